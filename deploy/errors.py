@@ -1,0 +1,203 @@
+"""What can go wrong, and what to do about it.
+
+Every failure that a person or Azure can cause is one of these classes, carries its exit code, and reads
+**cannot <do what>: <the words of whoever refused>. <what to do>.** Anything else that escapes is a bug.
+This room never prints and never decides; it holds words.
+
+    DeployError
+    ├── SpecError      fix a file: every problem at once, each with its place       exit 3
+    ├── Refused        quota, permission, model, guard: before any change            exit 4
+    ├── StalePlan      the world moved since the plan was made                       exit 7
+    ├── Locked         somebody else is at work                                      exit 8
+    ├── NotAuthenticated  no credential, or one that Azure does not accept           exit 9
+    ├── UsageError     the command line cannot be obeyed as it stands                exit 64
+    ├── CloudError     Azure refused; asking again would not help
+    │   └── Transient  Azure may agree later
+    └── StepFailed     a step gave up                                                exit 5 / 6
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+
+class Exit(IntEnum):
+    """Exit codes; stable for ever."""
+
+    OK = 0
+    BUG = 1
+    CHANGES = 2
+    FILES = 3
+    REFUSED = 4
+    STEP_FAILED = 5
+    RESCUE_FAILED = 6
+    STALE = 7
+    LOCKED = 8
+    AUTH = 9
+    USAGE = 64
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A point in a file a person wrote; line and column count from 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing wrong in one place: what it is and how to mend it."""
+
+    place: Place
+    code: str
+    cause: str
+    cure: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.code} {self.cause}" + (f" {self.cure}" if self.cure else "")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason to refuse a plan, with the numbers it stands on."""
+
+    address: str
+    code: str
+    cause: str
+    cure: str
+
+
+class DeployError(Exception):
+    """Anything a user or Azure can do wrong. `what` completes the words "cannot ..."."""
+
+    exit: ClassVar[Exit] = Exit.STEP_FAILED
+
+    def __init__(self, what: str, cause: str, cure: str = "", *, code: str = "AML400") -> None:
+        super().__init__(what, cause, cure)
+        self.what, self.cause, self.cure, self.code = what, neutral(cause), cure, code
+
+    def __str__(self) -> str:
+        return f"cannot {self.what}: {_sentence(self.cause)}" + (f" {_sentence(self.cure)}" if self.cure else "")
+
+
+class SpecError(DeployError):
+    """The files are wrong. Holds every problem found, sorted by place."""
+
+    exit = Exit.FILES
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        count = len(self.problems)
+        super().__init__(
+            "read the files", f"{count} problem{'s' if count != 1 else ''} found", "Mend each one", code="AML100"
+        )
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class Refused(DeployError):
+    """A plan that must not start. Holds every finding, so that one visit mends all."""
+
+    exit = Exit.REFUSED
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        first = self.findings[0]
+        super().__init__(f"plan {first.address}", first.cause, first.cure, code=first.code)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{f.code} cannot plan {f.address}: {_sentence(neutral(f.cause))} {_sentence(f.cure)}"
+            for f in self.findings
+        )
+
+
+class StalePlan(DeployError):
+    """The plan file no longer fits the world."""
+
+    exit = Exit.STALE
+
+
+class Locked(DeployError):
+    """Another run is at work in this environment."""
+
+    exit = Exit.LOCKED
+
+
+class NotAuthenticated(DeployError):
+    """No credential could be found, or none that Azure accepts."""
+
+    exit = Exit.AUTH
+
+
+class UsageError(DeployError):
+    """The command cannot be obeyed as typed; the cure names the flag or word that is missing."""
+
+    exit = Exit.USAGE
+
+
+class CloudError(DeployError):
+    """Azure refused, and asking again would not help.
+
+    `codes` are Azure's error codes from the outermost inwards, `status` the HTTP status (200 for an operation
+    that failed after it was accepted), `request_id` what a support ticket needs.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        cause: str,
+        cure: str = "",
+        *,
+        code: str = "AML300",
+        codes: Sequence[str] = (),
+        status: int | None = None,
+        request_id: str = "",
+    ) -> None:
+        super().__init__(what, cause, cure, code=code)
+        self.codes, self.status, self.request_id = tuple(codes), status, request_id
+
+
+class Transient(CloudError):
+    """Azure may agree later. `retry_after` is its own wish in seconds, when it stated one."""
+
+    retry_after: float | None = None
+
+
+class StepFailed(DeployError):
+    """A step gave up; `rescued` says whether callers are safe."""
+
+    def __init__(self, what: str, cause: str, cure: str = "", *, rescued: bool = True, code: str = "AML400") -> None:
+        super().__init__(what, cause, cure, code=code)
+        self.rescued = rescued
+
+
+_CONTROL = {c: chr(0x2400 + c) for c in range(0x20) if c not in (0x09, 0x0A)} | {0x7F: "\u2421"}
+_CONTROL |= {c: "\ufffd" for c in (*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+_SECRETS = re.compile(
+    r"(?i)(?P<keep>\bbearer\s+|[?&](?:sig|s|sv|se)=|(?:account|shared)?key\s*[=:]\s*\"?|password\s*[=:]\s*\"?"
+    r"|client_secret\s*[=:]\s*\"?|\"(?:primaryKey|secondaryKey|accessToken|access_token|sasToken)\"\s*:\s*\")"
+    r"(?P<hide>[^\s\"'&,;}]{6,})"
+)
+_JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
+
+
+def neutral(text: str) -> str:
+    """Text from far away, made safe to print: no control characters, no workflow commands, no secrets."""
+    text = _SECRETS.sub(r"\g<keep>(hidden)", _JWT.sub("(hidden)", text.translate(_CONTROL)))
+    return re.sub(r"(?m)^(\s*):(?=:)", "\\1\u2236", text)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if not text or text[-1] in ".!?:" else text + "."

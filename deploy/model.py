@@ -1,0 +1,236 @@
+"""The nouns: what is wanted, what is planned, what became of it. Frozen data and nothing else.
+
+Everything here can be written as JSON and read by a person. No clock, no network, no file is touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from deploy.documents import Pipeline
+
+Json = Any
+"""A JSON value; the border to Azure's bodies, which have no fixed type."""
+Facts = Mapping[str, Mapping[str, Json]]
+"""What Azure says is there: address -> ARM body. An address that is absent is a resource that is absent."""
+
+OWNER_TAG = "amldeploy-owner"
+"""Tag on endpoint and deployment: `<environment>/<endpoint key>`. Nothing without it is ever changed."""
+RELEASE_TAG = "amldeploy-release"
+"""Tag on a deployment: the digest of what it is made of."""
+SLOTS = ("blue", "green")
+
+
+@dataclass(frozen=True)
+class Guards:
+    """Limits of an environment that can refuse a plan."""
+
+    protected: bool = False
+    max_instances: int | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One file of `environments/`, read and found right."""
+
+    name: str
+    cloud: str
+    subscription_id: str
+    resource_group: str
+    workspace: str
+    endpoints: tuple[str, ...]
+    guards: Guards = Guards()
+
+    @property
+    def workspace_id(self) -> str:
+        return (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.workspace}"
+        )
+
+
+@dataclass(frozen=True)
+class EndpointSpec:
+    """One endpoint of an environment, rendered and found right.
+
+    `endpoint` and `deployments` are CLI v2 documents. `traffic` is the map the user wrote, or None when the slots
+    are ours to choose (one deployment file, no map). `folder` is the template's, absolute: relative paths start there.
+    `releases` maps a deployment's written name to its digest. `owner` is `<environment>/<key>`.
+    """
+
+    key: str
+    owner: str
+    folder: str
+    endpoint: Mapping[str, Json]
+    deployments: tuple[Mapping[str, Json], ...]
+    releases: Mapping[str, str]
+    pipeline: Pipeline = Pipeline()
+    traffic: Mapping[str, int] | None = None
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name in Azure, unique in its region."""
+        return str(self.endpoint["name"])
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A spec with the planner's choices made: which slots, in which order callers move."""
+
+    spec: EndpointSpec
+    deployments: Mapping[str, Mapping[str, Json]]
+    stages: tuple[Mapping[str, int], ...]
+    live: str | None = None
+
+    @property
+    def traffic(self) -> Mapping[str, int]:
+        """Where callers end up."""
+        return self.stages[-1]
+
+
+class Verb(StrEnum):
+    """What a step does."""
+
+    CHECK = "check"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    PROBE = "probe"
+    SHIFT = "shift"
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often and how long a step is tried (seconds in all), and how long to wait before its first attempt."""
+
+    attempts: int = 1
+    deadline: float = 0.0
+    wait: float = 0.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One remote call, as data. The address's first word names its room, the second the endpoint's key."""
+
+    verb: Verb
+    address: str
+    body: Mapping[str, Json]
+    why: str
+    retry: Retry = Retry()
+
+    @property
+    def room(self) -> str:
+        return self.address.split("/")[0]
+
+    @property
+    def endpoint(self) -> str:
+        return self.address.split("/")[1]
+
+    @property
+    def changes(self) -> bool:
+        """Whether Azure is different afterwards."""
+        return self.verb not in (Verb.CHECK, Verb.PROBE)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps between what is wanted and what is there, and what to do if one fails."""
+
+    environment: str
+    steps: tuple[Step, ...]
+    rescue: tuple[Step, ...] = ()
+    leases: tuple[Mapping[str, Json], ...] = ()
+    facts: str = ""
+    """Digest of the facts that the plan stands on."""
+
+    @property
+    def fingerprint(self) -> str:
+        return digest([self.environment, self.facts, [asdict(s) for s in self.steps], [asdict(s) for s in self.rescue]])
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many steps of each verb; every verb is named."""
+        return {verb.value: sum(s.verb is verb for s in self.steps) for verb in Verb}
+
+    @property
+    def quota(self) -> tuple[Mapping[str, Json], ...]:
+        """The arithmetic of each quota check."""
+        return tuple(s.body for s in self.steps if s.room == "quota")
+
+
+class State(StrEnum):
+    """What became of a step."""
+
+    DONE = "done"
+    FAILED = "failed"
+    NOT_REACHED = "not_reached"
+    RESCUED = "rescued"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a step saw: a sentence, data for JSON, and files (name -> bytes) worth keeping."""
+
+    summary: str = ""
+    data: Mapping[str, Json] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one step. `error` is {code, message, ...} or None."""
+
+    address: str
+    verb: Verb
+    state: State
+    attempts: int = 0
+    seconds: float = 0.0
+    error: Mapping[str, Json] | None = None
+    evidence: Evidence = Evidence()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a plan."""
+
+    environment: str
+    fingerprint: str
+    outcomes: tuple[Outcome, ...]
+    requests: int = 0
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return all(o.state is State.DONE for o in self.outcomes)
+
+
+def canonical(value: Json) -> str:
+    """The one way to write a JSON value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def digest(value: Json, length: int = 64) -> str:
+    """SHA-256 of the canonical JSON, in hex, cut to `length`."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
+
+
+def address(room: str, key: str, *rest: str) -> str:
+    """`deployment/mip/green`: who, in one word a person can type."""
+    return "/".join((room, key, *rest))
+
+
+def of_room(facts: Facts, room: str, key: str) -> dict[str, Mapping[str, Json]]:
+    """The facts of one room about one endpoint, keyed by the rest of their address."""
+    prefix = f"{room}/{key}"
+    return {a[len(prefix) + 1 :]: body for a, body in facts.items() if a == prefix or a.startswith(prefix + "/")}
+
+
+def live_slot(traffic: Mapping[str, int]) -> str | None:
+    """The slot with most traffic; None when nobody is served."""
+    served: Sequence[str] = sorted((name for name, share in traffic.items() if share > 0), key=lambda n: (-traffic[n], n))
+    return served[0] if served else None
