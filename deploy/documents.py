@@ -1,7 +1,8 @@
 """What users write: the pydantic models of environment, endpoint, deployment and pipeline files.
 
 The validator checks files against these models and `deploy/schemas/*.json` is generated from them, so an editor and the
-tool can never disagree. Only shapes and single-field rules live here; rules that span fields or files are the validator's.
+tool can never disagree. Only shapes and single-field rules live here; rules that span fields or files are the
+validator's.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ Duration = Annotated[
     float,
     BeforeValidator(_seconds),
     Field(ge=0),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h)$"}]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h)$"}]}
+    ),
 ]
 """Seconds; written `90s`, `5m`, `1h` or as a bare number."""
 

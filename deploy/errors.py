@@ -183,7 +183,7 @@ class StepFailed(DeployError):
 
 
 _CONTROL = {c: chr(0x2400 + c) for c in range(0x20) if c not in (0x09, 0x0A)} | {0x7F: "\u2421"}
-_CONTROL |= {c: "\ufffd" for c in (*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+_CONTROL |= dict.fromkeys((*range(128, 160), *range(8234, 8239), *range(8294, 8298)), "�")
 _SECRETS = re.compile(
     r"(?i)(?P<keep>\bbearer\s+|[?&](?:sig|s|sv|se)=|(?:account|shared)?key\s*[=:]\s*\"?|password\s*[=:]\s*\"?"
     r"|client_secret\s*[=:]\s*\"?|\"(?:primaryKey|secondaryKey|accessToken|access_token|sasToken)\"\s*:\s*\")"

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from deploy.documents import Pipeline
+from deploy.errors import Exit
 
 Json = Any
 """A JSON value; the border to Azure's bodies, which have no fixed type."""
@@ -69,7 +70,7 @@ class EndpointSpec:
     endpoint: Mapping[str, Json]
     deployments: tuple[Mapping[str, Json], ...]
     releases: Mapping[str, str]
-    pipeline: Pipeline = Pipeline()
+    pipeline: Pipeline = field(default_factory=Pipeline)
     traffic: Mapping[str, int] | None = None
 
     @property
@@ -150,7 +151,11 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        return digest([self.environment, self.facts, [asdict(s) for s in self.steps], [asdict(s) for s in self.rescue]])
+        """What apply compares: the changes, the rescue, and the facts they stand on. Checks are looked at anew
+        anyway.
+        """
+        steps = [asdict(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
+        return digest([self.environment, self.facts, steps])
 
     @property
     def summary(self) -> dict[str, int]:
@@ -208,6 +213,14 @@ class Report:
     def ok(self) -> bool:
         return all(o.state is State.DONE for o in self.outcomes)
 
+    @property
+    def exit(self) -> Exit:
+        """An endpoint stops at its first failure, so a second one is its rescue's."""
+        failed = [o.address.split("/")[1] for o in self.outcomes if o.state is State.FAILED]
+        if len(failed) > len(set(failed)):
+            return Exit.RESCUE_FAILED
+        return Exit.STEP_FAILED if failed else Exit.OK
+
 
 def canonical(value: Json) -> str:
     """The one way to write a JSON value."""
@@ -232,5 +245,7 @@ def of_room(facts: Facts, room: str, key: str) -> dict[str, Mapping[str, Json]]:
 
 def live_slot(traffic: Mapping[str, int]) -> str | None:
     """The slot with most traffic; None when nobody is served."""
-    served: Sequence[str] = sorted((name for name, share in traffic.items() if share > 0), key=lambda n: (-traffic[n], n))
+    served: Sequence[str] = sorted(
+        (name for name, share in traffic.items() if share > 0), key=lambda n: (-traffic[n], n)
+    )
     return served[0] if served else None

@@ -1,0 +1,5 @@
+"""`python -m deploy` is `amldeploy`."""
+
+from deploy.cli import main
+
+main()

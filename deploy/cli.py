@@ -1,0 +1,240 @@
+"""The street door: reads the command line, calls one verb, prints what it returns, leaves with its exit code.
+
+Nothing about the domain is decided here. How a result leaves (stdout, progress, questions, errors) is `door`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from deploy import door
+from deploy.errors import Exit, UsageError
+
+
+class Output(StrEnum):
+    """Forms of the result."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+app = typer.Typer(
+    name="amldeploy",
+    help="Plan, apply, probe and tear down Azure ML online endpoints. Start with: amldeploy apply -e local",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+machine = typer.Typer(help="The local Azure ML.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(machine, name="emulator")
+
+Env = Annotated[str, typer.Option("-e", "--environment", help="A file of environments/, without .yml.", metavar="NAME")]
+Keys = Annotated[list[str] | None, typer.Argument(help="Endpoints of the environment; all when none is named.")]
+Form = Annotated[Output, typer.Option("-o", "--output", help="Form of the result on stdout.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, max=64, help="Endpoints worked on side by side.")]
+Events = Annotated[
+    Path | None, typer.Option("--events", help="Write every event to this file, one JSON object a line.")
+]
+
+
+@app.command()
+def render(
+    environment: Env,
+    endpoints: Keys = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write files into this folder instead of printing.")] = None,
+) -> None:
+    """Print (or write) the CLI v2 YAML, ready for `az ml`."""
+    files = door.call(lambda verbs, project: verbs.render(project, environment, endpoints or ()))
+    if out is None:
+        door.show("---\n".join(f"# {name}\n{text}" for name, text in files.items()).rstrip())
+        return
+    for name, text in files.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text(text, encoding="utf-8")
+        door.show(str(out / name))
+
+
+@app.command()
+def validate(environment: Env, endpoints: Keys = None, output: Form = Output.TEXT) -> None:
+    """Show every problem of the files at once, with its place. Works offline."""
+    _, specs = door.call(lambda verbs, project: verbs.validate(project, environment, endpoints or ()))
+    found = {"ok": True, "environment": environment, "endpoints": [spec.key for spec in specs]}
+    door.show(json.dumps(found) if output is Output.JSON else f"{environment}: {len(specs)} endpoint(s), no problems.")
+
+
+@app.command()
+def plan(
+    environment: Env,
+    endpoints: Keys = None,
+    output: Form = Output.TEXT,
+    out: Annotated[Path | None, typer.Option("--out", help="Also write the plan to this file, for apply.")] = None,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 when there are changes.")
+    ] = False,
+) -> None:
+    """Observe, compare, and print the steps. Changes nothing."""
+    made = door.call(lambda verbs, project: verbs.plan(project, environment, endpoints or ()))
+    from deploy import reporter
+
+    if out is not None:
+        out.write_text(json.dumps(reporter.plan_json(made), indent=2) + "\n", encoding="utf-8")
+    door.show(door.plan_as(made, output))
+    raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
+
+
+@app.command()
+def apply(
+    what: Annotated[
+        list[str] | None, typer.Argument(metavar="[PLANFILE | ENDPOINT...]", help="One plan file, or endpoints.")
+    ] = None,
+    environment: Annotated[
+        str | None, typer.Option("-e", "--environment", metavar="NAME", help="Not needed with a plan file.")
+    ] = None,
+    output: Form = Output.TEXT,
+    yes: Yes = False,
+    jobs: Jobs = 8,
+    events: Events = None,
+) -> None:
+    """Make it so: the endpoints of an environment, or exactly one plan file."""
+    agreed = what[0] if what and Path(what[0]).is_file() else None
+    asked = door.Asked("apply", environment, () if agreed else what or (), yes=yes or agreed is not None, events=events)
+    done = door.carry(
+        asked, lambda verbs, ways: verbs.apply(**ways, jobs=jobs, plan_file=Path(agreed) if agreed else None)
+    )
+    door.finish(done, output)
+
+
+@app.command()
+def teardown(
+    environment: Env,
+    endpoints: Keys = None,
+    output: Form = Output.TEXT,
+    yes: Yes = False,
+    jobs: Jobs = 8,
+    events: Events = None,
+) -> None:
+    """Delete role assignments, deployments and endpoints: a plan towards nothing."""
+    asked = door.Asked("teardown", environment, endpoints or (), yes=yes, events=events)
+    door.finish(door.carry(asked, lambda verbs, ways: verbs.teardown(**ways, jobs=jobs)), output)
+
+
+@app.command()
+def probe(
+    environment: Env,
+    endpoints: Keys = None,
+    output: Form = Output.TEXT,
+    save: Annotated[Path | None, typer.Option("--save", help="Write what was seen (pictures, JSON) here.")] = None,
+    events: Events = None,
+) -> None:
+    """Run the probes now, against whatever serves callers."""
+    asked = door.Asked("probe", environment, endpoints or (), yes=True, events=events)
+    done = door.carry(asked, lambda verbs, ways: verbs.probe(**ways, save=save))
+    door.finish(done, output)
+
+
+@app.command()
+def status(environment: Env, endpoints: Keys = None, output: Form = Output.TEXT) -> None:
+    """Show endpoints, slots, traffic, releases and what is left of leases."""
+    rows = door.call(lambda verbs, project: verbs.status(project, environment, endpoints or ()))
+    from deploy import reporter
+
+    door.show(
+        {
+            Output.JSON: lambda: json.dumps(reporter.status_json(rows)),
+            Output.MARKDOWN: lambda: reporter.status_markdown(rows),
+            Output.TEXT: lambda: reporter.status_text(rows, **door.page(sys.stdout)),
+        }[output]()
+    )
+
+
+@app.command()
+def logs(
+    environment: Env,
+    endpoint: Annotated[str, typer.Argument(help="An endpoint of the environment.")],
+    slot: Annotated[str | None, typer.Option("--slot", help="A deployment; the live one when not given.")] = None,
+    lines: Annotated[int, typer.Option("--lines", min=1, max=5000, help="How many lines of each container.")] = 100,
+    output: Form = Output.TEXT,
+) -> None:
+    """Print the last lines of both containers of a deployment."""
+    found = door.call(lambda verbs, project: verbs.logs(project, environment, endpoint, slot=slot, lines=lines))
+    text = "\n".join(f"== {container}\n{content.rstrip()}\n" for container, content in found.items())
+    door.show(json.dumps(found) if output is Output.JSON else text)
+
+
+@app.command()
+def schema(name: Annotated[str | None, typer.Argument(help="Which; none lists the names.")] = None) -> None:
+    """Print a JSON Schema: of the files you write, or of what -o json prints."""
+    folder = Path(__file__).with_name("schemas")
+    names = sorted(path.stem for path in folder.glob("*.json"))
+    if name is not None and name not in names:
+        raise UsageError(f"print schema {name}", "there is none of this name", f"There are {', '.join(names)}")
+    door.show((folder / f"{name}.json").read_text(encoding="utf-8") if name else "\n".join(names))
+
+
+State = Annotated[Path, typer.Option("--state", help="Folder of the emulator's world.")]
+_HERE = Path(".amldeploy")
+
+
+@machine.command("start")
+def emulator_start(state: State = _HERE) -> None:
+    """Start the local Azure ML in the background, or find the one that runs."""
+    running = door.emulator(lambda emulator: emulator.launch(state))
+    door.show(f"The emulator answers at {running.url} (pid {running.pid}).")
+    door.say('Point a program at it: eval "$(amldeploy emulator env)"')
+
+
+@machine.command("stop")
+def emulator_stop(state: State = _HERE) -> None:
+    """Stop it. Its world stays."""
+    stopped = door.emulator(lambda emulator: emulator.stop(state))
+    door.show("The emulator is stopped." if stopped else "No emulator was running.")
+
+
+@machine.command("status")
+def emulator_status(state: State = _HERE, output: Form = Output.TEXT) -> None:
+    """Say whether it runs, and where."""
+    running = door.emulator(lambda emulator: emulator.find(state))
+    told = {"running": running is not None, "url": running and running.url, "pid": running and running.pid}
+    text = f"The emulator answers at {told['url']} (pid {told['pid']})." if running else "No emulator is running."
+    door.show(json.dumps(told) if output is Output.JSON else text)
+
+
+@machine.command("env")
+def emulator_env(state: State = _HERE, output: Form = Output.TEXT) -> None:
+    """Print the variables that point any other program at it."""
+    running = door.emulator(lambda emulator: emulator.find(state))
+    if running is None:
+        raise UsageError("print its variables", "no emulator is running", "Start it: amldeploy emulator start")
+    values = running.variables()
+    text = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
+    door.show(json.dumps(values) if output is Output.JSON else text)
+
+
+@machine.command("reset")
+def emulator_reset(state: State = _HERE) -> None:
+    """Forget everything that was made in it."""
+    door.emulator(lambda emulator: emulator.reset(state))
+    door.show("The emulator's world is as new.")
+
+
+@machine.command("requests")
+def emulator_requests(state: State = _HERE, output: Form = Output.TEXT) -> None:
+    """Show every request it has answered."""
+    rows = door.emulator(lambda emulator: emulator.requests(state))
+    text = "\n".join(f"{r['number']:>6}  {r['status']}  {r['method']:<6} {r['path']}" for r in rows)
+    door.show(json.dumps(rows) if output is Output.JSON else text)
+
+
+def main() -> NoReturn:
+    """Everything ends here: a result, or an error in words, and an exit code."""
+    sys.exit(door.leave(lambda: app(standalone_mode=False)))

@@ -1,0 +1,138 @@
+"""Roles: which exist, who holds them, giving and taking them. Built on azure-mgmt-authorization.
+
+Assignments get names computed from scope, principal and role, so giving the same role twice is the same request twice.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+from deploy.cloud.connect import Cloud
+from deploy.cloud.failures import asking
+from deploy.errors import CloudError
+from deploy.model import Json
+
+VERSION = "2022-04-01"
+
+BUILT_IN = {
+    "owner": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
+    "contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+    "reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+    "azureml data scientist": "f6c7c914-8db3-469d-8ca1-694a8f32e121",
+    "azureml compute operator": "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815",
+    "azureml metrics writer (preview)": "635dd51f-9968-44d3-b7fb-6d9a6bd613ae",
+    "azureml registry user": "1823dd4f-9b8c-4ab6-ab4e-7397a3684615",
+    "azure ai developer": "64702f94-c441-49e6-a78b-ef80e0188fee",
+    "acrpull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
+    "acrpush": "8311e382-0749-4cb8-b61a-304f252e45ec",
+    "storage blob data reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+    "storage blob data contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "storage blob data owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "key vault secrets user": "4633458b-17de-408a-b874-0445c86b69e6",
+    "key vault reader": "21090545-7ca7-4776-b22c-e363652d74d2",
+    "managed identity operator": "f1a07417-d97a-45cb-824c-7a7467783830",
+}
+"""Built-in roles by lower-case name (Azure's public list of built-in roles, 2026-04); others are looked up by name."""
+
+_NAMES = uuid.UUID("6f0f3b1e-1c2d-5e8a-9a57-2f6d6c0e41aa")
+
+
+def role_id(cloud: Cloud, role: str) -> str:
+    """The GUID of a role given by name or GUID."""
+    if re.fullmatch(r"[0-9a-fA-F-]{36}", role):
+        return role.lower()
+    if known := BUILT_IN.get(role.lower()):
+        return known
+    path = f"/subscriptions/{cloud.environment.subscription_id}/providers/Microsoft.Authorization/roleDefinitions"
+    quoted = role.replace("'", "''")
+    found = cloud.arm.list(path, VERSION, f"look up role {role}", **{"$filter": f"roleName eq '{quoted}'"})
+    if not found:
+        raise CloudError(f"look up role {role}", "no role has this name", "Check roles in pipeline.yml", code="AML324")
+    return str(found[0]["name"])
+
+
+def scope_id(cloud: Cloud, scope: str, endpoint: str) -> str:
+    """The ARM id that a scope word of pipeline.yml stands for; an ARM id stands for itself."""
+    if scope.startswith("/"):
+        return scope.rstrip("/")
+    if scope == "endpoint":
+        return f"{cloud.workspace_id}/onlineEndpoints/{endpoint}"
+    if scope == "workspace":
+        return cloud.workspace_id
+    if scope == "resource_group":
+        return cloud.workspace_id.split("/providers/")[0]
+    field = {
+        "workspace_storage": "storageAccount",
+        "workspace_registry": "containerRegistry",
+        "workspace_keyvault": "keyVault",
+    }[scope]
+    found = (cloud.workspace().get("properties") or {}).get(field)
+    if not found:
+        raise CloudError(
+            f"find {scope}", f"the workspace has no {field}", "Give the scope as a full ARM id", code="AML325"
+        )
+    return str(found)
+
+
+def assignments(cloud: Cloud) -> list[Json]:
+    """Every role assignment in the subscription that we may read; in the resource group when the subscription is
+    closed.
+    """
+    subscription = f"/subscriptions/{cloud.environment.subscription_id}"
+    path = "/providers/Microsoft.Authorization/roleAssignments"
+    try:
+        return cloud.arm.list(subscription + path, VERSION, "list role assignments")
+    except CloudError as error:
+        if error.status != 403:
+            raise
+    return cloud.arm.list(
+        f"{subscription}/resourceGroups/{cloud.environment.resource_group}{path}", VERSION, "list role assignments"
+    )
+
+
+def assignment_name(scope: str, principal: str, role: str) -> str:
+    """The one name for this scope, principal and role: a GUID of version 5."""
+    return str(uuid.uuid5(_NAMES, f"{scope}|{principal}|{role}".lower()))
+
+
+def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, role: str, owner: str, what: str) -> None:
+    """Give a role. One that is held already, under whatever name, is success."""
+    with asking(what):
+        from azure.core.exceptions import ResourceExistsError
+        from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
+
+        subscription = f"/subscriptions/{cloud.environment.subscription_id}"
+        wanted = RoleAssignmentCreateParameters(
+            role_definition_id=f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}",
+            principal_id=principal,
+            principal_type=principal_type,
+            description=f"amldeploy {owner}",
+        )
+        try:
+            _client(cloud).role_assignments.create(scope, assignment_name(scope, principal, role), wanted)
+        except ResourceExistsError as error:
+            if getattr(error.error, "code", "") != "RoleAssignmentExists":
+                raise
+
+
+def unassign(cloud: Cloud, assignment: str, *, what: str) -> None:
+    """Take a role back, by the assignment's ARM id. One that is gone is success."""
+    with asking(what):
+        _client(cloud).role_assignments.delete_by_id(assignment)
+
+
+def _client(cloud: Cloud) -> Any:
+    from azure.mgmt.authorization import AuthorizationManagementClient
+
+    return AuthorizationManagementClient(
+        cloud.credential,
+        cloud.environment.subscription_id,
+        api_version=VERSION,
+        base_url=cloud.hosts.manager,
+        credential_scopes=[cloud.arm.scope],
+        transport=cloud.arm.transport,
+        retry_total=4,
+        retry_status=3,
+    )

@@ -1,0 +1,167 @@
+"""Opening the door: which cloud, which credential, one session. For `cloud: local` it starts or finds the emulator.
+
+A local environment is not a special case behind this door: the variables that `amldeploy emulator env` prints are set
+for this process, and from there on everything is as it is in Azure.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deploy.clock import Clock
+from deploy.cloud.arm import Arm
+from deploy.cloud.failures import asking
+from deploy.errors import CloudError, UsageError
+from deploy.model import Environment, Json
+
+if TYPE_CHECKING:
+    from deploy.emulator import Running
+
+WORKSPACES = "2024-10-01"
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Where one cloud's planes are. `data` is the scope of a scoring token, `registries` where registries are found."""
+
+    manager: str
+    data: str
+    registries: str
+    authority: str | None = None
+
+
+CLOUDS = {
+    "AzureCloud": Hosts(
+        "https://management.azure.com", "https://ml.azure.com/.default", "https://eastus.api.azureml.ms"
+    ),
+    "AzureUSGovernment": Hosts(
+        "https://management.usgovcloudapi.net",
+        "https://ml.azure.us/.default",
+        "https://usgovarizona.api.ml.azure.us",
+        "https://login.microsoftonline.us",
+    ),
+    "AzureChinaCloud": Hosts(
+        "https://management.chinacloudapi.cn",
+        "https://ml.azure.cn/.default",
+        "https://chinaeast2.api.ml.azure.cn",
+        "https://login.chinacloudapi.cn",
+    ),
+}
+"""The hosts that azure-ai-ml itself uses for each cloud."""
+
+
+class Cloud:
+    """A signed-in door to one workspace."""
+
+    def __init__(self, environment: Environment, hosts: Hosts, clock: Clock, *, ca: str | None = None) -> None:
+        self.environment, self.hosts, self.clock = environment, hosts, clock
+        self.ca = ca
+        self.credential = _credential(hosts)
+        self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", ca=ca)
+
+    @property
+    def workspace_id(self) -> str:
+        return self.environment.workspace_id
+
+    def workspace(self) -> Json:
+        """The workspace's body: its region, storage account, registry, key vault."""
+        what = f"read workspace {self.environment.workspace}"
+        body = self.arm.get(self.workspace_id, WORKSPACES, what)
+        if body is None:
+            raise CloudError(
+                what,
+                f"there is no workspace {self.environment.workspace}"
+                f" in resource group {self.environment.resource_group}"
+                f" of subscription {self.environment.subscription_id}",
+                "Check subscription_id, resource_group and workspace in the environment file",
+                code="AML302",
+                status=404,
+            )
+        return body
+
+    @cached_property
+    def ml(self) -> Any:
+        """azure-ai-ml's client, through our session, its retries bounded."""
+        from azure.ai.ml import MLClient
+
+        cloud = {} if self.environment.cloud == "local" else {"cloud": self.environment.cloud}
+        with asking("open azure-ai-ml"):
+            return MLClient(
+                self.credential,
+                self.environment.subscription_id,
+                self.environment.resource_group,
+                self.environment.workspace,
+                transport=self.arm.transport,
+                enable_telemetry=False,
+                show_progress=False,
+                retry_total=4,
+                retry_status=3,
+                polling_interval=5,
+                **cloud,
+            )
+
+    def close(self) -> None:
+        self.arm.close()
+        self.arm.transport.close()
+
+
+@contextmanager
+def connect(environment: Environment, state: Path, clock: Clock) -> Iterator[Cloud]:
+    """The door to `environment`, closed at the end. `state` is the folder of the emulator's world."""
+    if environment.cloud != "local":
+        cloud = Cloud(environment, CLOUDS[environment.cloud], clock)
+        try:
+            yield cloud
+        finally:
+            cloud.close()
+        return
+    with _emulator(state) as running, _variables(running.variables()):
+        hosts = Hosts(running.url, "https://ml.azure.com/.default", running.url)
+        cloud = Cloud(environment, hosts, clock, ca=str(running.ca))
+        try:
+            yield cloud
+        finally:
+            cloud.close()
+
+
+@contextmanager
+def _emulator(state: Path) -> Iterator[Running]:
+    from deploy import emulator
+
+    running = emulator.find(state)
+    if running is not None:
+        yield running
+        return
+    try:
+        with emulator.embed(state) as running:
+            yield running
+    except emulator.MissingExtra as error:
+        raise UsageError(
+            "open the local environment", str(error), 'Install it: pip install "amldeploy[local]"', code="AML640"
+        ) from error
+
+
+@contextmanager
+def _variables(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in (*values, "AZUREML_CURRENT_CLOUD")}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _credential(hosts: Hosts) -> Any:
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential(**({"authority": hosts.authority} if hosts.authority else {}))

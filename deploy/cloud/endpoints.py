@@ -1,0 +1,110 @@
+"""Endpoints and deployments: read as ARM says them, written as the CLI v2 documents say them.
+
+Each write is one PUT or DELETE made by azure-ai-ml, followed to its end. Nothing is read in order to be written back.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import yaml
+
+from deploy.cloud.connect import Cloud
+from deploy.cloud.failures import asking
+from deploy.errors import CloudError, Transient
+from deploy.model import Json
+
+VERSION = "2024-10-01"
+LEASE = timedelta(hours=168)
+"""Azure deletes an endpoint on shared quota after this time (text of the studio's consent box)."""
+_SECOND = 1.0
+
+
+def endpoint_path(cloud: Cloud, name: str) -> str:
+    return f"{cloud.workspace_id}/onlineEndpoints/{name}"
+
+
+def read_endpoint(cloud: Cloud, name: str) -> Json | None:
+    """The endpoint's ARM body, or None."""
+    return cloud.arm.get(endpoint_path(cloud, name), VERSION, f"read endpoint {name}")
+
+
+def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
+    """Deployment name -> ARM body; empty when there is no such endpoint."""
+    path = f"{endpoint_path(cloud, endpoint)}/deployments"
+    return {body["name"]: body for body in cloud.arm.list(path, VERSION, f"list the deployments of {endpoint}")}
+
+
+def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float) -> None:
+    """Create or replace an endpoint from its CLI v2 document; `patience` in seconds."""
+    with asking(what):
+        from azure.ai.ml import load_online_endpoint
+
+        entity = load_online_endpoint(_as_file(document))
+    _follow(lambda: cloud.ml.online_endpoints.begin_create_or_update(entity), what, patience)
+
+
+def put_deployment(cloud: Cloud, document: Mapping[str, Json], folder: str, *, what: str, patience: float) -> None:
+    """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`."""
+    with asking(what):
+        from azure.ai.ml import load_online_deployment
+
+        entity = load_online_deployment(_as_file(document), relative_origin=f"{folder}/deployment.yml")
+    _follow(lambda: cloud.ml.online_deployments.begin_create_or_update(entity), what, patience)
+
+
+def delete_endpoint(cloud: Cloud, name: str, *, what: str, patience: float) -> None:
+    """Delete an endpoint with whatever is behind it; an absent one is success."""
+    _follow(lambda: cloud.ml.online_endpoints.begin_delete(name=name), what, patience)
+
+
+def delete_deployment(cloud: Cloud, endpoint: str, name: str, *, what: str, patience: float) -> None:
+    """Delete a deployment, which must have no traffic; an absent one is success."""
+    _follow(lambda: cloud.ml.online_deployments.begin_delete(name=name, endpoint_name=endpoint), what, patience)
+
+
+def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, lines: int) -> str:
+    """The last `lines` of a container: `InferenceServer` or `StorageInitializer`."""
+    body = cloud.arm.post(
+        f"{endpoint_path(cloud, endpoint)}/deployments/{deployment}/getLogs",
+        VERSION,
+        f"read the logs of {endpoint}/{deployment}",
+        {"containerType": container, "tail": lines},
+    )
+    return str((body or {}).get("content") or "")
+
+
+def lease_properties(cloud: Cloud) -> dict[str, str]:
+    """The two endpoint properties that put an endpoint on shared quota, with its end 168 hours from now.
+
+    The caller states the end, in RFC 1123 form; this is how public deployments on shared quota do it, undocumented by
+    Azure.
+    """
+    end = cloud.clock.now() + LEASE
+    return {"SharedComputeCapacityEnabled": "true", "TargetAutoDeletionTime": format_datetime(end, usegmt=True)}
+
+
+def _as_file(document: Mapping[str, Json]) -> io.StringIO:
+    return io.StringIO(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
+
+
+def _follow(begin: Callable[[], Any], what: str, patience: float) -> None:
+    """Start an operation and wait for its end, but no longer than `patience` seconds."""
+    with asking(what):
+        poller = begin()
+        poller.wait(timeout=max(patience, _SECOND))
+        if not poller.done():
+            raise Transient(
+                what,
+                f"the operation is still running after {patience:.0f} s",
+                "Azure goes on with it: apply again to see it through, or raise retry.deadline in pipeline.yml",
+                code="AML361",
+            )
+        result = poller.result()
+    state = str(getattr(result, "provisioning_state", None) or "Succeeded").rsplit(".", 1)[-1].capitalize()
+    if state in ("Failed", "Canceled"):
+        raise CloudError(what, f"its provisioning state is {state}", "Read `amldeploy logs`", code="AML340")

@@ -1,0 +1,109 @@
+"""Asking a model: one POST to a scoring URI, with our own HTTP client.
+
+azure-ai-ml's `invoke` keeps headers from one call to the next in the whole process, so a probe pinned to one slot would
+pin every later call; it also sends some failures again. Here one call is one request, and what came back is handed on
+unjudged.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from deploy.cloud.connect import Cloud
+from deploy.cloud.endpoints import VERSION, endpoint_path
+from deploy.cloud.failures import asking
+from deploy.errors import CloudError, Transient
+from deploy.model import Json
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a scoring URI said. `model_status` is the container's own status when it was not 200."""
+
+    status: int
+    body: bytes
+    seconds: float
+    request_id: str
+    model_status: int | None = None
+    model_reason: str = ""
+
+
+def read_key(cloud: Cloud, endpoint: Json) -> str:
+    """What goes after `Bearer `: the key, the endpoint's token, or ours, as the endpoint's auth mode wants it."""
+    name, mode = endpoint["name"], str(endpoint["properties"]["authMode"]).lower()
+    path = endpoint_path(cloud, name)
+    if mode == "aadtoken":
+        with asking(f"sign in to {name}"):
+            return str(cloud.credential.get_token(cloud.hosts.data).token)
+    if mode == "amltoken":
+        return str(cloud.arm.post(f"{path}/token", VERSION, f"fetch a token of {name}")["accessToken"])
+    return str(cloud.arm.post(f"{path}/listKeys", VERSION, f"fetch the key of {name}")["primaryKey"] or "")
+
+
+def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout: float, what: str) -> Answer:
+    """POST `body` to one deployment of an endpoint, whatever its share of traffic; `timeout` in seconds."""
+    import requests
+
+    uri = endpoint["properties"].get("scoringUri")
+    if not uri:
+        raise Transient(what, "the endpoint has no scoring URI yet", "Wait until it is provisioned", code="AML370")
+    headers = {
+        "Authorization": f"Bearer {read_key(cloud, endpoint)}",
+        "Content-Type": "application/json",
+        "azureml-model-deployment": deployment,
+    }
+    started = time.perf_counter()
+    try:
+        answer = requests.post(uri, data=body, headers=headers, timeout=timeout, verify=cloud.ca or True)
+    except requests.Timeout:
+        raise Transient(
+            what, f"no answer within {timeout:g} s", "Raise probe.timeout or request_timeout_ms", code="AML371"
+        ) from None
+    except requests.RequestException as error:
+        raise Transient(what, str(error), "Check the network way to the scoring URI", code="AML372") from None
+    model = answer.headers.get("ms-azureml-model-error-statuscode", "")
+    return Answer(
+        status=answer.status_code,
+        body=answer.content,
+        seconds=time.perf_counter() - started,
+        request_id=answer.headers.get("x-request-id", ""),
+        model_status=int(model) if model.isdigit() else None,
+        model_reason=answer.headers.get("ms-azureml-model-error-reason", ""),
+    )
+
+
+def refusal(answer: Answer, what: str) -> CloudError | None:
+    """Our error for an answer that is none of the model's: who refused, and whether it may yet agree; None for the
+    rest.
+
+    Statuses as Azure documents them for managed online endpoints: 401 no permission or an old token, 404 no deployment
+    reached, 408 too slow, 424 the container answered other than 200, 429 too much at once, 5xx the service itself.
+    """
+    later = {
+        401: "the endpoint does not accept the credential (yet)",
+        403: "the endpoint does not accept the credential (yet)",
+        404: "no deployment was reached (yet)",
+        408: "the model took longer than request_timeout_ms",
+        429: "too many requests at once",
+        500: "the service failed",
+        502: "the service failed",
+        503: "the service is not available",
+        504: "the service took too long",
+    }
+    told = f"HTTP {answer.status}"
+    if answer.status == 424:
+        words = answer.model_reason or answer.body[:200].decode(errors="replace")
+        told = f"the model answered {answer.model_status or 'an error'}: {words}"
+        kind = Transient if answer.model_status in (429, 502, 503, 504) else CloudError
+        return kind(what, told, "Read `amldeploy logs`", code="AML373", status=424, request_id=answer.request_id)
+    if answer.status in later:
+        return Transient(
+            what,
+            f"{told}, {later[answer.status]}",
+            "Read `amldeploy logs`",
+            code="AML374",
+            status=answer.status,
+            request_id=answer.request_id,
+        )
+    return None

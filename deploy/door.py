@@ -1,0 +1,194 @@
+"""How results, questions, progress and errors leave: what every command of the street door shares.
+
+stdout carries the result and nothing else; progress and questions go to stderr. Libraries that print on their own (the
+SDK's dots and notices) print into a sink while a verb runs. The verbs are imported when the first one is called:
+`--help` is quick.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+from deploy.errors import DeployError, Exit, UsageError
+
+if TYPE_CHECKING:
+    from deploy.model import Plan
+    from deploy.verbs import Done
+
+T = TypeVar("T")
+_INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was typed of a verb that carries out a plan."""
+
+    verb: str
+    environment: str | None
+    endpoints: Sequence[str]
+    yes: bool
+    events: Path | None
+
+
+def show(text: str) -> None:
+    """The result, on stdout."""
+    print(text.rstrip("\n"), flush=True)  # noqa: T201 the street door prints
+
+
+def say(text: str) -> None:
+    """A word beside the result, on stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 the street door prints
+
+
+def page(stream: TextIO) -> dict[str, Any]:
+    """How wide, colourful and plain text on `stream` may be; NO_COLOR, FORCE_COLOR, TERM and COLUMNS are honoured."""
+    terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+    colour = not os.environ.get("NO_COLOR") and (terminal or bool(os.environ.get("FORCE_COLOR")))
+    width = shutil.get_terminal_size((100, 24)).columns
+    plain = "utf" not in (stream.encoding or "").lower()
+    return {"width": min(max(width, 60), 200), "colour": colour, "ascii": plain}
+
+
+def call(work: Callable[[ModuleType, Any], T]) -> T:
+    """A verb's result; what libraries print meanwhile goes nowhere."""
+    from deploy import verbs
+
+    with _hushed():
+        return work(verbs, verbs.Project())
+
+
+def emulator(work: Callable[[ModuleType], T]) -> T:
+    """A word with the emulator."""
+    from deploy import emulator
+
+    try:
+        return work(emulator)
+    except emulator.MissingExtra as error:
+        cure = 'Install it: pip install "amldeploy[local]"'
+        raise UsageError("open the emulator", str(error), cure, code="AML640") from error
+
+
+def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
+    """The result of a verb that carries out a plan, watched and asked about on stderr."""
+    from deploy import progress, verbs
+
+    err = sys.stderr
+    ask = _Question(asked, err)
+    with (
+        progress.open_progress(err, interactive=_interactive(err), events=asked.events) as tell,
+        _hushed(),
+    ):
+        ways = {"project": verbs.Project(), "name": asked.environment, "only": asked.endpoints, "tell": tell}
+        return work(verbs, ways if asked.verb == "probe" else {**ways, "approve": ask})
+
+
+def finish(done: Done, form: str) -> None:
+    """Print what became of a plan and leave with its code."""
+    from deploy import reporter
+
+    forms: dict[str, Callable[[], str]] = {
+        "json": lambda: json.dumps(reporter.report_json(done.report), indent=2),
+        "markdown": lambda: reporter.report_markdown(done.report, done.plan),
+        "text": lambda: _in_words(done),
+    }
+    show(forms[form]())
+    raise SystemExit(done.report.exit)
+
+
+def plan_as(plan: Plan, form: str) -> str:
+    """A plan in the form asked for."""
+    from deploy import reporter
+
+    forms: dict[str, Callable[[], str]] = {
+        "json": lambda: json.dumps(reporter.plan_json(plan), indent=2),
+        "markdown": lambda: reporter.plan_markdown(plan),
+        "text": lambda: reporter.plan_text(plan, **page(sys.stdout)),
+    }
+    return forms[form]()
+
+
+def leave(work: Callable[[], object]) -> int:
+    """Run a command; every failure in words, every end with its exit code."""
+    import click
+
+    try:
+        work()
+    except DeployError as error:
+        return _explain(error)
+    except click.exceptions.Exit as left:
+        return left.exit_code
+    except click.ClickException as wrong:
+        say(f"amldeploy: {wrong.format_message()} See amldeploy --help.")
+        return Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        say("Interrupted. What was begun in Azure goes on there: apply again to see it through.")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception:  # noqa: BLE001 the last word about a bug
+        traceback.print_exc()
+        say("This is a bug in amldeploy, not in your files. Please report it with the lines above.")
+        return Exit.BUG
+    return Exit.OK
+
+
+def _explain(error: DeployError) -> int:
+    from deploy import reporter
+
+    if "json" in sys.argv:
+        show(json.dumps(reporter.error_json(error), indent=2))
+    say(reporter.error_text(error, **page(sys.stderr)).rstrip("\n"))
+    return error.exit
+
+
+def _in_words(done: Done) -> str:
+    from deploy import reporter
+
+    how = page(sys.stdout)
+    parts = [reporter.report_text(done.report, done.plan, **how)]
+    parts += [reporter.status_text(done.rows, **how)] if done.rows else []
+    parts += ["\n".join(f"Kept: {path}" for path in done.files)] if done.files else []
+    return "\n\n".join(part.rstrip("\n") for part in parts)
+
+
+def _interactive(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    sink = io.StringIO()
+    with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
+        yield
+
+
+class _Question:
+    """Shows a plan and asks for `yes`; knows when there is nobody to ask."""
+
+    def __init__(self, asked: Asked, err: TextIO) -> None:
+        self.asked, self.err = asked, err
+
+    def __call__(self, plan: Plan, needed: bool) -> None:
+        from deploy import reporter
+
+        self.err.write(reporter.plan_text(plan, **page(self.err)).rstrip("\n") + "\n")
+        if self.asked.yes or not needed:
+            return
+        what = f"{self.asked.verb} {plan.environment}"
+        if not sys.stdin.isatty():
+            raise UsageError(what, "there is no terminal to ask on", "Say --yes, or apply a plan file", code="AML642")
+        self.err.write(f"\nType yes to {what}: ")
+        self.err.flush()
+        if sys.stdin.readline().strip() != "yes":
+            raise UsageError(what, "you did not say yes", "Nothing was changed", code="AML643")

@@ -1,0 +1,52 @@
+"""`python -m deploy.emulator --state DIR`: an emulator in the foreground until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from deploy.emulator import running
+from deploy.emulator.timing import PROFILES
+
+
+def main() -> int:
+    """Serve until told to stop. Exit code 1 when another server already serves this folder or the port is taken."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.emulator", description=__doc__)
+    parser.add_argument(
+        "--state", type=Path, default=Path(".amldeploy"), help="folder of the world (default: .amldeploy)"
+    )
+    parser.add_argument("--port", type=int, default=0, help="TLS port on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--profile", choices=sorted(PROFILES), default="quick", help="how long operations take")
+    options = parser.parse_args()
+    return serve(options.state.resolve(), options.port, options.profile)
+
+
+def serve(state: Path, port: int, profile: str) -> int:
+    """Serve a state folder from this process."""
+    from deploy.emulator.server import Server
+
+    told = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: told.set())
+    try:
+        server = Server(state, port, PROFILES[profile])
+    except OSError as error:
+        sys.stderr.write(f"cannot listen on 127.0.0.1:{port}: {error.strerror}. Choose another --port.\n")
+        return 1
+    try:
+        if not running.record(state, running.describe(server.port, server.identity_port, str(server.certificates.ca))):
+            sys.stderr.write(f"cannot serve {state}: another emulator already does. Use that one.\n")
+            return 1
+        sys.stderr.write(f"emulator of {state} answers at https://127.0.0.1:{server.port}\n")
+        told.wait()
+        (state / running.RECORD).unlink(missing_ok=True)
+    finally:
+        server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,245 @@
+"""Identities and roles: who exists, which role they hold where, and the roles an endpoint's own identity is given.
+
+Role definitions carry their actions. Whether a caller may do something is not decided here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from typing import Any
+
+from deploy.emulator import shapes
+from deploy.emulator.identity import TENANT
+from deploy.emulator.wire import Answer, Call, Json, Refusal, gateway, timestamp, user_error
+from deploy.emulator.world import Resource, World, dump
+
+ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
+DEFINITION = "Microsoft.Authorization/roleDefinitions"
+PRINCIPAL_KINDS = ("User", "Group", "ServicePrincipal", "ForeignGroup", "Device")
+ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
+BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+METRICS_WRITER = "635dd51f-9968-44d3-b7fb-6d9a6bd613ae"
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def add_principal(world: World, identifier: str, kind: str, name: str, owner: str = "") -> None:
+    """Somebody who exists in the directory; with an `owner` they vanish with that resource."""
+    world.db.execute("INSERT OR IGNORE INTO principals VALUES (?, ?, ?, ?)", (identifier, kind, name, owner.lower()))
+
+
+def new_identity(
+    world: World, owner: str, name: str, workspace: Resource, wanted: dict[str, Json]
+) -> dict[str, Json] | None:
+    """The identity block of a new endpoint. A system identity gets its three roles at once; a user identity none."""
+    kind = shapes.one_of(wanted, "type", ("SystemAssigned", "UserAssigned", "None"), "SystemAssigned")
+    if kind == "None":
+        return {"type": "None"}
+    if kind == "UserAssigned":
+        return _user_identity(world, wanted)
+    principal = str(uuid.uuid4())
+    add_principal(world, principal, "ServicePrincipal", f"{workspace.body['name']}/onlineEndpoints/{name}", owner)
+    properties = workspace.properties
+    for scope, role in (
+        (properties["containerRegistry"], ACR_PULL),
+        (properties["storageAccount"], BLOB_READER),
+        (workspace.body["id"], METRICS_WRITER),
+    ):
+        assign(world, scope, principal, "ServicePrincipal", role, str(uuid.uuid4()), by="")
+    return {"type": "SystemAssigned", "principalId": principal, "tenantId": TENANT}
+
+
+def same_identity(current: dict[str, Json], wanted: dict[str, Json]) -> None:
+    """Refuse a change: an endpoint keeps the identity it was created with."""
+    kind = shapes.one_of(wanted, "type", ("SystemAssigned", "UserAssigned", "None"), current["type"])
+    users = {key.lower() for key in shapes.mapping(wanted, "userAssignedIdentities")}
+    held = {key.lower() for key in current.get("userAssignedIdentities", {})}
+    if kind != current["type"] or (kind == "UserAssigned" and users != held):
+        raise user_error("The identity of an endpoint cannot be changed after its creation.")
+
+
+def assign(world: World, scope: str, principal: str, kind: str, role: str, name: str, by: str) -> dict[str, Json]:
+    """Write one role assignment and return its body as the PUT shows it (`createdBy` null)."""
+    subscription = scope.split("/")[2]
+    now = timestamp(world.now())
+    body: dict[str, Any] = {
+        "properties": {
+            "roleDefinitionId": f"/subscriptions/{subscription}/providers/{DEFINITION}/{role}",
+            "principalId": principal, "principalType": kind, "scope": scope, "condition": None, "conditionVersion": None,
+            "createdOn": now, "updatedOn": now, "createdBy": by, "updatedBy": by,
+            "delegatedManagedIdentityResourceId": None, "description": None,
+        },
+        "id": f"{scope}/providers/{ASSIGNMENT}/{name}", "type": ASSIGNMENT, "name": name,
+    }  # fmt: skip
+    world.db.execute(
+        "INSERT OR REPLACE INTO role_assignments VALUES (?, ?, ?, ?, ?, ?)",
+        (body["id"].lower(), name.lower(), scope.lower(), principal, role, dump(body)),
+    )
+    return {**body, "properties": {**body["properties"], "createdBy": None}}
+
+
+def put(call: Call) -> Answer:
+    """PUT a role assignment: 201; 200 for the very same one again; 409 RoleAssignmentExists under another name."""
+    scope, name = _scope(call), call.path["name"]
+    if not _GUID.fullmatch(name):
+        raise gateway(
+            400,
+            "InvalidRoleAssignmentId",
+            f"The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID.",
+        )
+    _require_scope(call, scope)
+    properties = shapes.mapping(call.object(), "properties")
+    principal, role = shapes.text(properties, "principalId"), shapes.text(properties, "roleDefinitionId")
+    if principal is None or role is None or not _GUID.fullmatch(principal):
+        raise gateway(400, "BadRequestFormat", "The request was incorrectly formatted.")
+    role = _require_role(call, role)
+    kind = _principal_kind(call, principal, shapes.text(properties, "principalType"))
+    key = (scope.lower(), principal.lower(), role)
+    same = call.world.db.execute(
+        "SELECT name, body FROM role_assignments WHERE scope = ? AND principal = ? AND role = ?", key
+    ).fetchone()
+    if same is not None:
+        return _again(same, name)
+    if call.world.db.execute("SELECT 1 FROM role_assignments WHERE name = ?", (name.lower(),)).fetchone():
+        raise gateway(
+            400, "RoleAssignmentUpdateNotPermitted",
+            "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
+        )  # fmt: skip
+    return Answer(201, assign(call.world, scope, principal.lower(), kind, role, name, call.caller.id))
+
+
+def get(call: Call) -> Answer:
+    """GET one role assignment."""
+    row = _find(call)
+    if row is None:
+        raise gateway(404, "RoleAssignmentNotFound", f"The role assignment '{call.path['name']}' is not found.")
+    return Answer(200, json.loads(row))
+
+
+def delete(call: Call) -> Answer:
+    """DELETE: 200 with the deleted body, 204 when absent."""
+    row = _find(call)
+    if row is None:
+        return Answer(204)
+    call.world.db.execute("DELETE FROM role_assignments WHERE id = ?", (json.loads(row)["id"].lower(),))
+    return Answer(200, json.loads(row))
+
+
+def listing(call: Call) -> Answer:
+    """GET role assignments at, above and below a scope; `atScope()` leaves out those below, `principalId eq` the others'."""
+    scope, words = _scope(call).lower(), call.query.get("$filter", "")
+    principal = re.search(r"principalId\s+eq\s+'([^']*)'|assignedTo\('([^']*)'\)", words, re.IGNORECASE)
+    if words and principal is None and "atscope()" not in words.lower():
+        raise gateway(
+            400,
+            "InvalidFilter",
+            f"The filter '{words}' is not supported. Use principalId eq, assignedTo() or atScope().",
+        )
+    sql, parameters = "SELECT scope, body FROM role_assignments", []
+    if principal is not None:
+        sql, parameters = sql + " WHERE principal = ?", [(principal[1] or principal[2]).lower()]
+    rows = call.world.db.execute(sql + " ORDER BY rowid", parameters).fetchall()
+    below = "atscope()" not in words.lower()
+    found = [json.loads(body) for held, body in rows if _within(scope, held) or (below and _within(held, scope))]
+    return Answer(200, {"value": found})
+
+
+def definition(call: Call) -> Answer:
+    """GET one role definition."""
+    row = call.world.db.execute(
+        "SELECT body FROM role_definitions WHERE id = ?", (call.path["name"].lower(),)
+    ).fetchone()
+    if row is None:
+        raise _no_role(call.path["name"])
+    return Answer(200, json.loads(row[0]))
+
+
+def definitions(call: Call) -> Answer:
+    """GET role definitions; `roleName eq '...'` finds one."""
+    words = call.query.get("$filter", "")
+    name = re.search(r"roleName\s+eq\s+'([^']*)'", words, re.IGNORECASE)
+    rows = call.world.db.execute("SELECT name, body FROM role_definitions ORDER BY name").fetchall()
+    return Answer(
+        200, {"value": [json.loads(body) for held, body in rows if name is None or held.lower() == name[1].lower()]}
+    )
+
+
+def _scope(call: Call) -> str:
+    return "/" + call.path.get("scope", "").strip("/")
+
+
+def _within(inner: str, outer: str) -> bool:
+    return inner == outer or inner.startswith(outer.rstrip("/") + "/")
+
+
+def _require_scope(call: Call, scope: str) -> None:
+    if call.world.get(scope) is None:
+        raise gateway(
+            404,
+            "ResourceNotFound",
+            f"The scope '{scope}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+        )
+
+
+def _require_role(call: Call, identifier: str) -> str:
+    role = identifier.rstrip("/").rpartition("/")[2].lower()
+    if call.world.db.execute("SELECT 1 FROM role_definitions WHERE id = ?", (role,)).fetchone() is None:
+        raise _no_role(role)
+    return role
+
+
+def _no_role(role: str) -> Refusal:
+    return gateway(
+        404,
+        "RoleDefinitionDoesNotExist",
+        f"The specified role definition with ID '{role.replace('-', '')}' does not exist.",
+    )
+
+
+def _principal_kind(call: Call, principal: str, wanted: str | None) -> str:
+    """The principal's type. A stated type is trusted for somebody unknown: that is how one avoids the replication delay."""
+    row = call.world.db.execute("SELECT kind FROM principals WHERE id = ?", (principal.lower(),)).fetchone()
+    if wanted is not None and wanted not in PRINCIPAL_KINDS:
+        raise gateway(400, "InvalidPrincipalType", f"The principal type '{wanted}' is not valid.")
+    if row is None and wanted is None:
+        raise gateway(
+            400, "PrincipalNotFound",
+            f"Principal {principal.replace('-', '')} does not exist in the directory {TENANT}. Check that you have the "
+            "correct principal ID. If you are creating this principal and then immediately assigning a role, this error "
+            "might be related to a replication delay. In this case, set the role assignment principalType property to a "
+            "value, such as ServicePrincipal, User, or Group. See https://aka.ms/docs-principaltype",
+        )  # fmt: skip
+    if row is not None and wanted is not None and row[0] != wanted:
+        raise gateway(
+            400, "UnmatchedPrincipalType",
+            f"The PrincipalId '{principal.replace('-', '')}' has type '{row[0]}' , which is different from specified "
+            f"PrinciaplType '{wanted}'.",
+        )  # fmt: skip
+    return str(row[0] if row is not None else wanted)
+
+
+def _again(same: tuple[str, str], name: str) -> Answer:
+    if same[0] != name.lower():
+        raise gateway(
+            409, "RoleAssignmentExists",
+            f"The role assignment already exists. The ID of the existing role assignment is {same[0].replace('-', '')}.",
+        )  # fmt: skip
+    return Answer(200, json.loads(same[1]))
+
+
+def _find(call: Call) -> str | None:
+    identifier = f"{_scope(call)}/providers/{ASSIGNMENT}/{call.path['name']}".replace("//", "/")
+    row = call.world.db.execute("SELECT body FROM role_assignments WHERE id = ?", (identifier.lower(),)).fetchone()
+    return str(row[0]) if row else None
+
+
+def _user_identity(world: World, wanted: dict[str, Json]) -> dict[str, Json]:
+    users: dict[str, Json] = {}
+    for identifier in shapes.mapping(wanted, "userAssignedIdentities"):
+        principal = str(uuid.uuid5(uuid.NAMESPACE_URL, identifier.lower()))
+        add_principal(world, principal, "ServicePrincipal", identifier.rpartition("/")[2])
+        users[identifier] = {"principalId": principal, "clientId": str(uuid.uuid5(uuid.NAMESPACE_URL, principal))}
+    if not users:
+        raise user_error("An identity of type UserAssigned needs at least one entry in userAssignedIdentities.")
+    return {"type": "UserAssigned", "userAssignedIdentities": users}

@@ -1,0 +1,164 @@
+"""The one ASGI application: finds the route, checks the caller, opens the transaction, logs, answers.
+
+Every request passes through `Emulator.__call__` and nowhere else. Rooms are called with a `Call` and return an `Answer`;
+they know nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import unquote
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from deploy.emulator import identity, log, routes, scoring
+from deploy.emulator.routes import Route
+from deploy.emulator.wire import Answer, Call, Refusal, gateway, standard_headers
+from deploy.emulator.world import World
+
+UNKNOWN = Route("unknown", "*", "", "NotEmulated", None)
+
+
+@dataclass
+class Visit:
+    """One request on its way through: what is known of it so far, for the log."""
+
+    route: Route
+    call: Call
+    target: str = ""
+    note: str = ""
+    caller: identity.Caller = field(default_factory=identity.Caller)
+
+
+class Emulator:
+    """The ASGI application over one world; call it from the thread that owns the world."""
+
+    def __init__(self, world: World, tokens: identity.Tokens) -> None:
+        self.world, self.tokens = world, tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        try:
+            raw = await request.body()
+        except ClientDisconnect:
+            return
+        visit = self._visit(request, raw)
+        answer = await self._score(visit) if visit.route.name == "Score" else self._run(visit)
+        await _response(visit, answer)(scope, receive, send)
+
+    def _visit(self, request: Request, raw: bytes) -> Visit:
+        path = request.scope.get("raw_path", b"").decode("ascii", "replace") or request.url.path
+        found = routes.find(request.method, path)
+        route, names = found or (replace(UNKNOWN, method=request.method), {})
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        base = f"https://{headers.get('host', '127.0.0.1')}"
+        names["__path"], names["__query"] = path, request.url.query
+        call = Call(self.world, self.tokens, names, dict(request.query_params), headers, raw, base, identity.Caller())
+        return Visit(route, call)
+
+    def _run(self, visit: Visit) -> Answer:
+        """Run a handler, its effects and its log line in one transaction; a refusal takes back the effects."""
+        try:
+            if visit.route.name == "Emulator_Reset":
+                self.world.reset()
+                return Answer(200, {"reset": True})
+            with self.world.transaction():
+                self._let_in(visit)
+                if visit.route.run is None:
+                    raise _not_emulated(visit)
+                answer = visit.route.run(visit.call)
+                self._log(visit, answer.status)
+                return answer
+        except Refusal as refusal:
+            return self._refused(visit, refusal)
+        except Exception as error:  # noqa: BLE001 - the last line of defence: a bug answers 500 and is told in the log file
+            return self._broken(visit, error)
+
+    async def _score(self, visit: Visit) -> Answer:
+        try:
+            with self.world.transaction():
+                turn = scoring.admit(visit.call)
+        except Refusal as refusal:
+            return self._refused(visit, refusal)
+        visit.target = turn.target
+        visit.note = f"mirrored to {turn.shadow}" if turn.shadow else ""
+        try:
+            answer = await asyncio.wait_for(asyncio.to_thread(scoring.score, turn), turn.timeout)
+        except TimeoutError:
+            answer = scoring.timed_out(turn)
+        except Exception as error:  # noqa: BLE001 - a stand-in that breaks is a model that breaks
+            traceback.print_exception(error, file=sys.stderr)
+            answer = scoring.model_error(turn, 500, "An unexpected error occurred in scoring script.")
+        with self.world.transaction():
+            self._log(visit, answer.status)
+        return answer
+
+    def _let_in(self, visit: Visit) -> None:
+        """Who may come in at all: a plane's form of authentication and the api-version."""
+        if visit.route.plane in ("arm", "registry", "unknown"):
+            # Registries live on the data plane, and clients come with a token for either audience.
+            hosts = identity.MANAGEMENT_HOSTS + (() if visit.route.plane == "arm" else identity.SCORING_HOSTS)
+            visit.caller = identity.caller_of(self.tokens, visit.call.headers.get("authorization", ""), hosts)
+            visit.call = replace(visit.call, caller=visit.caller)
+        if visit.route.plane == "arm" and not visit.call.query.get("api-version"):
+            raise gateway(
+                400, "MissingApiVersionParameter",
+                "The api-version query parameter (?api-version=) is required for all requests.",
+            )  # fmt: skip
+
+    def _refused(self, visit: Visit, refusal: Refusal) -> Answer:
+        visit.note = visit.note or refusal.note
+        with self.world.transaction():
+            self._log(visit, refusal.answer.status)
+        return refusal.answer
+
+    def _broken(self, visit: Visit, error: Exception) -> Answer:
+        traceback.print_exception(error, file=sys.stderr)
+        visit.note = f"emulator bug: {type(error).__name__}"
+        return self._refused(
+            visit, gateway(500, "InternalServerError", "The emulator has a bug; its log holds the traceback.")
+        )
+
+    def _log(self, visit: Visit, status: int) -> None:
+        route, call = visit.route, visit.call
+        if route.plane == "control":
+            return
+        query = call.path["__query"]
+        log.write(
+            self.world,
+            log.Entry(
+                route.method, unquote(call.path["__path"]) + (f"?{query}" if query else ""),
+                status, route.plane, visit.caller.id, route.name, route.mutating,
+                call.headers.get("x-ms-client-request-id", ""), visit.target, visit.note,
+            ),
+        )  # fmt: skip
+
+
+def _not_emulated(visit: Visit) -> Refusal:
+    path = visit.call.path["__path"]
+    return gateway(
+        404, "ResourceNotFound",
+        f"The emulator does not emulate {visit.route.method} {unquote(path)}. See its README for what it does.",
+        note="not emulated",
+    )  # fmt: skip
+
+
+def _response(visit: Visit, answer: Answer) -> Response:
+    plane = visit.route.plane
+    extra: Mapping[str, str] = {} if plane in ("scoring", "blob") else standard_headers(visit.route.method, plane)
+    headers = {**extra, **answer.headers}
+    if client := visit.call.headers.get("x-ms-client-request-id"):
+        headers["x-ms-client-request-id"] = client
+    if isinstance(answer.body, bytes):
+        return Response(answer.body, answer.status, headers)
+    headers.setdefault("Content-Type", "application/json; charset=utf-8")
+    return Response(json.dumps(answer.body, separators=(",", ":"), ensure_ascii=False), answer.status, headers)

@@ -1,0 +1,172 @@
+"""Cores: what a subscription may use in a region, what its deployments hold, and refusing what does not fit."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from deploy.emulator import catalog, workspaces
+from deploy.emulator.wire import Answer, Call, Json, Refusal, frontend, gateway
+from deploy.emulator.world import World
+
+TOTAL = "TotalDedicatedCores"
+CLUSTERS = "TotalClusters"
+LOW_PRIORITY = "TotalLowPriorityCores"
+_RULE = "https://tools.ietf.org/html/rfc7231#section-6.5.1"
+
+
+def reserve(
+    world: World, subscription: str, location: str, deployment: str, size: catalog.Size, instances: int
+) -> None:
+    """Hold the cores of a deployment in its family, instead of what it held before.
+
+    Raises:
+        Refusal: 400 with the numbers, when the family or the region's total has not enough.
+    """
+    need = size.needed(instances)
+    held = world.db.execute("SELECT cores FROM allocations WHERE deployment = ?", (deployment.lower(),)).fetchone()
+    more = need - (held[0] if held else 0)
+    used, limits = _used(world, subscription, location), _limits(world, subscription, location)
+    for family in (size.family, TOTAL):
+        if more > 0 and used.get(family, 0) + more > limits.get(family, 0):
+            raise _not_enough(size.name, subscription, used.get(family, 0), limits.get(family, 0), more)
+    world.db.execute(
+        "INSERT OR REPLACE INTO allocations VALUES (?, ?, ?, ?, ?)",
+        (deployment.lower(), subscription.lower(), location, size.family, need),
+    )
+
+
+def set_limit(world: World, subscription: str, location: str, family: str, cores: int) -> None:
+    """Set the limit of a family, of the total or of the clusters."""
+    world.db.execute(
+        "INSERT OR REPLACE INTO quotas VALUES (?, ?, ?, ?)", (subscription.lower(), location, family, cores)
+    )
+
+
+def usages(call: Call) -> Answer:
+    """GET usages: totals first, then each family's dedicated and low-priority cores."""
+    subscription, location = _where(call)
+    used, limits = _used(call.world, subscription, location), _limits(call.world, subscription, location)
+    root = f"/subscriptions/{subscription}"
+    rows = [
+        _usage(root, CLUSTERS, "Total Clusters", "totalClusters", used[CLUSTERS], limits[CLUSTERS]),
+        _usage(
+            root, TOTAL, "Total Cluster Dedicated Regional vCPUs", "totalDedicatedCores", used[TOTAL], limits[TOTAL]
+        ),
+        _usage(
+            root,
+            LOW_PRIORITY,
+            "Total Cluster LowPriority Regional vCPUs",
+            "totalLowPriorityCores",
+            0,
+            limits[LOW_PRIORITY],
+        ),
+    ]
+    for kind, word in (("dedicatedCores", "Dedicated"), ("lowPriorityCores", "LowPriority")):
+        for family in catalog.FAMILIES:
+            dedicated = kind == "dedicatedCores"
+            current, limit = (used.get(family.name, 0), limits[family.name]) if dedicated else (0, -1)
+            where = f"{root}/usages/{family.name.replace(' ', '_')}"
+            rows.append(
+                _usage(where, family.name, f"{family.title} Cluster {word} vCPUs", f"vmFamily/{kind}", current, limit)
+            )
+    return Answer(200, {"value": rows})
+
+
+def quotas(call: Call) -> Answer:
+    """GET quotas: the limits alone, one row a family."""
+    subscription, location = _where(call)
+    limits = _limits(call.world, subscription, location)
+    rows = [
+        {
+            "id": f"/subscriptions/{subscription}/quotas/{family.name.replace(' ', '_')}",
+            "type": f"{workspaces.PROVIDER}/vmFamily/dedicatedCores/quotas",
+            "name": {"value": family.name, "localizedValue": f"{family.title} Cluster Dedicated vCPUs"},
+            "limit": limits[family.name],
+            "unit": "Count",
+        }
+        for family in catalog.FAMILIES
+    ]
+    return Answer(200, {"value": rows})
+
+
+def sizes(call: Call) -> Answer:
+    """GET vmSizes: `MIR` among the compute types marks a size that managed online endpoints accept."""
+    _where(call)
+    return Answer(200, {"value": [_size(size) for size in catalog.SIZES]})
+
+
+def _where(call: Call) -> tuple[str, str]:
+    subscription, location = call.path["subscription"], call.path["location"].replace(" ", "").lower()
+    if call.world.get(f"/subscriptions/{subscription}") is None:
+        raise workspaces.no_subscription(subscription)
+    if not _limits(call.world, subscription, location):
+        raise gateway(
+            400, "NoRegisteredProviderFound",
+            f"No registered resource provider found for location '{location}' and API version "
+            f"'{call.query['api-version']}' for type 'locations'. This world has no such region.",
+        )  # fmt: skip
+    return subscription, location
+
+
+def _limits(world: World, subscription: str, location: str) -> dict[str, int]:
+    rows = world.db.execute(
+        "SELECT family, cores FROM quotas WHERE subscription = ? AND location = ?", (subscription.lower(), location)
+    )
+    return dict(rows.fetchall())
+
+
+def _used(world: World, subscription: str, location: str) -> dict[str, int]:
+    rows = world.db.execute(
+        "SELECT family, SUM(cores), COUNT(*) FROM allocations WHERE subscription = ? AND location = ? GROUP BY family",
+        (subscription.lower(), location),
+    ).fetchall()
+    used = {family: cores for family, cores, _ in rows}
+    return {**used, TOTAL: sum(used.values()), CLUSTERS: sum(count for _, _, count in rows)}
+
+
+def _not_enough(size: str, subscription: str, used: int, limit: int, more: int) -> Refusal:
+    sentence = (
+        f"Not enough quota available for {size} in SubscriptionId {subscription}. Current usage/limit: {used}/{limit}. "
+        f"Additional needed: {more} Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
+    )
+    words = json.dumps(
+        {
+            "errors": {"VmSize": [sentence]}, "type": _RULE, "title": "One or more validation errors occurred.",
+            "status": 400, "traceId": f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-00",
+        },
+        separators=(",", ":"),
+    )  # fmt: skip
+    return frontend(400, "BadRequest", "The request is invalid.", ("InferencingClientCreateDeploymentFailed", words))
+
+
+def _usage(identifier: str, name: str, title: str, kind: str, current: int, limit: int) -> dict[str, Json]:
+    return {
+        "id": identifier,
+        "type": f"{workspaces.PROVIDER}/{kind}/usages",
+        "unit": "Count",
+        "currentValue": current,
+        "limit": limit,
+        "name": {"value": name, "localizedValue": title},
+    }
+
+
+def _size(size: catalog.Size) -> dict[str, Json]:
+    prices = [("Linux", "Standard", 1.0), ("Linux", "LowPriority", 0.2), ("Windows", "Standard", 1.5)]
+    return {
+        "name": size.name,
+        "family": size.family,
+        "vCPUs": size.cores,
+        "gpus": size.gpus,
+        "osVhdSizeMB": 1_047_552,
+        "maxResourceVolumeMB": int(size.memory * 2048),
+        "memoryGB": size.memory,
+        "lowPriorityCapable": True,
+        "premiumIO": True,
+        "estimatedVMPrices": {
+            "billingCurrency": "USD",
+            "unitOfMeasure": "OneHour",
+            "values": [{"retailPrice": round(size.price * f, 4), "osType": o, "vmTier": t} for o, t, f in prices],
+        },
+        "supportedComputeTypes": ["AmlCompute", "ComputeInstance", *(["MIR"] if size.served else [])],
+    }

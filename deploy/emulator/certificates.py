@@ -1,0 +1,63 @@
+"""TLS material of the loopback server, made once and kept in the state folder so that clients keep their trust.
+
+The authority's private key is thrown away as soon as it has signed the one certificate: nobody can misuse it later.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """`ca` is what clients trust; `server` holds the certificate chain and its key (mode 0600)."""
+
+    ca: Path
+    server: Path
+
+
+def prepare(state: Path) -> Certificates:
+    """The certificates of a state folder, made if they are missing. Safe when several processes ask at once."""
+    folder = state / "tls"
+    found = Certificates(folder / "ca.pem", folder / "server.pem")
+    if not found.server.exists():
+        state.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix="tls-", dir=state))
+        _make(draft)
+        try:
+            draft.rename(folder)
+        except OSError:
+            shutil.rmtree(draft)
+            if not found.server.exists():
+                raise
+    return found
+
+
+def _make(folder: Path) -> None:
+    import trustme
+
+    authority = trustme.CA(organization_name="amldeploy emulator")
+    leaf = authority.issue_cert("127.0.0.1", "localhost")
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    private_file(folder / "server.pem", leaf.private_key_and_cert_chain_pem.bytes)
+
+
+def private_file(path: Path, fresh: Callable[[], bytes]) -> bytes:
+    """The content of a file that only its owner may read; `fresh` makes it when it is missing. Atomic."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent)  # mkstemp creates it with mode 0600
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(fresh())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # another process was first, and its content counts
+        finally:
+            Path(draft).unlink()
+    return path.read_bytes()

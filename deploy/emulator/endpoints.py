@@ -1,0 +1,267 @@
+"""Online endpoints: create, update, read, list, delete, and their keys and tokens.
+
+Deployments are another room; this one only asks the world which of them may have traffic.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import Any
+
+from deploy.emulator import access, operations, shapes, traffic, workspaces
+from deploy.emulator.identity import TENANT
+from deploy.emulator.paging import page
+from deploy.emulator.wire import Answer, Call, Json, frontend, gateway, timestamp, user_error
+from deploy.emulator.world import Resource
+
+KIND = "endpoint"
+DEPLOYMENT_KIND = "deployment"
+TYPE = f"{workspaces.WORKSPACE}/onlineEndpoints"
+BUSY = ("Creating", "Updating", "Deleting")
+AUTH_MODES = ("AMLToken", "Key", "AADToken")
+TOKEN_SECONDS, REFRESH_SECONDS = 86_400, 43_200
+
+
+def put(call: Call) -> Answer:
+    """PUT: create, or update what may be updated. 201 and an operation."""
+    workspace = workspaces.require(call)
+    body = call.object()
+    found = call.world.get(f"{workspace.id}/onlineEndpoints/{call.path['endpoint']}")
+    endpoint = _create(call, workspace, body) if found is None else _update(call, found, body)
+    operation = endpoint.private["operation"]
+    where = {"Location": call.base + endpoint.body["id"] + f"?api-version={call.query['api-version']}"}
+    return Answer(201, render(call, endpoint), operations.headers(call, operation, endpoint.location) | where)
+
+
+def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
+    name = call.path["endpoint"]
+    if trouble := traffic.name_problem("endpoint", name):
+        raise user_error(trouble)
+    location = region(body, workspace.location)
+    if call.world.named(KIND, location, name) is not None:
+        raise user_error(
+            f"An endpoint with this name already exists. Endpoint names must be unique within a region: {name} in {location}."
+        )
+    wanted = _wanted(body, shapes.mapping(body, "properties"))
+    live, mirror = wanted.pop("traffic"), wanted.pop("mirrorTraffic")
+    if trouble := traffic.problem(live, mirror, {}, {}):
+        raise user_error(trouble)
+    now = timestamp(call.world.now())
+    identifier = f"{workspace.body['id']}/onlineEndpoints/{name}"
+    identity = access.new_identity(call.world, identifier, name, workspace, shapes.mapping(body, "identity"))
+    endpoint = Resource(
+        identifier, KIND, workspace.id, name, location,
+        {
+            "id": identifier, "name": name, "type": TYPE,
+            "properties": {
+                **wanted, "compute": None, "traffic": {}, "mirrorTraffic": {}, "provisioningState": "Creating",
+                "properties": {
+                    **shapes.texts(shapes.mapping(body, "properties"), "properties"),
+                    "azureml.onlineendpointid": identifier.lower(),
+                },
+            },
+            "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
+            "tags": shapes.texts(body, "tags"), "location": location, "kind": "Managed", "identity": identity,
+        },
+        {"primaryKey": _key(), "secondaryKey": _key(), "ready": False},
+    )  # fmt: skip
+    effect = {"properties": {"provisioningState": "Succeeded"}, "private": {"ready": True}}
+    return _begin(call, endpoint, call.world.timing.endpoint_create, effect)
+
+
+def _update(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
+    refuse_busy(endpoint, f"update endpoint {endpoint.body['name']}")
+    region(body, endpoint.location, endpoint)
+    properties = shapes.mapping(body, "properties")
+    wanted = _wanted(body, properties)
+    if body.get("identity") is not None:
+        access.same_identity(endpoint.body["identity"], shapes.mapping(body, "identity"))
+    live, mirror = _routes(call, endpoint, wanted.pop("traffic"), wanted.pop("mirrorTraffic"))
+    # Properties can be added, never changed or removed: what is there wins.
+    kept = {**shapes.texts(properties, "properties"), **endpoint.properties["properties"]}
+    endpoint.properties.update(wanted, properties=kept, provisioningState="Updating")
+    endpoint.body["tags"] = shapes.texts(body, "tags")
+    endpoint.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
+    # Callers are served by the old map until the operation is done, and the answer still shows it.
+    effect = {
+        "properties": {"provisioningState": "Succeeded", "traffic": live, "mirrorTraffic": mirror},
+        "private": {"ready": True},
+    }
+    return _begin(call, endpoint, call.world.timing.endpoint_update, effect)
+
+
+def patch(call: Call) -> Answer:
+    """PATCH: tags only, as the published shape allows (the identity cannot change). 202 and an operation."""
+    endpoint = require(call)
+    body = call.object()
+    refuse_busy(endpoint, f"update endpoint {endpoint.body['name']}")
+    if body.get("identity") is not None:
+        access.same_identity(endpoint.body["identity"], shapes.mapping(body, "identity"))
+    endpoint.body["tags"] = {**endpoint.body["tags"], **shapes.texts(body, "tags")}
+    endpoint.properties["provisioningState"] = "Updating"
+    _begin(call, endpoint, call.world.timing.endpoint_update, {"properties": {"provisioningState": "Succeeded"}})
+    operation = endpoint.private["operation"]
+    return Answer(202, render(call, endpoint), operations.headers(call, operation, endpoint.location, result=True))
+
+
+def get(call: Call) -> Answer:
+    """GET one endpoint."""
+    return Answer(200, render(call, require(call)))
+
+
+def listing(call: Call) -> Answer:
+    """GET the workspace's endpoints, newest first."""
+    workspace = workspaces.require(call)
+    found = call.world.children(workspace.id, KIND)[::-1]
+    return page(call, found, render)
+
+
+def delete(call: Call) -> Answer:
+    """DELETE with everything below: 202 and an operation; 204 when there is nothing to delete."""
+    workspace = workspaces.require(call)
+    endpoint = call.world.get(f"{workspace.id}/onlineEndpoints/{call.path['endpoint']}")
+    if endpoint is None:
+        return Answer(204)
+    if endpoint.state == "Deleting":
+        operation = endpoint.private["operation"]
+    else:
+        refuse_busy(endpoint, f"delete endpoint {endpoint.body['name']}")
+        for resource in (*call.world.children(endpoint.id, DEPLOYMENT_KIND), endpoint):
+            resource.properties["provisioningState"] = "Deleting"
+            call.world.save(resource)
+        _begin(call, endpoint, call.world.timing.endpoint_delete, {"remove": True})
+        operation = endpoint.private["operation"]
+    headers = operations.headers(call, operation, endpoint.location, result=True)
+    return Answer(202, b"null", headers | {"Content-Type": "application/json; charset=utf-8"})
+
+
+def list_keys(call: Call) -> Answer:
+    """POST listKeys; null until the endpoint has been created."""
+    endpoint = require(call)
+    if endpoint.properties["authMode"] != "Key":
+        raise user_error(
+            f"Keys can only be listed for endpoints with authMode Key; this one has {endpoint.properties['authMode']}."
+        )
+    ready = endpoint.private["ready"]
+    return Answer(200, {which: endpoint.private[which] if ready else None for which in ("primaryKey", "secondaryKey")})
+
+
+def regenerate_keys(call: Call) -> Answer:
+    """POST regenerateKeys: 202 and Location only. A `keyValue` equal to the current key asks for a fresh one."""
+    endpoint = require(call)
+    body = call.object()
+    refuse_busy(endpoint, f"regenerate keys of endpoint {endpoint.body['name']}")
+    which = "primaryKey" if shapes.one_of(body, "keyType", ("Primary", "Secondary")) == "Primary" else "secondaryKey"
+    value = shapes.text(body, "keyValue")
+    if value is None or value == endpoint.private[which]:
+        value = _key()
+    operation = operations.begin(
+        call.world, operations.ENDPOINT, endpoint, call.world.timing.keys, {"private": {which: value}}
+    )
+    headers = operations.headers(call, operation, endpoint.location, asynchronous=False, result=True)
+    return Answer(202, b"null", headers | {"Content-Type": "application/json; charset=utf-8"})
+
+
+def token(call: Call) -> Answer:
+    """POST token: a signed AML token of 24 hours, to be renewed after 12."""
+    endpoint = require(call)
+    if endpoint.properties["authMode"] != "AMLToken":
+        raise user_error(
+            f"Tokens can only be issued for endpoints with authMode AMLToken; this one has {endpoint.properties['authMode']}."
+        )
+    now = int(call.world.now())
+    claims = {
+        "canRefresh": "False", "workspaceId": str(uuid.uuid5(uuid.NAMESPACE_URL, endpoint.parent)), "tid": TENANT,
+        "oid": call.caller.id, "actions": '["Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action"]',
+        "endpointName": endpoint.name, "serviceId": endpoint.id, "exp": now + TOKEN_SECONDS, "iss": "azureml", "aud": "azureml",
+    }  # fmt: skip
+    return Answer(
+        200,
+        {
+            "accessToken": call.tokens.sign(claims), "tokenType": "Bearer",
+            "expiryTimeUtc": now + TOKEN_SECONDS, "refreshAfterTimeUtc": now + REFRESH_SECONDS,
+        },
+    )  # fmt: skip
+
+
+def require(call: Call) -> Resource:
+    """The endpoint a request's path names; 404 otherwise."""
+    workspace = workspaces.require(call)
+    found = call.world.get(f"{workspace.id}/onlineEndpoints/{call.path['endpoint']}")
+    if found is None:
+        name = f"{workspaces.WORKSPACE}/{call.path['workspace']}/onlineEndpoints/{call.path['endpoint']}"
+        raise workspaces.not_found(name, call.path["group"])
+    return found
+
+
+def render(call: Call, endpoint: Resource) -> dict[str, Json]:
+    """An endpoint as callers see it: addresses are those of the server that answers."""
+    properties = endpoint.properties
+    where = f"{call.base}/inference/{endpoint.location}/{endpoint.body['name']}" if endpoint.private["ready"] else None
+    uri = operations.url(call, endpoint.private["operation"], endpoint.location)
+    shown = {
+        **properties,
+        "scoringUri": where and f"{where}/score",
+        "swaggerUri": where and f"{where}/swagger.json",
+        "properties": {**properties["properties"], "AzureAsyncOperationUri": uri},
+    }
+    return {**endpoint.body, "properties": shown}
+
+
+def region(body: dict[str, Json], location: str, existing: Resource | None = None) -> str:
+    """The location a body asks for, which can only be where the parent (or the resource itself) is."""
+    wanted = shapes.text(body, "location")
+    if wanted is None:
+        raise gateway(400, "LocationRequired", "The location property is required for this definition.")
+    if wanted.replace(" ", "").lower() == location:
+        return location
+    if existing is None:
+        raise user_error(f"The location '{wanted}' is not that of the workspace, '{location}'.")
+    raise gateway(
+        409, "InvalidResourceLocation",
+        f"The resource '{existing.body['name']}' already exists in location '{location}'. A resource with the same name "
+        f"cannot be created in location '{wanted}'. Please select a new resource name.",
+    )  # fmt: skip
+
+
+def refuse_busy(resource: Resource, what: str) -> None:
+    """409 while an operation is at work on a resource."""
+    if resource.state in BUSY:
+        raise frontend(409, "Conflict", f"Cannot {what} because it is in {resource.state} provisioning state.")
+
+
+def _wanted(body: dict[str, Json], properties: dict[str, Json]) -> dict[str, Any]:
+    shapes.texts(body, "tags")
+    shapes.texts(properties, "properties")
+    return {
+        "description": shapes.text(properties, "description"),
+        "authMode": shapes.one_of(properties, "authMode", AUTH_MODES),
+        "publicNetworkAccess": shapes.one_of(properties, "publicNetworkAccess", ("Enabled", "Disabled"), "Enabled"),
+        "traffic": shapes.shares(properties, "traffic"),
+        "mirrorTraffic": shapes.shares(properties, "mirrorTraffic"),
+    }
+
+
+def _routes(call: Call, endpoint: Resource, live: dict[str, int], mirror: dict[str, int]) -> tuple[dict[str, int], ...]:
+    deployments = {found.name: found for found in call.world.children(endpoint.id, DEPLOYMENT_KIND)}
+    ready = {name: found.state == "Succeeded" for name, found in deployments.items()}
+    current = {name.lower(): share for name, share in endpoint.properties["traffic"].items()}
+    served = {key: current.get(key.lower(), 0) for key in live if ready.get(key.lower()) is False}
+    served = {key: share for key, share in served.items() if deployments[key.lower()].state == "Updating"}
+    if trouble := traffic.problem(live, mirror, ready, served):
+        raise user_error(trouble)
+    return tuple(
+        {deployments[n.lower()].body["name"]: share for n, share in shares.items()} for shares in (live, mirror)
+    )
+
+
+def _begin(call: Call, endpoint: Resource, seconds: float, effect: dict[str, Any]) -> Resource:
+    operation = operations.begin(call.world, operations.ENDPOINT, endpoint, seconds, effect)
+    endpoint.private["operation"] = operation
+    call.world.save(endpoint)
+    return endpoint
+
+
+def _key() -> str:
+    return secrets.token_hex(16)

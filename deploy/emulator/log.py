@@ -1,0 +1,61 @@
+"""The request log: one row a request, whatever it was for. It records and reads back; it judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deploy.emulator.wire import Json
+from deploy.emulator.world import World
+
+COLUMNS = (
+    "number", "time", "method", "path", "status", "plane", "caller", "operation", "mutating", "client_request_id", "target", "note",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is remembered of a request. `path` includes the query; `target` is the deployment that scored, if one did."""
+
+    method: str
+    path: str
+    status: int
+    plane: str
+    caller: str
+    operation: str
+    mutating: bool
+    client_request_id: str = ""
+    target: str = ""
+    note: str = ""
+
+
+def write(world: World, entry: Entry) -> None:
+    """Remember a request; part of the transaction that answers it."""
+    world.db.execute(
+        "INSERT INTO requests (time, method, path, status, plane, caller, operation, mutating, client_request_id, target, note)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            world.now(), entry.method, entry.path, entry.status, entry.plane, entry.caller, entry.operation,
+            int(entry.mutating), entry.client_request_id, entry.target, entry.note,
+        ),
+    )  # fmt: skip
+
+
+def read(
+    world: World, after: int = 0, mutating: bool | None = None, target: str | None = None
+) -> list[dict[str, Json]]:
+    """The requests after number `after`, oldest first."""
+    return list(_rows(world, after, mutating, target))
+
+
+def _rows(world: World, after: int, mutating: bool | None, target: str | None) -> Iterator[dict[str, Json]]:
+    sql, values = f"SELECT {', '.join(COLUMNS)} FROM requests WHERE number > ?", [after]
+    if mutating is not None:
+        sql, values = sql + " AND mutating = ?", [*values, int(mutating)]
+    parameters: list[int | str] = list(values)
+    if target is not None:
+        sql += " AND target = ?"
+        parameters.append(target.lower())
+    for row in world.db.execute(sql + " ORDER BY number", parameters):
+        found = dict(zip(COLUMNS, row, strict=True))
+        yield {**found, "mutating": bool(found["mutating"])}

@@ -1,0 +1,113 @@
+"""Long-running operations: a row with a start, a due time and what becomes true then; its state is computed when asked.
+
+The world applies the effect (`World.transaction`); this room only begins operations and tells how they stand.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from deploy.emulator.wire import Answer, Call, Json, frontend, timestamp
+from deploy.emulator.world import Resource, World, dump
+
+ENDPOINT, DEPLOYMENT = "oeidp", "odidp"
+"""The first word of an operation's id: whose it is."""
+
+
+def begin(
+    world: World, prefix: str, target: Resource, seconds: float, effect: Mapping[str, Any], error: Json = None
+) -> str:
+    """Start an operation on `target`; returns its id. `effect` is {"properties"?, "private"?} or {"remove": True}.
+
+    With an `error` the operation ends as Failed, and the effect still applies.
+    """
+    operation = f"{prefix}:{uuid.uuid5(uuid.NAMESPACE_URL, target.parent)}:{uuid.uuid4()}"
+    now = world.now()
+    world.db.execute(
+        "INSERT INTO operations VALUES (?, ?, ?, ?, 'Updating', ?, ?)",
+        (operation, target.id.lower(), now, now + seconds, dump(error) if error else None, dump(effect)),
+    )
+    return operation
+
+
+def running(world: World, target: str) -> str | None:
+    """The operation that is at work on a resource."""
+    row = world.db.execute(
+        "SELECT id FROM operations WHERE target = ? AND state = 'Updating' ORDER BY started DESC", (target.lower(),)
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def url(call: Call, operation: str, location: str, kind: str = "mfeOperationsStatus") -> str:
+    """Where to ask about an operation; the api-version is that of the request that asks."""
+    return (
+        f"{call.base}/subscriptions/{call.path['subscription']}/providers/Microsoft.MachineLearningServices"
+        f"/locations/{location}/{kind}/{operation}?api-version={call.query.get('api-version', '')}"
+    )
+
+
+def headers(
+    call: Call, operation: str, location: str, *, asynchronous: bool = True, result: bool = False
+) -> dict[str, str]:
+    """Azure-AsyncOperation and/or Location of a request that began an operation, with the polling hint."""
+    found = {"x-ms-async-operation-timeout": "PT30M", **hint(call.world)}
+    if asynchronous:
+        found["Azure-AsyncOperation"] = url(call, operation, location)
+    if result:
+        found["Location"] = url(call, operation, location, "mfeOperationResults")
+    return found
+
+
+def hint(world: World) -> dict[str, str]:
+    """How soon to ask again, when the profile says so."""
+    wait = world.timing.retry_after_ms
+    return {} if wait is None else {"retry-after-ms": str(wait)}
+
+
+def status(call: Call) -> Answer:
+    """GET mfeOperationsStatus: 200 with `Updating`, `Succeeded`, `Failed` or `Canceled`."""
+    row = _row(call)
+    body: dict[str, Json] = {
+        "id": call.base + call.path["__path"],
+        "name": row["id"],
+        "startTime": timestamp(row["started"]),
+        "endTime": "0001-01-01T00:00:00+00:00" if row["state"] == "Updating" else timestamp(row["due"]),
+        "percentComplete": 0.0 if row["state"] == "Updating" else 100.0,
+        "status": row["state"],
+    }
+    if row["error"]:
+        body["error"] = row["error"]
+    return Answer(200, body, hint(call.world) if row["state"] == "Updating" else {})
+
+
+def result(call: Call) -> Answer:
+    """GET mfeOperationResults: 202 while it runs, then 200, or 400 with the error of an operation that failed."""
+    row = _row(call)
+    if row["state"] == "Updating":
+        again = f"{call.base}{call.path['__path']}?api-version={call.query.get('api-version', '')}"
+        return Answer(202, b"null", {"Location": again, "Content-Type": "application/json", **hint(call.world)})
+    return (
+        Answer(400, {"error": row["error"]})
+        if row["error"]
+        else Answer(200, b"null", {"Content-Type": "application/json"})
+    )
+
+
+def _row(call: Call) -> dict[str, Any]:
+    operation = call.path["operation"]
+    found = call.world.db.execute(
+        "SELECT id, started, due, state, error FROM operations WHERE id = ?", (operation,)
+    ).fetchone()
+    if found is None:
+        last = operation.rsplit(":", 1)[-1]
+        raise frontend(
+            404, "NotFound", "The specified resource was not found.",
+            ("OperationNotFound", f"There is no operation with id {last}"),
+        )  # fmt: skip
+    row = dict(zip(("id", "started", "due", "state", "error"), found, strict=True))
+    # The world holds the outcome from the start; nobody may see it before its time.
+    row["error"] = json.loads(row["error"]) if row["error"] and row["state"] == "Failed" else None
+    return row

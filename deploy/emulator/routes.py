@@ -1,0 +1,145 @@
+"""Every address the emulator answers, in one table. What is not here is answered 404 and logged as not emulated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from deploy.emulator import (
+    access, assets, blobs, capacity, clouds, control, deployments, endpoints, identity, operations, registry, scoring, workspaces,
+)  # fmt: skip
+from deploy.emulator.wire import Answer, Call
+
+Handler = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation. `name` is the published operation id; `{x}` is one path segment, `{x*}` any number of them."""
+
+    plane: str
+    method: str
+    path: str
+    name: str
+    run: Handler | None
+    mutating: bool = False
+    pattern: re.Pattern[str] = field(init=False, repr=False, compare=False, default=re.compile(""))
+
+    def __post_init__(self) -> None:
+        pattern = re.sub(
+            r"\{(\w+)\*\}",
+            r"(?P<\1>.*?)",
+            re.sub(
+                r"\{(\w+)\}",
+                r"(?P<\1>[^/]+)",
+                re.escape(self.path).replace(r"\{", "{").replace(r"\}", "}").replace(r"\*", "*"),
+            ),
+        )
+        object.__setattr__(self, "pattern", re.compile(pattern, re.IGNORECASE))
+
+
+_SUB = "/subscriptions/{subscription}"
+_GROUP = _SUB + "/resourceGroups/{group}"
+_WORKSPACES = _GROUP + "/providers/Microsoft.MachineLearningServices/workspaces"
+_WS = _WORKSPACES + "/{workspace}"
+_EP = _WS + "/onlineEndpoints/{endpoint}"
+_DP = _EP + "/deployments/{deployment}"
+_LOC = _SUB + "/providers/Microsoft.MachineLearningServices/locations/{location}"
+_ROLE = "{scope*}/providers/Microsoft.Authorization"
+_REGISTRY = "/mferp/managementfrontend" + _GROUP + "/providers/Microsoft.MachineLearningServices/registries/{registry}"
+_BLOB = "/{account}.blob.core.windows.net/{container}/{blob*}"
+
+
+def _read(path: str, name: str, run: Handler) -> Route:
+    return Route("arm", "GET", path, name, run)
+
+
+def _write(method: str, path: str, name: str, run: Handler) -> Route:
+    return Route("arm", method, path, name, run, mutating=True)
+
+
+def _ask(path: str, name: str, run: Handler) -> Route:
+    return Route("arm", "POST", path, name, run)
+
+
+ROUTES = (
+    _read(_EP, "OnlineEndpoints_Get", endpoints.get),
+    _read(_DP, "OnlineDeployments_Get", deployments.get),
+    _read(_LOC + "/mfeOperationsStatus/{operation}", "OperationsStatus_Get", operations.status),
+    _read(_LOC + "/mfeOperationResults/{operation}", "OperationResults_Get", operations.result),
+    Route("scoring", "POST", "/inference/{location}/{endpoint}/score", "Score", None),
+    Route("scoring", "GET", "/inference/{location}/{endpoint}/swagger.json", "Swagger_Get", scoring.swagger),
+    _read(_WS + "/onlineEndpoints", "OnlineEndpoints_List", endpoints.listing),
+    _write("PUT", _EP, "OnlineEndpoints_CreateOrUpdate", endpoints.put),
+    _write("PATCH", _EP, "OnlineEndpoints_Update", endpoints.patch),
+    _write("DELETE", _EP, "OnlineEndpoints_Delete", endpoints.delete),
+    _ask(_EP + "/listKeys", "OnlineEndpoints_ListKeys", endpoints.list_keys),
+    _ask(_EP + "/token", "OnlineEndpoints_GetToken", endpoints.token),
+    _write("POST", _EP + "/regenerateKeys", "OnlineEndpoints_RegenerateKeys", endpoints.regenerate_keys),
+    _read(_EP + "/deployments", "OnlineDeployments_List", deployments.listing),
+    _write("PUT", _DP, "OnlineDeployments_CreateOrUpdate", deployments.put),
+    _write("PATCH", _DP, "OnlineDeployments_Update", deployments.patch),
+    _write("DELETE", _DP, "OnlineDeployments_Delete", deployments.delete),
+    _ask(_DP + "/getLogs", "OnlineDeployments_GetLogs", deployments.logs),
+    _read(_DP + "/skus", "OnlineDeployments_ListSkus", deployments.skus),
+    _read(_WS, "Workspaces_Get", workspaces.get),
+    _read(_WORKSPACES, "Workspaces_ListByResourceGroup", workspaces.listing),
+    _read(_LOC + "/usages", "Usages_List", capacity.usages),
+    _read(_LOC + "/quotas", "Quotas_List", capacity.quotas),
+    _read(_LOC + "/vmSizes", "VirtualMachineSizes_List", capacity.sizes),
+    _write("PUT", _ROLE + "/roleAssignments/{name}", "RoleAssignments_Create", access.put),
+    _read(_ROLE + "/roleAssignments/{name}", "RoleAssignments_Get", access.get),
+    _write("DELETE", _ROLE + "/roleAssignments/{name}", "RoleAssignments_Delete", access.delete),
+    _read(_ROLE + "/roleAssignments", "RoleAssignments_ListForScope", access.listing),
+    _read(_ROLE + "/roleDefinitions/{name}", "RoleDefinitions_Get", access.definition),
+    _read(_ROLE + "/roleDefinitions", "RoleDefinitions_List", access.definitions),
+    Route(
+        "registry",
+        "GET",
+        "/registrymanagement/v1.0/registries/{registry}/discovery",
+        "Registry_Discovery",
+        registry.discovery,
+    ),
+    Route("registry", "GET", _REGISTRY + "/models", "RegistryModelContainers_List", registry.models),
+    Route("registry", "GET", _REGISTRY + "/models/{model}", "RegistryModelContainers_Get", registry.model),
+    Route("registry", "GET", _REGISTRY + "/models/{model}/versions", "RegistryModelVersions_List", registry.versions),
+    Route(
+        "registry",
+        "GET",
+        _REGISTRY + "/models/{model}/versions/{version}",
+        "RegistryModelVersions_Get",
+        registry.version,
+    ),
+    _read(_WS + "/{kind}", "Assets_List", assets.containers),
+    _read(_WS + "/{kind}/{asset}", "Assets_Get", assets.container),
+    _read(_WS + "/{kind}/{asset}/versions", "AssetVersions_List", assets.versions),
+    _read(_WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_Get", assets.version),
+    _write("PUT", _WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_CreateOrUpdate", assets.put),
+    _write("DELETE", _WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_Delete", assets.delete),
+    _ask(
+        _WS + "/{kind}/{asset}/versions/{version}/startPendingUpload",
+        "AssetVersions_StartPendingUpload",
+        assets.start_upload,
+    ),
+    _ask(_WS + "/datastores/{datastore}/listSecrets", "Datastores_ListSecrets", assets.secrets),
+    Route("blob", "PUT", _BLOB, "Blob_Put", blobs.put, mutating=True),
+    Route("blob", "DELETE", _BLOB, "Blob_Delete", blobs.delete, mutating=True),
+    Route("blob", "HEAD", _BLOB, "Blob_GetProperties", blobs.get),
+    Route("blob", "GET", _BLOB, "Blob_Get", blobs.get),
+    Route("blob", "GET", "/{account}.blob.core.windows.net/{container}", "Blob_List", blobs.listing),
+    Route("metadata", "GET", "/metadata/endpoints", "Metadata_Endpoints", clouds.endpoints),
+    Route("identity", "GET", "/msi/token", "ManagedIdentity_Token", identity.managed_identity),
+    Route("control", "GET", "/emulator/status", "Emulator_Status", control.status),
+    Route("control", "GET", "/emulator/requests", "Emulator_Requests", control.requests),
+    Route("control", "POST", "/emulator/reset", "Emulator_Reset", None),
+)
+
+
+def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    """The route of a request and the names in its path, decoded."""
+    for route in ROUTES:
+        if route.method == method and (match := route.pattern.fullmatch(path.rstrip("/") or "/")):
+            return route, {name: unquote(value) for name, value in match.groupdict().items()}
+    return None

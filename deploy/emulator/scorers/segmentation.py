@@ -1,0 +1,114 @@
+"""Classical segmentation: an image's tones (two Otsu thresholds) and the connected pieces of one tone.
+
+numpy alone. It knows no words and no organs; it measures pieces so that somebody else can choose among them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]
+Plane = NDArray[np.bool_]
+
+
+def tones(grey: Grey) -> NDArray[np.uint8] | None:
+    """0 dark, 1 middle, 2 bright for each pixel; None when the image has a single value.
+
+    Two thresholds part the histogram so that the variance between the three classes is largest.
+    """
+    histogram = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
+    used = np.flatnonzero(histogram)
+    if len(used) < 2:
+        return None
+    if len(used) == 2:
+        return np.where(grey == used[1], np.uint8(2), np.uint8(0))
+    mass = np.concatenate(([0.0], np.cumsum(histogram)))
+    moment = np.concatenate(([0.0], np.cumsum(histogram * np.arange(256))))
+    inner = used[1:]
+    low, high = np.meshgrid(inner, inner, indexing="ij")
+    spread = sum(_between(mass, moment, start, end) for start, end in ((0, low), (low, high), (high, 256)))
+    spread = np.where(low < high, spread, -1.0)
+    first, second = np.unravel_index(int(np.argmax(spread)), spread.shape)
+    return np.digitize(grey, (inner[first], inner[second])).astype(np.uint8)
+
+
+def _between(mass: Any, moment: Any, start: Any, end: Any) -> Any:
+    weight = mass[end] - mass[start]
+    return (moment[end] - moment[start]) ** 2 / np.maximum(weight, 1.0)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The 4-connected pieces of a plane, largest first; one entry a piece in every array.
+
+    `x` and `y` are centroids in pixels; `edge` says whether a piece touches the image's border.
+    """
+
+    shape: tuple[int, int]
+    area: NDArray[np.int64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    edge: Plane
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    piece: NDArray[np.int64]
+
+    def plane(self, chosen: NDArray[np.int64]) -> Plane:
+        """The mask of the chosen pieces."""
+        kept = np.isin(self.piece, chosen)
+        height, width = self.shape
+        steps = np.zeros(height * (width + 1) + 1, np.int8)
+        steps[self.starts[kept]] = 1
+        steps[self.ends[kept]] = -1
+        return np.cumsum(steps[:-1], dtype=np.int8).reshape(height, width + 1)[:, :width].astype(np.bool_)
+
+
+def pieces(plane: Plane) -> Pieces:
+    """Find the pieces by joining the runs of neighbouring rows, so the cost follows the runs and not the pixels."""
+    height, width = plane.shape
+    stride = width + 1
+    padded = np.zeros((height, stride), np.int8)
+    padded[:, :width] = plane
+    steps = np.diff(padded.ravel(), prepend=np.int8(0))
+    starts, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+    roots = _joined(starts, ends, stride)
+    _, piece = np.unique(roots, return_inverse=True)
+    return _measured((height, width), starts, ends, piece)
+
+
+def _joined(starts: NDArray[np.int64], ends: NDArray[np.int64], stride: int) -> NDArray[np.int64]:
+    """The smallest run that each run is connected with."""
+    first = np.searchsorted(ends, starts + stride, side="right")
+    last = np.searchsorted(starts, ends + stride, side="left")
+    counts = np.maximum(last - first, 0)
+    upper = np.repeat(np.arange(len(starts)), counts)
+    lower = np.arange(len(upper)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
+    roots = np.arange(len(starts))
+    while len(upper):
+        a, b = roots[upper], roots[lower]
+        apart = a != b
+        upper, lower, a, b = upper[apart], lower[apart], a[apart], b[apart]
+        np.minimum.at(roots, np.maximum(a, b), np.minimum(a, b))
+        while not np.array_equal(roots, roots[roots]):
+            roots = roots[roots]
+    return roots
+
+
+def _measured(
+    shape: tuple[int, int], starts: NDArray[np.int64], ends: NDArray[np.int64], piece: NDArray[np.int64]
+) -> Pieces:
+    stride, count = shape[1] + 1, int(piece.max(initial=-1)) + 1
+    row, left, length = starts // stride, starts % stride, ends - starts
+    area = np.bincount(piece, length, count)
+    x = np.bincount(piece, length * (left + (length - 1) / 2), count) / np.maximum(area, 1)
+    y = np.bincount(piece, length * row, count) / np.maximum(area, 1)
+    touching = (row == 0) | (row == shape[0] - 1) | (left == 0) | (left + length == shape[1])
+    edge = np.bincount(piece, touching, count) > 0
+    order = np.argsort(-area, kind="stable")
+    rank = np.empty(count, np.int64)
+    rank[order] = np.arange(count)
+    return Pieces(shape, area[order].astype(np.int64), x[order], y[order], edge[order], starts, ends, rank[piece])

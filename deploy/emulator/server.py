@@ -1,0 +1,96 @@
+"""Runs the application: one TLS port for everything, one plain-HTTP port for the identity endpoint, both on 127.0.0.1.
+
+A server lives in one thread with its own event loop and world connection; `Server.stop` ends it and leaves nothing open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from pathlib import Path
+
+import uvicorn
+
+from deploy.emulator.app import Emulator
+from deploy.emulator.certificates import prepare
+from deploy.emulator.identity import Tokens
+from deploy.emulator.timing import QUICK, Timing
+from deploy.emulator.world import World
+
+HOST = "127.0.0.1"
+
+
+class Server:
+    """A running emulator. `port` and `identity_port` are bound when the constructor returns, and it answers."""
+
+    def __init__(self, state: Path, port: int = 0, timing: Timing = QUICK) -> None:
+        self._state, self._timing = state, timing
+        self.certificates = prepare(state)
+        self._sockets = (_bind(port), _bind(0))
+        self.port, self.identity_port = (each.getsockname()[1] for each in self._sockets)
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._servers: tuple[uvicorn.Server, ...] = ()
+        self._thread = threading.Thread(target=self._run, name="amldeploy-emulator", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self.stop()
+            raise self._failure
+
+    def stop(self) -> None:
+        """End the server and wait for it."""
+        for server in self._servers:
+            server.should_exit = True
+        self._thread.join()
+        for each in self._sockets:
+            each.close()
+
+    def _run(self) -> None:
+        try:
+            world = World(self._state / "world.sqlite", timing=self._timing)
+            try:
+                asyncio.run(self._serve(Emulator(world, Tokens(self._state / "tls"))))
+            finally:
+                world.close()
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for the start
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self, application: Emulator) -> None:
+        certificate = str(self.certificates.server)
+        self._servers = (
+            uvicorn.Server(_config(application, certificate)),
+            uvicorn.Server(_config(application, None)),
+        )
+        running = [
+            asyncio.create_task(server.serve(sockets=[sock]))
+            for server, sock in zip(self._servers, self._sockets, strict=True)
+        ]
+        while not all(server.started for server in self._servers):
+            for task in running:
+                if task.done():
+                    await task
+            await asyncio.sleep(0.005)
+        self._ready.set()
+        await asyncio.gather(*running)
+
+
+def _config(application: Emulator, certificate: str | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        application, http="h11", loop="asyncio", ws="none", lifespan="off", log_config=None, access_log=False,
+        server_header=False, ssl_certfile=certificate, timeout_graceful_shutdown=1, backlog=512,
+    )  # fmt: skip
+
+
+def _bind(port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((HOST, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,53 @@
+"""Subscription, resource group, workspace: what everything else lives in. They are furnished by the seed and only read."""
+
+from __future__ import annotations
+
+from deploy.emulator.wire import Answer, Call, Refusal, gateway
+from deploy.emulator.world import Resource
+
+PROVIDER = "Microsoft.MachineLearningServices"
+WORKSPACE = f"{PROVIDER}/workspaces"
+
+
+def require(call: Call) -> Resource:
+    """The workspace a request's path names.
+
+    Raises:
+        Refusal: 404 in the gateway's words when the subscription, the group or the workspace is not there.
+    """
+    names = call.path
+    subscription = f"/subscriptions/{names['subscription']}"
+    group = f"{subscription}/resourceGroups/{names['group']}"
+    found = call.world.get(f"{group}/providers/{WORKSPACE}/{names['workspace']}")
+    if found is not None:
+        return found
+    if call.world.get(subscription) is None:
+        raise no_subscription(names["subscription"])
+    if call.world.get(group) is None:
+        raise gateway(404, "ResourceGroupNotFound", f"Resource group '{names['group']}' could not be found.")
+    raise not_found(f"{WORKSPACE}/{names['workspace']}", names["group"])
+
+
+def no_subscription(name: str) -> Refusal:
+    """404 for a subscription that is not there."""
+    return gateway(404, "SubscriptionNotFound", f"The subscription '{name}' could not be found.")
+
+
+def not_found(name: str, group: str) -> Refusal:
+    """404 for a resource that is not there; `name` is its type and names, provider first."""
+    return gateway(
+        404, "ResourceNotFound",
+        f"The Resource '{name}' under resource group '{group}' was not found. "
+        "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+    )  # fmt: skip
+
+
+def get(call: Call) -> Answer:
+    """GET a workspace."""
+    return Answer(200, require(call).body)
+
+
+def listing(call: Call) -> Answer:
+    """GET the workspaces of a resource group."""
+    group = f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}"
+    return Answer(200, {"value": [found.body for found in call.world.children(group, "workspace")]})

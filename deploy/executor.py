@@ -1,0 +1,138 @@
+"""Doing: a plan in, a report out. The only loop over steps, and the only place that tries anything again.
+
+Endpoints run side by side, the steps of one in their order. A step that meets a slow truth (`Transient`) is tried again
+within its own budget: full jitter, Azure's own wish honoured, no sleep past the deadline. When a step gives up, the
+rest of that endpoint is not reached and its rescue runs if what the rescue mends was touched.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import tenacity
+
+from deploy.clock import Clock
+from deploy.cloud.connect import Cloud
+from deploy.errors import CloudError, DeployError, Refused, Transient
+from deploy.model import Evidence, Json, Outcome, Plan, Report, State, Step
+from deploy.progress import Event, Kind
+from deploy.steps import ROOMS
+
+Tell = Callable[[Event], None]
+_FIRST_WAIT, _LONGEST_WAIT, _TICK = 2.0, 60.0, 5.0
+
+
+@dataclass(frozen=True)
+class _Doer:
+    cloud: Cloud
+    clock: Clock
+    tell: Tell
+
+    def endpoint(self, steps: Sequence[Step], rescue: Sequence[Step]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for number, step in enumerate(steps):
+            outcome = self.step(step)
+            outcomes.append(outcome)
+            if outcome.state is State.FAILED:
+                outcomes += [Outcome(s.address, s.verb, State.NOT_REACHED) for s in steps[number + 1 :]]
+                touched = {s.address for s in steps[: number + 1]}
+                return outcomes + self.rescue([s for s in rescue if s.address in touched])
+        return outcomes
+
+    def rescue(self, steps: Sequence[Step]) -> list[Outcome]:
+        outcomes = []
+        for step in steps:
+            self.tell(Event(Kind.RESCUING, step.address, step.verb, step.why))
+            outcome = self.step(step)
+            done = outcome.state is State.DONE
+            outcomes.append(replace(outcome, state=State.RESCUED) if done else outcome)
+        return outcomes
+
+    def step(self, step: Step) -> Outcome:
+        started = self.clock.monotonic()
+        attempts = 0
+        room = next(room for room in ROOMS if step.room == room.NAME)
+
+        def once() -> Evidence:
+            nonlocal attempts
+            attempts += 1
+            return room.run(self.cloud, step) or Evidence()
+
+        self.tell(Event(Kind.STARTED, step.address, step.verb, step.why))
+        try:
+            self.wait(step, step.retry.wait)
+            evidence = self.retrying(step)(once)
+        except DeployError as error:
+            seconds = self.clock.monotonic() - started
+            self.tell(Event(Kind.FAILED, step.address, step.verb, str(error), attempts, seconds))
+            return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, as_json(error))
+        seconds = self.clock.monotonic() - started
+        self.tell(Event(Kind.DONE, step.address, step.verb, evidence.summary, attempts, seconds))
+        return Outcome(step.address, step.verb, State.DONE, attempts, seconds, None, evidence)
+
+    def retrying(self, step: Step) -> tenacity.Retrying:
+        began = self.clock.monotonic()
+
+        def pause(state: tenacity.RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (state.attempt_number - 1))
+            return max(random.uniform(0, ceiling), getattr(error, "retry_after", None) or 0.0)
+
+        def enough(state: tenacity.RetryCallState) -> bool:
+            spent = self.clock.monotonic() - began
+            return state.attempt_number >= step.retry.attempts or spent + state.upcoming_sleep > step.retry.deadline
+
+        def say(state: tenacity.RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else ""
+            words = f"{error} Trying again in {state.upcoming_sleep:.0f} s."
+            self.tell(Event(Kind.RETRYING, step.address, step.verb, words, state.attempt_number))
+
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Transient),
+            wait=pause,
+            stop=enough,
+            before_sleep=say,
+            sleep=lambda seconds: self.wait(step, seconds),
+            reraise=True,
+        )
+
+    def wait(self, step: Step, seconds: float) -> None:
+        """Sleep in short pieces, so that whoever watches sees it is alive."""
+        left = seconds
+        while left > 0:
+            piece = min(left, _TICK)
+            self.clock.sleep(piece)
+            left -= piece
+            if left > 0:
+                self.tell(Event(Kind.WAITING, step.address, step.verb, f"{left:.0f} s to go"))
+
+
+def execute(plan: Plan, cloud: Cloud, clock: Clock, tell: Tell, *, jobs: int = 8) -> Report:
+    """Do every step of `plan`, `jobs` endpoints at a time. Never raises for a step's sake: the report says what
+    became of each.
+    """
+    started, sent = clock.monotonic(), cloud.arm.requests
+    doer = _Doer(cloud, clock, tell)
+    keys = list(dict.fromkeys(step.endpoint for step in plan.steps))
+
+    def one(key: str) -> list[Outcome]:
+        return doer.endpoint(
+            [s for s in plan.steps if s.endpoint == key], [s for s in plan.rescue if s.endpoint == key]
+        )
+
+    with ThreadPoolExecutor(max_workers=max(1, min(jobs, len(keys) or 1))) as pool:
+        outcomes = tuple(outcome for group in pool.map(one, keys) for outcome in group)
+    return Report(plan.environment, plan.fingerprint, outcomes, cloud.arm.requests - sent, clock.monotonic() - started)
+
+
+def as_json(error: DeployError) -> dict[str, Json]:
+    """An error as the report keeps it."""
+    told: dict[str, Json] = {"code": error.code, "message": str(error), "cure": error.cure}
+    if isinstance(error, CloudError):
+        told |= {"azure_codes": list(error.codes), "status": error.status, "request_id": error.request_id}
+    if isinstance(error, Refused):
+        told["findings"] = [vars(f) for f in error.findings]
+    return told

@@ -1,0 +1,208 @@
+"""Deciding: specs and facts in, a plan out. Pure: no clock, no network, no file.
+
+The planner chooses the slot and the order in which callers move; the rooms say which steps that takes. It refuses what
+an environment's guards forbid and whatever would touch a resource that is not ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from deploy import diff
+from deploy.errors import Finding, Refused
+from deploy.model import (
+    OWNER_TAG,
+    RELEASE_TAG,
+    SLOTS,
+    EndpointSpec,
+    Environment,
+    Facts,
+    Json,
+    Plan,
+    Step,
+    Verb,
+    Wanted,
+    address,
+    digest,
+    live_slot,
+    of_room,
+)
+from deploy.steps import ROOMS, probe, traffic
+
+_PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState"})
+
+
+def plan_release(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
+    """The steps from what is there to what the files say. Raises Refused with every reason at once."""
+    steps: list[Step] = []
+    rescue: list[Step] = []
+    findings = _too_many(environment, specs)
+    for spec in specs:
+        wanted, seen = choose(spec, facts[spec.key]), facts[spec.key]
+        own = _ask_rooms(wanted, seen, ROOMS, findings)
+        findings += _foreign(spec, own, seen)
+        steps += _with_bakes(wanted, own)
+        rescue += _rescue(wanted, own, seen)
+    return _finish(environment, specs, steps, rescue, facts, findings)
+
+
+def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
+    """The steps towards nothing: the same rooms, backwards."""
+    steps: list[Step] = []
+    findings: list[Finding] = []
+    if environment.guards.protected:
+        cure = "Take guards.protected out of the environment file first"
+        findings.append(Finding(f"environment/{environment.name}", "AML241", "the environment is protected", cure))
+    for spec in specs:
+        own = _ask_rooms(None, facts[spec.key], ROOMS[::-1], findings)
+        findings += _foreign(spec, own, facts[spec.key])
+        steps += own
+    return _finish(environment, specs, steps, [], facts, findings)
+
+
+def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
+    """The slot that the release goes to, and how callers get there. Deployments named by the user keep their names."""
+    body = facts.get(address("endpoint", spec.key)) or {}
+    now = {name: share for name, share in ((body.get("properties") or {}).get("traffic") or {}).items() if share}
+    live = live_slot(now)
+    if spec.traffic is not None or len(spec.deployments) != 1:
+        fixed = {str(d["name"]): _document(spec, d, str(d["name"])) for d in spec.deployments}
+        return Wanted(spec, fixed, (spec.traffic if spec.traffic is not None else now,), live)
+    written = spec.deployments[0]
+    there = of_room(facts, "deployment", spec.key)
+    slot = _slot(spec, {name: _document(spec, written, name) for name in SLOTS}, there, live)
+    stages: tuple[Mapping[str, int], ...] = ({slot: 100},)
+    if live not in (None, slot):
+        stages = tuple({slot: share, str(live): 100 - share} for share in spec.pipeline.rollout.stages)
+    return Wanted(spec, {slot: _document(spec, written, slot)}, stages, live)
+
+
+def _slot(
+    spec: EndpointSpec, documents: Mapping[str, Mapping[str, Json]], there: Mapping[str, Json], live: str | None
+) -> str:
+    """Where the release is already; else the live slot if it may change in place; else a slot without callers."""
+    ordered = sorted(documents, key=lambda name: name != live)
+    keeps = [n for n in ordered if n in there and not _must_be_remade(documents[n], there[n])]
+    for name in keeps:
+        if (there[name].get("tags") or {}).get(RELEASE_TAG) == documents[name]["tags"][RELEASE_TAG]:
+            return name
+    if spec.pipeline.rollout.strategy == "in_place" and live in keeps:
+        return str(live)
+    return next(name for name in documents if name != live)
+
+
+def _must_be_remade(document: Mapping[str, Json], body: Mapping[str, Json]) -> bool:
+    found = diff.changes(document, body, diff.DEPLOYMENT)
+    return any(c.mutability is diff.Mutability.CREATE_ONLY for c in found)
+
+
+def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str) -> dict[str, Json]:
+    tags = {OWNER_TAG: spec.owner, RELEASE_TAG: spec.releases[str(written["name"])]}
+    return {
+        **written,
+        "name": name,
+        "endpoint_name": spec.name,
+        "tags": {**(written.get("tags") or {}), **tags},
+    }
+
+
+def _ask_rooms(wanted: Wanted | None, facts: Facts, rooms: Iterable[object], findings: list[Finding]) -> list[Step]:
+    steps: list[Step] = []
+    for room in rooms:
+        try:
+            steps += room.plan(wanted, facts)  # type: ignore[attr-defined]
+        except Refused as refused:
+            findings += refused.findings
+    return steps
+
+
+def _with_bakes(wanted: Wanted, steps: Sequence[Step]) -> list[Step]:
+    """A probe of the new slot before each further stage, so that no more callers follow a release gone bad."""
+    baked: list[Step] = []
+    for step in steps:
+        if step.verb is Verb.SHIFT and step.retry.wait and wanted.spec.pipeline.probe:
+            slot = max(wanted.traffic, key=lambda name: wanted.traffic[name])
+            baked.append(probe.step_for(wanted.spec, slot, "before more callers follow", wait=step.retry.wait))
+            baked.append(replace(step, retry=replace(step.retry, wait=0.0)))
+        else:
+            baked.append(step)
+    return baked
+
+
+def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
+    """Callers back to where they are now, if they are to be moved at all."""
+    where = address("endpoint", wanted.spec.key)
+    body = facts.get(where) or {}
+    now = (body.get("properties") or {}).get("traffic") or {}
+    if not wanted.live or not any(step.verb is Verb.SHIFT for step in steps):
+        return ()
+    moved = {**body, "properties": {**body["properties"], "traffic": wanted.traffic}}
+    return traffic.plan(replace(wanted, stages=(now,)), {**facts, where: moved})
+
+
+def _foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
+    """Whatever a step would change that does not carry our tag."""
+    touched = {step.address for step in steps if step.changes}
+    if any(word in touched for word in (address("traffic", spec.key),)):
+        touched.add(address("endpoint", spec.key))
+    if any(s.verb is Verb.DELETE and s.room == "endpoint" for s in steps):
+        touched |= {a for a in facts if a.startswith(address("deployment", spec.key, ""))}
+    return [
+        Finding(
+            where,
+            "AML230",
+            f"{where.split('/')[0]} {body['name']} exists and {_whose(body)}",
+            "Choose another name, or delete it by hand if nobody needs it",
+        )
+        for where in sorted(touched)
+        if where.split("/")[0] in ("endpoint", "deployment")
+        and (body := facts.get(where))
+        and (body.get("tags") or {}).get(OWNER_TAG) != spec.owner
+    ]
+
+
+def _whose(body: Mapping[str, Json]) -> str:
+    owner = (body.get("tags") or {}).get(OWNER_TAG)
+    return f"belongs to {owner}" if owner else "was not made by amldeploy"
+
+
+def _too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
+    limit = environment.guards.max_instances
+    asked = sum(int(d["instance_count"]) for spec in specs for d in spec.deployments)
+    if limit is None or asked <= limit:
+        return []
+    cause = f"the files ask for {asked} instances and guards.max_instances is {limit}"
+    return [Finding(f"environment/{environment.name}", "AML240", cause, "Ask for fewer, or raise the guard")]
+
+
+def _finish(
+    environment: Environment,
+    specs: Sequence[EndpointSpec],
+    steps: Sequence[Step],
+    rescue: Sequence[Step],
+    facts: Mapping[str, Facts],
+    findings: Sequence[Finding],
+) -> Plan:
+    if findings:
+        raise Refused(findings)
+    stood_on = {
+        key: {a: _lasting(b) for a, b in seen.items() if not a.startswith("quota/")} for key, seen in facts.items()
+    }
+    leases = [lease for spec in specs if (lease := _lease(spec, facts[spec.key]))]
+    return Plan(environment.name, tuple(steps), tuple(rescue), tuple(leases), digest(stood_on, 16))
+
+
+def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
+    body = facts.get(address("endpoint", spec.key)) or {}
+    ends = ((body.get("properties") or {}).get("properties") or {}).get("TargetAutoDeletionTime")
+    if not ends and spec.pipeline.quota.capacity != "shared":
+        return None
+    return {"endpoint": spec.key, "name": spec.name, "ends": ends or "168 hours after it is created"}
+
+
+def _lasting(body: Json) -> Json:
+    """A body without what changes by itself."""
+    if not isinstance(body, Mapping):
+        return body
+    return {key: _lasting(value) for key, value in body.items() if key not in _PASSING}

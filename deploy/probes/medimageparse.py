@@ -1,0 +1,153 @@
+"""MedImageParse: an image and prompts joined by `&` go in, one mask for each prompt comes out.
+
+The right answer, as its notebooks decode it: one object a row; `image_features` is JSON inside a string with base64
+`data`, `shape` [prompts, height, width] and `dtype` uint8; a pixel belongs to the mask when its value is 128 or more
+(the upper half of 0-255). `text_features` lists a category for each prompt. A mask that is empty or covers the whole
+image is a warning; when no mask says anything, the answer is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.errors import DeployError, neutral
+from deploy.model import Evidence
+from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed, unbase64
+from deploy.probes.pictures import Layer, overlay
+from deploy.probes.samples import base64_text, png_size, read, wanted
+
+FOREGROUND = 128
+_ONE_WHERE_FOREGROUND = bytes(value >= FOREGROUND for value in range(256))
+
+
+@dataclass(frozen=True)
+class Mask:
+    """What one prompt found. `area` is a share of the image; `box` is left, top, right, bottom in pixels, the last
+    two exclusive; `centroid` is x, y in pixels. Box and centroid are None when the mask is empty."""
+
+    prompt: str
+    category: str | None
+    pixels: int
+    area: float
+    box: tuple[int, int, int, int] | None
+    centroid: tuple[float, float] | None
+
+    @property
+    def says_something(self) -> bool:
+        return 0 < self.area < 1
+
+
+def request(probe: Mapping[str, Any], folder: Path) -> bytes:
+    """One row: the image file in base64 as it is, and the prompts as they are."""
+    image = read(folder, wanted(probe, "image"))
+    png_size(image, probe["image"])
+    _prompts(probe)
+    return envelope(("image", "text"), (base64_text(image), probe["text"]))
+
+
+def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:
+    """Measure each mask. The picture needs numpy and pillow; without them `data` says why there is none."""
+    prompts = _prompts(probe)
+    row = only_row(probe, status, body)
+    image = read(folder, wanted(probe, "image"))
+    width, height = png_size(image, probe["image"])
+    planes = _planes(member(row, "image_features"), len(prompts), width, height)
+    categories = _categories(row, len(prompts))
+    masks = [_measured(*each, width) for each in zip(prompts, categories, planes, strict=True)]
+    if not any(mask.says_something for mask in masks):
+        raise WrongAnswer(f"expected a mask that shows something, {_nothing(masks)}")
+    layers = [Layer(m.prompt, m.category or "", m.area, plane) for m, plane in zip(masks, planes, strict=True)]
+    words = f"medimageparse probe, {Path(probe['image']).name}, {_masks(len(masks))} of {width} x {height} pixels"
+    picture = overlay(image, (width, height), layers, words)
+    return _evidence(probe, (width, height), masks, picture)
+
+
+def _prompts(probe: Mapping[str, Any]) -> list[str]:
+    prompts = [prompt.strip() for prompt in wanted(probe, "text").split("&")]
+    if not all(prompts):
+        raise DeployError(
+            "make the probe's request",
+            f"'text' has an empty prompt in '{probe['text']}'",
+            "Write prompts with one & between two of them",
+            code="AML411",
+        )
+    return prompts
+
+
+def _planes(features: Any, count: int, width: int, height: int) -> list[bytes]:
+    array = packed(features, "image_features")
+    if not isinstance(array, dict):
+        raise WrongAnswer(f"expected an object with data, shape and dtype in 'image_features', {kind(array)} came")
+    shape, dtype = member(array, "shape"), member(array, "dtype")
+    if not isinstance(shape, list) or len(shape) != 3 or not all(type(n) is int for n in shape):
+        raise WrongAnswer(f"expected a shape of [prompts, height, width], {_short(shape)} came")
+    if shape[0] != count:
+        raise WrongAnswer(f"expected {_masks(count)} for {count} prompt{'s' * (count > 1)}, {shape[0]} came")
+    if shape[1:] != [height, width]:
+        raise WrongAnswer(f"expected masks as large as the image, {width} x {height}, {shape[2]} x {shape[1]} came")
+    if dtype != "uint8":
+        raise WrongAnswer(f"expected dtype uint8, {_short(dtype)} came")
+    data, size = unbase64(member(array, "data"), "data"), width * height
+    if len(data) != count * size:
+        raise WrongAnswer(f"expected {count * size} bytes for the shape {_short(shape)}, {len(data)} came")
+    return [data[start : start + size].translate(_ONE_WHERE_FOREGROUND) for start in range(0, len(data), size)]
+
+
+def _categories(row: Mapping[str, Any], count: int) -> list[str | None]:
+    listed = row.get("text_features", [])
+    if not isinstance(listed, list):
+        raise WrongAnswer(f"expected a list of categories in 'text_features', {kind(listed)} came")
+    if len(listed) != count or not all(isinstance(name, str) for name in listed):
+        return [None] * count
+    return [" ".join(neutral(name[:60]).split()) for name in listed]
+
+
+def _measured(prompt: str, category: str | None, plane: bytes, width: int) -> Mask:
+    rows = [plane.count(1, start, start + width) for start in range(0, len(plane), width)]
+    columns = [plane[x::width].count(1) for x in range(width)]
+    pixels = sum(rows)
+    if not pixels:
+        return Mask(prompt, category, 0, 0.0, None, None)
+    (left, right, x), (top, bottom, y) = _extent(columns, pixels), _extent(rows, pixels)
+    return Mask(prompt, category, pixels, pixels / len(plane), (left, top, right, bottom), (x, y))
+
+
+def _extent(counts: list[int], total: int) -> tuple[int, int, float]:
+    filled = [place for place, count in enumerate(counts) if count]
+    return filled[0], filled[-1] + 1, round(sum(counts[place] * place for place in filled) / total, 2)
+
+
+def _evidence(probe: Mapping[str, Any], size: tuple[int, int], masks: list[Mask], picture: bytes | str) -> Evidence:
+    name = f"{Path(probe['image']).stem}-masks.png"
+    files = {name: picture} if isinstance(picture, bytes) else {}
+    data = {
+        "type": "medimageparse",
+        "image": probe["image"],
+        "size": list(size),
+        "masks": [asdict(mask) for mask in masks],
+        "warnings": [_warning(mask) for mask in masks if not mask.says_something],
+        "picture": name if files else None,
+        "no_picture": None if files else picture,
+    }
+    found = ", ".join(f"{mask.prompt} {mask.area:.1%}" if mask.says_something else _warning(mask) for mask in masks)
+    return Evidence(f"{_masks(len(masks))} of {size[0]} x {size[1]} pixels: {found}", data, files)
+
+
+def _warning(mask: Mask) -> str:
+    return f"'{mask.prompt}' {'covers the whole image' if mask.area else 'found nothing'}"
+
+
+def _masks(count: int) -> str:
+    return f"{count} mask{'s' if count != 1 else ''}"
+
+
+def _nothing(masks: list[Mask]) -> str:
+    empty = sum(mask.area == 0 for mask in masks)
+    return f"{empty} empty and {len(masks) - empty} full came"
+
+
+def _short(value: Any) -> str:
+    return neutral(repr(value)[:80])

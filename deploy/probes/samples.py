@@ -1,0 +1,52 @@
+"""The files a probe sends: reading them, and knowing an image's size.
+
+Only files inside the template's folder are read, so a template cannot carry a file of this machine to an endpoint.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deploy.errors import DeployError
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def wanted(probe: Mapping[str, Any], key: str) -> str:
+    """A key that this type of probe cannot do without."""
+    value = probe.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise _cannot(f"a probe of type {probe.get('type')} needs '{key}'", "Add it to 'probe' in pipeline.yml")
+    return value
+
+
+def read(folder: Path, name: str) -> bytes:
+    """The bytes of a file inside `folder`."""
+    file = (folder / name).resolve()
+    if not file.is_relative_to(folder.resolve()):
+        raise _cannot(f"'{name}' is outside the template's folder", "Copy the file into the template")
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise _cannot(f"{file}: {error.strerror or error}", "Mend the path in 'probe' of pipeline.yml") from None
+
+
+def png_size(image: bytes, name: str) -> tuple[int, int]:
+    """Width and height in pixels, from the header of a PNG."""
+    if len(image) < 24 or not image.startswith(_PNG) or image[12:16] != b"IHDR":
+        raise _cannot(f"'{name}' is not a PNG image", "Convert it: the model is documented for 8-bit RGB PNG")
+    width, height = struct.unpack(">II", image[16:24])
+    return width, height
+
+
+def base64_text(content: bytes) -> str:
+    """Bytes as base64 on one line."""
+    return base64.b64encode(content).decode("ascii")
+
+
+def _cannot(cause: str, cure: str) -> DeployError:
+    return DeployError("make the probe's request", cause, cure, code="AML411")

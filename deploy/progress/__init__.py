@@ -1,0 +1,43 @@
+"""Tells what is going on while it goes on: a live table, lines, a file of events. Decides nothing, never stops a run.
+
+Writes to the stream it was given when it was opened and never looks one up, since stdout and stderr point elsewhere
+while the SDK is at work. `neutral` makes every word from far away safe and hides secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from deploy.progress.event import Event, Kind, Progress
+from deploy.progress.lines import EventLines, Lines
+
+__all__ = ["Event", "EventLines", "Kind", "Lines", "Progress", "both", "open_progress"]
+
+
+def both(*progresses: Progress) -> Progress:
+    """One that tells all of them, in order."""
+
+    def tell(event: Event) -> None:
+        for progress in progresses:
+            progress(event)
+
+    return tell
+
+
+@contextmanager
+def open_progress(stream: TextIO, *, interactive: bool, events: Path | None = None) -> Iterator[Progress]:
+    """A live table on a terminal, lines elsewhere; and every event as a JSON line in the file `events`, if named."""
+    with ExitStack() as rooms:
+        file = rooms.enter_context(events.open("w", encoding="utf-8")) if events else None
+        if interactive:
+            from rich.console import Console
+
+            from deploy.progress.table import LiveTable
+
+            shown: Progress = rooms.enter_context(LiveTable(Console(file=stream)))
+        else:
+            shown = rooms.enter_context(Lines(stream))
+        yield both(shown, EventLines(file)) if file else shown

@@ -1,0 +1,208 @@
+"""Templates and values to documents: rendered as text, parsed as YAML, and only then filled with the values.
+
+A scalar that is exactly one expression becomes its value with its type, quoted or not; a mapping or list too. Anything
+else is text: strings as they are, numbers and booleans as they were written. This room reads files only through the
+`read` that it is handed, and never judges a document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import TemplateNotFound, TemplateSyntaxError, Undefined, UndefinedError
+
+from deploy import yaml12
+from deploy.errors import Place, Problem, SpecError
+from deploy.model import Environment
+from deploy.marks import MARK, TOKEN
+from deploy.sandbox import Sandbox, labelled, placed
+from deploy.sources import TEMPLATES, Node, Rendered, Source, TemplateFiles, as_text
+
+SIZE = 2**20
+_NO_VALUE = "A null, a mapping or a list cannot be part of a text"
+
+
+def render_endpoint(files: TemplateFiles, environment: Environment, key: str, values: Node) -> Rendered:
+    """Render every file of a template for one endpoint. Raises SpecError with the problems of all of them."""
+    names = _names(environment, key, values)
+    problems: list[Problem] = []
+
+    def document(name: str) -> Source:
+        try:
+            return _document(files, name, names)
+        except SpecError as error:
+            problems.extend(error.problems)
+            return Source(name, Node(None, Place(name)))
+
+    endpoint = document(files.endpoint)
+    deployments = tuple(document(name) for name in files.deployments)
+    pipeline = document(files.pipeline) if files.pipeline else None
+    if problems:
+        raise SpecError(problems)
+    return Rendered(key, files.folder, endpoint, deployments, pipeline)
+
+
+def unique_letters(environment: Environment, count: int) -> str:
+    """`count` letters a-z (1 to 32), the same for ever for one subscription and workspace."""
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 32:
+        raise ValueError("unique(n) takes a number from 1 to 32")
+    seed = f"{environment.subscription_id}/{environment.workspace}".lower()
+    return "".join(chr(97 + byte % 26) for byte in hashlib.sha256(seed.encode()).digest()[:count])
+
+
+def _names(environment: Environment, key: str, values: Node) -> dict[str, Any]:
+    fields = ("name", "cloud", "subscription_id", "resource_group", "workspace")
+    return {
+        "environment": labelled({field: getattr(environment, field) for field in fields}, "environment"),
+        "endpoint": key,
+        "values": placed(values, "values"),
+        "unique": lambda count: unique_letters(environment, count),
+    }
+
+
+def _document(files: TemplateFiles, name: str, names: Mapping[str, Any]) -> Source:
+    file = f"{TEMPLATES}/{name}"
+    if not name.endswith(".j2"):
+        return yaml12.parse(files.read(name) or "", file)
+    sandbox = Sandbox(files.read, names)
+    filling = _Filling(sandbox, _run(sandbox, files, name), file)
+    source = yaml12.parse(filling.text, file, filling.locate, filling.fill)
+    filling.check()
+    return source
+
+
+class _Filling:
+    """The rendered text without its marks, and what to put in the place of its tokens."""
+
+    def __init__(self, sandbox: Sandbox, raw: str, file: str) -> None:
+        self._sandbox, self._file = sandbox, file
+        start, *parts = MARK.split(raw)
+        pieces, self._offsets, self._places, offset = [start], [0], [Place(file)], len(start)
+        for line, column, name, text in zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True):
+            self._offsets.append(offset)
+            self._places.append(Place(f"{TEMPLATES}/{name}", int(line), int(column)))
+            pieces.append(text)
+            offset += len(text)
+        self.text = "".join(pieces)
+        self._seen: Counter[int] = Counter()
+        if len(self.text) > SIZE:
+            raise _problem(Place(file), "AML104", "The template renders to more than 1 MiB.", "Write less.")
+
+    def locate(self, offset: int) -> Place:
+        """Offset in the text -> place in the template that wrote it."""
+        number = bisect_right(self._offsets, offset) - 1
+        place = self._places[number]
+        return Place(place.file, place.line, place.column + offset - self._offsets[number])
+
+    def fill(self, text: str, place: Place) -> Node | None:
+        """The node for a scalar that holds tokens."""
+        if not TOKEN.search(text):
+            return None
+        if whole := TOKEN.fullmatch(text):
+            return self._node(*self._value(whole, place), place)
+        return Node(TOKEN.sub(lambda found: self._part(found, place), text), place)
+
+    def check(self) -> None:
+        """Every expression must have ended up in a value or a key."""
+        for found in TOKEN.finditer(self.text):
+            if self._seen[int(found[1])] < 1:
+                cause = "An expression stands where no value can go: in a YAML comment, a tag or an anchor."
+                raise _problem(self.locate(found.start()), "AML114", cause, "To comment it out, use {# ... #}.")
+            self._seen[int(found[1])] -= 1
+
+    def _value(self, found: re.Match[str], place: Place) -> tuple[Any, Node | None]:
+        number = int(found[1])
+        self._seen[number] += 1
+        value, node = self._sandbox.values[number]
+        try:
+            self._sandbox.spend(_weight(value))
+        except OverflowError as error:
+            raise _problem(place, "AML104", f"Rendering stopped: {error}.", "Write less.") from None
+        return value, node
+
+    def _part(self, found: re.Match[str], place: Place) -> str:
+        value, node = self._value(found, place)
+        if not isinstance(value, (str, int, float)):
+            where = f" (at {node.place})" if node else ""
+            raise _problem(place, "AML114", f"{_NO_VALUE}{where}.", "Give it a scalar of its own.")
+        return as_text(value, node.written if node else None)
+
+    def _node(self, value: Any, origin: Node | None, place: Place) -> Node:
+        """A template's value as builtin types, every part of it with its place."""
+        origin = origin or getattr(value, "_node", None)
+        if origin:
+            return Node(origin.value, place, origin.children, origin.keys, origin.written, origin.place)
+        match value:
+            case Undefined():
+                cause, _, cure = value._undefined_message.partition("\n")
+                raise _problem(place, "AML112", cause, cure)
+            case dict() if all(isinstance(key, str) for key in value):
+                children: dict[str | int, Node] = {
+                    str.__str__(key): self._node(item, None, place) for key, item in value.items()
+                }
+                plain: Any = {key: child.value for key, child in children.items()}
+                return Node(plain, place, children)
+            case list() | tuple():
+                children = {number: self._node(item, None, place) for number, item in enumerate(value)}
+                return Node([child.value for child in children.values()], place, children)
+            case None | bool():
+                return Node(value, place)
+            case str() | int() | float():
+                exact = {str: str.__str__, int: int.__int__, float: float.__float__}
+                return Node(next(to(value) for kind, to in exact.items() if isinstance(value, kind)), place)
+        raise _problem(place, "AML114", f"A {type(value).__name__} is not a value.", "Give text, a number or a list.")
+
+
+def _weight(value: Any) -> int:
+    """How much of the budget a value costs: one for each value in it and each KiB of text."""
+    if isinstance(value, str):
+        return 1 + len(value) // 1024
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return 1 + sum(map(_weight, inner))
+
+
+def _run(sandbox: Sandbox, files: TemplateFiles, name: str) -> str:
+    try:
+        return sandbox.run(name)
+    except SpecError:
+        raise
+    except TemplateSyntaxError as error:
+        place = _place(files, error.name or name, error.lineno, "")
+        raise _problem(place, "AML111", f"This is not jinja: {error.message}.", "Mend the template.") from None
+    except UndefinedError as error:
+        cause, _, cure = str(error.message).partition("\n")
+        last = re.split(r"[.\s]", cause.removesuffix(" is not defined."))[-1]
+        raise _problem(_where(error, files, name, last), "AML112", cause, cure) from None
+    except TemplateNotFound as error:
+        cause = f"There is no template {error.name!r} below {TEMPLATES}/."
+        raise _problem(_where(error, files, name, str(error.name)), "AML115", cause, "Check the name.") from None
+    except Exception as error:  # noqa: BLE001 an expression of a user's can raise anything at all
+        cause = f"The expression fails: {str(error).splitlines()[0] if str(error) else type(error).__name__}."
+        raise _problem(_where(error, files, name, ""), "AML113", cause, "Mend the expression.") from None
+
+
+def _where(error: BaseException, files: TemplateFiles, name: str, word: str) -> Place:
+    """The line of the template that was running, and the column of a word in it."""
+    line, trace = 1, error.__traceback__
+    while trace:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            name, line = template.name, template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return _place(files, name, line, word)
+
+
+def _place(files: TemplateFiles, name: str, line: int, word: str) -> Place:
+    lines = (files.read(name) or "").split("\n")
+    text = lines[line - 1] if line <= len(lines) else ""
+    found = word and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) or re.search(r"\{[{%]|\S", text)
+    return Place(f"{TEMPLATES}/{name}", line, found.start() + 1 if found else 1)
+
+
+def _problem(place: Place, code: str, cause: str, cure: str) -> SpecError:
+    return SpecError([Problem(place, code, cause, cure)])

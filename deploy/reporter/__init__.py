@@ -1,0 +1,40 @@
+"""Says what is planned, what became of it and what is there, as text, Markdown, JSON and HTML.
+
+Pure: values in, a string or a JSON value out. Nothing is printed, read or decided here. All text from far away passes
+through `errors.neutral`, and what looks like a secret is hidden, whatever the form.
+
+    ink, masks, sentences      words on lines; what nobody should read; what is said in the same words everywhere
+    text, problems, status     for a terminal
+    markdown, html, document   for pull requests, for keeping, for machines
+    rows                       what `status` shows, from facts
+"""
+
+from __future__ import annotations
+
+from deploy.reporter.document import plan_dump, plan_json, plan_load, report_json
+from deploy.reporter.html import report_html
+from deploy.reporter.markdown import plan_markdown, report_markdown, status_markdown
+from deploy.reporter.problems import error_json, error_text
+from deploy.reporter.rows import EndpointRow, SlotRow, endpoint_row
+from deploy.reporter.status import status_json, status_text
+from deploy.reporter.text import plan_text, report_text
+
+__all__ = [
+    "EndpointRow",
+    "SlotRow",
+    "endpoint_row",
+    "error_json",
+    "error_text",
+    "plan_dump",
+    "plan_json",
+    "plan_load",
+    "plan_markdown",
+    "plan_text",
+    "report_html",
+    "report_json",
+    "report_markdown",
+    "report_text",
+    "status_json",
+    "status_markdown",
+    "status_text",
+]

@@ -1,0 +1,113 @@
+"""Plan and report as JSON, and a plan file back into a plan. Writes and reads text, never files.
+
+`plan_json` is for readers: secrets are hidden. `plan_dump` is for `apply`: exact, for a file that only its owner reads.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from deploy.errors import Place, Problem, SpecError
+from deploy.model import Json, Outcome, Plan, Report, Step
+from deploy.reporter.masks import hide
+
+_CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
+_READ = ("environment", "steps", "rescue", "leases", "facts")
+
+
+def plan_json(plan: Plan) -> dict[str, Json]:
+    """The plan as `schemas/plan.json` describes it, secrets hidden; `plan_load` takes it back where none was hidden."""
+    shown = hide(_plan(plan))
+    assert isinstance(shown, dict)  # noqa: S101 - hide keeps the shape
+    return shown
+
+
+def plan_dump(plan: Plan) -> str:
+    """The text of a plan file: exact, secrets of the templates included. It must not be printed."""
+    return json.dumps(_plan(plan), indent=1) + "\n"
+
+
+def plan_load(text: str, file: str = "plan.json") -> Plan:
+    """The plan that `plan_dump` wrote; SpecError for anything else, and for a file that was changed since."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
+        raise _wrong(file, "AML190", f"is not JSON: {getattr(error, 'msg', error)}.", line, column) from None
+    if not isinstance(body, dict):
+        raise _wrong(file, "AML190", "is not a plan: a mapping was expected.")
+    try:
+        plan = TypeAdapter(Plan).validate_json(json.dumps({key: body[key] for key in _READ}))
+    except KeyError as error:
+        raise _wrong(file, "AML190", f"is not a plan: {error} is missing.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _wrong(file, "AML190", f"is not a plan: {where}: {first['msg']}.") from None
+    if plan.fingerprint != body.get("fingerprint"):
+        raise _wrong(
+            file, "AML191", "does not match its fingerprint: it was edited, or printed with its secrets hidden."
+        )
+    return plan
+
+
+def report_json(report: Report) -> dict[str, Json]:
+    """The report as `schemas/report.json` describes it, secrets hidden; files of evidence by name only."""
+    shown = hide(
+        {
+            "ok": report.ok,
+            "environment": report.environment,
+            "fingerprint": report.fingerprint,
+            "outcomes": [_outcome(outcome) for outcome in report.outcomes],
+            "requests": report.requests,
+            "seconds": round(report.seconds, 3),
+        }
+    )
+    assert isinstance(shown, dict)  # noqa: S101 - hide keeps the shape
+    return shown
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "environment": plan.environment,
+        "fingerprint": plan.fingerprint,
+        "facts": plan.facts,
+        "steps": [_step(step) for step in plan.steps],
+        "rescue": [_step(step) for step in plan.rescue],
+        "summary": plan.summary,
+        "quota": [dict(body) for body in plan.quota],
+        "leases": [dict(lease) for lease in plan.leases],
+    }
+
+
+def _step(step: Step) -> dict[str, Json]:
+    return {
+        "verb": step.verb.value,
+        "address": step.address,
+        "why": step.why,
+        "body": dict(step.body),
+        "retry": asdict(step.retry),
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Json]:
+    body = {
+        "address": outcome.address,
+        "verb": outcome.verb.value,
+        "state": outcome.state.value,
+        "attempts": outcome.attempts,
+        "seconds": round(outcome.seconds, 3),
+        "error": dict(outcome.error) if outcome.error is not None else None,
+    }
+    seen = outcome.evidence
+    if seen.summary or seen.data or seen.files:
+        body["evidence"] = {"summary": seen.summary, "data": dict(seen.data), "files": sorted(seen.files)}
+    return body
+
+
+def _wrong(file: str, code: str, cause: str, line: int = 1, column: int = 1) -> SpecError:
+    return SpecError([Problem(Place(file, line, column), code, cause, _CURE)])

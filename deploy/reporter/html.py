@@ -1,0 +1,145 @@
+"""The report as one HTML page that needs nothing else: pictures inside, no script, no request, light and dark."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable
+from html import escape
+
+from deploy.errors import neutral
+from deploy.model import Json, Outcome, Plan, Report, State
+from deploy.reporter.masks import hide
+from deploy.reporter.sentences import STATE_WORDS, count, duration, reasons, report_summary, shown
+from deploy.reporter.style import CSS
+from deploy.reporter.timeline import timeline_svg
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TEXTS = (".json", ".txt", ".log", ".yml", ".yaml", ".md", ".csv")
+_LONGEST = 200_000
+"""Characters of a text file that are shown; the file itself is kept whole beside the page."""
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def report_html(report: Report, plan: Plan | None = None) -> str:
+    """A page: the verdict, what failed, what was seen, the time each step took, and the steps. `plan` tells the reasons."""
+    title = _safe(f"Report for {report.environment}")
+    whys = reasons(report, plan)
+    parts = [
+        _verdict(report, title),
+        _section("What failed", (_failure(outcome) for outcome in report.outcomes if outcome.error)),
+        _section("What was seen", (_figure(outcome) for outcome in report.outcomes if _pictures(outcome))),
+        _section("Time", [timeline_svg(report.outcomes)] if report.outcomes else []),
+        _section("Steps", [_steps(report, whys)] if report.outcomes else []),
+    ]
+    head = (
+        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>{title}</title><style>{CSS}</style>'
+    )
+    body = "\n".join(part for part in parts if part)
+    return f'<!doctype html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}\n</body>\n</html>\n'
+
+
+def _safe(text: str) -> str:
+    return escape(neutral(text).encode("utf-8", "replace").decode())
+
+
+def _verdict(report: Report, title: str) -> str:
+    state = "" if report.ok else " failed"
+    return (
+        f'<header class="verdict{state}"><h1>{title}</h1><p>{_safe(report_summary(report))}</p>'
+        f'<p class="soft">Fingerprint <code>{_safe(report.fingerprint)}</code></p></header>'
+    )
+
+
+def _section(title: str, parts: Iterable[str]) -> str:
+    inside = "\n".join(parts)
+    return f"<section><h2>{title}</h2>\n{inside}\n</section>" if inside else ""
+
+
+def _failure(outcome: Outcome) -> str:
+    error = hide(outcome.error or {})
+    codes = error.get("azure_codes") if isinstance(error.get("azure_codes"), list) else []
+    rows = [
+        ("Azure said", " > ".join(str(code) for code in codes)),
+        ("HTTP status", error.get("status")),
+        ("Request id", error.get("request_id")),
+        ("Attempts", outcome.attempts),
+    ]
+    return (
+        f'<div class="card"><p><strong class="failed">{_safe(str(error.get("code") or "Error"))}</strong> '
+        f"{outcome.verb} <code>{_safe(outcome.address)}</code></p><p>{_safe(str(error.get('message') or ''))}</p>"
+        f"{_list(rows)}{_files(outcome)}</div>"
+    )
+
+
+def _figure(outcome: Outcome) -> str:
+    pictures = "".join(
+        f'<img alt="{_safe(name)}" src="data:image/png;base64,{b64encode(content).decode()}">'
+        for name, content in _pictures(outcome).items()
+    )
+    return (
+        f'<figure><div class="pictures">{pictures}</div><figcaption><code>{_safe(outcome.address)}</code> '
+        f"{_safe(outcome.evidence.summary)}{_list(hide(outcome.evidence.data).items())}"
+        f"{'' if outcome.error else _files(outcome)}</figcaption></figure>"
+    )
+
+
+def _pictures(outcome: Outcome) -> dict[str, bytes]:
+    """Files that say they are PNG and are."""
+    return {n: c for n, c in outcome.evidence.files.items() if n.lower().endswith(".png") and c.startswith(_PNG)}
+
+
+def _files(outcome: Outcome) -> str:
+    """Text files, folded (open where a step failed); of any other only name and size."""
+    parts = []
+    for name, content in sorted(outcome.evidence.files.items()):
+        if name in _pictures(outcome):
+            continue
+        if name.lower().endswith(_TEXTS):
+            state = " open" if outcome.state is State.FAILED else ""
+            text = _safe(_readable(name, content))
+            parts.append(f"<details{state}><summary>{_safe(name)}</summary><pre>{text}</pre></details>")
+        else:
+            parts.append(f'<p class="soft">{_safe(name)}, {count(len(content), "byte")}, kept beside this page</p>')
+    return "".join(parts)
+
+
+def _readable(name: str, content: bytes) -> str:
+    text = content.decode("utf-8", "replace")
+    if name.lower().endswith(".json"):
+        try:
+            text = json.dumps(hide(json.loads(text)), indent=1, ensure_ascii=False)
+        except (ValueError, RecursionError):
+            pass
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + f"\n({len(text) - _LONGEST:,} characters more)"
+
+
+def _list(rows: Iterable[tuple[str, Json]]) -> str:
+    items = "".join(
+        f"<dt>{_safe(str(name))}</dt><dd>{_safe(shown(value, 400))}</dd>"
+        for name, value in rows
+        if value not in (None, "")
+    )
+    return f"<dl>{items}</dl>" if items else ""
+
+
+def _steps(report: Report, whys: list[str]) -> str:
+    rows = "".join(_row(outcome, why) for outcome, why in zip(report.outcomes, whys, strict=True))
+    head = "<tr><th>State</th><th>Step</th><th>Address</th><th>Why, and what was seen</th><th>Attempts</th><th>Time</th></tr>"
+    return f'<div class="wide"><table>{head}{rows}</table></div>'
+
+
+def _row(outcome: Outcome, why: str) -> str:
+    seen = (
+        f'{"<br>" if why else ""}<span class="soft">{_safe(outcome.evidence.summary)}</span>'
+        if outcome.evidence.summary
+        else ""
+    )
+    time = duration(outcome.seconds) if outcome.attempts else ""
+    files = "" if outcome.error or _pictures(outcome) else _files(outcome)
+    return (
+        f'<tr><td class="state {outcome.state}">{STATE_WORDS[outcome.state]}</td><td>{outcome.verb}</td>'
+        f'<td class="address"><code>{_safe(outcome.address)}</code></td><td>{_safe(why)}{seen}{files}</td>'
+        f'<td class="number">{outcome.attempts or ""}</td><td class="number">{time}</td></tr>'
+    )

@@ -1,0 +1,109 @@
+"""Words on lines: width, colour, plain ASCII. Knows how to set text, not what it says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from unicodedata import combining, east_asian_width
+
+from deploy.errors import neutral
+
+
+class Style(StrEnum):
+    """How a piece of text is painted; the value is the ANSI code."""
+
+    PLAIN = ""
+    BOLD = "1"
+    DIM = "2"
+    RED = "31"
+    GREEN = "32"
+    YELLOW = "33"
+    BLUE = "34"
+    MAGENTA = "35"
+    CYAN = "36"
+    GOOD = "1;32"
+    BAD = "1;31"
+
+
+Span = tuple[str, Style]
+_GLUE = re.compile(r"(?<=\d) (?=(?:%|×|s|min|h)(?!\w))")
+"""The space between a number and its unit, where no line ends."""
+_ASCII = str.maketrans(
+    {"×": "x", "→": "->", "…": "...", "−": "-", "–": "-", "—": "-", "·": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}
+    | {"⇄": "%", "»": ">", "✓": "*", "✗": "!", "↩": "<", "●": "*"}
+)
+
+
+def cells(text: str) -> int:
+    """Columns that the text takes on a terminal."""
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+@dataclass(frozen=True)
+class Ink:
+    """How to write: columns, colour or none, ASCII only or not."""
+
+    width: int = 80
+    colour: bool = False
+    ascii: bool = False
+
+    def clean(self, text: str) -> str:
+        """One line of safe text. No word of it can start a workflow command, since any word may start a line."""
+        text = " ".join(neutral(text).split()).encode("utf-8", "replace").decode()
+        text = re.sub(r"(?<!\S):(?=:)", "∶", text).replace("##[", "# #[").replace("##vso[", "# #vso[")
+        if self.ascii:
+            text = text.translate(_ASCII).encode("ascii", "backslashreplace").decode()
+        return text
+
+    def paint(self, text: str, style: Style = Style.PLAIN) -> str:
+        """The text in a style, or as it is when colour is off."""
+        return f"\x1b[{style.value}m{text}\x1b[0m" if self.colour and style and text else text
+
+    def line(self, text: str, style: Style = Style.PLAIN, *, indent: int = 0, hang: int | None = None) -> list[str]:
+        """A paragraph: first line at `indent`, the others at `hang`."""
+        hang = indent if hang is None else hang
+        return [
+            " " * (hang if n else indent) + self.paint(words, style)
+            for n, words in enumerate(self._fill(self.clean(text), self.width - indent, self.width - hang))
+        ]
+
+    def row(self, lead: Span, name: str, text: str, style: Style = Style.PLAIN, *, column: int) -> list[str]:
+        """A lead and a name, then text: beside the name at `column`, or right after it where it fits, else below."""
+        margin = cells(lead[0])
+        names = self.line(name, indent=margin, hang=margin + 2) or [" " * margin]
+        taken = cells(names[-1])
+        names[0] = (self.paint(*lead) + names[0][margin:]).rstrip()
+        longest = max((cells(word) for word in self.clean(text).split(" ")), default=0)
+        words = self.line(text, style, indent=column if column + longest <= self.width else margin + 2)
+        if words and column + longest <= self.width and taken + 2 <= column:
+            names[-1] += " " * (column - taken) + words.pop(0)[column:]
+        elif words and taken + 2 + cells(self.clean(text)) <= self.width:
+            names[-1] += "  " + self.paint(self.clean(text), style)
+            words = []
+        return names + words
+
+    def flow(self, parts: Sequence[Span], *, indent: int, gap: str = "  ") -> list[str]:
+        """Parts beside each other, broken between parts where the width ends."""
+        lines: list[list[Span]] = []
+        taken = 0
+        for text, style in ((self.clean(text), style) for text, style in parts if text.strip()):
+            taken += cells(gap + text)
+            if not lines or taken > self.width:
+                lines.append([])
+                taken = indent + cells(text)
+            lines[-1].append((text, style))
+        return [" " * indent + gap.join(self.paint(text, style) for text, style in line) for line in lines]
+
+    def _fill(self, text: str, first: int, rest: int) -> Iterator[str]:
+        line, room = "", first
+        for word in _GLUE.sub("\u00a0", text).split(" "):
+            longer = f"{line} {word}" if line else word
+            if line and cells(longer) > room:
+                yield line.replace("\u00a0", " ")
+                line, room = word, rest
+            else:
+                line = longer
+        if line:
+            yield line.replace("\u00a0", " ")

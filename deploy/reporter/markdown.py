@@ -1,0 +1,171 @@
+"""Plan, report and status for a pull request or a job summary: GitHub Markdown, kept under the size of a comment.
+
+Words from far away can neither start a table, a tag or a code block, nor mention anybody.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from deploy.errors import neutral
+from deploy.model import Outcome, Plan, Report, State, Step, Verb
+from deploy.reporter.rows import EndpointRow
+from deploy.reporter.sentences import (
+    STATE_WORDS,
+    changes,
+    count,
+    duration,
+    lease,
+    plan_summary,
+    quota,
+    reason,
+    reasons,
+    report_summary,
+)
+from deploy.reporter.status import instances, lease_left, status_summary
+
+LIMIT = 60_000
+"""Characters; GitHub refuses a comment of more than 65,536."""
+_SIGNS = {Verb.CHECK: "?", Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
+_STATE_SIGNS = {State.DONE: "✅", State.FAILED: "❌", State.NOT_REACHED: "⬜", State.RESCUED: "↩️"}
+_CELL, _ERROR, _NAMED = 500, 6_000, 12
+
+
+def plan_markdown(plan: Plan) -> str:
+    """A table of steps; quota, changed fields, rescue and leases folded below it."""
+    sums = [quota(body) for body in plan.quota]
+    return _document(
+        f"### Plan for {_code(plan.environment)}",
+        f"**{_words(plan_summary(plan))}**",
+        _caution([step.address for step in plan.steps if step.verb is Verb.DELETE]),
+        _table(["", "step", "why"], [_step(step) for step in plan.steps], 22_000),
+        _folded("Quota", _table(["size", "needs", "has"], [_cells(s.who, s.needs, s.has) for s in sums], 6_000)),
+        _folded("Fields that change", _diff(plan.steps, 14_000)),
+        _folded("If a step fails", _table(["", "step", "why"], [_step(step) for step in plan.rescue], 9_000)),
+        _folded("Leases", "\n".join(_within([f"- {_words(lease(one))}" for one in plan.leases], 4_000, "- {} more"))),
+        f"Fingerprint {_code(plan.fingerprint[:12])}",
+    )
+
+
+def report_markdown(report: Report, plan: Plan | None = None) -> str:
+    """What became of each step, errors in full below. `plan` tells why a step was there."""
+    rows = [_outcome(outcome, why) for outcome, why in zip(report.outcomes, reasons(report, plan), strict=True)]
+    errors = [_error(outcome) for outcome in report.outcomes if outcome.error]
+    return _document(
+        f"### Report for {_code(report.environment)}",
+        f"**{_words(report_summary(report))}**",
+        "\n\n".join(_within(errors, 25_000, "{} more errors")),
+        _table(["", "step", "became", "seen"], rows, 30_000),
+        f"Fingerprint {_code(report.fingerprint[:12])}",
+    )
+
+
+def status_markdown(rows: Sequence[EndpointRow]) -> str:
+    """A table with a line a slot."""
+    head = ["endpoint", "state", "slot", "traffic", "instances", "slot state", "release", "lease"]
+    return _document(
+        f"**{_words(status_summary(rows))}**",
+        _table(head, [cells for row in rows for cells in _slots(row)], LIMIT - 2_000),
+    )
+
+
+def _document(*blocks: str) -> str:
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _step(step: Step) -> str:
+    why = reason(step) or ", ".join(path for path, _, _ in changes(step))
+    return f"| `{_SIGNS[step.verb]}` {step.verb} | {_code(step.address)} | {_words(why)} |"
+
+
+def _outcome(outcome: Outcome, why: str) -> str:
+    became = STATE_WORDS[outcome.state]
+    if outcome.attempts:
+        became += f", {duration(outcome.seconds)}" + (
+            f", {count(outcome.attempts, 'attempt')}" if outcome.attempts > 1 else ""
+        )
+    seen = outcome.evidence.summary or ("" if outcome.state is State.DONE else why)
+    return f"| {_STATE_SIGNS[outcome.state]} {outcome.verb} | {_code(outcome.address)} | {_words(became)} | {_words(seen)} |"
+
+
+def _error(outcome: Outcome) -> str:
+    error = outcome.error or {}
+    said = neutral(f"{error.get('code') or ''} {error.get('message') or ''}".strip())[:_ERROR]
+    request = f"\nrequest id {neutral(str(error['request_id']))[:100]}" if error.get("request_id") else ""
+    return f"{_code(outcome.address)}\n<pre>{html.escape(said + request)}</pre>"
+
+
+def _slots(row: EndpointRow) -> Iterator[str]:
+    lease_words = "" if row.hours_left is None else f"ends {lease_left(row.hours_left)}"
+    first = [_code(row.key), _words(row.state)]
+    if not row.slots:
+        yield f"| {' | '.join([*first, '', '', '', '', '', _words(lease_words)])} |"
+    for n, slot in enumerate(row.slots):
+        name = f"**{_words(slot.name)}** (live)" if slot.live else _words(slot.name)
+        cells = [f"{slot.traffic} %", _words(instances(slot)), _words(slot.state), _code(slot.release[:8])]
+        yield f"| {' | '.join([*(first if n == 0 else ['', '']), name, *cells, _words(lease_words) if n == 0 else ''])} |"
+
+
+def _caution(addresses: Sequence[str]) -> str:
+    if not addresses:
+        return ""
+    named = ", ".join(_code(address) for address in addresses[:_NAMED])
+    more = f" and {len(addresses) - _NAMED} more" if len(addresses) > _NAMED else ""
+    return f"> [!CAUTION]\n> Deletes {named}{more}."
+
+
+def _diff(steps: Iterable[Step], budget: int) -> str:
+    lines = [line for step in steps for line in _changed(step)]
+    return "\n".join(["```diff", *_within(lines, budget, "# {} more"), "```"]) if lines else ""
+
+
+def _changed(step: Step) -> Iterator[str]:
+    found = [tuple(" ".join(neutral(part).split()) for part in change) for change in changes(step)]
+    if found:
+        lines = [f"@@ {' '.join(neutral(step.address).split())} @@"]
+        lines += [f"- {path}: {old}\n+ {path}: {new}" for path, old, new in found]
+        yield from lines
+
+
+def _table(head: Sequence[str], rows: Sequence[str], budget: int) -> str:
+    if not rows:
+        return ""
+    top = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    return "\n".join([*top, *_within(rows, budget, "| | {} more |" + " |" * (len(head) - 2))])
+
+
+def _within(lines: Sequence[str], budget: int, more: str) -> Iterator[str]:
+    """Lines as long as there is room, then how many were left out."""
+    for n, line in enumerate(lines):
+        budget -= len(line) + 2
+        if budget < 0:
+            yield more.format(len(lines) - n)
+            return
+        yield line
+
+
+def _folded(title: str, inside: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{inside}\n\n</details>" if inside else ""
+
+
+def _cells(*texts: str) -> str:
+    return f"| {' | '.join(_words(text) for text in texts)} |"
+
+
+def _words(text: str) -> str:
+    """Plain words: no Markdown, no HTML, nobody mentioned."""
+    line = " ".join(neutral(text).split())
+    line = line if len(line) <= _CELL else line[: _CELL - 1] + "…"
+    line = re.sub(r"([\\`*_{}\[\]|~#])", r"\\\1", html.escape(line, quote=False))
+    return re.sub(r"(?<=@)(?=\w)", "\u200b", line)
+
+
+def _code(text: str) -> str:
+    """Words in code letters, whatever they hold."""
+    line = " ".join(neutral(text).split()).replace("|", "\\|")[:_CELL]
+    if not line:
+        return ""
+    ticks = "`" * (max((len(run) for run in re.findall(r"`+", line)), default=0) + 1)
+    return f"{ticks} {line} {ticks}" if "`" in line else f"`{line}`"

@@ -1,0 +1,64 @@
+"""Hides what nobody should read, by the name a value carries and by the look of the value itself.
+
+Knows nothing of plans or reports: a JSON value goes in, the same value without its secrets comes out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from deploy.errors import neutral
+from deploy.model import Json
+
+HIDDEN = "(hidden)"
+_LAST_WORDS = {
+    "secret",
+    "secrets",
+    "password",
+    "passwords",
+    "passwd",
+    "pwd",
+    "token",
+    "sas",
+    "credential",
+    "credentials",
+}
+_JOINED = re.compile(
+    r"(?i)((api|access|account|primary|secondary|shared|private|storage|master)keys?|connection_?string)$"
+)
+_HARMLESS_KEYS = {"public", "endpoint", "partition", "sort", "foreign"}
+_NAMED_BESIDE = ("before", "after", "value")
+
+
+def is_secret(name: str) -> bool:
+    """Whether a value of this name is one to hide: `API_KEY`, `primaryKey`, `hf-token`; not `max_tokens`."""
+    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+    if len(words) > 1 and words[-1] == "key":
+        return words[-2] not in _HARMLESS_KEYS
+    return bool(words and words[-1] in _LAST_WORDS) or bool(_JOINED.search(name))
+
+
+def hide(value: Json, name: str = "") -> Json:
+    """The same value, its secrets replaced by `(hidden)`; text without a secret is not touched.
+
+    A list entry such as {path, before, after} or {name, value} is judged by the name that stands beside the value.
+    """
+    if is_secret(name) and value not in (None, "", True, False) and not _is_reference(value):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        beside = str(value.get("path") or value.get("name") or "").rpartition(".")[2]
+        return {key: hide(item, beside if key in _NAMED_BESIDE and beside else str(key)) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [hide(item, name) for item in value]
+    return discreet(value) if isinstance(value, str) else value
+
+
+def discreet(text: str) -> str:
+    """The text without the secrets that can be told by their looks, otherwise untouched."""
+    safe = neutral(text)
+    return safe if safe.count(HIDDEN) > text.count(HIDDEN) else text
+
+
+def _is_reference(value: Json) -> bool:
+    return isinstance(value, str) and value.startswith("${{") and value.endswith("}}")

@@ -1,0 +1,86 @@
+"""What there is, a row an endpoint: facts in, rows out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from deploy.model import RELEASE_TAG, EndpointSpec, Facts, Json, address, live_slot, of_room
+
+_AUTH = {"key": "key", "aadtoken": "aad_token", "amltoken": "aml_token"}
+_LEASE_END = "TargetAutoDeletionTime"
+"""The endpoint property that says when Azure deletes an endpoint on shared quota (seen in public deployments)."""
+
+
+@dataclass(frozen=True)
+class SlotRow:
+    """One deployment behind an endpoint. `traffic` in percent; `release` the digest on its tag, or empty."""
+
+    name: str
+    live: bool
+    traffic: int
+    release: str
+    instance_type: str
+    instances: int
+    state: str
+
+
+@dataclass(frozen=True)
+class EndpointRow:
+    """One endpoint. `state` is Azure's, or `absent`; `lease_ends` (ISO 8601), `hours_left`: None when dedicated."""
+
+    key: str
+    name: str
+    state: str
+    scoring_uri: str = ""
+    auth_mode: str = ""
+    slots: tuple[SlotRow, ...] = ()
+    lease_ends: str | None = None
+    hours_left: float | None = None
+
+
+def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow:
+    """The row of one endpoint, from the ARM bodies in its facts. `now` carries a zone."""
+    body = facts.get(address("endpoint", spec.key))
+    if body is None:
+        return EndpointRow(spec.key, spec.name, "absent")
+    properties = body.get("properties") or {}
+    traffic = properties.get("traffic") or {}
+    slots = of_room(facts, "deployment", spec.key)
+    end = _moment((properties.get("properties") or {}).get(_LEASE_END))
+    mode = str(properties.get("authMode") or "")
+    return EndpointRow(
+        spec.key,
+        str(body.get("name") or spec.name),
+        str(properties.get("provisioningState") or "unknown"),
+        str(properties.get("scoringUri") or ""),
+        _AUTH.get(mode.lower(), mode),
+        tuple(_slot(name, slots[name], traffic) for name in sorted(slots)),
+        end.isoformat().replace("+00:00", "Z") if end else None,
+        round((end - now).total_seconds() / 3600, 2) if end else None,
+    )
+
+
+def _slot(name: str, body: Json, traffic: dict[str, int]) -> SlotRow:
+    properties = body.get("properties") or {}
+    return SlotRow(
+        name,
+        name == live_slot(traffic),
+        int(traffic.get(name) or 0),
+        str((body.get("tags") or {}).get(RELEASE_TAG) or ""),
+        str(properties.get("instanceType") or ""),
+        int((body.get("sku") or {}).get("capacity") or 0),
+        str(properties.get("provisioningState") or "unknown"),
+    )
+
+
+def _moment(text: Json) -> datetime | None:
+    """RFC 1123 or ISO 8601, in UTC; None for anything else."""
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            moment = read(str(text))
+        except (ValueError, TypeError):
+            continue
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    return None

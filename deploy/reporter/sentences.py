@@ -1,0 +1,165 @@
+"""What is said in the same words everywhere: durations, sums, quota arithmetic, changes, leases.
+
+Numbers in, a sentence out. Layout, colour and escaping belong to the rooms that set the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from deploy.model import Json, Plan, Report, State, Step, Verb, canonical
+from deploy.reporter.masks import hide
+
+STATE_WORDS = {State.DONE: "done", State.FAILED: "failed", State.NOT_REACHED: "not reached", State.RESCUED: "rescued"}
+_UNKNOWN = "could not tell"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `41 s`, `12 min 3 s`, `71 h 5 min`."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
+    return f"{whole // 3600} h" + (f" {whole % 3600 // 60} min" if whole % 3600 // 60 else "")
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 check`, `2 checks`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def plan_summary(plan: Plan) -> str:
+    """One sentence: what will be different."""
+    total = plan.summary
+    extras = [
+        count(total[verb], *words)
+        for verb, words in (
+            (Verb.SHIFT, ("traffic shift",)), (Verb.CHECK, ("check",)), (Verb.PROBE, ("probe",)),
+        )
+        if total[verb]
+    ]  # fmt: skip
+    if not any(step.changes for step in plan.steps):
+        return "No changes. Azure has what the files say." + (f" {' and '.join(extras)} to run." if extras else "")
+    changes = [f"{total[Verb.CREATE]} to create", f"{total[Verb.UPDATE]} to change", f"{total[Verb.DELETE]} to delete"]
+    return f"Plan: {', '.join(changes + extras)}."
+
+
+def report_summary(report: Report) -> str:
+    """One sentence: what became of it, how long it took, how much was asked."""
+    states = {state: sum(o.state is state for o in report.outcomes) for state in State}
+    counted = ", ".join(f"{n} {STATE_WORDS[state]}" for state, n in states.items() if n) or "nothing to do"
+    effort = f"{duration(report.seconds)}, {count(report.requests, 'request')}"
+    failed = next((o.address for o in report.outcomes if o.state is State.FAILED), "")
+    if failed:
+        return f"Failed at {failed}: {counted}; {effort}."
+    return f"{'Done' if report.ok else 'Not finished'}: {counted}; {effort}."
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """A quota check in words. `enough` is None when Azure did not tell, or when it is not the family that pays."""
+
+    who: str
+    needs: str
+    has: str
+    enough: bool | None
+
+    def __str__(self) -> str:
+        return f"{self.who}: {self.needs}; {self.has}"
+
+
+def quota(body: Mapping[str, Json]) -> Arithmetic:
+    """The arithmetic of a quota check's body: instances x cores against limit - in use.
+
+    Keys: instance_type, family, instances, held, cores_per_instance, reserve, needed, in_use, limit, left, total_left,
+    capacity; null is what could not be told, a limit of -1 is no limit.
+    """
+    needed, left = _number(body, "needed"), _least(_number(body, "left"), _number(body, "total_left"))
+    who = str(body.get("instance_type") or "quota")
+    if body.get("capacity") == "shared":
+        return Arithmetic(who, _needs(body, needed), "taken from the shared pool, not from the family's quota", None)
+    has = f"{body.get('family') or 'quota'}: {_has(body)}"
+    if needed is None or left is None:
+        enough = True if needed is not None and _number(body, "limit") == -1 else None
+        return Arithmetic(who, _needs(body, needed), has, enough)
+    verdict = f"enough, {left - needed:g} to spare" if needed <= left else f"{needed - left:g} too few"
+    return Arithmetic(who, _needs(body, needed), f"{has}, {verdict}", needed <= left)
+
+
+def _needs(body: Mapping[str, Json], needed: float | None) -> str:
+    instances, cores = _number(body, "instances"), _number(body, "cores_per_instance")
+    held = _number(body, "held") or 0
+    total = f"{_UNKNOWN} how many cores are needed" if needed is None else f"{needed:g} cores"
+    if instances is None:
+        return total
+    grows = f"{held:g} → {instances:g} instances" if held else f"{instances:g} instance{'s' if instances != 1 else ''}"
+    if needed is None or not cores:
+        return f"{grows}, {total}"
+    reserve = ", 20 % reserve included" if body.get("reserve") is True else ""
+    return f"{grows}{reserve} = {needed / cores:g} × {cores:g} = {total}"
+
+
+def _has(body: Mapping[str, Json]) -> str:
+    limit, in_use, left, total = (_number(body, key) for key in ("limit", "in_use", "left", "total_left"))
+    if limit == -1:
+        return "no limit"
+    if left is None:
+        return f"{_UNKNOWN} how many are left"
+    words = f"{left:g} left" if limit is None or in_use is None else f"{limit:g} − {in_use:g} in use = {left:g} left"
+    return words + (f" ({total:g} in all families together)" if total is not None and total < left else "")
+
+
+def _least(*numbers: float | None) -> float | None:
+    return min((n for n in numbers if n is not None), default=None)
+
+
+def _number(body: Mapping[str, Json], key: str) -> float | None:
+    value = body.get(key)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def changes(step: Step) -> Iterator[tuple[str, str, str]]:
+    """(path, before, after) of each field that an update changes, secrets hidden."""
+    listed = hide(step.body.get("changes"))
+    for change in listed if isinstance(listed, list) else []:
+        if isinstance(change, dict):
+            yield str(change.get("path", "")), shown(change.get("before")), shown(change.get("after"))
+
+
+def shown(value: Json, limit: int = 120) -> str:
+    """A value on one line, cut where it is long; `(none)` for nothing."""
+    text = "(none)" if value is None else value if isinstance(value, str) and value else canonical(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def reason(step: Step) -> str:
+    """Why there is this step: its own words, or its sums; empty when the fields it changes say it already."""
+    if step.room == "quota" and step.verb is Verb.CHECK and "needed" in step.body:
+        sums = quota(step.body)
+        return f"{sums.needs}; {sums.has}" if sums.who.lower() in step.address.lower() else str(sums)
+    words = "" if step.why == ", ".join(path for path, _, _ in changes(step)) else step.why
+    return words + (f" (waits {duration(step.retry.wait)} first)" if step.retry.wait else "")
+
+
+def reasons(report: Report, plan: Plan | None) -> list[str]:
+    """Why there was a step, for each outcome, from the plan that the report is about."""
+    left = [*plan.steps, *plan.rescue] if plan else []
+    found = []
+    for outcome in report.outcomes:
+        step = next((s for s in left if (s.address, s.verb) == (outcome.address, outcome.verb)), None)
+        found.append(reason(step) if step else "")
+        if step:
+            left.remove(step)
+    return found
+
+
+def lease(entry: Mapping[str, Json]) -> str:
+    """Until when an endpoint on shared quota lives, from whatever the plan knows about it."""
+    known = {key: value for key, value in hide(entry).items() if value is not None}
+    who = known.pop("endpoint", None) or known.pop("address", None)
+    words = ", ".join(f"{key.replace('_', ' ')} {shown(value)}" for key, value in known.items())
+    return ": ".join(part for part in (shown(who) if who else "", words) if part)

@@ -1,0 +1,113 @@
+"""What is there now: endpoints and their slots, for people, pull requests and machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from deploy.model import Json
+from deploy.reporter.ink import Ink, Span, Style, cells
+from deploy.reporter.masks import hide
+from deploy.reporter.rows import EndpointRow, SlotRow
+from deploy.reporter.sentences import count
+
+_GOOD, _BUSY = "Succeeded", ("Creating", "Updating", "Deleting", "Scaling")
+_SOON = 24.0
+"""Hours of a lease below which it is time to renew."""
+
+
+def status_json(rows: Sequence[EndpointRow]) -> dict[str, Json]:
+    """{endpoints: [...]} as `schemas/status.json` describes it."""
+    return {"endpoints": [hide(asdict(row)) for row in rows]}
+
+
+def status_text(
+    rows: Sequence[EndpointRow],
+    *,
+    width: int = 80,
+    colour: bool = False,
+    ascii: bool = False,  # noqa: A002 - the word that people use
+) -> str:
+    """A paragraph an endpoint, a line a slot; the last line counts."""
+    ink = Ink(width, colour, ascii)
+    blocks = [_endpoint(ink, row) for row in rows]
+    blocks.append(ink.line(status_summary(rows), Style.BOLD))
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def status_summary(rows: Sequence[EndpointRow]) -> str:
+    """One sentence: how many there are, how many are well, which lease ends first."""
+    if not rows:
+        return "No endpoints."
+    words = f"{count(len(rows), 'endpoint')}, {sum(is_well(row) for row in rows)} with callers served"
+    leases = sorted((row.hours_left, row.key) for row in rows if row.hours_left is not None)
+    return words + (f"; the next lease to end is {leases[0][1]}'s, {lease_left(leases[0][0])}." if leases else ".")
+
+
+def is_well(row: EndpointRow) -> bool:
+    """Whether callers are served: 100 % of the traffic goes to deployments that succeeded."""
+    return row.state == _GOOD and sum(slot.traffic for slot in row.slots if slot.state == _GOOD) == 100
+
+
+def lease_left(hours: float) -> str:
+    """`71 h left`, `expired`."""
+    return f"in {hours:.0f} h" if hours >= 1 else f"in {hours * 60:.0f} min" if hours > 0 else "already over"
+
+
+def instances(slot: SlotRow) -> str:
+    """`2 × Standard_NC24ads_A100_v4`."""
+    return f"{slot.instances} × {slot.instance_type}"
+
+
+def state_style(state: str) -> Style:
+    """Green for well, yellow for busy, red for anything else."""
+    return Style.GREEN if state == _GOOD else Style.YELLOW if state in _BUSY else Style.RED
+
+
+def _endpoint(ink: Ink, row: EndpointRow) -> list[str]:
+    lines = ink.flow(
+        [
+            (row.key, Style.BOLD),
+            (row.name, Style.PLAIN),
+            (row.state, Style.DIM if row.state == "absent" else state_style(row.state)),
+            (f"auth {row.auth_mode}" if row.auth_mode else "", Style.DIM),
+            *_lease(row),
+        ],
+        indent=0,
+    )
+    return lines + ink.line(row.scoring_uri, Style.DIM, indent=2) + _slots(ink, row.slots)
+
+
+def _lease(row: EndpointRow) -> list[Span]:
+    if row.hours_left is None:
+        return []
+    when = f", {row.lease_ends}" if row.lease_ends else ""
+    return [(f"lease ends {lease_left(row.hours_left)}{when}", Style.BAD if row.hours_left < _SOON else Style.YELLOW)]
+
+
+def _slots(ink: Ink, slots: Sequence[SlotRow]) -> list[str]:
+    """Aligned columns where they fit, else the same cells flowing."""
+    table = [[(ink.clean(text), style) for text, style in _cells(slot)] for slot in slots]
+    table = [[*row[:2], (row[2][0].rjust(5), row[2][1]), *row[3:]] for row in table]
+    sizes = [max(cells(row[n][0]) for row in table) for n in range(6)] if table else []
+    if sum(sizes) + 2 * 6 > ink.width:
+        return [line for row in table for line in ink.flow([part for part in row if part[0]], indent=2)]
+    return ["  " + "  ".join(_padded(ink, row, sizes)).rstrip() for row in table]
+
+
+def _padded(ink: Ink, row: Sequence[Span], sizes: Sequence[int]) -> list[str]:
+    parts = [
+        ink.paint(text, style) + " " * (size - cells(text)) for (text, style), size in zip(row, sizes, strict=True)
+    ]
+    return [*parts[:-1], parts[-1].rstrip()]
+
+
+def _cells(slot: SlotRow) -> list[Span]:
+    return [
+        (slot.name, Style.BOLD if slot.live else Style.PLAIN),
+        ("live" if slot.live else "", Style.GREEN),
+        (f"{slot.traffic} %", Style.PLAIN if slot.traffic else Style.DIM),
+        (slot.state, state_style(slot.state)),
+        (instances(slot), Style.PLAIN),
+        (f"release {slot.release[:8]}" if slot.release else "no release tag", Style.DIM),
+    ]

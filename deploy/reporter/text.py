@@ -1,0 +1,137 @@
+"""Plan and report for a terminal: a line a step, its reason beside it, one bold sentence at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
+
+from deploy.model import Outcome, Plan, Report, State, Step, Verb
+from deploy.reporter.ink import Ink, Style, cells
+from deploy.reporter.problems import outcome_error
+from deploy.reporter.sentences import (
+    STATE_WORDS,
+    changes,
+    count,
+    duration,
+    lease,
+    plan_summary,
+    quota,
+    reason,
+    reasons,
+    report_summary,
+)
+
+SIGNS = {
+    Verb.CHECK: ("?", Style.CYAN),
+    Verb.CREATE: ("+", Style.GREEN),
+    Verb.UPDATE: ("~", Style.YELLOW),
+    Verb.DELETE: ("-", Style.RED),
+    Verb.PROBE: ("»", Style.MAGENTA),
+    Verb.SHIFT: ("⇄", Style.BLUE),
+}
+STATE_SIGNS = {
+    State.DONE: ("✓", Style.GREEN),
+    State.FAILED: ("✗", Style.BAD),
+    State.NOT_REACHED: ("·", Style.DIM),
+    State.RESCUED: ("↩", Style.YELLOW),
+}
+_ADDRESS = 11
+"""Column where addresses start: a margin of two, the sign, a space, the longest verb, a space."""
+_SUMS = {True: Style.PLAIN, False: Style.BAD, None: Style.YELLOW}
+
+
+def plan_text(
+    plan: Plan,
+    *,
+    width: int = 80,
+    colour: bool = False,
+    ascii: bool = False,  # noqa: A002 - the word that people use
+    hint: str = "",
+) -> str:
+    """The plan as a person reads it. `hint` is the command to type next; without one, no next command is named."""
+    ink = Ink(width, colour, ascii)
+    used = {step.verb for step in (*plan.steps, *plan.rescue)}
+    legend = [(f"{sign} {verb}", style) for verb, (sign, style) in SIGNS.items() if verb in used]
+    blocks = [
+        _heading(ink, "Plan", plan.environment, plan.fingerprint),
+        _steps(ink, plan.steps),
+        _section(ink, "If a step fails", _steps(ink, plan.rescue)),
+        _section(ink, "Leases", chain.from_iterable(ink.line(lease(one), indent=2, hang=4) for one in plan.leases)),
+        ink.flow([("Signs:", Style.DIM), *legend], indent=0) if legend else [],
+        ink.line(f"Next: {hint}", Style.DIM) if hint else [],
+        ink.line(plan_summary(plan), Style.BOLD if any(step.changes for step in plan.steps) else Style.GOOD),
+    ]
+    return page(blocks)
+
+
+def report_text(
+    report: Report,
+    plan: Plan | None = None,
+    *,
+    width: int = 80,
+    colour: bool = False,
+    ascii: bool = False,  # noqa: A002 - the word that people use
+) -> str:
+    """What became of each step: errors in full, what was seen in a sentence. `plan` tells why a step was there."""
+    ink = Ink(width, colour, ascii)
+    column = _column(ink, [o.address for o in report.outcomes])
+    blocks = [
+        _heading(ink, "Report", report.environment, report.fingerprint),
+        list(chain.from_iterable(map(_outcome, repeat(ink), report.outcomes, repeat(column), reasons(report, plan)))),
+        ink.line(report_summary(report), Style.GOOD if report.ok else Style.BAD),
+    ]
+    return page(blocks)
+
+
+def page(blocks: Iterable[Sequence[str]]) -> str:
+    """Blocks of lines with a blank line between them."""
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _heading(ink: Ink, what: str, environment: str, fingerprint: str) -> list[str]:
+    return ink.flow(
+        [(f"{what} for {environment}", Style.BOLD), (f"fingerprint {fingerprint[:12]}", Style.DIM)], indent=0
+    )
+
+
+def _section(ink: Ink, title: str, lines: Iterable[str]) -> list[str]:
+    below = list(lines)
+    return [*ink.line(title, Style.BOLD), *below] if below else []
+
+
+def _column(ink: Ink, addresses: Iterable[str]) -> int:
+    """Where reasons start: after the longest address that leaves them most of the line."""
+    ends = [_ADDRESS + cells(ink.clean(address)) for address in addresses]
+    return max((end for end in ends if end <= ink.width * 2 // 5), default=_ADDRESS) + 2
+
+
+def _steps(ink: Ink, steps: Sequence[Step]) -> list[str]:
+    column = _column(ink, [step.address for step in steps])
+    return [line for step in steps for line in _step(ink, step, column)]
+
+
+def _step(ink: Ink, step: Step, column: int) -> list[str]:
+    style = _SUMS[quota(step.body).enough] if step.room == "quota" and "needed" in step.body else Style.PLAIN
+    below = [(reason(step), style)] + [(f"{path}: {old} → {new}", Style.PLAIN) for path, old, new in changes(step)]
+    return _entry(ink, *SIGNS[step.verb], step.verb, step.address, below, column)
+
+
+def _outcome(ink: Ink, outcome: Outcome, column: int, why: str) -> list[str]:
+    state = "" if outcome.state is State.DONE else STATE_WORDS[outcome.state]
+    if why and outcome.state in (State.FAILED, State.NOT_REACHED):
+        state += f": {why}"
+    time = duration(outcome.seconds) if outcome.attempts else ""
+    tries = count(outcome.attempts, "attempt") if outcome.attempts > 1 else ""
+    words = ", ".join(part for part in (state, time, tries) if part)
+    below = [(words, Style.PLAIN), (outcome.evidence.summary, Style.PLAIN)]
+    lines = _entry(ink, *STATE_SIGNS[outcome.state], outcome.verb, outcome.address, below, column)
+    return lines + (outcome_error(ink, outcome.error, indent=_ADDRESS) if outcome.error else [])
+
+
+def _entry(
+    ink: Ink, sign: str, style: Style, verb: Verb, address: str, below: Sequence[tuple[str, Style]], column: int
+) -> list[str]:
+    """A step's own line, with whatever is said about it in the column beside and below."""
+    said = [(text, how) for text, how in below if text.strip()] or [("", Style.PLAIN)]
+    first = ink.row((f"  {ink.clean(sign)} {verb:<6} ", style), address, *said[0], column=column)
+    return first + [line for text, how in said[1:] for line in ink.line(text, how, indent=column, hang=column + 2)]

@@ -1,0 +1,271 @@
+"""The jinja2 that templates run in: it reaches nothing of Python, and what it interpolates is data, never text.
+
+Every expression leaves an opaque token in the output, every piece of template text an invisible mark that names its
+place; the renderer takes both out again. What a macro, a block or `{% set %}...{% endset %}` makes is template text and
+keeps its tokens; as soon as a filter or an operator touches it, it is data. This room knows no YAML and reads no file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping, ValuesView
+from functools import cache, lru_cache
+from types import CodeType, GeneratorType
+from typing import Any
+
+from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateNotFound, Undefined, nodes, pass_context
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.exceptions import TemplateAssertionError
+from jinja2.lexer import Lexer
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+
+from deploy.marks import MARK, TOKEN, MarkingLexer, token
+from deploy.sources import Node, as_text, did_you_mean
+
+GLOBALS = ("endpoint", "environment", "unique", "values")
+BUDGET = 1_000_000
+"""Loop rounds, calls and values that one file may cost."""
+TEXT = 8 * 2**20
+_METHODS = frozenset({"get", "items", "keys", "values"})
+
+
+class Text(str):
+    """Template text with its tokens and marks in `raw`; to filters and operators it is the finished string."""
+
+    raw: str
+
+    def __new__(cls, raw: str, finished: str) -> Text:
+        text = super().__new__(cls, finished)
+        text.raw = raw
+        return text
+
+
+class Placed:
+    """A value that knows its node in the environment file and the dotted path that leads to it."""
+
+    _node: Node | None = None
+    _label = ""
+
+
+class PlacedStr(Placed, str):
+    """Text from an environment file."""
+
+
+class PlacedInt(Placed, int):
+    """A whole number from an environment file."""
+
+
+class PlacedFloat(Placed, float):
+    """A number from an environment file."""
+
+
+class PlacedList(Placed, list[Any]):
+    """A list from an environment file."""
+
+
+class PlacedDict(Placed, dict[str, Any]):
+    """A mapping from an environment file."""
+
+
+def placed(node: Node, label: str) -> Any:
+    """The node's value for a template's eyes. Booleans and null stay bare: Python allows no kind of them."""
+    value: Any = node.value
+    match value:
+        case dict():
+            value = PlacedDict({str(key): placed(child, f"{label}.{key}") for key, child in node.children.items()})
+        case list():
+            value = PlacedList(placed(child, f"{label}[{key}]") for key, child in node.children.items())
+        case None | bool():
+            return value
+        case str() | int() | float():
+            value = {str: PlacedStr, int: PlacedInt, float: PlacedFloat}[type(value)](value)
+    value._node, value._label = node, label
+    return value
+
+
+def labelled(value: Mapping[str, str], label: str) -> PlacedDict:
+    """A mapping that is not from a file, so that a misspelt key of it can be named."""
+    found = PlacedDict(value)
+    found._label = label
+    return found
+
+
+class _Missing(StrictUndefined):
+    """A value that is not there. Its message is a cause and a cure, one a line."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        name = str(self._undefined_name)
+        if self._undefined_hint:
+            return f"{self._undefined_hint}\n"
+        if self._undefined_obj is missing:
+            return f"{name} is not defined.\n{did_you_mean(name, GLOBALS)}"
+        if not isinstance(self._undefined_obj, PlacedDict):
+            return f"{type(self._undefined_obj).__name__} has no {name!r}.\n"
+        label = self._undefined_obj._label
+        known = (f"{label}.{key}" for key in self._undefined_obj)
+        otherwise = f"Set it in the environment, or write {{{{ {label}.{name} | default(...) }}}}."
+        return f"{label}.{name} is not defined.\n{did_you_mean(f'{label}.{name}', known, otherwise)}"
+
+
+class _Generator(CodeGenerator):
+    """What a call block gives is finished like any other expression; jinja2 alone would write it as it is."""
+
+    def visit_CallBlock(self, node: nodes.CallBlock, frame: Frame) -> None:  # noqa: N802 jinja2's name
+        body, macro = self.macro_body(node, frame)
+        self.writeline("caller = ")
+        self.macro_def(macro, body)
+        self.start_write(frame, node)
+        self.write("str(environment.finalize(context, ")
+        self.visit_Call(node.call, frame, forward_caller=True)
+        self.write("))")
+        self.end_write(frame)
+
+
+class _Library(BaseLoader):
+    """Templates by name, compiled once per text and process."""
+
+    def __init__(self, read: Callable[[str], str | None]) -> None:
+        self._read = read
+
+    def load(
+        self,
+        environment: Environment,
+        name: str,
+        globals: MutableMapping[str, Any] | None = None,  # noqa: A002 jinja2's
+    ) -> Template:
+        source = self._read(name)
+        if source is None:
+            raise TemplateNotFound(name)
+        return environment.template_class.from_code(environment, _compiled(name, source), globals or {})
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """One rendering of one file. `values[n]` is what token n stands for, and the node it came from if that is known."""
+
+    code_generator_class = _Generator
+    intercepted_binops = frozenset({"*", "**"})
+
+    def __init__(self, read: Callable[[str], str | None], names: Mapping[str, Any]) -> None:
+        super().__init__(undefined=_Missing, loader=_Library(read), keep_trailing_newline=True, cache_size=50)
+        self.finalize = self._token  # type: ignore[assignment]  # jinja2 calls it with the context, as its mark asks
+        self.filters["_counted"] = self._counted
+        for gone, table in (("random", self.filters), ("lipsum", self.globals)):
+            table.pop(gone)
+        self.globals.update(range=self._range, **names)
+        self.values: list[tuple[Any, Node | None]] = []
+        self._spent = 0
+        self._last: tuple[Any, Node | None] = (missing, None)
+
+    @property
+    def lexer(self) -> Lexer:
+        return _lexer()
+
+    def run(self, name: str) -> str:
+        """The template's output, with tokens and marks."""
+        template = self.get_template(name)
+        return self._join(template.root_render_func(template.new_context()))
+
+    def concat(self, parts: Iterable[str]) -> Text:  # type: ignore[override]  # jinja2 has a function here
+        """Joins what a macro or block has written."""
+        raw = self._join(parts)
+        return Text(raw, TOKEN.sub(lambda found: self._finished(int(found[1])), MARK.sub("", raw)))
+
+    def _join(self, parts: Iterable[str]) -> str:
+        pieces, size = [], 0
+        for part in parts:
+            pieces.append(part.raw if isinstance(part, Text) else part)
+            size += len(pieces[-1])
+            if size > TEXT:
+                raise OverflowError("the template writes more than fits into a file")
+        return "".join(pieces)
+
+    def spend(self, amount: int) -> None:
+        """Counts work; a template that costs too much is stopped."""
+        self._spent += amount
+        if self._spent > BUDGET:
+            raise OverflowError("the template loops too often or makes too many values")
+
+    def call(self, context: Context, function: Any, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        self.spend(10)
+        return super().call(context, function, *args, **kwargs)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        sizes = [len(side) for side in (left, right) if isinstance(side, (str, list, tuple))]
+        times = [side for side in (left, right) if isinstance(side, int)]
+        if (operator == "**" and right > 64) or (sizes and times and sizes[0] * times[0] > TEXT):
+            raise OverflowError("the result is too large")
+        return super().call_binop(context, operator, left, right)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """`values.items` is the key `items` when there is one; of a mapping's methods only the reading ones exist."""
+        if isinstance(obj, PlacedDict) and (attribute in obj or attribute not in _METHODS):
+            return self.getitem(obj, attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if not isinstance(obj, (PlacedDict, PlacedList)):
+            return super().getitem(obj, argument)
+        try:
+            value = obj[argument]
+        except (LookupError, TypeError):
+            return self.undefined(obj=obj, name=argument)
+        if obj._node and (value is None or isinstance(value, bool)):
+            self._last = (value, obj._node.children.get(argument))
+        return value
+
+    @pass_context
+    def _token(self, _: Context, value: Any) -> str:
+        """jinja2's `finalize`: what an expression writes."""
+        if isinstance(value, Text):
+            return value.raw
+        if isinstance(value, Undefined):
+            str(value)
+        if isinstance(value, (GeneratorType, KeysView, ValuesView, range)):
+            value = list(self._counted(value))
+        node = self._last[1] if value is self._last[0] else getattr(value, "_node", None)
+        self.values.append((value, node))
+        self._last = (missing, None)
+        return token(len(self.values) - 1)
+
+    def _finished(self, number: int) -> str:
+        value, node = self.values[number]
+        if value is None or isinstance(value, (str, int, float)):
+            return as_text(value, node.written if node else None)
+        return json.dumps(value, default=str)
+
+    def _counted(self, items: Iterable[Any]) -> Iterator[Any]:
+        for item in items:
+            self.spend(1)
+            yield item
+
+    def _range(self, *limits: int) -> range:
+        found = range(*limits)
+        self.spend(len(found))
+        return found
+
+
+@cache
+def _lexer() -> Lexer:
+    return MarkingLexer(Environment(keep_trailing_newline=True))  # noqa: S701 nothing is rendered with it, and not HTML
+
+
+@cache
+def _compiler() -> Sandbox:
+    return Sandbox(lambda _: None, {})
+
+
+@lru_cache(maxsize=1024)
+def _compiled(name: str, source: str) -> CodeType:
+    compiler = _compiler()
+    tree = compiler.parse(source, name, name)
+    for node in tree.find_all((nodes.FilterBlock, nodes.EvalContextModifier)):
+        what = "filter" if isinstance(node, nodes.FilterBlock) else "autoescape"
+        raise TemplateAssertionError(f"the block {what!r} is not available; filter the values", node.lineno, name, name)
+    for loop in tree.find_all(nodes.For):
+        loop.iter = nodes.Filter(loop.iter, "_counted", [], [], None, None, lineno=loop.lineno, environment=compiler)
+    return compiler.compile(tree, name, name)

@@ -1,0 +1,35 @@
+"""The rooms: one kind of step each. The tuple below is the product on one line, in the order in which things happen.
+
+A room answers three questions and nothing else:
+
+    observe(cloud, spec) -> facts      what is there; reads only
+    plan(wanted | None, facts) -> steps    pure; None means towards nothing
+    run(cloud, step) -> evidence       one remote call; raises CloudError, or Transient when Azure may agree later
+
+Rooms do not know each other and pass each other nothing: a step that wants a fact asks the cloud. Facts come to `plan`
+for one endpoint at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from deploy.cloud.connect import Cloud
+from deploy.model import EndpointSpec, Evidence, Facts, Step, Wanted
+from deploy.steps import deployment, endpoint, models, probe, quota, roles, traffic
+
+
+class Room(Protocol):
+    """What the executor, the planner and the observer know of a room. `NAME` is the first word of its addresses."""
+
+    NAME: str
+
+    def observe(self, cloud: Cloud, spec: EndpointSpec, /) -> Facts: ...
+
+    def plan(self, wanted: Wanted | None, facts: Facts, /) -> Sequence[Step]: ...
+
+    def run(self, cloud: Cloud, step: Step, /) -> Evidence | None: ...
+
+
+ROOMS: tuple[Room, ...] = (quota, models, endpoint, roles, deployment, probe, traffic)

@@ -1,0 +1,89 @@
+"""The endpoint: one PUT makes or changes it, one DELETE ends it with whatever is behind it. Traffic is not this
+room's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from deploy import diff
+from deploy.cloud import endpoints
+from deploy.cloud.connect import Cloud
+from deploy.errors import Finding, Refused
+from deploy.model import (
+    OWNER_TAG,
+    EndpointSpec,
+    Facts,
+    Json,
+    Retry,
+    Step,
+    Verb,
+    Wanted,
+    address,
+)
+
+NAME = "endpoint"
+
+
+def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
+    """`endpoint/<key>`: the endpoint's ARM body."""
+    body = endpoints.read_endpoint(cloud, spec.name)
+    return {address(NAME, spec.key): body} if body else {}
+
+
+def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
+    """Create, change or delete the endpoint. A change that Azure cannot make is refused."""
+    if wanted is None:
+        return [_delete(where, body) for where, body in facts.items() if where.split("/")[0] == NAME]
+    spec, where = wanted.spec, address(NAME, wanted.spec.key)
+    body, retry = facts.get(where), _retry(spec)
+    if body is None:
+        shared = spec.pipeline.quota.capacity == "shared"
+        why = f"there is no endpoint {spec.name} yet"
+        document = {"document": tagged(spec, {}), "shared": shared}
+        return [Step(Verb.CREATE, where, document, f"{why}; on shared quota for 168 h" if shared else why, retry)]
+    return _change(spec, where, body, retry)
+
+
+def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Retry) -> Sequence[Step]:
+    wanted = tagged(spec, body.get("tags") or {})
+    found = diff.changes(wanted, body, diff.ENDPOINT)
+    if fixed := [c for c in found if c.mutability is not diff.Mutability.UPDATE and c.before is not None]:
+        paths = ", ".join(c.path for c in fixed)
+        cure = "Take the change back, or tear the endpoint down and apply again"
+        raise Refused([Finding(where, "AML220", f"Azure cannot change {paths} of an endpoint that exists", cure)])
+    state = body["properties"].get("provisioningState")
+    if not found and state not in ("Failed", "Canceled"):
+        return []
+    served = body["properties"].get("traffic") or {}
+    step_body = {"document": {**wanted, "traffic": served}, "changes": [asdict(c) for c in found]}
+    why = ", ".join(c.path for c in found) or f"it is {state}"
+    return [Step(Verb.UPDATE, where, step_body, why, retry)]
+
+
+def run(cloud: Cloud, step: Step) -> None:
+    what = f"{step.verb} {step.address}"
+    if step.verb is Verb.DELETE:
+        endpoints.delete_endpoint(cloud, str(step.body["name"]), what=what, patience=step.retry.deadline)
+        return
+    document = dict(step.body["document"])
+    if step.body.get("shared"):
+        document["properties"] = {**(document.get("properties") or {}), **endpoints.lease_properties(cloud)}
+    endpoints.put_endpoint(cloud, document, what=what, patience=step.retry.deadline)
+
+
+def tagged(spec: EndpointSpec, tags: Mapping[str, Json]) -> dict[str, Json]:
+    """The endpoint's document with our tag, and with the tags that others gave it: a PUT replaces them all."""
+    return {**spec.endpoint, "tags": {**tags, **(spec.endpoint.get("tags") or {}), OWNER_TAG: spec.owner}}
+
+
+def _delete(where: str, body: Mapping[str, Json]) -> Step:
+    return Step(Verb.DELETE, where, {"name": body["name"]}, f"endpoint {body['name']} is no longer wanted", _LONG)
+
+
+def _retry(spec: EndpointSpec) -> Retry:
+    return Retry(spec.pipeline.retry.attempts, spec.pipeline.retry.deadline)
+
+
+_LONG = Retry(6, 1800.0)

@@ -1,0 +1,121 @@
+"""Roles: who may do what, given before the first deployment needs it and taken back before the endpoint goes.
+
+Only assignments that carry our description, or that belong to the endpoint's own system identity, are ever taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deploy.cloud import access, endpoints
+from deploy.cloud.connect import Cloud
+from deploy.documents import Role
+from deploy.errors import Transient
+from deploy.model import EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address, of_room
+
+NAME = "role"
+
+
+def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
+    """`role/<key>/<role>/<scope>`: an assignment that is wanted and there; `role/<key>/<GUID>`: any other of ours.
+
+    Body: {id, ours}; `ours` is false for what Azure itself gave the endpoint's identity.
+    """
+    principal = _identity(endpoints.read_endpoint(cloud, spec.name))
+    wanted = {
+        (access.scope_id(cloud, r.scope, spec.name).lower(), holder, access.role_id(cloud, r.role)): _address(
+            spec.key, r
+        )
+        for r in spec.pipeline.roles
+        if (holder := _principal(r, principal))
+    }
+    facts: dict[str, Mapping[str, Json]] = {}
+    for row in access.assignments(cloud):
+        properties = row["properties"]
+        triple = (
+            str(properties["scope"]).lower(),
+            str(properties["principalId"]).lower(),
+            str(properties["roleDefinitionId"]).rsplit("/", 1)[-1].lower(),
+        )
+        ours = properties.get("description") == f"amldeploy {spec.owner}"
+        if triple in wanted:
+            facts[wanted[triple]] = {"id": row["id"], "ours": ours}
+        elif ours or (principal and triple[1] == principal):
+            facts[address(NAME, spec.key, str(row["name"]))] = {"id": row["id"], "ours": ours}
+    return facts
+
+
+def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
+    """Give what is missing, take back what is ours and no longer wanted; towards nothing, take back everything seen."""
+    if wanted is None:
+        return [_take(a, body) for a, body in sorted(facts.items()) if a.split("/")[0] == NAME]
+    spec = wanted.spec
+    there, addresses = of_room(facts, NAME, spec.key), {_address(spec.key, role) for role in spec.pipeline.roles}
+    give = [_give(spec, role) for role in spec.pipeline.roles if _address(spec.key, role) not in facts]
+    take = [
+        _take(where, body)
+        for rest, body in sorted(there.items())
+        if (where := address(NAME, spec.key, rest)) not in addresses and body["ours"]
+    ]
+    return [*give, *take]
+
+
+def run(cloud: Cloud, step: Step) -> None:
+    what = f"{step.verb} {step.address}"
+    if step.verb is Verb.DELETE:
+        access.unassign(cloud, str(step.body["id"]), what=what)
+        return
+    principal, kind = step.body["principal"], step.body["principal_type"]
+    if principal == "endpoint":
+        principal = _identity(endpoints.read_endpoint(cloud, str(step.body["endpoint"])))
+        if not principal:
+            raise Transient(what, "the endpoint has no identity yet", "Wait until it is provisioned", code="AML326")
+    access.assign(
+        cloud,
+        scope=access.scope_id(cloud, str(step.body["scope"]), str(step.body["endpoint"])),
+        principal=principal,
+        principal_type=kind,
+        role=access.role_id(cloud, str(step.body["role"])),
+        owner=str(step.body["owner"]),
+        what=what,
+    )
+
+
+def _give(spec: EndpointSpec, role: Role) -> Step:
+    own, holder = isinstance(role.principal, str), role.principal
+    body = {
+        "role": role.role,
+        "scope": role.scope,
+        "principal": holder if isinstance(holder, str) else holder.object_id.lower(),
+        "principal_type": "ServicePrincipal" if isinstance(holder, str) else holder.type,
+        "endpoint": spec.name,
+        "owner": spec.owner,
+    }
+    who = "the endpoint's identity" if own else f"{body['principal_type']} {body['principal']}"
+    retry = Retry(spec.pipeline.retry.attempts, spec.pipeline.retry.deadline)
+    return Step(Verb.CREATE, _address(spec.key, role), body, f"{who} lacks {role.role} on {role.scope}", retry)
+
+
+def _take(where: str, body: Mapping[str, Json]) -> Step:
+    why = "given by us and no longer wanted" if body["ours"] else "given by Azure to the endpoint's identity"
+    return Step(Verb.DELETE, where, {"id": body["id"]}, why, Retry(3, 120.0))
+
+
+def _address(key: str, role: Role) -> str:
+    holder = () if isinstance(role.principal, str) else (role.principal.object_id.lower(),)
+    return address(NAME, key, role.role, role.scope.strip("/").replace("/", ":"), *holder)
+
+
+def _principal(role: Role, endpoint: str | None) -> str | None:
+    return endpoint if isinstance(role.principal, str) else role.principal.object_id.lower()
+
+
+def _identity(body: Json | None) -> str | None:
+    """The principal of an endpoint: its system identity, or its one user-assigned identity."""
+    identity = (body or {}).get("identity") or {}
+    if found := identity.get("principalId"):
+        return str(found).lower()
+    for assigned in (identity.get("userAssignedIdentities") or {}).values():
+        if found := (assigned or {}).get("principalId"):
+            return str(found).lower()
+    return None

@@ -1,0 +1,118 @@
+"""Traffic: which deployment callers reach. A PUT of the endpoint built from the spec, one a stage; nothing is read to
+be sent back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deploy.cloud import endpoints
+from deploy.cloud.connect import Cloud
+from deploy.model import (
+    OWNER_TAG,
+    EndpointSpec,
+    Facts,
+    Json,
+    Retry,
+    Step,
+    Verb,
+    Wanted,
+    address,
+)
+
+NAME = "traffic"
+
+
+def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 every room answers the same three questions
+    """Nothing of its own: the traffic map stands in the endpoint's body."""
+    return {}
+
+
+def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
+    """One shift for each stage not yet reached; towards nothing, one that turns all callers away."""
+    if wanted is None:
+        return [
+            _stop(where, body) for where, body in facts.items() if where.split("/")[0] == "endpoint" and _served(body)
+        ]
+    body = facts.get(address("endpoint", wanted.spec.key)) or {}
+    now = _served(body)
+    if now == _positive(wanted.traffic):
+        return []
+    ahead = _ahead(wanted.stages, now)
+    tags = body.get("tags") or {}
+    return [
+        _shift(wanted.spec, tags, before, after, wait=wanted.spec.pipeline.rollout.bake if number else 0.0)
+        for number, (before, after) in enumerate(zip([now, *ahead], ahead, strict=False))
+    ]
+
+
+def run(cloud: Cloud, step: Step) -> None:
+    endpoints.put_endpoint(
+        cloud, step.body["document"], what=f"{step.verb} {step.address}", patience=step.retry.deadline
+    )
+
+
+def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[dict[str, int]]:
+    """The stages after the one that callers are at."""
+    maps = [_positive(stage) for stage in stages]
+    return maps[maps.index(dict(now)) + 1 :] if now in maps else maps
+
+
+def _shift(
+    spec: EndpointSpec, tags: Mapping[str, Json], before: Mapping[str, int], after: Mapping[str, int], *, wait: float
+) -> Step:
+    document = {
+        **spec.endpoint,
+        "tags": {**tags, **(spec.endpoint.get("tags") or {}), OWNER_TAG: spec.owner},
+        "traffic": dict(after),
+    }
+    retry = Retry(spec.pipeline.retry.attempts, spec.pipeline.retry.deadline, wait)
+    body = {"document": document, "before": dict(before), "after": dict(after)}
+    return Step(Verb.SHIFT, address(NAME, spec.key), body, f"{in_words(before)} -> {in_words(after)}", retry)
+
+
+def _stop(where: str, body: Mapping[str, Json]) -> Step:
+    """All callers turned away: Azure refuses to delete a deployment that has traffic."""
+    before = _served(body)
+    document = {**_as_written(body), "traffic": {}}
+    key = where.split("/")[1]
+    return Step(
+        Verb.SHIFT,
+        address(NAME, key),
+        {"document": document, "before": before, "after": {}},
+        f"{in_words(before)} -> nobody",
+        Retry(6, 1800.0),
+    )
+
+
+def _as_written(body: Mapping[str, Json]) -> dict[str, Json]:
+    """The CLI v2 document of an endpoint that has no spec any more."""
+    properties, identity = body["properties"], body.get("identity") or {}
+    modes = {"amltoken": "aml_token", "aadtoken": "aad_token"}
+    document: dict[str, Json] = {
+        "name": body["name"],
+        "auth_mode": modes.get(str(properties.get("authMode")).lower(), "key"),
+        "tags": dict(body.get("tags") or {}),
+        "public_network_access": str(properties.get("publicNetworkAccess") or "enabled").lower(),
+    }
+    if properties.get("description"):
+        document["description"] = properties["description"]
+    if assigned := identity.get("userAssignedIdentities"):
+        ids = [{"resource_id": key} for key in assigned]
+        document["identity"] = {"type": "user_assigned", "user_assigned_identities": ids}
+    elif str(identity.get("type")).lower() == "none":
+        document["identity"] = {"type": "none"}
+    return document
+
+
+def in_words(traffic: Mapping[str, int]) -> str:
+    """`blue 90 %, green 10 %`."""
+    return ", ".join(f"{name} {share} %" for name, share in sorted(traffic.items()) if share) or "nobody"
+
+
+def _served(body: Mapping[str, Json]) -> dict[str, int]:
+    return _positive((body.get("properties") or {}).get("traffic") or {})
+
+
+def _positive(traffic: Mapping[str, int]) -> dict[str, int]:
+    return {name: share for name, share in traffic.items() if share}

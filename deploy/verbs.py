@@ -1,0 +1,277 @@
+"""The verbs: what a user types, each a sentence of calls. No verb prints, asks or exits; the street door does that.
+
+`root` is the folder that holds `environments/` and `templates/`; `only` names endpoints of the environment (none: all
+of them).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import yaml
+
+from deploy import executor, observer, planner, reader, renderer, reporter, validator
+from deploy.clock import Clock, SystemClock
+from deploy.cloud import endpoints
+from deploy.cloud.connect import Cloud, connect
+from deploy.errors import CloudError, Problem, SpecError, StalePlan, UsageError
+from deploy.executor import Tell
+from deploy.model import (
+    EndpointSpec,
+    Environment,
+    Facts,
+    Json,
+    Plan,
+    Report,
+    Step,
+    address,
+    live_slot,
+    of_room,
+)
+from deploy.steps import probe as probe_room
+
+Approve = Callable[[Plan, bool], None]
+"""Shown the plan before anything changes, and told whether it must be asked about; raises to refuse."""
+STATE = Path(".amldeploy")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with environments and templates, and the time."""
+
+    root: Path = Path()
+    clock: Clock = field(default_factory=SystemClock)
+
+    @property
+    def state(self) -> Path:
+        """Where the emulator's world and the reports live; never in version control."""
+        folder = self.root / STATE
+        folder.mkdir(exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+        return folder
+
+
+@dataclass(frozen=True)
+class Done:
+    """A plan that was carried out, what became of it, the files that were kept, and what is there now."""
+
+    plan: Plan
+    report: Report
+    folder: Path | None = None
+    files: Sequence[Path] = ()
+    rows: Sequence[reporter.EndpointRow] = ()
+
+
+def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Environment, list[EndpointSpec]]:
+    """The environment and its endpoints, read, rendered and found right. Raises SpecError with every problem."""
+    file = validator.validate_environment(reader.read_environment(project.root, name))
+    specs: list[EndpointSpec] = []
+    problems: list[Problem] = []
+    for key in _chosen(file, only):
+        try:
+            specs.append(_spec(project, file, key))
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    return file.environment, specs
+
+
+def render(project: Project, name: str, only: Sequence[str] = ()) -> dict[str, str]:
+    """File name -> CLI v2 YAML, one folder an endpoint, ready for `az ml`."""
+    _, specs = validate(project, name, only)
+    return {path: text for spec in specs for path, text in _as_written(spec, project.root)}
+
+
+def plan(project: Project, name: str, only: Sequence[str] = ()) -> Plan:
+    """What apply would do. Sends nothing that changes anything."""
+    environment, specs = validate(project, name, only)
+    with connect(environment, project.state, project.clock) as cloud:
+        return planner.plan_release(environment, specs, observer.observe(cloud, specs))
+
+
+def apply(
+    project: Project,
+    name: str,
+    only: Sequence[str] = (),
+    *,
+    approve: Approve,
+    tell: Tell,
+    jobs: int = 8,
+    plan_file: Path | None = None,
+) -> Done:
+    """Plan, ask, do. With a plan file: exactly that plan, or StalePlan when it is not what would be planned now."""
+    environment, specs = validate(project, name, only)
+    agreed = reporter.plan_load(plan_file.read_text()) if plan_file else None
+    with connect(environment, project.state, project.clock) as cloud:
+        fresh = planner.plan_release(environment, specs, observer.observe(cloud, specs))
+        _must_match(agreed, fresh)
+        _ask(approve, fresh, needed=agreed is None and environment.cloud != "local")
+        done = _carry_out(project, cloud, fresh, "apply", tell, jobs)
+        return replace(done, rows=_rows(project, cloud, specs))
+
+
+def teardown(
+    project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, tell: Tell, jobs: int = 8
+) -> Done:
+    """A plan towards nothing, asked about and done."""
+    environment, specs = validate(project, name, only)
+    with connect(environment, project.state, project.clock) as cloud:
+        plan = planner.plan_teardown(environment, specs, observer.observe(cloud, specs))
+        _ask(approve, plan, needed=True)
+        return _carry_out(project, cloud, plan, "teardown", tell, jobs)
+
+
+def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:
+    """What is there now, one row an endpoint."""
+    environment, specs = validate(project, name, only)
+    with connect(environment, project.state, project.clock) as cloud:
+        return _rows(project, cloud, specs)
+
+
+def probe(project: Project, name: str, only: Sequence[str] = (), *, tell: Tell, save: Path | None = None) -> Done:
+    """Run the probes against whatever serves callers now."""
+    environment, specs = validate(project, name, only)
+    with connect(environment, project.state, project.clock) as cloud:
+        steps = _live_probes(specs, observer.observe(cloud, specs))
+        return _carry_out(project, cloud, Plan(environment.name, tuple(steps)), "probe", tell, save=save)
+
+
+def logs(project: Project, name: str, key: str, *, slot: str | None = None, lines: int = 100) -> dict[str, str]:
+    """Container -> its last lines, of the live deployment or of `slot`."""
+    environment, specs = validate(project, name, [key])
+    with connect(environment, project.state, project.clock) as cloud:
+        deployment = slot or _live_or_newest(specs[0], observer.observe(cloud, specs)[key])
+        return {
+            container: endpoints.read_logs(cloud, specs[0].name, deployment, container, lines)
+            for container in ("StorageInitializer", "InferenceServer")
+        }
+
+
+def _spec(project: Project, file: validator.EnvironmentFile, key: str) -> EndpointSpec:
+    entry = file.entries[key]
+    files = reader.read_template(project.root, entry.template)
+    rendered = renderer.render_endpoint(files, file.environment, key, entry.values)
+    spec = validator.validate_endpoint(rendered, file.environment, key, project.root)
+    return replace(spec, folder=os.path.relpath(spec.folder, project.root))
+
+
+def _chosen(file: validator.EnvironmentFile, only: Sequence[str]) -> list[str]:
+    """The endpoints asked for, or all."""
+    if unknown := [key for key in only if key not in file.entries]:
+        raise UsageError(
+            f"find endpoint {unknown[0]}",
+            f"environment {file.environment.name} has no endpoint of this key",
+            f"It has {', '.join(sorted(file.entries))}",
+            code="AML641",
+        )
+    return [key for key in file.entries if not only or key in only]
+
+
+def _must_match(agreed: Plan | None, fresh: Plan) -> None:
+    """A plan file is carried out as it is or not at all."""
+    if agreed is None or agreed.fingerprint == fresh.fingerprint:
+        return
+    before, after = ({s.address: s for s in p.steps if s.changes} for p in (agreed, fresh))
+    moved = sorted(a for a in before.keys() | after.keys() if before.get(a) != after.get(a))
+    raise StalePlan(
+        "apply the plan file",
+        f"the world or the files moved since it was made: {', '.join(moved) or 'what it stands on'}",
+        "Plan again, and apply that plan",
+        code="AML700",
+    )
+
+
+def _ask(approve: Approve, plan: Plan, *, needed: bool) -> None:
+    if plan.steps:
+        approve(plan, needed)
+
+
+def _carry_out(
+    project: Project, cloud: Cloud, plan: Plan, verb: str, tell: Tell, jobs: int = 8, *, save: Path | None = None
+) -> Done:
+    if not plan.steps:
+        return Done(plan, Report(plan.environment, plan.fingerprint, ()))
+    report = executor.execute(plan, cloud, project.clock, tell, jobs=jobs)
+    folder = save or _report_folder(project, verb)
+    return Done(plan, report, folder, _keep(plan, report, folder))
+
+
+def _report_folder(project: Project, verb: str) -> Path:
+    return project.state / "reports" / f"{project.clock.now():%Y%m%dT%H%M%S.%fZ}-{verb}"
+
+
+def _keep(plan: Plan, report: Report, folder: Path) -> list[Path]:
+    """Writes the plan, the report and every file that a step saw, named after its step. Returns the paths."""
+    texts = {
+        "plan.json": json.dumps(reporter.plan_json(plan), indent=2),
+        "report.json": json.dumps(reporter.report_json(report), indent=2),
+        "report.html": reporter.report_html(report, plan),
+    }
+    seen = {
+        f"{outcome.address.replace('/', '-')}-{name}": content
+        for outcome in report.outcomes
+        for name, content in outcome.evidence.files.items()
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in {**{n: t.encode() for n, t in texts.items()}, **seen}.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in (*seen, "report.html")]
+
+
+def _rows(project: Project, cloud: Cloud, specs: Sequence[EndpointSpec]) -> list[reporter.EndpointRow]:
+    facts = observer.observe(cloud, specs)
+    return [reporter.endpoint_row(spec, facts[spec.key], project.clock.now()) for spec in specs]
+
+
+def _live_probes(specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> list[Step]:
+    return [
+        probe_room.step_for(spec, slot, "asked for")
+        for spec in specs
+        if spec.pipeline.probe and (slot := _live(spec, facts[spec.key]))
+    ]
+
+
+def _live(spec: EndpointSpec, facts: Facts) -> str | None:
+    body = facts.get(address("endpoint", spec.key)) or {}
+    return live_slot((body.get("properties") or {}).get("traffic") or {})
+
+
+def _live_or_newest(spec: EndpointSpec, facts: Facts) -> str:
+    """The deployment whose logs are most likely wanted: the one with callers, else the one changed last."""
+    there = of_room(facts, "deployment", spec.key)
+    changed = sorted(there, key=lambda name: str((there[name].get("systemData") or {}).get("lastModifiedAt")))
+    found = _live(spec, facts) or (changed[-1] if changed else None)
+    if found is None:
+        raise CloudError(f"read the logs of {spec.key}", "it has no deployment", "Apply first", code="AML377")
+    return found
+
+
+def _as_written(spec: EndpointSpec, root: Path) -> Iterator[tuple[str, str]]:
+    """CLI v2 files; local paths are made absolute, since the files may lie anywhere."""
+    traffic = {"traffic": dict(spec.traffic)} if spec.traffic is not None else {}
+    yield f"{spec.key}/endpoint.yml", _yaml({**spec.endpoint, **traffic})
+    for document in spec.deployments:
+        name = "deployment" if len(spec.deployments) == 1 else f"{document['name']}-deployment"
+        yield f"{spec.key}/{name}.yml", _yaml(_absolute(document, (root / spec.folder).resolve()))
+
+
+def _absolute(document: Mapping[str, Json], folder: Path) -> dict[str, Json]:
+    """The document with its local files and folders as absolute paths."""
+    local = {"code_configuration": "code", "model": "path", "environment": "conda_file"}
+    whole = dict(document)
+    for part, name in local.items():
+        value = whole.get(part)
+        if isinstance(value, Mapping) and isinstance(path := value.get(name), str) and (folder / path).exists():
+            whole[part] = {**value, name: str((folder / path).resolve())}
+    return whole
+
+
+def _yaml(document: Mapping[str, Json]) -> str:
+    return yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=120)
