@@ -29,12 +29,11 @@ class Output(StrEnum):
 app = typer.Typer(
     name="amldeploy",
     help="Plan, apply, probe and tear down Azure ML online endpoints. Start with: amldeploy apply -e local",
-    no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-machine = typer.Typer(help="The local Azure ML.", no_args_is_help=True, rich_markup_mode=None)
+machine = typer.Typer(help="The local Azure ML.", rich_markup_mode=None)
 app.add_typer(machine, name="emulator")
 
 Env = Annotated[str, typer.Option("-e", "--environment", help="A file of environments/, without .yml.", metavar="NAME")]
@@ -237,4 +236,4 @@ def emulator_requests(state: State = _HERE, output: Form = Output.TEXT) -> None:
 
 def main() -> NoReturn:
     """Everything ends here: a result, or an error in words, and an exit code."""
-    sys.exit(door.leave(lambda: app(standalone_mode=False)))
+    sys.exit(door.leave(lambda: app(sys.argv[1:] or ["--help"], prog_name="amldeploy", standalone_mode=False)))

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
+import typer
+
 from deploy.errors import DeployError, Exit, UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _INTERRUPTED = 130
+_WRONG_WORDS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""Whatever typer raises about a command line; whether it brings its own click depends on its version."""
 
 
 @dataclass(frozen=True)
@@ -120,18 +124,16 @@ def plan_as(plan: Plan, form: str) -> str:
 
 def leave(work: Callable[[], object]) -> int:
     """Run a command; every failure in words, every end with its exit code."""
-    import click
-
     try:
         work()
     except DeployError as error:
         return _explain(error)
-    except click.exceptions.Exit as left:
+    except typer.Exit as left:
         return left.exit_code
-    except click.ClickException as wrong:
+    except _WRONG_WORDS as wrong:
         say(f"amldeploy: {wrong.format_message()} See amldeploy --help.")
         return Exit.USAGE
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         say("Interrupted. What was begun in Azure goes on there: apply again to see it through.")
         return _INTERRUPTED
     except BrokenPipeError:

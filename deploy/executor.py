@@ -19,7 +19,7 @@ from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError, DeployError, Refused, Transient
 from deploy.model import Evidence, Json, Outcome, Plan, Report, State, Step
 from deploy.progress import Event, Kind
-from deploy.steps import ROOMS
+from deploy.steps import ROOMS, Room
 
 Tell = Callable[[Event], None]
 _FIRST_WAIT, _LONGEST_WAIT, _TICK = 2.0, 60.0, 5.0
@@ -30,6 +30,7 @@ class _Doer:
     cloud: Cloud
     clock: Clock
     tell: Tell
+    rooms: Sequence[Room]
 
     def endpoint(self, steps: Sequence[Step], rescue: Sequence[Step]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -54,7 +55,7 @@ class _Doer:
     def step(self, step: Step) -> Outcome:
         started = self.clock.monotonic()
         attempts = 0
-        room = next(room for room in ROOMS if step.room == room.NAME)
+        room = next(room for room in self.rooms if step.room == room.NAME)
 
         def once() -> Evidence:
             nonlocal attempts
@@ -110,12 +111,14 @@ class _Doer:
                 self.tell(Event(Kind.WAITING, step.address, step.verb, f"{left:.0f} s to go"))
 
 
-def execute(plan: Plan, cloud: Cloud, clock: Clock, tell: Tell, *, jobs: int = 8) -> Report:
+def execute(
+    plan: Plan, cloud: Cloud, clock: Clock, tell: Tell, *, jobs: int = 8, rooms: Sequence[Room] = ROOMS
+) -> Report:
     """Do every step of `plan`, `jobs` endpoints at a time. Never raises for a step's sake: the report says what
     became of each.
     """
     started, sent = clock.monotonic(), cloud.arm.requests
-    doer = _Doer(cloud, clock, tell)
+    doer = _Doer(cloud, clock, tell, rooms)
     keys = list(dict.fromkeys(step.endpoint for step in plan.steps))
 
     def one(key: str) -> list[Outcome]:

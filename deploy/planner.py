@@ -30,7 +30,8 @@ from deploy.model import (
 )
 from deploy.steps import ROOMS, probe, traffic
 
-_PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState"})
+_PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri"})
+"""What Azure changes by itself, and what only says where it answers."""
 
 
 def plan_release(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:

@@ -23,9 +23,9 @@ Trail = tuple[str | int, ...]
 class Node:
     """A value and where it was written.
 
-    `value` holds builtin types only. `children` are the nodes of a mapping's values or a list's items, `keys` the places
-    of a mapping's keys. `written` is the text of a plain number, boolean or null. `origin` is the place in the environment
-    file when an expression put the value here; `place` is then the expression's.
+    `value` holds builtin types only. `children` are the nodes of a mapping's values or a list's items, `keys` the
+    places of a mapping's keys. `written` is the text of a plain number, boolean or null. `origin` is the place in the
+    environment file when an expression put the value here; `place` is then the expression's.
     """
 
     value: Any
@@ -55,9 +55,8 @@ class Source:
 
     def key(self, trail: Trail) -> Place:
         """Where the key of the value was written."""
-        nodes = list(self._walk(trail[:-1]))
-        found = nodes[-1].keys.get(str(trail[-1])) if len(nodes) == len(trail) else None
-        return found or self.place(trail)
+        around = self.find(trail[:-1])
+        return (around and around.keys.get(str(trail[-1]))) or self.place(trail)
 
     def via(self, trail: Trail) -> Place | None:
         """The place of the expression in the template, when the value was written in the environment file."""
@@ -68,25 +67,27 @@ class Source:
         *_, last = self._walk(trail)
         return as_text(last.value, last.written)
 
-    def holds(self, trail: Trail) -> bool:
-        """Whether there is a value at the end of the trail."""
-        return sum(1 for _ in self._walk(trail)) == len(trail) + 1
+    def find(self, trail: Trail) -> Node | None:
+        """The node at the end of the trail, if there is one."""
+        nodes = list(self._walk(trail))
+        return nodes[-1] if len(nodes) == len(trail) + 1 else None
 
     def _walk(self, trail: Trail) -> Iterator[Node]:
-        node: Node | None = self.root
-        for part in (*trail, None):
-            yield node
-            node = None if part is None else node.children.get(part)
-            if node is None:
+        node = self.root
+        yield node
+        for part in trail:
+            if part not in node.children:
                 return
+            node = node.children[part]
+            yield node
 
 
 @dataclass(frozen=True)
 class TemplateFiles:
     """The files of one template, by their names below `templates/`. A name that ends in .j2 is rendered by jinja2.
 
-    `folder` is absolute. `read` gives the text of any file below `templates/`: None when there is none, SpecError when it
-    cannot be read as text.
+    `folder` is absolute. `read` gives the text of any file below `templates/`: None when there is none, SpecError when
+    it cannot be read as text.
     """
 
     name: str

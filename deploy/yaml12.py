@@ -8,6 +8,7 @@ more than a million values once aliases are followed. This room never touches a 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,8 +24,8 @@ _CORE: tuple[tuple[str, re.Pattern[str], Callable[[str], Any]], ...] = (
     ("null", re.compile(r"null|Null|NULL|~|"), lambda _: None),
     ("bool", re.compile(r"true|True|TRUE|false|False|FALSE"), lambda text: text[0] in "tT"),
     ("int", re.compile(r"[-+]?[0-9]+"), int),
-    ("int", re.compile(r"0o[0-7]+"), lambda text: int(text[2:], 8)),
-    ("int", re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text[2:], 16)),
+    ("int", re.compile(r"0o[0-7]+"), lambda text: int(text, 0)),
+    ("int", re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text, 0)),
     ("float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
     ("float", re.compile(r"[-+]?\.(inf|Inf|INF)"), lambda text: float(text.replace(".", ""))),
     ("float", re.compile(r"\.(nan|NaN|NAN)"), lambda _: float("nan")),
@@ -49,12 +50,13 @@ class Lines:
     """Offset in a text -> place in its file."""
 
     def __init__(self, text: str, file: str) -> None:
-        self._text, self._file = text, file
+        self._file, self._end = file, len(text)
+        self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
 
     def __call__(self, offset: int) -> Place:
-        offset = min(offset, len(self._text))
-        start = self._text.rfind("\n", 0, offset) + 1
-        return Place(self._file, self._text.count("\n", 0, offset) + 1, offset - start + 1)
+        offset = min(offset, self._end)
+        line = bisect_right(self._starts, offset)
+        return Place(self._file, line, offset - self._starts[line - 1] + 1)
 
 
 def refuse_characters(text: str, locate: Locate) -> None:

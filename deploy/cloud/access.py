@@ -53,6 +53,12 @@ def role_id(cloud: Cloud, role: str) -> str:
     return str(found[0]["name"])
 
 
+def role_name(definition: str) -> str:
+    """The name of a built-in role by its definition's id; the id's GUID for any other."""
+    guid = definition.rsplit("/", 1)[-1].lower()
+    return next((name for name, known in BUILT_IN.items() if known == guid), guid)
+
+
 def scope_id(cloud: Cloud, scope: str, endpoint: str) -> str:
     """The ARM id that a scope word of pipeline.yml stands for; an ARM id stands for itself."""
     if scope.startswith("/"):

@@ -12,15 +12,13 @@ from typing import Any
 
 from deploy.emulator import shapes
 from deploy.emulator.identity import TENANT
-from deploy.emulator.wire import Answer, Call, Json, Refusal, gateway, timestamp, user_error
-from deploy.emulator.world import Resource, World, dump
+from deploy.emulator.roles import ACR_PULL, BLOB_READER, METRICS_WRITER
+from deploy.emulator.wire import Answer, Call, Json, Refusal, dump, gateway, timestamp, user_error
+from deploy.emulator.world import Resource, World
 
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 DEFINITION = "Microsoft.Authorization/roleDefinitions"
 PRINCIPAL_KINDS = ("User", "Group", "ServicePrincipal", "ForeignGroup", "Device")
-ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
-BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
-METRICS_WRITER = "635dd51f-9968-44d3-b7fb-6d9a6bd613ae"
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -59,16 +57,19 @@ def same_identity(current: dict[str, Json], wanted: dict[str, Json]) -> None:
         raise user_error("The identity of an endpoint cannot be changed after its creation.")
 
 
-def assign(world: World, scope: str, principal: str, kind: str, role: str, name: str, by: str) -> dict[str, Json]:
+def assign(
+    world: World, scope: str, principal: str, kind: str, role: str, name: str, by: str, description: str | None = None
+) -> dict[str, Json]:
     """Write one role assignment and return its body as the PUT shows it (`createdBy` null)."""
     subscription = scope.split("/")[2]
     now = timestamp(world.now())
     body: dict[str, Any] = {
         "properties": {
             "roleDefinitionId": f"/subscriptions/{subscription}/providers/{DEFINITION}/{role}",
-            "principalId": principal, "principalType": kind, "scope": scope, "condition": None, "conditionVersion": None,
+            "principalId": principal, "principalType": kind, "scope": scope,
+            "condition": None, "conditionVersion": None,
             "createdOn": now, "updatedOn": now, "createdBy": by, "updatedBy": by,
-            "delegatedManagedIdentityResourceId": None, "description": None,
+            "delegatedManagedIdentityResourceId": None, "description": description,
         },
         "id": f"{scope}/providers/{ASSIGNMENT}/{name}", "type": ASSIGNMENT, "name": name,
     }  # fmt: skip
@@ -106,7 +107,19 @@ def put(call: Call) -> Answer:
             400, "RoleAssignmentUpdateNotPermitted",
             "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
         )  # fmt: skip
-    return Answer(201, assign(call.world, scope, principal.lower(), kind, role, name, call.caller.id))
+    return Answer(
+        201,
+        assign(
+            call.world,
+            scope,
+            principal.lower(),
+            kind,
+            role,
+            name,
+            call.caller.id,
+            shapes.text(properties, "description"),
+        ),
+    )
 
 
 def get(call: Call) -> Answer:
@@ -127,7 +140,7 @@ def delete(call: Call) -> Answer:
 
 
 def listing(call: Call) -> Answer:
-    """GET role assignments at, above and below a scope; `atScope()` leaves out those below, `principalId eq` the others'."""
+    """GET role assignments at, above and below a scope; `atScope()` leaves out those below, `principalId eq` picks."""
     scope, words = _scope(call).lower(), call.query.get("$filter", "")
     principal = re.search(r"principalId\s+eq\s+'([^']*)'|assignedTo\('([^']*)'\)", words, re.IGNORECASE)
     if words and principal is None and "atscope()" not in words.lower():
@@ -198,17 +211,17 @@ def _no_role(role: str) -> Refusal:
 
 
 def _principal_kind(call: Call, principal: str, wanted: str | None) -> str:
-    """The principal's type. A stated type is trusted for somebody unknown: that is how one avoids the replication delay."""
+    """The principal's type. A stated type is trusted for somebody unknown: so one avoids the replication delay."""
     row = call.world.db.execute("SELECT kind FROM principals WHERE id = ?", (principal.lower(),)).fetchone()
     if wanted is not None and wanted not in PRINCIPAL_KINDS:
         raise gateway(400, "InvalidPrincipalType", f"The principal type '{wanted}' is not valid.")
     if row is None and wanted is None:
         raise gateway(
             400, "PrincipalNotFound",
-            f"Principal {principal.replace('-', '')} does not exist in the directory {TENANT}. Check that you have the "
-            "correct principal ID. If you are creating this principal and then immediately assigning a role, this error "
-            "might be related to a replication delay. In this case, set the role assignment principalType property to a "
-            "value, such as ServicePrincipal, User, or Group. See https://aka.ms/docs-principaltype",
+            f"Principal {principal.replace('-', '')} does not exist in the directory {TENANT}. Check that you have "
+            "the correct principal ID. If you are creating this principal and then immediately assigning a role, this "
+            "error might be related to a replication delay. In this case, set the role assignment principalType "
+            "property to a value, such as ServicePrincipal, User, or Group. See https://aka.ms/docs-principaltype",
         )  # fmt: skip
     if row is not None and wanted is not None and row[0] != wanted:
         raise gateway(
@@ -223,7 +236,8 @@ def _again(same: tuple[str, str], name: str) -> Answer:
     if same[0] != name.lower():
         raise gateway(
             409, "RoleAssignmentExists",
-            f"The role assignment already exists. The ID of the existing role assignment is {same[0].replace('-', '')}.",
+            f"The role assignment already exists. "
+            f"The ID of the existing role assignment is {same[0].replace('-', '')}.",
         )  # fmt: skip
     return Answer(200, json.loads(same[1]))
 

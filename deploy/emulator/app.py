@@ -1,7 +1,7 @@
 """The one ASGI application: finds the route, checks the caller, opens the transaction, logs, answers.
 
-Every request passes through `Emulator.__call__` and nowhere else. Rooms are called with a `Call` and return an `Answer`;
-they know nothing of HTTP.
+Every request passes through `Emulator.__call__` and nowhere else. Rooms take a `Call` and return an `Answer`; they
+know nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -56,13 +56,16 @@ class Emulator:
         await _response(visit, answer)(scope, receive, send)
 
     def _visit(self, request: Request, raw: bytes) -> Visit:
-        path = request.scope.get("raw_path", b"").decode("ascii", "replace") or request.url.path
+        path = request.scope["raw_path"].decode("ascii", "replace")
         found = routes.find(request.method, path)
         route, names = found or (replace(UNKNOWN, method=request.method), {})
         headers = {name.lower(): value for name, value in request.headers.items()}
-        base = f"https://{headers.get('host', '127.0.0.1')}"
-        names["__path"], names["__query"] = path, request.url.query
-        call = Call(self.world, self.tokens, names, dict(request.query_params), headers, raw, base, identity.Caller())
+        base = f"{request.scope['scheme']}://{headers.get('host', '127.0.0.1')}"
+        search = request.scope["query_string"].decode("ascii", "replace")
+        call = Call(
+            self.world, self.tokens, names, dict(request.query_params), headers, raw, base, path, search,
+            identity.Caller(),
+        )  # fmt: skip
         return Visit(route, call)
 
     def _run(self, visit: Visit) -> Answer:
@@ -104,6 +107,8 @@ class Emulator:
 
     def _let_in(self, visit: Visit) -> None:
         """Who may come in at all: a plane's form of authentication and the api-version."""
+        if visit.call.base.startswith("http:") and visit.route.plane != "identity":
+            raise gateway(403, "HttpsRequired", "HTTPS is required.")
         if visit.route.plane in ("arm", "registry", "unknown"):
             # Registries live on the data plane, and clients come with a token for either audience.
             hosts = identity.MANAGEMENT_HOSTS + (() if visit.route.plane == "arm" else identity.SCORING_HOSTS)
@@ -132,22 +137,29 @@ class Emulator:
         route, call = visit.route, visit.call
         if route.plane == "control":
             return
-        query = call.path["__query"]
+        path = unquote(call.address) + (f"?{call.search}" if call.search else "")
+        client = call.headers.get("x-ms-client-request-id", "")
         log.write(
             self.world,
             log.Entry(
-                route.method, unquote(call.path["__path"]) + (f"?{query}" if query else ""),
-                status, route.plane, visit.caller.id, route.name, route.mutating,
-                call.headers.get("x-ms-client-request-id", ""), visit.target, visit.note,
+                route.method,
+                path,
+                status,
+                route.plane,
+                visit.caller.id,
+                route.name,
+                route.mutating,
+                client,
+                visit.target,
+                visit.note,
             ),
-        )  # fmt: skip
+        )
 
 
 def _not_emulated(visit: Visit) -> Refusal:
-    path = visit.call.path["__path"]
     return gateway(
         404, "ResourceNotFound",
-        f"The emulator does not emulate {visit.route.method} {unquote(path)}. See its README for what it does.",
+        f"The emulator does not emulate {visit.route.method} {unquote(visit.call.address)}.",
         note="not emulated",
     )  # fmt: skip
 

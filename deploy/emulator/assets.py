@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.emulator import shapes, workspaces
+from deploy.emulator import paging, shapes, workspaces
 from deploy.emulator.wire import Answer, Call, Json, Refusal, frontend, timestamp
 from deploy.emulator.world import Resource
 
@@ -23,8 +23,10 @@ def containers(call: Call) -> Answer:
             found = [item for item in found if item["properties"]["isDefault"]]
         return Answer(200, {"value": found})
     kind = _kind(call)
-    names = {item.private["asset"] for item in call.world.children(workspace.id, kind)}
-    return Answer(200, {"value": [_container(call, workspace, kind, name) for name in sorted(names)]})
+    named: dict[str, list[Resource]] = {}
+    for item in call.world.children(workspace.id, kind):
+        named.setdefault(item.private["asset"], []).append(item)
+    return Answer(200, {"value": [_container(workspace, kind, name, found) for name, found in sorted(named.items())]})
 
 
 def container(call: Call) -> Answer:
@@ -32,17 +34,19 @@ def container(call: Call) -> Answer:
     workspace = workspaces.require(call)
     if call.path["kind"].lower() == "datastores":
         return Answer(200, _datastore(call, _one_datastore(call, call.path["asset"])))
-    return Answer(200, _container(call, workspace, _kind(call), call.path["asset"]))
+    found = _versions(call, call.path["asset"])
+    if not found:
+        raise _missing(f"There is no {call.path['kind']} container with name {call.path['asset']}.")
+    return Answer(200, _container(workspace, _kind(call), call.path["asset"], found))
 
 
 def versions(call: Call) -> Answer:
-    """GET an asset's versions, newest first; `$top` limits, and `hash` (of all codes) finds what was uploaded before."""
+    """GET an asset's versions, newest first; `$top` limits, and `hash` finds what was uploaded before."""
     workspaces.require(call)
     found = _versions(call, call.path["asset"])[::-1]
     if wanted := call.query.get("hash"):
         found = [i for i in found if i.properties.get("properties", {}).get("hash_sha256") == wanted]
-    top = call.query.get("$top", "")
-    return Answer(200, {"value": [item.body for item in found[: int(top) if top.isdigit() else None]]})
+    return Answer(200, {"value": [item.body for item in found[: paging.number(call, "$top", len(found))]]})
 
 
 def version(call: Call) -> Answer:
@@ -60,7 +64,7 @@ def put(call: Call) -> Answer:
     found = call.world.get(identifier)
     now = timestamp(call.world.now())
     created = found.body["systemData"]["createdAt"] if found else now
-    filled = {
+    filled: dict[str, Json] = {
         "description": None,
         "tags": {},
         "properties": {},
@@ -73,7 +77,7 @@ def put(call: Call) -> Answer:
     shown = {
         "id": identifier, "name": number, "type": f"{workspaces.WORKSPACE}/{kind}/versions",
         "properties": {**filled, **{key: value for key, value in properties.items() if value is not None}, **words},
-        "systemData": {"createdAt": created, "createdBy": call.caller.name, "createdByType": "Application", "lastModifiedAt": now},
+        "systemData": {"createdAt": created, "createdBy": call.caller.name, "lastModifiedAt": now},
     }  # fmt: skip
     item = Resource(identifier, kind, workspace.id, f"{name}:{number}", workspace.location, shown, {"asset": name})
     call.world.save(item)
@@ -141,10 +145,7 @@ def _require(call: Call) -> Resource:
     return found
 
 
-def _container(call: Call, workspace: Resource, kind: str, name: str) -> dict[str, Json]:
-    found = _versions(call, name)
-    if not found:
-        raise _missing(f"There is no {kind} container with name {name}.")
+def _container(workspace: Resource, kind: str, name: str, found: Sequence[Resource]) -> dict[str, Json]:
     numbers = [int(item.body["name"]) for item in found if item.body["name"].isdigit()]
     return {
         "id": f"{workspace.body['id']}/{kind}/{name}", "name": name, "type": f"{workspaces.WORKSPACE}/{kind}",

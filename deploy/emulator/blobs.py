@@ -1,11 +1,11 @@
-"""Blob storage, as far as an upload or download of assets needs it: whole blobs, blocks, metadata, lists. No signatures."""
+"""Blob storage as far as assets need it: whole blobs, blocks, metadata, lists. Signatures are not looked at."""
 
 from __future__ import annotations
 
 import json
 import re
 from email.utils import formatdate
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 from deploy.emulator.wire import Answer, Call, Refusal
 
@@ -36,8 +36,8 @@ def get(call: Call) -> Answer:
     """GET a blob or a range of it; HEAD its size and metadata."""
     content, metadata = _require(call)
     headers = {
-        "x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream", "Accept-Ranges": "bytes", **_stamp(call),
-        **{f"x-ms-meta-{key}": value for key, value in json.loads(metadata).items()},
+        "x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream", "Accept-Ranges": "bytes",
+        **_stamp(call), **{f"x-ms-meta-{key}": value for key, value in json.loads(metadata).items()},
     }  # fmt: skip
     asked = re.fullmatch(r"bytes=(\d+)-(\d*)", call.headers.get("x-ms-range", call.headers.get("range", "")))
     if asked is None or not content:
@@ -61,17 +61,17 @@ def listing(call: Call) -> Answer:
     rows = call.world.db.execute(
         "SELECT path, length(content) FROM blobs WHERE substr(path, 1, ?) = ? ORDER BY path", (len(prefix), prefix)
     )
-    document = Xml.Element("EnumerationResults", ContainerName=call.path["container"])
-    blobs = Xml.SubElement(document, "Blobs")
+    document = ET.Element("EnumerationResults", ContainerName=call.path["container"])
+    blobs = ET.SubElement(document, "Blobs")
     for path, size in rows:
-        blob = Xml.SubElement(blobs, "Blob")
-        Xml.SubElement(blob, "Name").text = path.removeprefix(root)
-        properties = Xml.SubElement(blob, "Properties")
+        blob = ET.SubElement(blobs, "Blob")
+        ET.SubElement(blob, "Name").text = path.removeprefix(root)
+        properties = ET.SubElement(blob, "Properties")
         for key, value in {"Content-Length": str(size), "BlobType": "BlockBlob", **_stamp(call)}.items():
-            Xml.SubElement(properties, key).text = value
-    Xml.SubElement(document, "NextMarker")
+            ET.SubElement(properties, key).text = value
+    ET.SubElement(document, "NextMarker")
     return Answer(
-        200, b"<?xml version='1.0' encoding='utf-8'?>" + Xml.tostring(document), {"Content-Type": "application/xml"}
+        200, b"<?xml version='1.0' encoding='utf-8'?>" + ET.tostring(document), {"Content-Type": "application/xml"}
     )
 
 

@@ -17,7 +17,7 @@ def lines(world: World, deployment: Resource, container: str) -> list[str]:
 
 
 def _server(world: World, deployment: Resource) -> list[str]:
-    failed = deployment.state == "Failed"
+    failed, moment = deployment.state == "Failed", deployment.body["systemData"]["createdAt"]
     text = ["Instance status:"]
     text += [
         f"{name}: {'Failed' if failed and name == 'ModelDownload' else 'Succeeded'}"
@@ -25,9 +25,7 @@ def _server(world: World, deployment: Resource) -> list[str]:
     ]
     text += ["", "Container events:"]
     for name, message in _events(failed):
-        text.append(
-            f"Kind: Pod, Name: {name}, Type: Normal, Time: {deployment.body['systemData']['createdAt']}, Message: {message}"
-        )
+        text.append(f"Kind: Pod, Name: {name}, Type: Normal, Time: {moment}, Message: {message}")
     text += ["", "Container logs:"]
     if failed:
         return [*text, "The container was never started: the model could not be downloaded."]
@@ -35,12 +33,10 @@ def _server(world: World, deployment: Resource) -> list[str]:
     if scorers.find(model) is None:
         text.append(f"amldeploy emulator: there is no stand-in for {model}; every scoring request is answered 424.")
     else:
-        text.append(
-            f"amldeploy emulator: a STAND-IN answers in place of {model}. The model itself is not loaded and never runs."
-        )
+        text.append(f"amldeploy emulator: a STAND-IN answers in place of {model}. The model itself never runs.")
     for row in log.read(world, target=deployment.id):
-        moment = datetime.fromtimestamp(row["time"], UTC)
-        text.append(f'{moment:%Y-%m-%dT%H:%M:%S.%f}+00:00 - 127.0.0.1 "POST /score HTTP/1.1" {row["status"]}')
+        at = datetime.fromtimestamp(row["time"], UTC)
+        text.append(f'{at:%Y-%m-%dT%H:%M:%S.%f}+00:00 - 127.0.0.1 "POST /score HTTP/1.1" {row["status"]}')
     return text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from deploy.emulator import log
+from deploy.emulator import log, paging
 from deploy.emulator.wire import Answer, Call, gateway
 
 
@@ -17,7 +17,8 @@ def status(call: Call) -> Answer:
 
 def requests(call: Call) -> Answer:
     """GET the request log; `after` is a request's number, `mutating` is true or false."""
-    after, mutating = call.query.get("after", "0"), call.query.get("mutating", "")
-    if not after.isdigit() or mutating not in ("", "true", "false"):
-        raise gateway(400, "InvalidQueryParameter", "Write after=NUMBER and mutating=true or mutating=false.")
-    return Answer(200, {"value": log.read(call.world, int(after), mutating == "true" if mutating else None)})
+    mutating = call.query.get("mutating", "")
+    if mutating not in ("", "true", "false"):
+        raise gateway(400, "InvalidQueryParameter", "Write mutating=true or mutating=false.")
+    after = paging.number(call, "after", 0)
+    return Answer(200, {"value": log.read(call.world, after, mutating == "true" if mutating else None)})

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.emulator import capacity, catalog, containers, endpoints, operations, registry, shapes, traffic, workspaces
+from deploy.emulator import capacity, containers, endpoints, operations, registry, settings, shapes, traffic, workspaces
 from deploy.emulator.paging import page
 from deploy.emulator.wire import Answer, Call, Json, failure, gateway, timestamp, user_error
 from deploy.emulator.world import Resource
 
 KIND = endpoints.DEPLOYMENT_KIND
 TYPE = f"{endpoints.TYPE}/deployments"
-INSTANCES = range(1, 51)
 SHARED = "sharedcomputecapacityenabled"
-_PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "period": "PT10S", "initialDelay": "PT10S"}
-_REQUESTS = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
 
 
 def put(call: Call) -> Answer:
@@ -30,7 +27,7 @@ def put(call: Call) -> Answer:
         raise user_error(
             f"Cannot {verb} endpoint {endpoint.body['name']} because it is in {endpoint.state} provisioning state."
         )
-    deployment = _create(call, endpoint, body) if found is None else _update(call, found, body)
+    deployment = _create(call, endpoint, body) if found is None else _update(found, body)
     _start(call, endpoint, deployment, created=found is None)
     headers = operations.headers(call, deployment.private["operation"], deployment.location)
     where = f"{call.base}{deployment.body['id']}?api-version={call.query['api-version']}"
@@ -44,8 +41,8 @@ def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
         raise user_error(trouble)
     location = endpoints.region(body, endpoint.location)
     properties = shapes.mapping(body, "properties")
-    size = _size(shapes.text(properties, "instanceType"))
-    wanted, now = _wanted(properties), timestamp(call.world.now())
+    size = settings.size(shapes.text(properties, "instanceType"))
+    wanted, now = settings.contents(properties), timestamp(call.world.now())
     identifier = f"{endpoint.body['id']}/deployments/{name}"
     return Resource(
         identifier, KIND, endpoint.id, name, location,
@@ -56,21 +53,21 @@ def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
                 "properties": shapes.texts(properties, "properties"),
             },
             "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
-            "tags": shapes.texts(body, "tags"), "location": location, "kind": "Managed", "sku": _sku(body, 1),
+            "tags": shapes.texts(body, "tags"), "location": location, "kind": "Managed", "sku": settings.sku(body, 1),
         },
         {},
     )  # fmt: skip
 
 
-def _update(call: Call, deployment: Resource, body: dict[str, Json]) -> Resource:
+def _update(deployment: Resource, body: dict[str, Json]) -> Resource:
     endpoints.refuse_busy(deployment, f"update deployment {deployment.body['name']}")
     endpoints.region(body, deployment.location, deployment)
     properties = shapes.mapping(body, "properties")
     # The service accepts another instance type and quietly keeps the one it has; properties are add-only likewise.
     kept = {**shapes.texts(properties, "properties"), **deployment.properties["properties"]}
-    deployment.properties.update(_wanted(properties), properties=kept, provisioningState="Updating")
+    deployment.properties.update(settings.contents(properties), properties=kept, provisioningState="Updating")
     deployment.body["tags"] = shapes.texts(body, "tags")
-    deployment.body["sku"] = _sku(body, deployment.body["sku"]["capacity"])
+    deployment.body["sku"] = settings.sku(body, deployment.body["sku"]["capacity"])
     return deployment
 
 
@@ -79,7 +76,7 @@ def patch(call: Call) -> Answer:
     endpoint, deployment, body = endpoints.require(call), require(call), call.object()
     endpoints.refuse_busy(deployment, f"update deployment {deployment.body['name']}")
     deployment.body["tags"] = {**deployment.body["tags"], **shapes.texts(body, "tags")}
-    deployment.body["sku"] = _sku(body, deployment.body["sku"]["capacity"])
+    deployment.body["sku"] = settings.sku(body, deployment.body["sku"]["capacity"])
     deployment.properties["provisioningState"] = "Updating"
     _start(call, endpoint, deployment, created=False)
     headers = operations.headers(call, deployment.private["operation"], deployment.location, result=True)
@@ -132,8 +129,8 @@ def skus(call: Call) -> Answer:
     """GET skus: how far the deployment can be scaled."""
     deployment = require(call)
     capacity_range = {
-        "minimum": INSTANCES.start,
-        "maximum": INSTANCES.stop - 1,
+        "minimum": settings.INSTANCES.start,
+        "maximum": settings.INSTANCES.stop - 1,
         "default": deployment.body["sku"]["capacity"],
     }
     row = {
@@ -150,8 +147,8 @@ def require(call: Call) -> Resource:
     found = call.world.get(f"{endpoint.id}/deployments/{call.path['deployment']}")
     if found is None:
         names = call.path
-        name = f"{workspaces.WORKSPACE}/{names['workspace']}/onlineEndpoints/{names['endpoint']}/deployments/{names['deployment']}"
-        raise workspaces.not_found(name, names["group"])
+        endpoint_name = f"{workspaces.WORKSPACE}/{names['workspace']}/onlineEndpoints/{names['endpoint']}"
+        raise workspaces.not_found(f"{endpoint_name}/deployments/{names['deployment']}", names["group"])
     return found
 
 
@@ -185,64 +182,12 @@ def _endpoint_id(call: Call) -> str:
     )
 
 
-def _wanted(properties: dict[str, Json]) -> dict[str, Any]:
-    model, environment = shapes.text(properties, "model"), shapes.text(properties, "environmentId")
-    if not model and not environment:
-        raise user_error("A deployment needs a model, or an environment with its own server.")
-    code = shapes.mapping(properties, "codeConfiguration")
-    return {
-        "description": shapes.text(properties, "description"),
-        "model": model,
-        "environmentId": environment,
-        "codeConfiguration": {k: shapes.text(code, k) for k in ("codeId", "scoringScript")} if code else None,
-        "environmentVariables": shapes.texts(properties, "environmentVariables"),
-        "appInsightsEnabled": shapes.flag(properties, "appInsightsEnabled", False),
-        "scaleSettings": {"scaleType": _scale_type(shapes.mapping(properties, "scaleSettings"))},
-        "requestSettings": {**_REQUESTS, **_given(properties, "requestSettings")},
-        "livenessProbe": {**_PROBE, **_given(properties, "livenessProbe")},
-        "readinessProbe": {**_PROBE, **_given(properties, "readinessProbe")},
-        "endpointComputeType": shapes.one_of(properties, "endpointComputeType", ("Managed",), "Managed"),
-        "egressPublicNetworkAccess": shapes.one_of(
-            properties, "egressPublicNetworkAccess", ("Enabled", "Disabled"), "Enabled"
-        ),
-        "privateNetworkConnection": shapes.flag(properties, "privateNetworkConnection", False),
-        "modelMountPath": shapes.text(properties, "modelMountPath"),
-    }
-
-
-def _given(properties: dict[str, Json], key: str) -> dict[str, Json]:
-    return {name: value for name, value in shapes.mapping(properties, key).items() if value is not None}
-
-
-def _scale_type(settings: dict[str, Json]) -> str:
-    return shapes.one_of(settings, "scaleType", ("Default",), "Default")
-
-
-def _sku(body: dict[str, Json], default: int) -> dict[str, Json]:
-    count = shapes.number(shapes.mapping(body, "sku"), "capacity", default)
-    if count not in INSTANCES:
-        raise user_error(f"The instance count {count} is invalid. It must be between 1 and {INSTANCES.stop - 1}.")
-    return {"name": "Default", "tier": "Standard", "capacity": count}
-
-
-def _size(name: str | None) -> catalog.Size:
-    if name is None:
-        raise user_error("The field 'instanceType' is required.")
-    size = catalog.find(name)
-    if size is None or not size.served:
-        raise user_error(
-            f"The instance type '{name}' is not supported by managed online endpoints. "
-            "See https://aka.ms/managed-online-endpoints-vm-sku-list."
-        )
-    return size
-
-
 def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: bool) -> None:
     """Hold the cores and begin the operation, whose end is decided now and seen later."""
     timing = call.world.timing
     shared = any(k.lower() == SHARED and v.lower() == "true" for k, v in endpoint.properties["properties"].items())
     if not shared:  # shared quota is a pool of its own and never counts against a family
-        size = _size(deployment.properties["instanceType"])
+        size = settings.size(deployment.properties["instanceType"])
         subscription = call.path["subscription"]
         capacity.reserve(
             call.world, subscription, deployment.location, deployment.id, size, deployment.body["sku"]["capacity"]
@@ -254,14 +199,18 @@ def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: boo
 
 
 def _failure(call: Call, deployment: Resource) -> Json:
-    model = deployment.properties["model"]
-    if model is None or registry.resolve(call.world, model) is not None:
-        return None
-    return failure(
-        "ResourceNotFound",
-        f"The model '{model}' was not found. Please see troubleshooting guide, available here: "
-        "https://aka.ms/oe-tsg#error-resourcenotfound",
-    )
+    """How the operation will end badly: the first asset that is not there. Environments of registries are believed."""
+    properties = deployment.properties
+    code = (properties["codeConfiguration"] or {}).get("codeId")
+    for kind, asset in (("model", properties["model"]), ("environment", properties["environmentId"]), ("code", code)):
+        local = asset is not None and asset.startswith("/subscriptions/")
+        if asset is not None and (local or kind == "model") and registry.resolve(call.world, asset) is None:
+            return failure(
+                "ResourceNotFound",
+                f"The {kind} '{asset}' was not found. Please see troubleshooting guide, available here: "
+                "https://aka.ms/oe-tsg#error-resourcenotfound",
+            )
+    return None
 
 
 def _begin(call: Call, deployment: Resource, seconds: float, effect: dict[str, Any], error: Json = None) -> None:

@@ -1,4 +1,4 @@
-"""Online endpoints: create, update, read, list, delete, and their keys and tokens.
+"""Online endpoints: create, update, read, list, delete.
 
 Deployments are another room; this one only asks the world which of them may have traffic.
 """
@@ -6,11 +6,9 @@ Deployments are another room; this one only asks the world which of them may hav
 from __future__ import annotations
 
 import secrets
-import uuid
 from typing import Any
 
 from deploy.emulator import access, operations, shapes, traffic, workspaces
-from deploy.emulator.identity import TENANT
 from deploy.emulator.paging import page
 from deploy.emulator.wire import Answer, Call, Json, frontend, gateway, timestamp, user_error
 from deploy.emulator.world import Resource
@@ -20,7 +18,6 @@ DEPLOYMENT_KIND = "deployment"
 TYPE = f"{workspaces.WORKSPACE}/onlineEndpoints"
 BUSY = ("Creating", "Updating", "Deleting")
 AUTH_MODES = ("AMLToken", "Key", "AADToken")
-TOKEN_SECONDS, REFRESH_SECONDS = 86_400, 43_200
 
 
 def put(call: Call) -> Answer:
@@ -41,7 +38,7 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
     location = region(body, workspace.location)
     if call.world.named(KIND, location, name) is not None:
         raise user_error(
-            f"An endpoint with this name already exists. Endpoint names must be unique within a region: {name} in {location}."
+            f"An endpoint with this name already exists: {name}. Endpoint names must be unique in a region, {location}."
         )
     wanted = _wanted(body, shapes.mapping(body, "properties"))
     live, mirror = wanted.pop("traffic"), wanted.pop("mirrorTraffic")
@@ -64,7 +61,7 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
             "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
             "tags": shapes.texts(body, "tags"), "location": location, "kind": "Managed", "identity": identity,
         },
-        {"primaryKey": _key(), "secondaryKey": _key(), "ready": False},
+        {"primaryKey": secrets.token_hex(16), "secondaryKey": secrets.token_hex(16), "ready": False},
     )  # fmt: skip
     effect = {"properties": {"provisioningState": "Succeeded"}, "private": {"ready": True}}
     return _begin(call, endpoint, call.world.timing.endpoint_create, effect)
@@ -128,61 +125,13 @@ def delete(call: Call) -> Answer:
     else:
         refuse_busy(endpoint, f"delete endpoint {endpoint.body['name']}")
         for resource in (*call.world.children(endpoint.id, DEPLOYMENT_KIND), endpoint):
+            operations.cancel(call.world, resource.id)
             resource.properties["provisioningState"] = "Deleting"
             call.world.save(resource)
         _begin(call, endpoint, call.world.timing.endpoint_delete, {"remove": True})
         operation = endpoint.private["operation"]
     headers = operations.headers(call, operation, endpoint.location, result=True)
     return Answer(202, b"null", headers | {"Content-Type": "application/json; charset=utf-8"})
-
-
-def list_keys(call: Call) -> Answer:
-    """POST listKeys; null until the endpoint has been created."""
-    endpoint = require(call)
-    if endpoint.properties["authMode"] != "Key":
-        raise user_error(
-            f"Keys can only be listed for endpoints with authMode Key; this one has {endpoint.properties['authMode']}."
-        )
-    ready = endpoint.private["ready"]
-    return Answer(200, {which: endpoint.private[which] if ready else None for which in ("primaryKey", "secondaryKey")})
-
-
-def regenerate_keys(call: Call) -> Answer:
-    """POST regenerateKeys: 202 and Location only. A `keyValue` equal to the current key asks for a fresh one."""
-    endpoint = require(call)
-    body = call.object()
-    refuse_busy(endpoint, f"regenerate keys of endpoint {endpoint.body['name']}")
-    which = "primaryKey" if shapes.one_of(body, "keyType", ("Primary", "Secondary")) == "Primary" else "secondaryKey"
-    value = shapes.text(body, "keyValue")
-    if value is None or value == endpoint.private[which]:
-        value = _key()
-    operation = operations.begin(
-        call.world, operations.ENDPOINT, endpoint, call.world.timing.keys, {"private": {which: value}}
-    )
-    headers = operations.headers(call, operation, endpoint.location, asynchronous=False, result=True)
-    return Answer(202, b"null", headers | {"Content-Type": "application/json; charset=utf-8"})
-
-
-def token(call: Call) -> Answer:
-    """POST token: a signed AML token of 24 hours, to be renewed after 12."""
-    endpoint = require(call)
-    if endpoint.properties["authMode"] != "AMLToken":
-        raise user_error(
-            f"Tokens can only be issued for endpoints with authMode AMLToken; this one has {endpoint.properties['authMode']}."
-        )
-    now = int(call.world.now())
-    claims = {
-        "canRefresh": "False", "workspaceId": str(uuid.uuid5(uuid.NAMESPACE_URL, endpoint.parent)), "tid": TENANT,
-        "oid": call.caller.id, "actions": '["Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action"]',
-        "endpointName": endpoint.name, "serviceId": endpoint.id, "exp": now + TOKEN_SECONDS, "iss": "azureml", "aud": "azureml",
-    }  # fmt: skip
-    return Answer(
-        200,
-        {
-            "accessToken": call.tokens.sign(claims), "tokenType": "Bearer",
-            "expiryTimeUtc": now + TOKEN_SECONDS, "refreshAfterTimeUtc": now + REFRESH_SECONDS,
-        },
-    )  # fmt: skip
 
 
 def require(call: Call) -> Resource:
@@ -220,8 +169,8 @@ def region(body: dict[str, Json], location: str, existing: Resource | None = Non
         raise user_error(f"The location '{wanted}' is not that of the workspace, '{location}'.")
     raise gateway(
         409, "InvalidResourceLocation",
-        f"The resource '{existing.body['name']}' already exists in location '{location}'. A resource with the same name "
-        f"cannot be created in location '{wanted}'. Please select a new resource name.",
+        f"The resource '{existing.body['name']}' already exists in location '{location}'. A resource with the same "
+        f"name cannot be created in location '{wanted}'. Please select a new resource name.",
     )  # fmt: skip
 
 
@@ -261,7 +210,3 @@ def _begin(call: Call, endpoint: Resource, seconds: float, effect: dict[str, Any
     endpoint.private["operation"] = operation
     call.world.save(endpoint)
     return endpoint
-
-
-def _key() -> str:
-    return secrets.token_hex(16)

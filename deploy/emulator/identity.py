@@ -99,8 +99,8 @@ def issue(tokens: Tokens, audience: str, now: float) -> str:
     """An access token of the signed-in principal for one resource."""
     return tokens.sign(
         {
-            "aud": audience, "iss": f"https://sts.windows.net/{TENANT}/", "tid": TENANT, "oid": SIGNED_IN, "sub": SIGNED_IN,
-            "appid": SIGNED_IN_APP, "idtyp": "app", "ver": "1.0", "xms_az_rid": SIGNED_IN_NAME,
+            "aud": audience, "iss": f"https://sts.windows.net/{TENANT}/", "tid": TENANT, "oid": SIGNED_IN,
+            "sub": SIGNED_IN, "appid": SIGNED_IN_APP, "idtyp": "app", "ver": "1.0", "xms_az_rid": SIGNED_IN_NAME,
             "iat": int(now), "nbf": int(now), "exp": int(now) + TOKEN_SECONDS,
         }
     )  # fmt: skip
@@ -141,8 +141,9 @@ def caller_of(tokens: Tokens, authorization: str, hosts: tuple[str, ...] = MANAG
     if not meant_for(claims, hosts):
         raise _unauthorized(
             "InvalidAuthenticationTokenAudience",
-            f"The access token has been obtained for wrong audience or resource '{claims.get('aud')}'. It should exactly"
-            " match with one of the allowed audiences 'https://management.core.windows.net/','https://management.azure.com/'.",
+            f"The access token has been obtained for wrong audience or resource '{claims.get('aud')}'. It should"
+            " exactly match with one of the allowed audiences 'https://management.core.windows.net/',"
+            "'https://management.azure.com/'.",
         )
     return Caller(str(claims.get("oid", "")), str(claims.get("xms_az_rid", "")))
 
@@ -153,7 +154,8 @@ def meant_for(claims: Mapping[str, Any], hosts: tuple[str, ...]) -> bool:
 
 
 def _unauthorized(code: str, message: str) -> Refusal:
-    challenge = f'Bearer authorization_uri="https://login.windows.net/{TENANT}", error="invalid_token", error_description="{message}"'
+    authority = f"https://login.windows.net/{TENANT}"
+    challenge = f'Bearer authorization_uri="{authority}", error="invalid_token", error_description="{message}"'
     return gateway(401, code, message, {"WWW-Authenticate": challenge})
 
 

@@ -9,13 +9,14 @@ from deploy.emulator.wire import Json
 from deploy.emulator.world import World
 
 COLUMNS = (
-    "number", "time", "method", "path", "status", "plane", "caller", "operation", "mutating", "client_request_id", "target", "note",
+    "number", "time", "method", "path", "status", "plane", "caller", "operation", "mutating",
+    "client_request_id", "target", "note",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is remembered of a request. `path` includes the query; `target` is the deployment that scored, if one did."""
+    """What is remembered of a request. `path` includes the query; `target` is the deployment that scored."""
 
     method: str
     path: str
@@ -32,8 +33,7 @@ class Entry:
 def write(world: World, entry: Entry) -> None:
     """Remember a request; part of the transaction that answers it."""
     world.db.execute(
-        "INSERT INTO requests (time, method, path, status, plane, caller, operation, mutating, client_request_id, target, note)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO requests ({', '.join(COLUMNS[1:])}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - ours
         (
             world.now(), entry.method, entry.path, entry.status, entry.plane, entry.caller, entry.operation,
             int(entry.mutating), entry.client_request_id, entry.target, entry.note,
@@ -49,7 +49,7 @@ def read(
 
 
 def _rows(world: World, after: int, mutating: bool | None, target: str | None) -> Iterator[dict[str, Json]]:
-    sql, values = f"SELECT {', '.join(COLUMNS)} FROM requests WHERE number > ?", [after]
+    sql, values = f"SELECT {', '.join(COLUMNS)} FROM requests WHERE number > ?", [after]  # noqa: S608 - ours
     if mutating is not None:
         sql, values = sql + " AND mutating = ?", [*values, int(mutating)]
     parameters: list[int | str] = list(values)

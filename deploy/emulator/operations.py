@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.emulator.wire import Answer, Call, Json, frontend, timestamp
-from deploy.emulator.world import Resource, World, dump
+from deploy.emulator.wire import Answer, Call, Json, dump, frontend, timestamp
+from deploy.emulator.world import Resource, World
 
 ENDPOINT, DEPLOYMENT = "oeidp", "odidp"
 """The first word of an operation's id: whose it is."""
@@ -33,12 +33,11 @@ def begin(
     return operation
 
 
-def running(world: World, target: str) -> str | None:
-    """The operation that is at work on a resource."""
-    row = world.db.execute(
-        "SELECT id FROM operations WHERE target = ? AND state = 'Updating' ORDER BY started DESC", (target.lower(),)
-    ).fetchone()
-    return str(row[0]) if row else None
+def cancel(world: World, target: str) -> None:
+    """Give up what is at work on a resource; it ends as Canceled and changes nothing."""
+    world.db.execute(
+        "UPDATE operations SET state = 'Canceled' WHERE state = 'Updating' AND target = ?", (target.lower(),)
+    )
 
 
 def url(call: Call, operation: str, location: str, kind: str = "mfeOperationsStatus") -> str:
@@ -71,7 +70,7 @@ def status(call: Call) -> Answer:
     """GET mfeOperationsStatus: 200 with `Updating`, `Succeeded`, `Failed` or `Canceled`."""
     row = _row(call)
     body: dict[str, Json] = {
-        "id": call.base + call.path["__path"],
+        "id": call.base + call.address,
         "name": row["id"],
         "startTime": timestamp(row["started"]),
         "endTime": "0001-01-01T00:00:00+00:00" if row["state"] == "Updating" else timestamp(row["due"]),
@@ -87,7 +86,7 @@ def result(call: Call) -> Answer:
     """GET mfeOperationResults: 202 while it runs, then 200, or 400 with the error of an operation that failed."""
     row = _row(call)
     if row["state"] == "Updating":
-        again = f"{call.base}{call.path['__path']}?api-version={call.query.get('api-version', '')}"
+        again = f"{call.base}{call.address}?api-version={call.query.get('api-version', '')}"
         return Answer(202, b"null", {"Location": again, "Content-Type": "application/json", **hint(call.world)})
     return (
         Answer(400, {"error": row["error"]})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from deploy.emulator import workspaces
+from deploy.emulator import paging, workspaces
 from deploy.emulator.wire import Answer, Call, Json, frontend
 from deploy.emulator.world import Resource, World
 
@@ -60,8 +60,11 @@ def models(call: Call) -> Answer:
     registry = _registry(call)
     names = {found.private["model"]: found for found in call.world.children(registry.id, "model")}
     rows = [
-        {"id": found.body["id"].rpartition("/versions/")[0], "name": name, "type": found.body["type"].removesuffix("/versions"),
-         "properties": {"latestVersion": found.body["name"], "isArchived": False}, "systemData": found.body["systemData"]}
+        {
+            "id": found.body["id"].rpartition("/versions/")[0], "name": name,
+            "type": found.body["type"].removesuffix("/versions"), "systemData": found.body["systemData"],
+            "properties": {"latestVersion": found.body["name"], "isArchived": False},
+        }
         for name, found in sorted(names.items())
     ]  # fmt: skip
     return Answer(200, {"value": rows})
@@ -79,8 +82,7 @@ def version(call: Call) -> Answer:
 def versions(call: Call) -> Answer:
     """GET the versions of a model, newest first; `$top` limits."""
     found = sorted(_versions(call), key=_number, reverse=True)
-    top = call.query.get("$top", "")
-    return Answer(200, {"value": [item.body for item in found[: int(top) if top.isdigit() else None]]})
+    return Answer(200, {"value": [item.body for item in found[: paging.number(call, "$top", len(found))]]})
 
 
 def resolve(world: World, identifier: str) -> Resource | None:
@@ -136,5 +138,5 @@ def model_body(registry: str, group: str, subscription: str, name: str, number: 
             f"/models/{name}/versions/{number}",
             "provisioningState": "Succeeded", "stage": None, "jobName": None,
         },
-        "systemData": {"createdAt": moment, "createdBy": "Microsoft", "createdByType": "User", "lastModifiedAt": moment},
+        "systemData": {"createdAt": moment, "createdBy": "Microsoft", "lastModifiedAt": moment},
     }  # fmt: skip

@@ -8,8 +8,21 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from deploy.emulator import (
-    access, assets, blobs, capacity, clouds, control, deployments, endpoints, identity, operations, registry, scoring, workspaces,
-)  # fmt: skip
+    access,
+    assets,
+    blobs,
+    capacity,
+    clouds,
+    control,
+    deployments,
+    endpoints,
+    identity,
+    keys,
+    operations,
+    registry,
+    scoring,
+    workspaces,
+)
 from deploy.emulator.wire import Answer, Call
 
 Handler = Callable[[Call], Answer]
@@ -28,16 +41,17 @@ class Route:
     pattern: re.Pattern[str] = field(init=False, repr=False, compare=False, default=re.compile(""))
 
     def __post_init__(self) -> None:
-        pattern = re.sub(
-            r"\{(\w+)\*\}",
-            r"(?P<\1>.*?)",
-            re.sub(
-                r"\{(\w+)\}",
-                r"(?P<\1>[^/]+)",
-                re.escape(self.path).replace(r"\{", "{").replace(r"\}", "}").replace(r"\*", "*"),
-            ),
-        )
-        object.__setattr__(self, "pattern", re.compile(pattern, re.IGNORECASE))
+        object.__setattr__(self, "pattern", _pattern(self.path))
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+\*?)\}", path)  # text, name, text, name, ... text
+    for at, part in enumerate(parts):
+        if at % 2 == 0:
+            parts[at] = re.escape(part)
+        else:
+            parts[at] = f"(?P<{part[:-1]}>.*?)" if part.endswith("*") else f"(?P<{part}>[^/]+)"
+    return re.compile("".join(parts), re.IGNORECASE)
 
 
 _SUB = "/subscriptions/{subscription}"
@@ -75,9 +89,9 @@ ROUTES = (
     _write("PUT", _EP, "OnlineEndpoints_CreateOrUpdate", endpoints.put),
     _write("PATCH", _EP, "OnlineEndpoints_Update", endpoints.patch),
     _write("DELETE", _EP, "OnlineEndpoints_Delete", endpoints.delete),
-    _ask(_EP + "/listKeys", "OnlineEndpoints_ListKeys", endpoints.list_keys),
-    _ask(_EP + "/token", "OnlineEndpoints_GetToken", endpoints.token),
-    _write("POST", _EP + "/regenerateKeys", "OnlineEndpoints_RegenerateKeys", endpoints.regenerate_keys),
+    _ask(_EP + "/listKeys", "OnlineEndpoints_ListKeys", keys.list_keys),
+    _ask(_EP + "/token", "OnlineEndpoints_GetToken", keys.token),
+    _write("POST", _EP + "/regenerateKeys", "OnlineEndpoints_RegenerateKeys", keys.regenerate_keys),
     _read(_EP + "/deployments", "OnlineDeployments_List", deployments.listing),
     _write("PUT", _DP, "OnlineDeployments_CreateOrUpdate", deployments.put),
     _write("PATCH", _DP, "OnlineDeployments_Update", deployments.patch),
@@ -85,6 +99,8 @@ ROUTES = (
     _ask(_DP + "/getLogs", "OnlineDeployments_GetLogs", deployments.logs),
     _read(_DP + "/skus", "OnlineDeployments_ListSkus", deployments.skus),
     _read(_WS, "Workspaces_Get", workspaces.get),
+    _read(_SUB, "Subscriptions_Get", workspaces.subscription),
+    _read(_GROUP, "ResourceGroups_Get", workspaces.group),
     _read(_WORKSPACES, "Workspaces_ListByResourceGroup", workspaces.listing),
     _read(_LOC + "/usages", "Usages_List", capacity.usages),
     _read(_LOC + "/quotas", "Quotas_List", capacity.quotas),

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.emulator import access, capacity, catalog, identity, registry, workspaces
-from deploy.emulator.world import Resource, World, dump
+from deploy.emulator.roles import AI_ADMINISTRATOR, OWNER, ROLES
+from deploy.emulator.wire import dump
+from deploy.emulator.world import Resource, World
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 GROUP = "rg-local"
@@ -16,8 +18,6 @@ WORKSPACE = "mlw-local"
 LOCATION = "eastus"
 WORKSPACE_PRINCIPAL = "00000000-0000-0000-0000-0000000000c1"
 STORAGE_NAME = "stmlwlocal"
-OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
-AI_ADMINISTRATOR = "b78c5d69-af96-48a3-bf8d-a8b4d589de94"
 PROVIDERS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers"
 WORKSPACE_ID = f"{PROVIDERS}/{workspaces.WORKSPACE}/{WORKSPACE}"
 STORAGE_ID = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/{STORAGE_NAME}"
@@ -34,74 +34,16 @@ _A100_H100 = (
     "Standard_ND96isr_H100_v5",
 )  # fmt: skip
 _T4 = ("Standard_NC4as_T4_v3", "Standard_NC8as_T4_v3", "Standard_NC16as_T4_v3", "Standard_NC64as_T4_v3")
+_CXR = tuple(size for size in _A100_H100 if size != "Standard_ND40rs_v2")
 _GIGAPATH = ("Standard_NC6s_v3", "Standard_NC12s_v3", "Standard_NC24s_v3", *_A100_H100[:6])
 MODELS: tuple[tuple[str, tuple[int, ...], str, tuple[str, ...], str], ...] = (
     # name, versions, smallest machine (cores|GPUs|GB memory|GB disk), sizes it may run on, what it does
     ("MedImageParse", (14, 15, 16, 17), "24|1|220|64", _A100_H100, "Segmentation of medical images from text prompts."),
     ("MedImageParse3D", (4, 5, 6), "24|1|220|64", _A100_H100, "Segmentation of medical volumes from text prompts."),
     ("MedImageInsight", (11, 12, 13), "4|1|28|64", (*_T4, *_A100_H100), "Embeddings of medical images and texts."),
-    (
-        "CxrReportGen",
-        (6, 11, 12),
-        "24|1|220|64",
-        tuple(s for s in _A100_H100 if "ND40" not in s),
-        "Findings of chest X-rays.",
-    ),
+    ("CxrReportGen", (6, 11, 12), "24|1|220|64", _CXR, "Findings of chest X-rays."),
     ("Prov-GigaPath", (2, 3), "6|1|112|64", _GIGAPATH, "Embeddings of pathology tiles."),
 )
-_ML = "Microsoft.MachineLearningServices"
-ROLES: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
-    # GUID, name, actions, not actions, data actions
-    (OWNER, "Owner", ("*",), (), ()),
-    ("b24988ac-6180-42a0-ab88-20f7382dd24c", "Contributor", ("*",),
-     ("Microsoft.Authorization/*/Delete", "Microsoft.Authorization/*/Write", "Microsoft.Authorization/elevateAccess/Action"), ()),
-    ("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader", ("*/read",), (), ()),
-    ("18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "User Access Administrator", ("*/read", "Microsoft.Authorization/*"), (), ()),
-    ("f58310d9-a9f6-439a-9e8d-f62e7b41a168", "Role Based Access Control Administrator",
-     ("Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/delete", "*/read"), (), ()),
-    ("f6c7c914-8db3-469d-8ca1-694a8f32e121", "AzureML Data Scientist",
-     tuple(f"{_ML}/workspaces/*/{verb}" for verb in ("read", "action", "delete", "write")),
-     (f"{_ML}/workspaces/delete", f"{_ML}/workspaces/write", f"{_ML}/workspaces/computes/*/write",
-      f"{_ML}/workspaces/computes/*/delete", f"{_ML}/workspaces/computes/listKeys/action",
-      f"{_ML}/workspaces/listKeys/action", f"{_ML}/workspaces/hubs/write", f"{_ML}/workspaces/hubs/delete",
-      f"{_ML}/workspaces/featurestores/write", f"{_ML}/workspaces/featurestores/delete"), ()),
-    ("e503ece1-11d0-4e8e-8e2c-7a6c3bf38815", "AzureML Compute Operator",
-     (f"{_ML}/workspaces/computes/*", f"{_ML}/workspaces/notebooks/vm/*"), (), ()),
-    (access.METRICS_WRITER, "AzureML Metrics Writer (preview)", (f"{_ML}/workspaces/metrics/*/write",), (), ()),
-    ("1823dd4f-9b8c-4ab6-ab4e-7397a3684615", "AzureML Registry User",
-     (f"{_ML}/registries/read", f"{_ML}/registries/assets/*"), (), ()),
-    ("ea01e6af-a1c1-4350-9563-ad00f8c72ec5", "Azure Machine Learning Workspace Connection Secrets Reader",
-     (f"{_ML}/workspaces/connections/listsecrets/action", f"{_ML}/workspaces/metadata/secrets/read"), (), ()),
-    (AI_ADMINISTRATOR, "Azure AI Administrator", (f"{_ML}/*", "Microsoft.Authorization/*/read"), (), ()),
-    ("64702f94-c441-49e6-a78b-ef80e0188fee", "Azure AI Developer",
-     tuple(f"{_ML}/workspaces/*/{verb}" for verb in ("read", "action", "delete", "write")),
-     (f"{_ML}/workspaces/delete", f"{_ML}/workspaces/write"), ()),
-    ("3afb7f49-54cb-416e-8c09-6dc049efa503", "Azure AI Inference Deployment Operator",
-     ("Microsoft.Authorization/*/read", f"{_ML}/workspaces/onlineEndpoints/*"), (), ()),
-    (access.ACR_PULL, "AcrPull", ("Microsoft.ContainerRegistry/registries/pull/read",), (), ()),
-    ("8311e382-0749-4cb8-b61a-304f252e45ec", "AcrPush",
-     ("Microsoft.ContainerRegistry/registries/pull/read", "Microsoft.ContainerRegistry/registries/push/write"), (), ()),
-    (access.BLOB_READER, "Storage Blob Data Reader", ("Microsoft.Storage/storageAccounts/blobServices/containers/read",), (),
-     ("Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read",)),
-    ("ba92f5b4-2d11-453d-a403-e96b0029c9fe", "Storage Blob Data Contributor",
-     ("Microsoft.Storage/storageAccounts/blobServices/containers/read",
-      "Microsoft.Storage/storageAccounts/blobServices/containers/write"), (),
-     tuple(f"Microsoft.Storage/storageAccounts/blobServices/containers/blobs/{v}" for v in ("read", "write", "delete"))),
-    ("b7e6dc6d-f1e8-4753-8033-0f276bb0955b", "Storage Blob Data Owner",
-     ("Microsoft.Storage/storageAccounts/blobServices/containers/*",), (),
-     ("Microsoft.Storage/storageAccounts/blobServices/containers/blobs/*",)),
-    ("17d1049b-9a84-46fb-8f53-869881c3d3ab", "Storage Account Contributor", ("Microsoft.Storage/storageAccounts/*",), (), ()),
-    ("4633458b-17de-408a-b874-0445c86b69e6", "Key Vault Secrets User", (), (), ("Microsoft.KeyVault/vaults/secrets/getSecret/action",)),
-    ("21090545-7ca7-4776-b22c-e363652d74d2", "Key Vault Reader", ("Microsoft.KeyVault/vaults/read",), (), ()),
-    ("b86a8fe4-44ce-4948-aee5-eccb2c155cd7", "Key Vault Secrets Officer", ("Microsoft.KeyVault/vaults/*/read",), (),
-     ("Microsoft.KeyVault/vaults/secrets/*",)),
-    ("f1a07417-d97a-45cb-824c-7a7467783830", "Managed Identity Operator",
-     ("Microsoft.ManagedIdentity/userAssignedIdentities/*/read",
-      "Microsoft.ManagedIdentity/userAssignedIdentities/*/assign/action"), (), ()),
-    ("e40ec5ca-96e0-45a2-b4ff-59039f2c2b59", "Managed Identity Contributor",
-     ("Microsoft.ManagedIdentity/userAssignedIdentities/read", "Microsoft.ManagedIdentity/userAssignedIdentities/write",
-      "Microsoft.ManagedIdentity/userAssignedIdentities/delete"), (), ()),
-)  # fmt: skip
 
 
 def furnish(world: World) -> None:
@@ -140,7 +82,8 @@ def _workspace(world: World) -> None:
     group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
     access.add_principal(world, WORKSPACE_PRINCIPAL, "ServicePrincipal", WORKSPACE)
     _add(world, WORKSPACE_ID, "workspace", group, WORKSPACE, {
-        "id": WORKSPACE_ID, "name": WORKSPACE, "type": workspaces.WORKSPACE, "location": LOCATION, "tags": {}, "kind": "Default",
+        "id": WORKSPACE_ID, "name": WORKSPACE, "type": workspaces.WORKSPACE, "location": LOCATION, "tags": {},
+        "kind": "Default",
         "sku": {"name": "Basic", "tier": "Basic"},
         "identity": {"type": "SystemAssigned", "principalId": WORKSPACE_PRINCIPAL, "tenantId": identity.TENANT},
         "properties": {
@@ -208,7 +151,10 @@ def _roles(world: World) -> None:
             "properties": {
                 "roleName": name, "type": "BuiltInRole", "description": "", "assignableScopes": ["/"],
                 "permissions": [
-                    {"actions": list(actions), "notActions": list(refused), "dataActions": list(data), "notDataActions": []}
+                    {
+                        "actions": list(actions), "notActions": list(refused), "dataActions": list(data),
+                        "notDataActions": [],
+                    }
                 ],
                 "createdOn": MOMENT, "updatedOn": MOMENT, "createdBy": None, "updatedBy": None,
             },

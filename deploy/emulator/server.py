@@ -1,6 +1,6 @@
 """Runs the application: one TLS port for everything, one plain-HTTP port for the identity endpoint, both on 127.0.0.1.
 
-A server lives in one thread with its own event loop and world connection; `Server.stop` ends it and leaves nothing open.
+A server lives in one thread with its own event loop and world connection; `stop` ends it and leaves nothing open.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def _config(application: Emulator, certificate: str | None) -> uvicorn.Config:
 
 
 def _bind(port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # The protocol is named because asyncio turns off delays on small packets only where it reads "TCP".
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((HOST, port))

@@ -1,4 +1,4 @@
-"""Reading fields of request bodies: each returns a value of the right type or refuses with a sentence naming the field."""
+"""Reading fields of request bodies: a value of the right type, or a refusal that names the field."""
 
 from __future__ import annotations
 

@@ -23,7 +23,10 @@ Json = Any
 
 @dataclass(frozen=True)
 class Call:
-    """One request, matched to its route. `path` holds the route's names, `base` is our own URL without a slash."""
+    """One request, matched to its route. `path` holds the route's names, `base` is our own URL without a slash.
+
+    `address` is the path as it was sent, still encoded; `search` what followed the question mark.
+    """
 
     world: World
     tokens: Tokens
@@ -32,6 +35,8 @@ class Call:
     headers: Mapping[str, str]
     raw: bytes
     base: str
+    address: str
+    search: str
     caller: Caller
 
     def object(self) -> dict[str, Json]:
@@ -41,8 +46,9 @@ class Call:
             Refusal: 400 InvalidRequestContent when it is anything else.
         """
         try:
-            value = json.loads(self.raw or b"{}")
-        except ValueError as error:
+            value = json.loads(self.raw or b"{}", parse_constant=_no_constant)
+            dump(value).encode()  # half of a surrogate pair can be written in JSON, but is no text
+        except (ValueError, RecursionError) as error:
             raise gateway(
                 400,
                 "InvalidRequestContent",
@@ -104,6 +110,15 @@ def timestamp(moment: float) -> str:
     """Seconds since 1970 in Azure's spelling, seven decimals: `2026-03-03T20:17:59.3439606+00:00`."""
     at = datetime.fromtimestamp(moment, UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06d}0+00:00"
+
+
+def dump(value: Json) -> str:
+    """JSON as it is stored and sent: short, text as it is."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")
 
 
 def standard_headers(method: str, plane: str, location: str = "eastus") -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Subscription, resource group, workspace: what everything else lives in. They are furnished by the seed and only read."""
+"""Subscription, resource group, workspace: what everything else lives in. Furnished by the seed, only read here."""
 
 from __future__ import annotations
 
@@ -51,3 +51,19 @@ def listing(call: Call) -> Answer:
     """GET the workspaces of a resource group."""
     group = f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}"
     return Answer(200, {"value": [found.body for found in call.world.children(group, "workspace")]})
+
+
+def subscription(call: Call) -> Answer:
+    """GET a subscription."""
+    found = call.world.get(f"/subscriptions/{call.path['subscription']}")
+    if found is None:
+        raise no_subscription(call.path["subscription"])
+    return Answer(200, found.body)
+
+
+def group(call: Call) -> Answer:
+    """GET a resource group."""
+    found = call.world.get(f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}")
+    if found is None:
+        raise gateway(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
+    return Answer(200, found.body)

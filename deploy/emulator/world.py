@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.emulator.timing import QUICK, Clock, SystemClock, Timing
+from deploy.emulator.wire import dump
 
 SCHEMA_VERSION = 1
 SCHEMA = """
@@ -29,7 +30,8 @@ CREATE TABLE operations (
 CREATE INDEX operations_due ON operations (due) WHERE state = 'Updating';
 CREATE INDEX operations_of_target ON operations (target) WHERE state = 'Updating';
 CREATE TABLE quotas (
-    subscription TEXT, location TEXT, family TEXT, cores INTEGER NOT NULL, PRIMARY KEY (subscription, location, family));
+    subscription TEXT, location TEXT, family TEXT, cores INTEGER NOT NULL,
+    PRIMARY KEY (subscription, location, family));
 CREATE TABLE allocations (
     deployment TEXT PRIMARY KEY, subscription TEXT NOT NULL, location TEXT NOT NULL, family TEXT NOT NULL,
     cores INTEGER NOT NULL);
@@ -125,20 +127,18 @@ class World:
 
     def get(self, identifier: str) -> Resource | None:
         """A resource by its ARM id, in any case."""
-        row = self.db.execute(f"SELECT {_COLUMNS} FROM resources WHERE id = ?", (identifier.lower(),)).fetchone()
+        row = self.db.execute(_SELECT + "id = ?", (identifier.lower(),)).fetchone()
         return _resource(row) if row else None
 
     def children(self, parent: str, kind: str) -> list[Resource]:
         """The resources below `parent`, oldest first."""
-        rows = self.db.execute(
-            f"SELECT {_COLUMNS} FROM resources WHERE parent = ? AND kind = ? ORDER BY number", (parent.lower(), kind)
-        )
+        rows = self.db.execute(_SELECT + "parent = ? AND kind = ? ORDER BY number", (parent.lower(), kind))
         return [_resource(row) for row in rows]
 
     def named(self, kind: str, location: str, name: str) -> Resource | None:
         """Who in a region bears this name."""
         row = self.db.execute(
-            f"SELECT {_COLUMNS} FROM resources WHERE kind = ? AND location = ? AND name = ?",
+            _SELECT + "kind = ? AND location = ? AND name = ?",
             (kind, location, name.lower()),
         ).fetchone()
         return _resource(row) if row else None
@@ -162,7 +162,8 @@ class World:
         self.db.execute("DELETE FROM allocations WHERE deployment = ? OR (deployment > ? AND deployment < ?)", below)
         self.db.execute("DELETE FROM principals WHERE owner = ?", (low,))
         self.db.execute(
-            "UPDATE operations SET state = 'Canceled' WHERE state = 'Updating' AND (target = ? OR (target > ? AND target < ?))",
+            "UPDATE operations SET state = 'Canceled'"
+            " WHERE state = 'Updating' AND (target = ? OR (target > ? AND target < ?))",
             below,
         )
 
@@ -221,14 +222,9 @@ class World:
         return int(self.db.execute("PRAGMA user_version").fetchone()[0])
 
 
-_COLUMNS = "id, kind, parent, name, location, body, private"
+_SELECT = "SELECT id, kind, parent, name, location, body, private FROM resources WHERE "
 
 
 def _resource(row: tuple[str, ...]) -> Resource:
     identifier, kind, parent, name, location, body, private = row
     return Resource(identifier, kind, parent, name, location, json.loads(body), json.loads(private))
-
-
-def dump(value: Any) -> str:
-    """JSON as the world stores it."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

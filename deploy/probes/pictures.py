@@ -80,8 +80,8 @@ def _painted(picture: Image.Image, size: tuple[int, int], layers: Sequence[Layer
         grown = Image.fromarray(plane).resize(picture.size, Image.Resampling.BICUBIC)
         soft = np.asarray(grown.filter(ImageFilter.GaussianBlur(_SMOOTH)), np.float32) / 255
         distance = (soft - 0.5) * (_SMOOTH * 2.507)
-        line = np.clip(2.2 - np.abs(distance), 0, 1)
-        halo = np.clip(3.6 - np.abs(distance), 0, 1) * (np.abs(soft - 0.5) < 0.498)
+        line = np.clip(2.0 - np.abs(distance), 0, 1)
+        halo = np.clip(3.05 - np.abs(distance), 0, 1)
         colour = np.asarray(_colour(place), np.float32)
         fill = np.clip(distance + 0.5, 0, 1) * 0.5
         canvas = _mixed(canvas, colour, fill)

@@ -80,7 +80,7 @@ class Lines:
 
 
 class EventLines:
-    """JSON lines {at, kind, address, verb, text, attempt, seconds}, flushed one by one; `at` is seconds from the start."""
+    """JSON lines {at, kind, address, verb, text, attempt, seconds}, flushed one by one; `at` counts seconds."""
 
     def __init__(self, stream: TextIO, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._stream, self._monotonic, self._started = stream, monotonic, monotonic()

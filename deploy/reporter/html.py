@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterable
+from contextlib import suppress
 from html import escape
 
 from deploy.errors import neutral
@@ -22,7 +23,7 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def report_html(report: Report, plan: Plan | None = None) -> str:
-    """A page: the verdict, what failed, what was seen, the time each step took, and the steps. `plan` tells the reasons."""
+    """A page: the verdict, what failed, what was seen, the time each step took, the steps. `plan` tells the reasons."""
     title = _safe(f"Report for {report.environment}")
     whys = reasons(report, plan)
     parts = [
@@ -108,10 +109,8 @@ def _files(outcome: Outcome) -> str:
 def _readable(name: str, content: bytes) -> str:
     text = content.decode("utf-8", "replace")
     if name.lower().endswith(".json"):
-        try:
+        with suppress(ValueError, RecursionError):
             text = json.dumps(hide(json.loads(text)), indent=1, ensure_ascii=False)
-        except (ValueError, RecursionError):
-            pass
     return text if len(text) <= _LONGEST else text[:_LONGEST] + f"\n({len(text) - _LONGEST:,} characters more)"
 
 
@@ -126,20 +125,17 @@ def _list(rows: Iterable[tuple[str, Json]]) -> str:
 
 def _steps(report: Report, whys: list[str]) -> str:
     rows = "".join(_row(outcome, why) for outcome, why in zip(report.outcomes, whys, strict=True))
-    head = "<tr><th>State</th><th>Step</th><th>Address</th><th>Why, and what was seen</th><th>Attempts</th><th>Time</th></tr>"
+    words = "".join(f"<th>{title}</th>" for title in ("State", "Step", "Address", "Why, and what was seen"))
+    head = f'<tr>{words}<th class="number">Attempts</th><th class="number">Time</th></tr>'
     return f'<div class="wide"><table>{head}{rows}</table></div>'
 
 
 def _row(outcome: Outcome, why: str) -> str:
-    seen = (
-        f'{"<br>" if why else ""}<span class="soft">{_safe(outcome.evidence.summary)}</span>'
-        if outcome.evidence.summary
-        else ""
-    )
+    seen = f'<div class="soft">{_safe(outcome.evidence.summary)}</div>' if outcome.evidence.summary else ""
     time = duration(outcome.seconds) if outcome.attempts else ""
     files = "" if outcome.error or _pictures(outcome) else _files(outcome)
     return (
-        f'<tr><td class="state {outcome.state}">{STATE_WORDS[outcome.state]}</td><td>{outcome.verb}</td>'
+        f'<tr><td class="state {outcome.state}">{STATE_WORDS[outcome.state]}</td><td class="state">{outcome.verb}</td>'
         f'<td class="address"><code>{_safe(outcome.address)}</code></td><td>{_safe(why)}{seen}{files}</td>'
         f'<td class="number">{outcome.attempts or ""}</td><td class="number">{time}</td></tr>'
     )

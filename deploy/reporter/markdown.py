@@ -13,13 +13,10 @@ from deploy.errors import neutral
 from deploy.model import Outcome, Plan, Report, State, Step, Verb
 from deploy.reporter.rows import EndpointRow
 from deploy.reporter.sentences import (
-    STATE_WORDS,
+    became,
     changes,
-    count,
-    duration,
     lease,
     plan_summary,
-    quota,
     reason,
     reasons,
     report_summary,
@@ -34,15 +31,13 @@ _CELL, _ERROR, _NAMED = 500, 6_000, 12
 
 
 def plan_markdown(plan: Plan) -> str:
-    """A table of steps; quota, changed fields, rescue and leases folded below it."""
-    sums = [quota(body) for body in plan.quota]
+    """A table of steps; changed fields, rescue and leases folded below it."""
     return _document(
         f"### Plan for {_code(plan.environment)}",
         f"**{_words(plan_summary(plan))}**",
         _caution([step.address for step in plan.steps if step.verb is Verb.DELETE]),
-        _table(["", "step", "why"], [_step(step) for step in plan.steps], 22_000),
-        _folded("Quota", _table(["size", "needs", "has"], [_cells(s.who, s.needs, s.has) for s in sums], 6_000)),
-        _folded("Fields that change", _diff(plan.steps, 14_000)),
+        _table(["", "step", "why"], [_step(step) for step in plan.steps], 26_000),
+        _folded("Fields that change", _diff(plan.steps, 16_000)),
         _folded("If a step fails", _table(["", "step", "why"], [_step(step) for step in plan.rescue], 9_000)),
         _folded("Leases", "\n".join(_within([f"- {_words(lease(one))}" for one in plan.leases], 4_000, "- {} more"))),
         f"Fingerprint {_code(plan.fingerprint[:12])}",
@@ -81,13 +76,9 @@ def _step(step: Step) -> str:
 
 
 def _outcome(outcome: Outcome, why: str) -> str:
-    became = STATE_WORDS[outcome.state]
-    if outcome.attempts:
-        became += f", {duration(outcome.seconds)}" + (
-            f", {count(outcome.attempts, 'attempt')}" if outcome.attempts > 1 else ""
-        )
     seen = outcome.evidence.summary or ("" if outcome.state is State.DONE else why)
-    return f"| {_STATE_SIGNS[outcome.state]} {outcome.verb} | {_code(outcome.address)} | {_words(became)} | {_words(seen)} |"
+    sign = f"{_STATE_SIGNS[outcome.state]} {outcome.verb}"
+    return f"| {sign} | {_code(outcome.address)} | {_words(became(outcome))} | {_words(seen)} |"
 
 
 def _error(outcome: Outcome) -> str:
@@ -105,7 +96,8 @@ def _slots(row: EndpointRow) -> Iterator[str]:
     for n, slot in enumerate(row.slots):
         name = f"**{_words(slot.name)}** (live)" if slot.live else _words(slot.name)
         cells = [f"{slot.traffic} %", _words(instances(slot)), _words(slot.state), _code(slot.release[:8])]
-        yield f"| {' | '.join([*(first if n == 0 else ['', '']), name, *cells, _words(lease_words) if n == 0 else ''])} |"
+        ends = [*first, _words(lease_words)] if n == 0 else ["", "", ""]
+        yield f"| {' | '.join([*ends[:2], name, *cells, ends[2]])} |"
 
 
 def _caution(addresses: Sequence[str]) -> str:
@@ -148,10 +140,6 @@ def _within(lines: Sequence[str], budget: int, more: str) -> Iterator[str]:
 
 def _folded(title: str, inside: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{inside}\n\n</details>" if inside else ""
-
-
-def _cells(*texts: str) -> str:
-    return f"| {' | '.join(_words(text) for text in texts)} |"
 
 
 def _words(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from deploy.model import Json, Plan, Report, State, Step, Verb, canonical
+from deploy.model import Json, Outcome, Plan, Report, State, Step, Verb, canonical
 from deploy.reporter.masks import hide
 
 STATE_WORDS = {State.DONE: "done", State.FAILED: "failed", State.NOT_REACHED: "not reached", State.RESCUED: "rescued"}
@@ -143,6 +143,14 @@ def reason(step: Step) -> str:
         return f"{sums.needs}; {sums.has}" if sums.who.lower() in step.address.lower() else str(sums)
     words = "" if step.why == ", ".join(path for path, _, _ in changes(step)) else step.why
     return words + (f" (waits {duration(step.retry.wait)} first)" if step.retry.wait else "")
+
+
+def became(outcome: Outcome) -> str:
+    """`done, 41 s`, `failed, 12 min 3 s, 6 attempts`, `not reached`."""
+    words = [STATE_WORDS[outcome.state]]
+    words += [duration(outcome.seconds)] if outcome.attempts else []
+    words += [count(outcome.attempts, "attempt")] if outcome.attempts > 1 else []
+    return ", ".join(words)
 
 
 def reasons(report: Report, plan: Plan | None) -> list[str]:

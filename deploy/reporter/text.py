@@ -9,10 +9,8 @@ from deploy.model import Outcome, Plan, Report, State, Step, Verb
 from deploy.reporter.ink import Ink, Style, cells
 from deploy.reporter.problems import outcome_error
 from deploy.reporter.sentences import (
-    STATE_WORDS,
+    became,
     changes,
-    count,
-    duration,
     lease,
     plan_summary,
     quota,
@@ -117,13 +115,11 @@ def _step(ink: Ink, step: Step, column: int) -> list[str]:
 
 
 def _outcome(ink: Ink, outcome: Outcome, column: int, why: str) -> list[str]:
-    state = "" if outcome.state is State.DONE else STATE_WORDS[outcome.state]
-    if why and outcome.state in (State.FAILED, State.NOT_REACHED):
-        state += f": {why}"
-    time = duration(outcome.seconds) if outcome.attempts else ""
-    tries = count(outcome.attempts, "attempt") if outcome.attempts > 1 else ""
-    words = ", ".join(part for part in (state, time, tries) if part)
-    below = [(words, Style.PLAIN), (outcome.evidence.summary, Style.PLAIN)]
+    words = became(outcome) + (f": {why}" if why and outcome.state is State.NOT_REACHED else "")
+    below = [
+        (words, Style.DIM if outcome.state is State.DONE else Style.PLAIN),
+        (outcome.evidence.summary, Style.PLAIN),
+    ]
     lines = _entry(ink, *STATE_SIGNS[outcome.state], outcome.verb, outcome.address, below, column)
     return lines + (outcome_error(ink, outcome.error, indent=_ADDRESS) if outcome.error else [])
 

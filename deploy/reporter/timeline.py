@@ -23,8 +23,9 @@ def timeline_svg(outcomes: Sequence[Outcome]) -> str:
         _bar(n, outcome, start, total) for n, (outcome, start) in enumerate(zip(outcomes, starts, strict=True))
     )
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="Time of each step">{_scale(total, height)}{rows}</svg>'
-        '<p class="soft">Each endpoint starts at zero; its steps follow one another. Endpoints are worked on side by side.</p>'
+        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="Time of each step">'
+        f"{_scale(total, height)}{rows}</svg>"
+        '<p class="soft">Each endpoint starts at zero and its steps follow one another; endpoints run side by side.</p>'
     )
 
 
@@ -41,9 +42,9 @@ def _scale(total: float, height: int) -> str:
     step = next((nice for nice in _NICE if total / nice <= 6), total / 6)
     marks = [n * step for n in range(int(total / step) + 1)]
     return "".join(
-        f'<line x1="{_x(mark, total):.1f}" x2="{_x(mark, total):.1f}" y1="{_TOP - 6}" y2="{height}"/>'
-        f'<text class="soft" x="{_x(mark, total):.1f}" y="12" text-anchor="middle">{duration(mark) if mark else "0"}</text>'
-        for mark in marks
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 6}" y2="{height}"/>'
+        f'<text class="soft" x="{x:.1f}" y="12" text-anchor="middle">{duration(mark) if mark else "0"}</text>'
+        for mark, x in ((mark, _x(mark, total)) for mark in marks)
     )
 
 

@@ -67,7 +67,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     steps, findings = [], []
     for size, (before, after) in _instances(wanted, of_room(facts, "deployment", key)).items():
         where = address(NAME, key, size)
-        sums = _sums(size, rows.get(size, {}), before, after, shared=shared)
+        sums = _sums(size, rows.get(size.lower(), {}), before, after, shared=shared)
         steps.append(Step(Verb.CHECK, where, sums, _why(sums)))
         if reason := _short(sums):
             findings.append(Finding(where, *reason))
@@ -89,9 +89,9 @@ def _instances(wanted: Wanted, present: Mapping[str, Mapping[str, Json]]) -> dic
     """Size -> (instances held, instances wanted) for the sizes that grow."""
     grown: dict[str, tuple[int, int]] = {}
     for name, document in wanted.deployments.items():
-        size, after = str(document["instance_type"]).lower(), int(document["instance_count"])
+        size, after = str(document["instance_type"]), int(document["instance_count"])
         body = present.get(name) or {}
-        same = str((body.get("properties") or {}).get("instanceType", "")).lower() == size
+        same = str((body.get("properties") or {}).get("instanceType", "")).lower() == size.lower()
         before = int((body.get("sku") or {}).get("capacity") or 0) if same else 0
         if after > before:
             held, asked = grown.get(size, (0, 0))

@@ -19,7 +19,7 @@ NAME = "role"
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`role/<key>/<role>/<scope>`: an assignment that is wanted and there; `role/<key>/<GUID>`: any other of ours.
 
-    Body: {id, ours}; `ours` is false for what Azure itself gave the endpoint's identity.
+    Body: {id, role, ours}; `ours` is false for what Azure itself gave the endpoint's identity.
     """
     principal = _identity(endpoints.read_endpoint(cloud, spec.name))
     wanted = {
@@ -39,9 +39,9 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
         )
         ours = properties.get("description") == f"amldeploy {spec.owner}"
         if triple in wanted:
-            facts[wanted[triple]] = {"id": row["id"], "ours": ours}
+            facts[wanted[triple]] = _body(row, ours)
         elif ours or (principal and triple[1] == principal):
-            facts[address(NAME, spec.key, str(row["name"]))] = {"id": row["id"], "ours": ours}
+            facts[address(NAME, spec.key, str(row["name"]))] = _body(row, ours)
     return facts
 
 
@@ -96,14 +96,18 @@ def _give(spec: EndpointSpec, role: Role) -> Step:
     return Step(Verb.CREATE, _address(spec.key, role), body, f"{who} lacks {role.role} on {role.scope}", retry)
 
 
+def _body(row: Json, ours: bool) -> dict[str, Json]:
+    return {"id": row["id"], "role": access.role_name(str(row["properties"]["roleDefinitionId"])), "ours": ours}
+
+
 def _take(where: str, body: Mapping[str, Json]) -> Step:
     why = "given by us and no longer wanted" if body["ours"] else "given by Azure to the endpoint's identity"
-    return Step(Verb.DELETE, where, {"id": body["id"]}, why, Retry(3, 120.0))
+    return Step(Verb.DELETE, where, {"id": body["id"]}, f"{body['role']}: {why}", Retry(3, 120.0))
 
 
 def _address(key: str, role: Role) -> str:
     holder = () if isinstance(role.principal, str) else (role.principal.object_id.lower(),)
-    return address(NAME, key, role.role, role.scope.strip("/").replace("/", ":"), *holder)
+    return address(NAME, key, role.role.replace(" ", "-"), role.scope.strip("/").replace("/", ":"), *holder)
 
 
 def _principal(role: Role, endpoint: str | None) -> str | None:

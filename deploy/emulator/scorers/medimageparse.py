@@ -68,7 +68,7 @@ def _mask(found: dict[int, Pieces], ask: Ask, middle: tuple[float, float]) -> Pl
     there = usable[_on_side(each.x[usable] - middle[0], ask.right) & _on_side(each.y[usable] - middle[1], ask.down)]
     if len(there):
         return each.plane(there[::-1][: ask.most] if ask.smallest else there[: ask.most])
-    return each.plane(usable[:1]) & _half(each.shape, ask, middle)
+    return each.plane(usable) & _half(each.shape, ask, middle)
 
 
 def _usable(each: Pieces) -> NDArray[np.int64]:
@@ -85,7 +85,7 @@ def _on_side(offset: NDArray[Any], direction: int) -> Plane:
 
 
 def _half(shape: tuple[int, int], ask: Ask, middle: tuple[float, float]) -> Plane:
-    """One side of the body's middle, for a piece that spans both sides."""
+    """One side of the body's middle, for pieces that span both sides."""
     across = _on_side(np.arange(shape[1]) - middle[0], ask.right)
     along = _on_side(np.arange(shape[0]) - middle[1], ask.down)
     return along[:, None] & across[None, :]

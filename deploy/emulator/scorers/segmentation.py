@@ -92,7 +92,7 @@ def _joined(starts: NDArray[np.int64], ends: NDArray[np.int64], stride: int) -> 
         a, b = roots[upper], roots[lower]
         apart = a != b
         upper, lower, a, b = upper[apart], lower[apart], a[apart], b[apart]
-        np.minimum.at(roots, np.maximum(a, b), np.minimum(a, b))
+        roots[np.maximum(a, b)] = np.minimum(a, b)  # where several edges lower one root, the others try again
         while not np.array_equal(roots, roots[roots]):
             roots = roots[roots]
     return roots

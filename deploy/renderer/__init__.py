@@ -14,13 +14,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import TemplateNotFound, TemplateSyntaxError, Undefined, UndefinedError
+from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError
 
 from deploy import yaml12
 from deploy.errors import Place, Problem, SpecError
 from deploy.model import Environment
-from deploy.marks import MARK, TOKEN
-from deploy.sandbox import Sandbox, labelled, placed
+from deploy.renderer.marks import MARK, TOKEN
+from deploy.renderer.placed import labelled, node_of, placed
+from deploy.renderer.sandbox import Missing, Sandbox
 from deploy.sources import TEMPLATES, Node, Rendered, Source, TemplateFiles, as_text
 
 SIZE = 2**20
@@ -134,12 +135,12 @@ class _Filling:
 
     def _node(self, value: Any, origin: Node | None, place: Place) -> Node:
         """A template's value as builtin types, every part of it with its place."""
-        origin = origin or getattr(value, "_node", None)
+        origin = origin or node_of(value)
         if origin:
             return Node(origin.value, place, origin.children, origin.keys, origin.written, origin.place)
         match value:
-            case Undefined():
-                cause, _, cure = value._undefined_message.partition("\n")
+            case Missing():
+                cause, _, cure = value.words().partition("\n")
                 raise _problem(place, "AML112", cause, cure)
             case dict() if all(isinstance(key, str) for key in value):
                 children: dict[str | int, Node] = {
@@ -152,9 +153,12 @@ class _Filling:
                 return Node([child.value for child in children.values()], place, children)
             case None | bool():
                 return Node(value, place)
-            case str() | int() | float():
-                exact = {str: str.__str__, int: int.__int__, float: float.__float__}
-                return Node(next(to(value) for kind, to in exact.items() if isinstance(value, kind)), place)
+            case str():
+                return Node(str.__str__(value), place)
+            case int():
+                return Node(int.__int__(value), place)
+            case float():
+                return Node(float.__float__(value), place)
         raise _problem(place, "AML114", f"A {type(value).__name__} is not a value.", "Give text, a number or a list.")
 
 
@@ -173,7 +177,9 @@ def _run(sandbox: Sandbox, files: TemplateFiles, name: str) -> str:
         raise
     except TemplateSyntaxError as error:
         place = _place(files, error.name or name, error.lineno, "")
-        raise _problem(place, "AML111", f"This is not jinja: {error.message}.", "Mend the template.") from None
+        raise _problem(
+            place, "AML111", f"This is not jinja: {_sentence(error.message)}", "Mend the template."
+        ) from None
     except UndefinedError as error:
         cause, _, cure = str(error.message).partition("\n")
         last = re.split(r"[.\s]", cause.removesuffix(" is not defined."))[-1]
@@ -182,7 +188,7 @@ def _run(sandbox: Sandbox, files: TemplateFiles, name: str) -> str:
         cause = f"There is no template {error.name!r} below {TEMPLATES}/."
         raise _problem(_where(error, files, name, str(error.name)), "AML115", cause, "Check the name.") from None
     except Exception as error:  # noqa: BLE001 an expression of a user's can raise anything at all
-        cause = f"The expression fails: {str(error).splitlines()[0] if str(error) else type(error).__name__}."
+        cause = f"The expression fails: {_sentence(str(error) or type(error).__name__)}"
         raise _problem(_where(error, files, name, ""), "AML113", cause, "Mend the expression.") from None
 
 
@@ -200,8 +206,12 @@ def _where(error: BaseException, files: TemplateFiles, name: str, word: str) -> 
 def _place(files: TemplateFiles, name: str, line: int, word: str) -> Place:
     lines = (files.read(name) or "").split("\n")
     text = lines[line - 1] if line <= len(lines) else ""
-    found = word and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) or re.search(r"\{[{%]|\S", text)
+    found = (word and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)) or re.search(r"\{[{%]|\S", text)
     return Place(f"{TEMPLATES}/{name}", line, found.start() + 1 if found else 1)
+
+
+def _sentence(words: str | None) -> str:
+    return f"{(words or '').splitlines()[0].rstrip('.')}."
 
 
 def _problem(place: Place, code: str, cause: str, cure: str) -> SpecError:

@@ -19,7 +19,7 @@ TOKEN = re.compile(f"zq{_NONCE}x([0-9]+)qz")
 """Stands for value number n. It is a plain word to YAML, and no escape sequence can begin with its first letter."""
 MARK = re.compile(f"\x02{_NONCE};([0-9]+);([0-9]+);([^\x03]*)\x03")
 """Line, column and template of the text that follows."""
-_FOREIGN = re.compile(r"\$\{\{(?:[^\n]*?\}\})?")
+_FOREIGN = re.compile(r"\$\{\{(?:(?:(?!\$\{\{|\}\})[^\n])*\}\})?")
 _HIDDEN_BRACE = "\x0e"
 
 

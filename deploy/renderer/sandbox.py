@@ -21,7 +21,8 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
-from deploy.marks import MARK, TOKEN, MarkingLexer, token
+from deploy.renderer.marks import MARK, TOKEN, MarkingLexer, token
+from deploy.renderer.placed import Placed, PlacedDict, PlacedList, node_of
 from deploy.sources import Node, as_text, did_you_mean
 
 GLOBALS = ("endpoint", "environment", "unique", "values")
@@ -42,63 +43,16 @@ class Text(str):
         return text
 
 
-class Placed:
-    """A value that knows its node in the environment file and the dotted path that leads to it."""
-
-    _node: Node | None = None
-    _label = ""
-
-
-class PlacedStr(Placed, str):
-    """Text from an environment file."""
-
-
-class PlacedInt(Placed, int):
-    """A whole number from an environment file."""
-
-
-class PlacedFloat(Placed, float):
-    """A number from an environment file."""
-
-
-class PlacedList(Placed, list[Any]):
-    """A list from an environment file."""
-
-
-class PlacedDict(Placed, dict[str, Any]):
-    """A mapping from an environment file."""
-
-
-def placed(node: Node, label: str) -> Any:
-    """The node's value for a template's eyes. Booleans and null stay bare: Python allows no kind of them."""
-    value: Any = node.value
-    match value:
-        case dict():
-            value = PlacedDict({str(key): placed(child, f"{label}.{key}") for key, child in node.children.items()})
-        case list():
-            value = PlacedList(placed(child, f"{label}[{key}]") for key, child in node.children.items())
-        case None | bool():
-            return value
-        case str() | int() | float():
-            value = {str: PlacedStr, int: PlacedInt, float: PlacedFloat}[type(value)](value)
-    value._node, value._label = node, label
-    return value
-
-
-def labelled(value: Mapping[str, str], label: str) -> PlacedDict:
-    """A mapping that is not from a file, so that a misspelt key of it can be named."""
-    found = PlacedDict(value)
-    found._label = label
-    return found
-
-
-class _Missing(StrictUndefined):
+class Missing(StrictUndefined):
     """A value that is not there. Its message is a cause and a cure, one a line."""
 
     __slots__ = ()
 
     @property
     def _undefined_message(self) -> str:
+        return self.words()
+
+    def words(self) -> str:
         name = str(self._undefined_name)
         if self._undefined_hint:
             return f"{self._undefined_hint}\n"
@@ -106,7 +60,7 @@ class _Missing(StrictUndefined):
             return f"{name} is not defined.\n{did_you_mean(name, GLOBALS)}"
         if not isinstance(self._undefined_obj, PlacedDict):
             return f"{type(self._undefined_obj).__name__} has no {name!r}.\n"
-        label = self._undefined_obj._label
+        label = self._undefined_obj.label
         known = (f"{label}.{key}" for key in self._undefined_obj)
         otherwise = f"Set it in the environment, or write {{{{ {label}.{name} | default(...) }}}}."
         return f"{label}.{name} is not defined.\n{did_you_mean(f'{label}.{name}', known, otherwise)}"
@@ -151,8 +105,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**"})
 
     def __init__(self, read: Callable[[str], str | None], names: Mapping[str, Any]) -> None:
-        super().__init__(undefined=_Missing, loader=_Library(read), keep_trailing_newline=True, cache_size=50)
-        self.finalize = self._token  # type: ignore[assignment]  # jinja2 calls it with the context, as its mark asks
+        super().__init__(undefined=Missing, loader=_Library(read), keep_trailing_newline=True, cache_size=50)
+        self.finalize = self._token
         self.filters["_counted"] = self._counted
         for gone, table in (("random", self.filters), ("lipsum", self.globals)):
             table.pop(gone)
@@ -170,7 +124,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         template = self.get_template(name)
         return self._join(template.root_render_func(template.new_context()))
 
-    def concat(self, parts: Iterable[str]) -> Text:  # type: ignore[override]  # jinja2 has a function here
+    def concat(self, parts: Iterable[str]) -> Text:
         """Joins what a macro or block has written."""
         raw = self._join(parts)
         return Text(raw, TOKEN.sub(lambda found: self._finished(int(found[1])), MARK.sub("", raw)))
@@ -190,7 +144,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if self._spent > BUDGET:
             raise OverflowError("the template loops too often or makes too many values")
 
-    def call(self, context: Context, function: Any, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def call(self, context: Context, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         self.spend(10)
         return super().call(context, function, *args, **kwargs)
 
@@ -200,6 +154,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if (operator == "**" and right > 64) or (sizes and times and sizes[0] * times[0] > TEXT):
             raise OverflowError("the result is too large")
         return super().call_binop(context, operator, left, right)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        return not (isinstance(obj, Placed) and hasattr(Placed, attr)) and super().is_safe_attribute(obj, attr, value)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """`values.items` is the key `items` when there is one; of a mapping's methods only the reading ones exist."""
@@ -214,8 +171,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             value = obj[argument]
         except (LookupError, TypeError):
             return self.undefined(obj=obj, name=argument)
-        if obj._node and (value is None or isinstance(value, bool)):
-            self._last = (value, obj._node.children.get(argument))
+        if obj.node and (value is None or isinstance(value, bool)):
+            self._last = (value, obj.node.children.get(argument))
         return value
 
     @pass_context
@@ -227,7 +184,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             str(value)
         if isinstance(value, (GeneratorType, KeysView, ValuesView, range)):
             value = list(self._counted(value))
-        node = self._last[1] if value is self._last[0] else getattr(value, "_node", None)
+        node = self._last[1] if value is self._last[0] else node_of(value)
         self.values.append((value, node))
         self._last = (missing, None)
         return token(len(self.values) - 1)

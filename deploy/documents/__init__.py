@@ -1,0 +1,168 @@
+"""What users write: the pydantic models of environment and pipeline files, and the JSON Schema of every kind of file.
+
+The validator checks files against these models and `deploy/schemas/*.json` is generated from them, so an editor and the
+tool can never disagree. Only shapes and single-field rules live here; rules across fields or files are the validator's.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from deploy.documents.cli_v2 import DeploymentDocument, EndpointDocument
+from deploy.documents.fields import (
+    GUID,
+    NAME,
+    RESOURCE_GROUP,
+    SCOPE,
+    WORKSPACE,
+    Duration,
+    Flag,
+    Percent,
+    Whole,
+    Written,
+    shape,
+)
+
+
+class Quota(Written):
+    """Where the cores come from."""
+
+    capacity: Literal["dedicated", "shared"] = Field(
+        default="dedicated",
+        description="shared: a loan of 168 hours for short tests.",
+    )
+
+
+class Principal(Written):
+    """Somebody who is given a role, by object id."""
+
+    object_id: str = Field(pattern=GUID, description="Object id in Microsoft Entra ID.")
+    type: Literal["User", "Group", "ServicePrincipal"]
+
+
+class Role(Written):
+    """One role assignment. `role` is a built-in role's name or GUID; `scope` a word below or a full ARM id."""
+
+    role: str = Field(min_length=1, description="Name or GUID of a built-in role.")
+    scope: str = Field(
+        pattern=SCOPE,
+        description="Where the role holds: a word for something near, or a full ARM id.",
+    )
+    principal: Annotated[
+        Annotated[Literal["endpoint"], Tag("reference")] | Annotated[Principal, Tag("inline")], Discriminator(shape)
+    ] = Field(default="endpoint", description="Who gets it: the endpoint's own identity, or an object id.")
+
+
+class Probe(Written):
+    """A real scoring request with an expected answer. `image` and `body` are paths inside the template folder."""
+
+    type: Literal["http", "medimageparse", "medimageparse3d", "medimageinsight", "cxrreportgen", "gigapath"]
+    image: str | None = Field(default=None, description="Sample image, a path inside the template folder.")
+    text: str | None = Field(default=None, description="Prompts; several are joined by &.")
+    body: str | None = Field(default=None, description="Request body, a JSON file inside the template folder.")
+    status: Whole = Field(default=200, ge=100, le=599, description="The HTTP status that is right.")
+    attempts: Whole = Field(default=5, ge=1, le=100)
+    timeout: Duration = Field(default=90.0, description="For one attempt: 90s, 5m, or seconds.")
+
+
+class Rollout(Written):
+    """How callers move from one release to the next."""
+
+    strategy: Literal["blue_green", "in_place"] = Field(
+        default="blue_green",
+        description="blue_green: a second deployment takes over by stages. in_place: the same one changes.",
+    )
+    stages: tuple[Annotated[Percent, Field(ge=1)], ...] = Field(
+        default=(100,), min_length=1, description="Percentages of callers on the new release; growing, the last is 100."
+    )
+    bake: Duration = Field(default=0.0, description="How long a stage is watched before the next: 5m, or seconds.")
+
+
+class RetryPolicy(Written):
+    """How long slow truths (a role not yet effective, a busy endpoint) are waited for."""
+
+    attempts: Whole = Field(default=6, ge=1, le=100)
+    deadline: Duration = Field(default=1800.0, description="In all: 30m, or seconds.")
+
+
+class Pipeline(Written):
+    """`pipeline.yml`: what the CLI v2 files have no word for. Every key is optional."""
+
+    quota: Quota = Quota()
+    roles: tuple[Role, ...] = ()
+    probe: Probe | None = None
+    rollout: Rollout = Rollout()
+    retry: RetryPolicy = RetryPolicy()
+
+
+class GuardsDocument(Written):
+    """Limits that can refuse a plan."""
+
+    protected: Flag = Field(default=False, description="Nothing of this environment is deleted, not even by teardown.")
+    max_instances: Whole | None = Field(default=None, ge=0, description="Most instances of all endpoints together.")
+
+
+class EntryDocument(Written):
+    """An endpoint: a template and its values."""
+
+    template: str = Field(min_length=1, description="A folder of templates/.")
+    values: dict[str, Any] = Field(default={}, description="Each replaces the environment's value of the same key.")
+
+
+class EnvironmentDocument(Written):
+    """`environments/<name>.yml`: where to deploy, and what."""
+
+    cloud: Literal["local", "AzureCloud", "AzureUSGovernment", "AzureChinaCloud"] = Field(
+        description="local is the emulator: no account, no network."
+    )
+    subscription_id: str = Field(pattern=GUID)
+    resource_group: str = Field(pattern=RESOURCE_GROUP)
+    workspace: str = Field(pattern=WORKSPACE)
+    values: dict[str, Any] = Field(default={}, description="Defaults for every endpoint below.")
+    endpoints: dict[Annotated[str, Field(pattern=NAME, max_length=32)], EntryDocument] = Field(
+        default={}, description="Key -> template and values. The key is how the command line calls the endpoint."
+    )
+    guards: GuardsDocument = GuardsDocument()
+
+
+MODELS: dict[str, type[Written]] = {
+    "environment": EnvironmentDocument,
+    "endpoint": EndpointDocument,
+    "deployment": DeploymentDocument,
+    "pipeline": Pipeline,
+}
+_EXPRESSION = {
+    "title": "Expression",
+    "description": "A jinja2 expression; its value takes this place with its type.",
+    "type": "string",
+    "pattern": r"\{\{.*\}\}",
+}
+_NOTES = ("title", "description", "default")
+
+
+def schema(name: str) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of `environment`, `endpoint`, `deployment` or `pipeline` files, for editors.
+
+    Where a template file wants anything but free text, `"{{ ... }}"` is right too. Raises KeyError for other names.
+    """
+    found = MODELS[name].model_json_schema()
+    if name != "environment":
+        for part in (found, *found.get("$defs", {}).values()):
+            part["properties"] = {key: _templated(value) for key, value in part.get("properties", {}).items()}
+        found.setdefault("$defs", {})["Expression"] = _EXPRESSION
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": f"amldeploy {name} file"}
+
+
+def _templated(part: dict[str, Any]) -> dict[str, Any]:
+    """The same, or an expression; items and values of it likewise."""
+    if part.get("type") == "string" and not {"pattern", "enum", "const", "minLength"} & part.keys():
+        return part
+    part = {**part}
+    for inner in ("items", "additionalProperties"):
+        if isinstance(part.get(inner), dict):
+            part[inner] = _templated(part[inner])
+    notes = {key: part.pop(key) for key in _NOTES if key in part}
+    branches = part["anyOf"] if part.keys() == {"anyOf"} else [part]
+    return {**notes, "anyOf": [*branches, {"$ref": "#/$defs/Expression"}]}

@@ -1,0 +1,63 @@
+"""The kinds of fields that documents are made of. No document is described here."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+NAME = r"^[a-z](-?[a-z0-9])*$"
+WORKSPACE = r"^[a-zA-Z0-9][a-zA-Z0-9_-]{1,32}$"
+RESOURCE_GROUP = r"^[\w.()-]{0,89}[\w()-]$"
+SCOPE = (
+    r"^(endpoint|workspace|workspace_storage|workspace_registry|workspace_keyvault|resource_group|/subscriptions/.+)$"
+)
+GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+
+
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str):
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", value.strip())
+        if not match:
+            raise ValueError("is not a duration: write a number and a unit, such as 90s, 5m or 1h")
+        return float(match[1]) * _UNITS[match[2]]
+    return value
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, (str, int, float)):
+        return value
+    raise ValueError("must be text, a number or a boolean")
+
+
+def shape(value: Any) -> str:
+    return "inline" if isinstance(value, dict) else "reference"
+
+
+Duration = Annotated[
+    float,
+    Strict(),
+    BeforeValidator(_seconds),
+    Field(ge=0, allow_inf_nan=False),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h)$"}]}
+    ),
+]
+"""Seconds; written `90s`, `5m`, `1h` or as a bare number."""
+Whole = Annotated[int, Strict()]
+Flag = Annotated[bool, Strict()]
+Percent = Annotated[int, Strict(), Field(ge=0, le=100)]
+Scalar = Annotated[Any, AfterValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]
+"""Becomes text; a number or boolean as it was written."""
+Words = dict[str, Scalar]
+Name = Annotated[str, Field(pattern=NAME, min_length=3, max_length=32)]
+Asset = Annotated[str, Field(pattern=r"^azureml:.+$")]
+Switch = Literal["enabled", "disabled"]
+
+
+class Written(BaseModel):
+    """Base of everything a user writes: unknown keys are errors, nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)

@@ -1,0 +1,67 @@
+"""What a deployment is made of, read from a request body and completed with the service's defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.emulator import catalog, shapes
+from deploy.emulator.wire import Json, user_error
+
+INSTANCES = range(1, 51)
+_PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "period": "PT10S", "initialDelay": "PT10S"}
+_REQUESTS = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
+
+
+def contents(properties: dict[str, Json]) -> dict[str, Any]:
+    """Everything of `properties` that an update may replace. What is not said takes the default."""
+    model, environment = shapes.text(properties, "model"), shapes.text(properties, "environmentId")
+    if not model and not environment:
+        raise user_error("A deployment needs a model, or an environment with its own server.")
+    code = shapes.mapping(properties, "codeConfiguration")
+    return {
+        "description": shapes.text(properties, "description"),
+        "model": model,
+        "environmentId": environment,
+        "codeConfiguration": {k: shapes.text(code, k) for k in ("codeId", "scoringScript")} if code else None,
+        "environmentVariables": shapes.texts(properties, "environmentVariables"),
+        "appInsightsEnabled": shapes.flag(properties, "appInsightsEnabled", False),
+        "scaleSettings": {"scaleType": _scale_type(shapes.mapping(properties, "scaleSettings"))},
+        "requestSettings": {**_REQUESTS, **_given(properties, "requestSettings")},
+        "livenessProbe": {**_PROBE, **_given(properties, "livenessProbe")},
+        "readinessProbe": {**_PROBE, **_given(properties, "readinessProbe")},
+        "endpointComputeType": shapes.one_of(properties, "endpointComputeType", ("Managed",), "Managed"),
+        "egressPublicNetworkAccess": shapes.one_of(
+            properties, "egressPublicNetworkAccess", ("Enabled", "Disabled"), "Enabled"
+        ),
+        "privateNetworkConnection": shapes.flag(properties, "privateNetworkConnection", False),
+        "modelMountPath": shapes.text(properties, "modelMountPath"),
+    }
+
+
+def _given(properties: dict[str, Json], key: str) -> dict[str, Json]:
+    return {name: value for name, value in shapes.mapping(properties, key).items() if value is not None}
+
+
+def _scale_type(settings: dict[str, Json]) -> str:
+    return shapes.one_of(settings, "scaleType", ("Default",), "Default")
+
+
+def sku(body: dict[str, Json], default: int) -> dict[str, Json]:
+    """`sku` with its capacity, the number of instances: 1 to 50."""
+    count = shapes.number(shapes.mapping(body, "sku"), "capacity", default)
+    if count not in INSTANCES:
+        raise user_error(f"The instance count {count} is invalid. It must be between 1 and {INSTANCES.stop - 1}.")
+    return {"name": "Default", "tier": "Standard", "capacity": count}
+
+
+def size(name: str | None) -> catalog.Size:
+    """The machine an `instanceType` names; refused when managed online endpoints do not take it."""
+    if name is None:
+        raise user_error("The field 'instanceType' is required.")
+    size = catalog.find(name)
+    if size is None or not size.served:
+        raise user_error(
+            f"The instance type '{name}' is not supported by managed online endpoints. "
+            "See https://aka.ms/managed-online-endpoints-vm-sku-list."
+        )
+    return size

@@ -1,0 +1,150 @@
+"""Documents to what is wanted, or every problem at once. It knows what Azure refuses and its SDK's loader lets pass.
+
+It reads local files to see that they exist and to digest them; it never asks Azure and never imports its SDK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.digests import TooMuch, digest_tree
+from deploy.documents import EnvironmentDocument, Pipeline
+from deploy.documents.cli_v2 import DeploymentDocument, EndpointDocument
+from deploy.errors import Place, SpecError
+from deploy.model import EndpointSpec, Environment, Guards, Json, digest
+from deploy.sources import Node, Rendered, Source, Trail, as_text
+from deploy.validator import rules
+from deploy.validator.shapes import Checked, check, problem
+
+_NOT_THE_RELEASE = frozenset(
+    {"$schema", "name", "endpoint_name", "description", "tags", "instance_count", "scale_settings"}
+)
+_TEXTS: tuple[Trail, ...] = (
+    ("tags",),
+    ("properties",),
+    ("environment_variables",),
+    *((part, name) for part in ("model", "environment") for name in ("tags", "properties", "version")),
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One endpoint of an environment: its template, the place that names it, and its values over the defaults."""
+
+    template: str
+    place: Place
+    values: Node
+
+
+@dataclass(frozen=True)
+class EnvironmentFile:
+    """An environment, and what each of its endpoints is rendered from."""
+
+    environment: Environment
+    entries: Mapping[str, Entry]
+
+
+def validate_environment(source: Source) -> EnvironmentFile:
+    """The environment that a file describes. Raises SpecError with every problem.
+
+    A value of an endpoint replaces the environment's value of the same key as a whole; mappings are not merged.
+    """
+    checked = check(EnvironmentDocument, source)
+    written = checked.model
+    if not isinstance(written, EnvironmentDocument):
+        raise SpecError(checked.problems)
+    guards = Guards(written.guards.protected, written.guards.max_instances)
+    fields = {name: getattr(written, name) for name in ("cloud", "subscription_id", "resource_group", "workspace")}
+    environment = Environment(Path(source.file).stem, **fields, endpoints=tuple(written.endpoints), guards=guards)
+    return EnvironmentFile(environment, {key: _entry(source, key) for key in written.endpoints})
+
+
+def _entry(source: Source, key: str) -> Entry:
+    trail: Trail = ("endpoints", key)
+    defaults, own = source.find(("values",)), source.find((*trail, "values"))
+    nodes = [node for node in (defaults, own) if node]
+    children = {name: child for node in nodes for name, child in node.children.items()}
+    value = {str(name): child.value for name, child in children.items()}
+    values = Node(value, (own or defaults or source.root).place, children)
+    return Entry(source.value["endpoints"][key]["template"], source.place((*trail, "template")), values)
+
+
+def validate_endpoint(rendered: Rendered, environment: Environment, key: str, root: Path) -> EndpointSpec:
+    """The endpoint that the documents describe. Raises SpecError with every problem; places are files below `root`."""
+    endpoint = _checked(EndpointDocument, rendered.endpoint, "compute", "Remove `compute`.")
+    deployments = [
+        _checked(DeploymentDocument, each, "resources", "Use `type: managed`.") for each in rendered.deployments
+    ]
+    pipeline = check(Pipeline, rendered.pipeline or Source("", Node({}, Place(""))))
+    problems = [found for each in (endpoint, *deployments, pipeline) for found in each.problems]
+    problems += rules.endpoint(endpoint, [each.sound.get("name") for each in deployments])
+    problems += [found for each in deployments for found in rules.deployment(each, endpoint, rendered.folder, root)]
+    problems += rules.names(deployments)
+    problems += rules.pipeline(pipeline, endpoint, rendered.folder)
+    if problems or not isinstance(pipeline.model, Pipeline):
+        raise SpecError(problems)
+    return _spec(rendered, environment, key, pipeline.model)
+
+
+def _spec(rendered: Rendered, environment: Environment, key: str, pipeline: Pipeline) -> EndpointSpec:
+    endpoint = _document(rendered.endpoint)
+    traffic = endpoint.pop("traffic", None)
+    if traffic is None and len(rendered.deployments) > 1:
+        traffic = {}
+    deployments = tuple(_document(each) for each in rendered.deployments)
+    releases = {
+        document["name"]: _release(document, source, rendered.folder)
+        for document, source in zip(deployments, rendered.deployments, strict=True)
+    }
+    owner = f"{environment.name}/{key}"
+    return EndpointSpec(key, owner, str(rendered.folder), endpoint, deployments, releases, pipeline, traffic)
+
+
+def _document(source: Source) -> dict[str, Json]:
+    """The document as Azure is to get it: what must be text is text, as it was written."""
+    document: dict[str, Json] = {key: _copy(item) for key, item in source.value.items() if item is not None}
+    for trail in _TEXTS:
+        around, node = rules.at(document, trail[:-1]), source.find(trail)
+        if isinstance(around, dict) and node and node.value is not None:
+            around[str(trail[-1])] = _texts(node)
+    for collection in (rules.at(document, ("data_collector", "collections")) or {}).values():
+        collection["enabled"] = str(collection["enabled"]).capitalize()
+    return document
+
+
+def _texts(node: Node) -> Json:
+    if isinstance(node.value, dict):
+        return {key: as_text(child.value, child.written) for key, child in node.children.items()}
+    return as_text(node.value, node.written)
+
+
+def _copy(value: Json) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
+
+
+def _release(document: Mapping[str, Json], source: Source, folder: Path) -> str:
+    """12 hex digits over what the deployment is made of, the contents of local files included."""
+    parts = {name: value for name, value in document.items() if name not in _NOT_THE_RELEASE}
+    files = {}
+    for trail, path in rules.local_paths(document, folder):
+        try:
+            files[".".join(map(str, trail))] = digest_tree(path)
+        except (OSError, TooMuch) as error:
+            cause = f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}."
+            raise SpecError([problem(source, trail, "AML128", cause, "Check the path and its rights.")]) from None
+    return digest({"document": parts, "files": files}, 12)
+
+
+def _checked(model: type[EndpointDocument | DeploymentDocument], source: Source, sign: str, cure: str) -> Checked:
+    """The document's shape; one for Kubernetes is refused as a whole, since none of its keys would fit."""
+    value = source.value if isinstance(source.value, dict) else {}
+    trail: Trail | None = (sign,) if sign in value else ("type",) if value.get("type") == "kubernetes" else None
+    if trail is None:
+        return check(model, source)
+    cause = "This is for Kubernetes; only managed online endpoints can be deployed."
+    return Checked(source, {}, (problem(source, trail, "AML127", cause, cure),))

@@ -1,0 +1,151 @@
+"""The rules that span fields, documents or files: what Azure refuses and its SDK's loader lets pass.
+
+Each takes documents whose fields have the right shape and yields problems; a field that has not is left out of `sound`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from deploy.errors import Place, Problem
+from deploy.model import Json
+from deploy.sources import Source, Trail, did_you_mean
+from deploy.validator.shapes import Checked, problem
+
+Found = Iterator[Problem]
+_LOCAL: tuple[Trail, ...] = (
+    ("code_configuration", "code"),
+    ("model", "path"),
+    ("environment", "conda_file"),
+    ("environment", "build", "path"),
+)
+_PROBE_NEEDS = {
+    "http": (),
+    "medimageparse": ("image", "text"),
+    "medimageparse3d": ("image", "text"),
+    "medimageinsight": ("image",),
+    "cxrreportgen": ("image",),
+    "gigapath": ("image",),
+}
+
+
+def endpoint(checked: Checked, names: list[str | None]) -> Found:
+    source, document = checked.source, checked.sound
+    traffic, mirror = document.get("traffic") or {}, document.get("mirror_traffic") or {}
+    if sum(traffic.values()) not in (0, 100):
+        cause = f"Traffic adds up to {sum(traffic.values())}; it must be 100, or 0 for nobody."
+        yield problem(source, ("traffic",), "AML124", cause, "Change the percentages.")
+    for field in ("traffic", "mirror_traffic"):
+        for name in document.get(field) or {}:
+            if None not in names and name not in names:
+                cause = f"There is no deployment {name!r} in this template."
+                yield Problem(source.key((field, name)), "AML124", cause, did_you_mean(name, filter(None, names)))
+    if len(mirror) > 1:
+        cause = "Mirrored traffic can go to one deployment only."
+        yield problem(source, ("mirror_traffic",), "AML125", cause, "Keep one.")
+    for name, percent in mirror.items():
+        if percent > 50:
+            cause = f"Mirrored traffic is {percent}; it can be 50 at most."
+            yield problem(source, ("mirror_traffic", name), "AML125", cause, "Write 50 or less.")
+        if percent and traffic.get(name):
+            cause = f"The deployment {name!r} has live traffic; it cannot get mirrored traffic too."
+            yield problem(source, ("mirror_traffic", name), "AML125", cause, "Keep one of the two.")
+    yield from _identity(source, document.get("identity") or {})
+
+
+def _identity(source: Source, identity: Mapping[str, Json]) -> Found:
+    given = identity.get("user_assigned_identities") or []
+    trail: Trail = ("identity", "user_assigned_identities")
+    if identity.get("type") == "user_assigned" and not given:
+        cause = "A user_assigned identity needs user_assigned_identities."
+        yield problem(source, ("identity",), "AML126", cause, "Add `- resource_id: /subscriptions/...` below it.")
+    if given and identity.get("type") != "user_assigned":
+        cause = f"identity.type is {identity.get('type')}, so there can be no user_assigned_identities."
+        yield problem(source, trail, "AML126", cause, "Write `type: user_assigned`, or remove them.")
+    for number, each in enumerate(given):
+        if not each.get("resource_id"):
+            yield problem(source, (*trail, number), "AML126", "The identity has no resource_id.", "Add its ARM id.")
+
+
+def deployment(checked: Checked, endpoint: Checked, folder: Path, root: Path) -> Found:
+    source, document = checked.source, checked.sound
+    name, named = endpoint.sound.get("name"), document.get("endpoint_name")
+    if name and named and name != named:
+        cause = f"endpoint_name is {named!r}, and the endpoint is {name!r}."
+        yield problem(source, ("endpoint_name",), "AML131", cause, "Make them equal.")
+    for trail, path in local_paths(document, folder):
+        yield from _local(source, trail, path, root)
+    code = document.get("code_configuration") or {}
+    if bool(code.get("code")) != bool(code.get("scoring_script")):
+        cause = "code_configuration needs both code and scoring_script."
+        yield problem(source, ("code_configuration",), "AML128", cause, "Add the other one.")
+    elif code and (folder / code["code"]).is_dir() and not (folder / code["code"] / code["scoring_script"]).is_file():
+        cause = f"There is no file {code['scoring_script']!r} in {code['code']!r}."
+        yield problem(source, ("code_configuration", "scoring_script"), "AML128", cause, "Check the name.")
+    inline = document.get("environment")
+    if isinstance(inline, dict) and inline.get("image") and inline.get("build"):
+        cause = "The environment has both image and build."
+        yield problem(source, ("environment", "build"), "AML122", cause, "Keep one of the two.")
+
+
+def _local(source: Source, trail: Trail, path: Path, root: Path) -> Found:
+    shown = path.resolve()
+    shown = shown.relative_to(root.resolve()) if shown.is_relative_to(root.resolve()) else shown
+    if not path.exists():
+        yield problem(source, trail, "AML128", f"There is no file or folder {shown}.", "Check the path.")
+
+
+def names(deployments: list[Checked]) -> Found:
+    seen: dict[str, Place] = {}
+    for each in deployments:
+        name = each.sound.get("name")
+        if name in seen:
+            cause = f"The deployment {name!r} is also at {seen[name]}."
+            yield problem(each.source, ("name",), "AML123", cause, "Give it a name of its own.")
+        elif name:
+            seen[name] = each.source.place(("name",))
+
+
+def pipeline(checked: Checked, endpoint: Checked, folder: Path) -> Found:
+    source, document = checked.source, checked.sound
+    stages = (document.get("rollout") or {}).get("stages") or [100]
+    if stages != sorted(set(stages)) or stages[-1] != 100:
+        cause = "The stages of a rollout must grow, and the last must be 100."
+        yield problem(source, ("rollout", "stages"), "AML129", cause, "Write them like [10, 50, 100].")
+    if (endpoint.sound.get("identity") or {}).get("type") == "none":
+        for number, role in enumerate(document.get("roles") or ()):
+            if role.get("principal", "endpoint") == "endpoint":
+                cause = "The endpoint has no identity that could be given a role."
+                yield problem(source, ("roles", number), "AML130", cause, "Give it an identity, or name a principal.")
+    yield from _probe(source, document.get("probe") or {}, folder)
+
+
+def _probe(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
+    for field in _PROBE_NEEDS.get(str(probe.get("type")), ()):
+        if not probe.get(field):
+            yield problem(source, ("probe",), "AML121", f"A probe of type {probe['type']} needs {field!r}.", "Add it.")
+    for field in ("image", "body"):
+        if not probe.get(field):
+            continue
+        path = (folder / probe[field]).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            cause = f"{probe[field]!r} leads out of the template folder."
+            yield problem(source, ("probe", field), "AML128", cause, "Put the file into the template folder.")
+        elif not path.is_file():
+            cause = f"There is no file {probe[field]!r} in the template folder."
+            yield problem(source, ("probe", field), "AML128", cause, "Check the path.")
+
+
+def local_paths(document: Mapping[str, Json], folder: Path) -> Iterator[tuple[Trail, Path]]:
+    for trail in _LOCAL:
+        value = at(document, trail)
+        if isinstance(value, str) and value and not re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", value):
+            yield trail, folder / value
+
+
+def at(value: Json, trail: Trail) -> Json:
+    for part in trail:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value

@@ -1,0 +1,122 @@
+"""A project on an emulator of its own, driven through the verbs, with a look at the world at every event."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from deploy import emulator, verbs
+from deploy.model import Plan
+from deploy.progress import Event
+from tests.project import make_project
+
+WORKSPACE = (
+    "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-local"
+    "/providers/Microsoft.MachineLearningServices/workspaces/mlw-local"
+)
+PLAIN = {
+    "endpoint.yml.j2": 'name: "{{ endpoint }}-{{ unique(5) }}"\nauth_mode: key\n',
+    "deployment.yml.j2": (
+        'name: blue\nendpoint_name: "{{ endpoint }}-{{ unique(5) }}"\n'
+        "model: azureml://registries/azureml/models/MedImageParse/versions/17\n"
+        "instance_type: Standard_NC24ads_A100_v4\ninstance_count: 1\n"
+        'environment_variables: {RELEASE: "{{ values.release }}"}\n'
+    ),
+    "pipeline.yml.j2": (
+        "roles: [{role: Storage Blob Data Contributor, scope: workspace_storage}]\n"
+        'probe: {type: http, body: request.json, status: "{{ values.expect | default(200) }}", attempts: 1}\n'
+        "rollout: {stages: [10, 100]}\nretry: {attempts: 1, deadline: 60s}\n"
+    ),
+}
+
+
+@dataclass
+class World:
+    """What the tests do and see."""
+
+    project: verbs.Project
+    broken: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> Path:
+        return self.project.state
+
+    def want(self, **values: Any) -> None:
+        """Write the environment anew, with these values."""
+        body = {
+            "cloud": "local",
+            "subscription_id": "00000000-0000-0000-0000-000000000001",
+            "resource_group": "rg-local",
+            "workspace": "mlw-local",
+            "endpoints": {"mip": {"template": "plain", "values": {"release": "1", **values}}},
+        }
+        (self.project.root / "environments" / "law.yml").write_text(yaml.safe_dump(body))
+
+    def apply(self, name: str = "law") -> verbs.Done:
+        return verbs.apply(self.project, name, approve=_yes, tell=self.watch)
+
+    def teardown(self, name: str = "law") -> verbs.Done:
+        return verbs.teardown(self.project, name, approve=_yes, tell=self.watch)
+
+    def mutating(self) -> int:
+        return sum(bool(row["mutating"]) for row in emulator.requests(self.state))
+
+    def watch(self, event: Event) -> None:
+        """Law 5, at every event: traffic sums to 100 or 0 and names only deployments that succeeded."""
+        for endpoint in self.read(f"{WORKSPACE}/onlineEndpoints"):
+            traffic = endpoint["properties"]["traffic"]
+            path = f"{WORKSPACE}/onlineEndpoints/{endpoint['name']}/deployments"
+            states = {d["name"]: d["properties"]["provisioningState"] for d in self.read(path)}
+            if sum(traffic.values()) not in (0, 100):
+                self.broken.append(f"{event.kind} {event.address}: {traffic}")
+            self.broken += [
+                f"{event.kind} {event.address}: {name} is {states.get(name)}"
+                for name, share in traffic.items()
+                if share and states.get(name) not in ("Succeeded", "Updating")
+            ]
+
+    def read(self, path: str) -> list[Any]:
+        """A list of the emulator's, read past everything of ours, while a verb holds the emulator open."""
+        token = requests.get(
+            os.environ["IDENTITY_ENDPOINT"],
+            params={"api-version": "2019-08-01", "resource": "https://management.azure.com"},
+            headers={"X-IDENTITY-HEADER": os.environ["IDENTITY_HEADER"]},
+            timeout=10,
+        ).json()["access_token"]
+        manager = os.environ["REGISTRY_DISCOVERY_ENDPOINT_URL"].rstrip("/")
+        answer = requests.get(
+            manager + path,
+            params={"api-version": "2024-10-01"},
+            headers={"Authorization": f"Bearer {token}"},
+            verify=os.environ["REQUESTS_CA_BUNDLE"],
+            timeout=10,
+        )
+        return list(answer.json()["value"])
+
+
+def _yes(plan: Plan, needed: bool) -> None:
+    """Whatever is planned is agreed to."""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    project = make_project(tmp_path)
+    (project / "templates" / "plain").mkdir()
+    for name, text in PLAIN.items():
+        (project / "templates" / "plain" / name).write_text(text)
+    body = '{"input_data": {"columns": ["image", "text"], "index": [0], "data": [["%s", "lung"]]}}'
+    image = (project / "templates" / "medimageparse" / "probe" / "phantom.png").read_bytes()
+    import base64
+
+    (project / "templates" / "plain" / "request.json").write_text(body % base64.b64encode(image).decode())
+    found = World(verbs.Project(project))
+    found.want()
+    yield found
+    assert found.broken == []

@@ -1,0 +1,141 @@
+"""The laws: what holds for every apply and every teardown, on the emulator, with the real SDK."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deploy import emulator, verbs
+from deploy.cloud.connect import connect
+from deploy.model import Exit
+from tests.laws.conftest import WORKSPACE, World
+
+
+def everything(world: World) -> dict[str, Any]:
+    """What a teardown must give back: endpoints, role assignments, cores in use."""
+    environment, _ = verbs.validate(world.project, "law")
+    subscription = f"/subscriptions/{environment.subscription_id}"
+    with connect(environment, world.state, world.project.clock):
+        usages = world.read(f"{subscription}/providers/Microsoft.MachineLearningServices/locations/eastus/usages")
+        return {
+            "endpoints": world.read(f"{WORKSPACE}/onlineEndpoints"),
+            "roles": sorted(
+                r["id"] for r in world.read(f"{subscription}/providers/Microsoft.Authorization/roleAssignments")
+            ),
+            "cores": {u["name"]["value"]: u["currentValue"] for u in usages if u["currentValue"]},
+        }
+
+
+@pytest.mark.parametrize("name", ["law", "local"])
+def test_apply_twice_is_apply_once(world: World, name: str) -> None:
+    """Law 1: the second apply plans nothing and sends nothing that changes anything."""
+    assert world.apply(name).report.ok
+    before = world.mutating()
+    again = world.apply(name)
+
+    assert before > 0
+    assert again.plan.steps == ()
+    assert world.mutating() == before
+
+
+def test_teardown_leaves_nothing(world: World) -> None:
+    """Law 6: after a teardown the world is what it was: no endpoint, no role assignment, no core in use."""
+    before = everything(world)
+    world.apply()
+    world.want(release="2")
+    world.apply()
+    assert everything(world) != before
+    assert world.teardown().report.ok
+
+    assert everything(world) == before
+
+
+def test_a_dry_run_changes_nothing(world: World) -> None:
+    """Law 7: whatever only looks sends no mutating request, before a deployment, after it, and with changes ahead."""
+    for prepare in (lambda: None, world.apply, lambda: world.want(release="2")):
+        prepare()
+        before = world.mutating()
+        verbs.validate(world.project, "law")
+        verbs.render(world.project, "law")
+        verbs.plan(world.project, "law")
+        rows = verbs.status(world.project, "law")
+        verbs.probe(world.project, "law", tell=world.watch)
+        if rows[0].slots:
+            verbs.logs(world.project, "law", "mip")
+
+        assert world.mutating() == before
+    assert {r["method"] for r in emulator.requests(world.state)} >= {"GET", "PUT", "POST"}
+
+
+def test_a_release_that_fails_its_probe_gets_no_callers(world: World) -> None:
+    """A first release whose probe fails ends with 5 and nobody is sent there; the next one heals it."""
+    world.want(expect=418)
+    done = world.apply()
+
+    assert done.report.exit is Exit.STEP_FAILED
+    assert [slot.traffic for slot in done.rows[0].slots] == [0]
+    world.want()
+    assert world.apply().report.ok
+
+
+def test_a_bad_release_leaves_callers_where_they_were(world: World) -> None:
+    """The live slot keeps all callers when its successor fails."""
+    world.apply()
+    world.want(release="2", expect=418)
+    done = world.apply()
+    slots = {slot.name: slot.traffic for slot in done.rows[0].slots}
+
+    assert done.report.exit is Exit.STEP_FAILED
+    assert slots == {"blue": 100, "green": 0}
+
+
+ACTIONS = st.lists(
+    st.sampled_from(
+        [("apply", "1", 200), ("apply", "2", 200), ("apply", "2", 418), ("apply", "3", 200), ("teardown", "", 0)]
+    ),
+    min_size=2,
+    max_size=4,
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ACTIONS)
+def test_callers_are_always_on_whole_releases(world: World, actions: list[tuple[str, str, int]]) -> None:
+    """Law 5 through any history: at every event traffic sums to 100 or 0 and names only what succeeded; a good apply heals."""
+    emulator.reset(world.state)
+    for verb, release, expect in actions:
+        world.want(release=release or "1", expect=expect or 200)
+        done = world.apply() if verb == "apply" else world.teardown()
+        assert world.broken == []
+        if expect == 200:
+            assert done.report.ok
+            assert sum(slot.traffic for slot in done.rows[0].slots) == 100
+            assert verbs.plan(world.project, "law").steps == ()
+
+
+def test_no_key_is_ever_written(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    """Law 9, for the keys of an endpoint: not in a report, a plan, an event or on the terminal."""
+    told: list[str] = []
+    done = verbs.apply(world.project, "law", approve=lambda *_: None, tell=lambda event: told.append(repr(event)))
+    environment, specs = verbs.validate(world.project, "law")
+    with connect(environment, world.state, world.project.clock) as cloud:
+        path = f"{WORKSPACE}/onlineEndpoints/{specs[0].name}/listKeys"
+        keys = cloud.arm.post(path, "2024-10-01", "read the keys").values()
+    assert done.folder is not None
+    printed = capfd.readouterr()
+    written = [*told, printed.out, printed.err, *(p.read_text(errors="replace") for p in done.folder.iterdir())]
+
+    assert all(len(key) > 20 for key in keys)
+    assert [key for key in keys for text in written if key in text] == []
+
+
+def test_the_process_is_left_as_it_was(world: World) -> None:
+    """The variables of the emulator are set for the time of a verb and not a moment longer."""
+    before = dict(os.environ)
+    world.apply()
+
+    assert dict(os.environ) == before

@@ -1,0 +1,23 @@
+"""Which types of probe there are."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy import probes
+from deploy.errors import DeployError
+
+
+@pytest.mark.parametrize("name", ["http", "medimageparse"])
+def test_a_known_type_has_a_judge(name):
+    """A type with a module is found by its name."""
+    judge = probes.find(name)
+    assert callable(judge.request)
+    assert callable(judge.check)
+
+
+@pytest.mark.parametrize("name", ["", "gigatime", "HTTP"])
+def test_an_unknown_type_is_refused_with_the_known_ones(name):
+    """A type without a module names those that have one."""
+    with pytest.raises(DeployError, match=r"no probe of type .*Use one of: http, medimageparse"):
+        probes.find(name)

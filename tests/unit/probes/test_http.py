@@ -1,0 +1,73 @@
+"""The probe that fits every endpoint."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.errors import DeployError
+from deploy.probes import WrongAnswer, http
+
+
+def test_the_body_file_is_sent_as_it_is(tmp_path):
+    """What the file holds is what is sent, byte for byte."""
+    (tmp_path / "ask.json").write_bytes(b'{ "a":1 }\n')
+    assert http.request({"type": "http", "body": "ask.json"}, tmp_path) == b'{ "a":1 }\n'
+
+
+def test_without_a_body_an_empty_object_is_sent(tmp_path):
+    """A probe may name no body."""
+    assert http.request({"type": "http", "body": None}, tmp_path) == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"{", "'ask.json' is not JSON"), (b"\xff\xfe{", "is not JSON"), (b"[" * 100_000, "is not JSON")],
+)
+def test_a_body_that_is_not_json_is_refused_before_sending(tmp_path, content, words):
+    """A broken sample file is the file's fault, not the endpoint's."""
+    (tmp_path / "ask.json").write_bytes(content)
+    with pytest.raises(DeployError, match=words):
+        http.request({"type": "http", "body": "ask.json"}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("gone.json", "gone.json: No such file"), ("../x", "outside"), (".", "directory")]
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, name, words):
+    """A missing file, a folder, and a file outside the template are each refused by name."""
+    (tmp_path.parent / "x").write_bytes(b"{}")
+    with pytest.raises(DeployError, match=words):
+        http.request({"type": "http", "body": name}, tmp_path)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_the_expected_status_is_a_right_answer(tmp_path, status):
+    """The status that is asked for is the right one, whatever it is."""
+    seen = http.check({"type": "http", "status": status}, tmp_path, status, b'{"a": 1}')
+    assert seen.data == {"type": "http", "status": status, "bytes": 8}
+    assert seen.summary == f"HTTP {status} with an object in JSON, 8 bytes"
+    assert seen.files == {"answer.json": b'{"a": 1}'}
+
+
+def test_an_answer_in_plain_text_is_quoted(tmp_path):
+    """An endpoint need not speak JSON; what it says is quoted and made safe."""
+    seen = http.check({"type": "http"}, tmp_path, 200, b"Healthy\x1b[31m")
+    assert seen.summary == "HTTP 200 with 'Healthy\u241b[31m'"
+    assert not seen.files
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (503, b"", r"expected HTTP status 200, 503 came with an empty body"),
+        (424, b'{"message": "boom"}', r"424 came with '\{\"message\": \"boom\"\}'"),
+        (502, b"<html><title>Bad\nGateway</title>", r"502 came with an HTML page, 'Bad Gateway'"),
+        (200, b'{"a": ', r"expected JSON, something else came"),
+        (200, b"[" * 100_000, r"expected JSON, something else came: '\["),
+        (500, b"Authorization: Bearer abcdefghijkl", r"Bearer \(hidden\)"),
+    ],
+)
+def test_a_wrong_answer_says_what_came(tmp_path, status, body, words):
+    """Each wrong answer names what was expected and what came."""
+    with pytest.raises(WrongAnswer, match=words):
+        http.check({"type": "http", "status": 200}, tmp_path, status, body)

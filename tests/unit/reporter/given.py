@@ -1,0 +1,142 @@
+"""Plans, reports and rows: a few that are told like a story, and strategies for any."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from deploy.model import Evidence, Outcome, Plan, Report, Retry, State, Step, Verb
+from deploy.reporter import EndpointRow, SlotRow
+
+few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Enough for what is generated here; a busy machine fails no test."""
+SIZE = "Standard_NC24ads_A100_v4"
+PNG = b"\x89PNG\r\n\x1a\n and so on"
+QUOTA = {
+    "instance_type": SIZE,
+    "family": "standardNCADSA100v4Family",
+    "cores_per_instance": 24,
+    "instances": 1,
+    "held": 0,
+    "capacity": "dedicated",
+    "reserve": False,
+    "needed": 24,
+    "in_use": 0,
+    "limit": 48,
+    "left": 48,
+    "total_left": 200,
+}
+CHANGES = [
+    {"path": "instance_count", "before": 1, "after": 2, "mutability": "update"},
+    {"path": "environment_variables.HF_TOKEN", "before": "hf_old", "after": "hf_new", "mutability": "update"},
+]
+PLAN = Plan(
+    "dev",
+    (
+        Step(Verb.CHECK, "quota/mip/standard_nc24ads_a100_v4", QUOTA, "1 x 24 cores"),
+        Step(Verb.CREATE, "endpoint/mip", {"document": {"name": "mip-dev"}}, "there is no endpoint mip-dev yet"),
+        Step(Verb.UPDATE, "deployment/mi2/blue", {"changes": CHANGES}, "instance_count"),
+        Step(Verb.SHIFT, "traffic/mip", {}, "blue 100 % -> green 100 %", Retry(6, 1800.0, 300.0)),
+        Step(Verb.DELETE, "deployment/mip/blue", {}, "deployment blue is no longer wanted"),
+    ),
+    (Step(Verb.SHIFT, "traffic/mip", {}, "green 100 % -> blue 100 %"),),
+    ({"endpoint": "mip", "ends": "2026-11-30T09:12:00Z"},),
+    "facts",
+)
+FAILURE = {
+    "code": "AML310",
+    "message": "cannot update deployment/mi2/blue: Not enough quota. Request more.",
+    "azure_codes": ["BadRequest", "OutOfQuota"],
+    "status": 400,
+    "request_id": "3f0a5f1e",
+}
+REPORT = Report(
+    "dev",
+    PLAN.fingerprint,
+    (
+        Outcome("quota/mip/standard_nc24ads_a100_v4", Verb.CHECK, State.DONE, 1, 0.4),
+        Outcome("endpoint/mip", Verb.CREATE, State.DONE, 2, 41.2, None, Evidence("a sight", {"n": 1}, {"seen.png": PNG})),
+        Outcome("deployment/mi2/blue", Verb.UPDATE, State.FAILED, 6, 733.0, FAILURE, Evidence("", {}, {"a.log": b"boom"})),
+        Outcome("traffic/mip", Verb.SHIFT, State.NOT_REACHED),
+        Outcome("traffic/mip", Verb.SHIFT, State.RESCUED, 1, 12.0),
+    ),
+    requests=214,
+    seconds=1465.2,
+)
+ROWS = (
+    EndpointRow(
+        "mip",
+        "mip-dev",
+        "Succeeded",
+        "https://mip-dev.eastus.inference.ml.azure.com/score",
+        "key",
+        (
+            SlotRow("blue", True, 90, "3f2a9c1b7d04", SIZE, 1, "Succeeded"),
+            SlotRow("green", False, 10, "99aa9c1b7d04", SIZE, 2, "Succeeded"),
+        ),
+        "2026-11-30T09:12:00Z",
+        71.3,
+    ),
+    EndpointRow("cxr", "cxr-dev", "absent"),
+)
+
+WIDTHS = st.integers(60, 200)
+WORDS = st.text(min_size=0, max_size=20) | st.text("abc::`|@<&#[_* \u202e\x1b\n\u2028\u00a0\t漢", max_size=20)
+"""No word of these is longer than 20 columns twice over, so no line of a page may be too long."""
+SENTENCES = st.lists(WORDS, max_size=6).map(" ".join)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=3,
+)
+BODIES = st.dictionaries(WORDS, VALUES, max_size=2)
+_NUMBER = st.none() | st.integers(-1, 10_000)
+QUOTA_BODIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "instance_type": st.sampled_from([SIZE, None]),
+        "family": st.sampled_from(["standardNCADSA100v4Family", None]),
+        "reserve": st.none() | st.booleans(),
+        "capacity": st.sampled_from(["dedicated", "shared"]),
+        **dict.fromkeys(("instances", "held", "cores_per_instance", "needed", "in_use", "limit", "left", "total_left"), _NUMBER),
+    },
+)  # fmt: skip
+CHANGE_BODIES = st.fixed_dictionaries(
+    {
+        "changes": st.lists(
+            st.fixed_dictionaries({"path": WORDS, "before": VALUES, "after": VALUES}), max_size=3
+        )
+    }
+)  # fmt: skip
+RETRIES = st.builds(Retry, st.integers(1, 9), st.floats(0, 9e3), st.floats(0, 900))
+ADDRESSES = st.tuples(st.sampled_from(["endpoint", "role", "deployment", "traffic"]), WORDS, WORDS).map("/".join)
+STEPS = st.one_of(
+    st.builds(Step, st.sampled_from(Verb), ADDRESSES, BODIES | CHANGE_BODIES, SENTENCES, RETRIES),
+    st.builds(Step, st.just(Verb.CHECK), st.just("quota/mip/size"), QUOTA_BODIES, SENTENCES, RETRIES),
+)
+PLANS = st.builds(
+    Plan,
+    WORDS,
+    st.lists(STEPS, max_size=4).map(tuple),
+    st.lists(STEPS, max_size=2).map(tuple),
+    st.lists(st.dictionaries(WORDS, WORDS, max_size=2), max_size=2).map(tuple),
+    WORDS,
+)
+ERRORS = st.none() | st.fixed_dictionaries(
+    {"code": WORDS, "message": SENTENCES},
+    optional={"azure_codes": st.lists(WORDS, max_size=3), "status": st.integers(100, 599), "request_id": WORDS},
+)
+EVIDENCE = st.builds(Evidence, SENTENCES, BODIES, st.dictionaries(WORDS, st.binary(max_size=9), max_size=2))
+OUTCOMES = st.builds(
+    Outcome, ADDRESSES, st.sampled_from(Verb), st.sampled_from(State), st.integers(0, 9), st.floats(0, 9e5), ERRORS, EVIDENCE
+)  # fmt: skip
+REPORTS = st.builds(
+    Report, WORDS, WORDS, st.lists(OUTCOMES, max_size=4).map(tuple), st.integers(0, 9000), st.floats(0, 9e5)
+)
+SLOT_ROWS = st.builds(
+    SlotRow, WORDS, st.booleans(), st.integers(0, 100), WORDS, WORDS, st.integers(0, 50), st.sampled_from(["Succeeded", "Failed"])
+)  # fmt: skip
+ENDPOINT_ROWS = st.builds(
+    EndpointRow, WORDS, WORDS, st.sampled_from(["Succeeded", "absent"]), WORDS, WORDS,
+    st.lists(SLOT_ROWS, max_size=3).map(tuple), st.none() | WORDS, st.none() | st.floats(-200, 200),
+)  # fmt: skip

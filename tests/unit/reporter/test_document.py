@@ -1,0 +1,109 @@
+"""JSON: the shapes of the schemas, plan files that come back as they were, and no secret in what is printed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import deploy
+from deploy.errors import SpecError
+from deploy.model import Plan, Step, Verb
+from deploy.reporter import plan_dump, plan_json, plan_load, report_json, status_json
+
+from . import given as g
+
+
+def _validator(name: str) -> jsonschema.Draft202012Validator:
+    schema = json.loads((Path(deploy.__file__).parent / "schemas" / f"{name}.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+PLAN, REPORT, STATUS = _validator("plan"), _validator("report"), _validator("status")
+
+
+@g.few
+@given(g.PLANS)
+def test_any_plan_fits_its_schema(plan):
+    """What `plan -o json` prints is what the schema promises."""
+    PLAN.validate(json.loads(json.dumps(plan_json(plan))))
+
+
+@g.few
+@given(g.REPORTS)
+def test_any_report_fits_its_schema(report):
+    """What `apply -o json` prints is what the schema promises."""
+    REPORT.validate(json.loads(json.dumps(report_json(report))))
+
+
+@g.few
+@given(st.lists(g.ENDPOINT_ROWS, max_size=3))
+def test_any_status_fits_its_schema(rows):
+    """What `status -o json` prints is what the schema promises."""
+    STATUS.validate(json.loads(json.dumps(status_json(rows))))
+
+
+@pytest.mark.parametrize(("schema", "body"), [(PLAN, plan_json(g.PLAN)), (REPORT, report_json(g.REPORT))])
+def test_the_schemas_are_strict(schema, body):
+    """A key that is missing or unknown does not pass."""
+    schema.validate(body)
+    for wrong in ({**body, "surplus": 1}, {key: value for key, value in body.items() if key != "environment"}):
+        with pytest.raises(jsonschema.ValidationError):
+            schema.validate(wrong)
+
+
+@g.few
+@given(g.PLANS)
+def test_a_plan_file_comes_back_as_it_was(plan):
+    """Writing and reading a plan file changes nothing."""
+    assert plan_load(plan_dump(plan)) == plan
+
+
+@g.few
+@given(g.PLANS)
+def test_printed_json_without_secrets_is_a_plan_file_too(plan):
+    """Where nothing was hidden, what was printed can be read back."""
+    printed = json.dumps(plan_json(plan))
+    if "(hidden)" not in printed:
+        assert plan_load(printed) == plan
+
+
+def test_printed_json_hides_secrets_and_is_no_plan_file_then():
+    """A secret is not printed, and a plan without its secrets is refused instead of applied."""
+    body = {"document": {"environment_variables": {"API_KEY": "hunter22", "WORKERS": "2"}}}
+    plan = Plan("dev", (Step(Verb.CREATE, "deployment/mip/blue", body, "new"),))
+    printed = json.dumps(plan_json(plan))
+    assert "hunter22" not in printed
+    assert '"WORKERS": "2"' in printed
+    with pytest.raises(SpecError, match=r"plan\.json:1:1: AML191 does not match its fingerprint"):
+        plan_load(printed)
+    assert plan_load(plan_dump(plan)) == plan
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{\n  oops", r"out/p\.json:2:3: AML190 is not JSON"),
+        ("[" * 100_000, "AML190 is not JSON"),
+        ("[]", "AML190 is not a plan: a mapping was expected"),
+        ("{}", "AML190 is not a plan: 'environment' is missing"),
+        (json.dumps(plan_json(g.PLAN) | {"steps": [{"verb": "dance"}]}), r"AML190 is not a plan: steps\.0\.verb"),
+        (plan_dump(g.PLAN).replace("mip-dev", "mip-prod"), "AML191"),
+    ],
+)
+def test_a_wrong_plan_file_is_a_problem_with_a_place(text, said):
+    """What is no plan, and a plan that somebody edited, is refused as a problem of that file."""
+    with pytest.raises(SpecError, match=said):
+        plan_load(text, "out/p.json")
+
+
+def test_evidence_names_its_files():
+    """A report's JSON has the names of the files, never their bytes; without evidence the key is absent."""
+    outcomes = report_json(g.REPORT)["outcomes"]
+    assert outcomes[1]["evidence"] == {"summary": "a sight", "data": {"n": 1}, "files": ["seen.png"]}
+    assert "evidence" not in outcomes[0]

@@ -1,0 +1,95 @@
+"""The HTML report: one page that needs nothing else and runs nothing."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from html.parser import HTMLParser
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.model import Evidence, Outcome, Report, State, Verb
+from deploy.reporter import report_html
+
+from . import given as g
+
+_VOID = {"meta", "img", "br", "line", "rect"}
+
+
+class _Reader(HTMLParser):
+    """Notes every tag and attribute, and whether all that was opened was closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in _VOID
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def _read(text: str) -> _Reader:
+    reader = _Reader()
+    reader.feed(text)
+    reader.close()
+    return reader
+
+
+@g.few
+@given(g.REPORTS, st.none() | g.PLANS)
+def test_any_report_is_a_closed_page(report, plan):
+    """Tags are balanced, there is no script and no handler, and nothing is fetched from anywhere."""
+    text = report_html(report, plan)
+    page = _read(text)
+    assert page.open == []
+    assert "script" not in page.tags
+    for name, value in page.attributes:
+        assert not name.startswith("on")
+        assert name not in ("src", "href") or value.startswith("data:image/png;base64,")
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_pictures_are_inside():
+    """A PNG that a probe saw is part of the page; a file that only claims to be one is not."""
+    text = report_html(g.REPORT)
+    assert f'src="data:image/png;base64,{b64encode(g.PNG).decode()}"' in text
+    fake = Outcome("probe/a/b", Verb.PROBE, State.DONE, 1, 1, None, Evidence("", {}, {"x.png": b"<svg onload=a()>"}))
+    assert "<img" not in report_html(Report("dev", "f", (fake,)))
+
+
+def test_errors_and_logs_can_be_read():
+    """What failed stands on the page in full, with its log open and harmless."""
+    text = report_html(g.REPORT, g.PLAN)
+    assert "Not enough quota. Request more." in text
+    assert "BadRequest &gt; OutOfQuota" in text
+    assert "<details open><summary>a.log</summary><pre>boom</pre></details>" in text
+
+
+def test_secrets_in_kept_files_are_hidden():
+    """A JSON file that a probe kept is shown without its secrets."""
+    kept = {"answer.json": b'{"access_token": "abc123", "n": 1}'}
+    seen = Outcome("probe/a/b", Verb.PROBE, State.DONE, 1, 1, None, Evidence("", {}, kept))
+    text = report_html(Report("dev", "f", (seen,)))
+    assert "abc123" not in text
+    assert "answer.json" in text
+
+
+def test_the_timeline_has_a_bar_a_step():
+    """Each outcome has its bar; steps of one endpoint follow one another, endpoints start side by side."""
+    bars = re.findall(r'<rect class="(\w+)" x="([\d.]+)"', report_html(g.REPORT))
+    assert [state for state, _ in bars] == ["done", "done", "failed", "not_reached", "rescued"]
+    starts = [float(x) for _, x in bars]
+    assert starts[0] == starts[2] < starts[1] < starts[3] == starts[4]

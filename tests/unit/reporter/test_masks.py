@@ -1,0 +1,56 @@
+"""Secrets: found by the name a value carries, or by its looks."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from deploy.reporter.masks import HIDDEN, hide, is_secret
+
+from . import given as g
+
+JWT = "eyJhbGciOiJSUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["API_KEY", "apiKey", "primaryKey", "apikey", "storage-key", "DB_PASSWORD", "client_secret", "HF_TOKEN", "sas",
+     "sasToken", "AZURE_STORAGE_CONNECTION_STRING", "connectionString", "credentials", "SSH_PRIVATE_KEY"],
+)  # fmt: skip
+def test_names_of_secrets(name):
+    """What is called a key, a token, a password or a credential is a secret."""
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["key", "auth_mode", "max_tokens", "endpoint_key", "keyvault", "token_count", "tags", "monkey", "", "why"]
+)
+def test_names_of_anything_else(name):
+    """Words that only resemble them are not."""
+    assert not is_secret(name)
+
+
+def test_a_secret_is_hidden_wherever_it_stands():
+    """By its own name, by the name beside it in a list, deep inside, or by its looks alone."""
+    value = {
+        "a": [{"name": "API_KEY", "value": "x1"}, {"path": "variables.DB_PASSWORD", "before": "x2", "after": "x3"}],
+        "credentials": {"user": "x4"},
+        "note": f"Bearer {JWT}",
+    }
+    shown = str(hide(value))
+    assert not any(f"'x{n}'" in shown for n in range(1, 5))
+    assert JWT not in shown
+    assert shown.count(HIDDEN) == 5
+
+
+def test_references_and_nothing_are_shown():
+    """A reference to a secret is none, and an empty value hides nothing."""
+    value = {"API_KEY": "${{azureml://connections/c/credentials/key}}", "TOKEN": None, "PASSWORD": ""}
+    assert hide(value) == value
+
+
+@g.few
+@given(g.BODIES)
+def test_hiding_twice_is_hiding_once(body):
+    """What was hidden stays as it is."""
+    assert hide(hide(body)) == hide(body)

@@ -1,0 +1,173 @@
+"""Pages for a terminal: what they say, and that they stay within its limits whatever they are about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.model import Outcome, Plan, Report, State, Step, Verb
+from deploy.reporter import plan_text, report_text, status_text
+from deploy.reporter.ink import Ink, cells
+
+from . import given as g
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+Page = Callable[..., str]
+
+
+def _plan_page(plan: Plan) -> Page:
+    return lambda **how: plan_text(plan, hint="amldeploy apply -e dev", **how)
+
+
+PAGES = st.one_of(
+    g.PLANS.map(_plan_page),
+    st.builds(lambda report, plan: lambda **how: report_text(report, plan, **how), g.REPORTS, st.none() | g.PLANS),
+    st.lists(g.ENDPOINT_ROWS, max_size=3).map(lambda rows: lambda **how: status_text(rows, **how)),
+)
+
+
+@g.few
+@given(PAGES, g.WIDTHS, st.booleans())
+def test_no_line_is_wider_than_the_page(page, width, ascii_only):
+    """Whatever a page is about, each line fits, ends without spaces and, in ASCII, is ASCII."""
+    text = page(width=width, ascii=ascii_only)
+    for line in text.split("\n"):
+        assert line == line.rstrip()
+        if not ascii_only:  # an escaped letter takes six columns or ten, and a word of twenty of them cannot be broken
+            assert cells(line) <= width
+    assert not ascii_only or text.isascii()
+
+
+@g.few
+@given(PAGES, g.WIDTHS)
+def test_colour_changes_nothing_but_colour(page, width):
+    """A page in colour, its colour codes taken out, is the page without colour."""
+    assert _ANSI.sub("", page(width=width, colour=True)) == page(width=width)
+
+
+@g.few
+@given(PAGES, g.WIDTHS)
+def test_words_from_far_away_command_nobody(page, width):
+    """No control character reaches the terminal and no line begins a workflow command."""
+    for line in page(width=width).split("\n"):
+        assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", line)
+        assert not line.lstrip().startswith("::")
+        assert "##[" not in line
+
+
+def test_a_workflow_command_cannot_start_a_wrapped_line():
+    """A `::command::` in the middle of a message stays harmless when the line is broken right before it."""
+    for width in range(60, 120):
+        lines = Ink(width).line("Azure says " + "much " * 20 + "::error::boom and ::add-mask::x")
+        assert not any(line.lstrip().startswith("::") for line in lines)
+
+
+def test_a_plan_ends_with_its_summary():
+    """The last line counts what will be different; the next command stands before it."""
+    lines = plan_text(g.PLAN, width=100, hint="amldeploy apply -e dev").splitlines()
+    assert lines[-1] == "Plan: 1 to create, 1 to change, 1 to delete, 1 traffic shift, 1 check."
+    assert "Next: amldeploy apply -e dev" in lines
+    assert "Next" not in plan_text(g.PLAN, width=100)
+
+
+def test_the_legend_names_only_the_signs_used():
+    """A plan without a probe has no sign for probes in its legend."""
+    legend = next(line for line in plan_text(g.PLAN, width=100).splitlines() if line.startswith("Signs:"))
+    assert legend == "Signs:  ? check  + create  ~ update  - delete  ⇄ shift"
+
+
+def test_an_empty_plan_reassures():
+    """Nothing to do is one sentence, in bold green."""
+    assert plan_text(Plan("dev", ())).endswith("\n\nNo changes. Azure has what the files say.\n")
+    assert "\x1b[1;32mNo changes." in plan_text(Plan("dev", ()), colour=True)
+
+
+def test_checks_alone_are_no_changes():
+    """A plan that only looks says that nothing changes and what it will look at."""
+    plan = Plan("dev", (Step(Verb.PROBE, "probe/mip/blue", {}, "asked for"),))
+    assert plan_text(plan).splitlines()[-1] == "No changes. Azure has what the files say. 1 probe to run."
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ({}, "1 instance = 1 × 24 = 24 cores; standardNCADSA100v4Family: 48 − 0 in use = 48 left, enough, 24 to spare"),
+        (
+            {"reserve": True, "instances": 3, "held": 2, "cores_per_instance": 4, "needed": 4, "left": 12, "total_left": 3},
+            "2 → 3 instances, 20 % reserve included = 1 × 4 = 4 cores; standardNCADSA100v4Family: 48 − 0 in use = 12 left "
+            "(3 in all families together), 1 too few",
+        ),
+        (
+            {"needed": None, "cores_per_instance": None, "left": None},
+            "1 instance, could not tell how many cores are needed; standardNCADSA100v4Family: could not tell how many are left",
+        ),
+        ({"limit": -1, "left": None, "total_left": None}, "1 instance = 1 × 24 = 24 cores; standardNCADSA100v4Family: no limit"),
+        ({"capacity": "shared"}, "1 instance = 1 × 24 = 24 cores; taken from the shared pool, not from the family's quota"),
+    ],
+)  # fmt: skip
+def test_quota_is_shown_as_arithmetic(numbers, said):
+    """A quota check shows what is needed, what is left, and whether that is enough; what is unknown is said to be."""
+    plan = Plan("dev", (Step(Verb.CHECK, f"quota/mip/{g.SIZE.lower()}", g.QUOTA | numbers, "why"),))
+    assert said in " ".join(plan_text(plan, width=200).split())
+
+
+def test_an_update_shows_its_fields_and_hides_secrets():
+    """Each changed field has its line, before and after; the value of a token is not shown."""
+    text = plan_text(g.PLAN, width=120)
+    assert "instance_count: 1 → 2" in text
+    assert "environment_variables.HF_TOKEN: (hidden) → (hidden)" in text
+    assert "hf_" not in text
+
+
+def test_a_wait_is_announced():
+    """A step that bakes first says how long."""
+    assert "(waits 5 min first)" in plan_text(g.PLAN, width=120)
+
+
+def test_rescue_and_leases_have_their_sections():
+    """What happens if a step fails, and which endpoint ends when, is part of the plan."""
+    text = plan_text(g.PLAN, width=100)
+    assert "If a step fails\n  ⇄ shift  traffic/mip  green 100 % -> blue 100 %" in text
+    assert "Leases\n  mip: ends 2026-11-30T09:12:00Z" in text
+
+
+def test_a_report_tells_the_failure_in_full():
+    """A failed step shows code, words, Azure's nested codes, status and request id; the last line sums up."""
+    text = report_text(g.REPORT, g.PLAN, width=120)
+    assert "✗ update deployment/mi2/blue                 failed, 12 min 13 s, 6 attempts" in text
+    assert "AML310 cannot update deployment/mi2/blue: Not enough quota. Request more." in text
+    assert "BadRequest > OutOfQuota  HTTP 400  request id 3f0a5f1e" in text
+    assert text.splitlines()[-1] == (
+        "Failed at deployment/mi2/blue: 2 done, 1 failed, 1 not reached, 1 rescued; 24 min 25 s, 214 requests."
+    )
+
+
+def test_reasons_follow_their_steps():
+    """Two steps of one address keep their own reasons: the shift not reached and its rescue are told apart."""
+    text = report_text(g.REPORT, g.PLAN, width=160)
+    assert "not reached: blue 100 % -> green 100 % (waits 5 min first)" in text
+
+
+def test_a_good_report_is_done():
+    """When every step is done the summary says so."""
+    report = Report("dev", "f", (Outcome("endpoint/mip", Verb.CREATE, State.DONE, 1, 3.04),), 4, 3.1)
+    assert report_text(report).splitlines()[-1] == "Done: 1 done; 3.1 s, 4 requests."
+
+
+def test_status_lines_up_where_it_fits_and_flows_where_not():
+    """Slots are a table on a wide page and broken between cells on a narrow one."""
+    wide = status_text(g.ROWS, width=100).splitlines()
+    assert wide[2] == "  blue   live   90 %  Succeeded  1 × Standard_NC24ads_A100_v4  release 3f2a9c1b"
+    assert wide[3] == "  green         10 %  Succeeded  2 × Standard_NC24ads_A100_v4  release 99aa9c1b"
+    assert "  blue  live  90 %  Succeeded  1 × Standard_NC24ads_A100_v4\n  release 3f2a9c1b" in status_text(g.ROWS, width=60)
+
+
+def test_status_counts_who_is_served_and_whose_lease_ends():
+    """The last line says how many endpoints serve their callers and which lease ends first."""
+    last = status_text(g.ROWS, width=120).splitlines()[-1]
+    assert last == "2 endpoints, 1 with callers served; the next lease to end is mip's, in 71 h."
+    assert status_text(()) == "No endpoints.\n"

@@ -1,0 +1,163 @@
+"""The executor does steps in order, tries slow truths again, and rescues; hours pass in a call."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy import executor
+from deploy.errors import CloudError, Exit, Transient
+from deploy.model import Evidence, Plan, Retry, State, Step, Verb
+from deploy.progress import Event, Kind
+
+
+@dataclass
+class Later:
+    """A clock whose hours pass in a call."""
+
+    passed: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.passed)
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.passed += seconds
+
+
+class Room:
+    """A room that does what it is told: each address has a list of errors to raise before it succeeds."""
+
+    def __init__(self, name: str, troubles: dict[str, list[Exception]] | None = None) -> None:
+        self.NAME, self.troubles, self.ran = name, troubles or {}, []
+
+    def observe(self, cloud: Any, spec: Any) -> dict:
+        raise NotImplementedError
+
+    def plan(self, wanted: Any, facts: Any) -> list:
+        raise NotImplementedError
+
+    def run(self, cloud: Any, step: Step) -> Evidence:
+        self.ran.append((step.address, threading.current_thread().name))
+        if left := self.troubles.get(step.address):
+            raise left.pop(0)
+        return Evidence("well")
+
+
+def step(address: str, *, attempts: int = 1, deadline: float = 0, wait: float = 0) -> Step:
+    return Step(Verb.UPDATE, address, {}, "why", Retry(attempts, deadline, wait))
+
+
+def run(steps: list[Step], room: Room, rescue: list[Step] | None = None, clock: Later | None = None):
+    events: list[Event] = []
+    cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0))
+    plan = Plan("test", tuple(steps), tuple(rescue or ()))
+    report = executor.execute(plan, cloud, clock or Later(), events.append, rooms=[room])
+    return report, events
+
+
+def trouble(later: bool = True, wish: float | None = None) -> CloudError:
+    error = (Transient if later else CloudError)("update a/x", "busy", "Wait")
+    if isinstance(error, Transient):
+        error.retry_after = wish
+    return error
+
+
+def test_all_goes_well() -> None:
+    """Every step once, in order, each with what it saw."""
+    room = Room("a")
+    report, events = run([step("a/x/1"), step("a/x/2")], room)
+
+    assert report.ok
+    assert report.exit is Exit.OK
+    assert [address for address, _ in room.ran] == ["a/x/1", "a/x/2"]
+    assert [e.kind for e in events] == [Kind.STARTED, Kind.DONE] * 2
+
+
+def test_a_final_error_stops_its_endpoint_only() -> None:
+    """Nothing after a failure is reached; the other endpoint is not disturbed."""
+    room = Room("a", {"a/x/1": [trouble(later=False)]})
+    report, _ = run([step("a/x/1"), step("a/x/2"), step("a/y/1")], room)
+
+    assert [(o.address, o.state.value) for o in report.outcomes] == [
+        ("a/x/1", "failed"),
+        ("a/x/2", "not_reached"),
+        ("a/y/1", "done"),
+    ]
+    assert report.exit is Exit.STEP_FAILED
+
+
+def test_rescue_runs_only_when_what_it_mends_was_touched() -> None:
+    """Callers who were never moved need no moving back."""
+    rescue = [step("a/x/traffic")]
+    before = Room("a", {"a/x/1": [trouble(later=False)]})
+    report, _ = run([step("a/x/1"), step("a/x/traffic")], before, rescue)
+    assert [o.state for o in report.outcomes] == [State.FAILED, State.NOT_REACHED]
+
+    after = Room("a", {"a/x/traffic": [trouble(later=False)]})
+    report, _ = run([step("a/x/1"), step("a/x/traffic")], after, rescue)
+    assert [o.state for o in report.outcomes] == [State.DONE, State.FAILED, State.RESCUED]
+    assert report.exit is Exit.STEP_FAILED
+
+
+def test_a_failed_rescue_needs_a_person() -> None:
+    """The rescue fails too: another exit code."""
+    room = Room("a", {"a/x/traffic": [trouble(later=False), trouble(later=False)]})
+    report, _ = run([step("a/x/traffic")], room, [step("a/x/traffic")])
+
+    assert report.exit is Exit.RESCUE_FAILED
+
+
+@given(
+    failures=st.integers(0, 12),
+    attempts=st.integers(1, 10),
+    deadline=st.floats(0, 300),
+    wish=st.none() | st.floats(0, 120),
+)
+def test_retry_keeps_within_its_budget(failures: int, attempts: int, deadline: float, wish: float | None) -> None:
+    """Never more attempts than allowed, never a sleep past the deadline, never sooner than Azure wished."""
+    clock, room = Later(), Room("a", {"a/x": [trouble(wish=wish) for _ in range(failures)]})
+    report, events = run([step("a/x", attempts=attempts, deadline=deadline)], room, clock=clock)
+    retried = [e for e in events if e.kind is Kind.RETRYING]
+
+    assert len(room.ran) <= min(attempts, failures + 1)
+    assert clock.passed <= deadline + 1e-6
+    assert report.ok == (len(room.ran) == failures + 1)
+    if wish:
+        assert clock.passed >= wish * len(retried) - 1e-6
+    assert max(clock.slept, default=0) <= 5
+
+
+def test_a_deadline_that_is_out_of_reach_is_not_slept_for() -> None:
+    """When the wait would end after the deadline, the step gives up at once."""
+    clock, room = Later(), Room("a", {"a/x": [trouble(wish=90)]})
+    report, _ = run([step("a/x", attempts=9, deadline=60)], room, clock=clock)
+
+    assert report.exit is Exit.STEP_FAILED
+    assert clock.passed == 0
+
+
+def test_waits_are_told_in_pieces() -> None:
+    """A bake of five minutes says every few seconds that it is alive."""
+    clock = Later()
+    _, events = run([step("a/x", wait=300)], Room("a"), clock=clock)
+
+    assert clock.passed == pytest.approx(300)
+    assert len([e for e in events if e.kind is Kind.WAITING]) >= 30
+
+
+def test_bugs_are_not_hidden() -> None:
+    """What is not one of our errors is a bug, and leaves as one."""
+    with pytest.raises(ZeroDivisionError):
+        run([step("a/x")], Room("a", {"a/x": [ZeroDivisionError()]}))

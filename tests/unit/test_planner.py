@@ -1,0 +1,232 @@
+"""The planner chooses slots, moves callers and refuses, by values alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy import planner
+from deploy.errors import Refused
+from deploy.model import Plan, Step, Verb
+from tests.unit.specs import deployment_body, endpoint_body, environment, facts, quota_row, spec
+
+PROBE = {"probe": {"type": "http"}}
+
+
+def plan(wanted, there) -> Plan:
+    return planner.plan_release(environment(), [wanted], {"mip": there})
+
+
+def story(made: Plan) -> list[str]:
+    return [f"{step.verb} {step.address}" for step in made.steps]
+
+
+def test_first_release() -> None:
+    """From nothing: check, create, probe, and only then callers."""
+    made = plan(spec(pipeline=PROBE), facts())
+
+    assert story(made) == [
+        "check quota/mip/Standard_NC24ads_A100_v4",
+        "create endpoint/mip",
+        "create deployment/mip/blue",
+        "probe probe/mip/blue",
+        "shift traffic/mip",
+    ]
+    assert made.rescue == ()
+    assert made.summary == {"check": 1, "create": 2, "update": 0, "delete": 0, "probe": 1, "shift": 1}
+
+
+def test_nothing_to_do() -> None:
+    """What is as wanted needs no step, whatever the other slot holds."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"), deployment_body("green", release="old")))
+
+    assert story(plan(spec(pipeline=PROBE), there)) == []
+
+
+def test_new_release_goes_to_the_other_slot() -> None:
+    """Blue and green: callers stay on blue until green has been probed, and go back if a step fails."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
+    made = plan(spec(release="r2", pipeline=PROBE), there)
+
+    assert story(made)[1:] == ["create deployment/mip/green", "probe probe/mip/green", "shift traffic/mip"]
+    assert made.steps[-1].body["document"]["traffic"] == {"green": 100}
+    assert [s.body["document"]["traffic"] for s in made.rescue] == [{"blue": 100}]
+
+
+def test_stages_are_baked_and_probed() -> None:
+    """Each further stage waits, and is preceded by a probe of the new slot."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
+    rollout = {"rollout": {"stages": [10, 50, 100], "bake": "5m"}, **PROBE}
+    made = plan(spec(release="r2", pipeline=rollout), there)
+    moves = [s for s in made.steps if s.verb in (Verb.SHIFT, Verb.PROBE)]
+
+    assert [s.verb.value for s in moves] == ["probe", "shift", "probe", "shift", "probe", "shift"]
+    assert [s.retry.wait for s in moves] == [0, 0, 300, 0, 300, 0]
+    shares = [s.body["document"]["traffic"] for s in moves if s.verb is Verb.SHIFT]
+    assert shares == [{"green": 10, "blue": 90}, {"green": 50, "blue": 50}, {"green": 100}]
+
+
+def test_an_interrupted_rollout_goes_on() -> None:
+    """A run that died at the first stage is taken up there, not begun again."""
+    there = facts(
+        endpoint_body({"blue": 90, "green": 10}), (deployment_body("blue"), deployment_body("green", release="r2"))
+    )
+    made = plan(spec(release="r2", pipeline={"rollout": {"stages": [10, 50, 100]}}), there)
+
+    assert [s.body["after"] for s in made.steps] == [{"green": 50, "blue": 50}, {"green": 100}]
+
+
+def test_count_changes_in_place() -> None:
+    """More instances of the same release need no other slot."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
+    made = plan(spec(instance_count=2), there)
+
+    assert story(made) == ["check quota/mip/Standard_NC24ads_A100_v4", "update deployment/mip/blue"]
+    assert made.quota[0]["needed"] == 24
+
+
+def test_in_place() -> None:
+    """With rollout.strategy in_place a change that Azure can make stays in the live slot."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
+    made = plan(spec(release="r2", pipeline={"rollout": {"strategy": "in_place"}}), there)
+
+    assert story(made) == ["update deployment/mip/blue"]
+
+
+def test_instance_type_cannot_change_in_place() -> None:
+    """Azure ignores a new instance type on a deployment that exists, so another slot takes it."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue", size="Standard_NC48ads_A100_v4"),))
+    made = plan(spec(release="r2", pipeline={"rollout": {"strategy": "in_place"}}), there)
+
+    assert "create deployment/mip/green" in story(made)
+
+
+def test_the_idle_slot_is_remade_when_it_must() -> None:
+    """An idle slot of another instance type is deleted before it is made anew."""
+    there = facts(
+        endpoint_body({"blue": 100}), (deployment_body("blue"), deployment_body("green", size="Standard_DS3_v2"))
+    )
+    made = plan(spec(release="r2"), there)
+
+    assert [s for s in story(made) if "green" in s] == ["delete deployment/mip/green", "create deployment/mip/green"]
+
+
+def test_quota_refuses_with_the_arithmetic() -> None:
+    """Too few cores: refused before any step, with every number."""
+    with pytest.raises(Refused) as refused:
+        plan(spec(instance_count=3), facts(quota=quota_row(limit=48, in_use=24)))
+
+    text = str(refused.value)
+    assert "3 x Standard_NC24ads_A100_v4 x 24 cores (exempt from the reserve) = 72 cores" in text
+    assert "24 of 48 in use" in text
+    assert "48 too few" in text
+
+
+@given(st.integers(1, 200), st.integers(1, 96))
+def test_reserve_is_one_fifth_rounded_up(instances: int, cores: int) -> None:
+    """A size that is not exempt needs ceil(1.2 n) instances' worth of cores, in whole numbers."""
+    row = {**quota_row(limit=10**9, total=10**9), "family": "standardDSv2Family", "cores": cores}
+    made = plan(spec(instance_count=instances), facts(quota=row))
+    needed = made.quota[0]["needed"]
+
+    assert needed % cores == 0
+    assert 10 * needed >= 12 * instances * cores
+    assert 10 * (needed - cores) < 12 * instances * cores
+
+
+def test_unknown_quota_blocks_nothing() -> None:
+    """What we may not read is said and does not refuse."""
+    row = {**quota_row(), "cores": None, "family": None, "limit": None, "in_use": None}
+    made = plan(spec(), facts(quota=row))
+
+    assert "could not be told" in made.steps[0].why
+
+
+def test_what_is_not_ours_is_refused() -> None:
+    """An endpoint without our tag, or with another owner's, is never changed."""
+    for owner in ("", "prod/mip"):
+        with pytest.raises(Refused, match="AML230"):
+            plan(spec(), facts(endpoint_body({}, owner=owner)))
+
+
+def test_foreign_deployments_stop_a_teardown() -> None:
+    """Deleting the endpoint would take a stranger's deployment with it."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"), deployment_body("theirs", owner="")))
+    with pytest.raises(Refused, match=r"deployment theirs exists and was not made by amldeploy"):
+        planner.plan_teardown(environment(), [spec()], {"mip": there})
+
+
+def test_teardown_goes_backwards() -> None:
+    """Callers first, then deployments, roles, and the endpoint last."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
+    there["role/mip/abc"] = {"id": "/x", "role": "acrpull", "ours": False}
+    made = planner.plan_teardown(environment(), [spec()], {"mip": there})
+
+    assert story(made) == [
+        "shift traffic/mip",
+        "delete deployment/mip/blue",
+        "delete role/mip/abc",
+        "delete endpoint/mip",
+    ]
+
+
+def test_guards() -> None:
+    """A protected environment is not torn down; max_instances caps what the files ask for."""
+    with pytest.raises(Refused, match="protected"):
+        planner.plan_teardown(environment(protected=True), [spec()], {"mip": facts()})
+    with pytest.raises(Refused, match=r"5 instances and guards\.max_instances is 4"):
+        planner.plan_release(environment(max_instances=4), [spec(instance_count=5)], {"mip": facts()})
+
+
+def test_tags_of_others_survive() -> None:
+    """A PUT replaces all tags, so those that others set are sent along."""
+    body = endpoint_body({"blue": 100})
+    body["tags"]["cost-centre"] = "42"
+    made = plan(spec(release="r2"), facts(body, (deployment_body("blue"),)))
+
+    assert made.steps[-1].body["document"]["tags"]["cost-centre"] == "42"
+
+
+@st.composite
+def worlds(draw) -> tuple[dict, str | None]:
+    slots = draw(st.lists(st.sampled_from(["blue", "green"]), unique=True))
+    bodies = tuple(deployment_body(s, release=draw(st.sampled_from(["r1", "r2", "r3"]))) for s in slots)
+    share = draw(st.integers(0, 100))
+    traffic = {1: {slots[0]: 100}, 2: {slots[0]: share, slots[-1]: 100 - share}}.get(len(slots), {}) if slots else {}
+    return facts(endpoint_body({k: v for k, v in traffic.items() if v}), bodies), None
+
+
+@given(worlds(), st.sampled_from(["r1", "r2"]), st.lists(st.integers(1, 99), unique=True, max_size=3).map(sorted))
+def test_callers_are_never_split_wrongly(world, release: str, stages: list[int]) -> None:
+    """From any world: every shift sums to 100 and names only slots that exist or are made before it; the last is one slot."""
+    there, _ = world
+    made = plan(spec(release=release, pipeline={"rollout": {"stages": [*stages, 100]}}), there)
+    known = {a.rsplit("/", 1)[1] for a in there if a.startswith("deployment/")}
+    last = there["endpoint/mip"]["properties"]["traffic"]
+    for step in made.steps:
+        known |= {step.address.rsplit("/", 1)[1]} if step.room == "deployment" else set()
+        if step.verb is Verb.SHIFT:
+            last = step.body["after"]
+            assert sum(last.values()) == 100
+            assert set(last) <= known
+    assert list(last.values()) == [100]
+
+
+@given(worlds(), st.sampled_from(["r1", "r2"]))
+def test_fingerprint_is_of_what_matters(world, release: str) -> None:
+    """The same files and world make the same plan; a moved world makes another fingerprint."""
+    there, _ = world
+    one, two = plan(spec(release=release), there), plan(spec(release=release), dict(reversed(there.items())))
+    moved = {**there, "endpoint/mip": {**there["endpoint/mip"], "location": "elsewhere"}}
+
+    assert one.fingerprint == two.fingerprint
+    assert one.fingerprint != plan(spec(release=release), moved).fingerprint
+
+
+def test_fixed_deployments_keep_their_names() -> None:
+    """Who writes a traffic map keeps his names and his map."""
+    made = plan(spec(traffic={"blue": 100}), facts())
+
+    assert isinstance(made.steps[-1], Step)
+    assert made.steps[-1].body["after"] == {"blue": 100}
