@@ -1,7 +1,7 @@
 """amldeploy: Azure ML online endpoints from files.
 
-Files say what you want. Azure says what is there. The planner lists the steps between the two. The executor does them, one
-remote call each, and tells you. Nothing is remembered anywhere else: Azure is the database.
+Files say what you want. Azure says what is there. The planner lists the steps between the two. The executor does them,
+one remote call each, and tells you. Nothing is remembered anywhere else: Azure is the database.
 
 Follow `amldeploy apply -e local` through the house:
 
@@ -19,10 +19,11 @@ Follow `amldeploy apply -e local` through the house:
     probes        what a right answer of a model looks like
     emulator      a small Azure ML that speaks the wire; imports nothing of ours
 
-A step is data: a verb, an address, a body, a reason, a retry budget. A plan is a tuple of steps and can be kept in a file. A
-room answers three questions: what is there, which steps lead from there to what is wanted, and do this one step. Teardown is the
-same planner walking towards nothing; a rescue is the same planner walking back.
+A step is data: a verb, an address, a body, a reason, a retry budget. A plan is a tuple of steps and can be kept in a
+file. A room answers three questions: what is there, which steps lead from there to what is wanted, and do this one
+step. Teardown is the same planner walking towards nothing; a rescue is the same planner walking back.
 
-What this costs: every run looks at Azure anew, so a plan is as slow as a handful of reads; and since a step can pass nothing to
-the next, a step that needs a fact asks for it again. In return there is no state file to lose, and killing a run loses nothing.
+What this costs: every run looks at Azure anew, so a plan is as slow as a handful of reads; and since a step can pass
+nothing to the next, a step that needs a fact asks for it again. In return there is no state file to lose, and killing a
+run loses nothing.
 """

@@ -60,7 +60,7 @@ class EndpointSpec:
     """One endpoint of an environment, rendered and found right.
 
     `endpoint` and `deployments` are CLI v2 documents. `traffic` is the map the user wrote, or None when the slots
-    are ours to choose (one deployment file, no map). `folder` is the template's, absolute: relative paths start there.
+    are ours to choose (one deployment file, no map). `folder` is the template's, where relative paths start.
     `releases` maps a deployment's written name to its digest. `owner` is `<environment>/<key>`.
     """
 

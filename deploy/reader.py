@@ -17,7 +17,7 @@ from deploy.sources import TEMPLATES, Source, TemplateFiles, did_you_mean
 
 ENVIRONMENTS = "environments"
 SIZE = 2**20
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _SUFFIX = re.compile(r"\.ya?ml(\.j2)?$")
 
 
@@ -39,37 +39,46 @@ def read_template(root: Path, name: str, wanted: Place | None = None) -> Templat
     An endpoint file, at least one deployment file (`deployment`, `<slot>-deployment` or anything in `deployments/`),
     perhaps a pipeline file; each .yml or .yaml, with or without .j2.
     """
-    folder = (root / TEMPLATES / name).resolve()
-    if not _NAME.fullmatch(name) or not folder.is_dir() or folder.parent != (root / TEMPLATES).resolve():
+    folder = root / TEMPLATES / name
+    if not _NAME.fullmatch(name) or not folder.is_dir():
         known = [path.name for path in _entries(root / TEMPLATES) if path.is_dir()]
         place = wanted or Place(f"{TEMPLATES}/{name}")
         raise SpecError([Problem(place, "AML101", f"There is no template {name!r}.", _nearest(name, known))])
-    files = {path.name: f"{name}/{path.name}" for path in _entries(folder) if path.is_file()}
-    several = {
-        f"deployments/{path.name}": f"{name}/deployments/{path.name}" for path in _entries(folder / "deployments")
-    }
-    stems = {file: _SUFFIX.sub("", file) for file in (*files, *several) if _SUFFIX.search(file)}
-    problems = _twice(name, stems)
-    deployments = sorted(file for file, stem in stems.items() if re.fullmatch(r"deployments/.+|(.+-)?deployment", stem))
-    endpoint = next((file for file, stem in stems.items() if stem == "endpoint"), None)
-    for found, file in ((endpoint, "endpoint.yml.j2"), (deployments, "deployment.yml.j2")):
-        if not found:
-            cause = f"The template {name!r} has no {file.split('.')[0]} file."
-            problems.append(
-                Problem(Place(f"{TEMPLATES}/{name}/{file}"), "AML101", cause, f"Add {file} or {file[:-3]}.")
-            )
-    if problems or endpoint is None:
+    files = _documents(folder)
+    deployments = sorted(stem for stem in files if re.fullmatch(r"deployments/.+|(.+-)?deployment", stem))
+    problems = [_twice(name, *claims) for claims in files.values() if len(claims) > 1]
+    problems += [_absent(name, "endpoint")] if "endpoint" not in files else []
+    problems += [_absent(name, "deployment")] if not deployments else []
+    if problems:
         raise SpecError(problems)
-    pipeline = next((f"{name}/{file}" for file, stem in stems.items() if stem == "pipeline"), None)
-    reading = _Reading(root / TEMPLATES)
     return TemplateFiles(
-        name,
-        folder,
-        f"{name}/{endpoint}",
-        tuple(f"{name}/{file}" for file in deployments),
-        pipeline,
-        cache(reading.text),
+        name=name,
+        folder=folder.resolve(),
+        endpoint=f"{name}/{files['endpoint'][0]}",
+        deployments=tuple(f"{name}/{files[stem][0]}" for stem in deployments),
+        pipeline=f"{name}/{files['pipeline'][0]}" if "pipeline" in files else None,
+        read=cache(_Reading(root / TEMPLATES).text),
     )
+
+
+def _documents(folder: Path) -> dict[str, list[str]]:
+    """Name without suffixes -> the files of that name, below the folder."""
+    found: dict[str, list[str]] = {}
+    for path in (*_entries(folder), *_entries(folder / "deployments")):
+        if path.is_file() and _SUFFIX.search(path.name):
+            file = path.relative_to(folder).as_posix()
+            found.setdefault(_SUFFIX.sub("", file), []).append(file)
+    return found
+
+
+def _twice(name: str, first: str, second: str, *_: str) -> Problem:
+    return Problem(Place(f"{TEMPLATES}/{name}/{second}"), "AML101", f"There is also {first}.", "Keep one of the two.")
+
+
+def _absent(name: str, what: str) -> Problem:
+    file = f"{what}.yml.j2"
+    cause = f"The template {name!r} has no {what} file."
+    return Problem(Place(f"{TEMPLATES}/{name}/{file}"), "AML101", cause, f"Add {file} or {what}.yml.")
 
 
 class _Reading:
@@ -110,19 +119,12 @@ def _text(path: Path, file: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _twice(name: str, stems: dict[str, str]) -> list[Problem]:
-    """One problem for every document that two files claim."""
-    problems = []
-    for stem in sorted(set(stems.values())):
-        claims = sorted(file for file in stems if stems[file] == stem)
-        if len(claims) > 1:
-            place = Place(f"{TEMPLATES}/{name}/{claims[1]}")
-            problems.append(Problem(place, "AML101", f"There is also {claims[0]}.", "Keep one of the two."))
-    return problems
-
-
 def _entries(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else []
+    """What a folder holds, hidden files left out; nothing when it cannot be read."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return []
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

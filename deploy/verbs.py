@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -56,6 +57,10 @@ class Project:
             ignore.write_text("*\n")
         return folder
 
+    def connect(self, environment: Environment) -> AbstractContextManager[Cloud]:
+        """The door to Azure, or to the emulator."""
+        return connect(environment, self.root, self.state, self.clock)
+
 
 @dataclass(frozen=True)
 class Done:
@@ -92,7 +97,7 @@ def render(project: Project, name: str, only: Sequence[str] = ()) -> dict[str, s
 def plan(project: Project, name: str, only: Sequence[str] = ()) -> Plan:
     """What apply would do. Sends nothing that changes anything."""
     environment, specs = validate(project, name, only)
-    with connect(environment, project.state, project.clock) as cloud:
+    with project.connect(environment) as cloud:
         return planner.plan_release(environment, specs, observer.observe(cloud, specs))
 
 
@@ -109,7 +114,7 @@ def apply(
     """Plan, ask, do. With a plan file: exactly that plan, or StalePlan when it is not what would be planned now."""
     environment, specs = validate(project, name, only)
     agreed = reporter.plan_load(plan_file.read_text()) if plan_file else None
-    with connect(environment, project.state, project.clock) as cloud:
+    with project.connect(environment) as cloud:
         fresh = planner.plan_release(environment, specs, observer.observe(cloud, specs))
         _must_match(agreed, fresh)
         _ask(approve, fresh, needed=agreed is None and environment.cloud != "local")
@@ -122,7 +127,7 @@ def teardown(
 ) -> Done:
     """A plan towards nothing, asked about and done."""
     environment, specs = validate(project, name, only)
-    with connect(environment, project.state, project.clock) as cloud:
+    with project.connect(environment) as cloud:
         plan = planner.plan_teardown(environment, specs, observer.observe(cloud, specs))
         _ask(approve, plan, needed=True)
         return _carry_out(project, cloud, plan, "teardown", tell, jobs)
@@ -131,14 +136,14 @@ def teardown(
 def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:
     """What is there now, one row an endpoint."""
     environment, specs = validate(project, name, only)
-    with connect(environment, project.state, project.clock) as cloud:
+    with project.connect(environment) as cloud:
         return _rows(project, cloud, specs)
 
 
 def probe(project: Project, name: str, only: Sequence[str] = (), *, tell: Tell, save: Path | None = None) -> Done:
     """Run the probes against whatever serves callers now."""
     environment, specs = validate(project, name, only)
-    with connect(environment, project.state, project.clock) as cloud:
+    with project.connect(environment) as cloud:
         steps = _live_probes(specs, observer.observe(cloud, specs))
         return _carry_out(project, cloud, Plan(environment.name, tuple(steps)), "probe", tell, save=save)
 
@@ -146,7 +151,7 @@ def probe(project: Project, name: str, only: Sequence[str] = (), *, tell: Tell, 
 def logs(project: Project, name: str, key: str, *, slot: str | None = None, lines: int = 100) -> dict[str, str]:
     """Container -> its last lines, of the live deployment or of `slot`."""
     environment, specs = validate(project, name, [key])
-    with connect(environment, project.state, project.clock) as cloud:
+    with project.connect(environment) as cloud:
         deployment = slot or _live_or_newest(specs[0], observer.observe(cloud, specs)[key])
         return {
             container: endpoints.read_logs(cloud, specs[0].name, deployment, container, lines)

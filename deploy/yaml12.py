@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from deploy.errors import Place, Problem, SpecError
+from deploy.errors import Place, Problem, SpecError, neutral
 from deploy.sources import Node, Source
 
 DEPTH = 64
@@ -71,7 +71,7 @@ def refuse_characters(text: str, locate: Locate) -> None:
 
 
 def _problem(place: Place, code: str, cause: str, cure: str) -> SpecError:
-    return SpecError([Problem(place, code, cause, cure)])
+    return SpecError([Problem(place, code, neutral(cause), cure)])
 
 
 class _Composer:

@@ -57,11 +57,13 @@ CLOUDS = {
 
 
 class Cloud:
-    """A signed-in door to one workspace."""
+    """A signed-in door to one workspace. `root` is where the paths in steps start."""
 
-    def __init__(self, environment: Environment, hosts: Hosts, clock: Clock, *, ca: str | None = None) -> None:
-        self.environment, self.hosts, self.clock = environment, hosts, clock
-        self.ca = ca
+    def __init__(
+        self, environment: Environment, hosts: Hosts, root: Path, clock: Clock, *, ca: str | None = None
+    ) -> None:
+        self.environment, self.hosts, self.clock, self.ca = environment, hosts, clock, ca
+        self.root = root.resolve()
         self.credential = _credential(hosts)
         self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", ca=ca)
 
@@ -112,10 +114,10 @@ class Cloud:
 
 
 @contextmanager
-def connect(environment: Environment, state: Path, clock: Clock) -> Iterator[Cloud]:
-    """The door to `environment`, closed at the end. `state` is the folder of the emulator's world."""
+def connect(environment: Environment, root: Path, state: Path, clock: Clock) -> Iterator[Cloud]:
+    """The door to `environment`, closed at the end. `root` holds the files, `state` the emulator's world."""
     if environment.cloud != "local":
-        cloud = Cloud(environment, CLOUDS[environment.cloud], clock)
+        cloud = Cloud(environment, CLOUDS[environment.cloud], root, clock)
         try:
             yield cloud
         finally:
@@ -123,7 +125,7 @@ def connect(environment: Environment, state: Path, clock: Clock) -> Iterator[Clo
         return
     with _emulator(state) as running, _variables(running.variables()):
         hosts = Hosts(running.url, "https://ml.azure.com/.default", running.url)
-        cloud = Cloud(environment, hosts, clock, ca=str(running.ca))
+        cloud = Cloud(environment, hosts, root, clock, ca=str(running.ca))
         try:
             yield cloud
         finally:

@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -48,12 +49,12 @@ def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patie
     _follow(lambda: cloud.ml.online_endpoints.begin_create_or_update(entity), what, patience)
 
 
-def put_deployment(cloud: Cloud, document: Mapping[str, Json], folder: str, *, what: str, patience: float) -> None:
+def put_deployment(cloud: Cloud, document: Mapping[str, Json], folder: Path, *, what: str, patience: float) -> None:
     """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`."""
     with asking(what):
         from azure.ai.ml import load_online_deployment
 
-        entity = load_online_deployment(_as_file(document), relative_origin=f"{folder}/deployment.yml")
+        entity = load_online_deployment(_as_file(document), relative_origin=str(folder / "deployment.yml"))
     _follow(lambda: cloud.ml.online_deployments.begin_create_or_update(entity), what, patience)
 
 

@@ -89,6 +89,7 @@ class Emulator:
     async def _score(self, visit: Visit) -> Answer:
         try:
             with self.world.transaction():
+                self._let_in(visit)
                 turn = scoring.admit(visit.call)
         except Refusal as refusal:
             return self._refused(visit, refusal)

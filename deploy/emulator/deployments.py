@@ -30,7 +30,7 @@ def put(call: Call) -> Answer:
     deployment = _create(call, endpoint, body) if found is None else _update(found, body)
     _start(call, endpoint, deployment, created=found is None)
     headers = operations.headers(call, deployment.private["operation"], deployment.location)
-    where = f"{call.base}{deployment.body['id']}?api-version={call.query['api-version']}"
+    where = f"{call.base}{deployment.body['id']}?api-version={call.version}"
     extra = {"Location": where, "x-ms-ratelimit-remaining-subscription-resource-requests": "24"}
     return Answer(201, render(call, deployment), headers | extra)
 

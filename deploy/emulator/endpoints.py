@@ -27,7 +27,7 @@ def put(call: Call) -> Answer:
     found = call.world.get(f"{workspace.id}/onlineEndpoints/{call.path['endpoint']}")
     endpoint = _create(call, workspace, body) if found is None else _update(call, found, body)
     operation = endpoint.private["operation"]
-    where = {"Location": call.base + endpoint.body["id"] + f"?api-version={call.query['api-version']}"}
+    where = {"Location": call.base + endpoint.body["id"] + f"?api-version={call.version}"}
     return Answer(201, render(call, endpoint), operations.headers(call, operation, endpoint.location) | where)
 
 

@@ -44,7 +44,7 @@ def url(call: Call, operation: str, location: str, kind: str = "mfeOperationsSta
     """Where to ask about an operation; the api-version is that of the request that asks."""
     return (
         f"{call.base}/subscriptions/{call.path['subscription']}/providers/Microsoft.MachineLearningServices"
-        f"/locations/{location}/{kind}/{operation}?api-version={call.query.get('api-version', '')}"
+        f"/locations/{location}/{kind}/{operation}?api-version={call.version}"
     )
 
 
@@ -86,7 +86,7 @@ def result(call: Call) -> Answer:
     """GET mfeOperationResults: 202 while it runs, then 200, or 400 with the error of an operation that failed."""
     row = _row(call)
     if row["state"] == "Updating":
-        again = f"{call.base}{call.address}?api-version={call.query.get('api-version', '')}"
+        again = f"{call.base}{call.address}?api-version={call.version}"
         return Answer(202, b"null", {"Location": again, "Content-Type": "application/json", **hint(call.world)})
     return (
         Answer(400, {"error": row["error"]})

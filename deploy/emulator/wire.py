@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from deploy.emulator.identity import Caller, Tokens
@@ -38,6 +39,11 @@ class Call:
     address: str
     search: str
     caller: Caller
+
+    @property
+    def version(self) -> str:
+        """The api-version as it may stand in an address."""
+        return quote(self.query.get("api-version", ""), safe="")
 
     def object(self) -> dict[str, Json]:
         """The body as a JSON object.

@@ -57,12 +57,16 @@ class LiveTable:
             self._live.stop()
 
     def __call__(self, event: Event) -> None:
+        self.note(event)
+        self._start()
+
+    def note(self, event: Event) -> None:
+        """Take the event down without drawing."""
         with self._lock:
             if event.address:
                 self._put(event)
             else:
                 self._note = one_line(event.text)
-        self._start()
 
     def render(self) -> ConsoleRenderable:
         """The table as it is now; cut to the height of the screen until it is over."""
@@ -99,7 +103,7 @@ class LiveTable:
     def _put(self, event: Event) -> None:
         """The event becomes the state of the step's row: the one that is not over yet, or a new one."""
         now = self._monotonic()
-        for n, row in enumerate(self._rows):
+        for n, row in enumerate(self._rows if event.kind is not Kind.PLANNED else ()):
             if (row.address, row.verb) == (event.address, event.verb) and row.kind not in OVER:
                 self._rows[n] = _after(row, event, now)
                 return
@@ -144,9 +148,9 @@ def _grid() -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column(width=1)
     table.add_column(width=6)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=2)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column(no_wrap=True, justify="right", min_width=6)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=3)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     table.expand = True
     return table
 

@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError
 
 from deploy import yaml12
-from deploy.errors import Place, Problem, SpecError
+from deploy.errors import Place, Problem, SpecError, neutral
 from deploy.model import Environment
 from deploy.renderer.marks import MARK, TOKEN
 from deploy.renderer.placed import labelled, node_of, placed
@@ -215,4 +215,4 @@ def _sentence(words: str | None) -> str:
 
 
 def _problem(place: Place, code: str, cause: str, cure: str) -> SpecError:
-    return SpecError([Problem(place, code, cause, cure)])
+    return SpecError([Problem(place, code, neutral(cause), cure)])

@@ -71,8 +71,7 @@ def _document(*blocks: str) -> str:
 
 
 def _step(step: Step) -> str:
-    why = reason(step) or ", ".join(path for path, _, _ in changes(step))
-    return f"| `{_SIGNS[step.verb]}` {step.verb} | {_code(step.address)} | {_words(why)} |"
+    return f"| `{_SIGNS[step.verb]}` {step.verb} | {_code(step.address)} | {_words(reason(step) or step.why)} |"
 
 
 def _outcome(outcome: Outcome, why: str) -> str:

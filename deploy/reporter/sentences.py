@@ -159,7 +159,7 @@ def reasons(report: Report, plan: Plan | None) -> list[str]:
     found = []
     for outcome in report.outcomes:
         step = next((s for s in left if (s.address, s.verb) == (outcome.address, outcome.verb)), None)
-        found.append(reason(step) if step else "")
+        found.append(reason(step) or step.why if step else "")
         if step:
             left.remove(step)
     return found

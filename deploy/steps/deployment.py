@@ -40,7 +40,9 @@ def run(cloud: Cloud, step: Step) -> None:
             cloud, str(body["endpoint"]), str(body["name"]), what=what, patience=step.retry.deadline
         )
         return
-    endpoints.put_deployment(cloud, body["document"], str(body["folder"]), what=what, patience=step.retry.deadline)
+    endpoints.put_deployment(
+        cloud, body["document"], cloud.root / str(body["folder"]), what=what, patience=step.retry.deadline
+    )
 
 
 def _steps(

@@ -6,7 +6,6 @@ The request names its deployment in a header, so it works at 0 % of the traffic.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from deploy import probes
 from deploy.cloud import endpoints, scoring
@@ -63,7 +62,7 @@ def step_for(spec: EndpointSpec, deployment: str, why: str, *, wait: float = 0.0
 
 def run(cloud: Cloud, step: Step) -> Evidence:
     what, body = f"probe {step.address.removeprefix('probe/')}", step.body
-    kind, folder = probes.find(str(body["probe"]["type"])), Path(str(body["folder"]))
+    kind, folder = probes.find(str(body["probe"]["type"])), cloud.root / str(body["folder"])
     endpoint = endpoints.read_endpoint(cloud, str(body["endpoint"]))
     if endpoint is None:
         raise CloudError(what, f"there is no endpoint {body['endpoint']}", "Apply first", code="AML375", status=404)

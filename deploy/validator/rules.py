@@ -5,6 +5,7 @@ Each takes documents whose fields have the right shape and yields problems; a fi
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -81,7 +82,7 @@ def deployment(checked: Checked, endpoint: Checked, folder: Path, root: Path) ->
     if bool(code.get("code")) != bool(code.get("scoring_script")):
         cause = "code_configuration needs both code and scoring_script."
         yield problem(source, ("code_configuration",), "AML128", cause, "Add the other one.")
-    elif code and (folder / code["code"]).is_dir() and not (folder / code["code"] / code["scoring_script"]).is_file():
+    elif code.get("code") and not _scores(folder / code["code"], code["scoring_script"]):
         cause = f"There is no file {code['scoring_script']!r} in {code['code']!r}."
         yield problem(source, ("code_configuration", "scoring_script"), "AML128", cause, "Check the name.")
     inline = document.get("environment")
@@ -90,10 +91,14 @@ def deployment(checked: Checked, endpoint: Checked, folder: Path, root: Path) ->
         yield problem(source, ("environment", "build"), "AML122", cause, "Keep one of the two.")
 
 
+def _scores(code: Path, script: str) -> bool:
+    """Whether the script is there; a folder that is absent has its own problem."""
+    return not os.path.isdir(code) or os.path.isfile(code / script)  # noqa: PTH112,PTH113 these take any text
+
+
 def _local(source: Source, trail: Trail, path: Path, root: Path) -> Found:
-    shown = path.resolve()
-    shown = shown.relative_to(root.resolve()) if shown.is_relative_to(root.resolve()) else shown
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 unlike Path.exists it takes any text
+        shown = os.path.relpath(path, root.resolve())
         yield problem(source, trail, "AML128", f"There is no file or folder {shown}.", "Check the path.")
 
 
@@ -129,13 +134,13 @@ def _probe(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
     for field in ("image", "body"):
         if not probe.get(field):
             continue
-        path = (folder / probe[field]).resolve()
-        if not path.is_relative_to(folder.resolve()):
-            cause = f"{probe[field]!r} leads out of the template folder."
-            yield problem(source, ("probe", field), "AML128", cause, "Put the file into the template folder.")
-        elif not path.is_file():
+        path = folder / probe[field]
+        if not os.path.isfile(path):  # noqa: PTH113 unlike Path.is_file it takes any text
             cause = f"There is no file {probe[field]!r} in the template folder."
             yield problem(source, ("probe", field), "AML128", cause, "Check the path.")
+        elif not path.resolve().is_relative_to(folder.resolve()):
+            cause = f"{probe[field]!r} leads out of the template folder."
+            yield problem(source, ("probe", field), "AML128", cause, "Put the file into the template folder.")
 
 
 def local_paths(document: Mapping[str, Json], folder: Path) -> Iterator[tuple[Trail, Path]]:

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from deploy.documents.fields import GUID, NAME, RESOURCE_GROUP, SCOPE, WORKSPACE
-from deploy.errors import Problem
+from deploy.errors import Problem, neutral
 from deploy.sources import Source, Trail, did_you_mean
 from deploy.yaml12 import kind
 
@@ -60,7 +60,7 @@ class Checked:
 
 
 def check(model: type[BaseModel], source: Source) -> Checked:
-    """Every misfit of the document. A key at its top that has no value counts as absent, so that a loop may be empty."""
+    """Every misfit. A key at the top that has no value counts as absent, so that a loop may be empty."""
     value = {} if source.value is None else source.value
     if not isinstance(value, dict):
         return Checked(
@@ -79,7 +79,7 @@ def check(model: type[BaseModel], source: Source) -> Checked:
 def problem(source: Source, trail: Trail, code: str, cause: str, cure: str = "") -> Problem:
     """A problem at the value's place, which is the environment file's when the value came from there."""
     via = source.via(trail)
-    return Problem(source.place(trail), code, cause + (f" It came through {via}." if via else ""), cure)
+    return Problem(source.place(trail), code, neutral(cause) + (f" It came through {via}." if via else ""), cure)
 
 
 def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
@@ -90,7 +90,7 @@ def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
         return problem(source, trail, "AML121", f"{_named(trail, loc[-1])} is missing.", f"Add `{loc[-1]}: ...`.")
     if about == "extra_forbidden":
         cause, cure = f"{loc[-1]!r} is not a key here.", did_you_mean(str(loc[-1]), _known(model, loc[:-1]))
-        return Problem(source.key(trail), "AML120", cause, cure)
+        return Problem(source.key(trail), "AML120", neutral(cause), cure)
     wanted, how = _WANTED.get(re.sub(r"_(type|from_float|parsing)$|_(attributes_type)$", "", about), ("", ""))
     if wanted:
         return problem(source, trail, "AML122", f"{name} must be {wanted}; it is {kind(misfit['input'])}.", how)

@@ -1,8 +1,8 @@
 """Stories: what a person types, what is printed, what is sent. Each folder is one, told in its `story.txt`.
 
-A line that starts with `$ ` is run by bash in a project of its own; what follows is what it printed (stdout, then stderr behind
-`! `) and, when it is not 0, its exit code. A folder `files/` is laid over the project first. Set STORIES=write to tell them anew
-(scripts/stories), then read the difference.
+A line that starts with `$ ` is run by bash in a project of its own; what follows is what it printed (stdout, then
+stderr behind `! `) and, when it is not 0, its exit code. A folder `files/` is laid over the project first. Set
+STORIES=write to tell them anew (scripts/stories), then read the difference.
 """
 
 from __future__ import annotations

@@ -55,8 +55,12 @@ REPORT = Report(
     PLAN.fingerprint,
     (
         Outcome("quota/mip/standard_nc24ads_a100_v4", Verb.CHECK, State.DONE, 1, 0.4),
-        Outcome("endpoint/mip", Verb.CREATE, State.DONE, 2, 41.2, None, Evidence("a sight", {"n": 1}, {"seen.png": PNG})),
-        Outcome("deployment/mi2/blue", Verb.UPDATE, State.FAILED, 6, 733.0, FAILURE, Evidence("", {}, {"a.log": b"boom"})),
+        Outcome(
+            "endpoint/mip", Verb.CREATE, State.DONE, 2, 41.2, None, Evidence("a sight", {"n": 1}, {"seen.png": PNG})
+        ),
+        Outcome(
+            "deployment/mi2/blue", Verb.UPDATE, State.FAILED, 6, 733.0, FAILURE, Evidence("", {}, {"a.log": b"boom"})
+        ),
         Outcome("traffic/mip", Verb.SHIFT, State.NOT_REACHED),
         Outcome("traffic/mip", Verb.SHIFT, State.RESCUED, 1, 12.0),
     ),

@@ -163,7 +163,9 @@ def test_status_lines_up_where_it_fits_and_flows_where_not():
     wide = status_text(g.ROWS, width=100).splitlines()
     assert wide[2] == "  blue   live   90 %  Succeeded  1 × Standard_NC24ads_A100_v4  release 3f2a9c1b"
     assert wide[3] == "  green         10 %  Succeeded  2 × Standard_NC24ads_A100_v4  release 99aa9c1b"
-    assert "  blue  live  90 %  Succeeded  1 × Standard_NC24ads_A100_v4\n  release 3f2a9c1b" in status_text(g.ROWS, width=60)
+    assert "  blue  live  90 %  Succeeded  1 × Standard_NC24ads_A100_v4\n  release 3f2a9c1b" in status_text(
+        g.ROWS, width=60
+    )
 
 
 def test_status_counts_who_is_served_and_whose_lease_ends():

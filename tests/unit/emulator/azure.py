@@ -1,0 +1,137 @@
+"""The emulator as one object: requests go straight into the application, and hours pass in a call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.emulator import identity, seed
+from deploy.emulator.app import Emulator
+from deploy.emulator.identity import Tokens
+from deploy.emulator.world import World
+
+MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
+WORKSPACE = seed.WORKSPACE_ID
+LOCATION = f"/subscriptions/{seed.SUBSCRIPTION}/providers/Microsoft.MachineLearningServices/locations/eastus"
+HOST = "127.0.0.1:1234"
+
+
+class SetClock:
+    """A clock that stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.time = time.time()
+
+    def now(self) -> float:
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        self.time += seconds
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+    @property
+    def code(self) -> str:
+        return str(self.json["error"]["code"])
+
+    @property
+    def message(self) -> str:
+        """The words of a refusal, with those nested in it."""
+        error = self.json["error"]
+        return " ".join([error["message"], *(f"{d['code']} {d['message']}" for d in error.get("details", []))])
+
+
+class Azure:
+    """A world of its own, the application over it, and somebody signed in."""
+
+    def __init__(self, folder: Path, tokens: Tokens) -> None:
+        self.clock, self.tokens = SetClock(), tokens
+        self.world = World(folder / "world.sqlite", self.clock)
+        self.app = Emulator(self.world, tokens)
+        self.token = identity.issue(tokens, "https://management.azure.com", time.time())
+
+    def send(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, scheme: str = "https"
+    ) -> Reply:
+        """One request. `body` is bytes as they are, or a value written as JSON."""
+        address, _, query = path.partition("?")
+        if address.lower().startswith(("/subscriptions", "/providers")) and "api-version" not in query:
+            query = "&".join(filter(None, (query, "api-version=2023-04-01-preview")))
+        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        sent = {"host": HOST, "authorization": f"Bearer {self.token}", **(headers or {})}
+        scope = {
+            "type": "http", "method": method, "path": address, "raw_path": address.encode(),
+            "query_string": query.encode(),
+            "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in sent.items() if v], "scheme": scheme,
+            "server": ("127.0.0.1", 1234), "client": ("127.0.0.1", 5), "http_version": "1.1", "root_path": "",
+        }  # fmt: skip
+        return asyncio.run(self._exchange(scope, raw))
+
+    async def _exchange(self, scope: dict[str, Any], raw: bytes) -> Reply:
+        told: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": raw, "more_body": False}
+
+        async def send(message: Any) -> None:
+            told.append(message)
+
+        await self.app(scope, receive, send)
+        headers = {k.decode().lower(): v.decode("latin-1") for k, v in told[0]["headers"]}
+        return Reply(told[0]["status"], headers, b"".join(m.get("body", b"") for m in told[1:]))
+
+    def endpoint(self, name: str = "mip", **changes: Any) -> Reply:
+        """PUT an endpoint; `changes` go into its properties."""
+        return self.send("PUT", f"{WORKSPACE}/onlineEndpoints/{name}", endpoint_body(**changes))
+
+    def deployment(self, name: str = "blue", endpoint: str = "mip", **changes: Any) -> Reply:
+        """PUT a deployment; `instances` is its capacity, other changes go into its properties."""
+        path = f"{WORKSPACE}/onlineEndpoints/{endpoint}/deployments/{name}"
+        return self.send("PUT", path, deployment_body(**changes))
+
+    def get(self, path: str) -> Any:
+        return self.send("GET", f"{WORKSPACE}/onlineEndpoints/{path}").json
+
+    def served(self, name: str = "mip", **traffic: int) -> None:
+        """An endpoint whose deployments stand and have traffic."""
+        assert self.endpoint(name).status == 201
+        self.settle()
+        for deployment in traffic:
+            assert self.deployment(deployment, name).status == 201
+        self.settle()
+        assert self.endpoint(name, traffic=traffic).status == 201
+        self.settle()
+
+    def score(self, body: Any, name: str = "mip", headers: dict[str, str] | None = None) -> Reply:
+        """A scoring request with the endpoint's primary key."""
+        key = self.send("POST", f"{WORKSPACE}/onlineEndpoints/{name}/listKeys").json["primaryKey"]
+        shown = {"authorization": f"Bearer {key}", **(headers or {})}
+        return self.send("POST", f"/inference/eastus/{name}/score", body, shown)
+
+    def settle(self) -> None:
+        """Let every operation end."""
+        self.clock.advance(3600)
+
+
+def endpoint_body(**changes: Any) -> dict[str, Any]:
+    properties = {"authMode": "Key", "traffic": {}, "mirrorTraffic": {}, "properties": {}, **changes}
+    return {"location": "eastus", "identity": {"type": "SystemAssigned"}, "tags": {}, "properties": properties}
+
+
+def deployment_body(instances: int = 1, **changes: Any) -> dict[str, Any]:
+    properties = {"model": MODEL, "instanceType": "Standard_DS3_v2", "endpointComputeType": "Managed", **changes}
+    sku = {"name": "Default", "capacity": instances}
+    return {"location": "eastus", "tags": {}, "properties": properties, "sku": sku}

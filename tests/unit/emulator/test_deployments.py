@@ -1,0 +1,185 @@
+"""What Azure enforces about deployments, and what a stand-in writes in its log."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.unit.emulator.azure import MODEL, WORKSPACE, Azure, deployment_body
+
+DP = f"{WORKSPACE}/onlineEndpoints/mip/deployments"
+
+
+@pytest.fixture
+def ready(azure: Azure) -> Azure:
+    """A world with an endpoint that stands."""
+    azure.endpoint()
+    azure.settle()
+    return azure
+
+
+def test_a_deployment_is_creating_and_then_succeeded(ready: Azure) -> None:
+    """201 with an operation; the defaults of the service are filled in."""
+    reply = ready.deployment()
+    assert (reply.status, reply.json["properties"]["provisioningState"]) == (201, "Creating")
+    assert reply.headers["x-ms-ratelimit-remaining-subscription-resource-requests"] == "24"
+    ready.clock.advance(0.15)
+    assert ready.get("mip/deployments/blue")["properties"]["provisioningState"] == "Creating"
+    ready.clock.advance(0.06)
+    found = ready.get("mip/deployments/blue")
+    assert found["properties"]["provisioningState"] == "Succeeded"
+    assert found["properties"]["scaleSettings"] == {"scaleType": "Default"}
+    assert found["properties"]["livenessProbe"]["failureThreshold"] == 30
+    assert found["sku"] == {"name": "Default", "tier": "Standard", "capacity": 1}
+
+
+def test_settings_are_laid_over_the_defaults(ready: Azure) -> None:
+    """What is said counts; what is not said keeps the default."""
+    ready.deployment(requestSettings={"requestTimeout": "PT1M30S"}, livenessProbe={"initialDelay": "PT10M"})
+    found = ready.get("mip/deployments/blue")["properties"]
+    assert found["requestSettings"]["requestTimeout"] == "PT1M30S"
+    assert found["requestSettings"]["maxConcurrentRequestsPerInstance"] == 1
+    assert (found["livenessProbe"]["initialDelay"], found["readinessProbe"]["initialDelay"]) == ("PT10M", "PT10S")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"instances": 0}, {"instances": 51}, {"instanceType": "Standard_Nope"}, {"instanceType": None},
+        {"instanceType": "Standard_DS11_v2"}, {"model": None}, {"endpointComputeType": "Kubernetes"},
+        {"scaleSettings": {"scaleType": "TargetUtilization"}}, {"environmentVariables": {"a": {}}},
+    ],
+)  # fmt: skip
+def test_a_wrong_body_is_refused(ready: Azure, change: dict[str, object]) -> None:
+    """400, and neither a deployment nor held cores remain."""
+    assert ready.deployment(**change).status == 400  # type: ignore[arg-type]
+    assert ready.send("GET", f"{DP}/blue").status == 404
+    assert ready.world.db.execute("SELECT COUNT(*) FROM allocations").fetchone() == (0,)
+
+
+def test_a_deployment_needs_its_endpoint(azure: Azure) -> None:
+    """ParentResourceNotFound when there is none; DELETE finds nothing to do."""
+    assert azure.deployment().code == "ParentResourceNotFound"
+    assert azure.send("DELETE", f"{DP}/blue").status == 204
+
+
+def test_an_unknown_model_fails_after_the_request_was_accepted(ready: Azure) -> None:
+    """The failure is decided at the start and seen by nobody before its time."""
+    reply = ready.deployment(model=MODEL.replace("/17", "/99"))
+    assert reply.status == 201
+    url = reply.headers["azure-asyncoperation"].removeprefix("https://127.0.0.1:1234")
+    assert "error" not in ready.send("GET", url).json
+    ready.settle()
+    status = ready.send("GET", url).json
+    assert (status["status"], status["error"]["code"]) == ("Failed", "ResourceNotFound")
+    assert ready.get("mip/deployments/blue")["properties"]["provisioningState"] == "Failed"
+    assert "not in provisioning state Succeeded" in ready.endpoint(traffic={"blue": 100}).message
+    logs = ready.send("POST", f"{DP}/blue/getLogs", {"containerType": "StorageInitializer"}).json["content"]
+    assert "was not found" in logs
+
+
+def test_a_failed_deployment_can_be_mended_and_deleted(ready: Azure) -> None:
+    """Another PUT heals it; so does taking it away."""
+    ready.deployment(model=MODEL.replace("/17", "/99"))
+    ready.settle()
+    ready.deployment()
+    ready.settle()
+    assert ready.get("mip/deployments/blue")["properties"]["provisioningState"] == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("model", "state"),
+    [
+        (MODEL, "Succeeded"),
+        (MODEL.replace("versions/17", "labels/latest"), "Succeeded"),
+        (MODEL.replace("versions/17", "labels/best"), "Failed"),
+        (MODEL.replace("MedImageParse", "medimageparse"), "Failed"),
+        (f"{WORKSPACE}/models/mine/versions/1", "Succeeded"),
+        (f"{WORKSPACE}/models/mine/versions/2", "Failed"),
+        ("nonsense", "Failed"),
+    ],
+)
+def test_models_are_found_in_registry_and_workspace(ready: Azure, model: str, state: str) -> None:
+    """By version or as the latest; registry names have a case."""
+    ready.send("PUT", f"{WORKSPACE}/models/mine/versions/1", {"properties": {"modelUri": "x"}})
+    ready.deployment(model=model)
+    ready.settle()
+    assert ready.get("mip/deployments/blue")["properties"]["provisioningState"] == state
+
+
+def test_another_instance_type_is_quietly_ignored(ready: Azure) -> None:
+    """The service keeps the machine a deployment was created with, and its cores."""
+    ready.deployment()
+    ready.settle()
+    reply = ready.deployment(instanceType="Standard_DS4_v2", appInsightsEnabled=True)
+    assert reply.status == 201
+    assert reply.json["properties"]["instanceType"] == "Standard_DS3_v2"
+    assert reply.json["properties"]["appInsightsEnabled"] is True
+    assert ready.world.db.execute("SELECT cores FROM allocations").fetchall() == [(8,)]
+
+
+def test_patch_scales(ready: Azure) -> None:
+    """`sku.capacity` alone; busy while it lasts."""
+    ready.deployment()
+    ready.settle()
+    reply = ready.send("PATCH", f"{DP}/blue", {"sku": {"name": "Default", "capacity": 3}})
+    assert (reply.status, reply.json["properties"]["provisioningState"]) == (202, "Updating")
+    assert ready.deployment().status == 409
+    ready.settle()
+    assert ready.get("mip/deployments/blue")["sku"]["capacity"] == 3
+    assert ready.world.db.execute("SELECT cores FROM allocations").fetchall() == [(16,)]
+
+
+def test_a_deployment_with_callers_cannot_be_deleted(azure: Azure) -> None:
+    """Live and mirror traffic both protect; at zero it goes, and its cores with it."""
+    azure.served(blue=100)
+    azure.deployment("green")
+    azure.settle()
+    azure.endpoint(traffic={"blue": 100}, mirrorTraffic={"green": 10})
+    assert azure.send("DELETE", f"{DP}/green").status == 409
+    azure.settle()
+    assert "live traffic" in azure.send("DELETE", f"{DP}/blue").message
+    assert "mirror traffic" in azure.send("DELETE", f"{DP}/green").message
+    azure.endpoint(traffic={"blue": 100})
+    azure.settle()
+    reply = azure.send("DELETE", f"{DP}/green")
+    assert (reply.status, reply.content) == (202, b"")
+    assert azure.send("DELETE", f"{DP}/green").status == 202
+    azure.settle()
+    assert azure.send("DELETE", f"{DP}/green").status == 204
+    assert [item["name"] for item in azure.get("mip/deployments")["value"]] == ["blue"]
+
+
+def test_skus_tell_how_far_it_scales(ready: Azure) -> None:
+    """One to fifty."""
+    ready.deployment(instances=3)
+    row = ready.get("mip/deployments/blue/skus")["value"][0]
+    assert (row["capacity"]["minimum"], row["capacity"]["maximum"], row["capacity"]["default"]) == (1, 50, 3)
+
+
+def test_a_stand_in_says_that_it_is_one(azure: Azure) -> None:
+    """The server's log names the stand-in and every request it answered; `tail` cuts."""
+    azure.served(blue=100)
+    azure.score({"nonsense": 1})
+    logs = azure.send("POST", f"{DP}/blue/getLogs", {}).json["content"]
+    assert "STAND-IN" in logs
+    assert '"POST /score HTTP/1.1" 424' in logs
+    assert azure.send("POST", f"{DP}/blue/getLogs", {"tail": 1}).json["content"] == logs.splitlines()[-1] + "\n"
+    assert azure.send("POST", f"{DP}/blue/getLogs", {"containerType": "Sidecar"}).status == 400
+
+
+def test_shared_quota_holds_no_cores_of_a_family(azure: Azure) -> None:
+    """A deployment of an endpoint on shared quota draws on another pool."""
+    azure.endpoint(properties={"SharedComputeCapacityEnabled": "true"})
+    azure.settle()
+    assert azure.deployment(instances=50, instanceType="Standard_NC96ads_A100_v4").status == 201
+    assert azure.world.db.execute("SELECT COUNT(*) FROM allocations").fetchone() == (0,)
+
+
+def test_the_body_is_what_was_sent(ready: Azure) -> None:
+    """Tags and environment variables come back; numbers among them as text."""
+    body = deployment_body(environmentVariables={"WORKER_COUNT": 3})
+    reply = ready.send("PUT", f"{DP}/blue", {**body, "tags": {"a": "ä"}})
+    assert json.loads(reply.content)["tags"] == {"a": "ä"}
+    assert reply.json["properties"]["environmentVariables"] == {"WORKER_COUNT": "3"}
