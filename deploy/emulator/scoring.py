@@ -62,20 +62,21 @@ def admit(call: Call) -> Turn:
 
 
 def score(turn: Turn) -> Answer:
-    """Let the stand-in answer. Runs in a thread, outside any transaction; never raises for what a caller sent."""
+    """Let the stand-in answer. Runs in a thread, outside any transaction; raises only where a stand-in is broken."""
     started = time.perf_counter()
     try:
         request = json.loads(turn.payload)
-        if not isinstance(request, dict):
-            return model_error(turn, 400, "the request is not a JSON object")
-        scorer = scorers.find(turn.model)
-        if scorer is None:
-            return model_error(
-                turn, 501, f"the emulator has no stand-in for {turn.model or 'a deployment without a model'}"
-            )
-        body = json.dumps(scorer(request)).encode()
-    except ValueError:
+    except (ValueError, RecursionError):
         return model_error(turn, 400, "the request is not JSON")
+    if not isinstance(request, dict):
+        return model_error(turn, 400, "the request is not a JSON object")
+    scorer = scorers.find(turn.model)
+    if scorer is None:
+        return model_error(
+            turn, 501, f"the emulator has no stand-in for {turn.model or 'a deployment without a model'}"
+        )
+    try:
+        body = json.dumps(scorer(request)).encode()
     except scorers.ScoringError as error:
         return model_error(turn, error.status, str(error))
     milliseconds = f"{(time.perf_counter() - started) * 1000:.3f}"

@@ -62,8 +62,9 @@ class Ink:
         return f"\x1b[{style.value}m{text}\x1b[0m" if self.colour and style and text else text
 
     def line(self, text: str, style: Style = Style.PLAIN, *, indent: int = 0, hang: int | None = None) -> list[str]:
-        """A paragraph: first line at `indent`, the others at `hang`."""
-        hang = indent if hang is None else hang
+        """A paragraph: first line at `indent`, the others at `hang`; both further left where a long word needs it."""
+        room = max(self.width - self._longest(text), 0)
+        indent, hang = min(indent, room), min(indent if hang is None else hang, room)
         return [
             " " * (hang if n else indent) + self.paint(words, style)
             for n, words in enumerate(self._fill(self.clean(text), self.width - indent, self.width - hang))
@@ -75,9 +76,9 @@ class Ink:
         names = self.line(name, indent=margin, hang=margin + 2) or [" " * margin]
         taken = cells(names[-1])
         names[0] = (self.paint(*lead) + names[0][margin:]).rstrip()
-        longest = max((cells(word) for word in self.clean(text).split(" ")), default=0)
-        words = self.line(text, style, indent=column if column + longest <= self.width else margin + 2)
-        if words and column + longest <= self.width and taken + 2 <= column:
+        fits = column + self._longest(text) <= self.width
+        words = self.line(text, style, indent=column if fits else margin + 2)
+        if words and fits and taken + 2 <= column:
             names[-1] += " " * (column - taken) + words.pop(0)[column:]
         elif words and taken + 2 + cells(self.clean(text)) <= self.width:
             names[-1] += "  " + self.paint(self.clean(text), style)
@@ -95,6 +96,9 @@ class Ink:
                 taken = indent + cells(text)
             lines[-1].append((text, style))
         return [" " * indent + gap.join(self.paint(text, style) for text, style in line) for line in lines]
+
+    def _longest(self, text: str) -> int:
+        return max(cells(word) for word in _GLUE.sub("\u00a0", self.clean(text)).split(" "))
 
     def _fill(self, text: str, first: int, rest: int) -> Iterator[str]:
         line, room = "", first

@@ -5,10 +5,11 @@ Numbers in, a sentence out. Layout, colour and escaping belong to the rooms that
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from deploy.model import Json, Outcome, Plan, Report, State, Step, Verb, canonical
+from deploy.model import Json, Outcome, Plan, Report, State, Step, Verb
 from deploy.reporter.masks import hide
 
 STATE_WORDS = {State.DONE: "done", State.FAILED: "failed", State.NOT_REACHED: "not reached", State.RESCUED: "rescued"}
@@ -132,7 +133,13 @@ def changes(step: Step) -> Iterator[tuple[str, str, str]]:
 
 def shown(value: Json, limit: int = 120) -> str:
     """A value on one line, cut where it is long; `(none)` for nothing."""
-    text = "(none)" if value is None else value if isinstance(value, str) and value else canonical(value)
+    text = (
+        "(none)"
+        if value is None
+        else value
+        if isinstance(value, str) and value
+        else json.dumps(value, ensure_ascii=False)
+    )
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import queue
 import threading
@@ -74,7 +75,7 @@ def test_a_silent_step_is_named_within_ten_seconds():
         watch.now += 1
         lines.beat()
     times = [float(line.split(" s ")[0]) for line in stream.getvalue().splitlines()]
-    assert max(later - earlier for earlier, later in zip(times, times[1:], strict=False)) <= 10
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= 10
     assert f"   10.0 s  create {GREEN}  still running after 10.0 s\n" in stream.getvalue()
     assert f"   35.0 s  create {GREEN}  still running after 35.0 s; attempt 1 failed: busy\n" in stream.getvalue()
 

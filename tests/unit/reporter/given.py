@@ -50,6 +50,7 @@ FAILURE = {
     "status": 400,
     "request_id": "3f0a5f1e",
 }
+SIGHT, LOG = Evidence("a sight", {"n": 1}, {"seen.png": PNG}), Evidence("", {}, {"a.log": b"boom"})
 REPORT = Report(
     "dev",
     PLAN.fingerprint,
@@ -102,7 +103,8 @@ QUOTA_BODIES = st.fixed_dictionaries(
         "family": st.sampled_from(["standardNCADSA100v4Family", None]),
         "reserve": st.none() | st.booleans(),
         "capacity": st.sampled_from(["dedicated", "shared"]),
-        **dict.fromkeys(("instances", "held", "cores_per_instance", "needed", "in_use", "limit", "left", "total_left"), _NUMBER),
+        **dict.fromkeys(("instances", "held", "cores_per_instance", "needed"), _NUMBER),
+        **dict.fromkeys(("in_use", "limit", "left", "total_left"), _NUMBER),
     },
 )  # fmt: skip
 CHANGE_BODIES = st.fixed_dictionaries(
@@ -131,15 +133,17 @@ ERRORS = st.none() | st.fixed_dictionaries(
     optional={"azure_codes": st.lists(WORDS, max_size=3), "status": st.integers(100, 599), "request_id": WORDS},
 )
 EVIDENCE = st.builds(Evidence, SENTENCES, BODIES, st.dictionaries(WORDS, st.binary(max_size=9), max_size=2))
+STATES = st.sampled_from(State)
 OUTCOMES = st.builds(
-    Outcome, ADDRESSES, st.sampled_from(Verb), st.sampled_from(State), st.integers(0, 9), st.floats(0, 9e5), ERRORS, EVIDENCE
-)  # fmt: skip
+    Outcome, ADDRESSES, st.sampled_from(Verb), STATES, st.integers(0, 9), st.floats(0, 9e5), ERRORS, EVIDENCE
+)
 REPORTS = st.builds(
     Report, WORDS, WORDS, st.lists(OUTCOMES, max_size=4).map(tuple), st.integers(0, 9000), st.floats(0, 9e5)
 )
+AZURE_STATES = st.sampled_from(["Succeeded", "Failed"])
 SLOT_ROWS = st.builds(
-    SlotRow, WORDS, st.booleans(), st.integers(0, 100), WORDS, WORDS, st.integers(0, 50), st.sampled_from(["Succeeded", "Failed"])
-)  # fmt: skip
+    SlotRow, WORDS, st.booleans(), st.integers(0, 100), WORDS, WORDS, st.integers(0, 50), AZURE_STATES
+)
 ENDPOINT_ROWS = st.builds(
     EndpointRow, WORDS, WORDS, st.sampled_from(["Succeeded", "absent"]), WORDS, WORDS,
     st.lists(SLOT_ROWS, max_size=3).map(tuple), st.none() | WORDS, st.none() | st.floats(-200, 200),

@@ -1,0 +1,127 @@
+"""Starting, finding, stopping: real processes, real sockets."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from deploy import emulator
+from deploy.emulator import Running
+
+
+def _get(running: Running, path: str) -> tuple[int, bytes]:
+    address = urlsplit(running.url)
+    context = ssl.create_default_context(cafile=running.ca)
+    connection = http.client.HTTPSConnection(str(address.hostname), address.port, context=context, timeout=10)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    emulator.stop(tmp_path)
+
+
+def test_embedded_it_answers_and_leaves_nothing_open(state: Path) -> None:
+    """On loopback, with a certificate that only its own file vouches for; afterwards nobody answers."""
+    with emulator.embed(state) as running:
+        assert running.pid == os.getpid()
+        assert _get(running, "/metadata/endpoints")[0] == 200
+        assert emulator.find(state) is None
+    with pytest.raises(ConnectionError):
+        _get(running, "/metadata/endpoints")
+    assert [row["operation"] for row in emulator.requests(state)] == ["Metadata_Endpoints"]
+
+
+def test_two_embedded_ones_share_a_world(state: Path) -> None:
+    """Each on its own port."""
+    with emulator.embed(state) as one, emulator.embed(state) as two:
+        assert one.url != two.url
+        _get(one, "/metadata/endpoints")
+        assert len(json.loads(_get(two, "/emulator/requests")[1])["value"]) == 1
+
+
+def test_launched_it_lives_on_is_found_and_stopped(state: Path) -> None:
+    """A second launch finds the first; the certificate survives; stopping twice says that there was nothing."""
+    running = emulator.launch(state)
+    assert emulator.launch(state) == running
+    assert emulator.find(state) == running
+    assert (state / "emulator.json").stat().st_mode & 0o777 == 0o600
+    assert (state / "tls" / "server.pem").stat().st_mode & 0o777 == 0o600
+    ca = Path(running.ca).read_bytes()
+    _get(running, "/metadata/endpoints")
+    emulator.reset(state)
+    assert emulator.requests(state) == []
+    _get(running, "/metadata/endpoints")
+    assert [row["number"] for row in emulator.requests(state)] == [1]
+    assert emulator.stop(state) is True
+    assert emulator.stop(state) is False
+    assert emulator.find(state) is None
+    again = emulator.launch(state)
+    assert Path(again.ca).read_bytes() == ca
+    assert len(emulator.requests(state)) == 1
+
+
+def test_a_record_of_somebody_dead_is_removed(state: Path) -> None:
+    """Also one that is no JSON."""
+    record = state / "emulator.json"
+    record.write_text(json.dumps({"url": "https://127.0.0.1:9", "identity_url": "", "ca": "none", "pid": 1}))
+    assert emulator.find(state) is None
+    assert not record.exists()
+    record.write_text("{")
+    assert emulator.find(state) is None
+
+
+def test_a_taken_port_is_told(state: Path) -> None:
+    """The log's last line is part of the message."""
+    with emulator.embed(state / "a") as running:
+        port = int(running.url.rpartition(":")[2])
+        with pytest.raises(RuntimeError, match="Choose another --port"):
+            emulator.launch(state / "b", port=port)
+
+
+def test_importing_is_light() -> None:
+    """No server, no TLS, no numbers until an emulator is started."""
+    code = "import sys, deploy.emulator; print([m for m in ('starlette','uvicorn','numpy','trustme','azure') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_without_its_packages_it_says_what_to_install() -> None:
+    """A RuntimeError with the words of the cure."""
+    code = (
+        "import sys, pathlib; sys.modules['trustme'] = None\n"
+        "from deploy import emulator\n"
+        "class Blind:\n"
+        "    def find_spec(self, name, path=None, target=None): raise ModuleNotFoundError(name)\n"
+        "try: emulator.launch(pathlib.Path('x'))\n"
+        "except emulator.MissingExtra as error: print(isinstance(error, RuntimeError), error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("True ")
+    assert 'Install "amldeploy[local]"' in done.stdout
+
+
+def test_variables_name_every_door() -> None:
+    """What another program needs, and nothing of ours."""
+    running = Running("https://127.0.0.1:1", "http://127.0.0.1:2/msi/token", "/ca.pem", 3)
+    found = running.variables()
+    assert found["ARM_CLOUD_METADATA_URL"] == "https://127.0.0.1:1/metadata/endpoints"
+    assert found["REGISTRY_DISCOVERY_ENDPOINT_URL"] == "https://127.0.0.1:1/"
+    assert found["REQUESTS_CA_BUNDLE"] == "/ca.pem"
+    assert found["IDENTITY_ENDPOINT"] == "http://127.0.0.1:2/msi/token"
+    assert found["AZURE_TOKEN_CREDENTIALS"] == "ManagedIdentityCredential"

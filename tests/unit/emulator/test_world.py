@@ -1,0 +1,109 @@
+"""The world file: shared, durable, and settled by the clock."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from deploy.emulator import seed
+from deploy.emulator.identity import Tokens
+from deploy.emulator.world import World
+from tests.unit.emulator.azure import WORKSPACE, Azure
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def _write(path: str, name: str, times: int) -> None:
+    world = World(Path(path))
+    for _ in range(times):
+        with world.transaction():
+            world.count(name)
+            world.count("all")
+    world.close()
+
+
+def test_processes_share_a_world_from_its_first_moment(tmp_path: Path) -> None:
+    """Several open a file that is not there yet; nobody's writes are lost."""
+    path = tmp_path / "world.sqlite"
+    helpers = [SPAWN.Process(target=_write, args=(str(path), f"p{n}", 50)) for n in range(3)]
+    for helper in helpers:
+        helper.start()
+    for helper in helpers:
+        helper.join()
+    assert [helper.exitcode for helper in helpers] == [0, 0, 0]
+    world = World(path)
+    with world.transaction():
+        assert world.count("all") == 150
+        assert world.get(seed.WORKSPACE_ID) is not None
+    world.close()
+
+
+def _die(path: str) -> None:
+    world = World(Path(path))
+    with world.transaction():
+        world.count("kept")
+    world.db.execute("BEGIN IMMEDIATE")
+    world.count("kept")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_loses_nothing_it_had_answered(tmp_path: Path) -> None:
+    """What was committed stays; what was not is gone as a whole."""
+    helper = SPAWN.Process(target=_die, args=(str(tmp_path / "w"),))
+    helper.start()
+    helper.join()
+    assert helper.exitcode == -signal.SIGKILL
+    world = World(tmp_path / "w")
+    with world.transaction():
+        assert world.count("kept") == 1
+    world.close()
+
+
+def test_another_server_sees_the_same_world_under_its_own_address(azure: Azure, tokens: Tokens) -> None:
+    """Addresses are made when asked, so a restart on another port shows its own; operations go on."""
+    url = azure.endpoint().headers["azure-asyncoperation"].removeprefix("https://127.0.0.1:1234")
+    path = Path(azure.world.db.execute("PRAGMA database_list").fetchone()[2])
+    other = Azure(path.parent, tokens)
+    other.settle()
+    assert other.send("GET", url).json["status"] == "Succeeded"
+    found = other.send("GET", f"{WORKSPACE}/onlineEndpoints/mip", headers={"host": "localhost:99"}).json["properties"]
+    assert found["scoringUri"].startswith("https://localhost:99/")
+    other.world.close()
+
+
+def test_a_refused_request_changes_nothing(azure: Azure) -> None:
+    """The transaction is all or nothing, also when a refusal comes late."""
+    before = list(azure.world.db.iterdump())
+    with pytest.raises(RuntimeError), azure.world.transaction():
+        azure.world.count("x")
+        azure.world.remove(WORKSPACE)
+        raise RuntimeError
+    assert list(azure.world.db.iterdump()) == before
+
+
+def test_removing_takes_the_subtree_and_nothing_beside_it(azure: Azure) -> None:
+    """An endpoint whose name begins with another's is not below it."""
+    for name in ("mip", "mip0", "mip-2"):
+        azure.endpoint(name)
+    azure.settle()
+    azure.deployment("blue", "mip0")
+    azure.deployment("blue", "mip")
+    azure.settle()
+    azure.send("DELETE", f"{WORKSPACE}/onlineEndpoints/mip")
+    azure.settle()
+    assert [item["name"] for item in azure.get("")["value"]] == ["mip-2", "mip0"]
+    assert azure.send("GET", f"{WORKSPACE}/onlineEndpoints/mip0/deployments/blue").status == 200
+
+
+def test_a_world_of_another_version_is_not_touched(tmp_path: Path) -> None:
+    """It says what to do."""
+    db = sqlite3.connect(tmp_path / "w")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(RuntimeError, match="another version"):
+        World(tmp_path / "w")
