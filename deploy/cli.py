@@ -86,7 +86,7 @@ def plan(
     from deploy import reporter
 
     if out is not None:
-        out.write_text(json.dumps(reporter.plan_json(made), indent=2) + "\n", encoding="utf-8")
+        door.write_private(out, reporter.plan_dump(made))
     door.show(door.plan_as(made, output))
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
 

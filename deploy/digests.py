@@ -1,10 +1,12 @@
-"""Digests of local files and folders, so that a changed scoring script is a new release. It only reads."""
+"""Digests of values, and of local files and folders: a changed scoring script is a new release. It only reads."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 FILES = 10_000
 _LEFT_OUT = frozenset({"__pycache__", ".git", ".amldeploy", ".DS_Store"})
@@ -12,6 +14,12 @@ _LEFT_OUT = frozenset({"__pycache__", ".git", ".amldeploy", ".DS_Store"})
 
 class TooMuch(Exception):
     """The folder holds more files than a deployment has any use for."""
+
+
+def digest(value: Any, length: int = 64) -> str:
+    """SHA-256 of a JSON value written in one way (sorted, no spaces), in hex, cut to `length`."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
 
 
 def digest_tree(path: Path) -> str:

@@ -64,6 +64,13 @@ def page(stream: TextIO) -> dict[str, Any]:
     return {"width": min(max(width, 60), 200), "colour": colour, "ascii": plain}
 
 
+def write_private(path: Path, text: str) -> None:
+    """A file for its owner alone: a plan holds what the templates hold, secrets included."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text, encoding="utf-8")
+
+
 def call(work: Callable[[ModuleType, Any], T]) -> T:
     """A verb's result; what libraries print meanwhile goes nowhere."""
     from deploy import verbs
@@ -184,8 +191,9 @@ class _Question:
     def __call__(self, plan: Plan, needed: bool) -> None:
         from deploy import reporter
 
-        self.err.write(reporter.plan_text(plan, **page(self.err)).rstrip("\n") + "\n")
-        if self.asked.yes or not needed:
+        if plan.steps:
+            self.err.write(reporter.plan_text(plan, **page(self.err)).rstrip("\n") + "\n")
+        if self.asked.yes or not needed or not plan.steps:
             return
         what = f"{self.asked.verb} {plan.environment}"
         if not sys.stdin.isatty():

@@ -5,13 +5,12 @@ Everything here can be written as JSON and read by a person. No clock, no networ
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from deploy.digests import digest
 from deploy.documents import Pipeline
 from deploy.errors import Exit
 
@@ -146,6 +145,8 @@ class Plan:
     steps: tuple[Step, ...]
     rescue: tuple[Step, ...] = ()
     leases: tuple[Mapping[str, Json], ...] = ()
+    endpoints: tuple[str, ...] = ()
+    """The endpoints that were asked for, whether they need a step or not."""
     facts: str = ""
     """Digest of the facts that the plan stands on."""
 
@@ -220,16 +221,6 @@ class Report:
         if len(failed) > len(set(failed)):
             return Exit.RESCUE_FAILED
         return Exit.STEP_FAILED if failed else Exit.OK
-
-
-def canonical(value: Json) -> str:
-    """The one way to write a JSON value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-
-
-def digest(value: Json, length: int = 64) -> str:
-    """SHA-256 of the canonical JSON, in hex, cut to `length`."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
 
 
 def address(room: str, key: str, *rest: str) -> str:

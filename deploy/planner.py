@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from deploy import diff
+from deploy.digests import digest
 from deploy.errors import Finding, Refused
 from deploy.model import (
     OWNER_TAG,
@@ -24,7 +25,6 @@ from deploy.model import (
     Verb,
     Wanted,
     address,
-    digest,
     live_slot,
     of_room,
 )
@@ -191,7 +191,7 @@ def _finish(
         key: {a: _lasting(b) for a, b in seen.items() if not a.startswith("quota/")} for key, seen in facts.items()
     }
     leases = [lease for spec in specs if (lease := _lease(spec, facts[spec.key]))]
-    return Plan(environment.name, tuple(steps), tuple(rescue), tuple(leases), digest(stood_on, 16))
+    return Plan(environment.name, tuple(steps), tuple(rescue), tuple(leases), tuple(facts), digest(stood_on, 16))
 
 
 def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:

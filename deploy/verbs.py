@@ -6,14 +6,11 @@ of them).
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import yaml
 
 from deploy import executor, observer, planner, reader, renderer, reporter, validator
 from deploy.clock import Clock, SystemClock
@@ -25,7 +22,6 @@ from deploy.model import (
     EndpointSpec,
     Environment,
     Facts,
-    Json,
     Plan,
     Report,
     Step,
@@ -91,7 +87,7 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
 def render(project: Project, name: str, only: Sequence[str] = ()) -> dict[str, str]:
     """File name -> CLI v2 YAML, one folder an endpoint, ready for `az ml`."""
     _, specs = validate(project, name, only)
-    return {path: text for spec in specs for path, text in _as_written(spec, project.root)}
+    return {path: text for spec in specs for path, text in reporter.cli_files(spec, project.root).items()}
 
 
 def plan(project: Project, name: str, only: Sequence[str] = ()) -> Plan:
@@ -103,7 +99,7 @@ def plan(project: Project, name: str, only: Sequence[str] = ()) -> Plan:
 
 def apply(
     project: Project,
-    name: str,
+    name: str | None,
     only: Sequence[str] = (),
     *,
     approve: Approve,
@@ -112,12 +108,13 @@ def apply(
     plan_file: Path | None = None,
 ) -> Done:
     """Plan, ask, do. With a plan file: exactly that plan, or StalePlan when it is not what would be planned now."""
+    agreed = reporter.plan_load(plan_file.read_text(encoding="utf-8"), str(plan_file)) if plan_file else None
+    name, only = (agreed.environment, agreed.endpoints) if agreed else (_named(name), only)
     environment, specs = validate(project, name, only)
-    agreed = reporter.plan_load(plan_file.read_text()) if plan_file else None
     with project.connect(environment) as cloud:
         fresh = planner.plan_release(environment, specs, observer.observe(cloud, specs))
         _must_match(agreed, fresh)
-        _ask(approve, fresh, needed=agreed is None and environment.cloud != "local")
+        approve(fresh, agreed is None and environment.cloud != "local")
         done = _carry_out(project, cloud, fresh, "apply", tell, jobs)
         return replace(done, rows=_rows(project, cloud, specs))
 
@@ -129,7 +126,7 @@ def teardown(
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         plan = planner.plan_teardown(environment, specs, observer.observe(cloud, specs))
-        _ask(approve, plan, needed=True)
+        approve(plan, True)
         return _carry_out(project, cloud, plan, "teardown", tell, jobs)
 
 
@@ -179,6 +176,12 @@ def _chosen(file: validator.EnvironmentFile, only: Sequence[str]) -> list[str]:
     return [key for key in file.entries if not only or key in only]
 
 
+def _named(name: str | None) -> str:
+    if name is None:
+        raise UsageError("apply", "no environment is named", "Say -e ENVIRONMENT, or name a plan file", code="AML644")
+    return name
+
+
 def _must_match(agreed: Plan | None, fresh: Plan) -> None:
     """A plan file is carried out as it is or not at all."""
     if agreed is None or agreed.fingerprint == fresh.fingerprint:
@@ -191,11 +194,6 @@ def _must_match(agreed: Plan | None, fresh: Plan) -> None:
         "Plan again, and apply that plan",
         code="AML700",
     )
-
-
-def _ask(approve: Approve, plan: Plan, *, needed: bool) -> None:
-    if plan.steps:
-        approve(plan, needed)
 
 
 def _carry_out(
@@ -213,21 +211,12 @@ def _report_folder(project: Project, verb: str) -> Path:
 
 
 def _keep(plan: Plan, report: Report, folder: Path) -> list[Path]:
-    """Writes the plan, the report and every file that a step saw, named after its step. Returns the paths."""
-    texts = {
-        "plan.json": json.dumps(reporter.plan_json(plan), indent=2),
-        "report.json": json.dumps(reporter.report_json(report), indent=2),
-        "report.html": reporter.report_html(report, plan),
-    }
-    seen = {
-        f"{outcome.address.replace('/', '-')}-{name}": content
-        for outcome in report.outcomes
-        for name, content in outcome.evidence.files.items()
-    }
+    """Writes the plan, the report and what was seen. Returns the paths that a person wants to open."""
+    files = reporter.report_files(plan, report)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in {**{n: t.encode() for n, t in texts.items()}, **seen}.items():
+    for name, content in files.items():
         (folder / name).write_bytes(content)
-    return [folder / name for name in (*seen, "report.html")]
+    return [folder / name for name in files if not name.endswith(".json")]
 
 
 def _rows(project: Project, cloud: Cloud, specs: Sequence[EndpointSpec]) -> list[reporter.EndpointRow]:
@@ -256,27 +245,3 @@ def _live_or_newest(spec: EndpointSpec, facts: Facts) -> str:
     if found is None:
         raise CloudError(f"read the logs of {spec.key}", "it has no deployment", "Apply first", code="AML377")
     return found
-
-
-def _as_written(spec: EndpointSpec, root: Path) -> Iterator[tuple[str, str]]:
-    """CLI v2 files; local paths are made absolute, since the files may lie anywhere."""
-    traffic = {"traffic": dict(spec.traffic)} if spec.traffic is not None else {}
-    yield f"{spec.key}/endpoint.yml", _yaml({**spec.endpoint, **traffic})
-    for document in spec.deployments:
-        name = "deployment" if len(spec.deployments) == 1 else f"{document['name']}-deployment"
-        yield f"{spec.key}/{name}.yml", _yaml(_absolute(document, (root / spec.folder).resolve()))
-
-
-def _absolute(document: Mapping[str, Json], folder: Path) -> dict[str, Json]:
-    """The document with its local files and folders as absolute paths."""
-    local = {"code_configuration": "code", "model": "path", "environment": "conda_file"}
-    whole = dict(document)
-    for part, name in local.items():
-        value = whole.get(part)
-        if isinstance(value, Mapping) and isinstance(path := value.get(name), str) and (folder / path).exists():
-            whole[part] = {**value, name: str((folder / path).resolve())}
-    return whole
-
-
-def _yaml(document: Mapping[str, Json]) -> str:
-    return yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=120)

@@ -80,9 +80,8 @@ class _Composer:
     def __init__(self, text: str, locate: Locate, fill: Fill) -> None:
         self._text, self._locate, self._fill = text, locate, fill
         self._events = self._read()
-        self._anchors: dict[str, Node] = {}
-        self._sizes: dict[int, int] = {}
-        self._count = 0
+        self._anchors: dict[str, tuple[Node, int, int]] = {}
+        self._count = self._deepest = 0
 
     def _read(self) -> Iterator[yaml.Event]:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(self._text)
@@ -116,40 +115,37 @@ class _Composer:
         return _problem(self._locate(event.start_mark.index), code, cause, cure)
 
     def _node(self, event: Any, depth: int) -> Node:
-        before = self._count
-        self._grow(event, 1)
-        if depth > DEPTH:
-            raise self._fault(event, "AML104", f"Values are nested deeper than {DEPTH} levels.", "Make it flatter.")
+        """The node that begins with the event; counts values and levels on the way."""
+        before, outer, self._deepest = self._count, self._deepest, depth
+        self._bound(event, 1, depth)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event, depth)
-        if isinstance(event, yaml.ScalarEvent):
+            node = self._alias(event, depth)
+        elif isinstance(event, yaml.ScalarEvent):
             node = self._scalar(event, depth)
         elif isinstance(event, yaml.MappingStartEvent):
             node = self._mapping(event, depth)
         else:
             node = self._sequence(event, depth)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = node
-            self._sizes[id(node)] = self._count - before
+        if not isinstance(event, yaml.AliasEvent) and event.anchor is not None:
+            self._anchors[event.anchor] = (node, self._count - before, self._deepest - depth)
+        self._deepest = max(outer, self._deepest)
         return node
 
-    def _grow(self, event: Any, by: int) -> None:
-        self._count += by
+    def _bound(self, event: Any, more: int, deepest: int) -> None:
+        self._count += more
+        self._deepest = max(self._deepest, deepest)
+        if self._deepest > DEPTH:
+            raise self._fault(event, "AML104", f"Values are nested deeper than {DEPTH} levels.", "Make it flatter.")
         if self._count > VALUES:
             cause = f"The file holds more than {VALUES} values once aliases are followed."
             raise self._fault(event, "AML104", cause, "Write less, or fewer aliases.")
 
     def _alias(self, event: Any, depth: int) -> Node:
-        node = self._anchors.get(event.anchor)
-        if node is None:
+        if event.anchor not in self._anchors:
             cause = f"The alias *{event.anchor} names nothing that is complete above it."
             raise self._fault(event, "AML103", cause, f"Write &{event.anchor} before the value it repeats.")
-        self._grow(event, self._sizes[id(node)])
-        return self._shallow(node, event, depth)
-
-    def _shallow(self, node: Node, event: Any, depth: int) -> Node:
-        if depth + height(node.value) > DEPTH:
-            raise self._fault(event, "AML104", f"Values are nested deeper than {DEPTH} levels.", "Make it flatter.")
+        node, size, height = self._anchors[event.anchor]
+        self._bound(event, size, depth + height)
         return node
 
     def _sequence(self, event: Any, depth: int) -> Node:
@@ -193,7 +189,8 @@ class _Composer:
     def _scalar(self, event: Any, depth: int) -> Node:
         place = self._locate(event.start_mark.index)
         if event.tag is None and (filled := self._fill(event.value, place)):
-            return self._shallow(filled, event, depth)
+            self._bound(event, 0, depth + _height(filled.value))
+            return filled
         plain, _ = event.implicit
         try:
             value = resolve(event.value) if plain else self._tagged(event)
@@ -220,10 +217,10 @@ def resolve(text: str) -> Any:
     return text
 
 
-def height(value: Any) -> int:
+def _height(value: Any) -> int:
     """How many levels lie below a value; it is a tree, never a circle."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return max((1 + height(item) for item in inner), default=0)
+    return max((1 + _height(item) for item in inner), default=0)
 
 
 def kind(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,3 +73,34 @@ def test_names_no_workplace() -> None:
         if words.search((ROOT / name).read_text(encoding="utf-8"))
     ]
     assert named == []
+
+
+BREACHES = [
+    ("Floors: imports go down only", "planner.py", "import deploy.verbs"),
+    ("Floors: imports go down only", "emulator/wire.py", "import deploy.errors"),
+    ("Rooms do not know each other", "steps/traffic.py", "import deploy.steps.probe"),
+    ("Only the cloud and the street door start an emulator", "verbs.py", "import deploy.emulator"),
+    ("Only the cloud speaks to azure", "steps/quota.py", "import azure.core"),
+    ("Only the executor retries", "cloud/arm.py", "import tenacity"),
+]
+
+
+@pytest.mark.parametrize(("contract", "file", "line"), BREACHES, ids=[f"{b[1]} {b[2]}" for b in BREACHES])
+def test_floors_are_guarded(contract: str, file: str, line: str, tmp_path: Path) -> None:
+    """Each contract is seen to fail: a copy of the house with one wrong import is refused, by name."""
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=shutil.ignore_patterns("__pycache__", "*.json"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / "deploy" / file).open("a", encoding="utf-8") as room:
+        room.write(f"\n{line}\n")
+    lint = Path(sys.executable).with_name("lint-imports")
+    ran = subprocess.run(
+        [lint, "--no-cache"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(tmp_path)},
+    )
+
+    assert ran.returncode != 0
+    assert f"{contract} BROKEN" in ran.stdout

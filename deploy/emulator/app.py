@@ -42,6 +42,8 @@ class Emulator:
 
     def __init__(self, world: World, tokens: identity.Tokens) -> None:
         self.world, self.tokens = world, tokens
+        self.active = 0
+        """Requests under way; a server that ends waits for them."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,9 +53,13 @@ class Emulator:
             raw = await request.body()
         except ClientDisconnect:
             return
-        visit = self._visit(request, raw)
-        answer = await self._score(visit) if visit.route.name == "Score" else self._run(visit)
-        await _response(visit, answer)(scope, receive, send)
+        self.active += 1
+        try:
+            visit = self._visit(request, raw)
+            answer = await self._score(visit) if visit.route.name == "Score" else self._run(visit)
+            await _response(visit, answer)(scope, receive, send)
+        finally:
+            self.active -= 1
 
     def _visit(self, request: Request, raw: bytes) -> Visit:
         path = request.scope["raw_path"].decode("ascii", "replace")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -31,7 +32,8 @@ class Server:
         self.port, self.identity_port = (each.getsockname()[1] for each in self._sockets)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
-        self._servers: tuple[uvicorn.Server, ...] = ()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="amldeploy-emulator", daemon=True)
         self._thread.start()
         self._ready.wait()
@@ -41,8 +43,8 @@ class Server:
 
     def stop(self) -> None:
         """End the server and wait for it."""
-        for server in self._servers:
-            server.should_exit = True
+        if self._loop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._told.set)
         self._thread.join()
         for each in self._sockets:
             each.close()
@@ -60,27 +62,47 @@ class Server:
             self._ready.set()
 
     async def _serve(self, application: Emulator) -> None:
+        self._loop = asyncio.get_running_loop()
         certificate = str(self.certificates.server)
-        self._servers = (
-            uvicorn.Server(_config(application, certificate)),
-            uvicorn.Server(_config(application, None)),
-        )
+        servers = [uvicorn.Server(_config(application, each)) for each in (certificate, None)]
         running = [
-            asyncio.create_task(server.serve(sockets=[sock]))
-            for server, sock in zip(self._servers, self._sockets, strict=True)
+            asyncio.create_task(server.serve(sockets=[each]))
+            for server, each in zip(servers, self._sockets, strict=True)
         ]
-        while not all(server.started for server in self._servers):
+        while not all(server.started for server in servers):
             for task in running:
                 if task.done():
                     await task
             await asyncio.sleep(0.005)
         self._ready.set()
+        await self._told.wait()
+        for server in servers:
+            server.should_exit = True
+        await _until(lambda: application.active == 0)
+        await _hang_up(servers)
         await asyncio.gather(*running)
+        await _hang_up(servers)
+
+
+async def _hang_up(servers: list[uvicorn.Server]) -> None:
+    """Cut idle connections: a polite TLS farewell would wait half a minute for clients that do not listen."""
+    for server in servers:
+        for connection in list(server.server_state.connections):
+            connection.transport.abort()
+    await _until(lambda: not any(server.server_state.connections for server in servers))
+
+
+async def _until(done: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if done():
+            return
+        await asyncio.sleep(0.01)
 
 
 def _config(application: Emulator, certificate: str | None) -> uvicorn.Config:
     return uvicorn.Config(
-        application, http="h11", loop="asyncio", ws="none", lifespan="off", log_config=None, access_log=False,
+        application, http="h11", loop="asyncio", ws="none", lifespan="off", log_config=None,
+        log_level="critical", access_log=False,
         server_header=False, ssl_certfile=certificate, timeout_graceful_shutdown=1, backlog=512,
     )  # fmt: skip
 

@@ -33,8 +33,8 @@ def contents(properties: dict[str, Json]) -> dict[str, Any]:
         "egressPublicNetworkAccess": shapes.one_of(
             properties, "egressPublicNetworkAccess", ("Enabled", "Disabled"), "Enabled"
         ),
-        "privateNetworkConnection": shapes.flag(properties, "privateNetworkConnection", False),
         "modelMountPath": shapes.text(properties, "modelMountPath"),
+        **{key: shapes.mapping(properties, key) for key in ("dataCollector",) if properties.get(key)},
     }
 
 

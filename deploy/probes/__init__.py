@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from deploy.errors import DeployError
 from deploy.model import Evidence
-from deploy.probes import http, medimageparse
+from deploy.probes import cxrreportgen, gigapath, http, medimageinsight, medimageparse, medimageparse3d
 from deploy.probes.answers import WrongAnswer
 
 __all__ = ["Judge", "WrongAnswer", "find"]
@@ -34,6 +34,10 @@ class Judge(Protocol):
 _JUDGES: Mapping[str, Judge] = {
     "http": http,
     "medimageparse": medimageparse,
+    "medimageparse3d": medimageparse3d,
+    "medimageinsight": medimageinsight,
+    "cxrreportgen": cxrreportgen,
+    "gigapath": gigapath,
 }
 
 

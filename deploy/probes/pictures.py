@@ -1,68 +1,82 @@
-"""Pictures of what a probe saw: the image that was sent, what came back drawn over it, and a legend.
+"""Pictures of masks: the image that was sent, each mask drawn over it in its colour, and a legend.
 
-The colours are those of Okabe and Ito, which people with colour-blindness can tell apart; each mask has a number, too.
-numpy and pillow are optional: without them there is a sentence instead of a picture, never an error.
+Without numpy and pillow there is a sentence instead of a picture, never an error.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from deploy.probes.drawing import (
+    INK,
+    MARGIN,
+    PALE,
+    PALETTE,
+    PAPER,
+    ROW,
+    RULE,
+    SIDE,
+    colour,
+    disc,
+    fitted,
+    font,
+    headed,
+    missing,
+    opened,
+    png,
+)
+
 if TYPE_CHECKING:
     from PIL import Image
 
-PALETTE = ((86, 180, 233), (230, 159, 0), (0, 158, 115), (240, 228, 66), (204, 121, 167), (213, 94, 0), (0, 114, 178))
-_PAPER, _INK, _PALE, _RULE = (17, 20, 24), (240, 243, 246), (150, 160, 170), (44, 50, 57)
-_SIDE, _MARGIN, _ROW = 1024, 48, 56
+__all__ = ["PALETTE", "Layer", "overlay"]
 _SMOOTH = 2.5
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One mask to draw: `pixels` holds 1 where it is and 0 elsewhere, a byte a pixel, rows from the top."""
+    """One mask to draw: `pixels` holds 1 where it is and 0 elsewhere, a byte a pixel, rows from the top.
+
+    `area` is the share that it covers of what `whole` names.
+    """
 
     label: str
     note: str
     area: float
     pixels: bytes
+    whole: str = "the image"
 
 
-def overlay(image: bytes, size: tuple[int, int], layers: Sequence[Layer], subtitle: str) -> bytes | str:
-    """The picture as PNG, at least 1024 pixels wide; or why there is none. `size` is the masks' width and height."""
-    try:
-        import numpy  # noqa: F401, ICN001 - asked for here, used below
-        from PIL import Image
-    except ImportError as error:
-        return f"{error.name or 'numpy or pillow'} is not installed; pip install 'amldeploy[local]' draws pictures"
-    try:
-        with Image.open(io.BytesIO(image), formats=("PNG",)) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return f"the image cannot be drawn: {error}"
-    return _page(picture, size, layers, subtitle)
+def overlay(
+    image: bytes, size: tuple[int, int], layers: Sequence[Layer], subtitle: str, side: int = SIDE
+) -> bytes | str:
+    """The picture as PNG, the longer side of the image at least `side` pixels; or why there is none.
+
+    `size` is the masks' width and height.
+    """
+    if excuse := missing():
+        return excuse
+    picture = opened(image)
+    return picture if isinstance(picture, str) else _page(picture, size, layers, subtitle, side)
 
 
-def _page(picture: Image.Image, size: tuple[int, int], layers: Sequence[Layer], subtitle: str) -> bytes:
-    from PIL import Image, ImageDraw
+def _page(picture: Image.Image, size: tuple[int, int], layers: Sequence[Layer], subtitle: str, side: int) -> bytes:
+    from PIL import Image
 
-    scale = max(1.0, _SIDE / max(size))
+    scale = max(1.0, side / max(size))
     width, height = round(size[0] * scale), round(size[1] * scale)
-    top = _MARGIN + 84
+    top = MARGIN + 84
     bottom = top + height + 28
-    page = Image.new("RGB", (max(width, _SIDE) + 2 * _MARGIN, bottom + _ROW * len(layers) + _MARGIN - 16), _PAPER)
+    page = Image.new("RGB", (max(width, SIDE) + 2 * MARGIN, bottom + ROW * len(layers) + MARGIN - 16), PAPER)
     left = (page.width - width) // 2
     page.paste(_painted(picture.resize((width, height), Image.Resampling.LANCZOS), size, layers), (left, top))
-    pen = ImageDraw.Draw(page)
-    title = "  &  ".join(layer.label for layer in layers)
-    pen.text((_MARGIN, _MARGIN - 10), _fitted(title, 38, page.width - 2 * _MARGIN), _INK, _font(38))
-    pen.text((_MARGIN, _MARGIN + 40), subtitle, _PALE, _font(22))
+    headed(page, "  &  ".join(layer.label for layer in layers), subtitle)
     for place, layer in enumerate(layers):
-        _legend(page, place, layer, bottom + _ROW * place)
+        _legend(page, place, layer, bottom + ROW * place)
         _badge(page, place, layer, size, (left, top, scale))
-    return _png(page)
+    return png(page)
 
 
 def _painted(picture: Image.Image, size: tuple[int, int], layers: Sequence[Layer]) -> Image.Image:
@@ -82,23 +96,23 @@ def _painted(picture: Image.Image, size: tuple[int, int], layers: Sequence[Layer
         distance = (soft - 0.5) * (_SMOOTH * 2.507)
         line = np.clip(2.0 - np.abs(distance), 0, 1)
         halo = np.clip(3.05 - np.abs(distance), 0, 1)
-        colour = np.asarray(_colour(place), np.float32)
+        tint = np.asarray(colour(place), np.float32)
         fill = np.clip(distance + 0.5, 0, 1) * 0.5
-        canvas = _mixed(canvas, colour, fill)
-        canvas = _mixed(canvas, np.asarray(_PAPER, np.float32), halo * 0.75)
-        canvas = _mixed(canvas, colour, line)
+        canvas = _mixed(canvas, tint, fill)
+        canvas = _mixed(canvas, np.asarray(PAPER, np.float32), halo * 0.75)
+        canvas = _mixed(canvas, tint, line)
     return Image.fromarray(np.rint(canvas).astype(np.uint8))
 
 
-def _mixed(below: Any, colour: Any, share: Any) -> Any:
-    return below + (colour - below) * share[..., None]
+def _mixed(below: Any, above: Any, share: Any) -> Any:
+    return below + (above - below) * share[..., None]
 
 
 def _badge(page: Image.Image, place: int, layer: Layer, size: tuple[int, int], frame: tuple[int, int, float]) -> None:
     spot = _heart(layer.pixels, size)
     if spot:
         left, top, scale = frame
-        _disc(page, (round(left + (spot[0] + 0.5) * scale), round(top + (spot[1] + 0.5) * scale)), place)
+        disc(page, (round(left + (spot[0] + 0.5) * scale), round(top + (spot[1] + 0.5) * scale)), place)
 
 
 def _heart(pixels: bytes, size: tuple[int, int]) -> tuple[int, int] | None:
@@ -113,53 +127,14 @@ def _heart(pixels: bytes, size: tuple[int, int]) -> tuple[int, int] | None:
     return filled[len(filled) // 2], row
 
 
-def _disc(page: Image.Image, centre: tuple[int, int], place: int) -> None:
-    """A numbered disc, drawn four times as large and reduced: pillow's own ellipses have jagged edges."""
-    from PIL import Image, ImageDraw
-
-    side, finer = 38, 4
-    large = Image.new("RGBA", (side * finer, side * finer), (*_colour(place), 0))
-    pen = ImageDraw.Draw(large)
-    pen.ellipse(
-        (finer, finer, (side - 1) * finer, (side - 1) * finer), (*_PAPER, 255), (*_colour(place), 255), 3 * finer
-    )
-    pen.text((side * finer / 2, side * finer / 2), str(place + 1), _INK, _font(21 * finer), anchor="mm")
-    disc = large.resize((side, side), Image.Resampling.LANCZOS)
-    page.paste(disc, (centre[0] - side // 2, centre[1] - side // 2), disc)
-
-
 def _legend(page: Image.Image, place: int, layer: Layer, y: int) -> None:
     from PIL import ImageDraw
 
-    pen, width, middle = ImageDraw.Draw(page), page.width, y + _ROW // 2
-    pen.line((_MARGIN, y, width - _MARGIN, y), _RULE, 1)
-    _disc(page, (_MARGIN + 20, middle), place)
-    share = f"{layer.area:.1%} of the image" if layer.area else "nothing found"
-    label = _fitted(layer.label, 26, width // 2 - 2 * _MARGIN)
-    pen.text((_MARGIN + 56, middle), label, _INK, _font(26), anchor="lm")
-    pen.text((width // 2 + _MARGIN, middle), _fitted(layer.note, 22, width // 4), _PALE, _font(22), anchor="lm")
-    pen.text((width - _MARGIN, middle), share, _INK if layer.area else _PALE, _font(24), anchor="rm")
-
-
-def _colour(place: int) -> tuple[int, int, int]:
-    return PALETTE[place % len(PALETTE)]
-
-
-def _font(size: int) -> Any:
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size)
-
-
-def _fitted(text: str, size: int, room: int) -> str:
-    """The text, cut where it would leave its room."""
-    font, cut = _font(size), text
-    while cut and font.getlength(cut if cut == text else cut + "...") > room:
-        cut = cut[:-1]
-    return cut if cut == text else cut.rstrip() + "..."
-
-
-def _png(page: Image.Image) -> bytes:
-    out = io.BytesIO()
-    page.save(out, "PNG")
-    return out.getvalue()
+    pen, width, middle = ImageDraw.Draw(page), page.width, y + ROW // 2
+    pen.line((MARGIN, y, width - MARGIN, y), RULE, 1)
+    disc(page, (MARGIN + 20, middle), place)
+    share = f"{layer.area:.1%} of {layer.whole}" if layer.area else "nothing found"
+    label = fitted(layer.label, 26, width // 2 - 2 * MARGIN)
+    pen.text((MARGIN + 56, middle), label, INK, font(26), anchor="lm")
+    pen.text((width // 2 + MARGIN, middle), fitted(layer.note, 22, width // 4), PALE, font(22), anchor="lm")
+    pen.text((width - MARGIN, middle), share, INK if layer.area else PALE, font(24), anchor="rm")

@@ -105,7 +105,7 @@ class _Filling:
         if not TOKEN.search(text):
             return None
         if whole := TOKEN.fullmatch(text):
-            return self._node(*self._value(whole, place), place)
+            return self._node(*self._value(whole), place)
         return Node(TOKEN.sub(lambda found: self._part(found, place), text), place)
 
     def check(self) -> None:
@@ -116,18 +116,12 @@ class _Filling:
                 raise _problem(self.locate(found.start()), "AML114", cause, "To comment it out, use {# ... #}.")
             self._seen[int(found[1])] -= 1
 
-    def _value(self, found: re.Match[str], place: Place) -> tuple[Any, Node | None]:
-        number = int(found[1])
-        self._seen[number] += 1
-        value, node = self._sandbox.values[number]
-        try:
-            self._sandbox.spend(_weight(value))
-        except OverflowError as error:
-            raise _problem(place, "AML104", f"Rendering stopped: {error}.", "Write less.") from None
-        return value, node
+    def _value(self, found: re.Match[str]) -> tuple[Any, Node | None]:
+        self._seen[int(found[1])] += 1
+        return self._sandbox.values[int(found[1])]
 
     def _part(self, found: re.Match[str], place: Place) -> str:
-        value, node = self._value(found, place)
+        value, node = self._value(found)
         if not isinstance(value, (str, int, float)):
             where = f" (at {node.place})" if node else ""
             raise _problem(place, "AML114", f"{_NO_VALUE}{where}.", "Give it a scalar of its own.")
@@ -160,14 +154,6 @@ class _Filling:
             case float():
                 return Node(float.__float__(value), place)
         raise _problem(place, "AML114", f"A {type(value).__name__} is not a value.", "Give text, a number or a list.")
-
-
-def _weight(value: Any) -> int:
-    """How much of the budget a value costs: one for each value in it and each KiB of text."""
-    if isinstance(value, str):
-        return 1 + len(value) // 1024
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    return 1 + sum(map(_weight, inner))
 
 
 def _run(sandbox: Sandbox, files: TemplateFiles, name: str) -> str:

@@ -26,8 +26,8 @@ from deploy.renderer.placed import Placed, PlacedDict, PlacedList, node_of
 from deploy.sources import Node, as_text, did_you_mean
 
 GLOBALS = ("endpoint", "environment", "unique", "values")
-BUDGET = 1_000_000
-"""Loop rounds, calls and values that one file may cost."""
+BUDGET, DEPTH, BITS = 1_000_000, 64, 1024
+"""Loop rounds, calls and values that one file may cost; how deep a value may be, and how long a number."""
 TEXT = 8 * 2**20
 _METHODS = frozenset({"get", "items", "keys", "values"})
 
@@ -61,9 +61,10 @@ class Missing(StrictUndefined):
         if not isinstance(self._undefined_obj, PlacedDict):
             return f"{type(self._undefined_obj).__name__} has no {name!r}.\n"
         label = self._undefined_obj.label
-        known = (f"{label}.{key}" for key in self._undefined_obj)
-        otherwise = f"Set it in the environment, or write {{{{ {label}.{name} | default(...) }}}}."
-        return f"{label}.{name} is not defined.\n{did_you_mean(f'{label}.{name}', known, otherwise)}"
+        path = f"{label}.{name}"
+        near = did_you_mean(name, self._undefined_obj, "-").removeprefix("Did you mean ")
+        otherwise = f"Set it in the environment, or write {{{{ {path} | default(...) }}}}."
+        return f"{path} is not defined.\n{otherwise if near == '-' else f'Did you mean {label}.{near}'}"
 
 
 class _Generator(CodeGenerator):
@@ -144,14 +145,23 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if self._spent > BUDGET:
             raise OverflowError("the template loops too often or makes too many values")
 
+    def _weigh(self, value: Any, depth: int = 0) -> None:
+        """Spends one for every value in a value and every KiB of text."""
+        self.spend(1 + (len(value) // 1024 if isinstance(value, str) else 0))
+        if depth > DEPTH:
+            raise OverflowError(f"a value is nested deeper than {DEPTH} levels")
+        if isinstance(value, int) and value.bit_length() > BITS:
+            raise OverflowError(f"a number has more than {BITS} bits")
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+        for item in inner:
+            self._weigh(item, depth + 1)
+
     def call(self, context: Context, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         self.spend(10)
         return super().call(context, function, *args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        sizes = [len(side) for side in (left, right) if isinstance(side, (str, list, tuple))]
-        times = [side for side in (left, right) if isinstance(side, int)]
-        if (operator == "**" and right > 64) or (sizes and times and sizes[0] * times[0] > TEXT):
+        if _size_of(operator, left, right) > TEXT:
             raise OverflowError("the result is too large")
         return super().call_binop(context, operator, left, right)
 
@@ -184,6 +194,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             str(value)
         if isinstance(value, (GeneratorType, KeysView, ValuesView, range)):
             value = list(self._counted(value))
+        self._weigh(value)
         node = self._last[1] if value is self._last[0] else node_of(value)
         self.values.append((value, node))
         self._last = (missing, None)
@@ -204,6 +215,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
         found = range(*limits)
         self.spend(len(found))
         return found
+
+
+def _size_of(operator: str, left: Any, right: Any) -> int:
+    """About how many bits or items the result of a power or product has."""
+    if isinstance(left, int) and isinstance(right, int):
+        return left.bit_length() * right if operator == "**" else left.bit_length() + right.bit_length()
+    many, times = (left, right) if isinstance(right, int) else (right, left)
+    return len(many) * times if isinstance(many, (str, list, tuple)) and isinstance(times, int) else 0
 
 
 @cache

@@ -6,12 +6,14 @@ through `errors.neutral`, and what looks like a secret is hidden, whatever the f
     ink, masks, sentences      words on lines; what nobody should read; what is said in the same words everywhere
     text, problems, status     for a terminal
     markdown, html, document   for pull requests, for keeping, for machines
+    files                      what is written to disk, by name
     rows                       what `status` shows, from facts
 """
 
 from __future__ import annotations
 
 from deploy.reporter.document import plan_dump, plan_json, plan_load, report_json
+from deploy.reporter.files import cli_files, report_files
 from deploy.reporter.html import report_html
 from deploy.reporter.markdown import plan_markdown, report_markdown, status_markdown
 from deploy.reporter.problems import error_json, error_text
@@ -22,6 +24,7 @@ from deploy.reporter.text import plan_text, report_text
 __all__ = [
     "EndpointRow",
     "SlotRow",
+    "cli_files",
     "endpoint_row",
     "error_json",
     "error_text",
@@ -30,6 +33,7 @@ __all__ = [
     "plan_load",
     "plan_markdown",
     "plan_text",
+    "report_files",
     "report_html",
     "report_json",
     "report_markdown",

@@ -16,7 +16,7 @@ from deploy.model import Json, Outcome, Plan, Report, Step
 from deploy.reporter.masks import hide
 
 _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
-_READ = ("environment", "steps", "rescue", "leases", "facts")
+_READ = ("environment", "endpoints", "steps", "rescue", "leases", "facts")
 
 
 def plan_json(plan: Plan) -> dict[str, Json]:
@@ -74,6 +74,7 @@ def report_json(report: Report) -> dict[str, Json]:
 def _plan(plan: Plan) -> dict[str, Any]:
     return {
         "environment": plan.environment,
+        "endpoints": list(plan.endpoints),
         "fingerprint": plan.fingerprint,
         "facts": plan.facts,
         "steps": [_step(step) for step in plan.steps],

@@ -73,9 +73,9 @@ class Ink:
     def row(self, lead: Span, name: str, text: str, style: Style = Style.PLAIN, *, column: int) -> list[str]:
         """A lead and a name, then text: beside the name at `column`, or right after it where it fits, else below."""
         margin = cells(lead[0])
-        names = self.line(name, indent=margin, hang=margin + 2) or [" " * margin]
-        taken = cells(names[-1])
-        names[0] = (self.paint(*lead) + names[0][margin:]).rstrip()
+        first, *others = self._fill(self.clean(name) or " ", self.width - margin, self.width - margin - 2)
+        names = [(self.paint(*lead) + first).rstrip(), *(" " * (margin + 2) + words for words in others)]
+        taken = margin + (2 + cells(others[-1]) if others else cells(first))
         fits = column + self._longest(text) <= self.width
         words = self.line(text, style, indent=column if fits else margin + 2)
         if words and fits and taken + 2 <= column:
@@ -85,17 +85,18 @@ class Ink:
             words = []
         return names + words
 
-    def flow(self, parts: Sequence[Span], *, indent: int, gap: str = "  ") -> list[str]:
-        """Parts beside each other, broken between parts where the width ends."""
-        lines: list[list[Span]] = []
-        taken = 0
-        for text, style in ((self.clean(text), style) for text, style in parts if text.strip()):
-            taken += cells(gap + text)
-            if not lines or taken > self.width:
-                lines.append([])
+    def flow(self, parts: Sequence[Span], *, indent: int) -> list[str]:
+        """Parts beside each other, broken where the width ends; a part that is too long for a line is a paragraph."""
+        lines: list[str] = []
+        taken = self.width
+        for text, style in ((self.clean(text), style) for text, style in parts):
+            if text and taken + 2 + cells(text) <= self.width:
+                lines[-1] += "  " + self.paint(text, style)
+                taken += 2 + cells(text)
+            elif text:
+                lines += self.line(text, style, indent=indent, hang=indent + 2)
                 taken = indent + cells(text)
-            lines[-1].append((text, style))
-        return [" " * indent + gap.join(self.paint(text, style) for text, style in line) for line in lines]
+        return lines
 
     def _longest(self, text: str) -> int:
         return max(cells(word) for word in _GLUE.sub("\u00a0", self.clean(text)).split(" "))

@@ -133,13 +133,9 @@ def changes(step: Step) -> Iterator[tuple[str, str, str]]:
 
 def shown(value: Json, limit: int = 120) -> str:
     """A value on one line, cut where it is long; `(none)` for nothing."""
-    text = (
-        "(none)"
-        if value is None
-        else value
-        if isinstance(value, str) and value
-        else json.dumps(value, ensure_ascii=False)
-    )
+    if value is None:
+        return "(none)"
+    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

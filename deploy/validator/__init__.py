@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.digests import TooMuch, digest_tree
+from deploy.digests import TooMuch, digest, digest_tree
 from deploy.documents import EnvironmentDocument, Pipeline
 from deploy.documents.cli_v2 import DeploymentDocument, EndpointDocument
 from deploy.errors import Place, SpecError
-from deploy.model import EndpointSpec, Environment, Guards, Json, digest
+from deploy.model import EndpointSpec, Environment, Guards, Json
 from deploy.sources import Node, Rendered, Source, Trail, as_text
 from deploy.validator import rules
 from deploy.validator.shapes import Checked, check, problem

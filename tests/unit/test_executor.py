@@ -48,7 +48,7 @@ class Room:
     def plan(self, wanted: Any, facts: Any) -> list:
         raise NotImplementedError
 
-    def run(self, cloud: Any, step: Step) -> Evidence:
+    def run(self, _: Any, step: Step) -> Evidence:
         self.ran.append((step.address, threading.current_thread().name))
         if left := self.troubles.get(step.address):
             raise left.pop(0)

@@ -199,7 +199,7 @@ def worlds(draw) -> tuple[dict, str | None]:
 
 @given(worlds(), st.sampled_from(["r1", "r2"]), st.lists(st.integers(1, 99), unique=True, max_size=3).map(sorted))
 def test_callers_are_never_split_wrongly(world, release: str, stages: list[int]) -> None:
-    """From any world: every shift sums to 100 and names only slots that exist or are made before it; the last is one slot."""
+    """From any world: every shift sums to 100 and names only slots that are there by then; the last names one."""
     there, _ = world
     made = plan(spec(release=release, pipeline={"rollout": {"stages": [*stages, 100]}}), there)
     known = {a.rsplit("/", 1)[1] for a in there if a.startswith("deployment/")}

@@ -23,11 +23,31 @@ ENVIRONMENT = Environment("local", "local", SUBSCRIPTION, "rg-local", "mlw-local
 FROM = Place("environments/local.yml", 7, 3)
 NASTY = st.sampled_from(
     [
-        "no", "010", "1e3", "~", "null", "", " ", "true", "- a", "a: b", "# c", "x\ny: 1 # {{ z }}", "{{ 7 * 7 }}", "{% raw %}",
-        "{# #}", "'", '"', "\\", "\\x41", "|", ">", "&a", "*a", "!!int", "%", "@", "`", "[", "]", "{", "}", ",", "---", "...",
-        "<<", "\t", "\r\n", "\x00", "\x02", "\x03", "\x0e", "\u2028", "\ufeff", "😀", "${{ x }}", "${{azureml://c}}", "?", ": ",
+        *("no", "010", "1e3", "~", "null", "", " ", "true", "- a", "a: b", "# c", "x\ny: 1 # {{ z }}", "{{ 7 * 7 }}"),
+        *(
+            "{% raw %}",
+            "{# #}",
+            "'",
+            '"',
+            "\\",
+            "\\x41",
+            "|",
+            ">",
+            "&a",
+            "*a",
+            "!!int",
+            "%",
+            "@",
+            "`",
+            "[",
+            "]",
+            "{",
+            "}",
+        ),
+        *(",", "---", "...", "<<", "\t", "\r\n", "\x00", "\x02", "\x03", "\x0e", "\u2028", "\ufeff", "😀", "?", ": "),
+        *("${{ x }}", "${{azureml://connections/c}}", "zq0x1qz"),
     ]
-)  # fmt: skip
+)
 TEXTS = st.text() | NASTY | st.lists(NASTY, max_size=4).map("".join)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
 VALUES = st.recursive(
@@ -76,6 +96,15 @@ def refused(text: str, values: Any = None, **others: str) -> tuple[str, str, str
         render(text, values, **others)
     (found,) = caught.value.problems
     return found.code, str(found.place), found.cause, found.cure
+
+
+def places_of_problems(text: str, values: Any) -> list[Place]:
+    """Where rendering found fault; anything but a SpecError goes through."""
+    try:
+        render(text, values)
+    except SpecError as error:
+        return [found.place for found in error.problems]
+    return []
 
 
 def at(value: Any, trail: Trail) -> Any:
@@ -145,7 +174,7 @@ def test_filters_and_macros_make_data(value: str) -> None:
     assert list(found) == list("abcdefghij")
 
 
-@pytest.mark.parametrize("text", ["{{ values.v }}", '"{{ values.v }}"', "'{{ values.v }}'", "{{- values.v -}}"])
+@pytest.mark.parametrize("text", ["{{ values.v }}", '"{{ values.v }}"', "'{{ values.v }}'"])
 def test_a_scalar_that_is_one_expression_has_its_type(text: str) -> None:
     """Quotes around an expression are for the editor's sake."""
     assert render(f"a: {text}\n", {"v": 3}).value == {"a": 3}
@@ -171,7 +200,8 @@ def test_only_scalars_can_be_part_of_a_text(value: Any) -> None:
 )
 def test_foreign_references_pass_untouched(reference: str) -> None:
     """`${{ ... }}` is Azure's or GitHub's, in loops and beside expressions too."""
-    text = f'{{% for i in [1, 2] %}}\na{{{{ i }}}}: "{reference} {{{{ i }}}}"\n{{% endfor %}}\nb: {{{{ "{reference}" }}}}\n'
+    text = f'{{% for i in [1, 2] %}}\na{{{{ i }}}}: "{reference} {{{{ i }}}}"\n{{% endfor %}}\n'
+    text += f'b: {{{{ "{reference}" }}}}\n'
     assert render(text).value == {"a1": f"{reference} 1", "a2": f"{reference} 2", "b": reference}
 
 
@@ -216,14 +246,14 @@ def test_a_key_must_be_text() -> None:
     ("expression", "words"),
     [
         ("values.instance_tpye", "values.instance_tpye is not defined. Did you mean values.instance_type?"),
-        ("values.a.c", "values.a.c is not defined. Did you mean values.a.b?"),
+        ("values.a.prot", "values.a.prot is not defined. Did you mean values.a.port?"),
         (
             "values['zzz']",
             "values.zzz is not defined. Set it in the environment, or write {{ values.zzz | default(...) }}.",
         ),
         ("enviroment.name", "enviroment is not defined. Did you mean environment?"),
         ("environment.worksapce", "environment.worksapce is not defined. Did you mean environment.workspace?"),
-        ("values.a.c.d.e", "values.a.c is not defined. Did you mean values.a.b?"),
+        ("values.a.prot.d.e", "values.a.prot is not defined. Did you mean values.a.port?"),
         (
             "[values.zzz]",
             "values.zzz is not defined. Set it in the environment, or write {{ values.zzz | default(...) }}.",
@@ -236,14 +266,14 @@ def test_a_key_must_be_text() -> None:
 )
 def test_a_missing_value_is_named_with_its_nearest(expression: str, words: str) -> None:
     """The full path, the place, and what was probably meant."""
-    code, place, cause, cure = refused(f"x: 1\ny: {{{{ {expression} }}}}\n", {"instance_type": "a", "a": {"b": 1}})
+    code, place, cause, cure = refused(f"x: 1\ny: {{{{ {expression} }}}}\n", {"instance_type": "a", "a": {"port": 1}})
     assert (code, f"{cause} {cure}") == ("AML112", words)
     assert place.startswith(f"templates/{NAME}:2:")
 
 
 def test_a_missing_value_in_an_included_file_is_placed_there() -> None:
     """Line and column are those of the file that was read."""
-    found = refused("{% include 'm/part' %}", **{"m__part": "a: 1\nb:\n  c: {{ values.zz }}\n"})
+    found = refused("{% include 'm/part' %}", m__part="a: 1\nb:\n  c: {{ values.zz }}\n")
     assert found[1] == "templates/m/part:3:16"
 
 
@@ -265,7 +295,8 @@ def test_a_missing_value_in_an_included_file_is_placed_there() -> None:
         "[].append(1)",
         "range(10 ** 9)",
         "'x' * 10 ** 9",
-        "10 ** 10 ** 9",
+        "10 ** (10 ** 9)",
+        "10 ** 5000",
         "1 / 0",
         "values.v.nothing.more",
         "unique(0)",
@@ -326,7 +357,7 @@ def test_a_yaml_error_is_placed_in_the_template() -> None:
     """After loops and includes too, the place is where a person wrote the text."""
     text = "{% for i in [1, 2] %}\na{{ i }}: [{{ i }}, x\n{% endfor %}\nb: 1\n"
     code, place, _, _ = refused(text)
-    assert (code, place) == ("AML103", f"templates/{NAME}:2:3")
+    assert (code, place) == ("AML103", f"templates/{NAME}:2:9")
 
 
 def test_places_through_loops_includes_and_inheritance() -> None:
@@ -365,7 +396,8 @@ def test_a_list_of_values_keeps_the_place_of_each() -> None:
 
 def test_defaults_work_as_usual() -> None:
     """A value that is not there can have a default, at every depth of type."""
-    text = "a: {{ values.a | default(3) }}\nb: {{ values.b | default('x') }}\nc: {% if values.c is defined %}1{% else %}2{% endif %}\n"
+    text = "a: {{ values.a | default(3) }}\nb: {{ values.b | default('x') }}\n"
+    text += "c: {% if values.c is defined %}1{% else %}2{% endif %}\n"
     assert render(text, {"b": "y"}).value == {"a": 3, "b": "y", "c": 2}
 
 
@@ -379,7 +411,8 @@ def test_a_key_called_like_a_method_is_a_key() -> None:
 
 def test_globals() -> None:
     """environment, endpoint, values and unique are there, in imported macros too."""
-    text = "{% import 'm/lib' as lib %}a: {{ environment.name }}\nb: {{ endpoint }}\nc: {{ unique(5) }}\nd: {{ lib.full() }}\n"
+    text = "{% import 'm/lib' as lib %}a: {{ environment.name }}\nb: {{ endpoint }}\n"
+    text += "c: {{ unique(5) }}\nd: {{ lib.full() }}\n"
     found = render(text, {"x": 9}, m__lib="{% macro full() %}{{ endpoint }}-{{ unique(5) }}{% endmacro %}").value
     assert (found["a"], found["b"], found["d"]) == ("local", "mip", f"mip-{found['c']}")
     assert len(found["c"]) == 5
@@ -412,7 +445,8 @@ def test_every_file_is_rendered_before_giving_up() -> None:
 
 WHOLE = (
     "{% macro m(x) %}{{ x }}{% endmacro %}\nname: {{ endpoint }}-{{ unique(3) }}\n{% for k, v in values.t.items() %}\n"
-    "{{ k }}: {{ v | upper }}\n{% endfor %}\na: ${{ x }} # c\nb: {% if values.f %}[1, {{ values.n }}]{% else %}x{% endif %}\n"
+    "{{ k }}: {{ v | upper }}\n{% endfor %}\na: ${{ x }} # c\n"
+    "b: {% if values.f %}[1, {{ values.n }}]{% else %}x{% endif %}\n"
     "{% call m('q') %}{% endcall %}c: |\n  {{ m(values.n) }}\n"
 )
 
@@ -429,16 +463,12 @@ def test_a_damaged_template_is_refused_or_rendered(seed: int, times: int) -> Non
             + chance.choice(("", "{{", "}}", "{%", "%}", "\n", ":", " ", "#", "'", '"', "-", "[", "&a ", "x"))
             + text[end:]
         )
-    try:
-        render(text, {"t": {"x": "y"}, "f": True, "n": 1})
-    except SpecError as error:
-        assert all(found.place.file == f"templates/{NAME}" for found in error.problems)
+    assert all(
+        place.file == f"templates/{NAME}" for place in places_of_problems(text, {"t": {"x": "y"}, "f": True, "n": 1})
+    )
 
 
 @given(st.text(alphabet="{}%#-+ \n\"'$|.:abvalues[]()01"))
 def test_any_template_is_refused_or_rendered(text: str) -> None:
     """No text gets anything but a document or a SpecError out of the renderer."""
-    try:
-        render(text, {"a": 1})
-    except SpecError as error:
-        assert error.problems
+    assert all(place.file == f"templates/{NAME}" for place in places_of_problems(text, {"a": 1}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 
@@ -167,10 +168,8 @@ def test_what_pyyaml_writes_is_read_with_every_place_inside_the_file(value: obje
 @given(st.text() | st.text(alphabet="ab:-?#&*!|>'\"{}[], \n\t%@~0.x"))
 def test_any_text_is_read_or_refused(text: str) -> None:
     """No text gets anything but a value or a SpecError out of the parser."""
-    try:
-        yaml12.parse(text, FILE)
-    except SpecError as error:
-        assert error.problems[0].place.file == FILE
+    with contextlib.suppress(SpecError):
+        assert yaml12.parse(text, FILE).file == FILE
 
 
 def test_places_point_at_scalars() -> None:

@@ -11,6 +11,10 @@ from hypothesis import strategies as st
 from deploy.cloud import failures
 from deploy.errors import CloudError, NotAuthenticated, Transient
 
+NOT_ENOUGH = (
+    "Not enough quota available for Standard_F4s_v2 in SubscriptionId X. Current usage/limit: 0/6. Additional needed: 8"
+    " Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
+)
 QUOTA = {
     "error": {
         "code": "BadRequest",
@@ -18,16 +22,10 @@ QUOTA = {
         "details": [
             {
                 "code": "InferencingClientCreateDeploymentFailed",
-                "message": "InferencingClient HttpRequest error, error detail: "
+                "message": "HttpRequest error, error detail: "
                 + json.dumps(
                     {
-                        "errors": {
-                            "VmSize": [
-                                "Not enough quota available for Standard_F4s_v2 in SubscriptionId X. Current usage/limit:"
-                                " 0/6. Additional needed: 8 Please see troubleshooting guide, available here:"
-                                " https://aka.ms/oe-tsg#error-outofquota"
-                            ]
-                        },
+                        "errors": {"VmSize": [NOT_ENOUGH]},
                         "title": "One or more validation errors occurred.",
                         "status": 400,
                     }

@@ -30,9 +30,12 @@ def _list(azure: Azure, scope: str, words: str = "") -> list[dict[str, str]]:
 def test_a_system_identity_gets_three_roles_and_leaves_them_behind(azure: Azure) -> None:
     """AcrPull, Storage Blob Data Reader and Metrics Writer come with the endpoint and outlive it as orphans."""
     principal = azure.endpoint().json["identity"]["principalId"]
-    given = {(a["scope"], a["roleDefinitionId"][-36:]) for a in _list(azure, SUBSCRIPTION, f"principalId eq '{principal}'")}
+    given = {
+        (a["scope"], a["roleDefinitionId"][-36:]) for a in _list(azure, SUBSCRIPTION, f"principalId eq '{principal}'")
+    }
     expected = {
-        (seed.CONTAINER_REGISTRY_ID, roles.ACR_PULL), (seed.STORAGE_ID, roles.BLOB_READER), (WORKSPACE, roles.METRICS_WRITER),
+        (seed.CONTAINER_REGISTRY_ID, roles.ACR_PULL), (seed.STORAGE_ID, roles.BLOB_READER),
+        (WORKSPACE, roles.METRICS_WRITER),
     }  # fmt: skip
     assert given == expected
     azure.settle()
@@ -40,7 +43,10 @@ def test_a_system_identity_gets_three_roles_and_leaves_them_behind(azure: Azure)
     azure.send("DELETE", ENDPOINT)
     azure.settle()
     assert len(_list(azure, SUBSCRIPTION, f"principalId eq '{principal}'")) == 4
-    assert _put(azure, WORKSPACE, role=roles.ACR_PULL, principalId=principal, principalType=None).code == "PrincipalNotFound"
+    assert (
+        _put(azure, WORKSPACE, role=roles.ACR_PULL, principalId=principal, principalType=None).code
+        == "PrincipalNotFound"
+    )
 
 
 def test_a_user_identity_gets_no_role(azure: Azure) -> None:

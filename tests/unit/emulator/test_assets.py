@@ -14,7 +14,11 @@ def test_a_version_is_created_read_listed_and_deleted(azure: Azure) -> None:
     body = {"properties": {"modelUri": "azureml://x", "tags": {"a": "b"}, "properties": {"n": 1}}}
     assert azure.send("PUT", f"{root}/versions/1", body).status == 201
     again = azure.send("PUT", f"{root}/versions/1", body)
-    assert (again.status, again.json["properties"]["flavors"], again.json["properties"]["properties"]) == (200, {}, {"n": "1"})
+    assert (again.status, again.json["properties"]["flavors"], again.json["properties"]["properties"]) == (
+        200,
+        {},
+        {"n": "1"},
+    )
     azure.send("PUT", f"{root}/versions/2", body)
     container = azure.send("GET", root).json["properties"]
     assert (container["latestVersion"], container["nextVersion"]) == ("2", "3")
@@ -26,9 +30,13 @@ def test_a_version_is_created_read_listed_and_deleted(azure: Azure) -> None:
 
 
 def test_code_that_was_uploaded_before_is_found_by_its_hash(azure: Azure) -> None:
-    """So a client need not send it again."""
-    root = f"{WORKSPACE}/codes/c1/versions"
-    azure.send("PUT", f"{root}/1", {"properties": {"codeUri": "x", "properties": {"hash_sha256": "abc"}}})
+    """Whatever it is called, so a client need not send it again."""
+    root = f"{WORKSPACE}/codes/c2/versions"
+    azure.send(
+        "PUT",
+        f"{WORKSPACE}/codes/c1/versions/1",
+        {"properties": {"codeUri": "x", "properties": {"hash_sha256": "abc"}}},
+    )
     assert len(azure.send("GET", f"{root}?hash=abc").json["value"]) == 1
     assert azure.send("GET", f"{root}?hash=xyz").json["value"] == []
 

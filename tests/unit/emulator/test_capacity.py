@@ -23,7 +23,10 @@ def test_the_reserve_is_a_fifth_rounded_up_unless_exempt(size: catalog.Size, ins
 
 @pytest.mark.parametrize(
     ("name", "instances", "cores"),
-    [("Standard_DS3_v2", 10, 48), ("Standard_F4s_v2", 1, 8), ("Standard_NC4as_T4_v3", 2, 12), ("standard_nc40ADS_h100_v5", 1, 40)],
+    [
+        ("Standard_DS3_v2", 10, 48), ("Standard_F4s_v2", 1, 8), ("Standard_NC4as_T4_v3", 2, 12),
+        ("standard_nc40ADS_h100_v5", 1, 40),
+    ],
 )  # fmt: skip
 def test_published_examples_of_the_reserve(name: str, instances: int, cores: int) -> None:
     """The numbers that documentation and real refusals give."""
@@ -41,14 +44,20 @@ def test_every_size_has_a_family_with_a_limit() -> None:
 
 def _usage(azure: Azure) -> dict[str, tuple[int, int]]:
     rows = azure.send("GET", f"{LOCATION}/usages").json["value"]
-    return {row["name"]["value"]: (row["currentValue"], row["limit"]) for row in rows if "lowPriority" not in row["type"]}
+    return {
+        row["name"]["value"]: (row["currentValue"], row["limit"]) for row in rows if "lowPriority" not in row["type"]
+    }
 
 
 def test_cores_are_held_from_the_request_and_freed_by_deletion(azure: Azure) -> None:
     """Usages show family, total and count of clusters."""
     azure.served(blue=100)
     usage = _usage(azure)
-    assert (usage["standardDSv2Family"], usage["TotalDedicatedCores"], usage["TotalClusters"]) == ((8, 100), (8, 300), (1, 200))
+    assert (usage["standardDSv2Family"], usage["TotalDedicatedCores"], usage["TotalClusters"]) == (
+        (8, 100),
+        (8, 300),
+        (1, 200),
+    )
     azure.endpoint(traffic={})
     azure.settle()
     azure.send("DELETE", f"{WORKSPACE}/onlineEndpoints/mip/deployments/blue")
@@ -106,8 +115,13 @@ def test_sizes_say_whether_endpoints_take_them(azure: Azure) -> None:
 
 def test_low_priority_rows_share_the_name_and_differ_in_type(azure: Azure) -> None:
     """Only the type separates them; without limit is -1."""
-    rows = [r for r in azure.send("GET", f"{LOCATION}/usages").json["value"] if r["name"]["value"] == "standardDSv2Family"]
-    assert [(row["type"].split("/")[-2], row["limit"]) for row in rows] == [("dedicatedCores", 100), ("lowPriorityCores", -1)]
+    rows = [
+        r for r in azure.send("GET", f"{LOCATION}/usages").json["value"] if r["name"]["value"] == "standardDSv2Family"
+    ]
+    assert [(row["type"].split("/")[-2], row["limit"]) for row in rows] == [
+        ("dedicatedCores", 100),
+        ("lowPriorityCores", -1),
+    ]
 
 
 def test_quotas_list_the_limits(azure: Azure) -> None:

@@ -157,6 +157,16 @@ def test_deletion_takes_everything_below_and_only_then(azure: Azure) -> None:
     assert azure.world.db.execute("SELECT COUNT(*) FROM allocations").fetchone() == (0,)
 
 
+def test_deletion_ends_what_was_at_work_below(azure: Azure) -> None:
+    """A deployment in the making does not come to life while its endpoint goes."""
+    azure.served(blue=100)
+    azure.deployment("green")
+    azure.clock.advance(0.15)
+    azure.send("DELETE", f"{EP}/mip")
+    azure.clock.advance(0.06)
+    assert azure.get("mip/deployments/green")["properties"]["provisioningState"] == "Deleting"
+
+
 def test_the_list_is_newest_first_and_pages(azure: Azure) -> None:
     """`count` cuts a page, `nextLink` leads on, `name` and `tags` filter."""
     for number in range(5):

@@ -14,7 +14,12 @@ from tests.unit.emulator.azure import WORKSPACE, Azure
 
 def test_the_identity_endpoint_hands_out_tokens_that_open_the_door(azure: Azure) -> None:
     """Over plain HTTP, in the form of a managed identity."""
-    reply = azure.send("GET", "/msi/token?api-version=2019-08-01&resource=https://management.azure.com", headers={"x-identity-header": "x"}, scheme="http")
+    reply = azure.send(
+        "GET",
+        "/msi/token?api-version=2019-08-01&resource=https://management.azure.com",
+        headers={"x-identity-header": "x"},
+        scheme="http",
+    )
     azure.token = reply.json["access_token"]
     assert int(reply.json["expires_on"]) > time.time()
     assert azure.send("GET", WORKSPACE).status == 200
@@ -29,15 +34,12 @@ def test_the_identity_endpoint_wants_its_header_and_a_resource(azure: Azure) -> 
     assert azure.send("GET", "/msi/token", headers={"x-identity-header": "x"}, scheme="http").status == 400
 
 
-@pytest.mark.parametrize(
-    ("token", "code"),
-    [("", "InvalidAuthenticationToken"), ("nonsense", "InvalidAuthenticationToken"), ("a.b.c", "InvalidAuthenticationToken")],
-)  # fmt: skip
-def test_without_a_token_of_ours_nobody_gets_in(azure: Azure, token: str, code: str) -> None:
+@pytest.mark.parametrize("token", ["x", "nonsense", "a.b.c", "é"])
+def test_without_a_token_of_ours_nobody_gets_in(azure: Azure, token: str) -> None:
     """401 in Azure's form, with a challenge."""
-    azure.token = token or "x"
+    azure.token = token
     reply = azure.send("GET", WORKSPACE)
-    assert (reply.status, reply.code) == (401, code)
+    assert (reply.status, reply.code) == (401, "InvalidAuthenticationToken")
     assert reply.headers["www-authenticate"].startswith("Bearer ")
     assert azure.send("GET", WORKSPACE, headers={"authorization": ""}).code == "AuthenticationFailed"
 

@@ -21,8 +21,16 @@ def test_discovery_leads_back_to_us(azure: Azure) -> None:
 
 def test_the_models_are_there_in_their_versions(azure: Azure) -> None:
     """The five healthcare models, newest version first, with the gate to shared quota and the allowed machines."""
-    names = {row["name"]: row["properties"]["latestVersion"] for row in azure.send("GET", f"{ROOT}/models").json["value"]}
-    assert names == {"CxrReportGen": "12", "MedImageInsight": "13", "MedImageParse": "17", "MedImageParse3D": "6", "Prov-GigaPath": "3"}
+    names = {
+        row["name"]: row["properties"]["latestVersion"] for row in azure.send("GET", f"{ROOT}/models").json["value"]
+    }
+    assert names == {
+        "CxrReportGen": "12",
+        "MedImageInsight": "13",
+        "MedImageParse": "17",
+        "MedImageParse3D": "6",
+        "Prov-GigaPath": "3",
+    }
     versions = azure.send("GET", f"{ROOT}/models/MedImageParse/versions").json["value"]
     assert [item["name"] for item in versions] == ["17", "16", "15", "14"]
     assert len(azure.send("GET", f"{ROOT}/models/MedImageParse/versions?$top=1").json["value"]) == 1

@@ -37,7 +37,8 @@ def test_each_wrong_map_is_told_what_is_wrong() -> None:
     """One sentence for each rule."""
     ready = dict.fromkeys(NAMES, True)
     cases = [
-        ({"blue": 99}, {}, "add up to 99"), ({"blue": 101}, {}, "between 0 and 100"), ({"gold": 100}, {}, "does not exist"),
+        ({"blue": 99}, {}, "add up to 99"), ({"blue": 101}, {}, "between 0 and 100"),
+        ({"gold": 100}, {}, "does not exist"),
         ({"blue": 100}, {"green": 51}, "the limit is 50"), ({"blue": 100}, {"blue": 10}, "cannot receive both"),
         ({"blue": 100}, {"green": 10, "red": 10}, "Only one"),
     ]  # fmt: skip

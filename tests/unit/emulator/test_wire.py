@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,8 +20,9 @@ JSON = st.recursive(
 FIELDS = st.sampled_from(
     [
         "location", "tags", "identity", "sku", "properties", "kind", "authMode", "traffic", "mirrorTraffic", "model",
-        "instanceType", "capacity", "requestSettings", "requestTimeout", "codeConfiguration", "scaleSettings", "principalId",
-        "roleDefinitionId", "principalType", "keyType", "keyValue", "containerType", "tail", "environmentVariables", "type",
+        "instanceType", "capacity", "requestSettings", "requestTimeout", "codeConfiguration", "scaleSettings",
+        "principalId", "roleDefinitionId", "principalType", "keyType", "keyValue", "containerType", "tail", "type",
+        "environmentVariables",
     ]
 )  # fmt: skip
 TARGETS = [
@@ -29,7 +31,7 @@ TARGETS = [
     ("PUT", f"{WORKSPACE}/onlineEndpoints/mip/deployments/blue", deployment_body()),
     ("POST", f"{WORKSPACE}/onlineEndpoints/mip/regenerateKeys", {"keyType": "Primary"}),
     ("POST", f"{WORKSPACE}/onlineEndpoints/mip/deployments/blue/getLogs", {}),
-    ("PUT", f"{WORKSPACE}/providers/Microsoft.Authorization/roleAssignments/{'0' * 8}-0000-0000-0000-{'0' * 12}", {"properties": {}}),
+    ("PUT", f"{WORKSPACE}/providers/Microsoft.Authorization/roleAssignments/{uuid.UUID(int=1)}", {"properties": {}}),
     ("PUT", f"{WORKSPACE}/models/m/versions/1", {"properties": {}}),
 ]  # fmt: skip
 
@@ -42,7 +44,9 @@ def _with(body: object, path: list[str], value: object) -> object:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(TARGETS), st.lists(FIELDS, min_size=1, max_size=3), JSON)
-def test_no_body_breaks_the_emulator(azure: Azure, target: tuple[str, str, object], path: list[str], value: object) -> None:
+def test_no_body_breaks_the_emulator(
+    azure: Azure, target: tuple[str, str, object], path: list[str], value: object
+) -> None:
     """Any value in any field is accepted or refused in the envelope, never a 500; and what is stored can be read."""
     method, where, body = target
     azure.settle()
@@ -53,7 +57,9 @@ def test_no_body_breaks_the_emulator(azure: Azure, target: tuple[str, str, objec
     assert azure.send("GET", f"{WORKSPACE}/onlineEndpoints").status == 200
 
 
-@pytest.mark.parametrize("raw", [b"{", b"[]", b"nul", b"\xff\xfe", b'{"a":NaN}', b'{"a":"\\ud800"}', b'{"a":' * 100_000])
+@pytest.mark.parametrize(
+    "raw", [b"{", b"[]", b"nul", b"\xff\xfe", b'{"a":NaN}', b'{"a":"\\ud800"}', b'{"a":' * 100_000]
+)
 def test_what_is_not_a_json_object_is_refused(azure: Azure, raw: bytes) -> None:
     """400 InvalidRequestContent."""
     reply = azure.send("PUT", f"{WORKSPACE}/onlineEndpoints/mip", raw)
@@ -121,7 +127,9 @@ def test_the_log_remembers_every_request(azure: Azure) -> None:
 def test_only_what_changes_something_is_mutating() -> None:
     """PUT, PATCH and DELETE, and of the POSTs only the one that makes new keys."""
     changing = {route.name for route in routes.ROUTES if route.mutating}
-    assert changing == {r.name for r in routes.ROUTES if r.method in ("PUT", "PATCH", "DELETE")} | {"OnlineEndpoints_RegenerateKeys"}
+    assert changing == {r.name for r in routes.ROUTES if r.method in ("PUT", "PATCH", "DELETE")} | {
+        "OnlineEndpoints_RegenerateKeys"
+    }
 
 
 def test_reset_empties_the_world_and_counts_from_one(azure: Azure) -> None:
@@ -147,6 +155,8 @@ def test_every_route_is_reached_by_its_own_address(route: routes.Route) -> None:
 
 def test_json_travels_as_utf8(azure: Azure) -> None:
     """Text beyond ASCII comes back as it was sent."""
-    reply = azure.send("PUT", f"{WORKSPACE}/onlineEndpoints/mip", {**endpoint_body(description="größe"), "tags": {"ä": "日本"}})
+    reply = azure.send(
+        "PUT", f"{WORKSPACE}/onlineEndpoints/mip", {**endpoint_body(description="größe"), "tags": {"ä": "日本"}}
+    )
     assert json.loads(reply.content.decode("utf-8"))["tags"] == {"ä": "日本"}
     assert "größe".encode() in reply.content

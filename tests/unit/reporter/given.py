@@ -41,6 +41,7 @@ PLAN = Plan(
     ),
     (Step(Verb.SHIFT, "traffic/mip", {}, "green 100 % -> blue 100 %"),),
     ({"endpoint": "mip", "ends": "2026-11-30T09:12:00Z"},),
+    ("mip", "mi2"),
     "facts",
 )
 FAILURE = {
@@ -122,11 +123,12 @@ STEPS = st.one_of(
 )
 PLANS = st.builds(
     Plan,
-    WORDS,
-    st.lists(STEPS, max_size=4).map(tuple),
-    st.lists(STEPS, max_size=2).map(tuple),
-    st.lists(st.dictionaries(WORDS, WORDS, max_size=2), max_size=2).map(tuple),
-    WORDS,
+    environment=WORDS,
+    steps=st.lists(STEPS, max_size=4).map(tuple),
+    rescue=st.lists(STEPS, max_size=2).map(tuple),
+    leases=st.lists(st.dictionaries(WORDS, WORDS, max_size=2), max_size=2).map(tuple),
+    endpoints=st.lists(WORDS, max_size=2).map(tuple),
+    facts=WORDS,
 )
 ERRORS = st.none() | st.fixed_dictionaries(
     {"code": WORDS, "message": SENTENCES},

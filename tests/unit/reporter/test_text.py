@@ -16,6 +16,8 @@ from deploy.reporter.ink import Ink, cells
 from . import given as g
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+ADDRESS = 11
+"""Columns before an address, which stands on the line of its verb even if it is too long for it."""
 Page = Callable[..., str]
 
 
@@ -33,11 +35,11 @@ PAGES = st.one_of(
 @g.few
 @given(PAGES, g.WIDTHS, st.booleans())
 def test_no_line_is_wider_than_the_page(page, width, ascii_only):
-    """Whatever a page is about, a line fits or is one long word, ends without spaces and, in ASCII, is ASCII."""
+    """Whatever a page is about, a line fits or holds a word that cannot, ends without spaces and, in ASCII, is ASCII."""
     text = page(width=width, ascii=ascii_only)
     for line in text.split("\n"):
         assert line == line.rstrip()
-        assert cells(line) <= width or len(line.split()) == 1
+        assert cells(line) <= width or max(cells(word) for word in line.split()) > width - ADDRESS
     assert not ascii_only or text.isascii()
 
 
@@ -56,6 +58,17 @@ def test_words_from_far_away_command_nobody(page, width):
         assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", line)
         assert not line.lstrip().startswith("::")
         assert "##[" not in line
+
+
+@g.few
+@given(g.WIDTHS, st.integers(1, 300), st.integers(0, 30))
+def test_nothing_is_cut_off(width, length, words):
+    """An address and a reason are there in full, however long they are."""
+    address, why = f"role/mip/{'x' * length}", f"{'because ' * words}{'y' * length}"
+    plan = Plan("dev", (Step(Verb.CREATE, address, {}, why), Step(Verb.CREATE, "endpoint/mip", {}, why)))
+    text = " ".join(plan_text(plan, width=width).split())
+    assert address in text
+    assert text.count(why) == 2
 
 
 def test_a_workflow_command_cannot_start_a_wrapped_line():

@@ -1,0 +1,129 @@
+"""Pictures of findings: the image that was sent, each box drawn in the colour of its sentence, and the sentences.
+
+The square that the model sees is framed by a thin line where the image is longer than wide or the other way round.
+Without numpy and pillow there is a sentence instead of a picture, never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from deploy.probes.drawing import (
+    INK,
+    MARGIN,
+    PALE,
+    PAPER,
+    RULE,
+    SIDE,
+    colour,
+    disc,
+    fitted,
+    font,
+    headed,
+    missing,
+    opened,
+    png,
+)
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+_LETTERS, _LINE, _PAD, _LINES = 22, 30, 14, 4
+
+
+def marked(
+    image: bytes, size: tuple[int, int], findings: Sequence[tuple[str, Sequence[Box]]], title: str, subtitle: str
+) -> bytes | str:
+    """The picture as PNG, at least 1024 pixels on its longer side; or why there is none. Boxes are in pixels."""
+    if excuse := missing():
+        return excuse
+    picture = opened(image)
+    return picture if isinstance(picture, str) else _page(picture, size, findings, title, subtitle)
+
+
+def _page(
+    picture: Image.Image,
+    size: tuple[int, int],
+    findings: Sequence[tuple[str, Sequence[Box]]],
+    title: str,
+    subtitle: str,
+) -> bytes:
+    from PIL import Image
+
+    scale = max(1.0, SIDE / max(size))
+    width, height = round(size[0] * scale), round(size[1] * scale)
+    across = max(width, SIDE) + 2 * MARGIN
+    texts = [_wrapped(text, across - 2 * MARGIN - 56) for text, _ in findings]
+    top = MARGIN + 84
+    bottom = top + height + 28
+    page = Image.new("RGB", (across, bottom + sum(map(_tall, texts)) + MARGIN - 16), PAPER)
+    left = (across - width) // 2
+    page.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (left, top))
+    headed(page, title, subtitle)
+    if size[0] != size[1]:
+        _frame(page, size, (left, top, scale))
+    for place, (_, boxes) in enumerate(findings):
+        for box in boxes:
+            _outline(page, place, box, (left, top, scale))
+    for place, (lines, (_, boxes)) in enumerate(zip(texts, findings, strict=True)):
+        bottom = _sentence(page, place, lines, bool(boxes), bottom)
+    return png(page)
+
+
+def _frame(page: Image.Image, size: tuple[int, int], frame: tuple[int, int, float]) -> None:
+    from PIL import ImageDraw
+
+    left, top, scale = frame
+    side = min(size)
+    x, y = left + (size[0] - side) // 2 * scale, top + (size[1] - side) // 2 * scale
+    ImageDraw.Draw(page).rectangle((x, y, x + side * scale - 1, y + side * scale - 1), None, PALE, 1)
+
+
+def _outline(page: Image.Image, place: int, box: Box, frame: tuple[int, int, float]) -> None:
+    """A line of the finding's colour between two dark ones, so that it is seen on bright and on dark."""
+    from PIL import ImageDraw
+
+    left, top, scale = frame
+    x0, y0, x1, y1 = (round(at * scale) for at in box)
+    corners = (left + x0, top + y0, left + max(x0 + 1, x1 - 1), top + max(y0 + 1, y1 - 1))
+    pen = ImageDraw.Draw(page)
+    for grow, ink, thick in ((2, PAPER, 8), (0, colour(place), 4)):
+        around = (corners[0] - grow, corners[1] - grow, corners[2] + grow, corners[3] + grow)
+        pen.rectangle(around, None, ink, thick)
+    disc(page, (corners[0], corners[1]), place)
+
+
+def _sentence(page: Image.Image, place: int, lines: Sequence[str], boxed: bool, y: int) -> int:
+    """Write one finding; returns where the next begins."""
+    from PIL import ImageDraw
+
+    pen, tall = ImageDraw.Draw(page), _tall(lines)
+    pen.line((MARGIN, y, page.width - MARGIN, y), RULE, 1)
+    middle = y + _PAD + _LINE // 2
+    if boxed:
+        disc(page, (MARGIN + 20, middle), place)
+    else:
+        pen.text((MARGIN + 20, middle), str(place + 1), PALE, font(21), anchor="mm")
+    for number, line in enumerate(lines):
+        pen.text((MARGIN + 56, middle + number * _LINE), line, INK if boxed else PALE, font(_LETTERS), anchor="lm")
+    return y + tall
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """Lines that fit, four at most; the last one is cut when there is more to say."""
+    letters, lines = font(_LETTERS), [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and letters.getlength(longer) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    rest = " ".join(lines[_LINES - 1 :])
+    return [fitted(line, _LETTERS, room) for line in [*lines[: _LINES - 1], *([rest] if rest else [])]]
+
+
+def _tall(lines: Sequence[str]) -> int:
+    return len(lines) * _LINE + 2 * _PAD

@@ -1,0 +1,123 @@
+"""CxrReportGen: a chest X-ray and what the doctor asks go in, sentences with boxes come out.
+
+The right answer, as its notebooks decode it: one object a row; `output` is JSON inside a string, a list of
+[sentence, boxes]. Boxes are null or a list of [x_min, y_min, x_max, y_max] in shares of the square that is cut from the
+middle of the image along its shorter side, because that square is what the model sees. What a finding says is not
+judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.errors import neutral
+from deploy.model import Evidence
+from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed
+from deploy.probes.boxes import Box, marked
+from deploy.probes.samples import base64_text, png_size, read, wanted
+
+_COLUMNS = ("frontal_image", "indication", "technique", "comparison")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence, and where it points: boxes as they came, in shares of the square."""
+
+    text: str
+    boxes: tuple[Box, ...]
+
+
+def request(probe: Mapping[str, Any], folder: Path) -> bytes:
+    """One row: the frontal image in base64 as it is; the probe's `text` is the indication."""
+    image = read(folder, wanted(probe, "image"))
+    png_size(image, probe["image"])
+    return envelope(_COLUMNS, (base64_text(image), probe.get("text") or "", "", "None"))
+
+
+def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:
+    """Read every finding. The picture needs numpy and pillow; without them `data` says why there is none."""
+    row = only_row(probe, status, body)
+    findings = _findings(packed(member(row, "output"), "output"))
+    image = read(folder, wanted(probe, "image"))
+    size = png_size(image, probe["image"])
+    pixels = [[_on_image(box, size) for box in finding.boxes] for finding in findings]
+    words = f"cxrreportgen probe, {Path(probe['image']).name}, the square that the model sees is framed"
+    marks = [(finding.text, boxes) for finding, boxes in zip(findings, pixels, strict=True)]
+    picture = marked(image, size, marks, _count(findings), words)
+    return _evidence(probe, findings, pixels, picture)
+
+
+def _findings(listed: Any) -> list[Finding]:
+    if not isinstance(listed, list):
+        raise WrongAnswer(f"expected a list of findings in 'output', {kind(listed)} came")
+    if not listed:
+        raise WrongAnswer("expected at least one finding in 'output', an empty list came")
+    return [_finding(each, f"finding {place}") for place, each in enumerate(listed, 1)]
+
+
+def _finding(value: Any, where: str) -> Finding:
+    if not isinstance(value, list):
+        raise WrongAnswer(f"expected [sentence, boxes] as {where}, {kind(value)} came")
+    if len(value) != 2:
+        raise WrongAnswer(f"expected a sentence and its boxes as {where}, a list of {len(value)} came")
+    text, boxes = value
+    if not isinstance(text, str):
+        raise WrongAnswer(f"expected a sentence in {where}, {kind(text)} came")
+    if not text.strip():
+        raise WrongAnswer(f"expected a sentence in {where}, an empty string came")
+    if boxes is not None and not isinstance(boxes, list):
+        raise WrongAnswer(f"expected a list of boxes or null in {where}, {kind(boxes)} came")
+    words = " ".join(neutral(text[:2000]).split())
+    return Finding(words, tuple(_box(box, f"box {place} of {where}") for place, box in enumerate(boxes or (), 1)))
+
+
+def _box(value: Any, where: str) -> Box:
+    if not isinstance(value, list) or len(value) != 4:
+        came = f"a list of {len(value)}" if isinstance(value, list) else kind(value)
+        raise WrongAnswer(f"expected [x_min, y_min, x_max, y_max] as {where}, {came} came")
+    for each in value:
+        if isinstance(each, bool) or not isinstance(each, int | float):
+            raise WrongAnswer(f"expected numbers in {where}, {kind(each)} came")
+        if not 0 <= each <= 1:
+            raise WrongAnswer(f"expected shares from 0 to 1 in {where}, {neutral(repr(each)[:40])} came")
+    left, top, right, bottom = map(float, value)
+    if left >= right:
+        raise WrongAnswer(f"expected x_min below x_max in {where}, {left:g} and {right:g} came")
+    if top >= bottom:
+        raise WrongAnswer(f"expected y_min below y_max in {where}, {top:g} and {bottom:g} came")
+    return left, top, right, bottom
+
+
+def _on_image(box: Box, size: tuple[int, int]) -> Box:
+    """A box in pixels of the image that was sent."""
+    side = min(size)
+    x, y = (size[0] - side) // 2, (size[1] - side) // 2
+    left, top, right, bottom = (round(share * side, 1) for share in box)
+    return left + x, top + y, right + x, bottom + y
+
+
+def _evidence(
+    probe: Mapping[str, Any], findings: list[Finding], pixels: list[list[Box]], picture: bytes | str
+) -> Evidence:
+    name = f"{Path(probe['image']).stem}-findings.png"
+    files = {name: picture} if isinstance(picture, bytes) else {}
+    told = [
+        {"text": finding.text, "boxes": [list(box) for box in finding.boxes], "pixels": [list(box) for box in boxes]}
+        for finding, boxes in zip(findings, pixels, strict=True)
+    ]
+    data = {
+        "type": "cxrreportgen",
+        "image": probe["image"],
+        "findings": told,
+        "picture": name if files else None,
+        "no_picture": None if files else picture,
+    }
+    return Evidence(f"{_count(findings)}, first '{findings[0].text[:80]}'", data, files)
+
+
+def _count(findings: list[Finding]) -> str:
+    boxes = sum(len(finding.boxes) for finding in findings)
+    return f"{len(findings)} finding{'s' * (len(findings) != 1)} with {boxes} box{'es' * (boxes != 1)}"

@@ -1,0 +1,71 @@
+"""Prov-GigaPath: a tile of a pathology slide goes in, a tensor that torch saved comes out.
+
+The right answer, as its client decodes it: one object a row; `image_features` is base64 of what `torch.save` writes, a
+zip archive with a pickle and the raw numbers of each storage. Unpickling runs code, so nothing from afar is unpickled
+here: the archive is opened and checked, and its numbers are known only by their bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from deploy.model import Evidence
+from deploy.probes.answers import WrongAnswer, envelope, excerpt, member, only_row, unbase64
+from deploy.probes.samples import base64_text, png_size, read, wanted
+
+_ZIP = b"PK\x03\x04"
+MOST_BYTES = 256 * 1024 * 1024
+
+
+def request(probe: Mapping[str, Any], folder: Path) -> bytes:
+    """One row: the tile in base64 as it is."""
+    image = read(folder, wanted(probe, "image"))
+    png_size(image, probe["image"])
+    return envelope(("image",), (base64_text(image),))
+
+
+def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:  # noqa: ARG001 - one shape for all
+    """Open the archive, read every part of it against its checksum, and weigh the numbers."""
+    row = only_row(probe, status, body)
+    saved = unbase64(member(row, "image_features"), "image_features")
+    if not saved.startswith(_ZIP):
+        came = "nothing" if not saved else f"a beginning of {saved[:4].hex(' ')}"
+        raise WrongAnswer(f"expected a zip archive as torch.save writes in 'image_features', {came} came")
+    parts = _parts(saved)
+    if not any(name.name == "data.pkl" for name in parts):
+        listed = ", ".join(excerpt(str(name), 40) for name in list(parts)[:8]) or "nothing"
+        raise WrongAnswer(f"expected the entry data.pkl in the archive of 'image_features', {listed} came")
+    storages = [content for name, content in parts.items() if name.parent.name == "data"]
+    size = sum(map(len, storages))
+    if not size:
+        raise WrongAnswer("expected numbers in the archive of 'image_features', no storage came")
+    if not any(content.strip(b"\0") for content in storages):
+        raise WrongAnswer(f"expected a tensor that says something in 'image_features', {size} zero bytes came")
+    data = {
+        "type": "gigapath",
+        "image": probe["image"],
+        "archive_bytes": len(saved),
+        "storages": len(storages),
+        "storage_bytes": size,
+        "entries": [str(name) for name in parts],
+    }
+    files = {f"{Path(probe['image']).stem}-features.pt": saved}
+    return Evidence(f"a torch archive with {size} bytes of numbers ({size // 4} if float32)", data, files)
+
+
+def _parts(saved: bytes) -> dict[PurePosixPath, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(saved)) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+            if unpacked > MOST_BYTES:
+                raise WrongAnswer(
+                    f"expected one tile's numbers in 'image_features', an archive of {unpacked} bytes came"
+                )
+            return {PurePosixPath(entry.filename): archive.read(entry) for entry in archive.infolist()}
+    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError, ValueError, zlib.error) as error:
+        raise WrongAnswer(f"expected a whole zip archive in 'image_features', a broken one came ({error})") from None

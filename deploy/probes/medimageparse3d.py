@@ -1,0 +1,154 @@
+"""MedImageParse 3D: a NIfTI volume and prompts joined by `&` go in, a volume of labels of the same size comes out.
+
+The right answer, as its model card decodes it: one object a row; `nifti_file` is JSON inside a string with base64
+`data`, a .nii.gz of whole numbers where 0 is background. The card does not say which label is which prompt; they are
+taken in order, 1 for the first. A prompt without a voxel and a label without a prompt are warnings; when nothing is
+labelled, or everything, the answer is wrong.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.errors import DeployError
+from deploy.model import Evidence
+from deploy.probes import nifti
+from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed, unbase64
+from deploy.probes.nifti import Header, NotNifti, sized
+from deploy.probes.pictures import Layer
+from deploy.probes.samples import base64_text, read, wanted
+from deploy.probes.volumes import slices
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one prompt found: how many voxels carry its label, as a share of the volume and in millilitres."""
+
+    prompt: str
+    label: int
+    voxels: int
+    share: float
+    millilitres: float
+
+
+def request(probe: Mapping[str, Any], folder: Path) -> bytes:
+    """One row: the .nii.gz file in base64 as it is, and the prompts as they are."""
+    volume, _ = _sent(probe, folder)
+    _prompts(probe)
+    return envelope(("image", "text"), (base64_text(volume), probe["text"]))
+
+
+def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:
+    """Count each prompt's voxels. The picture needs numpy and pillow; without them `data` says why there is none."""
+    prompts = _prompts(probe)
+    row = only_row(probe, status, body)
+    volume, head = _sent(probe, folder)
+    answer = _content(member(row, "nifti_file"))
+    stored, labels, counts = _labels(answer, head)
+    millilitre = head.spacing[0] * head.spacing[1] * head.spacing[2] / 1000
+    found = [
+        Found(prompt, label, counts[label], counts[label] / head.voxels, round(counts[label] * millilitre, 1))
+        for label, prompt in enumerate(prompts, 1)
+    ]
+    picture = _picture(volume, head, labels, found, stored, probe)
+    return _evidence(probe, head.shape, found, sorted(set(counts) - set(range(len(prompts) + 1))), answer, picture)
+
+
+def _prompts(probe: Mapping[str, Any]) -> list[str]:
+    prompts = [prompt.strip() for prompt in wanted(probe, "text").split("&")]
+    if not all(prompts):
+        cause = f"'text' has an empty prompt in '{probe['text']}'"
+        raise _cannot(cause, "Write prompts with one & between two of them")
+    return prompts
+
+
+def _sent(probe: Mapping[str, Any], folder: Path) -> tuple[bytes, Header]:
+    name = wanted(probe, "image")
+    volume = read(folder, name)
+    try:
+        return volume, nifti.header(volume)
+    except NotNifti as wrong:
+        raise _cannot(f"'{name}': expected {wrong}", "The model takes one volume as .nii.gz") from None
+
+
+def _content(value: Any) -> bytes:
+    file = packed(value, "nifti_file")
+    if not isinstance(file, dict):
+        raise WrongAnswer(f"expected an object with data in 'nifti_file', {kind(file)} came")
+    return unbase64(member(file, "data"), "data")
+
+
+def _labels(content: bytes, sent: Header) -> tuple[dict[int, float], array[float], Counter[int]]:
+    """Label -> how the file stores it; the stored values; label -> voxels."""
+    try:
+        head, values = nifti.volume(content, sent.shape)
+    except NotNifti as wrong:
+        raise WrongAnswer(f"expected {wrong}") from None
+    stored, counts = {}, Counter[int]()
+    for number, count in Counter(values).items():
+        value = number * head.slope + head.intercept
+        if not -(2**53) < value < 2**53 or value != int(value) or value < 0:  # false for what is not a number, too
+            raise WrongAnswer(f"expected labels 0, 1, 2 and so on, a voxel of {value:g} came")
+        stored[int(value)] = number
+        counts[int(value)] += count
+    if len(counts) == 1:
+        raise WrongAnswer(f"expected labels among background, all {sent.voxels} voxels are {next(iter(counts))}")
+    return stored, values, counts
+
+
+def _picture(
+    volume: bytes,
+    head: Header,
+    labels: array[float],
+    found: list[Found],
+    stored: Mapping[int, float],
+    probe: Mapping[str, Any],
+) -> bytes | str:
+    try:
+        _, image = nifti.volume(volume, head.shape)
+    except NotNifti as wrong:
+        return f"the volume cannot be drawn: expected {wrong}"
+    words = (
+        f"medimageparse3d probe, {Path(probe['image']).name}, {sized(head.shape)} voxels, the slices with most labels"
+    )
+    layers = [
+        (stored.get(each.label), Layer(each.prompt, f"{each.millilitres:g} ml", each.share, b"")) for each in found
+    ]
+    return slices(head, image, labels, layers, words)
+
+
+def _evidence(
+    probe: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    found: list[Found],
+    strange: list[int],
+    answer: bytes,
+    picture: bytes | str,
+) -> Evidence:
+    stem = Path(probe["image"]).name.split(".")[0]
+    files = {f"{stem}-labels.nii.gz": answer}
+    drawn = f"{stem}-labels.png" if isinstance(picture, bytes) else None
+    if isinstance(picture, bytes):
+        files = {f"{stem}-labels.png": picture, **files}
+    warnings = [f"'{each.prompt}' found nothing" for each in found if not each.voxels]
+    warnings += [f"label {label} belongs to no prompt" for label in strange]
+    data = {
+        "type": "medimageparse3d",
+        "image": probe["image"],
+        "shape": list(shape),
+        "labels": [asdict(each) for each in found],
+        "warnings": warnings,
+        "picture": drawn,
+        "no_picture": None if drawn else picture,
+    }
+    said = [f"{each.prompt} {each.voxels} voxels ({each.millilitres:g} ml)" for each in found if each.voxels]
+    return Evidence(f"labels of {sized(shape)} voxels: {', '.join(said + warnings)}", data, files)
+
+
+def _cannot(cause: str, cure: str) -> DeployError:
+    return DeployError("make the probe's request", cause, cure, code="AML411")

@@ -1,0 +1,135 @@
+"""Reading a NIfTI-1 volume with the standard library: its size, its place in the world, its values.
+
+It reads no more than the header promises, so a small answer cannot unpack into all of memory.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import struct
+import sys
+import zlib
+from array import array
+from dataclasses import dataclass
+
+_GZIP = b"\x1f\x8b"
+_CODES = {2: "B", 4: "h", 8: "i", 16: "f", 64: "d", 256: "b", 512: "H", 768: "I", 1024: "q", 1280: "Q"}
+"""NIfTI's number types that `array` can hold: integers of 8 to 64 bits, floats of 32 and 64."""
+MOST_VOXELS = 512 * 512 * 2048
+
+
+class NotNifti(Exception):
+    """What is wrong with a volume, in words that follow "expected"."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first 348 bytes say.
+
+    `shape` is voxels along x, y, z; `spacing` millimetres; `affine` the three rows from voxel to world, None when the
+    file states none that way; `code` the type of number; `start` where the data begins; `slope` and `intercept` give
+    a value its meaning.
+    """
+
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    affine: tuple[tuple[float, ...], ...] | None
+    order: str
+    code: str
+    start: int
+    slope: float
+    intercept: float
+
+    @property
+    def voxels(self) -> int:
+        return math.prod(self.shape)
+
+
+def header(content: bytes) -> Header:
+    """The header of a .nii.gz (or an unpacked .nii). NotNifti when it is not one of a single 3D volume."""
+    with _opened(content) as stream:
+        return _header(_taken(stream, 348, "the header"))
+
+
+def volume(content: bytes, shape: tuple[int, int, int]) -> tuple[Header, array[float]]:
+    """Header and stored values, x fastest. NotNifti when the volume has another shape or its data is incomplete."""
+    with _opened(content) as stream:
+        head = _header(_taken(stream, 348, "the header"))
+        if head.shape != shape:
+            raise NotNifti(f"a volume of {sized(shape)} voxels like the one sent, {sized(head.shape)} came")
+        _taken(stream, head.start - 348, "the header's extensions")
+        values: array[float] = array(head.code)
+        values.frombytes(_taken(stream, head.voxels * values.itemsize, f"the data of {sized(shape)} voxels"))
+    if (head.order == "<") != (sys.byteorder == "little"):
+        values.byteswap()
+    return head, values
+
+
+def sized(shape: tuple[int, ...]) -> str:
+    """A shape in words."""
+    return " x ".join(map(str, shape))
+
+
+def _opened(content: bytes) -> gzip.GzipFile | io.BytesIO:
+    stream = io.BytesIO(content)
+    return gzip.GzipFile(fileobj=stream) if content.startswith(_GZIP) else stream
+
+
+def _taken(stream: gzip.GzipFile | io.BytesIO, count: int, what: str) -> bytes:
+    try:
+        taken = stream.read(count)
+    except (OSError, EOFError, zlib.error) as error:
+        raise NotNifti(f"a gzipped NIfTI file, its compression breaks off in {what} ({error})") from None
+    if len(taken) != count:
+        raise NotNifti(f"{count} bytes for {what}, {len(taken)} came")
+    return taken
+
+
+def _header(raw: bytes) -> Header:
+    order = next((order for order in "<>" if struct.unpack_from(order + "i", raw)[0] == 348), None)
+    if order is None:
+        raise NotNifti("a NIfTI-1 header, whose first number is 348; another beginning came")
+    if raw[344:348] == b"ni1\0":
+        raise NotNifti("header and data in one file ('n+1'), a header whose data is in another file ('ni1') came")
+    if raw[344:348] != b"n+1\0":
+        raise NotNifti(f"the NIfTI-1 magic 'n+1' at byte 344, {raw[344:348]!r} came")
+    dimensions = struct.unpack_from(order + "8h", raw, 40)
+    datatype = struct.unpack_from(order + "h", raw, 70)[0]
+    if datatype not in _CODES:
+        raise NotNifti(f"whole or real numbers of 8 to 64 bits, NIfTI type {datatype} came")
+    sform = struct.unpack_from(order + "h", raw, 254)[0]
+    start, slope, intercept = struct.unpack_from(order + "3f", raw, 108)
+    scaled = math.isfinite(slope) and slope != 0 and math.isfinite(intercept)
+    return Header(
+        shape=_shape(dimensions),
+        spacing=_spacing(struct.unpack_from(order + "3f", raw, 80)),
+        affine=tuple(struct.unpack_from(order + "4f", raw, at) for at in (280, 296, 312)) if sform > 0 else None,
+        order=order,
+        code=_CODES[datatype],
+        start=_start(start),
+        slope=slope if scaled else 1.0,
+        intercept=intercept if scaled else 0.0,
+    )
+
+
+def _shape(dimensions: tuple[int, ...]) -> tuple[int, int, int]:
+    count, sizes = dimensions[0], dimensions[1:]
+    if not 3 <= count <= 7 or min(sizes[:count]) < 1 or max(sizes[3:count], default=1) > 1:
+        raise NotNifti(f"one volume of three dimensions, {count} dimensions of {sized(sizes[: max(0, count)])} came")
+    x, y, z = sizes[:3]
+    if x * y * z > MOST_VOXELS:
+        raise NotNifti(f"at most {MOST_VOXELS} voxels, {sized((x, y, z))} came")
+    return x, y, z
+
+
+def _spacing(stored: tuple[float, ...]) -> tuple[float, float, float]:
+    x, y, z = (abs(each) if math.isfinite(each) and each else 1.0 for each in stored)
+    return x, y, z
+
+
+def _start(stored: float) -> int:
+    if not math.isfinite(stored) or not 348 <= stored < 1 << 24:
+        raise NotNifti(f"data that begins at byte 352 or later, {stored} came")
+    return int(stored)

@@ -1,0 +1,105 @@
+"""Pictures of a volume: three slices side by side, as radiologists hang them, with the labels drawn over them.
+
+Each slice is the one that holds most of the labels. The patient's left is on the right, the front at the top of the
+first slice, the head at the top of the others. A file that states no affine is shown as it is stored.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+from deploy.probes.drawing import missing, png
+from deploy.probes.nifti import Header
+from deploy.probes.pictures import Layer, overlay
+
+_GAP, _PANEL = 3, 1536
+
+
+def slices(
+    head: Header,
+    image: array[float],
+    labels: array[float],
+    prompts: Sequence[tuple[float | None, Layer]],
+    subtitle: str,
+) -> bytes | str:
+    """The picture as PNG; or why there is none.
+
+    `prompts` pairs a label as the file stores it (None: it is not there) with its layer, whose pixels are made here.
+    """
+    if excuse := missing():
+        return excuse
+    import numpy as np
+    from PIL import Image
+
+    grey, spacing = _hung(_windowed(np.asarray(image)), head)
+    found, _ = _hung(np.asarray(labels), head)
+    wanted = np.isin(found, [label for label, _ in prompts if label is not None])
+    cuts = [int(np.argmax(wanted.sum(axis=tuple(a for a in range(3) if a != axis)))) for axis in range(3)]
+    picture = _row([_panel(grey, axis, cuts[axis], spacing) for axis in (2, 1, 0)])
+    layers = []
+    for label, layer in prompts:
+        mask = (found == label if label is not None else found != found).astype(np.uint8)
+        drawn = _row([_panel(mask * np.uint8(255), axis, cuts[axis], spacing) for axis in (2, 1, 0)])
+        pixels = (drawn > 127).astype(np.uint8).tobytes()
+        layers.append(Layer(layer.label, layer.note, layer.area, pixels, "the volume"))
+    size = (picture.shape[1], picture.shape[0])
+    return overlay(png(Image.fromarray(picture)), size, layers, subtitle, _PANEL)
+
+
+def _windowed(values: Any) -> Any:
+    """8-bit grey from any numbers: the middle 99 % of them, and nothing that is not a number."""
+    import numpy as np
+
+    real = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
+    low, high = np.percentile(real, (0.5, 99.5))
+    return np.rint(np.clip((real - low) / ((high - low) or 1.0), 0, 1) * 255).astype(np.uint8)
+
+
+def _hung(flat: Any, head: Header) -> tuple[Any, tuple[float, ...]]:
+    """The volume with its axes to the patient's left, to the back and to the feet, and its spacing in that order."""
+    import numpy as np
+
+    stored = flat.reshape(head.shape, order="F")
+    if head.affine is None:
+        return stored, head.spacing
+    turn = -np.nan_to_num(np.array(head.affine)[:, :3])  # the world's axes run right, front, head
+    order = _axes(np.abs(turn))
+    turned = stored.transpose(order)
+    for world, axis in enumerate(order):
+        if turn[world, axis] < 0:
+            turned = np.flip(turned, world)
+    return turned, tuple(head.spacing[axis] for axis in order)
+
+
+def _axes(strength: Any) -> tuple[int, int, int]:
+    """Which stored axis runs most along each of the world's; each is used once."""
+    from itertools import permutations
+
+    x, y, z = max(permutations(range(3)), key=lambda order: sum(strength[w, a] for w, a in enumerate(order)))
+    return x, y, z
+
+
+def _panel(values: Any, axis: int, cut: int, spacing: Sequence[float]) -> Any:
+    """One slice with rows downwards, its pixels square, its height and width in multiples of the finest spacing."""
+    import numpy as np
+    from PIL import Image
+
+    plane = np.take(values, cut, axis).T
+    across, down = (each for place, each in enumerate(spacing) if place != axis)
+    finest = min(spacing)
+    size = (max(1, round(plane.shape[1] * across / finest)), max(1, round(plane.shape[0] * down / finest)))
+    return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.BICUBIC))
+
+
+def _row(panels: Sequence[Any]) -> Any:
+    import numpy as np
+
+    height = max(panel.shape[0] for panel in panels)
+    padded: list[Any] = []
+    for panel in panels:
+        above = (height - panel.shape[0]) // 2
+        around = ((above, height - panel.shape[0] - above), (0 if not padded else _GAP, 0))
+        padded.append(np.pad(panel, around))
+    return np.hstack(padded)

@@ -1,0 +1,62 @@
+"""What is written to disk, as file name -> content: a report with what was seen, and the CLI v2 files of a spec.
+
+Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from deploy.model import EndpointSpec, Json, Plan, Report
+from deploy.reporter.document import plan_json, report_json
+from deploy.reporter.html import report_html
+
+_LOCAL = (("code_configuration", "code"), ("model", "path"), ("environment", "conda_file"), ("environment", "build"))
+"""Where a deployment document names files of the user's."""
+
+
+def report_files(plan: Plan, report: Report) -> dict[str, bytes]:
+    """Every file that a step saw, named after its step; the report as a page and as JSON; the plan as JSON."""
+    seen = {
+        f"{outcome.address.replace('/', '-')}-{name}": content
+        for outcome in report.outcomes
+        for name, content in outcome.evidence.files.items()
+    }
+    return {
+        **seen,
+        "report.html": report_html(report, plan).encode(),
+        "report.json": json.dumps(report_json(report), indent=2).encode(),
+        "plan.json": json.dumps(plan_json(plan), indent=2).encode(),
+    }
+
+
+def cli_files(spec: EndpointSpec, root: Path) -> dict[str, str]:
+    """The CLI v2 files of one endpoint. Local paths become absolute, since the files may be put anywhere."""
+    traffic = {"traffic": dict(spec.traffic)} if spec.traffic is not None else {}
+    files = {f"{spec.key}/endpoint.yml": _yaml({**spec.endpoint, **traffic})}
+    for document in spec.deployments:
+        name = "deployment" if len(spec.deployments) == 1 else f"{document['name']}-deployment"
+        files[f"{spec.key}/{name}.yml"] = _yaml(_absolute(document, (root / spec.folder).resolve()))
+    return files
+
+
+def _absolute(document: Mapping[str, Json], folder: Path) -> dict[str, Json]:
+    whole = dict(document)
+    for part, name in _LOCAL:
+        outer = whole.get(part)
+        if not isinstance(outer, Mapping):
+            continue
+        held = outer.get(name)
+        if isinstance(held, Mapping) and isinstance(held.get("path"), str):
+            whole[part] = {**outer, name: {**held, "path": str(folder / held["path"])}}
+        elif isinstance(held, str) and not held.startswith("azureml:"):
+            whole[part] = {**outer, name: str(folder / held)}
+    return whole
+
+
+def _yaml(document: Mapping[str, Json]) -> str:
+    return yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=120)
