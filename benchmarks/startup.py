@@ -1,4 +1,4 @@
-"""How quick the street door is, as ratios to `import azure.ai.ml` measured in the same run. Not a test: a number to look at.
+"""How quick the street door is, as ratios to `import azure.ai.ml` measured in one run. A number to look at, not a test.
 
     .venv/bin/python benchmarks/startup.py
 """

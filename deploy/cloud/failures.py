@@ -176,7 +176,8 @@ def _walk(error: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return (), ()
     codes: tuple[str, ...] = (str(error.get("code") or ""),)
     messages: tuple[str, ...] = (_plain_words(str(error.get("message") or "")),)
-    for detail in error.get("details") or ():
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else ():
         more_codes, more_messages = _walk(detail)
         codes, messages = codes + more_codes, messages + more_messages
     return tuple(c for c in codes if c), messages

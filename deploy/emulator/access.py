@@ -1,4 +1,4 @@
-"""Identities and roles: who exists, which role they hold where, and the roles an endpoint's own identity is given.
+"""Roles: which exist, and who holds which of them where.
 
 Role definitions carry their actions. Whether a caller may do something is not decided here.
 """
@@ -7,54 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from typing import Any
 
 from deploy.emulator import shapes
 from deploy.emulator.identity import TENANT
-from deploy.emulator.roles import ACR_PULL, BLOB_READER, METRICS_WRITER
-from deploy.emulator.wire import Answer, Call, Json, Refusal, dump, gateway, timestamp, user_error
-from deploy.emulator.world import Resource, World
+from deploy.emulator.wire import Answer, Call, Json, Refusal, dump, gateway, timestamp
+from deploy.emulator.world import World
 
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 DEFINITION = "Microsoft.Authorization/roleDefinitions"
 PRINCIPAL_KINDS = ("User", "Group", "ServicePrincipal", "ForeignGroup", "Device")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
-
-def add_principal(world: World, identifier: str, kind: str, name: str, owner: str = "") -> None:
-    """Somebody who exists in the directory; with an `owner` they vanish with that resource."""
-    world.db.execute("INSERT OR IGNORE INTO principals VALUES (?, ?, ?, ?)", (identifier, kind, name, owner.lower()))
-
-
-def new_identity(
-    world: World, owner: str, name: str, workspace: Resource, wanted: dict[str, Json]
-) -> dict[str, Json] | None:
-    """The identity block of a new endpoint. A system identity gets its three roles at once; a user identity none."""
-    kind = shapes.one_of(wanted, "type", ("SystemAssigned", "UserAssigned", "None"), "SystemAssigned")
-    if kind == "None":
-        return {"type": "None"}
-    if kind == "UserAssigned":
-        return _user_identity(world, wanted)
-    principal = str(uuid.uuid4())
-    add_principal(world, principal, "ServicePrincipal", f"{workspace.body['name']}/onlineEndpoints/{name}", owner)
-    properties = workspace.properties
-    for scope, role in (
-        (properties["containerRegistry"], ACR_PULL),
-        (properties["storageAccount"], BLOB_READER),
-        (workspace.body["id"], METRICS_WRITER),
-    ):
-        assign(world, scope, principal, "ServicePrincipal", role, str(uuid.uuid4()), by="")
-    return {"type": "SystemAssigned", "principalId": principal, "tenantId": TENANT}
-
-
-def same_identity(current: dict[str, Json], wanted: dict[str, Json]) -> None:
-    """Refuse a change: an endpoint keeps the identity it was created with."""
-    kind = shapes.one_of(wanted, "type", ("SystemAssigned", "UserAssigned", "None"), current["type"])
-    users = {key.lower() for key in shapes.mapping(wanted, "userAssignedIdentities")}
-    held = {key.lower() for key in current.get("userAssignedIdentities", {})}
-    if kind != current["type"] or (kind == "UserAssigned" and users != held):
-        raise user_error("The identity of an endpoint cannot be changed after its creation.")
 
 
 def assign(
@@ -246,14 +209,3 @@ def _find(call: Call) -> str | None:
     identifier = f"{_scope(call)}/providers/{ASSIGNMENT}/{call.path['name']}".replace("//", "/")
     row = call.world.db.execute("SELECT body FROM role_assignments WHERE id = ?", (identifier.lower(),)).fetchone()
     return str(row[0]) if row else None
-
-
-def _user_identity(world: World, wanted: dict[str, Json]) -> dict[str, Json]:
-    users: dict[str, Json] = {}
-    for identifier in shapes.mapping(wanted, "userAssignedIdentities"):
-        principal = str(uuid.uuid5(uuid.NAMESPACE_URL, identifier.lower()))
-        add_principal(world, principal, "ServicePrincipal", identifier.rpartition("/")[2])
-        users[identifier] = {"principalId": principal, "clientId": str(uuid.uuid5(uuid.NAMESPACE_URL, principal))}
-    if not users:
-        raise user_error("An identity of type UserAssigned needs at least one entry in userAssignedIdentities.")
-    return {"type": "UserAssigned", "userAssignedIdentities": users}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from deploy.emulator import access, operations, shapes, traffic, workspaces
+from deploy.emulator import operations, principals, shapes, traffic, workspaces
 from deploy.emulator.paging import page
 from deploy.emulator.wire import Answer, Call, Json, frontend, gateway, timestamp, user_error
 from deploy.emulator.world import Resource
@@ -46,7 +46,7 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
         raise user_error(trouble)
     now = timestamp(call.world.now())
     identifier = f"{workspace.body['id']}/onlineEndpoints/{name}"
-    identity = access.new_identity(call.world, identifier, name, workspace, shapes.mapping(body, "identity"))
+    identity = principals.new_identity(call.world, identifier, name, workspace, shapes.mapping(body, "identity"))
     endpoint = Resource(
         identifier, KIND, workspace.id, name, location,
         {
@@ -73,7 +73,7 @@ def _update(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
     properties = shapes.mapping(body, "properties")
     wanted = _wanted(body, properties)
     if body.get("identity") is not None:
-        access.same_identity(endpoint.body["identity"], shapes.mapping(body, "identity"))
+        principals.same_identity(endpoint.body["identity"], shapes.mapping(body, "identity"))
     live, mirror = _routes(call, endpoint, wanted.pop("traffic"), wanted.pop("mirrorTraffic"))
     # Properties can be added, never changed or removed: what is there wins.
     kept = {**shapes.texts(properties, "properties"), **endpoint.properties["properties"]}
@@ -94,7 +94,7 @@ def patch(call: Call) -> Answer:
     body = call.object()
     refuse_busy(endpoint, f"update endpoint {endpoint.body['name']}")
     if body.get("identity") is not None:
-        access.same_identity(endpoint.body["identity"], shapes.mapping(body, "identity"))
+        principals.same_identity(endpoint.body["identity"], shapes.mapping(body, "identity"))
     endpoint.body["tags"] = {**endpoint.body["tags"], **shapes.texts(body, "tags")}
     endpoint.properties["provisioningState"] = "Updating"
     _begin(call, endpoint, call.world.timing.endpoint_update, {"properties": {"provisioningState": "Succeeded"}})

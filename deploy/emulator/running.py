@@ -81,24 +81,7 @@ def launch(state: Path, port: int = 0, profile: str = "quick") -> Running:
     state = state.resolve()
     if (running := find(state)) is not None:
         return running
-    state.mkdir(parents=True, exist_ok=True)
-    root = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
-    command = [
-        sys.executable,
-        "-m",
-        "deploy.emulator",
-        "--state",
-        str(state),
-        "--port",
-        str(port),
-        "--profile",
-        profile,
-    ]
-    with (state / LOG).open("ab") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=environment
-        )
+    process = _spawn(state, port, profile)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if (running := find(state)) is not None:
@@ -187,6 +170,27 @@ def requests(state: Path, *, after: int = 0, mutating: bool | None = None) -> li
         return log.read(world, after, mutating)
     finally:
         world.close()
+
+
+def _spawn(state: Path, port: int, profile: str) -> subprocess.Popen[bytes]:
+    state.mkdir(parents=True, exist_ok=True)
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
+    command = [
+        sys.executable,
+        "-m",
+        "deploy.emulator",
+        "--state",
+        str(state),
+        "--port",
+        str(port),
+        "--profile",
+        profile,
+    ]
+    with (state / LOG).open("ab") as output:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=environment
+        )
 
 
 def _answers(running: Running) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.emulator import access, capacity, catalog, identity, registry, workspaces
+from deploy.emulator import access, capacity, catalog, identity, principals, registry, workspaces
 from deploy.emulator.roles import AI_ADMINISTRATOR, OWNER, ROLES
 from deploy.emulator.wire import dump
 from deploy.emulator.world import Resource, World
@@ -80,7 +80,7 @@ def _places(world: World) -> None:
 
 def _workspace(world: World) -> None:
     group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
-    access.add_principal(world, WORKSPACE_PRINCIPAL, "ServicePrincipal", WORKSPACE)
+    principals.add(world, WORKSPACE_PRINCIPAL, "ServicePrincipal", WORKSPACE)
     _add(world, WORKSPACE_ID, "workspace", group, WORKSPACE, {
         "id": WORKSPACE_ID, "name": WORKSPACE, "type": workspaces.WORKSPACE, "location": LOCATION, "tags": {},
         "kind": "Default",
@@ -143,7 +143,7 @@ def _registry(world: World) -> None:
 
 
 def _roles(world: World) -> None:
-    access.add_principal(world, identity.SIGNED_IN, "ServicePrincipal", identity.SIGNED_IN_NAME)
+    principals.add(world, identity.SIGNED_IN, "ServicePrincipal", identity.SIGNED_IN_NAME)
     for guid, name, actions, refused, data in ROLES:
         body = {
             "id": f"/subscriptions/{SUBSCRIPTION}/providers/{access.DEFINITION}/{guid}",

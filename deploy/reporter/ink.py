@@ -73,9 +73,10 @@ class Ink:
     def row(self, lead: Span, name: str, text: str, style: Style = Style.PLAIN, *, column: int) -> list[str]:
         """A lead and a name, then text: beside the name at `column`, or right after it where it fits, else below."""
         margin = cells(lead[0])
-        first, *others = self._fill(self.clean(name) or " ", self.width - margin, self.width - margin - 2)
-        names = [(self.paint(*lead) + first).rstrip(), *(" " * (margin + 2) + words for words in others)]
-        taken = margin + (2 + cells(others[-1]) if others else cells(first))
+        hang = max(min(margin + 2, self.width - self._longest(name)), 0)
+        first, *others = self._fill(self.clean(name) or " ", self.width - margin, self.width - hang)
+        names = [(self.paint(*lead) + first).rstrip(), *(" " * hang + words for words in others)]
+        taken = hang + cells(others[-1]) if others else margin + cells(first)
         fits = column + self._longest(text) <= self.width
         words = self.line(text, style, indent=column if fits else margin + 2)
         if words and fits and taken + 2 <= column:

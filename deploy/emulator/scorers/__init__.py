@@ -7,13 +7,23 @@ that it is a stand-in. None of them is the model, and nothing they answer has a 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 Scorer = Callable[[dict[str, Any]], Any]
 """Takes the decoded JSON of a scoring request, returns what the model would answer, to be written as JSON."""
 
 _REGISTRY_MODEL = re.compile(r"(?i)azureml://registries/[^/]+/models/(?P<name>[^/]+)(/(versions|labels)/[^/]+)?/?")
+
+_MODULES: Mapping[str, str] = {
+    "medimageparse": "medimageparse",
+    "medimageparse3d": "medimageparse3d",
+    "medimageinsight": "medimageinsight",
+    "cxrreportgen": "cxrreportgen",
+    "prov-gigapath": "gigapath",
+}
+"""A registry model's name in lower case -> its stand-in, which is imported when it is needed: numpy is heavy."""
 
 
 class ScoringError(Exception):
@@ -27,8 +37,8 @@ class ScoringError(Exception):
 def find(model_id: str | None) -> Scorer | None:
     """The stand-in for a registry model's id, or None for a model that has none."""
     match = _REGISTRY_MODEL.fullmatch(model_id or "")
-    if match and match["name"].lower() == "medimageparse":
-        from deploy.emulator.scorers.medimageparse import score
-
-        return score
-    return None
+    module = _MODULES.get(match["name"].lower()) if match else None
+    if module is None:
+        return None
+    scorer: Scorer = import_module(f"{__name__}.{module}").score
+    return scorer

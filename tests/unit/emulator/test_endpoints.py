@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deploy.emulator.timing import PROFILES
 from tests.unit.emulator.azure import WORKSPACE, Azure, endpoint_body
 
 EP = f"{WORKSPACE}/onlineEndpoints"
@@ -246,3 +247,14 @@ def test_what_is_missing_is_named_by_the_gateway(azure: Azure, path: str, code: 
     """404 with the code of the first thing that is not there."""
     reply = azure.send("GET", path)
     assert (reply.status, reply.code, reply.headers["x-ms-failure-cause"]) == (404, code, "gateway")
+
+
+def test_the_realistic_profile_takes_its_time_and_gives_no_hint(azure: Azure) -> None:
+    """As measured on Azure: ninety seconds, and no word on when to ask again."""
+    azure.world.timing = PROFILES["realistic"]
+    reply = azure.endpoint()
+    assert "retry-after-ms" not in reply.headers
+    azure.clock.advance(89)
+    assert azure.get("mip")["properties"]["provisioningState"] == "Creating"
+    azure.clock.advance(2)
+    assert azure.get("mip")["properties"]["provisioningState"] == "Succeeded"

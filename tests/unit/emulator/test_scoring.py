@@ -134,3 +134,17 @@ def test_swagger_tells_the_route(azure: Azure) -> None:
     reply = azure.send("GET", "/inference/eastus/mip/swagger.json", headers={"authorization": f"Bearer {key}"})
     assert "/score" in reply.json["paths"]
     assert azure.send("GET", "/inference/eastus/mip/swagger.json").status == 401
+
+
+def test_a_mirror_is_noted_and_never_for_a_named_deployment(azure: Azure) -> None:
+    """The log tells which requests a shadow would have seen; the answer is the live deployment's."""
+    azure.served(blue=100)
+    azure.deployment("green")
+    azure.settle()
+    azure.endpoint(traffic={"blue": 100}, mirrorTraffic={"green": 50})
+    azure.settle()
+    assert {azure.score({}).headers["azureml-model-deployment"] for _ in range(20)} == {"blue"}
+    azure.score({}, headers={"azureml-model-deployment": "blue"})
+    rows = [row for row in azure.send("GET", "/emulator/requests").json["value"] if row["operation"] == "Score"]
+    assert {row["note"] for row in rows[:20]} == {"mirrored to green", ""}
+    assert rows[20]["note"] == ""

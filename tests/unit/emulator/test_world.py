@@ -31,12 +31,12 @@ def _write(path: str, name: str, times: int) -> None:
 def test_processes_share_a_world_from_its_first_moment(tmp_path: Path) -> None:
     """Several open a file that is not there yet; nobody's writes are lost."""
     path = tmp_path / "world.sqlite"
-    helpers = [SPAWN.Process(target=_write, args=(str(path), f"p{n}", 50)) for n in range(3)]
-    for helper in helpers:
-        helper.start()
-    for helper in helpers:
-        helper.join()
-    assert [helper.exitcode for helper in helpers] == [0, 0, 0]
+    writers = [SPAWN.Process(target=_write, args=(str(path), f"p{n}", 50)) for n in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
     world = World(path)
     with world.transaction():
         assert world.count("all") == 150
@@ -55,10 +55,10 @@ def _die(path: str) -> None:
 
 def test_a_killed_process_loses_nothing_it_had_answered(tmp_path: Path) -> None:
     """What was committed stays; what was not is gone as a whole."""
-    helper = SPAWN.Process(target=_die, args=(str(tmp_path / "w"),))
-    helper.start()
-    helper.join()
-    assert helper.exitcode == -signal.SIGKILL
+    writer = SPAWN.Process(target=_die, args=(str(tmp_path / "w"),))
+    writer.start()
+    writer.join()
+    assert writer.exitcode == -signal.SIGKILL
     world = World(tmp_path / "w")
     with world.transaction():
         assert world.count("kept") == 1

@@ -72,6 +72,7 @@ def test_a_report_shows_its_errors():
     text = report_markdown(g.REPORT, g.PLAN)
     assert "<pre>AML310 cannot update deployment/mi2/blue" in text
     assert "request id 3f0a5f1e</pre>" in text
+    assert "| ↩️ shift | `traffic/mip` | rescued, 12 s | green 100 % -&gt; blue 100 % |" in text
     assert "| ❌ update | `deployment/mi2/blue` | failed, 12 min 13 s, 6 attempts |" in text
 
 

@@ -35,7 +35,7 @@ PAGES = st.one_of(
 @g.few
 @given(PAGES, g.WIDTHS, st.booleans())
 def test_no_line_is_wider_than_the_page(page, width, ascii_only):
-    """Whatever a page is about, a line fits or holds a word that cannot, ends without spaces and, in ASCII, is ASCII."""
+    """Whatever a page is about, a line fits or holds a word that cannot, ends without spaces, and is ASCII if asked."""
     text = page(width=width, ascii=ascii_only)
     for line in text.split("\n"):
         assert line == line.rstrip()
@@ -74,8 +74,9 @@ def test_nothing_is_cut_off(width, length, words):
 def test_a_workflow_command_cannot_start_a_wrapped_line():
     """A `::command::` in the middle of a message stays harmless when the line is broken right before it."""
     for width in range(60, 120):
-        lines = Ink(width).line("Azure says " + "much " * 20 + "::error::boom and ::add-mask::x")
+        lines = Ink(width).line("Azure says " + "much " * 20 + "::error::boom and ::add-mask::x", indent=4, hang=6)
         assert not any(line.lstrip().startswith("::") for line in lines)
+        assert max(map(cells, lines)) <= width
 
 
 def test_a_plan_ends_with_its_summary():

@@ -1,0 +1,56 @@
+"""Vectors that the embedding stand-ins compute: from an image what it looks like, from a text what it is spelled like.
+
+Both are plain measurements, scaled to length 1. Equal inputs give equal vectors; near images give near ones.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Vector = NDArray[np.float32]
+GRID = 16
+
+
+def of_image(image: Image.Image, bands: str) -> Vector:
+    """The mean red, green and blue of each field of a 16 x 16 grid, then a histogram of 256 for each of the bands.
+
+    1024 numbers with the band "L", 1536 with "RGB". The histogram is there so that a black image has a vector, too.
+    """
+    from PIL import Image
+
+    picture = eight_bit(image).convert("RGB")
+    fields = np.asarray(picture.resize((GRID, GRID), Image.Resampling.BOX), np.float64).ravel() / 255
+    counts = np.array(picture.convert(bands).histogram(), np.float64)
+    return _unit(np.concatenate([fields, counts / (picture.width * picture.height) * GRID]))
+
+
+def of_text(text: str, length: int) -> Vector:
+    """How often each run of three letters occurs, added at places that a checksum chooses."""
+    spelled = f"  {' '.join(text.lower().split())}  ".encode()
+    numbers = np.zeros(length)
+    for start in range(len(spelled) - 2):
+        place = zlib.crc32(spelled[start : start + 3])
+        numbers[place % length] += 1 if place >> 31 else -1
+    return _unit(numbers) if numbers.any() else _unit(np.ones(length))
+
+
+def eight_bit(image: Image.Image) -> Image.Image:
+    """Deeper images brought to 8 bits, their darkest to 0 and their brightest to 255."""
+    from PIL import Image
+
+    if not image.mode.startswith(("I", "F")):
+        return image
+    deep = np.asarray(image, np.float64)
+    span = float(np.ptp(deep)) or 1.0
+    return Image.fromarray(np.rint((deep - deep.min()) / span * 255).astype(np.uint8))
+
+
+def _unit(numbers: NDArray[np.float64]) -> Vector:
+    return (numbers / np.linalg.norm(numbers)).astype(np.float32)

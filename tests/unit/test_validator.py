@@ -1,0 +1,457 @@
+"""Documents to specs: every problem at once, each at the value that is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deploy import renderer, validator, yaml12
+from deploy.errors import SpecError
+from deploy.model import EndpointSpec, Environment
+from deploy.sources import Rendered, Source, TemplateFiles
+
+ENVIRONMENT = Environment("dev", "local", "00000000-0000-0000-0000-000000000001", "rg", "ws", ("mip",))
+ENDPOINT = "name: mip-abc\n"
+DEPLOYMENT = """\
+name: blue
+endpoint_name: mip-abc
+model: azureml:m:1
+instance_type: Standard_NC24ads_A100_v4
+instance_count: 1
+"""
+ENVIRONMENT_FILE = """\
+cloud: local
+subscription_id: 00000000-0000-0000-0000-000000000001
+resource_group: rg-local
+workspace: mlw-local
+"""
+
+
+def source(text: str, name: str) -> Source:
+    return yaml12.parse(text, f"templates/m/{name}.yml")
+
+
+def check(
+    endpoint: str = ENDPOINT,
+    deployment: str | list[str] = DEPLOYMENT,
+    pipeline: str | None = None,
+    root: Path = Path("/nowhere"),
+) -> EndpointSpec:
+    """The spec of an endpoint, given its files."""
+    texts = [deployment] if isinstance(deployment, str) else deployment
+    deployments = tuple(source(text, f"deployment{number or ''}") for number, text in enumerate(texts))
+    rendered = Rendered(
+        "mip",
+        root / "templates" / "m",
+        source(endpoint, "endpoint"),
+        deployments,
+        None if pipeline is None else source(pipeline, "pipeline"),
+    )
+    return validator.validate_endpoint(rendered, ENVIRONMENT, "mip", root)
+
+
+def problems(*args: Any, **kwargs: Any) -> list[str]:
+    """`file:line:column CODE cause` of each problem, without the folder."""
+    with pytest.raises(SpecError) as caught:
+        check(*args, **kwargs)
+    return [f"{str(found.place).rsplit('/', 1)[-1]} {found.code} {found.cause}" for found in caught.value.problems]
+
+
+def environment_problems(text: str) -> list[str]:
+    with pytest.raises(SpecError) as caught:
+        validator.validate_environment(yaml12.parse(text, "environments/dev.yml"))
+    return [
+        f"{found.place.line}:{found.place.column} {found.code} {found.cause} {found.cure}"
+        for found in caught.value.problems
+    ]
+
+
+def test_a_right_endpoint_becomes_a_spec() -> None:
+    """The documents go through as they are written; nothing is added that the user did not set."""
+    found = check()
+    assert found.endpoint == {"name": "mip-abc"}
+    assert found.deployments == (yaml.safe_load(DEPLOYMENT),)
+    assert (found.key, found.owner, found.name, found.traffic) == ("mip", "dev/mip", "mip-abc", None)
+    assert found.folder == "/nowhere/templates/m"
+    assert list(found.releases) == ["blue"]
+
+
+ENDPOINT_CASES = [
+    ("name: A", "endpoint.yml:1:7 AML123 name is not a name: 'A'."),
+    ("name: ab", "endpoint.yml:1:7 AML123 name is 'ab'; it must be at least 3 characters long."),
+    (f"name: {'a' * 33}", f"endpoint.yml:1:7 AML123 name is '{'a' * 33}'; it must be at most 32 characters long."),
+    ("name: a--b", "endpoint.yml:1:7 AML123 name is not a name: 'a--b'."),
+    ("name: abc-", "endpoint.yml:1:7 AML123 name is not a name: 'abc-'."),
+    ("name: 1abc", "endpoint.yml:1:7 AML123 name is not a name: '1abc'."),
+    ("name: a_b", "endpoint.yml:1:7 AML123 name is not a name: 'a_b'."),
+    ("auth_mode: key", "endpoint.yml:1:1 AML121 name is missing."),
+    ("name: mip-abc\nauth: key", "endpoint.yml:2:1 AML120 'auth' is not a key here."),
+    ("name: mip-abc\nauth_mode: Key", "endpoint.yml:2:12 AML122 auth_mode is 'Key'; it must be 'key', 'aml_token' or 'aad_token'."),
+    ("name: mip-abc\ntraffic: {blue: 50}", "endpoint.yml:2:10 AML124 Traffic adds up to 50; it must be 100, or 0 for nobody."),
+    ("name: mip-abc\ntraffic: {blue: 101}", "endpoint.yml:2:17 AML122 traffic.blue is 101; it must be at most 100."),
+    ("name: mip-abc\ntraffic: {blue: '100'}", "endpoint.yml:2:17 AML122 traffic.blue must be a whole number; it is text."),
+    ("name: mip-abc\ntraffic: {blue: 100, gren: 0}", "endpoint.yml:2:22 AML124 There is no deployment 'gren' in this template."),
+    ("name: mip-abc\nmirror_traffic: {blue: 51}", "endpoint.yml:2:24 AML125 Mirrored traffic is 51; it can be 50 at most."),
+    ("name: mip-abc\nmirror_traffic: {green: 5}", "endpoint.yml:2:18 AML124 There is no deployment 'green' in this template."),
+    (
+        "name: mip-abc\ntraffic: {blue: 100}\nmirror_traffic: {blue: 10}",
+        "endpoint.yml:3:24 AML125 The deployment 'blue' has live traffic; it cannot get mirrored traffic too.",
+    ),
+    ("name: mip-abc\ncompute: azureml:k8s", "endpoint.yml:2:10 AML127 This is for Kubernetes; only managed online endpoints can be deployed."),
+    (
+        "name: mip-abc\nidentity: {type: user_assigned}",
+        "endpoint.yml:2:11 AML126 A user_assigned identity needs user_assigned_identities.",
+    ),
+    (
+        "name: mip-abc\nidentity: {type: user_assigned, user_assigned_identities: [/subscriptions/x]}",
+        "endpoint.yml:2:60 AML122 identity.user_assigned_identities.0 must be a mapping; it is text.",
+    ),
+    (
+        "name: mip-abc\nidentity: {type: user_assigned, user_assigned_identities: /subscriptions/x}",
+        "endpoint.yml:2:59 AML122 identity.user_assigned_identities must be a list; it is text.",
+    ),
+    (
+        "name: mip-abc\nidentity: {type: user_assigned, user_assigned_identities: [{client_id: x}]}",
+        "endpoint.yml:2:60 AML126 The identity has no resource_id.",
+    ),
+    (
+        "name: mip-abc\nidentity: {type: user_assigned, user_assigned_identities: [{resource_id: /subscriptions/a}, {resource_id: /subscriptions/b}]}",
+        "endpoint.yml:2:59 AML122 identity.user_assigned_identities is a list; it must be at most 1 long.",
+    ),
+    (
+        "name: mip-abc\nidentity: {type: system_assigned, user_assigned_identities: [{resource_id: /subscriptions/a}]}",
+        "endpoint.yml:2:61 AML126 identity.type is system_assigned, so there can be no user_assigned_identities.",
+    ),
+    (
+        "name: mip-abc\nidentity: {type: 'system_assigned,user_assigned'}",
+        "endpoint.yml:2:18 AML122 identity.type is 'system_assigned,user_assigned'; it must be 'system_assigned', 'user_assigned' or 'none'.",
+    ),
+    ("name: mip-abc\ntags: {a: [1]}", "endpoint.yml:2:11 AML122 tags.a: must be text, a number or a boolean."),
+    ("[]", "endpoint.yml:1:1 AML122 The file must hold a mapping; it is a list."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "words"), ENDPOINT_CASES)
+def test_endpoint_rules(text: str, words: str) -> None:
+    """What Azure refuses is refused here first, at its place."""
+    found = problems(text)
+    assert words in found
+    assert {line.split(":")[0] for line in found} <= {"endpoint.yml", "deployment.yml"}
+
+
+DEPLOYMENT_CASES = [
+    ("instance_count: 0", "AML122 instance_count is 0; it must be at least 1."),
+    ("instance_count: 51", "AML122 instance_count is 51; it must be at most 50."),
+    ("instance_count: '1'", "AML122 instance_count must be a whole number; it is text."),
+    ("instance_count: true", "AML122 instance_count must be a whole number; it is a boolean."),
+    ("instance_count: 1.5", "AML122 instance_count must be a whole number; it is a number."),
+    ("instance_count:", "AML121 instance_count is missing."),
+    ("name: Blue", "AML123 name is not a name: 'Blue'."),
+    ("endpoint_name: mip-abd", "AML131 endpoint_name is 'mip-abd', and the endpoint is 'mip-abc'."),
+    ("model: mip:1", "AML122 model names no asset: 'mip:1'."),
+    ("model: {name: x}", "AML121 model.path is missing."),
+    ("type: kubernetes", "AML127 This is for Kubernetes; only managed online endpoints can be deployed."),
+    ("resources: {}", "AML127 This is for Kubernetes; only managed online endpoints can be deployed."),
+    ("scale_settings: {type: target_utilization}", "AML122 scale_settings.type is 'target_utilization'; it must be 'default'."),
+    ("request_settings: {request_timeout_ms: 180001}", "AML122 request_settings.request_timeout_ms is 180001; it must be at most 180000."),
+    ("request_settings: {max_concurrent_requests_per_instance: 0}", "AML122 request_settings.max_concurrent_requests_per_instance is 0; it must be at least 1."),
+    ("liveness_probe: {initial_delay: 0}", "AML122 liveness_probe.initial_delay is 0; it must be at least 1."),
+    ("liveness_probe: {success_threshold: 2}", "AML122 liveness_probe.success_threshold is 2; it must be at most 1."),
+    ("readiness_probe: {failure_threshold: 0}", "AML122 readiness_probe.failure_threshold is 0; it must be at least 1."),
+    ("startup_probe: {}", "AML120 'startup_probe' is not a key here."),
+    ("liveness_probe: {initial_dely: 3}", "AML120 'initial_dely' is not a key here."),
+    ("data_collector: {sampling_rate: 1.1}", "AML122 data_collector.sampling_rate is 1.1; it must be at most 1.0."),
+    ("data_collector: {rolling_rate: month}", "AML122 data_collector.rolling_rate is 'month'; it must be 'minute', 'hour', 'day', 'Minute', 'Hour' or 'Day'."),
+    ("app_insights_enabled: yes", "AML122 app_insights_enabled must be a boolean; it is text."),
+    ("environment_variables: {A: null}", "AML122 environment_variables.A: must be text, a number or a boolean."),
+    ("code_configuration: {code: src}", "AML128 code_configuration needs both code and scoring_script."),
+    ("code_configuration: {code: src, scoring_script: s.py}", "AML128 There is no file or folder templates/m/src."),
+    ("model: {path: ./weights}", "AML128 There is no file or folder templates/m/weights."),
+    ('model: {path: "a\\0b"}', "AML128 There is no file or folder templates/m/a\u2400b."),
+    ("environment: {image: x, conda_file: c.yml}", "AML128 There is no file or folder templates/m/c.yml."),
+    ("environment: {build: {path: ctx}}", "AML128 There is no file or folder templates/m/ctx."),
+    ("environment: {image: x, build: {path: 'https://x'}}", "AML122 The environment has both image and build."),
+    ("environment: {inference_config: {}}", "AML121 environment.inference_config.scoring_route is missing."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "words"), DEPLOYMENT_CASES)
+def test_deployment_rules(line: str, words: str) -> None:
+    """What the SDK's loader lets pass and Azure refuses later is refused here."""
+    kept = [old for old in DEPLOYMENT.splitlines() if old.split(":")[0] != line.split(":")[0]]
+    found = problems(deployment="\n".join([*kept, line]))
+    assert [text for text in found if text.split(" ", 1)[1] == words]
+
+
+PIPELINE_CASES = [
+    ("quota: {capacity: shard}", "1:19 AML122 quota.capacity is 'shard'; it must be 'dedicated' or 'shared'."),
+    ("quotas: {}", "1:1 AML120 'quotas' is not a key here."),
+    ("roles: [{role: '', scope: endpoint}]", "1:16 AML122 roles.0.role is ''; it must be at least 1 characters long."),
+    ("roles: [{role: AcrPull, scope: here}]", "1:32 AML130 roles.0.scope is no scope: 'here'."),
+    ("roles: [{role: AcrPull, scope: endpoint, principal: somebody}]", "1:53 AML122 roles.0.principal is 'somebody'; it must be 'endpoint'."),
+    (
+        "roles: [{role: AcrPull, scope: endpoint, principal: {object_id: x, type: Group}}]",
+        "1:65 AML122 roles.0.principal.object_id is not a GUID: 'x'.",
+    ),
+    ("rollout: {stages: [50, 10, 100]}", "1:19 AML129 The stages of a rollout must grow, and the last must be 100."),
+    ("rollout: {stages: [10, 50]}", "1:19 AML129 The stages of a rollout must grow, and the last must be 100."),
+    ("rollout: {stages: [10, 10, 100]}", "1:19 AML129 The stages of a rollout must grow, and the last must be 100."),
+    ("rollout: {stages: [0, 100]}", "1:20 AML122 rollout.stages.0 is 0; it must be at least 1."),
+    ("rollout: {stages: []}", "1:19 AML122 rollout.stages is a list; it must be at least 1 long."),
+    ("rollout: {bake: 5 minutes}", "1:17 AML122 rollout.bake: is not a duration: write a number and a unit, such as 90s, 5m or 1h."),
+    ("rollout: {bake: true}", "1:17 AML122 rollout.bake must be a number; it is a boolean."),
+    ("rollout: {bake: .inf}", "1:17 AML122 rollout.bake: Input should be a finite number."),
+    ("retry: {attempts: 0}", "1:19 AML122 retry.attempts is 0; it must be at least 1."),
+    ("probe: {type: medimageparse}", "1:8 AML121 A probe of type medimageparse needs 'image'."),
+    ("probe: {type: http, body: x.json}", "1:27 AML128 There is no file 'x.json' in the template folder."),
+    ("probe: {type: htp}", "1:15 AML122 probe.type is 'htp'; it must be 'http', 'medimageparse', 'medimageparse3d', 'medimageinsight', 'cxrreportgen' or 'gigapath'."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "words"), PIPELINE_CASES)
+def test_pipeline_rules(text: str, words: str) -> None:
+    """Our own file is held to its schema and to sense."""
+    assert f"pipeline.yml:{words}" in problems(pipeline=text)
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    """One visit mends all: every document, shapes and rules."""
+    found = problems(
+        "name: mip-abc\ntrafic: {}\nmirror_traffic: {blue: 60}\n",
+        DEPLOYMENT.replace("instance_count: 1", "instance_count: 0").replace("mip-abc", "mip-x"),
+        "probe: {type: http, body: x.json, atempts: 3}\nrollout: {stages: [5]}\n",
+    )
+    assert [line.split(" ")[1] for line in found] == [
+        "AML131",
+        "AML122",
+        "AML120",
+        "AML125",
+        "AML128",
+        "AML120",
+        "AML129",
+    ]
+
+
+def test_a_value_from_the_environment_is_placed_there() -> None:
+    """The file to mend is the one that holds the value; the template is mentioned."""
+    texts = {"m/endpoint.yml": ENDPOINT, "m/deployment.yml.j2": DEPLOYMENT.replace(": 1\n", ': "{{ values.count }}"\n')}
+    files = TemplateFiles("m", Path("/t/m"), "m/endpoint.yml", ("m/deployment.yml.j2",), None, texts.get)
+    values = yaml12.parse("x: 1\ncount: 0\n", "environments/dev.yml").root
+    rendered = renderer.render_endpoint(files, ENVIRONMENT, "mip", values)
+    with pytest.raises(SpecError) as caught:
+        validator.validate_endpoint(rendered, ENVIRONMENT, "mip", Path("/t"))
+    (found,) = caught.value.problems
+    assert str(found.place) == "environments/dev.yml:2:8"
+    assert found.cause.endswith("It came through templates/m/deployment.yml.j2:5:17.")
+
+
+def test_unknown_keys_name_their_nearest() -> None:
+    """At every depth, and for keys of the right neighbourhood."""
+    with pytest.raises(SpecError) as caught:
+        check("name: mip-abc\ntrafic: {}\nidentity: {typ: none}\n")
+    cures = {found.cause: found.cure for found in caught.value.problems}
+    assert cures["'trafic' is not a key here."] == "Did you mean traffic?"
+    assert cures["'typ' is not a key here."] == "Did you mean type?"
+
+
+def test_what_must_be_text_is_text_as_it_was_written() -> None:
+    """Container variables and tags are text in Azure; 010 stays 010, true stays true."""
+    variables = "environment_variables: {A: 010, B: 1.10, C: true, D: no, E: x, F: '1'}\n"
+    found = check(f"{ENDPOINT}tags: {{cost: 12}}\nproperties: {{on: True}}\n", DEPLOYMENT + variables)
+    assert found.deployments[0]["environment_variables"] == {
+        "A": "010", "B": "1.10", "C": "true", "D": "no", "E": "x", "F": "1",
+    }  # fmt: skip
+    assert (found.endpoint["tags"], found.endpoint["properties"]) == ({"cost": "12"}, {"on": "True"})
+
+
+def test_collections_are_switched_in_azures_spelling() -> None:
+    """The SDK takes 'True' and 'False' as text only."""
+    text = "data_collector: {collections: {a: {enabled: true}, b: {enabled: 'false'}}}\n"
+    found = check(deployment=DEPLOYMENT + text).deployments[0]["data_collector"]["collections"]
+    assert {name: each["enabled"] for name, each in found.items()} == {"a": "True", "b": "False"}
+
+
+def test_a_key_without_a_value_is_absent() -> None:
+    """A loop that writes nothing below its key leaves nothing behind."""
+    found = check(f"{ENDPOINT}tags:\n", DEPLOYMENT + "environment_variables:\n", "roles:\n")
+    assert "tags" not in found.endpoint
+    assert "environment_variables" not in found.deployments[0]
+    assert found.pipeline.roles == ()
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "{}"])
+def test_an_empty_pipeline_file_is_one_of_defaults(text: str) -> None:
+    """Every key is optional."""
+    assert check(pipeline=text).pipeline == check().pipeline
+
+
+GREEN = DEPLOYMENT.replace("blue", "green")
+
+
+def test_traffic_is_the_users_when_written() -> None:
+    """A map is kept and taken out of the document; without one, one deployment leaves the slots to us."""
+    written = check(f"{ENDPOINT}traffic: {{blue: 90, green: 10}}\n", [DEPLOYMENT, GREEN])
+    assert written.traffic == {"blue": 90, "green": 10}
+    assert "traffic" not in written.endpoint
+    assert check(f"{ENDPOINT}mirror_traffic: {{blue: 10}}\n").endpoint["mirror_traffic"] == {"blue": 10}
+    assert check(deployment=[DEPLOYMENT, GREEN]).traffic == {}
+
+
+def test_one_name_is_one_deployment() -> None:
+    """Two files cannot describe the same deployment."""
+    assert problems(deployment=[DEPLOYMENT, DEPLOYMENT]) == [
+        "deployment1.yml:1:7 AML123 The deployment 'blue' is also at templates/m/deployment.yml:1:7."
+    ]
+
+
+def test_an_endpoint_without_identity_gets_no_role() -> None:
+    """There would be nobody to give it to."""
+    found = problems(f"{ENDPOINT}identity: {{type: none}}\n", pipeline="roles: [{role: AcrPull, scope: workspace}]")
+    assert found == ["pipeline.yml:1:9 AML130 The endpoint has no identity that could be given a role."]
+
+
+def release(text: str = DEPLOYMENT, root: Path = Path("/nowhere")) -> str:
+    return next(iter(check(deployment=text, root=root).releases.values()))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "description: x",
+        "tags: {a: b}",
+        "instance_count: 3",
+        "scale_settings: {type: default}",
+        "$schema: https://x",
+        "name: green",
+    ],
+)
+def test_a_release_is_not_what_it_is_called_or_how_many(line: str) -> None:
+    """Names, tags and counts change without a new release."""
+    kept = [old for old in DEPLOYMENT.splitlines() if old.split(":")[0] != line.split(":")[0]]
+    assert release("\n".join([*kept, line])) == release()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "model: azureml:m:2",
+        "instance_type: Standard_DS3_v2",
+        "environment_variables: {A: b}",
+        "app_insights_enabled: true",
+    ],
+)
+def test_a_release_is_what_the_deployment_is_made_of(line: str) -> None:
+    """Another model, machine or setting is another release."""
+    kept = [old for old in DEPLOYMENT.splitlines() if old.split(":")[0] != line.split(":")[0]]
+    assert release("\n".join([*kept, line])) != release()
+    assert len(release()) == 12
+
+
+def test_a_changed_scoring_script_is_a_new_release(tmp_path: Path) -> None:
+    """Local files count with their contents."""
+    script = tmp_path / "templates/m/src/score.py"
+    script.parent.mkdir(parents=True)
+    script.write_text("a")
+    text = DEPLOYMENT + "code_configuration: {code: src, scoring_script: score.py}\n"
+    before = release(text, tmp_path)
+    assert release(text, tmp_path) == before
+    script.write_text("b")
+    assert release(text, tmp_path) != before
+    assert problems(deployment=text.replace("score.py", "scor.py"), root=tmp_path) == [
+        "deployment.yml:6:49 AML128 There is no file 'scor.py' in 'src'."
+    ]
+
+
+def test_probe_files_stay_inside_the_template(tmp_path: Path) -> None:
+    """A path that leads out is refused even when there is a file."""
+    (tmp_path / "templates/m").mkdir(parents=True)
+    (tmp_path / "x.json").write_text("{}")
+    assert problems(pipeline="probe: {type: http, body: ../../x.json}", root=tmp_path) == [
+        "pipeline.yml:1:27 AML128 '../../x.json' leads out of the template folder."
+    ]
+
+
+def test_an_environment_is_read() -> None:
+    """Fields, guards and one entry an endpoint; an endpoint's value replaces a default as a whole."""
+    text = (
+        "values: {count: 1, tags: {a: 1}}\nendpoints:\n  mip:\n    template: m\n    values: {tags: {b: 2}}\n"
+        "  other: {template: n}\nguards: {protected: true, max_instances: 4}\n"
+    )
+    file = validator.validate_environment(yaml12.parse(ENVIRONMENT_FILE + text, "environments/dev.yml"))
+    assert (file.environment.name, file.environment.endpoints) == ("dev", ("mip", "other"))
+    assert (file.environment.guards.protected, file.environment.guards.max_instances) == (True, 4)
+    assert file.entries["mip"].values.value == {"count": 1, "tags": {"b": 2}}
+    assert file.entries["other"].values.value == {"count": 1, "tags": {"a": 1}}
+    assert (file.entries["mip"].template, str(file.entries["mip"].place)) == ("m", "environments/dev.yml:8:15")
+
+
+def test_an_environment_tells_all_its_problems() -> None:
+    """Missing and unknown keys, wrong forms and types, each at its place."""
+    text = (
+        "cloud: azure\nsubscription_id: 1\nworkspace: x\nendpoint: {}\nendpoints:\n  Mip: {template: [a], value: 3}\n"
+    )
+    assert environment_problems(text) == [
+        "1:1 AML121 resource_group is missing. Add `resource_group: ...`.",
+        "1:8 AML122 cloud is 'azure'; it must be 'local', 'AzureCloud', 'AzureUSGovernment' or 'AzureChinaCloud'. "
+        "Write one of these.",
+        "2:18 AML122 subscription_id must be text; it is a number. Put it in quotes.",
+        "3:12 AML123 workspace is not a workspace's name: 'x'. It has 2 to 33 letters, digits, dashes and underscores.",
+        "4:1 AML120 'endpoint' is not a key here. Did you mean endpoints?",
+        "6:8 AML123 endpoints.Mip is not a name: 'Mip'. Use lower-case letters, digits and single dashes, a letter first.",
+        "6:19 AML122 endpoints.Mip.template must be text; it is a list. Put it in quotes.",
+        "6:24 AML120 'value' is not a key here. Did you mean values?",
+    ]  # fmt: skip  # noqa: ISC004 lines of a message
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+WHOLE = {
+    "endpoint": {
+        "name": "mip-abc", "auth_mode": "key", "tags": {"a": "b"}, "traffic": {"blue": 100}, "mirror_traffic": {},
+        "identity": {"type": "user_assigned", "user_assigned_identities": [{"resource_id": "/subscriptions/x"}]},
+    },
+    "deployment": {
+        **yaml.safe_load(DEPLOYMENT), "code_configuration": {"code": "src", "scoring_script": "x"}, "environment": {"image": "x"},
+        "environment_variables": {"A": 1}, "liveness_probe": {"period": 3}, "data_collector": {"collections": {"a": {"enabled": True}}},
+        "model": {"path": "x", "tags": {"a": 1}, "version": 3},
+    },
+    "pipeline": {
+        "roles": [{"role": "x", "scope": "endpoint", "principal": "endpoint"}], "rollout": {"stages": [100], "bake": "5m"},
+        "probe": {"type": "http", "body": "x"}, "retry": {"attempts": 3},
+    },
+}  # fmt: skip
+
+
+def ways(value: Any, so_far: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [so_far, *(way for key, item in inner for way in ways(item, (*so_far, key)))]
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(ways(WHOLE)[1:]), JSON)
+def test_any_document_is_a_spec_or_a_spec_error(way: tuple[Any, ...], value: Any) -> None:
+    """Whatever stands anywhere in a document, nothing but a SpecError comes of it."""
+    documents = json.loads(json.dumps(WHOLE))
+    around = documents
+    for part in way[:-1]:
+        around = around[part]
+    around[way[-1]] = value
+    texts = [
+        yaml.safe_dump(documents[name], default_style='"', width=9999)
+        for name in ("endpoint", "deployment", "pipeline")
+    ]
+    try:
+        found = check(texts[0], texts[1], texts[2])
+    except SpecError as error:
+        assert error.problems  # noqa: PT017 a spec is as good
+    else:
+        assert json.dumps([found.endpoint, found.deployments])
