@@ -16,6 +16,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -155,7 +156,10 @@ def leave(work: Callable[[], object]) -> int:
 def _explain(error: DeployError) -> int:
     from deploy import reporter
 
-    if "json" in sys.argv:
+    if (
+        any(words in (("-o", "json"), ("--output", "json")) for words in pairwise(sys.argv))
+        or "--output=json" in sys.argv
+    ):
         show(json.dumps(reporter.error_json(error), indent=2))
     say(reporter.error_text(error, **page(sys.stderr)).rstrip("\n"))
     return error.exit

@@ -150,7 +150,8 @@ class CloudError(DeployError):
     """Azure refused, and asking again would not help.
 
     `codes` are Azure's error codes from the outermost inwards, `status` the HTTP status (200 for an operation
-    that failed after it was accepted), `request_id` what a support ticket needs.
+    that failed after it was accepted), `request_id` what a support ticket needs. `attached` holds what a person will
+    want to read next (container logs, a wrong answer), by file name; it goes into the report's folder.
     """
 
     def __init__(
@@ -166,6 +167,7 @@ class CloudError(DeployError):
     ) -> None:
         super().__init__(what, cause, cure, code=code)
         self.codes, self.status, self.request_id = tuple(codes), status, request_id
+        self.attached: dict[str, bytes] = {}
 
 
 class Transient(CloudError):

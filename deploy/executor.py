@@ -69,7 +69,8 @@ class _Doer:
         except DeployError as error:
             seconds = self.clock.monotonic() - started
             self.tell(Event(Kind.FAILED, step.address, step.verb, str(error), attempts, seconds))
-            return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, as_json(error))
+            seen = Evidence(files=getattr(error, "attached", {}))
+            return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, as_json(error), seen)
         seconds = self.clock.monotonic() - started
         self.tell(Event(Kind.DONE, step.address, step.verb, evidence.summary, attempts, seconds))
         return Outcome(step.address, step.verb, State.DONE, attempts, seconds, None, evidence)

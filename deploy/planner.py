@@ -45,7 +45,7 @@ def plan_release(environment: Environment, specs: Sequence[EndpointSpec], facts:
         findings += _foreign(spec, own, seen)
         steps += _with_bakes(wanted, own)
         rescue += _rescue(wanted, own, seen)
-    return _finish(environment, specs, steps, rescue, facts, findings)
+    return _finish(environment, specs, steps, rescue, facts, [*findings, *_together(steps)])
 
 
 def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
@@ -166,6 +166,24 @@ def _foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fi
 def _whose(body: Mapping[str, Json]) -> str:
     owner = (body.get("tags") or {}).get(OWNER_TAG)
     return f"belongs to {owner}" if owner else "was not made by amldeploy"
+
+
+def _together(steps: Sequence[Step]) -> list[Finding]:
+    """Families in which each endpoint finds cores enough, but not all of them at once."""
+    families: dict[str, list[Step]] = {}
+    for step in steps:
+        if step.room == "quota" and step.body["left"] is not None and step.body["needed"] is not None:
+            families.setdefault(str(step.body["family"]), []).append(step)
+    return [
+        Finding(
+            asking[0].address,
+            "AML203",
+            f"{' + '.join(str(s.body['needed']) for s in asking)} = {needed} cores of {family}, {left} left",
+            "Apply the endpoints one after the other, ask for fewer instances, or request more quota",
+        )
+        for family, asking in families.items()
+        if (needed := sum(s.body["needed"] for s in asking)) > (left := asking[0].body["left"])
+    ]
 
 
 def _too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:

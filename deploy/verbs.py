@@ -152,7 +152,7 @@ def logs(project: Project, name: str, key: str, *, slot: str | None = None, line
         deployment = slot or _live_or_newest(specs[0], observer.observe(cloud, specs)[key])
         return {
             container: endpoints.read_logs(cloud, specs[0].name, deployment, container, lines)
-            for container in ("StorageInitializer", "InferenceServer")
+            for container in endpoints.CONTAINERS
         }
 
 

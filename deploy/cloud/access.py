@@ -17,24 +17,24 @@ from deploy.model import Json
 VERSION = "2022-04-01"
 
 BUILT_IN = {
-    "owner": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
-    "contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
-    "reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
-    "azureml data scientist": "f6c7c914-8db3-469d-8ca1-694a8f32e121",
-    "azureml compute operator": "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815",
-    "azureml metrics writer (preview)": "635dd51f-9968-44d3-b7fb-6d9a6bd613ae",
-    "azureml registry user": "1823dd4f-9b8c-4ab6-ab4e-7397a3684615",
-    "azure ai developer": "64702f94-c441-49e6-a78b-ef80e0188fee",
-    "acrpull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
-    "acrpush": "8311e382-0749-4cb8-b61a-304f252e45ec",
-    "storage blob data reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
-    "storage blob data contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
-    "storage blob data owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
-    "key vault secrets user": "4633458b-17de-408a-b874-0445c86b69e6",
-    "key vault reader": "21090545-7ca7-4776-b22c-e363652d74d2",
-    "managed identity operator": "f1a07417-d97a-45cb-824c-7a7467783830",
+    "Owner": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
+    "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+    "Reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+    "AzureML Data Scientist": "f6c7c914-8db3-469d-8ca1-694a8f32e121",
+    "AzureML Compute Operator": "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815",
+    "AzureML Metrics Writer (preview)": "635dd51f-9968-44d3-b7fb-6d9a6bd613ae",
+    "AzureML Registry User": "1823dd4f-9b8c-4ab6-ab4e-7397a3684615",
+    "Azure AI Developer": "64702f94-c441-49e6-a78b-ef80e0188fee",
+    "AcrPull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
+    "AcrPush": "8311e382-0749-4cb8-b61a-304f252e45ec",
+    "Storage Blob Data Reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
+    "Key Vault Reader": "21090545-7ca7-4776-b22c-e363652d74d2",
+    "Managed Identity Operator": "f1a07417-d97a-45cb-824c-7a7467783830",
 }
-"""Built-in roles by lower-case name (Azure's public list of built-in roles, 2026-04); others are looked up by name."""
+"""Built-in roles (Azure's public list, 2026-04); others are looked up by name."""
 
 _NAMES = uuid.UUID("6f0f3b1e-1c2d-5e8a-9a57-2f6d6c0e41aa")
 
@@ -43,7 +43,7 @@ def role_id(cloud: Cloud, role: str) -> str:
     """The GUID of a role given by name or GUID."""
     if re.fullmatch(r"[0-9a-fA-F-]{36}", role):
         return role.lower()
-    if known := BUILT_IN.get(role.lower()):
+    if known := {name.lower(): guid for name, guid in BUILT_IN.items()}.get(role.lower()):
         return known
     path = f"/subscriptions/{cloud.environment.subscription_id}/providers/Microsoft.Authorization/roleDefinitions"
     quoted = role.replace("'", "''")

@@ -20,6 +20,7 @@ from deploy.errors import CloudError, Transient
 from deploy.model import Json
 
 VERSION = "2024-10-01"
+CONTAINERS = ("StorageInitializer", "InferenceServer")
 LEASE = timedelta(hours=168)
 """Azure deletes an endpoint on shared quota after this time (text of the studio's consent box)."""
 _SECOND = 1.0
@@ -69,7 +70,7 @@ def delete_deployment(cloud: Cloud, endpoint: str, name: str, *, what: str, pati
 
 
 def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, lines: int) -> str:
-    """The last `lines` of a container: `InferenceServer` or `StorageInitializer`."""
+    """The last `lines` of one of CONTAINERS."""
     body = cloud.arm.post(
         f"{endpoint_path(cloud, endpoint)}/deployments/{deployment}/getLogs",
         VERSION,

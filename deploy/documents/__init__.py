@@ -145,24 +145,40 @@ _NOTES = ("title", "description", "default")
 def schema(name: str) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of `environment`, `endpoint`, `deployment` or `pipeline` files, for editors.
 
-    Where a template file wants anything but free text, `"{{ ... }}"` is right too. Raises KeyError for other names.
+    Where a template file wants anything but free text, `"{{ ... }}"` is right too. A key at the top that has no value
+    counts as absent. Raises KeyError for other names.
     """
     found = MODELS[name].model_json_schema()
     if name != "environment":
         for part in (found, *found.get("$defs", {}).values()):
             part["properties"] = {key: _templated(value) for key, value in part.get("properties", {}).items()}
         found.setdefault("$defs", {})["Expression"] = _EXPRESSION
+    for key in found["properties"].keys() - set(found.get("required", ())):
+        found["properties"][key] = _either(found["properties"][key], {"type": "null"})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": f"amldeploy {name} file"}
 
 
 def _templated(part: dict[str, Any]) -> dict[str, Any]:
-    """The same, or an expression; items and values of it likewise."""
+    """The same, or an expression; its items and values likewise."""
     if part.get("type") == "string" and not {"pattern", "enum", "const", "minLength"} & part.keys():
         return part
+    return _either(_inside(part), {"$ref": "#/$defs/Expression"})
+
+
+def _inside(part: dict[str, Any]) -> dict[str, Any]:
+    """The same, with expressions allowed for the items of a list and the values of a mapping."""
     part = {**part}
     for inner in ("items", "additionalProperties"):
         if isinstance(part.get(inner), dict):
             part[inner] = _templated(part[inner])
-    notes = {key: part.pop(key) for key in _NOTES if key in part}
-    branches = part["anyOf"] if part.keys() == {"anyOf"} else [part]
-    return {**notes, "anyOf": [*branches, {"$ref": "#/$defs/Expression"}]}
+    if "anyOf" in part:
+        part["anyOf"] = [_inside(branch) for branch in part["anyOf"]]
+    return part
+
+
+def _either(part: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """One more branch; titles and defaults stay outside, where editors look for them."""
+    notes = {key: part[key] for key in _NOTES if key in part}
+    rest = {key: value for key, value in part.items() if key not in notes}
+    branches = rest["anyOf"] if rest.keys() == {"anyOf"} else [rest]
+    return {**notes, "anyOf": branches if other in branches else [*branches, other]}

@@ -116,15 +116,16 @@ def _badge(page: Image.Image, place: int, layer: Layer, size: tuple[int, int], f
 
 
 def _heart(pixels: bytes, size: tuple[int, int]) -> tuple[int, int] | None:
-    """A point of the mask near the middle of its middle row, so that a badge lies on the mask and not beside it."""
+    """The middle of the longest run in the mask's middle row, so that a badge lies on the mask and not beside it."""
     width, total = size[0], pixels.count(1)
     if not total:
         return None
     seen, row = 0, 0
     while (seen := seen + pixels.count(1, row * width, (row + 1) * width)) * 2 < total:
         row += 1
-    filled = [x for x in range(width) if pixels[row * width + x]]
-    return filled[len(filled) // 2], row
+    line = pixels[row * width : (row + 1) * width]
+    longest = max(line.split(b"\0"), key=len)
+    return line.index(longest) + len(longest) // 2, row
 
 
 def _legend(page: Image.Image, place: int, layer: Layer, y: int) -> None:

@@ -14,7 +14,7 @@ from deploy.probes.drawing import missing, png
 from deploy.probes.nifti import Header
 from deploy.probes.pictures import Layer, overlay
 
-_GAP, _PANEL = 3, 1536
+_GAP, _SLICE, _SIDE = 12, 512, 1536
 
 
 def slices(
@@ -45,7 +45,7 @@ def slices(
         pixels = (drawn > 127).astype(np.uint8).tobytes()
         layers.append(Layer(layer.label, layer.note, layer.area, pixels, "the volume"))
     size = (picture.shape[1], picture.shape[0])
-    return overlay(png(Image.fromarray(picture)), size, layers, subtitle, _PANEL)
+    return overlay(png(Image.fromarray(picture)), size, layers, subtitle, _SIDE)
 
 
 def _windowed(values: Any) -> Any:
@@ -82,13 +82,13 @@ def _axes(strength: Any) -> tuple[int, int, int]:
 
 
 def _panel(values: Any, axis: int, cut: int, spacing: Sequence[float]) -> Any:
-    """One slice with rows downwards, its pixels square, its height and width in multiples of the finest spacing."""
+    """One slice with rows downwards, its pixels square, small ones enlarged so that masks get smooth edges."""
     import numpy as np
     from PIL import Image
 
     plane = np.take(values, cut, axis).T
     across, down = (each for place, each in enumerate(spacing) if place != axis)
-    finest = min(spacing)
+    finest = min(spacing) / max(1, _SLICE // max(values.shape))
     size = (max(1, round(plane.shape[1] * across / finest)), max(1, round(plane.shape[0] * down / finest)))
     return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.BICUBIC))
 

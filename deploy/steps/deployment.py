@@ -4,15 +4,18 @@ room's.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from deploy import diff
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
+from deploy.errors import CloudError, Transient, neutral
 from deploy.model import EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address, of_room
 
 NAME = "deployment"
+_LINES = 200
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
@@ -40,9 +43,24 @@ def run(cloud: Cloud, step: Step) -> None:
             cloud, str(body["endpoint"]), str(body["name"]), what=what, patience=step.retry.deadline
         )
         return
-    endpoints.put_deployment(
-        cloud, body["document"], cloud.root / str(body["folder"]), what=what, patience=step.retry.deadline
-    )
+    document, folder = body["document"], cloud.root / str(body["folder"])
+    try:
+        endpoints.put_deployment(cloud, document, folder, what=what, patience=step.retry.deadline)
+    except Transient:
+        raise
+    except CloudError as error:
+        error.attached |= _logs(cloud, str(document["endpoint_name"]), str(document["name"]))
+        raise
+
+
+def _logs(cloud: Cloud, endpoint: str, name: str) -> dict[str, bytes]:
+    """What both containers last said; nothing when they never came to speak."""
+    logs = {}
+    for container in endpoints.CONTAINERS:
+        with contextlib.suppress(CloudError):
+            text = endpoints.read_logs(cloud, endpoint, name, container, _LINES)
+            logs[f"{container}.log"] = neutral(text).encode()
+    return logs
 
 
 def _steps(

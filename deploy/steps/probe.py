@@ -14,6 +14,8 @@ from deploy.errors import CloudError
 from deploy.model import RELEASE_TAG, EndpointSpec, Evidence, Facts, Retry, Step, Verb, Wanted, address, of_room
 
 NAME = "probe"
+_KEPT = 1_000_000
+"""Bytes of a wrong answer that are kept for whoever looks into it."""
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 every room answers the same three questions
@@ -80,7 +82,9 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     try:
         seen = kind.check(body["probe"], folder, answer.status, answer.body)
     except probes.WrongAnswer as wrong:
-        cure = "Look at the answer (amldeploy probe --save DIR) and the logs (amldeploy logs)"
-        raise CloudError(what, str(wrong), cure, code="AML376", request_id=answer.request_id) from None
+        cure = "Look at answer.txt in the report's folder, and at the logs (amldeploy logs)"
+        error = CloudError(what, str(wrong), cure, code="AML376", request_id=answer.request_id)
+        error.attached["answer.txt"] = answer.body[:_KEPT]
+        raise error from None
     data = {**seen.data, "milliseconds": round(answer.seconds * 1000), "request_id": answer.request_id}
     return Evidence(f"{seen.summary} in {answer.seconds:.2f} s", data, seen.files)

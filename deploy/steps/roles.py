@@ -17,9 +17,9 @@ NAME = "role"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`role/<key>/<role>/<scope>`: an assignment that is wanted and there; `role/<key>/<GUID>`: any other of ours.
+    """`role/<key>/<role>/<scope>`: assignments that are wanted and there, and any others of ours.
 
-    Body: {id, role, ours}; `ours` is false for what Azure itself gave the endpoint's identity.
+    Body: {id, ours}; `ours` is false for what Azure itself gave the endpoint's identity.
     """
     principal = _identity(endpoints.read_endpoint(cloud, spec.name))
     wanted = {
@@ -41,7 +41,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
         if triple in wanted:
             facts[wanted[triple]] = _body(row, ours)
         elif ours or (principal and triple[1] == principal):
-            facts[address(NAME, spec.key, str(row["name"]))] = _body(row, ours)
+            facts[_found(spec.key, row, facts)] = _body(row, ours)
     return facts
 
 
@@ -96,13 +96,21 @@ def _give(spec: EndpointSpec, role: Role) -> Step:
     return Step(Verb.CREATE, _address(spec.key, role), body, f"{who} lacks {role.role} on {role.scope}", retry)
 
 
+def _found(key: str, row: Json, taken: Facts) -> str:
+    """The address of an assignment that nobody wants: its role and what it is on, its name too if need be."""
+    properties = row["properties"]
+    role = access.role_name(str(properties["roleDefinitionId"])).replace(" ", "-")
+    where = address(NAME, key, role, str(properties["scope"]).rsplit("/", 1)[-1])
+    return f"{where}/{row['name']}" if where in taken else where
+
+
 def _body(row: Json, ours: bool) -> dict[str, Json]:
-    return {"id": row["id"], "role": access.role_name(str(row["properties"]["roleDefinitionId"])), "ours": ours}
+    return {"id": row["id"], "ours": ours}
 
 
 def _take(where: str, body: Mapping[str, Json]) -> Step:
     why = "given by us and no longer wanted" if body["ours"] else "given by Azure to the endpoint's identity"
-    return Step(Verb.DELETE, where, {"id": body["id"]}, f"{body['role']}: {why}", Retry(3, 120.0))
+    return Step(Verb.DELETE, where, {"id": body["id"]}, why, Retry(3, 120.0))
 
 
 def _address(key: str, role: Role) -> str:

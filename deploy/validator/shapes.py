@@ -87,7 +87,13 @@ def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
     trail = _trail(source, loc)
     name, about, found = ".".join(map(str, trail)) or "The file", misfit["type"], _shown(misfit["input"])
     if about == "missing":
-        return problem(source, trail, "AML121", f"{_named(trail, loc[-1])} is missing.", f"Add `{loc[-1]}: ...`.")
+        return problem(
+            source,
+            trail,
+            "AML121",
+            f"{_named(_trail(source, loc[:-1]), loc[-1])} is missing.",
+            f"Add `{loc[-1]}: ...`.",
+        )
     if about == "extra_forbidden":
         cause, cure = f"{loc[-1]!r} is not a key here.", did_you_mean(str(loc[-1]), _known(model, loc[:-1]))
         return Problem(source.key(trail), "AML120", neutral(cause), cure)

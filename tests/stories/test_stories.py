@@ -23,6 +23,7 @@ STORIES = sorted(path.parent.name for path in HERE.glob("*/story.txt"))
 PASSING = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b(?<!00000001)", "GUID"),
+    (r"\b\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "MOMENT"),
     (r"\d{8}T\d{6}\.\d{6}Z", "TIME"),
     (r"\b\d+(\.\d+)? ?(?:s|ms)\b", "SECONDS"),
     (r"pid \d+", "pid PID"),
@@ -42,9 +43,9 @@ def test_story(name: str, tmp_path: Path) -> None:
         shutil.copytree(HERE / name / "files", project, dirs_exist_ok=True)
     told = "\n".join(_tell(line, project) for line in written.splitlines() if line.startswith(("$ ", "# ")))
     if os.environ.get("STORIES") == "write":
-        story.write_text(told + "\n", encoding="utf-8")
+        story.write_text(told.rstrip("\n") + "\n", encoding="utf-8")
 
-    assert told.splitlines() == story.read_text(encoding="utf-8").splitlines()
+    assert told.rstrip("\n").splitlines() == story.read_text(encoding="utf-8").splitlines()
 
 
 def _tell(line: str, project: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from deploy import planner
 from deploy.errors import Refused
 from deploy.model import Plan, Step, Verb
-from tests.unit.specs import deployment_body, endpoint_body, environment, facts, quota_row, spec
+from tests.unit.specs import SIZE, deployment_body, endpoint_body, environment, facts, quota_row, spec
 
 PROBE = {"probe": {"type": "http"}}
 
@@ -160,7 +162,7 @@ def test_foreign_deployments_stop_a_teardown() -> None:
 def test_teardown_goes_backwards() -> None:
     """Callers first, then deployments, roles, and the endpoint last."""
     there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
-    there["role/mip/abc"] = {"id": "/x", "role": "acrpull", "ours": False}
+    there["role/mip/abc"] = {"id": "/x", "ours": False}
     made = planner.plan_teardown(environment(), [spec()], {"mip": there})
 
     assert story(made) == [
@@ -230,3 +232,14 @@ def test_fixed_deployments_keep_their_names() -> None:
 
     assert isinstance(made.steps[-1], Step)
     assert made.steps[-1].body["after"] == {"blue": 100}
+
+
+def test_endpoints_share_a_quota() -> None:
+    """Two endpoints that each find cores enough, and not together, are refused with the sum."""
+    other = replace(spec(instance_count=3), key="mi2", endpoint={"name": "mi2-ab"})
+    there = {
+        "mip": facts(quota=quota_row(limit=96)),
+        "mi2": {f"quota/mi2/{SIZE.lower()}": quota_row(limit=96)},
+    }
+    with pytest.raises(Refused, match=r"48 \+ 72 = 120 cores of standardNCADSA100v4Family, 96 left"):
+        planner.plan_release(environment(), [spec(instance_count=2), other], there)

@@ -174,6 +174,12 @@ def test_filters_and_macros_make_data(value: str) -> None:
     assert list(found) == list("abcdefghij")
 
 
+@given(TEXTS.filter(lambda text: not set("{}") & set(text)))
+def test_a_call_block_of_no_macro_makes_data(value: str) -> None:
+    """Not even the call of a text's own method writes text."""
+    assert render("{% call values.v.format() %}{% endcall %}", {"v": value}).value == value
+
+
 @pytest.mark.parametrize("text", ["{{ values.v }}", '"{{ values.v }}"', "'{{ values.v }}'"])
 def test_a_scalar_that_is_one_expression_has_its_type(text: str) -> None:
     """Quotes around an expression are for the editor's sake."""
@@ -284,7 +290,8 @@ def test_a_missing_value_in_an_included_file_is_placed_there() -> None:
         "''['__class__']",
         "('' | attr('__class__')).x",
         "values.v.__init__.__globals__",
-        "values.v.node.place",
+        "values.v.node.value",
+        "values.v.label",
         "values.v | map(attribute='node') | list",
         "unique.__globals__['hashlib']",
         "environment.__class__",
@@ -317,6 +324,7 @@ def test_nothing_of_python_is_within_reach(expression: str) -> None:
     "text",
     [
         "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+        "{% set s = range(300) | list %}{% for a in s %}{% for b in s %}{% for c in s %}" + "{% endfor %}" * 3,
         "{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}",
         "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}a: {{ n.x }}",
         "{% for i in range(20000) %}- {{ 'x' * 100 }} " + "y" * 200 + "\n{% endfor %}",

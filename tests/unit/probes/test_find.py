@@ -7,8 +7,10 @@ import pytest
 from deploy import probes
 from deploy.errors import DeployError
 
+TYPES = ["http", "medimageparse", "medimageparse3d", "medimageinsight", "cxrreportgen", "gigapath"]
 
-@pytest.mark.parametrize("name", ["http", "medimageparse"])
+
+@pytest.mark.parametrize("name", TYPES)
 def test_a_known_type_has_a_judge(name):
     """A type with a module is found by its name."""
     judge = probes.find(name)
@@ -19,5 +21,5 @@ def test_a_known_type_has_a_judge(name):
 @pytest.mark.parametrize("name", ["", "gigatime", "HTTP"])
 def test_an_unknown_type_is_refused_with_the_known_ones(name):
     """A type without a module names those that have one."""
-    with pytest.raises(DeployError, match=r"no probe of type .*Use one of: http, medimageparse"):
+    with pytest.raises(DeployError, match=rf"no probe of type .*Use one of: {', '.join(TYPES)};"):
         probes.find(name)

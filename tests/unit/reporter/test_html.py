@@ -80,7 +80,7 @@ def test_errors_and_logs_can_be_read():
 
 def test_secrets_in_kept_files_are_hidden():
     """A JSON file that a probe kept is shown without its secrets."""
-    kept = {"answer.json": b'{"access_token": "abc123", "n": 1}'}
+    kept = {"answer.json": b'{"hf_token": "abc123", "n": 1}'}
     seen = Outcome("probe/a/b", Verb.PROBE, State.DONE, 1, 1, None, Evidence("", {}, kept))
     text = report_html(Report("dev", "f", (seen,)))
     assert "abc123" not in text

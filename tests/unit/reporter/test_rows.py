@@ -42,6 +42,12 @@ def test_slots_come_from_deployments_and_traffic():
     )
 
 
+def test_one_slot_is_live():
+    """While callers are on two slots, the one with most of them is live."""
+    row = endpoint_row(SPEC, _facts(traffic={"green": 10, "blue": 90}), NOW)
+    assert [(slot.name, slot.live, slot.traffic) for slot in row.slots] == [("blue", True, 90), ("green", False, 10)]
+
+
 @pytest.mark.parametrize("end", ["Mon, 30 Nov 2026 09:12:00 GMT", "2026-11-30T09:12:00Z", "2026-11-30T10:12:00+01:00"])
 def test_a_lease_counts_down(end):
     """The end of a lease, in whichever form it was written, and the hours until then."""
