@@ -118,7 +118,7 @@ def _list(rows: Iterable[tuple[str, Json]]) -> str:
     items = "".join(
         f"<dt>{_safe(str(name))}</dt><dd>{_safe(shown(value, 400))}</dd>"
         for name, value in rows
-        if value not in (None, "")
+        if value not in (None, "", [], {})
     )
     return f"<dl>{items}</dl>" if items else ""
 
@@ -131,7 +131,8 @@ def _steps(report: Report, whys: list[str]) -> str:
 
 
 def _row(outcome: Outcome, why: str) -> str:
-    seen = f'<div class="soft">{_safe(outcome.evidence.summary)}</div>' if outcome.evidence.summary else ""
+    summary = outcome.evidence.summary if outcome.evidence.summary != why else ""
+    seen = f'<div class="soft">{_safe(summary)}</div>' if summary else ""
     time = duration(outcome.seconds) if outcome.attempts else ""
     files = "" if outcome.error or _pictures(outcome) else _files(outcome)
     return (

@@ -17,7 +17,9 @@ _UNKNOWN = "could not tell"
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `41 s`, `12 min 3 s`, `71 h 5 min`."""
+    """`37 ms`, `0.4 s`, `41 s`, `12 min 3 s`, `71 h 5 min`."""
+    if 0 < seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:
         return f"{max(seconds, 0):.1f} s"
     whole = round(seconds)

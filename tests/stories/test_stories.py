@@ -1,8 +1,8 @@
 """Stories: what a person types, what is printed, what is sent. Each folder is one, told in its `story.txt`.
 
-A line that starts with `$ ` is run by bash in a project of its own; what follows is what it printed (stdout, then
-stderr behind `! `) and, when it is not 0, its exit code. A folder `files/` is laid over the project first. Set
-STORIES=write to tell them anew (scripts/stories), then read the difference.
+Lines that start with `## ` tell it. A line that starts with `$ ` is run by bash in a project of its own; what follows
+is what it printed (stdout, then stderr behind `! `) and, when it is not 0, its exit code. A folder `files/` is laid
+over the project first. Set STORIES=write to tell them anew (scripts/stories), then read the difference.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ PASSING = (
     (r"\b\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "MOMENT"),
     (r"\d{8}T\d{6}\.\d{6}Z", "TIME"),
     (r"\b\d+(\.\d+)? ?(?:s|ms)\b", "SECONDS"),
+    (r"fingerprint [0-9a-f]{12}", "fingerprint F"),
     (r"pid \d+", "pid PID"),
     (r"\b\d+ requests\b", "N requests"),
     (r" +$", ""),
@@ -41,7 +42,7 @@ def test_story(name: str, tmp_path: Path) -> None:
     project = make_project(tmp_path)
     if (HERE / name / "files").is_dir():
         shutil.copytree(HERE / name / "files", project, dirs_exist_ok=True)
-    told = "\n".join(_tell(line, project) for line in written.splitlines() if line.startswith(("$ ", "# ")))
+    told = "\n".join(_tell(line, project) for line in written.splitlines() if line.startswith(("$ ", "## ")))
     if os.environ.get("STORIES") == "write":
         story.write_text(told.rstrip("\n") + "\n", encoding="utf-8")
 
@@ -49,7 +50,7 @@ def test_story(name: str, tmp_path: Path) -> None:
 
 
 def _tell(line: str, project: Path) -> str:
-    if line.startswith("# "):
+    if line.startswith("## "):
         return line
     ran = subprocess.run(
         ["bash", "-c", line[2:]],  # noqa: S607

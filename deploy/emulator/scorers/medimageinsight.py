@@ -27,10 +27,14 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
     ScoringError 400 when the table is wrong or a row is empty, 500 when an image cannot be read.
     """
-    params = body.get("params") or {}
-    asked = str(params.get("get_scaling_factor", False)).lower() == "true" if isinstance(params, dict) else False
-    extra = {"scaling_factor": SCALING_FACTOR} if asked else {}
-    return [{**_answer(row), **extra} for row in table.rows(body, ("image", "text"), MOST_ROWS)]
+    rows = table.rows(body, ("image", "text"), MOST_ROWS)
+    extra = {"scaling_factor": SCALING_FACTOR} if _wants_factor(body.get("params")) else {}
+    return [{**_answer(row), **extra} for row in rows]
+
+
+def _wants_factor(params: Any) -> bool:
+    """Both true and "true" are published."""
+    return isinstance(params, dict) and str(params.get("get_scaling_factor")).lower() == "true"
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:

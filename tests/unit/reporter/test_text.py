@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from deploy.model import Outcome, Plan, Report, State, Step, Verb
 from deploy.reporter import plan_text, report_text, status_text
 from deploy.reporter.ink import Ink, cells
+from deploy.reporter.sentences import duration
 
 from . import given as g
 
@@ -177,6 +178,26 @@ def test_reasons_follow_their_steps():
     """Two steps of one address keep their own reasons: the shift not reached and its rescue are told apart."""
     text = report_text(g.REPORT, g.PLAN, width=160)
     assert "not reached: blue 100 % -> green 100 % (waits 5 min first)" in text
+
+
+TIMES = {
+    0: "0.0 s",
+    0.037: "37 ms",
+    0.1: "0.1 s",
+    9.94: "9.9 s",
+    9.96: "10 s",
+    59.4: "59 s",
+    59.6: "1 min",
+    733: "12 min 13 s",
+    3599.9: "1 h",
+    255_900: "71 h 5 min",
+}
+
+
+@pytest.mark.parametrize(("seconds", "said"), TIMES.items())
+def test_times_are_short(seconds, said):
+    """Never more digits than a person reads, and nothing is rounded to sixty."""
+    assert duration(seconds) == said
 
 
 def test_a_good_report_is_done():

@@ -251,8 +251,11 @@ def test_the_stand_in_says_what_it_is():
     [
         ("azureml://registries/azureml/models/MedImageParse/versions/17", True),
         ("azureml://registries/azureml/models/medimageparse/labels/latest", True),
-        ("azureml://registries/azureml/models/MedImageParse3D/versions/6", False),
-        ("azureml://registries/azureml/models/MedImageInsight/versions/13", False),
+        ("azureml://registries/azureml/models/MedImageParse3D/versions/6", True),
+        ("azureml://registries/azureml/models/MedImageInsight/versions/13", True),
+        ("azureml://registries/azureml/models/CxrReportGen/versions/12", True),
+        ("azureml://registries/azureml/models/Prov-GigaPath/versions/3", True),
+        ("azureml://registries/azureml/models/GigaTIME/versions/1", False),
         ("/subscriptions/s/models/MedImageParse/versions/1", False),
         ("", False),
         (None, False),
