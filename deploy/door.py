@@ -125,9 +125,13 @@ def plan_as(plan: Plan, form: str) -> str:
     forms: dict[str, Callable[[], str]] = {
         "json": lambda: json.dumps(reporter.plan_json(plan), indent=2),
         "markdown": lambda: reporter.plan_markdown(plan),
-        "text": lambda: reporter.plan_text(plan, **page(sys.stdout)),
+        "text": lambda: reporter.plan_text(plan, **page(sys.stdout), hint=_next(plan)),
     }
     return forms[form]()
+
+
+def _next(plan: Plan) -> str:
+    return f"amldeploy apply -e {plan.environment}" if plan.steps else ""
 
 
 def leave(work: Callable[[], object]) -> int:

@@ -119,6 +119,8 @@ def execute(
     became of each.
     """
     started, sent = clock.monotonic(), cloud.arm.requests
+    for step in plan.steps:
+        tell(Event(Kind.PLANNED, step.address, step.verb, step.why))
     doer = _Doer(cloud, clock, tell, rooms)
     keys = list(dict.fromkeys(step.endpoint for step in plan.steps))
 

@@ -66,11 +66,9 @@ def outcome_error(ink: Ink, error: Mapping[str, Json], *, indent: int) -> list[s
 
 
 def _problem(ink: Ink, problem: Problem) -> list[str]:
-    where, said = f"{ink.clean(str(problem.place))}:", f"{problem.code} {problem.cause}"
-    lines = ink.row((f"{where} ", Style.BOLD), said, "", column=0)
-    if len(lines) > 1:
-        lines = [ink.paint(where, Style.BOLD), *ink.line(said, indent=4)]
-    return lines + _cure(ink, problem.cure, 4)
+    where = f"{ink.clean(str(problem.place))}:"
+    first, *more = ink.line(f"{problem.place}: {problem.code} {problem.cause}", hang=4)
+    return [ink.paint(where, Style.BOLD) + first.removeprefix(where), *more, *_cure(ink, problem.cure, 4)]
 
 
 def _finding(ink: Ink, finding: Finding) -> list[str]:
@@ -88,7 +86,7 @@ def _failure(ink: Ink, error: DeployError) -> list[str]:
     if isinstance(error, StepFailed):
         safe = "Callers are safe." if error.rescued else "The rescue failed too: a person is needed."
         lines += ink.line(safe, Style.PLAIN if error.rescued else Style.BAD, indent=4)
-    return [*lines, *_cure(ink, error.cure, 4), *ink.line(f"More: amldeploy explain {error.code}", Style.DIM, indent=4)]
+    return [*lines, *_cure(ink, error.cure, 4)]
 
 
 def _title(ink: Ink, code: str, words: str) -> list[str]:

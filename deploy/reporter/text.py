@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain, repeat
+from itertools import chain
 
 from deploy.model import Outcome, Plan, Report, State, Step, Verb
 from deploy.reporter.ink import Ink, Style, cells
@@ -70,15 +70,23 @@ def report_text(
     colour: bool = False,
     ascii: bool = False,  # noqa: A002 - the word that people use
 ) -> str:
-    """What became of each step: errors in full, what was seen in a sentence. `plan` tells why a step was there."""
+    """What became of each step when one failed, errors in full; what probes saw; `plan` tells why a step was there.
+
+    Of a plan that went well no more than that is said: whoever watched has seen its steps.
+    """
     ink = Ink(width, colour, ascii)
-    column = _column(ink, [o.address for o in report.outcomes])
+    shown = [(o, why) for o, why in zip(report.outcomes, reasons(report, plan), strict=True) if _tells(o, report)]
+    column = _column(ink, [outcome.address for outcome, _ in shown])
     blocks = [
         _heading(ink, "Report", report.environment, report.fingerprint),
-        list(chain.from_iterable(map(_outcome, repeat(ink), report.outcomes, repeat(column), reasons(report, plan)))),
+        list(chain.from_iterable(_outcome(ink, outcome, column, why) for outcome, why in shown)),
         ink.line(report_summary(report), Style.GOOD if report.ok else Style.BAD),
     ]
     return page(blocks)
+
+
+def _tells(outcome: Outcome, report: Report) -> bool:
+    return not report.ok or outcome.verb is Verb.PROBE
 
 
 def page(blocks: Iterable[Sequence[str]]) -> str:

@@ -82,7 +82,7 @@ def test_all_goes_well() -> None:
     assert report.ok
     assert report.exit is Exit.OK
     assert [address for address, _ in room.ran] == ["a/x/1", "a/x/2"]
-    assert [e.kind for e in events] == [Kind.STARTED, Kind.DONE] * 2
+    assert [e.kind for e in events] == [Kind.PLANNED] * 2 + [Kind.STARTED, Kind.DONE] * 2
 
 
 def test_a_final_error_stops_its_endpoint_only() -> None:

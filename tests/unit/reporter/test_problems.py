@@ -59,7 +59,6 @@ def test_azure_is_quoted():
         "AML310 cannot create deployment/mip/green: Not enough quota\n"
         "    BadRequest > OutOfQuota  HTTP 400  request id 3f0a\n"
         "    → Request more\n"
-        "    More: amldeploy explain AML310\n"
     )
 
 
