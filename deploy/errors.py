@@ -147,12 +147,14 @@ class UsageError(DeployError):
 
 
 class CloudError(DeployError):
-    """Azure refused, and asking again would not help.
+    """Azure refused, and asking again would not help. What a step meets is the report's; any other precedes all change.
 
     `codes` are Azure's error codes from the outermost inwards, `status` the HTTP status (200 for an operation
     that failed after it was accepted), `request_id` what a support ticket needs. `attached` holds what a person will
     want to read next (container logs, a wrong answer), by file name; it goes into the report's folder.
     """
+
+    exit = Exit.REFUSED
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -116,7 +116,9 @@ def apply(
         _must_match(agreed, fresh)
         approve(fresh, agreed is None and environment.cloud != "local")
         done = _carry_out(project, cloud, fresh, "apply", tell, jobs)
-        return replace(done, rows=_rows(project, cloud, specs))
+        with suppress(CloudError):
+            done = replace(done, rows=_rows(project, cloud, specs))
+        return done
 
 
 def teardown(

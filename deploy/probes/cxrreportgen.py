@@ -15,7 +15,7 @@ from typing import Any
 
 from deploy.errors import neutral
 from deploy.model import Evidence
-from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed
+from deploy.probes.answers import WrongAnswer, envelope, excerpt, kind, member, only_row, packed
 from deploy.probes.boxes import Box, marked
 from deploy.probes.samples import base64_text, png_size, read, wanted
 
@@ -115,7 +115,7 @@ def _evidence(
         "picture": name if files else None,
         "no_picture": None if files else picture,
     }
-    return Evidence(f"{_count(findings)}, first '{findings[0].text[:80]}'", data, files)
+    return Evidence(f"{_count(findings)}, first {excerpt(findings[0].text, 80)}", data, files)
 
 
 def _count(findings: list[Finding]) -> str:

@@ -73,7 +73,7 @@ def _steps(
     document = {**document, "tags": {**tags, **document["tags"]}}
     found = diff.changes(document, body, diff.DEPLOYMENT)
     state = body["properties"].get("provisioningState")
-    if not found and state not in ("Failed", "Canceled"):
+    if not found and state == "Succeeded":
         return []
     why = ", ".join(c.path for c in found) or f"it is {state}"
     noted = {**_body(spec, document), "changes": [asdict(c) for c in found]}

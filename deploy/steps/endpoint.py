@@ -54,7 +54,7 @@ def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Ret
         cure = "Take the change back, or tear the endpoint down and apply again"
         raise Refused([Finding(where, "AML220", f"Azure cannot change {paths} of an endpoint that exists", cure)])
     state = body["properties"].get("provisioningState")
-    if not found and state not in ("Failed", "Canceled"):
+    if not found and state == "Succeeded":
         return []
     served = body["properties"].get("traffic") or {}
     step_body = {"document": {**wanted, "traffic": served}, "changes": [asdict(c) for c in found]}

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +45,20 @@ def test_apply_twice_is_apply_once(world: World, name: str) -> None:
     assert before > 0
     assert again.plan.steps == ()
     assert world.mutating() == before
+
+
+def test_endpoints_side_by_side(world: World) -> None:
+    """Three endpoints at once: each gets its own steps in its own order, and the second apply is nothing."""
+    world.want()
+    path = world.project.root / "environments" / "law.yml"
+    body = yaml.safe_load(path.read_text())
+    body["endpoints"] = dict.fromkeys(("one", "two", "three"), body["endpoints"]["mip"])
+    path.write_text(yaml.safe_dump(body))
+    done = world.apply()
+
+    assert failures(done) == []
+    assert [[slot.traffic for slot in row.slots] for row in done.rows] == [[100]] * 3
+    assert world.apply().plan.steps == ()
 
 
 def test_teardown_leaves_nothing(world: World) -> None:

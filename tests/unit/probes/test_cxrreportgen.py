@@ -100,6 +100,7 @@ DAMAGE = {
     "negative": (boxed(-0.1, 0, 1, 1), r"shares from 0 to 1 in box 1 of finding 2, -0.1 came"),
     "not a number": (boxed(float("nan"), 0, 1, 1), r"shares from 0 to 1 in box 1 of finding 2, nan came"),
     "x reversed": (boxed(0.6, 0, 0.4, 1), r"expected x_min below x_max in box 1 of finding 2, 0.6 and 0.4 came"),
+    "x flat": (boxed(0.5, 0, 0.5, 1), r"expected x_min below x_max in box 1 of finding 2, 0.5 and 0.5 came"),
     "y flat": (boxed(0, 0.5, 1, 0.5), r"expected y_min below y_max in box 1 of finding 2, 0.5 and 0.5 came"),
 }
 

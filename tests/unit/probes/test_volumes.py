@@ -28,8 +28,8 @@ def body():
     return image, labels
 
 
-def drawn(image, labels, affine):
-    stored = written(image, affine=None if affine is None else np.hstack([affine, np.zeros((3, 1))]))
+def drawn(image, labels, affine, spacing=(1, 1, 1)):
+    stored = written(image, affine=None if affine is None else np.hstack([affine, np.zeros((3, 1))]), spacing=spacing)
     head, values = nifti.volume(stored, image.shape)
     _, found = nifti.volume(written(labels), labels.shape)
     picture = slices(head, values, found, [(1, Layer("left", "9 ml", 0.03, b""))], "words")
@@ -61,7 +61,9 @@ def test_however_it_is_stored_it_is_hung_the_same_way(order, signs):
     image, labels = body()
     turned = [np.flip(each.transpose(order), [a for a in range(3) if signs[a] < 0]) for each in (image, labels)]
     affine = (LEFT_BACK_FEET[:, order]) * np.array(signs)
-    assert drawn(*turned, affine) == drawn(image, labels, LEFT_BACK_FEET)
+    spacing = (1, 2, 3)
+    stored = [spacing[axis] for axis in order]
+    assert drawn(*turned, affine, stored) == drawn(image, labels, LEFT_BACK_FEET, spacing)
 
 
 def test_without_an_affine_it_is_shown_as_it_is_stored():
