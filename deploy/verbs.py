@@ -161,7 +161,7 @@ def logs(project: Project, name: str, key: str, *, slot: str | None = None, line
 def _spec(project: Project, file: validator.EnvironmentFile, key: str) -> EndpointSpec:
     entry = file.entries[key]
     files = reader.read_template(project.root, entry.template, entry.place)
-    rendered = renderer.render_endpoint(files, file.environment, key, entry.values)
+    rendered = renderer.render_endpoint(files, file.environment, key, entry.values, entry.own)
     spec = validator.validate_endpoint(rendered, file.environment, key, project.root)
     return replace(spec, folder=os.path.relpath(spec.folder, project.root))
 

@@ -20,6 +20,7 @@ from deploy import yaml12
 from deploy.errors import Place, Problem, SpecError, neutral
 from deploy.model import Environment
 from deploy.renderer.marks import MARK, TOKEN
+from deploy.renderer.mentions import unspoken
 from deploy.renderer.placed import labelled, node_of, placed
 from deploy.renderer.sandbox import Missing, Sandbox
 from deploy.sources import TEMPLATES, Node, Rendered, Source, TemplateFiles, as_text
@@ -28,10 +29,15 @@ SIZE = 2**20
 _NO_VALUE = "A null, a mapping or a list cannot be part of a text"
 
 
-def render_endpoint(files: TemplateFiles, environment: Environment, key: str, values: Node) -> Rendered:
-    """Render every file of a template for one endpoint. Raises SpecError with the problems of all of them."""
+def render_endpoint(
+    files: TemplateFiles, environment: Environment, key: str, values: Node, own: Mapping[str, Place] | None = None
+) -> Rendered:
+    """Render every file of a template for one endpoint. Raises SpecError with the problems of all of them.
+
+    `own` says where the endpoint's own values are written; one that no file speaks of is a problem, too.
+    """
     names = _names(environment, key, values)
-    problems: list[Problem] = []
+    problems = unspoken(files, own or {})
 
     def document(name: str) -> Source:
         try:

@@ -37,6 +37,7 @@ class Entry:
     template: str
     place: Place
     values: Node
+    own: Mapping[str, Place]
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def _entry(source: Source, key: str) -> Entry:
     children = {name: child for node in nodes for name, child in node.children.items()}
     value = {str(name): child.value for name, child in children.items()}
     values = Node(value, (own or defaults or source.root).place, children)
-    return Entry(source.value["endpoints"][key]["template"], source.place((*trail, "template")), values)
+    written = {str(name): source.key((*trail, "values", name)) for name in (own.children if own else ())}
+    return Entry(source.value["endpoints"][key]["template"], source.place((*trail, "template")), values, written)
 
 
 def validate_endpoint(rendered: Rendered, environment: Environment, key: str, root: Path) -> EndpointSpec:

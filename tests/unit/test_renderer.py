@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from deploy import renderer, yaml12
 from deploy.errors import Place, SpecError
 from deploy.model import Environment
+from deploy.renderer.mentions import unspoken
 from deploy.sources import Node, Source, TemplateFiles, Trail
 
 NAME = "m/endpoint.yml.j2"
@@ -480,3 +481,26 @@ def test_a_damaged_template_is_refused_or_rendered(seed: int, times: int) -> Non
 def test_any_template_is_refused_or_rendered(text: str) -> None:
     """No text gets anything but a document or a SpecError out of the renderer."""
     assert all(place.file == f"templates/{NAME}" for place in places_of_problems(text, {"a": 1}))
+
+
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        ("name: {{ values.name }}\n", ["AML116 No file of template t uses values.nmae. Did you mean name?"]),
+        ("name: {{ values['name'] }}\n", ["AML116 No file of template t uses values.nmae. Did you mean name?"]),
+        ("{% if values.on %}name: {{ values.name }}{% endif %}\n", ["AML116 No file of template t uses values.nmae."]),
+        ("name: {{ values.name | default(values.nmae) }}\n", []),
+        ("name: {{ values | length }}\n", []),
+        ("name: {{ values[endpoint] | default('x') }}\n", []),
+        ("{% include 'more.yml.j2' %}", []),
+        ("{% include values.file %}", []),
+    ],
+)
+def test_a_value_that_nothing_uses_is_told(template: str, told: list[str]) -> None:
+    """A misspelt value of an endpoint is found, unless a template may use any value."""
+    texts = {"t/endpoint.yml.j2": template, "more.yml.j2": "name: {{ values.nmae }}\n"}
+    files = TemplateFiles("t", Path("/t"), "t/endpoint.yml.j2", (), None, texts.get)
+    found = [f"{p.code} {p.cause} {p.cure}" for p in unspoken(files, {"nmae": Place("e.yml", 7, 3)})]
+
+    assert len(found) == len(told)
+    assert all(text.startswith(start) for text, start in zip(found, told, strict=True))
