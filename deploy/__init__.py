@@ -15,8 +15,11 @@ Follow `amldeploy apply -e local` through the house:
       planner       specs x facts -> plan; pure
       executor      plan -> report; the only loop over steps, the only place that tries anything again
       reporter      plan | report | status -> text, markdown, JSON, HTML
+      progress      says what is going on, while it goes on
     steps         the rooms: quota, models, endpoint, roles, deployment, probe, traffic; one kind of step each
     probes        what a right answer of a model looks like
+    diff          the difference between a document and what Azure holds, as a table: one row a field
+    model, outcome    the nouns: what is wanted and planned; what became of it
     emulator      a small Azure ML that speaks the wire; imports nothing of ours
 
 A step is data: a verb, an address, a body, a reason, a retry budget. A plan is a tuple of steps and can be kept in a

@@ -17,7 +17,8 @@ import tenacity
 from deploy.clock import Clock
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError, DeployError, Refused, Transient
-from deploy.model import Evidence, Json, Outcome, Plan, Report, State, Step
+from deploy.model import Json, Plan, Step
+from deploy.outcome import Evidence, Outcome, Report, State
 from deploy.progress import Event, Kind
 from deploy.steps import ROOMS, Room
 

@@ -1,4 +1,4 @@
-"""The nouns: what is wanted, what is planned, what became of it. Frozen data and nothing else.
+"""The nouns: what is wanted, what is there, what is planned. Frozen data and nothing else.
 
 Everything here can be written as JSON and read by a person. No clock, no network, no file is touched.
 """
@@ -12,7 +12,6 @@ from typing import Any
 
 from deploy.digests import digest
 from deploy.documents import Pipeline
-from deploy.errors import Exit
 
 Json = Any
 """A JSON value; the border to Azure's bodies, which have no fixed type."""
@@ -77,6 +76,15 @@ class EndpointSpec:
         """The endpoint's name in Azure, unique in its region."""
         return str(self.endpoint["name"])
 
+    @property
+    def retry(self) -> Retry:
+        """How long the pipeline lets a step of this endpoint wait for slow truths."""
+        return Retry(self.pipeline.retry.attempts, self.pipeline.retry.deadline)
+
+    def owned(self, tags: Mapping[str, Json]) -> dict[str, Json]:
+        """The endpoint's document with our tag, and with the tags that others gave it: a PUT replaces them all."""
+        return {**self.endpoint, "tags": {**tags, **(self.endpoint.get("tags") or {}), OWNER_TAG: self.owner}}
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -111,6 +119,10 @@ class Retry:
     attempts: int = 1
     deadline: float = 0.0
     wait: float = 0.0
+
+
+PATIENT = Retry(6, 1800.0)
+"""For steps that no pipeline speaks for any more."""
 
 
 @dataclass(frozen=True)
@@ -167,60 +179,6 @@ class Plan:
     def quota(self) -> tuple[Mapping[str, Json], ...]:
         """The arithmetic of each quota check."""
         return tuple(s.body for s in self.steps if s.room == "quota")
-
-
-class State(StrEnum):
-    """What became of a step."""
-
-    DONE = "done"
-    FAILED = "failed"
-    NOT_REACHED = "not_reached"
-    RESCUED = "rescued"
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a step saw: a sentence, data for JSON, and files (name -> bytes) worth keeping."""
-
-    summary: str = ""
-    data: Mapping[str, Json] = field(default_factory=dict)
-    files: Mapping[str, bytes] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one step. `error` is {code, message, ...} or None."""
-
-    address: str
-    verb: Verb
-    state: State
-    attempts: int = 0
-    seconds: float = 0.0
-    error: Mapping[str, Json] | None = None
-    evidence: Evidence = Evidence()
-
-
-@dataclass(frozen=True)
-class Report:
-    """What became of a plan."""
-
-    environment: str
-    fingerprint: str
-    outcomes: tuple[Outcome, ...]
-    requests: int = 0
-    seconds: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        return all(o.state is State.DONE for o in self.outcomes)
-
-    @property
-    def exit(self) -> Exit:
-        """An endpoint stops at its first failure, so a second one is its rescue's."""
-        failed = [o.address.split("/")[1] for o in self.outcomes if o.state is State.FAILED]
-        if len(failed) > len(set(failed)):
-            return Exit.RESCUE_FAILED
-        return Exit.STEP_FAILED if failed else Exit.OK
 
 
 def address(room: str, key: str, *rest: str) -> str:

@@ -18,17 +18,8 @@ from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, connect
 from deploy.errors import CloudError, Problem, SpecError, StalePlan, UsageError
 from deploy.executor import Tell
-from deploy.model import (
-    EndpointSpec,
-    Environment,
-    Facts,
-    Plan,
-    Report,
-    Step,
-    address,
-    live_slot,
-    of_room,
-)
+from deploy.model import EndpointSpec, Environment, Facts, Plan, Step, address, live_slot, of_room
+from deploy.outcome import Report
 from deploy.steps import probe as probe_room
 
 Approve = Callable[[Plan, bool], None]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from deploy.errors import DeployError
-from deploy.model import Evidence
+from deploy.outcome import Evidence
 from deploy.probes import cxrreportgen, gigapath, http, medimageinsight, medimageparse, medimageparse3d
 from deploy.probes.answers import WrongAnswer
 

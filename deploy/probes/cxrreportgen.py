@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import neutral
-from deploy.model import Evidence
+from deploy.outcome import Evidence
 from deploy.probes.answers import WrongAnswer, envelope, excerpt, kind, member, only_row, packed
 from deploy.probes.boxes import Box, marked
 from deploy.probes.samples import base64_text, png_size, read, wanted

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import DeployError
-from deploy.model import Evidence
+from deploy.outcome import Evidence
 from deploy.probes.answers import decoded, excerpt, expect_status, kind
 from deploy.probes.samples import read
 

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.errors import DeployError, neutral
-from deploy.model import Evidence
+from deploy.errors import neutral
+from deploy.outcome import Evidence
 from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed, unbase64
 from deploy.probes.pictures import Layer, overlay
-from deploy.probes.samples import base64_text, png_size, read, wanted
+from deploy.probes.samples import base64_text, png_size, prompts_of, read, wanted
 
 FOREGROUND = 128
 _ONE_WHERE_FOREGROUND = bytes(value >= FOREGROUND for value in range(256))
@@ -44,13 +44,13 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     """One row: the image file in base64 as it is, and the prompts as they are."""
     image = read(folder, wanted(probe, "image"))
     png_size(image, probe["image"])
-    _prompts(probe)
+    prompts_of(probe)
     return envelope(("image", "text"), (base64_text(image), probe["text"]))
 
 
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:
     """Measure each mask. The picture needs numpy and pillow; without them `data` says why there is none."""
-    prompts = _prompts(probe)
+    prompts = prompts_of(probe)
     row = only_row(probe, status, body)
     image = read(folder, wanted(probe, "image"))
     width, height = png_size(image, probe["image"])
@@ -63,18 +63,6 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
     words = f"medimageparse probe, {Path(probe['image']).name}, {_masks(len(masks))} of {width} x {height} pixels"
     picture = overlay(image, (width, height), layers, words)
     return _evidence(probe, (width, height), masks, picture)
-
-
-def _prompts(probe: Mapping[str, Any]) -> list[str]:
-    prompts = [prompt.strip() for prompt in wanted(probe, "text").split("&")]
-    if not all(prompts):
-        raise DeployError(
-            "make the probe's request",
-            f"'text' has an empty prompt in '{probe['text']}'",
-            "Write prompts with one & between two of them",
-            code="AML411",
-        )
-    return prompts
 
 
 def _planes(features: Any, count: int, width: int, height: int) -> list[bytes]:

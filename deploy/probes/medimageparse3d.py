@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import DeployError
-from deploy.model import Evidence
+from deploy.outcome import Evidence
 from deploy.probes import nifti
 from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed, unbase64
 from deploy.probes.nifti import Header, NotNifti, sized
 from deploy.probes.pictures import Layer
-from deploy.probes.samples import base64_text, read, wanted
+from deploy.probes.samples import base64_text, prompts_of, read, wanted
 from deploy.probes.volumes import slices
 
 
@@ -39,13 +39,13 @@ class Found:
 def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     """One row: the .nii.gz file in base64 as it is, and the prompts as they are."""
     volume, _ = _sent(probe, folder)
-    _prompts(probe)
+    prompts_of(probe)
     return envelope(("image", "text"), (base64_text(volume), probe["text"]))
 
 
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:
     """Count each prompt's voxels. The picture needs numpy and pillow; without them `data` says why there is none."""
-    prompts = _prompts(probe)
+    prompts = prompts_of(probe)
     row = only_row(probe, status, body)
     volume, head = _sent(probe, folder)
     answer = _content(member(row, "nifti_file"))
@@ -57,14 +57,6 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
     ]
     picture = _picture(volume, head, labels, found, stored, probe)
     return _evidence(probe, head.shape, found, sorted(set(counts) - set(range(len(prompts) + 1))), answer, picture)
-
-
-def _prompts(probe: Mapping[str, Any]) -> list[str]:
-    prompts = [prompt.strip() for prompt in wanted(probe, "text").split("&")]
-    if not all(prompts):
-        cause = f"'text' has an empty prompt in '{probe['text']}'"
-        raise _cannot(cause, "Write prompts with one & between two of them")
-    return prompts
 
 
 def _sent(probe: Mapping[str, Any], folder: Path) -> tuple[bytes, Header]:

@@ -50,3 +50,16 @@ def base64_text(content: bytes) -> str:
 
 def _cannot(cause: str, cure: str) -> DeployError:
     return DeployError("make the probe's request", cause, cure, code="AML411")
+
+
+def prompts_of(probe: Mapping[str, Any]) -> list[str]:
+    """The prompts of a probe's text, which `&` joins; an empty one is an error."""
+    prompts = [prompt.strip() for prompt in wanted(probe, "text").split("&")]
+    if not all(prompts):
+        raise DeployError(
+            "make the probe's request",
+            f"'text' has an empty prompt in '{probe['text']}'",
+            "Write prompts with one & between two of them",
+            code="AML411",
+        )
+    return prompts

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from deploy.errors import Place, Problem, SpecError
-from deploy.model import Json, Outcome, Plan, Report, Step
+from deploy.model import Json, Plan, Step
+from deploy.outcome import Outcome, Report
 from deploy.reporter.masks import hide
 
 _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from deploy.model import EndpointSpec, Json, Plan, Report
+from deploy.model import EndpointSpec, Json, Plan
+from deploy.outcome import Report
 from deploy.reporter.document import plan_json, report_json
 from deploy.reporter.html import report_html
 

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from deploy.errors import neutral
-from deploy.model import Outcome, Plan, Report, State, Step, Verb
+from deploy.model import Plan, Step, Verb
+from deploy.outcome import Outcome, Report, State
 from deploy.reporter.rows import EndpointRow
 from deploy.reporter.sentences import (
     became,

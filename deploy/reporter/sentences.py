@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from deploy.model import Json, Outcome, Plan, Report, State, Step, Verb
+from deploy.model import Json, Plan, Step, Verb
+from deploy.outcome import Outcome, Report, State
 from deploy.reporter.masks import hide
 
 STATE_WORDS = {State.DONE: "done", State.FAILED: "failed", State.NOT_REACHED: "not reached", State.RESCUED: "rescued"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from deploy.model import Outcome, Plan, Report, State, Step, Verb
+from deploy.model import Plan, Step, Verb
+from deploy.outcome import Outcome, Report, State
 from deploy.reporter.ink import Ink, Style, cells
 from deploy.reporter.problems import outcome_error
 from deploy.reporter.sentences import (

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from deploy.errors import neutral
-from deploy.model import Outcome
+from deploy.outcome import Outcome
 from deploy.reporter.sentences import duration
 
 _WIDTH, _LABEL, _ROW, _TOP = 1080, 330, 24, 26

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from deploy.cloud.connect import Cloud
-from deploy.model import EndpointSpec, Evidence, Facts, Step, Wanted
+from deploy.model import EndpointSpec, Facts, Step, Wanted
+from deploy.outcome import Evidence
 from deploy.steps import deployment, endpoint, models, probe, quota, roles, traffic
 
 

@@ -12,7 +12,7 @@ from deploy import diff
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError, Transient, neutral
-from deploy.model import EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address, of_room
+from deploy.model import PATIENT, EndpointSpec, Facts, Json, Step, Verb, Wanted, address, of_room
 
 NAME = "deployment"
 _LINES = 200
@@ -66,7 +66,7 @@ def _logs(cloud: Cloud, endpoint: str, name: str) -> dict[str, bytes]:
 def _steps(
     spec: EndpointSpec, name: str, document: Mapping[str, Json], body: Mapping[str, Json] | None
 ) -> Sequence[Step]:
-    where, retry = address(NAME, spec.key, name), Retry(spec.pipeline.retry.attempts, spec.pipeline.retry.deadline)
+    where, retry = address(NAME, spec.key, name), spec.retry
     if body is None:
         return [Step(Verb.CREATE, where, _body(spec, document), f"there is no deployment {name} yet", retry)]
     tags = body.get("tags") or {}
@@ -92,4 +92,4 @@ def _body(spec: EndpointSpec, document: Mapping[str, Json]) -> dict[str, Json]:
 
 def _delete(where: str, body: Mapping[str, Json]) -> Step:
     gone = {"endpoint": str(body["id"]).split("/")[-3], "name": body["name"]}
-    return Step(Verb.DELETE, where, gone, f"deployment {body['name']} is no longer wanted", Retry(6, 1800.0))
+    return Step(Verb.DELETE, where, gone, f"deployment {body['name']} is no longer wanted", PATIENT)

@@ -12,7 +12,7 @@ from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.errors import Finding, Refused
 from deploy.model import (
-    OWNER_TAG,
+    PATIENT,
     EndpointSpec,
     Facts,
     Json,
@@ -37,17 +37,17 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if wanted is None:
         return [_delete(where, body) for where, body in facts.items() if where.split("/")[0] == NAME]
     spec, where = wanted.spec, address(NAME, wanted.spec.key)
-    body, retry = facts.get(where), _retry(spec)
+    body, retry = facts.get(where), spec.retry
     if body is None:
         shared = spec.pipeline.quota.capacity == "shared"
         why = f"there is no endpoint {spec.name} yet"
-        document = {"document": tagged(spec, {}), "shared": shared}
+        document = {"document": spec.owned({}), "shared": shared}
         return [Step(Verb.CREATE, where, document, f"{why}; on shared quota for 168 h" if shared else why, retry)]
     return _change(spec, where, body, retry)
 
 
 def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Retry) -> Sequence[Step]:
-    wanted = tagged(spec, body.get("tags") or {})
+    wanted = spec.owned(body.get("tags") or {})
     found = diff.changes(wanted, body, diff.ENDPOINT)
     if fixed := [c for c in found if c.mutability is not diff.Mutability.UPDATE and c.before is not None]:
         paths = ", ".join(c.path for c in fixed)
@@ -73,17 +73,5 @@ def run(cloud: Cloud, step: Step) -> None:
     endpoints.put_endpoint(cloud, document, what=what, patience=step.retry.deadline)
 
 
-def tagged(spec: EndpointSpec, tags: Mapping[str, Json]) -> dict[str, Json]:
-    """The endpoint's document with our tag, and with the tags that others gave it: a PUT replaces them all."""
-    return {**spec.endpoint, "tags": {**tags, **(spec.endpoint.get("tags") or {}), OWNER_TAG: spec.owner}}
-
-
 def _delete(where: str, body: Mapping[str, Json]) -> Step:
-    return Step(Verb.DELETE, where, {"name": body["name"]}, f"endpoint {body['name']} is no longer wanted", _LONG)
-
-
-def _retry(spec: EndpointSpec) -> Retry:
-    return Retry(spec.pipeline.retry.attempts, spec.pipeline.retry.deadline)
-
-
-_LONG = Retry(6, 1800.0)
+    return Step(Verb.DELETE, where, {"name": body["name"]}, f"endpoint {body['name']} is no longer wanted", PATIENT)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from deploy.cloud import registry
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError, Finding, Refused
-from deploy.model import EndpointSpec, Evidence, Facts, Json, Step, Verb, Wanted, address, of_room
+from deploy.model import EndpointSpec, Facts, Json, Step, Verb, Wanted, address, of_room
+from deploy.outcome import Evidence
 
 NAME = "model"
 

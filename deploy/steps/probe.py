@@ -11,7 +11,8 @@ from deploy import probes
 from deploy.cloud import endpoints, scoring
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError
-from deploy.model import RELEASE_TAG, EndpointSpec, Evidence, Facts, Retry, Step, Verb, Wanted, address, of_room
+from deploy.model import RELEASE_TAG, EndpointSpec, Facts, Retry, Step, Verb, Wanted, address, of_room
+from deploy.outcome import Evidence
 
 NAME = "probe"
 _KEPT = 1_000_000

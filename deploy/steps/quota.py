@@ -13,7 +13,8 @@ from typing import Any
 from deploy.cloud import quota
 from deploy.cloud.connect import Cloud
 from deploy.errors import Finding, Refused
-from deploy.model import EndpointSpec, Evidence, Facts, Json, Step, Verb, Wanted, address, of_room
+from deploy.model import EndpointSpec, Facts, Json, Step, Verb, Wanted, address, of_room
+from deploy.outcome import Evidence
 
 NAME = "quota"
 EXEMPT = frozenset(

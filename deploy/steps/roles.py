@@ -92,8 +92,7 @@ def _give(spec: EndpointSpec, role: Role) -> Step:
         "owner": spec.owner,
     }
     who = "the endpoint's identity" if own else f"{body['principal_type']} {body['principal']}"
-    retry = Retry(spec.pipeline.retry.attempts, spec.pipeline.retry.deadline)
-    return Step(Verb.CREATE, _address(spec.key, role), body, f"{who} lacks {role.role} on {role.scope}", retry)
+    return Step(Verb.CREATE, _address(spec.key, role), body, f"{who} lacks {role.role} on {role.scope}", spec.retry)
 
 
 def _found(key: str, row: Json, taken: Facts) -> str:

@@ -5,15 +5,15 @@ be sent back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.model import (
-    OWNER_TAG,
+    PATIENT,
     EndpointSpec,
     Facts,
     Json,
-    Retry,
     Step,
     Verb,
     Wanted,
@@ -61,12 +61,8 @@ def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[
 def _shift(
     spec: EndpointSpec, tags: Mapping[str, Json], before: Mapping[str, int], after: Mapping[str, int], *, wait: float
 ) -> Step:
-    document = {
-        **spec.endpoint,
-        "tags": {**tags, **(spec.endpoint.get("tags") or {}), OWNER_TAG: spec.owner},
-        "traffic": dict(after),
-    }
-    retry = Retry(spec.pipeline.retry.attempts, spec.pipeline.retry.deadline, wait)
+    document = {**spec.owned(tags), "traffic": dict(after)}
+    retry = replace(spec.retry, wait=wait)
     body = {"document": document, "before": dict(before), "after": dict(after)}
     return Step(Verb.SHIFT, address(NAME, spec.key), body, f"{in_words(before)} -> {in_words(after)}", retry)
 
@@ -81,7 +77,7 @@ def _stop(where: str, body: Mapping[str, Json]) -> Step:
         address(NAME, key),
         {"document": document, "before": before, "after": {}},
         f"{in_words(before)} -> nobody",
-        Retry(6, 1800.0),
+        PATIENT,
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy import emulator, verbs
-from deploy.model import Exit
+from deploy.errors import Exit
 from tests.laws.conftest import WORKSPACE, World
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from deploy import executor
 from deploy.errors import CloudError, Exit, Transient
-from deploy.model import Evidence, Plan, Retry, State, Step, Verb
+from deploy.model import Plan, Retry, Step, Verb
+from deploy.outcome import Evidence, State
 from deploy.progress import Event, Kind
 
 

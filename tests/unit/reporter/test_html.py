@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.model import Evidence, Outcome, Report, State, Verb
+from deploy.model import Verb
+from deploy.outcome import Evidence, Outcome, Report, State
 from deploy.reporter import report_html
 
 from . import given as g

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.model import Outcome, Plan, Report, State, Step, Verb
+from deploy.model import Plan, Step, Verb
+from deploy.outcome import Outcome, Report, State
 from deploy.reporter import plan_text, report_text, status_text
 from deploy.reporter.ink import Ink, cells
 from deploy.reporter.sentences import duration

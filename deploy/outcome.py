@@ -1,0 +1,64 @@
+"""What became of a plan: an outcome for each step, with what it saw. Frozen data and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from deploy.errors import Exit
+from deploy.model import Json, Verb
+
+
+class State(StrEnum):
+    """What became of a step."""
+
+    DONE = "done"
+    FAILED = "failed"
+    NOT_REACHED = "not_reached"
+    RESCUED = "rescued"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a step saw: a sentence, data for JSON, and files (name -> bytes) worth keeping."""
+
+    summary: str = ""
+    data: Mapping[str, Json] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one step. `error` is {code, message, ...} or None."""
+
+    address: str
+    verb: Verb
+    state: State
+    attempts: int = 0
+    seconds: float = 0.0
+    error: Mapping[str, Json] | None = None
+    evidence: Evidence = Evidence()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a plan."""
+
+    environment: str
+    fingerprint: str
+    outcomes: tuple[Outcome, ...]
+    requests: int = 0
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return all(o.state is State.DONE for o in self.outcomes)
+
+    @property
+    def exit(self) -> Exit:
+        """An endpoint stops at its first failure, so a second one is its rescue's."""
+        failed = [o.address.split("/")[1] for o in self.outcomes if o.state is State.FAILED]
+        if len(failed) > len(set(failed)):
+            return Exit.RESCUE_FAILED
+        return Exit.STEP_FAILED if failed else Exit.OK
