@@ -23,7 +23,7 @@ from deploy.progress import Event, Kind
 from deploy.steps import ROOMS, Room
 
 Tell = Callable[[Event], None]
-_FIRST_WAIT, _LONGEST_WAIT, _TICK = 2.0, 60.0, 5.0
+_FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
 
 
 @dataclass(frozen=True)
