@@ -127,8 +127,8 @@ def _no_constant(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
 
 
-def standard_headers(method: str, plane: str, location: str = "eastus") -> dict[str, str]:
-    """The headers that every control-plane answer carries; the remaining counts are those of an idle subscription."""
+def standard_headers(plane: str, location: str = "eastus") -> dict[str, str]:
+    """The headers that every control-plane answer carries."""
     identifier = str(uuid.uuid4())
     headers = {
         "x-ms-request-id": identifier,
@@ -141,10 +141,5 @@ def standard_headers(method: str, plane: str, location: str = "eastus") -> dict[
         "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     }
     if plane == "arm":
-        bucket, count = {"GET": ("reads", 249), "HEAD": ("reads", 249), "DELETE": ("deletes", 199)}.get(
-            method, ("writes", 199)
-        )
-        headers[f"x-ms-ratelimit-remaining-subscription-{bucket}"] = str(count)
-        headers[f"x-ms-ratelimit-remaining-subscription-global-{bucket}"] = str((count + 1) * 15 - 1)
         headers |= {"x-ms-response-type": "standard", "azureml-served-by-cluster": f"vienna-{location}-01"}
     return headers
