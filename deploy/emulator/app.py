@@ -171,7 +171,7 @@ class Emulator:
     def _counted(self, visit: Visit) -> bool:
         """Whether the Resource Manager counts this request against its buckets."""
         known = visit.route.plane == "arm" and visit.subscription and visit.caller.id
-        return bool(self.world.timing.throttle and known and visit.note != "throttled")
+        return bool(self.world.timing.throttle and known)
 
     def _refused(self, visit: Visit, refusal: Refusal) -> Answer:
         visit.note = visit.note or refusal.note
@@ -193,7 +193,8 @@ class Emulator:
         path = unquote(call.address) + (f"?{call.search}" if call.search else "")
         client = call.headers.get("x-ms-client-request-id", "")
         if self._counted(visit):
-            visit.limits = throttle.draw(self.world, route.method, visit.subscription, visit.caller.id)
+            drawn = 0 if visit.note == "throttled" else 1
+            visit.limits = throttle.draw(self.world, route.method, visit.subscription, visit.caller.id, drawn)
         if visit.fault is not None and not visit.note and not visit.fault.order.kind.startswith("operation_"):
             visit.note = visit.fault.note
         entry = log.Entry(

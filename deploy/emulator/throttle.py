@@ -47,14 +47,14 @@ def check(world: World, method: str, subscription: str, caller: str) -> None:
             raise refusal(kind.word, subscription, caller, wait)
 
 
-def draw(world: World, method: str, subscription: str, caller: str) -> dict[str, str]:
-    """Take one token from each bucket and tell what is left, in headers. Part of a transaction that lasts."""
+def draw(world: World, method: str, subscription: str, caller: str, tokens: int = 1) -> dict[str, str]:
+    """Take tokens from each bucket and tell what is left, in headers. Part of a transaction that lasts."""
     kind = bucket(method)
     left = []
     for name, times in _names(kind, subscription, caller):
-        tokens = max(0.0, _level(world, name, kind, times) - 1)
-        world.db.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?, ?)", (name, tokens, world.now()))
-        left.append(int(tokens))
+        rest = max(0.0, _level(world, name, kind, times) - tokens)
+        world.db.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?, ?)", (name, rest, world.now()))
+        left.append(int(rest))
     return headers(kind, *left)
 
 
