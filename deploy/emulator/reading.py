@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from deploy.emulator.wrong import Trouble, WrongFile
 
 
 class Strict(BaseModel):
@@ -19,32 +20,16 @@ class Strict(BaseModel):
 
 
 M = TypeVar("M", bound=Strict)
+T = TypeVar("T")
 Way = tuple[str | int, ...]
 """Keys and indexes that lead to a value."""
 
 
-@dataclass(frozen=True)
-class Trouble:
-    """One thing wrong: where in the file (lines and columns count from 1) and in words."""
-
-    words: str
-    line: int = 1
-    column: int = 1
-
-
-class WrongFile(ValueError):
-    """A file, or a request's body, that cannot be obeyed. Holds every trouble found."""
-
-    def __init__(self, file: str, troubles: Sequence[Trouble]) -> None:
-        self.file, self.troubles = file, tuple(troubles)
-        super().__init__("\n".join(f"{file}:{t.line}:{t.column}: {t.words}" for t in self.troubles))
-
-
-def read(path: Path, model: type[M]) -> M:
-    """The content of a YAML file.
+def obey(path: Path, model: type[M], use: Callable[[M], T]) -> T:
+    """Do with the content of a YAML file what `use` does; a Misfit that it raises is told at its place too.
 
     Raises:
-        WrongFile: it cannot be read, is no YAML, or does not fit the model.
+        WrongFile: the file cannot be read, is no YAML, does not fit the model, or asks for what cannot be.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -60,7 +45,7 @@ def read(path: Path, model: type[M]) -> M:
     except (ValueError, RecursionError) as error:
         raise WrongFile(str(path), [Trouble(f"{error}.")]) from None
     try:
-        return fit(value if value is not None else {}, model)
+        return use(fit({} if value is None else value, model))
     except Misfit as misfit:
         raise misfit.within(str(path), node) from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -71,3 +71,9 @@ QUICK = Timing(0.1, 0.1, 0.1, 0.2, 0.2, 0.1, 0.05, retry_after_ms=50)
 REALISTIC = Timing(90.0, 20.0, 60.0, 554.0, 480.0, 120.0, 10.0, retry_after_ms=None, throttle=True)
 """What was measured on Azure: an endpoint 90 s, traffic 20 s, a deployment 9 min 14 s."""
 PROFILES = {"instant": INSTANT, "quick": QUICK, "realistic": REALISTIC}
+
+
+def profiled(name: str, throttle: bool | None = None) -> Timing:
+    """A profile, with its own way of throttling or the one that is said."""
+    profile = PROFILES[name]
+    return profile if throttle is None else replace(profile, throttle=throttle)

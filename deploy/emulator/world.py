@@ -122,15 +122,20 @@ class World:
             raise
         self.db.execute("COMMIT")
 
-    def reset(self) -> None:
-        """Empty the world and furnish it anew, faults gone; the clock shows the wall's time and keeps its speed."""
-        from deploy.emulator import seed
+    def reset(self, written: dict[str, Any] | None = None) -> None:
+        """Empty the world and furnish it anew, by its file or from now on by this one; faults are gone.
+
+        The clock shows the wall's time and keeps its speed.
+        """
+        from deploy.emulator import furnishing
 
         with self.transaction():
             self.controls.restart(self.clock.now())
             for table in TABLES:
                 self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are ours, a few lines above
-            seed.furnish(self)
+            if written is not None:
+                self.controls.set("world", written)
+            furnishing.furnish(self)
 
     def get(self, identifier: str) -> Resource | None:
         """A resource by its ARM id, in any case."""
