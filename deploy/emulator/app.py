@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from deploy.emulator import delivery, earlier, faults, identity, log, orders, routes, scoring, throttle
 from deploy.emulator.routes import Route
-from deploy.emulator.wire import Answer, Call, Refusal, gateway, standard_headers
+from deploy.emulator.wire import Answer, Call, Refusal, gateway, stamp, standard_headers
 from deploy.emulator.world import World
 
 UNKNOWN = Route("unknown", "*", "", "NotEmulated", None)
@@ -177,7 +177,7 @@ class Emulator:
         visit.note = visit.note or refusal.note
         with self.world.transaction():
             self._log(visit, refusal.answer.status)
-        return refusal.answer
+        return stamp(refusal.answer, self.world.now())
 
     def _broken(self, visit: Visit, error: Exception) -> Answer:
         traceback.print_exception(error, file=sys.stderr)
@@ -213,11 +213,10 @@ def _not_emulated(visit: Visit) -> Refusal:
 
 
 def _response(visit: Visit, answer: Answer) -> Response:
-    plane = visit.route.plane
-    extra: Mapping[str, str] = {} if plane in ("scoring", "blob") else standard_headers(plane)
-    date = formatdate(visit.call.world.now(), usegmt=True)
+    plane, now = visit.route.plane, visit.call.world.now()
+    extra: Mapping[str, str] = {} if plane in ("scoring", "blob") else standard_headers(plane, now)
     limits = visit.limits or (throttle.full(visit.route.method) if plane == "arm" else {})
-    headers = {"Date": date, **extra, **limits, **answer.headers}
+    headers = {"Date": formatdate(now, usegmt=True), **extra, **limits, **answer.headers}
     if client := visit.call.headers.get("x-ms-client-request-id"):
         headers["x-ms-client-request-id"] = client
     if isinstance(answer.body, bytes):

@@ -39,6 +39,11 @@ def test_168_hours_pass_in_a_call(azure: Azure) -> None:
     found = azure.send("GET", _endpoint("mip"))
     assert found.json["properties"]["provisioningState"] == "Succeeded"
     assert parsedate_to_datetime(found.headers["date"]).timestamp() == int(before + WEEK)
+    refused = azure.endpoint("no")
+    assert refused.json["error"]["additionalInfo"][-1]["info"]["value"] == shown(azure)["now"]
+    assert refused.headers["x-ms-routing-request-id"].split(":")[1] == shown(azure)["now"][:10].replace("-", "") + (
+        "T" + shown(azure)["now"][11:19].replace(":", "") + "Z"
+    )
     azure.endpoint("later")
     made = azure.get("later")["systemData"]["createdAt"]
     assert made == shown(azure)["now"]
