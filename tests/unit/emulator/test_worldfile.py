@@ -202,3 +202,17 @@ def test_any_yaml_is_a_world_or_is_refused_in_words(tmp_path_factory: pytest.Tem
     assert places
     assert all(line > 0 and column > 0 and words for line, column, words in places)
     assert found is None or isinstance(found, WorldFile)
+
+
+def test_the_manual_names_everything_there_is() -> None:
+    """Every kind of fault, every key of both files, every address of the control door, every profile."""
+    from deploy.emulator import orders, routes, timing, worldfile
+
+    manual = (ROOT / "docs" / "emulator.md").read_text()
+    wanted = {*orders.KINDS, *orders.Order.model_fields, *timing.PROFILES} - {"kind"}
+    for model in (worldfile.WorldFile, worldfile.Region, worldfile.Workspace, worldfile.Model, worldfile.Endpoint):
+        wanted |= set(model.model_fields)
+    wanted |= set(worldfile.Deployment.model_fields) | set(worldfile.Role.model_fields)
+    assert [word for word in sorted(wanted) if f"`{word}`" not in manual] == []
+    addresses = {route.path.partition("/{")[0] for route in routes.ROUTES if route.plane == "control"}
+    assert [path for path in sorted(addresses) if path not in manual] == []
