@@ -41,12 +41,11 @@ class Turn(Strict):
 
 
 def turn(world: World, wanted: Turn) -> None:
-    """Obey, and apply what has become due. Must run inside a transaction."""
+    """Obey; the next transaction applies what has become due. Must run inside a transaction."""
     wall, dial = world.clock.now(), world.controls.dial
     now = dial.at(wall) if wanted.set is None else moment(wanted.set)
     scale = dial.scale if wanted.scale is None else wanted.scale
     world.controls.turn(Dial(wall, now + (wanted.advance or 0.0), scale))
-    world.settle()
 
 
 def shown(world: World) -> dict[str, Json]:

@@ -253,3 +253,16 @@ def test_processes_share_their_faults(azure: Azure, tokens: Tokens) -> None:
     assert other.send("GET", EP).status == 500
     assert azure.send("GET", EP).status == 200
     other.world.close()
+
+
+def test_scoring_meets_faults_too(azure: Azure) -> None:
+    """Before the model is asked, or after it has answered."""
+    azure.served(blue=100)
+    order(azure, kind="refuse", status=503, operation="Score")
+    order(azure, kind="html", status=200, effect=True, path="*/score")
+    assert azure.score({}).status == 503
+    assert azure.score({}).content.startswith(b"<html>")
+    assert azure.score({}).status == 424
+    rows = azure.send("GET", "/emulator/requests").json["value"]
+    scored = [(row["status"], row["note"]) for row in rows if row["operation"] == "Score"]
+    assert scored == [(503, "fault 1: refuse"), (424, "fault 2: html"), (424, "")]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from deploy import emulator
 from deploy.emulator import reading, seed
 from deploy.emulator.identity import Tokens
+from deploy.emulator.roles import ROLES
 from deploy.emulator.worldfile import WorldFile
 from tests.project import ROOT
 from tests.unit.emulator.azure import Azure, deployment_body, endpoint_body
@@ -63,10 +64,15 @@ def test_the_example_is_there(clinic: Azure) -> None:
 def test_its_roles_are_the_only_ones(clinic: Azure) -> None:
     """Beside those that identities are born with."""
     found = clinic.send("GET", f"{CLINIC}/providers/Microsoft.Authorization/roleAssignments?$filter=atScope()").json
-    held = {(a["properties"]["principalId"][-2:], a["properties"]["scope"]) for a in found["value"]}
-    subscription = f"/subscriptions/{seed.SUBSCRIPTION}"
-    assert {("b1", CLINIC), ("b1", subscription), ("a1", CLINIC)} <= held
-    assert all(principal not in ("b1", "a1") or scope in (CLINIC, subscription) for principal, scope in held)
+    names = {guid: name for guid, name, *_ in ROLES}
+    held = {
+        (names[p["roleDefinitionId"].rpartition("/")[2]], p["scope"])
+        for p in (item["properties"] for item in found["value"])
+        if p["principalId"][-2:] in ("a1", "b1")
+    }
+    assert held == {
+        ("Contributor", CLINIC), ("Reader", f"/subscriptions/{seed.SUBSCRIPTION}"), ("AzureML Data Scientist", CLINIC),
+    }  # fmt: skip
 
 
 def test_its_limits_hold(clinic: Azure) -> None:
@@ -216,3 +222,15 @@ def test_the_manual_names_everything_there_is() -> None:
     assert [word for word in sorted(wanted) if f"`{word}`" not in manual] == []
     addresses = {route.path.partition("/{")[0] for route in routes.ROUTES if route.plane == "control"}
     assert [path for path in sorted(addresses) if path not in manual] == []
+
+
+def test_the_default_workspace_can_be_elsewhere(tmp_path: Path, tokens: Tokens) -> None:
+    """With the ids it always has; a second one beside it has its own."""
+    azure = begun(tmp_path, tokens, "workspaces: [{name: mlw-local, region: uksouth}, {name: mlw-local-2}]")
+    one, two = (azure.send("GET", seed.WORKSPACE_ID + end).json for end in ("", "-2"))
+    assert (one["location"], two["location"]) == ("uksouth", "eastus")
+    assert one["identity"]["principalId"] == seed.WORKSPACE_PRINCIPAL
+    assert two["properties"]["storageAccount"].endswith("/stmlwlocal2")
+    assert two["properties"]["workspaceId"] != one["properties"]["workspaceId"]
+    assert azure.send("PUT", f"{seed.WORKSPACE_ID}/onlineEndpoints/mip", endpoint_body()).status == 400
+    azure.world.close()
