@@ -6,25 +6,15 @@ Nothing about the domain is decided here. How a result leaves (stdout, progress,
 from __future__ import annotations
 
 import json
-import shlex
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from deploy import door
+from deploy import door, machine
+from deploy.door import Output
 from deploy.errors import Exit, UsageError
-
-
-class Output(StrEnum):
-    """Forms of the result."""
-
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
-
 
 app = typer.Typer(
     name="amldeploy",
@@ -33,8 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-machine = typer.Typer(help="The local Azure ML.", rich_markup_mode=None)
-app.add_typer(machine, name="emulator")
+app.add_typer(machine.commands, name="emulator")
 
 Env = Annotated[str, typer.Option("-e", "--environment", help="A file of environments/, without .yml.", metavar="NAME")]
 Keys = Annotated[list[str] | None, typer.Argument(help="Endpoints of the environment; all when none is named.")]
@@ -178,60 +167,6 @@ def schema(name: Annotated[str | None, typer.Argument(help="Which; none lists th
     if name is not None and name not in names:
         raise UsageError(f"print schema {name}", "there is none of this name", f"There are {', '.join(names)}")
     door.show((folder / f"{name}.json").read_text(encoding="utf-8") if name else "\n".join(names))
-
-
-State = Annotated[Path, typer.Option("--state", help="Folder of the emulator's world.")]
-_HERE = Path(".amldeploy")
-
-
-@machine.command("start")
-def emulator_start(state: State = _HERE) -> None:
-    """Start the local Azure ML in the background, or find the one that runs."""
-    running = door.emulator(lambda emulator: emulator.launch(state))
-    door.show(f"The emulator answers at {running.url} (pid {running.pid}).")
-    door.say('Point a program at it: eval "$(amldeploy emulator env)"')
-
-
-@machine.command("stop")
-def emulator_stop(state: State = _HERE) -> None:
-    """Stop it. Its world stays."""
-    stopped = door.emulator(lambda emulator: emulator.stop(state))
-    door.show("The emulator is stopped." if stopped else "No emulator was running.")
-
-
-@machine.command("status")
-def emulator_status(state: State = _HERE, output: Form = Output.TEXT) -> None:
-    """Say whether it runs, and where."""
-    running = door.emulator(lambda emulator: emulator.find(state))
-    told = {"running": running is not None, "url": running and running.url, "pid": running and running.pid}
-    text = f"The emulator answers at {told['url']} (pid {told['pid']})." if running else "No emulator is running."
-    door.show(json.dumps(told) if output is Output.JSON else text)
-
-
-@machine.command("env")
-def emulator_env(state: State = _HERE, output: Form = Output.TEXT) -> None:
-    """Print the variables that point any other program at it."""
-    running = door.emulator(lambda emulator: emulator.find(state))
-    if running is None:
-        raise UsageError("print its variables", "no emulator is running", "Start it: amldeploy emulator start")
-    values = running.variables()
-    text = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
-    door.show(json.dumps(values) if output is Output.JSON else text)
-
-
-@machine.command("reset")
-def emulator_reset(state: State = _HERE) -> None:
-    """Forget everything that was made in it."""
-    door.emulator(lambda emulator: emulator.reset(state))
-    door.show("The emulator's world is as new.")
-
-
-@machine.command("requests")
-def emulator_requests(state: State = _HERE, output: Form = Output.TEXT) -> None:
-    """Show every request it has answered."""
-    rows = door.emulator(lambda emulator: emulator.requests(state))
-    text = "\n".join(f"{r['number']:>6}  {r['status']}  {r['method']:<6} {r['path']}" for r in rows)
-    door.show(json.dumps(rows) if output is Output.JSON else text)
 
 
 def main() -> NoReturn:

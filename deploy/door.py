@@ -16,6 +16,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import typer
 
-from deploy.errors import DeployError, Exit, UsageError
+from deploy.errors import DeployError, Exit, Place, Problem, SpecError, UsageError
 
 if TYPE_CHECKING:
     from deploy.model import Plan
@@ -33,6 +34,14 @@ T = TypeVar("T")
 _INTERRUPTED = 130
 _WRONG_WORDS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """Whatever typer raises about a command line; whether it brings its own click depends on its version."""
+
+
+class Output(StrEnum):
+    """Forms of the result."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,12 @@ def emulator(work: Callable[[ModuleType], T]) -> T:
     except emulator.MissingExtra as error:
         cure = 'Install it: pip install "amldeploy[local]"'
         raise UsageError("open the emulator", str(error), cure, code="AML640") from error
+    except emulator.WrongFile as wrong:
+        raise SpecError(
+            Problem(Place(wrong.file, t.line, t.column), "AML150", t.words) for t in wrong.troubles
+        ) from wrong
+    except RuntimeError as error:  # its own words say what could not be done, and what to do
+        raise UsageError("use the emulator", str(error).partition(": ")[2] or str(error), code="AML645") from error
 
 
 def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:

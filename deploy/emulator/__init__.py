@@ -10,6 +10,19 @@ knows nothing of the rest of this package, and a stand-in never passes for a mod
 
 from __future__ import annotations
 
-from deploy.emulator.running import MissingExtra, Running, embed, find, launch, requests, reset, stop
+from deploy.emulator.running import MissingExtra, Running, begin, embed, find, launch, requests, reset, stop
+from deploy.emulator.wrong import Trouble, WrongFile
 
-__all__ = ["MissingExtra", "Running", "embed", "find", "launch", "requests", "reset", "stop"]
+__all__ = [
+    "MissingExtra",
+    "Running",
+    "Trouble",
+    "WrongFile",
+    "begin",
+    "embed",
+    "find",
+    "launch",
+    "requests",
+    "reset",
+    "stop",
+]

@@ -8,8 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
-from deploy.emulator import running
-from deploy.emulator.timing import PROFILES
+from deploy.emulator import running, starting
+from deploy.emulator.timing import PROFILES, Timing, profiled
 
 
 def main() -> int:
@@ -20,11 +20,21 @@ def main() -> int:
     )
     parser.add_argument("--port", type=int, default=0, help="TLS port on 127.0.0.1 (default: a free one)")
     parser.add_argument("--profile", choices=sorted(PROFILES), default="quick", help="how long operations take")
+    parser.add_argument("--world", type=Path, help="what there is when the world begins (YAML)")
+    parser.add_argument("--faults", type=Path, help="what shall go wrong (YAML)")
+    parser.add_argument("--time-scale", type=float, help="seconds that pass in the world in each second")
+    parser.add_argument("--throttle", action=argparse.BooleanOptionalAction, help="count requests as Azure does")
     options = parser.parse_args()
-    return serve(options.state.resolve(), options.port, options.profile)
+    state = options.state.resolve()
+    try:
+        starting.begin(state / running.WORLD, options.world, options.faults, options.time_scale)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return serve(state, options.port, profiled(options.profile, options.throttle))
 
 
-def serve(state: Path, port: int, profile: str) -> int:
+def serve(state: Path, port: int, timing: Timing) -> int:
     """Serve a state folder from this process."""
     from deploy.emulator.server import Server
 
@@ -32,7 +42,7 @@ def serve(state: Path, port: int, profile: str) -> int:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: told.set())
     try:
-        server = Server(state, port, PROFILES[profile])
+        server = Server(state, port, timing)
     except OSError as error:
         sys.stderr.write(f"cannot listen on 127.0.0.1:{port}: {error.strerror}. Choose another --port.\n")
         return 1

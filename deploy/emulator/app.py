@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from deploy.emulator import identity, log, routes, scoring
+from deploy.emulator import delivery, earlier, faults, identity, log, orders, routes, scoring, throttle
 from deploy.emulator.routes import Route
-from deploy.emulator.wire import Answer, Call, Refusal, gateway, standard_headers
+from deploy.emulator.wire import Answer, Call, Refusal, gateway, stamp, standard_headers
 from deploy.emulator.world import World
 
 UNKNOWN = Route("unknown", "*", "", "NotEmulated", None)
@@ -35,6 +37,21 @@ class Visit:
     target: str = ""
     note: str = ""
     caller: identity.Caller = field(default_factory=identity.Caller)
+    started: float = field(default_factory=time.perf_counter)
+    fault: faults.Fault | None = None
+    limits: dict[str, str] = field(default_factory=dict)
+    """What is left in the buckets of a caller who is throttled, as headers."""
+
+    @property
+    def path(self) -> str:
+        """The path, decoded."""
+        return unquote(self.call.address).rstrip("/")
+
+    @property
+    def subscription(self) -> str:
+        """The subscription that the path names; "" without one."""
+        words = self.path.split("/")
+        return words[2] if len(words) > 2 and words[1].lower() == "subscriptions" else ""
 
 
 class Emulator:
@@ -56,8 +73,12 @@ class Emulator:
         self.active += 1
         try:
             visit = self._visit(request, raw)
+            self._meet(visit)
             answer = await self._score(visit) if visit.route.name == "Score" else self._run(visit)
-            await _response(visit, answer)(scope, receive, send)
+            response = _response(visit, faults.alter(visit.fault, answer))
+            order = visit.fault and visit.fault.order
+            door = (scope, receive, send)
+            await delivery.send(order.kind if order else "", order.seconds if order else None, response, door)
         finally:
             self.active -= 1
 
@@ -82,15 +103,32 @@ class Emulator:
                 return Answer(200, {"reset": True})
             with self.world.transaction():
                 self._let_in(visit)
-                if visit.route.run is None:
-                    raise _not_emulated(visit)
-                answer = visit.route.run(visit.call)
+                answer = self._handle(visit)
                 self._log(visit, answer.status)
                 return answer
         except Refusal as refusal:
             return self._refused(visit, refusal)
         except Exception as error:  # noqa: BLE001 - the last line of defence: a bug answers 500 and is told in the log file
             return self._broken(visit, error)
+
+    def _meet(self, visit: Visit) -> None:
+        """Count the request for every fault that waits for such a one; the first that is due strikes it."""
+        route = visit.route
+        if route.plane != "control":
+            seen = orders.Request(route.plane, route.method, visit.path, route.name, route.mutating)
+            visit.fault = faults.meet(self.world, seen)
+
+    def _handle(self, visit: Visit) -> Answer:
+        """What the route's room answers, on the world as an ordered fault lets it be seen."""
+        route = visit.route
+        if route.run is None:
+            raise _not_emulated(visit)
+        if route.mutating and route.plane == "arm" and route.method != "POST":
+            earlier.remember(self.world, visit.path, below=route.method == "DELETE")
+        with faults.sight(self.world, visit.fault, visit.path):
+            answer = route.run(visit.call)
+        visit.note = faults.after(visit.fault, self.world, answer)
+        return answer
 
     async def _score(self, visit: Visit) -> Answer:
         try:
@@ -126,12 +164,20 @@ class Emulator:
                 400, "MissingApiVersionParameter",
                 "The api-version query parameter (?api-version=) is required for all requests.",
             )  # fmt: skip
+        if self._counted(visit):
+            throttle.check(self.world, visit.route.method, visit.subscription, visit.caller.id)
+        faults.before(visit.fault, self.world, visit.subscription, visit.caller.id)
+
+    def _counted(self, visit: Visit) -> bool:
+        """Whether the Resource Manager counts this request against its buckets."""
+        known = visit.route.plane == "arm" and visit.subscription and visit.caller.id
+        return bool(self.world.timing.throttle and known)
 
     def _refused(self, visit: Visit, refusal: Refusal) -> Answer:
         visit.note = visit.note or refusal.note
         with self.world.transaction():
             self._log(visit, refusal.answer.status)
-        return refusal.answer
+        return stamp(refusal.answer, self.world.now())
 
     def _broken(self, visit: Visit, error: Exception) -> Answer:
         traceback.print_exception(error, file=sys.stderr)
@@ -146,21 +192,16 @@ class Emulator:
             return
         path = unquote(call.address) + (f"?{call.search}" if call.search else "")
         client = call.headers.get("x-ms-client-request-id", "")
-        log.write(
-            self.world,
-            log.Entry(
-                route.method,
-                path,
-                status,
-                route.plane,
-                visit.caller.id,
-                route.name,
-                route.mutating,
-                client,
-                visit.target,
-                visit.note,
-            ),
-        )
+        if self._counted(visit):
+            drawn = 0 if visit.note == "throttled" else 1
+            visit.limits = throttle.draw(self.world, route.method, visit.subscription, visit.caller.id, drawn)
+        if visit.fault is not None and not visit.note and not visit.fault.order.kind.startswith("operation_"):
+            visit.note = visit.fault.note
+        entry = log.Entry(
+            route.method, path, status, (time.perf_counter() - visit.started) * 1000, route.plane, visit.caller.id,
+            route.name, route.mutating, client, visit.target, visit.note,
+        )  # fmt: skip
+        log.write(self.world, entry)
 
 
 def _not_emulated(visit: Visit) -> Refusal:
@@ -172,9 +213,10 @@ def _not_emulated(visit: Visit) -> Refusal:
 
 
 def _response(visit: Visit, answer: Answer) -> Response:
-    plane = visit.route.plane
-    extra: Mapping[str, str] = {} if plane in ("scoring", "blob") else standard_headers(visit.route.method, plane)
-    headers = {**extra, **answer.headers}
+    plane, now = visit.route.plane, visit.call.world.now()
+    extra: Mapping[str, str] = {} if plane in ("scoring", "blob") else standard_headers(plane, now)
+    limits = visit.limits or (throttle.full(visit.route.method) if plane == "arm" else {})
+    headers = {"Date": formatdate(now, usegmt=True), **extra, **limits, **answer.headers}
     if client := visit.call.headers.get("x-ms-client-request-id"):
         headers["x-ms-client-request-id"] = client
     if isinstance(answer.body, bytes):

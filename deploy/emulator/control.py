@@ -1,10 +1,14 @@
-"""The emulator's own door, beside Azure's: is it there, what was asked of it, begin anew. Loopback only, no token."""
+"""The emulator's own door, beside Azure's: is it there, what was asked of it, what time it is, what shall go wrong.
+
+Loopback only, no token.
+"""
 
 from __future__ import annotations
 
 import os
 
-from deploy.emulator import log, paging
+from deploy.emulator import clocks, faults, log, paging, reading
+from deploy.emulator.orders import Order, Orders
 from deploy.emulator.wire import Answer, Call, gateway
 
 
@@ -22,3 +26,44 @@ def requests(call: Call) -> Answer:
         raise gateway(400, "InvalidQueryParameter", "Write mutating=true or mutating=false.")
     after = paging.number(call, "after", 0)
     return Answer(200, {"value": log.read(call.world, after, mutating == "true" if mutating else None)})
+
+
+def clock(call: Call) -> Answer:
+    """GET what time it is in the world, and how fast it goes."""
+    return Answer(200, clocks.shown(call.world))
+
+
+def turn_clock(call: Call) -> Answer:
+    """POST one or more of `set` (ISO 8601), `advance` (seconds), `scale` (world seconds a second)."""
+    clocks.turn(call.world, _fit(call, clocks.Turn))
+    return Answer(200, clocks.shown(call.world))
+
+
+def faults_ordered(call: Call) -> Answer:
+    """GET every fault that was ordered, with what is left of it."""
+    return Answer(200, {"value": [fault.shown() for fault in faults.standing(call.world)]})
+
+
+def order_faults(call: Call) -> Answer:
+    """POST one fault, or `{"faults": [...]}`; they count from the next request on."""
+    many = "faults" in call.object()
+    wanted = _fit(call, Orders).faults if many else [_fit(call, Order)]
+    return Answer(201, {"value": [fault.shown() for fault in faults.place(call.world, wanted)]})
+
+
+def remove_faults(call: Call) -> Answer:
+    """DELETE one fault by its number, or all of them."""
+    number = call.path.get("fault", "")
+    if number and not (number.isascii() and number.isdigit() and len(number) < 10):
+        raise gateway(404, "FaultNotFound", f"There is no fault {number}.")
+    removed = faults.remove(call.world, int(number) if number else None)
+    if number and not removed:
+        raise gateway(404, "FaultNotFound", f"There is no fault {number}.")
+    return Answer(200, {"removed": removed})
+
+
+def _fit(call: Call, model: type[reading.M]) -> reading.M:
+    try:
+        return reading.fit(call.object(), model)
+    except reading.Misfit as misfit:
+        raise gateway(400, "InvalidRequestContent", str(misfit)) from None

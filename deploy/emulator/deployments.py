@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.emulator import capacity, containers, endpoints, operations, registry, settings, shapes, traffic, workspaces
+from deploy.emulator import (
+    capacity,
+    containers,
+    endpoints,
+    limits,
+    operations,
+    registry,
+    settings,
+    shapes,
+    traffic,
+    workspaces,
+)
 from deploy.emulator.paging import page
 from deploy.emulator.wire import Answer, Call, Json, failure, gateway, timestamp, user_error
 from deploy.emulator.world import Resource
@@ -40,6 +51,7 @@ def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
     if trouble := traffic.name_problem("deployment", name):
         raise user_error(trouble)
     location = endpoints.region(body, endpoint.location)
+    limits.allow_deployment(call.world, call.path["subscription"], endpoint)
     properties = shapes.mapping(body, "properties")
     size = settings.size(shapes.text(properties, "instanceType"))
     wanted, now = settings.contents(properties), timestamp(call.world.now())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from deploy.emulator import operations, principals, shapes, traffic, workspaces
+from deploy.emulator import limits, operations, principals, shapes, traffic, workspaces
 from deploy.emulator.paging import page
 from deploy.emulator.wire import Answer, Call, Json, frontend, gateway, timestamp, user_error
 from deploy.emulator.world import Resource
@@ -40,6 +40,7 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
         raise user_error(
             f"An endpoint with this name already exists: {name}. Endpoint names must be unique in a region, {location}."
         )
+    limits.allow_endpoint(call.world, call.path["subscription"], location)
     wanted = _wanted(body, shapes.mapping(body, "properties"))
     live, mirror = wanted.pop("traffic"), wanted.pop("mirrorTraffic")
     if trouble := traffic.problem(live, mirror, {}, {}):

@@ -9,18 +9,23 @@ from deploy.emulator.wire import Json
 from deploy.emulator.world import World
 
 COLUMNS = (
-    "number", "time", "method", "path", "status", "plane", "caller", "operation", "mutating",
+    "number", "time", "method", "path", "status", "milliseconds", "plane", "caller", "operation", "mutating",
     "client_request_id", "target", "note",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is remembered of a request. `path` includes the query; `target` is the deployment that scored."""
+    """What is remembered of a request. `path` includes the query; `target` is the deployment that scored.
+
+    `status` is what the room answered, 0 when it was not asked; `milliseconds` passed on the wall since the request was
+    there.
+    """
 
     method: str
     path: str
     status: int
+    milliseconds: float
     plane: str
     caller: str
     operation: str
@@ -33,10 +38,10 @@ class Entry:
 def write(world: World, entry: Entry) -> None:
     """Remember a request; part of the transaction that answers it."""
     world.db.execute(
-        f"INSERT INTO requests ({', '.join(COLUMNS[1:])}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - ours
+        f"INSERT INTO requests ({', '.join(COLUMNS[1:])}) VALUES ({', '.join('?' * (len(COLUMNS) - 1))})",  # noqa: S608 - ours
         (
-            world.now(), entry.method, entry.path, entry.status, entry.plane, entry.caller, entry.operation,
-            int(entry.mutating), entry.client_request_id, entry.target, entry.note,
+            world.now(), entry.method, entry.path, entry.status, round(entry.milliseconds, 3), entry.plane,
+            entry.caller, entry.operation, int(entry.mutating), entry.client_request_id, entry.target, entry.note,
         ),
     )  # fmt: skip
 

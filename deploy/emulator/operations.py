@@ -22,7 +22,8 @@ def begin(
 ) -> str:
     """Start an operation on `target`; returns its id. `effect` is {"properties"?, "private"?} or {"remove": True}.
 
-    With an `error` the operation ends as Failed, and the effect still applies.
+    With an `error` the operation ends as Failed, and the effect still applies. Ordered faults may add `outcome` (how
+    it ends instead) and `hidden` (its status is never found) to the effect.
     """
     operation = f"{prefix}:{uuid.uuid5(uuid.NAMESPACE_URL, target.parent)}:{uuid.uuid4()}"
     now = world.now()
@@ -98,15 +99,17 @@ def result(call: Call) -> Answer:
 def _row(call: Call) -> dict[str, Any]:
     operation = call.path["operation"]
     found = call.world.db.execute(
-        "SELECT id, started, due, state, error FROM operations WHERE id = ?", (operation,)
+        "SELECT id, started, due, state, error, effect FROM operations WHERE id = ?", (operation,)
     ).fetchone()
-    if found is None:
+    effect = json.loads(found[-1]) if found else {}
+    if found is None or effect.get("hidden"):
         last = operation.rsplit(":", 1)[-1]
         raise frontend(
             404, "NotFound", "The specified resource was not found.",
             ("OperationNotFound", f"There is no operation with id {last}"),
         )  # fmt: skip
-    row = dict(zip(("id", "started", "due", "state", "error"), found, strict=True))
+    row = dict(zip(("id", "started", "due", "state", "error"), found[:-1], strict=True))
     # The world holds the outcome from the start; nobody may see it before its time.
-    row["error"] = json.loads(row["error"]) if row["error"] and row["state"] == "Failed" else None
+    ended = row["state"] == effect.get("outcome", "Failed")
+    row["error"] = json.loads(row["error"]) if row["error"] and ended else None
     return row

@@ -149,6 +149,14 @@ ROUTES = (
     Route("identity", "GET", "/msi/token", "ManagedIdentity_Token", identity.managed_identity),
     Route("control", "GET", "/emulator/status", "Emulator_Status", control.status),
     Route("control", "GET", "/emulator/requests", "Emulator_Requests", control.requests),
+    Route("control", "GET", "/emulator/clock", "Emulator_Clock", control.clock),
+    Route("control", "POST", "/emulator/clock", "Emulator_TurnClock", control.turn_clock),
+    Route("control", "GET", "/emulator/faults", "Emulator_Faults", control.faults_ordered),
+    Route("control", "POST", "/emulator/faults", "Emulator_OrderFaults", control.order_faults),
+    Route("control", "DELETE", "/emulator/faults", "Emulator_RemoveFaults", control.remove_faults, mutating=True),
+    Route(
+        "control", "DELETE", "/emulator/faults/{fault}", "Emulator_RemoveFault", control.remove_faults, mutating=True
+    ),
     Route("control", "POST", "/emulator/reset", "Emulator_Reset", None),
 )
 

@@ -14,16 +14,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 RECORD = "emulator.json"
 WORLD = "world.sqlite"
 LOG = "emulator.log"
 START_SECONDS = 30.0
 CLOUD = "AmlEmulator"
+
+
+class Said(TypedDict, total=False):
+    """What can be said of a world: its file, what shall go wrong, and world seconds that pass in each second."""
+
+    world: Path | None
+    faults: Path | Sequence[Mapping[str, Any]] | None
+    time_scale: float | None
 
 
 class MissingExtra(RuntimeError):
@@ -70,18 +78,24 @@ def find(state: Path) -> Running | None:
     return None
 
 
-def launch(state: Path, port: int = 0, profile: str = "quick") -> Running:
+def launch(
+    state: Path, port: int = 0, profile: str = "quick", *, throttle: bool | None = None, **said: Unpack[Said]
+) -> Running:
     """The recorded server, or a new one in a process of its own that outlives this one.
+
+    What is `said` of the world (see `begin`) reaches a server that runs already; the rest is for a new one.
 
     Raises:
         MissingExtra: the packages are not there.
+        WrongFile: a file cannot be obeyed (a ValueError; every trouble with its place).
         RuntimeError: it did not start; the message ends with its log's last line.
     """
     _require_packages()
     state = state.resolve()
+    begin(state, **said)
     if (running := find(state)) is not None:
         return running
-    process = _spawn(state, port, profile)
+    process = _spawn(state, port, profile, throttle)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if (running := find(state)) is not None:
@@ -95,13 +109,16 @@ def launch(state: Path, port: int = 0, profile: str = "quick") -> Running:
 
 
 @contextlib.contextmanager
-def embed(state: Path, profile: str = "quick") -> Iterator[Running]:
+def embed(
+    state: Path, profile: str = "quick", *, throttle: bool | None = None, **said: Unpack[Said]
+) -> Iterator[Running]:
     """An emulator inside this process, on free ports, over the same world file; gone when the block ends."""
     _require_packages()
+    begin(state.resolve(), **said)
     from deploy.emulator.server import Server
-    from deploy.emulator.timing import PROFILES
+    from deploy.emulator.timing import profiled
 
-    server = Server(state.resolve(), timing=PROFILES[profile])
+    server = Server(state.resolve(), timing=profiled(profile, throttle))
     try:
         yield describe(server.port, server.identity_port, str(server.certificates.ca))
     finally:
@@ -146,8 +163,20 @@ def stop(state: Path) -> bool:
     return True
 
 
+def begin(state: Path, **said: Unpack[Said]) -> None:
+    """Write into the world what is said of it; whoever serves it, now or later, obeys.
+
+    Raises:
+        WrongFile: it cannot be obeyed (a ValueError; every trouble with its place).
+    """
+    if any(value is not None for value in said.values()):
+        from deploy.emulator import starting
+
+        starting.begin(state / WORLD, said.get("world"), said.get("faults"), said.get("time_scale"))
+
+
 def reset(state: Path) -> None:
-    """Empty the world and furnish it anew; a running server goes on with the new one."""
+    """Back to the world file, or to the default world; a running server goes on with the new one."""
     from deploy.emulator.world import World
 
     world = World(state / WORLD)
@@ -158,8 +187,7 @@ def reset(state: Path) -> None:
 
 
 def requests(state: Path, *, after: int = 0, mutating: bool | None = None) -> list[dict[str, Any]]:
-    """The request log of a state folder, oldest first: number, time, method, path, status, plane, caller, operation,
-    mutating, client_request_id, target (the deployment that scored) and note."""
+    """The request log of a state folder, oldest first; a row has the keys of `log.COLUMNS`."""
     from deploy.emulator import log
     from deploy.emulator.world import World
 
@@ -172,7 +200,7 @@ def requests(state: Path, *, after: int = 0, mutating: bool | None = None) -> li
         world.close()
 
 
-def _spawn(state: Path, port: int, profile: str) -> subprocess.Popen[bytes]:
+def _spawn(state: Path, port: int, profile: str, throttle: bool | None) -> subprocess.Popen[bytes]:
     state.mkdir(parents=True, exist_ok=True)
     root = str(Path(__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
@@ -187,6 +215,8 @@ def _spawn(state: Path, port: int, profile: str) -> subprocess.Popen[bytes]:
         "--profile",
         profile,
     ]
+    if throttle is not None:
+        command.append("--throttle" if throttle else "--no-throttle")
     with (state / LOG).open("ab") as output:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=environment

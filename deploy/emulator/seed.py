@@ -17,6 +17,7 @@ GROUP = "rg-local"
 WORKSPACE = "mlw-local"
 LOCATION = "eastus"
 WORKSPACE_PRINCIPAL = "00000000-0000-0000-0000-0000000000c1"
+WORKSPACE_GUID = "00000000-0000-0000-0000-0000000000d1"
 STORAGE_NAME = "stmlwlocal"
 PROVIDERS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers"
 WORKSPACE_ID = f"{PROVIDERS}/{workspaces.WORKSPACE}/{WORKSPACE}"
@@ -87,7 +88,7 @@ def _workspace(world: World) -> None:
         "sku": {"name": "Basic", "tier": "Basic"},
         "identity": {"type": "SystemAssigned", "principalId": WORKSPACE_PRINCIPAL, "tenantId": identity.TENANT},
         "properties": {
-            "friendlyName": WORKSPACE, "description": "", "workspaceId": "00000000-0000-0000-0000-0000000000d1",
+            "friendlyName": WORKSPACE, "description": "", "workspaceId": WORKSPACE_GUID,
             "storageAccount": STORAGE_ID, "keyVault": VAULT_ID, "containerRegistry": CONTAINER_REGISTRY_ID,
             "applicationInsights": INSIGHTS_ID, "provisioningState": "Succeeded", "publicNetworkAccess": "Enabled",
             "hbiWorkspace": False, "v1LegacyMode": False, "tenantId": identity.TENANT, "storageHnsEnabled": False,

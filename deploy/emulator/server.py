@@ -103,7 +103,7 @@ def _config(application: Emulator, certificate: str | None) -> uvicorn.Config:
     return uvicorn.Config(
         application, http="h11", loop="asyncio", ws="none", lifespan="off", log_config=None,
         log_level="critical", access_log=False,
-        server_header=False, ssl_certfile=certificate, timeout_graceful_shutdown=1, backlog=512,
+        server_header=False, date_header=False, ssl_certfile=certificate, timeout_graceful_shutdown=1, backlog=512,
     )  # fmt: skip
 
 

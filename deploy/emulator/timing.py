@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 
@@ -23,6 +24,31 @@ class SystemClock:
 
 
 @dataclass(frozen=True)
+class Dial:
+    """The world's time against the wall's: `world` was shown when the wall showed `wall`, and goes `scale` as fast."""
+
+    wall: float = 0.0
+    world: float = 0.0
+    scale: float = 1.0
+
+    def at(self, wall: float) -> float:
+        """The world's time (seconds since 1970) when the wall shows `wall`."""
+        return self.world + (wall - self.wall) * self.scale
+
+
+def moment(text: str) -> float:
+    """ISO 8601 with its zone, as seconds since 1970.
+
+    Raises:
+        ValueError: it is something else, or has no zone.
+    """
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("the zone is missing")
+    return found.timestamp()
+
+
+@dataclass(frozen=True)
 class Timing:
     """Seconds each operation takes, and the polling hint (milliseconds; None sends none, as Azure does)."""
 
@@ -34,10 +60,20 @@ class Timing:
     deployment_delete: float
     keys: float
     retry_after_ms: int | None
+    throttle: bool = False
+    """Whether the Resource Manager counts requests and refuses too many."""
 
 
+INSTANT = Timing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, retry_after_ms=50)
+"""Done at the first look; states in between are seen in the first answer only."""
 QUICK = Timing(0.1, 0.1, 0.1, 0.2, 0.2, 0.1, 0.05, retry_after_ms=50)
 """Long enough that every state is seen, short enough that a run is quick."""
-REALISTIC = Timing(90.0, 20.0, 60.0, 554.0, 480.0, 120.0, 10.0, retry_after_ms=None)
+REALISTIC = Timing(90.0, 20.0, 60.0, 554.0, 480.0, 120.0, 10.0, retry_after_ms=None, throttle=True)
 """What was measured on Azure: an endpoint 90 s, traffic 20 s, a deployment 9 min 14 s."""
-PROFILES = {"quick": QUICK, "realistic": REALISTIC}
+PROFILES = {"instant": INSTANT, "quick": QUICK, "realistic": REALISTIC}
+
+
+def profiled(name: str, throttle: bool | None = None) -> Timing:
+    """A profile, with its own way of throttling or the one that is said."""
+    profile = PROFILES[name]
+    return profile if throttle is None else replace(profile, throttle=throttle)

@@ -101,6 +101,15 @@ def frontend(status: int, code: str, message: str, *inner: tuple[str, str], loca
     return Refusal(Answer(status, {"error": error}, {"x-ms-response-type": "error"}))
 
 
+def stamp(answer: Answer, now: float) -> Answer:
+    """Put the world's time into a refusal of the front end, which was worded without a look at the clock."""
+    if answer.headers.get("x-ms-response-type") == "error":
+        for item in answer.body["error"]["additionalInfo"]:
+            if item["type"] == "Time":
+                item["info"]["value"] = timestamp(now)
+    return answer
+
+
 def failure(code: str, message: str, *inner: tuple[str, str]) -> dict[str, Json]:
     """The error object itself, as an operation that failed later also carries it."""
     details = [{"code": c, "message": m, "details": [], "additionalInfo": []} for c, m in inner]
@@ -127,13 +136,13 @@ def _no_constant(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
 
 
-def standard_headers(method: str, plane: str, location: str = "eastus") -> dict[str, str]:
-    """The headers that every control-plane answer carries; the remaining counts are those of an idle subscription."""
+def standard_headers(plane: str, now: float, location: str = "eastus") -> dict[str, str]:
+    """The headers that every control-plane answer carries at a moment of the world (seconds since 1970)."""
     identifier = str(uuid.uuid4())
     headers = {
         "x-ms-request-id": identifier,
         "x-ms-correlation-request-id": identifier,
-        "x-ms-routing-request-id": f"{location.upper()}:{datetime.now(UTC):%Y%m%dT%H%M%SZ}:{identifier}",
+        "x-ms-routing-request-id": f"{location.upper()}:{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}:{identifier}",
         "Cache-Control": "no-cache",
         "Pragma": "no-cache",
         "Expires": "-1",
@@ -141,10 +150,5 @@ def standard_headers(method: str, plane: str, location: str = "eastus") -> dict[
         "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
     }
     if plane == "arm":
-        bucket, count = {"GET": ("reads", 249), "HEAD": ("reads", 249), "DELETE": ("deletes", 199)}.get(
-            method, ("writes", 199)
-        )
-        headers[f"x-ms-ratelimit-remaining-subscription-{bucket}"] = str(count)
-        headers[f"x-ms-ratelimit-remaining-subscription-global-{bucket}"] = str((count + 1) * 15 - 1)
         headers |= {"x-ms-response-type": "standard", "azureml-served-by-cluster": f"vienna-{location}-01"}
     return headers

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.emulator import controls
 from deploy.emulator.timing import QUICK, Clock, SystemClock, Timing
 from deploy.emulator.wire import dump
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE resources (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, parent TEXT NOT NULL,
@@ -50,13 +51,14 @@ CREATE TABLE blocks (path TEXT, block TEXT, content BLOB NOT NULL, PRIMARY KEY (
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE requests (
     number INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
-    status INTEGER NOT NULL, plane TEXT NOT NULL, caller TEXT NOT NULL, operation TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    milliseconds REAL NOT NULL, plane TEXT NOT NULL, caller TEXT NOT NULL, operation TEXT NOT NULL,
     mutating INTEGER NOT NULL, client_request_id TEXT NOT NULL, target TEXT NOT NULL, note TEXT NOT NULL);
 CREATE INDEX requests_of_target ON requests (target) WHERE target != '';
 """
 TABLES = (
     "resources", "operations", "quotas", "allocations", "principals", "role_definitions", "role_assignments",
-    "blobs", "blocks", "counters", "requests", "sqlite_sequence",
+    "blobs", "blocks", "counters", "requests", "sqlite_sequence", *controls.TABLES,
 )  # fmt: skip
 
 
@@ -94,7 +96,9 @@ class World:
         self.db = sqlite3.connect(path, timeout=30, isolation_level=None)
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=NORMAL")
+        self.controls = controls.Controls(self.db)
         self._prepare()
+        self.controls.refresh()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -102,28 +106,36 @@ class World:
 
     def now(self) -> float:
         """The world's time, in seconds since 1970."""
-        return self.clock.now()
+        return self.controls.dial.at(self.clock.now())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; what was due by now has been applied inside."""
         self.db.execute("BEGIN IMMEDIATE")
         try:
-            self._settle()
+            self.controls.refresh()
+            self.settle()
             yield
         except BaseException:
             self.db.execute("ROLLBACK")
+            self.controls.forget()
             raise
         self.db.execute("COMMIT")
 
-    def reset(self) -> None:
-        """Empty the world and furnish it anew."""
-        from deploy.emulator import seed
+    def reset(self, written: dict[str, Any] | None = None) -> None:
+        """Empty the world and furnish it anew, by its file or from now on by this one; faults are gone.
+
+        The clock shows the wall's time and keeps its speed.
+        """
+        from deploy.emulator import furnishing
 
         with self.transaction():
+            self.controls.restart(self.clock.now())
             for table in TABLES:
                 self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are ours, a few lines above
-            seed.furnish(self)
+            if written is not None:
+                self.controls.set("world", written)
+            furnishing.furnish(self)
 
     def get(self, identifier: str) -> Resource | None:
         """A resource by its ARM id, in any case."""
@@ -175,16 +187,17 @@ class World:
         ).fetchone()
         return int(row[0])
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Apply what is due by now. Every transaction begins with it."""
         due = self.db.execute(
             "SELECT id, target, error, effect FROM operations WHERE state = 'Updating' AND due <= ? ORDER BY due",
             (self.now(),),
         ).fetchall()
-        for operation, target, error, effect in due:
-            self.db.execute(
-                "UPDATE operations SET state = ? WHERE id = ?", ("Failed" if error else "Succeeded", operation)
-            )
-            self._apply(target, json.loads(effect))
+        for operation, target, error, text in due:
+            effect = json.loads(text)
+            outcome = effect.get("outcome") or ("Failed" if error else "Succeeded")
+            self.db.execute("UPDATE operations SET state = ? WHERE id = ?", (outcome, operation))
+            self._apply(target, effect)
 
     def _apply(self, target: str, effect: Mapping[str, Any]) -> None:
         if effect.get("remove"):
@@ -204,7 +217,7 @@ class World:
             if self._version() == 0:
                 from deploy.emulator import seed
 
-                for statement in SCHEMA.split(";"):
+                for statement in (SCHEMA + controls.SCHEMA).split(";"):
                     self.db.execute(statement)
                 self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
                 seed.furnish(self)

@@ -1,0 +1,191 @@
+"""Makes a world as its file says. It starts from the default world, and what is deployed goes through Azure's own door.
+
+A world file is data; what it asks for and Azure would refuse is refused here too, with the place in the file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from dataclasses import replace
+
+from deploy.emulator import access, capacity, catalog, limits, principals, registry, seed
+from deploy.emulator.identity import SIGNED_IN
+from deploy.emulator.reading import Misfit, Way
+from deploy.emulator.roles import AI_ADMINISTRATOR, OWNER
+from deploy.emulator.world import Resource, World
+from deploy.emulator.worldfile import Region, Registry, Role, Workspace, WorldFile
+
+_HOME = '["subscription", "group", "neighbour", "workspace", "datastore"]'
+"""The kinds of resources that make up the default workspace and what it stands in."""
+
+
+def furnish(world: World) -> None:
+    """Fill an empty world: as its file says, when it has one. Must run inside a transaction.
+
+    Raises:
+        Misfit: the file asks for something that cannot be.
+    """
+    seed.furnish(world)
+    written = world.controls.get("world")
+    if written:
+        _shape(world, WorldFile.model_validate(written))
+
+
+def _shape(world: World, wanted: WorldFile) -> None:
+    from deploy.emulator import standing
+
+    places = wanted.workspaces or [Workspace(name=seed.WORKSPACE)]
+    _workspaces(world, places)
+    regions = {**{place.region: Region() for place in places}, **wanted.regions}
+    for subscription in sorted({place.subscription for place in places}):
+        for name, region in regions.items():
+            _region(world, subscription, name, region)
+    if wanted.registries is not None:
+        _registries(world, wanted.registries)
+    for somebody in wanted.principals:
+        principals.add(world, somebody.id.lower(), somebody.type, somebody.name)
+    _roles(world, places, wanted.roles)
+    standing.deploy(world, places, wanted.endpoints)
+
+
+def _workspaces(world: World, places: list[Workspace]) -> None:
+    """Put copies of the default workspace, with all that belongs to it, in its place."""
+    rows = world.db.execute(
+        "SELECT kind, parent, name, location, body, private FROM resources"
+        " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY number",
+        (_HOME,),
+    ).fetchall()
+    world.db.execute("DELETE FROM resources WHERE kind IN (SELECT value FROM json_each(?))", (_HOME,))
+    world.db.execute("DELETE FROM role_assignments")
+    world.db.execute("DELETE FROM principals WHERE id = ?", (seed.WORKSPACE_PRINCIPAL,))
+    for place in places:
+        for row in rows:
+            # Stored ids are in lower case; the body's own keeps the case it was written in.
+            kind, parent, name, location, text, private = (_renamed(word, place) for word in row)
+            body = json.loads(text)
+            world.save(Resource(body["id"], kind, parent, name, location, body, json.loads(private)))
+        principals.add(world, principal(place), "ServicePrincipal", place.name)
+
+
+def identifier(place: Workspace) -> str:
+    """The workspace's ARM id."""
+    return _renamed(seed.WORKSPACE_ID, place)
+
+
+def principal(place: Workspace) -> str:
+    """The object id of the workspace's own identity: always the same for the same workspace."""
+    return _renamed(seed.WORKSPACE_PRINCIPAL, place)
+
+
+def _renamed(text: str, place: Workspace) -> str:
+    """A text of the default workspace, as it is for another."""
+    if (place.name, place.subscription, place.resource_group) == (seed.WORKSPACE, seed.SUBSCRIPTION, seed.GROUP):
+        return text.replace(seed.LOCATION, place.region)
+    own = f"{place.subscription}/{place.resource_group}/{place.name}".lower()
+    short = re.sub(r"[^a-z0-9]", "", place.name.lower())[:20]
+    new = {
+        seed.SUBSCRIPTION: place.subscription, seed.GROUP: place.resource_group, seed.WORKSPACE: place.name,
+        seed.STORAGE_NAME.removeprefix("st"): short, seed.LOCATION: place.region,
+        seed.WORKSPACE_PRINCIPAL: str(uuid.uuid5(uuid.NAMESPACE_URL, f"principal of {own}")),
+        seed.WORKSPACE_GUID: str(uuid.uuid5(uuid.NAMESPACE_URL, own)),
+    }  # fmt: skip
+    return re.sub("|".join(map(re.escape, new)), lambda match: new[match[0]], text)
+
+
+def _region(world: World, subscription: str, name: str, region: Region) -> None:
+    known = {_plain(family.name): family for family in catalog.FAMILIES}
+    cores = {family.name: family.limit for family in catalog.FAMILIES}
+    for family, count in region.families.items():
+        if _plain(family) not in known:
+            raise Misfit([(("regions", name, "families", family), "is no family of machines. See `vmSizes`.")])
+        cores[known[_plain(family)].name] = count
+    said = {
+        capacity.TOTAL: (region.total_cores, catalog.TOTAL_LIMIT), capacity.CLUSTERS: (region.clusters, 200),
+        capacity.LOW_PRIORITY: (region.low_priority_cores, 100),
+        limits.ENDPOINTS: (region.endpoints, None), limits.DEPLOYMENTS: (region.deployments, None),
+        limits.SIBLINGS: (region.deployments_per_endpoint, None),
+    }  # fmt: skip
+    counts = {what: default if count is None else count for what, (count, default) in said.items()}
+    for what, limit in {**cores, **counts}.items():
+        if limit is not None:
+            capacity.set_limit(world, subscription, name, what, limit)
+
+
+def _plain(family: str) -> str:
+    return family.replace(" ", "").lower()
+
+
+def _registries(world: World, wanted: list[Registry]) -> None:
+    held = world.get("/registries/azureml")
+    known = world.children("/registries/azureml", "model")
+    world.db.execute("DELETE FROM resources WHERE kind IN ('registry', 'model')")
+    for each in wanted:
+        where = f"/registries/{each.name}"
+        assert held is not None  # noqa: S101 - the default world has it
+        body = {**held.body, "id": where, "name": each.name, "location": each.region}
+        world.save(replace(held, id=where, name=each.name, location=each.region, body=body))
+        for name, version, facts in _models(each, known):
+            found = registry.model_body(
+                each.name, seed.REGISTRY_GROUP, seed.REGISTRY_SUBSCRIPTION, name, version, facts
+            )
+            world.save(Resource(found["id"], "model", where, f"{name}:{version}", each.region, found, {"model": name}))
+
+
+def _models(wanted: Registry, known: list[Resource]) -> list[tuple[str, int, dict[str, object]]]:
+    words = ("description", "tags", "properties")
+    default = {item.private["model"]: {word: item.properties[word] for word in words} for item in known}
+    if wanted.models is None:
+        return [(i.private["model"], int(i.body["name"]), default[i.private["model"]]) for i in known]
+    found = []
+    for model in wanted.models:
+        facts = default.get(model.name, {"description": "", "tags": {}, "properties": {}})
+        said = {word: getattr(model, word) for word in words if getattr(model, word) is not None}
+        found += [(model.name, version, {**facts, **said}) for version in model.versions]
+    return found
+
+
+def _roles(world: World, places: list[Workspace], wanted: list[Role] | None) -> None:
+    for place in places:
+        group = identifier(place).partition("/providers/")[0]
+        _assign(world, group, principal(place), AI_ADMINISTRATOR, "ServicePrincipal")
+    if wanted is None:
+        for subscription in sorted({place.subscription for place in places}):
+            _assign(world, f"/subscriptions/{subscription}", SIGNED_IN, OWNER, "ServicePrincipal")
+    for at, role in enumerate(wanted or []):
+        way: Way = ("roles", at)
+        somebody, kind = _somebody(world, role.principal, way)
+        _assign(world, _scope(world, places, role.scope, way), somebody, _definition(world, role.role, way), kind)
+
+
+def _assign(world: World, scope: str, somebody: str, role: str, kind: str) -> None:
+    name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{scope} {somebody} {role}".lower()))
+    access.assign(world, scope, somebody, kind, role, name, by="")
+
+
+def _somebody(world: World, wanted: str, way: Way) -> tuple[str, str]:
+    wanted = SIGNED_IN if wanted == "signed-in" else wanted
+    row = world.db.execute(
+        "SELECT id, kind FROM principals WHERE id = ? OR name = ?", (wanted.lower(), wanted)
+    ).fetchone()
+    if row is None:
+        words = f"there is no principal '{wanted}'. Name it under principals, or write signed-in."
+        raise Misfit([((*way, "principal"), words)])
+    return row[0], row[1]
+
+
+def _definition(world: World, wanted: str, way: Way) -> str:
+    rows = world.db.execute("SELECT id, name FROM role_definitions").fetchall()
+    for guid, name in rows:
+        if wanted.lower() in (guid, name.lower()):
+            return str(guid)
+    raise Misfit([((*way, "role"), f"there is no role '{wanted}'. There are {', '.join(sorted(n for _, n in rows))}.")])
+
+
+def _scope(world: World, places: list[Workspace], wanted: str, way: Way) -> str:
+    named = next((identifier(place) for place in places if place.name == wanted), wanted)
+    found = world.get(named)
+    if found is None:
+        raise Misfit([((*way, "scope"), f"there is no '{wanted}'. Write an ARM id of this world, or a workspace.")])
+    return str(found.body["id"])

@@ -1,0 +1,133 @@
+"""What people write for the emulator, read strictly: YAML or JSON against a model, every misfit with path and place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from deploy.emulator.wrong import Trouble, WrongFile
+
+
+class Strict(BaseModel):
+    """A model that refuses unknown keys and converts nothing."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+M = TypeVar("M", bound=Strict)
+T = TypeVar("T")
+Way = tuple[str | int, ...]
+"""Keys and indexes that lead to a value."""
+
+
+def obey(path: Path, model: type[M], use: Callable[[M], T]) -> T:
+    """Do with the content of a YAML file what `use` does; a Misfit that it raises is told at its place too.
+
+    Raises:
+        WrongFile: the file cannot be read, is no YAML, does not fit the model, or asks for what cannot be.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        node, value = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
+    except OSError as error:
+        raise WrongFile(str(path), [Trouble(f"{error.strerror}.")]) from None
+    except UnicodeDecodeError:
+        raise WrongFile(str(path), [Trouble("This is not UTF-8 text.")]) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        words = getattr(error, "problem", None) or "This is not YAML"
+        raise WrongFile(str(path), [Trouble(f"{words}.", *_place(mark))]) from None
+    except (ValueError, RecursionError) as error:
+        raise WrongFile(str(path), [Trouble(f"{error}.")]) from None
+    try:
+        return use(fit({} if value is None else value, model))
+    except Misfit as misfit:
+        raise misfit.within(str(path), node) from None
+
+
+class Misfit(ValueError):
+    """A value that does not fit its model: the way to each thing wrong, and words."""
+
+    def __init__(self, troubles: Sequence[tuple[Way, str]]) -> None:
+        self.troubles = tuple(troubles)
+        super().__init__(" ".join(said(way, words) for way, words in self.troubles))
+
+    def within(self, file: str, node: yaml.Node | None) -> WrongFile:
+        """The same troubles, at their places in the file that the value was read from."""
+        return WrongFile(file, [Trouble(said(way, words), *_place(_mark(node, way))) for way, words in self.troubles])
+
+
+def fit(value: Any, model: type[M]) -> M:
+    """A value as its model.
+
+    Raises:
+        Misfit: it does not fit.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise Misfit([(each["loc"], _words(each, model)) for each in error.errors(include_url=False)]) from None
+
+
+def said(way: Way, words: str) -> str:
+    """`regions.eastus.endpoints: expected ...`."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in way).lstrip(".")
+    return f"{path}: {words}" if path else words
+
+
+def _words(error: Any, model: type[Strict]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ").replace("Input should be ", "expected ")
+    if error["type"] == "missing":
+        return "is missing."
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(error["loc"][-1]), sorted(_keys(model)), n=1)
+        return f"is not a key of this place.{f' Did you mean {near[0]}?' if near else ''}"
+    if error["type"] == "model_type":
+        message = "expected keys and values"
+    if error["type"] == "value_error":
+        return f"{message}."
+    return f"{message}, found {_shown(error['input'])}."
+
+
+def _keys(model: type[Strict], seen: frozenset[type] = frozenset()) -> set[str]:
+    """The keys of a model and of every model below it: enough to guess what was meant."""
+    import typing
+
+    found = set(model.model_fields)
+    waiting: list[Any] = [field.annotation for field in model.model_fields.values()]
+    while waiting:
+        kind = waiting.pop()
+        waiting += typing.get_args(kind)
+        if isinstance(kind, type) and issubclass(kind, Strict) and kind not in seen:
+            found |= _keys(kind, seen | {model})
+    return found
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _mark(node: yaml.Node | None, way: Way) -> Any:
+    """Where the value at the end of `way` stands, or the nearest thing above it that is there."""
+    mark = node and node.start_mark
+    for step in way:
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == str(step)), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+        else:
+            node = None
+        if node is None:
+            break
+        mark = node.start_mark
+    return mark
+
+
+def _place(mark: Any) -> tuple[int, int]:
+    return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)

@@ -1,0 +1,116 @@
+"""The commands of the local Azure ML: `amldeploy emulator ...`. They ask the emulator and show what it says."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deploy import door
+from deploy.door import Output
+from deploy.errors import UsageError
+
+commands = typer.Typer(help="The local Azure ML.", rich_markup_mode=None)
+
+
+class Profile(StrEnum):
+    """How long Azure takes."""
+
+    INSTANT = "instant"
+    QUICK = "quick"
+    REALISTIC = "realistic"
+
+
+State = Annotated[Path, typer.Option("--state", help="Folder of the emulator's world.")]
+Form = Annotated[Output, typer.Option("-o", "--output", help="Form of the result on stdout.")]
+_HERE = Path(".amldeploy")
+
+
+@commands.command("start")
+def start(
+    state: State = _HERE,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    profile: Annotated[Profile, typer.Option("--profile", help="How long operations take.")] = Profile.QUICK,
+    time_scale: Annotated[
+        float | None, typer.Option("--time-scale", min=0, help="Seconds that pass in its world in each second.")
+    ] = None,
+    world: Annotated[Path | None, typer.Option("--world", help="A file that says what there is at first.")] = None,
+    faults: Annotated[Path | None, typer.Option("--faults", help="A file that says what shall go wrong.")] = None,
+    throttle: Annotated[
+        bool | None,
+        typer.Option("--throttle/--no-throttle", help="Count requests as Azure does; by default if realistic."),
+    ] = None,
+) -> None:
+    """Start the local Azure ML in the background, or find the one that runs."""
+    said: dict[str, Any] = {"world": world, "faults": faults, "time_scale": time_scale}
+    found = door.emulator(lambda emulator: emulator.find(state))
+    running = door.emulator(lambda emulator: emulator.launch(state, port, profile.value, throttle=throttle, **said))
+    if found is not None and (port or profile is not Profile.QUICK or throttle is not None):
+        door.say("It ran already: port, profile and throttling stay as they are. Stop it first to change them.")
+    door.show(f"The emulator answers at {running.url} (pid {running.pid}).")
+    door.say('Point a program at it: eval "$(amldeploy emulator env)"')
+
+
+@commands.command("stop")
+def stop(state: State = _HERE) -> None:
+    """Stop it. Its world stays."""
+    stopped = door.emulator(lambda emulator: emulator.stop(state))
+    door.show("The emulator is stopped." if stopped else "No emulator was running.")
+
+
+@commands.command("status")
+def status(state: State = _HERE, output: Form = Output.TEXT) -> None:
+    """Say whether it runs, and where."""
+    running = door.emulator(lambda emulator: emulator.find(state))
+    told = {"running": running is not None, "url": running and running.url, "pid": running and running.pid}
+    text = f"The emulator answers at {told['url']} (pid {told['pid']})." if running else "No emulator is running."
+    door.show(json.dumps(told) if output is Output.JSON else text)
+
+
+@commands.command("env")
+def env(state: State = _HERE, output: Form = Output.TEXT) -> None:
+    """Print the variables that point any other program at it."""
+    running = door.emulator(lambda emulator: emulator.find(state))
+    if running is None:
+        raise UsageError("print its variables", "no emulator is running", "Start it: amldeploy emulator start")
+    values = running.variables()
+    text = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
+    door.show(json.dumps(values) if output is Output.JSON else text)
+
+
+@commands.command("reset")
+def reset(state: State = _HERE) -> None:
+    """Forget everything that was made in it: back to its world file, or to the default world."""
+    door.emulator(lambda emulator: emulator.reset(state))
+    door.show("The emulator's world is as new.")
+
+
+@commands.command("requests")
+def requests(
+    state: State = _HERE,
+    mutating: Annotated[bool, typer.Option("--mutating", help="Only those that change something.")] = False,
+    after: Annotated[int, typer.Option("--after", min=0, help="Only those after this number.")] = 0,
+    output: Form = Output.TEXT,
+) -> None:
+    """Show the requests it has answered, oldest first."""
+    rows = door.emulator(lambda emulator: emulator.requests(state, after=after, mutating=mutating or None))
+    door.show(json.dumps(rows) if output is Output.JSON else table(rows))
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Requests as lines under a heading; what the emulator noted of one stands at its end in brackets."""
+    lines = [("number", "method", "status", "ms", "operation", "path")]
+    for row in rows:
+        path = row["path"] + (f"  [{row['note']}]" if row["note"] else "")
+        took = f"{row['milliseconds']:.1f}"
+        lines.append((str(row["number"]), row["method"], str(row["status"]), took, row["operation"], path))
+    wide = [max(len(line[at]) for line in lines) for at in range(5)]
+    return "\n".join(
+        f"{number:>{wide[0]}}  {method:<{wide[1]}}  {answered:>{wide[2]}}  {took:>{wide[3]}}  {name:<{wide[4]}}  {path}"
+        for number, method, answered, took, name, path in lines
+    )
