@@ -24,6 +24,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
+BUG = "AML001"
+"""The code of a failure that is ours."""
+
 
 class Exit(IntEnum):
     """Exit codes; stable for ever."""
@@ -170,10 +173,14 @@ class CloudError(DeployError):
         super().__init__(what, cause, cure, code=code)
         self.codes, self.status, self.request_id = tuple(codes), status, request_id
         self.attached: dict[str, bytes] = {}
+        self.patient = False
 
 
 class Transient(CloudError):
-    """Azure may agree later. `retry_after` is its own wish in seconds, when it stated one."""
+    """Azure may agree later. `retry_after` is its own wish in seconds, when it stated one.
+
+    `patient`: what is in the way ends by itself (an operation, a replication), so only the deadline ends the waiting.
+    """
 
     retry_after: float | None = None
 
@@ -193,11 +200,13 @@ _SECRETS = re.compile(
     r"|client_secret\s*[=:]\s*\"?|\"(?:primaryKey|secondaryKey|accessToken|access_token|sasToken)\"\s*:\s*\")"
     r"(?P<hide>[^\s\"'&,;}]{6,})"
 )
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 
 
 def neutral(text: str) -> str:
     """Text from far away, made safe to print: no control characters, no workflow commands, no secrets."""
+    text = _ANSI.sub("", text)
     text = _SECRETS.sub(r"\g<keep>(hidden)", _JWT.sub("(hidden)", text.translate(_CONTROL)))
     return re.sub(r"(?m)^(\s*):(?=:)", "\\1\u2236", text)
 

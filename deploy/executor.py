@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ import tenacity
 
 from deploy.clock import Clock
 from deploy.cloud.connect import Cloud
-from deploy.errors import CloudError, DeployError, Refused, Transient
+from deploy.errors import BUG, CloudError, DeployError, Refused, Transient, neutral
 from deploy.model import Json, Plan, Step
 from deploy.outcome import Evidence, Outcome, Report, State
 from deploy.progress import Event, Kind
@@ -72,6 +73,12 @@ class _Doer:
             self.tell(Event(Kind.FAILED, step.address, step.verb, str(error), attempts, seconds))
             seen = Evidence(files=getattr(error, "attached", {}))
             return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, as_json(error), seen)
+        except Exception as bug:  # noqa: BLE001 callers must be brought back and the report written, whatever this is
+            seconds = self.clock.monotonic() - started
+            self.tell(Event(Kind.FAILED, step.address, step.verb, f"a bug: {bug!r}", attempts, seconds))
+            told = {"code": BUG, "message": f"{type(bug).__name__}: {neutral(str(bug))}", "cure": ""}
+            seen = Evidence(files={"traceback.txt": neutral(traceback.format_exc()).encode()})
+            return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, told, seen)
         seconds = self.clock.monotonic() - started
         self.tell(Event(Kind.DONE, step.address, step.verb, evidence.summary, attempts, seconds))
         return Outcome(step.address, step.verb, State.DONE, attempts, seconds, None, evidence)
@@ -86,7 +93,9 @@ class _Doer:
 
         def enough(state: tenacity.RetryCallState) -> bool:
             spent = self.clock.monotonic() - began
-            return state.attempt_number >= step.retry.attempts or spent + state.upcoming_sleep > step.retry.deadline
+            patient = state.outcome is not None and getattr(state.outcome.exception(), "patient", False)
+            used_up = state.attempt_number >= step.retry.attempts and not patient
+            return used_up or spent + state.upcoming_sleep > step.retry.deadline
 
         def say(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else ""

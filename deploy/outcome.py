@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from deploy.errors import Exit
+from deploy.errors import BUG, Exit
 from deploy.model import Json, Verb
 
 
@@ -59,6 +59,8 @@ class Report:
     def exit(self) -> Exit:
         """An endpoint stops at its first failure, so a second one is its rescue's."""
         failed = [o.address.split("/")[1] for o in self.outcomes if o.state is State.FAILED]
+        if any(outcome.error and outcome.error["code"] == BUG for outcome in self.outcomes):
+            return Exit.BUG
         if len(failed) > len(set(failed)):
             return Exit.RESCUE_FAILED
         return Exit.STEP_FAILED if failed else Exit.OK

@@ -172,17 +172,21 @@ def _together(steps: Sequence[Step]) -> list[Finding]:
     """Families in which each endpoint finds cores enough, but not all of them at once."""
     families: dict[str, list[Step]] = {}
     for step in steps:
-        if step.room == "quota" and step.body["left"] is not None and step.body["needed"] is not None:
+        if step.room == "quota" and step.body["needed"] is not None and step.body["capacity"] == "dedicated":
             families.setdefault(str(step.body["family"]), []).append(step)
+    everything = [step for asking in families.values() for step in asking]
+    groups = [(f"cores of {family}", "left", asking) for family, asking in families.items()]
     return [
         Finding(
             asking[0].address,
             "AML203",
-            f"{' + '.join(str(s.body['needed']) for s in asking)} = {needed} cores of {family}, {left} left",
-            "Apply the endpoints one after the other, ask for fewer instances, or request more quota",
+            f"{' + '.join(str(s.body['needed']) for s in asking)} = {needed} {what}, {left} left",
+            "Ask for fewer instances, apply with fewer endpoints, or request more quota",
         )
-        for family, asking in families.items()
-        if (needed := sum(s.body["needed"] for s in asking)) > (left := asking[0].body["left"])
+        for what, field, asking in (*groups, ("dedicated cores", "total_left", everything))
+        if len(asking) > 1
+        and (left := asking[0].body[field]) is not None
+        and (needed := sum(s.body["needed"] for s in asking)) > left
     ]
 
 

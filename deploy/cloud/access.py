@@ -11,6 +11,7 @@ from typing import Any
 
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking
+from deploy.digests import digest
 from deploy.errors import CloudError
 from deploy.model import Json
 
@@ -83,19 +84,17 @@ def scope_id(cloud: Cloud, scope: str, endpoint: str) -> str:
 
 
 def assignments(cloud: Cloud) -> list[Json]:
-    """Every role assignment in the subscription that we may read; in the resource group when the subscription is
-    closed.
-    """
+    """Every role assignment in the subscription; in the resource group or the workspace where more is closed to us."""
     subscription = f"/subscriptions/{cloud.environment.subscription_id}"
-    path = "/providers/Microsoft.Authorization/roleAssignments"
-    try:
-        return cloud.arm.list(subscription + path, VERSION, "list role assignments")
-    except CloudError as error:
-        if error.status != 403:
-            raise
-    return cloud.arm.list(
-        f"{subscription}/resourceGroups/{cloud.environment.resource_group}{path}", VERSION, "list role assignments"
-    )
+    group = f"{subscription}/resourceGroups/{cloud.environment.resource_group}"
+    path, what = "/providers/Microsoft.Authorization/roleAssignments", "list role assignments"
+    for scope in (subscription, group):
+        try:
+            return cloud.arm.list(scope + path, VERSION, what)
+        except CloudError as error:
+            if error.status != 403:
+                raise
+    return cloud.arm.list(cloud.workspace_id + path, VERSION, what)
 
 
 def assignment_name(scope: str, principal: str, role: str) -> str:
@@ -103,7 +102,12 @@ def assignment_name(scope: str, principal: str, role: str) -> str:
     return str(uuid.uuid5(_NAMES, f"{scope}|{principal}|{role}".lower()))
 
 
-def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, role: str, owner: str, what: str) -> None:
+def mark(cloud: Cloud, owner: str, endpoint: str) -> str:
+    """The description of assignments of ours: an owner's name alone may be another team's in the same subscription."""
+    return f"amldeploy {owner} {digest([cloud.workspace_id.lower(), endpoint], 12)}"
+
+
+def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, role: str, mark: str, what: str) -> None:
     """Give a role. One that is held already, under whatever name, is success."""
     with asking(what):
         from azure.core.exceptions import ResourceExistsError
@@ -114,7 +118,7 @@ def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, rol
             role_definition_id=f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}",
             principal_id=principal,
             principal_type=principal_type,
-            description=f"amldeploy {owner}",
+            description=mark,
         )
         try:
             _client(cloud).role_assignments.create(scope, assignment_name(scope, principal, role), wanted)

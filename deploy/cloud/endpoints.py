@@ -35,6 +35,12 @@ def read_endpoint(cloud: Cloud, name: str) -> Json | None:
     return cloud.arm.get(endpoint_path(cloud, name), VERSION, f"read endpoint {name}")
 
 
+def list_endpoints(cloud: Cloud) -> dict[str, Json]:
+    """Every endpoint of the workspace: name -> ARM body. Read once in an observation, however many specs look."""
+    path = f"{cloud.workspace_id}/onlineEndpoints"
+    return {body["name"]: body for body in cloud.arm.list(path, VERSION, "list the endpoints of the workspace")}
+
+
 def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
     """Deployment name -> ARM body; empty when there is no such endpoint."""
     path = f"{endpoint_path(cloud, endpoint)}/deployments"

@@ -18,16 +18,20 @@ from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient
 
 @dataclass(frozen=True)
 class _Row:
-    """One kind of trouble: `seen` is searched in codes and words; `later` says whether Azure may yet agree."""
+    """One kind of trouble: `seen` is searched in codes and words; `later` says whether Azure may yet agree.
+
+    `patient` marks what ends by itself in its own time: it is waited for until the step's deadline, however often.
+    """
 
     seen: re.Pattern[str]
     code: str
     later: bool
     cure: str
+    patient: bool
 
 
-def _row(seen: str, code: str, cure: str, *, later: bool = False) -> _Row:
-    return _Row(re.compile(seen, re.IGNORECASE), code, later, cure)
+def _row(seen: str, code: str, cure: str, *, later: bool = False, patient: bool = False) -> _Row:
+    return _Row(re.compile(seen, re.IGNORECASE), code, later or patient, cure, patient)
 
 
 _ROWS = (
@@ -42,7 +46,7 @@ _ROWS = (
         "The shared quota pool is in full use: try again later, or set quota.capacity to dedicated",
         later=True,
     ),
-    _row(r"\bPrincipalNotFound\b", "AML320", "The new identity is not yet known everywhere: wait a minute", later=True),
+    _row(r"\bPrincipalNotFound\b", "AML320", "A new identity is not yet known everywhere: wait", patient=True),
     _row(r"\bRoleAssignmentLimitExceeded\b", "AML321", "Delete role assignments that nobody needs (4000 is the limit)"),
     _row(
         r"\bRoleAssignmentUpdateNotPermitted\b",
@@ -60,7 +64,7 @@ _ROWS = (
         r"|\bOperationCanceled\b|\bConflict\w*\b.*(?:Updating|Creating|Deleting|Scaling)",
         "AML330",
         "Another operation holds the endpoint: wait for it to end",
-        later=True,
+        patient=True,
     ),
     _row(r"name already exists|\bNameUnavailable\b|already (?:in use|taken)", "AML331", "Choose another endpoint name"),
     _row(
@@ -69,7 +73,18 @@ _ROWS = (
         "Read `amldeploy logs`; give the container more time (liveness_probe.initial_delay) or mend the scoring script",
     ),
     _row(r"\bImageBuildFailure\b", "AML341", "Read the image build log in the workspace's storage account"),
-    _row(r"\bSecretsInjectionError\b", "AML342", "Check the secret reference and the role that reads it"),
+    _row(
+        r"\bSecretsInjectionError\b",
+        "AML342",
+        "Check the secret reference, and the role that reads it: a new one takes up to ten minutes to work",
+        later=True,
+    ),
+    _row(
+        r"\bBadArgument\b.*(?:authoriz|permission|access)",
+        "AML344",
+        "The endpoint's identity may not read the model or the image: give it the role, and some minutes",
+        later=True,
+    ),
     _row(r"\bWorkspaceManagedNetworkNotReady\b", "AML343", "Provision the workspace's managed network first"),
     _row(
         r"\bInternalServerError\b",
@@ -109,10 +124,12 @@ def translate(error: Exception, what: str) -> DeployError | None:
         )
     if isinstance(error, azure.HttpResponseError):
         return _from_response(error, what)
+    if type(error).__module__.startswith(("azure.ai.ml", "marshmallow")):
+        return CloudError(what, _first_line(str(error)), "Mend what it names", code="AML301")
     if isinstance(error, azure.AzureError):
         return Transient(what, _first_line(str(error)), "Check the network and try again", code="AML360")
-    if type(error).__module__.startswith(("azure.ai.ml", "marshmallow")):
-        return CloudError(what, _first_line(str(error)), "Mend the field that it names", code="AML301")
+    if isinstance(error, ValueError) and "json" in type(error).__module__:
+        return Transient(what, "the answer is not JSON", "Something between here and Azure answered", code="AML362")
     return None
 
 
@@ -134,7 +151,9 @@ def from_answer(
     seen = " ".join((*codes, told))
     for row in _ROWS:
         if row.seen.search(seen):
-            return _make(row.later, what, told, row.cure, row.code, codes, status, request_id, headers)
+            ours = _make(row.later, what, told, row.cure, row.code, codes, status, request_id, headers)
+            ours.patient = row.patient
+            return ours
     later = status in _LATER
     cure = "Azure may agree later" if later else "See what Azure says above"
     if status == 404:

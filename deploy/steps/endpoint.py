@@ -12,6 +12,7 @@ from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.errors import Finding, Refused
 from deploy.model import (
+    OWNER_TAG,
     PATIENT,
     EndpointSpec,
     Facts,
@@ -21,22 +22,31 @@ from deploy.model import (
     Verb,
     Wanted,
     address,
+    of_room,
 )
 
 NAME = "endpoint"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`endpoint/<key>`: the endpoint's ARM body."""
-    body = endpoints.read_endpoint(cloud, spec.name)
-    return {address(NAME, spec.key): body} if body else {}
+    """`endpoint/<key>`: the endpoint's ARM body; `endpoint/<key>/<name>`: another that carries this owner's tag."""
+    return {
+        address(NAME, spec.key, *([] if name == spec.name else [name])): body
+        for name, body in endpoints.list_endpoints(cloud).items()
+        if name == spec.name or (body.get("tags") or {}).get(OWNER_TAG) == spec.owner
+    }
 
 
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     """Create, change or delete the endpoint. A change that Azure cannot make is refused."""
     if wanted is None:
-        return [_delete(where, body) for where, body in facts.items() if where.split("/")[0] == NAME]
+        return [_delete(where, body) for where, body in sorted(facts.items()) if where.split("/")[0] == NAME]
     spec, where = wanted.spec, address(NAME, wanted.spec.key)
+    if former := of_room(facts, NAME, spec.key).keys() - {""}:
+        names = ", ".join(sorted(former))
+        cure = "Take the old name back, or tear it down under that name first (values and template decide the name)"
+        cause = f"the name changed to {spec.name}, and {names} of the same owner is still there"
+        raise Refused([Finding(where, "AML232", cause, cure)])
     body, retry = facts.get(where), spec.retry
     if body is None:
         shared = spec.pipeline.quota.capacity == "shared"

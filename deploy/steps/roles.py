@@ -14,14 +14,17 @@ from deploy.errors import Transient
 from deploy.model import EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address, of_room
 
 NAME = "role"
+_GIVEN = {"us": "given by us and no longer wanted", "azure": "given by Azure to the endpoint's own identity"}
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`role/<key>/<role>/<scope>`: assignments that are wanted and there, and any others of ours.
 
-    Body: {id, ours}; `ours` is false for what Azure itself gave the endpoint's identity.
+    Body: {id, giver}: `us`; `azure` for what the endpoint's own system identity was given with it; else `others`.
     """
-    principal = _identity(endpoints.read_endpoint(cloud, spec.name))
+    body = endpoints.list_endpoints(cloud).get(spec.name)
+    principal, own = _identity(body), _system_identity(body)
+    mark = access.mark(cloud, spec.owner, spec.name)
     wanted = {
         (access.scope_id(cloud, r.scope, spec.name).lower(), holder, access.role_id(cloud, r.role)): _address(
             spec.key, r
@@ -37,25 +40,27 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
             str(properties["principalId"]).lower(),
             str(properties["roleDefinitionId"]).rsplit("/", 1)[-1].lower(),
         )
-        ours = properties.get("description") == f"amldeploy {spec.owner}"
+        ours = properties.get("description") == mark
+        giver = "us" if ours else "azure" if own and triple[1] == own else "others"
         if triple in wanted:
-            facts[wanted[triple]] = _body(row, ours)
-        elif ours or (principal and triple[1] == principal):
-            facts[_found(spec.key, row, facts)] = _body(row, ours)
+            facts[wanted[triple]] = {"id": row["id"], "giver": giver}
+        elif giver != "others":
+            facts[_found(spec.key, row, facts)] = {"id": row["id"], "giver": giver}
     return facts
 
 
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
-    """Give what is missing, take back what is ours and no longer wanted; towards nothing, take back everything seen."""
+    """Give what is missing, take back what we gave and no longer want; towards nothing, what Azure gave, too."""
     if wanted is None:
-        return [_take(a, body) for a, body in sorted(facts.items()) if a.split("/")[0] == NAME]
+        seen = ((a, body) for a, body in sorted(facts.items()) if a.split("/")[0] == NAME)
+        return [_take(a, body) for a, body in seen if body["giver"] in _GIVEN]
     spec = wanted.spec
     there, addresses = of_room(facts, NAME, spec.key), {_address(spec.key, role) for role in spec.pipeline.roles}
     give = [_give(spec, role) for role in spec.pipeline.roles if _address(spec.key, role) not in facts]
     take = [
         _take(where, body)
         for rest, body in sorted(there.items())
-        if (where := address(NAME, spec.key, rest)) not in addresses and body["ours"]
+        if (where := address(NAME, spec.key, rest)) not in addresses and body["giver"] == "us"
     ]
     return [*give, *take]
 
@@ -76,7 +81,7 @@ def run(cloud: Cloud, step: Step) -> None:
         principal=principal,
         principal_type=kind,
         role=access.role_id(cloud, str(step.body["role"])),
-        owner=str(step.body["owner"]),
+        mark=access.mark(cloud, str(step.body["owner"]), str(step.body["endpoint"])),
         what=what,
     )
 
@@ -103,13 +108,8 @@ def _found(key: str, row: Json, taken: Facts) -> str:
     return f"{where}/{row['name']}" if where in taken else where
 
 
-def _body(row: Json, ours: bool) -> dict[str, Json]:
-    return {"id": row["id"], "ours": ours}
-
-
 def _take(where: str, body: Mapping[str, Json]) -> Step:
-    why = "given by us and no longer wanted" if body["ours"] else "given by Azure to the endpoint's identity"
-    return Step(Verb.DELETE, where, {"id": body["id"]}, why, Retry(3, 120.0))
+    return Step(Verb.DELETE, where, {"id": body["id"]}, _GIVEN[str(body["giver"])], Retry(3, 120.0))
 
 
 def _address(key: str, role: Role) -> str:
@@ -121,11 +121,17 @@ def _principal(role: Role, endpoint: str | None) -> str | None:
     return endpoint if isinstance(role.principal, str) else role.principal.object_id.lower()
 
 
+def _system_identity(body: Json | None) -> str | None:
+    """The principal that came with the endpoint and goes with it."""
+    found = ((body or {}).get("identity") or {}).get("principalId")
+    return str(found).lower() if found else None
+
+
 def _identity(body: Json | None) -> str | None:
-    """The principal of an endpoint: its system identity, or its one user-assigned identity."""
+    """The principal of an endpoint: its system identity, or its one user-assigned identity, which outlives it."""
+    if found := _system_identity(body):
+        return found
     identity = (body or {}).get("identity") or {}
-    if found := identity.get("principalId"):
-        return str(found).lower()
     for assigned in (identity.get("userAssignedIdentities") or {}).values():
         if found := (assigned or {}).get("principalId"):
             return str(found).lower()

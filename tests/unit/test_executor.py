@@ -158,7 +158,23 @@ def test_waits_are_told_in_pieces() -> None:
     assert len([e for e in events if e.kind is Kind.WAITING]) >= 30
 
 
-def test_bugs_are_not_hidden() -> None:
-    """What is not one of our errors is a bug, and leaves as one."""
-    with pytest.raises(ZeroDivisionError):
-        run([step("a/x")], Room("a", {"a/x": [ZeroDivisionError()]}))
+def test_a_bug_is_told_and_rescued() -> None:
+    """What is not one of our errors is a bug: callers are brought back all the same, and the exit code says so."""
+    room = Room("a", {"a/x/traffic": [ZeroDivisionError("who divides?")]})
+    report, _ = run([step("a/x/traffic")], room, [step("a/x/traffic")])
+
+    assert [o.state for o in report.outcomes] == [State.FAILED, State.RESCUED]
+    assert report.exit is Exit.BUG
+    assert b"ZeroDivisionError" in report.outcomes[0].evidence.files["traceback.txt"]
+
+
+def test_what_ends_by_itself_is_waited_for() -> None:
+    """Another operation on the endpoint may take longer than any number of attempts: the deadline rules."""
+    errors = [trouble() for _ in range(40)]
+    for error in errors:
+        error.patient = True
+    clock, room = Later(), Room("a", {"a/x": errors})
+    report, _ = run([step("a/x", attempts=2, deadline=10**6)], room, clock=clock)
+
+    assert report.ok
+    assert len(room.ran) == 41

@@ -162,7 +162,7 @@ def test_foreign_deployments_stop_a_teardown() -> None:
 def test_teardown_goes_backwards() -> None:
     """Callers first, then deployments, roles, and the endpoint last."""
     there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
-    there["role/mip/abc"] = {"id": "/x", "ours": False}
+    there["role/mip/abc"] = {"id": "/x", "giver": "azure"}
     made = planner.plan_teardown(environment(), [spec()], {"mip": there})
 
     assert story(made) == [
@@ -243,3 +243,26 @@ def test_endpoints_share_a_quota() -> None:
     }
     with pytest.raises(Refused, match=r"48 \+ 72 = 120 cores of standardNCADSA100v4Family, 96 left"):
         planner.plan_release(environment(), [spec(instance_count=2), other], there)
+
+
+def test_shared_quota_asks_for_no_cores_of_ours() -> None:
+    """On shared quota the family's cores are not needed, however few are left."""
+    made = plan(spec(pipeline={"quota": {"capacity": "shared"}}), facts(quota=quota_row(limit=0)))
+
+    assert made.quota[0]["capacity"] == "shared"
+
+
+def test_a_former_name_is_not_forgotten() -> None:
+    """An endpoint of the same owner under another name would be left behind, serving and paid for."""
+    there = facts() | {"endpoint/mip/old-name": endpoint_body({"blue": 100}) | {"name": "old-name"}}
+    with pytest.raises(Refused, match=r"AML232.*old-name of the same owner is still there"):
+        plan(spec(), there)
+
+
+def test_roles_of_others_stay() -> None:
+    """A role that somebody else gave satisfies us, and is never taken back."""
+    there = facts(endpoint_body({}))
+    there["role/mip/Reader/workspace"] = {"id": "/theirs", "giver": "others"}
+    made = planner.plan_teardown(environment(), [spec()], {"mip": there})
+
+    assert not any(step.room == "role" for step in made.steps)
