@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from deploy.emulator import identity, log, routes, scoring
+from deploy.emulator import actions, identity, log, rights, routes, scoring, workspaces
 from deploy.emulator.routes import Route
 from deploy.emulator.wire import Answer, Call, Refusal, gateway, standard_headers
 from deploy.emulator.world import World
@@ -41,7 +41,7 @@ class Emulator:
     """The ASGI application over one world; call it from the thread that owns the world."""
 
     def __init__(self, world: World, tokens: identity.Tokens) -> None:
-        self.world, self.tokens = world, tokens
+        self.world, self.tokens, self.rights = world, tokens, rights.Rights(world)
         self.active = 0
         """Requests under way; a server that ends waits for them."""
 
@@ -70,7 +70,7 @@ class Emulator:
         search = request.scope["query_string"].decode("ascii", "replace")
         call = Call(
             self.world, self.tokens, names, dict(request.query_params), headers, raw, base, path, search,
-            identity.Caller(),
+            identity.Caller(), self.rights,
         )  # fmt: skip
         return Visit(route, call)
 
@@ -126,6 +126,21 @@ class Emulator:
                 400, "MissingApiVersionParameter",
                 "The api-version query parameter (?api-version=) is required for all requests.",
             )  # fmt: skip
+        if visit.route.plane == "arm":
+            self._allow(visit)
+
+    def _allow(self, visit: Visit) -> None:
+        """Whether the caller's roles allow the request, before anybody looks whether what it names is there."""
+        route, call = visit.route, visit.call
+        scope = actions.scope(route.path, unquote(call.address))
+        if route.name in actions.OPEN or (route.name in actions.TENANT_WIDE and not call.path["scope"]):
+            return
+        action = route.action.replace("{kind}", call.path.get("kind", ""))
+        ask = self.rights.sees if route.name in actions.COLLECTED else self.rights.allows
+        if ask(call.caller.id, action, scope):
+            return
+        workspaces.require_subscription(call, scope)
+        raise rights.refusal(call.caller.client, call.caller.id, action, scope)
 
     def _refused(self, visit: Visit, refusal: Refusal) -> Answer:
         visit.note = visit.note or refusal.note

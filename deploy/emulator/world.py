@@ -17,7 +17,7 @@ from typing import Any
 from deploy.emulator.timing import QUICK, Clock, SystemClock, Timing
 from deploy.emulator.wire import dump
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE resources (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, parent TEXT NOT NULL,
@@ -44,6 +44,11 @@ CREATE TABLE role_assignments (
     body TEXT NOT NULL);
 CREATE INDEX role_assignments_of_principal ON role_assignments (principal);
 CREATE INDEX role_assignments_of_scope ON role_assignments (scope);
+CREATE TABLE memberships (team TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (member, team));
+CREATE TABLE applications (id TEXT PRIMARY KEY, principal TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE revision (value INTEGER NOT NULL);
+INSERT INTO revision VALUES (0);
 CREATE TABLE blobs (
     path TEXT PRIMARY KEY, content BLOB NOT NULL, metadata TEXT NOT NULL, modified REAL NOT NULL);
 CREATE TABLE blocks (path TEXT, block TEXT, content BLOB NOT NULL, PRIMARY KEY (path, block));
@@ -54,9 +59,15 @@ CREATE TABLE requests (
     mutating INTEGER NOT NULL, client_request_id TEXT NOT NULL, target TEXT NOT NULL, note TEXT NOT NULL);
 CREATE INDEX requests_of_target ON requests (target) WHERE target != '';
 """
+TRIGGERS = tuple(
+    f"CREATE TRIGGER {table}_{event} AFTER {event} ON {table} BEGIN UPDATE revision SET value = random(); END"  # noqa: S608 - ours
+    for table in ("role_assignments", "role_definitions", "memberships", "settings")
+    for event in ("INSERT", "UPDATE", "DELETE")
+)
+"""`revision` is another number after each change of what callers may do; a change that is taken back takes it along."""
 TABLES = (
     "resources", "operations", "quotas", "allocations", "principals", "role_definitions", "role_assignments",
-    "blobs", "blocks", "counters", "requests", "sqlite_sequence",
+    "memberships", "applications", "settings", "blobs", "blocks", "counters", "requests", "sqlite_sequence",
 )  # fmt: skip
 
 
@@ -204,7 +215,7 @@ class World:
             if self._version() == 0:
                 from deploy.emulator import seed
 
-                for statement in SCHEMA.split(";"):
+                for statement in (*SCHEMA.split(";"), *TRIGGERS):
                     self.db.execute(statement)
                 self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
                 seed.furnish(self)
