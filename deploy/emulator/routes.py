@@ -11,6 +11,7 @@ from deploy.emulator import (
     access,
     actions,
     assets,
+    autoscale,
     blobs,
     capacity,
     clouds,
@@ -23,9 +24,11 @@ from deploy.emulator import (
     keys,
     operations,
     options,
+    quotas,
     registry,
     scoring,
     signin,
+    tagging,
     workspaces,
 )
 from deploy.emulator.wire import Answer, Call
@@ -69,6 +72,8 @@ _EP = _WS + "/onlineEndpoints/{endpoint}"
 _DP = _EP + "/deployments/{deployment}"
 _LOC = _SUB + "/providers/Microsoft.MachineLearningServices/locations/{location}"
 _ROLE = "{scope*}/providers/Microsoft.Authorization"
+_SCALE = "/providers/Microsoft.Insights/autoscaleSettings"
+_TAGS = "{scope*}/providers/Microsoft.Resources/tags/{name}"
 _REGISTRY = "/mferp/managementfrontend" + _GROUP + "/providers/Microsoft.MachineLearningServices/registries/{registry}"
 _BLOB = "/{account}.blob.core.windows.net/{container}/{blob*}"
 
@@ -133,6 +138,20 @@ ROUTES = (
     _read(_LOC + "/usages", "Usages_List", capacity.usages),
     _read(_LOC + "/quotas", "Quotas_List", capacity.quotas),
     _read(_LOC + "/vmSizes", "VirtualMachineSizes_List", capacity.sizes),
+    _write("POST", _LOC + "/updateQuotas", "Quotas_Update", quotas.update),
+    _read(_EP + "/checkNameAvailability", "OnlineEndpoints_CheckNameAvailability", endpoints.check_name),
+    _read(_GROUP + _SCALE, "AutoscaleSettings_ListByResourceGroup", autoscale.listing),
+    _read(_SUB + _SCALE, "AutoscaleSettings_ListBySubscription", autoscale.listing),
+    _read(_GROUP + _SCALE + "/{name}", "AutoscaleSettings_Get", autoscale.get),
+    _write("PUT", _GROUP + _SCALE + "/{name}", "AutoscaleSettings_CreateOrUpdate", autoscale.put),
+    _write("DELETE", _GROUP + _SCALE + "/{name}", "AutoscaleSettings_Delete", autoscale.delete),
+    _read(_TAGS, "Tags_GetAtScope", tagging.get),
+    _write("PUT", _TAGS, "Tags_CreateOrUpdateAtScope", tagging.put),
+    _write("PATCH", _TAGS, "Tags_UpdateAtScope", tagging.patch),
+    _write("DELETE", _TAGS, "Tags_DeleteAtScope", tagging.delete),
+    _read(
+        _GROUP + "/providers/Microsoft.MachineLearningServices/registries/{registry}", "Registries_Get", registry.get
+    ),
     _write("PUT", _ROLE + "/roleAssignments/{name}", "RoleAssignments_Create", access.put),
     _read(_ROLE + "/roleAssignments/{name}", "RoleAssignments_Get", access.get),
     _write("DELETE", _ROLE + "/roleAssignments/{name}", "RoleAssignments_Delete", access.delete),
