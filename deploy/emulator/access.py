@@ -1,6 +1,7 @@
-"""Roles: which exist, and who holds which of them where.
+"""Role assignments: who holds which role where. What follows from them is decided in `rights`.
 
-Role definitions carry their actions. Whether a caller may do something is not decided here.
+An assignment outlives its principal: Azure keeps listing it as it was written, and it is for clients to find that the
+directory no longer knows the object id ("Identity not found").
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ import json
 import re
 from typing import Any
 
-from deploy.emulator import shapes
+from deploy.emulator import definitions, shapes
 from deploy.emulator.identity import TENANT
-from deploy.emulator.wire import Answer, Call, Json, Refusal, dump, gateway, timestamp
+from deploy.emulator.wire import Answer, Call, Json, dump, gateway, timestamp
 from deploy.emulator.world import World
 
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
-DEFINITION = "Microsoft.Authorization/roleDefinitions"
 PRINCIPAL_KINDS = ("User", "Group", "ServicePrincipal", "ForeignGroup", "Device")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -28,7 +28,7 @@ def assign(
     now = timestamp(world.now())
     body: dict[str, Any] = {
         "properties": {
-            "roleDefinitionId": f"/subscriptions/{subscription}/providers/{DEFINITION}/{role}",
+            "roleDefinitionId": f"/subscriptions/{subscription}/providers/{definitions.TYPE}/{role}",
             "principalId": principal, "principalType": kind, "scope": scope,
             "condition": None, "conditionVersion": None,
             "createdOn": now, "updatedOn": now, "createdBy": by, "updatedBy": by,
@@ -57,7 +57,7 @@ def put(call: Call) -> Answer:
     principal, role = shapes.text(properties, "principalId"), shapes.text(properties, "roleDefinitionId")
     if principal is None or role is None or not _GUID.fullmatch(principal):
         raise gateway(400, "BadRequestFormat", "The request was incorrectly formatted.")
-    role = _require_role(call, role)
+    role = definitions.require(call.world, role)
     kind = _principal_kind(call, principal, shapes.text(properties, "principalType"))
     key = (scope.lower(), principal.lower(), role)
     same = call.world.db.execute(
@@ -121,26 +121,6 @@ def listing(call: Call) -> Answer:
     return Answer(200, {"value": found})
 
 
-def definition(call: Call) -> Answer:
-    """GET one role definition."""
-    row = call.world.db.execute(
-        "SELECT body FROM role_definitions WHERE id = ?", (call.path["name"].lower(),)
-    ).fetchone()
-    if row is None:
-        raise _no_role(call.path["name"])
-    return Answer(200, json.loads(row[0]))
-
-
-def definitions(call: Call) -> Answer:
-    """GET role definitions; `roleName eq '...'` finds one."""
-    words = call.query.get("$filter", "")
-    name = re.search(r"roleName\s+eq\s+'([^']*)'", words, re.IGNORECASE)
-    rows = call.world.db.execute("SELECT name, body FROM role_definitions ORDER BY name").fetchall()
-    return Answer(
-        200, {"value": [json.loads(body) for held, body in rows if name is None or held.lower() == name[1].lower()]}
-    )
-
-
 def _scope(call: Call) -> str:
     return "/" + call.path.get("scope", "").strip("/")
 
@@ -156,21 +136,6 @@ def _require_scope(call: Call, scope: str) -> None:
             "ResourceNotFound",
             f"The scope '{scope}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
         )
-
-
-def _require_role(call: Call, identifier: str) -> str:
-    role = identifier.rstrip("/").rpartition("/")[2].lower()
-    if call.world.db.execute("SELECT 1 FROM role_definitions WHERE id = ?", (role,)).fetchone() is None:
-        raise _no_role(role)
-    return role
-
-
-def _no_role(role: str) -> Refusal:
-    return gateway(
-        404,
-        "RoleDefinitionDoesNotExist",
-        f"The specified role definition with ID '{role.replace('-', '')}' does not exist.",
-    )
 
 
 def _principal_kind(call: Call, principal: str, wanted: str | None) -> str:

@@ -20,7 +20,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from deploy.emulator import delivery, earlier, faults, identity, log, orders, routes, scoring, throttle
+from deploy.emulator import (
+    admission,
+    delivery,
+    earlier,
+    faults,
+    identity,
+    log,
+    orders,
+    rights,
+    routes,
+    scoring,
+    throttle,
+)
 from deploy.emulator.routes import Route
 from deploy.emulator.wire import Answer, Call, Refusal, gateway, stamp, standard_headers
 from deploy.emulator.world import World
@@ -58,7 +70,7 @@ class Emulator:
     """The ASGI application over one world; call it from the thread that owns the world."""
 
     def __init__(self, world: World, tokens: identity.Tokens) -> None:
-        self.world, self.tokens = world, tokens
+        self.world, self.tokens, self.rights = world, tokens, rights.Rights(world)
         self.active = 0
         """Requests under way; a server that ends waits for them."""
 
@@ -91,7 +103,7 @@ class Emulator:
         search = request.scope["query_string"].decode("ascii", "replace")
         call = Call(
             self.world, self.tokens, names, dict(request.query_params), headers, raw, base, path, search,
-            identity.Caller(),
+            identity.Caller(), self.rights,
         )  # fmt: skip
         return Visit(route, call)
 
@@ -167,6 +179,8 @@ class Emulator:
         if self._counted(visit):
             throttle.check(self.world, visit.route.method, visit.subscription, visit.caller.id)
         faults.before(visit.fault, self.world, visit.subscription, visit.caller.id)
+        if visit.route.plane == "arm":
+            admission.allow(self.rights, visit.route, visit.call)
 
     def _counted(self, visit: Visit) -> bool:
         """Whether the Resource Manager counts this request against its buckets."""

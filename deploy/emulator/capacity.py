@@ -12,6 +12,7 @@ from deploy.emulator.world import World
 TOTAL = "TotalDedicatedCores"
 CLUSTERS = "TotalClusters"
 LOW_PRIORITY = "TotalLowPriorityCores"
+UNLIMITED = -1
 _RULE = "https://tools.ietf.org/html/rfc7231#section-6.5.1"
 
 
@@ -26,10 +27,14 @@ def reserve(
     need = size.needed(instances)
     held = world.db.execute("SELECT cores FROM allocations WHERE deployment = ?", (deployment.lower(),)).fetchone()
     more = need - (held[0] if held else 0)
-    used, limits = _used(world, subscription, location), _limits(world, subscription, location)
+    used, limit = _used(world, subscription, location), limits(world, subscription, location)
     for family in (size.family, TOTAL):
-        if more > 0 and used.get(family, 0) + more > limits.get(family, 0):
-            raise _not_enough(size.name, subscription, used.get(family, 0), limits.get(family, 0), more)
+        if more > 0 and used.get(family, 0) + more > limit.get(family, 0):
+            raise _not_enough(size.name, subscription, used.get(family, 0), limit.get(family, 0), more)
+    workspace = deployment.lower().partition("/onlineendpoints/")[0]
+    most = limits(world, workspace, location).get(size.family, UNLIMITED)
+    if most != UNLIMITED and more > 0 and (mine := used_below(world, workspace, size.family)) + more > most:
+        raise _not_enough(size.name, subscription, mine, most, more)
     world.db.execute(
         "INSERT OR REPLACE INTO allocations VALUES (?, ?, ?, ?, ?)",
         (deployment.lower(), subscription.lower(), location, size.family, need),
@@ -45,44 +50,42 @@ def set_limit(world: World, subscription: str, location: str, family: str, cores
 
 def usages(call: Call) -> Answer:
     """GET usages: totals first, then each family's dedicated and low-priority cores."""
-    subscription, location = _where(call)
-    used, limits = _used(call.world, subscription, location), _limits(call.world, subscription, location)
+    subscription, location = where(call)
+    used, limit = _used(call.world, subscription, location), limits(call.world, subscription, location)
     root = f"/subscriptions/{subscription}"
     rows = [
-        _usage(root, CLUSTERS, "Total Clusters", "totalClusters", used[CLUSTERS], limits[CLUSTERS]),
-        _usage(
-            root, TOTAL, "Total Cluster Dedicated Regional vCPUs", "totalDedicatedCores", used[TOTAL], limits[TOTAL]
-        ),
+        _usage(root, CLUSTERS, "Total Clusters", "totalClusters", used[CLUSTERS], limit[CLUSTERS]),
+        _usage(root, TOTAL, "Total Cluster Dedicated Regional vCPUs", "totalDedicatedCores", used[TOTAL], limit[TOTAL]),
         _usage(
             root,
             LOW_PRIORITY,
             "Total Cluster LowPriority Regional vCPUs",
             "totalLowPriorityCores",
             0,
-            limits[LOW_PRIORITY],
+            limit[LOW_PRIORITY],
         ),
     ]
     for kind, word in (("dedicatedCores", "Dedicated"), ("lowPriorityCores", "LowPriority")):
         for family in catalog.FAMILIES:
             dedicated = kind == "dedicatedCores"
-            current, limit = (used.get(family.name, 0), limits[family.name]) if dedicated else (0, -1)
-            where = f"{root}/usages/{family.name.replace(' ', '_')}"
+            current, most = (used.get(family.name, 0), limit[family.name]) if dedicated else (0, -1)
+            row = f"{root}/usages/{family.name.replace(' ', '_')}"
             rows.append(
-                _usage(where, family.name, f"{family.title} Cluster {word} vCPUs", f"vmFamily/{kind}", current, limit)
+                _usage(row, family.name, f"{family.title} Cluster {word} vCPUs", f"vmFamily/{kind}", current, most)
             )
     return Answer(200, {"value": rows})
 
 
 def quotas(call: Call) -> Answer:
     """GET quotas: the limits alone, one row a family."""
-    subscription, location = _where(call)
-    limits = _limits(call.world, subscription, location)
+    subscription, location = where(call)
+    limit = limits(call.world, subscription, location)
     rows = [
         {
             "id": f"/subscriptions/{subscription}/quotas/{family.name.replace(' ', '_')}",
             "type": f"{workspaces.PROVIDER}/vmFamily/dedicatedCores/quotas",
             "name": {"value": family.name, "localizedValue": f"{family.title} Cluster Dedicated vCPUs"},
-            "limit": limits[family.name],
+            "limit": limit[family.name],
             "unit": "Count",
         }
         for family in catalog.FAMILIES
@@ -92,15 +95,16 @@ def quotas(call: Call) -> Answer:
 
 def sizes(call: Call) -> Answer:
     """GET vmSizes: `MIR` among the compute types marks a size that managed online endpoints accept."""
-    _where(call)
+    where(call)
     return Answer(200, {"value": [_size(size) for size in catalog.SIZES]})
 
 
-def _where(call: Call) -> tuple[str, str]:
+def where(call: Call) -> tuple[str, str]:
+    """The subscription and the region of a request; refused when the world has no such place."""
     subscription, location = call.path["subscription"], call.path["location"].replace(" ", "").lower()
     if call.world.get(f"/subscriptions/{subscription}") is None:
         raise workspaces.no_subscription(subscription)
-    if not _limits(call.world, subscription, location):
+    if not limits(call.world, subscription, location):
         raise gateway(
             400, "NoRegisteredProviderFound",
             f"No registered resource provider found for location '{location}' and API version "
@@ -109,11 +113,22 @@ def _where(call: Call) -> tuple[str, str]:
     return subscription, location
 
 
-def _limits(world: World, subscription: str, location: str) -> dict[str, int]:
+def limits(world: World, subscription: str, location: str) -> dict[str, int]:
+    """The limits that are set in a region for a subscription, or for a workspace."""
     rows = world.db.execute(
         "SELECT family, cores FROM quotas WHERE subscription = ? AND location = ?", (subscription.lower(), location)
     )
     return dict(rows.fetchall())
+
+
+def used_below(world: World, scope: str, family: str) -> int:
+    """The cores of a family that the deployments below a scope hold."""
+    low = scope.lower()
+    row = world.db.execute(
+        "SELECT COALESCE(SUM(cores), 0) FROM allocations WHERE family = ? AND deployment > ? AND deployment < ?",
+        (family, low + "/", low + "0"),
+    ).fetchone()
+    return int(row[0])
 
 
 def _used(world: World, subscription: str, location: str) -> dict[str, int]:

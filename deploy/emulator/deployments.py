@@ -16,6 +16,7 @@ from deploy.emulator import (
     registry,
     settings,
     shapes,
+    shared,
     traffic,
     workspaces,
 )
@@ -25,7 +26,6 @@ from deploy.emulator.world import Resource
 
 KIND = endpoints.DEPLOYMENT_KIND
 TYPE = f"{endpoints.TYPE}/deployments"
-SHARED = "sharedcomputecapacityenabled"
 
 
 def put(call: Call) -> Answer:
@@ -197,8 +197,7 @@ def _endpoint_id(call: Call) -> str:
 def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: bool) -> None:
     """Hold the cores and begin the operation, whose end is decided now and seen later."""
     timing = call.world.timing
-    shared = any(k.lower() == SHARED and v.lower() == "true" for k, v in endpoint.properties["properties"].items())
-    if not shared:  # shared quota is a pool of its own and never counts against a family
+    if not shared.reserve(call.world, endpoint, deployment):  # a pool of its own, never counted against a family
         size = settings.size(deployment.properties["instanceType"])
         subscription = call.path["subscription"]
         capacity.reserve(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from deploy.emulator import limits, operations, principals, shapes, traffic, workspaces
+from deploy.emulator import limits, operations, principals, shapes, shared, traffic, workspaces
 from deploy.emulator.paging import page
 from deploy.emulator.wire import Answer, Call, Json, frontend, gateway, timestamp, user_error
 from deploy.emulator.world import Resource
@@ -40,6 +40,7 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
         raise user_error(
             f"An endpoint with this name already exists: {name}. Endpoint names must be unique in a region, {location}."
         )
+    _refuse_kubernetes(shapes.mapping(body, "properties"), workspace)
     limits.allow_endpoint(call.world, call.path["subscription"], location)
     wanted = _wanted(body, shapes.mapping(body, "properties"))
     live, mirror = wanted.pop("traffic"), wanted.pop("mirrorTraffic")
@@ -65,6 +66,7 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
         {"primaryKey": secrets.token_hex(16), "secondaryKey": secrets.token_hex(16), "ready": False},
     )  # fmt: skip
     effect = {"properties": {"provisioningState": "Succeeded"}, "private": {"ready": True}}
+    shared.begin(call.world, endpoint)
     return _begin(call, endpoint, call.world.timing.endpoint_create, effect)
 
 
@@ -78,6 +80,7 @@ def _update(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
     live, mirror = _routes(call, endpoint, wanted.pop("traffic"), wanted.pop("mirrorTraffic"))
     # Properties can be added, never changed or removed: what is there wins.
     kept = {**shapes.texts(properties, "properties"), **endpoint.properties["properties"]}
+    shared.keep(endpoint.properties["properties"], kept)
     endpoint.properties.update(wanted, properties=kept, provisioningState="Updating")
     endpoint.body["tags"] = shapes.texts(body, "tags")
     endpoint.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
@@ -135,6 +138,18 @@ def delete(call: Call) -> Answer:
     return Answer(202, b"null", headers | {"Content-Type": "application/json; charset=utf-8"})
 
 
+def check_name(call: Call) -> Answer:
+    """GET checkNameAvailability: names are unique in a region. Azure names the action and documents no answer; this
+    one has the form that its other name checks share."""
+    workspace, name = workspaces.require(call), call.path["endpoint"]
+    if trouble := traffic.name_problem("endpoint", name):
+        return Answer(200, {"nameAvailable": False, "reason": "Invalid", "message": trouble})
+    if call.world.named(KIND, workspace.location, name) is not None:
+        message = f"An endpoint with this name already exists in region {workspace.location}: {name}."
+        return Answer(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": message})
+    return Answer(200, {"nameAvailable": True, "reason": None, "message": None})
+
+
 def require(call: Call) -> Resource:
     """The endpoint a request's path names; 404 otherwise."""
     workspace = workspaces.require(call)
@@ -179,6 +194,15 @@ def refuse_busy(resource: Resource, what: str) -> None:
     """409 while an operation is at work on a resource."""
     if resource.state in BUSY:
         raise frontend(409, "Conflict", f"Cannot {what} because it is in {resource.state} provisioning state.")
+
+
+def _refuse_kubernetes(properties: dict[str, Json], workspace: Resource) -> None:
+    """A Kubernetes endpoint names its compute. No cluster can be attached here, so there never is one."""
+    if compute := shapes.text(properties, "compute"):
+        raise user_error(
+            f"The Kubernetes compute '{compute.rpartition('/')[2]}' was not found in workspace "
+            f"'{workspace.body['name']}'. Attach it to the workspace first."
+        )
 
 
 def _wanted(body: dict[str, Json], properties: dict[str, Json]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import re
 import uuid
 from dataclasses import replace
 
-from deploy.emulator import access, capacity, catalog, limits, principals, registry, seed
+from deploy.emulator import access, capacity, catalog, directory, limits, registry, seed
 from deploy.emulator.identity import SIGNED_IN
 from deploy.emulator.reading import Misfit, Way
 from deploy.emulator.roles import AI_ADMINISTRATOR, OWNER
@@ -45,7 +45,7 @@ def _shape(world: World, wanted: WorldFile) -> None:
     if wanted.registries is not None:
         _registries(world, wanted.registries)
     for somebody in wanted.principals:
-        principals.add(world, somebody.id.lower(), somebody.type, somebody.name)
+        directory.add(world, somebody.id.lower(), somebody.type, somebody.name)
     _roles(world, places, wanted.roles)
     standing.deploy(world, places, wanted.endpoints)
 
@@ -66,7 +66,7 @@ def _workspaces(world: World, places: list[Workspace]) -> None:
             kind, parent, name, location, text, private = (_renamed(word, place) for word in row)
             body = json.loads(text)
             world.save(Resource(body["id"], kind, parent, name, location, body, json.loads(private)))
-        principals.add(world, principal(place), "ServicePrincipal", place.name)
+        directory.add(world, principal(place), "ServicePrincipal", place.name)
 
 
 def identifier(place: Workspace) -> str:

@@ -1,19 +1,14 @@
-"""Who exists: the directory's principals, and the identity an endpoint is born with, keeps, and takes with it."""
+"""The identity an endpoint is born with, keeps, and takes with it."""
 
 from __future__ import annotations
 
 import uuid
 
-from deploy.emulator import access, shapes
+from deploy.emulator import access, directory, shapes
 from deploy.emulator.identity import TENANT
 from deploy.emulator.roles import ACR_PULL, BLOB_READER, METRICS_WRITER
 from deploy.emulator.wire import Json, user_error
 from deploy.emulator.world import Resource, World
-
-
-def add(world: World, identifier: str, kind: str, name: str, owner: str = "") -> None:
-    """Somebody who exists in the directory; with an `owner` they vanish with that resource."""
-    world.db.execute("INSERT OR IGNORE INTO principals VALUES (?, ?, ?, ?)", (identifier, kind, name, owner.lower()))
 
 
 def new_identity(
@@ -26,7 +21,7 @@ def new_identity(
     if kind == "UserAssigned":
         return _user_identity(world, wanted)
     principal = str(uuid.uuid4())
-    add(world, principal, "ServicePrincipal", f"{workspace.body['name']}/onlineEndpoints/{name}", owner)
+    directory.add(world, principal, "ServicePrincipal", f"{workspace.body['name']}/onlineEndpoints/{name}", owner)
     properties = workspace.properties
     for scope, role in (
         (properties["containerRegistry"], ACR_PULL),
@@ -50,8 +45,9 @@ def _user_identity(world: World, wanted: dict[str, Json]) -> dict[str, Json]:
     users: dict[str, Json] = {}
     for identifier in shapes.mapping(wanted, "userAssignedIdentities"):
         principal = str(uuid.uuid5(uuid.NAMESPACE_URL, identifier.lower()))
-        add(world, principal, "ServicePrincipal", identifier.rpartition("/")[2])
-        users[identifier] = {"principalId": principal, "clientId": str(uuid.uuid5(uuid.NAMESPACE_URL, principal))}
+        client = str(uuid.uuid5(uuid.NAMESPACE_URL, principal))
+        directory.add(world, principal, "ServicePrincipal", identifier.rpartition("/")[2], client=client)
+        users[identifier] = {"principalId": principal, "clientId": client}
     if not users:
         raise user_error("An identity of type UserAssigned needs at least one entry in userAssignedIdentities.")
     return {"type": "UserAssigned", "userAssignedIdentities": users}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+DATA_SCIENTIST = "f6c7c914-8db3-469d-8ca1-694a8f32e121"
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 AI_ADMINISTRATOR = "b78c5d69-af96-48a3-bf8d-a8b4d589de94"
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
@@ -16,14 +19,14 @@ _ACR = "Microsoft.ContainerRegistry/registries"
 ROLES: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
     # GUID, name, actions, not actions, data actions
     (OWNER, "Owner", ("*",), (), ()),
-    ("b24988ac-6180-42a0-ab88-20f7382dd24c", "Contributor", ("*",),
+    (CONTRIBUTOR, "Contributor", ("*",),
      (f"{_AUTH}/*/Delete", f"{_AUTH}/*/Write", f"{_AUTH}/elevateAccess/Action"), ()),
-    ("acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader", ("*/read",), (), ()),
+    (READER, "Reader", ("*/read",), (), ()),
     ("18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "User Access Administrator",
      ("*/read", "Microsoft.Authorization/*"), (), ()),
     ("f58310d9-a9f6-439a-9e8d-f62e7b41a168", "Role Based Access Control Administrator",
      (f"{_AUTH}/roleAssignments/write", f"{_AUTH}/roleAssignments/delete", "*/read"), (), ()),
-    ("f6c7c914-8db3-469d-8ca1-694a8f32e121", "AzureML Data Scientist",
+    (DATA_SCIENTIST, "AzureML Data Scientist",
      tuple(f"{_ML}/workspaces/*/{verb}" for verb in ("read", "action", "delete", "write")),
      (f"{_ML}/workspaces/delete", f"{_ML}/workspaces/write", f"{_ML}/workspaces/computes/*/write",
       f"{_ML}/workspaces/computes/*/delete", f"{_ML}/workspaces/computes/listKeys/action",

@@ -9,18 +9,26 @@ from urllib.parse import unquote
 
 from deploy.emulator import (
     access,
+    actions,
     assets,
+    autoscale,
     blobs,
     capacity,
     clouds,
     control,
+    definitions,
     deployments,
+    directory,
     endpoints,
-    identity,
+    github,
     keys,
     operations,
+    options,
+    quotas,
     registry,
     scoring,
+    signin,
+    tagging,
     workspaces,
 )
 from deploy.emulator.wire import Answer, Call
@@ -39,9 +47,11 @@ class Route:
     run: Handler | None
     mutating: bool = False
     pattern: re.Pattern[str] = field(init=False, repr=False, compare=False, default=re.compile(""))
+    action: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pattern", _pattern(self.path))
+        object.__setattr__(self, "action", actions.of(self.method, self.path))
 
 
 def _pattern(path: str) -> re.Pattern[str]:
@@ -62,6 +72,8 @@ _EP = _WS + "/onlineEndpoints/{endpoint}"
 _DP = _EP + "/deployments/{deployment}"
 _LOC = _SUB + "/providers/Microsoft.MachineLearningServices/locations/{location}"
 _ROLE = "{scope*}/providers/Microsoft.Authorization"
+_SCALE = "/providers/Microsoft.Insights/autoscaleSettings"
+_TAGS = "{scope*}/providers/Microsoft.Resources/tags/{name}"
 _REGISTRY = "/mferp/managementfrontend" + _GROUP + "/providers/Microsoft.MachineLearningServices/registries/{registry}"
 _BLOB = "/{account}.blob.core.windows.net/{container}/{blob*}"
 
@@ -78,6 +90,21 @@ def _ask(path: str, name: str, run: Handler) -> Route:
     return Route("arm", "POST", path, name, run)
 
 
+_SIGN_IN = (
+    Route("entra", "GET", "/common/discovery/instance", "Entra_Instances", signin.instances),
+    *(
+        Route("entra", "GET", f"/{{tenant}}{version}/.well-known/openid-configuration", "Entra_OpenId", signin.openid)
+        for version in ("", "/v2.0")
+    ),
+    Route("entra", "GET", "/{tenant}/discovery/v2.0/keys", "Entra_Keys", signin.keys),
+    Route("entra", "POST", "/{tenant}/oauth2/v2.0/token", "Entra_Token", signin.token),
+    Route("entra", "POST", "/{tenant}/oauth2/token", "Entra_Token", signin.token),
+)
+_GITHUB = (
+    Route("github", "GET", "/github/token", "GitHub_Token", github.token),
+    Route("github", "GET", "/github/.well-known/openid-configuration", "GitHub_OpenId", github.openid),
+    Route("github", "GET", "/github/.well-known/jwks", "GitHub_Keys", github.keys),
+)
 ROUTES = (
     _read(_EP, "OnlineEndpoints_Get", endpoints.get),
     _read(_DP, "OnlineDeployments_Get", deployments.get),
@@ -102,15 +129,38 @@ ROUTES = (
     _read(_SUB, "Subscriptions_Get", workspaces.subscription),
     _read(_GROUP, "ResourceGroups_Get", workspaces.group),
     _read(_WORKSPACES, "Workspaces_ListByResourceGroup", workspaces.listing),
+    _read(
+        _SUB + "/providers/Microsoft.MachineLearningServices/workspaces",
+        "Workspaces_ListBySubscription",
+        workspaces.listing,
+    ),
+    _read("/subscriptions", "Subscriptions_List", workspaces.subscriptions),
     _read(_LOC + "/usages", "Usages_List", capacity.usages),
     _read(_LOC + "/quotas", "Quotas_List", capacity.quotas),
     _read(_LOC + "/vmSizes", "VirtualMachineSizes_List", capacity.sizes),
+    _write("POST", _LOC + "/updateQuotas", "Quotas_Update", quotas.update),
+    _read(_EP + "/checkNameAvailability", "OnlineEndpoints_CheckNameAvailability", endpoints.check_name),
+    _read(_GROUP + _SCALE, "AutoscaleSettings_ListByResourceGroup", autoscale.listing),
+    _read(_SUB + _SCALE, "AutoscaleSettings_ListBySubscription", autoscale.listing),
+    _read(_GROUP + _SCALE + "/{name}", "AutoscaleSettings_Get", autoscale.get),
+    _write("PUT", _GROUP + _SCALE + "/{name}", "AutoscaleSettings_CreateOrUpdate", autoscale.put),
+    _write("DELETE", _GROUP + _SCALE + "/{name}", "AutoscaleSettings_Delete", autoscale.delete),
+    _read(_TAGS, "Tags_GetAtScope", tagging.get),
+    _write("PUT", _TAGS, "Tags_CreateOrUpdateAtScope", tagging.put),
+    _write("PATCH", _TAGS, "Tags_UpdateAtScope", tagging.patch),
+    _write("DELETE", _TAGS, "Tags_DeleteAtScope", tagging.delete),
+    _read(
+        _GROUP + "/providers/Microsoft.MachineLearningServices/registries/{registry}", "Registries_Get", registry.get
+    ),
     _write("PUT", _ROLE + "/roleAssignments/{name}", "RoleAssignments_Create", access.put),
     _read(_ROLE + "/roleAssignments/{name}", "RoleAssignments_Get", access.get),
     _write("DELETE", _ROLE + "/roleAssignments/{name}", "RoleAssignments_Delete", access.delete),
     _read(_ROLE + "/roleAssignments", "RoleAssignments_ListForScope", access.listing),
-    _read(_ROLE + "/roleDefinitions/{name}", "RoleDefinitions_Get", access.definition),
-    _read(_ROLE + "/roleDefinitions", "RoleDefinitions_List", access.definitions),
+    _read(_ROLE + "/roleDefinitions/{name}", "RoleDefinitions_Get", definitions.get),
+    _write("PUT", _ROLE + "/roleDefinitions/{name}", "RoleDefinitions_CreateOrUpdate", definitions.put),
+    _write("DELETE", _ROLE + "/roleDefinitions/{name}", "RoleDefinitions_Delete", definitions.delete),
+    _read(_ROLE + "/permissions", "Permissions_List", definitions.permissions),
+    _read(_ROLE + "/roleDefinitions", "RoleDefinitions_List", definitions.listing),
     Route(
         "registry",
         "GET",
@@ -146,7 +196,9 @@ ROUTES = (
     Route("blob", "GET", _BLOB, "Blob_Get", blobs.get),
     Route("blob", "GET", "/{account}.blob.core.windows.net/{container}", "Blob_List", blobs.listing),
     Route("metadata", "GET", "/metadata/endpoints", "Metadata_Endpoints", clouds.endpoints),
-    Route("identity", "GET", "/msi/token", "ManagedIdentity_Token", identity.managed_identity),
+    Route("identity", "GET", "/msi/token", "ManagedIdentity_Token", signin.managed_identity),
+    *_GITHUB,
+    *_SIGN_IN,
     Route("control", "GET", "/emulator/status", "Emulator_Status", control.status),
     Route("control", "GET", "/emulator/requests", "Emulator_Requests", control.requests),
     Route("control", "GET", "/emulator/clock", "Emulator_Clock", control.clock),
@@ -157,6 +209,11 @@ ROUTES = (
     Route(
         "control", "DELETE", "/emulator/faults/{fault}", "Emulator_RemoveFault", control.remove_faults, mutating=True
     ),
+    Route("control", "GET", "/emulator/principals", "Emulator_Principals", directory.listing),
+    Route("control", "PUT", "/emulator/principals/{name}", "Emulator_PutPrincipal", directory.put),
+    Route("control", "DELETE", "/emulator/principals/{name}", "Emulator_DeletePrincipal", directory.delete),
+    Route("control", "GET", "/emulator/settings", "Emulator_Settings", options.show),
+    Route("control", "PUT", "/emulator/settings", "Emulator_ChangeSettings", options.put),
     Route("control", "POST", "/emulator/reset", "Emulator_Reset", None),
 )
 

@@ -60,6 +60,7 @@ class Running:
             "IDENTITY_ENDPOINT": self.identity_url,
             "IDENTITY_HEADER": "amldeploy-emulator",
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+            "AZURE_CLIENT_ID": "",  # one that is set for Azure would ask for an identity that this world does not have
             "NO_PROXY": "127.0.0.1,localhost",
         }
 

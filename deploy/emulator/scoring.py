@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from deploy.emulator import scorers, traffic
 from deploy.emulator.endpoints import KIND
 from deploy.emulator.identity import SCORING_HOSTS, meant_for
+from deploy.emulator.keys import SCORE_ACTION
 from deploy.emulator.wire import Answer, Call, Json, Refusal
 from deploy.emulator.world import Resource
 
@@ -157,9 +158,7 @@ def _authorize(call: Call, endpoint: Resource) -> None:
         case "AMLToken":
             good, reason = _good_token(call, endpoint, secret), "token_auth_access_denied"
         case _:
-            claims = call.tokens.claims(secret)
-            good = claims is not None and meant_for(claims, SCORING_HOSTS) and claims["exp"] > time.time()
-            reason = "aad_auth_access_denied"
+            good, reason = _may_score(call, endpoint, secret), "aad_auth_access_denied"
     if not good:
         raise _denied(reason)
 
@@ -167,6 +166,13 @@ def _authorize(call: Call, endpoint: Resource) -> None:
 def _good_token(call: Call, endpoint: Resource, secret: str) -> bool:
     claims: Mapping[str, Json] | None = call.tokens.claims(secret)
     return claims is not None and claims.get("serviceId") == endpoint.id and claims["exp"] > call.world.now()
+
+
+def _may_score(call: Call, endpoint: Resource, secret: str) -> bool:
+    claims = call.tokens.claims(secret)
+    if claims is None or not meant_for(claims, SCORING_HOSTS) or claims["exp"] <= time.time():
+        return False
+    return call.rights.allows(str(claims.get("oid", "")), SCORE_ACTION, endpoint.id)
 
 
 def _denied(reason: str) -> Refusal:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.emulator import access, capacity, catalog, identity, principals, registry, workspaces
+from deploy.emulator import access, capacity, catalog, definitions, directory, identity, registry, workspaces
 from deploy.emulator.roles import AI_ADMINISTRATOR, OWNER, ROLES
 from deploy.emulator.wire import dump
 from deploy.emulator.world import Resource, World
@@ -81,7 +81,7 @@ def _places(world: World) -> None:
 
 def _workspace(world: World) -> None:
     group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
-    principals.add(world, WORKSPACE_PRINCIPAL, "ServicePrincipal", WORKSPACE)
+    directory.add(world, WORKSPACE_PRINCIPAL, "ServicePrincipal", WORKSPACE)
     _add(world, WORKSPACE_ID, "workspace", group, WORKSPACE, {
         "id": WORKSPACE_ID, "name": WORKSPACE, "type": workspaces.WORKSPACE, "location": LOCATION, "tags": {},
         "kind": "Default",
@@ -144,11 +144,11 @@ def _registry(world: World) -> None:
 
 
 def _roles(world: World) -> None:
-    principals.add(world, identity.SIGNED_IN, "ServicePrincipal", identity.SIGNED_IN_NAME)
+    directory.add(world, identity.SIGNED_IN, "ServicePrincipal", identity.SIGNED_IN_NAME, client=identity.SIGNED_IN_APP)
     for guid, name, actions, refused, data in ROLES:
         body = {
-            "id": f"/subscriptions/{SUBSCRIPTION}/providers/{access.DEFINITION}/{guid}",
-            "type": access.DEFINITION, "name": guid,
+            "id": f"/subscriptions/{SUBSCRIPTION}/providers/{definitions.TYPE}/{guid}",
+            "type": definitions.TYPE, "name": guid,
             "properties": {
                 "roleName": name, "type": "BuiltInRole", "description": "", "assignableScopes": ["/"],
                 "permissions": [

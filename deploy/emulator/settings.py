@@ -17,6 +17,11 @@ def contents(properties: dict[str, Json]) -> dict[str, Any]:
     model, environment = shapes.text(properties, "model"), shapes.text(properties, "environmentId")
     if not model and not environment:
         raise user_error("A deployment needs a model, or an environment with its own server.")
+    if shapes.one_of(properties, "endpointComputeType", ("Managed", "Kubernetes"), "Managed") == "Kubernetes":
+        raise user_error(
+            "The endpointComputeType 'Kubernetes' does not match the endpoint's, which is 'Managed'. "
+            "A Kubernetes deployment needs an endpoint on an attached Kubernetes compute."
+        )
     code = shapes.mapping(properties, "codeConfiguration")
     return {
         "description": shapes.text(properties, "description"),
@@ -29,7 +34,7 @@ def contents(properties: dict[str, Json]) -> dict[str, Any]:
         "requestSettings": {**_REQUESTS, **_given(properties, "requestSettings")},
         "livenessProbe": {**_PROBE, **_given(properties, "livenessProbe")},
         "readinessProbe": {**_PROBE, **_given(properties, "readinessProbe")},
-        "endpointComputeType": shapes.one_of(properties, "endpointComputeType", ("Managed",), "Managed"),
+        "endpointComputeType": "Managed",
         "egressPublicNetworkAccess": shapes.one_of(
             properties, "egressPublicNetworkAccess", ("Enabled", "Disabled"), "Enabled"
         ),

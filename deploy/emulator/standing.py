@@ -10,6 +10,7 @@ from typing import Any
 from deploy.emulator import deployments, endpoints
 from deploy.emulator.identity import SIGNED_IN, SIGNED_IN_NAME, Caller, Tokens
 from deploy.emulator.reading import Misfit, Way
+from deploy.emulator.rights import Rights
 from deploy.emulator.timing import INSTANT
 from deploy.emulator.wire import Answer, Call, Refusal
 from deploy.emulator.world import World
@@ -74,7 +75,7 @@ def _reason(world: World, identifier: str) -> str:
 def _call(world: World, path: dict[str, str]) -> Call:
     caller = Caller(SIGNED_IN, SIGNED_IN_NAME)
     query = {"api-version": "2023-04-01-preview"}
-    return Call(world, Tokens(Path()), path, query, {}, b"", "", "", "", caller)
+    return Call(world, Tokens(Path()), path, query, {}, b"", "", "", "", caller, Rights(world))
 
 
 def _endpoint_body(wanted: Endpoint, place: Workspace) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 if TYPE_CHECKING:
     from deploy.emulator.identity import Caller, Tokens
+    from deploy.emulator.rights import Rights
     from deploy.emulator.world import World
 
 Json = Any
@@ -39,6 +40,7 @@ class Call:
     address: str
     search: str
     caller: Caller
+    rights: Rights
 
     @property
     def version(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deploy.emulator.rights import SUBSCRIPTION_READ
 from deploy.emulator.wire import Answer, Call, Refusal, gateway
 from deploy.emulator.world import Resource
 
@@ -28,6 +29,13 @@ def require(call: Call) -> Resource:
     raise not_found(f"{WORKSPACE}/{names['workspace']}", names["group"])
 
 
+def require_subscription(call: Call, scope: str) -> None:
+    """404 when a scope is in a subscription that is not there."""
+    name = call.path.get("subscription") or scope.strip("/").removeprefix("subscriptions/").partition("/")[0]
+    if call.world.get(f"/subscriptions/{name}") is None:
+        raise no_subscription(name)
+
+
 def no_subscription(name: str) -> Refusal:
     """404 for a subscription that is not there."""
     return gateway(404, "SubscriptionNotFound", f"The subscription '{name}' could not be found.")
@@ -48,9 +56,25 @@ def get(call: Call) -> Answer:
 
 
 def listing(call: Call) -> Answer:
-    """GET the workspaces of a resource group."""
-    group = f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}"
-    return Answer(200, {"value": [found.body for found in call.world.children(group, "workspace")]})
+    """GET the workspaces of a resource group, or of all groups, that the caller may read."""
+    subscription = f"/subscriptions/{call.path['subscription']}"
+    named = call.path.get("group")
+    groups = (
+        [f"{subscription}/resourceGroups/{named}"]
+        if named
+        else [item.id for item in call.world.children(subscription, "group")]
+    )
+    found = [item for group in groups for item in call.world.children(group, "workspace")]
+    may = call.rights.allows
+    return Answer(200, {"value": [item.body for item in found if may(call.caller.id, f"{WORKSPACE}/read", item.id)]})
+
+
+def subscriptions(call: Call) -> Answer:
+    """GET the subscriptions in which the caller may read anything."""
+    rows = call.world.db.execute("SELECT id FROM resources WHERE kind = 'subscription' ORDER BY number").fetchall()
+    found = [item for row in rows if (item := call.world.get(row[0])) is not None]
+    sees = call.rights.sees
+    return Answer(200, {"value": [item.body for item in found if sees(call.caller.id, SUBSCRIPTION_READ, item.id)]})
 
 
 def subscription(call: Call) -> Answer:

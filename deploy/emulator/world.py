@@ -15,51 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from deploy.emulator import controls
+from deploy.emulator.tables import SCHEMA, SCHEMA_VERSION, TABLES, TRIGGERS
 from deploy.emulator.timing import QUICK, Clock, SystemClock, Timing
 from deploy.emulator.wire import dump
-
-SCHEMA_VERSION = 2
-SCHEMA = """
-CREATE TABLE resources (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, parent TEXT NOT NULL,
-    name TEXT NOT NULL, location TEXT NOT NULL, body TEXT NOT NULL, private TEXT NOT NULL);
-CREATE INDEX resources_of_parent ON resources (parent, kind, number);
-CREATE INDEX resources_by_name ON resources (kind, location, name);
-CREATE TABLE operations (
-    id TEXT PRIMARY KEY, target TEXT NOT NULL, started REAL NOT NULL, due REAL NOT NULL, state TEXT NOT NULL,
-    error TEXT, effect TEXT NOT NULL);
-CREATE INDEX operations_due ON operations (due) WHERE state = 'Updating';
-CREATE INDEX operations_of_target ON operations (target) WHERE state = 'Updating';
-CREATE TABLE quotas (
-    subscription TEXT, location TEXT, family TEXT, cores INTEGER NOT NULL,
-    PRIMARY KEY (subscription, location, family));
-CREATE TABLE allocations (
-    deployment TEXT PRIMARY KEY, subscription TEXT NOT NULL, location TEXT NOT NULL, family TEXT NOT NULL,
-    cores INTEGER NOT NULL);
-CREATE INDEX allocations_of_family ON allocations (subscription, location, family);
-CREATE TABLE principals (id TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, owner TEXT NOT NULL);
-CREATE INDEX principals_of_owner ON principals (owner);
-CREATE TABLE role_definitions (id TEXT PRIMARY KEY, name TEXT NOT NULL, body TEXT NOT NULL);
-CREATE TABLE role_assignments (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, scope TEXT NOT NULL, principal TEXT NOT NULL, role TEXT NOT NULL,
-    body TEXT NOT NULL);
-CREATE INDEX role_assignments_of_principal ON role_assignments (principal);
-CREATE INDEX role_assignments_of_scope ON role_assignments (scope);
-CREATE TABLE blobs (
-    path TEXT PRIMARY KEY, content BLOB NOT NULL, metadata TEXT NOT NULL, modified REAL NOT NULL);
-CREATE TABLE blocks (path TEXT, block TEXT, content BLOB NOT NULL, PRIMARY KEY (path, block));
-CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-CREATE TABLE requests (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
-    status INTEGER NOT NULL,
-    milliseconds REAL NOT NULL, plane TEXT NOT NULL, caller TEXT NOT NULL, operation TEXT NOT NULL,
-    mutating INTEGER NOT NULL, client_request_id TEXT NOT NULL, target TEXT NOT NULL, note TEXT NOT NULL);
-CREATE INDEX requests_of_target ON requests (target) WHERE target != '';
-"""
-TABLES = (
-    "resources", "operations", "quotas", "allocations", "principals", "role_definitions", "role_assignments",
-    "blobs", "blocks", "counters", "requests", "sqlite_sequence", *controls.TABLES,
-)  # fmt: skip
 
 
 @dataclass
@@ -217,7 +175,7 @@ class World:
             if self._version() == 0:
                 from deploy.emulator import seed
 
-                for statement in (SCHEMA + controls.SCHEMA).split(";"):
+                for statement in (*SCHEMA.split(";"), *TRIGGERS):
                     self.db.execute(statement)
                 self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
                 seed.furnish(self)

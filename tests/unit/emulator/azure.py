@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deploy.emulator import identity, seed
 from deploy.emulator.app import Emulator
+from deploy.emulator.directory import Principal
 from deploy.emulator.identity import Tokens
 from deploy.emulator.world import World
 
@@ -62,6 +64,22 @@ class Azure:
         self.world = World(folder / "world.sqlite", self.clock)
         self.app = Emulator(self.world, tokens)
         self.token = identity.issue(tokens, "https://management.azure.com", time.time())
+
+    def sign_in(self, name: str, kind: str = "ServicePrincipal", **more: Any) -> str:
+        """From now on somebody new is calling; returns their object id."""
+        who = Principal(str(uuid.uuid4()), kind, name, str(uuid.uuid4()) if kind == "ServicePrincipal" else "")
+        body = {"kind": kind, "name": name, **({"appId": who.client} if who.client else {}), **more}
+        assert self.send("PUT", f"/emulator/principals/{who.id}", body).status == 200
+        self.token = identity.issue(self.tokens, "https://management.azure.com", time.time(), who)
+        return who.id
+
+    def give(self, principal: str, role: str, scope: str) -> Reply:
+        """Assign a role as the world's owner."""
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+        definition = f"/subscriptions/x/providers/Microsoft.Authorization/roleDefinitions/{role}"
+        wanted = {"roleDefinitionId": definition, "principalId": principal}
+        owner = identity.issue(self.tokens, "https://management.azure.com", time.time())
+        return self.send("PUT", path, {"properties": wanted}, {"authorization": f"Bearer {owner}"})
 
     def send(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, scheme: str = "https"

@@ -169,14 +169,6 @@ def test_a_stand_in_says_that_it_is_one(azure: Azure) -> None:
     assert azure.send("POST", f"{DP}/blue/getLogs", {"containerType": "Sidecar"}).status == 400
 
 
-def test_shared_quota_holds_no_cores_of_a_family(azure: Azure) -> None:
-    """A deployment of an endpoint on shared quota draws on another pool."""
-    azure.endpoint(properties={"SharedComputeCapacityEnabled": "true"})
-    azure.settle()
-    assert azure.deployment(instances=50, instanceType="Standard_NC96ads_A100_v4").status == 201
-    assert azure.world.db.execute("SELECT COUNT(*) FROM allocations").fetchone() == (0,)
-
-
 def test_the_body_is_what_was_sent(ready: Azure) -> None:
     """Tags and environment variables come back; numbers among them as text."""
     body = deployment_body(environmentVariables={"WORKER_COUNT": 3})
