@@ -6,11 +6,12 @@ know nothing of HTTP.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import traceback
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
@@ -19,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from deploy.emulator import identity, log, routes, scoring
+from deploy.emulator.hosting import Hosting
 from deploy.emulator.routes import Route
 from deploy.emulator.wire import Answer, Call, Refusal, gateway, standard_headers
 from deploy.emulator.world import World
@@ -42,8 +44,15 @@ class Emulator:
 
     def __init__(self, world: World, tokens: identity.Tokens) -> None:
         self.world, self.tokens = world, tokens
+        self.hosting = Hosting(world)
         self.active = 0
         """Requests under way; a server that ends waits for them."""
+        self._pending: Counter[str] = Counter()
+        """Scoring requests under way, by deployment."""
+
+    def close(self) -> None:
+        """End what this process started; the world stays."""
+        self.hosting.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,7 +65,7 @@ class Emulator:
         self.active += 1
         try:
             visit = self._visit(request, raw)
-            answer = await self._score(visit) if visit.route.name == "Score" else self._run(visit)
+            answer = await self._score(visit) if visit.route.plane == "scoring" else self._run(visit)
             await _response(visit, answer)(scope, receive, send)
         finally:
             self.active -= 1
@@ -80,7 +89,7 @@ class Emulator:
             if visit.route.name == "Emulator_Reset":
                 self.world.reset()
                 return Answer(200, {"reset": True})
-            with self.world.transaction():
+            with self._transaction():
                 self._let_in(visit)
                 if visit.route.run is None:
                     raise _not_emulated(visit)
@@ -94,23 +103,31 @@ class Emulator:
 
     async def _score(self, visit: Visit) -> Answer:
         try:
-            with self.world.transaction():
+            with self._transaction():
                 self._let_in(visit)
-                turn = scoring.admit(visit.call)
+                turn = scoring.admit(visit.call, self._pending)
         except Refusal as refusal:
             return self._refused(visit, refusal)
         visit.target = turn.target
         visit.note = f"mirrored to {turn.shadow}" if turn.shadow else ""
+        self._pending[turn.target] += 1
         try:
-            answer = await asyncio.wait_for(asyncio.to_thread(scoring.score, turn), turn.timeout)
-        except TimeoutError:
-            answer = scoring.timed_out(turn)
+            answer = await scoring.answer(turn, self.hosting)
         except Exception as error:  # noqa: BLE001 - a stand-in that breaks is a model that breaks
             traceback.print_exception(error, file=sys.stderr)
             answer = scoring.model_error(turn, 500, "An unexpected error occurred in scoring script.")
+        finally:
+            self._pending[turn.target] -= 1
         with self.world.transaction():
             self._log(visit, answer.status)
         return answer
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """A transaction of the world in which servers that operations wait for have been looked at."""
+        with self.world.transaction():
+            self.hosting.settle()
+            yield
 
     def _let_in(self, visit: Visit) -> None:
         """Who may come in at all: a plane's form of authentication and the api-version."""

@@ -20,7 +20,6 @@ from deploy.emulator import (
     keys,
     operations,
     registry,
-    scoring,
     workspaces,
 )
 from deploy.emulator.wire import Answer, Call
@@ -84,7 +83,7 @@ ROUTES = (
     _read(_LOC + "/mfeOperationsStatus/{operation}", "OperationsStatus_Get", operations.status),
     _read(_LOC + "/mfeOperationResults/{operation}", "OperationResults_Get", operations.result),
     Route("scoring", "POST", "/inference/{location}/{endpoint}/score", "Score", None),
-    Route("scoring", "GET", "/inference/{location}/{endpoint}/swagger.json", "Swagger_Get", scoring.swagger),
+    Route("scoring", "GET", "/inference/{location}/{endpoint}/swagger.json", "Swagger_Get", None),
     _read(_WS + "/onlineEndpoints", "OnlineEndpoints_List", endpoints.listing),
     _write("PUT", _EP, "OnlineEndpoints_CreateOrUpdate", endpoints.put),
     _write("PATCH", _EP, "OnlineEndpoints_Update", endpoints.patch),

@@ -88,6 +88,7 @@ class World:
     """One connection to the world file; use it from the thread that made it, and `close` it."""
 
     def __init__(self, path: Path, clock: Clock | None = None, timing: Timing = QUICK) -> None:
+        self.path, self.folder = path, path.parent
         self.clock: Clock = clock or SystemClock()
         self.timing = timing
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +110,7 @@ class World:
         """All or nothing; what was due by now has been applied inside."""
         self.db.execute("BEGIN IMMEDIATE")
         try:
-            self._settle()
+            self.settle()
             yield
         except BaseException:
             self.db.execute("ROLLBACK")
@@ -175,7 +176,8 @@ class World:
         ).fetchone()
         return int(row[0])
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Apply what was due by now. Must run inside a transaction."""
         due = self.db.execute(
             "SELECT id, target, error, effect FROM operations WHERE state = 'Updating' AND due <= ? ORDER BY due",
             (self.now(),),
