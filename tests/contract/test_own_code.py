@@ -148,7 +148,7 @@ def test_a_server_that_is_never_ready_is_not_ready(client: MLClient, tmp_path: P
     """The readiness probe's settings are a limit, also when the server is alive."""
     endpoint(client, "sleepy")
     files = project(tmp_path / "project", "import time\ndef init(): time.sleep(60)\ndef run(data): pass\n")
-    probe = ProbeSettings(initial_delay=0, period=1, timeout=1, failure_threshold=1)
+    probe = ProbeSettings(initial_delay=1, period=1, timeout=1, failure_threshold=1)
     with pytest.raises(HttpResponseError, match="readiness probe"):
         deploy(client, files, "sleepy", readiness_probe=probe)
 
