@@ -1,6 +1,6 @@
 """How quick the street door is, as ratios to `import azure.ai.ml` measured in one run. A number to look at, not a test.
 
-    .venv/bin/python benchmarks/startup.py
+.venv/bin/python benchmarks/startup.py
 """
 
 from __future__ import annotations

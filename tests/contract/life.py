@@ -1,4 +1,4 @@
-"""The life of an endpoint, as a program: run by any interpreter that has azure-ai-ml, pointed at an emulator by variables.
+"""The life of an endpoint, as a program for any interpreter that has azure-ai-ml; variables point at the emulator.
 
     python life.py FOLDER        the folder is for the files it deploys; prints the SDK's version at the end
 
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from azure.ai.ml import MLClient, __version__
 from azure.ai.ml.entities import CodeConfiguration, Environment, ManagedOnlineDeployment, ManagedOnlineEndpoint, Model
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 from azure.identity import DefaultAzureCredential
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
@@ -35,11 +36,7 @@ def main(folder: Path) -> None:
     assert [found.name for found in endpoints.list()] == ["matrix"]
     request = folder / "request.json"
     request.write_text("{}")
-    try:
-        endpoints.invoke("matrix", request_file=str(request))
-        raise AssertionError("a stand-in took a request that is none")
-    except HttpResponseError as error:
-        assert error.status_code == 424, error
+    assert _status(lambda: endpoints.invoke("matrix", request_file=str(request))) == 424
     keys = endpoints.get_keys("matrix")
     endpoints.begin_regenerate_keys("matrix", key_type="secondary").result()
     assert endpoints.get_keys("matrix").primary_key == keys.primary_key
@@ -48,11 +45,17 @@ def main(folder: Path) -> None:
     assert [usage.name["value"] for usage in client.compute.list_usage(location="eastus")]
     deployments.begin_delete("green", "matrix").result()
     endpoints.begin_delete("matrix").result()
+    assert _status(lambda: endpoints.get("matrix")) == 404
+    sys.stdout.write(f"{__version__}\n")
+
+
+def _status(ask: Callable[[], object]) -> int | None:
+    """The status that a refusal carries."""
     try:
-        endpoints.get("matrix")
-        raise AssertionError("it is still there")
-    except ResourceNotFoundError:
-        print(__version__)
+        ask()
+    except HttpResponseError as error:
+        return error.status_code
+    return None
 
 
 def _own(folder: Path, size: dict[str, object]) -> ManagedOnlineDeployment:
