@@ -27,7 +27,7 @@ def main(python: str) -> int:
     if ran.returncode != 0 or refused:
         sys.stderr.write(f"{python}: FAILED\n{ran.stderr[-3000:]}\n{refused}\n")
         return 1
-    sys.stdout.write(f"azure-ai-ml {ran.stdout.strip().splitlines()[-1]}: passed in {time.monotonic() - begun:.1f} s\n")
+    sys.stdout.write(f"azure-ai-ml {ran.stdout.split()[-1].lstrip('.')}: passed in {time.monotonic() - begun:.1f} s\n")
     return 0
 
 
