@@ -6,18 +6,16 @@ know nothing of HTTP.
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sys
 import time
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from email.utils import formatdate
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from deploy.emulator import (
@@ -33,37 +31,10 @@ from deploy.emulator import (
     scoring,
     throttle,
 )
-from deploy.emulator.routes import Route
-from deploy.emulator.wire import Answer, Call, Refusal, gateway, stamp, standard_headers
+from deploy.emulator.hosting import Hosting
+from deploy.emulator.visit import UNKNOWN, Visit, not_emulated, response_to
+from deploy.emulator.wire import Answer, Call, Refusal, gateway, stamp
 from deploy.emulator.world import World
-
-UNKNOWN = Route("unknown", "*", "", "NotEmulated", None)
-
-
-@dataclass
-class Visit:
-    """One request on its way through: what is known of it so far, for the log."""
-
-    route: Route
-    call: Call
-    target: str = ""
-    note: str = ""
-    caller: identity.Caller = field(default_factory=identity.Caller)
-    started: float = field(default_factory=time.perf_counter)
-    fault: faults.Fault | None = None
-    limits: dict[str, str] = field(default_factory=dict)
-    """What is left in the buckets of a caller who is throttled, as headers."""
-
-    @property
-    def path(self) -> str:
-        """The path, decoded."""
-        return unquote(self.call.address).rstrip("/")
-
-    @property
-    def subscription(self) -> str:
-        """The subscription that the path names; "" without one."""
-        words = self.path.split("/")
-        return words[2] if len(words) > 2 and words[1].lower() == "subscriptions" else ""
 
 
 class Emulator:
@@ -71,8 +42,15 @@ class Emulator:
 
     def __init__(self, world: World, tokens: identity.Tokens) -> None:
         self.world, self.tokens, self.rights = world, tokens, rights.Rights(world)
+        self.hosting = Hosting(world)
         self.active = 0
         """Requests under way; a server that ends waits for them."""
+        self._pending: Counter[str] = Counter()
+        """Scoring requests under way, by deployment."""
+
+    def close(self) -> None:
+        """End what this process started; the world stays."""
+        self.hosting.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -86,8 +64,8 @@ class Emulator:
         try:
             visit = self._visit(request, raw)
             self._meet(visit)
-            answer = await self._score(visit) if visit.route.name == "Score" else self._run(visit)
-            response = _response(visit, faults.alter(visit.fault, answer))
+            answer = await self._score(visit) if visit.route.plane == "scoring" else self._run(visit)
+            response = response_to(visit, faults.alter(visit.fault, answer))
             order = visit.fault and visit.fault.order
             door = (scope, receive, send)
             await delivery.send(order.kind if order else "", order.seconds if order else None, response, door)
@@ -113,7 +91,7 @@ class Emulator:
             if visit.route.name == "Emulator_Reset":
                 self.world.reset()
                 return Answer(200, {"reset": True})
-            with self.world.transaction():
+            with self._transaction():
                 self._let_in(visit)
                 answer = self._handle(visit)
                 self._log(visit, answer.status)
@@ -134,7 +112,7 @@ class Emulator:
         """What the route's room answers, on the world as an ordered fault lets it be seen."""
         route = visit.route
         if route.run is None:
-            raise _not_emulated(visit)
+            raise not_emulated(visit)
         if route.mutating and route.plane == "arm" and route.method != "POST":
             earlier.remember(self.world, visit.path, below=route.method == "DELETE")
         with faults.sight(self.world, visit.fault, visit.path):
@@ -144,23 +122,31 @@ class Emulator:
 
     async def _score(self, visit: Visit) -> Answer:
         try:
-            with self.world.transaction():
+            with self._transaction():
                 self._let_in(visit)
-                turn = scoring.admit(visit.call)
+                turn = scoring.admit(visit.call, self._pending)
         except Refusal as refusal:
             return self._refused(visit, refusal)
         visit.target = turn.target
         visit.note = f"mirrored to {turn.shadow}" if turn.shadow else ""
+        self._pending[turn.target] += 1
         try:
-            answer = await asyncio.wait_for(asyncio.to_thread(scoring.score, turn), turn.timeout)
-        except TimeoutError:
-            answer = scoring.timed_out(turn)
+            answer = await scoring.answer(turn, self.hosting)
         except Exception as error:  # noqa: BLE001 - a stand-in that breaks is a model that breaks
             traceback.print_exception(error, file=sys.stderr)
             answer = scoring.model_error(turn, 500, "An unexpected error occurred in scoring script.")
+        finally:
+            self._pending[turn.target] -= 1
         with self.world.transaction():
             self._log(visit, answer.status)
         return answer
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """A transaction of the world in which servers that operations wait for have been looked at."""
+        with self.world.transaction():
+            self.hosting.settle()
+            yield
 
     def _let_in(self, visit: Visit) -> None:
         """Who may come in at all: a plane's form of authentication and the api-version."""
@@ -216,24 +202,3 @@ class Emulator:
             route.name, route.mutating, client, visit.target, visit.note,
         )  # fmt: skip
         log.write(self.world, entry)
-
-
-def _not_emulated(visit: Visit) -> Refusal:
-    return gateway(
-        404, "ResourceNotFound",
-        f"The emulator does not emulate {visit.route.method} {unquote(visit.call.address)}.",
-        note="not emulated",
-    )  # fmt: skip
-
-
-def _response(visit: Visit, answer: Answer) -> Response:
-    plane, now = visit.route.plane, visit.call.world.now()
-    extra: Mapping[str, str] = {} if plane in ("scoring", "blob") else standard_headers(plane, now)
-    limits = visit.limits or (throttle.full(visit.route.method) if plane == "arm" else {})
-    headers = {"Date": formatdate(now, usegmt=True), **extra, **limits, **answer.headers}
-    if client := visit.call.headers.get("x-ms-client-request-id"):
-        headers["x-ms-client-request-id"] = client
-    if isinstance(answer.body, bytes):
-        return Response(answer.body, answer.status, headers)
-    headers.setdefault("Content-Type", "application/json; charset=utf-8")
-    return Response(json.dumps(answer.body, separators=(",", ":"), ensure_ascii=False), answer.status, headers)

@@ -20,6 +20,8 @@ def put(call: Call) -> Answer:
         call.world.db.execute("UPDATE blobs SET metadata = ? WHERE path = ?", (json.dumps(_metadata(call)), path))
         return Answer(200, headers=_stamp(call))
     if what == "block":
+        if "blockid" not in call.query:
+            raise _error(400, "MissingRequiredQueryParameter", "A required query parameter was not specified: blockid.")
         call.world.db.execute("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?)", (path, call.query["blockid"], call.raw))
         return Answer(201)
     if call.headers.get("if-none-match") == "*" and _find(call) is not None:

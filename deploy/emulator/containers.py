@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
-from deploy.emulator import log, scorers
+from deploy.emulator import hosting, log, scorers
+from deploy.emulator.specification import own_code
 from deploy.emulator.world import Resource, World
 
 NAMES = ("InferenceServer", "StorageInitializer")
@@ -13,7 +15,29 @@ STATUS = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContain
 
 def lines(world: World, deployment: Resource, container: str) -> list[str]:
     """The log of one container, oldest line first."""
+    if own_code(world, deployment) is not None:
+        return _hosted(world, deployment, container)
     return _storage(deployment) if container == "StorageInitializer" else _server(world, deployment)
+
+
+def _hosted(world: World, deployment: Resource, container: str) -> list[str]:
+    place = hosting.folder(world, hosting.key(deployment))
+    if container == "StorageInitializer":
+        return _tail(place / "storage.log")
+    return [
+        "amldeploy emulator: this is score.py itself, run on this machine; the environment was not built.",
+        *_tail(place / "server.log"),
+    ]
+
+
+def _tail(file: Path) -> list[str]:
+    """The end of a log, one megabyte of it at most; nothing when it was never written."""
+    try:
+        with file.open("rb") as stream:
+            stream.seek(max(0, file.stat().st_size - (1 << 20)))
+            return stream.read().decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return []
 
 
 def _server(world: World, deployment: Resource) -> list[str]:

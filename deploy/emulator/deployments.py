@@ -5,12 +5,14 @@ It asks `capacity` for cores and `registry` for the model; who gets traffic is t
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from deploy.emulator import (
     capacity,
     containers,
     endpoints,
+    hosting,
     limits,
     operations,
     registry,
@@ -21,6 +23,7 @@ from deploy.emulator import (
     workspaces,
 )
 from deploy.emulator.paging import page
+from deploy.emulator.specification import own_code
 from deploy.emulator.wire import Answer, Call, Json, failure, gateway, timestamp, user_error
 from deploy.emulator.world import Resource
 
@@ -204,9 +207,13 @@ def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: boo
             call.world, subscription, deployment.location, deployment.id, size, deployment.body["sku"]["capacity"]
         )
     error = _failure(call, deployment)
-    effect = {"properties": {"provisioningState": "Failed" if error else "Succeeded"}}
+    effect: dict[str, Any] = {"properties": {"provisioningState": "Failed" if error else "Succeeded"}}
     deployment.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
-    _begin(call, deployment, timing.deployment_create if created else timing.deployment_update, effect, error)
+    seconds = timing.deployment_create if created else timing.deployment_update
+    if error is None and own_code(call.world, deployment) is not None:
+        effect |= hosting.effect(deployment, call.world.now() + seconds)
+        seconds = math.inf
+    _begin(call, deployment, seconds, effect, error)
 
 
 def _failure(call: Call, deployment: Resource) -> Json:

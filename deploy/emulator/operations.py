@@ -15,6 +15,8 @@ from deploy.emulator.world import Resource, World
 
 ENDPOINT, DEPLOYMENT = "oeidp", "odidp"
 """The first word of an operation's id: whose it is."""
+UNDECIDED = 253_370_764_800.0
+"""When an operation is due whose end is not known yet: in the year 9999, unless `decide` says otherwise."""
 
 
 def begin(
@@ -26,12 +28,33 @@ def begin(
     it ends instead) and `hidden` (its status is never found) to the effect.
     """
     operation = f"{prefix}:{uuid.uuid5(uuid.NAMESPACE_URL, target.parent)}:{uuid.uuid4()}"
-    now = world.now()
+    now, outcome = world.now(), dump(error) if error else None
     world.db.execute(
         "INSERT INTO operations VALUES (?, ?, ?, ?, 'Updating', ?, ?)",
-        (operation, target.id.lower(), now, now + seconds, dump(error) if error else None, dump(effect)),
+        (operation, target.id.lower(), now, min(now + seconds, UNDECIDED), outcome, dump(effect)),
     )
     return operation
+
+
+def waiting(world: World) -> list[tuple[str, str, dict[str, Any]]]:
+    """The operations nobody has decided yet: id, target, effect."""
+    rows = world.db.execute(
+        "SELECT id, target, effect FROM operations WHERE state = 'Updating' AND due >= ?", (UNDECIDED,)
+    ).fetchall()
+    return [(operation, target, json.loads(effect)) for operation, target, effect in rows]
+
+
+def decide(world: World, operation: str, error: Json) -> None:
+    """Let an operation end now; its effect applies when the world settles."""
+    error = dump(error) if error else None
+    if error is not None:
+        world.db.execute(
+            "UPDATE operations SET due = ?, error = ?,"
+            " effect = json_set(effect, '$.properties.provisioningState', 'Failed') WHERE id = ?",
+            (world.now(), error, operation),
+        )
+        return
+    world.db.execute("UPDATE operations SET due = ? WHERE id = ?", (world.now(), operation))
 
 
 def cancel(world: World, target: str) -> None:

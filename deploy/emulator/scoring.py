@@ -1,32 +1,44 @@
 """The data plane: who may score, which deployment answers, and what a refusal looks like.
 
-Stand-ins compute the answers (`scorers`); real models and users' own code are never run here.
+Stand-ins compute the answers for registry models (`scorers`); a deployment with code of its own is answered by its
+server (`hosting`, `proxy`). A model of a registry is never run here.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from deploy.emulator import scorers, traffic
+import h11
+
+from deploy.emulator import proxy, scorers, traffic
+from deploy.emulator.durations import seconds
 from deploy.emulator.endpoints import KIND
 from deploy.emulator.identity import SCORING_HOSTS, meant_for
 from deploy.emulator.keys import SCORE_ACTION
+from deploy.emulator.swagger import document
 from deploy.emulator.wire import Answer, Call, Json, Refusal
 from deploy.emulator.world import Resource
 
+if TYPE_CHECKING:
+    from deploy.emulator.hosting import Hosting
+
 DEPLOYMENT_HEADER = "azureml-model-deployment"
 SERVER = "azureml-frontdoor"
-_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A request that has been let in: the deployment that answers it, and how long it may take (seconds)."""
+    """A request that has been let in: the deployment that answers it, and how long it may take (seconds).
+
+    `server` is the deployment's own, or "" for a stand-in; `swagger` is what a stand-in says of itself.
+    """
 
     deployment: str
     target: str
@@ -34,32 +46,80 @@ class Turn:
     timeout: float
     payload: bytes
     shadow: str | None = None
+    server: str = ""
+    method: str = "POST"
+    route: str = "/score"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    swagger: Json = None
 
 
-def admit(call: Call) -> Turn:
-    """Check the credential and choose the deployment. Part of a transaction; quick.
+def admit(call: Call, pending: Mapping[str, int]) -> Turn:
+    """Check the credential and choose the deployment. Part of a transaction; quick. `pending` counts by deployment.
 
     Raises:
-        Refusal: 401 without a valid credential; 404 when nobody is to answer.
+        Refusal: 401 without a valid credential; 404 when nobody is to answer; 429 when too many wait already.
     """
     endpoint = _endpoint(call)
     _authorize(call, endpoint)
-    wanted = call.headers.get(DEPLOYMENT_HEADER)
-    turn = call.world.count(f"turn of {endpoint.id}")
+    wanted, path = call.headers.get(DEPLOYMENT_HEADER), call.address.rstrip("/").rpartition("/")[2]
+    scores = path == "score"
+    turn = call.world.count(f"turn of {endpoint.id}") if scores else 0
     name = wanted if wanted is not None else traffic.choose(endpoint.properties["traffic"], turn)
     found = call.world.get(f"{endpoint.id}/deployments/{name}") if name else None
+    swagger = None if scores else document(call.base, endpoint)
     if found is None or found.state in ("Creating", "Failed", "Deleting"):
-        what = (
-            f"There is no deployment named '{wanted}' that can answer."
-            if wanted
-            else "No valid deployment to route to."
-        )
-        raise _refusal(
-            404, f"{what} Please check that the endpoint has at least one deployment with positive weight values."
-        )
-    shadow = traffic.mirrored(endpoint.properties["mirrorTraffic"], turn) if wanted is None else None
-    timeout = seconds(str(found.properties["requestSettings"].get("requestTimeout", "PT5S")))
-    return Turn(found.body["name"], found.id, found.properties["model"], timeout, call.raw, shadow)
+        if not scores:
+            return Turn("", "", None, 5.0, b"", swagger=swagger)
+        raise _nobody(wanted)
+    settings = found.properties["requestSettings"]
+    # Azure lets twice as many wait as can be worked on at once.
+    limit = 2 * int(settings["maxConcurrentRequestsPerInstance"]) * int(found.body["sku"]["capacity"])
+    if pending.get(found.id, 0) >= limit:
+        raise _refusal(429, "TooManyRequests", "too many pending requests", found.body["name"])
+    shadow = traffic.mirrored(endpoint.properties["mirrorTraffic"], turn) if wanted is None and scores else None
+    return Turn(
+        found.body["name"], found.id, found.properties["model"], seconds(str(settings["requestTimeout"])), call.raw,
+        shadow, found.private.get("server", ""), "POST" if scores else "GET",
+        f"/{path}" + (f"?{call.search}" if call.search else ""), call.headers, swagger,
+    )  # fmt: skip
+
+
+async def answer(turn: Turn, hosting: Hosting) -> Answer:
+    """Let the deployment answer, within its time. Outside any transaction; raises only where a stand-in is broken."""
+    if not turn.server and turn.swagger is not None:
+        return Answer(200, turn.swagger, _headers(turn.deployment))
+    try:
+        # A server that has to be started first is not the request's fault: its time begins afterwards.
+        port = await hosting.port(turn.server) if turn.server else 0
+        work = _hosted(turn, port) if turn.server else asyncio.to_thread(score, turn)
+        return await asyncio.wait_for(work, turn.timeout)
+    except TimeoutError:
+        return timed_out(turn)
+    except (RuntimeError, OSError, h11.ProtocolError) as error:
+        return model_error(turn, 503, f"the scoring server does not answer: {error}")
+
+
+async def _hosted(turn: Turn, port: int) -> Answer:
+    identifier = turn.headers.get("x-request-id") or str(uuid.uuid4())
+    sent = {**turn.headers, "x-request-id": identifier}
+    reply = await proxy.exchange(port, turn.method, turn.route, sent, turn.payload)
+    headers = {**reply.headers, "Server": SERVER, DEPLOYMENT_HEADER: turn.deployment, "x-request-id": identifier}
+    if reply.status == 200:
+        return Answer(200, reply.body, headers)
+    reason = {
+        "ms-azureml-model-error-statuscode": str(reply.status),
+        "ms-azureml-model-error-reason": _plain(_words(reply)),
+    }
+    return Answer(424, reply.body, {"x-ms-run-function-failed": "True", **headers, **reason})
+
+
+def _words(reply: proxy.Reply) -> str:
+    """What the server said: the `message` of a JSON object, the text, or the status line's reason."""
+    try:
+        value = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return reply.body.decode("utf-8", "replace").strip() or reply.reason
+    return str(value["message"]) if isinstance(value, dict) and "message" in value else json.dumps(value)
 
 
 def score(turn: Turn) -> Answer:
@@ -91,10 +151,9 @@ def score(turn: Turn) -> Answer:
 
 def model_error(turn: Turn, status: int, reason: str) -> Answer:
     """424: the container answered `status`; its words travel in headers too."""
-    plain = re.sub(r"[^\x20-\x7e]", "?", reason)[:500]
     headers = {
         "ms-azureml-model-error-statuscode": str(status),
-        "ms-azureml-model-error-reason": plain,
+        "ms-azureml-model-error-reason": _plain(reason),
         "x-ms-run-function-failed": "True",
     }
     return Answer(424, {"error": {"code": "ModelError", "message": reason}}, _headers(turn.deployment) | headers)
@@ -106,44 +165,12 @@ def timed_out(turn: Turn) -> Answer:
     return Answer(408, {"error": {"code": "RequestTimeout", "message": message}}, _headers(turn.deployment))
 
 
-def swagger(call: Call) -> Answer:
-    """GET swagger.json: what the scoring route takes. Any valid credential of the endpoint reads it."""
-    endpoint = _endpoint(call)
-    _authorize(call, endpoint)
-    value = {"content": {"application/json": {"schema": {"type": "object"}}}}
-    operation = {
-        "operationId": "RunMLService",
-        "security": [{"Bearer": []}],
-        "requestBody": value,
-        "responses": {"200": {"description": "The answer of the model.", **value}},
-    }
-    document = {
-        "openapi": "3.0.3",
-        "info": {
-            "title": endpoint.body["name"],
-            "version": "1.0",
-            "description": "Stand-in of the amldeploy emulator.",
-        },
-        "servers": [{"url": f"{call.base}/inference/{endpoint.location}/{endpoint.body['name']}"}],
-        "paths": {"/score": {"post": operation}},
-        "components": {"securitySchemes": {"Bearer": {"type": "http", "scheme": "bearer"}}},
-    }
-    return Answer(200, document, {"Server": SERVER})
-
-
-def seconds(duration: str) -> float:
-    """An ISO 8601 duration of hours, minutes and seconds; 5 s, the service's default, for anything else."""
-    match = _DURATION.fullmatch(duration)
-    if match is None:
-        return 5.0
-    hours, minutes, rest = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + rest
-
-
 def _endpoint(call: Call) -> Resource:
     endpoint = call.world.named(KIND, call.path["location"].lower(), call.path["endpoint"])
     if endpoint is None or not endpoint.private["ready"] or endpoint.state == "Deleting":
-        raise _refusal(404, f"There is no endpoint named {call.path['endpoint']} in {call.path['location']}.")
+        raise _refusal(
+            404, "NotFound", f"There is no endpoint named {call.path['endpoint']} in {call.path['location']}."
+        )
     return endpoint
 
 
@@ -181,8 +208,21 @@ def _denied(reason: str) -> Refusal:
     )
 
 
-def _refusal(status: int, message: str) -> Refusal:
-    return Refusal(Answer(status, {"error": {"code": "NotFound", "message": message}}, _headers("")))
+def _nobody(wanted: str | None) -> Refusal:
+    what = f"There is no deployment named '{wanted}' that can answer." if wanted else "No valid deployment to route to."
+    return _refusal(
+        404, "NotFound",
+        f"{what} Please check that the endpoint has at least one deployment with positive weight values.",
+    )  # fmt: skip
+
+
+def _refusal(status: int, code: str, message: str, deployment: str = "") -> Refusal:
+    return Refusal(Answer(status, {"error": {"code": code, "message": message}}, _headers(deployment)))
+
+
+def _plain(words: str) -> str:
+    """Words that fit a header."""
+    return re.sub(r"[^\x20-\x7e]", "?", words)[:500]
 
 
 def _headers(deployment: str) -> dict[str, str]:

@@ -52,9 +52,11 @@ class Server:
     def _run(self) -> None:
         try:
             world = World(self._state / "world.sqlite", timing=self._timing)
+            application = Emulator(world, Tokens(self._state / "tls"))
             try:
-                asyncio.run(self._serve(Emulator(world, Tokens(self._state / "tls"))))
+                asyncio.run(self._serve(application))
             finally:
+                application.close()
                 world.close()
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for the start
             self._failure = error

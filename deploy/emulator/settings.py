@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.emulator import catalog, shapes
+from deploy.emulator import catalog, durations, shapes
 from deploy.emulator.wire import Json, user_error
 
 INSTANCES = range(1, 51)
 _PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "period": "PT10S", "initialDelay": "PT10S"}
+_WHOLE = ("failureThreshold", "successThreshold")
 _REQUESTS = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
 
 
@@ -44,7 +45,15 @@ def contents(properties: dict[str, Json]) -> dict[str, Any]:
 
 
 def _given(properties: dict[str, Json], key: str) -> dict[str, Json]:
-    return {name: value for name, value in shapes.mapping(properties, key).items() if value is not None}
+    """What is said of a group of settings; each must be what its default is, a whole number or a duration."""
+    given = {name: value for name, value in shapes.mapping(properties, key).items() if value is not None}
+    for name, value in given.items():
+        if name in (*_WHOLE, "maxConcurrentRequestsPerInstance"):
+            if shapes.number(given, name, 1) < 1:
+                raise user_error(f"The value of '{name}' in '{key}' is {value}; it must be at least 1.")
+        elif name in (*_PROBE, *_REQUESTS) and not durations.readable(shapes.text(given, name) or ""):
+            raise user_error(f"The value '{value}' of '{name}' in '{key}' is not a duration such as PT5S.")
+    return given
 
 
 def _scale_type(settings: dict[str, Json]) -> str:

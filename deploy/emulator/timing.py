@@ -50,7 +50,10 @@ def moment(text: str) -> float:
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds each operation takes, and the polling hint (milliseconds; None sends none, as Azure does)."""
+    """Seconds each operation takes, and the polling hint (milliseconds; None sends none, as Azure does).
+
+    `probe_pace` shortens the waits between a container's probes while it starts.
+    """
 
     endpoint_create: float
     endpoint_update: float
@@ -62,11 +65,12 @@ class Timing:
     retry_after_ms: int | None
     throttle: bool = False
     """Whether the Resource Manager counts requests and refuses too many."""
+    probe_pace: float = 1.0
 
 
-INSTANT = Timing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, retry_after_ms=50)
+INSTANT = Timing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, retry_after_ms=50, probe_pace=0.005)
 """Done at the first look; states in between are seen in the first answer only."""
-QUICK = Timing(0.1, 0.1, 0.1, 0.2, 0.2, 0.1, 0.05, retry_after_ms=50)
+QUICK = Timing(0.1, 0.1, 0.1, 0.2, 0.2, 0.1, 0.05, retry_after_ms=50, probe_pace=0.005)
 """Long enough that every state is seen, short enough that a run is quick."""
 REALISTIC = Timing(90.0, 20.0, 60.0, 554.0, 480.0, 120.0, 10.0, retry_after_ms=None, throttle=True)
 """What was measured on Azure: an endpoint 90 s, traffic 20 s, a deployment 9 min 14 s."""

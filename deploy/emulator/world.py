@@ -48,6 +48,7 @@ class World:
     """One connection to the world file; use it from the thread that made it, and `close` it."""
 
     def __init__(self, path: Path, clock: Clock | None = None, timing: Timing = QUICK) -> None:
+        self.path, self.folder = path, path.parent
         self.clock: Clock = clock or SystemClock()
         self.timing = timing
         path.parent.mkdir(parents=True, exist_ok=True)

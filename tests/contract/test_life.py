@@ -24,6 +24,7 @@ from PIL import Image
 
 from deploy import emulator
 from deploy.emulator import Running, seed
+from tests.contract.own_code import needs_server
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
 
@@ -121,6 +122,7 @@ def test_refusals_reach_the_caller_as_the_sdk_words_them(client: MLClient) -> No
     client.online_endpoints.begin_delete("refused").result()
 
 
+@needs_server
 def test_files_of_ones_own_are_uploaded_and_deployed(client: MLClient, state: Path, tmp_path: Path) -> None:
     """Model, code and environment travel; a second deployment of the same files uploads nothing again."""
     code, model = tmp_path / "code", tmp_path / "model.txt"

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from deploy.emulator import identity, scoring
+from deploy.emulator import durations, identity, scoring
 from deploy.emulator.scoring import Turn
 from tests.unit.emulator.azure import WORKSPACE, Azure
 
@@ -114,11 +114,22 @@ def test_too_slow_is_408(azure: Azure) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("PT5S", 5), ("PT1M30S", 90), ("PT1H", 3600), ("PT0.5S", 0.5), ("soon", 5), ("P1D", 5)]
+    ("text", "seconds"),
+    [
+        ("PT5S", 5),
+        ("PT1M30S", 90),
+        ("PT1H", 3600),
+        ("PT0.5S", 0.5),
+        ("soon", 5),
+        ("P1D", 86400),
+        ("P0D", 0),
+        ("PT", 5),
+        ("P", 5),
+    ],
 )
 def test_durations_are_read(text: str, seconds: float) -> None:
     """ISO 8601, and the default for what it cannot read."""
-    assert scoring.seconds(text) == seconds
+    assert durations.seconds(text) == seconds
 
 
 def test_the_reason_fits_a_header() -> None:

@@ -1,0 +1,21 @@
+"""ISO 8601 durations as Azure ML writes them: days, hours, minutes and seconds."""
+
+from __future__ import annotations
+
+import re
+
+_DURATION = re.compile(r"P(?=.)(?:(\d{1,9})D)?(?:T(?=.)(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?")
+
+
+def readable(duration: str) -> bool:
+    """Whether this is such a duration."""
+    return _DURATION.fullmatch(duration) is not None
+
+
+def seconds(duration: str) -> float:
+    """A duration in seconds; 5 s, the service's default request timeout, for what is none."""
+    match = _DURATION.fullmatch(duration)
+    if match is None:
+        return 5.0
+    days, hours, minutes, rest = (float(part or 0) for part in match.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest

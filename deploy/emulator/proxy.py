@@ -1,0 +1,79 @@
+"""One HTTP exchange with a user's scoring server on 127.0.0.1. It forwards and reads; it judges no answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import h11
+
+LIMIT = 1 << 30
+"""Bytes of an answer that are read at most."""
+_OURS = frozenset((
+    "authorization", "connection", "content-length", "date", "expect", "host", "keep-alive", "proxy-connection",
+    "server", "te", "trailer", "transfer-encoding", "upgrade", "azureml-model-deployment",
+))  # fmt: skip
+"""Headers that belong to one connection, or to the door: they are not passed on in either direction."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the server answered."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def exchange(port: int, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    """Send one request on a connection of its own and read the answer. Cancelling it closes the connection.
+
+    Raises:
+        OSError: nobody listens, or the connection broke.
+        h11.RemoteProtocolError: the answer is not HTTP.
+    """
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        return await _exchange(reader, writer, _request(method, target, headers, body), body)
+    finally:
+        writer.close()
+
+
+def _request(method: str, target: str, headers: Mapping[str, str], body: bytes) -> h11.Request:
+    passed = [
+        (name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items() if name.lower() not in _OURS
+    ]
+    own = [(b"Host", b"127.0.0.1"), (b"Connection", b"close"), (b"Content-Length", str(len(body)).encode())]
+    return h11.Request(method=method, target=target, headers=[*own, *passed])
+
+
+async def _exchange(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: h11.Request, body: bytes
+) -> Reply:
+    connection = h11.Connection(h11.CLIENT)
+    sent: tuple[h11.Event, ...] = (request, h11.Data(data=body), h11.EndOfMessage())
+    for part in sent:
+        writer.write(connection.send(part) or b"")
+    await writer.drain()
+    response: h11.Response | None = None
+    parts, size = [], 0
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await reader.read(1 << 16))
+        elif isinstance(event, h11.Response):
+            response = event
+        elif isinstance(event, h11.Data):
+            parts.append(bytes(event.data))
+            size += len(event.data)
+            if size > LIMIT:
+                raise OSError(f"the answer is longer than {LIMIT} bytes")
+        elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
+            break
+    if response is None:
+        raise OSError("the server closed the connection without an answer")
+    told = {name.decode("ascii"): value.decode("latin-1") for name, value in response.headers}
+    kept = {name: value for name, value in told.items() if name.lower() not in _OURS}
+    return Reply(response.status_code, response.reason.decode("latin-1"), kept, b"".join(parts))

@@ -1,0 +1,113 @@
+"""An emulator killed without warning has lost nothing that it had answered."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import requests
+
+from deploy import emulator
+from deploy.emulator import Running, identity, seed
+from deploy.emulator.roles import OWNER
+from deploy.emulator.wire import Json
+
+ROUNDS = 12
+VERSION = {"api-version": "2022-02-01-preview"}
+ENDPOINTS = f"{seed.WORKSPACE_ID}/onlineEndpoints"
+ASSIGNMENTS = f"{seed.WORKSPACE_ID}/providers/Microsoft.Authorization/roleAssignments"
+BLOBS = "/stmlwlocal.blob.core.windows.net/held"
+
+
+class Writer:
+    """Writes all kinds of things and remembers what was acknowledged: an address, and what must be read there."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.acknowledged: dict[str, Json] = {}
+
+    def write(self, running: Running, token: str) -> None:
+        """Until the connection breaks."""
+        with requests.Session() as session:
+            _prepare(session, running, token)
+            for count in range(10_000):
+                try:
+                    self._one(session, running.url, f"{self.number}-{count}")
+                except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+                    return
+
+    def _one(self, session: requests.Session, url: str, name: str) -> None:
+        body = {"location": "eastus", "identity": {"type": "SystemAssigned"}, "properties": {"authMode": "Key"}}
+        made = f"{ENDPOINTS}/e{name}"
+        tags = {"tags": {"first": name}}
+        self._put(session, url + made, VERSION, body | tags, made, {"first": name})
+        role = f"{ASSIGNMENTS}/{uuid.uuid4()}"
+        properties = {
+            "roleDefinitionId": f"/providers/Microsoft.Authorization/roleDefinitions/{OWNER}",
+            "principalId": str(uuid.uuid4()), "principalType": "ServicePrincipal",
+        }  # fmt: skip
+        self._put(session, url + role, {"api-version": "2022-04-01"}, {"properties": properties}, role, None)
+        answer = session.put(f"{url}{BLOBS}/{name}", data=name.encode() * 1000, timeout=10)
+        assert answer.status_code == 201
+        self.acknowledged[f"{BLOBS}/{name}"] = name
+
+    def _put(
+        self, session: requests.Session, url: str, query: dict[str, str], body: Json, path: str, expected: Json
+    ) -> None:
+        answer = session.put(url, params=query, json=body, timeout=10)
+        assert answer.status_code == 201, answer.text
+        self.acknowledged[path] = expected
+
+
+def _prepare(session: requests.Session, running: Running, token: str) -> None:
+    session.trust_env = False  # a bundle named in the environment would come before ours
+    session.verify = running.ca
+    session.headers["Authorization"] = f"Bearer {token}"
+
+
+def _missing(running: Running, token: str, acknowledged: dict[str, Json]) -> list[str]:
+    """What was acknowledged and cannot be read."""
+    lost = []
+    with requests.Session() as session:
+        _prepare(session, running, token)
+        for path, expected in acknowledged.items():
+            query = {} if path.startswith(BLOBS) else VERSION
+            answer = session.get(running.url + path, params=query, timeout=10)
+            if answer.status_code != 200:
+                lost.append(path)
+            elif path.startswith(BLOBS):
+                lost += [path] if answer.content != expected.encode() * 1000 else []
+            elif expected is not None and answer.json()["tags"] != expected:
+                lost.append(path)
+    return lost
+
+
+def test_every_acknowledged_write_outlives_a_kill(tmp_path: Path) -> None:
+    """SIGKILL at a random moment, a dozen times over one world, while two clients write."""
+    acknowledged: dict[str, Json] = {}
+    roomy = tmp_path / "world.yml"
+    roomy.write_text("regions: {eastus: {endpoints: 100000}}")
+    running = emulator.launch(tmp_path, world=roomy)
+    token = identity.issue(identity.Tokens(tmp_path / "tls"), "https://management.azure.com", time.time())
+    moments = random.Random(7)
+    try:
+        for number in range(ROUNDS):
+            writers = [Writer(2 * number + each) for each in range(2)]
+            with ThreadPoolExecutor() as pool:
+                work = [pool.submit(writer.write, running, token) for writer in writers]
+                time.sleep(moments.uniform(0.05, 0.5))
+                os.kill(running.pid, signal.SIGKILL)
+            assert [each.exception() for each in work] == [None, None]
+            new = {path: value for writer in writers for path, value in writer.acknowledged.items()}
+            running = emulator.launch(tmp_path)
+            assert _missing(running, token, new) == []
+            acknowledged |= new
+        assert len(acknowledged) > 10 * ROUNDS
+        assert _missing(running, token, acknowledged) == []
+    finally:
+        emulator.stop(tmp_path)
