@@ -57,7 +57,11 @@ def validate(environment: Env, endpoints: Keys = None, output: Form = Output.TEX
     """Show every problem of the files at once, with its place. Works offline."""
     _, specs = door.call(lambda verbs, project: verbs.validate(project, environment, endpoints or ()))
     found = {"ok": True, "environment": environment, "endpoints": [spec.key for spec in specs]}
-    door.show(json.dumps(found) if output is Output.JSON else f"{environment}: {len(specs)} endpoint(s), no problems.")
+    door.show(
+        json.dumps(found)
+        if output is Output.JSON
+        else f"{environment}: no problems in {len(specs)} endpoint{'' if len(specs) == 1 else 's'}."
+    )
 
 
 @app.command()
@@ -95,7 +99,9 @@ def apply(
 ) -> None:
     """Make it so: the endpoints of an environment, or exactly one plan file."""
     agreed = what[0] if what and Path(what[0]).is_file() else None
-    asked = door.Asked("apply", environment, () if agreed else what or (), yes=yes or agreed is not None, events=events)
+    asked = door.Asked(
+        "apply", environment, (what or [])[1 if agreed else 0 :], yes=yes or agreed is not None, events=events
+    )
     done = door.carry(
         asked, lambda verbs, ways: verbs.apply(**ways, jobs=jobs, plan_file=Path(agreed) if agreed else None)
     )

@@ -93,10 +93,6 @@ def _is_entry(wanted: Json, actual: Json) -> bool:
     raise NotImplementedError
 
 
-def _is_traffic(wanted: Json, actual: Json) -> bool:
-    return {k: v for k, v in (wanted or {}).items() if v} == {k: v for k, v in (actual or {}).items() if v}
-
-
 def _is_identity_list(wanted: Json, actual: Json) -> bool:
     ids = {str(item.get("resource_id", "")).lower() for item in wanted}
     return ids == {str(key).lower() for key in (actual or {})}
@@ -164,9 +160,8 @@ ENDPOINT: tuple[Field, ...] = (
         Mutability.CREATE_ONLY,
     ),
     Field("public_network_access", "properties.publicNetworkAccess", _is_word),
-    Field("mirror_traffic", "properties.mirrorTraffic", _is_traffic),
 )
-"""Endpoint fields. Traffic is not among them: moving callers is a step of its own."""
+"""Endpoint fields. Traffic and mirrored traffic are not among them: moving callers is a step of its own."""
 
 DEPLOYMENT: tuple[Field, ...] = (
     Field("instance_type", "properties.instanceType", _is_word, Mutability.CREATE_ONLY),

@@ -65,8 +65,10 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201 the street door prints
 
 
-def page(stream: TextIO) -> dict[str, Any]:
+def page(stream: TextIO | None) -> dict[str, Any]:
     """How wide, colourful and plain text on `stream` may be; NO_COLOR, FORCE_COLOR, TERM and COLUMNS are honoured."""
+    if stream is None:  # closed by whoever called us
+        return {}
     terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
     colour = not os.environ.get("NO_COLOR") and (terminal or bool(os.environ.get("FORCE_COLOR")))
     width = shutil.get_terminal_size((100, 24)).columns
@@ -110,7 +112,7 @@ def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
     """The result of a verb that carries out a plan, watched and asked about on stderr."""
     from deploy import progress, verbs
 
-    err = sys.stderr
+    err = sys.stderr or io.StringIO()
     ask = _Question(asked, err)
     with (
         progress.open_progress(err, interactive=_interactive(err), events=asked.events) as tell,
@@ -165,6 +167,9 @@ def leave(work: Callable[[], object]) -> int:
         return _INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        say(f"amldeploy: cannot go on: {error}. See that the path is right and may be written.")
+        return Exit.USAGE
     except Exception:  # noqa: BLE001 the last word about a bug
         traceback.print_exc()
         say("This is a bug in amldeploy, not in your files. Please report it with the lines above.")
@@ -194,8 +199,8 @@ def _in_words(done: Done) -> str:
     return "\n\n".join(part.rstrip("\n") for part in parts)
 
 
-def _interactive(stream: TextIO) -> bool:
-    return stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+def _interactive(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
 @contextlib.contextmanager
@@ -219,8 +224,8 @@ class _Question:
         if self.asked.yes or not needed or not plan.steps:
             return
         what = f"{self.asked.verb} {plan.environment}"
-        if not sys.stdin.isatty():
-            raise UsageError(what, "there is no terminal to ask on", "Say --yes, or apply a plan file", code="AML642")
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise UsageError(what, "there is no terminal to ask on", "Say --yes", code="AML642")
         self.err.write(f"\nType yes to {what}: ")
         self.err.flush()
         if sys.stdin.readline().strip() != "yes":

@@ -201,12 +201,13 @@ _SECRETS = re.compile(
     r"(?P<hide>[^\s\"'&,;}]{6,})"
 )
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_LOGIN = re.compile(r"(?i)(?<=://)[^\s/:@]+:[^\s/@]+(?=@)|\bsk-[\w-]{12,}")
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 
 
 def neutral(text: str) -> str:
     """Text from far away, made safe to print: no control characters, no workflow commands, no secrets."""
-    text = _ANSI.sub("", text)
+    text = _LOGIN.sub("(hidden)", _ANSI.sub("", text))
     text = _SECRETS.sub(r"\g<keep>(hidden)", _JWT.sub("(hidden)", text.translate(_CONTROL)))
     return re.sub(r"(?m)^(\s*):(?=:)", "\\1\u2236", text)
 

@@ -23,6 +23,8 @@ OWNER_TAG = "amldeploy-owner"
 RELEASE_TAG = "amldeploy-release"
 """Tag on a deployment: the digest of what it is made of."""
 SLOTS = ("blue", "green")
+LEASE_PROPERTIES = ("SharedComputeCapacityEnabled", "TargetAutoDeletionTime")
+"""Endpoint properties that put it on shared quota, as public deployments write them."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,16 @@ class EndpointSpec:
         """How long the pipeline lets a step of this endpoint wait for slow truths."""
         return Retry(self.pipeline.retry.attempts, self.pipeline.retry.deadline)
 
-    def owned(self, tags: Mapping[str, Json]) -> dict[str, Json]:
-        """The endpoint's document with our tag, and with the tags that others gave it: a PUT replaces them all."""
-        return {**self.endpoint, "tags": {**tags, **(self.endpoint.get("tags") or {}), OWNER_TAG: self.owner}}
+    def owned(self, body: Mapping[str, Json]) -> dict[str, Json]:
+        """The endpoint's document with our tag, and with what a PUT would otherwise take from the endpoint as it is.
+
+        `body` is its ARM body, empty when there is none: tags of others, and the lease of an endpoint on shared quota.
+        """
+        tags = {**(body.get("tags") or {}), **(self.endpoint.get("tags") or {}), OWNER_TAG: self.owner}
+        kept = (body.get("properties") or {}).get("properties") or {}
+        lease = {name: kept[name] for name in LEASE_PROPERTIES if name in kept}
+        properties = {**lease, **(self.endpoint.get("properties") or {})}
+        return {**self.endpoint, "tags": tags, **({"properties": properties} if properties else {})}
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deploy import executor, observer, planner, reader, renderer, reporter, validator
+from deploy import executor, intent, observer, planner, reader, renderer, reporter, validator
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, connect
-from deploy.errors import CloudError, Problem, SpecError, StalePlan, UsageError
+from deploy.errors import CloudError, Problem, SpecError, UsageError, neutral
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Environment, Facts, Plan, Step, address, live_slot, of_room
 from deploy.outcome import Report
@@ -65,11 +65,12 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
     file = validator.validate_environment(reader.read_environment(project.root, name))
     specs: list[EndpointSpec] = []
     problems: list[Problem] = []
-    for key in _chosen(file, only):
+    for key in intent.chosen(file, only):
         try:
             specs.append(_spec(project, file, key))
         except SpecError as error:
             problems += error.problems
+    problems += intent.shared_names(file, specs)
     if problems:
         raise SpecError(problems)
     return file.environment, specs
@@ -99,12 +100,12 @@ def apply(
     plan_file: Path | None = None,
 ) -> Done:
     """Plan, ask, do. With a plan file: exactly that plan, or StalePlan when it is not what would be planned now."""
-    agreed = reporter.plan_load(plan_file.read_text(encoding="utf-8"), str(plan_file)) if plan_file else None
-    name, only = (agreed.environment, agreed.endpoints) if agreed else (_named(name), only)
+    agreed = reporter.plan_load(plan_file.read_text(errors="replace"), str(plan_file)) if plan_file else None
+    name, only = intent.asked(agreed, name, only)
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         fresh = planner.plan_release(environment, specs, observer.observe(cloud, specs))
-        _must_match(agreed, fresh)
+        intent.must_match(agreed, fresh)
         approve(fresh, agreed is None and environment.cloud != "local")
         done = _carry_out(project, cloud, fresh, "apply", tell, jobs)
         with suppress(CloudError):
@@ -142,9 +143,9 @@ def logs(project: Project, name: str, key: str, *, slot: str | None = None, line
     """Container -> its last lines, of the live deployment or of `slot`."""
     environment, specs = validate(project, name, [key])
     with project.connect(environment) as cloud:
-        deployment = slot or _live_or_newest(specs[0], observer.observe(cloud, specs)[key])
+        deployment = _spoken_of(specs[0], observer.observe(cloud, specs)[key], slot)
         return {
-            container: endpoints.read_logs(cloud, specs[0].name, deployment, container, lines)
+            container: neutral(endpoints.read_logs(cloud, specs[0].name, deployment, container, lines))
             for container in endpoints.CONTAINERS
         }
 
@@ -155,38 +156,6 @@ def _spec(project: Project, file: validator.EnvironmentFile, key: str) -> Endpoi
     rendered = renderer.render_endpoint(files, file.environment, key, entry.values, entry.own)
     spec = validator.validate_endpoint(rendered, file.environment, key, project.root)
     return replace(spec, folder=os.path.relpath(spec.folder, project.root))
-
-
-def _chosen(file: validator.EnvironmentFile, only: Sequence[str]) -> list[str]:
-    """The endpoints asked for, or all."""
-    if unknown := [key for key in only if key not in file.entries]:
-        raise UsageError(
-            f"find endpoint {unknown[0]}",
-            f"environment {file.environment.name} has no endpoint of this key",
-            f"It has {', '.join(sorted(file.entries))}",
-            code="AML641",
-        )
-    return [key for key in file.entries if not only or key in only]
-
-
-def _named(name: str | None) -> str:
-    if name is None:
-        raise UsageError("apply", "no environment is named", "Say -e ENVIRONMENT, or name a plan file", code="AML644")
-    return name
-
-
-def _must_match(agreed: Plan | None, fresh: Plan) -> None:
-    """A plan file is carried out as it is or not at all."""
-    if agreed is None or agreed.fingerprint == fresh.fingerprint:
-        return
-    before, after = ({s.address: s for s in p.steps if s.changes} for p in (agreed, fresh))
-    moved = sorted(a for a in before.keys() | after.keys() if before.get(a) != after.get(a))
-    raise StalePlan(
-        "apply the plan file",
-        f"the world or the files moved since it was made: {', '.join(moved) or 'what it stands on'}",
-        "Plan again, and apply that plan",
-        code="AML700",
-    )
 
 
 def _carry_out(
@@ -206,8 +175,9 @@ def _report_folder(project: Project, verb: str) -> Path:
 def _keep(plan: Plan, report: Report, folder: Path) -> list[Path]:
     """Writes the plan, the report and what was seen. Returns the paths that a person wants to open."""
     files = reporter.report_files(plan, report)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, content in files.items():
+        (folder / name).touch(mode=0o600)
         (folder / name).write_bytes(content)
     return [folder / name for name in files if not name.endswith(".json")]
 
@@ -230,11 +200,13 @@ def _live(spec: EndpointSpec, facts: Facts) -> str | None:
     return live_slot((body.get("properties") or {}).get("traffic") or {})
 
 
-def _live_or_newest(spec: EndpointSpec, facts: Facts) -> str:
-    """The deployment whose logs are most likely wanted: the one with callers, else the one changed last."""
+def _spoken_of(spec: EndpointSpec, facts: Facts, slot: str | None) -> str:
+    """The deployment that is asked about; failing that the one with callers, failing that the one changed last."""
     there = of_room(facts, "deployment", spec.key)
     changed = sorted(there, key=lambda name: str((there[name].get("systemData") or {}).get("lastModifiedAt")))
-    found = _live(spec, facts) or (changed[-1] if changed else None)
-    if found is None:
+    if not there:
         raise CloudError(f"read the logs of {spec.key}", "it has no deployment", "Apply first", code="AML377")
-    return found
+    if slot is not None and slot not in there:
+        what, cure = f"read the logs of {spec.key}/{slot}", f"It has {', '.join(sorted(there))}"
+        raise UsageError(what, "there is no deployment of this name", cure, code="AML647")
+    return slot or _live(spec, facts) or changed[-1]

@@ -7,8 +7,9 @@ for this process, and from there on everything is as it is in Azure.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -140,13 +141,16 @@ def _emulator(state: Path) -> Iterator[Running]:
     if running is not None:
         yield running
         return
-    try:
-        with emulator.embed(state) as running:
-            yield running
-    except emulator.MissingExtra as error:
-        raise UsageError(
-            "open the local environment", str(error), 'Install it: pip install "amldeploy[local]"', code="AML640"
-        ) from error
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(emulator.embed(state))
+        except emulator.MissingExtra as error:
+            cure = 'Install it: pip install "amldeploy[local]"'
+            raise UsageError("open the local environment", str(error), cure, code="AML640") from error
+        except (RuntimeError, sqlite3.Error) as error:
+            cure = f"Delete {state}/world.sqlite* to begin anew"
+            raise UsageError("open the local environment", str(error), cure, code="AML645") from error
+        yield running
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def _location(cloud: Cloud, region: str) -> str:
 def read_usages(cloud: Cloud, region: str) -> dict[str, Json] | None:
     """Family (lower case, no spaces) -> dedicated usage row; None when we may not read it.
 
-    Low-priority rows bear the same names and are left out; the type tells them apart.
+    Low-priority rows bear the same names and are left out, the type tells them apart; so do rows of single workspaces.
     """
     try:
         rows = cloud.arm.list(f"{_location(cloud, region)}/usages", VERSION, f"read the quota of {region}")
@@ -28,7 +28,9 @@ def read_usages(cloud: Cloud, region: str) -> dict[str, Json] | None:
         if error.status == 403:
             return None
         raise
-    return {family(row["name"]["value"]): row for row in rows if _DEDICATED in str(row.get("type", "")).lower()}
+    counted = [row for row in rows if _DEDICATED in str(row.get("type", "")).lower()]
+    whole = [row for row in counted if "/workspaces/" not in str(row.get("id", "")).lower()]
+    return {family(row["name"]["value"]): row for row in whole}
 
 
 def read_sizes(cloud: Cloud, region: str) -> dict[str, Json] | None:

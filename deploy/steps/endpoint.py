@@ -26,6 +26,7 @@ from deploy.model import (
 )
 
 NAME = "endpoint"
+_TRAFFIC = (("traffic", "traffic"), ("mirror_traffic", "mirrorTraffic"))
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
@@ -51,13 +52,13 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if body is None:
         shared = spec.pipeline.quota.capacity == "shared"
         why = f"there is no endpoint {spec.name} yet"
-        document = {"document": spec.owned({}), "shared": shared}
+        document = {"document": _without_mirror(spec.owned({})), "shared": shared}
         return [Step(Verb.CREATE, where, document, f"{why}; on shared quota for 168 h" if shared else why, retry)]
     return _change(spec, where, body, retry)
 
 
 def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Retry) -> Sequence[Step]:
-    wanted = spec.owned(body.get("tags") or {})
+    wanted = spec.owned(body)
     found = diff.changes(wanted, body, diff.ENDPOINT)
     if fixed := [c for c in found if c.mutability is not diff.Mutability.UPDATE and c.before is not None]:
         paths = ", ".join(c.path for c in fixed)
@@ -66,8 +67,8 @@ def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Ret
     state = body["properties"].get("provisioningState")
     if not found and state == "Succeeded":
         return []
-    served = body["properties"].get("traffic") or {}
-    step_body = {"document": {**wanted, "traffic": served}, "changes": [asdict(c) for c in found]}
+    served = {name: body["properties"].get(arm) or {} for name, arm in _TRAFFIC}
+    step_body = {"document": {**wanted, **served}, "changes": [asdict(c) for c in found]}
     why = ", ".join(c.path for c in found) or f"it is {state}"
     return [Step(Verb.UPDATE, where, step_body, why, retry)]
 
@@ -85,3 +86,8 @@ def run(cloud: Cloud, step: Step) -> None:
 
 def _delete(where: str, body: Mapping[str, Json]) -> Step:
     return Step(Verb.DELETE, where, {"name": body["name"]}, f"endpoint {body['name']} is no longer wanted", PATIENT)
+
+
+def _without_mirror(document: Mapping[str, Json]) -> dict[str, Json]:
+    """Azure mirrors to deployments that exist, so a new endpoint starts without."""
+    return {key: value for key, value in document.items() if key != "mirror_traffic"}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from deploy.cloud import registry
 from deploy.cloud.connect import Cloud
-from deploy.errors import CloudError, Finding, Refused
+from deploy.errors import CloudError, Finding, NotAuthenticated, Refused
 from deploy.model import EndpointSpec, Facts, Json, Step, Verb, Wanted, address, of_room
 from deploy.outcome import Evidence
 
@@ -25,7 +25,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 def _look(cloud: Cloud, reference: str) -> dict[str, Json]:
     try:
         return {"reference": reference, "exists": registry.read_model(cloud, reference) is not None, "told": ""}
-    except CloudError as error:
+    except (CloudError, NotAuthenticated) as error:
         return {"reference": reference, "exists": None, "told": error.cause}
 
 

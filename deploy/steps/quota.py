@@ -66,9 +66,9 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     key, rows = wanted.spec.key, of_room(facts, NAME, wanted.spec.key)
     shared = wanted.spec.pipeline.quota.capacity == "shared"
     steps, findings = [], []
-    for size, (before, after) in _instances(wanted, of_room(facts, "deployment", key)).items():
+    for size, pairs in _grown(wanted, of_room(facts, "deployment", key)).items():
         where = address(NAME, key, size)
-        sums = _sums(size, rows.get(size.lower(), {}), before, after, shared=shared)
+        sums = _sums(size, rows.get(size.lower(), {}), pairs, shared=shared)
         steps.append(Step(Verb.CHECK, where, sums, _why(sums)))
         if reason := _short(sums):
             findings.append(Finding(where, *reason))
@@ -80,47 +80,47 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Reads the numbers again, right before the first change."""
     size = str(step.body["instance_type"])
-    sums = {**step.body, **_numbers(_row(cloud, size.lower()), int(step.body["instances"]), int(step.body["held"]))}
+    sums = {**step.body, **_numbers(_row(cloud, size.lower()), step.body["deployments"])}
     if reason := _short(sums):
         raise Refused([Finding(step.address, *reason)])
     return Evidence(_why(sums), dict(sums))
 
 
-def _instances(wanted: Wanted, present: Mapping[str, Mapping[str, Json]]) -> dict[str, tuple[int, int]]:
-    """Size -> (instances held, instances wanted) for the sizes that grow."""
-    grown: dict[str, tuple[int, int]] = {}
+def _grown(wanted: Wanted, present: Mapping[str, Mapping[str, Json]]) -> dict[str, list[tuple[int, int]]]:
+    """Size -> (instances held, instances wanted) of each deployment that grows. Azure rounds each one up for itself."""
+    grown: dict[str, list[tuple[int, int]]] = {}
     for name, document in wanted.deployments.items():
         size, after = str(document["instance_type"]), int(document["instance_count"])
         body = present.get(name) or {}
         same = str((body.get("properties") or {}).get("instanceType", "")).lower() == size.lower()
         before = int((body.get("sku") or {}).get("capacity") or 0) if same else 0
         if after > before:
-            held, asked = grown.get(size, (0, 0))
-            grown[size] = held + before, asked + after
+            grown.setdefault(size, []).append((before, after))
     return grown
 
 
-def _sums(size: str, row: Mapping[str, Json], before: int, after: int, *, shared: bool) -> dict[str, Json]:
+def _sums(size: str, row: Mapping[str, Json], pairs: Sequence[tuple[int, int]], *, shared: bool) -> dict[str, Json]:
     return {
         "instance_type": size,
-        "instances": after,
-        "held": before,
+        "instances": sum(after for _, after in pairs),
+        "held": sum(before for before, _ in pairs),
+        "deployments": [list(pair) for pair in pairs],
         "capacity": "shared" if shared else "dedicated",
-        **_numbers(row, after, before),
+        **_numbers(row, pairs),
     }
 
 
-def _numbers(row: Mapping[str, Json], after: int, before: int) -> dict[str, Json]:
+def _numbers(row: Mapping[str, Json], pairs: Sequence[Sequence[int]]) -> dict[str, Json]:
     cores, family = row.get("cores"), row.get("family")
     exempt = family is not None and quota.family(family) in EXEMPT
-    needed = (_reserved(after, exempt) - _reserved(before, exempt)) * cores if cores is not None else None
+    more = sum(_reserved(after, exempt) - _reserved(before, exempt) for before, after in pairs)
     return {
         "region": row.get("region"),
         "known": row.get("known", True),
         "family": family,
         "cores_per_instance": cores,
         "reserve": family is not None and not exempt,
-        "needed": needed,
+        "needed": more * cores if cores is not None else None,
         "in_use": row.get("in_use"),
         "limit": row.get("limit"),
         "left": _left(row.get("limit"), row.get("in_use")),

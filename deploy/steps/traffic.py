@@ -10,6 +10,7 @@ from dataclasses import replace
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.model import (
+    LEASE_PROPERTIES,
     PATIENT,
     EndpointSpec,
     Facts,
@@ -36,12 +37,14 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         ]
     body = facts.get(address("endpoint", wanted.spec.key)) or {}
     now = _served(body)
-    if now == _positive(wanted.traffic):
+    mirrored = wanted.spec.endpoint.get("mirror_traffic")
+    told = (body.get("properties") or {}).get("mirrorTraffic") or {}
+    settled = mirrored is None or _positive(mirrored) == _positive(told)
+    if now == _positive(wanted.traffic) and settled:
         return []
-    ahead = _ahead(wanted.stages, now)
-    tags = body.get("tags") or {}
+    ahead = _ahead(wanted.stages, now) or [now]
     return [
-        _shift(wanted.spec, tags, before, after, wait=wanted.spec.pipeline.rollout.bake if number else 0.0)
+        _shift(wanted.spec, body, before, after, wait=wanted.spec.pipeline.rollout.bake if number else 0.0)
         for number, (before, after) in enumerate(zip([now, *ahead], ahead, strict=False))
     ]
 
@@ -59,12 +62,13 @@ def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[
 
 
 def _shift(
-    spec: EndpointSpec, tags: Mapping[str, Json], before: Mapping[str, int], after: Mapping[str, int], *, wait: float
+    spec: EndpointSpec, body: Mapping[str, Json], before: Mapping[str, int], after: Mapping[str, int], *, wait: float
 ) -> Step:
-    document = {**spec.owned(tags), "traffic": dict(after)}
+    mirrored = (body.get("properties") or {}).get("mirrorTraffic") or {}
+    document = {"mirror_traffic": mirrored, **spec.owned(body), "traffic": dict(after)}
     retry = replace(spec.retry, wait=wait)
-    body = {"document": document, "before": dict(before), "after": dict(after)}
-    return Step(Verb.SHIFT, address(NAME, spec.key), body, f"{in_words(before)} -> {in_words(after)}", retry)
+    noted = {"document": document, "before": dict(before), "after": dict(after)}
+    return Step(Verb.SHIFT, address(NAME, spec.key), noted, f"{in_words(before)} -> {in_words(after)}", retry)
 
 
 def _stop(where: str, body: Mapping[str, Json]) -> Step:
@@ -91,6 +95,9 @@ def _as_written(body: Mapping[str, Json]) -> dict[str, Json]:
         "tags": dict(body.get("tags") or {}),
         "public_network_access": str(properties.get("publicNetworkAccess") or "enabled").lower(),
     }
+    kept = properties.get("properties") or {}
+    if lease := {name: kept[name] for name in LEASE_PROPERTIES if name in kept}:
+        document["properties"] = lease
     if properties.get("description"):
         document["description"] = properties["description"]
     if assigned := identity.get("userAssignedIdentities"):

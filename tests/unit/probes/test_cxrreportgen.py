@@ -129,7 +129,7 @@ def test_no_answer_raises_anything_but_wrong_answer(body):
 def test_remote_words_are_made_safe():
     """A sentence can carry no control characters into a report."""
     seen = checked(answered([["a\x1b[31m\nb", None]]))
-    assert seen.data["findings"][0]["text"] == "a\u241b[31m b"
+    assert seen.data["findings"][0]["text"] == "a b"
 
 
 def test_without_numpy_everything_is_checked_and_the_picture_is_excused(tmp_path):
