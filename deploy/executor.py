@@ -72,7 +72,8 @@ class _Doer:
             seconds = self.clock.monotonic() - started
             self.tell(Event(Kind.FAILED, step.address, step.verb, str(error), attempts, seconds))
             seen = Evidence(files=getattr(error, "attached", {}))
-            return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, as_json(error), seen)
+            told = as_json(error) | ({"callers": step.body["callers"]} if "callers" in step.body else {})
+            return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, told, seen)
         except Exception as bug:  # noqa: BLE001 callers must be brought back and the report written, whatever this is
             seconds = self.clock.monotonic() - started
             self.tell(Event(Kind.FAILED, step.address, step.verb, f"a bug: {bug!r}", attempts, seconds))

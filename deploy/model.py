@@ -23,6 +23,8 @@ OWNER_TAG = "amldeploy-owner"
 RELEASE_TAG = "amldeploy-release"
 """Tag on a deployment: the digest of what it is made of."""
 SLOTS = ("blue", "green")
+UNPROVEN = "-unproven"
+"""Follows the release in the tag of a live deployment that was changed in place and not yet probed."""
 LEASE_PROPERTIES = ("SharedComputeCapacityEnabled", "TargetAutoDeletionTime")
 """Endpoint properties that put it on shared quota, as public deployments write them."""
 

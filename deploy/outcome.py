@@ -57,10 +57,11 @@ class Report:
 
     @property
     def exit(self) -> Exit:
-        """An endpoint stops at its first failure, so a second one is its rescue's."""
+        """An endpoint stops at its first failure, so a second one is its rescue's; some failures nothing can rescue."""
         failed = [o.address.split("/")[1] for o in self.outcomes if o.state is State.FAILED]
         if any(outcome.error and outcome.error["code"] == BUG for outcome in self.outcomes):
             return Exit.BUG
-        if len(failed) > len(set(failed)):
+        exposed = any(outcome.error and "callers" in outcome.error for outcome in self.outcomes)
+        if exposed or len(failed) > len(set(failed)):
             return Exit.RESCUE_FAILED
         return Exit.STEP_FAILED if failed else Exit.OK

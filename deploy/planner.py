@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from deploy import diff
+from deploy import diff, refusals
 from deploy.digests import digest
 from deploy.errors import Finding, Refused
 from deploy.model import (
     OWNER_TAG,
     RELEASE_TAG,
     SLOTS,
+    UNPROVEN,
     EndpointSpec,
     Environment,
     Facts,
@@ -38,14 +39,15 @@ def plan_release(environment: Environment, specs: Sequence[EndpointSpec], facts:
     """The steps from what is there to what the files say. Raises Refused with every reason at once."""
     steps: list[Step] = []
     rescue: list[Step] = []
-    findings = _too_many(environment, specs)
+    findings = refusals.too_many(environment, specs)
     for spec in specs:
         wanted, seen = choose(spec, facts[spec.key]), facts[spec.key]
-        own = _ask_rooms(wanted, seen, ROOMS, findings)
-        findings += _foreign(spec, own, seen)
+        own = _ask_rooms(_unproven(wanted, seen), seen, ROOMS, findings)
+        own += [_proven(wanted, step) for step in own if step.verb is Verb.PROBE and step.why == probe.UNPROVEN_WHY]
+        findings += refusals.foreign(spec, own, seen)
         steps += _with_bakes(wanted, own)
         rescue += _rescue(wanted, own, seen)
-    return _finish(environment, specs, steps, rescue, facts, [*findings, *_together(steps)])
+    return _finish(environment, specs, steps, rescue, facts, [*findings, *refusals.together(steps)])
 
 
 def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
@@ -57,7 +59,7 @@ def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts
         findings.append(Finding(f"environment/{environment.name}", "AML241", "the environment is protected", cure))
     for spec in specs:
         own = _ask_rooms(None, facts[spec.key], ROOMS[::-1], findings)
-        findings += _foreign(spec, own, facts[spec.key])
+        findings += refusals.foreign(spec, own, facts[spec.key])
         steps += own
     return _finish(environment, specs, steps, [], facts, findings)
 
@@ -108,6 +110,27 @@ def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str) -> dic
     }
 
 
+def _unproven(wanted: Wanted, facts: Facts) -> Wanted:
+    """Deployments that change under their callers' feet bear the mark of it until their probe has been answered."""
+    if wanted.spec.pipeline.probe is None:
+        return wanted
+    marked = dict(wanted.deployments)
+    for name, document in wanted.deployments.items():
+        body = facts.get(address("deployment", wanted.spec.key, name)) or {}
+        release, held = document["tags"][RELEASE_TAG], (body.get("tags") or {}).get(RELEASE_TAG)
+        if body and name == wanted.live and release != held:
+            marked[name] = {**document, "tags": {**document["tags"], RELEASE_TAG: release + UNPROVEN}}
+    return replace(wanted, deployments=marked)
+
+
+def _proven(wanted: Wanted, step: Step) -> Step:
+    """The mark taken off: the same PUT with the release as it is."""
+    name = str(step.body["deployment"])
+    body = {"document": wanted.deployments[name], "folder": wanted.spec.folder}
+    where = address("deployment", wanted.spec.key, name)
+    return Step(Verb.UPDATE, where, body, "its probe was right", wanted.spec.retry)
+
+
 def _ask_rooms(wanted: Wanted | None, facts: Facts, rooms: Iterable[object], findings: list[Finding]) -> list[Step]:
     steps: list[Step] = []
     for room in rooms:
@@ -140,63 +163,6 @@ def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Ste
         return ()
     moved = {**body, "properties": {**body["properties"], "traffic": wanted.traffic}}
     return traffic.plan(replace(wanted, stages=(now,)), {**facts, where: moved})
-
-
-def _foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
-    """Whatever a step would change that does not carry our tag."""
-    touched = {step.address for step in steps if step.changes}
-    if any(word in touched for word in (address("traffic", spec.key),)):
-        touched.add(address("endpoint", spec.key))
-    if any(s.verb is Verb.DELETE and s.room == "endpoint" for s in steps):
-        touched |= {a for a in facts if a.startswith(address("deployment", spec.key, ""))}
-    return [
-        Finding(
-            where,
-            "AML230",
-            f"{where.split('/')[0]} {body['name']} exists and {_whose(body)}",
-            "Choose another name, or delete it by hand if nobody needs it",
-        )
-        for where in sorted(touched)
-        if where.split("/")[0] in ("endpoint", "deployment")
-        and (body := facts.get(where))
-        and (body.get("tags") or {}).get(OWNER_TAG) != spec.owner
-    ]
-
-
-def _whose(body: Mapping[str, Json]) -> str:
-    owner = (body.get("tags") or {}).get(OWNER_TAG)
-    return f"belongs to {owner}" if owner else "was not made by amldeploy"
-
-
-def _together(steps: Sequence[Step]) -> list[Finding]:
-    """Families in which each endpoint finds cores enough, but not all of them at once."""
-    families: dict[str, list[Step]] = {}
-    for step in steps:
-        if step.room == "quota" and step.body["needed"] is not None and step.body["capacity"] == "dedicated":
-            families.setdefault(str(step.body["family"]), []).append(step)
-    everything = [step for asking in families.values() for step in asking]
-    groups = [(f"cores of {family}", "left", asking) for family, asking in families.items()]
-    return [
-        Finding(
-            asking[0].address,
-            "AML203",
-            f"{' + '.join(str(s.body['needed']) for s in asking)} = {needed} {what}, {left} left",
-            "Ask for fewer instances, apply with fewer endpoints, or request more quota",
-        )
-        for what, field, asking in (*groups, ("dedicated cores", "total_left", everything))
-        if len(asking) > 1
-        and (left := asking[0].body[field]) is not None
-        and (needed := sum(s.body["needed"] for s in asking)) > left
-    ]
-
-
-def _too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
-    limit = environment.guards.max_instances
-    asked = sum(int(d["instance_count"]) for spec in specs for d in spec.deployments)
-    if limit is None or asked <= limit:
-        return []
-    cause = f"the files ask for {asked} instances and guards.max_instances is {limit}"
-    return [Finding(f"environment/{environment.name}", "AML240", cause, "Ask for fewer, or raise the guard")]
 
 
 def _finish(

@@ -11,10 +11,11 @@ from deploy import probes
 from deploy.cloud import endpoints, scoring
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError
-from deploy.model import RELEASE_TAG, EndpointSpec, Facts, Retry, Step, Verb, Wanted, address, of_room
+from deploy.model import RELEASE_TAG, UNPROVEN, EndpointSpec, Facts, Retry, Step, Verb, Wanted, address, of_room
 from deploy.outcome import Evidence
 
 NAME = "probe"
+UNPROVEN_WHY = "callers are on it, and it is not proven"
 _KEPT = 1_000_000
 """Bytes of a wrong answer that are kept for whoever looks into it."""
 
@@ -44,6 +45,8 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 def _why(release: str, body: object, share: int, now: int) -> str:
     if not isinstance(body, dict):
         return "it is new"
+    if release.endswith(UNPROVEN):
+        return UNPROVEN_WHY
     if (body.get("tags") or {}).get(RELEASE_TAG) != release:
         return "its release changes"
     return "callers are about to reach it" if share > now else ""
@@ -58,6 +61,7 @@ def step_for(spec: EndpointSpec, deployment: str, why: str, *, wait: float = 0.0
         "deployment": deployment,
         "folder": spec.folder,
         "probe": probe.model_dump(mode="json"),
+        **({"callers": "are on it"} if why == UNPROVEN_WHY else {}),
     }
     retry = Retry(probe.attempts, spec.pipeline.retry.deadline, wait)
     return Step(Verb.PROBE, address(NAME, spec.key, deployment), body, why, retry)

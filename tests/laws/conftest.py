@@ -32,7 +32,8 @@ PLAIN = {
     "pipeline.yml.j2": (
         "roles: [{role: Storage Blob Data Contributor, scope: workspace_storage}]\n"
         'probe: {type: http, body: request.json, status: "{{ values.expect | default(200) }}", attempts: 1}\n'
-        "rollout: {stages: [10, 100]}\nretry: {attempts: 1, deadline: 60s}\n"
+        "rollout: {strategy: \"{{ values.strategy | default('blue_green') }}\", stages: [10, 100]}\n"
+        "retry: {attempts: 1, deadline: 60s}\n"
     ),
 }
 

@@ -112,6 +112,19 @@ def test_a_bad_release_leaves_callers_where_they_were(world: World) -> None:
     assert slots == {"blue": 100, "green": 0}
 
 
+def test_a_bad_change_in_place_is_not_forgotten(world: World) -> None:
+    """Callers are on it, so a person is needed; and every plan says so until the release is proven."""
+    world.want(strategy="in_place")
+    world.apply()
+    world.want(release="2", expect=418, strategy="in_place")
+
+    assert world.apply().report.exit is Exit.RESCUE_FAILED
+    assert world.apply().report.exit is Exit.RESCUE_FAILED
+    world.want(release="2", strategy="in_place")
+    assert failures(world.apply()) == []
+    assert world.apply().plan.steps == ()
+
+
 ACTIONS = st.lists(
     st.sampled_from(
         [("apply", "1", 200), ("apply", "2", 200), ("apply", "2", 418), ("apply", "3", 200), ("teardown", "", 0)]

@@ -266,3 +266,19 @@ def test_roles_of_others_stay() -> None:
     made = planner.plan_teardown(environment(), [spec()], {"mip": there})
 
     assert not any(step.room == "role" for step in made.steps)
+
+
+def test_a_change_under_callers_is_not_forgotten() -> None:
+    """In place: the release counts as reached only when its probe was answered; until then every plan asks again."""
+    in_place = spec(release="r2", pipeline={"rollout": {"strategy": "in_place"}, **PROBE})
+    before = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
+    failed = facts(endpoint_body({"blue": 100}), (deployment_body("blue", release="r2-unproven"),))
+    done = facts(endpoint_body({"blue": 100}), (deployment_body("blue", release="r2"),))
+
+    assert story(plan(in_place, before)) == [
+        "update deployment/mip/blue",
+        "probe probe/mip/blue",
+        "update deployment/mip/blue",
+    ]
+    assert story(plan(in_place, failed)) == ["probe probe/mip/blue", "update deployment/mip/blue"]
+    assert story(plan(in_place, done)) == []
