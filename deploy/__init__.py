@@ -5,7 +5,7 @@ one remote call each, and tells you. Nothing is remembered anywhere else: Azure 
 
 Follow `amldeploy apply -e local` through the house:
 
-    cli, door     read the command line; print the result; leave with an exit code
+    cli           reads the command line; prints the result; leaves with an exit code
     verbs         say each verb in a sentence of calls:
       reader        environments/local.yml and templates/medimageparse/ -> text and values, each with its place
       renderer      text + values -> documents; a value is data and can never become syntax

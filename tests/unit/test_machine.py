@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from deploy import door, emulator, machine
+from deploy import emulator
+from deploy.cli import door, machine
 from deploy.errors import Exit
 from tests.project import ROOT
 

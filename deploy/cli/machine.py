@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy import door
-from deploy.door import Output
+from deploy.cli import door
+from deploy.cli.door import Output
 from deploy.errors import UsageError
 
 commands = typer.Typer(help="The local Azure ML.", rich_markup_mode=None)

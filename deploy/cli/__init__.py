@@ -1,0 +1,39 @@
+"""The street door: reads the command line, calls one verb, prints what it returns, leaves with its exit code.
+
+Nothing about the domain is decided here. How a result leaves (stdout, progress, questions, errors) is `door`'s.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from deploy.cli import changing, door, looking, machine
+
+app = typer.Typer(
+    name="amldeploy",
+    help="Plan, apply, probe and tear down Azure ML online endpoints. Start with: amldeploy apply -e local",
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    looking.render,
+    looking.validate,
+    looking.plan,
+    changing.apply,
+    changing.teardown,
+    changing.probe,
+    looking.status,
+    looking.logs,
+    looking.schema,
+):
+    app.command()(command)
+app.add_typer(machine.commands, name="emulator")
+
+
+def main() -> NoReturn:
+    """Everything ends here: a result, or an error in words, and an exit code."""
+    sys.exit(door.leave(lambda: app(sys.argv[1:] or ["--help"], prog_name="amldeploy", standalone_mode=False)))

@@ -1,0 +1,61 @@
+"""Commands that carry out a plan. Each shows it, asks, calls one verb and leaves with the report's exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.cli import door
+from deploy.cli.door import Output
+from deploy.cli.typed import Env, Events, Form, Jobs, Keys, Yes
+
+
+def apply(
+    what: Annotated[
+        list[str] | None, typer.Argument(metavar="[PLANFILE | ENDPOINT...]", help="One plan file, or endpoints.")
+    ] = None,
+    environment: Annotated[
+        str | None, typer.Option("-e", "--environment", metavar="NAME", help="Not needed with a plan file.")
+    ] = None,
+    output: Form = Output.TEXT,
+    yes: Yes = False,
+    jobs: Jobs = 8,
+    events: Events = None,
+) -> None:
+    """Make it so: the endpoints of an environment, or exactly one plan file."""
+    agreed = what[0] if what and Path(what[0]).is_file() else None
+    asked = door.Asked(
+        "apply", environment, (what or [])[1 if agreed else 0 :], yes=yes or agreed is not None, events=events
+    )
+    done = door.carry(
+        asked, lambda verbs, ways: verbs.apply(**ways, jobs=jobs, plan_file=Path(agreed) if agreed else None)
+    )
+    door.finish(done, output)
+
+
+def teardown(
+    environment: Env,
+    endpoints: Keys = None,
+    output: Form = Output.TEXT,
+    yes: Yes = False,
+    jobs: Jobs = 8,
+    events: Events = None,
+) -> None:
+    """Delete role assignments, deployments and endpoints: a plan towards nothing."""
+    asked = door.Asked("teardown", environment, endpoints or (), yes=yes, events=events)
+    door.finish(door.carry(asked, lambda verbs, ways: verbs.teardown(**ways, jobs=jobs)), output)
+
+
+def probe(
+    environment: Env,
+    endpoints: Keys = None,
+    output: Form = Output.TEXT,
+    save: Annotated[Path | None, typer.Option("--save", help="Write what was seen (pictures, JSON) here.")] = None,
+    events: Events = None,
+) -> None:
+    """Run the probes now, against whatever serves callers."""
+    asked = door.Asked("probe", environment, endpoints or (), yes=True, events=events)
+    done = door.carry(asked, lambda verbs, ways: verbs.probe(**ways, save=save))
+    door.finish(done, output)

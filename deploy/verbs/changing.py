@@ -1,0 +1,67 @@
+"""Verbs that carry out a plan: apply, teardown, probe. Each shows the plan first and is told whether to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from deploy import intent, observer, planner, reporter
+from deploy.errors import CloudError
+from deploy.executor import Tell
+from deploy.model import EndpointSpec, Facts, Plan, Step
+from deploy.steps import probe as probe_room
+from deploy.verbs.looking import live
+from deploy.verbs.project import Approve, Done, Project, carry_out, rows_of, validate
+
+
+def apply(
+    project: Project,
+    name: str | None,
+    only: Sequence[str] = (),
+    *,
+    approve: Approve,
+    tell: Tell,
+    jobs: int = 8,
+    plan_file: Path | None = None,
+) -> Done:
+    """Plan, ask, do. With a plan file: exactly that plan, or StalePlan when it is not what would be planned now."""
+    agreed = reporter.plan_load(plan_file.read_text(errors="replace"), str(plan_file)) if plan_file else None
+    name, only = intent.asked(agreed, name, only)
+    environment, specs = validate(project, name, only)
+    with project.connect(environment) as cloud:
+        fresh = planner.plan_release(environment, specs, observer.observe(cloud, specs))
+        intent.must_match(agreed, fresh)
+        approve(fresh, agreed is None and environment.cloud != "local")
+        done = carry_out(project, cloud, fresh, "apply", tell, jobs)
+        with suppress(CloudError):
+            done = replace(done, rows=rows_of(project, cloud, specs))
+        return done
+
+
+def teardown(
+    project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, tell: Tell, jobs: int = 8
+) -> Done:
+    """A plan towards nothing, asked about and done."""
+    environment, specs = validate(project, name, only)
+    with project.connect(environment) as cloud:
+        plan = planner.plan_teardown(environment, specs, observer.observe(cloud, specs))
+        approve(plan, True)
+        return carry_out(project, cloud, plan, "teardown", tell, jobs)
+
+
+def probe(project: Project, name: str, only: Sequence[str] = (), *, tell: Tell, save: Path | None = None) -> Done:
+    """Run the probes against whatever serves callers now."""
+    environment, specs = validate(project, name, only)
+    with project.connect(environment) as cloud:
+        steps = _live_probes(specs, observer.observe(cloud, specs))
+        return carry_out(project, cloud, Plan(environment.name, tuple(steps)), "probe", tell, save=save)
+
+
+def _live_probes(specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> list[Step]:
+    return [
+        probe_room.step_for(spec, slot, "asked for")
+        for spec in specs
+        if spec.pipeline.probe and (slot := live(spec, facts[spec.key]))
+    ]

@@ -1,0 +1,60 @@
+"""Verbs that look and change nothing: render, validate, plan, status, logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deploy import observer, planner, reporter
+from deploy.cloud import endpoints
+from deploy.errors import CloudError, UsageError, neutral
+from deploy.model import EndpointSpec, Facts, Plan, address, live_slot, of_room
+from deploy.verbs.project import Project, rows_of, validate
+
+
+def render(project: Project, name: str, only: Sequence[str] = ()) -> dict[str, str]:
+    """File name -> CLI v2 YAML, one folder an endpoint, ready for `az ml`."""
+    _, specs = validate(project, name, only)
+    return {path: text for spec in specs for path, text in reporter.cli_files(spec, project.root).items()}
+
+
+def plan(project: Project, name: str, only: Sequence[str] = ()) -> Plan:
+    """What apply would do. Sends nothing that changes anything."""
+    environment, specs = validate(project, name, only)
+    with project.connect(environment) as cloud:
+        return planner.plan_release(environment, specs, observer.observe(cloud, specs))
+
+
+def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:
+    """What is there now, one row an endpoint."""
+    environment, specs = validate(project, name, only)
+    with project.connect(environment) as cloud:
+        return rows_of(project, cloud, specs)
+
+
+def logs(project: Project, name: str, key: str, *, slot: str | None = None, lines: int = 100) -> dict[str, str]:
+    """Container -> its last lines, of the live deployment or of `slot`."""
+    environment, specs = validate(project, name, [key])
+    with project.connect(environment) as cloud:
+        deployment = _spoken_of(specs[0], observer.observe(cloud, specs)[key], slot)
+        return {
+            container: neutral(endpoints.read_logs(cloud, specs[0].name, deployment, container, lines))
+            for container in endpoints.CONTAINERS
+        }
+
+
+def _spoken_of(spec: EndpointSpec, facts: Facts, slot: str | None) -> str:
+    """The deployment that is asked about; failing that the one with callers, failing that the one changed last."""
+    there = of_room(facts, "deployment", spec.key)
+    changed = sorted(there, key=lambda name: str((there[name].get("systemData") or {}).get("lastModifiedAt")))
+    if not there:
+        raise CloudError(f"read the logs of {spec.key}", "it has no deployment", "Apply first", code="AML377")
+    if slot is not None and slot not in there:
+        what, cure = f"read the logs of {spec.key}/{slot}", f"It has {', '.join(sorted(there))}"
+        raise UsageError(what, "there is no deployment of this name", cure, code="AML647")
+    return slot or live(spec, facts) or changed[-1]
+
+
+def live(spec: EndpointSpec, facts: Facts) -> str | None:
+    """The deployment that most callers reach; None when nobody is served."""
+    body = facts.get(address("endpoint", spec.key)) or {}
+    return live_slot((body.get("properties") or {}).get("traffic") or {})

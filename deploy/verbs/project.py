@@ -1,0 +1,109 @@
+"""What every verb starts from: a folder of files and a clock; and what every verb that carries out a plan returns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from deploy import executor, intent, observer, reader, renderer, reporter, validator
+from deploy.clock import Clock, SystemClock
+from deploy.cloud.connect import Cloud, connect
+from deploy.errors import Problem, SpecError
+from deploy.executor import Tell
+from deploy.model import EndpointSpec, Environment, Plan
+from deploy.outcome import Report
+
+Approve = Callable[[Plan, bool], None]
+"""Shown the plan before anything changes, and told whether it must be asked about; raises to refuse."""
+STATE = Path(".amldeploy")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with environments and templates, and the time."""
+
+    root: Path = Path()
+    clock: Clock = field(default_factory=SystemClock)
+
+    @property
+    def state(self) -> Path:
+        """Where the emulator's world and the reports live; never in version control."""
+        folder = self.root / STATE
+        folder.mkdir(exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+        return folder
+
+    def connect(self, environment: Environment) -> AbstractContextManager[Cloud]:
+        """The door to Azure, or to the emulator."""
+        return connect(environment, self.root, self.state, self.clock)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A plan that was carried out, what became of it, the files that were kept, and what is there now."""
+
+    plan: Plan
+    report: Report
+    folder: Path | None = None
+    files: Sequence[Path] = ()
+    rows: Sequence[reporter.EndpointRow] = ()
+
+
+def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Environment, list[EndpointSpec]]:
+    """The environment and its endpoints, read, rendered and found right. Raises SpecError with every problem."""
+    file = validator.validate_environment(reader.read_environment(project.root, name))
+    specs: list[EndpointSpec] = []
+    problems: list[Problem] = []
+    for key in intent.chosen(file, only):
+        try:
+            specs.append(_spec(project, file, key))
+        except SpecError as error:
+            problems += error.problems
+    problems += intent.shared_names(file, specs)
+    if problems:
+        raise SpecError(problems)
+    return file.environment, specs
+
+
+def carry_out(
+    project: Project, cloud: Cloud, plan: Plan, verb: str, tell: Tell, jobs: int = 8, *, save: Path | None = None
+) -> Done:
+    """Do the plan, and keep its report where a person finds it."""
+    if not plan.steps:
+        return Done(plan, Report(plan.environment, plan.fingerprint, ()))
+    report = executor.execute(plan, cloud, project.clock, tell, jobs=jobs)
+    folder = save or _report_folder(project, verb)
+    return Done(plan, report, folder, _keep(plan, report, folder))
+
+
+def rows_of(project: Project, cloud: Cloud, specs: Sequence[EndpointSpec]) -> list[reporter.EndpointRow]:
+    """What is there now, as people look at it."""
+    facts = observer.observe(cloud, specs)
+    return [reporter.endpoint_row(spec, facts[spec.key], project.clock.now()) for spec in specs]
+
+
+def _spec(project: Project, file: validator.EnvironmentFile, key: str) -> EndpointSpec:
+    entry = file.entries[key]
+    files = reader.read_template(project.root, entry.template, entry.place)
+    rendered = renderer.render_endpoint(files, file.environment, key, entry.values, entry.own)
+    spec = validator.validate_endpoint(rendered, file.environment, key, project.root)
+    return replace(spec, folder=os.path.relpath(spec.folder, project.root))
+
+
+def _report_folder(project: Project, verb: str) -> Path:
+    return project.state / "reports" / f"{project.clock.now():%Y%m%dT%H%M%S.%fZ}-{verb}"
+
+
+def _keep(plan: Plan, report: Report, folder: Path) -> list[Path]:
+    """Writes the plan, the report and what was seen. Returns the paths that a person wants to open."""
+    files = reporter.report_files(plan, report)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, content in files.items():
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_bytes(content)
+    return [folder / name for name in files if not name.endswith(".json")]
