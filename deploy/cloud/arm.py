@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from deploy.cloud.failures import asking
+from deploy.errors import CloudError, Transient
 
 Json = Any
 
@@ -45,8 +46,8 @@ class Arm:
 
     @contextmanager
     def remembering(self) -> Iterator[None]:
-        """Inside, each URL is read once: an observation is one look at the world, and endpoints share what they
-        share.
+        """Inside, each URL is read once, refusals included: an observation is one look at the world, and endpoints
+        share what they share.
         """
         with self._lock:
             self._memory = {}
@@ -82,7 +83,14 @@ class Arm:
             return self._send(method, path, version, what, query)
         with self._lock:
             if key not in memory:
-                memory[key] = self._send(method, path, version, what, query)
+                try:
+                    memory[key] = self._send(method, path, version, what, query)
+                except Transient:
+                    raise
+                except CloudError as refusal:
+                    memory[key] = refusal
+            if isinstance(memory[key], CloudError):
+                raise memory[key]
             return memory[key]
 
     def _send(self, method: str, path: str, version: str, what: str, query: dict[str, str], body: Json = None) -> Json:

@@ -18,7 +18,7 @@ from typing import Protocol
 from deploy.cloud.connect import Cloud
 from deploy.model import EndpointSpec, Facts, Step, Wanted
 from deploy.outcome import Evidence
-from deploy.steps import deployment, endpoint, models, probe, quota, roles, traffic
+from deploy.steps import deployment, endpoint, models, permission, place, probe, quota, roles, traffic
 
 
 class Room(Protocol):
@@ -33,4 +33,4 @@ class Room(Protocol):
     def run(self, cloud: Cloud, step: Step, /) -> Evidence | None: ...
 
 
-ROOMS: tuple[Room, ...] = (quota, models, endpoint, roles, deployment, probe, traffic)
+ROOMS: tuple[Room, ...] = (quota, models, place, permission, endpoint, roles, deployment, probe, traffic)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deploy.cloud import access, endpoints
+from deploy.cloud import access, endpoints, holdings
 from deploy.cloud.connect import Cloud
 from deploy.documents import Role
 from deploy.errors import Transient
@@ -18,34 +18,11 @@ _GIVEN = {"us": "given by us and no longer wanted", "azure": "given by Azure to 
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`role/<key>/<role>/<scope>`: assignments that are wanted and there, and any others of ours.
-
-    Body: {id, giver}: `us`; `azure` for what the endpoint's own system identity was given with it; else `others`.
-    """
-    body = endpoints.list_endpoints(cloud).get(spec.name)
-    principal, own = _identity(body), _system_identity(body)
-    mark = access.mark(cloud, spec.owner, spec.name)
-    wanted = {
-        (access.scope_id(cloud, r.scope, spec.name).lower(), holder, access.role_id(cloud, r.role)): _address(
-            spec.key, r
-        )
-        for r in spec.pipeline.roles
-        if (holder := _principal(r, principal))
-    }
+    """`role/<key>/<role>/<scope>`: {id, giver} of assignments that are wanted and there, and of any others of ours."""
     facts: dict[str, Mapping[str, Json]] = {}
-    for row in access.assignments(cloud):
-        properties = row["properties"]
-        triple = (
-            str(properties["scope"]).lower(),
-            str(properties["principalId"]).lower(),
-            str(properties["roleDefinitionId"]).rsplit("/", 1)[-1].lower(),
-        )
-        ours = properties.get("description") == mark
-        giver = "us" if ours else "azure" if own and triple[1] == own else "others"
-        if triple in wanted:
-            facts[wanted[triple]] = {"id": row["id"], "giver": giver}
-        elif giver != "others":
-            facts[_found(spec.key, row, facts)] = {"id": row["id"], "giver": giver}
+    for one in holdings.held(cloud, spec):
+        where = _address(spec.key, one.role) if one.role else _found(spec.key, one.row, facts)
+        facts[where] = {"id": one.row["id"], "giver": one.giver}
     return facts
 
 
@@ -72,7 +49,7 @@ def run(cloud: Cloud, step: Step) -> None:
         return
     principal, kind = step.body["principal"], step.body["principal_type"]
     if principal == "endpoint":
-        principal = _identity(endpoints.read_endpoint(cloud, str(step.body["endpoint"])))
+        principal = holdings.identity(endpoints.read_endpoint(cloud, str(step.body["endpoint"])))
         if not principal:
             raise Transient(what, "the endpoint has no identity yet", "Wait until it is provisioned", code="AML326")
     access.assign(
@@ -115,24 +92,3 @@ def _take(where: str, body: Mapping[str, Json]) -> Step:
 def _address(key: str, role: Role) -> str:
     holder = () if isinstance(role.principal, str) else (role.principal.object_id.lower(),)
     return address(NAME, key, role.role.replace(" ", "-"), role.scope.strip("/").replace("/", ":"), *holder)
-
-
-def _principal(role: Role, endpoint: str | None) -> str | None:
-    return endpoint if isinstance(role.principal, str) else role.principal.object_id.lower()
-
-
-def _system_identity(body: Json | None) -> str | None:
-    """The principal that came with the endpoint and goes with it."""
-    found = ((body or {}).get("identity") or {}).get("principalId")
-    return str(found).lower() if found else None
-
-
-def _identity(body: Json | None) -> str | None:
-    """The principal of an endpoint: its system identity, or its one user-assigned identity, which outlives it."""
-    if found := _system_identity(body):
-        return found
-    identity = (body or {}).get("identity") or {}
-    for assigned in (identity.get("userAssignedIdentities") or {}).values():
-        if found := (assigned or {}).get("principalId"):
-            return str(found).lower()
-    return None

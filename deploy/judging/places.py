@@ -1,0 +1,94 @@
+"""Places: whether an endpoint's name is free in its region, and how many of each thing there may be.
+
+The limits are the published defaults for a subscription in a region. They can be raised and nobody says by how much:
+where there is more already than a limit allows, it was raised, and then nothing is known. What others of the
+subscription hold is not seen from one workspace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deploy.errors import Finding
+from deploy.judging.gates import Gate
+from deploy.judging.verdict import Judgement, Reason
+from deploy.model import EndpointSpec, Facts, Json, Step, Verb, address, of_room
+
+ENDPOINTS, DEPLOYMENTS, SIBLINGS, INSTANCES, ROLES = 100, 500, 20, 50, 4000
+_CURES = {
+    "AML260": "Delete endpoints that nobody needs, or have the limit raised",
+    "AML261": "Delete deployments that nobody needs, or have the limit raised",
+    "AML263": "Ask for fewer instances, or for several deployments",
+    "AML264": "Delete role assignments that nobody needs: this limit cannot be raised",
+}
+
+
+def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, Json] | None:
+    """What the steps of one endpoint add: {name, endpoints, deployments, siblings, instances, roles}; None for nothing."""
+    made = [step for step in steps if step.verb is Verb.CREATE]
+    gone = {step.address for step in steps if step.verb is Verb.DELETE}
+    instances = [
+        int(step.body["document"].get("instance_count") or 0)
+        for step in steps
+        if step.room == "deployment" and step.verb in (Verb.CREATE, Verb.UPDATE)
+    ]
+    if not made and max(instances, default=0) <= INSTANCES:
+        return None
+    fresh = [step for step in made if step.room == "deployment" and step.address not in gone]
+    return {
+        "name": spec.name,
+        "endpoints": sum(step.room == "endpoint" for step in made),
+        "deployments": len(fresh),
+        "siblings": len(of_room(facts, "deployment", spec.key)),
+        "instances": max(instances, default=0),
+        "roles": sum(step.room == "role" for step in made),
+    }
+
+
+def gates(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[Gate]:
+    """The limits that `wanted` has to pass. `seen`: {region, endpoints, assignments, ...}; null is what was not told."""
+    where = seen.get("region")
+    rows = (
+        (wanted["endpoints"], seen.get("endpoints"), ENDPOINTS, f"endpoints in {where}", "AML260"),
+        (wanted["deployments"], wanted["siblings"], SIBLINGS, f"deployments of {wanted['name']}", "AML261"),
+        (wanted["instances"], 0, INSTANCES, f"instances of a deployment of {wanted['name']}", "AML263"),
+        (wanted["roles"], seen.get("assignments"), ROLES, "role assignments of the subscription", "AML264"),
+    )
+    return [Gate(what, needs, _left(limit, held), code) for needs, held, limit, what, code in rows if needs]
+
+
+def _left(limit: int, held: Json) -> int | None:
+    """None where nobody said, or where there is more than the default allows: then the limit was raised."""
+    return None if held is None or held > limit else limit - int(held)
+
+
+def judge(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
+    """Whether the name is free and every limit wide enough."""
+    found, name = gates(wanted, seen), wanted["name"]
+    reasons = [
+        Reason(gate.code, f"{gate.needs} more {gate.what}, {gate.left} left of the published limit", _CURES[gate.code])
+        for gate in found
+        if gate.short
+    ]
+    unknown = [f"how many {gate.what} are left" for gate in found if gate.left is None]
+    said = [f"{gate.needs} of {gate.left} {gate.what}" for gate in found if gate.left is not None]
+    if wanted["endpoints"]:
+        if seen.get("free") is False:
+            words = f"the name {name} is taken in {seen.get('region')}: {seen.get('told') or 'no reason given'}"
+            reasons.append(Reason("AML265", words, "Choose another endpoint name; unique(n) in the template makes one"))
+        elif seen.get("free"):
+            said.insert(0, f"the name {name} is free in {seen.get('region')}")
+        else:
+            unknown.insert(0, f"whether the name {name} is free in {seen.get('region')}: {seen.get('told')}")
+    return Judgement("; ".join(said), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
+
+
+def too_many(steps: Sequence[Step], facts: Mapping[str, Facts]) -> list[Finding]:
+    """More deployments than a subscription may have in a region, counting those behind the endpoints of the plan."""
+    gone = {step.address for step in steps if step.verb is Verb.DELETE}
+    made = [s for s in steps if s.room == "deployment" and s.verb is Verb.CREATE and s.address not in gone]
+    seen = sum(a.startswith(address("deployment", key, "")) for key, there in facts.items() for a in there)
+    if not made or seen > DEPLOYMENTS or seen + len(made) <= DEPLOYMENTS:
+        return []
+    cause = f"{seen} deployments are seen in the region and {len(made)} more are wanted; the published limit is {DEPLOYMENTS}"
+    return [Finding(made[0].address, "AML262", cause, _CURES["AML261"])]
