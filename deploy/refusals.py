@@ -1,4 +1,4 @@
-"""What a plan must not do: touch what is not ours, do what the caller may not, ask for more than a guard allows. Pure."""
+"""What a plan must not do: touch what is not ours, do what the caller may not, ask for more than is allowed. Pure."""
 
 from __future__ import annotations
 
@@ -41,20 +41,19 @@ def asked_of_all(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> lis
 
 
 def _place(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
-    wanted = places.asked(spec, steps, facts)
-    if wanted is None:
-        return []
     where = address("place", spec.key)
-    seen = facts.get(where) or {}
+    wanted, seen = places.asked(spec, steps, facts), facts.get(where)
+    if wanted is None or seen is None:
+        return []
     body = {"asked": wanted, "gates": [gate.body() for gate in places.gates(wanted, seen)]}
     return [places.judge(wanted, seen).step(where, body)]
 
 
 def _permission(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
     needs = rights.needs(spec, steps)
-    if not any(needs.values()):
-        return []
     answers = {str(answer["word"]): answer for answer in of_room(facts, "permission", spec.key).values()}
+    if not any(needs.values()) or not answers:
+        return []
     body = {"endpoint": spec.name, "needs": needs, "scopes": {word: a["scope"] for word, a in answers.items()}}
     return [rights.judge(needs, answers).step(address("permission", spec.key), body)]
 

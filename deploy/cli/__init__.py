@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from deploy.cli import changing, door, looking, machine
+from deploy.cli import changing, doctor, door, looking, machine
 
 app = typer.Typer(
     name="amldeploy",
@@ -28,6 +28,7 @@ for command in (
     changing.probe,
     looking.status,
     looking.logs,
+    doctor.doctor,
     looking.schema,
 ):
     app.command()(command)

@@ -18,7 +18,7 @@ _MEASURES = (("cores", "cores"), ("gpus", "GPUs"), ("memory", "GB of memory"), (
 
 
 def claims(body: Mapping[str, Json]) -> dict[str, Json]:
-    """{allowed: sizes or null, smallest: [cores, GPUs, GB, GB] or null, shared: true, false or null}, from an ARM body."""
+    """{allowed: sizes, smallest: [cores, GPUs, GB, GB], shared: bool} of an ARM body; null is what it does not say."""
     said = body.get("properties") or {}
     tags, properties = said.get("tags"), said.get("properties")
     both = {**(properties or {}), **(tags or {})}

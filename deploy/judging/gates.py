@@ -48,7 +48,7 @@ def together(steps: Sequence[Step]) -> list[Finding]:
         Finding(
             asking[0][0].address,
             "AML203",
-            f"{_sum(gate['needs'] for _, gate in asking)} {what}, {least} left ({asking[0][0].body['source']})",
+            f"{_sum(gate['needs'] for _, gate in asking)} {what}, {least} left{_source(asking[0][0])}",
             "Ask for less, apply with fewer endpoints, or request more",
         )
         for what, asking in asked.items()
@@ -56,6 +56,10 @@ def together(steps: Sequence[Step]) -> list[Finding]:
         and (least := min((gate["left"] for _, gate in asking if gate["left"] is not None), default=None)) is not None
         and sum(gate["needs"] for _, gate in asking) > least
     ]
+
+
+def _source(step: Step) -> str:
+    return f" ({step.body['source']})" if step.body.get("source") else ""
 
 
 def _sum(numbers: Iterable[int]) -> str:

@@ -113,8 +113,12 @@ def words(size: str, counts: Sequence[int], home: Json, others: Sequence[Json], 
     if wanted:
         places = ", ".join(f"{offer.region} ({offer.cost})" for offer in wanted)
         parts.append(f"Room for {size}: {places}")
-    elif others:
-        parts.append(f"No room for {size} in {', '.join(str(other['region']) for other in others)}")
+    heard = [o for o in others if o["sizes"] is not None and o["usages"] is not None]
+    offered = {offer.region for offer in wanted}
+    if full := [str(other["region"]) for other in heard if other["region"] not in offered]:
+        parts.append(f"No room for {size} in {', '.join(full)}")
+    if silent := [str(other["region"]) for other in others if other not in heard]:
+        parts.append(f"Could not tell of {', '.join(silent)}")
     best = sorted((offers[0] for other in others if (offers := fitting(other, sizes, counts))), key=_cheapest)
     if best:
         parts.append(f"Cheapest other size: {', '.join(f'{o.region} {o}' for o in best)}")

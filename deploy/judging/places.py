@@ -24,7 +24,7 @@ _CURES = {
 
 
 def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, Json] | None:
-    """What the steps of one endpoint add: {name, endpoints, deployments, siblings, instances, roles}; None for nothing."""
+    """What the steps of one endpoint add, and the `siblings` that its deployments have already; None for nothing."""
     made = [step for step in steps if step.verb is Verb.CREATE]
     gone = {step.address for step in steps if step.verb is Verb.DELETE}
     instances = [
@@ -46,15 +46,24 @@ def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, 
 
 
 def gates(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[Gate]:
-    """The limits that `wanted` has to pass. `seen`: {region, endpoints, assignments, ...}; null is what was not told."""
-    where = seen.get("region")
+    """The limits that `wanted` has to pass. `seen`: {region, endpoints, assignments, ...}; null was not told."""
+    return [gate for gate, _ in _limits(wanted, seen)]
+
+
+def _limits(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple[Gate, str]]:
+    """Each gate that something is asked of, and its numbers in words."""
+    where, name = seen.get("region"), wanted["name"]
     rows = (
-        (wanted["endpoints"], seen.get("endpoints"), ENDPOINTS, f"endpoints in {where}", "AML260"),
-        (wanted["deployments"], wanted["siblings"], SIBLINGS, f"deployments of {wanted['name']}", "AML261"),
-        (wanted["instances"], 0, INSTANCES, f"instances of a deployment of {wanted['name']}", "AML263"),
-        (wanted["roles"], seen.get("assignments"), ROLES, "role assignments of the subscription", "AML264"),
+        (wanted["endpoints"], seen.get("endpoints"), ENDPOINTS, "endpoints", f"in {where}", "AML260"),
+        (wanted["deployments"], wanted["siblings"], SIBLINGS, "deployments", f"of {name}", "AML261"),
+        (wanted["instances"], 0, INSTANCES, "instances", f"of a deployment of {name}", "AML263"),
+        (wanted["roles"], seen.get("assignments"), ROLES, "role assignments", "of the subscription", "AML264"),
     )
-    return [Gate(what, needs, _left(limit, held), code) for needs, held, limit, what, code in rows if needs]
+    return [
+        (Gate(f"{what} {of}", needs, _left(limit, held), code), f"{what} {(held or 0) + needs}/{limit}")
+        for needs, held, limit, what, of, code in rows
+        if needs
+    ]
 
 
 def _left(limit: int, held: Json) -> int | None:
@@ -64,22 +73,21 @@ def _left(limit: int, held: Json) -> int | None:
 
 def judge(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
     """Whether the name is free and every limit wide enough."""
-    found, name = gates(wanted, seen), wanted["name"]
+    found, name, where = _limits(wanted, seen), wanted["name"], seen.get("region")
     reasons = [
         Reason(gate.code, f"{gate.needs} more {gate.what}, {gate.left} left of the published limit", _CURES[gate.code])
-        for gate in found
+        for gate, _ in found
         if gate.short
     ]
-    unknown = [f"how many {gate.what} are left" for gate in found if gate.left is None]
-    said = [f"{gate.needs} of {gate.left} {gate.what}" for gate in found if gate.left is not None]
-    if wanted["endpoints"]:
-        if seen.get("free") is False:
-            words = f"the name {name} is taken in {seen.get('region')}: {seen.get('told') or 'no reason given'}"
-            reasons.append(Reason("AML265", words, "Choose another endpoint name; unique(n) in the template makes one"))
-        elif seen.get("free"):
-            said.insert(0, f"the name {name} is free in {seen.get('region')}")
-        else:
-            unknown.insert(0, f"whether the name {name} is free in {seen.get('region')}: {seen.get('told')}")
+    unknown = [f"how many {gate.what} are left" for gate, _ in found if gate.left is None]
+    said = [words for gate, words in found if gate.left is not None]
+    if wanted["endpoints"] and seen.get("free") is False:
+        words = f"the name {name} is taken in {where}: {seen.get('told') or 'no reason given'}"
+        reasons.append(Reason("AML265", words, "Choose another endpoint name; unique(n) in the template makes one"))
+    elif wanted["endpoints"] and seen.get("free"):
+        said.insert(0, f"{name} is free in {where}")
+    elif wanted["endpoints"]:
+        unknown.insert(0, f"whether {name} is free in {where}: {seen.get('told')}")
     return Judgement("; ".join(said), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
 
 
@@ -90,5 +98,5 @@ def too_many(steps: Sequence[Step], facts: Mapping[str, Facts]) -> list[Finding]
     seen = sum(a.startswith(address("deployment", key, "")) for key, there in facts.items() for a in there)
     if not made or seen > DEPLOYMENTS or seen + len(made) <= DEPLOYMENTS:
         return []
-    cause = f"{seen} deployments are seen in the region and {len(made)} more are wanted; the published limit is {DEPLOYMENTS}"
+    cause = f"{seen} deployments are there, {len(made)} more are wanted, and a region may have {DEPLOYMENTS}"
     return [Finding(made[0].address, "AML262", cause, _CURES["AML261"])]

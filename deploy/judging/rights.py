@@ -19,11 +19,11 @@ _GIVING = "Microsoft.Authorization/roleAssignments"
 GIVING = (f"{_GIVING}/write", f"{_GIVING}/delete")
 """Giving a role and taking it back."""
 _PROBED = {"aad_token": "score/action", "aml_token": "token/action"}
-_STEPS = {
+_STEPS: dict[tuple[str, Verb], Sequence[str]] = {
     ("endpoint", Verb.DELETE): (f"{_ENDPOINTS}/delete",),
     ("deployment", Verb.DELETE): (f"{_ENDPOINTS}/deployments/delete",),
 }
-_WRITES = {
+_WRITES: dict[str, Sequence[str]] = {
     "endpoint": (f"{_WORKSPACES}/read", f"{_ENDPOINTS}/read", f"{_ENDPOINTS}/write"),
     "traffic": (f"{_WORKSPACES}/read", f"{_ENDPOINTS}/read", f"{_ENDPOINTS}/write"),
     "deployment": (f"{_ENDPOINTS}/read", f"{_ENDPOINTS}/deployments/read", f"{_ENDPOINTS}/deployments/write"),
@@ -32,13 +32,11 @@ _UPLOADED = {"code_configuration": "codes", "environment": "environments", "mode
 _SECRETS = (f"{_WORKSPACES}/connections/listsecrets/action", f"{_WORKSPACES}/metadata/secrets/read")
 _MINUTES = "a new role takes up to 10 minutes to work"
 _ML_VERBS = tuple(f"{_WORKSPACES}/*/{verb}" for verb in ("read", "action", "delete", "write"))
+_TAKEN = tuple(f"Microsoft.Authorization/*/{verb}" for verb in ("Delete", "Write"))
 ROLES: tuple[tuple[str, Mapping[str, Json]], ...] = (
     ("AzureML Data Scientist", {"actions": _ML_VERBS, "notActions": (f"{_WORKSPACES}/delete", f"{_WORKSPACES}/write")}),
     ("Role Based Access Control Administrator", {"actions": (*GIVING, "*/read")}),
-    (
-        "Contributor",
-        {"actions": ("*",), "notActions": ("Microsoft.Authorization/*/Delete", "Microsoft.Authorization/*/Write")},
-    ),
+    ("Contributor", {"actions": ("*",), "notActions": _TAKEN}),
     ("Owner", {"actions": ("*",)}),
 )
 """Built-in roles that help, the least first, with what of them matters here (Azure's public list, 2026-04)."""
@@ -53,13 +51,13 @@ def allows(blocks: Iterable[Mapping[str, Json]], action: str) -> bool:
 
 
 def _matches(patterns: Iterable[str], action: str) -> bool:
-    """`a/*/read` is also `a/read`: Azure's own roles take back `workspaces/write` where they gave `workspaces/*/write`."""
-    return any(
-        re.fullmatch(
-            re.sub(r"/\\\*(?=/)", "(?:/.*)?", re.escape(p)).replace(r"\*", ".*"), action, re.IGNORECASE | re.DOTALL
-        )
-        for p in patterns
-    )
+    return any(_pattern(words).fullmatch(action) for words in patterns)
+
+
+def _pattern(words: str) -> re.Pattern[str]:
+    """`a/*/write` is also `a/write`: Azure's own roles take that back where they give the other."""
+    anywhere = re.sub(r"/\\\*(?=/)", "(?:/.*)?", re.escape(words))
+    return re.compile(anywhere.replace(r"\*", ".*"), re.IGNORECASE | re.DOTALL)
 
 
 def needs(spec: EndpointSpec, steps: Sequence[Step]) -> dict[str, dict[str, list[str]]]:
@@ -102,7 +100,7 @@ def _flag(step: Step) -> Sequence[str]:
 
 
 def judge(wanted: Mapping[str, Mapping[str, Sequence[str]]], answers: Mapping[str, Mapping[str, Json]]) -> Judgement:
-    """Whether all is allowed. `answers`: word or ARM id -> {scope: ARM id, blocks: list, or null when it did not say}."""
+    """Whether all is allowed. `answers`: word or ARM id -> {scope: ARM id, blocks: list; null: it did not say}."""
     ids = {word: str(answer["scope"]) for word, answer in answers.items()}
     known = {str(a["scope"]).lower(): a["blocks"] for a in answers.values() if a["blocks"] is not None}
     reasons, unknown = [], []
@@ -115,9 +113,8 @@ def judge(wanted: Mapping[str, Mapping[str, Sequence[str]]], answers: Mapping[st
         elif missing:
             unknown.append(f"whether {', '.join(missing)} is allowed on {scope}")
     count = len({action for actions in wanted.values() for action in actions})
-    words = "the caller may do what the steps need" if not unknown else "permissions"
+    words = f"{count} action{'' if count == 1 else 's'} needed" + ("" if unknown or reasons else ", all allowed")
     source = f"permissions at {', '.join(_short(str(a['scope'])) for a in answers.values() if a['blocks'] is not None)}"
-    words = f"{count} action{'' if count == 1 else 's'} needed; {words}" if not unknown else words
     return Judgement(words, source if known else "", tuple(reasons), tuple(unknown))
 
 

@@ -1,6 +1,4 @@
-"""Models: does the model that a deployment names exist, and may it be deployed so. Before cores are taken for it; changes
-nothing.
-"""
+"""Models: does the model that a deployment names exist, and may it be deployed so. Changes nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ NAME = "model"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`model/<key>/<deployment>`: {reference, instance_type, exists, told, source, newest, published, machine, ...claims}.
+    """`model/<key>/<deployment>`: {reference, instance_type, exists, told, source, newest, published, machine, ...}.
 
     `exists` is null when it could not be told; `machine` is the size's row in the workspace's region.
     """

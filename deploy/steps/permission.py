@@ -1,5 +1,6 @@
-"""Permissions: may the caller do what the steps of a plan do. Which actions those are is judged when all steps are known
-(`refusals`); here is looked. Changes nothing.
+"""Permissions: may the caller do what the steps of a plan do. Changes nothing.
+
+Which actions those are is judged in `refusals`, when all steps are known; here is looked.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def _ask(cloud: Cloud, scopes: dict[str, str], *, inherited: Sequence[str]) -> d
     for word, scope in sorted(scopes.items(), key=lambda pair: (pair[0] != "workspace", len(pair[1]))):
         if scope not in asked and word not in inherited and not rights.settled(asked.items(), scope):
             asked[scope] = access.permissions(cloud, scope)
-    above = None if asked[cloud.workspace_id] is None else []
+    above: list[Json] | None = None if asked[cloud.workspace_id] is None else []
     return {
         word: {"scope": scope, "blocks": asked.get(scope, above if word in inherited else [])}
         for word, scope in scopes.items()

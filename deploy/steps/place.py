@@ -1,5 +1,6 @@
-"""Places: is the endpoint's name free, and is there room under the limits of the subscription. What is asked for is judged
-when all steps are known (`refusals`); here is looked. Changes nothing.
+"""Places: is the endpoint's name free, and is there room under the limits of the subscription. Changes nothing.
+
+How much is asked for is judged in `refusals`, when all steps are known; here is looked.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ of them).
 """
 
 from deploy.verbs.changing import apply, probe, teardown
+from deploy.verbs.doctor import doctor
 from deploy.verbs.looking import logs, plan, render, status
 from deploy.verbs.project import STATE, Approve, Done, Project, validate
 
@@ -14,6 +15,7 @@ __all__ = [
     "Done",
     "Project",
     "apply",
+    "doctor",
     "logs",
     "plan",
     "probe",
