@@ -23,8 +23,11 @@ class Held:
     role: Role | None
 
 
-def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held]:
-    """Assignments that are wanted and there, and any others of ours."""
+def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
+    """Assignments that are wanted and there, and any others of ours; None when they may not be read."""
+    rows = access.assignments(cloud)
+    if rows is None:
+        return None
     body = endpoints.list_endpoints(cloud).get(spec.name)
     principal, own = identity(body), _system_identity(body)
     mark = access.mark(cloud, spec.owner, spec.name)
@@ -34,7 +37,7 @@ def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held]:
         if (holder := _principal(r, principal))
     }
     found = []
-    for row in access.assignments(cloud):
+    for row in rows:
         properties = row["properties"]
         triple = (
             str(properties["scope"]).lower(),
@@ -50,7 +53,7 @@ def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held]:
 
 def moving(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:
     """Word of pipeline.yml or ARM id -> ARM id of each scope at which a role may have to be given or taken back."""
-    there = held(cloud, spec)
+    there = held(cloud, spec) or ()
     lacking = [role for role in spec.pipeline.roles if role not in [one.role for one in there]]
     given = {role.scope: access.scope_id(cloud, role.scope, spec.name) for role in lacking}
     taken = [str(one.row["properties"]["scope"]) for one in there if one.role is None and one.giver == "us"]

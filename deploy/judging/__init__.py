@@ -6,7 +6,8 @@
     offers     other sizes and regions that would do, cheapest first
     claims     what a model's publisher says about sizes and shared quota
     rights     which actions the steps of a plan need, and whether a list of permissions allows them
-    places     names, and how many endpoints, deployments, instances and role assignments there may be
+    diagnosis  all of it, a line each, for `doctor`
+    places     names, and how many endpoints, deployments and role assignments there may be
 
 Nothing here reads or raises. A `no` refuses a plan; what could not be told is shown and blocks nothing.
 """

@@ -48,7 +48,7 @@ def judge(looked: Mapping[str, Json], size: str, machine: Mapping[str, Json], *,
         cure = "Check the name, which is case-sensitive, and the version"
         newest = f"; its newest version is {looked['newest']}" if looked.get("newest") else ""
         return Judgement(reference, source, (Reason("AML210", f"there is no model {reference}{newest}", cure),))
-    reasons = [*_sizes(looked, size, also), *_measures(looked, size, machine, also)]
+    reasons = list(_sizes(looked, size, also) or _measures(looked, size, machine, also))
     unknown = []
     if looked.get("published") and looked.get("allowed") is None:
         unknown.append(f"whether it may run on {size}: it does not say")
@@ -71,8 +71,8 @@ def _sizes(looked: Mapping[str, Json], size: str, also: str) -> Sequence[Reason]
     allowed = looked.get("allowed")
     if not allowed or size.lower() in {name.lower() for name in allowed}:
         return ()
-    cause = f"{looked['reference']} may not run on {size}; its {_ALLOWED} has {', '.join(allowed)}"
-    return (Reason("AML244", cause, f"{also}. Choose one of these" if also else "Choose one of these sizes"),)
+    cause = f"{looked['reference']} may not run on {size}: it is not among the {len(allowed)} of its {_ALLOWED}"
+    return (Reason("AML244", cause, f"{also}. Choose one of these" if also else f"Choose one of {', '.join(allowed)}"),)
 
 
 def _measures(looked: Mapping[str, Json], size: str, machine: Mapping[str, Json], also: str) -> Sequence[Reason]:

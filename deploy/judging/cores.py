@@ -114,8 +114,8 @@ def judge(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") ->
         unknown = ["how full the shared pool is, which no interface says"]
     elif found["needed"] is None:
         unknown = [f"how many cores {size} has"]
-    if silent:
-        unknown.append(f"more: {' and '.join(silent)} may not be read")
+    if unknown and silent:
+        unknown[-1] += f": {', '.join(silent)} of {where} may not be read"
     return Judgement(arithmetic(found), str(row.get("source") or ""), tuple(reasons), tuple(unknown))
 
 

@@ -75,7 +75,7 @@ def _heard(region: Mapping[str, Json]) -> dict[str, Json]:
     heard = [name for name, answer in names.items() if answer is not None]
     return {
         "source": f"{', '.join(heard)} of {region['region']}" if heard else "",
-        "silent": [f"{name} of {region['region']}" for name, answer in names.items() if answer is None],
+        "silent": [name for name, answer in names.items() if answer is None],
     }
 
 
@@ -109,20 +109,26 @@ def words(size: str, counts: Sequence[int], home: Json, others: Sequence[Json], 
     sizes = [name for name in allowed or () if name.lower() != size.lower()]
     here = fitting(home, sizes, counts)[:_MOST] if home else []
     parts = [f"In {here[0].region} there is room for {', '.join(map(str, here))}"] if here else []
-    wanted = sorted((offer for other in others for offer in fitting(other, [size], counts)), key=_cheapest)
-    if wanted:
-        places = ", ".join(f"{offer.region} ({offer.cost})" for offer in wanted)
-        parts.append(f"Room for {size}: {places}")
-    heard = [o for o in others if o["sizes"] is not None and o["usages"] is not None]
-    offered = {offer.region for offer in wanted}
-    if full := [str(other["region"]) for other in heard if other["region"] not in offered]:
-        parts.append(f"No room for {size} in {', '.join(full)}")
-    if silent := [str(other["region"]) for other in others if other not in heard]:
-        parts.append(f"Could not tell of {', '.join(silent)}")
+    if not allowed or len(sizes) < len(allowed):
+        parts += _elsewhere(size, counts, others)
     best = sorted((offers[0] for other in others if (offers := fitting(other, sizes, counts))), key=_cheapest)
     if best:
         parts.append(f"Cheapest other size: {', '.join(f'{o.region} {o}' for o in best)}")
     return ". ".join(parts)
+
+
+def _elsewhere(size: str, counts: Sequence[int], others: Sequence[Json]) -> list[str]:
+    """Where there is room for a size, where there is none, and of which regions nothing can be told."""
+    wanted = sorted((offer for other in others for offer in fitting(other, [size], counts)), key=_cheapest)
+    heard = [str(o["region"]) for o in others if o["sizes"] is not None and o["usages"] is not None]
+    full = [region for region in heard if region not in {offer.region for offer in wanted}]
+    silent = [str(o["region"]) for o in others if o["region"] not in heard]
+    said = (
+        (f"Room for {size}", [f"{offer.region} ({offer.cost})" for offer in wanted]),
+        (f"No room for {size}", full),
+        ("Could not tell of", silent),
+    )
+    return [f"{words}: {', '.join(places)}" for words, places in said if places]
 
 
 def _cheapest(offer: Offer) -> tuple[bool, float, str, str]:

@@ -1,6 +1,7 @@
-"""Places: whether an endpoint's name is free in its region, and how many of each thing there may be.
+"""Places: whether an endpoint's name is free in its region, and how many of each thing there may be. That a deployment
+has at most 50 instances is seen in the files (`validator`).
 
-The limits are the published defaults for a subscription in a region. They can be raised and nobody says by how much:
+The limits are the published defaults for a subscription in a region. Most can be raised, and nobody says by how much:
 where there is more already than a limit allows, it was raised, and then nothing is known. What others of the
 subscription hold is not seen from one workspace.
 """
@@ -14,11 +15,10 @@ from deploy.judging.gates import Gate
 from deploy.judging.verdict import Judgement, Reason
 from deploy.model import EndpointSpec, Facts, Json, Step, Verb, address, of_room
 
-ENDPOINTS, DEPLOYMENTS, SIBLINGS, INSTANCES, ROLES = 100, 500, 20, 50, 4000
+ENDPOINTS, DEPLOYMENTS, SIBLINGS, ROLES = 100, 500, 20, 4000
 _CURES = {
     "AML260": "Delete endpoints that nobody needs, or have the limit raised",
     "AML261": "Delete deployments that nobody needs, or have the limit raised",
-    "AML263": "Ask for fewer instances, or for several deployments",
     "AML264": "Delete role assignments that nobody needs: this limit cannot be raised",
 }
 
@@ -27,12 +27,7 @@ def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, 
     """What the steps of one endpoint add, and the `siblings` that its deployments have already; None for nothing."""
     made = [step for step in steps if step.verb is Verb.CREATE]
     gone = {step.address for step in steps if step.verb is Verb.DELETE}
-    instances = [
-        int(step.body["document"].get("instance_count") or 0)
-        for step in steps
-        if step.room == "deployment" and step.verb in (Verb.CREATE, Verb.UPDATE)
-    ]
-    if not made and max(instances, default=0) <= INSTANCES:
+    if not made:
         return None
     fresh = [step for step in made if step.room == "deployment" and step.address not in gone]
     return {
@@ -40,7 +35,6 @@ def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, 
         "endpoints": sum(step.room == "endpoint" for step in made),
         "deployments": len(fresh),
         "siblings": len(of_room(facts, "deployment", spec.key)),
-        "instances": max(instances, default=0),
         "roles": sum(step.room == "role" for step in made),
     }
 
@@ -56,7 +50,6 @@ def _limits(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple[
     rows = (
         (wanted["endpoints"], seen.get("endpoints"), ENDPOINTS, "endpoints", f"in {where}", "AML260"),
         (wanted["deployments"], wanted["siblings"], SIBLINGS, "deployments", f"of {name}", "AML261"),
-        (wanted["instances"], 0, INSTANCES, "instances", f"of a deployment of {name}", "AML263"),
         (wanted["roles"], seen.get("assignments"), ROLES, "role assignments", "of the subscription", "AML264"),
     )
     return [

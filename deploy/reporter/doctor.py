@@ -69,7 +69,7 @@ def _line(ink: Ink, line: Line) -> list[str]:
     first = f"{line.subject}" if line.findings else f"{line.subject}: {line.words}"
     lines = ink.row((f"  {word:<{_MARGIN - 3}} ", style), first, "", column=_MARGIN)
     for finding in line.findings:
-        lines += ink.line(f"{finding.code} {finding.cause}", indent=_MARGIN, hang=_MARGIN + 2)
+        lines += ink.line(f"{finding.code} {' '.join(finding.cause.split())}", indent=_MARGIN, hang=_MARGIN + 2)
         lines += ink.line(f"→ {finding.cure}", Style.GREEN, indent=_MARGIN, hang=_MARGIN + 2) if finding.cure else []
     return lines
 

@@ -147,7 +147,7 @@ def shown(value: Json, limit: int = 120) -> str:
 
 def reason(step: Step) -> str:
     """Why there is this step: its own words, or its sums; empty when the fields it changes say it already."""
-    if step.room == "quota" and step.verb is Verb.CHECK and "needed" in step.body:
+    if step.room == "quota" and step.verb is Verb.CHECK and "needed" in step.body and "unknown" not in step.body:
         sums = quota(step.body)
         said = f"{sums.needs}; {sums.has}" if sums.who.lower() in step.address.lower() else str(sums)
         return f"{said} ({step.body['source']})" if step.body.get("source") else said

@@ -10,17 +10,26 @@ from collections.abc import Mapping, Sequence
 from deploy.cloud import access, endpoints, holdings
 from deploy.cloud.connect import Cloud
 from deploy.documents import Role
-from deploy.errors import Transient
+from deploy.errors import Finding, Refused, Transient
 from deploy.model import EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address, of_room
 
 NAME = "role"
 _GIVEN = {"us": "given by us and no longer wanted", "azure": "given by Azure to the endpoint's own identity"}
 
 
+_UNSEEN = "unseen"
+
+
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`role/<key>/<role>/<scope>`: {id, giver} of assignments that are wanted and there, and of any others of ours."""
+    """`role/<key>/<role>/<scope>`: {id, giver} of assignments that are wanted and there, and of any others of ours.
+
+    `role/<key>`: {id: "", giver: "unseen"} when they may not be read.
+    """
+    found = holdings.held(cloud, spec)
+    if found is None:
+        return {address(NAME, spec.key): {"id": "", "giver": _UNSEEN}}
     facts: dict[str, Mapping[str, Json]] = {}
-    for one in holdings.held(cloud, spec):
+    for one in found:
         where = _address(spec.key, one.role) if one.role else _found(spec.key, one.row, facts)
         facts[where] = {"id": one.row["id"], "giver": one.giver}
     return facts
@@ -29,7 +38,12 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     """Give what is missing, take back what we gave and no longer want; towards nothing, what Azure gave, too."""
     if wanted is None:
-        seen = ((a, body) for a, body in sorted(facts.items()) if a.split("/")[0] == NAME)
+        seen = [(a, body) for a, body in sorted(facts.items()) if a.split("/")[0] == NAME]
+        if unseen := [a for a, body in seen if body["giver"] == _UNSEEN]:
+            cause = "role assignments may not be read, so it is not known which are to be taken back"
+            raise Refused(
+                [Finding(unseen[0], "AML252", cause, "Have Reader on the resource group given to the caller")]
+            )
         return [_take(a, body) for a, body in seen if body["giver"] in _GIVEN]
     spec = wanted.spec
     there, addresses = of_room(facts, NAME, spec.key), {_address(spec.key, role) for role in spec.pipeline.roles}
