@@ -25,7 +25,9 @@ def read_region(cloud: Cloud, region: str) -> dict[str, Json]:
         f"/providers/Microsoft.MachineLearningServices/locations/{region}"
     )
     usages = _allowed(lambda: cloud.arm.list(f"{place}/usages", VERSION, f"read the quota of {region}"))
-    quotas = _allowed(lambda: cloud.arm.list(f"{place}/quotas", VERSION, f"read the workspace quota of {region}"))
+    quotas = usages and _allowed(
+        lambda: cloud.arm.list(f"{place}/quotas", VERSION, f"read the workspace quota of {region}")
+    )  # whoever may not read the one may not read the other
     sizes = _allowed(lambda: cloud.arm.get(f"{place}/vmSizes", VERSION, f"read the sizes of {region}"))
     whole = [r for r in usages or () if "/workspaces/" not in _word(r, "id") and "dedicatedcores" in _word(r, "type")]
     return {

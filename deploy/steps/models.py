@@ -20,21 +20,20 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 
     `exists` is null when it could not be told; `machine` is the size's row in the workspace's region.
     """
-    return {
-        address(NAME, spec.key, str(document["name"])): _look(
-            cloud, str(document["model"]), str(document["instance_type"])
-        )
-        for document in spec.deployments
-        if isinstance(document.get("model"), str)
-    }
-
-
-def _look(cloud: Cloud, reference: str, size: str) -> dict[str, Json]:
     region = quota.read_region(cloud, str(cloud.workspace()["location"]))
+    facts = {}
+    for document in spec.deployments:
+        if isinstance(document.get("model"), str):
+            size = str(document["instance_type"])
+            row = offers.row(region, size)
+            machine = {"instance_type": size, "machine": {key: row[key] for key in ("cores", "gpus", "memory", "disk")}}
+            facts[address(NAME, spec.key, str(document["name"]))] = {**_look(cloud, str(document["model"])), **machine}
+    return facts
+
+
+def _look(cloud: Cloud, reference: str) -> dict[str, Json]:
     row: dict[str, Json] = {
         "reference": reference,
-        "instance_type": size,
-        "machine": offers.row(region, size),
         "source": registry.source(reference),
         "exists": None,
         "told": "it is named in a form that cannot be asked about",
@@ -68,16 +67,17 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Looks again, right before the first change."""
-    size = str(step.body["instance_type"])
-    row = _look(cloud, str(step.body["reference"]), size)
-    judged = judge(row, size, row["machine"], shared=bool(step.body["shared"]), also="")
-    return judged.evidence(step.address, {"reference": row["reference"]})
+    body = step.body
+    row = _look(cloud, str(body["reference"]))
+    judged = judge(row, str(body["instance_type"]), body["machine"], shared=bool(body["shared"]), also="")
+    return judged.evidence(step.address, {"reference": row["reference"], "newest": row.get("newest")})
 
 
 def _check(where: str, row: Json, *, shared: bool, also: str) -> Step:
-    size = str(row["instance_type"])
-    body = {"reference": row["reference"], "instance_type": size, "shared": shared, "newest": row.get("newest")}
-    return judge(row, size, row.get("machine") or {}, shared=shared, also=also).step(where, body)
+    size, machine = str(row["instance_type"]), row["machine"]
+    body = {"reference": row["reference"], "newest": row.get("newest"), "shared": shared}
+    judged = judge(row, size, machine, shared=shared, also=also)
+    return judged.step(where, {**body, "instance_type": size, "machine": machine})
 
 
 def _shared(spec: EndpointSpec) -> bool:

@@ -52,7 +52,8 @@ def test_refusals() -> None:
     small = {**MACHINE, "memory": 28}
     assert [r.code for r in judged(exists=False).reasons] == ["AML210"]
     assert [r.code for r in judged("Standard_DS3_v2").reasons] == ["AML244"]
-    assert [r.code for r in judged(machine=small).reasons] == ["AML245"]
+    assert [r.code for r in judged(machine=small, allowed=None).reasons] == ["AML245"]
+    assert judged(machine=small).reasons == ()
     assert [r.code for r in judge(looked(shared=False), A100, MACHINE, shared=True, also="").reasons] == ["AML246"]
 
 

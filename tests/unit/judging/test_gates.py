@@ -82,7 +82,7 @@ def test_limits_refuse() -> None:
 
 
 def test_limits_that_nobody_tells() -> None:
-    """More than the default limit means that it was raised; a list we may not read and a silent name check block nothing."""
+    """More than the default limit means that it was raised; what is not told blocks nothing."""
     assert places.judge(NEW, SEEN).verdict is Verdict.YES
     for more in ({"endpoints": 130}, {"assignments": None}, {"free": None, "told": "closed to us"}):
         assert places.judge(NEW, SEEN | more).verdict is Verdict.UNKNOWN
