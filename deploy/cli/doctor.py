@@ -14,7 +14,7 @@ from deploy.errors import UsageError
 def doctor(environment: Env, endpoints: Keys = None, output: Form = Output.TEXT, regions: Regions = "") -> None:
     """Say what would stop an apply: credential, workspace, permissions, quota, models, limits. Changes nothing."""
     if output is Output.MARKDOWN:
-        raise UsageError("print a diagnosis", "it has no Markdown form", "Say -o text or -o json", code="AML648")
+        raise UsageError("print a diagnosis", "it has no Markdown form", "Say -o text or -o json", code="AML299")
     places = regions_of(regions)
     found = door.call(lambda verbs, project: verbs.doctor(project, environment, endpoints or (), places))
     from deploy import reporter
