@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deploy.judging import gates, places
@@ -15,6 +15,7 @@ SEEN = {"region": "eastus", "endpoints": 3, "assignments": 40, "free": True, "to
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 50)), max_size=6), st.integers(50, 150))
+@example([("a", 50), ("a", 50)], 100)
 def test_together(asks: list[tuple[str, int]], left: int) -> None:
     """Refused exactly when what several ask of one gate is more than is left of it."""
     steps = [
