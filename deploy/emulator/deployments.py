@@ -156,6 +156,17 @@ def skus(call: Call) -> Answer:
     return Answer(200, {"value": [row]})
 
 
+def check_name(call: Call) -> Answer:
+    """GET checkNameAvailability: names are unique in an endpoint. The form is that of the endpoints' own check."""
+    endpoint, name = endpoints.require(call), call.path["deployment"]
+    if trouble := traffic.name_problem("deployment", name):
+        return Answer(200, {"nameAvailable": False, "reason": "Invalid", "message": trouble})
+    if call.world.get(f"{endpoint.id}/deployments/{name}") is not None:
+        message = f"A deployment with this name already exists in endpoint {endpoint.body['name']}: {name}."
+        return Answer(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": message})
+    return Answer(200, {"nameAvailable": True, "reason": None, "message": None})
+
+
 def require(call: Call) -> Resource:
     """The deployment a request's path names; 404 otherwise."""
     endpoint = endpoints.require(call)
