@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.emulator import connections, deployments, identities, siblings, workspaces
+from deploy.emulator import connections, identities, names, siblings, workspaces
 from deploy.emulator.addressing import DP, GROUP, SUB, WS, Route, ask, read, write
 
 _CONNECTION = WS + "/connections/{connection}"
@@ -22,7 +22,7 @@ def _kept(collection: str, path: str, name: str) -> tuple[Route, ...]:
 
 
 ROUTES = (
-    read(DP + "/checkNameAvailability", "OnlineDeployments_CheckNameAvailability", deployments.check_name),
+    read(DP + "/checkNameAvailability", "OnlineDeployments_CheckNameAvailability", names.deployment),
     read(WS + "/computes", "Compute_List", workspaces.computes),
     read(WS + "/computes/{compute}", "Compute_Get", workspaces.compute),
     read(WS + "/connections", "WorkspaceConnections_List", connections.listing),

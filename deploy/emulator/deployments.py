@@ -14,6 +14,7 @@ from deploy.emulator import (
     endpoints,
     hosting,
     limits,
+    mandates,
     operations,
     registry,
     settings,
@@ -55,8 +56,12 @@ def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
         raise user_error(trouble)
     location = endpoints.region(body, endpoint.location)
     limits.allow_deployment(call.world, call.path["subscription"], endpoint)
+    kind = (endpoint.body["identity"] or {}).get("type", "None")
+    mandates.allow_secret_stores(call, workspaces.require(call), endpoint.properties["properties"], kind)
     properties = shapes.mapping(body, "properties")
     size = settings.size(shapes.text(properties, "instanceType"))
+    if not capacity.offered(call.world, location, size):
+        raise settings.not_served(size.name)
     wanted, now = settings.contents(properties), timestamp(call.world.now())
     identifier = f"{endpoint.body['id']}/deployments/{name}"
     return Resource(
@@ -156,17 +161,6 @@ def skus(call: Call) -> Answer:
     return Answer(200, {"value": [row]})
 
 
-def check_name(call: Call) -> Answer:
-    """GET checkNameAvailability: names are unique in an endpoint. The form is that of the endpoints' own check."""
-    endpoint, name = endpoints.require(call), call.path["deployment"]
-    if trouble := traffic.name_problem("deployment", name):
-        return Answer(200, {"nameAvailable": False, "reason": "Invalid", "message": trouble})
-    if call.world.get(f"{endpoint.id}/deployments/{name}") is not None:
-        message = f"A deployment with this name already exists in endpoint {endpoint.body['name']}: {name}."
-        return Answer(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": message})
-    return Answer(200, {"nameAvailable": True, "reason": None, "message": None})
-
-
 def require(call: Call) -> Resource:
     """The deployment a request's path names; 404 otherwise."""
     endpoint = endpoints.require(call)
@@ -217,7 +211,7 @@ def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: boo
         capacity.reserve(
             call.world, subscription, deployment.location, deployment.id, size, deployment.body["sku"]["capacity"]
         )
-    error = _failure(call, deployment)
+    error = _failure(call, deployment) or mandates.lacking(call, workspaces.require(call), endpoint, deployment)
     effect: dict[str, Any] = {"properties": {"provisioningState": "Failed" if error else "Succeeded"}}
     deployment.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
     seconds = timing.deployment_create if created else timing.deployment_update

@@ -61,7 +61,9 @@ class Client:
         return self.ml.batch_endpoints.begin_create_or_update(BatchEndpoint(name="table-batch")).result()
 
     def batch_deployment(self) -> Any:
-        settings = ModelBatchDeploymentSettings(retry_settings=BatchRetrySettings(max_retries=1, timeout=30))
+        settings = ModelBatchDeploymentSettings(
+            mini_batch_size=1, retry_settings=BatchRetrySettings(max_retries=1, timeout=30)
+        )
         wanted = ModelBatchDeployment(
             name="one", endpoint_name="table-batch", model=self.model().id, compute="cpu", settings=settings,
         )  # fmt: skip
@@ -160,7 +162,7 @@ ROWS: dict[str, Callable[[Client], Any]] = {
         c.serverless() and c.ml.serverless_endpoints.get_keys("table-serverless").primary_key
     ),
     "serverless_endpoints.begin_regenerate_keys": lambda c: (
-        c.serverless() and c.ml.serverless_endpoints.begin_regenerate_keys("table-serverless").result()
+        c.serverless() and c.ml.serverless_endpoints.begin_regenerate_keys(name="table-serverless").result()
     ),
     "registries.get": lambda c: c.ml.registries.get("azureml").name == "azureml",
     "connections.list": lambda c: list(c.ml.connections.list()) == [],

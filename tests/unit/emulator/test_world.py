@@ -13,14 +13,14 @@ import pytest
 
 from deploy.emulator import seed
 from deploy.emulator.identity import Tokens
-from deploy.emulator.world import World
+from deploy.emulator.opening import BrokenWorld, opened
 from tests.unit.emulator.azure import WORKSPACE, Azure
 
 SPAWN = multiprocessing.get_context("spawn")
 
 
 def _write(path: str, name: str, times: int) -> None:
-    world = World(Path(path))
+    world = opened(Path(path))
     for _ in range(times):
         with world.transaction():
             world.count(name)
@@ -37,7 +37,7 @@ def test_processes_share_a_world_from_its_first_moment(tmp_path: Path) -> None:
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
-    world = World(path)
+    world = opened(path)
     with world.transaction():
         assert world.count("all") == 150
         assert world.get(seed.WORKSPACE_ID) is not None
@@ -45,7 +45,7 @@ def test_processes_share_a_world_from_its_first_moment(tmp_path: Path) -> None:
 
 
 def _die(path: str) -> None:
-    world = World(Path(path))
+    world = opened(Path(path))
     with world.transaction():
         world.count("kept")
     world.db.execute("BEGIN IMMEDIATE")
@@ -59,7 +59,7 @@ def test_a_killed_process_loses_nothing_it_had_answered(tmp_path: Path) -> None:
     writer.start()
     writer.join()
     assert writer.exitcode == -signal.SIGKILL
-    world = World(tmp_path / "w")
+    world = opened(tmp_path / "w")
     with world.transaction():
         assert world.count("kept") == 1
     world.close()
@@ -106,5 +106,5 @@ def test_a_world_of_another_version_is_not_touched(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / "w")
     db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(RuntimeError, match="another version"):
-        World(tmp_path / "w")
+    with pytest.raises(BrokenWorld, match=r"another version.*amldeploy emulator reset"):
+        opened(tmp_path / "w")
