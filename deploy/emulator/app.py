@@ -185,9 +185,8 @@ class Emulator:
         traceback.print_exception(error, file=sys.stderr)
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
             # Nothing can be logged in a world that cannot be read.
-            return gateway(
-                500, "InternalServerError", f"The world {self.world.path} is damaged: {error}. {CURE}"
-            ).answer
+            words = f"The world {self.world.path} is damaged: {error}. {CURE}"
+            return gateway(500, "InternalServerError", words).answer
         visit.note = f"emulator bug: {type(error).__name__}"
         return self._refused(
             visit, gateway(500, "InternalServerError", "The emulator has a bug; its log holds the traceback.")

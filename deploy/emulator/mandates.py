@@ -14,8 +14,8 @@ from deploy.emulator.rights import Rights
 from deploy.emulator.wire import Call, Json, Refusal, failure, frontend, user_error
 from deploy.emulator.world import Resource, World
 
-SECRET_STORES = "enforce_access_to_default_secret_stores"
-LIST_SECRETS = "Microsoft.MachineLearningServices/workspaces/connections/listsecrets/action"
+ENFORCED = "enforce_access_to_default_secret_stores"
+LISTING = "Microsoft.MachineLearningServices/workspaces/connections/listsecrets/action"
 _BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 _PULL = "Microsoft.ContainerRegistry/registries/pull/read"
 _CONNECTION = re.compile(r"\$\{\{azureml://connections/([^/}]+)[^}]*\}\}", re.IGNORECASE)
@@ -36,7 +36,7 @@ def require_identities(world: World, wanted: Mapping[str, Json], endpoint: str) 
 
 def enforced(properties: Mapping[str, str]) -> bool:
     """Whether an endpoint's properties ask for access to the workspace's connections."""
-    return str(properties.get(SECRET_STORES, "")).lower() == "enabled"
+    return str(properties.get(ENFORCED, "")).lower() == "enabled"
 
 
 def allow_secret_stores(call: Call, workspace: Resource, properties: Mapping[str, str], kind: str) -> None:
@@ -44,15 +44,15 @@ def allow_secret_stores(call: Call, workspace: Resource, properties: Mapping[str
     if not enforced(properties):
         return
     if kind != "SystemAssigned":
-        raise user_error(f"The property '{SECRET_STORES}' is allowed only with a system-assigned identity.")
-    if not call.rights.allows(call.caller.id, LIST_SECRETS, workspace.id):
+        raise user_error(f"The property '{ENFORCED}' is allowed only with a system-assigned identity.")
+    if not call.rights.allows(call.caller.id, LISTING, workspace.id):
         raise _not_allowed(workspace)
 
 
 def _not_allowed(workspace: Resource) -> Refusal:
     return frontend(
         403, "Forbidden",
-        f"The property '{SECRET_STORES}' is enabled, and the caller may not perform '{LIST_SECRETS}' on workspace "
+        f"The property '{ENFORCED}' is enabled, and the caller may not perform '{LISTING}' on workspace "
         f"'{workspace.body['name']}'.",
     )  # fmt: skip
 
@@ -86,8 +86,8 @@ def _secrets(call: Call, workspace: Resource, deployment: Resource, holders: lis
         for connection in _CONNECTION.findall(value):
             if call.world.get(f"{workspace.id}/connections/{connection}") is None:
                 words = f"there is no connection '{connection}' in the workspace."
-            elif not any(call.rights.allows(who, LIST_SECRETS, workspace.id) for who in holders):
-                words = f"the endpoint's identity may not perform '{LIST_SECRETS}' on the workspace."
+            elif not any(call.rights.allows(who, LISTING, workspace.id) for who in holders):
+                words = f"the endpoint's identity may not perform '{LISTING}' on the workspace."
             else:
                 continue
             words = f"Cannot resolve the secret of environment variable '{name}': {words}"

@@ -39,7 +39,7 @@ class Running:
 
 
 def find(state: Path) -> Running | None:
-    """The live server that is recorded in a state folder; a record without one, or one that says nothing, is removed."""
+    """The live server that is recorded in a state folder; a record without one, or that says nothing, is removed."""
     record = state / NAME
     try:
         running = _read(record)
@@ -62,9 +62,10 @@ def unreadable(state: Path) -> bool:
 def _read(record: Path) -> Running | None:
     try:
         held = json.loads(record.read_bytes())
-        words = [held[key] for key in ("url", "identity_url", "ca")]
-        if all(isinstance(word, str) for word in words) and isinstance(held["pid"], int):
-            return Running(*words, held["pid"])
+        running = Running(held["url"], held["identity_url"], held["ca"], held["pid"])
+        words = (running.url, running.identity_url, running.ca)
+        if all(isinstance(word, str) for word in words) and isinstance(running.pid, int):
+            return running
     except (ValueError, KeyError, TypeError):
         pass
     return None

@@ -148,7 +148,7 @@ ROUTES = (
     ask(WS + "/datastores/{datastore}/listSecrets", "Datastores_ListSecrets", assets.secrets),
     Route("blob", "PUT", BLOB, "Blob_Put", blobs.put, mutating=True),
     Route("blob", "DELETE", BLOB, "Blob_Delete", blobs.delete, mutating=True),
-    Route("blob", "HEAD", BLOB, "Blob_GetProperties", blobs.get),
+    Route("blob", "HEAD", BLOB, "Blob_GetProperties", blobs.head),
     Route("blob", "GET", BLOB, "Blob_Get", blobs.get),
     Route("blob", "GET", "/{account}.blob.core.windows.net/{container}", "Blob_List", blobs.listing),
     Route("metadata", "GET", "/metadata/endpoints", "Metadata_Endpoints", clouds.endpoints),

@@ -161,9 +161,6 @@ ROWS: dict[str, Callable[[Client], Any]] = {
     "serverless_endpoints.get_keys": lambda c: (
         c.serverless() and c.ml.serverless_endpoints.get_keys("table-serverless").primary_key
     ),
-    "serverless_endpoints.begin_regenerate_keys": lambda c: (
-        c.serverless() and c.ml.serverless_endpoints.begin_regenerate_keys(name="table-serverless").result()
-    ),
     "registries.get": lambda c: c.ml.registries.get("azureml").name == "azureml",
     "connections.list": lambda c: list(c.ml.connections.list()) == [],
     "connections.get": lambda c: _missing(lambda: c.ml.connections.get("none")),

@@ -50,7 +50,7 @@ def test_the_default_datastore_leads_here(azure: Azure) -> None:
     assert azure.send("POST", path, {"expirableSecret": True}).json["secretsType"] == "Sas"
     assert azure.send("POST", path, {"expirableSecret": False}).json["secretsType"] == "AccountKey"
     assert azure.send("GET", f"{WORKSPACE}/datastores/none").status == 404
-    assert azure.send("GET", f"{WORKSPACE}/computes").status == 404
+    assert azure.send("GET", f"{WORKSPACE}/jobs").status == 404
 
 
 def test_a_blob_keeps_its_bytes_and_metadata(azure: Azure) -> None:
