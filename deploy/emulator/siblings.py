@@ -33,7 +33,8 @@ def put(call: Call) -> Answer:
         limits.allow_endpoint(call.world, call.path["subscription"], workspace.location)
     now = timestamp(call.world.now())
     within = "batchEndpoints/" if kind == "deployments" else ""
-    shown = f"{workspace.body['id']}/{_inside(call, f'{parent}/{kind}/{name}')}"
+    holder = call.world.get(parent) or workspace
+    shown = f"{holder.body['id']}/{kind}/{name}"
     properties = {**_answered(call, kind, name), **shapes.mapping(body, "properties"), "provisioningState": "Succeeded"}
     made: dict[str, Any] = {
         "id": shown, "name": name, "type": f"{workspaces.WORKSPACE}/{within}{kind}",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import emulator
 from deploy.emulator import seed
 from deploy.emulator.identity import Tokens
 from deploy.emulator.opening import BrokenWorld, opened
@@ -108,3 +109,34 @@ def test_a_world_of_another_version_is_not_touched(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(BrokenWorld, match=r"another version.*amldeploy emulator reset"):
         opened(tmp_path / "w")
+
+
+@pytest.mark.parametrize("content", [b"no database at all, and long enough", b"SQLite format 3\x00" + b"\x00" * 84])
+def test_a_world_that_cannot_be_read_is_named_with_its_cure(content: bytes, tmp_path: Path) -> None:
+    """Everybody who opens it says so; a reset sets it aside and begins a new one."""
+    path = tmp_path / "world.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(BrokenWorld, match=r"world\.sqlite.*amldeploy emulator reset"):
+        opened(path)
+    with pytest.raises(RuntimeError, match="amldeploy emulator reset"):
+        emulator.requests(tmp_path)
+    aside = emulator.reset(tmp_path)
+    assert aside is not None
+    assert aside.read_bytes() == content
+    assert emulator.requests(tmp_path) == []
+    assert emulator.reset(tmp_path) is None
+
+
+def test_half_a_world_is_healed(tmp_path: Path) -> None:
+    """A file that was cut in the middle."""
+    path = tmp_path / "world.sqlite"
+    opened(path).close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BrokenWorld):
+        opened(path)
+    emulator.reset(tmp_path)
+    world = opened(path)
+    with world.transaction():
+        assert world.get(seed.WORKSPACE_ID) is not None
+    world.close()
