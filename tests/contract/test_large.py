@@ -41,9 +41,10 @@ def test_a_large_file_travels_in_blocks(tmp_path: Path) -> None:
             client.models.create_or_update(Model(name="large", version=version, path=str(large)))
             sent = [r["path"] for r in emulator.requests(state, after=begun) if r["operation"] == "Blob_Put"]
             assert any("comp=blocklist" in path for path in sent) is (version == "1")
-            assert len(sent) == (0 if version == "2" else len(sent))
+            assert bool(sent) is (version == "1")
         client.models.download("large", "1", download_path=str(tmp_path / "back"))
-        assert filecmp.cmp(large, tmp_path / "back" / "large" / "weights.bin", shallow=False)
+        (back,) = [path for path in (tmp_path / "back").rglob("weights.bin") if path.is_file()]
+        assert filecmp.cmp(large, back, shallow=False)
         assert _peak(running.pid) - resting < 200
     finally:
         os.environ.clear()
