@@ -45,29 +45,35 @@ def start(
         bool | None,
         typer.Option("--throttle/--no-throttle", help="Count requests as Azure does; by default if realistic."),
     ] = None,
+    output: Form = Output.TEXT,
 ) -> None:
     """Start the local Azure ML in the background, or find the one that runs."""
     said: dict[str, Any] = {"world": world, "faults": faults, "time_scale": time_scale}
-    found = door.emulator(lambda emulator: emulator.find(state))
+    found = _find(state)
     running = door.emulator(lambda emulator: emulator.launch(state, port, profile.value, throttle=throttle, **said))
     if found is not None and (port or profile is not Profile.QUICK or throttle is not None):
         door.say("It ran already: port, profile and throttling stay as they are. Stop it first to change them.")
+    if output is Output.JSON:
+        door.show(json.dumps({**_told(running), "started": found is None}))
+        return
     door.show(f"The emulator answers at {running.url} (pid {running.pid}).")
     door.say('Point a program at it: eval "$(amldeploy emulator env)"')
 
 
 @commands.command("stop")
-def stop(state: State = _HERE) -> None:
+def stop(state: State = _HERE, output: Form = Output.TEXT) -> None:
     """Stop it. Its world stays."""
+    _find(state)
     stopped = door.emulator(lambda emulator: emulator.stop(state))
-    door.show("The emulator is stopped." if stopped else "No emulator was running.")
+    text = "The emulator is stopped." if stopped else "No emulator was running."
+    door.show(json.dumps({"stopped": stopped}) if output is Output.JSON else text)
 
 
 @commands.command("status")
 def status(state: State = _HERE, output: Form = Output.TEXT) -> None:
     """Say whether it runs, and where."""
-    running = door.emulator(lambda emulator: emulator.find(state))
-    told = {"running": running is not None, "url": running and running.url, "pid": running and running.pid}
+    running = _find(state)
+    told = _told(running)
     text = f"The emulator answers at {told['url']} (pid {told['pid']})." if running else "No emulator is running."
     door.show(json.dumps(told) if output is Output.JSON else text)
 
@@ -84,10 +90,13 @@ def env(state: State = _HERE, output: Form = Output.TEXT) -> None:
 
 
 @commands.command("reset")
-def reset(state: State = _HERE) -> None:
+def reset(state: State = _HERE, output: Form = Output.TEXT) -> None:
     """Forget everything that was made in it: back to its world file, or to the default world."""
-    door.emulator(lambda emulator: emulator.reset(state))
-    door.show("The emulator's world is as new.")
+    aside = door.emulator(lambda emulator: emulator.reset(state))
+    if aside is not None:
+        door.say(f"The world could not be read. It is set aside as {aside}; the new one is the default world.")
+    told = {"reset": True, "aside": aside and str(aside)}
+    door.show(json.dumps(told) if output is Output.JSON else "The emulator's world is as new.")
 
 
 @commands.command("requests")
@@ -100,6 +109,17 @@ def requests(
     """Show the requests it has answered, oldest first."""
     rows = door.emulator(lambda emulator: emulator.requests(state, after=after, mutating=mutating or None))
     door.show(json.dumps(rows) if output is Output.JSON else table(rows))
+
+
+def _find(state: Path) -> Any:
+    """The emulator that runs. A record that cannot be read counts as none, and is told of."""
+    if door.emulator(lambda emulator: emulator.unreadable(state)):
+        door.say(f"{state / 'emulator.json'} cannot be read: taken as if no emulator were running.")
+    return door.emulator(lambda emulator: emulator.find(state))
+
+
+def _told(running: Any) -> dict[str, Any]:
+    return {"running": running is not None, "url": running and running.url, "pid": running and running.pid}
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:

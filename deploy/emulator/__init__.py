@@ -10,7 +10,8 @@ knows nothing of the rest of this package, and a stand-in never passes for a mod
 
 from __future__ import annotations
 
-from deploy.emulator.running import MissingExtra, Running, begin, embed, find, launch, requests, reset, stop
+from deploy.emulator.record import Running, find, unreadable
+from deploy.emulator.running import MissingExtra, begin, embed, launch, requests, reset, stop
 from deploy.emulator.wrong import Trouble, WrongFile
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "requests",
     "reset",
     "stop",
+    "unreadable",
 ]

@@ -8,7 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
-from deploy.emulator import running, starting
+from deploy.emulator import record, running, starting
+from deploy.emulator.opening import BrokenWorld
 from deploy.emulator.timing import PROFILES, Timing, profiled
 
 
@@ -28,7 +29,7 @@ def main() -> int:
     state = options.state.resolve()
     try:
         starting.begin(state / running.WORLD, options.world, options.faults, options.time_scale)
-    except ValueError as error:
+    except (ValueError, BrokenWorld) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return serve(state, options.port, profiled(options.profile, options.throttle))
@@ -47,12 +48,12 @@ def serve(state: Path, port: int, timing: Timing) -> int:
         sys.stderr.write(f"cannot listen on 127.0.0.1:{port}: {error.strerror}. Choose another --port.\n")
         return 1
     try:
-        if not running.record(state, running.describe(server.port, server.identity_port, str(server.certificates.ca))):
+        if not record.write(state, record.describe(server.port, server.identity_port, str(server.certificates.ca))):
             sys.stderr.write(f"cannot serve {state}: another emulator already does. Use that one.\n")
             return 1
         sys.stderr.write(f"emulator of {state} answers at https://127.0.0.1:{server.port}\n")
         told.wait()
-        (state / running.RECORD).unlink(missing_ok=True)
+        (state / record.NAME).unlink(missing_ok=True)
     finally:
         server.stop()
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from deploy.emulator import actions, rights, workspaces
-from deploy.emulator.routes import Route
+from deploy.emulator.addressing import Route
 from deploy.emulator.wire import Call
 
 

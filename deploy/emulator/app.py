@@ -6,6 +6,7 @@ know nothing of HTTP.
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 import traceback
@@ -32,6 +33,7 @@ from deploy.emulator import (
     throttle,
 )
 from deploy.emulator.hosting import Hosting
+from deploy.emulator.opening import CURE
 from deploy.emulator.visit import UNKNOWN, Visit, not_emulated, response_to
 from deploy.emulator.wire import Answer, Call, Refusal, gateway, stamp
 from deploy.emulator.world import World
@@ -181,6 +183,10 @@ class Emulator:
 
     def _broken(self, visit: Visit, error: Exception) -> Answer:
         traceback.print_exception(error, file=sys.stderr)
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            # Nothing can be logged in a world that cannot be read.
+            words = f"The world {self.world.path} is damaged: {error}. {CURE}"
+            return gateway(500, "InternalServerError", words).answer
         visit.note = f"emulator bug: {type(error).__name__}"
         return self._refused(
             visit, gateway(500, "InternalServerError", "The emulator has a bug; its log holds the traceback.")

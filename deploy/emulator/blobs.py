@@ -1,13 +1,20 @@
-"""Blob storage as far as assets need it: whole blobs, blocks, metadata, lists. Signatures are not looked at."""
+"""Blob storage as far as assets need it: whole blobs, blocks, metadata, lists. Signatures are not looked at.
+
+A blob lies in parts of a few MiB, so that no request has to hold more of it than it sends or asks for.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from email.utils import formatdate
 from xml.etree import ElementTree as ET
 
 from deploy.emulator.wire import Answer, Call, Refusal
+
+_PART = 4 << 20
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 def put(call: Call) -> Answer:
@@ -26,33 +33,46 @@ def put(call: Call) -> Answer:
         return Answer(201)
     if call.headers.get("if-none-match") == "*" and _find(call) is not None:
         raise _error(409, "BlobAlreadyExists", "The specified blob already exists.")
-    content = _assembled(call, path) if what == "blocklist" else call.raw
+    size = _assemble(call, path) if what == "blocklist" else _store(call, path)
     call.world.db.execute(
-        "INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?)",
-        (path, content, json.dumps(_metadata(call)), call.world.now()),
+        "INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?)", (path, size, json.dumps(_metadata(call)), call.world.now())
     )
     return Answer(201, headers=_stamp(call))
 
 
 def get(call: Call) -> Answer:
-    """GET a blob or a range of it; HEAD its size and metadata."""
-    content, metadata = _require(call)
-    headers = {
-        "x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream", "Accept-Ranges": "bytes",
-        **_stamp(call), **{f"x-ms-meta-{key}": value for key, value in json.loads(metadata).items()},
-    }  # fmt: skip
-    asked = re.fullmatch(r"bytes=(\d+)-(\d*)", call.headers.get("x-ms-range", call.headers.get("range", "")))
-    if asked is None or not content:
-        return Answer(200, content, headers)
-    start, end = int(asked[1]), min(int(asked[2] or len(content) - 1), len(content) - 1)
-    part = content[start : end + 1]
-    return Answer(206, part, headers | {"Content-Range": f"bytes {start}-{end}/{len(content)}"})
+    """GET a blob or a range of it."""
+    size, headers = _described(call)
+    asked = call.headers.get("x-ms-range", call.headers.get("range", ""))
+    found = _RANGE.fullmatch(asked)
+    if found is None:
+        return Answer(200, _slice(call, 0, size), headers)
+    start = int(found[1])
+    end = min(int(found[2] or size), size - 1)
+    if start >= size or end < start:
+        words = "The range specified is invalid for the current size of the resource."
+        raise _error(416, "InvalidRange", words, {"Content-Range": f"bytes */{size}"})
+    return Answer(206, _slice(call, start, end + 1), headers | {"Content-Range": f"bytes {start}-{end}/{size}"})
+
+
+def head(call: Call) -> Answer:
+    """HEAD a blob: its size and metadata, and not a byte of it."""
+    size, headers = _described(call)
+    return Answer(200, b"", headers | {"Content-Length": str(size)})
+
+
+def _described(call: Call) -> tuple[int, dict[str, str]]:
+    size, metadata = _require(call)
+    described = {f"x-ms-meta-{key}": value for key, value in json.loads(metadata).items()}
+    kind = {"x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
+    return size, {**kind, **_stamp(call), **described}
 
 
 def delete(call: Call) -> Answer:
     """DELETE a blob."""
     _require(call)
-    call.world.db.execute("DELETE FROM blobs WHERE path = ?", (_path(call),))
+    for table in ("blobs", "parts"):
+        call.world.db.execute(f"DELETE FROM {table} WHERE path = ?", (_path(call),))  # noqa: S608 - the names are ours
     return Answer(202)
 
 
@@ -61,7 +81,7 @@ def listing(call: Call) -> Answer:
     root = f"{call.path['account']}/{call.path['container']}/"
     prefix = root + call.query.get("prefix", "")
     rows = call.world.db.execute(
-        "SELECT path, length(content) FROM blobs WHERE substr(path, 1, ?) = ? ORDER BY path", (len(prefix), prefix)
+        "SELECT path, size FROM blobs WHERE substr(path, 1, ?) = ? ORDER BY path", (len(prefix), prefix)
     )
     document = ET.Element("EnumerationResults", ContainerName=call.path["container"])
     blobs = ET.SubElement(document, "Blobs")
@@ -77,30 +97,52 @@ def listing(call: Call) -> Answer:
     )
 
 
-def _assembled(call: Call, path: str) -> bytes:
+def _store(call: Call, path: str) -> int:
+    """Write a body as a blob's content; returns its size."""
+    call.world.db.execute("DELETE FROM parts WHERE path = ?", (path,))
+    for start in range(0, len(call.raw), _PART):
+        part = call.raw[start : start + _PART]
+        call.world.db.execute("INSERT INTO parts VALUES (?, ?, ?)", (path, start, part))
+    return len(call.raw)
+
+
+def _assemble(call: Call, path: str) -> int:
+    """Make a blob of its blocks, one at a time; returns its size."""
     names = re.findall(rb"<(?:Latest|Uncommitted|Committed)>([^<]+)</", call.raw)
-    parts = []
+    call.world.db.execute("DELETE FROM parts WHERE path = ?", (path,))
+    size = 0
     for name in names:
         row = call.world.db.execute(
-            "SELECT content FROM blocks WHERE path = ? AND block = ?", (path, name.decode())
+            "INSERT OR REPLACE INTO parts SELECT path, ?, content FROM blocks WHERE path = ? AND block = ?"
+            " RETURNING length(content)",
+            (size, path, name.decode()),
         ).fetchone()
         if row is None:
             raise _error(400, "InvalidBlockList", "The specified block list is invalid.")
-        parts.append(row[0])
+        size += row[0]
     call.world.db.execute("DELETE FROM blocks WHERE path = ?", (path,))
-    return b"".join(parts)
+    return size
+
+
+def _slice(call: Call, start: int, end: int) -> bytes:
+    """The bytes of a blob from `start` to before `end`."""
+    rows = call.world.db.execute(
+        "SELECT start, content FROM parts WHERE path = ? AND start < ? AND start + length(content) > ? ORDER BY start",
+        (_path(call), end, start),
+    )
+    return b"".join(content[max(0, start - at) : end - at] for at, content in rows)
 
 
 def _path(call: Call) -> str:
     return f"{call.path['account']}/{call.path['container']}/{call.path['blob']}"
 
 
-def _find(call: Call) -> tuple[bytes, str] | None:
-    row = call.world.db.execute("SELECT content, metadata FROM blobs WHERE path = ?", (_path(call),)).fetchone()
+def _find(call: Call) -> tuple[int, str] | None:
+    row = call.world.db.execute("SELECT size, metadata FROM blobs WHERE path = ?", (_path(call),)).fetchone()
     return (row[0], row[1]) if row else None
 
 
-def _require(call: Call) -> tuple[bytes, str]:
+def _require(call: Call) -> tuple[int, str]:
     found = _find(call)
     if found is None:
         raise _error(404, "BlobNotFound", "The specified blob does not exist.")
@@ -117,6 +159,8 @@ def _stamp(call: Call) -> dict[str, str]:
     return {"ETag": '"0x8EMULATOR"', "Last-Modified": formatdate(call.world.now(), usegmt=True)}
 
 
-def _error(status: int, code: str, message: str) -> Refusal:
+def _error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Refusal:
     body = f"<?xml version='1.0' encoding='utf-8'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    return Refusal(Answer(status, body.encode(), {"x-ms-error-code": code, "Content-Type": "application/xml"}))
+    return Refusal(
+        Answer(status, body.encode(), {"x-ms-error-code": code, "Content-Type": "application/xml", **(headers or {})})
+    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from typing import Any
 
 from deploy.emulator import catalog, workspaces
 from deploy.emulator.wire import Answer, Call, Json, Refusal, frontend, gateway
-from deploy.emulator.world import World
+from deploy.emulator.world import Resource, World
 
 TOTAL = "TotalDedicatedCores"
 CLUSTERS = "TotalClusters"
@@ -74,17 +75,15 @@ def usages(call: Call) -> Answer:
                 _usage(row, family.name, f"{family.title} Cluster {word} vCPUs", f"vmFamily/{kind}", current, most)
             )
     for workspace, family, most in _shares(call.world, subscription, location):
-        row, current = (
-            f"{workspace}/usages/{family.name.replace(' ', '_')}",
-            used_below(call.world, workspace, family.name),
-        )
+        mine, row = used_below(call.world, workspace.id, family.name), _row(workspace, "usages", family)
         title = f"{family.title} Cluster Dedicated vCPUs"
-        rows.append(_usage(row, family.name, title, "workspaces/dedicatedCores", current, most))
+        shown = _usage(row, family.name, title, "workspaces/dedicatedCores", mine, most)
+        rows.append({**shown, "amlWorkspaceLocation": location})
     return Answer(200, {"value": rows})
 
 
 def quotas(call: Call) -> Answer:
-    """GET quotas: the limits alone, one row a family, then those of single workspaces."""
+    """GET quotas: the limits alone, one row a family, then what single workspaces are limited to."""
     subscription, location = where(call)
     limit = limits(call.world, subscription, location)
     rows = [
@@ -99,7 +98,8 @@ def quotas(call: Call) -> Answer:
     ]
     rows += [
         {
-            "id": f"{workspace}/quotas/{family.name.replace(' ', '_')}",
+            "id": _row(workspace, "quotas", family),
+            "amlWorkspaceLocation": location,
             "type": f"{workspaces.PROVIDER}/workspaces/dedicatedCores/quotas",
             "name": {"value": family.name, "localizedValue": f"{family.title} Cluster Dedicated vCPUs"},
             "limit": most,
@@ -110,21 +110,19 @@ def quotas(call: Call) -> Answer:
     return Answer(200, {"value": rows})
 
 
-def _shares(world: World, subscription: str, location: str) -> list[tuple[str, catalog.Family, int]]:
-    """What each workspace of a region may use of a family by itself, where that was set."""
-    rows = world.db.execute(
-        "SELECT subscription, family, cores FROM quotas WHERE location = ? AND cores >= 0 AND subscription LIKE ?",
-        (location, f"/subscriptions/{subscription.lower()}/%"),
-    ).fetchall()
-    families = {family.name: family for family in catalog.FAMILIES}
-    found = [(world.get(place), family, cores) for place, family, cores in rows]
-    return [(item.body["id"], families[family], cores) for item, family, cores in found if item is not None]
-
-
 def sizes(call: Call) -> Answer:
     """GET vmSizes: `MIR` among the compute types marks a size that managed online endpoints accept."""
-    where(call)
-    return Answer(200, {"value": [_size(size) for size in catalog.SIZES]})
+    _, location = where(call)
+    said = _said(call.world, location)
+    priced = {name.lower(): price for name, price in (said.get("prices") or {}).items()}
+    found = [size for size in catalog.SIZES if offered(call.world, location, size)]
+    return Answer(200, {"value": [_size(size, priced.get(size.name.lower(), size.price)) for size in found]})
+
+
+def offered(world: World, location: str, size: catalog.Size) -> bool:
+    """Whether a region has a size: all of them, unless the world's file says which."""
+    listed = _said(world, location).get("sizes")
+    return listed is None or size.name.lower() in {name.lower() for name in listed}
 
 
 def where(call: Call) -> tuple[str, str]:
@@ -157,6 +155,28 @@ def used_below(world: World, scope: str, family: str) -> int:
         (family, low + "/", low + "0"),
     ).fetchone()
     return int(row[0])
+
+
+def _said(world: World, location: str) -> dict[str, Any]:
+    """What the world's file says of a region."""
+    regions = (world.controls.get("world") or {}).get("regions") or {}
+    found: dict[str, Any] = regions.get(location) or {}
+    return found
+
+
+def _shares(world: World, subscription: str, location: str) -> list[tuple[Resource, catalog.Family, int]]:
+    """The workspaces of a region that may not use all of their subscription's cores, with the families and limits."""
+    rows = world.db.execute(
+        "SELECT r.id, q.family, q.cores FROM quotas q JOIN resources r ON r.id = q.subscription"
+        " WHERE q.location = ? AND r.id LIKE ? AND q.cores >= 0 ORDER BY r.number, q.family",
+        (location, f"/subscriptions/{subscription.lower()}/%"),
+    ).fetchall()
+    families = {family.name: family for family in catalog.FAMILIES}
+    return [(item, families[name], most) for row, name, most in rows if (item := world.get(row)) is not None]
+
+
+def _row(workspace: Resource, what: str, family: catalog.Family) -> str:
+    return f"{workspace.body['id']}/{what}/{family.name.replace(' ', '_')}"
 
 
 def _used(world: World, subscription: str, location: str) -> dict[str, int]:
@@ -194,7 +214,7 @@ def _usage(identifier: str, name: str, title: str, kind: str, current: int, limi
     }
 
 
-def _size(size: catalog.Size) -> dict[str, Json]:
+def _size(size: catalog.Size, price: float) -> dict[str, Json]:
     prices = [("Linux", "Standard", 1.0), ("Linux", "LowPriority", 0.2), ("Windows", "Standard", 1.5)]
     return {
         "name": size.name,
@@ -209,7 +229,7 @@ def _size(size: catalog.Size) -> dict[str, Json]:
         "estimatedVMPrices": {
             "billingCurrency": "USD",
             "unitOfMeasure": "OneHour",
-            "values": [{"retailPrice": round(size.price * f, 4), "osType": o, "vmTier": t} for o, t, f in prices],
+            "values": [{"retailPrice": round(price * f, 4), "osType": o, "vmTier": t} for o, t, f in prices],
         },
         "supportedComputeTypes": ["AmlCompute", "ComputeInstance", *(["MIR"] if size.served else [])],
     }

@@ -14,6 +14,7 @@ from deploy.emulator import (
     endpoints,
     hosting,
     limits,
+    mandates,
     operations,
     registry,
     settings,
@@ -55,8 +56,12 @@ def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
         raise user_error(trouble)
     location = endpoints.region(body, endpoint.location)
     limits.allow_deployment(call.world, call.path["subscription"], endpoint)
+    kind = (endpoint.body["identity"] or {}).get("type", "None")
+    mandates.allow_secret_stores(call, workspaces.require(call), endpoint.properties["properties"], kind)
     properties = shapes.mapping(body, "properties")
     size = settings.size(shapes.text(properties, "instanceType"))
+    if not capacity.offered(call.world, location, size):
+        raise settings.not_served(size.name)
     wanted, now = settings.contents(properties), timestamp(call.world.now())
     identifier = f"{endpoint.body['id']}/deployments/{name}"
     return Resource(
@@ -206,7 +211,7 @@ def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: boo
         capacity.reserve(
             call.world, subscription, deployment.location, deployment.id, size, deployment.body["sku"]["capacity"]
         )
-    error = _failure(call, deployment)
+    error = _failure(call, deployment) or mandates.lacking(call, workspaces.require(call), endpoint, deployment)
     effect: dict[str, Any] = {"properties": {"provisioningState": "Failed" if error else "Succeeded"}}
     deployment.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
     seconds = timing.deployment_create if created else timing.deployment_update

@@ -48,7 +48,8 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
         raise user_error(trouble)
     now = timestamp(call.world.now())
     identifier = f"{workspace.body['id']}/onlineEndpoints/{name}"
-    identity = principals.new_identity(call.world, identifier, name, workspace, shapes.mapping(body, "identity"))
+    said = shapes.texts(shapes.mapping(body, "properties"), "properties")
+    identity = principals.new_identity(call, identifier, workspace, shapes.mapping(body, "identity"), said)
     endpoint = Resource(
         identifier, KIND, workspace.id, name, location,
         {
@@ -56,7 +57,7 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
             "properties": {
                 **wanted, "compute": None, "traffic": {}, "mirrorTraffic": {}, "provisioningState": "Creating",
                 "properties": {
-                    **shapes.texts(shapes.mapping(body, "properties"), "properties"),
+                    **said,
                     "azureml.onlineendpointid": identifier.lower(),
                 },
             },
@@ -136,18 +137,6 @@ def delete(call: Call) -> Answer:
         operation = endpoint.private["operation"]
     headers = operations.headers(call, operation, endpoint.location, result=True)
     return Answer(202, b"null", headers | {"Content-Type": "application/json; charset=utf-8"})
-
-
-def check_name(call: Call) -> Answer:
-    """GET checkNameAvailability: names are unique in a region. Azure names the action and documents no answer; this
-    one has the form that its other name checks share."""
-    workspace, name = workspaces.require(call), call.path["endpoint"]
-    if trouble := traffic.name_problem("endpoint", name):
-        return Answer(200, {"nameAvailable": False, "reason": "Invalid", "message": trouble})
-    if call.world.named(KIND, workspace.location, name) is not None:
-        message = f"An endpoint with this name already exists in region {workspace.location}: {name}."
-        return Answer(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": message})
-    return Answer(200, {"nameAvailable": True, "reason": None, "message": None})
 
 
 def require(call: Call) -> Resource:

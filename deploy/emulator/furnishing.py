@@ -10,12 +10,23 @@ import re
 import uuid
 from dataclasses import replace
 
-from deploy.emulator import access, capacity, catalog, directory, limits, registry, seed
+from deploy.emulator import (
+    access,
+    capacity,
+    catalog,
+    connections,
+    directory,
+    identities,
+    limits,
+    registry,
+    seed,
+    standing,
+)
 from deploy.emulator.identity import SIGNED_IN
 from deploy.emulator.reading import Misfit, Way
 from deploy.emulator.roles import AI_ADMINISTRATOR, OWNER
 from deploy.emulator.world import Resource, World
-from deploy.emulator.worldfile import Region, Registry, Role, Workspace, WorldFile
+from deploy.emulator.worldfile import Identity, Region, Registry, Role, Workspace, WorldFile
 
 _HOME = '["subscription", "group", "neighbour", "workspace", "datastore"]'
 """The kinds of resources that make up the default workspace and what it stands in."""
@@ -34,14 +45,14 @@ def furnish(world: World) -> None:
 
 
 def _shape(world: World, wanted: WorldFile) -> None:
-    from deploy.emulator import standing
-
     places = wanted.workspaces or [Workspace(name=seed.WORKSPACE)]
     _workspaces(world, places)
     regions = {**{place.region: Region() for place in places}, **wanted.regions}
     for subscription in sorted({place.subscription for place in places}):
         for name, region in regions.items():
             _region(world, subscription, name, region)
+    _belongings(world, places)
+    _identities(world, places, wanted.identities)
     if wanted.registries is not None:
         _registries(world, wanted.registries)
     for somebody in wanted.principals:
@@ -94,13 +105,50 @@ def _renamed(text: str, place: Workspace) -> str:
     return re.sub("|".join(map(re.escape, new)), lambda match: new[match[0]], text)
 
 
+def _belongings(world: World, places: list[Workspace]) -> None:
+    """What each workspace may use of its subscription's cores, and its connections."""
+    for at, place in enumerate(places):
+        workspace = world.get(identifier(place))
+        assert workspace is not None  # noqa: S101 - made a moment ago
+        for family, cores in place.quotas.items():
+            name = _family(family, ("workspaces", at, "quotas", family))
+            capacity.set_limit(world, workspace.id, place.region, name, cores)
+        for said in place.connections:
+            properties = {
+                "category": said.category, "target": said.target, "authType": said.auth_type,
+                "metadata": said.metadata, "credentials": said.credentials,
+            }  # fmt: skip
+            connections.save(world, workspace, said.name, properties)
+
+
+def _identities(world: World, places: list[Workspace], wanted: list[Identity] | None) -> None:
+    """Those of the file, or the default world's in the first workspace's group."""
+    world.remove(seed.IDENTITY_ID)
+    first = places[0]
+    for at, said in enumerate([Identity(name=seed.IDENTITY)] if wanted is None else wanted):
+        subscription, group = said.subscription or first.subscription, said.resource_group or first.resource_group
+        scope = f"/subscriptions/{subscription}/resourceGroups/{group}"
+        if world.get(scope) is None:
+            raise Misfit(
+                [(("identities", at), f"there is no resource group '{group}'. Name one that a workspace is in.")]
+            )
+        identities.save(world, scope, said.name, said.region or first.region, {})
+
+
+def _family(wanted: str, way: Way) -> str:
+    for family in catalog.FAMILIES:
+        if _plain(family.name) == _plain(wanted):
+            return family.name
+    raise Misfit([(way, "is no family of machines. See `vmSizes`.")])
+
+
 def _region(world: World, subscription: str, name: str, region: Region) -> None:
-    known = {_plain(family.name): family for family in catalog.FAMILIES}
     cores = {family.name: family.limit for family in catalog.FAMILIES}
     for family, count in region.families.items():
-        if _plain(family) not in known:
-            raise Misfit([(("regions", name, "families", family), "is no family of machines. See `vmSizes`.")])
-        cores[known[_plain(family)].name] = count
+        cores[_family(family, ("regions", name, "families", family))] = count
+    for size in (*(region.sizes or ()), *region.prices):
+        if catalog.find(size) is None:
+            raise Misfit([(("regions", name), f"'{size}' is no size of machines. See `vmSizes`.")])
     said = {
         capacity.TOTAL: (region.total_cores, catalog.TOTAL_LIMIT), capacity.CLUSTERS: (region.clusters, 200),
         capacity.LOW_PRIORITY: (region.low_priority_cores, 100),

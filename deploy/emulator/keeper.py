@@ -190,22 +190,24 @@ def unpack(spec: dict[str, Any], folder: Path) -> None:
                 shutil.rmtree(place, ignore_errors=True)
                 Path(place).mkdir(parents=True)
                 rows = world.execute(
-                    "SELECT path, content FROM blobs WHERE path = ? OR substr(path, 1, ?) = ?",
+                    "SELECT path FROM blobs WHERE path = ? OR substr(path, 1, ?) = ?",
                     (root, len(root) + 1, f"{root}/"),
                 )
-                count = sum(_write(Path(place), path.removeprefix(above).strip("/"), content) for path, content in rows)
+                count = sum(_write(world, Path(place), path, path.removeprefix(above).strip("/")) for (path,) in rows)
                 output.write(f"{what}: {count} files\n")
             output.write("Storage initializer finished.\n")
     finally:
         world.close()
 
 
-def _write(place: Path, name: str, content: bytes) -> int:
+def _write(world: sqlite3.Connection, place: Path, path: str, name: str) -> int:
     if "\0" in name or ".." in name.split("/"):
         raise GaveUp(f"the blob name {name!r} leads out of its folder")
     target = place / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
+    with target.open("wb") as output:
+        for (content,) in world.execute("SELECT content FROM parts WHERE path = ? ORDER BY start", (path,)):
+            output.write(content)
     return 1
 
 

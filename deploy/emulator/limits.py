@@ -19,7 +19,9 @@ def allow_endpoint(world: World, subscription: str, location: str) -> None:
     Raises:
         Refusal: 400 with the limit, when it is reached.
     """
-    _allow(world, ENDPOINTS, subscription, location, _count(world, "endpoint", subscription, location))
+    _allow(
+        world, ENDPOINTS, subscription, location, _count(world, ("endpoint", "batchEndpoints"), subscription, location)
+    )
 
 
 def allow_deployment(world: World, subscription: str, endpoint: Resource) -> None:
@@ -30,7 +32,7 @@ def allow_deployment(world: World, subscription: str, endpoint: Resource) -> Non
     """
     siblings = len(world.children(endpoint.id, "deployment"))
     _allow(world, SIBLINGS, subscription, endpoint.location, siblings)
-    count = _count(world, "deployment", subscription, endpoint.location)
+    count = _count(world, ("deployment",), subscription, endpoint.location)
     _allow(world, DEPLOYMENTS, subscription, endpoint.location, count)
 
 
@@ -57,10 +59,10 @@ def _reached(what: str, subscription: str, location: str, limit: int) -> Refusal
     return frontend(400, "BadRequest", "The request is invalid.", (f"{what}LimitReached", sentence))
 
 
-def _count(world: World, kind: str, subscription: str, location: str) -> int:
+def _count(world: World, kinds: tuple[str, ...], subscription: str, location: str) -> int:
     below = f"/subscriptions/{subscription.lower()}"
     row = world.db.execute(
-        "SELECT COUNT(*) FROM resources WHERE kind = ? AND location = ? AND id > ? AND id < ?",
-        (kind, location, f"{below}/", f"{below}0"),
+        "SELECT COUNT(*) FROM resources WHERE kind IN (?, ?) AND location = ? AND id > ? AND id < ?",
+        (kinds[0], kinds[-1], location, f"{below}/", f"{below}0"),
     ).fetchone()
     return int(row[0])

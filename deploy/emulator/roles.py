@@ -9,6 +9,7 @@ OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 AI_ADMINISTRATOR = "b78c5d69-af96-48a3-bf8d-a8b4d589de94"
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+SECRETS_READER = "ea01e6af-a1c1-4350-9563-ad00f8c72ec5"
 METRICS_WRITER = "635dd51f-9968-44d3-b7fb-6d9a6bd613ae"
 _ML = "Microsoft.MachineLearningServices"
 _STORAGE = "Microsoft.Storage/storageAccounts"
@@ -37,7 +38,7 @@ ROLES: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...], tuple[str, ...]],
     (METRICS_WRITER, "AzureML Metrics Writer (preview)", (f"{_ML}/workspaces/metrics/*/write",), (), ()),
     ("1823dd4f-9b8c-4ab6-ab4e-7397a3684615", "AzureML Registry User",
      (f"{_ML}/registries/read", f"{_ML}/registries/assets/*"), (), ()),
-    ("ea01e6af-a1c1-4350-9563-ad00f8c72ec5", "Azure Machine Learning Workspace Connection Secrets Reader",
+    (SECRETS_READER, "Azure Machine Learning Workspace Connection Secrets Reader",
      (f"{_ML}/workspaces/connections/listsecrets/action", f"{_ML}/workspaces/metadata/secrets/read"), (), ()),
     (AI_ADMINISTRATOR, "Azure AI Administrator", (f"{_ML}/*", "Microsoft.Authorization/*/read"), (), ()),
     ("64702f94-c441-49e6-a78b-ef80e0188fee", "Azure AI Developer",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from deploy.emulator import (
     access,
-    actions,
     assets,
     autoscale,
+    beside,
     blobs,
     capacity,
     clouds,
@@ -22,6 +19,7 @@ from deploy.emulator import (
     endpoints,
     github,
     keys,
+    names,
     operations,
     options,
     quotas,
@@ -30,64 +28,24 @@ from deploy.emulator import (
     tagging,
     workspaces,
 )
-from deploy.emulator.wire import Answer, Call
-
-Handler = Callable[[Call], Answer]
-
-
-@dataclass(frozen=True)
-class Route:
-    """One operation. `name` is the published operation id; `{x}` is one path segment, `{x*}` any number of them."""
-
-    plane: str
-    method: str
-    path: str
-    name: str
-    run: Handler | None
-    mutating: bool = False
-    pattern: re.Pattern[str] = field(init=False, repr=False, compare=False, default=re.compile(""))
-    action: str = field(init=False, default="")
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "pattern", _pattern(self.path))
-        object.__setattr__(self, "action", actions.of(self.method, self.path))
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(\w+\*?)\}", path)  # text, name, text, name, ... text
-    for at, part in enumerate(parts):
-        if at % 2 == 0:
-            parts[at] = re.escape(part)
-        else:
-            parts[at] = f"(?P<{part[:-1]}>.*?)" if part.endswith("*") else f"(?P<{part}>[^/]+)"
-    return re.compile("".join(parts), re.IGNORECASE)
-
-
-_SUB = "/subscriptions/{subscription}"
-_GROUP = _SUB + "/resourceGroups/{group}"
-_WORKSPACES = _GROUP + "/providers/Microsoft.MachineLearningServices/workspaces"
-_WS = _WORKSPACES + "/{workspace}"
-_EP = _WS + "/onlineEndpoints/{endpoint}"
-_DP = _EP + "/deployments/{deployment}"
-_LOC = _SUB + "/providers/Microsoft.MachineLearningServices/locations/{location}"
-_ROLE = "{scope*}/providers/Microsoft.Authorization"
-_SCALE = "/providers/Microsoft.Insights/autoscaleSettings"
-_TAGS = "{scope*}/providers/Microsoft.Resources/tags/{name}"
-_REGISTRY = "/mferp/managementfrontend" + _GROUP + "/providers/Microsoft.MachineLearningServices/registries/{registry}"
-_BLOB = "/{account}.blob.core.windows.net/{container}/{blob*}"
-
-
-def _read(path: str, name: str, run: Handler) -> Route:
-    return Route("arm", "GET", path, name, run)
-
-
-def _write(method: str, path: str, name: str, run: Handler) -> Route:
-    return Route("arm", method, path, name, run, mutating=True)
-
-
-def _ask(path: str, name: str, run: Handler) -> Route:
-    return Route("arm", "POST", path, name, run)
-
+from deploy.emulator.addressing import (
+    BLOB,
+    DP,
+    EP,
+    GROUP,
+    LOC,
+    REGISTRY,
+    ROLE,
+    SCALE,
+    SUB,
+    TAGS,
+    WORKSPACES,
+    WS,
+    Route,
+    ask,
+    read,
+    write,
+)
 
 _SIGN_IN = (
     Route("entra", "GET", "/common/discovery/instance", "Entra_Instances", signin.instances),
@@ -105,61 +63,59 @@ _GITHUB = (
     Route("github", "GET", "/github/.well-known/jwks", "GitHub_Keys", github.keys),
 )
 ROUTES = (
-    _read(_EP, "OnlineEndpoints_Get", endpoints.get),
-    _read(_DP, "OnlineDeployments_Get", deployments.get),
-    _read(_LOC + "/mfeOperationsStatus/{operation}", "OperationsStatus_Get", operations.status),
-    _read(_LOC + "/mfeOperationResults/{operation}", "OperationResults_Get", operations.result),
+    read(EP, "OnlineEndpoints_Get", endpoints.get),
+    read(DP, "OnlineDeployments_Get", deployments.get),
+    read(LOC + "/mfeOperationsStatus/{operation}", "OperationsStatus_Get", operations.status),
+    read(LOC + "/mfeOperationResults/{operation}", "OperationResults_Get", operations.result),
     Route("scoring", "POST", "/inference/{location}/{endpoint}/score", "Score", None),
     Route("scoring", "GET", "/inference/{location}/{endpoint}/swagger.json", "Swagger_Get", None),
-    _read(_WS + "/onlineEndpoints", "OnlineEndpoints_List", endpoints.listing),
-    _write("PUT", _EP, "OnlineEndpoints_CreateOrUpdate", endpoints.put),
-    _write("PATCH", _EP, "OnlineEndpoints_Update", endpoints.patch),
-    _write("DELETE", _EP, "OnlineEndpoints_Delete", endpoints.delete),
-    _ask(_EP + "/listKeys", "OnlineEndpoints_ListKeys", keys.list_keys),
-    _ask(_EP + "/token", "OnlineEndpoints_GetToken", keys.token),
-    _write("POST", _EP + "/regenerateKeys", "OnlineEndpoints_RegenerateKeys", keys.regenerate_keys),
-    _read(_EP + "/deployments", "OnlineDeployments_List", deployments.listing),
-    _write("PUT", _DP, "OnlineDeployments_CreateOrUpdate", deployments.put),
-    _write("PATCH", _DP, "OnlineDeployments_Update", deployments.patch),
-    _write("DELETE", _DP, "OnlineDeployments_Delete", deployments.delete),
-    _ask(_DP + "/getLogs", "OnlineDeployments_GetLogs", deployments.logs),
-    _read(_DP + "/skus", "OnlineDeployments_ListSkus", deployments.skus),
-    _read(_WS, "Workspaces_Get", workspaces.get),
-    _read(_SUB, "Subscriptions_Get", workspaces.subscription),
-    _read(_GROUP, "ResourceGroups_Get", workspaces.group),
-    _read(_WORKSPACES, "Workspaces_ListByResourceGroup", workspaces.listing),
-    _read(
-        _SUB + "/providers/Microsoft.MachineLearningServices/workspaces",
+    read(WS + "/onlineEndpoints", "OnlineEndpoints_List", endpoints.listing),
+    write("PUT", EP, "OnlineEndpoints_CreateOrUpdate", endpoints.put),
+    write("PATCH", EP, "OnlineEndpoints_Update", endpoints.patch),
+    write("DELETE", EP, "OnlineEndpoints_Delete", endpoints.delete),
+    ask(EP + "/listKeys", "OnlineEndpoints_ListKeys", keys.list_keys),
+    ask(EP + "/token", "OnlineEndpoints_GetToken", keys.token),
+    write("POST", EP + "/regenerateKeys", "OnlineEndpoints_RegenerateKeys", keys.regenerate_keys),
+    read(EP + "/deployments", "OnlineDeployments_List", deployments.listing),
+    write("PUT", DP, "OnlineDeployments_CreateOrUpdate", deployments.put),
+    write("PATCH", DP, "OnlineDeployments_Update", deployments.patch),
+    write("DELETE", DP, "OnlineDeployments_Delete", deployments.delete),
+    ask(DP + "/getLogs", "OnlineDeployments_GetLogs", deployments.logs),
+    read(DP + "/skus", "OnlineDeployments_ListSkus", deployments.skus),
+    read(WS, "Workspaces_Get", workspaces.get),
+    read(SUB, "Subscriptions_Get", workspaces.subscription),
+    read(GROUP, "ResourceGroups_Get", workspaces.group),
+    read(WORKSPACES, "Workspaces_ListByResourceGroup", workspaces.listing),
+    read(
+        SUB + "/providers/Microsoft.MachineLearningServices/workspaces",
         "Workspaces_ListBySubscription",
         workspaces.listing,
     ),
-    _read("/subscriptions", "Subscriptions_List", workspaces.subscriptions),
-    _read(_LOC + "/usages", "Usages_List", capacity.usages),
-    _read(_LOC + "/quotas", "Quotas_List", capacity.quotas),
-    _read(_LOC + "/vmSizes", "VirtualMachineSizes_List", capacity.sizes),
-    _write("POST", _LOC + "/updateQuotas", "Quotas_Update", quotas.update),
-    _read(_EP + "/checkNameAvailability", "OnlineEndpoints_CheckNameAvailability", endpoints.check_name),
-    _read(_GROUP + _SCALE, "AutoscaleSettings_ListByResourceGroup", autoscale.listing),
-    _read(_SUB + _SCALE, "AutoscaleSettings_ListBySubscription", autoscale.listing),
-    _read(_GROUP + _SCALE + "/{name}", "AutoscaleSettings_Get", autoscale.get),
-    _write("PUT", _GROUP + _SCALE + "/{name}", "AutoscaleSettings_CreateOrUpdate", autoscale.put),
-    _write("DELETE", _GROUP + _SCALE + "/{name}", "AutoscaleSettings_Delete", autoscale.delete),
-    _read(_TAGS, "Tags_GetAtScope", tagging.get),
-    _write("PUT", _TAGS, "Tags_CreateOrUpdateAtScope", tagging.put),
-    _write("PATCH", _TAGS, "Tags_UpdateAtScope", tagging.patch),
-    _write("DELETE", _TAGS, "Tags_DeleteAtScope", tagging.delete),
-    _read(
-        _GROUP + "/providers/Microsoft.MachineLearningServices/registries/{registry}", "Registries_Get", registry.get
-    ),
-    _write("PUT", _ROLE + "/roleAssignments/{name}", "RoleAssignments_Create", access.put),
-    _read(_ROLE + "/roleAssignments/{name}", "RoleAssignments_Get", access.get),
-    _write("DELETE", _ROLE + "/roleAssignments/{name}", "RoleAssignments_Delete", access.delete),
-    _read(_ROLE + "/roleAssignments", "RoleAssignments_ListForScope", access.listing),
-    _read(_ROLE + "/roleDefinitions/{name}", "RoleDefinitions_Get", definitions.get),
-    _write("PUT", _ROLE + "/roleDefinitions/{name}", "RoleDefinitions_CreateOrUpdate", definitions.put),
-    _write("DELETE", _ROLE + "/roleDefinitions/{name}", "RoleDefinitions_Delete", definitions.delete),
-    _read(_ROLE + "/permissions", "Permissions_List", definitions.permissions),
-    _read(_ROLE + "/roleDefinitions", "RoleDefinitions_List", definitions.listing),
+    read("/subscriptions", "Subscriptions_List", workspaces.subscriptions),
+    read(LOC + "/usages", "Usages_List", capacity.usages),
+    read(LOC + "/quotas", "Quotas_List", capacity.quotas),
+    read(LOC + "/vmSizes", "VirtualMachineSizes_List", capacity.sizes),
+    write("POST", LOC + "/updateQuotas", "Quotas_Update", quotas.update),
+    read(EP + "/checkNameAvailability", "OnlineEndpoints_CheckNameAvailability", names.endpoint),
+    read(GROUP + SCALE, "AutoscaleSettings_ListByResourceGroup", autoscale.listing),
+    read(SUB + SCALE, "AutoscaleSettings_ListBySubscription", autoscale.listing),
+    read(GROUP + SCALE + "/{name}", "AutoscaleSettings_Get", autoscale.get),
+    write("PUT", GROUP + SCALE + "/{name}", "AutoscaleSettings_CreateOrUpdate", autoscale.put),
+    write("DELETE", GROUP + SCALE + "/{name}", "AutoscaleSettings_Delete", autoscale.delete),
+    read(TAGS, "Tags_GetAtScope", tagging.get),
+    write("PUT", TAGS, "Tags_CreateOrUpdateAtScope", tagging.put),
+    write("PATCH", TAGS, "Tags_UpdateAtScope", tagging.patch),
+    write("DELETE", TAGS, "Tags_DeleteAtScope", tagging.delete),
+    read(GROUP + "/providers/Microsoft.MachineLearningServices/registries/{registry}", "Registries_Get", registry.get),
+    write("PUT", ROLE + "/roleAssignments/{name}", "RoleAssignments_Create", access.put),
+    read(ROLE + "/roleAssignments/{name}", "RoleAssignments_Get", access.get),
+    write("DELETE", ROLE + "/roleAssignments/{name}", "RoleAssignments_Delete", access.delete),
+    read(ROLE + "/roleAssignments", "RoleAssignments_ListForScope", access.listing),
+    read(ROLE + "/roleDefinitions/{name}", "RoleDefinitions_Get", definitions.get),
+    write("PUT", ROLE + "/roleDefinitions/{name}", "RoleDefinitions_CreateOrUpdate", definitions.put),
+    write("DELETE", ROLE + "/roleDefinitions/{name}", "RoleDefinitions_Delete", definitions.delete),
+    read(ROLE + "/permissions", "Permissions_List", definitions.permissions),
+    read(ROLE + "/roleDefinitions", "RoleDefinitions_List", definitions.listing),
     Route(
         "registry",
         "GET",
@@ -167,32 +123,33 @@ ROUTES = (
         "Registry_Discovery",
         registry.discovery,
     ),
-    Route("registry", "GET", _REGISTRY + "/models", "RegistryModelContainers_List", registry.models),
-    Route("registry", "GET", _REGISTRY + "/models/{model}", "RegistryModelContainers_Get", registry.model),
-    Route("registry", "GET", _REGISTRY + "/models/{model}/versions", "RegistryModelVersions_List", registry.versions),
+    Route("registry", "GET", REGISTRY + "/models", "RegistryModelContainers_List", registry.models),
+    Route("registry", "GET", REGISTRY + "/models/{model}", "RegistryModelContainers_Get", registry.model),
+    Route("registry", "GET", REGISTRY + "/models/{model}/versions", "RegistryModelVersions_List", registry.versions),
     Route(
         "registry",
         "GET",
-        _REGISTRY + "/models/{model}/versions/{version}",
+        REGISTRY + "/models/{model}/versions/{version}",
         "RegistryModelVersions_Get",
         registry.version,
     ),
-    _read(_WS + "/{kind}", "Assets_List", assets.containers),
-    _read(_WS + "/{kind}/{asset}", "Assets_Get", assets.container),
-    _read(_WS + "/{kind}/{asset}/versions", "AssetVersions_List", assets.versions),
-    _read(_WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_Get", assets.version),
-    _write("PUT", _WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_CreateOrUpdate", assets.put),
-    _write("DELETE", _WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_Delete", assets.delete),
-    _ask(
-        _WS + "/{kind}/{asset}/versions/{version}/startPendingUpload",
+    *beside.ROUTES,
+    read(WS + "/{kind}", "Assets_List", assets.containers),
+    read(WS + "/{kind}/{asset}", "Assets_Get", assets.container),
+    read(WS + "/{kind}/{asset}/versions", "AssetVersions_List", assets.versions),
+    read(WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_Get", assets.version),
+    write("PUT", WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_CreateOrUpdate", assets.put),
+    write("DELETE", WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_Delete", assets.delete),
+    ask(
+        WS + "/{kind}/{asset}/versions/{version}/startPendingUpload",
         "AssetVersions_StartPendingUpload",
         assets.start_upload,
     ),
-    _ask(_WS + "/datastores/{datastore}/listSecrets", "Datastores_ListSecrets", assets.secrets),
-    Route("blob", "PUT", _BLOB, "Blob_Put", blobs.put, mutating=True),
-    Route("blob", "DELETE", _BLOB, "Blob_Delete", blobs.delete, mutating=True),
-    Route("blob", "HEAD", _BLOB, "Blob_GetProperties", blobs.get),
-    Route("blob", "GET", _BLOB, "Blob_Get", blobs.get),
+    ask(WS + "/datastores/{datastore}/listSecrets", "Datastores_ListSecrets", assets.secrets),
+    Route("blob", "PUT", BLOB, "Blob_Put", blobs.put, mutating=True),
+    Route("blob", "DELETE", BLOB, "Blob_Delete", blobs.delete, mutating=True),
+    Route("blob", "HEAD", BLOB, "Blob_GetProperties", blobs.head),
+    Route("blob", "GET", BLOB, "Blob_Get", blobs.get),
     Route("blob", "GET", "/{account}.blob.core.windows.net/{container}", "Blob_List", blobs.listing),
     Route("metadata", "GET", "/metadata/endpoints", "Metadata_Endpoints", clouds.endpoints),
     Route("identity", "GET", "/msi/token", "ManagedIdentity_Token", signin.managed_identity),

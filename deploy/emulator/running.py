@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-RECORD = "emulator.json"
+from deploy.emulator.record import NAME, Running, describe, find
+
 WORLD = "world.sqlite"
 LOG = "emulator.log"
 START_SECONDS = 30.0
-CLOUD = "AmlEmulator"
 
 
 class Said(TypedDict, total=False):
@@ -39,44 +36,6 @@ class MissingExtra(RuntimeError):
 
     def __init__(self, missing: str) -> None:
         super().__init__(f'cannot start the emulator: {missing} is not installed. Install "amldeploy[local]".')
-
-
-@dataclass(frozen=True)
-class Running:
-    """A live emulator: its address, its identity endpoint, the file with its certificate authority, its process."""
-
-    url: str
-    identity_url: str
-    ca: str
-    pid: int
-
-    def variables(self) -> dict[str, str]:
-        """The environment variables that point any program that uses the Azure SDKs at this emulator."""
-        return {
-            "ARM_CLOUD_METADATA_URL": f"{self.url}/metadata/endpoints",
-            "AZUREML_CURRENT_CLOUD": CLOUD,
-            "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{self.url}/",
-            "REQUESTS_CA_BUNDLE": self.ca,
-            "IDENTITY_ENDPOINT": self.identity_url,
-            "IDENTITY_HEADER": "amldeploy-emulator",
-            "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
-            "AZURE_CLIENT_ID": "",  # one that is set for Azure would ask for an identity that this world does not have
-            "NO_PROXY": "127.0.0.1,localhost",
-        }
-
-
-def find(state: Path) -> Running | None:
-    """The live server that is recorded in a state folder; a record without one is removed."""
-    record = state / RECORD
-    try:
-        held = json.loads(record.read_text())
-        running = Running(held["url"], held["identity_url"], held["ca"], held["pid"])
-    except (OSError, ValueError, KeyError):
-        return None
-    if _answers(running):
-        return running
-    record.unlink(missing_ok=True)
-    return None
 
 
 def launch(
@@ -126,32 +85,6 @@ def embed(
         server.stop()
 
 
-def describe(port: int, identity_port: int, ca: str) -> Running:
-    """What a server of this process is called."""
-    return Running(f"https://127.0.0.1:{port}", f"http://127.0.0.1:{identity_port}/msi/token", ca, os.getpid())
-
-
-def record(state: Path, running: Running) -> bool:
-    """Write down who serves a state folder; False when another live server was first."""
-    held = {
-        "pid": running.pid, "port": int(running.url.rpartition(":")[2]), "url": running.url,
-        "identity_url": running.identity_url, "ca": running.ca, "started": time.time(),
-    }  # fmt: skip
-    handle, draft = tempfile.mkstemp(dir=state)
-    with os.fdopen(handle, "w") as stream:
-        json.dump(held, stream)
-    try:
-        for _ in range(2):
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, state / RECORD)
-                return True
-            if find(state) is not None:  # otherwise the record was stale and is gone now
-                return False
-        return False
-    finally:
-        Path(draft).unlink()
-
-
 def stop(state: Path) -> bool:
     """End the recorded server and wait until it is gone; False when there was none."""
     running = find(state)
@@ -159,7 +92,7 @@ def stop(state: Path) -> bool:
         return False
     os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and (state / RECORD).exists():
+    while time.monotonic() < deadline and (state / NAME).exists():
         time.sleep(0.02)
     return True
 
@@ -176,25 +109,38 @@ def begin(state: Path, **said: Unpack[Said]) -> None:
         starting.begin(state / WORLD, said.get("world"), said.get("faults"), said.get("time_scale"))
 
 
-def reset(state: Path) -> None:
-    """Back to the world file, or to the default world; a running server goes on with the new one."""
-    from deploy.emulator.world import World
+def reset(state: Path) -> Path | None:
+    """Back to the world file, or to the default world; a running server goes on with the new one.
 
-    world = World(state / WORLD)
+    A world that cannot be read is set aside, and a new one begins; returns where it is then.
+
+    Raises:
+        RuntimeError: the world cannot be read and a server still holds it.
+    """
+    from deploy.emulator import opening
+
+    state = state.resolve()
+    if find(state) is None:
+        return opening.renewed(state / WORLD)
+    try:
+        world = opening.opened(state / WORLD)
+    except opening.BrokenWorld as broken:
+        raise RuntimeError(f"{broken} An emulator holds it: stop it first.") from None
     try:
         world.reset()
     finally:
         world.close()
+    return None
 
 
 def requests(state: Path, *, after: int = 0, mutating: bool | None = None) -> list[dict[str, Any]]:
     """The request log of a state folder, oldest first; a row has the keys of `log.COLUMNS`."""
     from deploy.emulator import log
-    from deploy.emulator.world import World
+    from deploy.emulator.opening import opened
 
     if not (state / WORLD).exists():
         return []
-    world = World(state / WORLD)
+    world = opened(state / WORLD)
     try:
         return log.read(world, after, mutating)
     finally:
@@ -222,24 +168,6 @@ def _spawn(state: Path, port: int, profile: str, throttle: bool | None) -> subpr
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=environment
         )
-
-
-def _answers(running: Running) -> bool:
-    import http.client
-    import ssl
-    from urllib.parse import urlsplit
-
-    address = urlsplit(running.url)
-    try:
-        context = ssl.create_default_context(cafile=running.ca)
-        connection = http.client.HTTPSConnection(str(address.hostname), address.port, timeout=5, context=context)
-        try:
-            connection.request("GET", "/emulator/status")
-            return bool(json.loads(connection.getresponse().read()).get("pid") == running.pid)
-        finally:
-            connection.close()
-    except (OSError, ValueError, http.client.HTTPException):
-        return False
 
 
 def _require_packages() -> None:

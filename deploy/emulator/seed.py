@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.emulator import access, capacity, catalog, definitions, directory, identity, registry, workspaces
+from deploy.emulator import (
+    access,
+    capacity,
+    catalog,
+    definitions,
+    directory,
+    identities,
+    identity,
+    registry,
+    workspaces,
+)
 from deploy.emulator.roles import AI_ADMINISTRATOR, OWNER, ROLES
 from deploy.emulator.wire import dump
 from deploy.emulator.world import Resource, World
@@ -25,6 +35,8 @@ STORAGE_ID = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/{STORAGE_NAME}"
 VAULT_ID = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv-mlw-local"
 CONTAINER_REGISTRY_ID = f"{PROVIDERS}/Microsoft.ContainerRegistry/registries/crmlwlocal"
 INSIGHTS_ID = f"{PROVIDERS}/Microsoft.Insights/components/appi-mlw-local"
+IDENTITY = "id-local"
+IDENTITY_ID = f"{PROVIDERS}/{identities.TYPE}/{IDENTITY}"
 REGISTRY_SUBSCRIPTION = "00000000-0000-0000-0000-0000000000f1"
 REGISTRY_GROUP = "registry-builtin-prod-eastus-01"
 MOMENT = "2026-01-01T00:00:00.0000000+00:00"
@@ -52,6 +64,7 @@ def furnish(world: World) -> None:
     _places(world)
     _workspace(world)
     _datastores(world)
+    identities.save(world, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}", IDENTITY, LOCATION, {})
     _registry(world)
     _roles(world)
     capacity.set_limit(world, SUBSCRIPTION, LOCATION, capacity.TOTAL, catalog.TOTAL_LIMIT)

@@ -16,8 +16,8 @@ import uvicorn
 from deploy.emulator.app import Emulator
 from deploy.emulator.certificates import prepare
 from deploy.emulator.identity import Tokens
+from deploy.emulator.opening import opened
 from deploy.emulator.timing import QUICK, Timing
-from deploy.emulator.world import World
 
 HOST = "127.0.0.1"
 
@@ -51,7 +51,7 @@ class Server:
 
     def _run(self) -> None:
         try:
-            world = World(self._state / "world.sqlite", timing=self._timing)
+            world = opened(self._state / "world.sqlite", timing=self._timing)
             application = Emulator(world, Tokens(self._state / "tls"))
             try:
                 asyncio.run(self._serve(application))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.emulator import catalog, durations, shapes
-from deploy.emulator.wire import Json, user_error
+from deploy.emulator.wire import Json, Refusal, user_error
 
 INSTANCES = range(1, 51)
 _PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "period": "PT10S", "initialDelay": "PT10S"}
@@ -74,8 +74,13 @@ def size(name: str | None) -> catalog.Size:
         raise user_error("The field 'instanceType' is required.")
     size = catalog.find(name)
     if size is None or not size.served:
-        raise user_error(
-            f"The instance type '{name}' is not supported by managed online endpoints. "
-            "See https://aka.ms/managed-online-endpoints-vm-sku-list."
-        )
+        raise not_served(name)
     return size
+
+
+def not_served(name: str) -> Refusal:
+    """400 for a machine that managed online endpoints do not take, or that a region does not have."""
+    return user_error(
+        f"The instance type '{name}' is not supported by managed online endpoints. "
+        "See https://aka.ms/managed-online-endpoints-vm-sku-list."
+    )

@@ -42,7 +42,7 @@ def _endpoint(world: World, places: list[Workspace], wanted: Endpoint, way: Way)
         "endpoint": wanted.name,
     }  # fmt: skip
     call = _call(world, path)
-    body = _endpoint_body(wanted, place)
+    body = _endpoint_body(wanted, place) | _identity(world, wanted, way)
     _put(call, endpoints, body, way)
     for at, deployment in enumerate(wanted.deployments):
         inner = replace(call, path={**path, "deployment": deployment.name})
@@ -86,6 +86,18 @@ def _endpoint_body(wanted: Endpoint, place: Workspace) -> dict[str, Any]:
     return {
         "location": place.region, "identity": {"type": "SystemAssigned"}, "tags": wanted.tags, "properties": properties,
     }  # fmt: skip
+
+
+def _identity(world: World, wanted: Endpoint, way: Way) -> dict[str, Any]:
+    if wanted.identity is None:
+        return {}
+    row = world.db.execute(
+        "SELECT body FROM resources WHERE kind = 'identity' AND (name = ? OR id = ?)", (wanted.identity.lower(),) * 2
+    ).fetchone()
+    if row is None:
+        raise Misfit([((*way, "identity"), f"there is no identity '{wanted.identity}'. Name it under identities.")])
+    named: dict[str, Any] = {json.loads(row[0])["id"]: {}}
+    return {"identity": {"type": "UserAssigned", "userAssignedIdentities": named}}
 
 
 def _deployment_body(wanted: Deployment, place: Workspace) -> dict[str, Any]:

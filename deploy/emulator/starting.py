@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.emulator import clocks, faults, reading
+from deploy.emulator.opening import opened
 from deploy.emulator.orders import Orders
 from deploy.emulator.world import World
 from deploy.emulator.worldfile import WorldFile
@@ -27,7 +28,7 @@ def begin(
     Raises:
         WrongFile: a file, an order or the speed cannot be obeyed.
     """
-    held = World(path)
+    held = opened(path)
     try:
         if world is not None:
             reading.obey(world, WorldFile, lambda wanted: _furnish(held, wanted))

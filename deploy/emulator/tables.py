@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.emulator import controls
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = (
     controls.SCHEMA
     + """
@@ -39,7 +39,9 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE revision (value INTEGER NOT NULL);
 INSERT INTO revision VALUES (0);
 CREATE TABLE blobs (
-    path TEXT PRIMARY KEY, content BLOB NOT NULL, metadata TEXT NOT NULL, modified REAL NOT NULL);
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, metadata TEXT NOT NULL, modified REAL NOT NULL);
+CREATE TABLE parts (
+    path TEXT, start INTEGER, content BLOB NOT NULL, PRIMARY KEY (path, start));
 CREATE TABLE blocks (path TEXT, block TEXT, content BLOB NOT NULL, PRIMARY KEY (path, block));
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE requests (
@@ -58,6 +60,6 @@ TRIGGERS = tuple(
 """`revision` is another number after each change of what callers may do; a change that is taken back takes it along."""
 TABLES = (
     "resources", "operations", "quotas", "allocations", "principals", "role_definitions", "role_assignments",
-    "memberships", "applications", "settings", "blobs", "blocks", "counters", "requests", "sqlite_sequence",
+    "memberships", "applications", "settings", "blobs", "parts", "blocks", "counters", "requests", "sqlite_sequence",
     *controls.TABLES,
 )  # fmt: skip

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from starlette.responses import Response
 
 from deploy.emulator import faults, identity, throttle
-from deploy.emulator.routes import Route
+from deploy.emulator.addressing import Route
 from deploy.emulator.wire import Answer, Call, Refusal, gateway, standard_headers
 
 UNKNOWN = Route("unknown", "*", "", "NotEmulated", None)

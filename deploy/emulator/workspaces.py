@@ -91,3 +91,15 @@ def group(call: Call) -> Answer:
     if found is None:
         raise gateway(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
     return Answer(200, found.body)
+
+
+def computes(call: Call) -> Answer:
+    """GET the compute of a workspace: none, since managed endpoints need none and no cluster can be attached here."""
+    require(call)
+    return Answer(200, {"value": []})
+
+
+def compute(call: Call) -> Answer:
+    """GET one compute: 404, as there is none."""
+    require(call)
+    raise not_found(f"{WORKSPACE}/{call.path['workspace']}/computes/{call.path['compute']}", call.path["group"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,20 +44,33 @@ class Resource:
         return str(self.properties.get("provisioningState", ""))
 
 
-class World:
-    """One connection to the world file; use it from the thread that made it, and `close` it."""
+class OtherVersion(Exception):
+    """A world file with other tables than ours."""
 
-    def __init__(self, path: Path, clock: Clock | None = None, timing: Timing = QUICK) -> None:
-        self.path, self.folder = path, path.parent
+
+class World:
+    """One connection to the world file; use it from the thread that made it, and `close` it. See `opening`.
+
+    `furnish` fills an empty world, inside a transaction.
+    """
+
+    def __init__(
+        self, path: Path, furnish: Callable[[World], None], clock: Clock | None = None, timing: Timing = QUICK
+    ) -> None:
+        self.path, self.folder, self._furnish = path, path.parent, furnish
         self.clock: Clock = clock or SystemClock()
         self.timing = timing
         path.parent.mkdir(parents=True, exist_ok=True)
         self.db = sqlite3.connect(path, timeout=30, isolation_level=None)
-        self.db.execute("PRAGMA journal_mode=WAL")
-        self.db.execute("PRAGMA synchronous=NORMAL")
-        self.controls = controls.Controls(self.db)
-        self._prepare()
-        self.controls.refresh()
+        try:
+            self.db.execute("PRAGMA journal_mode=WAL")
+            self.db.execute("PRAGMA synchronous=NORMAL")
+            self.controls = controls.Controls(self.db)
+            self._prepare()
+            self.controls.refresh()
+        except BaseException:
+            self.db.close()
+            raise
 
     def close(self) -> None:
         """Let go of the file."""
@@ -86,15 +99,13 @@ class World:
 
         The clock shows the wall's time and keeps its speed.
         """
-        from deploy.emulator import furnishing
-
         with self.transaction():
             self.controls.restart(self.clock.now())
             for table in TABLES:
                 self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are ours, a few lines above
             if written is not None:
                 self.controls.set("world", written)
-            furnishing.furnish(self)
+            self._furnish(self)
 
     def get(self, identifier: str) -> Resource | None:
         """A resource by its ARM id, in any case."""
@@ -174,20 +185,15 @@ class World:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             if self._version() == 0:
-                from deploy.emulator import seed
-
                 for statement in (*SCHEMA.split(";"), *TRIGGERS):
                     self.db.execute(statement)
                 self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                seed.furnish(self)
+                self._furnish(self)
             elif self._version() != SCHEMA_VERSION:
-                raise RuntimeError(
-                    "cannot open the world: another version of the emulator wrote it. Delete its folder."
-                )
+                raise OtherVersion("another version of the emulator wrote it")
             self.db.execute("COMMIT")
         except BaseException:
             self.db.execute("ROLLBACK")
-            self.db.close()
             raise
 
     def _version(self) -> int:

@@ -18,7 +18,10 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class Region(Strict):
-    """What every subscription may use in a region. Cores by family; families that are not named keep their default."""
+    """What every subscription may use in a region. Cores by family; families that are not named keep their default.
+
+    `sizes` are the machines there are (all when not said), `prices` US dollars an hour by machine.
+    """
 
     total_cores: Count | None = None
     clusters: Count | None = None
@@ -27,15 +30,42 @@ class Region(Strict):
     endpoints: Count | None = None
     deployments: Count | None = None
     deployments_per_endpoint: Count | None = None
+    sizes: list[str] | None = None
+    prices: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+
+
+class Connection(Strict):
+    """A connection of a workspace. The credentials are seen by `listsecrets` alone."""
+
+    name: Name
+    category: str
+    target: str = ""
+    auth_type: str = "ApiKey"
+    credentials: dict[str, str] = Field(default_factory=dict)
+    metadata: dict[str, str] = Field(default_factory=dict)
 
 
 class Workspace(Strict):
-    """A workspace with its storage account, key vault, container registry and application insights."""
+    """A workspace with its storage account, key vault, container registry and application insights.
+
+    `quotas` are the cores by family that it may use of its subscription's.
+    """
 
     name: Name
     subscription: Guid = "00000000-0000-0000-0000-000000000001"
     resource_group: Annotated[str, Field(pattern=r"^[-\w.()]{1,90}$")] = "rg-local"
     region: RegionName = "eastus"
+    quotas: dict[str, Count] = Field(default_factory=dict)
+    connections: list[Connection] = Field(default_factory=list)
+
+
+class Identity(Strict):
+    """A user-assigned identity; it stands in the first workspace's group and region when none are named."""
+
+    name: Name
+    subscription: Guid | None = None
+    resource_group: Annotated[str, Field(pattern=r"^[-\w.()]{1,90}$")] | None = None
+    region: RegionName | None = None
 
 
 class Model(Strict):
@@ -90,6 +120,7 @@ class Endpoint(Strict):
 
     name: str
     workspace: str | None = None
+    identity: str | None = None
     auth_mode: Literal["key", "aml_token", "aad_token"] = "key"
     description: str | None = None
     traffic: dict[str, int] = Field(default_factory=dict)
@@ -104,6 +135,7 @@ class WorldFile(Strict):
     regions: dict[RegionName, Region] = Field(default_factory=dict)
     workspaces: list[Workspace] | None = Field(None, min_length=1)
     registries: list[Registry] | None = None
+    identities: list[Identity] | None = None
     principals: list[Principal] = Field(default_factory=list)
     roles: list[Role] | None = None
     endpoints: list[Endpoint] = Field(default_factory=list)

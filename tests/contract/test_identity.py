@@ -26,8 +26,8 @@ from azure.identity import (
 )
 
 from deploy.emulator import Running, identity, roles, seed
+from deploy.emulator.opening import opened
 from deploy.emulator.options import GITHUB
-from deploy.emulator.world import World
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
 MANAGEMENT = "https://management.azure.com/.default"
@@ -193,7 +193,7 @@ def test_a_role_counts_only_after_its_delay(running: Running, state: Path) -> No
     credential = ManagedIdentityCredential(identity_config={"object_id": who})
     with pytest.raises(HttpResponseError, match=r"The client 'ada@example\.com'"):
         _client(credential).workspaces.get(seed.WORKSPACE)
-    world = World(state / "world.sqlite")  # another connection: the server notices what others write
+    world = opened(state / "world.sqlite")  # another connection: the server notices what others write
     with world.transaction():
         world.db.execute(
             "UPDATE role_assignments SET body = replace(body, ?, ?) WHERE principal = ?",

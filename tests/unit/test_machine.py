@@ -82,3 +82,26 @@ def test_a_taken_port_is_told(state: Path, tmp_path: Path, capsys: pytest.Captur
         )
     assert left == Exit.USAGE
     assert "Choose another --port" in " ".join(capsys.readouterr().err.split())
+
+
+def test_starting_stopping_and_resetting_are_told_as_json(state: Path) -> None:
+    """Whether it was started, whether one was stopped, where a broken world went."""
+    words = ("--state", str(state), "-o", "json")
+    first, second = (json.loads(said("start", *words)) for _ in range(2))
+    assert (first["started"], second["started"]) == (True, False)
+    assert (first["running"], first["url"], first["pid"]) == (True, second["url"], second["pid"])
+    assert [json.loads(said("stop", *words)) for _ in range(2)] == [{"stopped": True}, {"stopped": False}]
+    assert json.loads(said("reset", *words)) == {"reset": True, "aside": None}
+    for beside in state.glob("world.sqlite*"):
+        beside.write_bytes(b"no world, whatever its name may say")
+    assert json.loads(said("reset", *words))["aside"].endswith("world.broken")
+
+
+def test_a_record_that_says_nothing_is_told_of(state: Path) -> None:
+    """`status` takes it for none, and the next one says no more of it."""
+    state.mkdir()
+    (state / "emulator.json").write_text("{")
+    first, second = (CliRunner().invoke(machine.commands, ["status", "--state", str(state)]) for _ in range(2))
+    assert first.stdout == second.stdout == "No emulator is running.\n"
+    assert "emulator.json cannot be read" in first.stderr
+    assert second.stderr == ""

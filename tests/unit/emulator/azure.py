@@ -14,7 +14,7 @@ from deploy.emulator import identity, seed
 from deploy.emulator.app import Emulator
 from deploy.emulator.directory import Principal
 from deploy.emulator.identity import Tokens
-from deploy.emulator.world import World
+from deploy.emulator.opening import opened
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
 WORKSPACE = seed.WORKSPACE_ID
@@ -61,7 +61,7 @@ class Azure:
 
     def __init__(self, folder: Path, tokens: Tokens) -> None:
         self.clock, self.tokens = SetClock(), tokens
-        self.world = World(folder / "world.sqlite", self.clock)
+        self.world = opened(folder / "world.sqlite", self.clock)
         self.app = Emulator(self.world, tokens)
         self.token = identity.issue(tokens, "https://management.azure.com", time.time())
 

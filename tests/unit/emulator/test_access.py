@@ -51,7 +51,7 @@ def test_a_system_identity_gets_three_roles_and_leaves_them_behind(azure: Azure)
 
 def test_a_user_identity_gets_no_role(azure: Azure) -> None:
     """Its principal exists and is the same for every endpoint that uses it."""
-    one = f"{SUBSCRIPTION}/resourceGroups/rg-local/providers/Microsoft.ManagedIdentity/userAssignedIdentities/me"
+    one = f"{SUBSCRIPTION}/resourceGroups/rg-local/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-local"
     who = {"type": "UserAssigned", "userAssignedIdentities": {one: {}}}
     replies = [azure.send("PUT", f"{ENDPOINT}{n}", {**endpoint_body(), "identity": who}) for n in (1, 2)]
     principals = {reply.json["identity"]["userAssignedIdentities"][one]["principalId"] for reply in replies}

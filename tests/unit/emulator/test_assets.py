@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from tests.unit.emulator.azure import WORKSPACE, Azure
 
 BLOB = "/stmlwlocal.blob.core.windows.net/box/dir/a%20b.txt"
@@ -50,7 +52,7 @@ def test_the_default_datastore_leads_here(azure: Azure) -> None:
     assert azure.send("POST", path, {"expirableSecret": True}).json["secretsType"] == "Sas"
     assert azure.send("POST", path, {"expirableSecret": False}).json["secretsType"] == "AccountKey"
     assert azure.send("GET", f"{WORKSPACE}/datastores/none").status == 404
-    assert azure.send("GET", f"{WORKSPACE}/computes").status == 404
+    assert azure.send("GET", f"{WORKSPACE}/jobs").status == 404
 
 
 def test_a_blob_keeps_its_bytes_and_metadata(azure: Azure) -> None:
@@ -78,3 +80,29 @@ def test_blocks_make_a_blob(azure: Azure) -> None:
     assert azure.send("PUT", f"{BLOB}?comp=blocklist", order).status == 201
     assert azure.send("GET", BLOB).content == b"twoone "
     assert azure.send("PUT", f"{BLOB}?comp=blocklist", order).status == 400
+
+
+def test_head_tells_the_size_without_the_bytes(azure: Azure) -> None:
+    """As storage does; a blob of several parts is one."""
+    content = bytes(range(256)) * 40_000  # more than two parts
+    azure.send("PUT", BLOB, content)
+    head = azure.send("HEAD", BLOB)
+    assert (head.content, head.headers["content-length"]) == (b"", str(len(content)))
+    assert azure.send("GET", BLOB).content == content
+
+
+def test_a_range_is_that_part_or_nothing(azure: Azure) -> None:
+    """206 with the bytes and where they are, or 416 with the size: each range of a blob of three parts."""
+    content = bytes(range(13))
+    for name, block in (("QQ", content[:5]), ("Qg", content[5:6]), ("Qw", content[6:])):
+        azure.send("PUT", f"{BLOB}?comp=block&blockid={name}", block)
+    order = b"".join(b"<Latest>" + name + b"</Latest>" for name in (b"QQ", b"Qg", b"Qw"))
+    azure.send("PUT", f"{BLOB}?comp=blocklist", b"<BlockList>" + order + b"</BlockList>")
+    for start, end in itertools.product(range(15), (None, *range(15))):
+        reply = azure.send("GET", BLOB, headers={"range": f"bytes={start}-{'' if end is None else end}"})
+        last = 12 if end is None else min(end, 12)
+        if start > 12 or last < start:
+            assert (reply.status, reply.headers["content-range"]) == (416, "bytes */13")
+        else:
+            assert (reply.status, reply.content) == (206, content[start : last + 1])
+            assert reply.headers["content-range"] == f"bytes {start}-{last}/13"

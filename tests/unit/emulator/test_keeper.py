@@ -16,8 +16,11 @@ from deploy.emulator import keeper
 def _unpack(folder: Path, names: list[str]) -> dict[str, Path]:
     world = folder / "world.sqlite"
     database = sqlite3.connect(world)
-    database.execute("CREATE TABLE blobs (path TEXT PRIMARY KEY, content BLOB NOT NULL)")
-    database.executemany("INSERT INTO blobs VALUES (?, ?)", [(f"held/code/{name}", b"text") for name in names])
+    database.execute("CREATE TABLE blobs (path TEXT PRIMARY KEY)")
+    database.execute("CREATE TABLE parts (path TEXT, start INTEGER, content BLOB)")
+    database.executemany("INSERT INTO blobs VALUES (?)", [(f"held/code/{name}",) for name in names])
+    for start, content in ((2, b"xt"), (0, b"te")):
+        database.executemany("INSERT INTO parts VALUES (?, ?, ?)", [(f"held/code/{n}", start, content) for n in names])
     database.commit()
     database.close()
     place = folder / "place" / "code"

@@ -254,3 +254,22 @@ def test_scoring_with_a_directory_token_needs_the_score_action(azure: Azure) -> 
     assert score() == 401
     azure.give(who, roles.DATA_SCIENTIST, ENDPOINT)
     assert score() not in (401, 403)
+
+
+@pytest.mark.parametrize(
+    "scope", [WORKSPACE, GROUP, SUBSCRIPTION, seed.STORAGE_ID, seed.CONTAINER_REGISTRY_ID, ENDPOINT]
+)
+def test_permissions_hold_at_each_scope_what_is_inherited(scope: str, azure: Azure) -> None:
+    """Roles from here and above count, with their data actions; one that does not count yet is left out."""
+    azure.endpoint()
+    azure.send("PUT", "/emulator/settings", {"role_assignment_delay_seconds": 600})
+    me = azure.sign_in("asks")
+    assert azure.send("GET", scope + PERMISSIONS).json["value"] == []
+    azure.give(me, roles.BLOB_READER, scope)
+    azure.give(me, roles.CONTRIBUTOR, SUBSCRIPTION)
+    assert azure.send("GET", scope + PERMISSIONS).json["value"] == []
+    azure.clock.advance(601)
+    found = azure.send("GET", scope + PERMISSIONS).json["value"]
+    assert ["*"] in [block["actions"] for block in found]
+    assert any("Microsoft.Authorization/*/Write" in block["notActions"] for block in found)
+    assert any(action.endswith("blobs/read") for block in found for action in block["dataActions"])

@@ -138,3 +138,33 @@ def test_variables_name_every_door() -> None:
     assert found["REQUESTS_CA_BUNDLE"] == "/ca.pem"
     assert found["IDENTITY_ENDPOINT"] == "http://127.0.0.1:2/msi/token"
     assert found["AZURE_TOKEN_CREDENTIALS"] == "ManagedIdentityCredential"
+
+
+@pytest.mark.parametrize(
+    "written", ["{", "[1]", "null", "", '{"url": 5}', '{"url":"a","identity_url":"b","ca":"c","pid":"x"}']
+)
+def test_a_record_that_says_nothing_counts_as_none(written: str, state: Path) -> None:
+    """It is told of, stops nobody from starting, and is gone when it was looked at."""
+    (state / "emulator.json").write_text(written)
+    assert emulator.unreadable(state)
+    assert emulator.stop(state) is False
+    assert not emulator.unreadable(state)
+    assert not (state / "emulator.json").exists()
+
+
+def test_a_server_starts_over_a_record_that_says_nothing(state: Path) -> None:
+    """As if there were none."""
+    (state / "emulator.json").write_bytes(b"\xff\x00")
+    running = emulator.launch(state)
+    assert emulator.find(state) == running
+
+
+def test_two_starts_at_the_same_time_end_with_one_emulator(state: Path) -> None:
+    """Both get the same one, also when the world is not there yet."""
+    code = "import pathlib, sys; from deploy import emulator; print(emulator.launch(pathlib.Path(sys.argv[1])).pid)"
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, str(state)], stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    told = [each.communicate(timeout=60)[0] for each in both]
+    assert [each.returncode for each in both] == [0, 0]
+    assert told[0] == told[1] != ""

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from deploy import emulator
 from deploy.emulator import seed
 from deploy.emulator.identity import Tokens
-from deploy.emulator.world import World
+from deploy.emulator.opening import BrokenWorld, opened
 from tests.unit.emulator.azure import WORKSPACE, Azure
 
 SPAWN = multiprocessing.get_context("spawn")
 
 
 def _write(path: str, name: str, times: int) -> None:
-    world = World(Path(path))
+    world = opened(Path(path))
     for _ in range(times):
         with world.transaction():
             world.count(name)
@@ -37,7 +38,7 @@ def test_processes_share_a_world_from_its_first_moment(tmp_path: Path) -> None:
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
-    world = World(path)
+    world = opened(path)
     with world.transaction():
         assert world.count("all") == 150
         assert world.get(seed.WORKSPACE_ID) is not None
@@ -45,7 +46,7 @@ def test_processes_share_a_world_from_its_first_moment(tmp_path: Path) -> None:
 
 
 def _die(path: str) -> None:
-    world = World(Path(path))
+    world = opened(Path(path))
     with world.transaction():
         world.count("kept")
     world.db.execute("BEGIN IMMEDIATE")
@@ -59,7 +60,7 @@ def test_a_killed_process_loses_nothing_it_had_answered(tmp_path: Path) -> None:
     writer.start()
     writer.join()
     assert writer.exitcode == -signal.SIGKILL
-    world = World(tmp_path / "w")
+    world = opened(tmp_path / "w")
     with world.transaction():
         assert world.count("kept") == 1
     world.close()
@@ -106,5 +107,36 @@ def test_a_world_of_another_version_is_not_touched(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / "w")
     db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(RuntimeError, match="another version"):
-        World(tmp_path / "w")
+    with pytest.raises(BrokenWorld, match=r"another version.*amldeploy emulator reset"):
+        opened(tmp_path / "w")
+
+
+@pytest.mark.parametrize("content", [b"no database at all, and long enough", b"SQLite format 3\x00" + b"\x00" * 84])
+def test_a_world_that_cannot_be_read_is_named_with_its_cure(content: bytes, tmp_path: Path) -> None:
+    """Everybody who opens it says so; a reset sets it aside and begins a new one."""
+    path = tmp_path / "world.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(BrokenWorld, match=r"world\.sqlite.*amldeploy emulator reset"):
+        opened(path)
+    with pytest.raises(RuntimeError, match="amldeploy emulator reset"):
+        emulator.requests(tmp_path)
+    aside = emulator.reset(tmp_path)
+    assert aside is not None
+    assert aside.read_bytes() == content
+    assert emulator.requests(tmp_path) == []
+    assert emulator.reset(tmp_path) is None
+
+
+def test_half_a_world_is_healed(tmp_path: Path) -> None:
+    """A file that was cut in the middle."""
+    path = tmp_path / "world.sqlite"
+    opened(path).close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BrokenWorld):
+        opened(path)
+    emulator.reset(tmp_path)
+    world = opened(path)
+    with world.transaction():
+        assert world.get(seed.WORKSPACE_ID) is not None
+    world.close()

@@ -218,7 +218,8 @@ def test_the_manual_names_everything_there_is() -> None:
     wanted = {*orders.KINDS, *orders.Order.model_fields, *timing.PROFILES} - {"kind"}
     for model in (worldfile.WorldFile, worldfile.Region, worldfile.Workspace, worldfile.Model, worldfile.Endpoint):
         wanted |= set(model.model_fields)
-    wanted |= set(worldfile.Deployment.model_fields) | set(worldfile.Role.model_fields)
+    for more in (worldfile.Deployment, worldfile.Role, worldfile.Identity, worldfile.Connection):
+        wanted |= set(more.model_fields)
     assert [word for word in sorted(wanted) if f"`{word}`" not in manual] == []
     addresses = {route.path.partition("/{")[0] for route in routes.ROUTES if route.plane == "control"}
     assert [path for path in sorted(addresses) if path not in manual] == []

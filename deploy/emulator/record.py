@@ -1,0 +1,115 @@
+"""Who serves a state folder: a record beside the world, written once, believed only while its server answers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+NAME = "emulator.json"
+CLOUD = "AmlEmulator"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A live emulator: its address, its identity endpoint, the file with its certificate authority, its process."""
+
+    url: str
+    identity_url: str
+    ca: str
+    pid: int
+
+    def variables(self) -> dict[str, str]:
+        """The environment variables that point any program that uses the Azure SDKs at this emulator."""
+        return {
+            "ARM_CLOUD_METADATA_URL": f"{self.url}/metadata/endpoints",
+            "AZUREML_CURRENT_CLOUD": CLOUD,
+            "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{self.url}/",
+            "REQUESTS_CA_BUNDLE": self.ca,
+            "IDENTITY_ENDPOINT": self.identity_url,
+            "IDENTITY_HEADER": "amldeploy-emulator",
+            "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+            "AZURE_CLIENT_ID": "",  # one that is set for Azure would ask for an identity that this world does not have
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+
+
+def find(state: Path) -> Running | None:
+    """The live server that is recorded in a state folder; a record without one, or that says nothing, is removed."""
+    record = state / NAME
+    try:
+        running = _read(record)
+    except OSError:
+        return None
+    if running is not None and _answers(running):
+        return running
+    record.unlink(missing_ok=True)
+    return None
+
+
+def unreadable(state: Path) -> bool:
+    """Whether there is a record that says nothing. It counts as none, and `find` removes it."""
+    try:
+        return _read(state / NAME) is None
+    except OSError:
+        return False
+
+
+def _read(record: Path) -> Running | None:
+    try:
+        held = json.loads(record.read_bytes())
+        running = Running(held["url"], held["identity_url"], held["ca"], held["pid"])
+        words = (running.url, running.identity_url, running.ca)
+        if all(isinstance(word, str) for word in words) and isinstance(running.pid, int):
+            return running
+    except (ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def describe(port: int, identity_port: int, ca: str) -> Running:
+    """What a server of this process is called."""
+    return Running(f"https://127.0.0.1:{port}", f"http://127.0.0.1:{identity_port}/msi/token", ca, os.getpid())
+
+
+def write(state: Path, running: Running) -> bool:
+    """Write down who serves a state folder; False when another live server was first."""
+    held = {
+        "pid": running.pid, "port": int(running.url.rpartition(":")[2]), "url": running.url,
+        "identity_url": running.identity_url, "ca": running.ca, "started": time.time(),
+    }  # fmt: skip
+    handle, draft = tempfile.mkstemp(dir=state)
+    with os.fdopen(handle, "w") as stream:
+        json.dump(held, stream)
+    try:
+        for _ in range(2):
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, state / NAME)
+                return True
+            if find(state) is not None:  # otherwise the record was stale and is gone now
+                return False
+        return False
+    finally:
+        Path(draft).unlink()
+
+
+def _answers(running: Running) -> bool:
+    import http.client
+    import ssl
+    from urllib.parse import urlsplit
+
+    address = urlsplit(running.url)
+    try:
+        context = ssl.create_default_context(cafile=running.ca)
+        connection = http.client.HTTPSConnection(str(address.hostname), address.port, timeout=5, context=context)
+        try:
+            connection.request("GET", "/emulator/status")
+            return bool(json.loads(connection.getresponse().read()).get("pid") == running.pid)
+        finally:
+            connection.close()
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
