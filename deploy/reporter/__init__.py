@@ -17,6 +17,7 @@ from deploy.reporter.files import cli_files, report_files
 from deploy.reporter.html import report_html
 from deploy.reporter.markdown import plan_markdown, report_markdown, status_markdown
 from deploy.reporter.problems import error_json, error_text
+from deploy.reporter.reaped import reaped_text
 from deploy.reporter.rows import EndpointRow, SlotRow, endpoint_row
 from deploy.reporter.status import status_json, status_text
 from deploy.reporter.text import plan_text, report_text
@@ -33,6 +34,7 @@ __all__ = [
     "plan_load",
     "plan_markdown",
     "plan_text",
+    "reaped_text",
     "report_files",
     "report_html",
     "report_json",

@@ -23,8 +23,10 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     Body: {id, giver}: `us`; `azure` for what the endpoint's own system identity was given with it; else `others`.
     """
     body = endpoints.list_endpoints(cloud).get(spec.name)
-    principal, own = _identity(body), _system_identity(body)
-    mark = access.mark(cloud, spec.owner, spec.name)
+    principal = _identity(body)
+    rows = access.assignments(cloud)
+    own = _own(body, rows, access.mark(cloud, spec.owner, spec.name, own=True))
+    marks = {access.mark(cloud, spec.owner, spec.name, own=each) for each in (True, False)}
     wanted = {
         (access.scope_id(cloud, r.scope, spec.name).lower(), holder, access.role_id(cloud, r.role)): _address(
             spec.key, r
@@ -33,14 +35,14 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
         if (holder := _principal(r, principal))
     }
     facts: dict[str, Mapping[str, Json]] = {}
-    for row in access.assignments(cloud):
+    for row in rows:
         properties = row["properties"]
         triple = (
             str(properties["scope"]).lower(),
             str(properties["principalId"]).lower(),
             str(properties["roleDefinitionId"]).rsplit("/", 1)[-1].lower(),
         )
-        ours = properties.get("description") == mark
+        ours = properties.get("description") in marks
         giver = "us" if ours else "azure" if own and triple[1] == own else "others"
         if triple in wanted:
             facts[wanted[triple]] = {"id": row["id"], "giver": giver}
@@ -71,8 +73,10 @@ def run(cloud: Cloud, step: Step) -> None:
         access.unassign(cloud, str(step.body["id"]), what=what)
         return
     principal, kind = step.body["principal"], step.body["principal_type"]
+    own = False
     if principal == "endpoint":
-        principal = _identity(endpoints.read_endpoint(cloud, str(step.body["endpoint"])))
+        body = endpoints.read_endpoint(cloud, str(step.body["endpoint"]))
+        principal, own = _identity(body), access.system_identity(body) is not None
         if not principal:
             raise Transient(what, "the endpoint has no identity yet", "Wait until it is provisioned", code="AML326")
     access.assign(
@@ -81,7 +85,7 @@ def run(cloud: Cloud, step: Step) -> None:
         principal=principal,
         principal_type=kind,
         role=access.role_id(cloud, str(step.body["role"])),
-        mark=access.mark(cloud, str(step.body["owner"]), str(step.body["endpoint"])),
+        mark=access.mark(cloud, str(step.body["owner"]), str(step.body["endpoint"]), own=own),
         what=what,
     )
 
@@ -121,15 +125,18 @@ def _principal(role: Role, endpoint: str | None) -> str | None:
     return endpoint if isinstance(role.principal, str) else role.principal.object_id.lower()
 
 
-def _system_identity(body: Json | None) -> str | None:
-    """The principal that came with the endpoint and goes with it."""
-    found = ((body or {}).get("identity") or {}).get("principalId")
-    return str(found).lower() if found else None
+def _own(body: Json | None, rows: Sequence[Json], mark: str) -> str | None:
+    """The principal that came with the endpoint. Of an endpoint that is gone, the one that our mark speaks of: its
+    assignments are nobody's any more.
+    """
+    if body is not None:
+        return access.system_identity(body)
+    return next((access.holder(row) for row in rows if row["properties"].get("description") == mark), None)
 
 
 def _identity(body: Json | None) -> str | None:
     """The principal of an endpoint: its system identity, or its one user-assigned identity, which outlives it."""
-    if found := _system_identity(body):
+    if found := access.system_identity(body):
         return found
     identity = (body or {}).get("identity") or {}
     for assigned in (identity.get("userAssignedIdentities") or {}).values():

@@ -5,6 +5,7 @@ of them).
 """
 
 from deploy.verbs.changing import apply, probe, teardown
+from deploy.verbs.leasing import Reaped, reap, renew
 from deploy.verbs.looking import logs, plan, render, status
 from deploy.verbs.project import STATE, Approve, Done, Project, validate
 
@@ -13,11 +14,14 @@ __all__ = [
     "Approve",
     "Done",
     "Project",
+    "Reaped",
     "apply",
     "logs",
     "plan",
     "probe",
+    "reap",
     "render",
+    "renew",
     "status",
     "teardown",
     "validate",
