@@ -92,7 +92,7 @@ def judge(environment: Environment, there: Inventory, rules: Rules, now: datetim
 
 def plan(environment: Environment, there: Inventory, judged: Judgement, folder: str) -> Plan:
     """The steps: kept first, then roles, autoscale settings, and the endpoint with whatever is behind it."""
-    steps = [step for each in judged.candidates for step in _steps(there, each, folder)]
+    steps = [step for each in judged.candidates for step in _steps(environment, there, each, folder)]
     return Plan(environment.name, tuple(steps), endpoints=tuple(each.name for each in judged.candidates))
 
 
@@ -151,12 +151,12 @@ def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidat
         raise Refused([Finding(where, "AML242", cause, "See whether that is meant, then say --force")])
 
 
-def _steps(there: Inventory, each: Candidate, folder: str) -> list[Step]:
+def _steps(environment: Environment, there: Inventory, each: Candidate, folder: str) -> list[Step]:
     keep = address("export", each.name)
     steps = [] if each.gone else [Step(Verb.CHECK, keep, {"name": each.name, "folder": folder}, "kept before it goes")]
     steps += [
         Step(Verb.DELETE, address("role", each.name, str(row["name"])), {"id": row["id"]}, each.why, Retry(3, 120.0))
-        for row in _roles(there, each)
+        for row in _roles(environment, there, each)
     ]
     behind = f"{there.workspace_id}/onlineEndpoints/{each.name}/deployments/".lower()
     steps += [
@@ -169,11 +169,12 @@ def _steps(there: Inventory, each: Candidate, folder: str) -> list[Step]:
     return steps
 
 
-def _roles(there: Inventory, each: Candidate) -> list[Json]:
+def _roles(environment: Environment, there: Inventory, each: Candidate) -> list[Json]:
     """Ours that speak of this endpoint, and all that its own identity holds, which goes with it."""
     where = f"{there.workspace_id}/onlineEndpoints/{each.name}".lower()
-    mine = [row for row in there.assignments if (mark := access.marked(row)) and mark.endpoint == where]
-    own = {access.holder(row) for row in mine if (mark := access.marked(row)) and mark.own}
+    marks = [(row, mark) for row in there.assignments if (mark := access.marked(row)) and mark.endpoint == where]
+    marks = [(row, mark) for row, mark in marks if mark.owner.split("/")[0] == environment.name]
+    mine, own = [row for row, _ in marks], {access.holder(row) for row, mark in marks if mark.own}
     if identity := access.system_identity(there.endpoints.get(each.name)):
         own.add(identity)
     taken = {str(row["id"]) for row in mine}
