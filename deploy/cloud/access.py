@@ -104,7 +104,7 @@ def assignment_name(scope: str, principal: str, role: str) -> str:
 
 OWN = "its own identity"
 """Ends the description of an assignment whose principal came with the endpoint and goes with it."""
-_MARK = re.compile(rf"amldeploy (?P<owner>\S+) (?P<endpoint>/subscriptions/\S+?)(?P<own> {OWN})?")
+_MARK = re.compile(rf"amldeploy (?P<owner>\S+) (?P<endpoint>/subscriptions/\S+?)(?P<own> {OWN}(, given by Azure)?)?")
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,11 @@ class Mark:
     owner: str
     endpoint: str
     own: bool
+
+
+def record(cloud: Cloud, owner: str, endpoint: str) -> str:
+    """The description of an assignment that Azure gave to an endpoint's own identity and that says whose it was."""
+    return f"{mark(cloud, owner, endpoint, own=True)}, given by Azure"
 
 
 def mark(cloud: Cloud, owner: str, endpoint: str, *, own: bool = False) -> str:

@@ -57,6 +57,9 @@ class Arm:
         """Inside, each URL is read once: an observation is one look at the world, and endpoints share what they
         share.
         """
+        if self._memory is not None:  # inside another look, which goes on afterwards
+            yield
+            return
         with self._lock:
             self._memory = {}
         try:

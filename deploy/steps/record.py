@@ -23,9 +23,8 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
         return {}
     body = endpoints.list_endpoints(cloud).get(spec.name)
     holder = access.system_identity(body)
-    mark = access.mark(cloud, spec.owner, spec.name, own=True)
     rows = access.assignments(cloud) if holder else ()
-    known = any(access.holder(row) == holder and row["properties"].get("description") == mark for row in rows)
+    known = any(access.holder(row) == holder and access.marked(row) for row in rows)
     return {address(NAME, spec.key): {}} if known else {}
 
 
@@ -50,14 +49,14 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     if not rows:
         return Evidence("its identity holds no roles: there is nothing to record")
     try:
-        access.describe(cloud, min(rows, key=lambda row: str(row["id"])), own_mark(cloud, step), what=what)
+        access.describe(
+            cloud,
+            min(rows, key=lambda row: str(row["id"])),
+            access.record(cloud, str(step.body["owner"]), name),
+            what=what,
+        )
     except CloudError as error:
         if error.status != 403:
             raise
         return Evidence(f"may not be written, so {len(rows)} role assignments will stay when the lease is over")
     return Evidence("its identity is recorded")
-
-
-def own_mark(cloud: Cloud, step: Step) -> str:
-    """The description that says whose identity this is."""
-    return access.mark(cloud, str(step.body["owner"]), str(step.body["endpoint"]), own=True)

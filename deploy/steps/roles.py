@@ -25,7 +25,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     body = endpoints.list_endpoints(cloud).get(spec.name)
     principal = _identity(body)
     rows = access.assignments(cloud)
-    own = _own(body, rows, access.mark(cloud, spec.owner, spec.name, own=True))
+    own = _own(body, rows, access.mark(cloud, spec.owner, spec.name))
     marks = {access.mark(cloud, spec.owner, spec.name, own=each) for each in (True, False)}
     wanted = {
         (access.scope_id(cloud, r.scope, spec.name).lower(), holder, access.role_id(cloud, r.role)): _address(
@@ -131,7 +131,12 @@ def _own(body: Json | None, rows: Sequence[Json], mark: str) -> str | None:
     """
     if body is not None:
         return access.system_identity(body)
-    return next((access.holder(row) for row in rows if row["properties"].get("description") == mark), None)
+    return next((access.holder(row) for row in rows if _speaks_of_own(row, mark)), None)
+
+
+def _speaks_of_own(row: Json, mark: str) -> bool:
+    found = access.marked(row)
+    return found is not None and found.own and str(row["properties"]["description"]).startswith(f"{mark} ")
 
 
 def _identity(body: Json | None) -> str | None:

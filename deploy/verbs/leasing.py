@@ -80,7 +80,7 @@ def renew(
         failed = _notify(cloud, file, endpoints.list_endpoints(cloud), show)
         if failed:
             show("\n".join(failed))
-        return replace(done, rows=rows_of(project, cloud, specs)) if plan.steps else done
+        return replace(done, rows=rows_of(cloud, specs)) if plan.steps else done
 
 
 def _inventory(cloud: Cloud) -> Inventory:

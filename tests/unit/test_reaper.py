@@ -131,7 +131,7 @@ def test_no_more_than_max() -> None:
 
 
 def test_leftovers_of_what_azure_deleted() -> None:
-    """An assignment of ours that speaks of an endpoint that is gone leads to all that its identity held, and to no other."""
+    """An assignment of ours that speaks of an endpoint that is gone leads to all that its identity held; to no more."""
     where = f"{WORKSPACE}/onlineEndpoints/gone".lower()
     rows = [
         assignment(1, "dead", f"amldeploy dev/mip {where} its own identity"),
