@@ -41,7 +41,7 @@ def reap(
     def work(verbs: Any, ways: dict[str, Any]) -> Any:
         from deploy.reaper import Rules
 
-        rules = Rules(_hours(within), _hours(older_than), tuple(include or ()), adopt, most, force)
+        rules = Rules(door.hours(within), door.hours(older_than), tuple(include or ()), adopt, most, force)
         taken = {key: ways[key] for key in ("project", "name", "tell", "approve")}
         return verbs.reap(**taken, rules=rules, yes=yes, show=said.append)
 
@@ -73,7 +73,7 @@ def renew(
     """Replace endpoints on shared quota by successors before their leases end. Does what is due and nothing else."""
     asked = door.Asked("renew", environment, endpoints or (), yes=yes, events=events)
     said: list[str] = []
-    hours = _hours(within)
+    hours = door.hours(within)
     done = door.carry(
         asked,
         lambda verbs, ways: verbs.renew(**ways, within=hours, in_place=in_place, jobs=jobs, show=said.append),
@@ -96,14 +96,3 @@ def reaped_json(reaped: Any) -> dict[str, Any]:
         "report": reporter.report_json(reaped.done.report) if reaped.done else None,
         "failed_notices": list(reaped.failed),
     }
-
-
-def _hours(text: str | None) -> float | None:
-    """`24h`, `7d`, `90m` as hours."""
-    if text is None:
-        return None
-    units = {"m": 1 / 60, "h": 1.0, "d": 24.0}
-    if text[-1:] not in units or not text[:-1].replace(".", "", 1).isdigit():
-        cure = "Write 90m, 24h or 7d"
-        raise UsageError(f"read {text!r} as a time", "it is not a number and a unit", cure, code="AML651")
-    return float(text[:-1]) * units[text[-1]]

@@ -12,6 +12,7 @@ through `errors.neutral`, and what looks like a secret is hidden, whatever the f
 
 from __future__ import annotations
 
+from deploy.reporter.calendar import status_ics
 from deploy.reporter.document import plan_dump, plan_json, plan_load, report_json
 from deploy.reporter.files import cli_files, report_files
 from deploy.reporter.html import report_html
@@ -40,6 +41,7 @@ __all__ = [
     "report_json",
     "report_markdown",
     "report_text",
+    "status_ics",
     "status_json",
     "status_markdown",
     "status_text",

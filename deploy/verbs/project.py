@@ -93,7 +93,8 @@ def look(cloud: Cloud, specs: Sequence[EndpointSpec]) -> tuple[list[EndpointSpec
 def rows_of(cloud: Cloud, specs: Sequence[EndpointSpec]) -> list[reporter.EndpointRow]:
     """What is there now, as people look at it."""
     specs, facts = look(cloud, specs)
-    return [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in specs]
+    rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in specs]
+    return sorted(rows, key=lambda row: (row.hours_left is None, row.hours_left or 0.0))
 
 
 def _spec(project: Project, file: validator.EnvironmentFile, key: str) -> EndpointSpec:
