@@ -7,11 +7,12 @@ an environment's guards forbid and whatever would touch a resource that is not o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from deploy import diff, refusals
 from deploy.digests import digest
 from deploy.errors import Finding, Refused
+from deploy.judging import gates, places, verdict
 from deploy.model import (
     OWNER_TAG,
     RELEASE_TAG,
@@ -33,10 +34,22 @@ from deploy.steps import ROOMS, probe, traffic
 
 _PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri"})
 """What Azure changes by itself, and what only says where it answers."""
+_JUDGED = frozenset({"quota", "model", "place", "permission"})
+"""Rooms whose facts are looked at anew before the first change, so that no plan grows stale by them."""
 
 
-def plan_release(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
-    """The steps from what is there to what the files say. Raises Refused with every reason at once."""
+@dataclass(frozen=True)
+class Draft:
+    """Steps before anybody says that they may be taken: among them checks that came to a no."""
+
+    steps: Sequence[Step]
+    rescue: Sequence[Step]
+    findings: Sequence[Finding]
+    """Every reason against the plan, those of the checks included."""
+
+
+def draft_release(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Draft:
+    """The steps from what is there to what the files say, and every reason not to take them."""
     steps: list[Step] = []
     rescue: list[Step] = []
     findings = refusals.too_many(environment, specs)
@@ -45,9 +58,18 @@ def plan_release(environment: Environment, specs: Sequence[EndpointSpec], facts:
         own = _ask_rooms(_unproven(wanted, seen), seen, ROOMS, findings)
         own += [_proven(wanted, step) for step in own if step.verb is Verb.PROBE and step.why == probe.UNPROVEN_WHY]
         findings += refusals.foreign(spec, own, seen)
+        looked = sum(step.verb is Verb.CHECK for step in own)
+        own[looked:looked] = refusals.asked_of_all(spec, own, seen)
         steps += _with_bakes(wanted, own)
         rescue += _rescue(wanted, own, seen)
-    return _finish(environment, specs, steps, rescue, facts, [*findings, *refusals.together(steps)])
+    findings += [*verdict.findings(steps), *gates.together(steps), *places.too_many(steps, facts)]
+    return Draft(steps, rescue, findings)
+
+
+def plan_release(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
+    """The steps from what is there to what the files say. Raises Refused with every reason at once."""
+    draft = draft_release(environment, specs, facts)
+    return _finish(environment, specs, draft.steps, draft.rescue, facts, draft.findings)
 
 
 def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
@@ -176,7 +198,7 @@ def _finish(
     if findings:
         raise Refused(findings)
     stood_on = {
-        key: {a: _lasting(b) for a, b in seen.items() if not a.startswith("quota/")} for key, seen in facts.items()
+        key: {a: _lasting(b) for a, b in seen.items() if a.split("/")[0] not in _JUDGED} for key, seen in facts.items()
     }
     leases = [lease for spec in specs if (lease := _lease(spec, facts[spec.key]))]
     return Plan(environment.name, tuple(steps), tuple(rescue), tuple(leases), tuple(facts), digest(stood_on, 16))

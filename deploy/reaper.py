@@ -148,7 +148,7 @@ def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidat
     most = MOST_OF_ALL * len(there.endpoints)
     if len(early) > most and not rules.force:
         cause = f"{len(early)} of {len(there.endpoints)} endpoints would go, more than {MOST_OF_ALL:.0%} of all"
-        raise Refused([Finding(where, "AML242", cause, "See whether that is meant, then say --force")])
+        raise Refused([Finding(where, "AML270", cause, "See whether that is meant, then say --force")])
 
 
 def _steps(environment: Environment, there: Inventory, each: Candidate, folder: str) -> list[Step]:

@@ -1,11 +1,12 @@
-"""What a plan must not do: touch what is not ours, ask for more than there is or than a guard allows. Pure."""
+"""What a plan must not do: touch what is not ours, do what the caller may not, ask for more than is allowed. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from deploy.errors import Finding
-from deploy.model import OWNER_TAG, EndpointSpec, Environment, Facts, Json, Step, Verb, address
+from deploy.judging import places, rights
+from deploy.model import OWNER_TAG, EndpointSpec, Environment, Facts, Json, Step, Verb, address, of_room
 
 
 def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
@@ -34,26 +35,27 @@ def _whose(body: Mapping[str, Json]) -> str:
     return f"belongs to {owner}" if owner else "was not made by amldeploy"
 
 
-def together(steps: Sequence[Step]) -> list[Finding]:
-    """Families in which each endpoint finds cores enough, but not all of them at once."""
-    families: dict[str, list[Step]] = {}
-    for step in steps:
-        if step.room == "quota" and step.body["needed"] is not None and step.body["capacity"] == "dedicated":
-            families.setdefault(str(step.body["family"]), []).append(step)
-    everything = [step for asking in families.values() for step in asking]
-    groups = [(f"cores of {family}", "left", asking) for family, asking in families.items()]
-    return [
-        Finding(
-            asking[0].address,
-            "AML203",
-            f"{' + '.join(str(s.body['needed']) for s in asking)} = {needed} {what}, {left} left",
-            "Ask for fewer instances, apply with fewer endpoints, or request more quota",
-        )
-        for what, field, asking in (*groups, ("dedicated cores", "total_left", everything))
-        if len(asking) > 1
-        and (left := asking[0].body[field]) is not None
-        and (needed := sum(s.body["needed"] for s in asking)) > left
-    ]
+def asked_of_all(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
+    """The checks that follow from the steps of every room: is there a place for what is made, may the caller do it."""
+    return [*_place(spec, steps, facts), *_permission(spec, steps, facts)]
+
+
+def _place(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
+    where = address("place", spec.key)
+    wanted, seen = places.asked(spec, steps, facts), facts.get(where)
+    if wanted is None or seen is None:
+        return []
+    body = {"asked": wanted, "gates": [gate.body() for gate in places.gates(wanted, seen)]}
+    return [places.judge(wanted, seen).step(where, body)]
+
+
+def _permission(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
+    needs = rights.needs(spec, steps)
+    answers = {str(answer["word"]): answer for answer in of_room(facts, "permission", spec.key).values()}
+    if not any(needs.values()) or not answers:
+        return []
+    body = {"endpoint": spec.name, "needs": needs, "scopes": {word: a["scope"] for word, a in answers.items()}}
+    return [rights.judge(needs, answers).step(address("permission", spec.key), body)]
 
 
 def too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:

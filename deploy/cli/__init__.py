@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from deploy.cli import changing, door, leasing, looking, machine
+from deploy.cli import changing, doctor, door, leasing, looking, machine
 
 app = typer.Typer(
     name="amldeploy",
@@ -30,6 +30,7 @@ for command in (
     leasing.renew,
     looking.status,
     looking.logs,
+    doctor.doctor,
     looking.schema,
 ):
     app.command()(command)

@@ -13,7 +13,7 @@ import typer
 
 from deploy.cli import door
 from deploy.cli.door import Output
-from deploy.cli.typed import Env, Form, Keys
+from deploy.cli.typed import Env, Form, Keys, Regions, regions_of
 from deploy.errors import Exit, UsageError
 
 
@@ -61,9 +61,11 @@ def plan(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 2 when there are changes.")
     ] = False,
+    regions: Regions = "",
 ) -> None:
     """Observe, compare, and print the steps. Changes nothing."""
-    made = door.call(lambda verbs, project: verbs.plan(project, environment, endpoints or ()))
+    places = regions_of(regions)
+    made = door.call(lambda verbs, project: verbs.plan(project, environment, endpoints or (), places))
     from deploy import reporter
 
     if out is not None:

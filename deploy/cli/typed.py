@@ -17,3 +17,11 @@ Jobs = Annotated[int, typer.Option("--jobs", min=1, max=64, help="Endpoints work
 Events = Annotated[
     Path | None, typer.Option("--events", help="Write every event to this file, one JSON object a line.")
 ]
+Regions = Annotated[
+    str, typer.Option("--regions", help="When quota is short: look for room there, too.", metavar="REGION,REGION...")
+]
+
+
+def regions_of(typed: str) -> list[str]:
+    """The regions that were typed, each once, as Azure writes them."""
+    return list(dict.fromkeys(word.replace(" ", "").lower() for word in typed.split(",") if word.strip()))

@@ -83,18 +83,42 @@ def scope_id(cloud: Cloud, scope: str, endpoint: str) -> str:
     return str(found)
 
 
-def assignments(cloud: Cloud) -> list[Json]:
-    """Every role assignment in the subscription; in the resource group or the workspace where more is closed to us."""
+def assignments(cloud: Cloud) -> list[Json] | None:
+    """Every role assignment in the subscription; in the resource group or the workspace where more is closed to us.
+
+    None when none of them may be read.
+    """
+    return _assignments(cloud)[0]
+
+
+def count_assignments(cloud: Cloud) -> int | None:
+    """How many role assignments the subscription has; None when we do not see them all."""
+    rows, whole = _assignments(cloud)
+    return len(rows) if whole and rows is not None else None
+
+
+def _assignments(cloud: Cloud) -> tuple[list[Json] | None, bool]:
     subscription = f"/subscriptions/{cloud.environment.subscription_id}"
     group = f"{subscription}/resourceGroups/{cloud.environment.resource_group}"
     path, what = "/providers/Microsoft.Authorization/roleAssignments", "list role assignments"
-    for scope in (subscription, group):
+    for scope in (subscription, group, cloud.workspace_id):
         try:
-            return cloud.arm.list(scope + path, VERSION, what)
+            return cloud.arm.list(scope + path, VERSION, what), scope is subscription
         except CloudError as error:
             if error.status != 403:
                 raise
-    return cloud.arm.list(cloud.workspace_id + path, VERSION, what)
+    return None, False
+
+
+def permissions(cloud: Cloud, scope: str) -> list[Json] | None:
+    """The blocks of actions that the caller holds at a scope; None when that cannot be read."""
+    path = f"{scope}/providers/Microsoft.Authorization/permissions"
+    try:
+        return cloud.arm.list(path, VERSION, f"read what the caller may do at {scope}")
+    except CloudError as error:
+        if error.status in (400, 401, 403, 404):
+            return None
+        raise
 
 
 def assignment_name(scope: str, principal: str, role: str) -> str:

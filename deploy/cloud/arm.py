@@ -17,6 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from deploy.cloud.failures import asking
+from deploy.errors import CloudError, Transient
 
 Json = Any
 
@@ -54,8 +55,8 @@ class Arm:
 
     @contextmanager
     def remembering(self) -> Iterator[None]:
-        """Inside, each URL is read once: an observation is one look at the world, and endpoints share what they
-        share.
+        """Inside, each URL is read once, refusals included: an observation is one look at the world, and endpoints
+        share what they share.
         """
         if self._memory is not None:  # inside another look, which goes on afterwards
             yield
@@ -106,7 +107,14 @@ class Arm:
             return self._send(method, path, version, what, query)
         with self._lock:
             if key not in memory:
-                memory[key] = self._send(method, path, version, what, query)
+                try:
+                    memory[key] = self._send(method, path, version, what, query)
+                except Transient:
+                    raise
+                except CloudError as refusal:
+                    memory[key] = refusal
+            if isinstance(memory[key], CloudError):
+                raise memory[key]
             return memory[key]
 
     def _send(self, method: str, path: str, version: str, what: str, query: dict[str, str], body: Json = None) -> Json:

@@ -43,6 +43,23 @@ def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
     return {body["name"]: body for body in cloud.arm.list(path, VERSION, f"list the deployments of {endpoint}")}
 
 
+def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
+    """Whether no endpoint of the region has this name, and Azure's words; None where it does not say.
+
+    The action is documented, its answer is not: read as the form that Azure's other name checks share.
+    """
+    path = f"{endpoint_path(cloud, name)}/checkNameAvailability"
+    try:
+        body = cloud.arm.get(path, VERSION, f"ask whether the name {name} is free")
+    except CloudError as error:
+        if error.status is not None and 400 <= error.status < 500:
+            return None, error.cause
+        raise
+    free = (body or {}).get("nameAvailable")
+    words = str((body or {}).get("message") or "the answer does not say")
+    return (free, words) if isinstance(free, bool) else (None, words)
+
+
 def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float) -> None:
     """Create or replace an endpoint from its CLI v2 document; `patience` in seconds."""
     with asking(what):

@@ -2,48 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError
+from deploy.judging.cores import family
 from deploy.model import Json
 
 VERSION = "2024-10-01"
-_DEDICATED = "dedicatedcores"
+_REFUSED = (400, 401, 403, 404)
 
 
-def _location(cloud: Cloud, region: str) -> str:
-    return (
+def read_region(cloud: Cloud, region: str) -> dict[str, Json]:
+    """What the service says of a region: {region, sizes, usages, own, quotas}; null for what we may not read.
+
+    `sizes` by lower-case name, the others by family: `usages` the subscription's dedicated cores in use and their
+    limit, `own` the same of this workspace alone, `quotas` the workspace's own limits. Low-priority rows bear the same
+    names as dedicated ones and are left out; the type tells them apart.
+    """
+    place = (
         f"/subscriptions/{cloud.environment.subscription_id}"
         f"/providers/Microsoft.MachineLearningServices/locations/{region}"
     )
+    usages = _allowed(lambda: cloud.arm.list(f"{place}/usages", VERSION, f"read the quota of {region}"))
+    quotas = usages and _allowed(
+        lambda: cloud.arm.list(f"{place}/quotas", VERSION, f"read the workspace quota of {region}")
+    )  # whoever may not read the one may not read the other
+    sizes = _allowed(lambda: cloud.arm.get(f"{place}/vmSizes", VERSION, f"read the sizes of {region}"))
+    whole = [r for r in usages or () if "/workspaces/" not in _word(r, "id") and "dedicatedcores" in _word(r, "type")]
+    return {
+        "region": region,
+        "sizes": {row["name"].lower(): row for row in sizes.get("value") or ()} if sizes else None,
+        "usages": {family(row["name"]["value"]): row for row in whole} if usages is not None else None,
+        "own": {family(row["name"]["value"]): row for row in usages or () if _of_workspace(cloud, row)},
+        "quotas": None
+        if quotas is None
+        else {family(row["name"]["value"]): row for row in quotas if _of_workspace(cloud, row)},
+    }
 
 
-def read_usages(cloud: Cloud, region: str) -> dict[str, Json] | None:
-    """Family (lower case, no spaces) -> dedicated usage row; None when we may not read it.
-
-    Low-priority rows bear the same names and are left out, the type tells them apart; so do rows of single workspaces.
-    """
+def _allowed(read: Callable[[], Json]) -> Json:
+    """What is read; None when it is not for us, or not there."""
     try:
-        rows = cloud.arm.list(f"{_location(cloud, region)}/usages", VERSION, f"read the quota of {region}")
+        return read()
     except CloudError as error:
-        if error.status == 403:
+        if error.status in _REFUSED:
             return None
         raise
-    counted = [row for row in rows if _DEDICATED in str(row.get("type", "")).lower()]
-    whole = [row for row in counted if "/workspaces/" not in str(row.get("id", "")).lower()]
-    return {family(row["name"]["value"]): row for row in whole}
 
 
-def read_sizes(cloud: Cloud, region: str) -> dict[str, Json] | None:
-    """Size name (lower case) -> size row; None when we may not read it."""
-    try:
-        body = cloud.arm.get(f"{_location(cloud, region)}/vmSizes", VERSION, f"read the sizes of {region}")
-    except CloudError as error:
-        if error.status == 403:
-            return None
-        raise
-    return {row["name"].lower(): row for row in (body or {}).get("value") or ()}
+def _of_workspace(cloud: Cloud, row: Json) -> bool:
+    mine = _word(row, "id").startswith(cloud.workspace_id.lower() + "/")
+    return mine and "lowprioritycores" not in _word(row, "type")
 
 
-def family(name: str) -> str:
-    """A family's name as it can be compared: documents and answers differ in case and spaces."""
-    return name.replace(" ", "").replace("_", "").lower()
+def _word(row: Json, key: str) -> str:
+    return str(row.get(key) or "").lower()

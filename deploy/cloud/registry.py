@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError
@@ -16,27 +17,48 @@ _REGISTRY_VERSION = "2021-10-01-dataplanepreview"
 _WORKSPACE_VERSION = "2024-10-01"
 
 
-def read_model(cloud: Cloud, reference: str) -> Json | None:
-    """The body of the model version that `reference` names; None when there is none.
+@dataclass(frozen=True)
+class Model:
+    """What was found: the version's ARM body (None: there is none), the newest version's number, and who was asked."""
 
-    Raises CloudError (404) with the words of whoever knew, and for a reference in a form that cannot be asked about,
-    returns an empty body: it is not known to be missing.
+    body: Json | None
+    newest: str
+    source: str
+    published: bool
+
+
+def read_model(cloud: Cloud, reference: str) -> Model | None:
+    """The model version that `reference` names; None for a reference in a form that cannot be asked about.
+
+    Raises CloudError with the words of whoever knew.
     """
     if match := _REGISTRY.fullmatch(reference):
-        return _ask(cloud, _registry_path(cloud, match["registry"]), _REGISTRY_VERSION, match)
+        parent = _registry_path(cloud, match["registry"])
+        return _ask(cloud, parent, _REGISTRY_VERSION, match, f"registry {match['registry']}")
     if match := _WORKSPACE.fullmatch(reference):
-        return _ask(cloud, cloud.workspace_id, _WORKSPACE_VERSION, match)
-    return {}
+        return _ask(cloud, cloud.workspace_id, _WORKSPACE_VERSION, match, "the workspace's models")
+    return None
 
 
-def _ask(cloud: Cloud, parent: str | None, version: str, match: re.Match[str]) -> Json | None:
+def source(reference: str) -> str:
+    """Who knows of the model that `reference` names."""
+    match = _REGISTRY.fullmatch(reference)
+    return f"registry {match['registry']}" if match else "the workspace's models"
+
+
+def _ask(cloud: Cloud, parent: str | None, version: str, match: re.Match[str], source: str) -> Model:
+    """One page of versions, newest first, tells mostly both: whether there is this one, and which is the newest."""
+    published = match.re is _REGISTRY
     if parent is None:
-        return None
+        return Model(None, "", source, published)
     what, path = f"read model {match['name']}", f"{parent}/models/{match['name']}/versions"
-    if match["version"]:
-        return cloud.arm.get(f"{path}/{match['version']}", version, what)
-    newest = cloud.arm.get(path, version, what, **{"$orderBy": "createdtime desc", "$top": "1"})
-    return ((newest or {}).get("value") or [None])[0]
+    page = cloud.arm.get(path, version, what, **{"$orderBy": "createdtime desc"})
+    found = (page or {}).get("value") or []
+    newest = str(found[0]["name"]) if found else ""
+    body = next((row for row in found if not match["version"] or str(row["name"]) == match["version"]), None)
+    if body is None and match["version"] and page is not None:
+        body = cloud.arm.get(f"{path}/{match['version']}", version, what)
+    return Model(body, newest, source, published)
 
 
 def _registry_path(cloud: Cloud, registry: str) -> str | None:

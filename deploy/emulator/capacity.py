@@ -73,11 +73,18 @@ def usages(call: Call) -> Answer:
             rows.append(
                 _usage(row, family.name, f"{family.title} Cluster {word} vCPUs", f"vmFamily/{kind}", current, most)
             )
+    for workspace, family, most in _shares(call.world, subscription, location):
+        row, current = (
+            f"{workspace}/usages/{family.name.replace(' ', '_')}",
+            used_below(call.world, workspace, family.name),
+        )
+        title = f"{family.title} Cluster Dedicated vCPUs"
+        rows.append(_usage(row, family.name, title, "workspaces/dedicatedCores", current, most))
     return Answer(200, {"value": rows})
 
 
 def quotas(call: Call) -> Answer:
-    """GET quotas: the limits alone, one row a family."""
+    """GET quotas: the limits alone, one row a family, then those of single workspaces."""
     subscription, location = where(call)
     limit = limits(call.world, subscription, location)
     rows = [
@@ -90,7 +97,28 @@ def quotas(call: Call) -> Answer:
         }
         for family in catalog.FAMILIES
     ]
+    rows += [
+        {
+            "id": f"{workspace}/quotas/{family.name.replace(' ', '_')}",
+            "type": f"{workspaces.PROVIDER}/workspaces/dedicatedCores/quotas",
+            "name": {"value": family.name, "localizedValue": f"{family.title} Cluster Dedicated vCPUs"},
+            "limit": most,
+            "unit": "Count",
+        }
+        for workspace, family, most in _shares(call.world, subscription, location)
+    ]
     return Answer(200, {"value": rows})
+
+
+def _shares(world: World, subscription: str, location: str) -> list[tuple[str, catalog.Family, int]]:
+    """What each workspace of a region may use of a family by itself, where that was set."""
+    rows = world.db.execute(
+        "SELECT subscription, family, cores FROM quotas WHERE location = ? AND cores >= 0 AND subscription LIKE ?",
+        (location, f"/subscriptions/{subscription.lower()}/%"),
+    ).fetchall()
+    families = {family.name: family for family in catalog.FAMILIES}
+    found = [(world.get(place), family, cores) for place, family, cores in rows]
+    return [(item.body["id"], families[family], cores) for item, family, cores in found if item is not None]
 
 
 def sizes(call: Call) -> Answer:

@@ -13,6 +13,7 @@ through `errors.neutral`, and what looks like a secret is hidden, whatever the f
 from __future__ import annotations
 
 from deploy.reporter.calendar import status_ics
+from deploy.reporter.doctor import doctor_json, doctor_text
 from deploy.reporter.document import plan_dump, plan_json, plan_load, report_json
 from deploy.reporter.files import cli_files, report_files
 from deploy.reporter.html import report_html
@@ -27,6 +28,8 @@ __all__ = [
     "EndpointRow",
     "SlotRow",
     "cli_files",
+    "doctor_json",
+    "doctor_text",
     "endpoint_row",
     "error_json",
     "error_text",

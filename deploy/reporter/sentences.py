@@ -83,6 +83,7 @@ def quota(body: Mapping[str, Json]) -> Arithmetic:
     capacity; null is what could not be told, a limit of -1 is no limit.
     """
     needed, left = _number(body, "needed"), _least(_number(body, "left"), _number(body, "total_left"))
+    left = _least(left, _number(body, "workspace_left"))
     who = str(body.get("instance_type") or "quota")
     if body.get("capacity") == "shared":
         return Arithmetic(who, _needs(body, needed), "taken from the shared pool, not from the family's quota", None)
@@ -114,7 +115,9 @@ def _has(body: Mapping[str, Json]) -> str:
     if left is None:
         return f"{_UNKNOWN} how many are left"
     words = f"{left:g} left" if limit is None or in_use is None else f"{limit:g} − {in_use:g} in use = {left:g} left"
-    return words + (f" ({total:g} in all families together)" if total is not None and total < left else "")
+    words += f" ({total:g} in all families together)" if total is not None and total < left else ""
+    own = _number(body, "workspace_left")
+    return words + (f" ({own:g} for the workspace)" if own is not None and own < left else "")
 
 
 def _least(*numbers: float | None) -> float | None:
@@ -144,9 +147,10 @@ def shown(value: Json, limit: int = 120) -> str:
 
 def reason(step: Step) -> str:
     """Why there is this step: its own words, or its sums; empty when the fields it changes say it already."""
-    if step.room == "quota" and step.verb is Verb.CHECK and "needed" in step.body:
+    if step.room == "quota" and step.verb is Verb.CHECK and "needed" in step.body and "unknown" not in step.body:
         sums = quota(step.body)
-        return f"{sums.needs}; {sums.has}" if sums.who.lower() in step.address.lower() else str(sums)
+        said = f"{sums.needs}; {sums.has}" if sums.who.lower() in step.address.lower() else str(sums)
+        return f"{said} ({step.body['source']})" if step.body.get("source") else said
     words = "" if step.why == ", ".join(path for path, _, _ in changes(step)) else step.why
     return words + (f" (waits {duration(step.retry.wait)} first)" if step.retry.wait else "")
 

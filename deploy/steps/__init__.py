@@ -18,7 +18,21 @@ from typing import Protocol
 from deploy.cloud.connect import Cloud
 from deploy.model import EndpointSpec, Facts, Step, Wanted
 from deploy.outcome import Evidence
-from deploy.steps import alias, autoscale, deployment, endpoint, export, models, probe, quota, record, roles, traffic
+from deploy.steps import (
+    alias,
+    autoscale,
+    deployment,
+    endpoint,
+    export,
+    models,
+    permission,
+    place,
+    probe,
+    quota,
+    record,
+    roles,
+    traffic,
+)
 
 
 class Room(Protocol):
@@ -36,6 +50,8 @@ class Room(Protocol):
 ROOMS: tuple[Room, ...] = (
     quota,
     models,
+    place,
+    permission,
     endpoint,
     record,
     roles,

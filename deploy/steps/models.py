@@ -1,32 +1,51 @@
-"""Models: does the model that a deployment names exist, before cores are taken for it. Changes nothing."""
+"""Models: does the model that a deployment names exist, and may it be deployed so. Changes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.cloud import registry
+from deploy.cloud import quota, registry
 from deploy.cloud.connect import Cloud
-from deploy.errors import CloudError, Finding, NotAuthenticated, Refused
-from deploy.model import EndpointSpec, Facts, Json, Step, Verb, Wanted, address, of_room
+from deploy.errors import CloudError, NotAuthenticated
+from deploy.judging import offers
+from deploy.judging.claims import claims, judge
+from deploy.model import EndpointSpec, Facts, Json, Step, Wanted, address, of_room
 from deploy.outcome import Evidence
 
 NAME = "model"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`model/<key>/<deployment>`: {reference, exists, told}; `exists` is null when it could not be told."""
-    return {
-        address(NAME, spec.key, str(document["name"])): _look(cloud, str(document["model"]))
-        for document in spec.deployments
-        if isinstance(document.get("model"), str)
-    }
+    """`model/<key>/<deployment>`: {reference, instance_type, exists, told, source, newest, published, machine, ...}.
+
+    `exists` is null when it could not be told; `machine` is the size's row in the workspace's region.
+    """
+    region = quota.read_region(cloud, str(cloud.workspace()["location"]))
+    facts = {}
+    for document in spec.deployments:
+        if isinstance(document.get("model"), str):
+            size = str(document["instance_type"])
+            row = offers.row(region, size)
+            machine = {"instance_type": size, "machine": {key: row[key] for key in ("cores", "gpus", "memory", "disk")}}
+            facts[address(NAME, spec.key, str(document["name"]))] = {**_look(cloud, str(document["model"])), **machine}
+    return facts
 
 
 def _look(cloud: Cloud, reference: str) -> dict[str, Json]:
+    row: dict[str, Json] = {
+        "reference": reference,
+        "source": registry.source(reference),
+        "exists": None,
+        "told": "it is named in a form that cannot be asked about",
+    }
     try:
-        return {"reference": reference, "exists": registry.read_model(cloud, reference) is not None, "told": ""}
+        found = registry.read_model(cloud, reference)
     except (CloudError, NotAuthenticated) as error:
-        return {"reference": reference, "exists": None, "told": error.cause}
+        return {**row, "told": error.cause}
+    if found is None:
+        return row
+    told = {"newest": found.newest, "published": found.published, "source": found.source, "told": ""}
+    return {**row, **told, **claims(found.body or {}), "exists": found.body is not None}
 
 
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
@@ -34,39 +53,38 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if wanted is None:
         return ()
     key, there = wanted.spec.key, of_room(facts, "deployment", wanted.spec.key)
-    looked = {str(row["reference"]): row for row in of_room(facts, NAME, key).values()}
-    steps, findings = [], []
+    looked = {(str(r["reference"]), str(r["instance_type"])): r for r in of_room(facts, NAME, key).values()}
+    steps = []
     for name, document in wanted.deployments.items():
-        row = looked.get(str(document.get("model")))
-        if row is None or _has(there.get(name), str(row["reference"])):
+        size, count = str(document["instance_type"]), int(document["instance_count"])
+        row = looked.get((str(document.get("model")), size))
+        if row is None or _has(there.get(name), str(row["reference"]), size):
             continue
-        where = address(NAME, key, name)
-        steps.append(Step(Verb.CHECK, where, {"reference": row["reference"]}, _why(row)))
-        if row["exists"] is False:
-            findings.append(Finding(where, "AML210", *_missing(str(row["reference"]))))
-    if findings:
-        raise Refused(findings)
+        also = offers.of_facts(facts, key, size, [count])
+        steps.append(_check(address(NAME, key, name), row, shared=_shared(wanted.spec), also=also))
     return steps
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Looks again, right before the first change."""
-    reference = str(step.body["reference"])
-    row = _look(cloud, reference)
-    if row["exists"] is False:
-        raise Refused([Finding(step.address, "AML210", *_missing(reference))])
-    return Evidence(_why(row))
+    body = step.body
+    row = _look(cloud, str(body["reference"]))
+    judged = judge(row, str(body["instance_type"]), body["machine"], shared=bool(body["shared"]), also="")
+    return judged.evidence(step.address, {"reference": row["reference"], "newest": row.get("newest")})
 
 
-def _has(body: Json, reference: str) -> bool:
-    return bool(body) and str(body["properties"].get("model") or "").lower() == reference.lower()
+def _check(where: str, row: Json, *, shared: bool, also: str) -> Step:
+    size, machine = str(row["instance_type"]), row["machine"]
+    body = {"reference": row["reference"], "newest": row.get("newest"), "shared": shared}
+    judged = judge(row, size, machine, shared=shared, also=also)
+    return judged.step(where, {**body, "instance_type": size, "machine": machine})
 
 
-def _missing(reference: str) -> tuple[str, str]:
-    return f"there is no model {reference}", "Check the name, which is case-sensitive, and the version"
+def _shared(spec: EndpointSpec) -> bool:
+    return spec.pipeline.quota.capacity == "shared"
 
 
-def _why(row: Json) -> str:
-    if row["exists"] is None:
-        return f"{row['reference']}: could not be told ({row['told']})"
-    return str(row["reference"])
+def _has(body: Json, reference: str, size: str) -> bool:
+    properties = (body or {}).get("properties") or {}
+    held = (str(properties.get("model") or "").lower(), str(properties.get("instanceType") or "").lower())
+    return held == (reference.lower(), size.lower())

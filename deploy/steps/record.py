@@ -23,7 +23,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
         return {}
     body = endpoints.list_endpoints(cloud).get(spec.name)
     holder = access.system_identity(body)
-    rows = access.assignments(cloud) if holder else ()
+    rows = (access.assignments(cloud) or ()) if holder else ()
     known = any(access.holder(row) == holder and access.marked(row) for row in rows)
     return {address(NAME, spec.key): {}} if known else {}
 
@@ -45,7 +45,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     """One that may not be written is said and blocks nothing."""
     name, what = str(step.body["endpoint"]), f"{step.verb} {step.address}"
     holder = access.system_identity(endpoints.read_endpoint(cloud, name))
-    rows = [row for row in access.assignments(cloud) if holder and access.holder(row) == holder]
+    rows = [row for row in access.assignments(cloud) or () if holder and access.holder(row) == holder]
     if not rows:
         return Evidence("its identity holds no roles: there is nothing to record")
     try:

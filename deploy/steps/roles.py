@@ -7,54 +7,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deploy.cloud import access, endpoints
+from deploy.cloud import access, endpoints, holdings
 from deploy.cloud.connect import Cloud
 from deploy.documents import Role
-from deploy.errors import Transient
+from deploy.errors import Finding, Refused, Transient
 from deploy.model import EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address, of_room
 
 NAME = "role"
 _GIVEN = {"us": "given by us and no longer wanted", "azure": "given by Azure to the endpoint's own identity"}
 
 
-def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`role/<key>/<role>/<scope>`: assignments that are wanted and there, and any others of ours.
+_UNSEEN = "unseen"
 
-    Body: {id, giver}: `us`; `azure` for what the endpoint's own system identity was given with it; else `others`.
+
+def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
+    """`role/<key>/<role>/<scope>`: {id, giver} of assignments that are wanted and there, and of any others of ours.
+
+    `role/<key>`: {id: "", giver: "unseen"} when they may not be read.
     """
-    body = endpoints.list_endpoints(cloud).get(spec.name)
-    principal = _identity(body)
-    rows = access.assignments(cloud)
-    own = _own(body, rows, access.mark(cloud, spec.owner, spec.name))
-    marks = {access.mark(cloud, spec.owner, spec.name, own=each) for each in (True, False)}
-    wanted = {
-        (access.scope_id(cloud, r.scope, spec.name).lower(), holder, access.role_id(cloud, r.role)): _address(
-            spec.key, r
-        )
-        for r in spec.pipeline.roles
-        if (holder := _principal(r, principal))
-    }
+    found = holdings.held(cloud, spec)
+    if found is None:
+        return {address(NAME, spec.key): {"id": "", "giver": _UNSEEN}}
     facts: dict[str, Mapping[str, Json]] = {}
-    for row in rows:
-        properties = row["properties"]
-        triple = (
-            str(properties["scope"]).lower(),
-            str(properties["principalId"]).lower(),
-            str(properties["roleDefinitionId"]).rsplit("/", 1)[-1].lower(),
-        )
-        ours = properties.get("description") in marks
-        giver = "us" if ours else "azure" if own and triple[1] == own else "others"
-        if triple in wanted:
-            facts[wanted[triple]] = {"id": row["id"], "giver": giver}
-        elif giver != "others":
-            facts[_found(spec.key, row, facts)] = {"id": row["id"], "giver": giver}
+    for one in found:
+        where = _address(spec.key, one.role) if one.role else _found(spec.key, one.row, facts)
+        facts[where] = {"id": one.row["id"], "giver": one.giver}
     return facts
 
 
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     """Give what is missing, take back what we gave and no longer want; towards nothing, what Azure gave, too."""
     if wanted is None:
-        seen = ((a, body) for a, body in sorted(facts.items()) if a.split("/")[0] == NAME)
+        seen = [(a, body) for a, body in sorted(facts.items()) if a.split("/")[0] == NAME]
+        if unseen := [a for a, body in seen if body["giver"] == _UNSEEN]:
+            cause = "role assignments may not be read, so it is not known which are to be taken back"
+            raise Refused(
+                [Finding(unseen[0], "AML252", cause, "Have Reader on the resource group given to the caller")]
+            )
         return [_take(a, body) for a, body in seen if body["giver"] in _GIVEN]
     spec = wanted.spec
     there, addresses = of_room(facts, NAME, spec.key), {_address(spec.key, role) for role in spec.pipeline.roles}
@@ -76,7 +65,7 @@ def run(cloud: Cloud, step: Step) -> None:
     own = False
     if principal == "endpoint":
         body = endpoints.read_endpoint(cloud, str(step.body["endpoint"]))
-        principal, own = _identity(body), access.system_identity(body) is not None
+        principal, own = holdings.identity(body), access.system_identity(body) is not None
         if not principal:
             raise Transient(what, "the endpoint has no identity yet", "Wait until it is provisioned", code="AML326")
     access.assign(
@@ -119,32 +108,3 @@ def _take(where: str, body: Mapping[str, Json]) -> Step:
 def _address(key: str, role: Role) -> str:
     holder = () if isinstance(role.principal, str) else (role.principal.object_id.lower(),)
     return address(NAME, key, role.role.replace(" ", "-"), role.scope.strip("/").replace("/", ":"), *holder)
-
-
-def _principal(role: Role, endpoint: str | None) -> str | None:
-    return endpoint if isinstance(role.principal, str) else role.principal.object_id.lower()
-
-
-def _own(body: Json | None, rows: Sequence[Json], mark: str) -> str | None:
-    """The principal that came with the endpoint. Of an endpoint that is gone, the one that our mark speaks of: its
-    assignments are nobody's any more.
-    """
-    if body is not None:
-        return access.system_identity(body)
-    return next((access.holder(row) for row in rows if _speaks_of_own(row, mark)), None)
-
-
-def _speaks_of_own(row: Json, mark: str) -> bool:
-    found = access.marked(row)
-    return found is not None and found.own and str(row["properties"]["description"]).startswith(f"{mark} ")
-
-
-def _identity(body: Json | None) -> str | None:
-    """The principal of an endpoint: its system identity, or its one user-assigned identity, which outlives it."""
-    if found := access.system_identity(body):
-        return found
-    identity = (body or {}).get("identity") or {}
-    for assigned in (identity.get("userAssignedIdentities") or {}).values():
-        if found := (assigned or {}).get("principalId"):
-            return str(found).lower()
-    return None

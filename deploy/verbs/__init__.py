@@ -5,6 +5,7 @@ of them).
 """
 
 from deploy.verbs.changing import apply, probe, teardown
+from deploy.verbs.doctor import doctor
 from deploy.verbs.leasing import Reaped, reap, renew
 from deploy.verbs.looking import logs, plan, render, status
 from deploy.verbs.project import STATE, Approve, Done, Project, validate
@@ -16,6 +17,7 @@ __all__ = [
     "Project",
     "Reaped",
     "apply",
+    "doctor",
     "logs",
     "plan",
     "probe",

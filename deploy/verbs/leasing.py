@@ -85,7 +85,7 @@ def renew(
 
 def _inventory(cloud: Cloud) -> Inventory:
     """Two lists, whatever their length; a third only when somebody goes."""
-    return Inventory(cloud.workspace_id, endpoints.list_endpoints(cloud), access.assignments(cloud), ())
+    return Inventory(cloud.workspace_id, endpoints.list_endpoints(cloud), access.assignments(cloud) or (), ())
 
 
 def _renewal(

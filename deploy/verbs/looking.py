@@ -8,6 +8,7 @@ from deploy import planner, reporter
 from deploy.cloud import endpoints
 from deploy.errors import CloudError, UsageError, neutral
 from deploy.model import EndpointSpec, Facts, Plan, address, live_slot, of_room
+from deploy.steps import quota
 from deploy.verbs.project import Project, look, rows_of, validate
 
 
@@ -17,12 +18,13 @@ def render(project: Project, name: str, only: Sequence[str] = ()) -> dict[str, s
     return {path: text for spec in specs for path, text in reporter.cli_files(spec, project.root).items()}
 
 
-def plan(project: Project, name: str, only: Sequence[str] = ()) -> Plan:
-    """What apply would do. Sends nothing that changes anything."""
+def plan(project: Project, name: str, only: Sequence[str] = (), regions: Sequence[str] = ()) -> Plan:
+    """What apply would do. Sends nothing that changes anything. `regions`: where else to look for room."""
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         specs, facts = look(cloud, specs)
-        return planner.plan_release(environment, specs, facts)
+        others = quota.elsewhere(cloud, facts, regions)
+        return planner.plan_release(environment, specs, {key: {**facts[key], **others[key]} for key in facts})
 
 
 def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:

@@ -142,7 +142,8 @@ def test_unknown_quota_blocks_nothing() -> None:
     row = {**quota_row(), "cores": None, "family": None, "limit": None, "in_use": None}
     made = plan(spec(), facts(quota=row))
 
-    assert "could not be told" in made.steps[0].why
+    assert "could not tell how many cores" in made.steps[0].why
+    assert made.steps[0].body["verdict"] == "unknown"
 
 
 def test_what_is_not_ours_is_refused() -> None:
@@ -241,7 +242,7 @@ def test_endpoints_share_a_quota() -> None:
         "mip": facts(quota=quota_row(limit=96)),
         "mi2": {f"quota/mi2/{SIZE.lower()}": quota_row(limit=96)},
     }
-    with pytest.raises(Refused, match=r"48 \+ 72 = 120 cores of standardNCADSA100v4Family, 96 left"):
+    with pytest.raises(Refused, match=r"48 \+ 72 = 120 cores of standardNCADSA100v4Family in eastus, 96 left"):
         planner.plan_release(environment(), [spec(instance_count=2), other], there)
 
 

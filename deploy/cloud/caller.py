@@ -1,0 +1,39 @@
+"""Who is calling: which kind of credential was used, and whom its token names. The token itself goes nowhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+
+from deploy.cloud.connect import Cloud
+from deploy.cloud.failures import asking
+from deploy.model import Json
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The class of the credential that gave a token, the principal's object id and its tenant; empty: not told."""
+
+    credential: str
+    object_id: str
+    tenant: str
+
+
+def signed_in(cloud: Cloud) -> Caller:
+    """Whoever the token for the resource manager names. Raises NotAuthenticated when there is none."""
+    with asking("sign in"):
+        token = cloud.credential.get_token(cloud.arm.scope).token
+    claims = _claims(str(token))
+    used = getattr(cloud.credential, "_successful_credential", None) or cloud.credential
+    return Caller(type(used).__name__, str(claims.get("oid") or ""), str(claims.get("tid") or ""))
+
+
+def _claims(token: str) -> dict[str, Json]:
+    """The middle part of a JSON Web Token, unverified: it is read to be shown, not to be trusted."""
+    try:
+        middle = token.split(".")[1]
+        found = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,90 @@
+"""What is held of the roles that an endpoint's pipeline asks for, and what else of ours there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deploy.cloud import access, endpoints
+from deploy.cloud.connect import Cloud
+from deploy.documents import Role
+from deploy.model import EndpointSpec, Json
+
+
+@dataclass(frozen=True)
+class Held:
+    """One assignment. `role` is the wish that it fulfils, None for what nobody asks for.
+
+    `giver`: `us`; `azure` for what the endpoint's own system identity was given with it; else `others`.
+    """
+
+    row: Json
+    giver: str
+    role: Role | None
+
+
+def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
+    """Assignments that are wanted and there, and any others of ours; None when they may not be read."""
+    rows = access.assignments(cloud)
+    if rows is None:
+        return None
+    body = endpoints.list_endpoints(cloud).get(spec.name)
+    principal = identity(body)
+    marks = {access.mark(cloud, spec.owner, spec.name, own=each) for each in (True, False)}
+    own = _own(body, rows, access.mark(cloud, spec.owner, spec.name))
+    wanted = {
+        (access.scope_id(cloud, r.scope, spec.name).lower(), holder, access.role_id(cloud, r.role)): r
+        for r in spec.pipeline.roles
+        if (holder := _principal(r, principal))
+    }
+    found = []
+    for row in rows:
+        properties = row["properties"]
+        triple = (
+            str(properties["scope"]).lower(),
+            str(properties["principalId"]).lower(),
+            str(properties["roleDefinitionId"]).rsplit("/", 1)[-1].lower(),
+        )
+        ours = properties.get("description") in marks
+        giver = "us" if ours else "azure" if own and triple[1] == own else "others"
+        if triple in wanted or giver != "others":
+            found.append(Held(row, giver, wanted.get(triple)))
+    return found
+
+
+def moving(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:
+    """Word of pipeline.yml or ARM id -> ARM id of each scope at which a role may have to be given or taken back."""
+    there = held(cloud, spec) or ()
+    lacking = [role for role in spec.pipeline.roles if role not in [one.role for one in there]]
+    given = {role.scope: access.scope_id(cloud, role.scope, spec.name) for role in lacking}
+    taken = [str(one.row["properties"]["scope"]) for one in there if one.role is None and one.giver == "us"]
+    return {**given, **{scope: scope for scope in taken}}
+
+
+def identity(body: Json | None) -> str | None:
+    """The principal of an endpoint: its system identity, or its one user-assigned identity, which outlives it."""
+    if found := access.system_identity(body):
+        return found
+    block = (body or {}).get("identity") or {}
+    for assigned in (block.get("userAssignedIdentities") or {}).values():
+        if found := (assigned or {}).get("principalId"):
+            return str(found).lower()
+    return None
+
+
+def _principal(role: Role, endpoint: str | None) -> str | None:
+    return endpoint if isinstance(role.principal, str) else role.principal.object_id.lower()
+
+
+def _own(body: Json | None, rows: Sequence[Json], mark: str) -> str | None:
+    """The principal that came with the endpoint. Of an endpoint that is gone, the one that our mark speaks of: its
+    assignments are nobody's any more.
+    """
+    if body is not None:
+        return access.system_identity(body)
+    return next((access.holder(row) for row in rows if _speaks_of_own(row, mark)), None)
+
+
+def _speaks_of_own(row: Json, mark: str) -> bool:
+    found = access.marked(row)
+    return found is not None and found.own and str(row["properties"]["description"]).startswith(f"{mark} ")

@@ -1,0 +1,95 @@
+"""Places: whether an endpoint's name is free in its region, and how many of each thing there may be. That a deployment
+has at most 50 instances is seen in the files (`validator`).
+
+The limits are the published defaults for a subscription in a region. Most can be raised, and nobody says by how much:
+where there is more already than a limit allows, it was raised, and then nothing is known. What others of the
+subscription hold is not seen from one workspace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deploy.errors import Finding
+from deploy.judging.gates import Gate
+from deploy.judging.verdict import Judgement, Reason
+from deploy.model import EndpointSpec, Facts, Json, Step, Verb, address, of_room
+
+ENDPOINTS, DEPLOYMENTS, SIBLINGS, ROLES = 100, 500, 20, 4000
+_CURES = {
+    "AML260": "Delete endpoints that nobody needs, or have the limit raised",
+    "AML261": "Delete deployments that nobody needs, or have the limit raised",
+    "AML264": "Delete role assignments that nobody needs: this limit cannot be raised",
+}
+
+
+def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, Json] | None:
+    """What the steps of one endpoint add, and the `siblings` that its deployments have already; None for nothing."""
+    made = [step for step in steps if step.verb is Verb.CREATE]
+    gone = {step.address for step in steps if step.verb is Verb.DELETE}
+    if not made:
+        return None
+    fresh = [step for step in made if step.room == "deployment" and step.address not in gone]
+    return {
+        "name": spec.name,
+        "endpoints": sum(step.room == "endpoint" for step in made),
+        "deployments": len(fresh),
+        "siblings": len(of_room(facts, "deployment", spec.key)),
+        "roles": sum(step.room == "role" for step in made),
+    }
+
+
+def gates(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[Gate]:
+    """The limits that `wanted` has to pass. `seen`: {region, endpoints, assignments, ...}; null was not told."""
+    return [gate for gate, _ in _limits(wanted, seen)]
+
+
+def _limits(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple[Gate, str]]:
+    """Each gate that something is asked of, and its numbers in words."""
+    where, name = seen.get("region"), wanted["name"]
+    rows = (
+        (wanted["endpoints"], seen.get("endpoints"), ENDPOINTS, "endpoints", f"in {where}", "AML260"),
+        (wanted["deployments"], wanted["siblings"], SIBLINGS, "deployments", f"of {name}", "AML261"),
+        (wanted["roles"], seen.get("assignments"), ROLES, "role assignments", "of the subscription", "AML264"),
+    )
+    return [
+        (Gate(f"{what} {of}", needs, _left(limit, held), code), f"{what} {(held or 0) + needs}/{limit}")
+        for needs, held, limit, what, of, code in rows
+        if needs
+    ]
+
+
+def _left(limit: int, held: Json) -> int | None:
+    """None where nobody said, or where there is more than the default allows: then the limit was raised."""
+    return None if held is None or held > limit else limit - int(held)
+
+
+def judge(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
+    """Whether the name is free and every limit wide enough."""
+    found, name, where = _limits(wanted, seen), wanted["name"], seen.get("region")
+    reasons = [
+        Reason(gate.code, f"{gate.needs} more {gate.what}, {gate.left} left of the published limit", _CURES[gate.code])
+        for gate, _ in found
+        if gate.short
+    ]
+    unknown = [f"how many {gate.what} are left" for gate, _ in found if gate.left is None]
+    said = [words for gate, words in found if gate.left is not None]
+    if wanted["endpoints"] and seen.get("free") is False:
+        words = f"the name {name} is taken in {where}: {seen.get('told') or 'no reason given'}"
+        reasons.append(Reason("AML265", words, "Choose another endpoint name; unique(n) in the template makes one"))
+    elif wanted["endpoints"] and seen.get("free"):
+        said.insert(0, f"{name} is free in {where}")
+    elif wanted["endpoints"]:
+        unknown.insert(0, f"whether {name} is free in {where}: {seen.get('told')}")
+    return Judgement("; ".join(said), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
+
+
+def too_many(steps: Sequence[Step], facts: Mapping[str, Facts]) -> list[Finding]:
+    """More deployments than a subscription may have in a region, counting those behind the endpoints of the plan."""
+    gone = {step.address for step in steps if step.verb is Verb.DELETE}
+    made = [s for s in steps if s.room == "deployment" and s.verb is Verb.CREATE and s.address not in gone]
+    seen = sum(a.startswith(address("deployment", key, "")) for key, there in facts.items() for a in there)
+    if not made or seen > DEPLOYMENTS or seen + len(made) <= DEPLOYMENTS:
+        return []
+    cause = f"{seen} deployments are there, {len(made)} more are wanted, and a region may have {DEPLOYMENTS}"
+    return [Finding(made[0].address, "AML262", cause, _CURES["AML261"])]

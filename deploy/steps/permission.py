@@ -1,0 +1,59 @@
+"""Permissions: may the caller do what the steps of a plan do. Changes nothing.
+
+Which actions those are is judged in `refusals`, when all steps are known; here is looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deploy.cloud import access, endpoints, holdings
+from deploy.cloud.connect import Cloud
+from deploy.judging import rights
+from deploy.model import EndpointSpec, Facts, Json, Step, Wanted, address
+from deploy.outcome import Evidence
+
+NAME = "permission"
+
+
+def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
+    """`permission/<key>/<scope>`: {word, scope, blocks} of the workspace and of each scope where a role is to be given.
+
+    `blocks` is null when it could not be read; it is [] for a scope whose answer is the workspace's.
+    """
+    scopes = {"workspace": cloud.workspace_id, **holdings.moving(cloud, spec)}
+    answers = _ask(cloud, scopes, inherited=_fresh(cloud, spec.name))
+    return {address(NAME, spec.key, _place(word)): {"word": word, **answer} for word, answer in answers.items()}
+
+
+def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same questions
+    """Nothing: a permission is needed for the steps of the other rooms."""
+    return ()
+
+
+def run(cloud: Cloud, step: Step) -> Evidence:
+    """Reads again what the caller may do, right before the first change."""
+    answers = _ask(cloud, step.body["scopes"], inherited=_fresh(cloud, str(step.body["endpoint"])))
+    return rights.judge(step.body["needs"], answers).evidence(step.address, {})
+
+
+def _fresh(cloud: Cloud, name: str) -> Sequence[str]:
+    """The scopes of an endpoint that is not there yet: they can only inherit."""
+    return () if name in endpoints.list_endpoints(cloud) else ("endpoint",)
+
+
+def _ask(cloud: Cloud, scopes: dict[str, str], *, inherited: Sequence[str]) -> dict[str, dict[str, Json]]:
+    """One request a scope, and none for one that a scope above has settled or that is not there yet."""
+    asked: dict[str, list[Json] | None] = {}
+    for word, scope in sorted(scopes.items(), key=lambda pair: (pair[0] != "workspace", len(pair[1]))):
+        if scope not in asked and word not in inherited and not rights.settled(asked.items(), scope):
+            asked[scope] = access.permissions(cloud, scope)
+    above: list[Json] | None = None if asked[cloud.workspace_id] is None else []
+    return {
+        word: {"scope": scope, "blocks": asked.get(scope, above if word in inherited else [])}
+        for word, scope in scopes.items()
+    }
+
+
+def _place(word: str) -> str:
+    return word.strip("/").replace("/", ":")

@@ -1,0 +1,51 @@
+"""Places: is the endpoint's name free, and is there room under the limits of the subscription. Changes nothing.
+
+How much is asked for is judged in `refusals`, when all steps are known; here is looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deploy.cloud import access, endpoints
+from deploy.cloud.connect import Cloud
+from deploy.judging import places
+from deploy.model import EndpointSpec, Facts, Json, Step, Wanted, address
+from deploy.outcome import Evidence
+
+NAME = "place"
+
+
+def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
+    """`place/<key>`: {region, endpoints, assignments, free, told, source}; null is what could not be told.
+
+    `free` is asked only for an endpoint that the workspace does not have.
+    """
+    return {address(NAME, spec.key): _look(cloud, spec.name)}
+
+
+def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same questions
+    """Nothing: how much is asked for is seen in the steps of the other rooms."""
+    return ()
+
+
+def run(cloud: Cloud, step: Step) -> Evidence:
+    """Counts again, right before the first change."""
+    wanted = step.body["asked"]
+    return places.judge(wanted, _look(cloud, str(wanted["name"]))).evidence(step.address, {})
+
+
+def _look(cloud: Cloud, name: str) -> dict[str, Json]:
+    there = endpoints.list_endpoints(cloud)
+    count = access.count_assignments(cloud)
+    heard = ["endpoints of the workspace", *(["role assignments"] if count is not None else [])]
+    free, told = (None, "") if name in there else endpoints.name_is_free(cloud, name)
+    heard += ["checkNameAvailability"] if free is not None else []
+    return {
+        "region": cloud.workspace()["location"],
+        "endpoints": len(there),
+        "assignments": count,
+        "free": free,
+        "told": told,
+        "source": ", ".join(heard),
+    }

@@ -1,0 +1,54 @@
+"""The doctor: looks at everything that would stop an apply, and says so. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deploy import planner
+from deploy.cloud import caller
+from deploy.cloud.connect import Cloud
+from deploy.errors import CloudError, Finding
+from deploy.judging.diagnosis import Diagnosis, Line, of_plan
+from deploy.judging.verdict import Verdict
+from deploy.model import EndpointSpec, Environment
+from deploy.steps import quota
+from deploy.verbs.project import Project, look, validate
+
+UNCHECKED = (
+    "whether the key vault and the container registry can be reached, and their network rules",
+    "whether the region has machines to give: quota is a limit, not a reservation",
+    "how full the shared quota pool is",
+    "endpoints and deployments of other workspaces of the subscription, which count towards its limits",
+    "deny assignments, conditions on roles, policies, and the right to attach a user-assigned identity",
+    "whether a model's files, a scoring script or an image work",
+)
+
+
+def doctor(project: Project, name: str, only: Sequence[str] = (), regions: Sequence[str] = ()) -> Diagnosis:
+    """Credential, workspace, and every check of the plan. Raises SpecError for wrong files and NotAuthenticated."""
+    environment, specs = validate(project, name, only)
+    with project.connect(environment) as cloud:
+        who = caller.signed_in(cloud)
+        lines = [Line("credential", Verdict.YES, _who(who), who.credential)]
+        return Diagnosis(name, (*lines, *_look(cloud, environment, specs, regions)), UNCHECKED)
+
+
+def _look(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec], regions: Sequence[str]) -> list[Line]:
+    where = f"workspace {environment.workspace}"
+    try:
+        home = str(cloud.workspace()["location"])
+        specs, facts = look(cloud, specs)
+        others = quota.elsewhere(cloud, facts, regions)
+    except CloudError as error:
+        finding = Finding(where, error.code, error.cause, error.cure)
+        return [Line(where, Verdict.NO, f"cannot {error.what}: {error.cause}", "", (finding,))]
+    draft = planner.draft_release(environment, specs, {key: {**seen, **others[key]} for key, seen in facts.items()})
+    lines = of_plan(draft.steps, draft.findings)
+    quiet = [spec.key for spec in specs if not any(step.endpoint == spec.key for step in draft.steps)]
+    lines += [Line(f"endpoint/{key}", Verdict.YES, "nothing to do") for key in quiet]
+    return [Line(where, Verdict.YES, f"found, in {home}", "workspace"), *lines]
+
+
+def _who(who: caller.Caller) -> str:
+    told = [f"{what} {value}" for what, value in (("object id", who.object_id), ("tenant", who.tenant)) if value]
+    return f"{who.credential}: {', '.join(told) or 'its token does not say for whom'}"

@@ -1,0 +1,164 @@
+"""Before any change: what is asked of Azure, how often, and what a world that says no or nothing leads to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import emulator, verbs
+from deploy.errors import Refused
+from deploy.judging.verdict import Verdict
+from tests.project import make_project
+
+HOME = "/subscriptions/00000000-0000-0000-0000-000000000001"
+GROUP = f"{HOME}/resourceGroups/rg-local"
+WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/mlw-local"
+MODEL = "azureml://registries/azureml/models/MedImageInsight/versions/13"
+SIZE = "Standard_DS2_v2"
+BESIDE = 10
+"""Requests for everything that is not a list of deployments."""
+
+
+def project(folder: Path, names: list[str], world: dict[str, Any], *, pipeline: str = "{}") -> verbs.Project:
+    """A project whose endpoints have these names, on an emulator that begins as the world says."""
+    made = verbs.Project(make_project(folder))
+    template = made.root / "templates" / "plain"
+    template.mkdir()
+    (template / "endpoint.yml.j2").write_text("name: '{{ endpoint }}'\n")
+    (template / "deployment.yml.j2").write_text(
+        "name: blue\nendpoint_name: '{{ endpoint }}'\ninstance_count: 1\n"
+        f"model: {MODEL}\ninstance_type: '{{{{ values.size }}}}'\n"
+    )
+    (template / "pipeline.yml").write_text(pipeline)
+    size = world.pop("size", "Standard_NC4as_T4_v3")
+    environment = {
+        "cloud": "local",
+        "subscription_id": HOME.rsplit("/", 1)[1],
+        "resource_group": "rg-local",
+        "workspace": "mlw-local",
+        "endpoints": {name: {"template": "plain", "values": {"size": size}} for name in names},
+    }
+    (made.root / "environments" / "here.yml").write_text(yaml.safe_dump(environment))
+    (made.root / "world.yml").write_text(yaml.safe_dump(world))
+    emulator.begin(made.state, world=made.root / "world.yml")
+    return made
+
+
+def verdicts(made: verbs.Project) -> dict[str, Verdict]:
+    return {line.subject.split("/")[0]: line.verdict for line in verbs.doctor(made, "here").lines}
+
+
+@pytest.mark.parametrize("reader", [True, False])
+def test_requests_of_an_observation(tmp_path: Path, reader: bool) -> None:
+    """One list of deployments an endpoint; everything shared is read once, refusals included."""
+    names = [f"ep-{n:03}" for n in range(12)]
+    deployment = {"name": "blue", "model": MODEL, "instance_type": SIZE}
+    world: dict[str, Any] = {
+        "regions": {"eastus": {"families": {"standardDSv2Family": 1000}, "total_cores": 1000}},
+        "endpoints": [{"name": name, "traffic": {"blue": 100}, "deployments": [deployment]} for name in names],
+        "size": SIZE,
+    }
+    if not reader:
+        world["roles"] = [{"principal": "signed-in", "role": "AzureML Data Scientist", "scope": "mlw-local"}]
+    made = project(tmp_path, names, world)
+    with pytest.raises(Refused):  # none of them carries our tag
+        verbs.plan(made, "here")
+    sent = [row for row in emulator.requests(made.state) if row["operation"] != "ManagedIdentity_Token"]
+    lists = [row for row in sent if row["operation"] == "OnlineDeployments_List"]
+
+    assert len(lists) == len(names)
+    assert not any(row["operation"] == "OnlineEndpoints_CheckNameAvailability" for row in sent)
+    assert len(sent) - len(lists) <= BESIDE
+    assert not any(row["mutating"] for row in sent)
+
+
+def test_nothing_is_asked_about_what_is_not_there(tmp_path: Path) -> None:
+    """A new endpoint: its name is asked about, its deployments are not."""
+    made = project(tmp_path, ["fresh-one"], {})
+    verbs.plan(made, "here")
+    operations = [row["operation"] for row in emulator.requests(made.state)]
+
+    assert "OnlineEndpoints_CheckNameAvailability" in operations
+    assert "OnlineDeployments_List" not in operations
+
+
+def test_a_workspace_with_a_share_of_its_own(tmp_path: Path) -> None:
+    """A workspace may use less of a family than its subscription, and then that is what counts."""
+    made = project(tmp_path, ["fresh-two"], {})
+    with emulator.embed(made.state) as running:
+        _set_share(running, 4)
+        with pytest.raises(Refused, match=r"AML243.*for the workspace: 4 left, 4 too few"):
+            verbs.plan(made, "here")
+
+
+def _set_share(running: Any, cores: int) -> None:
+    import requests
+
+    variables = running.variables()
+    asked = {"api-version": "2019-08-01", "resource": "https://management.azure.com"}
+    secret = {"X-IDENTITY-HEADER": variables["IDENTITY_HEADER"]}
+    token = requests.get(variables["IDENTITY_ENDPOINT"], params=asked, headers=secret, timeout=10).json()[
+        "access_token"
+    ]
+    row = {"id": f"{WORKSPACE}/quotas/Standard_NCASv3_T4_Family", "limit": cores, "unit": "Count"}
+    answer = requests.post(
+        f"{running.url}{HOME}/providers/Microsoft.MachineLearningServices/locations/eastus/updateQuotas",
+        params={"api-version": "2024-10-01"},
+        headers={"Authorization": f"Bearer {token}"},
+        json={"value": [row], "location": "eastus"},
+        verify=str(running.ca),
+        timeout=10,
+    )
+    assert answer.json()["value"][0]["status"] == "Success"
+
+
+SILENT = {
+    "Usages_List": "quota",
+    "Quotas_List": "quota",
+    "VirtualMachineSizes_List": "quota",
+    "RegistryModelVersions_List": "model",
+    "Registry_Discovery": "model",
+    "OnlineEndpoints_CheckNameAvailability": "place",
+    "Permissions_List": "permission",
+}
+
+
+@pytest.mark.parametrize("operation", SILENT)
+def test_an_answer_that_is_refused_leaves_a_question_open(tmp_path: Path, operation: str) -> None:
+    """403 on a read that only a check needs: could not tell, shown, and nothing is refused."""
+    made = project(tmp_path, ["fresh-three"], {})
+    fault = {"kind": "refuse", "operation": operation, "plane": "any", "status": 403, "times": "always"}
+    with emulator.embed(made.state, faults=[fault]):
+        found = verdicts(made)
+        plan = verbs.plan(made, "here")
+
+    assert found[SILENT[operation]] is Verdict.UNKNOWN
+    assert Verdict.NO not in found.values()
+    checks = {step.room: step for step in plan.steps if not step.changes}
+    assert checks[SILENT[operation]].body["verdict"] == "unknown"
+    assert "could not tell" in checks[SILENT[operation]].why
+
+
+def test_limits_are_counted(tmp_path: Path) -> None:
+    """A hundred endpoints in the workspace: the next is refused before it is asked for."""
+    held = [{"name": f"held-{n:03}"} for n in range(100)]
+    made = project(tmp_path, ["fresh-four"], {"endpoints": held})
+
+    with pytest.raises(Refused, match="AML260"):
+        verbs.plan(made, "here")
+
+
+def test_teardown_does_not_leave_what_it_cannot_see(tmp_path: Path) -> None:
+    """Roles that may not be read cannot be taken back, so a teardown is refused rather than done by half."""
+    scientist = [{"principal": "signed-in", "role": "AzureML Data Scientist", "scope": "mlw-local"}]
+    made = project(tmp_path, ["fresh-five"], {"roles": scientist})
+
+    with pytest.raises(Refused, match="AML252"):
+        verbs.teardown(made, "here", approve=_anything, tell=_anything)
+
+
+def _anything(*_: object) -> None:
+    """Whatever is planned is agreed to, and nobody watches."""
