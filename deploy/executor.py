@@ -21,7 +21,7 @@ from deploy.errors import BUG, CloudError, DeployError, Refused, Transient, neut
 from deploy.model import Json, Plan, Step
 from deploy.outcome import Evidence, Outcome, Report, State
 from deploy.progress import Event, Kind
-from deploy.steps import ROOMS, Room
+from deploy.steps import EVERY, Room
 
 Tell = Callable[[Event], None]
 _FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
@@ -124,7 +124,7 @@ class _Doer:
 
 
 def execute(
-    plan: Plan, cloud: Cloud, clock: Clock, tell: Tell, *, jobs: int = 8, rooms: Sequence[Room] = ROOMS
+    plan: Plan, cloud: Cloud, clock: Clock, tell: Tell, *, jobs: int = 8, rooms: Sequence[Room] = EVERY
 ) -> Report:
     """Do every step of `plan`, `jobs` endpoints at a time. Never raises for a step's sake: the report says what
     became of each.

@@ -6,7 +6,7 @@ Everything here can be written as JSON and read by a person. No clock, no networ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -74,6 +74,17 @@ class EndpointSpec:
     releases: Mapping[str, str]
     pipeline: Pipeline = field(default_factory=Pipeline)
     traffic: Mapping[str, int] | None = None
+    first: str = ""
+
+    @property
+    def base(self) -> str:
+        """The name in the file: the first of a line of endpoints on shared quota."""
+        return self.first or self.name
+
+    def at(self, name: str) -> EndpointSpec:
+        """The same, under another name of its line."""
+        moved = tuple({**document, "endpoint_name": name} for document in self.deployments)
+        return replace(self, endpoint={**self.endpoint, "name": name}, deployments=moved, first=self.base)
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from deploy.cli import changing, doctor, door, looking, machine
+from deploy.cli import changing, doctor, door, leasing, looking, machine
 
 app = typer.Typer(
     name="amldeploy",
@@ -26,6 +26,8 @@ for command in (
     changing.apply,
     changing.teardown,
     changing.probe,
+    leasing.reap,
+    leasing.renew,
     looking.status,
     looking.logs,
     doctor.doctor,

@@ -122,6 +122,17 @@ def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
         return work(verbs, ways if asked.verb == "probe" else {**ways, "approve": ask})
 
 
+def hours(text: str | None) -> float | None:
+    """`24h`, `7d`, `90m` as hours."""
+    if text is None:
+        return None
+    units = {"m": 1 / 60, "h": 1.0, "d": 24.0}
+    if text[-1:] not in units or not text[:-1].replace(".", "", 1).isdigit():
+        cure = "Write 90m, 24h or 7d"
+        raise UsageError(f"read {text!r} as a time", "it is not a number and a unit", cure, code="AML651")
+    return float(text[:-1]) * units[text[-1]]
+
+
 def finish(done: Done, form: str) -> None:
     """Print what became of a plan and leave with its code."""
     from deploy import reporter

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,15 @@ from deploy.cli import door
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Form, Keys, Regions, regions_of
 from deploy.errors import Exit, UsageError
+
+
+class StatusOutput(StrEnum):
+    """Forms of a status; `ics` is a calendar of the leases."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    ICS = "ics"
 
 
 def render(
@@ -63,18 +74,31 @@ def plan(
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
 
 
-def status(environment: Env, endpoints: Keys = None, output: Form = Output.TEXT) -> None:
-    """Show endpoints, slots, traffic, releases and what is left of leases."""
+def status(
+    environment: Env,
+    endpoints: Keys = None,
+    output: Annotated[StatusOutput, typer.Option("-o", "--output", help="Form of the result on stdout.")] = (
+        StatusOutput.TEXT
+    ),
+    fail_under: Annotated[
+        str | None, typer.Option("--fail-under", metavar="24h", help="Exit 5 when a lease ends within this time.")
+    ] = None,
+) -> None:
+    """Show endpoints, slots, traffic, releases and what is left of leases, soonest first."""
+    under = door.hours(fail_under)
     rows = door.call(lambda verbs, project: verbs.status(project, environment, endpoints or ()))
     from deploy import reporter
 
     door.show(
         {
-            Output.JSON: lambda: json.dumps(reporter.status_json(rows)),
-            Output.MARKDOWN: lambda: reporter.status_markdown(rows),
-            Output.TEXT: lambda: reporter.status_text(rows, **door.page(sys.stdout)),
+            StatusOutput.JSON: lambda: json.dumps(reporter.status_json(rows)),
+            StatusOutput.MARKDOWN: lambda: reporter.status_markdown(rows),
+            StatusOutput.ICS: lambda: reporter.status_ics(rows, datetime.now(UTC)),
+            StatusOutput.TEXT: lambda: reporter.status_text(rows, **door.page(sys.stdout)),
         }[output]()
     )
+    if under is not None and any(row.hours_left is not None and row.hours_left < under for row in rows):
+        raise SystemExit(Exit.STEP_FAILED)
 
 
 def logs(

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking
-from deploy.digests import digest
 from deploy.errors import CloudError
 from deploy.model import Json
 
@@ -126,9 +126,63 @@ def assignment_name(scope: str, principal: str, role: str) -> str:
     return str(uuid.uuid5(_NAMES, f"{scope}|{principal}|{role}".lower()))
 
 
-def mark(cloud: Cloud, owner: str, endpoint: str) -> str:
-    """The description of assignments of ours: an owner's name alone may be another team's in the same subscription."""
-    return f"amldeploy {owner} {digest([cloud.workspace_id.lower(), endpoint], 12)}"
+OWN = "its own identity"
+"""Ends the description of an assignment whose principal came with the endpoint and goes with it."""
+_MARK = re.compile(rf"amldeploy (?P<owner>\S+) (?P<endpoint>/subscriptions/\S+?)(?P<own> {OWN}(, given by Azure)?)?")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the description of an assignment of ours says. `endpoint` is an ARM id in lower case."""
+
+    owner: str
+    endpoint: str
+    own: bool
+
+
+def record(cloud: Cloud, owner: str, endpoint: str) -> str:
+    """The description of an assignment that Azure gave to an endpoint's own identity and that says whose it was."""
+    return f"{mark(cloud, owner, endpoint, own=True)}, given by Azure"
+
+
+def mark(cloud: Cloud, owner: str, endpoint: str, *, own: bool = False) -> str:
+    """The description of assignments of ours. It outlives the endpoint, so it says which one that was, in full: an
+    owner's name alone may be another team's in the same subscription.
+    """
+    where = f"{cloud.workspace_id}/onlineEndpoints/{endpoint}".lower()
+    return f"amldeploy {owner} {where}" + (f" {OWN}" if own else "")
+
+
+def marked(row: Json) -> Mark | None:
+    """What an assignment says of itself; None when it is not ours."""
+    found = _MARK.fullmatch(str(row["properties"].get("description") or ""))
+    return Mark(found["owner"], found["endpoint"], bool(found["own"])) if found else None
+
+
+def holder(row: Json) -> str:
+    """The principal of an assignment, in lower case."""
+    return str(row["properties"]["principalId"]).lower()
+
+
+def system_identity(body: Json | None) -> str | None:
+    """The principal that came with an endpoint and goes with it; None when there is none."""
+    found = ((body or {}).get("identity") or {}).get("principalId")
+    return str(found).lower() if found else None
+
+
+def describe(cloud: Cloud, row: Json, description: str, *, what: str) -> None:
+    """Give an assignment that is there a description; everything else of it stays as it is."""
+    with asking(what):
+        from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
+
+        held = row["properties"]
+        same = RoleAssignmentCreateParameters(
+            role_definition_id=held["roleDefinitionId"],
+            principal_id=held["principalId"],
+            principal_type=held["principalType"],
+            description=description,
+        )
+        _client(cloud).role_assignments.create(held["scope"], row["name"], same)
 
 
 def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, role: str, mark: str, what: str) -> None:

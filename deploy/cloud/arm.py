@@ -7,9 +7,13 @@ what is posted (listKeys, token, getLogs) changes nothing either.
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from deploy.cloud.failures import asking
@@ -26,7 +30,7 @@ class Arm:
         from azure.core.pipeline import policies
 
         self.base_url, self.credential, self.scope = base_url.rstrip("/"), credential, scope
-        self.transport, self._count = _counting_transport(ca)
+        self.transport, self._count, self._told = _counting_transport(ca)
         self._memory: dict[str, Json] | None = None
         self._lock = threading.RLock()
         self._client: Any = PipelineClient(
@@ -44,11 +48,19 @@ class Arm:
     def requests(self) -> int:
         return self._count[0]
 
+    @property
+    def told(self) -> tuple[datetime, float] | None:
+        """The last Date that an answer bore, and when that was (monotonic seconds)."""
+        return self._told[0] if self._told else None
+
     @contextmanager
     def remembering(self) -> Iterator[None]:
         """Inside, each URL is read once, refusals included: an observation is one look at the world, and endpoints
         share what they share.
         """
+        if self._memory is not None:  # inside another look, which goes on afterwards
+            yield
+            return
         with self._lock:
             self._memory = {}
         try:
@@ -72,6 +84,18 @@ class Arm:
     def post(self, path: str, version: str, what: str, body: Json = None) -> Json:
         """The answer to an action."""
         return self._send("POST", path, version, what, {}, body)
+
+    def put(self, path: str, version: str, what: str, body: Json) -> Json:
+        """The answer to a PUT, for what azure-ai-ml has no word for."""
+        return self._send("PUT", path, version, what, {}, body)
+
+    def patch(self, path: str, version: str, what: str, body: Json) -> Json:
+        """The answer to a PATCH."""
+        return self._send("PATCH", path, version, what, {}, body)
+
+    def delete(self, path: str, version: str, what: str) -> None:
+        """Delete; what is gone is success."""
+        self._send("DELETE", path, version, what, {})
 
     def close(self) -> None:
         self._client.close()
@@ -101,26 +125,30 @@ class Arm:
         url = path if path.startswith("https://") else self.base_url + path
         with asking(what):
             response = self._client.send_request(HttpRequest(method, url, params=params, json=body))
-            if response.status_code == 404 and method == "GET":
+            if response.status_code == 404 and method in ("GET", "DELETE"):
                 return None
             if response.status_code >= 400:
                 raise HttpResponseError(response=response)
             return response.json() if response.content else None
 
 
-def _counting_transport(ca: str | None) -> tuple[Any, list[int]]:
-    """One requests session for every client of this process, which counts what it sends."""
+def _counting_transport(ca: str | None) -> tuple[Any, list[int], list[tuple[datetime, float]]]:
+    """One requests session for every client of this process, which counts what it sends and hears what time it is."""
     from azure.core.pipeline.transport import RequestsTransport
 
     count, lock = [0], threading.Lock()
+    told: list[tuple[datetime, float]] = []
 
     class Counting(RequestsTransport):  # type: ignore[misc] # azure-core is untyped here
         def send(self, request: Any, **options: Any) -> Any:
             with lock:
                 count[0] += 1
-            return super().send(request, **options)
+            response = super().send(request, **options)
+            with contextlib.suppress(ValueError, TypeError):
+                told[:] = [(parsedate_to_datetime(response.headers.get("Date")), time.monotonic())]
+            return response
 
         def __exit__(self, *_: object) -> None:
             """Clients come and go; the session stays until the door is closed."""
 
-    return Counting(connection_verify=ca or True), count
+    return Counting(connection_verify=ca or True), count, told

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +73,14 @@ class Cloud:
     @property
     def workspace_id(self) -> str:
         return self.environment.workspace_id
+
+    def now(self) -> datetime:
+        """The moment by the service's clock, as its last answer told it; by ours before the first answer."""
+        told = self.arm.told
+        if told is None:
+            return self.clock.now()
+        moment, when = told
+        return moment + timedelta(seconds=time.monotonic() - when)
 
     def workspace(self) -> Json:
         """The workspace's body: its region, storage account, registry, key vault."""

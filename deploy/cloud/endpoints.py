@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from datetime import timedelta
-from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,6 @@ from deploy.model import Json
 
 VERSION = "2024-10-01"
 CONTAINERS = ("StorageInitializer", "InferenceServer")
-LEASE = timedelta(hours=168)
-"""Azure deletes an endpoint on shared quota after this time (text of the studio's consent box)."""
 _SECOND = 1.0
 
 
@@ -101,16 +97,6 @@ def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, line
         {"containerType": container, "tail": lines},
     )
     return str((body or {}).get("content") or "")
-
-
-def lease_properties(cloud: Cloud) -> dict[str, str]:
-    """The two endpoint properties that put an endpoint on shared quota, with its end 168 hours from now.
-
-    The caller states the end, in RFC 1123 form; this is how public deployments on shared quota do it, undocumented by
-    Azure.
-    """
-    end = cloud.clock.now() + LEASE
-    return {"SharedComputeCapacityEnabled": "true", "TargetAutoDeletionTime": format_datetime(end, usegmt=True)}
 
 
 def _as_file(document: Mapping[str, Json]) -> io.StringIO:

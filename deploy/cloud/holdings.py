@@ -29,8 +29,9 @@ def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
     if rows is None:
         return None
     body = endpoints.list_endpoints(cloud).get(spec.name)
-    principal, own = identity(body), _system_identity(body)
-    mark = access.mark(cloud, spec.owner, spec.name)
+    principal = identity(body)
+    marks = {access.mark(cloud, spec.owner, spec.name, own=each) for each in (True, False)}
+    own = _own(body, rows, access.mark(cloud, spec.owner, spec.name))
     wanted = {
         (access.scope_id(cloud, r.scope, spec.name).lower(), holder, access.role_id(cloud, r.role)): r
         for r in spec.pipeline.roles
@@ -44,7 +45,7 @@ def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
             str(properties["principalId"]).lower(),
             str(properties["roleDefinitionId"]).rsplit("/", 1)[-1].lower(),
         )
-        ours = properties.get("description") == mark
+        ours = properties.get("description") in marks
         giver = "us" if ours else "azure" if own and triple[1] == own else "others"
         if triple in wanted or giver != "others":
             found.append(Held(row, giver, wanted.get(triple)))
@@ -62,7 +63,7 @@ def moving(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:
 
 def identity(body: Json | None) -> str | None:
     """The principal of an endpoint: its system identity, or its one user-assigned identity, which outlives it."""
-    if found := _system_identity(body):
+    if found := access.system_identity(body):
         return found
     block = (body or {}).get("identity") or {}
     for assigned in (block.get("userAssignedIdentities") or {}).values():
@@ -75,7 +76,15 @@ def _principal(role: Role, endpoint: str | None) -> str | None:
     return endpoint if isinstance(role.principal, str) else role.principal.object_id.lower()
 
 
-def _system_identity(body: Json | None) -> str | None:
-    """The principal that came with the endpoint and goes with it."""
-    found = ((body or {}).get("identity") or {}).get("principalId")
-    return str(found).lower() if found else None
+def _own(body: Json | None, rows: Sequence[Json], mark: str) -> str | None:
+    """The principal that came with the endpoint. Of an endpoint that is gone, the one that our mark speaks of: its
+    assignments are nobody's any more.
+    """
+    if body is not None:
+        return access.system_identity(body)
+    return next((access.holder(row) for row in rows if _speaks_of_own(row, mark)), None)
+
+
+def _speaks_of_own(row: Json, mark: str) -> bool:
+    found = access.marked(row)
+    return found is not None and found.own and str(row["properties"]["description"]).startswith(f"{mark} ")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from deploy.documents.cli_v2 import DeploymentDocument, EndpointDocument
 from deploy.documents.fields import (
@@ -32,6 +32,17 @@ class Quota(Written):
     capacity: Literal["dedicated", "shared"] = Field(
         default="dedicated",
         description="shared: a loan of 168 hours for short tests.",
+    )
+    duration: Annotated[Duration, Field(gt=0, le=604_800)] = Field(
+        default=604_800.0, description="How long an endpoint on shared quota lives: 168h at most."
+    )
+    fallback: Literal["dedicated"] | None = Field(
+        default=None, description="What to do when the shared pool stays full until retry.deadline."
+    )
+    api_version: str | None = Field(
+        default=None,
+        pattern=r"^\d{4}-\d{2}-\d{2}(-preview)?$",
+        description="Make the endpoint past azure-ai-ml, with this.",
     )
 
 
@@ -87,6 +98,41 @@ class RetryPolicy(Written):
     deadline: Duration = Field(default=1800.0, description="In all: 30m, or seconds.")
 
 
+class Alias(Written):
+    """Where callers look up which endpoint to ask. Exactly one kind."""
+
+    file: str | None = Field(default=None, min_length=1, description="A JSON file, relative to the project's folder.")
+    github_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    repository: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name.")
+    command: tuple[str, ...] | None = Field(default=None, min_length=1, description="Program and arguments; no shell.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Alias:
+        if sum(kind is not None for kind in (self.file, self.github_variable, self.command)) != 1:
+            raise ValueError("must have exactly one of file, github_variable and command")
+        return self
+
+
+class LeasePolicy(Written):
+    """What happens around the end of a lease on shared quota."""
+
+    alias: Alias | None = None
+    drain: Duration = Field(default=600.0, description="How long the old endpoint still answers after the alias moved.")
+
+
+class Notice(Written):
+    """Where people are told that a lease ends. The address of a webhook is a secret: its variable is named here."""
+
+    to: Literal["stdout", "github", "teams", "slack", "webhook"]
+    url_from: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Name of a variable.")
+
+    @model_validator(mode="after")
+    def _has_address(self) -> Notice:
+        if (self.url_from is None) == (self.to in ("teams", "slack", "webhook")):
+            raise ValueError("needs url_from for teams, slack and webhook, and for nothing else")
+        return self
+
+
 class Pipeline(Written):
     """`pipeline.yml`: what the CLI v2 files have no word for. Every key is optional."""
 
@@ -95,6 +141,7 @@ class Pipeline(Written):
     probe: Probe | None = None
     rollout: Rollout = Rollout()
     retry: RetryPolicy = RetryPolicy()
+    lease: LeasePolicy = LeasePolicy()
 
 
 class GuardsDocument(Written):
@@ -125,6 +172,7 @@ class EnvironmentDocument(Written):
         default={}, description="Key -> template and values. The key is how the command line calls the endpoint."
     )
     guards: GuardsDocument = GuardsDocument()
+    notices: tuple[Notice, ...] = Field(default=(), description="Who is told that a lease ends, and how.")
 
 
 MODELS: dict[str, type[Written]] = {

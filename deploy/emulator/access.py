@@ -64,7 +64,7 @@ def put(call: Call) -> Answer:
         "SELECT name, body FROM role_assignments WHERE scope = ? AND principal = ? AND role = ?", key
     ).fetchone()
     if same is not None:
-        return _again(same, name)
+        return _again(call, same, name, shapes.text(properties, "description"))
     if call.world.db.execute("SELECT 1 FROM role_assignments WHERE name = ?", (name.lower(),)).fetchone():
         raise gateway(
             400, "RoleAssignmentUpdateNotPermitted",
@@ -160,14 +160,21 @@ def _principal_kind(call: Call, principal: str, wanted: str | None) -> str:
     return str(row[0] if row is not None else wanted)
 
 
-def _again(same: tuple[str, str], name: str) -> Answer:
+def _again(call: Call, same: tuple[str, str], name: str, description: str | None) -> Answer:
+    """The same under its own name: only the description may become another."""
     if same[0] != name.lower():
         raise gateway(
             409, "RoleAssignmentExists",
             f"The role assignment already exists. "
             f"The ID of the existing role assignment is {same[0].replace('-', '')}.",
         )  # fmt: skip
-    return Answer(200, json.loads(same[1]))
+    body = json.loads(same[1])
+    if description is not None and description != body["properties"]["description"]:
+        body["properties"] |= {"description": description, "updatedOn": timestamp(call.world.now())}
+        call.world.db.execute(
+            "UPDATE role_assignments SET body = ? WHERE id = ?", (dump(body), str(body["id"]).lower())
+        )
+    return Answer(200, body)
 
 
 def _find(call: Call) -> str | None:

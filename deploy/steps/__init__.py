@@ -18,7 +18,21 @@ from typing import Protocol
 from deploy.cloud.connect import Cloud
 from deploy.model import EndpointSpec, Facts, Step, Wanted
 from deploy.outcome import Evidence
-from deploy.steps import deployment, endpoint, models, permission, place, probe, quota, roles, traffic
+from deploy.steps import (
+    alias,
+    autoscale,
+    deployment,
+    endpoint,
+    export,
+    models,
+    permission,
+    place,
+    probe,
+    quota,
+    record,
+    roles,
+    traffic,
+)
 
 
 class Room(Protocol):
@@ -33,4 +47,20 @@ class Room(Protocol):
     def run(self, cloud: Cloud, step: Step, /) -> Evidence | None: ...
 
 
-ROOMS: tuple[Room, ...] = (quota, models, place, permission, endpoint, roles, deployment, probe, traffic)
+ROOMS: tuple[Room, ...] = (
+    quota,
+    models,
+    place,
+    permission,
+    endpoint,
+    record,
+    roles,
+    deployment,
+    autoscale,
+    probe,
+    traffic,
+    alias,
+)
+
+EVERY: tuple[Room, ...] = (*ROOMS, export)
+"""The rooms above, and the one that only the reaper asks for."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from deploy import diff
-from deploy.cloud import endpoints
+from deploy import diff, leases
+from deploy.cloud import endpoints, shared
 from deploy.cloud.connect import Cloud
 from deploy.errors import Finding, Refused
 from deploy.model import (
@@ -24,6 +24,7 @@ from deploy.model import (
     address,
     of_room,
 )
+from deploy.outcome import Evidence
 
 NAME = "endpoint"
 _TRAFFIC = (("traffic", "traffic"), ("mirror_traffic", "mirrorTraffic"))
@@ -43,17 +44,20 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if wanted is None:
         return [_delete(where, body) for where, body in sorted(facts.items()) if where.split("/")[0] == NAME]
     spec, where = wanted.spec, address(NAME, wanted.spec.key)
-    if former := of_room(facts, NAME, spec.key).keys() - {""}:
+    others = of_room(facts, NAME, spec.key).keys() - {""}
+    if former := {name for name in others if not _succeeds(spec, name)}:
         names = ", ".join(sorted(former))
         cure = "Take the old name back, or tear it down under that name first (values and template decide the name)"
         cause = f"the name changed to {spec.name}, and {names} of the same owner is still there"
         raise Refused([Finding(where, "AML232", cause, cure)])
     body, retry = facts.get(where), spec.retry
     if body is None:
-        shared = spec.pipeline.quota.capacity == "shared"
-        why = f"there is no endpoint {spec.name} yet"
-        document = {"document": _without_mirror(spec.owned({})), "shared": shared}
-        return [Step(Verb.CREATE, where, document, f"{why}; on shared quota for 168 h" if shared else why, retry)]
+        quota, why = spec.pipeline.quota, f"there is no endpoint {spec.name} yet"
+        document: dict[str, Json] = {"document": _without_mirror(spec.owned({})), "shared": None}
+        if quota.capacity == "shared":
+            document["shared"] = {"seconds": quota.duration, "api_version": quota.api_version}
+            why = f"{why}; on shared quota for {quota.duration / 3600:g} h"
+        return [Step(Verb.CREATE, where, document, why, retry)]
     return _change(spec, where, body, retry)
 
 
@@ -73,15 +77,17 @@ def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Ret
     return [Step(Verb.UPDATE, where, step_body, why, retry)]
 
 
-def run(cloud: Cloud, step: Step) -> None:
+def run(cloud: Cloud, step: Step) -> Evidence | None:
     what = f"{step.verb} {step.address}"
     if step.verb is Verb.DELETE:
         endpoints.delete_endpoint(cloud, str(step.body["name"]), what=what, patience=step.retry.deadline)
-        return
-    document = dict(step.body["document"])
-    if step.body.get("shared"):
-        document["properties"] = {**(document.get("properties") or {}), **endpoints.lease_properties(cloud)}
+        return None
+    document, loan = step.body["document"], step.body.get("shared")
+    if loan:
+        seconds, version = float(loan["seconds"]), loan["api_version"]
+        return Evidence(shared.create(cloud, document, seconds, version, what=what, patience=step.retry.deadline))
     endpoints.put_endpoint(cloud, document, what=what, patience=step.retry.deadline)
+    return None
 
 
 def _delete(where: str, body: Mapping[str, Json]) -> Step:
@@ -91,3 +97,8 @@ def _delete(where: str, body: Mapping[str, Json]) -> Step:
 def _without_mirror(document: Mapping[str, Json]) -> dict[str, Json]:
     """Azure mirrors to deployments that exist, so a new endpoint starts without."""
     return {key: value for key, value in document.items() if key != "mirror_traffic"}
+
+
+def _succeeds(spec: EndpointSpec, name: str) -> bool:
+    """Whether it is another of the same line on shared quota, one of which replaces the other."""
+    return spec.pipeline.quota.capacity == "shared" and leases.is_of_line(spec.base, name)

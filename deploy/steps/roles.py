@@ -62,8 +62,10 @@ def run(cloud: Cloud, step: Step) -> None:
         access.unassign(cloud, str(step.body["id"]), what=what)
         return
     principal, kind = step.body["principal"], step.body["principal_type"]
+    own = False
     if principal == "endpoint":
-        principal = holdings.identity(endpoints.read_endpoint(cloud, str(step.body["endpoint"])))
+        body = endpoints.read_endpoint(cloud, str(step.body["endpoint"]))
+        principal, own = holdings.identity(body), access.system_identity(body) is not None
         if not principal:
             raise Transient(what, "the endpoint has no identity yet", "Wait until it is provisioned", code="AML326")
     access.assign(
@@ -72,7 +74,7 @@ def run(cloud: Cloud, step: Step) -> None:
         principal=principal,
         principal_type=kind,
         role=access.role_id(cloud, str(step.body["role"])),
-        mark=access.mark(cloud, str(step.body["owner"]), str(step.body["endpoint"])),
+        mark=access.mark(cloud, str(step.body["owner"]), str(step.body["endpoint"]), own=own),
         what=what,
     )
 

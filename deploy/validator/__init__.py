@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.digests import TooMuch, digest, digest_tree
-from deploy.documents import EnvironmentDocument, Pipeline
+from deploy.documents import EnvironmentDocument, Notice, Pipeline
 from deploy.documents.cli_v2 import DeploymentDocument, EndpointDocument
 from deploy.errors import Place, SpecError
 from deploy.model import EndpointSpec, Environment, Guards, Json
@@ -46,6 +46,7 @@ class EnvironmentFile:
 
     environment: Environment
     entries: Mapping[str, Entry]
+    notices: tuple[Notice, ...] = ()
 
 
 def validate_environment(source: Source) -> EnvironmentFile:
@@ -60,7 +61,8 @@ def validate_environment(source: Source) -> EnvironmentFile:
     guards = Guards(written.guards.protected, written.guards.max_instances)
     fields = {name: getattr(written, name) for name in ("cloud", "subscription_id", "resource_group", "workspace")}
     environment = Environment(Path(source.file).stem, **fields, endpoints=tuple(written.endpoints), guards=guards)
-    return EnvironmentFile(environment, {key: _entry(source, key) for key in written.endpoints})
+    entries = {key: _entry(source, key) for key in written.endpoints}
+    return EnvironmentFile(environment, entries, written.notices)
 
 
 def _entry(source: Source, key: str) -> Entry:

@@ -6,6 +6,7 @@ of them).
 
 from deploy.verbs.changing import apply, probe, teardown
 from deploy.verbs.doctor import doctor
+from deploy.verbs.leasing import Reaped, reap, renew
 from deploy.verbs.looking import logs, plan, render, status
 from deploy.verbs.project import STATE, Approve, Done, Project, validate
 
@@ -14,12 +15,15 @@ __all__ = [
     "Approve",
     "Done",
     "Project",
+    "Reaped",
     "apply",
     "doctor",
     "logs",
     "plan",
     "probe",
+    "reap",
     "render",
+    "renew",
     "status",
     "teardown",
     "validate",

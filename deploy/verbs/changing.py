@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from deploy import intent, observer, planner, reporter
+from deploy import intent, planner, reporter
 from deploy.errors import CloudError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Facts, Plan, Step
 from deploy.steps import probe as probe_room
 from deploy.verbs.looking import live
-from deploy.verbs.project import Approve, Done, Project, carry_out, rows_of, validate
+from deploy.verbs.project import Approve, Done, Project, carry_out, look, rows_of, validate
 
 
 def apply(
@@ -31,12 +31,13 @@ def apply(
     name, only = intent.asked(agreed, name, only)
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        fresh = planner.plan_release(environment, specs, observer.observe(cloud, specs))
+        specs, facts = look(cloud, specs)
+        fresh = planner.plan_release(environment, specs, facts)
         intent.must_match(agreed, fresh)
         approve(fresh, agreed is None and environment.cloud != "local")
         done = carry_out(project, cloud, fresh, "apply", tell, jobs)
         with suppress(CloudError):
-            done = replace(done, rows=rows_of(project, cloud, specs))
+            done = replace(done, rows=rows_of(cloud, specs))
         return done
 
 
@@ -46,7 +47,8 @@ def teardown(
     """A plan towards nothing, asked about and done."""
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        plan = planner.plan_teardown(environment, specs, observer.observe(cloud, specs))
+        specs, facts = look(cloud, specs)
+        plan = planner.plan_teardown(environment, specs, facts)
         approve(plan, True)
         return carry_out(project, cloud, plan, "teardown", tell, jobs)
 
@@ -55,7 +57,8 @@ def probe(project: Project, name: str, only: Sequence[str] = (), *, tell: Tell, 
     """Run the probes against whatever serves callers now."""
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        steps = _live_probes(specs, observer.observe(cloud, specs))
+        specs, facts = look(cloud, specs)
+        steps = _live_probes(specs, facts)
         return carry_out(project, cloud, Plan(environment.name, tuple(steps)), "probe", tell, save=save)
 
 

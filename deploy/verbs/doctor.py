@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy import observer, planner
+from deploy import planner
 from deploy.cloud import caller
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError, Finding
@@ -12,7 +12,7 @@ from deploy.judging.diagnosis import Diagnosis, Line, of_plan
 from deploy.judging.verdict import Verdict
 from deploy.model import EndpointSpec, Environment
 from deploy.steps import quota
-from deploy.verbs.project import Project, validate
+from deploy.verbs.project import Project, look, validate
 
 UNCHECKED = (
     "whether the key vault and the container registry can be reached, and their network rules",
@@ -37,7 +37,7 @@ def _look(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec],
     where = f"workspace {environment.workspace}"
     try:
         home = str(cloud.workspace()["location"])
-        facts = observer.observe(cloud, specs)
+        specs, facts = look(cloud, specs)
         others = quota.elsewhere(cloud, facts, regions)
     except CloudError as error:
         finding = Finding(where, error.code, error.cause, error.cure)

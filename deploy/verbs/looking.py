@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy import observer, planner, reporter
+from deploy import planner, reporter
 from deploy.cloud import endpoints
 from deploy.errors import CloudError, UsageError, neutral
 from deploy.model import EndpointSpec, Facts, Plan, address, live_slot, of_room
 from deploy.steps import quota
-from deploy.verbs.project import Project, rows_of, validate
+from deploy.verbs.project import Project, look, rows_of, validate
 
 
 def render(project: Project, name: str, only: Sequence[str] = ()) -> dict[str, str]:
@@ -22,7 +22,7 @@ def plan(project: Project, name: str, only: Sequence[str] = (), regions: Sequenc
     """What apply would do. Sends nothing that changes anything. `regions`: where else to look for room."""
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        facts = observer.observe(cloud, specs)
+        specs, facts = look(cloud, specs)
         others = quota.elsewhere(cloud, facts, regions)
         return planner.plan_release(environment, specs, {key: {**facts[key], **others[key]} for key in facts})
 
@@ -31,14 +31,15 @@ def status(project: Project, name: str, only: Sequence[str] = ()) -> list[report
     """What is there now, one row an endpoint."""
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        return rows_of(project, cloud, specs)
+        return rows_of(cloud, specs)
 
 
 def logs(project: Project, name: str, key: str, *, slot: str | None = None, lines: int = 100) -> dict[str, str]:
     """Container -> its last lines, of the live deployment or of `slot`."""
     environment, specs = validate(project, name, [key])
     with project.connect(environment) as cloud:
-        deployment = _spoken_of(specs[0], observer.observe(cloud, specs)[key], slot)
+        specs, facts = look(cloud, specs)
+        deployment = _spoken_of(specs[0], facts[key], slot)
         return {
             container: neutral(endpoints.read_logs(cloud, specs[0].name, deployment, container, lines))
             for container in endpoints.CONTAINERS

@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deploy import executor, intent, observer, reader, renderer, reporter, validator
+from deploy import executor, intent, observer, reader, renderer, reporter, succession, validator
 from deploy.clock import Clock, SystemClock
+from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, connect
 from deploy.errors import Problem, SpecError
 from deploy.executor import Tell
-from deploy.model import EndpointSpec, Environment, Plan
+from deploy.model import EndpointSpec, Environment, Facts, Plan
 from deploy.outcome import Report
 
 Approve = Callable[[Plan, bool], None]
@@ -81,10 +82,19 @@ def carry_out(
     return Done(plan, report, folder, _keep(plan, report, folder))
 
 
-def rows_of(project: Project, cloud: Cloud, specs: Sequence[EndpointSpec]) -> list[reporter.EndpointRow]:
+def look(cloud: Cloud, specs: Sequence[EndpointSpec]) -> tuple[list[EndpointSpec], dict[str, Facts]]:
+    """The specs under the names that they have now, and what is there: one look at the world."""
+    with cloud.arm.remembering():
+        shared = any(spec.pipeline.quota.capacity == "shared" for spec in specs)
+        settled = succession.settle(specs, endpoints.list_endpoints(cloud)) if shared else list(specs)
+        return settled, observer.observe(cloud, settled)
+
+
+def rows_of(cloud: Cloud, specs: Sequence[EndpointSpec]) -> list[reporter.EndpointRow]:
     """What is there now, as people look at it."""
-    facts = observer.observe(cloud, specs)
-    return [reporter.endpoint_row(spec, facts[spec.key], project.clock.now()) for spec in specs]
+    specs, facts = look(cloud, specs)
+    rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in specs]
+    return sorted(rows, key=lambda row: (row.hours_left is None, row.hours_left or 0.0))
 
 
 def _spec(project: Project, file: validator.EnvironmentFile, key: str) -> EndpointSpec:

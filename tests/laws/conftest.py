@@ -44,6 +44,7 @@ class World:
 
     project: verbs.Project
     broken: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> Path:

@@ -1,0 +1,47 @@
+"""An alias in a local file: JSON with scoring URI, endpoint and lease end. A reader sees the old one or the new one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deploy.aliases.target import Outside, Target, parsed
+from deploy.errors import CloudError
+
+
+def read(alias: Mapping[str, Any], outside: Outside) -> Target | None:
+    """What the file says; None when there is none."""
+    try:
+        return parsed((outside.root / alias["file"]).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _cannot("read", alias, error) from error
+
+
+def write(alias: Mapping[str, Any], target: Target, outside: Outside) -> None:
+    """Written beside it, then moved over it in one stroke."""
+    path: Path = outside.root / alias["file"]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+                out.write(target.as_json())
+                out.flush()
+                os.fsync(out.fileno())
+            Path(beside).chmod(0o644)
+            Path(beside).replace(path)
+        except OSError:
+            Path(beside).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _cannot("write", alias, error) from error
+
+
+def _cannot(verb: str, alias: Mapping[str, Any], error: Exception) -> CloudError:
+    cure = "See that the path in lease.alias.file is right and may be written"
+    return CloudError(f"{verb} the alias {alias['file']}", str(error), cure, code="AML600")

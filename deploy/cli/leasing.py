@@ -1,0 +1,98 @@
+"""Commands about leases: reap and renew. Both are made for a clock to call, and too often does no harm."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from deploy.cli import door
+from deploy.cli.door import Output
+from deploy.cli.typed import Env, Events, Form, Jobs, Keys, Yes
+from deploy.errors import Exit, UsageError
+
+
+def reap(
+    environment: Env,
+    within: Annotated[
+        str | None, typer.Option("--within", metavar="24h", help="Leases that end within this time, too.")
+    ] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", metavar="30d", help="Endpoints older than this, too.")
+    ] = None,
+    include: Annotated[
+        list[str] | None, typer.Option("--include", metavar="PATTERN", help="Names made by others; with --adopt.")
+    ] = None,
+    adopt: Annotated[bool, typer.Option("--adopt", help="Take what --include names as ours.")] = False,
+    most: Annotated[int, typer.Option("--max", min=1, help="Delete no more than this many.")] = 20,
+    force: Annotated[bool, typer.Option("--force", help="Even if more than 30 % of all endpoints would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete. Without it nothing is changed.")] = False,
+    output: Form = Output.TEXT,
+    events: Events = None,
+) -> None:
+    """Delete endpoints on shared quota whose time is over, and what Azure left of them. A dry run unless --yes."""
+    if bool(include) != adopt:
+        raise UsageError("reap", "--include and --adopt go together", "Say both or neither", code="AML650")
+    asked = door.Asked("reap", environment, (), yes=True, events=events)
+    said: list[str] = []
+
+    def work(verbs: Any, ways: dict[str, Any]) -> Any:
+        from deploy.reaper import Rules
+
+        rules = Rules(door.hours(within), door.hours(older_than), tuple(include or ()), adopt, most, force)
+        taken = {key: ways[key] for key in ("project", "name", "tell", "approve")}
+        return verbs.reap(**taken, rules=rules, yes=yes, show=said.append)
+
+    reaped = door.carry(asked, work)
+    from deploy import reporter
+
+    text = reporter.reaped_text(reaped.judged, reaped.plan, reaped.done and reaped.done.report)
+    if output is Output.JSON:
+        door.show(json.dumps(reaped_json(reaped), indent=2))
+    else:
+        door.show("\n".join([*said, text]))
+    for words in reaped.failed:
+        door.say(words)
+    raise SystemExit(Exit.OK if reaped.ok else max(Exit.STEP_FAILED, reaped.done.report.exit))
+
+
+def renew(
+    environment: Env,
+    endpoints: Keys = None,
+    within: Annotated[str, typer.Option("--within", metavar="24h", help="Renew what ends within this time.")] = "24h",
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Delete first: needs no second capacity, and callers meet an outage.")
+    ] = False,
+    yes: Yes = False,
+    jobs: Jobs = 8,
+    output: Form = Output.TEXT,
+    events: Events = None,
+) -> None:
+    """Replace endpoints on shared quota by successors before their leases end. Does what is due and nothing else."""
+    asked = door.Asked("renew", environment, endpoints or (), yes=yes, events=events)
+    said: list[str] = []
+    hours = door.hours(within)
+    done = door.carry(
+        asked,
+        lambda verbs, ways: verbs.renew(**ways, within=hours, in_place=in_place, jobs=jobs, show=said.append),
+    )
+    if said and output is not Output.JSON:
+        door.show("\n".join(said))
+    door.finish(done, output)
+
+
+def reaped_json(reaped: Any) -> dict[str, Any]:
+    """As `schemas/reap.json` describes it."""
+    from deploy import reporter
+
+    return {
+        "environment": reaped.environment,
+        "dry_run": reaped.done is None,
+        "ok": reaped.ok,
+        "candidates": [asdict(each) for each in reaped.judged.candidates],
+        "spared": [asdict(each) for each in reaped.judged.spared],
+        "report": reporter.report_json(reaped.done.report) if reaped.done else None,
+        "failed_notices": list(reaped.failed),
+    }

@@ -1,0 +1,95 @@
+"""Endpoints on shared quota: made with a lease, and looked at afterwards, since nobody documents who keeps it.
+
+azure-ai-ml speaks api-version 2022-02-01-preview, of which it is not known whether it keeps the two properties; the one
+public use of them speaks 2025-01-01-preview to ARM. So the SDK's way is tried first, the endpoint is read back, and one
+that lost its lease is made again the other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from deploy import leases
+from deploy.cloud import endpoints
+from deploy.cloud.connect import Cloud
+from deploy.errors import CloudError, Transient
+from deploy.model import Json
+
+KNOWN = "2025-01-01-preview"
+"""The api-version with which an endpoint on shared quota has been seen to be made."""
+_PAUSE = 5.0
+_MODES = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
+
+
+def create(
+    cloud: Cloud, document: Mapping[str, Json], seconds: float, api_version: str | None, *, what: str, patience: float
+) -> str:
+    """Create an endpoint whose lease ends in `seconds`, or in 168 h if that is sooner. Returns a sentence about it.
+
+    Raises CloudError when the service keeps no lease either way; the endpoint is then gone again.
+    """
+    ends = cloud.now() + min(timedelta(seconds=seconds), leases.LONGEST)
+    leased = {
+        **document,
+        "tags": {**(document.get("tags") or {}), **leases.tags(ends)},
+        "properties": {**(document.get("properties") or {}), **leases.properties(ends)},
+    }
+    name, until = str(document["name"]), f"its lease ends {leases.both(ends)}"
+    if api_version is None:
+        endpoints.put_endpoint(cloud, leased, what=what, patience=patience)
+        if _kept(cloud, name):
+            return until
+        endpoints.delete_endpoint(cloud, name, what=what, patience=patience)
+    version = api_version or KNOWN
+    _put(cloud, leased, version, what=what, patience=patience)
+    if _kept(cloud, name):
+        why = "" if api_version else ", since azure-ai-ml's own did not keep the lease"
+        return f"{until}; made with api-version {version}{why}"
+    endpoints.delete_endpoint(cloud, name, what=what, patience=patience)
+    cure = "Set quota.capacity to dedicated, or quota.api_version to one that keeps the two properties"
+    cause = f"the service made the endpoint without the lease, with api-version {version} too"
+    raise CloudError(what, cause, cure, code="AML315")
+
+
+def _kept(cloud: Cloud, name: str) -> bool:
+    body = endpoints.read_endpoint(cloud, name)
+    return body is not None and leases.of(body) is not None
+
+
+def _put(cloud: Cloud, document: Mapping[str, Json], version: str, *, what: str, patience: float) -> None:
+    """One PUT past the SDK, then looks until the endpoint has come to rest."""
+    name, path = str(document["name"]), endpoints.endpoint_path(cloud, str(document["name"]))
+    cloud.arm.put(path, version, what, _body(cloud, document))
+    waited = 0.0
+    while True:
+        body = endpoints.read_endpoint(cloud, name) or {}
+        state = str((body.get("properties") or {}).get("provisioningState") or "")
+        if state == "Succeeded":
+            return
+        if state in ("Failed", "Canceled"):
+            raise CloudError(what, f"its provisioning state is {state}", "See what Azure says in its portal")
+        if waited >= patience:
+            cure = "Azure goes on with it: apply again to see it through"
+            raise Transient(what, f"it is still {state or 'absent'} after {waited:.0f} s", cure, code="AML361")
+        cloud.clock.sleep(_PAUSE)
+        waited += _PAUSE
+
+
+def _body(cloud: Cloud, document: Mapping[str, Json]) -> dict[str, Any]:
+    """The ARM body of a CLI v2 endpoint document."""
+    identity = document.get("identity") or {"type": "system_assigned"}
+    assigned: dict[str, Json] = {each["resource_id"]: {} for each in identity.get("user_assigned_identities") or ()}
+    kind = str(identity["type"]).replace("_", " ").title().replace(" ", "")
+    return {
+        "location": cloud.workspace()["location"],
+        "identity": {"type": kind, **({"userAssignedIdentities": assigned} if assigned else {})},
+        "tags": {key: str(value) for key, value in (document.get("tags") or {}).items()},
+        "properties": {
+            "authMode": _MODES[str(document.get("auth_mode") or "key")],
+            "publicNetworkAccess": str(document.get("public_network_access") or "enabled").capitalize(),
+            "properties": {key: str(value) for key, value in (document.get("properties") or {}).items()},
+            **({"description": document["description"]} if document.get("description") else {}),
+        },
+    }

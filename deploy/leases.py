@@ -1,0 +1,134 @@
+"""Leases: how long an endpoint on shared quota has left, and what its successor is called. Pure.
+
+Azure deletes such an endpoint at the moment that its creator stated, 168 hours after creation at the latest. The moment
+can never be moved, so a lease is renewed by a successor under another name. Everything here is computed from what Azure
+shows and from the moment that the service's own clock tells, so two runners always come to the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any
+
+Json = Any
+LONGEST = timedelta(hours=168)
+"""Azure deletes an endpoint on shared quota after this time (text of the studio's consent box)."""
+ENABLED, DEADLINE = "SharedComputeCapacityEnabled", "TargetAutoDeletionTime"
+"""Endpoint properties that put it on shared quota, as public deployments write them."""
+ENDS_TAG = "amldeploy-lease-ends"
+"""Tag on an endpoint: the end of its lease in ISO 8601, for people and for whoever cannot read the property."""
+NOTICED_TAG = "amldeploy-noticed"
+"""Tag on an endpoint: the hours before its end of which people were told, such as `48 24`."""
+THRESHOLDS = (48, 24, 6, 1)
+"""Hours before the end at which people are told."""
+_EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """One endpoint's time on shared quota. `ends` carries its zone (UTC)."""
+
+    name: str
+    ends: datetime
+
+    def hours_left(self, now: datetime) -> float:
+        """Hours until Azure deletes the endpoint; negative when it is over."""
+        return (self.ends - now).total_seconds() / 3600
+
+
+def of(body: Mapping[str, Json]) -> Lease | None:
+    """The lease of an endpoint, from its ARM body; None when it is not on shared quota.
+
+    The property is what Azure goes by; its case and its form are not documented, so both are read with an open mind.
+    """
+    properties = {
+        str(key).lower(): value for key, value in ((body.get("properties") or {}).get("properties") or {}).items()
+    }
+    if str(properties.get(ENABLED.lower(), "")).lower() != "true":
+        return None
+    ends = moment(properties.get(DEADLINE.lower())) or moment((body.get("tags") or {}).get(ENDS_TAG))
+    return Lease(str(body["name"]), ends) if ends else None
+
+
+def properties(ends: datetime) -> dict[str, str]:
+    """The two endpoint properties of a lease that ends at `ends`; the moment in RFC 1123 form."""
+    return {ENABLED: "true", DEADLINE: format_datetime(ends.astimezone(UTC), usegmt=True)}
+
+
+def tags(ends: datetime) -> dict[str, str]:
+    """Our own record of the same moment."""
+    return {ENDS_TAG: written(ends)}
+
+
+def written(when: datetime) -> str:
+    """`2026-11-30T08:00:00Z`."""
+    return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def both(when: datetime) -> str:
+    """Local time and UTC: `2026-11-30 09:00 CET (08:00 UTC)`."""
+    here, there = when.astimezone(), when.astimezone(UTC)
+    if here.utcoffset() == there.utcoffset():
+        return f"{there:%Y-%m-%d %H:%M} UTC"
+    day = "" if here.date() == there.date() else f"{there:%Y-%m-%d} "
+    return f"{here:%Y-%m-%d %H:%M %Z} ({day}{there:%H:%M} UTC)"
+
+
+def moment(text: Json) -> datetime | None:
+    """RFC 1123 or ISO 8601, in UTC; None for anything else."""
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            found = read(str(text))
+        except (ValueError, TypeError, OverflowError):
+            continue
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    return None
+
+
+def successor(base: str, predecessor: Lease) -> str:
+    """`<base>-<generation>`: the generation is the predecessor's end in minutes since 2024, in base 36.
+
+    Ends only grow, so no name is ever used again; and whoever asks, however often, hears the same name, so a renewal
+    that was cut off is continued instead of begun anew. Six characters longer than the base until 2055.
+    """
+    minutes = max(0, int((predecessor.ends - _EPOCH).total_seconds() // 60))
+    digits = ""
+    while minutes or not digits:
+        minutes, digit = divmod(minutes, 36)
+        digits = _DIGITS[digit] + digits
+    return f"{base}-{digits.rjust(5, '0')}"
+
+
+def is_of_line(base: str, name: str) -> bool:
+    """Whether `name` is `base` or one of its successors."""
+    rest = name.removeprefix(base)
+    return name.startswith(base) and (
+        not rest or (len(rest) == 6 and rest[0] == "-" and all(digit in _DIGITS for digit in rest[1:]))
+    )
+
+
+def order(base: str, names: Iterable[str]) -> list[str]:
+    """The endpoints of one line, oldest first."""
+    return sorted((name for name in names if is_of_line(base, name)), key=lambda name: name.removeprefix(base))
+
+
+def due(lease: Lease, noticed: str, now: datetime) -> int | None:
+    """The notice to give now: the nearest threshold that has passed and that nobody was told of; None when there is
+    none.
+
+    After a gap only the nearest is worth saying; those before it count as said.
+    """
+    left = lease.hours_left(now)
+    told = {int(word) for word in noticed.split() if word.isdigit()}
+    passed = [hours for hours in THRESHOLDS if left <= hours]
+    return passed[-1] if left > 0 and passed and min(told, default=THRESHOLDS[0] + 1) > passed[-1] else None
+
+
+def told(noticed: str, hours: int) -> str:
+    """The tag after a notice: every threshold down to this one."""
+    known = {int(word) for word in noticed.split() if word.isdigit()}
+    return " ".join(str(each) for each in THRESHOLDS if each >= hours or each in known)

@@ -1,0 +1,102 @@
+"""Telling people that a lease ends: what is said, in which form for whom, and sending it. Decides nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from deploy import leases
+from deploy.errors import CloudError, Transient
+
+_TIMEOUT = 20.0
+
+
+@dataclass(frozen=True)
+class Word:
+    """One notice: which endpoint of which environment, when its lease ends, and how many hours were left."""
+
+    environment: str
+    name: str
+    ends: datetime
+    hours: int
+    """The threshold that was passed."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} ({self.environment}): less than {self.hours} h left on shared quota"
+
+    @property
+    def text(self) -> str:
+        return (
+            f"Azure deletes the endpoint at {leases.both(self.ends)}. "
+            f"Renew it with: amldeploy renew -e {self.environment} --within {self.hours}h"
+        )
+
+
+def payload(to: str, word: Word) -> Mapping[str, Any]:
+    """The JSON that a webhook of this kind wants."""
+    if to == "slack":
+        return {"text": f"*{word.title}*\n{word.text}"}
+    if to == "teams":
+        lines = [
+            {"type": "TextBlock", "text": word.title, "weight": "bolder", "wrap": True},
+            {"type": "TextBlock", "text": word.text, "wrap": True},
+        ]
+        card = {
+            "type": "AdaptiveCard",
+            "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+            "version": "1.4",
+            "body": lines,
+        }
+        return {
+            "type": "message",
+            "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}],
+        }
+    return {
+        "environment": word.environment,
+        "endpoint": word.name,
+        "lease_ends": leases.written(word.ends),
+        "threshold_hours": word.hours,
+        "title": word.title,
+        "text": word.text,
+    }
+
+
+def send(to: str, url_from: str | None, word: Word, show: Callable[[str], None]) -> None:
+    """Tell it. `show` writes a line on stdout. Raises CloudError when it did not arrive."""
+    if to == "stdout":
+        show(f"{word.title}. {word.text}")
+    elif to == "github":
+        _on_github(word, show)
+    else:
+        _post(to, str(url_from), word)
+
+
+def _on_github(word: Word, show: Callable[[str], None]) -> None:
+    """An annotation of the run, and a line in its summary: what a workflow can turn into an issue."""
+    show(f"::warning title={_escaped(word.title)}::{_escaped(word.text)}")
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with open(summary, "a", encoding="utf-8") as out:  # noqa: PTH123 appended to, as a runner wants it
+            out.write(f"- **{word.title}**. {word.text}\n")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A").replace("::", ": :")
+
+
+def _post(to: str, url_from: str, word: Word) -> None:
+    import requests
+
+    what, cure = f"tell {to} about {word.name}", f"See that the variable {url_from} holds the address of a webhook"
+    url = os.environ.get(url_from)
+    if not url:
+        raise CloudError(what, f"the variable {url_from} is not set", cure, code="AML610")
+    try:
+        answer = requests.post(url, json=payload(to, word), timeout=_TIMEOUT)
+    except requests.RequestException as error:
+        raise Transient(what, f"it could not be reached ({type(error).__name__})", cure, code="AML611") from error
+    if answer.status_code >= 400:
+        raise CloudError(what, f"it answered {answer.status_code}", cure, code="AML610")

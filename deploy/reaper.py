@@ -1,0 +1,181 @@
+"""What is to be deleted because its time is over, and what is spared, and why. Pure: no clock, no network, no file.
+
+Only what carries the tag of an environment that was named is ever looked at, or what a pattern names and the caller
+adopts. The list is a plan: a dry run shows the very steps that a run takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from deploy import leases
+from deploy.cloud import access
+from deploy.errors import Finding, Refused
+from deploy.model import OWNER_TAG, Environment, Json, Plan, Retry, Step, Verb, address
+
+PROTECT_TAG = "amldeploy-protect"
+"""Tag on an endpoint: never reaped, whatever it says but `false`."""
+MOST_OF_ALL = 0.3
+"""The share of a workspace's endpoints that may go in one run unless it is forced."""
+_PATIENT = Retry(6, 1800.0)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What was asked for. Hours; `include` are shell patterns of names, heeded only with `adopt`."""
+
+    within: float | None = None
+    older_than: float | None = None
+    include: tuple[str, ...] = ()
+    adopt: bool = False
+    most: int = 20
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a workspace holds: endpoints by name, and every role assignment that we may see."""
+
+    workspace_id: str
+    endpoints: Mapping[str, Mapping[str, Json]]
+    assignments: Sequence[Json]
+    autoscale: Sequence[Json]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One endpoint that goes, or (`gone`) one that Azure has deleted and that left something behind."""
+
+    name: str
+    why: str
+    hours_left: float | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True)
+class Spared:
+    """One endpoint that fits the rules and stays all the same."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Those that go, most urgent first, and those that are spared."""
+
+    candidates: tuple[Candidate, ...]
+    spared: tuple[Spared, ...]
+
+
+def judge(environment: Environment, there: Inventory, rules: Rules, now: datetime) -> Judgement:
+    """Who goes and who stays. Raises Refused when a guard says that something is wrong with the question itself."""
+    chosen: list[Candidate] = []
+    spared: list[Spared] = []
+    for name, body in there.endpoints.items():
+        found = _due(name, body, rules, now)
+        if found is None or not _is_asked_for(environment, name, body, rules):
+            continue
+        if _is_protected(body):
+            spared.append(Spared(name, f"it carries the tag {PROTECT_TAG}"))
+        else:
+            chosen.append(found)
+    chosen.sort(key=lambda each: (each.hours_left is None, each.hours_left or 0.0, each.name))
+    chosen += _leftovers(environment, there)
+    _guard(environment, there, chosen, rules)
+    late = [Spared(each.name, f"{each.why}, but --max is {rules.most}") for each in chosen[rules.most :]]
+    return Judgement(tuple(chosen[: rules.most]), (*spared, *late))
+
+
+def plan(environment: Environment, there: Inventory, judged: Judgement, folder: str) -> Plan:
+    """The steps: kept first, then roles, autoscale settings, and the endpoint with whatever is behind it."""
+    steps = [step for each in judged.candidates for step in _steps(environment, there, each, folder)]
+    return Plan(environment.name, tuple(steps), endpoints=tuple(each.name for each in judged.candidates))
+
+
+def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Candidate | None:
+    lease = leases.of(body)
+    left = lease.hours_left(now) if lease else None
+    if left is not None and left <= 0:
+        return Candidate(name, f"its lease ended {-left:.1f} h ago", left)
+    if left is not None and rules.within is not None and left <= rules.within:
+        return Candidate(name, f"its lease ends in {left:.1f} h", left)
+    born = leases.moment((body.get("systemData") or {}).get("createdAt"))
+    if rules.older_than is not None and born is not None:
+        age = (now - born).total_seconds() / 3600
+        if age >= rules.older_than:
+            return Candidate(name, f"it is {age:.0f} h old", left)
+    return None
+
+
+def _is_asked_for(environment: Environment, name: str, body: Mapping[str, Json], rules: Rules) -> bool:
+    """Whether it is this environment's, or adopted by its name; what belongs to another environment is not adopted."""
+    owner = str((body.get("tags") or {}).get(OWNER_TAG) or "")
+    if owner:
+        return owner.split("/", maxsplit=1)[0] == environment.name
+    return rules.adopt and any(fnmatchcase(name, pattern) for pattern in rules.include)
+
+
+def _is_protected(body: Mapping[str, Json]) -> bool:
+    value = (body.get("tags") or {}).get(PROTECT_TAG)
+    return value is not None and str(value).lower() != "false"
+
+
+def _leftovers(environment: Environment, there: Inventory) -> list[Candidate]:
+    """Endpoints that are gone and of which an assignment of ours still speaks."""
+    prefix = f"{there.workspace_id}/onlineEndpoints/".lower()
+    known = {name.lower() for name in there.endpoints}
+    gone: dict[str, int] = {}
+    for row in there.assignments:
+        mark = access.marked(row)
+        if mark and mark.endpoint.startswith(prefix) and mark.owner.split("/")[0] == environment.name:
+            name = mark.endpoint.removeprefix(prefix)
+            if name not in known:
+                gone[name] = gone.get(name, 0) + 1
+    return [Candidate(name, "Azure has deleted it; what it left behind goes", gone=True) for name in sorted(gone)]
+
+
+def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidate], rules: Rules) -> None:
+    """Leases that are over go anyway and what is gone is gone; both count for nothing here."""
+    where = f"environment/{environment.name}"
+    early = [each for each in chosen if not each.gone and (each.hours_left is None or each.hours_left > 0)]
+    if environment.guards.protected and chosen:
+        cure = "Take guards.protected out of the environment file first"
+        raise Refused([Finding(where, "AML241", "the environment is protected", cure)])
+    most = MOST_OF_ALL * len(there.endpoints)
+    if len(early) > most and not rules.force:
+        cause = f"{len(early)} of {len(there.endpoints)} endpoints would go, more than {MOST_OF_ALL:.0%} of all"
+        raise Refused([Finding(where, "AML270", cause, "See whether that is meant, then say --force")])
+
+
+def _steps(environment: Environment, there: Inventory, each: Candidate, folder: str) -> list[Step]:
+    keep = address("export", each.name)
+    steps = [] if each.gone else [Step(Verb.CHECK, keep, {"name": each.name, "folder": folder}, "kept before it goes")]
+    steps += [
+        Step(Verb.DELETE, address("role", each.name, str(row["name"])), {"id": row["id"]}, each.why, Retry(3, 120.0))
+        for row in _roles(environment, there, each)
+    ]
+    behind = f"{there.workspace_id}/onlineEndpoints/{each.name}/deployments/".lower()
+    steps += [
+        Step(Verb.DELETE, address("autoscale", each.name, str(row["name"])), {"id": row["id"]}, each.why, _PATIENT)
+        for row in there.autoscale
+        if str((row.get("properties") or {}).get("targetResourceUri") or "").lower().startswith(behind)
+    ]
+    if not each.gone:
+        steps.append(Step(Verb.DELETE, address("endpoint", each.name), {"name": each.name}, each.why, _PATIENT))
+    return steps
+
+
+def _roles(environment: Environment, there: Inventory, each: Candidate) -> list[Json]:
+    """Ours that speak of this endpoint, and all that its own identity holds, which goes with it."""
+    where = f"{there.workspace_id}/onlineEndpoints/{each.name}".lower()
+    marks = [(row, mark) for row in there.assignments if (mark := access.marked(row)) and mark.endpoint == where]
+    marks = [(row, mark) for row, mark in marks if mark.owner.split("/")[0] == environment.name]
+    mine, own = [row for row, _ in marks], {access.holder(row) for row, mark in marks if mark.own}
+    if identity := access.system_identity(there.endpoints.get(each.name)):
+        own.add(identity)
+    taken = {str(row["id"]) for row in mine}
+    return mine + [row for row in there.assignments if access.holder(row) in own and str(row["id"]) not in taken]

@@ -1,0 +1,56 @@
+"""Leases as an iCalendar feed (RFC 5545): one event at the end of each, with an alarm a day before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from deploy import leases
+from deploy.reporter.rows import EndpointRow
+
+_LONGEST_LINE = 74
+
+
+def status_ics(rows: Sequence[EndpointRow], now: datetime) -> str:
+    """A calendar of the leases among `rows`; `now` is when it was made."""
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//amldeploy//leases//EN", "CALSCALE:GREGORIAN"]
+    for row in rows:
+        if row.lease_ends and (ends := leases.moment(row.lease_ends)):
+            lines += _event(row, ends, now)
+    return "\r\n".join(folded for line in [*lines, "END:VCALENDAR"] for folded in _folded(line)) + "\r\n"
+
+
+def _event(row: EndpointRow, ends: datetime, now: datetime) -> list[str]:
+    return [
+        "BEGIN:VEVENT",
+        f"UID:{row.name}-{ends:%Y%m%dT%H%M%SZ}@amldeploy",
+        f"DTSTAMP:{now:%Y%m%dT%H%M%SZ}",
+        f"DTSTART:{ends:%Y%m%dT%H%M%SZ}",
+        "DURATION:PT0S",
+        f"SUMMARY:{_text(f'{row.name}: Azure deletes this endpoint')}",
+        f"DESCRIPTION:{_text(f'The lease of {row.key} on shared quota ends. Renew it before: amldeploy renew')}",
+        "BEGIN:VALARM",
+        "ACTION:DISPLAY",
+        "TRIGGER:-P1D",
+        f"DESCRIPTION:{_text(f'{row.name}: one day left on shared quota')}",
+        "END:VALARM",
+        "END:VEVENT",
+    ]
+
+
+def _text(words: str) -> str:
+    """TEXT escapes of RFC 5545, section 3.3.11."""
+    for char in ("\\", ";", ","):
+        words = words.replace(char, "\\" + char)
+    return words.replace("\n", "\\n")
+
+
+def _folded(line: str) -> Iterator[str]:
+    """No line over 75 octets (section 3.1); what follows begins with a space."""
+    while len(line.encode()) > _LONGEST_LINE:
+        cut = _LONGEST_LINE
+        while len(line[:cut].encode()) > _LONGEST_LINE:
+            cut -= 1
+        yield line[:cut]
+        line = " " + line[cut:]
+    yield line

@@ -1,0 +1,45 @@
+"""Who goes, who stays, and what became of it: words for a person who reads it the morning after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from deploy.model import Plan
+from deploy.outcome import Report, State
+from deploy.reporter.sentences import count
+
+
+class Judged(Protocol):
+    """What is needed of a judgement."""
+
+    @property
+    def candidates(self) -> Iterable[Any]: ...
+
+    @property
+    def spared(self) -> Iterable[Any]: ...
+
+
+def reaped_text(judged: Judged, plan: Plan, report: Report | None) -> str:
+    """A line for each endpoint, a line for each that is spared, and a sentence. `report` is None for a dry run."""
+    outcomes = {} if report is None else {(o.address, o.verb): o for o in report.outcomes}
+    failed = {key[0].split("/")[1] for key, o in outcomes.items() if o.state is not State.DONE}
+    candidates = list(judged.candidates)
+    lines = []
+    for each in candidates:
+        verb = "would go" if report is None else "not deleted" if each.name in failed else "deleted"
+        steps = [step for step in plan.steps if step.endpoint == each.name and step.changes]
+        lines.append(f"{verb:<11}  {each.name}: {each.why} ({count(len(steps), 'deletion')})")
+    lines += [f"{'spared':<11}  {each.name}: {each.why}" for each in judged.spared]
+    lines += [
+        f"{'':<11}  {o.address}: {o.error['message']}" for o in outcomes.values() if o.error and o.state is State.FAILED
+    ]
+    return "\n".join([*lines, _sentence(len(candidates), len(failed), report)]) + "\n"
+
+
+def _sentence(candidates: int, failed: int, report: Report | None) -> str:
+    if not candidates:
+        return "Nothing is due."
+    if report is None:
+        return f"{count(candidates, 'endpoint')} would go. Nothing was changed: say --yes to delete."
+    return f"{count(candidates - failed, 'endpoint')} deleted" + (f", {failed} not." if failed else ".")

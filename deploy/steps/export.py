@@ -1,0 +1,61 @@
+"""The export: everything about an endpoint that could be wanted again, in a folder, before it is deleted.
+
+ARM bodies as they are, and the last lines of both containers. Keys are not among them: Azure makes new ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.cloud import endpoints
+from deploy.cloud.connect import Cloud
+from deploy.errors import CloudError, neutral
+from deploy.model import EndpointSpec, Facts, Json, Step, Wanted
+from deploy.outcome import Evidence
+
+NAME = "export"
+_LINES = 200
+
+
+def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 every room answers the same three questions
+    """Nothing: an export is made when somebody goes, not when somebody looks."""
+    return {}
+
+
+def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same three questions
+    """None: who is deleted by name has its files; only the reaper asks for this."""
+    return ()
+
+
+def run(cloud: Cloud, step: Step) -> Evidence:
+    """Writes `<folder>/<name>/`: endpoint.json, deployments/*.json, logs/*.log. Raises when it cannot be kept."""
+    name, folder = str(step.body["name"]), Path(str(step.body["folder"])) / str(step.body["name"])
+    body = endpoints.read_endpoint(cloud, name)
+    if body is None:
+        return Evidence(f"{name} is gone already")
+    behind = endpoints.read_deployments(cloud, name)
+    try:
+        _write(folder / "endpoint.json", body)
+        for deployment, found in behind.items():
+            _write(folder / "deployments" / f"{deployment}.json", found)
+            for container in endpoints.CONTAINERS:
+                with contextlib.suppress(CloudError):
+                    text = neutral(endpoints.read_logs(cloud, name, deployment, container, _LINES))
+                    _private(folder / "logs" / f"{deployment}-{container}.log", text)
+    except OSError as error:
+        cure = "Nothing was deleted: see that the folder may be written"
+        raise CloudError(f"keep {name}", str(error), cure, code="AML620") from error
+    return Evidence(f"kept in {folder}")
+
+
+def _write(path: Path, body: Json) -> None:
+    _private(path, json.dumps(body, indent=2) + "\n")
+
+
+def _private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,40 @@
+"""Which endpoint an entry stands for now, when endpoints on shared quota succeed each other. Pure.
+
+The file names the first of a line; a renewal makes the next under a name of its own. Whatever is asked of the entry is
+asked of the one that serves callers, or of the newest when none does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deploy import leases
+from deploy.model import OWNER_TAG, EndpointSpec, Json, live_slot
+
+Bodies = Mapping[str, Mapping[str, Json]]
+"""Endpoint name -> ARM body, of a whole workspace."""
+
+
+def settle(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
+    """Each spec under the name that it has now."""
+    return [spec.at(current(spec, bodies)) for spec in specs]
+
+
+def line(spec: EndpointSpec, bodies: Bodies) -> list[str]:
+    """Those of this entry that are there, oldest first. A name alone proves nothing: the tag must be ours too."""
+    mine = [name for name, body in bodies.items() if (body.get("tags") or {}).get(OWNER_TAG) == spec.owner]
+    return leases.order(spec.base, mine)
+
+
+def current(spec: EndpointSpec, bodies: Bodies) -> str:
+    """The newest of the line that serves callers; failing that the newest; failing that the name in the file."""
+    if spec.pipeline.quota.capacity != "shared":
+        return spec.name
+    there = line(spec, bodies)
+    serving = [name for name in there if serves(bodies[name])]
+    return (serving or there or [spec.name])[-1]
+
+
+def serves(body: Mapping[str, Json]) -> bool:
+    """Whether callers reach a deployment of this endpoint."""
+    return live_slot((body.get("properties") or {}).get("traffic") or {}) is not None

@@ -1,0 +1,171 @@
+"""Verbs about leases: reap what is over, renew what ends, tell people in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from deploy import leases, notices, observer, planner, reader, reaper, succession, validator
+from deploy.cloud import access, endpoints, leftovers
+from deploy.cloud.connect import Cloud
+from deploy.documents import Notice
+from deploy.errors import CloudError
+from deploy.executor import Tell
+from deploy.model import OWNER_TAG, EndpointSpec, Environment, Plan, Step
+from deploy.reaper import Inventory, Judgement, Rules
+from deploy.verbs.project import Approve, Done, Project, carry_out, rows_of, validate
+
+Show = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Reaped:
+    """What was judged, and what became of it. `done` is None in a dry run; `failed` are notices that did not arrive."""
+
+    environment: str
+    judged: Judgement
+    plan: Plan
+    done: Done | None
+    failed: Sequence[str] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything that was due is gone, and everybody told."""
+        late = any("--max" in each.why for each in self.judged.spared)
+        return self.done is None or (self.done.report.ok and not late and not self.failed)
+
+
+def reap(project: Project, name: str, rules: Rules, *, yes: bool, approve: Approve, tell: Tell, show: Show) -> Reaped:
+    """Judge a workspace; with `yes` keep and delete what is due, and give the notices that are due."""
+    file = validator.validate_environment(reader.read_environment(project.root, name))
+    with project.connect(file.environment) as cloud:
+        there = _inventory(cloud)
+        judged = reaper.judge(file.environment, there, rules, cloud.now())
+        if judged.candidates:
+            there = replace(there, autoscale=leftovers.autoscale_settings(cloud) or ())
+        folder = project.state / "reaped" / f"{cloud.now():%Y%m%dT%H%M%SZ}"
+        plan = reaper.plan(file.environment, there, judged, str(folder))
+        if not yes:
+            return Reaped(name, judged, plan, None)
+        approve(plan, False)
+        done = carry_out(project, cloud, plan, "reap", tell)
+        gone = {each.name for each in judged.candidates}
+        kept = {n: body for n, body in there.endpoints.items() if n not in gone}
+        return Reaped(name, judged, plan, done, _notify(cloud, file, kept, show))
+
+
+def renew(
+    project: Project,
+    name: str,
+    only: Sequence[str] = (),
+    *,
+    within: float,
+    in_place: bool = False,
+    approve: Approve,
+    tell: Tell,
+    show: Show,
+    jobs: int = 8,
+) -> Done:
+    """Replace each endpoint whose lease ends within so many hours by its successor. Safe to call at any time."""
+    file = validator.validate_environment(reader.read_environment(project.root, name))
+    environment, specs = validate(project, name, only)
+    with project.connect(environment) as cloud:
+        with cloud.arm.remembering():
+            bodies = endpoints.list_endpoints(cloud)
+            plans = [_renewal(cloud, environment, spec, bodies, within, in_place=in_place) for spec in specs]
+        plan = _together(environment, [each for each in plans if each.steps])
+        if plan.steps:
+            approve(plan, True)
+        done = carry_out(project, cloud, plan, "renew", tell, jobs)
+        failed = _notify(cloud, file, endpoints.list_endpoints(cloud), show)
+        if failed:
+            show("\n".join(failed))
+        return replace(done, rows=rows_of(cloud, specs)) if plan.steps else done
+
+
+def _inventory(cloud: Cloud) -> Inventory:
+    """Two lists, whatever their length; a third only when somebody goes."""
+    return Inventory(cloud.workspace_id, endpoints.list_endpoints(cloud), access.assignments(cloud) or (), ())
+
+
+def _renewal(
+    cloud: Cloud,
+    environment: Environment,
+    spec: EndpointSpec,
+    bodies: succession.Bodies,
+    within: float,
+    *,
+    in_place: bool,
+) -> Plan:
+    """The successor, the alias, and the end of whoever came before; nothing when nothing is due."""
+    nothing = Plan(environment.name, ())
+    line = succession.line(spec, bodies)
+    if spec.pipeline.quota.capacity != "shared" or not line:
+        return nothing
+    serving = succession.current(spec, bodies)
+    lease = leases.of(bodies[serving])
+    due = lease if lease and lease.hours_left(cloud.now()) <= within else None
+    new = spec.at(leases.successor(spec.base, due) if due else serving)
+    olds = [spec.at(name) for name in line[: line.index(serving) + 1] if name != new.name]
+    if not olds and succession.serves(bodies[serving]):
+        return nothing
+    made = planner.plan_release(environment, [new], observer.observe(cloud, [new])).steps
+    ended: list[Step] = []
+    for old in olds:
+        ended += planner.plan_teardown(environment, [old], observer.observe(cloud, [old])).steps
+    return _ordered(environment, spec, list(made), ended, in_place=in_place)
+
+
+def _ordered(
+    environment: Environment, spec: EndpointSpec, made: list[Step], ended: list[Step], *, in_place: bool
+) -> Plan:
+    if in_place:
+        return Plan(environment.name, (*ended, *made))
+    drain = spec.pipeline.lease.drain
+    if ended and drain:
+        first = ended[0]
+        why = f"{first.why}; {drain:.0f} s after callers were sent to its successor"
+        ended[0] = replace(first, why=why, retry=replace(first.retry, wait=drain))
+    return Plan(environment.name, (*made, *ended))
+
+
+def _together(environment: Environment, plans: Sequence[Plan]) -> Plan:
+    return Plan(environment.name, tuple(step for plan in plans for step in plan.steps))
+
+
+def _notify(cloud: Cloud, file: validator.EnvironmentFile, bodies: succession.Bodies, show: Show) -> list[str]:
+    """Gives each notice that is due, once: the tag is written first. Returns what did not arrive, in words."""
+    failed: list[str] = []
+    channels = file.notices
+    for name, body in bodies.items():
+        tags = body.get("tags") or {}
+        lease = leases.of(body)
+        if not channels or lease is None or str(tags.get(OWNER_TAG) or "").split("/")[0] != file.environment.name:
+            continue
+        before = str(tags.get(leases.NOTICED_TAG) or "")
+        hours = leases.due(lease, before, cloud.now())
+        if hours is None:
+            continue
+        word = notices.Word(file.environment.name, name, lease.ends, hours)
+        failed += _tell(cloud, str(body["id"]), before, word, channels, show)
+    return failed
+
+
+def _tell(
+    cloud: Cloud, resource: str, before: str, word: notices.Word, channels: Sequence[Notice], show: Show
+) -> list[str]:
+    """To every channel; when none of them heard it, it is as if nothing had been said."""
+    what = f"note the notice about {word.name}"
+    try:
+        leftovers.merge_tags(cloud, resource, {leases.NOTICED_TAG: leases.told(before, word.hours)}, what)
+    except CloudError as error:
+        return [str(error)]
+    failed = []
+    for channel in channels:
+        try:
+            notices.send(channel.to, channel.url_from, word, show)
+        except CloudError as error:
+            failed.append(str(error))
+    if failed and len(failed) == len(channels):
+        leftovers.merge_tags(cloud, resource, {leases.NOTICED_TAG: before}, what)
+    return failed

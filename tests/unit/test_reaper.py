@@ -1,0 +1,160 @@
+"""The reaper: who goes, who stays, which guards stop it. Endpoints in, a judgement and a plan out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy import leases, reaper
+from deploy.errors import Refused
+from deploy.model import OWNER_TAG, Environment, Guards
+from deploy.reaper import PROTECT_TAG, Inventory, Rules
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+DEV = Environment("dev", "AzureCloud", "s", "g", "w", ())
+
+
+def endpoint(name: str, left: float | None = None, owner: str = "dev/mip", age: float = 1.0, **tags: str) -> Any:
+    properties = {} if left is None else leases.properties(NOW + timedelta(hours=left))
+    held = {**({OWNER_TAG: owner} if owner else {}), **{key.replace("_", "-"): value for key, value in tags.items()}}
+    return {
+        "name": name,
+        "id": f"{WORKSPACE}/onlineEndpoints/{name}",
+        "tags": held,
+        "identity": {"principalId": f"principal-of-{name}"},
+        "systemData": {"createdAt": leases.written(NOW - timedelta(hours=age))},
+        "properties": {"properties": properties},
+    }
+
+
+def assignment(number: int, principal: str, description: str | None = None) -> Any:
+    return {
+        "id": f"/a/{number}",
+        "name": str(number),
+        "properties": {"principalId": principal, "description": description, "scope": "/s", "roleDefinitionId": "/r"},
+    }
+
+
+def there(*bodies: Any, assignments: Any = (), autoscale: Any = ()) -> Inventory:
+    return Inventory(WORKSPACE, {body["name"]: body for body in bodies}, assignments, autoscale)
+
+
+def judged(inventory: Inventory, **rules: Any) -> reaper.Judgement:
+    return reaper.judge(DEV, inventory, Rules(**{"force": True, **rules}), NOW)
+
+
+def names(judgement: reaper.Judgement) -> list[str]:
+    return [each.name for each in judgement.candidates]
+
+
+def test_what_is_over_goes_and_nothing_else() -> None:
+    """Without a word about time only leases that are over are due."""
+    inventory = there(endpoint("over", -1), endpoint("soon", 3), endpoint("dedicated", None, age=9000))
+
+    assert names(judged(inventory)) == ["over"]
+
+
+def test_soonest_first() -> None:
+    """With --within, those whose time is nearest come first."""
+    inventory = there(endpoint("b", 20), endpoint("a", 3), endpoint("c", 30))
+
+    assert names(judged(inventory, within=24)) == ["a", "b"]
+
+
+def test_the_old_go_when_asked() -> None:
+    """--older-than looks at the age, whatever the quota."""
+    inventory = there(endpoint("old", None, age=800), endpoint("young", None, age=10))
+
+    assert names(judged(inventory, older_than=720)) == ["old"]
+
+
+@given(st.lists(st.tuples(st.floats(-100, 100), st.sampled_from(["", "prod/mip", "devx/mip", "other"])), max_size=12))
+def test_what_others_made_is_never_touched(made: list[tuple[float, str]]) -> None:
+    """A workspace full of endpoints without our environment's tag: no candidate, whatever the rules."""
+    inventory = there(*(endpoint(f"e{n}", left, owner) for n, (left, owner) in enumerate(made)))
+
+    assert judged(inventory, within=1000, older_than=0).candidates == ()
+
+
+def test_adoption_needs_both_words() -> None:
+    """A pattern takes in what bears no tag, and only with --adopt; what is another environment's is never taken."""
+    inventory = there(endpoint("demo-1", -1, ""), endpoint("demo-2", -1, "prod/mip"), endpoint("else", -1, ""))
+
+    assert names(judged(inventory, include=("demo-*",))) == []
+    assert names(judged(inventory, include=("demo-*",), adopt=True)) == ["demo-1"]
+
+
+def test_protection_spares() -> None:
+    """The tag spares an endpoint and the judgement says so; `false` takes the protection away."""
+    inventory = there(endpoint("a", -1, amldeploy_protect="yes"), endpoint("b", -1, amldeploy_protect="false"))
+    found = judged(inventory)
+
+    assert names(found) == ["b"]
+    assert [(each.name, PROTECT_TAG in each.why) for each in found.spared] == [("a", True)]
+
+
+def test_too_many_at_once_is_refused() -> None:
+    """More than 30 % of a workspace's endpoints before their time: a person must say that it is meant."""
+    inventory = there(*(endpoint(f"e{n}", 5 if n < 4 else 100) for n in range(10)))
+
+    with pytest.raises(Refused, match="4 of 10 endpoints would go, more than 30% of all"):
+        judged(inventory, within=24, force=False)
+    assert len(names(judged(inventory, within=24, force=True))) == 4
+
+
+def test_what_is_over_does_not_count_as_too_many() -> None:
+    """Azure deletes it anyway."""
+    assert names(judged(there(endpoint("a", -1)), force=False)) == ["a"]
+
+
+def test_a_protected_environment_is_refused() -> None:
+    """guards.protected holds here as for teardown."""
+    guarded = Environment("dev", "AzureCloud", "s", "g", "w", (), Guards(protected=True))
+
+    with pytest.raises(Refused, match="protected"):
+        reaper.judge(guarded, there(endpoint("a", -1)), Rules(), NOW)
+
+
+def test_no_more_than_max() -> None:
+    """The most urgent go; the rest is spared and says why."""
+    inventory = there(*(endpoint(f"e{n}", -n - 1) for n in range(5)))
+    found = judged(inventory, most=2)
+
+    assert names(found) == ["e4", "e3"]
+    assert [each.name for each in found.spared] == ["e2", "e1", "e0"]
+    assert all("--max" in each.why for each in found.spared)
+
+
+def test_leftovers_of_what_azure_deleted() -> None:
+    """An assignment of ours that speaks of an endpoint that is gone leads to all that its identity held; to no more."""
+    where = f"{WORKSPACE}/onlineEndpoints/gone".lower()
+    rows = [
+        assignment(1, "dead", f"amldeploy dev/mip {where} its own identity"),
+        assignment(2, "dead"),
+        assignment(3, "alive"),
+        assignment(4, "group", f"amldeploy dev/mip {where}"),
+        assignment(5, "group"),
+        assignment(6, "dead-too", f"amldeploy prod/mip {where} its own identity"),
+    ]
+    inventory = there(endpoint("here", 100), assignments=rows)
+    found = judged(inventory, force=False)
+    plan = reaper.plan(DEV, inventory, found, "folder")
+
+    assert [(each.name, each.gone) for each in found.candidates] == [("gone", True)]
+    assert sorted(step.body["id"] for step in plan.steps) == ["/a/1", "/a/2", "/a/4"]
+
+
+def test_the_order_of_an_end() -> None:
+    """Kept first; then roles, autoscale settings, the endpoint: what needs its name goes before it."""
+    target = f"{WORKSPACE}/onlineEndpoints/a/deployments/blue"
+    setting = {"id": "/s/1", "name": "scale", "properties": {"targetResourceUri": target}}
+    inventory = there(endpoint("a", -1), assignments=[assignment(1, "principal-of-a")], autoscale=[setting])
+    plan = reaper.plan(DEV, inventory, judged(inventory), "folder")
+
+    assert [step.address for step in plan.steps] == ["export/a", "role/a/1", "autoscale/a/scale", "endpoint/a"]
+    assert not plan.steps[0].changes
