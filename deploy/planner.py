@@ -97,7 +97,7 @@ def _slot(
 
 def _must_be_remade(document: Mapping[str, Json], body: Mapping[str, Json]) -> bool:
     found = diff.changes(document, body, diff.DEPLOYMENT)
-    return any(c.mutability is diff.Mutability.CREATE_ONLY for c in found)
+    return not all(change.in_place for change in found)
 
 
 def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str) -> dict[str, Json]:

@@ -30,6 +30,10 @@ def endpoint_path(cloud: Cloud, name: str) -> str:
     return f"{cloud.workspace_id}/onlineEndpoints/{name}"
 
 
+def deployment_path(cloud: Cloud, endpoint: str, name: str) -> str:
+    return f"{endpoint_path(cloud, endpoint)}/deployments/{name}"
+
+
 def read_endpoint(cloud: Cloud, name: str) -> Json | None:
     """The endpoint's ARM body, or None."""
     return cloud.arm.get(endpoint_path(cloud, name), VERSION, f"read endpoint {name}")
@@ -65,6 +69,11 @@ def put_deployment(cloud: Cloud, document: Mapping[str, Json], folder: Path, *, 
     _follow(lambda: cloud.ml.online_deployments.begin_create_or_update(entity), what, patience)
 
 
+def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patience: float) -> None:
+    """Change tags or the number of instances of what is at `path` and nothing else, as ARM's PATCH does."""
+    _follow(lambda: cloud.arm.begin_patch(path, VERSION, what, body), what, patience)
+
+
 def delete_endpoint(cloud: Cloud, name: str, *, what: str, patience: float) -> None:
     """Delete an endpoint with whatever is behind it; an absent one is success."""
     _follow(lambda: cloud.ml.online_endpoints.begin_delete(name=name), what, patience)
@@ -78,7 +87,7 @@ def delete_deployment(cloud: Cloud, endpoint: str, name: str, *, what: str, pati
 def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, lines: int) -> str:
     """The last `lines` of one of CONTAINERS."""
     body = cloud.arm.post(
-        f"{endpoint_path(cloud, endpoint)}/deployments/{deployment}/getLogs",
+        f"{deployment_path(cloud, endpoint, deployment)}/getLogs",
         VERSION,
         f"read the logs of {endpoint}/{deployment}",
         {"containerType": container, "tail": lines},
