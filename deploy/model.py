@@ -90,12 +90,13 @@ class EndpointSpec:
         return Retry(self.pipeline.retry.attempts, self.pipeline.retry.deadline)
 
     def owned(self, body: Mapping[str, Json]) -> dict[str, Json]:
-        """The endpoint's document with our tag, and with what a PUT would otherwise take from the endpoint as it is.
+        """The endpoint's document with our tag and with what a PUT would otherwise take from the endpoint as it is.
 
         `body` is its ARM body, empty when there is none: tags and properties that others or the lease of shared quota
-        have put there, and the identity, which cannot change.
+        have put there, and the identity, which cannot change. A stranger's endpoint gets no tag of ours.
         """
-        tags = merged_tags(body, {**(self.endpoint.get("tags") or {}), OWNER_TAG: self.owner})
+        ours = {} if is_strange(body) else {OWNER_TAG: self.owner}
+        tags = merged_tags(body, {**(self.endpoint.get("tags") or {}), **ours})
         properties = merged_properties(body, self.endpoint.get("properties") or {})
         identity = self.endpoint.get("identity") or _identity(body)
         more = {"properties": properties, "identity": identity}
@@ -177,6 +178,8 @@ class Plan:
     """The endpoints that were asked for, whether they need a step or not."""
     facts: str = ""
     """Digest of the facts that the plan stands on."""
+    notes: tuple[str, ...] = ()
+    """What a person should know beside the steps."""
 
     @property
     def fingerprint(self) -> str:
@@ -195,6 +198,11 @@ class Plan:
     def quota(self) -> tuple[Mapping[str, Json], ...]:
         """The arithmetic of each quota check."""
         return tuple(s.body for s in self.steps if s.room == "quota")
+
+
+def is_strange(body: Mapping[str, Json] | None) -> bool:
+    """Whether it is there and nobody's tag is on it: it was not made by us, and is changed only once it is adopted."""
+    return bool(body) and OWNER_TAG not in ((body or {}).get("tags") or {})
 
 
 def merged_tags(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from deploy.cli import changing, door, looking, machine
+from deploy.cli import changing, door, importing, looking, machine
 
 app = typer.Typer(
     name="amldeploy",
@@ -29,8 +29,10 @@ for command in (
     looking.status,
     looking.logs,
     looking.schema,
+    importing.adopt,
 ):
     app.command()(command)
+app.command("import")(importing.import_)
 app.add_typer(machine.commands, name="emulator")
 
 

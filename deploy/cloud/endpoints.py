@@ -42,13 +42,15 @@ def read_endpoint(cloud: Cloud, name: str) -> Json | None:
 def list_endpoints(cloud: Cloud) -> dict[str, Json]:
     """Every endpoint of the workspace: name -> ARM body. Read once in an observation, however many specs look."""
     path = f"{cloud.workspace_id}/onlineEndpoints"
-    return {body["name"]: body for body in cloud.arm.list(path, VERSION, "list the endpoints of the workspace")}
+    found = map(_caseless, cloud.arm.list(path, VERSION, "list the endpoints of the workspace"))
+    return {body["name"]: body for body in found}
 
 
 def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
     """Deployment name -> ARM body; empty when there is no such endpoint."""
     path = f"{endpoint_path(cloud, endpoint)}/deployments"
-    return {body["name"]: body for body in cloud.arm.list(path, VERSION, f"list the deployments of {endpoint}")}
+    found = map(_caseless, cloud.arm.list(path, VERSION, f"list the deployments of {endpoint}"))
+    return {body["name"]: body for body in found}
 
 
 def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float) -> None:
@@ -103,6 +105,17 @@ def lease_properties(cloud: Cloud) -> dict[str, str]:
     """
     end = cloud.clock.now() + LEASE
     return {"SharedComputeCapacityEnabled": "true", "TargetAutoDeletionTime": format_datetime(end, usegmt=True)}
+
+
+def _caseless(body: Json) -> dict[str, Json]:
+    """Names of endpoints and deployments have no case, and azure-ai-ml sends them in lower case."""
+    properties = body.get("properties") or {}
+    maps = {
+        arm: {str(name).lower(): share for name, share in properties[arm].items()}
+        for arm in ("traffic", "mirrorTraffic")
+        if isinstance(properties.get(arm), Mapping)
+    }
+    return {**body, "name": str(body["name"]).lower(), "properties": {**properties, **maps}}
 
 
 def _as_file(document: Mapping[str, Json]) -> io.StringIO:

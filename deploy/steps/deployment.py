@@ -21,6 +21,7 @@ from deploy.model import (
     Verb,
     Wanted,
     address,
+    is_strange,
     merged_properties,
     merged_tags,
     of_room,
@@ -74,10 +75,10 @@ def run(cloud: Cloud, step: Step) -> None:
             cloud, str(body["endpoint"]), str(body["name"]), what=what, patience=step.retry.deadline
         )
         return
-    if "count" in body:
-        scaled = {"sku": {"name": "Default", "capacity": body["count"]}}
+    if "document" not in body:
+        part = {"sku": {"name": "Default", "capacity": body["count"]}} if "count" in body else {"tags": body["adopted"]}
         where = endpoints.deployment_path(cloud, str(body["endpoint"]), str(body["name"]))
-        endpoints.patch(cloud, where, scaled, what=what, patience=step.retry.deadline)
+        endpoints.patch(cloud, where, part, what=what, patience=step.retry.deadline)
         return
     document, folder = body["document"], cloud.root / str(body["folder"])
     try:
@@ -110,7 +111,7 @@ def _steps(
     document |= {"properties": properties} if properties else {}
     found = diff.changes(document, body, diff.DEPLOYMENT)
     state = body["properties"].get("provisioningState")
-    if not found and state == "Succeeded":
+    if not found and (state == "Succeeded" or is_strange(body)):
         return []
     if not all(change.in_place for change in found):
         return _remade(spec, where, document, found)

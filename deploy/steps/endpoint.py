@@ -22,6 +22,7 @@ from deploy.model import (
     Verb,
     Wanted,
     address,
+    is_strange,
     of_room,
 )
 
@@ -63,7 +64,7 @@ def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Ret
     if findings := [_refusal(where, change) for change in found if not change.in_place]:
         raise Refused(findings)
     state = body["properties"].get("provisioningState")
-    if not found and state == "Succeeded":
+    if not found and (state == "Succeeded" or is_strange(body)):
         return []
     served = {name: body["properties"].get(arm) or {} for name, arm in _TRAFFIC}
     step_body = {"document": {**wanted, **served}, "changes": [asdict(c) for c in found]}
@@ -85,6 +86,10 @@ def run(cloud: Cloud, step: Step) -> None:
     what = f"{step.verb} {step.address}"
     if step.verb is Verb.DELETE:
         endpoints.delete_endpoint(cloud, str(step.body["name"]), what=what, patience=step.retry.deadline)
+        return
+    if "adopted" in step.body:
+        path = endpoints.endpoint_path(cloud, str(step.body["name"]))
+        endpoints.patch(cloud, path, {"tags": step.body["adopted"]}, what=what, patience=step.retry.deadline)
         return
     document = dict(step.body["document"])
     if step.body.get("shared"):

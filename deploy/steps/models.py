@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from deploy.cloud import registry
 from deploy.cloud.connect import Cloud
+from deploy.diff.forms import ASSET
 from deploy.errors import CloudError, Finding, NotAuthenticated, Refused
 from deploy.model import EndpointSpec, Facts, Json, Step, Verb, Wanted, address, of_room
 from deploy.outcome import Evidence
@@ -59,7 +60,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
 
 
 def _has(body: Json, reference: str) -> bool:
-    return bool(body) and str(body["properties"].get("model") or "").lower() == reference.lower()
+    return bool(body) and ASSET.same(reference, ASSET.read(body["properties"].get("model")))
 
 
 def _missing(reference: str) -> tuple[str, str]:

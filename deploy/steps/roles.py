@@ -5,15 +5,24 @@ Only assignments that carry our description, or that belong to the endpoint's ow
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 from deploy.cloud import access, endpoints
 from deploy.cloud.connect import Cloud
 from deploy.documents import Role
-from deploy.errors import Transient
+from deploy.errors import CloudError, Transient
 from deploy.model import EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address, of_room
 
 NAME = "role"
+_WORDS = ("endpoint", "workspace", "resource_group", "workspace_storage", "workspace_registry", "workspace_keyvault")
+_AUTOMATIC = frozenset(
+    {
+        ("AcrPull", "workspace_registry"),
+        ("Storage Blob Data Reader", "workspace_storage"),
+        ("AzureML Metrics Writer (preview)", "workspace"),
+    }
+)
 _GIVEN = {"us": "given by us and no longer wanted", "azure": "given by Azure to the endpoint's own identity"}
 
 
@@ -63,6 +72,25 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         if (where := address(NAME, spec.key, rest)) not in addresses and body["giver"] == "us"
     ]
     return [*give, *take]
+
+
+def held(cloud: Cloud, body: Mapping[str, Json]) -> list[dict[str, str]]:
+    """{role, scope} of what somebody gave to an endpoint's own identity, as pipeline.yml writes it.
+
+    Left out is what Azure gives every such identity by itself.
+    """
+    own = _system_identity(body)
+    rows = [r["properties"] for r in access.assignments(cloud)] if own else []
+    words: dict[str, str] = {}
+    for word in _WORDS if rows else ():
+        with contextlib.suppress(CloudError):
+            words[access.scope_id(cloud, word, str(body["name"])).lower()] = word
+    found = [
+        (access.role_name(str(row["roleDefinitionId"])), words.get(str(row["scope"]).lower(), str(row["scope"])))
+        for row in rows
+        if str(row["principalId"]).lower() == own
+    ]
+    return [{"role": role, "scope": scope} for role, scope in found if (role, scope) not in _AUTOMATIC]
 
 
 def run(cloud: Cloud, step: Step) -> None:

@@ -5,6 +5,7 @@ of them).
 """
 
 from deploy.verbs.changing import apply, probe, teardown
+from deploy.verbs.importing import Import, adopt, import_endpoint
 from deploy.verbs.looking import logs, plan, render, status
 from deploy.verbs.project import STATE, Approve, Done, Project, validate
 
@@ -12,8 +13,11 @@ __all__ = [
     "STATE",
     "Approve",
     "Done",
+    "Import",
     "Project",
+    "adopt",
     "apply",
+    "import_endpoint",
     "logs",
     "plan",
     "probe",
