@@ -22,7 +22,7 @@ def _maps(keys: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
 
 def _once(held: dict[str, Any]) -> dict[str, Any]:
     """Names of tags and properties have no case: one of each."""
-    return {key: value for key, value in {name.lower(): (name, held[name]) for name in held}.values()}
+    return dict({name.lower(): (name, held[name]) for name in held}.values())
 
 
 def _some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Laws of the diff, on the emulator: what an outsider changes is seen as it is, and healed; what is there is imported."""
+"""Laws of the diff, on the emulator, with the real SDK: what an outsider changes is seen as it is, and healed."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy import diff, planner
-from tests.unit.emulator.azure import Azure
 from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of
+from tests.unit.emulator.azure import Azure
 from tests.written import DEPLOYMENTS, ENDPOINTS
 
 EXAMPLES = settings(
