@@ -147,3 +147,22 @@ def test_count_and_the_rest_at_once(ground: Ground) -> None:
     ground.files()
     assert ground.apply() == []
     assert ground.plan().steps == ()
+
+
+def test_files_are_compared_by_the_release(ground: Ground) -> None:
+    """A model and an environment of one's own: plan after apply is empty, and another content is one change."""
+    weights = ground.project.root / "templates/all/weights/w.bin"
+    weights.parent.mkdir()
+    weights.write_bytes(b"one")
+    inline = {"image": "mcr.microsoft.com/mine:1", "conda_file": {"dependencies": ["python=3.11"]}}
+    ground.files(deployment={**ground.deployment, "model": {"path": "weights"}, "environment": inline})
+    assert ground.apply() == []
+    assert ground.plan().steps == ()
+    weights.write_bytes(b"two")
+    (step,) = [step for step in ground.plan().steps if step.changes]
+
+    assert [change["path"] for change in step.body["changes"]] == ["tags.amldeploy-release"]
+    assert ground.apply() == []
+    assert ground.plan().steps == ()
+    ground.files()
+    assert ground.apply() == []
