@@ -21,7 +21,8 @@ _TELLING = re.compile(
     r"(?i)(^|[_.-])(key|token|secret|password|passwd|pwd|pass|credentials?|sas|auth|dsn|connection_?string)s?$"
     r"|(key|token|secret|password|connection_?string)$"
 )
-_RANDOM = re.compile(r"(?=\S*[0-9])(?=\S*[A-Za-z])[A-Za-z0-9+/=_~-]{32,}")
+_RUN = r"[A-Za-z0-9+=_~-]"
+_RANDOM = re.compile(rf"(?={_RUN}*[0-9])(?={_RUN}*[A-Za-z]){_RUN}{{32,}}")
 _HARMLESS = re.compile(r"|true|false|[0-9.]{1,6}|\$\{\{.*\}\}", re.IGNORECASE | re.DOTALL)
 _BRACES = re.compile(r"(?<!\$)\{\{|\{[%#]")
 
