@@ -16,6 +16,7 @@ Follow `amldeploy apply -e local` through the house:
       executor      plan -> report; the only loop over steps, the only place that tries anything again
       reporter      plan | report | status -> text, markdown, JSON, HTML
       progress      says what is going on, while it goes on
+    importer      a live endpoint -> the files that say it; adoption puts our tags on it
     steps         the rooms: quota, models, endpoint, roles, deployment, probe, traffic; one kind of step each
     probes        what a right answer of a model looks like
     diff          the difference between a document and what Azure holds, as a table: one row a field

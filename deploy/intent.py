@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from deploy.errors import Problem, StalePlan, UsageError
 from deploy.model import EndpointSpec, Plan
+from deploy.sources import did_you_mean
 from deploy.validator import EnvironmentFile
 
 
@@ -15,7 +16,7 @@ def chosen(file: EnvironmentFile, only: Sequence[str]) -> list[str]:
         raise UsageError(
             f"find endpoint {unknown[0]}",
             f"environment {file.environment.name} has no endpoint of this key",
-            f"It has {', '.join(sorted(file.entries))}",
+            did_you_mean(unknown[0], file.entries, f"It has {', '.join(sorted(file.entries)) or 'none'}"),
             code="AML641",
         )
     return [key for key in file.entries if not only or key in only]

@@ -27,6 +27,10 @@ UNPROVEN = "-unproven"
 """Follows the release in the tag of a live deployment that was changed in place and not yet probed."""
 LEASE_PROPERTIES = ("SharedComputeCapacityEnabled", "TargetAutoDeletionTime")
 """Endpoint properties that put it on shared quota, as public deployments write them."""
+SERVERS_OWN = frozenset(
+    {"createdby", "createdat", "lastmodifiedat", "azureml.onlineendpointid", "azureasyncoperationuri"}
+)
+"""Properties that the service adds by itself, in lower case: never a difference, never sent back."""
 
 
 @dataclass(frozen=True)
@@ -97,15 +101,17 @@ class EndpointSpec:
         return Retry(self.pipeline.retry.attempts, self.pipeline.retry.deadline)
 
     def owned(self, body: Mapping[str, Json]) -> dict[str, Json]:
-        """The endpoint's document with our tag, and with what a PUT would otherwise take from the endpoint as it is.
+        """The endpoint's document with our tag and with what a PUT would otherwise take from the endpoint as it is.
 
-        `body` is its ARM body, empty when there is none: tags of others, and the lease of an endpoint on shared quota.
+        `body` is its ARM body, empty when there is none: tags and properties that others or the lease of shared quota
+        have put there, and the identity, which cannot change. A stranger's endpoint gets no tag of ours.
         """
-        tags = {**(body.get("tags") or {}), **(self.endpoint.get("tags") or {}), OWNER_TAG: self.owner}
-        kept = (body.get("properties") or {}).get("properties") or {}
-        lease = {name: kept[name] for name in LEASE_PROPERTIES if name in kept}
-        properties = {**lease, **(self.endpoint.get("properties") or {})}
-        return {**self.endpoint, "tags": tags, **({"properties": properties} if properties else {})}
+        ours = {} if is_strange(body) else {OWNER_TAG: self.owner}
+        tags = merged_tags(body, {**(self.endpoint.get("tags") or {}), **ours})
+        properties = merged_properties(body, self.endpoint.get("properties") or {})
+        identity = self.endpoint.get("identity") or _identity(body)
+        more = {"properties": properties, "identity": identity}
+        return {**self.endpoint, "tags": tags, **{name: value for name, value in more.items() if value}}
 
 
 @dataclass(frozen=True)
@@ -183,6 +189,8 @@ class Plan:
     """The endpoints that were asked for, whether they need a step or not."""
     facts: str = ""
     """Digest of the facts that the plan stands on."""
+    notes: tuple[str, ...] = ()
+    """What a person should know beside the steps."""
 
     @property
     def fingerprint(self) -> str:
@@ -201,6 +209,35 @@ class Plan:
     def quota(self) -> tuple[Mapping[str, Json], ...]:
         """The arithmetic of each quota check."""
         return tuple(s.body for s in self.steps if s.room == "quota")
+
+
+def is_strange(body: Mapping[str, Json] | None) -> bool:
+    """Whether it is there and nobody's tag is on it: it was not made by us, and is changed only once it is adopted."""
+    return bool(body) and OWNER_TAG not in ((body or {}).get("tags") or {})
+
+
+def merged_tags(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
+    """The tags that a PUT must send so that those of others survive it. Their names have no case."""
+    return _merged(body.get("tags") or {}, wanted)
+
+
+def merged_properties(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
+    """Likewise the properties, without those that the service adds by itself."""
+    held = (body.get("properties") or {}).get("properties") or {}
+    return _merged({name: value for name, value in held.items() if name.lower() not in SERVERS_OWN}, wanted)
+
+
+def _merged(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
+    ours = {name.lower() for name in wanted}
+    return {**{name: value for name, value in held.items() if name.lower() not in ours}, **wanted}
+
+
+def _identity(body: Mapping[str, Json]) -> dict[str, Json] | None:
+    """What CLI v2 would write for an identity that is not the default."""
+    held = body.get("identity") or {}
+    if ids := [{"resource_id": each} for each in held.get("userAssignedIdentities") or ()]:
+        return {"type": "user_assigned", "user_assigned_identities": ids}
+    return {"type": "none"} if str(held.get("type", "")).lower() == "none" else None
 
 
 def address(room: str, key: str, *rest: str) -> str:

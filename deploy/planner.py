@@ -27,6 +27,7 @@ from deploy.model import (
     Verb,
     Wanted,
     address,
+    is_strange,
     live_slot,
     of_room,
 )
@@ -92,15 +93,15 @@ def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
     now = {name: share for name, share in ((body.get("properties") or {}).get("traffic") or {}).items() if share}
     live = live_slot(now)
     if spec.traffic is not None or len(spec.deployments) != 1:
-        fixed = {str(d["name"]): _document(spec, d, str(d["name"])) for d in spec.deployments}
+        fixed = {str(d["name"]): _document(spec, d, str(d["name"]), facts) for d in spec.deployments}
         return Wanted(spec, fixed, (spec.traffic if spec.traffic is not None else now,), live)
     written = spec.deployments[0]
     there = of_room(facts, "deployment", spec.key)
-    slot = _slot(spec, {name: _document(spec, written, name) for name in SLOTS}, there, live)
+    slot = _slot(spec, {name: _document(spec, written, name, facts) for name in SLOTS}, there, live)
     stages: tuple[Mapping[str, int], ...] = ({slot: 100},)
     if live not in (None, slot):
         stages = tuple({slot: share, str(live): 100 - share} for share in spec.pipeline.rollout.stages)
-    return Wanted(spec, {slot: _document(spec, written, slot)}, stages, live)
+    return Wanted(spec, {slot: _document(spec, written, slot, facts)}, stages, live)
 
 
 def _slot(
@@ -110,7 +111,7 @@ def _slot(
     ordered = sorted(documents, key=lambda name: name != live)
     keeps = [n for n in ordered if n in there and not _must_be_remade(documents[n], there[n])]
     for name in keeps:
-        if (there[name].get("tags") or {}).get(RELEASE_TAG) == documents[name]["tags"][RELEASE_TAG]:
+        if (there[name].get("tags") or {}).get(RELEASE_TAG) == documents[name]["tags"].get(RELEASE_TAG):
             return name
     if spec.pipeline.rollout.strategy == "in_place" and live in keeps:
         return str(live)
@@ -119,11 +120,14 @@ def _slot(
 
 def _must_be_remade(document: Mapping[str, Json], body: Mapping[str, Json]) -> bool:
     found = diff.changes(document, body, diff.DEPLOYMENT)
-    return any(c.mutability is diff.Mutability.CREATE_ONLY for c in found)
+    return not all(change.in_place for change in found)
 
 
-def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str) -> dict[str, Json]:
+def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str, facts: Facts) -> dict[str, Json]:
+    """The document of one slot, with our tags unless a stranger's deployment has the name."""
     tags = {OWNER_TAG: spec.owner, RELEASE_TAG: spec.releases[str(written["name"])]}
+    if is_strange(facts.get(address("deployment", spec.key, name))):
+        tags = {}
     return {
         **written,
         "name": name,
@@ -139,8 +143,8 @@ def _unproven(wanted: Wanted, facts: Facts) -> Wanted:
     marked = dict(wanted.deployments)
     for name, document in wanted.deployments.items():
         body = facts.get(address("deployment", wanted.spec.key, name)) or {}
-        release, held = document["tags"][RELEASE_TAG], (body.get("tags") or {}).get(RELEASE_TAG)
-        if body and name == wanted.live and release != held:
+        release, held = document["tags"].get(RELEASE_TAG), (body.get("tags") or {}).get(RELEASE_TAG)
+        if body and release and name == wanted.live and release != held:
             marked[name] = {**document, "tags": {**document["tags"], RELEASE_TAG: release + UNPROVEN}}
     return replace(wanted, deployments=marked)
 
@@ -187,6 +191,13 @@ def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Ste
     return traffic.plan(replace(wanted, stages=(now,)), {**facts, where: moved})
 
 
+def finish(
+    environment: Environment, specs: Sequence[EndpointSpec], steps: Sequence[Step], facts: Mapping[str, Facts]
+) -> Plan:
+    """A plan of these steps, fingerprinted with the facts that it stands on."""
+    return _finish(environment, specs, steps, [], facts, ())
+
+
 def _finish(
     environment: Environment,
     specs: Sequence[EndpointSpec],
@@ -201,7 +212,8 @@ def _finish(
         key: {a: _lasting(b) for a, b in seen.items() if a.split("/")[0] not in _JUDGED} for key, seen in facts.items()
     }
     leases = [lease for spec in specs if (lease := _lease(spec, facts[spec.key]))]
-    return Plan(environment.name, tuple(steps), tuple(rescue), tuple(leases), tuple(facts), digest(stood_on, 16))
+    notes = tuple(note for spec in specs for note in refusals.strangers(spec, facts[spec.key], bool(steps)))
+    return Plan(environment.name, tuple(steps), tuple(rescue), tuple(leases), tuple(facts), digest(stood_on, 16), notes)
 
 
 def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:

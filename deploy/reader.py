@@ -33,6 +33,11 @@ def read_environment(root: Path, name: str) -> Source:
     raise _problem(f"{ENVIRONMENTS}/{name}.yml", "AML101", f"There is no environment {name!r}.", _nearest(name, known))
 
 
+def is_name(text: str) -> bool:
+    """Whether an environment or a template can be called so."""
+    return bool(_NAME.fullmatch(text))
+
+
 def read_template(root: Path, name: str, wanted: Place | None = None) -> TemplateFiles:
     """Which files the template has. `wanted` is the place that names it, for the message when it is absent.
 

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from deploy.errors import Finding
 from deploy.judging import places, rights
-from deploy.model import OWNER_TAG, EndpointSpec, Environment, Facts, Json, Step, Verb, address, of_room
+from deploy.model import OWNER_TAG, EndpointSpec, Environment, Facts, Json, Step, Verb, address, is_strange, of_room
 
 
 def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
     """Whatever a step would change that does not carry our tag."""
     touched = {step.address for step in steps if step.changes}
     if address("traffic", spec.key) in touched:
+        touched.add(address("endpoint", spec.key))
+    if any(a.startswith((address("deployment", spec.key, ""), address("role", spec.key, ""))) for a in touched):
         touched.add(address("endpoint", spec.key))
     if any(s.verb is Verb.DELETE and s.room == "endpoint" for s in steps):
         touched |= {a for a in facts if a.startswith(address("deployment", spec.key, ""))}
@@ -21,13 +23,24 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
             where,
             "AML230",
             f"{where.split('/')[0]} {body['name']} exists and {_whose(body)}",
-            "Choose another name, or delete it by hand if nobody needs it",
+            f"Choose another name, or take it over first: amldeploy adopt -e {spec.owner.replace('/', ' ')}"
+            if is_strange(body)
+            else "Choose another name, or delete it by hand if nobody needs it",
         )
         for where in sorted(touched)
         if where.split("/")[0] in ("endpoint", "deployment")
         and (body := facts.get(where))
         and (body.get("tags") or {}).get(OWNER_TAG) != spec.owner
     ]
+
+
+def strangers(spec: EndpointSpec, facts: Facts, changed: bool) -> list[str]:
+    """What is looked at and never changed, in words, for a plan that changes nothing else."""
+    body = facts.get(address("endpoint", spec.key))
+    if changed or not is_strange(body):
+        return []
+    how = f"take it over with: amldeploy adopt -e {spec.owner.replace('/', ' ')}"
+    return [f"endpoint {spec.name} was not made by amldeploy and will not be changed; {how}"]
 
 
 def _whose(body: Mapping[str, Json]) -> str:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from deploy.cli import changing, doctor, door, leasing, looking, machine
+from deploy.cli import changing, doctor, door, importing, leasing, looking, machine
 
 app = typer.Typer(
     name="amldeploy",
@@ -32,8 +32,10 @@ for command in (
     looking.logs,
     doctor.doctor,
     looking.schema,
+    importing.adopt,
 ):
     app.command()(command)
+app.command("import")(importing.import_)
 app.add_typer(machine.commands, name="emulator")
 
 

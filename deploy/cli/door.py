@@ -143,6 +143,8 @@ def finish(done: Done, form: str) -> None:
         "text": lambda: _in_words(done),
     }
     show(forms[form]())
+    for note in done.plan.notes:
+        say(f"Note: {note}")
     raise SystemExit(done.report.exit)
 
 

@@ -1,8 +1,8 @@
 """Reading ARM: plain JSON in, plain JSON out, over one session, through azure-core's pipeline.
 
 Answers are Azure's own bodies, so a diff compares what Azure said and not what a model class kept of it. Bounded
-retries of HTTP hiccups belong to azure-core's policy here and nowhere else. Nothing is changed except by `post`, and
-what is posted (listKeys, token, getLogs) changes nothing either.
+retries of HTTP hiccups belong to azure-core's policy here and nowhere else. What is posted (listKeys, token, getLogs)
+changes nothing; the one thing that does is `begin_patch`, for tags and the number of instances.
 """
 
 from __future__ import annotations
@@ -96,6 +96,20 @@ class Arm:
     def delete(self, path: str, version: str, what: str) -> None:
         """Delete; what is gone is success."""
         self._send("DELETE", path, version, what, {})
+
+    def begin_patch(self, path: str, version: str, what: str, body: Json) -> Any:
+        """A poller over a PATCH: what the operation ends with is its result."""
+        from azure.core.exceptions import HttpResponseError
+        from azure.core.polling import LROPoller
+        from azure.core.rest import HttpRequest
+        from azure.mgmt.core.polling.arm_polling import ARMPolling
+
+        with asking(what):
+            request = HttpRequest("PATCH", self.base_url + path, params={"api-version": version}, json=body)
+            begun = self._client._pipeline.run(request)  # noqa: SLF001 pollers want the whole exchange
+            if begun.http_response.status_code >= 400:
+                raise HttpResponseError(response=begun.http_response)
+            return LROPoller(self._client, begun, lambda _: None, ARMPolling(timeout=5))
 
     def close(self) -> None:
         self._client.close()

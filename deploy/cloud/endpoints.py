@@ -26,6 +26,10 @@ def endpoint_path(cloud: Cloud, name: str) -> str:
     return f"{cloud.workspace_id}/onlineEndpoints/{name}"
 
 
+def deployment_path(cloud: Cloud, endpoint: str, name: str) -> str:
+    return f"{endpoint_path(cloud, endpoint)}/deployments/{name}"
+
+
 def read_endpoint(cloud: Cloud, name: str) -> Json | None:
     """The endpoint's ARM body, or None."""
     return cloud.arm.get(endpoint_path(cloud, name), VERSION, f"read endpoint {name}")
@@ -34,13 +38,15 @@ def read_endpoint(cloud: Cloud, name: str) -> Json | None:
 def list_endpoints(cloud: Cloud) -> dict[str, Json]:
     """Every endpoint of the workspace: name -> ARM body. Read once in an observation, however many specs look."""
     path = f"{cloud.workspace_id}/onlineEndpoints"
-    return {body["name"]: body for body in cloud.arm.list(path, VERSION, "list the endpoints of the workspace")}
+    found = map(_caseless, cloud.arm.list(path, VERSION, "list the endpoints of the workspace"))
+    return {body["name"]: body for body in found}
 
 
 def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
     """Deployment name -> ARM body; empty when there is no such endpoint."""
     path = f"{endpoint_path(cloud, endpoint)}/deployments"
-    return {body["name"]: body for body in cloud.arm.list(path, VERSION, f"list the deployments of {endpoint}")}
+    found = map(_caseless, cloud.arm.list(path, VERSION, f"list the deployments of {endpoint}"))
+    return {body["name"]: body for body in found}
 
 
 def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
@@ -78,6 +84,11 @@ def put_deployment(cloud: Cloud, document: Mapping[str, Json], folder: Path, *, 
     _follow(lambda: cloud.ml.online_deployments.begin_create_or_update(entity), what, patience)
 
 
+def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patience: float) -> None:
+    """Change tags or the number of instances of what is at `path` and nothing else, as ARM's PATCH does."""
+    _follow(lambda: cloud.arm.begin_patch(path, VERSION, what, body), what, patience)
+
+
 def delete_endpoint(cloud: Cloud, name: str, *, what: str, patience: float) -> None:
     """Delete an endpoint with whatever is behind it; an absent one is success."""
     _follow(lambda: cloud.ml.online_endpoints.begin_delete(name=name), what, patience)
@@ -91,12 +102,23 @@ def delete_deployment(cloud: Cloud, endpoint: str, name: str, *, what: str, pati
 def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, lines: int) -> str:
     """The last `lines` of one of CONTAINERS."""
     body = cloud.arm.post(
-        f"{endpoint_path(cloud, endpoint)}/deployments/{deployment}/getLogs",
+        f"{deployment_path(cloud, endpoint, deployment)}/getLogs",
         VERSION,
         f"read the logs of {endpoint}/{deployment}",
         {"containerType": container, "tail": lines},
     )
     return str((body or {}).get("content") or "")
+
+
+def _caseless(body: Json) -> dict[str, Json]:
+    """Names of endpoints and deployments have no case, and azure-ai-ml sends them in lower case."""
+    properties = body.get("properties") or {}
+    maps = {
+        arm: {str(name).lower(): share for name, share in properties[arm].items()}
+        for arm in ("traffic", "mirrorTraffic")
+        if isinstance(properties.get(arm), Mapping)
+    }
+    return {**body, "name": str(body["name"]).lower(), "properties": {**properties, **maps}}
 
 
 def _as_file(document: Mapping[str, Json]) -> io.StringIO:

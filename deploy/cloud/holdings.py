@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.cloud import access, endpoints
 from deploy.cloud.connect import Cloud
 from deploy.documents import Role
+from deploy.errors import CloudError
 from deploy.model import EndpointSpec, Json
+
+_WORDS = ("endpoint", "workspace", "resource_group", "workspace_storage", "workspace_registry", "workspace_keyvault")
+_AUTOMATIC = frozenset(
+    {
+        ("AcrPull", "workspace_registry"),
+        ("Storage Blob Data Reader", "workspace_storage"),
+        ("AzureML Metrics Writer (preview)", "workspace"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,25 @@ def moving(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:
     given = {role.scope: access.scope_id(cloud, role.scope, spec.name) for role in lacking}
     taken = [str(one.row["properties"]["scope"]) for one in there if one.role is None and one.giver == "us"]
     return {**given, **{scope: scope for scope in taken}}
+
+
+def given(cloud: Cloud, body: Mapping[str, Json]) -> list[dict[str, str]]:
+    """{role, scope} of what somebody gave to an endpoint's own identity, as pipeline.yml writes it.
+
+    Left out is what Azure gives every such identity by itself.
+    """
+    own = access.system_identity(body)
+    rows = [r["properties"] for r in access.assignments(cloud) or ()] if own else []
+    words: dict[str, str] = {}
+    for word in _WORDS if rows else ():
+        with contextlib.suppress(CloudError):
+            words[access.scope_id(cloud, word, str(body["name"])).lower()] = word
+    found = [
+        (access.role_name(str(row["roleDefinitionId"])), words.get(str(row["scope"]).lower(), str(row["scope"])))
+        for row in rows
+        if str(row["principalId"]).lower() == own
+    ]
+    return [{"role": role, "scope": scope} for role, scope in found if (role, scope) not in _AUTOMATIC]
 
 
 def identity(body: Json | None) -> str | None:

@@ -21,8 +21,9 @@ from deploy.errors import Place, Problem, SpecError, neutral
 from deploy.model import Environment
 from deploy.renderer.marks import MARK, TOKEN
 from deploy.renderer.mentions import unspoken
+from deploy.renderer.missing import Missing
 from deploy.renderer.placed import labelled, node_of, placed
-from deploy.renderer.sandbox import Missing, Sandbox
+from deploy.renderer.sandbox import Sandbox
 from deploy.sources import TEMPLATES, Node, Rendered, Source, TemplateFiles, as_text
 
 SIZE = 2**20
@@ -77,7 +78,16 @@ def _document(files: TemplateFiles, name: str, names: Mapping[str, Any]) -> Sour
     if not name.endswith(".j2"):
         return yaml12.parse(files.read(name) or "", file)
     sandbox = Sandbox(files.read, names)
-    filling = _Filling(sandbox, _run(sandbox, files, name), file)
+    raw = ""
+    problems: list[Problem] = []
+    try:
+        raw = _run(sandbox, files, name)
+    except SpecError as error:
+        problems += error.problems
+    problems += [_missed(files, *found) for found in sandbox.missed]
+    if problems:
+        raise SpecError(problems)
+    filling = _Filling(sandbox, raw, file)
     source = yaml12.parse(filling.text, file, filling.locate, filling.fill)
     filling.check()
     return source
@@ -173,9 +183,7 @@ def _run(sandbox: Sandbox, files: TemplateFiles, name: str) -> str:
             place, "AML111", f"This is not jinja: {_sentence(error.message)}", "Mend the template."
         ) from None
     except UndefinedError as error:
-        cause, _, cure = str(error.message).partition("\n")
-        last = re.split(r"[.\s]", cause.removesuffix(" is not defined."))[-1]
-        raise _problem(_where(error, files, name, last), "AML112", cause, cure) from None
+        raise SpecError([_missed(files, str(error.message), *_at(error, name))]) from None
     except TemplateNotFound as error:
         cause = f"There is no template {error.name!r} below {TEMPLATES}/."
         raise _problem(_where(error, files, name, str(error.name)), "AML115", cause, "Check the name.") from None
@@ -184,15 +192,27 @@ def _run(sandbox: Sandbox, files: TemplateFiles, name: str) -> str:
         raise _problem(_where(error, files, name, ""), "AML113", cause, "Mend the expression.") from None
 
 
+def _missed(files: TemplateFiles, words: str, name: str, line: int) -> Problem:
+    """A value that is not there, at its last word in the line that asks for it."""
+    cause, _, cure = words.partition("\n")
+    last = re.split(r"[.\s]", cause.removesuffix(" is not defined."))[-1]
+    return Problem(_place(files, name, line, last), "AML112", neutral(cause), cure)
+
+
 def _where(error: BaseException, files: TemplateFiles, name: str, word: str) -> Place:
     """The line of the template that was running, and the column of a word in it."""
+    return _place(files, *_at(error, name), word)
+
+
+def _at(error: BaseException, name: str) -> tuple[str, int]:
+    """The template that was running, and its line."""
     line, trace = 1, error.__traceback__
     while trace:
         template = trace.tb_frame.f_globals.get("__jinja_template__")
         if template is not None:
             name, line = template.name, template.get_corresponding_lineno(trace.tb_lineno)
         trace = trace.tb_next
-    return _place(files, name, line, word)
+    return name, line
 
 
 def _place(files: TemplateFiles, name: str, line: int, word: str) -> Place:

@@ -7,13 +7,14 @@ keeps its tokens; as soon as a filter or an operator touches it, it is data. Thi
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping, ValuesView
 from functools import cache, lru_cache
 from types import CodeType, GeneratorType
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateNotFound, Undefined, nodes, pass_context
+from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, Undefined, nodes, pass_context
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import TemplateAssertionError
 from jinja2.lexer import Lexer
@@ -22,10 +23,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from deploy.renderer.marks import MARK, TOKEN, MarkingLexer, token
+from deploy.renderer.missing import Missing
 from deploy.renderer.placed import Placed, PlacedDict, PlacedList, node_of
-from deploy.sources import Node, as_text, did_you_mean
+from deploy.sources import Node, as_text
 
-GLOBALS = ("endpoint", "environment", "unique", "values")
 BUDGET, DEPTH, BITS = 1_000_000, 64, 1024
 """Loop rounds, calls and values that one file may cost; how deep a value may be, and how long a number."""
 TEXT = 8 * 2**20
@@ -41,30 +42,6 @@ class Text(str):
         text = super().__new__(cls, finished)
         text.raw = raw
         return text
-
-
-class Missing(StrictUndefined):
-    """A value that is not there. Its message is a cause and a cure, one a line."""
-
-    __slots__ = ()
-
-    @property
-    def _undefined_message(self) -> str:
-        return self.words()
-
-    def words(self) -> str:
-        name = str(self._undefined_name)
-        if self._undefined_hint:
-            return f"{self._undefined_hint}\n"
-        if self._undefined_obj is missing:
-            return f"{name} is not defined.\n{did_you_mean(name, GLOBALS)}"
-        if not isinstance(self._undefined_obj, PlacedDict):
-            return f"{type(self._undefined_obj).__name__} has no {name!r}.\n"
-        label = self._undefined_obj.label
-        path = f"{label}.{name}"
-        near = did_you_mean(name, self._undefined_obj, "-").removeprefix("Did you mean ")
-        otherwise = f"Set it in the environment, or write {{{{ {path} | default(...) }}}}."
-        return f"{path} is not defined.\n{otherwise if near == '-' else f'Did you mean {label}.{near}'}"
 
 
 class _Generator(CodeGenerator):
@@ -113,6 +90,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             table.pop(gone)
         self.globals.update(range=self._range, **names)
         self.values: list[tuple[Any, Node | None]] = []
+        self.missed: list[tuple[str, str, int]] = []
         self._spent = 0
         self._last: tuple[Any, Node | None] = (missing, None)
 
@@ -191,7 +169,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(value, Text):
             return value.raw
         if isinstance(value, Undefined):
-            str(value)
+            return self._note(value)
         if isinstance(value, (GeneratorType, KeysView, ValuesView, range)):
             value = list(self._counted(value))
         self._weigh(value)
@@ -199,6 +177,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.values.append((value, node))
         self._last = (missing, None)
         return token(len(self.values) - 1)
+
+    def _note(self, value: Undefined) -> str:
+        """A value that is not there is noted with its line, and the rendering goes on: one visit finds them all."""
+        frame = inspect.currentframe()
+        while frame and "__jinja_template__" not in frame.f_globals:
+            frame = frame.f_back
+        if frame is None or not isinstance(value, Missing):
+            return str(value)
+        template = frame.f_globals["__jinja_template__"]
+        self.missed.append((value.words(), str(template.name), template.get_corresponding_lineno(frame.f_lineno)))
+        return ""
 
     def _finished(self, number: int) -> str:
         value, node = self.values[number]

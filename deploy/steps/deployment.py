@@ -11,11 +11,25 @@ from dataclasses import asdict
 from deploy import diff
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
-from deploy.errors import CloudError, Transient, neutral
-from deploy.model import PATIENT, EndpointSpec, Facts, Json, Step, Verb, Wanted, address, of_room
+from deploy.errors import CloudError, Finding, Refused, Transient, neutral
+from deploy.model import (
+    PATIENT,
+    EndpointSpec,
+    Facts,
+    Json,
+    Step,
+    Verb,
+    Wanted,
+    address,
+    is_strange,
+    merged_properties,
+    merged_tags,
+    of_room,
+)
 
 NAME = "deployment"
 _LINES = 200
+_COUNT = "instance_count"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
@@ -31,10 +45,28 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if wanted is None:
         return [_delete(where, body) for where, body in sorted(facts.items()) if where.split("/")[0] == NAME]
     there = of_room(facts, NAME, wanted.spec.key)
-    return [
+    steps = [
         step
         for name, document in wanted.deployments.items()
         for step in _steps(wanted.spec, name, document, there.get(name))
+    ]
+    if findings := _serving(wanted, steps, facts):
+        raise Refused(findings)
+    return steps
+
+
+def _serving(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Finding]:
+    """Deployments that would have to go while callers are on them, which Azure refuses."""
+    endpoint = (facts.get(address("endpoint", wanted.spec.key)) or {}).get("properties") or {}
+    served = {
+        name for arm in ("traffic", "mirrorTraffic") for name, share in (endpoint.get(arm) or {}).items() if share
+    }
+    cure = "Give this deployment's file another name and move the traffic there, or leave the choice of names to us: "
+    cure += "one deployment file and no traffic map"
+    return [
+        Finding(step.address, "AML222", f"{step.why}, and callers are on it", cure)
+        for step in steps
+        if step.verb is Verb.DELETE and step.body["name"] in served
     ]
 
 
@@ -44,6 +76,11 @@ def run(cloud: Cloud, step: Step) -> None:
         endpoints.delete_deployment(
             cloud, str(body["endpoint"]), str(body["name"]), what=what, patience=step.retry.deadline
         )
+        return
+    if "document" not in body:
+        part = {"sku": {"name": "Default", "capacity": body["count"]}} if "count" in body else {"tags": body["adopted"]}
+        where = endpoints.deployment_path(cloud, str(body["endpoint"]), str(body["name"]))
+        endpoints.patch(cloud, where, part, what=what, patience=step.retry.deadline)
         return
     document, folder = body["document"], cloud.root / str(body["folder"])
     try:
@@ -71,21 +108,42 @@ def _steps(
     where, retry = address(NAME, spec.key, name), spec.retry
     if body is None:
         return [Step(Verb.CREATE, where, _body(spec, document), f"there is no deployment {name} yet", retry)]
-    tags = body.get("tags") or {}
-    document = {**document, "tags": {**tags, **document["tags"]}}
+    properties = merged_properties(body, document.get("properties") or {})
+    document = {**document, "tags": merged_tags(body, document["tags"])}
+    document |= {"properties": properties} if properties else {}
     found = diff.changes(document, body, diff.DEPLOYMENT)
     state = body["properties"].get("provisioningState")
-    if not found and state == "Succeeded":
+    if not found and (state == "Succeeded" or is_strange(body)):
         return []
-    why = ", ".join(c.path for c in found) or f"it is {state}"
-    noted = {**_body(spec, document), "changes": [asdict(c) for c in found]}
-    if any(c.mutability is diff.Mutability.CREATE_ONLY for c in found):
-        gone = {"endpoint": spec.name, "name": name}
-        return [
-            Step(Verb.DELETE, where, gone, f"Azure cannot change {why} in place", retry),
-            Step(Verb.CREATE, where, noted, why, retry),
-        ]
-    return [Step(Verb.UPDATE, where, noted, why, retry)]
+    if not all(change.in_place for change in found):
+        return _remade(spec, where, document, found)
+    count, rest = (tuple(c for c in found if (c.path == _COUNT) is first) for first in (True, False))
+    if not count or state != "Succeeded":
+        return [Step(Verb.UPDATE, where, _noted(spec, document, found), _paths(found) or f"it is {state}", retry)]
+    change = count[0]
+    scaled = {"endpoint": spec.name, "name": name, "count": change.after, "changes": [asdict(change)]}
+    first = Step(Verb.UPDATE, where, scaled, f"{_COUNT} {change.before} -> {change.after}", retry)
+    return [first, *([Step(Verb.UPDATE, where, _noted(spec, document, rest), _paths(rest), retry)] if rest else [])]
+
+
+def _remade(
+    spec: EndpointSpec, where: str, document: Mapping[str, Json], found: Sequence[diff.Change]
+) -> Sequence[Step]:
+    """A deployment that keeps its name and cannot become what it should be."""
+    gone = {"endpoint": spec.name, "name": document["name"]}
+    fixed = _paths([change for change in found if not change.in_place])
+    return [
+        Step(Verb.DELETE, where, gone, f"Azure cannot change {fixed} in place", spec.retry),
+        Step(Verb.CREATE, where, _noted(spec, document, found), _paths(found), spec.retry),
+    ]
+
+
+def _noted(spec: EndpointSpec, document: Mapping[str, Json], found: Sequence[diff.Change]) -> dict[str, Json]:
+    return {**_body(spec, document), "changes": [asdict(change) for change in found]}
+
+
+def _paths(found: Sequence[diff.Change]) -> str:
+    return ", ".join(change.path for change in found)
 
 
 def _body(spec: EndpointSpec, document: Mapping[str, Json]) -> dict[str, Json]:

@@ -22,6 +22,7 @@ from deploy.model import (
     Verb,
     Wanted,
     address,
+    is_strange,
     of_room,
 )
 from deploy.outcome import Evidence
@@ -64,12 +65,10 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Retry) -> Sequence[Step]:
     wanted = spec.owned(body)
     found = diff.changes(wanted, body, diff.ENDPOINT)
-    if fixed := [c for c in found if c.mutability is not diff.Mutability.UPDATE and c.before is not None]:
-        paths = ", ".join(c.path for c in fixed)
-        cure = "Take the change back, or tear the endpoint down and apply again"
-        raise Refused([Finding(where, "AML220", f"Azure cannot change {paths} of an endpoint that exists", cure)])
+    if findings := [_refusal(where, change) for change in found if not change.in_place]:
+        raise Refused(findings)
     state = body["properties"].get("provisioningState")
-    if not found and state == "Succeeded":
+    if not found and (state == "Succeeded" or is_strange(body)):
         return []
     served = {name: body["properties"].get(arm) or {} for name, arm in _TRAFFIC}
     step_body = {"document": {**wanted, **served}, "changes": [asdict(c) for c in found]}
@@ -77,10 +76,24 @@ def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Ret
     return [Step(Verb.UPDATE, where, step_body, why, retry)]
 
 
+def _refusal(where: str, change: diff.Change) -> Finding:
+    """Why a change cannot be made, and the ways out."""
+    cause = f"Azure cannot change {change.path} of an endpoint that exists (it is {change.before!r})"
+    if change.mutability is diff.Mutability.ADD_ONLY:
+        cure = "Properties can only be added: take the change back, or write it under another name"
+        return Finding(where, "AML221", cause, cure)
+    cure = "Take the change back, tear the endpoint down and apply again, or give it another key and name and move over"
+    return Finding(where, "AML220", cause, cure)
+
+
 def run(cloud: Cloud, step: Step) -> Evidence | None:
     what = f"{step.verb} {step.address}"
     if step.verb is Verb.DELETE:
         endpoints.delete_endpoint(cloud, str(step.body["name"]), what=what, patience=step.retry.deadline)
+        return None
+    if "adopted" in step.body:
+        path = endpoints.endpoint_path(cloud, str(step.body["name"]))
+        endpoints.patch(cloud, path, {"tags": step.body["adopted"]}, what=what, patience=step.retry.deadline)
         return None
     document, loan = step.body["document"], step.body.get("shared")
     if loan:

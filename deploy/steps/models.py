@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from deploy.cloud import quota, registry
 from deploy.cloud.connect import Cloud
+from deploy.diff.forms import ASSET
 from deploy.errors import CloudError, NotAuthenticated
 from deploy.judging import offers
 from deploy.judging.claims import claims, judge
@@ -86,5 +87,5 @@ def _shared(spec: EndpointSpec) -> bool:
 
 def _has(body: Json, reference: str, size: str) -> bool:
     properties = (body or {}).get("properties") or {}
-    held = (str(properties.get("model") or "").lower(), str(properties.get("instanceType") or "").lower())
-    return held == (reference.lower(), size.lower())
+    same = ASSET.same(reference, ASSET.read(properties.get("model")))
+    return same and str(properties.get("instanceType") or "").lower() == size.lower()

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from deploy import diff
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.model import (
-    LEASE_PROPERTIES,
     PATIENT,
     EndpointSpec,
     Facts,
@@ -74,7 +74,7 @@ def _shift(
 def _stop(where: str, body: Mapping[str, Json]) -> Step:
     """All callers turned away: Azure refuses to delete a deployment that has traffic."""
     before = _served(body)
-    document = {**_as_written(body), "traffic": {}}
+    document = {**diff.written(body, diff.ENDPOINT), "name": body["name"], "traffic": {}}
     key = where.split("/")[1]
     return Step(
         Verb.SHIFT,
@@ -83,29 +83,6 @@ def _stop(where: str, body: Mapping[str, Json]) -> Step:
         f"{in_words(before)} -> nobody",
         PATIENT,
     )
-
-
-def _as_written(body: Mapping[str, Json]) -> dict[str, Json]:
-    """The CLI v2 document of an endpoint that has no spec any more."""
-    properties, identity = body["properties"], body.get("identity") or {}
-    modes = {"amltoken": "aml_token", "aadtoken": "aad_token"}
-    document: dict[str, Json] = {
-        "name": body["name"],
-        "auth_mode": modes.get(str(properties.get("authMode")).lower(), "key"),
-        "tags": dict(body.get("tags") or {}),
-        "public_network_access": str(properties.get("publicNetworkAccess") or "enabled").lower(),
-    }
-    kept = properties.get("properties") or {}
-    if lease := {name: kept[name] for name in LEASE_PROPERTIES if name in kept}:
-        document["properties"] = lease
-    if properties.get("description"):
-        document["description"] = properties["description"]
-    if assigned := identity.get("userAssignedIdentities"):
-        ids = [{"resource_id": key} for key in assigned]
-        document["identity"] = {"type": "user_assigned", "user_assigned_identities": ids}
-    elif str(identity.get("type")).lower() == "none":
-        document["identity"] = {"type": "none"}
-    return document
 
 
 def in_words(traffic: Mapping[str, int]) -> str:

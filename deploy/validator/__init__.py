@@ -10,15 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from deploy.digests import TooMuch, digest, digest_tree
 from deploy.documents import EnvironmentDocument, Notice, Pipeline
 from deploy.documents.cli_v2 import DeploymentDocument, EndpointDocument
-from deploy.errors import Place, SpecError
+from deploy.errors import Place, Problem, SpecError
 from deploy.model import EndpointSpec, Environment, Guards, Json
 from deploy.sources import Node, Rendered, Source, Trail, as_text
 from deploy.validator import rules
 from deploy.validator.shapes import Checked, check, problem
 
+_STAND_INS = {
+    "cloud": "local",
+    "subscription_id": "00000000-0000-0000-0000-000000000000",
+    "resource_group": "none",
+    "workspace": "none",
+}
 _NOT_THE_RELEASE = frozenset(
     {"$schema", "name", "endpoint_name", "description", "tags", "instance_count", "scale_settings"}
 )
@@ -42,10 +50,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class EnvironmentFile:
-    """An environment, and what each of its endpoints is rendered from."""
+    """An environment, and what each of its endpoints is rendered from.
+
+    `problems` is empty unless the file was surveyed; what is wrong is then left out, or replaced by a stand-in.
+    """
 
     environment: Environment
     entries: Mapping[str, Entry]
+    problems: tuple[Problem, ...] = ()
     notices: tuple[Notice, ...] = ()
 
 
@@ -54,15 +66,36 @@ def validate_environment(source: Source) -> EnvironmentFile:
 
     A value of an endpoint replaces the environment's value of the same key as a whole; mappings are not merged.
     """
+    found = survey_environment(source)
+    if found.problems:
+        raise SpecError(found.problems)
+    return found
+
+
+def survey_environment(source: Source) -> EnvironmentFile:
+    """Likewise, and as much as can be made of a file with problems, so that its templates can be checked as well."""
     checked = check(EnvironmentDocument, source)
-    written = checked.model
+    written = checked.model or _sound(checked)
     if not isinstance(written, EnvironmentDocument):
         raise SpecError(checked.problems)
     guards = Guards(written.guards.protected, written.guards.max_instances)
     fields = {name: getattr(written, name) for name in ("cloud", "subscription_id", "resource_group", "workspace")}
     environment = Environment(Path(source.file).stem, **fields, endpoints=tuple(written.endpoints), guards=guards)
     entries = {key: _entry(source, key) for key in written.endpoints}
-    return EnvironmentFile(environment, entries, written.notices)
+    return EnvironmentFile(environment, entries, checked.problems, written.notices)
+
+
+def _sound(checked: Checked) -> EnvironmentDocument | None:
+    """What is right in a file, with stand-ins for what every environment must have. Nobody deploys with it."""
+    rest = {**_STAND_INS, **checked.rest}
+    entries = rest.get("endpoints") or {}
+    rest["endpoints"] = {
+        key: entry for key, entry in entries.items() if isinstance(entry, dict) and "template" in entry
+    }
+    try:
+        return EnvironmentDocument.model_validate(rest)
+    except ValidationError:
+        return None
 
 
 def _entry(source: Source, key: str) -> Entry:

@@ -13,6 +13,7 @@ from pathlib import Path
 from deploy.errors import Place, Problem
 from deploy.model import Json
 from deploy.sources import Source, Trail, did_you_mean
+from deploy.validator import folders
 from deploy.validator.shapes import Checked, problem
 
 Found = Iterator[Problem]
@@ -84,7 +85,8 @@ def deployment(checked: Checked, endpoint: Checked, folder: Path, root: Path) ->
         yield problem(source, ("code_configuration",), "AML128", cause, "Add the other one.")
     elif code.get("code") and not _scores(folder / code["code"], code["scoring_script"]):
         cause = f"There is no file {code['scoring_script']!r} in {code['code']!r}."
-        yield problem(source, ("code_configuration", "scoring_script"), "AML128", cause, "Check the name.")
+        cure = did_you_mean(str(code["scoring_script"]), _names_in(folder / code["code"]), "Check the name.")
+        yield problem(source, ("code_configuration", "scoring_script"), "AML128", cause, cure)
     inline = document.get("environment")
     if isinstance(inline, dict) and inline.get("image") and inline.get("build"):
         cause = "The environment has both image and build."
@@ -99,7 +101,18 @@ def _scores(code: Path, script: str) -> bool:
 def _local(source: Source, trail: Trail, path: Path, root: Path) -> Found:
     if not os.path.exists(path):  # noqa: PTH110 unlike Path.exists it takes any text
         shown = os.path.relpath(path, root.resolve())
-        yield problem(source, trail, "AML128", f"There is no file or folder {shown}.", "Check the path.")
+        near = did_you_mean(path.name, _names_in(path.parent), "Check the path.")
+        yield problem(source, trail, "AML128", f"There is no file or folder {shown}.", near)
+        return
+    for cause in folders.unfit(path):
+        yield problem(source, trail, "AML132", cause, "Take it out of the folder, or put a readable file there.")
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 takes any text
+    except (OSError, ValueError):
+        return []
 
 
 def names(deployments: list[Checked]) -> Found:

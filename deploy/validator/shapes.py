@@ -6,8 +6,8 @@ It knows nothing of Azure; what a field may hold is written in `documents`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -50,13 +50,15 @@ _LIMITS = {
 class Checked:
     """A document and what is wrong with its shape.
 
-    `sound` holds the top-level keys whose values have the right shape, `model` the whole when nothing is wrong.
+    `sound` holds the top-level keys whose values have the right shape, `rest` the document without what is wrong in
+    it, `model` the whole when nothing is.
     """
 
     source: Source
     sound: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
     model: BaseModel | None = None
+    rest: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check(model: type[BaseModel], source: Source) -> Checked:
@@ -73,7 +75,8 @@ def check(model: type[BaseModel], source: Source) -> Checked:
         misfits = error.errors(include_url=False)
         wrong = {misfit["loc"][0] for misfit in misfits if misfit["loc"] and misfit["type"] != "extra_forbidden"}
         sound = {key: item for key, item in value.items() if key not in wrong}
-        return Checked(source, sound, tuple(_misfit(model, source, misfit) for misfit in misfits))
+        rest = _without(value, [_trail(source, misfit["loc"]) for misfit in misfits])
+        return Checked(source, sound, tuple(_misfit(model, source, misfit) for misfit in misfits), rest=rest)
 
 
 def problem(source: Source, trail: Trail, code: str, cause: str, cure: str = "") -> Problem:
@@ -123,6 +126,18 @@ def _trail(source: Source, loc: tuple[str | int, ...]) -> Trail:
             node = node.children[part]
             trail.append(part)
     return tuple(trail)
+
+
+def _without(value: Any, trails: Sequence[Trail]) -> Any:
+    """A copy without the values that the trails lead to."""
+    if not isinstance(value, dict):
+        return value
+    gone = {trail[0] for trail in trails if len(trail) == 1}
+    return {
+        key: _without(item, [trail[1:] for trail in trails if trail[:1] == (key,)])
+        for key, item in value.items()
+        if key not in gone
+    }
 
 
 def _named(trail: Trail, last: str | int) -> str:

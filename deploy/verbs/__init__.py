@@ -6,6 +6,7 @@ of them).
 
 from deploy.verbs.changing import apply, probe, teardown
 from deploy.verbs.doctor import doctor
+from deploy.verbs.importing import Import, adopt, import_endpoint
 from deploy.verbs.leasing import Reaped, reap, renew
 from deploy.verbs.looking import logs, plan, render, status
 from deploy.verbs.project import STATE, Approve, Done, Project, validate
@@ -14,10 +15,13 @@ __all__ = [
     "STATE",
     "Approve",
     "Done",
+    "Import",
     "Project",
     "Reaped",
+    "adopt",
     "apply",
     "doctor",
+    "import_endpoint",
     "logs",
     "plan",
     "probe",

@@ -57,10 +57,10 @@ class Done:
 
 def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Environment, list[EndpointSpec]]:
     """The environment and its endpoints, read, rendered and found right. Raises SpecError with every problem."""
-    file = validator.validate_environment(reader.read_environment(project.root, name))
+    file = validator.survey_environment(reader.read_environment(project.root, name))
     specs: list[EndpointSpec] = []
-    problems: list[Problem] = []
-    for key in intent.chosen(file, only):
+    problems: list[Problem] = list(file.problems)
+    for key in intent.chosen(file, only) if not problems else file.entries:
         try:
             specs.append(_spec(project, file, key))
         except SpecError as error:

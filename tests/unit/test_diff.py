@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import get_args, get_origin
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from deploy import diff
+from deploy.documents import MODELS
+from deploy.model import merged_properties
+from tests.table import samples_of
 
+TABLES = {"endpoint": diff.ENDPOINT, "deployment": diff.DEPLOYMENT}
+
+WORKSPACE = "/subscriptions/S/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
 SAME = [
     ("model", "azureml:m:3", {"properties": {"model": "/subscriptions/s/p/workspaces/w/models/m/versions/3"}}),
     (
@@ -22,10 +32,34 @@ SAME = [
     ("description", "", {"properties": {"description": None}}),
     ("environment_variables", {"A": "1"}, {"properties": {"environmentVariables": {"A": "1", "B": "2"}}}),
     ("tags", {"a": "1"}, {"tags": {"a": "1", "theirs": "x"}}),
+    ("model", "azureml:m@latest", {"properties": {"model": "/subscriptions/s/p/workspaces/w/models/m/versions/3"}}),
+    (
+        "model",
+        {"name": "m", "version": "3", "path": "m"},
+        {"properties": {"model": f"{WORKSPACE}/models/M/versions/3"}},
+    ),
+    ("model", {"path": "m"}, {"properties": {"model": f"{WORKSPACE}/models/x/versions/3"}}),
+    (
+        "environment",
+        "azureml://registries/r/environments/E/labels/latest",
+        {"properties": {"environmentId": "azureml://registries/r/environments/e/versions/7"}},
+    ),
+    (
+        "environment",
+        f"azureml:{WORKSPACE}/environments/E/versions/2",
+        {"properties": {"environmentId": f"{WORKSPACE.lower()}/environments/e/versions/2"}},
+    ),
+    (
+        "code_configuration",
+        {"code": "src"},
+        {"properties": {"codeConfiguration": {"codeId": f"{WORKSPACE}/codes/x/versions/1"}}},
+    ),
+    ("private_network_connection", False, {"properties": {}}),
+    ("app_insights_enabled", False, {"properties": {}}),
 ]
 
 
-@pytest.mark.parametrize(("name", "wanted", "body"), SAME, ids=[s[0] for s in SAME])
+@pytest.mark.parametrize(("name", "wanted", "body"), SAME, ids=[f"{s[0]} {n}" for n, s in enumerate(SAME)])
 def test_same_meaning(name: str, wanted: object, body: dict) -> None:
     """Two spellings of one value are no difference."""
     assert diff.changes({name: wanted}, body, diff.DEPLOYMENT) == ()
@@ -38,7 +72,7 @@ def test_each_change_names_its_path() -> None:
 
     assert diff.changes(wanted, actual, diff.DEPLOYMENT) == (
         diff.Change("instance_type", "A", "B", diff.Mutability.CREATE_ONLY),
-        diff.Change("request_settings.request_timeout_ms", "PT5S", 90000, diff.Mutability.UPDATE),
+        diff.Change("request_settings.request_timeout_ms", 5000, 90000, diff.Mutability.UPDATE),
         diff.Change("tags.a", "1", "2", diff.Mutability.UPDATE),
     )
 
@@ -71,15 +105,104 @@ def test_no_duration(text: str) -> None:
     assert diff.iso_seconds(text) is None
 
 
-def test_every_row_tells_a_difference() -> None:
-    """No row of the tables is blind: a value that Azure does not have is a change (assets in inline form aside)."""
-    for table in (diff.ENDPOINT, diff.DEPLOYMENT):
-        for row in table:
-            wanted: object = {"k": 7} if row.yaml in ("tags", "properties", "environment_variables") else 7
-            if row.yaml.endswith("identities"):
-                wanted = [{"resource_id": "/x"}]
-            if row.yaml in ("model", "environment"):
-                wanted = "azureml:a:1"
-            for part in reversed(row.yaml.split(".")):
-                wanted = {part: wanted}
-            assert diff.changes(wanted, {}, [row]), row.yaml  # type: ignore[arg-type]
+ROWS = [pytest.param(table, row, id=f"{name} {row.yaml}") for name, table in TABLES.items() for row in table]
+
+
+def _nest(path: str, value: object) -> dict:
+    """{a: {k: value}} for `a.*`."""
+    for part in reversed(path.replace("*", "k").split(".")):
+        value = {part: value}
+    return value  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS)
+def test_every_row_tells_a_difference(table: tuple[diff.Field, ...], row: diff.Field) -> None:
+    """No row is blind: what Azure does not have, or has otherwise, is one change at one path."""
+    one, other = samples_of(row)
+
+    (absent,) = diff.changes(_nest(row.yaml, one.yaml), {}, table)
+    assert (absent.path, absent.before in (None, False, [])) == (row.yaml.replace("*", "k"), True)
+    (changed,) = diff.changes(_nest(row.yaml, one.yaml), _nest(row.arm, other.arm), table)
+    assert (changed.path, changed.before, changed.after) == (row.yaml.replace("*", "k"), other.yaml, one.yaml)
+    assert changed.mutability is row.mutability
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS)
+def test_every_row_reads_both_spellings(table: tuple[diff.Field, ...], row: diff.Field) -> None:
+    """What Azure answers is read as CLI v2 writes it, and compares as the same."""
+    for sample in samples_of(row):
+        body = _nest(row.arm, sample.arm)
+
+        assert diff.written(body, [row]) == _nest(row.yaml, sample.yaml)
+        assert diff.changes(_nest(row.yaml, sample.yaml), body, table) == ()
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_field_has_a_row(name: str) -> None:
+    """Each leaf of the documents stands in the table, or among the exceptions with a reason; and nothing else does."""
+    rows, left_out = {row.yaml for row in TABLES[name]}, diff.LEFT_OUT[name]
+    met: set[str] = set()
+
+    assert list(_unspoken(MODELS[name], "", rows | left_out.keys(), met)) == []
+    assert met == rows | left_out.keys()
+    assert all(left_out.values())
+
+
+def _unspoken(model: type[BaseModel], prefix: str, known: set[str], met: set[str]) -> Iterator[str]:
+    """Fields below a model that are not known, nor anything that they hold."""
+    for attribute, field in model.model_fields.items():
+        path = prefix + (field.alias or attribute)
+        is_map = get_origin(field.annotation) is dict
+        path += ".*" if is_map and path not in known else ""
+        inner = list(_models(field.annotation))
+        if path in known:
+            met.add(path)
+        elif inner:
+            for each in inner:
+                yield from _unspoken(each, f"{path}.", known, met)
+        else:
+            yield path
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+@pytest.mark.parametrize(
+    "name", ["createdBy", "createdAt", "lastModifiedAt", "azureml.onlineendpointid", "AzureAsyncOperationUri"]
+)
+def test_what_the_service_adds_is_not_ours(name: str) -> None:
+    """It never shows, is not written into an imported file, and is not sent back."""
+    body = {"properties": {"properties": {name: "x", "ours": "1"}}}
+
+    assert diff.changes({"properties": {"ours": "1"}}, body, diff.ENDPOINT) == ()
+    assert diff.written(body, diff.ENDPOINT) == {"properties": {"ours": "1"}}
+    assert merged_properties(body, {}) == {"ours": "1"}
+
+
+def test_only_names_of_tags_and_properties_have_no_case() -> None:
+    """`Team` is the tag `team`; `PATH` is not the variable `path`."""
+    body = {"tags": {"Team": "1"}, "properties": {"environmentVariables": {"PATH": "1"}}}
+
+    assert diff.changes({"tags": {"team": "1"}}, body, diff.DEPLOYMENT) == ()
+    assert len(diff.changes({"environment_variables": {"path": "1"}}, body, diff.DEPLOYMENT)) == 1
+
+
+def test_one_rate_for_all_collections() -> None:
+    """The service keeps the sampling rate once a collection: one that differs is a difference."""
+    held = {"a": {"samplingRate": 0.5}, "b": {"samplingRate": 1.0}}
+    body = {"properties": {"dataCollector": {"collections": held}}}
+    (change,) = diff.changes({"data_collector": {"sampling_rate": 0.5}}, body, diff.DEPLOYMENT)
+
+    assert (change.before, change.after) == ([0.5, 1.0], 0.5)
+
+
+def test_what_can_only_be_added() -> None:
+    """A new property is added in place; one that is there with another value cannot be changed."""
+    wanted = {"properties": {"new": "1", "old": "2"}}
+    found = diff.changes(wanted, {"properties": {"properties": {"old": "1"}}}, diff.ENDPOINT)
+
+    assert [(change.path, change.in_place) for change in found] == [("properties.new", True), ("properties.old", False)]

@@ -283,3 +283,100 @@ def test_a_change_under_callers_is_not_forgotten() -> None:
     ]
     assert story(plan(in_place, failed)) == ["probe probe/mip/blue", "update deployment/mip/blue"]
     assert story(plan(in_place, done)) == []
+
+
+def _updates(made: Plan) -> list[Step]:
+    return [step for step in made.steps if step.verb is Verb.UPDATE]
+
+
+def test_count_and_the_rest_are_two_steps() -> None:
+    """Azure scales before it changes anything else, so the two are separate steps, each with its own words."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
+    wanted = spec(release="r2", instance_count=2, pipeline={"rollout": {"strategy": "in_place"}})
+    count, rest = _updates(plan(wanted, there))
+
+    assert count.why == "instance_count 1 -> 2"
+    assert count.body["count"] == 2
+    assert "document" not in count.body
+    assert rest.why == "tags.amldeploy-release"
+    assert rest.body["document"]["instance_count"] == 2
+
+
+def test_what_others_added_survives() -> None:
+    """A PUT of endpoint, deployment or traffic sends the tags and properties of others along, never the service's."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
+    for body in (there["endpoint/mip"], there["deployment/mip/blue"]):
+        body["tags"]["Theirs"] = "t"
+        body["properties"]["properties"] = {"theirs": "p", "createdBy": "x", "AzureAsyncOperationUri": "x"}
+    moved = spec(release="r2")
+    changed = spec(release="r2", pipeline={"rollout": {"strategy": "in_place"}})
+    retagged = replace(spec(), endpoint={**spec().endpoint, "description": "new"})
+    documents = [
+        plan(moved, there).steps[-1].body["document"],
+        _updates(plan(changed, there))[0].body["document"],
+        _updates(plan(retagged, there))[0].body["document"],
+        planner.plan_teardown(environment(), [spec()], {"mip": there}).steps[0].body["document"],
+    ]
+
+    assert [d["tags"]["Theirs"] for d in documents] == ["t"] * 4
+    assert [d["properties"] for d in documents] == [{"theirs": "p"}] * 4
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"identity": {"type": "none"}}, "AML220.*identity.type.*tear the endpoint down.*another key and name"),
+        ({"properties": {"old": "2"}}, "AML221.*properties.old.*only be added.*another name"),
+    ],
+)
+def test_what_an_endpoint_keeps_is_refused_with_a_way_out(change: dict, words: str) -> None:
+    """Azure cannot change the identity, nor a property that is there: the plan says what can be done instead."""
+    body = endpoint_body({})
+    body["properties"]["properties"] = {"old": "1"}
+    wanted = replace(spec(), endpoint={**spec().endpoint, **change})
+    with pytest.raises(Refused, match=words):
+        plan(wanted, facts(body))
+
+
+def test_a_property_is_added_in_place() -> None:
+    """A new property is an update like any other."""
+    wanted = replace(spec(), endpoint={**spec().endpoint, "properties": {"new": "1"}})
+
+    assert [s.why for s in _updates(plan(wanted, facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))))] == [
+        "properties.new"
+    ]
+
+
+def test_a_named_slot_is_remade_only_without_callers() -> None:
+    """Who names the deployment gets it deleted and made anew; with callers on it that is refused, with the ways out."""
+    idle = facts(endpoint_body({}), (deployment_body("blue", size="Standard_DS3_v2"),))
+    named = spec(traffic={})
+
+    assert [s for s in story(plan(named, idle)) if "blue" in s] == [
+        "delete deployment/mip/blue",
+        "create deployment/mip/blue",
+    ]
+    served = facts(endpoint_body({"blue": 100}), (deployment_body("blue", size="Standard_DS3_v2"),))
+    with pytest.raises(Refused, match=r"AML222.*instance_type in place, and callers are on it"):
+        plan(spec(traffic={"blue": 100}), served)
+
+
+def test_a_changed_property_of_a_deployment_goes_to_the_other_slot() -> None:
+    """Properties can only be added, so one that changes needs a deployment of its own."""
+    blue = deployment_body("blue")
+    blue["properties"]["properties"] = {"kind": "old"}
+    wanted = spec(release="r2", properties={"kind": "new"}, pipeline={"rollout": {"strategy": "in_place"}})
+
+    assert "create deployment/mip/green" in story(plan(wanted, facts(endpoint_body({"blue": 100}), (blue,))))
+
+
+def test_an_identity_that_is_not_written_stays() -> None:
+    """Azure would read an absent identity as another one and refuse the whole PUT."""
+    body = endpoint_body({"blue": 100})
+    body["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {"/subscriptions/i": {}}}
+    made = plan(spec(release="r2"), facts(body, (deployment_body("blue"),)))
+
+    assert made.steps[-1].body["document"]["identity"] == {
+        "type": "user_assigned",
+        "user_assigned_identities": [{"resource_id": "/subscriptions/i"}],
+    }

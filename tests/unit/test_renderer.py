@@ -504,3 +504,26 @@ def test_a_value_that_nothing_uses_is_told(template: str, told: list[str]) -> No
 
     assert len(found) == len(told)
     assert all(text.startswith(start) for text, start in zip(found, told, strict=True))
+
+
+@given(st.lists(st.sampled_from(["one", "two", "three", "there"]), min_size=1, max_size=6))
+def test_one_missing_value_hides_no_other(names: list[str]) -> None:
+    """Every value that is not there is told, each at its own place; those that are there are not."""
+    text = "".join(f"k{number}: {{{{ values.{name} }}}}\n" for number, name in enumerate(names))
+    wrong = [number for number, name in enumerate(names) if name != "there"]
+
+    assert [place.line for place in places_of_problems(text, {"there": 1})] == [number + 1 for number in wrong]
+
+
+def test_what_stops_a_rendering_hides_nothing_above_it() -> None:
+    """A value that is asked about in a condition ends the rendering; those before it are told all the same."""
+    text = "a: {{ values.one }}\nb: {{ values.two }}, {{ enviroment }}\n{% if values.three %}c: 1\n{% endif %}\n"
+    with pytest.raises(SpecError) as error:
+        render(text, {})
+
+    assert [(p.place.line, p.cause.split()[0]) for p in error.value.problems] == [
+        (1, "values.one"),
+        (2, "values.two"),
+        (2, "enviroment"),
+        (3, "values.three"),
+    ]

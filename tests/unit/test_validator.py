@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -499,3 +500,77 @@ def test_any_document_is_a_spec_or_a_spec_error(way: tuple[Any, ...], value: Any
         assert error.problems  # noqa: PT017 a spec is as good
     else:
         assert json.dumps([found.endpoint, found.deployments])
+
+
+def _code(root: Path) -> Path:
+    code = root / "templates" / "m" / "src"
+    code.mkdir(parents=True)
+    (code / "score.py").write_text("")
+    return code
+
+
+WITH_CODE = DEPLOYMENT + "code_configuration: {code: src, scoring_script: score.py}\n"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: (folder / "w.bin").symlink_to(folder / "gone"), "w.bin is a link to nothing"),
+        (lambda folder: os.mkfifo(folder / "w.bin"), "w.bin is neither a file nor a folder"),
+        (lambda folder: (folder / "w.bin").symlink_to("w.bin"), "w.bin is a link to nothing"),
+    ],
+)
+def test_a_folder_that_cannot_be_sent_is_refused(make: Any, words: str, tmp_path: Path) -> None:
+    """Dangling links and pipes in a code folder are told with the place that names the folder."""
+    code = _code(tmp_path)
+    assert check(deployment=WITH_CODE, root=tmp_path)
+    (code / "deep").mkdir()
+    make(code / "deep")
+    (told,) = problems(deployment=WITH_CODE, root=tmp_path)
+
+    assert told.startswith("deployment.yml:6:28 ")
+    assert f"AML132 src/deep/{words}" in told
+
+
+def test_a_path_that_is_nearly_there_is_named(tmp_path: Path) -> None:
+    """A misspelt folder or script names its neighbour."""
+    _code(tmp_path)
+
+    for wrong, near in (("src, scoring_script: scor.py", "score.py"), ("srcs, scoring_script: score.py", "src")):
+        with pytest.raises(SpecError) as caught:
+            check(deployment=f"{DEPLOYMENT}code_configuration: {{code: {wrong}}}\n", root=tmp_path)
+        assert [problem.cure for problem in caught.value.problems] == [f"Did you mean {near}?"]
+
+
+ENTRIES = "endpoints:\n  mip: {template: m}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ENVIRONMENT_FILE + "workspase: x\n" + ENTRIES,
+        ENVIRONMENT_FILE.replace("workspace", "workspase") + ENTRIES,
+        ENVIRONMENT_FILE.replace("cloud: local", "cloud: loco") + ENTRIES,
+        ENVIRONMENT_FILE.replace("00000000-", "zero-") + ENTRIES,
+        ENVIRONMENT_FILE + "guards: {protected: 7}\n" + ENTRIES,
+        ENVIRONMENT_FILE + ENTRIES + "  other: {values: {}}\n",
+        ENVIRONMENT_FILE + ENTRIES.replace("}", ", valeus: {}}"),
+        ENVIRONMENT_FILE + ENTRIES + "  BAD_KEY: {template: m}\n",
+    ],
+)
+def test_a_wrong_environment_hides_no_template(text: str) -> None:
+    """Whatever is wrong in the file, the endpoints that it names are known, and so can be checked."""
+    found = validator.survey_environment(yaml12.parse(text, "environments/dev.yml"))
+
+    assert [problem.place.file for problem in found.problems] == ["environments/dev.yml"] * len(found.problems)
+    assert found.problems
+    assert found.entries["mip"].template == "m"
+    with pytest.raises(SpecError):
+        validator.validate_environment(yaml12.parse(text, "environments/dev.yml"))
+
+
+def test_an_unknown_key_is_never_pruned_from_the_right_ones() -> None:
+    """A file without problems is surveyed as it is read."""
+    parsed = yaml12.parse(ENVIRONMENT_FILE + ENTRIES, "environments/dev.yml")
+
+    assert validator.survey_environment(parsed) == validator.validate_environment(parsed)

@@ -1,0 +1,47 @@
+"""Commands for endpoints that are there already: import and adopt."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from deploy.cli import door
+from deploy.cli.door import Output
+from deploy.cli.typed import Env, Events, Form, Jobs, Keys, Yes
+
+
+def import_(
+    environment: Env,
+    endpoint: Annotated[str, typer.Option("--endpoint", metavar="NAME", help="The endpoint's name in Azure.")],
+    key: Annotated[str | None, typer.Option("--key", help="How to call it here; its name when not given.")] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", help="The folder to make; the key if not given.")
+    ] = None,
+    output: Form = Output.TEXT,
+) -> None:
+    """Write the files that say what a live endpoint is. Changes nothing in Azure."""
+    made = door.call(
+        lambda verbs, project: verbs.import_endpoint(project, environment, endpoint, key=key, template=template)
+    )
+    if output is Output.JSON:
+        door.show(json.dumps({"key": made.key, "files": list(made.files), "hidden": dict(made.hidden)}, indent=2))
+        return
+    door.show("\n".join(made.files))
+    for name, where in made.hidden.items():
+        door.say(f"Not written, it looks like a secret: {where}. Set values.{name}, or name a Key Vault secret there.")
+    door.say(f"Next: amldeploy plan -e {environment} {made.key}, then amldeploy adopt -e {environment} {made.key}")
+
+
+def adopt(
+    environment: Env,
+    endpoints: Keys = None,
+    output: Form = Output.TEXT,
+    yes: Yes = False,
+    jobs: Jobs = 8,
+    events: Events = None,
+) -> None:
+    """Take over endpoints that somebody else made: puts our tags on them, and changes nothing else."""
+    asked = door.Asked("adopt", environment, endpoints or (), yes=yes, events=events)
+    door.finish(door.carry(asked, lambda verbs, ways: verbs.adopt(**ways, jobs=jobs)), output)

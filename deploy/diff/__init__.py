@@ -1,0 +1,111 @@
+"""The difference between a CLI v2 document and Azure's answer, by a table: one row a field (`table`, `forms`).
+
+What the user did not set is not compared, so a default of the service is never a difference, and neither is what the
+service or somebody else adds. This room decides nothing: what to do about a change is for the rooms of `steps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.diff.forms import iso_seconds
+from deploy.diff.table import DEPLOYMENT, ENDPOINT, LEFT_OUT, Field, Mutability
+from deploy.model import SERVERS_OWN
+
+__all__ = [
+    "DEPLOYMENT",
+    "ENDPOINT",
+    "LEFT_OUT",
+    "Change",
+    "Field",
+    "Mutability",
+    "changes",
+    "iso_seconds",
+    "written",
+]
+Json = Any
+_Names = tuple[str, ...]
+_ANY = "*"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field that is not as wanted; `before` and `after` as CLI v2 writes them."""
+
+    path: str
+    before: Json
+    after: Json
+    mutability: Mutability
+
+    @property
+    def in_place(self) -> bool:
+        """Whether Azure can make it on what is there: what can only be added is there for good."""
+        added = self.mutability is Mutability.ADD_ONLY and self.before is None
+        return added or self.mutability is Mutability.UPDATE
+
+
+def changes(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]) -> tuple[Change, ...]:
+    """Every row of `table` that the user set and that Azure holds differently. Maps are reported key by key."""
+    return tuple(change for row in table for change in _row(row, wanted, actual))
+
+
+def written(actual: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Json]:
+    """The CLI v2 document that says what `actual` holds: `changes` between the two are none. Server's own left out."""
+    document: dict[str, Json] = {}
+    for row in table:
+        for names, found in _spread(actual, row.arm.split("."), ()):
+            held = found if row.yaml.count(_ANY) == row.arm.count(_ANY) else _held(actual, row.arm.split("."))
+            value = row.form.read(held)
+            if value is None or (row.yaml == "properties.*" and names[0].lower() in SERVERS_OWN):
+                continue
+            path = _filled(row.yaml, names)
+            inner = document
+            for name in path[:-1]:
+                inner = inner.setdefault(name, {})
+            inner[path[-1]] = value
+    return document
+
+
+def _row(row: Field, wanted: Mapping[str, Json], actual: Mapping[str, Json]) -> Iterator[Change]:
+    for names, after in _spread(wanted, row.yaml.split("."), ()):
+        before = row.form.read(_held(actual, _filled(row.arm, names)))
+        if not row.form.same(after, before):
+            yield Change(".".join(_filled(row.yaml, names)), before, after, row.mutability)
+
+
+def _spread(value: Json, path: Sequence[str], names: _Names) -> Iterator[tuple[_Names, Json]]:
+    """Every value at a path, with the keys that its stars stand for. What is null is not there."""
+    if not path:
+        if value is not None:
+            yield names, value
+        return
+    if isinstance(value, Mapping):
+        for key in value if path[0] == _ANY else [path[0]]:
+            more = (*names, str(key)) if path[0] == _ANY else names
+            yield from _spread(value.get(key), path[1:], more)
+
+
+def _filled(path: str, names: _Names) -> list[str]:
+    """The path with its stars replaced; those that no name is left for stay."""
+    left = list(names)
+    return [left.pop(0) if part == _ANY and left else part for part in path.split(".")]
+
+
+def _held(value: Json, path: Sequence[str]) -> Json:
+    """The value at a path; for a star, the one value that all keys share, or the list of them."""
+    caseless = path[0] == "tags" or list(path[:2]) == ["properties", "properties"]
+    for number, name in enumerate(path):
+        if not isinstance(value, Mapping):
+            return None
+        if name == _ANY:
+            found = [_held(inner, path[number + 1 :]) for inner in value.values()]
+            return found[0] if found and all(each == found[0] for each in found) else found or None
+        value = _folded(value, name) if caseless and name not in value else value.get(name)
+    return value
+
+
+def _folded(value: Mapping[str, Json], name: str) -> Json:
+    """The value whose key differs in case alone: Azure's names of tags and properties have none."""
+    return next((held for key, held in value.items() if key.lower() == name.lower()), None)

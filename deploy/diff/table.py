@@ -1,0 +1,109 @@
+"""The table: a row for each field of the CLI v2 endpoint and deployment files, and what Azure can do about a change.
+
+Not here: `traffic` and `mirror_traffic`. Moving callers is no change of the endpoint but a step of its own, with
+stages, probes and a rescue; the traffic room compares and moves them. `LEFT_OUT` lists every other field that has no
+row, with the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deploy.diff import forms
+from deploy.diff.forms import Form
+
+
+class Mutability(StrEnum):
+    """What the service lets happen to a field after creation."""
+
+    UPDATE = "update"
+    ADD_ONLY = "add_only"
+    CREATE_ONLY = "create_only"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One row: `yaml` and `arm` are dotted paths; `*` is any key of a map, the same key on both sides.
+
+    A `*` on Azure's side alone means that the service keeps the one value once for each key.
+    """
+
+    yaml: str
+    arm: str
+    form: Form = forms.SAME
+    mutability: Mutability = Mutability.UPDATE
+
+
+def _probe(name: str, arm: str) -> tuple[Field, ...]:
+    return (
+        Field(f"{name}.initial_delay", f"properties.{arm}.initialDelay", forms.SECONDS),
+        Field(f"{name}.period", f"properties.{arm}.period", forms.SECONDS),
+        Field(f"{name}.timeout", f"properties.{arm}.timeout", forms.SECONDS),
+        Field(f"{name}.success_threshold", f"properties.{arm}.successThreshold"),
+        Field(f"{name}.failure_threshold", f"properties.{arm}.failureThreshold"),
+    )
+
+
+_CREATE_ONLY, _ADD_ONLY = Mutability.CREATE_ONLY, Mutability.ADD_ONLY
+_CODE, _REQUESTS, _COLLECTOR = "properties.codeConfiguration", "properties.requestSettings", "properties.dataCollector"
+_EACH = f"{_COLLECTOR}.collections.*"
+
+ENDPOINT: tuple[Field, ...] = (
+    Field("description", "properties.description", forms.TEXT),
+    Field("tags.*", "tags.*", forms.ENTRY),
+    Field("properties.*", "properties.properties.*", forms.ENTRY, _ADD_ONLY),
+    Field("auth_mode", "properties.authMode", forms.WORD),
+    Field("identity.type", "identity.type", forms.WORD, _CREATE_ONLY),
+    Field("identity.user_assigned_identities", "identity.userAssignedIdentities", forms.IDENTITIES, _CREATE_ONLY),
+    Field("public_network_access", "properties.publicNetworkAccess", forms.WORD),
+)
+"""Endpoint fields."""
+
+DEPLOYMENT: tuple[Field, ...] = (
+    Field("instance_count", "sku.capacity"),
+    Field("instance_type", "properties.instanceType", Form(forms.SAME.read, forms.WORD.same), _CREATE_ONLY),
+    Field("model", "properties.model", forms.ASSET),
+    Field("model_mount_path", "properties.modelMountPath"),
+    Field("environment", "properties.environmentId", forms.ASSET),
+    Field("code_configuration.code", f"{_CODE}.codeId", forms.ASSET),
+    Field("code_configuration.scoring_script", f"{_CODE}.scoringScript"),
+    Field("environment_variables.*", "properties.environmentVariables.*", forms.ENTRY),
+    Field("app_insights_enabled", "properties.appInsightsEnabled", forms.FLAG),
+    Field("egress_public_network_access", "properties.egressPublicNetworkAccess", forms.WORD),
+    Field("private_network_connection", "properties.properties.private-network-connection", forms.FLAG, _CREATE_ONLY),
+    Field("scale_settings.type", "properties.scaleSettings.scaleType", forms.WORD),
+    Field("request_settings.request_timeout_ms", f"{_REQUESTS}.requestTimeout", forms.MILLISECONDS),
+    Field("request_settings.max_queue_wait_ms", f"{_REQUESTS}.maxQueueWait", forms.MILLISECONDS),
+    Field("request_settings.max_concurrent_requests_per_instance", f"{_REQUESTS}.maxConcurrentRequestsPerInstance"),
+    *_probe("liveness_probe", "livenessProbe"),
+    *_probe("readiness_probe", "readinessProbe"),
+    Field("data_collector.rolling_rate", f"{_COLLECTOR}.rollingRate", forms.WORD),
+    Field("data_collector.sampling_rate", f"{_EACH}.samplingRate"),
+    Field("data_collector.request_logging.capture_headers", f"{_COLLECTOR}.requestLogging.captureHeaders", forms.LIST),
+    Field("data_collector.collections.*.enabled", f"{_EACH}.dataCollectionMode", forms.SWITCH),
+    Field("data_collector.collections.*.data", f"{_EACH}.dataId", forms.DATA),
+    Field("data_collector.collections.*.client_id", f"{_EACH}.clientId"),
+    Field("description", "properties.description", forms.TEXT),
+    Field("properties.*", "properties.properties.*", forms.ENTRY, _ADD_ONLY),
+    Field("tags.*", "tags.*", forms.ENTRY),
+)
+"""Managed online deployment fields. Files (code, a model or an environment of its own) are compared by the release."""
+
+LEFT_OUT = {
+    "endpoint": {
+        "$schema": "a word to editors, never sent",
+        "name": "the address: another name is another endpoint",
+        "identity.principal_id": "given by Azure, never sent",
+        "identity.tenant_id": "given by Azure, never sent",
+        "traffic": "the traffic room compares and moves callers",
+        "mirror_traffic": "the traffic room compares and moves callers",
+    },
+    "deployment": {
+        "$schema": "a word to editors, never sent",
+        "name": "the address: another name is another deployment",
+        "endpoint_name": "the address",
+        "type": "managed is the only one that is deployed",
+    },
+}
+"""Fields without a row, and why."""

@@ -1,0 +1,89 @@
+"""Verbs for what is there already: import writes the files that say it, adopt puts our tags on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deploy import adoption, importer, observer, reader, validator
+from deploy.cloud import endpoints, holdings
+from deploy.errors import CloudError, UsageError
+from deploy.executor import Tell
+from deploy.sources import TEMPLATES, Source
+from deploy.verbs.project import Approve, Done, Project, carry_out, validate
+
+_BOM = "\ufeff"
+
+
+@dataclass(frozen=True)
+class Import:
+    """What was written, and for each value that was not, where it was (name of the value -> place)."""
+
+    key: str
+    files: Sequence[str]
+    hidden: Mapping[str, str]
+
+
+def import_endpoint(
+    project: Project, name: str, endpoint: str, *, key: str | None = None, template: str | None = None
+) -> Import:
+    """Read a live endpoint of the workspace; write a template folder and the environment's entry for it.
+
+    Nothing in Azure is changed, and no file is written over: raises UsageError where one is in the way.
+    """
+    source = reader.read_environment(project.root, name)
+    environment = validator.validate_environment(source).environment
+    key = key or endpoint.lower()
+    template, what = template or key, f"import endpoint {endpoint}"
+    _must_be_free(project, source, what, key, template)
+    with project.connect(environment) as cloud, cloud.arm.remembering():
+        body = endpoints.list_endpoints(cloud).get(endpoint.lower())
+        behind = endpoints.read_deployments(cloud, str(body["name"])) if body else {}
+        if body is None or not behind:
+            cause = "it has no deployment to write a file from" if body else "the workspace has none of this name"
+            raise CloudError(what, cause, "Check the name, which is the one in Azure", code="AML226")
+        made = importer.files_of(body, [behind[one] for one in sorted(behind)], holdings.given(cloud, body))
+    return Import(key, _write(project, source, made, key, template), made.hidden)
+
+
+def adopt(
+    project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, tell: Tell, jobs: int = 8
+) -> Done:
+    """Put our tags, and nothing else, on endpoints that somebody else made; asked about, then done."""
+    environment, specs = validate(project, name, only)
+    with project.connect(environment) as cloud:
+        plan = adoption.plan_adoption(environment, specs, observer.observe(cloud, specs))
+        approve(plan, True)
+        return carry_out(project, cloud, plan, "adopt", tell, jobs)
+
+
+def _must_be_free(project: Project, source: Source, what: str, key: str, template: str) -> None:
+    """Refuses a name that is taken or cannot be one."""
+    folder = f"{TEMPLATES}/{template}"
+    if not reader.is_name(template):
+        cure = "Name another with --template: letters, digits, dots, dashes and underscores"
+        raise UsageError(what, f"{template!r} cannot be the name of a template", cure, code="AML227")
+    if (project.root / folder).exists():
+        raise UsageError(what, f"{folder} exists already", "Name another folder with --template", code="AML227")
+    if key in (source.value.get("endpoints") or {}):
+        cause = f"{source.file} has an endpoint {key} already"
+        raise UsageError(what, cause, "Choose another key with --key", code="AML227")
+
+
+def _write(project: Project, source: Source, made: importer.Imported, key: str, template: str) -> list[str]:
+    """The template, then the entry; an environment file that cannot safely be extended is left as it is."""
+    folder = project.root / TEMPLATES / template
+    folder.mkdir(parents=True)
+    for name, text in made.files.items():
+        with (folder / name).open("x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+    path = project.root / source.file
+    raw = path.read_bytes().decode("utf-8")
+    changed = importer.with_entry(raw.removeprefix(_BOM).replace("\r\n", "\n"), source, key, template)
+    if changed is None:
+        cause = f"it is written in a way that cannot be extended safely; {TEMPLATES}/{template} is written"
+        cure = f"Put this below its endpoints yourself:\n{importer.entry(key, template).rstrip()}\n"
+        raise UsageError(f"extend {source.file}", cause, cure, code="AML228")
+    changed = (_BOM if raw.startswith(_BOM) else "") + changed
+    path.write_bytes((changed.replace("\n", "\r\n") if "\r\n" in raw else changed).encode())
+    return [*(f"{TEMPLATES}/{template}/{name}" for name in made.files), source.file]

@@ -1,0 +1,70 @@
+"""The way of a document without HTTP: the validator, the SDK's own entities, the emulator's PUT and GET."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import validator, yaml12
+from deploy.emulator.identity import Tokens
+from deploy.model import EndpointSpec, Environment
+from deploy.sources import Rendered
+from tests.unit.emulator.azure import WORKSPACE, Azure
+
+ENVIRONMENT = Environment("law", "local", "sub", "rg", "ws", ("mip",))
+
+
+@contextmanager
+def open_azure(folders: pytest.TempPathFactory) -> Iterator[Azure]:
+    """A world of its own with the assets that the drawn documents name."""
+    found = Azure(folders.mktemp("world"), Tokens(folders.mktemp("tokens")))
+    for path in ("models/M/versions/3", "environments/E/versions/2"):
+        assert found.send("PUT", f"{WORKSPACE}/{path}", {"properties": {"modelUri": "x", "image": "x"}}).status < 300
+    yield found
+    found.world.close()
+
+
+def spec_of(folder: Path, texts: dict[str, str]) -> EndpointSpec:
+    """What the validator makes of a template's texts."""
+    sources = {name: yaml12.parse(text, name) for name, text in texts.items()}
+    pipeline = sources.pop("pipeline.yml", None)
+    rendered = Rendered("mip", folder, sources.pop("endpoint.yml"), tuple(sources.values()), pipeline)
+    return validator.validate_endpoint(rendered, ENVIRONMENT, "mip", folder)
+
+
+def sent(entity: Any) -> Any:
+    """The body that the SDK sends for an entity."""
+    from azure.ai.ml._restclient.arm_ml_service._utils.model_base import SdkJSONEncoder
+
+    return json.loads(json.dumps(entity, cls=SdkJSONEncoder, exclude_readonly=True))
+
+
+def put(azure: Azure, spec: EndpointSpec, deployments: Mapping[str, Any]) -> dict[str, Any]:
+    """What apply would leave behind: facts."""
+    from azure.ai.ml import load_online_deployment, load_online_endpoint
+
+    path = f"{WORKSPACE}/onlineEndpoints/{spec.name}"
+    facts: dict[str, Any] = {}
+    entity = load_online_endpoint(io.StringIO(yaml.safe_dump(spec.owned({}))))
+    assert azure.send("PUT", path, sent(entity._to_rest_online_endpoint("eastus"))).status == 201
+    azure.settle()
+    for name, document in deployments.items():
+        deployment = load_online_deployment(io.StringIO(yaml.safe_dump(document)))
+        answer = azure.send("PUT", f"{path}/deployments/{name}", sent(deployment._to_rest_object("eastus")))
+        assert answer.status == 201, answer.content
+        azure.settle()
+        facts[f"deployment/mip/{name}"] = azure.send("GET", f"{path}/deployments/{name}").json
+    return {**facts, "endpoint/mip": azure.send("GET", path).json}
+
+
+def gone(azure: Azure, name: str) -> None:
+    """The endpoint and what is behind it, deleted."""
+    azure.send("DELETE", f"{WORKSPACE}/onlineEndpoints/{name}")
+    azure.settle()

@@ -1,0 +1,80 @@
+"""Law: what is imported is what is there. Whatever an outsider made, the plan of its files is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from deploy import importer, planner, renderer, validator, yaml12
+from deploy.model import OWNER_TAG, RELEASE_TAG, EndpointSpec
+from deploy.sources import TemplateFiles
+from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of
+from tests.unit.emulator.azure import Azure
+from tests.written import DEPLOYMENTS, ENDPOINTS
+
+SECRETS = st.sampled_from(
+    ["", "hunter2hunter2", "sk-0123456789abcdef", "{{ braces }} {% and %} more", "${{keyvault:x}}"]
+)
+NAMES = st.lists(st.sampled_from(["blue", "green", "main", "a-1"]), min_size=1, max_size=2, unique=True)
+
+
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+    with open_azure(tmp_path_factory) as found:
+        yield found
+
+
+@settings(
+    max_examples=60,
+    phases=[Phase.generate],
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+@given(ENDPOINTS, DEPLOYMENTS, NAMES, st.integers(0, 100), SECRETS)
+def test_import_then_plan_is_empty(
+    azure: Azure, endpoint: dict[str, Any], deployment: dict[str, Any], names: list[str], share: int, secret: str
+) -> None:
+    """Nothing is planned, something is said, and no secret stands in a file."""
+    variables = {**deployment.get("environment_variables", {}), "API_KEY": secret}
+    documents = {n: {**deployment, "environment_variables": variables, "name": n, "instance_count": 2} for n in names}
+    texts = {"endpoint.yml": yaml.safe_dump({"name": "mip", **endpoint})} | {
+        f"deployments/{name}.yml": yaml.safe_dump({**document, "endpoint_name": "mip"})
+        for name, document in documents.items()
+    }
+    made = spec_of(Path(), texts)
+    facts = put(azure, made, {str(document["name"]): document for document in made.deployments})
+    gone(azure, "mip")
+    shares = [100] if len(names) == 1 else [share, 100 - share]
+    facts["endpoint/mip"]["properties"]["traffic"] = dict(zip(names, shares, strict=True))
+    for body in facts.values():
+        body["tags"] = {name: value for name, value in body["tags"].items() if name not in (OWNER_TAG, RELEASE_TAG)}
+    bodies = [facts[f"deployment/mip/{name}"] for name in names]
+    facts["role/mip/Reader/workspace"] = {"id": "/r", "giver": "others"}
+    files = importer.files_of(facts["endpoint/mip"], bodies, [{"role": "Reader", "scope": "workspace"}])
+    plan = planner.plan_release(ENVIRONMENT, [_spec(files, secret)], {"mip": facts})
+
+    assert plan.steps == ()
+    assert "was not made by amldeploy and will not be changed" in plan.notes[0]
+    assert all(
+        secret not in text for text in files.files.values() if secret in ("hunter2hunter2", "sk-0123456789abcdef")
+    )
+
+
+def _spec(made: importer.Imported, secret: str) -> EndpointSpec:
+    """The imported template, rendered with what was left open."""
+    values = {name: secret for name, where in made.hidden.items() if "API_KEY" in where}
+    stems = sorted(name for name in made.files if "deployment" in name)
+    (endpoint,) = (name for name in made.files if name.startswith("endpoint"))
+    files = TemplateFiles("t", Path(), endpoint, tuple(stems), "pipeline.yml", made.files.get)
+    node = yaml12.parse(yaml.safe_dump(values), "values").root
+    return validator.validate_endpoint(
+        renderer.render_endpoint(files, ENVIRONMENT, "mip", node), ENVIRONMENT, "mip", Path()
+    )

@@ -1,0 +1,53 @@
+"""Law: the plan after an apply is empty, for whatever can be written.
+
+The documents go the whole way (validator, the SDK's own entities, the emulator's PUT and GET, the planner) with no HTTP
+between, so that hundreds are quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deploy import diff, planner
+from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of
+from tests.unit.emulator.azure import Azure
+from tests.written import DEPLOYMENTS, ENDPOINTS
+
+EXAMPLES = settings(
+    max_examples=500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+)
+
+
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+    with open_azure(tmp_path_factory) as found:
+        yield found
+
+
+@EXAMPLES
+@given(ENDPOINTS, DEPLOYMENTS, st.sampled_from(["blue_green", "in_place"]))
+def test_plan_after_apply_is_empty(
+    azure: Azure, endpoint: dict[str, Any], deployment: dict[str, Any], strategy: str
+) -> None:
+    """Whatever is written: what Azure then holds is what is wanted, and the two spellings are one document."""
+    texts = {
+        "endpoint.yml": yaml.safe_dump({"name": "mip", **endpoint}),
+        "deployment.yml": yaml.safe_dump({"name": "blue", "endpoint_name": "mip", **deployment}),
+        "pipeline.yml": yaml.safe_dump({"rollout": {"strategy": strategy}}),
+    }
+    spec = spec_of(Path(), texts)
+    wanted = planner.choose(spec, {})
+    facts = put(azure, spec, wanted.deployments)
+    facts["endpoint/mip"]["properties"]["traffic"] = {"blue": 100}
+    gone(azure, "mip")
+
+    assert planner.plan_release(ENVIRONMENT, [spec], {"mip": facts}).steps == ()
+    for where, table in (("endpoint/mip", diff.ENDPOINT), ("deployment/mip/blue", diff.DEPLOYMENT)):
+        assert diff.changes(diff.written(facts[where], table), facts[where], table) == ()
