@@ -8,11 +8,12 @@ what is posted (listKeys, token, getLogs) changes nothing either.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
+from deploy.cloud.budget import Budget
 from deploy.cloud.failures import asking
+from deploy.cloud.memory import Memory
 
 Json = Any
 
@@ -26,8 +27,7 @@ class Arm:
 
         self.base_url, self.credential, self.scope = base_url.rstrip("/"), credential, scope
         self.transport, self._count = _counting_transport(ca)
-        self._memory: dict[str, Json] | None = None
-        self._lock = threading.RLock()
+        self._memory = Memory()
         self._client: Any = PipelineClient(
             self.base_url,
             transport=self.transport,
@@ -43,21 +43,16 @@ class Arm:
     def requests(self) -> int:
         return self._count[0]
 
-    @contextmanager
-    def remembering(self) -> Iterator[None]:
+    def remembering(self) -> AbstractContextManager[None]:
         """Inside, each URL is read once: an observation is one look at the world, and endpoints share what they
         share.
         """
-        with self._lock:
-            self._memory = {}
-        try:
-            yield
-        finally:
-            self._memory = None
+        return self._memory.open()
 
     def get(self, path: str, version: str, what: str, **query: str) -> Json | None:
         """The body at `path`; None when Azure says 404."""
-        return self._remembered("GET", path, version, what, query)
+        key = f"{path}?{version}&{sorted(query.items())}"
+        return self._memory.ask(path, key, lambda: self._send("GET", path, version, what, query))
 
     def list(self, path: str, version: str, what: str, **query: str) -> list[Json]:
         """Every item of a paged list; nothing when the parent is absent."""
@@ -74,16 +69,6 @@ class Arm:
 
     def close(self) -> None:
         self._client.close()
-
-    def _remembered(self, method: str, path: str, version: str, what: str, query: dict[str, str]) -> Json | None:
-        key = f"{path}?{version}&{sorted(query.items())}"
-        memory = self._memory
-        if memory is None:
-            return self._send(method, path, version, what, query)
-        with self._lock:
-            if key not in memory:
-                memory[key] = self._send(method, path, version, what, query)
-            return memory[key]
 
     def _send(self, method: str, path: str, version: str, what: str, query: dict[str, str], body: Json = None) -> Json:
         from azure.core.exceptions import HttpResponseError
@@ -104,13 +89,16 @@ def _counting_transport(ca: str | None) -> tuple[Any, list[int]]:
     """One requests session for every client of this process, which counts what it sends."""
     from azure.core.pipeline.transport import RequestsTransport
 
-    count, lock = [0], threading.Lock()
+    count, lock, budget = [0], threading.Lock(), Budget()
 
     class Counting(RequestsTransport):  # type: ignore[misc] # azure-core is untyped here
         def send(self, request: Any, **options: Any) -> Any:
             with lock:
                 count[0] += 1
-            return super().send(request, **options)
+            with budget.turn(request.method) as heard:
+                response = super().send(request, **options)
+                heard(response.status_code, response.headers)
+            return response
 
         def __exit__(self, *_: object) -> None:
             """Clients come and go; the session stays until the door is closed."""

@@ -20,6 +20,8 @@ _LINES = 200
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`deployment/<key>/<name>`: each deployment's ARM body."""
+    if spec.name not in endpoints.list_endpoints(cloud):
+        return {}
     found = endpoints.read_deployments(cloud, spec.name)
     return {address(NAME, spec.key, name): body for name, body in found.items()}
 
