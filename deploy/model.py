@@ -172,6 +172,8 @@ class Plan:
     """The endpoints that were asked for, whether they need a step or not."""
     facts: str = ""
     """Digest of the facts that the plan stands on."""
+    world: Mapping[str, Json] = field(default_factory=dict)
+    """Those facts, address -> body without what changes by itself, each secret as a digest; empty if not kept."""
 
     @property
     def fingerprint(self) -> str:

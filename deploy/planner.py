@@ -29,6 +29,7 @@ from deploy.model import (
     live_slot,
     of_room,
 )
+from deploy.reporter import HIDDEN, is_secret
 from deploy.steps import ROOMS, probe, traffic
 
 _PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri"})
@@ -175,11 +176,14 @@ def _finish(
 ) -> Plan:
     if findings:
         raise Refused(findings)
-    stood_on = {
-        key: {a: _lasting(b) for a, b in seen.items() if not a.startswith("quota/")} for key, seen in facts.items()
+    world = {
+        where: _lasting(body)
+        for seen in facts.values()
+        for where, body in seen.items()
+        if not where.startswith("quota/")
     }
     leases = [lease for spec in specs if (lease := _lease(spec, facts[spec.key]))]
-    return Plan(environment.name, tuple(steps), tuple(rescue), tuple(leases), tuple(facts), digest(stood_on, 16))
+    return Plan(environment.name, tuple(steps), tuple(rescue), tuple(leases), tuple(facts), digest(world, 16), world)
 
 
 def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
@@ -191,7 +195,11 @@ def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
 
 
 def _lasting(body: Json) -> Json:
-    """A body without what changes by itself."""
+    """A body without what changes by itself, and with digests where it has secrets."""
     if not isinstance(body, Mapping):
         return body
-    return {key: _lasting(value) for key, value in body.items() if key not in _PASSING}
+    return {
+        key: f"{HIDDEN} {digest(value, 12)}" if is_secret(key) and isinstance(value, str) else _lasting(value)
+        for key, value in body.items()
+        if key not in _PASSING
+    }

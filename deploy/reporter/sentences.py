@@ -134,6 +134,11 @@ def changes(step: Step) -> Iterator[tuple[str, str, str]]:
             yield str(change.get("path", "")), shown(change.get("before")), shown(change.get("after"))
 
 
+def changed_value(path: str, value: Json) -> str:
+    """A value at a dotted path on one line, hidden if its name or its looks say that it is a secret."""
+    return shown(hide(value, path.rpartition(".")[2]))
+
+
 def shown(value: Json, limit: int = 120) -> str:
     """A value on one line, cut where it is long; `(none)` for nothing."""
     if value is None:

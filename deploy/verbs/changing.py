@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from deploy import intent, observer, planner, reporter
+from deploy import agreement, intent, observer, planner, reporter
 from deploy.errors import CloudError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Facts, Plan, Step
+from deploy.progress import Event, Kind
 from deploy.steps import probe as probe_room
 from deploy.verbs.looking import live
 from deploy.verbs.project import Approve, Done, Project, carry_out, rows_of, validate
@@ -32,12 +33,15 @@ def apply(
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         fresh = planner.plan_release(environment, specs, observer.observe(cloud, specs))
-        intent.must_match(agreed, fresh)
+        if agreed:
+            fresh = agreement.plan_rest(agreed, fresh)
+            if done := agreement.done_already(agreed, fresh):
+                tell(Event(Kind.NOTE, text=f"This plan was begun before: {done} of its changes are made already."))
         approve(fresh, agreed is None and environment.cloud != "local")
-        done = carry_out(project, cloud, fresh, "apply", tell, jobs)
+        carried = carry_out(project, cloud, fresh, "apply", tell, jobs)
         with suppress(CloudError):
-            done = replace(done, rows=rows_of(project, cloud, specs))
-        return done
+            carried = replace(carried, rows=rows_of(project, cloud, specs))
+        return carried
 
 
 def teardown(
