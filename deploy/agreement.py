@@ -53,6 +53,7 @@ def _foreign(key: str, agreed: Plan, fresh: Plan) -> list[str]:
         unseen = [s for n, s in enumerate(wanted[:number]) if not _shows(s, wanted[n + 1 : number], agreed, fresh)]
         if not unseen and all(any(_explains(s, m) for s in begun) for m in moved):
             return []
+    begun = [s for s in begun if s.verb is not Verb.SHIFT or _served(fresh, s) == s.body.get("after")]
     strange = [m for m in moved if not any(_explains(s, m) for s in begun)]
     return [_in_words(m) for m in strange or moved] or _other_steps(wanted, left)
 
@@ -90,14 +91,18 @@ def _shows(step: Step, later: Sequence[Step], agreed: Plan, fresh: Plan) -> bool
     """Whether the world has it that this step was done; a later step at the same place speaks for it."""
     if any(other.address == step.address for other in later):
         return True
-    where = address("endpoint", step.endpoint) if step.verb is Verb.SHIFT else step.address
-    before, now = agreed.world.get(where), fresh.world.get(where)
+    before, now = agreed.world.get(step.address), fresh.world.get(step.address)
     if step.verb is Verb.DELETE:
         return now is None
     if step.verb is Verb.SHIFT:
-        served = ((now or {}).get("properties") or {}).get("traffic") or {}
-        return {name: share for name, share in served.items() if share} == step.body.get("after")
+        return _served(fresh, step) == step.body.get("after")
     return now is not None and now != before
+
+
+def _served(plan: Plan, step: Step) -> dict[str, int]:
+    """Where callers are, of the endpoint that the step is about."""
+    body = plan.world.get(address("endpoint", step.endpoint)) or {}
+    return {name: share for name, share in ((body.get("properties") or {}).get("traffic") or {}).items() if share}
 
 
 def _explains(step: Step, moved: Moved) -> bool:
