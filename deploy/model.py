@@ -172,6 +172,8 @@ class Plan:
     """The endpoints that were asked for, whether they need a step or not."""
     facts: str = ""
     """Digest of the facts that the plan stands on."""
+    notes: tuple[str, ...] = ()
+    """What a person should know before agreeing."""
     world: Mapping[str, Json] = field(default_factory=dict)
     """Those facts, address -> body without what changes by itself, each secret as a digest; empty if not kept."""
 
@@ -211,3 +213,8 @@ def live_slot(traffic: Mapping[str, int]) -> str | None:
         (name for name, share in traffic.items() if share > 0), key=lambda n: (-traffic[n], n)
     )
     return served[0] if served else None
+
+
+def in_words(traffic: Mapping[str, int]) -> str:
+    """`blue 90 %, green 10 %`."""
+    return ", ".join(f"{name} {share} %" for name, share in sorted(traffic.items()) if share) or "nobody"

@@ -48,7 +48,8 @@ def plan_release(environment: Environment, specs: Sequence[EndpointSpec], facts:
         findings += refusals.foreign(spec, own, seen)
         steps += _with_bakes(wanted, own)
         rescue += _rescue(wanted, own, seen)
-    return _finish(environment, specs, steps, rescue, facts, [*findings, *refusals.together(steps)])
+    notes = tuple(note for spec in specs if (note := _forward(spec, steps, facts[spec.key])))
+    return _finish(environment, specs, steps, rescue, facts, [*findings, *refusals.together(steps)], notes)
 
 
 def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
@@ -63,6 +64,28 @@ def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts
         findings += refusals.foreign(spec, own, facts[spec.key])
         steps += own
     return _finish(environment, specs, steps, [], facts, findings)
+
+
+def plan_rollback(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
+    """All callers back to the previous release, which is probed first. Raises Refused where there is none to go to."""
+    steps: list[Step] = []
+    rescue: list[Step] = []
+    findings: list[Finding] = []
+    for spec in specs:
+        seen = facts[spec.key]
+        try:
+            slot = refusals.previous(spec, seen)
+        except Refused as refused:
+            findings += refused.findings
+            continue
+        wanted = Wanted(spec, {}, ({slot: 100},), slot)
+        own = [probe.step_for(spec, slot, "callers are about to come back to it")] if spec.pipeline.probe else []
+        own += traffic.plan(wanted, seen)
+        findings += refusals.foreign(spec, own, seen)
+        steps += own
+        rescue += _rescue(wanted, own, seen)
+    note = "The files stay as they are: the next apply goes forward to them again, unless they are taken back first."
+    return _finish(environment, specs, steps, rescue, facts, findings, (note,))
 
 
 def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
@@ -173,6 +196,7 @@ def _finish(
     rescue: Sequence[Step],
     facts: Mapping[str, Facts],
     findings: Sequence[Finding],
+    notes: tuple[str, ...] = (),
 ) -> Plan:
     if findings:
         raise Refused(findings)
@@ -183,7 +207,25 @@ def _finish(
         if not where.startswith("quota/")
     }
     leases = [lease for spec in specs if (lease := _lease(spec, facts[spec.key]))]
-    return Plan(environment.name, tuple(steps), tuple(rescue), tuple(leases), tuple(facts), digest(world, 16), world)
+    return Plan(
+        environment.name, tuple(steps), tuple(rescue), tuple(leases), tuple(facts), digest(world, 16), notes, world
+    )
+
+
+def _forward(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> str:
+    """What to know when callers are to leave a release for one that is there already."""
+    own = [step for step in steps if step.endpoint == spec.key]
+    shifts = [step.body["after"] for step in own if step.verb is Verb.SHIFT]
+    here = live_slot(_served(facts, spec))
+    there = live_slot(shifts[-1]) if shifts else None
+    if not here or not there or here == there or any(step.room == "deployment" for step in own):
+        return ""
+    return f"{spec.key}: {there} holds what the files say, and most callers are on {here}: this goes forward (again)."
+
+
+def _served(facts: Facts, spec: EndpointSpec) -> Mapping[str, int]:
+    body = facts.get(address("endpoint", spec.key)) or {}
+    return (body.get("properties") or {}).get("traffic") or {}
 
 
 def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -61,18 +63,43 @@ def plan(
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
 
 
-def status(environment: Env, endpoints: Keys = None, output: Form = Output.TEXT) -> None:
+def status(
+    environment: Env,
+    endpoints: Keys = None,
+    output: Form = Output.TEXT,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option("--every", min=1, help="Seconds between two looks.")] = 5.0,
+) -> None:
     """Show endpoints, slots, traffic, releases and what is left of leases."""
+    if watch:
+        _watch(environment, endpoints or (), output, every)
+        return
     rows = door.call(lambda verbs, project: verbs.status(project, environment, endpoints or ()))
+    door.show(_status_as(rows, output, sys.stdout))
+
+
+def _watch(environment: str, endpoints: Sequence[str], output: Output, every: float) -> None:
+    """On a terminal each look takes the place of the one before; elsewhere they follow each other."""
+    out = sys.stdout
+    wipe = "\x1b[H\x1b[2J\x1b[3J" if out.isatty() else ""
+
+    def show(rows: Sequence[Any]) -> None:
+        out.write(wipe + _status_as(rows, output, out).rstrip("\n") + "\n")
+        out.flush()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        door.call(lambda verbs, project: verbs.watch(project, environment, endpoints, show=show, every=every))
+
+
+def _status_as(rows: Sequence[Any], output: Output, out: TextIO) -> str:
     from deploy import reporter
 
-    door.show(
-        {
-            Output.JSON: lambda: json.dumps(reporter.status_json(rows)),
-            Output.MARKDOWN: lambda: reporter.status_markdown(rows),
-            Output.TEXT: lambda: reporter.status_text(rows, **door.page(sys.stdout)),
-        }[output]()
-    )
+    forms = {
+        Output.JSON: lambda: json.dumps(reporter.status_json(rows)),
+        Output.MARKDOWN: lambda: reporter.status_markdown(rows),
+        Output.TEXT: lambda: reporter.status_text(rows, **door.page(out)),
+    }
+    return forms[output]()
 
 
 def logs(

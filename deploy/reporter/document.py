@@ -18,7 +18,7 @@ from deploy.outcome import Outcome, Report
 from deploy.reporter.masks import hide
 
 _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
-_READ = ("environment", "endpoints", "steps", "rescue", "leases", "facts")
+_READ = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts")
 
 
 def plan_json(plan: Plan) -> dict[str, Json]:
@@ -85,6 +85,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "summary": plan.summary,
         "quota": [dict(body) for body in plan.quota],
         "leases": [dict(lease) for lease in plan.leases],
+        "notes": list(plan.notes),
     }
 
 

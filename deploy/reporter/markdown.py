@@ -41,6 +41,7 @@ def plan_markdown(plan: Plan) -> str:
         _folded("Fields that change", _diff(plan.steps, 16_000)),
         _folded("If a step fails", _table(["", "step", "why"], [_step(step) for step in plan.rescue], 9_000)),
         _folded("Leases", "\n".join(_within([f"- {_words(lease(one))}" for one in plan.leases], 4_000, "- {} more"))),
+        "\n".join(_within([f"- {_words(note)}" for note in plan.notes], 2_000, "- {} more notes")),
         f"Fingerprint {_code(plan.fingerprint[:12])}",
     )
 

@@ -56,6 +56,7 @@ def plan_text(
         _steps(ink, plan.steps),
         _section(ink, "If a step fails", _steps(ink, plan.rescue)),
         _section(ink, "Leases", chain.from_iterable(ink.line(lease(one), indent=2, hang=4) for one in plan.leases)),
+        list(chain.from_iterable(ink.line(f"Note: {note}", Style.YELLOW, hang=6) for note in plan.notes)),
         ink.flow([("Signs:", Style.DIM), *legend], indent=0) if legend else [],
         ink.line(f"Next: {hint}", Style.DIM) if hint else [],
         ink.line(plan_summary(plan), Style.BOLD if any(step.changes for step in plan.steps) else Style.GOOD),

@@ -4,8 +4,8 @@
 of them).
 """
 
-from deploy.verbs.changing import apply, probe, teardown
-from deploy.verbs.looking import logs, plan, render, status
+from deploy.verbs.changing import apply, probe, rollback, teardown
+from deploy.verbs.looking import logs, plan, render, status, watch
 from deploy.verbs.project import STATE, Approve, Done, Project, validate
 
 __all__ = [
@@ -18,7 +18,9 @@ __all__ = [
     "plan",
     "probe",
     "render",
+    "rollback",
     "status",
     "teardown",
     "validate",
+    "watch",
 ]

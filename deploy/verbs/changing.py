@@ -44,6 +44,20 @@ def apply(
         return carried
 
 
+def rollback(
+    project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, tell: Tell, jobs: int = 8
+) -> Done:
+    """Callers back to the previous release, in the other slot: a plan like any other, asked about and done."""
+    environment, specs = validate(project, name, only)
+    with project.connect(environment) as cloud:
+        plan = planner.plan_rollback(environment, specs, observer.observe(cloud, specs))
+        approve(plan, True)
+        carried = carry_out(project, cloud, plan, "rollback", tell, jobs)
+        with suppress(CloudError):
+            carried = replace(carried, rows=rows_of(project, cloud, specs))
+        return carried
+
+
 def teardown(
     project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, tell: Tell, jobs: int = 8
 ) -> Done:
