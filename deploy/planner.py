@@ -90,8 +90,7 @@ def plan_rollback(environment: Environment, specs: Sequence[EndpointSpec], facts
 
 def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
     """The slot that the release goes to, and how callers get there. Deployments named by the user keep their names."""
-    body = facts.get(address("endpoint", spec.key)) or {}
-    now = {name: share for name, share in ((body.get("properties") or {}).get("traffic") or {}).items() if share}
+    now = {name: share for name, share in _served(facts, spec).items() if share}
     live = live_slot(now)
     if spec.traffic is not None or len(spec.deployments) != 1:
         fixed = {str(d["name"]): _document(spec, d, str(d["name"])) for d in spec.deployments}
@@ -181,8 +180,7 @@ def _with_bakes(wanted: Wanted, steps: Sequence[Step]) -> list[Step]:
 def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
     """Callers back to where they are now, if they are to be moved at all."""
     where = address("endpoint", wanted.spec.key)
-    body = facts.get(where) or {}
-    now = (body.get("properties") or {}).get("traffic") or {}
+    body, now = facts.get(where) or {}, _served(facts, wanted.spec)
     if not wanted.live or not any(step.verb is Verb.SHIFT for step in steps):
         return ()
     moved = {**body, "properties": {**body["properties"], "traffic": wanted.traffic}}
@@ -233,7 +231,11 @@ def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
     ends = ((body.get("properties") or {}).get("properties") or {}).get("TargetAutoDeletionTime")
     if not ends and spec.pipeline.quota.capacity != "shared":
         return None
-    return {"endpoint": spec.key, "name": spec.name, "ends": ends or "168 hours after it is created"}
+    return {
+        "endpoint": spec.key,
+        "name": spec.name,
+        "ends": ends or "168 hours after it is created (known after apply)",
+    }
 
 
 def _lasting(body: Json) -> Json:
