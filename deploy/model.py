@@ -179,11 +179,11 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """What apply compares: the changes, the rescue, and the facts they stand on. Checks are looked at anew
+        """What apply compares: endpoints, changes, rescue, and the facts they stand on. Checks are looked at anew
         anyway.
         """
         steps = [asdict(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
-        return digest([self.environment, self.facts, steps])
+        return digest([self.environment, list(self.endpoints), self.facts, steps])
 
     @property
     def summary(self) -> dict[str, int]:

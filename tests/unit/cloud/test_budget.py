@@ -101,3 +101,27 @@ def test_reads_and_deletes_have_budgets_of_their_own() -> None:
             pass
 
     assert azure.waits == []
+
+
+def test_what_is_told_is_believed() -> None:
+    """Where Azure says that the bucket is full, nobody waits for the documented pace."""
+    azure = Azure()
+    budget = azure.budget()
+    for _ in range(1000):
+        with budget.turn("PUT") as heard:
+            heard(200, {REST: "199", WHOLE: "2999"})
+
+    assert azure.waits == []
+
+
+def test_what_is_under_way_is_counted() -> None:
+    """Three are out when one hears that three are left: one more may go, and the next waits."""
+    azure = Azure()
+    budget = azure.budget()
+    azure.send(budget)
+    with budget.turn("PUT"), budget.turn("PUT"), budget.turn("PUT") as heard:
+        heard(200, {REST: "3"})
+        with budget.turn("PUT"):
+            assert azure.waits == []
+            with budget.turn("PUT"):
+                assert azure.waits == [pytest.approx(0.1)]
