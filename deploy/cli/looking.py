@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,12 +21,18 @@ from deploy.errors import Exit, UsageError
 def render(
     environment: Env,
     endpoints: Keys = None,
+    output: Form = Output.TEXT,
     out: Annotated[Path | None, typer.Option("--out", help="Write files into this folder instead of printing.")] = None,
 ) -> None:
     """Print (or write) the CLI v2 YAML, ready for `az ml`."""
     files = door.call(lambda verbs, project: verbs.render(project, environment, endpoints or ()))
     if out is None:
-        door.show("---\n".join(f"# {name}\n{text}" for name, text in files.items()).rstrip())
+        forms = {
+            Output.JSON: lambda: json.dumps({"files": files}, indent=2),
+            Output.MARKDOWN: lambda: "\n".join(_fenced(name, text, "yaml") for name, text in files.items()),
+            Output.TEXT: lambda: "---\n".join(f"# {name}\n{text}" for name, text in files.items()).rstrip(),
+        }
+        door.show(forms[output]())
         return
     for name, text in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
@@ -111,8 +118,18 @@ def logs(
 ) -> None:
     """Print the last lines of both containers of a deployment."""
     found = door.call(lambda verbs, project: verbs.logs(project, environment, endpoint, slot=slot, lines=lines))
-    text = "\n".join(f"== {container}\n{content.rstrip()}\n" for container, content in found.items())
-    door.show(json.dumps(found) if output is Output.JSON else text)
+    forms = {
+        Output.JSON: lambda: json.dumps(found),
+        Output.MARKDOWN: lambda: "\n".join(_fenced(container, content, "") for container, content in found.items()),
+        Output.TEXT: lambda: "\n".join(f"== {name}\n{content.rstrip()}\n" for name, content in found.items()),
+    }
+    door.show(forms[output]())
+
+
+def _fenced(title: str, text: str, language: str) -> str:
+    """A heading and a block of code that nothing inside can end."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"### {title}\n{fence}{language}\n{text.rstrip()}\n{fence}\n"
 
 
 def schema(name: Annotated[str | None, typer.Argument(help="Which; none lists the names.")] = None) -> None:
