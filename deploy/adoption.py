@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from deploy import diff, planner
 from deploy.errors import Finding, Refused
+from deploy.kept import merged_tags
 from deploy.model import (
     OWNER_TAG,
     RELEASE_TAG,
@@ -21,9 +22,9 @@ from deploy.model import (
     Step,
     Verb,
     address,
-    merged_tags,
     of_room,
 )
+from deploy.sealing import seal
 
 
 def plan_adoption(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
@@ -35,7 +36,7 @@ def plan_adoption(environment: Environment, specs: Sequence[EndpointSpec], facts
     if findings:
         raise Refused(findings)
     steps = tuple(step for spec in specs for step in _steps(spec, facts[spec.key]))
-    return planner.finish(environment, specs, steps, facts)
+    return seal(environment, specs, steps, (), facts)
 
 
 def _findings(spec: EndpointSpec, facts: Facts) -> list[Finding]:

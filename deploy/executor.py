@@ -8,16 +8,17 @@ rest of that endpoint is not reached and its rescue runs if what the rescue mend
 from __future__ import annotations
 
 import random
-import threading
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import tenacity
 
 from deploy.clock import Clock
 from deploy.cloud.connect import Cloud
 from deploy.errors import BUG, CloudError, DeployError, Refused, Transient, neutral
+from deploy.lanes import side_by_side
 from deploy.model import Json, Plan, Step
 from deploy.outcome import Evidence, Outcome, Report, State
 from deploy.progress import Event, Kind
@@ -140,31 +141,9 @@ def execute(
             [s for s in plan.steps if s.endpoint == key], [s for s in plan.rescue if s.endpoint == key]
         )
 
-    outcomes = tuple(outcome for group in _side_by_side(keys, one, jobs) for outcome in group)
+    done = side_by_side({key: partial(one, key) for key in keys}, jobs)
+    outcomes = tuple(outcome for group in done.values() for outcome in group)
     return Report(plan.environment, plan.fingerprint, outcomes, cloud.arm.requests - sent, clock.monotonic() - started)
-
-
-def _side_by_side(keys: Sequence[str], work: Callable[[str], list[Outcome]], jobs: int) -> list[list[Outcome]]:
-    """The work of every key, `jobs` at a time. An interrupt ends it at once: the threads are daemons, Azure goes on."""
-    done: dict[str, list[Outcome]] = {}
-    bugs: list[BaseException] = []
-    gate = threading.Semaphore(jobs)
-
-    def one(key: str) -> None:
-        with gate:
-            try:
-                done[key] = work(key)
-            except BaseException as bug:  # noqa: BLE001 raised again below, where somebody can see it
-                bugs.append(bug)
-
-    threads = [threading.Thread(target=one, args=(key,), name=f"apply-{key}", daemon=True) for key in keys]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for bug in bugs:
-        raise bug
-    return [done[key] for key in keys]
 
 
 def as_json(error: DeployError) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.errors import Problem, StalePlan, UsageError
+from deploy.errors import Problem, UsageError
 from deploy.model import EndpointSpec, Plan
 from deploy.sources import did_you_mean
 from deploy.validator import EnvironmentFile
@@ -48,17 +48,3 @@ def asked(agreed: Plan | None, name: str | None, only: Sequence[str]) -> tuple[s
         cause = f"the plan file is for {agreed.environment} and names its endpoints itself"
         raise UsageError("apply the plan file", cause, "Leave out what stands beside it", code="AML646")
     return agreed.environment, agreed.endpoints
-
-
-def must_match(agreed: Plan | None, fresh: Plan) -> None:
-    """A plan file is carried out as it is or not at all."""
-    if agreed is None or agreed.fingerprint == fresh.fingerprint:
-        return
-    before, after = ({s.address: s for s in p.steps if s.changes} for p in (agreed, fresh))
-    moved = sorted(a for a in before.keys() | after.keys() if before.get(a) != after.get(a))
-    raise StalePlan(
-        "apply the plan file",
-        f"the world or the files moved since it was made: {', '.join(moved) or 'what it stands on'}",
-        "Plan again, and apply that plan",
-        code="AML700",
-    )

@@ -12,6 +12,7 @@ from typing import Any
 
 from deploy.digests import digest
 from deploy.documents import Pipeline
+from deploy.kept import identity, merged_properties, merged_tags
 
 Json = Any
 """A JSON value; the border to Azure's bodies, which have no fixed type."""
@@ -27,10 +28,6 @@ UNPROVEN = "-unproven"
 """Follows the release in the tag of a live deployment that was changed in place and not yet probed."""
 LEASE_PROPERTIES = ("SharedComputeCapacityEnabled", "TargetAutoDeletionTime")
 """Endpoint properties that put it on shared quota, as public deployments write them."""
-SERVERS_OWN = frozenset(
-    {"createdby", "createdat", "lastmodifiedat", "azureml.onlineendpointid", "azureasyncoperationuri"}
-)
-"""Properties that the service adds by itself, in lower case: never a difference, never sent back."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +106,8 @@ class EndpointSpec:
         ours = {} if is_strange(body) else {OWNER_TAG: self.owner}
         tags = merged_tags(body, {**(self.endpoint.get("tags") or {}), **ours})
         properties = merged_properties(body, self.endpoint.get("properties") or {})
-        identity = self.endpoint.get("identity") or _identity(body)
-        more = {"properties": properties, "identity": identity}
+        written = self.endpoint.get("identity") or identity(body)
+        more = {"properties": properties, "identity": written}
         return {**self.endpoint, "tags": tags, **{name: value for name, value in more.items() if value}}
 
 
@@ -190,15 +187,17 @@ class Plan:
     facts: str = ""
     """Digest of the facts that the plan stands on."""
     notes: tuple[str, ...] = ()
-    """What a person should know beside the steps."""
+    """What a person should know before agreeing."""
+    world: Mapping[str, Json] = field(default_factory=dict)
+    """Those facts, address -> body without what changes by itself, each secret as a digest; empty if not kept."""
 
     @property
     def fingerprint(self) -> str:
-        """What apply compares: the changes, the rescue, and the facts they stand on. Checks are looked at anew
+        """What apply compares: endpoints, changes, rescue, and the facts they stand on. Checks are looked at anew
         anyway.
         """
         steps = [asdict(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
-        return digest([self.environment, self.facts, steps])
+        return digest([self.environment, list(self.endpoints), self.facts, steps])
 
     @property
     def summary(self) -> dict[str, int]:
@@ -214,30 +213,6 @@ class Plan:
 def is_strange(body: Mapping[str, Json] | None) -> bool:
     """Whether it is there and nobody's tag is on it: it was not made by us, and is changed only once it is adopted."""
     return bool(body) and OWNER_TAG not in ((body or {}).get("tags") or {})
-
-
-def merged_tags(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
-    """The tags that a PUT must send so that those of others survive it. Their names have no case."""
-    return _merged(body.get("tags") or {}, wanted)
-
-
-def merged_properties(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
-    """Likewise the properties, without those that the service adds by itself."""
-    held = (body.get("properties") or {}).get("properties") or {}
-    return _merged({name: value for name, value in held.items() if name.lower() not in SERVERS_OWN}, wanted)
-
-
-def _merged(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
-    ours = {name.lower() for name in wanted}
-    return {**{name: value for name, value in held.items() if name.lower() not in ours}, **wanted}
-
-
-def _identity(body: Mapping[str, Json]) -> dict[str, Json] | None:
-    """What CLI v2 would write for an identity that is not the default."""
-    held = body.get("identity") or {}
-    if ids := [{"resource_id": each} for each in held.get("userAssignedIdentities") or ()]:
-        return {"type": "user_assigned", "user_assigned_identities": ids}
-    return {"type": "none"} if str(held.get("type", "")).lower() == "none" else None
 
 
 def address(room: str, key: str, *rest: str) -> str:
@@ -257,3 +232,8 @@ def live_slot(traffic: Mapping[str, int]) -> str | None:
         (name for name, share in traffic.items() if share > 0), key=lambda n: (-traffic[n], n)
     )
     return served[0] if served else None
+
+
+def in_words(traffic: Mapping[str, int]) -> str:
+    """`blue 90 %, green 10 %`."""
+    return ", ".join(f"{name} {share} %" for name, share in sorted(traffic.items()) if share) or "nobody"

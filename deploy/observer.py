@@ -1,18 +1,22 @@
-"""Looking: cloud and specs in, facts out. Reads only, and each thing once however many endpoints share it."""
+"""Looking: cloud and specs in, facts out. Reads only, endpoints side by side, and each thing once however many share
+it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from deploy.cloud.connect import Cloud
+from deploy.lanes import side_by_side
 from deploy.model import EndpointSpec, Facts, Json
 from deploy.steps import ROOMS
 
 
-def observe(cloud: Cloud, specs: Sequence[EndpointSpec]) -> dict[str, Facts]:
+def observe(cloud: Cloud, specs: Sequence[EndpointSpec], jobs: int = 8) -> dict[str, Facts]:
     """Endpoint key -> its facts, as every room sees them."""
     with cloud.arm.remembering():
-        return {spec.key: _look(cloud, spec) for spec in specs}
+        return side_by_side({spec.key: partial(_look, cloud, spec) for spec in specs}, jobs)
 
 
 def _look(cloud: Cloud, spec: EndpointSpec) -> Facts:

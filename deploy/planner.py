@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deploy import diff, refusals
-from deploy.digests import digest
 from deploy.errors import Finding, Refused
 from deploy.judging import gates, places, verdict
 from deploy.model import (
@@ -31,12 +30,8 @@ from deploy.model import (
     live_slot,
     of_room,
 )
+from deploy.sealing import seal
 from deploy.steps import ROOMS, probe, traffic
-
-_PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri"})
-"""What Azure changes by itself, and what only says where it answers."""
-_JUDGED = frozenset({"quota", "model", "place", "permission"})
-"""Rooms whose facts are looked at anew before the first change, so that no plan grows stale by them."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +42,7 @@ class Draft:
     rescue: Sequence[Step]
     findings: Sequence[Finding]
     """Every reason against the plan, those of the checks included."""
+    notes: tuple[str, ...] = ()
 
 
 def draft_release(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Draft:
@@ -64,13 +60,14 @@ def draft_release(environment: Environment, specs: Sequence[EndpointSpec], facts
         steps += _with_bakes(wanted, own)
         rescue += _rescue(wanted, own, seen)
     findings += [*verdict.findings(steps), *gates.together(steps), *places.too_many(steps, facts)]
-    return Draft(steps, rescue, findings)
+    notes = tuple(note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key])))
+    return Draft(steps, rescue, findings, notes)
 
 
 def plan_release(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
     """The steps from what is there to what the files say. Raises Refused with every reason at once."""
     draft = draft_release(environment, specs, facts)
-    return _finish(environment, specs, draft.steps, draft.rescue, facts, draft.findings)
+    return seal(environment, specs, draft.steps, draft.rescue, facts, draft.findings, draft.notes)
 
 
 def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
@@ -84,13 +81,34 @@ def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts
         own = _ask_rooms(None, facts[spec.key], ROOMS[::-1], findings)
         findings += refusals.foreign(spec, own, facts[spec.key])
         steps += own
-    return _finish(environment, specs, steps, [], facts, findings)
+    return seal(environment, specs, steps, [], facts, findings)
+
+
+def plan_rollback(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
+    """All callers back to the previous release, which is probed first. Raises Refused where there is none to go to."""
+    steps: list[Step] = []
+    rescue: list[Step] = []
+    findings: list[Finding] = []
+    for spec in specs:
+        seen = facts[spec.key]
+        try:
+            slot = refusals.previous(spec, seen)
+        except Refused as refused:
+            findings += refused.findings
+            continue
+        wanted = Wanted(spec, {}, ({slot: 100},), slot)
+        own = [probe.step_for(spec, slot, "callers are about to come back to it")] if spec.pipeline.probe else []
+        own += traffic.plan(wanted, seen)
+        findings += refusals.foreign(spec, own, seen)
+        steps += own
+        rescue += _rescue(wanted, own, seen)
+    note = "The files stay as they are: the next apply goes forward to them again, unless they are taken back first."
+    return seal(environment, specs, steps, rescue, facts, findings, (note,))
 
 
 def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
     """The slot that the release goes to, and how callers get there. Deployments named by the user keep their names."""
-    body = facts.get(address("endpoint", spec.key)) or {}
-    now = {name: share for name, share in ((body.get("properties") or {}).get("traffic") or {}).items() if share}
+    now = {name: share for name, share in refusals.served(facts, spec).items() if share}
     live = live_slot(now)
     if spec.traffic is not None or len(spec.deployments) != 1:
         fixed = {str(d["name"]): _document(spec, d, str(d["name"]), facts) for d in spec.deployments}
@@ -183,49 +201,8 @@ def _with_bakes(wanted: Wanted, steps: Sequence[Step]) -> list[Step]:
 def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
     """Callers back to where they are now, if they are to be moved at all."""
     where = address("endpoint", wanted.spec.key)
-    body = facts.get(where) or {}
-    now = (body.get("properties") or {}).get("traffic") or {}
+    body, now = facts.get(where) or {}, refusals.served(facts, wanted.spec)
     if not wanted.live or not any(step.verb is Verb.SHIFT for step in steps):
         return ()
     moved = {**body, "properties": {**body["properties"], "traffic": wanted.traffic}}
     return traffic.plan(replace(wanted, stages=(now,)), {**facts, where: moved})
-
-
-def finish(
-    environment: Environment, specs: Sequence[EndpointSpec], steps: Sequence[Step], facts: Mapping[str, Facts]
-) -> Plan:
-    """A plan of these steps, fingerprinted with the facts that it stands on."""
-    return _finish(environment, specs, steps, [], facts, ())
-
-
-def _finish(
-    environment: Environment,
-    specs: Sequence[EndpointSpec],
-    steps: Sequence[Step],
-    rescue: Sequence[Step],
-    facts: Mapping[str, Facts],
-    findings: Sequence[Finding],
-) -> Plan:
-    if findings:
-        raise Refused(findings)
-    stood_on = {
-        key: {a: _lasting(b) for a, b in seen.items() if a.split("/")[0] not in _JUDGED} for key, seen in facts.items()
-    }
-    leases = [lease for spec in specs if (lease := _lease(spec, facts[spec.key]))]
-    notes = tuple(note for spec in specs for note in refusals.strangers(spec, facts[spec.key], bool(steps)))
-    return Plan(environment.name, tuple(steps), tuple(rescue), tuple(leases), tuple(facts), digest(stood_on, 16), notes)
-
-
-def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
-    body = facts.get(address("endpoint", spec.key)) or {}
-    ends = ((body.get("properties") or {}).get("properties") or {}).get("TargetAutoDeletionTime")
-    if not ends and spec.pipeline.quota.capacity != "shared":
-        return None
-    return {"endpoint": spec.key, "name": spec.name, "ends": ends or "168 hours after it is created"}
-
-
-def _lasting(body: Json) -> Json:
-    """A body without what changes by itself."""
-    if not isinstance(body, Mapping):
-        return body
-    return {key: _lasting(value) for key, value in body.items() if key not in _PASSING}

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deploy.errors import Finding
+from deploy.errors import Finding, Refused
 from deploy.judging import places, rights
-from deploy.model import OWNER_TAG, EndpointSpec, Environment, Facts, Json, Step, Verb, address, is_strange, of_room
+from deploy.model import (
+    OWNER_TAG,
+    RELEASE_TAG,
+    UNPROVEN,
+    EndpointSpec,
+    Environment,
+    Facts,
+    Json,
+    Step,
+    Verb,
+    address,
+    in_words,
+    is_strange,
+    live_slot,
+    of_room,
+)
 
 
 def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
@@ -78,3 +93,57 @@ def too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Fi
         return []
     cause = f"the files ask for {asked} instances and guards.max_instances is {limit}"
     return [Finding(f"environment/{environment.name}", "AML240", cause, "Ask for fewer, or raise the guard")]
+
+
+def previous(spec: EndpointSpec, facts: Facts) -> str:
+    """The slot that callers came from: healthy, proven, ours, and not the one they are to leave. Raises Refused."""
+    body = facts.get(address("endpoint", spec.key)) or {}
+    traffic = (body.get("properties") or {}).get("traffic") or {}
+    there = of_room(facts, "deployment", spec.key)
+    served = [name for name in there if traffic.get(name)]
+    newest = [name for name in served if _release(there[name]).removesuffix(UNPROVEN) in spec.releases.values()]
+    leaving = served if len(served) == 1 else newest
+    if len(leaving) != 1:
+        told = in_words(traffic)
+        raise _nowhere(spec, "AML651", f"callers are on {told}, so it cannot be told which release they should leave")
+    left = [name for name in there if name != leaving[0] and _is_healthy(spec, there[name])]
+    if len(left) != 1:
+        ill = [f"{name} is {_state(there[name])}" for name in there if name not in (*leaving, *left)]
+        told = f"{len(left)} to choose from: {', '.join(left)}" if left else ", ".join(ill) or "it has no other"
+        raise _nowhere(spec, "AML650", f"there is no one healthy deployment beside {leaving[0]} ({told})")
+    return left[0]
+
+
+def _is_healthy(spec: EndpointSpec, body: Mapping[str, Json]) -> bool:
+    ours = (body.get("tags") or {}).get(OWNER_TAG) == spec.owner
+    return ours and _state(body) == "Succeeded" and not _release(body).endswith(UNPROVEN)
+
+
+def _state(body: Mapping[str, Json]) -> str:
+    return str((body.get("properties") or {}).get("provisioningState") or "unknown")
+
+
+def _release(body: Mapping[str, Json]) -> str:
+    return str((body.get("tags") or {}).get(RELEASE_TAG) or "")
+
+
+def _nowhere(spec: EndpointSpec, code: str, cause: str) -> Refused:
+    cure = "Take the files back to the release that was right, and apply them"
+    return Refused([Finding(address("traffic", spec.key), code, cause, cure)])
+
+
+def forward(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> str:
+    """What to know when callers are to leave a release for one that is there already."""
+    own = [step for step in steps if step.endpoint == spec.key]
+    shifts = [step.body["after"] for step in own if step.verb is Verb.SHIFT and "after" in step.body]
+    here = live_slot(served(facts, spec))
+    there = live_slot(shifts[-1]) if shifts else None
+    if not here or not there or here == there or any(step.room == "deployment" for step in own):
+        return ""
+    return f"{spec.key}: {there} holds what the files say, and most callers are on {here}: this goes forward (again)."
+
+
+def served(facts: Facts, spec: EndpointSpec) -> Mapping[str, int]:
+    """Deployment -> percent of the callers, as Azure shows it."""
+    body = facts.get(address("endpoint", spec.key)) or {}
+    return (body.get("properties") or {}).get("traffic") or {}

@@ -24,6 +24,7 @@ for command in (
     looking.validate,
     looking.plan,
     changing.apply,
+    changing.rollback,
     changing.teardown,
     changing.probe,
     leasing.reap,

@@ -48,6 +48,19 @@ def teardown(
     door.finish(door.carry(asked, lambda verbs, ways: verbs.teardown(**ways, jobs=jobs)), output)
 
 
+def rollback(
+    environment: Env,
+    endpoints: Keys = None,
+    output: Form = Output.TEXT,
+    yes: Yes = False,
+    jobs: Jobs = 8,
+    events: Events = None,
+) -> None:
+    """Give the traffic back to the other slot: its previous release, probed before any caller returns."""
+    asked = door.Asked("rollback", environment, endpoints or (), yes=yes, events=events)
+    door.finish(door.carry(asked, lambda verbs, ways: verbs.rollback(**ways, jobs=jobs)), output)
+
+
 def probe(
     environment: Env,
     endpoints: Keys = None,

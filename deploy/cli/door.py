@@ -129,7 +129,7 @@ def hours(text: str | None) -> float | None:
     units = {"m": 1 / 60, "h": 1.0, "d": 24.0}
     if text[-1:] not in units or not text[:-1].replace(".", "", 1).isdigit():
         cure = "Write 90m, 24h or 7d"
-        raise UsageError(f"read {text!r} as a time", "it is not a number and a unit", cure, code="AML651")
+        raise UsageError(f"read {text!r} as a time", "it is not a number and a unit", cure, code="AML661")
     return float(text[:-1]) * units[text[-1]]
 
 

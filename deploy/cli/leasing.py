@@ -34,7 +34,7 @@ def reap(
 ) -> None:
     """Delete endpoints on shared quota whose time is over, and what Azure left of them. A dry run unless --yes."""
     if bool(include) != adopt:
-        raise UsageError("reap", "--include and --adopt go together", "Say both or neither", code="AML650")
+        raise UsageError("reap", "--include and --adopt go together", "Say both or neither", code="AML660")
     asked = door.Asked("reap", environment, (), yes=True, events=events)
     said: list[str] = []
 

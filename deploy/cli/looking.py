@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -29,12 +32,18 @@ class StatusOutput(StrEnum):
 def render(
     environment: Env,
     endpoints: Keys = None,
+    output: Form = Output.TEXT,
     out: Annotated[Path | None, typer.Option("--out", help="Write files into this folder instead of printing.")] = None,
 ) -> None:
     """Print (or write) the CLI v2 YAML, ready for `az ml`."""
     files = door.call(lambda verbs, project: verbs.render(project, environment, endpoints or ()))
     if out is None:
-        door.show("---\n".join(f"# {name}\n{text}" for name, text in files.items()).rstrip())
+        forms = {
+            Output.JSON: lambda: json.dumps({"files": files}, indent=2),
+            Output.MARKDOWN: lambda: "\n".join(_fenced(name, text, "yaml") for name, text in files.items()),
+            Output.TEXT: lambda: "---\n".join(f"# {name}\n{text}" for name, text in files.items()).rstrip(),
+        }
+        door.show(forms[output]())
         return
     for name, text in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
@@ -85,22 +94,43 @@ def status(
     fail_under: Annotated[
         str | None, typer.Option("--fail-under", metavar="24h", help="Exit 5 when a lease ends within this time.")
     ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option("--every", min=1, help="Seconds between two looks.")] = 5.0,
 ) -> None:
     """Show endpoints, slots, traffic, releases and what is left of leases, soonest first."""
     under = door.hours(fail_under)
+    if watch:
+        _watch(environment, endpoints or (), output, every)
+        return
     rows = door.call(lambda verbs, project: verbs.status(project, environment, endpoints or ()))
-    from deploy import reporter
-
-    door.show(
-        {
-            StatusOutput.JSON: lambda: json.dumps(reporter.status_json(rows)),
-            StatusOutput.MARKDOWN: lambda: reporter.status_markdown(rows),
-            StatusOutput.ICS: lambda: reporter.status_ics(rows, datetime.now(UTC)),
-            StatusOutput.TEXT: lambda: reporter.status_text(rows, **door.page(sys.stdout)),
-        }[output]()
-    )
+    door.show(_status_as(rows, output, sys.stdout))
     if under is not None and any(row.hours_left is not None and row.hours_left < under for row in rows):
         raise SystemExit(Exit.STEP_FAILED)
+
+
+def _watch(environment: str, endpoints: Sequence[str], output: StatusOutput, every: float) -> None:
+    """On a terminal each look takes the place of the one before; elsewhere they follow each other."""
+    out = sys.stdout
+    wipe = "\x1b[H\x1b[2J\x1b[3J" if out.isatty() else ""
+
+    def show(rows: Sequence[Any]) -> None:
+        out.write(wipe + _status_as(rows, output, out).rstrip("\n") + "\n")
+        out.flush()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        door.call(lambda verbs, project: verbs.watch(project, environment, endpoints, show=show, every=every))
+
+
+def _status_as(rows: Sequence[Any], output: StatusOutput, out: TextIO) -> str:
+    from deploy import reporter
+
+    forms = {
+        StatusOutput.JSON: lambda: json.dumps(reporter.status_json(rows)),
+        StatusOutput.MARKDOWN: lambda: reporter.status_markdown(rows),
+        StatusOutput.ICS: lambda: reporter.status_ics(rows, datetime.now(UTC)),
+        StatusOutput.TEXT: lambda: reporter.status_text(rows, **door.page(out)),
+    }
+    return forms[output]()
 
 
 def logs(
@@ -112,8 +142,18 @@ def logs(
 ) -> None:
     """Print the last lines of both containers of a deployment."""
     found = door.call(lambda verbs, project: verbs.logs(project, environment, endpoint, slot=slot, lines=lines))
-    text = "\n".join(f"== {container}\n{content.rstrip()}\n" for container, content in found.items())
-    door.show(json.dumps(found) if output is Output.JSON else text)
+    forms = {
+        Output.JSON: lambda: json.dumps(found),
+        Output.MARKDOWN: lambda: "\n".join(_fenced(container, content, "") for container, content in found.items()),
+        Output.TEXT: lambda: "\n".join(f"== {name}\n{content.rstrip()}\n" for name, content in found.items()),
+    }
+    door.show(forms[output]())
+
+
+def _fenced(title: str, text: str, language: str) -> str:
+    """A heading and a block of code that nothing inside can end."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"### {title}\n{fence}{language}\n{text.rstrip()}\n{fence}\n"
 
 
 def schema(name: Annotated[str | None, typer.Argument(help="Which; none lists the names.")] = None) -> None:

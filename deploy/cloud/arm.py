@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from deploy.cloud.budget import Budget
 from deploy.cloud.failures import asking
-from deploy.errors import CloudError, Transient
+from deploy.cloud.memory import Memory
 
 Json = Any
 
@@ -31,8 +31,7 @@ class Arm:
 
         self.base_url, self.credential, self.scope = base_url.rstrip("/"), credential, scope
         self.transport, self._count, self._told = _counting_transport(ca)
-        self._memory: dict[str, Json] | None = None
-        self._lock = threading.RLock()
+        self._memory = Memory()
         self._client: Any = PipelineClient(
             self.base_url,
             transport=self.transport,
@@ -53,24 +52,14 @@ class Arm:
         """The last Date that an answer bore, and when that was (monotonic seconds)."""
         return self._told[0] if self._told else None
 
-    @contextmanager
-    def remembering(self) -> Iterator[None]:
-        """Inside, each URL is read once, refusals included: an observation is one look at the world, and endpoints
-        share what they share.
-        """
-        if self._memory is not None:  # inside another look, which goes on afterwards
-            yield
-            return
-        with self._lock:
-            self._memory = {}
-        try:
-            yield
-        finally:
-            self._memory = None
+    def remembering(self) -> AbstractContextManager[None]:
+        """Inside, each URL is read once, refusals included: one look at the world, in which endpoints share."""
+        return self._memory.open()
 
     def get(self, path: str, version: str, what: str, **query: str) -> Json | None:
         """The body at `path`; None when Azure says 404."""
-        return self._remembered("GET", path, version, what, query)
+        key = f"{path}?{version}&{sorted(query.items())}"
+        return self._memory.ask(path, key, lambda: self._send("GET", path, version, what, query))
 
     def list(self, path: str, version: str, what: str, **query: str) -> list[Json]:
         """Every item of a paged list; nothing when the parent is absent."""
@@ -114,23 +103,6 @@ class Arm:
     def close(self) -> None:
         self._client.close()
 
-    def _remembered(self, method: str, path: str, version: str, what: str, query: dict[str, str]) -> Json | None:
-        key = f"{path}?{version}&{sorted(query.items())}"
-        memory = self._memory
-        if memory is None:
-            return self._send(method, path, version, what, query)
-        with self._lock:
-            if key not in memory:
-                try:
-                    memory[key] = self._send(method, path, version, what, query)
-                except Transient:
-                    raise
-                except CloudError as refusal:
-                    memory[key] = refusal
-            if isinstance(memory[key], CloudError):
-                raise memory[key]
-            return memory[key]
-
     def _send(self, method: str, path: str, version: str, what: str, query: dict[str, str], body: Json = None) -> Json:
         from azure.core.exceptions import HttpResponseError
         from azure.core.rest import HttpRequest
@@ -150,14 +122,16 @@ def _counting_transport(ca: str | None) -> tuple[Any, list[int], list[tuple[date
     """One requests session for every client of this process, which counts what it sends and hears what time it is."""
     from azure.core.pipeline.transport import RequestsTransport
 
-    count, lock = [0], threading.Lock()
+    count, lock, budget = [0], threading.Lock(), Budget()
     told: list[tuple[datetime, float]] = []
 
     class Counting(RequestsTransport):  # type: ignore[misc] # azure-core is untyped here
         def send(self, request: Any, **options: Any) -> Any:
             with lock:
                 count[0] += 1
-            response = super().send(request, **options)
+            with budget.turn(request.method) as heard:
+                response = super().send(request, **options)
+                heard(response.status_code, response.headers)
             with contextlib.suppress(ValueError, TypeError):
                 told[:] = [(parsedate_to_datetime(response.headers.get("Date")), time.monotonic())]
             return response

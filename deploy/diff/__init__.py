@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.diff.forms import iso_seconds
 from deploy.diff.table import DEPLOYMENT, ENDPOINT, LEFT_OUT, Field, Mutability
-from deploy.model import SERVERS_OWN
+from deploy.kept import SERVERS_OWN
 
 __all__ = [
     "DEPLOYMENT",

@@ -74,6 +74,11 @@ class Probe(Written):
     text: str | None = Field(default=None, description="Prompts; several are joined by &.")
     body: str | None = Field(default=None, description="Request body, a JSON file inside the template folder.")
     status: Whole = Field(default=200, ge=100, le=599, description="The HTTP status that is right.")
+    answer: dict[str, Any] | str | None = Field(
+        default=None,
+        description="http only: the JSON Schema that the answer must fit, or a file in the template folder with it.",
+    )
+    max_seconds: Duration | None = Field(default=None, description="An answer that takes longer is wrong: 2s, 1m.")
     attempts: Whole = Field(default=5, ge=1, le=100)
     timeout: Duration = Field(default=90.0, description="For one attempt: 90s, 5m, or seconds.")
 

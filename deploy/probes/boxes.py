@@ -15,15 +15,15 @@ from deploy.probes.drawing import (
     PALE,
     PAPER,
     RULE,
-    SIDE,
+    across,
     colour,
     disc,
+    drawn,
+    enlarged,
     fitted,
     font,
-    headed,
-    missing,
-    opened,
     png,
+    sheet,
 )
 
 if TYPE_CHECKING:
@@ -38,10 +38,7 @@ def marked(
     image: bytes, size: tuple[int, int], findings: Sequence[tuple[str, Sequence[Box]]], title: str, subtitle: str
 ) -> bytes | str:
     """The picture as PNG, at least 1024 pixels on its longer side; or why there is none. Boxes are in pixels."""
-    if excuse := missing():
-        return excuse
-    picture = opened(image)
-    return picture if isinstance(picture, str) else _page(picture, size, findings, title, subtitle)
+    return drawn(image, lambda picture: _page(picture, size, findings, title, subtitle))
 
 
 def _page(
@@ -53,16 +50,10 @@ def _page(
 ) -> bytes:
     from PIL import Image
 
-    scale = max(1.0, SIDE / max(size))
-    width, height = round(size[0] * scale), round(size[1] * scale)
-    across = max(width, SIDE) + 2 * MARGIN
-    texts = [_wrapped(text, across - 2 * MARGIN - 56) for text, _ in findings]
-    top = MARGIN + 84
-    bottom = top + height + 28
-    page = Image.new("RGB", (across, bottom + sum(map(_tall, texts)) + MARGIN - 16), PAPER)
-    left = (across - width) // 2
-    page.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (left, top))
-    headed(page, title, subtitle)
+    scale, width, height = enlarged(size)
+    texts = [_wrapped(text, across(width) - 2 * MARGIN - 56) for text, _ in findings]
+    larger = picture.resize((width, height), Image.Resampling.LANCZOS)
+    page, left, top, bottom = sheet(larger, sum(map(_tall, texts)), title, subtitle)
     if size[0] != size[1]:
         _frame(page, size, (left, top, scale))
     for place, (_, boxes) in enumerate(findings):

@@ -7,6 +7,7 @@ number, too. numpy and pillow are optional, so they are imported when something 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +26,41 @@ def missing() -> str | None:
     except ImportError as error:
         return f"{error.name or 'numpy or pillow'} is not installed; pip install 'amldeploy[local]' draws pictures"
     return None
+
+
+def drawn(image: bytes, draw: Callable[[Image.Image], bytes]) -> bytes | str:
+    """What `draw` makes of the image that was sent, as PNG; or why there is none."""
+    if excuse := missing():
+        return excuse
+    picture = opened(image)
+    return picture if isinstance(picture, str) else draw(picture)
+
+
+def enlarged(size: tuple[int, int], side: int = SIDE) -> tuple[float, int, int]:
+    """(scale, width, height) of an image whose longer side is to have at least `side` pixels."""
+    scale = max(1.0, side / max(size))
+    return scale, round(size[0] * scale), round(size[1] * scale)
+
+
+def sheet(picture: Image.Image, below: int, title: str, subtitle: str) -> tuple[Image.Image, int, int, int]:
+    """A page with two lines, the picture under them, and `below` pixels of room for what is told about it.
+
+    Returns the page, the picture's left and top, and where the room begins.
+    """
+    from PIL import Image
+
+    top = MARGIN + 84
+    bottom = top + picture.height + 28
+    page = Image.new("RGB", (across(picture.width), bottom + below + MARGIN - 16), PAPER)
+    left = (page.width - picture.width) // 2
+    page.paste(picture, (left, top))
+    headed(page, title, subtitle)
+    return page, left, top, bottom
+
+
+def across(width: int) -> int:
+    """How wide the page of a picture is."""
+    return max(width, SIDE) + 2 * MARGIN
 
 
 def opened(image: bytes) -> Image.Image | str:

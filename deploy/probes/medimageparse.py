@@ -85,10 +85,14 @@ def _planes(features: Any, count: int, width: int, height: int) -> list[bytes]:
 
 
 def _categories(row: Mapping[str, Any], count: int) -> list[str | None]:
-    listed = row.get("text_features", [])
+    listed = row.get("text_features")
+    if listed is None:
+        return [None] * count
     if not isinstance(listed, list):
         raise WrongAnswer(f"expected a list of categories in 'text_features', {kind(listed)} came")
-    if len(listed) != count or not all(isinstance(name, str) for name in listed):
+    if len(listed) != count:
+        raise WrongAnswer(f"expected {count} categories in 'text_features', one for each prompt, {len(listed)} came")
+    if not all(isinstance(name, str) for name in listed):
         return [None] * count
     return [" ".join(neutral(name[:60]).split()) for name in listed]
 

@@ -20,12 +20,12 @@ from deploy.probes.drawing import (
     SIDE,
     colour,
     disc,
+    drawn,
+    enlarged,
     fitted,
     font,
-    headed,
-    missing,
-    opened,
     png,
+    sheet,
 )
 
 if TYPE_CHECKING:
@@ -56,23 +56,16 @@ def overlay(
 
     `size` is the masks' width and height.
     """
-    if excuse := missing():
-        return excuse
-    picture = opened(image)
-    return picture if isinstance(picture, str) else _page(picture, size, layers, subtitle, side)
+    return drawn(image, lambda picture: _page(picture, size, layers, subtitle, side))
 
 
 def _page(picture: Image.Image, size: tuple[int, int], layers: Sequence[Layer], subtitle: str, side: int) -> bytes:
     from PIL import Image
 
-    scale = max(1.0, side / max(size))
-    width, height = round(size[0] * scale), round(size[1] * scale)
-    top = MARGIN + 84
-    bottom = top + height + 28
-    page = Image.new("RGB", (max(width, SIDE) + 2 * MARGIN, bottom + ROW * len(layers) + MARGIN - 16), PAPER)
-    left = (page.width - width) // 2
-    page.paste(_painted(picture.resize((width, height), Image.Resampling.LANCZOS), size, layers), (left, top))
-    headed(page, "  &  ".join(layer.label for layer in layers), subtitle)
+    scale, width, height = enlarged(size, side)
+    painted = _painted(picture.resize((width, height), Image.Resampling.LANCZOS), size, layers)
+    title = "  &  ".join(layer.label for layer in layers)
+    page, left, top, bottom = sheet(painted, ROW * len(layers), title, subtitle)
     for place, layer in enumerate(layers):
         _legend(page, place, layer, bottom + ROW * place)
         _badge(page, place, layer, size, (left, top, scale))

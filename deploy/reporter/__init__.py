@@ -18,21 +18,26 @@ from deploy.reporter.document import plan_dump, plan_json, plan_load, report_jso
 from deploy.reporter.files import cli_files, report_files
 from deploy.reporter.html import report_html
 from deploy.reporter.markdown import plan_markdown, report_markdown, status_markdown
+from deploy.reporter.masks import HIDDEN, is_secret
 from deploy.reporter.problems import error_json, error_text
 from deploy.reporter.reaped import reaped_text
 from deploy.reporter.rows import EndpointRow, SlotRow, endpoint_row
+from deploy.reporter.sentences import changed_value
 from deploy.reporter.status import status_json, status_text
 from deploy.reporter.text import plan_text, report_text
 
 __all__ = [
+    "HIDDEN",
     "EndpointRow",
     "SlotRow",
+    "changed_value",
     "cli_files",
     "doctor_json",
     "doctor_text",
     "endpoint_row",
     "error_json",
     "error_text",
+    "is_secret",
     "plan_dump",
     "plan_json",
     "plan_load",

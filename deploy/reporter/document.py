@@ -11,13 +11,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from deploy.digests import digest
 from deploy.errors import Place, Problem, SpecError
 from deploy.model import Json, Plan, Step
 from deploy.outcome import Outcome, Report
 from deploy.reporter.masks import hide
 
 _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
-_READ = ("environment", "endpoints", "steps", "rescue", "leases", "facts")
+_READ = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts")
 
 
 def plan_json(plan: Plan) -> dict[str, Json]:
@@ -28,8 +29,8 @@ def plan_json(plan: Plan) -> dict[str, Json]:
 
 
 def plan_dump(plan: Plan) -> str:
-    """The text of a plan file: exact, secrets of the templates included. It must not be printed."""
-    return json.dumps(_plan(plan), indent=1) + "\n"
+    """The text of a plan file, keys sorted: exact, secrets of the templates included. It must not be printed."""
+    return json.dumps(_plan(plan) | {"world": plan.world}, indent=1, sort_keys=True) + "\n"
 
 
 def plan_load(text: str, file: str = "plan.json") -> Plan:
@@ -42,14 +43,15 @@ def plan_load(text: str, file: str = "plan.json") -> Plan:
     if not isinstance(body, dict):
         raise _wrong(file, "AML190", "is not a plan: a mapping was expected.")
     try:
-        plan = TypeAdapter(Plan).validate_json(json.dumps({key: body[key] for key in _READ}))
+        read = {key: body[key] for key in _READ} | {"world": body.get("world", {})}
+        plan = TypeAdapter(Plan).validate_json(json.dumps(read))
     except KeyError as error:
         raise _wrong(file, "AML190", f"is not a plan: {error} is missing.") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise _wrong(file, "AML190", f"is not a plan: {where}: {first['msg']}.") from None
-    if plan.fingerprint != body.get("fingerprint"):
+    if plan.fingerprint != body.get("fingerprint") or (plan.world and digest(plan.world, 16) != plan.facts):
         raise _wrong(
             file, "AML191", "does not match its fingerprint: it was edited, or printed with its secrets hidden."
         )
@@ -83,6 +85,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "summary": plan.summary,
         "quota": [dict(body) for body in plan.quota],
         "leases": [dict(lease) for lease in plan.leases],
+        "notes": list(plan.notes),
     }
 
 

@@ -77,7 +77,7 @@ def _failure(outcome: Outcome) -> str:
 
 def _figure(outcome: Outcome) -> str:
     pictures = "".join(
-        f'<img alt="{_safe(name)}" src="data:image/png;base64,{b64encode(content).decode()}">'
+        f'<img alt="{_safe(f"{name}: {outcome.evidence.summary}")}" src="{_inline(content)}">'
         for name, content in _pictures(outcome).items()
     )
     return (
@@ -85,6 +85,10 @@ def _figure(outcome: Outcome) -> str:
         f"{_safe(outcome.evidence.summary)}{_list(hide(outcome.evidence.data).items())}"
         f"{'' if outcome.error else _files(outcome)}</figcaption></figure>"
     )
+
+
+def _inline(picture: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(picture).decode()}"
 
 
 def _pictures(outcome: Outcome) -> dict[str, bytes]:
@@ -126,8 +130,8 @@ def _list(rows: Iterable[tuple[str, Json]]) -> str:
 
 def _steps(report: Report, whys: list[str]) -> str:
     rows = "".join(_row(outcome, why) for outcome, why in zip(report.outcomes, whys, strict=True))
-    words = "".join(f"<th>{title}</th>" for title in ("State", "Step", "Address", "Why, and what was seen"))
-    head = f'<tr>{words}<th class="number">Attempts</th><th class="number">Time</th></tr>'
+    words = "".join(f'<th scope="col">{title}</th>' for title in ("State", "Step", "Address", "Why, and what was seen"))
+    head = f'<tr>{words}<th scope="col" class="number">Attempts</th><th scope="col" class="number">Time</th></tr>'
     return f'<div class="wide"><table>{head}{rows}</table></div>'
 
 

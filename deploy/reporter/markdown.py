@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from deploy.errors import neutral
 from deploy.model import Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
+from deploy.reporter.details import fields, unchanged
 from deploy.reporter.rows import EndpointRow
 from deploy.reporter.sentences import (
     became,
@@ -38,9 +39,10 @@ def plan_markdown(plan: Plan) -> str:
         f"**{_words(plan_summary(plan))}**",
         _caution([step.address for step in plan.steps if step.verb is Verb.DELETE]),
         _table(["", "step", "why"], [_step(step) for step in plan.steps], 26_000),
-        _folded("Fields that change", _diff(plan.steps, 16_000)),
+        _folded("Fields that are set or change", _diff(plan.steps, 16_000)),
         _folded("If a step fails", _table(["", "step", "why"], [_step(step) for step in plan.rescue], 9_000)),
         _folded("Leases", "\n".join(_within([f"- {_words(lease(one))}" for one in plan.leases], 4_000, "- {} more"))),
+        "\n".join(_within([f"- {_words(note)}" for note in plan.notes], 2_000, "- {} more notes")),
         f"Fingerprint {_code(plan.fingerprint[:12])}",
     )
 
@@ -115,9 +117,12 @@ def _diff(steps: Iterable[Step], budget: int) -> str:
 
 def _changed(step: Step) -> Iterator[str]:
     found = [tuple(" ".join(neutral(part).split()) for part in change) for change in changes(step)]
-    if found:
+    told = [(path, value) for path, value in fields(step)]
+    if found or told:
         lines = [f"@@ {' '.join(neutral(step.address).split())} @@"]
         lines += [f"- {path}: {old}\n+ {path}: {new}" for path, old, new in found]
+        lines += [f"+ {' '.join(neutral(path).split())}: {' '.join(neutral(value).split())}" for path, value in told]
+        lines += [f"  {unchanged(step)}"] if unchanged(step) else []
         yield from lines
 
 

@@ -48,7 +48,7 @@ def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow
     properties = body.get("properties") or {}
     traffic = properties.get("traffic") or {}
     slots = of_room(facts, "deployment", spec.key)
-    end = _moment((properties.get("properties") or {}).get(_LEASE_END))
+    end = moment((properties.get("properties") or {}).get(_LEASE_END))
     mode = str(properties.get("authMode") or "")
     return EndpointRow(
         spec.key,
@@ -75,7 +75,7 @@ def _slot(name: str, body: Json, traffic: dict[str, int]) -> SlotRow:
     )
 
 
-def _moment(text: Json) -> datetime | None:
+def moment(text: Json) -> datetime | None:
     """RFC 1123 or ISO 8601, in UTC; None for anything else."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from deploy.model import Json, Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.masks import hide
+from deploy.reporter.rows import moment
 
 STATE_WORDS = {State.DONE: "done", State.FAILED: "failed", State.NOT_REACHED: "not reached", State.RESCUED: "rescued"}
 _UNKNOWN = "could not tell"
@@ -46,9 +48,12 @@ def plan_summary(plan: Plan) -> str:
         )
         if total[verb]
     ]  # fmt: skip
+    touched = {step.endpoint for step in plan.steps if step.changes}
+    same = sum(key not in touched for key in plan.endpoints)
     if not any(step.changes for step in plan.steps):
         return "No changes. Azure has what the files say." + (f" {' and '.join(extras)} to run." if extras else "")
     changes = [f"{total[Verb.CREATE]} to create", f"{total[Verb.UPDATE]} to change", f"{total[Verb.DELETE]} to delete"]
+    extras += [count(same, "endpoint") + " unchanged"] if same else []
     return f"Plan: {', '.join(changes + extras)}."
 
 
@@ -137,6 +142,11 @@ def changes(step: Step) -> Iterator[tuple[str, str, str]]:
             yield str(change.get("path", "")), shown(change.get("before")), shown(change.get("after"))
 
 
+def changed_value(path: str, value: Json) -> str:
+    """A value at a dotted path on one line, hidden if its name or its looks say that it is a secret."""
+    return shown(hide(value, path.rpartition(".")[2]))
+
+
 def shown(value: Json, limit: int = 120) -> str:
     """A value on one line, cut where it is long; `(none)` for nothing."""
     if value is None:
@@ -175,9 +185,20 @@ def reasons(report: Report, plan: Plan | None) -> list[str]:
     return found
 
 
+def when(end: datetime) -> str:
+    """`Mon 30 Nov 2026 23:44 CET (22:44 UTC)`: as the clock on the wall has it, and as Azure has it."""
+    here, there = end.astimezone(), end.astimezone(UTC)
+    if here.utcoffset() == there.utcoffset():
+        return f"{there:%a %d %b %Y %H:%M} UTC"
+    day = "" if here.date() == there.date() else f"{there:%a %d %b} "
+    return f"{here:%a %d %b %Y %H:%M %Z} ({day}{there:%H:%M} UTC)"
+
+
 def lease(entry: Mapping[str, Json]) -> str:
     """Until when an endpoint on shared quota lives, from whatever the plan knows about it."""
     known = {key: value for key, value in hide(entry).items() if value is not None}
+    if end := moment(known.get("ends")):
+        known["ends"] = when(end)
     who = known.pop("endpoint", None) or known.pop("address", None)
     words = ", ".join(f"{key.replace('_', ' ')} {shown(value)}" for key, value in known.items())
     return ": ".join(part for part in (shown(who) if who else "", words) if part)

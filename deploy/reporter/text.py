@@ -7,11 +7,13 @@ from itertools import chain
 
 from deploy.model import Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
+from deploy.reporter.details import fields, unchanged
 from deploy.reporter.ink import Ink, Style, cells
 from deploy.reporter.problems import outcome_error
 from deploy.reporter.sentences import (
     became,
     changes,
+    count,
     lease,
     plan_summary,
     quota,
@@ -36,6 +38,8 @@ STATE_SIGNS = {
 }
 _ADDRESS = 11
 """Column where addresses start: a margin of two, the sign, a space, the longest verb, a space."""
+_IN_FULL = 12
+"""Steps that create something whose every field is shown; of the others their number."""
 _SUMS = {True: Style.PLAIN, False: Style.BAD, None: Style.YELLOW}
 
 
@@ -56,6 +60,7 @@ def plan_text(
         _steps(ink, plan.steps),
         _section(ink, "If a step fails", _steps(ink, plan.rescue)),
         _section(ink, "Leases", chain.from_iterable(ink.line(lease(one), indent=2, hang=4) for one in plan.leases)),
+        list(chain.from_iterable(ink.line(f"Note: {note}", Style.YELLOW, hang=6) for note in plan.notes)),
         ink.flow([("Signs:", Style.DIM), *legend], indent=0) if legend else [],
         ink.line(f"Next: {hint}", Style.DIM) if hint else [],
         ink.line(plan_summary(plan), Style.BOLD if any(step.changes for step in plan.steps) else Style.GOOD),
@@ -114,13 +119,18 @@ def _column(ink: Ink, addresses: Iterable[str]) -> int:
 
 def _steps(ink: Ink, steps: Sequence[Step]) -> list[str]:
     column = _column(ink, [step.address for step in steps])
-    return [line for step in steps for line in _step(ink, step, column)]
+    created = [step for step in steps if fields(step)][:_IN_FULL]
+    return [line for step in steps for line in _step(ink, step, column, full=step in created)]
 
 
-def _step(ink: Ink, step: Step, column: int) -> list[str]:
+def _step(ink: Ink, step: Step, column: int, *, full: bool) -> list[str]:
     style = _SUMS[quota(step.body).enough] if step.room == "quota" and "needed" in step.body else Style.PLAIN
     below = [(reason(step), style)] + [(f"{path}: {old} → {new}", Style.PLAIN) for path, old, new in changes(step)]
-    return _entry(ink, *SIGNS[step.verb], step.verb, step.address, below, column)
+    below += [(unchanged(step), Style.DIM)]
+    lines = _entry(ink, *SIGNS[step.verb], step.verb, step.address, below, column)
+    told = [f"{path}: {value}" for path, value in fields(step)]
+    told = told if full or not told else [f"({count(len(told), 'field')}: see -o json)"]
+    return lines + [line for text in told for line in ink.line(text, Style.DIM, indent=_ADDRESS, hang=_ADDRESS + 2)]
 
 
 def _outcome(ink: Ink, outcome: Outcome, column: int, why: str) -> list[str]:

@@ -12,20 +12,8 @@ from deploy import diff
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError, Finding, Refused, Transient, neutral
-from deploy.model import (
-    PATIENT,
-    EndpointSpec,
-    Facts,
-    Json,
-    Step,
-    Verb,
-    Wanted,
-    address,
-    is_strange,
-    merged_properties,
-    merged_tags,
-    of_room,
-)
+from deploy.kept import merged_properties, merged_tags
+from deploy.model import PATIENT, EndpointSpec, Facts, Json, Step, Verb, Wanted, address, is_strange, of_room
 
 NAME = "deployment"
 _LINES = 200

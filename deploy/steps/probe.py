@@ -86,6 +86,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
         raise refused
     try:
         seen = kind.check(body["probe"], folder, answer.status, answer.body)
+        _in_time(body["probe"].get("max_seconds"), answer.seconds)
     except probes.WrongAnswer as wrong:
         cure = "Look at answer.txt in the report's folder, and at the logs (amldeploy logs)"
         error = CloudError(what, str(wrong), cure, code="AML376", request_id=answer.request_id)
@@ -93,3 +94,9 @@ def run(cloud: Cloud, step: Step) -> Evidence:
         raise error from None
     data = {**seen.data, "milliseconds": round(answer.seconds * 1000), "request_id": answer.request_id}
     return Evidence(f"{seen.summary} in {answer.seconds:.2f} s", data, seen.files)
+
+
+def _in_time(most: float | None, took: float) -> None:
+    """A right answer that comes too late for callers is a wrong one."""
+    if most is not None and took > most:
+        raise probes.WrongAnswer(f"expected an answer within {most:g} s (max_seconds), it took {took:.2f} s")

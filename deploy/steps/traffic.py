@@ -19,6 +19,7 @@ from deploy.model import (
     Verb,
     Wanted,
     address,
+    in_words,
 )
 
 NAME = "traffic"
@@ -43,8 +44,11 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if now == _positive(wanted.traffic) and settled:
         return []
     ahead = _ahead(wanted.stages, now) or [now]
+    stages = [_positive(stage) for stage in wanted.stages]
     return [
-        _shift(wanted.spec, body, before, after, wait=wanted.spec.pipeline.rollout.bake if number else 0.0)
+        _shift(
+            wanted.spec, body, before, after, wait=wanted.spec.pipeline.rollout.bake if number or now in stages else 0.0
+        )
         for number, (before, after) in enumerate(zip([now, *ahead], ahead, strict=False))
     ]
 
@@ -83,11 +87,6 @@ def _stop(where: str, body: Mapping[str, Json]) -> Step:
         f"{in_words(before)} -> nobody",
         PATIENT,
     )
-
-
-def in_words(traffic: Mapping[str, int]) -> str:
-    """`blue 90 %, green 10 %`."""
-    return ", ".join(f"{name} {share} %" for name, share in sorted(traffic.items()) if share) or "nobody"
 
 
 def _served(body: Mapping[str, Json]) -> dict[str, int]:

@@ -4,11 +4,11 @@
 of them).
 """
 
-from deploy.verbs.changing import apply, probe, teardown
+from deploy.verbs.changing import apply, probe, rollback, teardown
 from deploy.verbs.doctor import doctor
 from deploy.verbs.importing import Import, adopt, import_endpoint
 from deploy.verbs.leasing import Reaped, reap, renew
-from deploy.verbs.looking import logs, plan, render, status
+from deploy.verbs.looking import logs, plan, render, status, watch
 from deploy.verbs.project import STATE, Approve, Done, Project, validate
 
 __all__ = [
@@ -28,7 +28,9 @@ __all__ = [
     "reap",
     "render",
     "renew",
+    "rollback",
     "status",
     "teardown",
     "validate",
+    "watch",
 ]

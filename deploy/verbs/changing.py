@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from deploy import intent, planner, reporter
+from deploy import agreement, intent, planner, reporter
 from deploy.errors import CloudError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Facts, Plan, Step
+from deploy.progress import Event, Kind
 from deploy.steps import probe as probe_room
 from deploy.verbs.looking import live
 from deploy.verbs.project import Approve, Done, Project, carry_out, look, rows_of, validate
@@ -33,12 +34,30 @@ def apply(
     with project.connect(environment) as cloud:
         specs, facts = look(cloud, specs)
         fresh = planner.plan_release(environment, specs, facts)
-        intent.must_match(agreed, fresh)
+        if agreed:
+            fresh = agreement.plan_rest(agreed, fresh)
+            if done := agreement.done_already(agreed, fresh):
+                tell(Event(Kind.NOTE, text=f"This plan was begun before: {done} of its changes are made already."))
         approve(fresh, agreed is None and environment.cloud != "local")
-        done = carry_out(project, cloud, fresh, "apply", tell, jobs)
+        carried = carry_out(project, cloud, fresh, "apply", tell, jobs)
         with suppress(CloudError):
-            done = replace(done, rows=rows_of(cloud, specs))
-        return done
+            carried = replace(carried, rows=rows_of(cloud, specs))
+        return carried
+
+
+def rollback(
+    project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, tell: Tell, jobs: int = 8
+) -> Done:
+    """Callers back to the previous release, in the other slot: a plan like any other, asked about and done."""
+    environment, specs = validate(project, name, only)
+    with project.connect(environment) as cloud:
+        specs, facts = look(cloud, specs)
+        plan = planner.plan_rollback(environment, specs, facts)
+        approve(plan, True)
+        carried = carry_out(project, cloud, plan, "rollback", tell, jobs)
+        with suppress(CloudError):
+            carried = replace(carried, rows=rows_of(cloud, specs))
+        return carried
 
 
 def teardown(

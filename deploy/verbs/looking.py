@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from deploy import planner, reporter
 from deploy.cloud import endpoints
@@ -32,6 +32,22 @@ def status(project: Project, name: str, only: Sequence[str] = ()) -> list[report
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         return rows_of(cloud, specs)
+
+
+def watch(
+    project: Project,
+    name: str,
+    only: Sequence[str] = (),
+    *,
+    show: Callable[[Sequence[reporter.EndpointRow]], None],
+    every: float,
+) -> None:
+    """Show what is there now, again and again, `every` seconds apart, until somebody interrupts."""
+    environment, specs = validate(project, name, only)
+    with project.connect(environment) as cloud:
+        while True:
+            show(rows_of(cloud, specs))
+            project.clock.sleep(every)
 
 
 def logs(project: Project, name: str, key: str, *, slot: str | None = None, lines: int = 100) -> dict[str, str]:

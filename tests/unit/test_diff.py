@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from deploy import diff
 from deploy.documents import MODELS
-from deploy.model import merged_properties
+from deploy.kept import merged_properties
 from tests.table import samples_of
 
 TABLES = {"endpoint": diff.ENDPOINT, "deployment": diff.DEPLOYMENT}

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deploy.errors import DeployError
 from deploy.probes import WrongAnswer, http
@@ -71,3 +77,71 @@ def test_a_wrong_answer_says_what_came(tmp_path, status, body, words):
     """Each wrong answer names what was expected and what came."""
     with pytest.raises(WrongAnswer, match=words):
         http.check({"type": "http", "status": 200}, tmp_path, status, body)
+
+
+FORM = {
+    "type": "object",
+    "required": ["label", "scores"],
+    "properties": {
+        "label": {"enum": ["ill", "well"]},
+        "scores": {"type": "array", "minItems": 2, "items": {"type": "number", "maximum": 1}},
+    },
+}
+
+
+def judged(tmp_path, body, form=FORM):
+    return http.check({"type": "http", "answer": form}, tmp_path, 200, body)
+
+
+def test_an_answer_of_the_right_form_is_right(tmp_path):
+    """What fits the schema passes, whether the schema is written in place or in a file."""
+    (tmp_path / "form.json").write_text(json.dumps(FORM))
+    for form in (FORM, "form.json"):
+        assert judged(tmp_path, b'{"label": "ill", "scores": [0.1, 0.9]}', form).data["bytes"] == 38
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"label": "ill"}', r"at \$: ''scores' is a required property'"),
+        (b'{"label": "dead", "scores": [0, 1]}', r"at \$\.label: "),
+        (b'{"label": "ill", "scores": [0]}', r"at \$\.scores: "),
+        (b'{"label": "ill", "scores": [0, "1"]}', r"at \$\.scores\[1\]: "),
+        (b'{"label": "ill", "scores": [0, 7]}', r"at \$\.scores\[1\]: '7 is greater than the maximum of 1'"),
+        (b"[]", r"at \$: "),
+        (b"", r"expected JSON, something else came: an empty body"),
+        (b"<html>", r"an HTML page"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_place(tmp_path, body, words):
+    """One thing wrong: where it is in the answer, and what about it."""
+    with pytest.raises(WrongAnswer, match=words):
+        judged(tmp_path, body)
+
+
+@pytest.mark.parametrize("form", [{"type": "dance"}, {"minItems": "two"}, "gone.json", "../form.json", "text.json"])
+def test_a_form_that_is_none_is_refused_before_sending(tmp_path, form):
+    """A wrong schema is the file's fault, not the endpoint's."""
+    (tmp_path / "text.json").write_text("oops")
+    with pytest.raises(DeployError, match="cannot make the probe's request"):
+        http.request({"type": "http", "answer": form}, tmp_path)
+
+
+def test_nothing_is_fetched_for_a_form(tmp_path):
+    """A schema that points elsewhere is not followed there."""
+    with pytest.raises(WrongAnswer, match="cannot be followed"):
+        judged(tmp_path, b"{}", {"$ref": "http://127.0.0.1:9/form.json"})
+
+
+@given(
+    st.binary(max_size=60)
+    | st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=4),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["label", "scores"]), inner),
+        max_leaves=6,
+    ).map(lambda value: json.dumps(value).encode())
+)
+def test_any_answer_is_right_or_wrong(body):
+    """Whatever comes is judged in words, never by a traceback."""
+    with contextlib.suppress(WrongAnswer):
+        judged(Path(), body)

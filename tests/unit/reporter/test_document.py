@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import deploy
+from deploy.digests import digest
 from deploy.errors import SpecError
 from deploy.model import Plan, Step, Verb
 from deploy.reporter import plan_dump, plan_json, plan_load, report_json, status_json
@@ -107,3 +110,56 @@ def test_evidence_names_its_files():
     outcomes = report_json(g.REPORT)["outcomes"]
     assert outcomes[1]["evidence"] == {"summary": "a sight", "data": {"n": 1}, "files": ["seen.png"]}
     assert "evidence" not in outcomes[0]
+
+
+def _paths(value, path=()):
+    """Every place in a JSON value."""
+    yield path
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from _paths(value[key], (*path, key))
+
+
+FOREIGN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just([]) | st.just({})
+
+
+@g.few
+@given(st.data())
+def test_a_plan_file_that_was_changed_anywhere_is_refused_in_words(data):
+    """One value replaced or taken out, wherever: a problem of the file, or the same changes; never a traceback."""
+    body = json.loads(plan_dump(g.PLAN))
+    where = data.draw(st.sampled_from([path for path in _paths(body) if path]))
+    holder = body
+    for key in where[:-1]:
+        holder = holder[key]
+    if data.draw(st.booleans()):
+        del holder[where[-1]]
+    else:
+        holder[where[-1]] = data.draw(FOREIGN)
+    with contextlib.suppress(SpecError):
+        assert plan_load(json.dumps(body)).fingerprint == g.PLAN.fingerprint
+
+
+@g.few
+@given(st.integers(0, 3000), st.binary(max_size=3))
+def test_a_plan_file_that_was_damaged_is_refused_in_words(at, noise):
+    """Cut off or overwritten at any byte."""
+    content = plan_dump(g.PLAN).encode()
+    damaged = (content[:at] + noise + content[at + len(noise) + 1 :]).decode(errors="replace")
+    with contextlib.suppress(SpecError):
+        assert plan_load(damaged).fingerprint == g.PLAN.fingerprint
+
+
+def test_the_world_of_a_plan_file_cannot_be_edited():
+    """What moved is told by what the file remembers, so nobody may change that."""
+    world = {"endpoint/mip": {"tags": {"a": "1"}}}
+    plan = replace(g.PLAN, world=world, facts=digest(world, 16))
+    assert plan_load(plan_dump(plan)).world == world
+    with pytest.raises(SpecError, match="AML191"):
+        plan_load(plan_dump(plan).replace('"a": "1"', '"a": "2"'))
+
+
+def test_a_plan_file_is_written_in_one_way():
+    """Keys sorted: the same plan is the same bytes."""
+    text = plan_dump(g.PLAN)
+    assert text == json.dumps(json.loads(text), indent=1, sort_keys=True) + "\n"

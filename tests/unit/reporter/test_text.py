@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,8 @@ from deploy.model import Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter import plan_text, report_text, status_text
 from deploy.reporter.ink import Ink, cells
-from deploy.reporter.sentences import duration
+from deploy.reporter.sentences import duration, when
+from deploy.reporter.text import SIGNS
 
 from . import given as g
 
@@ -161,7 +163,7 @@ def test_rescue_and_leases_have_their_sections():
     """What happens if a step fails, and which endpoint ends when, is part of the plan."""
     text = plan_text(g.PLAN, width=100)
     assert "If a step fails\n  ⇄ shift  traffic/mip  green 100 % -> blue 100 %" in text
-    assert "Leases\n  mip: ends 2026-11-30T09:12:00Z" in text
+    assert re.search(r"Leases\n  mip: ends .*30 Nov 2026.*09:12 UTC", text)
 
 
 def test_a_report_tells_the_failure_in_full():
@@ -222,3 +224,68 @@ def test_status_counts_who_is_served_and_whose_lease_ends():
     last = status_text(g.ROWS, width=120).splitlines()[-1]
     assert last == "2 endpoints, 1 with callers served; the next lease to end is mip's, in 71 h."
     assert status_text(()) == "No endpoints.\n"
+
+
+CREATED = Step(
+    Verb.CREATE,
+    "endpoint/mip",
+    {
+        "document": {
+            "name": "mip-dev",
+            "auth_mode": "key",
+            "tags": {"team": "x", "token": "hunter22-very-secret"},
+        },
+        "shared": True,
+    },
+    "there is no endpoint yet",
+)
+
+
+def test_what_is_created_is_shown_and_what_azure_decides_is_said_to_be_unknown():
+    """Fields as they will be, secrets hidden; scoring URI, identity and lease are known after apply."""
+    text = plan_text(Plan("dev", (CREATED,)), width=100)
+    for line in ("auth_mode: key", "tags.team: x", "tags.token: (hidden)"):
+        assert line in text
+    for path in ("scoring_uri", "identity.principal_id", "lease end"):
+        assert f"{path}: (known after apply)" in text
+    assert "hunter22" not in text
+
+
+def test_what_stays_is_counted():
+    """An update says how many fields it leaves alone, and the summary how many endpoints."""
+    body = {
+        "document": {"name": "blue", "instance_count": 2, "tags": {"a": "1", "b": "2"}},
+        "changes": [{"path": "instance_count", "before": 1, "after": 2}],
+    }
+    plan = Plan("dev", (Step(Verb.UPDATE, "deployment/mip/blue", body, "instance_count"),), endpoints=("mip", "cxr"))
+    text = plan_text(plan)
+    assert "instance_count: 1 → 2" in text
+    assert "(2 unchanged fields hidden)" in text
+    assert text.endswith("1 endpoint unchanged.\n")
+
+
+def test_a_long_plan_counts_the_fields_of_what_it_does_not_spell_out():
+    """Twelve in full, the rest by number."""
+    steps = tuple(Step(Verb.CREATE, f"endpoint/m{n}", CREATED.body, "new") for n in range(14))
+    text = plan_text(Plan("dev", steps), width=120)
+    assert text.count("auth_mode: key") == 12
+    assert text.count("(6 fields: see -o json)") == 2
+
+
+@g.few
+@given(g.PLANS, g.WIDTHS, st.booleans())
+def test_the_legend_is_the_signs_used_and_no_others(plan, width, ascii_only):
+    """Each sign before a step is in the legend, each of the legend is before a step."""
+    text = plan_text(plan, width=width, ascii=ascii_only)
+    used = {step.verb for step in (*plan.steps, *plan.rescue)}
+    legend = text.rpartition("\nSigns:")[2].partition("\n\n")[0] if "\nSigns:" in text else ""
+    ink = Ink(width, ascii=ascii_only)
+    assert set(legend.split()) == {word for verb in used for word in (ink.clean(SIGNS[verb][0]), verb.value)}
+
+
+def test_a_moment_is_told_as_the_wall_has_it_and_as_azure_has_it():
+    """Where the wall has UTC it is told once."""
+    end = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
+    told = when(end)
+    assert "UTC" in told
+    assert "23:30" in told

@@ -1,0 +1,151 @@
+"""How quick many endpoints are: plan and apply of a hundred, against the emulator as a process of its own.
+
+Wall time, requests, and the processor time of our own process; and as a ratio to the same writes done with azure-ai-ml
+alone, one after the other. Numbers to look at, not a test.
+
+.venv/bin/python benchmarks/many.py [--endpoints 100] [--throttle] [--alone 10]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from deploy import emulator  # noqa: E402 the checkout comes first
+
+ENDPOINT = 'name: "{{ endpoint }}-{{ unique(5) }}"\nauth_mode: key\n'
+DEPLOYMENT = (
+    'name: blue\nendpoint_name: "{{ endpoint }}-{{ unique(5) }}"\n'
+    "model: azureml://registries/azureml/models/MedImageParse/versions/17\n"
+    "instance_type: Standard_NC24ads_A100_v4\ninstance_count: 1\n"
+)
+WORLD = (
+    "regions: {eastus: {endpoints: 100000, deployments: 100000, total_cores: 1000000,"
+    " families: {standardNCADSA100v4Family: 1000000}}}\n"
+)
+SUBSCRIPTION, GROUP, WORKSPACE = "00000000-0000-0000-0000-000000000001", "rg-local", "mlw-local"
+ALONE = """
+import sys, time
+from azure.ai.ml import MLClient, load_online_deployment, load_online_endpoint
+from azure.identity import DefaultAzureCredential
+import io, yaml
+started = time.perf_counter()
+ml = MLClient(DefaultAzureCredential(), *sys.argv[1:4])
+for n in range(int(sys.argv[4])):
+    name = f"alone{n}"
+    endpoint = load_online_endpoint(io.StringIO(yaml.safe_dump({"name": name, "auth_mode": "key"})))
+    ml.online_endpoints.begin_create_or_update(endpoint).result()
+    body = {"name": "blue", "endpoint_name": name, "instance_type": "Standard_NC24ads_A100_v4", "instance_count": 1,
+        "model": "azureml://registries/azureml/models/MedImageParse/versions/17"}
+    ml.online_deployments.begin_create_or_update(load_online_deployment(io.StringIO(yaml.safe_dump(body)))).result()
+    endpoint.traffic = {"blue": 100}
+    ml.online_endpoints.begin_create_or_update(endpoint).result()
+print(time.perf_counter() - started)
+"""
+
+
+def project(folder: Path, count: int) -> None:
+    """An environment of `count` endpoints with an endpoint file and a deployment file each."""
+    (folder / "templates" / "plain").mkdir(parents=True)
+    (folder / "environments").mkdir()
+    (folder / "templates" / "plain" / "endpoint.yml.j2").write_text(ENDPOINT)
+    (folder / "templates" / "plain" / "deployment.yml.j2").write_text(DEPLOYMENT)
+    body = {"cloud": "local", "subscription_id": SUBSCRIPTION, "resource_group": GROUP, "workspace": WORKSPACE}
+    endpoints = {f"many{n}": {"template": "plain"} for n in range(count)}
+    (folder / "environments" / "many.yml").write_text(yaml.safe_dump({**body, "endpoints": endpoints}))
+    (folder / "world.yml").write_text(WORLD)
+
+
+@contextlib.contextmanager
+def measured(state: Path, label: str, most: float | None = None) -> Iterator[None]:
+    """Prints what was done inside: seconds, requests, processor seconds of the processes we started."""
+    before, cpu = len(emulator.requests(state)), _cpu()
+    begun = time.perf_counter()
+    yield
+    seconds, used = time.perf_counter() - begun, _cpu() - cpu
+    rows = emulator.requests(state)[before:]
+    refused = sum(row["status"] == 429 for row in rows)
+    verdict = "" if most is None else f"  {'within' if seconds <= most else 'MISSES'} {most:g} s"
+    words = f"{seconds:7.2f} s  {len(rows):5} requests  {refused:3} refused by 429  {used:6.2f} s of processor"
+    print(f"{label:<34} {words}{verdict}", flush=True)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def amldeploy(folder: Path, *words: str) -> None:
+    """One command, as a person types it."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [sys.executable, "-m", "deploy", *words], cwd=folder, env=environment, check=True, capture_output=True
+    )
+
+
+def alone(folder: Path, running: Any, count: int) -> float:
+    """Seconds that azure-ai-ml takes by itself for the same writes, once it is imported."""
+    environment = {**os.environ, **running.variables()}
+    ran = subprocess.run(
+        [sys.executable, "-c", ALONE, SUBSCRIPTION, GROUP, WORKSPACE, str(count)],
+        cwd=folder, env=environment, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return float(ran.stdout.split()[-1].lstrip("."))
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    asked.add_argument("--endpoints", type=int, default=100)
+    asked.add_argument("--alone", type=int, default=10, help="endpoints made with azure-ai-ml alone; 0 for none")
+    asked.add_argument("--throttle", action="store_true", help="count requests as Azure does")
+    options = asked.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        project(folder, options.endpoints)
+        state = folder / ".amldeploy"
+        running = emulator.launch(state, world=folder / "world.yml", throttle=options.throttle)
+        try:
+            measure(folder, state, running, options)
+        finally:
+            emulator.stop(state)
+
+
+def measure(folder: Path, state: Path, running: Any, options: argparse.Namespace) -> None:
+    count = options.endpoints
+    with measured(state, f"plan of {count} new endpoints", 3):
+        amldeploy(folder, "plan", "-e", "many")
+    begun = time.perf_counter()
+    with measured(state, f"apply of {count} new endpoints"):
+        amldeploy(folder, "apply", "-e", "many")
+    ours = (time.perf_counter() - begun) / count
+    with measured(state, f"plan of {count} existing endpoints", 3):
+        amldeploy(folder, "plan", "-e", "many")
+    if options.alone:
+        theirs = 0.0
+        with (
+            measured(state, f"azure-ai-ml alone, {options.alone} endpoints"),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            theirs = alone(folder, running, options.alone) / options.alone
+        print(json.dumps({"seconds an endpoint": round(ours, 3), "alone": round(theirs, 3)}))
+        print(f"an endpoint takes {ours / theirs:.2f} of what azure-ai-ml alone takes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""What a PUT must send so that it takes nothing away: tags and properties of others, an identity that nobody wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Json = Any
+SERVERS_OWN = frozenset(
+    {"createdby", "createdat", "lastmodifiedat", "azureml.onlineendpointid", "azureasyncoperationuri"}
+)
+"""Properties that the service adds by itself, in lower case: never a difference, never sent back."""
+
+
+def merged_tags(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
+    """The tags that a PUT must send so that those of others survive it. Their names have no case."""
+    return _merged(body.get("tags") or {}, wanted)
+
+
+def merged_properties(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
+    """Likewise the properties, without those that the service adds by itself."""
+    held = (body.get("properties") or {}).get("properties") or {}
+    return _merged({name: value for name, value in held.items() if name.lower() not in SERVERS_OWN}, wanted)
+
+
+def _merged(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
+    ours = {name.lower() for name in wanted}
+    return {**{name: value for name, value in held.items() if name.lower() not in ours}, **wanted}
+
+
+def identity(body: Mapping[str, Json]) -> dict[str, Json] | None:
+    """What CLI v2 would write for an identity that is not the default."""
+    held = body.get("identity") or {}
+    if ids := [{"resource_id": each} for each in held.get("userAssignedIdentities") or ()]:
+        return {"type": "user_assigned", "user_assigned_identities": ids}
+    return {"type": "none"} if str(held.get("type", "")).lower() == "none" else None

@@ -1,0 +1,39 @@
+"""Many at once, so many at a time. Knows nothing of what is done."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def side_by_side(works: Mapping[str, Callable[[], T]], lanes: int) -> dict[str, T]:
+    """Every work's result by its name, in the order given, `lanes` of them at a time.
+
+    A work that raises stops none that has begun, and no other begins; the first error is raised at the end. An
+    interrupt ends it at once: the threads are daemons.
+    """
+    waiting, done, errors = deque(works), dict[str, T](), list[BaseException]()
+
+    def lane() -> None:
+        while not errors:
+            try:
+                name = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                done[name] = works[name]()
+            except BaseException as error:  # noqa: BLE001 raised again below, where somebody can see it
+                errors.append(error)
+
+    threads = [threading.Thread(target=lane, daemon=True) for _ in range(min(lanes, len(works)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for error in errors:
+        raise error
+    return {name: done[name] for name in works}

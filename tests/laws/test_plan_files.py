@@ -1,0 +1,164 @@
+"""The law of a plan file: interrupted after any step it is taken up where it was left; a foreign change voids it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import reporter, verbs
+from deploy.errors import StalePlan
+from deploy.model import Plan
+from deploy.progress import Event, Kind
+from tests.laws.conftest import WORKSPACE, World
+
+
+class Killed(BaseException):
+    """Nobody goes on after this."""
+
+
+def agree(world: World) -> tuple[Path, Plan]:
+    """A plan file, and the plan in it."""
+    made = verbs.plan(world.project, "law")
+    file = world.project.root / "agreed.json"
+    file.write_text(reporter.plan_dump(made))
+    return file, made
+
+
+def carry_out(world: World, file: Path, tell: Callable[[Event], None] | None = None) -> verbs.Done:
+    return verbs.apply(world.project, None, approve=lambda *_: None, tell=tell or world.watch, plan_file=file)
+
+
+def killed_after(world: World, file: Path, steps: int) -> None:
+    """Apply, and end for good after so many steps."""
+    left = [steps]
+
+    def tell(event: Event) -> None:
+        left[0] -= event.kind is Kind.DONE
+        if event.kind is Kind.DONE and not left[0]:
+            raise Killed
+
+    with pytest.raises(Killed):
+        carry_out(world, file, tell)
+
+
+def seen(world: World) -> Any:
+    """What is there, without moments."""
+    return [(r.name, r.state, [(s.name, s.traffic, s.release, s.state) for s in r.slots]) for r in rows(world)]
+
+
+def rows(world: World) -> list[Any]:
+    return verbs.status(world.project, "law")
+
+
+def first(world: World) -> None:
+    """Nothing is there."""
+
+
+def second(world: World) -> None:
+    """One release serves, another is wanted."""
+    world.apply()
+    world.want(release="2")
+
+
+def in_place(world: World) -> None:
+    """The live deployment changes under its callers."""
+    world.want(strategy="in_place")
+    world.apply()
+    world.want(release="2", strategy="in_place")
+
+
+@pytest.mark.parametrize("prepare", [first, second, in_place])
+def test_a_killed_apply_is_finished_by_the_same_plan(world: World, prepare: Callable[[World], None]) -> None:
+    """Killed after step k, for every k: the same plan file brings the world to the same end."""
+    prepare(world)
+    file, made = agree(world)
+    for steps in range(1, len(made.steps)):
+        killed_after(world, file, steps)
+        done = carry_out(world, file)
+        assert done.report.ok, steps
+        assert sum(s.changes for s in done.plan.steps) <= sum(s.changes for s in made.steps)
+        assert verbs.plan(world.project, "law").steps == ()
+        end = seen(world)
+        assert carry_out(world, file).plan.steps == ()
+        world.teardown()
+        world.want()
+        prepare(world)
+        file, made = agree(world)
+    assert carry_out(world, file).report.ok
+    assert seen(world) == end
+
+
+def put_tags(world: World, path: str, **tags: str) -> None:
+    """Somebody else changes the tags of a resource."""
+    environment, specs = verbs.validate(world.project, "law")
+    with world.project.connect(environment) as cloud:
+        from azure.core.rest import HttpRequest
+
+        where = f"{cloud.arm.base_url}{WORKSPACE}/onlineEndpoints/{specs[0].name}{path}"
+        body = {"tags": tags}
+        answer = cloud.arm._client.send_request(
+            HttpRequest("PATCH", where, params={"api-version": "2024-10-01"}, json=body)
+        )
+        assert answer.status_code < 300
+
+
+@pytest.mark.parametrize("steps", [3, 4, 5])
+def test_a_foreign_change_voids_the_plan(world: World, steps: int) -> None:
+    """Killed, and then somebody changes what was there before: exit 7, and it is named with before and after."""
+    second(world)
+    file, _ = agree(world)
+    killed_after(world, file, steps)
+    put_tags(world, "/deployments/blue", colour="red")
+
+    with pytest.raises(StalePlan, match=r"deployment/mip/blue: tags\.colour \(none\) -> red"):
+        carry_out(world, file)
+
+
+def test_callers_moved_by_hand_void_the_plan(world: World) -> None:
+    """Traffic that is at none of the plan's stages is somebody else's doing."""
+    second(world)
+    file, _ = agree(world)
+    killed_after(world, file, 3)
+    environment, specs = verbs.validate(world.project, "law")
+    with world.project.connect(environment) as cloud:
+        endpoint = cloud.ml.online_endpoints.get(specs[0].name)
+        endpoint.traffic = {"blue": 70, "green": 30}
+        cloud.ml.online_endpoints.begin_create_or_update(endpoint).result()
+
+    with pytest.raises(StalePlan, match=r"properties\.traffic\.(blue 100 -> 70|green \(none\) -> 30)"):
+        carry_out(world, file)
+
+
+def test_changed_files_void_the_plan(world: World) -> None:
+    """The plan is for the files as they were: the steps that would be others now are named."""
+    file, _ = agree(world)
+    world.want(release="2")
+
+    with pytest.raises(StalePlan, match="deployment/mip/blue: the files say otherwise"):
+        carry_out(world, file)
+
+
+def test_a_step_that_was_not_done_is_not_taken_for_done(world: World) -> None:
+    """The files want one step less, and the world is the same: that is not the rest of the plan."""
+    file, _ = agree(world)
+    template = world.project.root / "templates" / "plain" / "pipeline.yml.j2"
+    text = template.read_text()
+    template.write_text(text.replace("roles: [{role: Storage Blob Data Contributor, scope: workspace_storage}]", ""))
+
+    with pytest.raises(StalePlan, match="role/mip"):
+        carry_out(world, file)
+
+
+def test_the_rescue_of_a_continued_plan_is_the_agreed_one(world: World) -> None:
+    """Interrupted between stages, callers go back to the release they came from, not to the stage they were at."""
+    second(world)
+    file, made = agree(world)
+    shifts = [n for n, step in enumerate(made.steps, 1) if step.room == "traffic"]
+    killed_after(world, file, shifts[0])
+    done = carry_out(world, file)
+
+    assert done.plan.rescue == made.rescue
+    assert [s.body["after"] for s in done.plan.rescue] == [{"blue": 100}]

@@ -1,0 +1,153 @@
+"""An answer that is wrong in exactly one way fails its probe, and the message says which. The emulator sends it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import emulator, verbs
+from tests.project import make_project
+from tests.unit.probes.given import answer_of_the_stand_in
+
+MODELS = {
+    "medimageparse": ("MedImageParse", 17),
+    "medimageparse3d": ("MedImageParse3D", 6),
+    "medimageinsight": ("MedImageInsight", 13),
+    "cxrreportgen": ("CxrReportGen", 12),
+    "gigapath": ("Prov-GigaPath", 3),
+}
+Spoil = Callable[[Any], Any]
+"""The right row in, what is sent instead out: a row, or text that is sent as it is."""
+EVERYWHERE: list[tuple[Spoil, str]] = [
+    (lambda _: "<html><title>Sign in</title></html>", "an HTML page, 'Sign in'"),
+    (lambda _: "\n", "an empty body"),
+    (lambda row: json.dumps([row])[:-9], "expected JSON, something else came"),
+    (lambda row: json.dumps([json.dumps(row)]), "encoded once more than expected"),
+    (lambda _: "[]", "expected one object for the one row sent, 0 came"),
+]
+
+
+def without(key: str) -> tuple[Spoil, str]:
+    return lambda row: {k: v for k, v in row.items() if k != key}, f"expected the key '{key}'"
+
+
+def inside(key: str, change: Callable[[Any], Any]) -> Spoil:
+    """The JSON inside the string `key`, changed."""
+    return lambda row: {**row, key: json.dumps(change(json.loads(row[key])))}
+
+
+def cut(text: str) -> str:
+    return text[: len(text) // 4 * 2 + 1]
+
+
+def vector_with(value: Any, length: int = 1024) -> Spoil:
+    return lambda row: {**row, "image_features": [[value, *[0.5] * (length - 1)]]}
+
+
+WRONG: dict[str, list[tuple[Spoil, str]]] = {
+    "medimageparse": [
+        without("image_features"),
+        (inside("image_features", lambda f: {**f, "shape": [1, *f["shape"][1:]]}), "mask"),
+        (inside("image_features", lambda f: {**f, "shape": [2, 512, 2048]}), "1024"),
+        (inside("image_features", lambda f: {**f, "dtype": "float32"}), "float32"),
+        (inside("image_features", lambda f: {**f, "data": cut(f["data"])}), "base64"),
+        (inside("image_features", lambda f: {**f, "data": f["data"][: len(f["data"]) // 8 * 4]}), "bytes"),
+        (inside("image_features", lambda f: {"shape": f["shape"], "dtype": f["dtype"]}), "expected the key 'data'"),
+        (lambda row: {**row, "image_features": "{'data': 1}"}, "expected JSON inside the string 'image_features'"),
+        (lambda row: {**row, "text_features": row["text_features"][:1]}, "expected 2 categories .* 1 came"),
+    ],
+    "medimageparse3d": [
+        without("nifti_file"),
+        (inside("nifti_file", lambda f: {**f, "data": cut(f["data"])}), "base64"),
+        (inside("nifti_file", lambda f: {**f, "data": f["data"][: len(f["data"]) // 8 * 4]}), "gzip|cut|end"),
+        (
+            inside("nifti_file", lambda f: {**f, "data": base64.b64encode(b"no gzip").decode()}),
+            "expected 348 bytes for the header, 7 came",
+        ),
+        (lambda row: {**row, "nifti_file": "oops"}, "expected JSON inside the string 'nifti_file'"),
+    ],
+    "medimageinsight": [
+        without("image_features"),
+        (vector_with(0.1, 1023), "expected 1024 numbers in 'image_features', 1023 came"),
+        (vector_with(float("nan")), "expected a finite number in 'image_features' at 0, nan came"),
+        (vector_with("0.1"), "expected a number in 'image_features' at 0, a string came"),
+        (lambda row: {**row, "image_features": [[0.0] * 1024]}, "points somewhere"),
+        (lambda row: {**row, "image_features": row["image_features"] * 2}, "expected one vector"),
+    ],
+    "cxrreportgen": [
+        without("output"),
+        (lambda row: {**row, "output": "a report"}, "expected JSON inside the string 'output'"),
+        (inside("output", lambda _: []), "at least one finding"),
+        (inside("output", lambda _: [["Shadow.", [[0.1, 0.1, 1.4, 0.5]]]]), "box 1 of finding 1"),
+        (inside("output", lambda _: [["Shadow.", [[0.1, 0.1, 0.5]]]]), "box 1 of finding 1"),
+        (inside("output", lambda _: [["Shadow.", [[0.1, 0.1, float("nan"), 0.5]]]]), "box 1 of finding 1"),
+        (inside("output", lambda _: [["", None]]), "expected a sentence in finding 1"),
+    ],
+    "gigapath": [
+        without("image_features"),
+        (lambda row: {**row, "image_features": cut(row["image_features"])}, "base64"),
+        (
+            lambda row: {**row, "image_features": row["image_features"][: len(row["image_features"]) // 8 * 4]},
+            "zip",
+        ),
+        (lambda row: {**row, "image_features": [0.1, 0.2]}, "expected base64 text in 'image_features', a list came"),
+        (lambda row: {**row, "image_features": ""}, "expected a zip archive .* nothing came"),
+    ],
+}
+
+
+def project_of(folder: Path, kind: str, answers: list[Any]) -> verbs.Project:
+    """A world in which the endpoint of this kind is there with callers, and answers what it is told to."""
+    folder.mkdir()
+    root = make_project(folder)
+    model, version = MODELS[kind]
+    place = "subscription_id: 00000000-0000-0000-0000-000000000001\nresource_group: rg-local\nworkspace: mlw-local\n"
+    body = f"cloud: local\n{place}endpoints: {{one: {{template: {kind}, values: {{name: one}}}}}}\n"
+    (root / "environments" / "wrong.yml").write_text(body)
+    deployment = {
+        "name": "blue",
+        "model": f"azureml://registries/azureml/models/{model}/versions/{version}",
+        "instance_type": "Standard_NC24ads_A100_v4",
+    }
+    there = {"name": "one", "workspace": "mlw-local", "traffic": {"blue": 100}, "deployments": [deployment]}
+    (root / "world.yml").write_text(json.dumps({"endpoints": [there]}))
+    orders = [
+        {"kind": "refuse", "plane": "scoring", "status": 200, "number": n, "body": body}
+        for n, body in enumerate(answers, 1)
+    ]
+    (root / "faults.yml").write_text(json.dumps({"faults": orders}))
+    project = verbs.Project(root)
+    emulator.begin(project.state, world=root / "world.yml", faults=root / "faults.yml")
+    return project
+
+
+def as_sent(spoiled: Any) -> str:
+    return spoiled if isinstance(spoiled, str) else json.dumps([spoiled])
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_what_is_wrong_is_said(tmp_path: Path, kind: str) -> None:
+    """One thing wrong, one sentence about it; and after all of them, the right answer is right."""
+    probe = next(
+        spec.pipeline.probe.model_dump(mode="json")
+        for spec in verbs.validate(project_of(tmp_path / "a", kind, []), "wrong")[1]
+        if spec.pipeline.probe
+    )
+    answer = json.loads(answer_of_the_stand_in(probe, MODELS[kind][0]))
+    row = answer[0] if isinstance(answer, list) else answer
+    cases = [*EVERYWHERE, *WRONG[kind]]
+    project = project_of(tmp_path / "b", kind, [as_sent(spoil(row)) for spoil, _ in cases])
+    for _, words in cases:
+        [outcome] = verbs.probe(project, "wrong", tell=lambda _: None).report.outcomes
+        assert outcome.error is not None, words
+        with pytest.raises(AssertionError, match=words):
+            raise AssertionError(outcome.error["message"])
+        assert outcome.attempts == 1
+
+    [right] = verbs.probe(project, "wrong", tell=lambda _: None).report.outcomes
+    assert right.error is None

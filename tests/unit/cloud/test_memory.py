@@ -1,0 +1,84 @@
+"""Reads that are shared: each thing once, nobody waits for another's question."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from deploy.cloud.memory import Memory
+from deploy.lanes import side_by_side
+
+WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+
+
+def test_many_who_ask_at_once_hear_one_answer() -> None:
+    """Eight ask for the same while it is being read: it is read once."""
+    memory, reads, begun = Memory(), [], threading.Event()
+
+    def read() -> str:
+        reads.append(1)
+        begun.wait(0.05)
+        return "told"
+
+    with memory.open():
+        told = side_by_side({str(n): lambda: memory.ask("/p", "key", read) for n in range(8)}, 8)
+
+    assert set(told.values()) == {"told"}
+    assert len(reads) == 1
+
+
+def test_nobody_waits_for_another_question() -> None:
+    """While one question hangs, another is answered."""
+    memory, free = Memory(), threading.Event()
+    with memory.open():
+        works = {
+            "slow": lambda: memory.ask("/slow", "slow", lambda: free.wait(5)),
+            "quick": lambda: memory.ask("/quick", "quick", lambda: free.set() or "quick"),
+        }
+        assert side_by_side(works, 2) == {"slow": True, "quick": "quick"}
+
+
+def test_a_read_that_fails_is_asked_again() -> None:
+    """The failure is heard by whoever asked, and not remembered."""
+    memory, answers = Memory(), iter([ValueError("no"), "yes"])
+
+    def read() -> str:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return str(answer)
+
+    with memory.open():
+        with pytest.raises(ValueError, match="no"):
+            memory.ask("/p", "key", read)
+        assert memory.ask("/p", "key", read) == "yes"
+
+
+@pytest.mark.parametrize(
+    ("path", "reads"),
+    [
+        (WORKSPACE, 1),
+        ("https://x/registrymanagement/v1.0/registries/azureml/discovery", 1),
+        ("/subscriptions/s/providers/Microsoft.MachineLearningServices/locations/eastus/vmSizes", 1),
+        ("/subscriptions/s/providers/Microsoft.MachineLearningServices/locations/eastus/usages", 2),
+        (f"{WORKSPACE}/onlineEndpoints", 2),
+        (f"{WORKSPACE}/onlineEndpoints/workspaces", 2),
+    ],
+)
+def test_only_what_does_not_change_outlives_a_look(path: str, reads: int) -> None:
+    """A workspace is read once in a command; what changes is read anew in each look."""
+    memory, seen = Memory(), []
+    for _ in range(2):
+        with memory.open():
+            memory.ask(path, path, lambda: seen.append(1))
+            memory.ask(path, path, lambda: seen.append(1))
+    assert len(seen) == reads
+
+
+def test_outside_a_look_everything_is_read() -> None:
+    """What changes is never answered from memory while a plan is carried out."""
+    memory, seen = Memory(), []
+    memory.ask("/p", "key", lambda: seen.append(1))
+    memory.ask("/p", "key", lambda: seen.append(1))
+    assert len(seen) == 2
