@@ -56,18 +56,20 @@ class _Doer:
 
     def step(self, step: Step) -> Outcome:
         started = self.clock.monotonic()
-        attempts = 0
+        began, attempts = started, 0
         room = next(room for room in self.rooms if step.room == room.NAME)
 
         def once() -> Evidence:
             nonlocal attempts
             attempts += 1
-            return room.run(self.cloud, step) or Evidence()
+            left = max(0.0, step.retry.deadline - (self.clock.monotonic() - began))
+            return room.run(self.cloud, replace(step, retry=replace(step.retry, deadline=left))) or Evidence()
 
         self.tell(Event(Kind.STARTED, step.address, step.verb, step.why))
         try:
             self.wait(step, step.retry.wait)
-            evidence = self.retrying(step)(once)
+            began = self.clock.monotonic()
+            evidence = self.retrying(step, began)(once)
         except DeployError as error:
             seconds = self.clock.monotonic() - started
             self.tell(Event(Kind.FAILED, step.address, step.verb, str(error), attempts, seconds))
@@ -84,9 +86,7 @@ class _Doer:
         self.tell(Event(Kind.DONE, step.address, step.verb, evidence.summary, attempts, seconds))
         return Outcome(step.address, step.verb, State.DONE, attempts, seconds, None, evidence)
 
-    def retrying(self, step: Step) -> tenacity.Retrying:
-        began = self.clock.monotonic()
-
+    def retrying(self, step: Step, began: float) -> tenacity.Retrying:
         def pause(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (state.attempt_number - 1))
@@ -94,8 +94,9 @@ class _Doer:
 
         def enough(state: tenacity.RetryCallState) -> bool:
             spent = self.clock.monotonic() - began
-            patient = state.outcome is not None and getattr(state.outcome.exception(), "patient", False)
-            used_up = state.attempt_number >= step.retry.attempts and not patient
+            error = state.outcome.exception() if state.outcome else None
+            most = min(step.retry.attempts, getattr(error, "tries", None) or step.retry.attempts)
+            used_up = state.attempt_number >= most and not getattr(error, "patient", False)
             return used_up or spent + state.upcoming_sleep > step.retry.deadline
 
         def say(state: tenacity.RetryCallState) -> None:
@@ -104,7 +105,7 @@ class _Doer:
             self.tell(Event(Kind.RETRYING, step.address, step.verb, words, state.attempt_number))
 
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(Transient),
+            retry=tenacity.retry_if_exception(lambda error: _may_pass(error, step)),
             wait=pause,
             stop=enough,
             before_sleep=say,
@@ -121,6 +122,12 @@ class _Doer:
             left -= piece
             if left > 0:
                 self.tell(Event(Kind.WAITING, step.address, step.verb, f"{left:.0f} s to go"))
+
+
+def _may_pass(error: BaseException, step: Step) -> bool:
+    """Whether Azure may agree later: it says so itself, or a role is so new that it may not be in effect yet."""
+    fresh = step.retry.fresh_role and getattr(error, "after_role", False)
+    return isinstance(error, Transient) or fresh
 
 
 def execute(

@@ -45,7 +45,7 @@ def plan_release(environment: Environment, specs: Sequence[EndpointSpec], facts:
         own = _ask_rooms(_unproven(wanted, seen), seen, ROOMS, findings)
         own += [_proven(wanted, step) for step in own if step.verb is Verb.PROBE and step.why == probe.UNPROVEN_WHY]
         findings += refusals.foreign(spec, own, seen)
-        steps += _with_bakes(wanted, own)
+        steps += _after_roles(_with_bakes(wanted, own))
         rescue += _rescue(wanted, own, seen)
     return _finish(environment, specs, steps, rescue, facts, [*findings, *refusals.together(steps)])
 
@@ -152,6 +152,15 @@ def _with_bakes(wanted: Wanted, steps: Sequence[Step]) -> list[Step]:
         else:
             baked.append(step)
     return baked
+
+
+def _after_roles(steps: Sequence[Step]) -> list[Step]:
+    """Steps that come after a new role or a new identity know it: what they are refused may be granted in minutes."""
+    marked, fresh = [], False
+    for step in steps:
+        marked.append(replace(step, retry=replace(step.retry, fresh_role=True)) if fresh else step)
+        fresh = fresh or (step.verb is Verb.CREATE and step.room in ("role", "endpoint"))
+    return marked
 
 
 def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:

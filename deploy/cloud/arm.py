@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from deploy.clock import Clock
 from deploy.cloud.failures import asking
+from deploy.cloud.session import RETRIES, open_session
 
 Json = Any
 
@@ -20,12 +22,12 @@ Json = Any
 class Arm:
     """A session to one resource manager. `requests` counts what was sent, through here and through the SDK."""
 
-    def __init__(self, base_url: str, credential: Any, scope: str, *, ca: str | None = None) -> None:
+    def __init__(self, base_url: str, credential: Any, scope: str, clock: Clock, *, ca: str | None = None) -> None:
         from azure.core import PipelineClient
         from azure.core.pipeline import policies
 
         self.base_url, self.credential, self.scope = base_url.rstrip("/"), credential, scope
-        self.transport, self._count = _counting_transport(ca)
+        self.transport = open_session(clock, ca)
         self._memory: dict[str, Json] | None = None
         self._lock = threading.RLock()
         self._client: Any = PipelineClient(
@@ -34,14 +36,14 @@ class Arm:
             policies=[
                 policies.RequestIdPolicy(),
                 policies.UserAgentPolicy("amldeploy"),
-                policies.RetryPolicy(retry_total=4, retry_status=3, retry_backoff_max=20),
+                policies.RetryPolicy(**RETRIES),
                 policies.BearerTokenCredentialPolicy(credential, scope),
             ],
         )
 
     @property
     def requests(self) -> int:
-        return self._count[0]
+        return int(self.transport.requests)
 
     @contextmanager
     def remembering(self) -> Iterator[None]:
@@ -58,6 +60,10 @@ class Arm:
     def get(self, path: str, version: str, what: str, **query: str) -> Json | None:
         """The body at `path`; None when Azure says 404."""
         return self._remembered("GET", path, version, what, query)
+
+    def look(self, path: str, version: str, what: str) -> Json | None:
+        """The body at `path` as it is this moment, asked for once: who looks again decides when."""
+        return self._send("GET", path, version, what, {}, retry_total=0)
 
     def list(self, path: str, version: str, what: str, **query: str) -> list[Json]:
         """Every item of a paged list; nothing when the parent is absent."""
@@ -85,34 +91,19 @@ class Arm:
                 memory[key] = self._send(method, path, version, what, query)
             return memory[key]
 
-    def _send(self, method: str, path: str, version: str, what: str, query: dict[str, str], body: Json = None) -> Json:
+    def _send(
+        self, method: str, path: str, version: str, what: str, query: dict[str, str], body: Json = None, **options: Json
+    ) -> Json:
         from azure.core.exceptions import HttpResponseError
         from azure.core.rest import HttpRequest
 
         params = {"api-version": version, **query} if version else query
         url = path if path.startswith("https://") else self.base_url + path
+        reading = {"reads": True, "retry_on_methods": ["GET", "POST"], **options}
         with asking(what):
-            response = self._client.send_request(HttpRequest(method, url, params=params, json=body))
+            response = self._client.send_request(HttpRequest(method, url, params=params, json=body), **reading)
             if response.status_code == 404 and method == "GET":
                 return None
             if response.status_code >= 400:
                 raise HttpResponseError(response=response)
             return response.json() if response.content else None
-
-
-def _counting_transport(ca: str | None) -> tuple[Any, list[int]]:
-    """One requests session for every client of this process, which counts what it sends."""
-    from azure.core.pipeline.transport import RequestsTransport
-
-    count, lock = [0], threading.Lock()
-
-    class Counting(RequestsTransport):  # type: ignore[misc] # azure-core is untyped here
-        def send(self, request: Any, **options: Any) -> Any:
-            with lock:
-                count[0] += 1
-            return super().send(request, **options)
-
-        def __exit__(self, *_: object) -> None:
-            """Clients come and go; the session stays until the door is closed."""
-
-    return Counting(connection_verify=ca or True), count

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.clock import Clock
 from deploy.cloud.arm import Arm
 from deploy.cloud.failures import asking
+from deploy.cloud.session import RETRIES
 from deploy.errors import CloudError, UsageError
 from deploy.model import Environment, Json
 
@@ -66,7 +67,7 @@ class Cloud:
         self.environment, self.hosts, self.clock, self.ca = environment, hosts, clock, ca
         self.root = root.resolve()
         self.credential = _credential(hosts)
-        self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", ca=ca)
+        self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", clock, ca=ca)
 
     @property
     def workspace_id(self) -> str:
@@ -103,9 +104,8 @@ class Cloud:
                 transport=self.arm.transport,
                 enable_telemetry=False,
                 show_progress=False,
-                retry_total=4,
-                retry_status=3,
                 polling_interval=5,
+                **RETRIES,
                 **cloud,
             )
 

@@ -45,7 +45,10 @@ def run(cloud: Cloud, step: Step) -> None:
         return
     document, folder = body["document"], cloud.root / str(body["folder"])
     try:
-        endpoints.put_deployment(cloud, document, folder, what=what, patience=step.retry.deadline)
+        endpoints.put_deployment(
+            cloud, document, folder, what=what, patience=step.retry.deadline,
+            settled=lambda there: not diff.changes(document, there, diff.DEPLOYMENT),
+        )  # fmt: skip
     except Transient:
         raise
     except CloudError as error:

@@ -81,7 +81,10 @@ def run(cloud: Cloud, step: Step) -> None:
     document = dict(step.body["document"])
     if step.body.get("shared"):
         document["properties"] = {**(document.get("properties") or {}), **endpoints.lease_properties(cloud)}
-    endpoints.put_endpoint(cloud, document, what=what, patience=step.retry.deadline)
+    endpoints.put_endpoint(
+        cloud, document, what=what, patience=step.retry.deadline,
+        settled=lambda there: not diff.changes(document, there, diff.ENDPOINT),
+    )  # fmt: skip
 
 
 def _delete(where: str, body: Mapping[str, Json]) -> Step:

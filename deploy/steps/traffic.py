@@ -50,9 +50,12 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 
 
 def run(cloud: Cloud, step: Step) -> None:
+    document = step.body["document"]
+    wanted = (_positive(document["traffic"]), _positive(document.get("mirror_traffic") or {}))
     endpoints.put_endpoint(
-        cloud, step.body["document"], what=f"{step.verb} {step.address}", patience=step.retry.deadline
-    )
+        cloud, document, what=f"{step.verb} {step.address}", patience=step.retry.deadline,
+        settled=lambda there: (_served(there), _mirrored(there)) == wanted,
+    )  # fmt: skip
 
 
 def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[dict[str, int]]:
@@ -115,6 +118,10 @@ def in_words(traffic: Mapping[str, int]) -> str:
 
 def _served(body: Mapping[str, Json]) -> dict[str, int]:
     return _positive((body.get("properties") or {}).get("traffic") or {})
+
+
+def _mirrored(body: Mapping[str, Json]) -> dict[str, int]:
+    return _positive((body.get("properties") or {}).get("mirrorTraffic") or {})
 
 
 def _positive(traffic: Mapping[str, int]) -> dict[str, int]:
