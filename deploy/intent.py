@@ -27,7 +27,7 @@ def shared_names(file: EnvironmentFile, specs: Sequence[EndpointSpec]) -> list[P
     return [
         Problem(
             file.entries[spec.key].place,
-            "AML123",
+            "AML132",
             f"Endpoints {first[spec.name]} and {spec.key} are both named {spec.name} in Azure.",
             "Give one of them another name.",
         )

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from deploy.cli import changing, door, looking, machine
+from deploy.cli import changing, door, explaining, looking, machine
 
 app = typer.Typer(
     name="amldeploy",
@@ -29,6 +29,7 @@ for command in (
     looking.status,
     looking.logs,
     looking.schema,
+    explaining.explain,
 ):
     app.command()(command)
 app.add_typer(machine.commands, name="emulator")
