@@ -179,6 +179,7 @@ def as_json(error: DeployError) -> dict[str, Json]:
     told: dict[str, Json] = {"code": error.code, "message": str(error), "cure": error.cure}
     if isinstance(error, CloudError):
         told |= {"azure_codes": list(error.codes), "status": error.status, "request_id": error.request_id}
+        told |= {"diagnosis": dict(error.diagnosis)} if error.diagnosis else {}
     if isinstance(error, Refused):
         told["findings"] = [vars(f) for f in error.findings]
     return told

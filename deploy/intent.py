@@ -49,6 +49,13 @@ def asked(agreed: Plan | None, name: str | None, only: Sequence[str]) -> tuple[s
     return agreed.environment, agreed.endpoints
 
 
+def must_agree(plan_file: object, cleanup: bool) -> None:
+    """A plan file says itself what is done when a step fails."""
+    if plan_file and cleanup:
+        cause, cure = "the plan file says itself what is done when a step fails", "Leave out --cleanup"
+        raise UsageError("apply the plan file", cause, cure, code="AML646")
+
+
 def must_match(agreed: Plan | None, fresh: Plan) -> None:
     """A plan file is carried out as it is or not at all."""
     if agreed is None or agreed.fingerprint == fresh.fingerprint:

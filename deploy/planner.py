@@ -35,8 +35,13 @@ _PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState
 """What Azure changes by itself, and what only says where it answers."""
 
 
-def plan_release(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
-    """The steps from what is there to what the files say. Raises Refused with every reason at once."""
+def plan_release(
+    environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts], *, cleanup: bool = False
+) -> Plan:
+    """The steps from what is there to what the files say. Raises Refused with every reason at once.
+
+    `cleanup`: the rescue also deletes deployments that this plan made, instead of leaving them to be looked at.
+    """
     steps: list[Step] = []
     rescue: list[Step] = []
     findings = refusals.too_many(environment, specs)
@@ -46,7 +51,8 @@ def plan_release(environment: Environment, specs: Sequence[EndpointSpec], facts:
         own += [_proven(wanted, step) for step in own if step.verb is Verb.PROBE and step.why == probe.UNPROVEN_WHY]
         findings += refusals.foreign(spec, own, seen)
         steps += _after_roles(_with_bakes(wanted, own))
-        rescue += _rescue(wanted, own, seen)
+        rescue += _rescue(wanted, own, seen, always=cleanup)
+        rescue += _cleanup(wanted, own) if cleanup else ()
     return _finish(environment, specs, steps, rescue, facts, [*findings, *refusals.together(steps)])
 
 
@@ -163,14 +169,28 @@ def _after_roles(steps: Sequence[Step]) -> list[Step]:
     return marked
 
 
-def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
-    """Callers back to where they are now, if they are to be moved at all."""
+def _cleanup(wanted: Wanted, steps: Sequence[Step]) -> Sequence[Step]:
+    """Deployments that this plan makes where there was none, gone again."""
+    made = [s for s in steps if s.room == "deployment" and s.verb is Verb.CREATE]
+    remade = {s.address for s in steps if s.room == "deployment" and s.verb is Verb.DELETE}
+    return [
+        Step(Verb.DELETE, s.address, {"endpoint": wanted.spec.name, "name": s.body["document"]["name"]}, _TIDY, s.retry)
+        for s in made
+        if s.address not in remade
+    ]
+
+
+_TIDY = "it was made for a release that failed"
+
+
+def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts, *, always: bool) -> Sequence[Step]:
+    """Callers back to where they are now, if they are to be moved at all; `always`: even back to nobody."""
     where = address("endpoint", wanted.spec.key)
     body = facts.get(where) or {}
     now = (body.get("properties") or {}).get("traffic") or {}
-    if not wanted.live or not any(step.verb is Verb.SHIFT for step in steps):
+    if not (wanted.live or always) or not any(step.verb is Verb.SHIFT for step in steps):
         return ()
-    moved = {**body, "properties": {**body["properties"], "traffic": wanted.traffic}}
+    moved = {**body, "properties": {**(body.get("properties") or {}), "traffic": wanted.traffic}}
     return traffic.plan(replace(wanted, stages=(now,)), {**facts, where: moved})
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from deploy.errors import neutral
 from deploy.model import Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
+from deploy.reporter.problems import diagnosis_lines
 from deploy.reporter.rows import EndpointRow
 from deploy.reporter.sentences import (
     became,
@@ -85,7 +86,8 @@ def _error(outcome: Outcome) -> str:
     error = outcome.error or {}
     said = neutral(f"{error.get('code') or ''} {error.get('message') or ''}".strip())[:_ERROR]
     request = f"\nrequest id {neutral(str(error['request_id']))[:100]}" if error.get("request_id") else ""
-    return f"{_code(outcome.address)}\n<pre>{html.escape(said + request)}</pre>"
+    why = "".join(f"\n{neutral(line)}" for line in diagnosis_lines(error))[:_ERROR]
+    return f"{_code(outcome.address)}\n<pre>{html.escape(said + request + why)}</pre>"
 
 
 def _slots(row: EndpointRow) -> Iterator[str]:

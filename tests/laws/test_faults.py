@@ -67,7 +67,7 @@ def _everything() -> list[tuple[str, dict[str, Any]]]:
 def _choice() -> list[tuple[str, dict[str, Any]]]:
     """Every kind with some requests and every request with some kind: one case in so many, of each release in turn."""
     whole = _everything()
-    return whole[:: 37]
+    return whole[::37]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
