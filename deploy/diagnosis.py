@@ -1,4 +1,4 @@
-"""Why a deployment failed: Azure's codes and words and the containers' logs in, the likeliest cause and the field to change out.
+"""Why a deployment failed: Azure's words and the containers' logs in, the likeliest cause and the field to change out.
 
 The causes are those of Azure's page on troubleshooting online endpoints. Pure: nothing is asked, read or decided here.
 """
@@ -64,9 +64,11 @@ _CAUSES = (
     _row("image_pull", "The image cannot be pulled.", "environment.image",
          "AML347", r"ImagePullBackOff|ErrImagePull|manifest unknown|failed to pull image"),
     _row("image_build", "The environment's image cannot be built.", "environment.conda_file",
-         "AML341", r"ImageBuildFailure|ResolvePackageNotFound|Could not solve for environment|No matching distribution found"),
+         "AML341", r"ImageBuildFailure|ResolvePackageNotFound|Could not solve for environment"
+         r"|No matching distribution found"),
     _row("model_download", "The model's files cannot be downloaded.", "model",
-         "AML348", r"(?:download|mount)\w* .{0,60}(?:fail|error)|(?:fail|error|unable)\w* .{0,60}download|BlobNotFound"),
+         "AML348", r"(?:download|mount)\w* .{0,60}(?:fail|error)|(?:fail|error|unable)\w* .{0,60}download"
+         r"|BlobNotFound"),
     _row("init_failed", "The scoring script fails before it can serve.", "code_configuration.scoring_script",
          "", r"Traceback \(most recent call last\)|UserScript\w+|init\(\) (?:fail|raised)|Exception in worker process"
          r"|Worker failed to boot|ModuleNotFoundError|ImportError|(?:User container|container) has crashed"),
@@ -79,7 +81,7 @@ _UNKNOWN = ("unknown", "Azure's words and the logs name none of the documented c
 def diagnose(
     code: str, words: str, logs: Mapping[str, str], *, azure_codes: Sequence[str] = (), state: str = ""
 ) -> Diagnosis:
-    """The likeliest cause: what a log says of itself counts more than Azure's summary, but for what came before a log."""
+    """The first cause of the table that Azure's words or a log speak for; what stops a container early stands first."""
     last = {name: tuple(_short(line) for line in _spoken(text)[-LINES:]) for name, text in logs.items()}
     for row in _CAUSES:
         if evidence := _evidence(row, code, words, logs):

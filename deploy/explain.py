@@ -1,4 +1,4 @@
-"""The table of error codes: what each one means and what to do. Read from `codes.yml`; it decides and prints nothing."""
+"""The table of error codes: what each one means and what to do. Reads `codes.yml`; decides and prints nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def explanations() -> dict[str, Explanation]:
 
 
 def explain(code: str) -> Explanation:
-    """What a code means, however it is typed (`AML310`, `aml310`, `310`). UsageError with the nearest ones if none is."""
+    """What a code means, typed as `AML310`, `aml310` or `310`. UsageError with the nearest ones if there is none."""
     known = explanations()
     wanted = code.strip().upper()
     wanted = wanted if wanted.startswith("AML") else f"AML{wanted}"
@@ -52,10 +52,7 @@ def as_text(found: Explanation) -> str:
 
 def as_page() -> str:
     """docs/errors.md: every code in a table, a table for each hundred."""
-    parts = [
-        "# Error codes\n\nMade by `scripts/errors` from `deploy/codes.yml`. `amldeploy explain CODE` prints one of them. A code keeps its"
-        " meaning for ever.\n"
-    ]
+    parts = [_HEAD]
     for hundred, title in _PARTS.items():
         rows = [row for row in explanations().values() if row.code[3] in hundred]
         lines = [f"| `{r.code}` | {r.title} | {_cell(r.cause)} | {_cell(r.cure)} |" for r in rows]
@@ -63,6 +60,11 @@ def as_page() -> str:
     return "\n".join(parts)
 
 
+_HEAD = """# Error codes
+
+Made by `scripts/errors` from `deploy/codes.yml`. `amldeploy explain CODE` prints one of them.
+A code keeps its meaning for ever.
+"""
 _PARTS = {
     "0": "Ours",
     "1": "Files",

@@ -47,7 +47,7 @@ def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
 
 
 def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float, settled: Settled) -> None:
-    """Create or replace an endpoint from its CLI v2 document; `patience` in seconds, `settled` when it is as it says."""
+    """Create or replace an endpoint from its CLI v2 document; `patience` in seconds, `settled` once it is as said."""
     with asking(what):
         from azure.ai.ml import load_online_endpoint
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import weakref
+from collections.abc import Container, Mapping
 from typing import Any
 
 from deploy.clock import Clock
@@ -54,7 +55,7 @@ def open_session(clock: Clock, ca: str | None) -> Any:
             super().__init__(connection_verify=ca or True)
             self.requests = 0
             self._lock = threading.Lock()
-            self._abandoned: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+            self._abandoned: weakref.WeakSet[Any] = weakref.WeakSet()
 
         def send(self, request: Any, **options: Any) -> Any:
             reads = options.pop("reads", False) or request.method.upper() in _READS
@@ -62,7 +63,7 @@ def open_session(clock: Clock, ca: str | None) -> Any:
                 self.requests += 1
             try:
                 response = super().send(request, **options)
-                if not options.get("stream") and garbled(response):
+                if garbled(response, options):
                     raise ServiceResponseError(_NOT_JSON)
             except (ServiceResponseError, DecodeError) as error:
                 if reads:
@@ -71,18 +72,12 @@ def open_session(clock: Clock, ca: str | None) -> Any:
             return response
 
         def sleep(self, duration: float) -> None:
-            here = threading.current_thread()
-            if here in self._abandoned:
-                raise Abandoned
-            polling = here.name.startswith("LROPoller")
-            if duration > LONGEST_HICCUP and not polling:
-                raise AskedToWait(duration)
+            _may_sleep(duration, threading.current_thread(), self._abandoned)
             clock.sleep(duration)
 
         def abandon(self, thread: threading.Thread | None) -> None:
             """Let a poller's thread end at its next pause."""
-            if thread is not None:
-                self._abandoned.add(thread)
+            self._abandoned |= {thread} - {None}
 
         def __exit__(self, *_: object) -> None:
             """Clients come and go; the session stays until the door is closed."""
@@ -90,9 +85,17 @@ def open_session(clock: Clock, ca: str | None) -> Any:
     return Session()
 
 
-def garbled(response: Any) -> bool:
+def _may_sleep(seconds: float, thread: threading.Thread, abandoned: Container[threading.Thread]) -> None:
+    """A poller of the SDK may be told to take its time; a request that is to be sent again may not."""
+    if thread in abandoned:
+        raise Abandoned
+    if seconds > LONGEST_HICCUP and not thread.name.startswith("LROPoller"):
+        raise AskedToWait(seconds)
+
+
+def garbled(response: Any, options: Mapping[str, Any]) -> bool:
     """Whether an answer that says it went well cannot be read: half of a JSON text, or a page of somebody between."""
-    if response.status_code >= 300:
+    if response.status_code >= 300 or options.get("stream"):
         return False
     kind = str(response.headers.get("Content-Type") or "").lower()
     content = response.content if not callable(getattr(response, "body", None)) else response.body()

@@ -125,7 +125,8 @@ TROUBLES = (
         "Check the image's name and tag, and that the registry can be reached from the deployment",
     ),
     _row(
-        r"(?:download|load)\w* (?:\w+ ){0,3}model|model (?:\S+ ){0,4}(?:could not|cannot|can't) be (?:downloaded|found)",
+        r"(?:download|load)\w* (?:\w+ ){0,3}model"
+        r"|model (?:\S+ ){0,4}(?:could not|cannot|can't) be (?:downloaded|found)",
         "AML348", Kind.FINAL,
         "Check that the model is registered and its files are there; see the StorageInitializer's log",
     ),

@@ -1,9 +1,8 @@
 """Laws 2 and 3, and every other fault: whatever goes wrong at whichever request, callers are safe and a re-run heals.
 
-Each case is one fault at one request of an apply. It must succeed or end with one of our codes; nothing is sent more than
-four times; callers are on one whole release at every event; and a re-run brings what an undisturbed apply brings.
-`--laws full` plays every kind at every request of a first deploy and of a new release; otherwise a choice is played, in which each
-kind and each request occurs.
+Each case is one fault at one request of an apply. It must succeed or end with one of our codes; nothing is sent more
+than four times; callers are on one whole release at every event; and a re-run brings what an undisturbed apply brings.
+`--laws full` plays every kind at every request of a first deploy and of a new release; otherwise a choice is played.
 """
 
 from __future__ import annotations
