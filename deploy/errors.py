@@ -215,6 +215,11 @@ _SECRETS = re.compile(
     r"|client_secret\s*[=:]\s*\"?|\"(?:primaryKey|secondaryKey|accessToken|access_token|sasToken)\"\s*:\s*\")"
     r"(?P<hide>[^\s\"'&,;}]{6,})"
 )
+_NAMED = re.compile(
+    r"(?i)(?P<keep>(?:key|password|pwd|secret|token|signature|sas|credential)[\\\"']*\s*[=:]\s*[\\\"']*)"
+    r"(?P<hide>[^\s\"'&,;}\\]{16,})"
+)
+_KNOWN = re.compile(r"\b(?:hf_|gh[pousr]_|github_pat_)\w{16,}|(?<![\w+/])[\w+/]{86}==|(?i:\bbasic\s+)[\w+/=]{12,}")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _LOGIN = re.compile(r"(?i)(?<=://)[^\s/:@]+:[^\s/@]+(?=@)|\bsk-[\w-]{12,}")
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
@@ -223,6 +228,7 @@ _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 def neutral(text: str) -> str:
     """Text from far away, made safe to print: no control characters, no workflow commands, no secrets."""
     text = _LOGIN.sub("(hidden)", _ANSI.sub("", text))
+    text = _NAMED.sub(r"\g<keep>(hidden)", _KNOWN.sub("(hidden)", text))
     text = _SECRETS.sub(r"\g<keep>(hidden)", _JWT.sub("(hidden)", text.translate(_CONTROL)))
     return re.sub(r"(?m)^(\s*):(?=:)", "\\1\u2236", text)
 

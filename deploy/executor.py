@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import tenacity
@@ -21,6 +21,7 @@ from deploy.errors import BUG, CloudError, DeployError, Refused, Transient, neut
 from deploy.model import Json, Plan, Step
 from deploy.outcome import Evidence, Outcome, Report, State
 from deploy.progress import Event, Kind
+from deploy.reporter import masks
 from deploy.steps import ROOMS, Room
 
 Tell = Callable[[Event], None]
@@ -137,6 +138,8 @@ def execute(
     became of each.
     """
     started, sent = clock.monotonic(), cloud.arm.requests
+    secrets = masks.secret_values([step.body for step in (*plan.steps, *plan.rescue)])
+    tell = _discreet(tell, secrets)
     for step in plan.steps:
         tell(Event(Kind.PLANNED, step.address, step.verb, step.why))
     doer = _Doer(cloud, clock, tell, rooms)
@@ -147,8 +150,19 @@ def execute(
             [s for s in plan.steps if s.endpoint == key], [s for s in plan.rescue if s.endpoint == key]
         )
 
-    outcomes = tuple(outcome for group in _side_by_side(keys, one, jobs) for outcome in group)
+    outcomes = tuple(_without(outcome, secrets) for group in _side_by_side(keys, one, jobs) for outcome in group)
     return Report(plan.environment, plan.fingerprint, outcomes, cloud.arm.requests - sent, clock.monotonic() - started)
+
+
+def _discreet(tell: Tell, secrets: Collection[str]) -> Tell:
+    """Whoever listens hears no secret of the plan's, whoever said it."""
+    return lambda event: tell(replace(event, text=masks.without(event.text, secrets)))
+
+
+def _without(outcome: Outcome, secrets: Collection[str]) -> Outcome:
+    seen = outcome.evidence
+    evidence = Evidence(*(masks.without(part, secrets) for part in (seen.summary, seen.data, seen.files)))
+    return replace(outcome, error=masks.without(outcome.error, secrets), evidence=evidence)
 
 
 def _side_by_side(keys: Sequence[str], work: Callable[[str], list[Outcome]], jobs: int) -> list[list[Outcome]]:

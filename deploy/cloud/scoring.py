@@ -50,8 +50,9 @@ def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout
     uri = endpoint["properties"].get("scoringUri")
     if not uri:
         raise Transient(what, "the endpoint has no scoring URI yet", "Wait until it is provisioned", code="AML370")
+    key = read_key(cloud, endpoint)
     headers = {
-        "Authorization": f"Bearer {read_key(cloud, endpoint)}",
+        "Authorization": f"Bearer {key}",
         "Content-Type": "application/json",
         "azureml-model-deployment": deployment,
     }
@@ -67,7 +68,7 @@ def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout
     model = answer.headers.get("ms-azureml-model-error-statuscode", "")
     return Answer(
         status=answer.status_code,
-        body=answer.content,
+        body=answer.content.replace(key.encode(), b"(hidden)") if key else answer.content,
         seconds=time.perf_counter() - started,
         request_id=answer.headers.get("x-request-id", ""),
         model_status=int(model) if model.isdigit() else None,
