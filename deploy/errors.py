@@ -216,7 +216,7 @@ _SECRETS = re.compile(
     r"(?P<hide>[^\s\"'&,;}]{6,})"
 )
 _NAMED = re.compile(
-    r"(?i)(?P<keep>(?:key|password|pwd|secret|token|signature|sas|credential)[\\\"']*\s*[=:]\s*[\\\"']*)"
+    r"(?i)(?P<keep>(?:key|password|pwd|secret|token|signature|sas)[\\\"']*\s*[=:]\s*[\\\"']*)"
     r"(?P<hide>[^\s\"'&,;}\\]{16,})"
 )
 _KNOWN = re.compile(r"\b(?:hf_|gh[pousr]_|github_pat_)\w{16,}|(?<![\w+/])[\w+/]{86}==|(?i:\bbasic\s+)[\w+/=]{12,}")

@@ -192,6 +192,10 @@ TROUBLES = (
         "Mend the field that Azure names",
     ),
     _row(
+        r"\bResourceNotFound\b|oe-tsg#error-resourcenotfound", "AML304", Kind.FINAL,
+        "Check the names that Azure names, and that what they stand for still exists",
+    ),
+    _row(
         r"\bInternalServerError\b", "AML350", Kind.PASSING,
         "Azure failed: try again, then open a ticket with the request id", tries=3,
     ),
