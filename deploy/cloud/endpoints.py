@@ -16,6 +16,7 @@ import yaml
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking
 from deploy.cloud.operations import VERSION, Aim, see_through
+from deploy.errors import CloudError
 from deploy.model import Json
 
 Settled = Callable[[Json], bool]
@@ -36,14 +37,26 @@ def read_endpoint(cloud: Cloud, name: str) -> Json | None:
 
 def list_endpoints(cloud: Cloud) -> dict[str, Json]:
     """Every endpoint of the workspace: name -> ARM body. Read once in an observation, however many specs look."""
-    path = f"{cloud.workspace_id}/onlineEndpoints"
-    return {body["name"]: body for body in cloud.arm.list(path, VERSION, "list the endpoints of the workspace")}
+    path, what = f"{cloud.workspace_id}/onlineEndpoints", "list the endpoints of the workspace"
+    if cloud.arm.get(path, VERSION, what) is None:
+        cloud.workspace()
+        raise CloudError(what, "Azure knows the workspace and finds no list", "Try again", code="AML304", status=404)
+    return {body["name"]: body for body in cloud.arm.list(path, VERSION, what)}
 
 
 def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
-    """Deployment name -> ARM body; empty when there is no such endpoint."""
-    path = f"{endpoint_path(cloud, endpoint)}/deployments"
-    return {body["name"]: body for body in cloud.arm.list(path, VERSION, f"list the deployments of {endpoint}")}
+    """Deployment name -> ARM body; empty when there is no such endpoint.
+
+    That there is none is not taken from this answer alone: a slot with callers would be taken for an empty one.
+    """
+    path, what = f"{endpoint_path(cloud, endpoint)}/deployments", f"list the deployments of {endpoint}"
+    if cloud.arm.get(path, VERSION, what) is None:
+        if endpoint in list_endpoints(cloud):
+            raise CloudError(
+                what, "Azure lists the endpoint and says it is not there", "Try again", code="AML304", status=404
+            )
+        return {}
+    return {body["name"]: body for body in cloud.arm.list(path, VERSION, what)}
 
 
 def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float, settled: Settled) -> None:

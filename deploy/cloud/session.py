@@ -95,11 +95,11 @@ def _may_sleep(seconds: float, thread: threading.Thread, abandoned: Container[th
 
 def garbled(response: Any, options: Mapping[str, Any]) -> bool:
     """Whether an answer that says it went well cannot be read: half of a JSON text, or a page of somebody between."""
-    if response.status_code >= 300 or options.get("stream"):
+    if options.get("stream"):
         return False
     kind = str(response.headers.get("Content-Type") or "").lower()
     content = response.content if not callable(getattr(response, "body", None)) else response.body()
-    if not content:
+    if response.status_code >= 300 or not content:
         return False
     if "html" in kind:
         return True
