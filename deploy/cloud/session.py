@@ -63,6 +63,8 @@ def open_session(clock: Clock, ca: str | None) -> Any:
                 self.requests += 1
             try:
                 response = super().send(request, **options)
+                if response.status_code == 429:
+                    _release(response)
                 if garbled(response, options):
                     raise ServiceResponseError(_NOT_JSON)
             except (ServiceResponseError, DecodeError) as error:
@@ -83,6 +85,12 @@ def open_session(clock: Clock, ca: str | None) -> Any:
             """Clients come and go; the session stays until the door is closed."""
 
     return Session()
+
+
+def _release(response: Any) -> None:
+    """Give the connection of a throttled answer back now: the wait may end with nobody left who would."""
+    response.internal_response.content  # noqa: B018 - reading it to its end is what gives the connection back
+    response.internal_response.close()
 
 
 def _may_sleep(seconds: float, thread: threading.Thread, abandoned: Container[threading.Thread]) -> None:
