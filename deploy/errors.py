@@ -12,14 +12,15 @@ This room never prints and never decides; it holds words.
     ├── NotAuthenticated  no credential, or one that Azure does not accept           exit 9
     ├── UsageError     the command line cannot be obeyed as it stands                exit 64
     ├── CloudError     Azure refused; asking again would not help
-    │   └── Transient  Azure may agree later
+    │   ├── Transient  Azure may agree later
+    │   └── Unanswered Azure did not answer, however often it was asked
     └── StepFailed     a step gave up                                                exit 5 / 6
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
@@ -154,7 +155,8 @@ class CloudError(DeployError):
 
     `codes` are Azure's error codes from the outermost inwards, `status` the HTTP status (200 for an operation
     that failed after it was accepted), `request_id` what a support ticket needs. `attached` holds what a person will
-    want to read next (container logs, a wrong answer), by file name; it goes into the report's folder.
+    want to read next (container logs, a wrong answer), by file name; it goes into the report's folder. `diagnosis`
+    says why a deployment failed. `after_role`: a role that was given just now may be what is not yet in effect.
     """
 
     exit = Exit.REFUSED
@@ -173,16 +175,29 @@ class CloudError(DeployError):
         super().__init__(what, cause, cure, code=code)
         self.codes, self.status, self.request_id = tuple(codes), status, request_id
         self.attached: dict[str, bytes] = {}
-        self.patient = False
+        self.diagnosis: Mapping[str, object] | None = None
+        self.after_role = False
 
 
 class Transient(CloudError):
-    """Azure may agree later. `retry_after` is its own wish in seconds, when it stated one.
+    """Azure may agree later. `retry_after` is the shortest wait in seconds, when Azure or its documentation names one.
 
     `patient`: what is in the way ends by itself (an operation, a replication), so only the deadline ends the waiting.
+    `tries`: no more than so many in all, whatever the step would allow.
     """
 
     retry_after: float | None = None
+    patient: bool = False
+    tries: int | None = None
+
+
+class Unanswered(CloudError):
+    """No answer that can be used, although HTTP was given its chances: whoever asked for a change must look again.
+
+    `sent`: the request left once and its answer was lost, so what it asked for may be done.
+    """
+
+    sent: bool = False
 
 
 class StepFailed(DeployError):
@@ -200,6 +215,11 @@ _SECRETS = re.compile(
     r"|client_secret\s*[=:]\s*\"?|\"(?:primaryKey|secondaryKey|accessToken|access_token|sasToken)\"\s*:\s*\")"
     r"(?P<hide>[^\s\"'&,;}]{6,})"
 )
+_NAMED = re.compile(
+    r"(?i)(?P<keep>(?:key|password|pwd|secret|token|signature|sas)[\\\"']*\s*[=:]\s*[\\\"']*)"
+    r"(?P<hide>[^\s\"'&,;}\\]{16,})"
+)
+_KNOWN = re.compile(r"\b(?:hf_|gh[pousr]_|github_pat_)\w{16,}|(?<![\w+/])[\w+/]{86}==|(?i:\bbasic\s+)[\w+/=]{12,}")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _LOGIN = re.compile(r"(?i)(?<=://)[^\s/:@]+:[^\s/@]+(?=@)|\bsk-[\w-]{12,}")
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
@@ -208,6 +228,7 @@ _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 def neutral(text: str) -> str:
     """Text from far away, made safe to print: no control characters, no workflow commands, no secrets."""
     text = _LOGIN.sub("(hidden)", _ANSI.sub("", text))
+    text = _NAMED.sub(r"\g<keep>(hidden)", _KNOWN.sub("(hidden)", text))
     text = _SECRETS.sub(r"\g<keep>(hidden)", _JWT.sub("(hidden)", text.translate(_CONTROL)))
     return re.sub(r"(?m)^(\s*):(?=:)", "\\1\u2236", text)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -22,6 +22,7 @@ from deploy.lanes import side_by_side
 from deploy.model import Json, Plan, Step
 from deploy.outcome import Evidence, Outcome, Report, State
 from deploy.progress import Event, Kind
+from deploy.reporter import masks
 from deploy.steps import EVERY, Room
 
 Tell = Callable[[Event], None]
@@ -57,18 +58,20 @@ class _Doer:
 
     def step(self, step: Step) -> Outcome:
         started = self.clock.monotonic()
-        attempts = 0
+        began, attempts = started, 0
         room = next(room for room in self.rooms if step.room == room.NAME)
 
         def once() -> Evidence:
             nonlocal attempts
             attempts += 1
-            return room.run(self.cloud, step) or Evidence()
+            left = max(0.0, step.retry.deadline - (self.clock.monotonic() - began))
+            return room.run(self.cloud, replace(step, retry=replace(step.retry, deadline=left))) or Evidence()
 
         self.tell(Event(Kind.STARTED, step.address, step.verb, step.why))
         try:
             self.wait(step, step.retry.wait)
-            evidence = self.retrying(step)(once)
+            began = self.clock.monotonic()
+            evidence = self.retrying(step, began)(once)
         except DeployError as error:
             seconds = self.clock.monotonic() - started
             self.tell(Event(Kind.FAILED, step.address, step.verb, str(error), attempts, seconds))
@@ -85,9 +88,7 @@ class _Doer:
         self.tell(Event(Kind.DONE, step.address, step.verb, evidence.summary, attempts, seconds))
         return Outcome(step.address, step.verb, State.DONE, attempts, seconds, None, evidence)
 
-    def retrying(self, step: Step) -> tenacity.Retrying:
-        began = self.clock.monotonic()
-
+    def retrying(self, step: Step, began: float) -> tenacity.Retrying:
         def pause(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (state.attempt_number - 1))
@@ -95,8 +96,9 @@ class _Doer:
 
         def enough(state: tenacity.RetryCallState) -> bool:
             spent = self.clock.monotonic() - began
-            patient = state.outcome is not None and getattr(state.outcome.exception(), "patient", False)
-            used_up = state.attempt_number >= step.retry.attempts and not patient
+            error = state.outcome.exception() if state.outcome else None
+            most = min(step.retry.attempts, getattr(error, "tries", None) or step.retry.attempts)
+            used_up = state.attempt_number >= most and not getattr(error, "patient", False)
             return used_up or spent + state.upcoming_sleep > step.retry.deadline
 
         def say(state: tenacity.RetryCallState) -> None:
@@ -105,7 +107,7 @@ class _Doer:
             self.tell(Event(Kind.RETRYING, step.address, step.verb, words, state.attempt_number))
 
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(Transient),
+            retry=tenacity.retry_if_exception(lambda error: _may_pass(error, step)),
             wait=pause,
             stop=enough,
             before_sleep=say,
@@ -124,6 +126,12 @@ class _Doer:
                 self.tell(Event(Kind.WAITING, step.address, step.verb, f"{left:.0f} s to go"))
 
 
+def _may_pass(error: BaseException, step: Step) -> bool:
+    """Whether Azure may agree later: it says so itself, or a role is so new that it may not be in effect yet."""
+    fresh = step.retry.fresh_role and getattr(error, "after_role", False)
+    return isinstance(error, Transient) or fresh
+
+
 def execute(
     plan: Plan, cloud: Cloud, clock: Clock, tell: Tell, *, jobs: int = 8, rooms: Sequence[Room] = EVERY
 ) -> Report:
@@ -131,6 +139,8 @@ def execute(
     became of each.
     """
     started, sent = clock.monotonic(), cloud.arm.requests
+    secrets = masks.secret_values([step.body for step in (*plan.steps, *plan.rescue)])
+    tell = _discreet(tell, secrets)
     for step in plan.steps:
         tell(Event(Kind.PLANNED, step.address, step.verb, step.why))
     doer = _Doer(cloud, clock, tell, rooms)
@@ -142,8 +152,19 @@ def execute(
         )
 
     done = side_by_side({key: partial(one, key) for key in keys}, jobs)
-    outcomes = tuple(outcome for group in done.values() for outcome in group)
+    outcomes = tuple(_without(outcome, secrets) for group in done.values() for outcome in group)
     return Report(plan.environment, plan.fingerprint, outcomes, cloud.arm.requests - sent, clock.monotonic() - started)
+
+
+def _discreet(tell: Tell, secrets: Collection[str]) -> Tell:
+    """Whoever listens hears no secret of the plan's, whoever said it."""
+    return lambda event: tell(replace(event, text=masks.without(event.text, secrets)))
+
+
+def _without(outcome: Outcome, secrets: Collection[str]) -> Outcome:
+    seen = outcome.evidence
+    evidence = Evidence(*(masks.without(part, secrets) for part in (seen.summary, seen.data, seen.files)))
+    return replace(outcome, error=masks.without(outcome.error, secrets), evidence=evidence)
 
 
 def as_json(error: DeployError) -> dict[str, Json]:
@@ -151,6 +172,7 @@ def as_json(error: DeployError) -> dict[str, Json]:
     told: dict[str, Json] = {"code": error.code, "message": str(error), "cure": error.cure}
     if isinstance(error, CloudError):
         told |= {"azure_codes": list(error.codes), "status": error.status, "request_id": error.request_id}
+        told |= {"diagnosis": dict(error.diagnosis)} if error.diagnosis else {}
     if isinstance(error, Refused):
         told["findings"] = [vars(f) for f in error.findings]
     return told

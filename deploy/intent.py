@@ -28,7 +28,7 @@ def shared_names(file: EnvironmentFile, specs: Sequence[EndpointSpec]) -> list[P
     return [
         Problem(
             file.entries[spec.key].place,
-            "AML123",
+            "AML132",
             f"Endpoints {first[spec.name]} and {spec.key} are both named {spec.name} in Azure.",
             "Give one of them another name.",
         )
@@ -48,3 +48,10 @@ def asked(agreed: Plan | None, name: str | None, only: Sequence[str]) -> tuple[s
         cause = f"the plan file is for {agreed.environment} and names its endpoints itself"
         raise UsageError("apply the plan file", cause, "Leave out what stands beside it", code="AML646")
     return agreed.environment, agreed.endpoints
+
+
+def must_agree(plan_file: object, cleanup: bool) -> None:
+    """A plan file says itself what is done when a step fails."""
+    if plan_file and cleanup:
+        cause, cure = "the plan file says itself what is done when a step fails", "Leave out --cleanup"
+        raise UsageError("apply the plan file", cause, cure, code="AML646")

@@ -139,11 +139,15 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True)
 class Retry:
-    """How often and how long a step is tried (seconds in all), and how long to wait before its first attempt."""
+    """How often and how long a step is tried (seconds in all), and how long to wait before its first attempt.
+
+    `fresh_role`: the plan gives a role or makes an identity before this step, so a refusal of access may pass.
+    """
 
     attempts: int = 1
     deadline: float = 0.0
     wait: float = 0.0
+    fresh_role: bool = False
 
 
 PATIENT = Retry(6, 1800.0)

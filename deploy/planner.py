@@ -45,8 +45,13 @@ class Draft:
     notes: tuple[str, ...] = ()
 
 
-def draft_release(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Draft:
-    """The steps from what is there to what the files say, and every reason not to take them."""
+def draft_release(
+    environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts], *, cleanup: bool = False
+) -> Draft:
+    """The steps from what is there to what the files say, and every reason not to take them.
+
+    `cleanup`: the rescue also deletes deployments that this plan made, instead of leaving them to be looked at.
+    """
     steps: list[Step] = []
     rescue: list[Step] = []
     findings = refusals.too_many(environment, specs)
@@ -57,16 +62,19 @@ def draft_release(environment: Environment, specs: Sequence[EndpointSpec], facts
         findings += refusals.foreign(spec, own, seen)
         looked = sum(step.verb is Verb.CHECK for step in own)
         own[looked:looked] = refusals.asked_of_all(spec, own, seen)
-        steps += _with_bakes(wanted, own)
-        rescue += _rescue(wanted, own, seen)
+        steps += _after_roles(_with_bakes(wanted, own))
+        rescue += _rescue(wanted, own, seen, always=cleanup)
+        rescue += _cleanup(wanted, own) if cleanup else ()
     findings += [*verdict.findings(steps), *gates.together(steps), *places.too_many(steps, facts)]
     notes = tuple(note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key])))
     return Draft(steps, rescue, findings, notes)
 
 
-def plan_release(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
+def plan_release(
+    environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts], *, cleanup: bool = False
+) -> Plan:
     """The steps from what is there to what the files say. Raises Refused with every reason at once."""
-    draft = draft_release(environment, specs, facts)
+    draft = draft_release(environment, specs, facts, cleanup=cleanup)
     return seal(environment, specs, draft.steps, draft.rescue, facts, draft.findings, draft.notes)
 
 
@@ -101,7 +109,7 @@ def plan_rollback(environment: Environment, specs: Sequence[EndpointSpec], facts
         own += traffic.plan(wanted, seen)
         findings += refusals.foreign(spec, own, seen)
         steps += own
-        rescue += _rescue(wanted, own, seen)
+        rescue += _rescue(wanted, own, seen, always=False)
     note = "The files stay as they are: the next apply goes forward to them again, unless they are taken back first."
     return seal(environment, specs, steps, rescue, facts, findings, (note,))
 
@@ -198,11 +206,34 @@ def _with_bakes(wanted: Wanted, steps: Sequence[Step]) -> list[Step]:
     return baked
 
 
-def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
-    """Callers back to where they are now, if they are to be moved at all."""
+def _after_roles(steps: Sequence[Step]) -> list[Step]:
+    """Steps that come after a new role or a new identity know it: what they are refused may be granted in minutes."""
+    marked, fresh = [], False
+    for step in steps:
+        marked.append(replace(step, retry=replace(step.retry, fresh_role=True)) if fresh else step)
+        fresh = fresh or (step.verb is Verb.CREATE and step.room in ("role", "endpoint"))
+    return marked
+
+
+def _cleanup(wanted: Wanted, steps: Sequence[Step]) -> Sequence[Step]:
+    """Deployments that this plan makes where there was none, gone again."""
+    made = [s for s in steps if s.room == "deployment" and s.verb is Verb.CREATE]
+    remade = {s.address for s in steps if s.room == "deployment" and s.verb is Verb.DELETE}
+    return [
+        Step(Verb.DELETE, s.address, {"endpoint": wanted.spec.name, "name": s.body["document"]["name"]}, _TIDY, s.retry)
+        for s in made
+        if s.address not in remade
+    ]
+
+
+_TIDY = "it was made for a release that failed"
+
+
+def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts, *, always: bool) -> Sequence[Step]:
+    """Callers back to where they are now, if they are to be moved at all; `always`: even back to nobody."""
     where = address("endpoint", wanted.spec.key)
     body, now = facts.get(where) or {}, refusals.served(facts, wanted.spec)
-    if not wanted.live or not any(step.verb is Verb.SHIFT for step in steps):
+    if not (wanted.live or always) or not any(step.verb is Verb.SHIFT for step in steps):
         return ()
-    moved = {**body, "properties": {**body["properties"], "traffic": wanted.traffic}}
+    moved = {**body, "properties": {**(body.get("properties") or {}), "traffic": wanted.traffic}}
     return traffic.plan(replace(wanted, stages=(now,)), {**facts, where: moved})

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from deploy.cli import changing, doctor, door, importing, leasing, looking, machine
+from deploy.cli import changing, doctor, door, explaining, importing, leasing, looking, machine
 
 app = typer.Typer(
     name="amldeploy",
@@ -34,6 +34,7 @@ for command in (
     doctor.doctor,
     looking.schema,
     importing.adopt,
+    explaining.explain,
 ):
     app.command()(command)
 app.command("import")(importing.import_)

@@ -23,6 +23,9 @@ def apply(
     yes: Yes = False,
     jobs: Jobs = 8,
     events: Events = None,
+    cleanup: Annotated[
+        bool, typer.Option("--cleanup", help="Delete what was made for a release that fails; its logs are kept.")
+    ] = False,
 ) -> None:
     """Make it so: the endpoints of an environment, or exactly one plan file."""
     agreed = what[0] if what and Path(what[0]).is_file() else None
@@ -30,7 +33,8 @@ def apply(
         "apply", environment, (what or [])[1 if agreed else 0 :], yes=yes or agreed is not None, events=events
     )
     done = door.carry(
-        asked, lambda verbs, ways: verbs.apply(**ways, jobs=jobs, plan_file=Path(agreed) if agreed else None)
+        asked,
+        lambda verbs, ways: verbs.apply(**ways, jobs=jobs, plan_file=Path(agreed) if agreed else None, cleanup=cleanup),
     )
     door.finish(done, output)
 

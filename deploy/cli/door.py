@@ -105,7 +105,7 @@ def emulator(work: Callable[[ModuleType], T]) -> T:
             Problem(Place(wrong.file, t.line, t.column), "AML150", t.words) for t in wrong.troubles
         ) from wrong
     except RuntimeError as error:  # its own words say what could not be done, and what to do
-        raise UsageError("use the emulator", str(error).partition(": ")[2] or str(error), code="AML645") from error
+        raise UsageError("use the emulator", str(error).partition(": ")[2] or str(error), code="AML632") from error
 
 
 def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:

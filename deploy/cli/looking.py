@@ -161,5 +161,7 @@ def schema(name: Annotated[str | None, typer.Argument(help="Which; none lists th
     folder = Path(__file__).parents[1] / "schemas"
     names = sorted(path.stem for path in folder.glob("*.json"))
     if name is not None and name not in names:
-        raise UsageError(f"print schema {name}", "there is none of this name", f"There are {', '.join(names)}")
+        raise UsageError(
+            f"print schema {name}", "there is none of this name", f"There are {', '.join(names)}", code="AML630"
+        )
     door.show((folder / f"{name}.json").read_text(encoding="utf-8") if name else "\n".join(names))

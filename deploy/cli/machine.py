@@ -83,7 +83,8 @@ def env(state: State = _HERE, output: Form = Output.TEXT) -> None:
     """Print the variables that point any other program at it."""
     running = door.emulator(lambda emulator: emulator.find(state))
     if running is None:
-        raise UsageError("print its variables", "no emulator is running", "Start it: amldeploy emulator start")
+        cure = "Start it: amldeploy emulator start"
+        raise UsageError("print its variables", "no emulator is running", cure, code="AML633")
     values = running.variables()
     text = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
     door.show(json.dumps(values) if output is Output.JSON else text)

@@ -12,6 +12,8 @@ from typing import Any
 
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking
+from deploy.cloud.operations import make_sure
+from deploy.cloud.session import RETRIES
 from deploy.errors import CloudError
 from deploy.model import Json
 
@@ -198,17 +200,28 @@ def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, rol
             principal_type=principal_type,
             description=mark,
         )
-        try:
-            _client(cloud).role_assignments.create(scope, assignment_name(scope, principal, role), wanted)
-        except ResourceExistsError as error:
-            if getattr(error.error, "code", "") != "RoleAssignmentExists":
-                raise
+        name = assignment_name(scope, principal, role)
+
+    def send() -> None:
+        with asking(what):
+            try:
+                _client(cloud).role_assignments.create(scope, name, wanted)
+            except ResourceExistsError as error:
+                if getattr(error.error, "code", "") != "RoleAssignmentExists":
+                    raise
+
+    path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
+    make_sure(send, lambda: cloud.arm.get(path, VERSION, what) is not None)
 
 
 def unassign(cloud: Cloud, assignment: str, *, what: str) -> None:
     """Take a role back, by the assignment's ARM id. One that is gone is success."""
-    with asking(what):
-        _client(cloud).role_assignments.delete_by_id(assignment)
+
+    def send() -> None:
+        with asking(what):
+            _client(cloud).role_assignments.delete_by_id(assignment)
+
+    make_sure(send, lambda: cloud.arm.get(assignment, VERSION, what) is None)
 
 
 def _client(cloud: Cloud) -> Any:
@@ -221,6 +234,5 @@ def _client(cloud: Cloud) -> Any:
         base_url=cloud.hosts.manager,
         credential_scopes=[cloud.arm.scope],
         transport=cloud.arm.transport,
-        retry_total=4,
-        retry_status=3,
+        **RETRIES,
     )

@@ -7,17 +7,14 @@ changes nothing; the one thing that does is `begin_patch`, for tags and the numb
 
 from __future__ import annotations
 
-import contextlib
-import threading
-import time
 from contextlib import AbstractContextManager
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from deploy.cloud.budget import Budget
+from deploy.clock import Clock
 from deploy.cloud.failures import asking
 from deploy.cloud.memory import Memory
+from deploy.cloud.session import RETRIES, open_session
 
 Json = Any
 
@@ -25,12 +22,12 @@ Json = Any
 class Arm:
     """A session to one resource manager. `requests` counts what was sent, through here and through the SDK."""
 
-    def __init__(self, base_url: str, credential: Any, scope: str, *, ca: str | None = None) -> None:
+    def __init__(self, base_url: str, credential: Any, scope: str, clock: Clock, *, ca: str | None = None) -> None:
         from azure.core import PipelineClient
         from azure.core.pipeline import policies
 
         self.base_url, self.credential, self.scope = base_url.rstrip("/"), credential, scope
-        self.transport, self._count, self._told = _counting_transport(ca)
+        self.transport = open_session(clock, ca)
         self._memory = Memory()
         self._client: Any = PipelineClient(
             self.base_url,
@@ -38,19 +35,19 @@ class Arm:
             policies=[
                 policies.RequestIdPolicy(),
                 policies.UserAgentPolicy("amldeploy"),
-                policies.RetryPolicy(retry_total=4, retry_status=3, retry_backoff_max=20),
+                policies.RetryPolicy(**RETRIES),
                 policies.BearerTokenCredentialPolicy(credential, scope),
             ],
         )
 
     @property
     def requests(self) -> int:
-        return self._count[0]
+        return int(self.transport.requests)
 
     @property
     def told(self) -> tuple[datetime, float] | None:
         """The last Date that an answer bore, and when that was (monotonic seconds)."""
-        return self._told[0] if self._told else None
+        return self.transport.told  # type: ignore[no-any-return]
 
     def remembering(self) -> AbstractContextManager[None]:
         """Inside, each URL is read once, refusals included: one look at the world, in which endpoints share."""
@@ -60,6 +57,10 @@ class Arm:
         """The body at `path`; None when Azure says 404."""
         key = f"{path}?{version}&{sorted(query.items())}"
         return self._memory.ask(path, key, lambda: self._send("GET", path, version, what, query))
+
+    def look(self, path: str, version: str, what: str) -> Json | None:
+        """The body at `path` as it is this moment, asked for once: who looks again decides when."""
+        return self._send("GET", path, version, what, {}, retry_total=0)
 
     def list(self, path: str, version: str, what: str, **query: str) -> list[Json]:
         """Every item of a paged list; nothing when the parent is absent."""
@@ -103,40 +104,19 @@ class Arm:
     def close(self) -> None:
         self._client.close()
 
-    def _send(self, method: str, path: str, version: str, what: str, query: dict[str, str], body: Json = None) -> Json:
+    def _send(
+        self, method: str, path: str, version: str, what: str, query: dict[str, str], body: Json = None, **options: Json
+    ) -> Json:
         from azure.core.exceptions import HttpResponseError
         from azure.core.rest import HttpRequest
 
         params = {"api-version": version, **query} if version else query
         url = path if path.startswith("https://") else self.base_url + path
+        reading = {"reads": True, "retry_on_methods": ["GET", "POST"], **options}
         with asking(what):
-            response = self._client.send_request(HttpRequest(method, url, params=params, json=body))
+            response = self._client.send_request(HttpRequest(method, url, params=params, json=body), **reading)
             if response.status_code == 404 and method in ("GET", "DELETE"):
                 return None
             if response.status_code >= 400:
                 raise HttpResponseError(response=response)
             return response.json() if response.content else None
-
-
-def _counting_transport(ca: str | None) -> tuple[Any, list[int], list[tuple[datetime, float]]]:
-    """One requests session for every client of this process, which counts what it sends and hears what time it is."""
-    from azure.core.pipeline.transport import RequestsTransport
-
-    count, lock, budget = [0], threading.Lock(), Budget()
-    told: list[tuple[datetime, float]] = []
-
-    class Counting(RequestsTransport):  # type: ignore[misc] # azure-core is untyped here
-        def send(self, request: Any, **options: Any) -> Any:
-            with lock:
-                count[0] += 1
-            with budget.turn(request.method) as heard:
-                response = super().send(request, **options)
-                heard(response.status_code, response.headers)
-            with contextlib.suppress(ValueError, TypeError):
-                told[:] = [(parsedate_to_datetime(response.headers.get("Date")), time.monotonic())]
-            return response
-
-        def __exit__(self, *_: object) -> None:
-            """Clients come and go; the session stays until the door is closed."""
-
-    return Counting(connection_verify=ca or True), count, told

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 _PLENTY = 0.25
 """Answers come in another order than Azure counted in: near the end, our own count is believed where it is lower."""
+_LONGEST = 30.0
+"""Seconds that everybody waits for one who was told to; whoever is told longer alone knows its deadline."""
 Heard = Callable[[int, Mapping[str, str]], None]
 """Told the status and the headers of an answer."""
 
@@ -91,5 +93,5 @@ class Budget:
                 rest = min(*counted, bucket.size) - (bucket.out - 1)
                 bucket.left = rest if rest > _PLENTY * bucket.size else min(bucket.left, rest)
             wish = low.get("retry-after", "")
-            if status == 429 and re.fullmatch(r"\d{1,4}", wish):
+            if status == 429 and re.fullmatch(r"\d{1,4}", wish) and float(wish) <= _LONGEST:
                 bucket.closed_until = max(bucket.closed_until, now + float(wish))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.clock import Clock
 from deploy.cloud.arm import Arm
 from deploy.cloud.failures import asking
+from deploy.cloud.session import RETRIES
 from deploy.errors import CloudError, UsageError
 from deploy.model import Environment, Json
 
@@ -68,7 +68,7 @@ class Cloud:
         self.environment, self.hosts, self.clock, self.ca = environment, hosts, clock, ca
         self.root = root.resolve()
         self.credential = _credential(hosts)
-        self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", ca=ca)
+        self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", clock, ca=ca)
 
     @property
     def workspace_id(self) -> str:
@@ -80,7 +80,7 @@ class Cloud:
         if told is None:
             return self.clock.now()
         moment, when = told
-        return moment + timedelta(seconds=time.monotonic() - when)
+        return moment + timedelta(seconds=self.clock.monotonic() - when)
 
     def workspace(self) -> Json:
         """The workspace's body: its region, storage account, registry, key vault."""
@@ -113,9 +113,8 @@ class Cloud:
                 transport=self.arm.transport,
                 enable_telemetry=False,
                 show_progress=False,
-                retry_total=4,
-                retry_status=3,
                 polling_interval=5,
+                **RETRIES,
                 **cloud,
             )
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking
-from deploy.errors import CloudError, Transient
+from deploy.cloud.operations import VERSION, Aim, see_through
+from deploy.errors import CloudError
 from deploy.model import Json
 
-VERSION = "2024-10-01"
+Settled = Callable[[Json], bool]
+"""Whether an ARM body is what its document says."""
 CONTAINERS = ("StorageInitializer", "InferenceServer")
-_SECOND = 1.0
 
 
 def endpoint_path(cloud: Cloud, name: str) -> str:
@@ -37,16 +37,25 @@ def read_endpoint(cloud: Cloud, name: str) -> Json | None:
 
 def list_endpoints(cloud: Cloud) -> dict[str, Json]:
     """Every endpoint of the workspace: name -> ARM body. Read once in an observation, however many specs look."""
-    path = f"{cloud.workspace_id}/onlineEndpoints"
-    found = map(_caseless, cloud.arm.list(path, VERSION, "list the endpoints of the workspace"))
-    return {body["name"]: body for body in found}
+    path, what = f"{cloud.workspace_id}/onlineEndpoints", "list the endpoints of the workspace"
+    if cloud.arm.get(path, VERSION, what) is None:
+        cloud.workspace()
+        raise CloudError(what, "Azure knows the workspace and finds no list", "Try again", code="AML304", status=404)
+    return {body["name"]: body for body in map(_caseless, cloud.arm.list(path, VERSION, what))}
 
 
 def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
-    """Deployment name -> ARM body; empty when there is no such endpoint."""
-    path = f"{endpoint_path(cloud, endpoint)}/deployments"
-    found = map(_caseless, cloud.arm.list(path, VERSION, f"list the deployments of {endpoint}"))
-    return {body["name"]: body for body in found}
+    """Deployment name -> ARM body; empty when there is no such endpoint.
+
+    That there is none is not taken from this answer alone: a slot with callers would be taken for an empty one.
+    """
+    path, what = f"{endpoint_path(cloud, endpoint)}/deployments", f"list the deployments of {endpoint}"
+    if cloud.arm.get(path, VERSION, what) is None:
+        if endpoint in list_endpoints(cloud):
+            cause = "Azure lists the endpoint and says it is not there"
+            raise CloudError(what, cause, "Try again", code="AML304", status=404)
+        return {}
+    return {body["name"]: body for body in map(_caseless, cloud.arm.list(path, VERSION, what))}
 
 
 def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
@@ -66,37 +75,49 @@ def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
     return (free, words) if isinstance(free, bool) else (None, words)
 
 
-def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float) -> None:
-    """Create or replace an endpoint from its CLI v2 document; `patience` in seconds."""
+def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float, settled: Settled) -> None:
+    """Create or replace an endpoint from its CLI v2 document; `patience` in seconds, `settled` once it is as said."""
     with asking(what):
         from azure.ai.ml import load_online_endpoint
 
         entity = load_online_endpoint(_as_file(document))
-    _follow(lambda: cloud.ml.online_endpoints.begin_create_or_update(entity), what, patience)
+    aim = Aim(what, endpoint_path(cloud, str(document["name"])), _succeeded(settled), patience)
+    see_through(cloud, aim, lambda: cloud.ml.online_endpoints.begin_create_or_update(entity))
 
 
-def put_deployment(cloud: Cloud, document: Mapping[str, Json], folder: Path, *, what: str, patience: float) -> None:
+def put_deployment(
+    cloud: Cloud, document: Mapping[str, Json], folder: Path, *, what: str, patience: float, settled: Settled
+) -> None:
     """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`."""
     with asking(what):
         from azure.ai.ml import load_online_deployment
 
         entity = load_online_deployment(_as_file(document), relative_origin=str(folder / "deployment.yml"))
-    _follow(lambda: cloud.ml.online_deployments.begin_create_or_update(entity), what, patience)
+    above = endpoint_path(cloud, str(document["endpoint_name"]))
+    aim = Aim(what, f"{above}/deployments/{document['name']}", _succeeded(settled), patience, above)
+    see_through(cloud, aim, lambda: cloud.ml.online_deployments.begin_create_or_update(entity))
 
 
 def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patience: float) -> None:
     """Change tags or the number of instances of what is at `path` and nothing else, as ARM's PATCH does."""
-    _follow(lambda: cloud.arm.begin_patch(path, VERSION, what, body), what, patience)
+
+    def settled(there: Json | None) -> bool:
+        return there is not None and all(there.get(part) == wanted for part, wanted in body.items())
+
+    see_through(cloud, Aim(what, path, settled, patience), lambda: cloud.arm.begin_patch(path, VERSION, what, body))
 
 
 def delete_endpoint(cloud: Cloud, name: str, *, what: str, patience: float) -> None:
     """Delete an endpoint with whatever is behind it; an absent one is success."""
-    _follow(lambda: cloud.ml.online_endpoints.begin_delete(name=name), what, patience)
+    aim = Aim(what, endpoint_path(cloud, name), _is_gone, patience)
+    see_through(cloud, aim, lambda: cloud.ml.online_endpoints.begin_delete(name=name))
 
 
 def delete_deployment(cloud: Cloud, endpoint: str, name: str, *, what: str, patience: float) -> None:
     """Delete a deployment, which must have no traffic; an absent one is success."""
-    _follow(lambda: cloud.ml.online_deployments.begin_delete(name=name, endpoint_name=endpoint), what, patience)
+    above = endpoint_path(cloud, endpoint)
+    aim = Aim(what, f"{above}/deployments/{name}", _is_gone, patience, above)
+    see_through(cloud, aim, lambda: cloud.ml.online_deployments.begin_delete(name=name, endpoint_name=endpoint))
 
 
 def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, lines: int) -> str:
@@ -121,23 +142,15 @@ def _caseless(body: Json) -> dict[str, Json]:
     return {**body, "name": str(body["name"]).lower(), "properties": {**properties, **maps}}
 
 
+def _succeeded(settled: Settled) -> Callable[[Json | None], bool]:
+    return lambda body: (
+        body is not None and body["properties"].get("provisioningState") == "Succeeded" and settled(body)
+    )
+
+
+def _is_gone(body: Json | None) -> bool:
+    return body is None
+
+
 def _as_file(document: Mapping[str, Json]) -> io.StringIO:
     return io.StringIO(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
-
-
-def _follow(begin: Callable[[], Any], what: str, patience: float) -> None:
-    """Start an operation and wait for its end, but no longer than `patience` seconds."""
-    with asking(what):
-        poller = begin()
-        poller.wait(timeout=max(patience, _SECOND))
-        if not poller.done():
-            raise Transient(
-                what,
-                f"the operation is still running after {patience:.0f} s",
-                "Azure goes on with it: apply again to see it through, or raise retry.deadline in pipeline.yml",
-                code="AML361",
-            )
-        result = poller.result()
-    state = str(getattr(result, "provisioning_state", None) or "Succeeded").rsplit(".", 1)[-1].capitalize()
-    if state in ("Failed", "Canceled"):
-        raise CloudError(what, f"its provisioning state is {state}", "Read `amldeploy logs`", code="AML340")

@@ -1,7 +1,8 @@
-"""Azure's errors become ours, once: which are transient, which are final, what to do about each.
+"""Azure's errors become ours, once: which may pass, which are final, what to do about each.
 
 Azure's outer code says little (`BadRequest`) and the status of an accepted operation that failed is 200, so a failure
-is judged by every nested code and by its words. The first row that matches wins. No retrying happens here.
+is judged by every nested code and by its words, with the table of `troubles`. What HTTP was retried for and is still
+there becomes `Unanswered`, so that nobody multiplies the tries. No retrying happens here.
 """
 
 from __future__ import annotations
@@ -9,91 +10,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
-from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient
+from deploy.cloud.session import AnswerLost, AskedToWait
+from deploy.cloud.troubles import Kind, find
+from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
+
+_AGAIN = "Something between here and Azure cut the answer off: apply again, and it is looked at what was done"
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One kind of trouble: `seen` is searched in codes and words; `later` says whether Azure may yet agree.
-
-    `patient` marks what ends by itself in its own time: it is waited for until the step's deadline, however often.
-    """
-
-    seen: re.Pattern[str]
-    code: str
-    later: bool
-    cure: str
-    patient: bool
-
-
-def _row(seen: str, code: str, cure: str, *, later: bool = False, patient: bool = False) -> _Row:
-    return _Row(re.compile(seen, re.IGNORECASE), code, later or patient, cure, patient)
-
-
-_ROWS = (
-    _row(
-        r"oe-tsg#error-outofquota|Not enough quota|\bOutOfQuota\b",
-        "AML310",
-        "Free cores, choose a smaller or fewer instances, or ask for more quota of this VM family in this region",
-    ),
-    _row(
-        r"Simultaneous count exceeded",
-        "AML311",
-        "The shared quota pool is in full use: try again later, or set quota.capacity to dedicated",
-        later=True,
-    ),
-    _row(r"\bPrincipalNotFound\b", "AML320", "A new identity is not yet known everywhere: wait", patient=True),
-    _row(r"\bRoleAssignmentLimitExceeded\b", "AML321", "Delete role assignments that nobody needs (4000 is the limit)"),
-    _row(
-        r"\bRoleAssignmentUpdateNotPermitted\b",
-        "AML322",
-        "An assignment of this name belongs to an identity that is gone: delete it, then apply again",
-    ),
-    _row(
-        r"\bAuthorizationFailed\b|\bLinkedAuthorizationFailed\b",
-        "AML323",
-        "Give the signed-in principal a role that allows this action at this scope, or sign in as another",
-    ),
-    _row(
-        r"in Updating provisioning state|\bis (?:being|currently) (?:updat|creat|delet)|EndpointBusy"
-        r"|operation is already in progress"
-        r"|\bOperationCanceled\b|\bConflict\w*\b.*(?:Updating|Creating|Deleting|Scaling)",
-        "AML330",
-        "Another operation holds the endpoint: wait for it to end",
-        patient=True,
-    ),
-    _row(r"name already exists|\bNameUnavailable\b|already (?:in use|taken)", "AML331", "Choose another endpoint name"),
-    _row(
-        r"\bResourceNotReady\b|liveness probe|readiness probe",
-        "AML340",
-        "Read `amldeploy logs`; give the container more time (liveness_probe.initial_delay) or mend the scoring script",
-    ),
-    _row(r"\bImageBuildFailure\b", "AML341", "Read the image build log in the workspace's storage account"),
-    _row(
-        r"\bSecretsInjectionError\b",
-        "AML342",
-        "Check the secret reference, and the role that reads it: a new one takes up to ten minutes to work",
-        later=True,
-    ),
-    _row(
-        r"\bBadArgument\b.*(?:authoriz|permission|access)",
-        "AML344",
-        "The endpoint's identity may not read the model or the image: give it the role, and some minutes",
-        later=True,
-    ),
-    _row(r"\bWorkspaceManagedNetworkNotReady\b", "AML343", "Provision the workspace's managed network first"),
-    _row(
-        r"\bInternalServerError\b",
-        "AML350",
-        "Azure failed: try again, then open a ticket with the request id",
-        later=True,
-    ),
-)
-_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
+_HICCUPS = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses that azure-core has asked about again before they come here."""
 
 
 @contextmanager
@@ -115,6 +45,15 @@ def translate(error: Exception, what: str) -> DeployError | None:
     from azure.core import exceptions as azure
     from azure.identity import CredentialUnavailableError
 
+    if isinstance(error, AnswerLost):
+        lost = Unanswered(what, _first_line(str(error)), _AGAIN, code="AML362")
+        lost.sent = True
+        return lost
+    if isinstance(error, AskedToWait):
+        cure = "Azure limits how much is asked of it: wait"
+        throttled = Transient(what, f"Azure asks to wait {error.seconds:.0f} s", cure, code="AML352")
+        throttled.retry_after = error.seconds
+        return throttled
     if isinstance(error, (CredentialUnavailableError, azure.ClientAuthenticationError)):
         return NotAuthenticated(
             what,
@@ -127,9 +66,9 @@ def translate(error: Exception, what: str) -> DeployError | None:
     if type(error).__module__.startswith(("azure.ai.ml", "marshmallow")):
         return CloudError(what, _first_line(str(error)), "Mend what it names", code="AML301")
     if isinstance(error, azure.AzureError):
-        return Transient(what, _first_line(str(error)), "Check the network and try again", code="AML360")
+        return Unanswered(what, _first_line(str(error)), "Check the network, then apply again", code="AML360")
     if isinstance(error, ValueError) and "json" in type(error).__module__:
-        return Transient(what, "the answer is not JSON", "Something between here and Azure answered", code="AML362")
+        return Unanswered(what, "the answer is not JSON", _AGAIN, code="AML362")
     return None
 
 
@@ -148,36 +87,50 @@ def from_answer(
     request_id = headers.get("x-ms-request-id") or headers.get("x-ms-correlation-request-id") or ""
     if status == 401:
         return NotAuthenticated(what, told, "Sign in again; the token is expired or for another tenant", code="AML901")
-    seen = " ".join((*codes, told))
-    for row in _ROWS:
-        if row.seen.search(seen):
-            ours = _make(row.later, what, told, row.cure, row.code, codes, status, request_id, headers)
-            ours.patient = row.patient
-            return ours
-    later = status in _LATER
-    cure = "Azure may agree later" if later else "See what Azure says above"
-    if status == 404:
-        cure = "Check the names in the environment file, and that it still exists"
-    return _make(later, what, told, cure, "AML300", codes, status, request_id, headers)
-
-
-def _make(
-    later: bool,
-    what: str,
-    told: str,
-    cure: str,
-    code: str,
-    codes: tuple[str, ...],
-    status: int | None,
-    request_id: str,
-    headers: Mapping[str, str],
-) -> CloudError:
-    kind = Transient if later else CloudError
-    ours = kind(what, told, cure, code=code, codes=codes, status=status, request_id=request_id)
+    row = find(" ".join((*codes, told)))
+    if status in _HICCUPS:
+        code, cure = (row.code, row.cure) if row else _hiccup(status)
+        return Unanswered(what, told, cure, code=code, codes=codes, status=status, request_id=request_id)
+    if row is None:
+        code, cure = _plain(status)
+        return CloudError(what, told, cure, code=code, codes=codes, status=status, request_id=request_id)
+    passes = row.kind in (Kind.PASSING, Kind.PATIENT, Kind.LATER)
+    kind = Transient if passes else CloudError
+    ours = kind(what, told, row.cure, code=row.code, codes=codes, status=status, request_id=request_id)
+    ours.after_role = row.kind is Kind.AFTER_ROLE
     if isinstance(ours, Transient):
-        wish = headers.get("Retry-After") or headers.get("retry-after") or ""
-        ours.retry_after = float(wish) if re.fullmatch(r"\d+(\.\d+)?", wish) else None
+        wishes = [wish for wish in (wish_of(headers), row.wait) if wish is not None]
+        ours.retry_after = max(wishes, default=None)
+        ours.patient, ours.tries = row.kind is Kind.PATIENT, row.tries
     return ours
+
+
+def _hiccup(status: int) -> tuple[str, str]:
+    if status == 429:
+        return "AML352", "Azure limits how much is asked of it: wait some minutes, then apply again"
+    return "AML351", "Azure did not manage to answer: see its status page, then apply again"
+
+
+def _plain(status: int | None) -> tuple[str, str]:
+    """What is said of a refusal whose words the table does not know."""
+    if status == 404:
+        return "AML304", "Check the names in the environment file, and that it still exists"
+    return "AML300", "See what Azure says above"
+
+
+def wish_of(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds that an answer wishes us to wait, in whichever form it says so; None when it says nothing of sense."""
+    said = {name.lower(): value.strip() for name, value in headers.items()}
+    for name, unit in (("retry-after-ms", 1000.0), ("x-ms-retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        value = said.get(name, "")
+        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
+            return float(value) / unit
+        if name == "retry-after" and value:
+            with suppress(ValueError, TypeError, OverflowError):
+                until = parsedate_to_datetime(value)
+                until = until if until.tzinfo else until.replace(tzinfo=UTC)
+                return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+    return None
 
 
 def _body(error: Any) -> Any:

@@ -11,8 +11,9 @@ import time
 from dataclasses import dataclass
 
 from deploy.cloud.connect import Cloud
-from deploy.cloud.endpoints import VERSION, endpoint_path
-from deploy.cloud.failures import asking
+from deploy.cloud.endpoints import endpoint_path
+from deploy.cloud.failures import asking, wish_of
+from deploy.cloud.operations import VERSION
 from deploy.errors import CloudError, Transient
 from deploy.model import Json
 
@@ -27,6 +28,7 @@ class Answer:
     request_id: str
     model_status: int | None = None
     model_reason: str = ""
+    retry_after: float | None = None
 
 
 def read_key(cloud: Cloud, endpoint: Json) -> str:
@@ -48,8 +50,9 @@ def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout
     uri = endpoint["properties"].get("scoringUri")
     if not uri:
         raise Transient(what, "the endpoint has no scoring URI yet", "Wait until it is provisioned", code="AML370")
+    key = read_key(cloud, endpoint)
     headers = {
-        "Authorization": f"Bearer {read_key(cloud, endpoint)}",
+        "Authorization": f"Bearer {key}",
         "Content-Type": "application/json",
         "azureml-model-deployment": deployment,
     }
@@ -65,11 +68,12 @@ def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout
     model = answer.headers.get("ms-azureml-model-error-statuscode", "")
     return Answer(
         status=answer.status_code,
-        body=answer.content,
+        body=answer.content.replace(key.encode(), b"(hidden)") if key else answer.content,
         seconds=time.perf_counter() - started,
         request_id=answer.headers.get("x-request-id", ""),
         model_status=int(model) if model.isdigit() else None,
         model_reason=answer.headers.get("ms-azureml-model-error-reason", ""),
+        retry_after=wish_of(answer.headers),
     )
 
 
@@ -80,30 +84,38 @@ def refusal(answer: Answer, what: str) -> CloudError | None:
     Statuses as Azure documents them for managed online endpoints: 401 no permission or an old token, 404 no deployment
     reached, 408 too slow, 424 the container answered other than 200, 429 too much at once, 5xx the service itself.
     """
-    later = {
-        401: "the endpoint does not accept the credential (yet)",
-        403: "the endpoint does not accept the credential (yet)",
-        404: "no deployment was reached (yet)",
-        408: "the model took longer than request_timeout_ms",
-        429: "too many requests at once",
-        500: "the service failed",
-        502: "the service failed",
-        503: "the service is not available",
-        504: "the service took too long",
-    }
     told = f"HTTP {answer.status}"
     if answer.status == 424:
-        words = answer.model_reason or answer.body[:200].decode(errors="replace")
-        told = f"the model answered {answer.model_status or 'an error'}: {words}"
-        kind = Transient if answer.model_status in (429, 502, 503, 504) else CloudError
-        return kind(what, told, "Read `amldeploy logs`", code="AML373", status=424, request_id=answer.request_id)
-    if answer.status in later:
-        return Transient(
-            what,
-            f"{told}, {later[answer.status]}",
-            "Read `amldeploy logs`",
-            code="AML374",
-            status=answer.status,
-            request_id=answer.request_id,
-        )
-    return None
+        return _of_the_model(answer, what)
+    if answer.status not in _REFUSALS:
+        return None
+    code, words, cure = _REFUSALS[answer.status]
+    kind = CloudError if answer.status in (401, 403) else Transient
+    ours = kind(what, f"{told}, {words}", cure, code=code, status=answer.status, request_id=answer.request_id)
+    ours.after_role = answer.status in (401, 403)
+    if isinstance(ours, Transient):
+        ours.retry_after = answer.retry_after
+    return ours
+
+
+def _of_the_model(answer: Answer, what: str) -> CloudError:
+    words = answer.model_reason or answer.body[:200].decode(errors="replace")
+    told = f"the model answered {answer.model_status or 'an error'}: {words}"
+    kind = Transient if answer.model_status in (429, 502, 503, 504) else CloudError
+    return kind(what, told, "Read `amldeploy logs`", code="AML373", status=424, request_id=answer.request_id)
+
+
+_ACCESS = "Give whoever runs this a role that may score (AzureML Data Scientist on the endpoint), or look at auth_mode"
+_SERVICE = "Wait, and read `amldeploy logs`"
+_REFUSALS = {
+    401: ("AML378", "the endpoint does not accept the credential", _ACCESS),
+    403: ("AML378", "the endpoint does not accept the credential", _ACCESS),
+    404: ("AML379", "no deployment was reached", "Wait until the deployment is behind the endpoint"),
+    408: ("AML380", "the model took longer than request_timeout_ms", "Raise request_settings.request_timeout_ms"),
+    429: ("AML381", "too many requests at once", "Raise max_concurrent_requests_per_instance or instance_count"),
+    500: ("AML374", "the service failed", _SERVICE),
+    502: ("AML374", "the service failed", _SERVICE),
+    503: ("AML374", "the service is not available", _SERVICE),
+    504: ("AML374", "the service took too long", _SERVICE),
+}
+"""Status -> code, what it means, what to do."""

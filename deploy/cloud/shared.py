@@ -38,7 +38,7 @@ def create(
     }
     name, until = str(document["name"]), f"its lease ends {leases.both(ends)}"
     if api_version is None:
-        endpoints.put_endpoint(cloud, leased, what=what, patience=patience)
+        endpoints.put_endpoint(cloud, leased, what=what, patience=patience, settled=lambda _: True)
         if _kept(cloud, name):
             return until
         endpoints.delete_endpoint(cloud, name, what=what, patience=patience)

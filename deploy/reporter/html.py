@@ -12,6 +12,7 @@ from deploy.errors import neutral
 from deploy.model import Json, Plan
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.masks import hide
+from deploy.reporter.problems import diagnosis_lines
 from deploy.reporter.sentences import STATE_WORDS, count, duration, reasons, report_summary, shown
 from deploy.reporter.style import CSS
 from deploy.reporter.timeline import timeline_svg
@@ -71,8 +72,13 @@ def _failure(outcome: Outcome) -> str:
     return (
         f'<div class="card"><p><strong class="failed">{_safe(str(error.get("code") or "Error"))}</strong> '
         f"{outcome.verb} <code>{_safe(outcome.address)}</code></p><p>{_safe(str(error.get('message') or ''))}</p>"
-        f"{_list(rows)}{_files(outcome)}</div>"
+        f"{_list(rows)}{_why(outcome)}{_files(outcome)}</div>"
     )
+
+
+def _why(outcome: Outcome) -> str:
+    lines = "\n".join(diagnosis_lines(outcome.error or {}))
+    return f"<pre>{_safe(lines)}</pre>" if lines else ""
 
 
 def _figure(outcome: Outcome) -> str:

@@ -13,6 +13,7 @@ from deploy.errors import neutral
 from deploy.model import Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.details import fields, unchanged
+from deploy.reporter.problems import diagnosis_lines
 from deploy.reporter.rows import EndpointRow
 from deploy.reporter.sentences import (
     became,
@@ -87,7 +88,8 @@ def _error(outcome: Outcome) -> str:
     error = outcome.error or {}
     said = neutral(f"{error.get('code') or ''} {error.get('message') or ''}".strip())[:_ERROR]
     request = f"\nrequest id {neutral(str(error['request_id']))[:100]}" if error.get("request_id") else ""
-    return f"{_code(outcome.address)}\n<pre>{html.escape(said + request)}</pre>"
+    why = "".join(f"\n{neutral(line)}" for line in diagnosis_lines(error))[:_ERROR]
+    return f"{_code(outcome.address)}\n<pre>{html.escape(said + request + why)}</pre>"
 
 
 def _slots(row: EndpointRow) -> Iterator[str]:

@@ -6,7 +6,8 @@ Knows nothing of plans or reports: a JSON value goes in, the same value without 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from deploy.errors import neutral
 from deploy.model import Json
@@ -28,6 +29,8 @@ _JOINED = re.compile(
     r"(?i)((api|access|account|primary|secondary|shared|private|storage|master)keys?|connection_?string)$"
 )
 _HARMLESS_KEYS = {"public", "endpoint", "partition", "sort", "foreign"}
+_SHORTEST = 6
+"""Characters; a shorter secret would hide half of every text."""
 _NAMED_BESIDE = ("before", "after", "value")
 
 
@@ -52,6 +55,33 @@ def hide(value: Json, name: str = "") -> Json:
     if isinstance(value, list | tuple):
         return [hide(item, name) for item in value]
     return discreet(value) if isinstance(value, str) else value
+
+
+def secret_values(value: Json, name: str = "") -> frozenset[str]:
+    """The texts that `hide` would hide for their name: what must not turn up elsewhere either."""
+    if isinstance(value, Mapping):
+        beside = str(value.get("path") or value.get("name") or "").rpartition(".")[2]
+        inside = [secret_values(v, beside if k in _NAMED_BESIDE and beside else str(k)) for k, v in value.items()]
+        return frozenset().union(*inside)
+    if isinstance(value, list | tuple):
+        return frozenset().union(*(secret_values(item, name) for item in value))
+    found = isinstance(value, str) and len(value) >= _SHORTEST and is_secret(name) and not _is_reference(value)
+    return frozenset({str(value)}) if found else frozenset()
+
+
+def without(value: Any, secrets: Collection[str]) -> Any:
+    """The same value (text, bytes, JSON) with these texts hidden wherever they stand."""
+    if isinstance(value, str):
+        for secret in sorted(secrets, key=len, reverse=True):
+            value = value.replace(secret, HIDDEN)
+        return value
+    if isinstance(value, bytes):
+        for secret in sorted(secrets, key=len, reverse=True):
+            value = value.replace(secret.encode(), HIDDEN.encode())
+        return value
+    if isinstance(value, Mapping):
+        return {without(key, secrets): without(item, secrets) for key, item in value.items()}
+    return [without(item, secrets) for item in value] if isinstance(value, list | tuple) else value
 
 
 def discreet(text: str) -> str:

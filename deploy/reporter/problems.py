@@ -62,7 +62,24 @@ def error_json(error: DeployError) -> dict[str, Json]:
 def outcome_error(ink: Ink, error: Mapping[str, Json], *, indent: int) -> list[str]:
     """The error of an outcome, {code, message, azure_codes?, status?, request_id?}, as lines."""
     said = " ".join(str(error.get(key) or "") for key in ("code", "message"))
-    return ink.line(said, Style.RED, indent=indent, hang=indent + 2) + _azure(ink, error, indent + 2)
+    lines = ink.line(said, Style.RED, indent=indent, hang=indent + 2) + _azure(ink, error, indent + 2)
+    return lines + [
+        line for text in diagnosis_lines(error) for line in ink.line(text, indent=indent + 2, hang=indent + 4)
+    ]
+
+
+def diagnosis_lines(error: Mapping[str, Json]) -> list[str]:
+    """Why a deployment failed, in lines: its state, the cause, the field, what speaks for it, both logs' last lines."""
+    found = hide(error.get("diagnosis") or {})
+    if not isinstance(found, Mapping) or not found:
+        return []
+    lines = [f"State: {found['state']}"] if found.get("state") else []
+    lines += [f"Likely cause: {found['says']}"]
+    lines += [f"Change: {found['field']}"] if found.get("field") else []
+    for container, said in (found.get("logs") or {}).items():
+        lines += [f"{container} said last:", *(f"  {line}" for line in said)] if said else []
+        lines += [] if said else [f"{container} said nothing."]
+    return lines
 
 
 def _problem(ink: Ink, problem: Problem) -> list[str]:

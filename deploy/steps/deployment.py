@@ -11,6 +11,7 @@ from dataclasses import asdict
 from deploy import diff
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
+from deploy.diagnosis import diagnose
 from deploy.errors import CloudError, Finding, Refused, Transient, neutral
 from deploy.kept import merged_properties, merged_tags
 from deploy.model import PATIENT, EndpointSpec, Facts, Json, Step, Verb, Wanted, address, is_strange, of_room
@@ -72,12 +73,28 @@ def run(cloud: Cloud, step: Step) -> None:
         return
     document, folder = body["document"], cloud.root / str(body["folder"])
     try:
-        endpoints.put_deployment(cloud, document, folder, what=what, patience=step.retry.deadline)
+        endpoints.put_deployment(
+            cloud, document, folder, what=what, patience=step.retry.deadline,
+            settled=lambda there: not diff.changes(document, there, diff.DEPLOYMENT),
+        )  # fmt: skip
     except Transient:
         raise
     except CloudError as error:
-        error.attached |= _logs(cloud, str(document["endpoint_name"]), str(document["name"]))
+        _examine(cloud, error, str(document["endpoint_name"]), str(document["name"]))
         raise
+
+
+def _examine(cloud: Cloud, error: CloudError, endpoint: str, name: str) -> None:
+    """Put the containers' logs and the likeliest cause beside the error."""
+    logs = _logs(cloud, endpoint, name)
+    state = ""
+    with contextlib.suppress(CloudError):
+        body = endpoints.read_deployments(cloud, endpoint).get(name) or {}
+        state = str((body.get("properties") or {}).get("provisioningState") or "")
+    texts = {file.removesuffix(".log"): text.decode() for file, text in logs.items()}
+    words = " ".join((*error.codes, error.cause))
+    error.attached |= logs
+    error.diagnosis = diagnose(error.code, words, texts, azure_codes=error.codes, state=state).as_json()
 
 
 def _logs(cloud: Cloud, endpoint: str, name: str) -> dict[str, bytes]:

@@ -99,7 +99,10 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     if loan:
         seconds, version = float(loan["seconds"]), loan["api_version"]
         return Evidence(shared.create(cloud, document, seconds, version, what=what, patience=step.retry.deadline))
-    endpoints.put_endpoint(cloud, document, what=what, patience=step.retry.deadline)
+    endpoints.put_endpoint(
+        cloud, document, what=what, patience=step.retry.deadline,
+        settled=lambda there: not diff.changes(document, there, diff.ENDPOINT),
+    )  # fmt: skip
     return None
 
 

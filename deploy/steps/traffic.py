@@ -54,9 +54,12 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 
 
 def run(cloud: Cloud, step: Step) -> None:
+    document = step.body["document"]
+    wanted = (_positive(document["traffic"]), _positive(document.get("mirror_traffic") or {}))
     endpoints.put_endpoint(
-        cloud, step.body["document"], what=f"{step.verb} {step.address}", patience=step.retry.deadline
-    )
+        cloud, document, what=f"{step.verb} {step.address}", patience=step.retry.deadline,
+        settled=lambda there: (_served(there), _mirrored(there)) == wanted,
+    )  # fmt: skip
 
 
 def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[dict[str, int]]:
@@ -91,6 +94,10 @@ def _stop(where: str, body: Mapping[str, Json]) -> Step:
 
 def _served(body: Mapping[str, Json]) -> dict[str, int]:
     return _positive((body.get("properties") or {}).get("traffic") or {})
+
+
+def _mirrored(body: Mapping[str, Json]) -> dict[str, int]:
+    return _positive((body.get("properties") or {}).get("mirrorTraffic") or {})
 
 
 def _positive(traffic: Mapping[str, int]) -> dict[str, int]:

@@ -121,7 +121,7 @@ def names(deployments: list[Checked]) -> Found:
         name = each.sound.get("name")
         if name in seen:
             cause = f"The deployment {name!r} is also at {seen[name]}."
-            yield problem(each.source, ("name",), "AML123", cause, "Give it a name of its own.")
+            yield problem(each.source, ("name",), "AML132", cause, "Give it a name of its own.")
         elif name:
             seen[name] = each.source.place(("name",))
 
@@ -136,7 +136,7 @@ def pipeline(checked: Checked, endpoint: Checked, folder: Path) -> Found:
         for number, role in enumerate(document.get("roles") or ()):
             if role.get("principal", "endpoint") == "endpoint":
                 cause = "The endpoint has no identity that could be given a role."
-                yield problem(source, ("roles", number), "AML130", cause, "Give it an identity, or name a principal.")
+                yield problem(source, ("roles", number), "AML133", cause, "Give it an identity, or name a principal.")
     yield from _probe(source, document.get("probe") or {}, folder)
 
 

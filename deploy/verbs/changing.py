@@ -26,14 +26,19 @@ def apply(
     tell: Tell,
     jobs: int = 8,
     plan_file: Path | None = None,
+    cleanup: bool = False,
 ) -> Done:
-    """Plan, ask, do. With a plan file: exactly that plan, or StalePlan when it is not what would be planned now."""
+    """Plan, ask, do. With a plan file: exactly that plan, or StalePlan when it is not what would be planned now.
+
+    `cleanup`: a deployment of a release that fails is deleted; otherwise it is kept for whoever looks into it.
+    """
+    intent.must_agree(plan_file, cleanup)
     agreed = reporter.plan_load(plan_file.read_text(errors="replace"), str(plan_file)) if plan_file else None
     name, only = intent.asked(agreed, name, only)
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         specs, facts = look(cloud, specs)
-        fresh = planner.plan_release(environment, specs, facts)
+        fresh = planner.plan_release(environment, specs, facts, cleanup=cleanup)
         if agreed:
             fresh = agreement.plan_rest(agreed, fresh)
             if done := agreement.done_already(agreed, fresh):

@@ -13,8 +13,10 @@ import requests
 import yaml
 
 from deploy import emulator, verbs
+from deploy.clock import Clock, SystemClock
 from deploy.model import Plan
 from deploy.progress import Event
+from tests.laws.stage import Ahead, Stage
 from tests.project import make_project
 
 WORKSPACE = (
@@ -33,7 +35,7 @@ PLAIN = {
         "roles: [{role: Storage Blob Data Contributor, scope: workspace_storage}]\n"
         'probe: {type: http, body: request.json, status: "{{ values.expect | default(200) }}", attempts: 1}\n'
         "rollout: {strategy: \"{{ values.strategy | default('blue_green') }}\", stages: [10, 100]}\n"
-        "retry: {attempts: 1, deadline: 60s}\n"
+        "retry: {attempts: {{ values.attempts | default(1) }}, deadline: 10m}\n"
     ),
 }
 
@@ -107,9 +109,9 @@ def _yes(plan: Plan, needed: bool) -> None:
     """Whatever is planned is agreed to."""
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    project = make_project(tmp_path)
+def furnish(folder: Path, clock: Clock | None = None) -> World:
+    """A project in `folder` with the plain template, and the environment `law` for release 1."""
+    project = make_project(folder)
     (project / "templates" / "plain").mkdir()
     for name, text in PLAIN.items():
         (project / "templates" / "plain" / name).write_text(text)
@@ -118,7 +120,27 @@ def world(tmp_path: Path) -> Iterator[World]:
     import base64
 
     (project / "templates" / "plain" / "request.json").write_text(body % base64.b64encode(image).decode())
-    found = World(verbs.Project(project))
+    found = World(verbs.Project(project, clock or SystemClock()))
     found.want()
+    return found
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    found = furnish(tmp_path)
     yield found
     assert found.broken == []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--laws full`: every fault at every request, which takes long."""
+    parser.addoption("--laws", choices=("some", "full"), default="some", help="How many of the laws' cases to play.")
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A world for many cases, served by a process of its own."""
+    found = furnish(tmp_path_factory.mktemp("stage"), clock=Ahead())
+    emulator.launch(found.state, profile="instant")
+    yield Stage(found)
+    emulator.stop(found.state)

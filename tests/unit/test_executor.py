@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy import executor
-from deploy.errors import CloudError, Exit, Transient
+from deploy.errors import CloudError, Exit, Transient, Unanswered
 from deploy.model import Plan, Retry, Step, Verb
 from deploy.outcome import Evidence, State
 from deploy.progress import Event, Kind
@@ -178,3 +178,58 @@ def test_what_ends_by_itself_is_waited_for() -> None:
 
     assert report.ok
     assert len(room.ran) == 41
+
+
+def test_a_refusal_of_access_passes_only_after_a_fresh_role() -> None:
+    """The same refusal is waited for when the plan gave a role before, and final when it did not."""
+
+    def refusals() -> dict[str, list[Exception]]:
+        error = trouble(later=False)
+        error.after_role = True
+        return {"a/x": [error, error]}
+
+    fresh = Step(Verb.PROBE, "a/x", {}, "why", Retry(5, 600, fresh_role=True))
+    stale = Step(Verb.PROBE, "a/x", {}, "why", Retry(5, 600))
+    waited, refused = Room("a", refusals()), Room("a", refusals())
+
+    assert run([fresh], waited)[0].ok
+    assert len(waited.ran) == 3
+    assert run([stale], refused)[0].exit is Exit.STEP_FAILED
+    assert len(refused.ran) == 1
+
+
+def test_some_troubles_are_tried_less_often() -> None:
+    """A failure of Azure's own is not asked about as often as the step would allow."""
+    errors = [trouble() for _ in range(9)]
+    for error in errors:
+        error.tries = 3
+    room = Room("a", {"a/x": errors})
+    run([step("a/x", attempts=9, deadline=10**6)], room)
+
+    assert len(room.ran) == 3
+
+
+def test_nobody_multiplies_what_http_has_tried() -> None:
+    """An answer that never came is not asked for again by the step."""
+    room = Room("a", {"a/x": [Unanswered("update a/x", "nobody there", code="AML360")]})
+    report, _ = run([step("a/x", attempts=9, deadline=10**6)], room)
+
+    assert len(room.ran) == 1
+    assert report.outcomes[0].error["code"] == "AML360"
+
+
+def test_an_attempt_gets_what_is_left_of_the_deadline() -> None:
+    """The budget is the step's, not each attempt's."""
+    left: list[float] = []
+
+    class Watching(Room):
+        def run(self, cloud: Any, step: Step) -> Evidence:
+            left.append(step.retry.deadline)
+            return super().run(cloud, step)
+
+    room = Watching("a", {"a/x": [trouble(wish=40), trouble(wish=40)]})
+    run([step("a/x", attempts=3, deadline=300)], room)
+
+    assert left[0] == 300
+    assert left[1] <= 260
+    assert left[2] <= 220

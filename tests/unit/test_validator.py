@@ -339,14 +339,14 @@ def test_traffic_is_the_users_when_written() -> None:
 def test_one_name_is_one_deployment() -> None:
     """Two files cannot describe the same deployment."""
     assert problems(deployment=[DEPLOYMENT, DEPLOYMENT]) == [
-        "deployment1.yml:1:7 AML123 The deployment 'blue' is also at templates/m/deployment.yml:1:7."
+        "deployment1.yml:1:7 AML132 The deployment 'blue' is also at templates/m/deployment.yml:1:7."
     ]
 
 
 def test_an_endpoint_without_identity_gets_no_role() -> None:
     """There would be nobody to give it to."""
     found = problems(f"{ENDPOINT}identity: {{type: none}}\n", pipeline="roles: [{role: AcrPull, scope: workspace}]")
-    assert found == ["pipeline.yml:1:9 AML130 The endpoint has no identity that could be given a role."]
+    assert found == ["pipeline.yml:1:9 AML133 The endpoint has no identity that could be given a role."]
 
 
 def release(text: str = DEPLOYMENT, root: Path = Path("/nowhere")) -> str:

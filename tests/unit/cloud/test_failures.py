@@ -3,67 +3,110 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.cloud import failures
-from deploy.errors import CloudError, NotAuthenticated, Transient
+from deploy.errors import CloudError, NotAuthenticated, Transient, Unanswered
 
 NOT_ENOUGH = (
     "Not enough quota available for Standard_F4s_v2 in SubscriptionId X. Current usage/limit: 0/6. Additional needed: 8"
     " Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
 )
-QUOTA = {
-    "error": {
-        "code": "BadRequest",
-        "message": "The request is invalid.",
-        "details": [
-            {
-                "code": "InferencingClientCreateDeploymentFailed",
-                "message": "HttpRequest error, error detail: "
-                + json.dumps(
-                    {
-                        "errors": {"VmSize": [NOT_ENOUGH]},
-                        "title": "One or more validation errors occurred.",
-                        "status": 400,
-                    }
-                ),
-            }
-        ],
-    }
-}
 
 
 def simple(code: str, message: str) -> dict:
+    """As the Resource Manager's gateway and a failed operation say it."""
     return {"error": {"code": code, "message": message}}
 
 
+def nested(code: str, message: str) -> dict:
+    """As the machine learning service says it: the code that matters is a detail."""
+    details = [{"code": code, "message": message, "details": [], "additionalInfo": []}]
+    return {"error": {"code": "UserError", "message": "The request is invalid.", "details": details}}
+
+
+def embedded(field: str, message: str) -> dict:
+    """As a refused deployment says it: JSON in the words of a detail."""
+    told = json.dumps({"errors": {field: [message]}, "title": "One or more validation errors occurred.", "status": 400})
+    details = [
+        {"code": "InferencingClientCreateDeploymentFailed", "message": f"HttpRequest error, error detail: {told}"}
+    ]
+    return {"error": {"code": "BadRequest", "message": "The request is invalid.", "details": details}}
+
+
+QUOTA = embedded("VmSize", NOT_ENOUGH)
+FINAL, PASSES, NOBODY, SIGN_IN = CloudError, Transient, Unanswered, NotAuthenticated
 TABLE = [
-    (400, QUOTA, CloudError, "AML310"),
-    (200, simple("OutOfQuota", "no cores"), CloudError, "AML310"),
-    (400, simple("UserErrorFromQuotaService", "Simultaneous count exceeded for subscription."), Transient, "AML311"),
-    (400, simple("PrincipalNotFound", "Principal x does not exist in the directory"), Transient, "AML320"),
-    (400, simple("RoleAssignmentLimitExceeded", "4000"), CloudError, "AML321"),
-    (403, simple("AuthorizationFailed", "The client does not have authorization"), CloudError, "AML323"),
+    (400, QUOTA, FINAL, "AML310"),
+    (200, simple("OutOfQuota", "no cores"), FINAL, "AML310"),
+    (200, nested("OutOfQuota", "Cluster quota is exceeded in this region"), FINAL, "AML312"),
+    (200, nested("OutOfQuota", "Not enough disk space on the node"), FINAL, "AML313"),
+    (200, nested("OutOfQuota", "Not enough memory on the node"), FINAL, "AML314"),
+    (200, simple("OutOfQuota", "The role assignment quota of the subscription is used up"), FINAL, "AML321"),
+    (200, simple("OutOfQuota", "The number of endpoints is at its limit"), FINAL, "AML315"),
+    (200, simple("OutOfQuota", "There is not enough VM capacity in the region"), PASSES, "AML316"),
+    (200, simple("OutOfCapacity", "No machine."), PASSES, "AML316"),
+    (409, simple("AllocationFailed", "x"), PASSES, "AML316"),
+    (400, simple("UserErrorFromQuotaService", "Simultaneous count exceeded for subscription."), PASSES, "AML311"),
+    (200, nested("UserError", "UserErrorFromQuotaService: Simultaneous count exceeded"), PASSES, "AML311"),
+    (400, simple("PrincipalNotFound", "Principal x does not exist in the directory y"), PASSES, "AML320"),
+    (400, simple("UnmatchedPrincipalType", "The PrincipalId 'x' has type 'ServicePrincipal'"), FINAL, "AML327"),
+    (400, simple("RoleAssignmentLimitExceeded", "4000"), FINAL, "AML321"),
+    (409, simple("RoleAssignmentUpdateNotPermitted", "Tenant ID, application ID ..."), FINAL, "AML322"),
+    (403, simple("AuthorizationFailed", "The client 'x' does not have authorization to perform"), FINAL, "AML323"),
+    (403, simple("LinkedAuthorizationFailed", "The client has permission to perform ... however"), FINAL, "AML323"),
     (
         409,
         simple("Conflict", "Cannot create a deployment in endpoint x because it is in Updating provisioning state"),
-        Transient,
+        PASSES,
         "AML330",
     ),
-    (200, simple("OperationCanceled", "higher priority operation"), Transient, "AML330"),
-    (400, simple("UserError", "An endpoint with this name already exists in the region"), CloudError, "AML331"),
-    (200, simple("ResourceNotReady", "User container has crashed"), CloudError, "AML340"),
-    (200, simple("ImageBuildFailure", "x"), CloudError, "AML341"),
-    (500, simple("InternalServerError", "x"), Transient, "AML350"),
-    (429, simple("TooManyRequests", "slow down"), Transient, "AML300"),
-    (503, None, Transient, "AML300"),
-    (404, simple("NotFound", "gone"), CloudError, "AML300"),
-    (400, simple("Nonsense", "whatever"), CloudError, "AML300"),
-    (401, simple("InvalidAuthenticationToken", "expired"), NotAuthenticated, "AML901"),
+    (409, nested("EndpointBusy", "x"), PASSES, "AML330"),
+    (400, nested("UserError", "The operation is already in progress"), PASSES, "AML330"),
+    (200, simple("OperationCanceled", "higher priority operation"), PASSES, "AML332"),
+    (200, nested("OperationCanceled", "The operation waits for lock confirmation"), PASSES, "AML332"),
+    (400, simple("UserError", "An endpoint with this name already exists in the region"), FINAL, "AML331"),
+    (409, nested("EndpointAlreadyExists", "x"), FINAL, "AML331"),
+    (404, nested("InferencingClientCallFailed", "The resource was not found"), PASSES, "AML333"),
+    (200, simple("ResourceNotReady", "User container has crashed or terminated"), FINAL, "AML340"),
+    (200, nested("ResourceNotReady", "Liveness probe failed"), FINAL, "AML340"),
+    (200, simple("UserScriptInitFailed", "x"), FINAL, "AML340"),
+    (200, simple("ImageBuildFailure", "The image build failed. ACR authentication"), FINAL, "AML341"),
+    (200, simple("SecretsInjectionError", "The secret could not be retrieved"), FINAL, "AML342"),
+    (200, simple("WorkspaceManagedNetworkNotReady", "x"), FINAL, "AML343"),
+    (400, simple("BadArgument", "The identity lacks authorization to read the model"), FINAL, "AML344"),
+    (400, nested("BadArgument", "Storage Blob Data Reader permission is missing"), FINAL, "AML344"),
+    (200, nested("BadArgument", "The identity has no AcrPull on the registry"), FINAL, "AML346"),
+    (200, nested("BadArgument", "The container image could not be downloaded"), FINAL, "AML347"),
+    (200, simple("ImagePullLoopBackOff", "x"), FINAL, "AML347"),
+    (200, nested("BadArgument", "Unable to download the user model"), FINAL, "AML348"),
+    (400, nested("BadArgument", "Invalid template function: resourceGroup"), FINAL, "AML306"),
+    (403, simple("RequestDisallowedByPolicy", "x"), FINAL, "AML306"),
+    (400, nested("BadArgument", "The subscription is missing"), FINAL, "AML309"),
+    (400, nested("BadRequest", "MissingDriverProgram"), FINAL, "AML309"),
+    (400, simple("UserError", "v1_legacy_mode == true"), FINAL, "AML307"),
+    (409, simple("MissingSubscriptionRegistration", "x"), FINAL, "AML308"),
+    (200, simple("PodUnschedulable", "x"), FINAL, "AML317"),
+    (200, simple("ACRTokenExchangeFailed", "x"), PASSES, "AML355"),
+    (200, simple("InternalServerError", "x"), PASSES, "AML350"),
+    (500, simple("InternalServerError", "x"), NOBODY, "AML350"),
+    (429, simple("TooManyRequests", "slow down"), NOBODY, "AML352"),
+    (429, simple("SubscriptionRequestsThrottled", "Number of 'write' requests exceeded"), NOBODY, "AML352"),
+    (408, None, NOBODY, "AML351"),
+    (502, None, NOBODY, "AML351"),
+    (503, None, NOBODY, "AML351"),
+    (504, simple("GatewayTimeout", "x"), NOBODY, "AML351"),
+    (404, simple("NotFound", "gone"), FINAL, "AML304"),
+    (404, nested("NoSuchEndpoint", "There is no endpoint with name: X in WS"), FINAL, "AML304"),
+    (400, simple("Nonsense", "whatever"), FINAL, "AML300"),
+    (401, simple("InvalidAuthenticationToken", "expired"), SIGN_IN, "AML901"),
 ]
+AFTER_ROLE = {"AML323", "AML342", "AML344", "AML346"}
 
 
 @pytest.mark.parametrize(
@@ -73,10 +116,17 @@ def test_each_text_has_its_class(status: int, body: object, kind: type, code: st
     """Judged by every nested code and by the words, not by the status alone."""
     ours = failures.from_answer("create x", status, body, {})
 
-    assert type(ours) is kind
-    assert ours.code == code
+    assert (ours.code, type(ours)) == (code, kind)
     assert str(ours).startswith("cannot create x: ")
     assert ours.cure
+
+
+@pytest.mark.parametrize(("status", "body", "code"), [(s, b, c) for s, b, k, c in TABLE if k is FINAL])
+def test_only_access_may_pass_after_a_role(status: int, body: object, code: str) -> None:
+    """What a fresh role would mend says so; nothing else does, nor does what is linked to somebody else's."""
+    ours = failures.from_answer("create x", status, body, {})
+    assert isinstance(ours, CloudError)
+    assert ours.after_role == (code in AFTER_ROLE and "LinkedAuthorizationFailed" not in ours.codes)
 
 
 def test_embedded_words_come_out() -> None:
@@ -90,13 +140,56 @@ def test_embedded_words_come_out() -> None:
     assert ours.request_id == "42"
 
 
-@pytest.mark.parametrize(("wish", "seconds"), [("7", 7.0), ("0.5", 0.5), ("soon", None), ("", None)])
-def test_retry_after(wish: str, seconds: float | None) -> None:
-    """Azure's wish in seconds is kept; anything else is no wish."""
-    ours = failures.from_answer("x", 429, simple("TooManyRequests", "x"), {"Retry-After": wish})
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
-    assert isinstance(ours, Transient)
-    assert ours.retry_after == seconds
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"Retry-After": "Thu, 01 Jan 2026 00:01:30 GMT"}, 90.0),
+        ({"Retry-After": "Wed, 31 Dec 2025 00:00:00 GMT"}, 0.0),
+        ({"retry-after-ms": "1500"}, 1.5),
+        ({"x-ms-retry-after-ms": "250"}, 0.25),
+        ({"Retry-After": "9", "retry-after-ms": "100"}, 0.1),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": ""}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
+    """Azure's wish is read in each of its forms; anything else is no wish."""
+    assert failures.wish_of(headers, NOW) == seconds
+
+
+@given(st.text(max_size=40))
+def test_no_wish_is_too_strange(text: str) -> None:
+    """Whatever stands in the header, it is a time to wait or none."""
+    wish = failures.wish_of({"Retry-After": text}, NOW)
+    assert wish is None or wish >= 0
+
+
+@given(
+    st.datetimes(
+        min_value=datetime(1970, 1, 1),  # noqa: DTZ001 hypothesis wants it so
+        timezones=st.just(UTC),
+    )
+)
+def test_a_wish_as_a_date_comes_back(moment: datetime) -> None:
+    """A date is so many seconds from now, and none that has passed."""
+    wish = failures.wish_of({"Retry-After": format_datetime(moment, usegmt=True)}, NOW)
+    assert wish == max(0.0, (moment.replace(microsecond=0) - NOW).total_seconds())
+
+
+def test_a_wish_goes_with_what_passes() -> None:
+    """The longer of Azure's wish and what its documentation says."""
+    canceled = simple("OperationCanceled", "x")
+    short = failures.from_answer("x", 200, canceled, {"Retry-After": "5"})
+    long = failures.from_answer("x", 200, canceled, {"Retry-After": "500"})
+    assert isinstance(short, Transient)
+    assert isinstance(long, Transient)
+    assert (short.retry_after, long.retry_after) == (60, 500)
 
 
 json_values = st.recursive(

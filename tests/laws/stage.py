@@ -1,0 +1,149 @@
+"""A world under faults: one emulator in a process of its own, one project, and what must hold whatever goes wrong.
+
+The emulator takes no time for operations and the client's clock runs ahead whenever somebody sleeps, so that hours of
+retries cost nothing. The world is read in its file, past every fault.
+"""
+
+from __future__ import annotations
+
+import collections
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from deploy import emulator, verbs
+from deploy.emulator import seed
+from deploy.emulator.world import World as Held
+from deploy.errors import DeployError, Exit
+from deploy.progress import Event, Kind
+
+WORKSPACE = seed.WORKSPACE_ID
+MOST_SENDS = 4
+"""One request of one step is sent so often at most."""
+ENDS = {Exit.REFUSED, Exit.STEP_FAILED, Exit.RESCUE_FAILED, Exit.AUTH}
+
+
+class Ahead:
+    """A clock that is ahead by all that was slept."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.ahead)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+    def sleep(self, seconds: float) -> None:
+        self.ahead += seconds
+        time.sleep(min(seconds, 0.002))
+
+
+@dataclass(frozen=True)
+class End:
+    """How an apply ended: its exit code, our error codes, what it sent."""
+
+    exit: int
+    codes: tuple[str, ...]
+    sent: collections.Counter[tuple[str, str]]
+    strikes: int
+    rows: int
+
+
+@dataclass(eq=False)
+class Stage:
+    """Where a case is played. `broken` collects breaches of the law of traffic."""
+
+    world: Any
+    broken: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> Path:
+        return self.world.state
+
+    def begin(self, release: str) -> None:
+        """A new world, and in it all that comes before `release`."""
+        emulator.reset(self.state)
+        self.broken.clear()
+        self.want("1")
+        if release != "1":
+            assert self.apply().exit == 0
+            self.want(release)
+
+    def want(self, release: str) -> None:
+        self.world.want(release=release)
+
+    def order(self, *faults: Mapping[str, Any]) -> None:
+        emulator.begin(self.state, faults=faults)
+
+    def apply(self) -> End:
+        """Apply, and judge nothing but that a failure is one of ours."""
+        after = self._last()
+        codes: list[str] = []
+        try:
+            done = verbs.apply(self.world.project, "law", approve=lambda *_: None, tell=self.watch)
+            code = int(done.report.exit)
+            codes = [str(o.error["code"]) for o in done.report.outcomes if o.error]
+        except DeployError as error:
+            code, codes = int(error.exit), [error.code]
+        rows = emulator.requests(self.state, after=after)
+        sent = collections.Counter((r["method"], r["path"].partition("?")[0]) for r in rows if r["mutating"])
+        return End(code, tuple(codes), sent, sum("fault" in r["note"] for r in rows), len(rows))
+
+    def watch(self, event: Event) -> None:
+        """Traffic sums to 100 or 0 and names only deployments that succeeded, at every event."""
+        if event.kind in (Kind.PLANNED, Kind.WAITING):
+            return
+        for name, (traffic, states) in self.seen()["endpoints"].items():
+            if sum(traffic.values()) not in (0, 100):
+                self.broken.append(f"{event.kind} {event.address}: {name} {traffic}")
+            self.broken += [
+                f"{event.kind} {event.address}: {name}/{slot} is {states.get(slot)}"
+                for slot, share in traffic.items()
+                if share and states.get(slot) not in ("Succeeded", "Updating")
+            ]
+
+    def seen(self) -> dict[str, Any]:
+        """Endpoints with traffic and states of their deployments, releases with callers, roles, cores."""
+        held = Held(self.state / "world.sqlite")
+        try:
+            with held.transaction():
+                held.settle()
+            endpoints, live = {}, []
+            for endpoint in held.children(WORKSPACE, "endpoint"):
+                slots = held.children(endpoint.id, "deployment")
+                traffic = {k: v for k, v in endpoint.properties["traffic"].items() if v}
+                endpoints[endpoint.name] = (traffic, {slot.name: slot.state for slot in slots})
+                live += [s.body["properties"]["environmentVariables"]["RELEASE"] for s in slots if s.name in traffic]
+            roles = held.db.execute("SELECT COUNT(*) FROM role_assignments").fetchone()[0]
+            cores = held.db.execute("SELECT COALESCE(SUM(cores), 0) FROM allocations").fetchone()[0]
+            return {"endpoints": endpoints, "live": live, "roles": roles, "cores": cores}
+        finally:
+            held.close()
+
+    def _last(self) -> int:
+        rows = emulator.requests(self.state)
+        return int(rows[-1]["number"]) if rows else 0
+
+
+def end_state(stage: Stage) -> dict[str, Any]:
+    """What two good ends have in common: one endpoint, one release with all callers, no role or core more."""
+    seen = stage.seen()
+    return {
+        "traffic": [sorted(traffic.values()) for traffic, _ in seen["endpoints"].values()],
+        "states": [sorted(states.values()) for _, states in seen["endpoints"].values()],
+        "live": seen["live"], "roles": seen["roles"], "cores": seen["cores"],
+    }  # fmt: skip
+
+
+def too_often(end: End, undisturbed: End) -> dict[tuple[str, str], int]:
+    """Requests that were sent more often than a single disturbed step may send them."""
+    return {
+        request: times
+        for request, times in end.sent.items()
+        if times > max(undisturbed.sent[request], 1) + MOST_SENDS - 1
+    }

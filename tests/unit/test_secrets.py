@@ -1,0 +1,138 @@
+"""Law 9: whatever is planted, wherever it comes back from, no form of output says it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deploy import executor
+from deploy.diagnosis import diagnose
+from deploy.errors import CloudError, neutral
+from deploy.model import Plan, Retry, Step, Verb
+from deploy.outcome import Evidence
+from deploy.progress import Event
+from deploy.reporter import (
+    error_json,
+    error_text,
+    plan_json,
+    plan_markdown,
+    plan_text,
+    report_files,
+    report_json,
+    report_markdown,
+    report_text,
+)
+from tests.unit.test_executor import Later
+
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
+SECRET = st.text(LETTERS, min_size=20, max_size=40)
+SAID = (
+    "AccountName=st;AccountKey={}==;EndpointSuffix=core.windows.net",
+    "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=a;SharedAccessKey={}",
+    "https://st.blob.core.windows.net/c/b?sv=2024-11-04&sig={}&se=2026",
+    "Authorization: Bearer {}",
+    "Authorization: Basic {}",
+    '{{"primaryKey": "{}"}}',
+    '{{"secondaryKey":"{}"}}',
+    '"{{\\"accessToken\\": \\"{}\\"}}"',
+    "HF_TOKEN={}",
+    "the secret: {} was refused",
+    "https://somebody:{}@example.com/x.git",
+    "hf_{}",
+    "ghp_{}",
+    "sk-{}",
+    "api_key='{}'",
+    "password={}",
+)
+"""How keys, tokens, SAS and connection strings come back in Azure's words, logs and answers."""
+
+
+class Room:
+    """Fails, and says everything it knows in every place it has."""
+
+    NAME = "deployment"
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+
+    def observe(self, cloud: Any, spec: Any) -> dict:
+        raise NotImplementedError
+
+    def plan(self, wanted: Any, facts: Any) -> list:
+        raise NotImplementedError
+
+    def run(self, _: Any, step: Step) -> Evidence:
+        if step.verb is Verb.UPDATE:
+            return Evidence(self.words, {"said": self.words}, {"seen.txt": self.words.encode()})
+        error = CloudError("create it", self.words, "Mend it", code="AML340", codes=("A",))
+        logs = {"InferenceServer": neutral(f"Traceback (most recent call last)\n{self.words}")}
+        error.attached = {f"{name}.log": text.encode() for name, text in logs.items()}
+        error.diagnosis = diagnose("AML340", self.words, logs).as_json()
+        raise error
+
+
+def everything_said(words: str, body: dict) -> str:
+    """All that is printed or kept of a plan that was carried out, but for the plan file, which is private."""
+    steps = tuple(Step(verb, f"deployment/{verb}/blue", body, "why", Retry()) for verb in (Verb.UPDATE, Verb.CREATE))
+    plan = Plan("test", steps)
+    events: list[Event] = []
+    cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0))
+    report = executor.execute(plan, cloud, Later(), events.append, rooms=[Room(words)])
+    assert not report.ok
+    kept = b"\n".join(report_files(plan, report).values()).decode()
+    forms = (plan_text(plan, width=200), plan_markdown(plan), json.dumps(plan_json(plan)), kept)
+    forms += (report_text(report, plan, width=200), report_markdown(report, plan), json.dumps(report_json(report)))
+    return "\n".join((*forms, *map(str, events)))
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(SECRET)
+@pytest.mark.parametrize("said", SAID)
+def test_what_looks_like_a_secret_is_never_said(said: str, secret: str) -> None:
+    """In whichever wrapping it comes back, with nothing known of it."""
+    assert secret not in everything_said_of_strangers(said.format(secret))
+
+
+def everything_said_of_strangers(words: str) -> str:
+    """What is printed, without the files of a probe that a person asked to see as they are."""
+    error = CloudError("create it", words, "Mend it")
+    found = diagnose("AML340", words, {"InferenceServer": neutral(words)}).as_json()
+    error.diagnosis = found
+    told = executor.as_json(error)
+    return "\n".join(
+        (error_text(error, width=200), json.dumps(error_json(error)), neutral(json.dumps(told)), neutral(words))
+    )
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(SECRET, st.sampled_from(("HF_TOKEN", "API_KEY", "STORAGE_CONNECTION_STRING", "DB_PASSWORD", "client_secret")))
+def test_a_secret_of_the_files_is_never_said(secret: str, name: str) -> None:
+    """A secret of the environment variables stays unsaid when Azure, a log or the model says it plainly."""
+    body = {"document": {"environment_variables": {name: secret}}}
+    assert secret not in everything_said(f"cannot start: {secret} is odd; said {secret}", body)
+
+
+def test_account_keys_are_known_by_their_looks() -> None:
+    """64 bytes in base64, whatever stands before."""
+    key = base64.b64encode(bytes(range(64))).decode()
+    assert key not in neutral(f"tried {key} in vain")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The access token expiry UTC time is in the past.",
+        "Read the key: it is not there",
+        "https://aka.ms/oe-tsg#error-outofquota",
+        "model azureml://registries/azureml/models/MedImageParse/versions/17",
+    ],
+)
+def test_plain_words_stay(words: str) -> None:
+    """Words that only speak of secrets are kept."""
+    assert neutral(words) == words
