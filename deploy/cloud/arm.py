@@ -17,6 +17,7 @@ from deploy.cloud.memory import Memory
 from deploy.cloud.session import RETRIES, open_session
 
 Json = Any
+Items = list[Any]
 
 
 class Arm:
@@ -42,12 +43,12 @@ class Arm:
 
     @property
     def requests(self) -> int:
-        return int(self.transport.requests)
+        return int(self.transport.ear.requests)
 
     @property
     def told(self) -> tuple[datetime, float] | None:
         """The last Date that an answer bore, and when that was (monotonic seconds)."""
-        return self.transport.told  # type: ignore[no-any-return]
+        return self.transport.ear.told  # type: ignore[no-any-return]
 
     def remembering(self) -> AbstractContextManager[None]:
         """Inside, each URL is read once, refusals included: one look at the world, in which endpoints share."""
@@ -64,7 +65,13 @@ class Arm:
 
     def list(self, path: str, version: str, what: str, **query: str) -> list[Json]:
         """Every item of a paged list; nothing when the parent is absent."""
+        return self.find(path, version, what, **query) or []
+
+    def find(self, path: str, version: str, what: str, **query: str) -> Items | None:
+        """Every item of a paged list; None when the parent is absent."""
         page = self.get(path, version, what, **query)
+        if page is None:
+            return None
         items: list[Json] = []
         while page:
             items += page.get("value") or []

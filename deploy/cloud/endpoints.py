@@ -38,10 +38,11 @@ def read_endpoint(cloud: Cloud, name: str) -> Json | None:
 def list_endpoints(cloud: Cloud) -> dict[str, Json]:
     """Every endpoint of the workspace: name -> ARM body. Read once in an observation, however many specs look."""
     path, what = f"{cloud.workspace_id}/onlineEndpoints", "list the endpoints of the workspace"
-    if cloud.arm.get(path, VERSION, what) is None:
+    found = cloud.arm.find(path, VERSION, what)
+    if found is None:
         cloud.workspace()
         raise CloudError(what, "Azure knows the workspace and finds no list", "Try again", code="AML304", status=404)
-    return {body["name"]: body for body in map(_caseless, cloud.arm.list(path, VERSION, what))}
+    return {body["name"]: body for body in map(_caseless, found)}
 
 
 def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
@@ -50,12 +51,13 @@ def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
     That there is none is not taken from this answer alone: a slot with callers would be taken for an empty one.
     """
     path, what = f"{endpoint_path(cloud, endpoint)}/deployments", f"list the deployments of {endpoint}"
-    if cloud.arm.get(path, VERSION, what) is None:
+    found = cloud.arm.find(path, VERSION, what)
+    if found is None:
         if endpoint in list_endpoints(cloud):
             cause = "Azure lists the endpoint and says it is not there"
             raise CloudError(what, cause, "Try again", code="AML304", status=404)
         return {}
-    return {body["name"]: body for body in map(_caseless, cloud.arm.list(path, VERSION, what))}
+    return {body["name"]: body for body in map(_caseless, found)}
 
 
 def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:

@@ -11,7 +11,7 @@ import contextlib
 import json
 import threading
 import weakref
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -57,21 +57,13 @@ def open_session(clock: Clock, ca: str | None) -> Any:
     class Session(RequestsTransport):  # type: ignore[misc] # azure-core is untyped here
         def __init__(self) -> None:
             super().__init__(connection_verify=ca or True)
-            self.requests = 0
-            self.told: tuple[datetime, float] | None = None
-            self._lock = threading.Lock()
-            self._budget = Budget(monotonic=clock.monotonic, sleep=clock.sleep)
+            self.ear = _Ear(clock)
             self._abandoned: weakref.WeakSet[Any] = weakref.WeakSet()
 
         def send(self, request: Any, **options: Any) -> Any:
             reads = options.pop("reads", False) or request.method.upper() in _READS
-            with self._lock:
-                self.requests += 1
             try:
-                with self._budget.turn(request.method) as heard:
-                    response = super().send(request, **options)
-                    heard(response.status_code, response.headers)
-                self._hear(response.headers.get("Date"))
+                response = self.ear.hear(request.method, lambda: super(Session, self).send(request, **options))
                 if response.status_code == 429:
                     _release(response)
                 if garbled(response, options):
@@ -81,11 +73,6 @@ def open_session(clock: Clock, ca: str | None) -> Any:
                     raise ServiceResponseError(str(error), error=error) from error
                 raise AnswerLost(str(error)) from error
             return response
-
-        def _hear(self, date: str | None) -> None:
-            """What time it is by the service's clock."""
-            with contextlib.suppress(ValueError, TypeError):
-                self.told = (parsedate_to_datetime(str(date)), clock.monotonic())
 
         def sleep(self, duration: float) -> None:
             _may_sleep(duration, threading.current_thread(), self._abandoned)
@@ -99,6 +86,27 @@ def open_session(clock: Clock, ca: str | None) -> Any:
             """Clients come and go; the session stays until the door is closed."""
 
     return Session()
+
+
+class _Ear:
+    """Counts and sends when it is our turn, and hears what the answer says beside: what is left, what time it is."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._budget = clock, Budget(monotonic=clock.monotonic, sleep=clock.sleep)
+        self._lock = threading.Lock()
+        self.requests = 0
+        self.told: tuple[datetime, float] | None = None
+        """The service's clock at the last answer, and ours (monotonic seconds)."""
+
+    def hear(self, method: str, send: Callable[[], Any]) -> Any:
+        with self._lock:
+            self.requests += 1
+        with self._budget.turn(method) as heard:
+            response = send()
+            heard(response.status_code, response.headers)
+        with contextlib.suppress(ValueError, TypeError):
+            self.told = (parsedate_to_datetime(str(response.headers.get("Date"))), self._clock.monotonic())
+        return response
 
 
 def _release(response: Any) -> None:

@@ -50,7 +50,7 @@ def create(
     endpoints.delete_endpoint(cloud, name, what=what, patience=patience)
     cure = "Set quota.capacity to dedicated, or quota.api_version to one that keeps the two properties"
     cause = f"the service made the endpoint without the lease, with api-version {version} too"
-    raise CloudError(what, cause, cure, code="AML315")
+    raise CloudError(what, cause, cure, code="AML318")
 
 
 def _kept(cloud: Cloud, name: str) -> bool:

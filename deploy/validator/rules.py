@@ -105,7 +105,7 @@ def _local(source: Source, trail: Trail, path: Path, root: Path) -> Found:
         yield problem(source, trail, "AML128", f"There is no file or folder {shown}.", near)
         return
     for cause in folders.unfit(path):
-        yield problem(source, trail, "AML132", cause, "Take it out of the folder, or put a readable file there.")
+        yield problem(source, trail, "AML134", cause, "Take it out of the folder, or put a readable file there.")
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from deploy import emulator, verbs
 from deploy.emulator import seed
-from deploy.emulator.world import World as Held
+from deploy.emulator.opening import opened
 from deploy.errors import DeployError, Exit
 from deploy.progress import Event, Kind
 
@@ -109,7 +109,7 @@ class Stage:
 
     def seen(self) -> dict[str, Any]:
         """Endpoints with traffic and states of their deployments, releases with callers, roles, cores."""
-        held = Held(self.state / "world.sqlite")
+        held = opened(self.state / "world.sqlite")
         try:
             with held.transaction():
                 held.settle()

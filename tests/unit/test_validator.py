@@ -529,7 +529,7 @@ def test_a_folder_that_cannot_be_sent_is_refused(make: Any, words: str, tmp_path
     (told,) = problems(deployment=WITH_CODE, root=tmp_path)
 
     assert told.startswith("deployment.yml:6:28 ")
-    assert f"AML132 src/deep/{words}" in told
+    assert f"AML134 src/deep/{words}" in told
 
 
 def test_a_path_that_is_nearly_there_is_named(tmp_path: Path) -> None:
