@@ -118,8 +118,18 @@ def _explains(step: Step, moved: Moved) -> bool:
         return True
     table = diff.ENDPOINT if step.room == "endpoint" else diff.DEPLOYMENT
     paths = [str(change["path"]) for change in step.body.get("changes") or ()]
-    allowed = {row.arm for row in table for p in paths if p == row.yaml or p.startswith(f"{row.yaml}.")}
+    allowed = {arm for row in table for p in paths if (arm := _arm_path(row, p))}
     return path.startswith((*allowed, *(_RELEASE if step.room == "deployment" else ("tags",))))
+
+
+def _arm_path(row: diff.Field, path: str) -> str | None:
+    """Where ARM has what a file has at this path, when the row is the one for it."""
+    head, star, tail = row.yaml.partition(".*")
+    if not star:
+        return row.arm if f"{path}.".startswith(f"{row.yaml}.") else None
+    if not (path.startswith(f"{head}.") and path.endswith(tail)):
+        return None
+    return row.arm.replace("*", path[len(head) + 1 : len(path) - len(tail)], 1)
 
 
 def _moved(before: Mapping[str, Json], now: Mapping[str, Json]) -> Iterator[Moved]:

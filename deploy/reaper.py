@@ -91,7 +91,10 @@ def judge(environment: Environment, there: Inventory, rules: Rules, now: datetim
 
 
 def plan(environment: Environment, there: Inventory, judged: Judgement, folder: str) -> Plan:
-    """The steps: kept first, then roles, autoscale settings, and the endpoint with whatever is behind it."""
+    """The steps: kept first, then autoscale settings, roles, and the endpoint with whatever is behind it.
+
+    Of the roles those that carry our mark go last: whatever fails before, the mark still says what is left.
+    """
     steps = [step for each in judged.candidates for step in _steps(environment, there, each, folder)]
     return Plan(environment.name, tuple(steps), endpoints=tuple(each.name for each in judged.candidates))
 
@@ -154,15 +157,15 @@ def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidat
 def _steps(environment: Environment, there: Inventory, each: Candidate, folder: str) -> list[Step]:
     keep = address("export", each.name)
     steps = [] if each.gone else [Step(Verb.CHECK, keep, {"name": each.name, "folder": folder}, "kept before it goes")]
-    steps += [
-        Step(Verb.DELETE, address("role", each.name, str(row["name"])), {"id": row["id"]}, each.why, Retry(3, 120.0))
-        for row in _roles(environment, there, each)
-    ]
     behind = f"{there.workspace_id}/onlineEndpoints/{each.name}/deployments/".lower()
     steps += [
         Step(Verb.DELETE, address("autoscale", each.name, str(row["name"])), {"id": row["id"]}, each.why, _PATIENT)
         for row in there.autoscale
         if str((row.get("properties") or {}).get("targetResourceUri") or "").lower().startswith(behind)
+    ]
+    steps += [
+        Step(Verb.DELETE, address("role", each.name, str(row["name"])), {"id": row["id"]}, each.why, Retry(3, 120.0))
+        for row in _roles(environment, there, each)
     ]
     if not each.gone:
         steps.append(Step(Verb.DELETE, address("endpoint", each.name), {"name": each.name}, each.why, _PATIENT))
@@ -178,4 +181,4 @@ def _roles(environment: Environment, there: Inventory, each: Candidate) -> list[
     if identity := access.system_identity(there.endpoints.get(each.name)):
         own.add(identity)
     taken = {str(row["id"]) for row in mine}
-    return mine + [row for row in there.assignments if access.holder(row) in own and str(row["id"]) not in taken]
+    return [r for r in there.assignments if access.holder(r) in own and str(r["id"]) not in taken] + mine

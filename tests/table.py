@@ -53,7 +53,7 @@ SAMPLES: dict[str, tuple[Sample, Sample]] = {
     "egress_public_network_access": _words("enabled", "disabled"),
     "private_network_connection": (Sample(True, "true"), Sample(False, "false")),
     "instance_count": _both(1, 2),
-    "instance_type": _both("Standard_DS3_v2", "Standard_F4s_v2"),
+    "instance_type": _both("Standard_NC24ads_A100_v4", "Standard_NC40ads_H100_v5"),
     "model": (
         Sample(f"{REGISTRY}/models/MedImageParse/versions/17", f"{REGISTRY}/models/MedImageParse/versions/17"),
         Sample("azureml:m:3", f"{WORKSPACE}/models/m/versions/3"),

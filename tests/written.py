@@ -33,7 +33,7 @@ _PROBE = {"initial_delay": SMALL, "period": SMALL, "timeout": SMALL, "failure_th
 _COLLECTION = st.fixed_dictionaries(
     {"enabled": st.sampled_from([True, False, "True", "false"])}, optional={"client_id": KEYS}
 )
-_IDENTITY = f"{_SUBSCRIPTION}/RG-local/providers/Microsoft.ManagedIdentity/userAssignedIdentities/Mine"
+_IDENTITY = f"{_SUBSCRIPTION}/RG-local/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ID-Local"
 
 ENDPOINTS = _some(
     description=TEXTS,

@@ -50,9 +50,9 @@ class Memory:
         if known is None:
             return read()
         with self._lock:
-            told = known.get(key)
+            told = known.get(key) or (self._passing or {}).get(key)
             mine = told is None
-            told = known.setdefault(key, Future())
+            told = told or known.setdefault(key, Future())
         if mine:
             self._fill(known, key, told, read)
         return told.result()
@@ -61,9 +61,13 @@ class Memory:
         try:
             told.set_result(read())
         except BaseException as error:  # noqa: BLE001 whoever waits hears it too
-            if not _is_final(error) or known is self._lasting:
-                with self._lock:
+            with self._lock:
+                if not _is_final(error):
                     known.pop(key, None)
+                elif known is self._lasting:  # refused for this look; by the next somebody may have given the right
+                    del known[key]
+                    if self._passing is not None:
+                        self._passing[key] = told
             told.set_exception(error)
 
 

@@ -64,7 +64,7 @@ def open_session(clock: Clock, ca: str | None) -> Any:
             reads = options.pop("reads", False) or request.method.upper() in _READS
             try:
                 response = self.ear.hear(request.method, lambda: super(Session, self).send(request, **options))
-                if response.status_code == 429:
+                if response.status_code >= 400:
                     _release(response)
                 if garbled(response, options):
                     raise ServiceResponseError(_NOT_JSON)
@@ -110,7 +110,7 @@ class _Ear:
 
 
 def _release(response: Any) -> None:
-    """Give the connection of a throttled answer back now: the wait may end with nobody left who would."""
+    """Give the connection of a refusal back now: the wait that follows may end with nobody left who would."""
     response.internal_response.content  # noqa: B018 - reading it to its end is what gives the connection back
     response.internal_response.close()
 

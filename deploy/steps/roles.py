@@ -21,8 +21,9 @@ _UNSEEN = "unseen"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`role/<key>/<role>/<scope>`: {id, giver} of assignments that are wanted and there, and of any others of ours.
+    """`role/<key>/<role>/<scope>`: {id, giver, marked} of assignments that are wanted and there, and of others of ours.
 
+    `marked`: its description says whose it is.
     `role/<key>`: {id: "", giver: "unseen"} when they may not be read.
     """
     found = holdings.held(cloud, spec)
@@ -31,7 +32,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     facts: dict[str, Mapping[str, Json]] = {}
     for one in found:
         where = _address(spec.key, one.role) if one.role else _found(spec.key, one.row, facts)
-        facts[where] = {"id": one.row["id"], "giver": one.giver}
+        facts[where] = {"id": one.row["id"], "giver": one.giver, "marked": access.marked(one.row) is not None}
     return facts
 
 
@@ -44,6 +45,8 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
             raise Refused(
                 [Finding(unseen[0], "AML252", cause, "Have Reader on the resource group given to the caller")]
             )
+        # The marked ones last: whatever fails before, the mark still says what is left.
+        seen.sort(key=lambda each: bool(each[1].get("marked")))
         return [_take(a, body) for a, body in seen if body["giver"] in _GIVEN]
     spec = wanted.spec
     there, addresses = of_room(facts, NAME, spec.key), {_address(spec.key, role) for role in spec.pipeline.roles}

@@ -13,12 +13,14 @@ import pytest
 import yaml
 
 from deploy import validator, yaml12
+from deploy.emulator import roles, seed
 from deploy.emulator.identity import Tokens
 from deploy.model import EndpointSpec, Environment
 from deploy.sources import Rendered
 from tests.unit.emulator.azure import WORKSPACE, Azure
 
 ENVIRONMENT = Environment("law", "local", "sub", "rg", "ws", ("mip",))
+BLOB_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 
 
 @contextmanager
@@ -27,6 +29,12 @@ def open_azure(folders: pytest.TempPathFactory) -> Iterator[Azure]:
     found = Azure(folders.mktemp("world"), Tokens(folders.mktemp("tokens")))
     for path in ("models/M/versions/3", "environments/E/versions/2"):
         assert found.send("PUT", f"{WORKSPACE}/{path}", {"properties": {"modelUri": "x", "image": "x"}}).status < 300
+    for role, scope in (
+        (roles.ACR_PULL, seed.CONTAINER_REGISTRY_ID),
+        ("ba92f5b4-2d11-453d-a403-e96b0029c9fe", seed.STORAGE_ID),
+    ):
+        holder = found.send("GET", seed.IDENTITY_ID).json["properties"]["principalId"]
+        assert found.give(holder, role, scope).status == 201
     yield found
     found.world.close()
 

@@ -82,7 +82,7 @@ class Stage:
 
     def apply(self) -> End:
         """Apply, and judge nothing but that a failure is one of ours."""
-        after = self._last()
+        after = self.last()
         codes: list[str] = []
         try:
             done = verbs.apply(self.world.project, "law", approve=lambda *_: None, tell=self.watch)
@@ -125,7 +125,8 @@ class Stage:
         finally:
             held.close()
 
-    def _last(self) -> int:
+    def last(self) -> int:
+        """The number of the last request so far."""
         rows = emulator.requests(self.state)
         return int(rows[-1]["number"]) if rows else 0
 

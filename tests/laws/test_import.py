@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -45,8 +45,8 @@ def test_import_then_plan_is_empty(
     """Nothing is planned, something is said, and no secret stands in a file."""
     variables = {**deployment.get("environment_variables", {}), "API_KEY": secret}
     documents = {n: {**deployment, "environment_variables": variables, "name": n, "instance_count": 2} for n in names}
-    texts = {"endpoint.yml": yaml.safe_dump({"name": "mip", **endpoint})} | {
-        f"deployments/{name}.yml": yaml.safe_dump({**document, "endpoint_name": "mip"})
+    texts = {"endpoint.yml": json.dumps({"name": "mip", **endpoint})} | {
+        f"deployments/{name}.yml": json.dumps({**document, "endpoint_name": "mip"})
         for name, document in documents.items()
     }
     made = spec_of(Path(), texts)
@@ -74,7 +74,7 @@ def _spec(made: importer.Imported, secret: str) -> EndpointSpec:
     stems = sorted(name for name in made.files if "deployment" in name)
     (endpoint,) = (name for name in made.files if name.startswith("endpoint"))
     files = TemplateFiles("t", Path(), endpoint, tuple(stems), "pipeline.yml", made.files.get)
-    node = yaml12.parse(yaml.safe_dump(values), "values").root
+    node = yaml12.parse(json.dumps(values), "values").root
     return validator.validate_endpoint(
         renderer.render_endpoint(files, ENVIRONMENT, "mip", node), ENVIRONMENT, "mip", Path()
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from contextlib import AbstractContextManager
 from typing import Any
@@ -12,7 +11,6 @@ import requests
 import yaml
 
 from deploy import emulator, leases, verbs
-from deploy.errors import DeployError
 from deploy.reaper import Rules
 from tests.laws.conftest import World
 from tests.laws.test_laws import everything, failures
@@ -160,35 +158,3 @@ def test_in_place_states_the_outage(world: World) -> None:
     verbs_ = [step.verb for step in done.plan.steps if step.room == "endpoint"]
     assert [str(verb) for verb in verbs_] == ["delete", "create"]
     assert alias(world)["endpoint"] != first["endpoint"]
-
-
-FAULTS = {"refused": {"kind": "refuse", "status": 403}, "lost": {"kind": "lose", "times": 4}}
-
-
-@pytest.mark.parametrize("end", ["teardown", "reap"])
-@pytest.mark.parametrize("fault", FAULTS)
-def test_whatever_is_refused_or_lost_nothing_is_left(world: World, end: str, fault: str) -> None:
-    """For every request of an end that is refused, or whose answer is lost: asked again, the world is what it was."""
-    lend(world)
-    before = everything(world)
-    number, hit = 0, True
-    while hit:
-        number += 1
-        assert failures(world.apply()) == []
-        if end == "reap":
-            advance_alone(world, 169)
-        sent = len(emulator.requests(world.state))
-        emulator.begin(world.state, faults=[{**FAULTS[fault], "number": number}])
-        _try(world, end)
-        hit = any("fault" in (row["note"] or "") for row in emulator.requests(world.state, after=sent))
-        emulator.begin(world.state, faults=[])
-        _try(world, end)
-
-        assert everything(world) == before, f"request {number}"
-    assert number > 5
-
-
-def _try(world: World, end: str) -> None:
-    """One end, as it comes: what it may raise is said in words."""
-    with contextlib.suppress(DeployError):
-        _ = world.teardown() if end == "teardown" else reap(world)

@@ -6,12 +6,12 @@ between, so that hundreds are quick.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -38,9 +38,9 @@ def test_plan_after_apply_is_empty(
 ) -> None:
     """Whatever is written: what Azure then holds is what is wanted, and the two spellings are one document."""
     texts = {
-        "endpoint.yml": yaml.safe_dump({"name": "mip", **endpoint}),
-        "deployment.yml": yaml.safe_dump({"name": "blue", "endpoint_name": "mip", **deployment}),
-        "pipeline.yml": yaml.safe_dump({"rollout": {"strategy": strategy}}),
+        "endpoint.yml": json.dumps({"name": "mip", **endpoint}),
+        "deployment.yml": json.dumps({"name": "blue", "endpoint_name": "mip", **deployment}),
+        "pipeline.yml": json.dumps({"rollout": {"strategy": strategy}}),
     }
     spec = spec_of(Path(), texts)
     wanted = planner.choose(spec, {})

@@ -150,11 +150,11 @@ def test_leftovers_of_what_azure_deleted() -> None:
 
 
 def test_the_order_of_an_end() -> None:
-    """Kept first; then roles, autoscale settings, the endpoint: what needs its name goes before it."""
+    """Kept first; then autoscale settings, roles, the endpoint: what needs its name goes before it."""
     target = f"{WORKSPACE}/onlineEndpoints/a/deployments/blue"
     setting = {"id": "/s/1", "name": "scale", "properties": {"targetResourceUri": target}}
     inventory = there(endpoint("a", -1), assignments=[assignment(1, "principal-of-a")], autoscale=[setting])
     plan = reaper.plan(DEV, inventory, judged(inventory), "folder")
 
-    assert [step.address for step in plan.steps] == ["export/a", "role/a/1", "autoscale/a/scale", "endpoint/a"]
+    assert [step.address for step in plan.steps] == ["export/a", "autoscale/a/scale", "role/a/1", "endpoint/a"]
     assert not plan.steps[0].changes
