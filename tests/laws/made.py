@@ -23,17 +23,26 @@ ENVIRONMENT = Environment("law", "local", "sub", "rg", "ws", ("mip",))
 BLOB_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 
 
+class _Quoted(yaml.SafeDumper):
+    """Every string in quotes: what is text for the YAML of old is text for today's."""
+
+
+_Quoted.add_representer(str, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"'))
+
+
+def text_of(value: Any) -> str:
+    """A document as somebody may write it."""
+    return yaml.dump(value, Dumper=_Quoted)
+
+
 @contextmanager
 def open_azure(folders: pytest.TempPathFactory) -> Iterator[Azure]:
     """A world of its own with the assets that the drawn documents name."""
     found = Azure(folders.mktemp("world"), Tokens(folders.mktemp("tokens")))
     for path in ("models/M/versions/3", "environments/E/versions/2"):
         assert found.send("PUT", f"{WORKSPACE}/{path}", {"properties": {"modelUri": "x", "image": "x"}}).status < 300
-    for role, scope in (
-        (roles.ACR_PULL, seed.CONTAINER_REGISTRY_ID),
-        ("ba92f5b4-2d11-453d-a403-e96b0029c9fe", seed.STORAGE_ID),
-    ):
-        holder = found.send("GET", seed.IDENTITY_ID).json["properties"]["principalId"]
+    holder = found.send("GET", seed.IDENTITY_ID).json["properties"]["principalId"]
+    for role, scope in ((roles.ACR_PULL, seed.CONTAINER_REGISTRY_ID), (BLOB_CONTRIBUTOR, seed.STORAGE_ID)):
         assert found.give(holder, role, scope).status == 201
     yield found
     found.world.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from deploy import importer, planner, renderer, validator, yaml12
 from deploy.model import OWNER_TAG, RELEASE_TAG, EndpointSpec
 from deploy.sources import TemplateFiles
-from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of
+from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of, text_of
 from tests.unit.emulator.azure import Azure
 from tests.written import DEPLOYMENTS, ENDPOINTS
 
@@ -45,9 +44,8 @@ def test_import_then_plan_is_empty(
     """Nothing is planned, something is said, and no secret stands in a file."""
     variables = {**deployment.get("environment_variables", {}), "API_KEY": secret}
     documents = {n: {**deployment, "environment_variables": variables, "name": n, "instance_count": 2} for n in names}
-    texts = {"endpoint.yml": json.dumps({"name": "mip", **endpoint})} | {
-        f"deployments/{name}.yml": json.dumps({**document, "endpoint_name": "mip"})
-        for name, document in documents.items()
+    texts = {"endpoint.yml": text_of({"name": "mip", **endpoint})} | {
+        f"deployments/{name}.yml": text_of({**document, "endpoint_name": "mip"}) for name, document in documents.items()
     }
     made = spec_of(Path(), texts)
     facts = put(azure, made, {str(document["name"]): document for document in made.deployments})
@@ -74,7 +72,7 @@ def _spec(made: importer.Imported, secret: str) -> EndpointSpec:
     stems = sorted(name for name in made.files if "deployment" in name)
     (endpoint,) = (name for name in made.files if name.startswith("endpoint"))
     files = TemplateFiles("t", Path(), endpoint, tuple(stems), "pipeline.yml", made.files.get)
-    node = yaml12.parse(json.dumps(values), "values").root
+    node = yaml12.parse(text_of(values), "values").root
     return validator.validate_endpoint(
         renderer.render_endpoint(files, ENVIRONMENT, "mip", node), ENVIRONMENT, "mip", Path()
     )

@@ -6,7 +6,6 @@ between, so that hundreds are quick.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy import diff, planner
-from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of
+from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of, text_of
 from tests.unit.emulator.azure import Azure
 from tests.written import DEPLOYMENTS, ENDPOINTS
 
@@ -38,9 +37,9 @@ def test_plan_after_apply_is_empty(
 ) -> None:
     """Whatever is written: what Azure then holds is what is wanted, and the two spellings are one document."""
     texts = {
-        "endpoint.yml": json.dumps({"name": "mip", **endpoint}),
-        "deployment.yml": json.dumps({"name": "blue", "endpoint_name": "mip", **deployment}),
-        "pipeline.yml": json.dumps({"rollout": {"strategy": strategy}}),
+        "endpoint.yml": text_of({"name": "mip", **endpoint}),
+        "deployment.yml": text_of({"name": "blue", "endpoint_name": "mip", **deployment}),
+        "pipeline.yml": text_of({"rollout": {"strategy": strategy}}),
     }
     spec = spec_of(Path(), texts)
     wanted = planner.choose(spec, {})
