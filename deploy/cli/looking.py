@@ -80,8 +80,6 @@ def plan(
     if out is not None:
         door.write_private(out, reporter.plan_dump(made))
     door.show(door.plan_as(made, output))
-    for note in made.notes:
-        door.say(f"Note: {note}")
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
 
 

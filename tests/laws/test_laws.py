@@ -112,6 +112,22 @@ def test_a_bad_release_leaves_callers_where_they_were(world: World) -> None:
     assert slots == {"blue": 100, "green": 0}
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["first release", "new release"])
+def test_cleanup_takes_away_what_a_bad_release_made(world: World, first: bool) -> None:
+    """With --cleanup the failed slot is deleted, callers stay where they were, and the next release heals."""
+    if not first:
+        world.apply()
+    before = {} if first else {slot.name: slot.traffic for slot in verbs.status(world.project, "law")[0].slots}
+    world.want(release="2", expect=418)
+    done = verbs.apply(world.project, "law", approve=lambda *_: None, tell=world.watch, cleanup=True)
+
+    assert done.report.exit is Exit.STEP_FAILED
+    assert {slot.name: slot.traffic for slot in done.rows[0].slots} == before
+    world.want(release="2")
+    assert failures(world.apply()) == []
+    assert world.apply().plan.steps == ()
+
+
 def test_a_bad_change_in_place_is_not_forgotten(world: World) -> None:
     """Callers are on it, so a person is needed; and every plan says so until the release is proven."""
     world.want(strategy="in_place")
