@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from deploy import diff
 from deploy.errors import StalePlan
+from deploy.masks import hide
 from deploy.model import Json, Plan, Step, Verb, address
 from deploy.reporter import changed_value
 
@@ -68,7 +69,7 @@ def _other_steps(wanted: Sequence[Step], left: Sequence[Step]) -> list[str]:
 
 
 def _changes(plan: Plan, key: str) -> list[Step]:
-    return [step for step in plan.steps if step.changes and step.endpoint == key]
+    return [replace(s, body=hide(s.body)) for s in plan.steps if s.changes and s.endpoint == key]
 
 
 def _of(world: Mapping[str, Json], key: str) -> dict[str, Json]:

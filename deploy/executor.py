@@ -15,6 +15,7 @@ from functools import partial
 
 import tenacity
 
+from deploy import masks
 from deploy.clock import Clock
 from deploy.cloud.connect import Cloud
 from deploy.errors import BUG, CloudError, DeployError, Refused, Transient, neutral
@@ -22,7 +23,6 @@ from deploy.lanes import side_by_side
 from deploy.model import Json, Plan, Step
 from deploy.outcome import Evidence, Outcome, Report, State
 from deploy.progress import Event, Kind
-from deploy.reporter import masks
 from deploy.steps import EVERY, Room
 
 Tell = Callable[[Event], None]

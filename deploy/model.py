@@ -13,6 +13,7 @@ from typing import Any
 from deploy.digests import digest
 from deploy.documents import Pipeline
 from deploy.kept import identity, merged_properties, merged_tags
+from deploy.masks import hide
 
 Json = Any
 """A JSON value; the border to Azure's bodies, which have no fixed type."""
@@ -198,10 +199,10 @@ class Plan:
     @property
     def fingerprint(self) -> str:
         """What apply compares: endpoints, changes, rescue, and the facts they stand on. Checks are looked at anew
-        anyway.
+        anyway. A secret counts by the release that it is part of, so that a plan file need not hold it.
         """
         steps = [asdict(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
-        return digest([self.environment, list(self.endpoints), self.facts, steps])
+        return digest([self.environment, list(self.endpoints), self.facts, hide(steps)])
 
     @property
     def summary(self) -> dict[str, int]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from deploy import leases, refusals
 from deploy.digests import digest
 from deploy.errors import Finding, Refused
+from deploy.masks import HIDDEN, hide, is_secret
 from deploy.model import EndpointSpec, Environment, Facts, Json, Plan, Step, address
-from deploy.reporter import HIDDEN, is_secret
 
 _PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri"})
 """What Azure changes by itself, and what only says where it answers."""
@@ -29,7 +29,7 @@ def seal(
     if findings:
         raise Refused(findings)
     world = {
-        where: _lasting(body)
+        where: hide(_lasting(body))
         for seen in facts.values()
         for where, body in seen.items()
         if where.split("/")[0] not in _JUDGED

@@ -77,7 +77,7 @@ def page(stream: TextIO | None) -> dict[str, Any]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """A file for its owner alone: a plan holds what the templates hold, secrets included."""
+    """A file for its owner alone: rendered documents hold what the templates hold, secrets included."""
     path.touch(mode=0o600)
     path.chmod(0o600)
     path.write_text(text, encoding="utf-8")

@@ -35,8 +35,9 @@ def render(
     output: Form = Output.TEXT,
     out: Annotated[Path | None, typer.Option("--out", help="Write files into this folder instead of printing.")] = None,
 ) -> None:
-    """Print (or write) the CLI v2 YAML, ready for `az ml`."""
-    files = door.call(lambda verbs, project: verbs.render(project, environment, endpoints or ()))
+    """Print the CLI v2 YAML, its secrets hidden, or write it (--out), ready for `az ml`."""
+    whole = out is not None
+    files = door.call(lambda verbs, project: verbs.render(project, environment, endpoints or (), whole=whole))
     if out is None:
         forms = {
             Output.JSON: lambda: json.dumps({"files": files}, indent=2),
@@ -47,7 +48,7 @@ def render(
         return
     for name, text in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
-        (out / name).write_text(text, encoding="utf-8")
+        door.write_private(out / name, text)
         door.show(str(out / name))
 
 

@@ -12,13 +12,13 @@ through `errors.neutral`, and what looks like a secret is hidden, whatever the f
 
 from __future__ import annotations
 
+from deploy.masks import HIDDEN, is_secret
 from deploy.reporter.calendar import status_ics
 from deploy.reporter.doctor import doctor_json, doctor_text
 from deploy.reporter.document import plan_dump, plan_json, plan_load, report_json
 from deploy.reporter.files import cli_files, report_files
 from deploy.reporter.html import report_html
 from deploy.reporter.markdown import plan_markdown, report_markdown, status_markdown
-from deploy.reporter.masks import HIDDEN, is_secret
 from deploy.reporter.problems import error_json, error_text
 from deploy.reporter.reaped import reaped_text
 from deploy.reporter.rows import EndpointRow, SlotRow, endpoint_row

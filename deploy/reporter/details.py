@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from deploy.masks import hide
 from deploy.model import OWNER_TAG, RELEASE_TAG, Json, Step, Verb
-from deploy.reporter.masks import hide
 from deploy.reporter.sentences import changes, count, shown
 
 UNKNOWN = "(known after apply)"

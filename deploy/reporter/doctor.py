@@ -6,9 +6,9 @@ from itertools import chain
 
 from deploy.judging.diagnosis import Diagnosis, Line
 from deploy.judging.verdict import Verdict
+from deploy.masks import hide
 from deploy.model import Json
 from deploy.reporter.ink import Ink, Style
-from deploy.reporter.masks import hide
 from deploy.reporter.sentences import count
 from deploy.reporter.text import page
 

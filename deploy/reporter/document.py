@@ -1,6 +1,6 @@
 """Plan and report as JSON, and a plan file back into a plan. Writes and reads text, never files.
 
-`plan_json` is for readers: secrets are hidden. `plan_dump` is for `apply`: exact, for a file that only its owner reads.
+Secrets are hidden in all of it: whoever applies a plan file has the project's files, which hold them.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from pydantic import TypeAdapter, ValidationError
 
 from deploy.digests import digest
 from deploy.errors import Place, Problem, SpecError
+from deploy.masks import hide
 from deploy.model import Json, Plan, Step
 from deploy.outcome import Outcome, Report
-from deploy.reporter.masks import hide
 
 _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
 _READ = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts")
 
 
 def plan_json(plan: Plan) -> dict[str, Json]:
-    """The plan as `schemas/plan.json` describes it, secrets hidden; `plan_load` takes it back where none was hidden."""
+    """The plan as `schemas/plan.json` describes it, secrets hidden."""
     shown = hide(_plan(plan))
     assert isinstance(shown, dict)  # noqa: S101 - hide keeps the shape
     return shown
 
 
 def plan_dump(plan: Plan) -> str:
-    """The text of a plan file, keys sorted: exact, secrets of the templates included. It must not be printed."""
-    return json.dumps(_plan(plan) | {"world": plan.world}, indent=1, sort_keys=True) + "\n"
+    """The text of a plan file, keys sorted: `plan_json` and the world that the plan stands on."""
+    return json.dumps(plan_json(plan) | {"world": plan.world}, indent=1, sort_keys=True) + "\n"
 
 
 def plan_load(text: str, file: str = "plan.json") -> Plan:
@@ -52,9 +52,7 @@ def plan_load(text: str, file: str = "plan.json") -> Plan:
         where = ".".join(str(part) for part in first["loc"])
         raise _wrong(file, "AML190", f"is not a plan: {where}: {first['msg']}.") from None
     if plan.fingerprint != body.get("fingerprint") or (plan.world and digest(plan.world, 16) != plan.facts):
-        raise _wrong(
-            file, "AML191", "does not match its fingerprint: it was edited, or printed with its secrets hidden."
-        )
+        raise _wrong(file, "AML191", "does not match its fingerprint: it was edited.")
     return plan
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from deploy.masks import hide
 from deploy.model import EndpointSpec, Json, Plan
 from deploy.outcome import Report
 from deploy.reporter.document import plan_json, report_json
@@ -35,13 +36,17 @@ def report_files(plan: Plan, report: Report) -> dict[str, bytes]:
     }
 
 
-def cli_files(spec: EndpointSpec, root: Path) -> dict[str, str]:
-    """The CLI v2 files of one endpoint. Local paths become absolute, since the files may be put anywhere."""
+def cli_files(spec: EndpointSpec, root: Path, *, whole: bool = True) -> dict[str, str]:
+    """The CLI v2 files of one endpoint. Local paths become absolute, since the files may be put anywhere.
+
+    Unless `whole` their secrets are hidden: for a screen, not for a deployment.
+    """
+    write = _yaml if whole else lambda document: _yaml(hide(document))
     traffic = {"traffic": dict(spec.traffic)} if spec.traffic is not None else {}
-    files = {f"{spec.key}/endpoint.yml": _yaml({**spec.endpoint, **traffic})}
+    files = {f"{spec.key}/endpoint.yml": write({**spec.endpoint, **traffic})}
     for document in spec.deployments:
         name = "deployment" if len(spec.deployments) == 1 else f"{document['name']}-deployment"
-        files[f"{spec.key}/{name}.yml"] = _yaml(_absolute(document, (root / spec.folder).resolve()))
+        files[f"{spec.key}/{name}.yml"] = write(_absolute(document, (root / spec.folder).resolve()))
     return files
 
 

@@ -9,9 +9,9 @@ from contextlib import suppress
 from html import escape
 
 from deploy.errors import neutral
+from deploy.masks import hide
 from deploy.model import Json, Plan
 from deploy.outcome import Outcome, Report, State
-from deploy.reporter.masks import hide
 from deploy.reporter.problems import diagnosis_lines
 from deploy.reporter.sentences import STATE_WORDS, count, duration, reasons, report_summary, shown
 from deploy.reporter.style import CSS

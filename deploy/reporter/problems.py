@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deploy.errors import CloudError, DeployError, Finding, Problem, Refused, SpecError, StepFailed
+from deploy.masks import hide
 from deploy.model import Json
 from deploy.reporter.ink import Ink, Style
-from deploy.reporter.masks import hide
 from deploy.reporter.sentences import count
 
 

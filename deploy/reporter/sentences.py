@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from deploy.masks import hide
 from deploy.model import Json, Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
-from deploy.reporter.masks import hide
 from deploy.reporter.rows import moment
 
 STATE_WORDS = {State.DONE: "done", State.FAILED: "failed", State.NOT_REACHED: "not reached", State.RESCUED: "rescued"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from deploy.masks import hide
 from deploy.model import Json
 from deploy.reporter.ink import Ink, Span, Style, cells
-from deploy.reporter.masks import hide
 from deploy.reporter.rows import EndpointRow, SlotRow
 from deploy.reporter.sentences import count
 

@@ -12,10 +12,10 @@ from deploy.steps import quota
 from deploy.verbs.project import Project, look, rows_of, validate
 
 
-def render(project: Project, name: str, only: Sequence[str] = ()) -> dict[str, str]:
-    """File name -> CLI v2 YAML, one folder an endpoint, ready for `az ml`."""
+def render(project: Project, name: str, only: Sequence[str] = (), *, whole: bool = True) -> dict[str, str]:
+    """File name -> CLI v2 YAML, one folder an endpoint, ready for `az ml`; unless `whole` its secrets are hidden."""
     _, specs = validate(project, name, only)
-    return {path: text for spec in specs for path, text in reporter.cli_files(spec, project.root).items()}
+    return {path: text for spec in specs for path, text in reporter.cli_files(spec, project.root, whole=whole).items()}
 
 
 def plan(project: Project, name: str, only: Sequence[str] = (), regions: Sequence[str] = ()) -> Plan:

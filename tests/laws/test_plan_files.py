@@ -137,10 +137,13 @@ def test_callers_moved_by_hand_void_the_plan(world: World) -> None:
         carry_out(world, file)
 
 
-def test_changed_files_void_the_plan(world: World) -> None:
-    """The plan is for the files as they were: the steps that would be others now are named."""
+@pytest.mark.parametrize("value", ["2", "AccountName=st;AccountKey=another-secret-than-before=="])
+def test_changed_files_void_the_plan(world: World, value: str) -> None:
+    """The plan is for the files as they were: the steps that would be others now are named, be it for a secret."""
+    world.want(release="AccountName=st;AccountKey=the-secret-that-was-agreed-on==")
     file, _ = agree(world)
-    world.want(release="2")
+    assert "agreed-on" not in file.read_text()
+    world.want(release=value)
 
     with pytest.raises(StalePlan, match="deployment/mip/blue: the files say otherwise"):
         carry_out(world, file)

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from deploy.errors import neutral
-from deploy.model import Json
 
+Json = Any
 HIDDEN = "(hidden)"
 _LAST_WORDS = {
     "secret",

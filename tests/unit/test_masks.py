@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from deploy.reporter.masks import HIDDEN, hide, is_secret
-
-from . import given as g
+from deploy.masks import HIDDEN, hide, is_secret
+from tests.unit.reporter import given as g
 
 JWT = "eyJhbGciOiJSUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl"
 
