@@ -100,6 +100,20 @@ def reset(state: State = _HERE, output: Form = Output.TEXT) -> None:
     door.show(json.dumps(told) if output is Output.JSON else "The emulator's world is as new.")
 
 
+@commands.command("clock")
+def clock(
+    state: State = _HERE,
+    advance: Annotated[
+        str | None, typer.Option("--advance", metavar="24h", help="Let this time pass: 90m, 24h or 7d.")
+    ] = None,
+    output: Form = Output.TEXT,
+) -> None:
+    """Show what time it is in it; let time pass there, with all that becomes due."""
+    told = door.emulator(lambda emulator: emulator.clock(state, (door.hours(advance) or 0.0) * 3600))
+    text = f"In the emulator it is {told['now']}, {told['ahead'] / 3600:.1f} h ahead of the wall."
+    door.show(json.dumps(told) if output is Output.JSON else text)
+
+
 @commands.command("requests")
 def requests(
     state: State = _HERE,

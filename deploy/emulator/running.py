@@ -109,6 +109,21 @@ def begin(state: Path, **said: Unpack[Said]) -> None:
         starting.begin(state / WORLD, said.get("world"), said.get("faults"), said.get("time_scale"))
 
 
+def clock(state: Path, advance: float = 0.0) -> dict[str, Any]:
+    """Let so many seconds pass in the world. What its clock says then: see `clocks.shown`."""
+    from deploy.emulator import clocks
+    from deploy.emulator.opening import opened
+
+    world = opened(state.resolve() / WORLD)
+    try:
+        with world.transaction():
+            if advance:
+                clocks.turn(world, clocks.Turn(advance=advance))
+            return clocks.shown(world)
+    finally:
+        world.close()
+
+
 def reset(state: Path) -> Path | None:
     """Back to the world file, or to the default world; a running server goes on with the new one.
 
