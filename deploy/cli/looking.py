@@ -14,9 +14,9 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from deploy.cli import door
+from deploy.cli import actions, door
 from deploy.cli.door import Output
-from deploy.cli.typed import Env, Form, Keys, Regions, regions_of
+from deploy.cli.typed import Env, Form, Keys, Regions, hours_of, regions_of
 from deploy.errors import Exit, UsageError
 
 
@@ -79,6 +79,7 @@ def plan(
 
     if out is not None:
         door.write_private(out, reporter.plan_dump(made))
+    actions.planned(made, out)
     door.show(door.plan_as(made, output))
     for note in made.notes:
         door.say(f"Note: {note}")
@@ -98,7 +99,7 @@ def status(
     every: Annotated[float, typer.Option("--every", min=1, help="Seconds between two looks.")] = 5.0,
 ) -> None:
     """Show endpoints, slots, traffic, releases and what is left of leases, soonest first."""
-    under = door.hours(fail_under)
+    under = hours_of(fail_under)
     if watch:
         _watch(environment, endpoints or (), output, every)
         return

@@ -1,4 +1,4 @@
-"""Signing in from a job of GitHub Actions, without a secret: each sign-in brings an ID token that was asked for just then.
+"""Signing in from a job of GitHub Actions, without a secret: each sign-in brings an ID token asked for just then.
 
 An ID token of GitHub's lives five minutes, an access token of Entra's about an hour and a run for many hours, so an ID
 token that is kept signs in once and fails when it is needed again. Nothing is kept here.
@@ -71,7 +71,7 @@ class GitHubCredential:
 
 
 def refused(words: str, client: str) -> DeployError:
-    """Our error for what Entra says to an ID token. Its words name issuer, subject and audience, which are no secrets."""
+    """Our error for what Entra says to an ID token. Its words name issuer, subject and audience: no secrets."""
     told = " ".join(line.strip() for line in words.splitlines()[:3]).partition(" Trace ID:")[0]
     if any(code in words for code in ("AADSTS70021", "AADSTS700211", "AADSTS700212", "AADSTS700213")):
         return NotAuthenticated(_WHAT, f"no federated credential of {client} fits: {told}", _FEDERATE, code="AML329")

@@ -8,7 +8,7 @@ from deploy.verbs.changing import apply, probe, rollback, teardown
 from deploy.verbs.doctor import doctor
 from deploy.verbs.importing import Import, adopt, import_endpoint
 from deploy.verbs.leasing import Reaped, reap, renew
-from deploy.verbs.looking import logs, plan, render, status, watch
+from deploy.verbs.looking import logs, places, plan, render, status, watch
 from deploy.verbs.project import STATE, Approve, Done, Project, validate
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "doctor",
     "import_endpoint",
     "logs",
+    "places",
     "plan",
     "probe",
     "reap",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from deploy import planner, reporter
+from deploy import planner, reader, reporter
 from deploy.cloud import endpoints
-from deploy.errors import CloudError, UsageError, neutral
+from deploy.errors import CloudError, Place, UsageError, neutral
 from deploy.model import EndpointSpec, Facts, Plan, address, live_slot, of_room
 from deploy.steps import quota
 from deploy.verbs.project import Project, look, rows_of, validate
@@ -72,6 +72,13 @@ def _spoken_of(spec: EndpointSpec, facts: Facts, slot: str | None) -> str:
         what, cure = f"read the logs of {spec.key}/{slot}", f"It has {', '.join(sorted(there))}"
         raise UsageError(what, "there is no deployment of this name", cure, code="AML647")
     return slot or live(spec, facts) or changed[-1]
+
+
+def places(project: Project, name: str) -> dict[str, Place]:
+    """Where each endpoint of an environment is written."""
+    source = reader.read_environment(project.root, name)
+    found = source.find(("endpoints",))
+    return {str(key): source.key(("endpoints", key)) for key in (found.children if found else ())}
 
 
 def live(spec: EndpointSpec, facts: Facts) -> str | None:

@@ -45,8 +45,8 @@ def main(state: Path, hours: float, *, kept: bool) -> None:
         )
         cloud = _cloud(running.url)
         if kept:
-            ours = cloud.credential
-            ours._inner._func = lambda once=ours._ask(): once
+            once = cloud.credential._ask()
+            cloud.credential._inner._func = lambda: once
         told = _work(cloud, hours)
         cloud.close()
     rows = emulator.requests(state)

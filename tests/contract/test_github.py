@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +38,9 @@ def url(running: Running) -> str:
 
 
 @pytest.fixture
-def job(url: str) -> Iterator[dict[str, str]]:
+def job(url: str) -> dict[str, str]:
     """The variables of a job that may ask for ID tokens."""
-    yield {
+    return {
         "GITHUB_ACTIONS": "true",
         github.URL: f"{url}/github/token?api-version=2.0&subject={SUBJECT}",
         github.REQUEST_TOKEN: "amldeploy-emulator",
