@@ -43,6 +43,8 @@ class Exit(IntEnum):
     LOCKED = 8
     AUTH = 9
     USAGE = 64
+    INTERRUPTED = 130
+    TERMINATED = 143
 
 
 @dataclass(frozen=True, order=True)
@@ -198,6 +200,10 @@ class Unanswered(CloudError):
     """
 
     sent: bool = False
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: like Ctrl-C, except for the code to leave with."""
 
 
 class StepFailed(DeployError):

@@ -8,9 +8,10 @@ rest of that endpoint is not reached and its rescue runs if what the rescue mend
 from __future__ import annotations
 
 import random
+import threading
 import traceback
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import tenacity
@@ -18,7 +19,7 @@ import tenacity
 from deploy import masks
 from deploy.clock import Clock
 from deploy.cloud.connect import Cloud
-from deploy.errors import BUG, CloudError, DeployError, Refused, Transient, neutral
+from deploy.errors import BUG, CloudError, DeployError, Exit, Refused, Terminated, Transient, neutral
 from deploy.lanes import side_by_side
 from deploy.model import Json, Plan, Step
 from deploy.outcome import Evidence, Outcome, Report, State
@@ -29,35 +30,52 @@ Tell = Callable[[Event], None]
 _FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
 
 
+class _Halted(BaseException):
+    """This thread is not needed any more."""
+
+
 @dataclass(frozen=True)
 class _Doer:
     cloud: Cloud
     clock: Clock
     tell: Tell
     rooms: Sequence[Room]
+    halt: threading.Event = field(default_factory=threading.Event)
+    """Set when somebody broke it off: no step begins any more and nobody waits."""
+    begun: dict[str, tuple[Step, float, int]] = field(default_factory=dict)
+    """The step that each endpoint is at, when it began, and how many outcomes there were before it."""
 
-    def endpoint(self, steps: Sequence[Step], rescue: Sequence[Step]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
+    def endpoint(self, steps: Sequence[Step], rescue: Sequence[Step], outcomes: list[Outcome]) -> None:
+        """Adds what becomes of each step to `outcomes`, as it does."""
         for number, step in enumerate(steps):
-            outcome = self.step(step)
+            outcome = self.step(step, len(outcomes))
             outcomes.append(outcome)
             if outcome.state is State.FAILED:
-                outcomes += [Outcome(s.address, s.verb, State.NOT_REACHED) for s in steps[number + 1 :]]
+                outcomes += not_reached(steps[number + 1 :])
                 touched = {s.address for s in steps[: number + 1]}
-                return outcomes + self.rescue([s for s in rescue if s.address in touched])
-        return outcomes
+                self.rescue([s for s in rescue if s.address in touched], outcomes)
+                return
 
-    def rescue(self, steps: Sequence[Step]) -> list[Outcome]:
-        outcomes = []
+    def rescue(self, steps: Sequence[Step], outcomes: list[Outcome]) -> None:
         for step in steps:
             self.tell(Event(Kind.RESCUING, step.address, step.verb, step.why))
-            outcome = self.step(step)
+            outcome = self.step(step, len(outcomes))
             done = outcome.state is State.DONE
             outcomes.append(replace(outcome, state=State.RESCUED) if done else outcome)
-        return outcomes
 
-    def step(self, step: Step) -> Outcome:
+    def broken_off(self, key: str, steps: Sequence[Step], outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """What became of an endpoint that somebody stopped: the step that it was at goes on in Azure, or does not."""
+        told, at = list(outcomes), self.begun.get(key)
+        if at and at[2] == len(told):
+            step, began, _ = at
+            told.append(Outcome(step.address, step.verb, State.INTERRUPTED, 1, self.clock.monotonic() - began))
+        return told + not_reached(steps[len(told) :])
+
+    def step(self, step: Step, before: int) -> Outcome:
         started = self.clock.monotonic()
+        if self.halt.is_set():
+            raise _Halted
+        self.begun[step.endpoint] = (step, started, before)
         began, attempts = started, 0
         room = next(room for room in self.rooms if step.room == room.NAME)
 
@@ -121,6 +139,8 @@ class _Doer:
         while left > 0:
             piece = min(left, _TICK)
             self.clock.sleep(piece)
+            if self.halt.is_set():
+                raise _Halted
             left -= piece
             if left > 0:
                 self.tell(Event(Kind.WAITING, step.address, step.verb, f"{left:.0f} s to go"))
@@ -136,7 +156,7 @@ def execute(
     plan: Plan, cloud: Cloud, clock: Clock, tell: Tell, *, jobs: int = 8, rooms: Sequence[Room] = EVERY
 ) -> Report:
     """Do every step of `plan`, `jobs` endpoints at a time. Never raises for a step's sake: the report says what
-    became of each.
+    became of each. An interrupt ends the waiting at once, and the report says where it was.
     """
     started, sent = clock.monotonic(), cloud.arm.requests
     secrets = masks.secret_values([step.body for step in (*plan.steps, *plan.rescue)])
@@ -144,16 +164,27 @@ def execute(
     for step in plan.steps:
         tell(Event(Kind.PLANNED, step.address, step.verb, step.why))
     doer = _Doer(cloud, clock, tell, rooms)
-    keys = list(dict.fromkeys(step.endpoint for step in plan.steps))
+    steps = {key: [s for s in plan.steps if s.endpoint == key] for key in dict.fromkeys(s.endpoint for s in plan.steps)}
+    done: dict[str, list[Outcome]] = {key: [] for key in steps}
+    stopped = None
 
-    def one(key: str) -> list[Outcome]:
-        return doer.endpoint(
-            [s for s in plan.steps if s.endpoint == key], [s for s in plan.rescue if s.endpoint == key]
-        )
+    def one(key: str) -> None:
+        doer.endpoint(steps[key], [s for s in plan.rescue if s.endpoint == key], done[key])
 
-    done = side_by_side({key: partial(one, key) for key in keys}, jobs)
+    try:
+        side_by_side({key: partial(one, key) for key in steps}, jobs)
+    except KeyboardInterrupt as stop:
+        doer.halt.set()
+        stopped = Exit.TERMINATED if isinstance(stop, Terminated) else Exit.INTERRUPTED
+        done = {key: doer.broken_off(key, steps[key], outcomes) for key, outcomes in done.items()}
     outcomes = tuple(_without(outcome, secrets) for group in done.values() for outcome in group)
-    return Report(plan.environment, plan.fingerprint, outcomes, cloud.arm.requests - sent, clock.monotonic() - started)
+    spent = clock.monotonic() - started
+    return Report(plan.environment, plan.fingerprint, outcomes, cloud.arm.requests - sent, spent, stopped)
+
+
+def not_reached(steps: Sequence[Step]) -> list[Outcome]:
+    """What is said of steps that nobody came to."""
+    return [Outcome(step.address, step.verb, State.NOT_REACHED) for step in steps]
 
 
 def _discreet(tell: Tell, secrets: Collection[str]) -> Tell:

@@ -17,6 +17,7 @@ class State(StrEnum):
     FAILED = "failed"
     NOT_REACHED = "not_reached"
     RESCUED = "rescued"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Report:
     outcomes: tuple[Outcome, ...]
     requests: int = 0
     seconds: float = 0.0
+    stopped: Exit | None = None
+    """How somebody broke it off, INTERRUPTED or TERMINATED; None when it came to its own end."""
 
     @property
     def ok(self) -> bool:
@@ -58,6 +61,8 @@ class Report:
     @property
     def exit(self) -> Exit:
         """An endpoint stops at its first failure, so a second one is its rescue's; some failures nothing can rescue."""
+        if self.stopped:
+            return self.stopped
         failed = [o.address.split("/")[1] for o in self.outcomes if o.state is State.FAILED]
         if any(outcome.error and outcome.error["code"] == BUG for outcome in self.outcomes):
             return Exit.BUG

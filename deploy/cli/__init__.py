@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from deploy.cli import changing, doctor, door, explaining, importing, leasing, looking, machine
+from deploy.cli import changing, doctor, door, explaining, federating, importing, leasing, looking, machine, stopping
 
 app = typer.Typer(
     name="amldeploy",
@@ -39,8 +39,10 @@ for command in (
     app.command()(command)
 app.command("import")(importing.import_)
 app.add_typer(machine.commands, name="emulator")
+app.add_typer(federating.commands, name="github")
 
 
 def main() -> NoReturn:
     """Everything ends here: a result, or an error in words, and an exit code."""
+    stopping.Stopping().listen()
     sys.exit(door.leave(lambda: app(sys.argv[1:] or ["--help"], prog_name="amldeploy", standalone_mode=False)))

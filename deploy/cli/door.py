@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import typer
 
+from deploy.cli import actions, stopping
 from deploy.errors import DeployError, Exit, Place, Problem, SpecError, UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from deploy.verbs import Done
 
 T = TypeVar("T")
-_INTERRUPTED = 130
 _WRONG_WORDS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """Whatever typer raises about a command line; whether it brings its own click depends on its version."""
 
@@ -122,17 +122,6 @@ def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
         return work(verbs, ways if asked.verb == "probe" else {**ways, "approve": ask})
 
 
-def hours(text: str | None) -> float | None:
-    """`24h`, `7d`, `90m` as hours."""
-    if text is None:
-        return None
-    units = {"m": 1 / 60, "h": 1.0, "d": 24.0}
-    if text[-1:] not in units or not text[:-1].replace(".", "", 1).isdigit():
-        cure = "Write 90m, 24h or 7d"
-        raise UsageError(f"read {text!r} as a time", "it is not a number and a unit", cure, code="AML661")
-    return float(text[:-1]) * units[text[-1]]
-
-
 def finish(done: Done, form: str) -> None:
     """Print what became of a plan and leave with its code."""
     from deploy import reporter
@@ -143,7 +132,8 @@ def finish(done: Done, form: str) -> None:
         "text": lambda: _in_words(done),
     }
     show(forms[form]())
-    for note in done.plan.notes:
+    actions.done(done.plan, done.report, done.rows)
+    for note in (*done.plan.notes, *([stopping.WORDS] if done.report.stopped else ())):
         say(f"Note: {note}")
     raise SystemExit(done.report.exit)
 
@@ -175,9 +165,9 @@ def leave(work: Callable[[], object]) -> int:
     except _WRONG_WORDS as wrong:
         say(f"amldeploy: {wrong.format_message()} See amldeploy --help.")
         return Exit.USAGE
-    except (typer.Abort, KeyboardInterrupt):
-        say("Interrupted. What was begun in Azure goes on there: apply again to see it through.")
-        return _INTERRUPTED
+    except (typer.Abort, KeyboardInterrupt) as stop:
+        say(stopping.WORDS)
+        return stopping.code(stop)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
@@ -193,13 +183,17 @@ def leave(work: Callable[[], object]) -> int:
 def _explain(error: DeployError) -> int:
     from deploy import reporter
 
-    if (
-        any(words in (("-o", "json"), ("--output", "json")) for words in pairwise(sys.argv))
-        or "--output=json" in sys.argv
-    ):
+    if _typed("-o", "--output") == "json":
         show(json.dumps(reporter.error_json(error), indent=2))
     say(reporter.error_text(error, **page(sys.stderr)).rstrip("\n"))
+    actions.failed(error, _typed("-e", "--environment"))
     return error.exit
+
+
+def _typed(*names: str) -> str:
+    """What was typed behind an option, before anybody has read the command line; empty if it was not."""
+    words = next((after for word, after in pairwise(sys.argv) if word in names), "")
+    return words or next((word.partition("=")[2] for word in sys.argv if word.partition("=")[0] in names), "")
 
 
 def _in_words(done: Done) -> str:
@@ -232,6 +226,7 @@ class _Question:
     def __call__(self, plan: Plan, needed: bool) -> None:
         from deploy import reporter
 
+        actions.mask(plan, self.err)
         if plan.steps:
             self.err.write(reporter.plan_text(plan, **page(self.err)).rstrip("\n") + "\n")
         if self.asked.yes or not needed or not plan.steps:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli import door
+from deploy.cli import actions, door
 from deploy.cli.door import Output
-from deploy.cli.typed import Env, Events, Form, Jobs, Keys, Yes
+from deploy.cli.typed import Env, Events, Form, Jobs, Keys, Yes, hours_of
 from deploy.errors import Exit, UsageError
 
 
@@ -41,7 +41,7 @@ def reap(
     def work(verbs: Any, ways: dict[str, Any]) -> Any:
         from deploy.reaper import Rules
 
-        rules = Rules(door.hours(within), door.hours(older_than), tuple(include or ()), adopt, most, force)
+        rules = Rules(hours_of(within), hours_of(older_than), tuple(include or ()), adopt, most, force)
         taken = {key: ways[key] for key in ("project", "name", "tell", "approve")}
         return verbs.reap(**taken, rules=rules, yes=yes, show=said.append)
 
@@ -55,6 +55,10 @@ def reap(
         door.show("\n".join([*said, text]))
     for words in reaped.failed:
         door.say(words)
+    if reaped.done:
+        actions.done(reaped.plan, reaped.done.report)
+    else:
+        actions.planned(reaped.plan)
     raise SystemExit(Exit.OK if reaped.ok else max(Exit.STEP_FAILED, reaped.done.report.exit))
 
 
@@ -73,7 +77,7 @@ def renew(
     """Replace endpoints on shared quota by successors before their leases end. Does what is due and nothing else."""
     asked = door.Asked("renew", environment, endpoints or (), yes=yes, events=events)
     said: list[str] = []
-    hours = door.hours(within)
+    hours = hours_of(within)
     done = door.carry(
         asked,
         lambda verbs, ways: verbs.renew(**ways, within=hours, in_place=in_place, jobs=jobs, show=said.append),

@@ -14,9 +14,9 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from deploy.cli import door
+from deploy.cli import actions, door
 from deploy.cli.door import Output
-from deploy.cli.typed import Env, Form, Keys, Regions, regions_of
+from deploy.cli.typed import Env, Form, Keys, Regions, hours_of, regions_of
 from deploy.errors import Exit, UsageError
 
 
@@ -72,14 +72,20 @@ def plan(
         bool, typer.Option("--detailed-exitcode", help="Exit 2 when there are changes.")
     ] = False,
     regions: Regions = "",
+    for_another: Annotated[
+        bool, typer.Option("--for-another", help="Somebody else applies it: what you may not do is a note.")
+    ] = False,
 ) -> None:
     """Observe, compare, and print the steps. Changes nothing."""
     places = regions_of(regions)
-    made = door.call(lambda verbs, project: verbs.plan(project, environment, endpoints or (), places))
+    made = door.call(
+        lambda verbs, project: verbs.plan(project, environment, endpoints or (), places, for_another=for_another)
+    )
     from deploy import reporter
 
     if out is not None:
         door.write_private(out, reporter.plan_dump(made))
+    actions.planned(made, out)
     door.show(door.plan_as(made, output))
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
 
@@ -97,7 +103,7 @@ def status(
     every: Annotated[float, typer.Option("--every", min=1, help="Seconds between two looks.")] = 5.0,
 ) -> None:
     """Show endpoints, slots, traffic, releases and what is left of leases, soonest first."""
-    under = door.hours(fail_under)
+    under = hours_of(fail_under)
     if watch:
         _watch(environment, endpoints or (), output, every)
         return

@@ -13,6 +13,7 @@ import typer
 
 from deploy.cli import door
 from deploy.cli.door import Output
+from deploy.cli.typed import hours_of
 from deploy.errors import UsageError
 
 commands = typer.Typer(help="The local Azure ML.", rich_markup_mode=None)
@@ -109,7 +110,7 @@ def clock(
     output: Form = Output.TEXT,
 ) -> None:
     """Show what time it is in it; let time pass there, with all that becomes due."""
-    told = door.emulator(lambda emulator: emulator.clock(state, (door.hours(advance) or 0.0) * 3600))
+    told = door.emulator(lambda emulator: emulator.clock(state, (hours_of(advance) or 0.0) * 3600))
     text = f"In the emulator it is {told['now']}, {told['ahead'] / 3600:.1f} h ahead of the wall."
     door.show(json.dumps(told) if output is Output.JSON else text)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli.door import Output
+from deploy.errors import UsageError
 
 Env = Annotated[str, typer.Option("-e", "--environment", help="A file of environments/, without .yml.", metavar="NAME")]
 Keys = Annotated[list[str] | None, typer.Argument(help="Endpoints of the environment; all when none is named.")]
@@ -25,3 +26,14 @@ Regions = Annotated[
 def regions_of(typed: str) -> list[str]:
     """The regions that were typed, each once, as Azure writes them."""
     return list(dict.fromkeys(word.replace(" ", "").lower() for word in typed.split(",") if word.strip()))
+
+
+def hours_of(text: str | None) -> float | None:
+    """`24h`, `7d`, `90m` as hours."""
+    if text is None:
+        return None
+    units = {"m": 1 / 60, "h": 1.0, "d": 24.0}
+    if text[-1:] not in units or not text[:-1].replace(".", "", 1).isdigit():
+        cure = "Write 90m, 24h or 7d"
+        raise UsageError(f"read {text!r} as a time", "it is not a number and a unit", cure, code="AML661")
+    return float(text[:-1]) * units[text[-1]]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.clock import Clock
+from deploy.cloud import github
 from deploy.cloud.arm import Arm
 from deploy.cloud.failures import asking
 from deploy.cloud.session import RETRIES
@@ -67,7 +68,7 @@ class Cloud:
     ) -> None:
         self.environment, self.hosts, self.clock, self.ca = environment, hosts, clock, ca
         self.root = root.resolve()
-        self.credential = _credential(hosts)
+        self.credential = _credential(environment, hosts, clock)
         self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", clock, ca=ca)
 
     @property
@@ -121,6 +122,7 @@ class Cloud:
     def close(self) -> None:
         self.arm.close()
         self.arm.transport.close()
+        self.credential.close()
 
 
 @contextmanager
@@ -176,7 +178,10 @@ def _variables(values: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _credential(hosts: Hosts) -> Any:
+def _credential(environment: Environment, hosts: Hosts, clock: Clock) -> Any:
+    """A job of GitHub Actions that may ask for ID tokens signs in with them; everybody else as azure-identity finds."""
+    if environment.cloud != "local" and github.is_offered(os.environ):
+        return github.GitHubCredential(os.environ, environment.cloud, hosts.authority, clock)
     from azure.identity import DefaultAzureCredential
 
     return DefaultAzureCredential(**({"authority": hosts.authority} if hosts.authority else {}))

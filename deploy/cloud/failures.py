@@ -8,6 +8,7 @@ there becomes `Unanswered`, so that nobody multiplies the tries. No retrying hap
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from deploy.cloud import github
 from deploy.cloud.session import AnswerLost, AskedToWait
 from deploy.cloud.troubles import Kind, find
 from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
@@ -55,6 +57,8 @@ def translate(error: Exception, what: str) -> DeployError | None:
         throttled.retry_after = error.seconds
         return throttled
     if isinstance(error, (CredentialUnavailableError, azure.ClientAuthenticationError)):
+        if github.is_withheld(os.environ):
+            return NotAuthenticated(what, "GitHub offers this job no ID token", github.PERMIT, code="AML328")
         return NotAuthenticated(
             what,
             _first_line(str(error)),

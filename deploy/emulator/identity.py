@@ -23,7 +23,6 @@ SIGNED_IN_APP = "00000000-0000-0000-0000-0000000000b2"
 SIGNED_IN_NAME = "amldeploy-local"
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 """The application that people sign in through."""
-TOKEN_SECONDS = 86_400
 MANAGEMENT_HOSTS = ("management.azure.com", "management.core.windows.net", "127.0.0.1", "localhost")
 SCORING_HOSTS = ("ml.azure.com",)
 
@@ -50,8 +49,8 @@ def signed_in() -> Principal:
     return Principal(SIGNED_IN, "ServicePrincipal", SIGNED_IN_NAME, SIGNED_IN_APP)
 
 
-def issue(tokens: Tokens, audience: str, now: float, who: Principal | None = None) -> str:
-    """An access token for one resource; of the world's owner unless `who` is said."""
+def issue(tokens: Tokens, audience: str, now: float, who: Principal | None = None, seconds: float = 86_400.0) -> str:
+    """An access token for one resource, good for `seconds`; of the world's owner unless `who` is said."""
     who = who or signed_in()
     person = {"idtyp": "user", "appid": AZURE_CLI, "upn": who.name, "unique_name": who.name}
     application = {"idtyp": "app", "appid": who.client, "xms_az_rid": who.name}
@@ -59,7 +58,7 @@ def issue(tokens: Tokens, audience: str, now: float, who: Principal | None = Non
         {
             "aud": audience, "iss": f"https://sts.windows.net/{TENANT}/", "tid": TENANT, "oid": who.id,
             "sub": who.id, "ver": "1.0", **(person if who.kind == "User" else application),
-            "iat": int(now), "nbf": int(now), "exp": int(now) + TOKEN_SECONDS,
+            "iat": int(now), "nbf": int(now), "exp": int(now + seconds),
         }
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ DEFAULTS: dict[str, Any] = {
     "github_subject": "repo:octo-org/octo-repo:ref:refs/heads/main",
     "github_request_token": "amldeploy-emulator",
     "github_token_seconds": 300,
+    "access_token_seconds": 86_400,
     "issuers": {},
 }
 """What holds until it is set. `shared_quota_instances` is the size of the pool that test deployments borrow from;

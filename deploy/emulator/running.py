@@ -118,7 +118,7 @@ def clock(state: Path, advance: float = 0.0) -> dict[str, Any]:
     try:
         with world.transaction():
             if advance:
-                clocks.turn(world, clocks.Turn(advance=advance))
+                clocks.turn(world, clocks.Turn(set=None, advance=advance, scale=None))
             return clocks.shown(world)
     finally:
         world.close()

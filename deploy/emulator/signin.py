@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from deploy.emulator import directory, identity, options, signing
 from deploy.emulator.directory import Principal
-from deploy.emulator.identity import TENANT, TOKEN_SECONDS
+from deploy.emulator.identity import TENANT
 from deploy.emulator.wire import Answer, Call, Json, Refusal
 
 TENANTS = (TENANT, "adfs")
@@ -77,8 +77,9 @@ def token(call: Call) -> Answer:
             f"The provided value for scope {scope} is not valid. Client credential flows must have a scope value with "
             "/.default suffixed to the resource identifier (application ID URI).",
         )  # fmt: skip
-    access = identity.issue(call.tokens, scope.removesuffix("/.default"), time.time(), who)
-    body = {"token_type": "Bearer", "expires_in": TOKEN_SECONDS, "ext_expires_in": TOKEN_SECONDS}
+    seconds = int(options.number(call.world, "access_token_seconds"))
+    access = identity.issue(call.tokens, scope.removesuffix("/.default"), time.time(), who, seconds)
+    body = {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds}
     return Answer(200, {**body, "access_token": access})
 
 
@@ -98,9 +99,10 @@ def managed_identity(call: Call) -> Answer:
     if who is None:
         message = f"No User Assigned or Delegated Managed Identity found for specified ClientId/PrincipalId {wanted}."
         raise Refusal(Answer(400, {"statusCode": 400, "message": message}))
-    now = time.time()
+    now, seconds = time.time(), options.number(call.world, "access_token_seconds")
     body = {
-        "access_token": identity.issue(call.tokens, resource, now, who), "expires_on": str(int(now) + TOKEN_SECONDS),
+        "access_token": identity.issue(call.tokens, resource, now, who, seconds),
+        "expires_on": str(int(now + seconds)),
         "resource": resource, "token_type": "Bearer", "client_id": who.client,
     }  # fmt: skip
     return Answer(200, body)

@@ -6,6 +6,7 @@ through `errors.neutral`, and what looks like a secret is hidden, whatever the f
     ink, masks, sentences      words on lines; what nobody should read; what is said in the same words everywhere
     text, problems, status     for a terminal
     markdown, html, document   for pull requests, for keeping, for machines
+    actions, jobsummary        for a job of GitHub Actions
     files                      what is written to disk, by name
     rows                       what `status` shows, from facts
 """
@@ -13,12 +14,15 @@ through `errors.neutral`, and what looks like a secret is hidden, whatever the f
 from __future__ import annotations
 
 from deploy.masks import HIDDEN, is_secret
+from deploy.reporter.actions import annotated, mask_commands, of_error, of_notes, of_report, outputs
 from deploy.reporter.calendar import status_ics
 from deploy.reporter.doctor import doctor_json, doctor_text
 from deploy.reporter.document import plan_dump, plan_json, plan_load, report_json
 from deploy.reporter.files import cli_files, report_files
 from deploy.reporter.html import report_html
-from deploy.reporter.markdown import plan_markdown, report_markdown, status_markdown
+from deploy.reporter.jobsummary import ROOM as SUMMARY_ROOM
+from deploy.reporter.jobsummary import fitting, job_summary
+from deploy.reporter.markdown import error_markdown, plan_markdown, report_markdown, status_markdown
 from deploy.reporter.problems import error_json, error_text
 from deploy.reporter.reaped import reaped_text
 from deploy.reporter.rows import EndpointRow, SlotRow, endpoint_row
@@ -28,16 +32,26 @@ from deploy.reporter.text import plan_text, report_text
 
 __all__ = [
     "HIDDEN",
+    "SUMMARY_ROOM",
     "EndpointRow",
     "SlotRow",
+    "annotated",
     "changed_value",
     "cli_files",
     "doctor_json",
     "doctor_text",
     "endpoint_row",
     "error_json",
+    "error_markdown",
     "error_text",
+    "fitting",
     "is_secret",
+    "job_summary",
+    "mask_commands",
+    "of_error",
+    "of_notes",
+    "of_report",
+    "outputs",
     "plan_dump",
     "plan_json",
     "plan_load",

@@ -9,11 +9,11 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from deploy.errors import neutral
+from deploy.errors import DeployError, neutral
 from deploy.model import Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.details import fields, unchanged
-from deploy.reporter.problems import diagnosis_lines
+from deploy.reporter.problems import diagnosis_lines, error_text
 from deploy.reporter.rows import EndpointRow
 from deploy.reporter.sentences import (
     became,
@@ -29,7 +29,13 @@ from deploy.reporter.status import instances, lease_left, status_summary
 LIMIT = 60_000
 """Characters; GitHub refuses a comment of more than 65,536."""
 _SIGNS = {Verb.CHECK: "?", Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
-_STATE_SIGNS = {State.DONE: "✅", State.FAILED: "❌", State.NOT_REACHED: "⬜", State.RESCUED: "↩️"}
+_STATE_SIGNS = {
+    State.DONE: "✅",
+    State.FAILED: "❌",
+    State.NOT_REACHED: "⬜",
+    State.RESCUED: "↩️",
+    State.INTERRUPTED: "⏸️",
+}
 _CELL, _ERROR, _NAMED = 500, 6_000, 12
 
 
@@ -59,6 +65,12 @@ def report_markdown(report: Report, plan: Plan | None = None) -> str:
         _table(["", "step", "became", "seen"], rows, 30_000),
         f"Fingerprint {_code(report.fingerprint[:12])}",
     )
+
+
+def error_markdown(error: DeployError) -> str:
+    """What stops a command: every problem or finding, as on a terminal."""
+    text = error_text(error, width=100)[: LIMIT // 6]  # as HTML a letter may take six
+    return _document("### Not done", f"<pre>{html.escape(text)}</pre>")
 
 
 def status_markdown(rows: Sequence[EndpointRow]) -> str:

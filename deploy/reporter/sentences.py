@@ -15,7 +15,7 @@ from deploy.model import Json, Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.rows import moment
 
-STATE_WORDS = {State.DONE: "done", State.FAILED: "failed", State.NOT_REACHED: "not reached", State.RESCUED: "rescued"}
+STATE_WORDS = {state: state.value.replace("_", " ") for state in State}
 _UNKNOWN = "could not tell"
 
 

@@ -35,6 +35,7 @@ STATE_SIGNS = {
     State.FAILED: ("✗", Style.BAD),
     State.NOT_REACHED: ("·", Style.DIM),
     State.RESCUED: ("↩", Style.YELLOW),
+    State.INTERRUPTED: ("!", Style.YELLOW),
 }
 _ADDRESS = 11
 """Column where addresses start: a margin of two, the sign, a space, the longest verb, a space."""

@@ -16,7 +16,7 @@ _NICE = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 4
 
 def timeline_svg(outcomes: Sequence[Outcome]) -> str:
     """An SVG element for a page; its colours are the page's classes `done`, `failed`, `rescued`, `not_reached`."""
-    starts = list(_starts(outcomes))
+    starts = list(starting_times(outcomes))
     total = max((start + outcome.seconds for start, outcome in zip(starts, outcomes, strict=True)), default=0.0) or 1.0
     height = _TOP + _ROW * len(outcomes) + 8
     rows = "".join(
@@ -29,7 +29,7 @@ def timeline_svg(outcomes: Sequence[Outcome]) -> str:
     )
 
 
-def _starts(outcomes: Sequence[Outcome]) -> Iterator[float]:
+def starting_times(outcomes: Sequence[Outcome]) -> Iterator[float]:
     """When each step began, counted from the start of its endpoint's first."""
     passed: dict[str, float] = {}
     for outcome in outcomes:

@@ -6,9 +6,10 @@ of them).
 
 from deploy.verbs.changing import apply, probe, rollback, teardown
 from deploy.verbs.doctor import doctor
+from deploy.verbs.federating import federate
 from deploy.verbs.importing import Import, adopt, import_endpoint
 from deploy.verbs.leasing import Reaped, reap, renew
-from deploy.verbs.looking import logs, plan, render, status, watch
+from deploy.verbs.looking import logs, places, plan, render, status, watch
 from deploy.verbs.project import STATE, Approve, Done, Project, validate
 
 __all__ = [
@@ -21,8 +22,10 @@ __all__ = [
     "adopt",
     "apply",
     "doctor",
+    "federate",
     "import_endpoint",
     "logs",
+    "places",
     "plan",
     "probe",
     "reap",

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from deploy import agreement, intent, planner, reporter
-from deploy.errors import CloudError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Facts, Plan, Step
 from deploy.progress import Event, Kind
 from deploy.steps import probe as probe_room
 from deploy.verbs.looking import live
-from deploy.verbs.project import Approve, Done, Project, carry_out, look, rows_of, validate
+from deploy.verbs.project import Approve, Done, Project, carry_out, look, validate, with_rows
 
 
 def apply(
@@ -44,10 +41,7 @@ def apply(
             if done := agreement.done_already(agreed, fresh):
                 tell(Event(Kind.NOTE, text=f"This plan was begun before: {done} of its changes are made already."))
         approve(fresh, agreed is None and environment.cloud != "local")
-        carried = carry_out(project, cloud, fresh, "apply", tell, jobs)
-        with suppress(CloudError):
-            carried = replace(carried, rows=rows_of(cloud, specs))
-        return carried
+        return with_rows(cloud, specs, carry_out(project, cloud, fresh, "apply", tell, jobs))
 
 
 def rollback(
@@ -59,10 +53,7 @@ def rollback(
         specs, facts = look(cloud, specs)
         plan = planner.plan_rollback(environment, specs, facts)
         approve(plan, True)
-        carried = carry_out(project, cloud, plan, "rollback", tell, jobs)
-        with suppress(CloudError):
-            carried = replace(carried, rows=rows_of(cloud, specs))
-        return carried
+        return with_rows(cloud, specs, carry_out(project, cloud, plan, "rollback", tell, jobs))
 
 
 def teardown(

@@ -49,6 +49,8 @@ def reap(project: Project, name: str, rules: Rules, *, yes: bool, approve: Appro
             return Reaped(name, judged, plan, None)
         approve(plan, False)
         done = carry_out(project, cloud, plan, "reap", tell)
+        if done.report.stopped:
+            return Reaped(name, judged, plan, done)
         gone = {each.name for each in judged.candidates}
         kept = {n: body for n, body in there.endpoints.items() if n not in gone}
         return Reaped(name, judged, plan, done, _notify(cloud, file, kept, show))
@@ -77,6 +79,8 @@ def renew(
         if plan.steps:
             approve(plan, True)
         done = carry_out(project, cloud, plan, "renew", tell, jobs)
+        if done.report.stopped:
+            return done
         failed = _notify(cloud, file, endpoints.list_endpoints(cloud), show)
         if failed:
             show("\n".join(failed))

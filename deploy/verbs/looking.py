@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from deploy import planner, reporter
+from deploy import planner, reader, reporter
 from deploy.cloud import endpoints
-from deploy.errors import CloudError, UsageError, neutral
+from deploy.errors import CloudError, Place, UsageError, neutral
 from deploy.model import EndpointSpec, Facts, Plan, address, live_slot, of_room
 from deploy.steps import quota
 from deploy.verbs.project import Project, look, rows_of, validate
@@ -18,13 +18,18 @@ def render(project: Project, name: str, only: Sequence[str] = (), *, whole: bool
     return {path: text for spec in specs for path, text in reporter.cli_files(spec, project.root, whole=whole).items()}
 
 
-def plan(project: Project, name: str, only: Sequence[str] = (), regions: Sequence[str] = ()) -> Plan:
-    """What apply would do. Sends nothing that changes anything. `regions`: where else to look for room."""
+def plan(
+    project: Project, name: str, only: Sequence[str] = (), regions: Sequence[str] = (), *, for_another: bool = False
+) -> Plan:
+    """What apply would do. Sends nothing that changes anything. `regions`: where else to look for room;
+    `for_another`: by somebody who may do more than the caller.
+    """
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         specs, facts = look(cloud, specs)
         others = quota.elsewhere(cloud, facts, regions)
-        return planner.plan_release(environment, specs, {key: {**facts[key], **others[key]} for key in facts})
+        seen = {key: {**facts[key], **others[key]} for key in facts}
+        return planner.plan_release(environment, specs, seen, for_another=for_another)
 
 
 def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:
@@ -72,6 +77,13 @@ def _spoken_of(spec: EndpointSpec, facts: Facts, slot: str | None) -> str:
         what, cure = f"read the logs of {spec.key}/{slot}", f"It has {', '.join(sorted(there))}"
         raise UsageError(what, "there is no deployment of this name", cure, code="AML647")
     return slot or live(spec, facts) or changed[-1]
+
+
+def places(project: Project, name: str) -> dict[str, Place]:
+    """Where each endpoint of an environment is written."""
+    source = reader.read_environment(project.root, name)
+    found = source.find(("endpoints",))
+    return {str(key): source.key(("endpoints", key)) for key in (found.children if found else ())}
 
 
 def live(spec: EndpointSpec, facts: Facts) -> str | None:

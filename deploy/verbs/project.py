@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from deploy import executor, intent, observer, reader, renderer, reporter, succe
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, connect
-from deploy.errors import Problem, SpecError
+from deploy.errors import CloudError, Problem, SpecError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Environment, Facts, Plan
 from deploy.outcome import Report
@@ -95,6 +95,13 @@ def rows_of(cloud: Cloud, specs: Sequence[EndpointSpec]) -> list[reporter.Endpoi
     specs, facts = look(cloud, specs)
     rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in specs]
     return sorted(rows, key=lambda row: (row.hours_left is None, row.hours_left or 0.0))
+
+
+def with_rows(cloud: Cloud, specs: Sequence[EndpointSpec], done: Done) -> Done:
+    """The same and what is there now, if Azure says it; who was told to stop asks nothing more."""
+    with suppress(CloudError):
+        return done if done.report.stopped else replace(done, rows=rows_of(cloud, specs))
+    return done
 
 
 def _spec(project: Project, file: validator.EnvironmentFile, key: str) -> EndpointSpec:

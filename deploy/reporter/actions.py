@@ -1,0 +1,119 @@
+"""What a runner of GitHub Actions reads: workflow commands (annotations, masks) and lines of its output file.
+
+Strings only; who writes them where is the street door's affair. A runner shows ten annotations of a kind and step and
+drops the rest in silence, so what does not fit is counted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from deploy.errors import DeployError, Place, Refused, SpecError, neutral
+from deploy.masks import secret_values
+from deploy.model import Plan
+from deploy.outcome import Outcome, Report, State
+
+MOST = 10
+"""Annotations of a step that GitHub shows."""
+_LONGEST, _TITLE = 2_000, 120
+
+
+class Level(IntEnum):
+    """How bad it is; the worst is the smallest."""
+
+    ERROR = 0
+    WARNING = 1
+    NOTICE = 2
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A remark on a line of a file; `place` None is one on the run."""
+
+    level: Level
+    title: str
+    text: str
+    place: Place | None = None
+
+
+def of_error(error: DeployError, places: Mapping[str, Place]) -> list[Annotation]:
+    """One for each problem or finding. `places`: where each endpoint's entry is written, for what has no place."""
+    if isinstance(error, SpecError):
+        return [Annotation(Level.ERROR, p.code, f"{p.cause} {p.cure}".strip(), p.place) for p in error.problems]
+    if isinstance(error, Refused):
+        return [
+            Annotation(Level.ERROR, f"{f.code} {f.address}", f"{f.cause}. {f.cure}", _place(f.address, places))
+            for f in error.findings
+        ]
+    return [Annotation(Level.ERROR, error.code, str(error))]
+
+
+def of_report(report: Report, places: Mapping[str, Place]) -> list[Annotation]:
+    """One for each step that failed, those that callers feel first; steps that were broken off are warnings."""
+    failed = sorted(
+        (o for o in report.outcomes if o.state is State.FAILED), key=lambda o: "callers" not in (o.error or {})
+    )
+    broken = (o for o in report.outcomes if o.state is State.INTERRUPTED)
+    return [_of_outcome(o, Level.ERROR, places) for o in failed] + [
+        _of_outcome(o, Level.WARNING, places) for o in broken
+    ]
+
+
+def of_notes(notes: Iterable[str]) -> list[Annotation]:
+    """What a person should know before agreeing."""
+    return [Annotation(Level.WARNING, "Note", note) for note in notes]
+
+
+def annotated(found: Sequence[Annotation], prefix: str = "") -> str:
+    """Workflow commands, a line each: the worst first, at most ten, the rest counted. `prefix`: the project's folder
+    as seen from the repository's root, with a slash at its end, or empty.
+    """
+    ordered = sorted(found, key=lambda one: one.level)
+    shown = ordered if len(ordered) <= MOST else ordered[: MOST - 1]
+    lines = [_command(one, prefix) for one in shown]
+    if left := len(ordered) - len(shown):
+        lines.append(f"::notice title=amldeploy::and {left} more; see the job's summary")
+    return "".join(line + "\n" for line in lines)
+
+
+def mask_commands(plan: Plan) -> str:
+    """Commands that make the runner write *** for each secret of a plan, line by line as it compares them."""
+    found = secret_values([step.body for step in (*plan.steps, *plan.rescue)])
+    lines = {line.strip() for secret in found for line in secret.splitlines()}
+    return "".join(f"::add-mask::{_data(line)}\n" for line in sorted(lines) if line)
+
+
+def outputs(values: Mapping[str, str], delimiter: str) -> str:
+    """Lines for the file of a step's outputs. `delimiter` is one that nobody can guess, so no value ends itself."""
+    if any(delimiter in text for pair in values.items() for text in pair):
+        raise ValueError("the delimiter stands in a value")
+    return "".join(f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in values.items())
+
+
+def _of_outcome(outcome: Outcome, level: Level, places: Mapping[str, Place]) -> Annotation:
+    said = (outcome.error or {}).get("message") or "Broken off; what was begun in Azure goes on there."
+    code = (outcome.error or {}).get("code") or ""
+    return Annotation(level, f"{code} {outcome.address}".strip(), str(said), _place(outcome.address, places))
+
+
+def _place(address: str, places: Mapping[str, Place]) -> Place | None:
+    """Where the endpoint of an address is written."""
+    return places.get([*address.split("/"), ""][1])
+
+
+def _command(one: Annotation, prefix: str) -> str:
+    where = one.place
+    told = {"file": prefix + where.file, "line": str(where.line), "col": str(where.column)} if where else {}
+    told["title"] = " ".join(neutral(one.title).split())[:_TITLE]
+    words = ",".join(f"{name}={_property(value)}" for name, value in told.items())
+    return f"::{one.level.name.lower()} {words}::{_data(neutral(one.text)[:_LONGEST])}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,90 @@
+"""The summary of a job on GitHub: the plan, or the report with a timeline and the names of the pictures.
+
+A summary of more than 1 MiB is refused whole, so every part has a budget and what does not fit is left out and counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from deploy.errors import neutral
+from deploy.model import Plan
+from deploy.outcome import Outcome, Report, State
+from deploy.reporter.markdown import report_markdown
+from deploy.reporter.timeline import starting_times
+
+ROOM = 1_048_576
+"""Bytes of a step's summary."""
+_BARS, _PICTURES, _NAME = 200, 100, 60
+"""Steps in a timeline, pictures in a list, letters of a step's name: mermaid gives up at 50,000 letters."""
+_MARKS = {State.DONE: "done, ", State.FAILED: "crit, ", State.RESCUED: "active, ", State.INTERRUPTED: "crit, active, "}
+_TOO_MUCH = "_The rest does not fit into a summary: see the report among the artifacts._\n"
+
+
+def job_summary(report: Report, plan: Plan, run_url: str = "") -> str:
+    """What became of each step, when, and what the probes saw. `run_url`: the page that lists the run's artifacts."""
+    blocks = [report_markdown(report, plan).rstrip("\n"), timeline(report.outcomes), _pictures(report, run_url)]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def timeline(outcomes: Sequence[Outcome]) -> str:
+    """A mermaid gantt chart of the steps that ran: an endpoint a section, each from zero, as they run side by side."""
+    timed = [(o, start) for o, start in zip(outcomes, starting_times(outcomes), strict=True) if o.seconds > 0]
+    sections: dict[str, list[str]] = {}
+    for outcome, start in timed[:_BARS]:
+        sections.setdefault([*outcome.address.split("/"), ""][1], []).append(_bar(outcome, start))
+    if not sections:
+        return ""
+    lines = ["```mermaid", "gantt", "  dateFormat YYYY-MM-DD HH:mm:ss.SSS", "  axisFormat %H:%M:%S"]
+    for key, bars in sections.items():
+        lines += [f"  section {_plain(key)}", *bars]
+    more = [f"and {len(timed) - _BARS} more steps"] if len(timed) > _BARS else []
+    return "\n".join([*lines, "```", *more])
+
+
+def fitting(text: str, room: int) -> str:
+    """The text if it has no more than `room` bytes; otherwise a word that it has not, or nothing."""
+    for words in (text, _TOO_MUCH):
+        if len(words.encode("utf-8", "replace")) <= room:
+            return words
+    return ""
+
+
+def _bar(outcome: Outcome, start: float) -> str:
+    name = _plain(f"{outcome.verb} {'/'.join(outcome.address.split('/')[::2][:2])}")
+    length = max(1, round(outcome.seconds * 1000))
+    return f"  {name} :{_MARKS.get(outcome.state, '')}{_moment(start)}, {length}ms"
+
+
+def _moment(seconds: float) -> str:
+    """A moment after a midnight that no clock change is near; more than a month does not happen."""
+    milliseconds = min(round(seconds * 1000), 27 * 86_400_000)
+    days, rest = divmod(milliseconds, 86_400_000)
+    hours, rest = divmod(rest, 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    return f"2000-01-{days + 1:02} {hours:02}:{minutes:02}:{rest // 1000:02}.{rest % 1000:03}"
+
+
+def _plain(text: str) -> str:
+    """Letters that mean nothing to mermaid."""
+    return re.sub(r"[^A-Za-z0-9 ._/-]+", " ", neutral(text))[:_NAME].strip() or "step"
+
+
+def _pictures(report: Report, run_url: str) -> str:
+    names = sorted(set(_picture_names(report.outcomes)))
+    if not names:
+        return ""
+    where = f"[the run's artifacts]({run_url}#artifacts)" if run_url else "the report's folder"
+    listed = [f"- `{name}`" for name in names[:_PICTURES]]
+    more = [f"- and {len(names) - _PICTURES} more"] if len(names) > _PICTURES else []
+    return "\n".join([f"**Seen by the probes**, in {where}:", "", *listed, *more])
+
+
+def _picture_names(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """As `files` names them, without letters that mean something to Markdown."""
+    for outcome in outcomes:
+        for name in outcome.evidence.files:
+            if name.endswith((".png", ".svg", ".jpg")):
+                whole = f"{outcome.address.replace('/', '-')}-{name}"
+                yield re.sub(r"[^A-Za-z0-9._-]+", "_", neutral(whole))[:200]
