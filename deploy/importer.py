@@ -42,15 +42,27 @@ def files_of(
     them.
     """
     hidden: dict[str, str] = {}
+    files = dict(_file(stem, document, hidden) for stem, document in _documents(endpoint, deployments).items())
+    if pipeline := _pipeline(endpoint, roles):
+        files["pipeline.yml"] = _yaml(pipeline)
+    return Imported(files, hidden)
+
+
+def whole_files(
+    endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, Json]], roles: Sequence[Mapping[str, str]]
+) -> dict[str, str]:
+    """The same files with no value left open: to bring back what was kept, never to be written anywhere."""
+    documents = {**_documents(endpoint, deployments), "pipeline": _pipeline(endpoint, roles)}
+    return {f"{stem}.yml": _yaml(document) for stem, document in documents.items() if document}
+
+
+def _documents(endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, Json]]) -> dict[str, dict[str, Json]]:
     documents = {"endpoint": _endpoint(endpoint)}
     for body in deployments:
         stem = "deployment" if len(deployments) == 1 else f"{body['name']}-deployment"
         held = _without_ours(diff.written(body, diff.DEPLOYMENT))
         documents[stem] = {"name": body["name"], "endpoint_name": endpoint["name"], **held}
-    files = dict(_file(stem, document, hidden) for stem, document in documents.items())
-    if pipeline := _pipeline(endpoint, roles):
-        files["pipeline.yml"] = _yaml(pipeline)
-    return Imported(files, hidden)
+    return documents
 
 
 def _endpoint(body: Mapping[str, Json]) -> dict[str, Json]:

@@ -29,6 +29,7 @@ for command in (
     changing.probe,
     leasing.reap,
     leasing.renew,
+    leasing.restore,
     looking.status,
     looking.logs,
     doctor.doctor,

@@ -159,7 +159,7 @@ def leave(work: Callable[[], object]) -> int:
     try:
         work()
     except DeployError as error:
-        return _explain(error)
+        return explain(error)
     except typer.Exit as left:
         return left.exit_code
     except _WRONG_WORDS as wrong:
@@ -180,7 +180,8 @@ def leave(work: Callable[[], object]) -> int:
     return Exit.OK
 
 
-def _explain(error: DeployError) -> int:
+def explain(error: DeployError) -> int:
+    """A failure in words; its exit code."""
     from deploy import reporter
 
     if _typed("-o", "--output") == "json":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,11 +12,14 @@ import typer
 from deploy.cli import actions, door
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Events, Form, Jobs, Keys, Yes, hours_of
-from deploy.errors import Exit, UsageError
+from deploy.errors import DeployError, Exit, UsageError
 
 
 def reap(
-    environment: Env,
+    environments: Annotated[
+        list[str],
+        typer.Option("-e", "--environment", help="Files of environments/, without .yml; one or more.", metavar="NAME"),
+    ],
     within: Annotated[
         str | None, typer.Option("--within", metavar="24h", help="Leases that end within this time, too.")
     ] = None,
@@ -26,7 +30,7 @@ def reap(
         list[str] | None, typer.Option("--include", metavar="PATTERN", help="Names made by others; with --adopt.")
     ] = None,
     adopt: Annotated[bool, typer.Option("--adopt", help="Take what --include names as ours.")] = False,
-    most: Annotated[int, typer.Option("--max", min=1, help="Delete no more than this many.")] = 20,
+    most: Annotated[int, typer.Option("--max", min=1, help="Delete no more than this many in an environment.")] = 20,
     force: Annotated[bool, typer.Option("--force", help="Even if more than 30 % of all endpoints would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete. Without it nothing is changed.")] = False,
     output: Form = Output.TEXT,
@@ -35,23 +39,38 @@ def reap(
     """Delete endpoints on shared quota whose time is over, and what Azure left of them. A dry run unless --yes."""
     if bool(include) != adopt:
         raise UsageError("reap", "--include and --adopt go together", "Say both or neither", code="AML660")
-    asked = door.Asked("reap", environment, (), yes=True, events=events)
+    from deploy.reaper import Rules
+
+    rules = Rules(hours_of(within), hours_of(older_than), tuple(include or ()), adopt, most, force)
+    told, worst = [], int(Exit.OK)
+    for name in dict.fromkeys(environments):
+        try:
+            reaped = _reap(name, rules, yes, output, events)
+        except DeployError as error:  # the others are none the worse for it
+            if len(environments) == 1:
+                raise
+            worst = max(worst, door.explain(error))
+            continue
+        told.append(reaped_json(reaped))
+        worst = max(worst, Exit.OK if reaped.ok else max(Exit.STEP_FAILED, reaped.done.report.exit))
+    if output is Output.JSON:
+        door.show(json.dumps({"ok": worst == Exit.OK, "environments": told}, indent=2))
+    raise SystemExit(worst)
+
+
+def _reap(name: str, rules: Any, yes: bool, output: Output, events: Path | None) -> Any:
+    """One environment, judged and done; its words, unless it is JSON that is wanted."""
     said: list[str] = []
 
     def work(verbs: Any, ways: dict[str, Any]) -> Any:
-        from deploy.reaper import Rules
-
-        rules = Rules(hours_of(within), hours_of(older_than), tuple(include or ()), adopt, most, force)
         taken = {key: ways[key] for key in ("project", "name", "tell", "approve")}
         return verbs.reap(**taken, rules=rules, yes=yes, show=said.append)
 
-    reaped = door.carry(asked, work)
+    reaped = door.carry(door.Asked("reap", name, (), yes=True, events=events), work)
     from deploy import reporter
 
-    text = reporter.reaped_text(reaped.judged, reaped.plan, reaped.done and reaped.done.report)
-    if output is Output.JSON:
-        door.show(json.dumps(reaped_json(reaped), indent=2))
-    else:
+    if output is not Output.JSON:
+        text = reporter.reaped_text(reaped.judged, reaped.plan, reaped.done and reaped.done.report)
         door.show("\n".join([*said, text]))
     for words in reaped.failed:
         door.say(words)
@@ -59,7 +78,7 @@ def reap(
         actions.done(reaped.plan, reaped.done.report)
     else:
         actions.planned(reaped.plan)
-    raise SystemExit(Exit.OK if reaped.ok else max(Exit.STEP_FAILED, reaped.done.report.exit))
+    return reaped
 
 
 def renew(
@@ -87,8 +106,27 @@ def renew(
     door.finish(done, output)
 
 
+def restore(
+    environment: Env,
+    folder: Annotated[Path, typer.Argument(help="One endpoint's folder of those that reap kept.")],
+    yes: Yes = False,
+    jobs: Jobs = 8,
+    output: Form = Output.TEXT,
+    events: Events = None,
+) -> None:
+    """Make an endpoint again that reap deleted: deployments, traffic, tags and roles, from what was kept of it."""
+    asked = door.Asked("restore", environment, (), yes=yes, events=events)
+    done = door.carry(
+        asked,
+        lambda verbs, ways: verbs.restore(
+            ways["project"], ways["name"], folder, approve=ways["approve"], tell=ways["tell"], jobs=jobs
+        ),
+    )
+    door.finish(done, output)
+
+
 def reaped_json(reaped: Any) -> dict[str, Any]:
-    """As `schemas/reap.json` describes it."""
+    """One environment as `schemas/reap.json` describes it."""
     from deploy import reporter
 
     return {

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.cloud import endpoints
+from deploy.cloud import endpoints, holdings
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError, neutral
 from deploy.model import EndpointSpec, Facts, Json, Step, Wanted
@@ -31,7 +31,10 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:
-    """Writes `<folder>/<name>/`: endpoint.json, deployments/*.json, logs/*.log. Raises when it cannot be kept."""
+    """Writes `<folder>/<name>/`: endpoint.json, roles.json, deployments/*.json, logs/*.log.
+
+    Raises when it cannot be kept.
+    """
     name, folder = str(step.body["name"]), Path(str(step.body["folder"])) / str(step.body["name"])
     body = endpoints.read_endpoint(cloud, name)
     if body is None:
@@ -39,6 +42,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     behind = endpoints.read_deployments(cloud, name)
     try:
         _write(folder / "endpoint.json", body)
+        _write(folder / "roles.json", holdings.given(cloud, body))
         for deployment, found in behind.items():
             _write(folder / "deployments" / f"{deployment}.json", found)
             for container in endpoints.CONTAINERS:

@@ -11,6 +11,7 @@ from deploy.verbs.importing import Import, adopt, import_endpoint
 from deploy.verbs.leasing import Reaped, reap, renew
 from deploy.verbs.looking import logs, places, plan, render, status, watch
 from deploy.verbs.project import STATE, Approve, Done, Project, validate
+from deploy.verbs.restoring import restore
 
 __all__ = [
     "STATE",
@@ -31,6 +32,7 @@ __all__ = [
     "reap",
     "render",
     "renew",
+    "restore",
     "rollback",
     "status",
     "teardown",

@@ -11,8 +11,11 @@ import requests
 import yaml
 
 from deploy import emulator, leases, verbs
+from deploy.cloud import holdings
+from deploy.errors import UsageError
+from deploy.model import RELEASE_TAG
 from deploy.reaper import Rules
-from tests.laws.conftest import World
+from tests.laws.conftest import WORKSPACE, World
 from tests.laws.test_laws import everything, failures
 
 HOUR = 3600.0
@@ -158,3 +161,49 @@ def test_in_place_states_the_outage(world: World) -> None:
     verbs_ = [step.verb for step in done.plan.steps if step.room == "endpoint"]
     assert [str(verb) for verb in verbs_] == ["delete", "create"]
     assert alias(world)["endpoint"] != first["endpoint"]
+
+
+def test_what_is_reaped_can_be_restored(world: World) -> None:
+    """Kept, deleted, restored: deployments, traffic, tags and roles are what they were; again is nothing."""
+    lend(world)
+    world.apply()
+    world.want(release="2")
+    lend(world)
+    world.apply()
+    before = alike(world)
+    assert reap(world, older_than=0, force=True).ok
+    assert everything(world)["endpoints"] == []
+    (folder,) = (world.state / "reaped").glob("*/*")
+    done = verbs.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
+
+    assert failures(done) == []
+    assert alike(world) == before
+    again = verbs.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
+    assert again.plan.steps == ()
+
+
+def alike(world: World) -> Any:
+    """What is there without what Azure makes anew each time: moments, identities, ids, the lease's end."""
+    environment, _ = verbs.validate(world.project, "law")
+    with world.project.connect(environment) as cloud:
+        found = []
+        for endpoint in world.read(f"{WORKSPACE}/onlineEndpoints"):
+            behind = world.read(f"{WORKSPACE}/onlineEndpoints/{endpoint['name']}/deployments")
+            rows = [(b["name"], b["sku"], _wanted(b), sorted(set(b["tags"]) - {RELEASE_TAG})) for b in behind]
+            tags = {k: v for k, v in endpoint["tags"].items() if not k.startswith("amldeploy-lease")}
+            found.append((endpoint["name"], endpoint["properties"]["traffic"], tags, sorted(rows, key=str)))
+            found += sorted(holdings.given(cloud, endpoint), key=str)
+        return found
+
+
+def _wanted(deployment: dict[str, Any]) -> dict[str, Any]:
+    names = ("model", "instanceType", "environmentVariables", "requestSettings", "livenessProbe")
+    return {name: deployment["properties"].get(name) for name in names}
+
+
+def test_a_folder_that_is_no_export(world: World) -> None:
+    """Whatever is named instead of a kept endpoint is said, and nothing is changed."""
+    for folder in (world.project.root, world.project.root / "nowhere"):
+        with pytest.raises(UsageError, match="Name the folder of one endpoint") as refused:
+            verbs.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
+        assert refused.value.code == "AML664"
