@@ -6,18 +6,24 @@ A runner of GitHub Actions that is cancelled sends SIGINT, 7.5 s later SIGTERM a
 from __future__ import annotations
 
 import signal
+import time
 from types import FrameType
 
 from deploy.errors import Exit, Terminated
 
 WORDS = "Interrupted. What was begun in Azure goes on there: apply again to see it through."
 
+_ECHO = 2.0
+"""Seconds in which a second Ctrl-C is the first one's echo."""
+
 
 class Stopping:
-    """A signal handler. A SIGTERM that follows a signal adds nothing; a second Ctrl-C is a person who will not wait."""
+    """A signal handler. What follows a signal adds nothing: wrappers pass on what the terminal has sent already.
+    A Ctrl-C some seconds later is a person who will not wait.
+    """
 
     def __init__(self) -> None:
-        self._asked = False
+        self._asked: float | None = None
 
     def listen(self) -> None:
         """From now on. A process that was started to ignore Ctrl-C goes on ignoring it."""
@@ -26,11 +32,13 @@ class Stopping:
             signal.signal(signal.SIGINT, self)
 
     def __call__(self, number: int, _: FrameType | None) -> None:
-        again, self._asked = self._asked, True
-        if number == signal.SIGINT:
+        now = time.monotonic()
+        since = None if self._asked is None else now - self._asked
+        if since is None:
+            self._asked = now
+            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+        if number == signal.SIGINT and since > _ECHO:
             raise KeyboardInterrupt
-        if not again:
-            raise Terminated
 
 
 def code(stop: BaseException) -> Exit:
