@@ -18,11 +18,18 @@ def render(project: Project, name: str, only: Sequence[str] = ()) -> dict[str, s
     return {path: text for spec in specs for path, text in reporter.cli_files(spec, project.root).items()}
 
 
-def plan(project: Project, name: str, only: Sequence[str] = (), regions: Sequence[str] = ()) -> Plan:
-    """What apply would do. Sends nothing that changes anything. `regions`: where else to look for room."""
+def plan(
+    project: Project, name: str, only: Sequence[str] = (), regions: Sequence[str] = (), *, as_reader: bool = False
+) -> Plan:
+    """What apply would do. Sends nothing that changes anything. `regions`: where else to look for room.
+
+    `as_reader`: somebody else will apply it, so what the caller may do is not judged here; apply judges it anyway.
+    """
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         specs, facts = look(cloud, specs)
+        if as_reader:
+            facts = {key: {a: b for a, b in seen.items() if not a.startswith("permission/")} for key, seen in facts.items()}
         others = quota.elsewhere(cloud, facts, regions)
         return planner.plan_release(environment, specs, {key: {**facts[key], **others[key]} for key in facts})
 
