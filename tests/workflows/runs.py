@@ -70,9 +70,8 @@ class Run:
     def workflow(self, file: str, inputs: Mapping[str, Any], allowed: Mapping[str, str] | None = None) -> Any:
         """Run a workflow file; returns its result and outputs. `allowed`: what the job that calls it may do."""
         document = yaml.safe_load((self.github.tool / ".github/workflows" / file).read_text())
-        called = (document[True] if isinstance(document[True], dict) else {}).get(
-            "workflow_call" if allowed is not None else self.event_name
-        ) or {}
+        called = document[True].get("workflow_call" if allowed is not None else self.event_name) or {}
+        called = {} if isinstance(called, list) else called  # a schedule
         inputs = _checked(file, called.get("inputs") or {}, inputs)
         contexts = {"github": self.github_context(""), "inputs": inputs, "vars": self.github.variables}
         results: dict[str, Any] = {}

@@ -25,6 +25,7 @@ from tests.project import ROOT
 from tests.workflows.github import GitHub
 
 READER, WRITER = str(uuid.uuid4()), str(uuid.uuid4())
+"""Each is application and principal in one."""
 GROUP_ID = seed.WORKSPACE_ID.partition("/providers/")[0]
 SUBSCRIPTION_ID = GROUP_ID.partition("/resourceGroups/")[0]
 ROLES = {
@@ -37,10 +38,20 @@ ROLES = {
 }
 """What docs/github-actions.md gives them."""
 LAUNCHER = """#!{python}
-# The real amldeploy, told that Azure's hosts are an emulator's.
+# The real amldeploy, told that Azure's hosts are an emulator's; so is azure-ai-ml, when it is first used.
 import os
+from functools import cached_property
 from deploy.cloud import connect
+
+class Cloud(connect.Cloud):
+    @cached_property
+    def ml(self):
+        from azure.ai.ml import _azure_environments as known
+        known._environments["AzureCloud"] = known._get_cloud("AmlEmulator")
+        return super().ml
+
 url = os.environ["EMULATOR"]
+connect.Cloud = Cloud
 connect.CLOUDS["AzureCloud"] = connect.Hosts(url, "https://ml.azure.com/.default", url, url)
 from deploy.cli import main
 main()
@@ -54,6 +65,7 @@ class Stage:
     root: Path
     github: GitHub
     azure: Running
+    furnished: int = 0
 
     @property
     def head(self) -> Path:
@@ -112,8 +124,8 @@ class Stage:
 
     def senders(self) -> set[str]:
         """Who has sent requests that change something."""
-        rows = emulator.requests(self.root / "azure", mutating=True)
-        return {str(row.get("caller", "")) for row in rows}
+        rows = emulator.requests(self.root / "azure", after=self.furnished, mutating=True)
+        return {str(row["caller"]) for row in rows if row["plane"] == "control"}
 
 
 def open_stage(root: Path) -> Stage:
@@ -126,6 +138,7 @@ def open_stage(root: Path) -> Stage:
     for name in ("dev-plan", "dev", "dev-reap"):
         stage.github.environments[name] = {"AZURE_CLIENT_ID": READER if name == "dev-plan" else WRITER}
     _furnish(stage)
+    stage.furnished = emulator.requests(root / "azure")[-1]["number"]
     (root / "project").mkdir()
     furnish(root / "project")
     (root / "commits").mkdir()
@@ -151,17 +164,16 @@ def _tool(folder: Path) -> Path:
 def _furnish(stage: Stage) -> None:
     definitions = {name: guid for guid, name, *_ in roles.ROLES}
     for app, places in ((READER, ("dev-plan",)), (WRITER, ("dev", "dev-reap"))):
-        principal = str(uuid.uuid4())
         federated = [
             {"name": place, "issuer": GITHUB, "subject": f"repo:{stage.github.repository}:environment:{place}"}
             for place in places
         ]
         body = {"kind": "ServicePrincipal", "name": places[0], "appId": app, "federatedCredentials": federated}
-        stage.send("PUT", f"/emulator/principals/{principal}", body)
+        stage.send("PUT", f"/emulator/principals/{app}", body)
         for role, scope in ROLES[app]:
             properties = {
                 "roleDefinitionId": f"{SUBSCRIPTION_ID}/providers/Microsoft.Authorization/roleDefinitions/{definitions[role]}",
-                "principalId": principal, "principalType": "ServicePrincipal",
+                "principalId": app, "principalType": "ServicePrincipal",
             }  # fmt: skip
             where = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
             stage.send("PUT", where, {"properties": properties}, "2022-04-01")
