@@ -84,7 +84,7 @@ class Stage:
         }  # fmt: skip
         (folder / "environments" / f"{name}.yml").write_text(yaml.safe_dump(body))
         (folder / "templates/plain/pipeline.yml.j2").write_text(
-            f"{PLAIN['pipeline.yml.j2']}quota: {{capacity: {capacity}}}\n"
+            f"{PLAIN['pipeline.yml.j2']}quota: {{capacity: {capacity}}}\nlease: {{drain: 0s}}\n"
         )
         return folder
 

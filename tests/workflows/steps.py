@@ -100,7 +100,8 @@ class Machine:
             file.touch()
         (place / "script.sh").write_text(script)
         process = subprocess.Popen(
-            ["bash", *_SHELLS[shell], str(place / "script.sh")],  # noqa: S607
+            # Whoever runs the tests in the background would hand on a deafness to SIGINT.
+            ["env", "--default-signal=INT", "bash", *_SHELLS[shell], str(place / "script.sh")],  # noqa: S607
             cwd=self.workspace,
             env={
                 **self.variables,

@@ -79,7 +79,7 @@ def test_cancelled_in_the_middle_and_run_again(stage: Stage) -> None:
     stage.commit(release="1")
 
     def impatient(run: Run, line: str) -> None:
-        if not run.stopped.is_set() and "deployment/mip" in line and "create" in line and run.deployments:
+        if not run.stopped.is_set() and "create deployment/mip/blue  started" in line:
             run.cancel()
 
     run = stage.push(heard=impatient)
