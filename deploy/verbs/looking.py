@@ -29,7 +29,9 @@ def plan(
     with project.connect(environment) as cloud:
         specs, facts = look(cloud, specs)
         if as_reader:
-            facts = {key: {a: b for a, b in seen.items() if not a.startswith("permission/")} for key, seen in facts.items()}
+            facts = {
+                key: {a: b for a, b in seen.items() if not a.startswith("permission/")} for key, seen in facts.items()
+            }
         others = quota.elsewhere(cloud, facts, regions)
         return planner.plan_release(environment, specs, {key: {**facts[key], **others[key]} for key in facts})
 

@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Nothing: the log is the tests' own."""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         url = urlsplit(self.path)
         query = {name: int(values[0]) for name, values in parse_qs(url.query).items()}
         size, page = query.get("per_page", 30), query.get("page", 1)
@@ -132,21 +132,21 @@ class _Handler(BaseHTTPRequestHandler):
         link = f'<{self.github.api}{url.path}?per_page={size}&page={page + 1}>; rel="next"'
         self._answer(200, found[(page - 1) * size : page * size], {"Link": link} if more else {})
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         number = int(re.fullmatch(r".*/issues/(\d+)/comments", self.path)[1])  # type: ignore[index]
         comment = {"id": len(self.github.comments) + 100, "issue": number, "user": BOT, "body": self._body()}
         if self._may():
             self.github.comments.append(comment)
             self._answer(201, comment)
 
-    def do_PATCH(self) -> None:  # noqa: N802
+    def do_PATCH(self) -> None:
         body = self._body()
         if self._may():
             comment = self._comment()
             comment["body"] = body
             self._answer(200, comment)
 
-    def do_DELETE(self) -> None:  # noqa: N802
+    def do_DELETE(self) -> None:
         if self._may():
             self.github.comments.remove(self._comment())
             self._answer(204, None)

@@ -80,7 +80,8 @@ class Stage:
         shutil.copytree(self.head if number else self.root / "project", folder)
         body = {
             "cloud": "AzureCloud", "subscription_id": seed.SUBSCRIPTION, "resource_group": seed.GROUP,
-            "workspace": seed.WORKSPACE, "endpoints": {"mip": {"template": "plain", "values": {"release": "1", **values}}},
+            "workspace": seed.WORKSPACE,
+            "endpoints": {"mip": {"template": "plain", "values": {"release": "1", **values}}},
         }  # fmt: skip
         (folder / "environments" / f"{name}.yml").write_text(yaml.safe_dump(body))
         (folder / "templates/plain/pipeline.yml.j2").write_text(
@@ -172,8 +173,12 @@ def _furnish(stage: Stage) -> None:
         stage.send("PUT", f"/emulator/principals/{app}", body)
         for role, scope in ROLES[app]:
             properties = {
-                "roleDefinitionId": f"{SUBSCRIPTION_ID}/providers/Microsoft.Authorization/roleDefinitions/{definitions[role]}",
+                "roleDefinitionId": f"{_given(SUBSCRIPTION_ID)}/roleDefinitions/{definitions[role]}",
                 "principalId": app, "principalType": "ServicePrincipal",
             }  # fmt: skip
-            where = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+            where = f"{_given(scope)}/roleAssignments/{uuid.uuid4()}"
             stage.send("PUT", where, {"properties": properties}, "2022-04-01")
+
+
+def _given(scope: str) -> str:
+    return f"{scope}/providers/Microsoft.Authorization"

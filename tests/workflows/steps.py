@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.workflows.runs import Run
 
 _COMMAND = re.compile(r"::(?P<name>[a-z-]+)(?: (?P<more>[^:]*(?::(?!:)[^:]*)*))?::(?P<text>.*)")
+_FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")
 _SHELLS = {"bash": ["--noprofile", "--norc", "-eo", "pipefail"], None: ["-e"]}
 
 
@@ -71,7 +73,8 @@ class Machine:
     def _step(self, step: Mapping[str, Any], scope: Scope, action: Path | None) -> tuple[bool, dict[str, str]]:
         env = {name: words(scope.fill(value)) for name, value in (step.get("env") or {}).items()}
         if "run" in step:
-            return self._bash(words(scope.fill(step["run"])), step.get("shell") or self.defaults.get("shell"), env, action)
+            shell = step.get("shell") or self.defaults.get("shell")
+            return self._bash(words(scope.fill(step["run"])), shell, env, action)
         given = {name: scope.fill(value) for name, value in (step.get("with") or {}).items()}
         if step["uses"].startswith("$/"):
             return self._composite(self.run.github.tool / step["uses"][2:], given)
@@ -95,7 +98,7 @@ class Machine:
         self.number += 1
         place = self.folder / f"step-{self.number}"
         place.mkdir()
-        files = {name: place / name.lower() for name in ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")}
+        files = {name: place / name.lower() for name in _FILES}
         for file in files.values():
             file.touch()
         (place / "script.sh").write_text(script)
@@ -156,9 +159,7 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:
-    """As GitHub cancels: SIGINT to the step's first process, SIGTERM 7.5 seconds later, the end 2.5 seconds after that."""
-    import signal
-
+    """As GitHub cancels: SIGINT to the step's first process, SIGTERM 7.5 seconds later, the end 2.5 seconds on."""
     process.send_signal(signal.SIGINT)
     for seconds, number in ((7.5, signal.SIGTERM), (10.0, signal.SIGKILL)):
         timer = threading.Timer(seconds, lambda number=number: process.poll() is None and process.send_signal(number))
