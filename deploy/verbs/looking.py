@@ -8,7 +8,7 @@ from deploy import planner, reader, reporter
 from deploy.cloud import endpoints
 from deploy.errors import CloudError, Place, UsageError, neutral
 from deploy.model import EndpointSpec, Facts, Plan, address, live_slot, of_room
-from deploy.steps import quota
+from deploy.steps import permission, quota
 from deploy.verbs.project import Project, look, rows_of, validate
 
 
@@ -29,11 +29,13 @@ def plan(
     with project.connect(environment) as cloud:
         specs, facts = look(cloud, specs)
         if as_reader:
-            facts = {
-                key: {a: b for a, b in seen.items() if not a.startswith("permission/")} for key, seen in facts.items()
-            }
+            facts = {key: _without(seen, permission.NAME) for key, seen in facts.items()}
         others = quota.elsewhere(cloud, facts, regions)
         return planner.plan_release(environment, specs, {key: {**facts[key], **others[key]} for key in facts})
+
+
+def _without(facts: Facts, room: str) -> Facts:
+    return {where: body for where, body in facts.items() if where.partition("/")[0] != room}
 
 
 def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:

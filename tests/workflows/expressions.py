@@ -1,7 +1,7 @@
 """Expressions of GitHub Actions: `${{ }}` in text, and conditions. What a workflow of ours may use, and no more.
 
-Values are JSON's. As there: names ignore case, what is missing is null, strings compare without case, `&&` and `||` give
-one of their operands.
+Values are JSON's. As there: names ignore case, what is missing is null, strings compare without case, `&&` and
+`||` give one of their operands.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ BOT = {"login": "github-actions[bot]", "type": "Bot"}
 
 
 class Queues:
-    """Concurrency groups: one at a time in the order of arrival. Without `queue: max` a second one waiting drops the first."""
+    """Concurrency groups: one at a time in the order of arrival. Without `queue: max` a newer one drops who waits."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -57,7 +57,7 @@ class Queues:
 
 @dataclass
 class GitHub:
-    """The service, for one repository. `tool` holds the workflows; `approve` is called before a job of an environment."""
+    """The service, for one repository. `tool` holds the workflows; `approve` is called before an environment's job."""
 
     root: Path
     tool: Path
@@ -92,7 +92,7 @@ class GitHub:
         """The environment of every step of a job. A job asks for ID tokens only if it may."""
         subject = f"environment:{place}" if place else run.event_name
         ask = f"{self.issuer}/github/token?api-version=2.0&subject=repo:{self.repository}:{subject}"
-        may = rights.get("id-token") == "write" and self.issuer
+        ids = {"ACTIONS_ID_TOKEN_REQUEST_URL": ask, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "amldeploy-emulator"}
         return {
             **{name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ},
             "PATH": f"{HERE / 'bin'}{os.pathsep}{os.environ['PATH']}",
@@ -100,9 +100,7 @@ class GitHub:
             "CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": self.repository, "GITHUB_API_URL": self.api,
             "GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": str(run.id), "GITHUB_REF": run.ref,
             "GITHUB_WORKSPACE": str(folder / "workspace"), "GITHUB_EVENT_NAME": run.event_name,
-            "RUNNER_TEMP": str(folder), **(
-                {"ACTIONS_ID_TOKEN_REQUEST_URL": ask, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "amldeploy-emulator"} if may else {}
-            ),
+            "RUNNER_TEMP": str(folder), **(ids if rights.get("id-token") == "write" and self.issuer else {}),
         }  # fmt: skip
 
     @contextlib.contextmanager

@@ -70,7 +70,7 @@ class Stage:
     @property
     def head(self) -> Path:
         """The newest commit: what a run checks out, as a folder."""
-        return sorted((self.root / "commits").iterdir())[-1]
+        return max((self.root / "commits").iterdir())
 
     def commit(self, name: str = "dev", capacity: str = "dedicated", **values: Any) -> Path:
         """A new commit, with these values in one environment."""

@@ -92,14 +92,12 @@ def test_cancelled_in_the_middle_and_run_again(stage: Stage) -> None:
 
 def test_two_pushes_are_applied_in_order(stage: Stage) -> None:
     """The second plans when the first is done: both are applied, none is dropped, none is stale."""
-    with ThreadPoolExecutor(3) as threads:
+    with ThreadPoolExecutor(2) as threads:
         ends = []
-        for number in ("1", "2", "3"):
+        for number in ("1", "2"):
             stage.commit(release=number)
             ends.append(threads.submit(deploy, stage.push()))
             stage.github.queues.length("release-dev", 1 if number == "1" else 2)
-        assert [end.result() for end in ends] == ["success"] * 3
-    assert stage.release() == "3"
-    rows = [d["properties"]["environmentVariables"]["RELEASE"] for d in stage.deployments()]
-    assert "3" in rows
-    assert "1" not in rows
+        assert [end.result() for end in ends] == ["success"] * 2
+    assert stage.release() == "2"
+    assert {d["properties"]["environmentVariables"]["RELEASE"] for d in stage.deployments()} == {"1", "2"}

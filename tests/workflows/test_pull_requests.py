@@ -37,7 +37,7 @@ def test_nothing_to_do_says_so(stage: Stage) -> None:
     assert stage.push().workflow("deploy.yml", {})[0] == "success"
     result, _ = pull(stage)
     assert result == "success"
-    assert ["othing to do" in comment["body"] for comment in stage.github.comments] == [True]
+    assert ["No changes." in comment["body"] for comment in stage.github.comments] == [True]
 
 
 def test_a_wrong_file_is_marked_on_its_line(stage: Stage) -> None:
