@@ -71,15 +71,10 @@ def plan(
         bool, typer.Option("--detailed-exitcode", help="Exit 2 when there are changes.")
     ] = False,
     regions: Regions = "",
-    as_reader: Annotated[
-        bool, typer.Option("--as-reader", help="Somebody else will apply: do not judge what you may do.")
-    ] = False,
 ) -> None:
     """Observe, compare, and print the steps. Changes nothing."""
     places = regions_of(regions)
-    made = door.call(
-        lambda verbs, project: verbs.plan(project, environment, endpoints or (), places, as_reader=as_reader)
-    )
+    made = door.call(lambda verbs, project: verbs.plan(project, environment, endpoints or (), places))
     from deploy import reporter
 
     if out is not None:

@@ -8,7 +8,7 @@ from deploy import planner, reader, reporter
 from deploy.cloud import endpoints
 from deploy.errors import CloudError, Place, UsageError, neutral
 from deploy.model import EndpointSpec, Facts, Plan, address, live_slot, of_room
-from deploy.steps import permission, quota
+from deploy.steps import quota
 from deploy.verbs.project import Project, look, rows_of, validate
 
 
@@ -18,24 +18,13 @@ def render(project: Project, name: str, only: Sequence[str] = ()) -> dict[str, s
     return {path: text for spec in specs for path, text in reporter.cli_files(spec, project.root).items()}
 
 
-def plan(
-    project: Project, name: str, only: Sequence[str] = (), regions: Sequence[str] = (), *, as_reader: bool = False
-) -> Plan:
-    """What apply would do. Sends nothing that changes anything. `regions`: where else to look for room.
-
-    `as_reader`: somebody else will apply it, so what the caller may do is not judged here; apply judges it anyway.
-    """
+def plan(project: Project, name: str, only: Sequence[str] = (), regions: Sequence[str] = ()) -> Plan:
+    """What apply would do. Sends nothing that changes anything. `regions`: where else to look for room."""
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         specs, facts = look(cloud, specs)
-        if as_reader:
-            facts = {key: _without(seen, permission.NAME) for key, seen in facts.items()}
         others = quota.elsewhere(cloud, facts, regions)
         return planner.plan_release(environment, specs, {key: {**facts[key], **others[key]} for key in facts})
-
-
-def _without(facts: Facts, room: str) -> Facts:
-    return {where: body for where, body in facts.items() if where.partition("/")[0] != room}
 
 
 def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:
