@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
+_LOOK = 0.25
+"""Seconds between two looks at whether somebody interrupts."""
 
 
 def side_by_side(works: Mapping[str, Callable[[], T]], lanes: int) -> dict[str, T]:
@@ -33,7 +35,8 @@ def side_by_side(works: Mapping[str, Callable[[], T]], lanes: int) -> dict[str, 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        while thread.is_alive():
+            thread.join(_LOOK)  # a signal that another thread caught is seen only when this one runs
     for error in errors:
         raise error
     return {name: done[name] for name in works}

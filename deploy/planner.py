@@ -71,11 +71,22 @@ def draft_release(
 
 
 def plan_release(
-    environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts], *, cleanup: bool = False
+    environment: Environment,
+    specs: Sequence[EndpointSpec],
+    facts: Mapping[str, Facts],
+    *,
+    cleanup: bool = False,
+    for_another: bool = False,
 ) -> Plan:
-    """The steps from what is there to what the files say. Raises Refused with every reason at once."""
+    """The steps from what is there to what the files say. Raises Refused with every reason at once.
+
+    `for_another`: somebody else will carry it out, so what the caller may not do is a note. Apply looks for itself.
+    """
     draft = draft_release(environment, specs, facts, cleanup=cleanup)
-    return seal(environment, specs, draft.steps, draft.rescue, facts, draft.findings, draft.notes)
+    excused = refusals.of_caller(draft.findings) if for_another else []
+    findings = [finding for finding in draft.findings if finding not in excused]
+    notes = (*draft.notes, *(f"Whoever applies this needs more than you have: {f.cause}." for f in excused))
+    return seal(environment, specs, draft.steps, draft.rescue, facts, findings, notes)
 
 
 def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:

@@ -49,6 +49,11 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
     ]
 
 
+def of_caller(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that are about who asks, and not about what is asked for."""
+    return [finding for finding in findings if finding.code in ("AML250", "AML251")]
+
+
 def strangers(spec: EndpointSpec, facts: Facts, changed: bool) -> list[str]:
     """What is looked at and never changed, in words, for a plan that changes nothing else."""
     body = facts.get(address("endpoint", spec.key))

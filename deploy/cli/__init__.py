@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import typer
 
-from deploy.cli import changing, doctor, door, explaining, importing, leasing, looking, machine, stopping
+from deploy.cli import changing, doctor, door, explaining, federating, importing, leasing, looking, machine, stopping
 
 app = typer.Typer(
     name="amldeploy",
@@ -39,6 +39,7 @@ for command in (
     app.command()(command)
 app.command("import")(importing.import_)
 app.add_typer(machine.commands, name="emulator")
+app.add_typer(federating.commands, name="github")
 
 
 def main() -> NoReturn:

@@ -71,10 +71,15 @@ def plan(
         bool, typer.Option("--detailed-exitcode", help="Exit 2 when there are changes.")
     ] = False,
     regions: Regions = "",
+    for_another: Annotated[
+        bool, typer.Option("--for-another", help="Somebody else applies it: what you may not do is a note.")
+    ] = False,
 ) -> None:
     """Observe, compare, and print the steps. Changes nothing."""
     places = regions_of(regions)
-    made = door.call(lambda verbs, project: verbs.plan(project, environment, endpoints or (), places))
+    made = door.call(
+        lambda verbs, project: verbs.plan(project, environment, endpoints or (), places, for_another=for_another)
+    )
     from deploy import reporter
 
     if out is not None:

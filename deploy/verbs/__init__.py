@@ -6,6 +6,7 @@ of them).
 
 from deploy.verbs.changing import apply, probe, rollback, teardown
 from deploy.verbs.doctor import doctor
+from deploy.verbs.federating import federate
 from deploy.verbs.importing import Import, adopt, import_endpoint
 from deploy.verbs.leasing import Reaped, reap, renew
 from deploy.verbs.looking import logs, places, plan, render, status, watch
@@ -21,6 +22,7 @@ __all__ = [
     "adopt",
     "apply",
     "doctor",
+    "federate",
     "import_endpoint",
     "logs",
     "places",

@@ -18,13 +18,18 @@ def render(project: Project, name: str, only: Sequence[str] = ()) -> dict[str, s
     return {path: text for spec in specs for path, text in reporter.cli_files(spec, project.root).items()}
 
 
-def plan(project: Project, name: str, only: Sequence[str] = (), regions: Sequence[str] = ()) -> Plan:
-    """What apply would do. Sends nothing that changes anything. `regions`: where else to look for room."""
+def plan(
+    project: Project, name: str, only: Sequence[str] = (), regions: Sequence[str] = (), *, for_another: bool = False
+) -> Plan:
+    """What apply would do. Sends nothing that changes anything. `regions`: where else to look for room;
+    `for_another`: by somebody who may do more than the caller.
+    """
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         specs, facts = look(cloud, specs)
         others = quota.elsewhere(cloud, facts, regions)
-        return planner.plan_release(environment, specs, {key: {**facts[key], **others[key]} for key in facts})
+        seen = {key: {**facts[key], **others[key]} for key in facts}
+        return planner.plan_release(environment, specs, seen, for_another=for_another)
 
 
 def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:

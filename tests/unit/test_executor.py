@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy import executor
-from deploy.errors import CloudError, Exit, Transient, Unanswered
+from deploy.errors import CloudError, Exit, Terminated, Transient, Unanswered
 from deploy.model import Plan, Retry, Step, Verb
 from deploy.outcome import Evidence, State
 from deploy.progress import Event, Kind
@@ -233,3 +233,44 @@ def test_an_attempt_gets_what_is_left_of_the_deadline() -> None:
     assert left[0] == 300
     assert left[1] <= 260
     assert left[2] <= 220
+
+
+@given(length=st.integers(1, 6), at=st.integers(0, 5), stop=st.sampled_from([KeyboardInterrupt, Terminated]))
+def test_told_to_stop_it_says_where_it_was(length: int, at: int, stop: type[BaseException]) -> None:
+    """What was done is done, the step it was at is interrupted, the rest is not reached, and nothing else begins."""
+    at = min(at, length - 1)
+    troubles: dict[str, Any] = {f"a/x/{at}": [stop()]}
+    room = Room("a", troubles)
+    report, _ = run([step(f"a/x/{n}") for n in range(length)], room, [step("a/x/0")])
+
+    states = [o.state for o in report.outcomes]
+    assert states == [State.DONE] * at + [State.INTERRUPTED] + [State.NOT_REACHED] * (length - at - 1)
+    assert report.exit is report.stopped is (Exit.TERMINATED if stop is Terminated else Exit.INTERRUPTED)
+    assert not report.ok
+    assert len(room.ran) == at + 1
+
+
+@given(length=st.integers(1, 4))
+def test_told_to_stop_during_a_rescue(length: int) -> None:
+    """The failure stays a failure; the rescue that it was at is interrupted."""
+    troubles: dict[str, Any] = {"a/x/0": [trouble(later=False), KeyboardInterrupt()]}
+    report, _ = run([step(f"a/x/{n}") for n in range(length)], Room("a", troubles), [step("a/x/0"), step("a/x/1")])
+
+    states = [o.state for o in report.outcomes]
+    assert states == [State.FAILED, *[State.NOT_REACHED] * (length - 1), State.INTERRUPTED]
+    assert report.exit is Exit.INTERRUPTED
+
+
+def test_told_to_stop_nobody_waits_on() -> None:
+    """A step that waits for its time to come ends with the others, and begins nothing."""
+
+    class Stopped(Later):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            raise KeyboardInterrupt
+
+    room, clock = Room("a"), Stopped()
+    report, _ = run([step("a/x/1", wait=300.0), step("a/x/2")], room, clock=clock)
+    assert [o.state for o in report.outcomes] == [State.INTERRUPTED, State.NOT_REACHED]
+    assert clock.slept == [5.0]
+    assert room.ran == []

@@ -1,0 +1,95 @@
+"""The roles that `github federate` names are enough, and those of the plan's identity are not too many."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+from azure.identity import DefaultAzureCredential
+
+from deploy import federation, verbs
+from deploy.cloud.access import BUILT_IN
+from deploy.cloud.connect import Cloud, Hosts
+from deploy.emulator import Running, roles
+from deploy.errors import Refused
+from deploy.model import Environment
+from tests.project import make_project
+
+GUIDS = {name: guid for guid, name, *_ in roles.ROLES}
+
+
+class As(verbs.Project):
+    """A project whose door is opened by somebody else."""
+
+    url, ca, app = "", "", ""
+
+    @contextmanager
+    def connect(self, environment: Environment) -> Iterator[Cloud]:
+        before = os.environ.get("AZURE_CLIENT_ID", "")
+        os.environ["AZURE_CLIENT_ID"] = self.app
+        hosts = Hosts(self.url, "https://ml.azure.com/.default", self.url)
+        cloud = Cloud(environment, hosts, self.root, self.clock, ca=self.ca)
+        try:
+            yield cloud
+        finally:
+            cloud.close()
+            os.environ["AZURE_CLIENT_ID"] = before
+
+
+@pytest.fixture
+def somebody(running: Running, tmp_path: Path):
+    """Job -> a project opened by a principal with exactly the roles of that job, and the plan's."""
+    root = make_project(tmp_path)
+    environment, specs = verbs.validate(verbs.Project(root), "local")
+    trusts = federation.trusts(environment, specs, federation.Repository("o/r"), "api://a", BUILT_IN)
+    found = {}
+    for trust in trusts:
+        who, app = str(uuid.uuid4()), str(uuid.uuid4())
+        url = f"{running.url}/emulator/principals/{who}"
+        body = {"kind": "ServicePrincipal", "name": trust.job, "appId": app}
+        requests.put(url, json=body, timeout=20).raise_for_status()
+        for grant in trust.grants:
+            _give(running, who, GUIDS[grant.role], grant.scope)
+        project = As(root)
+        object.__setattr__(project, "url", running.url)
+        object.__setattr__(project, "ca", str(running.ca))
+        object.__setattr__(project, "app", app)
+        found[trust.job] = project
+    return found
+
+
+def _give(running: Running, who: str, role: str, scope: str) -> None:
+    token = DefaultAzureCredential().get_token("https://management.azure.com/.default").token
+    definition = f"{scope}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+    made = f"{running.url}{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+    reply = requests.put(
+        f"{made}?api-version=2022-04-01",
+        json={"properties": {"roleDefinitionId": definition, "principalId": who}},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=20,
+    )
+    reply.raise_for_status()
+
+
+def test_who_reads_plans_and_who_writes_applies_the_same_plan(somebody) -> None:
+    """The plan's identity is refused its own apply, and plans for the other, whose plan has the same fingerprint."""
+    with pytest.raises(Refused, match="AML250"):
+        verbs.plan(somebody["plan"], "local")
+    agreed = verbs.plan(somebody["plan"], "local", for_another=True)
+    assert agreed.steps
+    assert any("needs more than you have" in note for note in agreed.notes)
+
+    own = verbs.plan(somebody["apply"], "local")
+    assert own.fingerprint == agreed.fingerprint
+    assert replace(own, notes=()).steps[-1] == agreed.steps[-1]
+
+    ways = {"approve": lambda *_: None, "tell": lambda _: None}
+    assert verbs.apply(somebody["apply"], "local", **ways).report.ok
+    assert verbs.plan(somebody["plan"], "local", for_another=True).steps == ()
+    assert verbs.teardown(somebody["apply"], "local", **ways).report.ok

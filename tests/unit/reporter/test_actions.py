@@ -1,0 +1,130 @@
+"""What a runner of GitHub's reads: commands that nothing from far away can forge, outputs that nothing can end."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.errors import CloudError, Finding, Place, Problem, Refused, SpecError
+from deploy.model import Plan, Step, Verb
+from deploy.outcome import Outcome, Report, State
+from deploy.reporter import annotated, mask_commands, of_error, of_notes, of_report, outputs
+from deploy.reporter.actions import MOST, Annotation, Level
+
+from . import given as g
+
+TEXTS = st.text(max_size=60) | st.sampled_from(["::error::x", "a\n::warning::b", "%0A%", "a,b:c", "\r\n", "\u2028"])
+PLACES = st.none() | st.builds(Place, TEXTS, st.integers(1, 999), st.integers(1, 200))
+ANNOTATIONS = st.builds(Annotation, st.sampled_from(Level), TEXTS, TEXTS, PLACES)
+COMMAND = re.compile(r"::(error|warning|notice) ([^:]*)::(.*)")
+
+
+def runner(line: str) -> tuple[str, dict[str, str], str]:
+    """A line as the runner takes it apart: the kind, its properties, its text."""
+    found = COMMAND.fullmatch(line)
+    assert found, line
+    properties = dict(pair.split("=", 1) for pair in found[2].split(","))
+    return found[1], {name: _plain(value) for name, value in properties.items()}, _plain(found[3])
+
+
+def _plain(text: str) -> str:
+    for code, sign in (("%2C", ","), ("%3A", ":"), ("%0A", "\n"), ("%0D", "\r"), ("%25", "%")):
+        text = text.replace(code, sign)
+    return text
+
+
+@g.few
+@given(st.lists(ANNOTATIONS, max_size=30), st.sampled_from(["", "infra/"]))
+def test_one_line_each_worst_first_ten_at_most(found: list[Annotation], prefix: str) -> None:
+    """Whatever words and names hold, the runner reads as many commands as were meant, and none is lost uncounted."""
+    lines = annotated(found, prefix).split("\n")[:-1]
+    told = [runner(line) for line in lines]
+    assert len(told) == min(len(found), MOST)
+    kinds = [Level[kind.upper()] for kind, *_ in told]
+    assert kinds == sorted(kinds)
+    if len(found) > MOST:
+        assert told[-1][2] == f"and {len(found) - MOST + 1} more; see the job's summary"
+        assert kinds[0] == min(one.level for one in found)
+    for (_, properties, _), one in zip(told, sorted(found, key=lambda one: one.level)[: MOST - 1], strict=False):
+        assert properties.get("file") == (prefix + one.place.file if one.place else None)
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z][a-z-]{0,9}", fullmatch=True), TEXTS.filter(lambda t: "\r" not in t)))
+def test_outputs_come_back_as_they_were(values: dict[str, str]) -> None:
+    """Several lines, lines that look like outputs of their own, nothing at all."""
+    written = outputs(values, "end_5f")
+    read: dict[str, str] = {}
+    lines = iter(written.split("\n"))
+    for line in lines:
+        if line:
+            name, _, delimiter = line.partition("<<")
+            value: list[str] = []
+            for part in lines:
+                if part == delimiter:
+                    break
+                value.append(part)
+            read[name] = "\n".join(value)
+    assert read == values
+
+
+def test_a_value_that_holds_the_delimiter_is_refused() -> None:
+    """It cannot happen by chance, so it is somebody's doing."""
+    with pytest.raises(ValueError, match="delimiter"):
+        outputs({"a": "x\nend_5f\nb<<end_5f"}, "end_5f")
+
+
+def test_problems_stand_on_their_own_lines() -> None:
+    """File, line and column as written; cause and cure as text."""
+    error = SpecError(
+        [Problem(Place("templates/a/deployment.yml.j2", 7, 3), "AML120", "It is wrong.", "Mend it, so: x")]
+    )
+    assert annotated(of_error(error, {}), "deploy/") == (
+        "::error file=deploy/templates/a/deployment.yml.j2,line=7,col=3,title=AML120::It is wrong. Mend it, so: x\n"
+    )
+
+
+def test_findings_stand_where_their_endpoint_is_written() -> None:
+    """And on the run when nobody knows where that is."""
+    error = Refused(
+        [Finding("quota/mip/size", "AML200", "24 too few", "Ask"), Finding("model/x", "AML244", "no", "yes")]
+    )
+    found = of_error(error, {"mip": Place("environments/dev.yml", 9, 3)})
+    assert [one.place for one in found] == [Place("environments/dev.yml", 9, 3), None]
+    assert runner(annotated(found).splitlines()[0])[1]["title"] == "AML200 quota/mip/size"
+    assert annotated(of_error(CloudError("do it", "no"), {})).startswith("::error title=AML300::cannot do it: no.")
+
+
+def test_what_callers_feel_comes_first() -> None:
+    """Failures before what was broken off before notes."""
+    error = {"code": "AML310", "message": "cannot"}
+    outcomes = (
+        Outcome("endpoint/a", Verb.CREATE, State.INTERRUPTED, 1, 1.0),
+        Outcome("endpoint/b", Verb.CREATE, State.FAILED, 1, 1.0, error),
+        Outcome("traffic/c", Verb.SHIFT, State.FAILED, 1, 1.0, {**error, "callers": "on green"}),
+        Outcome("traffic/d", Verb.SHIFT, State.DONE, 1, 1.0),
+    )
+    lines = annotated([*of_notes(["note"]), *of_report(Report("dev", "f", outcomes), {})]).splitlines()
+    assert [runner(line)[:2] for line in lines] == [
+        ("error", {"title": "AML310 traffic/c"}),
+        ("error", {"title": "AML310 endpoint/b"}),
+        ("warning", {"title": "Note"}),
+        ("warning", {"title": "endpoint/a"}),
+    ]
+
+
+def test_secrets_are_masked_line_by_line() -> None:
+    """Each line of a secret by itself; what is no secret is not."""
+    document = {"environment_variables": {"API_KEY": "first-line\nsecond%line", "MODE": "not-a-secret"}}
+    plan = Plan("dev", (Step(Verb.CREATE, "deployment/a/blue", {"document": document}, "new"),))
+    assert mask_commands(plan) == "::add-mask::first-line\n::add-mask::second%25line\n"
+
+
+@g.few
+@given(g.PLANS, g.REPORTS)
+def test_no_secret_and_no_command_of_anybody_else(plan: Plan, report: Report) -> None:
+    """Any plan and report, any words in them: every line is one of ours."""
+    for line in annotated([*of_notes(plan.notes), *of_report(report, {})]).split("\n")[:-1]:
+        runner(line)

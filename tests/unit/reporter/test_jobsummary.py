@@ -1,0 +1,82 @@
+"""The summary of a job: within GitHub's limits whatever was done, and a timeline that mermaid can read."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.model import Plan, Step, Verb
+from deploy.outcome import Evidence, Outcome, Report, State
+from deploy.reporter import SUMMARY_ROOM, annotated, fitting, job_summary, of_report, plan_markdown
+from deploy.reporter.jobsummary import timeline
+
+from . import given as g
+
+COMMENT, STEPS = 65_536, 8
+BAR = re.compile(r"  [A-Za-z0-9 ._/-]{1,60} :((done|active|crit), )*2000-01-\d\d \d\d:\d\d:\d\d\.\d{3}, [1-9]\d*ms")
+
+
+def many(endpoints: int) -> tuple[Plan, Report]:
+    """A plan with eight steps an endpoint, each with much to say, and a report in which half of them fail."""
+    said = "ü<|@`\U0001f600 " * 40
+    body = {"changes": [{"path": f"environment_variables.{n}", "before": said, "after": said} for n in range(9)]}
+    error = {"code": "AML310", "message": said * 9, "request_id": "0" * 36}
+    steps, outcomes = [], []
+    for endpoint in range(endpoints):
+        for n in range(STEPS):
+            address = f"deployment/endpoint-number-{endpoint}/slot-{n}"
+            steps.append(Step(Verb.DELETE if n % 2 else Verb.UPDATE, address, body, said))
+            state = State.FAILED if n == STEPS // 2 else State.DONE
+            seen = Evidence(said, {}, {f"masks-{n}.png": b"", f"look-{n}.png": b""})
+            told = error if state is State.FAILED else None
+            outcomes.append(Outcome(address, Verb.UPDATE, state, 3, 900.0 * n, told, seen))
+    plan = Plan("production", tuple(steps), tuple(steps), (), tuple(f"e{n}" for n in range(endpoints)))
+    return plan, Report("production", plan.fingerprint, tuple(outcomes), 99_999, 1e6)
+
+
+def test_a_hundred_endpoints_fit() -> None:
+    """A comment of fewer than 65,536 letters, a summary of less than 1 MiB, ten annotations."""
+    plan, report = many(100)
+    comment, summary = plan_markdown(plan), job_summary(report, plan, "https://github.com/o/r/actions/runs/1")
+    assert len(comment) < COMMENT - 100
+    assert len(summary.encode()) < SUMMARY_ROOM
+    assert len(timeline(report.outcomes)) < 50_000
+    assert len(annotated(of_report(report, {})).splitlines()) == 10
+    assert "more steps" in summary
+    assert "[the run's artifacts](https://github.com/o/r/actions/runs/1#artifacts)" in summary
+
+
+@g.few
+@given(g.REPORTS, g.PLANS)
+def test_any_timeline_is_a_timeline(report: Report, plan: Plan) -> None:
+    """Every line of the chart is one that mermaid knows, whatever the names; the fence closes."""
+    lines = timeline(report.outcomes).splitlines()
+    assert not lines or (lines[0], lines[-1]) == ("```mermaid", "```")
+    for line in lines[4:-1]:
+        assert BAR.fullmatch(line) or re.fullmatch(r"  section [A-Za-z0-9 ._/-]{1,60}", line), line
+    assert job_summary(report, plan).startswith("### Report for ")
+
+
+def test_a_timeline() -> None:
+    """Endpoints are sections; a step begins where the one before it ended; what was not reached has no bar."""
+    assert timeline(g.REPORT.outcomes).splitlines()[4:-1] == [
+        "  section mip",
+        "  check quota/standard_nc24ads_a100_v4 :done, 2000-01-01 00:00:00.000, 400ms",
+        "  create endpoint :done, 2000-01-01 00:00:00.400, 41200ms",
+        "  shift traffic :active, 2000-01-01 00:00:41.600, 12000ms",
+        "  section mi2",
+        "  update deployment/blue :crit, 2000-01-01 00:00:00.000, 733000ms",
+    ]
+    assert timeline(()) == ""
+
+
+@given(st.text(max_size=300), st.integers(-5, 400))
+def test_what_does_not_fit_is_left_out_and_said(text: str, room: int) -> None:
+    """Never more bytes than there is room for; all of it or none of it."""
+    found = fitting(text, room)
+    assert len(found.encode("utf-8", "replace")) <= max(room, 0)
+    assert found == text or text not in found or not text
+    if len(text.encode("utf-8", "replace")) <= room:
+        assert found == text
