@@ -1,0 +1,184 @@
+"""A repository on GitHub and a subscription in Azure, both played here: what the scenarios are told on.
+
+The workflows, the composite actions, the scripts and amldeploy are the real ones. Azure is the emulator, in a process
+of its own, with an application that may read and one that may write; both are known by federated credentials alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from deploy import emulator
+from deploy.emulator import Running, identity, roles, seed
+from deploy.emulator.options import GITHUB
+from tests.laws.conftest import PLAIN, furnish
+from tests.project import ROOT
+from tests.workflows.github import GitHub
+
+READER, WRITER = str(uuid.uuid4()), str(uuid.uuid4())
+"""Each is application and principal in one."""
+GROUP_ID = seed.WORKSPACE_ID.partition("/providers/")[0]
+SUBSCRIPTION_ID = GROUP_ID.partition("/resourceGroups/")[0]
+ROLES = {
+    READER: (("Reader", SUBSCRIPTION_ID),),
+    WRITER: (
+        ("Reader", SUBSCRIPTION_ID),
+        ("AzureML Data Scientist", seed.WORKSPACE_ID),
+        ("Role Based Access Control Administrator", GROUP_ID),
+    ),
+}
+"""What docs/github-actions.md gives them."""
+LAUNCHER = """#!{python}
+# The real amldeploy, told that Azure's hosts are an emulator's; so is azure-ai-ml, when it is first used.
+import os
+from functools import cached_property
+from deploy.cloud import connect
+
+class Cloud(connect.Cloud):
+    @cached_property
+    def ml(self):
+        from azure.ai.ml import _azure_environments as known
+        known._environments["AzureCloud"] = known._get_cloud("AmlEmulator")
+        return super().ml
+
+url = os.environ["EMULATOR"]
+connect.Cloud = Cloud
+connect.CLOUDS["AzureCloud"] = connect.Hosts(url, "https://ml.azure.com/.default", url, url)
+from deploy.cli import main
+main()
+"""
+
+
+@dataclass
+class Stage:
+    """Where a scenario is played."""
+
+    root: Path
+    github: GitHub
+    azure: Running
+    furnished: int = 0
+
+    @property
+    def head(self) -> Path:
+        """The newest commit: what a run checks out, as a folder."""
+        return max((self.root / "commits").iterdir())
+
+    def commit(self, name: str = "dev", capacity: str = "dedicated", **values: Any) -> Path:
+        """A new commit, with these values in one environment."""
+        commits = self.root / "commits"
+        number = len(list(commits.iterdir()))
+        folder = commits / f"{number:03}"
+        shutil.copytree(self.head if number else self.root / "project", folder)
+        body = {
+            "cloud": "AzureCloud", "subscription_id": seed.SUBSCRIPTION, "resource_group": seed.GROUP,
+            "workspace": seed.WORKSPACE,
+            "endpoints": {"mip": {"template": "plain", "values": {"release": "1", **values}}},
+        }  # fmt: skip
+        (folder / "environments" / f"{name}.yml").write_text(yaml.safe_dump(body))
+        (folder / "templates/plain/pipeline.yml.j2").write_text(
+            f"{PLAIN['pipeline.yml.j2']}quota: {{capacity: {capacity}}}\nlease: {{drain: 0s}}\n"
+        )
+        return folder
+
+    def push(self, **how: Any) -> Any:
+        """A run of what happens on a push to main, not yet going."""
+        return self.github.start("push", self.head, **how)
+
+    def send(self, method: str, path: str, body: object = None, version: str = "2024-10-01") -> Any:
+        """A request as the owner of the subscription: somebody in the portal."""
+        token = requests.get(
+            self.azure.identity_url,
+            params={"resource": "https://management.azure.com", "api-version": "2019-08-01"},
+            headers={"X-IDENTITY-HEADER": "amldeploy-emulator"},
+            timeout=20,
+        ).json()["access_token"]
+        mark = "" if path.startswith("/emulator") else f"?api-version={version}"
+        answer = requests.request(
+            method, f"{self.azure.url}{path}{mark}", json=body, verify=self.azure.ca, timeout=20,
+            headers={"Authorization": f"Bearer {token}"},
+        )  # fmt: skip
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def endpoints(self) -> list[dict[str, Any]]:
+        return list(self.send("GET", f"{seed.WORKSPACE_ID}/onlineEndpoints")["value"])
+
+    def deployments(self) -> list[dict[str, Any]]:
+        name = self.endpoints()[0]["name"]
+        return list(self.send("GET", f"{seed.WORKSPACE_ID}/onlineEndpoints/{name}/deployments")["value"])
+
+    def release(self) -> str:
+        """The value `release` of what callers reach."""
+        traffic = self.endpoints()[0]["properties"]["traffic"]
+        live = max(traffic, key=lambda name: traffic[name])
+        found = next(each for each in self.deployments() if each["name"] == live)
+        return str(found["properties"]["environmentVariables"]["RELEASE"])
+
+    def senders(self) -> set[str]:
+        """Who has sent requests that change something."""
+        rows = emulator.requests(self.root / "azure", after=self.furnished, mutating=True)
+        return {str(row["caller"]) for row in rows if row["plane"] == "control"}
+
+
+def open_stage(root: Path) -> Stage:
+    """A stage with an empty subscription and a repository without environments."""
+    azure = emulator.launch(root / "azure", profile="instant")
+    stage = Stage(root, GitHub(root, _tool(root / "tool"), azure.url), azure)
+    variables = {name: text for name, text in azure.variables().items() if not name.startswith(("IDENTITY_", "AZURE_"))}
+    stage.github.machine = {**variables, "EMULATOR": azure.url, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+    stage.github.variables.update(AZURE_TENANT_ID=identity.TENANT, AMLDEPLOY_ENVIRONMENTS='["dev"]')
+    for name in ("dev-plan", "dev", "dev-reap"):
+        stage.github.environments[name] = {"AZURE_CLIENT_ID": READER if name == "dev-plan" else WRITER}
+    _furnish(stage)
+    stage.furnished = emulator.requests(root / "azure")[-1]["number"]
+    (root / "project").mkdir()
+    furnish(root / "project")
+    (root / "commits").mkdir()
+    return stage
+
+
+def _tool(folder: Path) -> Path:
+    """This repository as GitHub fetches it for `$/`, and in it what scripts/install-locked leaves when it is done."""
+    for name in (".github", "scripts"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    place = folder / ".venv-locked"
+    (place / "bin").mkdir(parents=True)
+    command = place / "bin" / "amldeploy"
+    command.write_text(LAUNCHER.format(python=sys.executable))
+    command.chmod(0o755)
+    mark = "cat .github/actions/setup/requirements.lock pyproject.toml | cksum"
+    made = subprocess.run(["bash", "-c", mark], cwd=folder, capture_output=True, text=True, check=True)  # noqa: S607
+    (place / "installed").write_text(made.stdout)
+    return folder
+
+
+def _furnish(stage: Stage) -> None:
+    definitions = {name: guid for guid, name, *_ in roles.ROLES}
+    for app, places in ((READER, ("dev-plan",)), (WRITER, ("dev", "dev-reap"))):
+        federated = [
+            {"name": place, "issuer": GITHUB, "subject": f"repo:{stage.github.repository}:environment:{place}"}
+            for place in places
+        ]
+        body = {"kind": "ServicePrincipal", "name": places[0], "appId": app, "federatedCredentials": federated}
+        stage.send("PUT", f"/emulator/principals/{app}", body)
+        for role, scope in ROLES[app]:
+            properties = {
+                "roleDefinitionId": f"{_given(SUBSCRIPTION_ID)}/roleDefinitions/{definitions[role]}",
+                "principalId": app, "principalType": "ServicePrincipal",
+            }  # fmt: skip
+            where = f"{_given(scope)}/roleAssignments/{uuid.uuid4()}"
+            stage.send("PUT", where, {"properties": properties}, "2022-04-01")
+
+
+def _given(scope: str) -> str:
+    return f"{scope}/providers/Microsoft.Authorization"

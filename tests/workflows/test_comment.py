@@ -1,0 +1,83 @@
+"""scripts/comment against the API of GitHub, played here: one comment for each environment, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.project import ROOT
+from tests.workflows.github import BOT, HERE, GitHub
+
+STRANGER = {"login": "somebody", "type": "User"}
+
+
+@pytest.fixture
+def github(tmp_path: Path) -> Iterator[GitHub]:
+    with GitHub(tmp_path, ROOT).serving() as found:
+        yield found
+
+
+def comment(
+    github: GitHub, text: str, environment: str = "dev", right: str = "write"
+) -> subprocess.CompletedProcess[str]:
+    file = github.root / "plan.md"
+    file.write_text(text)
+    return subprocess.run(
+        [str(ROOT / "scripts" / "comment"), "7", environment, str(file)],
+        env={
+            "PATH": f"{HERE / 'bin'}{os.pathsep}{os.environ['PATH']}", "GITHUB_API_URL": github.api,
+            "GITHUB_REPOSITORY": github.repository, "GH_TOKEN": github.token({"pull-requests": right}),
+            "GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "5",
+        },
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def bodies(github: GitHub) -> list[str]:
+    return [each["body"] for each in github.comments]
+
+
+def test_a_hundred_pushes_leave_one_comment(github: GitHub) -> None:
+    """Each environment has one of its own, and it is the newest plan."""
+    for number in range(100):
+        assert comment(github, f"plan {number}", "dev" if number % 2 else "prod").returncode == 0
+    assert bodies(github) == ["<!-- amldeploy:prod -->\nplan 98\n", "<!-- amldeploy:dev -->\nplan 99\n"]
+
+
+def test_it_is_found_among_many(github: GitHub) -> None:
+    """On the second page, behind what people said; nobody's comment with our mark in it is taken for ours."""
+    marked = "<!-- amldeploy:dev -->\nmine"
+    github.comments += [{"id": n, "issue": 7, "user": STRANGER, "body": marked} for n in range(1, 121)]
+    github.comments.append({"id": 500, "issue": 7, "user": BOT, "body": "<!-- amldeploy:dev -->\r\nold"})
+    assert comment(github, "new").returncode == 0
+    assert [each["body"] for each in github.comments if each["user"] is BOT] == ["<!-- amldeploy:dev -->\nnew\n"]
+    assert bodies(github).count(marked) == 120
+
+
+def test_a_second_one_of_ours_goes(github: GitHub) -> None:
+    """Two runs that posted at once are put right by the next."""
+    github.comments += [{"id": n, "issue": 7, "user": BOT, "body": "<!-- amldeploy:dev -->\nold"} for n in (2, 3)]
+    assert comment(github, "new").returncode == 0
+    assert [each["id"] for each in github.comments] == [2]
+
+
+def test_a_plan_too_long_is_cut_and_says_where_the_rest_is(github: GitHub) -> None:
+    """Blocks are closed, and the end leads to the run."""
+    assert comment(github, "<details>\n\n```diff\n" + "+ a line\n" * 20_000).returncode == 0
+    body = bodies(github)[0]
+    assert len(body) < 65_536
+    assert body.count("```") % 2 == 0
+    assert body.count("<details>") == body.count("</details>")
+    assert body.endswith("[all of it](https://github.com/octo-org/octo-repo/actions/runs/5).\n")
+
+
+def test_without_the_permission_it_says_which(github: GitHub) -> None:
+    """GitHub's words, and what to do."""
+    ran = comment(github, "plan", right="read")
+    assert ran.returncode == 1
+    assert "Resource not accessible by integration" in ran.stderr
+    assert ran.stderr.endswith("Give the job `pull-requests: write`.\n")

@@ -1,0 +1,73 @@
+"""Pull requests: what would change is in one comment, what is wrong is on its line, and Azure is only read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.workflows.runs import Run
+from tests.workflows.stage import Stage
+
+
+def pull(stage: Stage, number: int = 7, repository: str = "octo-org/octo-repo") -> tuple[str, Run]:
+    event: dict[str, Any] = {"pull_request": {"number": number, "head": {"repo": {"full_name": repository}}}}
+    run = stage.github.start("pull_request", stage.head, more=event)
+    return run.workflow("pull-request.yml", {})[0], run
+
+
+def test_changes_are_shown_in_one_comment_and_not_made(stage: Stage) -> None:
+    """Two pushes leave one comment, of the second; nothing in Azure has changed, and nobody but the reader asked."""
+    stage.commit(release="1")
+    result, run = pull(stage)
+    assert result == "success", "\n".join(run.log)
+    first = [comment["body"] for comment in stage.github.comments]
+    stage.commit(release="2")
+    assert pull(stage)[0] == "success"
+    second = [comment["body"] for comment in stage.github.comments]
+    assert len(first) == len(second) == 1
+    assert first[0].startswith("<!-- amldeploy:dev -->\n")
+    assert "endpoint/mip" in second[0]
+    assert stage.endpoints() == []
+    assert ("dev-plan", "") in run.deployments
+
+
+def test_nothing_to_do_says_so(stage: Stage) -> None:
+    """When Azure is as the files say, the comment of before says that, and the plan's output is false."""
+    stage.commit(release="1")
+    assert pull(stage)[0] == "success"
+    assert stage.push().workflow("deploy.yml", {})[0] == "success"
+    result, _ = pull(stage)
+    assert result == "success"
+    assert ["No changes." in comment["body"] for comment in stage.github.comments] == [True]
+
+
+def test_a_wrong_file_is_marked_on_its_line(stage: Stage) -> None:
+    """The annotation points at file and line; nobody signs in, and there is no comment."""
+    folder = stage.commit()
+    file = folder / "environments" / "dev.yml"
+    file.write_text(file.read_text().replace("workspace:", "workspase:"))
+    line = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if "workspase" in text)
+    result, run = pull(stage)
+    assert result == "failure"
+    found = [a for a in run.annotations if a.get("file") == "environments/dev.yml"]
+    assert ("error", str(line), True) in [(a["level"], a["line"], "workspace" in a["text"]) for a in found]
+    assert ("pull-request.yml/review", "skipped") in run.jobs
+    assert stage.github.comments == []
+
+
+def test_a_fork_is_validated_and_signs_in_nowhere(stage: Stage) -> None:
+    """GitHub gives a fork no ID token."""
+    stage.commit()
+    result, run = pull(stage, repository="someone/octo-repo")
+    assert result == "success"
+    assert run.jobs == [("pull-request.yml/validate", "success"), ("pull-request.yml/review", "skipped")]
+
+
+def test_a_plan_that_fails_replaces_the_comment(stage: Stage) -> None:
+    """An old plan must not stay below a push that cannot be planned."""
+    stage.commit()
+    assert pull(stage)[0] == "success"
+    stage.commit(release="2")
+    stage.github.environments["dev-plan"]["AZURE_CLIENT_ID"] = "00000000-0000-0000-0000-00000000dead"
+    result, _ = pull(stage)
+    assert result == "failure"
+    assert ["could not be planned" in c["body"] for c in stage.github.comments] == [True]

@@ -1,0 +1,87 @@
+"""What a clock or a person starts: leases renewed and reaped, drift told, callers rolled back, all torn down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.emulator import seed
+from tests.workflows.runs import Run
+from tests.workflows.stage import Stage
+
+
+def start(stage: Stage, file: str, event: str = "schedule", **inputs: Any) -> tuple[str, Run]:
+    run = stage.github.start(event, stage.head)
+    return run.workflow(file, inputs)[0], run
+
+
+def deployed(stage: Stage, **values: Any) -> None:
+    stage.commit(**values)
+    run = stage.push()
+    assert run.workflow("deploy.yml", {})[0] == "success", "\n".join(run.log)
+
+
+def test_a_lease_that_ends_soon_is_renewed(stage: Stage) -> None:
+    """A successor takes over a day before Azure deletes the endpoint; too early, nothing happens."""
+    deployed(stage, capacity="shared")
+    before = stage.endpoints()[0]["name"]
+    result, run = start(stage, "reap.yml")
+    assert result == "success", "\n".join(run.log)
+    assert [each["name"] for each in stage.endpoints()] == [before]
+    stage.send("POST", "/emulator/clock", {"advance": 150 * 3600})
+    result, run = start(stage, "reap.yml")
+    assert result == "success", "\n".join(run.log)
+    names = [each["name"] for each in stage.endpoints()]
+    assert len(names) == 1
+    assert names != [before]
+    assert {place for place, _ in run.deployments} == {"dev-reap"}
+
+
+def test_what_is_over_is_reaped(stage: Stage) -> None:
+    """After 168 hours Azure deletes the endpoint; what it leaves is cleared away."""
+    deployed(stage, capacity="shared")
+    stage.send("POST", "/emulator/clock", {"advance": 170 * 3600})
+    result, run = start(stage, "reap.yml")
+    assert result == "success", "\n".join(run.log)
+
+
+def test_drift_is_a_red_run(stage: Stage) -> None:
+    """Somebody changed Azure by hand: the run fails and says so. Without drift it is green."""
+    deployed(stage)
+    assert start(stage, "drift.yml")[0] == "success"
+    name = stage.endpoints()[0]["name"]
+    path = f"{seed.WORKSPACE_ID}/onlineEndpoints/{name}/deployments/blue"
+    stage.send("PATCH", path, {"sku": {"name": "Default", "capacity": 2}})
+    result, run = start(stage, "drift.yml")
+    assert result == "failure"
+    assert run.codes.count(2) == 1
+    assert [a["title"] for a in run.annotations if a["level"] == "error"] == ["Drift of dev"]
+    assert "deployment/mip/blue" in "".join(run.summaries)
+
+
+def test_rollback_gives_callers_the_release_before(stage: Stage) -> None:
+    """Two releases, one click."""
+    deployed(stage, release="1")
+    deployed(stage, release="2")
+    result, run = start(stage, "rollback.yml", "workflow_dispatch", environment="dev", endpoints="mip")
+    assert result == "success", "\n".join(run.log)
+    assert stage.release() == "1"
+
+
+def test_teardown_needs_the_name_twice(stage: Stage) -> None:
+    """Another name deletes nothing; the same name deletes everything."""
+    deployed(stage)
+    result, run = start(stage, "teardown.yml", "workflow_dispatch", environment="dev", again="prod")
+    assert (result, run.codes[-1]) == ("failure", 64)
+    assert len(stage.endpoints()) == 1
+    result, run = start(stage, "teardown.yml", "workflow_dispatch", environment="dev", again="dev")
+    assert result == "success", "\n".join(run.log)
+    assert stage.endpoints() == []
+
+
+def test_a_repository_without_environments_rests(stage: Stage) -> None:
+    """A copy of this repository that has no Azure has no red runs."""
+    stage.commit()
+    del stage.github.variables["AMLDEPLOY_ENVIRONMENTS"]
+    for file, event in (("deploy.yml", "push"), ("reap.yml", "schedule"), ("drift.yml", "schedule")):
+        result, run = start(stage, file, event)
+        assert (result, run.codes) == ("skipped", [])
