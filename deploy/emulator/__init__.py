@@ -11,7 +11,7 @@ knows nothing of the rest of this package, and a stand-in never passes for a mod
 from __future__ import annotations
 
 from deploy.emulator.record import Running, find, unreadable
-from deploy.emulator.running import MissingExtra, begin, embed, launch, requests, reset, stop
+from deploy.emulator.running import MissingExtra, begin, clock, embed, launch, requests, reset, stop
 from deploy.emulator.wrong import Trouble, WrongFile
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Trouble",
     "WrongFile",
     "begin",
+    "clock",
     "embed",
     "find",
     "launch",

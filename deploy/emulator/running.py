@@ -147,6 +147,24 @@ def requests(state: Path, *, after: int = 0, mutating: bool | None = None) -> li
         world.close()
 
 
+def clock(state: Path, **turn: Any) -> dict[str, Any]:
+    """What time it is in the world, after turning its clock if that is asked: `set`, `advance` (seconds), `scale`.
+
+    Raises:
+        WrongFile: the clock cannot be turned so (a ValueError).
+    """
+    from deploy.emulator import clocks, starting
+    from deploy.emulator.opening import opened
+
+    world = opened(state / WORLD)
+    try:
+        if turn:
+            starting.turn(world, turn)
+        return clocks.shown(world)
+    finally:
+        world.close()
+
+
 def _spawn(state: Path, port: int, profile: str, throttle: bool | None) -> subprocess.Popen[bytes]:
     state.mkdir(parents=True, exist_ok=True)
     root = str(Path(__file__).parents[2])
