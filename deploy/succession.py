@@ -7,12 +7,35 @@ asked of the one that serves callers, or of the newest when none does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from deploy import leases
 from deploy.model import OWNER_TAG, EndpointSpec, Json, live_slot
 
 Bodies = Mapping[str, Mapping[str, Json]]
 """Endpoint name -> ARM body, of a whole workspace."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A renewal: who comes, or is there already and not yet whole, and who goes, oldest first."""
+
+    new: EndpointSpec
+    olds: tuple[EndpointSpec, ...]
+
+
+def turn(spec: EndpointSpec, bodies: Bodies, now: datetime, within: float) -> Turn | None:
+    """What is to be done about an entry whose lease ends within so many hours, or whose renewal was cut off."""
+    there = line(spec, bodies)
+    if spec.pipeline.quota.capacity != "shared" or not there:
+        return None
+    serving = current(spec, bodies)
+    lease = leases.of(bodies[serving])
+    due = lease if lease and lease.hours_left(now) <= within else None
+    new = spec.at(leases.successor(spec.base, due) if due else serving)
+    olds = tuple(spec.at(name) for name in there[: there.index(serving) + 1] if name != new.name)
+    return Turn(new, olds) if olds or not serves(bodies[serving]) else None
 
 
 def settle(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,14 +106,19 @@ def reset(state: State = _HERE, output: Form = Output.TEXT) -> None:
 def clock(
     state: State = _HERE,
     advance: Annotated[
-        str | None, typer.Option("--advance", metavar="24h", help="Let this time pass: 90m, 24h or 7d.")
+        str | None, typer.Option("--advance", metavar="160h", help="Let this time pass: 90m, 24h, 7d.")
+    ] = None,
+    set_to: Annotated[
+        str | None, typer.Option("--set", metavar="MOMENT", help="Such as 2027-01-31T12:00:00Z; before --advance.")
     ] = None,
     output: Form = Output.TEXT,
 ) -> None:
-    """Show what time it is in it; let time pass there, with all that becomes due."""
-    told = door.emulator(lambda emulator: emulator.clock(state, (hours_of(advance) or 0.0) * 3600))
-    text = f"In the emulator it is {told['now']}, {told['ahead'] / 3600:.1f} h ahead of the wall."
-    door.show(json.dumps(told) if output is Output.JSON else text)
+    """Say what time it is in its world, or turn its clock: what is over by then is gone."""
+    turn = {"set": set_to, "advance": 3600 * (hours_of(advance) or 0.0) if advance else None}
+    told = door.emulator(lambda emulator: emulator.clock(state, **{k: v for k, v in turn.items() if v is not None}))
+    when = f"{datetime.fromtimestamp(told['seconds'], UTC):%Y-%m-%d %H:%M} UTC"
+    hours = f"{abs(told['ahead']) / 3600:.1f} h {'ahead of' if told['ahead'] >= 0 else 'behind'} the clock on the wall"
+    door.show(json.dumps(told) if output is Output.JSON else f"It is {when} there, {hours}.")
 
 
 @commands.command("requests")

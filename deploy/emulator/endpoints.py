@@ -48,7 +48,7 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
         raise user_error(trouble)
     now = timestamp(call.world.now())
     identifier = f"{workspace.body['id']}/onlineEndpoints/{name}"
-    said = shapes.texts(shapes.mapping(body, "properties"), "properties")
+    said = shared.heard(call, shapes.texts(shapes.mapping(body, "properties"), "properties"))
     identity = principals.new_identity(call, identifier, workspace, shapes.mapping(body, "identity"), said)
     endpoint = Resource(
         identifier, KIND, workspace.id, name, location,

@@ -18,6 +18,7 @@ from deploy.emulator import (
     directory,
     identities,
     limits,
+    options,
     registry,
     seed,
     standing,
@@ -45,6 +46,7 @@ def furnish(world: World) -> None:
 
 
 def _shape(world: World, wanted: WorldFile) -> None:
+    options.obey(world, wanted.settings)
     places = wanted.workspaces or [Workspace(name=seed.WORKSPACE)]
     _workspaces(world, places)
     regions = {**{place.region: Region() for place in places}, **wanted.regions}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from deploy.emulator.wire import Answer, Call, Json, dump, gateway
+from deploy.emulator.reading import Misfit
+from deploy.emulator.wire import Answer, Call, Json, Refusal, dump, gateway
 from deploy.emulator.world import World
 
 GITHUB = "https://token.actions.githubusercontent.com"
@@ -13,6 +14,7 @@ DEFAULTS: dict[str, Any] = {
     "role_assignment_delay_seconds": 0,
     "shared_quota_eligible": True,
     "shared_quota_instances": 8,
+    "shared_quota_since": "",
     "github_subject": "repo:octo-org/octo-repo:ref:refs/heads/main",
     "github_request_token": "amldeploy-emulator",
     "github_token_seconds": 300,
@@ -20,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "issuers": {},
 }
 """What holds until it is set. `shared_quota_instances` is the size of the pool that test deployments borrow from;
+`shared_quota_since` the oldest api-version that keeps the properties of a lease, older ones drop them (none do if "");
 `issuers` maps foreign token issuers to their key sets (`{"keys": [...]}`), since the emulator asks nobody outside."""
 
 
@@ -49,6 +52,19 @@ def change(world: World, values: dict[str, Json]) -> None:
         if _kind(value) != _kind(DEFAULTS[name]) or (isinstance(value, int | float) and value < 0):
             raise gateway(400, "InvalidSetting", f"The value of '{name}' must look like {dump(DEFAULTS[name])}.")
         world.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, dump(value)))
+
+
+def obey(world: World, wanted: dict[str, Json]) -> None:
+    """The settings of a world file.
+
+    Raises:
+        Misfit: one of them is wrong.
+    """
+    for name, value in wanted.items():
+        try:
+            change(world, {name: value})
+        except Refusal as refusal:
+            raise Misfit([(("settings", name), refusal.answer.body["error"]["message"])]) from None
 
 
 def _kind(value: Json) -> str:

@@ -109,21 +109,6 @@ def begin(state: Path, **said: Unpack[Said]) -> None:
         starting.begin(state / WORLD, said.get("world"), said.get("faults"), said.get("time_scale"))
 
 
-def clock(state: Path, advance: float = 0.0) -> dict[str, Any]:
-    """Let so many seconds pass in the world. What its clock says then: see `clocks.shown`."""
-    from deploy.emulator import clocks
-    from deploy.emulator.opening import opened
-
-    world = opened(state.resolve() / WORLD)
-    try:
-        with world.transaction():
-            if advance:
-                clocks.turn(world, clocks.Turn(set=None, advance=advance, scale=None))
-            return clocks.shown(world)
-    finally:
-        world.close()
-
-
 def reset(state: Path) -> Path | None:
     """Back to the world file, or to the default world; a running server goes on with the new one.
 
@@ -158,6 +143,24 @@ def requests(state: Path, *, after: int = 0, mutating: bool | None = None) -> li
     world = opened(state / WORLD)
     try:
         return log.read(world, after, mutating)
+    finally:
+        world.close()
+
+
+def clock(state: Path, **turn: Any) -> dict[str, Any]:
+    """What time it is in the world, after turning its clock if that is asked: `set`, `advance` (seconds), `scale`.
+
+    Raises:
+        WrongFile: the clock cannot be turned so (a ValueError).
+    """
+    from deploy.emulator import clocks, starting
+    from deploy.emulator.opening import opened
+
+    world = opened(state / WORLD)
+    try:
+        if turn:
+            starting.turn(world, turn)
+        return clocks.shown(world)
     finally:
         world.close()
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 from deploy.emulator import operations, options, registry
-from deploy.emulator.wire import Json, frontend, user_error
+from deploy.emulator.wire import Call, Json, frontend, user_error
 from deploy.emulator.world import Resource, World
 
 ENABLED = "sharedcomputecapacityenabled"
@@ -27,6 +27,14 @@ POOL = "(shared)"
 def wanted(properties: Mapping[str, str]) -> bool:
     """Whether these endpoint properties ask for shared quota."""
     return any(key.lower() == ENABLED and value.lower() == "true" for key, value in properties.items())
+
+
+def heard(call: Call, properties: dict[str, str]) -> dict[str, str]:
+    """The properties of a new endpoint that this api-version keeps; whether old ones keep a lease is not documented."""
+    since = str(options.get(call.world, "shared_quota_since"))
+    if call.query.get("api-version", since) >= since:
+        return properties
+    return {key: value for key, value in properties.items() if key.lower() not in (ENABLED, DEADLINE)}
 
 
 def begin(world: World, endpoint: Resource) -> None:

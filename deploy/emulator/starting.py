@@ -61,6 +61,11 @@ def _order(world: World, wanted: Orders) -> None:
         faults.place(world, wanted.faults)
 
 
+def turn(world: World, wanted: Mapping[str, Any]) -> None:
+    """Turn the clock of an open world, whoever serves it. Raises WrongFile."""
+    _fit(dict(wanted), clocks.Turn, "clock", lambda fit: _turn(world, fit))
+
+
 def _turn(world: World, wanted: clocks.Turn) -> None:
     with world.transaction():
         clocks.turn(world, wanted)

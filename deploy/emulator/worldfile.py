@@ -5,7 +5,7 @@ Every key is optional; what is not said is as in the default world.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -139,3 +139,5 @@ class WorldFile(Strict):
     principals: list[Principal] = Field(default_factory=list)
     roles: list[Role] | None = None
     endpoints: list[Endpoint] = Field(default_factory=list)
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """As `GET /emulator/settings` shows them."""

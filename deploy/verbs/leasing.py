@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deploy import leases, notices, observer, planner, reader, reaper, succession, validator
 from deploy.cloud import access, endpoints, leftovers
 from deploy.cloud.connect import Cloud
 from deploy.documents import Notice
-from deploy.errors import CloudError
-from deploy.executor import Tell
-from deploy.model import OWNER_TAG, EndpointSpec, Environment, Plan, Step
+from deploy.errors import CloudError, Refused
+from deploy.executor import Tell, as_json
+from deploy.model import OWNER_TAG, Environment, Facts, Plan, Step, Verb, address
+from deploy.outcome import Outcome, State
 from deploy.reaper import Inventory, Judgement, Rules
+from deploy.succession import Turn
 from deploy.verbs.project import Approve, Done, Project, carry_out, rows_of, validate
 
 Show = Callable[[str], None]
@@ -74,17 +76,20 @@ def renew(
     with project.connect(environment) as cloud:
         with cloud.arm.remembering():
             bodies = endpoints.list_endpoints(cloud)
-            plans = [_renewal(cloud, environment, spec, bodies, within, in_place=in_place) for spec in specs]
-        plan = _together(environment, [each for each in plans if each.steps])
+            now = cloud.now()
+            turns = [each for spec in specs if (each := succession.turn(spec, bodies, now, within))]
+            plan, refused = _renewals(cloud, environment, turns, in_place=in_place)
         if plan.steps:
             approve(plan, True)
         done = carry_out(project, cloud, plan, "renew", tell, jobs)
         if done.report.stopped:
             return done
-        failed = _notify(cloud, file, endpoints.list_endpoints(cloud), show)
+        failed = _notify(cloud, file, endpoints.list_endpoints(cloud) if plan.steps else bodies, show)
         if failed:
             show("\n".join(failed))
-        return replace(done, rows=rows_of(cloud, specs)) if plan.steps else done
+        done = replace(done, report=replace(done.report, outcomes=(*done.report.outcomes, *refused)))
+        keys = {each.new.key for each in turns}
+        return replace(done, rows=rows_of(cloud, [spec for spec in specs if spec.key in keys])) if turns else done
 
 
 def _inventory(cloud: Cloud) -> Inventory:
@@ -92,49 +97,36 @@ def _inventory(cloud: Cloud) -> Inventory:
     return Inventory(cloud.workspace_id, endpoints.list_endpoints(cloud), access.assignments(cloud) or (), ())
 
 
-def _renewal(
-    cloud: Cloud,
-    environment: Environment,
-    spec: EndpointSpec,
-    bodies: succession.Bodies,
-    within: float,
-    *,
-    in_place: bool,
-) -> Plan:
-    """The successor, the alias, and the end of whoever came before; nothing when nothing is due."""
-    nothing = Plan(environment.name, ())
-    line = succession.line(spec, bodies)
-    if spec.pipeline.quota.capacity != "shared" or not line:
-        return nothing
-    serving = succession.current(spec, bodies)
-    lease = leases.of(bodies[serving])
-    due = lease if lease and lease.hours_left(cloud.now()) <= within else None
-    new = spec.at(leases.successor(spec.base, due) if due else serving)
-    olds = [spec.at(name) for name in line[: line.index(serving) + 1] if name != new.name]
-    if not olds and succession.serves(bodies[serving]):
-        return nothing
-    made = planner.plan_release(environment, [new], observer.observe(cloud, [new])).steps
+def _renewals(
+    cloud: Cloud, environment: Environment, turns: Sequence[Turn], *, in_place: bool
+) -> tuple[Plan, list[Outcome]]:
+    """One look at all who come and go, then the steps of each. One that is refused keeps nobody else waiting."""
+    steps: list[Step] = []
+    refused: list[Outcome] = []
+    seen = observer.observe_names(cloud, [spec for each in turns for spec in (each.new, *each.olds)])
+    for each in turns:
+        try:
+            steps += _renewal(environment, each, seen, in_place=in_place)
+        except Refused as error:
+            where = address("endpoint", each.new.key)
+            refused.append(Outcome(where, Verb.CHECK, State.FAILED, 0, 0.0, as_json(error)))
+    return Plan(environment.name, tuple(steps)), refused
+
+
+def _renewal(environment: Environment, each: Turn, seen: Mapping[str, Facts], *, in_place: bool) -> list[Step]:
+    """The successor, the alias, and the end of whoever came before."""
+    made = list(planner.plan_release(environment, [each.new], {each.new.key: seen[each.new.name]}).steps)
     ended: list[Step] = []
-    for old in olds:
-        ended += planner.plan_teardown(environment, [old], observer.observe(cloud, [old])).steps
-    return _ordered(environment, spec, list(made), ended, in_place=in_place)
-
-
-def _ordered(
-    environment: Environment, spec: EndpointSpec, made: list[Step], ended: list[Step], *, in_place: bool
-) -> Plan:
+    for old in each.olds:
+        ended += planner.plan_teardown(environment, [old], {old.key: seen[old.name]}).steps
     if in_place:
-        return Plan(environment.name, (*ended, *made))
-    drain = spec.pipeline.lease.drain
+        return [*ended, *made]
+    drain = each.new.pipeline.lease.drain
     if ended and drain:
         first = ended[0]
         why = f"{first.why}; {drain:.0f} s after callers were sent to its successor"
         ended[0] = replace(first, why=why, retry=replace(first.retry, wait=drain))
-    return Plan(environment.name, (*made, *ended))
-
-
-def _together(environment: Environment, plans: Sequence[Plan]) -> Plan:
-    return Plan(environment.name, tuple(step for plan in plans for step in plan.steps))
+    return [*made, *ended]
 
 
 def _notify(cloud: Cloud, file: validator.EnvironmentFile, bodies: succession.Bodies, show: Show) -> list[str]:

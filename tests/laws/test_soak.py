@@ -1,0 +1,165 @@
+"""Four weeks of renewing and reaping every quarter of an hour: nobody is cut off, nothing foreign goes, all are told.
+
+`--laws full` plays four weeks with a thousand endpoints; otherwise nine days with some. Visits at which nothing can be
+due (no lease crosses a threshold between the visit before and this one) are not all made: every twentieth of them is,
+and must do nothing with one list (renew) and two (reap).
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import emulator, leases
+from deploy.model import OWNER_TAG
+from tests.laws.weeks import HOUR, Weeks, resident, settle
+
+QUARTER = timedelta(minutes=15)
+RENEW, REAP = 24.0, 2.0
+CROSSED = (*leases.THRESHOLDS, RENEW, REAP, 0)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    full = metafunc.config.getoption("--laws", default="some") == "full"
+    size, lines, days = (1000, 100, 28) if full else (45, 3, 9)
+    metafunc.parametrize(("size", "lines", "days"), [(size, lines, days)], ids=[f"{size} endpoints, {days} days"])
+
+
+@pytest.fixture
+def weeks(tmp_path: Path, size: int, lines: int) -> Iterator[Weeks]:
+    found = settle(tmp_path, size, lines)
+    yield found
+    emulator.stop(found.world.state)
+
+
+def test_weeks(weeks: Weeks, days: int, record_property: Callable[[str, object], None]) -> None:
+    """No unplanned expiry, no foreign deletion, each notice once, no caller refused, and memory stays flat."""
+    chance = random.Random(7)
+    before = there = weeks.endpoints()
+    idle = due = 0
+    held: list[tuple[float, float]] = []
+    renewed = 0
+    for when in visits(weeks.begin, chance, days):
+        crossed = _crosses(there, weeks.clock.world, when)
+        if not crossed:
+            idle += 1
+            if idle % 20:
+                continue
+        weeks.at(when)
+        weeks.clock.off = timedelta(hours=chance.uniform(-48, 48))
+        renewed += _visit(weeks, idle=not crossed)
+        there = weeks.endpoints()
+        _nobody_expired(weeks, there)
+        due += 1
+        if due % 10 == 0:
+            gc.collect()
+            held.append((resident(os.getpid()), resident(weeks.running.pid)))
+
+    _nothing_foreign(weeks, before, there)
+    record_property(
+        "weeks", f"{due} visits, {idle} with nothing due; {renewed} renewals, {weeks.called} calls; {held[-1]} MB"
+    )
+    assert weeks.failures == []
+    assert renewed >= len(weeks.lines) * (days * 24 // 168)
+    _stays_flat(held)
+
+
+def visits(begin: datetime, chance: random.Random, days: int) -> Iterator[datetime]:
+    """Every quarter of an hour, but for gaps of six hours, one in each three days."""
+    gaps = [begin + timedelta(days=3 * n, hours=chance.uniform(0, 66)) for n in range(days // 3 + 1)]
+    for n in range(1, days * 96):
+        when = begin + n * QUARTER
+        if not any(gap <= when < gap + 6 * HOUR for gap in gaps):
+            yield when
+
+
+def _crosses(there: dict[str, Any], before: datetime, now: datetime) -> bool:
+    """Whether a lease of ours comes below one of the marks between two visits."""
+    for body in there.values():
+        lease = leases.of(body)
+        if lease and _is_ours(body):
+            first, then = lease.hours_left(before), lease.hours_left(now)
+            if any(then <= mark < first for mark in CROSSED):
+                return True
+    return False
+
+
+def _visit(weeks: Weeks, *, idle: bool) -> int:
+    """Renew, then reap; the number of renewals. Everything that is due is said, once, and by the first who sees it."""
+    weeks.world.said.clear()
+    done = weeks.renew(RENEW)
+    assert [o for o in done.report.outcomes if o.error] == []
+    assert _said(weeks) == _to_be_said(weeks)
+    weeks.world.said.clear()
+    reaped = weeks.reap(REAP)
+    assert reaped.ok, reaped
+    assert weeks.world.said == []
+    if idle:
+        assert done.plan.steps == ()
+        assert reaped.plan.steps == ()
+    for line in weeks.lines[:: max(1, len(weeks.lines) // 5)]:
+        weeks.call(line)
+    return sum(step.room == "endpoint" and step.verb == "create" for step in done.plan.steps)
+
+
+def _said(weeks: Weeks) -> set[tuple[str, int]]:
+    found = [(w.split(" ")[0], int(w.partition("less than ")[2].split(" ")[0])) for w in weeks.world.said]
+    assert len(found) == len(set(found))
+    return set(found)
+
+
+def _to_be_said(weeks: Weeks) -> set[tuple[str, int]]:
+    """What nobody was told yet of the endpoints that are there, by our own book."""
+    wanted = set()
+    for name, body in weeks.endpoints().items():
+        lease = leases.of(body)
+        if lease is None or not _is_ours(body):
+            continue
+        passed = [hours for hours in leases.THRESHOLDS if lease.hours_left(weeks.clock.world) <= hours]
+        told = weeks.told.setdefault(name, set())
+        if passed and min(passed) not in told:
+            wanted.add((name, min(passed)))
+            told |= set(passed)
+    return wanted
+
+
+def _nobody_expired(weeks: Weeks, there: dict[str, Any]) -> None:
+    for line in weeks.lines:
+        names = [n for n, body in there.items() if (body["tags"] or {}).get(OWNER_TAG) == f"law/{line}"]
+        assert len(names) == 1, (weeks.clock.world, line, names)
+
+
+def _nothing_foreign(weeks: Weeks, before: dict[str, Any], there: dict[str, Any]) -> None:
+    """Only our names stand in requests that change something, and what has no lease and is not ours is as it was."""
+    foreign = {name for name, body in before.items() if not _is_ours(body)}
+    rows = [r for r in emulator.requests(weeks.world.state, mutating=True) if "/onlineEndpoints/" in r["path"]]
+    touched = {r["path"].split("/onlineEndpoints/")[1].split("/")[0].split("?")[0] for r in rows}
+    assert touched & foreign == set()
+    assert {n: _lasting(there.get(n)) for n in foreign if leases.of(before[n]) is None} == {
+        n: _lasting(before[n]) for n in foreign if leases.of(before[n]) is None
+    }
+    ended = {r["path"].split("/onlineEndpoints/")[1].split("?")[0] for r in rows if r["method"] == "DELETE"}
+    lines = {name for name, body in before.items() if str((body["tags"] or {}).get(OWNER_TAG)).startswith("law/line")}
+    assert lines <= ended | there.keys()
+
+
+def _lasting(body: Any) -> Any:
+    return body and {key: value for key, value in body.items() if key != "properties"}
+
+
+def _is_ours(body: Any) -> bool:
+    return str((body["tags"] or {}).get(OWNER_TAG)).startswith("law/")
+
+
+def _stays_flat(held: list[tuple[float, float]]) -> None:
+    """From the first quarter on neither process grows by more than a fifth."""
+    first, last = held[len(held) // 4], held[-1]
+    for early, late in zip(first, last, strict=True):
+        assert late < early * 1.2 + 10, held

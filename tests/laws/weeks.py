@@ -1,0 +1,226 @@
+"""Weeks on shared quota: a workspace full of endpoints, a runner whose clock is wrong, and callers who know the alias.
+
+The emulator is a process of its own whose time is set, never waited for. Who is there at first says `populate`; what
+one visit of the runner does says `Weeks.visit`.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+from PIL import Image
+
+from deploy import emulator, leases, verbs
+from deploy.model import OWNER_TAG
+from deploy.progress import Event, Kind
+from deploy.reaper import PROTECT_TAG, Rules
+from tests.laws.conftest import WORKSPACE, World, furnish
+
+MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
+HOUR = timedelta(hours=1)
+# One clock for all endpoints runs ahead by what each of them sleeps, hence the deadline.
+PIPELINE = {
+    "quota": {"capacity": "shared"},
+    "probe": {"type": "http", "body": "request.json", "attempts": 1},
+    "retry": {"attempts": 1, "deadline": "24h"},
+    "lease": {"alias": {"file": "live/{{ endpoint }}.json"}, "drain": "10m"},
+}
+
+
+@dataclass
+class WrongClock:
+    """The runner's clock: `off` beside the world's time; whoever sleeps does so in no time."""
+
+    world: datetime
+    off: timedelta = timedelta(0)
+    slept: float = 0.0
+
+    def now(self) -> datetime:
+        return self.world + self.off
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.slept
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        time.sleep(min(seconds, 0.002))
+
+
+@dataclass
+class Weeks:
+    """The world, the runner and the callers. `ours` are the names with our tag, `foreign` all others at first."""
+
+    world: World
+    clock: WrongClock
+    running: Any
+    lines: list[str]
+    begin: datetime
+    told: dict[str, set[int]] = field(default_factory=dict)
+    called: int = 0
+    failures: list[str] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+    visits: int = 0
+
+    @property
+    def root(self) -> Path:
+        return self.world.project.root
+
+    def at(self, when: datetime) -> None:
+        """It is `when`, everywhere but on the runner's clock; whatever is over by then, Azure has deleted."""
+        self.clock.world = when
+        turn = {"set": when.isoformat(), "scale": 0}
+        requests.post(f"{self.running.url}/emulator/clock", json=turn, verify=self.running.ca, timeout=30)
+
+    def renew(self, within: float = 24) -> verbs.Done:
+        return verbs.renew(
+            self.world.project, "law", within=within, approve=_yes, tell=self.watch, show=self.world.said.append
+        )
+
+    def reap(self, within: float = 2) -> verbs.Reaped:
+        return verbs.reap(
+            self.world.project, "law", Rules(within), yes=True, approve=_yes, tell=_quiet, show=self.world.said.append
+        )
+
+    def watch(self, event: Event) -> None:
+        """Callers ask through the alias while their endpoint is renewed."""
+        if event.kind is Kind.DONE and event.address.split("/")[0] not in ("quota", "model", "place", "permission"):
+            self.call(event.address.split("/")[1])
+
+    def call(self, line: str) -> None:
+        """One caller: looks up the alias, asks, and complains of everything but 200."""
+        target = json.loads((self.root / "live" / f"{line}.json").read_text())
+        key = self.keys.setdefault(target["endpoint"], "") or self._key(target["endpoint"])
+        self.called += 1
+        answer = requests.post(
+            target["scoring_uri"],
+            data=(self.root / "templates" / "plain" / "request.json").read_bytes(),
+            headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+            verify=self.running.ca,
+            timeout=30,
+        )
+        if answer.status_code != 200:
+            self.failures.append(f"{self.clock.world} {line} at {target['endpoint']}: {answer.status_code}")
+
+    def endpoints(self) -> dict[str, Any]:
+        """What there is, read past everything of ours: name -> body."""
+        answer = self._ask("GET", f"{WORKSPACE}/onlineEndpoints")
+        return {body["name"]: body for body in answer["value"]}
+
+    def _key(self, name: str) -> str:
+        found = self._ask("POST", f"{WORKSPACE}/onlineEndpoints/{name}/listKeys")["primaryKey"]
+        self.keys[name] = found
+        return str(found)
+
+    def _ask(self, method: str, path: str) -> Any:
+        values = self.running.variables()
+        token = requests.get(
+            values["IDENTITY_ENDPOINT"],
+            params={"api-version": "2019-08-01", "resource": "https://management.azure.com"},
+            headers={"X-IDENTITY-HEADER": values["IDENTITY_HEADER"]},
+            timeout=30,
+        ).json()["access_token"]
+        return requests.request(
+            method,
+            self.running.url + path,
+            params={"api-version": "2024-10-01"},
+            headers={"Authorization": f"Bearer {token}"},
+            verify=self.running.ca,
+            timeout=30,
+        ).json()
+
+
+def _yes(*_: object) -> None:
+    """Whatever is planned is agreed to."""
+
+
+def _quiet(_: Event) -> None:
+    """Nobody listens."""
+
+
+def settle(folder: Path, size: int, lines: int) -> Weeks:
+    """A project with `lines` entries in a workspace of `size` endpoints; from now on time is set by hand."""
+    begin = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    clock = WrongClock(begin)
+    world = furnish(folder, clock)
+    plain = world.project.root / "templates" / "plain"
+    (plain / "pipeline.yml.j2").write_text(yaml.safe_dump(PIPELINE))
+    for name in ("endpoint.yml.j2", "deployment.yml.j2"):
+        (plain / name).write_text((plain / name).read_text().replace("-{{ unique(5) }}", ""))
+    row = [base64.b64encode(_picture()).decode(), "lung"]
+    asked = {"input_data": {"columns": ["image", "text"], "index": [0], "data": [row]}}
+    (plain / "request.json").write_text(json.dumps(asked))
+    keys = [f"line{n}" for n in range(lines)]
+    path = world.project.root / "environments" / "law.yml"
+    entries = {key: {"template": "plain", "values": {"release": "1"}} for key in keys}
+    path.write_text(
+        yaml.safe_dump({**yaml.safe_load(path.read_text()), "endpoints": entries, "notices": [{"to": "stdout"}]})
+    )
+    (folder / "world.yml").write_text(yaml.safe_dump(populate(begin, size, lines)))
+    running = emulator.launch(world.state, profile="instant", world=folder / "world.yml")
+    found = Weeks(world, clock, running, keys, begin)
+    found.at(begin)
+    (folder / "live").mkdir()
+    for name, body in found.endpoints().items():
+        if name in keys:
+            target = {"endpoint": name, "scoring_uri": body["properties"]["scoringUri"]}
+            (folder / "live" / f"{name}.json").write_text(json.dumps(target))
+    return found
+
+
+def _picture() -> bytes:
+    """A small one, for callers who ask often."""
+    out = io.BytesIO()
+    Image.new("RGB", (16, 16), "grey").save(out, "PNG")
+    return out.getvalue()
+
+
+def populate(begin: datetime, size: int, lines: int) -> Mapping[str, Any]:
+    """`lines` endpoints of the environment's entries; of the rest a third is its former entries' (some protected), and
+    the others belong to another environment or to nobody. Two thirds of all that is not an entry's is on shared quota.
+    """
+    made = [_endpoint(f"line{n}", f"law/line{n}", begin + (50 + n * 3 % 118) * HOUR) for n in range(lines)]
+    for n in range(size - lines):
+        owner = (f"law/old{n}", f"prod/their{n}", "")[n % 3]
+        tags = {PROTECT_TAG: "yes"} if n % 12 == 0 else {}
+        made.append(_endpoint(f"other{n}", owner, None if n % 9 >= 6 else begin + (4 + n * 5 % 164) * HOUR, tags))
+    return {
+        "settings": {"shared_quota_instances": 100_000},
+        "regions": {
+            "eastus": {
+                "endpoints": 100_000,
+                "deployments": 100_000,
+                "total_cores": 1_000_000,
+                "families": {"standardNCADSA100v4Family": 1_000_000},
+            }
+        },
+        "endpoints": made,
+    }
+
+
+def _endpoint(name: str, owner: str, ends: datetime | None, tags: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """On shared quota and with a deployment when its end is said; otherwise an empty one that stays."""
+    owned = {OWNER_TAG: owner} if owner else {}
+    body: dict[str, Any] = {"name": name, "tags": {**owned, **(tags or {})}}
+    if ends is None:
+        return body
+    size = "Standard_NC24ads_A100_v4"
+    slot = {"name": "blue", "model": MODEL, "instance_type": size, "tags": owned}
+    lease = leases.properties(ends)
+    return {**body, "properties": lease, "deployments": [slot], "traffic": {"blue": 100}}
+
+
+def resident(pid: int) -> float:
+    """Megabytes of memory that a process holds."""
+    ran = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)  # noqa: S607
+    return int(ran.stdout) / 1024
