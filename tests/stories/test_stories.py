@@ -24,6 +24,7 @@ PASSING = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b(?<!00000001)", "GUID"),
     (r"\b\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)", "MOMENT"),
+    (r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC", "MOMENT"),
     (r"\d{8}T\d{6}\.\d{6}Z", "TIME"),
     (r"\b\d+(\.\d+)? ?(?:s|ms)\b", "SECONDS"),
     (r"fingerprint [0-9a-f]{12}", "fingerprint F"),
