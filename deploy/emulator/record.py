@@ -99,17 +99,21 @@ def write(state: Path, running: Running) -> bool:
 
 def _answers(running: Running) -> bool:
     import http.client
+    import socket
     import ssl
     from urllib.parse import urlsplit
 
     address = urlsplit(running.url)
+    host, port = str(address.hostname), int(address.port or 443)
     try:
         context = ssl.create_default_context(cafile=running.ca)
-        connection = http.client.HTTPSConnection(str(address.hostname), address.port, timeout=5, context=context)
-        try:
+        # Wrapped before it is connected: a peer that dies between the two would otherwise leave a socket nobody can close.
+        with context.wrap_socket(socket.socket(), server_hostname=host) as secure:
+            secure.settimeout(5)
+            secure.connect((host, port))
+            connection = http.client.HTTPSConnection(host, port)
+            connection.sock = secure
             connection.request("GET", "/emulator/status")
             return bool(json.loads(connection.getresponse().read()).get("pid") == running.pid)
-        finally:
-            connection.close()
     except (OSError, ValueError, http.client.HTTPException):
         return False
