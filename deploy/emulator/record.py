@@ -107,7 +107,7 @@ def _answers(running: Running) -> bool:
     host, port = str(address.hostname), int(address.port or 443)
     try:
         context = ssl.create_default_context(cafile=running.ca)
-        # Wrapped before it is connected: a peer that dies between the two would otherwise leave a socket nobody can close.
+        # Wrapped before it is connected: a peer that dies in between would otherwise leave a socket nobody can close.
         with context.wrap_socket(socket.socket(), server_hostname=host) as secure:
             secure.settimeout(5)
             secure.connect((host, port))
