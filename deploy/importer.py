@@ -36,7 +36,7 @@ class Imported:
 
 
 def files_of(
-    endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, Json]], roles: Sequence[Mapping[str, str]]
+    endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, Json]], roles: Sequence[Mapping[str, Json]]
 ) -> Imported:
     """The template that says what is there. `endpoint` and `deployments` are ARM bodies, `roles` as pipeline.yml has
     them.
@@ -49,7 +49,7 @@ def files_of(
 
 
 def whole_files(
-    endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, Json]], roles: Sequence[Mapping[str, str]]
+    endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, Json]], roles: Sequence[Mapping[str, Json]]
 ) -> dict[str, str]:
     """The same files with no value left open: to bring back what was kept, never to be written anywhere."""
     documents = {**_documents(endpoint, deployments), "pipeline": _pipeline(endpoint, roles)}
@@ -87,12 +87,12 @@ def _without_ours(document: dict[str, Json]) -> dict[str, Json]:
     return {**document, **({"tags": tags} if tags else {})}
 
 
-def _pipeline(endpoint: Mapping[str, Json], roles: Sequence[Mapping[str, str]]) -> dict[str, Json]:
+def _pipeline(endpoint: Mapping[str, Json], roles: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
     held = endpoint["properties"].get("properties") or {}
     shared = any(name in held for name in LEASE_PROPERTIES)
     return {
         **({"quota": {"capacity": "shared"}} if shared else {}),
-        **({"roles": [{**role, "principal": "endpoint"} for role in roles]} if roles else {}),
+        **({"roles": list(roles)} if roles else {}),
     }
 
 

@@ -72,23 +72,43 @@ def moving(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:
     return {**given, **{scope: scope for scope in taken}}
 
 
-def given(cloud: Cloud, body: Mapping[str, Json]) -> list[dict[str, str]]:
-    """{role, scope} of what somebody gave to an endpoint's own identity, as pipeline.yml writes it.
+def given(cloud: Cloud, body: Mapping[str, Json]) -> list[dict[str, Json]]:
+    """{role, scope, principal} of what goes with an endpoint, as pipeline.yml writes it: what its own identity was
+    given, what anybody was given on it, and what is marked as ours for it.
 
     Left out is what Azure gives every such identity by itself.
     """
-    own = access.system_identity(body)
-    rows = [r["properties"] for r in access.assignments(cloud) or ()] if own else []
+    own, here = access.system_identity(body), f"{cloud.workspace_id}/onlineEndpoints/{body['name']}".lower()
+
+    def ours(row: Json) -> bool:
+        mark = access.marked(row)
+        return mark is not None and mark.endpoint == here
+
+    rows = [
+        row["properties"]
+        for row in access.assignments(cloud) or ()
+        if access.holder(row) == own or str(row["properties"]["scope"]).lower() == here or ours(row)
+    ]
     words: dict[str, str] = {}
     for word in _WORDS if rows else ():
         with contextlib.suppress(CloudError):
             words[access.scope_id(cloud, word, str(body["name"])).lower()] = word
     found = [
-        (access.role_name(str(row["roleDefinitionId"])), words.get(str(row["scope"]).lower(), str(row["scope"])))
+        {
+            "role": access.role_name(str(row["roleDefinitionId"])),
+            "scope": words.get(str(row["scope"]).lower(), str(row["scope"])),
+            "principal": _written(row, identity(body)),
+        }
         for row in rows
-        if str(row["principalId"]).lower() == own
     ]
-    return [{"role": role, "scope": scope} for role, scope in found if (role, scope) not in _AUTOMATIC]
+    return [one for one in found if one["principal"] != "endpoint" or (one["role"], one["scope"]) not in _AUTOMATIC]
+
+
+def _written(row: Json, endpoint: str | None) -> Json:
+    """A principal as pipeline.yml names it."""
+    if str(row["principalId"]).lower() == endpoint:
+        return "endpoint"
+    return {"object_id": str(row["principalId"]), "type": str(row["principalType"])}
 
 
 def identity(body: Json | None) -> str | None:

@@ -1,0 +1,134 @@
+"""What reap deletes, restore makes again: the live objects are the same but for what only the server sets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import emulator, leases, verbs
+from deploy.errors import UsageError
+from deploy.reaper import Rules
+from tests.laws.conftest import WORKSPACE, World
+from tests.laws.test_laws import failures
+
+SERVERS = {
+    "id", "systemData", "AzureAsyncOperationUri", "azureml.onlineendpointid", "azureml.onlinedeploymentid",
+    "principalId", "tenantId", "scoringUri", "swaggerUri", leases.DEADLINE, leases.ENDS_TAG, leases.NOTICED_TAG,
+}  # fmt: skip
+"""What the server sets, and the moment at which a lease ends: the new one has time of its own."""
+
+
+def lasting(value: Any) -> Any:
+    """A body without what cannot be the same again."""
+    if isinstance(value, Mapping):
+        return {key: lasting(item) for key, item in value.items() if key not in SERVERS}
+    return [lasting(item) for item in value] if isinstance(value, list) else value
+
+
+def world_of(world: World) -> dict[str, Any]:
+    """Endpoints and deployments without what cannot be the same again, and (role, scope) of every assignment."""
+    environment, _ = verbs.validate(world.project, "law")
+    group = f"/subscriptions/{environment.subscription_id}"
+    with world.project.connect(environment):
+        endpoints = world.read(f"{WORKSPACE}/onlineEndpoints")
+        rows = world.read(f"{group}/providers/Microsoft.Authorization/roleAssignments")
+        return {
+            "endpoints": lasting(endpoints),
+            "deployments": [
+                lasting(world.read(f"{WORKSPACE}/onlineEndpoints/{e['name']}/deployments")) for e in endpoints
+            ],
+            "roles": sorted((r["properties"]["roleDefinitionId"], r["properties"]["scope"]) for r in rows),
+        }
+
+
+def reap(world: World) -> Path:
+    """Everything of ours goes; the folder where it is kept."""
+    done = verbs.reap(
+        world.project, "law", Rules(older_than=0, force=True), yes=True,
+        approve=lambda *_: None, tell=world.watch, show=world.said.append,
+    )  # fmt: skip
+    assert done.ok, done
+    return next((world.state / "reaped").glob("*/*"))
+
+
+def restore(world: World, folder: Path, name: str = "law") -> verbs.Done:
+    return verbs.restore(world.project, name, folder, approve=lambda *_: None, tell=world.watch)
+
+
+@pytest.fixture(params=["dedicated", "shared"])
+def deployed(world: World, request: pytest.FixtureRequest) -> World:
+    """Two releases behind one endpoint, callers on both, tags and settings of all kinds."""
+    pipeline = {
+        "quota": {"capacity": request.param},
+        "roles": [
+            {"role": "Storage Blob Data Contributor", "scope": "workspace_storage"},
+            {
+                "role": "AzureML Data Scientist",
+                "scope": "endpoint",
+                "principal": {"object_id": "00000000-0000-0000-0000-00000000abcd", "type": "ServicePrincipal"},
+            },
+        ],
+    }
+    plain = world.project.root / "templates" / "plain"
+    (plain / "deployment.yml.j2").unlink()
+    (plain / "pipeline.yml.j2").write_text(yaml.safe_dump(pipeline))
+    (plain / "endpoint.yml.j2").write_text(
+        "name: '{{ endpoint }}-{{ unique(5) }}'\nauth_mode: aad_token\ndescription: for rounds\n"
+        "tags: {team: imaging}\ntraffic: {old: 80, new: 20}\nproperties: {contract: '7'}\n"
+    )
+    for name, count in (("old", 2), ("new", 1)):
+        (plain / f"{name}-deployment.yml.j2").write_text(
+            f"name: {name}\nendpoint_name: '{{{{ endpoint }}}}-{{{{ unique(5) }}}}'\n"
+            "model: azureml://registries/azureml/models/MedImageParse/versions/17\n"
+            f"instance_type: Standard_NC24ads_A100_v4\ninstance_count: {count}\napp_insights_enabled: true\n"
+            f"environment_variables: {{RELEASE: '{{{{ values.release }}}}', WORKER_COUNT: '{count}'}}\n"
+            f"tags: {{stage: {name}}}\n"
+            "request_settings: {request_timeout_ms: 90000, max_concurrent_requests_per_instance: 3}\n"
+            "liveness_probe: {initial_delay: 600, period: 10, failure_threshold: 30}\n"
+        )
+    with_friend(world)
+    assert failures(world.apply()) == []
+    return world
+
+
+def with_friend(world: World) -> None:
+    """Somebody in the directory who may be given a role."""
+    path = world.project.root / "world.yml"
+    path.write_text("principals: [{id: 00000000-0000-0000-0000-00000000abcd, name: friend}]\n")
+    emulator.begin(world.state, world=path)
+
+
+def test_what_was_reaped_comes_back(deployed: World) -> None:
+    """reap --yes, then restore: endpoint, deployments, traffic, tags and roles are as they were; again: nothing."""
+    before = world_of(deployed)
+    folder = reap(deployed)
+    assert world_of(deployed)["endpoints"] == []
+    assert failures(restore(deployed, folder)) == []
+
+    assert world_of(deployed) == before
+    assert restore(deployed, folder).plan.steps == ()
+    assert deployed.apply().plan.steps == ()
+
+
+def test_folders_that_no_export_wrote_are_refused(world: World, tmp_path: Path) -> None:
+    """Nothing there, half a file, another environment's: each is said, and nothing is sent."""
+    for text, code in ((None, "AML664"), ("{", "AML664"), ("[]", "AML664")):
+        folder = tmp_path / f"kept{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        if text:
+            (folder / "endpoint.json").write_text(text)
+        with pytest.raises(UsageError) as caught:
+            restore(world, folder)
+        assert caught.value.code == code
+    folder = tmp_path / "prod"
+    folder.mkdir()
+    body = {"name": "x", "properties": {"traffic": {}}, "tags": {"amldeploy-owner": "prod/x"}}
+    (folder / "endpoint.json").write_text(json.dumps(body))
+    with pytest.raises(UsageError, match="Say -e prod"):
+        restore(world, folder)
+    assert world.mutating() == 0
