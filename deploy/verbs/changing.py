@@ -33,7 +33,7 @@ def apply(
     agreed = reporter.plan_load(plan_file.read_text(errors="replace"), str(plan_file)) if plan_file else None
     name, only = intent.asked(agreed, name, only)
     environment, specs = validate(project, name, only)
-    with project.connect(environment) as cloud:
+    with project.alone(environment, "apply") as cloud:
         specs, facts = look(cloud, specs)
         fresh = planner.plan_release(environment, specs, facts, cleanup=cleanup)
         if agreed:
@@ -49,7 +49,7 @@ def rollback(
 ) -> Done:
     """Callers back to the previous release, in the other slot: a plan like any other, asked about and done."""
     environment, specs = validate(project, name, only)
-    with project.connect(environment) as cloud:
+    with project.alone(environment, "rollback") as cloud:
         specs, facts = look(cloud, specs)
         plan = planner.plan_rollback(environment, specs, facts)
         approve(plan, True)
@@ -61,7 +61,7 @@ def teardown(
 ) -> Done:
     """A plan towards nothing, asked about and done."""
     environment, specs = validate(project, name, only)
-    with project.connect(environment) as cloud:
+    with project.alone(environment, "teardown") as cloud:
         specs, facts = look(cloud, specs)
         plan = planner.plan_teardown(environment, specs, facts)
         approve(plan, True)

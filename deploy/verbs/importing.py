@@ -51,7 +51,7 @@ def adopt(
 ) -> Done:
     """Put our tags, and nothing else, on endpoints that somebody else made; asked about, then done."""
     environment, specs = validate(project, name, only)
-    with project.connect(environment) as cloud:
+    with project.alone(environment, "adopt") as cloud:
         plan = adoption.plan_adoption(environment, specs, observer.observe(cloud, specs))
         approve(plan, True)
         return carry_out(project, cloud, plan, "adopt", tell, jobs)

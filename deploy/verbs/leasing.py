@@ -40,7 +40,7 @@ class Reaped:
 def reap(project: Project, name: str, rules: Rules, *, yes: bool, approve: Approve, tell: Tell, show: Show) -> Reaped:
     """Judge a workspace; with `yes` keep and delete what is due, and give the notices that are due."""
     file = validator.validate_environment(reader.read_environment(project.root, name))
-    with project.connect(file.environment) as cloud:
+    with project.alone(file.environment, "reap") if yes else project.connect(file.environment) as cloud:
         there = _inventory(cloud)
         judged = reaper.judge(file.environment, there, rules, cloud.now())
         if judged.candidates:
@@ -73,7 +73,7 @@ def renew(
     """Replace each endpoint whose lease ends within so many hours by its successor. Safe to call at any time."""
     file = validator.validate_environment(reader.read_environment(project.root, name))
     environment, specs = validate(project, name, only)
-    with project.connect(environment) as cloud:
+    with project.alone(environment, "renew") as cloud:
         with cloud.arm.remembering():
             bodies = endpoints.list_endpoints(cloud)
             now = cloud.now()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from deploy.errors import CloudError, Problem, SpecError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Environment, Facts, Plan
 from deploy.outcome import Report
+from deploy.verbs import lock
 
 Approve = Callable[[Plan, bool], None]
 """Shown the plan before anything changes, and told whether it must be asked about; raises to refuse."""
@@ -42,6 +43,12 @@ class Project:
     def connect(self, environment: Environment) -> AbstractContextManager[Cloud]:
         """The door to Azure, or to the emulator."""
         return connect(environment, self.root, self.state, self.clock)
+
+    @contextmanager
+    def alone(self, environment: Environment, verb: str) -> Iterator[Cloud]:
+        """The same door for somebody who changes things: in this folder, one at a time. Raises Locked."""
+        with lock.held(self.state / "locks", environment.name, verb, self.clock), self.connect(environment) as cloud:
+            yield cloud
 
 
 @dataclass(frozen=True)

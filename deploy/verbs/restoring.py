@@ -21,7 +21,7 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, tell
     """
     environment = validator.validate_environment(reader.read_environment(project.root, name)).environment
     spec = _spec(environment, folder)
-    with project.connect(environment) as cloud:
+    with project.alone(environment, "restore") as cloud:
         specs, facts = look(cloud, [spec])
         plan = planner.plan_release(environment, specs, facts)
         approve(plan, environment.cloud != "local")

@@ -24,6 +24,14 @@ GRANTED = 7.5
 SCHEMA = json.loads((ROOT / "deploy" / "schemas" / "report.json").read_text())
 
 
+@pytest.fixture(autouse=True)
+def listening() -> Iterator[None]:
+    """A shell that runs the tests in the background has them ignore Ctrl-C; what they start hears it all the same."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Path]:
     """A project whose emulator takes as long as Azure."""
@@ -120,3 +128,21 @@ def test_the_next_apply_sees_it_through(embedded: Path) -> None:
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
     assert json.loads(out)["ok"]
+
+
+def test_one_run_at_a_time(project: Path) -> None:
+    """Who comes second changes nothing and is told who was first; a holder that was killed holds nothing."""
+    first = _begin(project)
+    _until(first, r"endpoint/mip +started")
+    second = _begin(project)
+    out, err = second.communicate(timeout=60)
+    assert second.returncode == 8, err
+    assert f"apply (process {first.pid})" in err
+    error = json.loads(out)["error"]
+    assert (error["kind"], error["code"]) == ("Locked", "AML670")
+    first.kill()
+    first.communicate()
+    third = _begin(project)
+    _until(third, r"mip\S* +started")
+    _stop(third, signal.SIGINT)
+    assert third.returncode == 130

@@ -1,0 +1,54 @@
+"""In one folder, one run at a time changes an environment: the second is told so before it has changed anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from deploy import verbs
+from deploy.errors import Exit, Locked
+from deploy.reaper import Rules
+from tests.laws.conftest import World
+
+CHANGING: dict[str, Callable[[World], object]] = {
+    "apply": World.apply,
+    "teardown": World.teardown,
+    "rollback": lambda w: verbs.rollback(w.project, "law", approve=agree, tell=w.watch),
+    "adopt": lambda w: verbs.adopt(w.project, "law", approve=agree, tell=w.watch),
+    "reap": lambda w: verbs.reap(w.project, "law", Rules(), yes=True, approve=agree, tell=w.watch, show=w.said.append),
+    "renew": lambda w: verbs.renew(w.project, "law", within=24, approve=agree, tell=w.watch, show=w.said.append),
+}
+
+
+def agree(*_: object) -> None:
+    """Whatever is planned is agreed to."""
+
+
+@pytest.mark.parametrize("verb", CHANGING)
+def test_nobody_changes_what_another_run_is_at(world: World, verb: str) -> None:
+    """While the first is asked whether it may: every verb that changes things is refused, looking is not."""
+    refused: list[Locked] = []
+
+    def meanwhile(*_: object) -> None:
+        with pytest.raises(Locked, match=r"apply \(process") as caught:
+            CHANGING[verb](world)
+        refused.append(caught.value)
+        verbs.plan(world.project, "law")
+        verbs.reap(world.project, "law", Rules(), yes=False, approve=agree, tell=world.watch, show=world.said.append)
+
+    done = verbs.apply(world.project, "law", approve=meanwhile, tell=world.watch)
+    assert done.report.ok
+    assert [(each.exit, each.code) for each in refused] == [(Exit.LOCKED, "AML670")]
+    assert str(refused[0]).startswith(f"cannot {verb} in law: apply (process ")
+
+
+def test_a_run_that_ends_lets_the_next_one_in(world: World) -> None:
+    """Also one that was told no."""
+
+    def no(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verbs.apply(world.project, "law", approve=no, tell=world.watch)
+    assert world.apply().report.ok
