@@ -55,7 +55,7 @@ def in_order(spec: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
     checks = [step for step in steps if step.room == "quota"]
     made = [step for step in steps if step.verb is not Verb.CHECK]
     role, where = address("role", spec.key, spec.name), address("endpoint", spec.key)
-    taken = Step(Verb.DELETE, role, {"endpoint": spec.name}, "they go with its identity", Retry(3, 120.0))
+    taken = Step(Verb.DELETE, role, {"endpoint": spec.name}, "the roles of its identity go with it", Retry(3, 120.0))
     return [*checks, taken, Step(Verb.DELETE, where, {"name": spec.name}, _WHY, spec.retry), *made]
 
 

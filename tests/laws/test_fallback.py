@@ -1,6 +1,6 @@
 """The laws of the fallback: an endpoint that finds the shared pool full goes to dedicated quota, if its files say so.
 
-The pool is a setting of the emulator, so it is full for as long as a test likes; the clock runs ahead when somebody sleeps.
+The pool is a setting of the emulator, full for as long as a test likes; the clock runs ahead when somebody sleeps.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 import requests
 import yaml
 
-from deploy import emulator, leases, verbs
+from deploy import emulator, leases, reporter, verbs
 from deploy.errors import Exit
 from deploy.outcome import State
 from deploy.progress import Event, Kind
@@ -197,6 +197,51 @@ def test_whoever_learns_of_the_fallback_later_still_has_it(pool: Pool) -> None:
     assert leases.of(endpoint) is None
     assert sum(endpoint["properties"]["traffic"].values()) == 100
     assert pool.apply().plan.steps == ()
+
+
+class Killed(BaseException):
+    """Nobody goes on after this."""
+
+
+@pytest.mark.parametrize("cut", ["delete endpoint/mip", "create endpoint/mip", "create deployment/mip/blue"])
+def test_cut_off_during_the_fallback_it_is_taken_up(pool: Pool, cut: str) -> None:
+    """Killed after any step of it, the next apply ends with one endpoint on dedicated quota that serves."""
+    pool.want(fallback=True)
+    pool.size(0)
+
+    def dies(event: Event) -> None:
+        pool.hear(event)
+        if pool.notes and event.kind is Kind.DONE and f"{event.verb} {event.address}" == cut:
+            raise Killed
+
+    with pytest.raises(Killed):
+        verbs.apply(pool.world.project, "law", approve=lambda *_: None, tell=dies)
+    done = pool.apply()
+    (endpoint,) = pool.endpoints()
+
+    assert done.report.exit is Exit.OK
+    assert leases.of(endpoint) is None
+    assert endpoint["properties"]["traffic"] == {"blue": 100}
+    assert pool.apply().plan.steps == ()
+
+
+def test_a_plan_file_that_was_begun_keeps_its_fallback(pool: Pool) -> None:
+    """Killed once the endpoint on shared quota is there; the same plan file goes on, finds the pool full, falls back."""
+    pool.want(fallback=True)
+    pool.size(0)
+    file = pool.world.project.root / "agreed.json"
+    file.write_text(reporter.plan_dump(verbs.plan(pool.world.project, "law")))
+
+    def dies(event: Event) -> None:
+        if event.kind is Kind.DONE and f"{event.verb} {event.address}" == "create endpoint/mip":
+            raise Killed
+
+    with pytest.raises(Killed):
+        verbs.apply(pool.world.project, None, approve=lambda *_: None, tell=dies, plan_file=file)
+    done = verbs.apply(pool.world.project, None, approve=lambda *_: None, tell=pool.hear, plan_file=file)
+
+    assert done.report.exit is Exit.OK
+    assert leases.of(pool.endpoints()[0]) is None
 
 
 def test_both_full_is_told_and_costs_nothing(pool: Pool) -> None:

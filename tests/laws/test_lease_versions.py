@@ -32,12 +32,11 @@ def lent(folder: Path, since: str, **quota: str) -> World:
 def carried(world: World) -> list[tuple[str, str]]:
     """(method, api-version) of each request that made or deleted the endpoint, in order; not the one for traffic."""
     rows = [(row, urlsplit(row["path"])) for row in emulator.requests(world.state) if row["mutating"]]
-    found = [
+    return [
         (row["method"], parse_qs(url.query)["api-version"][0])
         for row, url in rows
         if url.path.rpartition("/")[0].endswith("/onlineEndpoints") and row["status"] < 300
     ]
-    return found
 
 
 def apply(world: World) -> tuple[verbs.Done, list[Any]]:
