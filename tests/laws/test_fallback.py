@@ -226,7 +226,7 @@ def test_cut_off_during_the_fallback_it_is_taken_up(pool: Pool, cut: str) -> Non
 
 
 def test_a_plan_file_that_was_begun_keeps_its_fallback(pool: Pool) -> None:
-    """Killed once the endpoint on shared quota is there; the same plan file goes on, finds the pool full, falls back."""
+    """Killed when the endpoint on shared quota is there; the same file goes on, finds the pool full, falls back."""
     pool.want(fallback=True)
     pool.size(0)
     file = pool.world.project.root / "agreed.json"
