@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deploy import diff, planner
+from deploy import diff
 from deploy.errors import Finding, Refused
 from deploy.kept import merged_tags
 from deploy.model import (
@@ -25,6 +25,7 @@ from deploy.model import (
     of_room,
 )
 from deploy.sealing import seal
+from deploy.slots import choose
 
 
 def plan_adoption(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
@@ -52,7 +53,7 @@ def _findings(spec: EndpointSpec, facts: Facts) -> list[Finding]:
 
 
 def _steps(spec: EndpointSpec, facts: Facts) -> list[Step]:
-    where, wanted = address("endpoint", spec.key), planner.choose(spec, facts).deployments
+    where, wanted = address("endpoint", spec.key), choose(spec, facts).deployments
     steps = [_step(spec, where, {OWNER_TAG: spec.owner}, facts[where])]
     for place, body in _deployments(spec, facts):
         document = wanted.get(body["name"])

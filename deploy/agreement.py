@@ -34,7 +34,8 @@ def plan_rest(agreed: Plan, fresh: Plan) -> Plan:
         raise _stale(foreign)
     moving = {step.endpoint for step in agreed.rescue} & {s.endpoint for s in fresh.steps if s.verb is Verb.SHIFT}
     kept = [s for s in fresh.rescue if s.endpoint not in moving] + [s for s in agreed.rescue if s.endpoint in moving]
-    return replace(fresh, rescue=tuple(kept))
+    second = [s for s in fresh.fallback if s.endpoint in {step.endpoint for step in agreed.fallback}]
+    return replace(fresh, rescue=tuple(kept), fallback=tuple(second))
 
 
 def done_already(agreed: Plan, rest: Plan) -> int:

@@ -27,6 +27,8 @@ from typing import ClassVar
 
 BUG = "AML001"
 """The code of a failure that is ours."""
+POOL_FULL = "AML311"
+"""The code of a shared pool that has nothing left to lend."""
 
 
 class Exit(IntEnum):

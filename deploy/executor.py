@@ -2,7 +2,8 @@
 
 Endpoints run side by side, the steps of one in their order. A step that meets a slow truth (`Transient`) is tried again
 within its own budget: full jitter, Azure's own wish honoured, no sleep past the deadline. When a step gives up, the
-rest of that endpoint is not reached and its rescue runs if what the rescue mends was touched.
+rest of that endpoint is not reached and its rescue runs if what the rescue mends was touched; but a shared pool that
+stays full sends it on to the plan's fallback, if it has one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import random
 import threading
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -19,7 +20,7 @@ import tenacity
 from deploy import masks
 from deploy.clock import Clock
 from deploy.cloud.connect import Cloud
-from deploy.errors import BUG, CloudError, DeployError, Exit, Refused, Terminated, Transient, neutral
+from deploy.errors import BUG, POOL_FULL, CloudError, DeployError, Exit, Refused, Terminated, Transient, neutral
 from deploy.lanes import side_by_side
 from deploy.model import Json, Plan, Step
 from deploy.outcome import Evidence, Outcome, Report, State
@@ -42,6 +43,8 @@ class _Doer:
     rooms: Sequence[Room]
     halt: threading.Event = field(default_factory=threading.Event)
     """Set when somebody broke it off: no step begins any more and nobody waits."""
+    fallback: Mapping[str, Sequence[Step]] = field(default_factory=dict)
+    """Endpoint -> the steps instead, for a shared pool that stays full until the deadline."""
     begun: dict[str, tuple[Step, float, int]] = field(default_factory=dict)
     """The step that each endpoint is at, when it began, and how many outcomes there were before it."""
 
@@ -50,11 +53,28 @@ class _Doer:
         for number, step in enumerate(steps):
             outcome = self.step(step, len(outcomes))
             outcomes.append(outcome)
+            if outcome.state is State.FAILED and self.falls_back(outcome):
+                self.replaced(steps[number + 1 :], outcomes)
+                self.endpoint(self.fallback[step.endpoint], rescue, outcomes)
+                return
             if outcome.state is State.FAILED:
                 outcomes += not_reached(steps[number + 1 :])
                 touched = {s.address for s in steps[: number + 1]}
                 self.rescue([s for s in rescue if s.address in touched], outcomes)
                 return
+
+    def falls_back(self, outcome: Outcome) -> bool:
+        """Whether it is the pool's fault, and there is another way."""
+        full = (outcome.error or {}).get("code") == POOL_FULL
+        return full and bool(self.fallback.get(outcome.address.split("/")[1]))
+
+    def replaced(self, rest: Sequence[Step], outcomes: list[Outcome]) -> None:
+        """The last of `outcomes` is no failure any more, and `rest` is not gone."""
+        last = outcomes[-1]
+        outcomes[-1] = replace(last, state=State.REPLACED)
+        outcomes += [Outcome(step.address, step.verb, State.REPLACED) for step in rest]
+        key = last.address.split("/")[1]
+        self.tell(Event(Kind.NOTE, text=f"{key}: the shared pool stayed full, so it goes to dedicated quota."))
 
     def rescue(self, steps: Sequence[Step], outcomes: list[Outcome]) -> None:
         for step in steps:
@@ -69,7 +89,9 @@ class _Doer:
         if at and at[2] == len(told):
             step, began, _ = at
             told.append(Outcome(step.address, step.verb, State.INTERRUPTED, 1, self.clock.monotonic() - began))
-        return told + not_reached(steps[len(told) :])
+        fell = any(outcome.state is State.REPLACED for outcome in told)
+        ahead = (*steps, *self.fallback[key]) if fell else steps
+        return told + not_reached(ahead[len(told) :])
 
     def step(self, step: Step, before: int) -> Outcome:
         started = self.clock.monotonic()
@@ -116,7 +138,8 @@ class _Doer:
             spent = self.clock.monotonic() - began
             error = state.outcome.exception() if state.outcome else None
             most = min(step.retry.attempts, getattr(error, "tries", None) or step.retry.attempts)
-            used_up = state.attempt_number >= most and not getattr(error, "patient", False)
+            waits = getattr(error, "code", "") == POOL_FULL and bool(self.fallback.get(step.endpoint))
+            used_up = state.attempt_number >= most and not (waits or getattr(error, "patient", False))
             return used_up or spent + state.upcoming_sleep > step.retry.deadline
 
         def say(state: tenacity.RetryCallState) -> None:
@@ -159,12 +182,12 @@ def execute(
     became of each. An interrupt ends the waiting at once, and the report says where it was.
     """
     started, sent = clock.monotonic(), cloud.arm.requests
-    secrets = masks.secret_values([step.body for step in (*plan.steps, *plan.rescue)])
+    secrets = masks.secret_values([step.body for step in plan.every])
     tell = _discreet(tell, secrets)
     for step in plan.steps:
         tell(Event(Kind.PLANNED, step.address, step.verb, step.why))
-    doer = _Doer(cloud, clock, tell, rooms)
-    steps = {key: [s for s in plan.steps if s.endpoint == key] for key in dict.fromkeys(s.endpoint for s in plan.steps)}
+    steps = _by_endpoint(plan.steps)
+    doer = _Doer(cloud, clock, tell, rooms, fallback=_by_endpoint(plan.fallback))
     done: dict[str, list[Outcome]] = {key: [] for key in steps}
     stopped = None
 
@@ -180,6 +203,10 @@ def execute(
     outcomes = tuple(_without(outcome, secrets) for group in done.values() for outcome in group)
     spent = clock.monotonic() - started
     return Report(plan.environment, plan.fingerprint, outcomes, cloud.arm.requests - sent, spent, stopped)
+
+
+def _by_endpoint(steps: Sequence[Step]) -> dict[str, list[Step]]:
+    return {key: [s for s in steps if s.endpoint == key] for key in dict.fromkeys(s.endpoint for s in steps)}
 
 
 def not_reached(steps: Sequence[Step]) -> list[Outcome]:

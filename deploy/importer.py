@@ -13,7 +13,8 @@ import yaml
 
 from deploy import diff, yaml12
 from deploy.errors import SpecError, neutral
-from deploy.model import LEASE_PROPERTIES, OWNER_TAG, RELEASE_TAG, Json
+from deploy.leases import DEADLINE, ENABLED
+from deploy.model import OWNER_TAG, RELEASE_TAG, Json
 from deploy.sources import Source
 
 _OURS = (OWNER_TAG, RELEASE_TAG)
@@ -67,7 +68,7 @@ def _documents(endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, 
 
 def _endpoint(body: Mapping[str, Json]) -> dict[str, Json]:
     document = _without_ours(diff.written(body, diff.ENDPOINT))
-    kept = {k: v for k, v in (document.pop("properties", None) or {}).items() if k not in LEASE_PROPERTIES}
+    kept = {k: v for k, v in (document.pop("properties", None) or {}).items() if k not in (ENABLED, DEADLINE)}
     mirror = _served(body, "mirrorTraffic")
     return {
         "name": body["name"],
@@ -89,7 +90,7 @@ def _without_ours(document: dict[str, Json]) -> dict[str, Json]:
 
 def _pipeline(endpoint: Mapping[str, Json], roles: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
     held = endpoint["properties"].get("properties") or {}
-    shared = any(name in held for name in LEASE_PROPERTIES)
+    shared = any(name in held for name in (ENABLED, DEADLINE))
     return {
         **({"quota": {"capacity": "shared"}} if shared else {}),
         **({"roles": list(roles)} if roles else {}),

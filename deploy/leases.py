@@ -54,6 +54,11 @@ def of(body: Mapping[str, Json]) -> Lease | None:
     return Lease(str(body["name"]), ends) if ends else None
 
 
+def borrows(capacity: str, body: Mapping[str, Json] | None) -> bool:
+    """Whether an endpoint's cores are the shared pool's: one that is there says it itself, of another its files do."""
+    return of(body) is not None if body else capacity == "shared"
+
+
 def properties(ends: datetime) -> dict[str, str]:
     """The two endpoint properties of a lease that ends at `ends`; the moment in RFC 1123 form."""
     return {ENABLED: "true", DEADLINE: format_datetime(ends.astimezone(UTC), usegmt=True)}

@@ -27,8 +27,6 @@ RELEASE_TAG = "amldeploy-release"
 SLOTS = ("blue", "green")
 UNPROVEN = "-unproven"
 """Follows the release in the tag of a live deployment that was changed in place and not yet probed."""
-LEASE_PROPERTIES = ("SharedComputeCapacityEnabled", "TargetAutoDeletionTime")
-"""Endpoint properties that put it on shared quota, as public deployments write them."""
 
 
 @dataclass(frozen=True)
@@ -195,14 +193,22 @@ class Plan:
     """What a person should know before agreeing."""
     world: Mapping[str, Json] = field(default_factory=dict)
     """Those facts, address -> body without what changes by itself, each secret as a digest; empty if not kept."""
+    fallback: tuple[Step, ...] = ()
+    """What is done instead of the rest when the shared pool stays full."""
+
+    @property
+    def every(self) -> tuple[Step, ...]:
+        """All that may come to be done."""
+        return (*self.steps, *self.rescue, *self.fallback)
 
     @property
     def fingerprint(self) -> str:
-        """What apply compares: endpoints, changes, rescue, and the facts they stand on. Checks are looked at anew
+        """What apply compares: endpoints, changes, rescue, fallback, and the facts they stand on. Checks are made anew
         anyway. A secret counts by the release that it is part of, so that a plan file need not hold it.
         """
         steps = [asdict(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
-        return digest([self.environment, list(self.endpoints), self.facts, hide(steps)])
+        second = [asdict(step) for step in self.fallback if step.verb is not Verb.CHECK]
+        return digest([self.environment, list(self.endpoints), self.facts, hide(steps), *filter(None, [hide(second)])])
 
     @property
     def summary(self) -> dict[str, int]:

@@ -18,6 +18,8 @@ class State(StrEnum):
     NOT_REACHED = "not_reached"
     RESCUED = "rescued"
     INTERRUPTED = "interrupted"
+    REPLACED = "replaced"
+    """It failed for want of a place in the shared pool, or comes after such a step; the fallback was begun instead."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        return all(o.state is State.DONE for o in self.outcomes)
+        return all(o.state in (State.DONE, State.REPLACED) for o in self.outcomes)
 
     @property
     def exit(self) -> Exit:

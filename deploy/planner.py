@@ -1,7 +1,7 @@
 """Deciding: specs and facts in, a plan out. Pure: no clock, no network, no file.
 
-The planner chooses the slot and the order in which callers move; the rooms say which steps that takes. It refuses what
-an environment's guards forbid and whatever would touch a resource that is not ours.
+The planner puts the steps that the rooms ask for into one order, and says what is done when one of them fails. It
+refuses what an environment's guards forbid and whatever would touch a resource that is not ours.
 """
 
 from __future__ import annotations
@@ -9,28 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from deploy import diff, refusals
+from deploy import fallback, refusals
 from deploy.errors import Finding, Refused
 from deploy.judging import gates, places, verdict
 from deploy.model import (
-    OWNER_TAG,
     RELEASE_TAG,
-    SLOTS,
     UNPROVEN,
     EndpointSpec,
     Environment,
     Facts,
-    Json,
     Plan,
     Step,
     Verb,
     Wanted,
     address,
-    is_strange,
-    live_slot,
-    of_room,
 )
 from deploy.sealing import seal
+from deploy.slots import choose
 from deploy.steps import ROOMS, probe, traffic
 
 
@@ -40,6 +35,7 @@ class Draft:
 
     steps: Sequence[Step]
     rescue: Sequence[Step]
+    fallback: Sequence[Step]
     findings: Sequence[Finding]
     """Every reason against the plan, those of the checks included."""
     notes: tuple[str, ...] = ()
@@ -54,6 +50,7 @@ def draft_release(
     """
     steps: list[Step] = []
     rescue: list[Step] = []
+    second: list[Step] = []
     findings = refusals.too_many(environment, specs)
     for spec in specs:
         wanted, seen = choose(spec, facts[spec.key]), facts[spec.key]
@@ -65,9 +62,11 @@ def draft_release(
         steps += _after_roles(_with_bakes(wanted, own))
         rescue += _rescue(wanted, own, seen, always=cleanup)
         rescue += _cleanup(wanted, own) if cleanup else ()
+        second += _fallback(spec, own, seen)
     findings += [*verdict.findings(steps), *gates.together(steps), *places.too_many(steps, facts)]
-    notes = tuple(note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key])))
-    return Draft(steps, rescue, findings, notes)
+    notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
+    notes += [note for spec in specs for note in fallback.notes(spec, second, facts[spec.key])]
+    return Draft(steps, rescue, second, findings, tuple(notes))
 
 
 def plan_release(
@@ -86,7 +85,7 @@ def plan_release(
     excused = refusals.of_caller(draft.findings) if for_another else []
     findings = [finding for finding in draft.findings if finding not in excused]
     notes = (*draft.notes, *(f"Whoever applies this needs more than you have: {f.cause}." for f in excused))
-    return seal(environment, specs, draft.steps, draft.rescue, facts, findings, notes)
+    return seal(environment, specs, draft.steps, draft.rescue, facts, findings, notes, fallback=draft.fallback)
 
 
 def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
@@ -123,54 +122,6 @@ def plan_rollback(environment: Environment, specs: Sequence[EndpointSpec], facts
         rescue += _rescue(wanted, own, seen, always=False)
     note = "The files stay as they are: the next apply goes forward to them again, unless they are taken back first."
     return seal(environment, specs, steps, rescue, facts, findings, (note,))
-
-
-def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
-    """The slot that the release goes to, and how callers get there. Deployments named by the user keep their names."""
-    now = {name: share for name, share in refusals.served(facts, spec).items() if share}
-    live = live_slot(now)
-    if spec.traffic is not None or len(spec.deployments) != 1:
-        fixed = {str(d["name"]): _document(spec, d, str(d["name"]), facts) for d in spec.deployments}
-        return Wanted(spec, fixed, (spec.traffic if spec.traffic is not None else now,), live)
-    written = spec.deployments[0]
-    there = of_room(facts, "deployment", spec.key)
-    slot = _slot(spec, {name: _document(spec, written, name, facts) for name in SLOTS}, there, live)
-    stages: tuple[Mapping[str, int], ...] = ({slot: 100},)
-    if live not in (None, slot):
-        stages = tuple({slot: share, str(live): 100 - share} for share in spec.pipeline.rollout.stages)
-    return Wanted(spec, {slot: _document(spec, written, slot, facts)}, stages, live)
-
-
-def _slot(
-    spec: EndpointSpec, documents: Mapping[str, Mapping[str, Json]], there: Mapping[str, Json], live: str | None
-) -> str:
-    """Where the release is already; else the live slot if it may change in place; else a slot without callers."""
-    ordered = sorted(documents, key=lambda name: name != live)
-    keeps = [n for n in ordered if n in there and not _must_be_remade(documents[n], there[n])]
-    for name in keeps:
-        if (there[name].get("tags") or {}).get(RELEASE_TAG) == documents[name]["tags"].get(RELEASE_TAG):
-            return name
-    if spec.pipeline.rollout.strategy == "in_place" and live in keeps:
-        return str(live)
-    return next(name for name in documents if name != live)
-
-
-def _must_be_remade(document: Mapping[str, Json], body: Mapping[str, Json]) -> bool:
-    found = diff.changes(document, body, diff.DEPLOYMENT)
-    return not all(change.in_place for change in found)
-
-
-def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str, facts: Facts) -> dict[str, Json]:
-    """The document of one slot, with our tags unless a stranger's deployment has the name."""
-    tags = {OWNER_TAG: spec.owner, RELEASE_TAG: spec.releases[str(written["name"])]}
-    if is_strange(facts.get(address("deployment", spec.key, name))):
-        tags = {}
-    return {
-        **written,
-        "name": name,
-        "endpoint_name": spec.name,
-        "tags": {**(written.get("tags") or {}), **tags},
-    }
 
 
 def _unproven(wanted: Wanted, facts: Facts) -> Wanted:
@@ -248,3 +199,13 @@ def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts, *, always: bool
         return ()
     moved = {**body, "properties": {**(body.get("properties") or {}), "traffic": wanted.traffic}}
     return traffic.plan(replace(wanted, stages=(now,)), {**facts, where: moved})
+
+
+def _fallback(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
+    """The endpoint on dedicated quota, from nothing: what is done if the shared pool stays full."""
+    if not fallback.may_be(spec, steps, facts):
+        return ()
+    second, seen = fallback.dedicated(spec), fallback.without_endpoint(facts)
+    wanted = choose(second, seen)
+    asked = _ask_rooms(wanted, seen, ROOMS, [])
+    return fallback.in_order(spec, _after_roles(_with_bakes(wanted, asked)))

@@ -24,6 +24,8 @@ def seal(
     facts: Mapping[str, Facts],
     findings: Sequence[Finding] = (),
     notes: tuple[str, ...] = (),
+    *,
+    fallback: Sequence[Step] = (),
 ) -> Plan:
     """A plan of these steps, fingerprinted with the facts that it stands on. Raises Refused for any finding."""
     if findings:
@@ -37,7 +39,8 @@ def seal(
     lent = tuple(lease for spec in specs if (lease := _lease(spec, facts[spec.key])))
     strangers = [note for spec in specs for note in refusals.strangers(spec, facts[spec.key], bool(steps))]
     told = (*notes, *strangers)
-    return Plan(environment.name, tuple(steps), tuple(rescue), lent, tuple(facts), digest(world, 16), told, world)
+    parts = (tuple(steps), tuple(rescue), lent, tuple(facts), digest(world, 16), told, world, tuple(fallback))
+    return Plan(environment.name, *parts)
 
 
 def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from deploy.errors import POOL_FULL
+
 
 class Kind(StrEnum):
     """Whether asking again can help."""
@@ -48,7 +50,7 @@ def _row(
 _QUOTA = r"(?:OutOfQuota|outofquota|quota)"
 TROUBLES = (
     _row(
-        r"Simultaneous count exceeded|\bUserErrorFromQuotaService\b", "AML311", Kind.LATER,
+        r"Simultaneous count exceeded|\bUserErrorFromQuotaService\b", POOL_FULL, Kind.LATER,
         "The shared quota pool is in full use: try again later, or set quota.capacity to dedicated", wait=60,
     ),
     _row(

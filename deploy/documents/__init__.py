@@ -37,7 +37,7 @@ class Quota(Written):
         default=604_800.0, description="How long an endpoint on shared quota lives: 168h at most."
     )
     fallback: Literal["dedicated"] | None = Field(
-        default=None, description="What to do when the shared pool stays full until retry.deadline."
+        default=None, description="Where a new endpoint goes when the shared pool stays full until retry.deadline."
     )
     api_version: str | None = Field(
         default=None,

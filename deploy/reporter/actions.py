@@ -51,11 +51,11 @@ def of_error(error: DeployError, places: Mapping[str, Place]) -> list[Annotation
 
 
 def of_report(report: Report, places: Mapping[str, Place]) -> list[Annotation]:
-    """One for each step that failed, those that callers feel first; steps that were broken off are warnings."""
+    """One for each step that failed, those that callers feel first; one broken off or replaced is a warning."""
     failed = sorted(
         (o for o in report.outcomes if o.state is State.FAILED), key=lambda o: "callers" not in (o.error or {})
     )
-    broken = (o for o in report.outcomes if o.state is State.INTERRUPTED)
+    broken = (o for o in report.outcomes if o.state is State.INTERRUPTED or (o.state is State.REPLACED and o.error))
     return [_of_outcome(o, Level.ERROR, places) for o in failed] + [
         _of_outcome(o, Level.WARNING, places) for o in broken
     ]
@@ -80,7 +80,7 @@ def annotated(found: Sequence[Annotation], prefix: str = "") -> str:
 
 def mask_commands(plan: Plan) -> str:
     """Commands that make the runner write *** for each secret of a plan, line by line as it compares them."""
-    found = secret_values([step.body for step in (*plan.steps, *plan.rescue)])
+    found = secret_values([step.body for step in plan.every])
     lines = {line.strip() for secret in found for line in secret.splitlines()}
     return "".join(f"::add-mask::{_data(line)}\n" for line in sorted(lines) if line)
 

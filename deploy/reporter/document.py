@@ -43,7 +43,7 @@ def plan_load(text: str, file: str = "plan.json") -> Plan:
     if not isinstance(body, dict):
         raise _wrong(file, "AML190", "is not a plan: a mapping was expected.")
     try:
-        read = {key: body[key] for key in _READ} | {"world": body.get("world", {})}
+        read = {key: body[key] for key in _READ} | {key: body[key] for key in ("world", "fallback") if key in body}
         plan = TypeAdapter(Plan).validate_json(json.dumps(read))
     except KeyError as error:
         raise _wrong(file, "AML190", f"is not a plan: {error} is missing.") from None
@@ -80,6 +80,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "facts": plan.facts,
         "steps": [_step(step) for step in plan.steps],
         "rescue": [_step(step) for step in plan.rescue],
+        "fallback": [_step(step) for step in plan.fallback],
         "summary": plan.summary,
         "quota": [dict(body) for body in plan.quota],
         "leases": [dict(lease) for lease in plan.leases],

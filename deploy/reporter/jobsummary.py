@@ -18,7 +18,13 @@ ROOM = 1_048_576
 """Bytes of a step's summary."""
 _BARS, _PICTURES, _NAME = 200, 100, 60
 """Steps in a timeline, pictures in a list, letters of a step's name: mermaid gives up at 50,000 letters."""
-_MARKS = {State.DONE: "done, ", State.FAILED: "crit, ", State.RESCUED: "active, ", State.INTERRUPTED: "crit, active, "}
+_MARKS = {
+    State.DONE: "done, ",
+    State.FAILED: "crit, ",
+    State.RESCUED: "active, ",
+    State.INTERRUPTED: "crit, active, ",
+    State.REPLACED: "crit, active, ",
+}
 _TOO_MUCH = "_The rest does not fit into a summary: see the report among the artifacts._\n"
 
 

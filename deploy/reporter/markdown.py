@@ -16,6 +16,7 @@ from deploy.reporter.details import fields, unchanged
 from deploy.reporter.problems import diagnosis_lines, error_text
 from deploy.reporter.rows import EndpointRow
 from deploy.reporter.sentences import (
+    FALLBACK,
     became,
     changes,
     lease,
@@ -35,6 +36,7 @@ _STATE_SIGNS = {
     State.NOT_REACHED: "⬜",
     State.RESCUED: "↩️",
     State.INTERRUPTED: "⏸️",
+    State.REPLACED: "↪️",
 }
 _CELL, _ERROR, _NAMED = 500, 6_000, 12
 
@@ -47,7 +49,8 @@ def plan_markdown(plan: Plan) -> str:
         _caution([step.address for step in plan.steps if step.verb is Verb.DELETE]),
         _table(["", "step", "why"], [_step(step) for step in plan.steps], 26_000),
         _folded("Fields that are set or change", _diff(plan.steps, 16_000)),
-        _folded("If a step fails", _table(["", "step", "why"], [_step(step) for step in plan.rescue], 9_000)),
+        _folded("If a step fails", _table(["", "step", "why"], [_step(step) for step in plan.rescue], 5_000)),
+        _folded(FALLBACK, _table(["", "step", "why"], [_step(step) for step in plan.fallback], 4_000)),
         _folded("Leases", "\n".join(_within([f"- {_words(lease(one))}" for one in plan.leases], 4_000, "- {} more"))),
         "\n".join(_within([f"- {_words(note)}" for note in plan.notes], 2_000, "- {} more notes")),
         f"Fingerprint {_code(plan.fingerprint[:12])}",

@@ -16,6 +16,7 @@ from deploy.outcome import Outcome, Report, State
 from deploy.reporter.rows import moment
 
 STATE_WORDS = {state: state.value.replace("_", " ") for state in State}
+FALLBACK = "If the shared pool stays full: on dedicated quota instead"
 _UNKNOWN = "could not tell"
 
 
@@ -175,7 +176,9 @@ def became(outcome: Outcome) -> str:
 
 def reasons(report: Report, plan: Plan | None) -> list[str]:
     """Why there was a step, for each outcome, from the plan that the report is about."""
-    left = [*plan.steps, *plan.rescue] if plan else []
+    fell = {o.address.split("/")[1] for o in report.outcomes if o.state is State.REPLACED}
+    second = [step for step in plan.fallback if step.endpoint in fell] if plan else []
+    left = [*plan.steps, *second, *plan.rescue] if plan else []
     found = []
     for outcome in report.outcomes:
         step = next((s for s in left if (s.address, s.verb) == (outcome.address, outcome.verb)), None)

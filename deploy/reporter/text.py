@@ -11,6 +11,7 @@ from deploy.reporter.details import fields, unchanged
 from deploy.reporter.ink import Ink, Style, cells
 from deploy.reporter.problems import outcome_error
 from deploy.reporter.sentences import (
+    FALLBACK,
     became,
     changes,
     count,
@@ -36,6 +37,7 @@ STATE_SIGNS = {
     State.NOT_REACHED: ("·", Style.DIM),
     State.RESCUED: ("↩", Style.YELLOW),
     State.INTERRUPTED: ("!", Style.YELLOW),
+    State.REPLACED: ("↪", Style.YELLOW),
 }
 _ADDRESS = 11
 """Column where addresses start: a margin of two, the sign, a space, the longest verb, a space."""
@@ -54,12 +56,13 @@ def plan_text(
 ) -> str:
     """The plan as a person reads it. `hint` is the command to type next; without one, no next command is named."""
     ink = Ink(width, colour, ascii)
-    used = {step.verb for step in (*plan.steps, *plan.rescue)}
+    used = {step.verb for step in plan.every}
     legend = [(f"{sign} {verb}", style) for verb, (sign, style) in SIGNS.items() if verb in used]
     blocks = [
         _heading(ink, "Plan", plan.environment, plan.fingerprint),
         _steps(ink, plan.steps),
         _section(ink, "If a step fails", _steps(ink, plan.rescue)),
+        _section(ink, FALLBACK, _steps(ink, plan.fallback, brief=True)),
         _section(ink, "Leases", chain.from_iterable(ink.line(lease(one), indent=2, hang=4) for one in plan.leases)),
         list(chain.from_iterable(ink.line(f"Note: {note}", Style.YELLOW, hang=6) for note in plan.notes)),
         ink.flow([("Signs:", Style.DIM), *legend], indent=0) if legend else [],
@@ -79,7 +82,7 @@ def report_text(
 ) -> str:
     """What became of each step when one failed, errors in full; what probes saw; `plan` tells why a step was there.
 
-    Of a plan that went well no more than that is said: whoever watched has seen its steps.
+    Of a plan that went well no more than that is said, and why it fell back: whoever watched has seen its steps.
     """
     ink = Ink(width, colour, ascii)
     shown = [(o, why) for o, why in zip(report.outcomes, reasons(report, plan), strict=True) if _tells(o, report)]
@@ -93,7 +96,7 @@ def report_text(
 
 
 def _tells(outcome: Outcome, report: Report) -> bool:
-    return not report.ok or outcome.verb is Verb.PROBE
+    return not report.ok or (outcome.verb is Verb.PROBE and outcome.attempts > 0) or outcome.error is not None
 
 
 def page(blocks: Iterable[Sequence[str]]) -> str:
@@ -118,20 +121,26 @@ def _column(ink: Ink, addresses: Iterable[str]) -> int:
     return max((end for end in ends if end <= ink.width * 2 // 5), default=_ADDRESS) + 2
 
 
-def _steps(ink: Ink, steps: Sequence[Step]) -> list[str]:
+def _steps(ink: Ink, steps: Sequence[Step], *, brief: bool = False) -> list[str]:
+    """A step's line and below it the fields that it sets; `brief` leaves those out, as they stand elsewhere."""
     column = _column(ink, [step.address for step in steps])
+    if brief:
+        return [line for step in steps for line in _step(ink, step, column)]
     created = [step for step in steps if fields(step)][:_IN_FULL]
-    return [line for step in steps for line in _step(ink, step, column, full=step in created)]
+    return [line for step in steps for line in (*_step(ink, step, column), *_fields(ink, step, full=step in created))]
 
 
-def _step(ink: Ink, step: Step, column: int, *, full: bool) -> list[str]:
+def _step(ink: Ink, step: Step, column: int) -> list[str]:
     style = _SUMS[quota(step.body).enough] if step.room == "quota" and "needed" in step.body else Style.PLAIN
     below = [(reason(step), style)] + [(f"{path}: {old} → {new}", Style.PLAIN) for path, old, new in changes(step)]
     below += [(unchanged(step), Style.DIM)]
-    lines = _entry(ink, *SIGNS[step.verb], step.verb, step.address, below, column)
+    return _entry(ink, *SIGNS[step.verb], step.verb, step.address, below, column)
+
+
+def _fields(ink: Ink, step: Step, *, full: bool) -> list[str]:
     told = [f"{path}: {value}" for path, value in fields(step)]
     told = told if full or not told else [f"({count(len(told), 'field')}: see -o json)"]
-    return lines + [line for text in told for line in ink.line(text, Style.DIM, indent=_ADDRESS, hang=_ADDRESS + 2)]
+    return [line for text in told for line in ink.line(text, Style.DIM, indent=_ADDRESS, hang=_ADDRESS + 2)]
 
 
 def _outcome(ink: Ink, outcome: Outcome, column: int, why: str) -> list[str]:

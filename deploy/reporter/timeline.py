@@ -7,7 +7,7 @@ from html import escape
 
 from deploy.errors import neutral
 from deploy.outcome import Outcome
-from deploy.reporter.sentences import duration
+from deploy.reporter.sentences import STATE_WORDS, duration
 
 _WIDTH, _LABEL, _ROW, _TOP = 1080, 330, 24, 26
 _PLOT = _WIDTH - _LABEL - 90
@@ -15,7 +15,7 @@ _NICE = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 4
 
 
 def timeline_svg(outcomes: Sequence[Outcome]) -> str:
-    """An SVG element for a page; its colours are the page's classes `done`, `failed`, `rescued`, `not_reached`."""
+    """An SVG element for a page; its colours are the page's classes `done`, `failed` and so on."""
     starts = list(starting_times(outcomes))
     total = max((start + outcome.seconds for start, outcome in zip(starts, outcomes, strict=True)), default=0.0) or 1.0
     height = _TOP + _ROW * len(outcomes) + 8
@@ -51,7 +51,7 @@ def _scale(total: float, height: int) -> str:
 def _bar(n: int, outcome: Outcome, start: float, total: float) -> str:
     y = _TOP + _ROW * n
     x, end = _x(start, total), _x(start + outcome.seconds, total)
-    words = duration(outcome.seconds) if outcome.attempts else "not reached"
+    words = duration(outcome.seconds) if outcome.attempts else STATE_WORDS[outcome.state]
     return (
         f'<text x="0" y="{y + 15}">{escape(_short(f"{outcome.verb} {outcome.address}"))}</text>'
         f'<rect class="{outcome.state}" x="{x:.1f}" y="{y + 4}" width="{max(end - x, 2):.1f}" height="14" rx="3"/>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deploy import leases
 from deploy.cloud import quota, registry
 from deploy.cloud.connect import Cloud
 from deploy.diff.forms import ASSET
@@ -55,6 +56,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         return ()
     key, there = wanted.spec.key, of_room(facts, "deployment", wanted.spec.key)
     looked = {(str(r["reference"]), str(r["instance_type"])): r for r in of_room(facts, NAME, key).values()}
+    shared = leases.borrows(wanted.spec.pipeline.quota.capacity, facts.get(address("endpoint", key)))
     steps = []
     for name, document in wanted.deployments.items():
         size, count = str(document["instance_type"]), int(document["instance_count"])
@@ -62,7 +64,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         if row is None or _has(there.get(name), str(row["reference"]), size):
             continue
         also = offers.of_facts(facts, key, size, [count])
-        steps.append(_check(address(NAME, key, name), row, shared=_shared(wanted.spec), also=also))
+        steps.append(_check(address(NAME, key, name), row, shared=shared, also=also))
     return steps
 
 
@@ -79,10 +81,6 @@ def _check(where: str, row: Json, *, shared: bool, also: str) -> Step:
     body = {"reference": row["reference"], "newest": row.get("newest"), "shared": shared}
     judged = judge(row, size, machine, shared=shared, also=also)
     return judged.step(where, {**body, "instance_type": size, "machine": machine})
-
-
-def _shared(spec: EndpointSpec) -> bool:
-    return spec.pipeline.quota.capacity == "shared"
 
 
 def _has(body: Json, reference: str, size: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from deploy import leases
 from deploy.cloud import quota
 from deploy.cloud.connect import Cloud
 from deploy.judging import cores, offers
@@ -37,7 +38,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if wanted is None:
         return ()
     key, rows = wanted.spec.key, of_room(facts, NAME, wanted.spec.key)
-    shared = wanted.spec.pipeline.quota.capacity == "shared"
+    shared = leases.borrows(wanted.spec.pipeline.quota.capacity, facts.get(address("endpoint", key)))
     steps = []
     for size, pairs in _grown(wanted, of_room(facts, "deployment", key)).items():
         row = rows.get(size.lower(), {})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deploy import leases
 from deploy.cloud import access, endpoints
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError
@@ -30,9 +31,11 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     """One note on shared quota, when no role of the pipeline says the same; towards nothing, none."""
-    if wanted is None or wanted.spec.pipeline.quota.capacity != "shared":
+    if wanted is None:
         return ()
     spec, where = wanted.spec, address(NAME, wanted.spec.key)
+    if not leases.borrows(spec.pipeline.quota.capacity, facts.get(address("endpoint", spec.key))):
+        return ()
     kind = (spec.endpoint.get("identity") or {}).get("type", "system_assigned")
     if where in facts or kind != "system_assigned" or any(r.principal == "endpoint" for r in spec.pipeline.roles):
         return ()

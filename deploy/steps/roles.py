@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from deploy.cloud import access, endpoints, holdings
 from deploy.cloud.connect import Cloud
 from deploy.documents import Role
-from deploy.errors import Finding, Refused, Transient
+from deploy.errors import CloudError, Finding, Refused, Transient
 from deploy.model import EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address, of_room
+from deploy.outcome import Evidence
 
 NAME = "role"
 _GIVEN = {"us": "given by us and no longer wanted", "azure": "given by Azure to the endpoint's own identity"}
@@ -59,11 +60,13 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     return [*give, *take]
 
 
-def run(cloud: Cloud, step: Step) -> None:
+def run(cloud: Cloud, step: Step) -> Evidence | None:
     what = f"{step.verb} {step.address}"
+    if step.verb is Verb.DELETE and "endpoint" in step.body:
+        return _take_all(cloud, str(step.body["endpoint"]), what)
     if step.verb is Verb.DELETE:
         access.unassign(cloud, str(step.body["id"]), what=what)
-        return
+        return None
     principal, kind = step.body["principal"], step.body["principal_type"]
     own = False
     if principal == "endpoint":
@@ -80,6 +83,21 @@ def run(cloud: Cloud, step: Step) -> None:
         mark=access.mark(cloud, str(step.body["owner"]), str(step.body["endpoint"]), own=own),
         what=what,
     )
+    return None
+
+
+def _take_all(cloud: Cloud, endpoint: str, what: str) -> Evidence:
+    """Whatever the system identity of an endpoint holds; what may not be taken back is said and blocks nothing."""
+    own = access.system_identity(endpoints.read_endpoint(cloud, endpoint))
+    rows = [row for row in access.assignments(cloud) or () if own and access.holder(row) == own]
+    for number, row in enumerate(rows):
+        try:
+            access.unassign(cloud, str(row["id"]), what=what)
+        except CloudError as error:
+            if error.status != 403:
+                raise
+            return Evidence(f"may not be taken back, so {len(rows) - number} role assignments will stay")
+    return Evidence(f"{len(rows)} role assignments")
 
 
 def _give(spec: EndpointSpec, role: Role) -> Step:

@@ -137,6 +137,10 @@ def pipeline(checked: Checked, endpoint: Checked, folder: Path) -> Found:
             if role.get("principal", "endpoint") == "endpoint":
                 cause = "The endpoint has no identity that could be given a role."
                 yield problem(source, ("roles", number), "AML133", cause, "Give it an identity, or name a principal.")
+    quota = document.get("quota") or {}
+    if quota.get("fallback") and quota.get("capacity") != "shared":
+        cause = "There is nothing to fall back from: quota.capacity is not shared."
+        yield problem(source, ("quota", "fallback"), "AML135", cause, "Write `capacity: shared`, or take it out.")
     yield from _probe(source, document.get("probe") or {}, folder)
 
 

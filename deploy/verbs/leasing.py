@@ -102,31 +102,36 @@ def _renewals(
 ) -> tuple[Plan, list[Outcome]]:
     """One look at all who come and go, then the steps of each. One that is refused keeps nobody else waiting."""
     steps: list[Step] = []
+    second: list[Step] = []
     refused: list[Outcome] = []
     seen = observer.observe_names(cloud, [spec for each in turns for spec in (each.new, *each.olds)])
     for each in turns:
         try:
-            steps += _renewal(environment, each, seen, in_place=in_place)
+            first, instead = _renewal(environment, each, seen, in_place=in_place)
+            steps += first
+            second += instead
         except Refused as error:
             where = address("endpoint", each.new.key)
             refused.append(Outcome(where, Verb.CHECK, State.FAILED, 0, 0.0, as_json(error)))
-    return Plan(environment.name, tuple(steps)), refused
+    return Plan(environment.name, tuple(steps), fallback=tuple(second)), refused
 
 
-def _renewal(environment: Environment, each: Turn, seen: Mapping[str, Facts], *, in_place: bool) -> list[Step]:
-    """The successor, the alias, and the end of whoever came before."""
-    made = list(planner.plan_release(environment, [each.new], {each.new.key: seen[each.new.name]}).steps)
+def _renewal(
+    environment: Environment, each: Turn, seen: Mapping[str, Facts], *, in_place: bool
+) -> tuple[Sequence[Step], Sequence[Step]]:
+    """The successor, the alias, and the end of whoever came before; and the same with one on dedicated quota."""
+    made = planner.plan_release(environment, [each.new], {each.new.key: seen[each.new.name]})
     ended: list[Step] = []
     for old in each.olds:
         ended += planner.plan_teardown(environment, [old], {old.key: seen[old.name]}).steps
     if in_place:
-        return [*ended, *made]
+        return (*ended, *made.steps), made.fallback
     drain = each.new.pipeline.lease.drain
     if ended and drain:
         first = ended[0]
         why = f"{first.why}; {drain:.0f} s after callers were sent to its successor"
         ended[0] = replace(first, why=why, retry=replace(first.retry, wait=drain))
-    return [*made, *ended]
+    return (*made.steps, *ended), (*made.fallback, *(ended if made.fallback else ()))
 
 
 def _notify(cloud: Cloud, file: validator.EnvironmentFile, bodies: succession.Bodies, show: Show) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy import diff, planner
+from deploy import diff, planner, slots
 from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of, text_of
 from tests.unit.emulator.azure import Azure
 from tests.written import DEPLOYMENTS, ENDPOINTS
@@ -42,7 +42,7 @@ def test_plan_after_apply_is_empty(
         "pipeline.yml": text_of({"rollout": {"strategy": strategy}}),
     }
     spec = spec_of(Path(), texts)
-    wanted = planner.choose(spec, {})
+    wanted = slots.choose(spec, {})
     facts = put(azure, spec, wanted.deployments)
     facts["endpoint/mip"]["properties"]["traffic"] = {"blue": 100}
     gone(azure, "mip")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy import executor
-from deploy.errors import CloudError, Exit, Terminated, Transient, Unanswered
+from deploy.errors import POOL_FULL, CloudError, Exit, Terminated, Transient, Unanswered
 from deploy.model import Plan, Retry, Step, Verb
 from deploy.outcome import Evidence, State
 from deploy.progress import Event, Kind
@@ -274,3 +274,84 @@ def test_told_to_stop_nobody_waits_on() -> None:
     assert [o.state for o in report.outcomes] == [State.INTERRUPTED, State.NOT_REACHED]
     assert clock.slept == [5.0]
     assert room.ran == []
+
+
+def full(wish: float = 60.0) -> Transient:
+    error = Transient("create a/x", "Simultaneous count exceeded", "Wait", code=POOL_FULL)
+    error.retry_after = wish
+    return error
+
+
+def fall(steps: list[Step], room: Room, fallback: list[Step], rescue: list[Step] | None = None):
+    clock, events = Later(), []
+    cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0))
+    plan = Plan("test", tuple(steps), tuple(rescue or ()), fallback=tuple(fallback))
+    return executor.execute(plan, cloud, clock, events.append, rooms=[room]), clock, events
+
+
+@given(times=st.integers(0, 40), attempts=st.integers(1, 5))
+def test_a_full_pool_is_asked_until_the_deadline(times: int, attempts: int) -> None:
+    """With a fallback only the deadline ends the asking; a pool that frees before it lends, and nothing falls back."""
+    room = Room("a", {"a/x/1": [full() for _ in range(times)]})
+    report, clock, _ = fall([step("a/x/1", attempts=attempts, deadline=600)], room, [step("a/x/9")])
+    tried = [where for where, _ in room.ran if where == "a/x/1"]
+    fell = ("a/x/9" in [where for where, _ in room.ran]) == (len(tried) <= times)
+
+    assert fell
+    assert report.exit is Exit.OK
+    assert clock.passed <= 600
+    assert len(tried) == times + 1 or clock.passed > 600 - 120
+    assert report.outcomes[0].state is (State.DONE if len(tried) == times + 1 else State.REPLACED)
+
+
+def test_what_the_fallback_replaces_is_no_failure() -> None:
+    """The error is kept, the rest was not gone, the fallback was, and it is told; another endpoint is not disturbed."""
+    room = Room("a", {"a/x/1": [full()]})
+    steps = [step("a/x/0"), step("a/x/1"), step("a/x/2"), step("a/y/1")]
+    report, _, events = fall(steps, room, [step("a/x/8"), step("a/x/9")], [step("a/x/1")])
+
+    assert [(o.address, o.state.value) for o in report.outcomes] == [
+        ("a/x/0", "done"), ("a/x/1", "replaced"), ("a/x/2", "replaced"), ("a/x/8", "done"), ("a/x/9", "done"),
+        ("a/y/1", "done"),
+    ]  # fmt: skip
+    assert report.outcomes[1].error["code"] == POOL_FULL
+    assert report.ok
+    assert report.exit is Exit.OK
+    assert [e.text for e in events if e.kind is Kind.NOTE] == [
+        "x: the shared pool stayed full, so it goes to dedicated quota."
+    ]
+
+
+def test_only_the_pool_leads_to_the_fallback() -> None:
+    """Another failure is one as ever, and so is a full pool where the plan has no fallback for that endpoint."""
+    for error, fallback in ((trouble(later=False), [step("a/x/9")]), (full(), [step("a/y/9")]), (full(), [])):
+        room = Room("a", {"a/x/1": [error]})
+        report, _, _ = fall([step("a/x/1"), step("a/x/2")], room, fallback)
+        assert [o.state for o in report.outcomes] == [State.FAILED, State.NOT_REACHED]
+        assert report.exit is Exit.STEP_FAILED
+
+
+def test_a_fallback_that_fails_is_a_failed_step() -> None:
+    """Both causes are told, the rescue mends what was touched, and the exit code is that of a failed step."""
+    room = Room("a", {"a/x/1": [full()], "a/x/8": [trouble(later=False)]})
+    fallback = [step("a/x/8"), step("a/x/9")]
+    report, _, _ = fall([step("a/x/1"), step("a/x/2")], room, fallback, [step("a/x/7"), step("a/x/8")])
+
+    assert [(o.address, o.state.value) for o in report.outcomes] == [
+        ("a/x/1", "replaced"), ("a/x/2", "replaced"), ("a/x/8", "failed"), ("a/x/9", "not_reached"),
+        ("a/x/8", "rescued"),
+    ]  # fmt: skip
+    assert [o.error["code"] for o in report.outcomes if o.error] == [POOL_FULL, "AML300"]
+    assert report.exit is Exit.STEP_FAILED
+
+
+@given(at=st.integers(0, 2))
+def test_told_to_stop_during_the_fallback(at: int) -> None:
+    """What it was at is interrupted, and what was left of the fallback is not reached."""
+    troubles: dict[str, Any] = {"a/x/0": [full()], f"a/x/{7 + at}": [KeyboardInterrupt()]}
+    fallback = [step(f"a/x/{n}") for n in (7, 8, 9)]
+    report, _, _ = fall([step("a/x/0"), step("a/x/1")], Room("a", troubles), fallback)
+
+    after = [State.DONE] * at + [State.INTERRUPTED] + [State.NOT_REACHED] * (2 - at)
+    assert [o.state for o in report.outcomes] == [State.REPLACED, State.REPLACED, *after]
+    assert report.exit is Exit.INTERRUPTED

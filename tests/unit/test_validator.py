@@ -343,6 +343,14 @@ def test_one_name_is_one_deployment() -> None:
     ]
 
 
+def test_a_fallback_needs_something_to_fall_back_from() -> None:
+    """Without `capacity: shared` there is no pool that could be full."""
+    for quota in ("{fallback: dedicated}", "{capacity: dedicated, fallback: dedicated}"):
+        (found,) = problems(pipeline=f"quota: {quota}")
+        assert "AML135 There is nothing to fall back from" in found
+    assert check(pipeline="quota: {capacity: shared, fallback: dedicated}").pipeline.quota.fallback == "dedicated"
+
+
 def test_an_endpoint_without_identity_gets_no_role() -> None:
     """There would be nobody to give it to."""
     found = problems(f"{ENDPOINT}identity: {{type: none}}\n", pipeline="roles: [{role: AcrPull, scope: workspace}]")

@@ -130,6 +130,7 @@ PLANS = st.builds(
     leases=st.lists(st.dictionaries(WORDS, WORDS, max_size=2), max_size=2).map(tuple),
     endpoints=st.lists(WORDS, max_size=2).map(tuple),
     facts=WORDS,
+    fallback=st.lists(STEPS, max_size=2).map(tuple),
 )
 ERRORS = st.none() | st.fixed_dictionaries(
     {"code": WORDS, "message": SENTENCES},

@@ -277,7 +277,7 @@ def test_a_long_plan_counts_the_fields_of_what_it_does_not_spell_out():
 def test_the_legend_is_the_signs_used_and_no_others(plan, width, ascii_only):
     """Each sign before a step is in the legend, each of the legend is before a step."""
     text = plan_text(plan, width=width, ascii=ascii_only)
-    used = {step.verb for step in (*plan.steps, *plan.rescue)}
+    used = {step.verb for step in plan.every}
     legend = text.rpartition("\nSigns:")[2].partition("\n\n")[0] if "\nSigns:" in text else ""
     ink = Ink(width, ascii=ascii_only)
     assert set(legend.split()) == {word for verb in used for word in (ink.clean(SIGNS[verb][0]), verb.value)}

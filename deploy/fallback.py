@@ -1,0 +1,70 @@
+"""The fallback: an endpoint on shared quota that finds the pool full is made on dedicated quota instead. Pure.
+
+Azure cannot move an endpoint from one to the other, so the one on shared quota goes first. That is done only where
+nobody is served yet. The dedicated quota is looked at before anything goes, and is no reason against the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from deploy import leases
+from deploy.judging import verdict
+from deploy.model import OWNER_TAG, EndpointSpec, Facts, Retry, Step, Verb, address, live_slot, of_room
+
+_STAYS = ("quota", "alias")
+"""Rooms whose facts are the same when the endpoint is gone."""
+_WHY = "the shared pool stayed full, and an endpoint cannot leave it"
+
+
+def may_be(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> bool:
+    """Whether the files ask for it, these steps borrow from the pool, and nobody is served by what would go."""
+    quota, body = spec.pipeline.quota, facts.get(address("endpoint", spec.key))
+    if quota.fallback is None or quota.capacity != "shared" or not any(step.room == "deployment" for step in steps):
+        return False
+    if body is None:
+        return True
+    ours = (body.get("tags") or {}).get(OWNER_TAG) == spec.owner
+    served = live_slot((body.get("properties") or {}).get("traffic") or {}) or _is_of_use(spec, facts)
+    return ours and leases.of(body) is not None and not served
+
+
+def _is_of_use(spec: EndpointSpec, facts: Facts) -> bool:
+    """Whether a deployment is healthy, or not ours."""
+    return any(
+        (body.get("properties") or {}).get("provisioningState") == "Succeeded"
+        or (body.get("tags") or {}).get(OWNER_TAG) != spec.owner
+        for body in of_room(facts, "deployment", spec.key).values()
+    )
+
+
+def dedicated(spec: EndpointSpec) -> EndpointSpec:
+    """The same, had its files asked for dedicated quota."""
+    quota = spec.pipeline.quota.model_copy(update={"capacity": "dedicated"})
+    return replace(spec, pipeline=spec.pipeline.model_copy(update={"quota": quota}))
+
+
+def without_endpoint(facts: Facts) -> Facts:
+    """What is there once the endpoint on shared quota is gone with all that hangs on it."""
+    return {where: body for where, body in facts.items() if where.split("/")[0] in _STAYS}
+
+
+def in_order(spec: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
+    """Quota is looked at, then the endpoint on shared quota goes with its roles, then `steps` make the other one."""
+    checks = [step for step in steps if step.room == "quota"]
+    made = [step for step in steps if step.verb is not Verb.CHECK]
+    role, where = address("role", spec.key, spec.name), address("endpoint", spec.key)
+    taken = Step(Verb.DELETE, role, {"endpoint": spec.name}, "the roles of its identity go with it", Retry(3, 120.0))
+    return [*checks, taken, Step(Verb.DELETE, where, {"name": spec.name}, _WHY, spec.retry), *made]
+
+
+def notes(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Iterator[str]:
+    """What to know: that the fallback would not do as things are, or that it was taken before."""
+    own = [step for step in steps if step.endpoint == spec.key]
+    for finding in verdict.findings(own):
+        yield f"{spec.key}: should the shared pool stay full, dedicated quota would not do now: {finding.cause}."
+    body, quota = facts.get(address("endpoint", spec.key)), spec.pipeline.quota
+    if body and quota.fallback and quota.capacity == "shared" and leases.of(body) is None:
+        again = "to try the shared pool again, tear it down and apply"
+        yield f"{spec.key}: endpoint {spec.name} is on dedicated quota, not on shared; {again}."

@@ -1,0 +1,68 @@
+"""Slots: which deployment a release goes to, and how callers get there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deploy import diff, refusals
+from deploy.model import (
+    OWNER_TAG,
+    RELEASE_TAG,
+    SLOTS,
+    EndpointSpec,
+    Facts,
+    Json,
+    Wanted,
+    address,
+    is_strange,
+    live_slot,
+    of_room,
+)
+
+
+def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
+    """The slot that the release goes to, and how callers get there. Deployments named by the user keep their names."""
+    now = {name: share for name, share in refusals.served(facts, spec).items() if share}
+    live = live_slot(now)
+    if spec.traffic is not None or len(spec.deployments) != 1:
+        fixed = {str(d["name"]): _document(spec, d, str(d["name"]), facts) for d in spec.deployments}
+        return Wanted(spec, fixed, (spec.traffic if spec.traffic is not None else now,), live)
+    written = spec.deployments[0]
+    there = of_room(facts, "deployment", spec.key)
+    slot = _slot(spec, {name: _document(spec, written, name, facts) for name in SLOTS}, there, live)
+    stages: tuple[Mapping[str, int], ...] = ({slot: 100},)
+    if live not in (None, slot):
+        stages = tuple({slot: share, str(live): 100 - share} for share in spec.pipeline.rollout.stages)
+    return Wanted(spec, {slot: _document(spec, written, slot, facts)}, stages, live)
+
+
+def _slot(
+    spec: EndpointSpec, documents: Mapping[str, Mapping[str, Json]], there: Mapping[str, Json], live: str | None
+) -> str:
+    """Where the release is already; else the live slot if it may change in place; else a slot without callers."""
+    ordered = sorted(documents, key=lambda name: name != live)
+    keeps = [n for n in ordered if n in there and not _must_be_remade(documents[n], there[n])]
+    for name in keeps:
+        if (there[name].get("tags") or {}).get(RELEASE_TAG) == documents[name]["tags"].get(RELEASE_TAG):
+            return name
+    if spec.pipeline.rollout.strategy == "in_place" and live in keeps:
+        return str(live)
+    return next(name for name in documents if name != live)
+
+
+def _must_be_remade(document: Mapping[str, Json], body: Mapping[str, Json]) -> bool:
+    found = diff.changes(document, body, diff.DEPLOYMENT)
+    return not all(change.in_place for change in found)
+
+
+def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str, facts: Facts) -> dict[str, Json]:
+    """The document of one slot, with our tags unless a stranger's deployment has the name."""
+    tags = {OWNER_TAG: spec.owner, RELEASE_TAG: spec.releases[str(written["name"])]}
+    if is_strange(facts.get(address("deployment", spec.key, name))):
+        tags = {}
+    return {
+        **written,
+        "name": name,
+        "endpoint_name": spec.name,
+        "tags": {**(written.get("tags") or {}), **tags},
+    }
