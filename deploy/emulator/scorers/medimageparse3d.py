@@ -134,7 +134,7 @@ def _measured(number: NDArray[np.int64], count: int) -> Bodies:
 
 def _grey(values: NDArray[Any]) -> NDArray[np.uint8]:
     """8 bits from any numbers: the middle 99 % of them spread from 0 to 255."""
-    real = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
+    real = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0) / 2  # so that no difference overflows
     low, high = np.percentile(real, (0.5, 99.5))
     if low == high:
         low, high = real.min(), real.max()

@@ -12,7 +12,7 @@ from importlib.util import module_from_spec, spec_from_loader
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -123,6 +123,7 @@ def test_a_uniform_volume_shows_nothing():
     st.sampled_from("<>"),
     st.lists(st.sampled_from(["left lung", "bone", "upper liver", "", "smallest"]), min_size=1, max_size=4),
 )
+@example(np.array([[[-1.7e308, 1.7e308]]]), "<", ["bone"])
 def test_the_answer_is_a_volume_like_the_one_sent(values, order, prompts):
     """Any volume of any type: the same size, affine and byte order, labels up to the number of prompts."""
     affine = np.hstack([LEFT_BACK_HEAD * 2, np.ones((3, 1))])
