@@ -1,8 +1,9 @@
 """Trust between GitHub and Azure: which identities a repository's jobs sign in as, and the least each may do. Pure.
 
 Two identities: one that plans and only reads, in the GitHub environment `<name>-plan`, and one that applies, in
-`<name>`, which reviewers guard. GitHub writes a job's subject in one of two forms, as the repository is set: by names,
-or by names with numbers that are never given twice (the default for repositories made or renamed since July 2026).
+`<name>`, which reviewers guard, and renews and reaps by the clock in `<name>-reap`, which nobody guards. GitHub writes
+a job's subject in one of two forms, as the repository is set: by names, or by names with numbers that are never given
+twice (the default for repositories made or renamed since July 2026).
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Trust:
-    """One identity, whom it trusts and what it may do. `form` is the subject that the commands use."""
+    """A job's identity, whom it trusts and what it may do. `form` is the subject that the commands use."""
 
     job: str
     environment: str
@@ -67,17 +68,20 @@ def trusts(
     audience: str,
     guids: Mapping[str, str],
 ) -> list[Trust]:
-    """The identity that plans and the one that applies. `guids`: built-in role -> its GUID."""
+    """The identity that plans and the one that applies and reaps. `guids`: built-in role -> its GUID."""
     name = environment.name
-    reading = [Grant("Reader", _group(environment), "reads the workspace and what belongs to it, and role assignments")]
+    subscription = f"/subscriptions/{environment.subscription_id}"
+    reading = [Grant("Reader", subscription, "reads the workspace, role assignments and the quota")]
     writing = [*reading, *_writing(environment, specs, guids)]
     form = "ids" if repository.owner_id and repository.id else "names"
     found = []
-    for job, place, grants in (("plan", f"{name}-plan", reading), ("apply", name, writing)):
-        identity, subjects = "id-amldeploy-" + re.sub(r"[^A-Za-z0-9_-]", "-", place), repository.subjects(place)
+    jobs = (("plan", f"{name}-plan", f"{name}-plan", reading), ("apply", name, name, writing))
+    for job, place, owner, grants in (*jobs, ("reap", f"{name}-reap", name, writing)):
+        identity, subjects = "id-amldeploy-" + re.sub(r"[^A-Za-z0-9_-]", "-", owner), repository.subjects(place)
+        first = place == owner  # who makes the identity and gives it its roles
         commands = [
-            *_identity(environment, identity, subjects[form], audience),
-            *(_grant(grant) for grant in grants),
+            *_identity(environment, identity, "github" if first else f"github-{job}", subjects[form], audience),
+            *(_grant(grant) for grant in grants if first),
             *(_variable(repository, place, *pair) for pair in _VARIABLES.items()),
         ]
         found.append(Trust(job, place, identity, subjects, form, grants, commands))
@@ -122,14 +126,14 @@ def _group(environment: Environment) -> str:
     return environment.workspace_id.split("/providers/")[0]
 
 
-def _identity(environment: Environment, identity: str, subject: str, audience: str) -> list[str]:
-    """Makes it, has it trust the subject, and remembers how it is called."""
+def _identity(environment: Environment, identity: str, credential: str, subject: str, audience: str) -> list[str]:
+    """Makes it (or finds it made), has it trust the subject, and remembers how it is called."""
     within = f"--subscription {environment.subscription_id} --resource-group {shlex.quote(environment.resource_group)}"
     trust = f"--issuer {ISSUER} --subject {shlex.quote(subject)} --audiences {audience}"
     show = f"az identity show {within} --name {identity} --output tsv --query"
     return [
         f"az identity create {within} --name {identity}",
-        f"az identity federated-credential create {within} --identity-name {identity} --name github {trust}",
+        f"az identity federated-credential create {within} --identity-name {identity} --name {credential} {trust}",
         *(f"{word}=$({show} {word}Id)" for word in ("principal", "client", "tenant")),
     ]
 

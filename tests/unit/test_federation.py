@@ -29,25 +29,38 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_siz
 
 def test_the_subjects_in_both_forms() -> None:
     """As GitHub documents them: names, and names with numbers behind an @."""
-    plan, apply = verbs.federate(PROJECT, "dev", Repository("octo-org/octo-repo", "123456", "456789"))
+    plan, apply, reap = verbs.federate(PROJECT, "dev", Repository("octo-org/octo-repo", "123456", "456789"))
     assert plan.subjects == {
         "names": "repo:octo-org/octo-repo:environment:dev-plan",
         "ids": "repo:octo-org@123456/octo-repo@456789:environment:dev-plan",
     }
     assert apply.subjects["ids"] == "repo:octo-org@123456/octo-repo@456789:environment:dev"
     assert apply.form == "ids"
-    assert any(f"--subject {apply.subjects['ids']} " in command for command in apply.commands)
+    assert reap.subjects["ids"] == "repo:octo-org@123456/octo-repo@456789:environment:dev-reap"
+    for trust in (plan, apply, reap):
+        assert any(f"--subject {trust.subjects['ids']} " in command for command in trust.commands)
 
 
 def test_who_plans_only_reads() -> None:
-    """One role at the resource group; who applies may give no role but those of the files."""
-    plan, apply = verbs.federate(PROJECT, "dev", Repository("octo-org/octo-repo"))
+    """One role; who applies may give no role but those of the files."""
+    plan, apply, _ = verbs.federate(PROJECT, "dev", Repository("octo-org/octo-repo"))
     assert [grant.role for grant in plan.grants] == ["Reader"]
     roles = {grant.role: grant for grant in apply.grants}
     assert set(roles) == {"Reader", "AzureML Data Scientist", "Role Based Access Control Administrator"}
     condition = roles["Role Based Access Control Administrator"].condition
     assert condition.count("GuidEquals {4633458b-17de-408a-b874-0445c86b69e6}") == 2
     assert plan.form == "names"
+
+
+def test_who_reaps_is_who_applies() -> None:
+    """The same identity in an environment without reviewers: a credential more, and no role is given twice."""
+    _, apply, reap = verbs.federate(PROJECT, "dev", Repository("octo-org/octo-repo"))
+    assert (reap.identity, reap.grants) == (apply.identity, apply.grants)
+    assert not any(command.startswith("az role") for command in reap.commands)
+    [one], [other] = ([c for c in trust.commands if "federated-credential" in c] for trust in (apply, reap))
+    names = [words[words.index("--name") + 1] for words in (shlex.split(one), shlex.split(other))]
+    assert names == ["github", "github-reap"]
+    assert any("--env dev-reap" in command for command in reap.commands)
 
 
 def test_a_role_of_unknown_id_is_not_narrowed() -> None:
@@ -80,7 +93,8 @@ def test_a_shell_reads_every_command_as_meant(group: str, workspace: str, name: 
         assert made[made.index("--resource-group") + 1] == group
         assert credential[credential.index("--subject") + 1] == trust.subjects["names"]
         granted = [shlex.split(command) for command in trust.commands if command.startswith("az role")]
-        assert [words[words.index("--scope") + 1] for words in granted] == [grant.scope for grant in trust.grants]
+        scopes = [grant.scope for grant in trust.grants] if trust.job != "reap" else []
+        assert [words[words.index("--scope") + 1] for words in granted] == scopes
 
 
 def test_json_fits_its_schema() -> None:
