@@ -21,7 +21,7 @@ ENABLED, DEADLINE = "SharedComputeCapacityEnabled", "TargetAutoDeletionTime"
 ENDS_TAG = "amldeploy-lease-ends"
 """Tag on an endpoint: the end of its lease in ISO 8601, for people and for whoever cannot read the property."""
 NOTICED_TAG = "amldeploy-noticed"
-"""Tag on an endpoint: the hours before its end of which people were told, such as `48 24`."""
+"""Tag on an endpoint: of how many hours before its end each channel was told last: `stdout=24 slack/TEAM_HOOK=48`."""
 THRESHOLDS = (48, 24, 6, 1)
 """Hours before the end at which people are told."""
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -121,19 +121,23 @@ def order(base: str, names: Iterable[str]) -> list[str]:
     return sorted((name for name in names if is_of_line(base, name)), key=lambda name: name.removeprefix(base))
 
 
-def due(lease: Lease, noticed: str, now: datetime) -> int | None:
-    """The notice to give now: the nearest threshold that has passed and that nobody was told of; None when there is
-    none.
+def due(lease: Lease, told: int | None, now: datetime) -> int | None:
+    """The notice to give now to whoever was last told of `told` hours, or of nothing yet: the nearest threshold that
+    has passed; None when there is none.
 
     After a gap only the nearest is worth saying; those before it count as said.
     """
     left = lease.hours_left(now)
-    told = {int(word) for word in noticed.split() if word.isdigit()}
     passed = [hours for hours in THRESHOLDS if left <= hours]
-    return passed[-1] if left > 0 and passed and min(told, default=THRESHOLDS[0] + 1) > passed[-1] else None
+    return passed[-1] if left > 0 and passed and (told is None or told > passed[-1]) else None
 
 
-def told(noticed: str, hours: int) -> str:
-    """The tag after a notice: every threshold down to this one."""
-    known = {int(word) for word in noticed.split() if word.isdigit()}
-    return " ".join(str(each) for each in THRESHOLDS if each >= hours or each in known)
+def told(tag: str) -> dict[str, int]:
+    """Channel -> the hours of which it was told last, from NOTICED_TAG."""
+    words = [word.rpartition("=") for word in tag.split()]
+    return {channel: int(hours) for channel, _, hours in words if channel and hours.isdigit()}
+
+
+def noted(channels: Mapping[str, int]) -> str:
+    """The tag that says the same."""
+    return " ".join(f"{channel}={hours}" for channel, hours in channels.items())

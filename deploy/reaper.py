@@ -6,14 +6,14 @@ adopts. The list is a plan: a dry run shows the very steps that a run takes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 
 from deploy import leases
 from deploy.cloud import access
-from deploy.errors import Finding, Refused
+from deploy.errors import Finding
 from deploy.model import OWNER_TAG, Environment, Json, Plan, Retry, Step, Verb, address
 
 PROTECT_TAG = "amldeploy-protect"
@@ -65,38 +65,53 @@ class Spared:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Those that go, most urgent first, and those that are spared."""
+    """Those that go, most urgent first, those that are spared, and what a guard has against it."""
 
     candidates: tuple[Candidate, ...]
     spared: tuple[Spared, ...]
+    findings: tuple[Finding, ...] = ()
 
 
 def judge(environment: Environment, there: Inventory, rules: Rules, now: datetime) -> Judgement:
-    """Who goes and who stays. Raises Refused when a guard says that something is wrong with the question itself."""
+    """Who goes and who stays. A guard that says no stops nobody from seeing who would have gone."""
     chosen: list[Candidate] = []
     spared: list[Spared] = []
     for name, body in there.endpoints.items():
         found = _due(name, body, rules, now)
-        if found is None or not _is_asked_for(environment, name, body, rules):
+        if found is None or not (_is_ours(environment, body) or _is_named(name, rules)):
             continue
-        if _is_protected(body):
+        if (owner := _owner(body)) and not _is_ours(environment, body):
+            spared.append(Spared(name, f"it belongs to {owner}, and what another environment owns is not adopted"))
+        elif _is_protected(body):
             spared.append(Spared(name, f"it carries the tag {PROTECT_TAG}"))
         else:
             chosen.append(found)
     chosen.sort(key=lambda each: (each.hours_left is None, each.hours_left or 0.0, each.name))
     chosen += _leftovers(environment, there)
-    _guard(environment, there, chosen, rules)
+    findings = _guard(environment, there, chosen, rules)
     late = [Spared(each.name, f"{each.why}, but --max is {rules.most}") for each in chosen[rules.most :]]
-    return Judgement(tuple(chosen[: rules.most]), (*spared, *late))
+    return Judgement(tuple(chosen[: rules.most]), (*spared, *late), tuple(findings))
 
 
 def plan(environment: Environment, there: Inventory, judged: Judgement, folder: str) -> Plan:
     """The steps: kept first, then autoscale settings, roles, and the endpoint with whatever is behind it.
 
-    Of the roles those that carry our mark go last: whatever fails before, the mark still says what is left.
+    Of the roles those that carry our mark go last: whatever fails before, the mark still says what is left. Who stays
+    and has no record, since a deploy was cut off, gets it.
     """
     steps = [step for each in judged.candidates for step in _steps(environment, there, each, folder)]
+    going = {each.name for each in judged.candidates}
+    for name, body in there.endpoints.items():
+        if name not in going and _is_ours(environment, body) and leases.of(body) is not None:
+            steps += _recorded(name, body, there)
     return Plan(environment.name, tuple(steps), endpoints=tuple(each.name for each in judged.candidates))
+
+
+def _recorded(name: str, body: Mapping[str, Json], there: Inventory) -> list[Step]:
+    if not access.unrecorded(body, there.assignments):
+        return []
+    noted, why = {"endpoint": name, "owner": _owner(body)}, "so that its roles can be found when the lease is over"
+    return [Step(Verb.UPDATE, address("record", name), noted, why, _PATIENT)]
 
 
 def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Candidate | None:
@@ -114,11 +129,16 @@ def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Ca
     return None
 
 
-def _is_asked_for(environment: Environment, name: str, body: Mapping[str, Json], rules: Rules) -> bool:
-    """Whether it is this environment's, or adopted by its name; what belongs to another environment is not adopted."""
-    owner = str((body.get("tags") or {}).get(OWNER_TAG) or "")
-    if owner:
-        return owner.split("/", maxsplit=1)[0] == environment.name
+def _owner(body: Mapping[str, Json]) -> str:
+    return str((body.get("tags") or {}).get(OWNER_TAG) or "")
+
+
+def _is_ours(environment: Environment, body: Mapping[str, Json]) -> bool:
+    return _owner(body).split("/", maxsplit=1)[0] == environment.name
+
+
+def _is_named(name: str, rules: Rules) -> bool:
+    """Whether it is to be adopted by its name."""
     return rules.adopt and any(fnmatchcase(name, pattern) for pattern in rules.include)
 
 
@@ -141,17 +161,16 @@ def _leftovers(environment: Environment, there: Inventory) -> list[Candidate]:
     return [Candidate(name, "Azure has deleted it; what it left behind goes", gone=True) for name in sorted(gone)]
 
 
-def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidate], rules: Rules) -> None:
-    """Leases that are over go anyway and what is gone is gone; both count for nothing here."""
+def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidate], rules: Rules) -> Iterator[Finding]:
+    """Counts whatever would be deleted now, whether its time is over or not; what Azure has deleted is gone."""
     where = f"environment/{environment.name}"
-    early = [each for each in chosen if not each.gone and (each.hours_left is None or each.hours_left > 0)]
+    going = sum(not each.gone for each in chosen)
     if environment.guards.protected and chosen:
         cure = "Take guards.protected out of the environment file first"
-        raise Refused([Finding(where, "AML241", "the environment is protected", cure)])
-    most = MOST_OF_ALL * len(there.endpoints)
-    if len(early) > most and not rules.force:
-        cause = f"{len(early)} of {len(there.endpoints)} endpoints would go, more than {MOST_OF_ALL:.0%} of all"
-        raise Refused([Finding(where, "AML270", cause, "See whether that is meant, then say --force")])
+        yield Finding(where, "AML241", "the environment is protected", cure)
+    if going > MOST_OF_ALL * len(there.endpoints) and not rules.force:
+        cause = f"{going} of {len(there.endpoints)} endpoints would go, more than {MOST_OF_ALL:.0%} of all"
+        yield Finding(where, "AML270", cause, "See whether that is meant, then say --force")
 
 
 def _steps(environment: Environment, there: Inventory, each: Candidate, folder: str) -> list[Step]:

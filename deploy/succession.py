@@ -23,6 +23,13 @@ class Turn:
 
     new: EndpointSpec
     olds: tuple[EndpointSpec, ...]
+    served: str | None
+    """The one that callers reach now."""
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether callers who were once sent here reach nobody: a renewal in place was cut off."""
+        return self.served is None and self.new.name != self.new.base
 
 
 def turn(spec: EndpointSpec, bodies: Bodies, now: datetime, within: float) -> Turn | None:
@@ -35,12 +42,23 @@ def turn(spec: EndpointSpec, bodies: Bodies, now: datetime, within: float) -> Tu
     due = lease if lease and lease.hours_left(now) <= within else None
     new = spec.at(leases.successor(spec.base, due) if due else serving)
     olds = tuple(spec.at(name) for name in there[: there.index(serving) + 1] if name != new.name)
-    return Turn(new, olds) if olds or not serves(bodies[serving]) else None
+    served = serving if serves(bodies[serving]) else None
+    return Turn(new, olds, served) if olds or served is None else None
 
 
 def settle(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
     """Each spec under the name that it has now."""
     return [spec.at(current(spec, bodies)) for spec in specs]
+
+
+def others(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
+    """Each spec under every other name that carries its owner's tag: half a renewal, a name that it had before."""
+    return [
+        spec.at(name)
+        for spec in specs
+        for name, body in bodies.items()
+        if name != spec.name and (body.get("tags") or {}).get(OWNER_TAG) == spec.owner
+    ]
 
 
 def line(spec: EndpointSpec, bodies: Bodies) -> list[str]:

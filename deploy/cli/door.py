@@ -65,6 +65,28 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201 the street door prints
 
 
+@contextlib.contextmanager
+def aloud(form: str) -> Iterator[Callable[[str], None]]:
+    """Says lines at once, whatever comes after them: on stdout, or beside it where JSON is the result. A live table
+    would be drawn over them: they wait until it is done.
+    """
+    stream = (sys.stderr if form == "json" else sys.stdout) or io.StringIO()
+    held: list[str] = []
+    waits = _interactive(sys.stderr)
+
+    def tell(line: str) -> None:
+        if waits:
+            held.append(line)
+        else:
+            print(line, file=stream, flush=True)
+
+    try:
+        yield tell
+    finally:
+        for line in held:
+            print(line, file=stream, flush=True)
+
+
 def page(stream: TextIO | None) -> dict[str, Any]:
     """How wide, colourful and plain text on `stream` may be; NO_COLOR, FORCE_COLOR, TERM and COLUMNS are honoured."""
     if stream is None:  # closed by whoever called us
@@ -126,8 +148,10 @@ def finish(done: Done, form: str) -> None:
     """Print what became of a plan and leave with its code."""
     from deploy import reporter
 
+    told = {"notices": list(done.notices), "failed_notices": list(done.failed)} if done.notices or done.failed else {}
+    told |= {"ok": False} if done.failed else {}
     forms: dict[str, Callable[[], str]] = {
-        "json": lambda: json.dumps(reporter.report_json(done.report), indent=2),
+        "json": lambda: json.dumps({**reporter.report_json(done.report), **told}, indent=2),
         "markdown": lambda: reporter.report_markdown(done.report, done.plan),
         "text": lambda: _in_words(done),
     }
@@ -135,7 +159,9 @@ def finish(done: Done, form: str) -> None:
     actions.done(done.plan, done.report, done.rows)
     for note in (*done.plan.notes, *([stopping.WORDS] if done.report.stopped else ())):
         say(f"Note: {note}")
-    raise SystemExit(done.report.exit)
+    for words in done.failed:
+        say(words)
+    raise SystemExit(done.exit)
 
 
 def plan_as(plan: Plan, form: str) -> str:
@@ -180,11 +206,11 @@ def leave(work: Callable[[], object]) -> int:
     return Exit.OK
 
 
-def explain(error: DeployError) -> int:
-    """A failure in words; its exit code."""
+def explain(error: DeployError, *, told: bool = False) -> int:
+    """A failure in words; its exit code. `told`: the result that was shown says it too."""
     from deploy import reporter
 
-    if _typed("-o", "--output") == "json":
+    if _typed("-o", "--output") == "json" and not told:
         show(json.dumps(reporter.error_json(error), indent=2))
     say(reporter.error_text(error, **page(sys.stderr)).rstrip("\n"))
     actions.failed(error, _typed("-e", "--environment"))

@@ -49,10 +49,11 @@ def reap(
         except DeployError as error:  # the others are none the worse for it
             if len(environments) == 1:
                 raise
-            worst = max(worst, door.explain(error))
+            told.append(_error_json(name, error))
+            worst = max(worst, door.explain(error, told=True))
             continue
         told.append(reaped_json(reaped))
-        worst = max(worst, Exit.OK if reaped.ok else max(Exit.STEP_FAILED, reaped.done.report.exit))
+        worst = max(worst, reaped.exit)
     if output is Output.JSON:
         door.show(json.dumps({"ok": worst == Exit.OK, "environments": told}, indent=2))
     raise SystemExit(worst)
@@ -60,21 +61,22 @@ def reap(
 
 def _reap(name: str, rules: Any, yes: bool, output: Output, events: Path | None) -> Any:
     """One environment, judged and done; its words, unless it is JSON that is wanted."""
-    said: list[str] = []
+    with door.aloud(output) as show:
 
-    def work(verbs: Any, ways: dict[str, Any]) -> Any:
-        taken = {key: ways[key] for key in ("project", "name", "tell", "approve")}
-        return verbs.reap(**taken, rules=rules, yes=yes, show=said.append)
+        def work(verbs: Any, ways: dict[str, Any]) -> Any:
+            taken = {key: ways[key] for key in ("project", "name", "tell", "approve")}
+            return verbs.reap(**taken, rules=rules, yes=yes, show=show)
 
-    reaped = door.carry(door.Asked("reap", name, (), yes=True, events=events), work)
+        reaped = door.carry(door.Asked("reap", name, (), yes=True, events=events), work)
     from deploy import reporter
 
     if output is not Output.JSON:
-        text = reporter.reaped_text(reaped.judged, reaped.plan, reaped.done and reaped.done.report)
-        door.show("\n".join([*said, text]))
-    for words in reaped.failed:
+        door.show(reporter.reaped_text(reaped.judged, reaped.plan, reaped.done and reaped.done.report))
+    for words in reaped.told.failed:
         door.say(words)
-    if reaped.done:
+    if reaped.refused:
+        door.explain(reaped.refused, told=True)
+    elif reaped.done:
         actions.done(reaped.plan, reaped.done.report)
     else:
         actions.planned(reaped.plan)
@@ -95,14 +97,11 @@ def renew(
 ) -> None:
     """Replace endpoints on shared quota by successors before their leases end. Does what is due and nothing else."""
     asked = door.Asked("renew", environment, endpoints or (), yes=yes, events=events)
-    said: list[str] = []
     hours = hours_of(within)
-    done = door.carry(
-        asked,
-        lambda verbs, ways: verbs.renew(**ways, within=hours, in_place=in_place, jobs=jobs, show=said.append),
-    )
-    if said and output is not Output.JSON:
-        door.show("\n".join(said))
+    with door.aloud(output) as show:
+        done = door.carry(
+            asked, lambda verbs, ways: verbs.renew(**ways, within=hours, in_place=in_place, jobs=jobs, show=show)
+        )
     door.finish(done, output)
 
 
@@ -136,5 +135,16 @@ def reaped_json(reaped: Any) -> dict[str, Any]:
         "candidates": [asdict(each) for each in reaped.judged.candidates],
         "spared": [asdict(each) for each in reaped.judged.spared],
         "report": reporter.report_json(reaped.done.report) if reaped.done else None,
-        "failed_notices": list(reaped.failed),
+        "notices": list(reaped.told.given),
+        "failed_notices": list(reaped.told.failed),
+        **(reporter.error_json(reaped.refused) if reaped.refused else {}),
     }
+
+
+def _error_json(name: str, error: DeployError) -> dict[str, Any]:
+    """An environment of several of which nothing can be said but this."""
+    from deploy import reporter
+
+    empty: dict[str, Any] = {part: [] for part in ("candidates", "spared", "notices", "failed_notices")}
+    told = {"environment": name, "dry_run": True, "ok": False, "report": None}
+    return {**told, **empty, **reporter.error_json(error)}

@@ -26,7 +26,8 @@ _AUTOMATIC = frozenset(
 class Held:
     """One assignment. `role` is the wish that it fulfils, None for what nobody asks for.
 
-    `giver`: `us`; `azure` for what the endpoint's own system identity was given with it; else `others`.
+    `giver`: `us`; `line` for us, but for another endpoint of the entry; `azure` for what the endpoint's own system
+    identity was given with it; else `others`.
     """
 
     row: Json
@@ -58,6 +59,8 @@ def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
         )
         ours = properties.get("description") in marks
         giver = "us" if ours else "azure" if own and triple[1] == own else "others"
+        if triple in wanted and giver == "others" and (mark := access.marked(row)) and mark.owner == spec.owner:
+            giver = "line"
         if triple in wanted or giver != "others":
             found.append(Held(row, giver, wanted.get(triple)))
     return found

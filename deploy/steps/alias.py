@@ -39,7 +39,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     before = (facts.get(where) or {}).get("endpoint")
     if before == spec.name:
         return ()
-    why = f"{aliases.named(alias)} sends callers to {before or 'nobody'}"
+    why = f"{aliases.named(alias)} will send callers to {spec.name} instead of {before or 'nobody'}"
     return [Step(Verb.SHIFT, where, {"alias": alias, "endpoint": spec.name, "before": before}, why, spec.retry)]
 
 

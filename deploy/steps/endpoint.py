@@ -43,7 +43,8 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     """Create, change or delete the endpoint. A change that Azure cannot make is refused."""
     if wanted is None:
-        return [_delete(where, body) for where, body in sorted(facts.items()) if where.split("/")[0] == NAME]
+        # Another of the same owner has an end of its own: its deployments and roles go before it.
+        return [_delete(where, body) for where, body in facts.items() if _is_named(where)]
     spec, where = wanted.spec, address(NAME, wanted.spec.key)
     others = of_room(facts, NAME, spec.key).keys() - {""}
     if former := {name for name in others if not _succeeds(spec, name)}:
@@ -97,6 +98,8 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
         return None
     document, loan = step.body["document"], step.body.get("shared")
     if loan:
+        if (there := _made_by_another(cloud, document)) is not None:
+            return Evidence(f"another run has made it; its lease ends {leases.both(there.ends)}")
         seconds, version = float(loan["seconds"]), loan["api_version"]
         return Evidence(shared.create(cloud, document, seconds, version, what=what, patience=step.retry.deadline))
     endpoints.put_endpoint(
@@ -106,8 +109,21 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     return None
 
 
+def _made_by_another(cloud: Cloud, document: Mapping[str, Json]) -> leases.Lease | None:
+    """The lease of an endpoint that is there all the same: a second PUT would ask Azure for another end of it."""
+    body = endpoints.read_endpoint(cloud, str(document["name"])) or {}
+    ours = (body.get("tags") or {}).get(OWNER_TAG) == document["tags"][OWNER_TAG]
+    whole = (body.get("properties") or {}).get("provisioningState") == "Succeeded"
+    return leases.of(body) if ours and whole else None
+
+
 def _delete(where: str, body: Mapping[str, Json]) -> Step:
     return Step(Verb.DELETE, where, {"name": body["name"]}, f"endpoint {body['name']} is no longer wanted", PATIENT)
+
+
+def _is_named(where: str) -> bool:
+    """Whether it is the endpoint that was asked about: `endpoint/<key>` and no more."""
+    return where.split("/", maxsplit=1)[0] == NAME and where.count("/") == 1
 
 
 def _without_mirror(document: Mapping[str, Json]) -> dict[str, Json]:

@@ -1,7 +1,8 @@
 """The record: one of the role assignments that Azure gave an endpoint's identity says, in its description, whose it is.
 
 When a lease ends Azure deletes the endpoint and leaves these assignments behind, with a principal that nobody knows any
-more. The record names it. An endpoint whose own pipeline gives its identity a role needs none: that one says the same.
+more. The record names it. It is written as soon as there is an endpoint, whatever roles its pipeline gives: those may
+never be given, and may be taken back.
 """
 
 from __future__ import annotations
@@ -19,25 +20,23 @@ NAME = "record"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`record/<key>`: {} when an assignment of the endpoint's own identity says whose it is."""
+    """`record/<key>`: {} when an assignment of Azure's says whose it is, or when there is none that could say so."""
     if spec.pipeline.quota.capacity != "shared":
         return {}
     body = endpoints.list_endpoints(cloud).get(spec.name)
-    holder = access.system_identity(body)
-    rows = (access.assignments(cloud) or ()) if holder else ()
-    known = any(access.holder(row) == holder and access.marked(row) for row in rows)
-    return {address(NAME, spec.key): {}} if known else {}
+    missing = body is None or access.unrecorded(body, access.assignments(cloud) or ())
+    return {} if missing else {address(NAME, spec.key): {}}
 
 
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
-    """One note on shared quota, when no role of the pipeline says the same; towards nothing, none."""
+    """One note on shared quota; towards nothing, none."""
     if wanted is None:
         return ()
     spec, where = wanted.spec, address(NAME, wanted.spec.key)
     if not leases.borrows(spec.pipeline.quota.capacity, facts.get(address("endpoint", spec.key))):
         return ()
     kind = (spec.endpoint.get("identity") or {}).get("type", "system_assigned")
-    if where in facts or kind != "system_assigned" or any(r.principal == "endpoint" for r in spec.pipeline.roles):
+    if where in facts or kind != "system_assigned":
         return ()
     body = {"endpoint": spec.name, "owner": spec.owner}
     why = "so that its roles can be found when the lease is over"
@@ -47,19 +46,13 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 def run(cloud: Cloud, step: Step) -> Evidence:
     """One that may not be written is said and blocks nothing."""
     name, what = str(step.body["endpoint"]), f"{step.verb} {step.address}"
-    holder = access.system_identity(endpoints.read_endpoint(cloud, name))
-    rows = [row for row in access.assignments(cloud) or () if holder and access.holder(row) == holder]
+    rows = access.unrecorded(endpoints.read_endpoint(cloud, name), access.assignments(cloud) or ())
     if not rows:
-        return Evidence("its identity holds no roles: there is nothing to record")
+        return Evidence("there is nothing to record, or it is recorded")
     try:
-        access.describe(
-            cloud,
-            min(rows, key=lambda row: str(row["id"])),
-            access.record(cloud, str(step.body["owner"]), name),
-            what=what,
-        )
+        access.describe(cloud, rows[0], access.record(cloud, str(step.body["owner"]), name), what=what)
     except CloudError as error:
         if error.status != 403:
             raise
-        return Evidence(f"may not be written, so {len(rows)} role assignments will stay when the lease is over")
+        return Evidence(f"may not be written, so {len(rows)} role assignments may stay when the lease is over")
     return Evidence("its identity is recorded")

@@ -6,6 +6,7 @@ Only assignments that carry our description, or that belong to the endpoint's ow
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from deploy.cloud import access, endpoints, holdings
 from deploy.cloud.connect import Cloud
@@ -52,6 +53,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     spec = wanted.spec
     there, addresses = of_room(facts, NAME, spec.key), {_address(spec.key, role) for role in spec.pipeline.roles}
     give = [_give(spec, role) for role in spec.pipeline.roles if _address(spec.key, role) not in facts]
+    give += [_keep(spec, role) for role in spec.pipeline.roles if is_of_line(facts.get(_address(spec.key, role)))]
     take = [
         _take(where, body)
         for rest, body in sorted(there.items())
@@ -112,6 +114,16 @@ def _give(spec: EndpointSpec, role: Role) -> Step:
     }
     who = "the endpoint's identity" if own else f"{body['principal_type']} {body['principal']}"
     return Step(Verb.CREATE, _address(spec.key, role), body, f"{who} lacks {role.role} on {role.scope}", spec.retry)
+
+
+def is_of_line(body: Mapping[str, Json] | None) -> bool:
+    """Whether it is held already, for another endpoint of the same entry, with whose end it would go."""
+    return body is not None and body["giver"] == "line"
+
+
+def _keep(spec: EndpointSpec, role: Role) -> Step:
+    """The same assignment, described as this endpoint's from now on."""
+    return replace(_give(spec, role), verb=Verb.UPDATE, why="it was given for another endpoint of this entry")
 
 
 def _found(key: str, row: Json, taken: Facts) -> str:

@@ -21,6 +21,7 @@ from deploy.model import (
     address,
     in_words,
 )
+from deploy.outcome import Evidence
 
 NAME = "traffic"
 
@@ -34,7 +35,9 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     """One shift for each stage not yet reached; towards nothing, one that turns all callers away."""
     if wanted is None:
         return [
-            _stop(where, body) for where, body in facts.items() if where.split("/")[0] == "endpoint" and _served(body)
+            _stop(where, body)
+            for where, body in facts.items()
+            if where.split("/")[0] == "endpoint" and where.count("/") == 1 and _served(body)
         ]
     body = facts.get(address("endpoint", wanted.spec.key)) or {}
     now = _served(body)
@@ -53,13 +56,16 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     ]
 
 
-def run(cloud: Cloud, step: Step) -> None:
+def run(cloud: Cloud, step: Step) -> Evidence | None:
     document = step.body["document"]
+    if not step.body["after"] and endpoints.read_endpoint(cloud, str(document["name"])) is None:
+        return Evidence("it is gone already")  # a PUT would bring it back
     wanted = (_positive(document["traffic"]), _positive(document.get("mirror_traffic") or {}))
     endpoints.put_endpoint(
         cloud, document, what=f"{step.verb} {step.address}", patience=step.retry.deadline,
         settled=lambda there: (_served(there), _mirrored(there)) == wanted,
     )  # fmt: skip
+    return None
 
 
 def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[dict[str, int]]:

@@ -8,9 +8,10 @@ from deploy.verbs.changing import apply, probe, rollback, teardown
 from deploy.verbs.doctor import doctor
 from deploy.verbs.federating import federate
 from deploy.verbs.importing import Import, adopt, import_endpoint
-from deploy.verbs.leasing import Reaped, reap, renew
+from deploy.verbs.leasing import Reaped, reap
 from deploy.verbs.looking import logs, places, plan, render, status, watch
 from deploy.verbs.project import STATE, Approve, Done, Project, validate
+from deploy.verbs.renewing import renew
 from deploy.verbs.restoring import restore
 
 __all__ = [

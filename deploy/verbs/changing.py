@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
-from deploy import agreement, intent, planner, reporter
+from deploy import agreement, intent, observer, planner, reporter, succession
+from deploy.cloud import endpoints
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Facts, Plan, Step
 from deploy.progress import Event, Kind
@@ -59,11 +62,17 @@ def rollback(
 def teardown(
     project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, tell: Tell, jobs: int = 8
 ) -> Done:
-    """A plan towards nothing, asked about and done."""
+    """A plan towards nothing, asked about and done. Whatever else carries an entry's tag goes first, as wholly."""
     environment, specs = validate(project, name, only)
     with project.alone(environment, "teardown") as cloud:
-        specs, facts = look(cloud, specs)
-        plan = planner.plan_teardown(environment, specs, facts)
+        with cloud.arm.remembering():
+            bodies = endpoints.list_endpoints(cloud)
+            specs = succession.settle(specs, bodies)
+            others = succession.others(specs, bodies)
+            seen = observer.observe_names(cloud, [*specs, *others])
+        plan = planner.plan_teardown(environment, specs, {spec.key: seen[spec.name] for spec in specs})
+        ends = [planner.plan_teardown(environment, [each], {each.key: seen[each.name]}).steps for each in others]
+        plan = replace(plan, steps=(*chain.from_iterable(ends), *plan.steps))
         approve(plan, True)
         return carry_out(project, cloud, plan, "teardown", tell, jobs)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,9 +12,9 @@ from deploy import executor, intent, observer, reader, renderer, reporter, succe
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, connect
-from deploy.errors import CloudError, Problem, SpecError
+from deploy.errors import CloudError, Exit, Problem, SpecError
 from deploy.executor import Tell
-from deploy.model import EndpointSpec, Environment, Facts, Plan
+from deploy.model import EndpointSpec, Environment, Facts, Json, Plan
 from deploy.outcome import Report
 from deploy.verbs import lock
 
@@ -60,6 +60,15 @@ class Done:
     folder: Path | None = None
     files: Sequence[Path] = ()
     rows: Sequence[reporter.EndpointRow] = ()
+    notices: Sequence[Mapping[str, Json]] = ()
+    """What people were told meanwhile."""
+    failed: Sequence[str] = ()
+    """Notices that did not arrive, in words."""
+
+    @property
+    def exit(self) -> Exit:
+        """The report's; a notice that did not arrive is a failure too."""
+        return Exit.STEP_FAILED if self.failed and self.report.exit is Exit.OK else self.report.exit
 
 
 def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Environment, list[EndpointSpec]]:

@@ -69,13 +69,13 @@ def test_a_line_is_its_own() -> None:
 @given(MOMENTS, st.lists(st.floats(-2, 200), min_size=1, max_size=40))
 def test_each_notice_is_given_once(ends: datetime, moments: list[float]) -> None:
     """However often and after whatever gaps one asks: each threshold once at most, in falling order, none too early."""
-    lease, noticed, given_ = leases.Lease("mip", ends), "", []
+    lease, told, given_ = leases.Lease("mip", ends), None, []
     for left in sorted(moments, reverse=True):
-        hours = leases.due(lease, noticed, ends - timedelta(hours=left))
+        hours = leases.due(lease, told, ends - timedelta(hours=left))
         if hours is not None:
             assert 0 < left <= hours + 1e-6
             given_.append(hours)
-            noticed = leases.told(noticed, hours)
+            told = hours
 
     assert given_ == sorted(set(given_), reverse=True)
 
@@ -83,11 +83,19 @@ def test_each_notice_is_given_once(ends: datetime, moments: list[float]) -> None
 def test_every_threshold_is_heard_without_gaps() -> None:
     """Asked every quarter of an hour, all four are given."""
     ends = datetime(2026, 11, 30, tzinfo=UTC)
-    noticed, heard = "", []
+    told, heard = None, []
     for quarter in range(60 * 4, 0, -1):
-        hours = leases.due(leases.Lease("mip", ends), noticed, ends - timedelta(minutes=15 * quarter))
+        hours = leases.due(leases.Lease("mip", ends), told, ends - timedelta(minutes=15 * quarter))
         if hours is not None:
             heard.append(hours)
-            noticed = leases.told(noticed, hours)
+            told = hours
 
     assert heard == [48, 24, 6, 1]
+
+
+def test_each_channel_is_remembered_by_itself() -> None:
+    """What is written in the tag is read; whatever else stands there is nobody's."""
+    told = {"stdout": 24, "slack/TEAM_HOOK": 48}
+
+    assert leases.told(leases.noted(told)) == told
+    assert leases.told("48 24 x= =y") == {}

@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy import leases, reaper
-from deploy.errors import Refused
 from deploy.model import OWNER_TAG, Environment, Guards
 from deploy.reaper import PROTECT_TAG, Inventory, Rules
 
@@ -98,26 +96,58 @@ def test_protection_spares() -> None:
     assert [(each.name, PROTECT_TAG in each.why) for each in found.spared] == [("a", True)]
 
 
+def refusals(judgement: reaper.Judgement) -> list[tuple[str, str]]:
+    return [(finding.code, finding.cause) for finding in judgement.findings]
+
+
 def test_too_many_at_once_is_refused() -> None:
-    """More than 30 % of a workspace's endpoints before their time: a person must say that it is meant."""
+    """More than 30 % of a workspace is not deleted unless it is meant; who would go is seen all the same."""
     inventory = there(*(endpoint(f"e{n}", 5 if n < 4 else 100) for n in range(10)))
+    found = judged(inventory, within=24, force=False)
 
-    with pytest.raises(Refused, match="4 of 10 endpoints would go, more than 30% of all"):
-        judged(inventory, within=24, force=False)
-    assert len(names(judged(inventory, within=24, force=True))) == 4
+    assert refusals(found) == [("AML270", "4 of 10 endpoints would go, more than 30% of all")]
+    assert len(names(found)) == 4
+    assert refusals(judged(inventory, within=24, force=True)) == []
 
 
-def test_what_is_over_does_not_count_as_too_many() -> None:
-    """Azure deletes it anyway."""
-    assert names(judged(there(endpoint("a", -1)), force=False)) == ["a"]
+def test_what_is_over_counts_and_what_is_gone_does_not() -> None:
+    """A lease that is over and an endpoint that is still there is a deletion like any other."""
+    over = there(endpoint("a", -1), endpoint("b", 100), endpoint("c", 100))
+    row = assignment(1, "dead", f"amldeploy dev/mip {WORKSPACE}/onlineEndpoints/gone".lower() + " its own identity")
+
+    assert [code for code, _ in refusals(judged(over, force=False))] == ["AML270"]
+    assert refusals(judged(there(assignments=[row]), force=False)) == []
 
 
 def test_a_protected_environment_is_refused() -> None:
-    """guards.protected holds here as for teardown."""
+    """guards.protected holds here as for teardown, and hides nobody."""
     guarded = Environment("dev", "AzureCloud", "s", "g", "w", (), Guards(protected=True))
+    found = reaper.judge(guarded, there(endpoint("a", -1)), Rules(force=True), NOW)
 
-    with pytest.raises(Refused, match="protected"):
-        reaper.judge(guarded, there(endpoint("a", -1)), Rules(), NOW)
+    assert refusals(found) == [("AML241", "the environment is protected")]
+    assert names(found) == ["a"]
+
+
+def test_what_another_environment_owns_is_spared_by_name() -> None:
+    """Named and adopted, it stays all the same, and the judgement says whose it is."""
+    found = judged(there(endpoint("demo", -1, "prod/mip")), include=("demo*",), adopt=True)
+
+    assert names(found) == []
+    assert [(each.name, "prod/mip" in each.why) for each in found.spared] == [("demo", True)]
+    assert judged(there(endpoint("demo", -1, "prod/mip"))).spared == ()
+
+
+def test_who_stays_without_a_record_gets_one() -> None:
+    """A deploy was cut off after its endpoint was made: what Azure gave it says whose it is from now on."""
+    bare = there(endpoint("a", 100), assignments=[assignment(1, "principal-of-a")])
+    (step,) = reaper.plan(DEV, bare, judged(bare), "folder").steps
+    whose = f"amldeploy dev/mip {WORKSPACE}/onlineEndpoints/a".lower() + " its own identity, given by Azure"
+    noted = there(endpoint("a", 100), assignments=[assignment(1, "principal-of-a", whose)])
+
+    assert (step.address, step.body) == ("record/a", {"endpoint": "a", "owner": "dev/mip"})
+    assert reaper.plan(DEV, noted, judged(noted), "folder").steps == ()
+    others = there(endpoint("b", 100, "prod/x"), assignments=[assignment(1, "principal-of-b")])
+    assert reaper.plan(DEV, others, judged(others), "folder").steps == ()
 
 
 def test_no_more_than_max() -> None:

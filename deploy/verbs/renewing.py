@@ -1,0 +1,127 @@
+"""The verb that renews: the plan of who comes, where callers are sent and who goes, and carrying it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from deploy import observer, planner, reader, succession, validator
+from deploy.cloud import endpoints
+from deploy.cloud.connect import Cloud
+from deploy.errors import Refused
+from deploy.executor import Tell, as_json
+from deploy.model import EndpointSpec, Environment, Facts, Json, Plan, Step, Verb, address
+from deploy.outcome import Outcome, State
+from deploy.succession import Turn
+from deploy.verbs.project import Approve, Done, Project, carry_out, validate, with_rows
+from deploy.verbs.telling import Show, notify
+
+_NEEDS_NO_CORES = ("quota", "model", "place", "permission", "endpoint", "record", "role")
+"""Rooms whose steps can be taken while the one before still holds the cores."""
+_MISSED = "reach nobody until this is done: renew again"
+
+
+def renew(
+    project: Project,
+    name: str,
+    only: Sequence[str] = (),
+    *,
+    within: float,
+    in_place: bool = False,
+    approve: Approve,
+    tell: Tell,
+    show: Show,
+    jobs: int = 8,
+) -> Done:
+    """Replace each endpoint whose lease ends within so many hours by its successor. Safe to call at any time."""
+    file = validator.validate_environment(reader.read_environment(project.root, name))
+    environment, specs = validate(project, name, only)
+    with project.alone(environment, "renew") as cloud:
+        with cloud.arm.remembering():
+            bodies = endpoints.list_endpoints(cloud)
+            now = cloud.now()
+            turns = [each for spec in specs if (each := succession.turn(spec, bodies, now, within))]
+            plan, refused = _renewals(cloud, environment, turns, in_place=in_place)
+        if plan.steps:
+            approve(plan, True)
+        done = carry_out(project, cloud, plan, "renew", tell, jobs)
+        if done.report.stopped:
+            return done
+        told = notify(cloud, file, None if plan.steps else bodies, show)
+        report = replace(done.report, outcomes=(*done.report.outcomes, *refused))
+        done = replace(done, report=report, notices=told.given, failed=told.failed)
+        keys = {each.new.key for each in turns}
+        return with_rows(cloud, [spec for spec in specs if spec.key in keys], done) if turns else done
+
+
+def _renewals(
+    cloud: Cloud, environment: Environment, turns: Sequence[Turn], *, in_place: bool
+) -> tuple[Plan, list[Outcome]]:
+    """One look at all who come and go, then the steps of each. One that is refused keeps nobody else waiting."""
+    steps: list[Step] = []
+    second: list[Step] = []
+    notes: list[str] = []
+    lent: list[Mapping[str, Json]] = []
+    refused: list[Outcome] = []
+    seen = observer.observe_names(cloud, [spec for each in turns for spec in (each.new, *each.olds)])
+    for each in turns:
+        try:
+            plan = _renewal(environment, each, seen, in_place=in_place)
+        except Refused as error:
+            where = address("endpoint", each.new.key)
+            refused.append(Outcome(where, Verb.CHECK, State.FAILED, 0, 0.0, as_json(error)))
+            continue
+        steps += plan.steps
+        second += plan.fallback
+        notes += plan.notes
+        lent += plan.leases
+    plan = Plan(environment.name, tuple(steps), leases=tuple(lent), notes=tuple(notes), fallback=tuple(second))
+    return plan, refused
+
+
+def _renewal(environment: Environment, each: Turn, seen: Mapping[str, Facts], *, in_place: bool) -> Plan:
+    """The successor, the alias, and the end of whoever came before; and the same with one on dedicated quota."""
+    new, facts = each.new, seen[each.new.name]
+    made = planner.plan_release(environment, [new], {new.key: facts})
+    ended = _ends(environment, each.olds, seen, facts)
+    if in_place and each.served != new.name and any(step.room == "deployment" for step in made.steps):
+        return _in_place(each, made, ended)
+    steps = _missed(made.steps) if each.is_missed else made.steps
+    after = _drained(each, ended)
+    return replace(made, steps=(*steps, *after), fallback=(*made.fallback, *after) if made.fallback else ())
+
+
+def _drained(each: Turn, ended: Sequence[Step]) -> Sequence[Step]:
+    """The same, once callers who still have the old address have had time to look up the new one."""
+    drain = each.new.pipeline.lease.drain
+    if not ended or not drain or each.served is None:
+        return ended
+    first = ended[0]
+    why = f"{first.why}; {drain:.0f} s after callers were sent to its successor"
+    return [replace(first, why=why, retry=replace(first.retry, wait=drain)), *ended[1:]]
+
+
+def _ends(environment: Environment, olds: Sequence[EndpointSpec], seen: Mapping[str, Facts], new: Facts) -> list[Step]:
+    """The end of each, but for the roles that its successor holds with it."""
+    shared = {body["id"] for where, body in new.items() if where.startswith("role/") and body["giver"] == "line"}
+    plans = [planner.plan_teardown(environment, [old], {old.key: seen[old.name]}) for old in olds]
+    return [step for plan in plans for step in plan.steps if step.body.get("id") not in shared]
+
+
+def _in_place(each: Turn, made: Plan, ended: Sequence[Step]) -> Plan:
+    """The successor's name and roles, which need no cores; then whatever holds the cores goes; then callers are sent
+    to the successor. The old endpoint itself goes last: while it is there, a run that is cut off is taken up again.
+    """
+    ahead = next(number for number, step in enumerate(made.steps) if step.room not in _NEEDS_NO_CORES)
+    cores = [step for step in ended if step.room not in _NEEDS_NO_CORES]
+    last = [step for step in ended if step.room in _NEEDS_NO_CORES]
+    steps = (*made.steps[:ahead], *_missed(cores), *_missed(made.steps[ahead:]), *last)
+    whom = each.served or each.new.base
+    note = f"{each.new.key}: an outage. {whom} ends first; callers reach nobody until {each.new.name} serves them."
+    second = (*_missed(made.fallback), *last) if made.fallback else ()
+    return replace(made, steps=steps, fallback=second, notes=(*made.notes, note))
+
+
+def _missed(steps: Sequence[Step]) -> list[Step]:
+    """The same, known to leave callers with nobody when they fail."""
+    return [replace(step, body={**step.body, "callers": _MISSED}) for step in steps]

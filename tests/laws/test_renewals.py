@@ -1,0 +1,269 @@
+"""The law of renewal: whatever cuts one off, and wherever, renewing until nothing is left to do ends as if nothing had.
+
+Each case is one fault at one request of a renewal: it is refused, its answer is lost, the connection is reset, or the
+process is killed; or a second runner renews in between. Then one endpoint of the line is there, it serves, the alias
+points at it, roles, cores and principals are those of an undisturbed renewal; and at no moment did a caller who looks
+up the alias find nobody, but for `--in-place`, which says so. `--laws full` plays every request.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import emulator, verbs
+from deploy.cloud.connect import Cloud
+from deploy.emulator.opening import opened
+from deploy.errors import DeployError, Exit
+from deploy.model import Environment
+from deploy.progress import Event, Kind
+from tests.laws.stage import Stage
+from tests.laws.test_ends import FAULTS, held
+from tests.laws.test_kills import HELD, _kill_at_the_fault, victims
+from tests.laws.test_leases import advance_alone, alias, lend
+
+__all__ = ["victims"]
+REQUESTS = 75
+"""More than a renewal sends; a number beyond the last one strikes nobody."""
+TEAM = {"object_id": "11111111-1111-1111-1111-111111111111", "type": "Group"}
+WAYS = ("renew", "in-place")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    full = metafunc.config.getoption("--laws", default="some") == "full"
+    numbers = range(1, REQUESTS + 1)
+    if "fault" in metafunc.fixturenames:
+        cases: list[Any] = [(way, {**fault, "number": n}) for way in WAYS for fault in FAULTS for n in numbers]
+        ids = [f"{way}-{fault['kind']}{fault.get('status', '')}-{fault['number']}" for way, fault in cases]
+        pick = slice(None) if full else slice(3, None, 67)
+        metafunc.parametrize(("way", "fault"), cases[pick], ids=ids[pick])
+    elif "number" in metafunc.fixturenames:
+        cases = [(way, n) for way in WAYS for n in numbers]
+        metafunc.parametrize(("way", "number"), cases if full else cases[9::41])
+    elif "event" in metafunc.fixturenames:
+        cases = [(way, n) for way in WAYS for n in range(1, 60)]
+        metafunc.parametrize(("way", "event"), cases if full else cases[7::29])
+
+
+class Elsewhere(verbs.Project):
+    """A runner on another machine: no lock of this folder holds it up."""
+
+    @contextmanager
+    def alone(self, environment: Environment, verb: str) -> Iterator[Cloud]:  # noqa: ARG002 nobody asks who it is
+        with self.connect(environment) as cloud:
+            yield cloud
+
+
+@dataclass
+class Renewing:
+    """One line on shared quota, near its end. `silent` are moments at which callers through the alias found nobody."""
+
+    stage: Stage
+    way: str
+    silent: list[str]
+    was: str
+
+    def served(self) -> bool:
+        traffic, states = self.stage.seen()["endpoints"].get(alias(self.stage.world)["endpoint"], ({}, {}))
+        return sum(traffic.values()) == 100 and {states[slot] for slot in traffic} == {"Succeeded"}
+
+    def watch(self, event: Event) -> None:
+        if event.kind in (Kind.PLANNED, Kind.WAITING):
+            return
+        self.stage.watch(event)
+        if not self.served():
+            self.silent.append(f"{event.kind} {event.verb} {event.address}")
+
+    def renew(self, *, in_place: bool = False, tell: Any = None, project: Any = None) -> tuple[int, bool]:
+        """Exit code, and whether there was nothing to do."""
+        try:
+            done = verbs.renew(
+                project or self.stage.world.project,
+                "law",
+                within=24,
+                in_place=in_place,
+                approve=lambda *_: None,
+                tell=tell or self.watch,
+                show=lambda _: None,
+            )
+        except DeployError as error:
+            return int(error.exit), False
+        return int(done.report.exit), done.plan.steps == () and done.report.exit == Exit.OK
+
+    def to_the_end(self) -> None:
+        """As a schedule does it: renew, until there is nothing to do."""
+        for _ in range(4):
+            code, idle = self.renew()
+            if idle:
+                return
+            assert code == 0
+        raise AssertionError("it never came to rest")
+
+    def end(self) -> dict[str, Any]:
+        """What every good end has in common; names and identities are new each time."""
+        (name,) = self.stage.seen()["endpoints"]
+        assert alias(self.stage.world)["endpoint"] == name != self.was
+        assert self.served()
+        counts = {part: len(ids) for part, ids in held(self.stage).items()}
+        return {**counts, "described": described(self.stage, name), "live": self.stage.seen()["live"]}
+
+
+def described(stage: Stage, endpoint: str) -> list[tuple[str, str, str]]:
+    """Scope, role and description of every role assignment."""
+    world = opened(stage.state / "world.sqlite")
+    try:
+        rows = world.db.execute("SELECT scope, role, body FROM role_assignments").fetchall()
+    finally:
+        world.close()
+    words = [(scope, role, str(json.loads(body)["properties"].get("description") or "")) for scope, role, body in rows]
+    new = f"/{endpoint}", "/NEW"
+    return sorted((scope.replace(*new), role, text.replace(*new)) for scope, role, text in words)
+
+
+def near_its_end(stage: Stage, way: str) -> Renewing:
+    """A new world with one endpoint of release 1, eighteen hours before its lease ends."""
+    emulator.reset(stage.state)
+    stage.order()
+    stage.broken.clear()
+    stage.want("1")
+    lend(stage.world)
+    pipeline = stage.world.project.root / "templates" / "plain" / "pipeline.yml.j2"
+    asked = yaml.safe_load(pipeline.read_text())
+    asked["roles"] += [
+        {"role": "Storage Blob Data Reader", "scope": "workspace_storage", "principal": TEAM},
+        {"role": "AzureML Data Scientist", "scope": "endpoint", "principal": TEAM},
+    ]
+    pipeline.write_text(yaml.safe_dump(asked))
+    assert stage.apply().exit == 0
+    advance_alone(stage.world, 150)
+    return Renewing(stage, way, [], alias(stage.world)["endpoint"])
+
+
+UNDISTURBED: dict[str, dict[str, Any]] = {}
+
+
+def undisturbed(stage: Stage) -> dict[str, Any]:
+    """How a renewal ends when nothing goes wrong."""
+    if not UNDISTURBED:
+        here = near_its_end(stage, "renew")
+        before = described(stage, here.was)
+        here.to_the_end()
+        found = here.end()
+        assert here.silent == []
+        assert found["described"] == before
+        assert stage.apply().exit == 0
+        assert here.end() == found
+        UNDISTURBED["end"] = found
+    return UNDISTURBED["end"]
+
+
+def judge(here: Renewing, wanted: dict[str, Any]) -> None:
+    here.stage.order()
+    assert here.way == "in-place" or here.served()
+    here.to_the_end()
+
+    assert here.end() == wanted
+    assert here.stage.broken == []
+    assert here.silent == [] or here.way == "in-place"
+
+
+def test_a_fault_at_any_request(stage: Stage, way: str, fault: dict[str, Any]) -> None:
+    """Refused, lost, reset: the next visits see it through. Exit 5 says that callers are served, and 6 that not."""
+    wanted = undisturbed(stage)
+    here = near_its_end(stage, way)
+    stage.order(fault)
+    code, _ = here.renew(in_place=way == "in-place")
+    stage.order()
+
+    assert code in (0, Exit.REFUSED, Exit.STEP_FAILED, *([Exit.RESCUE_FAILED] if way == "in-place" else []))
+    assert here.served() or code == Exit.RESCUE_FAILED
+    judge(here, wanted)
+
+
+def test_killed_at_any_request(stage: Stage, victims: subprocess.Popen[str], way: str, number: int) -> None:
+    """The effect stands, the answer never arrives and nobody is left to bring anything back."""
+    wanted = undisturbed(stage)
+    here = near_its_end(stage, way)
+    stage.order({"kind": "drip", "seconds": HELD, "number": number})
+    assert victims.stdin
+    assert victims.stdout
+    victims.stdin.write(f"{way} {stage.world.project.root}\n")
+    victims.stdin.flush()
+    child = int(victims.stdout.readline())
+    killed = _kill_at_the_fault(stage, child)
+    status = int(victims.stdout.readline())
+
+    assert os.WTERMSIG(status) == signal.SIGKILL if killed else status == 0
+    judge(here, wanted)
+
+
+def test_a_second_runner_at_any_moment(stage: Stage, way: str, event: int) -> None:
+    """Both see it through: the second whole, in the middle of the first."""
+    wanted = undisturbed(stage)
+    here = near_its_end(stage, way)
+    project = here.stage.world.project
+    second = Elsewhere(project.root, project.clock)
+    heard = 0
+
+    def listen(one: Event) -> None:
+        nonlocal heard
+        here.watch(one)
+        if one.kind not in (Kind.PLANNED, Kind.WAITING):
+            heard += 1
+            if heard == event:
+                here.renew(project=second)
+
+    here.renew(in_place=way == "in-place", tell=listen)
+    judge(here, wanted)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_full_pool_cuts_nobody_off(stage: Stage, size: int) -> None:
+    """No second place: exit 5, nothing is lost; in place it is done, or said that nobody is served (6)."""
+    wanted = undisturbed(stage)
+    here = near_its_end(stage, "renew")
+    with pool(stage, size):
+        assert here.renew()[0] == Exit.STEP_FAILED
+        assert here.renew()[0] == Exit.STEP_FAILED
+        assert here.silent == []
+        code, _ = here.renew(in_place=True)
+        assert code == (0 if size else Exit.RESCUE_FAILED)
+        assert here.served() == bool(size)
+    here.silent.clear()
+    if size:
+        assert here.renew() == (0, True)
+        assert here.end() == wanted
+    else:
+        judge(Renewing(stage, "in-place", [], here.was), wanted)
+
+
+def pool(stage: Stage, size: int) -> AbstractContextManager[None]:
+    """The shared pool has room for so many instances, for the block."""
+
+    @contextmanager
+    def sized() -> Iterator[None]:
+        _settings(stage, size)
+        try:
+            yield
+        finally:
+            _settings(stage, 8)
+
+    return sized()
+
+
+def _settings(stage: Stage, size: int) -> None:
+    import requests
+
+    running = emulator.find(stage.state)
+    assert running
+    url = f"{running.url}/emulator/settings"
+    assert requests.put(url, json={"shared_quota_instances": size}, verify=running.ca, timeout=10).ok
