@@ -13,11 +13,11 @@ import yaml
 
 from deploy import diff, yaml12
 from deploy.errors import SpecError, neutral
-from deploy.leases import DEADLINE, ENABLED
+from deploy.leases import DEADLINE, ENABLED, ENDS_TAG, NOTICED_TAG
 from deploy.model import OWNER_TAG, RELEASE_TAG, Json
 from deploy.sources import Source
 
-_OURS = (OWNER_TAG, RELEASE_TAG)
+_OURS = (OWNER_TAG, RELEASE_TAG, ENDS_TAG, NOTICED_TAG)
 _TELLING = re.compile(
     r"(?i)(^|[_.-])(key|token|secret|password|passwd|pwd|pass|credentials?|sas|auth|dsn|connection_?string)s?$"
     r"|(key|token|secret|password|connection_?string)$"

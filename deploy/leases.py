@@ -83,6 +83,15 @@ def both(when: datetime) -> str:
     return f"{here:%Y-%m-%d %H:%M %Z} ({day}{there:%H:%M} UTC)"
 
 
+def expected(entry: Mapping[str, Json], now: datetime) -> Mapping[str, Json]:
+    """A lease in a plan: one that has yet to begin, of so many `hours`, with its end as it would be."""
+    rest = {key: value for key, value in entry.items() if key != "hours"}
+    if "hours" not in entry:
+        return rest
+    ends = both(now + min(timedelta(hours=entry["hours"]), LONGEST))
+    return {**rest, "ends": f"about {ends} if applied now, {entry['hours']:g} h after it is created"}
+
+
 def moment(text: Json) -> datetime | None:
     """RFC 1123 or ISO 8601, in UTC; None for anything else."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):

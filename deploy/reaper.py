@@ -12,7 +12,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from deploy import leases
-from deploy.cloud import access
+from deploy.cloud import access, leftovers
 from deploy.errors import Finding
 from deploy.model import OWNER_TAG, Environment, Json, Plan, Retry, Step, Verb, address
 
@@ -101,14 +101,15 @@ def plan(environment: Environment, there: Inventory, judged: Judgement, folder: 
     """
     steps = [step for each in judged.candidates for step in _steps(environment, there, each, folder)]
     going = {each.name for each in judged.candidates}
+    held = leftovers.by_holder(there.assignments)
     for name, body in there.endpoints.items():
         if name not in going and _is_ours(environment, body) and leases.of(body) is not None:
-            steps += _recorded(name, body, there)
+            steps += _recorded(name, body, held.get(access.system_identity(body) or "", ()))
     return Plan(environment.name, tuple(steps), endpoints=tuple(each.name for each in judged.candidates))
 
 
-def _recorded(name: str, body: Mapping[str, Json], there: Inventory) -> list[Step]:
-    if not access.unrecorded(body, there.assignments):
+def _recorded(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list[Step]:
+    if not leftovers.unrecorded(body, held):
         return []
     noted, why = {"endpoint": name, "owner": _owner(body)}, "so that its roles can be found when the lease is over"
     return [Step(Verb.UPDATE, address("record", name), noted, why, _PATIENT)]

@@ -50,8 +50,7 @@ def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
         return {"endpoint": spec.key, "name": spec.name, "ends": leases.both(there.ends)}
     if body or spec.pipeline.quota.capacity != "shared":
         return None
-    hours = spec.pipeline.quota.duration / 3600
-    return {"endpoint": spec.key, "name": spec.name, "ends": f"{hours:g} hours after it is created (known after apply)"}
+    return {"endpoint": spec.key, "name": spec.name, "hours": spec.pipeline.quota.duration / 3600}
 
 
 def _lasting(body: Json) -> Json:

@@ -32,23 +32,39 @@ class Turn:
         return self.served is None and self.new.name != self.new.base
 
 
-def turn(spec: EndpointSpec, bodies: Bodies, now: datetime, within: float) -> Turn | None:
-    """What is to be done about an entry whose lease ends within so many hours, or whose renewal was cut off."""
-    there = line(spec, bodies)
+def owned(bodies: Bodies) -> Mapping[str, Bodies]:
+    """Owner -> the endpoints that carry its tag, of a whole workspace: looked through once, however many ask."""
+    found: dict[str, dict[str, Mapping[str, Json]]] = {}
+    for name, body in bodies.items():
+        if owner := (body.get("tags") or {}).get(OWNER_TAG):
+            found.setdefault(str(owner), {})[name] = body
+    return found
+
+
+def turns(specs: Sequence[EndpointSpec], bodies: Bodies, now: datetime, within: float) -> list[Turn]:
+    """What is to be done about entries whose lease ends within so many hours, or whose renewal was cut off."""
+    mine = owned(bodies)
+    found = (_turn(spec, mine.get(spec.owner, {}), now, within) for spec in specs)
+    return [each for each in found if each]
+
+
+def _turn(spec: EndpointSpec, mine: Bodies, now: datetime, within: float) -> Turn | None:
+    there = leases.order(spec.base, mine)
     if spec.pipeline.quota.capacity != "shared" or not there:
         return None
-    serving = current(spec, bodies)
-    lease = leases.of(bodies[serving])
+    serving = _current(spec, mine)
+    lease = leases.of(mine[serving])
     due = lease if lease and lease.hours_left(now) <= within else None
     new = spec.at(leases.successor(spec.base, due) if due else serving)
     olds = tuple(spec.at(name) for name in there[: there.index(serving) + 1] if name != new.name)
-    served = serving if serves(bodies[serving]) else None
+    served = serving if serves(mine[serving]) else None
     return Turn(new, olds, served) if olds or served is None else None
 
 
 def settle(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
     """Each spec under the name that it has now."""
-    return [spec.at(current(spec, bodies)) for spec in specs]
+    mine = owned(bodies)
+    return [spec.at(_current(spec, mine.get(spec.owner, {}))) for spec in specs]
 
 
 def others(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
@@ -61,18 +77,15 @@ def others(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
     ]
 
 
-def line(spec: EndpointSpec, bodies: Bodies) -> list[str]:
-    """Those of this entry that are there, oldest first. A name alone proves nothing: the tag must be ours too."""
-    mine = [name for name, body in bodies.items() if (body.get("tags") or {}).get(OWNER_TAG) == spec.owner]
-    return leases.order(spec.base, mine)
+def _current(spec: EndpointSpec, mine: Bodies) -> str:
+    """The newest of its line that serves callers; failing that the newest; failing that the name in the file.
 
-
-def current(spec: EndpointSpec, bodies: Bodies) -> str:
-    """The newest of the line that serves callers; failing that the newest; failing that the name in the file."""
+    A name alone proves nothing: `mine` are those that carry its owner's tag.
+    """
     if spec.pipeline.quota.capacity != "shared":
         return spec.name
-    there = line(spec, bodies)
-    serving = [name for name in there if serves(bodies[name])]
+    there = leases.order(spec.base, mine)
+    serving = [name for name in there if serves(mine[name])]
     return (serving or there or [spec.name])[-1]
 
 

@@ -65,28 +65,6 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201 the street door prints
 
 
-@contextlib.contextmanager
-def aloud(form: str) -> Iterator[Callable[[str], None]]:
-    """Says lines at once, whatever comes after them: on stdout, or beside it where JSON is the result. A live table
-    would be drawn over them: they wait until it is done.
-    """
-    stream = (sys.stderr if form == "json" else sys.stdout) or io.StringIO()
-    held: list[str] = []
-    waits = _interactive(sys.stderr)
-
-    def tell(line: str) -> None:
-        if waits:
-            held.append(line)
-        else:
-            print(line, file=stream, flush=True)
-
-    try:
-        yield tell
-    finally:
-        for line in held:
-            print(line, file=stream, flush=True)
-
-
 def page(stream: TextIO | None) -> dict[str, Any]:
     """How wide, colourful and plain text on `stream` may be; NO_COLOR, FORCE_COLOR, TERM and COLUMNS are honoured."""
     if stream is None:  # closed by whoever called us
@@ -137,7 +115,7 @@ def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
     err = sys.stderr or io.StringIO()
     ask = _Question(asked, err)
     with (
-        progress.open_progress(err, interactive=_interactive(err), events=asked.events) as tell,
+        progress.open_progress(err, interactive=interactive(err), events=asked.events) as tell,
         _hushed(),
     ):
         ways = {"project": verbs.Project(), "name": asked.environment, "only": asked.endpoints, "tell": tell}
@@ -233,7 +211,8 @@ def _in_words(done: Done) -> str:
     return "\n\n".join(part.rstrip("\n") for part in parts)
 
 
-def _interactive(stream: TextIO | None) -> bool:
+def interactive(stream: TextIO | None) -> bool:
+    """Whether a person watches a live table on it."""
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from deploy.cli import actions, door
+from deploy.cli.aloud import aloud
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Events, Form, Jobs, Keys, Yes, hours_of
 from deploy.errors import DeployError, Exit, UsageError
@@ -61,7 +62,7 @@ def reap(
 
 def _reap(name: str, rules: Any, yes: bool, output: Output, events: Path | None) -> Any:
     """One environment, judged and done; its words, unless it is JSON that is wanted."""
-    with door.aloud(output) as show:
+    with aloud(output) as show:
 
         def work(verbs: Any, ways: dict[str, Any]) -> Any:
             taken = {key: ways[key] for key in ("project", "name", "tell", "approve")}
@@ -98,7 +99,7 @@ def renew(
     """Replace endpoints on shared quota by successors before their leases end. Does what is due and nothing else."""
     asked = door.Asked("renew", environment, endpoints or (), yes=yes, events=events)
     hours = hours_of(within)
-    with door.aloud(output) as show:
+    with aloud(output) as show:
         done = door.carry(
             asked, lambda verbs, ways: verbs.renew(**ways, within=hours, in_place=in_place, jobs=jobs, show=show)
         )

@@ -108,7 +108,7 @@ def status(
         _watch(environment, endpoints or (), output, every)
         return
     rows = door.call(lambda verbs, project: verbs.status(project, environment, endpoints or ()))
-    door.show(_status_as(rows, output, sys.stdout))
+    door.show(_status_as(rows, output, sys.stdout, environment))
     if under is not None and any(row.hours_left is not None and row.hours_left < under for row in rows):
         raise SystemExit(Exit.STEP_FAILED)
 
@@ -119,20 +119,20 @@ def _watch(environment: str, endpoints: Sequence[str], output: StatusOutput, eve
     wipe = "\x1b[H\x1b[2J\x1b[3J" if out.isatty() else ""
 
     def show(rows: Sequence[Any]) -> None:
-        out.write(wipe + _status_as(rows, output, out).rstrip("\n") + "\n")
+        out.write(wipe + _status_as(rows, output, out, environment).rstrip("\n") + "\n")
         out.flush()
 
     with contextlib.suppress(KeyboardInterrupt):
         door.call(lambda verbs, project: verbs.watch(project, environment, endpoints, show=show, every=every))
 
 
-def _status_as(rows: Sequence[Any], output: StatusOutput, out: TextIO) -> str:
+def _status_as(rows: Sequence[Any], output: StatusOutput, out: TextIO, environment: str) -> str:
     from deploy import reporter
 
     forms = {
         StatusOutput.JSON: lambda: json.dumps(reporter.status_json(rows)),
         StatusOutput.MARKDOWN: lambda: reporter.status_markdown(rows),
-        StatusOutput.ICS: lambda: reporter.status_ics(rows, datetime.now(UTC)),
+        StatusOutput.ICS: lambda: reporter.status_ics(rows, datetime.now(UTC), environment),
         StatusOutput.TEXT: lambda: reporter.status_text(rows, **door.page(out)),
     }
     return forms[output]()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,8 +130,9 @@ def assignment_name(scope: str, principal: str, role: str) -> str:
 
 OWN = "its own identity"
 """Ends the description of an assignment whose principal came with the endpoint and goes with it."""
-_BY_AZURE = ", given by Azure"
-_MARK = re.compile(rf"amldeploy (?P<owner>\S+) (?P<endpoint>/subscriptions/\S+?)(?P<own> {OWN}({_BY_AZURE})?)?")
+BY_AZURE = ", given by Azure"
+"""Follows that, where Azure gave it and only the description is ours."""
+_MARK = re.compile(rf"amldeploy (?P<owner>\S+) (?P<endpoint>/subscriptions/\S+?)(?P<own> {OWN}({BY_AZURE})?)?")
 
 
 @dataclass(frozen=True)
@@ -142,11 +142,6 @@ class Mark:
     owner: str
     endpoint: str
     own: bool
-
-
-def record(cloud: Cloud, owner: str, endpoint: str) -> str:
-    """The description of an assignment that Azure gave to an endpoint's own identity and that says whose it was."""
-    return f"{mark(cloud, owner, endpoint, own=True)}{_BY_AZURE}"
 
 
 def mark(cloud: Cloud, owner: str, endpoint: str, *, own: bool = False) -> str:
@@ -161,15 +156,6 @@ def marked(row: Json) -> Mark | None:
     """What an assignment says of itself; None when it is not ours."""
     found = _MARK.fullmatch(str(row["properties"].get("description") or ""))
     return Mark(found["owner"], found["endpoint"], bool(found["own"])) if found else None
-
-
-def unrecorded(body: Json | None, rows: Sequence[Json]) -> list[Json]:
-    """What Azure gave an endpoint's own identity, while none of it says whose it is; nothing once one does."""
-    own = system_identity(body)
-    held = [row for row in rows if own and holder(row) == own]
-    if any(str(row["properties"].get("description") or "").endswith(_BY_AZURE) for row in held if marked(row)):
-        return []
-    return sorted((row for row in held if not marked(row)), key=lambda row: str(row["id"]))
 
 
 def holder(row: Json) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from deploy.cloud import access
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError
 from deploy.model import Json
@@ -24,6 +25,22 @@ def autoscale_settings(cloud: Cloud) -> list[Json] | None:
         raise
 
 
+def scaling(cloud: Cloud, endpoint: str) -> list[Json]:
+    """The autoscale settings of an endpoint's deployments, as far as we may look."""
+    prefix = f"{cloud.workspace_id}/onlineEndpoints/{endpoint}/deployments/".lower()
+    return [
+        row
+        for row in autoscale_settings(cloud) or ()
+        if str((row.get("properties") or {}).get("targetResourceUri") or "").lower().startswith(prefix)
+    ]
+
+
+def put_autoscale(cloud: Cloud, setting: Mapping[str, Json], *, what: str) -> None:
+    """Make one again, as it was kept."""
+    body = {part: setting[part] for part in ("location", "tags", "properties") if setting.get(part) is not None}
+    cloud.arm.put(str(setting["id"]), _AUTOSCALE, what, body)
+
+
 def delete_autoscale(cloud: Cloud, setting: str, *, what: str) -> None:
     """Delete one, by its ARM id. One that is gone is success."""
     cloud.arm.delete(setting, _AUTOSCALE, what)
@@ -33,3 +50,25 @@ def merge_tags(cloud: Cloud, resource: str, tags: Mapping[str, str], what: str) 
     """Add or change tags of a resource without a look at the others. One request; nothing is read to be written."""
     body = {"operation": "Merge", "properties": {"tags": dict(tags)}}
     cloud.arm.patch(f"{resource}/providers/Microsoft.Resources/tags/default", _TAGS, what, body)
+
+
+def record(cloud: Cloud, owner: str, endpoint: str) -> str:
+    """The description of an assignment that Azure gave to an endpoint's own identity and that says whose it was."""
+    return f"{access.mark(cloud, owner, endpoint, own=True)}{access.BY_AZURE}"
+
+
+def unrecorded(body: Json | None, rows: Sequence[Json]) -> list[Json]:
+    """What Azure gave an endpoint's own identity, while none of it says whose it is; nothing once one does."""
+    own = access.system_identity(body)
+    held = [row for row in rows if own and access.holder(row) == own]
+    said = [str(row["properties"].get("description")) for row in held if access.marked(row)]
+    bare = [row for row in held if not access.marked(row)]
+    return [] if any(text.endswith(access.BY_AZURE) for text in said) else sorted(bare, key=lambda row: str(row["id"]))
+
+
+def by_holder(rows: Sequence[Json]) -> Mapping[str, list[Json]]:
+    """Principal -> its assignments: looked through once, however many ask."""
+    found: dict[str, list[Json]] = {}
+    for row in rows:
+        found.setdefault(access.holder(row), []).append(row)
+    return found

@@ -11,16 +11,17 @@ from deploy.reporter.rows import EndpointRow
 _LONGEST_LINE = 74
 
 
-def status_ics(rows: Sequence[EndpointRow], now: datetime) -> str:
-    """A calendar of the leases among `rows`; `now` is when it was made."""
+def status_ics(rows: Sequence[EndpointRow], now: datetime, environment: str) -> str:
+    """A calendar of the leases among `rows`, an environment's; `now` is when it was made."""
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//amldeploy//leases//EN", "CALSCALE:GREGORIAN"]
     for row in rows:
         if row.lease_ends and (ends := leases.moment(row.lease_ends)):
-            lines += _event(row, ends, now)
+            lines += _event(row, ends, now, environment)
     return "\r\n".join(folded for line in [*lines, "END:VCALENDAR"] for folded in _folded(line)) + "\r\n"
 
 
-def _event(row: EndpointRow, ends: datetime, now: datetime) -> list[str]:
+def _event(row: EndpointRow, ends: datetime, now: datetime, environment: str) -> list[str]:
+    how = f"Renew it in the last 24 hours: amldeploy renew -e {environment} {row.key} --within 24h"
     return [
         "BEGIN:VEVENT",
         f"UID:{row.name}-{ends:%Y%m%dT%H%M%SZ}@amldeploy",
@@ -28,7 +29,7 @@ def _event(row: EndpointRow, ends: datetime, now: datetime) -> list[str]:
         f"DTSTART:{ends:%Y%m%dT%H%M%SZ}",
         "DURATION:PT0S",
         f"SUMMARY:{_text(f'{row.name}: Azure deletes this endpoint')}",
-        f"DESCRIPTION:{_text(f'The lease of {row.key} on shared quota ends. Renew it before: amldeploy renew')}",
+        f"DESCRIPTION:{_text(f'The lease of {row.key} on shared quota ends. {how}')}",
         "BEGIN:VALARM",
         "ACTION:DISPLAY",
         "TRIGGER:-P1D",

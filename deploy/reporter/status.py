@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from deploy import leases
 from deploy.masks import hide
 from deploy.model import Json
 from deploy.reporter.ink import Ink, Span, Style, cells
@@ -40,8 +41,8 @@ def status_summary(rows: Sequence[EndpointRow]) -> str:
     if not rows:
         return "No endpoints."
     words = f"{count(len(rows), 'endpoint')}, {sum(is_well(row) for row in rows)} with callers served"
-    leases = sorted((row.hours_left, row.key) for row in rows if row.hours_left is not None)
-    return words + (f"; the next lease to end is {leases[0][1]}'s, {lease_left(leases[0][0])}." if leases else ".")
+    lent = sorted((row.hours_left, row.key) for row in rows if row.hours_left is not None)
+    return words + (f"; the next lease to end is {lent[0][1]}'s, {lease_left(lent[0][0])}." if lent else ".")
 
 
 def is_well(row: EndpointRow) -> bool:
@@ -81,7 +82,8 @@ def _endpoint(ink: Ink, row: EndpointRow) -> list[str]:
 def _lease(row: EndpointRow) -> list[Span]:
     if row.hours_left is None:
         return []
-    when = f", {row.lease_ends}" if row.lease_ends else ""
+    ends = leases.moment(row.lease_ends)
+    when = f", {leases.both(ends)}" if ends else ""
     return [(f"lease ends {lease_left(row.hours_left)}{when}", Style.BAD if row.hours_left < _SOON else Style.YELLOW)]
 
 

@@ -20,7 +20,7 @@ MOVED_TAG = "amldeploy-alias"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`alias/<key>`: {endpoint}: the name of the endpoint that callers are sent to, or null."""
+    """`alias/<key>`: {endpoint}: where callers are sent, or null; {lease_ends} if the alias says it."""
     alias = _alias(spec)
     if alias is None:
         return {}
@@ -28,7 +28,8 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     if (body.get("tags") or {}).get(MOVED_TAG) == digest(alias, 16):
         return {address(NAME, spec.key): {"endpoint": spec.name}}
     there = aliases.read(alias, _outside(cloud))
-    return {address(NAME, spec.key): {"endpoint": there.endpoint if there else None}}
+    told = {"endpoint": there.endpoint, "lease_ends": there.lease_ends} if there else {"endpoint": None}
+    return {address(NAME, spec.key): told}
 
 
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
@@ -36,10 +37,13 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if wanted is None or (alias := _alias(wanted.spec)) is None:
         return ()
     spec, where = wanted.spec, address(NAME, wanted.spec.key)
-    before = (facts.get(where) or {}).get("endpoint")
-    if before == spec.name:
+    told, body = facts.get(where) or {}, facts.get(address("endpoint", spec.key))
+    before = told.get("endpoint")
+    if before == spec.name and body is not None and told.get("lease_ends", _ends(body)) == _ends(body):
         return ()
     why = f"{aliases.named(alias)} will send callers to {spec.name} instead of {before or 'nobody'}"
+    if before == spec.name:
+        why = f"{aliases.named(alias)} will say when the lease of {spec.name} ends"
     return [Step(Verb.SHIFT, where, {"alias": alias, "endpoint": spec.name, "before": before}, why, spec.retry)]
 
 
@@ -49,11 +53,15 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     uri = (body.get("properties") or {}).get("scoringUri")
     if not uri:
         raise Transient(f"move the alias to {name}", "it has no scoring URI yet", "Wait until it is provisioned")
-    lease = leases.of(body)
-    aliases.write(alias, Target(name, str(uri), leases.written(lease.ends) if lease else ""), _outside(cloud))
+    aliases.write(alias, Target(name, str(uri), _ends(body)), _outside(cloud))
     if "command" in alias:
         leftovers.merge_tags(cloud, str(body["id"]), {MOVED_TAG: digest(alias, 16)}, f"mark {name}")
     return Evidence(f"{aliases.named(alias)} sends callers to {name}")
+
+
+def _ends(body: Mapping[str, Json]) -> str:
+    lease = leases.of(body)
+    return leases.written(lease.ends) if lease else ""
 
 
 def _alias(spec: EndpointSpec) -> Mapping[str, Json] | None:

@@ -1,26 +1,25 @@
-"""Autoscale settings: resources of their own that outlive the deployment they scale. Taken away before it; never made.
+"""Autoscale settings: resources of their own that outlive the deployment they scale. Taken away before it.
 
-Whoever made one for a deployment of ours made it for that deployment alone.
+Whoever made one for a deployment of ours made it for that deployment alone. Only restore makes any: those that were
+kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.cloud import endpoints, leftovers
+from deploy.cloud import leftovers
 from deploy.cloud.connect import Cloud
-from deploy.model import EndpointSpec, Facts, Retry, Step, Verb, Wanted, address
+from deploy.model import EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address
 
 NAME = "autoscale"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`autoscale/<key>/<setting>`: {id, target} of each setting that scales a deployment of the endpoint."""
-    prefix = f"{endpoints.endpoint_path(cloud, spec.name)}/deployments/".lower()
     return {
         address(NAME, spec.key, str(row["name"])): {"id": row["id"], "target": row["properties"]["targetResourceUri"]}
-        for row in leftovers.autoscale_settings(cloud) or ()
-        if str((row.get("properties") or {}).get("targetResourceUri") or "").lower().startswith(prefix)
+        for row in leftovers.scaling(cloud, spec.name)
     }
 
 
@@ -36,5 +35,14 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     ]
 
 
+def remade(key: str, kept: Sequence[Json], facts: Facts, retry: Retry) -> Sequence[Step]:
+    """Those that were kept and are not there any more, made again."""
+    steps = [(address(NAME, key, str(row["name"])), row) for row in kept]
+    return [Step(Verb.CREATE, at, {"setting": row}, "it was kept", retry) for at, row in steps if at not in facts]
+
+
 def run(cloud: Cloud, step: Step) -> None:
+    if "setting" in step.body:
+        leftovers.put_autoscale(cloud, step.body["setting"], what=f"{step.verb} {step.address}")
+        return
     leftovers.delete_autoscale(cloud, str(step.body["id"]), what=f"{step.verb} {step.address}")

@@ -1,6 +1,7 @@
 """The export: everything about an endpoint that could be wanted again, in a folder, before it is deleted.
 
-ARM bodies as they are, and the last lines of both containers. Keys are not among them: Azure makes new ones.
+ARM bodies as they are, the files that say the same (CLI v2 documents and pipeline, with nothing left open), autoscale
+settings, and the last lines of both containers. Keys are not among them: Azure makes new ones.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.cloud import endpoints, holdings
+from deploy import importer
+from deploy.cloud import endpoints, holdings, leftovers
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError, neutral
 from deploy.model import EndpointSpec, Facts, Json, Step, Wanted
@@ -31,7 +33,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:
-    """Writes `<folder>/<name>/`: endpoint.json, roles.json, deployments/*.json, logs/*.log.
+    """Writes `<folder>/<name>/`: endpoint.json, roles.json, autoscale.json, deployments/*.json, spec/*.yml, logs/*.log.
 
     Raises when it cannot be kept.
     """
@@ -42,7 +44,11 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     behind = endpoints.read_deployments(cloud, name)
     try:
         _write(folder / "endpoint.json", body)
-        _write(folder / "roles.json", holdings.given(cloud, body))
+        roles = holdings.given(cloud, body)
+        _write(folder / "roles.json", roles)
+        _write(folder / "autoscale.json", leftovers.scaling(cloud, name))
+        for file, text in importer.whole_files(body, list(behind.values()), roles).items():
+            _private(folder / "spec" / file, text)
         for deployment, found in behind.items():
             _write(folder / "deployments" / f"{deployment}.json", found)
             for container in endpoints.CONTAINERS:

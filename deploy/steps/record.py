@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deploy import leases
-from deploy.cloud import access, endpoints
+from deploy.cloud import access, endpoints, leftovers
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError
 from deploy.model import EndpointSpec, Facts, Retry, Step, Verb, Wanted, address
@@ -24,7 +24,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     if spec.pipeline.quota.capacity != "shared":
         return {}
     body = endpoints.list_endpoints(cloud).get(spec.name)
-    missing = body is None or access.unrecorded(body, access.assignments(cloud) or ())
+    missing = body is None or leftovers.unrecorded(body, access.assignments(cloud) or ())
     return {} if missing else {address(NAME, spec.key): {}}
 
 
@@ -46,11 +46,11 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 def run(cloud: Cloud, step: Step) -> Evidence:
     """One that may not be written is said and blocks nothing."""
     name, what = str(step.body["endpoint"]), f"{step.verb} {step.address}"
-    rows = access.unrecorded(endpoints.read_endpoint(cloud, name), access.assignments(cloud) or ())
+    rows = leftovers.unrecorded(endpoints.read_endpoint(cloud, name), access.assignments(cloud) or ())
     if not rows:
         return Evidence("there is nothing to record, or it is recorded")
     try:
-        access.describe(cloud, rows[0], access.record(cloud, str(step.body["owner"]), name), what=what)
+        access.describe(cloud, rows[0], leftovers.record(cloud, str(step.body["owner"]), name), what=what)
     except CloudError as error:
         if error.status != 403:
             raise

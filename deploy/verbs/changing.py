@@ -14,7 +14,7 @@ from deploy.model import EndpointSpec, Facts, Plan, Step
 from deploy.progress import Event, Kind
 from deploy.steps import probe as probe_room
 from deploy.verbs.looking import live
-from deploy.verbs.project import Approve, Done, Project, carry_out, look, validate, with_rows
+from deploy.verbs.project import Approve, Done, Project, carry_out, dated, look, validate, with_rows
 
 
 def apply(
@@ -43,6 +43,7 @@ def apply(
             fresh = agreement.plan_rest(agreed, fresh)
             if done := agreement.done_already(agreed, fresh):
                 tell(Event(Kind.NOTE, text=f"This plan was begun before: {done} of its changes are made already."))
+        fresh = dated(cloud, fresh)
         approve(fresh, agreed is None and environment.cloud != "local")
         return with_rows(cloud, specs, carry_out(project, cloud, fresh, "apply", tell, jobs))
 

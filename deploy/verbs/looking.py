@@ -9,7 +9,7 @@ from deploy.cloud import endpoints
 from deploy.errors import CloudError, Place, UsageError, neutral
 from deploy.model import EndpointSpec, Facts, Plan, address, live_slot, of_room
 from deploy.steps import quota
-from deploy.verbs.project import Project, look, rows_of, validate
+from deploy.verbs.project import Project, dated, look, rows_of, validate
 
 
 def render(project: Project, name: str, only: Sequence[str] = (), *, whole: bool = True) -> dict[str, str]:
@@ -29,7 +29,7 @@ def plan(
         specs, facts = look(cloud, specs)
         others = quota.elsewhere(cloud, facts, regions)
         seen = {key: {**facts[key], **others[key]} for key in facts}
-        return planner.plan_release(environment, specs, seen, for_another=for_another)
+        return dated(cloud, planner.plan_release(environment, specs, seen, for_another=for_another))
 
 
 def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deploy import executor, intent, observer, reader, renderer, reporter, succession, validator
+from deploy import executor, intent, leases, observer, reader, renderer, reporter, succession, validator
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, connect
@@ -104,6 +104,12 @@ def look(cloud: Cloud, specs: Sequence[EndpointSpec]) -> tuple[list[EndpointSpec
         shared = any(spec.pipeline.quota.capacity == "shared" for spec in specs)
         settled = succession.settle(specs, endpoints.list_endpoints(cloud)) if shared else list(specs)
         return settled, observer.observe(cloud, settled)
+
+
+def dated(cloud: Cloud, plan: Plan) -> Plan:
+    """The plan with the end of each lease that begins with it, by the service's clock."""
+    now = cloud.now()
+    return replace(plan, leases=tuple(leases.expected(entry, now) for entry in plan.leases))
 
 
 def rows_of(cloud: Cloud, specs: Sequence[EndpointSpec]) -> list[reporter.EndpointRow]:

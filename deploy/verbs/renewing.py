@@ -13,7 +13,7 @@ from deploy.executor import Tell, as_json
 from deploy.model import EndpointSpec, Environment, Facts, Json, Plan, Step, Verb, address
 from deploy.outcome import Outcome, State
 from deploy.succession import Turn
-from deploy.verbs.project import Approve, Done, Project, carry_out, validate, with_rows
+from deploy.verbs.project import Approve, Done, Project, carry_out, dated, validate, with_rows
 from deploy.verbs.telling import Show, notify
 
 _NEEDS_NO_CORES = ("quota", "model", "place", "permission", "endpoint", "record", "role")
@@ -39,9 +39,9 @@ def renew(
     with project.alone(environment, "renew") as cloud:
         with cloud.arm.remembering():
             bodies = endpoints.list_endpoints(cloud)
-            now = cloud.now()
-            turns = [each for spec in specs if (each := succession.turn(spec, bodies, now, within))]
+            turns = succession.turns(specs, bodies, cloud.now(), within)
             plan, refused = _renewals(cloud, environment, turns, in_place=in_place)
+            plan = dated(cloud, plan)
         if plan.steps:
             approve(plan, True)
         done = carry_out(project, cloud, plan, "renew", tell, jobs)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
 import json
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ import requests
 import yaml
 
 from deploy import emulator, leases, verbs
-from deploy.cloud import holdings
+from deploy.cloud import holdings, leftovers
 from deploy.errors import UsageError
 from deploy.model import RELEASE_TAG
 from deploy.reaper import Rules
@@ -149,8 +152,84 @@ def test_each_notice_is_given_once(world: World) -> None:
     assert [words.partition("than ")[2].partition(" left")[0] for words in world.said] == ["48 h", "24 h", "6 h", "1 h"]
 
 
+def tell(world: World, *channels: dict[str, str], **more: Any) -> None:
+    """Who is to be told, from now on."""
+    path = world.project.root / "environments" / "law.yml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "notices": list(channels), **more}))
+
+
+@pytest.mark.parametrize("verb", ["reap", "renew"])
+def test_who_did_not_hear_hears_it_again(world: World, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two channels one fails: that is exit 5, it is told again at each visit until it hears, and the other is not."""
+
+    def visit() -> tuple[int, list[str], list[str]]:
+        world.said.clear()
+        done: Any = reap(world) if verb == "reap" else renew(world, within=1)
+        told = (done.told.given, done.told.failed) if verb == "reap" else (done.notices, done.failed)
+        return int(done.exit), [each["to"] for each in told[0]], list(told[1])
+
+    lend(world)
+    tell(world, {"to": "stdout"}, {"to": "webhook", "url_from": "HOOK"})
+    monkeypatch.delenv("HOOK", raising=False)
+    world.apply()
+    advance_alone(world, 130)
+    code, given, failed = visit()
+
+    assert (code, given, len(failed), len(world.said)) == (5, ["stdout"], 1, 1)
+    assert "HOOK" in failed[0]
+    code, given, failed = visit()
+    assert (code, given, len(failed), world.said) == (5, [], 1, [])
+    with listening() as (address, heard):
+        monkeypatch.setenv("HOOK", address)
+        assert visit() == (0, ["webhook"], [])
+        assert visit() == (0, [], [])
+        assert [body["threshold_hours"] for body in heard] == [48]
+        advance_alone(world, 20)
+        assert visit() == (0, ["stdout", "webhook"], [])
+
+
+@contextmanager
+def listening() -> Iterator[tuple[str, list[Any]]]:
+    """A webhook, and what it was told."""
+    heard: list[Any] = []
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the library's name
+            """Says nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/", heard
+        server.shutdown()
+        thread.join()
+
+
+def test_a_guard_stops_no_notice(world: World) -> None:
+    """What would go is listed, nothing goes, exit 4; and people are told all the same."""
+    lend(world)
+    world.apply()
+    tell(world, {"to": "stdout"}, guards={"protected": True})
+    advance_alone(world, 150)
+    reaped = reap(world, within=24, force=True)
+
+    assert (int(reaped.exit), reaped.done, [finding.code for finding in reaped.judged.findings]) == (
+        4,
+        None,
+        ["AML241"],
+    )
+    assert len(reaped.judged.candidates) == 1
+    assert len(world.said) == 1
+    assert len(everything(world)["endpoints"]) == 1
+
+
 def test_in_place_states_the_outage(world: World) -> None:
-    """--in-place deletes first; the successor has another name and callers find it through the alias."""
+    """--in-place gives the cores back first; the successor has another name, and a note says that callers wait."""
     lend(world)
     world.apply()
     first = alias(world)
@@ -158,8 +237,9 @@ def test_in_place_states_the_outage(world: World) -> None:
     done = renew(world, in_place=True)
 
     assert failures(done) == []
-    verbs_ = [step.verb for step in done.plan.steps if step.room == "endpoint"]
-    assert [str(verb) for verb in verbs_] == ["delete", "create"]
+    told = [f"{step.verb} {step.room}" for step in done.plan.steps if step.room in ("endpoint", "deployment", "alias")]
+    assert told == ["create endpoint", "delete deployment", "create deployment", "shift alias", "delete endpoint"]
+    assert ["an outage" in note for note in done.plan.notes] == [True]
     assert alias(world)["endpoint"] != first["endpoint"]
 
 
@@ -170,16 +250,50 @@ def test_what_is_reaped_can_be_restored(world: World) -> None:
     world.want(release="2")
     lend(world)
     world.apply()
-    before = alike(world)
+    scale(world)
+    before, ended = alike(world), alias(world)["lease_ends"]
     assert reap(world, older_than=0, force=True).ok
     assert everything(world)["endpoints"] == []
+    assert settings(world) == []
     (folder,) = (world.state / "reaped").glob("*/*")
+    kept = {path.name for path in (folder / "spec").iterdir()}
+    assert {"endpoint.yml", "pipeline.yml"} < kept
+    advance_alone(world, 2)
     done = verbs.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
 
     assert failures(done) == []
     assert alike(world) == before
+    assert [setting["name"] for setting in settings(world)] == ["busy"]
+    assert alias(world)["lease_ends"] > ended
     again = verbs.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
     assert again.plan.steps == ()
+    assert world.apply().plan.steps == ()
+
+
+def scale(world: World) -> None:
+    """Somebody lets the live deployment scale."""
+    environment, _ = verbs.validate(world.project, "law")
+    group = WORKSPACE.partition("/providers/")[0]
+    with world.project.connect(environment) as cloud:
+        (endpoint,) = world.read(f"{WORKSPACE}/onlineEndpoints")
+        (slot,) = [name for name, share in endpoint["properties"]["traffic"].items() if share]
+        capacity = {"minimum": "1", "maximum": "2", "default": "1"}
+        body = {
+            "location": "eastus",
+            "properties": {
+                "targetResourceUri": f"{endpoint['id']}/deployments/{slot}",
+                "profiles": [{"name": "all", "capacity": capacity, "rules": []}],
+            },
+        }
+        cloud.arm.put(
+            f"{group}/providers/Microsoft.Insights/autoscalesettings/busy", "2022-10-01", "let it scale", body
+        )
+
+
+def settings(world: World) -> list[Any]:
+    environment, _ = verbs.validate(world.project, "law")
+    with world.project.connect(environment) as cloud:
+        return list(leftovers.autoscale_settings(cloud) or ())
 
 
 def alike(world: World) -> Any:

@@ -76,6 +76,7 @@ def _environment(project: Path) -> dict[str, str]:
         "PATH": f"{bin_folder}{os.pathsep}{kept['PATH']}",
         "PYTHONPATH": str(ROOT),
         "PYTHONUTF8": "1",
+        "TZ": "UTC",
         "COLUMNS": "100",
         "NO_COLOR": "1",
         "PROJECT": str(project),

@@ -16,11 +16,12 @@ ENDS = "2026-11-30T08:00:00Z"
 def test_one_event_a_lease() -> None:
     """Dedicated endpoints have none."""
     rows = [EndpointRow("mip", "mip-a", "Succeeded", lease_ends=ENDS), EndpointRow("cxr", "cxr-a", "Succeeded")]
-    text = status_ics(rows, NOW)
+    text = status_ics(rows, NOW, "dev")
 
     assert text.count("BEGIN:VEVENT") == 1
     assert "DTSTART:20261130T080000Z\r\n" in text
     assert "UID:mip-a-20261130T080000Z@amldeploy\r\n" in text
+    assert "amldeploy renew -e dev mip --within 24h\r\n" in text.replace("\r\n ", "")
     assert text.startswith("BEGIN:VCALENDAR\r\n")
     assert text.endswith("END:VCALENDAR\r\n")
 
@@ -28,7 +29,7 @@ def test_one_event_a_lease() -> None:
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=90))
 def test_lines_keep_their_length(name: str) -> None:
     """Whatever a name holds: no line over 75 octets, and unfolded the words are all there."""
-    text = status_ics([EndpointRow(name, "mip-a", "Succeeded", lease_ends=ENDS)], NOW)
+    text = status_ics([EndpointRow(name, "mip-a", "Succeeded", lease_ends=ENDS)], NOW, "dev")
 
     assert max(len(line.encode()) for line in text.split("\r\n")) <= 75
     escaped = name.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
