@@ -1,0 +1,56 @@
+"""What looking at leases costs: two lists however many endpoints there are, and one request more for each that goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from deploy import emulator, verbs
+from deploy.reaper import Rules
+from tests.laws.weeks import HOUR, Weeks, settle
+
+ENDPOINTS = 60
+
+
+@pytest.fixture(scope="module")
+def weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weeks]:
+    found = settle(tmp_path_factory.mktemp("requests"), ENDPOINTS, 3)
+    yield found
+    emulator.stop(found.world.state)
+
+
+def sent(weeks: Weeks, work: Any) -> tuple[Any, list[Any]]:
+    """What a verb says, and the requests to the Resource Manager that it took."""
+    before = emulator.requests(weeks.world.state)
+    done = work()
+    rows = emulator.requests(weeks.world.state, after=before[-1]["number"] if before else 0)
+    return done, [row for row in rows if "/metadata" not in row["path"] and "token" not in row["path"]]
+
+
+def plan(weeks: Weeks, **rules: Any) -> verbs.Reaped:
+    quiet: dict[str, Any] = {"approve": lambda *_: None, "tell": lambda _: None, "show": lambda _: None}
+    return verbs.reap(weeks.world.project, "law", Rules(most=1000, force=True, **rules), yes=False, **quiet)
+
+
+@pytest.mark.parametrize("within", [None, 24, 100])
+def test_a_plan_of_the_reaper(weeks: Weeks, within: float | None) -> None:
+    """At most 1 + 1 + the number of candidates; and nothing is changed."""
+    weeks.at(weeks.begin + timedelta(minutes=1))
+    reaped, rows = sent(weeks, lambda: plan(weeks, within=within))
+
+    assert len(rows) <= 2 + len(reaped.judged.candidates)
+    assert [row for row in rows if row["mutating"]] == []
+    assert (within is None) == (reaped.judged.candidates == ())
+
+
+def test_a_renewal_with_nothing_due(weeks: Weeks) -> None:
+    """One list, whatever its length, once what was due is done."""
+    weeks.at(weeks.begin + HOUR)
+    weeks.renew(0.5)
+    done, rows = sent(weeks, lambda: weeks.renew(0.5))
+
+    assert done.plan.steps == ()
+    assert [row["method"] for row in rows] == ["GET"]
