@@ -43,6 +43,8 @@ class _Doer:
     rooms: Sequence[Room]
     halt: threading.Event = field(default_factory=threading.Event)
     """Set when somebody broke it off: no step begins any more and nobody waits."""
+    hasty: Collection[str] = ()
+    """Endpoints for which a full pool is not asked again."""
     fallback: Mapping[str, Sequence[Step]] = field(default_factory=dict)
     """Endpoint -> the steps instead, for a shared pool that stays full until the deadline."""
     begun: dict[str, tuple[Step, float, int]] = field(default_factory=dict)
@@ -138,7 +140,9 @@ class _Doer:
             spent = self.clock.monotonic() - began
             error = state.outcome.exception() if state.outcome else None
             most = min(step.retry.attempts, getattr(error, "tries", None) or step.retry.attempts)
-            waits = getattr(error, "code", "") == POOL_FULL and bool(self.fallback.get(step.endpoint))
+            full = getattr(error, "code", "") == POOL_FULL
+            waits = full and bool(self.fallback.get(step.endpoint))
+            most = 1 if full and step.endpoint in self.hasty else most
             used_up = state.attempt_number >= most and not (waits or getattr(error, "patient", False))
             return used_up or spent + state.upcoming_sleep > step.retry.deadline
 
@@ -176,10 +180,18 @@ def _may_pass(error: BaseException, step: Step) -> bool:
 
 
 def execute(
-    plan: Plan, cloud: Cloud, clock: Clock, tell: Tell, *, jobs: int = 8, rooms: Sequence[Room] = EVERY
+    plan: Plan,
+    cloud: Cloud,
+    clock: Clock,
+    tell: Tell,
+    *,
+    jobs: int = 8,
+    rooms: Sequence[Room] = EVERY,
+    hasty: Collection[str] = (),
 ) -> Report:
     """Do every step of `plan`, `jobs` endpoints at a time. Never raises for a step's sake: the report says what
-    became of each. An interrupt ends the waiting at once, and the report says where it was.
+    became of each. An interrupt ends the waiting at once, and the report says where it was. `hasty`: endpoints that do
+    not wait for a place in the shared pool.
     """
     started, sent = clock.monotonic(), cloud.arm.requests
     secrets = masks.secret_values([step.body for step in plan.every])
@@ -187,7 +199,7 @@ def execute(
     for step in plan.steps:
         tell(Event(Kind.PLANNED, step.address, step.verb, step.why))
     steps = _by_endpoint(plan.steps)
-    doer = _Doer(cloud, clock, tell, rooms, fallback=_by_endpoint(plan.fallback))
+    doer = _Doer(cloud, clock, tell, rooms, hasty=hasty, fallback=_by_endpoint(plan.fallback))
     done: dict[str, list[Outcome]] = {key: [] for key in steps}
     stopped = None
 

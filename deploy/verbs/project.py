@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -88,12 +88,20 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
 
 
 def carry_out(
-    project: Project, cloud: Cloud, plan: Plan, verb: str, tell: Tell, jobs: int = 8, *, save: Path | None = None
+    project: Project,
+    cloud: Cloud,
+    plan: Plan,
+    verb: str,
+    tell: Tell,
+    jobs: int = 8,
+    *,
+    save: Path | None = None,
+    hasty: Collection[str] = (),
 ) -> Done:
-    """Do the plan, and keep its report where a person finds it."""
+    """Do the plan, and keep its report where a person finds it. `hasty`: who waits for no place in the shared pool."""
     if not plan.steps:
         return Done(plan, Report(plan.environment, plan.fingerprint, ()))
-    report = executor.execute(plan, cloud, project.clock, tell, jobs=jobs)
+    report = executor.execute(plan, cloud, project.clock, tell, jobs=jobs, hasty=hasty)
     folder = save or _report_folder(project, verb)
     return Done(plan, report, folder, _keep(plan, report, folder))
 

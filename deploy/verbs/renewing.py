@@ -44,7 +44,9 @@ def renew(
             plan = dated(cloud, plan)
         if plan.steps:
             approve(plan, True)
-        done = carry_out(project, cloud, plan, "renew", tell, jobs)
+        # The next visit asks a full pool again; whoever wants to wait for it here says so.
+        hasty = {spec.key for spec in specs if "retry" not in spec.pipeline.model_fields_set}
+        done = carry_out(project, cloud, plan, "renew", tell, jobs, hasty=hasty)
         if done.report.stopped:
             return done
         told = notify(cloud, file, None if plan.steps else bodies, show)

@@ -280,3 +280,19 @@ def test_a_successor_falls_back_too(pool: Pool) -> None:
     assert sum(endpoint["properties"]["traffic"].values()) == 100
     assert pool.renew().plan.steps == ()
     assert pool.apply().plan.steps == ()
+
+
+def test_a_renewal_leaves_a_full_pool_to_the_next_visit(pool: Pool) -> None:
+    """Asked once and exit 5, unless pipeline.yml says how long to wait."""
+    pool.want(fallback=False)
+    assert pool.apply().report.exit is Exit.OK
+    pool.size(0)
+    pool.advance(150)
+    assert pool.renew().report.exit is Exit.STEP_FAILED
+    assert pool.retried == 1
+    text = yaml.safe_dump({key: value for key, value in LENT.items() if key != "retry"})
+    (pool.world.project.root / "templates" / "plain" / "pipeline.yml.j2").write_text(text)
+    assert pool.renew().report.exit is Exit.STEP_FAILED
+    assert pool.retried == 1
+    pool.size(8)
+    assert pool.renew().report.exit is Exit.OK

@@ -160,7 +160,7 @@ def tell(world: World, *channels: dict[str, str], **more: Any) -> None:
 
 @pytest.mark.parametrize("verb", ["reap", "renew"])
 def test_who_did_not_hear_hears_it_again(world: World, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two channels one fails: that is exit 5, it is told again at each visit until it hears, and the other is not."""
+    """Of two channels one fails: exit 5; it is told again at each visit until it hears, and the other is not."""
 
     def visit() -> tuple[int, list[str], list[str]]:
         world.said.clear()

@@ -21,15 +21,14 @@ import pytest
 import yaml
 
 from deploy import emulator, verbs
-from deploy.cloud.connect import Cloud
 from deploy.emulator.opening import opened
 from deploy.errors import DeployError, Exit
-from deploy.model import Environment
 from deploy.progress import Event, Kind
 from tests.laws.stage import Stage
 from tests.laws.test_ends import FAULTS, held
 from tests.laws.test_kills import HELD, _kill_at_the_fault, victims
 from tests.laws.test_leases import advance_alone, alias, lend
+from tests.laws.weeks import Elsewhere
 
 __all__ = ["victims"]
 REQUESTS = 75
@@ -52,15 +51,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     elif "event" in metafunc.fixturenames:
         cases = [(way, n) for way in WAYS for n in range(1, 60)]
         metafunc.parametrize(("way", "event"), cases if full else cases[7::29])
-
-
-class Elsewhere(verbs.Project):
-    """A runner on another machine: no lock of this folder holds it up."""
-
-    @contextmanager
-    def alone(self, environment: Environment, verb: str) -> Iterator[Cloud]:  # noqa: ARG002 nobody asks who it is
-        with self.connect(environment) as cloud:
-            yield cloud
 
 
 @dataclass

@@ -1,16 +1,22 @@
 """Four weeks of renewing and reaping every quarter of an hour: nobody is cut off, nothing foreign goes, all are told.
 
-`--laws full` plays four weeks with a thousand endpoints; otherwise nine days with some. Visits at which nothing can be
-due (no lease crosses a threshold between the visit before and this one) are not all made: every twentieth of them is,
-and must do nothing with one list (renew) and two (reap).
+`--laws full` plays four weeks in a workspace of a thousand endpoints, of which a hundred are renewed; otherwise nine
+days with some. Two runners take turns; at every third renewal one request is refused or loses its answer, and the
+visit after it must mend that.
+
+What is sampled: of the visits at which nothing can be due (no lease crosses a threshold between the visit before and
+this one) every twentieth is made, and must do nothing with one list (renew) and two (reap). Of the lines five are
+called at each visit that is made, those that are renewed at every event of it, and all of them once a day.
 """
 
 from __future__ import annotations
 
+import collections
 import gc
 import os
 import random
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +29,8 @@ from tests.laws.weeks import HOUR, Weeks, resident, settle
 
 QUARTER = timedelta(minutes=15)
 RENEW, REAP = 24.0, 2.0
-CROSSED = (*leases.THRESHOLDS, RENEW, REAP, 0)
+CROSSED = (*leases.THRESHOLDS, RENEW, REAP, 0, -0.1)
+"""Hours before an end at which a visit has something to do; the last one when Azure has deleted what was protected."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -43,20 +50,28 @@ def test_weeks(weeks: Weeks, days: int, record_property: Callable[[str, object],
     """No unplanned expiry, no foreign deletion, each notice once, no caller refused, and memory stays flat."""
     chance = random.Random(7)
     before = there = weeks.endpoints()
-    idle = due = 0
+    idle = due = broken = 0
     held: list[tuple[float, float]] = []
-    renewed = 0
+    renewed, began, day = 0, time.monotonic(), weeks.begin
+    mend = False
     for when in visits(weeks.begin, chance, days):
-        crossed = _crosses(there, weeks.clock.world, when)
+        last = weeks.clock.world
+        crossed = _crosses(there, last, when, CROSSED) or mend
         if not crossed:
             idle += 1
             if idle % 20:
                 continue
         weeks.at(when)
+        weeks.turn += 1
         weeks.clock.off = timedelta(hours=chance.uniform(-48, 48))
-        renewed += _visit(weeks, idle=not crossed)
+        disturbed = not mend and (renewed + 1) % 3 == 0 and _crosses(there, last, when, (RENEW,))
+        made, mend = _visit(weeks, idle=not crossed, fault=_fault(chance) if disturbed else None)
+        renewed, broken = renewed + made, broken + mend
         there = weeks.endpoints()
-        _nobody_expired(weeks, there)
+        _nobody_expired(weeks, there, halves=mend)
+        if when - day >= timedelta(days=1):
+            day = when
+            _call_all(weeks)
         due += 1
         if due % 10 == 0:
             gc.collect()
@@ -64,7 +79,9 @@ def test_weeks(weeks: Weeks, days: int, record_property: Callable[[str, object],
 
     _nothing_foreign(weeks, before, there)
     record_property(
-        "weeks", f"{due} visits, {idle} with nothing due; {renewed} renewals, {weeks.called} calls; {held[-1]} MB"
+        "weeks",
+        f"{due} visits made in {time.monotonic() - began:.0f} s, {idle} had nothing due; {renewed} renewals begun, "
+        f"{broken} cut off; {weeks.called} calls; {held[-1]} MB",
     )
     assert weeks.failures == []
     assert renewed >= len(weeks.lines) * (days * 24 // 168)
@@ -80,22 +97,41 @@ def visits(begin: datetime, chance: random.Random, days: int) -> Iterator[dateti
             yield when
 
 
-def _crosses(there: dict[str, Any], before: datetime, now: datetime) -> bool:
+def _crosses(there: dict[str, Any], before: datetime, now: datetime, marks: Sequence[float]) -> bool:
     """Whether a lease of ours comes below one of the marks between two visits."""
     for body in there.values():
         lease = leases.of(body)
         if lease and _is_ours(body):
             first, then = lease.hours_left(before), lease.hours_left(now)
-            if any(then <= mark < first for mark in CROSSED):
+            if any(then <= mark < first for mark in marks):
                 return True
     return False
 
 
-def _visit(weeks: Weeks, *, idle: bool) -> int:
-    """Renew, then reap; the number of renewals. Everything that is due is said, once, and by the first who sees it."""
+def _fault(chance: random.Random) -> dict[str, Any]:
+    """Something that goes wrong at one of the requests of a renewal."""
+    kinds: tuple[dict[str, Any], ...] = ({"kind": "refuse", "status": 403}, {"kind": "lose", "times": 4})
+    return {**chance.choice(kinds), "mutating": True, "number": chance.randint(1, 8)}
+
+
+def _call_all(weeks: Weeks) -> None:
+    for line in weeks.lines:
+        weeks.call(line)
+
+
+def _visit(weeks: Weeks, *, idle: bool, fault: dict[str, Any] | None) -> tuple[int, bool]:
+    """Renew, then reap; the number of renewals, and whether one was cut off. Everything that is due is said, once, and
+    by the first who sees it.
+    """
     weeks.world.said.clear()
+    emulator.begin(weeks.world.state, faults=[fault] if fault else [])
     done = weeks.renew(RENEW)
-    assert [o for o in done.report.outcomes if o.error] == []
+    cut_off = bool(done.report.exit)
+    if fault:
+        emulator.begin(weeks.world.state, faults=[])
+        again = weeks.reap(REAP)
+        assert again.ok or cut_off, again
+    assert fault or [o for o in done.report.outcomes if o.error] == []
     assert _said(weeks) == _to_be_said(weeks)
     weeks.world.said.clear()
     reaped = weeks.reap(REAP)
@@ -106,7 +142,7 @@ def _visit(weeks: Weeks, *, idle: bool) -> int:
         assert reaped.plan.steps == ()
     for line in weeks.lines[:: max(1, len(weeks.lines) // 5)]:
         weeks.call(line)
-    return sum(step.room == "endpoint" and step.verb == "create" for step in done.plan.steps)
+    return sum(step.room == "endpoint" and step.verb == "create" for step in done.plan.steps), cut_off
 
 
 def _said(weeks: Weeks) -> set[tuple[str, int]]:
@@ -130,10 +166,11 @@ def _to_be_said(weeks: Weeks) -> set[tuple[str, int]]:
     return wanted
 
 
-def _nobody_expired(weeks: Weeks, there: dict[str, Any]) -> None:
+def _nobody_expired(weeks: Weeks, there: dict[str, Any], *, halves: bool) -> None:
+    """One endpoint a line; two where a renewal was cut off just now."""
+    owners = collections.Counter((body["tags"] or {}).get(OWNER_TAG) for body in there.values())
     for line in weeks.lines:
-        names = [n for n, body in there.items() if (body["tags"] or {}).get(OWNER_TAG) == f"law/{line}"]
-        assert len(names) == 1, (weeks.clock.world, line, names)
+        assert 1 <= owners[f"law/{line}"] <= 1 + halves, (weeks.clock.world, line)
 
 
 def _nothing_foreign(weeks: Weeks, before: dict[str, Any], there: dict[str, Any]) -> None:

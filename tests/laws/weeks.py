@@ -11,7 +11,8 @@ import io
 import json
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,8 @@ import yaml
 from PIL import Image
 
 from deploy import emulator, leases, verbs
-from deploy.model import OWNER_TAG
+from deploy.cloud.connect import Cloud
+from deploy.model import OWNER_TAG, Environment
 from deploy.progress import Event, Kind
 from deploy.reaper import PROTECT_TAG, Rules
 from tests.laws.conftest import WORKSPACE, World, furnish
@@ -57,6 +59,15 @@ class WrongClock:
         time.sleep(min(seconds, 0.002))
 
 
+class Elsewhere(verbs.Project):
+    """A runner on another machine: no lock of this folder holds it up."""
+
+    @contextmanager
+    def alone(self, environment: Environment, verb: str) -> Iterator[Cloud]:  # noqa: ARG002 nobody asks who it is
+        with self.connect(environment) as cloud:
+            yield cloud
+
+
 @dataclass
 class Weeks:
     """The world, the runner and the callers. `ours` are the names with our tag, `foreign` all others at first."""
@@ -70,7 +81,8 @@ class Weeks:
     called: int = 0
     failures: list[str] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
-    visits: int = 0
+    turn: int = 0
+    """Which of the two runners is at work: they take turns, and no lock of one holds up the other."""
 
     @property
     def root(self) -> Path:
@@ -82,14 +94,19 @@ class Weeks:
         turn = {"set": when.isoformat(), "scale": 0}
         requests.post(f"{self.running.url}/emulator/clock", json=turn, verify=self.running.ca, timeout=30)
 
+    @property
+    def runner(self) -> verbs.Project:
+        project = self.world.project
+        return (project, Elsewhere(project.root, project.clock))[self.turn % 2]
+
     def renew(self, within: float = 24) -> verbs.Done:
         return verbs.renew(
-            self.world.project, "law", within=within, approve=_yes, tell=self.watch, show=self.world.said.append
+            self.runner, "law", within=within, approve=_yes, tell=self.watch, show=self.world.said.append
         )
 
     def reap(self, within: float = 2) -> verbs.Reaped:
         return verbs.reap(
-            self.world.project, "law", Rules(within), yes=True, approve=_yes, tell=_quiet, show=self.world.said.append
+            self.runner, "law", Rules(within), yes=True, approve=_yes, tell=_quiet, show=self.world.said.append
         )
 
     def watch(self, event: Event) -> None:
