@@ -12,6 +12,7 @@ import random
 import threading
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -22,13 +23,15 @@ from deploy.clock import Clock
 from deploy.cloud.connect import Cloud
 from deploy.errors import BUG, POOL_FULL, CloudError, DeployError, Exit, Refused, Terminated, Transient, neutral
 from deploy.lanes import side_by_side
-from deploy.model import Json, Plan, Step
+from deploy.model import Json, Plan, Step, Verb
 from deploy.outcome import Evidence, Outcome, Report, State
 from deploy.progress import Event, Kind
 from deploy.steps import EVERY, Room
 
 Tell = Callable[[Event], None]
 _FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
+_JUST_NOW = 30.0
+"""Seconds for which what was read of quota, limits, models and permissions holds for the next endpoint's check."""
 
 
 class _Halted(BaseException):
@@ -105,7 +108,8 @@ class _Doer:
             nonlocal attempts
             attempts += 1
             left = max(0.0, step.retry.deadline - (self.clock.monotonic() - began))
-            return room.run(self.cloud, replace(step, retry=replace(step.retry, deadline=left))) or Evidence()
+            with self.look(step):
+                return room.run(self.cloud, replace(step, retry=replace(step.retry, deadline=left))) or Evidence()
 
         self.tell(Event(Kind.STARTED, step.address, step.verb, step.why))
         try:
@@ -128,11 +132,15 @@ class _Doer:
         self.tell(Event(Kind.DONE, step.address, step.verb, evidence.summary, attempts, seconds))
         return Outcome(step.address, step.verb, State.DONE, attempts, seconds, None, evidence)
 
+    def look(self, step: Step) -> AbstractContextManager[None]:
+        """A check reads what nobody read just now; whatever changes something sees the world as it is."""
+        return self.cloud.arm.remembering(_JUST_NOW) if step.verb is Verb.CHECK else nullcontext()
+
     def retrying(self, step: Step, began: float) -> tenacity.Retrying:
         def pause(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (state.attempt_number - 1))
-            return max(random.uniform(0, ceiling), getattr(error, "retry_after", None) or 0.0)
+            return (getattr(error, "retry_after", None) or 0.0) + random.uniform(0, ceiling)
 
         def enough(state: tenacity.RetryCallState) -> bool:
             spent = self.clock.monotonic() - began

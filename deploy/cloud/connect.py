@@ -20,6 +20,7 @@ from deploy.clock import Clock
 from deploy.cloud import github
 from deploy.cloud.arm import Arm
 from deploy.cloud.failures import asking
+from deploy.cloud.pace import Pace
 from deploy.cloud.session import RETRIES
 from deploy.errors import CloudError, UsageError
 from deploy.model import Environment, Json
@@ -70,6 +71,9 @@ class Cloud:
         self.root = root.resolve()
         self.credential = _credential(environment, hosts, clock)
         self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", clock, ca=ca)
+        self.pace = Pace()
+        self.doubts: set[str] = set()
+        """Paths of what was begun and not seen to end well: looked at before it is begun again."""
 
     @property
     def workspace_id(self) -> str:
@@ -114,7 +118,6 @@ class Cloud:
                 transport=self.arm.transport,
                 enable_telemetry=False,
                 show_progress=False,
-                polling_interval=5,
                 **RETRIES,
                 **cloud,
             )

@@ -152,8 +152,8 @@ TROUBLES = (
     _row(
         r"in Updating provisioning state|\bis (?:being|currently) (?:updat|creat|delet)|EndpointBusy"
         r"|operation is already in progress|\bConflict\w*\b.*(?:Updating|Creating|Deleting|Scaling)",
-        "AML330", Kind.PATIENT,
-        "Another operation holds the endpoint: wait for it to end",
+        "AML330", Kind.PASSING,
+        "Another operation holds the endpoint: wait for it to end", wait=20, tries=4,
     ),
     _row(
         r"name already exists|\bNameUnavailable\b|\bEndpointAlreadyExists\b|already (?:in use|taken)",

@@ -9,6 +9,7 @@ from deploy import agreement, intent, planner, reporter
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Facts, Plan, Step
 from deploy.progress import Event, Kind
+from deploy.steps import ARRIVING, SHOWN
 from deploy.steps import probe as probe_room
 from deploy.verbs.looking import live
 from deploy.verbs.project import Approve, Done, Project, carry_out, look, validate, with_rows
@@ -34,7 +35,7 @@ def apply(
     name, only = intent.asked(agreed, name, only)
     environment, specs = validate(project, name, only)
     with project.alone(environment, "apply") as cloud:
-        specs, facts = look(cloud, specs)
+        specs, facts = look(cloud, specs, ARRIVING)
         fresh = planner.plan_release(environment, specs, facts, cleanup=cleanup)
         if agreed:
             fresh = agreement.plan_rest(agreed, fresh)
@@ -72,7 +73,7 @@ def probe(project: Project, name: str, only: Sequence[str] = (), *, tell: Tell, 
     """Run the probes against whatever serves callers now."""
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        specs, facts = look(cloud, specs)
+        specs, facts = look(cloud, specs, SHOWN)
         steps = _live_probes(specs, facts)
         return carry_out(project, cloud, Plan(environment.name, tuple(steps)), "probe", tell, save=save)
 

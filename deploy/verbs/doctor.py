@@ -11,7 +11,7 @@ from deploy.errors import CloudError, Finding
 from deploy.judging.diagnosis import Diagnosis, Line, of_plan
 from deploy.judging.verdict import Verdict
 from deploy.model import EndpointSpec, Environment
-from deploy.steps import quota
+from deploy.steps import ARRIVING, quota
 from deploy.verbs.project import Project, look, validate
 
 UNCHECKED = (
@@ -37,7 +37,7 @@ def _look(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec],
     where = f"workspace {environment.workspace}"
     try:
         home = str(cloud.workspace()["location"])
-        specs, facts = look(cloud, specs)
+        specs, facts = look(cloud, specs, ARRIVING)
         others = quota.elsewhere(cloud, facts, regions)
     except CloudError as error:
         finding = Finding(where, error.code, error.cause, error.cure)

@@ -16,6 +16,7 @@ from deploy.errors import CloudError, Problem, SpecError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Environment, Facts, Plan
 from deploy.outcome import Report
+from deploy.steps import ROOMS, SHOWN, Room
 from deploy.verbs import lock
 
 Approve = Callable[[Plan, bool], None]
@@ -89,17 +90,19 @@ def carry_out(
     return Done(plan, report, folder, _keep(plan, report, folder))
 
 
-def look(cloud: Cloud, specs: Sequence[EndpointSpec]) -> tuple[list[EndpointSpec], dict[str, Facts]]:
+def look(
+    cloud: Cloud, specs: Sequence[EndpointSpec], rooms: Sequence[Room] = ROOMS
+) -> tuple[list[EndpointSpec], dict[str, Facts]]:
     """The specs under the names that they have now, and what is there: one look at the world."""
     with cloud.arm.remembering():
         shared = any(spec.pipeline.quota.capacity == "shared" for spec in specs)
         settled = succession.settle(specs, endpoints.list_endpoints(cloud)) if shared else list(specs)
-        return settled, observer.observe(cloud, settled)
+        return settled, observer.observe(cloud, settled, rooms)
 
 
 def rows_of(cloud: Cloud, specs: Sequence[EndpointSpec]) -> list[reporter.EndpointRow]:
     """What is there now, as people look at it."""
-    specs, facts = look(cloud, specs)
+    specs, facts = look(cloud, specs, SHOWN)
     rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in specs]
     return sorted(rows, key=lambda row: (row.hours_left is None, row.hours_left or 0.0))
 
