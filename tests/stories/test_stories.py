@@ -27,6 +27,7 @@ PASSING = (
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC", "MOMENT"),
     (r"\d{8}T\d{6}\.\d{6}Z", "TIME"),
     (r"\b\d+(\.\d+)? ?(?:s|ms)\b", "SECONDS"),
+    (r"^! +SECONDS  ", "!     SECONDS  "),
     (r"fingerprint [0-9a-f]{12}", "fingerprint F"),
     (r"pid \d+", "pid PID"),
     (r"\b\d+ requests\b", "N requests"),
