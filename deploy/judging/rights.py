@@ -100,9 +100,10 @@ def _flag(step: Step) -> Sequence[str]:
 
 
 def judge(wanted: Mapping[str, Mapping[str, Sequence[str]]], answers: Mapping[str, Mapping[str, Json]]) -> Judgement:
-    """Whether all is allowed. `answers`: word or ARM id -> {scope: ARM id, blocks: list; null: it did not say}."""
+    """Whether all is allowed. `answers`: word or ARM id -> {scope: ARM id, blocks: list; null: not told, told: why}."""
     ids = {word: str(answer["scope"]) for word, answer in answers.items()}
     known = {str(a["scope"]).lower(): a["blocks"] for a in answers.values() if a["blocks"] is not None}
+    whys = {str(a["scope"]).lower(): f": permissions {a['told']}" for a in answers.values() if a.get("told")}
     reasons, unknown = [], []
     for word, actions in wanted.items():
         scope = ids.get(word, word)
@@ -111,7 +112,7 @@ def judge(wanted: Mapping[str, Mapping[str, Sequence[str]]], answers: Mapping[st
         if missing and scope.lower() in known:
             reasons.append(_lacking(scope, missing, actions))
         elif missing:
-            unknown.append(f"whether {', '.join(missing)} is allowed on {scope}")
+            unknown.append(f"whether {', '.join(missing)} is allowed on {scope}{whys.get(scope.lower(), '')}")
     count = len({action for actions in wanted.values() for action in actions})
     words = f"{count} action{'' if count == 1 else 's'} needed" + ("" if unknown or reasons else ", all allowed")
     source = f"permissions at {', '.join(_short(str(a['scope'])) for a in answers.values() if a['blocks'] is not None)}"
