@@ -26,10 +26,7 @@ VERDICTS: dict[str, tuple[str, str]] = {
 }
 """The sign and the word for what a check came to."""
 SIGNS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
-UNCHECKED = (
-    "Not checked: whether key vault and container registry can be reached. "
-    "`amldeploy doctor` lists all that is not looked at."
-)
+UNCHECKED = "Not checked: whether key vault and registry can be reached (see `amldeploy doctor`)."
 
 
 def duration(seconds: float) -> str:

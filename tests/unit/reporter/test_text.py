@@ -106,7 +106,7 @@ def test_what_could_not_be_told_looks_like_nothing_else():
     assert signs == ["✓", "?", "✗", "?"]
     assert "\nSigns:  ✓ ok  ✗ refused  ? could not tell  + create\n" in text
     assert text.splitlines()[-1].endswith(" 4 checks (2 could not tell).")
-    assert "Not checked: whether key vault and container registry can be reached." in text
+    assert "\nNot checked: whether key vault and registry can be reached (see `amldeploy doctor`).\n" in text
     assert "Not checked" not in plan_text(Plan("dev", g.PLAN.steps[1:]))
     assert "| `?` check | `place/m1` |" in plan_markdown(Plan("dev", tuple(steps)))
     assert "| `✓` check | `place/m0` |" in plan_markdown(Plan("dev", tuple(steps)))
