@@ -61,7 +61,7 @@ def draft_release(
         own[looked:looked] = refusals.asked_of_all(spec, own, seen)
         steps += _after_roles(_with_bakes(wanted, own))
         rescue += _rescue(wanted, own, seen, always=cleanup)
-        rescue += _cleanup(wanted, own) if cleanup else ()
+        rescue += _cleanup(wanted, own, seen) if cleanup else ()
         second += _fallback(spec, own, seen)
     findings += [*verdict.findings(steps), *gates.together(steps), *places.too_many(steps, facts)]
     notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
@@ -177,15 +177,22 @@ def _after_roles(steps: Sequence[Step]) -> list[Step]:
     return marked
 
 
-def _cleanup(wanted: Wanted, steps: Sequence[Step]) -> Sequence[Step]:
-    """Deployments that this plan makes where there was none, gone again."""
-    made = [s for s in steps if s.room == "deployment" and s.verb is Verb.CREATE]
-    remade = {s.address for s in steps if s.room == "deployment" and s.verb is Verb.DELETE}
+def _cleanup(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
+    """Deployments that this plan makes where there was none, or none but a failed one, gone again."""
+    own = {step.address: step for step in steps if step.room == "deployment" and step.verb is not Verb.CHECK}
+    served = refusals.served(facts, wanted.spec)
     return [
-        Step(Verb.DELETE, s.address, {"endpoint": wanted.spec.name, "name": s.body["document"]["name"]}, _TIDY, s.retry)
-        for s in made
-        if s.address not in remade
+        Step(Verb.DELETE, where, {"endpoint": wanted.spec.name, "name": name}, _TIDY, step.retry)
+        for where, step in own.items()
+        if (name := where.rsplit("/", 1)[-1]) in wanted.deployments and not served.get(name)
+        if _is_void(facts.get(where))
     ]
+
+
+def _is_void(body: Mapping[str, object] | None) -> bool:
+    """Whether nothing is lost when it goes: it is not there, or it failed and never served."""
+    properties = (body or {}).get("properties")
+    return not body or (isinstance(properties, Mapping) and properties.get("provisioningState") == "Failed")
 
 
 _TIDY = "it was made for a release that failed"

@@ -10,17 +10,18 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from deploy.cloud import github
 from deploy.cloud.session import AnswerLost, AskedToWait
 from deploy.cloud.troubles import Kind, find
 from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
 
+T = TypeVar("T")
 _AGAIN = "Something between here and Azure cut the answer off: apply again, and it is looked at what was done"
 
 
@@ -40,6 +41,14 @@ def asking(what: str) -> Iterator[None]:
         if ours is None:
             raise
         raise ours from error
+
+
+def if_told(read: Callable[[], T]) -> tuple[T | None, str]:
+    """What is read and ""; or None and why not ("may not be read"): for what no more than a check stands on."""
+    try:
+        return read(), ""
+    except CloudError as error:
+        return None, "may not be read" if error.status == 403 else f"could not be read: {error.cause.rstrip('. ')}"
 
 
 def translate(error: Exception, what: str) -> DeployError | None:

@@ -24,12 +24,13 @@ from deploy.reporter.sentences import (
     reason,
     reasons,
     report_summary,
+    sign,
+    unchecked,
 )
 from deploy.reporter.status import instances, lease_left, status_summary
 
 LIMIT = 60_000
 """Characters; GitHub refuses a comment of more than 65,536."""
-_SIGNS = {Verb.CHECK: "?", Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
 _STATE_SIGNS = {
     State.DONE: "✅",
     State.FAILED: "❌",
@@ -48,6 +49,7 @@ def plan_markdown(plan: Plan) -> str:
         f"**{_words(plan_summary(plan))}**",
         _caution([step.address for step in plan.steps if step.verb is Verb.DELETE]),
         _table(["", "step", "why"], [_step(step) for step in plan.steps], 26_000),
+        unchecked(plan),
         _folded("Fields that are set or change", _diff(plan.steps, 16_000)),
         _folded("If a step fails", _table(["", "step", "why"], [_step(step) for step in plan.rescue], 5_000)),
         _folded(FALLBACK, _table(["", "step", "why"], [_step(step) for step in plan.fallback], 4_000)),
@@ -90,7 +92,7 @@ def _document(*blocks: str) -> str:
 
 
 def _step(step: Step) -> str:
-    return f"| `{_SIGNS[step.verb]}` {step.verb} | {_code(step.address)} | {_words(reason(step) or step.why)} |"
+    return f"| `{sign(step)[0]}` {step.verb} | {_code(step.address)} | {_words(reason(step) or step.why)} |"
 
 
 def _outcome(outcome: Outcome, why: str) -> str:

@@ -79,7 +79,7 @@ def diagnosis_lines(error: Mapping[str, Json]) -> list[str]:
     for container, said in (found.get("logs") or {}).items():
         lines += [f"{container} said last:", *(f"  {line}" for line in said)] if said else []
         lines += [] if said else [f"{container} said nothing."]
-    return lines
+    return lines + [f"{container}'s log {why}." for container, why in (found.get("unread") or {}).items()]
 
 
 def _problem(ink: Ink, problem: Problem) -> list[str]:

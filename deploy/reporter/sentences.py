@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from deploy.judging.verdict import Verdict
 from deploy.masks import hide
 from deploy.model import Json, Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
@@ -18,6 +19,14 @@ from deploy.reporter.rows import moment
 STATE_WORDS = {state: state.value.replace("_", " ") for state in State}
 FALLBACK = "If the shared pool stays full: on dedicated quota instead"
 _UNKNOWN = "could not tell"
+VERDICTS: dict[str, tuple[str, str]] = {
+    Verdict.YES: ("✓", "ok"),
+    Verdict.NO: ("✗", "refused"),
+    Verdict.UNKNOWN: ("?", _UNKNOWN),
+}
+"""The sign and the word for what a check came to."""
+SIGNS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
+UNCHECKED = "Not checked: whether key vault and registry can be reached (see `amldeploy doctor`)."
 
 
 def duration(seconds: float) -> str:
@@ -39,16 +48,32 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def sign(step: Step) -> tuple[str, str]:
+    """A step's sign and what it means: a check's is what it came to, if it was made."""
+    if step.verb is Verb.CHECK:
+        return VERDICTS.get(str(step.body.get("verdict")), ("?", step.verb.value))
+    return SIGNS[step.verb], step.verb.value
+
+
+def unchecked(plan: Plan) -> str:
+    """What the checks of a plan leave out; empty for a plan without any."""
+    return UNCHECKED if any("verdict" in step.body for step in plan.steps) else ""
+
+
+def _checks(plan: Plan) -> str:
+    untold = sum(step.body.get("verdict") == Verdict.UNKNOWN for step in plan.steps)
+    return count(plan.summary[Verb.CHECK], "check") + (f" ({untold} {_UNKNOWN})" if untold else "")
+
+
 def plan_summary(plan: Plan) -> str:
     """One sentence: what will be different."""
     total = plan.summary
-    extras = [
-        count(total[verb], *words)
-        for verb, words in (
-            (Verb.SHIFT, ("traffic shift",)), (Verb.CHECK, ("check",)), (Verb.PROBE, ("probe",)),
-        )
-        if total[verb]
-    ]  # fmt: skip
+    said = {
+        Verb.SHIFT: count(total[Verb.SHIFT], "traffic shift"),
+        Verb.CHECK: _checks(plan),
+        Verb.PROBE: count(total[Verb.PROBE], "probe"),
+    }
+    extras = [words for verb, words in said.items() if total[verb]]
     touched = {step.endpoint for step in plan.steps if step.changes}
     same = sum(key not in touched for key in plan.endpoints)
     if not any(step.changes for step in plan.steps):

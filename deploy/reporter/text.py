@@ -21,16 +21,21 @@ from deploy.reporter.sentences import (
     reason,
     reasons,
     report_summary,
+    sign,
+    unchecked,
 )
 
-SIGNS = {
-    Verb.CHECK: ("?", Style.CYAN),
-    Verb.CREATE: ("+", Style.GREEN),
-    Verb.UPDATE: ("~", Style.YELLOW),
-    Verb.DELETE: ("-", Style.RED),
-    Verb.PROBE: ("»", Style.MAGENTA),
-    Verb.SHIFT: ("⇄", Style.BLUE),
+_STYLES = {
+    "ok": Style.CYAN,
+    "refused": Style.BAD,
+    "could not tell": Style.YELLOW,
+    Verb.CREATE: Style.GREEN,
+    Verb.UPDATE: Style.YELLOW,
+    Verb.DELETE: Style.RED,
+    Verb.PROBE: Style.MAGENTA,
+    Verb.SHIFT: Style.BLUE,
 }
+"""How a sign is painted, by what it means, in the order of the legend."""
 STATE_SIGNS = {
     State.DONE: ("✓", Style.GREEN),
     State.FAILED: ("✗", Style.BAD),
@@ -56,11 +61,12 @@ def plan_text(
 ) -> str:
     """The plan as a person reads it. `hint` is the command to type next; without one, no next command is named."""
     ink = Ink(width, colour, ascii)
-    used = {step.verb for step in plan.every}
-    legend = [(f"{sign} {verb}", style) for verb, (sign, style) in SIGNS.items() if verb in used]
+    used = sorted({sign(step) for step in plan.every}, key=lambda pair: [*_STYLES, Verb.CHECK].index(pair[1]))
+    legend = [(" ".join(pair), _STYLES.get(pair[1], Style.CYAN)) for pair in used]
     blocks = [
         _heading(ink, "Plan", plan.environment, plan.fingerprint),
         _steps(ink, plan.steps),
+        ink.line(unchecked(plan), Style.DIM),
         _section(ink, "If a step fails", _steps(ink, plan.rescue)),
         _section(ink, FALLBACK, _steps(ink, plan.fallback, brief=True)),
         _section(ink, "Leases", chain.from_iterable(ink.line(lease(one), indent=2, hang=4) for one in plan.leases)),
@@ -134,7 +140,8 @@ def _step(ink: Ink, step: Step, column: int) -> list[str]:
     style = _SUMS[quota(step.body).enough] if step.room == "quota" and "needed" in step.body else Style.PLAIN
     below = [(reason(step), style)] + [(f"{path}: {old} → {new}", Style.PLAIN) for path, old, new in changes(step)]
     below += [(unchanged(step), Style.DIM)]
-    return _entry(ink, *SIGNS[step.verb], step.verb, step.address, below, column)
+    mark, meaning = sign(step)
+    return _entry(ink, mark, _STYLES.get(meaning, Style.CYAN), step.verb, step.address, below, column)
 
 
 def _fields(ink: Ink, step: Step, *, full: bool) -> list[str]:

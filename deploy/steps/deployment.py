@@ -13,6 +13,7 @@ from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.diagnosis import diagnose
 from deploy.errors import CloudError, Finding, Refused, Transient, neutral
+from deploy.judging import rights
 from deploy.kept import merged_properties, merged_tags
 from deploy.model import PATIENT, EndpointSpec, Facts, Json, Step, Verb, Wanted, address, is_strange, of_room
 
@@ -80,13 +81,14 @@ def run(cloud: Cloud, step: Step) -> None:
     except Transient:
         raise
     except CloudError as error:
-        _examine(cloud, error, str(document["endpoint_name"]), str(document["name"]))
+        _examine(cloud, error, document)
         raise
 
 
-def _examine(cloud: Cloud, error: CloudError, endpoint: str, name: str) -> None:
-    """Put the containers' logs and the likeliest cause beside the error."""
-    logs = _logs(cloud, endpoint, name)
+def _examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> None:
+    """Put the containers' logs and the likeliest cause beside the error, and the cure for that cause into it."""
+    endpoint, name = str(document["endpoint_name"]), str(document["name"])
+    logs, unread = _logs(cloud, endpoint, name)
     state = ""
     with contextlib.suppress(CloudError):
         body = endpoints.read_deployments(cloud, endpoint).get(name) or {}
@@ -94,17 +96,24 @@ def _examine(cloud: Cloud, error: CloudError, endpoint: str, name: str) -> None:
     texts = {file.removesuffix(".log"): text.decode() for file, text in logs.items()}
     words = " ".join((*error.codes, error.cause))
     error.attached |= logs
-    error.diagnosis = diagnose(error.code, words, texts, azure_codes=error.codes, state=state).as_json()
+    found = diagnose(
+        error.code, words, texts, document=document, azure_codes=error.codes, state=state, unread=unread
+    )  # fmt: skip
+    error.diagnosis, error.cure = found.as_json(), found.cure or error.cure
 
 
-def _logs(cloud: Cloud, endpoint: str, name: str) -> dict[str, bytes]:
-    """What both containers last said; nothing when they never came to speak."""
-    logs = {}
+def _logs(cloud: Cloud, endpoint: str, name: str) -> tuple[dict[str, bytes], dict[str, str]]:
+    """What both containers last said; and of each whose log we are not given, why not."""
+    logs, unread = {}, {}
     for container in endpoints.CONTAINERS:
-        with contextlib.suppress(CloudError):
+        try:
             text = endpoints.read_logs(cloud, endpoint, name, container, _LINES)
             logs[f"{container}.log"] = neutral(text).encode()
-    return logs
+        except CloudError as error:
+            if error.status != 404:  # then there is no deployment, and no log either
+                refused = f"may not be read: that takes {rights.LOGS}"
+                unread[container] = refused if error.status == 403 else f"could not be read: {error.cause.rstrip('.')}"
+    return logs, unread
 
 
 def _steps(

@@ -325,7 +325,10 @@ def test_what_others_added_survives() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"identity": {"type": "none"}}, "AML220.*identity.type.*tear the endpoint down.*another key and name"),
+        (
+            {"identity": {"type": "none"}},
+            "AML220.*identity of an.*system_assigned, wanted is none.*tear the endpoint down.*another key and name",
+        ),
         ({"properties": {"old": "2"}}, "AML221.*properties.old.*only be added.*another name"),
     ],
 )
@@ -380,3 +383,46 @@ def test_an_identity_that_is_not_written_stays() -> None:
         "type": "user_assigned",
         "user_assigned_identities": [{"resource_id": "/subscriptions/i"}],
     }
+
+
+def test_one_change_of_identity_is_one_finding() -> None:
+    """Type and identities differ together, and both what is there and what is wanted are named."""
+    resource = "/subscriptions/i/userAssignedIdentities/mine"
+    wanted = spec()
+    written = {"type": "user_assigned", "user_assigned_identities": [{"resource_id": resource}]}
+    wanted = replace(wanted, endpoint={**wanted.endpoint, "identity": written})
+    with pytest.raises(Refused) as refused:
+        plan(wanted, facts(endpoint_body({"blue": 100}), (deployment_body("blue"),)))
+
+    [finding] = [f for f in refused.value.findings if f.code == "AML220"]
+    assert "it is system_assigned, wanted is user_assigned with " in finding.cause
+    assert resource.lower() in finding.cause.lower()
+    assert "None" not in finding.cause
+
+
+@pytest.mark.parametrize(
+    ("state", "share", "goes"), [("Failed", 0, True), ("Failed", 10, False), ("Succeeded", 0, False), (None, 0, True)]
+)
+def test_cleanup_takes_away_what_nobody_loses(state: str | None, share: int, goes: bool) -> None:
+    """A slot that this run makes, or that had failed before it; never one that is whole, or that has callers."""
+    green = deployment_body("green", release="old")
+    green["properties"]["provisioningState"] = state
+    there = facts(
+        endpoint_body({"blue": 100 - share, "green": share}), (deployment_body("blue"), *([green] if state else ()))
+    )
+    made = planner.plan_release(environment(), [spec(release="r2")], {"mip": there}, cleanup=True)
+    assert any(s.address == "deployment/mip/green" and s.changes for s in made.steps)
+    deletes = [step.address for step in made.rescue if step.verb is Verb.DELETE]
+
+    assert deletes == (["deployment/mip/green"] if goes else [])
+
+
+def test_cleanup_takes_away_a_failed_slot_that_is_made_anew() -> None:
+    """What cannot change in place is deleted and made again, and if that fails, it is gone as well."""
+    green = deployment_body("green", release="old", size="Standard_DS3_v2")
+    green["properties"]["provisioningState"] = "Failed"
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"), green))
+    made = planner.plan_release(environment(), [spec(release="r2")], {"mip": there}, cleanup=True)
+
+    assert [s.verb for s in made.steps if s.address == "deployment/mip/green"] == [Verb.DELETE, Verb.CREATE]
+    assert [s.address for s in made.rescue if s.verb is Verb.DELETE] == ["deployment/mip/green"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.cloud import failures
+from deploy.cloud import failures, troubles
 from deploy.errors import CloudError, NotAuthenticated, Transient, Unanswered
 
 NOT_ENOUGH = (
@@ -94,6 +94,106 @@ TABLE = [
     (200, simple("PodUnschedulable", "x"), FINAL, "AML317"),
     (200, simple("ACRTokenExchangeFailed", "x"), PASSES, "AML355"),
     (200, simple("InternalServerError", "x"), PASSES, "AML350"),
+    (
+        200,
+        simple("OutOfQuota", "You can delete unused deployments. Not enough quota available for Standard_DS3_v2"),
+        FINAL,
+        "AML310",
+    ),
+    (
+        400,
+        embedded("VmSize", "Not enough quota available for Standard_X in cluster eastus. Current usage/limit: 0/6."),
+        FINAL,
+        "AML310",
+    ),
+    (
+        200,
+        simple("OutOfQuota", "Not enough quota for the SKU in cluster eastus; the disk and the memory of others count"),
+        FINAL,
+        "AML310",
+    ),
+    (200, simple("OutOfQuota", "Not enough quota. Delete unused endpoints or deployments"), FINAL, "AML310"),
+    (200, simple("OutOfQuota", "Kubernetes quota: not enough nodes"), FINAL, "AML310"),
+    (200, simple("OutOfQuota", "The quota of clusters is used up"), FINAL, "AML312"),
+    (200, simple("OutOfQuota", "There are too many online deployments"), FINAL, "AML315"),
+    (
+        200,
+        simple("OutOfQuota", "Container could not be scheduled: container needs more resources than the SKU has"),
+        FINAL,
+        "AML317",
+    ),
+    (
+        200,
+        simple(
+            "OutOfQuota", "Due to a lack of Azure Machine Learning capacity in the region, the cluster was not made"
+        ),
+        PASSES,
+        "AML316",
+    ),
+    (200, simple("ResourceNotReady", "User container has crashed or terminated: OOMKilled"), FINAL, "AML314"),
+    (200, simple("ImageBuildFailure", "no space left on device"), FINAL, "AML341"),
+    (200, simple("ImageBuildFailure", "failed to authenticate with x.azurecr.io: unauthorized"), FINAL, "AML341"),
+    (
+        409,
+        simple("Conflict", "Cannot create a deployment in endpoint x because it is in Creating provisioning state"),
+        PASSES,
+        "AML330",
+    ),
+    (
+        400,
+        simple("BadRequest", "Cannot update endpoint x because it is in Deleting provisioning state"),
+        PASSES,
+        "AML330",
+    ),
+    (400, simple("BadRequest", "Deployment x is in Scaling provisioning state"), PASSES, "AML330"),
+    (400, simple("BadRequest", "Deployment x is in Failed provisioning state"), FINAL, "AML300"),
+    (200, simple("OperationCancelled", "x"), PASSES, "AML332"),
+    (400, simple("BadArgument", "Authorization error: the identity has no permission on the storage"), FINAL, "AML344"),
+    (400, simple("BadArgument", "Access to the storage account was denied"), FINAL, "AML344"),
+    (400, simple("BadArgument", "The storage account said: access denied"), FINAL, "AML344"),
+    (
+        400,
+        simple("BadArgument", "Unable to download user model: the user model can't be found or accessed"),
+        FINAL,
+        "AML348",
+    ),
+    (400, simple("BadArgument", "The user model can't be found or accessed"), FINAL, "AML348"),
+    (400, simple("BadArgument", "egress_public_network_access disabled is not supported for MLflow"), FINAL, "AML309"),
+    (400, simple("BadArgument", "Container can't access invalid path /foo"), FINAL, "AML309"),
+    (400, simple("BadArgument", "Resource requests greater than limits"), FINAL, "AML317"),
+    (400, simple("BadArgument", "azureml-fe for kubernetes online endpoint isn't ready"), PASSES, "AML356"),
+    (
+        200,
+        simple("ResourceNotReady", "failed to pull image x.azurecr.io/y: unauthorized: authentication required"),
+        FINAL,
+        "AML346",
+    ),
+    (200, simple("ResourceNotReady", "unauthorized: failed to pull image x.azurecr.io/y"), FINAL, "AML346"),
+    (
+        404,
+        simple("ResourceNotFound", "Container registry authorization error: a private container registry"),
+        FINAL,
+        "AML346",
+    ),
+    (404, simple("ResourceNotFound", "A private or inaccessible container registry was supplied"), FINAL, "AML346"),
+    (404, simple("ResourceNotFound", "The registry azureml has no such model"), FINAL, "AML304"),
+    (200, simple("ResourceNotReady", "failed to pull image x.azurecr.io/y: manifest unknown"), FINAL, "AML347"),
+    (200, simple("ResourceNotReady", "User container has crashed. Failed to load the model weights"), FINAL, "AML340"),
+    (400, simple("BadRequest", "The key vault's network rules have bypass None"), FINAL, "AML349"),
+    (400, simple("BadRequest", "The network rule bypass of the Key Vault is not AzureServices"), FINAL, "AML349"),
+    (400, simple("BadRequest", "Bypass of traffic is not possible"), FINAL, "AML300"),
+    (200, simple("TokenRefreshFailed", "x"), FINAL, "AML356"),
+    (200, simple("ACRAuthenticationChallengeFailed", "x"), FINAL, "AML356"),
+    (200, simple("KubernetesUnaccessible", "x"), FINAL, "AML356"),
+    (200, simple("NamespaceNotFound", "x"), FINAL, "AML356"),
+    (200, simple("ScoringFeUnhealthy", "x"), FINAL, "AML356"),
+    (200, simple("InferencingClientCallFailed", "x"), FINAL, "AML356"),
+    (200, simple("GetAADTokenFailed", "x"), PASSES, "AML355"),
+    (200, simple("ACRSecretError", "x"), PASSES, "AML355"),
+    (200, simple("EndpointNotFound", "x"), FINAL, "AML304"),
+    (200, simple("ValidateScoringFailed", "x"), FINAL, "AML340"),
+    (200, simple("DeploymentCrashLoopBackOff", "x"), FINAL, "AML340"),
+    (200, simple("PodOutOfMemory", "x"), FINAL, "AML314"),
     (500, simple("InternalServerError", "x"), NOBODY, "AML350"),
     (429, simple("TooManyRequests", "slow down"), NOBODY, "AML352"),
     (429, simple("SubscriptionRequestsThrottled", "Number of 'write' requests exceeded"), NOBODY, "AML352"),
@@ -107,6 +207,24 @@ TABLE = [
     (401, simple("InvalidAuthenticationToken", "expired"), SIGN_IN, "AML901"),
 ]
 AFTER_ROLE = {"AML323", "AML342", "AML344", "AML346"}
+HOW = {
+    "AML311": (60, None, False),
+    "AML316": (120, None, False),
+    "AML320": (None, None, True),
+    "AML330": (None, None, True),
+    "AML332": (60, 3, False),
+    "AML333": (60, 3, False),
+    "AML350": (None, 3, False),
+    "AML355": (60, 3, False),
+    "AML356": (60, 3, False),
+}
+"""Of what passes: seconds between tries at least, tries at most, and whether only the deadline ends the waiting."""
+
+
+def how(ours: CloudError | NotAuthenticated) -> tuple[object, ...]:
+    """All that decides what is done about an error."""
+    passes = (ours.retry_after, ours.tries, ours.patient) if isinstance(ours, Transient) else None
+    return type(ours), ours.code, ours.cure, passes, getattr(ours, "after_role", None)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +235,8 @@ def test_each_text_has_its_class(status: int, body: object, kind: type, code: st
     ours = failures.from_answer("create x", status, body, {})
 
     assert (ours.code, type(ours)) == (code, kind)
+    if isinstance(ours, Transient):
+        assert (ours.retry_after, ours.tries, ours.patient) == HOW[code]
     assert str(ours).startswith("cannot create x: ")
     assert ours.cure
 
@@ -127,6 +247,45 @@ def test_only_access_may_pass_after_a_role(status: int, body: object, code: str)
     ours = failures.from_answer("create x", status, body, {})
     assert isinstance(ours, CloudError)
     assert ours.after_role == (code in AFTER_ROLE and "LinkedAuthorizationFailed" not in ours.codes)
+
+
+def test_every_row_is_met() -> None:
+    """No row of the table is without a text, and none is hidden by a wider one before it."""
+    met = {id(troubles.find(_words(body))) for _, body, _, _ in TABLE if body}
+    assert [row.seen.pattern for row in troubles.TROUBLES if id(row) not in met] == []
+
+
+def _words(body: dict) -> str:
+    codes, messages = failures._walk(body["error"])
+    return " ".join((*codes, *messages))
+
+
+def _in_json(field: str, message: str) -> str:
+    return f"HttpRequest error, error detail: {json.dumps({'errors': {field: [message]}, 'status': 400})}"
+
+
+def _detailed(code: str, error: dict) -> dict:
+    return {"code": code, "message": "The request is invalid.", "details": [error], "additionalInfo": []}
+
+
+@given(
+    st.sampled_from(TABLE),
+    st.lists(st.sampled_from(["BadRequest", "UserError", "ValidationError"]), max_size=4),
+    st.booleans(),
+)
+def test_an_envelope_changes_nothing(row: tuple, outside: list[str], as_json: bool) -> None:
+    """However deep a text is nested, and in JSON inside a message or not: the same class, waits and cure."""
+    status, body, _, _ = row
+    bare = failures.from_answer("create x", status, body, {})
+    if body is None:
+        return
+    error = body["error"]
+    if as_json and not error.get("details"):
+        error = {**error, "message": _in_json("VmSize", error["message"])}
+    for code in outside:
+        error = _detailed(code, error)
+
+    assert how(failures.from_answer("create x", status, {"error": error}, {})) == how(bare)
 
 
 def test_embedded_words_come_out() -> None:

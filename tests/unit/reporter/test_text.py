@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from deploy.model import Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
-from deploy.reporter import plan_text, report_text, status_text
+from deploy.reporter import plan_markdown, plan_text, report_text, status_text
 from deploy.reporter.ink import Ink, cells
-from deploy.reporter.sentences import duration, when
-from deploy.reporter.text import SIGNS
+from deploy.reporter.sentences import duration, sign, when
 
 from . import given as g
 
@@ -94,7 +93,24 @@ def test_a_plan_ends_with_its_summary():
 def test_the_legend_names_only_the_signs_used():
     """A plan without a probe has no sign for probes in its legend."""
     legend = next(line for line in plan_text(g.PLAN, width=100).splitlines() if line.startswith("Signs:"))
-    assert legend == "Signs:  ? check  + create  ~ update  - delete  ⇄ shift"
+    assert legend == "Signs:  ✓ ok  + create  ~ update  - delete  ⇄ shift"
+
+
+def test_what_could_not_be_told_looks_like_nothing_else():
+    """A sign, a word and a number of its own; and what no check looks at is said below them."""
+    verdicts = ("yes", "unknown", "no", "unknown")
+    steps = [Step(Verb.CHECK, f"place/m{n}", {"verdict": verdict}, "x") for n, verdict in enumerate(verdicts)]
+    text = plan_text(Plan("dev", (*steps, g.PLAN.steps[1])), width=100)
+    signs = [line.split()[0] for line in text.splitlines() if " check  place/" in line]
+
+    assert signs == ["✓", "?", "✗", "?"]
+    assert "\nSigns:  ✓ ok  ✗ refused  ? could not tell  + create\n" in text
+    assert text.splitlines()[-1].endswith(" 4 checks (2 could not tell).")
+    assert "\nNot checked: whether key vault and registry can be reached (see `amldeploy doctor`).\n" in text
+    assert "Not checked" not in plan_text(Plan("dev", g.PLAN.steps[1:]))
+    assert "| `?` check | `place/m1` |" in plan_markdown(Plan("dev", tuple(steps)))
+    assert "| `✓` check | `place/m0` |" in plan_markdown(Plan("dev", tuple(steps)))
+    assert "Not checked" in plan_markdown(Plan("dev", tuple(steps)))
 
 
 def test_an_empty_plan_reassures():
@@ -277,10 +293,10 @@ def test_a_long_plan_counts_the_fields_of_what_it_does_not_spell_out():
 def test_the_legend_is_the_signs_used_and_no_others(plan, width, ascii_only):
     """Each sign before a step is in the legend, each of the legend is before a step."""
     text = plan_text(plan, width=width, ascii=ascii_only)
-    used = {step.verb for step in plan.every}
+    used = {sign(step) for step in plan.every}
     legend = text.rpartition("\nSigns:")[2].partition("\n\n")[0] if "\nSigns:" in text else ""
     ink = Ink(width, ascii=ascii_only)
-    assert set(legend.split()) == {word for verb in used for word in (ink.clean(SIGNS[verb][0]), verb.value)}
+    assert set(legend.split()) == {word for mark, meaning in used for word in (ink.clean(mark), *meaning.split())}
 
 
 def test_a_moment_is_told_as_the_wall_has_it_and_as_azure_has_it():
