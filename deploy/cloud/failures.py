@@ -22,8 +22,8 @@ from deploy.cloud.troubles import Kind, find
 from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
 
 _AGAIN = "Something between here and Azure cut the answer off: apply again, and it is looked at what was done"
-
-
+_UNKNOWN_CLOUD = "Unknown cloud environment"
+"""What azure-ai-ml says of any failure to read where the planes of a cloud are; it asks once and keeps why to itself."""
 _HICCUPS = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that azure-core has asked about again before they come here."""
 
@@ -67,6 +67,10 @@ def translate(error: Exception, what: str) -> DeployError | None:
         )
     if isinstance(error, azure.HttpResponseError):
         return _from_response(error, what)
+    if _UNKNOWN_CLOUD in str(error):
+        where = os.environ.get("ARM_CLOUD_METADATA_URL", "the Resource Manager")
+        cure = "Check the network, and ARM_CLOUD_METADATA_URL if it is set, then apply again"
+        return Transient(what, f"azure-ai-ml could not read at {where} what the cloud is made of", cure, code="AML364")
     if type(error).__module__.startswith(("azure.ai.ml", "marshmallow")):
         return CloudError(what, _first_line(str(error)), "Mend what it names", code="AML301")
     if isinstance(error, azure.AzureError):
