@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -68,6 +69,7 @@ def translate(error: Exception, what: str) -> DeployError | None:
     if isinstance(error, azure.HttpResponseError):
         return _from_response(error, what)
     if _UNKNOWN_CLOUD in str(error):
+        _import_anew()
         where = os.environ.get("ARM_CLOUD_METADATA_URL", "the Resource Manager")
         cure = "Check the network, and ARM_CLOUD_METADATA_URL if it is set, then apply again"
         return Transient(what, f"azure-ai-ml could not read at {where} what the cloud is made of", cure, code="AML364")
@@ -78,6 +80,13 @@ def translate(error: Exception, what: str) -> DeployError | None:
     if isinstance(error, ValueError) and "json" in type(error).__module__:
         return Unanswered(what, "the answer is not JSON", _AGAIN, code="AML362")
     return None
+
+
+def _import_anew() -> None:
+    """azure-ai-ml reads what the cloud is made of as it is imported, too, and half imported it could never be again."""
+    if "azure.ai.ml" not in sys.modules:
+        for name in [name for name in sys.modules if name.startswith("azure.ai.ml.")]:
+            del sys.modules[name]
 
 
 def _from_response(error: Any, what: str) -> DeployError:
