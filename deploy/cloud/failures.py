@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -23,8 +24,8 @@ from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, 
 
 T = TypeVar("T")
 _AGAIN = "Something between here and Azure cut the answer off: apply again, and it is looked at what was done"
-
-
+_UNKNOWN_CLOUD = "Unknown cloud environment"
+"""What azure-ai-ml says of any failure to read where the planes of a cloud are; it asks once and tells nobody why."""
 _HICCUPS = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that azure-core has asked about again before they come here."""
 
@@ -76,6 +77,11 @@ def translate(error: Exception, what: str) -> DeployError | None:
         )
     if isinstance(error, azure.HttpResponseError):
         return _from_response(error, what)
+    if _UNKNOWN_CLOUD in str(error):
+        _import_anew()
+        where = os.environ.get("ARM_CLOUD_METADATA_URL", "the Resource Manager")
+        cure = "Check the network, and ARM_CLOUD_METADATA_URL if it is set, then apply again"
+        return Transient(what, f"azure-ai-ml could not read at {where} what the cloud is made of", cure, code="AML364")
     if type(error).__module__.startswith(("azure.ai.ml", "marshmallow")):
         return CloudError(what, _first_line(str(error)), "Mend what it names", code="AML301")
     if isinstance(error, azure.AzureError):
@@ -83,6 +89,13 @@ def translate(error: Exception, what: str) -> DeployError | None:
     if isinstance(error, ValueError) and "json" in type(error).__module__:
         return Unanswered(what, "the answer is not JSON", _AGAIN, code="AML362")
     return None
+
+
+def _import_anew() -> None:
+    """azure-ai-ml reads what the cloud is made of as it is imported, too, and half imported it could never be again."""
+    if "azure.ai.ml" not in sys.modules:
+        for name in [name for name in sys.modules if name.startswith("azure.ai.ml.")]:
+            del sys.modules[name]
 
 
 def _from_response(error: Any, what: str) -> DeployError:
