@@ -87,8 +87,9 @@ def call(work: Callable[[ModuleType, Any], T]) -> T:
     """A verb's result; what libraries print meanwhile goes nowhere."""
     from deploy import verbs
 
+    project = verbs.Project(secret=actions.masker(sys.stderr))
     with _hushed():
-        return work(verbs, verbs.Project())
+        return work(verbs, project)
 
 
 def emulator(work: Callable[[ModuleType], T]) -> T:
@@ -118,7 +119,8 @@ def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
         progress.open_progress(err, interactive=_interactive(err), events=asked.events) as tell,
         _hushed(),
     ):
-        ways = {"project": verbs.Project(), "name": asked.environment, "only": asked.endpoints, "tell": tell}
+        project = verbs.Project(secret=actions.masker(err))
+        ways = {"project": project, "name": asked.environment, "only": asked.endpoints, "tell": tell}
         return work(verbs, ways if asked.verb == "probe" else {**ways, "approve": ask})
 
 
@@ -184,8 +186,9 @@ def explain(error: DeployError) -> int:
     """A failure in words; its exit code."""
     from deploy import reporter
 
-    if _typed("-o", "--output") == "json":
-        show(json.dumps(reporter.error_json(error), indent=2))
+    forms = {"json": lambda e: json.dumps(reporter.error_json(e), indent=2), "markdown": reporter.error_markdown}
+    if form := forms.get(_typed("-o", "--output")):
+        show(form(error))
     say(reporter.error_text(error, **page(sys.stderr)).rstrip("\n"))
     actions.failed(error, _typed("-e", "--environment"))
     return error.exit
@@ -227,7 +230,7 @@ class _Question:
     def __call__(self, plan: Plan, needed: bool) -> None:
         from deploy import reporter
 
-        actions.mask(plan, self.err)
+        actions.mask(reporter.secrets_of(plan), self.err)
         if plan.steps:
             self.err.write(reporter.plan_text(plan, **page(self.err)).rstrip("\n") + "\n")
         if self.asked.yes or not needed or not plan.steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,10 +43,11 @@ def reap(
     from deploy.reaper import Rules
 
     rules = Rules(hours_of(within), hours_of(older_than), tuple(include or ()), adopt, most, force)
+    words: list[Any] = []
     told, worst = [], int(Exit.OK)
     for name in dict.fromkeys(environments):
         try:
-            reaped = _reap(name, rules, yes, output, events)
+            reaped = _reap(name, rules, yes, output, events, words)
         except DeployError as error:  # the others are none the worse for it
             if len(environments) == 1:
                 raise
@@ -53,18 +55,19 @@ def reap(
             continue
         told.append(reaped_json(reaped))
         worst = max(worst, Exit.OK if reaped.ok else max(Exit.STEP_FAILED, reaped.done.report.exit))
+    actions.noticed(words)
     if output is Output.JSON:
         door.show(json.dumps({"ok": worst == Exit.OK, "environments": told}, indent=2))
     raise SystemExit(worst)
 
 
-def _reap(name: str, rules: Any, yes: bool, output: Output, events: Path | None) -> Any:
-    """One environment, judged and done; its words, unless it is JSON that is wanted."""
+def _reap(name: str, rules: Any, yes: bool, output: Output, events: Path | None, words: list[Any]) -> Any:
+    """One environment, judged and done; its words, unless it is JSON that is wanted. `words`: notices for GitHub."""
     said: list[str] = []
 
     def work(verbs: Any, ways: dict[str, Any]) -> Any:
         taken = {key: ways[key] for key in ("project", "name", "tell", "approve")}
-        return verbs.reap(**taken, rules=rules, yes=yes, show=said.append)
+        return verbs.reap(**taken, rules=rules, yes=yes, show=said.append, warn=_warner(words))
 
     reaped = door.carry(door.Asked("reap", name, (), yes=True, events=events), work)
     from deploy import reporter
@@ -72,8 +75,8 @@ def _reap(name: str, rules: Any, yes: bool, output: Output, events: Path | None)
     if output is not Output.JSON:
         text = reporter.reaped_text(reaped.judged, reaped.plan, reaped.done and reaped.done.report)
         door.show("\n".join([*said, text]))
-    for words in reaped.failed:
-        door.say(words)
+    for failure in reaped.failed:
+        door.say(failure)
     if reaped.done:
         actions.done(reaped.plan, reaped.done.report)
     else:
@@ -96,11 +99,15 @@ def renew(
     """Replace endpoints on shared quota by successors before their leases end. Does what is due and nothing else."""
     asked = door.Asked("renew", environment, endpoints or (), yes=yes, events=events)
     said: list[str] = []
+    words: list[Any] = []
     hours = hours_of(within)
     done = door.carry(
         asked,
-        lambda verbs, ways: verbs.renew(**ways, within=hours, in_place=in_place, jobs=jobs, show=said.append),
+        lambda verbs, ways: verbs.renew(
+            **ways, within=hours, in_place=in_place, jobs=jobs, show=said.append, warn=_warner(words)
+        ),
     )
+    actions.noticed(words)
     if said and output is not Output.JSON:
         door.show("\n".join(said))
     door.finish(done, output)
@@ -123,6 +130,11 @@ def restore(
         ),
     )
     door.finish(done, output)
+
+
+def _warner(words: list[Any]) -> Callable[[Any], None] | None:
+    """Where a run on GitHub listens, its notices are kept for the end, when they can be counted."""
+    return words.append if actions.is_on() else None
 
 
 def reaped_json(reaped: Any) -> dict[str, Any]:

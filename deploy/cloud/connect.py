@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from deploy.emulator import Running
 
 WORKSPACES = "2024-10-01"
+Secret = Callable[[str], None]
+"""Told each key and token for scoring as soon as it is read, before anything is done with it."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,17 @@ class Cloud:
     """A signed-in door to one workspace. `root` is where the paths in steps start."""
 
     def __init__(
-        self, environment: Environment, hosts: Hosts, root: Path, clock: Clock, *, ca: str | None = None
+        self,
+        environment: Environment,
+        hosts: Hosts,
+        root: Path,
+        clock: Clock,
+        *,
+        ca: str | None = None,
+        secret: Secret = lambda _: None,
     ) -> None:
         self.environment, self.hosts, self.clock, self.ca = environment, hosts, clock, ca
+        self.secret = secret
         self.root = root.resolve()
         self.credential = _credential(environment, hosts, clock)
         self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", clock, ca=ca)
@@ -129,10 +139,10 @@ class Cloud:
 
 
 @contextmanager
-def connect(environment: Environment, root: Path, state: Path, clock: Clock) -> Iterator[Cloud]:
+def connect(environment: Environment, root: Path, state: Path, clock: Clock, secret: Secret) -> Iterator[Cloud]:
     """The door to `environment`, closed at the end. `root` holds the files, `state` the emulator's world."""
     if environment.cloud != "local":
-        cloud = Cloud(environment, CLOUDS[environment.cloud], root, clock)
+        cloud = Cloud(environment, CLOUDS[environment.cloud], root, clock, secret=secret)
         try:
             yield cloud
         finally:
@@ -140,7 +150,7 @@ def connect(environment: Environment, root: Path, state: Path, clock: Clock) -> 
         return
     with _emulator(state) as running, _variables(running.variables()):
         hosts = Hosts(running.url, "https://ml.azure.com/.default", running.url)
-        cloud = Cloud(environment, hosts, root, clock, ca=str(running.ca))
+        cloud = Cloud(environment, hosts, root, clock, ca=str(running.ca), secret=secret)
         try:
             yield cloud
         finally:

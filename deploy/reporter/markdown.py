@@ -78,6 +78,12 @@ def error_markdown(error: DeployError) -> str:
     return _document("### Not done", f"<pre>{html.escape(text)}</pre>")
 
 
+def notices_markdown(notices: Iterable[tuple[str, str]]) -> str:
+    """A line for each title and text."""
+    lines = [f"- **{_words(title)}**. {_words(text)}" for title, text in notices]
+    return "\n".join(_within(lines, LIMIT, "- {} more")) + "\n"
+
+
 def status_markdown(rows: Sequence[EndpointRow]) -> str:
     """A table with a line a slot."""
     head = ["endpoint", "state", "slot", "traffic", "instances", "slot state", "release", "lease"]

@@ -50,5 +50,6 @@ def _look(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec],
 
 
 def _who(who: caller.Caller) -> str:
-    told = [f"{what} {value}" for what, value in (("object id", who.object_id), ("tenant", who.tenant)) if value]
+    known = (("client id", who.client), ("object id", who.object_id), ("tenant", who.tenant))
+    told = [f"{what} {value}" for what, value in known if value]
     return f"{who.credential}: {', '.join(told) or 'its token does not say for whom'}"

@@ -18,6 +18,7 @@ from deploy.succession import Turn
 from deploy.verbs.project import Approve, Done, Project, carry_out, rows_of, validate
 
 Show = Callable[[str], None]
+Warn = Callable[[notices.Word], None]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,17 @@ class Reaped:
         return self.done is None or (self.done.report.ok and not late and not self.failed)
 
 
-def reap(project: Project, name: str, rules: Rules, *, yes: bool, approve: Approve, tell: Tell, show: Show) -> Reaped:
+def reap(
+    project: Project,
+    name: str,
+    rules: Rules,
+    *,
+    yes: bool,
+    approve: Approve,
+    tell: Tell,
+    show: Show,
+    warn: Warn | None = None,
+) -> Reaped:
     """Judge a workspace; with `yes` keep and delete what is due, and give the notices that are due."""
     file = validator.validate_environment(reader.read_environment(project.root, name))
     with project.alone(file.environment, "reap") if yes else project.connect(file.environment) as cloud:
@@ -55,7 +66,7 @@ def reap(project: Project, name: str, rules: Rules, *, yes: bool, approve: Appro
             return Reaped(name, judged, plan, done)
         gone = {each.name for each in judged.candidates}
         kept = {n: body for n, body in there.endpoints.items() if n not in gone}
-        return Reaped(name, judged, plan, done, _notify(cloud, file, kept, show))
+        return Reaped(name, judged, plan, done, _notify(cloud, file, kept, show, warn))
 
 
 def renew(
@@ -68,6 +79,7 @@ def renew(
     approve: Approve,
     tell: Tell,
     show: Show,
+    warn: Warn | None = None,
     jobs: int = 8,
 ) -> Done:
     """Replace each endpoint whose lease ends within so many hours by its successor. Safe to call at any time."""
@@ -84,7 +96,7 @@ def renew(
         done = carry_out(project, cloud, plan, "renew", tell, jobs)
         if done.report.stopped:
             return done
-        failed = _notify(cloud, file, endpoints.list_endpoints(cloud) if plan.steps else bodies, show)
+        failed = _notify(cloud, file, endpoints.list_endpoints(cloud) if plan.steps else bodies, show, warn)
         if failed:
             show("\n".join(failed))
         done = replace(done, report=replace(done.report, outcomes=(*done.report.outcomes, *refused)))
@@ -134,7 +146,9 @@ def _renewal(
     return (*made.steps, *ended), (*made.fallback, *(ended if made.fallback else ()))
 
 
-def _notify(cloud: Cloud, file: validator.EnvironmentFile, bodies: succession.Bodies, show: Show) -> list[str]:
+def _notify(
+    cloud: Cloud, file: validator.EnvironmentFile, bodies: succession.Bodies, show: Show, warn: Warn | None
+) -> list[str]:
     """Gives each notice that is due, once: the tag is written first. Returns what did not arrive, in words."""
     failed: list[str] = []
     channels = file.notices
@@ -148,12 +162,18 @@ def _notify(cloud: Cloud, file: validator.EnvironmentFile, bodies: succession.Bo
         if hours is None:
             continue
         word = notices.Word(file.environment.name, name, lease.ends, hours)
-        failed += _tell(cloud, str(body["id"]), before, word, channels, show)
+        failed += _tell(cloud, str(body["id"]), before, word, channels, show, warn)
     return failed
 
 
 def _tell(
-    cloud: Cloud, resource: str, before: str, word: notices.Word, channels: Sequence[Notice], show: Show
+    cloud: Cloud,
+    resource: str,
+    before: str,
+    word: notices.Word,
+    channels: Sequence[Notice],
+    show: Show,
+    warn: Warn | None,
 ) -> list[str]:
     """To every channel; when none of them heard it, it is as if nothing had been said."""
     what = f"note the notice about {word.name}"
@@ -164,7 +184,7 @@ def _tell(
     failed = []
     for channel in channels:
         try:
-            notices.send(channel.to, channel.url_from, word, show)
+            notices.send(channel.to, channel.url_from, word, show, warn)
         except CloudError as error:
             failed.append(str(error))
     if failed and len(failed) == len(channels):

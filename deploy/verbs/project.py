@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy import executor, intent, observer, reader, renderer, reporter, succession, validator
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
-from deploy.cloud.connect import Cloud, connect
+from deploy.cloud.connect import Cloud, Secret, connect
 from deploy.errors import CloudError, Problem, SpecError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Environment, Facts, Plan
@@ -26,10 +26,11 @@ STATE = Path(".amldeploy")
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with environments and templates, and the time."""
+    """A folder with environments and templates, the time, and who is told the secrets that nobody else may see."""
 
     root: Path = Path()
     clock: Clock = field(default_factory=SystemClock)
+    secret: Secret = lambda _: None
 
     @property
     def state(self) -> Path:
@@ -43,7 +44,7 @@ class Project:
 
     def connect(self, environment: Environment) -> AbstractContextManager[Cloud]:
         """The door to Azure, or to the emulator."""
-        return connect(environment, self.root, self.state, self.clock)
+        return connect(environment, self.root, self.state, self.clock, self.secret)
 
     @contextmanager
     def alone(self, environment: Environment, verb: str) -> Iterator[Cloud]:

@@ -16,4 +16,5 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     found = open_stage(tmp_path)
     with found.github.serving():
         yield found
+    assert found.github.leaks == []
     emulator.stop(tmp_path / "azure")

@@ -26,6 +26,8 @@ from tests.workflows.github import GitHub
 
 READER, WRITER = str(uuid.uuid4()), str(uuid.uuid4())
 """Each is application and principal in one."""
+READ, WRITTEN = ("dev-plan", "prod-plan"), ("dev", "dev-reap", "prod")
+"""GitHub environments: where one signs in as the reader, and where as the writer."""
 GROUP_ID = seed.WORKSPACE_ID.partition("/providers/")[0]
 SUBSCRIPTION_ID = GROUP_ID.partition("/resourceGroups/")[0]
 ROLES = {
@@ -72,7 +74,7 @@ class Stage:
         """The newest commit: what a run checks out, as a folder."""
         return max((self.root / "commits").iterdir())
 
-    def commit(self, name: str = "dev", capacity: str = "dedicated", **values: Any) -> Path:
+    def commit(self, name: str = "dev", capacity: str = "dedicated", key: str = "mip", **values: Any) -> Path:
         """A new commit, with these values in one environment."""
         commits = self.root / "commits"
         number = len(list(commits.iterdir()))
@@ -81,7 +83,7 @@ class Stage:
         body = {
             "cloud": "AzureCloud", "subscription_id": seed.SUBSCRIPTION, "resource_group": seed.GROUP,
             "workspace": seed.WORKSPACE,
-            "endpoints": {"mip": {"template": "plain", "values": {"release": "1", **values}}},
+            "endpoints": {key: {"template": "plain", "values": {"release": "1", **values}}},
         }  # fmt: skip
         (folder / "environments" / f"{name}.yml").write_text(yaml.safe_dump(body))
         (folder / "templates/plain/pipeline.yml.j2").write_text(
@@ -116,6 +118,11 @@ class Stage:
         name = self.endpoints()[0]["name"]
         return list(self.send("GET", f"{seed.WORKSPACE_ID}/onlineEndpoints/{name}/deployments")["value"])
 
+    def assignments(self) -> set[str]:
+        """Role assignments of the subscription, by name."""
+        path = f"{_given(SUBSCRIPTION_ID)}/roleAssignments"
+        return {each["name"] for each in self.send("GET", path, version="2022-04-01")["value"]}
+
     def release(self) -> str:
         """The value `release` of what callers reach."""
         traffic = self.endpoints()[0]["properties"]["traffic"]
@@ -136,8 +143,8 @@ def open_stage(root: Path) -> Stage:
     variables = {name: text for name, text in azure.variables().items() if not name.startswith(("IDENTITY_", "AZURE_"))}
     stage.github.machine = {**variables, "EMULATOR": azure.url, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
     stage.github.variables.update(AZURE_TENANT_ID=identity.TENANT, AMLDEPLOY_ENVIRONMENTS='["dev"]')
-    for name in ("dev-plan", "dev", "dev-reap"):
-        stage.github.environments[name] = {"AZURE_CLIENT_ID": READER if name == "dev-plan" else WRITER}
+    for name in (*READ, *WRITTEN):
+        stage.github.environments[name] = {"AZURE_CLIENT_ID": READER if name in READ else WRITER}
     _furnish(stage)
     stage.furnished = emulator.requests(root / "azure")[-1]["number"]
     (root / "project").mkdir()
@@ -164,7 +171,7 @@ def _tool(folder: Path) -> Path:
 
 def _furnish(stage: Stage) -> None:
     definitions = {name: guid for guid, name, *_ in roles.ROLES}
-    for app, places in ((READER, ("dev-plan",)), (WRITER, ("dev", "dev-reap"))):
+    for app, places in ((READER, READ), (WRITER, WRITTEN)):
         federated = [
             {"name": place, "issuer": GITHUB, "subject": f"repo:{stage.github.repository}:environment:{place}"}
             for place in places

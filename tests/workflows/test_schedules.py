@@ -38,10 +38,36 @@ def test_a_lease_that_ends_soon_is_renewed(stage: Stage) -> None:
 
 def test_what_is_over_is_reaped(stage: Stage) -> None:
     """After 168 hours Azure deletes the endpoint; what it leaves is cleared away."""
+    before = stage.assignments()
     deployed(stage, capacity="shared")
+    assert stage.assignments() > before
     stage.send("POST", "/emulator/clock", {"advance": 170 * 3600})
     result, run = start(stage, "reap.yml")
     assert result == "success", "\n".join(run.log)
+    assert stage.endpoints() == []
+    assert stage.assignments() == before
+    assert "reports-dev-reap" in [name for _, name in stage.github.artifacts]
+
+
+def test_a_lease_waits_for_no_approval(stage: Stage) -> None:
+    """While people think about a plan its environment is held, and leases are renewed all the same."""
+    deployed(stage, capacity="shared", release="1")
+    stage.commit(capacity="shared", release="2")
+    stage.github.queues.patience = 60
+    ends: list[str] = []
+
+    def meanwhile(place: str) -> None:
+        if place == "dev":
+            stage.send("POST", "/emulator/clock", {"advance": 150 * 3600})
+            ends.append(start(stage, "reap.yml")[0])
+
+    before = stage.endpoints()[0]["name"]
+    stage.github.approve = meanwhile
+    run = stage.push()
+    assert run.workflow("deploy.yml", {})[0] == "failure"
+    assert ends == ["success"]
+    assert [each["name"] for each in stage.endpoints()] != [before]
+    assert 7 in run.codes, "the plan is older than the successor, and is refused"
 
 
 def test_drift_is_a_red_run(stage: Stage) -> None:
@@ -65,6 +91,19 @@ def test_rollback_gives_callers_the_release_before(stage: Stage) -> None:
     result, run = start(stage, "rollback.yml", "workflow_dispatch", environment="dev", endpoints="mip")
     assert result == "success", "\n".join(run.log)
     assert stage.release() == "1"
+    assert (run.id, "reports-dev-rollback") in stage.github.artifacts
+
+
+def test_rollback_reads_every_line_and_takes_blanks_for_no_name(stage: Stage) -> None:
+    """Endpoints may stand on lines of their own, an empty first one too; a field with blanks alone is not "all"."""
+    stage.commit()
+    said = {"environment": "dev", "endpoints": " \n\n"}
+    result, run = start(stage, "rollback.yml", "workflow_dispatch", **said)
+    assert (result, run.codes[-1]) == ("failure", 64)
+    assert [a["title"] for a in run.annotations] == ["Not rolled back"]
+    result, run = start(stage, "rollback.yml", "workflow_dispatch", **{**said, "endpoints": "\nmip\nnobody\n"})
+    assert result == "failure"
+    assert "nobody" in "".join(a["text"] for a in run.annotations)
 
 
 def test_teardown_needs_the_name_twice(stage: Stage) -> None:
@@ -76,6 +115,7 @@ def test_teardown_needs_the_name_twice(stage: Stage) -> None:
     result, run = start(stage, "teardown.yml", "workflow_dispatch", environment="dev", again="dev")
     assert result == "success", "\n".join(run.log)
     assert stage.endpoints() == []
+    assert (run.id, "reports-dev-teardown") in stage.github.artifacts
 
 
 def test_a_repository_without_environments_rests(stage: Stage) -> None:
