@@ -26,7 +26,7 @@ from deploy.model import (
 )
 from deploy.sealing import seal
 from deploy.slots import choose
-from deploy.steps import ROOMS, probe, traffic
+from deploy.steps import ROOMS, deployment, probe, traffic
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def draft_release(
     for spec in specs:
         wanted, seen = choose(spec, facts[spec.key]), facts[spec.key]
         own = _ask_rooms(_unproven(wanted, seen), seen, ROOMS, findings)
-        own += [_proven(wanted, step) for step in own if step.verb is Verb.PROBE and step.why == probe.UNPROVEN_WHY]
+        unproven = [step for step in own if step.verb is Verb.PROBE and step.why == probe.UNPROVEN_WHY]
+        own += [_proven(wanted, step, seen) for step in unproven]
         findings += refusals.foreign(spec, own, seen)
         looked = sum(step.verb is Verb.CHECK for step in own)
         own[looked:looked] = refusals.asked_of_all(spec, own, seen)
@@ -137,11 +138,12 @@ def _unproven(wanted: Wanted, facts: Facts) -> Wanted:
     return replace(wanted, deployments=marked)
 
 
-def _proven(wanted: Wanted, step: Step) -> Step:
+def _proven(wanted: Wanted, step: Step, facts: Facts) -> Step:
     """The mark taken off: the same PUT with the release as it is."""
     name = str(step.body["deployment"])
-    body = {"document": wanted.deployments[name], "folder": wanted.spec.folder}
     where = address("deployment", wanted.spec.key, name)
+    document = deployment.kept(wanted.deployments[name], facts.get(where) or {})
+    body = {"document": document, "folder": wanted.spec.folder}
     return Step(Verb.UPDATE, where, body, "its probe was right", wanted.spec.retry)
 
 

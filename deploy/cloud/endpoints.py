@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -88,13 +89,33 @@ def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patie
 
 
 def put_deployment(
-    cloud: Cloud, document: Mapping[str, Json], folder: Path, *, what: str, patience: float, settled: Settled
+    cloud: Cloud,
+    document: Mapping[str, Json],
+    folder: Path,
+    *,
+    what: str,
+    patience: float,
+    settled: Settled,
+    record: Callable[[Mapping[str, Json]], Mapping[str, str]],
 ) -> None:
-    """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`."""
+    """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`.
+
+    `record`: ids of its assets -> the tags that go with it. azure-ai-ml makes assets of files first and knows their ids
+    when it writes the body of the PUT.
+    """
     with asking(what):
         from azure.ai.ml import load_online_deployment
 
-        entity = load_online_deployment(_as_file(document), relative_origin=str(folder / "deployment.yml"))
+        entity: Any = load_online_deployment(_as_file(document), relative_origin=str(folder / "deployment.yml"))
+    write = entity._to_rest_object  # noqa: SLF001 called when its assets are made
+
+    def write_with_record(*args: Any, **kwargs: Any) -> Any:
+        code = entity.code_configuration and entity.code_configuration.code
+        made = {"model": entity.model, "environment": entity.environment, "code_configuration.code": code}
+        entity.tags = {**(entity.tags or {}), **record(made)}
+        return write(*args, **kwargs)
+
+    entity._to_rest_object = write_with_record  # noqa: SLF001
     above = endpoint_path(cloud, str(document["endpoint_name"]))
     aim = Aim(what, f"{above}/deployments/{document['name']}", succeeded(settled), patience, above)
     see_through(cloud, aim, lambda: cloud.ml.online_deployments.begin_create_or_update(entity))

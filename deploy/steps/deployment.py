@@ -76,6 +76,7 @@ def run(cloud: Cloud, step: Step) -> None:
     try:
         endpoints.put_deployment(
             cloud, document, folder, what=what, patience=step.retry.deadline,
+            record=lambda made: diff.records(document, made),
             settled=lambda there: not diff.changes(document, there, diff.DEPLOYMENT),
         )  # fmt: skip
     except Transient:
@@ -122,9 +123,7 @@ def _steps(
     where, retry = address(NAME, spec.key, name), spec.retry
     if body is None:
         return [Step(Verb.CREATE, where, _body(spec, document), f"there is no deployment {name} yet", retry)]
-    properties = merged_properties(body, document.get("properties") or {})
-    document = {**document, "tags": merged_tags(body, document["tags"])}
-    document |= {"properties": properties} if properties else {}
+    document = kept(document, body)
     found = diff.changes(document, body, diff.DEPLOYMENT)
     state = body["properties"].get("provisioningState")
     if not found and (state == "Succeeded" or is_strange(body)):
@@ -138,6 +137,13 @@ def _steps(
     scaled = {"endpoint": spec.name, "name": name, "count": change.after, "changes": [asdict(change)]}
     first = Step(Verb.UPDATE, where, scaled, f"{_COUNT} {change.before} -> {change.after}", retry)
     return [first, *([Step(Verb.UPDATE, where, _noted(spec, document, rest), _paths(rest), retry)] if rest else [])]
+
+
+def kept(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Json]:
+    """The document with the tags and properties of others that a PUT would otherwise take away."""
+    tags = {name: value for name, value in merged_tags(body, document["tags"]).items() if name not in diff.RECORDS}
+    properties = merged_properties(body, document.get("properties") or {})
+    return {**document, "tags": tags, **({"properties": properties} if properties else {})}
 
 
 def _remade(

@@ -11,10 +11,12 @@ import pytest
 import yaml
 
 from deploy import diff, reader, validator, verbs
+from deploy.diff.forms import short_reference
 from deploy.errors import Refused
+from tests.contract.own_code import needs_server
 from tests.outsider import Outsider
 from tests.project import make_project
-from tests.table import SAMPLES
+from tests.table import SAMPLES, WORKSPACE
 
 ENVIRONMENT = {
     "cloud": "local",
@@ -79,14 +81,21 @@ def _set(document: dict[str, Any], path: str, value: Any) -> None:
     document[last] = value
 
 
+def _get(body: dict[str, Any], path: str) -> Any:
+    for name in path.split("."):
+        body = body[name]
+    return body
+
+
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     found = Ground(tmp_path_factory.mktemp("ground"))
     file = validator.validate_environment(reader.read_environment(found.project.root, "law"))
     with found.project.connect(file.environment):
         found.outsider = Outsider()
-        for path in ("models/m/versions/3", "environments/e/versions/2"):
-            found.outsider.send("PUT", f"/{path}", {"properties": {"modelUri": "azureml://x", "image": "x"}})
+        for path in ("models/m/versions/3", "environments/e/versions/2", "codes/c/versions/1"):
+            body = {"modelUri": "azureml://x", "image": "x", "codeUri": "https://x"}
+            found.outsider.send("PUT", f"/{path}", {"properties": body})
         assert found.apply() == []
         yield found
 
@@ -166,3 +175,41 @@ def test_files_are_compared_by_the_release(ground: Ground) -> None:
     assert ground.plan().steps == ()
     ground.files()
     assert ground.apply() == []
+
+
+CODE = {"code": "src", "scoring_script": "score.py"}
+IMAGE = {"image": "mcr.microsoft.com/mine:1"}
+FILES = {
+    "model": ({"model": {"path": "weights"}}, "models/m/versions/3", "model"),
+    "environment": ({"environment": IMAGE}, "environments/e/versions/2", "environmentId"),
+    "code_configuration.code": ({"code_configuration": CODE}, "codes/c/versions/1", "codeConfiguration.codeId"),
+}
+"""Field -> what a file says, what an outsider puts in its place, and where."""
+
+
+@pytest.mark.parametrize("field", ["model", "environment", pytest.param("code_configuration.code", marks=needs_server)])
+def test_an_asset_made_of_files_is_told_apart(ground: Ground, field: str) -> None:
+    """Files do not say what Azure calls what was made of them; another in its place is one change, and healed."""
+    said, other, arm = FILES[field]
+    for name in ("weights/w.bin", "src/score.py"):
+        file = ground.project.root / "templates/all" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("def init(): pass\ndef run(data): return data\n")
+    ground.files(deployment={**ground.deployment, **said})
+    assert ground.apply() == []
+    assert ground.plan().steps == ()
+    where = "all-here/deployments/blue"
+    body = ground.outsider.get(where)
+    made = _get(body, f"properties.{arm}")
+    _set(body, f"properties.{arm}", f"{WORKSPACE}/{other}")
+    ground.outsider.put(f"/onlineEndpoints/{where}", body)
+    (step,) = [step for step in ground.plan().steps if step.changes]
+
+    before, after = short_reference(f"{WORKSPACE}/{other}"), short_reference(made)
+    assert [(c["path"], c["before"], c["after"]) for c in step.body["changes"]] == [(field, before, after)]
+    assert ground.apply() == []
+    assert _get(ground.outsider.get(where), f"properties.{arm}") == made
+    assert ground.plan().steps == ()
+    ground.files()
+    assert ground.apply() == []
+    assert ground.plan().steps == ()

@@ -285,6 +285,19 @@ def test_a_change_under_callers_is_not_forgotten() -> None:
     assert story(plan(in_place, done)) == []
 
 
+def test_what_others_put_there_survives_the_proof() -> None:
+    """The PUT that takes the mark off sends the tags and properties of others along, as every other does."""
+    body = deployment_body("blue", release="r2-unproven")
+    body["tags"] |= {"cost": "42", "amldeploy-environment": "azureml:made:1"}
+    body["properties"]["properties"] = {"theirs": "1", "createdAt": "now"}
+    there = facts(endpoint_body({"blue": 100}), (body,))
+    made = plan(spec(release="r2", pipeline={"rollout": {"strategy": "in_place"}, **PROBE}), there)
+    document = made.steps[-1].body["document"]
+
+    assert document["tags"] == {"cost": "42", "amldeploy-owner": "test/mip", "amldeploy-release": "r2"}
+    assert document["properties"] == {"theirs": "1"}
+
+
 def _updates(made: Plan) -> list[Step]:
     return [step for step in made.steps if step.verb is Verb.UPDATE]
 
