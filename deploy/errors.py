@@ -96,6 +96,11 @@ class DeployError(Exception):
     def __str__(self) -> str:
         return f"cannot {self.what}: {_sentence(self.cause)}" + (f" {_sentence(self.cure)}" if self.cure else "")
 
+    @property
+    def message(self) -> str:
+        """What is said where the code stands beside it."""
+        return str(self)
+
 
 class SpecError(DeployError):
     """The files are wrong. Holds every problem found, sorted by place."""
@@ -124,8 +129,13 @@ class Refused(DeployError):
         super().__init__(f"plan {first.address}", first.cause, first.cure, code=first.code)
 
     def __str__(self) -> str:
+        lines = zip(self.findings, self.message.split("\n"), strict=True)
+        return "\n".join(f"{finding.code} {line}" for finding, line in lines)
+
+    @property
+    def message(self) -> str:
         return "\n".join(
-            f"{f.code} cannot plan {f.address}: {_sentence(neutral(f.cause))} {_sentence(f.cure)}"
+            f"cannot plan {f.address}: {_sentence(' '.join(neutral(f.cause).split(chr(10))))} {_sentence(f.cure)}"
             for f in self.findings
         )
 
@@ -230,6 +240,7 @@ _NAMED = re.compile(
 _KNOWN = re.compile(r"\b(?:hf_|gh[pousr]_|github_pat_)\w{16,}|(?<![\w+/])[\w+/]{86}==|(?i:\bbasic\s+)[\w+/=]{12,}")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _LOGIN = re.compile(r"(?i)(?<=://)[^\s/:@]+:[^\s/@]+(?=@)|\bsk-[\w-]{12,}")
+_COMMAND = re.compile(r"##(?=(?:vso)?\[)")
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 
 
@@ -238,7 +249,7 @@ def neutral(text: str) -> str:
     text = _LOGIN.sub("(hidden)", _ANSI.sub("", text))
     text = _NAMED.sub(r"\g<keep>(hidden)", _KNOWN.sub("(hidden)", text))
     text = _SECRETS.sub(r"\g<keep>(hidden)", _JWT.sub("(hidden)", text.translate(_CONTROL)))
-    return re.sub(r"(?m)^(\s*):(?=:)", "\\1\u2236", text)
+    return _COMMAND.sub("# #", re.sub(r"(?m)^(\s*):(?=:)", "\\1\u2236", text))
 
 
 def _sentence(text: str) -> str:

@@ -235,7 +235,7 @@ def _without(outcome: Outcome, secrets: Collection[str]) -> Outcome:
 
 def as_json(error: DeployError) -> dict[str, Json]:
     """An error as the report keeps it."""
-    told: dict[str, Json] = {"code": error.code, "message": str(error), "cure": error.cure}
+    told: dict[str, Json] = {"code": error.code, "message": error.message, "cure": error.cure}
     if isinstance(error, CloudError):
         told |= {"azure_codes": list(error.codes), "status": error.status, "request_id": error.request_id}
         told |= {"diagnosis": dict(error.diagnosis)} if error.diagnosis else {}

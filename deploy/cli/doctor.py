@@ -12,7 +12,7 @@ from deploy.errors import UsageError
 
 
 def doctor(environment: Env, endpoints: Keys = None, output: Form = Output.TEXT, regions: Regions = "") -> None:
-    """Say what would stop an apply: credential, workspace, permissions, quota, models, limits. Changes nothing."""
+    """Say what would stop an apply. Credential, workspace, permissions, quota, models, limits; changes nothing."""
     if output is Output.MARKDOWN:
         raise UsageError("print a diagnosis", "it has no Markdown form", "Say -o text or -o json", code="AML299")
     places = regions_of(regions)

@@ -241,4 +241,6 @@ class _Question:
         self.err.write(f"\nType yes to {what}: ")
         self.err.flush()
         if sys.stdin.readline().strip() != "yes":
-            raise UsageError(what, "you did not say yes", "Nothing was changed", code="AML643")
+            raise UsageError(
+                what, "you did not say yes, so nothing was changed", "Type yes, or say --yes", code="AML643"
+            )

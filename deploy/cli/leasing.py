@@ -37,7 +37,7 @@ def reap(
     output: Form = Output.TEXT,
     events: Events = None,
 ) -> None:
-    """Delete endpoints on shared quota whose time is over, and what Azure left of them. A dry run unless --yes."""
+    """Delete endpoints whose lease is over. And what Azure left of them; a dry run unless --yes."""
     if bool(include) != adopt:
         raise UsageError("reap", "--include and --adopt go together", "Say both or neither", code="AML660")
     from deploy.reaper import Rules
@@ -96,7 +96,7 @@ def renew(
     output: Form = Output.TEXT,
     events: Events = None,
 ) -> None:
-    """Replace endpoints on shared quota by successors before their leases end. Does what is due and nothing else."""
+    """Replace endpoints by successors before their leases end. Does what is due and nothing else."""
     asked = door.Asked("renew", environment, endpoints or (), yes=yes, events=events)
     said: list[str] = []
     words: list[Any] = []
@@ -121,7 +121,7 @@ def restore(
     output: Form = Output.TEXT,
     events: Events = None,
 ) -> None:
-    """Make an endpoint again that reap deleted: deployments, traffic, tags and roles, from what was kept of it."""
+    """Make again an endpoint that reap deleted. Deployments, traffic, tags and roles, from what was kept of it."""
     asked = door.Asked("restore", environment, (), yes=yes, events=events)
     done = door.carry(
         asked,

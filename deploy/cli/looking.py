@@ -35,7 +35,7 @@ def render(
     output: Form = Output.TEXT,
     out: Annotated[Path | None, typer.Option("--out", help="Write files into this folder instead of printing.")] = None,
 ) -> None:
-    """Print the CLI v2 YAML, its secrets hidden, or write it (--out), ready for `az ml`."""
+    """Print or write (--out) the CLI v2 YAML for `az ml`. What is printed has its secrets hidden."""
     whole = out is not None
     files = door.call(lambda verbs, project: verbs.render(project, environment, endpoints or (), whole=whole))
     if out is None:
@@ -99,10 +99,12 @@ def status(
     fail_under: Annotated[
         str | None, typer.Option("--fail-under", metavar="24h", help="Exit 5 when a lease ends within this time.")
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again and again, until Ctrl-C; with -o json, a line a look.")
+    ] = False,
     every: Annotated[float, typer.Option("--every", min=1, help="Seconds between two looks.")] = 5.0,
 ) -> None:
-    """Show endpoints, slots, traffic, releases and what is left of leases, soonest first."""
+    """Show endpoints, slots, traffic, releases and leases. What ends soonest stands first."""
     under = hours_of(fail_under)
     if watch:
         _watch(environment, endpoints or (), output, every)
@@ -116,7 +118,7 @@ def status(
 def _watch(environment: str, endpoints: Sequence[str], output: StatusOutput, every: float) -> None:
     """On a terminal each look takes the place of the one before; elsewhere they follow each other."""
     out = sys.stdout
-    wipe = "\x1b[H\x1b[2J\x1b[3J" if out.isatty() else ""
+    wipe = "\x1b[H\x1b[2J\x1b[3J" if out.isatty() and output is StatusOutput.TEXT else ""
 
     def show(rows: Sequence[Any]) -> None:
         out.write(wipe + _status_as(rows, output, out).rstrip("\n") + "\n")
@@ -162,7 +164,7 @@ def _fenced(title: str, text: str, language: str) -> str:
 
 
 def schema(name: Annotated[str | None, typer.Argument(help="Which; none lists the names.")] = None) -> None:
-    """Print a JSON Schema: of the files you write, or of what -o json prints."""
+    """Print the JSON Schema of your files, or of what -o json prints."""
     folder = Path(__file__).parents[1] / "schemas"
     names = sorted(path.stem for path in folder.glob("*.json"))
     if name is not None and name not in names:

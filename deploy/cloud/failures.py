@@ -25,7 +25,7 @@ from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, 
 T = TypeVar("T")
 _AGAIN = "Something between here and Azure cut the answer off: apply again, and it is looked at what was done"
 _UNKNOWN_CLOUD = "Unknown cloud environment"
-"""What azure-ai-ml says of any failure to read where the planes of a cloud are; it asks once and tells nobody why."""
+"""What azure-ai-ml says of any failure to read where the planes of a cloud are; it keeps the reason to itself."""
 _HICCUPS = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that azure-core has asked about again before they come here."""
 

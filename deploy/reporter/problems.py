@@ -37,7 +37,7 @@ def error_json(error: DeployError) -> dict[str, Json]:
         "kind": type(error).__name__,
         "code": error.code,
         "exit": int(error.exit),
-        "message": str(error),
+        "message": error.message,
         "what": error.what,
         "cause": error.cause,
         "cure": error.cure,

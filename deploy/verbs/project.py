@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deploy import executor, intent, observer, reader, renderer, reporter, succession, validator
+from deploy import executor, intent, masks, observer, reader, renderer, reporter, succession, validator
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, Secret, connect
 from deploy.errors import CloudError, Problem, SpecError
 from deploy.executor import Tell
-from deploy.model import EndpointSpec, Environment, Facts, Plan
+from deploy.model import EndpointSpec, Environment, Facts, Json, Plan
 from deploy.outcome import Report
 from deploy.steps import ROOMS, SHOWN, Room
 from deploy.verbs import lock
@@ -118,9 +118,19 @@ def with_rows(cloud: Cloud, specs: Sequence[EndpointSpec], done: Done) -> Done:
 def _spec(project: Project, file: validator.EnvironmentFile, key: str) -> EndpointSpec:
     entry = file.entries[key]
     files = reader.read_template(project.root, entry.template, entry.place)
-    rendered = renderer.render_endpoint(files, file.environment, key, entry.values, entry.own)
-    spec = validator.validate_endpoint(rendered, file.environment, key, project.root)
+    try:
+        rendered = renderer.render_endpoint(files, file.environment, key, entry.values, entry.own)
+        spec = validator.validate_endpoint(rendered, file.environment, key, project.root)
+    except SpecError as error:
+        raise SpecError(_discreet(error.problems, entry.values.value)) from None
     return replace(spec, folder=os.path.relpath(spec.folder, project.root))
+
+
+def _discreet(problems: Sequence[Problem], values: Json) -> list[Problem]:
+    """The problems without the values whose names look secret, also when a message quotes them."""
+    secrets = masks.secret_values(values)
+    secrets |= {repr(secret)[1:-1] for secret in secrets}
+    return [replace(p, cause=masks.without(p.cause, secrets), cure=masks.without(p.cure, secrets)) for p in problems]
 
 
 def _report_folder(project: Project, verb: str) -> Path:
