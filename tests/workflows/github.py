@@ -67,7 +67,7 @@ class Queues:
     def joined(self, group: str, run: Run) -> None:
         """Wait until the run is in a group's line."""
         with self._changed:
-            assert self._changed.wait_for(lambda: run in self._lines.get(group, ()), timeout=self.patience)
+            assert self._changed.wait_for(lambda: run in self._lines.get(group, ()), timeout=30)
 
 
 @dataclass
