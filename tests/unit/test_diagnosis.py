@@ -122,6 +122,14 @@ def test_no_field_is_named_that_the_files_lack(
     assert bool(found.field) == (bool(field) and not lacking)
 
 
+def test_the_first_container_outweighs_the_second() -> None:
+    """What fails while the model is fetched never came to its script, whatever Azure calls it."""
+    found = diagnose("AML340", STOCK, {INIT: "Downloading M\nERROR: model M was not found.", SERVER: SCRIPT}, OWN)
+
+    assert (found.cause, found.field) == ("model_download", "model")
+    assert found.evidence == ("ERROR: model M was not found.",)
+
+
 def test_an_environment_by_name_is_named_as_such() -> None:
     """There is no image in the files to change, and no conda file."""
     named = {**BARE, "environment": "azureml:mine:1"}
