@@ -65,6 +65,8 @@ class Stage:
     """Where a scenario is played."""
 
     root: Path
+    worlds: Path
+    """Worlds that were left by an apply, for scenarios that begin with one."""
     github: GitHub
     azure: Running
     furnished: int = 0
@@ -95,6 +97,30 @@ class Stage:
         """A run of what happens on a push to main, not yet going."""
         return self.github.start("push", self.head, **how)
 
+    def deployed(self, capacity: str = "dedicated", **values: Any) -> None:
+        """A new commit, applied by deploy.yml; in a fresh world only the first time, after that as it was left then."""
+        fresh = not self.endpoints()
+        self.commit(capacity=capacity, **values)
+        kept = self.worlds / "-".join((capacity, *map(str, values.values())))
+        if not (fresh and kept.exists()):
+            run = self.push()
+            assert run.workflow("deploy.yml", {})[0] == "success", "\n".join(run.log)
+        if fresh:
+            state = self.root / "azure"
+            emulator.stop(state)
+            there, here = (kept, state) if kept.exists() else (state, kept)
+            here.mkdir(exist_ok=True)
+            for file in there.glob("world.sqlite*"):
+                shutil.copy(file, here)
+            self.open()
+
+    def open(self) -> None:
+        """Azure answers, and the jobs know where."""
+        self.azure = azure = emulator.launch(self.root / "azure", profile="instant")
+        told = {name: t for name, t in azure.variables().items() if not name.startswith(("IDENTITY_", "AZURE_"))}
+        self.github.issuer = azure.url
+        self.github.machine = {**told, "EMULATOR": azure.url, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+
     def send(self, method: str, path: str, body: object = None, version: str = "2024-10-01") -> Any:
         """A request as the owner of the subscription: somebody in the portal."""
         token = requests.get(
@@ -118,10 +144,11 @@ class Stage:
         name = self.endpoints()[0]["name"]
         return list(self.send("GET", f"{seed.WORKSPACE_ID}/onlineEndpoints/{name}/deployments")["value"])
 
-    def assignments(self) -> set[str]:
-        """Role assignments of the subscription, by name."""
+    def principals(self) -> set[str]:
+        """Who has a role in the subscription."""
         path = f"{_given(SUBSCRIPTION_ID)}/roleAssignments"
-        return {each["name"] for each in self.send("GET", path, version="2022-04-01")["value"]}
+        found = self.send("GET", path, version="2022-04-01")["value"]
+        return {each["properties"]["principalId"] for each in found}
 
     def release(self) -> str:
         """The value `release` of what callers reach."""
@@ -136,12 +163,11 @@ class Stage:
         return {str(row["caller"]) for row in rows if row["plane"] == "control"}
 
 
-def open_stage(root: Path) -> Stage:
+def open_stage(root: Path, worlds: Path) -> Stage:
     """A stage with an empty subscription and a repository without environments."""
     azure = emulator.launch(root / "azure", profile="instant")
-    stage = Stage(root, GitHub(root, _tool(root / "tool"), azure.url), azure)
-    variables = {name: text for name, text in azure.variables().items() if not name.startswith(("IDENTITY_", "AZURE_"))}
-    stage.github.machine = {**variables, "EMULATOR": azure.url, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+    stage = Stage(root, worlds, GitHub(root, _tool(root / "tool")), azure)
+    stage.open()
     stage.github.variables.update(AZURE_TENANT_ID=identity.TENANT, AMLDEPLOY_ENVIRONMENTS='["dev"]')
     for name in (*READ, *WRITTEN):
         stage.github.environments[name] = {"AZURE_CLIENT_ID": READER if name in READ else WRITER}

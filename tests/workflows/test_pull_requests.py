@@ -21,6 +21,8 @@ def test_changes_are_shown_in_one_comment_and_not_made(stage: Stage) -> None:
     result, run = pull(stage)
     assert result == "success", "\n".join(run.log)
     first = [comment["body"] for comment in stage.github.comments]
+    assert "Whoever applies this needs more than you have" in first[0]
+    assert run.annotations == [], "what the reader may not do is a note, and no warning on every pull request"
     stage.commit(release="2")
     assert pull(stage)[0] == "success"
     second = [comment["body"] for comment in stage.github.comments]
@@ -59,15 +61,6 @@ def test_a_wrong_file_is_marked_on_its_line(stage: Stage) -> None:
     assert f"environments/dev.yml:{line}" in comment["body"]
     assert "endpoint/mip" not in comment["body"]
     assert len(emulator.requests(stage.root / "azure")) == seen
-
-
-def test_what_applies_needs_more_than_what_plans_without_a_warning(stage: Stage) -> None:
-    """The reader plans for the writer: what it may not do itself stands in the comment, and warns nobody each time."""
-    stage.commit(release="1")
-    result, run = pull(stage)
-    assert result == "success"
-    assert run.annotations == []
-    assert "Whoever applies this needs more than you have" in stage.github.comments[0]["body"]
 
 
 def test_a_fork_is_validated_and_signs_in_nowhere(stage: Stage) -> None:

@@ -14,15 +14,9 @@ def start(stage: Stage, file: str, event: str = "schedule", **inputs: Any) -> tu
     return run.workflow(file, inputs)[0], run
 
 
-def deployed(stage: Stage, **values: Any) -> None:
-    stage.commit(**values)
-    run = stage.push()
-    assert run.workflow("deploy.yml", {})[0] == "success", "\n".join(run.log)
-
-
 def test_a_lease_that_ends_soon_is_renewed(stage: Stage) -> None:
     """A successor takes over a day before Azure deletes the endpoint; too early, nothing happens."""
-    deployed(stage, capacity="shared")
+    stage.deployed(capacity="shared")
     before = stage.endpoints()[0]["name"]
     result, run = start(stage, "reap.yml")
     assert result == "success", "\n".join(run.log)
@@ -38,20 +32,20 @@ def test_a_lease_that_ends_soon_is_renewed(stage: Stage) -> None:
 
 def test_what_is_over_is_reaped(stage: Stage) -> None:
     """After 168 hours Azure deletes the endpoint; what it leaves is cleared away."""
-    before = stage.assignments()
-    deployed(stage, capacity="shared")
-    assert stage.assignments() > before
+    stage.deployed(capacity="shared")
+    everybody, (endpoint,) = stage.principals(), stage.endpoints()
+    assert endpoint["identity"]["principalId"] in everybody
     stage.send("POST", "/emulator/clock", {"advance": 170 * 3600})
     result, run = start(stage, "reap.yml")
     assert result == "success", "\n".join(run.log)
     assert stage.endpoints() == []
-    assert stage.assignments() == before
+    assert stage.principals() == everybody - {endpoint["identity"]["principalId"]}
     assert "reports-dev-reap" in [name for _, name in stage.github.artifacts]
 
 
 def test_a_lease_waits_for_no_approval(stage: Stage) -> None:
     """While people think about a plan its environment is held, and leases are renewed all the same."""
-    deployed(stage, capacity="shared", release="1")
+    stage.deployed(capacity="shared")
     stage.commit(capacity="shared", release="2")
     stage.github.queues.patience = 60
     ends: list[str] = []
@@ -72,7 +66,7 @@ def test_a_lease_waits_for_no_approval(stage: Stage) -> None:
 
 def test_drift_is_a_red_run(stage: Stage) -> None:
     """Somebody changed Azure by hand: the run fails and says so. Without drift it is green."""
-    deployed(stage)
+    stage.deployed()
     assert start(stage, "drift.yml")[0] == "success"
     name = stage.endpoints()[0]["name"]
     path = f"{seed.WORKSPACE_ID}/onlineEndpoints/{name}/deployments/blue"
@@ -86,8 +80,8 @@ def test_drift_is_a_red_run(stage: Stage) -> None:
 
 def test_rollback_gives_callers_the_release_before(stage: Stage) -> None:
     """Two releases, one click."""
-    deployed(stage, release="1")
-    deployed(stage, release="2")
+    stage.deployed()
+    stage.deployed(release="2")
     result, run = start(stage, "rollback.yml", "workflow_dispatch", environment="dev", endpoints="mip")
     assert result == "success", "\n".join(run.log)
     assert stage.release() == "1"
@@ -108,7 +102,7 @@ def test_rollback_reads_every_line_and_takes_blanks_for_no_name(stage: Stage) ->
 
 def test_teardown_needs_the_name_twice(stage: Stage) -> None:
     """Another name deletes nothing; the same name deletes everything."""
-    deployed(stage)
+    stage.deployed()
     result, run = start(stage, "teardown.yml", "workflow_dispatch", environment="dev", again="prod")
     assert (result, run.codes[-1]) == ("failure", 64)
     assert len(stage.endpoints()) == 1
