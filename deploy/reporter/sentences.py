@@ -132,11 +132,12 @@ def _needs(body: Mapping[str, Json], needed: float | None) -> str:
     total = f"{_UNKNOWN} how many cores are needed" if needed is None else f"{needed:g} cores"
     if instances is None:
         return total
-    grows = f"{held:g} → {instances:g} instances" if held else f"{instances:g} instance{'s' if instances != 1 else ''}"
+    more = f"{held:g} -> {instances:g} instances, {instances - held:g} more"
+    grows = more if held else f"{instances:g} instance{'s' if instances != 1 else ''}"
     if needed is None or not cores:
         return f"{grows}, {total}"
     reserve = ", 20 % reserve included" if body.get("reserve") is True else ""
-    return f"{grows}{reserve} = {needed / cores:g} × {cores:g} = {total}"
+    return f"{grows}{reserve} = {needed / cores:g} x {cores:g} = {total}"
 
 
 def _has(body: Mapping[str, Json]) -> str:
@@ -166,6 +167,11 @@ def changes(step: Step) -> Iterator[tuple[str, str, str]]:
     for change in listed if isinstance(listed, list) else []:
         if isinstance(change, dict):
             yield str(change.get("path", "")), shown(change.get("before")), shown(change.get("after"))
+
+
+def untold(step: Step) -> list[tuple[str, str, str]]:
+    """The changes that the step's reason does not say already."""
+    return [(path, old, new) for path, old, new in changes(step) if f"{path} {old} -> {new}" not in step.why]
 
 
 def changed_value(path: str, value: Json) -> str:

@@ -55,8 +55,8 @@ def lease_left(hours: float) -> str:
 
 
 def instances(slot: SlotRow) -> str:
-    """`2 × Standard_NC24ads_A100_v4`."""
-    return f"{slot.instances} × {slot.instance_type}"
+    """`2 x Standard_NC24ads_A100_v4`."""
+    return f"{slot.instances} x {slot.instance_type}"
 
 
 def state_style(state: str) -> Style:

@@ -13,7 +13,6 @@ from deploy.reporter.problems import outcome_error
 from deploy.reporter.sentences import (
     FALLBACK,
     became,
-    changes,
     count,
     lease,
     plan_summary,
@@ -23,6 +22,7 @@ from deploy.reporter.sentences import (
     report_summary,
     sign,
     unchecked,
+    untold,
 )
 
 _STYLES = {
@@ -138,7 +138,7 @@ def _steps(ink: Ink, steps: Sequence[Step], *, brief: bool = False) -> list[str]
 
 def _step(ink: Ink, step: Step, column: int) -> list[str]:
     style = _SUMS[quota(step.body).enough] if step.room == "quota" and "needed" in step.body else Style.PLAIN
-    below = [(reason(step), style)] + [(f"{path}: {old} → {new}", Style.PLAIN) for path, old, new in changes(step)]
+    below = [(reason(step), style)] + [(f"{path}: {old} -> {new}", Style.PLAIN) for path, old, new in untold(step)]
     below += [(unchanged(step), Style.DIM)]
     mark, meaning = sign(step)
     return _entry(ink, mark, _STYLES.get(meaning, Style.CYAN), step.verb, step.address, below, column)

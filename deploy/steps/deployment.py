@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from deploy import diff
 from deploy.cloud import endpoints
@@ -15,11 +15,27 @@ from deploy.diagnosis import diagnose
 from deploy.errors import CloudError, Finding, Refused, Transient, neutral
 from deploy.judging import rights
 from deploy.kept import merged_properties, merged_tags
-from deploy.model import PATIENT, EndpointSpec, Facts, Json, Step, Verb, Wanted, address, is_strange, of_room
+from deploy.model import (
+    PATIENT,
+    RELEASE_TAG,
+    EndpointSpec,
+    Facts,
+    Json,
+    Step,
+    Verb,
+    Wanted,
+    address,
+    is_strange,
+    of_room,
+)
+from deploy.reporter import changed_value
 
 NAME = "deployment"
 _LINES = 200
 _COUNT = "instance_count"
+_RELEASE = f"tags.{RELEASE_TAG}"
+_TOLD = 3
+"""Differences that a reason names one by one."""
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
@@ -35,10 +51,11 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if wanted is None:
         return [_delete(where, body) for where, body in sorted(facts.items()) if where.split("/")[0] == NAME]
     there = of_room(facts, NAME, wanted.spec.key)
+    live = (wanted.live, there[wanted.live]) if wanted.live in there else None
     steps = [
         step
         for name, document in wanted.deployments.items()
-        for step in _steps(wanted.spec, name, document, there.get(name))
+        for step in _beside(live, document, _steps(wanted.spec, name, document, there.get(name)))
     ]
     if findings := _serving(wanted, steps, facts):
         raise Refused(findings)
@@ -137,6 +154,36 @@ def _steps(
     scaled = {"endpoint": spec.name, "name": name, "count": change.after, "changes": [asdict(change)]}
     first = Step(Verb.UPDATE, where, scaled, f"{_COUNT} {change.before} -> {change.after}", retry)
     return [first, *([Step(Verb.UPDATE, where, _noted(spec, document, rest), _paths(rest), retry)] if rest else [])]
+
+
+def _beside(
+    live: tuple[str, Mapping[str, Json]] | None, document: Mapping[str, Json], steps: Sequence[Step]
+) -> Sequence[Step]:
+    """The same steps; what goes to another slot says what callers will find different from the slot they are on."""
+    if live is None or live[0] == document["name"] or not steps or "document" not in steps[-1].body:
+        return steps
+    name, body = live
+    found = diff.changes(document, body, diff.DEPLOYMENT)
+    *before, last = steps
+    words = f"{_differences(found)}, next to {name}" if found else last.why
+    if last.verb is Verb.CREATE and "changes" not in last.body:
+        listed = {**last.body, "changes": [asdict(change) for change in found], "beside": name}
+        return [*before, replace(last, why=words, body=listed)]
+    why = words if last.body.get("changes") else f"{last.why}; {words}"
+    return [*before, replace(last, why=why)]
+
+
+def _differences(found: Sequence[diff.Change]) -> str:
+    """`instance_type A -> B`; the release is named only where nothing else differs that a file's field can say."""
+    told = [change for change in found if change.path != _RELEASE]
+    if not told:
+        return "other files or secrets"
+    said = [
+        f"{change.path} {changed_value(change.path, change.before)} -> {changed_value(change.path, change.after)}"
+        for change in told[:_TOLD]
+    ]
+    more = [f"{len(told) - _TOLD} more"] if len(told) > _TOLD else []
+    return ", ".join([*said, *more])
 
 
 def kept(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Json]:

@@ -28,7 +28,7 @@ PLAIN = {
     "deployment.yml.j2": (
         'name: blue\nendpoint_name: "{{ endpoint }}-{{ unique(5) }}"\n'
         "model: azureml://registries/azureml/models/MedImageParse/versions/17\n"
-        "instance_type: Standard_NC24ads_A100_v4\ninstance_count: 1\n"
+        "instance_type: Standard_NC24ads_A100_v4\ninstance_count: {{ values.count | default(1) }}\n"
         'environment_variables: {RELEASE: "{{ values.release }}"}\n'
     ),
     "pipeline.yml.j2": (

@@ -298,6 +298,45 @@ def test_what_others_put_there_survives_the_proof() -> None:
     assert document["properties"] == {"theirs": "1"}
 
 
+def test_another_slot_says_how_it_differs() -> None:
+    """What is made next to the live slot names the difference: in its reason and as changes, secrets hidden."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue", size="Standard_F4s_v2"),))
+    there["deployment/mip/blue"]["properties"]["environmentVariables"] = {"API_KEY": "the-old-secret"}
+    wanted = spec(release="r2", environment_variables={"API_KEY": "the-new-secret"})
+    (made,) = [step for step in plan(wanted, there).steps if step.verb is Verb.CREATE]
+
+    assert made.address == "deployment/mip/green"
+    assert made.body["beside"] == "blue"
+    assert [change["path"] for change in made.body["changes"]] == [
+        "instance_type",
+        "environment_variables.API_KEY",
+        "tags.amldeploy-release",
+    ]
+    assert made.why == (
+        f"instance_type Standard_F4s_v2 -> {SIZE}, environment_variables.API_KEY (hidden) -> (hidden), next to blue"
+    )
+
+
+def test_a_slot_that_is_used_again_says_both() -> None:
+    """Its reason is the difference from the live slot; its changes are from what it was itself."""
+    there = facts(
+        endpoint_body({"blue": 100}),
+        (deployment_body("blue", count=2), deployment_body("green", release="r0", count=3)),
+    )
+    count, rest = _updates(plan(spec(release="r2", instance_count=1), there))
+
+    assert count.why == "instance_count 3 -> 1"
+    assert rest.why == "instance_count 2 -> 1, next to blue"
+    assert [change["path"] for change in rest.body["changes"]] == ["tags.amldeploy-release"]
+
+
+def test_only_other_files_are_called_so() -> None:
+    """When no field differs, the content of files does."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
+
+    assert "other files or secrets, next to blue" in [step.why for step in plan(spec(release="r2"), there).steps]
+
+
 def _updates(made: Plan) -> list[Step]:
     return [step for step in made.steps if step.verb is Verb.UPDATE]
 

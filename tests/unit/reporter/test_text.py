@@ -125,7 +125,7 @@ def test_checks_alone_are_no_changes():
     assert plan_text(plan).splitlines()[-1] == "No changes. Azure has what the files say. 1 probe to run."
 
 
-NEEDS, FAMILY = "1 instance = 1 × 24 = 24 cores", "standardNCADSA100v4Family"
+NEEDS, FAMILY = "1 instance = 1 x 24 = 24 cores", "standardNCADSA100v4Family"
 UNKNOWN = {"needed": None, "cores_per_instance": None, "left": None}
 GROWING = {
     "reserve": True,
@@ -144,7 +144,7 @@ GROWING = {
         ({}, NEEDS, f"{FAMILY}: 48 − 0 in use = 48 left, enough, 24 to spare"),
         (
             GROWING,
-            "2 → 3 instances, 20 % reserve included = 1 × 4 = 4 cores",
+            "2 -> 3 instances, 1 more, 20 % reserve included = 1 x 4 = 4 cores",
             f"{FAMILY}: 48 − 0 in use = 12 left (3 in all families together), 1 too few",
         ),
         (
@@ -165,8 +165,8 @@ def test_quota_is_shown_as_arithmetic(numbers, needs, has):
 def test_an_update_shows_its_fields_and_hides_secrets():
     """Each changed field has its line, before and after; the value of a token is not shown."""
     text = plan_text(g.PLAN, width=120)
-    assert "instance_count: 1 → 2" in text
-    assert "environment_variables.HF_TOKEN: (hidden) → (hidden)" in text
+    assert "instance_count: 1 -> 2" in text
+    assert "environment_variables.HF_TOKEN: (hidden) -> (hidden)" in text
     assert "hf_" not in text
 
 
@@ -228,9 +228,9 @@ def test_a_good_report_is_done():
 def test_status_lines_up_where_it_fits_and_flows_where_not():
     """Slots are a table on a wide page and broken between cells on a narrow one."""
     wide = status_text(g.ROWS, width=100).splitlines()
-    assert wide[2] == "  blue   live   90 %  Succeeded  1 × Standard_NC24ads_A100_v4  release 3f2a9c1b"
-    assert wide[3] == "  green         10 %  Succeeded  2 × Standard_NC24ads_A100_v4  release 99aa9c1b"
-    assert "  blue  live  90 %  Succeeded  1 × Standard_NC24ads_A100_v4\n  release 3f2a9c1b" in status_text(
+    assert wide[2] == "  blue   live   90 %  Succeeded  1 x Standard_NC24ads_A100_v4  release 3f2a9c1b"
+    assert wide[3] == "  green         10 %  Succeeded  2 x Standard_NC24ads_A100_v4  release 99aa9c1b"
+    assert "  blue  live  90 %  Succeeded  1 x Standard_NC24ads_A100_v4\n  release 3f2a9c1b" in status_text(
         g.ROWS, width=60
     )
 
@@ -275,7 +275,7 @@ def test_what_stays_is_counted():
     }
     plan = Plan("dev", (Step(Verb.UPDATE, "deployment/mip/blue", body, "instance_count"),), endpoints=("mip", "cxr"))
     text = plan_text(plan)
-    assert "instance_count: 1 → 2" in text
+    assert "instance_count: 1 -> 2" in text
     assert "(2 unchanged fields hidden)" in text
     assert text.endswith("1 endpoint unchanged.\n")
 
