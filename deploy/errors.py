@@ -119,14 +119,14 @@ class SpecError(DeployError):
 
 
 class Refused(DeployError):
-    """A plan that must not start. Holds every finding, so that one visit mends all."""
+    """A plan that must not start. Holds every finding, so that one visit mends all; `doing` is what is refused."""
 
     exit = Exit.REFUSED
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        self.findings = tuple(findings)
+    def __init__(self, findings: Sequence[Finding], doing: str = "plan") -> None:
+        self.findings, self.doing = tuple(findings), doing
         first = self.findings[0]
-        super().__init__(f"plan {first.address}", first.cause, first.cure, code=first.code)
+        super().__init__(f"{doing} {first.address}", first.cause, first.cure, code=first.code)
 
     def __str__(self) -> str:
         lines = zip(self.findings, self.message.split("\n"), strict=True)
@@ -134,9 +134,10 @@ class Refused(DeployError):
 
     @property
     def message(self) -> str:
+        causes = [" ".join(neutral(finding.cause).split("\n")) for finding in self.findings]
         return "\n".join(
-            f"cannot plan {f.address}: {_sentence(' '.join(neutral(f.cause).split(chr(10))))} {_sentence(f.cure)}"
-            for f in self.findings
+            f"cannot {self.doing} {f.address}: {_sentence(cause)} {_sentence(f.cure)}"
+            for f, cause in zip(self.findings, causes, strict=True)
         )
 
 

@@ -82,7 +82,7 @@ class _Doer:
     def rescue(self, steps: Sequence[Step], outcomes: list[Outcome]) -> None:
         for step in steps:
             self.tell(Event(Kind.RESCUING, step.address, step.verb, step.why))
-            outcome = self.step(step, len(outcomes))
+            outcome = replace(self.step(step, len(outcomes)), rescue=True)
             done = outcome.state is State.DONE
             outcomes.append(replace(outcome, state=State.RESCUED) if done else outcome)
 

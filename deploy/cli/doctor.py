@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from deploy.cli import door
+from deploy.cli import door, terminal
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Form, Keys, Regions, regions_of
 from deploy.errors import UsageError
@@ -19,7 +19,7 @@ def doctor(environment: Env, endpoints: Keys = None, output: Form = Output.TEXT,
     found = door.call(lambda verbs, project: verbs.doctor(project, environment, endpoints or (), places))
     from deploy import reporter
 
-    how = door.page(sys.stdout)
+    how = terminal.page(sys.stdout)
     text = (
         json.dumps(reporter.doctor_json(found), indent=2)
         if output is Output.JSON

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from deploy.cli import actions, door
+from deploy.cli import actions, door, terminal
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Form, Keys, Regions, hours_of, regions_of
 from deploy.errors import Exit, UsageError
@@ -86,8 +87,13 @@ def plan(
     if out is not None:
         door.write_private(out, reporter.plan_dump(made))
     actions.planned(made, out)
-    door.show(door.plan_as(made, output))
+    door.show(door.plan_as(made, output, _next(environment, endpoints or (), out) if made.steps else ""))
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
+
+
+def _next(environment: str, endpoints: Sequence[str], out: Path | None) -> str:
+    """What to type to have this plan carried out."""
+    return shlex.join(["amldeploy", "apply", *([str(out)] if out else ["-e", environment, *endpoints])])
 
 
 def status(
@@ -135,7 +141,7 @@ def _status_as(rows: Sequence[Any], output: StatusOutput, out: TextIO) -> str:
         StatusOutput.JSON: lambda: json.dumps(reporter.status_json(rows)),
         StatusOutput.MARKDOWN: lambda: reporter.status_markdown(rows),
         StatusOutput.ICS: lambda: reporter.status_ics(rows, datetime.now(UTC)),
-        StatusOutput.TEXT: lambda: reporter.status_text(rows, **door.page(out)),
+        StatusOutput.TEXT: lambda: reporter.status_text(rows, **terminal.page(out)),
     }
     return forms[output]()
 

@@ -17,6 +17,7 @@ from deploy.reporter.problems import diagnosis_lines, error_text
 from deploy.reporter.rows import EndpointRow
 from deploy.reporter.sentences import (
     FALLBACK,
+    RESCUE,
     became,
     changes,
     lease,
@@ -61,13 +62,15 @@ def plan_markdown(plan: Plan) -> str:
 
 def report_markdown(report: Report, plan: Plan | None = None) -> str:
     """What became of each step, errors in full below. `plan` tells why a step was there."""
-    rows = [_outcome(outcome, why) for outcome, why in zip(report.outcomes, reasons(report, plan), strict=True)]
+    told = list(zip(report.outcomes, reasons(report, plan), strict=True))
+    rows, rescue = ([_outcome(o, why) for o, why in told if o.rescue is mine] for mine in (False, True))
     errors = [_error(outcome) for outcome in report.outcomes if outcome.error]
     return _document(
         f"### Report for {_code(report.environment)}",
         f"**{_words(report_summary(report))}**",
         "\n\n".join(_within(errors, 25_000, "{} more errors")),
-        _table(["", "step", "became", "seen"], rows, 30_000),
+        _table(["", "step", "became", "seen"], rows, 28_000),
+        f"#### {RESCUE}\n\n{_table(['', 'step', 'became', 'seen'], rescue, 2_000)}" if rescue else "",
         f"Fingerprint {_code(report.fingerprint[:12])}",
     )
 
@@ -112,7 +115,8 @@ def _error(outcome: Outcome) -> str:
     said = neutral(f"{error.get('code') or ''} {error.get('message') or ''}".strip())[:_ERROR]
     request = f"\nrequest id {neutral(str(error['request_id']))[:100]}" if error.get("request_id") else ""
     why = "".join(f"\n{neutral(line)}" for line in diagnosis_lines(error))[:_ERROR]
-    return f"{_code(outcome.address)}\n<pre>{html.escape(said + request + why)}</pre>"
+    who = f"{RESCUE}: {_code(outcome.address)}" if outcome.rescue else _code(outcome.address)
+    return f"{who}\n<pre>{html.escape(said + request + why)}</pre>"
 
 
 def _slots(row: EndpointRow) -> Iterator[str]:

@@ -25,7 +25,7 @@ def error_text(
         lines = [line for problem in error.problems for line in _problem(ink, problem)]
         lines += ["", *ink.line(f"{count(len(error.problems), 'problem')} found.", Style.BAD)]
     elif isinstance(error, Refused):
-        lines = [line for finding in error.findings for line in _finding(ink, finding)]
+        lines = [line for finding in error.findings for line in _finding(ink, finding, error.doing)]
     else:
         lines = _failure(ink, error)
     return "\n".join(lines) + "\n"
@@ -88,9 +88,9 @@ def _problem(ink: Ink, problem: Problem) -> list[str]:
     return [ink.paint(where, Style.BOLD) + first.removeprefix(where), *more, *_cure(ink, problem.cure, 4)]
 
 
-def _finding(ink: Ink, finding: Finding) -> list[str]:
+def _finding(ink: Ink, finding: Finding, doing: str) -> list[str]:
     return [
-        *_title(ink, finding.code, f"cannot plan {finding.address}: {finding.cause}"),
+        *_title(ink, finding.code, f"cannot {doing} {finding.address}: {finding.cause}"),
         *_cure(ink, finding.cure, 4),
     ]
 

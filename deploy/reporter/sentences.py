@@ -17,6 +17,7 @@ from deploy.outcome import Outcome, Report, State
 from deploy.reporter.rows import moment
 
 STATE_WORDS = {state: state.value.replace("_", " ") for state in State}
+RESCUE = "Rescue"
 FALLBACK = "If the shared pool stays full: on dedicated quota instead"
 _UNKNOWN = "could not tell"
 VERDICTS: dict[str, tuple[str, str]] = {
@@ -86,7 +87,9 @@ def plan_summary(plan: Plan) -> str:
 def report_summary(report: Report) -> str:
     """One sentence: what became of it, how long it took, how much was asked."""
     states = {state: sum(o.state is state for o in report.outcomes) for state in State}
-    counted = ", ".join(f"{n} {STATE_WORDS[state]}" for state, n in states.items() if n) or "nothing to do"
+    counted = ", ".join(f"{n} {STATE_WORDS[state]}" for state, n in states.items() if n)
+    if not counted:
+        return "Done: nothing to do."
     effort = f"{duration(report.seconds)}, {count(report.requests, 'request')}"
     failed = next((o.address for o in report.outcomes if o.state is State.FAILED), "")
     if failed:

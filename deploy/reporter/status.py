@@ -39,14 +39,18 @@ def status_summary(rows: Sequence[EndpointRow]) -> str:
     """One sentence: how many there are, how many are well, which lease ends first."""
     if not rows:
         return "No endpoints."
-    words = f"{count(len(rows), 'endpoint')}, {sum(is_well(row) for row in rows)} with callers served"
+    words = f"{count(len(rows), 'endpoint')}, {sum(is_served(row) for row in rows)} with callers served"
+    ill = [f"{row.key} is {row.state}" for row in rows if row.state not in (_GOOD, "absent")]
+    words += f"; {', '.join(ill)}" if ill else ""
     leases = sorted((row.hours_left, row.key) for row in rows if row.hours_left is not None)
     return words + (f"; the next lease to end is {leases[0][1]}'s, {lease_left(leases[0][0])}." if leases else ".")
 
 
-def is_well(row: EndpointRow) -> bool:
-    """Whether callers are served: 100 % of the traffic goes to deployments that succeeded."""
-    return row.state == _GOOD and sum(slot.traffic for slot in row.slots if slot.state == _GOOD) == 100
+def is_served(row: EndpointRow) -> bool:
+    """Whether callers are: all of the traffic goes to deployments that succeeded, whatever became of the last change
+    of the endpoint.
+    """
+    return sum(slot.traffic for slot in row.slots if slot.state == _GOOD) == 100
 
 
 def lease_left(hours: float) -> str:

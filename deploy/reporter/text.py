@@ -12,6 +12,7 @@ from deploy.reporter.ink import Ink, Style, cells
 from deploy.reporter.problems import outcome_error
 from deploy.reporter.sentences import (
     FALLBACK,
+    RESCUE,
     became,
     count,
     lease,
@@ -93,9 +94,11 @@ def report_text(
     ink = Ink(width, colour, ascii)
     shown = [(o, why) for o, why in zip(report.outcomes, reasons(report, plan), strict=True) if _tells(o, report)]
     column = _column(ink, [outcome.address for outcome, _ in shown])
+    lines = [(outcome.rescue, _outcome(ink, outcome, column, why)) for outcome, why in shown]
     blocks = [
         _heading(ink, "Report", report.environment, report.fingerprint),
-        list(chain.from_iterable(_outcome(ink, outcome, column, why) for outcome, why in shown)),
+        list(chain.from_iterable(each for rescue, each in lines if not rescue)),
+        _section(ink, RESCUE, chain.from_iterable(each for rescue, each in lines if rescue)),
         ink.line(report_summary(report), Style.GOOD if report.ok else Style.BAD),
     ]
     return page(blocks)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploy import agreement, intent, planner, reporter
+from deploy.errors import CloudError
 from deploy.executor import Tell
-from deploy.model import EndpointSpec, Facts, Plan, Step
+from deploy.model import EndpointSpec, Facts, Plan, Step, address
 from deploy.progress import Event, Kind
 from deploy.steps import ARRIVING, SHOWN
 from deploy.steps import probe as probe_room
@@ -79,8 +80,13 @@ def probe(project: Project, name: str, only: Sequence[str] = (), *, tell: Tell, 
 
 
 def _live_probes(specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> list[Step]:
-    return [
-        probe_room.step_for(spec, slot, "asked for")
-        for spec in specs
-        if spec.pipeline.probe and (slot := live(spec, facts[spec.key]))
-    ]
+    probed = [(spec, live(spec, facts[spec.key])) for spec in specs if spec.pipeline.probe]
+    if silent := [spec for spec, slot in probed if slot is None]:
+        told = [f"{spec.name} {_silence(facts[spec.key], spec.key)}" for spec in silent]
+        what = f"probe {', '.join(spec.key for spec in silent)}"
+        raise CloudError(what, "; ".join(told), "Apply first", code="AML375")
+    return [probe_room.step_for(spec, slot, "asked for") for spec, slot in probed if slot]
+
+
+def _silence(facts: Facts, key: str) -> str:
+    return "has no deployment with callers" if address("endpoint", key) in facts else "is not there"

@@ -71,7 +71,7 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
     problems: list[Problem] = list(file.problems)
     for key in intent.chosen(file, only) if not problems else file.entries:
         try:
-            specs.append(_spec(project, file, key))
+            specs.append(spec_of(project, file, key))
         except SpecError as error:
             problems += error.problems
     problems += intent.shared_names(file, specs)
@@ -115,7 +115,8 @@ def with_rows(cloud: Cloud, specs: Sequence[EndpointSpec], done: Done) -> Done:
     return done
 
 
-def _spec(project: Project, file: validator.EnvironmentFile, key: str) -> EndpointSpec:
+def spec_of(project: Project, file: validator.EnvironmentFile, key: str) -> EndpointSpec:
+    """One entry of an environment, rendered and found right."""
     entry = file.entries[key]
     files = reader.read_template(project.root, entry.template, entry.place)
     try:

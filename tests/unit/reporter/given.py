@@ -66,7 +66,7 @@ REPORT = Report(
             "deployment/mi2/blue", Verb.UPDATE, State.FAILED, 6, 733.0, FAILURE, Evidence("", {}, {"a.log": b"boom"})
         ),
         Outcome("traffic/mip", Verb.SHIFT, State.NOT_REACHED),
-        Outcome("traffic/mip", Verb.SHIFT, State.RESCUED, 1, 12.0),
+        Outcome("traffic/mip", Verb.SHIFT, State.RESCUED, 1, 12.0, rescue=True),
     ),
     requests=214,
     seconds=1465.2,

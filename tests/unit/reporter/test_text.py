@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.errors import Exit
 from deploy.model import Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
-from deploy.reporter import plan_markdown, plan_text, report_text, status_text
+from deploy.reporter import (
+    plan_markdown,
+    plan_text,
+    report_html,
+    report_json,
+    report_markdown,
+    report_text,
+    status_text,
+)
 from deploy.reporter.ink import Ink, cells
 from deploy.reporter.sentences import duration, sign, when
 
@@ -199,6 +209,44 @@ def test_reasons_follow_their_steps():
     assert "not reached: blue 100 % -> green 100 % (waits 5 min first)" in text
 
 
+RESCUE_FAILED = Report(
+    "dev",
+    "f",
+    (
+        Outcome("traffic/mip", Verb.SHIFT, State.FAILED, 1, 1.0, {"code": "AML300", "message": "no"}),
+        Outcome(
+            "traffic/mip", Verb.SHIFT, State.FAILED, 1, 1.0, {"code": "AML300", "message": "no again"}, rescue=True
+        ),
+    ),
+)
+
+
+def test_a_rescue_has_a_heading_of_its_own():
+    """The step that failed and the rescue that failed look alike but for where they stand, in every form."""
+    before, _, after = report_text(RESCUE_FAILED).partition("\nRescue\n")
+    assert "no again" not in before
+    assert "no again" in after
+    assert "#### Rescue\n\n|" in report_markdown(RESCUE_FAILED)
+    assert "Rescue: `traffic/mip`\n<pre>AML300 no again" in report_markdown(RESCUE_FAILED)
+    assert "<h2>Rescue</h2>" in report_html(RESCUE_FAILED)
+    assert [outcome.get("rescue") for outcome in report_json(RESCUE_FAILED)["outcomes"]] == [None, True]
+    assert RESCUE_FAILED.exit is Exit.RESCUE_FAILED
+
+
+def test_a_reason_is_not_said_twice():
+    """What the reason says of a change does not stand below it again."""
+    change = {"path": "instance_count", "before": 1, "after": 2}
+    text = plan_text(
+        Plan("dev", (Step(Verb.UPDATE, "deployment/mip/blue", {"changes": [change]}, "instance_count 1 -> 2"),))
+    )
+    assert text.count("1 -> 2") == 1
+
+
+def test_nothing_to_do_counts_nothing():
+    """Azure was read to find that out, so no number of requests is claimed."""
+    assert report_text(Report("dev", "f", ())).splitlines()[-1] == "Done: nothing to do."
+
+
 TIMES = {
     0: "0.0 s",
     0.037: "37 ms",
@@ -240,6 +288,12 @@ def test_status_counts_who_is_served_and_whose_lease_ends():
     last = status_text(g.ROWS, width=120).splitlines()[-1]
     assert last == "2 endpoints, 1 with callers served; the next lease to end is mip's, in 71 h."
     assert status_text(()) == "No endpoints.\n"
+
+
+def test_a_failed_endpoint_may_serve_its_callers():
+    """Whether they are served is where the traffic goes; that the endpoint's last change failed is said beside it."""
+    failed = [replace(row, state="Failed", lease_ends=None, hours_left=None) for row in g.ROWS[:1]]
+    assert status_text(failed).splitlines()[-1] == "1 endpoint, 1 with callers served; mip is Failed."
 
 
 CREATED = Step(
