@@ -70,13 +70,14 @@ def _tell(line: str, project: Path) -> str:
 
 
 def _environment(project: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
     bin_folder = str(Path(sys.executable).parent)
     return {
         **kept,
         "PATH": f"{bin_folder}{os.pathsep}{kept['PATH']}",
         "PYTHONPATH": str(ROOT),
         "PYTHONUTF8": "1",
+        "LC_ALL": "C.UTF-8",
         "COLUMNS": "100",
         "NO_COLOR": "1",
         "PROJECT": str(project),
