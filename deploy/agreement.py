@@ -1,26 +1,24 @@
 """What a plan file is held to: the very plan, or the rest of it after an interruption. Pure; decides and does nothing.
 
 Somebody agreed to these steps in this world. If the world or the files moved, that agreement is void, and what moved is
-named. One difference is allowed: that steps of this plan have been done. Then what is planned now must be exactly the
-steps that are left, in their order, and whatever differs in the world must be what those steps made of it.
+named. One difference is allowed: that steps of this plan have been done, from the first on. Then what is planned now
+must be exactly the steps that are left, with the changes that were agreed on, and the world exactly what the others
+made of it. Of the first step that is left, some may have come about already: an operation that was broken off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from deploy import diff
+from deploy import traces
 from deploy.errors import StalePlan
 from deploy.masks import hide
-from deploy.model import Json, Plan, Step, Verb, address
+from deploy.model import Json, Plan, Step, Verb
 from deploy.reporter import changed_value
+from deploy.traces import Moved
 
 _NAMED = 8
-_TRAFFIC = ("properties.traffic", "properties.mirrorTraffic")
-_RELEASE = ("tags", "properties.model", "properties.environmentId", "properties.codeConfiguration")
-Moved = tuple[str, str, Json, Json]
-"""An address, a path in its body, what was there, what is there now."""
 
 
 def plan_rest(agreed: Plan, fresh: Plan) -> Plan:
@@ -47,17 +45,36 @@ def _foreign(key: str, agreed: Plan, fresh: Plan) -> list[str]:
     """What is not of the agreed plan's doing, in words; nothing when `fresh` is the rest of it."""
     wanted, left = _changes(agreed, key), _changes(fresh, key)
     moved = list(_moved(_of(agreed.world, key), _of(fresh.world, key)))
-    number = len(wanted) - len(left)
-    if number < 0 or [_essence(s) for s in wanted[number:]] != [_essence(s) for s in left]:
-        begun = wanted
-    else:
-        begun = wanted[: number + 1]
-        unseen = [s for n, s in enumerate(wanted[:number]) if not _shows(s, wanted[n + 1 : number], agreed, fresh)]
-        if not unseen and all(any(_explains(s, m) for s in begun) for m in moved):
-            return []
-    begun = [s for s in begun if s.verb is not Verb.SHIFT or _served(fresh, s) == s.body.get("after")]
-    strange = [m for m in moved if not any(_explains(s, m) for s in begun)]
-    return [_in_words(m) for m in strange or moved] or _other_steps(wanted, left)
+    begun = _begun(wanted, left)
+    if begun is not None and all(_is_seen(begun, n, fresh) for n in range(len(wanted) - len(left))):
+        strange = [m for m in moved if not any(traces.explains(s, m, fresh.world) for s in begun)]
+        return [words for m in strange for words in _in_words(m, begun)]
+    strange = [m for m in moved if not any(traces.explains(s, m, fresh.world) for s in wanted)]
+    return [words for m in strange or moved for words in _in_words(m, wanted)] or _other_steps(wanted, left)
+
+
+def _begun(wanted: Sequence[Step], left: Sequence[Step]) -> Sequence[Step] | None:
+    """The steps of a plan that were begun, when what is `left` is the rest of it; None when it is something else."""
+    done = len(wanted) - len(left)
+    if done < 0 or [_essence(s) for s in wanted[done:]] != [_essence(s) for s in left]:
+        return None
+    begun = wanted[: done + 1]
+    for number, (agreed, now) in enumerate(zip(wanted[done:], left, strict=True)):
+        same = [s for s in begun if s.address == now.address] if number == 0 else [agreed]
+        agreed_on = [change for step in same for change in _listed(step)]
+        if not all(c in agreed_on for c in _listed(now)) or (number and len(agreed_on) != len(_listed(now))):
+            return None
+    return begun
+
+
+def _is_seen(begun: Sequence[Step], number: int, fresh: Plan) -> bool:
+    """Whether the world has it that a step was done; a later one at the same place speaks for it."""
+    later = any(step.address == begun[number].address for step in begun[number + 1 :])
+    return later or traces.stands(begun[number], fresh.world)
+
+
+def _listed(step: Step) -> list[Json]:
+    return list(step.body.get("changes") or ())
 
 
 def _other_steps(wanted: Sequence[Step], left: Sequence[Step]) -> list[str]:
@@ -80,58 +97,13 @@ def _of(world: Mapping[str, Json], key: str) -> dict[str, Json]:
 def _essence(step: Step) -> Json:
     """A step without what an interruption changes about it: creating is updating once it has begun."""
     if step.verb is Verb.SHIFT:
-        return [step.verb, step.address, step.body.get("after"), step.body.get("before")]
+        return [step.verb, step.address, step.body.get("after"), step.body.get("before"), step.body.get("endpoint")]
     verb = "put" if step.verb in (Verb.CREATE, Verb.UPDATE) else step.verb
     document = step.body.get("document")
     if not isinstance(document, Mapping):
         return [verb, step.address, dict(step.body)]
     passing = ("traffic", "mirror_traffic", "properties") if step.room == "endpoint" else ()
     return [verb, step.address, {name: value for name, value in document.items() if name not in passing}]
-
-
-def _shows(step: Step, later: Sequence[Step], agreed: Plan, fresh: Plan) -> bool:
-    """Whether the world has it that this step was done; a later step at the same place speaks for it."""
-    if any(other.address == step.address for other in later):
-        return True
-    before, now = agreed.world.get(step.address), fresh.world.get(step.address)
-    if step.verb is Verb.DELETE:
-        return now is None
-    if step.verb is Verb.SHIFT:
-        return _served(fresh, step) == step.body.get("after")
-    return now is not None and now != before
-
-
-def _served(plan: Plan, step: Step) -> dict[str, int]:
-    """Where callers are, of the endpoint that the step is about."""
-    body = plan.world.get(address("endpoint", step.endpoint)) or {}
-    return {name: share for name, share in ((body.get("properties") or {}).get("traffic") or {}).items() if share}
-
-
-def _explains(step: Step, moved: Moved) -> bool:
-    """Whether the difference is what this step makes."""
-    where, path, before, _ = moved
-    if step.verb is Verb.SHIFT:
-        return where == address("endpoint", step.endpoint) and path.startswith(_TRAFFIC)
-    if step.room == "endpoint" and step.verb is Verb.CREATE and where.startswith(address("role", step.endpoint)):
-        return before is None
-    if where != step.address:
-        return False
-    if step.verb is not Verb.UPDATE:
-        return True
-    table = diff.ENDPOINT if step.room == "endpoint" else diff.DEPLOYMENT
-    paths = [str(change["path"]) for change in step.body.get("changes") or ()]
-    allowed = {arm for row in table for p in paths if (arm := _arm_path(row, p))}
-    return path.startswith((*allowed, *(_RELEASE if step.room == "deployment" else ("tags",))))
-
-
-def _arm_path(row: diff.Field, path: str) -> str | None:
-    """Where ARM has what a file has at this path, when the row is the one for it."""
-    head, star, tail = row.yaml.partition(".*")
-    if not star:
-        return row.arm if f"{path}.".startswith(f"{row.yaml}.") else None
-    if not (path.startswith(f"{head}.") and path.endswith(tail)):
-        return None
-    return row.arm.replace("*", path[len(head) + 1 : len(path) - len(tail)], 1)
 
 
 def _moved(before: Mapping[str, Json], now: Mapping[str, Json]) -> Iterator[Moved]:
@@ -151,11 +123,17 @@ def _fields(before: Json, now: Json, path: str) -> Iterator[tuple[str, Json, Jso
         yield path, before, now
 
 
-def _in_words(moved: Moved) -> str:
+def _in_words(moved: Moved, steps: Iterable[Step]) -> Iterator[str]:
+    """What moved, with before and after; of a resource that a step made, what is not as it made it."""
     where, path, before, now = moved
-    if not path:
-        return f"{where} {'is gone' if now is None else 'has appeared'}"
-    return f"{where}: {path} {changed_value(path, before)} -> {changed_value(path, now)}"
+    made = [s for s in steps if s.address == where and s.verb is Verb.CREATE and now is not None]
+    if fields := [field for step in made for field in traces.strange_fields(step, now)]:
+        for field in fields:
+            yield f"{where}: {field} is {changed_value(field, traces.at(now, field))}, which is not of this plan"
+    elif not path:
+        yield f"{where} {'is gone' if now is None else 'has appeared'}"
+    else:
+        yield f"{where}: {path} {changed_value(path, before)} -> {changed_value(path, now)}"
 
 
 def _stale(foreign: Sequence[str]) -> StalePlan:

@@ -19,11 +19,12 @@ This room never prints and never decides; it holds words.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
+
+from deploy.neutral import neutral as neutral  # noqa: PLC0414 errors are where it is looked for
 
 BUG = "AML001"
 """The code of a failure that is ours."""
@@ -96,6 +97,11 @@ class DeployError(Exception):
     def __str__(self) -> str:
         return f"cannot {self.what}: {_sentence(self.cause)}" + (f" {_sentence(self.cure)}" if self.cure else "")
 
+    @property
+    def message(self) -> str:
+        """What is said where the code stands beside it."""
+        return str(self)
+
 
 class SpecError(DeployError):
     """The files are wrong. Holds every problem found, sorted by place."""
@@ -114,19 +120,25 @@ class SpecError(DeployError):
 
 
 class Refused(DeployError):
-    """A plan that must not start. Holds every finding, so that one visit mends all."""
+    """A plan that must not start. Holds every finding, so that one visit mends all; `doing` is what is refused."""
 
     exit = Exit.REFUSED
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        self.findings = tuple(findings)
+    def __init__(self, findings: Sequence[Finding], doing: str = "plan") -> None:
+        self.findings, self.doing = tuple(findings), doing
         first = self.findings[0]
-        super().__init__(f"plan {first.address}", first.cause, first.cure, code=first.code)
+        super().__init__(f"{doing} {first.address}", first.cause, first.cure, code=first.code)
 
     def __str__(self) -> str:
+        lines = zip(self.findings, self.message.split("\n"), strict=True)
+        return "\n".join(f"{finding.code} {line}" for finding, line in lines)
+
+    @property
+    def message(self) -> str:
+        causes = [" ".join(neutral(finding.cause).split("\n")) for finding in self.findings]
         return "\n".join(
-            f"{f.code} cannot plan {f.address}: {_sentence(neutral(f.cause))} {_sentence(f.cure)}"
-            for f in self.findings
+            f"cannot {self.doing} {f.address}: {_sentence(cause)} {_sentence(f.cure)}"
+            for f, cause in zip(self.findings, causes, strict=True)
         )
 
 
@@ -214,31 +226,6 @@ class StepFailed(DeployError):
     def __init__(self, what: str, cause: str, cure: str = "", *, rescued: bool = True, code: str = "AML400") -> None:
         super().__init__(what, cause, cure, code=code)
         self.rescued = rescued
-
-
-_CONTROL = {c: chr(0x2400 + c) for c in range(0x20) if c not in (0x09, 0x0A)} | {0x7F: "\u2421"}
-_CONTROL |= dict.fromkeys((*range(128, 160), *range(8234, 8239), *range(8294, 8298)), "�")
-_SECRETS = re.compile(
-    r"(?i)(?P<keep>\bbearer\s+|[?&](?:sig|s|sv|se)=|(?:account|shared)?key\s*[=:]\s*\"?|password\s*[=:]\s*\"?"
-    r"|client_secret\s*[=:]\s*\"?|\"(?:primaryKey|secondaryKey|accessToken|access_token|sasToken)\"\s*:\s*\")"
-    r"(?P<hide>[^\s\"'&,;}]{6,})"
-)
-_NAMED = re.compile(
-    r"(?i)(?P<keep>(?:key|password|pwd|secret|token|signature|sas)[\\\"']*\s*[=:]\s*[\\\"']*)"
-    r"(?P<hide>[^\s\"'&,;}\\]{16,})"
-)
-_KNOWN = re.compile(r"\b(?:hf_|gh[pousr]_|github_pat_)\w{16,}|(?<![\w+/])[\w+/]{86}==|(?i:\bbasic\s+)[\w+/=]{12,}")
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_LOGIN = re.compile(r"(?i)(?<=://)[^\s/:@]+:[^\s/@]+(?=@)|\bsk-[\w-]{12,}")
-_JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
-
-
-def neutral(text: str) -> str:
-    """Text from far away, made safe to print: no control characters, no workflow commands, no secrets."""
-    text = _LOGIN.sub("(hidden)", _ANSI.sub("", text))
-    text = _NAMED.sub(r"\g<keep>(hidden)", _KNOWN.sub("(hidden)", text))
-    text = _SECRETS.sub(r"\g<keep>(hidden)", _JWT.sub("(hidden)", text.translate(_CONTROL)))
-    return re.sub(r"(?m)^(\s*):(?=:)", "\\1\u2236", text)
 
 
 def _sentence(text: str) -> str:

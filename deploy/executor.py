@@ -12,6 +12,7 @@ import random
 import threading
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -22,13 +23,15 @@ from deploy.clock import Clock
 from deploy.cloud.connect import Cloud
 from deploy.errors import BUG, POOL_FULL, CloudError, DeployError, Exit, Refused, Terminated, Transient, neutral
 from deploy.lanes import side_by_side
-from deploy.model import Json, Plan, Step
+from deploy.model import Json, Plan, Step, Verb
 from deploy.outcome import Evidence, Outcome, Report, State
 from deploy.progress import Event, Kind
 from deploy.steps import EVERY, Room
 
 Tell = Callable[[Event], None]
 _FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
+_JUST_NOW = 30.0
+"""Seconds for which what was read of quota, limits, models and permissions holds for the next endpoint's check."""
 
 
 class _Halted(BaseException):
@@ -81,7 +84,7 @@ class _Doer:
     def rescue(self, steps: Sequence[Step], outcomes: list[Outcome]) -> None:
         for step in steps:
             self.tell(Event(Kind.RESCUING, step.address, step.verb, step.why))
-            outcome = self.step(step, len(outcomes))
+            outcome = replace(self.step(step, len(outcomes)), rescue=True)
             done = outcome.state is State.DONE
             outcomes.append(replace(outcome, state=State.RESCUED) if done else outcome)
 
@@ -107,7 +110,8 @@ class _Doer:
             nonlocal attempts
             attempts += 1
             left = max(0.0, step.retry.deadline - (self.clock.monotonic() - began))
-            return room.run(self.cloud, replace(step, retry=replace(step.retry, deadline=left))) or Evidence()
+            with self.look(step):
+                return room.run(self.cloud, replace(step, retry=replace(step.retry, deadline=left))) or Evidence()
 
         self.tell(Event(Kind.STARTED, step.address, step.verb, step.why))
         try:
@@ -130,11 +134,15 @@ class _Doer:
         self.tell(Event(Kind.DONE, step.address, step.verb, evidence.summary, attempts, seconds))
         return Outcome(step.address, step.verb, State.DONE, attempts, seconds, None, evidence)
 
+    def look(self, step: Step) -> AbstractContextManager[None]:
+        """A check reads what nobody read just now; whatever changes something sees the world as it is."""
+        return self.cloud.arm.remembering(_JUST_NOW) if step.verb is Verb.CHECK else nullcontext()
+
     def retrying(self, step: Step, began: float) -> tenacity.Retrying:
         def pause(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
             ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (state.attempt_number - 1))
-            return max(random.uniform(0, ceiling), getattr(error, "retry_after", None) or 0.0)
+            return (getattr(error, "retry_after", None) or 0.0) + random.uniform(0, ceiling)
 
         def enough(state: tenacity.RetryCallState) -> bool:
             spent = self.clock.monotonic() - began
@@ -180,18 +188,11 @@ def _may_pass(error: BaseException, step: Step) -> bool:
 
 
 def execute(
-    plan: Plan,
-    cloud: Cloud,
-    clock: Clock,
-    tell: Tell,
-    *,
-    jobs: int = 8,
-    rooms: Sequence[Room] = EVERY,
-    hasty: Collection[str] = (),
-) -> Report:
+    plan: Plan, cloud: Cloud, clock: Clock, tell: Tell, *,
+    jobs: int = 8, rooms: Sequence[Room] = EVERY, hasty: Collection[str] = (),
+) -> Report:  # fmt: skip
     """Do every step of `plan`, `jobs` endpoints at a time. Never raises for a step's sake: the report says what
-    became of each. An interrupt ends the waiting at once, and the report says where it was. `hasty`: endpoints that do
-    not wait for a place in the shared pool.
+    became of each. An interrupt ends the waiting at once; then it says where it was. `hasty`: see _Doer.
     """
     started, sent = clock.monotonic(), cloud.arm.requests
     secrets = masks.secret_values([step.body for step in plan.every])
@@ -239,7 +240,7 @@ def _without(outcome: Outcome, secrets: Collection[str]) -> Outcome:
 
 def as_json(error: DeployError) -> dict[str, Json]:
     """An error as the report keeps it."""
-    told: dict[str, Json] = {"code": error.code, "message": str(error), "cure": error.cure}
+    told: dict[str, Json] = {"code": error.code, "message": error.message, "cure": error.cure}
     if isinstance(error, CloudError):
         told |= {"azure_codes": list(error.codes), "status": error.status, "request_id": error.request_id}
         told |= {"diagnosis": dict(error.diagnosis)} if error.diagnosis else {}

@@ -17,7 +17,7 @@ from deploy.leases import DEADLINE, ENABLED, ENDS_TAG, NOTICED_TAG
 from deploy.model import OWNER_TAG, RELEASE_TAG, Json
 from deploy.sources import Source
 
-_OURS = (OWNER_TAG, RELEASE_TAG, ENDS_TAG, NOTICED_TAG)
+_OURS = frozenset({OWNER_TAG, RELEASE_TAG, ENDS_TAG, NOTICED_TAG, *diff.RECORDS})
 _TELLING = re.compile(
     r"(?i)(^|[_.-])(key|token|secret|password|passwd|pwd|pass|credentials?|sas|auth|dsn|connection_?string)s?$"
     r"|(key|token|secret|password|connection_?string)$"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -31,7 +32,9 @@ def side_by_side(works: Mapping[str, Callable[[], T]], lanes: int) -> dict[str, 
             except BaseException as error:  # noqa: BLE001 raised again below, where somebody can see it
                 errors.append(error)
 
-    threads = [threading.Thread(target=lane, daemon=True) for _ in range(min(lanes, len(works)))]
+    threads = [
+        threading.Thread(target=copy_context().run, args=[lane], daemon=True) for _ in range(min(lanes, len(works)))
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -5,7 +5,7 @@ Everything here can be written as JSON and read by a person. No clock, no networ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -195,6 +195,7 @@ class Plan:
     """Those facts, address -> body without what changes by itself, each secret as a digest; empty if not kept."""
     fallback: tuple[Step, ...] = ()
     """What is done instead of the rest when the shared pool stays full."""
+    scoring_uris: tuple[str, ...] = field(default=(), compare=False)  # of endpoints that are there; in no plan file
 
     @property
     def every(self) -> tuple[Step, ...]:
@@ -239,9 +240,7 @@ def of_room(facts: Facts, room: str, key: str) -> dict[str, Mapping[str, Json]]:
 
 def live_slot(traffic: Mapping[str, int]) -> str | None:
     """The slot with most traffic; None when nobody is served."""
-    served: Sequence[str] = sorted(
-        (name for name, share in traffic.items() if share > 0), key=lambda n: (-traffic[n], n)
-    )
+    served = sorted((name for name, share in traffic.items() if share > 0), key=lambda name: (-traffic[name], name))
     return served[0] if served else None
 
 

@@ -65,26 +65,22 @@ def payload(to: str, word: Word) -> Mapping[str, Any]:
     }
 
 
-def send(to: str, url_from: str | None, word: Word, show: Callable[[str], None]) -> None:
-    """Tell it. `show` writes a line on stdout. Raises CloudError when it did not arrive."""
-    if to == "stdout":
+def send(
+    to: str,
+    url_from: str | None,
+    word: Word,
+    show: Callable[[str], None],
+    warn: Callable[[Word], None] | None = None,
+) -> None:
+    """Tell it. `show` writes a line on stdout; `warn` tells a run on GitHub, and None is there when there is no run.
+    Raises CloudError when it did not arrive.
+    """
+    if to == "github" and warn:
+        warn(word)
+    elif to in ("stdout", "github"):
         show(f"{word.title}. {word.text}")
-    elif to == "github":
-        _on_github(word, show)
     else:
         _post(to, str(url_from), word)
-
-
-def _on_github(word: Word, show: Callable[[str], None]) -> None:
-    """An annotation of the run, and a line in its summary: what a workflow can turn into an issue."""
-    show(f"::warning title={_escaped(word.title)}::{_escaped(word.text)}")
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with open(summary, "a", encoding="utf-8") as out:  # noqa: PTH123 appended to, as a runner wants it
-            out.write(f"- **{word.title}**. {word.text}\n")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A").replace("::", ": :")
 
 
 def _post(to: str, url_from: str, word: Word) -> None:

@@ -42,6 +42,8 @@ class Outcome:
     seconds: float = 0.0
     error: Mapping[str, Json] | None = None
     evidence: Evidence = Evidence()
+    rescue: bool = False
+    """Whether it is of the rescue, and not of the plan's own steps."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,13 @@ class Report:
 
     @property
     def exit(self) -> Exit:
-        """An endpoint stops at its first failure, so a second one is its rescue's; some failures nothing can rescue."""
+        """A rescue may fail too, and some failures nothing can rescue."""
         if self.stopped:
             return self.stopped
-        failed = [o.address.split("/")[1] for o in self.outcomes if o.state is State.FAILED]
+        failed = [outcome for outcome in self.outcomes if outcome.state is State.FAILED]
         if any(outcome.error and outcome.error["code"] == BUG for outcome in self.outcomes):
             return Exit.BUG
         exposed = any(outcome.error and "callers" in outcome.error for outcome in self.outcomes)
-        if exposed or len(failed) > len(set(failed)):
+        if exposed or any(outcome.rescue for outcome in failed):
             return Exit.RESCUE_FAILED
         return Exit.STEP_FAILED if failed else Exit.OK

@@ -26,7 +26,7 @@ from deploy.model import (
 )
 from deploy.sealing import seal
 from deploy.slots import choose
-from deploy.steps import ROOMS, probe, traffic
+from deploy.steps import ROOMS, deployment, probe, traffic
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,14 @@ def draft_release(
     for spec in specs:
         wanted, seen = choose(spec, facts[spec.key]), facts[spec.key]
         own = _ask_rooms(_unproven(wanted, seen), seen, ROOMS, findings)
-        own += [_proven(wanted, step) for step in own if step.verb is Verb.PROBE and step.why == probe.UNPROVEN_WHY]
+        unproven = [step for step in own if step.verb is Verb.PROBE and step.why == probe.UNPROVEN_WHY]
+        own += [_proven(wanted, step, seen) for step in unproven]
         findings += refusals.foreign(spec, own, seen)
         looked = sum(step.verb is Verb.CHECK for step in own)
         own[looked:looked] = refusals.asked_of_all(spec, own, seen)
         steps += _after_roles(_with_bakes(wanted, own))
         rescue += _rescue(wanted, own, seen, always=cleanup)
-        rescue += _cleanup(wanted, own) if cleanup else ()
+        rescue += _cleanup(wanted, own, seen) if cleanup else ()
         second += _fallback(spec, own, seen)
     findings += [*verdict.findings(steps), *gates.together(steps), *places.too_many(steps, facts)]
     notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
@@ -137,11 +138,12 @@ def _unproven(wanted: Wanted, facts: Facts) -> Wanted:
     return replace(wanted, deployments=marked)
 
 
-def _proven(wanted: Wanted, step: Step) -> Step:
+def _proven(wanted: Wanted, step: Step, facts: Facts) -> Step:
     """The mark taken off: the same PUT with the release as it is."""
     name = str(step.body["deployment"])
-    body = {"document": wanted.deployments[name], "folder": wanted.spec.folder}
     where = address("deployment", wanted.spec.key, name)
+    document = deployment.kept(wanted.deployments[name], facts.get(where) or {})
+    body = {"document": document, "folder": wanted.spec.folder}
     return Step(Verb.UPDATE, where, body, "its probe was right", wanted.spec.retry)
 
 
@@ -177,15 +179,22 @@ def _after_roles(steps: Sequence[Step]) -> list[Step]:
     return marked
 
 
-def _cleanup(wanted: Wanted, steps: Sequence[Step]) -> Sequence[Step]:
-    """Deployments that this plan makes where there was none, gone again."""
-    made = [s for s in steps if s.room == "deployment" and s.verb is Verb.CREATE]
-    remade = {s.address for s in steps if s.room == "deployment" and s.verb is Verb.DELETE}
+def _cleanup(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
+    """Deployments that this plan makes where there was none, or none but a failed one, gone again."""
+    own = {step.address: step for step in steps if step.room == "deployment" and step.verb is not Verb.CHECK}
+    served = refusals.served(facts, wanted.spec)
     return [
-        Step(Verb.DELETE, s.address, {"endpoint": wanted.spec.name, "name": s.body["document"]["name"]}, _TIDY, s.retry)
-        for s in made
-        if s.address not in remade
+        Step(Verb.DELETE, where, {"endpoint": wanted.spec.name, "name": name}, _TIDY, step.retry)
+        for where, step in own.items()
+        if (name := where.rsplit("/", 1)[-1]) in wanted.deployments and not served.get(name)
+        if _is_void(facts.get(where))
     ]
+
+
+def _is_void(body: Mapping[str, object] | None) -> bool:
+    """Whether nothing is lost when it goes: it is not there, or it failed and never served."""
+    properties = (body or {}).get("properties")
+    return not body or (isinstance(properties, Mapping) and properties.get("provisioningState") == "Failed")
 
 
 _TIDY = "it was made for a release that failed"

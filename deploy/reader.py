@@ -30,7 +30,10 @@ def read_environment(root: Path, name: str) -> Source:
             file = f"{ENVIRONMENTS}/{path.name}"
             return yaml12.parse(_text(path, file), file)
     known = [path.stem for path in _entries(folder) if path.suffix in (".yml", ".yaml")]
-    raise _problem(f"{ENVIRONMENTS}/{name}.yml", "AML101", f"There is no environment {name!r}.", _nearest(name, known))
+    add = f"Add {ENVIRONMENTS}/{name}.yml."
+    elsewhere = f"Go to the folder that holds {ENVIRONMENTS}/ and {TEMPLATES}/, or a"
+    cure = _nearest(name, known, add if folder.is_dir() else elsewhere + add[1:])
+    raise _problem(f"{ENVIRONMENTS}/{name}.yml", "AML101", f"There is no environment {name!r}.", cure)
 
 
 def is_name(text: str) -> bool:
@@ -48,7 +51,8 @@ def read_template(root: Path, name: str, wanted: Place | None = None) -> Templat
     if not _NAME.fullmatch(name) or not folder.is_dir():
         known = [path.name for path in _entries(root / TEMPLATES) if path.is_dir()]
         place = wanted or Place(f"{TEMPLATES}/{name}")
-        raise SpecError([Problem(place, "AML101", f"There is no template {name!r}.", _nearest(name, known))])
+        cure = _nearest(name, known, f"Add the folder {TEMPLATES}/{name}.")
+        raise SpecError([Problem(place, "AML101", f"There is no template {name!r}.", cure)])
     files = _documents(folder)
     deployments = sorted(stem for stem in files if re.fullmatch(r"deployments/.+|(.+-)?deployment", stem))
     problems = [_twice(name, *claims) for claims in files.values() if len(claims) > 1]
@@ -132,8 +136,8 @@ def _entries(folder: Path) -> list[Path]:
         return []
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    return did_you_mean(name, known) or "Add it."
+def _nearest(name: str, known: Iterable[str], otherwise: str) -> str:
+    return did_you_mean(name, known) or otherwise
 
 
 def _problem(file: str, code: str, cause: str, cure: str) -> SpecError:

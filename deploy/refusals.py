@@ -40,13 +40,19 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
             f"{where.split('/')[0]} {body['name']} exists and {_whose(body)}",
             f"Choose another name, or take it over first: amldeploy adopt -e {spec.owner.replace('/', ' ')}"
             if is_strange(body)
-            else "Choose another name, or delete it by hand if nobody needs it",
+            else f"Change it there: {_file_of(body)}. Here, give another name",
         )
         for where in sorted(touched)
         if where.split("/")[0] in ("endpoint", "deployment")
         and (body := facts.get(where))
         and (body.get("tags") or {}).get(OWNER_TAG) != spec.owner
     ]
+
+
+def _file_of(body: Mapping[str, Json]) -> str:
+    """`environments/local.yml, endpoint mip`."""
+    environment, _, key = str((body.get("tags") or {}).get(OWNER_TAG)).partition("/")
+    return f"environments/{environment}.yml, endpoint {key}"
 
 
 def of_caller(findings: Sequence[Finding]) -> list[Finding]:
@@ -114,9 +120,14 @@ def previous(spec: EndpointSpec, facts: Facts) -> str:
     left = [name for name in there if name != leaving[0] and _is_healthy(spec, there[name])]
     if len(left) != 1:
         ill = [f"{name} is {_state(there[name])}" for name in there if name not in (*leaving, *left)]
-        told = f"{len(left)} to choose from: {', '.join(left)}" if left else ", ".join(ill) or "it has no other"
-        raise _nowhere(spec, "AML650", f"there is no one healthy deployment beside {leaving[0]} ({told})")
+        raise _nowhere(spec, "AML650", _why_not(leaving[0], left, ill))
     return left[0]
+
+
+def _why_not(leaving: str, healthy: Sequence[str], ill: Sequence[str]) -> str:
+    if healthy:
+        return f"beside {leaving} there are {len(healthy)} to choose from: {', '.join(healthy)}"
+    return f"no deployment beside {leaving} is healthy: {', '.join(ill)}" if ill else f"there is none beside {leaving}"
 
 
 def _is_healthy(spec: EndpointSpec, body: Mapping[str, Json]) -> bool:

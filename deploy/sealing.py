@@ -40,7 +40,9 @@ def seal(
     strangers = [note for spec in specs for note in refusals.strangers(spec, facts[spec.key], bool(steps))]
     told = (*notes, *strangers)
     parts = (tuple(steps), tuple(rescue), lent, tuple(facts), digest(world, 16), told, world, tuple(fallback))
-    return Plan(environment.name, *parts)
+    bodies = [facts[spec.key].get(address("endpoint", spec.key)) or {} for spec in specs]
+    uris = [str((body.get("properties") or {}).get("scoringUri") or "") for body in bodies]
+    return Plan(environment.name, *parts, tuple(filter(None, uris)))
 
 
 def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:

@@ -38,10 +38,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One document. `file` is its path as a person would type it."""
+    """One document. `file` is its path as a person would type it; `secrets` are texts that no message may quote."""
 
     file: str
     root: Node
+    secrets: frozenset[str] = frozenset()
 
     @property
     def value(self) -> Any:

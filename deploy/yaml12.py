@@ -92,6 +92,9 @@ class _Composer:
             mark = error.problem_mark or error.context_mark
             words = " ".join(filter(None, (error.context, error.problem)))
             place = self._locate(mark.index if mark else 0)
+            if error.context_mark and "flow" in str(error.context):
+                begun = self._locate(error.context_mark.index)
+                place = place if begun.file == place.file else begun
             raise _problem(
                 place, "AML103", f"This is not YAML: {words}.", "Mend the text here or just above."
             ) from None

@@ -47,6 +47,14 @@ class Outsider:
                 return
         raise AssertionError(f"{path} does not settle")
 
+    def gone(self, path: str) -> None:
+        """Ask until it is not there."""
+        above, _, name = path.rpartition("/")
+        for _ in range(2000):
+            if name not in [body["name"] for body in self.send("GET", above)["value"]]:
+                return
+        raise AssertionError(f"{path} stays")
+
     def endpoint(self, name: str, **body: Any) -> None:
         """PUT an endpoint."""
         sent = {"location": "eastus", "identity": {"type": "SystemAssigned"}, "tags": {}, **body}

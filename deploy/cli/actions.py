@@ -7,16 +7,17 @@ result. What cannot be written is said once and stops nothing.
 from __future__ import annotations
 
 import os
-import secrets
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, TextIO
 
 from deploy.errors import DeployError, Place, Refused
 
 if TYPE_CHECKING:
     from deploy.model import Plan
+    from deploy.notices import Word
     from deploy.outcome import Report
     from deploy.reporter import EndpointRow
 
@@ -32,11 +33,11 @@ def planned(plan: Plan, file: Path | None = None) -> None:
         return
     from deploy import reporter
 
-    mask(plan, sys.stderr)
+    mask(reporter.secrets_of(plan), sys.stderr)
     values = {"changes": "true" if plan.steps else "false", "fingerprint": plan.fingerprint}
+    values["scoring-uri"] = "\n".join(plan.scoring_uris)
     _outputs({**values, **({"planfile": str(file)} if file else {})})
     _summary(reporter.plan_markdown(plan))
-    _command(reporter.annotated(reporter.of_notes(plan.notes), _prefix()))
 
 
 def done(plan: Plan, report: Report, rows: Iterable[EndpointRow] = ()) -> None:
@@ -53,12 +54,28 @@ def done(plan: Plan, report: Report, rows: Iterable[EndpointRow] = ()) -> None:
     _command(reporter.annotated(reporter.of_report(report, _places(plan.environment)), _prefix()))
 
 
-def mask(plan: Plan, stream: TextIO) -> None:
-    """Before anything of a plan is shown or done: the runner hides what is secret in it."""
+def mask(secrets: Iterable[str], stream: TextIO | None) -> None:
+    """Before anything is shown or done that they are part of: the runner hides them."""
+    if is_on():
+        from deploy import reporter
+
+        _command(reporter.mask_commands(secrets), stream)
+
+
+def masker(stream: TextIO | None) -> Callable[[str], None]:
+    """Masks each secret as soon as it is read, past the sink that libraries print into."""
+    return lambda secret: mask([secret], stream)
+
+
+def noticed(words: Iterable[Word]) -> None:
+    """Of leases that end, the soonest first: what a workflow can turn into an issue."""
+    told = [(word.title, word.text) for word in sorted(words, key=lambda word: word.ends)]
+    if not told or not is_on():
+        return
     from deploy import reporter
 
-    if is_on():
-        _command(reporter.mask_commands(plan), stream)
+    _command(reporter.annotated(reporter.of_notices(told)))
+    _summary(reporter.notices_markdown(told))
 
 
 def failed(error: DeployError, environment: str) -> None:
@@ -114,7 +131,7 @@ def _command(text: str, stream: TextIO | None = None) -> None:
 def _outputs(values: Mapping[str, str]) -> None:
     from deploy import reporter
 
-    _append("GITHUB_OUTPUT", reporter.outputs(values, f"end_{secrets.token_hex(16)}"))
+    _append("GITHUB_OUTPUT", reporter.outputs(values, f"end_{token_hex(16)}"))
 
 
 def _summary(text: str) -> None:

@@ -6,18 +6,19 @@ import contextlib
 import io
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
-from deploy.cli.door import interactive
+from deploy.cli import actions, terminal
 
 
 @contextlib.contextmanager
 def aloud(form: str) -> Iterator[Callable[[str], None]]:
-    """Says lines at once, whatever comes after them: on stdout, or beside it where JSON is the result. A live table
-    would be drawn over them: they wait until it is done.
+    """Says lines at once: on stdout, or beside it where JSON is the result. A live table would be drawn over them:
+    they wait until it is done.
     """
     stream = (sys.stderr if form == "json" else sys.stdout) or io.StringIO()
     held: list[str] = []
-    waits = interactive(sys.stderr)
+    waits = terminal.is_interactive(sys.stderr)
 
     def tell(line: str) -> None:
         if waits:
@@ -30,3 +31,13 @@ def aloud(form: str) -> Iterator[Callable[[str], None]]:
     finally:
         for line in held:
             print(line, file=stream, flush=True)
+
+
+@contextlib.contextmanager
+def noticing() -> Iterator[Callable[[Any], None] | None]:
+    """Where a run on GitHub listens, its notices are kept for the end, when they can be counted."""
+    words: list[Any] = []
+    try:
+        yield words.append if actions.is_on() else None
+    finally:
+        actions.noticed(words)

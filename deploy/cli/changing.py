@@ -27,7 +27,7 @@ def apply(
         bool, typer.Option("--cleanup", help="Delete what was made for a release that fails; its logs are kept.")
     ] = False,
 ) -> None:
-    """Make it so: the endpoints of an environment, or exactly one plan file."""
+    """Make it so: an environment's endpoints, or one plan file."""
     agreed = what[0] if what and Path(what[0]).is_file() else None
     asked = door.Asked(
         "apply", environment, (what or [])[1 if agreed else 0 :], yes=yes or agreed is not None, events=events
@@ -47,7 +47,7 @@ def teardown(
     jobs: Jobs = 8,
     events: Events = None,
 ) -> None:
-    """Delete role assignments, deployments and endpoints: a plan towards nothing."""
+    """Delete roles, deployments and endpoints: a plan towards nothing."""
     asked = door.Asked("teardown", environment, endpoints or (), yes=yes, events=events)
     door.finish(door.carry(asked, lambda verbs, ways: verbs.teardown(**ways, jobs=jobs)), output)
 
@@ -60,7 +60,7 @@ def rollback(
     jobs: Jobs = 8,
     events: Events = None,
 ) -> None:
-    """Give the traffic back to the other slot: its previous release, probed before any caller returns."""
+    """Give callers back to the previous release. It is probed before any of them returns."""
     asked = door.Asked("rollback", environment, endpoints or (), yes=yes, events=events)
     door.finish(door.carry(asked, lambda verbs, ways: verbs.rollback(**ways, jobs=jobs)), output)
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import sys
 
-from deploy.cli import door
+from deploy.cli import door, terminal
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Form, Keys, Regions, regions_of
 from deploy.errors import UsageError
 
 
 def doctor(environment: Env, endpoints: Keys = None, output: Form = Output.TEXT, regions: Regions = "") -> None:
-    """Say what would stop an apply: credential, workspace, permissions, quota, models, limits. Changes nothing."""
+    """Say what would stop an apply. Credential, workspace, permissions, quota, models, limits; changes nothing."""
     if output is Output.MARKDOWN:
         raise UsageError("print a diagnosis", "it has no Markdown form", "Say -o text or -o json", code="AML299")
     places = regions_of(regions)
     found = door.call(lambda verbs, project: verbs.doctor(project, environment, endpoints or (), places))
     from deploy import reporter
 
-    how = door.page(sys.stdout)
+    how = terminal.page(sys.stdout)
     text = (
         json.dumps(reporter.doctor_json(found), indent=2)
         if output is Output.JSON

@@ -11,7 +11,6 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,8 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import typer
 
 from deploy.cli import actions, stopping
-from deploy.errors import DeployError, Exit, Place, Problem, SpecError, UsageError
+from deploy.cli.terminal import is_interactive, is_plain, page
+from deploy.errors import DeployError, Exit, Place, Problem, Refused, SpecError, UsageError
 
 if TYPE_CHECKING:
     from deploy.model import Plan
@@ -54,6 +54,11 @@ class Asked:
     yes: bool
     events: Path | None
 
+    @property
+    def words(self) -> str:
+        """The verb as somebody does it."""
+        return {"teardown": "tear down", "rollback": "roll back"}.get(self.verb, self.verb)
+
 
 def show(text: str) -> None:
     """The result, on stdout."""
@@ -63,17 +68,6 @@ def show(text: str) -> None:
 def say(text: str) -> None:
     """A word beside the result, on stderr."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201 the street door prints
-
-
-def page(stream: TextIO | None) -> dict[str, Any]:
-    """How wide, colourful and plain text on `stream` may be; NO_COLOR, FORCE_COLOR, TERM and COLUMNS are honoured."""
-    if stream is None:  # closed by whoever called us
-        return {}
-    terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
-    colour = not os.environ.get("NO_COLOR") and (terminal or bool(os.environ.get("FORCE_COLOR")))
-    width = shutil.get_terminal_size((100, 24)).columns
-    plain = "utf" not in (stream.encoding or "").lower()
-    return {"width": min(max(width, 60), 200), "colour": colour, "ascii": plain}
 
 
 def write_private(path: Path, text: str) -> None:
@@ -87,8 +81,9 @@ def call(work: Callable[[ModuleType, Any], T]) -> T:
     """A verb's result; what libraries print meanwhile goes nowhere."""
     from deploy import verbs
 
+    project = verbs.Project(secret=actions.masker(sys.stderr))
     with _hushed():
-        return work(verbs, verbs.Project())
+        return work(verbs, project)
 
 
 def emulator(work: Callable[[ModuleType], T]) -> T:
@@ -115,11 +110,15 @@ def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
     err = sys.stderr or io.StringIO()
     ask = _Question(asked, err)
     with (
-        progress.open_progress(err, interactive=interactive(err), events=asked.events) as tell,
+        progress.open_progress(err, interactive=is_interactive(err), plain=is_plain(err), events=asked.events) as tell,
         _hushed(),
     ):
-        ways = {"project": verbs.Project(), "name": asked.environment, "only": asked.endpoints, "tell": tell}
-        return work(verbs, ways if asked.verb == "probe" else {**ways, "approve": ask})
+        project = verbs.Project(secret=actions.masker(err))
+        ways = {"project": project, "name": asked.environment, "only": asked.endpoints, "tell": tell}
+        try:
+            return work(verbs, ways if asked.verb == "probe" else {**ways, "approve": ask})
+        except Refused as refused:
+            raise Refused(refused.findings, asked.words) from refused
 
 
 def finish(done: Done, form: str) -> None:
@@ -142,20 +141,16 @@ def finish(done: Done, form: str) -> None:
     raise SystemExit(done.exit)
 
 
-def plan_as(plan: Plan, form: str) -> str:
-    """A plan in the form asked for."""
+def plan_as(plan: Plan, form: str, hint: str) -> str:
+    """A plan in the form asked for; `hint` is what to type next."""
     from deploy import reporter
 
     forms: dict[str, Callable[[], str]] = {
         "json": lambda: json.dumps(reporter.plan_json(plan), indent=2),
         "markdown": lambda: reporter.plan_markdown(plan),
-        "text": lambda: reporter.plan_text(plan, **page(sys.stdout), hint=_next(plan)),
+        "text": lambda: reporter.plan_text(plan, **page(sys.stdout), hint=hint),
     }
     return forms[form]()
-
-
-def _next(plan: Plan) -> str:
-    return f"amldeploy apply -e {plan.environment}" if plan.steps else ""
 
 
 def leave(work: Callable[[], object]) -> int:
@@ -188,8 +183,9 @@ def explain(error: DeployError, *, told: bool = False) -> int:
     """A failure in words; its exit code. `told`: the result that was shown says it too."""
     from deploy import reporter
 
-    if _typed("-o", "--output") == "json" and not told:
-        show(json.dumps(reporter.error_json(error), indent=2))
+    forms = {"json": lambda e: json.dumps(reporter.error_json(e), indent=2), "markdown": reporter.error_markdown}
+    if (form := forms.get(_typed("-o", "--output"))) and not told:
+        show(form(error))
     say(reporter.error_text(error, **page(sys.stderr)).rstrip("\n"))
     actions.failed(error, _typed("-e", "--environment"))
     return error.exit
@@ -211,11 +207,6 @@ def _in_words(done: Done) -> str:
     return "\n\n".join(part.rstrip("\n") for part in parts)
 
 
-def interactive(stream: TextIO | None) -> bool:
-    """Whether a person watches a live table on it."""
-    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
-
-
 @contextlib.contextmanager
 def _hushed() -> Iterator[None]:
     sink = io.StringIO()
@@ -232,15 +223,17 @@ class _Question:
     def __call__(self, plan: Plan, needed: bool) -> None:
         from deploy import reporter
 
-        actions.mask(plan, self.err)
+        actions.mask(reporter.secrets_of(plan), self.err)
         if plan.steps:
             self.err.write(reporter.plan_text(plan, **page(self.err)).rstrip("\n") + "\n")
         if self.asked.yes or not needed or not plan.steps:
             return
-        what = f"{self.asked.verb} {plan.environment}"
+        what = f"{self.asked.words} {plan.environment}"
         if sys.stdin is None or not sys.stdin.isatty():
             raise UsageError(what, "there is no terminal to ask on", "Say --yes", code="AML642")
         self.err.write(f"\nType yes to {what}: ")
         self.err.flush()
         if sys.stdin.readline().strip() != "yes":
-            raise UsageError(what, "you did not say yes", "Nothing was changed", code="AML643")
+            raise UsageError(
+                what, "you did not say yes, so nothing was changed", "Type yes, or say --yes", code="AML643"
+            )

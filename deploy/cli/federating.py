@@ -39,7 +39,7 @@ def federate(
     repo_id: Annotated[str, typer.Option("--repo-id", metavar="NUMBER", help="Of the repository.")] = "",
     output: Form = Output.TEXT,
 ) -> None:
-    """Print the identities, federated credentials and least roles for an environment's plan, apply and reap jobs."""
+    """Print the identities and roles that jobs need. For an environment's plan, apply and reap: federated, least."""
     if output is Output.MARKDOWN:
         raise UsageError("print commands", "they have no Markdown form", "Say -o text or -o json", code="AML299")
     from deploy.federation import Repository

@@ -42,6 +42,6 @@ def adopt(
     jobs: Jobs = 8,
     events: Events = None,
 ) -> None:
-    """Take over endpoints that somebody else made: puts our tags on them, and changes nothing else."""
+    """Take over endpoints of others. Puts our tags on them, and changes nothing else."""
     asked = door.Asked("adopt", environment, endpoints or (), yes=yes, events=events)
     door.finish(door.carry(asked, lambda verbs, ways: verbs.adopt(**ways, jobs=jobs)), output)

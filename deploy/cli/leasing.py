@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from deploy.cli import actions, door
-from deploy.cli.aloud import aloud
+from deploy.cli.aloud import aloud, noticing
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Events, Form, Jobs, Keys, Yes, hours_of
 from deploy.errors import DeployError, Exit, UsageError
@@ -37,36 +37,37 @@ def reap(
     output: Form = Output.TEXT,
     events: Events = None,
 ) -> None:
-    """Delete endpoints on shared quota whose time is over, and what Azure left of them. A dry run unless --yes."""
+    """Delete endpoints whose lease is over. And what Azure left of them; a dry run unless --yes."""
     if bool(include) != adopt:
         raise UsageError("reap", "--include and --adopt go together", "Say both or neither", code="AML660")
     from deploy.reaper import Rules
 
     rules = Rules(hours_of(within), hours_of(older_than), tuple(include or ()), adopt, most, force)
     told, worst = [], int(Exit.OK)
-    for name in dict.fromkeys(environments):
-        try:
-            reaped = _reap(name, rules, yes, output, events)
-        except DeployError as error:  # the others are none the worse for it
-            if len(environments) == 1:
-                raise
-            told.append(_error_json(name, error))
-            worst = max(worst, door.explain(error, told=True))
-            continue
-        told.append(reaped_json(reaped))
-        worst = max(worst, reaped.exit)
+    with noticing() as warn:
+        for name in dict.fromkeys(environments):
+            try:
+                reaped = _reap(name, rules, yes, output, events, warn)
+            except DeployError as error:  # the others are none the worse for it
+                if len(environments) == 1:
+                    raise
+                told.append(_error_json(name, error))
+                worst = max(worst, door.explain(error, told=True))
+                continue
+            told.append(reaped_json(reaped))
+            worst = max(worst, reaped.exit)
     if output is Output.JSON:
         door.show(json.dumps({"ok": worst == Exit.OK, "environments": told}, indent=2))
     raise SystemExit(worst)
 
 
-def _reap(name: str, rules: Any, yes: bool, output: Output, events: Path | None) -> Any:
+def _reap(name: str, rules: Any, yes: bool, output: Output, events: Path | None, warn: Any) -> Any:
     """One environment, judged and done; its words, unless it is JSON that is wanted."""
     with aloud(output) as show:
 
         def work(verbs: Any, ways: dict[str, Any]) -> Any:
             taken = {key: ways[key] for key in ("project", "name", "tell", "approve")}
-            return verbs.reap(**taken, rules=rules, yes=yes, show=show)
+            return verbs.reap(**taken, rules=rules, yes=yes, show=show, warn=warn)
 
         reaped = door.carry(door.Asked("reap", name, (), yes=True, events=events), work)
     from deploy import reporter
@@ -96,12 +97,13 @@ def renew(
     output: Form = Output.TEXT,
     events: Events = None,
 ) -> None:
-    """Replace endpoints on shared quota by successors before their leases end. Does what is due and nothing else."""
+    """Replace endpoints by successors before their leases end. Does what is due and nothing else."""
     asked = door.Asked("renew", environment, endpoints or (), yes=yes, events=events)
     hours = hours_of(within)
-    with aloud(output) as show:
+    with aloud(output) as show, noticing() as warn:
         done = door.carry(
-            asked, lambda verbs, ways: verbs.renew(**ways, within=hours, in_place=in_place, jobs=jobs, show=show)
+            asked,
+            lambda verbs, ways: verbs.renew(**ways, within=hours, in_place=in_place, jobs=jobs, show=show, warn=warn),
         )
     door.finish(done, output)
 
@@ -114,7 +116,7 @@ def restore(
     output: Form = Output.TEXT,
     events: Events = None,
 ) -> None:
-    """Make an endpoint again that reap deleted: deployments, traffic, tags and roles, from what was kept of it."""
+    """Make again an endpoint that reap deleted. Deployments, traffic, tags and roles, from what was kept of it."""
     asked = door.Asked("restore", environment, (), yes=yes, events=events)
     done = door.carry(
         asked,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from deploy.cli import actions, door
+from deploy.cli import actions, door, terminal
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Form, Keys, Regions, hours_of, regions_of
 from deploy.errors import Exit, UsageError
@@ -35,7 +36,7 @@ def render(
     output: Form = Output.TEXT,
     out: Annotated[Path | None, typer.Option("--out", help="Write files into this folder instead of printing.")] = None,
 ) -> None:
-    """Print the CLI v2 YAML, its secrets hidden, or write it (--out), ready for `az ml`."""
+    """Print or write (--out) the CLI v2 YAML for `az ml`. What is printed has its secrets hidden."""
     whole = out is not None
     files = door.call(lambda verbs, project: verbs.render(project, environment, endpoints or (), whole=whole))
     if out is None:
@@ -86,8 +87,13 @@ def plan(
     if out is not None:
         door.write_private(out, reporter.plan_dump(made))
     actions.planned(made, out)
-    door.show(door.plan_as(made, output))
+    door.show(door.plan_as(made, output, _next(environment, endpoints or (), out) if made.steps else ""))
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
+
+
+def _next(environment: str, endpoints: Sequence[str], out: Path | None) -> str:
+    """What to type to have this plan carried out."""
+    return shlex.join(["amldeploy", "apply", *([str(out)] if out else ["-e", environment, *endpoints])])
 
 
 def status(
@@ -99,10 +105,12 @@ def status(
     fail_under: Annotated[
         str | None, typer.Option("--fail-under", metavar="24h", help="Exit 5 when a lease ends within this time.")
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again and again, until Ctrl-C; with -o json, a line a look.")
+    ] = False,
     every: Annotated[float, typer.Option("--every", min=1, help="Seconds between two looks.")] = 5.0,
 ) -> None:
-    """Show endpoints, slots, traffic, releases and what is left of leases, soonest first."""
+    """Show endpoints, slots, traffic, releases and leases. What ends soonest stands first."""
     under = hours_of(fail_under)
     if watch:
         _watch(environment, endpoints or (), output, every)
@@ -116,7 +124,7 @@ def status(
 def _watch(environment: str, endpoints: Sequence[str], output: StatusOutput, every: float) -> None:
     """On a terminal each look takes the place of the one before; elsewhere they follow each other."""
     out = sys.stdout
-    wipe = "\x1b[H\x1b[2J\x1b[3J" if out.isatty() else ""
+    wipe = "\x1b[H\x1b[2J\x1b[3J" if out.isatty() and output is StatusOutput.TEXT else ""
 
     def show(rows: Sequence[Any]) -> None:
         out.write(wipe + _status_as(rows, output, out, environment).rstrip("\n") + "\n")
@@ -133,7 +141,7 @@ def _status_as(rows: Sequence[Any], output: StatusOutput, out: TextIO, environme
         StatusOutput.JSON: lambda: json.dumps(reporter.status_json(rows)),
         StatusOutput.MARKDOWN: lambda: reporter.status_markdown(rows),
         StatusOutput.ICS: lambda: reporter.status_ics(rows, datetime.now(UTC), environment),
-        StatusOutput.TEXT: lambda: reporter.status_text(rows, **door.page(out)),
+        StatusOutput.TEXT: lambda: reporter.status_text(rows, **terminal.page(out)),
     }
     return forms[output]()
 
@@ -162,7 +170,7 @@ def _fenced(title: str, text: str, language: str) -> str:
 
 
 def schema(name: Annotated[str | None, typer.Argument(help="Which; none lists the names.")] = None) -> None:
-    """Print a JSON Schema: of the files you write, or of what -o json prints."""
+    """Print the JSON Schema of your files, or of what -o json prints."""
     folder = Path(__file__).parents[1] / "schemas"
     names = sorted(path.stem for path in folder.glob("*.json"))
     if name is not None and name not in names:

@@ -49,7 +49,7 @@ def start(
     ] = None,
     output: Form = Output.TEXT,
 ) -> None:
-    """Start the local Azure ML in the background, or find the one that runs."""
+    """Start it in the background, or find the one that runs."""
     said: dict[str, Any] = {"world": world, "faults": faults, "time_scale": time_scale}
     found = _find(state)
     running = door.emulator(lambda emulator: emulator.launch(state, port, profile.value, throttle=throttle, **said))
@@ -94,7 +94,7 @@ def env(state: State = _HERE, output: Form = Output.TEXT) -> None:
 
 @commands.command("reset")
 def reset(state: State = _HERE, output: Form = Output.TEXT) -> None:
-    """Forget everything that was made in it: back to its world file, or to the default world."""
+    """Forget what was made in it. Back to its world file, or to the default world."""
     aside = door.emulator(lambda emulator: emulator.reset(state))
     if aside is not None:
         door.say(f"The world could not be read. It is set aside as {aside}; the new one is the default world.")
@@ -113,7 +113,7 @@ def clock(
     ] = None,
     output: Form = Output.TEXT,
 ) -> None:
-    """Say what time it is in its world, or turn its clock: what is over by then is gone."""
+    """Say what time it is there, or turn its clock. What is over by then is gone."""
     turn = {"set": set_to, "advance": 3600 * (hours_of(advance) or 0.0) if advance else None}
     told = door.emulator(lambda emulator: emulator.clock(state, **{k: v for k, v in turn.items() if v is not None}))
     when = f"{datetime.fromtimestamp(told['seconds'], UTC):%Y-%m-%d %H:%M} UTC"

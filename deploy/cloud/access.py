@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import asking
+from deploy.cloud.failures import asking, if_told
 from deploy.cloud.operations import make_sure
 from deploy.cloud.session import RETRIES
 from deploy.errors import CloudError
@@ -93,10 +93,11 @@ def assignments(cloud: Cloud) -> list[Json] | None:
     return _assignments(cloud)[0]
 
 
-def count_assignments(cloud: Cloud) -> int | None:
-    """How many role assignments the subscription has; None when we do not see them all."""
-    rows, whole = _assignments(cloud)
-    return len(rows) if whole and rows is not None else None
+def count_assignments(cloud: Cloud) -> tuple[int | None, str]:
+    """How many role assignments the subscription has; None and why not when we do not see them all."""
+    seen, why = if_told(lambda: _assignments(cloud))
+    rows, whole = seen or (None, False)
+    return (len(rows), "") if whole and rows is not None else (None, why or "may not all be read")
 
 
 def _assignments(cloud: Cloud) -> tuple[list[Json] | None, bool]:
@@ -112,15 +113,10 @@ def _assignments(cloud: Cloud) -> tuple[list[Json] | None, bool]:
     return None, False
 
 
-def permissions(cloud: Cloud, scope: str) -> list[Json] | None:
-    """The blocks of actions that the caller holds at a scope; None when that cannot be read."""
+def permissions(cloud: Cloud, scope: str) -> tuple[list[Json] | None, str]:
+    """The blocks of actions that the caller holds at a scope; None and why not when Azure does not say."""
     path = f"{scope}/providers/Microsoft.Authorization/permissions"
-    try:
-        return cloud.arm.list(path, VERSION, f"read what the caller may do at {scope}")
-    except CloudError as error:
-        if error.status in (400, 401, 403, 404):
-            return None
-        raise
+    return if_told(lambda: cloud.arm.list(path, VERSION, f"read what the caller may do at {scope}"))
 
 
 def assignment_name(scope: str, principal: str, role: str) -> str:

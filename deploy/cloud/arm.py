@@ -2,12 +2,14 @@
 
 Answers are Azure's own bodies, so a diff compares what Azure said and not what a model class kept of it. Bounded
 retries of HTTP hiccups belong to azure-core's policy here and nowhere else. What is posted (listKeys, token, getLogs)
-changes nothing; the one thing that does is `begin_patch`, for tags and the number of instances.
+changes nothing; what is changed here is what azure-ai-ml has no word for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +22,15 @@ Json = Any
 Items = list[Any]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers by their names in lower case, and the JSON of the body; None when there is none."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Json
+
+
 class Arm:
     """A session to one resource manager. `requests` counts what was sent, through here and through the SDK."""
 
@@ -29,7 +40,7 @@ class Arm:
 
         self.base_url, self.credential, self.scope = base_url.rstrip("/"), credential, scope
         self.transport = open_session(clock, ca)
-        self._memory = Memory()
+        self._memory = Memory(clock.monotonic)
         self._client: Any = PipelineClient(
             self.base_url,
             transport=self.transport,
@@ -50,9 +61,11 @@ class Arm:
         """The last Date that an answer bore, and when that was (monotonic seconds)."""
         return self.transport.ear.told  # type: ignore[no-any-return]
 
-    def remembering(self) -> AbstractContextManager[None]:
-        """Inside, each URL is read once, refusals included: one look at the world, in which endpoints share."""
-        return self._memory.open()
+    def remembering(self, seconds: float = 0.0) -> AbstractContextManager[None]:
+        """Inside, each URL is read once, refusals included: one look at the world, in which endpoints share. What
+        another look was told in the last `seconds` is not read again.
+        """
+        return self._memory.open(seconds)
 
     def get(self, path: str, version: str, what: str, **query: str) -> Json | None:
         """The body at `path`; None when Azure says 404."""
@@ -94,19 +107,10 @@ class Arm:
         """Delete; what is gone is success."""
         self._send("DELETE", path, version, what, {})
 
-    def begin_patch(self, path: str, version: str, what: str, body: Json) -> Any:
-        """A poller over a PATCH: what the operation ends with is its result."""
-        from azure.core.exceptions import HttpResponseError
-        from azure.core.polling import LROPoller
-        from azure.core.rest import HttpRequest
-        from azure.mgmt.core.polling.arm_polling import ARMPolling
-
+    def ask(self, url: str, what: str) -> Answer:
+        """How an operation stands, at the address that Azure gave for it."""
         with asking(what):
-            request = HttpRequest("PATCH", self.base_url + path, params={"api-version": version}, json=body)
-            begun = self._client._pipeline.run(request)  # noqa: SLF001 pollers want the whole exchange
-            if begun.http_response.status_code >= 400:
-                raise HttpResponseError(response=begun.http_response)
-            return LROPoller(self._client, begun, lambda _: None, ARMPolling(timeout=5))
+            return self._exchange("GET", url)
 
     def close(self) -> None:
         self._client.close()
@@ -114,16 +118,31 @@ class Arm:
     def _send(
         self, method: str, path: str, version: str, what: str, query: dict[str, str], body: Json = None, **options: Json
     ) -> Json:
+        params = {"api-version": version, **query} if version else query
+        url = path if path.startswith("https://") else self.base_url + path
+        absent = {404} if method in ("GET", "DELETE") else frozenset[int]()
+        with asking(what):
+            return self._exchange(method, url, params=params, json=body, absent=absent, **options).body
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Json = None,
+        json: Json = None,
+        absent: Container[int] = (),
+        **options: Json,
+    ) -> Answer:
+        """One request and its answer. A refusal is raised; a status in `absent` is an answer without a body."""
         from azure.core.exceptions import HttpResponseError
         from azure.core.rest import HttpRequest
 
-        params = {"api-version": version, **query} if version else query
-        url = path if path.startswith("https://") else self.base_url + path
-        reading = {"reads": True, "retry_on_methods": ["GET", "POST"], **options}
-        with asking(what):
-            response = self._client.send_request(HttpRequest(method, url, params=params, json=body), **reading)
-            if response.status_code == 404 and method in ("GET", "DELETE"):
-                return None
-            if response.status_code >= 400:
-                raise HttpResponseError(response=response)
-            return response.json() if response.content else None
+        reading = {"reads": True, "retry_on_methods": ["GET", "POST"]} if method in ("GET", "POST") else {}
+        response = self._client.send_request(HttpRequest(method, url, params=params, json=json), **reading, **options)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if response.status_code in absent:
+            return Answer(response.status_code, headers, None)
+        if response.status_code >= 400:
+            raise HttpResponseError(response=response)
+        return Answer(response.status_code, headers, response.json() if response.content else None)

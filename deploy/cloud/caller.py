@@ -13,11 +13,15 @@ from deploy.model import Json
 
 @dataclass(frozen=True)
 class Caller:
-    """The class of the credential that gave a token, the principal's object id and its tenant; empty: not told."""
+    """The class of the credential that gave a token, the principal's object id and its tenant; empty: not told.
+
+    `client`: the application that the credential was made for, where it was made for one.
+    """
 
     credential: str
     object_id: str
     tenant: str
+    client: str = ""
 
 
 def signed_in(cloud: Cloud) -> Caller:
@@ -26,7 +30,8 @@ def signed_in(cloud: Cloud) -> Caller:
         token = cloud.credential.get_token(cloud.arm.scope).token
     claims = _claims(str(token))
     used = getattr(cloud.credential, "_successful_credential", None) or cloud.credential
-    return Caller(type(used).__name__, str(claims.get("oid") or ""), str(claims.get("tid") or ""))
+    oid, tid = (str(claims.get(name) or "") for name in ("oid", "tid"))
+    return Caller(type(used).__name__, oid, tid, str(getattr(used, "client", "")))
 
 
 def _claims(token: str) -> dict[str, Json]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from deploy.clock import Clock
 from deploy.cloud import github
 from deploy.cloud.arm import Arm
 from deploy.cloud.failures import asking
+from deploy.cloud.pace import Pace
 from deploy.cloud.session import RETRIES
 from deploy.errors import CloudError, UsageError
 from deploy.model import Environment, Json
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from deploy.emulator import Running
 
 WORKSPACES = "2024-10-01"
+Secret = Callable[[str], None]
+"""Told each key and token for scoring as soon as it is read, before anything is done with it."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,23 @@ class Cloud:
     """A signed-in door to one workspace. `root` is where the paths in steps start."""
 
     def __init__(
-        self, environment: Environment, hosts: Hosts, root: Path, clock: Clock, *, ca: str | None = None
+        self,
+        environment: Environment,
+        hosts: Hosts,
+        root: Path,
+        clock: Clock,
+        *,
+        ca: str | None = None,
+        secret: Secret = lambda _: None,
     ) -> None:
         self.environment, self.hosts, self.clock, self.ca = environment, hosts, clock, ca
+        self.secret = secret
         self.root = root.resolve()
         self.credential = _credential(environment, hosts, clock)
         self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", clock, ca=ca)
+        self.pace = Pace()
+        self.doubts: set[str] = set()
+        """Paths of what was begun and not seen to end well: looked at before it is begun again."""
 
     @property
     def workspace_id(self) -> str:
@@ -114,7 +128,6 @@ class Cloud:
                 transport=self.arm.transport,
                 enable_telemetry=False,
                 show_progress=False,
-                polling_interval=5,
                 **RETRIES,
                 **cloud,
             )
@@ -126,10 +139,10 @@ class Cloud:
 
 
 @contextmanager
-def connect(environment: Environment, root: Path, state: Path, clock: Clock) -> Iterator[Cloud]:
+def connect(environment: Environment, root: Path, state: Path, clock: Clock, secret: Secret) -> Iterator[Cloud]:
     """The door to `environment`, closed at the end. `root` holds the files, `state` the emulator's world."""
     if environment.cloud != "local":
-        cloud = Cloud(environment, CLOUDS[environment.cloud], root, clock)
+        cloud = Cloud(environment, CLOUDS[environment.cloud], root, clock, secret=secret)
         try:
             yield cloud
         finally:
@@ -137,7 +150,7 @@ def connect(environment: Environment, root: Path, state: Path, clock: Clock) -> 
         return
     with _emulator(state) as running, _variables(running.variables()):
         hosts = Hosts(running.url, "https://ml.azure.com/.default", running.url)
-        cloud = Cloud(environment, hosts, root, clock, ca=str(running.ca))
+        cloud = Cloud(environment, hosts, root, clock, ca=str(running.ca), secret=secret)
         try:
             yield cloud
         finally:

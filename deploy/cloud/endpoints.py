@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -83,20 +84,40 @@ def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patie
         from azure.ai.ml import load_online_endpoint
 
         entity = load_online_endpoint(_as_file(document))
-    aim = Aim(what, endpoint_path(cloud, str(document["name"])), _succeeded(settled), patience)
+    aim = Aim(what, endpoint_path(cloud, str(document["name"])), succeeded(settled), patience)
     see_through(cloud, aim, lambda: cloud.ml.online_endpoints.begin_create_or_update(entity))
 
 
 def put_deployment(
-    cloud: Cloud, document: Mapping[str, Json], folder: Path, *, what: str, patience: float, settled: Settled
+    cloud: Cloud,
+    document: Mapping[str, Json],
+    folder: Path,
+    *,
+    what: str,
+    patience: float,
+    settled: Settled,
+    record: Callable[[Mapping[str, Json]], Mapping[str, str]],
 ) -> None:
-    """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`."""
+    """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`.
+
+    `record`: ids of its assets -> the tags that go with it. azure-ai-ml makes assets of files first and knows their ids
+    when it writes the body of the PUT.
+    """
     with asking(what):
         from azure.ai.ml import load_online_deployment
 
-        entity = load_online_deployment(_as_file(document), relative_origin=str(folder / "deployment.yml"))
+        entity: Any = load_online_deployment(_as_file(document), relative_origin=str(folder / "deployment.yml"))
+    write = entity._to_rest_object  # noqa: SLF001 called when its assets are made
+
+    def write_with_record(*args: Any, **kwargs: Any) -> Any:
+        code = entity.code_configuration and entity.code_configuration.code
+        made = {"model": entity.model, "environment": entity.environment, "code_configuration.code": code}
+        entity.tags = {**(entity.tags or {}), **record(made)}
+        return write(*args, **kwargs)
+
+    entity._to_rest_object = write_with_record  # noqa: SLF001
     above = endpoint_path(cloud, str(document["endpoint_name"]))
-    aim = Aim(what, f"{above}/deployments/{document['name']}", _succeeded(settled), patience, above)
+    aim = Aim(what, f"{above}/deployments/{document['name']}", succeeded(settled), patience, above)
     see_through(cloud, aim, lambda: cloud.ml.online_deployments.begin_create_or_update(entity))
 
 
@@ -106,7 +127,7 @@ def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patie
     def settled(there: Json | None) -> bool:
         return there is not None and all(there.get(part) == wanted for part, wanted in body.items())
 
-    see_through(cloud, Aim(what, path, settled, patience), lambda: cloud.arm.begin_patch(path, VERSION, what, body))
+    see_through(cloud, Aim(what, path, settled, patience), lambda: cloud.arm.patch(path, VERSION, what, body))
 
 
 def delete_endpoint(cloud: Cloud, name: str, *, what: str, patience: float) -> None:
@@ -133,6 +154,13 @@ def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, line
     return str((body or {}).get("content") or "")
 
 
+def succeeded(settled: Settled) -> Callable[[Json | None], bool]:
+    """Whether a body is there, at rest, and `settled`."""
+    return lambda body: (
+        body is not None and body["properties"].get("provisioningState") == "Succeeded" and settled(body)
+    )
+
+
 def _caseless(body: Json) -> dict[str, Json]:
     """Names of endpoints and deployments have no case, and azure-ai-ml sends them in lower case."""
     properties = body.get("properties") or {}
@@ -142,12 +170,6 @@ def _caseless(body: Json) -> dict[str, Json]:
         if isinstance(properties.get(arm), Mapping)
     }
     return {**body, "name": str(body["name"]).lower(), "properties": {**properties, **maps}}
-
-
-def _succeeded(settled: Settled) -> Callable[[Json | None], bool]:
-    return lambda body: (
-        body is not None and body["properties"].get("provisioningState") == "Succeeded" and settled(body)
-    )
 
 
 def _is_gone(body: Json | None) -> bool:

@@ -10,20 +10,22 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from deploy.cloud import github
 from deploy.cloud.session import AnswerLost, AskedToWait
 from deploy.cloud.troubles import Kind, find
 from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
 
+T = TypeVar("T")
 _AGAIN = "Something between here and Azure cut the answer off: apply again, and it is looked at what was done"
-
-
+_UNKNOWN_CLOUD = "Unknown cloud environment"
+"""What azure-ai-ml says of any failure to read where the planes of a cloud are; it keeps the reason to itself."""
 _HICCUPS = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that azure-core has asked about again before they come here."""
 
@@ -40,6 +42,14 @@ def asking(what: str) -> Iterator[None]:
         if ours is None:
             raise
         raise ours from error
+
+
+def if_told(read: Callable[[], T]) -> tuple[T | None, str]:
+    """What is read and ""; or None and why not ("may not be read"): for what no more than a check stands on."""
+    try:
+        return read(), ""
+    except CloudError as error:
+        return None, "may not be read" if error.status == 403 else f"could not be read: {error.cause.rstrip('. ')}"
 
 
 def translate(error: Exception, what: str) -> DeployError | None:
@@ -67,6 +77,11 @@ def translate(error: Exception, what: str) -> DeployError | None:
         )
     if isinstance(error, azure.HttpResponseError):
         return _from_response(error, what)
+    if _UNKNOWN_CLOUD in str(error):
+        _import_anew()
+        where = os.environ.get("ARM_CLOUD_METADATA_URL", "the Resource Manager")
+        cure = "Check the network, and ARM_CLOUD_METADATA_URL if it is set, then apply again"
+        return Transient(what, f"azure-ai-ml could not read at {where} what the cloud is made of", cure, code="AML364")
     if type(error).__module__.startswith(("azure.ai.ml", "marshmallow")):
         return CloudError(what, _first_line(str(error)), "Mend what it names", code="AML301")
     if isinstance(error, azure.AzureError):
@@ -74,6 +89,13 @@ def translate(error: Exception, what: str) -> DeployError | None:
     if isinstance(error, ValueError) and "json" in type(error).__module__:
         return Unanswered(what, "the answer is not JSON", _AGAIN, code="AML362")
     return None
+
+
+def _import_anew() -> None:
+    """azure-ai-ml reads what the cloud is made of as it is imported, too, and half imported it could never be again."""
+    if "azure.ai.ml" not in sys.modules:
+        for name in [name for name in sys.modules if name.startswith("azure.ai.ml.")]:
+            del sys.modules[name]
 
 
 def _from_response(error: Any, what: str) -> DeployError:

@@ -1,26 +1,28 @@
 """Long operations seen through: started once, followed to their end, and looked at again when the thread is lost.
 
-A lost answer, an operation whose status is not found, another operation in the way: in each case the resource itself
-says what is the case. It is waited for while it is being changed; what is as wanted is done; only what is not is asked
-for again, and not often. No change is ever sent again without such a look.
+A lost answer, an operation whose status is not found, one that was cancelled, another in the way: in each case the
+resource itself says what is the case. It is waited for while it is being changed; what is as wanted is done; only what
+is not is asked for again, and not often. No change is ever sent again without such a look. The SDK sends the change;
+its end is read here, since the SDK's pollers take 5 to 30 s to notice and read back what nobody asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
+from deploy.cloud.arm import Answer
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import asking
+from deploy.cloud.failures import asking, from_answer, wish_of
+from deploy.cloud.session import Accepted
 from deploy.errors import CloudError, NotAuthenticated, Unanswered
 from deploy.model import Json
 
 VERSION = "2024-10-01"
-_BUSY = "AML330"
 _ASKS = 3
 _LOOKS = 4
-_PAUSE, _SLICE = 5.0, 1.0
+_PAUSE, _LEAST = 5.0, 1.0
 _FINISHED = frozenset({"succeeded", "failed", "canceled"})
 
 
@@ -38,12 +40,21 @@ class Aim:
     parent: str | None = None
 
 
-def see_through(cloud: Cloud, aim: Aim, begin: Callable[[], Any]) -> None:
-    """Start with `begin`, which returns the SDK's poller, and return when the aim is reached.
+def see_through(cloud: Cloud, aim: Aim, begin: Callable[[], object]) -> None:
+    """Start with `begin`, whose last request is the change, and return when the aim is reached. What did not end well
+    the last time is looked at before it is started again.
 
     Raises CloudError as Azure words it, Transient when Azure may agree later, and Unanswered when the end is not known.
     """
-    deadline = cloud.clock.monotonic() + max(aim.patience, _SLICE)
+    deadline = cloud.clock.monotonic() + max(aim.patience, _LEAST)
+    if aim.path in cloud.doubts and aim.settled(_look(cloud, aim, deadline)):
+        return
+    cloud.doubts.add(aim.path)
+    _insist(cloud, aim, begin, deadline)
+    cloud.doubts.discard(aim.path)
+
+
+def _insist(cloud: Cloud, aim: Aim, begin: Callable[[], object], deadline: float) -> None:
     for asks_left in reversed(range(_ASKS)):
         try:
             return _follow(cloud, aim, begin, deadline)
@@ -69,30 +80,86 @@ def make_sure(send: Callable[[], None], is_so: Callable[[], bool]) -> None:
         send()
 
 
-def _follow(cloud: Cloud, aim: Aim, begin: Callable[[], Any], deadline: float) -> None:
+def _follow(cloud: Cloud, aim: Aim, begin: Callable[[], object], deadline: float) -> None:
     with asking(aim.what):
-        poller = begin()
+        begin()
+    accepted = cloud.arm.transport.kept.accepted
+    where, started = accepted.operation or accepted.result, cloud.clock.monotonic()
+    if where is None:
+        return _at_rest(cloud, aim, accepted, deadline)
+    kind, wish = f"{accepted.method} {aim.path.split('/')[-2]}", wish_of(accepted.headers)
+    while (spent := cloud.clock.monotonic() - started) < deadline - started:
+        cloud.clock.sleep(min(cloud.pace.pause(kind, spent, wish), deadline - started - spent))
+        state, answer = _stands(cloud, aim, accepted, where)
+        if state in _FINISHED:
+            cloud.pace.ended(kind, cloud.clock.monotonic() - started)
+            return _ended(aim, state, answer)
+        wish = wish_of(answer.headers) if answer else wish
+    raise _still_running(aim)
+
+
+def _at_rest(cloud: Cloud, aim: Aim, accepted: Accepted, deadline: float) -> None:
+    """Of a change that names no operation, the resource itself says how it ended."""
+    if accepted.method == "DELETE":
+        return
+    body = _look(cloud, aim, deadline)
+    _ended(aim, str(((body or {}).get("properties") or {}).get("provisioningState") or "Succeeded").lower(), None)
+
+
+def _stands(cloud: Cloud, aim: Aim, accepted: Accepted, where: str) -> tuple[str, Answer | None]:
+    """How a change stands, in lower case. What was PUT is looked at itself; where that is at rest and not what was
+    wanted, the operation says why.
+    """
+    if accepted.method == "PUT":
+        with suppress(CloudError, NotAuthenticated):
+            body = cloud.arm.ask(accepted.url, aim.what).body
+            if _is_busy(body):
+                return "updating", None
+            if aim.settled(body):
+                return "succeeded", None
+    answer = _progress(cloud, aim, where)
+    return (_state(aim, answer) if accepted.operation else _arrived(answer)), answer
+
+
+def _progress(cloud: Cloud, aim: Aim, where: str) -> Answer:
     try:
-        with asking(aim.what):
-            while not poller.done():
-                if cloud.clock.monotonic() >= deadline:
-                    cloud.arm.transport.abandon(getattr(poller, "_thread", None))
-                    raise _still_running(aim)
-                poller.wait(timeout=_SLICE)
-            result = poller.result()
+        return cloud.arm.ask(where, aim.what)
     except (NotAuthenticated, CloudError) as error:
+        if isinstance(error, CloudError) and error.status == 400:  # an operation that is told by its result ends so
+            raise
         raise _lost_sight(error) from error
-    state = str(getattr(result, "provisioning_state", None) or "Succeeded").rsplit(".", 1)[-1].lower()
-    if state in ("failed", "canceled"):
-        cause = f"it ended as {state}, and Azure does not say why"
-        raise CloudError(aim.what, cause, "Read `amldeploy logs`", code="AML345")
+
+
+def _state(aim: Aim, answer: Answer) -> str:
+    """The status in an operation's own words, in lower case."""
+    told = answer.body.get("status") if isinstance(answer.body, Mapping) else None
+    if not isinstance(told, str):
+        raise _out_of_sight(aim.what, "the answer does not say how it stands")
+    return told.lower()
+
+
+def _arrived(answer: Answer) -> str:
+    return "updating" if answer.status == 202 else "succeeded"
+
+
+def _ended(aim: Aim, state: str, answer: Answer | None) -> None:
+    if state == "succeeded":
+        return
+    if answer is not None and isinstance(answer.body.get("error"), Mapping):
+        raise from_answer(aim.what, answer.status, answer.body, answer.headers)
+    cause = f"it ended as {state}, and Azure does not say why"
+    raise CloudError(aim.what, cause, "Read `amldeploy logs`", code="AML345")
 
 
 def _lost_sight(error: CloudError | NotAuthenticated) -> CloudError:
     """Of an operation that was accepted, an answer other than its own end says only that it is out of sight."""
-    if isinstance(error, CloudError) and (isinstance(error, Unanswered) or error.status == 200 or error.status is None):
+    if isinstance(error, Unanswered):
         return error
-    lost = Unanswered(error.what, f"the operation is out of sight: {error.cause}", "Apply again", code="AML363")
+    return _out_of_sight(error.what, error.cause)
+
+
+def _out_of_sight(what: str, cause: str) -> Unanswered:
+    lost = Unanswered(what, f"the operation is out of sight: {cause}", "Apply again", code="AML363")
     lost.sent = True
     return lost
 
@@ -101,7 +168,7 @@ def _is_unclear(error: CloudError | NotAuthenticated, aim: Aim) -> bool:
     if isinstance(error, NotAuthenticated) or error.code == "AML361":
         return False
     gone = error.status == 404 and aim.parent is not None
-    return isinstance(error, Unanswered) or error.code == _BUSY or gone
+    return isinstance(error, Unanswered) or gone
 
 
 def _may_ask_again(error: CloudError | NotAuthenticated) -> bool:

@@ -15,6 +15,7 @@ from deploy.cloud.endpoints import endpoint_path
 from deploy.cloud.failures import asking, wish_of
 from deploy.cloud.operations import VERSION
 from deploy.errors import CloudError, Transient
+from deploy.masks import without
 from deploy.model import Json
 
 
@@ -33,6 +34,13 @@ class Answer:
 
 def read_key(cloud: Cloud, endpoint: Json) -> str:
     """What goes after `Bearer `: the key, the endpoint's token, or ours, as the endpoint's auth mode wants it."""
+    key = _read(cloud, endpoint)
+    if key:
+        cloud.secret(key)
+    return key
+
+
+def _read(cloud: Cloud, endpoint: Json) -> str:
     name, mode = endpoint["name"], str(endpoint["properties"]["authMode"]).lower()
     path = endpoint_path(cloud, name)
     if mode == "aadtoken":
@@ -65,14 +73,15 @@ def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout
         ) from None
     except requests.RequestException as error:
         raise Transient(what, str(error), "Check the network way to the scoring URI", code="AML372") from None
+    secrets = {key} if key else set()
     model = answer.headers.get("ms-azureml-model-error-statuscode", "")
     return Answer(
         status=answer.status_code,
-        body=answer.content.replace(key.encode(), b"(hidden)") if key else answer.content,
+        body=without(answer.content, secrets),
         seconds=time.perf_counter() - started,
-        request_id=answer.headers.get("x-request-id", ""),
+        request_id=without(answer.headers.get("x-request-id", ""), secrets),
         model_status=int(model) if model.isdigit() else None,
-        model_reason=answer.headers.get("ms-azureml-model-error-reason", ""),
+        model_reason=without(answer.headers.get("ms-azureml-model-error-reason", ""), secrets),
         retry_after=wish_of(answer.headers),
     )
 

@@ -3,15 +3,18 @@
 azure-core's retry policies, of ours and of the SDKs, sit above it and send again what met a hiccup: no connection, 429,
 5xx, and for requests that only read, an answer that broke off or is not what it says it is. A request that changes
 something and whose answer was lost is not theirs to send again: it leaves as `AnswerLost`, and whoever asked looks.
+Operations are followed by `operations`: what the SDK's own pollers want to send is not sent; and what the SDK reads
+before each write, the workspace and the endpoint, is answered with what Azure said to this process a moment ago.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
-import weakref
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -31,6 +34,9 @@ LONGEST_HICCUP = 30.0
 """Seconds; a wish to wait for longer is not a hiccup and goes to whoever knows the step's deadline."""
 _NOT_JSON = "the answer is not JSON: somebody between here and Azure spoke, or cut it off"
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_KEPT = re.compile(r"/Microsoft\.MachineLearningServices/workspaces/[^/?]+(?:/onlineEndpoints/[^/?]+)?\?[^/]*$")
+_MOMENT = 30.0
+"""Seconds for which an endpoint that was there is taken to be there."""
 
 
 class AnswerLost(Exception):
@@ -45,8 +51,28 @@ class AskedToWait(Exception):
         self.seconds = seconds
 
 
-class Abandoned(Exception):
-    """Nobody waits any more for what this thread polls."""
+class Followed(Exception):
+    """What this thread of the SDK's would poll is followed by us."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What was said to a change, sent to `url`: where its end will be told."""
+
+    method: str
+    url: str
+    status: int
+    headers: Mapping[str, str]
+
+    @property
+    def operation(self) -> str | None:
+        """Where the status of the operation stands, if one was begun that has a status of its own."""
+        return self.headers.get("azure-asyncoperation")
+
+    @property
+    def result(self) -> str | None:
+        """Where the answer will be once there is one."""
+        return self.headers.get("location") if self.status == 202 else None
 
 
 def open_session(clock: Clock, ca: str | None) -> Any:
@@ -58,10 +84,20 @@ def open_session(clock: Clock, ca: str | None) -> Any:
         def __init__(self) -> None:
             super().__init__(connection_verify=ca or True)
             self.ear = _Ear(clock)
-            self._abandoned: weakref.WeakSet[Any] = weakref.WeakSet()
+            self.kept = _Kept(clock)
 
         def send(self, request: Any, **options: Any) -> Any:
-            reads = options.pop("reads", False) or request.method.upper() in _READS
+            _may_send()
+            ours = options.pop("reads", False)
+            known = None if ours else self.kept.told(request)
+            if known is not None:
+                return known
+            reads = ours or request.method.upper() in _READS
+            response = self._ask(request, reads, **options)
+            self.kept.keep(request, response, reads=reads, whole=not options.get("stream"))
+            return response
+
+        def _ask(self, request: Any, reads: bool, **options: Any) -> Any:
             try:
                 response = self.ear.hear(request.method, lambda: super(Session, self).send(request, **options))
                 if response.status_code >= 400:
@@ -69,23 +105,53 @@ def open_session(clock: Clock, ca: str | None) -> Any:
                 if garbled(response, options):
                     raise ServiceResponseError(_NOT_JSON)
             except (ServiceResponseError, DecodeError) as error:
-                if reads:
-                    raise ServiceResponseError(str(error), error=error) from error
-                raise AnswerLost(str(error)) from error
+                raise (ServiceResponseError(str(error), error=error) if reads else AnswerLost(str(error))) from error
             return response
 
         def sleep(self, duration: float) -> None:
-            _may_sleep(duration, threading.current_thread(), self._abandoned)
+            _may_sleep(duration)
             clock.sleep(duration)
-
-        def abandon(self, thread: threading.Thread | None) -> None:
-            """Let a poller's thread end at its next pause."""
-            self._abandoned |= {thread} - {None}
 
         def __exit__(self, *_: object) -> None:
             """Clients come and go; the session stays until the door is closed."""
 
     return Session()
+
+
+class _Kept:
+    """What was answered and is needed again: workspaces and endpoints by address, and each thread's last change."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._answers: dict[str, tuple[float, Any]] = {}
+        self._last = threading.local()
+
+    @property
+    def accepted(self) -> Accepted:
+        """What was said to the last change that this thread sent."""
+        return self._last.accepted  # type: ignore[no-any-return]
+
+    def told(self, request: Any) -> Any:
+        """What was told a moment ago of the workspace or endpoint that is asked for, or None.
+
+        azure-ai-ml takes a workspace's region from it, and of an endpoint only that it is there; so an endpoint's
+        answer serves whatever api-version is asked for.
+        """
+        asked, answer = self._answers.get(_key(request.url), (0.0, None))
+        fresh = self._clock.monotonic() - asked <= _MOMENT or "/onlineEndpoints/" not in request.url
+        return answer if request.method == "GET" and fresh else None
+
+    def keep(self, request: Any, response: Any, *, reads: bool, whole: bool) -> None:
+        if not reads:
+            self._answers.pop(_key(request.url), None)
+            told = {name.lower(): value for name, value in response.headers.items()}
+            self._last.accepted = Accepted(request.method, request.url, response.status_code, told)
+        elif whole and response.status_code == 200 and request.method == "GET" and _KEPT.search(request.url):
+            self._answers[_key(request.url)] = (self._clock.monotonic(), response)
+
+
+def _key(url: str) -> str:
+    return url.partition("?")[0].lower() if "/onlineEndpoints/" in url else url
 
 
 class _Ear:
@@ -109,18 +175,21 @@ class _Ear:
         return response
 
 
+def _may_send() -> None:
+    """The SDK begins to poll whatever it has begun, each in a thread; nobody reads what such a thread finds."""
+    if threading.current_thread().name.startswith("LROPoller"):
+        raise Followed
+
+
+def _may_sleep(seconds: float) -> None:
+    if seconds > LONGEST_HICCUP:
+        raise AskedToWait(seconds)
+
+
 def _release(response: Any) -> None:
     """Give the connection of a refusal back now: the wait that follows may end with nobody left who would."""
     response.internal_response.content  # noqa: B018 - reading it to its end is what gives the connection back
     response.internal_response.close()
-
-
-def _may_sleep(seconds: float, thread: threading.Thread, abandoned: Container[threading.Thread]) -> None:
-    """A poller of the SDK may be told to take its time; a request that is to be sent again may not."""
-    if thread in abandoned:
-        raise Abandoned
-    if seconds > LONGEST_HICCUP and not thread.name.startswith("LROPoller"):
-        raise AskedToWait(seconds)
 
 
 def garbled(response: Any, options: Mapping[str, Any]) -> bool:

@@ -14,12 +14,12 @@ from typing import Any
 from deploy import leases
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
-from deploy.errors import CloudError, Transient
+from deploy.cloud.operations import Aim, see_through
+from deploy.errors import CloudError
 from deploy.model import Json
 
 KNOWN = "2025-01-01-preview"
 """The api-version with which an endpoint on shared quota has been seen to be made."""
-_PAUSE = 5.0
 _MODES = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
 
 
@@ -59,22 +59,10 @@ def _kept(cloud: Cloud, name: str) -> bool:
 
 
 def _put(cloud: Cloud, document: Mapping[str, Json], version: str, *, what: str, patience: float) -> None:
-    """One PUT past the SDK, then looks until the endpoint has come to rest."""
-    name, path = str(document["name"]), endpoints.endpoint_path(cloud, str(document["name"]))
-    cloud.arm.put(path, version, what, _body(cloud, document))
-    waited = 0.0
-    while True:
-        body = endpoints.read_endpoint(cloud, name) or {}
-        state = str((body.get("properties") or {}).get("provisioningState") or "")
-        if state == "Succeeded":
-            return
-        if state in ("Failed", "Canceled"):
-            raise CloudError(what, f"its provisioning state is {state}", "See what Azure says in its portal")
-        if waited >= patience:
-            cure = "Azure goes on with it: apply again to see it through"
-            raise Transient(what, f"it is still {state or 'absent'} after {waited:.0f} s", cure, code="AML361")
-        cloud.clock.sleep(_PAUSE)
-        waited += _PAUSE
+    """One PUT past the SDK, seen through like any other."""
+    path = endpoints.endpoint_path(cloud, str(document["name"]))
+    aim = Aim(what, path, endpoints.succeeded(lambda _: True), patience)
+    see_through(cloud, aim, lambda: cloud.arm.put(path, version, what, _body(cloud, document)))
 
 
 def _body(cloud: Cloud, document: Mapping[str, Json]) -> dict[str, Any]:

@@ -47,7 +47,17 @@ def _row(
     return Trouble(re.compile(seen, re.IGNORECASE | re.DOTALL), code, kind, cure, wait, tries)
 
 
-_QUOTA = r"(?:OutOfQuota|outofquota|quota)"
+_SHORT = r"(?:not enough|insufficient|out of|exceeds?|exceeded|more)"
+_DENIED = r"(?:unauthori[sz]ed|denied|forbidden|authentication required)"
+_CLUSTER = {
+    "TokenRefreshFailed": "The cluster's extension has lost its identity: install the machine learning extension anew",
+    "ACRAuthenticationChallengeFailed": "The cluster cannot reach the container registry: check the network of both",
+    "KubernetesUnaccessible": "The cluster cannot be reached: apply again after 5 hours, or attach the compute anew",
+    "NamespaceNotFound": "The compute's namespace is gone from the cluster: create it, or attach it with another",
+    "ScoringFeUnhealthy": "The cluster's azureml-fe is not healthy: check its pods and the extension's installation",
+    "InferencingClientCallFailed": "The service cannot work with the cluster: detach the compute and attach it anew",
+}
+"""Troubles of a Kubernetes cluster, by code, and what to do about each."""
 TROUBLES = (
     _row(
         r"Simultaneous count exceeded|\bUserErrorFromQuotaService\b", POOL_FULL, Kind.LATER,
@@ -61,25 +71,43 @@ TROUBLES = (
         "The region has no such machine free now: try again later, or choose another size or region", wait=120,
     ),
     _row(
-        rf"{_QUOTA}.*\bcluster\b|\bcluster\b.*{_QUOTA}", "AML312", Kind.FINAL,
+        r"\bImageBuildFailure\b", "AML341", Kind.FINAL,
+        "Read the image build log in the workspace's storage account; pin the packages, or build the image beforehand",
+    ),
+    _row(
+        r"Not enough quota available for|Current usage/limit: \d", "AML310", Kind.FINAL,
+        "Free cores, choose a smaller or fewer instances, or ask for more quota of this VM family in this region",
+    ),
+    _row(
+        r"\bclusters? (?:count )?quota\b|quota (?:of|for) (?:the )?(?:number of )?clusters?\b", "AML312", Kind.FINAL,
         "Ask for a higher quota of clusters in this region, or delete deployments that nobody needs",
     ),
     _row(
-        rf"{_QUOTA}.*\bdisk\b|no space left on device", "AML313", Kind.FINAL,
+        rf"\bOutOfQuota\b.*\b{_SHORT} (?:\w+ ){{0,2}}disk\b|no space left on device", "AML313", Kind.FINAL,
         "Choose an instance_type with a bigger disk, or make image and model smaller",
     ),
     _row(
-        rf"{_QUOTA}.*\bmemory\b|\bOOMKilled\b|\bPodOutOfMemory\b|\bout of memory\b", "AML314", Kind.FINAL,
+        rf"\bOutOfQuota\b.*\b{_SHORT} (?:\w+ ){{0,2}}memory\b|\bOOMKilled\b|\bPodOutOfMemory\b|\bout of memory\b",
+        "AML314", Kind.FINAL,
         "Choose an instance_type with more memory, or load less",
     ),
     _row(
-        rf"\bRoleAssignmentLimitExceeded\b|{_QUOTA}.*role assignment", "AML321", Kind.FINAL,
+        r"\bRoleAssignmentLimitExceeded\b|\bNo more role assignments can be created"
+        r"|\brole assignments? (?:quota|limit)\b|\bquota (?:of|for) (?:\w+ ){0,2}role assignments?\b",
+        "AML321", Kind.FINAL,
         "Delete role assignments that nobody needs (4000 in a subscription is the limit)",
     ),
     _row(
-        rf"{_QUOTA}.*\b(?:number of )?(?:endpoints|deployments)\b|(?:endpoint|deployment)s? (?:count )?limit",
+        r"\b(?:number of|too many) (?:\w+ ){0,2}(?:endpoints|deployments)\b"
+        r"|\b(?:endpoint|deployment)s? (?:count )?(?:quota|limit)\b"
+        r"|\bquota (?:of|for) (?:\w+ ){0,2}(?:endpoints|deployments)\b",
         "AML315", Kind.FINAL,
         "Delete endpoints or deployments that nobody needs, or ask for a higher limit",
+    ),
+    _row(
+        r"\bPodUnschedulable\b|requests? (?:more|greater) than (?:the )?(?:limits?|instance)"
+        r"|needs more resources than|could not be scheduled", "AML317", Kind.FINAL,
+        "Choose a bigger instance_type, or ask for less",
     ),
     _row(
         r"oe-tsg#error-outofquota|Not enough quota|\bOutOfQuota\b|\bQuotaExceeded\b", "AML310", Kind.FINAL,
@@ -102,33 +130,33 @@ TROUBLES = (
         "Check the secret reference, and that the endpoint's identity has a role that reads it",
     ),
     _row(
-        r"\bImageBuildFailure\b", "AML341", Kind.FINAL,
-        "Read the image build log in the workspace's storage account; pin the packages, or build the image beforehand",
-    ),
-    _row(
         r"\bACRTokenExchangeFailed\b|\bACRSecretError\b|\bGetAADTokenFailed\b", "AML355", Kind.PASSING,
         "The cluster could not sign in to the registry or to Entra: try again in a minute", wait=60, tries=3,
     ),
     _row(
-        r"\bAcrPull\b|registry\b.*(?:unauthori[sz]ed|denied|forbidden|authentication required)"
-        r"|(?:unauthori[sz]ed|denied|authentication required)\b.*\bazurecr\.io",
+        r"\bAcrPull\b|\bcontainer registry authorization error\b|\binaccessible container registry\b"
+        rf"|(?:\.azurecr\.\w+|\b(?:container|docker) registry)\b.{{0,200}}\b{_DENIED}"
+        rf"|\b{_DENIED}\b.{{0,200}}\.azurecr\.\w",
         "AML346", Kind.AFTER_ROLE,
         "The endpoint's identity may not pull the image: give it AcrPull on the registry",
     ),
     _row(
-        r"\bBadArgument\b.*(?:authoriz|permission|access|Storage Blob Data)", "AML344", Kind.AFTER_ROLE,
+        r"\bBadArgument\b.*\b(?:authorization (?:error|fail\w*)|not (?:be )?authori[sz]ed"
+        r"|(?:lacks?|(?:has|have) no|do(?:es)?(?: not|n't) have) (?:\w+ ){0,2}(?:authorization|permissions?|access)"
+        r"|(?:access|permissions?) (?:\w+ ){0,6}(?:missing|denied)|Storage Blob Data \w+)",
+        "AML344", Kind.AFTER_ROLE,
         "Give the endpoint's identity Storage Blob Data Reader on the workspace's storage and AcrPull on its registry",
     ),
     _row(
         r"\bImagePullLoopBackOff\b|\bImagePullBackOff\b|\bErrImagePull\b|manifest (?:\S+ ){0,6}(?:unknown|not found)"
-        r"|(?:image|container) (?:\S+ ){0,4}(?:could not|cannot|can't|unable to) be (?:downloaded|pulled)"
-        r"|unable to (?:download|pull) (?:\w+ ){0,2}(?:container )?image",
+        r"|(?:image|container) (?:\S+ ){0,4}(?:could not|cannot|can't|unable to) be (?:accessed|downloaded|pulled)"
+        r"|\b(?:unable|failed) to (?:download|pull) (?:\w+ ){0,2}(?:container )?image\b",
         "AML347", Kind.FINAL,
         "Check the image's name and tag, and that the registry can be reached from the deployment",
     ),
     _row(
-        r"(?:download|load)\w* (?:\w+ ){0,3}model"
-        r"|model (?:\S+ ){0,4}(?:could not|cannot|can't) be (?:downloaded|found)",
+        r"\b(?:unable to|failed to|could not|cannot|can't) download (?:\S+ ){0,3}model\b"
+        r"|\bmodel(?:'s)? (?:\S+ ){0,4}(?:could not|cannot|can't) be (?:accessed|downloaded|found)",
         "AML348", Kind.FINAL,
         "Check that the model is registered and its files are there; see the StorageInitializer's log",
     ),
@@ -146,14 +174,15 @@ TROUBLES = (
         "Give the signed-in principal a role that allows this action at this scope, or sign in as another",
     ),
     _row(
-        r"\bOperationCanceled\b", "AML332", Kind.PASSING,
+        r"\bOperationCancell?ed\b", "AML332", Kind.PASSING,
         "Another operation came first: try again after a minute", wait=60, tries=3,
     ),
     _row(
-        r"in Updating provisioning state|\bis (?:being|currently) (?:updat|creat|delet)|EndpointBusy"
+        r"in (?:Updating|Creating|Deleting|Scaling) provisioning state|EndpointBusy"
+        r"|\bis (?:being|currently) (?:updat|creat|delet|scal)"
         r"|operation is already in progress|\bConflict\w*\b.*(?:Updating|Creating|Deleting|Scaling)",
-        "AML330", Kind.PATIENT,
-        "Another operation holds the endpoint: wait for it to end",
+        "AML330", Kind.PASSING,
+        "Another operation holds the endpoint: wait for it to end", wait=20, tries=4,
     ),
     _row(
         r"name already exists|\bNameUnavailable\b|\bEndpointAlreadyExists\b|already (?:in use|taken)",
@@ -170,6 +199,10 @@ TROUBLES = (
         "Provision the workspace's managed network first",
     ),
     _row(
+        r"\bkey ?vault\b.{0,200}\bbypass\b|\bbypass\b.{0,200}\bkey ?vault\b", "AML349", Kind.FINAL,
+        "Set bypass to AzureServices in the network rules of the workspace's key vault, or auth_mode to aad_token",
+    ),
+    _row(
         r"v1_legacy_mode", "AML307", Kind.FINAL,
         "Set v1_legacy_mode of the workspace to false",
     ),
@@ -179,14 +212,15 @@ TROUBLES = (
     ),
     _row(
         r"\bResourceNotReady\b|\b(?:liveness|readiness) probe|\b(?:Deployment|Kubernetes)CrashLoopBackOff\b"
-        r"|\bUserScript\w+\b",
+        r"|\bUserScript\w+\b|\bValidateScoringFailed\b",
         "AML340", Kind.FINAL,
         "Read `amldeploy logs`; give the container more time (liveness_probe.initial_delay) or mend the scoring script",
     ),
     _row(
-        r"\bPodUnschedulable\b|requests? (?:more|greater) than (?:the )?(?:limits?|instance)", "AML317", Kind.FINAL,
-        "Choose a bigger instance_type, or ask for less",
+        r"azureml-fe\b.{0,80}\b(?:isn't|is not|not) ready", "AML356", Kind.PASSING,
+        "The cluster's azureml-fe is not ready yet: check its pods, then try again", wait=60, tries=3,
     ),
+    *(_row(rf"\b{code}\b", "AML356", Kind.FINAL, cure) for code, cure in _CLUSTER.items()),
     _row(
         r"\bBadArgument\b|\bInvalidDeploymentSpec\b|\bMissingDriverProgram\b|\bInvalidParameter\w*\b"
         r"|\bSubscriptionNotFound\b",
@@ -194,7 +228,7 @@ TROUBLES = (
         "Mend the field that Azure names",
     ),
     _row(
-        r"\bResourceNotFound\b|oe-tsg#error-resourcenotfound", "AML304", Kind.FINAL,
+        r"\bResourceNotFound\b|\bEndpointNotFound\b|oe-tsg#error-resourcenotfound", "AML304", Kind.FINAL,
         "Check the names that Azure names, and that what they stand for still exists",
     ),
     _row(

@@ -10,24 +10,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.diff.forms import iso_seconds
-from deploy.diff.table import DEPLOYMENT, ENDPOINT, LEFT_OUT, Field, Mutability
+from deploy.diff.forms import iso_seconds, made_of_files
+from deploy.diff.table import DEPLOYMENT, ENDPOINT, LEFT_OUT, RECORDS, Field, Mutability
 from deploy.kept import SERVERS_OWN
 
 __all__ = [
     "DEPLOYMENT",
     "ENDPOINT",
     "LEFT_OUT",
+    "RECORDS",
     "Change",
     "Field",
     "Mutability",
     "changes",
     "iso_seconds",
+    "records",
+    "standing",
     "written",
 ]
 Json = Any
 _Names = tuple[str, ...]
 _ANY = "*"
+_LONGEST_TAG = 256
+"""Characters of a tag's value that Azure takes."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,26 @@ def changes(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Seque
     return tuple(change for row in table for change in _row(row, wanted, actual))
 
 
+def standing(
+    wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]
+) -> Iterator[tuple[str, bool]]:
+    """ARM path of every row that the user set, and whether Azure holds it so."""
+    for row in table:
+        for names, after in _spread(wanted, row.yaml.split("."), ()):
+            yield ".".join(_filled(row.arm, names)), row.form.same(*_meant(row, after, actual, names))
+
+
+def records(wanted: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, str]:
+    """The tags that say which assets were made of a deployment's files. `made`: path in the file -> ARM id."""
+    return {
+        row.record: str(row.form.read(made[row.yaml]))[:_LONGEST_TAG]
+        for row in DEPLOYMENT
+        if row.record and made.get(row.yaml)
+        for _, value in _spread(wanted, row.yaml.split("."), ())
+        if made_of_files(value)
+    }
+
+
 def written(actual: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Json]:
     """The CLI v2 document that says what `actual` holds: `changes` between the two are none. Server's own left out."""
     document: dict[str, Json] = {}
@@ -69,10 +94,19 @@ def written(actual: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Jso
 
 
 def _row(row: Field, wanted: Mapping[str, Json], actual: Mapping[str, Json]) -> Iterator[Change]:
-    for names, after in _spread(wanted, row.yaml.split("."), ()):
-        before = row.form.read(_held(actual, _filled(row.arm, names)))
+    for names, value in _spread(wanted, row.yaml.split("."), ()):
+        after, before = _meant(row, value, actual, names)
         if not row.form.same(after, before):
             yield Change(".".join(_filled(row.yaml, names)), before, after, row.mutability)
+
+
+def _meant(row: Field, after: Json, actual: Mapping[str, Json], names: _Names) -> tuple[Json, Json]:
+    """What is wanted and what is held. Files do not say which asset was made of them; the record of it does."""
+    before = row.form.read(_held(actual, _filled(row.arm, names)))
+    if not row.record or not made_of_files(after):
+        return after, before
+    recorded = _held(actual, ["tags", row.record])
+    return (before if recorded == str(before)[:_LONGEST_TAG] else recorded or after), before
 
 
 def _spread(value: Json, path: Sequence[str], names: _Names) -> Iterator[tuple[_Names, Json]]:

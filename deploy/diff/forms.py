@@ -94,17 +94,20 @@ def short_reference(value: Json) -> Json:
     return value if value.startswith("azureml:") else f"azureml:{value}"
 
 
-def _same_asset(wanted: Json, actual: Json) -> bool:
-    """References by meaning. What is made of files or has no version of its own is told apart by the release alone."""
+def made_of_files(wanted: Json) -> bool:
+    """Whether Azure's name for it is not known before it is made."""
     if isinstance(wanted, Mapping):
-        name, version = wanted.get("name"), wanted.get("version")
-        if not name or version is None:
-            return bool(actual)
-        wanted = f"azureml:{name}:{version}"
-    wanted, actual = str(wanted), str(actual or "")
-    if not wanted.startswith("azureml:"):
+        return not wanted.get("name") or wanted.get("version") is None
+    return not str(wanted).startswith("azureml:")
+
+
+def _same_asset(wanted: Json, actual: Json) -> bool:
+    """References by meaning. What is made of files and has no version of its own may be anything."""
+    if made_of_files(wanted):
         return bool(actual)
-    wanted = str(short_reference(wanted))
+    if isinstance(wanted, Mapping):
+        wanted = f"azureml:{wanted['name']}:{wanted['version']}"
+    actual, wanted = str(actual or ""), str(short_reference(str(wanted)))
     if label := _LABEL.fullmatch(wanted):
         return bool(actual.lower().startswith(f"{label['stem']}/".lower()))
     short, held = (_SHORT.fullmatch(each.removeprefix("azureml:")) for each in (wanted, actual))

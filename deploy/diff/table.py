@@ -33,6 +33,8 @@ class Field:
     arm: str
     form: Form = forms.SAME
     mutability: Mutability = Mutability.UPDATE
+    record: str = ""
+    """The tag that keeps which asset was made, where files can stand instead of a reference."""
 
 
 def _probe(name: str, arm: str) -> tuple[Field, ...]:
@@ -63,10 +65,10 @@ ENDPOINT: tuple[Field, ...] = (
 DEPLOYMENT: tuple[Field, ...] = (
     Field("instance_count", "sku.capacity"),
     Field("instance_type", "properties.instanceType", Form(forms.SAME.read, forms.WORD.same), _CREATE_ONLY),
-    Field("model", "properties.model", forms.ASSET),
+    Field("model", "properties.model", forms.ASSET, record="amldeploy-model"),
     Field("model_mount_path", "properties.modelMountPath"),
-    Field("environment", "properties.environmentId", forms.ASSET),
-    Field("code_configuration.code", f"{_CODE}.codeId", forms.ASSET),
+    Field("environment", "properties.environmentId", forms.ASSET, record="amldeploy-environment"),
+    Field("code_configuration.code", f"{_CODE}.codeId", forms.ASSET, record="amldeploy-code"),
     Field("code_configuration.scoring_script", f"{_CODE}.scoringScript"),
     Field("environment_variables.*", "properties.environmentVariables.*", forms.ENTRY),
     Field("app_insights_enabled", "properties.appInsightsEnabled", forms.FLAG),
@@ -88,7 +90,11 @@ DEPLOYMENT: tuple[Field, ...] = (
     Field("properties.*", "properties.properties.*", forms.ENTRY, _ADD_ONLY),
     Field("tags.*", "tags.*", forms.ENTRY),
 )
-"""Managed online deployment fields. Files (code, a model or an environment of its own) are compared by the release."""
+"""Managed online deployment fields. What files hold (code, a model or an environment of its own) is told apart by the
+release; whether Azure still has what was made of them, by the record.
+"""
+RECORDS = frozenset(row.record for row in DEPLOYMENT if row.record)
+"""Tags that say which assets were made of files: written with each PUT, never by anybody's hand."""
 
 LEFT_OUT = {
     "endpoint": {

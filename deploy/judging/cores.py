@@ -115,7 +115,7 @@ def judge(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") ->
     elif found["needed"] is None:
         unknown = [f"how many cores {size} has"]
     if unknown and silent:
-        unknown[-1] += f": {', '.join(silent)} of {where} may not be read"
+        unknown[-1] += f": {', '.join(silent)}"
     return Judgement(arithmetic(found), str(row.get("source") or ""), tuple(reasons), tuple(unknown))
 
 

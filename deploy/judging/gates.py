@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.errors import Finding
 from deploy.judging.verdict import Verdict
 from deploy.model import Json, Step
+
+_TERMS = 4
+"""Numbers of a sum that are written out."""
 
 
 @dataclass(frozen=True)
@@ -63,5 +67,9 @@ def _source(step: Step) -> str:
 
 
 def _sum(numbers: Iterable[int]) -> str:
+    """`24 + 48 = 72`; many equal ones are counted, since a hundred endpoints are one sum and not a hundred words."""
     parts = [n for n in numbers if n]
-    return f"{' + '.join(map(str, parts))} = {sum(parts)}"
+    told = list(map(str, parts))
+    if len(parts) > _TERMS:
+        told = [f"{times} x {n}" for n, times in sorted(Counter(parts).items())]
+    return f"{' + '.join(told)} = {sum(parts)}"

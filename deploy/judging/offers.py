@@ -72,10 +72,13 @@ def _share(region: Mapping[str, Json], kind: str) -> Mapping[str, Json]:
 
 def _heard(region: Mapping[str, Json]) -> dict[str, Json]:
     names = {"vmSizes": region["sizes"], "usages": region["usages"], "quotas": region["quotas"]}
-    heard = [name for name, answer in names.items() if answer is not None]
+    heard, reasons = [name for name, answer in names.items() if answer is not None], region["silent"]
     return {
         "source": f"{', '.join(heard)} of {region['region']}" if heard else "",
-        "silent": [name for name, answer in names.items() if answer is None],
+        "silent": [
+            f"{', '.join(name for name in reasons if reasons[name] == why)} of {region['region']} {why}"
+            for why in dict.fromkeys(reasons.values())
+        ],
     }
 
 

@@ -72,7 +72,7 @@ def judge(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
         for gate, _ in found
         if gate.short
     ]
-    unknown = [f"how many {gate.what} are left" for gate, _ in found if gate.left is None]
+    unknown = [_untold(gate, seen) for gate, _ in found if gate.left is None]
     said = [words for gate, words in found if gate.left is not None]
     if wanted["endpoints"] and seen.get("free") is False:
         words = f"the name {name} is taken in {where}: {seen.get('told') or 'no reason given'}"
@@ -82,6 +82,11 @@ def judge(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
     elif wanted["endpoints"]:
         unknown.insert(0, f"whether {name} is free in {where}: {seen.get('told')}")
     return Judgement("; ".join(said), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
+
+
+def _untold(gate: Gate, seen: Mapping[str, Json]) -> str:
+    why = seen.get("uncounted") if gate.code == "AML264" else ""
+    return f"how many {gate.what} are left" + (f": role assignments {why}" if why else "")
 
 
 def too_many(steps: Sequence[Step], facts: Mapping[str, Facts]) -> list[Finding]:

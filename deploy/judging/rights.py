@@ -18,6 +18,8 @@ _ENDPOINTS = f"{_WORKSPACES}/onlineEndpoints"
 _GIVING = "Microsoft.Authorization/roleAssignments"
 GIVING = (f"{_GIVING}/write", f"{_GIVING}/delete")
 """Giving a role and taking it back."""
+LOGS = f"{_ENDPOINTS}/deployments/getlogs/action"
+"""Not needed for any step, and missed when a deployment fails: without it nobody is told why."""
 _PROBED = {"aad_token": "score/action", "aml_token": "token/action"}
 _STEPS: dict[tuple[str, Verb], Sequence[str]] = {
     ("endpoint", Verb.DELETE): (f"{_ENDPOINTS}/delete",),
@@ -100,9 +102,10 @@ def _flag(step: Step) -> Sequence[str]:
 
 
 def judge(wanted: Mapping[str, Mapping[str, Sequence[str]]], answers: Mapping[str, Mapping[str, Json]]) -> Judgement:
-    """Whether all is allowed. `answers`: word or ARM id -> {scope: ARM id, blocks: list; null: it did not say}."""
+    """Whether all is allowed. `answers`: word or ARM id -> {scope: ARM id, blocks: list; null: not told, told: why}."""
     ids = {word: str(answer["scope"]) for word, answer in answers.items()}
     known = {str(a["scope"]).lower(): a["blocks"] for a in answers.values() if a["blocks"] is not None}
+    whys = {str(a["scope"]).lower(): f": permissions {a['told']}" for a in answers.values() if a.get("told")}
     reasons, unknown = [], []
     for word, actions in wanted.items():
         scope = ids.get(word, word)
@@ -111,11 +114,20 @@ def judge(wanted: Mapping[str, Mapping[str, Sequence[str]]], answers: Mapping[st
         if missing and scope.lower() in known:
             reasons.append(_lacking(scope, missing, actions))
         elif missing:
-            unknown.append(f"whether {', '.join(missing)} is allowed on {scope}")
+            unknown.append(f"whether {', '.join(missing)} is allowed on {scope}{whys.get(scope.lower(), '')}")
     count = len({action for actions in wanted.values() for action in actions})
     words = f"{count} action{'' if count == 1 else 's'} needed" + ("" if unknown or reasons else ", all allowed")
     source = f"permissions at {', '.join(_short(str(a['scope'])) for a in answers.values() if a['blocks'] is not None)}"
-    return Judgement(words, source if known else "", tuple(reasons), tuple(unknown))
+    silent = _without_logs(wanted, answers.get("workspace", {}).get("blocks"))
+    return Judgement(words, source if known else "", tuple(reasons), (*unknown, *silent))
+
+
+def _without_logs(wanted: Mapping[str, Mapping[str, Sequence[str]]], blocks: Json) -> Sequence[str]:
+    """What will not be told where a deployment is written and its logs may certainly not be read."""
+    writes = any(action.endswith("/deployments/write") for actions in wanted.values() for action in actions)
+    if not writes or blocks is None or allows(blocks, LOGS):
+        return ()
+    return (f"why a deployment fails, should one fail: the caller lacks {LOGS}",)
 
 
 def _lacking(scope: str, missing: Sequence[str], actions: Mapping[str, Sequence[str]]) -> Reason:

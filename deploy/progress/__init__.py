@@ -28,8 +28,13 @@ def both(*progresses: Progress) -> Progress:
 
 
 @contextmanager
-def open_progress(stream: TextIO, *, interactive: bool, events: Path | None = None) -> Iterator[Progress]:
-    """A live table on a terminal, lines elsewhere; and every event as a JSON line in the file `events`, if named."""
+def open_progress(
+    stream: TextIO, *, interactive: bool, plain: bool = False, events: Path | None = None
+) -> Iterator[Progress]:
+    """A live table on a terminal, lines elsewhere; and every event as a JSON line in the file `events`, if named.
+
+    `plain`: the table draws with ASCII alone.
+    """
     with ExitStack() as rooms:
         file = rooms.enter_context(events.open("w", encoding="utf-8")) if events else None
         if interactive:
@@ -37,7 +42,7 @@ def open_progress(stream: TextIO, *, interactive: bool, events: Path | None = No
 
             from deploy.progress.table import LiveTable
 
-            shown: Progress = rooms.enter_context(LiveTable(Console(file=stream)))
+            shown: Progress = rooms.enter_context(LiveTable(Console(file=stream), plain=plain))
         else:
             shown = rooms.enter_context(Lines(stream))
         yield both(shown, EventLines(file)) if file else shown

@@ -41,8 +41,11 @@ class Row:
 class LiveTable:
     """Draws itself eight times a second from the first event on. A context manager."""
 
-    def __init__(self, console: Console, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, console: Console, *, plain: bool = False, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._console, self._monotonic = console, monotonic
+        self._plain = plain or console.options.ascii_only
         self._lock = threading.RLock()
         self._rows: list[Row] = []
         self._note, self._over = "", False
@@ -110,7 +113,7 @@ class LiveTable:
         self._rows.append(_after(Row(event.address, event.verb, Kind.PLANNED), event, now))
 
     def _add(self, table: Table, row: Row) -> None:
-        plain, now = self._console.options.ascii_only, self._monotonic()
+        plain, now = self._plain, self._monotonic()
         frames = _PLAIN_SPINNER if plain else _SPINNER
         spin = frames[int(now * _FRAMES_A_SECOND) % len(frames)]
         sign, plain_sign, style = _SIGNS.get(row.kind, (spin, spin, _BUSY_STYLES.get(row.kind, "cyan")))

@@ -12,11 +12,12 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError
 
-from deploy import yaml12
+from deploy import masks, yaml12
 from deploy.errors import Place, Problem, SpecError, neutral
 from deploy.model import Environment
 from deploy.renderer.marks import MARK, TOKEN
@@ -37,12 +38,12 @@ def render_endpoint(
 
     `own` says where the endpoint's own values are written; one that no file speaks of is a problem, too.
     """
-    names = _names(environment, key, values)
+    names, secrets = _names(environment, key, values), masks.secret_values(values.value)
     problems = unspoken(files, own or {})
 
     def document(name: str) -> Source:
         try:
-            return _document(files, name, names)
+            return replace(_document(files, name, names), secrets=secrets)
         except SpecError as error:
             problems.extend(error.problems)
             return Source(name, Node(None, Place(name)))
@@ -185,8 +186,9 @@ def _run(sandbox: Sandbox, files: TemplateFiles, name: str) -> str:
     except UndefinedError as error:
         raise SpecError([_missed(files, str(error.message), *_at(error, name))]) from None
     except TemplateNotFound as error:
-        cause = f"There is no template {error.name!r} below {TEMPLATES}/."
-        raise _problem(_where(error, files, name, str(error.name)), "AML115", cause, "Check the name.") from None
+        cause = f"There is no {error.name!r} in {TEMPLATES}/{files.name}/, nor below {TEMPLATES}/."
+        cure = f"Write a file's name in {TEMPLATES}/{files.name}/, or its path below {TEMPLATES}/."
+        raise _problem(_where(error, files, name, str(error.name)), "AML115", cause, cure) from None
     except Exception as error:  # noqa: BLE001 an expression of a user's can raise anything at all
         cause = f"The expression fails: {_sentence(str(error) or type(error).__name__)}"
         raise _problem(_where(error, files, name, ""), "AML113", cause, "Mend the expression.") from None

@@ -11,7 +11,7 @@ from functools import lru_cache
 from jinja2 import TemplateSyntaxError, meta, nodes
 
 from deploy.errors import Place, Problem
-from deploy.renderer.sandbox import Sandbox
+from deploy.renderer.sandbox import Sandbox, resolved
 from deploy.sources import TemplateFiles, did_you_mean
 
 _VALUES = "values"
@@ -48,7 +48,7 @@ def _known(files: TemplateFiles) -> frozenset[str] | None:
         if spoken is None or None in included:
             return None
         known |= spoken
-        ahead += [other for other in included if other]
+        ahead += [resolved(files.read, other, name) for other in included if other]
     return known
 
 

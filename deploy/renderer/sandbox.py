@@ -76,6 +76,12 @@ class _Library(BaseLoader):
         return environment.template_class.from_code(environment, _compiled(name, source), globals or {})
 
 
+def resolved(read: Callable[[str], str | None], name: str, parent: str) -> str:
+    """The file that `name` means in `parent`: one of the same template folder before one below `templates/`."""
+    own = f"{parent.partition('/')[0]}/{name}"
+    return own if read(own) is not None else name
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """One rendering of one file. `values[n]` is what token n stands for, and the node it came from if that is known."""
 
@@ -83,6 +89,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**"})
 
     def __init__(self, read: Callable[[str], str | None], names: Mapping[str, Any]) -> None:
+        self._read = read
         super().__init__(undefined=Missing, loader=_Library(read), keep_trailing_newline=True, cache_size=50)
         self.finalize = self._token
         self.filters["_counted"] = self._counted
@@ -97,6 +104,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
     @property
     def lexer(self) -> Lexer:
         return _lexer()
+
+    def join_path(self, template: str, parent: str) -> str:
+        """jinja2's question which file an include, import or extends means."""
+        return resolved(self._read, template, parent)
 
     def run(self, name: str) -> str:
         """The template's output, with tokens and marks."""

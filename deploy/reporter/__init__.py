@@ -14,7 +14,7 @@ through `errors.neutral`, and what looks like a secret is hidden, whatever the f
 from __future__ import annotations
 
 from deploy.masks import HIDDEN, is_secret
-from deploy.reporter.actions import annotated, mask_commands, of_error, of_notes, of_report, outputs
+from deploy.reporter.actions import annotated, mask_commands, of_error, of_notices, of_report, outputs, secrets_of
 from deploy.reporter.calendar import status_ics
 from deploy.reporter.doctor import doctor_json, doctor_text
 from deploy.reporter.document import plan_dump, plan_json, plan_load, report_json
@@ -22,7 +22,13 @@ from deploy.reporter.files import cli_files, report_files
 from deploy.reporter.html import report_html
 from deploy.reporter.jobsummary import ROOM as SUMMARY_ROOM
 from deploy.reporter.jobsummary import fitting, job_summary
-from deploy.reporter.markdown import error_markdown, plan_markdown, report_markdown, status_markdown
+from deploy.reporter.markdown import (
+    error_markdown,
+    notices_markdown,
+    plan_markdown,
+    report_markdown,
+    status_markdown,
+)
 from deploy.reporter.problems import error_json, error_text
 from deploy.reporter.reaped import reaped_text
 from deploy.reporter.rows import EndpointRow, SlotRow, endpoint_row
@@ -48,8 +54,9 @@ __all__ = [
     "is_secret",
     "job_summary",
     "mask_commands",
+    "notices_markdown",
     "of_error",
-    "of_notes",
+    "of_notices",
     "of_report",
     "outputs",
     "plan_dump",
@@ -63,6 +70,7 @@ __all__ = [
     "report_json",
     "report_markdown",
     "report_text",
+    "secrets_of",
     "status_ics",
     "status_json",
     "status_markdown",

@@ -61,9 +61,9 @@ def of_report(report: Report, places: Mapping[str, Place]) -> list[Annotation]:
     ]
 
 
-def of_notes(notes: Iterable[str]) -> list[Annotation]:
-    """What a person should know before agreeing."""
-    return [Annotation(Level.WARNING, "Note", note) for note in notes]
+def of_notices(notices: Iterable[tuple[str, str]]) -> list[Annotation]:
+    """A warning for each title and text, in their order."""
+    return [Annotation(Level.WARNING, title, text) for title, text in notices]
 
 
 def annotated(found: Sequence[Annotation], prefix: str = "") -> str:
@@ -78,10 +78,14 @@ def annotated(found: Sequence[Annotation], prefix: str = "") -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def mask_commands(plan: Plan) -> str:
-    """Commands that make the runner write *** for each secret of a plan, line by line as it compares them."""
-    found = secret_values([step.body for step in plan.every])
-    lines = {line.strip() for secret in found for line in secret.splitlines()}
+def secrets_of(plan: Plan) -> frozenset[str]:
+    """What is secret in a plan, whole."""
+    return secret_values([step.body for step in plan.every])
+
+
+def mask_commands(secrets: Iterable[str]) -> str:
+    """Commands that make the runner write *** for each secret, line by line as it compares them."""
+    lines = {line.strip() for secret in secrets for line in secret.splitlines()}
     return "".join(f"::add-mask::{_data(line)}\n" for line in sorted(lines) if line)
 
 

@@ -31,13 +31,14 @@ def fields(step: Step) -> list[tuple[str, str]]:
 
 
 def unchanged(step: Step) -> str:
-    """`12 unchanged fields hidden`, for an update; empty when there is none."""
+    """`12 unchanged fields hidden`, for what has changes; empty when there is none."""
     document, found = step.body.get("document"), [path for path, _, _ in changes(step)]
-    if step.verb is not Verb.UPDATE or not found or not isinstance(document, Mapping):
+    if not found or not isinstance(document, Mapping):
         return ""
     paths = [path for path, _ in _leaves(document) if path not in _SAID_ELSEWHERE]
     left = [path for path in paths if not any(path == each or path.startswith(f"{each}.") for each in found)]
-    return f"({count(len(left), 'unchanged field')} hidden)" if left else ""
+    same = "unchanged field" if step.verb is Verb.UPDATE else "more field"
+    return f"({count(len(left), same)} hidden)" if left else ""
 
 
 def _decided(step: Step, document: Mapping[str, Json]) -> list[tuple[str, str]]:

@@ -9,14 +9,10 @@ from deploy.judging.verdict import Verdict
 from deploy.masks import hide
 from deploy.model import Json
 from deploy.reporter.ink import Ink, Style
-from deploy.reporter.sentences import count
+from deploy.reporter.sentences import VERDICTS, count
 from deploy.reporter.text import page
 
-_WORDS = {
-    Verdict.YES: ("ok", Style.GREEN),
-    Verdict.NO: ("refused", Style.BAD),
-    Verdict.UNKNOWN: ("could not tell", Style.YELLOW),
-}
+_STYLES = {Verdict.YES: Style.GREEN, Verdict.NO: Style.BAD, Verdict.UNKNOWN: Style.YELLOW}
 _MARGIN = 17
 """Column after the longest verdict and its margin."""
 
@@ -65,7 +61,7 @@ def doctor_json(found: Diagnosis) -> dict[str, Json]:
 
 
 def _line(ink: Ink, line: Line) -> list[str]:
-    word, style = _WORDS[line.verdict]
+    word, style = VERDICTS[line.verdict][1], _STYLES[line.verdict]
     first = f"{line.subject}" if line.findings else f"{line.subject}: {line.words}"
     lines = ink.row((f"  {word:<{_MARGIN - 3}} ", style), first, "", column=_MARGIN)
     for finding in line.findings:
@@ -76,6 +72,6 @@ def _line(ink: Ink, line: Line) -> list[str]:
 
 def _summary(found: Diagnosis) -> str:
     totals = {verdict: sum(line.verdict is verdict for line in found.lines) for verdict in Verdict}
-    said = ", ".join(f"{number} {_WORDS[verdict][0]}" for verdict, number in totals.items() if number)
+    said = ", ".join(f"{number} {VERDICTS[verdict][1]}" for verdict, number in totals.items() if number)
     ending = "an apply would be refused" if found.exit else "nothing found that would stop an apply"
     return f"{count(len(found.lines), 'thing')} looked at: {said}; {ending}."

@@ -107,6 +107,7 @@ def _outcome(outcome: Outcome) -> dict[str, Json]:
         "seconds": round(outcome.seconds, 3),
         "error": dict(outcome.error) if outcome.error is not None else None,
     }
+    body |= {"rescue": True} if outcome.rescue else {}
     seen = outcome.evidence
     if seen.summary or seen.data or seen.files:
         body["evidence"] = {"summary": seen.summary, "data": dict(seen.data), "files": sorted(seen.files)}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from deploy import yaml12
 from deploy.masks import hide
 from deploy.model import EndpointSpec, Json, Plan
 from deploy.outcome import Report
@@ -64,5 +65,17 @@ def _absolute(document: Mapping[str, Json], folder: Path) -> dict[str, Json]:
     return whole
 
 
+class _Dumper(yaml.SafeDumper):
+    """Text that YAML 1.2 would not read as text is quoted, beside what 1.1 would not."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    style = None if isinstance(yaml12.resolve(value), str) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
 def _yaml(document: Mapping[str, Json]) -> str:
-    return yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)

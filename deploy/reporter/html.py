@@ -13,7 +13,7 @@ from deploy.masks import hide
 from deploy.model import Json, Plan
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.problems import diagnosis_lines
-from deploy.reporter.sentences import STATE_WORDS, count, duration, reasons, report_summary, shown
+from deploy.reporter.sentences import RESCUE, STATE_WORDS, count, duration, reasons, report_summary, shown
 from deploy.reporter.style import CSS
 from deploy.reporter.timeline import timeline_svg
 
@@ -33,7 +33,8 @@ def report_html(report: Report, plan: Plan | None = None) -> str:
         _section("What failed", (_failure(outcome) for outcome in report.outcomes if outcome.error)),
         _section("What was seen", (_figure(outcome) for outcome in report.outcomes if _pictures(outcome))),
         _section("Time", [timeline_svg(report.outcomes)] if report.outcomes else []),
-        _section("Steps", [_steps(report, whys)] if report.outcomes else []),
+        _section("Steps", [_steps(report, whys, rescue=False)] if report.outcomes else []),
+        _section(RESCUE, [_steps(report, whys, rescue=True)] if any(o.rescue for o in report.outcomes) else []),
     ]
     head = (
         f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -71,7 +72,8 @@ def _failure(outcome: Outcome) -> str:
     ]
     return (
         f'<div class="card"><p><strong class="failed">{_safe(str(error.get("code") or "Error"))}</strong> '
-        f"{outcome.verb} <code>{_safe(outcome.address)}</code></p><p>{_safe(str(error.get('message') or ''))}</p>"
+        f"{f'{RESCUE}: ' if outcome.rescue else ''}{outcome.verb} <code>{_safe(outcome.address)}</code></p>"
+        f"<p>{_safe(str(error.get('message') or ''))}</p>"
         f"{_list(rows)}{_why(outcome)}{_files(outcome)}</div>"
     )
 
@@ -134,8 +136,9 @@ def _list(rows: Iterable[tuple[str, Json]]) -> str:
     return f"<dl>{items}</dl>" if items else ""
 
 
-def _steps(report: Report, whys: list[str]) -> str:
-    rows = "".join(_row(outcome, why) for outcome, why in zip(report.outcomes, whys, strict=True))
+def _steps(report: Report, whys: list[str], *, rescue: bool) -> str:
+    told = zip(report.outcomes, whys, strict=True)
+    rows = "".join(_row(outcome, why) for outcome, why in told if outcome.rescue is rescue)
     words = "".join(f'<th scope="col">{title}</th>' for title in ("State", "Step", "Address", "Why, and what was seen"))
     head = f'<tr>{words}<th scope="col" class="number">Attempts</th><th scope="col" class="number">Time</th></tr>'
     return f'<div class="wide"><table>{head}{rows}</table></div>'

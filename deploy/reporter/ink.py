@@ -28,7 +28,7 @@ class Style(StrEnum):
 
 
 Span = tuple[str, Style]
-_GLUE = re.compile(r"(?<=\d) (?=(?:%|×|ms|s|min|h)(?!\w))")
+_GLUE = re.compile(r"(?<=\d) (?=(?:%|x|ms|s|min|h)(?!\w))")
 """The space between a number and its unit, where no line ends."""
 _ASCII = str.maketrans(
     {"×": "x", "→": "->", "…": "...", "−": "-", "–": "-", "—": "-", "·": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}

@@ -1,4 +1,4 @@
-"""The summary of a job on GitHub: the plan, or the report with a timeline and the names of the pictures.
+"""The summary of a job on GitHub: the plan, or the report with a timeline and how many pictures there are.
 
 A summary of more than 1 MiB is refused whole, so every part has a budget and what does not fit is left out and counted.
 """
@@ -6,18 +6,19 @@ A summary of more than 1 MiB is refused whole, so every part has a budget and wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from deploy.errors import neutral
 from deploy.model import Plan
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.markdown import report_markdown
+from deploy.reporter.sentences import count
 from deploy.reporter.timeline import starting_times
 
 ROOM = 1_048_576
 """Bytes of a step's summary."""
-_BARS, _PICTURES, _NAME = 200, 100, 60
-"""Steps in a timeline, pictures in a list, letters of a step's name: mermaid gives up at 50,000 letters."""
+_BARS, _NAME = 200, 60
+"""Steps in a timeline, letters of a step's name: mermaid gives up at 50,000 letters."""
 _MARKS = {
     State.DONE: "done, ",
     State.FAILED: "crit, ",
@@ -78,19 +79,8 @@ def _plain(text: str) -> str:
 
 
 def _pictures(report: Report, run_url: str) -> str:
-    names = sorted(set(_picture_names(report.outcomes)))
-    if not names:
-        return ""
+    """How many there are, and where: a link to each is known only to who has kept them."""
+    names = [name for outcome in report.outcomes for name in outcome.evidence.files]
+    found = sum(name.endswith((".png", ".svg", ".jpg")) for name in names)
     where = f"[the run's artifacts]({run_url}#artifacts)" if run_url else "the report's folder"
-    listed = [f"- `{name}`" for name in names[:_PICTURES]]
-    more = [f"- and {len(names) - _PICTURES} more"] if len(names) > _PICTURES else []
-    return "\n".join([f"**Seen by the probes**, in {where}:", "", *listed, *more])
-
-
-def _picture_names(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """As `files` names them, without letters that mean something to Markdown."""
-    for outcome in outcomes:
-        for name in outcome.evidence.files:
-            if name.endswith((".png", ".svg", ".jpg")):
-                whole = f"{outcome.address.replace('/', '-')}-{name}"
-                yield re.sub(r"[^A-Za-z0-9._-]+", "_", neutral(whole))[:200]
+    return f"**Seen by the probes**: {count(found, 'picture')} in {where}." if found else ""

@@ -17,6 +17,7 @@ from deploy.reporter.problems import diagnosis_lines, error_text
 from deploy.reporter.rows import EndpointRow
 from deploy.reporter.sentences import (
     FALLBACK,
+    RESCUE,
     became,
     changes,
     lease,
@@ -24,12 +25,13 @@ from deploy.reporter.sentences import (
     reason,
     reasons,
     report_summary,
+    sign,
+    unchecked,
 )
 from deploy.reporter.status import instances, lease_left, status_summary
 
 LIMIT = 60_000
 """Characters; GitHub refuses a comment of more than 65,536."""
-_SIGNS = {Verb.CHECK: "?", Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
 _STATE_SIGNS = {
     State.DONE: "✅",
     State.FAILED: "❌",
@@ -48,6 +50,7 @@ def plan_markdown(plan: Plan) -> str:
         f"**{_words(plan_summary(plan))}**",
         _caution([step.address for step in plan.steps if step.verb is Verb.DELETE]),
         _table(["", "step", "why"], [_step(step) for step in plan.steps], 26_000),
+        unchecked(plan),
         _folded("Fields that are set or change", _diff(plan.steps, 16_000)),
         _folded("If a step fails", _table(["", "step", "why"], [_step(step) for step in plan.rescue], 5_000)),
         _folded(FALLBACK, _table(["", "step", "why"], [_step(step) for step in plan.fallback], 4_000)),
@@ -59,13 +62,15 @@ def plan_markdown(plan: Plan) -> str:
 
 def report_markdown(report: Report, plan: Plan | None = None) -> str:
     """What became of each step, errors in full below. `plan` tells why a step was there."""
-    rows = [_outcome(outcome, why) for outcome, why in zip(report.outcomes, reasons(report, plan), strict=True)]
+    told = list(zip(report.outcomes, reasons(report, plan), strict=True))
+    rows, rescue = ([_outcome(o, why) for o, why in told if o.rescue is mine] for mine in (False, True))
     errors = [_error(outcome) for outcome in report.outcomes if outcome.error]
     return _document(
         f"### Report for {_code(report.environment)}",
         f"**{_words(report_summary(report))}**",
         "\n\n".join(_within(errors, 25_000, "{} more errors")),
-        _table(["", "step", "became", "seen"], rows, 30_000),
+        _table(["", "step", "became", "seen"], rows, 28_000),
+        f"#### {RESCUE}\n\n{_table(['', 'step', 'became', 'seen'], rescue, 2_000)}" if rescue else "",
         f"Fingerprint {_code(report.fingerprint[:12])}",
     )
 
@@ -74,6 +79,12 @@ def error_markdown(error: DeployError) -> str:
     """What stops a command: every problem or finding, as on a terminal."""
     text = error_text(error, width=100)[: LIMIT // 6]  # as HTML a letter may take six
     return _document("### Not done", f"<pre>{html.escape(text)}</pre>")
+
+
+def notices_markdown(notices: Iterable[tuple[str, str]]) -> str:
+    """A line for each title and text."""
+    lines = [f"- **{_words(title)}**. {_words(text)}" for title, text in notices]
+    return "\n".join(_within(lines, LIMIT, "- {} more")) + "\n"
 
 
 def status_markdown(rows: Sequence[EndpointRow]) -> str:
@@ -90,7 +101,7 @@ def _document(*blocks: str) -> str:
 
 
 def _step(step: Step) -> str:
-    return f"| `{_SIGNS[step.verb]}` {step.verb} | {_code(step.address)} | {_words(reason(step) or step.why)} |"
+    return f"| `{sign(step)[0]}` {step.verb} | {_code(step.address)} | {_words(reason(step) or step.why)} |"
 
 
 def _outcome(outcome: Outcome, why: str) -> str:
@@ -104,7 +115,8 @@ def _error(outcome: Outcome) -> str:
     said = neutral(f"{error.get('code') or ''} {error.get('message') or ''}".strip())[:_ERROR]
     request = f"\nrequest id {neutral(str(error['request_id']))[:100]}" if error.get("request_id") else ""
     why = "".join(f"\n{neutral(line)}" for line in diagnosis_lines(error))[:_ERROR]
-    return f"{_code(outcome.address)}\n<pre>{html.escape(said + request + why)}</pre>"
+    who = f"{RESCUE}: {_code(outcome.address)}" if outcome.rescue else _code(outcome.address)
+    return f"{who}\n<pre>{html.escape(said + request + why)}</pre>"
 
 
 def _slots(row: EndpointRow) -> Iterator[str]:

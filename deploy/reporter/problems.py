@@ -25,7 +25,7 @@ def error_text(
         lines = [line for problem in error.problems for line in _problem(ink, problem)]
         lines += ["", *ink.line(f"{count(len(error.problems), 'problem')} found.", Style.BAD)]
     elif isinstance(error, Refused):
-        lines = [line for finding in error.findings for line in _finding(ink, finding)]
+        lines = [line for finding in error.findings for line in _finding(ink, finding, error.doing)]
     else:
         lines = _failure(ink, error)
     return "\n".join(lines) + "\n"
@@ -37,7 +37,7 @@ def error_json(error: DeployError) -> dict[str, Json]:
         "kind": type(error).__name__,
         "code": error.code,
         "exit": int(error.exit),
-        "message": str(error),
+        "message": error.message,
         "what": error.what,
         "cause": error.cause,
         "cure": error.cure,
@@ -79,7 +79,7 @@ def diagnosis_lines(error: Mapping[str, Json]) -> list[str]:
     for container, said in (found.get("logs") or {}).items():
         lines += [f"{container} said last:", *(f"  {line}" for line in said)] if said else []
         lines += [] if said else [f"{container} said nothing."]
-    return lines
+    return lines + [f"{container}'s log {why}." for container, why in (found.get("unread") or {}).items()]
 
 
 def _problem(ink: Ink, problem: Problem) -> list[str]:
@@ -88,9 +88,9 @@ def _problem(ink: Ink, problem: Problem) -> list[str]:
     return [ink.paint(where, Style.BOLD) + first.removeprefix(where), *more, *_cure(ink, problem.cure, 4)]
 
 
-def _finding(ink: Ink, finding: Finding) -> list[str]:
+def _finding(ink: Ink, finding: Finding, doing: str) -> list[str]:
     return [
-        *_title(ink, finding.code, f"cannot plan {finding.address}: {finding.cause}"),
+        *_title(ink, finding.code, f"cannot {doing} {finding.address}: {finding.cause}"),
         *_cure(ink, finding.cure, 4),
     ]
 

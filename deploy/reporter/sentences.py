@@ -10,14 +10,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from deploy.judging.verdict import Verdict
 from deploy.masks import hide
 from deploy.model import Json, Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.rows import moment
 
 STATE_WORDS = {state: state.value.replace("_", " ") for state in State}
+RESCUE = "Rescue"
 FALLBACK = "If the shared pool stays full: on dedicated quota instead"
 _UNKNOWN = "could not tell"
+VERDICTS: dict[str, tuple[str, str]] = {
+    Verdict.YES: ("✓", "ok"),
+    Verdict.NO: ("✗", "refused"),
+    Verdict.UNKNOWN: ("?", _UNKNOWN),
+}
+"""The sign and the word for what a check came to."""
+SIGNS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
+UNCHECKED = "Not checked: whether key vault and registry can be reached (see `amldeploy doctor`)."
 
 
 def duration(seconds: float) -> str:
@@ -39,16 +49,32 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def sign(step: Step) -> tuple[str, str]:
+    """A step's sign and what it means: a check's is what it came to, if it was made."""
+    if step.verb is Verb.CHECK:
+        return VERDICTS.get(str(step.body.get("verdict")), ("?", step.verb.value))
+    return SIGNS[step.verb], step.verb.value
+
+
+def unchecked(plan: Plan) -> str:
+    """What the checks of a plan leave out; empty for a plan without any."""
+    return UNCHECKED if any("verdict" in step.body for step in plan.steps) else ""
+
+
+def _checks(plan: Plan) -> str:
+    untold = sum(step.body.get("verdict") == Verdict.UNKNOWN for step in plan.steps)
+    return count(plan.summary[Verb.CHECK], "check") + (f" ({untold} {_UNKNOWN})" if untold else "")
+
+
 def plan_summary(plan: Plan) -> str:
     """One sentence: what will be different."""
     total = plan.summary
-    extras = [
-        count(total[verb], *words)
-        for verb, words in (
-            (Verb.SHIFT, ("traffic shift",)), (Verb.CHECK, ("check",)), (Verb.PROBE, ("probe",)),
-        )
-        if total[verb]
-    ]  # fmt: skip
+    said = {
+        Verb.SHIFT: count(total[Verb.SHIFT], "traffic shift"),
+        Verb.CHECK: _checks(plan),
+        Verb.PROBE: count(total[Verb.PROBE], "probe"),
+    }
+    extras = [words for verb, words in said.items() if total[verb]]
     touched = {step.endpoint for step in plan.steps if step.changes}
     same = sum(key not in touched for key in plan.endpoints)
     if not any(step.changes for step in plan.steps):
@@ -61,7 +87,9 @@ def plan_summary(plan: Plan) -> str:
 def report_summary(report: Report) -> str:
     """One sentence: what became of it, how long it took, how much was asked."""
     states = {state: sum(o.state is state for o in report.outcomes) for state in State}
-    counted = ", ".join(f"{n} {STATE_WORDS[state]}" for state, n in states.items() if n) or "nothing to do"
+    counted = ", ".join(f"{n} {STATE_WORDS[state]}" for state, n in states.items() if n)
+    if not counted:
+        return "Done: nothing to do."
     effort = f"{duration(report.seconds)}, {count(report.requests, 'request')}"
     failed = next((o.address for o in report.outcomes if o.state is State.FAILED), "")
     if failed:
@@ -107,11 +135,12 @@ def _needs(body: Mapping[str, Json], needed: float | None) -> str:
     total = f"{_UNKNOWN} how many cores are needed" if needed is None else f"{needed:g} cores"
     if instances is None:
         return total
-    grows = f"{held:g} → {instances:g} instances" if held else f"{instances:g} instance{'s' if instances != 1 else ''}"
+    more = f"{held:g} -> {instances:g} instances, {instances - held:g} more"
+    grows = more if held else f"{instances:g} instance{'s' if instances != 1 else ''}"
     if needed is None or not cores:
         return f"{grows}, {total}"
     reserve = ", 20 % reserve included" if body.get("reserve") is True else ""
-    return f"{grows}{reserve} = {needed / cores:g} × {cores:g} = {total}"
+    return f"{grows}{reserve} = {needed / cores:g} x {cores:g} = {total}"
 
 
 def _has(body: Mapping[str, Json]) -> str:
@@ -141,6 +170,11 @@ def changes(step: Step) -> Iterator[tuple[str, str, str]]:
     for change in listed if isinstance(listed, list) else []:
         if isinstance(change, dict):
             yield str(change.get("path", "")), shown(change.get("before")), shown(change.get("after"))
+
+
+def untold(step: Step) -> list[tuple[str, str, str]]:
+    """The changes that the step's reason does not say already."""
+    return [(path, old, new) for path, old, new in changes(step) if f"{path} {old} -> {new}" not in step.why]
 
 
 def changed_value(path: str, value: Json) -> str:

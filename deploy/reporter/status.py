@@ -40,14 +40,18 @@ def status_summary(rows: Sequence[EndpointRow]) -> str:
     """One sentence: how many there are, how many are well, which lease ends first."""
     if not rows:
         return "No endpoints."
-    words = f"{count(len(rows), 'endpoint')}, {sum(is_well(row) for row in rows)} with callers served"
+    words = f"{count(len(rows), 'endpoint')}, {sum(is_served(row) for row in rows)} with callers served"
+    ill = [f"{row.key} is {row.state}" for row in rows if row.state not in (_GOOD, "absent")]
+    words += f"; {', '.join(ill)}" if ill else ""
     lent = sorted((row.hours_left, row.key) for row in rows if row.hours_left is not None)
     return words + (f"; the next lease to end is {lent[0][1]}'s, {lease_left(lent[0][0])}." if lent else ".")
 
 
-def is_well(row: EndpointRow) -> bool:
-    """Whether callers are served: 100 % of the traffic goes to deployments that succeeded."""
-    return row.state == _GOOD and sum(slot.traffic for slot in row.slots if slot.state == _GOOD) == 100
+def is_served(row: EndpointRow) -> bool:
+    """Whether callers are: all of the traffic goes to deployments that succeeded, whatever became of the last change
+    of the endpoint.
+    """
+    return sum(slot.traffic for slot in row.slots if slot.state == _GOOD) == 100
 
 
 def lease_left(hours: float) -> str:
@@ -56,8 +60,8 @@ def lease_left(hours: float) -> str:
 
 
 def instances(slot: SlotRow) -> str:
-    """`2 × Standard_NC24ads_A100_v4`."""
-    return f"{slot.instances} × {slot.instance_type}"
+    """`2 x Standard_NC24ads_A100_v4`."""
+    return f"{slot.instances} x {slot.instance_type}"
 
 
 def state_style(state: str) -> Style:

@@ -12,8 +12,8 @@ from deploy.reporter.ink import Ink, Style, cells
 from deploy.reporter.problems import outcome_error
 from deploy.reporter.sentences import (
     FALLBACK,
+    RESCUE,
     became,
-    changes,
     count,
     lease,
     plan_summary,
@@ -21,16 +21,22 @@ from deploy.reporter.sentences import (
     reason,
     reasons,
     report_summary,
+    sign,
+    unchecked,
+    untold,
 )
 
-SIGNS = {
-    Verb.CHECK: ("?", Style.CYAN),
-    Verb.CREATE: ("+", Style.GREEN),
-    Verb.UPDATE: ("~", Style.YELLOW),
-    Verb.DELETE: ("-", Style.RED),
-    Verb.PROBE: ("»", Style.MAGENTA),
-    Verb.SHIFT: ("⇄", Style.BLUE),
+_STYLES = {
+    "ok": Style.CYAN,
+    "refused": Style.BAD,
+    "could not tell": Style.YELLOW,
+    Verb.CREATE: Style.GREEN,
+    Verb.UPDATE: Style.YELLOW,
+    Verb.DELETE: Style.RED,
+    Verb.PROBE: Style.MAGENTA,
+    Verb.SHIFT: Style.BLUE,
 }
+"""How a sign is painted, by what it means, in the order of the legend."""
 STATE_SIGNS = {
     State.DONE: ("✓", Style.GREEN),
     State.FAILED: ("✗", Style.BAD),
@@ -56,11 +62,12 @@ def plan_text(
 ) -> str:
     """The plan as a person reads it. `hint` is the command to type next; without one, no next command is named."""
     ink = Ink(width, colour, ascii)
-    used = {step.verb for step in plan.every}
-    legend = [(f"{sign} {verb}", style) for verb, (sign, style) in SIGNS.items() if verb in used]
+    used = sorted({sign(step) for step in plan.every}, key=lambda pair: [*_STYLES, Verb.CHECK].index(pair[1]))
+    legend = [(" ".join(pair), _STYLES.get(pair[1], Style.CYAN)) for pair in used]
     blocks = [
         _heading(ink, "Plan", plan.environment, plan.fingerprint),
         _steps(ink, plan.steps),
+        ink.line(unchecked(plan), Style.DIM),
         _section(ink, "If a step fails", _steps(ink, plan.rescue)),
         _section(ink, FALLBACK, _steps(ink, plan.fallback, brief=True)),
         _section(ink, "Leases", chain.from_iterable(ink.line(lease(one), indent=2, hang=4) for one in plan.leases)),
@@ -87,9 +94,11 @@ def report_text(
     ink = Ink(width, colour, ascii)
     shown = [(o, why) for o, why in zip(report.outcomes, reasons(report, plan), strict=True) if _tells(o, report)]
     column = _column(ink, [outcome.address for outcome, _ in shown])
+    lines = [(outcome.rescue, _outcome(ink, outcome, column, why)) for outcome, why in shown]
     blocks = [
         _heading(ink, "Report", report.environment, report.fingerprint),
-        list(chain.from_iterable(_outcome(ink, outcome, column, why) for outcome, why in shown)),
+        list(chain.from_iterable(each for rescue, each in lines if not rescue)),
+        _section(ink, RESCUE, chain.from_iterable(each for rescue, each in lines if rescue)),
         ink.line(report_summary(report), Style.GOOD if report.ok else Style.BAD),
     ]
     return page(blocks)
@@ -132,9 +141,10 @@ def _steps(ink: Ink, steps: Sequence[Step], *, brief: bool = False) -> list[str]
 
 def _step(ink: Ink, step: Step, column: int) -> list[str]:
     style = _SUMS[quota(step.body).enough] if step.room == "quota" and "needed" in step.body else Style.PLAIN
-    below = [(reason(step), style)] + [(f"{path}: {old} → {new}", Style.PLAIN) for path, old, new in changes(step)]
+    below = [(reason(step), style)] + [(f"{path}: {old} -> {new}", Style.PLAIN) for path, old, new in untold(step)]
     below += [(unchanged(step), Style.DIM)]
-    return _entry(ink, *SIGNS[step.verb], step.verb, step.address, below, column)
+    mark, meaning = sign(step)
+    return _entry(ink, mark, _STYLES.get(meaning, Style.CYAN), step.verb, step.address, below, column)
 
 
 def _fields(ink: Ink, step: Step, *, full: bool) -> list[str]:

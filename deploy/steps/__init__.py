@@ -62,5 +62,11 @@ ROOMS: tuple[Room, ...] = (
     alias,
 )
 
+ARRIVING: tuple[Room, ...] = tuple(room for room in ROOMS if room is not autoscale)
+"""What the way to a release stands on; autoscale settings matter on the way to nothing."""
+
+SHOWN: tuple[Room, ...] = (endpoint, deployment)
+"""What people look at."""
+
 EVERY: tuple[Room, ...] = (*ROOMS, export)
 """The rooms above, and the one that only the reaper asks for."""

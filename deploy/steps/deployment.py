@@ -6,19 +6,36 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from deploy import diff
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.diagnosis import diagnose
 from deploy.errors import CloudError, Finding, Refused, Transient, neutral
+from deploy.judging import rights
 from deploy.kept import merged_properties, merged_tags
-from deploy.model import PATIENT, EndpointSpec, Facts, Json, Step, Verb, Wanted, address, is_strange, of_room
+from deploy.model import (
+    PATIENT,
+    RELEASE_TAG,
+    EndpointSpec,
+    Facts,
+    Json,
+    Step,
+    Verb,
+    Wanted,
+    address,
+    is_strange,
+    of_room,
+)
+from deploy.reporter import changed_value
 
 NAME = "deployment"
 _LINES = 200
 _COUNT = "instance_count"
+_RELEASE = f"tags.{RELEASE_TAG}"
+_TOLD = 3
+"""Differences that a reason names one by one."""
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
@@ -34,10 +51,11 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if wanted is None:
         return [_delete(where, body) for where, body in sorted(facts.items()) if where.split("/")[0] == NAME]
     there = of_room(facts, NAME, wanted.spec.key)
+    live = (wanted.live, there[wanted.live]) if wanted.live in there else None
     steps = [
         step
         for name, document in wanted.deployments.items()
-        for step in _steps(wanted.spec, name, document, there.get(name))
+        for step in _beside(live, document, _steps(wanted.spec, name, document, there.get(name)))
     ]
     if findings := _serving(wanted, steps, facts):
         raise Refused(findings)
@@ -75,18 +93,20 @@ def run(cloud: Cloud, step: Step) -> None:
     try:
         endpoints.put_deployment(
             cloud, document, folder, what=what, patience=step.retry.deadline,
+            record=lambda made: diff.records(document, made),
             settled=lambda there: not diff.changes(document, there, diff.DEPLOYMENT),
         )  # fmt: skip
     except Transient:
         raise
     except CloudError as error:
-        _examine(cloud, error, str(document["endpoint_name"]), str(document["name"]))
+        _examine(cloud, error, document)
         raise
 
 
-def _examine(cloud: Cloud, error: CloudError, endpoint: str, name: str) -> None:
-    """Put the containers' logs and the likeliest cause beside the error."""
-    logs = _logs(cloud, endpoint, name)
+def _examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> None:
+    """Put the containers' logs and the likeliest cause beside the error, and the cure for that cause into it."""
+    endpoint, name = str(document["endpoint_name"]), str(document["name"])
+    logs, unread = _logs(cloud, endpoint, name)
     state = ""
     with contextlib.suppress(CloudError):
         body = endpoints.read_deployments(cloud, endpoint).get(name) or {}
@@ -94,17 +114,24 @@ def _examine(cloud: Cloud, error: CloudError, endpoint: str, name: str) -> None:
     texts = {file.removesuffix(".log"): text.decode() for file, text in logs.items()}
     words = " ".join((*error.codes, error.cause))
     error.attached |= logs
-    error.diagnosis = diagnose(error.code, words, texts, azure_codes=error.codes, state=state).as_json()
+    found = diagnose(
+        error.code, words, texts, document=document, azure_codes=error.codes, state=state, unread=unread
+    )  # fmt: skip
+    error.diagnosis, error.cure = found.as_json(), found.cure or error.cure
 
 
-def _logs(cloud: Cloud, endpoint: str, name: str) -> dict[str, bytes]:
-    """What both containers last said; nothing when they never came to speak."""
-    logs = {}
+def _logs(cloud: Cloud, endpoint: str, name: str) -> tuple[dict[str, bytes], dict[str, str]]:
+    """What both containers last said; and of each whose log we are not given, why not."""
+    logs, unread = {}, {}
     for container in endpoints.CONTAINERS:
-        with contextlib.suppress(CloudError):
+        try:
             text = endpoints.read_logs(cloud, endpoint, name, container, _LINES)
             logs[f"{container}.log"] = neutral(text).encode()
-    return logs
+        except CloudError as error:
+            if error.status != 404:  # then there is no deployment, and no log either
+                refused = f"may not be read: that takes {rights.LOGS}"
+                unread[container] = refused if error.status == 403 else f"could not be read: {error.cause.rstrip('.')}"
+    return logs, unread
 
 
 def _steps(
@@ -113,9 +140,7 @@ def _steps(
     where, retry = address(NAME, spec.key, name), spec.retry
     if body is None:
         return [Step(Verb.CREATE, where, _body(spec, document), f"there is no deployment {name} yet", retry)]
-    properties = merged_properties(body, document.get("properties") or {})
-    document = {**document, "tags": merged_tags(body, document["tags"])}
-    document |= {"properties": properties} if properties else {}
+    document = kept(document, body)
     found = diff.changes(document, body, diff.DEPLOYMENT)
     state = body["properties"].get("provisioningState")
     if not found and (state == "Succeeded" or is_strange(body)):
@@ -129,6 +154,43 @@ def _steps(
     scaled = {"endpoint": spec.name, "name": name, "count": change.after, "changes": [asdict(change)]}
     first = Step(Verb.UPDATE, where, scaled, f"{_COUNT} {change.before} -> {change.after}", retry)
     return [first, *([Step(Verb.UPDATE, where, _noted(spec, document, rest), _paths(rest), retry)] if rest else [])]
+
+
+def _beside(
+    live: tuple[str, Mapping[str, Json]] | None, document: Mapping[str, Json], steps: Sequence[Step]
+) -> Sequence[Step]:
+    """The same steps; what goes to another slot says what callers will find different from the slot they are on."""
+    if live is None or live[0] == document["name"] or not steps or "document" not in steps[-1].body:
+        return steps
+    name, body = live
+    found = diff.changes(document, body, diff.DEPLOYMENT)
+    *before, last = steps
+    words = f"{_differences(found)}, next to {name}" if found else last.why
+    if last.verb is Verb.CREATE and "changes" not in last.body:
+        listed = {**last.body, "changes": [asdict(change) for change in found], "beside": name}
+        return [*before, replace(last, why=words, body=listed)]
+    why = words if last.body.get("changes") else f"{last.why}; {words}"
+    return [*before, replace(last, why=why)]
+
+
+def _differences(found: Sequence[diff.Change]) -> str:
+    """`instance_type A -> B`; the release is named only where nothing else differs that a file's field can say."""
+    told = [change for change in found if change.path != _RELEASE]
+    if not told:
+        return "other files or secrets"
+    said = [
+        f"{change.path} {changed_value(change.path, change.before)} -> {changed_value(change.path, change.after)}"
+        for change in told[:_TOLD]
+    ]
+    more = [f"{len(told) - _TOLD} more"] if len(told) > _TOLD else []
+    return ", ".join([*said, *more])
+
+
+def kept(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Json]:
+    """The document with the tags and properties of others that a PUT would otherwise take away."""
+    tags = {name: value for name, value in merged_tags(body, document["tags"]).items() if name not in diff.RECORDS}
+    properties = merged_properties(body, document.get("properties") or {})
+    return {**document, "tags": tags, **({"properties": properties} if properties else {})}
 
 
 def _remade(

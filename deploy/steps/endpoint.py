@@ -66,7 +66,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Retry) -> Sequence[Step]:
     wanted = spec.owned(body)
     found = diff.changes(wanted, body, diff.ENDPOINT)
-    if findings := [_refusal(where, change) for change in found if not change.in_place]:
+    if findings := _refusals(where, [change for change in found if not change.in_place]):
         raise Refused(findings)
     state = body["properties"].get("provisioningState")
     if not found and (state == "Succeeded" or is_strange(body)):
@@ -77,14 +77,31 @@ def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Ret
     return [Step(Verb.UPDATE, where, step_body, why, retry)]
 
 
-def _refusal(where: str, change: diff.Change) -> Finding:
+def _refusals(where: str, changes: Sequence[diff.Change]) -> list[Finding]:
+    """A finding for each thing that cannot be changed: an identity is one, however many of its fields differ."""
+    together: dict[tuple[str, diff.Mutability], list[diff.Change]] = {}
+    for change in changes:
+        thing = "identity" if change.path.startswith("identity.") else change.path
+        together.setdefault((thing, change.mutability), []).append(change)
+    return [_refusal(where, thing, mutability, found) for (thing, mutability), found in together.items()]
+
+
+def _refusal(where: str, thing: str, mutability: diff.Mutability, changes: Sequence[diff.Change]) -> Finding:
     """Why a change cannot be made, and the ways out."""
-    cause = f"Azure cannot change {change.path} of an endpoint that exists (it is {change.before!r})"
-    if change.mutability is diff.Mutability.ADD_ONLY:
+    before, after = _words([c.before for c in changes]), _words([c.after for c in changes])
+    cause = f"Azure cannot change {thing} of an endpoint that exists: it is {before}, wanted is {after}"
+    if mutability is diff.Mutability.ADD_ONLY:
         cure = "Properties can only be added: take the change back, or write it under another name"
         return Finding(where, "AML221", cause, cure)
     cure = "Take the change back, tear the endpoint down and apply again, or give it another key and name and move over"
     return Finding(where, "AML220", cause, cure)
+
+
+def _words(values: Sequence[Json]) -> str:
+    """What is there, in one breath: `system_assigned`; `user_assigned with ID`."""
+    flat = [value for each in values for value in (each if isinstance(each, list | tuple) else [each])]
+    first, *others = [str(value) for value in flat if value not in (None, "")] or ["nothing"]
+    return f"{first} with {', '.join(others)}" if others else first
 
 
 def run(cloud: Cloud, step: Step) -> Evidence | None:

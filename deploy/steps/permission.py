@@ -5,7 +5,7 @@ Which actions those are is judged in `refusals`, when all steps are known; here 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from deploy.cloud import access, endpoints, holdings
 from deploy.cloud.connect import Cloud
@@ -17,9 +17,9 @@ NAME = "permission"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`permission/<key>/<scope>`: {word, scope, blocks} of the workspace and of each scope where a role is to be given.
+    """`permission/<key>/<scope>`: {word, scope, blocks, told} of the workspace and of each scope of a role to be given.
 
-    `blocks` is null when it could not be read; it is [] for a scope whose answer is the workspace's.
+    `blocks` is null when Azure did not say, and `told` why; it is [] for a scope whose answer is the workspace's.
     """
     scopes = {"workspace": cloud.workspace_id, **holdings.moving(cloud, spec)}
     answers = _ask(cloud, scopes, inherited=_fresh(cloud, spec.name))
@@ -44,15 +44,18 @@ def _fresh(cloud: Cloud, name: str) -> Sequence[str]:
 
 def _ask(cloud: Cloud, scopes: dict[str, str], *, inherited: Sequence[str]) -> dict[str, dict[str, Json]]:
     """One request a scope, and none for one that a scope above has settled or that is not there yet."""
-    asked: dict[str, list[Json] | None] = {}
+    asked: dict[str, tuple[list[Json] | None, str]] = {}
     for word, scope in sorted(scopes.items(), key=lambda pair: (pair[0] != "workspace", len(pair[1]))):
-        if scope not in asked and word not in inherited and not rights.settled(asked.items(), scope):
+        if scope not in asked and word not in inherited and not rights.settled(_blocks(asked), scope):
             asked[scope] = access.permissions(cloud, scope)
-    above: list[Json] | None = None if asked[cloud.workspace_id] is None else []
-    return {
-        word: {"scope": scope, "blocks": asked.get(scope, above if word in inherited else [])}
-        for word, scope in scopes.items()
-    }
+    blocks, told = asked[cloud.workspace_id]
+    above: tuple[list[Json] | None, str] = (None, told) if blocks is None else ([], "")
+    answers = {word: asked.get(scope, above if word in inherited else ([], "")) for word, scope in scopes.items()}
+    return {word: {"scope": scopes[word], "blocks": blocks, "told": told} for word, (blocks, told) in answers.items()}
+
+
+def _blocks(asked: Mapping[str, tuple[list[Json] | None, str]]) -> list[tuple[str, list[Json] | None]]:
+    return [(scope, blocks) for scope, (blocks, _) in asked.items()]
 
 
 def _place(word: str) -> str:

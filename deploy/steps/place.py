@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from deploy.cloud import access, endpoints
 from deploy.cloud.connect import Cloud
+from deploy.cloud.failures import if_told
 from deploy.judging import places
 from deploy.model import EndpointSpec, Facts, Json, Step, Wanted, address
 from deploy.outcome import Evidence
@@ -17,9 +18,9 @@ NAME = "place"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`place/<key>`: {region, endpoints, assignments, free, told, source}; null is what could not be told.
+    """`place/<key>`: {region, endpoints, assignments, uncounted, free, told, source}; null is what could not be told.
 
-    `free` is asked only for an endpoint that the workspace does not have.
+    `free` is asked only for an endpoint that the workspace does not have; `told` and `uncounted` say why not.
     """
     return {address(NAME, spec.key): _look(cloud, spec.name)}
 
@@ -35,16 +36,22 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     return places.judge(wanted, _look(cloud, str(wanted["name"]))).evidence(step.address, {})
 
 
+def _name(cloud: Cloud, name: str) -> tuple[bool | None, str]:
+    answer, why = if_told(lambda: endpoints.name_is_free(cloud, name))
+    return answer or (None, f"checkNameAvailability {why}")
+
+
 def _look(cloud: Cloud, name: str) -> dict[str, Json]:
     there = endpoints.list_endpoints(cloud)
-    count = access.count_assignments(cloud)
+    count, uncounted = access.count_assignments(cloud)
     heard = ["endpoints of the workspace", *(["role assignments"] if count is not None else [])]
-    free, told = (None, "") if name in there else endpoints.name_is_free(cloud, name)
+    free, told = (None, "") if name in there else _name(cloud, name)
     heard += ["checkNameAvailability"] if free is not None else []
     return {
         "region": cloud.workspace()["location"],
         "endpoints": len(there),
         "assignments": count,
+        "uncounted": uncounted,
         "free": free,
         "told": told,
         "source": ", ".join(heard),

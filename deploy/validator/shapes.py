@@ -14,12 +14,13 @@ from pydantic import BaseModel, ValidationError
 
 from deploy.documents.fields import GUID, NAME, RESOURCE_GROUP, SCOPE, WORKSPACE
 from deploy.errors import Problem, neutral
+from deploy.masks import without
 from deploy.sources import Source, Trail, did_you_mean
 from deploy.yaml12 import kind
 
 _WANTED = {
-    "int": ("a whole number", "Write it without quotes."),
-    "float": ("a number", "Write it without quotes."),
+    "int": ("a whole number", "Write digits, without quotes."),
+    "float": ("a number", "Write digits, without quotes."),
     "bool": ("a boolean", "Write true or false."),
     "string": ("text", "Put it in quotes."),
     "dict": ("a mapping", "Write `key: value` lines below it."),
@@ -88,7 +89,11 @@ def problem(source: Source, trail: Trail, code: str, cause: str, cure: str = "")
 def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
     loc: tuple[str | int, ...] = misfit["loc"]
     trail = _trail(source, loc)
-    name, about, found = ".".join(map(str, trail)) or "The file", misfit["type"], _shown(misfit["input"])
+    name, about, found = (
+        ".".join(map(str, trail)) or "The file",
+        misfit["type"],
+        _shown(without(misfit["input"], source.secrets)),
+    )
     if about == "missing":
         return problem(
             source,
@@ -115,7 +120,10 @@ def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
     if about in _LIMITS:
         cause = f"{name} is {found}; it must be {_LIMITS[about].format(**context)}."
         return problem(source, trail, code, cause, "Change it.")
-    return problem(source, trail, code, f"{name}: {misfit['msg'].removeprefix('Value error, ')}.", "Change it.")
+    own = misfit["msg"].startswith("Value error, ")
+    words, _, cure = misfit["msg"].removeprefix("Value error, ").partition(": ")
+    cause = f"{name} {words}." if own else f"{name}: {words}."
+    return problem(source, trail, code, cause, f"{cure[:1].upper()}{cure[1:]}." if cure else "Change it.")
 
 
 def _trail(source: Source, loc: tuple[str | int, ...]) -> Trail:

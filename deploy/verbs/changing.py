@@ -9,9 +9,11 @@ from pathlib import Path
 
 from deploy import agreement, intent, observer, planner, reporter, succession
 from deploy.cloud import endpoints
+from deploy.errors import CloudError
 from deploy.executor import Tell
-from deploy.model import EndpointSpec, Facts, Plan, Step
+from deploy.model import EndpointSpec, Facts, Plan, Step, address
 from deploy.progress import Event, Kind
+from deploy.steps import ARRIVING, SHOWN
 from deploy.steps import probe as probe_room
 from deploy.verbs.looking import live
 from deploy.verbs.project import Approve, Done, Project, carry_out, dated, look, validate, with_rows
@@ -37,7 +39,7 @@ def apply(
     name, only = intent.asked(agreed, name, only)
     environment, specs = validate(project, name, only)
     with project.alone(environment, "apply") as cloud:
-        specs, facts = look(cloud, specs)
+        specs, facts = look(cloud, specs, ARRIVING)
         fresh = planner.plan_release(environment, specs, facts, cleanup=cleanup)
         if agreed:
             fresh = agreement.plan_rest(agreed, fresh)
@@ -82,14 +84,19 @@ def probe(project: Project, name: str, only: Sequence[str] = (), *, tell: Tell, 
     """Run the probes against whatever serves callers now."""
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        specs, facts = look(cloud, specs)
+        specs, facts = look(cloud, specs, SHOWN)
         steps = _live_probes(specs, facts)
         return carry_out(project, cloud, Plan(environment.name, tuple(steps)), "probe", tell, save=save)
 
 
 def _live_probes(specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> list[Step]:
-    return [
-        probe_room.step_for(spec, slot, "asked for")
-        for spec in specs
-        if spec.pipeline.probe and (slot := live(spec, facts[spec.key]))
-    ]
+    probed = [(spec, live(spec, facts[spec.key])) for spec in specs if spec.pipeline.probe]
+    if silent := [spec for spec, slot in probed if slot is None]:
+        told = [f"{spec.name} {_silence(facts[spec.key], spec.key)}" for spec in silent]
+        what = f"probe {', '.join(spec.key for spec in silent)}"
+        raise CloudError(what, "; ".join(told), "Apply first", code="AML375")
+    return [probe_room.step_for(spec, slot, "asked for") for spec, slot in probed if slot]
+
+
+def _silence(facts: Facts, key: str) -> str:
+    return "has no deployment with callers" if address("endpoint", key) in facts else "is not there"

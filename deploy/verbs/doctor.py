@@ -11,7 +11,7 @@ from deploy.errors import CloudError, Finding
 from deploy.judging.diagnosis import Diagnosis, Line, of_plan
 from deploy.judging.verdict import Verdict
 from deploy.model import EndpointSpec, Environment
-from deploy.steps import quota
+from deploy.steps import ARRIVING, quota
 from deploy.verbs.project import Project, look, validate
 
 UNCHECKED = (
@@ -37,7 +37,7 @@ def _look(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec],
     where = f"workspace {environment.workspace}"
     try:
         home = str(cloud.workspace()["location"])
-        specs, facts = look(cloud, specs)
+        specs, facts = look(cloud, specs, ARRIVING)
         others = quota.elsewhere(cloud, facts, regions)
     except CloudError as error:
         finding = Finding(where, error.code, error.cause, error.cure)
@@ -50,5 +50,6 @@ def _look(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec],
 
 
 def _who(who: caller.Caller) -> str:
-    told = [f"{what} {value}" for what, value in (("object id", who.object_id), ("tenant", who.tenant)) if value]
+    known = (("client id", who.client), ("object id", who.object_id), ("tenant", who.tenant))
+    told = [f"{what} {value}" for what, value in known if value]
     return f"{who.credential}: {', '.join(told) or 'its token does not say for whom'}"

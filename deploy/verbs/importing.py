@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from deploy import adoption, importer, observer, reader, validator
+from deploy import adoption, importer, leases, observer, reader, validator
 from deploy.cloud import endpoints, holdings
-from deploy.errors import CloudError, UsageError
+from deploy.errors import CloudError, SpecError, UsageError
 from deploy.executor import Tell
 from deploy.sources import TEMPLATES, Source
-from deploy.verbs.project import Approve, Done, Project, carry_out, validate
+from deploy.verbs.project import Approve, Done, Project, carry_out, spec_of, validate
 
 _BOM = "\ufeff"
 
@@ -35,13 +36,13 @@ def import_endpoint(
     environment = validator.validate_environment(source).environment
     key = key or endpoint.lower()
     template, what = template or key, f"import endpoint {endpoint}"
+    _must_be_nobodys(project, source, what, endpoint.lower())
     _must_be_free(project, source, what, key, template)
     with project.connect(environment) as cloud, cloud.arm.remembering():
         body = endpoints.list_endpoints(cloud).get(endpoint.lower())
         behind = endpoints.read_deployments(cloud, str(body["name"])) if body else {}
         if body is None or not behind:
-            cause = "it has no deployment to write a file from" if body else "the workspace has none of this name"
-            raise CloudError(what, cause, "Check the name, which is the one in Azure", code="AML226")
+            raise _nothing(what, there=body is not None)
         made = importer.files_of(body, [behind[one] for one in sorted(behind)], holdings.given(cloud, body))
     return Import(key, _write(project, source, made, key, template), made.hidden)
 
@@ -55,6 +56,28 @@ def adopt(
         plan = adoption.plan_adoption(environment, specs, observer.observe(cloud, specs))
         approve(plan, True)
         return carry_out(project, cloud, plan, "adopt", tell, jobs)
+
+
+def _nothing(what: str, *, there: bool) -> CloudError:
+    cause, cure = "the workspace has none of this name", "Check the name, which is the one in Azure"
+    if there:
+        cause = "it has no deployment, and a template has at least one: there is nothing to write its file from"
+        cure = "Deploy to it first, or write the template yourself and adopt the endpoint"
+    return CloudError(what, cause, cure, code="AML226")
+
+
+def _must_be_nobodys(project: Project, source: Source, what: str, endpoint: str) -> None:
+    """Refuses an endpoint that an entry of the environment says already. What is wrong in others is not asked."""
+    file = validator.survey_environment(source)
+    for key in file.entries:
+        with suppress(SpecError):
+            spec = spec_of(project, file, key)
+            if leases.is_of_line(spec.base.lower(), endpoint):
+                cause = (
+                    f"{source.file} has its files already: the entry {key}, of templates/{file.entries[key].template}"
+                )
+                cure = f"Change those, and look at `amldeploy plan -e {file.environment.name} {key}`"
+                raise UsageError(what, cause, cure, code="AML229")
 
 
 def _must_be_free(project: Project, source: Source, what: str, key: str, template: str) -> None:

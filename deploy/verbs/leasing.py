@@ -12,7 +12,7 @@ from deploy.executor import Tell
 from deploy.model import Plan
 from deploy.reaper import Inventory, Judgement, Rules
 from deploy.verbs.project import Approve, Done, Project, carry_out
-from deploy.verbs.telling import Show, Told, notify
+from deploy.verbs.telling import Show, Told, Warn, notify
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Reaped:
     @property
     def refused(self) -> Refused | None:
         """What a guard has against it."""
-        return Refused(self.judged.findings) if self.judged.findings else None
+        return Refused(self.judged.findings, "reap") if self.judged.findings else None
 
     @property
     def ok(self) -> bool:
@@ -47,7 +47,17 @@ class Reaped:
         return Exit.STEP_FAILED if own is Exit.OK and (late or self.told.failed or not self.done.report.ok) else own
 
 
-def reap(project: Project, name: str, rules: Rules, *, yes: bool, approve: Approve, tell: Tell, show: Show) -> Reaped:
+def reap(
+    project: Project,
+    name: str,
+    rules: Rules,
+    *,
+    yes: bool,
+    approve: Approve,
+    tell: Tell,
+    show: Show,
+    warn: Warn | None = None,
+) -> Reaped:
     """Judge a workspace; with `yes` keep and delete what is due, and give the notices that are due.
 
     A guard that stops the deletion stops no notice.
@@ -63,14 +73,14 @@ def reap(project: Project, name: str, rules: Rules, *, yes: bool, approve: Appro
         if not yes:
             return Reaped(name, judged, plan, None)
         if judged.findings:
-            return Reaped(name, judged, plan, None, notify(cloud, file, there.endpoints, show))
+            return Reaped(name, judged, plan, None, notify(cloud, file, there.endpoints, show, warn))
         approve(plan, False)
         done = carry_out(project, cloud, plan, "reap", tell)
         if done.report.stopped:
             return Reaped(name, judged, plan, done)
         gone = {each.name for each in judged.candidates}
         kept = {n: body for n, body in there.endpoints.items() if n not in gone}
-        return Reaped(name, judged, plan, done, notify(cloud, file, kept, show))
+        return Reaped(name, judged, plan, done, notify(cloud, file, kept, show, warn))
 
 
 def _inventory(cloud: Cloud) -> Inventory:

@@ -8,7 +8,7 @@ from deploy import planner, reader, reporter
 from deploy.cloud import endpoints
 from deploy.errors import CloudError, Place, UsageError, neutral
 from deploy.model import EndpointSpec, Facts, Plan, address, live_slot, of_room
-from deploy.steps import quota
+from deploy.steps import ARRIVING, SHOWN, quota
 from deploy.verbs.project import Project, dated, look, rows_of, validate
 
 
@@ -26,7 +26,7 @@ def plan(
     """
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        specs, facts = look(cloud, specs)
+        specs, facts = look(cloud, specs, ARRIVING)
         others = quota.elsewhere(cloud, facts, regions)
         seen = {key: {**facts[key], **others[key]} for key in facts}
         return dated(cloud, planner.plan_release(environment, specs, seen, for_another=for_another))
@@ -59,7 +59,7 @@ def logs(project: Project, name: str, key: str, *, slot: str | None = None, line
     """Container -> its last lines, of the live deployment or of `slot`."""
     environment, specs = validate(project, name, [key])
     with project.connect(environment) as cloud:
-        specs, facts = look(cloud, specs)
+        specs, facts = look(cloud, specs, SHOWN)
         deployment = _spoken_of(specs[0], facts[key], slot)
         return {
             container: neutral(endpoints.read_logs(cloud, specs[0].name, deployment, container, lines))

@@ -8,14 +8,15 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deploy import executor, intent, leases, observer, reader, renderer, reporter, succession, validator
+from deploy import executor, intent, leases, masks, observer, reader, renderer, reporter, succession, validator
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
-from deploy.cloud.connect import Cloud, connect
+from deploy.cloud.connect import Cloud, Secret, connect
 from deploy.errors import CloudError, Exit, Problem, SpecError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Environment, Facts, Json, Plan
 from deploy.outcome import Report
+from deploy.steps import ROOMS, SHOWN, Room
 from deploy.verbs import lock
 
 Approve = Callable[[Plan, bool], None]
@@ -25,10 +26,11 @@ STATE = Path(".amldeploy")
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with environments and templates, and the time."""
+    """A folder with environments and templates, the time, and who is told the secrets that nobody else may see."""
 
     root: Path = Path()
     clock: Clock = field(default_factory=SystemClock)
+    secret: Secret = lambda _: None
 
     @property
     def state(self) -> Path:
@@ -42,7 +44,7 @@ class Project:
 
     def connect(self, environment: Environment) -> AbstractContextManager[Cloud]:
         """The door to Azure, or to the emulator."""
-        return connect(environment, self.root, self.state, self.clock)
+        return connect(environment, self.root, self.state, self.clock, self.secret)
 
     @contextmanager
     def alone(self, environment: Environment, verb: str) -> Iterator[Cloud]:
@@ -78,7 +80,7 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
     problems: list[Problem] = list(file.problems)
     for key in intent.chosen(file, only) if not problems else file.entries:
         try:
-            specs.append(_spec(project, file, key))
+            specs.append(spec_of(project, file, key))
         except SpecError as error:
             problems += error.problems
     problems += intent.shared_names(file, specs)
@@ -106,12 +108,14 @@ def carry_out(
     return Done(plan, report, folder, _keep(plan, report, folder))
 
 
-def look(cloud: Cloud, specs: Sequence[EndpointSpec]) -> tuple[list[EndpointSpec], dict[str, Facts]]:
+def look(
+    cloud: Cloud, specs: Sequence[EndpointSpec], rooms: Sequence[Room] = ROOMS
+) -> tuple[list[EndpointSpec], dict[str, Facts]]:
     """The specs under the names that they have now, and what is there: one look at the world."""
     with cloud.arm.remembering():
         shared = any(spec.pipeline.quota.capacity == "shared" for spec in specs)
         settled = succession.settle(specs, endpoints.list_endpoints(cloud)) if shared else list(specs)
-        return settled, observer.observe(cloud, settled)
+        return settled, observer.observe(cloud, settled, rooms)
 
 
 def dated(cloud: Cloud, plan: Plan) -> Plan:
@@ -122,7 +126,7 @@ def dated(cloud: Cloud, plan: Plan) -> Plan:
 
 def rows_of(cloud: Cloud, specs: Sequence[EndpointSpec]) -> list[reporter.EndpointRow]:
     """What is there now, as people look at it."""
-    specs, facts = look(cloud, specs)
+    specs, facts = look(cloud, specs, SHOWN)
     rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in specs]
     return sorted(rows, key=lambda row: (row.hours_left is None, row.hours_left or 0.0))
 
@@ -134,12 +138,23 @@ def with_rows(cloud: Cloud, specs: Sequence[EndpointSpec], done: Done) -> Done:
     return done
 
 
-def _spec(project: Project, file: validator.EnvironmentFile, key: str) -> EndpointSpec:
+def spec_of(project: Project, file: validator.EnvironmentFile, key: str) -> EndpointSpec:
+    """One entry of an environment, rendered and found right."""
     entry = file.entries[key]
     files = reader.read_template(project.root, entry.template, entry.place)
-    rendered = renderer.render_endpoint(files, file.environment, key, entry.values, entry.own)
-    spec = validator.validate_endpoint(rendered, file.environment, key, project.root)
+    try:
+        rendered = renderer.render_endpoint(files, file.environment, key, entry.values, entry.own)
+        spec = validator.validate_endpoint(rendered, file.environment, key, project.root)
+    except SpecError as error:
+        raise SpecError(_discreet(error.problems, entry.values.value)) from None
     return replace(spec, folder=os.path.relpath(spec.folder, project.root))
+
+
+def _discreet(problems: Sequence[Problem], values: Json) -> list[Problem]:
+    """The problems without the values whose names look secret, also when a message quotes them."""
+    secrets = masks.secret_values(values)
+    secrets |= {repr(secret)[1:-1] for secret in secrets}
+    return [replace(p, cause=masks.without(p.cause, secrets), cure=masks.without(p.cure, secrets)) for p in problems]
 
 
 def _report_folder(project: Project, verb: str) -> Path:

@@ -14,7 +14,7 @@ from deploy.model import EndpointSpec, Environment, Facts, Json, Plan, Step, Ver
 from deploy.outcome import Outcome, State
 from deploy.succession import Turn
 from deploy.verbs.project import Approve, Done, Project, carry_out, dated, validate, with_rows
-from deploy.verbs.telling import Show, notify
+from deploy.verbs.telling import Show, Warn, notify
 
 _NEEDS_NO_CORES = ("quota", "model", "place", "permission", "endpoint", "record", "role")
 """Rooms whose steps can be taken while the one before still holds the cores."""
@@ -31,6 +31,7 @@ def renew(
     approve: Approve,
     tell: Tell,
     show: Show,
+    warn: Warn | None = None,
     jobs: int = 8,
 ) -> Done:
     """Replace each endpoint whose lease ends within so many hours by its successor. Safe to call at any time."""
@@ -49,7 +50,7 @@ def renew(
         done = carry_out(project, cloud, plan, "renew", tell, jobs, hasty=hasty)
         if done.report.stopped:
             return done
-        told = notify(cloud, file, None if plan.steps else bodies, show)
+        told = notify(cloud, file, None if plan.steps else bodies, show, warn)
         report = replace(done.report, outcomes=(*done.report.outcomes, *refused))
         done = replace(done, report=report, notices=told.given, failed=told.failed)
         keys = {each.new.key for each in turns}

@@ -14,6 +14,8 @@ from deploy.model import OWNER_TAG, Json
 
 Show = Callable[[str], None]
 """Says a line at once."""
+Warn = Callable[[notices.Word], None]
+"""Tells a run on GitHub, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,9 @@ class Told:
         return Told(self.given + other.given, self.failed + other.failed)
 
 
-def notify(cloud: Cloud, file: validator.EnvironmentFile, bodies: succession.Bodies | None, show: Show) -> Told:
+def notify(
+    cloud: Cloud, file: validator.EnvironmentFile, bodies: succession.Bodies | None, show: Show, warn: Warn | None
+) -> Told:
     """Gives each notice that is due. `bodies`: what is there; None when that is to be looked at anew.
 
     Never raises for what Azure or a channel refuses: what was said before must not be lost with it.
@@ -49,12 +53,20 @@ def notify(cloud: Cloud, file: validator.EnvironmentFile, bodies: succession.Bod
         hours = [each for each in late.values() if each is not None]
         if hours:
             word = notices.Word(file.environment.name, name, lease.ends, hours[0])
-            found += _tell(cloud, str(body["id"]), word, [each for each in late if late[each] is not None], told, show)
+            found += _tell(
+                cloud, str(body["id"]), word, [each for each in late if late[each] is not None], told, show, warn
+            )
     return found
 
 
 def _tell(
-    cloud: Cloud, resource: str, word: notices.Word, channels: Sequence[Notice], told: Mapping[str, int], show: Show
+    cloud: Cloud,
+    resource: str,
+    word: notices.Word,
+    channels: Sequence[Notice],
+    told: Mapping[str, int],
+    show: Show,
+    warn: Warn | None,
 ) -> Told:
     """Noted first, so that no other run says it too; whoever did not hear it is taken off again and hears it later."""
     what = f"note the notice about {word.name}"
@@ -65,7 +77,7 @@ def _tell(
         leftovers.merge_tags(cloud, resource, {leases.NOTICED_TAG: leases.noted(after)}, what)
         for each in channels:
             try:
-                notices.send(each.to, each.url_from, word, show)
+                notices.send(each.to, each.url_from, word, show, warn)
                 given.append({"to": each.to, **notices.payload("webhook", word)})
             except (DeployError, OSError) as error:
                 failed.append(str(error))

@@ -24,7 +24,7 @@ def _connected(running: Running) -> Iterator[ssl.SSLSocket]:
     address = urlsplit(running.url)
     context = ssl.create_default_context(cafile=running.ca)
     with (
-        socket.create_connection((str(address.hostname), address.port or 0), timeout=20) as plain,
+        socket.create_connection((str(address.hostname), address.port or 0), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
     ):
         yield secure
@@ -69,7 +69,7 @@ def test_a_body_of_64_mib_is_answered(running: Running, token: str) -> None:
     path = "/stmlwlocal.blob.core.windows.net/hostile/large"
     assert _ask(running, _request(token, b"x" * (64 * MIB), path=path))[0] == 201
     assert _ask(running, _request(token, b"[" + b"1," * (32 * MIB - 1) + b"1]"))[0] in (400, 413)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 60
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "\xe9"])

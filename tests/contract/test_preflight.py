@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 import yaml
 
 from deploy import emulator, verbs
-from deploy.errors import Refused
+from deploy.errors import CloudError, Refused
 from deploy.judging.verdict import Verdict
+from tests.laws.stage import Ahead
 from tests.project import make_project
 
 HOME = "/subscriptions/00000000-0000-0000-0000-000000000001"
@@ -125,20 +127,46 @@ SILENT = {
 }
 
 
-@pytest.mark.parametrize("operation", SILENT)
-def test_an_answer_that_is_refused_leaves_a_question_open(tmp_path: Path, operation: str) -> None:
-    """403 on a read that only a check needs: could not tell, shown, and nothing is refused."""
-    made = project(tmp_path, ["fresh-three"], {})
-    fault = {"kind": "refuse", "operation": operation, "plane": "any", "status": 403, "times": "always"}
-    with emulator.embed(made.state, faults=[fault]):
-        found = verdicts(made)
-        plan = verbs.plan(made, "here")
+FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"kind": "refuse", "status": 403}, ""),
+    ({"kind": "throttle", "form": "none"}, ""),
+    ({"kind": "throttle", "retry_after": 300}, "asks to wait 300 s"),
+    ({"kind": "refuse", "status": 500, "message": "it broke"}, "it broke"),
+    ({"kind": "refuse", "status": 503, "message": "it is busy"}, "it is busy"),
+    ({"kind": "truncate"}, "not JSON"),
+    ({"kind": "html", "status": 502}, ""),
+    ({"kind": "html", "status": 200}, "not JSON"),
+]
+"""What a read meets, and what is told of it."""
 
-    assert found[SILENT[operation]] is Verdict.UNKNOWN
-    assert Verdict.NO not in found.values()
-    checks = {step.room: step for step in plan.steps if not step.changes}
-    assert checks[SILENT[operation]].body["verdict"] == "unknown"
-    assert "could not tell" in checks[SILENT[operation]].why
+
+@pytest.mark.parametrize("operation", SILENT)
+def test_an_answer_that_does_not_come_leaves_a_question_open(tmp_path: Path, operation: str) -> None:
+    """Whatever a read meets that only a check needs: could not tell, and why; nothing is hidden or refused."""
+    made = replace(project(tmp_path, ["fresh-three"], {}), clock=Ahead())
+    with emulator.embed(made.state):
+        quiet = verdicts(made)
+        for fault, words in FAULTS:
+            ordered = {**fault, "operation": operation, "plane": "any", "times": "always"}
+            emulator.begin(made.state, faults=[ordered])
+            found = verdicts(made)
+            checks = {step.room: step for step in verbs.plan(made, "here").steps if not step.changes}
+
+            assert found == quiet | {SILENT[operation]: Verdict.UNKNOWN}, fault
+            assert checks[SILENT[operation]].body["verdict"] == "unknown"
+            assert "could not tell" in checks[SILENT[operation]].why
+            assert words in checks[SILENT[operation]].why
+
+
+@pytest.mark.parametrize("operation", ["OnlineEndpoints_List", "Workspaces_Get", "OnlineDeployments_List"])
+def test_what_a_plan_stands_on_must_be_told(tmp_path: Path, operation: str) -> None:
+    """A plan made without knowing what is there would be a plan to break it."""
+    deployment = {"name": "blue", "model": MODEL, "instance_type": SIZE}
+    held = [{"name": "there", "traffic": {"blue": 100}, "deployments": [deployment]}]
+    made = replace(project(tmp_path, ["there"], {"endpoints": held}), clock=Ahead())
+    fault = {"kind": "refuse", "operation": operation, "status": 503, "times": "always"}
+    with emulator.embed(made.state, faults=[fault]), pytest.raises(CloudError):
+        verbs.plan(made, "here")
 
 
 def test_limits_are_counted(tmp_path: Path) -> None:

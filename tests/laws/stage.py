@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy import emulator, verbs
-from deploy.emulator import seed
+from deploy.emulator import faults, seed
 from deploy.emulator.opening import opened
 from deploy.errors import DeployError, Exit
 from deploy.progress import Event, Kind
@@ -125,6 +125,14 @@ class Stage:
         finally:
             held.close()
 
+    def counted(self) -> list[int]:
+        """How many requests each standing fault fits, in the order in which they were ordered."""
+        held = opened(self.state / "world.sqlite")
+        try:
+            return [fault.seen for fault in faults.standing(held)]
+        finally:
+            held.close()
+
     def last(self) -> int:
         """The number of the last request so far."""
         rows = emulator.requests(self.state)
@@ -141,10 +149,13 @@ def end_state(stage: Stage) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def too_often(end: End, undisturbed: End) -> dict[tuple[str, str], int]:
-    """Requests that were sent more often than a single disturbed step may send them."""
-    return {
-        request: times
-        for request, times in end.sent.items()
-        if times > max(undisturbed.sent[request], 1) + MOST_SENDS - 1
-    }
+def too_often(end: End, undisturbed: End, *, lasting: bool = False) -> dict[tuple[str, str], int]:
+    """Requests that were sent more often than the steps may send them: one of them four times, or, when the fault is
+    `lasting`, each of them.
+    """
+    found = {}
+    for request, times in end.sent.items():
+        steps = max(undisturbed.sent[request], 1)
+        if times > (steps * MOST_SENDS if lasting else steps + MOST_SENDS - 1):
+            found[request] = times
+    return found

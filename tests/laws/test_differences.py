@@ -11,10 +11,12 @@ import pytest
 import yaml
 
 from deploy import diff, reader, validator, verbs
+from deploy.diff.forms import short_reference
 from deploy.errors import Refused
+from tests.contract.own_code import needs_server
 from tests.outsider import Outsider
 from tests.project import make_project
-from tests.table import SAMPLES
+from tests.table import SAMPLES, WORKSPACE
 
 ENVIRONMENT = {
     "cloud": "local",
@@ -24,10 +26,8 @@ ENVIRONMENT = {
 }
 BY_FILE = {
     "scale_settings.type": "managed deployments have one",
-    "code_configuration.code": "code is compared by the release: its files are what changes",
+    "code_configuration.code": "see test_an_asset_made_of_files_is_told_apart",
     "code_configuration.scoring_script": "goes with the code",
-    "liveness_probe.success_threshold": "Azure takes 1 alone",
-    "data_collector.collections.*.data": "the SDK registers the asset that the file names",
 }
 """Rows that are not changed live, and why."""
 
@@ -35,9 +35,10 @@ BY_FILE = {
 class Ground:
     """One project on one open emulator, with one endpoint that says something for every row."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, strategy: str) -> None:
         self.project, self.outsider = verbs.Project(make_project(root)), Outsider.__new__(Outsider)
         self.write("environments/law.yml", {**ENVIRONMENT, "endpoints": {"all": {"template": "all"}}})
+        self.write("templates/all/pipeline.yml", {"rollout": {"strategy": strategy}})
         self.endpoint, self.deployment = _documents()
         self.files()
 
@@ -51,6 +52,18 @@ class Ground:
         self.write("templates/all/endpoint.yml", changed.get("endpoint", self.endpoint))
         self.write("templates/all/deployment.yml", changed.get("deployment", self.deployment))
 
+    @property
+    def live(self) -> str:
+        """Where the deployment is that callers are on."""
+        (slot,) = self.outsider.get("all-here")["properties"]["traffic"]
+        return f"all-here/deployments/{slot}"
+
+    def turn(self, *slots: str) -> None:
+        """Somebody else sends all callers to a slot, or turns them away."""
+        body = self.outsider.get("all-here")
+        body["properties"]["traffic"] = dict.fromkeys(slots, 100)
+        self.outsider.put("/onlineEndpoints/all-here", body)
+
     def plan(self) -> Any:
         return verbs.plan(self.project, "law")
 
@@ -62,7 +75,7 @@ class Ground:
 
 def _documents() -> tuple[dict[str, Any], dict[str, Any]]:
     """An endpoint and a deployment with the first sample of every row."""
-    endpoint: dict[str, Any] = {"name": "all-here", "traffic": {"blue": 100}}
+    endpoint: dict[str, Any] = {"name": "all-here"}
     deployment: dict[str, Any] = {"name": "blue", "endpoint_name": "all-here"}
     for document, table in ((endpoint, diff.ENDPOINT), (deployment, diff.DEPLOYMENT)):
         for row in table:
@@ -79,34 +92,41 @@ def _set(document: dict[str, Any], path: str, value: Any) -> None:
     document[last] = value
 
 
-@pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    found = Ground(tmp_path_factory.mktemp("ground"))
+def _get(body: dict[str, Any], path: str) -> Any:
+    for name in path.split("."):
+        body = body[name]
+    return body
+
+
+@pytest.fixture(scope="module", params=["in_place", "blue_green"])
+def ground(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Ground]:
+    found = Ground(tmp_path_factory.mktemp("ground"), request.param)
     file = validator.validate_environment(reader.read_environment(found.project.root, "law"))
     with found.project.connect(file.environment):
         found.outsider = Outsider()
-        for path in ("models/m/versions/3", "environments/e/versions/2"):
-            found.outsider.send("PUT", f"/{path}", {"properties": {"modelUri": "azureml://x", "image": "x"}})
+        for path in ("models/m/versions/3", "environments/e/versions/2", "codes/c/versions/1"):
+            body = {"modelUri": "azureml://x", "image": "x", "codeUri": "https://x"}
+            found.outsider.send("PUT", f"/{path}", {"properties": body})
         assert found.apply() == []
         yield found
 
 
-def live_rows() -> list[Any]:
-    """Every row that Azure can change on what is there."""
-    rows = []
-    for where, table in (("all-here", diff.ENDPOINT), ("all-here/deployments/blue", diff.DEPLOYMENT)):
-        rows += [
-            pytest.param(where, row, id=f"{where.rpartition('/')[2]} {row.yaml}")
-            for row in table
-            if row.mutability is diff.Mutability.UPDATE and row.yaml not in BY_FILE
-        ]
-    return rows
+TABLES = {"endpoint": diff.ENDPOINT, "deployment": diff.DEPLOYMENT}
+LIVE = [
+    pytest.param(what, row, id=f"{what} {row.yaml}")
+    for what, table in TABLES.items()
+    for row in table
+    if row.mutability is diff.Mutability.UPDATE and row.yaml not in BY_FILE
+]
+"""Every row that Azure can change on what is there."""
+in_place = pytest.mark.parametrize("ground", ["in_place"], indirect=True)
 
 
-@pytest.mark.parametrize(("where", "row"), live_rows())
-def test_what_an_outsider_changes_is_seen_and_healed(ground: Ground, where: str, row: diff.Field) -> None:
+@pytest.mark.parametrize(("what", "row"), LIVE)
+def test_what_an_outsider_changes_is_seen_and_healed(ground: Ground, what: str, row: diff.Field) -> None:
     """Whatever field is changed live: the plan shows that change and nothing else, apply heals it, then it is empty."""
     one, other = SAMPLES[row.yaml]
+    where = "all-here" if what == "endpoint" else ground.live
     body = ground.outsider.get(where)
     _set(body, row.arm, other.arm)
     ground.outsider.put(f"/onlineEndpoints/{where}", body)
@@ -122,17 +142,19 @@ def test_what_an_outsider_changes_is_seen_and_healed(ground: Ground, where: str,
 def test_the_file_changes_what_azure_cannot(ground: Ground) -> None:
     """Identity and properties of an endpoint are refused, each with its place; nothing is sent."""
     for change, code in (({"identity": {"type": "none"}}, "AML220"), ({"properties": {"k": "2"}}, "AML221")):
-        ground.files(endpoint={**ground.endpoint, **change})
+        ground.files(endpoint={**ground.endpoint, **change, "traffic": {"blue": 100}})
         with pytest.raises(Refused, match=code):
             ground.plan()
     for change in ({"instance_type": "Standard_F4s_v2"}, {"properties": {"k": "2"}}):
-        ground.files(deployment={**ground.deployment, **change})
+        named = {**ground.endpoint, "traffic": {"blue": 100}}
+        ground.files(endpoint=named, deployment={**ground.deployment, **change})
         with pytest.raises(Refused, match="AML222"):
             ground.plan()
     ground.files()
     assert ground.plan().steps == ()
 
 
+@in_place
 def test_count_and_the_rest_at_once(ground: Ground) -> None:
     """Two changes in one apply are two steps: the count by a PATCH of its own, then the rest."""
     changed = copy.deepcopy(ground.deployment)
@@ -149,6 +171,7 @@ def test_count_and_the_rest_at_once(ground: Ground) -> None:
     assert ground.plan().steps == ()
 
 
+@in_place
 def test_files_are_compared_by_the_release(ground: Ground) -> None:
     """A model and an environment of one's own: plan after apply is empty, and another content is one change."""
     weights = ground.project.root / "templates/all/weights/w.bin"
@@ -166,3 +189,84 @@ def test_files_are_compared_by_the_release(ground: Ground) -> None:
     assert ground.plan().steps == ()
     ground.files()
     assert ground.apply() == []
+
+
+CODE = {"code": "src", "scoring_script": "score.py"}
+IMAGE = {"image": "mcr.microsoft.com/mine:1"}
+FILES = {
+    "model": ({"model": {"path": "weights"}}, "models/m/versions/3", "model"),
+    "environment": ({"environment": IMAGE}, "environments/e/versions/2", "environmentId"),
+    "code_configuration.code": ({"code_configuration": CODE}, "codes/c/versions/1", "codeConfiguration.codeId"),
+}
+"""Field -> what a file says, what an outsider puts in its place, and where."""
+
+
+@in_place
+@pytest.mark.parametrize("field", ["model", "environment", pytest.param("code_configuration.code", marks=needs_server)])
+def test_an_asset_made_of_files_is_told_apart(ground: Ground, field: str) -> None:
+    """Files do not say what Azure calls what was made of them; another in its place is one change, and healed."""
+    said, other, arm = FILES[field]
+    for name in ("weights/w.bin", "src/score.py"):
+        file = ground.project.root / "templates/all" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("def init(): pass\ndef run(data): return data\n")
+    ground.files(deployment={**ground.deployment, **said})
+    assert ground.apply() == []
+    assert ground.plan().steps == ()
+    where = "all-here/deployments/blue"
+    body = ground.outsider.get(where)
+    made = _get(body, f"properties.{arm}")
+    _set(body, f"properties.{arm}", f"{WORKSPACE}/{other}")
+    ground.outsider.put(f"/onlineEndpoints/{where}", body)
+    (step,) = [step for step in ground.plan().steps if step.changes]
+
+    before, after = short_reference(f"{WORKSPACE}/{other}"), short_reference(made)
+    assert [(c["path"], c["before"], c["after"]) for c in step.body["changes"]] == [(field, before, after)]
+    assert ground.apply() == []
+    assert _get(ground.outsider.get(where), f"properties.{arm}") == made
+    assert ground.plan().steps == ()
+    ground.files()
+    assert ground.apply() == []
+    assert ground.plan().steps == ()
+
+
+@pytest.mark.parametrize("path", ["instance_type", "properties.*"])
+def test_what_was_made_anew_is_seen_and_healed(ground: Ground, path: str) -> None:
+    """What Azure cannot change, somebody can by making it anew: one change, made next to it, under either strategy."""
+    (row,) = [row for row in diff.DEPLOYMENT if row.yaml == path]
+    assert row.mutability is not diff.Mutability.UPDATE
+    one, other = SAMPLES[path]
+    where = ground.live
+    slot, body = where.rpartition("/")[2], ground.outsider.get(where)
+    _set(body, row.arm, other.arm)
+    ground.turn()
+    ground.outsider.send("DELETE", f"/onlineEndpoints/{where}")
+    ground.outsider.gone(f"/onlineEndpoints/{where}")
+    ground.outsider.put(f"/onlineEndpoints/{where}", body)
+    ground.turn(slot)
+    made, shift = [step for step in ground.plan().steps if step.changes]
+
+    name = path.replace("*", "k")
+    assert [(c["path"], c["before"], c["after"]) for c in made.body["changes"]] == [(name, other.yaml, one.yaml)]
+    assert made.why == f"{name} {other.yaml} -> {one.yaml}, next to {slot}"
+    assert shift.body["before"] == {slot: 100}
+    assert ground.apply() == []
+    assert ground.plan().steps == ()
+    ground.outsider.send("DELETE", f"/onlineEndpoints/{where}")
+    ground.outsider.gone(f"/onlineEndpoints/{where}")
+
+
+def test_an_identity_that_was_made_anew_is_named(ground: Ground) -> None:
+    """An endpoint that somebody made anew with another identity is not ours to delete: refused, and it is named."""
+    body = ground.outsider.get("all-here")
+    ground.outsider.send("DELETE", "/onlineEndpoints/all-here")
+    ground.outsider.gone("/onlineEndpoints/all-here")
+    ground.outsider.endpoint(
+        "all-here",
+        tags=body["tags"],
+        identity={"type": "None"},
+        properties={"authMode": "Key", "properties": {"k": "1"}},
+    )
+
+    with pytest.raises(Refused, match=r"AML220 .*identity\.type"):
+        ground.plan()

@@ -2,22 +2,27 @@
 
 Each case is one fault at one request of an apply. It must succeed or end with one of our codes; nothing is sent more
 than four times; callers are on one whole release at every event; and a re-run brings what an undisturbed apply brings.
+How many requests there are to strike, on each plane and for each kind, the emulator counts in an undisturbed apply.
 `--laws full` plays every kind at every request of a first deploy and of a new release; otherwise a choice is played.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import pytest
 
-from deploy.errors import Exit
+from deploy.errors import BUG, Exit
 from deploy.explain import explanations
 from tests.laws.stage import ENDS, End, Stage, end_state, too_often
 
-ANYWHERE: tuple[dict[str, Any], ...] = (
+Fault = Mapping[str, Any]
+Case = tuple[str, Fault]
+ANYWHERE: tuple[Fault, ...] = (
     {"kind": "refuse"},
     {"kind": "refuse", "status": 403},
     {"kind": "refuse", "status": 404},
@@ -35,77 +40,127 @@ ANYWHERE: tuple[dict[str, Any], ...] = (
     {"kind": "html", "status": 200, "effect": True},
     {"kind": "drip", "seconds": 0.1},
 )
-READS: tuple[dict[str, Any], ...] = ({"kind": "stale"}, {"kind": "ghost"})
-OPERATIONS: tuple[dict[str, Any], ...] = (
+PLANES = ("arm", "registry", "identity", "metadata", "scoring")
+READS: tuple[Fault, ...] = ({"kind": "stale"}, {"kind": "ghost"})
+OPERATIONS: tuple[Fault, ...] = (
     {"kind": "operation_failed"},
     {"kind": "operation_failed", "code": "ResourceNotReady", "message": "User container has crashed"},
     {"kind": "operation_canceled"},
     {"kind": "operation_stuck", "seconds": 0.2},
     {"kind": "operation_vanished"},
 )
-OUTLASTING: tuple[dict[str, Any], ...] = tuple(
+OUTLASTING: tuple[Fault, ...] = tuple(
     {**fault, "times": "always", "operation": operation}
     for fault in ({"kind": "reset"}, {"kind": "lose"}, {"kind": "refuse", "status": 503}, {"kind": "truncate"})
     for operation in ("OnlineEndpoints_CreateOrUpdate", "OnlineDeployments_CreateOrUpdate", "RoleAssignments_Create")
 )
 RELEASES = ("1", "2")
-REQUESTS, LOOKS, CHANGES = 40, 14, 3
-"""As many as an apply sends at least, of each sort; a number beyond the last one strikes nobody."""
-
-
-def _everything() -> list[tuple[str, dict[str, Any]]]:
-    found = [(fault, REQUESTS) for fault in ANYWHERE]
-    found += [(fault, LOOKS) for fault in READS] + [(fault, CHANGES) for fault in OPERATIONS]
-    return [
-        (release, {**fault, "number": number})
-        for release in RELEASES
-        for fault, last in found
-        for number in range(1, last + 1)
-    ] + [(release, fault) for release in RELEASES for fault in OUTLASTING]
-
-
-def _choice() -> list[tuple[str, dict[str, Any]]]:
-    """Every kind with some requests and every request with some kind: one case in so many, of each release in turn."""
-    whole = _everything()
-    return whole[::37]
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "fault" in metafunc.fixturenames:
-        full = metafunc.config.getoption("--laws", default="some") == "full"
-        cases = _everything() if full else _choice()
-        metafunc.parametrize(("release", "fault"), cases, ids=[_name(*case) for case in cases])
-
-
-def _name(release: str, fault: dict[str, Any]) -> str:
-    return "-".join(str(v) for v in (f"release{release}", *fault.values()) if not (isinstance(v, str) and " " in v))
+SORTS: tuple[tuple[Fault, Sequence[Fault]], ...] = (
+    *(({"plane": plane}, ANYWHERE) for plane in PLANES),
+    *((fault, (fault,)) for fault in READS),
+    ({"kind": "operation_failed"}, OPERATIONS),
+    *(({"operation": name}, [f for f in OUTLASTING if f["operation"] == name]) for name in
+      dict.fromkeys(f["operation"] for f in OUTLASTING)),
+)  # fmt: skip
+"""Which requests, and the faults that can strike one of them."""
+SOME, ALL = 16, 160
+"""Into how many tests the cases are dealt: the choice, and everything."""
+NEVER = 10**6
+"""The number of a request that no apply gets to."""
 
 
 @functools.cache
-def undisturbed(stage: Stage, release: str) -> tuple[End, Any]:
-    """What an apply sends and leaves when nothing goes wrong."""
+def undisturbed(stage: Stage, release: str) -> tuple[End, Any, tuple[int, ...]]:
+    """What an apply sends and leaves when nothing goes wrong, and how many of its requests fit each of SORTS."""
+    stage.begin(RELEASES[-1])  # what the SDK asks once in the life of a process is asked now
     stage.begin(release)
+    stage.order(*({"kind": "refuse", **fits, "number": NEVER} for fits, _ in SORTS))
     end = stage.apply()
+    fitting = tuple(stage.counted())
+    stage.order()
     assert end.exit == 0
-    return end, end_state(stage)
+    return end, end_state(stage), fitting
 
 
-def test_one_fault_at_one_request(
-    stage: Stage, release: str, fault: dict[str, Any], record_property: Callable[[str, object], None]
-) -> None:
+def places(lasts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Every request number up to the last, in the releases by turns where both have one."""
+    return [
+        (next(release for release in (RELEASES[number % 2 :] + RELEASES) if number <= lasts[release]), number)
+        for number in range(1, max(lasts.values()) + 1)
+    ]
+
+
+def _choice(fitting: Mapping[str, Sequence[int]]) -> Iterator[Case]:
+    """Every fault at some request, and every request of every plane with some fault."""
+    anywhere = cycle(ANYWHERE)
+    for sort, (fits, faults) in enumerate(SORTS):
+        struck = places({release: fitting[release][sort] for release in RELEASES})
+        pairs = zip(struck, anywhere, strict=False) if faults is ANYWHERE else zip(cycle(struck), faults, strict=False)
+        yield from ((release, {**fits, **fault, "number": number}) for (release, number), fault in pairs)
+
+
+def _everything(fitting: Mapping[str, Sequence[int]]) -> Iterator[Case]:
+    """Every fault at every request that it fits; what lasts beyond the apply begins with the first."""
+    for release in RELEASES:
+        for (fits, faults), last in zip(SORTS, fitting[release], strict=True):
+            for fault in faults:
+                numbers = range(1, min(last, 1) + 1 if fault in OUTLASTING else last + 1)
+                yield from ((release, {**fits, **fault, "number": number}) for number in numbers)
+
+
+Kind = Callable[[Mapping[str, Sequence[int]]], Iterator[Case]]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "share" in metafunc.fixturenames:
+        full = metafunc.config.getoption("--laws", default="some") == "full"
+        kind, shares = (_everything, ALL) if full else (_choice, SOME)
+        metafunc.parametrize(
+            ("kind", "share"), [(kind, (n, shares)) for n in range(shares)], ids=map(str, range(shares))
+        )
+
+
+def test_faults(stage: Stage, kind: Kind, share: tuple[int, int]) -> None:
     """Success, or a code that is explained; four sends at most; a re-run heals and leaves nothing over."""
-    usual, wanted = undisturbed(stage, release)
+    first, step = share
+    cases = list(kind({release: undisturbed(stage, release)[2] for release in RELEASES}))[first::step]
+    broken = {str(case): promises for case in cases if (promises := _broken(stage, *case))}
+
+    assert cases
+    assert not broken, json.dumps(broken, indent=1)
+
+
+def _broken(stage: Stage, release: str, fault: Fault) -> list[str]:
+    """The promises that are not kept under one fault."""
+    usual, wanted, _ = undisturbed(stage, release)
     stage.begin(release)
     stage.order(fault)
     end = stage.apply()
     left = stage.seen()
     stage.order()
-    record_property("end", f"{end.exit} {' '.join(end.codes)} strikes {min(end.strikes, 1)}")
+    again = stage.apply().exit
+    promises = {
+        "the fault strikes": end.strikes > 0,
+        "it ends well or with one of our exit codes": end.exit == 0 or end.exit in ENDS,
+        "its codes are explained, and none is a bug": {*end.codes} <= {*explanations()} - {BUG},
+        "nothing is sent too often": not too_often(end, usual, lasting=fault.get("times") == "always"),
+        "callers are on one release": len(left["live"]) <= 1 or end.exit == Exit.RESCUE_FAILED,
+        "a re-run heals": again == 0,
+        "and brings what an undisturbed apply brings": end_state(stage) == wanted,
+        "traffic was lawful at every event": not stage.broken,
+    }
+    return [f"{promise}: {end}" for promise, kept in promises.items() if not kept]
 
-    assert end.exit == 0 or end.exit in ENDS
-    assert [code for code in end.codes if code not in explanations() or code == "AML001"] == []
-    assert too_often(end, usual) == {}
-    assert len(left["live"]) <= 1 or end.exit == Exit.RESCUE_FAILED
-    assert stage.apply().exit == 0, end
-    assert end_state(stage) == wanted
-    assert stage.broken == []
+
+def test_the_choice_leaves_nothing_out(stage: Stage) -> None:
+    """Every fault is played, and of every plane every request is struck, in one release or the other."""
+    fitting = {release: undisturbed(stage, release)[2] for release in RELEASES}
+    chosen = list(_choice(fitting))
+    faults = [{**fits, **fault} for fits, faults in SORTS if faults is not ANYWHERE for fault in faults]
+    struck = {(fault.get("plane"), fault["number"]) for _, fault in chosen}
+
+    assert [f for f in faults if not any(f.items() <= fault.items() for _, fault in chosen)] == []
+    assert [f for f in ANYWHERE if not any(f.items() <= fault.items() for _, fault in chosen)] == []
+    for plane, lasts in zip(PLANES, zip(*fitting.values(), strict=True), strict=False):
+        assert {(plane, number) for number in range(1, max(lasts) + 1)} <= struck
+    assert all(release in {release for release, _ in chosen} for release in RELEASES)

@@ -128,6 +128,38 @@ def test_cleanup_takes_away_what_a_bad_release_made(world: World, first: bool) -
     assert world.apply().plan.steps == ()
 
 
+BROKEN = {"kind": "operation_failed", "operation": "OnlineDeployments_CreateOrUpdate", "times": "always"}
+STOCK = {"code": "ResourceNotReady", "message": "User container has crashed or terminated."}
+
+
+def test_cleanup_takes_away_what_failed_before(world: World) -> None:
+    """A slot that an earlier run left as Failed goes too; callers stay."""
+    world.apply()
+    world.want(release="2")
+    emulator.begin(world.state, faults=[{**BROKEN, **STOCK}])
+    assert {slot.name: slot.state for slot in world.apply().rows[0].slots} == {"blue": "Succeeded", "green": "Failed"}
+    done = verbs.apply(world.project, "law", approve=lambda *_: None, tell=world.watch, cleanup=True)
+
+    assert done.report.exit is Exit.STEP_FAILED
+    assert {slot.name: slot.traffic for slot in done.rows[0].slots} == {"blue": 100}
+
+
+def test_why_a_log_is_missing_is_said(world: World) -> None:
+    """A caller who may deploy and not read logs is told which action that takes; the cause and the cure agree."""
+    refused = {"kind": "refuse", "operation": "OnlineDeployments_GetLogs", "status": 403, "times": "always"}
+    for faults, unread in (([{**BROKEN, **STOCK}, refused], 2), ([{**BROKEN, **STOCK}], 0)):
+        emulator.reset(world.state)
+        emulator.begin(world.state, faults=faults)
+        [error] = [outcome.error for outcome in world.apply().report.outcomes if outcome.error]
+        found = error["diagnosis"]
+
+        assert len(found["unread"]) == unread
+        assert all("onlineEndpoints/deployments/getlogs/action" in why for why in found["unread"].values())
+        assert (found["cause"], found["field"]) == (("unknown", "") if unread else ("model_download", "model"))
+        assert unread or error["cure"] == found["cure"]
+        assert unread or str(error["message"]).endswith(f"{found['cure']}.")
+
+
 def test_a_bad_change_in_place_is_not_forgotten(world: World) -> None:
     """Callers are on it, so a person is needed; and every plan says so until the release is proven."""
     world.want(strategy="in_place")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from deploy.errors import StalePlan
 from deploy.model import Plan
 from deploy.progress import Event, Kind
 from tests.laws.conftest import WORKSPACE, World
+from tests.outsider import Outsider
 
 
 class Killed(BaseException):
@@ -70,7 +72,14 @@ def in_place(world: World) -> None:
     world.want(release="2", strategy="in_place")
 
 
-@pytest.mark.parametrize("prepare", [first, second, in_place])
+def scaled(world: World) -> None:
+    """The live deployment is to have one instance more, and another release."""
+    world.want(strategy="in_place")
+    world.apply()
+    world.want(release="2", strategy="in_place", count=2)
+
+
+@pytest.mark.parametrize("prepare", [first, second, in_place, scaled])
 def test_a_killed_apply_is_finished_by_the_same_plan(world: World, prepare: Callable[[World], None]) -> None:
     """Killed after step k, for every k: the same plan file brings the world to the same end."""
     prepare(world)
@@ -169,3 +178,100 @@ def test_the_rescue_of_a_continued_plan_is_the_agreed_one(world: World) -> None:
 
     assert done.plan.rescue == made.rescue
     assert [s.body["after"] for s in done.plan.rescue] == [{"blue": 100}]
+
+
+OURS = {"amldeploy-owner": "law/mip"}
+
+
+def put_with(where: str, change: Callable[[Any], None]) -> Callable[[Outsider], None]:
+    """Somebody else's PUT of what is there, with a change."""
+
+    def act(outsider: Outsider) -> None:
+        body = outsider.get(where)
+        change(body)
+        outsider.put(f"/onlineEndpoints/{where}", body)
+
+    return act
+
+
+def foreign_changes(outsider: Outsider, name: str) -> dict[str, Callable[[Outsider], None]]:
+    """What somebody else can do to an endpoint and to each deployment of it, by name; no step of ours does it."""
+    there = outsider.send("GET", "/onlineEndpoints")["value"]
+    if name not in [body["name"] for body in there]:
+        return {"endpoint/mip appeared": lambda o: o.endpoint(name, tags=OURS, properties={"authMode": "AADToken"})}
+    slots = {body["name"]: body for body in outsider.send("GET", f"/onlineEndpoints/{name}/deployments")["value"]}
+    traffic = outsider.get(name)["properties"]["traffic"]
+    changes: dict[str, Callable[[Outsider], None]] = {
+        "endpoint/mip tag": put_with(name, lambda b: b["tags"].update(colour="red")),
+        "endpoint/mip words": put_with(name, lambda b: b["properties"].update(description="theirs")),
+    }
+    for slot, body in slots.items():
+        path, where = f"{name}/deployments/{slot}", f"deployment/mip/{slot}"
+        changes |= {
+            f"{where} tag": put_with(path, lambda b: b["tags"].update(colour="red")),
+            f"{where} count": put_with(path, lambda b: b["sku"].update(capacity=3)),
+            f"{where} words": put_with(path, lambda b: b["properties"].update(description="theirs")),
+            f"{where} variable": put_with(
+                path, lambda b: b["properties"]["environmentVariables"].update(RELEASE="theirs")
+            ),
+            f"{where} another variable": put_with(
+                path, lambda b: b["properties"]["environmentVariables"].update(THEIRS="1")
+            ),
+            f"{where} mark": put_with(path, lambda b: b["tags"].update({"amldeploy-release": "theirs"})),
+        }
+        if traffic.get(slot) and len(slots) == 2:
+            share = {slot: 70, **dict.fromkeys(slots.keys() - {slot}, 30)}
+            changes["endpoint/mip traffic"] = put_with(name, lambda b, s=share: b["properties"].update(traffic=s))
+        changes[f"deployment/mip/other beside {slot}"] = lambda o, b=body: o.deployment(
+            name, "other", tags=OURS, sku=b["sku"], properties=b["properties"]
+        )
+    return changes
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`--laws full` tries many more interruptions and changes."""
+    if "examples" in metafunc.fixturenames:
+        metafunc.parametrize("examples", [200 if metafunc.config.getoption("laws", "some") == "full" else 12])
+
+
+def test_whatever_somebody_else_changes_voids_the_plan(world: World, examples: int) -> None:
+    """Killed after any step, or not begun at all, and then changed by somebody else: exit 7, and it is named."""
+    environment, specs = verbs.validate(world.project, "law")
+
+    with world.project.connect(environment):
+        outsider = Outsider()
+        for seed in range(examples):
+            chance = random.Random(seed)
+            world.teardown()
+            world.want()
+            prepare = chance.choice([first, second, in_place, scaled])
+            prepare(world)
+            file, made = agree(world)
+            if steps := chance.randint(0, len(made.steps)):
+                killed_after(world, file, steps)
+            changes = foreign_changes(outsider, specs[0].name)
+            what = chance.choice(sorted(changes))
+            changes[what](outsider)
+            case = (seed, prepare.__name__, steps, what)
+            with pytest.raises(StalePlan) as stale:
+                pytest.fail(f"{case}: {[s.why for s in carry_out(world, file).plan.steps]}")
+            assert what.split()[0] in str(stale.value), case
+
+
+@pytest.mark.parametrize("taken_back", [True, False])
+@pytest.mark.parametrize("field", ["count", "release"])
+def test_another_apply_in_between_voids_the_plan(world: World, field: str, taken_back: bool) -> None:
+    """Somebody applied other files meanwhile: neither does the plan go on from there, nor is it taken for done."""
+    world.want(**{field: 1, "strategy": "in_place"})
+    world.apply()
+    world.want(**{field: 2, "strategy": "in_place"})
+    file, _ = agree(world)
+    world.want(**{field: 3, "strategy": "in_place"})
+    world.apply()
+    if taken_back:
+        world.want(**{field: 2, "strategy": "in_place"})
+
+    with pytest.raises(
+        StalePlan, match=r"deployment/mip/blue: (sku\.capacity|properties\.env\S+RELEASE|tags\S+) 1 -> 3"
+    ):
+        carry_out(world, file)

@@ -27,6 +27,7 @@ PASSING = (
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC", "MOMENT"),
     (r"\d{8}T\d{6}\.\d{6}Z", "TIME"),
     (r"\b\d+(\.\d+)? ?(?:s|ms)\b", "SECONDS"),
+    (r"^! +SECONDS  ", "!     SECONDS  "),
     (r"fingerprint [0-9a-f]{12}", "fingerprint F"),
     (r"pid \d+", "pid PID"),
     (r"\b\d+ requests\b", "N requests"),
@@ -69,7 +70,7 @@ def _tell(line: str, project: Path) -> str:
 
 
 def _environment(project: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
     bin_folder = str(Path(sys.executable).parent)
     return {
         **kept,
@@ -77,6 +78,7 @@ def _environment(project: Path) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "PYTHONUTF8": "1",
         "TZ": "UTC",
+        "LC_ALL": "C.UTF-8",
         "COLUMNS": "100",
         "NO_COLOR": "1",
         "PROJECT": str(project),

@@ -206,3 +206,37 @@ def test_what_can_only_be_added() -> None:
     found = diff.changes(wanted, {"properties": {"properties": {"old": "1"}}}, diff.ENDPOINT)
 
     assert [(change.path, change.in_place) for change in found] == [("properties.new", True), ("properties.old", False)]
+
+
+MADE = {"properties": {"environmentId": f"{WORKSPACE}/environments/made/versions/1"}}
+
+
+@pytest.mark.parametrize(
+    ("tag", "seen"),
+    [
+        (None, []),
+        ("azureml:made:1", []),
+        ("azureml:made:0", [("azureml:made:1", "azureml:made:0")]),
+    ],
+)
+def test_the_record_tells_what_was_made_of_files(tag: str | None, seen: list[tuple[str, str]]) -> None:
+    """An asset that files define is held against the record of what was made of them; without one, anything will do."""
+    actual = {**MADE, "tags": {"amldeploy-environment": tag} if tag else {}}
+    found = diff.changes({"environment": {"image": "i"}}, actual, diff.DEPLOYMENT)
+
+    assert [(change.before, change.after) for change in found] == seen
+
+
+def test_only_what_is_made_of_files_is_recorded() -> None:
+    """References say themselves what is wanted. A record is never longer than a tag may be."""
+    ids = {
+        "model": f"{WORKSPACE}/models/m/versions/1",
+        "environment": f"{WORKSPACE}/environments/{'e' * 255}/versions/1",
+    }
+    wanted = {"model": "azureml:m:1", "environment": {"image": "i"}}
+    (tag,) = diff.records(wanted, {**ids, "code_configuration.code": None}).items()
+    actual = {"properties": {"environmentId": ids["environment"]}, "tags": dict([tag])}
+
+    assert tag[0] == "amldeploy-environment"
+    assert len(tag[1]) == 256
+    assert diff.changes(wanted | {"model": None}, actual, diff.DEPLOYMENT) == ()

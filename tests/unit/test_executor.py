@@ -118,6 +118,7 @@ def test_a_failed_rescue_needs_a_person() -> None:
     report, _ = run([step("a/x/traffic")], room, [step("a/x/traffic")])
 
     assert report.exit is Exit.RESCUE_FAILED
+    assert [outcome.rescue for outcome in report.outcomes] == [False, True]
 
 
 @given(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy import notices
+from deploy.cli import actions
 from deploy.errors import CloudError, Transient
+from deploy.reporter import SUMMARY_ROOM, notices_markdown
 
 WORD = notices.Word("dev", "mip-ab12c", datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC), 24)
 SECRET = "s3cr3t-part-of-the-address"
@@ -100,16 +103,39 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
         notices.send("webhook", "HOOK", WORD, pytest.fail)
 
 
-def test_github_gets_an_annotation_and_a_line_in_the_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line, which nothing in it can break out of."""
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+def test_github_is_warned_where_there_is_a_run(hook: Any) -> None:
+    """The word itself, since only who has all of them can count them; without a run it is a line like any other."""
+    heard: list[notices.Word] = []
+    notices.send("github", None, WORD, pytest.fail, heard.append)
+    assert heard == [WORD]
     said: list[str] = []
-    hostile = notices.Word("dev", "mip\n::add-mask::x%", WORD.ends, 6)
-    notices.send("github", None, hostile, said.append)
-    assert len(said) == 1
-    assert said[0].startswith("::warning title=mip%0A: :add-mask: :x%25 (dev)")
-    assert "\n" not in said[0]
-    assert "less than 6 h left" in (tmp_path / "summary").read_text()
+    notices.send("github", None, WORD, said.append)
+    assert said == [f"{WORD.title}. {WORD.text}"]
+    assert hook.heard == []
+
+
+def test_a_run_shows_the_soonest_ten_and_counts_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the order in which they end, whatever order they came in; all are in the summary, one line each."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    words = [notices.Word("dev", f"mip-{n:02}\n::error::x", WORD.ends + timedelta(hours=n), 24) for n in range(25)]
+    actions.noticed(words[::-1])
+    told = capsys.readouterr().err.splitlines()
+    assert [re.search(r"mip-\d\d|\d+ more", line)[0] for line in told] == [  # type: ignore[index]
+        *(f"mip-{n:02}" for n in range(9)), "16 more",
+    ]  # fmt: skip
+    assert all(line.startswith(("::warning title=mip", "::notice title=amldeploy")) for line in told)
+    lines = (tmp_path / "summary").read_text().strip().splitlines()
+    assert [line[:10] for line in lines] == [f"- **mip-{n:02}"[:10] for n in range(25)]
+
+
+def test_notices_keep_a_summary_within_its_limit() -> None:
+    """However many; what is left out is counted."""
+    text = notices_markdown([("x" * 400, "y" * 400)] * 5_000)
+    assert len(text.encode()) < SUMMARY_ROOM
+    assert re.fullmatch(r"- \d+ more", text.splitlines()[-1])
 
 
 def test_stdout_gets_one_plain_line() -> None:

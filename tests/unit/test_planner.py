@@ -285,6 +285,58 @@ def test_a_change_under_callers_is_not_forgotten() -> None:
     assert story(plan(in_place, done)) == []
 
 
+def test_what_others_put_there_survives_the_proof() -> None:
+    """The PUT that takes the mark off sends the tags and properties of others along, as every other does."""
+    body = deployment_body("blue", release="r2-unproven")
+    body["tags"] |= {"cost": "42", "amldeploy-environment": "azureml:made:1"}
+    body["properties"]["properties"] = {"theirs": "1", "createdAt": "now"}
+    there = facts(endpoint_body({"blue": 100}), (body,))
+    made = plan(spec(release="r2", pipeline={"rollout": {"strategy": "in_place"}, **PROBE}), there)
+    document = made.steps[-1].body["document"]
+
+    assert document["tags"] == {"cost": "42", "amldeploy-owner": "test/mip", "amldeploy-release": "r2"}
+    assert document["properties"] == {"theirs": "1"}
+
+
+def test_another_slot_says_how_it_differs() -> None:
+    """What is made next to the live slot names the difference: in its reason and as changes, secrets hidden."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue", size="Standard_F4s_v2"),))
+    there["deployment/mip/blue"]["properties"]["environmentVariables"] = {"API_KEY": "the-old-secret"}
+    wanted = spec(release="r2", environment_variables={"API_KEY": "the-new-secret"})
+    (made,) = [step for step in plan(wanted, there).steps if step.verb is Verb.CREATE]
+
+    assert made.address == "deployment/mip/green"
+    assert made.body["beside"] == "blue"
+    assert [change["path"] for change in made.body["changes"]] == [
+        "instance_type",
+        "environment_variables.API_KEY",
+        "tags.amldeploy-release",
+    ]
+    assert made.why == (
+        f"instance_type Standard_F4s_v2 -> {SIZE}, environment_variables.API_KEY (hidden) -> (hidden), next to blue"
+    )
+
+
+def test_a_slot_that_is_used_again_says_both() -> None:
+    """Its reason is the difference from the live slot; its changes are from what it was itself."""
+    there = facts(
+        endpoint_body({"blue": 100}),
+        (deployment_body("blue", count=2), deployment_body("green", release="r0", count=3)),
+    )
+    count, rest = _updates(plan(spec(release="r2", instance_count=1), there))
+
+    assert count.why == "instance_count 3 -> 1"
+    assert rest.why == "instance_count 2 -> 1, next to blue"
+    assert [change["path"] for change in rest.body["changes"]] == ["tags.amldeploy-release"]
+
+
+def test_only_other_files_are_called_so() -> None:
+    """When no field differs, the content of files does."""
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
+
+    assert "other files or secrets, next to blue" in [step.why for step in plan(spec(release="r2"), there).steps]
+
+
 def _updates(made: Plan) -> list[Step]:
     return [step for step in made.steps if step.verb is Verb.UPDATE]
 
@@ -325,7 +377,10 @@ def test_what_others_added_survives() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"identity": {"type": "none"}}, "AML220.*identity.type.*tear the endpoint down.*another key and name"),
+        (
+            {"identity": {"type": "none"}},
+            "AML220.*identity of an.*system_assigned, wanted is none.*tear the endpoint down.*another key and name",
+        ),
         ({"properties": {"old": "2"}}, "AML221.*properties.old.*only be added.*another name"),
     ],
 )
@@ -380,3 +435,46 @@ def test_an_identity_that_is_not_written_stays() -> None:
         "type": "user_assigned",
         "user_assigned_identities": [{"resource_id": "/subscriptions/i"}],
     }
+
+
+def test_one_change_of_identity_is_one_finding() -> None:
+    """Type and identities differ together, and both what is there and what is wanted are named."""
+    resource = "/subscriptions/i/userAssignedIdentities/mine"
+    wanted = spec()
+    written = {"type": "user_assigned", "user_assigned_identities": [{"resource_id": resource}]}
+    wanted = replace(wanted, endpoint={**wanted.endpoint, "identity": written})
+    with pytest.raises(Refused) as refused:
+        plan(wanted, facts(endpoint_body({"blue": 100}), (deployment_body("blue"),)))
+
+    [finding] = [f for f in refused.value.findings if f.code == "AML220"]
+    assert "it is system_assigned, wanted is user_assigned with " in finding.cause
+    assert resource.lower() in finding.cause.lower()
+    assert "None" not in finding.cause
+
+
+@pytest.mark.parametrize(
+    ("state", "share", "goes"), [("Failed", 0, True), ("Failed", 10, False), ("Succeeded", 0, False), (None, 0, True)]
+)
+def test_cleanup_takes_away_what_nobody_loses(state: str | None, share: int, goes: bool) -> None:
+    """A slot that this run makes, or that had failed before it; never one that is whole, or that has callers."""
+    green = deployment_body("green", release="old")
+    green["properties"]["provisioningState"] = state
+    there = facts(
+        endpoint_body({"blue": 100 - share, "green": share}), (deployment_body("blue"), *([green] if state else ()))
+    )
+    made = planner.plan_release(environment(), [spec(release="r2")], {"mip": there}, cleanup=True)
+    assert any(s.address == "deployment/mip/green" and s.changes for s in made.steps)
+    deletes = [step.address for step in made.rescue if step.verb is Verb.DELETE]
+
+    assert deletes == (["deployment/mip/green"] if goes else [])
+
+
+def test_cleanup_takes_away_a_failed_slot_that_is_made_anew() -> None:
+    """What cannot change in place is deleted and made again, and if that fails, it is gone as well."""
+    green = deployment_body("green", release="old", size="Standard_DS3_v2")
+    green["properties"]["provisioningState"] = "Failed"
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"), green))
+    made = planner.plan_release(environment(), [spec(release="r2")], {"mip": there}, cleanup=True)
+
+    assert [s.verb for s in made.steps if s.address == "deployment/mip/green"] == [Verb.DELETE, Verb.CREATE]
+    assert [s.address for s in made.rescue if s.verb is Verb.DELETE] == ["deployment/mip/green"]

@@ -57,7 +57,9 @@ def test_a_missing_environment_names_its_nearest(tmp_path: Path) -> None:
         "environments/prd.yml:1:1", "AML101", "There is no environment 'prd'.", "Did you mean prod?",
     )  # fmt: skip
     assert problem(reader.read_environment, tmp_path, "zzz")[3] == "Known: dev, prod."
-    assert problem(reader.read_environment, tmp_path / "nowhere", "dev")[3] == "Add it."
+    nowhere = "Go to the folder that holds environments/ and templates/, or add environments/dev.yml."
+    assert problem(reader.read_environment, tmp_path / "nowhere", "dev")[3] == nowhere
+    assert problem(reader.read_template, tmp_path / "nowhere", "mip")[3] == "Add the folder templates/mip."
 
 
 @pytest.mark.parametrize(

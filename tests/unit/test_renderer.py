@@ -341,8 +341,35 @@ def test_work_is_bounded(text: str) -> None:
 def test_an_include_that_is_not_there_is_named(name: str) -> None:
     """The place is that of the include."""
     found = refused(f"a: 1\n{{% include '{name}' %}}\n")
-    assert found[:3] == ("AML115", found[1], f"There is no template {name!r} below templates/.")
+    assert found[:3] == ("AML115", found[1], f"There is no {name!r} in templates/m/, nor below templates/.")
     assert found[1].startswith(f"templates/{NAME}:2:")
+    assert found[3] == "Write a file's name in templates/m/, or its path below templates/."
+
+
+@pytest.mark.parametrize("name", ["part", "m/part"])
+def test_a_file_of_the_own_folder_needs_no_folder(name: str) -> None:
+    """A template is one folder; what others share is named from templates/ on."""
+    assert render(f"{{% include '{name}' %}}", m__part="a: 1", part="a: 2").value == {"a": 1}
+    assert render("{% include 'all/part' %}", m__part="a: 1", all__part="a: 3").value == {"a": 3}
+    assert render("{% include 'all/part' %}", all__part="{% include 'more' %}", all__more="a: 4").value == {"a": 4}
+    assert render(
+        "{% extends 'base' %}{% block b %}b: 1{% endblock %}", m__base="{% block b %}{% endblock %}"
+    ).value == {"b": 1}
+
+
+def test_a_value_of_an_included_file_of_the_own_folder_is_spoken_of() -> None:
+    """What is included is read to see which values are used."""
+    files = {NAME: "{% include 'part' %}", "m/part": "a: {{ values.b }}"}
+    found = TemplateFiles("m", Path("/"), NAME, (), None, files.get)
+    values = node({"b": 1})
+    assert renderer.render_endpoint(found, ENVIRONMENT, "mip", values, {"b": FROM}).endpoint.value == {"a": 1}
+
+
+@pytest.mark.parametrize("after", ["", "\nb: 2\n"])
+def test_what_an_included_file_leaves_open_is_said_of_it(after: str) -> None:
+    """A flow that is never closed began in the file that must be mended."""
+    found = refused("{% include 'part' %}" + after, m__part="x: 0\na: [1, 2\n")
+    assert (found[0], found[1].split(":")[0]) == ("AML103", "templates/m/part")
 
 
 @pytest.mark.parametrize(

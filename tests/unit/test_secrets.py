@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy import executor
+from deploy import executor, verbs
 from deploy.diagnosis import diagnose
-from deploy.errors import CloudError, neutral
+from deploy.errors import CloudError, SpecError, neutral
 from deploy.model import Plan, Retry, Step, Verb
 from deploy.outcome import Evidence
 from deploy.progress import Event
@@ -28,6 +29,7 @@ from deploy.reporter import (
     report_markdown,
     report_text,
 )
+from tests.project import make_project
 from tests.unit.test_executor import Later
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
@@ -136,3 +138,42 @@ def test_account_keys_are_known_by_their_looks() -> None:
 def test_plain_words_stay(words: str) -> None:
     """Words that only speak of secrets are kept."""
     assert neutral(words) == words
+
+
+WRONG_PLACES = (
+    'model: "{{ values.db_password }}"',
+    'scale_settings: {type: "{{ values.db_password }}"}',
+    "{{ values.db_password }}: 1",
+    'instance_count: "{{ values.db_password }}"',
+    'environment: "{{ values.db_password }}"',
+    'code_configuration: {code: "{{ values.db_password }}", scoring_script: score.py}',
+    'app_insights_enabled: "x{{ values.db_password }}"',
+    "instance_count: {{ values.db_password | int('a') + 'b' }}",
+    "instance_count: {{ [] | map(attribute=values.db_password) | first.x }}",
+)
+
+
+@pytest.mark.parametrize("secret", ["Wq7planted", "Wq7" + "planted-" * 12, 'Wq7 planted\'s \\ "quote"'])
+@pytest.mark.parametrize("line", WRONG_PLACES)
+def test_a_secret_in_the_wrong_place_is_not_quoted(tmp_path: Path, line: str, secret: str) -> None:
+    """A value whose name looks secret is hidden in every problem, and so is whatever is left of it."""
+    root = make_project(tmp_path)
+    deployment = root / "templates" / "medimageparse" / "deployment.yml.j2"
+    deployment.write_text(f"name: blue\nendpoint_name: mip\n{line}\n")
+    place = "subscription_id: 00000000-0000-0000-0000-000000000001\nresource_group: rg-local\nworkspace: mlw-local\n"
+    values = json.dumps({"template": "medimageparse", "values": {"db_password": secret}})
+    (root / "environments" / "wrong.yml").write_text(f"cloud: local\n{place}endpoints: {{mip: {values}}}\n")
+
+    with pytest.raises(SpecError) as caught:
+        verbs.validate(verbs.Project(root), "wrong")
+    said = error_text(caught.value, width=200) + json.dumps(error_json(caught.value)) + str(caught.value)
+    assert "Wq7" not in said
+    assert "planted" not in said
+
+
+@pytest.mark.parametrize("command", ["##[error]owned", "##vso[task.setvariable]owned", "x ##[add-mask]y"])
+def test_a_workflow_command_in_brackets_is_none(command: str) -> None:
+    """It is obeyed wherever in a line it stands."""
+    assert "##[" not in neutral(command)
+    assert "##vso[" not in neutral(command)
+    assert command.replace("##", "# #") == neutral(command)

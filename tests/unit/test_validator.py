@@ -142,7 +142,7 @@ ENDPOINT_CASES = [
         "identity: {type: 'system_assigned,user_assigned'}",
         f"2:18 AML122 identity.type is 'system_assigned,user_assigned'; {KINDS_OF_IDENTITY}",
     ),
-    ("tags: {a: [1]}", "2:11 AML122 tags.a: must be text, a number or a boolean."),
+    ("tags: {a: [1]}", "2:11 AML122 tags.a must be text, a number or a boolean."),
     ("[]", "1:1 AML122 The file must hold a mapping; it is a list."),
 ]
 
@@ -193,7 +193,7 @@ DEPLOYMENT_CASES = [
         "AML122 data_collector.rolling_rate is 'month'; it must be 'minute', 'hour', 'day', 'Minute', 'Hour' or 'Day'.",
     ),
     ("app_insights_enabled: yes", "AML122 app_insights_enabled must be a boolean; it is text."),
-    ("environment_variables: {A: null}", "AML122 environment_variables.A: must be text, a number or a boolean."),
+    ("environment_variables: {A: null}", "AML122 environment_variables.A must be text, a number or a boolean."),
     ("code_configuration: {code: src}", "AML128 code_configuration needs both code and scoring_script."),
     ("code_configuration: {code: src, scoring_script: s.py}", "AML128 There is no file or folder templates/m/src."),
     ("model: {path: ./weights}", "AML128 There is no file or folder templates/m/weights."),
@@ -233,7 +233,7 @@ PIPELINE_CASES = [
     ("rollout: {stages: []}", "1:19 AML122 rollout.stages is a list; it must be at least 1 long."),
     (
         "rollout: {bake: 5 minutes}",
-        "1:17 AML122 rollout.bake: is not a duration: write a number and a unit, such as 90s, 5m or 1h.",
+        "1:17 AML122 rollout.bake is not a duration.",
     ),
     ("rollout: {bake: true}", "1:17 AML122 rollout.bake must be a number; it is a boolean."),
     ("rollout: {bake: .inf}", "1:17 AML122 rollout.bake: Input should be a finite number."),

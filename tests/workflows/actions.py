@@ -20,7 +20,7 @@ def stand_in(machine: Machine, uses: str, given: Mapping[str, Any]) -> Answer:
     pinned = _PINNED.fullmatch(uses)
     if pinned is None:
         raise AssertionError(f"{uses} is not pinned to a commit")
-    return _ACTIONS[pinned["name"]](machine, given)
+    return ACTIONS[pinned["name"]](machine, given)
 
 
 def _checkout(machine: Machine, given: Mapping[str, Any]) -> Answer:
@@ -51,8 +51,12 @@ def _upload(machine: Machine, given: Mapping[str, Any]) -> Answer:
     key = (machine.run.id, given["name"])
     if key in machine.run.github.artifacts and not given.get("overwrite"):
         return False, {}
-    machine.run.github.artifacts[key] = files
-    return True, {}
+    for name, content in files.items():
+        machine.run.github.shown(f"artifact {given['name']}, {name}", content)
+    artifacts = machine.run.github.artifacts
+    artifacts[key] = files
+    home = f"https://github.com/{machine.run.github.repository}/actions/runs/{machine.run.id}/artifacts"
+    return True, {"artifact-url": f"{home}/{list(artifacts).index(key) + 1}"}
 
 
 def _download(machine: Machine, given: Mapping[str, Any]) -> Answer:
@@ -64,7 +68,7 @@ def _download(machine: Machine, given: Mapping[str, Any]) -> Answer:
     return files is not None, {}
 
 
-_ACTIONS: Mapping[str, Callable[[Machine, Mapping[str, Any]], Answer]] = {
+ACTIONS: Mapping[str, Callable[[Machine, Mapping[str, Any]], Answer]] = {
     "actions/checkout": _checkout,
     "actions/setup-python": _python,
     "actions/upload-artifact": _upload,

@@ -11,9 +11,15 @@ from deploy import emulator
 from tests.workflows.stage import Stage, open_stage
 
 
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worlds")
+
+
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    found = open_stage(tmp_path)
+def stage(tmp_path: Path, worlds: Path) -> Iterator[Stage]:
+    found = open_stage(tmp_path, worlds)
     with found.github.serving():
         yield found
+    assert found.github.leaks == []
     emulator.stop(tmp_path / "azure")

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,38 +22,52 @@ from urllib.parse import parse_qs, urlsplit
 from tests.workflows.runs import Run
 
 HERE = Path(__file__).parent
+PATH = os.pathsep.join([str(HERE / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
+"""Ours first, then a python3 that is no shim of a version manager: those take a third of a second to start."""
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 
 
 class Queues:
-    """Concurrency groups: one at a time in the order of arrival. Without `queue: max` a newer one drops who waits."""
+    """Concurrency groups as GitHub keeps them: one at a time. By default one waits, and a newer one takes its place;
+    with `queue: max` all wait, in the order of arrival. `cancel-in-progress` ends whoever is at work. Who loses is
+    cancelled.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = 300.0) -> None:
+        self.patience = patience
         self._changed = threading.Condition()
         self._lines: dict[str, list[Run]] = {}
 
     @contextlib.contextmanager
-    def turn(self, group: str, run: Run, *, waits: bool) -> Iterator[None]:
+    def turn(self, group: str, run: Run, *, queue: str = "single", cancel: bool = False) -> Iterator[None]:
+        if cancel and queue == "max":
+            raise AssertionError(f"{group}: GitHub refuses cancel-in-progress with queue: max")
         with self._changed:
             line = self._lines.setdefault(group, [])
             if run in line:
                 raise AssertionError(f"{group} waits for itself")
-            for other in [] if waits else line[1:]:
-                other.stopped.set()
+            for other in [] if queue == "max" else line[1:]:
                 line.remove(other)
+                other.cancel()
+            if cancel and line:
+                line[0].cancel()
             line.append(run)
             self._changed.notify_all()
-            self._changed.wait_for(lambda: line[0] is run or run not in line, timeout=60)
-        yield
-        with self._changed:
-            if run in line:
-                line.remove(run)
-            self._changed.notify_all()
+            came = self._changed.wait_for(lambda: line[0] is run or run not in line, timeout=self.patience)
+        try:
+            if not came:
+                raise AssertionError(f"run {run.id} waited for its turn in {group} in vain")
+            yield
+        finally:
+            with self._changed:
+                if run in line:
+                    line.remove(run)
+                self._changed.notify_all()
 
-    def length(self, group: str, least: int) -> None:
-        """Wait until so many are in a group's line."""
+    def joined(self, group: str, run: Run) -> None:
+        """Wait until the run is in a group's line."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self._lines.get(group, ())) >= least, timeout=60)
+            assert self._changed.wait_for(lambda: run in self._lines.get(group, ()), timeout=30)
 
 
 @dataclass
@@ -71,12 +86,20 @@ class GitHub:
     artifacts: dict[tuple[int, str], dict[str, bytes]] = field(default_factory=dict)
     comments: list[dict[str, Any]] = field(default_factory=list)
     tokens: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    masks: set[str] = field(default_factory=set)
+    leaks: list[str] = field(default_factory=list)
+    """Where a masked value was shown all the same. The real runner hides it in the log, and nowhere else."""
     api: str = ""
     _count: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def start(self, event: str, tree: Path, *, more: Mapping[str, Any] | None = None, **how: Any) -> Run:
         """A new run, not yet going."""
         return Run(self, next(self._count), event, more or {}, tree, **how)
+
+    def shown(self, where: str, content: str | bytes) -> None:
+        """Somebody can read this from now on."""
+        text = content if isinstance(content, str) else content.decode(errors="replace")
+        self.leaks += [f"{mask} in {where}: {text[:2000]}" for mask in self.masks if mask in text]
 
     def folder(self) -> Path:
         found = self.root / f"machine-{next(self._count)}"
@@ -95,7 +118,7 @@ class GitHub:
         ids = {"ACTIONS_ID_TOKEN_REQUEST_URL": ask, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "amldeploy-emulator"}
         return {
             **{name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ},
-            "PATH": f"{HERE / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PATH": PATH,
             **self.machine,
             "CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": self.repository, "GITHUB_API_URL": self.api,
             "GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": str(run.id), "GITHUB_REF": run.ref,
@@ -154,7 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
         return next(each for each in self.github.comments if each["id"] == number)
 
     def _body(self) -> str:
-        return str(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["body"])
+        found = str(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["body"])
+        self.github.shown("a comment", found)
+        return found
 
     def _may(self) -> bool:
         rights = self.github.tokens.get((self.headers["Authorization"] or "").removeprefix("token "), {})

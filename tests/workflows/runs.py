@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tests.workflows.expressions import Scope, words
+from tests.workflows.expressions import Scope, truthy, words
 from tests.workflows.steps import Machine, interrupt
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Run:
     process: subprocess.Popen[str] | None = None
 
     def say(self, line: str) -> None:
+        self.github.shown("the log", line)
         self.log.append(line)
         self.heard(self, line)
 
@@ -116,7 +117,8 @@ class Run:
             given = {name: scope.fill(value) for name, value in (job.get("with") or {}).items()}
             return self.workflow(job["uses"].removeprefix("$/.github/workflows/"), given, rights)
         place = words(scope.fill((job.get("environment") or {}).get("name")))
-        self.github.approve(place)
+        if place:
+            self.github.approve(place)
         token = self.github.token(rights)
         contexts = {
             **contexts, "github": self.github_context(token), "job": {"permissions": rights},
@@ -130,15 +132,18 @@ class Run:
         last = machine.scope(steps=done)
         if place:
             self.deployments.append((place, words(last.fill(job["environment"].get("url")))))
-        return result, {name: words(last.fill(value)) for name, value in (job.get("outputs") or {}).items()}
+        outputs = {name: words(last.fill(value)) for name, value in (job.get("outputs") or {}).items()}
+        self.github.shown("a job's outputs", str(outputs))
+        return result, outputs
 
     @contextlib.contextmanager
     def _turn(self, concurrency: Any, scope: Scope) -> Iterator[None]:
         if not concurrency:
             yield
             return
-        waits = concurrency.get("queue") == "max"
-        with self.github.queues.turn(words(scope.fill(concurrency["group"])), self, waits=waits):
+        group, cancel = (scope.fill(concurrency.get(key)) for key in ("group", "cancel-in-progress"))
+        queue = concurrency.get("queue", "single")
+        with self.github.queues.turn(words(group), self, queue=queue, cancel=truthy(cancel)):
             yield
 
 

@@ -26,6 +26,8 @@ from tests.workflows.github import GitHub
 
 READER, WRITER = str(uuid.uuid4()), str(uuid.uuid4())
 """Each is application and principal in one."""
+READ, WRITTEN = ("dev-plan", "prod-plan"), ("dev", "dev-reap", "prod")
+"""GitHub environments: where one signs in as the reader, and where as the writer."""
 GROUP_ID = seed.WORKSPACE_ID.partition("/providers/")[0]
 SUBSCRIPTION_ID = GROUP_ID.partition("/resourceGroups/")[0]
 ROLES = {
@@ -63,6 +65,8 @@ class Stage:
     """Where a scenario is played."""
 
     root: Path
+    worlds: Path
+    """Worlds that were left by an apply, for scenarios that begin with one."""
     github: GitHub
     azure: Running
     furnished: int = 0
@@ -72,7 +76,7 @@ class Stage:
         """The newest commit: what a run checks out, as a folder."""
         return max((self.root / "commits").iterdir())
 
-    def commit(self, name: str = "dev", capacity: str = "dedicated", **values: Any) -> Path:
+    def commit(self, name: str = "dev", capacity: str = "dedicated", key: str = "mip", **values: Any) -> Path:
         """A new commit, with these values in one environment."""
         commits = self.root / "commits"
         number = len(list(commits.iterdir()))
@@ -81,7 +85,7 @@ class Stage:
         body = {
             "cloud": "AzureCloud", "subscription_id": seed.SUBSCRIPTION, "resource_group": seed.GROUP,
             "workspace": seed.WORKSPACE,
-            "endpoints": {"mip": {"template": "plain", "values": {"release": "1", **values}}},
+            "endpoints": {key: {"template": "plain", "values": {"release": "1", **values}}},
         }  # fmt: skip
         (folder / "environments" / f"{name}.yml").write_text(yaml.safe_dump(body))
         (folder / "templates/plain/pipeline.yml.j2").write_text(
@@ -92,6 +96,30 @@ class Stage:
     def push(self, **how: Any) -> Any:
         """A run of what happens on a push to main, not yet going."""
         return self.github.start("push", self.head, **how)
+
+    def deployed(self, capacity: str = "dedicated", **values: Any) -> None:
+        """A new commit, applied by deploy.yml; in a fresh world only the first time, after that as it was left then."""
+        fresh = not self.endpoints()
+        self.commit(capacity=capacity, **values)
+        kept = self.worlds / "-".join((capacity, *map(str, values.values())))
+        if not (fresh and kept.exists()):
+            run = self.push()
+            assert run.workflow("deploy.yml", {})[0] == "success", "\n".join(run.log)
+        if fresh:
+            state = self.root / "azure"
+            emulator.stop(state)
+            there, here = (kept, state) if kept.exists() else (state, kept)
+            here.mkdir(exist_ok=True)
+            for file in there.glob("world.sqlite*"):
+                shutil.copy(file, here)
+            self.open()
+
+    def open(self) -> None:
+        """Azure answers, and the jobs know where."""
+        self.azure = azure = emulator.launch(self.root / "azure", profile="instant")
+        told = {name: t for name, t in azure.variables().items() if not name.startswith(("IDENTITY_", "AZURE_"))}
+        self.github.issuer = azure.url
+        self.github.machine = {**told, "EMULATOR": azure.url, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
 
     def send(self, method: str, path: str, body: object = None, version: str = "2024-10-01") -> Any:
         """A request as the owner of the subscription: somebody in the portal."""
@@ -116,6 +144,12 @@ class Stage:
         name = self.endpoints()[0]["name"]
         return list(self.send("GET", f"{seed.WORKSPACE_ID}/onlineEndpoints/{name}/deployments")["value"])
 
+    def principals(self) -> set[str]:
+        """Who has a role in the subscription."""
+        path = f"{_given(SUBSCRIPTION_ID)}/roleAssignments"
+        found = self.send("GET", path, version="2022-04-01")["value"]
+        return {each["properties"]["principalId"] for each in found}
+
     def release(self) -> str:
         """The value `release` of what callers reach."""
         traffic = self.endpoints()[0]["properties"]["traffic"]
@@ -129,15 +163,14 @@ class Stage:
         return {str(row["caller"]) for row in rows if row["plane"] == "control"}
 
 
-def open_stage(root: Path) -> Stage:
+def open_stage(root: Path, worlds: Path) -> Stage:
     """A stage with an empty subscription and a repository without environments."""
     azure = emulator.launch(root / "azure", profile="instant")
-    stage = Stage(root, GitHub(root, _tool(root / "tool"), azure.url), azure)
-    variables = {name: text for name, text in azure.variables().items() if not name.startswith(("IDENTITY_", "AZURE_"))}
-    stage.github.machine = {**variables, "EMULATOR": azure.url, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+    stage = Stage(root, worlds, GitHub(root, _tool(root / "tool")), azure)
+    stage.open()
     stage.github.variables.update(AZURE_TENANT_ID=identity.TENANT, AMLDEPLOY_ENVIRONMENTS='["dev"]')
-    for name in ("dev-plan", "dev", "dev-reap"):
-        stage.github.environments[name] = {"AZURE_CLIENT_ID": READER if name == "dev-plan" else WRITER}
+    for name in (*READ, *WRITTEN):
+        stage.github.environments[name] = {"AZURE_CLIENT_ID": READER if name in READ else WRITER}
     _furnish(stage)
     stage.furnished = emulator.requests(root / "azure")[-1]["number"]
     (root / "project").mkdir()
@@ -164,7 +197,7 @@ def _tool(folder: Path) -> Path:
 
 def _furnish(stage: Stage) -> None:
     definitions = {name: guid for guid, name, *_ in roles.ROLES}
-    for app, places in ((READER, ("dev-plan",)), (WRITER, ("dev", "dev-reap"))):
+    for app, places in ((READER, READ), (WRITER, WRITTEN)):
         federated = [
             {"name": place, "issuer": GITHUB, "subject": f"repo:{stage.github.repository}:environment:{place}"}
             for place in places

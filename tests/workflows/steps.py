@@ -54,7 +54,8 @@ class Machine:
             self.failed = self.failed or not (ok or step.get("continue-on-error"))
             if "id" in step:
                 outcome = "success" if ok else "failure"
-                done[step["id"]] = {"outputs": outputs, "outcome": outcome, "conclusion": outcome}
+                conclusion = "success" if step.get("continue-on-error") else outcome
+                done[step["id"]] = {"outputs": outputs, "outcome": outcome, "conclusion": conclusion}
         return done
 
     def scope(self, **contexts: Any) -> Scope:
@@ -123,6 +124,8 @@ class Machine:
                 self._heard(line.rstrip("\n"))
         self.env.update(_pairs(files["GITHUB_ENV"].read_text()))
         self.run.summaries.append(files["GITHUB_STEP_SUMMARY"].read_text())
+        for name in _FILES:
+            self.run.github.shown(name, files[name].read_text())
         for folder in files["GITHUB_PATH"].read_text().split():
             self.variables["PATH"] = f"{folder}{os.pathsep}{self.variables['PATH']}"
         if process.returncode:
@@ -134,9 +137,18 @@ class Machine:
         command = _COMMAND.fullmatch(line)
         if command is None:
             self.run.say(line)
+        elif command["name"] == "add-mask":
+            self.run.github.masks.add(_plain(command["text"]))
         elif command["name"] in ("error", "warning", "notice"):
             more = dict(pair.split("=", 1) for pair in (command["more"] or "").split(",") if "=" in pair)
+            self.run.github.shown("an annotation", line)
             self.run.annotations.append({"level": command["name"], "text": command["text"], **more})
+
+
+def _plain(text: str) -> str:
+    for code, sign in (("%0A", "\n"), ("%0D", "\r"), ("%25", "%")):
+        text = text.replace(code, sign)
+    return text
 
 
 def _pairs(text: str) -> dict[str, str]:

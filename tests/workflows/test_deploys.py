@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from hashlib import sha256
 
 from deploy.emulator import seed
 from tests.workflows.runs import Run
 from tests.workflows.stage import WRITER, Stage
+
+RIGHTS = {"contents": "read", "id-token": "write"}
 
 
 def deploy(run: Run) -> str:
@@ -26,12 +31,18 @@ def test_what_is_merged_waits_for_approval_and_is_applied(stage: Stage) -> None:
     assert stage.release() == "1"
     assert [url.startswith("https://") for place, url in run.deployments if place == "dev"] == [True]
     assert stage.senders() <= {WRITER}
+    *_, link = run.summaries
+    assert f"**Kept**: [reports-dev](https://github.com/octo-org/octo-repo/actions/runs/{run.id}/artifacts/2)" in link
 
 
 def test_nothing_to_do_asks_nobody(stage: Stage) -> None:
-    """Without changes there is no approval to wait for."""
+    """Without changes there is no approval to wait for, and the callers' address is told all the same."""
     stage.commit(release="1")
-    assert deploy(stage.push()) == "success"
+    first, again = (stage.push().workflow("release.yml", {"environment": "dev"}, RIGHTS) for _ in range(2))
+    assert (first[0], again[0]) == ("success", "success")
+    assert [said[1]["changes"] for said in (first, again)] == ["true", "false"]
+    assert first[1]["scoring-uri"] == again[1]["scoring-uri"] != ""
+    assert len(first[1]["fingerprint"]) == len(again[1]["fingerprint"]) > 0
     asked: list[str] = []
     stage.github.approve = asked.append
     assert deploy(stage.push()) == "success"
@@ -40,8 +51,7 @@ def test_nothing_to_do_asks_nobody(stage: Stage) -> None:
 
 def test_a_plan_gone_stale_is_refused(stage: Stage) -> None:
     """The world moved while people read the plan: exit 7, nothing is changed, and the annotation says what moved."""
-    stage.commit(release="1")
-    assert deploy(stage.push()) == "success"
+    stage.deployed()
     stage.commit(release="2")
 
     def meanwhile(place: str) -> None:
@@ -75,7 +85,9 @@ def test_another_plan_than_the_one_approved_is_refused(stage: Stage) -> None:
 
 
 def test_cancelled_in_the_middle_and_run_again(stage: Stage) -> None:
-    """Ctrl-C reaches amldeploy, which ends by itself; the next run sees the rest through."""
+    """Ctrl-C reaches amldeploy, which ends by itself, and its report is kept. The same run, run again with the same
+    plan, sees the rest through without making anything twice.
+    """
     stage.commit(release="1")
 
     def impatient(run: Run, line: str) -> None:
@@ -84,20 +96,73 @@ def test_cancelled_in_the_middle_and_run_again(stage: Stage) -> None:
 
     run = stage.push(heard=impatient)
     assert deploy(run) == "cancelled"
-    assert run.codes[-1] == 130, "\n".join(run.log)
-    again = stage.push()
-    assert deploy(again) == "success", "\n".join(again.log)
+    assert 130 in run.codes, "\n".join(run.log)
+    reports = stage.github.artifacts[(run.id, "reports-dev")]
+    assert [name.partition("/")[2] for name in reports] == ["plan.json", "report.html", "report.json"]
+    assert "interrupted" in next(text for name, text in reports.items() if name.endswith("report.json")).decode()
+    assert "/artifacts/2)" in run.summaries[-1]
+
+    plan = stage.github.artifacts[(run.id, "plan-dev")]["plan.json"]
+    again = replace(stage.push(), id=run.id)
+    given = {"environment": "dev", "digest": sha256(plan).hexdigest()}
+    assert again.workflow("apply.yml", given, RIGHTS)[0] == "success", "\n".join(again.log)
+    assert "This plan was begun before" in "\n".join(again.log)
     assert stage.release() == "1"
+    assert len(stage.deployments()) == 1
 
 
-def test_two_pushes_are_applied_in_order(stage: Stage) -> None:
-    """The second plans when the first is done: both are applied, none is dropped, none is stale."""
-    with ThreadPoolExecutor(2) as threads:
-        ends = []
-        for number in ("1", "2"):
+def test_three_pushes_are_applied_in_order(stage: Stage) -> None:
+    """Each plans when the one before it is done: all are applied, none is dropped, none is cut off, none is stale."""
+    gate, order = threading.Event(), []
+    stage.github.approve = lambda _: gate.wait(60)
+
+    def heard(run: Run, line: str) -> None:
+        if line == "##[step]Apply":
+            order.append(run.id)
+
+    with ThreadPoolExecutor(3) as threads:
+        runs, ends = [], []
+        for number in ("1", "2", "3"):
             stage.commit(release=number)
-            ends.append(threads.submit(deploy, stage.push()))
-            stage.github.queues.length("release-dev", 1 if number == "1" else 2)
-        assert [end.result() for end in ends] == ["success"] * 2
-    assert stage.release() == "2"
-    assert {d["properties"]["environmentVariables"]["RELEASE"] for d in stage.deployments()} == {"1", "2"}
+            runs.append(stage.push(heard=heard))
+            ends.append(threads.submit(deploy, runs[-1]))
+            stage.github.queues.joined("release-dev", runs[-1])
+        gate.set()
+        assert [end.result() for end in ends] == ["success"] * 3
+    assert order == [run.id for run in runs]
+    assert stage.release() == "3"
+    assert sorted(d["properties"]["environmentVariables"]["RELEASE"] for d in stage.deployments()) == ["2", "3"]
+
+
+def test_dev_comes_before_prod(stage: Stage) -> None:
+    """Each is planned when the one before it is done, and approved for itself."""
+    stage.github.variables["AMLDEPLOY_ENVIRONMENTS"] = '["dev", "prod"]'
+    stage.commit(release="1")
+    stage.commit("prod", key="pmip", release="1")
+    asked: list[tuple[str, int]] = []
+    stage.github.approve = lambda place: asked.append((place, len(stage.endpoints())))
+    run = stage.push()
+    assert deploy(run) == "success", "\n".join(run.log)
+    assert asked == [("dev-plan", 0), ("dev", 0), ("prod-plan", 1), ("prod", 1)]
+    assert len(stage.endpoints()) == 2
+
+
+def test_an_environment_without_a_place_is_named(stage: Stage) -> None:
+    """Nothing is applied in silence, and nothing that was listed is left out in silence."""
+    stage.github.variables["AMLDEPLOY_ENVIRONMENTS"] = '["dev", "staging"]'
+    stage.commit()
+    run = stage.push()
+    assert deploy(run) == "failure"
+    assert [a["title"] for a in run.annotations] == ["staging has no place"]
+    assert [result for _, result in run.jobs] == ["failure", "skipped", "skipped"]
+
+
+def test_no_key_is_shown(stage: Stage) -> None:
+    """The runner is told the endpoint's key and what is secret in the files; neither stands in anything it can show."""
+    file = stage.commit(release="1", token="hunter2-not-for-your-eyes") / "templates/plain/deployment.yml.j2"
+    file.write_text(file.read_text().replace("{RELEASE:", '{HF_TOKEN: "{{ values.token }}", RELEASE:'))
+    run = stage.push()
+    assert deploy(run) == "success", "\n".join(run.log)
+    name = stage.endpoints()[0]["name"]
+    key = stage.send("POST", f"{seed.WORKSPACE_ID}/onlineEndpoints/{name}/listKeys")["primaryKey"]
+    assert {key, "hunter2-not-for-your-eyes"} <= stage.github.masks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from deploy import emulator
 from tests.workflows.runs import Run
 from tests.workflows.stage import Stage
 
@@ -20,6 +21,8 @@ def test_changes_are_shown_in_one_comment_and_not_made(stage: Stage) -> None:
     result, run = pull(stage)
     assert result == "success", "\n".join(run.log)
     first = [comment["body"] for comment in stage.github.comments]
+    assert "Whoever applies this needs more than you have" in first[0]
+    assert run.annotations == [], "what the reader may not do is a note, and no warning on every pull request"
     stage.commit(release="2")
     assert pull(stage)[0] == "success"
     second = [comment["body"] for comment in stage.github.comments]
@@ -41,8 +44,11 @@ def test_nothing_to_do_says_so(stage: Stage) -> None:
 
 
 def test_a_wrong_file_is_marked_on_its_line(stage: Stage) -> None:
-    """The annotation points at file and line; nobody signs in, and there is no comment."""
-    folder = stage.commit()
+    """The annotation points at file and line, the comment has it in place of the plan of before, nobody signs in."""
+    stage.commit(release="1")
+    assert pull(stage)[0] == "success"
+    seen = len(emulator.requests(stage.root / "azure"))
+    folder = stage.commit(release="2")
     file = folder / "environments" / "dev.yml"
     file.write_text(file.read_text().replace("workspace:", "workspase:"))
     line = next(n for n, text in enumerate(file.read_text().splitlines(), 1) if "workspase" in text)
@@ -50,8 +56,11 @@ def test_a_wrong_file_is_marked_on_its_line(stage: Stage) -> None:
     assert result == "failure"
     found = [a for a in run.annotations if a.get("file") == "environments/dev.yml"]
     assert ("error", str(line), True) in [(a["level"], a["line"], "workspace" in a["text"]) for a in found]
-    assert ("pull-request.yml/review", "skipped") in run.jobs
-    assert stage.github.comments == []
+    (comment,) = stage.github.comments
+    assert comment["body"].startswith("<!-- amldeploy:dev -->\n**dev** could not be planned. [The run](https://")
+    assert f"environments/dev.yml:{line}" in comment["body"]
+    assert "endpoint/mip" not in comment["body"]
+    assert len(emulator.requests(stage.root / "azure")) == seen
 
 
 def test_a_fork_is_validated_and_signs_in_nowhere(stage: Stage) -> None:
@@ -70,4 +79,6 @@ def test_a_plan_that_fails_replaces_the_comment(stage: Stage) -> None:
     stage.github.environments["dev-plan"]["AZURE_CLIENT_ID"] = "00000000-0000-0000-0000-00000000dead"
     result, _ = pull(stage)
     assert result == "failure"
-    assert ["could not be planned" in c["body"] for c in stage.github.comments] == [True]
+    (comment,) = stage.github.comments
+    assert "could not be planned" in comment["body"]
+    assert "00000000-0000-0000-0000-00000000dead" in comment["body"]

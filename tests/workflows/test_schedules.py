@@ -14,15 +14,9 @@ def start(stage: Stage, file: str, event: str = "schedule", **inputs: Any) -> tu
     return run.workflow(file, inputs)[0], run
 
 
-def deployed(stage: Stage, **values: Any) -> None:
-    stage.commit(**values)
-    run = stage.push()
-    assert run.workflow("deploy.yml", {})[0] == "success", "\n".join(run.log)
-
-
 def test_a_lease_that_ends_soon_is_renewed(stage: Stage) -> None:
     """A successor takes over a day before Azure deletes the endpoint; too early, nothing happens."""
-    deployed(stage, capacity="shared")
+    stage.deployed(capacity="shared")
     before = stage.endpoints()[0]["name"]
     result, run = start(stage, "reap.yml")
     assert result == "success", "\n".join(run.log)
@@ -38,15 +32,41 @@ def test_a_lease_that_ends_soon_is_renewed(stage: Stage) -> None:
 
 def test_what_is_over_is_reaped(stage: Stage) -> None:
     """After 168 hours Azure deletes the endpoint; what it leaves is cleared away."""
-    deployed(stage, capacity="shared")
+    stage.deployed(capacity="shared")
+    everybody, (endpoint,) = stage.principals(), stage.endpoints()
+    assert endpoint["identity"]["principalId"] in everybody
     stage.send("POST", "/emulator/clock", {"advance": 170 * 3600})
     result, run = start(stage, "reap.yml")
     assert result == "success", "\n".join(run.log)
+    assert stage.endpoints() == []
+    assert stage.principals() == everybody - {endpoint["identity"]["principalId"]}
+    assert "reports-dev-reap" in [name for _, name in stage.github.artifacts]
+
+
+def test_a_lease_waits_for_no_approval(stage: Stage) -> None:
+    """While people think about a plan its environment is held, and leases are renewed all the same."""
+    stage.deployed(capacity="shared")
+    stage.commit(capacity="shared", release="2")
+    stage.github.queues.patience = 60
+    ends: list[str] = []
+
+    def meanwhile(place: str) -> None:
+        if place == "dev":
+            stage.send("POST", "/emulator/clock", {"advance": 150 * 3600})
+            ends.append(start(stage, "reap.yml")[0])
+
+    before = stage.endpoints()[0]["name"]
+    stage.github.approve = meanwhile
+    run = stage.push()
+    assert run.workflow("deploy.yml", {})[0] == "failure"
+    assert ends == ["success"]
+    assert [each["name"] for each in stage.endpoints()] != [before]
+    assert 7 in run.codes, "the plan is older than the successor, and is refused"
 
 
 def test_drift_is_a_red_run(stage: Stage) -> None:
     """Somebody changed Azure by hand: the run fails and says so. Without drift it is green."""
-    deployed(stage)
+    stage.deployed()
     assert start(stage, "drift.yml")[0] == "success"
     name = stage.endpoints()[0]["name"]
     path = f"{seed.WORKSPACE_ID}/onlineEndpoints/{name}/deployments/blue"
@@ -60,22 +80,36 @@ def test_drift_is_a_red_run(stage: Stage) -> None:
 
 def test_rollback_gives_callers_the_release_before(stage: Stage) -> None:
     """Two releases, one click."""
-    deployed(stage, release="1")
-    deployed(stage, release="2")
+    stage.deployed()
+    stage.deployed(release="2")
     result, run = start(stage, "rollback.yml", "workflow_dispatch", environment="dev", endpoints="mip")
     assert result == "success", "\n".join(run.log)
     assert stage.release() == "1"
+    assert (run.id, "reports-dev-rollback") in stage.github.artifacts
+
+
+def test_rollback_reads_every_line_and_takes_blanks_for_no_name(stage: Stage) -> None:
+    """Endpoints may stand on lines of their own, an empty first one too; a field with blanks alone is not "all"."""
+    stage.commit()
+    said = {"environment": "dev", "endpoints": " \n\n"}
+    result, run = start(stage, "rollback.yml", "workflow_dispatch", **said)
+    assert (result, run.codes[-1]) == ("failure", 64)
+    assert [a["title"] for a in run.annotations] == ["Not rolled back"]
+    result, run = start(stage, "rollback.yml", "workflow_dispatch", **{**said, "endpoints": "\nmip\nnobody\n"})
+    assert result == "failure"
+    assert "nobody" in "".join(a["text"] for a in run.annotations)
 
 
 def test_teardown_needs_the_name_twice(stage: Stage) -> None:
     """Another name deletes nothing; the same name deletes everything."""
-    deployed(stage)
+    stage.deployed()
     result, run = start(stage, "teardown.yml", "workflow_dispatch", environment="dev", again="prod")
     assert (result, run.codes[-1]) == ("failure", 64)
     assert len(stage.endpoints()) == 1
     result, run = start(stage, "teardown.yml", "workflow_dispatch", environment="dev", again="dev")
     assert result == "success", "\n".join(run.log)
     assert stage.endpoints() == []
+    assert (run.id, "reports-dev-teardown") in stage.github.artifacts
 
 
 def test_a_repository_without_environments_rests(stage: Stage) -> None:

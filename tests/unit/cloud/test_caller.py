@@ -36,6 +36,15 @@ def test_claims() -> None:
     assert caller(f"head.{middle}.secret") == Caller("StaticCredential", "o1", "t1")
 
 
+def test_who_was_made_for_an_application_names_it() -> None:
+    """A job of GitHub Actions is an application's, and that is what its federated credential is found by."""
+    credential = StaticCredential("a.b.c")
+    credential.client = "c1"  # type: ignore[attr-defined]
+    cloud: Any = SimpleNamespace(credential=credential, arm=SimpleNamespace(scope="https://x/.default"))
+
+    assert signed_in(cloud) == Caller("StaticCredential", "", "", "c1")
+
+
 @given(st.text())
 @pytest.mark.parametrize("form", ["{}", "a.{}.b"])
 def test_other_tokens_name_nobody(form: str, text: str) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.cloud import failures
+from deploy.cloud import failures, troubles
 from deploy.errors import CloudError, NotAuthenticated, Transient, Unanswered
 
 NOT_ENOUGH = (
@@ -41,92 +42,433 @@ def embedded(field: str, message: str) -> dict:
 
 QUOTA = embedded("VmSize", NOT_ENOUGH)
 FINAL, PASSES, NOBODY, SIGN_IN = CloudError, Transient, Unanswered, NotAuthenticated
-TABLE = [
+HOME = "/subscriptions/00000000-0000-0000-0000-000000000001"
+CLIENT = "The client '0a1b' with object id '0a1b'"
+GUIDE = "Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-"
+NO_PRINCIPAL = (
+    "Principal 0a1b does not exist in the directory 2c3d. Check that you have the correct principal ID. If you are"
+    " creating this principal and then immediately assigning a role, this error might be related to a replication"
+    " delay. In this case, set the role assignment principalType property to a value, such as ServicePrincipal, User,"
+    " or Group. See https://aka.ms/docs-principaltype"
+)
+NO_RIGHT = (
+    f"{CLIENT} does not have authorization to perform action"
+    f" 'Microsoft.MachineLearningServices/workspaces/onlineEndpoints/write' over scope '{HOME}' or the scope is"
+    " invalid. If access was recently granted, please refresh your credentials."
+)
+NO_LINKED_RIGHT = (
+    f"{CLIENT} has permission to perform action 'Microsoft.MachineLearningServices/workspaces/onlineEndpoints/write' on"
+    f" scope '{HOME}'; however, it does not have permission to perform action(s)"
+    " 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the linked scope(s)"
+    f" '{HOME}/userAssignedIdentities/id' or the linked scope(s) are invalid."
+)
+THROTTLED = (
+    "Number of 'write' requests for subscription '0' actor '0a1b' exceeded. Please try again after '17' seconds after"
+    " additional tokens are available. Refer to https://aka.ms/arm-throttling for additional information."
+)
+NO_CAPACITY = (
+    "Allocation failed. We do not have sufficient capacity for the requested VM size in this region. Read more about"
+    " improving likelihood of allocation success at https://aka.ms/allocation-guidance"
+)
+NO_SKU = (
+    "The requested VM size for resource 'Following SKUs have failed for Capacity Restrictions:"
+    " Standard_NC24ads_A100_v4' is currently not available in location 'eastus'. Please try another size or deploy to a"
+    " different location or different zone. See https://aka.ms/azureskunotavailable for details."
+)
+NO_WORKSPACE = (
+    "The Resource 'Microsoft.MachineLearningServices/workspaces/x' under resource group 'rg' was not found."
+    " For more details please go to https://aka.ms/ARMResourceNotFoundFix"
+)
+NAME_TAKEN = (
+    "An endpoint with this name already exists. If you are trying to create a new endpoint, use a different name."
+)
+NO_CPU = (
+    "Not enough subscription CPU quota. The amount of CPU quota requested is 32 and your maximum amount of quota is"
+    f" [N/A]. {GUIDE}outofquota"
+)
+FORBIDDEN = 'Resource \'mip\' was disallowed by policy. Policy identifiers: \'[{"policyAssignment":{"name":"tags"}}]\'.'
+UNREGISTERED = (
+    "The subscription is not registered to use namespace 'Microsoft.MachineLearningServices'."
+    " See https://aka.ms/rps-not-found for how to register subscriptions."
+)
+UPDATING = "Cannot create a deployment in endpoint mip because it is in Updating provisioning state"
+OTHER_KIND = (
+    "The PrincipalId '0a1b' has type 'ServicePrincipal' , which is different from specified PrinciaplType 'User'."
+)
+FIXED = "Tenant ID, application ID, principal ID, and scope are not allowed to be updated."
+FULL = "The role assignment limit for the subscription has been exceeded. No more role assignments can be created."
+OUTRANKED = "Operation was canceled by another operation that has a higher priority"
+UNLOCKED = "Operation was canceled due to a previous operation waiting for lock confirmation"
+BUSY = "Operation on the endpoint cannot be performed: the operation is already in progress"
+TABLE: list[tuple[int, dict[str, Any] | None, type, str]] = [
     (400, QUOTA, FINAL, "AML310"),
-    (200, simple("OutOfQuota", "no cores"), FINAL, "AML310"),
-    (200, nested("OutOfQuota", "Cluster quota is exceeded in this region"), FINAL, "AML312"),
-    (200, nested("OutOfQuota", "Not enough disk space on the node"), FINAL, "AML313"),
-    (200, nested("OutOfQuota", "Not enough memory on the node"), FINAL, "AML314"),
-    (200, simple("OutOfQuota", "The role assignment quota of the subscription is used up"), FINAL, "AML321"),
-    (200, simple("OutOfQuota", "The number of endpoints is at its limit"), FINAL, "AML315"),
-    (200, simple("OutOfQuota", "There is not enough VM capacity in the region"), PASSES, "AML316"),
-    (200, simple("OutOfCapacity", "No machine."), PASSES, "AML316"),
-    (409, simple("AllocationFailed", "x"), PASSES, "AML316"),
-    (400, simple("UserErrorFromQuotaService", "Simultaneous count exceeded for subscription."), PASSES, "AML311"),
-    (200, nested("UserError", "UserErrorFromQuotaService: Simultaneous count exceeded"), PASSES, "AML311"),
-    (400, simple("PrincipalNotFound", "Principal x does not exist in the directory y"), PASSES, "AML320"),
-    (400, simple("UnmatchedPrincipalType", "The PrincipalId 'x' has type 'ServicePrincipal'"), FINAL, "AML327"),
-    (400, simple("RoleAssignmentLimitExceeded", "4000"), FINAL, "AML321"),
-    (409, simple("RoleAssignmentUpdateNotPermitted", "Tenant ID, application ID ..."), FINAL, "AML322"),
-    (403, simple("AuthorizationFailed", "The client 'x' does not have authorization to perform"), FINAL, "AML323"),
-    (403, simple("LinkedAuthorizationFailed", "The client has permission to perform ... however"), FINAL, "AML323"),
+    (200, simple("OutOfQuota", NO_CPU), FINAL, "AML310"),
     (
-        409,
-        simple("Conflict", "Cannot create a deployment in endpoint x because it is in Updating provisioning state"),
-        PASSES,
-        "AML330",
+        200,
+        nested("OutOfQuota", f"Not enough cluster quota: the count of clusters is at its limit. {GUIDE}outofquota"),
+        FINAL,
+        "AML312",
     ),
-    (409, nested("EndpointBusy", "x"), PASSES, "AML330"),
-    (400, nested("UserError", "The operation is already in progress"), PASSES, "AML330"),
-    (200, simple("OperationCanceled", "higher priority operation"), PASSES, "AML332"),
-    (200, nested("OperationCanceled", "The operation waits for lock confirmation"), PASSES, "AML332"),
-    (400, simple("UserError", "An endpoint with this name already exists in the region"), FINAL, "AML331"),
-    (409, nested("EndpointAlreadyExists", "x"), FINAL, "AML331"),
-    (404, nested("InferencingClientCallFailed", "The resource was not found"), PASSES, "AML333"),
-    (200, simple("ResourceNotReady", "User container has crashed or terminated"), FINAL, "AML340"),
-    (200, nested("ResourceNotReady", "Liveness probe failed"), FINAL, "AML340"),
-    (200, simple("UserScriptInitFailed", "x"), FINAL, "AML340"),
-    (200, simple("ImageBuildFailure", "The image build failed. ACR authentication"), FINAL, "AML341"),
-    (200, simple("SecretsInjectionError", "The secret could not be retrieved"), FINAL, "AML342"),
-    (200, simple("WorkspaceManagedNetworkNotReady", "x"), FINAL, "AML343"),
-    (400, simple("BadArgument", "The identity lacks authorization to read the model"), FINAL, "AML344"),
-    (400, nested("BadArgument", "Storage Blob Data Reader permission is missing"), FINAL, "AML344"),
-    (200, nested("BadArgument", "The identity has no AcrPull on the registry"), FINAL, "AML346"),
-    (200, nested("BadArgument", "The container image could not be downloaded"), FINAL, "AML347"),
-    (200, simple("ImagePullLoopBackOff", "x"), FINAL, "AML347"),
-    (200, nested("BadArgument", "Unable to download the user model"), FINAL, "AML348"),
-    (400, nested("BadArgument", "Invalid template function: resourceGroup"), FINAL, "AML306"),
-    (403, simple("RequestDisallowedByPolicy", "x"), FINAL, "AML306"),
-    (400, nested("BadArgument", "The subscription is missing"), FINAL, "AML309"),
-    (400, nested("BadRequest", "MissingDriverProgram"), FINAL, "AML309"),
-    (400, simple("UserError", "v1_legacy_mode == true"), FINAL, "AML307"),
-    (409, simple("MissingSubscriptionRegistration", "x"), FINAL, "AML308"),
-    (200, simple("PodUnschedulable", "x"), FINAL, "AML317"),
-    (200, simple("ACRTokenExchangeFailed", "x"), PASSES, "AML355"),
-    (200, simple("InternalServerError", "x"), PASSES, "AML350"),
-    (500, simple("InternalServerError", "x"), NOBODY, "AML350"),
-    (429, simple("TooManyRequests", "slow down"), NOBODY, "AML352"),
-    (429, simple("SubscriptionRequestsThrottled", "Number of 'write' requests exceeded"), NOBODY, "AML352"),
+    (200, nested("OutOfQuota", f"Container terminated due to insufficient disk. {GUIDE}outofquota"), FINAL, "AML313"),
+    (200, simple("ResourceNotReady", "[Errno 28] No space left on device"), FINAL, "AML313"),
+    (200, nested("OutOfQuota", f"Container terminated due to insufficient memory. {GUIDE}outofquota"), FINAL, "AML314"),
+    (200, simple("ResourceNotReady", "Last state: Terminated, reason: OOMKilled, exit code 137"), FINAL, "AML314"),
+    (200, simple("PodOutOfMemory", "Pods failed to run: out of memory"), FINAL, "AML314"),
+    (
+        200,
+        simple("OutOfQuota", f"Role assignment quota of the subscription is used up. {GUIDE}outofquota"),
+        FINAL,
+        "AML321",
+    ),
+    (
+        200,
+        simple("OutOfQuota", f"The number of endpoints in the subscription is at its limit. {GUIDE}outofquota"),
+        FINAL,
+        "AML315",
+    ),
+    (200, simple("OutOfQuota", f"The specified region has no VM capacity. {GUIDE}outofquota"), PASSES, "AML316"),
+    (
+        200,
+        simple("OutOfCapacity", "The specified Azure Machine Learning Compute could not be provisioned"),
+        PASSES,
+        "AML316",
+    ),
+    (409, simple("AllocationFailed", NO_CAPACITY), PASSES, "AML316"),
+    (409, simple("SkuNotAvailable", NO_SKU), PASSES, "AML316"),
+    (400, simple("UserErrorFromQuotaService", "Simultaneous count exceeded for subscription."), PASSES, "AML311"),
+    (
+        200,
+        nested("UserError", "UserErrorFromQuotaService: Simultaneous count exceeded for subscription."),
+        PASSES,
+        "AML311",
+    ),
+    (400, simple("PrincipalNotFound", NO_PRINCIPAL), PASSES, "AML320"),
+    (400, simple("UnmatchedPrincipalType", OTHER_KIND), FINAL, "AML327"),
+    (400, simple("RoleAssignmentLimitExceeded", FULL), FINAL, "AML321"),
+    (409, simple("RoleAssignmentUpdateNotPermitted", FIXED), FINAL, "AML322"),
+    (403, simple("AuthorizationFailed", NO_RIGHT), FINAL, "AML323"),
+    (403, simple("LinkedAuthorizationFailed", NO_LINKED_RIGHT), FINAL, "AML323"),
+    (409, simple("Conflict", UPDATING), PASSES, "AML330"),
+    (400, nested("UserError", UPDATING), PASSES, "AML330"),
+    (409, nested("EndpointBusy", "Another operation is currently updating the endpoint mip"), PASSES, "AML330"),
+    (400, nested("UserError", BUSY), PASSES, "AML330"),
+    (200, simple("OperationCanceled", OUTRANKED), PASSES, "AML332"),
+    (200, nested("OperationCanceled", UNLOCKED), PASSES, "AML332"),
+    (400, simple("UserError", NAME_TAKEN), FINAL, "AML331"),
+    (409, nested("EndpointAlreadyExists", "The endpoint name is already in use"), FINAL, "AML331"),
+    (404, nested("InferencingClientCallFailed", "The requested resource was not found"), PASSES, "AML333"),
+    (
+        200,
+        simple("ResourceNotReady", f"User container has crashed or terminated. {GUIDE}resourcenotready"),
+        FINAL,
+        "AML340",
+    ),
+    (200, nested("ResourceNotReady", "Liveness probe failed: HTTP probe failed with statuscode: 502"), FINAL, "AML340"),
+    (
+        200,
+        nested("BadRequest", 'Readiness probe failed: Get "http://10.0.0.4:5001/": context deadline exceeded'),
+        FINAL,
+        "AML340",
+    ),
+    (200, simple("UserScriptInitFailed", "Exception in init() of score.py"), FINAL, "AML340"),
+    (200, simple("UserScriptImportError", "ModuleNotFoundError: No module named 'torch'"), FINAL, "AML340"),
+    (200, simple("UserScriptFunctionNotFound", "score.py has no function run"), FINAL, "AML340"),
+    (200, simple("DeploymentCrashLoopBackOff", "Back-off restarting failed container"), FINAL, "AML340"),
+    (
+        200,
+        simple("KubernetesCrashLoopBackOff", "Back-off restarting failed container inference-server"),
+        FINAL,
+        "AML340",
+    ),
+    (
+        200,
+        simple(
+            "ImageBuildFailure", "Image build failed: unauthorized: authentication required, ACR authorization failure"
+        ),
+        FINAL,
+        "AML341",
+    ),
+    (200, simple("ImageBuildFailure", "Image build timed out after 3600 seconds"), FINAL, "AML341"),
+    (
+        200,
+        simple(
+            "SecretsInjectionError", "The secret reference ${{keyvault:https://kv.vault.azure.net/secrets/s}} failed"
+        ),
+        FINAL,
+        "AML342",
+    ),
+    (
+        200,
+        simple("WorkspaceManagedNetworkNotReady", "The managed network of the workspace is not provisioned"),
+        FINAL,
+        "AML343",
+    ),
+    (
+        200,
+        simple("BadArgument", f"Startup task failed due to authorization error. {GUIDE}badargument"),
+        FINAL,
+        "AML344",
+    ),
+    (
+        400,
+        nested("BadArgument", "The identity lacks Storage Blob Data Reader on the workspace's storage account"),
+        FINAL,
+        "AML344",
+    ),
+    (200, nested("BadArgument", "The identity has no AcrPull on the container registry"), FINAL, "AML346"),
+    (200, nested("ResourceNotFound", "Container registry hospital.azurecr.io: unauthorized"), FINAL, "AML346"),
+    (200, nested("BadArgument", f"User container image could not be downloaded. {GUIDE}badargument"), FINAL, "AML347"),
+    (200, simple("ImagePullLoopBackOff", 'Back-off pulling image "hospital.azurecr.io/mip:2"'), FINAL, "AML347"),
+    (200, nested("BadArgument", "manifest for hospital.azurecr.io/mip:2 not found: manifest unknown"), FINAL, "AML347"),
+    (200, nested("BadArgument", f"Unable to download user model. {GUIDE}badargument"), FINAL, "AML348"),
+    (400, nested("BadArgument", "Invalid template function: 'resourceGroup' is not allowed here"), FINAL, "AML306"),
+    (403, simple("RequestDisallowedByPolicy", FORBIDDEN), FINAL, "AML306"),
+    (400, nested("BadArgument", "Subscription does not exist"), FINAL, "AML309"),
+    (404, simple("SubscriptionNotFound", "The subscription '0' could not be found."), FINAL, "AML309"),
+    (400, simple("InvalidDeploymentSpec", "The deployment spec is invalid"), FINAL, "AML309"),
+    (400, nested("BadRequest", "MissingDriverProgram: code_configuration names no scoring script"), FINAL, "AML309"),
+    (400, simple("UserError", "The workspace is in legacy mode: v1_legacy_mode == true"), FINAL, "AML307"),
+    (409, simple("MissingSubscriptionRegistration", UNREGISTERED), FINAL, "AML308"),
+    (200, simple("PodUnschedulable", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."), FINAL, "AML317"),
+    (200, simple("ACRTokenExchangeFailed", "ACR refresh token exchange failed"), PASSES, "AML355"),
+    (200, simple("ACRSecretError", "The secret of the container registry is not there yet"), PASSES, "AML355"),
+    (200, simple("GetAADTokenFailed", "Failed to get an AAD token: i/o timeout"), PASSES, "AML355"),
+    (200, simple("InternalServerError", f"Internal error. {GUIDE}internalservererror"), PASSES, "AML350"),
+    (500, simple("InternalServerError", f"Internal error. {GUIDE}internalservererror"), NOBODY, "AML350"),
+    (429, simple("TooManyRequests", "The request is being throttled."), NOBODY, "AML352"),
+    (429, simple("SubscriptionRequestsThrottled", THROTTLED), NOBODY, "AML352"),
     (408, None, NOBODY, "AML351"),
     (502, None, NOBODY, "AML351"),
     (503, None, NOBODY, "AML351"),
-    (504, simple("GatewayTimeout", "x"), NOBODY, "AML351"),
-    (404, simple("NotFound", "gone"), FINAL, "AML304"),
-    (404, nested("NoSuchEndpoint", "There is no endpoint with name: X in WS"), FINAL, "AML304"),
-    (400, simple("Nonsense", "whatever"), FINAL, "AML300"),
-    (401, simple("InvalidAuthenticationToken", "expired"), SIGN_IN, "AML901"),
+    (
+        504,
+        simple("GatewayTimeout", "The gateway did not receive a response within the specified time period."),
+        NOBODY,
+        "AML351",
+    ),
+    (404, simple("ResourceNotFound", NO_WORKSPACE), FINAL, "AML304"),
+    (404, simple("NotFound", "The specified resource was not found."), FINAL, "AML304"),
+    (404, nested("NoSuchEndpoint", "There is no endpoint with name: mip in mlw-imaging"), FINAL, "AML304"),
+    (400, simple("Nonsense", "Words that nobody has said yet"), FINAL, "AML300"),
+    (
+        401,
+        simple("ExpiredAuthenticationToken", "The access token expiry UTC time is earlier than current UTC time."),
+        SIGN_IN,
+        "AML901",
+    ),
+    (401, simple("InvalidAuthenticationToken", "The access token is invalid."), SIGN_IN, "AML901"),
 ]
+"""Azure's own words where somebody has published them, otherwise the reason that its documentation gives for a code."""
+NEAR: list[tuple[int, dict[str, Any] | None, type, str]] = [
+    (
+        200,
+        simple("OutOfQuota", "You can delete unused deployments. Not enough quota available for Standard_DS3_v2"),
+        FINAL,
+        "AML310",
+    ),
+    (
+        400,
+        embedded("VmSize", "Not enough quota available for Standard_X in cluster eastus. Current usage/limit: 0/6."),
+        FINAL,
+        "AML310",
+    ),
+    (
+        200,
+        simple("OutOfQuota", "Not enough quota for the SKU in cluster eastus; the disk and the memory of others count"),
+        FINAL,
+        "AML310",
+    ),
+    (200, simple("OutOfQuota", "Not enough quota. Delete unused endpoints or deployments"), FINAL, "AML310"),
+    (200, simple("OutOfQuota", "Kubernetes quota: not enough nodes"), FINAL, "AML310"),
+    (200, simple("OutOfQuota", "The quota of clusters is used up"), FINAL, "AML312"),
+    (200, simple("OutOfQuota", "There are too many online deployments"), FINAL, "AML315"),
+    (
+        200,
+        simple("OutOfQuota", "Container could not be scheduled: container needs more resources than the SKU has"),
+        FINAL,
+        "AML317",
+    ),
+    (
+        200,
+        simple(
+            "OutOfQuota", "Due to a lack of Azure Machine Learning capacity in the region, the cluster was not made"
+        ),
+        PASSES,
+        "AML316",
+    ),
+    (200, simple("ResourceNotReady", "User container has crashed or terminated: OOMKilled"), FINAL, "AML314"),
+    (200, simple("ImageBuildFailure", "no space left on device"), FINAL, "AML341"),
+    (200, simple("ImageBuildFailure", "failed to authenticate with x.azurecr.io: unauthorized"), FINAL, "AML341"),
+    (
+        409,
+        simple("Conflict", "Cannot create a deployment in endpoint x because it is in Creating provisioning state"),
+        PASSES,
+        "AML330",
+    ),
+    (
+        400,
+        simple("BadRequest", "Cannot update endpoint x because it is in Deleting provisioning state"),
+        PASSES,
+        "AML330",
+    ),
+    (400, simple("BadRequest", "Deployment x is in Scaling provisioning state"), PASSES, "AML330"),
+    (400, simple("BadRequest", "Deployment x is in Failed provisioning state"), FINAL, "AML300"),
+    (200, simple("OperationCancelled", "x"), PASSES, "AML332"),
+    (400, simple("BadArgument", "Authorization error: the identity has no permission on the storage"), FINAL, "AML344"),
+    (400, simple("BadArgument", "Access to the storage account was denied"), FINAL, "AML344"),
+    (400, simple("BadArgument", "The storage account said: access denied"), FINAL, "AML344"),
+    (
+        400,
+        simple("BadArgument", "Unable to download user model: the user model can't be found or accessed"),
+        FINAL,
+        "AML348",
+    ),
+    (400, simple("BadArgument", "The user model can't be found or accessed"), FINAL, "AML348"),
+    (400, simple("BadArgument", "egress_public_network_access disabled is not supported for MLflow"), FINAL, "AML309"),
+    (400, simple("BadArgument", "Container can't access invalid path /foo"), FINAL, "AML309"),
+    (400, simple("BadArgument", "Resource requests greater than limits"), FINAL, "AML317"),
+    (400, simple("BadArgument", "azureml-fe for kubernetes online endpoint isn't ready"), PASSES, "AML356"),
+    (
+        200,
+        simple("ResourceNotReady", "failed to pull image x.azurecr.io/y: unauthorized: authentication required"),
+        FINAL,
+        "AML346",
+    ),
+    (200, simple("ResourceNotReady", "unauthorized: failed to pull image x.azurecr.io/y"), FINAL, "AML346"),
+    (
+        404,
+        simple("ResourceNotFound", "Container registry authorization error: a private container registry"),
+        FINAL,
+        "AML346",
+    ),
+    (404, simple("ResourceNotFound", "A private or inaccessible container registry was supplied"), FINAL, "AML346"),
+    (404, simple("ResourceNotFound", "The registry azureml has no such model"), FINAL, "AML304"),
+    (200, simple("ResourceNotReady", "failed to pull image x.azurecr.io/y: manifest unknown"), FINAL, "AML347"),
+    (200, simple("ResourceNotReady", "User container has crashed. Failed to load the model weights"), FINAL, "AML340"),
+    (400, simple("BadRequest", "The key vault's network rules have bypass None"), FINAL, "AML349"),
+    (400, simple("BadRequest", "The network rule bypass of the Key Vault is not AzureServices"), FINAL, "AML349"),
+    (400, simple("BadRequest", "Bypass of traffic is not possible"), FINAL, "AML300"),
+    (200, simple("TokenRefreshFailed", "x"), FINAL, "AML356"),
+    (200, simple("ACRAuthenticationChallengeFailed", "x"), FINAL, "AML356"),
+    (200, simple("KubernetesUnaccessible", "x"), FINAL, "AML356"),
+    (200, simple("NamespaceNotFound", "x"), FINAL, "AML356"),
+    (200, simple("ScoringFeUnhealthy", "x"), FINAL, "AML356"),
+    (200, simple("InferencingClientCallFailed", "x"), FINAL, "AML356"),
+    (200, simple("GetAADTokenFailed", "x"), PASSES, "AML355"),
+    (200, simple("ACRSecretError", "x"), PASSES, "AML355"),
+    (200, simple("EndpointNotFound", "x"), FINAL, "AML304"),
+    (200, simple("ValidateScoringFailed", "x"), FINAL, "AML340"),
+    (200, simple("DeploymentCrashLoopBackOff", "x"), FINAL, "AML340"),
+    (200, simple("PodOutOfMemory", "x"), FINAL, "AML314"),
+]
+"""Texts that a wider row might take for its own, and codes that say all there is to say."""
+EVERY = [*TABLE, *NEAR]
 AFTER_ROLE = {"AML323", "AML342", "AML344", "AML346"}
+HOW = {
+    "AML311": (60, None, False),
+    "AML316": (120, None, False),
+    "AML320": (None, None, True),
+    "AML330": (20, 4, False),
+    "AML332": (60, 3, False),
+    "AML333": (60, 3, False),
+    "AML350": (None, 3, False),
+    "AML355": (60, 3, False),
+    "AML356": (60, 3, False),
+}
+"""Of what passes: seconds between tries at least, tries at most, and whether only the deadline ends the waiting."""
+
+
+def how(ours: CloudError | NotAuthenticated) -> tuple[object, ...]:
+    """All that decides what is done about an error."""
+    passes = (ours.retry_after, ours.tries, ours.patient) if isinstance(ours, Transient) else None
+    return type(ours), ours.code, ours.cure, passes, getattr(ours, "after_role", None)
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "kind", "code"), TABLE, ids=[f"{row[0]}-{row[3]}-{n}" for n, row in enumerate(TABLE)]
+    ("status", "body", "kind", "code"), EVERY, ids=[f"{row[0]}-{row[3]}-{n}" for n, row in enumerate(EVERY)]
 )
 def test_each_text_has_its_class(status: int, body: object, kind: type, code: str) -> None:
     """Judged by every nested code and by the words, not by the status alone."""
     ours = failures.from_answer("create x", status, body, {})
 
     assert (ours.code, type(ours)) == (code, kind)
+    if isinstance(ours, Transient):
+        assert (ours.retry_after, ours.tries, ours.patient) == HOW[code]
     assert str(ours).startswith("cannot create x: ")
     assert ours.cure
 
 
-@pytest.mark.parametrize(("status", "body", "code"), [(s, b, c) for s, b, k, c in TABLE if k is FINAL])
+@pytest.mark.parametrize(("status", "body", "code"), [(s, b, c) for s, b, k, c in EVERY if k is FINAL])
 def test_only_access_may_pass_after_a_role(status: int, body: object, code: str) -> None:
     """What a fresh role would mend says so; nothing else does, nor does what is linked to somebody else's."""
     ours = failures.from_answer("create x", status, body, {})
     assert isinstance(ours, CloudError)
     assert ours.after_role == (code in AFTER_ROLE and "LinkedAuthorizationFailed" not in ours.codes)
+
+
+def test_every_row_is_met() -> None:
+    """No row of the table is without a text, and none is hidden by a wider one before it."""
+    met = {id(troubles.find(_told(body))) for _, body, _, _ in EVERY if body}
+    assert [row.seen.pattern for row in troubles.TROUBLES if id(row) not in met] == []
+
+
+def _told(body: dict) -> str:
+    codes, messages = failures._walk(body["error"])
+    return " ".join((*codes, *messages))
+
+
+def _in_json(field: str, message: str) -> str:
+    return f"HttpRequest error, error detail: {json.dumps({'errors': {field: [message]}, 'status': 400})}"
+
+
+def _detailed(code: str, error: dict) -> dict:
+    return {"code": code, "message": "The request is invalid.", "details": [error], "additionalInfo": []}
+
+
+@given(
+    st.sampled_from(EVERY),
+    st.lists(st.sampled_from(["BadRequest", "UserError", "ValidationError"]), max_size=4),
+    st.booleans(),
+)
+def test_an_envelope_changes_nothing(row: tuple, outside: list[str], as_json: bool) -> None:
+    """However deep a text is nested, and in JSON inside a message or not: the same class, waits and cure."""
+    status, body, _, _ = row
+    bare = failures.from_answer("create x", status, body, {})
+    if body is None:
+        return
+    error = body["error"]
+    if as_json and not error.get("details"):
+        error = {**error, "message": _in_json("VmSize", error["message"])}
+    for code in outside:
+        error = _detailed(code, error)
+
+    assert how(failures.from_answer("create x", status, {"error": error}, {})) == how(bare)
+
+
+def test_the_table_is_of_texts() -> None:
+    """At least 40 sentences that are each another, not codes alone."""
+    texts = {words for _, body, _, _ in TABLE for words in _words(body)}
+    assert len(texts) >= 40
+    assert [text for text in texts if len(text.split()) < 3] == []
+
+
+def _words(body: dict[str, Any] | None) -> list[str]:
+    error = (body or {}).get("error") or {}
+    inner = [detail["message"] for detail in error.get("details", ())]
+    return inner or ([error["message"]] if error else [])
+
+
+def test_a_cloud_that_does_not_describe_itself_may_do_so_later() -> None:
+    """The SDK says nothing of why, and the network is the likeliest cause."""
+    from azure.ai.ml.exceptions import MlException
+
+    told = 'Unknown cloud environment supplied: "AmlEmulator".'
+    ours = failures.translate(MlException(message=told, no_personal_data_message=told), "open azure-ai-ml")
+
+    assert isinstance(ours, Transient)
+    assert ours.code == "AML364"
+    assert "network" in ours.cure
+    assert "ARM_CLOUD_METADATA_URL" in ours.cure
 
 
 def test_embedded_words_come_out() -> None:

@@ -82,3 +82,40 @@ def test_outside_a_look_everything_is_read() -> None:
     memory.ask("/p", "key", lambda: seen.append(1))
     memory.ask("/p", "key", lambda: seen.append(1))
     assert len(seen) == 2
+
+
+class Hand:
+    """Moments set by hand."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_check_takes_what_was_read_just_now() -> None:
+    """Thirty seconds old is good enough for who says so; a look that says nothing reads anew."""
+    hand, seen = Hand(), []
+    memory = Memory(hand)
+    for moment, seconds, reads in ((0, 0, 1), (29, 30, 1), (31, 30, 2), (40, 30, 2), (41, 0, 3), (41, 0, 4)):
+        hand.now = moment
+        with memory.open(seconds):
+            memory.ask("/p", "key", lambda: seen.append(1))
+        assert len(seen) == reads
+
+
+def test_a_look_is_its_own_threads() -> None:
+    """While one thread looks, another that changes things reads everything as it is; lanes of a look are part of it."""
+    memory, seen = Memory(), []
+
+    def ask() -> None:
+        memory.ask("/p", "key", lambda: seen.append(1))
+
+    with memory.open():
+        ask()
+        stranger = threading.Thread(target=ask)
+        stranger.start()
+        stranger.join()
+        assert len(seen) == 2
+        side_by_side({"one": ask, "two": ask}, 2)
+    assert len(seen) == 2

@@ -97,3 +97,16 @@ def test_deployments_of_the_region() -> None:
     assert [f.code for f in places.too_many(more, many)] == ["AML262"]
     assert places.too_many(more, {"mip": {}}) == []
     assert places.too_many([], many) == []
+
+
+def test_a_hundred_endpoints_are_one_sum_in_few_words() -> None:
+    """Few numbers are written out, many equal ones are counted; either way the sum is right."""
+
+    def said(needs: list[int]) -> str:
+        asked = ({"gates": [{"what": "cores of x", "needs": n, "left": 96}]} for n in needs)
+        steps = [Judgement("", "").step(f"quota/e{n}/x", body) for n, body in enumerate(asked)]
+        return gates.together(steps)[0].cause
+
+    assert said([48, 72]) == "48 + 72 = 120 cores of x, 96 left"
+    assert said([24] * 100) == "100 x 24 = 2400 cores of x, 96 left"
+    assert said([48, *[24] * 98, 48]) == "98 x 24 + 2 x 48 = 2448 cores of x, 96 left"

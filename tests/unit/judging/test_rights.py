@@ -99,6 +99,21 @@ def test_silence_blocks_nothing() -> None:
     assert rights.judge(NEEDS, answers([SCIENTIST], [OWNER])).verdict is Verdict.YES
 
 
+def test_logs_are_asked_for_and_block_nothing() -> None:
+    """Who may deploy and not read logs may go on, and knows what they will not be told."""
+    deploys = {"workspace": {f"{WRITE.rsplit('/', 1)[0]}/deployments/write": ["deployment/mip/blue"]}}
+    writer = {"actions": [*deploys["workspace"]]}
+    found = rights.judge(deploys, answers([writer], [OWNER]))
+
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.words == "1 action needed, all allowed"
+    assert rights.LOGS in found.why
+    for held in (SCIENTIST, CONTRIBUTOR, {"actions": [*deploys["workspace"], rights.LOGS]}):
+        assert rights.judge(deploys, answers([held], None)).verdict is Verdict.YES
+    assert rights.LOGS not in rights.judge(deploys, answers(None, [OWNER])).why
+    assert rights.judge({"workspace": {WRITE: ["endpoint/mip"]}}, answers([{"actions": [WRITE]}], [])).unknown == ()
+
+
 def test_a_role_above_counts_below() -> None:
     """One answer suffices for what lies below it."""
     below = f"{WS}/onlineEndpoints/mip"

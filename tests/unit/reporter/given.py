@@ -26,6 +26,7 @@ QUOTA = {
     "limit": 48,
     "left": 48,
     "total_left": 200,
+    "verdict": "yes",
 }
 CHANGES = [
     {"path": "instance_count", "before": 1, "after": 2, "mutability": "update"},
@@ -65,7 +66,7 @@ REPORT = Report(
             "deployment/mi2/blue", Verb.UPDATE, State.FAILED, 6, 733.0, FAILURE, Evidence("", {}, {"a.log": b"boom"})
         ),
         Outcome("traffic/mip", Verb.SHIFT, State.NOT_REACHED),
-        Outcome("traffic/mip", Verb.SHIFT, State.RESCUED, 1, 12.0),
+        Outcome("traffic/mip", Verb.SHIFT, State.RESCUED, 1, 12.0, rescue=True),
     ),
     requests=214,
     seconds=1465.2,
@@ -105,6 +106,7 @@ QUOTA_BODIES = st.fixed_dictionaries(
         "family": st.sampled_from(["standardNCADSA100v4Family", None]),
         "reserve": st.none() | st.booleans(),
         "capacity": st.sampled_from(["dedicated", "shared"]),
+        "verdict": st.sampled_from(["yes", "unknown"]),
         **dict.fromkeys(("instances", "held", "cores_per_instance", "needed"), _NUMBER),
         **dict.fromkeys(("in_use", "limit", "left", "total_left"), _NUMBER),
     },

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deploy.errors import CloudError, Finding, Place, Problem, Refused, SpecError
 from deploy.model import Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
-from deploy.reporter import annotated, mask_commands, of_error, of_notes, of_report, outputs
+from deploy.reporter import annotated, mask_commands, of_error, of_notices, of_report, outputs, secrets_of
 from deploy.reporter.actions import MOST, Annotation, Level
 
 from . import given as g
@@ -106,7 +106,7 @@ def test_what_callers_feel_comes_first() -> None:
         Outcome("traffic/c", Verb.SHIFT, State.FAILED, 1, 1.0, {**error, "callers": "on green"}),
         Outcome("traffic/d", Verb.SHIFT, State.DONE, 1, 1.0),
     )
-    lines = annotated([*of_notes(["note"]), *of_report(Report("dev", "f", outcomes), {})]).splitlines()
+    lines = annotated([*of_notices([("Note", "it ends")]), *of_report(Report("dev", "f", outcomes), {})]).splitlines()
     assert [runner(line)[:2] for line in lines] == [
         ("error", {"title": "AML310 traffic/c"}),
         ("error", {"title": "AML310 endpoint/b"}),
@@ -119,12 +119,12 @@ def test_secrets_are_masked_line_by_line() -> None:
     """Each line of a secret by itself; what is no secret is not."""
     document = {"environment_variables": {"API_KEY": "first-line\nsecond%line", "MODE": "not-a-secret"}}
     plan = Plan("dev", (Step(Verb.CREATE, "deployment/a/blue", {"document": document}, "new"),))
-    assert mask_commands(plan) == "::add-mask::first-line\n::add-mask::second%25line\n"
+    assert mask_commands(secrets_of(plan)) == "::add-mask::first-line\n::add-mask::second%25line\n"
 
 
 @g.few
-@given(g.PLANS, g.REPORTS)
-def test_no_secret_and_no_command_of_anybody_else(plan: Plan, report: Report) -> None:
-    """Any plan and report, any words in them: every line is one of ours."""
-    for line in annotated([*of_notes(plan.notes), *of_report(report, {})]).split("\n")[:-1]:
+@given(st.lists(st.tuples(TEXTS, TEXTS), max_size=12), g.REPORTS)
+def test_no_secret_and_no_command_of_anybody_else(notices: list[tuple[str, str]], report: Report) -> None:
+    """Any notices and report, any words in them: every line is one of ours."""
+    for line in annotated([*of_notices(notices), *of_report(report, {})]).split("\n")[:-1]:
         runner(line)

@@ -45,7 +45,7 @@ def test_a_hundred_endpoints_fit() -> None:
     assert len(timeline(report.outcomes)) < 50_000
     assert len(annotated(of_report(report, {})).splitlines()) == 10
     assert "more steps" in summary
-    assert "[the run's artifacts](https://github.com/o/r/actions/runs/1#artifacts)" in summary
+    assert "1,600 pictures in [the run's artifacts](https://github.com/o/r/actions/runs/1#artifacts)" in summary
 
 
 @g.few

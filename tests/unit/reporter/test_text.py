@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.errors import Exit
 from deploy.model import Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
-from deploy.reporter import plan_text, report_text, status_text
+from deploy.reporter import (
+    plan_markdown,
+    plan_text,
+    report_html,
+    report_json,
+    report_markdown,
+    report_text,
+    status_text,
+)
 from deploy.reporter.ink import Ink, cells
-from deploy.reporter.sentences import duration, when
-from deploy.reporter.text import SIGNS
+from deploy.reporter.sentences import duration, sign, when
 
 from . import given as g
 
@@ -94,7 +103,24 @@ def test_a_plan_ends_with_its_summary():
 def test_the_legend_names_only_the_signs_used():
     """A plan without a probe has no sign for probes in its legend."""
     legend = next(line for line in plan_text(g.PLAN, width=100).splitlines() if line.startswith("Signs:"))
-    assert legend == "Signs:  ? check  + create  ~ update  - delete  ⇄ shift"
+    assert legend == "Signs:  ✓ ok  + create  ~ update  - delete  ⇄ shift"
+
+
+def test_what_could_not_be_told_looks_like_nothing_else():
+    """A sign, a word and a number of its own; and what no check looks at is said below them."""
+    verdicts = ("yes", "unknown", "no", "unknown")
+    steps = [Step(Verb.CHECK, f"place/m{n}", {"verdict": verdict}, "x") for n, verdict in enumerate(verdicts)]
+    text = plan_text(Plan("dev", (*steps, g.PLAN.steps[1])), width=100)
+    signs = [line.split()[0] for line in text.splitlines() if " check  place/" in line]
+
+    assert signs == ["✓", "?", "✗", "?"]
+    assert "\nSigns:  ✓ ok  ✗ refused  ? could not tell  + create\n" in text
+    assert text.splitlines()[-1].endswith(" 4 checks (2 could not tell).")
+    assert "\nNot checked: whether key vault and registry can be reached (see `amldeploy doctor`).\n" in text
+    assert "Not checked" not in plan_text(Plan("dev", g.PLAN.steps[1:]))
+    assert "| `?` check | `place/m1` |" in plan_markdown(Plan("dev", tuple(steps)))
+    assert "| `✓` check | `place/m0` |" in plan_markdown(Plan("dev", tuple(steps)))
+    assert "Not checked" in plan_markdown(Plan("dev", tuple(steps)))
 
 
 def test_an_empty_plan_reassures():
@@ -109,7 +135,7 @@ def test_checks_alone_are_no_changes():
     assert plan_text(plan).splitlines()[-1] == "No changes. Azure has what the files say. 1 probe to run."
 
 
-NEEDS, FAMILY = "1 instance = 1 × 24 = 24 cores", "standardNCADSA100v4Family"
+NEEDS, FAMILY = "1 instance = 1 x 24 = 24 cores", "standardNCADSA100v4Family"
 UNKNOWN = {"needed": None, "cores_per_instance": None, "left": None}
 GROWING = {
     "reserve": True,
@@ -128,7 +154,7 @@ GROWING = {
         ({}, NEEDS, f"{FAMILY}: 48 − 0 in use = 48 left, enough, 24 to spare"),
         (
             GROWING,
-            "2 → 3 instances, 20 % reserve included = 1 × 4 = 4 cores",
+            "2 -> 3 instances, 1 more, 20 % reserve included = 1 x 4 = 4 cores",
             f"{FAMILY}: 48 − 0 in use = 12 left (3 in all families together), 1 too few",
         ),
         (
@@ -149,8 +175,8 @@ def test_quota_is_shown_as_arithmetic(numbers, needs, has):
 def test_an_update_shows_its_fields_and_hides_secrets():
     """Each changed field has its line, before and after; the value of a token is not shown."""
     text = plan_text(g.PLAN, width=120)
-    assert "instance_count: 1 → 2" in text
-    assert "environment_variables.HF_TOKEN: (hidden) → (hidden)" in text
+    assert "instance_count: 1 -> 2" in text
+    assert "environment_variables.HF_TOKEN: (hidden) -> (hidden)" in text
     assert "hf_" not in text
 
 
@@ -183,6 +209,44 @@ def test_reasons_follow_their_steps():
     assert "not reached: blue 100 % -> green 100 % (waits 5 min first)" in text
 
 
+RESCUE_FAILED = Report(
+    "dev",
+    "f",
+    (
+        Outcome("traffic/mip", Verb.SHIFT, State.FAILED, 1, 1.0, {"code": "AML300", "message": "no"}),
+        Outcome(
+            "traffic/mip", Verb.SHIFT, State.FAILED, 1, 1.0, {"code": "AML300", "message": "no again"}, rescue=True
+        ),
+    ),
+)
+
+
+def test_a_rescue_has_a_heading_of_its_own():
+    """The step that failed and the rescue that failed look alike but for where they stand, in every form."""
+    before, _, after = report_text(RESCUE_FAILED).partition("\nRescue\n")
+    assert "no again" not in before
+    assert "no again" in after
+    assert "#### Rescue\n\n|" in report_markdown(RESCUE_FAILED)
+    assert "Rescue: `traffic/mip`\n<pre>AML300 no again" in report_markdown(RESCUE_FAILED)
+    assert "<h2>Rescue</h2>" in report_html(RESCUE_FAILED)
+    assert [outcome.get("rescue") for outcome in report_json(RESCUE_FAILED)["outcomes"]] == [None, True]
+    assert RESCUE_FAILED.exit is Exit.RESCUE_FAILED
+
+
+def test_a_reason_is_not_said_twice():
+    """What the reason says of a change does not stand below it again."""
+    change = {"path": "instance_count", "before": 1, "after": 2}
+    text = plan_text(
+        Plan("dev", (Step(Verb.UPDATE, "deployment/mip/blue", {"changes": [change]}, "instance_count 1 -> 2"),))
+    )
+    assert text.count("1 -> 2") == 1
+
+
+def test_nothing_to_do_counts_nothing():
+    """Azure was read to find that out, so no number of requests is claimed."""
+    assert report_text(Report("dev", "f", ())).splitlines()[-1] == "Done: nothing to do."
+
+
 TIMES = {
     0: "0.0 s",
     0.037: "37 ms",
@@ -212,9 +276,9 @@ def test_a_good_report_is_done():
 def test_status_lines_up_where_it_fits_and_flows_where_not():
     """Slots are a table on a wide page and broken between cells on a narrow one."""
     wide = status_text(g.ROWS, width=100).splitlines()
-    assert wide[2] == "  blue   live   90 %  Succeeded  1 × Standard_NC24ads_A100_v4  release 3f2a9c1b"
-    assert wide[3] == "  green         10 %  Succeeded  2 × Standard_NC24ads_A100_v4  release 99aa9c1b"
-    assert "  blue  live  90 %  Succeeded  1 × Standard_NC24ads_A100_v4\n  release 3f2a9c1b" in status_text(
+    assert wide[2] == "  blue   live   90 %  Succeeded  1 x Standard_NC24ads_A100_v4  release 3f2a9c1b"
+    assert wide[3] == "  green         10 %  Succeeded  2 x Standard_NC24ads_A100_v4  release 99aa9c1b"
+    assert "  blue  live  90 %  Succeeded  1 x Standard_NC24ads_A100_v4\n  release 3f2a9c1b" in status_text(
         g.ROWS, width=60
     )
 
@@ -224,6 +288,12 @@ def test_status_counts_who_is_served_and_whose_lease_ends():
     last = status_text(g.ROWS, width=120).splitlines()[-1]
     assert last == "2 endpoints, 1 with callers served; the next lease to end is mip's, in 71 h."
     assert status_text(()) == "No endpoints.\n"
+
+
+def test_a_failed_endpoint_may_serve_its_callers():
+    """Whether they are served is where the traffic goes; that the endpoint's last change failed is said beside it."""
+    failed = [replace(row, state="Failed", lease_ends=None, hours_left=None) for row in g.ROWS[:1]]
+    assert status_text(failed).splitlines()[-1] == "1 endpoint, 1 with callers served; mip is Failed."
 
 
 CREATED = Step(
@@ -259,7 +329,7 @@ def test_what_stays_is_counted():
     }
     plan = Plan("dev", (Step(Verb.UPDATE, "deployment/mip/blue", body, "instance_count"),), endpoints=("mip", "cxr"))
     text = plan_text(plan)
-    assert "instance_count: 1 → 2" in text
+    assert "instance_count: 1 -> 2" in text
     assert "(2 unchanged fields hidden)" in text
     assert text.endswith("1 endpoint unchanged.\n")
 
@@ -277,10 +347,10 @@ def test_a_long_plan_counts_the_fields_of_what_it_does_not_spell_out():
 def test_the_legend_is_the_signs_used_and_no_others(plan, width, ascii_only):
     """Each sign before a step is in the legend, each of the legend is before a step."""
     text = plan_text(plan, width=width, ascii=ascii_only)
-    used = {step.verb for step in plan.every}
+    used = {sign(step) for step in plan.every}
     legend = text.rpartition("\nSigns:")[2].partition("\n\n")[0] if "\nSigns:" in text else ""
     ink = Ink(width, ascii=ascii_only)
-    assert set(legend.split()) == {word for verb in used for word in (ink.clean(SIGNS[verb][0]), verb.value)}
+    assert set(legend.split()) == {word for mark, meaning in used for word in (ink.clean(mark), *meaning.split())}
 
 
 def test_a_moment_is_told_as_the_wall_has_it_and_as_azure_has_it():

@@ -1,0 +1,76 @@
+"""Operations: how often a change is sent, what is looked at before it is sent again, what an apply asks in all."""
+
+from __future__ import annotations
+
+import collections
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import emulator
+from tests.laws.stage import MOST_SENDS, Stage
+
+BUSY = {
+    "kind": "refuse", "status": 409, "code": "Conflict", "times": "always",
+    "message": "Cannot create a deployment in endpoint x because it is in Updating provisioning state",
+}  # fmt: skip
+CHANGES = ("OnlineEndpoints_CreateOrUpdate", "OnlineDeployments_CreateOrUpdate")
+
+
+def patient(stage: Stage) -> None:
+    """A pipeline that leaves everything to Azure's own wishes: many tries, much time."""
+    stage.begin("1")
+    path = stage.world.project.root / "environments" / "law.yml"
+    body = yaml.safe_load(path.read_text())
+    for entry in body["endpoints"].values():
+        entry["values"]["attempts"] = 20
+    path.write_text(yaml.safe_dump(body))
+
+
+@pytest.mark.parametrize("operation", CHANGES)
+def test_a_lock_that_stays_is_not_hammered(stage: Stage, operation: str) -> None:
+    """409 "is in Updating provisioning state", always: four sends, each after a pause."""
+    patient(stage)
+    stage.order({**BUSY, "operation": operation})
+    end = stage.apply()
+    assert end.codes == ("AML330",)
+    assert 1 < max(times for (method, _), times in end.sent.items() if method == "PUT") <= MOST_SENDS
+
+
+@pytest.mark.parametrize("operation", CHANGES)
+def test_a_cancelled_operation_is_looked_at_before_it_is_sent_again(stage: Stage, operation: str) -> None:
+    """Between the end of an operation and the next send of the same change somebody looks at what it changes."""
+    patient(stage)
+    after = stage.last()
+    stage.order({"kind": "operation_canceled", "operation": operation})
+    assert stage.apply().exit == 0
+    rows = emulator.requests(stage.state, after=after)
+    ended = next(n for n, row in enumerate(rows) if row["operation"] == "OperationsStatus_Get")
+    again = next(n for n, row in enumerate(rows) if n > ended and row["method"] == "PUT")
+    looked = [row["path"].partition("?")[0] for row in rows[ended + 1 : again] if row["method"] == "GET"]
+    assert rows[again]["operation"] == operation
+    assert rows[again]["path"].partition("?")[0] in looked
+
+
+def test_an_apply_asks_little(stage: Stage) -> None:
+    """What endpoints share is read once, the SDK's own looks included, and each operation is asked about closely."""
+    stage.begin("1")
+    path = stage.world.project.root / "environments" / "law.yml"
+    body = yaml.safe_load(path.read_text())
+    (entry,) = body["endpoints"].values()
+    keys = [f"ep{n}" for n in range(4)]
+    path.write_text(yaml.safe_dump({**body, "endpoints": dict.fromkeys(keys, entry)}))
+    after = stage.last()
+    assert stage.apply().exit == 0
+    asked: collections.Counter[Any] = collections.Counter(
+        row["operation"] for row in emulator.requests(stage.state, after=after) if row["plane"] == "arm"
+    )
+    twice = {"Usages_List", "Quotas_List", "OnlineEndpoints_List", "Permissions_List", "VirtualMachineSizes_List"}
+    assert {name: asked[name] for name in twice if asked[name] > 2} == {}
+    assert asked["AutoscaleSettings_ListByResourceGroup"] == 0
+    assert asked["OnlineEndpoints_CheckNameAvailability"] == len(keys)
+    assert asked["Workspaces_Get"] <= 1 + len(keys)  # all lanes may begin at once
+    assert asked["OnlineEndpoints_Get"] <= 4 * len(keys)  # made, who its identity is, where it is asked, its traffic
+    assert asked["OnlineDeployments_Get"] <= 2 * len(keys)
+    assert asked["OperationsStatus_Get"] == 0

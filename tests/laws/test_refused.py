@@ -1,0 +1,52 @@
+"""What a verb is asked for that is not there, or is there already: refused in words that say what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy import verbs
+from deploy.errors import CloudError, Exit, Refused, UsageError
+from tests.laws.conftest import World
+from tests.outsider import Outsider
+
+
+def test_a_probe_of_nothing_is_refused(world: World) -> None:
+    """An endpoint that is absent, or serves nobody, answers no probe: that is no success."""
+    with pytest.raises(CloudError, match=r"cannot probe mip: mip-\w+ is not there") as refused:
+        verbs.probe(world.project, "law", tell=world.watch)
+    assert refused.value.exit is Exit.REFUSED
+    environment, specs = verbs.validate(world.project, "law")
+    with world.project.connect(environment):
+        Outsider().endpoint(specs[0].name, properties={"authMode": "Key"})
+    with pytest.raises(CloudError, match=r"cannot probe mip: mip-\w+ has no deployment with callers"):
+        verbs.probe(world.project, "law", tell=world.watch)
+
+
+def test_what_has_its_files_is_not_imported(world: World) -> None:
+    """The entry that says what the endpoint is, is named, and nothing is written."""
+    _, specs = verbs.validate(world.project, "law")
+    with pytest.raises(
+        UsageError, match=r"law\.yml has its files already: the entry mip, of templates/plain"
+    ) as refused:
+        verbs.import_endpoint(world.project, "law", specs[0].name.upper())
+
+    assert refused.value.code == "AML229"
+    assert not (world.project.root / "templates" / specs[0].name).exists()
+
+
+def test_an_endpoint_without_deployments_cannot_be_imported(world: World) -> None:
+    """And it is said why."""
+    environment, _ = verbs.validate(world.project, "law")
+    with world.project.connect(environment):
+        Outsider().endpoint("bare", properties={"authMode": "Key"})
+    with pytest.raises(CloudError, match="it has no deployment, and a template has at least one"):
+        verbs.import_endpoint(world.project, "law", "bare")
+
+
+def test_what_is_another_owners_names_its_file(world: World) -> None:
+    """Whose it is, and where to change it."""
+    world.apply()
+    text = (world.project.root / "environments" / "law.yml").read_text()
+    (world.project.root / "environments" / "other.yml").write_text(text.replace("release: '1'", "release: 2"))
+    with pytest.raises(Refused, match=r"AML230 .* belongs to law/mip. Change it there: environments/law.yml"):
+        verbs.plan(world.project, "other")

@@ -1,0 +1,84 @@
+"""What can be told of the workflow files without running them: also of CI, which GitHub alone runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.project import ROOT
+from tests.workflows.actions import ACTIONS
+
+FILES = sorted([*(ROOT / ".github/workflows").glob("*.yml"), *(ROOT / ".github/actions").glob("*/action.yml")])
+COMMAND = re.compile(r"(?<![\w/.-])(?:scripts|\.venv/bin)/[\w-]+")
+PINNED = re.compile(r"uses: ([\w-]+/[\w-]+)@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+
+
+def steps(file: Path) -> Iterator[Any]:
+    document = yaml.safe_load(file.read_text())
+    for part in (*document.get("jobs", {}).values(), document.get("runs", {})):
+        yield from part.get("steps", ())
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_what_is_run_is_there(file: Path) -> None:
+    """Each script is bash, and each command of ours that it names can be run."""
+    for script in (step["run"] for step in steps(file) if "run" in step):
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)  # noqa: S607
+        for name in COMMAND.findall(script):
+            place = ROOT / name if name.startswith("scripts/") else Path(sys.executable).with_name(Path(name).name)
+            assert place.stat().st_mode & 0o111, name
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_what_is_used_is_there(file: Path) -> None:
+    """Each action is ours, or one that scenarios know, by its commit with the version beside it."""
+    for line in (line.strip().removeprefix("- ") for line in file.read_text().splitlines() if " uses: " in line):
+        if "uses: $/" in line:
+            place = ROOT / line.removeprefix("uses: $/")
+            assert place.is_file() or (place / "action.yml").is_file(), line
+        else:
+            pinned = PINNED.fullmatch(line)
+            assert pinned, line
+            assert pinned[1] in ACTIONS, line
+
+
+def test_ci_runs_the_tests_and_the_lock() -> None:
+    """Every check that a person has, on the oldest Python and a new one, and once from the lock."""
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    runs = {name: "".join(step.get("run", "") for step in job["steps"]) for name, job in jobs.items()}
+    assert runs["test"] == "exec scripts/test"
+    assert jobs["test"]["strategy"]["matrix"] == {"python": ["3.11", "3.13"]}
+    assert runs["lock"] == 'exec "$AMLDEPLOY" apply -e local'
+    assert "zizmor" in runs["pins"]
+
+
+def test_kept_pictures_are_linked(tmp_path: Path) -> None:
+    """Each picture once, by a name that Markdown cannot take for its own; of many, a hundred and a count."""
+    for name in ("a-1/masks.png", "a-2/masks.png", "a-1/x](http:y).svg", "a-1/report.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    summary = tmp_path / "summary"
+    command = [str(ROOT / "scripts/link"), "reports-dev", "https://g/1", str(tmp_path)]
+    env = {"GITHUB_STEP_SUMMARY": str(summary), "PATH": "/usr/bin:/bin"}
+    subprocess.run(command, env=env, check=True)
+    assert summary.read_text().splitlines() == [
+        "**Kept**: [reports-dev](https://g/1)", "", "- [masks.png](https://g/1)", "- [xhttpy.svg](https://g/1)",
+    ]  # fmt: skip
+    for number in range(120):
+        (tmp_path / f"p{number:03}.png").touch()
+    subprocess.run(command, env=env, check=True)
+    assert summary.read_text().splitlines()[-1] == "- and 22 more"
+
+
+def test_nothing_kept_is_no_list(tmp_path: Path) -> None:
+    """Reports without pictures are one line."""
+    env = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary"), "PATH": "/usr/bin:/bin"}
+    subprocess.run([str(ROOT / "scripts/link"), "reports-dev", "https://g/1", str(tmp_path)], env=env, check=True)
+    assert (tmp_path / "summary").read_text() == "**Kept**: [reports-dev](https://g/1)\n"
