@@ -29,7 +29,8 @@ PLAIN = {
         'name: blue\nendpoint_name: "{{ endpoint }}-{{ unique(5) }}"\n'
         "model: azureml://registries/azureml/models/MedImageParse/versions/17\n"
         "instance_type: Standard_NC24ads_A100_v4\ninstance_count: {{ values.count | default(1) }}\n"
-        'environment_variables: {RELEASE: "{{ values.release }}", DB_PASSWORD: "{{ values.canary_token | default(0) }}"}\n'
+        'environment_variables: {RELEASE: "{{ values.release }}", '
+        'DB_PASSWORD: "{{ values.canary_token | default(0) }}"}\n'
     ),
     "pipeline.yml.j2": (
         "roles: [{role: Storage Blob Data Contributor, scope: workspace_storage}]\n"
