@@ -1,8 +1,26 @@
-"""What holds for every test: properties are tried as often on a busy machine as on an idle one."""
+"""What holds for every test: it is tried as often on a busy machine as on an idle one, and it says no secret."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import Any
+
+import pytest
 from hypothesis import settings
+
+from tests.project import CANARY, canary_in
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """A test that passed has failed after all when the canary stands in what it printed or in a report that it left."""
+    report = yield
+    found = [title for title, text in report.sections if CANARY in text]
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    found += canary_in(folder) if folder and report.when == "call" else []
+    if report.passed and found:
+        report.outcome, report.longrepr = "failed", f"A secret was said: {', '.join(found)}"
+    return report

@@ -17,7 +17,7 @@ from deploy.clock import Clock, SystemClock
 from deploy.model import Plan
 from deploy.progress import Event
 from tests.laws.stage import Ahead, Stage
-from tests.project import make_project
+from tests.project import CANARY, make_project
 
 WORKSPACE = (
     "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-local"
@@ -29,7 +29,8 @@ PLAIN = {
         'name: blue\nendpoint_name: "{{ endpoint }}-{{ unique(5) }}"\n'
         "model: azureml://registries/azureml/models/MedImageParse/versions/17\n"
         "instance_type: Standard_NC24ads_A100_v4\ninstance_count: {{ values.count | default(1) }}\n"
-        'environment_variables: {RELEASE: "{{ values.release }}"}\n'
+        'environment_variables: {RELEASE: "{{ values.release }}", '
+        'DB_PASSWORD: "{{ values.canary_token | default(0) }}"}\n'
     ),
     "pipeline.yml.j2": (
         "roles: [{role: Storage Blob Data Contributor, scope: workspace_storage}]\n"
@@ -65,6 +66,7 @@ class World:
             "subscription_id": "00000000-0000-0000-0000-000000000001",
             "resource_group": "rg-local",
             "workspace": "mlw-local",
+            "values": {"canary_token": CANARY},
             "endpoints": {"mip": {"template": "plain", "values": {"release": "1", **values}}},
         }
         (self.project.root / "environments" / "law.yml").write_text(yaml.safe_dump(body))

@@ -6,8 +6,10 @@ Said is what every command prints, in every form, and every file that is left be
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import requests
@@ -28,48 +30,86 @@ PLANTED = {
 }
 MARKS = ("Wq7", "eyJ")
 """What is in every planted secret, and how every token begins."""
-COMMANDS = (
-    "validate -e law",
-    "validate -e law -o json",
-    "render -e law",
-    "plan -e law",
-    "plan -e law -o json --out agreed.json",
-    "plan -e law -o markdown",
-    "doctor -e law",
-    "apply agreed.json -o json",
-    "plan -e law",
-    "status -e law -o json",
-    "logs -e law mip",
-    "probe -e law",
-    "import -e law --endpoint mip-papdf --out taken",
+LIFE = (
+    (0, "validate -e law"),
+    (0, "validate -e law -o json"),
+    (0, "render -e law"),
+    (0, "render -e law -o json"),
+    (0, "plan -e law"),
+    (0, "plan -e law -o json --out agreed.json"),
+    (0, "plan -e law -o markdown"),
+    (0, "doctor -e law"),
+    (0, "doctor -e law -o json"),
+    (0, "apply agreed.json -o json --events events.jsonl"),
+    (0, "plan -e law"),
+    (0, "status -e law -o json"),
+    (0, "status -e law -o markdown"),
+    (0, "logs -e law mip"),
+    (0, "logs -e law mip -o json"),
+    (0, "probe -e law --save seen"),
+    (0, "import -e other --endpoint mip-papdf --key taken"),
+    (3, "plan -e other taken"),
 )
+"""What is typed, and the exit code it ends with. The imported template lacks what looked secret, and says so."""
+LENT = (
+    (0, "apply -e lent -o json"),
+    (0, "status -e lent -o ics"),
+    (0, "emulator clock --advance 121h"),
+    (5, "status -e lent --fail-under 72h"),
+    (0, "reap -e lent --yes"),
+    (0, "renew -e lent --within 72h --yes"),
+    (0, "reap -e lent --within 168h --force"),
+    (0, "reap -e lent --within 168h --force --yes -o json"),
+    (0, "restore -e lent KEPT --yes"),
+    (0, "teardown -e lent --yes"),
+)
+"""An endpoint on shared quota: notices at 48 hours left, a successor, its end and its return."""
+BESIDE = {
+    "other.yml": {"endpoints": {"elsewhere": {"template": "medimageparse"}}},
+    "lent.yml": {
+        "notices": [{"to": "stdout"}],
+        "endpoints": {"lent": {"template": "lent", "values": {"release": "1"}}},
+    },
+}
+FAILS = (
+    (5, "apply -e law --events failed.jsonl"),
+    (0, "status -e law"),
+)
+JOB = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": "summary.md", "GITHUB_OUTPUT": "outputs.txt"}
 
 
-def _run(world: World, line: str) -> str:
-    """One command; all that it said."""
+def _run(world: World, exit_code: int, line: str, **more: str) -> str:
+    """One command, and that it ends as it should; all that it said."""
     ran = subprocess.run(
         [sys.executable, "-m", "deploy", *line.split()],
         cwd=world.project.root,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **more},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
     assert "Traceback" not in ran.stderr
+    assert ran.returncode == exit_code, f"$ {line}\n{ran.stdout}{ran.stderr}"
     return f"$ {line}\n{ran.stdout}{ran.stderr}"
 
 
 def _plant(world: World) -> None:
-    """In the environment's values, and by them in the deployment."""
-    template = world.project.root / "templates" / "plain" / "deployment.yml.j2"
+    """In the environments' values, and by them in the deployments."""
+    templates, environments = world.project.root / "templates", world.project.root / "environments"
+    template = templates / "plain" / "deployment.yml.j2"
     text = template.read_text().partition("environment_variables:")[0]
     lines = "".join(f'  {name}: "{{{{ values.{name.lower()} }}}}"\n' for name in PLANTED)
     template.write_text(f'{text}environment_variables:\n  RELEASE: "{{{{ values.release }}}}"\n{lines}')
-    path = world.project.root / "environments" / "law.yml"
-    body = yaml.safe_load(path.read_text())
-    body["endpoints"]["mip"]["values"] |= {name.lower(): value for name, value in PLANTED.items()}
-    path.write_text(yaml.safe_dump(body, width=1000))
+    shutil.copytree(templates / "plain", templates / "lent")
+    (templates / "lent" / "pipeline.yml.j2").write_text("quota: {capacity: shared}\nlease: {drain: 0s}\n")
+    whole = yaml.safe_load((environments / "law.yml").read_text())
+    for name, changed in {"law.yml": {}, **BESIDE}.items():
+        body = {**whole, **changed}
+        for entry in body["endpoints"].values():
+            if "values" in entry:
+                entry["values"] |= {name.lower(): value for name, value in PLANTED.items()}
+        (environments / name).write_text(yaml.safe_dump(body, width=1000))
 
 
 def _keys(running: emulator.Running) -> list[str]:
@@ -91,45 +131,73 @@ def _keys(running: emulator.Running) -> list[str]:
 
 
 def _files(world: World) -> dict[str, str]:
-    """Every file of the project that we wrote and a person may open or pass on. The emulator's world is its own."""
-    ours = [p for p in (world.state / "reports").rglob("*") if p.is_file()]
-    ours += [p for p in (world.project.root / "taken").rglob("*") if p.is_file()]
+    """Every file of the project that we wrote and a person may open or pass on, as what we said. The user's own files
+    hold what was planted in them, and the emulator's world is its own. What reap keeps is for its owner alone.
+    """
+    root = world.project.root
+    theirs = [root / "templates" / "plain", root / "templates" / "lent", root / "environments" / "law.yml"]
+    theirs += [root / "environments" / "lent.yml", *world.state.glob("world.sqlite*"), *_kept(world)]
     return {
-        str(path): path.read_bytes().decode("utf-8", "replace")
-        for path in (*ours, world.project.root / "agreed.json")
-        if path.suffix not in (".png", ".npy")
+        str(path.relative_to(root)): path.read_bytes().decode("utf-8", "replace")
+        for path in root.rglob("*")
+        if path.is_file()
+        and path.suffix not in (".png", ".npy")
+        and not any(path.is_relative_to(one) for one in theirs)
+        and path.name != "emulator.json"
     }
+
+
+def _kept(world: World) -> list[Path]:
+    """What reap keeps so that restore can give it back whole."""
+    return list((world.state / "reaped").glob("*/*/deployments/*.json"))
 
 
 @pytest.fixture
 def told(world: World) -> dict[str, str]:
     """Everything that was said in the life of an endpoint, by where it was said."""
     _plant(world)
+    quoting = "; ".join(f"{name}={value}" for name, value in PLANTED.items())
     with emulator.embed(world.state) as running:
-        said = {line: _run(world, line) for line in COMMANDS}
+        said = {line: _run(world, code, line) for code, line in LIFE}
         keys = _keys(running)
-        quoting = "; ".join(f"{name}={value}" for name, value in PLANTED.items())
         emulator.begin(world.state, faults=[{"kind": "refuse", "status": 400, "message": quoting, "times": "always"}])
-        for line in ("plan -e law", "teardown -e law --yes", "status -e law -o json"):
-            said[f"{line}, refused"] = _run(world, line)
+        for code, line in ((4, "plan -e law"), (4, "teardown -e law --yes"), (4, "status -e law -o json")):
+            said[f"{line}, refused"] = _run(world, code, line)
+        failed = {"kind": "operation_failed", "operation": "OnlineDeployments_CreateOrUpdate", "message": quoting}
+        emulator.begin(world.state, faults=[failed])
+        _next_release(world)
+        for code, line in FAILS:
+            said[f"{line}, failed"] = _run(world, code, line, **JOB)
         emulator.begin(world.state, faults=[])
-        for line in ("teardown -e law --yes -o json", "emulator requests -o json"):
-            said[line] = _run(world, line)
+        for code, line in ((0, "teardown -e law --yes -o json"), (0, "emulator requests -o json"), *LENT):
+            found = sorted((world.state / "reaped").glob("*/*"))
+            said[line] = _run(world, code, line.replace("KEPT", str(found[-1]) if found else ""))
     said |= _files(world)
-    assert any("agreed.json" in where for where in said)
-    assert sum("reports" in where for where in said) >= 4
+    assert {path.stat().st_mode & 0o777 for path in _kept(world)} == {0o600}
     said["keys"] = "\n".join(keys)
     return said
+
+
+def _next_release(world: World) -> None:
+    path = world.project.root / "environments" / "law.yml"
+    body = yaml.safe_load(path.read_text())
+    body["endpoints"]["mip"]["values"]["release"] = "2"
+    path.write_text(yaml.safe_dump(body, width=1000))
 
 
 def test_nothing_planted_is_said(told: dict[str, str]) -> None:
     """No command and no file says any of it; nor the endpoint's keys."""
     keys = told.pop("keys").splitlines()
     assert all(len(key) > 20 for key in keys)
+    written = "\n".join(told)
+    for kind in ("agreed.json", "events.jsonl", "failed.jsonl", "summary.md", "templates/taken", "seen/", "report.html",
+                 "InferenceServer", "reaped/"):  # fmt: skip
+        assert kind in written, f"nothing was written that is called {kind}: the test looks at less than it says"
     found = [
         f"{where}: {line.strip()[:160]}"
         for where, text in told.items()
         for line in text.splitlines()
+        if not line.startswith("::add-mask::")  # GitHub takes this out of its log, and the value everywhere else
         if any(mark in line for mark in (*MARKS, *keys))
     ]
 

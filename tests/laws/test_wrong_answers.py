@@ -20,6 +20,7 @@ MODELS = {
     "medimageinsight": ("MedImageInsight", 13),
     "cxrreportgen": ("CxrReportGen", 12),
     "gigapath": ("Prov-GigaPath", 3),
+    "http": ("MedImageInsight", 13),
 }
 Spoil = Callable[[Any], Any]
 """The right row in, what is sent instead out: a row, or text that is sent as it is."""
@@ -101,10 +102,35 @@ WRONG: dict[str, list[tuple[Spoil, str]]] = {
 }
 
 
+TEMPLATE = {
+    "endpoint.yml.j2": 'name: "{{ values.name }}"\nauth_mode: key\n',
+    "deployment.yml": (
+        "name: blue\nendpoint_name: one\nmodel: azureml://registries/azureml/models/MedImageInsight/versions/13\n"
+        "instance_type: Standard_NC24ads_A100_v4\ninstance_count: 1\n"
+    ),
+    "pipeline.yml": (
+        "probe:\n  type: http\n  attempts: 1\n"
+        "  answer: {type: object, required: [label], properties: {label: {enum: [ill, well]}}}\n"
+    ),
+}
+"""What `http` is told to expect of an endpoint that it knows nothing about."""
+HTTP: list[tuple[Any, str]] = [
+    ({"kind": "refuse", "status": 202, "body": '{"label": "well"}'}, "202"),
+    ("<html><title>Sign in</title></html>", "an HTML page, 'Sign in'"),
+    ('{"label": "we', "expected JSON, something else came"),
+    ('{"lable": "well"}', "'label' is a required property"),
+    ('{"label": "dead"}', "'dead' is not one of"),
+]
+"""What is sent instead of an answer, and what is said of it."""
+
+
 def project_of(folder: Path, kind: str, answers: list[Any]) -> verbs.Project:
     """A world in which the endpoint of this kind is there with callers, and answers what it is told to."""
     folder.mkdir()
     root = make_project(folder)
+    for name, text in TEMPLATE.items():
+        (root / "templates" / "http").mkdir(exist_ok=True)
+        (root / "templates" / "http" / name).write_text(text)
     model, version = MODELS[kind]
     place = "subscription_id: 00000000-0000-0000-0000-000000000001\nresource_group: rg-local\nworkspace: mlw-local\n"
     body = f"cloud: local\n{place}endpoints: {{one: {{template: {kind}, values: {{name: one}}}}}}\n"
@@ -117,7 +143,8 @@ def project_of(folder: Path, kind: str, answers: list[Any]) -> verbs.Project:
     there = {"name": "one", "workspace": "mlw-local", "traffic": {"blue": 100}, "deployments": [deployment]}
     (root / "world.yml").write_text(json.dumps({"endpoints": [there]}))
     orders = [
-        {"kind": "refuse", "plane": "scoring", "status": 200, "number": n, "body": body}
+        {"plane": "scoring", "number": n}
+        | (body if isinstance(body, dict) else {"kind": "refuse", "status": 200, "body": body})
         for n, body in enumerate(answers, 1)
     ]
     (root / "faults.yml").write_text(json.dumps({"faults": orders}))
@@ -151,3 +178,33 @@ def test_what_is_wrong_is_said(tmp_path: Path, kind: str) -> None:
 
     [right] = verbs.probe(project, "wrong", tell=lambda _: None).report.outcomes
     assert right.error is None
+
+
+@pytest.mark.parametrize(("answer", "words"), HTTP, ids=[words[:20] for _, words in HTTP])
+def test_what_is_wrong_with_any_answer_is_said(tmp_path: Path, answer: Any, words: str) -> None:
+    """Status and form of an endpoint that no probe of its own fits; an answer of this form is right."""
+    right = '{"label": "well"}'
+    project = project_of(tmp_path / "a", "http", [answer, right])
+    [outcome] = verbs.probe(project, "wrong", tell=lambda _: None).report.outcomes
+    assert outcome.error is not None
+    with pytest.raises(AssertionError, match=words):
+        raise AssertionError(outcome.error["message"])
+
+    [again] = verbs.probe(project, "wrong", tell=lambda _: None).report.outcomes
+    assert again.error is None
+
+
+def test_an_answer_that_comes_too_late_is_wrong(tmp_path: Path) -> None:
+    """Whatever the kind of probe, and however right the answer; in time, the same answer is right."""
+    project = project_of(tmp_path / "a", "medimageinsight", [{"kind": "drip", "seconds": 3}])
+    pipeline = project.root / "templates" / "medimageinsight" / "pipeline.yml.j2"
+    pipeline.write_text(
+        pipeline.read_text().replace("type: medimageinsight", "type: medimageinsight\n  max_seconds: 2s")
+    )
+    [late] = verbs.probe(project, "wrong", tell=lambda _: None).report.outcomes
+    [timely] = verbs.probe(project, "wrong", tell=lambda _: None).report.outcomes
+
+    assert late.error is not None
+    assert late.error["code"] == "AML376"
+    assert "expected an answer within 2 s (max_seconds), it took 3." in late.error["message"]
+    assert timely.error is None

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import ROOT, make_project
+from tests.project import CANARY, ROOT, canary_in, make_project
 
 HERE = Path(__file__).parent
 STORIES = sorted(path.parent.name for path in HERE.glob("*/story.txt"))
@@ -45,6 +45,9 @@ def test_story(name: str, tmp_path: Path) -> None:
     if (HERE / name / "files").is_dir():
         shutil.copytree(HERE / name / "files", project, dirs_exist_ok=True)
     told = "\n".join(_tell(line, project) for line in written.splitlines() if line.startswith(("$ ", "## ")))
+    assert CANARY not in told
+    assert canary_in(project) == []
+    assert not re.search(r"\beyJ[\w-]{8,}\.", told), "a token was said"
     if os.environ.get("STORIES") == "write":
         story.write_text(told.rstrip("\n") + "\n", encoding="utf-8")
 
