@@ -6,7 +6,8 @@ visit after it must mend that.
 
 What is sampled: of the visits at which nothing can be due (no lease crosses a threshold between the visit before and
 this one) every twentieth is made, and must do nothing with one list (renew) and two (reap). Of the lines five are
-called at each visit that is made, those that are renewed at every event of it, and all of them once a day.
+called at each visit that is made, those that are renewed at every move and every deletion, and all of them every four
+days.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def test_weeks(weeks: Weeks, days: int, record_property: Callable[[str, object],
         renewed, broken = renewed + made, broken + mend
         there = weeks.endpoints()
         _nobody_expired(weeks, there, halves=mend)
-        if when - day >= timedelta(days=1):
+        if when - day >= timedelta(days=4):
             day = when
             _call_all(weeks)
         due += 1
@@ -153,7 +154,7 @@ def _to_be_said(weeks: Weeks) -> set[tuple[str, int]]:
     wanted = set()
     for name, body in weeks.endpoints().items():
         lease = leases.of(body)
-        if lease is None or not _is_ours(body):
+        if lease is None or not _is_ours(body) or lease.hours_left(weeks.clock.world) <= 0:
             continue
         passed = [hours for hours in leases.THRESHOLDS if lease.hours_left(weeks.clock.world) <= hours]
         told = weeks.told.setdefault(name, set())

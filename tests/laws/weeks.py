@@ -24,7 +24,7 @@ from PIL import Image
 
 from deploy import emulator, leases, verbs
 from deploy.cloud.connect import Cloud
-from deploy.model import OWNER_TAG, Environment
+from deploy.model import OWNER_TAG, Environment, Verb
 from deploy.progress import Event, Kind
 from deploy.reaper import PROTECT_TAG, Rules
 from tests.laws.conftest import WORKSPACE, World, furnish
@@ -111,7 +111,11 @@ class Weeks:
 
     def watch(self, event: Event) -> None:
         """Callers ask through the alias while their endpoint is renewed."""
-        if event.kind is Kind.DONE and event.address.split("/")[0] not in ("quota", "model", "place", "permission"):
+        if (
+            event.kind is Kind.DONE
+            and event.verb in (Verb.SHIFT, Verb.DELETE)
+            and not event.address.startswith("role/")
+        ):
             self.call(event.address.split("/")[1])
 
     def call(self, line: str) -> None:
