@@ -1,7 +1,7 @@
 """The export: everything about an endpoint that could be wanted again, in a folder, before it is deleted.
 
-ARM bodies as they are, the files that say the same (CLI v2 documents and pipeline, with nothing left open), autoscale
-settings, and the last lines of both containers. Keys are not among them: Azure makes new ones.
+ARM bodies as they are, the files that say the same (CLI v2 documents and pipeline, secrets left open as `import` leaves
+them), autoscale settings, and the last lines of both containers. Keys are not among them: Azure makes new ones.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
         roles = holdings.given(cloud, body)
         _write(folder / "roles.json", roles)
         _write(folder / "autoscale.json", leftovers.scaling(cloud, name))
-        for file, text in importer.whole_files(body, list(behind.values()), roles).items():
+        for file, text in importer.files_of(body, list(behind.values()), roles).files.items():
             _private(folder / "spec" / file, text)
         for deployment, found in behind.items():
             _write(folder / "deployments" / f"{deployment}.json", found)

@@ -257,7 +257,7 @@ def test_what_is_reaped_can_be_restored(world: World) -> None:
     assert settings(world) == []
     (folder,) = (world.state / "reaped").glob("*/*")
     kept = {path.name for path in (folder / "spec").iterdir()}
-    assert {"endpoint.yml", "pipeline.yml"} < kept
+    assert kept == {"endpoint.yml", "pipeline.yml", "blue-deployment.yml.j2", "green-deployment.yml.j2"}
     advance_alone(world, 2)
     done = verbs.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
 

@@ -127,10 +127,7 @@ def _visit(weeks: Weeks, *, idle: bool, fault: dict[str, Any] | None) -> tuple[i
     emulator.begin(weeks.world.state, faults=[fault] if fault else [])
     done = weeks.renew(RENEW)
     cut_off = bool(done.report.exit)
-    if fault:
-        emulator.begin(weeks.world.state, faults=[])
-        again = weeks.reap(REAP)
-        assert again.ok or cut_off, again
+    emulator.begin(weeks.world.state, faults=[])
     assert fault or [o for o in done.report.outcomes if o.error] == []
     assert _said(weeks) == _to_be_said(weeks)
     weeks.world.said.clear()
