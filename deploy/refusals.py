@@ -127,7 +127,9 @@ def previous(spec: EndpointSpec, facts: Facts) -> str:
 def _why_not(leaving: str, healthy: Sequence[str], ill: Sequence[str]) -> str:
     if healthy:
         return f"beside {leaving} there are {len(healthy)} to choose from: {', '.join(healthy)}"
-    return f"no deployment beside {leaving} is healthy: {', '.join(ill)}" if ill else f"there is none beside {leaving}"
+    if ill:
+        return f"no deployment beside {leaving} is healthy: {', '.join(ill)}"
+    return f"{leaving} is the only deployment, so there is no previous release"
 
 
 def _is_healthy(spec: EndpointSpec, body: Mapping[str, Json]) -> bool:

@@ -33,7 +33,7 @@ def obey(path: Path, model: type[M], use: Callable[[M], T]) -> T:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        node, value = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
+        node, value = _parsed(text)
     except OSError as error:
         raise WrongFile(str(path), [Trouble(f"{error.strerror}.")]) from None
     except UnicodeDecodeError:
@@ -48,6 +48,23 @@ def obey(path: Path, model: type[M], use: Callable[[M], T]) -> T:
         return use(fit({} if value is None else value, model))
     except Misfit as misfit:
         raise misfit.within(str(path), node) from None
+
+
+def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
+    """The nodes, which know their places, and what they say. A world may have thousands of lines."""
+    try:
+        return _parsed_by(getattr(yaml, "CSafeLoader", yaml.SafeLoader), text)
+    except yaml.YAMLError:
+        return _parsed_by(yaml.SafeLoader, text)  # slower, and it knows better where the mistake is
+
+
+def _parsed_by(loader: Any, text: str) -> tuple[yaml.Node | None, Any]:
+    reader = loader(text)
+    try:
+        node = reader.get_single_node()
+        return node, None if node is None else reader.construct_document(node)
+    finally:
+        reader.dispose()
 
 
 class Misfit(ValueError):

@@ -43,7 +43,8 @@ def judge(looked: Mapping[str, Json], size: str, machine: Mapping[str, Json], *,
     """
     reference, source = str(looked["reference"]), str(looked.get("source") or "")
     if looked["exists"] is None:
-        return Judgement(reference, source, unknown=(f"whether there is such a model: {looked['told']}",))
+        told = str(looked["told"]).rstrip(". ")
+        return Judgement(reference, source, unknown=(f"whether there is such a model: {told}",))
     if not looked["exists"]:
         cure = "Check the name, which is case-sensitive, and the version"
         newest = f"; its newest version is {looked['newest']}" if looked.get("newest") else ""

@@ -80,7 +80,7 @@ def judge(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
     elif wanted["endpoints"] and seen.get("free"):
         said.insert(0, f"{name} is free in {where}")
     elif wanted["endpoints"]:
-        unknown.insert(0, f"whether {name} is free in {where}: {seen.get('told')}")
+        unknown.insert(0, f"whether {name} is free in {where}: {str(seen.get('told')).rstrip('. ')}")
     return Judgement("; ".join(said), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
 
 

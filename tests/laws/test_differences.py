@@ -268,5 +268,5 @@ def test_an_identity_that_was_made_anew_is_named(ground: Ground) -> None:
         properties={"authMode": "Key", "properties": {"k": "1"}},
     )
 
-    with pytest.raises(Refused, match=r"AML220 .*identity\.type"):
+    with pytest.raises(Refused, match=r"AML220 .*identity of an endpoint that exists: it is none"):
         ground.plan()

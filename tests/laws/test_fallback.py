@@ -248,7 +248,7 @@ def test_both_full_is_told_and_costs_nothing(pool: Pool) -> None:
     """Neither pool nor family has room: exit 5 with both causes, the endpoint left on shared quota for another try."""
     pool.want(fallback=True)
     file = pool.world.project.root / "templates" / "plain" / "deployment.yml.j2"
-    file.write_text(file.read_text().replace("instance_count: 1", "instance_count: 5"))
+    file.write_text(file.read_text().replace("default(1)", "default(5)"))
     pool.size(0)
     done = pool.apply()
     (endpoint,) = pool.endpoints()

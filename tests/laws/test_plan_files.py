@@ -137,10 +137,9 @@ def test_callers_moved_by_hand_void_the_plan(world: World) -> None:
     file, made = agree(world)
     killed_after(world, file, until(made, "deployment"))
     environment, specs = verbs.validate(world.project, "law")
-    with world.project.connect(environment) as cloud:
-        endpoint = cloud.ml.online_endpoints.get(specs[0].name)
-        endpoint.traffic = {"blue": 70, "green": 30}
-        cloud.ml.online_endpoints.begin_create_or_update(endpoint).result()
+    with world.project.connect(environment):
+        share = {"blue": 70, "green": 30}
+        put_with(specs[0].name, lambda body: body["properties"].update(traffic=share))(Outsider())
 
     with pytest.raises(StalePlan, match=r"properties\.traffic\.(blue 100 -> 70|green \(none\) -> 30)"):
         carry_out(world, file)

@@ -54,6 +54,15 @@ def test_story(name: str, tmp_path: Path) -> None:
     assert told.rstrip("\n").splitlines() == story.read_text(encoding="utf-8").splitlines()
 
 
+def test_every_refusal_of_the_preflight_has_a_story() -> None:
+    """Whatever a check says no with is seen in a story, as a person sees it."""
+    judging = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "deploy" / "judging").glob("*.py"))
+    told = "".join((HERE / name / "story.txt").read_text(encoding="utf-8") for name in STORIES)
+    codes = set(re.findall(r'"(AML\d{3})"', judging))
+    assert codes > {"AML200", "AML250"}
+    assert {code for code in codes if code not in told} == set()
+
+
 def _tell(line: str, project: Path) -> str:
     if line.startswith("## "):
         return line

@@ -113,7 +113,9 @@ def test_import_speaks_json(project: Path, tmp_path: Path) -> None:
     """What was written, and what was not."""
     project = shutil.copytree(project, tmp_path / "copy")
     (row,) = json.loads(run(project, "status", "-e", "local", "-o", "json").stdout)["endpoints"]
-    ran = run(project, "import", "-e", "local", "--endpoint", row["name"], "--key", "again", "-o", "json")
+    there = (project / "environments" / "local.yml").read_text()
+    (project / "environments" / "other.yml").write_text(there.replace("  mip:", "  elsewhere:"))
+    ran = run(project, "import", "-e", "other", "--endpoint", row["name"], "--key", "again", "-o", "json")
     assert ran.returncode == 0, ran.stderr
     assert fits("import", ran.stdout)["key"] == "again"
 
