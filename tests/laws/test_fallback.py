@@ -23,6 +23,8 @@ from tests.laws.conftest import WORKSPACE, World, furnish
 from tests.laws.stage import Ahead
 
 FAMILY = "standardNCADSA100v4Family"
+SLOW = 10.0
+"""Seconds that a busy machine may take beside what is slept."""
 LENT = {
     "quota": {"capacity": "shared"},
     "roles": [{"role": "Storage Blob Data Contributor", "scope": "workspace_storage"}],
@@ -161,7 +163,7 @@ def test_a_pool_that_stays_full_sends_it_to_dedicated_quota(pool: Pool) -> None:
     assert pool.alias() == {**pool.alias(), "endpoint": endpoint["name"], "lease_ends": ""}
     replaced = [o for o in done.report.outcomes if o.state is State.REPLACED]
     assert [o.error["code"] for o in replaced if o.error] == ["AML311"]
-    assert 1000 < replaced[0].seconds <= 1200
+    assert 1000 < replaced[0].seconds <= 1200 + SLOW
     assert any("the shared pool stayed full" in note for note in pool.notes)
     again = pool.apply()
     assert again.plan.steps == ()
