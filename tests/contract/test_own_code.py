@@ -174,11 +174,13 @@ def test_it_ends_with_its_emulator_and_another_starts_it_again(tmp_path: Path) -
     """Killed without warning, an emulator leaves no server behind; the next one on the same world answers."""
     state = tmp_path / "state"
     setting = {"AMLDEPLOY_SCORING_PYTHON": interpreter()}
+    before = dict(os.environ)
     os.environ.update(setting)
     try:
         running = emulator.launch(state)
     finally:
-        os.environ.pop("AMLDEPLOY_SCORING_PYTHON")
+        os.environ.clear()
+        os.environ.update(before)
     with _signed_in(running, **setting) as client:
         endpoint(client, "own")
         assert deploy(client, project(tmp_path / "project"), "own") == "Succeeded"
