@@ -12,6 +12,7 @@ from typing import Any
 
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking, if_told
+from deploy.cloud.importing import ONE_AT_A_TIME
 from deploy.cloud.operations import make_sure
 from deploy.cloud.session import RETRIES
 from deploy.errors import CloudError
@@ -168,7 +169,8 @@ def system_identity(body: Json | None) -> str | None:
 def describe(cloud: Cloud, row: Json, description: str, *, what: str) -> None:
     """Give an assignment that is there a description; everything else of it stays as it is."""
     with asking(what):
-        from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
+        with ONE_AT_A_TIME:
+            from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
         held = row["properties"]
         same = RoleAssignmentCreateParameters(
@@ -183,8 +185,9 @@ def describe(cloud: Cloud, row: Json, description: str, *, what: str) -> None:
 def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, role: str, mark: str, what: str) -> None:
     """Give a role. One that is held already, under whatever name, is success."""
     with asking(what):
-        from azure.core.exceptions import ResourceExistsError
-        from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
+        with ONE_AT_A_TIME:
+            from azure.core.exceptions import ResourceExistsError
+            from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
         subscription = f"/subscriptions/{cloud.environment.subscription_id}"
         wanted = RoleAssignmentCreateParameters(
@@ -218,7 +221,8 @@ def unassign(cloud: Cloud, assignment: str, *, what: str) -> None:
 
 
 def _client(cloud: Cloud) -> Any:
-    from azure.mgmt.authorization import AuthorizationManagementClient
+    with ONE_AT_A_TIME:
+        from azure.mgmt.authorization import AuthorizationManagementClient
 
     return AuthorizationManagementClient(
         cloud.credential,

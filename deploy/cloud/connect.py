@@ -20,6 +20,7 @@ from deploy.clock import Clock
 from deploy.cloud import github
 from deploy.cloud.arm import Arm
 from deploy.cloud.failures import asking
+from deploy.cloud.importing import ONE_AT_A_TIME
 from deploy.cloud.pace import Pace
 from deploy.cloud.session import RETRIES
 from deploy.errors import CloudError, UsageError
@@ -116,7 +117,8 @@ class Cloud:
     @cached_property
     def ml(self) -> Any:
         """azure-ai-ml's client, through our session, its retries bounded."""
-        from azure.ai.ml import MLClient
+        with asking("open azure-ai-ml"), ONE_AT_A_TIME:
+            from azure.ai.ml import MLClient
 
         cloud = {} if self.environment.cloud == "local" else {"cloud": self.environment.cloud}
         with asking("open azure-ai-ml"):

@@ -14,6 +14,7 @@ import yaml
 
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking
+from deploy.cloud.importing import ONE_AT_A_TIME
 from deploy.cloud.operations import VERSION, Aim, see_through
 from deploy.errors import CloudError
 from deploy.model import Json
@@ -81,7 +82,8 @@ def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
 def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float, settled: Settled) -> None:
     """Create or replace an endpoint from its CLI v2 document; `patience` in seconds, `settled` once it is as said."""
     with asking(what):
-        from azure.ai.ml import load_online_endpoint
+        with ONE_AT_A_TIME:
+            from azure.ai.ml import load_online_endpoint
 
         entity = load_online_endpoint(_as_file(document))
     aim = Aim(what, endpoint_path(cloud, str(document["name"])), succeeded(settled), patience)
@@ -104,7 +106,8 @@ def put_deployment(
     when it writes the body of the PUT.
     """
     with asking(what):
-        from azure.ai.ml import load_online_deployment
+        with ONE_AT_A_TIME:
+            from azure.ai.ml import load_online_deployment
 
         entity: Any = load_online_deployment(_as_file(document), relative_origin=str(folder / "deployment.yml"))
     write = entity._to_rest_object  # noqa: SLF001 called when its assets are made

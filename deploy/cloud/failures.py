@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from deploy.cloud import github
+from deploy.cloud.importing import ONE_AT_A_TIME
 from deploy.cloud.session import AnswerLost, AskedToWait
 from deploy.cloud.troubles import Kind, find
 from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
@@ -93,9 +94,10 @@ def translate(error: Exception, what: str) -> DeployError | None:
 
 def _import_anew() -> None:
     """azure-ai-ml reads what the cloud is made of as it is imported, too, and half imported it could never be again."""
-    if "azure.ai.ml" not in sys.modules:
-        for name in [name for name in sys.modules if name.startswith("azure.ai.ml.")]:
-            del sys.modules[name]
+    with ONE_AT_A_TIME:
+        if "azure.ai.ml" not in sys.modules:
+            for name in [name for name in sys.modules if name.startswith("azure.ai.ml.")]:
+                del sys.modules[name]
 
 
 def _from_response(error: Any, what: str) -> DeployError:
