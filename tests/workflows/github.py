@@ -53,7 +53,7 @@ class Queues:
                 line[0].cancel()
             line.append(run)
             self._changed.notify_all()
-            came = self._changed.wait_for(lambda: line[0] is run or run not in line, timeout=self.patience)
+            came = self._changed.wait_for(lambda: run not in line or line[0] is run, timeout=self.patience)
         try:
             if not came:
                 raise AssertionError(f"run {run.id} waited for its turn in {group} in vain")
