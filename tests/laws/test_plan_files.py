@@ -83,9 +83,7 @@ def scaled(world: World) -> None:
 def test_a_killed_apply_is_finished_by_the_same_plan(
     world: World, prepare: Callable[[World], None], request: pytest.FixtureRequest
 ) -> None:
-    """Killed after step k, for every third k, with `--laws full` for every k: the same plan file brings the world to the
-    same end.
-    """
+    """Killed after step k, for every third k, or every k with `--laws full`: the same plan brings the same end."""
     every = 1 if request.config.getoption("--laws", default="some") == "full" else 3
     prepare(world)
     file, made = agree(world)
