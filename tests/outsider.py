@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import requests
@@ -10,6 +11,8 @@ import requests
 from tests.table import WORKSPACE
 
 VERSION = "2024-10-01"
+PATIENCE = 180.0
+"""Seconds that an operation may take: a scoring server of somebody's own is really started."""
 
 
 class Outsider:
@@ -42,7 +45,8 @@ class Outsider:
 
     def settle(self, path: str) -> None:
         """Ask until no operation is at work on it."""
-        for _ in range(2000):
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
             if self.send("GET", path)["properties"]["provisioningState"] not in ("Creating", "Updating"):
                 return
         raise AssertionError(f"{path} does not settle")
@@ -50,7 +54,8 @@ class Outsider:
     def gone(self, path: str) -> None:
         """Ask until it is not there."""
         above, _, name = path.rpartition("/")
-        for _ in range(2000):
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
             if name not in [body["name"] for body in self.send("GET", above)["value"]]:
                 return
         raise AssertionError(f"{path} stays")
