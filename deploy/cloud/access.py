@@ -94,6 +94,11 @@ def assignments(cloud: Cloud) -> list[Json] | None:
     return _assignments(cloud)[0]
 
 
+def held_by(cloud: Cloud, principal: str) -> list[Json] | None:
+    """The role assignments of one principal, as far as they may be read; None when none may."""
+    return _assignments(cloud, **{"$filter": f"principalId eq '{principal}'"})[0]
+
+
 def count_assignments(cloud: Cloud) -> tuple[int | None, str]:
     """How many role assignments the subscription has; None and why not when we do not see them all."""
     seen, why = if_told(lambda: _assignments(cloud))
@@ -101,13 +106,13 @@ def count_assignments(cloud: Cloud) -> tuple[int | None, str]:
     return (len(rows), "") if whole and rows is not None else (None, why or "may not all be read")
 
 
-def _assignments(cloud: Cloud) -> tuple[list[Json] | None, bool]:
+def _assignments(cloud: Cloud, **query: str) -> tuple[list[Json] | None, bool]:
     subscription = f"/subscriptions/{cloud.environment.subscription_id}"
     group = f"{subscription}/resourceGroups/{cloud.environment.resource_group}"
     path, what = "/providers/Microsoft.Authorization/roleAssignments", "list role assignments"
     for scope in (subscription, group, cloud.workspace_id):
         try:
-            return cloud.arm.list(scope + path, VERSION, what), scope is subscription
+            return cloud.arm.list(scope + path, VERSION, what, **query), scope is subscription
         except CloudError as error:
             if error.status != 403:
                 raise

@@ -7,7 +7,7 @@ changes nothing; what is changed here is what azure-ai-ml has no word for.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,6 +71,10 @@ class Arm:
         """The body at `path`; None when Azure says 404."""
         key = f"{path}?{version}&{sorted(query.items())}"
         return self._memory.ask(path, key, lambda: self._send("GET", path, version, what, query))
+
+    def once(self, question: str, make: Callable[[], Json]) -> Json:
+        """What `make` says, once in a look: for what is made of answers and is long to make."""
+        return self._memory.ask(question, question, make)
 
     def look(self, path: str, version: str, what: str) -> Json | None:
         """The body at `path` as it is this moment, asked for once: who looks again decides when."""

@@ -39,6 +39,10 @@ def read_endpoint(cloud: Cloud, name: str) -> Json | None:
 
 def list_endpoints(cloud: Cloud) -> dict[str, Json]:
     """Every endpoint of the workspace: name -> ARM body. Read once in an observation, however many specs look."""
+    return cloud.arm.once("every endpoint", lambda: _list_endpoints(cloud))
+
+
+def _list_endpoints(cloud: Cloud) -> dict[str, Json]:
     path, what = f"{cloud.workspace_id}/onlineEndpoints", "list the endpoints of the workspace"
     found = cloud.arm.find(path, VERSION, what)
     if found is None:

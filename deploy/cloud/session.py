@@ -193,11 +193,15 @@ def _release(response: Any) -> None:
 
 
 def garbled(response: Any, options: Mapping[str, Any]) -> bool:
-    """Whether an answer that says it went well cannot be read: half of a JSON text, or a page of somebody between."""
+    """Whether an answer that says it went well cannot be read: half of a JSON text, or a page of somebody between.
+
+    What is read here is kept by whatever response can keep it: a list of a thousand is not read twice.
+    """
     if options.get("stream"):
         return False
     kind = str(response.headers.get("Content-Type") or "").lower()
-    content = response.content if not callable(getattr(response, "body", None)) else response.body()
+    keeps = callable(getattr(response, "json", None))
+    content = response.content if keeps else response.body()
     if response.status_code >= 300 or not content:
         return False
     if "html" in kind:
@@ -205,7 +209,7 @@ def garbled(response: Any, options: Mapping[str, Any]) -> bool:
     if "json" not in kind:
         return False
     try:
-        json.loads(content)
+        response.json() if keeps else json.loads(content)
     except ValueError:
         return True
     return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from deploy.emulator import catalog, workspaces
@@ -115,13 +116,17 @@ def sizes(call: Call) -> Answer:
     _, location = where(call)
     said = _said(call.world, location)
     priced = {name.lower(): price for name, price in (said.get("prices") or {}).items()}
-    found = [size for size in catalog.SIZES if offered(call.world, location, size)]
+    found = [size for size in catalog.SIZES if _is_listed(size, said)]
     return Answer(200, {"value": [_size(size, priced.get(size.name.lower(), size.price)) for size in found]})
 
 
 def offered(world: World, location: str, size: catalog.Size) -> bool:
     """Whether a region has a size: all of them, unless the world's file says which."""
-    listed = _said(world, location).get("sizes")
+    return _is_listed(size, _said(world, location))
+
+
+def _is_listed(size: catalog.Size, said: Mapping[str, Any]) -> bool:
+    listed = said.get("sizes")
     return listed is None or size.name.lower() in {name.lower() for name in listed}
 
 

@@ -59,7 +59,19 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     ]
     if findings := _serving(wanted, steps, facts):
         raise Refused(findings)
-    return steps
+    served = _served((facts.get(address("endpoint", wanted.spec.key)) or {}))
+    return [step if step.address.split("/")[-1] in served else _unserved(step) for step in steps]
+
+
+def _served(body: Mapping[str, Json]) -> set[str]:
+    """Names of an endpoint's deployments that answer callers."""
+    return {name for name, share in ((body.get("properties") or {}).get("traffic") or {}).items() if share}
+
+
+def _unserved(step: Step) -> Step:
+    """A change of what nobody calls: whether that is so is looked at again before it is made."""
+    changes = step.verb is Verb.UPDATE and "document" in step.body
+    return replace(step, body={**step.body, "unserved": True}) if changes else step
 
 
 def _serving(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Finding]:
@@ -90,6 +102,8 @@ def run(cloud: Cloud, step: Step) -> None:
         endpoints.patch(cloud, where, part, what=what, patience=step.retry.deadline)
         return
     document, folder = body["document"], cloud.root / str(body["folder"])
+    if body.get("unserved"):
+        _see_nobody(cloud, document, what)
     try:
         endpoints.put_deployment(
             cloud, document, folder, what=what, patience=step.retry.deadline,
@@ -101,6 +115,13 @@ def run(cloud: Cloud, step: Step) -> None:
     except CloudError as error:
         _examine(cloud, error, document)
         raise
+
+
+def _see_nobody(cloud: Cloud, document: Mapping[str, Json], what: str) -> None:
+    """Raises when callers are on it after all: since the plan somebody sent them there, or the plan saw an old list."""
+    if document["name"] in _served(endpoints.read_endpoint(cloud, str(document["endpoint_name"])) or {}):
+        cause = f"the plan saw nobody on {document['name']}, and callers are on it"
+        raise CloudError(what, cause, "Nothing was changed: plan again", code="AML319")
 
 
 def _examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> None:

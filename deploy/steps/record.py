@@ -46,7 +46,9 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 def run(cloud: Cloud, step: Step) -> Evidence:
     """One that may not be written is said and blocks nothing."""
     name, what = str(step.body["endpoint"]), f"{step.verb} {step.address}"
-    rows = leftovers.unrecorded(endpoints.read_endpoint(cloud, name), access.assignments(cloud) or ())
+    body = endpoints.read_endpoint(cloud, name)
+    own = access.system_identity(body)
+    rows = leftovers.unrecorded(body, (access.held_by(cloud, own) if own else None) or ())
     if not rows:
         return Evidence("there is nothing to record, or it is recorded")
     try:

@@ -152,6 +152,21 @@ def _broken(stage: Stage, release: str, fault: Fault) -> list[str]:
     return [f"{promise}: {end}" for promise, kept in promises.items() if not kept]
 
 
+def test_nobody_changes_what_callers_are_on(stage: Stage) -> None:
+    """A list that is behind says that nobody is on the slot: the step that would change it looks first."""
+    stage.begin("2")
+    before = stage.seen()
+    stage.order({"kind": "stale", "operation": "OnlineEndpoints_List"})
+    end = stage.apply()
+    after = stage.seen()
+    stage.order()
+
+    assert (end.strikes, end.exit, end.codes) == (1, Exit.STEP_FAILED, ("AML319",))
+    assert after == before
+    assert stage.apply().exit == 0
+    assert end_state(stage) == undisturbed(stage, "2")[1]
+
+
 def test_the_choice_leaves_nothing_out(stage: Stage) -> None:
     """Every fault is played, and of every plane every request is struck, in one release or the other."""
     fitting = {release: undisturbed(stage, release)[2] for release in RELEASES}

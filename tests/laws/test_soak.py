@@ -1,8 +1,8 @@
 """Four weeks of renewing and reaping every quarter of an hour: nobody is cut off, nothing foreign goes, all are told.
 
 `--laws full` plays four weeks in a workspace of a thousand endpoints, of which a hundred are renewed; otherwise nine
-days with some. Two runners take turns; at every third renewal one request is refused or loses its answer, and the
-visit after it must mend that.
+days with some. Lines end in groups, as they were deployed. Two runners take turns; at every second visit that renews
+one request is refused or loses its answer, and the visit after it must mend that.
 
 What is sampled: of the visits at which nothing can be due (no lease crosses a threshold between the visit before and
 this one) every twentieth is made, and must do nothing with one list (renew) and two (reap). Of the lines five are
@@ -19,6 +19,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_weeks(weeks: Weeks, days: int, record_property: Callable[[str, object],
     idle = due = broken = 0
     held: list[tuple[float, float]] = []
     renewed, began, day = 0, time.monotonic(), weeks.begin
-    mend = False
+    mend, disturb = False, cycle((False, True))
     for when in visits(weeks.begin, chance, days):
         last = weeks.clock.world
         crossed = _crosses(there, last, when, CROSSED) or mend
@@ -65,7 +66,7 @@ def test_weeks(weeks: Weeks, days: int, record_property: Callable[[str, object],
         weeks.at(when)
         weeks.turn += 1
         weeks.clock.off = timedelta(hours=chance.uniform(-48, 48))
-        disturbed = not mend and (renewed + 1) % 3 == 0 and _crosses(there, last, when, (RENEW,))
+        disturbed = not mend and _crosses(there, last, when, (RENEW,)) and next(disturb)
         made, mend = _visit(weeks, idle=not crossed, fault=_fault(chance) if disturbed else None)
         renewed, broken = renewed + made, broken + mend
         there = weeks.endpoints()

@@ -24,6 +24,8 @@ from PIL import Image
 
 from deploy import emulator, leases, verbs
 from deploy.cloud.connect import Cloud
+from deploy.emulator.opening import opened
+from deploy.emulator.world import World as EmulatedWorld
 from deploy.model import OWNER_TAG, Environment, Verb
 from deploy.progress import Event, Kind
 from deploy.reaper import PROTECT_TAG, Rules
@@ -31,12 +33,14 @@ from tests.laws.conftest import WORKSPACE, World, furnish
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
 HOUR = timedelta(hours=1)
+TOGETHER = 4
+"""So many lines were deployed together and end together."""
 # One clock for all endpoints runs ahead by what each of them sleeps, hence the deadline.
 PIPELINE = {
     "quota": {"capacity": "shared"},
     "probe": {"type": "http", "body": "request.json", "attempts": 1},
     "retry": {"attempts": 1, "deadline": "24h"},
-    "lease": {"alias": {"file": "live/{{ endpoint }}.json"}, "drain": "10m"},
+    "lease": {"alias": {"file": "live/{{ endpoint }}.json"}, "drain": "1m"},
 }
 
 
@@ -81,6 +85,7 @@ class Weeks:
     called: int = 0
     failures: list[str] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
+    wire: requests.Session = field(default_factory=requests.Session)
     turn: int = 0
     """Which of the two runners is at work: they take turns, and no lock of one holds up the other."""
 
@@ -92,7 +97,7 @@ class Weeks:
         """It is `when`, everywhere but on the runner's clock; whatever is over by then, Azure has deleted."""
         self.clock.world = when
         turn = {"set": when.isoformat(), "scale": 0}
-        requests.post(f"{self.running.url}/emulator/clock", json=turn, verify=self.running.ca, timeout=30)
+        self.wire.post(f"{self.running.url}/emulator/clock", json=turn, verify=self.running.ca, timeout=30)
 
     @property
     def runner(self) -> verbs.Project:
@@ -121,9 +126,9 @@ class Weeks:
     def call(self, line: str) -> None:
         """One caller: looks up the alias, asks, and complains of everything but 200."""
         target = json.loads((self.root / "live" / f"{line}.json").read_text())
-        key = self.keys.setdefault(target["endpoint"], "") or self._key(target["endpoint"])
+        key = self.keys.get(target["endpoint"]) or self._key(target["endpoint"])
         self.called += 1
-        answer = requests.post(
+        answer = self.wire.post(
             target["scoring_uri"],
             data=(self.root / "templates" / "plain" / "request.json").read_bytes(),
             headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
@@ -134,31 +139,24 @@ class Weeks:
             self.failures.append(f"{self.clock.world} {line} at {target['endpoint']}: {answer.status_code}")
 
     def endpoints(self) -> dict[str, Any]:
-        """What there is, read past everything of ours: name -> body."""
-        answer = self._ask("GET", f"{WORKSPACE}/onlineEndpoints")
-        return {body["name"]: body for body in answer["value"]}
+        """What there is, read in the world's file and past everything of ours: name -> body."""
+        with self._held() as held:
+            return {found.name: found.body for found in held.children(WORKSPACE, "endpoint")}
 
     def _key(self, name: str) -> str:
-        found = self._ask("POST", f"{WORKSPACE}/onlineEndpoints/{name}/listKeys")["primaryKey"]
-        self.keys[name] = found
-        return str(found)
+        with self._held() as held:
+            found = held.get(f"{WORKSPACE}/onlineEndpoints/{name}")
+        assert found is not None, name
+        return self.keys.setdefault(name, str(found.private["primaryKey"]))
 
-    def _ask(self, method: str, path: str) -> Any:
-        values = self.running.variables()
-        token = requests.get(
-            values["IDENTITY_ENDPOINT"],
-            params={"api-version": "2019-08-01", "resource": "https://management.azure.com"},
-            headers={"X-IDENTITY-HEADER": values["IDENTITY_HEADER"]},
-            timeout=30,
-        ).json()["access_token"]
-        return requests.request(
-            method,
-            self.running.url + path,
-            params={"api-version": "2024-10-01"},
-            headers={"Authorization": f"Bearer {token}"},
-            verify=self.running.ca,
-            timeout=30,
-        ).json()
+    @contextmanager
+    def _held(self) -> Iterator[EmulatedWorld]:
+        held = opened(self.world.state / "world.sqlite")
+        try:
+            with held.transaction():
+                yield held
+        finally:
+            held.close()
 
 
 def _yes(*_: object) -> None:
@@ -192,10 +190,9 @@ def settle(folder: Path, size: int, lines: int) -> Weeks:
     found = Weeks(world, clock, running, keys, begin)
     found.at(begin)
     (folder / "live").mkdir()
-    for name, body in found.endpoints().items():
-        if name in keys:
-            target = {"endpoint": name, "scoring_uri": body["properties"]["scoringUri"]}
-            (folder / "live" / f"{name}.json").write_text(json.dumps(target))
+    for row in verbs.status(world.project, "law"):
+        target = {"endpoint": row.name, "scoring_uri": row.scoring_uri}
+        (folder / "live" / f"{row.name}.json").write_text(json.dumps(target))
     return found
 
 
@@ -210,7 +207,8 @@ def populate(begin: datetime, size: int, lines: int) -> Mapping[str, Any]:
     """`lines` endpoints of the environment's entries; of the rest a third is its former entries' (some protected), and
     the others belong to another environment or to nobody. Two thirds of all that is not an entry's is on shared quota.
     """
-    made = [_endpoint(f"line{n}", f"law/line{n}", begin + (50 + n * 3 % 118) * HOUR) for n in range(lines)]
+    ends = [begin + (50 + n // TOGETHER * 11 % 118) * HOUR for n in range(lines)]
+    made = [_endpoint(f"line{n}", f"law/line{n}", end) for n, end in enumerate(ends)]
     for n in range(size - lines):
         owner = (f"law/old{n}", f"prod/their{n}", "")[n % 3]
         tags = {PROTECT_TAG: "yes"} if n % 12 == 0 else {}
