@@ -39,7 +39,8 @@ def read_endpoint(cloud: Cloud, name: str) -> Json | None:
 
 def list_endpoints(cloud: Cloud) -> dict[str, Json]:
     """Every endpoint of the workspace: name -> ARM body. Read once in an observation, however many specs look."""
-    return cloud.arm.once("every endpoint", lambda: _list_endpoints(cloud))
+    found: dict[str, Json] = cloud.arm.once("every endpoint", lambda: _list_endpoints(cloud))
+    return found
 
 
 def _list_endpoints(cloud: Cloud) -> dict[str, Json]:

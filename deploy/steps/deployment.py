@@ -59,7 +59,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     ]
     if findings := _serving(wanted, steps, facts):
         raise Refused(findings)
-    served = _served((facts.get(address("endpoint", wanted.spec.key)) or {}))
+    served = _served(facts.get(address("endpoint", wanted.spec.key)) or {})
     return [step if step.address.split("/")[-1] in served else _unserved(step) for step in steps]
 
 
