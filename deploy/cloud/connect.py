@@ -42,6 +42,22 @@ class Hosts:
     data: str
     registries: str
     authority: str | None = None
+    storage: str | None = None
+    """The suffix of storage accounts, of a cloud that azure-ai-ml does not know by its name."""
+
+    def named(self, cloud: str) -> dict[str, Json]:
+        """What azure-ai-ml is told of this cloud; of one that it does not know, everything, so that it asks nobody."""
+        if self.storage is None:
+            return {"cloud": cloud}
+        parts = {
+            "azure_portal": "https://portal.azure.com/",
+            "resource_manager": self.manager,
+            "active_directory": self.authority or self.manager,
+            "aml_resource_id": self.data.removesuffix("/.default"),
+            "storage_endpoint": self.storage,
+            "registry_discovery_endpoint": f"{self.registries}/",
+        }
+        return {"cloud": f"{cloud} at {self.manager}", "cloud_metadata": parts}
 
 
 CLOUDS = {
@@ -120,7 +136,6 @@ class Cloud:
         with asking("open azure-ai-ml"), ONE_AT_A_TIME:
             from azure.ai.ml import MLClient
 
-        cloud = {} if self.environment.cloud == "local" else {"cloud": self.environment.cloud}
         with asking("open azure-ai-ml"):
             return MLClient(
                 self.credential,
@@ -131,7 +146,7 @@ class Cloud:
                 enable_telemetry=False,
                 show_progress=False,
                 **RETRIES,
-                **cloud,
+                **self.hosts.named(self.environment.cloud),
             )
 
     def close(self) -> None:
@@ -151,7 +166,7 @@ def connect(environment: Environment, root: Path, state: Path, clock: Clock, sec
             cloud.close()
         return
     with _emulator(state) as running, _variables(running.variables()):
-        hosts = Hosts(running.url, "https://ml.azure.com/.default", running.url)
+        hosts = Hosts(running.url, "https://ml.azure.com/.default", running.url, storage="core.windows.net")
         cloud = Cloud(environment, hosts, root, clock, ca=str(running.ca), secret=secret)
         try:
             yield cloud

@@ -40,7 +40,7 @@ ANYWHERE: tuple[Fault, ...] = (
     {"kind": "html", "status": 200, "effect": True},
     {"kind": "drip", "seconds": 0.1},
 )
-PLANES = ("arm", "registry", "identity", "metadata", "scoring")
+PLANES = ("arm", "registry", "identity", "scoring")
 READS: tuple[Fault, ...] = ({"kind": "stale"}, {"kind": "ghost"})
 OPERATIONS: tuple[Fault, ...] = (
     {"kind": "operation_failed"},
