@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
+from deploy.counting import count
 from deploy.neutral import neutral as neutral  # noqa: PLC0414 errors are where it is looked for
 
 BUG = "AML001"
@@ -110,9 +111,8 @@ class SpecError(DeployError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
-        count = len(self.problems)
         super().__init__(
-            "read the files", f"{count} problem{'s' if count != 1 else ''} found", "Mend each one", code="AML100"
+            "read the files", f"{count(len(self.problems), 'problem')} found", "Mend each one", code="AML100"
         )
 
     def __str__(self) -> str:

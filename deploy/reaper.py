@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 
 from deploy import leases
 from deploy.cloud import access, leftovers
+from deploy.counting import count
 from deploy.errors import Finding
 from deploy.model import OWNER_TAG, Environment, Json, Plan, Retry, Step, Verb, address
 
@@ -170,7 +171,7 @@ def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidat
         cure = "Take guards.protected out of the environment file first"
         yield Finding(where, "AML241", "the environment is protected", cure)
     if going > MOST_OF_ALL * len(there.endpoints) and not rules.force:
-        cause = f"{going} of {len(there.endpoints)} endpoints would go, more than {MOST_OF_ALL:.0%} of all"
+        cause = f"{going} of {count(len(there.endpoints), 'endpoint')} would go, more than {MOST_OF_ALL:.0%} of all"
         yield Finding(where, "AML270", cause, "See whether that is meant, then say --force")
 
 

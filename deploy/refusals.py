@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from deploy.counting import count
 from deploy.errors import Finding, Refused
 from deploy.judging import places, rights
 from deploy.model import (
@@ -102,7 +103,7 @@ def too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Fi
     asked = sum(int(d["instance_count"]) for spec in specs for d in spec.deployments)
     if limit is None or asked <= limit:
         return []
-    cause = f"the files ask for {asked} instances and guards.max_instances is {limit}"
+    cause = f"the files ask for {count(asked, 'instance')} and guards.max_instances is {limit}"
     return [Finding(f"environment/{environment.name}", "AML240", cause, "Ask for fewer, or raise the guard")]
 
 

@@ -18,6 +18,7 @@ import typer
 from deploy.cli import actions, door, terminal
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Form, Keys, Regions, hours_of, regions_of
+from deploy.counting import count
 from deploy.errors import Exit, UsageError
 
 
@@ -60,7 +61,7 @@ def validate(environment: Env, endpoints: Keys = None, output: Form = Output.TEX
     door.show(
         json.dumps(found)
         if output is Output.JSON
-        else f"{environment}: no problems in {len(specs)} endpoint{'' if len(specs) == 1 else 's'}."
+        else f"{environment}: no problems in {count(len(specs), 'endpoint')}."
     )
 
 

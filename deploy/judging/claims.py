@@ -10,11 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from deploy.counting import noun
 from deploy.judging.verdict import Judgement, Reason
 from deploy.model import Json
 
 _ALLOWED, _SMALLEST, _SHARED = "inference_compute_allow_list", "inference-min-sku-spec", "sharedcomputecapacityenabled"
-_MEASURES = (("cores", "cores"), ("gpus", "GPUs"), ("memory", "GB of memory"), ("disk", "GB of disk"))
+_MEASURES = (
+    ("cores", "core", "cores"),
+    ("gpus", "GPU", "GPUs"),
+    ("memory", "GB of memory", "GB of memory"),
+    ("disk", "GB of disk", "GB of disk"),
+)
 
 
 def claims(body: Mapping[str, Json]) -> dict[str, Json]:
@@ -83,8 +89,8 @@ def _measures(looked: Mapping[str, Json], size: str, machine: Mapping[str, Json]
     disk = machine.get("disk")
     has = {**machine, "disk": disk / 1024 if disk is not None else None}
     small = [
-        f"{has[key]:g} of {least:g} {unit}"
-        for (key, unit), least in zip(_MEASURES, looked.get("smallest") or (), strict=False)
+        f"{has[key]:g} of {least:g} {noun(least, one, many)}"
+        for (key, one, many), least in zip(_MEASURES, looked.get("smallest") or (), strict=False)
         if has.get(key) is not None and has[key] < least
     ]
     if not small:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from deploy.counting import noun
 from deploy.judging.gates import Gate, left
 from deploy.judging.verdict import Judgement, Reason
 from deploy.model import Json
@@ -125,14 +126,14 @@ def _join(first: str, then: str) -> str:
 
 def arithmetic(found: Mapping[str, Json]) -> str:
     """The sums as a person would write them."""
-    count, cores = found["instances"] - found["held"], found["cores_per_instance"]
+    count, cores, needed = found["instances"] - found["held"], found["cores_per_instance"], found["needed"]
     more = f"{count} x {found['instance_type']}"
     if found["capacity"] == "shared":
         return f"{more} on shared quota, which does not count against the family's"
     if cores is None:
         return more
     reserve = " with the 20 % reserve" if found["reserve"] else " (exempt from the reserve)"
-    words = f"{more} x {cores} cores{reserve} = {found['needed']} cores"
+    words = f"{more} x {cores} {noun(cores, 'core')}{reserve} = {needed} {noun(needed, 'core')}"
     if found["limit"] is None or found["in_use"] is None:
         return words
     limit = "unlimited" if found["limit"] == -1 else found["limit"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from deploy.counting import count
 from deploy.errors import Finding
 from deploy.judging.gates import Gate
 from deploy.judging.verdict import Judgement, Reason
@@ -41,20 +42,24 @@ def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, 
 
 def gates(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[Gate]:
     """The limits that `wanted` has to pass. `seen`: {region, endpoints, assignments, ...}; null was not told."""
-    return [gate for gate, _ in _limits(wanted, seen)]
+    return [gate for gate, _, _ in _limits(wanted, seen)]
 
 
-def _limits(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple[Gate, str]]:
-    """Each gate that something is asked of, and its numbers in words."""
+def _limits(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple[Gate, str, str]]:
+    """Each gate that something is asked of, what that is, and how full it would be, in words."""
     where, name = seen.get("region"), wanted["name"]
     rows = (
-        (wanted["endpoints"], seen.get("endpoints"), ENDPOINTS, "endpoints", f"in {where}", "AML260"),
-        (wanted["deployments"], wanted["siblings"], SIBLINGS, "deployments", f"of {name}", "AML261"),
-        (wanted["roles"], seen.get("assignments"), ROLES, "role assignments", "of the subscription", "AML264"),
+        (wanted["endpoints"], seen.get("endpoints"), ENDPOINTS, "endpoint", f"in {where}", "AML260"),
+        (wanted["deployments"], wanted["siblings"], SIBLINGS, "deployment", f"of {name}", "AML261"),
+        (wanted["roles"], seen.get("assignments"), ROLES, "role assignment", "of the subscription", "AML264"),
     )
     return [
-        (Gate(f"{what} {of}", needs, _left(limit, held), code), f"{what} {(held or 0) + needs}/{limit}")
-        for needs, held, limit, what, of, code in rows
+        (
+            Gate(f"{one}s {of}", needs, _left(limit, held), code),
+            f"{count(needs, f'more {one}')} {of}",
+            f"{one}s {(held or 0) + needs}/{limit}",
+        )
+        for needs, held, limit, one, of, code in rows
         if needs
     ]
 
@@ -68,12 +73,12 @@ def judge(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
     """Whether the name is free and every limit wide enough."""
     found, name, where = _limits(wanted, seen), wanted["name"], seen.get("region")
     reasons = [
-        Reason(gate.code, f"{gate.needs} more {gate.what}, {gate.left} left of the published limit", _CURES[gate.code])
-        for gate, _ in found
+        Reason(gate.code, f"{more}, {gate.left} left of the published limit", _CURES[gate.code])
+        for gate, more, _ in found
         if gate.short
     ]
-    unknown = [_untold(gate, seen) for gate, _ in found if gate.left is None]
-    said = [words for gate, words in found if gate.left is not None]
+    unknown = [_untold(gate, seen) for gate, _, _ in found if gate.left is None]
+    said = [words for gate, _, words in found if gate.left is not None]
     if wanted["endpoints"] and seen.get("free") is False:
         words = f"the name {name} is taken in {where}: {seen.get('told') or 'no reason given'}"
         reasons.append(Reason("AML265", words, "Choose another endpoint name; unique(n) in the template makes one"))
@@ -96,5 +101,5 @@ def too_many(steps: Sequence[Step], facts: Mapping[str, Facts]) -> list[Finding]
     seen = sum(a.startswith(address("deployment", key, "")) for key, there in facts.items() for a in there)
     if not made or seen > DEPLOYMENTS or seen + len(made) <= DEPLOYMENTS:
         return []
-    cause = f"{seen} deployments are there, {len(made)} more are wanted, and a region may have {DEPLOYMENTS}"
+    cause = f"{count(seen, 'deployment')} there and {len(made)} more wanted: a region may have {DEPLOYMENTS}"
     return [Finding(made[0].address, "AML262", cause, _CURES["AML261"])]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from deploy.counting import count
 from deploy.judging.verdict import Judgement, Reason
 from deploy.model import EndpointSpec, Json, Step, Verb
 
@@ -115,8 +116,8 @@ def judge(wanted: Mapping[str, Mapping[str, Sequence[str]]], answers: Mapping[st
             reasons.append(_lacking(scope, missing, actions))
         elif missing:
             unknown.append(f"whether {', '.join(missing)} is allowed on {scope}{whys.get(scope.lower(), '')}")
-    count = len({action for actions in wanted.values() for action in actions})
-    words = f"{count} action{'' if count == 1 else 's'} needed" + ("" if unknown or reasons else ", all allowed")
+    asked = {action for actions in wanted.values() for action in actions}
+    words = f"{count(len(asked), 'action')} needed" + ("" if unknown or reasons else ", all allowed")
     source = f"permissions at {', '.join(_short(str(a['scope'])) for a in answers.values() if a['blocks'] is not None)}"
     silent = _without_logs(wanted, answers.get("workspace", {}).get("blocks"))
     return Judgement(words, source if known else "", tuple(reasons), (*unknown, *silent))

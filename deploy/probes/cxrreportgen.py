@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.counting import count
 from deploy.errors import neutral
 from deploy.outcome import Evidence
 from deploy.probes.answers import WrongAnswer, envelope, excerpt, kind, member, only_row, packed
@@ -120,4 +121,4 @@ def _evidence(
 
 def _count(findings: list[Finding]) -> str:
     boxes = sum(len(finding.boxes) for finding in findings)
-    return f"{len(findings)} finding{'s' * (len(findings) != 1)} with {boxes} box{'es' * (boxes != 1)}"
+    return f"{count(len(findings), 'finding')} with {count(boxes, 'box', 'boxes')}"

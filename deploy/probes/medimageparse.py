@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.counting import noun
 from deploy.errors import neutral
 from deploy.outcome import Evidence
 from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed, unbase64
@@ -91,7 +92,8 @@ def _categories(row: Mapping[str, Any], count: int) -> list[str | None]:
     if not isinstance(listed, list):
         raise WrongAnswer(f"expected a list of categories in 'text_features', {kind(listed)} came")
     if len(listed) != count:
-        raise WrongAnswer(f"expected {count} categories in 'text_features', one for each prompt, {len(listed)} came")
+        wanted = f"{count} {noun(count, 'category', 'categories')} in 'text_features', one for each prompt"
+        raise WrongAnswer(f"expected {wanted}, {len(listed)} came")
     if not all(isinstance(name, str) for name in listed):
         return [None] * count
     return [" ".join(neutral(name[:60]).split()) for name in listed]
@@ -133,7 +135,7 @@ def _warning(mask: Mask) -> str:
 
 
 def _masks(count: int) -> str:
-    return f"{count} mask{'s' if count != 1 else ''}"
+    return f"{count} {noun(count, 'mask')}"
 
 
 def _nothing(masks: list[Mask]) -> str:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.counting import noun
 from deploy.errors import DeployError
 from deploy.outcome import Evidence
 from deploy.probes import nifti
@@ -138,7 +139,11 @@ def _evidence(
         "picture": drawn,
         "no_picture": None if drawn else picture,
     }
-    said = [f"{each.prompt} {each.voxels} voxels ({each.millilitres:g} ml)" for each in found if each.voxels]
+    said = [
+        f"{each.prompt} {each.voxels} {noun(each.voxels, 'voxel')} ({each.millilitres:g} ml)"
+        for each in found
+        if each.voxels
+    ]
     return Evidence(f"labels of {sized(shape)} voxels: {', '.join(said + warnings)}", data, files)
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from deploy.counting import count
 from deploy.masks import hide
 from deploy.model import OWNER_TAG, RELEASE_TAG, Json, Step, Verb
-from deploy.reporter.sentences import changes, count, shown
+from deploy.reporter.sentences import changes, shown
 
 UNKNOWN = "(known after apply)"
 _SAID_ELSEWHERE = frozenset({"$schema", "name", "endpoint_name", f"tags.{OWNER_TAG}", "traffic", "mirror_traffic"})

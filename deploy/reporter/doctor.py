@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from itertools import chain
 
+from deploy.counting import count
 from deploy.judging.diagnosis import Diagnosis, Line
 from deploy.judging.verdict import Verdict
 from deploy.masks import hide
 from deploy.model import Json
 from deploy.reporter.ink import Ink, Style
-from deploy.reporter.sentences import VERDICTS, count
+from deploy.reporter.sentences import VERDICTS
 from deploy.reporter.text import page
 
 _STYLES = {Verdict.YES: Style.GREEN, Verdict.NO: Style.BAD, Verdict.UNKNOWN: Style.YELLOW}

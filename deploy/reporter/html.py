@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from html import escape
 
+from deploy.counting import count
 from deploy.errors import neutral
 from deploy.masks import hide
 from deploy.model import Json, Plan
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.problems import diagnosis_lines
-from deploy.reporter.sentences import RESCUE, STATE_WORDS, count, duration, reasons, report_summary, shown
+from deploy.reporter.sentences import RESCUE, STATE_WORDS, duration, reasons, report_summary, shown
 from deploy.reporter.style import CSS
 from deploy.reporter.timeline import timeline_svg
 
@@ -124,7 +125,7 @@ def _readable(name: str, content: bytes) -> str:
     if name.lower().endswith(".json"):
         with suppress(ValueError, RecursionError):
             text = json.dumps(hide(json.loads(text)), indent=1, ensure_ascii=False)
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + f"\n({len(text) - _LONGEST:,} characters more)"
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + f"\n({count(len(text) - _LONGEST, 'character')} more)"
 
 
 def _list(rows: Iterable[tuple[str, Json]]) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from deploy.counting import count
 from deploy.errors import neutral
 from deploy.model import Plan
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.markdown import report_markdown
-from deploy.reporter.sentences import count
 from deploy.reporter.timeline import starting_times
 
 ROOM = 1_048_576
@@ -46,7 +46,7 @@ def timeline(outcomes: Sequence[Outcome]) -> str:
     lines = ["```mermaid", "gantt", "  dateFormat YYYY-MM-DD HH:mm:ss.SSS", "  axisFormat %H:%M:%S"]
     for key, bars in sections.items():
         lines += [f"  section {_plain(key)}", *bars]
-    more = [f"and {len(timed) - _BARS} more steps"] if len(timed) > _BARS else []
+    more = [f"and {count(len(timed) - _BARS, 'more step')}"] if len(timed) > _BARS else []
     return "\n".join([*lines, "```", *more])
 
 

@@ -55,7 +55,7 @@ def plan_markdown(plan: Plan) -> str:
         _folded("If a step fails", _table(["", "step", "why"], [_step(step) for step in plan.rescue], 5_000)),
         _folded(FALLBACK, _table(["", "step", "why"], [_step(step) for step in plan.fallback], 4_000)),
         _folded("Leases", "\n".join(_within([f"- {_words(lease(one))}" for one in plan.leases], 4_000, "- {} more"))),
-        "\n".join(_within([f"- {_words(note)}" for note in plan.notes], 2_000, "- {} more notes")),
+        "\n".join(_within([f"- {_words(note)}" for note in plan.notes], 2_000, "- {} more")),
         f"Fingerprint {_code(plan.fingerprint[:12])}",
     )
 
@@ -68,7 +68,7 @@ def report_markdown(report: Report, plan: Plan | None = None) -> str:
     return _document(
         f"### Report for {_code(report.environment)}",
         f"**{_words(report_summary(report))}**",
-        "\n\n".join(_within(errors, 25_000, "{} more errors")),
+        "\n\n".join(_within(errors, 25_000, "And {} more.")),
         _table(["", "step", "became", "seen"], rows, 28_000),
         f"#### {RESCUE}\n\n{_table(['', 'step', 'became', 'seen'], rescue, 2_000)}" if rescue else "",
         f"Fingerprint {_code(report.fingerprint[:12])}",

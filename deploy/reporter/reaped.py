@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from deploy.counting import count
 from deploy.model import Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
-from deploy.reporter.sentences import count
 
 
 class Judged(Protocol):

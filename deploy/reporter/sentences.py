@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from deploy.counting import count, noun
 from deploy.judging.verdict import Verdict
 from deploy.masks import hide
 from deploy.model import Json, Plan, Step, Verb
@@ -42,11 +43,6 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
     return f"{whole // 3600} h" + (f" {whole % 3600 // 60} min" if whole % 3600 // 60 else "")
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """`1 check`, `2 checks`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def sign(step: Step) -> tuple[str, str]:
@@ -132,11 +128,11 @@ def quota(body: Mapping[str, Json]) -> Arithmetic:
 def _needs(body: Mapping[str, Json], needed: float | None) -> str:
     instances, cores = _number(body, "instances"), _number(body, "cores_per_instance")
     held = _number(body, "held") or 0
-    total = f"{_UNKNOWN} how many cores are needed" if needed is None else f"{needed:g} cores"
+    total = f"{_UNKNOWN} how many cores are needed" if needed is None else f"{needed:g} {noun(needed, 'core')}"
     if instances is None:
         return total
     more = f"{held:g} -> {instances:g} instances, {instances - held:g} more"
-    grows = more if held else f"{instances:g} instance{'s' if instances != 1 else ''}"
+    grows = more if held else f"{instances:g} {noun(instances, 'instance')}"
     if needed is None or not cores:
         return f"{grows}, {total}"
     reserve = ", 20 % reserve included" if body.get("reserve") is True else ""

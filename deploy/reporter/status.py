@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from deploy import leases
+from deploy.counting import count
 from deploy.masks import hide
 from deploy.model import Json
 from deploy.reporter.ink import Ink, Span, Style, cells
 from deploy.reporter.rows import EndpointRow, SlotRow
-from deploy.reporter.sentences import count
 
 _GOOD, _BUSY = "Succeeded", ("Creating", "Updating", "Deleting", "Scaling")
 _SOON = 24.0

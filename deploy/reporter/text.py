@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
+from deploy.counting import count
 from deploy.model import Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.details import fields, unchanged
@@ -14,7 +15,6 @@ from deploy.reporter.sentences import (
     FALLBACK,
     RESCUE,
     became,
-    count,
     lease,
     plan_summary,
     quota,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from deploy import leases
 from deploy.cloud import access, endpoints, leftovers
 from deploy.cloud.connect import Cloud
+from deploy.counting import count
 from deploy.errors import CloudError
 from deploy.model import EndpointSpec, Facts, Retry, Step, Verb, Wanted, address
 from deploy.outcome import Evidence
@@ -56,5 +57,5 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     except CloudError as error:
         if error.status != 403:
             raise
-        return Evidence(f"may not be written, so {len(rows)} role assignments may stay when the lease is over")
+        return Evidence(f"may not be written, so {count(len(rows), 'role assignment')} may stay when the lease is over")
     return Evidence("its identity is recorded")

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from deploy.cloud import access, endpoints, holdings
 from deploy.cloud.connect import Cloud
+from deploy.counting import count
 from deploy.documents import Role
 from deploy.errors import CloudError, Finding, Refused, Transient
 from deploy.model import EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address, of_room
@@ -98,8 +99,8 @@ def _take_all(cloud: Cloud, endpoint: str, what: str) -> Evidence:
         except CloudError as error:
             if error.status != 403:
                 raise
-            return Evidence(f"may not be taken back, so {len(rows) - number} role assignments will stay")
-    return Evidence(f"{len(rows)} role assignments")
+            return Evidence(f"may not be taken back, so {count(len(rows) - number, 'role assignment')} will stay")
+    return Evidence(count(len(rows), "role assignment"))
 
 
 def _give(spec: EndpointSpec, role: Role) -> Step:

@@ -40,7 +40,7 @@ _PATTERNS = {
 _LIMITS = {
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
-    "string_too_short": "at least {min_length} characters long",
+    "string_too_short": "{min_length} or more characters long",
     "string_too_long": "at most {max_length} characters long",
     "too_short": "at least {min_length} long",
     "too_long": "at most {max_length} long",

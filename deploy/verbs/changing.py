@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deploy import agreement, intent, observer, planner, reporter, succession
 from deploy.cloud import endpoints
+from deploy.counting import noun
 from deploy.errors import CloudError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Facts, Plan, Step, address
@@ -44,7 +45,8 @@ def apply(
         if agreed:
             fresh = agreement.plan_rest(agreed, fresh)
             if done := agreement.done_already(agreed, fresh):
-                tell(Event(Kind.NOTE, text=f"This plan was begun before: {done} of its changes are made already."))
+                made = f"{done} of its changes {noun(done, 'is', 'are')} made already"
+                tell(Event(Kind.NOTE, text=f"This plan was begun before: {made}."))
         fresh = dated(cloud, fresh)
         approve(fresh, agreed is None and environment.cloud != "local")
         return with_rows(cloud, specs, carry_out(project, cloud, fresh, "apply", tell, jobs))

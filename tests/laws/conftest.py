@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +18,8 @@ from deploy import emulator, verbs
 from deploy.clock import Clock, SystemClock
 from deploy.model import Plan
 from deploy.progress import Event
-from tests.laws.stage import Ahead, Stage
-from tests.project import CANARY, make_project
+from tests.laws.stage import Ahead, Stage, Victims
+from tests.project import CANARY, ROOT, make_project
 
 WORKSPACE = (
     "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg-local"
@@ -149,3 +151,20 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     emulator.launch(found.state, profile="instant")
     yield Stage(found)
     emulator.stop(found.state)
+
+
+@pytest.fixture(scope="module")
+def victims() -> Iterator[Victims]:
+    """Clients to be killed, for many cases."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.laws.victim"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        yield Victims(process)
+        assert process.stdin
+        process.stdin.close()

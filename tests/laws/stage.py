@@ -7,6 +7,9 @@ retries cost nothing. The world is read in its file, past every fault.
 from __future__ import annotations
 
 import collections
+import os
+import signal
+import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +26,8 @@ from deploy.progress import Event, Kind
 WORKSPACE = seed.WORKSPACE_ID
 MOST_SENDS = 4
 """One request of one step is sent so often at most."""
+HELD = 30.0
+"""Seconds that an answer drips at which a victim is killed; it does not live to see its end."""
 ENDS = {Exit.REFUSED, Exit.STEP_FAILED, Exit.RESCUE_FAILED, Exit.AUTH}
 
 
@@ -137,6 +142,53 @@ class Stage:
         """The number of the last request so far."""
         rows = emulator.requests(self.state)
         return int(rows[-1]["number"]) if rows else 0
+
+
+@dataclass(frozen=True)
+class Victims:
+    """A process whose children do what they are told and say nothing (`victim`)."""
+
+    process: subprocess.Popen[str]
+
+    def kill_one(self, stage: Stage, at: Mapping[str, Any], *, at_work: str = "apply") -> bool:
+        """Have a child work, and kill it while the answer to the request `at` drips: that had its effect. False when
+        no request was that one; then it has ended by itself, and well.
+        """
+        stage.order({"kind": "drip", "seconds": HELD, **at})
+        child = int(self._ask(f"{at_work} {stage.world.project.root}\n"))
+        killed = _kill_at_the_fault(stage, child)
+        status = int(self._ask())
+        stage.order()
+        assert status == (signal.SIGKILL if killed else 0), f"{at_work}, at {at}: {killed=}, {status=}"
+        return killed
+
+    def _ask(self, line: str = "") -> str:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(line)
+        self.process.stdin.flush()
+        return self.process.stdout.readline()
+
+
+def _kill_at_the_fault(stage: Stage, child: int) -> bool:
+    """Wait until a request has met the fault, then kill; False when the child was done before."""
+    deadline = time.monotonic() + HELD
+    while time.monotonic() < deadline:
+        if any("drip" in row["note"] for row in emulator.requests(stage.state)):
+            os.kill(child, signal.SIGKILL)
+            return True
+        if _is_over(child):
+            return False
+        time.sleep(0.01)  # another process works meanwhile
+    raise AssertionError(f"process {child} neither met the fault nor ended")
+
+
+def _is_over(child: int) -> bool:
+    try:
+        os.kill(child, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def end_state(stage: Stage) -> dict[str, Any]:

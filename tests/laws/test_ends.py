@@ -8,9 +8,6 @@ says whose it is, or says so after one visit of the reaper. The world is read in
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import subprocess
 from typing import Any
 
 import pytest
@@ -19,11 +16,9 @@ from deploy import emulator, verbs
 from deploy.emulator.opening import opened
 from deploy.errors import DeployError
 from deploy.reaper import Rules
-from tests.laws.stage import Stage
-from tests.laws.test_kills import HELD, _kill_at_the_fault, victims
+from tests.laws.stage import Stage, Victims
 from tests.laws.test_leases import advance_alone, lend
 
-__all__ = ["victims"]
 REQUESTS = 45
 """More than a deploy sends; a number beyond the last one strikes nobody."""
 FAULTS: tuple[dict[str, Any], ...] = (
@@ -138,23 +133,10 @@ def test_whatever_stops_a_deploy_nothing_is_left(stage: Stage, stopped: dict[str
     assert held(stage) == before
 
 
-def test_a_deploy_that_is_killed_leaves_nothing(
-    stage: Stage,
-    victims: subprocess.Popen[str],
-    killed_at: int,
-) -> None:
+def test_a_deploy_that_is_killed_leaves_nothing(stage: Stage, victims: Victims, killed_at: int) -> None:
     """Nobody is left to write anything down."""
     before = shared(stage)
-    stage.order({"kind": "drip", "seconds": HELD, "number": killed_at})
-    assert victims.stdin
-    assert victims.stdout
-    victims.stdin.write(f"{stage.world.project.root}\n")
-    victims.stdin.flush()
-    child = int(victims.stdout.readline())
-    killed = _kill_at_the_fault(stage, child)
-    status = int(victims.stdout.readline())
-    stage.order()
-    assert os.WTERMSIG(status) == signal.SIGKILL if killed else status == 0
+    victims.kill_one(stage, {"number": killed_at})
     azure_deletes_it(stage)
 
     assert held(stage) == before

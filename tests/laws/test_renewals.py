@@ -9,9 +9,6 @@ up the alias find nobody, but for `--in-place`, which says so. `--laws full` pla
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -24,13 +21,11 @@ from deploy import emulator, verbs
 from deploy.emulator.opening import opened
 from deploy.errors import DeployError, Exit
 from deploy.progress import Event, Kind
-from tests.laws.stage import Stage
+from tests.laws.stage import Stage, Victims
 from tests.laws.test_ends import FAULTS, held
-from tests.laws.test_kills import HELD, _kill_at_the_fault, victims
 from tests.laws.test_leases import advance_alone, alias, lend
 from tests.laws.weeks import Elsewhere
 
-__all__ = ["victims"]
 REQUESTS = 75
 """More than a renewal sends; a number beyond the last one strikes nobody."""
 TEAM = {"object_id": "11111111-1111-1111-1111-111111111111", "type": "Group"}
@@ -179,20 +174,11 @@ def test_a_fault_at_any_request(stage: Stage, way: str, fault: dict[str, Any]) -
     judge(here, wanted)
 
 
-def test_killed_at_any_request(stage: Stage, victims: subprocess.Popen[str], way: str, number: int) -> None:
+def test_killed_at_any_request(stage: Stage, victims: Victims, way: str, number: int) -> None:
     """The effect stands, the answer never arrives and nobody is left to bring anything back."""
     wanted = undisturbed(stage)
     here = near_its_end(stage, way)
-    stage.order({"kind": "drip", "seconds": HELD, "number": number})
-    assert victims.stdin
-    assert victims.stdout
-    victims.stdin.write(f"{way} {stage.world.project.root}\n")
-    victims.stdin.flush()
-    child = int(victims.stdout.readline())
-    killed = _kill_at_the_fault(stage, child)
-    status = int(victims.stdout.readline())
-
-    assert os.WTERMSIG(status) == signal.SIGKILL if killed else status == 0
+    victims.kill_one(stage, {"number": number}, at_work=way)
     judge(here, wanted)
 
 

@@ -1,5 +1,5 @@
-"""A client to be killed: reads project folders, one a line, and applies each in a child whose process id it says. A
-line that begins with `renew ` or `in-place ` has its leases renewed instead.
+"""A client to be killed: reads lines (`apply`, `renew` or `in-place`, and a project's folder) and does each in a child,
+whose process id it says, and how it ended.
 
 Everything heavy is imported before the first child is made, so that a child costs next to nothing.
 """
@@ -26,8 +26,8 @@ def renew(root: str, *, in_place: bool) -> int:
 
 
 def asked(line: str) -> int:
-    word, _, root = line.rpartition(" ")
-    return renew(root, in_place=word == "in-place") if word else apply(root)
+    word, _, root = line.partition(" ")
+    return apply(root) if word == "apply" else renew(root, in_place=word == "in-place")
 
 
 def main() -> None:

@@ -94,7 +94,7 @@ KINDS_OF_PROBE = (
 KUBERNETES = "This is for Kubernetes; only managed online endpoints can be deployed."
 ENDPOINT_CASES = [
     ("name: Abc", "1:7 AML123 name is not a name: 'Abc'."),
-    ("name: ab", "1:7 AML123 name is 'ab'; it must be at least 3 characters long."),
+    ("name: ab", "1:7 AML123 name is 'ab'; it must be 3 or more characters long."),
     (f"name: {'a' * 33}", f"1:7 AML123 name is '{'a' * 33}'; it must be at most 32 characters long."),
     ("name: a--b", "1:7 AML123 name is not a name: 'a--b'."),
     ("name: abc-", "1:7 AML123 name is not a name: 'abc-'."),
@@ -216,7 +216,7 @@ def test_deployment_rules(line: str, words: str) -> None:
 PIPELINE_CASES = [
     ("quota: {capacity: shard}", "1:19 AML122 quota.capacity is 'shard'; it must be 'dedicated' or 'shared'."),
     ("quotas: {}", "1:1 AML120 'quotas' is not a key here."),
-    ("roles: [{role: '', scope: endpoint}]", "1:16 AML122 roles.0.role is ''; it must be at least 1 characters long."),
+    ("roles: [{role: '', scope: endpoint}]", "1:16 AML122 roles.0.role is ''; it must be 1 or more characters long."),
     ("roles: [{role: AcrPull, scope: here}]", "1:32 AML130 roles.0.scope is no scope: 'here'."),
     (
         "roles: [{role: AcrPull, scope: endpoint, principal: somebody}]",
