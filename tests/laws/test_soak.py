@@ -5,7 +5,8 @@ days with some. Lines end in groups, as they were deployed. Two runners take tur
 one request is refused or loses its answer, and the visit after it must mend that.
 
 What is sampled: of the visits at which nothing can be due (no lease crosses a threshold between the visit before and
-this one) every twentieth is made, and must do nothing with one list (renew) and two (reap). Of the lines five are
+this one) every twentieth is made, and must do nothing with one list (renew) and two (reap); at the others only what
+decides (renewal, reaping, notices) is asked, by the world as it is, and must find nothing to do. Of the lines five are
 called at each visit that is made, those that are renewed at every move and every deletion, and all of them every four
 days.
 """
@@ -58,10 +59,11 @@ def test_weeks(weeks: Weeks, days: int, record_property: Callable[[str, object],
     mend, disturb = False, cycle((False, True))
     for when in visits(weeks.begin, chance, days):
         last = weeks.clock.world
-        crossed = _crosses(there, last, when, CROSSED) or mend
+        crossed = _crosses(there, last, when, CROSSED) or mend or not due
         if not crossed:
             idle += 1
             if idle % 20:
+                assert weeks.due({n: body for n, body in there.items() if _is_ours(body)}, when, RENEW, REAP) == []
                 continue
         weeks.at(when)
         weeks.turn += 1

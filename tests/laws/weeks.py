@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ import requests
 import yaml
 from PIL import Image
 
-from deploy import emulator, leases, verbs
+from deploy import emulator, leases, succession, verbs
 from deploy.cloud.connect import Cloud
 from deploy.emulator.opening import opened
 from deploy.emulator.world import World as EmulatedWorld
-from deploy.model import OWNER_TAG, Environment, Verb
+from deploy.model import OWNER_TAG, EndpointSpec, Environment, Verb
 from deploy.progress import Event, Kind
-from deploy.reaper import PROTECT_TAG, Rules
+from deploy.reaper import PROTECT_TAG, Inventory, Rules, judge
+from deploy.verbs.project import validate
 from tests.laws.conftest import WORKSPACE, World, furnish
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
@@ -113,6 +115,25 @@ class Weeks:
         return verbs.reap(
             self.runner, "law", Rules(within), yes=True, approve=_yes, tell=_quiet, show=self.world.said.append
         )
+
+    @cached_property
+    def entries(self) -> tuple[Environment, list[EndpointSpec]]:
+        """What the environment's file says."""
+        return validate(self.world.project, "law")
+
+    def due(self, bodies: Mapping[str, Any], when: datetime, renew: float, reap: float) -> list[Any]:
+        """What a visit at `when` would decide to do about `bodies`: whom to renew, to reap, to speak of."""
+        environment, specs = self.entries
+        there = Inventory(WORKSPACE, bodies, (), ())
+        late = [
+            (name, hours)
+            for name, body in bodies.items()
+            if (lease := leases.of(body))
+            for said in [leases.told(str(body["tags"].get(leases.NOTICED_TAG) or "")).get("stdout")]
+            if (hours := leases.due(lease, said, when))
+        ]
+        judged = judge(environment, there, Rules(reap), when)
+        return [*succession.turns(specs, bodies, when, renew), *judged.candidates, *late]
 
     def watch(self, event: Event) -> None:
         """Callers ask through the alias while their endpoint is renewed."""
