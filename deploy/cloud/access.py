@@ -188,7 +188,7 @@ def describe(cloud: Cloud, row: Json, description: str, *, what: str) -> None:
 
 
 def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, role: str, mark: str, what: str) -> None:
-    """Give a role. One that is held already, under whatever name, is success."""
+    """Give a role, described by `mark`. One that is held already, under whatever name, is success."""
     with asking(what):
         with ONE_AT_A_TIME:
             from azure.core.exceptions import ResourceExistsError
@@ -211,8 +211,13 @@ def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, rol
                 if getattr(error.error, "code", "") != "RoleAssignmentExists":
                     raise
 
-    path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
-    make_sure(send, lambda: cloud.arm.get(path, VERSION, what) is not None)
+    def is_given() -> bool:
+        """Under our name, and described so: one that a former endpoint of the line was given is not yet this one's."""
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
+        there = cloud.arm.get(path, VERSION, what) or {}
+        return (there.get("properties") or {}).get("description") == mark
+
+    make_sure(send, is_given)
 
 
 def unassign(cloud: Cloud, assignment: str, *, what: str) -> None:

@@ -21,6 +21,7 @@ from deploy import emulator, verbs
 from deploy.emulator.opening import opened
 from deploy.errors import DeployError, Exit
 from deploy.progress import Event, Kind
+from deploy.reaper import Rules
 from tests.laws.stage import Stage, Victims
 from tests.laws.test_ends import FAULTS, held
 from tests.laws.test_leases import advance_alone, alias, lend
@@ -85,13 +86,17 @@ class Renewing:
         return int(done.report.exit), done.plan.steps == () and done.report.exit == Exit.OK
 
     def to_the_end(self) -> None:
-        """As a schedule does it: renew, until there is nothing to do."""
+        """As a schedule does it: renew, until there is nothing to do, and reap, which writes what record is missing."""
         for _ in range(4):
             code, idle = self.renew()
             if idle:
-                return
+                break
             assert code == 0
-        raise AssertionError("it never came to rest")
+        else:
+            raise AssertionError("it never came to rest")
+        reaped = verbs.reap(self.stage.world.project, "law", Rules(), yes=True, approve=lambda *_: None,
+            tell=self.watch, show=lambda _: None)  # fmt: skip
+        assert reaped.judged.candidates == ()
 
     def end(self) -> dict[str, Any]:
         """What every good end has in common; names and identities are new each time."""
@@ -171,6 +176,16 @@ def test_a_fault_at_any_request(stage: Stage, way: str, fault: dict[str, Any]) -
 
     assert code in (0, Exit.REFUSED, Exit.STEP_FAILED, *([Exit.RESCUE_FAILED] if way == "in-place" else []))
     assert here.served() or code == Exit.RESCUE_FAILED
+    judge(here, wanted)
+
+
+@pytest.mark.parametrize("kind", ["reset", "lose"])
+def test_a_role_of_both_becomes_the_successors(stage: Stage, kind: str) -> None:
+    """Whatever becomes of the request that describes it anew: while it says the former's name, a reap would take it."""
+    wanted = undisturbed(stage)
+    here = near_its_end(stage, "renew")
+    stage.order({"kind": kind, "operation": "RoleAssignments_Create", "number": 4})
+    assert here.renew() == (0, False)
     judge(here, wanted)
 
 
