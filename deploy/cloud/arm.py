@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from deploy.clock import Clock
+from deploy.cloud.budget import caseless
 from deploy.cloud.failures import asking
 from deploy.cloud.memory import Memory
 from deploy.cloud.session import RETRIES, open_session
@@ -144,7 +145,7 @@ class Arm:
 
         reading = {"reads": True, "retry_on_methods": ["GET", "POST"]} if method in ("GET", "POST") else {}
         response = self._client.send_request(HttpRequest(method, url, params=params, json=json), **reading, **options)
-        headers = {name.lower(): value for name, value in response.headers.items()}
+        headers = caseless(response.headers)
         if response.status_code in absent:
             return Answer(response.status_code, headers, None)
         if response.status_code >= 400:

@@ -83,7 +83,7 @@ class Budget:
             self._sleep(wait)
 
     def _hear(self, bucket: _Bucket, status: int, headers: Mapping[str, str]) -> None:
-        low = {name.lower(): value for name, value in headers.items()}
+        low = caseless(headers)
         with self._changed:
             bucket.known = True
             now = self._monotonic()
@@ -95,3 +95,8 @@ class Budget:
             wish = low.get("retry-after", "")
             if status == 429 and re.fullmatch(r"\d{1,4}", wish) and float(wish) <= _LONGEST:
                 bucket.closed_until = max(bucket.closed_until, now + float(wish))
+
+
+def caseless(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers by their names in lower case."""
+    return {name.lower(): value for name, value in headers.items()}

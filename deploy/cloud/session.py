@@ -20,7 +20,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from deploy.clock import Clock
-from deploy.cloud.budget import Budget
+from deploy.cloud.budget import Budget, caseless
 
 RETRIES: dict[str, Any] = {
     "retry_total": 3,
@@ -144,7 +144,7 @@ class _Kept:
     def keep(self, request: Any, response: Any, *, reads: bool, whole: bool) -> None:
         if not reads:
             self._answers.pop(_key(request.url), None)
-            told = {name.lower(): value for name, value in response.headers.items()}
+            told = caseless(response.headers)
             self._last.accepted = Accepted(request.method, request.url, response.status_code, told)
         elif whole and response.status_code == 200 and request.method == "GET" and _KEPT.search(request.url):
             self._answers[_key(request.url)] = (self._clock.monotonic(), response)
