@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,8 @@ import pytest
 from deploy import emulator
 from deploy.errors import Exit
 from tests.laws.stage import Stage
+from tests.project import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 HICCUPS: tuple[dict[str, Any], ...] = ({"kind": "throttle"}, {"kind": "reset"}, {"kind": "truncate"})
 
 
