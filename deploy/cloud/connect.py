@@ -22,7 +22,7 @@ from deploy.cloud.arm import Arm
 from deploy.cloud.failures import asking
 from deploy.cloud.importing import ONE_AT_A_TIME
 from deploy.cloud.pace import Pace
-from deploy.cloud.session import RETRIES
+from deploy.cloud.session import RETRIES, open_sign_in
 from deploy.errors import CloudError, UsageError
 from deploy.model import Environment, Json
 
@@ -214,4 +214,5 @@ def _credential(environment: Environment, hosts: Hosts, clock: Clock) -> Any:
         return github.GitHubCredential(os.environ, environment.cloud, hosts.authority, clock)
     from azure.identity import DefaultAzureCredential
 
-    return DefaultAzureCredential(**({"authority": hosts.authority} if hosts.authority else {}))
+    authority = {"authority": hosts.authority} if hosts.authority else {}
+    return DefaultAzureCredential(transport=open_sign_in(clock), **authority)

@@ -118,6 +118,17 @@ def open_session(clock: Clock, ca: str | None) -> Any:
     return Session()
 
 
+def open_sign_in(clock: Clock) -> Any:
+    """A transport for azure-identity, which asks other hosts than ours: what it waits for is waited by our clock."""
+    from azure.core.pipeline.transport import RequestsTransport
+
+    class SignIn(RequestsTransport):  # type: ignore[misc] # azure-core is untyped here
+        def sleep(self, duration: float) -> None:
+            clock.sleep(duration)
+
+    return SignIn()
+
+
 class _Kept:
     """What was answered and is needed again: workspaces and endpoints by address, and each thread's last change."""
 

@@ -152,6 +152,18 @@ def _broken(stage: Stage, release: str, fault: Fault) -> list[str]:
     return [f"{promise}: {end}" for promise, kept in promises.items() if not kept]
 
 
+def test_signing_in_waits_by_our_clock(stage: Stage) -> None:
+    """Who gives tokens may ask for patience too, and nobody sleeps behind our back."""
+    stage.begin("1")
+    clock = stage.world.project.clock
+    before = clock.ahead
+    stage.order({"kind": "throttle", "plane": "identity", "retry_after": 40})
+    end = stage.apply()
+
+    assert (end.strikes, end.exit) == (1, 0)
+    assert clock.ahead - before >= 40
+
+
 def test_nobody_changes_what_callers_are_on(stage: Stage) -> None:
     """A list that is behind says that nobody is on the slot: the step that would change it looks first."""
     stage.begin("2")
