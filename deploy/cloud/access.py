@@ -10,6 +10,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from deploy.cloud import forms
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking, if_told
 from deploy.cloud.importing import ONE_AT_A_TIME
@@ -51,9 +52,10 @@ def role_id(cloud: Cloud, role: str) -> str:
         return known
     path = f"/subscriptions/{cloud.environment.subscription_id}/providers/Microsoft.Authorization/roleDefinitions"
     quoted = role.replace("'", "''")
-    found = cloud.arm.list(path, VERSION, f"look up role {role}", **{"$filter": f"roleName eq '{quoted}'"})
+    what, asked = f"look up role {role}", {"$filter": f"roleName eq '{quoted}'"}
+    found = cloud.arm.list(path, VERSION, what, forms.Definition, **asked)
     if not found:
-        raise CloudError(f"look up role {role}", "no role has this name", "Check roles in pipeline.yml", code="AML324")
+        raise CloudError(what, "no role has this name", "Check roles in pipeline.yml", code="AML324")
     return str(found[0]["name"])
 
 
@@ -112,7 +114,7 @@ def _assignments(cloud: Cloud, **query: str) -> tuple[list[Json] | None, bool]:
     path, what = "/providers/Microsoft.Authorization/roleAssignments", "list role assignments"
     for scope in (subscription, group, cloud.workspace_id):
         try:
-            return cloud.arm.list(scope + path, VERSION, what, **query), scope is subscription
+            return cloud.arm.list(scope + path, VERSION, what, forms.Assignment, **query), scope is subscription
         except CloudError as error:
             if error.status != 403:
                 raise
@@ -122,7 +124,8 @@ def _assignments(cloud: Cloud, **query: str) -> tuple[list[Json] | None, bool]:
 def permissions(cloud: Cloud, scope: str) -> tuple[list[Json] | None, str]:
     """The blocks of actions that the caller holds at a scope; None and why not when Azure does not say."""
     path = f"{scope}/providers/Microsoft.Authorization/permissions"
-    return if_told(lambda: cloud.arm.list(path, VERSION, f"read what the caller may do at {scope}"))
+    what = f"read what the caller may do at {scope}"
+    return if_told(lambda: cloud.arm.list(path, VERSION, what, forms.Permission))
 
 
 def assignment_name(scope: str, principal: str, role: str) -> str:

@@ -11,11 +11,14 @@ from collections.abc import Callable, Container, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from json import JSONDecodeError
 from typing import Any
 
 from deploy.clock import Clock
+from deploy.cloud import forms
 from deploy.cloud.budget import caseless
 from deploy.cloud.failures import asking
+from deploy.cloud.forms import Form
 from deploy.cloud.memory import Memory
 from deploy.cloud.session import RETRIES, open_session
 
@@ -68,10 +71,10 @@ class Arm:
         """
         return self._memory.open(seconds)
 
-    def get(self, path: str, version: str, what: str, **query: str) -> Json | None:
-        """The body at `path`; None when Azure says 404."""
+    def get(self, path: str, version: str, what: str, form: type[Form] = Form, **query: str) -> Json | None:
+        """The body at `path`, of that form; None when Azure says 404."""
         key = f"{path}?{version}&{sorted(query.items())}"
-        return self._memory.ask(path, key, lambda: self._send("GET", path, version, what, query))
+        return self._memory.ask(path, key, lambda: self._read(path, version, what, form, query))
 
     def once(self, question: str, make: Callable[[], Json]) -> Json:
         """What `make` says, once in a look: for what is made of answers and is long to make."""
@@ -79,34 +82,38 @@ class Arm:
 
     def look(self, path: str, version: str, what: str) -> Json | None:
         """The body at `path` as it is this moment, asked for once: who looks again decides when."""
-        return self._send("GET", path, version, what, {}, retry_total=0)
+        return self._read(path, version, what, Form, {}, retry_total=0)
 
-    def list(self, path: str, version: str, what: str, **query: str) -> list[Json]:
+    def list(self, path: str, version: str, what: str, row: type[Form] = Form, **query: str) -> list[Json]:
         """Every item of a paged list; nothing when the parent is absent."""
-        return self.find(path, version, what, **query) or []
+        return self.find(path, version, what, row, **query) or []
 
-    def find(self, path: str, version: str, what: str, **query: str) -> Items | None:
-        """Every item of a paged list; None when the parent is absent."""
-        page = self.get(path, version, what, **query)
+    def find(self, path: str, version: str, what: str, row: type[Form] = Form, **query: str) -> Items | None:
+        """Every item of a paged list, each of that form; None when the parent is absent."""
+        form, links = forms.page(row), set[str]()
+        page = self.get(path, version, what, form, **query)
         if page is None:
             return None
-        items: list[Json] = []
-        while page:
-            items += page.get("value") or []
-            page = self.get(page["nextLink"], "", what) if page.get("nextLink") else None
+        items: Items = [*page["value"]]
+        while link := page.get("nextLink"):
+            page = None if link in links else self.get(link, "", what, form)
+            if page is None:
+                raise forms.foreign(what, f"page {len(links) + 2} of it is not there, or was there before")
+            links.add(link)
+            items += page["value"]
         return items
 
     def post(self, path: str, version: str, what: str, body: Json = None) -> Json:
         """The answer to an action."""
-        return self._send("POST", path, version, what, {}, body)
+        return self._send("POST", path, version, what, {}, body).body
 
     def put(self, path: str, version: str, what: str, body: Json) -> Json:
         """The answer to a PUT, for what azure-ai-ml has no word for."""
-        return self._send("PUT", path, version, what, {}, body)
+        return self._send("PUT", path, version, what, {}, body).body
 
     def patch(self, path: str, version: str, what: str, body: Json) -> Json:
         """The answer to a PATCH."""
-        return self._send("PATCH", path, version, what, {}, body)
+        return self._send("PATCH", path, version, what, {}, body).body
 
     def delete(self, path: str, version: str, what: str) -> None:
         """Delete; what is gone is success."""
@@ -120,14 +127,20 @@ class Arm:
     def close(self) -> None:
         self._client.close()
 
+    def _read(
+        self, path: str, version: str, what: str, form: type[Form], query: dict[str, str], **options: Json
+    ) -> Json | None:
+        answer = self._send("GET", path, version, what, query, **options)
+        return None if answer.status == 404 else forms.checked(answer.body, form, what)
+
     def _send(
         self, method: str, path: str, version: str, what: str, query: dict[str, str], body: Json = None, **options: Json
-    ) -> Json:
+    ) -> Answer:
         params = {"api-version": version, **query} if version else query
         url = path if path.startswith("https://") else self.base_url + path
         absent = {404} if method in ("GET", "DELETE") else frozenset[int]()
         with asking(what):
-            return self._exchange(method, url, params=params, json=body, absent=absent, **options).body
+            return self._exchange(method, url, params=params, json=body, absent=absent, **options)
 
     def _exchange(
         self,
@@ -150,4 +163,12 @@ class Arm:
             return Answer(response.status_code, headers, None)
         if response.status_code >= 400:
             raise HttpResponseError(response=response)
-        return Answer(response.status_code, headers, response.json() if response.content else None)
+        return Answer(response.status_code, headers, _decoded(response) if response.content else None)
+
+
+def _decoded(response: Any) -> Json:
+    """The JSON of an answer; brackets without an end, or a number of thousands of digits, are none."""
+    try:
+        return response.json()
+    except (ValueError, RecursionError) as error:
+        raise JSONDecodeError(str(error), "", 0) from error

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.clock import Clock
-from deploy.cloud import github
+from deploy.cloud import forms, github
 from deploy.cloud.arm import Arm
 from deploy.cloud.failures import asking
 from deploy.cloud.importing import ONE_AT_A_TIME
@@ -117,7 +117,7 @@ class Cloud:
     def workspace(self) -> Json:
         """The workspace's body: its region, storage account, registry, key vault."""
         what = f"read workspace {self.environment.workspace}"
-        body = self.arm.get(self.workspace_id, WORKSPACES, what)
+        body = self.arm.get(self.workspace_id, WORKSPACES, what, forms.Workspace)
         if body is None:
             raise CloudError(
                 what,

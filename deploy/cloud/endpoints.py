@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from deploy.cloud import forms
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking
 from deploy.cloud.importing import ONE_AT_A_TIME
@@ -45,7 +46,7 @@ def list_endpoints(cloud: Cloud) -> dict[str, Json]:
 
 def _list_endpoints(cloud: Cloud) -> dict[str, Json]:
     path, what = f"{cloud.workspace_id}/onlineEndpoints", "list the endpoints of the workspace"
-    found = cloud.arm.find(path, VERSION, what)
+    found = cloud.arm.find(path, VERSION, what, forms.Resource)
     if found is None:
         cloud.workspace()
         raise CloudError(what, "Azure knows the workspace and finds no list", "Try again", code="AML304", status=404)
@@ -58,7 +59,7 @@ def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
     That there is none is not taken from this answer alone: a slot with callers would be taken for an empty one.
     """
     path, what = f"{endpoint_path(cloud, endpoint)}/deployments", f"list the deployments of {endpoint}"
-    found = cloud.arm.find(path, VERSION, what)
+    found = cloud.arm.find(path, VERSION, what, forms.Resource)
     if found is None:
         if endpoint in list_endpoints(cloud):
             cause = "Azure lists the endpoint and says it is not there"
@@ -74,7 +75,7 @@ def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
     """
     path = f"{endpoint_path(cloud, name)}/checkNameAvailability"
     try:
-        body = cloud.arm.get(path, VERSION, f"ask whether the name {name} is free")
+        body = cloud.arm.get(path, VERSION, f"ask whether the name {name} is free", forms.Availability)
     except CloudError as error:
         if error.status is not None and 400 <= error.status < 500:
             return None, error.cause

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deploy.cloud import access
+from deploy.cloud import access, forms
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError
 from deploy.model import Json
@@ -18,7 +18,7 @@ def autoscale_settings(cloud: Cloud) -> list[Json] | None:
     group = cloud.workspace_id.split("/providers/")[0]
     path = f"{group}/providers/Microsoft.Insights/autoscalesettings"
     try:
-        return cloud.arm.list(path, _AUTOSCALE, "list the autoscale settings")
+        return cloud.arm.list(path, _AUTOSCALE, "list the autoscale settings", forms.Autoscale)
     except CloudError as error:
         if error.status == 403:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deploy.cloud import forms
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
 from deploy.judging.cores import family
@@ -21,17 +22,20 @@ def read_region(cloud: Cloud, region: str) -> dict[str, Json]:
         f"/subscriptions/{cloud.environment.subscription_id}"
         f"/providers/Microsoft.MachineLearningServices/locations/{region}"
     )
-    usages, no_usages = if_told(lambda: cloud.arm.list(f"{place}/usages", VERSION, f"read the quota of {region}"))
+    what = f"read the quota of {region}"
+    usages, no_usages = if_told(lambda: cloud.arm.list(f"{place}/usages", VERSION, what, forms.Usage))
     quotas, no_quotas = usages, no_usages  # whoever is not told the one is not told the other
     if usages:
-        what = f"read the workspace quota of {region}"
-        quotas, no_quotas = if_told(lambda: cloud.arm.list(f"{place}/quotas", VERSION, what))
-    sizes, no_sizes = if_told(lambda: cloud.arm.get(f"{place}/vmSizes", VERSION, f"read the sizes of {region}"))
-    reasons = {"vmSizes": no_sizes or ("" if sizes else "is not there"), "usages": no_usages, "quotas": no_quotas}
+        own = f"read the workspace quota of {region}"
+        quotas, no_quotas = if_told(lambda: cloud.arm.list(f"{place}/quotas", VERSION, own, forms.Usage))
+    all_sizes = f"read the sizes of {region}"
+    sizes, no_sizes = if_told(lambda: cloud.arm.find(f"{place}/vmSizes", VERSION, all_sizes, forms.Size))
+    absent = "is not there" if sizes is None else ""
+    reasons = {"vmSizes": no_sizes or absent, "usages": no_usages, "quotas": no_quotas}
     whole = [r for r in usages or () if "/workspaces/" not in _word(r, "id") and "dedicatedcores" in _word(r, "type")]
     return {
         "region": region,
-        "sizes": {row["name"].lower(): row for row in sizes.get("value") or ()} if sizes else None,
+        "sizes": {row["name"].lower(): row for row in sizes} if sizes is not None else None,
         "usages": {family(row["name"]["value"]): row for row in whole} if usages is not None else None,
         "own": {family(row["name"]["value"]): row for row in usages or () if _of_workspace(cloud, row)},
         "quotas": None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from deploy.cloud import forms
 from deploy.cloud.connect import Cloud
-from deploy.errors import CloudError
 from deploy.model import Json
 
 _REGISTRY = re.compile(
@@ -52,30 +52,23 @@ def _ask(cloud: Cloud, parent: str | None, version: str, match: re.Match[str], s
     if parent is None:
         return Model(None, "", source, published)
     what, path = f"read model {match['name']}", f"{parent}/models/{match['name']}/versions"
-    page = cloud.arm.get(path, version, what, **{"$orderBy": "createdtime desc"})
-    found = (page or {}).get("value") or []
+    page = cloud.arm.get(path, version, what, forms.page(forms.Version), **{"$orderBy": "createdtime desc"})
+    found = page["value"] if page else []
     newest = str(found[0]["name"]) if found else ""
     body = next((row for row in found if not match["version"] or str(row["name"]) == match["version"]), None)
     if body is None and match["version"] and page is not None:
-        body = cloud.arm.get(f"{path}/{match['version']}", version, what)
+        body = cloud.arm.get(f"{path}/{match['version']}", version, what, forms.Version)
     return Model(body, newest, source, published)
 
 
 def _registry_path(cloud: Cloud, registry: str) -> str | None:
     """Where a registry's assets are read: found by name, then asked at its own region."""
-    what = f"find registry {registry}"
-    found = cloud.arm.get(
-        f"{cloud.hosts.registries}/registrymanagement/v1.0/registries/{registry}/discovery", "v1.0", what
-    )
-    if not found:
+    where = f"{cloud.hosts.registries}/registrymanagement/v1.0/registries/{registry}/discovery"
+    found = cloud.arm.get(where, "v1.0", f"find registry {registry}", forms.Registry)
+    if found is None:
         return None
-    try:
-        home = str(found["primaryRegionResourceProviderUri"]).rstrip("/")
-        return (
-            f"{home}/mferp/managementfrontend/subscriptions/{found['subscriptionId']}/resourceGroups/{found['resourceGroup']}"
-            f"/providers/Microsoft.MachineLearningServices/registries/{found['registryName']}"
-        )
-    except KeyError as missing:
-        raise CloudError(
-            what, f"its answer has no {missing}", "See whether the registry exists", code="AML303"
-        ) from None
+    home = str(found["primaryRegionResourceProviderUri"]).rstrip("/")
+    return (
+        f"{home}/mferp/managementfrontend/subscriptions/{found['subscriptionId']}/resourceGroups/{found['resourceGroup']}"
+        f"/providers/Microsoft.MachineLearningServices/registries/{found['registryName']}"
+    )

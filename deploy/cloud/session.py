@@ -221,6 +221,6 @@ def garbled(response: Any, options: Mapping[str, Any]) -> bool:
         return False
     try:
         response.json() if keeps else json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True
     return False

@@ -136,6 +136,11 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"kind": "truncate"}, "not JSON"),
     ({"kind": "html", "status": 502}, ""),
     ({"kind": "html", "status": 200}, "not JSON"),
+    ({"kind": "refuse", "status": 200, "body": []}, "not as Azure documents it"),
+    ({"kind": "refuse", "status": 200, "body": "null"}, "not as Azure documents it"),
+    ({"kind": "refuse", "status": 200, "body": {"value": "none"}}, ""),
+    ({"kind": "refuse", "status": 200, "body": {"value": [None]}}, ""),
+    ({"kind": "refuse", "status": 200, "body": "[" * 9000 + "]" * 9000}, "not JSON"),
 ]
 """What a read meets, and what is told of it."""
 
@@ -158,15 +163,23 @@ def test_an_answer_that_does_not_come_leaves_a_question_open(tmp_path: Path, ope
             assert words in checks[SILENT[operation]].why
 
 
-@pytest.mark.parametrize("operation", ["OnlineEndpoints_List", "Workspaces_Get", "OnlineDeployments_List"])
+STOOD_ON = ("OnlineEndpoints_List", "Workspaces_Get", "OnlineDeployments_List", "RoleAssignments_ListForScope")
+
+
+@pytest.mark.parametrize("operation", STOOD_ON)
 def test_what_a_plan_stands_on_must_be_told(tmp_path: Path, operation: str) -> None:
     """A plan made without knowing what is there would be a plan to break it."""
     deployment = {"name": "blue", "model": MODEL, "instance_type": SIZE}
     held = [{"name": "there", "traffic": {"blue": 100}, "deployments": [deployment]}]
     made = replace(project(tmp_path, ["there"], {"endpoints": held}), clock=Ahead())
-    fault = {"kind": "refuse", "operation": operation, "status": 503, "times": "always"}
-    with emulator.embed(made.state, faults=[fault]), pytest.raises(CloudError):
-        verbs.plan(made, "here")
+    with emulator.embed(made.state):
+        for fault in ({"status": 503}, {"status": 200, "body": []}, {"status": 200, "body": {"value": [None]}}):
+            ordered = {"kind": "refuse", "operation": operation, "times": "always", **fault}
+            emulator.begin(made.state, faults=[ordered])
+            with pytest.raises(CloudError):
+                verbs.plan(made, "here")
+            [line] = [each for each in verbs.doctor(made, "here").lines if each.verdict is Verdict.NO]
+            assert line.subject == "workspace mlw-local"
 
 
 def test_limits_are_counted(tmp_path: Path) -> None:
