@@ -91,7 +91,8 @@ def scope_id(cloud: Cloud, scope: str, endpoint: str) -> str:
 def assignments(cloud: Cloud) -> list[Json] | None:
     """Every role assignment in the subscription; in the resource group or the workspace where more is closed to us.
 
-    None when none of them may be read.
+    None when none of them may be read. Raises CloudError when the list is not answered: half of the truth is no ground
+    to give or take anything (`steps.roles`).
     """
     return _assignments(cloud)[0]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from deploy.cloud import access, endpoints
 from deploy.cloud.connect import Cloud
+from deploy.cloud.failures import if_told
 from deploy.documents import Role
 from deploy.errors import CloudError
 from deploy.model import EndpointSpec, Json
@@ -67,8 +68,12 @@ def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
 
 
 def moving(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:
-    """Word of pipeline.yml or ARM id -> ARM id of each scope at which a role may have to be given or taken back."""
-    there = held(cloud, spec) or ()
+    """Word of pipeline.yml or ARM id -> ARM id of each scope at which a role may have to be given or taken back.
+
+    All that are wanted when nobody tells which are given.
+    """
+    told, _ = if_told(lambda: access.assignments(cloud))
+    there = (held(cloud, spec) if told is not None else None) or ()
     lacking = [role for role in spec.pipeline.roles if role not in [one.role for one in there]]
     given = {role.scope: access.scope_id(cloud, role.scope, spec.name) for role in lacking}
     taken = [str(one.row["properties"]["scope"]) for one in there if one.role is None and one.giver == "us"]

@@ -25,10 +25,15 @@ _CURES = {
 
 
 def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, Json] | None:
-    """What the steps of one endpoint add, and the `siblings` that its deployments have already; None for nothing."""
+    """What the steps of one endpoint add, and the `siblings` that its deployments have already; None for nothing.
+
+    Where nobody tells which roles are given, none of them may be.
+    """
     made = [step for step in steps if step.verb is Verb.CREATE]
     gone = {step.address for step in steps if step.verb is Verb.DELETE}
-    if not made:
+    untold = "told" in facts.get(address("role", spec.key), {})
+    roles = len(spec.pipeline.roles) if untold else sum(step.room == "role" for step in made)
+    if not made and not roles:
         return None
     fresh = [step for step in made if step.room == "deployment" and step.address not in gone]
     return {
@@ -36,7 +41,7 @@ def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, 
         "endpoints": sum(step.room == "endpoint" for step in made),
         "deployments": len(fresh),
         "siblings": len(of_room(facts, "deployment", spec.key)),
-        "roles": sum(step.room == "role" for step in made),
+        "roles": roles,
     }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from deploy import leases
 from deploy.cloud import access, endpoints, leftovers
 from deploy.cloud.connect import Cloud
+from deploy.cloud.failures import if_told
 from deploy.counting import count
 from deploy.errors import CloudError
 from deploy.model import EndpointSpec, Facts, Retry, Step, Verb, Wanted, address
@@ -25,7 +26,8 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     if spec.pipeline.quota.capacity != "shared":
         return {}
     body = endpoints.list_endpoints(cloud).get(spec.name)
-    missing = body is None or leftovers.unrecorded(body, access.assignments(cloud) or ())
+    rows, untold = if_told(lambda: access.assignments(cloud))
+    missing = body is None or untold or leftovers.unrecorded(body, rows or ())
     return {} if missing else {address(NAME, spec.key): {}}
 
 

@@ -1,6 +1,11 @@
 """Roles: who may do what, given before the first deployment needs it and taken back before the endpoint goes.
 
 Only assignments that carry our description, or that belong to the endpoint's own system identity, are ever taken back.
+
+Where the list of assignments may not be read (403), that is so for good: every role that is wanted is given, which
+changes nothing where it is there. Where the list is not answered, that passes, and no plan is made meanwhile. A blind
+one would ask for the right to give roles that are there and refuse whoever lacks it, would never come to rest, and
+would leave with somebody what the files do not give any more. Their limit is another matter, and blocks nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ from dataclasses import replace
 
 from deploy.cloud import access, endpoints, holdings
 from deploy.cloud.connect import Cloud
+from deploy.cloud.failures import if_told
 from deploy.counting import count
 from deploy.documents import Role
 from deploy.errors import CloudError, Finding, Refused, Transient
@@ -18,17 +24,19 @@ from deploy.outcome import Evidence
 
 NAME = "role"
 _GIVEN = {"us": "given by us and no longer wanted", "azure": "given by Azure to the endpoint's own identity"}
-
-
-_UNSEEN = "unseen"
+_UNSEEN, _UNTOLD = "unseen", "untold"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`role/<key>/<role>/<scope>`: {id, giver, marked} of assignments that are wanted and there, and of others of ours.
 
     `marked`: its description says whose it is.
-    `role/<key>`: {id: "", giver: "unseen"} when they may not be read.
+    `role/<key>`: {id: "", giver: "unseen"} when they may not be read; {id: "", giver: "untold", told: why} when Azure
+    does not say.
     """
+    _, untold = if_told(lambda: access.assignments(cloud))
+    if untold:
+        return {address(NAME, spec.key): {"id": "", "giver": _UNTOLD, "told": untold}}
     found = holdings.held(cloud, spec)
     if found is None:
         return {address(NAME, spec.key): {"id": "", "giver": _UNSEEN}}
@@ -41,6 +49,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     """Give what is missing, take back what we gave and no longer want; towards nothing, what Azure gave, too."""
+    _refuse_blindness(facts)
     if wanted is None:
         seen = [(a, body) for a, body in sorted(facts.items()) if a.split("/")[0] == NAME]
         if unseen := [a for a, body in seen if body["giver"] == _UNSEEN]:
@@ -61,6 +70,13 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         if (where := address(NAME, spec.key, rest)) not in addresses and body["giver"] == "us"
     ]
     return [*give, *take]
+
+
+def _refuse_blindness(facts: Facts) -> None:
+    for where, body in facts.items():
+        if where.split("/")[0] == NAME and body["giver"] == _UNTOLD:
+            cause = f"role assignments {body['told']}; so nobody knows which are given and which are to be taken back"
+            raise Refused([Finding(where, "AML253", cause, "Try again; if it lasts, see Azure's status page")])
 
 
 def run(cloud: Cloud, step: Step) -> Evidence | None:

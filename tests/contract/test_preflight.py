@@ -163,7 +163,7 @@ def test_an_answer_that_does_not_come_leaves_a_question_open(tmp_path: Path, ope
             assert words in checks[SILENT[operation]].why
 
 
-STOOD_ON = ("OnlineEndpoints_List", "Workspaces_Get", "OnlineDeployments_List", "RoleAssignments_ListForScope")
+STOOD_ON = ("OnlineEndpoints_List", "Workspaces_Get", "OnlineDeployments_List")
 
 
 @pytest.mark.parametrize("operation", STOOD_ON)
@@ -180,6 +180,57 @@ def test_what_a_plan_stands_on_must_be_told(tmp_path: Path, operation: str) -> N
                 verbs.plan(made, "here")
             [line] = [each for each in verbs.doctor(made, "here").lines if each.verdict is Verdict.NO]
             assert line.subject == "workspace mlw-local"
+
+
+ROLE = "roles: [{role: Storage Blob Data Contributor, scope: workspace_storage}]"
+SILENCE: list[dict[str, Any]] = [
+    {"kind": "refuse", "status": 503, "message": "it is busy"},
+    {"kind": "throttle", "retry_after": 300},
+    {"kind": "truncate"},
+    {"kind": "refuse", "status": 200, "body": {"value": [None]}},
+]
+"""Ways in which the list of role assignments does not come."""
+
+
+def unlisted(fault: dict[str, Any]) -> dict[str, Any]:
+    return {**fault, "operation": "RoleAssignments_ListForScope", "times": "always"}
+
+
+@pytest.mark.parametrize("fault", SILENCE, ids=["503", "throttled", "cut off", "foreign"])
+def test_roles_that_nobody_tells_refuse_by_themselves(tmp_path: Path, fault: dict[str, Any]) -> None:
+    """Their limit could not be told, every other check is made, and the one reason against the plan is the list."""
+    made = replace(project(tmp_path, ["fresh-six"], {}, pipeline=ROLE), clock=Ahead())
+    with emulator.embed(made.state):
+        quiet = verdicts(made)
+        emulator.begin(made.state, faults=[unlisted(fault)])
+        found = {line.subject.split("/")[0]: line for line in verbs.doctor(made, "here").lines}
+        with pytest.raises(Refused) as refused:
+            verbs.plan(made, "here")
+        with pytest.raises(Refused, match="AML253"):
+            verbs.teardown(made, "here", approve=_anything, tell=_anything)
+
+    said = {subject: line.verdict for subject, line in found.items()}
+    assert said == quiet | {"place": Verdict.UNKNOWN, "role": Verdict.NO}
+    assert "role assignments of the subscription are left: role assignments could not be read" in found["place"].words
+    assert [(each.address, each.code) for each in refused.value.findings] == [("role/fresh-six", "AML253")]
+
+
+def test_roles_that_nobody_counts_again_stop_no_apply(tmp_path: Path) -> None:
+    """The plan was made when they were told; the check before the first change could not tell, and goes on."""
+    clock = Ahead()
+    made = replace(project(tmp_path, ["fresh-seven"], {}, pipeline=ROLE), clock=clock)
+    with emulator.embed(made.state):
+
+        def think(*_: object) -> None:
+            clock.ahead += 3600
+            emulator.begin(made.state, faults=[unlisted(SILENCE[0])])
+
+        done = verbs.apply(made, "here", approve=think, tell=_anything)
+    [place] = [outcome for outcome in done.report.outcomes if outcome.address == "place/fresh-seven"]
+
+    assert done.report.exit == 0
+    assert place.evidence.data["verdict"] == "unknown"
+    assert "how many role assignments of the subscription are left" in place.evidence.summary
 
 
 def test_limits_are_counted(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ OPEN: Mapping[str, str] = {
     "/MedImageParse/versions": "model",
     "/MedImageParse/versions/16": "model",
     "/checkNameAvailability": "place",
+    "/roleAssignments": "place",
     "/permissions": "permission",
 }
 """Which check alone stands on a read; a plan stands on the others."""
