@@ -5,19 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy.emulator import hosting, log, scorers
+from deploy.emulator import endings, hosting, log, operations, scorers
 from deploy.emulator.specification import own_code
 from deploy.emulator.world import Resource, World
 
 NAMES = ("InferenceServer", "StorageInitializer")
-STATUS = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
 
 
 def lines(world: World, deployment: Resource, container: str) -> list[str]:
-    """The log of one container, oldest line first."""
+    """The log of one container, oldest line first. Where score.py itself has failed, that is its own."""
+    stores = container == "StorageInitializer"
+    error, hosted = operations.ending(world, str(deployment.private.get("operation")))
+    if deployment.state == "Failed" and not hosted:
+        properties = deployment.properties
+        model, image = str(properties["model"] or "no model"), str(properties["environmentId"] or properties["model"])
+        names = {"model": model, "image": image}
+        moment = str(deployment.body["systemData"]["createdAt"])
+        return endings.storage(error, names) if stores else endings.server(error, names, moment)
     if own_code(world, deployment) is not None:
         return _hosted(world, deployment, container)
-    return _storage(deployment) if container == "StorageInitializer" else _server(world, deployment)
+    return _storage(deployment) if stores else _server(world, deployment)
 
 
 def _hosted(world: World, deployment: Resource, container: str) -> list[str]:
@@ -41,18 +48,10 @@ def _tail(file: Path) -> list[str]:
 
 
 def _server(world: World, deployment: Resource) -> list[str]:
-    failed, moment = deployment.state == "Failed", deployment.body["systemData"]["createdAt"]
-    text = ["Instance status:"]
-    text += [
-        f"{name}: {'Failed' if failed and name == 'ModelDownload' else 'Succeeded'}"
-        for name in STATUS[: 3 if failed else 4]
-    ]
-    text += ["", "Container events:"]
-    for name, message in _events(failed):
-        text.append(f"Kind: Pod, Name: {name}, Type: Normal, Time: {moment}, Message: {message}")
+    moment = str(deployment.body["systemData"]["createdAt"])
+    text = ["Instance status:", *(f"{name}: Succeeded" for name in endings.STATUS)]
+    text += ["", "Container events:", *(endings.event(*each, moment) for each in endings.STARTED)]
     text += ["", "Container logs:"]
-    if failed:
-        return [*text, "The container was never started: the model could not be downloaded."]
     model = deployment.properties["model"]
     if scorers.find(model) is None:
         text.append(f"amldeploy emulator: there is no stand-in for {model}; every scoring request is answered 424.")
@@ -64,23 +63,8 @@ def _server(world: World, deployment: Resource) -> list[str]:
     return text
 
 
-def _events(failed: bool) -> list[tuple[str, str]]:
-    begun = [("Pulling", "Start pulling container image"), ("Pulling", "Start downloading models")]
-    if failed:
-        return begun
-    return [
-        *begun,
-        ("Pulled", "Container image is pulled successfully"),
-        ("Downloaded", "Models are downloaded successfully or no model need to download"),
-        ("Created", "Created container inference-server"),
-        ("Started", "Started container inference-server"),
-    ]
-
-
 def _storage(deployment: Resource) -> list[str]:
     model = deployment.properties["model"]
-    if deployment.state == "Failed":
-        return [f"Downloading {model}", f"ERROR: {model} was not found."]
     return [
         f"amldeploy emulator: nothing was downloaded; a stand-in needs no files of {model}."
         if model

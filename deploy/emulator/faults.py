@@ -194,6 +194,8 @@ def _spoil(world: World, fault: Fault, operation: str) -> None:
                 _keep_children(world, target)
             ends = {"properties": {"provisioningState": outcome}, "outcome": outcome}
             _rewrite(world, operation, effect=ends, error=error)
+            if "earliest" in effect:  # it waited for a server, which nobody starts now
+                _rewrite(world, operation, due=float(effect["earliest"]))
 
 
 def _keep_children(world: World, target: str) -> None:

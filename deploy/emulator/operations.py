@@ -57,6 +57,13 @@ def decide(world: World, operation: str, error: Json) -> None:
     world.db.execute("UPDATE operations SET due = ? WHERE id = ?", (world.now(), operation))
 
 
+def ending(world: World, operation: str) -> tuple[Json, bool]:
+    """How an operation failed, and whether a server of the deployment's own decided that."""
+    row = world.db.execute("SELECT error, effect FROM operations WHERE id = ?", (operation,)).fetchone()
+    error, effect = row or (None, "{}")
+    return json.loads(error) if error else None, "server" in json.loads(effect)
+
+
 def cancel(world: World, target: str) -> None:
     """Give up what is at work on a resource; it ends as Canceled and changes nothing."""
     world.db.execute(

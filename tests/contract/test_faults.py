@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 from azure.ai.ml import MLClient
-from azure.ai.ml.entities import ManagedOnlineEndpoint
+from azure.ai.ml.entities import CodeConfiguration, ManagedOnlineDeployment, ManagedOnlineEndpoint
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
@@ -23,6 +23,7 @@ from azure.core.exceptions import (
 from azure.identity import DefaultAzureCredential
 
 from deploy import emulator
+from deploy.diagnosis import diagnose
 from deploy.emulator import Running, seed
 
 CREATE = {"operation": "OnlineEndpoints_CreateOrUpdate"}
@@ -132,6 +133,74 @@ def test_an_operation_ends_badly(client: MLClient, door: Door, word: str) -> Non
         _create(client, f"ends-{word}")
     assert (caught.value.status_code, caught.value.error.code) == (200, "OutOfCapacity")
     assert client.online_endpoints.get(f"ends-{word}").provisioning_state.lower() == word
+
+
+MODEL = "azureml://registries/azureml/models/MedImageInsight/versions/13"
+STOCK = "User container has crashed or terminated."
+ENDINGS: list[tuple[str, str, str, str, str, str]] = [
+    ("ResourceNotReady", STOCK, "UserContainerStart", "Traceback (most recent call last):", "finished", "init_failed"),
+    ("UserScriptInitFailed", "It failed.", "UserContainerStart", "Traceback", "finished", "init_failed"),
+    ("ResourceNotReady", f"{STOCK} OOMKilled", "UserContainerStart", "exit code 137", "finished", "out_of_memory"),
+    ("PodOutOfMemory", "It is full.", "UserContainerStart", "OOMKilled", "finished", "out_of_memory"),
+    ("ResourceNotReady", f"{STOCK} Liveness probe failed", "UserContainerStart", "Name: LivenessProbeFailed",
+     "finished", "probe_too_early"),
+    ("ResourceNotReady", f"{STOCK} Readiness probe failed", "UserContainerStart", "Name: ReadinessProbeFailed",
+     "finished", "probe_too_early"),
+    ("ImagePullLoopBackOff", "It waits.", "UserContainerImagePull", "Failed to pull image", "finished", "image_pull"),
+    ("BadArgument", "Unable to download user container image", "UserContainerImagePull", "Name: BackOff", "finished",
+     "image_pull"),
+    ("BadArgument", "The identity needs AcrPull.", "UserContainerImagePull", "unauthorized", "finished", "role"),
+    ("BadArgument", "The identity needs Storage Blob Data Reader.", "ModelDownload", "never started",
+     "AuthorizationPermissionMismatch", "role"),
+    ("BadArgument", "Unable to download user model", "ModelDownload", "never started", f"ERROR: {MODEL} was not found",
+     "model_download"),
+    ("ResourceNotFound", f"The model '{MODEL}' was not found.", "ModelDownload", "never started", "was not found",
+     "model_download"),
+    ("ResourceNotFound", "The environment '/e/model-env/versions/1' was not found.", "SystemSetup", "", "", "unknown"),
+    ("OutOfCapacity", "No machine.", "SystemSetup", "", "", "unknown"),
+    ("ImageBuildFailure", "It could not be built.", "SystemSetup", "", "", "unknown"),
+    ("InternalServerError", "It broke.", "SystemSetup", "", "", "unknown"),
+]  # fmt: skip
+"""Code and words of a failure; the status that is not reached; what each container says; what that tells by itself."""
+
+
+def _logs_fit(client: MLClient, door: Door, wanted: ManagedOnlineDeployment) -> None:
+    name = str(wanted.endpoint_name)
+    _create(client, name)
+    for code, message, stopped, served, stored, cause in ENDINGS:
+        door.order(kind="operation_failed", operation="OnlineDeployments_CreateOrUpdate", code=code, message=message)
+        with pytest.raises(HttpResponseError):
+            client.online_deployments.begin_create_or_update(wanted).result(30)
+        logs = {
+            container: client.online_deployments.get_logs("blue", name, 100, container_type=kind)
+            for container, kind in (("InferenceServer", None), ("StorageInitializer", "storage-initializer"))
+        }
+
+        assert f"\n{stopped}: Failed\n\nContainer events:" in logs["InferenceServer"]
+        assert served in logs["InferenceServer"].split("Container events:")[1]
+        assert stored in logs["StorageInitializer"]
+        assert stored or logs["StorageInitializer"] == ""
+        assert diagnose("AML300", "", logs).cause == cause, message
+
+
+def test_the_logs_fit_the_failure(client: MLClient, door: Door) -> None:
+    """Whatever is ordered, both containers say what goes with that and nothing else; mended, they say nothing of it."""
+    wanted = ManagedOnlineDeployment(
+        name="blue", endpoint_name="logs", model=MODEL, instance_type="Standard_DS3_v2", instance_count=1
+    )
+    _logs_fit(client, door, wanted)
+    assert client.online_deployments.begin_create_or_update(wanted).result().provisioning_state == "Succeeded"
+    assert "Failed" not in client.online_deployments.get_logs("blue", "logs", 100)
+
+
+def test_the_logs_fit_the_failure_of_own_code(client: MLClient, door: Door, tmp_path: Path) -> None:
+    """No server of its own is started for what fails by order, so none is waited for."""
+    (tmp_path / "score.py").write_text("def init(): pass\ndef run(data): return data\n")
+    wanted = ManagedOnlineDeployment(
+        name="blue", endpoint_name="logs-own", model=MODEL, instance_type="Standard_DS3_v2", instance_count=1,
+        code_configuration=CodeConfiguration(code=str(tmp_path), scoring_script="score.py"),
+    )  # fmt: skip
+    _logs_fit(client, door, wanted)
 
 
 def test_an_operation_that_is_never_done(client: MLClient, door: Door) -> None:

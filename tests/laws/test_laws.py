@@ -157,7 +157,7 @@ def test_why_a_log_is_missing_is_said(world: World) -> None:
 
         assert len(found["unread"]) == unread
         assert all("onlineEndpoints/deployments/getlogs/action" in why for why in found["unread"].values())
-        assert (found["cause"], found["field"]) == (("unknown", "") if unread else ("model_download", "model"))
+        assert (found["cause"], found["field"]) == ("unknown" if unread else "init_failed", "")
         assert unread or error["cure"] == found["cure"]
         assert unread or str(error["message"]).endswith(f"{found['cure']}.")
 
