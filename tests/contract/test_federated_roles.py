@@ -33,7 +33,7 @@ class As(verbs.Project):
     def connect(self, environment: Environment) -> Iterator[Cloud]:
         before = os.environ.get("AZURE_CLIENT_ID", "")
         os.environ["AZURE_CLIENT_ID"] = self.app
-        hosts = Hosts(self.url, "https://ml.azure.com/.default", self.url)
+        hosts = Hosts(self.url, "https://ml.azure.com/.default", self.url, storage="core.windows.net")
         cloud = Cloud(environment, hosts, self.root, self.clock, ca=self.ca)
         try:
             yield cloud
