@@ -18,7 +18,8 @@ ENDPOINTS = 60
 @pytest.fixture(scope="module")
 def weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weeks]:
     found = settle(tmp_path_factory.mktemp("requests"), ENDPOINTS, 3)
-    yield found
+    with found.wire:
+        yield found
     emulator.stop(found.world.state)
 
 

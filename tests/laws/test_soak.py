@@ -45,7 +45,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def weeks(tmp_path: Path, size: int, lines: int) -> Iterator[Weeks]:
     found = settle(tmp_path, size, lines)
-    yield found
+    with found.wire:
+        yield found
     emulator.stop(found.world.state)
 
 
