@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,8 @@ class Writer:
     def __init__(self, number: int) -> None:
         self.number = number
         self.acknowledged: dict[str, Json] = {}
+        self.connected = threading.Event()
+        """Set before anybody is killed: of a connection that is just being made Python loses the socket."""
 
     def write(self, running: Running, token: str) -> None:
         """Until the connection breaks."""
@@ -38,6 +41,7 @@ class Writer:
             for count in range(10_000):
                 try:
                     self._one(session, running.url, f"{self.number}-{count}")
+                    self.connected.set()
                 except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
                     return
 
@@ -100,6 +104,7 @@ def test_every_acknowledged_write_outlives_a_kill(tmp_path: Path) -> None:
             writers = [Writer(2 * number + each) for each in range(2)]
             with ThreadPoolExecutor() as pool:
                 work = [pool.submit(writer.write, running, token) for writer in writers]
+                assert all(writer.connected.wait(30) for writer in writers)
                 time.sleep(moments.uniform(0.05, 0.5))
                 os.kill(running.pid, signal.SIGKILL)
             assert [each.exception() for each in work] == [None, None]
