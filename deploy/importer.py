@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import yaml
 
 from deploy import diff, yaml12
+from deploy.callers import shares
 from deploy.errors import SpecError, neutral
 from deploy.leases import DEADLINE, ENABLED, ENDS_TAG, NOTICED_TAG
 from deploy.model import OWNER_TAG, RELEASE_TAG, Json
@@ -69,18 +70,14 @@ def _documents(endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, 
 def _endpoint(body: Mapping[str, Json]) -> dict[str, Json]:
     document = _without_ours(diff.written(body, diff.ENDPOINT))
     kept = {k: v for k, v in (document.pop("properties", None) or {}).items() if k not in (ENABLED, DEADLINE)}
-    mirror = _served(body, "mirrorTraffic")
+    mirror = shares(body, "mirrorTraffic")
     return {
         "name": body["name"],
         **document,
         **({"properties": kept} if kept else {}),
-        "traffic": _served(body, "traffic"),
+        "traffic": shares(body),
         **({"mirror_traffic": mirror} if mirror else {}),
     }
-
-
-def _served(body: Mapping[str, Json], arm: str) -> dict[str, int]:
-    return {name: share for name, share in (body["properties"].get(arm) or {}).items() if share}
 
 
 def _without_ours(document: dict[str, Json]) -> dict[str, Json]:

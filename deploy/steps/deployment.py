@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 from deploy import diff
+from deploy.callers import shares
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.diagnosis import diagnose
@@ -59,13 +60,8 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     ]
     if findings := _serving(wanted, steps, facts):
         raise Refused(findings)
-    served = _served(facts.get(address("endpoint", wanted.spec.key)) or {})
+    served = shares(facts.get(address("endpoint", wanted.spec.key)) or {})
     return [step if step.address.split("/")[-1] in served else _unserved(step) for step in steps]
-
-
-def _served(body: Mapping[str, Json]) -> set[str]:
-    """Names of an endpoint's deployments that answer callers."""
-    return {name for name, share in ((body.get("properties") or {}).get("traffic") or {}).items() if share}
 
 
 def _unserved(step: Step) -> Step:
@@ -76,10 +72,8 @@ def _unserved(step: Step) -> Step:
 
 def _serving(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Finding]:
     """Deployments that would have to go while callers are on them, which Azure refuses."""
-    endpoint = (facts.get(address("endpoint", wanted.spec.key)) or {}).get("properties") or {}
-    served = {
-        name for arm in ("traffic", "mirrorTraffic") for name, share in (endpoint.get(arm) or {}).items() if share
-    }
+    endpoint = facts.get(address("endpoint", wanted.spec.key)) or {}
+    served = {*shares(endpoint), *shares(endpoint, "mirrorTraffic")}
     cure = "Give this deployment's file another name and move the traffic there, or leave the choice of names to us: "
     cure += "one deployment file and no traffic map"
     return [
@@ -119,7 +113,7 @@ def run(cloud: Cloud, step: Step) -> None:
 
 def _see_nobody(cloud: Cloud, document: Mapping[str, Json], what: str) -> None:
     """Raises when callers are on it after all: since the plan somebody sent them there, or the plan saw an old list."""
-    if document["name"] in _served(endpoints.read_endpoint(cloud, str(document["endpoint_name"])) or {}):
+    if document["name"] in shares(endpoints.read_endpoint(cloud, str(document["endpoint_name"])) or {}):
         cause = f"the plan saw nobody on {document['name']}, and callers are on it"
         raise CloudError(what, cause, "Nothing was changed: plan again", code="AML319")
 

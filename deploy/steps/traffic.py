@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deploy import diff
+from deploy.callers import shares
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.model import (
@@ -37,10 +38,10 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         return [
             _stop(where, body)
             for where, body in facts.items()
-            if where.split("/")[0] == "endpoint" and where.count("/") == 1 and _served(body)
+            if where.split("/")[0] == "endpoint" and where.count("/") == 1 and shares(body)
         ]
     body = facts.get(address("endpoint", wanted.spec.key)) or {}
-    now = _served(body)
+    now = shares(body)
     mirrored = wanted.spec.endpoint.get("mirror_traffic")
     told = (body.get("properties") or {}).get("mirrorTraffic") or {}
     settled = mirrored is None or _positive(mirrored) == _positive(told)
@@ -63,7 +64,7 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     wanted = (_positive(document["traffic"]), _positive(document.get("mirror_traffic") or {}))
     endpoints.put_endpoint(
         cloud, document, what=f"{step.verb} {step.address}", patience=step.retry.deadline,
-        settled=lambda there: (_served(there), _mirrored(there)) == wanted,
+        settled=lambda there: (shares(there), shares(there, "mirrorTraffic")) == wanted,
     )  # fmt: skip
     return None
 
@@ -86,7 +87,7 @@ def _shift(
 
 def _stop(where: str, body: Mapping[str, Json]) -> Step:
     """All callers turned away: Azure refuses to delete a deployment that has traffic."""
-    before = _served(body)
+    before = shares(body)
     document = {**diff.written(body, diff.ENDPOINT), "name": body["name"], "traffic": {}}
     key = where.split("/")[1]
     return Step(
@@ -96,14 +97,6 @@ def _stop(where: str, body: Mapping[str, Json]) -> Step:
         f"{in_words(before)} -> nobody",
         PATIENT,
     )
-
-
-def _served(body: Mapping[str, Json]) -> dict[str, int]:
-    return _positive((body.get("properties") or {}).get("traffic") or {})
-
-
-def _mirrored(body: Mapping[str, Json]) -> dict[str, int]:
-    return _positive((body.get("properties") or {}).get("mirrorTraffic") or {})
 
 
 def _positive(traffic: Mapping[str, int]) -> dict[str, int]:
