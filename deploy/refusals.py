@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from deploy.callers import shares
 from deploy.counting import count
 from deploy.errors import Finding, Refused
 from deploy.judging import places, rights
@@ -164,5 +165,4 @@ def forward(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> str:
 
 def served(facts: Facts, spec: EndpointSpec) -> Mapping[str, int]:
     """Deployment -> percent of the callers, as Azure shows it."""
-    body = facts.get(address("endpoint", spec.key)) or {}
-    return (body.get("properties") or {}).get("traffic") or {}
+    return shares(facts.get(address("endpoint", spec.key)) or {})

@@ -22,7 +22,7 @@ from deploy.model import (
 
 def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
     """The slot that the release goes to, and how callers get there. Deployments named by the user keep their names."""
-    now = {name: share for name, share in refusals.served(facts, spec).items() if share}
+    now = refusals.served(facts, spec)
     live = live_slot(now)
     if spec.traffic is not None or len(spec.deployments) != 1:
         fixed = {str(d["name"]): _document(spec, d, str(d["name"]), facts) for d in spec.deployments}

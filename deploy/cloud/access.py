@@ -218,7 +218,7 @@ def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, rol
     def is_given() -> bool:
         """Under our name, and described so: one that a former endpoint of the line was given is not yet this one's."""
         path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
-        there = cloud.arm.get(path, VERSION, what) or {}
+        there = cloud.arm.get(path, VERSION, what, forms.Assignment) or {}
         return (there.get("properties") or {}).get("description") == mark
 
     make_sure(send, is_given)

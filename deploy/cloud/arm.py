@@ -80,9 +80,9 @@ class Arm:
         """What `make` says, once in a look: for what is made of answers and is long to make."""
         return self._memory.ask(question, question, make)
 
-    def look(self, path: str, version: str, what: str) -> Json | None:
+    def look(self, path: str, version: str, what: str, form: type[Form]) -> Json | None:
         """The body at `path` as it is this moment, asked for once: who looks again decides when."""
-        return self._read(path, version, what, Form, {}, retry_total=0)
+        return self._read(path, version, what, form, {}, retry_total=0)
 
     def list(self, path: str, version: str, what: str, row: type[Form] = Form, **query: str) -> list[Json]:
         """Every item of a paged list; nothing when the parent is absent."""
@@ -103,17 +103,17 @@ class Arm:
             items += page["value"]
         return items
 
-    def post(self, path: str, version: str, what: str, body: Json = None) -> Json:
-        """The answer to an action."""
-        return self._send("POST", path, version, what, {}, body).body
+    def post(self, path: str, version: str, what: str, form: type[Form], body: Json = None) -> Json:
+        """The answer to an action, of that form."""
+        return forms.checked(self._send("POST", path, version, what, {}, body).body, form, what)
 
-    def put(self, path: str, version: str, what: str, body: Json) -> Json:
-        """The answer to a PUT, for what azure-ai-ml has no word for."""
-        return self._send("PUT", path, version, what, {}, body).body
+    def put(self, path: str, version: str, what: str, body: Json) -> None:
+        """One PUT, of what azure-ai-ml has no word for."""
+        self._send("PUT", path, version, what, {}, body)
 
-    def patch(self, path: str, version: str, what: str, body: Json) -> Json:
-        """The answer to a PATCH."""
-        return self._send("PATCH", path, version, what, {}, body).body
+    def patch(self, path: str, version: str, what: str, body: Json) -> None:
+        """One PATCH."""
+        self._send("PATCH", path, version, what, {}, body)
 
     def delete(self, path: str, version: str, what: str) -> None:
         """Delete; what is gone is success."""

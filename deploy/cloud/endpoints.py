@@ -35,7 +35,8 @@ def deployment_path(cloud: Cloud, endpoint: str, name: str) -> str:
 
 def read_endpoint(cloud: Cloud, name: str) -> Json | None:
     """The endpoint's ARM body, or None."""
-    return cloud.arm.get(endpoint_path(cloud, name), VERSION, f"read endpoint {name}")
+    body = cloud.arm.get(endpoint_path(cloud, name), VERSION, f"read endpoint {name}", forms.Resource)
+    return None if body is None else _caseless(body)
 
 
 def list_endpoints(cloud: Cloud) -> dict[str, Json]:
@@ -158,9 +159,10 @@ def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, line
         f"{deployment_path(cloud, endpoint, deployment)}/getLogs",
         VERSION,
         f"read the logs of {endpoint}/{deployment}",
+        forms.Log,
         {"containerType": container, "tail": lines},
     )
-    return str((body or {}).get("content") or "")
+    return body.get("content") or ""
 
 
 def succeeded(settled: Settled) -> Callable[[Json | None], bool]:

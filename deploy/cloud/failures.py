@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ T = TypeVar("T")
 _AGAIN = "Something between here and Azure cut the answer off: apply again, and it is looked at what was done"
 _UNKNOWN_CLOUD = "Unknown cloud environment"
 """What azure-ai-ml says of any failure to read where the planes of a cloud are; it keeps the reason to itself."""
+_AZURE = ("azure.", "msrest", "isodate")
 _HICCUPS = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that azure-core has asked about again before they come here."""
 
@@ -59,9 +61,7 @@ def translate(error: Exception, what: str) -> DeployError | None:
     from azure.identity import CredentialUnavailableError
 
     if isinstance(error, AnswerLost):
-        lost = Unanswered(what, _first_line(str(error)), _AGAIN, code="AML362")
-        lost.sent = True
-        return lost
+        return _lost(what, _first_line(str(error)))
     if isinstance(error, AskedToWait):
         cure = "Azure limits how much is asked of it: wait"
         throttled = Transient(what, f"Azure asks to wait {error.seconds:.0f} s", cure, code="AML352")
@@ -87,9 +87,25 @@ def translate(error: Exception, what: str) -> DeployError | None:
         return CloudError(what, _first_line(str(error)), "Mend what it names", code="AML301")
     if isinstance(error, azure.AzureError):
         return Unanswered(what, _first_line(str(error)), "Check the network, then apply again", code="AML360")
+    return _unreadable(error, what)
+
+
+def _unreadable(error: Exception, what: str) -> Unanswered | None:
+    """Our error for an answer that was read and cannot be: azure's libraries take each for well-formed and stumble."""
     if isinstance(error, ValueError) and "json" in type(error).__module__:
         return Unanswered(what, "the answer is not JSON", _AGAIN, code="AML362")
+    frames = list(traceback.walk_tb(error.__traceback__))
+    if frames and str(frames[-1][0].f_globals.get("__name__")).startswith(_AZURE):
+        told = f"{type(error).__name__}: {_first_line(str(error))}"
+        return _lost(what, f"azure's client cannot read what came as an answer ({told})")
     return None
+
+
+def _lost(what: str, why: str) -> Unanswered:
+    """The error for a request that left, and nobody knows what came of it."""
+    lost = Unanswered(what, why, _AGAIN, code="AML362")
+    lost.sent = True
+    return lost
 
 
 def _import_anew() -> None:

@@ -148,12 +148,57 @@ class Workspace(Form):
     properties: Stores | None = None
 
 
-class Resource(Form):
-    """An endpoint or a deployment, as a list has it."""
+class Identity(Form):
+    """Who an endpoint is."""
 
+    type: str | None = None
+    principal_id: str | None = None
+    user_assigned_identities: dict[str, Any] | None = None
+
+
+class Sku(Form):
+    """How many instances a deployment has."""
+
+    capacity: Whole | None = None
+
+
+class Online(Form):
+    """How an endpoint or a deployment is; what a file can say of it is compared as it came."""
+
+    provisioning_state: str | None = None
+    scoring_uri: str | None = None
+    traffic: dict[str, Whole] | None = None
+    mirror_traffic: dict[str, Whole] | None = None
+    properties: dict[str, Any] | None = None
+
+
+class Resource(Form):
+    """An endpoint or a deployment."""
+
+    id: str
     name: str
-    properties: dict[str, Any]
+    properties: Online
     tags: dict[str, Any] | None = None
+    identity: Identity | None = None
+    sku: Sku | None = None
+
+
+class Keys(Form):
+    """What callers of an endpoint show."""
+
+    primary_key: str | None = None
+
+
+class Token(Form):
+    """What callers of an endpoint show for an hour."""
+
+    access_token: str
+
+
+class Log(Form):
+    """What a container said."""
+
+    content: str | None = None
 
 
 class Scaled(Form):

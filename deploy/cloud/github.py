@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy.clock import Clock
-from deploy.cloud.session import RETRIES, open_session
+from deploy.cloud.session import RETRIES, open_session, open_sign_in
 from deploy.errors import DeployError, NotAuthenticated
 
 URL, REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
@@ -47,7 +47,8 @@ class GitHubCredential:
         self.client = variables["AZURE_CLIENT_ID"]
         self._ask = _Asker(variables, AUDIENCES.get(cloud, PUBLIC), clock)
         tenant, more = variables["AZURE_TENANT_ID"], {"authority": authority} if authority else {}
-        self._inner = ClientAssertionCredential(tenant, self.client, self._ask, **more)
+        transport = open_sign_in(clock)
+        self._inner = ClientAssertionCredential(tenant, self.client, self._ask, transport=transport, **more)
 
     def get_token(self, *scopes: str, **options: Any) -> Any:
         """An access token for the scopes; the one at hand as long as it is good for five minutes more."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from deploy.cloud import forms
 from deploy.cloud.arm import Answer
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking, from_answer, wish_of
@@ -112,7 +113,7 @@ def _stands(cloud: Cloud, aim: Aim, accepted: Accepted, where: str) -> tuple[str
     """
     if accepted.method == "PUT":
         with suppress(CloudError, NotAuthenticated):
-            body = cloud.arm.ask(accepted.url, aim.what).body
+            body = forms.checked(cloud.arm.ask(accepted.url, aim.what).body, forms.Resource, aim.what)
             if _is_busy(body):
                 return "updating", None
             if aim.settled(body):
@@ -192,10 +193,10 @@ def _read(cloud: Cloud, aim: Aim, path: str) -> Json | None:
     """One look, and a few more after pauses when nobody answers."""
     for pause in (_PAUSE * 3**n for n in range(_LOOKS - 1)):
         try:
-            return cloud.arm.look(path, VERSION, aim.what)
+            return cloud.arm.look(path, VERSION, aim.what, forms.Resource)
         except Unanswered:
             cloud.clock.sleep(pause)
-    return cloud.arm.look(path, VERSION, aim.what)
+    return cloud.arm.look(path, VERSION, aim.what, forms.Resource)
 
 
 def _is_busy(body: Json | None) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from deploy.cloud import forms
 from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
 from deploy.cloud.failures import asking, wish_of
@@ -41,14 +42,15 @@ def read_key(cloud: Cloud, endpoint: Json) -> str:
 
 
 def _read(cloud: Cloud, endpoint: Json) -> str:
-    name, mode = endpoint["name"], str(endpoint["properties"]["authMode"]).lower()
+    name, mode = endpoint["name"], str(endpoint["properties"].get("authMode")).lower()
     path = endpoint_path(cloud, name)
     if mode == "aadtoken":
         with asking(f"sign in to {name}"):
             return str(cloud.credential.get_token(cloud.hosts.data).token)
     if mode == "amltoken":
-        return str(cloud.arm.post(f"{path}/token", VERSION, f"fetch a token of {name}")["accessToken"])
-    return str(cloud.arm.post(f"{path}/listKeys", VERSION, f"fetch the key of {name}")["primaryKey"] or "")
+        return str(cloud.arm.post(f"{path}/token", VERSION, f"fetch a token of {name}", forms.Token)["accessToken"])
+    keys = cloud.arm.post(f"{path}/listKeys", VERSION, f"fetch the key of {name}", forms.Keys)
+    return keys.get("primaryKey") or ""
 
 
 def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout: float, what: str) -> Answer:

@@ -32,7 +32,7 @@ RETRIES: dict[str, Any] = {
 """What every azure-core policy is given: one request is sent four times at most."""
 LONGEST_HICCUP = 30.0
 """Seconds; a wish to wait for longer is not a hiccup and goes to whoever knows the step's deadline."""
-_NOT_JSON = "the answer is not JSON: somebody between here and Azure spoke, or cut it off"
+_NOT_JSON = "the answer is no JSON object: somebody between here and Azure spoke, or cut it off"
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _KEPT = re.compile(r"/Microsoft\.MachineLearningServices/workspaces/[^/?]+(?:/onlineEndpoints/[^/?]+)?\?[^/]*$")
 _MOMENT = 30.0
@@ -204,7 +204,8 @@ def _release(response: Any) -> None:
 
 
 def garbled(response: Any, options: Mapping[str, Any]) -> bool:
-    """Whether an answer that says it went well cannot be read: half of a JSON text, or a page of somebody between.
+    """Whether an answer that says it went well cannot be read: half of a JSON text, a page of somebody between, or JSON
+    that is no object, as all answers of Azure are but those that say nothing (`null`).
 
     What is read here is kept by whatever response can keep it: a list of a thousand is not read twice.
     """
@@ -220,7 +221,6 @@ def garbled(response: Any, options: Mapping[str, Any]) -> bool:
     if "json" not in kind:
         return False
     try:
-        response.json() if keeps else json.loads(content)
+        return not isinstance(response.json() if keeps else json.loads(content), (dict, type(None)))
     except (ValueError, RecursionError):
         return True
-    return False

@@ -20,6 +20,7 @@ import requests  # noqa: E402
 
 from deploy import emulator  # noqa: E402
 from deploy.clock import SystemClock  # noqa: E402
+from deploy.cloud import forms  # noqa: E402
 from deploy.cloud.caller import signed_in  # noqa: E402
 from deploy.cloud.connect import WORKSPACES, Cloud, Hosts  # noqa: E402
 from deploy.emulator import identity, roles, seed  # noqa: E402
@@ -86,7 +87,7 @@ def _work(cloud: Cloud, hours: float) -> dict[str, object]:
     asked, who = 0, signed_in(cloud)
     try:
         while asked * EVERY < hours * 3600:
-            assert cloud.arm.look(cloud.workspace_id, WORKSPACES, "read the workspace")
+            assert cloud.arm.look(cloud.workspace_id, WORKSPACES, "read the workspace", forms.Workspace)
             asked += 1
             _ahead[0] += EVERY
     except DeployError as error:

@@ -39,6 +39,8 @@ ANYWHERE: tuple[Fault, ...] = (
     {"kind": "html"},
     {"kind": "html", "status": 200, "effect": True},
     {"kind": "drip", "seconds": 0.1},
+    {"kind": "refuse", "status": 200, "effect": True, "body": [7]},
+    {"kind": "refuse", "status": 200, "effect": True, "body": {"properties": 7, "value": [7]}},
 )
 PLANES = ("arm", "registry", "identity", "scoring")
 READS: tuple[Fault, ...] = ({"kind": "stale"}, {"kind": "ghost"})

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy import emulator, verbs
+from deploy.cloud import forms
 from deploy.errors import CloudError, Exit
 from tests.laws.conftest import WORKSPACE, World
 
@@ -208,7 +209,7 @@ def test_no_key_is_ever_written(world: World, capfd: pytest.CaptureFixture[str])
     environment, specs = verbs.validate(world.project, "law")
     with world.project.connect(environment) as cloud:
         path = f"{WORKSPACE}/onlineEndpoints/{specs[0].name}/listKeys"
-        keys = cloud.arm.post(path, "2024-10-01", "read the keys").values()
+        keys = cloud.arm.post(path, "2024-10-01", "read the keys", forms.Keys).values()
     assert done.folder is not None
     printed = capfd.readouterr()
     written = [*told, printed.out, printed.err, *(p.read_text(errors="replace") for p in done.folder.iterdir())]

@@ -471,6 +471,17 @@ def test_a_cloud_that_does_not_describe_itself_may_do_so_later() -> None:
     assert "ARM_CLOUD_METADATA_URL" in ours.cure
 
 
+def test_what_azure_cannot_read_is_no_answer() -> None:
+    """An answer of another form makes azure's own libraries stumble; where ours do, it is a bug and stays one."""
+    from azure.mgmt.core.tools import parse_resource_id
+
+    with pytest.raises(Unanswered, match="cannot read what came as an answer") as theirs, failures.asking("do it"):
+        parse_resource_id(7)  # type: ignore[arg-type]
+    assert (theirs.value.code, theirs.value.sent) == ("AML362", True)
+    with pytest.raises(TypeError), failures.asking("do it"):
+        len(7)  # type: ignore[arg-type]
+
+
 def test_embedded_words_come_out() -> None:
     """The quota failure hides its one useful sentence in JSON inside a message."""
     ours = failures.from_answer("create x", 400, QUOTA, {"x-ms-request-id": "42"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,14 +12,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from deploy import observer, planner
+from deploy.callers import shares
+from deploy.cloud import endpoints
 from deploy.cloud.arm import Answer, Arm
 from deploy.cloud.connect import CLOUDS, Cloud
 from deploy.cloud.memory import Memory
-from deploy.errors import Unanswered
+from deploy.errors import Refused, Unanswered
 from deploy.judging.verdict import Verdict
-from deploy.model import Step, Verb
+from deploy.model import OWNER_TAG, RELEASE_TAG, Step, Verb
 from deploy.steps import ARRIVING
-from tests.unit.specs import SIZE, environment, spec
+from tests.unit.specs import OWNER, SIZE, environment, spec
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
 OTHER = "azureml://registries/azureml/models/MedImageParse/versions/16"
@@ -39,7 +42,9 @@ def version(number: str) -> dict[str, Any]:
 
 ANSWERS: dict[str, Any] = {
     "/workspaces/ws": {"location": "eastus", "properties": {"storageAccount": f"{HOME}/storage"}},
-    "/workspaces/ws/onlineEndpoints": {"value": [{"name": "other", "properties": {"traffic": {}}, "tags": {}}]},
+    "/workspaces/ws/onlineEndpoints": {
+        "value": [{"id": f"{HOME}/other", "name": "other", "properties": {"traffic": {}}, "tags": {}}]
+    },
     "/roleAssignments": {
         "value": [
             {
@@ -215,6 +220,77 @@ def test_a_list_that_cannot_be_read_to_its_end_could_not_be_told(link: Any) -> N
         if "value" in ANSWERS[end] and room != "model":
             answers = {**ANSWERS, end: {**ANSWERS[end], "nextLink": link}}
             assert verdicts(answers) == QUIET | {room: Verdict.UNKNOWN.value}, end
+
+
+LIVE: dict[str, Any] = {
+    **ANSWERS,
+    "/workspaces/ws/onlineEndpoints": {
+        "value": [
+            {
+                "id": f"{WORKSPACE}/onlineEndpoints/mip-ab", "name": "mip-ab", "location": "eastus", "kind": "Managed",
+                "tags": {OWNER_TAG: OWNER, "team": "imaging"},
+                "identity": {"type": "SystemAssigned", "principalId": "p", "tenantId": "t"},
+                "properties": {
+                    "authMode": "Key", "description": "d", "provisioningState": "Succeeded",
+                    "publicNetworkAccess": "Enabled", "scoringUri": "https://mip-ab.eastus.example/score",
+                    "properties": {"a": "b"}, "traffic": {"blue": 100}, "mirrorTraffic": {"green": 10},
+                },
+            }
+        ]
+    },
+    "/mip-ab/deployments": {
+        "value": [
+            {
+                "id": f"{WORKSPACE}/onlineEndpoints/mip-ab/deployments/{name}", "name": name, "location": "eastus",
+                "tags": {OWNER_TAG: OWNER, RELEASE_TAG: "r0", "team": "imaging"},
+                "sku": {"name": "Default", "capacity": 1},
+                "properties": {
+                    "endpointComputeType": "Managed", "model": MODEL, "instanceType": SIZE,
+                    "provisioningState": "Succeeded", "environmentVariables": {"A": "1"}, "properties": {"a": "b"},
+                    "appInsightsEnabled": False, "egressPublicNetworkAccess": "Enabled", "environmentId": None,
+                    "requestSettings": {"requestTimeout": "PT1M", "maxConcurrentRequestsPerInstance": 1},
+                    "livenessProbe": {"initialDelay": "PT10M", "failureThreshold": 30},
+                    "codeConfiguration": {"codeId": f"{WORKSPACE}/codes/c/versions/1", "scoringScript": "score.py"},
+                    "scaleSettings": {"scaleType": "Default"},
+                },
+            }
+            for name in ("blue", "green")
+        ]
+    },
+}  # fmt: skip
+"""The same with an endpoint of ours, which has callers."""
+
+
+def changed(answers: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a second release would change."""
+    one = spec(release="r2", instance_count=2, environment_variables={"A": "2"})
+    facts = observer.observe(Told(answers), [one], ARRIVING)
+    return [(s.verb, s.address) for s in planner.draft_release(environment(), [one], facts).steps if s.changes]
+
+
+def test_a_live_endpoint_is_planned_for() -> None:
+    """Or nothing would be shown by what follows."""
+    assert ("update", "deployment/mip/green") in changed(LIVE)
+
+
+@pytest.mark.parametrize("end", sorted(LIVE.keys() - ANSWERS.keys() | {"/workspaces/ws/onlineEndpoints"}))
+def test_one_foreign_place_of_what_is_there_is_no_bug(end: str) -> None:
+    """A plan is made, or refused in words, whatever stands at any place of an endpoint or a deployment."""
+    for where, _ in places(LIVE[end]):
+        for instead in (..., None, True, 24, -0.5, "24", "", [], ["24"], {}, {"value": "24"}, {"blue": "24"}):
+            if instead is ... and isinstance(where[-1], int):
+                continue
+            with contextlib.suppress(Unanswered, Refused):
+                assert changed({**LIVE, end: spoilt(LIVE[end], where, instead)}), (where, instead)
+
+
+def test_names_of_deployments_have_no_case() -> None:
+    """However somebody wrote them by hand: whoever asks for one endpoint is told as who asks for all."""
+    body = spoilt(LIVE["/workspaces/ws/onlineEndpoints"]["value"][0], ("properties", "traffic"), {"Blue": 100})
+    cloud = Told({**LIVE, "/onlineEndpoints/mip-ab": body, "/workspaces/ws/onlineEndpoints": {"value": [body]}})
+
+    assert endpoints.read_endpoint(cloud, "mip-ab") == endpoints.list_endpoints(cloud)["mip-ab"]
+    assert shares(endpoints.read_endpoint(cloud, "mip-ab") or {}) == {"blue": 100}
 
 
 def test_pages_that_lead_to_one_another_end() -> None:
