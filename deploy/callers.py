@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deploy.model import Facts, address
+
 
 def shares(body: Mapping[str, Any], arm: str = "traffic") -> dict[str, int]:
     """Deployment -> percent of the callers (or, `mirrorTraffic`, of their copies); those without any not."""
     return {name: share for name, share in ((body.get("properties") or {}).get(arm) or {}).items() if share}
+
+
+def served(facts: Facts, key: str) -> dict[str, int]:
+    """The same of the endpoint of this key; nothing where there is none."""
+    return shares(facts.get(address("endpoint", key)) or {})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from deploy import fallback, refusals
+from deploy import callers, fallback, refusals
 from deploy.errors import Finding, Refused
 from deploy.judging import gates, places, verdict
 from deploy.model import (
@@ -182,7 +182,7 @@ def _after_roles(steps: Sequence[Step]) -> list[Step]:
 def _cleanup(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
     """Deployments that this plan makes where there was none, or none but a failed one, gone again."""
     own = {step.address: step for step in steps if step.room == "deployment" and step.verb is not Verb.CHECK}
-    served = refusals.served(facts, wanted.spec)
+    served = callers.served(facts, wanted.spec.key)
     return [
         Step(Verb.DELETE, where, {"endpoint": wanted.spec.name, "name": name}, _TIDY, step.retry)
         for where, step in own.items()
@@ -203,7 +203,7 @@ _TIDY = "it was made for a release that failed"
 def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts, *, always: bool) -> Sequence[Step]:
     """Callers back to where they are now, if they are to be moved at all; `always`: even back to nobody."""
     where = address("endpoint", wanted.spec.key)
-    body, now = facts.get(where) or {}, refusals.served(facts, wanted.spec)
+    body, now = facts.get(where) or {}, callers.served(facts, wanted.spec.key)
     if not (wanted.live or always) or not any(step.verb is Verb.SHIFT for step in steps):
         return ()
     moved = {**body, "properties": {**(body.get("properties") or {}), "traffic": wanted.traffic}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deploy.callers import shares
+from deploy.callers import served
 from deploy.counting import count
 from deploy.errors import Finding, Refused
 from deploy.judging import places, rights
@@ -156,13 +156,8 @@ def forward(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> str:
     """What to know when callers are to leave a release for one that is there already."""
     own = [step for step in steps if step.endpoint == spec.key]
     shifts = [step.body["after"] for step in own if step.verb is Verb.SHIFT and "after" in step.body]
-    here = live_slot(served(facts, spec))
+    here = live_slot(served(facts, spec.key))
     there = live_slot(shifts[-1]) if shifts else None
     if not here or not there or here == there or any(step.room == "deployment" for step in own):
         return ""
     return f"{spec.key}: {there} holds what the files say, and most callers are on {here}: this goes forward (again)."
-
-
-def served(facts: Facts, spec: EndpointSpec) -> Mapping[str, int]:
-    """Deployment -> percent of the callers, as Azure shows it."""
-    return shares(facts.get(address("endpoint", spec.key)) or {})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deploy import diff, refusals
+from deploy import diff
+from deploy.callers import served
 from deploy.model import (
     OWNER_TAG,
     RELEASE_TAG,
@@ -22,7 +23,7 @@ from deploy.model import (
 
 def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
     """The slot that the release goes to, and how callers get there. Deployments named by the user keep their names."""
-    now = refusals.served(facts, spec)
+    now = served(facts, spec.key)
     live = live_slot(now)
     if spec.traffic is not None or len(spec.deployments) != 1:
         fixed = {str(d["name"]): _document(spec, d, str(d["name"]), facts) for d in spec.deployments}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from deploy import diff
+from deploy.callers import served, shares
 from deploy.kept import SERVERS_OWN
 from deploy.masks import HIDDEN
 from deploy.model import Json, Step, Verb, address
@@ -18,7 +19,7 @@ from deploy.steps import alias
 World = Mapping[str, Json]
 Moved = tuple[str, str, Json, Json]
 """An address, a path in its body, what was there, what is there now."""
-_TRAFFIC = (("traffic", "properties.traffic"), ("mirror_traffic", "properties.mirrorTraffic"))
+_TRAFFIC = ("properties.traffic", "properties.mirrorTraffic")
 _NOBODYS = {
     "description": "properties.description",
     "tags": "tags",
@@ -54,11 +55,6 @@ def explains(step: Step, moved: Moved, world: World) -> bool:
     return where == step.address and step.room not in ("traffic", "endpoint", "deployment") and stands(step, world)
 
 
-def served(world: World, key: str) -> dict[str, int]:
-    """Where callers are, of the endpoint of this key."""
-    return _shares(world.get(address("endpoint", key)), "properties.traffic")
-
-
 def strange_fields(step: Step, body: Json) -> Iterator[str]:
     """ARM paths of a resource that are not as the step makes them; none for a step that sends no document."""
     document, table = step.body.get("document"), _table(step)
@@ -92,7 +88,7 @@ def _wrote(step: Step, path: str, now: Json, world: World) -> bool:
     body = world.get(_target(step))
     if step.verb is Verb.DELETE or body is None:
         return step.verb is Verb.DELETE and body is None
-    if path.startswith(tuple(arm for _, arm in _TRAFFIC)):
+    if path.startswith(_TRAFFIC):
         return step.room == "traffic" and _moved_callers(step, body)
     if step.verb is Verb.CREATE:
         return not list(strange_fields(step, body))
@@ -108,9 +104,8 @@ def _wrote(step: Step, path: str, now: Json, world: World) -> bool:
 
 
 def _moved_callers(step: Step, body: Json) -> bool:
-    wanted = {name: step.body["after"] if name == "traffic" else None for name, _ in _TRAFFIC}
-    wanted["mirror_traffic"] = {n: s for n, s in (step.body["document"].get("mirror_traffic") or {}).items() if s}
-    return all(_shares(body, arm) == wanted[name] for name, arm in _TRAFFIC)
+    mirrored = {n: s for n, s in (step.body["document"].get("mirror_traffic") or {}).items() if s}
+    return (shares(body), shares(body, "mirrorTraffic")) == (step.body["after"], mirrored)
 
 
 def _given(step: Step, moved: Moved) -> bool:
@@ -162,7 +157,3 @@ def at(body: Json, path: str) -> Json:
     for name in path.split("."):
         body = body.get(name) if isinstance(body, Mapping) else None
     return body
-
-
-def _shares(body: Json, path: str) -> dict[str, int]:
-    return {name: share for name, share in (at(body, path) or {}).items() if share}

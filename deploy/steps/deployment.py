@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 from deploy import diff
-from deploy.callers import shares
+from deploy.callers import served, shares
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.diagnosis import diagnose
@@ -60,8 +60,8 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     ]
     if findings := _serving(wanted, steps, facts):
         raise Refused(findings)
-    served = shares(facts.get(address("endpoint", wanted.spec.key)) or {})
-    return [step if step.address.split("/")[-1] in served else _unserved(step) for step in steps]
+    called = served(facts, wanted.spec.key)
+    return [step if step.address.split("/")[-1] in called else _unserved(step) for step in steps]
 
 
 def _unserved(step: Step) -> Step:
@@ -73,13 +73,13 @@ def _unserved(step: Step) -> Step:
 def _serving(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Finding]:
     """Deployments that would have to go while callers are on them, which Azure refuses."""
     endpoint = facts.get(address("endpoint", wanted.spec.key)) or {}
-    served = {*shares(endpoint), *shares(endpoint, "mirrorTraffic")}
+    called = {*shares(endpoint), *shares(endpoint, "mirrorTraffic")}
     cure = "Give this deployment's file another name and move the traffic there, or leave the choice of names to us: "
     cure += "one deployment file and no traffic map"
     return [
         Finding(step.address, "AML222", f"{step.why}, and callers are on it", cure)
         for step in steps
-        if step.verb is Verb.DELETE and step.body["name"] in served
+        if step.verb is Verb.DELETE and step.body["name"] in called
     ]
 
 
