@@ -30,6 +30,8 @@ from deploy.steps import EVERY, Room
 
 Tell = Callable[[Event], None]
 _FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
+_DOUBLINGS = 5
+"""After so many the first wait is longer than the longest."""
 _JUST_NOW = 30.0
 """Seconds for which what was read of quota, limits, models and permissions holds for the next endpoint's check."""
 
@@ -50,6 +52,8 @@ class _Doer:
     """Endpoints for which a full pool is not asked again."""
     fallback: Mapping[str, Sequence[Step]] = field(default_factory=dict)
     """Endpoint -> the steps instead, for a shared pool that stays full until the deadline."""
+    fell: set[str] = field(default_factory=set)
+    """Endpoints that went to their fallback. They have no other, however full it is there."""
     begun: dict[str, tuple[Step, float, int]] = field(default_factory=dict)
     """The step that each endpoint is at, when it began, and how many outcomes there were before it."""
 
@@ -70,8 +74,11 @@ class _Doer:
 
     def falls_back(self, outcome: Outcome) -> bool:
         """Whether it is the pool's fault, and there is another way."""
-        full = (outcome.error or {}).get("code") == POOL_FULL
-        return full and bool(self.fallback.get(outcome.address.split("/")[1]))
+        return (outcome.error or {}).get("code") == POOL_FULL and self.may_fall(outcome.address.split("/")[1])
+
+    def may_fall(self, key: str) -> bool:
+        """Whether an endpoint has a fallback still before it."""
+        return bool(self.fallback.get(key)) and key not in self.fell
 
     def replaced(self, rest: Sequence[Step], outcomes: list[Outcome]) -> None:
         """The last of `outcomes` is no failure any more, and `rest` is not gone."""
@@ -79,6 +86,7 @@ class _Doer:
         outcomes[-1] = replace(last, state=State.REPLACED)
         outcomes += [Outcome(step.address, step.verb, State.REPLACED) for step in rest]
         key = last.address.split("/")[1]
+        self.fell.add(key)
         self.tell(Event(Kind.NOTE, text=f"{key}: the shared pool stayed full, so it goes to dedicated quota."))
 
     def rescue(self, steps: Sequence[Step], outcomes: list[Outcome]) -> None:
@@ -94,8 +102,7 @@ class _Doer:
         if at and at[2] == len(told):
             step, began, _ = at
             told.append(Outcome(step.address, step.verb, State.INTERRUPTED, 1, self.clock.monotonic() - began))
-        fell = any(outcome.state is State.REPLACED for outcome in told)
-        ahead = (*steps, *self.fallback[key]) if fell else steps
+        ahead = (*steps, *self.fallback[key]) if key in self.fell else steps
         return told + not_reached(ahead[len(told) :])
 
     def step(self, step: Step, before: int) -> Outcome:
@@ -141,7 +148,7 @@ class _Doer:
     def retrying(self, step: Step, began: float) -> tenacity.Retrying:
         def pause(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (state.attempt_number - 1))
+            ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(state.attempt_number - 1, _DOUBLINGS))
             return (getattr(error, "retry_after", None) or 0.0) + random.uniform(0, ceiling)
 
         def enough(state: tenacity.RetryCallState) -> bool:
@@ -149,7 +156,7 @@ class _Doer:
             error = state.outcome.exception() if state.outcome else None
             most = min(step.retry.attempts, getattr(error, "tries", None) or step.retry.attempts)
             full = getattr(error, "code", "") == POOL_FULL
-            waits = full and bool(self.fallback.get(step.endpoint))
+            waits = full and self.may_fall(step.endpoint)
             most = 1 if full and step.endpoint in self.hasty else most
             used_up = state.attempt_number >= most and not (waits or getattr(error, "patient", False))
             return used_up or spent + state.upcoming_sleep > step.retry.deadline

@@ -10,7 +10,7 @@ from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.errors import Refused
 from deploy.executor import Tell, as_json
-from deploy.model import EndpointSpec, Environment, Facts, Json, Plan, Step, Verb, address
+from deploy.model import EndpointSpec, Environment, Facts, Plan, Step, Verb, address
 from deploy.outcome import Outcome, State
 from deploy.succession import Turn
 from deploy.verbs.project import Approve, Done, Project, carry_out, dated, validate, with_rows
@@ -61,25 +61,27 @@ def _renewals(
     cloud: Cloud, environment: Environment, turns: Sequence[Turn], *, in_place: bool
 ) -> tuple[Plan, list[Outcome]]:
     """One look at all who come and go, then the steps of each. One that is refused keeps nobody else waiting."""
-    steps: list[Step] = []
-    second: list[Step] = []
-    notes: list[str] = []
-    lent: list[Mapping[str, Json]] = []
+    plans: list[Plan] = []
     refused: list[Outcome] = []
     seen = observer.observe_names(cloud, [spec for each in turns for spec in (each.new, *each.olds)])
     for each in turns:
         try:
-            plan = _renewal(environment, each, seen, in_place=in_place)
+            plans.append(_renewal(environment, each, seen, in_place=in_place))
         except Refused as error:
             where = address("endpoint", each.new.key)
             refused.append(Outcome(where, Verb.CHECK, State.FAILED, 0, 0.0, as_json(error)))
-            continue
-        steps += plan.steps
-        second += plan.fallback
-        notes += plan.notes
-        lent += plan.leases
-    plan = Plan(environment.name, tuple(steps), leases=tuple(lent), notes=tuple(notes), fallback=tuple(second))
-    return plan, refused
+    return _as_one(environment, plans), refused
+
+
+def _as_one(environment: Environment, plans: Sequence[Plan]) -> Plan:
+    return Plan(
+        environment.name,
+        tuple(step for plan in plans for step in plan.steps),
+        tuple(step for plan in plans for step in plan.rescue),
+        tuple(lease for plan in plans for lease in plan.leases),
+        notes=tuple(note for plan in plans for note in plan.notes),
+        fallback=tuple(step for plan in plans for step in plan.fallback),
+    )
 
 
 def _renewal(environment: Environment, each: Turn, seen: Mapping[str, Facts], *, in_place: bool) -> Plan:
@@ -89,6 +91,8 @@ def _renewal(environment: Environment, each: Turn, seen: Mapping[str, Facts], *,
     ended = _ends(environment, each.olds, seen, facts)
     if in_place and each.served != new.name and any(step.room == "deployment" for step in made.steps):
         return _in_place(each, made, ended)
+    if made.rescue:
+        return made  # who serves already gets a new release: whoever came before ends at the next visit
     steps = _missed(made.steps) if each.is_missed else made.steps
     after = _drained(each, ended)
     return replace(made, steps=(*steps, *after), fallback=(*made.fallback, *after) if made.fallback else ())

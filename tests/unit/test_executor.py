@@ -346,6 +346,27 @@ def test_a_fallback_that_fails_is_a_failed_step() -> None:
     assert report.exit is Exit.STEP_FAILED
 
 
+@given(failures=st.integers(1, 20), attempts=st.integers(1, 4))
+def test_a_fallback_has_no_fallback(failures: int, attempts: int) -> None:
+    """Dedicated quota may be full, too: that is tried as its step says and ends as a failure; nothing is made anew."""
+    room = Room("a", {"a/x/1": [full()], "a/x/9": [full() for _ in range(failures)]})
+    fallback = [step("a/x/8"), step("a/x/9", attempts=attempts, deadline=1e6)]
+    report, _, _ = fall([step("a/x/1")], room, fallback)
+    ends = State.DONE if failures < attempts else State.FAILED
+
+    assert [o.state for o in report.outcomes] == [State.REPLACED, State.DONE, ends]
+    assert len(room.ran) == 2 + min(failures + 1, attempts)
+
+
+def test_a_day_of_waiting_is_waited() -> None:
+    """However often it was tried before, the next wait is no longer than the longest."""
+    room = Room("a", {"a/x/1": [full(0.0) for _ in range(1500)]})
+    report, clock, _ = fall([step("a/x/1", deadline=1e6)], room, [step("a/x/9")])
+
+    assert report.outcomes[0].state is State.DONE
+    assert max(clock.slept) <= 5.0
+
+
 @given(at=st.integers(0, 2))
 def test_told_to_stop_during_the_fallback(at: int) -> None:
     """What it was at is interrupted, and what was left of the fallback is not reached."""
