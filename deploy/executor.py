@@ -21,10 +21,10 @@ import tenacity
 from deploy import masks
 from deploy.clock import Clock
 from deploy.cloud.connect import Cloud
-from deploy.errors import BUG, POOL_FULL, CloudError, DeployError, Exit, Refused, Terminated, Transient, neutral
+from deploy.errors import BUG, POOL_FULL, DeployError, Exit, Terminated, Transient, neutral
 from deploy.lanes import side_by_side
-from deploy.model import Json, Plan, Step, Verb
-from deploy.outcome import Evidence, Outcome, Report, State
+from deploy.model import Plan, Step, Verb
+from deploy.outcome import Evidence, Outcome, Report, State, as_json
 from deploy.progress import Event, Kind
 from deploy.steps import EVERY, Room
 
@@ -243,14 +243,3 @@ def _without(outcome: Outcome, secrets: Collection[str]) -> Outcome:
     seen = outcome.evidence
     evidence = Evidence(*(masks.without(part, secrets) for part in (seen.summary, seen.data, seen.files)))
     return replace(outcome, error=masks.without(outcome.error, secrets), evidence=evidence)
-
-
-def as_json(error: DeployError) -> dict[str, Json]:
-    """An error as the report keeps it."""
-    told: dict[str, Json] = {"code": error.code, "message": error.message, "cure": error.cure}
-    if isinstance(error, CloudError):
-        told |= {"azure_codes": list(error.codes), "status": error.status, "request_id": error.request_id}
-        told |= {"diagnosis": dict(error.diagnosis)} if error.diagnosis else {}
-    if isinstance(error, Refused):
-        told["findings"] = [vars(f) for f in error.findings]
-    return told

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from deploy import leases
+from deploy.callers import shares
 from deploy.judging import verdict
-from deploy.model import OWNER_TAG, EndpointSpec, Facts, Retry, Step, Verb, address, live_slot, of_room
+from deploy.model import OWNER_TAG, EndpointSpec, Facts, Retry, Step, Verb, address, of_room
 
 _STAYS = ("quota", "alias")
 """Rooms whose facts are the same when the endpoint is gone."""
@@ -26,8 +27,7 @@ def may_be(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> bool:
     if body is None:
         return True
     ours = (body.get("tags") or {}).get(OWNER_TAG) == spec.owner
-    served = live_slot((body.get("properties") or {}).get("traffic") or {}) or _is_of_use(spec, facts)
-    return ours and leases.of(body) is not None and not served
+    return ours and leases.of(body) is not None and not shares(body) and not _is_of_use(spec, facts)
 
 
 def _is_of_use(spec: EndpointSpec, facts: Facts) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from deploy.errors import BUG, Exit
+from deploy.errors import BUG, CloudError, DeployError, Exit, Refused
 from deploy.model import Json, Verb
 
 
@@ -74,3 +74,14 @@ class Report:
         if exposed or any(outcome.rescue for outcome in failed):
             return Exit.RESCUE_FAILED
         return Exit.STEP_FAILED if failed else Exit.OK
+
+
+def as_json(error: DeployError) -> dict[str, Json]:
+    """An error as the report keeps it."""
+    told: dict[str, Json] = {"code": error.code, "message": error.message, "cure": error.cure}
+    if isinstance(error, CloudError):
+        told |= {"azure_codes": list(error.codes), "status": error.status, "request_id": error.request_id}
+        told |= {"diagnosis": dict(error.diagnosis)} if error.diagnosis else {}
+    if isinstance(error, Refused):
+        told["findings"] = [vars(f) for f in error.findings]
+    return told

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from deploy import callers, fallback, refusals
+from deploy import callers, fallback, refusals, slots
 from deploy.errors import Finding, Refused
 from deploy.judging import gates, places, verdict
 from deploy.model import (
@@ -53,16 +53,18 @@ def draft_release(
     second: list[Step] = []
     findings = refusals.too_many(environment, specs)
     for spec in specs:
-        wanted, seen = choose(spec, facts[spec.key]), facts[spec.key]
+        wanted = choose(spec, facts[spec.key])
+        seen = slots.cleared(wanted, facts[spec.key])
         own = _ask_rooms(_unproven(wanted, seen), seen, ROOMS, findings)
         unproven = [step for step in own if step.verb is Verb.PROBE and step.why == probe.UNPROVEN_WHY]
         own += [_proven(wanted, step, seen) for step in unproven]
         findings += refusals.foreign(spec, own, seen)
         looked = sum(step.verb is Verb.CHECK for step in own)
+        own[looked:looked] = _clearing(wanted, facts[spec.key], seen)
         own[looked:looked] = refusals.asked_of_all(spec, own, seen)
         steps += _after_roles(_with_bakes(wanted, own))
         rescue += _rescue(wanted, own, seen, always=cleanup)
-        rescue += _cleanup(wanted, own, seen) if cleanup else ()
+        rescue += _cleanup(wanted, own, facts[spec.key]) if cleanup else ()
         second += _fallback(spec, own, seen)
     findings += [*verdict.findings(steps), *gates.together(steps), *places.too_many(steps, facts)]
     notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
@@ -125,15 +127,24 @@ def plan_rollback(environment: Environment, specs: Sequence[EndpointSpec], facts
     return seal(environment, specs, steps, rescue, facts, findings, (note,))
 
 
+def _clearing(wanted: Wanted, facts: Facts, cleared: Facts) -> list[Step]:
+    """The shift between the two."""
+    if cleared is facts:
+        return []
+    stage = callers.served(cleared, wanted.spec.key)
+    shifts = traffic.plan(replace(wanted, stages=(stage,)), facts)
+    return [replace(step, why=f"{step.why}; another release goes to the other slot") for step in shifts]
+
+
 def _unproven(wanted: Wanted, facts: Facts) -> Wanted:
     """Deployments that change under their callers' feet bear the mark of it until their probe has been answered."""
     if wanted.spec.pipeline.probe is None:
         return wanted
-    marked = dict(wanted.deployments)
+    marked, called = dict(wanted.deployments), callers.served(facts, wanted.spec.key)
     for name, document in wanted.deployments.items():
         body = facts.get(address("deployment", wanted.spec.key, name)) or {}
         release, held = document["tags"].get(RELEASE_TAG), (body.get("tags") or {}).get(RELEASE_TAG)
-        if body and release and name == wanted.live and release != held:
+        if body and release and name in called and release != held:
             marked[name] = {**document, "tags": {**document["tags"], RELEASE_TAG: release + UNPROVEN}}
     return replace(wanted, deployments=marked)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from deploy.callers import served
 from deploy.counting import count
-from deploy.errors import Finding, Refused
+from deploy.errors import CloudError, Finding, Refused
 from deploy.judging import places, rights
 from deploy.model import (
     OWNER_TAG,
@@ -49,6 +49,13 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
         and (body := facts.get(where))
         and (body.get("tags") or {}).get(OWNER_TAG) != spec.owner
     ]
+
+
+def appeared(body: Mapping[str, Json] | None, owner: Json, what: str) -> None:
+    """Raises when what is about to be made is there, and was made by somebody else since the plan."""
+    if body and (body.get("tags") or {}).get(OWNER_TAG) != owner:
+        cause = f"since the plan was made {body['name']} came to be, and it {_whose(body)}"
+        raise CloudError(what, cause, "Nothing of it was changed: plan again, or choose another name", code="AML230")
 
 
 def _file_of(body: Mapping[str, Json]) -> str:
@@ -110,12 +117,10 @@ def too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Fi
 
 def previous(spec: EndpointSpec, facts: Facts) -> str:
     """The slot that callers came from: healthy, proven, ours, and not the one they are to leave. Raises Refused."""
-    body = facts.get(address("endpoint", spec.key)) or {}
-    traffic = (body.get("properties") or {}).get("traffic") or {}
-    there = of_room(facts, "deployment", spec.key)
-    served = [name for name in there if traffic.get(name)]
-    newest = [name for name in served if _release(there[name]).removesuffix(UNPROVEN) in spec.releases.values()]
-    leaving = served if len(served) == 1 else newest
+    traffic, there = served(facts, spec.key), of_room(facts, "deployment", spec.key)
+    here = [name for name in there if traffic.get(name)]
+    newest = [name for name in here if _release(there[name]).removesuffix(UNPROVEN) in spec.releases.values()]
+    leaving = here if len(here) == 1 else newest
     if len(leaving) != 1:
         told = in_words(traffic)
         raise _nowhere(spec, "AML651", f"callers are on {told}, so it cannot be told which release they should leave")

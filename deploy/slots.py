@@ -37,10 +37,27 @@ def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
     return Wanted(spec, {slot: _document(spec, written, slot, facts)}, stages, live)
 
 
+def cleared(wanted: Wanted, facts: Facts) -> Facts:
+    """What is there once nobody is on the slot that gets another release: those of a rollout that was not finished go
+    back to where most callers are. Of deployments that the user named, callers are where the user wants them.
+    """
+    spec, now = wanted.spec, served(facts, wanted.spec.key)
+    if spec.traffic is not None or len(spec.deployments) != 1 or not wanted.live:
+        return facts
+    ((slot, document),) = wanted.deployments.items()
+    held = facts.get(address("deployment", spec.key, slot)) or {}
+    stays = (held.get("tags") or {}).get(RELEASE_TAG) == document["tags"].get(RELEASE_TAG)
+    if slot == wanted.live or slot not in now or stays:
+        return facts
+    where = address("endpoint", spec.key)
+    properties = {**facts[where]["properties"], "traffic": {wanted.live: 100}}
+    return {**facts, where: {**facts[where], "properties": properties}}
+
+
 def _slot(
     spec: EndpointSpec, documents: Mapping[str, Mapping[str, Json]], there: Mapping[str, Json], live: str | None
 ) -> str:
-    """Where the release is already; else the live slot if it may change in place; else a slot without callers."""
+    """Where the release is already; else the live slot if it may change in place; else the one that is not live."""
     ordered = sorted(documents, key=lambda name: name != live)
     keeps = [n for n in ordered if n in there and not _must_be_remade(documents[n], there[n])]
     for name in keeps:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deploy import leases
-from deploy.model import OWNER_TAG, EndpointSpec, Json, live_slot
+from deploy.callers import shares
+from deploy.model import OWNER_TAG, EndpointSpec, Json
 
 Bodies = Mapping[str, Mapping[str, Json]]
 """Endpoint name -> ARM body, of a whole workspace."""
@@ -91,4 +92,4 @@ def _current(spec: EndpointSpec, mine: Bodies) -> str:
 
 def serves(body: Mapping[str, Json]) -> bool:
     """Whether callers reach a deployment of this endpoint."""
-    return live_slot((body.get("properties") or {}).get("traffic") or {}) is not None
+    return bool(shares(body))

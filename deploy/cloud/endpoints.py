@@ -69,6 +69,12 @@ def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
     return {body["name"]: body for body in map(_caseless, found)}
 
 
+def read_deployment(cloud: Cloud, endpoint: str, name: str) -> Json | None:
+    """The deployment's ARM body, or None."""
+    what = f"read deployment {name} of {endpoint}"
+    return cloud.arm.get(deployment_path(cloud, endpoint, name), VERSION, what, forms.Resource)
+
+
 def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
     """Whether no endpoint of the region has this name, and Azure's words; None where it does not say.
 

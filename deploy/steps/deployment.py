@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
-from deploy import diff
+from deploy import diff, refusals
 from deploy.callers import served, shares
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
@@ -17,6 +17,7 @@ from deploy.errors import CloudError, Finding, Refused, Transient, neutral
 from deploy.judging import rights
 from deploy.kept import merged_properties, merged_tags
 from deploy.model import (
+    OWNER_TAG,
     PATIENT,
     RELEASE_TAG,
     EndpointSpec,
@@ -96,6 +97,9 @@ def run(cloud: Cloud, step: Step) -> None:
         endpoints.patch(cloud, where, part, what=what, patience=step.retry.deadline)
         return
     document, folder = body["document"], cloud.root / str(body["folder"])
+    if step.verb is Verb.CREATE:
+        there = endpoints.read_deployment(cloud, str(document["endpoint_name"]), str(document["name"]))
+        refusals.appeared(there, document["tags"].get(OWNER_TAG), what)
     if body.get("unserved"):
         _see_nobody(cloud, document, what)
     try:

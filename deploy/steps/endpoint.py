@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from deploy import diff, leases
+from deploy import diff, leases, refusals
 from deploy.cloud import endpoints, shared
 from deploy.cloud.connect import Cloud
 from deploy.errors import Finding, Refused
@@ -114,9 +114,11 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
         endpoints.patch(cloud, path, {"tags": step.body["adopted"]}, what=what, patience=step.retry.deadline)
         return None
     document, loan = step.body["document"], step.body.get("shared")
+    there = endpoints.read_endpoint(cloud, str(document["name"])) if step.verb is Verb.CREATE else None
+    refusals.appeared(there, document["tags"].get(OWNER_TAG), what)
     if loan:
-        if (there := _made_by_another(cloud, document)) is not None:
-            return Evidence(f"another run has made it; its lease ends {leases.both(there.ends)}")
+        if (lease := _lent(there)) is not None:
+            return Evidence(f"another run has made it; its lease ends {leases.both(lease.ends)}")
         seconds, version = float(loan["seconds"]), loan["api_version"]
         return Evidence(shared.create(cloud, document, seconds, version, what=what, patience=step.retry.deadline))
     endpoints.put_endpoint(
@@ -126,12 +128,10 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     return None
 
 
-def _made_by_another(cloud: Cloud, document: Mapping[str, Json]) -> leases.Lease | None:
+def _lent(body: Mapping[str, Json] | None) -> leases.Lease | None:
     """The lease of an endpoint that is there all the same: a second PUT would ask Azure for another end of it."""
-    body = endpoints.read_endpoint(cloud, str(document["name"])) or {}
-    ours = (body.get("tags") or {}).get(OWNER_TAG) == document["tags"][OWNER_TAG]
-    whole = (body.get("properties") or {}).get("provisioningState") == "Succeeded"
-    return leases.of(body) if ours and whole else None
+    whole = ((body or {}).get("properties") or {}).get("provisioningState") == "Succeeded"
+    return leases.of(body) if body and whole else None
 
 
 def _delete(where: str, body: Mapping[str, Json]) -> Step:

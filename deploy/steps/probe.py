@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deploy import probes
+from deploy.callers import served
 from deploy.cloud import endpoints, scoring
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError
@@ -30,13 +31,13 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if wanted is None or wanted.spec.pipeline.probe is None:
         return ()
     spec, there = wanted.spec, of_room(facts, "deployment", wanted.spec.key)
-    served = (facts.get(address("endpoint", spec.key)) or {}).get("properties", {}).get("traffic") or {}
+    called = served(facts, spec.key)
     return [
         step_for(spec, name, why)
         for name, document in wanted.deployments.items()
         if (
             why := _why(
-                document["tags"][RELEASE_TAG], there.get(name), wanted.traffic.get(name, 0), served.get(name, 0)
+                document["tags"][RELEASE_TAG], there.get(name), wanted.traffic.get(name, 0), called.get(name, 0)
             )
         )
     ]

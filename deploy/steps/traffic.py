@@ -1,5 +1,5 @@
-"""Traffic: which deployment callers reach. A PUT of the endpoint built from the spec, one a stage; nothing is read to
-be sent back.
+"""Traffic: which deployment callers reach. A PUT of the endpoint built from the spec, one a stage; only tags and
+properties are sent back as they are.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from deploy import diff
 from deploy.callers import shares
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
+from deploy.kept import merged_properties, merged_tags
 from deploy.model import (
     PATIENT,
     EndpointSpec,
@@ -58,15 +59,23 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 
 
 def run(cloud: Cloud, step: Step) -> Evidence | None:
-    document = step.body["document"]
-    if not step.body["after"] and endpoints.read_endpoint(cloud, str(document["name"])) is None:
+    there = endpoints.read_endpoint(cloud, str(step.body["document"]["name"]))
+    if not step.body["after"] and there is None:
         return Evidence("it is gone already")  # a PUT would bring it back
+    document = _as_it_is(step.body["document"], there)
     wanted = (_positive(document["traffic"]), _positive(document.get("mirror_traffic") or {}))
     endpoints.put_endpoint(
         cloud, document, what=f"{step.verb} {step.address}", patience=step.retry.deadline,
         settled=lambda there: (shares(there), shares(there, "mirrorTraffic")) == wanted,
     )  # fmt: skip
     return None
+
+
+def _as_it_is(document: Mapping[str, Json], there: Mapping[str, Json] | None) -> Mapping[str, Json]:
+    """The document with the tags and properties of this moment: a lease and the tags of others may be newer than it."""
+    if there is None:
+        return document
+    return {**document, "tags": merged_tags(there, {}), "properties": merged_properties(there, {})}
 
 
 def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[dict[str, int]]:
@@ -78,8 +87,9 @@ def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[
 def _shift(
     spec: EndpointSpec, body: Mapping[str, Json], before: Mapping[str, int], after: Mapping[str, int], *, wait: float
 ) -> Step:
-    mirrored = (body.get("properties") or {}).get("mirrorTraffic") or {}
-    document = {"mirror_traffic": mirrored, **spec.owned(body), "traffic": dict(after)}
+    document = {"mirror_traffic": shares(body, "mirrorTraffic"), **spec.owned(body), "traffic": dict(after)}
+    # Azure takes no name for both: who gets callers gets no copies any more.
+    document["mirror_traffic"] = {n: share for n, share in document["mirror_traffic"].items() if not after.get(n)}
     retry = replace(spec.retry, wait=wait)
     noted = {"document": document, "before": dict(before), "after": dict(after)}
     return Step(Verb.SHIFT, address(NAME, spec.key), noted, f"{in_words(before)} -> {in_words(after)}", retry)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from deploy import planner, reader, reporter
+from deploy.callers import served
 from deploy.cloud import endpoints
 from deploy.errors import CloudError, Place, UsageError, neutral
-from deploy.model import EndpointSpec, Facts, Plan, address, live_slot, of_room
+from deploy.model import EndpointSpec, Facts, Plan, live_slot, of_room
 from deploy.steps import ARRIVING, SHOWN, quota
 from deploy.verbs.project import Project, dated, look, rows_of, validate
 
@@ -88,5 +89,4 @@ def places(project: Project, name: str) -> dict[str, Place]:
 
 def live(spec: EndpointSpec, facts: Facts) -> str | None:
     """The deployment that most callers reach; None when nobody is served."""
-    body = facts.get(address("endpoint", spec.key)) or {}
-    return live_slot((body.get("properties") or {}).get("traffic") or {})
+    return live_slot(served(facts, spec.key))

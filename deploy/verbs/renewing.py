@@ -9,9 +9,9 @@ from deploy import observer, planner, reader, succession, validator
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.errors import Refused
-from deploy.executor import Tell, as_json
+from deploy.executor import Tell
 from deploy.model import EndpointSpec, Environment, Facts, Plan, Step, Verb, address
-from deploy.outcome import Outcome, State
+from deploy.outcome import Outcome, State, as_json
 from deploy.succession import Turn
 from deploy.verbs.project import Approve, Done, Project, carry_out, dated, validate, with_rows
 from deploy.verbs.telling import Show, Warn, notify

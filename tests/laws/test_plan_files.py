@@ -79,7 +79,15 @@ def scaled(world: World) -> None:
     world.want(release="2", strategy="in_place", count=2)
 
 
-@pytest.mark.parametrize("prepare", [first, second, in_place, scaled])
+def unfinished(world: World) -> None:
+    """A tenth of the callers were sent to a second release, nobody went on, and a third is wanted."""
+    second(world)
+    file, made = agree(world)
+    killed_after(world, file, until(made, "traffic"))
+    world.want(release="3")
+
+
+@pytest.mark.parametrize("prepare", [first, second, in_place, scaled, unfinished])
 def test_a_killed_apply_is_finished_by_the_same_plan(
     world: World, prepare: Callable[[World], None], request: pytest.FixtureRequest
 ) -> None:
@@ -246,7 +254,7 @@ def test_whatever_somebody_else_changes_voids_the_plan(world: World, examples: i
             chance = random.Random(seed)
             world.teardown()
             world.want()
-            prepare = chance.choice([first, second, in_place, scaled])
+            prepare = chance.choice([first, second, in_place, scaled, unfinished])
             prepare(world)
             file, made = agree(world)
             if steps := chance.randint(0, len(made.steps)):

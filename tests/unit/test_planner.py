@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deploy import planner
 from deploy.errors import Refused
-from deploy.model import Plan, Step, Verb
+from deploy.model import RELEASE_TAG, UNPROVEN, Plan, Step, Verb
 from tests.unit.specs import SIZE, deployment_body, endpoint_body, environment, facts, quota_row, spec
 
 PROBE = {"probe": {"type": "http"}}
@@ -77,6 +77,70 @@ def test_an_interrupted_rollout_goes_on() -> None:
     made = plan(spec(release="r2", pipeline={"rollout": {"stages": [10, 50, 100]}}), there)
 
     assert [s.body["after"] for s in made.steps] == [{"green": 50, "blue": 50}, {"green": 100}]
+
+
+def test_callers_leave_a_slot_before_it_gets_another_release() -> None:
+    """A rollout that was not finished, and another release: those who were sent ahead go back first. What fails then
+    leaves all callers where they are; nobody goes back to a release that is gone.
+    """
+    there = facts(
+        endpoint_body({"blue": 90, "green": 10}), (deployment_body("blue"), deployment_body("green", release="r2"))
+    )
+    made = plan(spec(release="r3", pipeline={"rollout": {"stages": [10, 100], "bake": "5m"}, **PROBE}), there)
+    told = [s for s in made.steps if s.verb is not Verb.CHECK]
+
+    assert story(made)[-6:] == [
+        "shift traffic/mip", "update deployment/mip/green", "probe probe/mip/green", "shift traffic/mip",
+        "probe probe/mip/green", "shift traffic/mip",
+    ]  # fmt: skip
+    assert [s.body["after"] for s in told if s.verb is Verb.SHIFT] == [
+        {"blue": 100}, {"green": 10, "blue": 90}, {"green": 100},
+    ]  # fmt: skip
+    assert told[0].why == "blue 90 %, green 10 % -> blue 100 %; another release goes to the other slot"
+    assert told[0].retry.wait == 0
+    assert [s.body["after"] for s in made.rescue] == [{"blue": 100}]
+
+
+def test_callers_leave_a_slot_before_it_is_made_anew() -> None:
+    """Also where Azure cannot change it in place."""
+    green = deployment_body("green", release="r2", size="Standard_NC48ads_A100_v4")
+    there = facts(endpoint_body({"blue": 90, "green": 10}), (deployment_body("blue"), green))
+    made = plan(spec(release="r3"), there)
+
+    assert [step for step in story(made) if "quota" not in step] == [
+        "shift traffic/mip", "delete deployment/mip/green", "create deployment/mip/green", "shift traffic/mip",
+    ]  # fmt: skip
+
+
+def test_whoever_has_callers_bears_the_mark() -> None:
+    """Deployments that the user named change under their callers, however few those are, and say so until proven."""
+    two = ({"name": "blue"}, {"name": "green"})
+    wanted = spec(pipeline=PROBE, traffic={"blue": 90, "green": 10})
+    wanted = replace(
+        wanted,
+        deployments=tuple({**wanted.deployments[0], **each} for each in two),
+        releases={"blue": "r1", "green": "r3"},
+    )
+    there = facts(
+        endpoint_body({"blue": 90, "green": 10}), (deployment_body("blue"), deployment_body("green", release="r2"))
+    )
+    made = plan(wanted, there)
+    (probe,) = [s for s in made.steps if s.verb is Verb.PROBE]
+
+    assert [s.body["document"]["tags"][RELEASE_TAG] for s in made.steps if s.room == "deployment"] == [
+        "r3" + UNPROVEN, "r3",
+    ]  # fmt: skip
+    assert probe.body["callers"] == "are on it"
+
+
+def test_who_gets_callers_gets_no_copies() -> None:
+    """Azure takes no deployment for both, so a mirror ends where the release of its deployment begins to serve."""
+    body = endpoint_body({"blue": 100})
+    body["properties"]["mirrorTraffic"] = {"green": 20}
+    there = facts(body, (deployment_body("blue"), deployment_body("green", release="r0")))
+    made = plan(spec(release="r2", pipeline={"rollout": {"stages": [10, 100]}}), there)
+
+    assert [s.body["document"]["mirror_traffic"] for s in made.steps if s.verb is Verb.SHIFT] == [{}, {}]
 
 
 def test_count_changes_in_place() -> None:
@@ -202,13 +266,18 @@ def worlds(draw) -> tuple[dict, str | None]:
 
 @given(worlds(), st.sampled_from(["r1", "r2"]), st.lists(st.integers(1, 99), unique=True, max_size=3).map(sorted))
 def test_callers_are_never_split_wrongly(world, release: str, stages: list[int]) -> None:
-    """From any world: every shift sums to 100 and names only slots that are there by then; the last names one."""
+    """From any world: every shift sums to 100 and names only slots that are there by then; the last names one. No slot
+    gets another release while callers are on it.
+    """
     there, _ = world
     made = plan(spec(release=release, pipeline={"rollout": {"stages": [*stages, 100]}}), there)
     known = {a.rsplit("/", 1)[1] for a in there if a.startswith("deployment/")}
     last = there["endpoint/mip"]["properties"]["traffic"]
     for step in made.steps:
-        known |= {step.address.rsplit("/", 1)[1]} if step.room == "deployment" else set()
+        name = step.address.rsplit("/", 1)[1]
+        known |= {name} if step.room == "deployment" else set()
+        if step.room == "deployment" and there.get(step.address, {}).get("tags", {}).get(RELEASE_TAG) != release:
+            assert not last.get(name)
         if step.verb is Verb.SHIFT:
             last = step.body["after"]
             assert sum(last.values()) == 100

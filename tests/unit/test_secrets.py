@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy import executor, verbs
+from deploy import executor, outcome, verbs
 from deploy.diagnosis import diagnose
 from deploy.errors import CloudError, SpecError, neutral
 from deploy.model import Plan, Retry, Step, Verb
@@ -106,7 +106,7 @@ def everything_said_of_strangers(words: str) -> str:
     error = CloudError("create it", words, "Mend it")
     found = diagnose("AML340", words, {"InferenceServer": neutral(words)}).as_json()
     error.diagnosis = found
-    told = executor.as_json(error)
+    told = outcome.as_json(error)
     return "\n".join(
         (error_text(error, width=200), json.dumps(error_json(error)), neutral(json.dumps(told)), neutral(words))
     )

@@ -1,0 +1,102 @@
+"""Between a plan and its steps others are at work: what they make is left alone, what they write stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import leases, verbs
+from deploy.errors import Exit
+from deploy.model import OWNER_TAG
+from deploy.progress import Event, Kind
+from tests.laws.conftest import World
+from tests.outsider import Outsider
+from tests.table import WORKSPACE
+
+THEIRS = {"team": "radiology"}
+
+
+def first(world: World) -> str:
+    """Nothing is there; a stranger makes the endpoint."""
+    world.want()
+    return ""
+
+
+def second(world: World) -> str:
+    """A release serves; a stranger makes the other slot."""
+    world.apply()
+    world.want(release="2")
+    return "/deployments/green"
+
+
+@pytest.mark.parametrize("prepare", [first, second])
+def test_a_stranger_that_appears_is_left_alone(world: World, prepare: Callable[[World], str]) -> None:
+    """While somebody thinks about the plan another makes what is to be made: exit 5, AML230, and it is as it was."""
+    below = prepare(world)
+    made: dict[str, Any] = {}
+
+    def think(plan: Any, _: bool) -> None:
+        outsider, (step,) = Outsider(), [s for s in plan.steps if s.verb == "create" and s.room != "role"][:1]
+        name = step.body["document"].get("endpoint_name") or step.body["document"]["name"]
+        if below:
+            model = outsider.get(f"{name}/deployments/blue")
+            outsider.deployment(name, "green", tags=THEIRS, sku=model["sku"], properties=model["properties"])
+        else:
+            outsider.endpoint(name, tags=THEIRS, properties={"authMode": "Key", "description": "theirs"})
+        made[f"{name}{below}"] = outsider.get(f"{name}{below}")
+
+    def look(event: Event) -> None:
+        world.watch(event)
+        if event.kind is Kind.FAILED:
+            made["after"] = Outsider().get(next(iter(made)))
+
+    done = verbs.apply(world.project, "law", approve=think, tell=look)
+    (error,) = [outcome.error for outcome in done.report.outcomes if outcome.error]
+    before, after = made.values()
+
+    assert done.report.exit is Exit.STEP_FAILED
+    assert error["code"] == "AML230"
+    assert "was not made by amldeploy" in error["message"]
+    assert after == before
+
+
+def tag(name: str, tags: dict[str, str]) -> None:
+    """Somebody else merges tags into an endpoint, whatever is at work on it."""
+    outsider = Outsider()
+    path = f"{outsider.manager}{WORKSPACE}/onlineEndpoints/{name}/providers/Microsoft.Resources/tags/default"
+    body = {"operation": "Merge", "properties": {"tags": tags}}
+    answer = outsider.session.patch(path, params={"api-version": "2021-04-01"}, json=body, timeout=10)
+    assert answer.status_code < 300, answer.text
+
+
+@pytest.mark.parametrize("capacity", ["dedicated", "shared"])
+def test_what_is_written_meanwhile_stays(world: World, capacity: str) -> None:
+    """Tags that others add while a new endpoint gets its deployment, and the lease that came with it, outlive the PUT
+    that brings callers.
+    """
+    pipeline = {"quota": {"capacity": capacity}}
+    (world.project.root / "templates" / "plain" / "pipeline.yml.j2").write_text(yaml.safe_dump(pipeline))
+    seen: dict[str, Any] = {}
+
+    def tell(event: Event) -> None:
+        world.watch(event)
+        done = (event.kind, event.address)
+        if done == (Kind.DONE, "endpoint/mip"):
+            (body,) = Outsider().send("GET", "/onlineEndpoints")["value"]
+            tag(body["name"], THEIRS)
+            seen["before"] = Outsider().get(body["name"])
+        if done == (Kind.DONE, "traffic/mip"):
+            seen["after"] = Outsider().get(seen["before"]["name"])
+
+    assert verbs.apply(world.project, "law", approve=lambda *_: None, tell=tell).report.ok
+    before, after = seen["before"], seen["after"]
+
+    assert after["properties"]["traffic"] == {"blue": 100}
+    assert THEIRS.items() <= after["tags"].items()
+    assert after["tags"] == before["tags"]
+    assert after["tags"][OWNER_TAG] == "law/mip"
+    assert (leases.ENDS_TAG in after["tags"]) == (capacity == "shared")
+    assert leases.of(after) == leases.of(before)
