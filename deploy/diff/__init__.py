@@ -23,14 +23,17 @@ __all__ = [
     "Field",
     "Mutability",
     "changes",
+    "filled",
     "iso_seconds",
     "records",
+    "resets",
     "standing",
     "written",
 ]
 Json = Any
 _Names = tuple[str, ...]
 _ANY = "*"
+_SURVIVE = frozenset({"tags", "properties", "data_collector"})
 _LONGEST_TAG = 256
 """Characters of a tag's value that Azure takes."""
 
@@ -54,6 +57,25 @@ class Change:
 def changes(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]) -> tuple[Change, ...]:
     """Every row of `table` that the user set and that Azure holds differently. Maps are reported key by key."""
     return tuple(change for row in table for change in _row(row, wanted, actual))
+
+
+def resets(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]) -> tuple[Change, ...]:
+    """Every field that the user did not set and that a PUT takes back to what it is where nobody says anything. Tags
+    and properties survive one; of a data collector nothing is known.
+    """
+    rows = [row for row in table if row.mutability is Mutability.UPDATE and row.yaml.split(".")[0] not in _SURVIVE]
+    held = written(actual, rows)
+    return tuple(
+        Change(".".join(path), value, None, row.mutability)
+        for row in rows
+        for names, value in _spread(held, row.yaml.split("."), ())
+        if value not in row.silent and _told(wanted, path := _filled(row.yaml, names)) is None
+    )
+
+
+def filled(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Json]:
+    """The document with every field that it leaves open as `actual` holds it: a PUT of it changes nothing else."""
+    return _over(written(actual, table), wanted)
 
 
 def standing(
@@ -90,6 +112,20 @@ def written(actual: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Jso
             for name in path[:-1]:
                 inner = inner.setdefault(name, {})
             inner[path[-1]] = value
+    return document
+
+
+def _over(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
+    both = {name for name in wanted if isinstance(wanted[name], Mapping) and isinstance(held.get(name), Mapping)}
+    return {**held, **wanted, **{name: _over(held[name], wanted[name]) for name in both}}
+
+
+def _told(document: Json, path: Sequence[str]) -> Json:
+    """What a document says at a path; whoever says something above it (an asset's files) has said it too."""
+    for name in path:
+        if not isinstance(document, Mapping):
+            break
+        document = document.get(name)
     return document
 
 

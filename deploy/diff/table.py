@@ -35,15 +35,17 @@ class Field:
     mutability: Mutability = Mutability.UPDATE
     record: str = ""
     """The tag that keeps which asset was made, where files can stand instead of a reference."""
+    silent: tuple[object, ...] = (None,)
+    """What the service holds where nobody said anything, as CLI v2 writes it (azure-ai-ml's YAML reference)."""
 
 
 def _probe(name: str, arm: str) -> tuple[Field, ...]:
     return (
-        Field(f"{name}.initial_delay", f"properties.{arm}.initialDelay", forms.SECONDS),
-        Field(f"{name}.period", f"properties.{arm}.period", forms.SECONDS),
-        Field(f"{name}.timeout", f"properties.{arm}.timeout", forms.SECONDS),
-        Field(f"{name}.success_threshold", f"properties.{arm}.successThreshold"),
-        Field(f"{name}.failure_threshold", f"properties.{arm}.failureThreshold"),
+        Field(f"{name}.initial_delay", f"properties.{arm}.initialDelay", forms.SECONDS, silent=(None, 10)),
+        Field(f"{name}.period", f"properties.{arm}.period", forms.SECONDS, silent=(None, 10)),
+        Field(f"{name}.timeout", f"properties.{arm}.timeout", forms.SECONDS, silent=(None, 2)),
+        Field(f"{name}.success_threshold", f"properties.{arm}.successThreshold", silent=(None, 1)),
+        Field(f"{name}.failure_threshold", f"properties.{arm}.failureThreshold", silent=(None, 30)),
     )
 
 
@@ -71,13 +73,19 @@ DEPLOYMENT: tuple[Field, ...] = (
     Field("code_configuration.code", f"{_CODE}.codeId", forms.ASSET, record="amldeploy-code"),
     Field("code_configuration.scoring_script", f"{_CODE}.scoringScript"),
     Field("environment_variables.*", "properties.environmentVariables.*", forms.ENTRY),
-    Field("app_insights_enabled", "properties.appInsightsEnabled", forms.FLAG),
-    Field("egress_public_network_access", "properties.egressPublicNetworkAccess", forms.WORD),
+    Field("app_insights_enabled", "properties.appInsightsEnabled", forms.FLAG, silent=(None, False)),
+    Field("egress_public_network_access", "properties.egressPublicNetworkAccess", forms.WORD, silent=(None, "enabled")),
     Field("private_network_connection", "properties.properties.private-network-connection", forms.FLAG, _CREATE_ONLY),
-    Field("scale_settings.type", "properties.scaleSettings.scaleType", forms.WORD),
-    Field("request_settings.request_timeout_ms", f"{_REQUESTS}.requestTimeout", forms.MILLISECONDS),
-    Field("request_settings.max_queue_wait_ms", f"{_REQUESTS}.maxQueueWait", forms.MILLISECONDS),
-    Field("request_settings.max_concurrent_requests_per_instance", f"{_REQUESTS}.maxConcurrentRequestsPerInstance"),
+    Field("scale_settings.type", "properties.scaleSettings.scaleType", forms.WORD, silent=(None, "default")),
+    Field(
+        "request_settings.request_timeout_ms", f"{_REQUESTS}.requestTimeout", forms.MILLISECONDS, silent=(None, 5000)
+    ),
+    Field("request_settings.max_queue_wait_ms", f"{_REQUESTS}.maxQueueWait", forms.MILLISECONDS, silent=(None, 0, 500)),
+    Field(
+        "request_settings.max_concurrent_requests_per_instance",
+        f"{_REQUESTS}.maxConcurrentRequestsPerInstance",
+        silent=(None, 1),
+    ),
     *_probe("liveness_probe", "livenessProbe"),
     *_probe("readiness_probe", "readinessProbe"),
     Field("data_collector.rolling_rate", f"{_COLLECTOR}.rollingRate", forms.WORD),

@@ -161,6 +161,8 @@ def _steps(
         return [Step(Verb.CREATE, where, _body(spec, document), f"there is no deployment {name} yet", retry)]
     document = kept(document, body)
     found = diff.changes(document, body, diff.DEPLOYMENT)
+    if any(change.path == _RELEASE for change in found):
+        found = (*found, *diff.resets(document, body, diff.DEPLOYMENT))
     state = body["properties"].get("provisioningState")
     if not found and (state == "Succeeded" or is_strange(body)):
         return []
@@ -206,7 +208,11 @@ def _differences(found: Sequence[diff.Change]) -> str:
 
 
 def kept(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Json]:
-    """The document with the tags and properties of others that a PUT would otherwise take away."""
+    """The document with what a PUT would otherwise take away: tags and properties of others and, of the release that
+    is there already, whatever else the files leave open. Another release is what its files say.
+    """
+    if (body.get("tags") or {}).get(RELEASE_TAG) == document["tags"].get(RELEASE_TAG):
+        document = diff.filled(document, body, diff.DEPLOYMENT)
     tags = {name: value for name, value in merged_tags(body, document["tags"]).items() if name not in diff.RECORDS}
     properties = merged_properties(body, document.get("properties") or {})
     return {**document, "tags": tags, **({"properties": properties} if properties else {})}

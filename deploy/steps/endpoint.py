@@ -72,7 +72,8 @@ def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Ret
     if not found and (state == "Succeeded" or is_strange(body)):
         return []
     served = {name: body["properties"].get(arm) or {} for name, arm in _TRAFFIC}
-    step_body = {"document": {**wanted, **served}, "changes": [asdict(c) for c in found]}
+    whole = diff.filled(wanted, body, diff.ENDPOINT)
+    step_body = {"document": {**whole, **served}, "changes": [asdict(c) for c in found]}
     why = ", ".join(c.path for c in found) or f"it is {state}"
     return [Step(Verb.UPDATE, where, step_body, why, retry)]
 

@@ -1,6 +1,4 @@
-"""Traffic: which deployment callers reach. A PUT of the endpoint built from the spec, one a stage; only tags and
-properties are sent back as they are.
-"""
+"""Traffic: which deployment callers reach. A PUT of the endpoint as it is, with other callers, one a stage."""
 
 from __future__ import annotations
 
@@ -11,7 +9,6 @@ from deploy import diff
 from deploy.callers import shares
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
-from deploy.kept import merged_properties, merged_tags
 from deploy.model import (
     PATIENT,
     EndpointSpec,
@@ -72,10 +69,11 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
 
 
 def _as_it_is(document: Mapping[str, Json], there: Mapping[str, Json] | None) -> Mapping[str, Json]:
-    """The document with the tags and properties of this moment: a lease and the tags of others may be newer than it."""
+    """The endpoint of this moment with the document's callers: a lease and what others wrote may be newer than it."""
     if there is None:
         return document
-    return {**document, "tags": merged_tags(there, {}), "properties": merged_properties(there, {})}
+    moved = {part: document[part] for part in ("name", "traffic", "mirror_traffic") if part in document}
+    return {**diff.written(there, diff.ENDPOINT), **moved}
 
 
 def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[dict[str, int]]:
@@ -87,7 +85,8 @@ def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[
 def _shift(
     spec: EndpointSpec, body: Mapping[str, Json], before: Mapping[str, int], after: Mapping[str, int], *, wait: float
 ) -> Step:
-    document = {"mirror_traffic": shares(body, "mirrorTraffic"), **spec.owned(body), "traffic": dict(after)}
+    whole = diff.filled(spec.owned(body), body, diff.ENDPOINT)
+    document = {"mirror_traffic": shares(body, "mirrorTraffic"), **whole, "traffic": dict(after)}
     # Azure takes no name for both: who gets callers gets no copies any more.
     document["mirror_traffic"] = {n: share for n, share in document["mirror_traffic"].items() if not after.get(n)}
     retry = replace(spec.retry, wait=wait)

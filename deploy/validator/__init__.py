@@ -129,8 +129,6 @@ def validate_endpoint(rendered: Rendered, environment: Environment, key: str, ro
 def _spec(rendered: Rendered, environment: Environment, key: str, pipeline: Pipeline) -> EndpointSpec:
     endpoint = _document(rendered.endpoint)
     traffic = endpoint.pop("traffic", None)
-    if traffic is None and len(rendered.deployments) > 1:
-        traffic = {}
     deployments = tuple(_document(each) for each in rendered.deployments)
     releases = {
         document["name"]: _release(document, source, rendered.folder)

@@ -4,92 +4,24 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from deploy import diff, reader, validator, verbs
+from deploy import diff, reader, validator
 from deploy.diff.forms import short_reference
 from deploy.errors import Refused
 from tests.contract.own_code import needs_server
+from tests.laws.ground import Ground, put
 from tests.outsider import Outsider
-from tests.project import make_project
 from tests.table import SAMPLES, WORKSPACE
 
-ENVIRONMENT = {
-    "cloud": "local",
-    "subscription_id": "00000000-0000-0000-0000-000000000001",
-    "resource_group": "rg-local",
-    "workspace": "mlw-local",
-}
 BY_FILE = {
     "scale_settings.type": "managed deployments have one",
     "code_configuration.code": "see test_an_asset_made_of_files_is_told_apart",
     "code_configuration.scoring_script": "goes with the code",
 }
 """Rows that are not changed live, and why."""
-
-
-class Ground:
-    """One project on one open emulator, with one endpoint that says something for every row."""
-
-    def __init__(self, root: Path, strategy: str) -> None:
-        self.project, self.outsider = verbs.Project(make_project(root)), Outsider.__new__(Outsider)
-        self.write("environments/law.yml", {**ENVIRONMENT, "endpoints": {"all": {"template": "all"}}})
-        self.write("templates/all/pipeline.yml", {"rollout": {"strategy": strategy}})
-        self.endpoint, self.deployment = _documents()
-        self.files()
-
-    def write(self, name: str, document: Any) -> None:
-        path = self.project.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(document, sort_keys=False))
-
-    def files(self, **changed: Any) -> None:
-        """The template as it is, or with another endpoint or deployment."""
-        self.write("templates/all/endpoint.yml", changed.get("endpoint", self.endpoint))
-        self.write("templates/all/deployment.yml", changed.get("deployment", self.deployment))
-
-    @property
-    def live(self) -> str:
-        """Where the deployment is that callers are on."""
-        (slot,) = self.outsider.get("all-here")["properties"]["traffic"]
-        return f"all-here/deployments/{slot}"
-
-    def turn(self, *slots: str) -> None:
-        """Somebody else sends all callers to a slot, or turns them away."""
-        body = self.outsider.get("all-here")
-        body["properties"]["traffic"] = dict.fromkeys(slots, 100)
-        self.outsider.put("/onlineEndpoints/all-here", body)
-
-    def plan(self) -> Any:
-        return verbs.plan(self.project, "law")
-
-    def apply(self) -> list[Any]:
-        """Applies; what went wrong."""
-        done = verbs.apply(self.project, "law", approve=lambda *_: None, tell=lambda _: None)
-        return [outcome.error for outcome in done.report.outcomes if outcome.error]
-
-
-def _documents() -> tuple[dict[str, Any], dict[str, Any]]:
-    """An endpoint and a deployment with the first sample of every row."""
-    endpoint: dict[str, Any] = {"name": "all-here"}
-    deployment: dict[str, Any] = {"name": "blue", "endpoint_name": "all-here"}
-    for document, table in ((endpoint, diff.ENDPOINT), (deployment, diff.DEPLOYMENT)):
-        for row in table:
-            if not row.yaml.startswith(("identity", "code_", "private_")):
-                _set(document, row.yaml, SAMPLES[row.yaml][0].yaml)
-    endpoint["identity"] = {"type": "system_assigned"}
-    return endpoint, deployment
-
-
-def _set(document: dict[str, Any], path: str, value: Any) -> None:
-    *around, last = path.replace("*", "k").split(".")
-    for name in around:
-        document = document.setdefault(name, {})
-    document[last] = value
 
 
 def _get(body: dict[str, Any], path: str) -> Any:
@@ -128,7 +60,7 @@ def test_what_an_outsider_changes_is_seen_and_healed(ground: Ground, what: str, 
     one, other = SAMPLES[row.yaml]
     where = "all-here" if what == "endpoint" else ground.live
     body = ground.outsider.get(where)
-    _set(body, row.arm, other.arm)
+    put(body, row.arm, other.arm)
     ground.outsider.put(f"/onlineEndpoints/{where}", body)
     (step,) = [step for step in ground.plan().steps if step.changes]
 
@@ -216,7 +148,7 @@ def test_an_asset_made_of_files_is_told_apart(ground: Ground, field: str) -> Non
     where = "all-here/deployments/blue"
     body = ground.outsider.get(where)
     made = _get(body, f"properties.{arm}")
-    _set(body, f"properties.{arm}", f"{WORKSPACE}/{other}")
+    put(body, f"properties.{arm}", f"{WORKSPACE}/{other}")
     ground.outsider.put(f"/onlineEndpoints/{where}", body)
     (step,) = [step for step in ground.plan().steps if step.changes]
 
@@ -238,7 +170,7 @@ def test_what_was_made_anew_is_seen_and_healed(ground: Ground, path: str) -> Non
     one, other = SAMPLES[path]
     where = ground.live
     slot, body = where.rpartition("/")[2], ground.outsider.get(where)
-    _set(body, row.arm, other.arm)
+    put(body, row.arm, other.arm)
     ground.turn()
     ground.outsider.send("DELETE", f"/onlineEndpoints/{where}")
     ground.outsider.gone(f"/onlineEndpoints/{where}")

@@ -296,6 +296,22 @@ def test_fingerprint_is_of_what_matters(world, release: str) -> None:
     assert one.fingerprint != plan(spec(release=release), moved).fingerprint
 
 
+@given(share=st.integers(0, 100))
+def test_without_a_map_callers_stay_where_they_are(share: int) -> None:
+    """Several deployments and no traffic map, as CLI v2 has them: who sent callers there by hand finds them there."""
+    one = spec(instance_count=2)
+    two = replace(
+        one,
+        deployments=(one.deployments[0], {**one.deployments[0], "name": "green"}),
+        releases={"blue": "r1", "green": "r1"},
+    )
+    traffic = {name: n for name, n in {"blue": share, "green": 100 - share}.items() if n}
+    there = facts(endpoint_body(traffic), (deployment_body("blue"), deployment_body("green")))
+
+    assert [s for s in plan(two, there).steps if s.verb is Verb.SHIFT] == []
+    assert [s for s in plan(two, facts()).steps if s.verb is Verb.SHIFT] == []
+
+
 def test_fixed_deployments_keep_their_names() -> None:
     """Who writes a traffic map keeps his names and his map."""
     made = plan(spec(traffic={"blue": 100}), facts())

@@ -328,12 +328,12 @@ GREEN = DEPLOYMENT.replace("blue", "green")
 
 
 def test_traffic_is_the_users_when_written() -> None:
-    """A map is kept and taken out of the document; without one, one deployment leaves the slots to us."""
+    """A map is kept and taken out of the document; without one nothing is said of where callers are."""
     written = check(f"{ENDPOINT}traffic: {{blue: 90, green: 10}}\n", [DEPLOYMENT, GREEN])
     assert written.traffic == {"blue": 90, "green": 10}
     assert "traffic" not in written.endpoint
     assert check(f"{ENDPOINT}mirror_traffic: {{blue: 10}}\n").endpoint["mirror_traffic"] == {"blue": 10}
-    assert check(deployment=[DEPLOYMENT, GREEN]).traffic == {}
+    assert check(deployment=[DEPLOYMENT, GREEN]).traffic is None
 
 
 def test_one_name_is_one_deployment() -> None:

@@ -1,0 +1,126 @@
+"""What the files leave open is not ours: a change of something else leaves it as others set it, or says so first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import diff, reader, validator
+from deploy.model import RELEASE_TAG
+from tests.laws.ground import Ground, put
+from tests.outsider import Outsider
+from tests.table import SAMPLES
+
+KEPT_OUT = ("identity", "code_", "private_", "instance_", "model", "scale_", "data_collector")
+"""Rows that the files say, that nobody can change live, or whose end nothing is known of."""
+ENDPOINT, DEPLOYMENT = (
+    [row for row in table if row.mutability is diff.Mutability.UPDATE and not row.yaml.startswith(KEPT_OUT)]
+    for table in (diff.ENDPOINT, diff.DEPLOYMENT)
+)
+
+
+@pytest.fixture(params=["in_place", "blue_green"])
+def ground(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ground]:
+    """Files that say no more than they must; then somebody else sets every field that they leave open."""
+    found = Ground(tmp_path, request.param)
+    found.endpoint = {"name": "all-here"}
+    found.deployment = {name: found.deployment[name] for name in ("name", "endpoint_name", "instance_type", "model")}
+    found.deployment["instance_count"] = 1
+    found.files()
+    file = validator.validate_environment(reader.read_environment(found.project.root, "law"))
+    with found.project.connect(file.environment):
+        found.outsider = Outsider()
+        for path in ("models/m/versions/3", "environments/e/versions/2"):
+            found.outsider.send("PUT", f"/{path}", {"properties": {"modelUri": "azureml://x", "image": "x"}})
+        assert found.apply() == []
+        for where, table in (("all-here", ENDPOINT), (found.live, DEPLOYMENT)):
+            body = found.outsider.get(where)
+            for row in table:
+                put(body, row.arm, SAMPLES[row.yaml][1].arm)
+            found.outsider.put(f"/onlineEndpoints/{where}", body)
+        assert found.plan().steps == ()
+        yield found
+
+
+def held(ground: Ground, where: str, table: Any) -> dict[str, Any]:
+    """Every field as CLI v2 writes it, by its path."""
+    return flat(diff.written(ground.outsider.get(where), table))
+
+
+def flat(document: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in document.items():
+        found |= flat(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": value}
+    return found
+
+
+def moved(before: Mapping[str, Any], after: Mapping[str, Any], table: Any) -> set[str]:
+    """Paths of what is different, but for what the service fills in where nobody says anything."""
+    silent = {row.yaml: row.silent for row in table}
+    return {
+        path
+        for path in before.keys() | after.keys()
+        if before.get(path) != after.get(path) and before.get(path) not in silent.get(path, ())
+    } | {path for path in after.keys() - before.keys() if after[path] not in silent.get(path, (None,))}
+
+
+def announced(ground: Ground, room: str) -> set[str]:
+    return {c["path"] for s in ground.plan().steps if s.room == room for c in s.body.get("changes") or ()}
+
+
+def test_a_tag_changes_nothing_else(ground: Ground) -> None:
+    """Of endpoint and deployment: no door is opened again, no variable lost, no probe made hasty."""
+    slot = ground.live
+    before = {where: held(ground, where, t) for where, t in (("all-here", diff.ENDPOINT), (slot, diff.DEPLOYMENT))}
+    ground.files(
+        endpoint={**ground.endpoint, "tags": {"new": "1"}}, deployment={**ground.deployment, "tags": {"new": "1"}}
+    )
+    assert ground.apply() == []
+
+    for where, was in before.items():
+        after = held(ground, where, diff.ENDPOINT if where == "all-here" else diff.DEPLOYMENT)
+        assert after == {**was, "tags.new": "1"}
+    assert ground.plan().steps == ()
+
+
+def test_a_release_changes_what_the_plan_says(ground: Ground) -> None:
+    """The endpoint stays as it was through every shift; a deployment that becomes another release under its callers
+    becomes what the files say, and the plan lists each field that goes back.
+    """
+    before, slot = held(ground, "all-here", diff.ENDPOINT), ground.live
+    was = held(ground, slot, diff.DEPLOYMENT)
+    ground.files(
+        deployment={**ground.deployment, "model": "azureml://registries/azureml/models/MedImageParse/versions/16"}
+    )
+    said = announced(ground, "deployment")
+    assert ground.apply() == []
+
+    assert held(ground, "all-here", diff.ENDPOINT) == before
+    now = held(ground, slot, diff.DEPLOYMENT)
+    if ground.live == slot:
+        assert moved(was, now, diff.DEPLOYMENT) == said
+        assert {"environment_variables.k", "liveness_probe.initial_delay", "description"} <= said
+        assert f"tags.{RELEASE_TAG}" in said
+    else:
+        assert now == was
+    assert ground.plan().steps == ()
+
+
+def test_going_back_changes_nothing_else(ground: Ground) -> None:
+    """Files that ask for more are not applied by a rollback: it moves callers."""
+    from deploy import verbs
+
+    if verbs.validate(ground.project, "law")[1][0].pipeline.rollout.strategy == "in_place":
+        ground.write("templates/all/pipeline.yml", {"rollout": {"strategy": "blue_green"}})
+    other = {**ground.deployment, "model": "azureml://registries/azureml/models/MedImageParse/versions/16"}
+    ground.files(deployment=other)
+    assert ground.apply() == []
+    before = held(ground, "all-here", diff.ENDPOINT)
+    ground.files(deployment=other, endpoint={**ground.endpoint, "tags": {"new": "1"}, "description": "ours"})
+    done = verbs.rollback(ground.project, "law", approve=lambda *_: None, tell=lambda _: None)
+
+    assert done.report.ok
+    assert held(ground, "all-here", diff.ENDPOINT) == before
