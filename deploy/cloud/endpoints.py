@@ -140,9 +140,13 @@ def put_deployment(
 def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patience: float) -> None:
     """Change tags or the number of instances of what is at `path` and nothing else, as ARM's PATCH does."""
 
-    def settled(there: Json | None) -> bool:
-        return there is not None and all(there.get(part) == wanted for part, wanted in body.items())
+    def scaled(there: Json) -> bool:  # Azure's sku says more than the number
+        return bool((there.get("sku") or {}).get("capacity") == body["sku"]["capacity"])
 
+    def tagged(there: Json | None) -> bool:  # what has failed can be taken over, too
+        return there is not None and there.get("tags") == body["tags"]
+
+    settled = succeeded(scaled) if "sku" in body else tagged
     see_through(cloud, Aim(what, path, settled, patience), lambda: cloud.arm.patch(path, VERSION, what, body))
 
 
