@@ -50,9 +50,11 @@ def _ask(
         "X-GitHub-Api-Version": "2022-11-28",
     }
     try:
+        # With an `auth` that adds nothing; without any, requests would sign with what ~/.netrc holds.
         answer = requests.request(
-            method, f"{place}/repos/{repository}/actions/variables{rest}", json=body, headers=headers, timeout=_TIMEOUT
-        )
+            method, f"{place}/repos/{repository}/actions/variables{rest}", json=body, headers=headers,
+            timeout=_TIMEOUT, auth=lambda request: request,
+        )  # fmt: skip
     except requests.RequestException as error:
         raise Transient(what, f"GitHub could not be reached ({type(error).__name__})", _CURE, code="AML603") from error
     if answer.status_code == 404 and method != "POST":
