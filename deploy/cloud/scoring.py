@@ -85,7 +85,7 @@ def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout
         body=without(answer.content, secrets),
         seconds=time.perf_counter() - started,
         request_id=without(answer.headers.get("x-request-id", ""), secrets),
-        model_status=int(model) if model.isdigit() else None,
+        model_status=int(model) if model.isdecimal() else None,
         model_reason=without(answer.headers.get("ms-azureml-model-error-reason", ""), secrets),
         retry_after=wish_of(answer.headers),
     )
