@@ -23,6 +23,8 @@ from deploy.model import Json
 Settled = Callable[[Json], bool]
 """Whether an ARM body is what its document says."""
 CONTAINERS = ("StorageInitializer", "InferenceServer")
+TAIL = 200
+"""Lines of a log that are kept."""
 
 
 def endpoint_path(cloud: Cloud, name: str) -> str:
