@@ -28,7 +28,11 @@ TAIL = 200
 
 
 def endpoint_path(cloud: Cloud, name: str) -> str:
-    return f"{cloud.workspace_id}/onlineEndpoints/{name}"
+    return path_in(cloud.workspace_id, name)
+
+
+def path_in(workspace_id: str, name: str) -> str:
+    return f"{workspace_id}/onlineEndpoints/{name}"
 
 
 def deployment_path(cloud: Cloud, endpoint: str, name: str) -> str:
