@@ -13,11 +13,12 @@ Follow `amldeploy apply -e local` through the house:
       cloud         the only door to Azure; for `cloud: local`, to the emulator that lives in this package
       observer      cloud + specs -> facts: what Azure says is there
       planner       specs x facts -> plan; pure
-      executor      plan -> report; the only loop over steps, the only place that tries anything again
+      executor      plan -> report; the only loop over steps, the only place that tries a step again
       reporter      plan | report | status -> text, markdown, JSON, HTML
       progress      says what is going on, while it goes on
     importer      a live endpoint -> the files that say it; adoption puts our tags on it
-    steps         the rooms: quota, models, endpoint, roles, deployment, probe, traffic; one kind of step each
+    steps         the rooms, one kind of step each: quota, models, place and permission look; endpoint, record, roles,
+                  deployment, probe, traffic and alias build; export and autoscale come before an end
     probes        what a right answer of a model looks like
     diff          the difference between a document and what Azure holds, as a table: one row a field
     model, outcome    the nouns: what is wanted and planned; what became of it

@@ -11,10 +11,9 @@ This room never prints and never decides; it holds words.
     ├── Locked         somebody else is at work                                      exit 8
     ├── NotAuthenticated  no credential, or one that Azure does not accept           exit 9
     ├── UsageError     the command line cannot be obeyed as it stands                exit 64
-    ├── CloudError     Azure refused; asking again would not help
-    │   ├── Transient  Azure may agree later
-    │   └── Unanswered Azure did not answer, however often it was asked
-    └── StepFailed     a step gave up                                                exit 5 / 6
+    └── CloudError     Azure refused; asking again would not help                    exit 5
+        ├── Transient  Azure may agree later
+        └── Unanswered Azure did not answer, however often it was asked
 """
 
 from __future__ import annotations
@@ -218,14 +217,6 @@ class Unanswered(CloudError):
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM: like Ctrl-C, except for the code to leave with."""
-
-
-class StepFailed(DeployError):
-    """A step gave up; `rescued` says whether callers are safe."""
-
-    def __init__(self, what: str, cause: str, cure: str = "", *, rescued: bool = True, code: str = "AML400") -> None:
-        super().__init__(what, cause, cure, code=code)
-        self.rescued = rescued
 
 
 def _sentence(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Doing: a plan in, a report out. The only loop over steps, and the only place that tries anything again.
+"""Doing: a plan in, a report out. The only loop over steps, and the only place that tries a step again.
 
 Endpoints run side by side, the steps of one in their order. A step that meets a slow truth (`Transient`) is tried again
 within its own budget: full jitter, Azure's own wish honoured, no sleep past the deadline. When a step gives up, the

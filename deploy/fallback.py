@@ -12,7 +12,7 @@ from dataclasses import replace
 from deploy import leases
 from deploy.callers import shares
 from deploy.judging import verdict
-from deploy.model import OWNER_TAG, EndpointSpec, Facts, Retry, Step, Verb, address, of_room
+from deploy.model import BRIEF, OWNER_TAG, EndpointSpec, Facts, Step, Verb, address, of_room
 
 _STAYS = ("quota", "alias")
 """Rooms whose facts are the same when the endpoint is gone."""
@@ -55,7 +55,7 @@ def in_order(spec: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
     checks = [step for step in steps if step.room == "quota"]
     made = [step for step in steps if step.verb is not Verb.CHECK]
     role, where = address("role", spec.key, spec.name), address("endpoint", spec.key)
-    taken = Step(Verb.DELETE, role, {"endpoint": spec.name}, "the roles of its identity go with it", Retry(3, 120.0))
+    taken = Step(Verb.DELETE, role, {"endpoint": spec.name}, "the roles of its identity go with it", BRIEF)
     return [*checks, taken, Step(Verb.DELETE, where, {"name": spec.name}, _WHY, spec.retry), *made]
 
 

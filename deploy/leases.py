@@ -8,8 +8,9 @@ shows and from the moment that the service's own clock tells, so two runners alw
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
@@ -93,13 +94,12 @@ def expected(entry: Mapping[str, Json], now: datetime) -> Mapping[str, Json]:
 
 
 def moment(text: Json) -> datetime | None:
-    """RFC 1123 or ISO 8601, in UTC; None for anything else."""
+    """RFC 1123 or ISO 8601, in UTC; None for anything else, and for what some zone's calendar does not reach."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):
-        try:
+        with suppress(ValueError, TypeError, OverflowError):
             found = read(str(text))
-        except (ValueError, TypeError, OverflowError):
-            continue
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+            found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+            return found if MINYEAR < found.year < MAXYEAR else None
     return None
 
 
@@ -144,7 +144,7 @@ def due(lease: Lease, told: int | None, now: datetime) -> int | None:
 def told(tag: str) -> dict[str, int]:
     """Channel -> the hours of which it was told last, from NOTICED_TAG."""
     words = [word.rpartition("=") for word in tag.split()]
-    return {channel: int(hours) for channel, _, hours in words if channel and hours.isdigit()}
+    return {channel: int(hours) for channel, _, hours in words if channel and hours.isdecimal()}
 
 
 def noted(channels: Mapping[str, int]) -> str:

@@ -149,8 +149,8 @@ class Retry:
     fresh_role: bool = False
 
 
-PATIENT = Retry(6, 1800.0)
-"""For steps that no pipeline speaks for any more."""
+PATIENT, BRIEF = Retry(6, 1800.0), Retry(3, 120.0)
+"""For steps that no pipeline speaks for any more; `BRIEF` for those that are one small request."""
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ def _post(to: str, url_from: str, word: Word) -> None:
     if not url:
         raise CloudError(what, f"the variable {url_from} is not set", cure, code="AML610")
     try:
-        answer = requests.post(url, json=payload(to, word), timeout=_TIMEOUT)
+        # With an `auth` that adds nothing; without any, requests would sign with what ~/.netrc holds.
+        answer = requests.post(url, json=payload(to, word), timeout=_TIMEOUT, auth=lambda request: request)
     except requests.RequestException as error:
         raise Transient(what, f"it could not be reached ({type(error).__name__})", cure, code="AML611") from error
     if answer.status_code >= 400:

@@ -13,15 +13,15 @@ from fnmatch import fnmatchcase
 
 from deploy import leases
 from deploy.cloud import access, leftovers
+from deploy.cloud.endpoints import path_in
 from deploy.counting import count
 from deploy.errors import Finding
-from deploy.model import OWNER_TAG, Environment, Json, Plan, Retry, Step, Verb, address
+from deploy.model import BRIEF, OWNER_TAG, PATIENT, Environment, Json, Plan, Step, Verb, address
 
 PROTECT_TAG = "amldeploy-protect"
 """Tag on an endpoint: never reaped, whatever it says but `false`."""
 MOST_OF_ALL = 0.3
 """The share of a workspace's endpoints that may go in one run unless it is forced."""
-_PATIENT = Retry(6, 1800.0)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _recorded(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list
     if not leftovers.unrecorded(body, held):
         return []
     noted, why = {"endpoint": name, "owner": _owner(body)}, "so that its roles can be found when the lease is over"
-    return [Step(Verb.UPDATE, address("record", name), noted, why, _PATIENT)]
+    return [Step(Verb.UPDATE, address("record", name), noted, why, PATIENT)]
 
 
 def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Candidate | None:
@@ -151,7 +151,7 @@ def _is_protected(body: Mapping[str, Json]) -> bool:
 
 def _leftovers(environment: Environment, there: Inventory) -> list[Candidate]:
     """Endpoints that are gone and of which an assignment of ours still speaks."""
-    prefix = f"{there.workspace_id}/onlineEndpoints/".lower()
+    prefix = path_in(there.workspace_id, "").lower()
     known = {name.lower() for name in there.endpoints}
     gone: dict[str, int] = {}
     for row in there.assignments:
@@ -178,24 +178,22 @@ def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidat
 def _steps(environment: Environment, there: Inventory, each: Candidate, folder: str) -> list[Step]:
     keep = address("export", each.name)
     steps = [] if each.gone else [Step(Verb.CHECK, keep, {"name": each.name, "folder": folder}, "kept before it goes")]
-    behind = f"{there.workspace_id}/onlineEndpoints/{each.name}/deployments/".lower()
     steps += [
-        Step(Verb.DELETE, address("autoscale", each.name, str(row["name"])), {"id": row["id"]}, each.why, _PATIENT)
-        for row in there.autoscale
-        if str((row.get("properties") or {}).get("targetResourceUri") or "").lower().startswith(behind)
+        Step(Verb.DELETE, address("autoscale", each.name, str(row["name"])), {"id": row["id"]}, each.why, PATIENT)
+        for row in leftovers.behind(there.autoscale, path_in(there.workspace_id, each.name))
     ]
     steps += [
-        Step(Verb.DELETE, address("role", each.name, str(row["name"])), {"id": row["id"]}, each.why, Retry(3, 120.0))
+        Step(Verb.DELETE, address("role", each.name, str(row["name"])), {"id": row["id"]}, each.why, BRIEF)
         for row in _roles(environment, there, each)
     ]
     if not each.gone:
-        steps.append(Step(Verb.DELETE, address("endpoint", each.name), {"name": each.name}, each.why, _PATIENT))
+        steps.append(Step(Verb.DELETE, address("endpoint", each.name), {"name": each.name}, each.why, PATIENT))
     return steps
 
 
 def _roles(environment: Environment, there: Inventory, each: Candidate) -> list[Json]:
     """Ours that speak of this endpoint, and all that its own identity holds, which goes with it."""
-    where = f"{there.workspace_id}/onlineEndpoints/{each.name}".lower()
+    where = path_in(there.workspace_id, each.name).lower()
     marks = [(row, mark) for row in there.assignments if (mark := access.marked(row)) and mark.endpoint == where]
     marks = [(row, mark) for row, mark in marks if mark.owner.split("/")[0] == environment.name]
     mine, own = [row for row, _ in marks], {access.holder(row) for row, mark in marks if mark.own}

@@ -110,6 +110,13 @@ class Rendered:
     pipeline: Source | None
 
 
+def at(value: Any, trail: Trail) -> Any:
+    """What a document holds at a trail; None where it holds nothing."""
+    for part in trail:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
 def as_text(value: Any, written: str | None = None) -> str:
     """A scalar inside a text: as it was written, or `true`, `false`, `null` and a number's shortest form."""
     if isinstance(value, str):

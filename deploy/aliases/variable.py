@@ -50,9 +50,11 @@ def _ask(
         "X-GitHub-Api-Version": "2022-11-28",
     }
     try:
+        # With an `auth` that adds nothing; without any, requests would sign with what ~/.netrc holds.
         answer = requests.request(
-            method, f"{place}/repos/{repository}/actions/variables{rest}", json=body, headers=headers, timeout=_TIMEOUT
-        )
+            method, f"{place}/repos/{repository}/actions/variables{rest}", json=body, headers=headers,
+            timeout=_TIMEOUT, auth=lambda request: request,
+        )  # fmt: skip
     except requests.RequestException as error:
         raise Transient(what, f"GitHub could not be reached ({type(error).__name__})", _CURE, code="AML603") from error
     if answer.status_code == 404 and method != "POST":
@@ -61,7 +63,18 @@ def _ask(
         raise Transient(what, f"GitHub answered {answer.status_code}", "Try again later", code="AML603")
     if answer.status_code >= 400:
         raise CloudError(what, f"GitHub answered {answer.status_code}: {_said(answer)}", _CURE, code="AML602")
-    return answer.json() if answer.content else {}
+    return _object(answer, what) if answer.content else {}
+
+
+def _object(answer: Any, what: str) -> Any:
+    try:
+        told = answer.json()
+    except ValueError:
+        told = None
+    if not isinstance(told, Mapping):
+        cause = "the answer is no JSON object: somebody between here and GitHub spoke"
+        raise Transient(what, cause, "Check GITHUB_API_URL and the proxy", code="AML603")
+    return told
 
 
 def _said(answer: Any) -> str:

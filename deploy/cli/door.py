@@ -122,7 +122,7 @@ def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
 
 
 def finish(done: Done, form: str) -> None:
-    """Print what became of a plan and leave with its code."""
+    """Print what became of a plan and leave with its code, also when it cannot be printed."""
     from deploy import reporter
 
     told = {"notices": list(done.notices), "failed_notices": list(done.failed)} if done.notices or done.failed else {}
@@ -132,11 +132,15 @@ def finish(done: Done, form: str) -> None:
         "markdown": lambda: reporter.report_markdown(done.report, done.plan),
         "text": lambda: _in_words(done),
     }
-    show(forms[form]())
+    try:
+        show(forms[form]())
+    except OSError as error:
+        _close_stdout()
+        say(f"The result is not shown: {error}.")
     actions.done(done.plan, done.report, done.rows)
     for note in (*done.plan.notes, *([stopping.WORDS] if done.report.stopped else ())):
         say(f"Note: {note}")
-    for words in done.failed:
+    for words in (*done.failed, *([done.unkept] if done.unkept else ())):
         say(words)
     raise SystemExit(done.exit)
 
@@ -168,7 +172,7 @@ def leave(work: Callable[[], object]) -> int:
         say(stopping.WORDS)
         return stopping.code(stop)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_stdout()
     except OSError as error:
         say(f"amldeploy: cannot go on: {error}. See that the path is right and may be written.")
         return Exit.USAGE
@@ -195,6 +199,11 @@ def _typed(*names: str) -> str:
     """What was typed behind an option, before anybody has read the command line; empty if it was not."""
     words = next((after for word, after in pairwise(sys.argv) if word in names), "")
     return words or next((word.partition("=")[2] for word in sys.argv if word.partition("=")[0] in names), "")
+
+
+def _close_stdout() -> None:
+    """What is still held for it goes nowhere; otherwise leaving would try again, and change the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _in_words(done: Done) -> str:

@@ -1,4 +1,4 @@
-"""Commands about leases: reap and renew. Both are made for a clock to call, and too often does no harm."""
+"""Commands about leases: reap, renew, restore. The first two are made for a clock to call: too often does no harm."""
 
 from __future__ import annotations
 

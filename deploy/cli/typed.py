@@ -33,7 +33,7 @@ def hours_of(text: str | None) -> float | None:
     if text is None:
         return None
     units = {"m": 1 / 60, "h": 1.0, "d": 24.0}
-    if text[-1:] not in units or not text[:-1].replace(".", "", 1).isdigit():
+    if text[-1:] not in units or not text[:-1].replace(".", "", 1).isdecimal():
         cure = "Write 90m, 24h or 7d"
         raise UsageError(f"read {text!r} as a time", "it is not a number and a unit", cure, code="AML661")
     return float(text[:-1]) * units[text[-1]]

@@ -12,6 +12,7 @@ from typing import Any
 
 from deploy.cloud import forms
 from deploy.cloud.connect import Cloud
+from deploy.cloud.endpoints import endpoint_path
 from deploy.cloud.failures import asking, if_told
 from deploy.cloud.importing import ONE_AT_A_TIME
 from deploy.cloud.operations import make_sure
@@ -70,7 +71,7 @@ def scope_id(cloud: Cloud, scope: str, endpoint: str) -> str:
     if scope.startswith("/"):
         return scope.rstrip("/")
     if scope == "endpoint":
-        return f"{cloud.workspace_id}/onlineEndpoints/{endpoint}"
+        return endpoint_path(cloud, endpoint)
     if scope == "workspace":
         return cloud.workspace_id
     if scope == "resource_group":
@@ -154,7 +155,7 @@ def mark(cloud: Cloud, owner: str, endpoint: str, *, own: bool = False) -> str:
     """The description of assignments of ours. It outlives the endpoint, so it says which one that was, in full: an
     owner's name alone may be another team's in the same subscription.
     """
-    where = f"{cloud.workspace_id}/onlineEndpoints/{endpoint}".lower()
+    where = endpoint_path(cloud, endpoint).lower()
     return f"amldeploy {owner} {where}" + (f" {OWN}" if own else "")
 
 

@@ -89,7 +89,7 @@ class Budget:
             now = self._monotonic()
             names = (f"subscription-{bucket.word}", f"subscription-global-{bucket.word}")
             told = [low.get(f"x-ms-ratelimit-remaining-{name}", "") for name in names]
-            if counted := [float(rest) for rest in told if rest.isdigit()]:
+            if counted := [float(rest) for rest in told if rest.isdecimal()]:
                 rest = min(*counted, bucket.size) - (bucket.out - 1)
                 bucket.left = rest if rest > _PLENTY * bucket.size else min(bucket.left, rest)
             wish = low.get("retry-after", "")

@@ -23,10 +23,16 @@ from deploy.model import Json
 Settled = Callable[[Json], bool]
 """Whether an ARM body is what its document says."""
 CONTAINERS = ("StorageInitializer", "InferenceServer")
+TAIL = 200
+"""Lines of a log that are kept."""
 
 
 def endpoint_path(cloud: Cloud, name: str) -> str:
-    return f"{cloud.workspace_id}/onlineEndpoints/{name}"
+    return path_in(cloud.workspace_id, name)
+
+
+def path_in(workspace_id: str, name: str) -> str:
+    return f"{workspace_id}/onlineEndpoints/{name}"
 
 
 def deployment_path(cloud: Cloud, endpoint: str, name: str) -> str:
@@ -140,9 +146,13 @@ def put_deployment(
 def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patience: float) -> None:
     """Change tags or the number of instances of what is at `path` and nothing else, as ARM's PATCH does."""
 
-    def settled(there: Json | None) -> bool:
-        return there is not None and all(there.get(part) == wanted for part, wanted in body.items())
+    def scaled(there: Json) -> bool:  # Azure's sku says more than the number
+        return bool((there.get("sku") or {}).get("capacity") == body["sku"]["capacity"])
 
+    def tagged(there: Json | None) -> bool:  # what has failed can be taken over, too
+        return there is not None and there.get("tags") == body["tags"]
+
+    settled = succeeded(scaled) if "sku" in body else tagged
     see_through(cloud, Aim(what, path, settled, patience), lambda: cloud.arm.patch(path, VERSION, what, body))
 
 

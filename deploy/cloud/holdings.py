@@ -86,7 +86,7 @@ def given(cloud: Cloud, body: Mapping[str, Json]) -> list[dict[str, Json]]:
 
     Left out is what Azure gives every such identity by itself.
     """
-    own, here = access.system_identity(body), f"{cloud.workspace_id}/onlineEndpoints/{body['name']}".lower()
+    own, here = access.system_identity(body), endpoints.endpoint_path(cloud, body["name"]).lower()
 
     def ours(row: Json) -> bool:
         mark = access.marked(row)

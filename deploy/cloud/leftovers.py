@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from deploy.cloud import access, forms
 from deploy.cloud.connect import Cloud
+from deploy.cloud.endpoints import endpoint_path
 from deploy.errors import CloudError
 from deploy.model import Json
 
@@ -27,10 +28,15 @@ def autoscale_settings(cloud: Cloud) -> list[Json] | None:
 
 def scaling(cloud: Cloud, endpoint: str) -> list[Json]:
     """The autoscale settings of an endpoint's deployments, as far as we may look."""
-    prefix = f"{cloud.workspace_id}/onlineEndpoints/{endpoint}/deployments/".lower()
+    return behind(autoscale_settings(cloud) or (), endpoint_path(cloud, endpoint))
+
+
+def behind(settings: Sequence[Json], endpoint: str) -> list[Json]:
+    """Those of some autoscale settings that scale a deployment of the endpoint at this path."""
+    prefix = f"{endpoint}/deployments/".lower()
     return [
         row
-        for row in autoscale_settings(cloud) or ()
+        for row in settings
         if str((row.get("properties") or {}).get("targetResourceUri") or "").lower().startswith(prefix)
     ]
 

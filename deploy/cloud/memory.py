@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.errors import CloudError, Transient
+from deploy.errors import CloudError, Transient, Unanswered
 
 Json = Any
 
@@ -28,6 +28,11 @@ class _Answer:
 
     asked: float
     told: Future[Json] = field(default_factory=Future)
+
+    @property
+    def is_hiccup(self) -> bool:
+        """Whether nobody answered."""
+        return self.told.done() and isinstance(self.told.exception(), Unanswered)
 
 
 _LASTING = re.compile(
@@ -49,15 +54,16 @@ class Memory:
 
     @contextmanager
     def open(self, seconds: float = 0.0) -> Iterator[None]:
-        """Inside, everything is remembered, and so is what looks of the last `seconds` were told. A look begun inside
-        another is part of it.
+        """Inside, everything is remembered, and so is what looks of the last `seconds` were told; not that nobody
+        answered them. A look begun inside another is part of it.
         """
         if self._looking.get():
             yield
             return
         with self._lock:
             since = self._monotonic() - seconds
-            self._passing = {key: held for key, held in self._passing.items() if seconds and held.asked >= since}
+            kept = {key: held for key, held in self._passing.items() if held.asked >= since and not held.is_hiccup}
+            self._passing = kept if seconds else {}
         looking = self._looking.set(True)
         try:
             yield
@@ -65,7 +71,7 @@ class Memory:
             self._looking.reset(looking)
 
     def ask(self, path: str, key: str, read: Callable[[], Json]) -> Json:
-        """The answer to `key`: remembered, or read now. A read that fails is remembered if it was refused for good."""
+        """The answer to `key`: remembered, or read now. A failure is remembered too, unless Azure may agree later."""
         lasts = _LASTING.search(path) is not None
         if not lasts and not self._looking.get():
             return read()
@@ -75,22 +81,21 @@ class Memory:
             mine = held is None
             held = held or known.setdefault(key, _Answer(self._monotonic()))
         if mine:
-            self._fill(known, key, held, read)
+            self._fill(key, held, read)
         return held.told.result()
 
-    def _fill(self, known: dict[str, _Answer], key: str, held: _Answer, read: Callable[[], Json]) -> None:
+    def _fill(self, key: str, held: _Answer, read: Callable[[], Json]) -> None:
         try:
             held.told.set_result(read())
         except BaseException as error:  # noqa: BLE001 whoever waits hears it too
             with self._lock:
-                if not _is_final(error):
-                    known.pop(key, None)
-                elif known is self._lasting:  # refused for this look; by the next somebody may have given the right
-                    del known[key]
-                    self._passing[key] = held
+                if self._lasting.get(key) is held:  # only for this look: by the next somebody may have given the right
+                    self._passing[key] = self._lasting.pop(key)
+                if not _is_final(error) and self._passing.get(key) is held:
+                    del self._passing[key]
             held.told.set_exception(error)
 
 
 def _is_final(error: BaseException) -> bool:
-    """Whether asking again within the same look would be told the same: refused, and not for the moment."""
+    """Whether nobody asks again within the same look: refused, or not answered though HTTP was given its chances."""
     return isinstance(error, CloudError) and not isinstance(error, Transient)

@@ -15,6 +15,7 @@ from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
 from deploy.cloud.failures import asking, wish_of
 from deploy.cloud.operations import VERSION
+from deploy.cloud.session import unchanged
 from deploy.errors import CloudError, Transient
 from deploy.masks import without
 from deploy.model import Json
@@ -68,7 +69,9 @@ def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout
     }
     started = time.perf_counter()
     try:
-        answer = requests.post(uri, data=body, headers=headers, timeout=timeout, verify=cloud.ca or True)
+        answer = requests.post(
+            uri, data=body, headers=headers, timeout=timeout, verify=cloud.ca or True, auth=unchanged
+        )
     except requests.Timeout:
         raise Transient(
             what, f"no answer within {timeout:g} s", "Raise probe.timeout or request_timeout_ms", code="AML371"
@@ -82,7 +85,7 @@ def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout
         body=without(answer.content, secrets),
         seconds=time.perf_counter() - started,
         request_id=without(answer.headers.get("x-request-id", ""), secrets),
-        model_status=int(model) if model.isdigit() else None,
+        model_status=int(model) if model.isdecimal() else None,
         model_reason=without(answer.headers.get("ms-azureml-model-error-reason", ""), secrets),
         retry_after=wish_of(answer.headers),
     )

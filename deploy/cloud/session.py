@@ -75,6 +75,11 @@ class Accepted:
         return self.headers.get("location") if self.status == 202 else None
 
 
+def unchanged(request: Any) -> Any:
+    """How requests is told that somebody else signs: without it ~/.netrc would, in place of our Authorization."""
+    return request
+
+
 def open_session(clock: Clock, ca: str | None) -> Any:
     """A transport for azure-core's pipelines. `ca` is a file with the certificate authority to trust."""
     from azure.core.exceptions import DecodeError, ServiceResponseError
@@ -115,7 +120,7 @@ def open_session(clock: Clock, ca: str | None) -> Any:
         def __exit__(self, *_: object) -> None:
             """Clients come and go; the session stays until the door is closed."""
 
-    return Session()
+    return _signing_nothing(Session())
 
 
 def open_sign_in(clock: Clock) -> Any:
@@ -126,7 +131,13 @@ def open_sign_in(clock: Clock) -> Any:
         def sleep(self, duration: float) -> None:
             clock.sleep(duration)
 
-    return SignIn()
+    return _signing_nothing(SignIn())
+
+
+def _signing_nothing(transport: Any) -> Any:
+    transport.open()
+    transport.session.auth = unchanged
+    return transport
 
 
 class _Kept:

@@ -15,12 +15,12 @@ from deploy import leases
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import Aim, see_through
+from deploy.documents.cli_v2 import AUTH_MODES
 from deploy.errors import CloudError
 from deploy.model import Json
 
 KNOWN = "2025-01-01-preview"
 """The api-version with which an endpoint on shared quota has been seen to be made."""
-_MODES = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
 
 
 def create(
@@ -75,7 +75,7 @@ def _body(cloud: Cloud, document: Mapping[str, Json]) -> dict[str, Any]:
         "identity": {"type": kind, **({"userAssignedIdentities": assigned} if assigned else {})},
         "tags": {key: str(value) for key, value in (document.get("tags") or {}).items()},
         "properties": {
-            "authMode": _MODES[str(document.get("auth_mode") or "key")],
+            "authMode": AUTH_MODES[str(document.get("auth_mode") or "key")],
             "publicNetworkAccess": str(document.get("public_network_access") or "enabled").capitalize(),
             "properties": {key: str(value) for key, value in (document.get("properties") or {}).items()},
             **({"description": document["description"]} if document.get("description") else {}),

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deploy.documents.cli_v2 import AUTH_MODES
+
 Json = Any
 
 
@@ -25,7 +27,8 @@ _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?
 _ID = re.compile(r"/subscriptions/(?:(?!/registries/).)*/(?P<name>[^/]+)/versions/(?P<version>[^/]+)", re.IGNORECASE)
 _SHORT = re.compile(r"(?P<name>[^:@/]+)(?::(?P<version>[^:/]+)|@(?P<label>[^:/]+))")
 _LABEL = re.compile(r"(?P<stem>azureml://.+)/labels/[^/]+", re.IGNORECASE)
-_ENUMS = {"amltoken": "aml_token", "aadtoken": "aad_token", "systemassigned": "system_assigned"} | {
+_ENUMS = {arm.lower(): word for word, arm in AUTH_MODES.items()} | {
+    "systemassigned": "system_assigned",
     "userassigned": "user_assigned",
     "targetutilization": "target_utilization",
     "systemassigneduserassigned": "user_assigned",  # CLI v2 has no word for both

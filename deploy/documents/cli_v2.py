@@ -11,6 +11,9 @@ from pydantic import Discriminator, Field, Strict, Tag
 
 from deploy.documents.fields import Asset, Flag, Name, Percent, Scalar, Switch, Whole, Words, Written, shape
 
+AUTH_MODES = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
+"""How callers show who they are, as files say it and as ARM does."""
+
 
 class UserAssigned(Written):
     """A user-assigned identity."""

@@ -47,15 +47,16 @@ def serve(state: Path, port: int, timing: Timing) -> int:
     except OSError as error:
         sys.stderr.write(f"cannot listen on 127.0.0.1:{port}: {error.strerror}. Choose another --port.\n")
         return 1
+    served = record.describe(server.port, server.identity_port, str(server.certificates.ca))
     try:
-        if not record.write(state, record.describe(server.port, server.identity_port, str(server.certificates.ca))):
+        if not record.write(state, served):
             sys.stderr.write(f"cannot serve {state}: another emulator already does. Use that one.\n")
             return 1
         sys.stderr.write(f"emulator of {state} answers at https://127.0.0.1:{server.port}\n")
         told.wait()
-        (state / record.NAME).unlink(missing_ok=True)
     finally:
         server.stop()
+        record.erase(state, served)  # last: who waits for that finds the port free
     return 0
 
 

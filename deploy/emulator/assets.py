@@ -149,7 +149,7 @@ def _require(call: Call) -> Resource:
 
 
 def _container(workspace: Resource, kind: str, name: str, found: Sequence[Resource]) -> dict[str, Json]:
-    numbers = [int(item.body["name"]) for item in found if item.body["name"].isdigit()]
+    numbers = [int(item.body["name"]) for item in found if item.body["name"].isdecimal()]
     return {
         "id": f"{workspace.body['id']}/{kind}/{name}", "name": name, "type": f"{workspaces.WORKSPACE}/{kind}",
         "properties": {

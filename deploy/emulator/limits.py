@@ -11,6 +11,8 @@ from deploy.emulator.world import Resource, World
 ENDPOINTS, DEPLOYMENTS, SIBLINGS = "Endpoints", "Deployments", "DeploymentsPerEndpoint"
 DEFAULTS = {ENDPOINTS: 100, DEPLOYMENTS: 500, SIBLINGS: 20}
 """Kept beside the cores of the families, under these names."""
+_ENDPOINTS, _DEPLOYMENTS = ("endpoint", "batchEndpoints"), ("deployment", "deployments")
+"""Online and batch."""
 
 
 def allow_endpoint(world: World, subscription: str, location: str) -> None:
@@ -19,9 +21,7 @@ def allow_endpoint(world: World, subscription: str, location: str) -> None:
     Raises:
         Refusal: 400 with the limit, when it is reached.
     """
-    _allow(
-        world, ENDPOINTS, subscription, location, _count(world, ("endpoint", "batchEndpoints"), subscription, location)
-    )
+    _allow(world, ENDPOINTS, subscription, location, _count(world, _ENDPOINTS, subscription, location))
 
 
 def allow_deployment(world: World, subscription: str, endpoint: Resource) -> None:
@@ -30,9 +30,9 @@ def allow_deployment(world: World, subscription: str, endpoint: Resource) -> Non
     Raises:
         Refusal: 400 with the limit of the endpoint or of the region, when it is reached.
     """
-    siblings = len(world.children(endpoint.id, "deployment"))
+    siblings = sum(len(world.children(endpoint.id, kind)) for kind in _DEPLOYMENTS)
     _allow(world, SIBLINGS, subscription, endpoint.location, siblings)
-    count = _count(world, ("deployment",), subscription, endpoint.location)
+    count = _count(world, _DEPLOYMENTS, subscription, endpoint.location)
     _allow(world, DEPLOYMENTS, subscription, endpoint.location, count)
 
 
@@ -59,10 +59,10 @@ def _reached(what: str, subscription: str, location: str, limit: int) -> Refusal
     return frontend(400, "BadRequest", "The request is invalid.", (f"{what}LimitReached", sentence))
 
 
-def _count(world: World, kinds: tuple[str, ...], subscription: str, location: str) -> int:
+def _count(world: World, kinds: tuple[str, str], subscription: str, location: str) -> int:
     below = f"/subscriptions/{subscription.lower()}"
     row = world.db.execute(
         "SELECT COUNT(*) FROM resources WHERE kind IN (?, ?) AND location = ? AND id > ? AND id < ?",
-        (kinds[0], kinds[-1], location, f"{below}/", f"{below}0"),
+        (*kinds, location, f"{below}/", f"{below}0"),
     ).fetchone()
     return int(row[0])

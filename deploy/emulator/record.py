@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,28 +41,48 @@ class Running:
 
 def find(state: Path) -> Running | None:
     """The live server that is recorded in a state folder; a record without one, or that says nothing, is removed."""
-    record = state / NAME
     try:
-        running = _read(record)
+        held = (state / NAME).read_bytes()
     except OSError:
         return None
+    running = _understood(held)
     if running is not None and _answers(running):
         return running
-    record.unlink(missing_ok=True)
+    _remove(state, lambda now: now == held)
     return None
+
+
+def erase(state: Path, running: Running) -> None:
+    """Take a server's record away."""
+    _remove(state, lambda now: _understood(now) == running)
+
+
+def holds(state: Path, running: Running) -> bool:
+    """Whether this server is recorded, alive or not."""
+    try:
+        return _understood((state / NAME).read_bytes()) == running
+    except OSError:
+        return False
 
 
 def unreadable(state: Path) -> bool:
     """Whether there is a record that says nothing. It counts as none, and `find` removes it."""
     try:
-        return _read(state / NAME) is None
+        return _understood((state / NAME).read_bytes()) is None
     except OSError:
         return False
 
 
-def _read(record: Path) -> Running | None:
+def _remove(state: Path, fits: Callable[[bytes], bool]) -> None:
+    """Unless another server has been recorded meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        if fits((state / NAME).read_bytes()):
+            (state / NAME).unlink()
+
+
+def _understood(text: bytes) -> Running | None:
     try:
-        held = json.loads(record.read_bytes())
+        held = json.loads(text)
         running = Running(held["url"], held["identity_url"], held["ca"], held["pid"])
         words = (running.url, running.identity_url, running.ca)
         if all(isinstance(word, str) for word in words) and isinstance(running.pid, int):

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from deploy.emulator.record import NAME, Running, describe, find
+from deploy.emulator.record import Running, describe, find, holds
 
 WORLD = "world.sqlite"
 LOG = "emulator.log"
@@ -92,7 +92,7 @@ def stop(state: Path) -> bool:
         return False
     os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and (state / NAME).exists():
+    while time.monotonic() < deadline and holds(state, running):
         time.sleep(0.02)
     return True
 

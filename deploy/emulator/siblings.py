@@ -31,9 +31,11 @@ def put(call: Call) -> Answer:
     found = call.world.get(f"{parent}/{kind}/{name}")
     if found is None and kind == "batchEndpoints":
         limits.allow_endpoint(call.world, call.path["subscription"], workspace.location)
+    holder = call.world.get(parent) or workspace
+    if found is None and kind == "deployments":
+        limits.allow_deployment(call.world, call.path["subscription"], holder)
     now = timestamp(call.world.now())
     within = "batchEndpoints/" if kind == "deployments" else ""
-    holder = call.world.get(parent) or workspace
     shown = f"{holder.body['id']}/{kind}/{name}"
     properties = {**_answered(call, kind, name), **shapes.mapping(body, "properties"), "provisioningState": "Succeeded"}
     made: dict[str, Any] = {

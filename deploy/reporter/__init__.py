@@ -3,12 +3,14 @@
 Pure: values in, a string or a JSON value out. Nothing is printed, read or decided here. All text from far away passes
 through `errors.neutral`, and what looks like a secret is hidden, whatever the form.
 
-    ink, masks, sentences      words on lines; what nobody should read; what is said in the same words everywhere
-    text, problems, status     for a terminal
-    markdown, html, document   for pull requests, for keeping, for machines
+    ink, sentences, details    words on lines; what is said in the same words everywhere; what stands in a step
+    text, problems, doctor     for a terminal: plan and report, errors, a diagnosis
+    status, rows, calendar     what is there, from facts: for people and machines, and when leases end
+    reaped                     who goes and who stays
+    markdown, document         for pull requests, for machines
+    html, style, timeline      for keeping: one page, its looks, how long each step took
     actions, jobsummary        for a job of GitHub Actions
     files                      what is written to disk, by name
-    rows                       what `status` shows, from facts
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Nothing is written here.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,14 +13,12 @@ from pathlib import Path
 import yaml
 
 from deploy import yaml12
+from deploy.documents.local import local_paths
 from deploy.masks import hide
 from deploy.model import EndpointSpec, Json, Plan
 from deploy.outcome import Report
 from deploy.reporter.document import plan_json, report_json
 from deploy.reporter.html import report_html
-
-_LOCAL = (("code_configuration", "code"), ("model", "path"), ("environment", "conda_file"), ("environment", "build"))
-"""Where a deployment document names files of the user's."""
 
 
 def report_files(plan: Plan, report: Report) -> dict[str, bytes]:
@@ -52,16 +51,12 @@ def cli_files(spec: EndpointSpec, root: Path, *, whole: bool = True) -> dict[str
 
 
 def _absolute(document: Mapping[str, Json], folder: Path) -> dict[str, Json]:
-    whole = dict(document)
-    for part, name in _LOCAL:
-        outer = whole.get(part)
-        if not isinstance(outer, Mapping):
-            continue
-        held = outer.get(name)
-        if isinstance(held, Mapping) and isinstance(held.get("path"), str):
-            whole[part] = {**outer, name: {**held, "path": str(folder / held["path"])}}
-        elif isinstance(held, str) and not held.startswith("azureml:"):
-            whole[part] = {**outer, name: str(folder / held)}
+    whole = copy.deepcopy(dict(document))
+    for (*above, last), path in local_paths(document, folder):
+        around: Json = whole
+        for part in above:
+            around = around[part]
+        around[last] = str(path)
     return whole
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deploy.counting import count
-from deploy.errors import CloudError, DeployError, Finding, Problem, Refused, SpecError, StepFailed
+from deploy.errors import CloudError, DeployError, Finding, Problem, Refused, SpecError
 from deploy.masks import hide
 from deploy.model import Json
 from deploy.reporter.ink import Ink, Style
@@ -32,7 +32,7 @@ def error_text(
 
 
 def error_json(error: DeployError) -> dict[str, Json]:
-    """{error: {kind, code, exit, message, what, cause, cure}} and, by kind, problems, findings, codes or rescued."""
+    """{error: {kind, code, exit, message, what, cause, cure}} and, by kind, problems, findings or codes."""
     body: dict[str, Json] = {
         "kind": type(error).__name__,
         "code": error.code,
@@ -54,8 +54,6 @@ def error_json(error: DeployError) -> dict[str, Json]:
         ]
     elif isinstance(error, CloudError):
         body |= {"azure_codes": list(error.codes), "status": error.status, "request_id": error.request_id}
-    elif isinstance(error, StepFailed):
-        body["rescued"] = error.rescued
     return {"error": hide(body)}
 
 
@@ -100,9 +98,6 @@ def _failure(ink: Ink, error: DeployError) -> list[str]:
     if isinstance(error, CloudError):
         seen = {"azure_codes": error.codes, "status": error.status, "request_id": error.request_id}
         lines += _azure(ink, seen, 4)
-    if isinstance(error, StepFailed):
-        safe = "Callers are safe." if error.rescued else "The rescue failed too: a person is needed."
-        lines += ink.line(safe, Style.PLAIN if error.rescued else Style.BAD, indent=4)
     return [*lines, *_cure(ink, error.cure, 4)]
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from deploy.documents.cli_v2 import AUTH_MODES
 from deploy.model import RELEASE_TAG, EndpointSpec, Facts, Json, address, live_slot, of_room
 
-_AUTH = {"key": "key", "aadtoken": "aad_token", "amltoken": "aml_token"}
+_AUTH = {arm.lower(): word for word, arm in AUTH_MODES.items()}
 _LEASE_END = "TargetAutoDeletionTime"
 """The endpoint property that says when Azure deletes an endpoint on shared quota (seen in public deployments)."""
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from deploy.cloud import leftovers
 from deploy.cloud.connect import Cloud
-from deploy.model import EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address
+from deploy.model import BRIEF, EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address
 
 NAME = "autoscale"
 
@@ -29,7 +29,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         return ()
     why = "it scales a deployment that goes"
     return [
-        Step(Verb.DELETE, where, {"id": body["id"]}, why, Retry(3, 120.0))
+        Step(Verb.DELETE, where, {"id": body["id"]}, why, BRIEF)
         for where, body in sorted(facts.items())
         if where.split("/")[0] == NAME
     ]

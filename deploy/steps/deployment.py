@@ -33,7 +33,6 @@ from deploy.model import (
 from deploy.reporter import changed_value
 
 NAME = "deployment"
-_LINES = 200
 _COUNT = "instance_count"
 _RELEASE = f"tags.{RELEASE_TAG}"
 _TOLD = 3
@@ -144,7 +143,7 @@ def _logs(cloud: Cloud, endpoint: str, name: str) -> tuple[dict[str, bytes], dic
     logs, unread = {}, {}
     for container in endpoints.CONTAINERS:
         try:
-            text = endpoints.read_logs(cloud, endpoint, name, container, _LINES)
+            text = endpoints.read_logs(cloud, endpoint, name, container, endpoints.TAIL)
             logs[f"{container}.log"] = neutral(text).encode()
         except CloudError as error:
             if error.status != 404:  # then there is no deployment, and no log either

@@ -19,7 +19,6 @@ from deploy.model import EndpointSpec, Facts, Json, Step, Wanted
 from deploy.outcome import Evidence
 
 NAME = "export"
-_LINES = 200
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 every room answers the same three questions
@@ -53,7 +52,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
             _write(folder / "deployments" / f"{deployment}.json", found)
             for container in endpoints.CONTAINERS:
                 with contextlib.suppress(CloudError):
-                    text = neutral(endpoints.read_logs(cloud, name, deployment, container, _LINES))
+                    text = neutral(endpoints.read_logs(cloud, name, deployment, container, endpoints.TAIL))
                     _private(folder / "logs" / f"{deployment}-{container}.log", text)
     except OSError as error:
         cure = "Nothing was deleted: see that the folder may be written"

@@ -19,7 +19,7 @@ from deploy.cloud.failures import if_told
 from deploy.counting import count
 from deploy.documents import Role
 from deploy.errors import CloudError, Finding, Refused, Transient
-from deploy.model import EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address, of_room
+from deploy.model import BRIEF, EndpointSpec, Facts, Json, Step, Verb, Wanted, address, of_room
 from deploy.outcome import Evidence
 
 NAME = "role"
@@ -63,7 +63,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     spec = wanted.spec
     there, addresses = of_room(facts, NAME, spec.key), {_address(spec.key, role) for role in spec.pipeline.roles}
     give = [_give(spec, role) for role in spec.pipeline.roles if _address(spec.key, role) not in facts]
-    give += [_keep(spec, role) for role in spec.pipeline.roles if is_of_line(facts.get(_address(spec.key, role)))]
+    give += [_keep(spec, role) for role in spec.pipeline.roles if _is_of_entry(facts.get(_address(spec.key, role)))]
     take = [
         _take(where, body)
         for rest, body in sorted(there.items())
@@ -133,7 +133,7 @@ def _give(spec: EndpointSpec, role: Role) -> Step:
     return Step(Verb.CREATE, _address(spec.key, role), body, f"{who} lacks {role.role} on {role.scope}", spec.retry)
 
 
-def is_of_line(body: Mapping[str, Json] | None) -> bool:
+def _is_of_entry(body: Mapping[str, Json] | None) -> bool:
     """Whether it is held already, for another endpoint of the same entry, with whose end it would go."""
     return body is not None and body["giver"] == "line"
 
@@ -152,7 +152,7 @@ def _found(key: str, row: Json, taken: Facts) -> str:
 
 
 def _take(where: str, body: Mapping[str, Json]) -> Step:
-    return Step(Verb.DELETE, where, {"id": body["id"]}, _GIVEN[str(body["giver"])], Retry(3, 120.0))
+    return Step(Verb.DELETE, where, {"id": body["id"]}, _GIVEN[str(body["giver"])], BRIEF)
 
 
 def _address(key: str, role: Role) -> str:

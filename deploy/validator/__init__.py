@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from deploy.digests import TooMuch, digest, digest_tree
 from deploy.documents import EnvironmentDocument, Notice, Pipeline
 from deploy.documents.cli_v2 import DeploymentDocument, EndpointDocument
+from deploy.documents.local import local_paths
 from deploy.errors import Place, Problem, SpecError
 from deploy.model import EndpointSpec, Environment, Guards, Json
-from deploy.sources import Node, Rendered, Source, Trail, as_text
+from deploy.sources import Node, Rendered, Source, Trail, as_text, at
 from deploy.validator import rules
 from deploy.validator.shapes import Checked, check, problem
 
@@ -142,10 +143,10 @@ def _document(source: Source) -> dict[str, Json]:
     """The document as Azure is to get it: what must be text is text, as it was written."""
     document: dict[str, Json] = {key: _copy(item) for key, item in source.value.items() if item is not None}
     for trail in _TEXTS:
-        around, node = rules.at(document, trail[:-1]), source.find(trail)
+        around, node = at(document, trail[:-1]), source.find(trail)
         if isinstance(around, dict) and node and node.value is not None:
             around[str(trail[-1])] = _texts(node)
-    for collection in (rules.at(document, ("data_collector", "collections")) or {}).values():
+    for collection in (at(document, ("data_collector", "collections")) or {}).values():
         collection["enabled"] = str(collection["enabled"]).capitalize()
     return document
 
@@ -166,7 +167,7 @@ def _release(document: Mapping[str, Json], source: Source, folder: Path) -> str:
     """12 hex digits over what the deployment is made of, the contents of local files included."""
     parts = {name: value for name, value in document.items() if name not in _NOT_THE_RELEASE}
     files = {}
-    for trail, path in rules.local_paths(document, folder):
+    for trail, path in local_paths(document, folder):
         try:
             files[".".join(map(str, trail))] = digest_tree(path)
         except (OSError, TooMuch) as error:

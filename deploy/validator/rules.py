@@ -6,10 +6,10 @@ Each takes documents whose fields have the right shape and yields problems; a fi
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from deploy.documents.local import local_paths
 from deploy.errors import Place, Problem
 from deploy.model import Json
 from deploy.sources import Source, Trail, did_you_mean
@@ -17,12 +17,6 @@ from deploy.validator import folders
 from deploy.validator.shapes import Checked, problem
 
 Found = Iterator[Problem]
-_LOCAL: tuple[Trail, ...] = (
-    ("code_configuration", "code"),
-    ("model", "path"),
-    ("environment", "conda_file"),
-    ("environment", "build", "path"),
-)
 _PROBE_NEEDS = {
     "http": (),
     "medimageparse": ("image", "text"),
@@ -158,16 +152,3 @@ def _probe(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
         elif not path.resolve().is_relative_to(folder.resolve()):
             cause = f"{probe[field]!r} leads out of the template folder."
             yield problem(source, ("probe", field), "AML128", cause, "Put the file into the template folder.")
-
-
-def local_paths(document: Mapping[str, Json], folder: Path) -> Iterator[tuple[Trail, Path]]:
-    for trail in _LOCAL:
-        value = at(document, trail)
-        if isinstance(value, str) and value and not re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", value):
-            yield trail, folder / value
-
-
-def at(value: Json, trail: Trail) -> Json:
-    for part in trail:
-        value = value.get(part) if isinstance(value, dict) else None
-    return value

@@ -1,4 +1,7 @@
-"""Verbs that carry out a plan: apply, teardown, probe. Each shows the plan first and is told whether to go on."""
+"""Verbs that carry out a plan: apply, rollback, teardown, probe.
+
+All but probe show the plan first and are told whether to go on.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verbs that look and change nothing: render, validate, plan, status, logs."""
+"""Verbs that look and change nothing: render, plan, status, watch, logs, places."""
 
 from __future__ import annotations
 

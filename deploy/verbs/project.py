@@ -66,6 +66,8 @@ class Done:
     """What people were told meanwhile."""
     failed: Sequence[str] = ()
     """Notices that did not arrive, in words."""
+    unkept: str = ""
+    """Why no report was kept, in words; empty when it was."""
 
     @property
     def exit(self) -> Exit:
@@ -104,8 +106,11 @@ def carry_out(
     if not plan.steps:
         return Done(plan, Report(plan.environment, plan.fingerprint, ()))
     report = executor.execute(plan, cloud, project.clock, tell, jobs=jobs, hasty=hasty)
-    folder = save or _report_folder(project, verb)
-    return Done(plan, report, folder, _keep(plan, report, folder))
+    try:
+        folder = save or _report_folder(project, verb)
+        return Done(plan, report, folder, _keep(plan, report, folder))
+    except OSError as error:  # what was done is done, and is told
+        return Done(plan, report, unkept=f"The report is not kept: {error}. See that its folder may be written.")
 
 
 def look(

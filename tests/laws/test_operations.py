@@ -53,6 +53,32 @@ def test_a_cancelled_operation_is_looked_at_before_it_is_sent_again(stage: Stage
     assert rows[again]["path"].partition("?")[0] in looked
 
 
+@pytest.mark.parametrize("fault", ["lose", "operation_vanished"])
+def test_scaling_that_came_about_is_not_asked_for_again(stage: Stage, fault: str) -> None:
+    """Its answer was lost, or its operation is out of sight: Azure says two instances, and that is what was wanted."""
+    stage.begin("1")
+    assert stage.apply().exit == 0
+    stage.world.want(release="1", count=2)
+    stage.order({"kind": fault, "operation": "OnlineDeployments_Update"})
+    end = stage.apply()
+    assert (end.exit, end.strikes) == (0, 1)
+    assert [times for (method, _), times in end.sent.items() if method == "PATCH"] == [1]
+
+
+def test_scaling_that_failed_has_not_come_about(stage: Stage) -> None:
+    """Its operation failed and is out of sight: two instances are asked for, the deployment has failed."""
+    stage.begin("1")
+    assert stage.apply().exit == 0
+    stage.world.want(release="1", count=2)
+    stage.order(
+        {"kind": "operation_failed", "operation": "OnlineDeployments_Update"},
+        {"kind": "refuse", "status": 404, "operation": "OperationsStatus_Get"},
+    )
+    end = stage.apply()
+    assert (end.exit, end.strikes) == (0, 2)
+    assert [times for (method, _), times in end.sent.items() if method == "PATCH"] == [2]
+
+
 def test_an_apply_asks_little(stage: Stage) -> None:
     """What endpoints share is read once, the SDK's own looks included, and each operation is asked about closely."""
     stage.begin("1")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from deploy import aliases
 from deploy.aliases import Outside, Target
 from deploy.aliases.target import parsed
-from deploy.errors import CloudError
+from deploy.errors import CloudError, Transient
 
 OLD = Target("mip-a", "https://mip-a.test/score", "2026-11-30T00:00:00Z")
 NEW = Target("mip-b", "https://mip-b.test/score", "2026-12-07T00:00:00Z")
@@ -100,7 +100,12 @@ class _GitHub(BaseHTTPRequestHandler):
         held: dict[str, str] = self.server.held  # type: ignore[attr-defined]
         name = self.path.rpartition("/variables")[2].strip("/")
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-        if self.headers["Authorization"] != "Bearer token":
+        if (said := self.server.instead) is not None:  # type: ignore[attr-defined]
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+        elif self.headers["Authorization"] != "Bearer token":
             self._answer(403, {"message": "Resource not accessible by integration"})
         elif self.command == "POST":
             held[body["name"]] = body["value"]
@@ -120,15 +125,21 @@ class _GitHub(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def github() -> Any:
+def server() -> Any:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _GitHub)
-    server.held = {}  # type: ignore[attr-defined]
+    server.held, server.instead = {}, None  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield {"GITHUB_API_URL": f"http://127.0.0.1:{server.server_port}", "GITHUB_REPOSITORY": "o/r", "GH_TOKEN": "token"}
+    yield server
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def github(server: Any) -> dict[str, str]:
+    place = f"http://127.0.0.1:{server.server_port}"
+    return {"GITHUB_API_URL": place, "GITHUB_REPOSITORY": "o/r", "GH_TOKEN": "token"}
 
 
 def test_a_variable_is_made_and_moved(tmp_path: Path, github: dict[str, str]) -> None:
@@ -147,6 +158,17 @@ def test_a_variable_that_may_not_be_written(tmp_path: Path, github: dict[str, st
         aliases.write({"github_variable": "MIP"}, NEW, Outside(tmp_path, {**github, "GH_TOKEN": "wrong-token"}))
     assert "may write repository variables" in str(refused.value)
     assert "wrong-token" not in str(refused.value)
+
+
+@pytest.mark.parametrize("said", [b"<html>Sign in to the proxy</html>", b"[]", b"7", b"null"])
+def test_somebody_else_who_answers_is_told_from_github(
+    said: bytes, tmp_path: Path, server: Any, github: dict[str, str]
+) -> None:
+    """A proxy's page, or JSON of another form: no answer of GitHub's, which may be asked again."""
+    server.instead = said
+    with pytest.raises(Transient, match="cannot read the alias MIP") as caught:
+        aliases.read({"github_variable": "MIP"}, Outside(tmp_path, github))
+    assert caught.value.code == "AML603"
 
 
 @given(st.text(max_size=60))

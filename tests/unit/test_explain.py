@@ -18,7 +18,6 @@ from deploy.errors import (
     Problem,
     Refused,
     SpecError,
-    StepFailed,
     Transient,
     Unanswered,
     UsageError,
@@ -90,7 +89,6 @@ ERRORS = (
     CloudError("do it", "x", "y", codes=("A", "B"), status=409, request_id="1"),
     Transient("do it", "x"),
     Unanswered("do it", "x", code="AML362"),
-    StepFailed("do it", "x", rescued=False),
     UsageError("do it", "x", code="AML631"),
 )
 

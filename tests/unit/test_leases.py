@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import os
+import time
+from datetime import UTC, datetime, timedelta, timezone
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deploy import leases
@@ -99,3 +101,33 @@ def test_each_channel_is_remembered_by_itself() -> None:
 
     assert leases.told(leases.noted(told)) == told
     assert leases.told("48 24 x= =y") == {}
+    assert leases.told("x=² y=٣ z=-1 stdout=24") == {"y": 3, "stdout": 24}
+
+
+@given(st.text(max_size=30) | st.text("=0123456789²٣ xy", max_size=30))
+def test_whatever_stands_in_the_tag_is_read(text: str) -> None:
+    """Tags are anybody's to write."""
+    assert all(isinstance(hours, int) for hours in leases.told(text).values())
+
+
+ANY_TIME = st.datetimes(
+    timezones=st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+).map(datetime.isoformat)
+
+
+@given(st.text(max_size=30) | ANY_TIME, st.sampled_from(["UTC", "Asia/Tokyo", "America/New_York"]))
+@example("0001-01-01T00:00:00+05:00", "UTC")
+@example("9999-12-31T23:59:59-05:00", "UTC")
+@example("0001-01-01T00:00:00Z", "America/New_York")
+@example("Fri, 31 Dec 9999 23:00:00 GMT", "Asia/Tokyo")
+def test_whatever_stands_for_an_end_is_none_or_can_be_said(text: str, here: str) -> None:
+    """In UTC and in local time, wherever that is; also at both ends of the calendar."""
+    found = leases.moment(text)
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = here
+    time.tzset()
+    try:
+        assert found is None or (found.tzinfo is UTC and "UTC" in leases.both(found))
+    finally:
+        os.environ.pop("TZ") if before is None else os.environ.update(TZ=before)
+        time.tzset()

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from deploy.cloud.memory import Memory
+from deploy.errors import CloudError, Transient, Unanswered
 from deploy.lanes import side_by_side
 
 WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
@@ -119,3 +120,63 @@ def test_a_look_is_its_own_threads() -> None:
         assert len(seen) == 2
         side_by_side({"one": ask, "two": ask}, 2)
     assert len(seen) == 2
+
+
+def failing(memory: Memory, error: Exception) -> list[int]:
+    """Ask for what fails; the list counts how often it is read."""
+    seen: list[int] = []
+
+    def read() -> None:
+        seen.append(1)
+        raise error
+
+    with pytest.raises(type(error)):
+        memory.ask("/p", "key", read)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("error", "reads"),
+    [
+        (CloudError("read", "you may not", "", code="AML301", status=403), 0),
+        (Unanswered("read", "503", "", code="AML351", status=503), 1),
+        (Transient("read", "busy", "", code="AML352"), 1),
+    ],
+)
+def test_a_check_asks_again_what_nobody_answered(error: CloudError, reads: int) -> None:
+    """A refusal of just now stands for the next check too; that nobody answered says nothing about it."""
+    memory = Memory(Hand())
+    with memory.open():
+        failing(memory, error)
+    with memory.open(30):
+        assert len(failing(memory, error)) == reads
+
+
+def test_within_a_look_nobody_is_asked_again_who_did_not_answer() -> None:
+    """HTTP was given its chances; the other endpoints of the look need not wait as long again."""
+    memory = Memory(Hand())
+    with memory.open():
+        failing(memory, Unanswered("read", "503", "", code="AML351", status=503))
+        assert failing(memory, Unanswered("read", "503", "", code="AML351", status=503)) == []
+
+
+def test_what_fails_for_the_moment_is_not_kept_by_a_look_that_begins_meanwhile() -> None:
+    """A look is opened while another's read is under way, which then fails: the next one who asks reads anew."""
+    memory, asked, begun = Memory(Hand()), threading.Event(), threading.Event()
+
+    def read() -> None:
+        asked.set()
+        begun.wait(5)
+        raise Transient("read", "busy", "", code="AML352")
+
+    def first() -> None:
+        with memory.open(30), pytest.raises(Transient):
+            memory.ask("/p", "key", read)
+
+    reader = threading.Thread(target=first)
+    reader.start()
+    asked.wait(5)
+    with memory.open(30):
+        begun.set()
+        reader.join()
+        assert memory.ask("/p", "key", lambda: "told") == "told"

@@ -61,6 +61,26 @@ def test_batch_endpoints_count_as_endpoints(azure: Azure) -> None:
     assert azure.send("PUT", f"{path}/one", {"location": "eastus", "properties": {}}).status == 200
 
 
+def test_batch_deployments_count_as_deployments(azure: Azure) -> None:
+    """Of their region, whichever kind comes first; and of their endpoint."""
+    azure.world.db.execute("INSERT INTO quotas VALUES (?, 'eastus', 'Deployments', 2)", (seed.SUBSCRIPTION,))
+    path, body = f"{WORKSPACE}/batchEndpoints/one", {"location": "eastus", "properties": {}}
+    azure.send("PUT", path, body)
+    azure.endpoint()
+    azure.settle()
+    assert azure.deployment("blue").status == 201
+    assert azure.send("PUT", f"{path}/deployments/one", body).status == 201
+    assert "DeploymentsLimitReached" in azure.send("PUT", f"{path}/deployments/two", body).content.decode()
+    assert "DeploymentsLimitReached" in azure.deployment("green").content.decode()
+    assert azure.send("PUT", f"{path}/deployments/one", body).status == 200
+    for limit, most in (("Deployments", 500), ("DeploymentsPerEndpoint", 1)):
+        azure.world.db.execute(
+            "INSERT OR REPLACE INTO quotas VALUES (?, 'eastus', ?, ?)", (seed.SUBSCRIPTION, limit, most)
+        )
+    refused = azure.send("PUT", f"{path}/deployments/two", body)
+    assert "DeploymentsPerEndpointLimitReached" in refused.content.decode()
+
+
 def test_batch_deployments_go_with_their_endpoint(azure: Azure) -> None:
     """And need one."""
     path = f"{WORKSPACE}/batchEndpoints/one"

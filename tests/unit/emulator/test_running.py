@@ -6,10 +6,14 @@ import gc
 import http.client
 import json
 import os
+import signal
+import socket
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -98,6 +102,47 @@ def test_a_record_of_somebody_dead_is_removed(state: Path) -> None:
     assert not record.exists()
     record.write_text("{")
     assert emulator.find(state) is None
+
+
+def test_who_is_recorded_meanwhile_stays_recorded(state: Path) -> None:
+    """Who was recorded does not answer; while that is found out another server writes its record."""
+    with emulator.embed(state / "other") as live, socket.create_server(("127.0.0.1", 0)) as dead:
+        record, ours = state / "emulator.json", asdict(live)
+        record.write_text(json.dumps({**ours, "url": f"https://127.0.0.1:{dead.getsockname()[1]}"}))
+
+        def replace() -> None:
+            dead.accept()[0].close()
+            record.write_text(json.dumps(ours))
+
+        meanwhile = threading.Thread(target=replace)
+        meanwhile.start()
+        assert emulator.find(state) is None
+        meanwhile.join()
+        assert emulator.find(state) == live
+        record.unlink()
+
+
+def test_when_it_is_stopped_its_port_is_free(state: Path) -> None:
+    """At once, however often."""
+    port = 0
+    for _ in range(3):
+        running = emulator.launch(state, port=port)
+        address = urlsplit(running.url)
+        port = int(address.port or 0)
+        assert emulator.stop(state)
+        with socket.socket() as taken:
+            assert taken.connect_ex((str(address.hostname), port)) != 0
+
+
+def test_a_server_that_ends_leaves_the_record_of_the_next(state: Path) -> None:
+    """Somebody who found it silent has started another over the same folder."""
+    running = emulator.launch(state)
+    with emulator.embed(state) as other:
+        (state / "emulator.json").write_text(json.dumps(asdict(other)))
+        os.kill(running.pid, signal.SIGTERM)
+        os.waitpid(running.pid, 0)
+        assert emulator.find(state) == other
+        (state / "emulator.json").unlink()
 
 
 def test_a_taken_port_is_told(state: Path) -> None:

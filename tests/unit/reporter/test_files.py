@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -47,3 +48,35 @@ def test_what_looks_like_something_else_is_text(value: str) -> None:
 
     assert yaml12.parse(text, "x").value["tags"] == {value: value}
     assert yaml.safe_load(text)["tags"] == {value: value}
+
+
+FIELDS = ("code_configuration.code", "model.path", "environment.conda_file", "environment.build.path")
+"""Every field of a deployment document that can name files of the user's."""
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("code", "/project/templates/m/code"),
+        ("../shared", "/project/templates/m/../shared"),
+        ("/models/m", "/models/m"),
+        ("azureml:m:1", "azureml:m:1"),
+        ("azureml://registries/r/models/m/versions/1", "azureml://registries/r/models/m/versions/1"),
+        ("https://acct.blob.core.windows.net/c/m", "https://acct.blob.core.windows.net/c/m"),
+        ("wasbs://c@acct.blob.core.windows.net/m", "wasbs://c@acct.blob.core.windows.net/m"),
+        ("git+ssh://host/r.git#main", "git+ssh://host/r.git#main"),
+    ],
+)
+def test_what_is_elsewhere_stays_where_it_is(field: str, said: str, shown: str) -> None:
+    """Paths become absolute; an address of whatever kind is no path."""
+    *above, last = field.split(".")
+    document: dict[str, Any] = {last: said}
+    for part in reversed(above):
+        document = {part: document}
+    spec = EndpointSpec("mip", "e/mip", "templates/m", {"name": "mip"}, (document,), {}, Pipeline(), None)
+    held = yaml.safe_load(cli_files(spec, Path("/project"))["mip/deployment.yml"])
+    for part in above:
+        held = held[part]
+
+    assert held == {last: shown}

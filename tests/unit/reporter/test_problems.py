@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.errors import CloudError, Finding, Place, Problem, Refused, SpecError, StalePlan, StepFailed
+from deploy.errors import CloudError, Finding, Place, Problem, Refused, SpecError, StalePlan
 from deploy.reporter import error_json, error_text
 from deploy.reporter.ink import cells
 
@@ -30,7 +30,7 @@ CLOUD = CloudError(
     "create deployment/mip/green", "Not enough quota", "Request more", code="AML310",
     codes=("BadRequest", "OutOfQuota"), status=400, request_id="3f0a",
 )  # fmt: skip
-ERRORS = [SPEC, REFUSED, CLOUD, StepFailed("create x", "gave up", "Look", rescued=False), StalePlan("apply", "moved")]
+ERRORS = [SPEC, REFUSED, CLOUD, StalePlan("apply", "moved")]
 
 
 def test_problems_begin_with_their_place():
@@ -62,18 +62,12 @@ def test_azure_is_quoted():
     )
 
 
-@pytest.mark.parametrize(("rescued", "said"), [(True, "Callers are safe."), (False, "a person is needed")])
-def test_a_failed_step_says_whether_callers_are_safe(rescued, said):
-    """The first question after a failure is answered."""
-    assert said in error_text(StepFailed("create x", "gave up", rescued=rescued))
-
-
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_an_error_is_json(error):
     """Kind, code and exit code for every error, and the parts that only this kind has."""
     body = json.loads(json.dumps(error_json(error)))["error"]
     assert (body["kind"], body["code"], body["exit"]) == (type(error).__name__, error.code, error.exit)
-    own = {"SpecError": "problems", "Refused": "findings", "CloudError": "azure_codes", "StepFailed": "rescued"}
+    own = {"SpecError": "problems", "Refused": "findings", "CloudError": "azure_codes"}
     assert own.get(type(error).__name__, "kind") in body
 
 
