@@ -53,10 +53,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if wanted is None:
         seen = [(a, body) for a, body in sorted(facts.items()) if a.split("/")[0] == NAME]
         if unseen := [a for a, body in seen if body["giver"] == _UNSEEN]:
-            cause = "role assignments may not be read, so it is not known which are to be taken back"
-            raise Refused(
-                [Finding(unseen[0], "AML252", cause, "Have Reader on the resource group given to the caller")]
-            )
+            raise Refused([unreadable(unseen[0])])
         # The marked ones last: whatever fails before, the mark still says what is left.
         seen.sort(key=lambda each: bool(each[1].get("marked")))
         return [_take(a, body) for a, body in seen if body["giver"] in _GIVEN]
@@ -70,6 +67,12 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         if (where := address(NAME, spec.key, rest)) not in addresses and body["giver"] == "us"
     ]
     return [*give, *take]
+
+
+def unreadable(where: str) -> Finding:
+    """Nobody whose roles cannot be seen is deleted: they would stay behind for a principal that is no more."""
+    cause = "role assignments may not be read, so it is not known which are to be taken back"
+    return Finding(where, "AML252", cause, "Have Reader on the resource group given to the caller")
 
 
 def _refuse_blindness(facts: Facts) -> None:

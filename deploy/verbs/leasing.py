@@ -85,4 +85,4 @@ def reap(
 
 def _inventory(cloud: Cloud) -> Inventory:
     """Two lists, whatever their length; a third only when somebody goes."""
-    return Inventory(cloud.workspace_id, endpoints.list_endpoints(cloud), access.assignments(cloud) or (), ())
+    return Inventory(cloud.workspace_id, endpoints.list_endpoints(cloud), access.assignments(cloud), ())

@@ -228,6 +228,24 @@ def test_a_guard_stops_no_notice(world: World) -> None:
     assert len(everything(world)["endpoints"]) == 1
 
 
+def test_nobody_goes_whose_roles_cannot_be_seen(world: World) -> None:
+    """Who may not read role assignments deletes nothing, and is told why; people hear of the lease all the same."""
+    lend(world)
+    world.apply()
+    advance_alone(world, 150)
+    emulator.begin(
+        world.state,
+        faults=[{"kind": "refuse", "status": 403, "times": "always", "operation": "RoleAssignments_ListForScope"}],
+    )
+    reaped = reap(world, within=24, force=True)
+    emulator.begin(world.state, faults=[])
+
+    assert (reaped.exit, [finding.code for finding in reaped.judged.findings]) == (4, ["AML252"])
+    assert (len(everything(world)["endpoints"]), len(world.said)) == (1, 1)
+    assert reap(world, within=24, force=True).ok
+    assert everything(world)["endpoints"] == []
+
+
 def test_in_place_states_the_outage(world: World) -> None:
     """--in-place gives the cores back first; the successor has another name, and a note says that callers wait."""
     lend(world)
