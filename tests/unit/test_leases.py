@@ -99,3 +99,11 @@ def test_each_channel_is_remembered_by_itself() -> None:
 
     assert leases.told(leases.noted(told)) == told
     assert leases.told("48 24 x= =y") == {}
+
+
+def test_a_moment_is_told_as_the_wall_has_it_and_as_azure_has_it() -> None:
+    """Where the wall has UTC it is told once."""
+    told = leases.both(datetime(2026, 11, 30, 23, 30, tzinfo=UTC))
+
+    assert "UTC" in told
+    assert "23:30" in told
