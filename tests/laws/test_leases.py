@@ -188,6 +188,16 @@ def test_who_did_not_hear_hears_it_again(world: World, verb: str, monkeypatch: p
         assert visit() == (0, ["stdout", "webhook"], [])
 
 
+def test_a_lost_answer_loses_no_notice(world: World) -> None:
+    """The tag is there although nobody said so: it is looked at, people are told, and only once."""
+    lend(world)
+    world.apply()
+    advance_alone(world, 130)
+    emulator.begin(world.state, faults=[{"kind": "lose", "operation": "Tags_UpdateAtScope"}])
+
+    assert [(int(reap(world).exit), len(world.said)) for _ in range(2)] == [(0, 1), (0, 1)]
+
+
 @contextmanager
 def listening() -> Iterator[tuple[str, list[Any]]]:
     """A webhook, and what it was told."""
