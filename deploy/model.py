@@ -48,6 +48,7 @@ class Environment:
     workspace: str
     endpoints: tuple[str, ...]
     guards: Guards = Guards()
+    beside: int = 0  # instances of the file's endpoints that were not chosen, counted where a guard limits all
 
     @property
     def workspace_id(self) -> str:

@@ -8,7 +8,19 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deploy import executor, intent, leases, masks, observer, reader, renderer, reporter, succession, validator
+from deploy import (
+    executor,
+    intent,
+    leases,
+    masks,
+    observer,
+    reader,
+    refusals,
+    renderer,
+    reporter,
+    succession,
+    validator,
+)
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, Secret, connect
@@ -86,7 +98,19 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
     problems += intent.shared_names(file, specs)
     if problems:
         raise SpecError(problems)
-    return file.environment, specs
+    return replace(file.environment, beside=_beside(project, file, specs)), specs
+
+
+def _beside(project: Project, file: validator.EnvironmentFile, specs: Sequence[EndpointSpec]) -> int:
+    """Instances of the entries that were not chosen: a guard speaks of all together, not of each in its turn. One whose
+    files are wrong can have none.
+    """
+    found = 0
+    if file.environment.guards.max_instances is not None:
+        for key in file.entries.keys() - {spec.key for spec in specs}:
+            with suppress(SpecError):
+                found += refusals.instances(spec_of(project, file, key))
+    return found
 
 
 def carry_out(

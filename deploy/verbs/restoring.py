@@ -26,7 +26,7 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, tell
     """
     environment = validator.validate_environment(reader.read_environment(project.root, name)).environment
     kept = _spec(environment, folder)
-    entry = _entry(project, name, kept)
+    environment, entry = _entry(project, name, kept) or (environment, None)
     with project.alone(environment, "restore") as cloud:
         with cloud.arm.remembering():
             later = _successor(kept, entry, endpoints.list_endpoints(cloud))
@@ -67,10 +67,11 @@ def _spec(environment: Environment, folder: Path) -> EndpointSpec:
     return replace(spec, releases=was)
 
 
-def _entry(project: Project, name: str, kept: EndpointSpec) -> EndpointSpec | None:
-    """Its entry as it is now, if there still is one and its files are right."""
+def _entry(project: Project, name: str, kept: EndpointSpec) -> tuple[Environment, EndpointSpec] | None:
+    """Its entry as it is now, and what stands beside it, if there still is one and its files are right."""
     with suppress(SpecError, UsageError):
-        return validate(project, name, [kept.key])[1][0]
+        environment, (entry,) = validate(project, name, [kept.key])
+        return environment, entry
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from deploy import verbs
 from deploy.errors import CloudError, Exit, Refused, UsageError
@@ -49,6 +50,22 @@ def test_a_name_that_looks_like_a_successors_is_anybodys(world: World) -> None:
         verbs.import_endpoint(world.project, "law", f"{spec.name}-00abc")
 
     assert verbs.import_endpoint(world.project, "law", f"{spec.name}-liver").key == f"{spec.name}-liver"
+
+
+def test_a_guard_counts_what_was_not_chosen(world: World) -> None:
+    """One at a time is no way around it, and a file that asks for less is."""
+    path = world.project.root / "environments" / "law.yml"
+    body = yaml.safe_load(path.read_text())
+    entries = {key: {"template": "plain", "values": {"release": "1", "count": 2}} for key in ("mip", "two")}
+    for most in (3, 4):
+        path.write_text(yaml.safe_dump({**body, "endpoints": entries, "guards": {"max_instances": most}}))
+        for only in ([], ["mip"], ["two"]):
+            if most == 4:
+                assert verbs.plan(world.project, "law", only).steps
+                continue
+            with pytest.raises(Refused, match=r"AML240 .* ask for 4 instances") as refused:
+                verbs.plan(world.project, "law", only)
+            assert ("2 of them for endpoints beside" in str(refused.value)) == bool(only)
 
 
 def test_an_endpoint_without_deployments_cannot_be_imported(world: World) -> None:
