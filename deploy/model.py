@@ -48,7 +48,6 @@ class Environment:
     workspace: str
     endpoints: tuple[str, ...]
     guards: Guards = Guards()
-    beside: int = 0  # instances of the file's endpoints that were not chosen, counted where a guard limits all
 
     @property
     def workspace_id(self) -> str:
@@ -76,6 +75,7 @@ class EndpointSpec:
     pipeline: Pipeline = field(default_factory=Pipeline)
     traffic: Mapping[str, int] | None = None
     first: str = ""
+    beside: tuple[EndpointSpec, ...] = ()  # the other entries of its environment's file whose files are right
 
     @property
     def base(self) -> str:

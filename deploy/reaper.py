@@ -7,7 +7,7 @@ adopts. The list is a plan: a dry run shows the very steps that a run takes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
@@ -16,7 +16,7 @@ from deploy.cloud import access, leftovers
 from deploy.counting import count
 from deploy.errors import Finding
 from deploy.model import OWNER_TAG, Environment, Json, Plan, Retry, Step, Verb, address
-from deploy.steps.roles import unreadable
+from deploy.steps.roles import hand_on, unreadable
 
 PROTECT_TAG = "amldeploy-protect"
 """Tag on an endpoint: never reaped, whatever it says but `false`."""
@@ -45,6 +45,8 @@ class Inventory:
     endpoints: Mapping[str, Mapping[str, Json]]
     assignments: Sequence[Json] | None
     autoscale: Sequence[Json]
+    heirs: Mapping[str, Json] = field(default_factory=dict)
+    """Assignment -> what describes it as that of an entry that stays and asks for the same."""
 
     @property
     def seen(self) -> Sequence[Json]:
@@ -193,12 +195,18 @@ def _steps(environment: Environment, there: Inventory, each: Candidate, folder: 
         if str((row.get("properties") or {}).get("targetResourceUri") or "").lower().startswith(behind)
     ]
     steps += [
-        Step(Verb.DELETE, address("role", each.name, str(row["name"])), {"id": row["id"]}, each.why, Retry(3, 120.0))
+        _ended(address("role", each.name, str(row["name"])), row, there, each.why)
         for row in _roles(environment, there, each)
     ]
     if not each.gone:
         steps.append(Step(Verb.DELETE, address("endpoint", each.name), {"name": each.name}, each.why, _PATIENT))
     return steps
+
+
+def _ended(where: str, row: Json, there: Inventory, why: str) -> Step:
+    if heir := there.heirs.get(str(row["id"])):
+        return hand_on(where, heir)
+    return Step(Verb.DELETE, where, {"id": row["id"]}, why, Retry(3, 120.0))
 
 
 def _roles(environment: Environment, there: Inventory, each: Candidate) -> list[Json]:

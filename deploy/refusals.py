@@ -112,11 +112,11 @@ def instances(spec: EndpointSpec) -> int:
 
 
 def too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
-    limit = environment.guards.max_instances
-    asked = environment.beside + sum(instances(spec) for spec in specs)
+    limit, every = environment.guards.max_instances, {s.key: s for spec in specs for s in (*spec.beside, spec)}
+    asked, chosen = (sum(map(instances, some)) for some in (every.values(), specs))
     if limit is None or asked <= limit:
         return []
-    others = f", {environment.beside} of them for endpoints beside these," if environment.beside else ""
+    others = f", {asked - chosen} of them for endpoints beside these," if asked > chosen else ""
     cause = f"the files ask for {count(asked, 'instance')}{others} and guards.max_instances is {limit}"
     return [Finding(f"environment/{environment.name}", "AML240", cause, "Ask for fewer, or raise the guard")]
 

@@ -8,19 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deploy import (
-    executor,
-    intent,
-    leases,
-    masks,
-    observer,
-    reader,
-    refusals,
-    renderer,
-    reporter,
-    succession,
-    validator,
-)
+from deploy import executor, intent, leases, masks, observer, reader, renderer, reporter, succession, validator
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, Secret, connect
@@ -98,18 +86,23 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
     problems += intent.shared_names(file, specs)
     if problems:
         raise SpecError(problems)
-    return replace(file.environment, beside=_beside(project, file, specs)), specs
+    return file.environment, _acquainted(project, file, specs)
 
 
-def _beside(project: Project, file: validator.EnvironmentFile, specs: Sequence[EndpointSpec]) -> int:
-    """Instances of the entries that were not chosen: a guard speaks of all together, not of each in its turn. One whose
-    files are wrong can have none.
+def _acquainted(project: Project, file: validator.EnvironmentFile, specs: Sequence[EndpointSpec]) -> list[EndpointSpec]:
+    """Each with the other entries of its file, chosen or not: a guard speaks of all together, and a role that two of
+    them give is not taken back while one is left.
     """
-    found = 0
-    if file.environment.guards.max_instances is not None:
-        for key in file.entries.keys() - {spec.key for spec in specs}:
-            with suppress(SpecError):
-                found += refusals.instances(spec_of(project, file, key))
+    every = {**{spec.key: spec for spec in specs}, **right(project, file, {spec.key for spec in specs})}
+    return [replace(spec, beside=tuple(every[k] for k in sorted(every) if k != spec.key)) for spec in specs]
+
+
+def right(project: Project, file: validator.EnvironmentFile, but: Collection[str] = ()) -> dict[str, EndpointSpec]:
+    """The entries whose files are right, by key. What is wrong in the others is not asked."""
+    found: dict[str, EndpointSpec] = {}
+    for key in file.entries.keys() - set(but):
+        with suppress(SpecError):
+            found[key] = spec_of(project, file, key)
     return found
 
 

@@ -26,7 +26,7 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, tell
     """
     environment = validator.validate_environment(reader.read_environment(project.root, name)).environment
     kept = _spec(environment, folder)
-    environment, entry = _entry(project, name, kept) or (environment, None)
+    entry = _entry(project, name, kept)
     with project.alone(environment, "restore") as cloud:
         with cloud.arm.remembering():
             later = _successor(kept, entry, endpoints.list_endpoints(cloud))
@@ -67,11 +67,10 @@ def _spec(environment: Environment, folder: Path) -> EndpointSpec:
     return replace(spec, releases=was)
 
 
-def _entry(project: Project, name: str, kept: EndpointSpec) -> tuple[Environment, EndpointSpec] | None:
-    """Its entry as it is now, and what stands beside it, if there still is one and its files are right."""
+def _entry(project: Project, name: str, kept: EndpointSpec) -> EndpointSpec | None:
+    """Its entry as it is now, if there still is one and its files are right."""
     with suppress(SpecError, UsageError):
-        environment, (entry,) = validate(project, name, [kept.key])
-        return environment, entry
+        return validate(project, name, [kept.key])[1][0]
     return None
 
 
@@ -88,7 +87,8 @@ def _of_its_line(kept: EndpointSpec, entry: EndpointSpec | None, *, alias: bool)
         return kept
     lease = entry.pipeline.lease if alias else kept.pipeline.lease
     first = entry.base if leases.is_of_line(entry.base, kept.name) else ""
-    return replace(kept, first=first, pipeline=kept.pipeline.model_copy(update={"lease": lease}))
+    pipeline = kept.pipeline.model_copy(update={"lease": lease})
+    return replace(kept, first=first, pipeline=pipeline, beside=entry.beside)
 
 
 def _kept(folder: Path, name: str) -> Json:
