@@ -75,6 +75,7 @@ class EndpointSpec:
     pipeline: Pipeline = field(default_factory=Pipeline)
     traffic: Mapping[str, int] | None = None
     first: str = ""
+    beside: tuple[EndpointSpec, ...] = ()  # the other entries of its environment's file whose files are right
 
     @property
     def base(self) -> str:

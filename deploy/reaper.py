@@ -7,7 +7,7 @@ adopts. The list is a plan: a dry run shows the very steps that a run takes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
@@ -17,6 +17,7 @@ from deploy.cloud.endpoints import path_in
 from deploy.counting import count
 from deploy.errors import Finding
 from deploy.model import BRIEF, OWNER_TAG, PATIENT, Environment, Json, Plan, Step, Verb, address
+from deploy.steps.roles import hand_on, unreadable
 
 PROTECT_TAG = "amldeploy-protect"
 """Tag on an endpoint: never reaped, whatever it says but `false`."""
@@ -38,12 +39,19 @@ class Rules:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What a workspace holds: endpoints by name, and every role assignment that we may see."""
+    """What a workspace holds: endpoints by name, and every role assignment that we see (None: they may not be read)."""
 
     workspace_id: str
     endpoints: Mapping[str, Mapping[str, Json]]
-    assignments: Sequence[Json]
+    assignments: Sequence[Json] | None
     autoscale: Sequence[Json]
+    heirs: Mapping[str, Json] = field(default_factory=dict)
+    """Assignment -> what describes it as that of an entry that stays and asks for the same."""
+
+    @property
+    def seen(self) -> Sequence[Json]:
+        """The assignments that there are, as far as anybody here knows."""
+        return self.assignments or ()
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,7 @@ def plan(environment: Environment, there: Inventory, judged: Judgement, folder: 
     """
     steps = [step for each in judged.candidates for step in _steps(environment, there, each, folder)]
     going = {each.name for each in judged.candidates}
-    held = leftovers.by_holder(there.assignments)
+    held = leftovers.by_holder(there.seen)
     for name, body in there.endpoints.items():
         if name not in going and _is_ours(environment, body) and leases.of(body) is not None:
             steps += _recorded(name, body, held.get(access.system_identity(body) or "", ()))
@@ -154,7 +162,7 @@ def _leftovers(environment: Environment, there: Inventory) -> list[Candidate]:
     prefix = path_in(there.workspace_id, "").lower()
     known = {name.lower() for name in there.endpoints}
     gone: dict[str, int] = {}
-    for row in there.assignments:
+    for row in there.seen:
         mark = access.marked(row)
         if mark and mark.endpoint.startswith(prefix) and mark.owner.split("/")[0] == environment.name:
             name = mark.endpoint.removeprefix(prefix)
@@ -170,6 +178,8 @@ def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidat
     if environment.guards.protected and chosen:
         cure = "Take guards.protected out of the environment file first"
         yield Finding(where, "AML241", "the environment is protected", cure)
+    if there.assignments is None:
+        yield from (unreadable(address("role", each.name)) for each in chosen)
     if going > MOST_OF_ALL * len(there.endpoints) and not rules.force:
         cause = f"{going} of {count(len(there.endpoints), 'endpoint')} would go, more than {MOST_OF_ALL:.0%} of all"
         yield Finding(where, "AML270", cause, "See whether that is meant, then say --force")
@@ -183,7 +193,7 @@ def _steps(environment: Environment, there: Inventory, each: Candidate, folder: 
         for row in leftovers.behind(there.autoscale, path_in(there.workspace_id, each.name))
     ]
     steps += [
-        Step(Verb.DELETE, address("role", each.name, str(row["name"])), {"id": row["id"]}, each.why, BRIEF)
+        _ended(address("role", each.name, str(row["name"])), row, there, each.why)
         for row in _roles(environment, there, each)
     ]
     if not each.gone:
@@ -191,13 +201,19 @@ def _steps(environment: Environment, there: Inventory, each: Candidate, folder: 
     return steps
 
 
+def _ended(where: str, row: Json, there: Inventory, why: str) -> Step:
+    if heir := there.heirs.get(str(row["id"])):
+        return hand_on(where, heir)
+    return Step(Verb.DELETE, where, {"id": row["id"]}, why, BRIEF)
+
+
 def _roles(environment: Environment, there: Inventory, each: Candidate) -> list[Json]:
     """Ours that speak of this endpoint, and all that its own identity holds, which goes with it."""
     where = path_in(there.workspace_id, each.name).lower()
-    marks = [(row, mark) for row in there.assignments if (mark := access.marked(row)) and mark.endpoint == where]
+    marks = [(row, mark) for row in there.seen if (mark := access.marked(row)) and mark.endpoint == where]
     marks = [(row, mark) for row, mark in marks if mark.owner.split("/")[0] == environment.name]
     mine, own = [row for row, _ in marks], {access.holder(row) for row, mark in marks if mark.own}
     if identity := access.system_identity(there.endpoints.get(each.name)):
         own.add(identity)
     taken = {str(row["id"]) for row in mine}
-    return [r for r in there.assignments if access.holder(r) in own and str(r["id"]) not in taken] + mine
+    return [r for r in there.seen if access.holder(r) in own and str(r["id"]) not in taken] + mine

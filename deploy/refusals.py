@@ -106,12 +106,18 @@ def _permission(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list
     return [rights.judge(needs, answers).step(address("permission", spec.key), body)]
 
 
+def instances(spec: EndpointSpec) -> int:
+    """How many the deployments of an endpoint are to have together."""
+    return sum(int(document["instance_count"]) for document in spec.deployments)
+
+
 def too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
-    limit = environment.guards.max_instances
-    asked = sum(int(d["instance_count"]) for spec in specs for d in spec.deployments)
+    limit, every = environment.guards.max_instances, {s.key: s for spec in specs for s in (*spec.beside, spec)}
+    asked, chosen = (sum(map(instances, some)) for some in (every.values(), specs))
     if limit is None or asked <= limit:
         return []
-    cause = f"the files ask for {count(asked, 'instance')} and guards.max_instances is {limit}"
+    others = f", {asked - chosen} of them for endpoints beside these," if asked > chosen else ""
+    cause = f"the files ask for {count(asked, 'instance')}{others} and guards.max_instances is {limit}"
     return [Finding(f"environment/{environment.name}", "AML240", cause, "Ask for fewer, or raise the guard")]
 
 

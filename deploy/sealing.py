@@ -10,8 +10,8 @@ from deploy.errors import Finding, Refused
 from deploy.masks import HIDDEN, hide, is_secret
 from deploy.model import EndpointSpec, Environment, Facts, Json, Plan, Step, address
 
-_PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri"})
-"""What Azure changes by itself, and what only says where it answers."""
+_PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "heir"})
+"""What Azure changes by itself, what only says where it answers, and what others would get."""
 _JUDGED = frozenset({"quota", "model", "place", "permission"})
 """Rooms whose facts are looked at anew before the first change, so that no plan grows stale by them."""
 

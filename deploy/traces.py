@@ -38,7 +38,7 @@ def stands(step: Step, world: World) -> bool:
     if step.room == "alias":
         return bool((body or {}).get("endpoint") == step.body["endpoint"])
     if step.room == "role":
-        return bool((body or {}).get("giver") == "us")
+        return body is None if "id" in step.body else bool((body or {}).get("giver") == "us")
     return body is not None and not list(strange_fields(step, body))
 
 

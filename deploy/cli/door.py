@@ -53,6 +53,8 @@ class Asked:
     endpoints: Sequence[str]
     yes: bool
     events: Path | None
+    goes_on: bool = False
+    """Whether it is the next of several, whose events stand in one file."""
 
     @property
     def words(self) -> str:
@@ -109,10 +111,8 @@ def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
 
     err = sys.stderr or io.StringIO()
     ask = _Question(asked, err)
-    with (
-        progress.open_progress(err, interactive=is_interactive(err), plain=is_plain(err), events=asked.events) as tell,
-        _hushed(),
-    ):
+    drawn = {"interactive": is_interactive(err), "plain": is_plain(err)}
+    with progress.open_progress(err, **drawn, events=asked.events, goes_on=asked.goes_on) as tell, _hushed():
         project = verbs.Project(secret=actions.masker(err))
         ways = {"project": project, "name": asked.environment, "only": asked.endpoints, "tell": tell}
         try:

@@ -45,9 +45,10 @@ def reap(
     rules = Rules(hours_of(within), hours_of(older_than), tuple(include or ()), adopt, most, force)
     told, worst = [], int(Exit.OK)
     with noticing() as warn:
-        for name in dict.fromkeys(environments):
+        for number, name in enumerate(dict.fromkeys(environments)):
+            asked = door.Asked("reap", name, (), yes=True, events=events, goes_on=number > 0)
             try:
-                reaped = _reap(name, rules, yes, output, events, warn)
+                reaped = _reap(asked, rules, yes, output, warn)
             except DeployError as error:  # the others are none the worse for it
                 if len(environments) == 1:
                     raise
@@ -61,7 +62,7 @@ def reap(
     raise SystemExit(worst)
 
 
-def _reap(name: str, rules: Any, yes: bool, output: Output, events: Path | None, warn: Any) -> Any:
+def _reap(asked: door.Asked, rules: Any, yes: bool, output: Output, warn: Any) -> Any:
     """One environment, judged and done; its words, unless it is JSON that is wanted."""
     with aloud(output) as show:
 
@@ -69,7 +70,7 @@ def _reap(name: str, rules: Any, yes: bool, output: Output, events: Path | None,
             taken = {key: ways[key] for key in ("project", "name", "tell", "approve")}
             return verbs.reap(**taken, rules=rules, yes=yes, show=show, warn=warn)
 
-        reaped = door.carry(door.Asked("reap", name, (), yes=True, events=events), work)
+        reaped = door.carry(asked, work)
     from deploy import reporter
 
     if output is not Output.JSON:

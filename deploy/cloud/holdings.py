@@ -23,6 +23,10 @@ _AUTOMATIC = frozenset(
 )
 
 
+Triple = tuple[str, str, str]
+"""Scope, principal, role's GUID, in lower case."""
+
+
 @dataclass(frozen=True)
 class Held:
     """One assignment. `role` is the wish that it fulfils, None for what nobody asks for.
@@ -45,26 +49,33 @@ def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
     principal = identity(body)
     marks = {access.mark(cloud, spec.owner, spec.name, own=each) for each in (True, False)}
     own = _own(body, rows, access.mark(cloud, spec.owner, spec.name))
-    wanted = {
-        (access.scope_id(cloud, r.scope, spec.name).lower(), holder, access.role_id(cloud, r.role)): r
-        for r in spec.pipeline.roles
-        if (holder := _principal(r, principal))
-    }
+    wanted = wishes(cloud, spec, principal)
     found = []
     for row in rows:
-        properties = row["properties"]
-        triple = (
-            str(properties["scope"]).lower(),
-            str(properties["principalId"]).lower(),
-            str(properties["roleDefinitionId"]).rsplit("/", 1)[-1].lower(),
-        )
-        ours = properties.get("description") in marks
+        triple = triple_of(row)
+        ours = row["properties"].get("description") in marks
         giver = "us" if ours else "azure" if own and triple[1] == own else "others"
         if triple in wanted and giver == "others" and (mark := access.marked(row)) and mark.owner == spec.owner:
             giver = "line"
         if triple in wanted or giver != "others":
             found.append(Held(row, giver, wanted.get(triple)))
     return found
+
+
+def wishes(cloud: Cloud, spec: EndpointSpec, identity: str | None) -> dict[Triple, Role]:
+    """What the pipeline of an endpoint asks for, by what Azure knows it by."""
+    return {
+        (access.scope_id(cloud, r.scope, spec.name).lower(), holder, access.role_id(cloud, r.role)): r
+        for r in spec.pipeline.roles
+        if (holder := _principal(r, identity))
+    }
+
+
+def triple_of(row: Json) -> Triple:
+    """An assignment by what Azure knows it by: two of the same triple cannot be."""
+    properties = row["properties"]
+    role = str(properties["roleDefinitionId"]).rsplit("/", 1)[-1].lower()
+    return str(properties["scope"]).lower(), str(properties["principalId"]).lower(), role
 
 
 def moving(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:

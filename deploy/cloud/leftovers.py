@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from deploy.cloud import access, forms
 from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
+from deploy.cloud.operations import VERSION, make_sure
 from deploy.errors import CloudError
 from deploy.model import Json
 
@@ -53,9 +54,15 @@ def delete_autoscale(cloud: Cloud, setting: str, *, what: str) -> None:
 
 
 def merge_tags(cloud: Cloud, resource: str, tags: Mapping[str, str], what: str) -> None:
-    """Add or change tags of a resource without a look at the others. One request; nothing is read to be written."""
+    """Add or change tags of an endpoint without a look at the others. One request; nothing is read to be written."""
     body = {"operation": "Merge", "properties": {"tags": dict(tags)}}
-    cloud.arm.patch(f"{resource}/providers/Microsoft.Resources/tags/default", _TAGS, what, body)
+    path = f"{resource}/providers/Microsoft.Resources/tags/default"
+
+    def are_there() -> bool:
+        there = cloud.arm.get(resource, VERSION, what, forms.Resource) or {}
+        return tags.items() <= (there.get("tags") or {}).items()
+
+    make_sure(lambda: cloud.arm.patch(path, _TAGS, what, body), are_there)
 
 
 def record(cloud: Cloud, owner: str, endpoint: str) -> str:

@@ -153,7 +153,11 @@ class GuardsDocument(Written):
     """Limits that can refuse a plan."""
 
     protected: Flag = Field(default=False, description="Nothing of this environment is deleted, not even by teardown.")
-    max_instances: Whole | None = Field(default=None, ge=0, description="Most instances of all endpoints together.")
+    max_instances: Whole | None = Field(
+        default=None,
+        ge=0,
+        description="Most instances that all endpoints of this file ask for together, chosen or not.",
+    )
 
 
 class EntryDocument(Written):

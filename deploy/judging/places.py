@@ -85,7 +85,7 @@ def judge(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
     unknown = [_untold(gate, seen) for gate, _, _ in found if gate.left is None]
     said = [words for gate, _, words in found if gate.left is not None]
     if wanted["endpoints"] and seen.get("free") is False:
-        words = f"the name {name} is taken in {where}: {seen.get('told') or 'no reason given'}"
+        words = f"the name {name} cannot be had in {where}: {seen.get('told') or 'no reason given'}"
         reasons.append(Reason("AML265", words, "Choose another endpoint name; unique(n) in the template makes one"))
     elif wanted["endpoints"] and seen.get("free"):
         said.insert(0, f"{name} is free in {where}")

@@ -29,14 +29,14 @@ def both(*progresses: Progress) -> Progress:
 
 @contextmanager
 def open_progress(
-    stream: TextIO, *, interactive: bool, plain: bool = False, events: Path | None = None
+    stream: TextIO, *, interactive: bool, plain: bool = False, events: Path | None = None, goes_on: bool = False
 ) -> Iterator[Progress]:
     """A live table on a terminal, lines elsewhere; and every event as a JSON line in the file `events`, if named.
 
-    `plain`: the table draws with ASCII alone.
+    `plain`: the table draws with ASCII alone. `goes_on`: the file follows what stands in it, else it begins anew.
     """
     with ExitStack() as rooms:
-        file = rooms.enter_context(events.open("w", encoding="utf-8")) if events else None
+        file = rooms.enter_context(events.open("a" if goes_on else "w", encoding="utf-8")) if events else None
         if interactive:
             from rich.console import Console
 

@@ -32,7 +32,7 @@ def reaped_text(judged: Judged, plan: Plan, report: Report | None) -> str:
     lines = []
     for each in candidates:
         verb = "would go" if report is None else "not deleted" if each.name in failed else "deleted"
-        steps = [step for step in plan.steps if step.endpoint == each.name and step.changes]
+        steps = [step for step in plan.steps if step.endpoint == each.name and step.verb is Verb.DELETE]
         lines.append(f"{verb:<11}  {each.name}: {each.why} ({count(len(steps), 'deletion')})")
     lines += [f"{'spared':<11}  {each.name}: {each.why}" for each in judged.spared]
     lines += [_record(step, report, outcomes) for step in plan.steps if step.room == "record"]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
+from deploy import leases
 from deploy.documents.cli_v2 import AUTH_MODES
 from deploy.model import RELEASE_TAG, EndpointSpec, Facts, Json, address, live_slot, of_room
 
 _AUTH = {arm.lower(): word for word, arm in AUTH_MODES.items()}
-_LEASE_END = "TargetAutoDeletionTime"
-"""The endpoint property that says when Azure deletes an endpoint on shared quota (seen in public deployments)."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow
     properties = body.get("properties") or {}
     traffic = properties.get("traffic") or {}
     slots = of_room(facts, "deployment", spec.key)
-    end = moment((properties.get("properties") or {}).get(_LEASE_END))
+    lease = leases.of(body)
     mode = str(properties.get("authMode") or "")
     return EndpointRow(
         spec.key,
@@ -58,8 +56,8 @@ def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow
         str(properties.get("scoringUri") or ""),
         _AUTH.get(mode.lower(), mode),
         tuple(_slot(name, slots[name], traffic) for name in sorted(slots)),
-        end.isoformat().replace("+00:00", "Z") if end else None,
-        round((end - now).total_seconds() / 3600, 2) if end else None,
+        leases.written(lease.ends) if lease else None,
+        round(lease.hours_left(now), 2) if lease else None,
     )
 
 
@@ -74,14 +72,3 @@ def _slot(name: str, body: Json, traffic: dict[str, int]) -> SlotRow:
         int((body.get("sku") or {}).get("capacity") or 0),
         str(properties.get("provisioningState") or "unknown"),
     )
-
-
-def moment(text: Json) -> datetime | None:
-    """RFC 1123 or ISO 8601, in UTC; None for anything else."""
-    for read in (parsedate_to_datetime, datetime.fromisoformat):
-        try:
-            moment = read(str(text))
-        except (ValueError, TypeError):
-            continue
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    return None

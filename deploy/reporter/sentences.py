@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from deploy.counting import count, noun
 from deploy.judging.verdict import Verdict
 from deploy.masks import hide
 from deploy.model import Json, Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
-from deploy.reporter.rows import moment
 
 STATE_WORDS = {state: state.value.replace("_", " ") for state in State}
 RESCUE = "Rescue"
@@ -218,20 +216,9 @@ def reasons(report: Report, plan: Plan | None) -> list[str]:
     return found
 
 
-def when(end: datetime) -> str:
-    """`Mon 30 Nov 2026 23:44 CET (22:44 UTC)`: as the clock on the wall has it, and as Azure has it."""
-    here, there = end.astimezone(), end.astimezone(UTC)
-    if here.utcoffset() == there.utcoffset():
-        return f"{there:%a %d %b %Y %H:%M} UTC"
-    day = "" if here.date() == there.date() else f"{there:%a %d %b} "
-    return f"{here:%a %d %b %Y %H:%M %Z} ({day}{there:%H:%M} UTC)"
-
-
 def lease(entry: Mapping[str, Json]) -> str:
     """Until when an endpoint on shared quota lives, from whatever the plan knows about it."""
     known = {key: value for key, value in hide(entry).items() if value is not None}
-    if end := moment(known.get("ends")):
-        known["ends"] = when(end)
     who = known.pop("endpoint", None) or known.pop("address", None)
     words = ", ".join(f"{key.replace('_', ' ')} {shown(value)}" for key, value in known.items())
     return ": ".join(part for part in (shown(who) if who else "", words) if part)

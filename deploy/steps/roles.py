@@ -1,6 +1,8 @@
 """Roles: who may do what, given before the first deployment needs it and taken back before the endpoint goes.
 
 Only assignments that carry our description, or that belong to the endpoint's own system identity, are ever taken back.
+Azure knows one assignment for a scope, a principal and a role, and its description names one endpoint. So where another
+entry of the file, whose endpoint is there, asks for the same, it is handed on instead.
 
 Where the list of assignments may not be read (403), that is so for good: every role that is wanted is given, which
 changes nothing where it is there. Where the list is not answered, that passes, and no plan is made meanwhile. A blind
@@ -13,13 +15,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from deploy import succession
 from deploy.cloud import access, endpoints, holdings
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
 from deploy.counting import count
 from deploy.documents import Role
 from deploy.errors import CloudError, Finding, Refused, Transient
-from deploy.model import BRIEF, EndpointSpec, Facts, Json, Step, Verb, Wanted, address, of_room
+from deploy.model import (
+    BRIEF,
+    OWNER_TAG,
+    PATIENT,
+    EndpointSpec,
+    Facts,
+    Json,
+    Step,
+    Verb,
+    Wanted,
+    address,
+    of_room,
+)
 from deploy.outcome import Evidence
 
 NAME = "role"
@@ -30,7 +45,7 @@ _UNSEEN, _UNTOLD = "unseen", "untold"
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`role/<key>/<role>/<scope>`: {id, giver, marked} of assignments that are wanted and there, and of others of ours.
 
-    `marked`: its description says whose it is.
+    `marked`: its description says whose it is. `heir`: what describes it as that of another entry that wants it, too.
     `role/<key>`: {id: "", giver: "unseen"} when they may not be read; {id: "", giver: "untold", told: why} when Azure
     does not say.
     """
@@ -41,10 +56,45 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     if found is None:
         return {address(NAME, spec.key): {"id": "", "giver": _UNSEEN}}
     facts: dict[str, Mapping[str, Json]] = {}
+    shared = [one.row for one in found if one.giver == "us" and (mark := access.marked(one.row)) and not mark.own]
+    heirs = heirs_of(cloud, spec.beside, shared, endpoints.list_endpoints(cloud) if shared else {})
     for one in found:
         where = _address(spec.key, one.role) if one.role else _found(spec.key, one.row, facts)
-        facts[where] = {"id": one.row["id"], "giver": one.giver, "marked": access.marked(one.row) is not None}
+        body = {"id": one.row["id"], "giver": one.giver, "marked": access.marked(one.row) is not None}
+        facts[where] = {**body, **({"heir": heir} if (heir := heirs.get(str(one.row["id"]))) else {})}
     return facts
+
+
+def heirs_of(
+    cloud: Cloud, others: Sequence[EndpointSpec], rows: Sequence[Json], bodies: succession.Bodies
+) -> dict[str, Json]:
+    """Assignment -> what describes it as that of another entry that asks for the same. `bodies`: who is there."""
+    found: dict[str, Json] = {}
+    for other in succession.settle(others, bodies) if rows else ():
+        body = bodies.get(other.name) or {}
+        if (body.get("tags") or {}).get(OWNER_TAG) == other.owner:
+            wanted = _wishes(cloud, other, body)
+            found = {
+                str(row["id"]): _description(row, other) for row in rows if holdings.triple_of(row) in wanted
+            } | found
+    return found
+
+
+def _wishes(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[holdings.Triple, Role]:
+    """Of another entry: a role or a scope of its that nobody knows is its own trouble."""
+    try:
+        return holdings.wishes(cloud, other, holdings.identity(body))
+    except CloudError as error:
+        if error.code not in ("AML324", "AML325"):
+            raise
+        return {}
+
+
+def _description(row: Json, heir: EndpointSpec) -> dict[str, Json]:
+    scope, principal, role = str(row["properties"]["scope"]), *holdings.triple_of(row)[1:]
+    kind = str(row["properties"].get("principalType") or "")
+    what = {"role": role, "scope": scope, "principal": principal, "principal_type": kind}
+    return {"id": row["id"], **what, "endpoint": heir.name, "owner": heir.owner}
 
 
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
@@ -53,10 +103,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if wanted is None:
         seen = [(a, body) for a, body in sorted(facts.items()) if a.split("/")[0] == NAME]
         if unseen := [a for a, body in seen if body["giver"] == _UNSEEN]:
-            cause = "role assignments may not be read, so it is not known which are to be taken back"
-            raise Refused(
-                [Finding(unseen[0], "AML252", cause, "Have Reader on the resource group given to the caller")]
-            )
+            raise Refused([unreadable(unseen[0])])
         # The marked ones last: whatever fails before, the mark still says what is left.
         seen.sort(key=lambda each: bool(each[1].get("marked")))
         return [_take(a, body) for a, body in seen if body["giver"] in _GIVEN]
@@ -70,6 +117,12 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         if (where := address(NAME, spec.key, rest)) not in addresses and body["giver"] == "us"
     ]
     return [*give, *take]
+
+
+def unreadable(where: str) -> Finding:
+    """Nobody whose roles cannot be seen is deleted: they would stay behind for a principal that is no more."""
+    cause = "role assignments may not be read, so it is not known which are to be taken back"
+    return Finding(where, "AML252", cause, "Have Reader on the resource group given to the caller")
 
 
 def _refuse_blindness(facts: Facts) -> None:
@@ -152,7 +205,14 @@ def _found(key: str, row: Json, taken: Facts) -> str:
 
 
 def _take(where: str, body: Mapping[str, Json]) -> Step:
+    if heir := body.get("heir"):
+        return hand_on(where, heir)
     return Step(Verb.DELETE, where, {"id": body["id"]}, _GIVEN[str(body["giver"])], BRIEF)
+
+
+def hand_on(where: str, heir: Mapping[str, Json]) -> Step:
+    """The same assignment, described as another entry's from now on."""
+    return Step(Verb.UPDATE, where, heir, f"{heir['owner']} asks for it, too: it is that one's from now on", PATIENT)
 
 
 def _address(key: str, role: Role) -> str:

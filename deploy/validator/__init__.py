@@ -110,8 +110,13 @@ def _entry(source: Source, key: str) -> Entry:
     return Entry(source.value["endpoints"][key]["template"], source.place((*trail, "template")), values, written)
 
 
-def validate_endpoint(rendered: Rendered, environment: Environment, key: str, root: Path) -> EndpointSpec:
-    """The endpoint that the documents describe. Raises SpecError with every problem; places are files below `root`."""
+def validate_endpoint(
+    rendered: Rendered, environment: Environment, key: str, root: Path, *, kept: bool = False
+) -> EndpointSpec:
+    """The endpoint that the documents describe. Raises SpecError with every problem; places are files below `root`.
+
+    `kept`: it says what was there and not what somebody wrote, so its name may be a successor's.
+    """
     endpoint = _checked(EndpointDocument, rendered.endpoint, "compute", "Remove `compute`.")
     deployments = [
         _checked(DeploymentDocument, each, "resources", "Use `type: managed`.") for each in rendered.deployments
@@ -122,6 +127,7 @@ def validate_endpoint(rendered: Rendered, environment: Environment, key: str, ro
     problems += [found for each in deployments for found in rules.deployment(each, endpoint, rendered.folder, root)]
     problems += rules.names(deployments)
     problems += rules.pipeline(pipeline, endpoint, rendered.folder)
+    problems += () if kept else rules.renewable(pipeline, endpoint)
     if problems or not isinstance(pipeline.model, Pipeline):
         raise SpecError(problems)
     return _spec(rendered, environment, key, pipeline.model)

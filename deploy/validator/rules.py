@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from deploy import leases
 from deploy.documents.local import local_paths
 from deploy.errors import Place, Problem
 from deploy.model import Json
@@ -136,6 +137,17 @@ def pipeline(checked: Checked, endpoint: Checked, folder: Path) -> Found:
         cause = "There is nothing to fall back from: quota.capacity is not shared."
         yield problem(source, ("quota", "fallback"), "AML135", cause, "Write `capacity: shared`, or take it out.")
     yield from _probe(source, document.get("probe") or {}, folder)
+
+
+def renewable(pipeline: Checked, endpoint: Checked) -> Found:
+    """Whether the name leaves room for a successor's: with one that does not, the lease could never be renewed."""
+    name, quota = endpoint.sound.get("name") or "", pipeline.sound.get("quota") or {}
+    if quota.get("capacity") == "shared" and len(name) > leases.LONGEST_BASE:
+        cause = (
+            f"The name {name!r} has {len(name)} letters. On shared quota it can have {leases.LONGEST_BASE} at most, "
+            "since its successors have six more and Azure allows 32."
+        )
+        yield problem(endpoint.source, ("name",), "AML136", cause, "Write a shorter one.")
 
 
 def _probe(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:

@@ -72,6 +72,8 @@ def teardown(
 ) -> Done:
     """A plan towards nothing, asked about and done. Whatever else carries an entry's tag goes first, as wholly."""
     environment, specs = validate(project, name, only)
+    going = {spec.key for spec in specs}
+    specs = [replace(spec, beside=tuple(each for each in spec.beside if each.key not in going)) for spec in specs]
     with project.alone(environment, "teardown") as cloud:
         with cloud.arm.remembering():
             bodies = endpoints.list_endpoints(cloud)

@@ -10,6 +10,7 @@ from deploy import adoption, importer, leases, observer, reader, validator
 from deploy.cloud import endpoints, holdings
 from deploy.errors import CloudError, SpecError, UsageError
 from deploy.executor import Tell
+from deploy.model import OWNER_TAG
 from deploy.sources import TEMPLATES, Source
 from deploy.verbs.project import Approve, Done, Project, carry_out, spec_of, validate
 
@@ -36,10 +37,11 @@ def import_endpoint(
     environment = validator.validate_environment(source).environment
     key = key or endpoint.lower()
     template, what = template or key, f"import endpoint {endpoint}"
-    _must_be_nobodys(project, source, what, endpoint.lower())
-    _must_be_free(project, source, what, key, template)
     with project.connect(environment) as cloud, cloud.arm.remembering():
         body = endpoints.list_endpoints(cloud).get(endpoint.lower())
+        owner = str(((body or {}).get("tags") or {}).get(OWNER_TAG) or "")
+        _must_be_nobodys(project, source, what, endpoint.lower(), owner)
+        _must_be_free(project, source, what, key, template)
         behind = endpoints.read_deployments(cloud, str(body["name"])) if body else {}
         if body is None or not behind:
             raise _nothing(what, there=body is not None)
@@ -66,13 +68,18 @@ def _nothing(what: str, *, there: bool) -> CloudError:
     return CloudError(what, cause, cure, code="AML226")
 
 
-def _must_be_nobodys(project: Project, source: Source, what: str, endpoint: str) -> None:
-    """Refuses an endpoint that an entry of the environment says already. What is wrong in others is not asked."""
+def _must_be_nobodys(project: Project, source: Source, what: str, endpoint: str, owner: str) -> None:
+    """Refuses an endpoint that an entry of the environment says already, under its own name or a successor's. What is
+    wrong in others is not asked.
+
+    A name that only looks like a successor's is anybody's: five letters are soon found.
+    """
     file = validator.survey_environment(source)
     for key in file.entries:
         with suppress(SpecError):
             spec = spec_of(project, file, key)
-            if leases.is_of_line(spec.base.lower(), endpoint):
+            base = spec.base.lower()
+            if endpoint == base or (owner == spec.owner and leases.is_of_line(base, endpoint)):
                 cause = (
                     f"{source.file} has its files already: the entry {key}, of templates/{file.entries[key].template}"
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from deploy import reader, reaper, validator
@@ -9,9 +10,10 @@ from deploy.cloud import access, endpoints, leftovers
 from deploy.cloud.connect import Cloud
 from deploy.errors import Exit, Refused
 from deploy.executor import Tell
-from deploy.model import Plan
+from deploy.model import Json, Plan
 from deploy.reaper import Inventory, Judgement, Rules
-from deploy.verbs.project import Approve, Done, Project, carry_out
+from deploy.steps import roles
+from deploy.verbs.project import Approve, Done, Project, carry_out, right
 from deploy.verbs.telling import Show, Told, Warn, notify
 
 
@@ -67,7 +69,8 @@ def reap(
         there = _inventory(cloud)
         judged = reaper.judge(file.environment, there, rules, cloud.now())
         if judged.candidates:
-            there = replace(there, autoscale=leftovers.autoscale_settings(cloud) or ())
+            heirs = _heirs(project, cloud, file, there, {each.name for each in judged.candidates})
+            there = replace(there, autoscale=leftovers.autoscale_settings(cloud) or (), heirs=heirs)
         folder = project.state / "reaped" / f"{cloud.now():%Y%m%dT%H%M%SZ}"
         plan = reaper.plan(file.environment, there, judged, str(folder))
         if not yes:
@@ -85,4 +88,13 @@ def reap(
 
 def _inventory(cloud: Cloud) -> Inventory:
     """Two lists, whatever their length; a third only when somebody goes."""
-    return Inventory(cloud.workspace_id, endpoints.list_endpoints(cloud), access.assignments(cloud) or (), ())
+    return Inventory(cloud.workspace_id, endpoints.list_endpoints(cloud), access.assignments(cloud), ())
+
+
+def _heirs(
+    project: Project, cloud: Cloud, file: validator.EnvironmentFile, there: Inventory, going: Collection[str]
+) -> Mapping[str, Json]:
+    """Who stays and asks for a role that goes with somebody."""
+    rows = [row for row in there.seen if (mark := access.marked(row)) and not mark.own]
+    left = {name: body for name, body in there.endpoints.items() if name not in going}
+    return roles.heirs_of(cloud, list(right(project, file).values()) if rows else [], rows, left)

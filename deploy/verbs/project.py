@@ -88,7 +88,24 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
     problems += intent.shared_names(file, specs)
     if problems:
         raise SpecError(problems)
-    return file.environment, specs
+    return file.environment, _acquainted(project, file, specs)
+
+
+def _acquainted(project: Project, file: validator.EnvironmentFile, specs: Sequence[EndpointSpec]) -> list[EndpointSpec]:
+    """Each with the other entries of its file, chosen or not: a guard speaks of all together, and a role that two of
+    them give is not taken back while one is left.
+    """
+    every = {**{spec.key: spec for spec in specs}, **right(project, file, {spec.key for spec in specs})}
+    return [replace(spec, beside=tuple(every[k] for k in sorted(every) if k != spec.key)) for spec in specs]
+
+
+def right(project: Project, file: validator.EnvironmentFile, but: Collection[str] = ()) -> dict[str, EndpointSpec]:
+    """The entries whose files are right, by key. What is wrong in the others is not asked."""
+    found: dict[str, EndpointSpec] = {}
+    for key in file.entries.keys() - set(but):
+        with suppress(SpecError):
+            found[key] = spec_of(project, file, key)
+    return found
 
 
 def carry_out(

@@ -7,13 +7,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from deploy import importer, planner, reader, validator, yaml12
+from deploy import importer, leases, observer, planner, reader, succession, validator, yaml12
+from deploy.cloud import endpoints
 from deploy.errors import SpecError, UsageError
 from deploy.executor import Tell
 from deploy.model import OWNER_TAG, RELEASE_TAG, EndpointSpec, Environment, Json
 from deploy.sources import Rendered
 from deploy.steps import autoscale
-from deploy.verbs.project import Approve, Done, Project, carry_out, dated, look, rows_of, validate
+from deploy.verbs.project import Approve, Done, Project, carry_out, dated, validate, with_rows
 
 
 def restore(project: Project, name: str, folder: Path, *, approve: Approve, tell: Tell, jobs: int = 8) -> Done:
@@ -21,18 +22,22 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, tell
     about, then done.
 
     Its keys and its identity are new ones. On shared quota it gets a lease of its own, and the alias of its entry tells
-    its end. `folder` is one endpoint's.
+    its end, unless callers are with a successor: they stay there. `folder` is one endpoint's.
     """
     environment = validator.validate_environment(reader.read_environment(project.root, name)).environment
-    spec = _with_alias(project, name, _spec(environment, folder))
+    kept = _spec(environment, folder)
+    entry = _entry(project, name, kept)
     with project.alone(environment, "restore") as cloud:
-        specs, facts = look(cloud, [spec])
-        plan = dated(cloud, planner.plan_release(environment, specs, facts))
-        scaled = autoscale.remade(specs[0].key, _kept(folder, "autoscale.json"), facts[specs[0].key], specs[0].retry)
-        plan = replace(plan, steps=(*plan.steps, *scaled))
+        with cloud.arm.remembering():
+            later = _successor(kept, entry, endpoints.list_endpoints(cloud))
+            spec = _of_its_line(kept, entry, alias=later is None)
+            facts = observer.observe(cloud, [spec])
+        plan = dated(cloud, planner.plan_release(environment, [spec], facts))
+        scaled = autoscale.remade(spec.key, _kept(folder, "autoscale.json"), facts[spec.key], spec.retry)
+        told = [f"{later} has succeeded it; callers of {spec.key} stay there."] if later else []
+        plan = replace(plan, steps=(*plan.steps, *scaled), notes=(*plan.notes, *told))
         approve(plan, environment.cloud != "local")
-        done = carry_out(project, cloud, plan, "restore", tell, jobs)
-        return replace(done, rows=rows_of(cloud, specs))
+        return with_rows(cloud, [spec], carry_out(project, cloud, plan, "restore", tell, jobs))
 
 
 def _spec(environment: Environment, folder: Path) -> EndpointSpec:
@@ -54,7 +59,7 @@ def _spec(environment: Environment, folder: Path) -> EndpointSpec:
     sources = {file: yaml12.parse(text, str(folder / file)) for file, text in texts.items()}
     endpoint, pipeline = sources.pop("endpoint.yml"), sources.pop("pipeline.yml", None)
     spec = validator.validate_endpoint(
-        Rendered(key, folder, endpoint, tuple(sources.values()), pipeline), environment, key, folder
+        Rendered(key, folder, endpoint, tuple(sources.values()), pipeline), environment, key, folder, kept=True
     )
     # The releases that they were, not new ones of the same content: the files that made them apply to nothing.
     tags = {str(each["name"]): each.get("tags") or {} for each in behind}
@@ -62,12 +67,28 @@ def _spec(environment: Environment, folder: Path) -> EndpointSpec:
     return replace(spec, releases=was)
 
 
-def _with_alias(project: Project, name: str, spec: EndpointSpec) -> EndpointSpec:
-    """The same, with the alias that its entry has now, if there still is one and its files are right."""
+def _entry(project: Project, name: str, kept: EndpointSpec) -> EndpointSpec | None:
+    """Its entry as it is now, if there still is one and its files are right."""
     with suppress(SpecError, UsageError):
-        _, (entry,) = validate(project, name, [spec.key])
-        return replace(spec, pipeline=spec.pipeline.model_copy(update={"lease": entry.pipeline.lease}))
-    return spec
+        return validate(project, name, [kept.key])[1][0]
+    return None
+
+
+def _successor(kept: EndpointSpec, entry: EndpointSpec | None, bodies: succession.Bodies) -> str | None:
+    """Who came after it and serves the callers of its entry."""
+    now = succession.settle([entry], bodies)[0].name if entry else kept.name
+    line = leases.order(entry.base, [kept.name, now]) if entry else []
+    return now if line[-1:] == [now] and now != kept.name and succession.serves(bodies.get(now) or {}) else None
+
+
+def _of_its_line(kept: EndpointSpec, entry: EndpointSpec | None, *, alias: bool) -> EndpointSpec:
+    """The same as one of its entry's line, with the alias that its entry has."""
+    if entry is None:
+        return kept
+    lease = entry.pipeline.lease if alias else kept.pipeline.lease
+    first = entry.base if leases.is_of_line(entry.base, kept.name) else ""
+    pipeline = kept.pipeline.model_copy(update={"lease": lease})
+    return replace(kept, first=first, pipeline=pipeline, beside=entry.beside)
 
 
 def _kept(folder: Path, name: str) -> Json:

@@ -188,6 +188,16 @@ def test_who_did_not_hear_hears_it_again(world: World, verb: str, monkeypatch: p
         assert visit() == (0, ["stdout", "webhook"], [])
 
 
+def test_a_lost_answer_loses_no_notice(world: World) -> None:
+    """The tag is there although nobody said so: it is looked at, people are told, and only once."""
+    lend(world)
+    world.apply()
+    advance_alone(world, 130)
+    emulator.begin(world.state, faults=[{"kind": "lose", "operation": "Tags_UpdateAtScope"}])
+
+    assert [(int(reap(world).exit), len(world.said)) for _ in range(2)] == [(0, 1), (0, 1)]
+
+
 @contextmanager
 def listening() -> Iterator[tuple[str, list[Any]]]:
     """A webhook, and what it was told."""
@@ -226,6 +236,24 @@ def test_a_guard_stops_no_notice(world: World) -> None:
     assert len(reaped.judged.candidates) == 1
     assert len(world.said) == 1
     assert len(everything(world)["endpoints"]) == 1
+
+
+def test_nobody_goes_whose_roles_cannot_be_seen(world: World) -> None:
+    """Who may not read role assignments deletes nothing, and is told why; people hear of the lease all the same."""
+    lend(world)
+    world.apply()
+    advance_alone(world, 150)
+    emulator.begin(
+        world.state,
+        faults=[{"kind": "refuse", "status": 403, "times": "always", "operation": "RoleAssignments_ListForScope"}],
+    )
+    reaped = reap(world, within=24, force=True)
+    emulator.begin(world.state, faults=[])
+
+    assert (reaped.exit, [finding.code for finding in reaped.judged.findings]) == (4, ["AML252"])
+    assert (len(everything(world)["endpoints"]), len(world.said)) == (1, 1)
+    assert reap(world, within=24, force=True).ok
+    assert everything(world)["endpoints"] == []
 
 
 def test_in_place_states_the_outage(world: World) -> None:

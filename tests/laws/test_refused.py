@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from deploy import verbs
 from deploy.errors import CloudError, Exit, Refused, UsageError
+from deploy.model import OWNER_TAG
 from tests.laws.conftest import World
 from tests.outsider import Outsider
 
@@ -32,6 +34,38 @@ def test_what_has_its_files_is_not_imported(world: World) -> None:
 
     assert refused.value.code == "AML229"
     assert not (world.project.root / "templates" / specs[0].name).exists()
+
+
+def test_a_name_that_looks_like_a_successors_is_anybodys(world: World) -> None:
+    """Its tag says whether an endpoint is a successor: the entry's has its files, somebody else's can be imported."""
+    environment, (spec,) = verbs.validate(world.project, "law")
+    with world.project.connect(environment):
+        Outsider().endpoint(f"{spec.name}-00abc", properties={"authMode": "Key"}, tags={OWNER_TAG: spec.owner})
+        Outsider().endpoint(f"{spec.name}-liver", properties={"authMode": "Key"})
+        model = "azureml://registries/azureml/models/MedImageParse/versions/17"
+        settings = {"endpointComputeType": "Managed", "instanceType": "Standard_NC24ads_A100_v4", "model": model}
+        sku = {"name": "Default", "capacity": 1}
+        Outsider().deployment(f"{spec.name}-liver", "blue", properties=settings, sku=sku)
+    with pytest.raises(UsageError, match="has its files already"):
+        verbs.import_endpoint(world.project, "law", f"{spec.name}-00abc")
+
+    assert verbs.import_endpoint(world.project, "law", f"{spec.name}-liver").key == f"{spec.name}-liver"
+
+
+def test_a_guard_counts_what_was_not_chosen(world: World) -> None:
+    """One at a time is no way around it, and a file that asks for less is."""
+    path = world.project.root / "environments" / "law.yml"
+    body = yaml.safe_load(path.read_text())
+    entries = {key: {"template": "plain", "values": {"release": "1", "count": 2}} for key in ("mip", "two")}
+    for most in (3, 4):
+        path.write_text(yaml.safe_dump({**body, "endpoints": entries, "guards": {"max_instances": most}}))
+        for only in ([], ["mip"], ["two"]):
+            if most == 4:
+                assert verbs.plan(world.project, "law", only).steps
+                continue
+            with pytest.raises(Refused, match=r"AML240 .* ask for 4 instances") as refused:
+                verbs.plan(world.project, "law", only)
+            assert ("2 of them for endpoints beside" in str(refused.value)) == bool(only)
 
 
 def test_an_endpoint_without_deployments_cannot_be_imported(world: World) -> None:

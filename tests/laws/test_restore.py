@@ -12,9 +12,12 @@ import yaml
 
 from deploy import emulator, leases, verbs
 from deploy.errors import UsageError
+from deploy.model import Verb
+from deploy.progress import Event, Kind
 from deploy.reaper import Rules
 from tests.laws.conftest import WORKSPACE, World
 from tests.laws.test_laws import failures
+from tests.laws.test_leases import advance_alone, alias, lend, renew
 
 SERVERS = {
     "id", "systemData", "AzureAsyncOperationUri", "azureml.onlineendpointid", "azureml.onlinedeploymentid",
@@ -132,3 +135,55 @@ def test_folders_that_no_export_wrote_are_refused(world: World, tmp_path: Path) 
     with pytest.raises(UsageError, match="Say -e prod"):
         restore(world, folder)
     assert world.mutating() == 0
+
+
+def test_a_successor_is_left_alone(world: World) -> None:
+    """Who is restored comes back under its own name; callers stay with the one that succeeded it meanwhile."""
+    lend(world)
+    world.apply()
+    first = alias(world)["endpoint"]
+    folder = reap(world)
+    restore(world, folder)
+    advance_alone(world, 150)
+    assert failures(renew(world)) == []
+    after = alias(world)
+    done = restore(world, folder)
+
+    assert failures(done) == []
+    assert {step.body["document"]["name"] for step in done.plan.steps if step.room == "endpoint"} == {first}
+    assert sorted(body["name"] for body in world_of(world)["endpoints"]) == sorted([first, after["endpoint"]])
+    assert alias(world) == after
+    assert [after["endpoint"] in note for note in done.plan.notes] == [True]
+
+
+def test_a_successor_is_restored_as_one_of_its_line(world: World) -> None:
+    """A successor that was kept comes back beside the first, and is what its entry stands for: callers find it."""
+    lend(world)
+    world.apply()
+    advance_alone(world, 150)
+    renew(world)
+    second = alias(world)["endpoint"]
+    folder = reap(world)
+    world.apply()
+    assert alias(world)["endpoint"] != second
+    done = restore(world, folder)
+
+    assert (failures(done), [row.name for row in done.rows], alias(world)["endpoint"]) == ([], [second], second)
+    assert world.apply().plan.steps == ()
+
+
+def test_what_was_restored_is_told_although_nobody_says_what_is_there_now(world: World) -> None:
+    """After all changes a look that is not answered loses no report, and who was interrupted asks no more."""
+    lend(world)
+    world.apply()
+    folder = reap(world)
+    silent = {"kind": "refuse", "status": 403, "operation": "OnlineDeployments_List", "times": "always"}
+
+    def fall_silent(event: Event) -> None:
+        if event.kind is Kind.DONE and event.verb is Verb.SHIFT:
+            emulator.begin(world.state, faults=[silent])
+
+    done = verbs.restore(world.project, "law", folder, approve=lambda *_: None, tell=fall_silent)
+    emulator.begin(world.state, faults=[])
+
+    assert (failures(done), done.report.exit, done.rows, done.folder is None) == ([], 0, (), False)

@@ -131,3 +131,11 @@ def test_whatever_stands_for_an_end_is_none_or_can_be_said(text: str, here: str)
     finally:
         os.environ.pop("TZ") if before is None else os.environ.update(TZ=before)
         time.tzset()
+
+
+def test_a_moment_is_told_as_the_wall_has_it_and_as_azure_has_it() -> None:
+    """Where the wall has UTC it is told once."""
+    told = leases.both(datetime(2026, 11, 30, 23, 30, tzinfo=UTC))
+
+    assert "UTC" in told
+    assert "23:30" in told

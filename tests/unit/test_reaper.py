@@ -128,6 +128,15 @@ def test_a_protected_environment_is_refused() -> None:
     assert names(found) == ["a"]
 
 
+def test_nobody_goes_whose_roles_cannot_be_seen() -> None:
+    """They would stay for good, for a principal that is no more; where nobody goes, nobody minds."""
+    unseen = there(endpoint("a", -1), endpoint("b", 100), assignments=None)
+
+    assert [(found.address, found.code) for found in judged(unseen).findings] == [("role/a", "AML252")]
+    assert names(judged(unseen)) == ["a"]
+    assert judged(there(endpoint("b", 100), assignments=None)).findings == ()
+
+
 def test_what_another_environment_owns_is_spared_by_name() -> None:
     """Named and adopted, it stays all the same, and the judgement says whose it is."""
     found = judged(there(endpoint("demo", -1, "prod/mip")), include=("demo*",), adopt=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy import renderer, validator, yaml12
+from deploy import leases, renderer, validator, yaml12
 from deploy.errors import SpecError
 from deploy.model import EndpointSpec, Environment
 from deploy.sources import Rendered, Source, TemplateFiles
@@ -47,6 +48,8 @@ def check(
     deployment: str | list[str] = DEPLOYMENT,
     pipeline: str | None = None,
     root: Path = Path("/nowhere"),
+    *,
+    kept: bool = False,
 ) -> EndpointSpec:
     """The spec of an endpoint, given its files."""
     texts = [deployment] if isinstance(deployment, str) else deployment
@@ -58,7 +61,7 @@ def check(
         deployments,
         None if pipeline is None else source(pipeline, "pipeline"),
     )
-    return validator.validate_endpoint(rendered, ENVIRONMENT, "mip", root)
+    return validator.validate_endpoint(rendered, ENVIRONMENT, "mip", root, kept=kept)
 
 
 def problems(*args: Any, **kwargs: Any) -> list[str]:
@@ -349,6 +352,22 @@ def test_a_fallback_needs_something_to_fall_back_from() -> None:
         (found,) = problems(pipeline=f"quota: {quota}")
         assert "AML135 There is nothing to fall back from" in found
     assert check(pipeline="quota: {capacity: shared, fallback: dedicated}").pipeline.quota.fallback == "dedicated"
+
+
+@pytest.mark.parametrize("letters", range(3, 33))
+@given(hours=st.integers(0, 24 * 365 * 30))
+def test_whatever_is_right_can_be_renewed(letters: int, hours: int) -> None:
+    """On shared quota a name is right as long as its successor's is, whenever the lease ends."""
+    name = "m" * letters
+    files = ENDPOINT.replace("mip-abc", name), DEPLOYMENT.replace("mip-abc", name)
+    after = leases.successor(name, leases.Lease(name, datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=hours)))
+    if len(after) > 32:
+        (found,) = problems(*files, pipeline="quota: {capacity: shared}")
+        assert found.startswith("endpoint.yml:1:7 AML136 ")
+        assert check(*files, pipeline="quota: {capacity: shared}", kept=True).name == name
+    else:
+        assert check(*files, pipeline="quota: {capacity: shared}").name == name
+    assert check(*files).name == name
 
 
 def test_an_endpoint_without_identity_gets_no_role() -> None:

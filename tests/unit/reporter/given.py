@@ -42,7 +42,7 @@ PLAN = Plan(
         Step(Verb.DELETE, "deployment/mip/blue", {}, "deployment blue is no longer wanted"),
     ),
     (Step(Verb.SHIFT, "traffic/mip", {}, "green 100 % -> blue 100 %"),),
-    ({"endpoint": "mip", "ends": "2026-11-30T09:12:00Z"},),
+    ({"endpoint": "mip", "ends": "2026-11-30 09:12 UTC"},),
     ("mip", "mi2"),
     "facts",
 )

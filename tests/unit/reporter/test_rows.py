@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from deploy import leases
 from deploy.model import EndpointSpec
 from deploy.reporter import EndpointRow, SlotRow, endpoint_row
 
@@ -49,13 +50,24 @@ def test_one_slot_is_live():
 
 
 @pytest.mark.parametrize("end", ["Mon, 30 Nov 2026 09:12:00 GMT", "2026-11-30T09:12:00Z", "2026-11-30T10:12:00+01:00"])
-def test_a_lease_counts_down(end):
+@pytest.mark.parametrize("enabled", [leases.ENABLED, leases.ENABLED.lower()])
+def test_a_lease_counts_down(end, enabled):
     """The end of a lease, in whichever form it was written, and the hours until then."""
-    row = endpoint_row(SPEC, _facts(properties={"TargetAutoDeletionTime": end}), NOW)
+    row = endpoint_row(SPEC, _facts(properties={enabled: "True", leases.DEADLINE.upper(): end}), NOW)
     assert (row.lease_ends, row.hours_left) == ("2026-11-30T09:12:00Z", 168.0)
 
 
-@pytest.mark.parametrize("properties", [{}, {"TargetAutoDeletionTime": "soon"}, {"TargetAutoDeletionTime": None}])
-def test_no_lease_is_none(properties):
-    """Dedicated quota, or an end that nobody can read, has no hours."""
+@pytest.mark.parametrize("written", [{}, {leases.DEADLINE: "soon"}, {leases.DEADLINE: None}])
+def test_a_lease_is_seen_as_renew_and_reap_see_it(written):
+    """What cannot be read stands in our tag, too."""
+    facts = _facts(properties={leases.ENABLED: "true", **written})
+    assert endpoint_row(SPEC, facts, NOW).hours_left is None
+    body = {**facts["endpoint/mip"], "tags": leases.tags(NOW + timedelta(hours=3))}
+    row = endpoint_row(SPEC, {**facts, "endpoint/mip": body}, NOW)
+    assert (row.hours_left, leases.moment(row.lease_ends)) == (3.0, leases.of(body).ends)
+
+
+def test_dedicated_quota_is_no_lease():
+    """An end alone lends nothing: nobody renews or reaps it."""
+    properties = {leases.DEADLINE: "2026-11-30T09:12:00Z"}
     assert endpoint_row(SPEC, _facts(properties=properties), NOW).hours_left is None
