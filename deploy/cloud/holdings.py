@@ -29,7 +29,7 @@ Triple = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Held:
-    """One assignment. `role` is the wish that it fulfils, None for what nobody asks for.
+    """One assignment. `roles` are the wishes that it fulfils, one in each spelling; none for what nobody asks for.
 
     `giver`: `us`; `line` for us, but for another endpoint of the entry; `azure` for what the endpoint's own system
     identity was given with it; else `others`.
@@ -37,7 +37,7 @@ class Held:
 
     row: Json
     giver: str
-    role: Role | None
+    roles: Sequence[Role]
 
 
 def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
@@ -58,17 +58,26 @@ def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
         if triple in wanted and giver == "others" and (mark := access.marked(row)) and mark.owner == spec.owner:
             giver = "line"
         if triple in wanted or giver != "others":
-            found.append(Held(row, giver, wanted.get(triple)))
+            found.append(Held(row, giver, wanted.get(triple, ())))
     return found
 
 
-def wishes(cloud: Cloud, spec: EndpointSpec, identity: str | None) -> dict[Triple, Role]:
-    """What the pipeline of an endpoint asks for, by what Azure knows it by."""
-    return {
-        (access.scope_id(cloud, r.scope, spec.name).lower(), holder, access.role_id(cloud, r.role)): r
-        for r in spec.pipeline.roles
-        if (holder := _principal(r, identity))
-    }
+def wishes(cloud: Cloud, spec: EndpointSpec, identity: str | None) -> dict[Triple, list[Role]]:
+    """What the pipeline of an endpoint asks for, by what Azure knows it by. Raises for a role that has no such name,
+    also while there is nobody yet to give it to.
+    """
+    found: dict[Triple, list[Role]] = {}
+    for role in spec.pipeline.roles:
+        holder = _principal(role, identity)
+        try:
+            guid = access.role_id(cloud, role.role)
+        except CloudError as error:
+            if holder or error.code == "AML324":
+                raise
+            continue
+        if holder:
+            found.setdefault((access.scope_id(cloud, role.scope, spec.name).lower(), holder, guid), []).append(role)
+    return found
 
 
 def triple_of(row: Json) -> Triple:
@@ -85,9 +94,9 @@ def moving(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:
     """
     told, _ = if_told(lambda: access.assignments(cloud))
     there = (held(cloud, spec) if told is not None else None) or ()
-    lacking = [role for role in spec.pipeline.roles if role not in [one.role for one in there]]
+    lacking = [role for role in spec.pipeline.roles if role not in [each for one in there for each in one.roles]]
     given = {role.scope: access.scope_id(cloud, role.scope, spec.name) for role in lacking}
-    taken = [str(one.row["properties"]["scope"]) for one in there if one.role is None and one.giver == "us"]
+    taken = [str(one.row["properties"]["scope"]) for one in there if not one.roles and one.giver == "us"]
     return {**given, **{scope: scope for scope in taken}}
 
 

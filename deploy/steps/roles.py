@@ -59,9 +59,10 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     shared = [one.row for one in found if one.giver == "us" and (mark := access.marked(one.row)) and not mark.own]
     heirs = heirs_of(cloud, spec.beside, shared, endpoints.list_endpoints(cloud) if shared else {})
     for one in found:
-        where = _address(spec.key, one.role) if one.role else _found(spec.key, one.row, facts)
         body = {"id": one.row["id"], "giver": one.giver, "marked": access.marked(one.row) is not None}
-        facts[where] = {**body, **({"heir": heir} if (heir := heirs.get(str(one.row["id"]))) else {})}
+        body |= {"heir": heir} if (heir := heirs.get(str(one.row["id"]))) else {}
+        wanted = [_address(spec.key, role) for role in one.roles]
+        facts |= dict.fromkeys(wanted or [_found(spec.key, one.row, facts)], body)
     return facts
 
 
@@ -80,7 +81,7 @@ def heirs_of(
     return found
 
 
-def _wishes(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[holdings.Triple, Role]:
+def _wishes(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[holdings.Triple, Sequence[Role]]:
     """Of another entry: a role or a scope of its that nobody knows is its own trouble."""
     try:
         return holdings.wishes(cloud, other, holdings.identity(body))
@@ -108,13 +109,13 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         seen.sort(key=lambda each: bool(each[1].get("marked")))
         return [_take(a, body) for a, body in seen if body["giver"] in _GIVEN]
     spec = wanted.spec
-    there, addresses = of_room(facts, NAME, spec.key), {_address(spec.key, role) for role in spec.pipeline.roles}
-    give = [_give(spec, role) for role in spec.pipeline.roles if _address(spec.key, role) not in facts]
-    give += [_keep(spec, role) for role in spec.pipeline.roles if _is_of_entry(facts.get(_address(spec.key, role)))]
+    there, asked = of_room(facts, NAME, spec.key), {_address(spec.key, role): role for role in spec.pipeline.roles}
+    give = [_give(spec, role) for where, role in asked.items() if where not in facts]
+    give += [_keep(spec, role) for where, role in asked.items() if _is_of_entry(facts.get(where))]
     take = [
         _take(where, body)
         for rest, body in sorted(there.items())
-        if (where := address(NAME, spec.key, rest)) not in addresses and body["giver"] == "us"
+        if (where := address(NAME, spec.key, rest)) not in asked and body["giver"] == "us"
     ]
     return [*give, *take]
 

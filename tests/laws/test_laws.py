@@ -147,6 +147,30 @@ def test_cleanup_takes_away_what_failed_before(world: World) -> None:
     assert {slot.name: slot.traffic for slot in done.rows[0].slots} == {"blue": 100}
 
 
+def _roles(world: World, *roles: dict[str, str]) -> None:
+    path = world.project.root / "templates" / "plain" / "pipeline.yml.j2"
+    path.write_text(yaml.safe_dump({"roles": [{"scope": "workspace", **role} for role in roles]}))
+
+
+def test_a_role_is_one_in_any_spelling(world: World) -> None:
+    """Its name in any case, its GUID, its scope as a word or an id, and twice the same: plan after apply is empty."""
+    names = ("reader", "Reader", "acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader")
+    _roles(world, *({"role": name} for name in names), {"role": "READER", "scope": WORKSPACE})
+    assert failures(world.apply()) == []
+    assert verbs.plan(world.project, "law").steps == ()
+    world.teardown()
+    assert world.apply().report.ok
+
+
+def test_a_role_that_nobody_knows_is_refused_before_any_change(world: World) -> None:
+    """A slip of the pen is not found out by a quarter of an hour of deploying."""
+    _roles(world, {"role": "No Such Role"})
+    with pytest.raises(CloudError, match="no role has this name") as refused:
+        world.apply()
+    assert (refused.value.exit, refused.value.code) == (Exit.REFUSED, "AML324")
+    assert world.mutating() == 0
+
+
 def test_why_a_log_is_missing_is_said(world: World) -> None:
     """A caller who may deploy and not read logs is told which action that takes; the cause and the cure agree."""
     refused = {"kind": "refuse", "operation": "OnlineDeployments_GetLogs", "status": 403, "times": "always"}
