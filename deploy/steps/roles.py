@@ -75,9 +75,9 @@ def heirs_of(
         body = bodies.get(other.name) or {}
         if (body.get("tags") or {}).get(OWNER_TAG) == other.owner:
             wanted = _wishes(cloud, other, body)
-            found = {
-                str(row["id"]): _description(row, other) for row in rows if holdings.triple_of(row) in wanted
-            } | found
+            for row in rows:
+                if holdings.triple_of(row) in wanted:
+                    found.setdefault(str(row["id"]), _described(row, other))
     return found
 
 
@@ -91,10 +91,10 @@ def _wishes(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[holdings.T
         return {}
 
 
-def _description(row: Json, heir: EndpointSpec) -> dict[str, Json]:
-    scope, principal, role = str(row["properties"]["scope"]), *holdings.triple_of(row)[1:]
-    kind = str(row["properties"].get("principalType") or "")
-    what = {"role": role, "scope": scope, "principal": principal, "principal_type": kind}
+def _described(row: Json, heir: EndpointSpec) -> dict[str, Json]:
+    """The step's body that says of an assignment that it is the heir's."""
+    (_, principal, role), kind = holdings.triple_of(row), row["properties"].get("principalType")
+    what = {"role": role, "scope": str(row["properties"]["scope"]), "principal": principal, "principal_type": kind}
     return {"id": row["id"], **what, "endpoint": heir.name, "owner": heir.owner}
 
 
