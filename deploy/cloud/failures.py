@@ -93,7 +93,7 @@ def translate(error: Exception, what: str) -> DeployError | None:
 def _unreadable(error: Exception, what: str) -> Unanswered | None:
     """Our error for an answer that was read and cannot be: azure's libraries take each for well-formed and stumble."""
     if isinstance(error, ValueError) and "json" in type(error).__module__:
-        return Unanswered(what, "the answer is not JSON", _AGAIN, code="AML362")
+        return Unanswered(what, "the answer is no JSON object", _AGAIN, code="AML362")
     frames = list(traceback.walk_tb(error.__traceback__))
     if frames and str(frames[-1][0].f_globals.get("__name__")).startswith(_AZURE):
         told = f"{type(error).__name__}: {_first_line(str(error))}"

@@ -133,14 +133,14 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"kind": "throttle", "retry_after": 300}, "asks to wait 300 s"),
     ({"kind": "refuse", "status": 500, "message": "it broke"}, "it broke"),
     ({"kind": "refuse", "status": 503, "message": "it is busy"}, "it is busy"),
-    ({"kind": "truncate"}, "not JSON"),
+    ({"kind": "truncate"}, "no JSON object"),
     ({"kind": "html", "status": 502}, ""),
-    ({"kind": "html", "status": 200}, "not JSON"),
+    ({"kind": "html", "status": 200}, "no JSON object"),
     ({"kind": "refuse", "status": 200, "body": []}, "not as Azure documents it"),
     ({"kind": "refuse", "status": 200, "body": "null"}, "not as Azure documents it"),
     ({"kind": "refuse", "status": 200, "body": {"value": "none"}}, ""),
     ({"kind": "refuse", "status": 200, "body": {"value": [None]}}, ""),
-    ({"kind": "refuse", "status": 200, "body": "[" * 9000 + "]" * 9000}, "not JSON"),
+    ({"kind": "refuse", "status": 200, "body": "[" * 9000 + "]" * 9000}, "no JSON object"),
 ]
 """What a read meets, and what is told of it."""
 
