@@ -136,7 +136,7 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"kind": "truncate"}, "no JSON object"),
     ({"kind": "html", "status": 502}, ""),
     ({"kind": "html", "status": 200}, "no JSON object"),
-    ({"kind": "refuse", "status": 200, "body": []}, "not as Azure documents it"),
+    ({"kind": "refuse", "status": 200, "body": []}, "no JSON object"),
     ({"kind": "refuse", "status": 200, "body": "null"}, "not as Azure documents it"),
     ({"kind": "refuse", "status": 200, "body": {"value": "none"}}, ""),
     ({"kind": "refuse", "status": 200, "body": {"value": [None]}}, ""),
