@@ -93,8 +93,8 @@ def open_session(clock: Clock, ca: str | None) -> Any:
 
         def send(self, request: Any, **options: Any) -> Any:
             _may_send()
-            ours = options.pop("reads", False)
-            known = None if ours else self.kept.told(request)
+            ours, recent = options.pop("reads", False), options.pop("recent", False)
+            known = self.kept.told(request) if recent or not ours else None
             if known is not None:
                 return known
             reads = ours or request.method.upper() in _READS

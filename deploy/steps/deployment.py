@@ -60,14 +60,16 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     ]
     if findings := _serving(wanted, steps, facts):
         raise Refused(findings)
+    if address("endpoint", wanted.spec.key) not in facts:
+        return steps  # nobody else is there where nothing is yet
     called = served(facts, wanted.spec.key)
-    return [step if step.address.split("/")[-1] in called else _unserved(step) for step in steps]
+    return [step if step.address.split("/")[-1] in called else _unsettled(step) for step in steps]
 
 
-def _unserved(step: Step) -> Step:
-    """A change of what nobody calls: whether that is so is looked at again before it is made."""
-    changes = step.verb is Verb.UPDATE and "document" in step.body
-    return replace(step, body={**step.body, "unserved": True}) if changes else step
+def _unsettled(step: Step) -> Step:
+    """A change of what nobody calls, or of what is not there: whether that is so is looked at again right before it."""
+    claim = {Verb.UPDATE: "unserved", Verb.CREATE: "absent"}.get(step.verb)
+    return replace(step, body={**step.body, claim: True}) if claim and "document" in step.body else step
 
 
 def _serving(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Finding]:
@@ -96,7 +98,7 @@ def run(cloud: Cloud, step: Step) -> None:
         endpoints.patch(cloud, where, part, what=what, patience=step.retry.deadline)
         return
     document, folder = body["document"], cloud.root / str(body["folder"])
-    if step.verb is Verb.CREATE:
+    if body.get("absent"):
         there = endpoints.read_deployment(cloud, str(document["endpoint_name"]), str(document["name"]))
         refusals.appeared(there, document["tags"].get(OWNER_TAG), what)
     if body.get("unserved"):

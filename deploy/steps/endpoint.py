@@ -28,6 +28,8 @@ from deploy.model import (
 from deploy.outcome import Evidence
 
 NAME = "endpoint"
+_JUST_NOW = 30.0
+"""Seconds for which a list holds for the next one that is about to be made."""
 _TRAFFIC = (("traffic", "traffic"), ("mirror_traffic", "mirrorTraffic"))
 
 
@@ -115,7 +117,7 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
         endpoints.patch(cloud, path, {"tags": step.body["adopted"]}, what=what, patience=step.retry.deadline)
         return None
     document, loan = step.body["document"], step.body.get("shared")
-    there = endpoints.read_endpoint(cloud, str(document["name"])) if step.verb is Verb.CREATE else None
+    there = _there(cloud, document) if step.verb is Verb.CREATE else None
     refusals.appeared(there, document["tags"].get(OWNER_TAG), what)
     if loan:
         if (lease := _lent(there)) is not None:
@@ -127,6 +129,12 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
         settled=lambda there: not diff.changes(document, there, diff.ENDPOINT),
     )  # fmt: skip
     return None
+
+
+def _there(cloud: Cloud, document: Mapping[str, Json]) -> Json | None:
+    """What has come to be under this name since the plan: one list for all that are about to be made."""
+    with cloud.arm.remembering(_JUST_NOW):
+        return endpoints.list_endpoints(cloud).get(str(document["name"]))
 
 
 def _lent(body: Mapping[str, Json] | None) -> leases.Lease | None:

@@ -143,7 +143,7 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     principal, kind = step.body["principal"], step.body["principal_type"]
     own = False
     if principal == "endpoint":
-        body = endpoints.read_endpoint(cloud, str(step.body["endpoint"]))
+        body = endpoints.recent_endpoint(cloud, str(step.body["endpoint"]))
         principal, own = holdings.identity(body), access.system_identity(body) is not None
         if not principal:
             raise Transient(what, "the endpoint has no identity yet", "Wait until it is provisioned", code="AML326")
