@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from deploy.cli import door, terminal
+from deploy.cli import door, speech, terminal
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Form, Keys, Regions, regions_of
 from deploy.errors import UsageError
@@ -25,5 +25,5 @@ def doctor(environment: Env, endpoints: Keys = None, output: Form = Output.TEXT,
         if output is Output.JSON
         else reporter.doctor_text(found, **how)
     )
-    door.show(text)
+    speech.show(text)
     raise SystemExit(found.exit)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli import door
+from deploy.cli import door, speech
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Form
 from deploy.errors import UsageError
@@ -47,7 +47,7 @@ def federate(
     repository = Repository(repo, owner_id, repo_id)
     found = door.call(lambda verbs, project: verbs.federate(project, environment, repository))
     told = {"environment": environment, "repository": repo, "trusts": [asdict(trust) for trust in found]}
-    door.show(json.dumps(told, indent=2) if output is Output.JSON else _in_words(found, repo))
+    speech.show(json.dumps(told, indent=2) if output is Output.JSON else _in_words(found, repo))
 
 
 def _in_words(trusts: Sequence[Trust], repo: str) -> str:
