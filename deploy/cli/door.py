@@ -44,6 +44,13 @@ class Output(StrEnum):
     MARKDOWN = "markdown"
 
 
+class TextOrJson(StrEnum):
+    """Forms of a result that has no Markdown."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 @dataclass(frozen=True)
 class Asked:
     """What was typed of a verb that carries out a plan."""
@@ -145,14 +152,15 @@ def leave(work: Callable[[], object]) -> int:
     except typer.Exit as left:
         return left.exit_code
     except _WRONG_WORDS as wrong:
-        say(f"amldeploy: {wrong.format_message()} See amldeploy --help.")
-        return Exit.USAGE
+        where = getattr(getattr(wrong, "ctx", None), "command_path", "amldeploy")
+        return explain(
+            UsageError("read the command line", wrong.format_message(), f"See {where} --help", code="AML648")
+        )
     except (typer.Abort, KeyboardInterrupt) as stop:
         say(stopping.WORDS)
         return stopping.code(stop)
     except OSError as error:
-        say(f"amldeploy: cannot go on: {error}. See that the path is right and may be written.")
-        return Exit.USAGE
+        return explain(UsageError("go on", str(error), "See that the path is right and may be written", code="AML649"))
     except Exception:  # noqa: BLE001 the last word about a bug
         traceback.print_exc()
         say("This is a bug in amldeploy, not in your files. Please report it with the lines above.")
@@ -172,10 +180,14 @@ def explain(error: DeployError, *, told: bool = False) -> int:
     return error.exit
 
 
-def _typed(*names: str) -> str:
+def _typed(short: str, long: str) -> str:
     """What was typed behind an option, before anybody has read the command line; empty if it was not."""
-    words = next((after for word, after in pairwise(sys.argv) if word in names), "")
-    return words or next((word.partition("=")[2] for word in sys.argv if word.partition("=")[0] in names), "")
+    for word, after in pairwise([*sys.argv, ""]):
+        if word in (short, long):
+            return after
+        if word.startswith((short, f"{long}=")):
+            return word.removeprefix(f"{long}=").removeprefix(short)
+    return ""
 
 
 def _in_words(done: Done) -> str:
