@@ -91,6 +91,8 @@ def emulator(work: Callable[[ModuleType], T]) -> T:
         raise SpecError(
             Problem(Place(wrong.file, t.line, t.column), "AML150", t.words) for t in wrong.troubles
         ) from wrong
+    except emulator.Unopened as error:
+        raise UsageError("open the emulator's world", error.why, error.cure, code="AML645") from error
     except RuntimeError as error:  # its own words say what could not be done, and what to do
         raise UsageError("use the emulator", str(error).partition(": ")[2] or str(error), code="AML632") from error
 
