@@ -24,6 +24,7 @@ from deploy.model import (
     live_slot,
     of_room,
 )
+from deploy.owners import whose
 
 
 def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
@@ -39,7 +40,7 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
         Finding(
             where,
             "AML230",
-            f"{where.split('/')[0]} {body['name']} exists and {_whose(body)}",
+            f"{where.split('/')[0]} {body['name']} exists and {whose(body)}",
             f"Choose another name, or take it over first: amldeploy adopt -e {spec.owner.replace('/', ' ')}"
             if is_strange(body)
             else f"Change it there: {_file_of(body)}. Here, give another name",
@@ -54,7 +55,7 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
 def appeared(body: Mapping[str, Json] | None, owner: Json, what: str) -> None:
     """Raises when what is about to be made is there, and was made by somebody else since the plan."""
     if body and (body.get("tags") or {}).get(OWNER_TAG) != owner:
-        cause = f"since the plan was made {body['name']} came to be, and it {_whose(body)}"
+        cause = f"since the plan was made {body['name']} came to be, and it {whose(body)}"
         raise CloudError(what, cause, "Nothing of it was changed: plan again, or choose another name", code="AML230")
 
 
@@ -76,11 +77,6 @@ def strangers(spec: EndpointSpec, facts: Facts, changed: bool) -> list[str]:
         return []
     how = f"take it over with: amldeploy adopt -e {spec.owner.replace('/', ' ')}"
     return [f"endpoint {spec.name} was not made by amldeploy and will not be changed; {how}"]
-
-
-def _whose(body: Mapping[str, Json]) -> str:
-    owner = (body.get("tags") or {}).get(OWNER_TAG)
-    return f"belongs to {owner}" if owner else "was not made by amldeploy"
 
 
 def asked_of_all(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:

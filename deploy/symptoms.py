@@ -51,7 +51,7 @@ _PROBE = (
     r"(?:liveness|readiness) ?probe ?(?:has |have )?failed|failed (?:the )?(?:liveness|readiness) probe"
     r"|(?:liveness|readiness) probe .{0,40}(?:fail|timed out|refused)"
 )
-_PULL = r"ImagePull(?:Loop)?BackOff|ErrImagePull|manifest unknown|failed to pull image"
+_PULL = r"ImagePull(?:(?:Loop)?BackOff|Fail)|ErrImagePull|manifest unknown|failed to pull image"
 _OOM = r"OOMKilled|out of memory|MemoryError|OutOfMemoryError|cannot allocate memory|std::bad_alloc"
 _DISK = r"no space left on device|disk quota exceeded"
 CAUSES = (

@@ -1,6 +1,7 @@
 """The street door: reads the command line, calls one verb, prints what it returns, leaves with its exit code.
 
-Nothing about the domain is decided here. How a result leaves (stdout, progress, questions, errors) is `door`'s.
+Nothing about the domain is decided here. How a verb is called and left (progress, questions, errors) is `door`'s; what
+is said leaves through `speech`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,19 @@ from typing import NoReturn
 
 import typer
 
-from deploy.cli import changing, doctor, door, explaining, federating, importing, leasing, looking, machine, stopping
+from deploy.cli import (
+    changing,
+    doctor,
+    door,
+    explaining,
+    federating,
+    importing,
+    leasing,
+    looking,
+    machine,
+    speech,
+    stopping,
+)
 
 app = typer.Typer(
     name="amldeploy",
@@ -45,5 +58,6 @@ app.add_typer(federating.commands, name="github")
 
 def main() -> NoReturn:
     """Everything ends here: a result, or an error in words, and an exit code."""
+    speech.begin()
     stopping.Stopping().listen()
     sys.exit(door.leave(lambda: app(sys.argv[1:] or ["--help"], prog_name="amldeploy", standalone_mode=False)))

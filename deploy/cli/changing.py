@@ -28,13 +28,13 @@ def apply(
     ] = False,
 ) -> None:
     """Make it so: an environment's endpoints, or one plan file."""
-    agreed = what[0] if what and Path(what[0]).is_file() else None
+    agreed = door.call(lambda verbs, project: verbs.plan_file(project, environment, what or ()))
     asked = door.Asked(
         "apply", environment, (what or [])[1 if agreed else 0 :], yes=yes or agreed is not None, events=events
     )
     done = door.carry(
         asked,
-        lambda verbs, ways: verbs.apply(**ways, jobs=jobs, plan_file=Path(agreed) if agreed else None, cleanup=cleanup),
+        lambda verbs, ways: verbs.apply(**ways, jobs=jobs, plan_file=agreed, cleanup=cleanup),
     )
     door.finish(done, output)
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import sys
 
-from deploy.cli import door, terminal
-from deploy.cli.door import Output
-from deploy.cli.typed import Env, Form, Keys, Regions, regions_of
-from deploy.errors import UsageError
+from deploy.cli import door, speech, terminal
+from deploy.cli.door import TextOrJson
+from deploy.cli.typed import Env, Keys, PlainForm, Regions, regions_of
 
 
-def doctor(environment: Env, endpoints: Keys = None, output: Form = Output.TEXT, regions: Regions = "") -> None:
+def doctor(
+    environment: Env, endpoints: Keys = None, output: PlainForm = TextOrJson.TEXT, regions: Regions = ""
+) -> None:
     """Say what would stop an apply. Credential, workspace, permissions, quota, models, limits; changes nothing."""
-    if output is Output.MARKDOWN:
-        raise UsageError("print a diagnosis", "it has no Markdown form", "Say -o text or -o json", code="AML299")
     places = regions_of(regions)
     found = door.call(lambda verbs, project: verbs.doctor(project, environment, endpoints or (), places))
     from deploy import reporter
@@ -22,8 +21,8 @@ def doctor(environment: Env, endpoints: Keys = None, output: Form = Output.TEXT,
     how = terminal.page(sys.stdout)
     text = (
         json.dumps(reporter.doctor_json(found), indent=2)
-        if output is Output.JSON
+        if output is TextOrJson.JSON
         else reporter.doctor_text(found, **how)
     )
-    door.show(text)
+    speech.show(text)
     raise SystemExit(found.exit)

@@ -1,4 +1,4 @@
-"""How results, questions, progress and errors leave: what every command of the street door shares.
+"""How verbs are called and left: what every command of the street door shares. What is said leaves through `speech`.
 
 stdout carries the result and nothing else; progress and questions go to stderr. Libraries that print on their own (the
 SDK's dots and notices) print into a sink while a verb runs. The verbs are imported when the first one is called:
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import typer
 
 from deploy.cli import actions, stopping
+from deploy.cli.speech import say, show
 from deploy.cli.terminal import is_interactive, is_plain, page
 from deploy.errors import DeployError, Exit, Place, Problem, Refused, SpecError, UsageError
 
@@ -44,6 +44,13 @@ class Output(StrEnum):
     MARKDOWN = "markdown"
 
 
+class TextOrJson(StrEnum):
+    """Forms of a result that has no Markdown."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 @dataclass(frozen=True)
 class Asked:
     """What was typed of a verb that carries out a plan."""
@@ -60,23 +67,6 @@ class Asked:
     def words(self) -> str:
         """The verb as somebody does it."""
         return {"teardown": "tear down", "rollback": "roll back"}.get(self.verb, self.verb)
-
-
-def show(text: str) -> None:
-    """The result, on stdout."""
-    print(text.rstrip("\n"), flush=True)  # noqa: T201 the street door prints
-
-
-def say(text: str) -> None:
-    """A word beside the result, on stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 the street door prints
-
-
-def write_private(path: Path, text: str) -> None:
-    """A file for its owner alone: rendered documents hold what the templates hold, secrets included."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text, encoding="utf-8")
 
 
 def call(work: Callable[[ModuleType, Any], T]) -> T:
@@ -101,6 +91,8 @@ def emulator(work: Callable[[ModuleType], T]) -> T:
         raise SpecError(
             Problem(Place(wrong.file, t.line, t.column), "AML150", t.words) for t in wrong.troubles
         ) from wrong
+    except emulator.Unopened as error:
+        raise UsageError("open the emulator's world", error.why, error.cure, code="AML645") from error
     except RuntimeError as error:  # its own words say what could not be done, and what to do
         raise UsageError("use the emulator", str(error).partition(": ")[2] or str(error), code="AML632") from error
 
@@ -132,11 +124,7 @@ def finish(done: Done, form: str) -> None:
         "markdown": lambda: reporter.report_markdown(done.report, done.plan),
         "text": lambda: _in_words(done),
     }
-    try:
-        show(forms[form]())
-    except OSError as error:
-        _close_stdout()
-        say(f"The result is not shown: {error}.")
+    show(forms[form](), done=True)
     actions.done(done.plan, done.report, done.rows)
     for note in (*done.plan.notes, *([stopping.WORDS] if done.report.stopped else ())):
         say(f"Note: {note}")
@@ -166,16 +154,15 @@ def leave(work: Callable[[], object]) -> int:
     except typer.Exit as left:
         return left.exit_code
     except _WRONG_WORDS as wrong:
-        say(f"amldeploy: {wrong.format_message()} See amldeploy --help.")
-        return Exit.USAGE
+        where = getattr(getattr(wrong, "ctx", None), "command_path", "amldeploy")
+        return explain(
+            UsageError("read the command line", wrong.format_message(), f"See {where} --help", code="AML648")
+        )
     except (typer.Abort, KeyboardInterrupt) as stop:
         say(stopping.WORDS)
         return stopping.code(stop)
-    except BrokenPipeError:
-        _close_stdout()
     except OSError as error:
-        say(f"amldeploy: cannot go on: {error}. See that the path is right and may be written.")
-        return Exit.USAGE
+        return explain(UsageError("go on", str(error), "See that the path is right and may be written", code="AML649"))
     except Exception:  # noqa: BLE001 the last word about a bug
         traceback.print_exc()
         say("This is a bug in amldeploy, not in your files. Please report it with the lines above.")
@@ -189,21 +176,20 @@ def explain(error: DeployError, *, told: bool = False) -> int:
 
     forms = {"json": lambda e: json.dumps(reporter.error_json(e), indent=2), "markdown": reporter.error_markdown}
     if (form := forms.get(_typed("-o", "--output"))) and not told:
-        show(form(error))
+        show(form(error), done=True)
     say(reporter.error_text(error, **page(sys.stderr)).rstrip("\n"))
     actions.failed(error, _typed("-e", "--environment"))
     return error.exit
 
 
-def _typed(*names: str) -> str:
+def _typed(short: str, long: str) -> str:
     """What was typed behind an option, before anybody has read the command line; empty if it was not."""
-    words = next((after for word, after in pairwise(sys.argv) if word in names), "")
-    return words or next((word.partition("=")[2] for word in sys.argv if word.partition("=")[0] in names), "")
-
-
-def _close_stdout() -> None:
-    """What is still held for it goes nowhere; otherwise leaving would try again, and change the exit code."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for word, after in pairwise([*sys.argv, ""]):
+        if word in (short, long):
+            return after
+        if word.startswith((short, f"{long}=")):
+            return word.removeprefix(f"{long}=").removeprefix(short)
+    return ""
 
 
 def _in_words(done: Done) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli import door
+from deploy.cli import speech
 from deploy.cli.door import Output
 from deploy.cli.typed import Form
 
@@ -23,7 +23,7 @@ def explain(
     if code is None:
         found = list(table.explanations().values())
         text = "\n".join(f"{row.code}  {row.title}" for row in found)
-        door.show(json.dumps([asdict(row) for row in found], indent=2) if output is Output.JSON else text)
+        speech.show(json.dumps([asdict(row) for row in found], indent=2) if output is Output.JSON else text)
         return
     row = table.explain(code)
-    door.show(json.dumps(asdict(row), indent=2) if output is Output.JSON else table.as_text(row))
+    speech.show(json.dumps(asdict(row), indent=2) if output is Output.JSON else table.as_text(row))

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli import door
-from deploy.cli.door import Output
-from deploy.cli.typed import Env, Form
-from deploy.errors import UsageError
+from deploy.cli import door, speech
+from deploy.cli.door import TextOrJson
+from deploy.cli.typed import Env, PlainForm
 
 if TYPE_CHECKING:
     from deploy.federation import Trust
@@ -37,17 +36,15 @@ def federate(
     repo: Annotated[str, typer.Option("--repo", metavar="OWNER/NAME", help="The repository on GitHub.")],
     owner_id: Annotated[str, typer.Option("--owner-id", metavar="NUMBER", help="Of the owner; see the output.")] = "",
     repo_id: Annotated[str, typer.Option("--repo-id", metavar="NUMBER", help="Of the repository.")] = "",
-    output: Form = Output.TEXT,
+    output: PlainForm = TextOrJson.TEXT,
 ) -> None:
     """Print the identities and roles that jobs need. For an environment's plan, apply and reap: federated, least."""
-    if output is Output.MARKDOWN:
-        raise UsageError("print commands", "they have no Markdown form", "Say -o text or -o json", code="AML299")
     from deploy.federation import Repository
 
     repository = Repository(repo, owner_id, repo_id)
     found = door.call(lambda verbs, project: verbs.federate(project, environment, repository))
     told = {"environment": environment, "repository": repo, "trusts": [asdict(trust) for trust in found]}
-    door.show(json.dumps(told, indent=2) if output is Output.JSON else _in_words(found, repo))
+    speech.show(json.dumps(told, indent=2) if output is TextOrJson.JSON else _in_words(found, repo))
 
 
 def _in_words(trusts: Sequence[Trust], repo: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli import door
+from deploy.cli import door, speech
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Events, Form, Jobs, Keys, Yes
 
@@ -26,12 +26,13 @@ def import_(
         lambda verbs, project: verbs.import_endpoint(project, environment, endpoint, key=key, template=template)
     )
     if output is Output.JSON:
-        door.show(json.dumps({"key": made.key, "files": list(made.files), "hidden": dict(made.hidden)}, indent=2))
+        speech.show(json.dumps({"key": made.key, "files": list(made.files), "hidden": dict(made.hidden)}, indent=2))
         return
-    door.show("\n".join(made.files))
+    speech.show("\n".join(made.files))
     for name, where in made.hidden.items():
-        door.say(f"Not written, it looks like a secret: {where}. Set values.{name}, or name a Key Vault secret there.")
-    door.say(f"Next: amldeploy plan -e {environment} {made.key}, then amldeploy adopt -e {environment} {made.key}")
+        cure = f"Set values.{name}, or name a Key Vault secret there"
+        speech.say(f"Not written, it looks like a secret: {where}. {cure}.")
+    speech.say(f"Next: amldeploy plan -e {environment} {made.key}, then amldeploy adopt -e {environment} {made.key}")
 
 
 def adopt(

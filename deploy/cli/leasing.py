@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli import actions, door
+from deploy.cli import actions, door, speech
 from deploy.cli.aloud import aloud, noticing
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Events, Form, Jobs, Keys, Yes, hours_of
@@ -58,7 +58,7 @@ def reap(
             told.append(reaped_json(reaped))
             worst = max(worst, reaped.exit)
     if output is Output.JSON:
-        door.show(json.dumps({"ok": worst == Exit.OK, "environments": told}, indent=2))
+        speech.show(json.dumps({"ok": worst == Exit.OK, "environments": told}, indent=2), done=True)
     raise SystemExit(worst)
 
 
@@ -74,9 +74,10 @@ def _reap(asked: door.Asked, rules: Any, yes: bool, output: Output, warn: Any) -
     from deploy import reporter
 
     if output is not Output.JSON:
-        door.show(reporter.reaped_text(reaped.judged, reaped.plan, reaped.done and reaped.done.report))
+        words = reporter.reaped_text(reaped.judged, reaped.plan, reaped.done and reaped.done.report)
+        speech.show(words, done=reaped.done is not None)
     for words in reaped.told.failed:
-        door.say(words)
+        speech.say(words)
     if reaped.refused:
         door.explain(reaped.refused, told=True)
     elif reaped.done:

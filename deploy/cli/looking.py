@@ -15,7 +15,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from deploy.cli import actions, door, terminal
+from deploy.cli import actions, door, speech, terminal
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Form, Keys, Regions, hours_of, regions_of
 from deploy.counting import count
@@ -39,26 +39,36 @@ def render(
 ) -> None:
     """Print or write (--out) the CLI v2 YAML for `az ml`. What is printed has its secrets hidden."""
     whole = out is not None
-    files = door.call(lambda verbs, project: verbs.render(project, environment, endpoints or (), whole=whole))
+    plain = not whole and sys.stdout is not None and terminal.is_plain(sys.stdout)
+    files = door.call(
+        lambda verbs, project: verbs.render(project, environment, endpoints or (), whole=whole, plain=plain)
+    )
     if out is None:
         forms = {
             Output.JSON: lambda: json.dumps({"files": files}, indent=2),
             Output.MARKDOWN: lambda: "\n".join(_fenced(name, text, "yaml") for name, text in files.items()),
             Output.TEXT: lambda: "---\n".join(f"# {name}\n{text}" for name, text in files.items()).rstrip(),
         }
-        door.show(forms[output]())
+        speech.show(forms[output]())
         return
     for name, text in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
-        door.write_private(out / name, text)
-        door.show(str(out / name))
+        _write_private(out / name, text)
+        speech.show(str(out / name))
+
+
+def _write_private(path: Path, text: str) -> None:
+    """A file for its owner alone: rendered documents hold what the templates hold, secrets included."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text, encoding="utf-8")
 
 
 def validate(environment: Env, endpoints: Keys = None, output: Form = Output.TEXT) -> None:
     """Show every problem of the files at once, with its place. Works offline."""
     _, specs = door.call(lambda verbs, project: verbs.validate(project, environment, endpoints or ()))
     found = {"ok": True, "environment": environment, "endpoints": [spec.key for spec in specs]}
-    door.show(
+    speech.show(
         json.dumps(found)
         if output is Output.JSON
         else f"{environment}: no problems in {count(len(specs), 'endpoint')}."
@@ -86,9 +96,9 @@ def plan(
     from deploy import reporter
 
     if out is not None:
-        door.write_private(out, reporter.plan_dump(made))
+        _write_private(out, reporter.plan_dump(made))
     actions.planned(made, out)
-    door.show(door.plan_as(made, output, _next(environment, endpoints or (), out) if made.steps else ""))
+    speech.show(door.plan_as(made, output, _next(environment, endpoints or (), out) if made.steps else ""))
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
 
 
@@ -117,7 +127,7 @@ def status(
         _watch(environment, endpoints or (), output, every)
         return
     rows = door.call(lambda verbs, project: verbs.status(project, environment, endpoints or ()))
-    door.show(_status_as(rows, output, sys.stdout, environment))
+    speech.show(_status_as(rows, output, sys.stdout, environment))
     if under is not None and any(row.hours_left is not None and row.hours_left < under for row in rows):
         raise SystemExit(Exit.STEP_FAILED)
 
@@ -128,8 +138,8 @@ def _watch(environment: str, endpoints: Sequence[str], output: StatusOutput, eve
     wipe = "\x1b[H\x1b[2J\x1b[3J" if out.isatty() and output is StatusOutput.TEXT else ""
 
     def show(rows: Sequence[Any]) -> None:
-        out.write(wipe + _status_as(rows, output, out, environment).rstrip("\n") + "\n")
-        out.flush()
+        if not speech.show(wipe + _status_as(rows, output, out, environment), out):
+            raise KeyboardInterrupt  # who watched has gone
 
     with contextlib.suppress(KeyboardInterrupt):
         door.call(lambda verbs, project: verbs.watch(project, environment, endpoints, show=show, every=every))
@@ -161,7 +171,7 @@ def logs(
         Output.MARKDOWN: lambda: "\n".join(_fenced(container, content, "") for container, content in found.items()),
         Output.TEXT: lambda: "\n".join(f"== {name}\n{content.rstrip()}\n" for name, content in found.items()),
     }
-    door.show(forms[output]())
+    speech.show(forms[output]())
 
 
 def _fenced(title: str, text: str, language: str) -> str:
@@ -178,4 +188,4 @@ def schema(name: Annotated[str | None, typer.Argument(help="Which; none lists th
         raise UsageError(
             f"print schema {name}", "there is none of this name", f"There are {', '.join(names)}", code="AML630"
         )
-    door.show((folder / f"{name}.json").read_text(encoding="utf-8") if name else "\n".join(names))
+    speech.show((folder / f"{name}.json").read_text(encoding="utf-8") if name else "\n".join(names))

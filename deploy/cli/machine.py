@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli import door
+from deploy.cli import door, speech
 from deploy.cli.door import Output
 from deploy.cli.typed import hours_of
 from deploy.errors import UsageError
@@ -54,12 +54,12 @@ def start(
     found = _find(state)
     running = door.emulator(lambda emulator: emulator.launch(state, port, profile.value, throttle=throttle, **said))
     if found is not None and (port or profile is not Profile.QUICK or throttle is not None):
-        door.say("It ran already: port, profile and throttling stay as they are. Stop it first to change them.")
+        speech.say("It ran already: port, profile and throttling stay as they are. Stop it first to change them.")
     if output is Output.JSON:
-        door.show(json.dumps({**_told(running), "started": found is None}))
+        speech.show(json.dumps({**_told(running), "started": found is None}))
         return
-    door.show(f"The emulator answers at {running.url} (pid {running.pid}).")
-    door.say('Point a program at it: eval "$(amldeploy emulator env)"')
+    speech.show(f"The emulator answers at {running.url} (pid {running.pid}).")
+    speech.say('Point a program at it: eval "$(amldeploy emulator env)"')
 
 
 @commands.command("stop")
@@ -68,7 +68,7 @@ def stop(state: State = _HERE, output: Form = Output.TEXT) -> None:
     _find(state)
     stopped = door.emulator(lambda emulator: emulator.stop(state))
     text = "The emulator is stopped." if stopped else "No emulator was running."
-    door.show(json.dumps({"stopped": stopped}) if output is Output.JSON else text)
+    speech.show(json.dumps({"stopped": stopped}) if output is Output.JSON else text)
 
 
 @commands.command("status")
@@ -77,7 +77,7 @@ def status(state: State = _HERE, output: Form = Output.TEXT) -> None:
     running = _find(state)
     told = _told(running)
     text = f"The emulator answers at {told['url']} (pid {told['pid']})." if running else "No emulator is running."
-    door.show(json.dumps(told) if output is Output.JSON else text)
+    speech.show(json.dumps(told) if output is Output.JSON else text)
 
 
 @commands.command("env")
@@ -89,7 +89,7 @@ def env(state: State = _HERE, output: Form = Output.TEXT) -> None:
         raise UsageError("print its variables", "no emulator is running", cure, code="AML633")
     values = running.variables()
     text = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
-    door.show(json.dumps(values) if output is Output.JSON else text)
+    speech.show(json.dumps(values) if output is Output.JSON else text)
 
 
 @commands.command("reset")
@@ -97,9 +97,9 @@ def reset(state: State = _HERE, output: Form = Output.TEXT) -> None:
     """Forget what was made in it. Back to its world file, or to the default world."""
     aside = door.emulator(lambda emulator: emulator.reset(state))
     if aside is not None:
-        door.say(f"The world could not be read. It is set aside as {aside}; the new one is the default world.")
+        speech.say(f"The world could not be read. It is set aside as {aside}; the new one is the default world.")
     told = {"reset": True, "aside": aside and str(aside)}
-    door.show(json.dumps(told) if output is Output.JSON else "The emulator's world is as new.")
+    speech.show(json.dumps(told) if output is Output.JSON else "The emulator's world is as new.")
 
 
 @commands.command("clock")
@@ -118,7 +118,7 @@ def clock(
     told = door.emulator(lambda emulator: emulator.clock(state, **{k: v for k, v in turn.items() if v is not None}))
     when = f"{datetime.fromtimestamp(told['seconds'], UTC):%Y-%m-%d %H:%M} UTC"
     hours = f"{abs(told['ahead']) / 3600:.1f} h {'ahead of' if told['ahead'] >= 0 else 'behind'} the clock on the wall"
-    door.show(json.dumps(told) if output is Output.JSON else f"It is {when} there, {hours}.")
+    speech.show(json.dumps(told) if output is Output.JSON else f"It is {when} there, {hours}.")
 
 
 @commands.command("requests")
@@ -130,13 +130,13 @@ def requests(
 ) -> None:
     """Show the requests it has answered, oldest first."""
     rows = door.emulator(lambda emulator: emulator.requests(state, after=after, mutating=mutating or None))
-    door.show(json.dumps(rows) if output is Output.JSON else table(rows))
+    speech.show(json.dumps(rows) if output is Output.JSON else table(rows))
 
 
 def _find(state: Path) -> Any:
     """The emulator that runs. A record that cannot be read counts as none, and is told of."""
     if door.emulator(lambda emulator: emulator.unreadable(state)):
-        door.say(f"{state / 'emulator.json'} cannot be read: taken as if no emulator were running.")
+        speech.say(f"{state / 'emulator.json'} cannot be read: taken as if no emulator were running.")
     return door.emulator(lambda emulator: emulator.find(state))
 
 

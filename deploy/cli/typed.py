@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.door import Output
+from deploy.cli.door import Output, TextOrJson
 from deploy.errors import UsageError
 
 Env = Annotated[str, typer.Option("-e", "--environment", help="A file of environments/, without .yml.", metavar="NAME")]
 Keys = Annotated[list[str] | None, typer.Argument(help="Endpoints of the environment; all when none is named.")]
 Form = Annotated[Output, typer.Option("-o", "--output", help="Form of the result on stdout.")]
+PlainForm = Annotated[TextOrJson, typer.Option("-o", "--output", help="Form of the result on stdout.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, max=64, help="Endpoints worked on side by side.")]
 Events = Annotated[

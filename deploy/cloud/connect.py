@@ -7,7 +7,6 @@ for this process, and from there on everything is as it is in Azure.
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -188,9 +187,8 @@ def _emulator(state: Path) -> Iterator[Running]:
         except emulator.MissingExtra as error:
             cure = 'Install it: pip install "amldeploy[local]"'
             raise UsageError("open the local environment", str(error), cure, code="AML640") from error
-        except (RuntimeError, sqlite3.Error) as error:
-            cure = f"Delete {state}/world.sqlite* to begin anew"
-            raise UsageError("open the local environment", str(error), cure, code="AML645") from error
+        except emulator.Unopened as error:
+            raise UsageError("open the local environment", error.why, error.cure, code="AML645") from error
         yield running
 
 

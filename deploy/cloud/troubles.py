@@ -148,9 +148,9 @@ TROUBLES = (
         "Give the endpoint's identity Storage Blob Data Reader on the workspace's storage and AcrPull on its registry",
     ),
     _row(
-        r"\bImagePullLoopBackOff\b|\bImagePullBackOff\b|\bErrImagePull\b|manifest (?:\S+ ){0,6}(?:unknown|not found)"
+        r"\b(?:Err)?ImagePull(?:LoopBackOff|BackOff|Fail\w*)?\b|manifest (?:\S+ ){0,6}(?:unknown|not found)"
         r"|(?:image|container) (?:\S+ ){0,4}(?:could not|cannot|can't|unable to) be (?:accessed|downloaded|pulled)"
-        r"|\b(?:unable|failed) to (?:download|pull) (?:\w+ ){0,2}(?:container )?image\b",
+        r"|\b(?:unable to|failed to|could not|cannot|can't) (?:download|pull) (?:\w+ ){0,2}(?:container )?image\b",
         "AML347", Kind.FINAL,
         "Check the image's name and tag, and that the registry can be reached from the deployment",
     ),

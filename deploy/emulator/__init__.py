@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from deploy.emulator.record import Running, find, unreadable
 from deploy.emulator.running import MissingExtra, begin, clock, embed, launch, requests, reset, stop
-from deploy.emulator.wrong import Trouble, WrongFile
+from deploy.emulator.wrong import Trouble, Unopened, WrongFile
 
 __all__ = [
     "MissingExtra",
     "Running",
     "Trouble",
+    "Unopened",
     "WrongFile",
     "begin",
     "clock",

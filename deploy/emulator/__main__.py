@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 
 from deploy.emulator import record, running, starting
-from deploy.emulator.opening import BrokenWorld
 from deploy.emulator.timing import PROFILES, Timing, profiled
+from deploy.emulator.wrong import Unopened
 
 
 def main() -> int:
@@ -29,7 +29,7 @@ def main() -> int:
     state = options.state.resolve()
     try:
         starting.begin(state / running.WORLD, options.world, options.faults, options.time_scale)
-    except (ValueError, BrokenWorld) as error:
+    except (ValueError, Unopened) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return serve(state, options.port, profiled(options.profile, options.throttle))

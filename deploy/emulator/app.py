@@ -185,7 +185,7 @@ class Emulator:
         traceback.print_exception(error, file=sys.stderr)
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
             # Nothing can be logged in a world that cannot be read.
-            words = f"The world {self.world.path} is damaged: {error}. {CURE}"
+            words = f"The world {self.world.path} is damaged: {error}. {CURE}."
             return gateway(500, "InternalServerError", words).answer
         visit.note = f"emulator bug: {type(error).__name__}"
         return self._refused(

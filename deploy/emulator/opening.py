@@ -11,13 +11,14 @@ from pathlib import Path
 from deploy.emulator import furnishing
 from deploy.emulator.timing import QUICK, Clock, Timing
 from deploy.emulator.world import OtherVersion, World
+from deploy.emulator.wrong import Unopened
 
-CURE = "Begin it anew with `amldeploy emulator reset`: what was in it is lost."
+CURE = "Begin it anew with `amldeploy emulator reset`, which sets it aside as world.broken"
 _BESIDE = ("-wal", "-shm")
 """What SQLite keeps beside a file belongs to it."""
 
 
-class BrokenWorld(RuntimeError):
+class BrokenWorld(Unopened):
     """The world file is damaged, or another version's."""
 
 
@@ -26,15 +27,15 @@ def opened(path: Path, clock: Clock | None = None, timing: Timing = QUICK) -> Wo
 
     Raises:
         BrokenWorld: it is damaged, half-written or another version's; the message names it and the cure.
+        Unopened: the file is as it should be and cannot be used now, likewise.
     """
     try:
         world = World(path, furnishing.furnish, clock, timing)
-    except sqlite3.OperationalError:
-        raise  # locked, no room, no right: the file itself is as it should be
-    except sqlite3.DatabaseError as error:
-        raise BrokenWorld(f"cannot open {path}: {error}. {CURE}") from error
-    except OtherVersion as error:
-        raise BrokenWorld(f"cannot open {path}: {error}. {CURE}") from error
+    except sqlite3.OperationalError as error:  # locked, no room, no right: the file itself is as it should be
+        cure = f"See that {path.parent.name}/{path.name} can be written, and that there is room on its disk"
+        raise Unopened(path, error, cure) from error
+    except (sqlite3.DatabaseError, OtherVersion) as error:
+        raise BrokenWorld(path, error, CURE) from error
     return world
 
 

@@ -1,4 +1,7 @@
-"""A file for the emulator that is wrong, as an error: every trouble with its place. Light, for those who catch it."""
+"""Files that stop the emulator, as errors: a wrong one with every trouble's place, a world that cannot be opened.
+
+Light, for those who catch them.
+"""
 
 from __future__ import annotations
 
@@ -21,3 +24,11 @@ class WrongFile(ValueError):
     def __init__(self, file: str, troubles: Sequence[Trouble]) -> None:
         self.file, self.troubles = file, tuple(troubles)
         super().__init__("\n".join(f"{file}:{t.line}:{t.column}: {t.words}" for t in self.troubles))
+
+
+class Unopened(RuntimeError):
+    """A world file that cannot be opened: why, and what to do."""
+
+    def __init__(self, file: object, why: object, cure: str) -> None:
+        self.why, self.cure = str(why), cure
+        super().__init__(f"cannot open {file}: {why}. {cure}.")

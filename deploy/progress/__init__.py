@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from deploy.progress.event import Event, Kind, Progress
-from deploy.progress.lines import EventLines, Lines
+from deploy.progress.lines import EventLines, Lines, put
 
 __all__ = ["Event", "EventLines", "Kind", "Lines", "Progress", "both", "open_progress"]
 
@@ -36,7 +36,7 @@ def open_progress(
     `plain`: the table draws with ASCII alone. `goes_on`: the file follows what stands in it, else it begins anew.
     """
     with ExitStack() as rooms:
-        file = rooms.enter_context(events.open("a" if goes_on else "w", encoding="utf-8")) if events else None
+        file = rooms.enter_context(_kept(events, "a" if goes_on else "w", stream)) if events else None
         if interactive:
             from rich.console import Console
 
@@ -46,3 +46,16 @@ def open_progress(
         else:
             shown = rooms.enter_context(Lines(stream))
         yield both(shown, EventLines(file)) if file else shown
+
+
+@contextmanager
+def _kept(events: Path, mode: Literal["a", "w"], stream: TextIO) -> Iterator[TextIO]:
+    """The file of events. That it could not be written whole is said at the end, and stops nobody's deployment."""
+    file = events.open(mode, encoding="utf-8")
+    try:
+        yield file
+    finally:
+        try:
+            file.close()  # which tries once more to write what is left
+        except OSError as error:
+            put(stream, f"{events} does not hold every event: {error}. See that it can be written.")

@@ -36,12 +36,15 @@ def report_files(plan: Plan, report: Report) -> dict[str, bytes]:
     }
 
 
-def cli_files(spec: EndpointSpec, root: Path, *, whole: bool = True) -> dict[str, str]:
+def cli_files(spec: EndpointSpec, root: Path, *, whole: bool = True, plain: bool = False) -> dict[str, str]:
     """The CLI v2 files of one endpoint. Local paths become absolute, since the files may be put anywhere.
 
-    Unless `whole` their secrets are hidden: for a screen, not for a deployment.
+    Unless `whole` their secrets are hidden: for a screen, not for a deployment. `plain`: other letters are escaped.
     """
-    write = _yaml if whole else lambda document: _yaml(hide(document))
+
+    def write(document: Mapping[str, Json]) -> str:
+        return _yaml(document if whole else hide(document), plain=plain)
+
     traffic = {"traffic": dict(spec.traffic)} if spec.traffic is not None else {}
     files = {f"{spec.key}/endpoint.yml": write({**spec.endpoint, **traffic})}
     for document in spec.deployments:
@@ -72,5 +75,5 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
 _Dumper.add_representer(str, _text)
 
 
-def _yaml(document: Mapping[str, Json]) -> str:
-    return yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+def _yaml(document: Mapping[str, Json], *, plain: bool) -> str:
+    return yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=not plain, width=120)

@@ -30,6 +30,8 @@ class Style(StrEnum):
 Span = tuple[str, Style]
 _GLUE = re.compile(r"(?<=\d) (?=(?:%|x|ms|s|min|h)(?!\w))")
 """The space between a number and its unit, where no line ends."""
+_MARGIN = 2
+"""Column where a plan's signs stand."""
 _ASCII = str.maketrans(
     {"×": "x", "→": "->", "…": "...", "−": "-", "–": "-", "—": "-", "·": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}
     | {"⇄": "%", "»": ">", "✓": "*", "✗": "!", "↩": "<", "↪": ">", "●": "*"}
@@ -62,29 +64,23 @@ class Ink:
         return f"\x1b[{style.value}m{text}\x1b[0m" if self.colour and style and text else text
 
     def line(self, text: str, style: Style = Style.PLAIN, *, indent: int = 0, hang: int | None = None) -> list[str]:
-        """A paragraph: first line at `indent`, the others at `hang`; both further left where a long word needs it."""
-        room = max(self.width - self._longest(text), 0)
-        indent, hang = min(indent, room), min(indent if hang is None else hang, room)
-        return [
-            " " * (hang if n else indent) + self.paint(words, style)
-            for n, words in enumerate(self._fill(self.clean(text), self.width - indent, self.width - hang))
-        ]
+        """A paragraph: first line at `indent`, the others at `hang`; a word without room there stands further left."""
+        placed = self._placed(text, indent, indent if hang is None else hang)
+        return [" " * at + self.paint(words, style) for at, words in placed]
 
     def row(self, lead: Span, name: str, text: str, style: Style = Style.PLAIN, *, column: int) -> list[str]:
         """A lead and a name, then text: beside the name at `column`, or right after it where it fits, else below."""
         margin = cells(lead[0])
-        hang = max(min(margin + 2, self.width - self._longest(name)), 0)
-        first, *others = self._fill(self.clean(name) or " ", self.width - margin, self.width - hang)
-        names = [(self.paint(*lead) + first).rstrip(), *(" " * hang + words for words in others)]
-        taken = hang + cells(others[-1]) if others else margin + cells(first)
-        fits = column + self._longest(text) <= self.width
-        words = self.line(text, style, indent=column if fits else margin + 2)
-        if words and fits and taken + 2 <= column:
-            names[-1] += " " * (column - taken) + words.pop(0)[column:]
-        elif words and taken + 2 + cells(self.clean(text)) <= self.width:
+        (_, first), *others = self._placed(name, margin, margin + 2) or [(margin, "")]
+        names = [(self.paint(*lead) + first).rstrip(), *(" " * at + words for at, words in others)]
+        taken = others[-1][0] + cells(others[-1][1]) if others else margin + cells(first)
+        placed = self._placed(text, column, column)
+        if placed and taken + 2 <= column == placed[0][0]:
+            names[-1] += " " * (column - taken) + self.paint(placed.pop(0)[1], style)
+        elif placed and taken + 2 + cells(self.clean(text)) <= self.width:
             names[-1] += "  " + self.paint(self.clean(text), style)
-            words = []
-        return names + words
+            placed = []
+        return names + [" " * at + self.paint(words, style) for at, words in placed]
 
     def flow(self, parts: Sequence[Span], *, indent: int) -> list[str]:
         """Parts beside each other, broken where the width ends; a part that is too long for a line is a paragraph."""
@@ -99,8 +95,14 @@ class Ink:
                 taken = indent + cells(text)
         return lines
 
-    def _longest(self, text: str) -> int:
-        return max(cells(word) for word in _GLUE.sub("\u00a0", self.clean(text)).split(" "))
+    def _placed(self, text: str, indent: int, hang: int) -> list[tuple[int, str]]:
+        """Lines, each with its column: a word that is too long stands alone, at the margin or where the page begins."""
+        lines = enumerate(self._fill(self.clean(text), self.width - indent, self.width - hang))
+        columns = ((hang if n else indent, words) for n, words in lines)
+        return [(self._column(at, cells(words)), words) for at, words in columns]
+
+    def _column(self, wanted: int, taken: int) -> int:
+        return next((at for at in (wanted, min(wanted, _MARGIN)) if at + taken <= self.width), 0)
 
     def _fill(self, text: str, first: int, rest: int) -> Iterator[str]:
         line, room = "", first

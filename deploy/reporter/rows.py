@@ -7,7 +7,8 @@ from datetime import datetime
 
 from deploy import leases
 from deploy.documents.cli_v2 import AUTH_MODES
-from deploy.model import RELEASE_TAG, EndpointSpec, Facts, Json, address, live_slot, of_room
+from deploy.model import OWNER_TAG, RELEASE_TAG, EndpointSpec, Facts, Json, address, live_slot, of_room
+from deploy.owners import whose
 
 _AUTH = {arm.lower(): word for word, arm in AUTH_MODES.items()}
 
@@ -27,7 +28,10 @@ class SlotRow:
 
 @dataclass(frozen=True)
 class EndpointRow:
-    """One endpoint. `state` is Azure's, or `absent`; `lease_ends` (ISO 8601), `hours_left`: None when dedicated."""
+    """One endpoint. `state` is Azure's, or `absent`; `lease_ends` (ISO 8601), `hours_left`: None when dedicated.
+
+    `foreign`: whose it is, in words, where no plan of this environment changes it; empty when it is ours.
+    """
 
     key: str
     name: str
@@ -37,6 +41,7 @@ class EndpointRow:
     slots: tuple[SlotRow, ...] = ()
     lease_ends: str | None = None
     hours_left: float | None = None
+    foreign: str = ""
 
 
 def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow:
@@ -58,6 +63,7 @@ def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow
         tuple(_slot(name, slots[name], traffic) for name in sorted(slots)),
         leases.written(lease.ends) if lease else None,
         round(lease.hours_left(now), 2) if lease else None,
+        "" if (body.get("tags") or {}).get(OWNER_TAG) == spec.owner else whose(body),
     )
 
 

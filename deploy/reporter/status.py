@@ -75,6 +75,7 @@ def _endpoint(ink: Ink, row: EndpointRow) -> list[str]:
             (row.key, Style.BOLD),
             (row.name, Style.PLAIN),
             (row.state, Style.DIM if row.state == "absent" else state_style(row.state)),
+            (row.foreign, Style.YELLOW),
             (f"auth {row.auth_mode}" if row.auth_mode else "", Style.DIM),
             *_lease(row),
         ],

@@ -4,7 +4,7 @@
 of them).
 """
 
-from deploy.verbs.changing import apply, probe, rollback, teardown
+from deploy.verbs.changing import apply, plan_file, probe, rollback, teardown
 from deploy.verbs.doctor import doctor
 from deploy.verbs.federating import federate
 from deploy.verbs.importing import Import, adopt, import_endpoint
@@ -29,6 +29,7 @@ __all__ = [
     "logs",
     "places",
     "plan",
+    "plan_file",
     "probe",
     "reap",
     "render",

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from deploy import agreement, intent, observer, planner, reporter, succession
+from deploy import agreement, intent, observer, planner, reader, reporter, succession, validator
 from deploy.cloud import endpoints
 from deploy.counting import noun
 from deploy.errors import CloudError
@@ -53,6 +53,14 @@ def apply(
         fresh = dated(cloud, fresh)
         approve(fresh, agreed is None and environment.cloud != "local")
         return with_rows(cloud, specs, carry_out(project, cloud, fresh, "apply", tell, jobs))
+
+
+def plan_file(project: Project, name: str | None, typed: Sequence[str]) -> Path | None:
+    """The plan file that was typed: a file, and no endpoint of the environment, if one is named."""
+    if not typed or not Path(typed[0]).is_file():
+        return None
+    keys = validator.survey_environment(reader.read_environment(project.root, name)).entries if name else ()
+    return None if typed[0] in keys else Path(typed[0])
 
 
 def rollback(

@@ -13,10 +13,15 @@ from deploy.steps import ARRIVING, SHOWN, quota
 from deploy.verbs.project import Project, dated, look, rows_of, validate
 
 
-def render(project: Project, name: str, only: Sequence[str] = (), *, whole: bool = True) -> dict[str, str]:
-    """File name -> CLI v2 YAML, one folder an endpoint, ready for `az ml`; unless `whole` its secrets are hidden."""
+def render(
+    project: Project, name: str, only: Sequence[str] = (), *, whole: bool = True, plain: bool = False
+) -> dict[str, str]:
+    """File name -> CLI v2 YAML, one folder an endpoint, ready for `az ml`; unless `whole` its secrets are hidden.
+    `plain`: in ASCII alone, which YAML reads as the same.
+    """
     _, specs = validate(project, name, only)
-    return {path: text for spec in specs for path, text in reporter.cli_files(spec, project.root, whole=whole).items()}
+    files = [reporter.cli_files(spec, project.root, whole=whole, plain=plain) for spec in specs]
+    return {path: text for each in files for path, text in each.items()}
 
 
 def plan(

@@ -218,6 +218,8 @@ TABLE: list[tuple[int, dict[str, Any] | None, type, str]] = [
     (200, nested("BadArgument", "The identity has no AcrPull on the container registry"), FINAL, "AML346"),
     (200, nested("ResourceNotFound", "Container registry hospital.azurecr.io: unauthorized"), FINAL, "AML346"),
     (200, nested("BadArgument", f"User container image could not be downloaded. {GUIDE}badargument"), FINAL, "AML347"),
+    (200, simple("ImagePullFailed", "cannot pull image"), FINAL, "AML347"),
+    (200, nested("BadArgument", "The image hospital.azurecr.io/mip:2 cannot be pulled"), FINAL, "AML347"),
     (200, simple("ImagePullLoopBackOff", 'Back-off pulling image "hospital.azurecr.io/mip:2"'), FINAL, "AML347"),
     (200, nested("BadArgument", "manifest for hospital.azurecr.io/mip:2 not found: manifest unknown"), FINAL, "AML347"),
     (200, nested("BadArgument", f"Unable to download user model. {GUIDE}badargument"), FINAL, "AML348"),

@@ -127,6 +127,16 @@ def test_a_world_that_cannot_be_read_is_named_with_its_cure(content: bytes, tmp_
     assert emulator.reset(tmp_path) is None
 
 
+def test_a_world_that_may_not_be_opened_is_as_it_was(tmp_path: Path) -> None:
+    """A folder in its place, no permission, a full disk: it is named with its cure, and never set aside."""
+    (tmp_path / "world.sqlite").mkdir()
+    for use in (emulator.requests, emulator.reset, emulator.clock):
+        with pytest.raises(emulator.Unopened, match=r"world\.sqlite.* can be written") as told:
+            use(tmp_path)
+        assert not isinstance(told.value, BrokenWorld)
+    assert [path.name for path in tmp_path.iterdir()] == ["world.sqlite"]
+
+
 def test_half_a_world_is_healed(tmp_path: Path) -> None:
     """A file that was cut in the middle."""
     path = tmp_path / "world.sqlite"

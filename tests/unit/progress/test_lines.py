@@ -7,6 +7,7 @@ import itertools
 import json
 import queue
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -204,3 +205,11 @@ def test_the_file_goes_on_for_the_next_of_several(tmp_path):
             tell(Event(Kind.DONE, GREEN, Verb.CREATE))
         counted.append(len(file.read_text().splitlines()))
     assert counted == [1, 2, 1]
+
+
+def test_a_file_of_events_on_a_full_disk_is_told_and_stops_nobody() -> None:
+    """At the end, in words."""
+    stream = io.StringIO()
+    with open_progress(stream, interactive=False, events=Path("/dev/full")) as tell:
+        tell(Event(Kind.STARTED, GREEN, Verb.CREATE))
+    assert "/dev/full does not hold every event: [Errno 28] No space left on device." in stream.getvalue()

@@ -26,10 +26,10 @@ TEXTS = st.one_of(
 )
 
 
-def written(tags: dict[str, str]) -> str:
+def written(tags: dict[str, str], *, plain: bool = False) -> str:
     document = {"name": "mip", "tags": tags}
     spec = EndpointSpec("mip", "e/mip", "templates/m", document, (), {}, Pipeline(), None)
-    return cli_files(spec, Path("/"))["mip/endpoint.yml"]
+    return cli_files(spec, Path("/"), plain=plain)["mip/endpoint.yml"]
 
 
 @given(st.dictionaries(TEXTS, TEXTS, max_size=4))
@@ -39,6 +39,15 @@ def test_text_is_text_for_every_yaml(tags: dict[str, str]) -> None:
 
     assert yaml12.parse(text, "x").value["tags"] == tags
     assert yaml.safe_load(text)["tags"] == tags
+
+
+@given(st.dictionaries(TEXTS, TEXTS, max_size=4))
+def test_plain_text_is_the_same_text(tags: dict[str, str]) -> None:
+    """In ASCII alone, for a stream that has no other letters."""
+    text = written(tags, plain=True)
+
+    assert text.isascii()
+    assert yaml12.parse(text, "x").value["tags"] == yaml.safe_load(text)["tags"] == tags
 
 
 @pytest.mark.parametrize("value", AMBIGUOUS)

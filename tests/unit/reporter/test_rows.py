@@ -8,7 +8,7 @@ import pytest
 
 from deploy import leases
 from deploy.model import EndpointSpec
-from deploy.reporter import EndpointRow, SlotRow, endpoint_row
+from deploy.reporter import EndpointRow, SlotRow, endpoint_row, status_markdown, status_text
 
 NOW = datetime(2026, 11, 23, 9, 12, tzinfo=UTC)
 SPEC = EndpointSpec("mip", "dev/mip", "/t", {"name": "mip-dev"}, (), {})
@@ -71,3 +71,22 @@ def test_dedicated_quota_is_no_lease():
     """An end alone lends nothing: nobody renews or reaps it."""
     properties = {leases.DEADLINE: "2026-11-30T09:12:00Z"}
     assert endpoint_row(SPEC, _facts(properties=properties), NOW).hours_left is None
+
+
+@pytest.mark.parametrize(
+    ("tags", "foreign"),
+    [
+        ({"amldeploy-owner": "dev/mip"}, ""),
+        ({"amldeploy-owner": "prod/mip"}, "belongs to prod/mip"),
+        ({}, "was not made by amldeploy"),
+    ],
+)
+def test_what_belongs_to_others_says_so(tags, foreign):
+    """In the words of a plan that leaves it alone."""
+    facts = _facts()
+    facts["endpoint/mip"]["tags"] = tags
+    row = endpoint_row(SPEC, facts, NOW)
+    assert row.foreign == foreign
+    for told in (status_text([row]), status_markdown([row])):
+        assert (foreign in told) is True
+        assert ("belongs" in told or "was not made" in told) is bool(foreign)

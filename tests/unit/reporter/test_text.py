@@ -22,7 +22,7 @@ from deploy.reporter import (
     report_text,
     status_text,
 )
-from deploy.reporter.ink import Ink, cells
+from deploy.reporter.ink import Ink, Style, cells
 from deploy.reporter.sentences import duration, sign
 
 from . import given as g
@@ -350,3 +350,28 @@ def test_the_legend_is_the_signs_used_and_no_others(plan, width, ascii_only):
     legend = text.rpartition("\nSigns:")[2].partition("\n\n")[0] if "\nSigns:" in text else ""
     ink = Ink(width, ascii=ascii_only)
     assert set(legend.split()) == {word for mark, meaning in used for word in (ink.clean(mark), *meaning.split())}
+
+
+@g.few
+@given(g.WIDTHS, st.integers(1, 300), st.integers(0, 9), st.integers(0, 30))
+def test_only_the_long_word_moves(width, length, before, after):
+    """A word that has no room where it belongs stands further left, alone; all others stay."""
+    text = f"{'because ' * before}{'y' * length}{' therefore' * after}"
+    for n, line in enumerate(Ink(width).line(text, indent=11, hang=13)):
+        at = 13 if n else 11
+        assert line.startswith(" " * at + line.lstrip()[:1]) or line.split() == ["y" * length]
+        assert cells(line) <= width or line == "y" * length
+
+
+@g.few
+@given(g.WIDTHS, st.integers(1, 300))
+def test_a_long_word_beside_a_name_moves_alone(width, length):
+    """In a title, and in a column beside one."""
+    long = "y" * length
+    beside = Ink(width).row(("AML250 ", Style.BAD), "cannot plan it", f"one {long} two", column=30)
+    assert [line.split(" one")[0].strip() for line in beside[:1]] == ["AML250 cannot plan it"]
+    title = Ink(width).row(
+        ("AML250 ", Style.BAD), f"cannot plan it: {long} is not there, and so on and on", "", column=0
+    )
+    assert all(line.startswith(" " * 9 + line.lstrip()[:1]) for line in title[1:] if "y" not in line)
+    assert all(cells(line) <= width for line in (*beside, *title) if line.lstrip() != long)
