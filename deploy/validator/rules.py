@@ -13,7 +13,7 @@ from deploy import leases
 from deploy.documents.local import local_paths
 from deploy.errors import Place, Problem
 from deploy.model import Json
-from deploy.sources import Source, Trail, did_you_mean
+from deploy.sources import Source, Trail, at, did_you_mean
 from deploy.validator import folders
 from deploy.validator.shapes import Checked, problem
 
@@ -39,17 +39,30 @@ def endpoint(checked: Checked, names: list[str | None]) -> Found:
             if None not in names and name not in names:
                 cause = f"There is no deployment {name!r} in this template."
                 yield Problem(source.key((field, name)), "AML124", cause, did_you_mean(name, filter(None, names)))
+    ours = len(names) == 1 and at(source.value, ("traffic",)) is None
+    yield from _mirror(source, mirror, traffic, ours=ours)
+    yield from _identity(source, document.get("identity") or {})
+
+
+def _mirror(source: Source, mirror: Mapping[str, int], traffic: Mapping[str, int], *, ours: bool) -> Found:
+    """`ours`: which deployment the callers get is not the user's to say, so none can be promised copies only."""
     if len(mirror) > 1:
         cause = "Mirrored traffic can go to one deployment only."
         yield problem(source, ("mirror_traffic",), "AML125", cause, "Keep one.")
     for name, percent in mirror.items():
+        trail = ("mirror_traffic", name)
         if percent > 50:
             cause = f"Mirrored traffic is {percent}; it can be 50 at most."
-            yield problem(source, ("mirror_traffic", name), "AML125", cause, "Write 50 or less.")
+            yield problem(source, trail, "AML125", cause, "Write 50 or less.")
         if percent and traffic.get(name):
             cause = f"The deployment {name!r} has live traffic; it cannot get mirrored traffic too."
-            yield problem(source, ("mirror_traffic", name), "AML125", cause, "Keep one of the two.")
-    yield from _identity(source, document.get("identity") or {})
+            yield problem(source, trail, "AML125", cause, "Keep one of the two.")
+        if percent and ours:
+            cause = (
+                f"{name!r} may get the callers: with one deployment file and no traffic map we choose the deployment."
+            )
+            cure = "Take mirror_traffic out, or give each deployment a file of its own and say who serves in traffic."
+            yield problem(source, trail, "AML125", cause, cure)
 
 
 def _identity(source: Source, identity: Mapping[str, Json]) -> Found:

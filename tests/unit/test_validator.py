@@ -116,6 +116,10 @@ ENDPOINT_CASES = [
         "traffic: {blue: 100}\nmirror_traffic: {blue: 10}",
         "3:24 AML125 The deployment 'blue' has live traffic; it cannot get mirrored traffic too.",
     ),
+    (
+        "mirror_traffic: {blue: 10}",
+        "2:24 AML125 'blue' may get the callers: with one deployment file and no traffic map we choose the deployment.",
+    ),
     ("compute: azureml:k8s", f"2:10 AML127 {KUBERNETES}"),
     (
         "identity: {type: user_assigned}",
@@ -268,6 +272,7 @@ def test_everything_wrong_is_told_at_once() -> None:
         "AML122",
         "AML120",
         "AML125",
+        "AML125",
         "AML128",
         "AML120",
         "AML129",
@@ -335,7 +340,9 @@ def test_traffic_is_the_users_when_written() -> None:
     written = check(f"{ENDPOINT}traffic: {{blue: 90, green: 10}}\n", [DEPLOYMENT, GREEN])
     assert written.traffic == {"blue": 90, "green": 10}
     assert "traffic" not in written.endpoint
-    assert check(f"{ENDPOINT}mirror_traffic: {{blue: 10}}\n").endpoint["mirror_traffic"] == {"blue": 10}
+    mirrored = check(f"{ENDPOINT}traffic: {{blue: 100}}\nmirror_traffic: {{green: 10}}\n", [DEPLOYMENT, GREEN])
+    assert mirrored.endpoint["mirror_traffic"] == {"green": 10}
+    assert check(f"{ENDPOINT}mirror_traffic: {{blue: 0}}\n").traffic is None
     assert check(deployment=[DEPLOYMENT, GREEN]).traffic is None
 
 
