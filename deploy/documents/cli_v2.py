@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Strict, Tag
 
-from deploy.documents.fields import Asset, Flag, Name, Percent, Scalar, Switch, Whole, Words, Written, shape
+from deploy.documents.fields import IDENTITY, Asset, Flag, Name, Percent, Scalar, Switch, Whole, Words, Written, shape
 
 AUTH_MODES = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
 """How callers show who they are, as files say it and as ARM does."""
@@ -18,7 +18,7 @@ AUTH_MODES = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
 class UserAssigned(Written):
     """A user-assigned identity."""
 
-    resource_id: str | None = Field(default=None, pattern=r"^/subscriptions/.+$", description="ARM id of the identity.")
+    resource_id: str | None = Field(default=None, pattern=IDENTITY, description="ARM id of the identity.")
     client_id: str | None = None
     object_id: str | None = None
 

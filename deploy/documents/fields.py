@@ -15,6 +15,10 @@ SCOPE = (
     r"^(endpoint|workspace|workspace_storage|workspace_registry|workspace_keyvault|resource_group|/subscriptions/.+)$"
 )
 GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+IDENTITY = (
+    rf"^/subscriptions/{GUID[1:-1]}/resource[gG]roups/{RESOURCE_GROUP[1:-1]}"
+    r"/providers/[mM]icrosoft\.[mM]anaged[iI]dentity/user[aA]ssigned[iI]dentities/[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}$"
+)
 
 
 def _seconds(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from deploy.documents.fields import GUID, NAME, RESOURCE_GROUP, SCOPE, WORKSPACE
+from deploy.documents.fields import GUID, IDENTITY, NAME, RESOURCE_GROUP, SCOPE, WORKSPACE
 from deploy.errors import Problem, neutral
 from deploy.masks import without
 from deploy.sources import Source, Trail, did_you_mean
@@ -34,7 +34,12 @@ _PATTERNS = {
     SCOPE: ("AML130", "is no scope", "Write endpoint, workspace, workspace_storage, ... or an ARM id."),
     WORKSPACE: ("AML123", "is not a workspace's name", "It has 2 to 33 letters, digits, dashes and underscores."),
     RESOURCE_GROUP: ("AML123", "is not a resource group's name", "It has at most 90 letters, digits, and ( ) _ - ."),
-    "^/subscriptions/.+$": ("AML122", "is not an ARM id", "It begins with /subscriptions/."),
+    IDENTITY: (
+        "AML122",
+        "is not the ARM id of a user-assigned identity",
+        "Take it whole: /subscriptions/.../resourceGroups/.../providers/Microsoft.ManagedIdentity/"
+        "userAssignedIdentities/<name>.",
+    ),
     "^azureml:.+$": ("AML122", "names no asset", "Write azureml:<name>:<version> or azureml://registries/...."),
 }
 _LIMITS = {

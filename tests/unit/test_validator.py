@@ -90,6 +90,11 @@ def test_a_right_endpoint_becomes_a_spec() -> None:
     assert list(found.releases) == ["blue"]
 
 
+IDENTITY = (
+    "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg"
+    "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-1"
+)
+NO_IDENTITY = "identity.user_assigned_identities.0.resource_id is not the ARM id of a user-assigned identity"
 KINDS_OF_IDENTITY = "it must be 'system_assigned', 'user_assigned' or 'none'."
 KINDS_OF_PROBE = (
     "it must be 'http', 'medimageparse', 'medimageparse3d', 'medimageinsight', 'cxrreportgen' or 'gigapath'."
@@ -142,7 +147,11 @@ ENDPOINT_CASES = [
         "2:59 AML122 identity.user_assigned_identities is a list; it must be at most 1 long.",
     ),
     (
-        "identity: {type: system_assigned, user_assigned_identities: [{resource_id: /subscriptions/a}]}",
+        "identity: {type: user_assigned, user_assigned_identities: [{resource_id: /subscriptions/x}]}",
+        f"2:74 AML122 {NO_IDENTITY}: '/subscriptions/x'.",
+    ),
+    (
+        f"identity: {{type: system_assigned, user_assigned_identities: [{{resource_id: {IDENTITY}}}]}}",
         "2:61 AML126 identity.type is system_assigned, so there can be no user_assigned_identities.",
     ),
     (
@@ -159,6 +168,13 @@ def test_endpoint_rules(text: str, words: str) -> None:
     """What Azure refuses is refused here first, at its place."""
     named = text.startswith(("name:", "["))
     assert f"endpoint.yml:{words}" in problems(text if named else ENDPOINT + text)
+
+
+@pytest.mark.parametrize("written", [IDENTITY, IDENTITY.lower().replace("/providers/m", "/providers/M")])
+def test_an_arm_id_has_no_case(written: str) -> None:
+    """Azure itself writes resourcegroups and microsoft.managedidentity now and then."""
+    identity = f"{{type: user_assigned, user_assigned_identities: [{{resource_id: {written}}}]}}"
+    assert check(f"{ENDPOINT}identity: {identity}\n").endpoint["identity"]["user_assigned_identities"]
 
 
 DEPLOYMENT_CASES = [
@@ -490,7 +506,7 @@ WHOLE = {
         "tags": {"a": "b"},
         "traffic": {"blue": 100},
         "mirror_traffic": {},
-        "identity": {"type": "user_assigned", "user_assigned_identities": [{"resource_id": "/subscriptions/x"}]},
+        "identity": {"type": "user_assigned", "user_assigned_identities": [{"resource_id": IDENTITY}]},
     },
     "deployment": {
         **yaml.safe_load(DEPLOYMENT),
