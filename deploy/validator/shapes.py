@@ -37,12 +37,12 @@ _PATTERNS = {
     IDENTITY: (
         "AML122",
         "is not the ARM id of a user-assigned identity",
-        "Take it whole: /subscriptions/.../resourceGroups/.../providers/Microsoft.ManagedIdentity/"
-        "userAssignedIdentities/<name>.",
+        "Take all of it: /subscriptions/.../providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>.",
     ),
     "^azureml:.+$": ("AML122", "names no asset", "Write azureml:<name>:<version> or azureml://registries/...."),
 }
 _LIMITS = {
+    "greater_than": "more than {gt}",
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
     "string_too_short": "{min_length} or more characters long",
