@@ -12,6 +12,7 @@ from pathlib import Path
 from deploy import leases
 from deploy.documents.local import local_paths
 from deploy.errors import Place, Problem
+from deploy.masks import without
 from deploy.model import Json
 from deploy.sources import Source, Trail, at, did_you_mean
 from deploy.validator import folders
@@ -164,16 +165,36 @@ def renewable(pipeline: Checked, endpoint: Checked) -> Found:
 
 
 def _probe(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
+    found = [*_named_by(source, probe, folder)]
+    yield from found or _request(source, probe, folder)
+
+
+def _named_by(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
+    """What the probe lacks: keys, and the files that it names."""
     for field in _PROBE_NEEDS.get(str(probe.get("type")), ()):
         if not probe.get(field):
             yield problem(source, ("probe",), "AML121", f"A probe of type {probe['type']} needs {field!r}.", "Add it.")
-    for field in ("image", "body"):
-        if not probe.get(field):
+    for field in ("image", "body", "answer"):
+        name = probe.get(field)
+        if not name or not isinstance(name, str):
             continue
-        path = folder / probe[field]
+        path = folder / name
         if not os.path.isfile(path):  # noqa: PTH113 unlike Path.is_file it takes any text
-            cause = f"There is no file {probe[field]!r} in the template folder."
+            cause = f"There is no file {name!r} in the template folder."
             yield problem(source, ("probe", field), "AML128", cause, "Check the path.")
         elif not path.resolve().is_relative_to(folder.resolve()):
-            cause = f"{probe[field]!r} leads out of the template folder."
+            cause = f"{name!r} leads out of the template folder."
             yield problem(source, ("probe", field), "AML128", cause, "Put the file into the template folder.")
+
+
+def _request(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
+    """Whether its request can be made: better known now than when a machine is waiting for it."""
+    if not probe:
+        return
+    from deploy import probes
+
+    try:
+        probes.find(str(probe["type"])).request(probe, folder)
+    except probes.Unfit as unfit:
+        cause = without(f"{unfit.cause[:1].upper()}{unfit.cause[1:]}.", source.secrets)
+        yield problem(source, ("probe", unfit.field), unfit.code, cause, f"{unfit.cure}.")

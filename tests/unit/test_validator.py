@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from deploy import leases, renderer, validator, yaml12
 from deploy.errors import SpecError
 from deploy.model import EndpointSpec, Environment
 from deploy.sources import Rendered, Source, TemplateFiles
+from tests.project import ROOT
 
 ENVIRONMENT = Environment("dev", "local", "00000000-0000-0000-0000-000000000001", "rg", "ws", ("mip",))
 ENDPOINT = "name: mip-abc\n"
@@ -637,3 +639,46 @@ def test_an_unknown_key_is_never_pruned_from_the_right_ones() -> None:
     parsed = yaml12.parse(ENVIRONMENT_FILE + ENTRIES, "environments/dev.yml")
 
     assert validator.survey_environment(parsed) == validator.validate_environment(parsed)
+
+
+UNFIT_PROBES = [
+    ("{type: http, answer: nothing}", "answer", "AML128 There is no file 'nothing' in the template folder."),
+    ("{type: http, answer: {type: strng}}", "answer", "AML411 'answer' is not a JSON Schema ("),
+    ("{type: http, answer: {pattern: '('}}", "answer", "AML411 'answer' is not a JSON Schema ("),
+    ("{type: http, answer: broken}", "answer", "AML411 'answer' is not a JSON Schema ("),
+    ("{type: http, body: broken}", "body", "AML411 'broken' is not JSON ("),
+    ("{type: medimageinsight, image: broken}", "image", "AML411 'broken' is not a PNG image."),
+    ("{type: cxrreportgen, image: broken}", "image", "AML411 'broken' is not a PNG image."),
+    ("{type: gigapath, image: broken}", "image", "AML411 'broken' is not a PNG image."),
+    ("{type: medimageparse, image: broken, text: liver}", "image", "AML411 'broken' is not a PNG image."),
+    ("{type: medimageparse, image: tile.png, text: 'a & '}", "text", "AML411 'text' has an empty prompt in 'a & '."),
+    ("{type: medimageparse3d, image: broken, text: liver}", "image", "AML411 'broken': expected 348 bytes"),
+]
+
+
+@pytest.mark.parametrize(("probe", "field", "words"), UNFIT_PROBES)
+def test_a_request_that_cannot_be_made_is_told_before_a_machine_waits(
+    probe: str, field: str, words: str, tmp_path: Path
+) -> None:
+    """What a probe would send and compare is read and judged offline, at the key that is to blame."""
+    folder = tmp_path / "templates" / "m"
+    folder.mkdir(parents=True)
+    (folder / "broken").write_text("{no")
+    shutil.copy(ROOT / "templates" / "gigapath" / "probe" / "tile.png", folder)
+    text = f"probe: {probe}"
+    (found,) = problems(pipeline=text, root=tmp_path)
+    assert found.startswith(f"pipeline.yml:1:{text.index(f'{field}: ') + len(field) + 3} {words}")
+
+
+def test_no_secret_stands_in_a_problem_of_a_probe(tmp_path: Path) -> None:
+    """The judge quotes what it cannot use; a value that nobody may read is hidden there too."""
+    pipeline = Source(
+        "templates/m/pipeline.yml",
+        source("probe: {type: http, answer: {type: Hunter22}}", "p").root,
+        frozenset({"Hunter22"}),
+    )
+    rendered = Rendered("mip", tmp_path, source(ENDPOINT, "e"), (source(DEPLOYMENT, "d"),), pipeline)
+    with pytest.raises(SpecError) as caught:
+        validator.validate_endpoint(rendered, ENVIRONMENT, "mip", tmp_path)
+    assert "(hidden)" in str(caught.value)
+    assert "Hunter22" not in str(caught.value)
