@@ -23,8 +23,8 @@ _WANTED = {
     "float": ("a number", "Write digits, without quotes."),
     "bool": ("a boolean", "Write true or false."),
     "string": ("text", "Put it in quotes."),
-    "dict": ("a mapping", "Write `key: value` lines below it."),
-    "model": ("a mapping", "Write `key: value` lines below it."),
+    "dict": ("a mapping", "Write `name: value` lines below it."),
+    "model": ("a mapping", "Write `name: value` lines below it."),
     "list": ("a list", "Write one `- ` line for each item."),
     "tuple": ("a list", "Write one `- ` line for each item."),
 }
