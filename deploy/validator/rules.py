@@ -11,7 +11,8 @@ from pathlib import Path
 
 from deploy import leases
 from deploy.documents.local import local_paths
-from deploy.errors import Place, Problem
+from deploy.errors import Place, Problem, neutral
+from deploy.kept import is_ours
 from deploy.masks import without
 from deploy.model import Json
 from deploy.sources import Source, Trail, at, did_you_mean
@@ -122,6 +123,15 @@ def _names_in(folder: Path) -> list[str]:
         return os.listdir(folder)  # noqa: PTH208 takes any text
     except (OSError, ValueError):
         return []
+
+
+def tags(checked: Checked) -> Found:
+    """Ours say who owns what and which release it is; written by hand they would be lost, or lie."""
+    for name in checked.sound.get("tags") or {}:
+        if is_ours(name):
+            cause = f"The tag {name!r} is ours to write."
+            cure = "Take it out; give a tag of your own another name."
+            yield Problem(checked.source.key(("tags", name)), "AML137", neutral(cause), cure)
 
 
 def names(deployments: list[Checked]) -> Found:

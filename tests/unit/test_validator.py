@@ -161,6 +161,8 @@ ENDPOINT_CASES = [
         f"2:18 AML122 identity.type is 'system_assigned,user_assigned'; {KINDS_OF_IDENTITY}",
     ),
     ("tags: {a: [1]}", "2:11 AML122 tags.a must be text, a number or a boolean."),
+    ("tags: {amldeploy-owner: x}", "2:8 AML137 The tag 'amldeploy-owner' is ours to write."),
+    ("tags: {team: x, AMLDeploy-Noticed: y}", "2:17 AML137 The tag 'AMLDeploy-Noticed' is ours to write."),
     ("[]", "1:1 AML122 The file must hold a mapping; it is a list."),
 ]
 
@@ -218,6 +220,7 @@ DEPLOYMENT_CASES = [
         "request_settings: {max_queue_wait_ms: 99999999999999999999}",
         "AML122 request_settings.max_queue_wait_ms is 99999999999999999999; it must be at most 2147483647.",
     ),
+    ("tags: {Amldeploy-release: x}", "AML137 The tag 'Amldeploy-release' is ours to write."),
     ("startup_probe: {}", "AML120 'startup_probe' is not a key here."),
     ("liveness_probe: {initial_dely: 3}", "AML120 'initial_dely' is not a key here."),
     ("data_collector: {sampling_rate: 1.1}", "AML122 data_collector.sampling_rate is 1.1; it must be at most 1.0."),
@@ -375,6 +378,12 @@ def test_traffic_is_the_users_when_written() -> None:
     assert mirrored.endpoint["mirror_traffic"] == {"green": 10}
     assert check(f"{ENDPOINT}mirror_traffic: {{blue: 0}}\n").traffic is None
     assert check(deployment=[DEPLOYMENT, GREEN]).traffic is None
+
+
+def test_who_wants_an_endpoint_spared_says_so_in_its_tags() -> None:
+    """Of the tags with our name that one alone is a person's; and what was kept is made again whatever it carries."""
+    assert check(f"{ENDPOINT}tags: {{amldeploy-protect: yes}}\n").endpoint["tags"] == {"amldeploy-protect": "yes"}
+    assert check(f"{ENDPOINT}tags: {{amldeploy-alias: x}}\n", kept=True).endpoint["tags"] == {"amldeploy-alias": "x"}
 
 
 def test_one_name_is_one_deployment() -> None:
