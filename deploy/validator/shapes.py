@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from deploy.documents.fields import GUID, IDENTITY, NAME, RESOURCE_GROUP, SCOPE, WORKSPACE
 from deploy.errors import Problem, neutral
 from deploy.masks import without
-from deploy.sources import Source, Trail, did_you_mean
+from deploy.sources import Source, Trail, as_text, did_you_mean
 from deploy.yaml12 import kind
 
 _WANTED = {
@@ -110,9 +110,11 @@ def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
     if about == "extra_forbidden":
         cause, cure = f"{loc[-1]!r} is not a key here.", did_you_mean(str(loc[-1]), _known(model, loc[:-1]))
         return Problem(source.key(trail), "AML120", neutral(cause), cure)
-    wanted, how = _WANTED.get(re.sub(r"_(type|from_float|parsing)$|_(attributes_type)$", "", about), ("", ""))
-    if wanted:
-        return problem(source, trail, "AML122", f"{name} must be {wanted}; it is {kind(misfit['input'])}.", how)
+    sort = re.sub(r"_(type|from_float|parsing)$|_(attributes_type)$", "", about)
+    if sort in _WANTED:
+        wanted, how = _WANTED[sort]
+        cause = f"{name} must be {wanted}; it is {_held(sort, misfit['input'])}."
+        return problem(source, trail, "AML122", cause, _cure(sort, misfit["input"]) or how)
     context = misfit.get("ctx") or {}
     if about == "literal_error":
         known = re.findall(r"'([^']*)'", context["expected"])
@@ -129,6 +131,17 @@ def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
     words, _, cure = misfit["msg"].removeprefix("Value error, ").partition(": ")
     cause = f"{name} {words}." if own else f"{name}: {words}."
     return problem(source, trail, code, cause, f"{cure[:1].upper()}{cure[1:]}." if cure else "Change it.")
+
+
+def _held(sort: str, value: Any) -> str:
+    return _shown(value) if sort == "int" and isinstance(value, float) else kind(value)
+
+
+def _cure(sort: str, value: Any) -> str:
+    """A cure that fits what was written, when the usual one does not."""
+    if sort == "int" and isinstance(value, float):
+        return "Write digits alone, without a point or an exponent."
+    return "Write a text in its place." if sort == "string" and not isinstance(value, int | float) else ""
 
 
 def _trail(source: Source, loc: tuple[str | int, ...]) -> Trail:
@@ -158,6 +171,8 @@ def _named(trail: Trail, last: str | int) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return as_text(value)
     text = repr(value) if isinstance(value, (str, int, float)) else kind(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

@@ -163,6 +163,7 @@ ENDPOINT_CASES = [
     ("tags: {a: [1]}", "2:11 AML122 tags.a must be text, a number or a boolean."),
     ("tags: {amldeploy-owner: x}", "2:8 AML137 The tag 'amldeploy-owner' is ours to write."),
     ("tags: {team: x, AMLDeploy-Noticed: y}", "2:17 AML137 The tag 'AMLDeploy-Noticed' is ours to write."),
+    ("public_network_access: true", "2:24 AML122 public_network_access is true; it must be 'enabled' or 'disabled'."),
     ("[]", "1:1 AML122 The file must hold a mapping; it is a list."),
 ]
 
@@ -186,7 +187,7 @@ DEPLOYMENT_CASES = [
     ("instance_count: 51", "AML122 instance_count is 51; it must be at most 50."),
     ("instance_count: '1'", "AML122 instance_count must be a whole number; it is text."),
     ("instance_count: true", "AML122 instance_count must be a whole number; it is a boolean."),
-    ("instance_count: 1.5", "AML122 instance_count must be a whole number; it is a number."),
+    ("instance_count: 1.5", "AML122 instance_count must be a whole number; it is 1.5."),
     ("instance_count:", "AML121 instance_count is missing."),
     ("name: Blue", "AML123 name is not a name: 'Blue'."),
     ("endpoint_name: mip-abd", "AML131 endpoint_name is 'mip-abd', and the endpoint is 'mip-abc'."),
@@ -324,6 +325,26 @@ def test_a_value_from_the_environment_is_placed_there() -> None:
     (found,) = caught.value.problems
     assert str(found.place) == "environments/dev.yml:2:8"
     assert found.cause.endswith("It came through templates/m/deployment.yml.j2:5:17.")
+
+
+@pytest.mark.parametrize(
+    ("line", "cure"),
+    [
+        ("instance_count: 1.0", "Write digits alone, without a point or an exponent."),
+        ("instance_count: 1e0", "Write digits alone, without a point or an exponent."),
+        ("instance_count: '1'", "Write digits, without quotes."),
+        ("description: [a]", "Write a text in its place."),
+        ("description: {a: 1}", "Write a text in its place."),
+        ("description: true", "Put it in quotes."),
+        ("model_mount_path: 3", "Put it in quotes."),
+    ],
+)
+def test_a_cure_cures_what_was_written(line: str, cure: str) -> None:
+    """Quotes around a list make no text of it that anybody wants, and no quotes are taken from what has none."""
+    kept = [old for old in DEPLOYMENT.splitlines() if key_of(old) != key_of(line)]
+    with pytest.raises(SpecError) as caught:
+        check(deployment="\n".join([*kept, line]))
+    assert [found.cure for found in caught.value.problems] == [cure]
 
 
 def test_unknown_keys_name_their_nearest() -> None:
