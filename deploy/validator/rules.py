@@ -109,12 +109,14 @@ def _scores(code: Path, script: str) -> bool:
 
 
 def _local(source: Source, trail: Trail, path: Path, root: Path) -> Found:
+    written = source.text(trail)
     if not os.path.exists(path):  # noqa: PTH110 unlike Path.exists it takes any text
         shown = os.path.relpath(path, root.resolve())
+        shown = written if shown.startswith("..") else shown
         near = did_you_mean(path.name, _names_in(path.parent), "Check the path.")
         yield problem(source, trail, "AML128", f"There is no file or folder {shown}.", near)
         return
-    for cause in folders.unfit(path):
+    for cause in folders.unfit(path, written):
         yield problem(source, trail, "AML134", cause, "Take it out of the folder, or put a readable file there.")
 
 

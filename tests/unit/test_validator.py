@@ -627,6 +627,21 @@ def test_a_folder_that_cannot_be_sent_is_refused(make: Any, words: str, tmp_path
     assert f"AML134 src/deep/{words}" in told
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_folder_outside_of_the_project_is_named_as_it_was_written(whole: bool, tmp_path: Path) -> None:
+    """With its slash, so that it can be found, whether it is there or not."""
+    root, outside = tmp_path / "project", tmp_path / "src"
+    (root / "templates" / "m").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "score.py").write_text("")
+    (outside / "w.bin").symlink_to("gone")
+    written = str(outside) if whole else "../../../src"
+    text = WITH_CODE.replace("code: src", f"code: {written}")
+    assert problems(deployment=text, root=root) == [f"deployment.yml:6:28 AML134 {written}/w.bin is a link to nothing."]
+    absent = problems(deployment=text.replace(f"{written},", f"{written}s,"), root=root)
+    assert absent == [f"deployment.yml:6:28 AML128 There is no file or folder {written}s."]
+
+
 def test_a_path_that_is_nearly_there_is_named(tmp_path: Path) -> None:
     """A misspelt folder or script names its neighbour."""
     _code(tmp_path)
