@@ -205,8 +205,10 @@ def _request(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
         return
     from deploy import probes
 
+    if isinstance(probe.get("answer"), dict):  # a judge quotes it, and shortens what it quotes
+        probe = {**probe, "answer": without(probe["answer"], source.secrets)}
     try:
         probes.find(str(probe["type"])).request(probe, folder)
     except probes.Unfit as unfit:
-        cause = without(f"{unfit.cause[:1].upper()}{unfit.cause[1:]}.", source.secrets)
+        cause = f"{unfit.cause[:1].upper()}{unfit.cause[1:]}."
         yield problem(source, ("probe", unfit.field), unfit.code, cause, f"{unfit.cure}.")
