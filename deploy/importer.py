@@ -14,11 +14,11 @@ import yaml
 from deploy import diff, yaml12
 from deploy.callers import shares
 from deploy.errors import SpecError, neutral
-from deploy.leases import DEADLINE, ENABLED, ENDS_TAG, NOTICED_TAG
-from deploy.model import OWNER_TAG, RELEASE_TAG, Json
+from deploy.kept import is_ours
+from deploy.leases import DEADLINE, ENABLED
+from deploy.model import Json
 from deploy.sources import Source
 
-_OURS = frozenset({OWNER_TAG, RELEASE_TAG, ENDS_TAG, NOTICED_TAG, *diff.RECORDS})
 _TELLING = re.compile(
     r"(?i)(^|[_.-])(key|token|secret|password|passwd|pwd|pass|credentials?|sas|auth|dsn|connection_?string)s?$"
     r"|(key|token|secret|password|connection_?string)$"
@@ -81,7 +81,7 @@ def _endpoint(body: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _without_ours(document: dict[str, Json]) -> dict[str, Json]:
-    tags = {name: value for name, value in (document.pop("tags", None) or {}).items() if name not in _OURS}
+    tags = {name: value for name, value in (document.pop("tags", None) or {}).items() if not is_ours(name)}
     return {**document, **({"tags": tags} if tags else {})}
 
 

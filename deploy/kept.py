@@ -1,4 +1,7 @@
-"""What a PUT must send so that it takes nothing away: tags and properties of others, an identity that nobody wrote."""
+"""What a PUT must send so that it takes nothing away: tags and properties of others, an identity that nobody wrote.
+
+And which tags are nobody's but ours.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,14 @@ SERVERS_OWN = frozenset(
     {"createdby", "createdat", "lastmodifiedat", "azureml.onlineendpointid", "azureasyncoperationuri"}
 )
 """Properties that the service adds by itself, in lower case: never a difference, never sent back."""
+
+PROTECT_TAG = "amldeploy-protect"
+"""Tag that anybody may put on an endpoint: it is never reaped, whatever the tag says but `false`."""
+
+
+def is_ours(tag: str) -> bool:
+    """Whether only we may write a tag of this name; names of tags have no case."""
+    return tag.lower().startswith("amldeploy-") and tag.lower() != PROTECT_TAG
 
 
 def merged_tags(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:

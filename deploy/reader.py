@@ -6,8 +6,8 @@ renders and never judges.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -18,22 +18,26 @@ from deploy.sources import TEMPLATES, Source, TemplateFiles, did_you_mean
 ENVIRONMENTS = "environments"
 SIZE = 2**20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_YAML = (".yml", ".yaml")
 _SUFFIX = re.compile(r"\.ya?ml(\.j2)?$")
 
 
 def read_environment(root: Path, name: str) -> Source:
     """The file `environments/<name>.yml` (or .yaml). Raises SpecError when it is absent or no YAML."""
     folder = root / ENVIRONMENTS
-    for suffix in (".yml", ".yaml"):
-        path = folder / f"{name}{suffix}"
-        if _NAME.fullmatch(name) and path.is_file():
-            file = f"{ENVIRONMENTS}/{path.name}"
-            return yaml12.parse(_text(path, file), file)
-    known = [path.stem for path in _entries(folder) if path.suffix in (".yml", ".yaml")]
+    paths = [folder / f"{name}{suffix}" for suffix in _YAML]
+    there = [path for path in paths if is_name(name) and path.is_file()]
+    if len(there) > 1:
+        raise SpecError([_twice(ENVIRONMENTS, *(path.name for path in there))])
+    if there:
+        file = f"{ENVIRONMENTS}/{there[0].name}"
+        return yaml12.parse(_text(there[0], file), file)
+    known = [path.stem for path in _entries(folder) if path.suffix in _YAML and is_name(path.stem) and path.is_file()]
     add = f"Add {ENVIRONMENTS}/{name}.yml."
     elsewhere = f"Go to the folder that holds {ENVIRONMENTS}/ and {TEMPLATES}/, or a"
-    cure = _nearest(name, known, add if folder.is_dir() else elsewhere + add[1:])
-    raise _problem(f"{ENVIRONMENTS}/{name}.yml", "AML101", f"There is no environment {name!r}.", cure)
+    cure = did_you_mean(name, known) or (add if folder.is_dir() else elsewhere + add[1:])
+    unfit = next(filter(None, (_unfit(path, name, "environment", "file") for path in paths)), None)
+    raise _problem(f"{ENVIRONMENTS}/{name}.yml", "AML101", *(unfit or (f"There is no environment {name!r}.", cure)))
 
 
 def is_name(text: str) -> bool:
@@ -48,14 +52,15 @@ def read_template(root: Path, name: str, wanted: Place | None = None) -> Templat
     perhaps a pipeline file; each .yml or .yaml, with or without .j2.
     """
     folder = root / TEMPLATES / name
-    if not _NAME.fullmatch(name) or not folder.is_dir():
-        known = [path.name for path in _entries(root / TEMPLATES) if path.is_dir()]
+    if not is_name(name) or not folder.is_dir():
+        known = [path.name for path in _entries(root / TEMPLATES) if is_name(path.name) and path.is_dir()]
         place = wanted or Place(f"{TEMPLATES}/{name}")
-        cure = _nearest(name, known, f"Add the folder {TEMPLATES}/{name}.")
-        raise SpecError([Problem(place, "AML101", f"There is no template {name!r}.", cure)])
+        cure = did_you_mean(name, known) or f"Add the folder {TEMPLATES}/{name}."
+        absent = (f"There is no template {name!r}.", cure)
+        raise SpecError([Problem(place, "AML101", *(_unfit(folder, name, "template", "folder") or absent))])
     files = _documents(folder)
     deployments = sorted(stem for stem in files if re.fullmatch(r"deployments/.+|(.+-)?deployment", stem))
-    problems = [_twice(name, *claims) for claims in files.values() if len(claims) > 1]
+    problems = [_twice(f"{TEMPLATES}/{name}", *claims) for claims in files.values() if len(claims) > 1]
     problems += [_absent(name, "endpoint")] if "endpoint" not in files else []
     problems += [_absent(name, "deployment")] if not deployments else []
     if problems:
@@ -80,8 +85,19 @@ def _documents(folder: Path) -> dict[str, list[str]]:
     return found
 
 
-def _twice(name: str, first: str, second: str, *_: str) -> Problem:
-    return Problem(Place(f"{TEMPLATES}/{name}/{second}"), "AML101", f"There is also {first}.", "Keep one of the two.")
+def _unfit(path: Path, name: str, role: str, kind: str) -> tuple[str, str] | None:
+    """Cause and cure for what is there and cannot be taken; None when nothing is there."""
+    if not os.path.lexists(path):
+        return None
+    if not is_name(name):
+        letters = "Use letters from a to z, digits, dots, dashes and underscores, a letter or digit first."
+        return f"No {role} can be called {name!r}.", letters
+    what = f"no {kind}" if path.exists() else "a link to nothing"
+    return f"{path.name} is {what}.", f"Put a {kind} there."
+
+
+def _twice(folder: str, first: str, second: str, *_: str) -> Problem:
+    return Problem(Place(f"{folder}/{second}"), "AML101", f"There is also {first}.", "Keep one of the two.")
 
 
 def _absent(name: str, what: str) -> Problem:
@@ -134,10 +150,6 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:
         return []
-
-
-def _nearest(name: str, known: Iterable[str], otherwise: str) -> str:
-    return did_you_mean(name, known) or otherwise
 
 
 def _problem(file: str, code: str, cause: str, cure: str) -> SpecError:

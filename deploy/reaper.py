@@ -16,11 +16,10 @@ from deploy.cloud import access, leftovers
 from deploy.cloud.endpoints import path_in
 from deploy.counting import count
 from deploy.errors import Finding
+from deploy.kept import PROTECT_TAG
 from deploy.model import BRIEF, OWNER_TAG, PATIENT, Environment, Json, Plan, Step, Verb, address
 from deploy.steps.roles import hand_on, unreadable
 
-PROTECT_TAG = "amldeploy-protect"
-"""Tag on an endpoint: never reaped, whatever it says but `false`."""
 MOST_OF_ALL = 0.3
 """The share of a workspace's endpoints that may go in one run unless it is forced."""
 

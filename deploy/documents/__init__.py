@@ -17,6 +17,7 @@ from deploy.documents.fields import (
     RESOURCE_GROUP,
     SCOPE,
     WORKSPACE,
+    Count,
     Duration,
     Flag,
     Percent,
@@ -80,7 +81,7 @@ class Probe(Written):
     )
     max_seconds: Duration | None = Field(default=None, description="An answer that takes longer is wrong: 2s, 1m.")
     attempts: Whole = Field(default=5, ge=1, le=100)
-    timeout: Duration = Field(default=90.0, description="For one attempt: 90s, 5m, or seconds.")
+    timeout: Annotated[Duration, Field(gt=0)] = Field(default=90.0, description="For one attempt: 90s, 5m, or seconds.")
 
 
 class Rollout(Written):
@@ -153,7 +154,7 @@ class GuardsDocument(Written):
     """Limits that can refuse a plan."""
 
     protected: Flag = Field(default=False, description="Nothing of this environment is deleted, not even by teardown.")
-    max_instances: Whole | None = Field(
+    max_instances: Count | None = Field(
         default=None,
         ge=0,
         description="Most instances that all endpoints of this file ask for together, chosen or not.",

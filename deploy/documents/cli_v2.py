@@ -9,7 +9,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Strict, Tag
 
-from deploy.documents.fields import Asset, Flag, Name, Percent, Scalar, Switch, Whole, Words, Written, shape
+from deploy.documents.fields import (
+    IDENTITY,
+    Asset,
+    Count,
+    Flag,
+    Name,
+    Percent,
+    Scalar,
+    Switch,
+    Whole,
+    Words,
+    Written,
+    shape,
+)
 
 AUTH_MODES = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
 """How callers show who they are, as files say it and as ARM does."""
@@ -18,7 +31,7 @@ AUTH_MODES = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
 class UserAssigned(Written):
     """A user-assigned identity."""
 
-    resource_id: str | None = Field(default=None, pattern=r"^/subscriptions/.+$", description="ARM id of the identity.")
+    resource_id: str | None = Field(default=None, pattern=IDENTITY, description="ARM id of the identity.")
     client_id: str | None = None
     object_id: str | None = None
 
@@ -121,18 +134,18 @@ class RequestSettings(Written):
     """How one instance takes requests."""
 
     request_timeout_ms: Whole = Field(default=5000, ge=1, le=180_000)
-    max_concurrent_requests_per_instance: Whole = Field(default=1, ge=1)
-    max_queue_wait_ms: Whole = Field(default=500, ge=0, description="No longer used by managed deployments.")
+    max_concurrent_requests_per_instance: Count = Field(default=1, ge=1)
+    max_queue_wait_ms: Count = Field(default=500, ge=0, description="No longer used by managed deployments.")
 
 
 class ReadinessProbe(Written):
     """When a container may be asked; seconds and counts."""
 
-    initial_delay: Whole = Field(default=10, ge=1, description="Seconds after the container has started.")
-    period: Whole = Field(default=10, ge=1)
-    timeout: Whole = Field(default=2, ge=1)
-    success_threshold: Whole = Field(default=1, ge=1)
-    failure_threshold: Whole = Field(default=30, ge=1)
+    initial_delay: Count = Field(default=10, ge=1, description="Seconds after the container has started.")
+    period: Count = Field(default=10, ge=1)
+    timeout: Count = Field(default=2, ge=1)
+    success_threshold: Count = Field(default=1, ge=1)
+    failure_threshold: Count = Field(default=30, ge=1)
 
 
 class LivenessProbe(ReadinessProbe):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_YEAR = 31_536_000
 NAME = r"^[a-z](-?[a-z0-9])*$"
 WORKSPACE = r"^[a-zA-Z0-9][a-zA-Z0-9_-]{1,32}$"
 RESOURCE_GROUP = r"^[\w.()-]{0,89}[\w()-]$"
@@ -15,6 +16,10 @@ SCOPE = (
     r"^(endpoint|workspace|workspace_storage|workspace_registry|workspace_keyvault|resource_group|/subscriptions/.+)$"
 )
 GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+IDENTITY = (
+    rf"^/subscriptions/{GUID[1:-1]}/resource[gG]roups/{RESOURCE_GROUP[1:-1]}"
+    r"/providers/[mM]icrosoft\.[mM]anaged[iI]dentity/user[aA]ssigned[iI]dentities/[a-zA-Z0-9][a-zA-Z0-9_-]{2,127}$"
+)
 
 
 def _seconds(value: Any) -> Any:
@@ -40,13 +45,20 @@ Duration = Annotated[
     float,
     Strict(),
     BeforeValidator(_seconds),
-    Field(ge=0, allow_inf_nan=False),
+    Field(ge=0, le=_YEAR),
     WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h)$"}]}
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": _YEAR},
+                {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h)$"},
+            ]
+        }
     ),
 ]
-"""Seconds; written `90s`, `5m`, `1h` or as a bare number."""
+"""Seconds, a year at most; written `90s`, `5m`, `1h` or as a bare number."""
 Whole = Annotated[int, Strict()]
+Count = Annotated[int, Strict(), Field(le=2**31 - 1)]
+"""Where Azure names no limit: what its documents call int32. As seconds, what its client can hold as a duration."""
 Flag = Annotated[bool, Strict()]
 Percent = Annotated[int, Strict(), Field(ge=0, le=100)]
 Scalar = Annotated[Any, AfterValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+import typing
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,7 +103,7 @@ def _words(error: Any, model: type[Strict]) -> str:
     if error["type"] == "missing":
         return "is missing."
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(error["loc"][-1]), sorted(_keys(model)), n=1)
+        near = difflib.get_close_matches(str(error["loc"][-1]), sorted(_keys(model, error["loc"][:-1])), n=1)
         return f"is not a key of this place.{f' Did you mean {near[0]}?' if near else ''}"
     if error["type"] == "model_type":
         message = "expected keys and values"
@@ -111,18 +112,21 @@ def _words(error: Any, model: type[Strict]) -> str:
     return f"{message}, found {_shown(error['input'])}."
 
 
-def _keys(model: type[Strict], seen: frozenset[type] = frozenset()) -> set[str]:
-    """The keys of a model and of every model below it: enough to guess what was meant."""
-    import typing
+def _keys(model: type[Strict], way: Way) -> set[str]:
+    """The keys of the place that a way leads to; names and indexes that a person chose lead nowhere else."""
+    models = {model}
+    for step in way:
+        fields = [field for each in models for name, field in each.model_fields.items() if name == step]
+        models = {found for field in fields for found in _models(field.annotation)} or models
+    return {name for each in models for name in each.model_fields}
 
-    found = set(model.model_fields)
-    waiting: list[Any] = [field.annotation for field in model.model_fields.values()]
-    while waiting:
-        kind = waiting.pop()
-        waiting += typing.get_args(kind)
-        if isinstance(kind, type) and issubclass(kind, Strict) and kind not in seen:
-            found |= _keys(kind, seen | {model})
-    return found
+
+def _models(annotation: Any) -> Iterator[type[Strict]]:
+    """Every model that an annotation speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, Strict):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _models(part)
 
 
 def _shown(value: Any) -> str:

@@ -15,15 +15,16 @@ from deploy.errors import DeployError
 from deploy.outcome import Evidence
 from deploy.probes import cxrreportgen, gigapath, http, medimageinsight, medimageparse, medimageparse3d
 from deploy.probes.answers import WrongAnswer
+from deploy.probes.samples import Unfit
 
-__all__ = ["Judge", "WrongAnswer", "find"]
+__all__ = ["Judge", "Unfit", "WrongAnswer", "find"]
 
 
 class Judge(Protocol):
     """A type of probe. `probe` is the `probe` part of pipeline.yml as a mapping, `folder` the template's."""
 
     def request(self, probe: Mapping[str, Any], folder: Path) -> bytes:
-        """The JSON body to POST. DeployError when a sample file is missing or unfit."""
+        """The JSON body to POST. Unfit when a sample file is missing or unfit, or the probe lacks a key."""
         ...
 
     def check(self, probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deploy.errors import DeployError
 from deploy.outcome import Evidence
 from deploy.probes.answers import WrongAnswer, decoded, excerpt, expect_status, kind
-from deploy.probes.samples import read
+from deploy.probes.samples import Unfit, read
 
 
 def request(probe: Mapping[str, Any], folder: Path) -> bytes:
@@ -23,13 +22,11 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     name = probe.get("body")
     if not name:
         return b"{}"
-    body = read(folder, name)
+    body = read(folder, name, "body")
     try:
         json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise DeployError(
-            "make the probe's request", f"'{name}' is not JSON ({error})", "Mend the file", code="AML411"
-        ) from None
+        raise Unfit("body", f"'{name}' is not JSON ({error})", "Mend the file") from None
     return body
 
 
@@ -54,12 +51,12 @@ def _form(probe: Mapping[str, Any], folder: Path) -> Any:
     import jsonschema
 
     try:
-        form = json.loads(read(folder, form)) if isinstance(form, str) else form
+        form = json.loads(read(folder, form, "answer")) if isinstance(form, str) else form
         jsonschema.Draft202012Validator.check_schema(form)
     except (ValueError, RecursionError, jsonschema.SchemaError) as error:
         words = excerpt(getattr(error, "message", None) or str(error))
         cause, cure = f"'answer' is not a JSON Schema ({words})", "Mend 'answer' of 'probe' in pipeline.yml"
-        raise DeployError("make the probe's request", cause, cure, code="AML411") from None
+        raise Unfit("answer", cause, cure) from None
     return form
 
 

@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from deploy.counting import noun
-from deploy.errors import DeployError
 from deploy.outcome import Evidence
 from deploy.probes import nifti
 from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed, unbase64
 from deploy.probes.nifti import Header, NotNifti, sized
 from deploy.probes.pictures import Layer
-from deploy.probes.samples import base64_text, prompts_of, read, wanted
+from deploy.probes.samples import Unfit, base64_text, prompts_of, read, wanted
 from deploy.probes.volumes import slices
 
 
@@ -66,7 +65,7 @@ def _sent(probe: Mapping[str, Any], folder: Path) -> tuple[bytes, Header]:
     try:
         return volume, nifti.header(volume)
     except NotNifti as wrong:
-        raise _cannot(f"'{name}': expected {wrong}", "The model takes one volume as .nii.gz") from None
+        raise Unfit("image", f"'{name}': expected {wrong}", "The model takes one volume as .nii.gz") from None
 
 
 def _content(value: Any) -> bytes:
@@ -145,7 +144,3 @@ def _evidence(
         if each.voxels
     ]
     return Evidence(f"labels of {sized(shape)} voxels: {', '.join(said + warnings)}", data, files)
-
-
-def _cannot(cause: str, cure: str) -> DeployError:
-    return DeployError("make the probe's request", cause, cure, code="AML411")

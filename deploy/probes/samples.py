@@ -13,6 +13,15 @@ from typing import Any
 
 from deploy.errors import DeployError
 
+
+class Unfit(DeployError):
+    """The request of a probe cannot be made. `field` is the key of `probe` in pipeline.yml that is to blame."""
+
+    def __init__(self, field: str, cause: str, cure: str) -> None:
+        super().__init__("make the probe's request", cause, cure, code="AML411")
+        self.field = field
+
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -20,25 +29,27 @@ def wanted(probe: Mapping[str, Any], key: str) -> str:
     """A key that this type of probe cannot do without."""
     value = probe.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise _cannot(f"a probe of type {probe.get('type')} needs '{key}'", "Add it to 'probe' in pipeline.yml")
+        raise Unfit(key, f"a probe of type {probe.get('type')} needs '{key}'", "Add it to 'probe' in pipeline.yml")
     return value
 
 
-def read(folder: Path, name: str) -> bytes:
-    """The bytes of a file inside `folder`."""
+def read(folder: Path, name: str, field: str = "image") -> bytes:
+    """The bytes of a file inside `folder`; `field` is the key that names it."""
     file = (folder / name).resolve()
     if not file.is_relative_to(folder.resolve()):
-        raise _cannot(f"'{name}' is outside the template's folder", "Copy the file into the template")
+        raise Unfit(field, f"'{name}' is outside the template's folder", "Copy the file into the template")
     try:
         return file.read_bytes()
     except OSError as error:
-        raise _cannot(f"{file}: {error.strerror or error}", "Mend the path in 'probe' of pipeline.yml") from None
+        cure = "Mend the path in 'probe' of pipeline.yml"
+        raise Unfit(field, f"{file}: {error.strerror or error}", cure) from None
 
 
 def png_size(image: bytes, name: str) -> tuple[int, int]:
     """Width and height in pixels, from the header of a PNG."""
     if len(image) < 24 or not image.startswith(_PNG) or image[12:16] != b"IHDR":
-        raise _cannot(f"'{name}' is not a PNG image", "Convert it: the model is documented for 8-bit RGB PNG")
+        cure = "Convert it: the model is documented for 8-bit RGB PNG"
+        raise Unfit("image", f"'{name}' is not a PNG image", cure)
     width, height = struct.unpack(">II", image[16:24])
     return width, height
 
@@ -48,18 +59,10 @@ def base64_text(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
 
 
-def _cannot(cause: str, cure: str) -> DeployError:
-    return DeployError("make the probe's request", cause, cure, code="AML411")
-
-
 def prompts_of(probe: Mapping[str, Any]) -> list[str]:
     """The prompts of a probe's text, which `&` joins; an empty one is an error."""
     prompts = [prompt.strip() for prompt in wanted(probe, "text").split("&")]
     if not all(prompts):
-        raise DeployError(
-            "make the probe's request",
-            f"'text' has an empty prompt in '{probe['text']}'",
-            "Write prompts with one & between two of them",
-            code="AML411",
-        )
+        cure = "Write prompts with one & between two of them"
+        raise Unfit("text", f"'text' has an empty prompt in '{probe['text']}'", cure)
     return prompts

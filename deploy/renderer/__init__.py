@@ -28,6 +28,9 @@ from deploy.renderer.sandbox import Sandbox
 from deploy.sources import TEMPLATES, Node, Rendered, Source, TemplateFiles, as_text
 
 SIZE = 2**20
+_ENDLESS = "This has no end: a file includes itself, a macro calls itself, or brackets are nested too deeply."
+_OWNERS = re.compile(r"(?<![\w.<>])(?:[\w<>]+\.)*(?:_|(?:sync_)?do_)?(?=[a-z]\w*\(\) )")
+"""What Python puts before the name that a template knows a function by."""
 _NO_VALUE = "A null, a mapping or a list cannot be part of a text"
 
 
@@ -65,12 +68,15 @@ def unique_letters(environment: Environment, count: int) -> str:
 
 
 def _names(environment: Environment, key: str, values: Node) -> dict[str, Any]:
+    def unique(count: int) -> str:
+        return unique_letters(environment, count)
+
     fields = ("name", "cloud", "subscription_id", "resource_group", "workspace")
     return {
         "environment": labelled({field: getattr(environment, field) for field in fields}, "environment"),
         "endpoint": key,
         "values": placed(values, "values"),
-        "unique": lambda count: unique_letters(environment, count),
+        "unique": unique,
     }
 
 
@@ -189,8 +195,12 @@ def _run(sandbox: Sandbox, files: TemplateFiles, name: str) -> str:
         cause = f"There is no {error.name!r} in {TEMPLATES}/{files.name}/, nor below {TEMPLATES}/."
         cure = f"Write a file's name in {TEMPLATES}/{files.name}/, or its path below {TEMPLATES}/."
         raise _problem(_where(error, files, name, str(error.name)), "AML115", cause, cure) from None
+    except RecursionError as error:
+        cure = "Give it an end, or take it out."
+        raise _problem(_where(error, files, name, ""), "AML113", _ENDLESS, cure) from None
     except Exception as error:  # noqa: BLE001 an expression of a user's can raise anything at all
-        cause = f"The expression fails: {_sentence(str(error) or type(error).__name__)}"
+        words = _OWNERS.sub("", str(error) or type(error).__name__)
+        cause = f"The expression fails: {_sentence(words)}"
         raise _problem(_where(error, files, name, ""), "AML113", cause, "Mend the expression.") from None
 
 

@@ -115,7 +115,7 @@ def validate_endpoint(
 ) -> EndpointSpec:
     """The endpoint that the documents describe. Raises SpecError with every problem; places are files below `root`.
 
-    `kept`: it says what was there and not what somebody wrote, so its name may be a successor's.
+    `kept`: it says what was there and not what somebody wrote, so its name may be a successor's and its tags ours.
     """
     endpoint = _checked(EndpointDocument, rendered.endpoint, "compute", "Remove `compute`.")
     deployments = [
@@ -127,7 +127,9 @@ def validate_endpoint(
     problems += [found for each in deployments for found in rules.deployment(each, endpoint, rendered.folder, root)]
     problems += rules.names(deployments)
     problems += rules.pipeline(pipeline, endpoint, rendered.folder)
-    problems += () if kept else rules.renewable(pipeline, endpoint)
+    if not kept:
+        problems += rules.renewable(pipeline, endpoint)
+        problems += [found for each in (endpoint, *deployments) for found in rules.tags(each)]
     if problems or not isinstance(pipeline.model, Pipeline):
         raise SpecError(problems)
     return _spec(rendered, environment, key, pipeline.model)

@@ -11,14 +11,17 @@ _ENOUGH = 10
 """Problems of one folder that are told; who has more has seen the pattern."""
 
 
-def unfit(path: Path) -> Iterator[str]:
-    """A cause for whatever cannot be read or sent: links to nothing, pipes, what we have no right to read."""
+def unfit(path: Path, written: str) -> Iterator[str]:
+    """A cause for whatever cannot be read or sent: links to nothing, pipes, what we have no right to read.
+
+    `written` is how the files name the path.
+    """
     told = 0
     for found in (path, *_below(path)):
         cause = _cause(found)
         if cause and told < _ENOUGH:
             told += 1
-            yield f"{found.relative_to(path.parent).as_posix()} {cause}"
+            yield f"{(Path(written) / found.relative_to(path)).as_posix()} {cause}"
 
 
 def _below(path: Path) -> Iterator[Path]:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from deploy import leases
 from deploy.documents.local import local_paths
-from deploy.errors import Place, Problem
+from deploy.errors import Place, Problem, neutral
+from deploy.kept import is_ours
+from deploy.masks import without
 from deploy.model import Json
-from deploy.sources import Source, Trail, did_you_mean
+from deploy.sources import Source, Trail, at, did_you_mean
 from deploy.validator import folders
 from deploy.validator.shapes import Checked, problem
 
@@ -39,17 +41,30 @@ def endpoint(checked: Checked, names: list[str | None]) -> Found:
             if None not in names and name not in names:
                 cause = f"There is no deployment {name!r} in this template."
                 yield Problem(source.key((field, name)), "AML124", cause, did_you_mean(name, filter(None, names)))
+    ours = len(names) == 1 and at(source.value, ("traffic",)) is None
+    yield from _mirror(source, mirror, traffic, ours=ours)
+    yield from _identity(source, document.get("identity") or {})
+
+
+def _mirror(source: Source, mirror: Mapping[str, int], traffic: Mapping[str, int], *, ours: bool) -> Found:
+    """`ours`: which deployment the callers get is not the user's to say, so none can be promised copies only."""
     if len(mirror) > 1:
         cause = "Mirrored traffic can go to one deployment only."
         yield problem(source, ("mirror_traffic",), "AML125", cause, "Keep one.")
     for name, percent in mirror.items():
+        trail = ("mirror_traffic", name)
         if percent > 50:
             cause = f"Mirrored traffic is {percent}; it can be 50 at most."
-            yield problem(source, ("mirror_traffic", name), "AML125", cause, "Write 50 or less.")
+            yield problem(source, trail, "AML125", cause, "Write 50 or less.")
         if percent and traffic.get(name):
             cause = f"The deployment {name!r} has live traffic; it cannot get mirrored traffic too."
-            yield problem(source, ("mirror_traffic", name), "AML125", cause, "Keep one of the two.")
-    yield from _identity(source, document.get("identity") or {})
+            yield problem(source, trail, "AML125", cause, "Keep one of the two.")
+        if percent and ours:
+            cause = (
+                f"{name!r} may get the callers: with one deployment file and no traffic map we choose the deployment."
+            )
+            cure = "Take mirror_traffic out, or give each deployment a file of its own and say who serves in traffic."
+            yield problem(source, trail, "AML125", cause, cure)
 
 
 def _identity(source: Source, identity: Mapping[str, Json]) -> Found:
@@ -94,12 +109,14 @@ def _scores(code: Path, script: str) -> bool:
 
 
 def _local(source: Source, trail: Trail, path: Path, root: Path) -> Found:
+    written = source.text(trail)
     if not os.path.exists(path):  # noqa: PTH110 unlike Path.exists it takes any text
         shown = os.path.relpath(path, root.resolve())
+        shown = written if shown.startswith("..") else shown
         near = did_you_mean(path.name, _names_in(path.parent), "Check the path.")
         yield problem(source, trail, "AML128", f"There is no file or folder {shown}.", near)
         return
-    for cause in folders.unfit(path):
+    for cause in folders.unfit(path, written):
         yield problem(source, trail, "AML134", cause, "Take it out of the folder, or put a readable file there.")
 
 
@@ -108,6 +125,15 @@ def _names_in(folder: Path) -> list[str]:
         return os.listdir(folder)  # noqa: PTH208 takes any text
     except (OSError, ValueError):
         return []
+
+
+def tags(checked: Checked) -> Found:
+    """Ours say who owns what and which release it is; written by hand they would be lost, or lie."""
+    for name in checked.sound.get("tags") or {}:
+        if is_ours(name):
+            cause = f"The tag {name!r} is ours to write."
+            cure = "Take it out; give a tag of your own another name."
+            yield Problem(checked.source.key(("tags", name)), "AML137", neutral(cause), cure)
 
 
 def names(deployments: list[Checked]) -> Found:
@@ -151,16 +177,38 @@ def renewable(pipeline: Checked, endpoint: Checked) -> Found:
 
 
 def _probe(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
+    found = [*_named_by(source, probe, folder)]
+    yield from found or _request(source, probe, folder)
+
+
+def _named_by(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
+    """What the probe lacks: keys, and the files that it names."""
     for field in _PROBE_NEEDS.get(str(probe.get("type")), ()):
         if not probe.get(field):
             yield problem(source, ("probe",), "AML121", f"A probe of type {probe['type']} needs {field!r}.", "Add it.")
-    for field in ("image", "body"):
-        if not probe.get(field):
+    for field in ("image", "body", "answer"):
+        name = probe.get(field)
+        if not name or not isinstance(name, str):
             continue
-        path = folder / probe[field]
+        path = folder / name
         if not os.path.isfile(path):  # noqa: PTH113 unlike Path.is_file it takes any text
-            cause = f"There is no file {probe[field]!r} in the template folder."
+            cause = f"There is no file {name!r} in the template folder."
             yield problem(source, ("probe", field), "AML128", cause, "Check the path.")
         elif not path.resolve().is_relative_to(folder.resolve()):
-            cause = f"{probe[field]!r} leads out of the template folder."
+            cause = f"{name!r} leads out of the template folder."
             yield problem(source, ("probe", field), "AML128", cause, "Put the file into the template folder.")
+
+
+def _request(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
+    """Whether its request can be made: better known now than when a machine is waiting for it."""
+    if not probe:
+        return
+    from deploy import probes
+
+    if isinstance(probe.get("answer"), dict):  # a judge quotes it, and shortens what it quotes
+        probe = {**probe, "answer": without(probe["answer"], source.secrets)}
+    try:
+        probes.find(str(probe["type"])).request(probe, folder)
+    except probes.Unfit as unfit:
+        cause = f"{unfit.cause[:1].upper()}{unfit.cause[1:]}."
+        yield problem(source, ("probe", unfit.field), unfit.code, cause, f"{unfit.cure}.")

@@ -12,10 +12,10 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from deploy.documents.fields import GUID, NAME, RESOURCE_GROUP, SCOPE, WORKSPACE
+from deploy.documents.fields import GUID, IDENTITY, NAME, RESOURCE_GROUP, SCOPE, WORKSPACE
 from deploy.errors import Problem, neutral
 from deploy.masks import without
-from deploy.sources import Source, Trail, did_you_mean
+from deploy.sources import Source, Trail, as_text, did_you_mean
 from deploy.yaml12 import kind
 
 _WANTED = {
@@ -23,8 +23,8 @@ _WANTED = {
     "float": ("a number", "Write digits, without quotes."),
     "bool": ("a boolean", "Write true or false."),
     "string": ("text", "Put it in quotes."),
-    "dict": ("a mapping", "Write `key: value` lines below it."),
-    "model": ("a mapping", "Write `key: value` lines below it."),
+    "dict": ("a mapping", "Write `name: value` lines below it."),
+    "model": ("a mapping", "Write `name: value` lines below it."),
     "list": ("a list", "Write one `- ` line for each item."),
     "tuple": ("a list", "Write one `- ` line for each item."),
 }
@@ -34,10 +34,15 @@ _PATTERNS = {
     SCOPE: ("AML130", "is no scope", "Write endpoint, workspace, workspace_storage, ... or an ARM id."),
     WORKSPACE: ("AML123", "is not a workspace's name", "It has 2 to 33 letters, digits, dashes and underscores."),
     RESOURCE_GROUP: ("AML123", "is not a resource group's name", "It has at most 90 letters, digits, and ( ) _ - ."),
-    "^/subscriptions/.+$": ("AML122", "is not an ARM id", "It begins with /subscriptions/."),
+    IDENTITY: (
+        "AML122",
+        "is not the ARM id of a user-assigned identity",
+        "Take all of it: /subscriptions/.../providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>.",
+    ),
     "^azureml:.+$": ("AML122", "names no asset", "Write azureml:<name>:<version> or azureml://registries/...."),
 }
 _LIMITS = {
+    "greater_than": "more than {gt}",
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
     "string_too_short": "{min_length} or more characters long",
@@ -105,9 +110,11 @@ def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
     if about == "extra_forbidden":
         cause, cure = f"{loc[-1]!r} is not a key here.", did_you_mean(str(loc[-1]), _known(model, loc[:-1]))
         return Problem(source.key(trail), "AML120", neutral(cause), cure)
-    wanted, how = _WANTED.get(re.sub(r"_(type|from_float|parsing)$|_(attributes_type)$", "", about), ("", ""))
-    if wanted:
-        return problem(source, trail, "AML122", f"{name} must be {wanted}; it is {kind(misfit['input'])}.", how)
+    sort = re.sub(r"_(type|from_float|parsing)$|_(attributes_type)$", "", about)
+    if sort in _WANTED:
+        wanted, how = _WANTED[sort]
+        cause = f"{name} must be {wanted}; it is {_held(sort, misfit['input'])}."
+        return problem(source, trail, "AML122", cause, _cure(sort, misfit["input"]) or how)
     context = misfit.get("ctx") or {}
     if about == "literal_error":
         known = re.findall(r"'([^']*)'", context["expected"])
@@ -124,6 +131,17 @@ def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
     words, _, cure = misfit["msg"].removeprefix("Value error, ").partition(": ")
     cause = f"{name} {words}." if own else f"{name}: {words}."
     return problem(source, trail, code, cause, f"{cure[:1].upper()}{cure[1:]}." if cure else "Change it.")
+
+
+def _held(sort: str, value: Any) -> str:
+    return _shown(value) if sort == "int" and isinstance(value, float) else kind(value)
+
+
+def _cure(sort: str, value: Any) -> str:
+    """A cure that fits what was written, when the usual one does not."""
+    if sort == "int" and isinstance(value, float):
+        return "Write digits alone, without a point or an exponent."
+    return "Write a text in its place." if sort == "string" and not isinstance(value, int | float) else ""
 
 
 def _trail(source: Source, loc: tuple[str | int, ...]) -> Trail:
@@ -153,6 +171,8 @@ def _named(trail: Trail, last: str | int) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return as_text(value)
     text = repr(value) if isinstance(value, (str, int, float)) else kind(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

@@ -62,6 +62,31 @@ def test_a_missing_environment_names_its_nearest(tmp_path: Path) -> None:
     assert problem(reader.read_template, tmp_path / "nowhere", "mip")[3] == "Add the folder templates/mip."
 
 
+def test_what_is_there_and_cannot_be_read_is_not_called_absent(tmp_path: Path) -> None:
+    """A link to nothing, a folder in a file's place, a file in a folder's, a name with other letters: each is said."""
+    write(tmp_path, environments__folder_yml__x="", templates__file="")
+    (tmp_path / "environments" / "link.yml").symlink_to("nowhere")
+    (tmp_path / "environments" / "a b.yml").touch()
+    (tmp_path / "templates" / "Üñï").mkdir()
+    letters = "Use letters from a to z, digits, dots, dashes and underscores, a letter or digit first."
+    assert problem(reader.read_environment, tmp_path, "link")[2:] == (
+        "link.yml is a link to nothing.", "Put a file there.",
+    )  # fmt: skip
+    assert problem(reader.read_environment, tmp_path, "folder")[2:] == ("folder.yml is no file.", "Put a file there.")
+    assert problem(reader.read_environment, tmp_path, "a b")[2:] == ("No environment can be called 'a b'.", letters)
+    assert problem(reader.read_template, tmp_path, "file")[2:] == ("file is no folder.", "Put a folder there.")
+    assert problem(reader.read_template, tmp_path, "Üñï")[2:] == ("No template can be called 'Üñï'.", letters)
+    assert problem(reader.read_environment, tmp_path, "lnk")[3] == "Add environments/lnk.yml."
+
+
+def test_an_environment_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    """One of the two would be lost."""
+    write(tmp_path, environments__dev_yml="a: 1", environments__dev_yaml="a: 2")
+    assert problem(reader.read_environment, tmp_path, "dev") == (
+        "environments/dev.yaml:1:1", "AML101", "There is also dev.yml.", "Keep one of the two.",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("content", "place", "code"),
     [

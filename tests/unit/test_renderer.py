@@ -284,6 +284,9 @@ def test_a_missing_value_in_an_included_file_is_placed_there() -> None:
     assert found[1] == "templates/m/part:3:16"
 
 
+TOO_DEEP = "This has no end: a file includes itself, a macro calls itself, or brackets are nested too deeply."
+
+
 @pytest.mark.parametrize(
     "expression",
     [
@@ -335,6 +338,23 @@ def test_nothing_of_python_is_within_reach(expression: str) -> None:
 def test_work_is_bounded(text: str) -> None:
     """A template cannot loop, nest or write without end."""
     assert refused(text)[0] in ("AML104", "AML113")
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("a: {{ unique() }}", "The expression fails: unique() missing 1 required positional argument: 'count'."),
+        ("a: {{ range(x=1) }}", "The expression fails: range() got an unexpected keyword argument 'x'."),
+        ("a: {{ 'x' | upper(1) }}", "The expression fails: upper() takes 1 positional argument but 2 were given."),
+        ("{% include '" + NAME + "' %}", TOO_DEEP),
+        ("{% extends '" + NAME + "' %}", TOO_DEEP),
+        ("{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}", TOO_DEEP),
+        ("a: {{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", TOO_DEEP),
+    ],
+)
+def test_a_failure_is_said_in_the_words_of_a_template(text: str, cause: str) -> None:
+    """No name of a function inside this house, and no word of Python's about its own stack."""
+    assert refused(text)[0::2] == ("AML113", cause)
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "nothing", "m/../../x"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from deploy import leases, renderer, validator, yaml12
 from deploy.errors import SpecError
 from deploy.model import EndpointSpec, Environment
 from deploy.sources import Rendered, Source, TemplateFiles
+from tests.project import ROOT
 
 ENVIRONMENT = Environment("dev", "local", "00000000-0000-0000-0000-000000000001", "rg", "ws", ("mip",))
 ENDPOINT = "name: mip-abc\n"
@@ -90,6 +92,11 @@ def test_a_right_endpoint_becomes_a_spec() -> None:
     assert list(found.releases) == ["blue"]
 
 
+IDENTITY = (
+    "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg"
+    "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-1"
+)
+NO_IDENTITY = "identity.user_assigned_identities.0.resource_id is not the ARM id of a user-assigned identity"
 KINDS_OF_IDENTITY = "it must be 'system_assigned', 'user_assigned' or 'none'."
 KINDS_OF_PROBE = (
     "it must be 'http', 'medimageparse', 'medimageparse3d', 'medimageinsight', 'cxrreportgen' or 'gigapath'."
@@ -116,6 +123,10 @@ ENDPOINT_CASES = [
         "traffic: {blue: 100}\nmirror_traffic: {blue: 10}",
         "3:24 AML125 The deployment 'blue' has live traffic; it cannot get mirrored traffic too.",
     ),
+    (
+        "mirror_traffic: {blue: 10}",
+        "2:24 AML125 'blue' may get the callers: with one deployment file and no traffic map we choose the deployment.",
+    ),
     ("compute: azureml:k8s", f"2:10 AML127 {KUBERNETES}"),
     (
         "identity: {type: user_assigned}",
@@ -138,7 +149,11 @@ ENDPOINT_CASES = [
         "2:59 AML122 identity.user_assigned_identities is a list; it must be at most 1 long.",
     ),
     (
-        "identity: {type: system_assigned, user_assigned_identities: [{resource_id: /subscriptions/a}]}",
+        "identity: {type: user_assigned, user_assigned_identities: [{resource_id: /subscriptions/x}]}",
+        f"2:74 AML122 {NO_IDENTITY}: '/subscriptions/x'.",
+    ),
+    (
+        f"identity: {{type: system_assigned, user_assigned_identities: [{{resource_id: {IDENTITY}}}]}}",
         "2:61 AML126 identity.type is system_assigned, so there can be no user_assigned_identities.",
     ),
     (
@@ -146,6 +161,9 @@ ENDPOINT_CASES = [
         f"2:18 AML122 identity.type is 'system_assigned,user_assigned'; {KINDS_OF_IDENTITY}",
     ),
     ("tags: {a: [1]}", "2:11 AML122 tags.a must be text, a number or a boolean."),
+    ("tags: {amldeploy-owner: x}", "2:8 AML137 The tag 'amldeploy-owner' is ours to write."),
+    ("tags: {team: x, AMLDeploy-Noticed: y}", "2:17 AML137 The tag 'AMLDeploy-Noticed' is ours to write."),
+    ("public_network_access: true", "2:24 AML122 public_network_access is true; it must be 'enabled' or 'disabled'."),
     ("[]", "1:1 AML122 The file must hold a mapping; it is a list."),
 ]
 
@@ -157,12 +175,19 @@ def test_endpoint_rules(text: str, words: str) -> None:
     assert f"endpoint.yml:{words}" in problems(text if named else ENDPOINT + text)
 
 
+@pytest.mark.parametrize("written", [IDENTITY, IDENTITY.lower().replace("/providers/m", "/providers/M")])
+def test_an_arm_id_has_no_case(written: str) -> None:
+    """Azure itself writes resourcegroups and microsoft.managedidentity now and then."""
+    identity = f"{{type: user_assigned, user_assigned_identities: [{{resource_id: {written}}}]}}"
+    assert check(f"{ENDPOINT}identity: {identity}\n").endpoint["identity"]["user_assigned_identities"]
+
+
 DEPLOYMENT_CASES = [
     ("instance_count: 0", "AML122 instance_count is 0; it must be at least 1."),
     ("instance_count: 51", "AML122 instance_count is 51; it must be at most 50."),
     ("instance_count: '1'", "AML122 instance_count must be a whole number; it is text."),
     ("instance_count: true", "AML122 instance_count must be a whole number; it is a boolean."),
-    ("instance_count: 1.5", "AML122 instance_count must be a whole number; it is a number."),
+    ("instance_count: 1.5", "AML122 instance_count must be a whole number; it is 1.5."),
     ("instance_count:", "AML121 instance_count is missing."),
     ("name: Blue", "AML123 name is not a name: 'Blue'."),
     ("endpoint_name: mip-abd", "AML131 endpoint_name is 'mip-abd', and the endpoint is 'mip-abc'."),
@@ -188,6 +213,15 @@ DEPLOYMENT_CASES = [
         "readiness_probe: {failure_threshold: 0}",
         "AML122 readiness_probe.failure_threshold is 0; it must be at least 1.",
     ),
+    (
+        "readiness_probe: {initial_delay: 2147483648}",
+        "AML122 readiness_probe.initial_delay is 2147483648; it must be at most 2147483647.",
+    ),
+    (
+        "request_settings: {max_queue_wait_ms: 99999999999999999999}",
+        "AML122 request_settings.max_queue_wait_ms is 99999999999999999999; it must be at most 2147483647.",
+    ),
+    ("tags: {Amldeploy-release: x}", "AML137 The tag 'Amldeploy-release' is ours to write."),
     ("startup_probe: {}", "AML120 'startup_probe' is not a key here."),
     ("liveness_probe: {initial_dely: 3}", "AML120 'initial_dely' is not a key here."),
     ("data_collector: {sampling_rate: 1.1}", "AML122 data_collector.sampling_rate is 1.1; it must be at most 1.0."),
@@ -239,7 +273,12 @@ PIPELINE_CASES = [
         "1:17 AML122 rollout.bake is not a duration.",
     ),
     ("rollout: {bake: true}", "1:17 AML122 rollout.bake must be a number; it is a boolean."),
-    ("rollout: {bake: .inf}", "1:17 AML122 rollout.bake: Input should be a finite number."),
+    ("rollout: {bake: .inf}", "1:17 AML122 rollout.bake is inf; it must be at most 31536000."),
+    ("rollout: {bake: .nan}", "1:17 AML122 rollout.bake is nan; it must be at least 0."),
+    ("rollout: {bake: 8761h}", "1:17 AML122 rollout.bake is '8761h'; it must be at most 31536000."),
+    ("retry: {deadline: 1e300}", "1:19 AML122 retry.deadline is 1e+300; it must be at most 31536000."),
+    ("quota: {capacity: shared, duration: 169h}", "1:37 AML122 quota.duration is '169h'; it must be at most 604800."),
+    ("probe: {type: http, timeout: 0s}", "1:30 AML122 probe.timeout is '0s'; it must be more than 0."),
     ("retry: {attempts: 0}", "1:19 AML122 retry.attempts is 0; it must be at least 1."),
     ("probe: {type: medimageparse}", "1:8 AML121 A probe of type medimageparse needs 'image'."),
     ("probe: {type: http, body: x.json}", "1:27 AML128 There is no file 'x.json' in the template folder."),
@@ -268,6 +307,7 @@ def test_everything_wrong_is_told_at_once() -> None:
         "AML122",
         "AML120",
         "AML125",
+        "AML125",
         "AML128",
         "AML120",
         "AML129",
@@ -285,6 +325,26 @@ def test_a_value_from_the_environment_is_placed_there() -> None:
     (found,) = caught.value.problems
     assert str(found.place) == "environments/dev.yml:2:8"
     assert found.cause.endswith("It came through templates/m/deployment.yml.j2:5:17.")
+
+
+@pytest.mark.parametrize(
+    ("line", "cure"),
+    [
+        ("instance_count: 1.0", "Write digits alone, without a point or an exponent."),
+        ("instance_count: 1e0", "Write digits alone, without a point or an exponent."),
+        ("instance_count: '1'", "Write digits, without quotes."),
+        ("description: [a]", "Write a text in its place."),
+        ("description: {a: 1}", "Write a text in its place."),
+        ("description: true", "Put it in quotes."),
+        ("model_mount_path: 3", "Put it in quotes."),
+    ],
+)
+def test_a_cure_cures_what_was_written(line: str, cure: str) -> None:
+    """Quotes around a list make no text of it that anybody wants, and no quotes are taken from what has none."""
+    kept = [old for old in DEPLOYMENT.splitlines() if key_of(old) != key_of(line)]
+    with pytest.raises(SpecError) as caught:
+        check(deployment="\n".join([*kept, line]))
+    assert [found.cure for found in caught.value.problems] == [cure]
 
 
 def test_unknown_keys_name_their_nearest() -> None:
@@ -335,8 +395,16 @@ def test_traffic_is_the_users_when_written() -> None:
     written = check(f"{ENDPOINT}traffic: {{blue: 90, green: 10}}\n", [DEPLOYMENT, GREEN])
     assert written.traffic == {"blue": 90, "green": 10}
     assert "traffic" not in written.endpoint
-    assert check(f"{ENDPOINT}mirror_traffic: {{blue: 10}}\n").endpoint["mirror_traffic"] == {"blue": 10}
+    mirrored = check(f"{ENDPOINT}traffic: {{blue: 100}}\nmirror_traffic: {{green: 10}}\n", [DEPLOYMENT, GREEN])
+    assert mirrored.endpoint["mirror_traffic"] == {"green": 10}
+    assert check(f"{ENDPOINT}mirror_traffic: {{blue: 0}}\n").traffic is None
     assert check(deployment=[DEPLOYMENT, GREEN]).traffic is None
+
+
+def test_who_wants_an_endpoint_spared_says_so_in_its_tags() -> None:
+    """Of the tags with our name that one alone is a person's; and what was kept is made again whatever it carries."""
+    assert check(f"{ENDPOINT}tags: {{amldeploy-protect: yes}}\n").endpoint["tags"] == {"amldeploy-protect": "yes"}
+    assert check(f"{ENDPOINT}tags: {{amldeploy-alias: x}}\n", kept=True).endpoint["tags"] == {"amldeploy-alias": "x"}
 
 
 def test_one_name_is_one_deployment() -> None:
@@ -483,7 +551,7 @@ WHOLE = {
         "tags": {"a": "b"},
         "traffic": {"blue": 100},
         "mirror_traffic": {},
-        "identity": {"type": "user_assigned", "user_assigned_identities": [{"resource_id": "/subscriptions/x"}]},
+        "identity": {"type": "user_assigned", "user_assigned_identities": [{"resource_id": IDENTITY}]},
     },
     "deployment": {
         **yaml.safe_load(DEPLOYMENT),
@@ -559,6 +627,21 @@ def test_a_folder_that_cannot_be_sent_is_refused(make: Any, words: str, tmp_path
     assert f"AML134 src/deep/{words}" in told
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_folder_outside_of_the_project_is_named_as_it_was_written(whole: bool, tmp_path: Path) -> None:
+    """With its slash, so that it can be found, whether it is there or not."""
+    root, outside = tmp_path / "project", tmp_path / "src"
+    (root / "templates" / "m").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "score.py").write_text("")
+    (outside / "w.bin").symlink_to("gone")
+    written = str(outside) if whole else "../../../src"
+    text = WITH_CODE.replace("code: src", f"code: {written}")
+    assert problems(deployment=text, root=root) == [f"deployment.yml:6:28 AML134 {written}/w.bin is a link to nothing."]
+    absent = problems(deployment=text.replace(f"{written},", f"{written}s,"), root=root)
+    assert absent == [f"deployment.yml:6:28 AML128 There is no file or folder {written}s."]
+
+
 def test_a_path_that_is_nearly_there_is_named(tmp_path: Path) -> None:
     """A misspelt folder or script names its neighbour."""
     _code(tmp_path)
@@ -601,3 +684,47 @@ def test_an_unknown_key_is_never_pruned_from_the_right_ones() -> None:
     parsed = yaml12.parse(ENVIRONMENT_FILE + ENTRIES, "environments/dev.yml")
 
     assert validator.survey_environment(parsed) == validator.validate_environment(parsed)
+
+
+UNFIT_PROBES = [
+    ("{type: http, answer: nothing}", "answer", "AML128 There is no file 'nothing' in the template folder."),
+    ("{type: http, answer: {type: strng}}", "answer", "AML411 'answer' is not a JSON Schema ("),
+    ("{type: http, answer: {pattern: '('}}", "answer", "AML411 'answer' is not a JSON Schema ("),
+    ("{type: http, answer: broken}", "answer", "AML411 'answer' is not a JSON Schema ("),
+    ("{type: http, body: broken}", "body", "AML411 'broken' is not JSON ("),
+    ("{type: medimageinsight, image: broken}", "image", "AML411 'broken' is not a PNG image."),
+    ("{type: cxrreportgen, image: broken}", "image", "AML411 'broken' is not a PNG image."),
+    ("{type: gigapath, image: broken}", "image", "AML411 'broken' is not a PNG image."),
+    ("{type: medimageparse, image: broken, text: liver}", "image", "AML411 'broken' is not a PNG image."),
+    ("{type: medimageparse, image: tile.png, text: 'a & '}", "text", "AML411 'text' has an empty prompt in 'a & '."),
+    ("{type: medimageparse3d, image: broken, text: liver}", "image", "AML411 'broken': expected 348 bytes"),
+]
+
+
+@pytest.mark.parametrize(("probe", "field", "words"), UNFIT_PROBES)
+def test_a_request_that_cannot_be_made_is_told_before_a_machine_waits(
+    probe: str, field: str, words: str, tmp_path: Path
+) -> None:
+    """What a probe would send and compare is read and judged offline, at the key that is to blame."""
+    folder = tmp_path / "templates" / "m"
+    folder.mkdir(parents=True)
+    (folder / "broken").write_text("{no")
+    shutil.copy(ROOT / "templates" / "gigapath" / "probe" / "tile.png", folder)
+    text = f"probe: {probe}"
+    (found,) = problems(pipeline=text, root=tmp_path)
+    assert found.startswith(f"pipeline.yml:1:{text.index(f'{field}: ') + len(field) + 3} {words}")
+
+
+def test_no_secret_stands_in_a_problem_of_a_probe(tmp_path: Path) -> None:
+    """The judge quotes the beginning of what it cannot use; of a value that nobody may read no part is shown."""
+    secret = "Hunter22" * 40
+    pipeline = Source(
+        "templates/m/pipeline.yml",
+        source(f"probe: {{type: http, answer: {{type: {secret}}}}}", "p").root,
+        frozenset({secret}),
+    )
+    rendered = Rendered("mip", tmp_path, source(ENDPOINT, "e"), (source(DEPLOYMENT, "d"),), pipeline)
+    with pytest.raises(SpecError) as caught:
+        validator.validate_endpoint(rendered, ENVIRONMENT, "mip", tmp_path)
+    assert "(hidden)" in str(caught.value)
+    assert "Hunter22" not in str(caught.value)

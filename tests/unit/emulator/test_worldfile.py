@@ -127,6 +127,9 @@ TOO_MANY = "{name: blue, model: x, instance_type: Standard_NC24ads_A100_v4, inst
 WRONG = [
     ("workspaces: [{name: mlw-x, regin: eastus}]", "1:35: workspaces[0].regin: is not a key of this place."),
     ("workspaces: [{name: mlw-x, regin: eastus}]", "Did you mean region?"),
+    ("resource_group: rg", "1:17: resource_group: is not a key of this place.\n"),
+    ("subscription_id: x", "1:18: subscription_id: is not a key of this place.\n"),
+    ("regions: {eastus: {familes: {}}}", "regions.eastus.familes: is not a key of this place. Did you mean families?"),
     ("regions:\n  eastus: {total_cores: many}", "2:25: regions.eastus.total_cores: expected a valid integer, found"),
     ("regions:\n  eastus: {families: {standardXFamily: 4}}", "2:40: regions.eastus.families.standardXFamily: is no"),
     ("workspaces: []", "1:13: workspaces:"),
@@ -153,7 +156,7 @@ def test_a_wrong_file_is_refused_with_path_and_place(tmp_path: Path, tokens: Tok
     with pytest.raises(emulator.WrongFile) as caught:
         begun(tmp_path, tokens, text)
     assert f"{tmp_path / 'given.yml'}:" in str(caught.value)
-    assert words in str(caught.value)
+    assert words in f"{caught.value}\n"
     azure = Azure(tmp_path, tokens)
     assert azure.send("GET", f"{seed.WORKSPACE_ID}/onlineEndpoints").json == {"value": []}
     azure.world.close()
