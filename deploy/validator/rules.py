@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from deploy import leases
+from deploy import leases, probes
 from deploy.documents.local import local_paths
 from deploy.errors import Place, Problem, neutral
 from deploy.kept import is_ours
@@ -203,8 +203,6 @@ def _request(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
     """Whether its request can be made: better known now than when a machine is waiting for it."""
     if not probe:
         return
-    from deploy import probes
-
     if isinstance(probe.get("answer"), dict):  # a judge quotes it, and shortens what it quotes
         probe = {**probe, "answer": without(probe["answer"], source.secrets)}
     try:
