@@ -80,10 +80,6 @@ class Arm:
         """The same, for who asks about what does not change: as it was told a moment ago, if it was."""
         return self._read(path, version, what, form, {}, recent=True)
 
-    def forget(self, *questions: str) -> None:
-        """What looks were told of these, each a path or a question to `once`, is asked again by the next."""
-        self._memory.forget(*questions)
-
     def once(self, question: str, make: Callable[[], Json]) -> Json:
         """What `make` says, once in a look: for what is made of answers and is long to make."""
         return self._memory.ask(question, question, make)

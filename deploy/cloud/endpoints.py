@@ -22,7 +22,6 @@ from deploy.model import Json
 
 Settled = Callable[[Json], bool]
 """Whether an ARM body is what its document says."""
-_EVERY = "every endpoint"
 CONTAINERS = ("StorageInitializer", "InferenceServer")
 TAIL = 200
 """Lines of a log that are kept."""
@@ -54,13 +53,8 @@ def recent_endpoint(cloud: Cloud, name: str) -> Json | None:
 
 def list_endpoints(cloud: Cloud) -> dict[str, Json]:
     """Every endpoint of the workspace: name -> ARM body. Read once in an observation, however many specs look."""
-    found: dict[str, Json] = cloud.arm.once(_EVERY, lambda: _list_endpoints(cloud))
+    found: dict[str, Json] = cloud.arm.once("every endpoint", lambda: _list_endpoints(cloud))
     return found
-
-
-def list_anew(cloud: Cloud) -> None:
-    """The next who wants every endpoint is told of this moment: others may have been at work since the last list."""
-    cloud.arm.forget(_EVERY, f"{cloud.workspace_id}/onlineEndpoints?")
 
 
 def _list_endpoints(cloud: Cloud) -> dict[str, Json]:

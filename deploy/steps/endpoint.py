@@ -28,8 +28,6 @@ from deploy.model import (
 from deploy.outcome import Evidence
 
 NAME = "endpoint"
-_JUST_NOW = 30.0
-"""Seconds for which a list holds for the next one that is about to be made."""
 _TRAFFIC = (("traffic", "traffic"), ("mirror_traffic", "mirrorTraffic"))
 
 
@@ -117,13 +115,15 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
         endpoints.patch(cloud, path, {"tags": step.body["adopted"]}, what=what, patience=step.retry.deadline)
         return None
     document, loan = step.body["document"], step.body.get("shared")
-    there = _there(cloud, document) if step.verb is Verb.CREATE else None
+    there = endpoints.read_endpoint(cloud, str(document["name"])) if step.verb is Verb.CREATE else None
     refusals.appeared(there, document["tags"].get(OWNER_TAG), what)
     if loan:
         if (lease := _lent(there)) is not None:
             return Evidence(f"another run has made it; its lease ends {leases.both(lease.ends)}")
         seconds, version = float(loan["seconds"]), loan["api_version"]
         return Evidence(shared.create(cloud, document, seconds, version, what=what, patience=step.retry.deadline))
+    if there and _is_whole(there) and not diff.changes(document, there, diff.ENDPOINT):
+        return Evidence("it is there already")  # a PUT without its callers would turn them away
     endpoints.put_endpoint(
         cloud, document, what=what, patience=step.retry.deadline,
         settled=lambda there: not diff.changes(document, there, diff.ENDPOINT),
@@ -131,16 +131,13 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     return None
 
 
-def _there(cloud: Cloud, document: Mapping[str, Json]) -> Json | None:
-    """What has come to be under this name since the plan: one list for all that are about to be made."""
-    with cloud.arm.remembering(_JUST_NOW):
-        return endpoints.list_endpoints(cloud).get(str(document["name"]))
-
-
 def _lent(body: Mapping[str, Json] | None) -> leases.Lease | None:
     """The lease of an endpoint that is there all the same: a second PUT would ask Azure for another end of it."""
-    whole = ((body or {}).get("properties") or {}).get("provisioningState") == "Succeeded"
-    return leases.of(body) if body and whole else None
+    return leases.of(body) if body and _is_whole(body) else None
+
+
+def _is_whole(body: Mapping[str, Json]) -> bool:
+    return bool((body.get("properties") or {}).get("provisioningState") == "Succeeded")
 
 
 def _delete(where: str, body: Mapping[str, Json]) -> Step:

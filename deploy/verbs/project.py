@@ -122,7 +122,6 @@ def carry_out(
     """Do the plan, and keep its report where a person finds it. `hasty`: who waits for no place in the shared pool."""
     if not plan.steps:
         return Done(plan, Report(plan.environment, plan.fingerprint, ()))
-    endpoints.list_anew(cloud)
     report = executor.execute(plan, cloud, project.clock, tell, jobs=jobs, hasty=hasty)
     try:
         folder = save or _report_folder(project, verb)

@@ -13,6 +13,7 @@ from deploy.errors import Exit
 from deploy.model import OWNER_TAG
 from deploy.progress import Event, Kind
 from tests.laws.conftest import World
+from tests.laws.weeks import Elsewhere
 from tests.outsider import Outsider
 from tests.table import WORKSPACE
 
@@ -61,6 +62,27 @@ def test_a_stranger_that_appears_is_left_alone(world: World, prepare: Callable[[
     assert error["code"] == "AML230"
     assert "was not made by amldeploy" in error["message"]
     assert after == before
+
+
+def test_another_run_is_no_stranger(world: World) -> None:
+    """A runner on another machine deploys while somebody thinks: who is served by then is served at every event."""
+    other = Elsewhere(world.project.root, world.project.clock)
+    served: list[int] = []
+
+    def think(plan: Any, _: bool) -> None:
+        assert plan.steps
+        assert verbs.apply(other, "law", approve=lambda *_: None, tell=world.watch).report.ok
+
+    def look(event: Event) -> None:
+        world.watch(event)
+        if event.kind is Kind.DONE:
+            (body,) = Outsider().send("GET", "/onlineEndpoints")["value"]
+            served.append(sum(body["properties"]["traffic"].values()))
+
+    done = verbs.apply(world.project, "law", approve=think, tell=look)
+
+    assert done.report.ok
+    assert set(served) == {100}
 
 
 def tag(name: str, tags: dict[str, str]) -> None:

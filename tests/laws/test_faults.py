@@ -23,6 +23,8 @@ from tests.laws.stage import ENDS, End, Stage, end_state, too_often
 Fault = Mapping[str, Any]
 Case = tuple[str, Fault]
 ANYWHERE: tuple[Fault, ...] = (
+    {"kind": "refuse", "status": 200, "effect": True, "body": [7]},
+    {"kind": "refuse", "status": 200, "effect": True, "body": {"properties": 7, "value": [7]}},
     {"kind": "refuse"},
     {"kind": "refuse", "status": 403},
     {"kind": "refuse", "status": 404},
@@ -39,8 +41,6 @@ ANYWHERE: tuple[Fault, ...] = (
     {"kind": "html"},
     {"kind": "html", "status": 200, "effect": True},
     {"kind": "drip", "seconds": 0.1},
-    {"kind": "refuse", "status": 200, "effect": True, "body": [7]},
-    {"kind": "refuse", "status": 200, "effect": True, "body": {"properties": 7, "value": [7]}},
 )
 PLANES = ("arm", "registry", "identity", "scoring")
 READS: tuple[Fault, ...] = ({"kind": "stale"}, {"kind": "ghost"})
