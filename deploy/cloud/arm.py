@@ -80,6 +80,10 @@ class Arm:
         """The same, for who asks about what does not change: as it was told a moment ago, if it was."""
         return self._read(path, version, what, form, {}, recent=True)
 
+    def forget(self, path: str) -> None:
+        """What looks were told at `path` is asked again by the next."""
+        self._memory.forget(f"{path}?")
+
     def once(self, question: str, make: Callable[[], Json]) -> Json:
         """What `make` says, once in a look: for what is made of answers and is long to make."""
         return self._memory.ask(question, question, make)

@@ -22,6 +22,8 @@ from deploy.model import Json
 
 Settled = Callable[[Json], bool]
 """Whether an ARM body is what its document says."""
+_LATELY, _REMEMBERED = 5.0, 30.0
+"""Seconds for which one list serves all who make something; and for which other reads of theirs are kept meanwhile."""
 CONTAINERS = ("StorageInitializer", "InferenceServer")
 TAIL = 200
 """Lines of a log that are kept."""
@@ -55,6 +57,19 @@ def list_endpoints(cloud: Cloud) -> dict[str, Json]:
     """Every endpoint of the workspace: name -> ARM body. Read once in an observation, however many specs look."""
     found: dict[str, Json] = cloud.arm.once("every endpoint", lambda: _list_endpoints(cloud))
     return found
+
+
+def list_lately(cloud: Cloud) -> dict[str, Json]:
+    """The same as of the last few seconds, whatever a look before was told."""
+    with cloud.arm.remembering(_REMEMBERED):
+        moment = int(cloud.clock.monotonic() / _LATELY)
+        found: dict[str, Json] = cloud.arm.once(f"every endpoint at {moment}", lambda: _list_anew(cloud))
+    return found
+
+
+def _list_anew(cloud: Cloud) -> dict[str, Json]:
+    cloud.arm.forget(f"{cloud.workspace_id}/onlineEndpoints")
+    return _list_endpoints(cloud)
 
 
 def _list_endpoints(cloud: Cloud) -> dict[str, Json]:

@@ -70,6 +70,11 @@ class Memory:
         finally:
             self._looking.reset(looking)
 
+    def forget(self, question: str) -> None:
+        """No look that comes takes what one before was told of all that begin so."""
+        with self._lock:
+            self._passing = {key: held for key, held in self._passing.items() if not key.startswith(question)}
+
     def ask(self, path: str, key: str, read: Callable[[], Json]) -> Json:
         """The answer to `key`: remembered, or read now. A failure is remembered too, unless Azure may agree later."""
         lasts = _LASTING.search(path) is not None
