@@ -10,7 +10,12 @@ from deploy.model import Facts, address
 
 def shares(body: Mapping[str, Any], arm: str = "traffic") -> dict[str, int]:
     """Deployment -> percent of the callers (or, `mirrorTraffic`, of their copies); those without any not."""
-    return {name: share for name, share in ((body.get("properties") or {}).get(arm) or {}).items() if share}
+    return positive((body.get("properties") or {}).get(arm) or {})
+
+
+def positive(traffic: Mapping[str, int]) -> dict[str, int]:
+    """A map as files write it, too, without those that get nobody."""
+    return {name: share for name, share in traffic.items() if share}
 
 
 def served(facts: Facts, key: str) -> dict[str, int]:

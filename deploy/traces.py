@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from deploy import diff
-from deploy.callers import served, shares
+from deploy.callers import positive, served, shares
 from deploy.kept import SERVERS_OWN
 from deploy.masks import HIDDEN
 from deploy.model import Json, Step, Verb, address
@@ -104,7 +104,7 @@ def _wrote(step: Step, path: str, now: Json, world: World) -> bool:
 
 
 def _moved_callers(step: Step, body: Json) -> bool:
-    mirrored = {n: s for n, s in (step.body["document"].get("mirror_traffic") or {}).items() if s}
+    mirrored = positive(step.body["document"].get("mirror_traffic") or {})
     return (shares(body), shares(body, "mirrorTraffic")) == (step.body["after"], mirrored)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deploy import diff
-from deploy.callers import shares
+from deploy.callers import positive, shares
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.model import (
@@ -41,12 +41,11 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     body = facts.get(address("endpoint", wanted.spec.key)) or {}
     now = shares(body)
     mirrored = wanted.spec.endpoint.get("mirror_traffic")
-    told = (body.get("properties") or {}).get("mirrorTraffic") or {}
-    settled = mirrored is None or _positive(mirrored) == _positive(told)
-    if now == _positive(wanted.traffic) and settled:
+    settled = mirrored is None or positive(mirrored) == shares(body, "mirrorTraffic")
+    if now == positive(wanted.traffic) and settled:
         return []
     ahead = _ahead(wanted.stages, now) or [now]
-    stages = [_positive(stage) for stage in wanted.stages]
+    stages = [positive(stage) for stage in wanted.stages]
     return [
         _shift(
             wanted.spec, body, before, after, wait=wanted.spec.pipeline.rollout.bake if number or now in stages else 0.0
@@ -60,7 +59,7 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     if not step.body["after"] and there is None:
         return Evidence("it is gone already")  # a PUT would bring it back
     document = _as_it_is(step.body["document"], there)
-    wanted = (_positive(document["traffic"]), _positive(document.get("mirror_traffic") or {}))
+    wanted = (positive(document["traffic"]), positive(document.get("mirror_traffic") or {}))
     endpoints.put_endpoint(
         cloud, document, what=f"{step.verb} {step.address}", patience=step.retry.deadline,
         settled=lambda there: (shares(there), shares(there, "mirrorTraffic")) == wanted,
@@ -78,7 +77,7 @@ def _as_it_is(document: Mapping[str, Json], there: Mapping[str, Json] | None) ->
 
 def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[dict[str, int]]:
     """The stages after the one that callers are at."""
-    maps = [_positive(stage) for stage in stages]
+    maps = [positive(stage) for stage in stages]
     return maps[maps.index(dict(now)) + 1 :] if now in maps else maps
 
 
@@ -106,7 +105,3 @@ def _stop(where: str, body: Mapping[str, Json]) -> Step:
         f"{in_words(before)} -> nobody",
         PATIENT,
     )
-
-
-def _positive(traffic: Mapping[str, int]) -> dict[str, int]:
-    return {name: share for name, share in traffic.items() if share}
