@@ -10,6 +10,7 @@ from typing import Any
 
 from deploy import leases
 from deploy.errors import CloudError, Transient
+from deploy.signing import unchanged
 
 _TIMEOUT = 20.0
 
@@ -91,8 +92,7 @@ def _post(to: str, url_from: str, word: Word) -> None:
     if not url:
         raise CloudError(what, f"the variable {url_from} is not set", cure, code="AML610")
     try:
-        # With an `auth` that adds nothing; without any, requests would sign with what ~/.netrc holds.
-        answer = requests.post(url, json=payload(to, word), timeout=_TIMEOUT, auth=lambda request: request)
+        answer = requests.post(url, json=payload(to, word), timeout=_TIMEOUT, auth=unchanged)
     except requests.RequestException as error:
         raise Transient(what, f"it could not be reached ({type(error).__name__})", cure, code="AML611") from error
     if answer.status_code >= 400:

@@ -12,6 +12,7 @@ from typing import Any
 
 from deploy.aliases.target import Outside, Target, parsed
 from deploy.errors import CloudError, Transient
+from deploy.signing import unchanged
 
 _TIMEOUT = 30.0
 _CURE = "Give GH_TOKEN a token that may write repository variables, and see that lease.alias names the right ones"
@@ -50,10 +51,9 @@ def _ask(
         "X-GitHub-Api-Version": "2022-11-28",
     }
     try:
-        # With an `auth` that adds nothing; without any, requests would sign with what ~/.netrc holds.
         answer = requests.request(
             method, f"{place}/repos/{repository}/actions/variables{rest}", json=body, headers=headers,
-            timeout=_TIMEOUT, auth=lambda request: request,
+            timeout=_TIMEOUT, auth=unchanged,
         )  # fmt: skip
     except requests.RequestException as error:
         raise Transient(what, f"GitHub could not be reached ({type(error).__name__})", _CURE, code="AML603") from error

@@ -68,12 +68,16 @@ def list_lately(cloud: Cloud) -> dict[str, Json]:
 
 
 def _list_anew(cloud: Cloud) -> dict[str, Json]:
-    cloud.arm.forget(f"{cloud.workspace_id}/onlineEndpoints")
+    cloud.arm.forget(_every_path(cloud))
     return _list_endpoints(cloud)
 
 
+def _every_path(cloud: Cloud) -> str:
+    return f"{cloud.workspace_id}/onlineEndpoints"
+
+
 def _list_endpoints(cloud: Cloud) -> dict[str, Json]:
-    path, what = f"{cloud.workspace_id}/onlineEndpoints", "list the endpoints of the workspace"
+    path, what = _every_path(cloud), "list the endpoints of the workspace"
     found = cloud.arm.find(path, VERSION, what, forms.Resource)
     if found is None:
         cloud.workspace()

@@ -15,10 +15,10 @@ from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
 from deploy.cloud.failures import asking, wish_of
 from deploy.cloud.operations import VERSION
-from deploy.cloud.session import unchanged
 from deploy.errors import CloudError, Transient
 from deploy.masks import without
 from deploy.model import Json
+from deploy.signing import unchanged
 
 
 @dataclass(frozen=True)

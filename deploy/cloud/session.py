@@ -21,6 +21,7 @@ from typing import Any
 
 from deploy.clock import Clock
 from deploy.cloud.budget import Budget, caseless
+from deploy.signing import unchanged
 
 RETRIES: dict[str, Any] = {
     "retry_total": 3,
@@ -73,11 +74,6 @@ class Accepted:
     def result(self) -> str | None:
         """Where the answer will be once there is one."""
         return self.headers.get("location") if self.status == 202 else None
-
-
-def unchanged(request: Any) -> Any:
-    """How requests is told that somebody else signs: without it ~/.netrc would, in place of our Authorization."""
-    return request
 
 
 def open_session(clock: Clock, ca: str | None) -> Any:
