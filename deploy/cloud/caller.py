@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking
+from deploy.errors import DeployError, neutral
 from deploy.model import Json
 
 
@@ -22,6 +23,8 @@ class Caller:
     object_id: str
     tenant: str
     client: str = ""
+    name: str = ""
+    """User principal name, empty for an application."""
 
 
 def signed_in(cloud: Cloud) -> Caller:
@@ -31,7 +34,17 @@ def signed_in(cloud: Cloud) -> Caller:
     claims = _claims(str(token))
     used = getattr(cloud.credential, "_successful_credential", None) or cloud.credential
     oid, tid = (str(claims.get(name) or "") for name in ("oid", "tid"))
-    return Caller(type(used).__name__, oid, tid, str(getattr(used, "client", "")))
+    name = next((str(claims[each]) for each in ("upn", "preferred_username", "unique_name") if claims.get(each)), "")
+    return Caller(type(used).__name__, oid, tid, str(getattr(used, "client", "")), name)
+
+
+def who(cloud: Cloud) -> str:
+    """The caller's name, or its object id; `unknown` when no token can be had."""
+    try:
+        caller = signed_in(cloud)
+    except DeployError:
+        return "unknown"
+    return neutral(caller.name or caller.object_id or "unknown")
 
 
 def _claims(token: str) -> dict[str, Json]:
