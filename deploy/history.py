@@ -76,12 +76,11 @@ def rolled_back(body: Mapping[str, Json]) -> RolledBack | None:
 
 def after_live(body: Mapping[str, Json], slot: str, release: str, at: datetime) -> dict[str, str]:
     """The history tags of the PUT that gives a release all traffic. They replace those that the endpoint has."""
-    others = [each for each in live(body) if (each.slot, each.release) != (slot, release)]
-    now = next((each for each in live(body)[:1] if each not in others), Record(slot, release, at))
-    tags = {LIVE_TAG: _joined([now, *others])}
-    if (last := failed(body)) and (last.slot, last.release) != (slot, release):
-        tags[FAILED_TAG] = str(last)
-    return tags
+    lived = live(body)
+    if lived and (lived[0].slot, lived[0].release) == (slot, release):
+        return {name: text for name in TAGS if (text := _tag(body, name))}  # it is live already
+    others = [each for each in lived if (each.slot, each.release) != (slot, release)]
+    return {LIVE_TAG: _joined([Record(slot, release, at), *others])}
 
 
 def after_rescue(body: Mapping[str, Json], slot: str, release: str, at: datetime) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from deploy.errors import Problem, UsageError
 from deploy.model import EndpointSpec, Plan
@@ -50,8 +50,17 @@ def asked(agreed: Plan | None, name: str | None, only: Sequence[str]) -> tuple[s
     return agreed.environment, agreed.endpoints
 
 
-def must_agree(plan_file: object, cleanup: bool) -> None:
-    """A plan file says itself what is done when a step fails."""
-    if plan_file and cleanup:
-        cause, cure = "the plan file says itself what is done when a step fails", "Leave out --cleanup"
-        raise UsageError("apply the plan file", cause, cure, code="AML646")
+def must_agree(plan_file: object, flags: Mapping[str, bool]) -> None:
+    """A plan file holds what was chosen when it was made."""
+    if plan_file and (typed := [flag for flag, is_on in flags.items() if is_on]):
+        cause = "the choice is part of the plan file"
+        raise UsageError("apply the plan file", cause, f"Leave out {', '.join(typed)}; use it with plan", code="AML646")
+
+
+def must_name(only: Sequence[str], every: bool) -> None:
+    """A rollback of all endpoints is asked for in words, never by leaving something out."""
+    if not only and not every:
+        cure = "Name the endpoints, or use --all"
+        raise UsageError("roll back", "no endpoint is named", cure, code="AML653")
+    if only and every:
+        raise UsageError("roll back", "endpoints are named beside --all", "Use one of the two", code="AML653")

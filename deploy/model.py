@@ -197,6 +197,12 @@ class Plan:
     fallback: tuple[Step, ...] = ()
     """What is done instead of the rest when the shared pool stays full."""
     scoring_uris: tuple[str, ...] = field(default=(), compare=False)  # of endpoints that are there; in no plan file
+    held: tuple[Mapping[str, Json], ...] = ()
+    """Endpoints left as they are because their files describe a release that was rolled back: {endpoint, name, release,
+    at, by}.
+    """
+    allow_rolled_back: bool = False
+    """Whether a release that was rolled back may be deployed again."""
 
     @property
     def every(self) -> tuple[Step, ...]:
@@ -210,7 +216,8 @@ class Plan:
         """
         steps = [asdict(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
         second = [asdict(step) for step in self.fallback if step.verb is not Verb.CHECK]
-        return digest([self.environment, list(self.endpoints), self.facts, hide(steps), *filter(None, [hide(second)])])
+        more = [hide(second), {"held": self.held}, {"allow_rolled_back": self.allow_rolled_back}]
+        return digest([self.environment, list(self.endpoints), self.facts, hide(steps), *filter(_is_set, more)])
 
     @property
     def summary(self) -> dict[str, int]:
@@ -221,6 +228,10 @@ class Plan:
     def quota(self) -> tuple[Mapping[str, Json], ...]:
         """The arithmetic of each quota check."""
         return tuple(s.body for s in self.steps if s.room == "quota")
+
+
+def _is_set(part: Json) -> bool:
+    return any(part.values()) if isinstance(part, Mapping) else bool(part)
 
 
 def is_strange(body: Mapping[str, Json] | None) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from deploy import callers, fallback, refusals, slots
+from deploy import callers, fallback, history, refusals, slots
 from deploy.errors import Finding, Refused
 from deploy.judging import gates, places, verdict
 from deploy.model import (
@@ -18,11 +18,13 @@ from deploy.model import (
     EndpointSpec,
     Environment,
     Facts,
+    Json,
     Plan,
     Step,
     Verb,
     Wanted,
     address,
+    live_slot,
 )
 from deploy.sealing import seal
 from deploy.slots import choose
@@ -39,20 +41,32 @@ class Draft:
     findings: Sequence[Finding]
     """Every reason against the plan, those of the checks included."""
     notes: tuple[str, ...] = ()
+    held: tuple[Mapping[str, Json], ...] = ()
+    """See Plan.held."""
 
 
 def draft_release(
-    environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts], *, cleanup: bool = False
+    environment: Environment,
+    specs: Sequence[EndpointSpec],
+    facts: Mapping[str, Facts],
+    *,
+    cleanup: bool = False,
+    allow_rolled_back: bool = False,
 ) -> Draft:
     """The steps from what is there to what the files say, and every reason not to take them.
 
     `cleanup`: the rescue also deletes deployments that this plan made, instead of leaving them to be looked at.
+    `allow_rolled_back`: endpoints are not held back because their release was rolled back.
     """
     steps: list[Step] = []
     rescue: list[Step] = []
     second: list[Step] = []
     findings = refusals.too_many(environment, specs)
+    found = {spec.key: None if allow_rolled_back else refusals.held_back(spec, facts[spec.key]) for spec in specs}
+    held = tuple(each for each in found.values() if each)
     for spec in specs:
+        if found[spec.key]:
+            continue
         wanted = choose(spec, facts[spec.key])
         seen = slots.cleared(wanted, facts[spec.key])
         own = _ask_rooms(_unproven(wanted, seen), seen, ROOMS, findings)
@@ -69,7 +83,7 @@ def draft_release(
     findings += [*verdict.findings(steps), *gates.together(steps), *places.too_many(steps, facts)]
     notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
     notes += [note for spec in specs for note in fallback.notes(spec, second, facts[spec.key])]
-    return Draft(steps, rescue, second, findings, tuple(notes))
+    return Draft(steps, rescue, second, findings, tuple(notes), held)
 
 
 def plan_release(
@@ -79,16 +93,18 @@ def plan_release(
     *,
     cleanup: bool = False,
     for_another: bool = False,
+    allow_rolled_back: bool = False,
 ) -> Plan:
     """The steps from what is there to what the files say. Raises Refused with every reason at once.
 
     `for_another`: somebody else will carry it out, so what the caller may not do is a note. Apply looks for itself.
     """
-    draft = draft_release(environment, specs, facts, cleanup=cleanup)
+    draft = draft_release(environment, specs, facts, cleanup=cleanup, allow_rolled_back=allow_rolled_back)
     excused = refusals.of_caller(draft.findings) if for_another else []
     findings = [finding for finding in draft.findings if finding not in excused]
     notes = (*draft.notes, *(f"Whoever applies this needs more than you have: {f.cause}." for f in excused))
-    return seal(environment, specs, draft.steps, draft.rescue, facts, findings, notes, fallback=draft.fallback)
+    made = seal(environment, specs, draft.steps, draft.rescue, facts, findings, notes, fallback=draft.fallback)
+    return replace(made, held=draft.held, allow_rolled_back=allow_rolled_back)
 
 
 def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
@@ -103,28 +119,6 @@ def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts
         findings += refusals.foreign(spec, own, facts[spec.key])
         steps += own
     return seal(environment, specs, steps, [], facts, findings)
-
-
-def plan_rollback(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
-    """All callers back to the previous release, which is probed first. Raises Refused where there is none to go to."""
-    steps: list[Step] = []
-    rescue: list[Step] = []
-    findings: list[Finding] = []
-    for spec in specs:
-        seen = facts[spec.key]
-        try:
-            slot = refusals.previous(spec, seen)
-        except Refused as refused:
-            findings += refused.findings
-            continue
-        wanted = Wanted(spec, {}, ({slot: 100},), slot)
-        own = [probe.step_for(spec, slot, "callers are about to come back to it")] if spec.pipeline.probe else []
-        own += traffic.plan(wanted, seen)
-        findings += refusals.foreign(spec, own, seen)
-        steps += own
-        rescue += _rescue(wanted, own, seen, always=False)
-    note = "The files stay as they are: the next apply goes forward to them again, unless they are taken back first."
-    return seal(environment, specs, steps, rescue, facts, findings, (note,))
 
 
 def _clearing(wanted: Wanted, facts: Facts, cleared: Facts) -> list[Step]:
@@ -212,13 +206,34 @@ _TIDY = "it was made for a release that failed"
 
 
 def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts, *, always: bool) -> Sequence[Step]:
-    """Callers back to where they are now, if they are to be moved at all; `always`: even back to nobody."""
-    where = address("endpoint", wanted.spec.key)
-    body, now = facts.get(where) or {}, callers.served(facts, wanted.spec.key)
+    """Traffic back to where it is now, if it is to move at all; `always`: even back to none. The release that failed is
+    recorded in the same PUT.
+    """
+    where, key = address("endpoint", wanted.spec.key), wanted.spec.key
+    body, now = facts.get(where) or {}, callers.served(facts, key)
     if not (wanted.live or always) or not any(step.verb is Verb.SHIFT for step in steps):
         return ()
     moved = {**body, "properties": {**(body.get("properties") or {}), "traffic": wanted.traffic}}
-    return traffic.plan(replace(wanted, stages=(now,)), {**facts, where: moved})
+    back = traffic.plan(replace(wanted, stages=(_whole(wanted, now, facts),)), {**facts, where: moved})
+    return [traffic.recorded(step, _failed(wanted, facts)) for step in back]
+
+
+def _whole(wanted: Wanted, now: Mapping[str, int], facts: Facts) -> Mapping[str, int]:
+    """Where a rescue moves traffic: where it is now; out of a rollout that stopped half-way, to the last release that
+    had all of it. A split that the user wrote stays.
+    """
+    spec, last = wanted.spec, next(iter(history.live(facts.get(address("endpoint", wanted.spec.key)) or {})), None)
+    if spec.traffic is not None or len(now) < 2 or last is None or last.slot in wanted.deployments:
+        return now
+    same = traffic.release_in(wanted, facts, last.slot) == last.release
+    return {last.slot: 100} if same and now.get(last.slot) else now
+
+
+def _failed(wanted: Wanted, facts: Facts) -> dict[str, str] | None:
+    """The history record of a rescue: the deployment that was to receive most traffic."""
+    slot = live_slot(wanted.traffic)
+    release = traffic.release_in(wanted, facts, slot) if slot else ""
+    return {"kind": "failed", "slot": str(slot), "release": release} if release else None
 
 
 def _fallback(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from deploy import history, leases
 from deploy.callers import served
 from deploy.counting import count
-from deploy.errors import CloudError, Finding, Refused
+from deploy.errors import CloudError, Finding
 from deploy.judging import places, rights
 from deploy.model import (
     OWNER_TAG,
     RELEASE_TAG,
-    UNPROVEN,
     EndpointSpec,
     Environment,
     Facts,
@@ -19,7 +19,6 @@ from deploy.model import (
     Step,
     Verb,
     address,
-    in_words,
     is_strange,
     live_slot,
     of_room,
@@ -117,46 +116,17 @@ def too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Fi
     return [Finding(f"environment/{environment.name}", "AML240", cause, "Ask for fewer, or raise the guard")]
 
 
-def previous(spec: EndpointSpec, facts: Facts) -> str:
-    """The slot that callers came from: healthy, proven, ours, and not the one they are to leave. Raises Refused."""
-    traffic, there = served(facts, spec.key), of_room(facts, "deployment", spec.key)
-    here = [name for name in there if traffic.get(name)]
-    newest = [name for name in here if _release(there[name]).removesuffix(UNPROVEN) in spec.releases.values()]
-    leaving = here if len(here) == 1 else newest
-    if len(leaving) != 1:
-        told = in_words(traffic)
-        raise _nowhere(spec, "AML651", f"callers are on {told}, so it cannot be told which release they should leave")
-    left = [name for name in there if name != leaving[0] and _is_healthy(spec, there[name])]
-    if len(left) != 1:
-        ill = [f"{name} is {_state(there[name])}" for name in there if name not in (*leaving, *left)]
-        raise _nowhere(spec, "AML650", _why_not(leaving[0], left, ill))
-    return left[0]
-
-
-def _why_not(leaving: str, healthy: Sequence[str], ill: Sequence[str]) -> str:
-    if healthy:
-        return f"beside {leaving} there are {len(healthy)} to choose from: {', '.join(healthy)}"
-    if ill:
-        return f"no deployment beside {leaving} is healthy: {', '.join(ill)}"
-    return f"{leaving} is the only deployment, so there is no previous release"
-
-
-def _is_healthy(spec: EndpointSpec, body: Mapping[str, Json]) -> bool:
-    ours = (body.get("tags") or {}).get(OWNER_TAG) == spec.owner
-    return ours and _state(body) == "Succeeded" and not _release(body).endswith(UNPROVEN)
-
-
-def _state(body: Mapping[str, Json]) -> str:
-    return str((body.get("properties") or {}).get("provisioningState") or "unknown")
-
-
-def _release(body: Mapping[str, Json]) -> str:
-    return str((body.get("tags") or {}).get(RELEASE_TAG) or "")
-
-
-def _nowhere(spec: EndpointSpec, code: str, cause: str) -> Refused:
-    cure = "Take the files back to the release that was right, and apply them"
-    return Refused([Finding(address("traffic", spec.key), code, cause, cure)])
+def held_back(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
+    """What is said of an endpoint whose files still describe the release that was rolled back; None for any other."""
+    body, there = facts.get(address("endpoint", spec.key)) or {}, of_room(facts, "deployment", spec.key)
+    last = history.rolled_back(body)
+    if last is None or last.release not in spec.releases.values() or is_strange(body):
+        return None
+    tags = [(there.get(name) or {}).get("tags") or {} for name in served(facts, spec.key)]
+    if any(each.get(RELEASE_TAG) == last.release for each in tags):
+        return None  # traffic went back to it by another way
+    at = leases.written(last.at)
+    return {"endpoint": spec.key, "name": spec.name, "release": last.release, "at": at, "by": last.by}
 
 
 def forward(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
-from deploy import diff
+from deploy import diff, history
 from deploy.callers import positive, served, shares
 from deploy.kept import SERVERS_OWN
 from deploy.masks import HIDDEN
@@ -90,6 +90,8 @@ def _wrote(step: Step, path: str, now: Json, world: World) -> bool:
         return step.verb is Verb.DELETE and body is None
     if path.startswith(_TRAFFIC):
         return step.room == "traffic" and _moved_callers(step, body)
+    if path.lower().removeprefix("tags.") in history.TAGS:
+        return "record" in step.body
     if step.verb is Verb.CREATE:
         return not list(strange_fields(step, body))
     document = step.body.get("document")

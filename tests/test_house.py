@@ -15,7 +15,7 @@ from tests.project import ROOT
 
 FILES = sorted((ROOT / "deploy").rglob("*.py"))
 LONG_FILES: dict[str, int] = {}
-"""Files over 250 lines that are better whole; each with its number, so that the exception is counted."""
+"""Files over 400 lines that are better whole; each with its number, so that the exception is counted."""
 
 
 def _lines(path: Path) -> int:
@@ -24,8 +24,8 @@ def _lines(path: Path) -> int:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_are_short(path: Path) -> None:
-    """A file that outgrows 250 lines is redrawn, or counted as an exception."""
-    assert _lines(path) <= LONG_FILES.get(str(path.relative_to(ROOT)), 250)
+    """A file that outgrows 400 lines is redrawn, or counted as an exception."""
+    assert _lines(path) <= LONG_FILES.get(str(path.relative_to(ROOT)), 400)
 
 
 def test_functions_are_short() -> None:

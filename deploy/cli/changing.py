@@ -9,7 +9,7 @@ import typer
 
 from deploy.cli import door
 from deploy.cli.door import Output
-from deploy.cli.typed import Env, Events, Form, Jobs, Keys, Yes
+from deploy.cli.typed import Env, Events, Form, Jobs, Keys, RolledBack, Yes
 
 
 def apply(
@@ -26,16 +26,15 @@ def apply(
     cleanup: Annotated[
         bool, typer.Option("--cleanup", help="Delete what was made for a release that fails; its logs are kept.")
     ] = False,
+    allow_rolled_back: RolledBack = False,
 ) -> None:
     """Make it so: an environment's endpoints, or one plan file."""
     agreed = door.call(lambda verbs, project: verbs.plan_file(project, environment, what or ()))
     asked = door.Asked(
         "apply", environment, (what or [])[1 if agreed else 0 :], yes=yes or agreed is not None, events=events
     )
-    done = door.carry(
-        asked,
-        lambda verbs, ways: verbs.apply(**ways, jobs=jobs, plan_file=agreed, cleanup=cleanup),
-    )
+    flags = {"cleanup": cleanup, "allow_rolled_back": allow_rolled_back}
+    done = door.carry(asked, lambda verbs, ways: verbs.apply(**ways, jobs=jobs, plan_file=agreed, **flags))
     door.finish(done, output)
 
 
@@ -54,15 +53,19 @@ def teardown(
 
 def rollback(
     environment: Env,
-    endpoints: Keys = None,
+    endpoints: Annotated[list[str] | None, typer.Argument(help="Endpoints of the environment.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Roll back all endpoints that have a previous release.")] = False,
+    to: Annotated[
+        str, typer.Option("--to", metavar="RELEASE|COMMIT", help="A release that was live and is still deployed.")
+    ] = "",
     output: Form = Output.TEXT,
     yes: Yes = False,
     jobs: Jobs = 8,
     events: Events = None,
 ) -> None:
-    """Give callers back to the previous release. It is probed before any of them returns."""
+    """Move traffic back to the previous release. It is probed first. Running it twice changes nothing more."""
     asked = door.Asked("rollback", environment, endpoints or (), yes=yes, events=events)
-    door.finish(door.carry(asked, lambda verbs, ways: verbs.rollback(**ways, jobs=jobs)), output)
+    door.finish(door.carry(asked, lambda verbs, ways: verbs.rollback(**ways, every=every, to=to, jobs=jobs)), output)
 
 
 def probe(

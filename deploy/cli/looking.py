@@ -17,7 +17,7 @@ import typer
 
 from deploy.cli import actions, door, speech, terminal
 from deploy.cli.door import Output
-from deploy.cli.typed import Env, Form, Keys, Regions, hours_of, regions_of
+from deploy.cli.typed import Env, Form, Keys, Regions, RolledBack, hours_of, regions_of
 from deploy.counting import count
 from deploy.errors import Exit, UsageError
 
@@ -87,24 +87,26 @@ def plan(
     for_another: Annotated[
         bool, typer.Option("--for-another", help="Somebody else applies it: what you may not do is a note.")
     ] = False,
+    allow_rolled_back: RolledBack = False,
 ) -> None:
     """Observe, compare, and print the steps. Changes nothing."""
     places = regions_of(regions)
-    made = door.call(
-        lambda verbs, project: verbs.plan(project, environment, endpoints or (), places, for_another=for_another)
-    )
+    asked = {"for_another": for_another, "allow_rolled_back": allow_rolled_back}
+    made = door.call(lambda verbs, project: verbs.plan(project, environment, endpoints or (), places, **asked))
     from deploy import reporter
 
     if out is not None:
         _write_private(out, reporter.plan_dump(made))
     actions.planned(made, out)
-    speech.show(door.plan_as(made, output, _next(environment, endpoints or (), out) if made.steps else ""))
+    hint = _next(environment, endpoints or (), out, allow_rolled_back=allow_rolled_back) if made.steps else ""
+    speech.show(door.plan_as(made, output, hint))
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
 
 
-def _next(environment: str, endpoints: Sequence[str], out: Path | None) -> str:
+def _next(environment: str, endpoints: Sequence[str], out: Path | None, *, allow_rolled_back: bool) -> str:
     """What to type to have this plan carried out."""
-    return shlex.join(["amldeploy", "apply", *([str(out)] if out else ["-e", environment, *endpoints])])
+    allowed = ["--allow-rolled-back"] if allow_rolled_back and not out else []
+    return shlex.join(["amldeploy", "apply", *([str(out)] if out else ["-e", environment, *endpoints]), *allowed])
 
 
 def status(

@@ -19,6 +19,7 @@ Jobs = Annotated[int, typer.Option("--jobs", min=1, max=64, help="Endpoints work
 Events = Annotated[
     Path | None, typer.Option("--events", help="Write every event to this file, one JSON object a line.")
 ]
+RolledBack = Annotated[bool, typer.Option("--allow-rolled-back", help="Deploy a release again that was rolled back.")]
 Regions = Annotated[
     str, typer.Option("--regions", help="When quota is short: look for room there, too.", metavar="REGION,REGION...")
 ]

@@ -21,6 +21,9 @@ _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
 _READ = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts")
 
 
+_LATER = ("held", "allow_rolled_back")
+
+
 def plan_json(plan: Plan) -> dict[str, Json]:
     """The plan as `schemas/plan.json` describes it, secrets hidden."""
     shown = hide(_plan(plan))
@@ -43,7 +46,9 @@ def plan_load(text: str, file: str = "plan.json") -> Plan:
     if not isinstance(body, dict):
         raise _wrong(file, "AML190", "is not a plan: a mapping was expected.")
     try:
-        read = {key: body[key] for key in _READ} | {key: body[key] for key in ("world", "fallback") if key in body}
+        read = {key: body[key] for key in _READ} | {
+            key: body[key] for key in (*_LATER, "world", "fallback") if key in body
+        }
         plan = TypeAdapter(Plan).validate_json(json.dumps(read))
     except KeyError as error:
         raise _wrong(file, "AML190", f"is not a plan: {error} is missing.") from None
@@ -85,6 +90,8 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "quota": [dict(body) for body in plan.quota],
         "leases": [dict(lease) for lease in plan.leases],
         "notes": list(plan.notes),
+        "held": [dict(each) for each in plan.held],
+        "allow_rolled_back": plan.allow_rolled_back,
     }
 
 

@@ -17,9 +17,11 @@ from deploy.reporter.problems import diagnosis_lines, error_text
 from deploy.reporter.rows import EndpointRow
 from deploy.reporter.sentences import (
     FALLBACK,
+    HELD,
     RESCUE,
     became,
     changes,
+    held,
     lease,
     plan_summary,
     reason,
@@ -55,6 +57,7 @@ def plan_markdown(plan: Plan) -> str:
         _folded("If a step fails", _table(["", "step", "why"], [_step(step) for step in plan.rescue], 5_000)),
         _folded(FALLBACK, _table(["", "step", "why"], [_step(step) for step in plan.fallback], 4_000)),
         _folded("Leases", "\n".join(_within([f"- {_words(lease(one))}" for one in plan.leases], 4_000, "- {} more"))),
+        _titled(HELD, _within([f"- {_words(held(one))}" for one in plan.held], 4_000, "- {} more")),
         "\n".join(_within([f"- {_words(note)}" for note in plan.notes], 2_000, "- {} more")),
         f"Fingerprint {_code(plan.fingerprint[:12])}",
     )
@@ -170,6 +173,11 @@ def _within(lines: Sequence[str], budget: int, more: str) -> Iterator[str]:
             yield more.format(len(lines) - n)
             return
         yield line
+
+
+def _titled(title: str, lines: Iterable[str]) -> str:
+    below = list(lines)
+    return "\n".join([f"#### {title}", "", *below]) if below else ""
 
 
 def _folded(title: str, inside: str) -> str:

@@ -26,6 +26,7 @@ VERDICTS: dict[str, tuple[str, str]] = {
 }
 """The sign and the word for what a check came to."""
 SIGNS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
+HELD = "Held back"
 UNCHECKED = "Not checked: whether key vault and registry can be reached (see `amldeploy doctor`)."
 
 
@@ -70,11 +71,14 @@ def plan_summary(plan: Plan) -> str:
     }
     extras = [words for verb, words in said.items() if total[verb]]
     touched = {step.endpoint for step in plan.steps if step.changes}
-    same = sum(key not in touched for key in plan.endpoints)
+    same = sum(key not in touched for key in plan.endpoints) - len(plan.held)
+    back = f"{count(len(plan.held), 'endpoint')} held back" if plan.held else ""
     if not any(step.changes for step in plan.steps):
-        return "No changes. Azure has what the files say." + (f" {' and '.join(extras)} to run." if extras else "")
+        same_as = "Azure has what the files say." if not back else f"{back}."
+        return f"No changes. {same_as}" + (f" {' and '.join(extras)} to run." if extras else "")
     changes = [f"{total[Verb.CREATE]} to create", f"{total[Verb.UPDATE]} to change", f"{total[Verb.DELETE]} to delete"]
     extras += [count(same, "endpoint") + " unchanged"] if same else []
+    extras += [back] if back else []
     return f"Plan: {', '.join(changes + extras)}."
 
 
@@ -214,6 +218,13 @@ def reasons(report: Report, plan: Plan | None) -> list[str]:
         if step:
             left.remove(step)
     return found
+
+
+def held(entry: Mapping[str, Json]) -> str:
+    """An endpoint that is held back: `mip: release 136d9660aabb was rolled back by jane@contoso.com at ...; ...`."""
+    by = f" by {entry['by']}" if entry.get("by") else ""
+    words = f"{entry['endpoint']}: release {entry['release']} was rolled back{by} at {entry['at']}"
+    return f"{words}. Change the files, or use --allow-rolled-back to deploy it again."
 
 
 def lease(entry: Mapping[str, Json]) -> str:

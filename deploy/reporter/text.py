@@ -13,8 +13,10 @@ from deploy.reporter.ink import Ink, Style, cells
 from deploy.reporter.problems import outcome_error
 from deploy.reporter.sentences import (
     FALLBACK,
+    HELD,
     RESCUE,
     became,
+    held,
     lease,
     plan_summary,
     quota,
@@ -72,6 +74,7 @@ def plan_text(
         _section(ink, FALLBACK, _steps(ink, plan.fallback, brief=True)),
         _section(ink, "Leases", chain.from_iterable(ink.line(lease(one), indent=2, hang=4) for one in plan.leases)),
         list(chain.from_iterable(ink.line(f"Note: {note}", Style.YELLOW, hang=6) for note in plan.notes)),
+        _section(ink, HELD, chain.from_iterable(ink.line(held(one), indent=2, hang=4) for one in plan.held)),
         ink.flow([("Signs:", Style.DIM), *legend], indent=0) if legend else [],
         ink.line(f"Next: {hint}", Style.DIM) if hint else [],
         ink.line(plan_summary(plan), Style.BOLD if any(step.changes for step in plan.steps) else Style.GOOD),

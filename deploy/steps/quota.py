@@ -41,7 +41,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     shared = leases.borrows(wanted.spec.pipeline.quota.capacity, facts.get(address("endpoint", key)))
     steps = []
     for size, pairs in _grown(wanted, of_room(facts, "deployment", key)).items():
-        row = rows.get(size.lower(), {})
+        row = rows.get(size.lower()) or _row(rows, size)
         sums = cores.sums(row, size, pairs, shared=shared)
         judged = cores.judge(row, sums, offers.of_facts(facts, key, size, [after for _, after in pairs]))
         steps.append(judged.step(address(NAME, key, size), sums))
@@ -54,6 +54,12 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     row = offers.row(_home(cloud), size)
     sums = cores.sums(row, size, step.body["deployments"], shared=step.body["capacity"] == "shared")
     return cores.judge(row, sums).evidence(step.address, sums)
+
+
+def _row(rows: Mapping[str, Json], size: str) -> Mapping[str, Json]:
+    """A size that the files do not name, from what the workspace's own region says."""
+    home = next((body for where, body in rows.items() if where.startswith(f"{_IN}/")), None)
+    return offers.row(home, size) if home else {}
 
 
 def _home(cloud: Cloud) -> dict[str, Json]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from deploy import diff
+from deploy import diff, history
 from deploy.callers import positive, shares
 from deploy.cloud import endpoints
+from deploy.cloud.caller import who
 from deploy.cloud.connect import Cloud
 from deploy.model import (
     PATIENT,
+    RELEASE_TAG,
+    UNPROVEN,
     EndpointSpec,
     Facts,
     Json,
@@ -46,25 +49,63 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         return []
     ahead = _ahead(wanted.stages, now) or [now]
     stages = [positive(stage) for stage in wanted.stages]
-    return [
+    steps = [
         _shift(
             wanted.spec, body, before, after, wait=wanted.spec.pipeline.rollout.bake if number or now in stages else 0.0
         )
         for number, (before, after) in enumerate(zip([now, *ahead], ahead, strict=False))
     ]
+    return [*steps[:-1], recorded(steps[-1], live_after(wanted, facts, ahead[-1]))]
+
+
+def live_after(wanted: Wanted, facts: Facts, after: Mapping[str, int]) -> dict[str, str] | None:
+    """The history record of a deployment that receives all traffic: {kind, slot, release}; None for a split."""
+    slot = next((name for name, share in after.items() if share == 100), None)
+    release = release_in(wanted, facts, slot) if slot else ""
+    return {"kind": "live", "slot": slot, "release": release} if slot and release else None
+
+
+def release_in(wanted: Wanted, facts: Facts, slot: str) -> str:
+    """The release that a deployment holds once the plan has run; empty if no tag says it."""
+    body = wanted.deployments.get(slot) or facts.get(address("deployment", wanted.spec.key, slot)) or {}
+    return str((body.get("tags") or {}).get(RELEASE_TAG) or "").removesuffix(UNPROVEN)
+
+
+def recorded(step: Step, record: Mapping[str, str] | None) -> Step:
+    """The same shift, which writes this history record (`deploy.history`) in its PUT; None writes none."""
+    body = {name: value for name, value in step.body.items() if name != "record"}
+    return replace(step, body={**body, **({"record": dict(record)} if record else {})})
 
 
 def run(cloud: Cloud, step: Step) -> Evidence | None:
     there = endpoints.read_endpoint(cloud, str(step.body["document"]["name"]))
     if not step.body["after"] and there is None:
         return Evidence("it is gone already")  # a PUT would bring it back
-    document = _as_it_is(step.body["document"], there)
-    wanted = (positive(document["traffic"]), positive(document.get("mirror_traffic") or {}))
+    document = _with_history(cloud, _as_it_is(step.body["document"], there), step.body.get("record"))
+    wanted = (positive(document["traffic"]), positive(document.get("mirror_traffic") or {}), _history(document))
     endpoints.put_endpoint(
         cloud, document, what=f"{step.verb} {step.address}", patience=step.retry.deadline,
-        settled=lambda there: (shares(there), shares(there, "mirrorTraffic")) == wanted,
+        settled=lambda there: (shares(there), shares(there, "mirrorTraffic"), _history(there)) == wanted,
     )  # fmt: skip
     return None
+
+
+def _with_history(cloud: Cloud, document: Mapping[str, Json], record: Mapping[str, str] | None) -> Mapping[str, Json]:
+    """The document with the history tags that the record asks for; a shift without one leaves them as they are."""
+    if record is None:
+        return document
+    slot, release, now = record["slot"], record["release"], cloud.now()
+    if record["kind"] == "rolled_back":
+        tags = history.after_rollback(document, slot, release, record["left"], now, who(cloud))
+    else:
+        after = history.after_rescue if record["kind"] == "failed" else history.after_live
+        tags = after(document, slot, release, now)
+    others = {name: value for name, value in (document.get("tags") or {}).items() if name.lower() not in history.TAGS}
+    return {**document, "tags": {**others, **tags}}
+
+
+def _history(body: Mapping[str, Json]) -> dict[str, Json]:
+    return {name.lower(): value for name, value in (body.get("tags") or {}).items() if name.lower() in history.TAGS}
 
 
 def _as_it_is(document: Mapping[str, Json], there: Mapping[str, Json] | None) -> Mapping[str, Json]:

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from deploy import agreement, intent, observer, planner, reader, reporter, succession, validator
+from deploy import rollback as rollbacks
 from deploy.cloud import endpoints
 from deploy.counting import noun
 from deploy.errors import CloudError
@@ -33,18 +34,21 @@ def apply(
     jobs: int = 8,
     plan_file: Path | None = None,
     cleanup: bool = False,
+    allow_rolled_back: bool = False,
 ) -> Done:
     """Plan, ask, do. With a plan file: exactly that plan, or StalePlan when it is not what would be planned now.
 
     `cleanup`: a deployment of a release that fails is deleted; otherwise it is kept for whoever looks into it.
+    `allow_rolled_back`: see planner.draft_release; a plan file remembers it.
     """
-    intent.must_agree(plan_file, cleanup)
+    intent.must_agree(plan_file, {"--cleanup": cleanup, "--allow-rolled-back": allow_rolled_back})
     agreed = reporter.plan_load(plan_file.read_text(errors="replace"), str(plan_file)) if plan_file else None
     name, only = intent.asked(agreed, name, only)
     environment, specs = validate(project, name, only)
     with project.alone(environment, "apply") as cloud:
         specs, facts = look(cloud, specs, ARRIVING)
-        fresh = planner.plan_release(environment, specs, facts, cleanup=cleanup)
+        again = agreed.allow_rolled_back if agreed else allow_rolled_back
+        fresh = planner.plan_release(environment, specs, facts, cleanup=cleanup, allow_rolled_back=again)
         if agreed:
             fresh = agreement.plan_rest(agreed, fresh)
             if done := agreement.done_already(agreed, fresh):
@@ -64,13 +68,24 @@ def plan_file(project: Project, name: str | None, typed: Sequence[str]) -> Path 
 
 
 def rollback(
-    project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, tell: Tell, jobs: int = 8
+    project: Project,
+    name: str,
+    only: Sequence[str] = (),
+    *,
+    every: bool = False,
+    to: str = "",
+    approve: Approve,
+    tell: Tell,
+    jobs: int = 8,
 ) -> Done:
-    """Callers back to the previous release, in the other slot: a plan like any other, asked about and done."""
+    """All traffic back to the previous release, or to release or commit `to`: a plan like any other, asked about and
+    done. `every`: all endpoints; those without a previous release are skipped with a note.
+    """
+    intent.must_name(only, every)
     environment, specs = validate(project, name, only)
     with project.alone(environment, "rollback") as cloud:
         specs, facts = look(cloud, specs)
-        plan = planner.plan_rollback(environment, specs, facts)
+        plan = rollbacks.plan(environment, specs, facts, to=to, every=every)
         approve(plan, True)
         return with_rows(cloud, specs, carry_out(project, cloud, plan, "rollback", tell, jobs))
 
