@@ -119,6 +119,7 @@ def finish(done: Done, form: str) -> None:
 
     told = {"notices": list(done.notices), "failed_notices": list(done.failed)} if done.notices or done.failed else {}
     told |= {"ok": False} if done.failed else {}
+    told |= {"traffic": done.traffic} if done.traffic else {}
     forms: dict[str, Callable[[], str]] = {
         "json": lambda: json.dumps({**reporter.report_json(done.report), **told}, indent=2),
         "markdown": lambda: reporter.report_markdown(done.report, done.plan),
@@ -126,8 +127,12 @@ def finish(done: Done, form: str) -> None:
     }
     show(forms[form](), done=True)
     actions.done(done.plan, done.report, done.rows)
-    for note in (*done.plan.notes, *([stopping.WORDS] if done.report.stopped else ())):
+    for note in done.plan.notes:
         say(f"Note: {note}")
+    if done.report.stopped:
+        say(stopping.WORDS)
+        for line in reporter.onward(done.verb, done.plan, done.traffic):
+            say(line)
     for words in (*done.failed, *([done.unkept] if done.unkept else ())):
         say(words)
     raise SystemExit(done.exit)

@@ -11,7 +11,7 @@ from types import FrameType
 
 from deploy.errors import Exit, Terminated
 
-WORDS = "Interrupted. What was begun in Azure goes on there: apply again to see it through."
+WORDS = "Interrupted. Operations that were started in Azure continue there."
 
 _ECHO = 2.0
 """Seconds in which a second Ctrl-C is the first one's echo."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from deploy.counting import count, noun
 from deploy.judging.verdict import Verdict
 from deploy.masks import hide
-from deploy.model import Json, Plan, Step, Verb
+from deploy.model import Json, Plan, Step, Verb, in_words
 from deploy.outcome import Outcome, Report, State
 
 STATE_WORDS = {state: state.value.replace("_", " ") for state in State}
@@ -218,6 +218,17 @@ def reasons(report: Report, plan: Plan | None) -> list[str]:
         if step:
             left.remove(step)
     return found
+
+
+def onward(verb: str, plan: Plan, traffic: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """After an interrupted run: where the traffic of each endpoint is, how to continue, and how to go back."""
+    for key, shares in traffic.items():
+        yield f"Traffic now: {key}: {in_words(shares) if any(shares.values()) else 'none'}."
+    typed = " ".join(["-e", plan.environment, *(plan.endpoints or traffic)])
+    if verb in ("apply", "rollback"):
+        yield f"To continue: amldeploy {verb} {typed}"
+    if verb == "apply" and any(any(shares.values()) for shares in traffic.values()):
+        yield f"To go back: amldeploy rollback {typed}"
 
 
 def held(entry: Mapping[str, Json]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deploy import executor, intent, leases, masks, observer, reader, renderer, reporter, succession, validator
+from deploy.callers import shares
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, Secret, connect
@@ -22,6 +24,8 @@ from deploy.verbs import lock
 Approve = Callable[[Plan, bool], None]
 """Shown the plan before anything changes, and told whether it must be asked about; raises to refuse."""
 STATE = Path(".amldeploy")
+_PATIENCE = 5.0
+"""Seconds that an interrupted run waits to read where traffic is: a GitHub runner kills it after ten."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,12 @@ class Done:
     """Notices that did not arrive, in words."""
     unkept: str = ""
     """Why no report was kept, in words; empty when it was."""
+    verb: str = ""
+    """The command that carried it out."""
+    traffic: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Of an interrupted run: endpoint -> deployment -> percent, as it is now; an endpoint that could not be read is not
+    named.
+    """
 
     @property
     def exit(self) -> Exit:
@@ -121,13 +131,15 @@ def carry_out(
 ) -> Done:
     """Do the plan, and keep its report where a person finds it. `hasty`: who waits for no place in the shared pool."""
     if not plan.steps:
-        return Done(plan, Report(plan.environment, plan.fingerprint, ()))
+        return Done(plan, Report(plan.environment, plan.fingerprint, ()), verb=verb)
     report = executor.execute(plan, cloud, project.clock, tell, jobs=jobs, hasty=hasty)
     try:
         folder = save or _report_folder(project, verb)
-        return Done(plan, report, folder, _keep(plan, report, folder))
+        return Done(plan, report, folder, _keep(plan, report, folder), verb=verb)
     except OSError as error:  # what was done is done, and is told
-        return Done(plan, report, unkept=f"The report is not kept: {error}. See that its folder may be written.")
+        return Done(
+            plan, report, verb=verb, unkept=f"The report is not kept: {error}. See that its folder may be written."
+        )
 
 
 def look(
@@ -154,10 +166,27 @@ def rows_of(cloud: Cloud, specs: Sequence[EndpointSpec]) -> list[reporter.Endpoi
 
 
 def with_rows(cloud: Cloud, specs: Sequence[EndpointSpec], done: Done) -> Done:
-    """The same and what is there now, if Azure says it; who was told to stop asks nothing more."""
+    """The same and what is there now, if Azure says it; of an interrupted run only where traffic is."""
+    if done.report.stopped:
+        return replace(done, traffic=_traffic_now(cloud, specs))
     with suppress(CloudError):
-        return done if done.report.stopped else replace(done, rows=rows_of(cloud, specs))
+        return replace(done, rows=rows_of(cloud, specs))
     return done
+
+
+def _traffic_now(cloud: Cloud, specs: Sequence[EndpointSpec]) -> dict[str, dict[str, int]]:
+    """Where traffic is, as far as Azure says it within some seconds: the person who interrupted does not wait."""
+    found: dict[str, dict[str, int]] = {}
+
+    def read() -> None:
+        with suppress(Exception):  # the connection may be closed meanwhile
+            bodies = endpoints.list_endpoints(cloud)
+            found.update({spec.key: shares(bodies.get(spec.name) or {}) for spec in specs})
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    return dict(found)
 
 
 def spec_of(project: Project, file: validator.EnvironmentFile, key: str) -> EndpointSpec:

@@ -14,7 +14,7 @@ from tests.laws.conftest import World
 CHANGING: dict[str, Callable[[World], object]] = {
     "apply": World.apply,
     "teardown": World.teardown,
-    "rollback": lambda w: verbs.rollback(w.project, "law", approve=agree, tell=w.watch),
+    "rollback": lambda w: verbs.rollback(w.project, "law", every=True, approve=agree, tell=w.watch),
     "adopt": lambda w: verbs.adopt(w.project, "law", approve=agree, tell=w.watch),
     "reap": lambda w: verbs.reap(w.project, "law", Rules(), yes=True, approve=agree, tell=w.watch, show=w.said.append),
     "renew": lambda w: verbs.renew(w.project, "law", within=24, approve=agree, tell=w.watch, show=w.said.append),

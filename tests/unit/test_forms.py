@@ -71,7 +71,7 @@ def test_each_verb_speaks_each_form(project: Path, schema: str, words: tuple[str
     [
         (64, ("plan", "-e", "local", "nobody")),
         (3, ("plan", "-e", "nowhere")),
-        (4, ("rollback", "-e", "local", "--yes")),
+        (4, ("rollback", "-e", "local", "--all", "--yes")),
     ],
 )
 def test_a_failure_is_json_too(project: Path, exit_code: int, words: tuple[str, ...]) -> None:

@@ -86,15 +86,22 @@ def test_rollback_gives_callers_the_release_before(stage: Stage) -> None:
     assert result == "success", "\n".join(run.log)
     assert stage.release() == "1"
     assert (run.id, "reports-dev-rollback") in stage.github.artifacts
+    result, run = start(stage, "rollback.yml", "workflow_dispatch", environment="dev", all=True)
+    assert (result, stage.release()) == ("success", "1"), "a second one changes nothing"
+    result, run = start(stage, "drift.yml")
+    assert result == "success"
+    assert "Held back" in "".join(run.summaries)
 
 
 def test_rollback_reads_every_line_and_takes_blanks_for_no_name(stage: Stage) -> None:
-    """Endpoints may stand on lines of their own, an empty first one too; a field with blanks alone is not "all"."""
+    """Endpoints may be on lines of their own, an empty first one too; a field without a name is not "all"."""
     stage.commit()
     said = {"environment": "dev", "endpoints": " \n\n"}
     result, run = start(stage, "rollback.yml", "workflow_dispatch", **said)
     assert (result, run.codes[-1]) == ("failure", 64)
     assert [a["title"] for a in run.annotations] == ["Not rolled back"]
+    result, run = start(stage, "rollback.yml", "workflow_dispatch", environment="dev", endpoints="")
+    assert (result, run.codes[-1]) == ("failure", 64)
     result, run = start(stage, "rollback.yml", "workflow_dispatch", **{**said, "endpoints": "\nmip\nnobody\n"})
     assert result == "failure"
     assert "nobody" in "".join(a["text"] for a in run.annotations)

@@ -1,0 +1,166 @@
+"""The law of rollback: whatever became of an apply, a rollback never moves traffic to a release that was not live.
+
+Each request of the apply of a bad day is refused, loses its answer, or is the last of a client that is killed; then the
+rollback is made, each of whose requests meets the same. Otherwise than with `--laws full` only requests that change
+something are struck.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from deploy import emulator, reporter, verbs
+from deploy.errors import DeployError, Exit, UsageError
+from tests.laws.stage import Stage, Victims
+
+FAULTS: tuple[dict[str, Any], ...] = ({"kind": "refuse", "status": 403}, {"kind": "lose", "times": 4})
+LAST, SOME = 40, (2, 4, 6)
+"""More than an apply or a rollback sends; and the changes that are struck by default."""
+
+
+def rollback(stage: Stage, **more: Any) -> int:
+    """One rollback as it comes; its exit code."""
+    asked: dict[str, Any] = {"approve": lambda *_: None, "tell": stage.watch, "every": True, **more}
+    try:
+        return int(verbs.rollback(stage.world.project, "law", **asked).report.exit)
+    except DeployError as error:
+        return int(error.exit)
+
+
+def fits(request: pytest.FixtureRequest, number: int) -> dict[str, Any]:
+    full = request.config.getoption("--laws", default="some") == "full"
+    return {"number": number, "plane": "arm"} if full else {"number": number, "mutating": True}
+
+
+def numbers(request: pytest.FixtureRequest) -> Sequence[int]:
+    return range(1, LAST) if request.config.getoption("--laws", default="some") == "full" else SOME
+
+
+def mutating(stage: Stage, after: int) -> int:
+    return sum(bool(row["mutating"]) for row in emulator.requests(stage.state, after=after))
+
+
+def back_on_the_first(stage: Stage, told: list[str], case: str) -> None:
+    """A rollback brings or leaves all traffic on release 1, and a second one sends no change."""
+    code = rollback(stage)
+    if code not in (Exit.OK, Exit.REFUSED) or stage.seen()["live"] != ["1"]:
+        told.append(f"{case}: exit {code}, live {stage.seen()['live']}")
+    last = stage.last()
+    rollback(stage)
+    if mutating(stage, last) or stage.seen()["live"] != ["1"]:
+        told.append(f"{case}: the second rollback changed something")
+    told += [f"{case}: {each}" for each in stage.broken]
+    stage.broken.clear()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault["kind"]))
+def test_a_rollback_after_a_failed_apply(stage: Stage, fault: dict[str, Any], request: pytest.FixtureRequest) -> None:
+    """For every request of the apply of release 2, also where that apply came to a good end all the same."""
+    told: list[str] = []
+    for number in numbers(request):
+        stage.begin("2")
+        stage.order({**fault, **fits(request, number)})
+        end = stage.apply()
+        stage.order()
+        back_on_the_first(stage, told, f"{fault['kind']} {number} (exit {end.exit})")
+        if not end.strikes:
+            break
+    assert number > 3
+    assert not told, json.dumps(told, indent=1)
+
+
+def test_a_rollback_after_a_killed_apply(stage: Stage, victims: Victims, request: pytest.FixtureRequest) -> None:
+    """For every request of the apply of release 2."""
+    told: list[str] = []
+    for number in numbers(request):
+        stage.begin("2")
+        killed = victims.kill_one(stage, fits(request, number))
+        back_on_the_first(stage, told, f"killed at {number}")
+        if not killed:
+            break
+    assert number > 3
+    assert not told, json.dumps(told, indent=1)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault["kind"]))
+def test_a_rollback_that_fails_is_made_again(
+    stage: Stage, fault: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    """For every request of a rollback: traffic is on one whole release, and the next one brings it to release 1."""
+    told: list[str] = []
+    for number in numbers(request):
+        stage.begin("2")
+        assert stage.apply().exit == 0
+        last = stage.last()
+        stage.order({**fault, **fits(request, number)})
+        code = rollback(stage)
+        struck = any("fault" in row["note"] for row in emulator.requests(stage.state, after=last))
+        stage.order()
+        if len(stage.seen()["live"]) != 1:
+            told.append(f"{fault['kind']} {number}: exit {code}, live {stage.seen()['live']}")
+        back_on_the_first(stage, told, f"{fault['kind']} {number}")
+        if not struck:
+            break
+    assert number > 1
+    assert not told, json.dumps(told, indent=1)
+
+
+def test_after_a_rescue_a_rollback_changes_nothing(stage: Stage) -> None:
+    """Its second shift is refused, the rescue moves traffic back: the failed release is no target, and it says so."""
+    stage.begin("2")
+    shift = {"operation": "OnlineEndpoints_CreateOrUpdate", "number": 2}
+    stage.order({"kind": "refuse", "status": 403, **shift})
+    assert stage.apply().exit == Exit.STEP_FAILED
+    stage.order()
+    last, notes = stage.last(), []
+    code = rollback(stage, approve=lambda plan, _: notes.extend(plan.notes))
+
+    assert (code, mutating(stage, last), stage.seen()["live"]) == (0, 0, ["1"])
+    assert "traffic is already back on blue" in notes[0]
+
+
+def test_what_was_rolled_back_is_held_back_until_the_files_change(stage: Stage) -> None:
+    """Plan and apply leave it alone; with --allow-rolled-back, or with other files, it is deployed."""
+    project = stage.world.project
+    stage.begin("2")
+    assert stage.apply().exit == 0
+    assert rollback(stage) == 0
+    plan = verbs.plan(project, "law")
+    last = stage.last()
+
+    assert (plan.steps, [each["release"] for each in plan.held]) == ((), [plan.held[0]["release"]])
+    assert stage.apply().exit == 0
+    assert (mutating(stage, last), stage.seen()["live"]) == (0, ["1"])
+    assert verbs.plan(project, "law", allow_rolled_back=True).steps
+    stage.want("3")
+    assert stage.apply().exit == 0
+    assert stage.seen()["live"] == ["3"]
+    stage.want("2")
+    assert stage.apply().exit == 0
+    assert stage.seen()["live"] == ["2"]
+
+
+def test_a_plan_file_remembers_that_a_rolled_back_release_is_allowed(stage: Stage) -> None:
+    """The flag is typed once, when the plan is made; beside a plan file it is refused."""
+    project = stage.world.project
+    stage.begin("2")
+    assert stage.apply().exit == 0
+    assert rollback(stage) == 0
+    file = project.root / "again.plan"
+    ways: dict[str, Any] = {"approve": lambda *_: None, "tell": lambda _: None, "plan_file": file}
+    for allowed in (False, True):
+        file.write_text(reporter.plan_dump(verbs.plan(project, "law", allow_rolled_back=allowed)))
+        assert verbs.apply(project, None, **ways).report.exit is Exit.OK
+        assert stage.seen()["live"] == ["2" if allowed else "1"]
+    with pytest.raises(UsageError, match="Leave out --allow-rolled-back"):
+        verbs.apply(project, None, allow_rolled_back=True, **ways)
+
+
+def test_a_rollback_names_its_endpoints(stage: Stage) -> None:
+    """None named is not all."""
+    with pytest.raises(UsageError, match="Name the endpoints, or use --all"):
+        verbs.rollback(stage.world.project, "law", approve=lambda *_: None, tell=lambda _: None)
