@@ -129,6 +129,8 @@ def finish(done: Done, form: str) -> None:
     actions.done(done.plan, done.report, done.rows)
     for note in done.plan.notes:
         say(f"Note: {note}")
+    for each in done.plan.held:
+        say(f"{reporter.HELD}: {reporter.held(each)}")
     if done.report.stopped:
         say(stopping.WORDS)
         for line in reporter.onward(done.verb, done.plan, done.traffic):

@@ -34,11 +34,12 @@ from deploy.reporter.markdown import (
 from deploy.reporter.problems import error_json, error_text
 from deploy.reporter.reaped import reaped_text
 from deploy.reporter.rows import EndpointRow, SlotRow, endpoint_row
-from deploy.reporter.sentences import changed_value, onward
+from deploy.reporter.sentences import HELD, changed_value, held, onward
 from deploy.reporter.status import status_json, status_text
 from deploy.reporter.text import plan_text, report_text
 
 __all__ = [
+    "HELD",
     "HIDDEN",
     "SUMMARY_ROOM",
     "EndpointRow",
@@ -53,6 +54,7 @@ __all__ = [
     "error_markdown",
     "error_text",
     "fitting",
+    "held",
     "is_secret",
     "job_summary",
     "mask_commands",
