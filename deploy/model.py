@@ -21,7 +21,7 @@ Facts = Mapping[str, Mapping[str, Json]]
 """What Azure says is there: address -> ARM body. An address that is absent is a resource that is absent."""
 
 OWNER_TAG = "amldeploy-owner"
-"""Tag on endpoint and deployment: `<environment>/<endpoint key>`. Nothing without it is ever changed."""
+"""Tag on endpoint and deployment: see `owners.Owner`. Nothing without our own is ever changed."""
 RELEASE_TAG = "amldeploy-release"
 """Tag on a deployment: the digest of what it is made of."""
 SLOTS = ("blue", "green")
@@ -48,6 +48,8 @@ class Environment:
     workspace: str
     endpoints: tuple[str, ...]
     guards: Guards = Guards()
+    project: str = ""
+    protected: tuple[str, ...] = ()  # keys of endpoints that are never deleted
 
     @property
     def workspace_id(self) -> str:
@@ -63,7 +65,7 @@ class EndpointSpec:
 
     `endpoint` and `deployments` are CLI v2 documents. `traffic` is the map the user wrote, or None when the slots
     are ours to choose (one deployment file, no map). `folder` is the template's, where relative paths start.
-    `releases` maps a deployment's written name to its digest. `owner` is `<environment>/<key>`.
+    `releases` maps a deployment's written name to its digest. `owner` is its tag.
     """
 
     key: str
@@ -101,9 +103,10 @@ class EndpointSpec:
         """The endpoint's document with our tag and with what a PUT would otherwise take from the endpoint as it is.
 
         `body` is its ARM body, empty when there is none: tags and properties that others or the lease of shared quota
-        have put there, and the identity, which cannot change. A stranger's endpoint gets no tag of ours.
+        have put there, and the identity, which cannot change. An unmanaged endpoint gets no tag of ours.
         """
-        ours = {} if is_strange(body) else {OWNER_TAG: self.owner}
+        managed = not body or (body.get("tags") or {}).get(OWNER_TAG) == self.owner
+        ours = {OWNER_TAG: self.owner} if managed else {}
         tags = merged_tags(body, {**(self.endpoint.get("tags") or {}), **ours})
         properties = merged_properties(body, self.endpoint.get("properties") or {})
         written = self.endpoint.get("identity") or identity(body)
@@ -221,11 +224,6 @@ class Plan:
     def quota(self) -> tuple[Mapping[str, Json], ...]:
         """The arithmetic of each quota check."""
         return tuple(s.body for s in self.steps if s.room == "quota")
-
-
-def is_strange(body: Mapping[str, Json] | None) -> bool:
-    """Whether it is there and nobody's tag is on it: it was not made by us, and is changed only once it is adopted."""
-    return bool(body) and OWNER_TAG not in ((body or {}).get("tags") or {})
 
 
 def address(room: str, key: str, *rest: str) -> str:

@@ -20,20 +20,16 @@ from deploy.model import (
     Verb,
     address,
     in_words,
-    is_strange,
     live_slot,
     of_room,
 )
-from deploy.owners import whose
+from deploy.owners import adopt_command, is_unmanaged, owner_tag, whose
 
 
 def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
-    """Whatever a step would change that does not carry our tag."""
+    """Whatever a step would change that does not carry our tag. Every change of an entry is one of its endpoint."""
     touched = {step.address for step in steps if step.changes}
-    if address("traffic", spec.key) in touched:
-        touched.add(address("endpoint", spec.key))
-    if any(a.startswith((address("deployment", spec.key, ""), address("role", spec.key, ""))) for a in touched):
-        touched.add(address("endpoint", spec.key))
+    touched |= {address("endpoint", spec.key)} if touched else set()
     if any(s.verb is Verb.DELETE and s.room == "endpoint" for s in steps):
         touched |= {a for a in facts if a.startswith(address("deployment", spec.key, ""))}
     return [
@@ -41,28 +37,27 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
             where,
             "AML230",
             f"{where.split('/')[0]} {body['name']} exists and {whose(body)}",
-            f"Choose another name, or take it over first: amldeploy adopt -e {spec.owner.replace('/', ' ')}"
-            if is_strange(body)
-            else f"Change it there: {_file_of(body)}. Here, give another name",
+            f"Choose another name, or take it over first: {adopt_command(spec, owner_tag(body))}",
         )
         for where in sorted(touched)
         if where.split("/")[0] in ("endpoint", "deployment")
         and (body := facts.get(where))
-        and (body.get("tags") or {}).get(OWNER_TAG) != spec.owner
+        and is_unmanaged(spec.owner, body)
     ]
 
 
 def appeared(body: Mapping[str, Json] | None, owner: Json, what: str) -> None:
     """Raises when what is about to be made is there, and was made by somebody else since the plan."""
-    if body and (body.get("tags") or {}).get(OWNER_TAG) != owner:
+    if body and is_unmanaged(str(owner), body):
         cause = f"since the plan was made {body['name']} came to be, and it {whose(body)}"
         raise CloudError(what, cause, "Nothing of it was changed: plan again, or choose another name", code="AML230")
 
 
-def _file_of(body: Mapping[str, Json]) -> str:
-    """`environments/local.yml, endpoint mip`."""
-    environment, _, key = str((body.get("tags") or {}).get(OWNER_TAG)).partition("/")
-    return f"environments/{environment}.yml, endpoint {key}"
+def changed_owner(body: Mapping[str, Json] | None, step: Step, what: str) -> None:
+    """Raises when what is about to be adopted got another owner since the plan."""
+    if body and owner_tag(body) not in (step.body["before"], step.body["adopted"][OWNER_TAG]):
+        cause = f"since the plan was made {body['name']} got another owner: it {whose(body)}"
+        raise CloudError(what, cause, "Nothing of it was changed: plan again", code="AML230")
 
 
 def of_caller(findings: Sequence[Finding]) -> list[Finding]:
@@ -70,13 +65,23 @@ def of_caller(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.code in ("AML250", "AML251")]
 
 
-def strangers(spec: EndpointSpec, facts: Facts, changed: bool) -> list[str]:
-    """What is looked at and never changed, in words, for a plan that changes nothing else."""
-    body = facts.get(address("endpoint", spec.key))
-    if changed or not is_strange(body):
-        return []
-    how = f"take it over with: amldeploy adopt -e {spec.owner.replace('/', ' ')}"
-    return [f"endpoint {spec.name} was not made by amldeploy and will not be changed; {how}"]
+def unmanaged(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[str]:
+    """What exists under an entry's names without its tag, in words; nothing for what these steps adopt. An endpoint
+    speaks for its deployments.
+    """
+    adopted = {step.address for step in steps if "adopted" in step.body}
+    endpoint = address("endpoint", spec.key)
+    behind = [address("deployment", spec.key, name) for name in sorted(of_room(facts, "deployment", spec.key))]
+    found = [
+        (where, body)
+        for where in (endpoint, *behind)
+        if (body := facts.get(where)) and is_unmanaged(spec.owner, body) and where not in adopted
+    ]
+    return [
+        f"{where.split('/')[0]} {body['name']} {whose(body)} and will not be changed; "
+        f"take it over with: {adopt_command(spec, owner_tag(body))}"
+        for where, body in (found[:1] if found and found[0][0] == endpoint else found)
+    ]
 
 
 def asked_of_all(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
@@ -105,6 +110,23 @@ def _permission(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list
 def instances(spec: EndpointSpec) -> int:
     """How many the deployments of an endpoint are to have together."""
     return sum(int(document["instance_count"]) for document in spec.deployments)
+
+
+def protected(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
+    """What the environment file protects from deletion, of endpoints that are to be deleted."""
+    where, file = f"environment/{environment.name}", f"environments/{environment.name}.yml"
+    cure = "Take guards.protected out of the environment file first"
+    whole = [Finding(where, "AML241", "the environment is protected", cure)] if environment.guards.protected else []
+    return whole + [
+        Finding(
+            address("endpoint", spec.key),
+            "AML241",
+            f"endpoints.{spec.key}.protected is true in {file}",
+            f"Take it out of {file} first, or name the endpoints that are to be deleted",
+        )
+        for spec in specs
+        if spec.key in environment.protected
+    ]
 
 
 def too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
@@ -142,8 +164,7 @@ def _why_not(leaving: str, healthy: Sequence[str], ill: Sequence[str]) -> str:
 
 
 def _is_healthy(spec: EndpointSpec, body: Mapping[str, Json]) -> bool:
-    ours = (body.get("tags") or {}).get(OWNER_TAG) == spec.owner
-    return ours and _state(body) == "Succeeded" and not _release(body).endswith(UNPROVEN)
+    return owner_tag(body) == spec.owner and _state(body) == "Succeeded" and not _release(body).endswith(UNPROVEN)
 
 
 def _state(body: Mapping[str, Json]) -> str:

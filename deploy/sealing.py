@@ -37,8 +37,7 @@ def seal(
         if where.split("/")[0] not in _JUDGED
     }
     lent = tuple(lease for spec in specs if (lease := _lease(spec, facts[spec.key])))
-    strangers = [note for spec in specs for note in refusals.strangers(spec, facts[spec.key], bool(steps))]
-    told = (*notes, *strangers)
+    told = (*notes, *(note for spec in specs for note in refusals.unmanaged(spec, steps, facts[spec.key])))
     parts = (tuple(steps), tuple(rescue), lent, tuple(facts), digest(world, 16), told, world, tuple(fallback))
     bodies = [facts[spec.key].get(address("endpoint", spec.key)) or {} for spec in specs]
     uris = [str((body.get("properties") or {}).get("scoringUri") or "") for body in bodies]

@@ -18,6 +18,7 @@ from deploy.documents.cli_v2 import DeploymentDocument, EndpointDocument
 from deploy.documents.local import local_paths
 from deploy.errors import Place, Problem, SpecError
 from deploy.model import EndpointSpec, Environment, Guards, Json
+from deploy.owners import Owner
 from deploy.sources import Node, Rendered, Source, Trail, as_text, at
 from deploy.validator import rules
 from deploy.validator.shapes import Checked, check, problem
@@ -81,9 +82,17 @@ def survey_environment(source: Source) -> EnvironmentFile:
         raise SpecError(checked.problems)
     guards = Guards(written.guards.protected, written.guards.max_instances)
     fields = {name: getattr(written, name) for name in ("cloud", "subscription_id", "resource_group", "workspace")}
-    environment = Environment(Path(source.file).stem, **fields, endpoints=tuple(written.endpoints), guards=guards)
+    environment = Environment(
+        Path(source.file).stem,
+        **fields,
+        endpoints=tuple(written.endpoints),
+        guards=guards,
+        project=written.project or "",
+        protected=tuple(key for key, entry in written.endpoints.items() if entry.protected),
+    )
     entries = {key: _entry(source, key) for key in written.endpoints}
-    return EnvironmentFile(environment, entries, checked.problems, written.notices)
+    problems = (*checked.problems, *rules.environment(checked))
+    return EnvironmentFile(environment, entries, problems, written.notices)
 
 
 def _sound(checked: Checked) -> EnvironmentDocument | None:
@@ -143,7 +152,7 @@ def _spec(rendered: Rendered, environment: Environment, key: str, pipeline: Pipe
         document["name"]: _release(document, source, rendered.folder)
         for document, source in zip(deployments, rendered.deployments, strict=True)
     }
-    owner = f"{environment.name}/{key}"
+    owner = str(Owner(environment.project, environment.name, key))
     return EndpointSpec(key, owner, str(rendered.folder), endpoint, deployments, releases, pipeline, traffic)
 
 
