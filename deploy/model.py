@@ -77,6 +77,7 @@ class EndpointSpec:
     pipeline: Pipeline = field(default_factory=Pipeline)
     traffic: Mapping[str, int] | None = None
     first: str = ""
+    probe_files: str = ""  # digest of the files that its probe reads
     beside: tuple[EndpointSpec, ...] = ()  # the other entries of its environment's file whose files are right
 
     @property
@@ -105,8 +106,8 @@ class EndpointSpec:
         `body` is its ARM body, empty when there is none: tags and properties that others or the lease of shared quota
         have put there, and the identity, which cannot change. An unmanaged endpoint gets no tag of ours.
         """
-        managed = not body or (body.get("tags") or {}).get(OWNER_TAG) == self.owner
-        ours = {OWNER_TAG: self.owner} if managed else {}
+        managed = (body.get("tags") or {}).get(OWNER_TAG) == self.owner
+        ours = {OWNER_TAG: self.owner} if managed or not body else {}
         tags = merged_tags(body, {**(self.endpoint.get("tags") or {}), **ours})
         properties = merged_properties(body, self.endpoint.get("properties") or {})
         written = self.endpoint.get("identity") or identity(body)
@@ -200,6 +201,8 @@ class Plan:
     fallback: tuple[Step, ...] = ()
     """What is done instead of the rest when the shared pool stays full."""
     scoring_uris: tuple[str, ...] = field(default=(), compare=False)  # of endpoints that are there; in no plan file
+    target: Mapping[str, str] = field(default_factory=dict)  # cloud, subscription_id, ... as `sealing.target_of`
+    sealed: Mapping[str, str] = field(default_factory=dict)  # of what no plan shows -> digest, as `sealing.sealed_of`
 
     @property
     def every(self) -> tuple[Step, ...]:
@@ -208,12 +211,11 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """What apply compares: endpoints, changes, rescue, fallback, and the facts they stand on. Checks are made anew
-        anyway. A secret counts by the release that it is part of, so that a plan file need not hold it.
-        """
+        """What apply compares. Checks are made anew anyway; a secret counts by its digest in `sealed` or `world`."""
         steps = [asdict(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
         second = [asdict(step) for step in self.fallback if step.verb is not Verb.CHECK]
-        return digest([self.environment, list(self.endpoints), self.facts, hide(steps), *filter(None, [hide(second)])])
+        place = [self.environment, list(self.endpoints), dict(self.target), dict(self.sealed)]
+        return digest([*place, self.facts, hide(steps), *filter(None, [hide(second)])])
 
     @property
     def summary(self) -> dict[str, int]:

@@ -19,6 +19,7 @@ from deploy.errors import Finding
 from deploy.kept import PROTECT_TAG
 from deploy.model import BRIEF, PATIENT, Environment, Json, Plan, Step, Verb, address
 from deploy.owners import key_in, owner_tag
+from deploy.sealing import target_of
 from deploy.steps.roles import hand_on, unreadable
 
 MOST_OF_ALL = 0.3
@@ -116,7 +117,8 @@ def plan(environment: Environment, there: Inventory, judged: Judgement, folder: 
     for name, body in there.endpoints.items():
         if name not in going and _is_ours(environment, body) and leases.of(body) is not None:
             steps += _recorded(name, body, held.get(access.system_identity(body) or "", ()))
-    return Plan(environment.name, tuple(steps), endpoints=tuple(each.name for each in judged.candidates))
+    names = tuple(each.name for each in judged.candidates)
+    return Plan(environment.name, tuple(steps), endpoints=names, target=target_of(environment))
 
 
 def _recorded(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list[Step]:

@@ -18,7 +18,7 @@ from deploy.model import Json, Plan, Step
 from deploy.outcome import Outcome, Report
 
 _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
-_READ = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts")
+_READ = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts", "target")
 
 
 def plan_json(plan: Plan) -> dict[str, Json]:
@@ -29,8 +29,11 @@ def plan_json(plan: Plan) -> dict[str, Json]:
 
 
 def plan_dump(plan: Plan) -> str:
-    """The text of a plan file, keys sorted: `plan_json` and the world that the plan stands on."""
-    return json.dumps(plan_json(plan) | {"world": plan.world}, indent=1, sort_keys=True) + "\n"
+    """The text of a plan file, keys sorted: `plan_json`, the world that it stands on, digests of what is hidden."""
+    return (
+        json.dumps(plan_json(plan) | {"world": plan.world, "sealed": dict(plan.sealed)}, indent=1, sort_keys=True)
+        + "\n"
+    )
 
 
 def plan_load(text: str, file: str = "plan.json") -> Plan:
@@ -43,7 +46,9 @@ def plan_load(text: str, file: str = "plan.json") -> Plan:
     if not isinstance(body, dict):
         raise _wrong(file, "AML190", "is not a plan: a mapping was expected.")
     try:
-        read = {key: body[key] for key in _READ} | {key: body[key] for key in ("world", "fallback") if key in body}
+        read = {key: body[key] for key in _READ} | {
+            key: body[key] for key in ("world", "fallback", "sealed") if key in body
+        }
         plan = TypeAdapter(Plan).validate_json(json.dumps(read))
     except KeyError as error:
         raise _wrong(file, "AML190", f"is not a plan: {error} is missing.") from None
@@ -85,6 +90,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "quota": [dict(body) for body in plan.quota],
         "leases": [dict(lease) for lease in plan.leases],
         "notes": list(plan.notes),
+        "target": dict(plan.target),
     }
 
 

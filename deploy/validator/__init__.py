@@ -6,7 +6,7 @@ It reads local files to see that they exist and to digest them; it never asks Az
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,20 @@ def _spec(rendered: Rendered, environment: Environment, key: str, pipeline: Pipe
         for document, source in zip(deployments, rendered.deployments, strict=True)
     }
     owner = str(Owner(environment.project, environment.name, key))
-    return EndpointSpec(key, owner, str(rendered.folder), endpoint, deployments, releases, pipeline, traffic)
+    spec = EndpointSpec(key, owner, str(rendered.folder), endpoint, deployments, releases, pipeline, traffic)
+    return replace(spec, probe_files=_probe_files(rendered, pipeline))
+
+
+def _probe_files(rendered: Rendered, pipeline: Pipeline) -> str:
+    """A digest over the files that the probe reads; empty where it reads none."""
+    probe, source = pipeline.probe, rendered.pipeline
+    names = [name for name in (probe.image, probe.body, probe.answer) if isinstance(name, str)] if probe else []
+    try:
+        return digest({name: digest_tree(rendered.folder / name) for name in names}) if names else ""
+    except OSError as error:
+        cause = f"A file of the probe cannot be read: {error.strerror}."
+        where = source or rendered.endpoint
+        raise SpecError([problem(where, ("probe",), "AML128", cause, "Check the path and its rights.")]) from None
 
 
 def _document(source: Source) -> dict[str, Json]:
