@@ -65,7 +65,7 @@ def draft_release(
         steps += _after_roles(_with_bakes(wanted, own))
         rescue += _rescue(wanted, own, seen, always=cleanup)
         rescue += _cleanup(wanted, own, facts[spec.key]) if cleanup else ()
-        if spec.key not in environment.protected or address("endpoint", spec.key) not in seen:
+        if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
             second += _fallback(spec, own, seen)  # which deletes the endpoint that exists
     findings += [*verdict.findings(steps), *gates.together(steps), *places.too_many(steps, facts)]
     notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
