@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from deploy import traces
+from deploy import sealing, traces
 from deploy.errors import StalePlan
 from deploy.masks import hide
-from deploy.model import Json, Plan, Step, Verb
+from deploy.model import EndpointSpec, Environment, Json, Plan, Step, Verb, address
 from deploy.reporter import changed_value
 from deploy.traces import Moved
 
@@ -25,7 +25,7 @@ def plan_rest(agreed: Plan, fresh: Plan) -> Plan:
     """What of `agreed` is to be done: all of it, or what an interruption left. Raises StalePlan naming what moved."""
     if agreed.fingerprint == fresh.fingerprint:
         return fresh
-    foreign: list[str] = []
+    foreign = _otherwise(agreed, fresh.target, fresh.sealed)
     for key in dict.fromkeys((*agreed.endpoints, *fresh.endpoints)):
         foreign += _foreign(key, agreed, fresh)
     if foreign:
@@ -34,6 +34,31 @@ def plan_rest(agreed: Plan, fresh: Plan) -> Plan:
     kept = [s for s in fresh.rescue if s.endpoint not in moving] + [s for s in agreed.rescue if s.endpoint in moving]
     second = [s for s in fresh.fallback if s.endpoint in {step.endpoint for step in agreed.fallback}]
     return replace(fresh, rescue=tuple(kept), fallback=tuple(second))
+
+
+def must_be_for(agreed: Plan, environment: Environment, specs: Sequence[EndpointSpec]) -> None:
+    """Raises StalePlan when the files name another workspace now, or when what no plan shows changed. Only files
+    are read, so that no request goes to a workspace that the plan is not for.
+    """
+    here = {**sealing.target_of(environment), "region": agreed.target.get("region", "")}
+    if other := _otherwise(agreed, here, sealing.sealed_of(environment, specs)):
+        raise _stale(other)
+
+
+def _otherwise(agreed: Plan, target: Mapping[str, str], sealed: Mapping[str, str]) -> list[str]:
+    """What moved of where the plan is made (a region that is not known is the same) and of what no plan shows."""
+    moved = [
+        f"{name.removesuffix('_id').replace('_', ' ')} {before} -> {target[name]}"
+        for name, before in agreed.target.items()
+        if before and target.get(name) and target[name] != before
+    ]
+    others = [w for w in sorted({*agreed.sealed, *sealed}) if agreed.sealed.get(w) != sealed.get(w)]
+    return moved + [
+        f"probe files of {where.removeprefix('probe/')} changed"
+        if where.startswith(address("probe", ""))
+        else f"a hidden value changed: {where}"
+        for where in others
+    ]
 
 
 def done_already(agreed: Plan, rest: Plan) -> int:

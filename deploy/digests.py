@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,15 @@ def digest(value: Any, length: int = 64) -> str:
     """SHA-256 of a JSON value written in one way (sorted, no spaces), in hex, cut to `length`."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
+
+
+@lru_cache(maxsize=1024)
+@cache
+def slow_digest(text: str, salt: str) -> str:
+    """16 hex digits of a text that may be short and secret. scrypt, so that a reader of a plan file cannot try many.
+    The salt is the workspace's id and not random, so that the same plan has the same fingerprint.
+    """
+    return hashlib.scrypt(text.encode("utf-8", "surrogatepass"), salt=salt.encode(), n=2**14, r=8, p=1, dklen=8).hex()
 
 
 def digest_tree(path: Path) -> str:

@@ -12,7 +12,8 @@ from dataclasses import replace
 from deploy import leases
 from deploy.callers import shares
 from deploy.judging import verdict
-from deploy.model import BRIEF, OWNER_TAG, EndpointSpec, Facts, Step, Verb, address, of_room
+from deploy.model import BRIEF, EndpointSpec, Facts, Step, Verb, address, of_room
+from deploy.owners import owner_tag
 
 _STAYS = ("quota", "alias")
 """Rooms whose facts are the same when the endpoint is gone."""
@@ -26,15 +27,18 @@ def may_be(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> bool:
         return False
     if body is None:
         return True
-    ours = (body.get("tags") or {}).get(OWNER_TAG) == spec.owner
-    return ours and leases.of(body) is not None and not shares(body) and not _is_of_use(spec, facts)
+    return (
+        owner_tag(body) == spec.owner
+        and leases.of(body) is not None
+        and not shares(body)
+        and not _is_of_use(spec, facts)
+    )
 
 
 def _is_of_use(spec: EndpointSpec, facts: Facts) -> bool:
     """Whether a deployment is healthy, or not ours."""
     return any(
-        (body.get("properties") or {}).get("provisioningState") == "Succeeded"
-        or (body.get("tags") or {}).get(OWNER_TAG) != spec.owner
+        (body.get("properties") or {}).get("provisioningState") == "Succeeded" or owner_tag(body) != spec.owner
         for body in of_room(facts, "deployment", spec.key).values()
     )
 

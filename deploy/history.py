@@ -30,7 +30,7 @@ ROLLED_BACK_TAG = "amldeploy-rolled-back"
 TAGS = (LIVE_TAG, FAILED_TAG, ROLLED_BACK_TAG)
 _LONGEST = 256
 _ENTRY = re.compile(r"(?P<slot>[^=@\s]+)=(?P<release>[^=@\s]+)@(?P<at>\S+)")
-_ROLLED_BACK = re.compile(r"(?P<release>[^=@\s]+)@(?P<at>\S+)(?: (?P<by>.*))?")
+_ROLLED_BACK = re.compile(r"(?P<release>[^=@\s]+)@(?P<at>\S+)(?: (?P<by>.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True)

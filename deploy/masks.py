@@ -6,7 +6,7 @@ Knows nothing of plans or reports: a JSON value goes in, the same value without 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from deploy.errors import neutral
@@ -42,19 +42,41 @@ def is_secret(name: str) -> bool:
     return bool(words and words[-1] in _LAST_WORDS) or bool(_JOINED.search(name))
 
 
-def hide(value: Json, name: str = "") -> Json:
-    """The same value, its secrets replaced by `(hidden)`; text without a secret is not touched.
+def hide(value: Json, name: str = "", mark: Callable[[Json], str] = lambda _: "") -> Json:
+    """The same value, its secrets replaced by `(hidden)` and its `mark`; text without a secret is not touched.
 
     A list entry such as {path, before, after} or {name, value} is judged by the name that stands beside the value.
     """
-    if is_secret(name) and value not in (None, "", True, False) and not _is_reference(value):
-        return HIDDEN
+    if _is_hidden(value, name):
+        return HIDDEN + mark(value)
     if isinstance(value, Mapping):
-        beside = str(value.get("path") or value.get("name") or "").rpartition(".")[2]
-        return {key: hide(item, beside if key in _NAMED_BESIDE and beside else str(key)) for key, item in value.items()}
+        return {key: hide(item, _name(value, key), mark) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [hide(item, name) for item in value]
-    return discreet(value) if isinstance(value, str) else value
+        return [hide(item, name, mark) for item in value]
+    safe = discreet(value) if isinstance(value, str) else value
+    return safe if safe == value else safe + mark(value)
+
+
+def hidden(value: Json, name: str = "", path: str = "") -> Iterator[tuple[str, Json]]:
+    """Dotted path and value of everything that `hide` hides, in whole or in part."""
+    if _is_hidden(value, name) or (isinstance(value, str) and discreet(value) != value):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from hidden(item, _name(value, key), f"{path}.{key}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from hidden(item, name, f"{path}.{number}".lstrip("."))
+
+
+def _is_hidden(value: Json, name: str) -> bool:
+    return is_secret(name) and value not in (None, "", True, False) and not _is_reference(value)
+
+
+def _name(around: Mapping[str, Json], key: str) -> str:
+    """The name by which a value of a mapping is judged."""
+    beside = str(around.get("path") or around.get("name") or "").rpartition(".")[2]
+    return beside if key in _NAMED_BESIDE and beside else str(key)
 
 
 def secret_values(value: Json, name: str = "") -> frozenset[str]:

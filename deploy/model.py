@@ -21,7 +21,7 @@ Facts = Mapping[str, Mapping[str, Json]]
 """What Azure says is there: address -> ARM body. An address that is absent is a resource that is absent."""
 
 OWNER_TAG = "amldeploy-owner"
-"""Tag on endpoint and deployment: `<environment>/<endpoint key>`. Nothing without it is ever changed."""
+"""Tag on endpoint and deployment: see `owners.Owner`. Nothing without our own is ever changed."""
 RELEASE_TAG = "amldeploy-release"
 """Tag on a deployment: the digest of what it is made of."""
 SLOTS = ("blue", "green")
@@ -48,6 +48,8 @@ class Environment:
     workspace: str
     endpoints: tuple[str, ...]
     guards: Guards = Guards()
+    project: str = ""
+    protected: tuple[str, ...] = ()  # keys of endpoints that are never deleted
 
     @property
     def workspace_id(self) -> str:
@@ -63,7 +65,7 @@ class EndpointSpec:
 
     `endpoint` and `deployments` are CLI v2 documents. `traffic` is the map the user wrote, or None when the slots
     are ours to choose (one deployment file, no map). `folder` is the template's, where relative paths start.
-    `releases` maps a deployment's written name to its digest. `owner` is `<environment>/<key>`.
+    `releases` maps a deployment's written name to its digest. `owner` is its tag.
     """
 
     key: str
@@ -75,6 +77,7 @@ class EndpointSpec:
     pipeline: Pipeline = field(default_factory=Pipeline)
     traffic: Mapping[str, int] | None = None
     first: str = ""
+    probe_files: str = ""  # digest of the files that its probe reads
     beside: tuple[EndpointSpec, ...] = ()  # the other entries of its environment's file whose files are right
 
     @property
@@ -101,9 +104,10 @@ class EndpointSpec:
         """The endpoint's document with our tag and with what a PUT would otherwise take from the endpoint as it is.
 
         `body` is its ARM body, empty when there is none: tags and properties that others or the lease of shared quota
-        have put there, and the identity, which cannot change. A stranger's endpoint gets no tag of ours.
+        have put there, and the identity, which cannot change. An unmanaged endpoint gets no tag of ours.
         """
-        ours = {} if is_strange(body) else {OWNER_TAG: self.owner}
+        managed = (body.get("tags") or {}).get(OWNER_TAG) == self.owner
+        ours = {OWNER_TAG: self.owner} if managed or not body else {}
         tags = merged_tags(body, {**(self.endpoint.get("tags") or {}), **ours})
         properties = merged_properties(body, self.endpoint.get("properties") or {})
         written = self.endpoint.get("identity") or identity(body)
@@ -203,6 +207,8 @@ class Plan:
     """
     allow_rolled_back: bool = False
     """Whether a release that was rolled back may be deployed again."""
+    target: Mapping[str, str] = field(default_factory=dict)  # cloud, subscription_id, ... as `sealing.target_of`
+    sealed: Mapping[str, str] = field(default_factory=dict)  # of what no plan shows -> digest, as `sealing.sealed_of`
 
     @property
     def every(self) -> tuple[Step, ...]:
@@ -211,13 +217,12 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """What apply compares: endpoints, changes, rescue, fallback, and the facts they stand on. Checks are made anew
-        anyway. A secret counts by the release that it is part of, so that a plan file need not hold it.
-        """
+        """What apply compares. Checks are made anew anyway; a secret counts by its digest in `sealed` or `world`."""
         steps = [asdict(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
         second = [asdict(step) for step in self.fallback if step.verb is not Verb.CHECK]
-        more = [hide(second), {"held": self.held}, {"allow_rolled_back": self.allow_rolled_back}]
-        return digest([self.environment, list(self.endpoints), self.facts, hide(steps), *filter(_is_set, more)])
+        place = [self.environment, list(self.endpoints), dict(self.target), dict(self.sealed)]
+        chosen = {"held": self.held, "allow_rolled_back": self.allow_rolled_back}
+        return digest([*place, self.facts, hide(steps), hide(second), chosen])
 
     @property
     def summary(self) -> dict[str, int]:
@@ -228,15 +233,6 @@ class Plan:
     def quota(self) -> tuple[Mapping[str, Json], ...]:
         """The arithmetic of each quota check."""
         return tuple(s.body for s in self.steps if s.room == "quota")
-
-
-def _is_set(part: Json) -> bool:
-    return any(part.values()) if isinstance(part, Mapping) else bool(part)
-
-
-def is_strange(body: Mapping[str, Json] | None) -> bool:
-    """Whether it is there and nobody's tag is on it: it was not made by us, and is changed only once it is adopted."""
-    return bool(body) and OWNER_TAG not in ((body or {}).get("tags") or {})
 
 
 def address(room: str, key: str, *rest: str) -> str:

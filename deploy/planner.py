@@ -79,7 +79,8 @@ def draft_release(
         steps += _after_roles(_with_bakes(wanted, own))
         rescue += _rescue(wanted, own, seen, always=cleanup)
         rescue += _cleanup(wanted, own, facts[spec.key]) if cleanup else ()
-        second += _fallback(spec, own, seen)
+        if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
+            second += _fallback(spec, own, seen)  # which deletes the endpoint that exists
     findings += [*verdict.findings(steps), *gates.together(steps), *places.too_many(steps, facts)]
     notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
     notes += [note for spec in specs for note in fallback.notes(spec, second, facts[spec.key])]
@@ -110,10 +111,7 @@ def plan_release(
 def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
     """The steps towards nothing: the same rooms, backwards."""
     steps: list[Step] = []
-    findings: list[Finding] = []
-    if environment.guards.protected:
-        cure = "Take guards.protected out of the environment file first"
-        findings.append(Finding(f"environment/{environment.name}", "AML241", "the environment is protected", cure))
+    findings = refusals.protected(environment, specs)
     for spec in specs:
         own = _ask_rooms(None, facts[spec.key], ROOMS[::-1], findings)
         findings += refusals.foreign(spec, own, facts[spec.key])

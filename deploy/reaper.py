@@ -17,7 +17,9 @@ from deploy.cloud.endpoints import path_in
 from deploy.counting import count
 from deploy.errors import Finding
 from deploy.kept import PROTECT_TAG
-from deploy.model import BRIEF, OWNER_TAG, PATIENT, Environment, Json, Plan, Step, Verb, address
+from deploy.model import BRIEF, PATIENT, Environment, Json, Plan, Step, Verb, address
+from deploy.owners import key_in, owner_tag
+from deploy.sealing import target_of
 from deploy.steps.roles import hand_on, unreadable
 
 MOST_OF_ALL = 0.3
@@ -88,8 +90,10 @@ def judge(environment: Environment, there: Inventory, rules: Rules, now: datetim
         found = _due(name, body, rules, now)
         if found is None or not (_is_ours(environment, body) or _is_named(name, rules)):
             continue
-        if (owner := _owner(body)) and not _is_ours(environment, body):
+        if (owner := owner_tag(body)) and not _is_ours(environment, body):
             spared.append(Spared(name, f"it belongs to {owner}, and what another environment owns is not adopted"))
+        elif (key := key_in(environment, owner_tag(body))) in environment.protected:
+            spared.append(Spared(name, f"endpoints.{key}.protected is true in environments/{environment.name}.yml"))
         elif _is_protected(body):
             spared.append(Spared(name, f"it carries the tag {PROTECT_TAG}"))
         else:
@@ -113,13 +117,14 @@ def plan(environment: Environment, there: Inventory, judged: Judgement, folder: 
     for name, body in there.endpoints.items():
         if name not in going and _is_ours(environment, body) and leases.of(body) is not None:
             steps += _recorded(name, body, held.get(access.system_identity(body) or "", ()))
-    return Plan(environment.name, tuple(steps), endpoints=tuple(each.name for each in judged.candidates))
+    names = tuple(each.name for each in judged.candidates)
+    return Plan(environment.name, tuple(steps), endpoints=names, target=target_of(environment))
 
 
 def _recorded(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list[Step]:
     if not leftovers.unrecorded(body, held):
         return []
-    noted, why = {"endpoint": name, "owner": _owner(body)}, "so that its roles can be found when the lease is over"
+    noted, why = {"endpoint": name, "owner": owner_tag(body)}, "so that its roles can be found when the lease is over"
     return [Step(Verb.UPDATE, address("record", name), noted, why, PATIENT)]
 
 
@@ -138,12 +143,8 @@ def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Ca
     return None
 
 
-def _owner(body: Mapping[str, Json]) -> str:
-    return str((body.get("tags") or {}).get(OWNER_TAG) or "")
-
-
 def _is_ours(environment: Environment, body: Mapping[str, Json]) -> bool:
-    return _owner(body).split("/", maxsplit=1)[0] == environment.name
+    return key_in(environment, owner_tag(body)) is not None
 
 
 def _is_named(name: str, rules: Rules) -> bool:
@@ -163,7 +164,7 @@ def _leftovers(environment: Environment, there: Inventory) -> list[Candidate]:
     gone: dict[str, int] = {}
     for row in there.seen:
         mark = access.marked(row)
-        if mark and mark.endpoint.startswith(prefix) and mark.owner.split("/")[0] == environment.name:
+        if mark and mark.endpoint.startswith(prefix) and key_in(environment, mark.owner):
             name = mark.endpoint.removeprefix(prefix)
             if name not in known:
                 gone[name] = gone.get(name, 0) + 1
@@ -210,7 +211,7 @@ def _roles(environment: Environment, there: Inventory, each: Candidate) -> list[
     """Ours that speak of this endpoint, and all that its own identity holds, which goes with it."""
     where = path_in(there.workspace_id, each.name).lower()
     marks = [(row, mark) for row in there.seen if (mark := access.marked(row)) and mark.endpoint == where]
-    marks = [(row, mark) for row, mark in marks if mark.owner.split("/")[0] == environment.name]
+    marks = [(row, mark) for row, mark in marks if key_in(environment, mark.owner)]
     mine, own = [row for row, _ in marks], {access.holder(row) for row, mark in marks if mark.own}
     if identity := access.system_identity(there.endpoints.get(each.name)):
         own.add(identity)

@@ -19,20 +19,16 @@ from deploy.model import (
     Step,
     Verb,
     address,
-    is_strange,
     live_slot,
     of_room,
 )
-from deploy.owners import whose
+from deploy.owners import adopt_command, is_unmanaged, owner_tag, whose
 
 
 def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
-    """Whatever a step would change that does not carry our tag."""
+    """Whatever a step would change that does not carry our tag. Every change of an entry is one of its endpoint."""
     touched = {step.address for step in steps if step.changes}
-    if address("traffic", spec.key) in touched:
-        touched.add(address("endpoint", spec.key))
-    if any(a.startswith((address("deployment", spec.key, ""), address("role", spec.key, ""))) for a in touched):
-        touched.add(address("endpoint", spec.key))
+    touched |= {address("endpoint", spec.key)} if touched else set()
     if any(s.verb is Verb.DELETE and s.room == "endpoint" for s in steps):
         touched |= {a for a in facts if a.startswith(address("deployment", spec.key, ""))}
     return [
@@ -40,28 +36,27 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
             where,
             "AML230",
             f"{where.split('/')[0]} {body['name']} exists and {whose(body)}",
-            f"Choose another name, or take it over first: amldeploy adopt -e {spec.owner.replace('/', ' ')}"
-            if is_strange(body)
-            else f"Change it there: {_file_of(body)}. Here, give another name",
+            f"Choose another name, or take it over first: {adopt_command(spec, owner_tag(body))}",
         )
         for where in sorted(touched)
         if where.split("/")[0] in ("endpoint", "deployment")
         and (body := facts.get(where))
-        and (body.get("tags") or {}).get(OWNER_TAG) != spec.owner
+        and is_unmanaged(spec.owner, body)
     ]
 
 
 def appeared(body: Mapping[str, Json] | None, owner: Json, what: str) -> None:
     """Raises when what is about to be made is there, and was made by somebody else since the plan."""
-    if body and (body.get("tags") or {}).get(OWNER_TAG) != owner:
+    if body and is_unmanaged(str(owner), body):
         cause = f"since the plan was made {body['name']} came to be, and it {whose(body)}"
         raise CloudError(what, cause, "Nothing of it was changed: plan again, or choose another name", code="AML230")
 
 
-def _file_of(body: Mapping[str, Json]) -> str:
-    """`environments/local.yml, endpoint mip`."""
-    environment, _, key = str((body.get("tags") or {}).get(OWNER_TAG)).partition("/")
-    return f"environments/{environment}.yml, endpoint {key}"
+def changed_owner(body: Mapping[str, Json] | None, step: Step, what: str) -> None:
+    """Raises when what is about to be adopted got another owner since the plan."""
+    if body and owner_tag(body) not in (step.body["before"], step.body["adopted"][OWNER_TAG]):
+        cause = f"since the plan was made {body['name']} got another owner: it {whose(body)}"
+        raise CloudError(what, cause, "Nothing of it was changed: plan again", code="AML230")
 
 
 def of_caller(findings: Sequence[Finding]) -> list[Finding]:
@@ -69,13 +64,23 @@ def of_caller(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.code in ("AML250", "AML251")]
 
 
-def strangers(spec: EndpointSpec, facts: Facts, changed: bool) -> list[str]:
-    """What is looked at and never changed, in words, for a plan that changes nothing else."""
-    body = facts.get(address("endpoint", spec.key))
-    if changed or not is_strange(body):
-        return []
-    how = f"take it over with: amldeploy adopt -e {spec.owner.replace('/', ' ')}"
-    return [f"endpoint {spec.name} was not made by amldeploy and will not be changed; {how}"]
+def unmanaged(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[str]:
+    """What exists under an entry's names without its tag, in words; nothing for what these steps adopt. An endpoint
+    speaks for its deployments.
+    """
+    adopted = {step.address for step in steps if "adopted" in step.body}
+    endpoint = address("endpoint", spec.key)
+    behind = [address("deployment", spec.key, name) for name in sorted(of_room(facts, "deployment", spec.key))]
+    found = [
+        (where, body)
+        for where in (endpoint, *behind)
+        if (body := facts.get(where)) and is_unmanaged(spec.owner, body) and where not in adopted
+    ]
+    return [
+        f"{where.split('/')[0]} {body['name']} {whose(body)} and will not be changed; "
+        f"take it over with: {adopt_command(spec, owner_tag(body))}"
+        for where, body in (found[:1] if found and found[0][0] == endpoint else found)
+    ]
 
 
 def asked_of_all(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
@@ -106,6 +111,23 @@ def instances(spec: EndpointSpec) -> int:
     return sum(int(document["instance_count"]) for document in spec.deployments)
 
 
+def protected(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
+    """What the environment file protects from deletion, of endpoints that are to be deleted."""
+    where, file = f"environment/{environment.name}", f"environments/{environment.name}.yml"
+    cure = "Take guards.protected out of the environment file first"
+    whole = [Finding(where, "AML241", "the environment is protected", cure)] if environment.guards.protected else []
+    return whole + [
+        Finding(
+            address("endpoint", spec.key),
+            "AML241",
+            f"endpoints.{spec.key}.protected is true in {file}",
+            f"Take it out of {file} first, or name the endpoints that are to be deleted",
+        )
+        for spec in specs
+        if spec.key in environment.protected
+    ]
+
+
 def too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
     limit, every = environment.guards.max_instances, {s.key: s for spec in specs for s in (*spec.beside, spec)}
     asked, chosen = (sum(map(instances, some)) for some in (every.values(), specs))
@@ -120,7 +142,7 @@ def held_back(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
     """What is said of an endpoint whose files still describe the release that was rolled back; None for any other."""
     body, there = facts.get(address("endpoint", spec.key)) or {}, of_room(facts, "deployment", spec.key)
     last = history.rolled_back(body)
-    if last is None or last.release not in spec.releases.values() or is_strange(body):
+    if last is None or last.release not in spec.releases.values() or owner_tag(body) != spec.owner:
         return None
     tags = [(there.get(name) or {}).get("tags") or {} for name in served(facts, spec.key)]
     if any(each.get(RELEASE_TAG) == last.release for each in tags):

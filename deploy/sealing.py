@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from deploy import leases, refusals
-from deploy.digests import digest
+from deploy.digests import digest, slow_digest
 from deploy.errors import Finding, Refused
-from deploy.masks import HIDDEN, hide, is_secret
-from deploy.model import EndpointSpec, Environment, Facts, Json, Plan, Step, address
+from deploy.masks import hidden, hide
+from deploy.model import EndpointSpec, Environment, Facts, Json, Plan, Step, address, of_room
 
 _PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "heir"})
 """What Azure changes by itself, what only says where it answers, and what others would get."""
@@ -31,18 +31,59 @@ def seal(
     if findings:
         raise Refused(findings)
     world = {
-        where: hide(_lasting(body))
+        where: hide(_lasting(body), mark=lambda value: f" {_slow(environment, value)}")
         for seen in facts.values()
         for where, body in seen.items()
         if where.split("/")[0] not in _JUDGED
     }
     lent = tuple(lease for spec in specs if (lease := _lease(spec, facts[spec.key])))
-    strangers = [note for spec in specs for note in refusals.strangers(spec, facts[spec.key], bool(steps))]
-    told = (*notes, *strangers)
+    told = (*notes, *(note for spec in specs for note in refusals.unmanaged(spec, steps, facts[spec.key])))
     parts = (tuple(steps), tuple(rescue), lent, tuple(facts), digest(world, 16), told, world, tuple(fallback))
     bodies = [facts[spec.key].get(address("endpoint", spec.key)) or {} for spec in specs]
     uris = [str((body.get("properties") or {}).get("scoringUri") or "") for body in bodies]
-    return Plan(environment.name, *parts, tuple(filter(None, uris)))
+    return Plan(
+        environment.name,
+        *parts,
+        tuple(filter(None, uris)),
+        target=target_of(environment, facts),
+        sealed=sealed_of(environment, specs),
+    )
+
+
+def target_of(environment: Environment, facts: Mapping[str, Facts] | None = None) -> dict[str, str]:
+    """Where a plan is made: cloud, subscription, resource group, workspace, and the region if the facts tell it."""
+    found = {name: getattr(environment, name) for name in ("cloud", "subscription_id", "resource_group", "workspace")}
+    regions = [region for key, seen in (facts or {}).items() if (region := _region(key, seen))]
+    return {**found, "region": regions[0] if regions else ""}
+
+
+def _region(key: str, facts: Facts) -> str:
+    told = [
+        (facts.get(address("endpoint", key)) or {}).get("location"),
+        (facts.get(address("place", key)) or {}).get("region"),
+    ]
+    told += [row.get("region") for rest, row in of_room(facts, "quota", key).items() if not rest.startswith("in/")]
+    return next((str(region).lower().replace(" ", "") for region in told if region), "")
+
+
+def sealed_of(environment: Environment, specs: Sequence[EndpointSpec]) -> dict[str, str]:
+    """What the files say and no plan shows, each with its digest: `endpoint/mip tags.api_token` for values that are
+    hidden, `probe/mip` for the files of its probe.
+    """
+    found: dict[str, Json] = {}
+    for spec in specs:
+        documents = {
+            address("endpoint", spec.key): spec.endpoint,
+            address("pipeline", spec.key): spec.pipeline.model_dump(),
+        }
+        documents |= {address("deployment", spec.key, str(each["name"])): each for each in spec.deployments}
+        found |= {f"{where} {path}": value for where, each in documents.items() for path, value in hidden(each)}
+        found |= {address("probe", spec.key): spec.probe_files} if spec.probe_files else {}
+    return {where: _slow(environment, value) for where, value in found.items()}
+
+
+def _slow(environment: Environment, value: Json) -> str:
+    return slow_digest(value if isinstance(value, str) else digest(value), environment.workspace_id)
 
 
 def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
@@ -56,11 +97,7 @@ def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
 
 
 def _lasting(body: Json) -> Json:
-    """A body without what changes by itself, and with digests where it has secrets."""
+    """A body without what changes by itself."""
     if not isinstance(body, Mapping):
         return body
-    return {
-        key: f"{HIDDEN} {digest(value, 12)}" if is_secret(key) and isinstance(value, str) else _lasting(value)
-        for key, value in body.items()
-        if key not in _PASSING
-    }
+    return {key: _lasting(value) for key, value in body.items() if key not in _PASSING}

@@ -15,10 +15,10 @@ from deploy.model import (
     Json,
     Wanted,
     address,
-    is_strange,
     live_slot,
     of_room,
 )
+from deploy.owners import is_unmanaged, owner_tag
 
 
 def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
@@ -74,10 +74,13 @@ def _must_be_remade(document: Mapping[str, Json], body: Mapping[str, Json]) -> b
 
 
 def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str, facts: Facts) -> dict[str, Json]:
-    """The document of one slot, with our tags unless a stranger's deployment has the name."""
+    """The document of one slot, with our tags unless an unmanaged deployment has the name. Of one that another entry
+    manages the release is compared: where it is the same, and the fields too, there is nothing to change.
+    """
+    body = facts.get(address("deployment", spec.key, name))
     tags = {OWNER_TAG: spec.owner, RELEASE_TAG: spec.releases[str(written["name"])]}
-    if is_strange(facts.get(address("deployment", spec.key, name))):
-        tags = {}
+    if is_unmanaged(spec.owner, body):
+        tags = {RELEASE_TAG: tags[RELEASE_TAG]} if owner_tag(body) else {}
     return {
         **written,
         "name": name,

@@ -6,13 +6,14 @@ asked of the one that serves callers, or of the newest when none does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from deploy import leases
 from deploy.callers import shares
-from deploy.model import OWNER_TAG, EndpointSpec, Json
+from deploy.model import EndpointSpec, Json
+from deploy.owners import owner_tag
 
 Bodies = Mapping[str, Mapping[str, Json]]
 """Endpoint name -> ARM body, of a whole workspace."""
@@ -37,8 +38,8 @@ def owned(bodies: Bodies) -> Mapping[str, Bodies]:
     """Owner -> the endpoints that carry its tag, of a whole workspace: looked through once, however many ask."""
     found: dict[str, dict[str, Mapping[str, Json]]] = {}
     for name, body in bodies.items():
-        if owner := (body.get("tags") or {}).get(OWNER_TAG):
-            found.setdefault(str(owner), {})[name] = body
+        if owner := owner_tag(body):
+            found.setdefault(owner, {})[name] = body
     return found
 
 
@@ -68,13 +69,23 @@ def settle(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
     return [spec.at(_current(spec, mine.get(spec.owner, {}))) for spec in specs]
 
 
+def adoptable(spec: EndpointSpec, bodies: Bodies, owners: Collection[str]) -> list[EndpointSpec]:
+    """A spec under its own name, if it exists, and each name of its line that has its owner or one of these; where
+    there is none of them, under each that has any owner.
+    """
+    line = leases.order(spec.base, bodies) if spec.pipeline.quota.capacity == "shared" else []
+    found = [n for n in line if n == spec.name or owner_tag(bodies[n]) in {*owners, spec.owner}]
+    found = found or [name for name in line if owner_tag(bodies[name])]
+    return [spec if name == spec.name else spec.at(name) for name in found or [spec.name]]
+
+
 def others(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
     """Each spec under every other name that carries its owner's tag: half a renewal, a name that it had before."""
     return [
         spec.at(name)
         for spec in specs
         for name, body in bodies.items()
-        if name != spec.name and (body.get("tags") or {}).get(OWNER_TAG) == spec.owner
+        if name != spec.name and owner_tag(body) == spec.owner
     ]
 
 

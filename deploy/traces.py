@@ -152,7 +152,7 @@ def _covers(arm: str, path: str) -> bool:
 
 
 def _is_hidden(value: Json) -> bool:
-    return isinstance(value, str) and value.startswith(HIDDEN)
+    return isinstance(value, str) and HIDDEN in value
 
 
 def at(body: Json, path: str) -> Json:

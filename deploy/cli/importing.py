@@ -42,7 +42,11 @@ def adopt(
     yes: Yes = False,
     jobs: Jobs = 8,
     events: Events = None,
+    owners: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="OWNER", help="Also take it from this owner, as the tag names it. Repeatable."),
+    ] = None,
 ) -> None:
-    """Take over endpoints of others. Puts our tags on them, and changes nothing else."""
+    """Manage existing endpoints with amldeploy, or move them from another entry. Adds or replaces tags only."""
     asked = door.Asked("adopt", environment, endpoints or (), yes=yes, events=events)
-    door.finish(door.carry(asked, lambda verbs, ways: verbs.adopt(**ways, jobs=jobs)), output)
+    door.finish(door.carry(asked, lambda verbs, ways: verbs.adopt(**ways, owners=owners or (), jobs=jobs)), output)

@@ -150,10 +150,14 @@ class Pipeline(Written):
     lease: LeasePolicy = LeasePolicy()
 
 
+_PROJECT = "Short name of this repository, part of the owner tag. Required unless cloud is local."
+_IDLE = "An idle slot of a blue/green rollout may be deleted all the same."
+
+
 class GuardsDocument(Written):
     """Limits that can refuse a plan."""
 
-    protected: Flag = Field(default=False, description="Nothing of this environment is deleted, not even by teardown.")
+    protected: Flag = Field(default=False, description=f"No endpoint of this file is deleted. {_IDLE}")
     max_instances: Count | None = Field(
         default=None,
         ge=0,
@@ -166,6 +170,7 @@ class EntryDocument(Written):
 
     template: str = Field(min_length=1, description="A folder of templates/.")
     values: dict[str, Any] = Field(default={}, description="Each replaces the environment's value of the same key.")
+    protected: Flag = Field(default=False, description=f"This endpoint is not deleted. {_IDLE}")
 
 
 class EnvironmentDocument(Written):
@@ -174,6 +179,7 @@ class EnvironmentDocument(Written):
     cloud: Literal["local", "AzureCloud", "AzureUSGovernment", "AzureChinaCloud"] = Field(
         description="local is the emulator: no account, no network."
     )
+    project: str | None = Field(default=None, pattern=NAME, max_length=32, description=_PROJECT)
     subscription_id: str = Field(pattern=GUID)
     resource_group: str = Field(pattern=RESOURCE_GROUP)
     workspace: str = Field(pattern=WORKSPACE)

@@ -60,10 +60,11 @@ def render_endpoint(
 
 
 def unique_letters(environment: Environment, count: int) -> str:
-    """`count` letters a-z (1 to 32), the same for ever for one subscription and workspace."""
+    """`count` letters a-z (1 to 32), the same for ever for one subscription, workspace and project."""
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 32:
         raise ValueError("unique(n) takes a number from 1 to 32")
-    seed = f"{environment.subscription_id}/{environment.workspace}".lower()
+    parts = (environment.subscription_id, environment.workspace, environment.project)
+    seed = "/".join(filter(None, parts)).lower()
     return "".join(chr(97 + byte % 26) for byte in hashlib.sha256(seed.encode()).digest()[:count])
 
 

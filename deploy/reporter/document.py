@@ -18,10 +18,7 @@ from deploy.model import Json, Plan, Step
 from deploy.outcome import Outcome, Report
 
 _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
-_READ = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts")
-
-
-_LATER = ("held", "allow_rolled_back")
+_READ = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts", "target")
 
 
 def plan_json(plan: Plan) -> dict[str, Json]:
@@ -32,8 +29,11 @@ def plan_json(plan: Plan) -> dict[str, Json]:
 
 
 def plan_dump(plan: Plan) -> str:
-    """The text of a plan file, keys sorted: `plan_json` and the world that the plan stands on."""
-    return json.dumps(plan_json(plan) | {"world": plan.world}, indent=1, sort_keys=True) + "\n"
+    """The text of a plan file, keys sorted: `plan_json`, the world that it stands on, digests of what is hidden."""
+    return (
+        json.dumps(plan_json(plan) | {"world": plan.world, "sealed": dict(plan.sealed)}, indent=1, sort_keys=True)
+        + "\n"
+    )
 
 
 def plan_load(text: str, file: str = "plan.json") -> Plan:
@@ -47,7 +47,7 @@ def plan_load(text: str, file: str = "plan.json") -> Plan:
         raise _wrong(file, "AML190", "is not a plan: a mapping was expected.")
     try:
         read = {key: body[key] for key in _READ} | {
-            key: body[key] for key in (*_LATER, "world", "fallback") if key in body
+            key: body[key] for key in ("held", "allow_rolled_back", "world", "fallback", "sealed") if key in body
         }
         plan = TypeAdapter(Plan).validate_json(json.dumps(read))
     except KeyError as error:
@@ -92,6 +92,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "notes": list(plan.notes),
         "held": [dict(each) for each in plan.held],
         "allow_rolled_back": plan.allow_rolled_back,
+        "target": dict(plan.target),
     }
 
 

@@ -14,7 +14,7 @@ from deploy.masks import hide
 from deploy.model import Json, Plan
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.problems import diagnosis_lines
-from deploy.reporter.sentences import RESCUE, STATE_WORDS, duration, reasons, report_summary, shown
+from deploy.reporter.sentences import RESCUE, STATE_WORDS, duration, reasons, report_summary, shown, target
 from deploy.reporter.style import CSS
 from deploy.reporter.timeline import timeline_svg
 
@@ -30,7 +30,7 @@ def report_html(report: Report, plan: Plan | None = None) -> str:
     title = _safe(f"Report for {report.environment}")
     whys = reasons(report, plan)
     parts = [
-        _verdict(report, title),
+        _verdict(report, title, target(plan) if plan else ""),
         _section("What failed", (_failure(outcome) for outcome in report.outcomes if outcome.error)),
         _section("What was seen", (_figure(outcome) for outcome in report.outcomes if _pictures(outcome))),
         _section("Time", [timeline_svg(report.outcomes)] if report.outcomes else []),
@@ -49,10 +49,11 @@ def _safe(text: str) -> str:
     return escape(neutral(text).encode("utf-8", "replace").decode())
 
 
-def _verdict(report: Report, title: str) -> str:
+def _verdict(report: Report, title: str, where: str) -> str:
     state = "" if report.ok else " failed"
     return (
         f'<header class="verdict{state}"><h1>{title}</h1><p>{_safe(report_summary(report))}</p>'
+        f'{f"""<p class="soft">{_safe(where)}</p>""" if where else ""}'
         f'<p class="soft">Fingerprint <code>{_safe(report.fingerprint)}</code></p></header>'
     )
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from deploy import leases
 from deploy.documents.cli_v2 import AUTH_MODES
-from deploy.model import OWNER_TAG, RELEASE_TAG, EndpointSpec, Facts, Json, address, live_slot, of_room
-from deploy.owners import whose
+from deploy.model import RELEASE_TAG, EndpointSpec, Facts, Json, address, live_slot, of_room
+from deploy.owners import owner_tag, whose
 
 _AUTH = {arm.lower(): word for word, arm in AUTH_MODES.items()}
 
@@ -63,7 +63,7 @@ def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow
         tuple(_slot(name, slots[name], traffic) for name in sorted(slots)),
         leases.written(lease.ends) if lease else None,
         round(lease.hours_left(now), 2) if lease else None,
-        "" if (body.get("tags") or {}).get(OWNER_TAG) == spec.owner else whose(body),
+        "" if owner_tag(body) == spec.owner else whose(body),
     )
 
 

@@ -162,6 +162,19 @@ def _number(body: Mapping[str, Json], key: str) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def target(plan: Plan) -> str:
+    """Where a plan is made, on one line; empty when it does not say."""
+    words = (
+        ("workspace", "workspace"),
+        ("resource_group", "resource group"),
+        ("subscription_id", "subscription"),
+        ("cloud", "cloud"),
+        ("region", "region"),
+    )
+    told = [f"{word} {plan.target[name]}" for name, word in words if plan.target.get(name)]
+    return ", ".join(told)
+
+
 def changes(step: Step) -> Iterator[tuple[str, str, str]]:
     """(path, before, after) of each field that an update changes, secrets hidden."""
     listed = hide(step.body.get("changes"))

@@ -24,6 +24,7 @@ from deploy.reporter.sentences import (
     reasons,
     report_summary,
     sign,
+    target,
     unchecked,
     untold,
 )
@@ -67,7 +68,7 @@ def plan_text(
     used = sorted({sign(step) for step in plan.every}, key=lambda pair: [*_STYLES, Verb.CHECK].index(pair[1]))
     legend = [(" ".join(pair), _STYLES.get(pair[1], Style.CYAN)) for pair in used]
     blocks = [
-        _heading(ink, "Plan", plan.environment, plan.fingerprint),
+        [*_heading(ink, "Plan", plan.environment, plan.fingerprint), *ink.line(target(plan), Style.DIM)],
         _steps(ink, plan.steps),
         ink.line(unchecked(plan), Style.DIM),
         _section(ink, "If a step fails", _steps(ink, plan.rescue)),

@@ -27,9 +27,9 @@ from deploy.model import (
     Verb,
     Wanted,
     address,
-    is_strange,
     of_room,
 )
+from deploy.owners import is_unmanaged
 from deploy.reporter import changed_value
 
 NAME = "deployment"
@@ -92,6 +92,8 @@ def run(cloud: Cloud, step: Step) -> None:
             cloud, str(body["endpoint"]), str(body["name"]), what=what, patience=step.retry.deadline
         )
         return
+    if "adopted" in body:
+        refusals.changed_owner(endpoints.read_deployment(cloud, str(body["endpoint"]), str(body["name"])), step, what)
     if "document" not in body:
         part = {"sku": {"name": "Default", "capacity": body["count"]}} if "count" in body else {"tags": body["adopted"]}
         where = endpoints.deployment_path(cloud, str(body["endpoint"]), str(body["name"]))
@@ -165,7 +167,7 @@ def _steps(
     if any(change.path == _RELEASE for change in found):
         found = (*found, *diff.resets(document, body, diff.DEPLOYMENT))
     state = body["properties"].get("provisioningState")
-    if not found and (state == "Succeeded" or is_strange(body)):
+    if not found and (state == "Succeeded" or is_unmanaged(spec.owner, body)):
         return []
     if not all(change.in_place for change in found):
         return _remade(spec, where, document, found)

@@ -22,10 +22,10 @@ from deploy.model import (
     Verb,
     Wanted,
     address,
-    is_strange,
     of_room,
 )
 from deploy.outcome import Evidence
+from deploy.owners import is_unmanaged, owner_tag
 
 NAME = "endpoint"
 _TRAFFIC = (("traffic", "traffic"), ("mirror_traffic", "mirrorTraffic"))
@@ -36,7 +36,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     return {
         address(NAME, spec.key, *([] if name == spec.name else [name])): body
         for name, body in endpoints.list_endpoints(cloud).items()
-        if name == spec.name or (body.get("tags") or {}).get(OWNER_TAG) == spec.owner
+        if name == spec.name or owner_tag(body) == spec.owner
     }
 
 
@@ -69,7 +69,7 @@ def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Ret
     if findings := _refusals(where, [change for change in found if not change.in_place]):
         raise Refused(findings)
     state = body["properties"].get("provisioningState")
-    if not found and (state == "Succeeded" or is_strange(body)):
+    if not found and (state == "Succeeded" or is_unmanaged(spec.owner, body)):
         return []
     served = {name: body["properties"].get(arm) or {} for name, arm in _TRAFFIC}
     whole = diff.filled(wanted, body, diff.ENDPOINT)
@@ -111,6 +111,7 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
         endpoints.delete_endpoint(cloud, str(step.body["name"]), what=what, patience=step.retry.deadline)
         return None
     if "adopted" in step.body:
+        refusals.changed_owner(endpoints.read_endpoint(cloud, str(step.body["name"])), step, what)
         path = endpoints.endpoint_path(cloud, str(step.body["name"]))
         endpoints.patch(cloud, path, {"tags": step.body["adopted"]}, what=what, patience=step.retry.deadline)
         return None

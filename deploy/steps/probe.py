@@ -35,7 +35,8 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     return [
         step_for(spec, name, why)
         for name, document in wanted.deployments.items()
-        if (
+        if RELEASE_TAG in document["tags"]  # an unmanaged deployment is not probed
+        and (
             why := _why(
                 document["tags"][RELEASE_TAG], there.get(name), wanted.traffic.get(name, 0), called.get(name, 0)
             )

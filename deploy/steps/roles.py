@@ -24,7 +24,6 @@ from deploy.documents import Role
 from deploy.errors import CloudError, Finding, Refused, Transient
 from deploy.model import (
     BRIEF,
-    OWNER_TAG,
     PATIENT,
     EndpointSpec,
     Facts,
@@ -36,6 +35,7 @@ from deploy.model import (
     of_room,
 )
 from deploy.outcome import Evidence
+from deploy.owners import owner_tag
 
 NAME = "role"
 _GIVEN = {"us": "given by us and no longer wanted", "azure": "given by Azure to the endpoint's own identity"}
@@ -73,7 +73,7 @@ def heirs_of(
     found: dict[str, Json] = {}
     for other in succession.settle(others, bodies) if rows else ():
         body = bodies.get(other.name) or {}
-        if (body.get("tags") or {}).get(OWNER_TAG) == other.owner:
+        if owner_tag(body) == other.owner:
             wanted = _wishes(cloud, other, body)
             for row in rows:
                 if holdings.triple_of(row) in wanted:
@@ -140,6 +140,8 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     if step.verb is Verb.DELETE:
         access.unassign(cloud, str(step.body["id"]), what=what)
         return None
+    if "adopted" in step.body:
+        return _move(cloud, step, what)
     principal, kind = step.body["principal"], step.body["principal_type"]
     own = False
     if principal == "endpoint":
@@ -156,6 +158,17 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
         mark=access.mark(cloud, str(step.body["owner"]), str(step.body["endpoint"]), own=own),
         what=what,
     )
+    return None
+
+
+def _move(cloud: Cloud, step: Step, what: str) -> Evidence | None:
+    """The description of an assignment names another owner from now on; the rest of it stays."""
+    rows = [row for row in access.assignments(cloud) or () if row["id"] == step.body["id"]]
+    mark = access.marked(rows[0]) if rows else None
+    if mark is None or mark.owner != step.body["adopted"]:
+        return Evidence("it is gone, or names another owner already")
+    text = str(rows[0]["properties"]["description"])
+    access.describe(cloud, rows[0], text.replace(mark.owner, str(step.body["owner"]), 1), what=what)
     return None
 
 

@@ -6,7 +6,7 @@ It reads local files to see that they exist and to digest them; it never asks Az
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from deploy.documents.cli_v2 import DeploymentDocument, EndpointDocument
 from deploy.documents.local import local_paths
 from deploy.errors import Place, Problem, SpecError
 from deploy.model import EndpointSpec, Environment, Guards, Json
+from deploy.owners import Owner
 from deploy.sources import Node, Rendered, Source, Trail, as_text, at
 from deploy.validator import rules
 from deploy.validator.shapes import Checked, check, problem
@@ -81,9 +82,17 @@ def survey_environment(source: Source) -> EnvironmentFile:
         raise SpecError(checked.problems)
     guards = Guards(written.guards.protected, written.guards.max_instances)
     fields = {name: getattr(written, name) for name in ("cloud", "subscription_id", "resource_group", "workspace")}
-    environment = Environment(Path(source.file).stem, **fields, endpoints=tuple(written.endpoints), guards=guards)
+    environment = Environment(
+        Path(source.file).stem,
+        **fields,
+        endpoints=tuple(written.endpoints),
+        guards=guards,
+        project=written.project or "",
+        protected=tuple(key for key, entry in written.endpoints.items() if entry.protected),
+    )
     entries = {key: _entry(source, key) for key in written.endpoints}
-    return EnvironmentFile(environment, entries, checked.problems, written.notices)
+    problems = (*checked.problems, *rules.environment(checked))
+    return EnvironmentFile(environment, entries, problems, written.notices)
 
 
 def _sound(checked: Checked) -> EnvironmentDocument | None:
@@ -143,8 +152,21 @@ def _spec(rendered: Rendered, environment: Environment, key: str, pipeline: Pipe
         document["name"]: _release(document, source, rendered.folder)
         for document, source in zip(deployments, rendered.deployments, strict=True)
     }
-    owner = f"{environment.name}/{key}"
-    return EndpointSpec(key, owner, str(rendered.folder), endpoint, deployments, releases, pipeline, traffic)
+    owner = str(Owner(environment.project, environment.name, key))
+    spec = EndpointSpec(key, owner, str(rendered.folder), endpoint, deployments, releases, pipeline, traffic)
+    return replace(spec, probe_files=_probe_files(rendered, pipeline))
+
+
+def _probe_files(rendered: Rendered, pipeline: Pipeline) -> str:
+    """A digest over the files that the probe reads; empty where it reads none."""
+    probe, source = pipeline.probe, rendered.pipeline
+    names = [name for name in (probe.image, probe.body, probe.answer) if isinstance(name, str)] if probe else []
+    try:
+        return digest({name: digest_tree(rendered.folder / name) for name in names}) if names else ""
+    except OSError as error:
+        cause = f"A file of the probe cannot be read: {error.strerror}."
+        where = source or rendered.endpoint
+        raise SpecError([problem(where, ("probe",), "AML128", cause, "Check the path and its rights.")]) from None
 
 
 def _document(source: Source) -> dict[str, Json]:

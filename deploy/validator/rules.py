@@ -30,6 +30,15 @@ _PROBE_NEEDS = {
 }
 
 
+def environment(checked: Checked) -> Found:
+    """Two repositories can have an environment file and a key of the same names, and share a workspace."""
+    source, cloud = checked.source, checked.sound.get("cloud", "local")
+    if cloud != "local" and at(source.value, ("project",)) is None:
+        cause = f"There is no project, and cloud is {cloud}: other repositories may use the same workspace."
+        cure = "Add `project: NAME`, a short name of this repository that no other one in the workspace has."
+        yield problem(source, ("cloud",), "AML139", cause, cure)
+
+
 def endpoint(checked: Checked, names: list[str | None]) -> Found:
     source, document = checked.source, checked.sound
     traffic, mirror = document.get("traffic") or {}, document.get("mirror_traffic") or {}

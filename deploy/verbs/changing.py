@@ -18,6 +18,7 @@ from deploy.errors import CloudError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Facts, Plan, Step, address
 from deploy.progress import Event, Kind
+from deploy.sealing import target_of
 from deploy.steps import ARRIVING, SHOWN
 from deploy.steps import probe as probe_room
 from deploy.verbs.looking import live
@@ -45,6 +46,8 @@ def apply(
     agreed = reporter.plan_load(plan_file.read_text(errors="replace"), str(plan_file)) if plan_file else None
     name, only = intent.asked(agreed, name, only)
     environment, specs = validate(project, name, only)
+    if agreed:
+        agreement.must_be_for(agreed, environment, specs)
     with project.alone(environment, "apply") as cloud:
         specs, facts = look(cloud, specs, ARRIVING)
         again = agreed.allow_rolled_back if agreed else allow_rolled_back
@@ -116,7 +119,14 @@ def probe(project: Project, name: str, only: Sequence[str] = (), *, tell: Tell, 
     with project.connect(environment) as cloud:
         specs, facts = look(cloud, specs, SHOWN)
         steps = _live_probes(specs, facts)
-        return carry_out(project, cloud, Plan(environment.name, tuple(steps)), "probe", tell, save=save)
+        return carry_out(
+            project,
+            cloud,
+            Plan(environment.name, tuple(steps), target=target_of(environment)),
+            "probe",
+            tell,
+            save=save,
+        )
 
 
 def _live_probes(specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> list[Step]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from deploy import adoption, importer, leases, observer, reader, validator
-from deploy.cloud import endpoints, holdings
+from deploy import adoption, importer, leases, observer, reader, succession, validator
+from deploy.cloud import access, endpoints, holdings
 from deploy.errors import CloudError, SpecError, UsageError
 from deploy.executor import Tell
-from deploy.model import OWNER_TAG
+from deploy.owners import owner_tag
 from deploy.sources import TEMPLATES, Source
 from deploy.verbs.project import Approve, Done, Project, carry_out, spec_of, validate
 
@@ -39,8 +39,7 @@ def import_endpoint(
     template, what = template or key, f"import endpoint {endpoint}"
     with project.connect(environment) as cloud, cloud.arm.remembering():
         body = endpoints.list_endpoints(cloud).get(endpoint.lower())
-        owner = str(((body or {}).get("tags") or {}).get(OWNER_TAG) or "")
-        _must_be_nobodys(project, source, what, endpoint.lower(), owner)
+        _must_be_nobodys(project, source, what, endpoint.lower(), owner_tag(body))
         _must_be_free(project, source, what, key, template)
         behind = endpoints.read_deployments(cloud, str(body["name"])) if body else {}
         if body is None or not behind:
@@ -50,12 +49,25 @@ def import_endpoint(
 
 
 def adopt(
-    project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, tell: Tell, jobs: int = 8
+    project: Project,
+    name: str,
+    only: Sequence[str] = (),
+    *,
+    owners: Collection[str] = (),
+    approve: Approve,
+    tell: Tell,
+    jobs: int = 8,
 ) -> Done:
-    """Put our tags, and nothing else, on endpoints that somebody else made; asked about, then done."""
+    """Put our tags, and nothing else, on endpoints that have none, or that one of these owners manages; asked about,
+    then done.
+    """
     environment, specs = validate(project, name, only)
     with project.alone(environment, "adopt") as cloud:
-        plan = adoption.plan_adoption(environment, specs, observer.observe(cloud, specs))
+        with cloud.arm.remembering():
+            bodies = endpoints.list_endpoints(cloud)
+            specs = [each for spec in specs for each in succession.adoptable(spec, bodies, owners)]
+            seen, rows = observer.observe_names(cloud, specs), access.assignments(cloud)
+        plan = adoption.plan_adoption(environment, specs, seen, rows, owners)
         approve(plan, True)
         return carry_out(project, cloud, plan, "adopt", tell, jobs)
 

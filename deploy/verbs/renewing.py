@@ -12,6 +12,7 @@ from deploy.errors import Refused
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Environment, Facts, Plan, Step, Verb, address
 from deploy.outcome import Outcome, State, as_json
+from deploy.sealing import target_of
 from deploy.succession import Turn
 from deploy.verbs.project import Approve, Done, Project, carry_out, dated, validate, with_rows
 from deploy.verbs.telling import Show, Warn, notify
@@ -81,6 +82,7 @@ def _as_one(environment: Environment, plans: Sequence[Plan]) -> Plan:
         tuple(lease for plan in plans for lease in plan.leases),
         notes=tuple(note for plan in plans for note in plan.notes),
         fallback=tuple(step for plan in plans for step in plan.fallback),
+        target=target_of(environment),
     )
 
 

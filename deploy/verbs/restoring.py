@@ -11,7 +11,8 @@ from deploy import importer, leases, observer, planner, reader, succession, vali
 from deploy.cloud import endpoints
 from deploy.errors import SpecError, UsageError
 from deploy.executor import Tell
-from deploy.model import OWNER_TAG, RELEASE_TAG, EndpointSpec, Environment, Json
+from deploy.model import RELEASE_TAG, EndpointSpec, Environment, Json
+from deploy.owners import Owner, owner_tag
 from deploy.sources import Rendered
 from deploy.steps import autoscale
 from deploy.verbs.project import Approve, Done, Project, carry_out, dated, validate, with_rows
@@ -45,16 +46,14 @@ def _spec(environment: Environment, folder: Path) -> EndpointSpec:
     body = _read(folder / "endpoint.json", folder)
     if not isinstance(body, dict) or "name" not in body:
         raise _not_kept(folder, "endpoint.json is no endpoint")
-    owner = str((body.get("tags") or {}).get(OWNER_TAG) or "")
-    kept_for, _, key = owner.rpartition("/")
-    if kept_for and kept_for != environment.name:
-        cause = f"it was kept from environment {kept_for}"
-        raise UsageError(f"restore {folder}", cause, f"Say -e {kept_for}", code="AML665")
+    owner = Owner.parse(owner_tag(body))
+    if owner and not owner.is_of(environment):
+        raise _of_another(owner, environment, folder)
     behind = [_read(path, folder) for path in sorted((folder / "deployments").glob("*.json"))]
     if not behind:
         raise _not_kept(folder, "no deployment was kept in it")
     roles = _kept(folder, "roles.json")
-    key = key or str(body["name"])
+    key = owner.key if owner else str(body["name"])
     texts = importer.whole_files(body, behind, roles)
     sources = {file: yaml12.parse(text, str(folder / file)) for file, text in texts.items()}
     endpoint, pipeline = sources.pop("endpoint.yml"), sources.pop("pipeline.yml", None)
@@ -65,6 +64,17 @@ def _spec(environment: Environment, folder: Path) -> EndpointSpec:
     tags = {str(each["name"]): each.get("tags") or {} for each in behind}
     was = {name: tags[name].get(RELEASE_TAG, digest) for name, digest in spec.releases.items()}
     return replace(spec, releases=was)
+
+
+def _of_another(owner: Owner, environment: Environment, folder: Path) -> UsageError:
+    """The folder is of another environment, or of another project."""
+    cause, cure = f"it was kept from environment {owner.environment}", f"Use -e {owner.environment}"
+    if owner.project != environment.project:
+        cause += (
+            f" of project {owner.project or '(none)'}, and {environment.name} is of {environment.project or '(none)'}"
+        )
+        cure += " in that project's folder"
+    return UsageError(f"restore {folder}", cause, cure, code="AML665")
 
 
 def _entry(project: Project, name: str, kept: EndpointSpec) -> EndpointSpec | None:

@@ -10,7 +10,8 @@ from deploy.cloud import endpoints, leftovers
 from deploy.cloud.connect import Cloud
 from deploy.documents import Notice
 from deploy.errors import DeployError
-from deploy.model import OWNER_TAG, Json
+from deploy.model import Json
+from deploy.owners import key_in, owner_tag
 
 Show = Callable[[str], None]
 """Says a line at once."""
@@ -45,7 +46,7 @@ def notify(
         return Told(failed=(str(error),))
     for name, body in there.items():
         tags = body.get("tags") or {}
-        lease = leases.of(body) if str(tags.get(OWNER_TAG) or "").split("/")[0] == file.environment.name else None
+        lease = leases.of(body) if key_in(file.environment, owner_tag(body)) else None
         if lease is None:
             continue
         told = leases.told(str(tags.get(leases.NOTICED_TAG) or ""))

@@ -84,7 +84,7 @@ class Stage:
         shutil.copytree(self.head if number else self.root / "project", folder)
         body = {
             "cloud": "AzureCloud", "subscription_id": seed.SUBSCRIPTION, "resource_group": seed.GROUP,
-            "workspace": seed.WORKSPACE,
+            "workspace": seed.WORKSPACE, "project": "imaging",
             "endpoints": {key: {"template": "plain", "values": {"release": "1", **values}}},
         }  # fmt: skip
         (folder / "environments" / f"{name}.yml").write_text(yaml.safe_dump(body))

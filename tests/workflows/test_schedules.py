@@ -108,12 +108,17 @@ def test_rollback_reads_every_line_and_takes_blanks_for_no_name(stage: Stage) ->
 
 
 def test_teardown_needs_the_name_twice(stage: Stage) -> None:
-    """Another name deletes nothing; the same name deletes everything."""
+    """Another name deletes nothing; the same name deletes the endpoints that are named, and blanks name none."""
     stage.deployed()
     result, run = start(stage, "teardown.yml", "workflow_dispatch", environment="dev", again="prod")
     assert (result, run.codes[-1]) == ("failure", 64)
     assert len(stage.endpoints()) == 1
-    result, run = start(stage, "teardown.yml", "workflow_dispatch", environment="dev", again="dev")
+    said = {"environment": "dev", "again": "dev"}
+    for endpoints, code in ((" \n ", 64), ("mip\nnobody", 64)):
+        result, run = start(stage, "teardown.yml", "workflow_dispatch", **said, endpoints=endpoints)
+        assert (result, run.codes[-1]) == ("failure", code)
+    assert len(stage.endpoints()) == 1
+    result, run = start(stage, "teardown.yml", "workflow_dispatch", **said, endpoints="\nmip\n")
     assert result == "success", "\n".join(run.log)
     assert stage.endpoints() == []
     assert (run.id, "reports-dev-teardown") in stage.github.artifacts
