@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from functools import cache
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ def digest(value: Any, length: int = 64) -> str:
 
 
 @lru_cache(maxsize=1024)
-@cache
 def slow_digest(text: str, salt: str) -> str:
     """16 hex digits of a text that may be short and secret. scrypt, so that a reader of a plan file cannot try many.
     The salt is the workspace's id and not random, so that the same plan has the same fingerprint.
