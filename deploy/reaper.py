@@ -91,7 +91,7 @@ def judge(environment: Environment, there: Inventory, rules: Rules, now: datetim
         if found is None or not (_is_ours(environment, body) or _is_named(name, rules)):
             continue
         if (owner := owner_tag(body)) and not _is_ours(environment, body):
-            spared.append(Spared(name, f"it belongs to {owner}, and what another environment owns is not adopted"))
+            spared.append(Spared(name, f"it belongs to {owner}, and what has another owner is not adopted"))
         elif (key := key_in(environment, owner_tag(body))) in environment.protected:
             spared.append(Spared(name, f"endpoints.{key}.protected is true in environments/{environment.name}.yml"))
         elif _is_protected(body):

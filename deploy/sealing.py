@@ -76,7 +76,10 @@ def sealed_of(environment: Environment, specs: Sequence[EndpointSpec]) -> dict[s
             address("endpoint", spec.key): spec.endpoint,
             address("pipeline", spec.key): spec.pipeline.model_dump(),
         }
-        documents |= {address("deployment", spec.key, str(each["name"])): each for each in spec.deployments}
+        alone = len(spec.deployments) == 1  # its slot may have another name
+        documents |= {
+            address("deployment", spec.key, *([] if alone else [str(each["name"])])): each for each in spec.deployments
+        }
         found |= {f"{where} {path}": value for where, each in documents.items() for path, value in hidden(each)}
         found |= {address("probe", spec.key): spec.probe_files} if spec.probe_files else {}
     return {where: _slow(environment, value) for where, value in found.items()}

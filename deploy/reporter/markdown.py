@@ -50,8 +50,8 @@ def plan_markdown(plan: Plan) -> str:
     """A table of steps; changed fields, rescue and leases folded below it."""
     return _document(
         f"### Plan for {_code(plan.environment)}",
-        _words(target(plan)),
         f"**{_words(plan_summary(plan))}**",
+        _words(target(plan)),
         _caution([step.address for step in plan.steps if step.verb is Verb.DELETE]),
         _table(["", "step", "why"], [_step(step) for step in plan.steps], 26_000),
         unchecked(plan),

@@ -165,7 +165,7 @@ def _number(body: Mapping[str, Json], key: str) -> float | None:
 def target(plan: Plan) -> str:
     """Where a plan is made, on one line; empty when it does not say."""
     words = (
-        ("workspace", "workspace"),
+        ("workspace", "Workspace"),
         ("resource_group", "resource group"),
         ("subscription_id", "subscription"),
         ("cloud", "cloud"),

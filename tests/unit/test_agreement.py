@@ -95,7 +95,7 @@ def test_no_fast_digest_of_a_short_secret_is_in_a_plan_file() -> None:
 def test_where_it_is_made_is_in_every_form_of_a_plan() -> None:
     plan = made(spec())
     for text in (reporter.plan_text(plan, width=200), reporter.plan_markdown(plan)):
-        assert "workspace ws, resource group rg, subscription sub, cloud local, region eastus" in text
+        assert "Workspace ws, resource group rg, subscription sub, cloud local, region eastus" in text
     assert reporter.plan_json(plan)["target"] == {
         "cloud": "local", "subscription_id": "sub", "resource_group": "rg", "workspace": "ws", "region": "eastus",
     }  # fmt: skip
