@@ -32,6 +32,13 @@ CHANGES = [
     {"path": "instance_count", "before": 1, "after": 2, "mutability": "update"},
     {"path": "environment_variables.HF_TOKEN", "before": "hf_old", "after": "hf_new", "mutability": "update"},
 ]
+TARGET = {
+    "cloud": "local",
+    "subscription_id": "00000000-0000-0000-0000-000000000001",
+    "resource_group": "rg-local",
+    "workspace": "mlw-local",
+    "region": "eastus",
+}
 PLAN = Plan(
     "dev",
     (
@@ -45,6 +52,7 @@ PLAN = Plan(
     ({"endpoint": "mip", "ends": "2026-11-30 09:12 UTC"},),
     ("mip", "mi2"),
     "facts",
+    target=TARGET,
 )
 FAILURE = {
     "code": "AML310",
@@ -133,6 +141,11 @@ PLANS = st.builds(
     endpoints=st.lists(WORDS, max_size=2).map(tuple),
     facts=WORDS,
     fallback=st.lists(STEPS, max_size=2).map(tuple),
+    target=st.fixed_dictionaries(dict.fromkeys(TARGET, WORDS)),
+    held=st.lists(
+        st.fixed_dictionaries(dict.fromkeys(("endpoint", "name", "release", "at", "by"), WORDS)), max_size=2
+    ).map(tuple),
+    allow_rolled_back=st.booleans(),
 )
 ERRORS = st.none() | st.fixed_dictionaries(
     {"code": WORDS, "message": SENTENCES},
