@@ -47,6 +47,6 @@ def adopt(
         typer.Option("--from", metavar="OWNER", help="Also take it from this owner, as the tag names it. Repeatable."),
     ] = None,
 ) -> None:
-    """Manage existing endpoints with amldeploy, or move them from another entry. Adds or replaces tags only."""
+    """Manage existing endpoints with amldeploy (changes tags only)."""
     asked = door.Asked("adopt", environment, endpoints or (), yes=yes, events=events)
     door.finish(door.carry(asked, lambda verbs, ways: verbs.adopt(**ways, owners=owners or (), jobs=jobs)), output)

@@ -164,7 +164,7 @@ def test_changed_files_void_the_plan(world: World, value: str) -> None:
     assert "agreed-on" not in file.read_text()
     world.want(release=value)
 
-    with pytest.raises(StalePlan, match=r"a hidden value changed: deployment/mip environment_variables.RELEASE"):
+    with pytest.raises(StalePlan, match=r"a hidden value changed: deployment/mip environment_variables\.RELEASE"):
         carry_out(world, file)
 
 

@@ -77,10 +77,10 @@ def test_an_endpoint_without_deployments_cannot_be_imported(world: World) -> Non
         verbs.import_endpoint(world.project, "law", "bare")
 
 
-def test_what_is_another_owners_names_its_file(world: World) -> None:
-    """Whose it is, and where to change it."""
+def test_what_is_another_owners_names_the_way_to_take_it_over(world: World) -> None:
+    """Which owner it has, and the command that moves it."""
     world.apply()
     text = (world.project.root / "environments" / "law.yml").read_text()
     (world.project.root / "environments" / "other.yml").write_text(text.replace("release: '1'", "release: 2"))
-    with pytest.raises(Refused, match=r"AML230 .* belongs to law/mip. Change it there: environments/law.yml"):
+    with pytest.raises(Refused, match=r"AML230 .* belongs to law/mip\. .*amldeploy adopt -e other mip --from law/mip"):
         verbs.plan(world.project, "other")

@@ -132,7 +132,7 @@ def test_folders_that_no_export_wrote_are_refused(world: World, tmp_path: Path) 
     folder.mkdir()
     body = {"name": "x", "properties": {"traffic": {}}, "tags": {"amldeploy-owner": "prod/x"}}
     (folder / "endpoint.json").write_text(json.dumps(body))
-    with pytest.raises(UsageError, match="Say -e prod"):
+    with pytest.raises(UsageError, match="Use -e prod"):
         restore(world, folder)
     assert world.mutating() == 0
 

@@ -10,7 +10,7 @@ import pytest
 from deploy import agreement, planner, reporter
 from deploy.errors import StalePlan
 from deploy.model import EndpointSpec, Environment, Plan
-from tests.unit.specs import environment, facts, spec
+from tests.unit.specs import deployment_body, endpoint_body, environment, facts, spec
 
 SECRET = "7391"
 HERE = environment()
@@ -99,3 +99,17 @@ def test_where_it_is_made_is_in_every_form_of_a_plan() -> None:
     assert reporter.plan_json(plan)["target"] == {
         "cloud": "local", "subscription_id": "sub", "resource_group": "rg", "workspace": "ws", "region": "eastus",
     }  # fmt: skip
+
+
+def test_a_secret_that_changed_in_azure_voids_the_plan() -> None:
+    """One that the files do not set: the plan stands on it all the same."""
+
+    def seen(token: str) -> Plan:
+        body = endpoint_body({"blue": 100})
+        body["tags"] |= {"api_token": token}
+        return planner.plan_release(HERE, [spec(release="r2")], {"mip": facts(body, (deployment_body("blue"),))})
+
+    agreed = reporter.plan_load(reporter.plan_dump(seen(SECRET)))
+    assert agreement.plan_rest(agreed, seen(SECRET)).fingerprint == agreed.fingerprint
+    with pytest.raises(StalePlan, match=r"endpoint/mip: tags\.api_token \(hidden\) -> \(hidden\)"):
+        agreement.plan_rest(agreed, seen("0000"))

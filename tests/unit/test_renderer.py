@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -475,13 +476,15 @@ def test_globals() -> None:
     assert found["c"].isalpha()
 
 
-def test_unique_belongs_to_subscription_and_workspace() -> None:
+def test_unique_belongs_to_subscription_workspace_and_project() -> None:
     """The same for ever, another elsewhere."""
     elsewhere = Environment("dev", "local", SUBSCRIPTION, "rg", "mlw-other", ())
     again = Environment("other", "AzureCloud", SUBSCRIPTION, "rg-2", "MLW-local", ())
     assert renderer.unique_letters(ENVIRONMENT, 5) == "papdf"
     assert renderer.unique_letters(again, 5) == "papdf"
     assert renderer.unique_letters(elsewhere, 5) != "papdf"
+    one, other = (replace(ENVIRONMENT, project=project) for project in ("radiology", "pathology"))
+    assert len({renderer.unique_letters(each, 5) for each in (ENVIRONMENT, one, other)}) == 3
 
 
 def test_a_file_without_j2_is_not_rendered() -> None:

@@ -295,6 +295,38 @@ def test_pipeline_rules(text: str, words: str) -> None:
     assert f"pipeline.yml:{words}" in problems(pipeline=text)
 
 
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ("cloud: AzureCloud\n", ["1:8 AML139"]),
+        ("cloud: AzureCloud\nproject:\n", ["1:8 AML139"]),
+        ("cloud: AzureCloud\nproject: imaging-2\n", []),
+        ("cloud: local\n", []),
+        ("cloud: local\nproject: imaging\n", []),
+        ("cloud: AzureCloud\nproject: Imaging\n", ["2:10 AML123"]),
+        ("cloud: AzureCloud\nproject: a--b\n", ["2:10 AML123"]),
+        ("cloud: AzureCloud\nproject: 2a\n", ["2:10 AML123"]),
+        (f"cloud: AzureCloud\nproject: {'a' * 33}\n", ["2:10 AML122"]),
+    ],
+)
+def test_outside_the_emulator_an_environment_has_a_project(lines: str, found: list[str]) -> None:
+    """Its place and its form; what is left of a wrong file can still be looked at."""
+    text = lines + ENVIRONMENT_FILE.removeprefix("cloud: local\n")
+    surveyed = validator.survey_environment(yaml12.parse(text, "environments/dev.yml"))
+    assert [f"{p.place.line}:{p.place.column} {p.code}" for p in surveyed.problems] == found
+
+
+def test_project_and_protection_reach_the_spec() -> None:
+    entry = "endpoints:\n  mip: {template: m, protected: true}\n  other: {template: m}\n"
+    text = f"project: imaging\n{ENVIRONMENT_FILE}{entry}"
+    found = validator.validate_environment(yaml12.parse(text, "environments/dev.yml")).environment
+    assert (found.project, found.protected) == ("imaging", ("mip",))
+    rendered = Rendered(
+        "mip", Path("/nowhere"), source(ENDPOINT, "endpoint"), (source(DEPLOYMENT, "deployment"),), None
+    )
+    assert validator.validate_endpoint(rendered, found, "mip", Path("/nowhere")).owner == "imaging/dev/mip"
+
+
 def test_everything_wrong_is_told_at_once() -> None:
     """One visit mends all: every document, shapes and rules."""
     found = problems(
