@@ -1,0 +1,187 @@
+"""The law of histories: two projects in one workspace, each with random applies (good and bad), rollbacks, reaps and
+teardowns.
+
+Traffic only ever goes to releases that were probed. A rollback goes to the release that was live before, a second one
+changes nothing. No command of one project changes anything of the other. Otherwise than with `--laws full` a fixed
+choice of histories is played.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import emulator, verbs
+from deploy.emulator.opening import opened
+from deploy.errors import DeployError
+from deploy.model import RELEASE_TAG, Verb
+from deploy.progress import Event, Kind
+from deploy.reaper import Rules
+from tests.laws.conftest import WORKSPACE, furnish
+from tests.laws.stage import Ahead
+
+SOME, FULL, LENGTH = (3, 11), 60, 9
+COMMANDS = ("apply", "apply", "apply bad", "apply refused", "rollback", "rollback", "reap", "teardown")
+REFUSED = {"kind": "refuse", "status": 403, "operation": "OnlineEndpoints_CreateOrUpdate", "number": 2}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        full = metafunc.config.getoption("--laws", default="some") == "full"
+        metafunc.parametrize("seed", range(FULL) if full else SOME)
+
+
+class Project:
+    """One of the two: its files, what it was seen to probe, and what was live, newest first."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        folder.mkdir()
+        self.world, self.name = furnish(folder, Ahead()), name
+        self.want("1")
+
+    def begin(self) -> None:
+        """Nothing is deployed and nothing is known."""
+        self.number, self.probed, self.lived, self.moved_back = 0, set[str](), list[str](), False
+        self.broken: list[str] = []
+
+    def want(self, release: str, expect: int = 200) -> None:
+        values = {"release": release, "expect": expect}
+        body = {
+            "cloud": "local", "project": self.name, "subscription_id": "00000000-0000-0000-0000-000000000001",
+            "resource_group": "rg-local", "workspace": "mlw-local",
+            "endpoints": {"mip": {"template": "plain", "values": values}},
+        }  # fmt: skip
+        (self.world.project.root / "environments" / "law.yml").write_text(yaml.safe_dump(body))
+
+    @property
+    def endpoint(self) -> str:
+        return verbs.validate(self.world.project, "law")[1][0].name
+
+    def seen(self) -> tuple[dict[str, int], dict[str, tuple[str, str]]]:
+        """Traffic, and deployment -> (release, its digest), read in the world's file."""
+        held = opened(self.world.state / "world.sqlite")
+        try:
+            with held.transaction():
+                held.settle()
+            (body, *_), slots = (
+                [e for e in held.children(WORKSPACE, "endpoint") if e.name == self.endpoint] or [None],
+                [],
+            )
+            if body is None:
+                return {}, {}
+            slots = held.children(body.id, "deployment")
+            traffic = {name: share for name, share in body.properties["traffic"].items() if share}
+            return traffic, {
+                s.name: (
+                    s.body["properties"]["environmentVariables"]["RELEASE"],
+                    str(s.body["tags"].get(RELEASE_TAG)),
+                )
+                for s in slots
+            }
+        finally:
+            held.close()
+
+    def watch(self, event: Event) -> None:
+        """What was probed is noted; whatever has traffic must have been."""
+        traffic, slots = self.seen()
+        if event.kind is Kind.DONE and event.verb is Verb.PROBE:
+            self.probed.add(slots[event.address.split("/")[-1]][0])
+        self.broken += [
+            f"{event.kind} {event.address}: {slot} holds {slots.get(slot)}, which was not probed"
+            for slot in traffic
+            if slots.get(slot, ("",))[0] not in self.probed
+        ]
+
+    def quiet(self) -> dict[str, Any]:
+        return {"approve": lambda *_: None, "tell": self.watch}
+
+    def play(self, command: str) -> None:
+        """One command, and what must be so afterwards."""
+        before, (traffic, slots) = self.live(), self.seen()
+        code = self.run(command)
+        now, (moved, held) = self.live(), self.seen()
+        if sum(moved.values()) not in (0, 100):
+            self.broken.append(f"{command}: {moved}")
+        if command == "teardown":
+            self.begin_again(code, held)
+        elif command == "rollback":
+            self.check_rollback(before, now, traffic, slots)
+        elif command.startswith("apply") and now and now != before:
+            if command != "apply":
+                self.broken.append(f"{command}: {now} is live")
+            self.lived = [now, *(each for each in self.lived if each != now)]
+            self.moved_back = False
+        elif command == "apply refused" and before:
+            self.moved_back = True
+        self.lived = [each for each in self.lived if each in {release for release, _ in held.values()}]
+
+    def begin_again(self, code: int, held: dict[str, Any]) -> None:
+        if code == 0 and held:
+            self.broken.append(f"teardown leaves {held}")
+        self.lived, self.moved_back = [], False
+
+    def check_rollback(self, before: str, now: str, traffic: dict[str, int], slots: dict[str, Any]) -> None:
+        candidates = [each for each in self.lived if each != before]
+        if now != before and (self.moved_back or candidates[:1] != [now]):
+            self.broken.append(f"rollback went from {before} to {now}; it was live before: {candidates}")
+        if now == before and before and not self.moved_back and candidates and self.lived[:1] == [before]:
+            self.broken.append(f"rollback stayed on {before}; it was live before: {candidates} {traffic} {slots}")
+        if now != before:
+            self.lived = [now, *(each for each in self.lived if each != now)]
+            self.moved_back = True
+
+    def live(self) -> str:
+        traffic, slots = self.seen()
+        return next((slots[slot][0] for slot, share in traffic.items() if share == 100), "")
+
+    def run(self, command: str) -> int:
+        project = self.world.project
+        if command.startswith("apply"):
+            self.number += 1
+            self.want(str(self.number), 418 if command == "apply bad" else 200)
+        if command == "apply refused":
+            emulator.begin(self.world.state, faults=[REFUSED])
+        try:
+            if command == "reap":
+                return int(verbs.reap(project, "law", Rules(), yes=True, show=lambda _: None, **self.quiet()).exit)
+            if command == "teardown":
+                return int(verbs.teardown(project, "law", **self.quiet()).report.exit)
+            if command == "rollback":
+                return int(verbs.rollback(project, "law", ["mip"], **self.quiet()).report.exit)
+            return int(verbs.apply(project, "law", **self.quiet()).report.exit)
+        except DeployError as error:
+            return int(error.exit)
+        finally:
+            emulator.begin(self.world.state, faults=[])
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Project]]:
+    folder = tmp_path_factory.mktemp("histories")
+    first, second = Project(folder / "radiology", "radiology"), Project(folder / "pathology", "pathology")
+    (folder / "pathology" / ".amldeploy").symlink_to(first.world.state, target_is_directory=True)
+    emulator.launch(first.world.state, profile="instant")
+    yield first, second
+    emulator.stop(first.world.state)
+
+
+def test_histories(two: tuple[Project, Project], seed: int) -> None:
+    """Each command is followed by a look at both projects."""
+    emulator.reset(two[0].world.state)
+    for each in two:
+        each.begin()
+    chance = random.Random(seed)
+    told: list[str] = []
+    for _ in range(LENGTH):
+        mine, other = chance.sample(two, 2)
+        command, before = chance.choice(COMMANDS), other.seen()
+        told.append(f"{mine.name}: {command}")
+        mine.play(command)
+        told += [f"  {each.name}: {words}" for each in two for words in each.broken]
+        assert other.seen() == before, told
+        assert mine.broken + other.broken == [], "\n".join(told)
