@@ -126,7 +126,7 @@ def finish(done: Done, form: str) -> None:
     }
     show(forms[form](), done=True)
     actions.done(done.plan, done.report, done.rows)
-    for note in (*done.plan.notes, *([stopping.WORDS] if done.report.stopped else ())):
+    for note in (*done.plan.notes, *done.idle, *([stopping.WORDS] if done.report.stopped else ())):
         say(f"Note: {note}")
     for words in (*done.failed, *([done.unkept] if done.unkept else ())):
         say(words)

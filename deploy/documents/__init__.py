@@ -20,11 +20,11 @@ from deploy.documents.fields import (
     Count,
     Duration,
     Flag,
-    Percent,
     Whole,
     Written,
     shape,
 )
+from deploy.documents.rollout import Rollout
 
 
 class Quota(Written):
@@ -84,19 +84,6 @@ class Probe(Written):
     timeout: Annotated[Duration, Field(gt=0)] = Field(default=90.0, description="For one attempt: 90s, 5m, or seconds.")
 
 
-class Rollout(Written):
-    """How callers move from one release to the next."""
-
-    strategy: Literal["blue_green", "in_place"] = Field(
-        default="blue_green",
-        description="blue_green: a second deployment takes over by stages. in_place: the same one changes.",
-    )
-    stages: tuple[Annotated[Percent, Field(ge=1)], ...] = Field(
-        default=(100,), min_length=1, description="Percentages of callers on the new release; growing, the last is 100."
-    )
-    bake: Duration = Field(default=0.0, description="How long a stage is watched before the next: 5m, or seconds.")
-
-
 class RetryPolicy(Written):
     """How long slow truths (a role not yet effective, a busy endpoint) are waited for."""
 
@@ -153,7 +140,11 @@ class Pipeline(Written):
 class GuardsDocument(Written):
     """Limits that can refuse a plan."""
 
-    protected: Flag = Field(default=False, description="Nothing of this environment is deleted, not even by teardown.")
+    protected: Flag = Field(
+        default=False,
+        description="No endpoint of this environment is deleted, not even by teardown. It does not keep an idle slot: "
+        "rollout.keep_previous does.",
+    )
     max_instances: Count | None = Field(
         default=None,
         ge=0,

@@ -35,7 +35,7 @@ from deploy.reporter.problems import error_json, error_text
 from deploy.reporter.reaped import reaped_text
 from deploy.reporter.rows import EndpointRow, SlotRow, endpoint_row
 from deploy.reporter.sentences import changed_value
-from deploy.reporter.status import status_json, status_text
+from deploy.reporter.status import idle_notes, status_json, status_text
 from deploy.reporter.text import plan_text, report_text
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "error_markdown",
     "error_text",
     "fitting",
+    "idle_notes",
     "is_secret",
     "job_summary",
     "mask_commands",
