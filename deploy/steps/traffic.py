@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from deploy import diff
+from deploy import diff, history
 from deploy.callers import positive, shares
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.model import (
     PATIENT,
+    RELEASE_TAG,
     EndpointSpec,
     Facts,
     Json,
@@ -19,6 +20,7 @@ from deploy.model import (
     Wanted,
     address,
     in_words,
+    of_room,
 )
 from deploy.outcome import Evidence
 
@@ -45,10 +47,16 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     if now == positive(wanted.traffic) and settled:
         return []
     ahead = _ahead(wanted.stages, now) or [now]
+    releases = {name: (each.get("tags") or {}).get(RELEASE_TAG) for name, each in _held(wanted, facts).items()}
     stages = [positive(stage) for stage in wanted.stages]
     return [
         _shift(
-            wanted.spec, body, before, after, wait=wanted.spec.pipeline.rollout.bake if number or now in stages else 0.0
+            wanted.spec,
+            body,
+            before,
+            after,
+            releases,
+            wait=wanted.spec.pipeline.rollout.bake if number or now in stages else 0.0,
         )
         for number, (before, after) in enumerate(zip([now, *ahead], ahead, strict=False))
     ]
@@ -59,6 +67,11 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     if not step.body["after"] and there is None:
         return Evidence("it is gone already")  # a PUT would bring it back
     document = _as_it_is(step.body["document"], there)
+    if there is not None and "release" in step.body:
+        (slot,) = step.body["after"]
+        told = history.after_live(there, slot, str(step.body["release"]), cloud.now())
+        kept = {name: value for name, value in (document.get("tags") or {}).items() if name.lower() not in history.TAGS}
+        document = {**document, "tags": {**kept, **told}}
     wanted = (positive(document["traffic"]), positive(document.get("mirror_traffic") or {}))
     endpoints.put_endpoint(
         cloud, document, what=f"{step.verb} {step.address}", patience=step.retry.deadline,
@@ -75,6 +88,11 @@ def _as_it_is(document: Mapping[str, Json], there: Mapping[str, Json] | None) ->
     return {**diff.written(there, diff.ENDPOINT), **moved}
 
 
+def _held(wanted: Wanted, facts: Facts) -> dict[str, Mapping[str, Json]]:
+    """The deployments as they are, or will be."""
+    return {**of_room(facts, "deployment", wanted.spec.key), **wanted.deployments}
+
+
 def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[dict[str, int]]:
     """The stages after the one that callers are at."""
     maps = [positive(stage) for stage in stages]
@@ -82,7 +100,13 @@ def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[
 
 
 def _shift(
-    spec: EndpointSpec, body: Mapping[str, Json], before: Mapping[str, int], after: Mapping[str, int], *, wait: float
+    spec: EndpointSpec,
+    body: Mapping[str, Json],
+    before: Mapping[str, int],
+    after: Mapping[str, int],
+    releases: Mapping[str, Json],
+    *,
+    wait: float,
 ) -> Step:
     whole = diff.filled(spec.owned(body), body, diff.ENDPOINT)
     document = {"mirror_traffic": shares(body, "mirrorTraffic"), **whole, "traffic": dict(after)}
@@ -90,6 +114,8 @@ def _shift(
     document["mirror_traffic"] = {n: share for n, share in document["mirror_traffic"].items() if not after.get(n)}
     retry = replace(spec.retry, wait=wait)
     noted = {"document": document, "before": dict(before), "after": dict(after)}
+    if len(after) == 1 and releases.get(next(iter(after))):
+        noted["release"] = releases[next(iter(after))]
     return Step(Verb.SHIFT, address(NAME, spec.key), noted, f"{in_words(before)} -> {in_words(after)}", retry)
 
 
