@@ -93,7 +93,7 @@ KEPT = st.sampled_from([0.0, 0.0, 3600.0, 86_400.0, idle.FOREVER, None])
 TAGGED = st.sampled_from([*[False] * 9, True])
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(USUAL | USUAL | RECORDS, st.just([]) | RECORDS, SHARES, MIRRORS, BEHIND, TAGGED, KEPT)
 def test_only_what_is_known_to_be_idle_and_over_is_deleted(
     lived: Any, failures: Any, traffic: Any, mirror: Any, behind: Any, protected: bool, keep: float | None
@@ -145,7 +145,10 @@ def test_what_is_not_known_is_kept() -> None:
         "blue": {**behind["blue"], "properties": {**behind["blue"]["properties"], "provisioningState": "Updating"}},
     }
 
+    mirrored = {**body, "properties": {**body["properties"], "mirrorTraffic": {"blue": 10}}}
+
     assert slots(judge(body, behind).idle) == ["mip-ab/blue"]
+    assert judge(mirrored, behind).idle == ()
     assert [judge(body, each).idle for each in (unknown, again, lately, undated, busy)] == [()] * 5
     assert judge(body, behind, idle.FOREVER).idle == ()
     unread = judge(body, behind, None)
