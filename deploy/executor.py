@@ -69,7 +69,8 @@ class _Doer:
             if outcome.state is State.FAILED:
                 outcomes += not_reached(steps[number + 1 :])
                 touched = {s.address for s in steps[: number + 1]}
-                self.rescue([s for s in rescue if s.address in touched], outcomes)
+                if "idle" not in step.body:  # the rollout is done then: traffic stays on the new release
+                    self.rescue([s for s in rescue if s.address in touched], outcomes)
                 return
 
     def falls_back(self, outcome: Outcome) -> bool:

@@ -23,6 +23,12 @@ def is_ours(tag: str) -> bool:
     return tag.lower().startswith("amldeploy-") and tag.lower() != PROTECT_TAG
 
 
+def is_protected(body: Mapping[str, Json]) -> bool:
+    """Whether the tag is on a resource (its ARM body). Names of tags have no case."""
+    tags = body.get("tags") or {}
+    return any(name.lower() == PROTECT_TAG and str(value).lower() != "false" for name, value in tags.items())
+
+
 def merged_tags(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
     """The tags that a PUT must send so that those of others survive it. Their names have no case."""
     return _merged(body.get("tags") or {}, wanted)

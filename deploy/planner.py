@@ -72,6 +72,7 @@ def draft_release(
         own = _ask_rooms(_unproven(wanted, seen), seen, ROOMS, findings)
         unproven = [step for step in own if step.verb is Verb.PROBE and step.why == probe.UNPROVEN_WHY]
         own += [_proven(wanted, step, seen) for step in unproven]
+        own += slots.ending(wanted, own, seen)
         findings += refusals.foreign(spec, own, seen)
         looked = sum(step.verb is Verb.CHECK for step in own)
         own[looked:looked] = _clearing(wanted, facts[spec.key], seen)

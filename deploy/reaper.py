@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from deploy import leases
+from deploy import lapsed, leases
 from deploy.cloud import access, leftovers
 from deploy.cloud.endpoints import path_in
 from deploy.counting import count
 from deploy.errors import Finding
-from deploy.kept import PROTECT_TAG
+from deploy.kept import PROTECT_TAG, is_protected
 from deploy.model import BRIEF, PATIENT, Environment, Json, Plan, Step, Verb, address
 from deploy.owners import key_in, owner_tag
 from deploy.sealing import target_of
@@ -48,6 +48,7 @@ class Inventory:
     autoscale: Sequence[Json]
     heirs: Mapping[str, Json] = field(default_factory=dict)
     """Assignment -> what describes it as that of an entry that stays and asks for the same."""
+    behind: lapsed.Behind = field(default_factory=lapsed.Behind)
 
     @property
     def seen(self) -> Sequence[Json]:
@@ -80,6 +81,9 @@ class Judgement:
     candidates: tuple[Candidate, ...]
     spared: tuple[Spared, ...]
     findings: tuple[Finding, ...] = ()
+    idle: tuple[lapsed.Lapsed, ...] = ()
+    """Idle slots to delete: the findings are about endpoints and do not keep them."""
+    kept: tuple[lapsed.Lapsed, ...] = ()
 
 
 def judge(environment: Environment, there: Inventory, rules: Rules, now: datetime) -> Judgement:
@@ -88,13 +92,13 @@ def judge(environment: Environment, there: Inventory, rules: Rules, now: datetim
     spared: list[Spared] = []
     for name, body in there.endpoints.items():
         found = _due(name, body, rules, now)
-        if found is None or not (_is_ours(environment, body) or _is_named(name, rules)):
+        if found is None or not (is_ours(environment, body) or _is_named(name, rules)):
             continue
-        if (owner := owner_tag(body)) and not _is_ours(environment, body):
+        if (owner := owner_tag(body)) and not is_ours(environment, body):
             spared.append(Spared(name, f"it belongs to {owner}, and what has another owner is not adopted"))
         elif (key := key_in(environment, owner_tag(body))) in environment.protected:
             spared.append(Spared(name, f"endpoints.{key}.protected is true in environments/{environment.name}.yml"))
-        elif _is_protected(body):
+        elif is_protected(body):
             spared.append(Spared(name, f"it carries the tag {PROTECT_TAG}"))
         else:
             chosen.append(found)
@@ -102,7 +106,10 @@ def judge(environment: Environment, there: Inventory, rules: Rules, now: datetim
     chosen += _leftovers(environment, there)
     findings = _guard(environment, there, chosen, rules)
     late = [Spared(each.name, f"{each.why}, but --max is {rules.most}") for each in chosen[rules.most :]]
-    return Judgement(tuple(chosen[: rules.most]), (*spared, *late), tuple(findings))
+    going = {each.name for each in chosen[: rules.most]} if not findings else set()
+    stays = {n: b for n, b in there.endpoints.items() if n not in going and is_ours(environment, b)}
+    idle, kept = lapsed.judge(stays, there.behind, rules.most - len(going), now)
+    return Judgement(tuple(chosen[: rules.most]), (*spared, *late), tuple(findings), tuple(idle), tuple(kept))
 
 
 def plan(environment: Environment, there: Inventory, judged: Judgement, folder: str) -> Plan:
@@ -115,10 +122,17 @@ def plan(environment: Environment, there: Inventory, judged: Judgement, folder: 
     going = {each.name for each in judged.candidates}
     held = leftovers.by_holder(there.seen)
     for name, body in there.endpoints.items():
-        if name not in going and _is_ours(environment, body) and leases.of(body) is not None:
+        if name not in going and is_ours(environment, body) and leases.of(body) is not None:
             steps += _recorded(name, body, held.get(access.system_identity(body) or "", ()))
+    steps += lapsed.steps(judged.idle, there.behind, folder)
     names = tuple(each.name for each in judged.candidates)
     return Plan(environment.name, tuple(steps), endpoints=names, target=target_of(environment))
+
+
+def plan_idle(environment: Environment, there: Inventory, judged: Judgement, folder: str) -> Plan:
+    """The steps that a guard about endpoints does not stop."""
+    steps = tuple(lapsed.steps(judged.idle, there.behind, folder))
+    return Plan(environment.name, steps, target=target_of(environment))
 
 
 def _recorded(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list[Step]:
@@ -143,18 +157,14 @@ def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Ca
     return None
 
 
-def _is_ours(environment: Environment, body: Mapping[str, Json]) -> bool:
+def is_ours(environment: Environment, body: Mapping[str, Json]) -> bool:
+    """Whether an endpoint has the tag of this environment of this project."""
     return key_in(environment, owner_tag(body)) is not None
 
 
 def _is_named(name: str, rules: Rules) -> bool:
     """Whether it is to be adopted by its name."""
     return rules.adopt and any(fnmatchcase(name, pattern) for pattern in rules.include)
-
-
-def _is_protected(body: Mapping[str, Json]) -> bool:
-    value = (body.get("tags") or {}).get(PROTECT_TAG)
-    return value is not None and str(value).lower() != "false"
 
 
 def _leftovers(environment: Environment, there: Inventory) -> list[Candidate]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from deploy import diff
-from deploy.callers import served
+from deploy import diff, idle
+from deploy.callers import served, shares
+from deploy.kept import is_protected
 from deploy.model import (
     OWNER_TAG,
     RELEASE_TAG,
@@ -13,6 +14,8 @@ from deploy.model import (
     EndpointSpec,
     Facts,
     Json,
+    Step,
+    Verb,
     Wanted,
     address,
     live_slot,
@@ -52,6 +55,33 @@ def cleared(wanted: Wanted, facts: Facts) -> Facts:
     where = address("endpoint", spec.key)
     properties = {**facts[where]["properties"], "traffic": {wanted.live: 100}}
     return {**facts, where: {**facts[where], "properties": properties}}
+
+
+def ending(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Step]:
+    """With `rollout.keep_previous: 0` the rollout ends with the deletion of the previous release, also when an earlier
+    run was interrupted before it. Deleted is only what the history knows as live, once the files' release is live.
+    """
+    spec, endpoint = wanted.spec, facts.get(address("endpoint", wanted.spec.key)) or {}
+    if idle.keep_of(spec) != 0 or is_protected(endpoint):
+        return []
+    ((slot, document),) = wanted.deployments.items()
+    other = next(name for name in SLOTS if name != slot)
+    there = of_room(facts, "deployment", spec.key)
+    body = there.get(other)
+    if body is None or not _is_over(endpoint, there, document, other, shifts=any(s.room == "traffic" for s in steps)):
+        return []
+    where, why = address("deployment", spec.key, other), "rollout.keep_previous is 0: the previous release is deleted"
+    return [Step(Verb.DELETE, where, idle.claim(spec.name, body), why, spec.retry)]
+
+
+def _is_over(
+    endpoint: Mapping[str, Json], there: Mapping[str, Json], document: Mapping[str, Json], other: str, *, shifts: bool
+) -> bool:
+    """Whether `other` holds the previous release once the steps are done: those that move its traffic, or none."""
+    if shifts and other in shares(endpoint):
+        return idle.was_live(endpoint, there[other])
+    found = idle.of(endpoint, there)
+    return found is not None and not found.failed and found.live == document["tags"].get(RELEASE_TAG)
 
 
 def _slot(

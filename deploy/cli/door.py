@@ -127,7 +127,7 @@ def finish(done: Done, form: str) -> None:
     }
     show(forms[form](), done=True)
     actions.done(done.plan, done.report, done.rows)
-    for note in done.plan.notes:
+    for note in (*done.plan.notes, *done.idle):
         say(f"Note: {note}")
     for each in done.plan.held:
         say(f"{reporter.HELD}: {reporter.held(each)}")

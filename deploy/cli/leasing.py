@@ -37,7 +37,7 @@ def reap(
     output: Form = Output.TEXT,
     events: Events = None,
 ) -> None:
-    """Delete endpoints whose lease is over. And what Azure left of them; a dry run unless --yes."""
+    """Delete endpoints whose lease is over, and idle slots. And what Azure left of them; a dry run unless --yes."""
     if bool(include) != adopt:
         raise UsageError("reap", "--include and --adopt go together", "Say both or neither", code="AML660")
     from deploy.reaper import Rules
@@ -80,9 +80,9 @@ def _reap(asked: door.Asked, rules: Any, yes: bool, output: Output, warn: Any) -
         speech.say(words)
     if reaped.refused:
         door.explain(reaped.refused, told=True)
-    elif reaped.done:
-        actions.done(reaped.plan, reaped.done.report)
-    else:
+    if reaped.done:
+        actions.done(reaped.done.plan, reaped.done.report)
+    elif not reaped.refused:
         actions.planned(reaped.plan)
     return reaped
 
@@ -139,6 +139,8 @@ def reaped_json(reaped: Any) -> dict[str, Any]:
         "ok": reaped.ok,
         "candidates": [asdict(each) for each in reaped.judged.candidates],
         "spared": [asdict(each) for each in reaped.judged.spared],
+        "idle": [asdict(each) for each in reaped.judged.idle],
+        "kept_idle": [asdict(each) for each in reaped.judged.kept],
         "report": reporter.report_json(reaped.done.report) if reaped.done else None,
         "notices": list(reaped.told.given),
         "failed_notices": list(reaped.told.failed),
@@ -150,6 +152,8 @@ def _error_json(name: str, error: DeployError) -> dict[str, Any]:
     """An environment of several of which nothing can be said but this."""
     from deploy import reporter
 
-    empty: dict[str, Any] = {part: [] for part in ("candidates", "spared", "notices", "failed_notices")}
+    empty: dict[str, Any] = {
+        part: [] for part in ("candidates", "spared", "idle", "kept_idle", "notices", "failed_notices")
+    }
     told = {"environment": name, "dry_run": True, "ok": False, "report": None}
     return {**told, **empty, **reporter.error_json(error)}

@@ -20,11 +20,11 @@ from deploy.documents.fields import (
     Count,
     Duration,
     Flag,
-    Percent,
     Whole,
     Written,
     shape,
 )
+from deploy.documents.rollout import Rollout
 
 
 class Quota(Written):
@@ -82,19 +82,6 @@ class Probe(Written):
     max_seconds: Duration | None = Field(default=None, description="An answer that takes longer is wrong: 2s, 1m.")
     attempts: Whole = Field(default=5, ge=1, le=100)
     timeout: Annotated[Duration, Field(gt=0)] = Field(default=90.0, description="For one attempt: 90s, 5m, or seconds.")
-
-
-class Rollout(Written):
-    """How callers move from one release to the next."""
-
-    strategy: Literal["blue_green", "in_place"] = Field(
-        default="blue_green",
-        description="blue_green: a second deployment takes over by stages. in_place: the same one changes.",
-    )
-    stages: tuple[Annotated[Percent, Field(ge=1)], ...] = Field(
-        default=(100,), min_length=1, description="Percentages of callers on the new release; growing, the last is 100."
-    )
-    bake: Duration = Field(default=0.0, description="How long a stage is watched before the next: 5m, or seconds.")
 
 
 class RetryPolicy(Written):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _YEAR = 31_536_000
+FOREVER = math.inf
 NAME = r"^[a-z](-?[a-z0-9])*$"
 WORKSPACE = r"^[a-zA-Z0-9][a-zA-Z0-9_-]{1,32}$"
 RESOURCE_GROUP = r"^[\w.()-]{0,89}[\w()-]$"
@@ -29,6 +31,18 @@ def _seconds(value: Any) -> Any:
             raise ValueError("is not a duration: write a number and a unit, such as 90s, 5m or 1h")
         return float(match[1]) * _UNITS[match[2]]
     return value
+
+
+def _kept(value: Any) -> Any:
+    if value == "forever":
+        return FOREVER
+    try:
+        seconds = _seconds(value)
+    except ValueError:
+        raise ValueError("is not a time to keep something: write a duration such as 24h, or 0, or forever") from None
+    if isinstance(seconds, float | int) and seconds > _YEAR:
+        raise ValueError("is longer than a year: write forever")
+    return seconds
 
 
 def _scalar(value: Any) -> Any:
@@ -56,6 +70,21 @@ Duration = Annotated[
     ),
 ]
 """Seconds, a year at most; written `90s`, `5m`, `1h` or as a bare number."""
+Kept = Annotated[
+    float,
+    Strict(),
+    BeforeValidator(_kept),
+    Field(ge=0),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": _YEAR},
+                {"type": "string", "pattern": r"^(forever|\d+(\.\d+)?(ms|s|m|h))$"},
+            ]
+        }
+    ),
+]
+"""Seconds, written like a duration; `forever` is FOREVER."""
 Whole = Annotated[int, Strict()]
 Count = Annotated[int, Strict(), Field(le=2**31 - 1)]
 """Where Azure names no limit: what its documents call int32. As seconds, what its client can hold as a duration."""

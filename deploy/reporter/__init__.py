@@ -35,7 +35,7 @@ from deploy.reporter.problems import error_json, error_text
 from deploy.reporter.reaped import reaped_text
 from deploy.reporter.rows import EndpointRow, SlotRow, endpoint_row
 from deploy.reporter.sentences import HELD, changed_value, held, onward
-from deploy.reporter.status import status_json, status_text
+from deploy.reporter.status import idle_notes, status_json, status_text
 from deploy.reporter.text import plan_text, report_text
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "error_text",
     "fitting",
     "held",
+    "idle_notes",
     "is_secret",
     "job_summary",
     "mask_commands",

@@ -31,7 +31,7 @@ from deploy.reporter.sentences import (
     target,
     unchecked,
 )
-from deploy.reporter.status import instances, lease_left, status_summary
+from deploy.reporter.status import idle, instances, lease_left, status_summary
 
 LIMIT = 60_000
 """Characters; GitHub refuses a comment of more than 65,536."""
@@ -131,6 +131,7 @@ def _slots(row: EndpointRow) -> Iterator[str]:
         yield f"| {' | '.join([*first, '', '', '', '', '', _words(lease_words)])} |"
     for n, slot in enumerate(row.slots):
         name = f"**{_words(slot.name)}** (live)" if slot.live else _words(slot.name)
+        name += f" ({_words(idle(slot))})" if slot.idle_since else ""
         cells = [f"{slot.traffic} %", _words(instances(slot)), _words(slot.state), _code(slot.release[:8])]
         ends = [*first, _words(lease_words)] if n == 0 else ["", "", ""]
         yield f"| {' | '.join([*ends[:2], name, *cells, ends[2]])} |"

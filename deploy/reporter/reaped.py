@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from deploy.counting import count
@@ -22,25 +22,52 @@ class Judged(Protocol):
     @property
     def findings(self) -> Iterable[Any]: ...
 
+    @property
+    def idle(self) -> Iterable[Any]: ...
+
+    @property
+    def kept(self) -> Iterable[Any]: ...
+
 
 def reaped_text(judged: Judged, plan: Plan, report: Report | None) -> str:
-    """A line for each endpoint, a line for each that is spared, and a sentence. `report` is None for a dry run."""
+    """A line for each endpoint, then for each idle slot, and a sentence. `report` is None for a dry run.
+
+    Where a guard refused, no endpoint goes, and a report is about the idle slots alone.
+    """
     outcomes = {} if report is None else {(o.address, o.verb): o for o in report.outcomes}
-    candidates = list(judged.candidates)
-    undone = {key[0].split("/")[1] for key, o in outcomes.items() if o.state is not State.DONE}
+    candidates, going = list(judged.candidates), None if judged.findings else report
+    slots = {f"deployment/{each.endpoint}/{each.deployment}" for each in judged.idle}
+    undone = {key[0].split("/")[1] for key, o in outcomes.items() if o.state is not State.DONE and key[0] not in slots}
     failed = undone & {each.name for each in candidates}
     lines = []
     for each in candidates:
-        verb = "would go" if report is None else "not deleted" if each.name in failed else "deleted"
-        steps = [step for step in plan.steps if step.endpoint == each.name and step.verb is Verb.DELETE]
+        verb = "would go" if going is None else "not deleted" if each.name in failed else "deleted"
+        steps = [s for s in plan.steps if s.endpoint == each.name and s.verb is Verb.DELETE and s.address not in slots]
         lines.append(f"{verb:<11}  {each.name}: {each.why} ({count(len(steps), 'deletion')})")
     lines += [f"{'spared':<11}  {each.name}: {each.why}" for each in judged.spared]
-    lines += [_record(step, report, outcomes) for step in plan.steps if step.room == "record"]
+    lines += [f"{_slot_verb(each, report, outcomes):<11}  {_slot(each)}" for each in judged.idle]
+    lines += [f"{'kept':<11}  {_slot(each)}" for each in judged.kept]
+    lines += [_record(step, going, outcomes) for step in plan.steps if step.room == "record"]
     lines += [
         f"{'':<11}  {o.address}: {o.error['message']}" for o in outcomes.values() if o.error and o.state is State.FAILED
     ]
-    sentence = _sentence(len(candidates), len(failed), report)
-    return "\n".join([*lines, sentence if not judged.findings else sentence.partition(" Nothing")[0]]) + "\n"
+    left = sum(_slot_verb(each, report, outcomes) != "deleted" for each in judged.idle)
+    parts = [("endpoint", len(candidates), len(failed), going), ("idle slot", len(slots), left, report)]
+    sentence = _sentence([part for part in parts if part[1]])
+    return "\n".join([*lines, sentence if not judged.findings else sentence.partition(" Nothing was")[0]]) + "\n"
+
+
+def _slot(each: Any) -> str:
+    """`mip-ab/blue: idle for 25.0 h, kept for 24 h (2 instances of Standard_NC24ads_A100_v4)`."""
+    return (
+        f"{each.endpoint}/{each.deployment}: {each.why} ({count(each.instances, 'instance')} of {each.instance_type})"
+    )
+
+
+def _slot_verb(each: Any, report: Report | None, outcomes: Mapping[tuple[str, Verb], Outcome]) -> str:
+    outcome = outcomes.get((f"deployment/{each.endpoint}/{each.deployment}", Verb.DELETE))
+    done = outcome is not None and outcome.state is State.DONE
+    return "would go" if report is None else "deleted" if done else "not deleted"
 
 
 def _record(step: Step, report: Report | None, outcomes: Mapping[tuple[str, Verb], Outcome]) -> str:
@@ -51,9 +78,16 @@ def _record(step: Step, report: Report | None, outcomes: Mapping[tuple[str, Verb
     return f"{verb:<11}  {step.endpoint}: {step.why}"
 
 
-def _sentence(candidates: int, failed: int, report: Report | None) -> str:
-    if not candidates:
+def _sentence(parts: Sequence[tuple[str, int, int, Report | None]]) -> str:
+    """Of (what, how many, how many of them stay, the report or None)."""
+    ahead = [count(number, what) for what, number, _, report in parts if report is None]
+    behind = [
+        f"{count(number - left, what)} deleted" + (f", {left} not." if left else ".")
+        for what, number, left, report in parts
+        if report is not None
+    ]
+    if not parts:
         return "Nothing is due."
-    if report is None:
-        return f"{count(candidates, 'endpoint')} would go. Nothing was changed: say --yes to delete."
-    return f"{count(candidates - failed, 'endpoint')} deleted" + (f", {failed} not." if failed else ".")
+    told = [f"{' and '.join(ahead)} would go."] if ahead else []
+    asked = ["Nothing was changed: say --yes to delete."] if ahead and not behind else []
+    return " ".join([*told, *behind, *asked])

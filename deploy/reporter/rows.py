@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from deploy import leases
+from deploy import idle, leases
 from deploy.documents.cli_v2 import AUTH_MODES
 from deploy.model import RELEASE_TAG, EndpointSpec, Facts, Json, address, live_slot, of_room
 from deploy.owners import owner_tag, whose
@@ -15,7 +15,11 @@ _AUTH = {arm.lower(): word for word, arm in AUTH_MODES.items()}
 
 @dataclass(frozen=True)
 class SlotRow:
-    """One deployment behind an endpoint. `traffic` in percent; `release` the digest on its tag, or empty."""
+    """One deployment behind an endpoint. `traffic` in percent; `release` the digest on its tag, or empty.
+
+    Of an idle slot: since when (ISO 8601), for how many hours, until when it is kept (None: forever), and whether its
+    release failed.
+    """
 
     name: str
     live: bool
@@ -24,6 +28,10 @@ class SlotRow:
     instance_type: str
     instances: int
     state: str
+    idle_since: str | None = None
+    idle_hours: float | None = None
+    kept_until: str | None = None
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow
     properties = body.get("properties") or {}
     traffic = properties.get("traffic") or {}
     slots = of_room(facts, "deployment", spec.key)
-    lease = leases.of(body)
+    lease, spare = leases.of(body), idle.of(body, slots)
     mode = str(properties.get("authMode") or "")
     return EndpointRow(
         spec.key,
@@ -60,10 +68,23 @@ def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow
         str(properties.get("provisioningState") or "unknown"),
         str(properties.get("scoringUri") or ""),
         _AUTH.get(mode.lower(), mode),
-        tuple(_slot(name, slots[name], traffic) for name in sorted(slots)),
+        tuple(_idle(spec, spare, _slot(name, slots[name], traffic), now) for name in sorted(slots)),
         leases.written(lease.ends) if lease else None,
         round(lease.hours_left(now), 2) if lease else None,
         "" if owner_tag(body) == spec.owner else whose(body),
+    )
+
+
+def _idle(spec: EndpointSpec, spare: idle.Idle | None, row: SlotRow, now: datetime) -> SlotRow:
+    if spare is None or spare.slot != row.name:
+        return row
+    ends, hours = spare.until(idle.keep_of(spec)), (now - spare.since).total_seconds() / 3600
+    return replace(
+        row,
+        idle_since=leases.written(spare.since),
+        idle_hours=round(hours, 2),
+        kept_until=leases.written(ends) if ends else None,
+        failed=spare.failed,
     )
 
 

@@ -98,8 +98,46 @@ def _slots(ink: Ink, slots: Sequence[SlotRow]) -> list[str]:
     table = [[*row[:2], (row[2][0].rjust(5), row[2][1]), *row[3:]] for row in table]
     sizes = [max(cells(row[n][0]) for row in table) for n in range(6)] if table else []
     if sum(sizes) + 2 * 6 > ink.width:
-        return [line for row in table for line in ink.flow([part for part in row if part[0]], indent=2)]
-    return ["  " + "  ".join(_padded(ink, row, sizes)).rstrip() for row in table]
+        lines = [ink.flow([part for part in row if part[0]], indent=2) for row in table]
+    else:
+        lines = [["  " + "  ".join(_padded(ink, row, sizes)).rstrip()] for row in table]
+    return [line for slot, own in zip(slots, lines, strict=True) for line in (*own, *_idle(ink, slot))]
+
+
+def _idle(ink: Ink, slot: SlotRow) -> list[str]:
+    return ink.line(idle(slot), Style.YELLOW, indent=4, hang=6) if slot.idle_since else []
+
+
+def idle(slot: SlotRow) -> str:
+    """`idle for 3 h, kept until 2026-11-30 08:00 UTC`; empty for a slot that is not idle."""
+    if slot.idle_hours is None:
+        return ""
+    hours = f"{slot.idle_hours:.0f} h" if slot.idle_hours >= 1 else f"{slot.idle_hours * 60:.0f} min"
+    return f"idle for {hours}{', its release failed' if slot.failed else ''}, {_kept(slot)}"
+
+
+def _kept(slot: SlotRow) -> str:
+    since, ends = leases.moment(slot.idle_since), leases.moment(slot.kept_until)
+    if since is None or ends is None:
+        return "kept until rollout.keep_previous is changed"
+    over = (ends - since).total_seconds() <= (slot.idle_hours or 0.0) * 3600
+    return "no longer kept: reap deletes it" if over else f"kept until {leases.both(ends)}"
+
+
+def idle_notes(environment: str, rows: Sequence[EndpointRow]) -> list[str]:
+    """What a person should know after a rollout: what stays, how long, what it is good for, and how it is deleted."""
+    return [_note(environment, row, slot) for row in rows for slot in row.slots if slot.idle_since]
+
+
+def _note(environment: str, row: EndpointRow, slot: SlotRow) -> str:
+    what, use = ("the previous release", "A rollback needs it.")
+    if slot.failed:
+        what, use = ("a release that failed", "Its logs are there until then.")
+    ends = leases.moment(slot.kept_until)
+    stays = f"stays until {leases.both(ends)}" if ends else "stays (rollout.keep_previous: forever)"
+    command = f"amldeploy reap -e {environment} --yes"
+    deletes = f"Afterwards it is deleted by: {command}" if ends else f"With another value it is deleted by: {command}"
+    return f"{row.key}: {slot.name} ({instances(slot)}) holds {what} and {stays}. {use} {deletes}"
 
 
 def _padded(ink: Ink, row: Sequence[Span], sizes: Sequence[int]) -> list[str]:

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
-from deploy import diff, refusals
+from deploy import claims, diff, refusals
 from deploy.callers import served, shares
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
@@ -88,6 +88,8 @@ def _serving(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Findin
 def run(cloud: Cloud, step: Step) -> None:
     what, body = f"{step.verb} {step.address}", step.body
     if step.verb is Verb.DELETE:
+        if "idle" in body:
+            claims.check_idle(cloud, body, what)
         endpoints.delete_deployment(
             cloud, str(body["endpoint"]), str(body["name"]), what=what, patience=step.retry.deadline
         )

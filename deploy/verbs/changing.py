@@ -59,7 +59,8 @@ def apply(
                 tell(Event(Kind.NOTE, text=f"This plan was begun before: {made}."))
         fresh = dated(cloud, fresh)
         approve(fresh, agreed is None and environment.cloud != "local")
-        return with_rows(cloud, specs, carry_out(project, cloud, fresh, "apply", tell, jobs))
+        ended = with_rows(cloud, specs, carry_out(project, cloud, fresh, "apply", tell, jobs))
+        return replace(ended, idle=reporter.idle_notes(environment.name, ended.rows))
 
 
 def plan_file(project: Project, name: str | None, typed: Sequence[str]) -> Path | None:

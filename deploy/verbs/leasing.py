@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from deploy import reader, reaper, validator
+from deploy import idle, lapsed, leases, reader, reaper, validator
 from deploy.cloud import access, endpoints, leftovers
 from deploy.cloud.connect import Cloud
 from deploy.errors import Exit, Refused
 from deploy.executor import Tell
-from deploy.model import Json, Plan
+from deploy.model import OWNER_TAG, Json, Plan
 from deploy.reaper import Inventory, Judgement, Rules
 from deploy.steps import roles
 from deploy.verbs.project import Approve, Done, Project, carry_out, right
@@ -39,13 +39,15 @@ class Reaped:
 
     @property
     def exit(self) -> Exit:
-        """A dry run has nothing to fail at but a guard."""
-        if self.judged.findings:
-            return Exit.REFUSED
+        """A dry run has nothing to fail at but a guard; a guard stops no idle slot, whose failure says more."""
+        refused = Exit.REFUSED if self.judged.findings else Exit.OK
         if self.done is None:
-            return Exit.OK
-        late = any("--max" in each.why for each in self.judged.spared)
+            return refused
+        whys = [*(each.why for each in self.judged.spared), *(each.why for each in self.judged.kept)]
+        late = any("--max" in why for why in whys)
         own = self.done.report.exit
+        if refused:
+            return own or refused
         return Exit.STEP_FAILED if own is Exit.OK and (late or self.told.failed or not self.done.report.ok) else own
 
 
@@ -66,7 +68,7 @@ def reap(
     """
     file = validator.validate_environment(reader.read_environment(project.root, name))
     with project.alone(file.environment, "reap") if yes else project.connect(file.environment) as cloud:
-        there = _inventory(cloud)
+        there = _inventory(project, cloud, file)
         judged = reaper.judge(file.environment, there, rules, cloud.now())
         if judged.candidates:
             heirs = _heirs(project, cloud, file, there, {each.name for each in judged.candidates})
@@ -75,20 +77,36 @@ def reap(
         plan = reaper.plan(file.environment, there, judged, str(folder))
         if not yes:
             return Reaped(name, judged, plan, None)
-        if judged.findings:
+        rest = reaper.plan_idle(file.environment, there, judged, str(folder)) if judged.findings else plan
+        if judged.findings and not rest.steps:
             return Reaped(name, judged, plan, None, notify(cloud, file, there.endpoints, show, warn))
-        approve(plan, False)
-        done = carry_out(project, cloud, plan, "reap", tell)
+        approve(rest, False)
+        done = carry_out(project, cloud, rest, "reap", tell)
         if done.report.stopped:
             return Reaped(name, judged, plan, done)
-        gone = {each.name for each in judged.candidates}
+        gone = set() if judged.findings else {each.name for each in judged.candidates}
         kept = {n: body for n, body in there.endpoints.items() if n not in gone}
         return Reaped(name, judged, plan, done, notify(cloud, file, kept, show, warn))
 
 
-def _inventory(cloud: Cloud) -> Inventory:
-    """Two lists, whatever their length; a third only when somebody goes."""
-    return Inventory(cloud.workspace_id, endpoints.list_endpoints(cloud), access.assignments(cloud), ())
+def _inventory(project: Project, cloud: Cloud, file: validator.EnvironmentFile) -> Inventory:
+    """Two lists, whatever their length, and the deployments of each endpoint that may have an idle slot; another list
+    only when somebody goes.
+    """
+    bodies = endpoints.list_endpoints(cloud)
+    behind = _behind(project, cloud, file, bodies)
+    return Inventory(cloud.workspace_id, bodies, access.assignments(cloud), (), behind=behind)
+
+
+def _behind(
+    project: Project, cloud: Cloud, file: validator.EnvironmentFile, bodies: Mapping[str, Json]
+) -> lapsed.Behind:
+    """The deployments, and for how long the files as they are now keep an idle slot: not known where they name none."""
+    some = {n: b for n, b in bodies.items() if reaper.is_ours(file.environment, b) and lapsed.may_be(b)}
+    specs = {spec.owner: spec for spec in right(project, file).values()} if some else {}
+    entries = {name: specs.get(str(body["tags"][OWNER_TAG])) for name, body in some.items()}
+    keep = {n: idle.keep_of(spec) for n, spec in entries.items() if spec and leases.is_of_line(spec.base, n)}
+    return lapsed.Behind({name: endpoints.read_deployments(cloud, name) for name in some}, keep)
 
 
 def _heirs(

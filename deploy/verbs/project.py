@@ -70,6 +70,8 @@ class Done:
     """What people were told meanwhile."""
     failed: Sequence[str] = ()
     """Notices that did not arrive, in words."""
+    idle: Sequence[str] = ()
+    """What stays in idle slots, in words."""
     unkept: str = ""
     """Why no report was kept, in words; empty when it was."""
     verb: str = ""

@@ -1,0 +1,243 @@
+"""The law of the idle slot: whatever is refused, lost or killed, traffic stays on the whole live release, and a re-run
+ends with one deployment. Asked of a rollout that ends with the deletion, and of a reap once the time is over.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import verbs
+from deploy.errors import DeployError, Exit, Refused
+from deploy.kept import PROTECT_TAG
+from deploy.model import Verb
+from deploy.reaper import Rules
+from tests.laws.conftest import World
+from tests.laws.stage import Stage, Victims
+from tests.laws.test_laws import failures
+from tests.laws.test_leases import advance_alone
+from tests.outsider import Outsider
+from tests.project import ROOT
+
+REQUESTS = {"apply": 36, "reap": 20}
+"""More than each of the two sends; a number beyond the last one strikes nothing."""
+FAULTS: tuple[dict[str, Any], ...] = (
+    {"kind": "refuse", "status": 403},
+    {"kind": "refuse", "status": 503, "times": "always"},
+    {"kind": "lose", "times": 4},
+    {"kind": "reset", "times": 4},
+)
+DELETION = {"kind": "refuse", "status": 409, "operation": "OnlineDeployments_Delete", "times": "always"}
+QUIET: dict[str, Any] = {"approve": lambda *_: None, "tell": lambda _: None}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "struck" not in metafunc.fixturenames:
+        return
+    full = metafunc.config.getoption("--laws", default="some") == "full"
+    numbered = [(how, fault, n) for how, most in REQUESTS.items() for fault in FAULTS for n in range(1, most + 1)]
+    cases = [(how, {**fault, "number": n}) for how, fault, n in numbered]
+    ids = [f"{how}-{fault['kind']}{fault.get('status', '')}-{fault['number']}" for how, fault in cases]
+    pick = slice(None) if full else slice(32, None, 47)
+    metafunc.parametrize("struck", cases[pick], ids=ids[pick])
+
+
+@pytest.fixture
+def world(stage: Stage) -> World:
+    """A new world with nothing in it, and files with release 1."""
+    stage.order()
+    stage.begin("1")
+    assert isinstance(stage.world, World)
+    return stage.world
+
+
+def keep(world: World, written: str) -> None:
+    """The template with this `keep_previous`."""
+    path = world.project.root / "templates" / "plain" / "pipeline.yml.j2"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("rollout:")]
+    path.write_text("\n".join([*lines, f"rollout: {{stages: [10, 100], keep_previous: {written}}}"]) + "\n")
+
+
+def two_releases(stage: Stage, written: str) -> None:
+    """A new world in which release 1 is live, and files with release 2."""
+    stage.order()
+    keep(stage.world, written)
+    stage.begin("2")
+
+
+def reap(world: World, **more: Any) -> verbs.Reaped:
+    return verbs.reap(world.project, "law", Rules(), yes=True, show=lambda _: None, **{**QUIET, **more})
+
+
+def visit(stage: Stage) -> None:
+    """One visit of the reaper, whatever becomes of it."""
+    try:
+        reap(stage.world)
+    except DeployError:
+        return
+
+
+def slots(stage: Stage) -> list[str]:
+    ((_, states),) = stage.seen()["endpoints"].values()
+    return sorted(states)
+
+
+def test_whatever_strikes_traffic_stays_whole(stage: Stage, struck: tuple[str, dict[str, Any]]) -> None:
+    """And the release that was live before is deleted in the end, by the same command."""
+    how, fault = struck
+    two_releases(stage, "0" if how == "apply" else "24h")
+    if how == "reap":
+        assert stage.apply().exit == 0
+        advance_alone(stage.world, 25)
+    stage.order(fault)
+    stage.apply() if how == "apply" else visit(stage)
+
+    assert stage.broken == []
+    assert len(stage.seen()["live"]) == 1
+    stage.order()
+    stage.apply() if how == "apply" else visit(stage)
+    assert (stage.seen()["live"], slots(stage)) == (["2"], ["green"])
+    assert verbs.plan(stage.world.project, "law").steps == ()
+
+
+def test_a_deletion_that_fails_moves_nothing_back(stage: Stage) -> None:
+    """The new release is live and stays live; the next apply has one step."""
+    two_releases(stage, "0")
+    stage.order(DELETION)
+    done = verbs.apply(stage.world.project, "law", **QUIET)
+
+    assert done.report.exit is Exit.STEP_FAILED
+    assert not any(outcome.rescue for outcome in done.report.outcomes)
+    assert (stage.seen()["live"], slots(stage)) == (["2"], ["blue", "green"])
+    stage.order()
+    assert changes(verbs.plan(stage.world.project, "law").steps) == [(Verb.DELETE, "deployment/mip/blue")]
+    assert stage.apply().exit == 0
+    assert (stage.seen()["live"], slots(stage)) == (["2"], ["green"])
+    assert verbs.plan(stage.world.project, "law").steps == ()
+
+
+def changes(steps: Any) -> list[tuple[Verb, str]]:
+    return [(step.verb, step.address) for step in steps if step.changes]
+
+
+@pytest.mark.parametrize("operation", ["OnlineEndpoints_CreateOrUpdate", "OnlineDeployments_Delete"])
+def test_a_rollout_that_is_killed_is_ended_by_the_next(stage: Stage, victims: Victims, operation: str) -> None:
+    """Between the last shift and the deletion, or in the middle of it."""
+    two_releases(stage, "0")
+    number = 2 if operation.startswith("OnlineEndpoints") else 1
+
+    assert victims.kill_one(stage, {"operation": operation, "number": number})
+    assert stage.seen()["live"] == ["2"]
+    assert stage.apply().exit == 0
+    assert (stage.seen()["live"], slots(stage)) == (["2"], ["green"])
+
+
+def test_an_interrupted_rollout_deletes_nothing(stage: Stage) -> None:
+    """Before all traffic is on the new release both stay, and the next apply sees it through."""
+    two_releases(stage, "0")
+    stage.order({"kind": "refuse", "status": 403, "operation": "OnlineEndpoints_CreateOrUpdate", "number": 2})
+
+    assert stage.apply().exit == Exit.STEP_FAILED
+    assert (stage.seen()["live"], slots(stage)) == (["1"], ["blue", "green"])
+    visit(stage)  # the new one had never all traffic: it may be that of a rollout that goes on elsewhere
+    assert slots(stage) == ["blue", "green"]
+    stage.order()
+    assert stage.apply().exit == 0
+    assert slots(stage) == ["green"]
+
+
+def two(world: World, written: str = "24h") -> str:
+    """Two releases, one after the other; the endpoint's name."""
+    keep(world, written)
+    assert failures(world.apply()) == []
+    world.want(release="2")
+    done = world.apply()
+    assert failures(done) == []
+    return str(done.rows[0].name)
+
+
+def behind(world: World) -> list[str]:
+    return [slot.name for slot in verbs.status(world.project, "law")[0].slots]
+
+
+def test_time_alone_is_no_step_of_a_plan(world: World) -> None:
+    """Only reap deletes what is over, once, and leaves an endpoint that the files describe."""
+    two(world)
+    assert reap(world).judged.idle == ()
+    advance_alone(world, 25)
+    assert verbs.plan(world.project, "law").steps == ()
+    assert behind(world) == ["blue", "green"]
+    reaped = reap(world)
+
+    assert (reaped.exit, [each.deployment for each in reaped.judged.idle]) == (Exit.OK, ["blue"])
+    assert reaped.plan.steps[0].address.startswith("export/")
+    assert list((world.project.state / "reaped").glob("*/mip-*/deployments/blue.json"))
+    assert behind(world) == ["green"]
+    assert (reap(world).plan.steps, world.apply().plan.steps) == ((), ())
+    with pytest.raises(Refused):
+        verbs.rollback(world.project, "law", ["mip"], **QUIET)
+    world.want(release="3")
+    assert failures(world.apply()) == []
+    assert behind(world) == ["blue", "green"]
+
+
+def test_files_that_are_wrong_or_say_forever_keep_it(world: World) -> None:
+    """Also when the apply that made the release promised less."""
+    two(world)
+    advance_alone(world, 9_000)
+    keep(world, "forever")
+    assert reap(world).plan.steps == ()
+    keep(world, "sometimes")
+    reaped = reap(world)
+
+    assert (reaped.plan.steps, [each.deployment for each in reaped.judged.kept]) == ((), ["blue"])
+    keep(world, "1s")
+    assert changes(reap(world).plan.steps)
+
+
+def test_a_slot_that_is_used_again_is_not_deleted(world: World) -> None:
+    """Between the judgement and the deletion its traffic comes back, or somebody puts the tag on its endpoint."""
+    name = two(world)
+    advance_alone(world, 25)
+
+    def back(*_: Any) -> None:
+        body = Outsider().get(name)
+        body["properties"]["traffic"] = {"blue": 100}
+        Outsider().put(f"/onlineEndpoints/{name}", body)
+
+    def tagged(*_: Any) -> None:
+        body = Outsider().get(name)
+        Outsider().put(f"/onlineEndpoints/{name}", {**body, "tags": {**body["tags"], PROTECT_TAG: "yes"}})
+
+    for meanwhile, words in ((tagged, PROTECT_TAG), (back, "blue receives 100 % of the traffic")):
+        reaped = reap(world, approve=meanwhile)
+        assert reaped.done
+        (error,) = failures(reaped.done)
+        assert (reaped.exit, error["code"]) == (Exit.STEP_FAILED, "AML338")
+        assert words in error["message"]
+        assert behind(world) == ["blue", "green"]
+        with world.project.connect(verbs.validate(world.project, "law")[0]):
+            body = Outsider().get(name)
+            Outsider().put(
+                f"/onlineEndpoints/{name}",
+                {**body, "tags": {k: v for k, v in body["tags"].items() if k != PROTECT_TAG}},
+            )
+
+
+def test_the_shipped_production_file_keeps_no_idle_slot(world: World) -> None:
+    """Its guards, read from it, on an endpoint of this world: protected, and the slot goes all the same."""
+    guards = yaml.safe_load((ROOT / "environments" / "prod.yml").read_text())["guards"]
+    two(world)
+    path = world.project.root / "environments" / "law.yml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "guards": guards}))
+    advance_alone(world, 25)
+    reaped = reap(world)
+
+    assert guards["protected"] is True
+    assert (reaped.exit, behind(world)) == (Exit.OK, ["green"])
+    everything = verbs.reap(world.project, "law", Rules(older_than=1.0), yes=True, show=lambda _: None, **QUIET)
+    assert (everything.exit, everything.done) == (Exit.REFUSED, None)
+    assert {finding.code for finding in everything.judged.findings} == {"AML241", "AML270"}
+    assert behind(world) == ["green"]
