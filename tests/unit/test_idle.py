@@ -80,7 +80,7 @@ RECORDS = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(["r1", "r2"
 SHARES = st.sampled_from([*[{"green": 100}] * 9, {"blue": 100}, {"blue": 10, "green": 90}, {"main": 100}, {}])
 MIRRORS = st.sampled_from([*[{}] * 9, {"blue": 10}, {"green": 10}])
 STATES = st.sampled_from([*["Succeeded"] * 9, "Failed", "Canceled", "Creating", "Updating"])
-OWNERS = st.sampled_from([*[OWNER] * 19, "test/x", "prod/mip", ""])
+OWNERS = st.sampled_from([*[OWNER] * 19, "test/x", "imaging/prod/mip", ""])
 
 
 def made(release: str) -> Any:
@@ -193,9 +193,9 @@ def test_max_counts_endpoints_and_slots() -> None:
 def test_the_shipped_production_environment_keeps_endpoints_and_not_slots() -> None:
     """It is protected: an endpoint whose lease is over is refused, and the idle slot beside it goes, exported first."""
     prod = validator.validate_environment(read_environment(ROOT, "prod")).environment
-    body, behind = usual(owner="prod/mip")
-    behind = {name: {**each, "tags": {**each["tags"], OWNER_TAG: "prod/mip"}} for name, each in behind.items()}
-    lent = {**endpoint("", {}, owner="prod/cxr"), "name": "cxr"}
+    body, behind = usual(owner="imaging/prod/mip")
+    behind = {name: {**each, "tags": {**each["tags"], OWNER_TAG: "imaging/prod/mip"}} for name, each in behind.items()}
+    lent = {**endpoint("", {}, owner="imaging/prod/cxr"), "name": "cxr"}
     lent["properties"]["properties"] = leases.properties(ago(1))
     there = Inventory(
         "/ws", {"mip-ab": body, "cxr": lent}, (), (), behind=lapsed.Behind({"mip-ab": behind}, {"mip-ab": 86_400})
@@ -210,7 +210,13 @@ def test_the_shipped_production_environment_keeps_endpoints_and_not_slots() -> N
         (Verb.CHECK, "export/mip-ab"),
         (Verb.DELETE, "deployment/mip-ab/blue"),
     ]
-    assert steps[1].body == {"endpoint": "mip-ab", "name": "blue", "idle": True, "owner": "prod/mip", "release": "r1"}
+    assert steps[1].body == {
+        "endpoint": "mip-ab",
+        "name": "blue",
+        "idle": True,
+        "owner": "imaging/prod/mip",
+        "release": "r1",
+    }
 
 
 def wanted(keep: Any = 0, release: str = "r2", **pipeline: Any) -> Any:
