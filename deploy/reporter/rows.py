@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from deploy import leases
 from deploy.documents.cli_v2 import AUTH_MODES
 from deploy.model import OWNER_TAG, RELEASE_TAG, EndpointSpec, Facts, Json, address, live_slot, of_room
 from deploy.owners import whose
+from deploy.provenance import Provenance, recorded
 
 _AUTH = {arm.lower(): word for word, arm in AUTH_MODES.items()}
 
 
 @dataclass(frozen=True)
 class SlotRow:
-    """One deployment behind an endpoint. `traffic` in percent; `release` the digest on its tag, or empty."""
+    """One deployment behind an endpoint. `traffic` in percent; `release` the digest on its tag, or empty;
+    `provenance` what its tags say of the run that deployed it.
+    """
 
     name: str
     live: bool
@@ -24,6 +27,7 @@ class SlotRow:
     instance_type: str
     instances: int
     state: str
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 @dataclass(frozen=True)
@@ -77,4 +81,5 @@ def _slot(name: str, body: Json, traffic: dict[str, int]) -> SlotRow:
         str(properties.get("instanceType") or ""),
         int((body.get("sku") or {}).get("capacity") or 0),
         str(properties.get("provisioningState") or "unknown"),
+        recorded(body),
     )
