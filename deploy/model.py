@@ -63,9 +63,9 @@ class Environment:
 class EndpointSpec:
     """One endpoint of an environment, rendered and found right.
 
-    `endpoint` and `deployments` are CLI v2 documents. `traffic` is the map the user wrote, or None when the slots
-    are ours to choose (one deployment file, no map). `folder` is the template's, where relative paths start.
-    `releases` maps a deployment's written name to its digest. `owner` is its tag.
+    `endpoint` and `deployments` are CLI v2 documents. `traffic` is the map the user wrote, or None when the slots are
+    ours to choose (one deployment file, no map). `folder` is the template's, where relative paths start. `releases` and
+    `files` map a deployment's written name to its digest and its local files. `owner` is its tag.
     """
 
     key: str
@@ -76,6 +76,7 @@ class EndpointSpec:
     releases: Mapping[str, str]
     pipeline: Pipeline = field(default_factory=Pipeline)
     traffic: Mapping[str, int] | None = None
+    files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     first: str = ""
     probe_files: str = ""  # digest of the files that its probe reads
     beside: tuple[EndpointSpec, ...] = ()  # the other entries of its environment's file whose files are right
@@ -192,8 +193,7 @@ class Plan:
     leases: tuple[Mapping[str, Json], ...] = ()
     endpoints: tuple[str, ...] = ()
     """The endpoints that were asked for, whether they need a step or not."""
-    facts: str = ""
-    """Digest of the facts that the plan stands on."""
+    facts: str = ""  # digest of the facts that the plan stands on
     notes: tuple[str, ...] = ()
     """What a person should know before agreeing."""
     world: Mapping[str, Json] = field(default_factory=dict)

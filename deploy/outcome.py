@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from deploy.errors import BUG, CloudError, DeployError, Exit, Refused
 from deploy.model import Json, Verb
+from deploy.provenance import Provenance
 
 
 class State(StrEnum):
@@ -57,6 +58,8 @@ class Report:
     seconds: float = 0.0
     stopped: Exit | None = None
     """How somebody broke it off, INTERRUPTED or TERMINATED; None when it came to its own end."""
+    provenance: Provenance | None = None
+    """The commit of the files, the caller and the run; None when nothing was to change."""
 
     @property
     def ok(self) -> bool:

@@ -147,8 +147,7 @@ def _proven(wanted: Wanted, step: Step, facts: Facts) -> Step:
     name = str(step.body["deployment"])
     where = address("deployment", wanted.spec.key, name)
     document = deployment.kept(wanted.deployments[name], facts.get(where) or {})
-    body = {"document": document, "folder": wanted.spec.folder}
-    return Step(Verb.UPDATE, where, body, "its probe was right", wanted.spec.retry)
+    return Step(Verb.UPDATE, where, deployment.body_of(wanted.spec, document), "its probe was right", wanted.spec.retry)
 
 
 def _ask_rooms(wanted: Wanted | None, facts: Facts, rooms: Iterable[object], findings: list[Finding]) -> list[Step]:

@@ -32,10 +32,10 @@ from deploy.model import (
     live_slot,
     of_room,
 )
+from deploy.provenance import commit_of
 from deploy.sealing import seal
 from deploy.steps import probe, quota, traffic
 
-COMMIT_TAG = "amldeploy-commit"
 _FORWARD = (
     "Your files still describe {release}. plan and apply hold {key} back until they change; use --allow-rolled-back"
 )
@@ -114,8 +114,7 @@ def _named(
 
 
 def _is_called(body: Mapping[str, Json], to: str) -> bool:
-    commit = str((body.get("tags") or {}).get(COMMIT_TAG) or "")
-    return any(text.lower().startswith(to.lower()) for text in (_release(body), commit) if text)
+    return any(text.lower().startswith(to.lower()) for text in (_release(body), commit_of(body)) if text)
 
 
 def _is(record: Record, slot: str, release: str) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deploy import leases, refusals
+from deploy import leases, manifest, provenance, refusals
 from deploy.digests import digest, slow_digest
 from deploy.errors import Finding, Refused
 from deploy.masks import hidden, hide
 from deploy.model import EndpointSpec, Environment, Facts, Json, Plan, Step, address, of_room
 
 _PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "heir"})
-"""What Azure changes by itself, what only says where it answers, and what others would get."""
+_PASSING |= {*provenance.TAGS, *manifest.TAGS}
+"""What Azure changes by itself, what only says where it answers, what others would get, and what each run records."""
 _JUDGED = frozenset({"quota", "model", "place", "permission"})
 """Rooms whose facts are looked at anew before the first change, so that no plan grows stale by them."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking
 from deploy.errors import DeployError, neutral
 from deploy.model import Json
+from deploy.provenance import Provenance
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ def who(cloud: Cloud) -> str:
     except DeployError:
         return "unknown"
     return neutral(caller.name or caller.object_id or "unknown")
+
+
+def provenance(cloud: Cloud) -> Provenance:
+    """What this run deploys from, its caller, and the moment by the service's clock."""
+    return replace(cloud.made_from, by=who(cloud), at=cloud.now())
 
 
 def _claims(token: str) -> dict[str, Json]:

@@ -24,6 +24,7 @@ from deploy.cloud.pace import Pace
 from deploy.cloud.session import RETRIES, open_sign_in
 from deploy.errors import CloudError, UsageError
 from deploy.model import Environment, Json
+from deploy.provenance import Provenance, of_project
 
 if TYPE_CHECKING:
     from deploy.emulator import Running
@@ -112,6 +113,11 @@ class Cloud:
             return self.clock.now()
         moment, when = told
         return moment + timedelta(seconds=self.clock.monotonic() - when)
+
+    @cached_property
+    def made_from(self) -> Provenance:
+        """The commit of the project's files and the run, as git and GitHub Actions tell them: asked once."""
+        return of_project(self.root, os.environ)
 
     def workspace(self) -> Json:
         """The workspace's body: its region, storage account, registry, key vault."""

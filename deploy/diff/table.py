@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from deploy import manifest, provenance
 from deploy.diff import forms
 from deploy.diff.forms import Form
 
@@ -101,8 +102,8 @@ DEPLOYMENT: tuple[Field, ...] = (
 """Managed online deployment fields. What files hold (code, a model or an environment of its own) is told apart by the
 release; whether Azure still has what was made of them, by the record.
 """
-RECORDS = frozenset(row.record for row in DEPLOYMENT if row.record)
-"""Tags that say which assets were made of files: written with each PUT, never by anybody's hand."""
+RECORDS = frozenset(row.record for row in DEPLOYMENT if row.record) | provenance.TAGS | frozenset(manifest.TAGS)
+"""Tags of a deployment that each PUT writes anew: its assets, its commit and run, its files. They are not compared."""
 
 LEFT_OUT = {
     "endpoint": {

@@ -16,6 +16,7 @@ from deploy.errors import Place, Problem, SpecError
 from deploy.masks import hide
 from deploy.model import Json, Plan, Step
 from deploy.outcome import Outcome, Report
+from deploy.reporter.origin import origin_json
 
 _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
 _READ = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts", "target")
@@ -71,6 +72,7 @@ def report_json(report: Report) -> dict[str, Json]:
             "outcomes": [_outcome(outcome) for outcome in report.outcomes],
             "requests": report.requests,
             "seconds": round(report.seconds, 3),
+            "provenance": origin_json(report.provenance) if report.provenance else None,
         }
     )
     assert isinstance(shown, dict)  # noqa: S101 - hide keeps the shape

@@ -13,6 +13,8 @@ from deploy.errors import neutral
 from deploy.masks import hide
 from deploy.model import Json, Plan
 from deploy.outcome import Outcome, Report, State
+from deploy.provenance import Provenance
+from deploy.reporter.origin import words
 from deploy.reporter.problems import diagnosis_lines
 from deploy.reporter.sentences import RESCUE, STATE_WORDS, duration, reasons, report_summary, shown, target
 from deploy.reporter.style import CSS
@@ -54,8 +56,15 @@ def _verdict(report: Report, title: str, where: str) -> str:
     return (
         f'<header class="verdict{state}"><h1>{title}</h1><p>{_safe(report_summary(report))}</p>'
         f'{f"""<p class="soft">{_safe(where)}</p>""" if where else ""}'
-        f'<p class="soft">Fingerprint <code>{_safe(report.fingerprint)}</code></p></header>'
+        f'{_origin(report.provenance)}<p class="soft">Fingerprint <code>{_safe(report.fingerprint)}</code></p></header>'
     )
+
+
+def _origin(provenance: Provenance | None) -> str:
+    told = [_safe(part) for part in words(provenance)] if provenance else []
+    if provenance and provenance.run_url:
+        told.append(f'<a href="{_safe(provenance.run_url)}">run</a>')
+    return f'<p class="soft">{", ".join(told)}</p>' if told else ""
 
 
 def _section(title: str, parts: Iterable[str]) -> str:
@@ -141,8 +150,10 @@ def _list(rows: Iterable[tuple[str, Json]]) -> str:
 def _steps(report: Report, whys: list[str], *, rescue: bool) -> str:
     told = zip(report.outcomes, whys, strict=True)
     rows = "".join(_row(outcome, why) for outcome, why in told if outcome.rescue is rescue)
-    words = "".join(f'<th scope="col">{title}</th>' for title in ("State", "Step", "Address", "Why, and what was seen"))
-    head = f'<tr>{words}<th scope="col" class="number">Attempts</th><th scope="col" class="number">Time</th></tr>'
+    titles = "".join(
+        f'<th scope="col">{title}</th>' for title in ("State", "Step", "Address", "Why, and what was seen")
+    )
+    head = f'<tr>{titles}<th scope="col" class="number">Attempts</th><th scope="col" class="number">Time</th></tr>'
     return f'<div class="wide"><table>{head}{rows}</table></div>'
 
 

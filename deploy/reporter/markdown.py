@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from deploy.errors import DeployError, neutral
 from deploy.model import Plan, Step, Verb
 from deploy.outcome import Outcome, Report, State
+from deploy.provenance import Provenance
 from deploy.reporter.details import fields, unchanged
+from deploy.reporter.origin import words
 from deploy.reporter.problems import diagnosis_lines, error_text
 from deploy.reporter.rows import EndpointRow
 from deploy.reporter.sentences import (
@@ -73,6 +75,7 @@ def report_markdown(report: Report, plan: Plan | None = None) -> str:
     return _document(
         f"### Report for {_code(report.environment)}",
         f"**{_words(report_summary(report))}**",
+        _origin(report.provenance) if report.provenance else "",
         "\n\n".join(_within(errors, 25_000, "And {} more.")),
         _table(["", "step", "became", "seen"], rows, 28_000),
         f"#### {RESCUE}\n\n{_table(['', 'step', 'became', 'seen'], rescue, 2_000)}" if rescue else "",
@@ -94,7 +97,7 @@ def notices_markdown(notices: Iterable[tuple[str, str]]) -> str:
 
 def status_markdown(rows: Sequence[EndpointRow]) -> str:
     """A table with a line a slot."""
-    head = ["endpoint", "state", "slot", "traffic", "instances", "slot state", "release", "lease"]
+    head = ["endpoint", "state", "slot", "traffic", "instances", "slot state", "release", "deployed from", "lease"]
     return _document(
         f"**{_words(status_summary(rows))}**",
         _table(head, [cells for row in rows for cells in _slots(row)], LIMIT - 2_000),
@@ -128,13 +131,20 @@ def _slots(row: EndpointRow) -> Iterator[str]:
     lease_words = "" if row.hours_left is None else f"ends {lease_left(row.hours_left)}"
     first = [_code(row.key), _words(", ".join(filter(None, (row.state, row.foreign))))]
     if not row.slots:
-        yield f"| {' | '.join([*first, '', '', '', '', '', _words(lease_words)])} |"
+        yield f"| {' | '.join([*first, '', '', '', '', '', '', _words(lease_words)])} |"
     for n, slot in enumerate(row.slots):
         name = f"**{_words(slot.name)}** (live)" if slot.live else _words(slot.name)
         name += f" ({_words(idle(slot))})" if slot.idle_since else ""
         cells = [f"{slot.traffic} %", _words(instances(slot)), _words(slot.state), _code(slot.release[:8])]
+        cells.append(_origin(slot.provenance))
         ends = [*first, _words(lease_words)] if n == 0 else ["", "", ""]
         yield f"| {' | '.join([*ends[:2], name, *cells, ends[2]])} |"
+
+
+def _origin(provenance: Provenance) -> str:
+    """The words, and a link to the run: its URL holds nothing that could end the link."""
+    told = _words(", ".join(words(provenance)))
+    return ", ".join(filter(None, (told, f"[run]({provenance.run_url})" if provenance.run_url else "")))
 
 
 def _caution(addresses: Sequence[str]) -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from deploy import idle, leases
 from deploy.documents.cli_v2 import AUTH_MODES
 from deploy.model import RELEASE_TAG, EndpointSpec, Facts, Json, address, live_slot, of_room
 from deploy.owners import owner_tag, whose
+from deploy.provenance import Provenance, recorded
 
 _AUTH = {arm.lower(): word for word, arm in AUTH_MODES.items()}
 
 
 @dataclass(frozen=True)
 class SlotRow:
-    """One deployment behind an endpoint. `traffic` in percent; `release` the digest on its tag, or empty.
+    """One deployment behind an endpoint. `traffic` in percent; `release` the digest on its tag, or empty;
+    `provenance` what its tags say of the run that deployed it.
 
     Of an idle slot: since when (ISO 8601), for how many hours, until when it is kept (None: forever), and whether its
     release failed.
@@ -32,6 +34,7 @@ class SlotRow:
     idle_hours: float | None = None
     kept_until: str | None = None
     failed: bool = False
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 @dataclass(frozen=True)
@@ -98,4 +101,5 @@ def _slot(name: str, body: Json, traffic: dict[str, int]) -> SlotRow:
         str(properties.get("instanceType") or ""),
         int((body.get("sku") or {}).get("capacity") or 0),
         str(properties.get("provisioningState") or "unknown"),
+        provenance=recorded(body),
     )

@@ -10,6 +10,7 @@ from deploy.counting import count
 from deploy.masks import hide
 from deploy.model import Json
 from deploy.reporter.ink import Ink, Span, Style, cells
+from deploy.reporter.origin import origin_json, words
 from deploy.reporter.rows import EndpointRow, SlotRow
 
 _GOOD, _BUSY = "Succeeded", ("Creating", "Updating", "Deleting", "Scaling")
@@ -19,7 +20,12 @@ _SOON = 24.0
 
 def status_json(rows: Sequence[EndpointRow]) -> dict[str, Json]:
     """{endpoints: [...]} as `schemas/status.json` describes it."""
-    return {"endpoints": [hide(asdict(row)) for row in rows]}
+    return {"endpoints": [hide(_json(row)) for row in rows]}
+
+
+def _json(row: EndpointRow) -> dict[str, Json]:
+    slots = [{**asdict(slot), "provenance": origin_json(slot.provenance)} for slot in row.slots]
+    return {**asdict(row), "slots": slots}
 
 
 def status_text(
@@ -40,11 +46,11 @@ def status_summary(rows: Sequence[EndpointRow]) -> str:
     """One sentence: how many there are, how many are well, which lease ends first."""
     if not rows:
         return "No endpoints."
-    words = f"{count(len(rows), 'endpoint')}, {sum(is_served(row) for row in rows)} with callers served"
+    told = f"{count(len(rows), 'endpoint')}, {sum(is_served(row) for row in rows)} with callers served"
     ill = [f"{row.key} is {row.state}" for row in rows if row.state not in (_GOOD, "absent")]
-    words += f"; {', '.join(ill)}" if ill else ""
+    told += f"; {', '.join(ill)}" if ill else ""
     lent = sorted((row.hours_left, row.key) for row in rows if row.hours_left is not None)
-    return words + (f"; the next lease to end is {lent[0][1]}'s, {lease_left(lent[0][0])}." if lent else ".")
+    return told + (f"; the next lease to end is {lent[0][1]}'s, {lease_left(lent[0][0])}." if lent else ".")
 
 
 def is_served(row: EndpointRow) -> bool:
@@ -93,7 +99,7 @@ def _lease(row: EndpointRow) -> list[Span]:
 
 
 def _slots(ink: Ink, slots: Sequence[SlotRow]) -> list[str]:
-    """Aligned columns where they fit, else the same cells flowing."""
+    """Aligned columns where they fit, else the same cells flowing; below each slot where it was deployed from."""
     table = [[(ink.clean(text), style) for text, style in _cells(slot)] for slot in slots]
     table = [[*row[:2], (row[2][0].rjust(5), row[2][1]), *row[3:]] for row in table]
     sizes = [max(cells(row[n][0]) for row in table) for n in range(6)] if table else []
@@ -101,7 +107,13 @@ def _slots(ink: Ink, slots: Sequence[SlotRow]) -> list[str]:
         lines = [ink.flow([part for part in row if part[0]], indent=2) for row in table]
     else:
         lines = [["  " + "  ".join(_padded(ink, row, sizes)).rstrip()] for row in table]
-    return [line for slot, own in zip(slots, lines, strict=True) for line in (*own, *_idle(ink, slot))]
+    return [
+        line for slot, own in zip(slots, lines, strict=True) for line in (*own, *_origin(ink, slot), *_idle(ink, slot))
+    ]
+
+
+def _origin(ink: Ink, slot: SlotRow) -> list[str]:
+    return ink.flow([(part, Style.DIM) for part in (*words(slot.provenance), slot.provenance.run_url)], indent=4)
 
 
 def _idle(ink: Ink, slot: SlotRow) -> list[str]:

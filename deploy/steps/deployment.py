@@ -4,17 +4,14 @@ room's.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
-from deploy import claims, diff, refusals
+from deploy import claims, diff, manifest, refusals
 from deploy.callers import served, shares
-from deploy.cloud import endpoints
+from deploy.cloud import caller, endpoints, logs
 from deploy.cloud.connect import Cloud
-from deploy.diagnosis import diagnose
-from deploy.errors import CloudError, Finding, Refused, Transient, neutral
-from deploy.judging import rights
+from deploy.errors import CloudError, Finding, Refused, Transient
 from deploy.kept import merged_properties, merged_tags
 from deploy.model import (
     OWNER_TAG,
@@ -37,6 +34,8 @@ _COUNT = "instance_count"
 _RELEASE = f"tags.{RELEASE_TAG}"
 _TOLD = 3
 """Differences that a reason names one by one."""
+_TAGS = 50
+"""Tags that a resource can have in Azure."""
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
@@ -56,7 +55,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     steps = [
         step
         for name, document in wanted.deployments.items()
-        for step in _beside(live, document, _steps(wanted.spec, name, document, there.get(name)))
+        for step in _beside(wanted.spec, live, document, _steps(wanted.spec, name, document, there.get(name)))
     ]
     if findings := _serving(wanted, steps, facts):
         raise Refused(findings)
@@ -110,14 +109,21 @@ def run(cloud: Cloud, step: Step) -> None:
     try:
         endpoints.put_deployment(
             cloud, document, folder, what=what, patience=step.retry.deadline,
-            record=lambda made: diff.records(document, made),
+            record=lambda made: _records(cloud, body, made),
             settled=lambda there: not diff.changes(document, there, diff.DEPLOYMENT),
         )  # fmt: skip
     except Transient:
         raise
     except CloudError as error:
-        _examine(cloud, error, document)
+        logs.examine(cloud, error, document)
         raise
+
+
+def _records(cloud: Cloud, body: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, str]:
+    """The tags that a PUT writes by itself: its assets, its commit and run, its files; as many as Azure takes."""
+    tags, assets = body["document"]["tags"], diff.records(body["document"], made)
+    more = {**caller.provenance(cloud).tags(), **body.get("files", {})}
+    return {**assets, **dict(list(more.items())[: max(0, _TAGS - len(tags) - len(assets))])}
 
 
 def _see_nobody(cloud: Cloud, document: Mapping[str, Json], what: str) -> None:
@@ -127,63 +133,42 @@ def _see_nobody(cloud: Cloud, document: Mapping[str, Json], what: str) -> None:
         raise CloudError(what, cause, "Nothing was changed: plan again", code="AML319")
 
 
-def _examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> None:
-    """Put the containers' logs and the likeliest cause beside the error, and the cure for that cause into it."""
-    endpoint, name = str(document["endpoint_name"]), str(document["name"])
-    logs, unread = _logs(cloud, endpoint, name)
-    state = ""
-    with contextlib.suppress(CloudError):
-        body = endpoints.read_deployments(cloud, endpoint).get(name) or {}
-        state = str((body.get("properties") or {}).get("provisioningState") or "")
-    texts = {file.removesuffix(".log"): text.decode() for file, text in logs.items()}
-    words = " ".join((*error.codes, error.cause))
-    error.attached |= logs
-    found = diagnose(
-        error.code, words, texts, document=document, azure_codes=error.codes, state=state, unread=unread
-    )  # fmt: skip
-    error.diagnosis, error.cure = found.as_json(), found.cure or error.cure
-
-
-def _logs(cloud: Cloud, endpoint: str, name: str) -> tuple[dict[str, bytes], dict[str, str]]:
-    """What both containers last said; and of each whose log we are not given, why not."""
-    logs, unread = {}, {}
-    for container in endpoints.CONTAINERS:
-        try:
-            text = endpoints.read_logs(cloud, endpoint, name, container, endpoints.TAIL)
-            logs[f"{container}.log"] = neutral(text).encode()
-        except CloudError as error:
-            if error.status != 404:  # then there is no deployment, and no log either
-                refused = f"may not be read: that takes {rights.LOGS}"
-                unread[container] = refused if error.status == 403 else f"could not be read: {error.cause.rstrip('.')}"
-    return logs, unread
-
-
 def _steps(
     spec: EndpointSpec, name: str, document: Mapping[str, Json], body: Mapping[str, Json] | None
 ) -> Sequence[Step]:
     where, retry = address(NAME, spec.key, name), spec.retry
     if body is None:
-        return [Step(Verb.CREATE, where, _body(spec, document), f"there is no deployment {name} yet", retry)]
+        return [Step(Verb.CREATE, where, body_of(spec, document), f"there is no deployment {name} yet", retry)]
     document = kept(document, body)
     found = diff.changes(document, body, diff.DEPLOYMENT)
+    files = ""
     if any(change.path == _RELEASE for change in found):
         found = (*found, *diff.resets(document, body, diff.DEPLOYMENT))
+        files = _files_changed(spec, document, body)
     state = body["properties"].get("provisioningState")
     if not found and (state == "Succeeded" or is_unmanaged(spec.owner, body)):
         return []
     if not all(change.in_place for change in found):
-        return _remade(spec, where, document, found)
+        return _remade(spec, where, document, found, files)
     count, rest = (tuple(c for c in found if (c.path == _COUNT) is first) for first in (True, False))
     if not count or state != "Succeeded":
-        return [Step(Verb.UPDATE, where, _noted(spec, document, found), _paths(found) or f"it is {state}", retry)]
+        return [
+            Step(Verb.UPDATE, where, _noted(spec, document, found), files or _paths(found) or f"it is {state}", retry)
+        ]
     change = count[0]
     scaled = {"endpoint": spec.name, "name": name, "count": change.after, "changes": [asdict(change)]}
     first = Step(Verb.UPDATE, where, scaled, f"{_COUNT} {change.before} -> {change.after}", retry)
-    return [first, *([Step(Verb.UPDATE, where, _noted(spec, document, rest), _paths(rest), retry)] if rest else [])]
+    return [
+        first,
+        *([Step(Verb.UPDATE, where, _noted(spec, document, rest), files or _paths(rest), retry)] if rest else []),
+    ]
 
 
 def _beside(
-    live: tuple[str, Mapping[str, Json]] | None, document: Mapping[str, Json], steps: Sequence[Step]
+    spec: EndpointSpec,
+    live: tuple[str, Mapping[str, Json]] | None,
+    document: Mapping[str, Json],
+    steps: Sequence[Step],
 ) -> Sequence[Step]:
     """The same steps; what goes to another slot says what callers will find different from the slot they are on."""
     if live is None or live[0] == document["name"] or not steps or "document" not in steps[-1].body:
@@ -191,7 +176,7 @@ def _beside(
     name, body = live
     found = diff.changes(document, body, diff.DEPLOYMENT)
     *before, last = steps
-    words = f"{_differences(found)}, next to {name}" if found else last.why
+    words = f"{_differences(found, _files_changed(spec, document, body))}, next to {name}" if found else last.why
     if last.verb is Verb.CREATE and "changes" not in last.body:
         listed = {**last.body, "changes": [asdict(change) for change in found], "beside": name}
         return [*before, replace(last, why=words, body=listed)]
@@ -199,17 +184,22 @@ def _beside(
     return [*before, replace(last, why=why)]
 
 
-def _differences(found: Sequence[diff.Change]) -> str:
-    """`instance_type A -> B`; the release is named only where nothing else differs that a file's field can say."""
+def _files_changed(spec: EndpointSpec, document: Mapping[str, Json], body: Mapping[str, Json]) -> str:
+    """The local files that differ from those of a deployment that exists, in words; empty when they are the same."""
+    return manifest.in_words(manifest.read_tags(body), manifest.of_slot(spec.files, str(document["name"])))
+
+
+def _differences(found: Sequence[diff.Change], files: str) -> str:
+    """`instance_type A -> B, files: code/score.py changed`; the release is named by what differs in it."""
     told = [change for change in found if change.path != _RELEASE]
     if not told:
-        return "other files or secrets"
+        return files or "the definition of the model or the environment"
     said = [
         f"{change.path} {changed_value(change.path, change.before)} -> {changed_value(change.path, change.after)}"
         for change in told[:_TOLD]
     ]
     more = [f"{len(told) - _TOLD} more"] if len(told) > _TOLD else []
-    return ", ".join([*said, *more])
+    return ", ".join([*said, *more, *([files] if files else [])])
 
 
 def kept(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Json]:
@@ -224,27 +214,29 @@ def kept(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Js
 
 
 def _remade(
-    spec: EndpointSpec, where: str, document: Mapping[str, Json], found: Sequence[diff.Change]
+    spec: EndpointSpec, where: str, document: Mapping[str, Json], found: Sequence[diff.Change], files: str
 ) -> Sequence[Step]:
     """A deployment that keeps its name and cannot become what it should be."""
     gone = {"endpoint": spec.name, "name": document["name"]}
     fixed = _paths([change for change in found if not change.in_place])
     return [
         Step(Verb.DELETE, where, gone, f"Azure cannot change {fixed} in place", spec.retry),
-        Step(Verb.CREATE, where, _noted(spec, document, found), _paths(found), spec.retry),
+        Step(Verb.CREATE, where, _noted(spec, document, found), files or _paths(found), spec.retry),
     ]
 
 
 def _noted(spec: EndpointSpec, document: Mapping[str, Json], found: Sequence[diff.Change]) -> dict[str, Json]:
-    return {**_body(spec, document), "changes": [asdict(change) for change in found]}
+    return {**body_of(spec, document), "changes": [asdict(change) for change in found]}
 
 
 def _paths(found: Sequence[diff.Change]) -> str:
     return ", ".join(change.path for change in found)
 
 
-def _body(spec: EndpointSpec, document: Mapping[str, Json]) -> dict[str, Json]:
-    return {"document": dict(document), "folder": spec.folder}
+def body_of(spec: EndpointSpec, document: Mapping[str, Json]) -> dict[str, Json]:
+    """The body of a step that sends the document; `files`: the tags that list its local files."""
+    files = manifest.tags_of(manifest.of_slot(spec.files, str(document["name"])))
+    return {"document": dict(document), "folder": spec.folder, "files": files}
 
 
 def _delete(where: str, body: Mapping[str, Json]) -> Step:

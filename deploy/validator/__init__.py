@@ -12,11 +12,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from deploy.digests import TooMuch, digest, digest_tree
+from deploy.digests import Entries, TooMuch, digest, digest_entries, digest_tree, read_tree
 from deploy.documents import EnvironmentDocument, Notice, Pipeline
 from deploy.documents.cli_v2 import DeploymentDocument, EndpointDocument
 from deploy.documents.local import local_paths
 from deploy.errors import Place, Problem, SpecError
+from deploy.ignorefile import Unusable
+from deploy.manifest import listed
 from deploy.model import EndpointSpec, Environment, Guards, Json
 from deploy.owners import Owner
 from deploy.sources import Node, Rendered, Source, Trail, as_text, at
@@ -141,19 +143,21 @@ def validate_endpoint(
         problems += [found for each in (endpoint, *deployments) for found in rules.tags(each)]
     if problems or not isinstance(pipeline.model, Pipeline):
         raise SpecError(problems)
-    return _spec(rendered, environment, key, pipeline.model)
+    return _spec(rendered, environment, key, root, pipeline.model)
 
 
-def _spec(rendered: Rendered, environment: Environment, key: str, pipeline: Pipeline) -> EndpointSpec:
+def _spec(rendered: Rendered, environment: Environment, key: str, root: Path, pipeline: Pipeline) -> EndpointSpec:
     endpoint = _document(rendered.endpoint)
     traffic = endpoint.pop("traffic", None)
     deployments = tuple(_document(each) for each in rendered.deployments)
-    releases = {
-        document["name"]: _release(document, source, rendered.folder)
-        for document, source in zip(deployments, rendered.deployments, strict=True)
-    }
+    releases, files = {}, {}
+    for document, source in zip(deployments, rendered.deployments, strict=True):
+        trees = _trees(document, source, rendered.folder, root)
+        releases[document["name"]], files[document["name"]] = _release(document, trees), listed(trees)
     owner = str(Owner(environment.project, environment.name, key))
-    spec = EndpointSpec(key, owner, str(rendered.folder), endpoint, deployments, releases, pipeline, traffic)
+    spec = EndpointSpec(
+        key, owner, str(rendered.folder), endpoint, deployments, releases, pipeline, traffic, files=files
+    )
     return replace(spec, probe_files=_probe_files(rendered, pipeline))
 
 
@@ -193,17 +197,23 @@ def _copy(value: Json) -> Any:
     return [_copy(item) for item in value] if isinstance(value, list) else value
 
 
-def _release(document: Mapping[str, Json], source: Source, folder: Path) -> str:
-    """12 hex digits over what the deployment is made of, the contents of local files included."""
-    parts = {name: value for name, value in document.items() if name not in _NOT_THE_RELEASE}
-    files = {}
+def _trees(document: Mapping[str, Json], source: Source, folder: Path, root: Path) -> dict[str, tuple[str, Entries]]:
+    """Field that names local files -> the name of the file or folder, and what counts in it."""
+    trees = {}
     for trail, path in local_paths(document, folder):
         try:
-            files[".".join(map(str, trail))] = digest_tree(path)
-        except (OSError, TooMuch) as error:
+            trees[".".join(map(str, trail))] = (path.name, read_tree(path, root))
+        except (OSError, TooMuch, Unusable) as error:
             cause = f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}."
-            raise SpecError([problem(source, trail, "AML128", cause, "Check the path and its rights.")]) from None
-    return digest({"document": parts, "files": files}, 12)
+            cure = "Fix the ignore file." if isinstance(error, Unusable) else "Check the path and its rights."
+            raise SpecError([problem(source, trail, "AML128", cause, cure)]) from None
+    return trees
+
+
+def _release(document: Mapping[str, Json], trees: Mapping[str, tuple[str, Entries]]) -> str:
+    """12 hex digits over what the deployment is made of, the contents of local files included."""
+    parts = {name: value for name, value in document.items() if name not in _NOT_THE_RELEASE}
+    return digest({"document": parts, "files": {field: digest_entries(each) for field, (_, each) in trees.items()}}, 12)
 
 
 def _checked(model: type[EndpointDocument | DeploymentDocument], source: Source, sign: str, cure: str) -> Checked:

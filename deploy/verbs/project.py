@@ -12,12 +12,13 @@ from pathlib import Path
 from deploy import executor, intent, leases, masks, observer, reader, renderer, reporter, succession, validator
 from deploy.callers import shares
 from deploy.clock import Clock, SystemClock
-from deploy.cloud import endpoints
+from deploy.cloud import caller, endpoints
 from deploy.cloud.connect import Cloud, Secret, connect
 from deploy.errors import CloudError, Exit, Problem, SpecError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Environment, Facts, Json, Plan
 from deploy.outcome import Report
+from deploy.provenance import Provenance
 from deploy.steps import ROOMS, SHOWN, Room
 from deploy.verbs import lock
 
@@ -135,6 +136,7 @@ def carry_out(
     if not plan.steps:
         return Done(plan, Report(plan.environment, plan.fingerprint, ()), verb=verb)
     report = executor.execute(plan, cloud, project.clock, tell, jobs=jobs, hasty=hasty)
+    report = replace(report, provenance=_provenance(cloud, plan, report))
     try:
         folder = save or _report_folder(project, verb)
         return Done(plan, report, folder, _keep(plan, report, folder), verb=verb)
@@ -142,6 +144,13 @@ def carry_out(
         return Done(
             plan, report, verb=verb, unkept=f"The report is not kept: {error}. See that its folder may be written."
         )
+
+
+def _provenance(cloud: Cloud, plan: Plan, report: Report) -> Provenance | None:
+    """From what and by whom a plan was carried out. After an interruption no token is asked for."""
+    if not any(step.changes for step in plan.steps):
+        return None
+    return replace(cloud.made_from, at=cloud.now()) if report.stopped else caller.provenance(cloud)
 
 
 def look(

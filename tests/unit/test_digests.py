@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,84 @@ def test_running_the_program_changes_nothing(tmp_path: Path) -> None:
     (folder / "__pycache__" / "score.pyc").write_bytes(b"x")
     (folder / "old.pyc").write_bytes(b"x")
     assert digest_tree(folder) == before
+
+
+@pytest.mark.parametrize("name", ["__pycache__", ".ipynb_checkpoints", ".git", ".amldeploy", ".DS_Store"])
+def test_what_programs_write_does_not_count(tmp_path: Path, name: str) -> None:
+    """At any depth, as a folder or as a file."""
+    folder = tree(tmp_path / "a", score="1", deep__x="1")
+    before = digest_tree(folder)
+    (folder / name).mkdir()
+    (folder / name / "x").touch()
+    (folder / "deep" / name).touch()
+    assert digest_tree(folder) == before
+
+
+@pytest.mark.parametrize(("ignoring", "counts"), [(".amlignore", False), (".gitignore", False), ("other", True)])
+def test_ignored_files_do_not_count(tmp_path: Path, ignoring: str, counts: bool) -> None:
+    """Notes that are not uploaded make no release."""
+    folder = tree(tmp_path / "a", score="1", **{ignoring: "*.md\nnotes/\n"})
+    before = digest_tree(folder)
+    tree(folder, **{"todo.md": "1", "notes__x": "1"})
+    assert (digest_tree(folder) != before) == counts
+    tree(folder, score="2")
+    assert digest_tree(folder) != before
+
+
+def test_line_ends_of_text_do_not_count(tmp_path: Path) -> None:
+    """A checkout on Windows is the same release; a file with a NUL byte counts as it is."""
+    unix, windows = tmp_path / "unix", tmp_path / "windows"
+    for folder, end in ((unix, b"\n"), (windows, b"\r\n")):
+        folder.mkdir()
+        (folder / "score.py").write_bytes(b"a" + end + b"b" + end + end)
+        (folder / "long.txt").write_bytes(b"x" * (digests._CHUNK - 1) + end + b"y" + end)
+        (folder / "late.bin").write_bytes(b"x" * 9_000 + b"\0" + end)
+    assert digest_tree(unix) == digest_tree(windows)
+    assert digest_tree(unix / "score.py") == digest_tree(windows / "score.py")
+    for folder, end in ((unix, b"\n"), (windows, b"\r\n")):
+        (folder / "weights.bin").write_bytes(b"\0" + end)
+    assert digest_tree(unix) != digest_tree(windows)
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"\0"]), max_size=12).map(b"".join), st.integers(1, 4))
+def test_a_text_counts_with_lf_for_crlf(content: bytes, chunk: int) -> None:
+    """However it is cut when it is read."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as here, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digests, "_CHUNK", chunk)
+        (Path(here) / "x").write_bytes(content)
+        meant = content if b"\0" in content else content.replace(b"\r\n", b"\n")
+        assert digests._content(Path(here) / "x") == hashlib.sha256(meant).hexdigest()
+
+
+def test_names_are_compared_in_one_form(tmp_path: Path) -> None:
+    """Composed or decomposed letters are one name, and the order is that of its form; modes do not count."""
+    folders = tmp_path / "1", tmp_path / "2"
+    for folder, name in zip(folders, ("caf\u00e9", "cafe\u0301"), strict=True):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "x").touch(0o600 if len(name) == 4 else 0o755)
+        (folder / "caff").touch()
+    assert len({digest_tree(folder) for folder in folders}) == 1
+
+
+def test_releases_without_ignore_files_stay_as_they_are(tmp_path: Path) -> None:
+    """The digest of such a folder is written in deployments that are there."""
+    folder = tree(tmp_path / "a", **{"b": "1", "a.b__c": "2", "a__z": "3", "a-b": "4", "B": "\u00e9"})
+    (folder / "link").symlink_to("b")
+    assert digest_tree(folder) == "1097e73ef376a69ebe2b8c45abd6676789c20072b103dbf3d764f0dc1ff16861"
+
+
+def test_links_within_the_project_count_as_what_they_lead_to(tmp_path: Path) -> None:
+    """As azure-ai-ml uploads them; a folder that contains itself is read once."""
+    shared = tree(tmp_path / "common", x="1")
+    folder = tree(tmp_path / "a", score="1")
+    (folder / "lib").symlink_to("../common")
+    (shared / "self").symlink_to(".")
+    outside, inside = digest_tree(folder), digest_tree(folder, tmp_path)
+    tree(shared, x="2")
+    assert digest_tree(folder) == outside
+    assert digest_tree(folder, tmp_path) != inside
 
 
 def test_links_are_not_followed_out_of_the_folder(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy import planner
+from deploy import manifest, planner, provenance
 from deploy.errors import Refused
 from deploy.model import RELEASE_TAG, UNPROVEN, Plan, Step, Verb
 from tests.unit.specs import SIZE, deployment_body, endpoint_body, environment, facts, quota_row, spec
@@ -415,11 +416,43 @@ def test_a_slot_that_is_used_again_says_both() -> None:
     assert [change["path"] for change in rest.body["changes"]] == ["tags.amldeploy-release"]
 
 
-def test_only_other_files_are_called_so() -> None:
-    """When no field differs, the content of files does."""
-    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
+def test_files_that_changed_are_named() -> None:
+    """Where no field differs, and beside fields that do; what no list says is not guessed."""
+    before, now = {"code/score.py": "1"}, {"code/score.py": "2", "code/new.py": "1"}
+    there, wanted = deployment_body("blue"), replace(spec(release="r2"), files={"blue": now})
 
-    assert "other files or secrets, next to blue" in [step.why for step in plan(spec(release="r2"), there).steps]
+    def why(body: dict[str, Any], **changes: Any) -> list[str]:
+        made = plan(replace(wanted, **changes), facts(endpoint_body({"blue": 100}), (body,)))
+        return [step.why for step in made.steps if step.address == "deployment/mip/green"]
+
+    listed = {**there, "tags": {**there["tags"], **manifest.tags_of(before)}}
+    told = "files: code/new.py added, code/score.py changed"
+    assert why(listed) == [f"{told}, next to blue"]
+    two = {**wanted.deployments[0], "environment_variables": {"A": "b"}}
+    assert why(listed, deployments=(two,)) == [f"environment_variables.A (none) -> b, {told}, next to blue"]
+    assert why(there) == ["files (not recorded), next to blue"]
+    assert why(listed, files={"blue": before}) == ["the definition of the model or the environment, next to blue"]
+
+
+def test_the_list_of_files_is_sent_with_each_put() -> None:
+    """It is part of the step, and a plan does not change with the commit."""
+    files = {"blue": {"code/score.py": "1"}}
+    (made,) = [s for s in plan(replace(spec(), files=files), facts()).steps if s.room == "deployment"]
+    assert made.body["files"] == manifest.tags_of(files["blue"])
+    assert not provenance.TAGS & made.body["document"]["tags"].keys()
+
+
+def test_what_a_run_records_voids_no_plan() -> None:
+    """A plan stands on what is deployed, not on who deployed it, when, and from which commit."""
+    body = deployment_body("blue")
+    more = dict.fromkeys((*provenance.TAGS, *manifest.TAGS), "x")
+    tagged = {**body, "tags": {**body["tags"], **more}}
+    made, again = (plan(spec(), facts(endpoint_body({"blue": 100}), (each,))) for each in (body, tagged))
+    assert made.fingerprint == again.fingerprint
+    assert made.world == again.world
+    changed = plan(spec(tags={"a": "b"}), facts(endpoint_body({"blue": 100}), (tagged,)))
+    (step,) = [s for s in changed.steps if "document" in s.body]
+    assert not more.keys() & step.body["document"]["tags"].keys()
 
 
 def _updates(made: Plan) -> list[Step]:

@@ -480,6 +480,50 @@ def release(text: str = DEPLOYMENT, root: Path = Path("/nowhere")) -> str:
     return next(iter(check(deployment=text, root=root).releases.values()))
 
 
+CODE = DEPLOYMENT + "code_configuration: {code: src, scoring_script: score.py}\n"
+
+
+def code_in(root: Path) -> Path:
+    """The folder of the code of a template, with a script."""
+    folder = root / "templates" / "m" / "src"
+    folder.mkdir(parents=True)
+    (folder / "score.py").write_text("1", encoding="utf-8")
+    return folder
+
+
+def test_ignored_files_make_no_release(tmp_path: Path) -> None:
+    """Notes that are not uploaded, and line ends of another system."""
+    folder = code_in(tmp_path)
+    (folder / ".amlignore").write_text("*.md\n", encoding="utf-8")
+    before = release(CODE, tmp_path)
+    (folder / "notes.md").touch()
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "score.py").touch()
+    (folder / ".amlignore").write_bytes(b"*.md\r\n")
+    assert release(CODE, tmp_path) == before
+    (folder / "score.py").write_text("2", encoding="utf-8")
+    assert release(CODE, tmp_path) != before
+
+
+def test_the_files_of_a_release_are_listed(tmp_path: Path) -> None:
+    """By the part of the deployment that they are of."""
+    code_in(tmp_path)
+    assert list(check(deployment=CODE, root=tmp_path).files["blue"]) == ["code/score.py"]
+
+
+def test_an_ignore_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    """azure-ai-ml would fail with it in the middle of an apply."""
+    (code_in(tmp_path) / ".amlignore").write_text("ok\n[b-a]\n", encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        check(deployment=CODE, root=tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.code == "AML128"
+    assert problem.cause.startswith(
+        "src cannot be read: line 2 of .amlignore is not a pattern: bad character range b-a"
+    )
+    assert problem.cure == "Fix the ignore file."
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -1,0 +1,44 @@
+"""The logs of a deployment that failed: read, kept beside its error, and searched for the cause."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+
+from deploy.cloud import endpoints
+from deploy.cloud.connect import Cloud
+from deploy.diagnosis import diagnose
+from deploy.errors import CloudError, neutral
+from deploy.judging import rights
+from deploy.model import Json
+
+
+def examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> None:
+    """Put the containers' logs and the likeliest cause beside the error, and the cure for that cause into it."""
+    endpoint, name = str(document["endpoint_name"]), str(document["name"])
+    logs, unread = _logs(cloud, endpoint, name)
+    state = ""
+    with contextlib.suppress(CloudError):
+        body = endpoints.read_deployments(cloud, endpoint).get(name) or {}
+        state = str((body.get("properties") or {}).get("provisioningState") or "")
+    texts = {file.removesuffix(".log"): text.decode() for file, text in logs.items()}
+    words = " ".join((*error.codes, error.cause))
+    error.attached |= logs
+    found = diagnose(
+        error.code, words, texts, document=document, azure_codes=error.codes, state=state, unread=unread
+    )  # fmt: skip
+    error.diagnosis, error.cure = found.as_json(), found.cure or error.cure
+
+
+def _logs(cloud: Cloud, endpoint: str, name: str) -> tuple[dict[str, bytes], dict[str, str]]:
+    """What both containers last said; and of each whose log we are not given, why not."""
+    logs, unread = {}, {}
+    for container in endpoints.CONTAINERS:
+        try:
+            text = endpoints.read_logs(cloud, endpoint, name, container, endpoints.TAIL)
+            logs[f"{container}.log"] = neutral(text).encode()
+        except CloudError as error:
+            if error.status != 404:  # then there is no deployment, and no log either
+                refused = f"may not be read: that takes {rights.LOGS}"
+                unread[container] = refused if error.status == 403 else f"could not be read: {error.cause.rstrip('.')}"
+    return logs, unread
