@@ -22,11 +22,9 @@ Facts = Mapping[str, Mapping[str, Json]]
 
 OWNER_TAG = "amldeploy-owner"
 """Tag on endpoint and deployment: `<environment>/<endpoint key>`. Nothing without it is ever changed."""
-RELEASE_TAG = "amldeploy-release"
-"""Tag on a deployment: the digest of what it is made of."""
+RELEASE_TAG = "amldeploy-release"  # on a deployment: the digest of what it is made of
 SLOTS = ("blue", "green")
-UNPROVEN = "-unproven"
-"""Follows the release in the tag of a live deployment that was changed in place and not yet probed."""
+UNPROVEN = "-unproven"  # follows the release of a live deployment that was changed in place and not yet probed
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,7 @@ class Guards:
 
     protected: bool = False
     max_instances: int | None = None
+    require_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,16 +185,12 @@ class Plan:
     steps: tuple[Step, ...]
     rescue: tuple[Step, ...] = ()
     leases: tuple[Mapping[str, Json], ...] = ()
-    endpoints: tuple[str, ...] = ()
-    """The endpoints that were asked for, whether they need a step or not."""
-    facts: str = ""
-    """Digest of the facts that the plan stands on."""
-    notes: tuple[str, ...] = ()
-    """What a person should know before agreeing."""
+    endpoints: tuple[str, ...] = ()  # those that were asked for, whether they need a step or not
+    facts: str = ""  # digest of the facts that the plan stands on
+    notes: tuple[str, ...] = ()  # what a person should know before agreeing
     world: Mapping[str, Json] = field(default_factory=dict)
     """Those facts, address -> body without what changes by itself, each secret as a digest; empty if not kept."""
-    fallback: tuple[Step, ...] = ()
-    """What is done instead of the rest when the shared pool stays full."""
+    fallback: tuple[Step, ...] = ()  # what is done instead of the rest when the shared pool stays full
     scoring_uris: tuple[str, ...] = field(default=(), compare=False)  # of endpoints that are there; in no plan file
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from deploy import callers, fallback, refusals, slots
+from deploy import callers, fallback, guards, refusals, slots
 from deploy.errors import Finding, Refused
 from deploy.judging import gates, places, verdict
 from deploy.model import (
@@ -42,16 +42,24 @@ class Draft:
 
 
 def draft_release(
-    environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts], *, cleanup: bool = False
+    environment: Environment,
+    specs: Sequence[EndpointSpec],
+    facts: Mapping[str, Facts],
+    *,
+    cleanup: bool = False,
+    beside: Mapping[str, Facts] | None = None,
+    restored: bool = False,
 ) -> Draft:
     """The steps from what is there to what the files say, and every reason not to take them.
 
     `cleanup`: the rescue also deletes deployments that this plan made, instead of leaving them to be looked at.
+    `beside`: the deployments of the file's other endpoints, for guards.max_instances. `restored`: the releases were
+    live before, so that they have no probe is neither told nor refused.
     """
     steps: list[Step] = []
     rescue: list[Step] = []
     second: list[Step] = []
-    findings = refusals.too_many(environment, specs)
+    findings: list[Finding] = []
     for spec in specs:
         wanted = choose(spec, facts[spec.key])
         seen = slots.cleared(wanted, facts[spec.key])
@@ -67,9 +75,12 @@ def draft_release(
         rescue += _cleanup(wanted, own, facts[spec.key]) if cleanup else ()
         second += _fallback(spec, own, seen)
     findings += [*verdict.findings(steps), *gates.together(steps), *places.too_many(steps, facts)]
+    findings += guards.too_many(environment, specs, facts, steps, beside or {})
+    unprobed = [spec for spec in specs if not restored and guards.moves_unprobed(spec, steps, facts[spec.key])]
+    refused, untested = guards.without_probe(environment, unprobed)
     notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
     notes += [note for spec in specs for note in fallback.notes(spec, second, facts[spec.key])]
-    return Draft(steps, rescue, second, findings, tuple(notes))
+    return Draft(steps, rescue, second, [*findings, *refused], (*notes, *untested))
 
 
 def plan_release(
@@ -79,12 +90,14 @@ def plan_release(
     *,
     cleanup: bool = False,
     for_another: bool = False,
+    beside: Mapping[str, Facts] | None = None,
+    restored: bool = False,
 ) -> Plan:
     """The steps from what is there to what the files say. Raises Refused with every reason at once.
 
     `for_another`: somebody else will carry it out, so what the caller may not do is a note. Apply looks for itself.
     """
-    draft = draft_release(environment, specs, facts, cleanup=cleanup)
+    draft = draft_release(environment, specs, facts, cleanup=cleanup, beside=beside, restored=restored)
     excused = refusals.of_caller(draft.findings) if for_another else []
     findings = [finding for finding in draft.findings if finding not in excused]
     notes = (*draft.notes, *(f"Whoever applies this needs more than you have: {f.cause}." for f in excused))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from deploy.callers import served
-from deploy.counting import count
 from deploy.errors import CloudError, Finding, Refused
 from deploy.judging import places, rights
 from deploy.model import (
@@ -13,7 +12,6 @@ from deploy.model import (
     RELEASE_TAG,
     UNPROVEN,
     EndpointSpec,
-    Environment,
     Facts,
     Json,
     Step,
@@ -100,21 +98,6 @@ def _permission(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list
         return []
     body = {"endpoint": spec.name, "needs": needs, "scopes": {word: a["scope"] for word, a in answers.items()}}
     return [rights.judge(needs, answers).step(address("permission", spec.key), body)]
-
-
-def instances(spec: EndpointSpec) -> int:
-    """How many the deployments of an endpoint are to have together."""
-    return sum(int(document["instance_count"]) for document in spec.deployments)
-
-
-def too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
-    limit, every = environment.guards.max_instances, {s.key: s for spec in specs for s in (*spec.beside, spec)}
-    asked, chosen = (sum(map(instances, some)) for some in (every.values(), specs))
-    if limit is None or asked <= limit:
-        return []
-    others = f", {asked - chosen} of them for endpoints beside these," if asked > chosen else ""
-    cause = f"the files ask for {count(asked, 'instance')}{others} and guards.max_instances is {limit}"
-    return [Finding(f"environment/{environment.name}", "AML240", cause, "Ask for fewer, or raise the guard")]
 
 
 def previous(spec: EndpointSpec, facts: Facts) -> str:

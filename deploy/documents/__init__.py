@@ -157,7 +157,10 @@ class GuardsDocument(Written):
     max_instances: Count | None = Field(
         default=None,
         ge=0,
-        description="Most instances that all endpoints of this file ask for together, chosen or not.",
+        description="Most instances that all endpoints of this file run at the peak of a plan, idle slots included.",
+    )
+    require_probe: Flag = Field(
+        default=False, description="Refuse to move traffic to a release where pipeline.yml has no probe."
     )
 
 

@@ -17,10 +17,10 @@ from deploy.errors import CloudError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Facts, Plan, Step, address
 from deploy.progress import Event, Kind
-from deploy.steps import ARRIVING, SHOWN
+from deploy.steps import SHOWN
 from deploy.steps import probe as probe_room
 from deploy.verbs.looking import live
-from deploy.verbs.project import Approve, Done, Project, carry_out, dated, look, validate, with_rows
+from deploy.verbs.project import Approve, Done, Project, carry_out, dated, look, look_beside, validate, with_rows
 
 
 def apply(
@@ -43,8 +43,8 @@ def apply(
     name, only = intent.asked(agreed, name, only)
     environment, specs = validate(project, name, only)
     with project.alone(environment, "apply") as cloud:
-        specs, facts = look(cloud, specs, ARRIVING)
-        fresh = planner.plan_release(environment, specs, facts, cleanup=cleanup)
+        specs, facts, beside = look_beside(cloud, environment, specs)
+        fresh = planner.plan_release(environment, specs, facts, cleanup=cleanup, beside=beside)
         if agreed:
             fresh = agreement.plan_rest(agreed, fresh)
             if done := agreement.done_already(agreed, fresh):

@@ -9,8 +9,8 @@ from deploy.callers import served
 from deploy.cloud import endpoints
 from deploy.errors import CloudError, Place, UsageError, neutral
 from deploy.model import EndpointSpec, Facts, Plan, live_slot, of_room
-from deploy.steps import ARRIVING, SHOWN, quota
-from deploy.verbs.project import Project, dated, look, rows_of, validate
+from deploy.steps import SHOWN, quota
+from deploy.verbs.project import Project, dated, look, look_beside, rows_of, validate
 
 
 def render(
@@ -32,10 +32,10 @@ def plan(
     """
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        specs, facts = look(cloud, specs, ARRIVING)
+        specs, facts, beside = look_beside(cloud, environment, specs)
         others = quota.elsewhere(cloud, facts, regions)
         seen = {key: {**facts[key], **others[key]} for key in facts}
-        return dated(cloud, planner.plan_release(environment, specs, seen, for_another=for_another))
+        return dated(cloud, planner.plan_release(environment, specs, seen, for_another=for_another, beside=beside))
 
 
 def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:

@@ -16,7 +16,7 @@ from deploy.errors import CloudError, Exit, Problem, SpecError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Environment, Facts, Json, Plan
 from deploy.outcome import Report
-from deploy.steps import ROOMS, SHOWN, Room
+from deploy.steps import ARRIVING, ROOMS, SHOWN, Room
 from deploy.verbs import lock
 
 Approve = Callable[[Plan, bool], None]
@@ -138,6 +138,15 @@ def look(
         shared = any(spec.pipeline.quota.capacity == "shared" for spec in specs)
         settled = succession.settle(specs, endpoints.list_endpoints(cloud)) if shared else list(specs)
         return settled, observer.observe(cloud, settled, rooms)
+
+
+def look_beside(
+    cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec]
+) -> tuple[list[EndpointSpec], dict[str, Facts], dict[str, Facts]]:
+    """The same for a release, and the deployments of the file's other endpoints where a guard counts them."""
+    with cloud.arm.remembering():
+        settled, facts = look(cloud, specs, ARRIVING)
+        return settled, facts, observer.observe_beside(cloud, environment, settled)
 
 
 def dated(cloud: Cloud, plan: Plan) -> Plan:

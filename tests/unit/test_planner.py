@@ -239,10 +239,10 @@ def test_teardown_goes_backwards() -> None:
 
 
 def test_guards() -> None:
-    """A protected environment is not torn down; max_instances caps what the files ask for."""
+    """A protected environment is not torn down; max_instances caps what runs."""
     with pytest.raises(Refused, match="protected"):
         planner.plan_teardown(environment(protected=True), [spec()], {"mip": facts()})
-    with pytest.raises(Refused, match=r"5 instances and guards\.max_instances is 4"):
+    with pytest.raises(Refused, match=r"5 instances would run .* and guards\.max_instances is 4"):
         planner.plan_release(environment(max_instances=4), [spec(instance_count=5)], {"mip": facts()})
 
 
