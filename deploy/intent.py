@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from deploy.errors import Problem, UsageError
 from deploy.model import EndpointSpec, Plan
@@ -50,8 +50,8 @@ def asked(agreed: Plan | None, name: str | None, only: Sequence[str]) -> tuple[s
     return agreed.environment, agreed.endpoints
 
 
-def must_agree(plan_file: object, cleanup: bool) -> None:
-    """A plan file says itself what is done when a step fails."""
-    if plan_file and cleanup:
-        cause, cure = "the plan file says itself what is done when a step fails", "Leave out --cleanup"
-        raise UsageError("apply the plan file", cause, cure, code="AML646")
+def must_agree(plan_file: object, flags: Mapping[str, bool]) -> None:
+    """A plan file says itself what it allows and what is done when a step fails: flags are for who makes it."""
+    if plan_file and (given := [flag for flag, on in flags.items() if on]):
+        cause = "the plan file says itself what is allowed and what is done when a step fails"
+        raise UsageError("apply the plan file", cause, f"Leave out {', '.join(given)}", code="AML646")

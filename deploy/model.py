@@ -191,6 +191,8 @@ class Plan:
     world: Mapping[str, Json] = field(default_factory=dict)
     """Those facts, address -> body without what changes by itself, each secret as a digest; empty if not kept."""
     fallback: tuple[Step, ...] = ()  # what is done instead of the rest when the shared pool stays full
+    exposure: tuple[Mapping[str, Json], ...] = ()  # {address, path, before, after} of what becomes more exposed
+    allow_exposure: bool = False  # whether a protected environment takes that
     scoring_uris: tuple[str, ...] = field(default=(), compare=False)  # of endpoints that are there; in no plan file
 
     @property
@@ -205,7 +207,8 @@ class Plan:
         """
         steps = [asdict(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
         second = [asdict(step) for step in self.fallback if step.verb is not Verb.CHECK]
-        return digest([self.environment, list(self.endpoints), self.facts, hide(steps), *filter(None, [hide(second)])])
+        more = filter(None, [hide(second), ["--allow-exposure"] * self.allow_exposure])
+        return digest([self.environment, list(self.endpoints), self.facts, hide(steps), *more])
 
     @property
     def summary(self) -> dict[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from deploy import callers, fallback, guards, refusals, slots
+from deploy import callers, exposure, fallback, guards, refusals, slots
 from deploy.errors import Finding, Refused
 from deploy.judging import gates, places, verdict
 from deploy.model import (
@@ -18,6 +18,7 @@ from deploy.model import (
     EndpointSpec,
     Environment,
     Facts,
+    Json,
     Plan,
     Step,
     Verb,
@@ -39,6 +40,7 @@ class Draft:
     findings: Sequence[Finding]
     """Every reason against the plan, those of the checks included."""
     notes: tuple[str, ...] = ()
+    exposure: Sequence[Mapping[str, Json]] = ()
 
 
 def draft_release(
@@ -49,6 +51,7 @@ def draft_release(
     cleanup: bool = False,
     beside: Mapping[str, Facts] | None = None,
     restored: bool = False,
+    allow_exposure: bool = False,
 ) -> Draft:
     """The steps from what is there to what the files say, and every reason not to take them.
 
@@ -60,6 +63,7 @@ def draft_release(
     rescue: list[Step] = []
     second: list[Step] = []
     findings: list[Finding] = []
+    exposed: list[Mapping[str, Json]] = []
     for spec in specs:
         wanted = choose(spec, facts[spec.key])
         seen = slots.cleared(wanted, facts[spec.key])
@@ -67,6 +71,7 @@ def draft_release(
         unproven = [step for step in own if step.verb is Verb.PROBE and step.why == probe.UNPROVEN_WHY]
         own += [_proven(wanted, step, seen) for step in unproven]
         findings += refusals.foreign(spec, own, seen)
+        exposed += exposure.changes(wanted, own, facts[spec.key])
         looked = sum(step.verb is Verb.CHECK for step in own)
         own[looked:looked] = _clearing(wanted, facts[spec.key], seen)
         own[looked:looked] = refusals.asked_of_all(spec, own, seen)
@@ -75,12 +80,13 @@ def draft_release(
         rescue += _cleanup(wanted, own, facts[spec.key]) if cleanup else ()
         second += _fallback(spec, own, seen)
     findings += [*verdict.findings(steps), *gates.together(steps), *places.too_many(steps, facts)]
+    findings += exposure.refused(environment, exposed, allowed=allow_exposure)
     findings += guards.too_many(environment, specs, facts, steps, beside or {})
     unprobed = [spec for spec in specs if not restored and guards.moves_unprobed(spec, steps, facts[spec.key])]
     refused, untested = guards.without_probe(environment, unprobed)
     notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
     notes += [note for spec in specs for note in fallback.notes(spec, second, facts[spec.key])]
-    return Draft(steps, rescue, second, [*findings, *refused], (*notes, *untested))
+    return Draft(steps, rescue, second, [*findings, *refused], (*notes, *untested), exposed)
 
 
 def plan_release(
@@ -92,16 +98,20 @@ def plan_release(
     for_another: bool = False,
     beside: Mapping[str, Facts] | None = None,
     restored: bool = False,
+    allow_exposure: bool = False,
 ) -> Plan:
     """The steps from what is there to what the files say. Raises Refused with every reason at once.
 
     `for_another`: somebody else will carry it out, so what the caller may not do is a note. Apply looks for itself.
     """
-    draft = draft_release(environment, specs, facts, cleanup=cleanup, beside=beside, restored=restored)
+    draft = draft_release(
+        environment, specs, facts, cleanup=cleanup, beside=beside, restored=restored, allow_exposure=allow_exposure
+    )
     excused = refusals.of_caller(draft.findings) if for_another else []
     findings = [finding for finding in draft.findings if finding not in excused]
     notes = (*draft.notes, *(f"Whoever applies this needs more than you have: {f.cause}." for f in excused))
-    return seal(environment, specs, draft.steps, draft.rescue, facts, findings, notes, fallback=draft.fallback)
+    plan = seal(environment, specs, draft.steps, draft.rescue, facts, findings, notes, fallback=draft.fallback)
+    return replace(plan, exposure=tuple(draft.exposure), allow_exposure=allow_exposure)
 
 
 def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
@@ -211,14 +221,8 @@ def _cleanup(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[St
         Step(Verb.DELETE, where, {"endpoint": wanted.spec.name, "name": name}, _TIDY, step.retry)
         for where, step in own.items()
         if (name := where.rsplit("/", 1)[-1]) in wanted.deployments and not served.get(name)
-        if _is_void(facts.get(where))
+        if slots.is_void(facts.get(where))
     ]
-
-
-def _is_void(body: Mapping[str, object] | None) -> bool:
-    """Whether nothing is lost when it goes: it is not there, or it failed and never served."""
-    properties = (body or {}).get("properties")
-    return not body or (isinstance(properties, Mapping) and properties.get("provisioningState") == "Failed")
 
 
 _TIDY = "it was made for a release that failed"

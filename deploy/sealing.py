@@ -42,7 +42,7 @@ def seal(
     parts = (tuple(steps), tuple(rescue), lent, tuple(facts), digest(world, 16), told, world, tuple(fallback))
     bodies = [facts[spec.key].get(address("endpoint", spec.key)) or {} for spec in specs]
     uris = [str((body.get("properties") or {}).get("scoringUri") or "") for body in bodies]
-    return Plan(environment.name, *parts, tuple(filter(None, uris)))
+    return Plan(environment.name, *parts, scoring_uris=tuple(filter(None, uris)))
 
 
 def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:

@@ -84,3 +84,9 @@ def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str, facts:
         "endpoint_name": spec.name,
         "tags": {**(written.get("tags") or {}), **tags},
     }
+
+
+def is_void(body: Mapping[str, Json] | None) -> bool:
+    """Whether nothing is lost when it goes: it is not there, or it failed and never served."""
+    properties = (body or {}).get("properties")
+    return not body or (isinstance(properties, Mapping) and properties.get("provisioningState") == "Failed")

@@ -9,7 +9,7 @@ import typer
 
 from deploy.cli import door
 from deploy.cli.door import Output
-from deploy.cli.typed import Env, Events, Form, Jobs, Keys, Yes
+from deploy.cli.typed import AllowExposure, Env, Events, Form, Jobs, Keys, Yes
 
 
 def apply(
@@ -26,6 +26,7 @@ def apply(
     cleanup: Annotated[
         bool, typer.Option("--cleanup", help="Delete what was made for a release that fails; its logs are kept.")
     ] = False,
+    allow_exposure: AllowExposure = False,
 ) -> None:
     """Make it so: an environment's endpoints, or one plan file."""
     agreed = door.call(lambda verbs, project: verbs.plan_file(project, environment, what or ()))
@@ -34,7 +35,13 @@ def apply(
     )
     done = door.carry(
         asked,
-        lambda verbs, ways: verbs.apply(**ways, jobs=jobs, plan_file=agreed, cleanup=cleanup),
+        lambda verbs, ways: verbs.apply(
+            **ways,
+            jobs=jobs,
+            plan_file=agreed,
+            cleanup=cleanup,
+            allow_exposure=allow_exposure,
+        ),
     )
     door.finish(done, output)
 

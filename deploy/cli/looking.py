@@ -11,15 +11,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from deploy.cli import actions, door, speech, terminal
 from deploy.cli.door import Output
-from deploy.cli.typed import Env, Form, Keys, Regions, hours_of, regions_of
+from deploy.cli.typed import AllowExposure, Env, Form, Keys, Regions, hours_of, regions_of
 from deploy.counting import count
 from deploy.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from deploy.model import Plan
 
 
 class StatusOutput(StrEnum):
@@ -87,24 +90,33 @@ def plan(
     for_another: Annotated[
         bool, typer.Option("--for-another", help="Somebody else applies it: what you may not do is a note.")
     ] = False,
+    allow_exposure: AllowExposure = False,
 ) -> None:
     """Observe, compare, and print the steps. Changes nothing."""
     places = regions_of(regions)
     made = door.call(
-        lambda verbs, project: verbs.plan(project, environment, endpoints or (), places, for_another=for_another)
+        lambda verbs, project: verbs.plan(
+            project,
+            environment,
+            endpoints or (),
+            places,
+            for_another=for_another,
+            allow_exposure=allow_exposure,
+        )
     )
     from deploy import reporter
 
     if out is not None:
         _write_private(out, reporter.plan_dump(made))
     actions.planned(made, out)
-    speech.show(door.plan_as(made, output, _next(environment, endpoints or (), out) if made.steps else ""))
+    speech.show(door.plan_as(made, output, _next(made, endpoints or (), out) if made.steps else ""))
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
 
 
-def _next(environment: str, endpoints: Sequence[str], out: Path | None) -> str:
+def _next(plan: Plan, endpoints: Sequence[str], out: Path | None) -> str:
     """What to type to have this plan carried out."""
-    return shlex.join(["amldeploy", "apply", *([str(out)] if out else ["-e", environment, *endpoints])])
+    flags = ["--allow-exposure"] if plan.allow_exposure else []
+    return shlex.join(["amldeploy", "apply", *([str(out)] if out else ["-e", plan.environment, *endpoints, *flags])])
 
 
 def status(

@@ -19,6 +19,7 @@ from deploy.outcome import Outcome, Report
 
 _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
 _READ = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts")
+_MAY_BE = ("world", "fallback", "exposure", "allow_exposure")
 
 
 def plan_json(plan: Plan) -> dict[str, Json]:
@@ -43,7 +44,7 @@ def plan_load(text: str, file: str = "plan.json") -> Plan:
     if not isinstance(body, dict):
         raise _wrong(file, "AML190", "is not a plan: a mapping was expected.")
     try:
-        read = {key: body[key] for key in _READ} | {key: body[key] for key in ("world", "fallback") if key in body}
+        read = {key: body[key] for key in _READ} | {key: body[key] for key in _MAY_BE if key in body}
         plan = TypeAdapter(Plan).validate_json(json.dumps(read))
     except KeyError as error:
         raise _wrong(file, "AML190", f"is not a plan: {error} is missing.") from None
@@ -85,6 +86,8 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "quota": [dict(body) for body in plan.quota],
         "leases": [dict(lease) for lease in plan.leases],
         "notes": list(plan.notes),
+        "exposure": [dict(each) for each in plan.exposure],
+        "allow_exposure": plan.allow_exposure,
     }
 
 

@@ -14,7 +14,7 @@ from deploy.masks import hide
 from deploy.model import Json, Plan
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.problems import diagnosis_lines
-from deploy.reporter.sentences import RESCUE, STATE_WORDS, duration, reasons, report_summary, shown
+from deploy.reporter.sentences import EXPOSURE, RESCUE, STATE_WORDS, duration, exposed, reasons, report_summary, shown
 from deploy.reporter.style import CSS
 from deploy.reporter.timeline import timeline_svg
 
@@ -31,6 +31,7 @@ def report_html(report: Report, plan: Plan | None = None) -> str:
     whys = reasons(report, plan)
     parts = [
         _verdict(report, title),
+        _section(EXPOSURE, [_exposure(plan)] if plan and plan.exposure else []),
         _section("What failed", (_failure(outcome) for outcome in report.outcomes if outcome.error)),
         _section("What was seen", (_figure(outcome) for outcome in report.outcomes if _pictures(outcome))),
         _section("Time", [timeline_svg(report.outcomes)] if report.outcomes else []),
@@ -60,6 +61,10 @@ def _verdict(report: Report, title: str) -> str:
 def _section(title: str, parts: Iterable[str]) -> str:
     inside = "\n".join(parts)
     return f"<section><h2>{title}</h2>\n{inside}\n</section>" if inside else ""
+
+
+def _exposure(plan: Plan) -> str:
+    return f"<ul>{''.join(f'<li>{_safe(each)}</li>' for each in exposed(plan))}</ul>"
 
 
 def _failure(outcome: Outcome) -> str:

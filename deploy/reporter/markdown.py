@@ -16,10 +16,12 @@ from deploy.reporter.details import fields, unchanged
 from deploy.reporter.problems import diagnosis_lines, error_text
 from deploy.reporter.rows import EndpointRow
 from deploy.reporter.sentences import (
+    EXPOSURE,
     FALLBACK,
     RESCUE,
     became,
     changes,
+    exposed,
     lease,
     plan_summary,
     reason,
@@ -48,6 +50,7 @@ def plan_markdown(plan: Plan) -> str:
     return _document(
         f"### Plan for {_code(plan.environment)}",
         f"**{_words(plan_summary(plan))}**",
+        _exposure(plan),
         _caution([step.address for step in plan.steps if step.verb is Verb.DELETE]),
         _table(["", "step", "why"], [_step(step) for step in plan.steps], 26_000),
         unchecked(plan),
@@ -129,6 +132,11 @@ def _slots(row: EndpointRow) -> Iterator[str]:
         cells = [f"{slot.traffic} %", _words(instances(slot)), _words(slot.state), _code(slot.release[:8])]
         ends = [*first, _words(lease_words)] if n == 0 else ["", "", ""]
         yield f"| {' | '.join([*ends[:2], name, *cells, ends[2]])} |"
+
+
+def _exposure(plan: Plan) -> str:
+    lines = list(_within([f"> - {_words(each)}" for each in exposed(plan)], 4_000, "> - {} more"))
+    return "\n".join([f"> [!WARNING]\n> **{EXPOSURE}**", *lines]) if lines else ""
 
 
 def _caution(addresses: Sequence[str]) -> str:

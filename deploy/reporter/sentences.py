@@ -18,6 +18,7 @@ from deploy.outcome import Outcome, Report, State
 STATE_WORDS = {state: state.value.replace("_", " ") for state in State}
 RESCUE = "Rescue"
 FALLBACK = "If the shared pool stays full: on dedicated quota instead"
+EXPOSURE = "More exposed: opens network access, or weakens authentication"
 _UNKNOWN = "could not tell"
 VERDICTS: dict[str, tuple[str, str]] = {
     Verdict.YES: ("✓", "ok"),
@@ -48,6 +49,12 @@ def sign(step: Step) -> tuple[str, str]:
     if step.verb is Verb.CHECK:
         return VERDICTS.get(str(step.body.get("verdict")), ("?", step.verb.value))
     return SIGNS[step.verb], step.verb.value
+
+
+def exposed(plan: Plan) -> list[str]:
+    """`endpoint/mip public_network_access: disabled -> enabled` of each field that becomes more exposed."""
+    found = plan.exposure
+    return [f"{each['address']} {each['path']}: {each['before']} -> {each['after']}" for each in found]
 
 
 def unchecked(plan: Plan) -> str:

@@ -12,9 +12,11 @@ from deploy.reporter.details import fields, unchanged
 from deploy.reporter.ink import Ink, Style, cells
 from deploy.reporter.problems import outcome_error
 from deploy.reporter.sentences import (
+    EXPOSURE,
     FALLBACK,
     RESCUE,
     became,
+    exposed,
     lease,
     plan_summary,
     quota,
@@ -66,6 +68,7 @@ def plan_text(
     legend = [(" ".join(pair), _STYLES.get(pair[1], Style.CYAN)) for pair in used]
     blocks = [
         _heading(ink, "Plan", plan.environment, plan.fingerprint),
+        _section(ink, EXPOSURE, chain.from_iterable(ink.line(f"! {w}", Style.BAD, indent=2) for w in exposed(plan))),
         _steps(ink, plan.steps),
         ink.line(unchecked(plan), Style.DIM),
         _section(ink, "If a step fails", _steps(ink, plan.rescue)),

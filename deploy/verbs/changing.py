@@ -33,18 +33,27 @@ def apply(
     jobs: int = 8,
     plan_file: Path | None = None,
     cleanup: bool = False,
+    allow_exposure: bool = False,
 ) -> Done:
     """Plan, ask, do. With a plan file: exactly that plan, or StalePlan when it is not what would be planned now.
 
     `cleanup`: a deployment of a release that fails is deleted; otherwise it is kept for whoever looks into it.
+    `allow_exposure`: a protected environment may be opened; a plan file remembers it.
     """
-    intent.must_agree(plan_file, cleanup)
+    intent.must_agree(plan_file, {"--cleanup": cleanup, "--allow-exposure": allow_exposure})
     agreed = reporter.plan_load(plan_file.read_text(errors="replace"), str(plan_file)) if plan_file else None
     name, only = intent.asked(agreed, name, only)
     environment, specs = validate(project, name, only)
     with project.alone(environment, "apply") as cloud:
         specs, facts, beside = look_beside(cloud, environment, specs)
-        fresh = planner.plan_release(environment, specs, facts, cleanup=cleanup, beside=beside)
+        fresh = planner.plan_release(
+            environment,
+            specs,
+            facts,
+            cleanup=cleanup,
+            beside=beside,
+            allow_exposure=agreed.allow_exposure if agreed else allow_exposure,
+        )
         if agreed:
             fresh = agreement.plan_rest(agreed, fresh)
             if done := agreement.done_already(agreed, fresh):

@@ -25,17 +25,26 @@ def render(
 
 
 def plan(
-    project: Project, name: str, only: Sequence[str] = (), regions: Sequence[str] = (), *, for_another: bool = False
+    project: Project,
+    name: str,
+    only: Sequence[str] = (),
+    regions: Sequence[str] = (),
+    *,
+    for_another: bool = False,
+    allow_exposure: bool = False,
 ) -> Plan:
     """What apply would do. Sends nothing that changes anything. `regions`: where else to look for room;
-    `for_another`: by somebody who may do more than the caller.
+    `for_another`: by somebody who may do more than the caller; `allow_exposure`: a protected environment may be opened.
     """
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         specs, facts, beside = look_beside(cloud, environment, specs)
         others = quota.elsewhere(cloud, facts, regions)
         seen = {key: {**facts[key], **others[key]} for key in facts}
-        return dated(cloud, planner.plan_release(environment, specs, seen, for_another=for_another, beside=beside))
+        made = planner.plan_release(
+            environment, specs, seen, for_another=for_another, beside=beside, allow_exposure=allow_exposure
+        )
+        return dated(cloud, made)
 
 
 def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:

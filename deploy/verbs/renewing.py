@@ -101,6 +101,7 @@ def _as_one(environment: Environment, plans: Sequence[Plan]) -> Plan:
         tuple(lease for plan in plans for lease in plan.leases),
         notes=tuple(note for plan in plans for note in plan.notes),
         fallback=tuple(step for plan in plans for step in plan.fallback),
+        exposure=tuple(each for plan in plans for each in plan.exposure),
     )
 
 
