@@ -193,6 +193,7 @@ class Plan:
     fallback: tuple[Step, ...] = ()  # what is done instead of the rest when the shared pool stays full
     exposure: tuple[Mapping[str, Json], ...] = ()  # {address, path, before, after} of what becomes more exposed
     allow_exposure: bool = False  # whether a protected environment takes that
+    stays: tuple[str, ...] = ()  # ARM ids of assets in the workspace that the deployments used which it deletes
     scoring_uris: tuple[str, ...] = field(default=(), compare=False)  # of endpoints that are there; in no plan file
 
     @property

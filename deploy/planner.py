@@ -125,7 +125,8 @@ def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts
         own = _ask_rooms(None, facts[spec.key], ROOMS[::-1], findings)
         findings += refusals.foreign(spec, own, facts[spec.key])
         steps += own
-    return seal(environment, specs, steps, [], facts, findings)
+    stays = dict.fromkeys(asset for spec in specs for asset in slots.assets(spec, facts[spec.key]))
+    return replace(seal(environment, specs, steps, [], facts, findings), stays=tuple(stays))
 
 
 def plan_rollback(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from deploy import diff
 from deploy.callers import served
@@ -90,3 +90,14 @@ def is_void(body: Mapping[str, Json] | None) -> bool:
     """Whether nothing is lost when it goes: it is not there, or it failed and never served."""
     properties = (body or {}).get("properties")
     return not body or (isinstance(properties, Mapping) and properties.get("provisioningState") == "Failed")
+
+
+def assets(spec: EndpointSpec, facts: Facts) -> Iterator[str]:
+    """ARM ids of the workspace's models, environments and code that an endpoint's deployments use; Azure keeps them
+    when the deployments go. What is in a registry is not the workspace's.
+    """
+    for _, body in sorted(of_room(facts, "deployment", spec.key).items()):
+        properties = body.get("properties") or {}
+        code = (properties.get("codeConfiguration") or {}).get("codeId")
+        ids = [str(each or "") for each in (properties.get("model"), properties.get("environmentId"), code)]
+        yield from (each for each in ids if "/workspaces/" in each.lower() and "/versions/" in each.lower())

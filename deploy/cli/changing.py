@@ -54,7 +54,7 @@ def teardown(
     jobs: Jobs = 8,
     events: Events = None,
 ) -> None:
-    """Delete roles, deployments and endpoints: a plan towards nothing."""
+    """Delete roles, deployments and endpoints. Registered models, code and environments stay and are listed."""
     asked = door.Asked("teardown", environment, endpoints or (), yes=yes, events=events)
     door.finish(door.carry(asked, lambda verbs, ways: verbs.teardown(**ways, jobs=jobs)), output)
 

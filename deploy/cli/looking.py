@@ -109,13 +109,14 @@ def plan(
     if out is not None:
         _write_private(out, reporter.plan_dump(made))
     actions.planned(made, out)
-    speech.show(door.plan_as(made, output, _next(made, endpoints or (), out) if made.steps else ""))
+    asks = out is None and bool(made.steps) and door.needs_yes(environment)
+    speech.show(door.plan_as(made, output, _next(made, endpoints or (), out, asks=asks) if made.steps else ""))
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
 
 
-def _next(plan: Plan, endpoints: Sequence[str], out: Path | None) -> str:
-    """What to type to have this plan carried out."""
-    flags = ["--allow-exposure"] if plan.allow_exposure else []
+def _next(plan: Plan, endpoints: Sequence[str], out: Path | None, *, asks: bool) -> str:
+    """What to type to have this plan carried out. `asks`: it would ask, and there is no terminal to answer on."""
+    flags = [*(["--allow-exposure"] if plan.allow_exposure else []), *(["--yes"] if asks else [])]
     return shlex.join(["amldeploy", "apply", *([str(out)] if out else ["-e", plan.environment, *endpoints, *flags])])
 
 

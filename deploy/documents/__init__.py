@@ -153,7 +153,10 @@ class Pipeline(Written):
 class GuardsDocument(Written):
     """Limits that can refuse a plan."""
 
-    protected: Flag = Field(default=False, description="Nothing of this environment is deleted, not even by teardown.")
+    protected: Flag = Field(
+        default=False,
+        description="No endpoint is deleted, not even by teardown; what exposes more needs --allow-exposure.",
+    )
     max_instances: Count | None = Field(
         default=None,
         ge=0,

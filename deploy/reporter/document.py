@@ -19,7 +19,7 @@ from deploy.outcome import Outcome, Report
 
 _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
 _READ = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts")
-_MAY_BE = ("world", "fallback", "exposure", "allow_exposure")
+_MAY_BE = ("world", "fallback", "exposure", "allow_exposure", "stays")
 
 
 def plan_json(plan: Plan) -> dict[str, Json]:
@@ -88,6 +88,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "notes": list(plan.notes),
         "exposure": [dict(each) for each in plan.exposure],
         "allow_exposure": plan.allow_exposure,
+        "stays": list(plan.stays),
     }
 
 

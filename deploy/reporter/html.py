@@ -14,7 +14,18 @@ from deploy.masks import hide
 from deploy.model import Json, Plan
 from deploy.outcome import Outcome, Report, State
 from deploy.reporter.problems import diagnosis_lines
-from deploy.reporter.sentences import EXPOSURE, RESCUE, STATE_WORDS, duration, exposed, reasons, report_summary, shown
+from deploy.reporter.sentences import (
+    EXPOSURE,
+    RESCUE,
+    STATE_WORDS,
+    STAYS,
+    duration,
+    exposed,
+    reasons,
+    report_summary,
+    shown,
+    staying,
+)
 from deploy.reporter.style import CSS
 from deploy.reporter.timeline import timeline_svg
 
@@ -31,13 +42,14 @@ def report_html(report: Report, plan: Plan | None = None) -> str:
     whys = reasons(report, plan)
     parts = [
         _verdict(report, title),
-        _section(EXPOSURE, [_exposure(plan)] if plan and plan.exposure else []),
+        _section(EXPOSURE, [_listed(exposed(plan))] if plan and plan.exposure else []),
         _section("What failed", (_failure(outcome) for outcome in report.outcomes if outcome.error)),
         _section("What was seen", (_figure(outcome) for outcome in report.outcomes if _pictures(outcome))),
         _section("Time", [timeline_svg(report.outcomes)] if report.outcomes else []),
         _section("Steps", [_steps(report, whys, rescue=False)] if report.outcomes else []),
         _section(RESCUE, [_steps(report, whys, rescue=True)] if any(o.rescue for o in report.outcomes) else []),
     ]
+    parts += [_section(STAYS, [_listed(staying(plan))])] if plan and plan.stays else []
     head = (
         f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>{title}</title><style>{CSS}</style>'
@@ -63,8 +75,8 @@ def _section(title: str, parts: Iterable[str]) -> str:
     return f"<section><h2>{title}</h2>\n{inside}\n</section>" if inside else ""
 
 
-def _exposure(plan: Plan) -> str:
-    return f"<ul>{''.join(f'<li>{_safe(each)}</li>' for each in exposed(plan))}</ul>"
+def _listed(lines: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{_safe(each)}</li>' for each in lines)}</ul>"
 
 
 def _failure(outcome: Outcome) -> str:

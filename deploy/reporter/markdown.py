@@ -19,6 +19,7 @@ from deploy.reporter.sentences import (
     EXPOSURE,
     FALLBACK,
     RESCUE,
+    STAYS,
     became,
     changes,
     exposed,
@@ -28,6 +29,7 @@ from deploy.reporter.sentences import (
     reasons,
     report_summary,
     sign,
+    staying,
     unchecked,
 )
 from deploy.reporter.status import instances, lease_left, status_summary
@@ -57,6 +59,7 @@ def plan_markdown(plan: Plan) -> str:
         _folded("Fields that are set or change", _diff(plan.steps, 16_000)),
         _folded("If a step fails", _table(["", "step", "why"], [_step(step) for step in plan.rescue], 5_000)),
         _folded(FALLBACK, _table(["", "step", "why"], [_step(step) for step in plan.fallback], 4_000)),
+        _stays(plan),
         _folded("Leases", "\n".join(_within([f"- {_words(lease(one))}" for one in plan.leases], 4_000, "- {} more"))),
         "\n".join(_within([f"- {_words(note)}" for note in plan.notes], 2_000, "- {} more")),
         f"Fingerprint {_code(plan.fingerprint[:12])}",
@@ -74,6 +77,7 @@ def report_markdown(report: Report, plan: Plan | None = None) -> str:
         "\n\n".join(_within(errors, 25_000, "And {} more.")),
         _table(["", "step", "became", "seen"], rows, 28_000),
         f"#### {RESCUE}\n\n{_table(['', 'step', 'became', 'seen'], rescue, 2_000)}" if rescue else "",
+        _stays(plan),
         f"Fingerprint {_code(report.fingerprint[:12])}",
     )
 
@@ -137,6 +141,12 @@ def _slots(row: EndpointRow) -> Iterator[str]:
 def _exposure(plan: Plan) -> str:
     lines = list(_within([f"> - {_words(each)}" for each in exposed(plan)], 4_000, "> - {} more"))
     return "\n".join([f"> [!WARNING]\n> **{EXPOSURE}**", *lines]) if lines else ""
+
+
+def _stays(plan: Plan | None) -> str:
+    return _folded(
+        STAYS, "\n".join(_within([f"- {_code(each)}" for each in staying(plan)], 4_000, "- {} more") if plan else ())
+    )
 
 
 def _caution(addresses: Sequence[str]) -> str:

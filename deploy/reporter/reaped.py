@@ -55,5 +55,5 @@ def _sentence(candidates: int, failed: int, report: Report | None) -> str:
     if not candidates:
         return "Nothing is due."
     if report is None:
-        return f"{count(candidates, 'endpoint')} would go. Nothing was changed: say --yes to delete."
+        return f"{count(candidates, 'endpoint')} would go. Nothing was changed: use --yes to delete."
     return f"{count(candidates - failed, 'endpoint')} deleted" + (f", {failed} not." if failed else ".")

@@ -15,6 +15,7 @@ from deploy.reporter.sentences import (
     EXPOSURE,
     FALLBACK,
     RESCUE,
+    STAYS,
     became,
     exposed,
     lease,
@@ -24,6 +25,7 @@ from deploy.reporter.sentences import (
     reasons,
     report_summary,
     sign,
+    staying,
     unchecked,
     untold,
 )
@@ -73,6 +75,7 @@ def plan_text(
         ink.line(unchecked(plan), Style.DIM),
         _section(ink, "If a step fails", _steps(ink, plan.rescue)),
         _section(ink, FALLBACK, _steps(ink, plan.fallback, brief=True)),
+        _section(ink, STAYS, chain.from_iterable(ink.line(each, indent=2) for each in staying(plan))),
         _section(ink, "Leases", chain.from_iterable(ink.line(lease(one), indent=2, hang=4) for one in plan.leases)),
         list(chain.from_iterable(ink.line(f"Note: {note}", Style.YELLOW, hang=6) for note in plan.notes)),
         ink.flow([("Signs:", Style.DIM), *legend], indent=0) if legend else [],
@@ -102,6 +105,7 @@ def report_text(
         _heading(ink, "Report", report.environment, report.fingerprint),
         list(chain.from_iterable(each for rescue, each in lines if not rescue)),
         _section(ink, RESCUE, chain.from_iterable(each for rescue, each in lines if rescue)),
+        _section(ink, STAYS, chain.from_iterable(ink.line(w, indent=2) for w in staying(plan))) if plan else [],
         ink.line(report_summary(report), Style.GOOD if report.ok else Style.BAD),
     ]
     return page(blocks)

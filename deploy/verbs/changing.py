@@ -80,7 +80,7 @@ def rollback(
     with project.alone(environment, "rollback") as cloud:
         specs, facts = look(cloud, specs)
         plan = planner.plan_rollback(environment, specs, facts)
-        approve(plan, True)
+        approve(plan, environment.cloud != "local")
         return with_rows(cloud, specs, carry_out(project, cloud, plan, "rollback", tell, jobs))
 
 
@@ -98,9 +98,11 @@ def teardown(
             others = succession.others(specs, bodies)
             seen = observer.observe_names(cloud, [*specs, *others])
         plan = planner.plan_teardown(environment, specs, {spec.key: seen[spec.name] for spec in specs})
-        ends = [planner.plan_teardown(environment, [each], {each.key: seen[each.name]}).steps for each in others]
-        plan = replace(plan, steps=(*chain.from_iterable(ends), *plan.steps))
-        approve(plan, True)
+        ends = [planner.plan_teardown(environment, [each], {each.key: seen[each.name]}) for each in others]
+        steps = chain.from_iterable(each.steps for each in (*ends, plan))
+        stays = dict.fromkeys(chain.from_iterable(each.stays for each in (*ends, plan)))
+        plan = replace(plan, steps=tuple(steps), stays=tuple(stays))
+        approve(plan, environment.cloud != "local")
         return carry_out(project, cloud, plan, "teardown", tell, jobs)
 
 

@@ -56,7 +56,7 @@ def adopt(
     environment, specs = validate(project, name, only)
     with project.alone(environment, "adopt") as cloud:
         plan = adoption.plan_adoption(environment, specs, observer.observe(cloud, specs))
-        approve(plan, True)
+        approve(plan, environment.cloud != "local")
         return carry_out(project, cloud, plan, "adopt", tell, jobs)
 
 

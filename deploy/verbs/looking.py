@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from deploy import planner, reader, reporter
+from deploy import planner, reader, reporter, validator
 from deploy.callers import served
 from deploy.cloud import endpoints
 from deploy.errors import CloudError, Place, UsageError, neutral
@@ -92,6 +92,11 @@ def _spoken_of(spec: EndpointSpec, facts: Facts, slot: str | None) -> str:
         what, cure = f"read the logs of {spec.key}/{slot}", f"It has {', '.join(sorted(there))}"
         raise UsageError(what, "there is no deployment of this name", cure, code="AML647")
     return slot or live(spec, facts) or changed[-1]
+
+
+def asks(project: Project, name: str) -> bool:
+    """Whether commands ask before they change this environment: all do, but for the emulator."""
+    return validator.survey_environment(reader.read_environment(project.root, name)).environment.cloud != "local"
 
 
 def places(project: Project, name: str) -> dict[str, Place]:

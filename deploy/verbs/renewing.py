@@ -44,7 +44,7 @@ def renew(
             plan, refused = _renewals(cloud, environment, turns, in_place=in_place)
             plan = dated(cloud, plan)
         if plan.steps:
-            approve(plan, True)
+            approve(plan, environment.cloud != "local")
         # The next visit asks a full pool again; whoever wants to wait for it here says so.
         hasty = {spec.key for spec in specs if "retry" not in spec.pipeline.model_fields_set}
         done = carry_out(project, cloud, plan, "renew", tell, jobs, hasty=hasty)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from deploy import planner
 from deploy.errors import Refused
 from deploy.model import RELEASE_TAG, UNPROVEN, Plan, Step, Verb
+from deploy.reporter import plan_json, plan_markdown, plan_text
+from deploy.reporter.sentences import staying
 from tests.unit.specs import SIZE, deployment_body, endpoint_body, environment, facts, quota_row, spec
 
 PROBE = {"probe": {"type": "http"}}
@@ -236,6 +238,24 @@ def test_teardown_goes_backwards() -> None:
         "delete role/mip/abc",
         "delete endpoint/mip",
     ]
+
+
+def test_a_teardown_says_what_stays() -> None:
+    """Model, environment and code of the workspace, each once; nothing of a registry, no image that is no asset."""
+    own, far = "/subscriptions/s/x/workspaces/ws", "azureml://registries/r"
+    blue, green = deployment_body("blue"), deployment_body("green")
+    blue["properties"] |= {
+        "model": f"{own}/models/m/versions/1",
+        "environmentId": f"{own}/environments/e/versions/2",
+        "codeConfiguration": {"codeId": f"{own}/codes/c/versions/3"},
+    }
+    green["properties"] |= {"model": f"{far}/models/m/versions/1", "environmentId": f"{own}/environments/e/versions/2"}
+    made = planner.plan_teardown(environment(), [spec()], {"mip": facts(endpoint_body(), (blue, green))})
+
+    assert staying(made) == ["model m:1", "environment e:2", "code c:3"]
+    assert plan_json(made)["stays"] == list(made.stays)
+    assert "environment e:2" in plan_text(made)
+    assert "`environment e:2`" in plan_markdown(made)
 
 
 def test_guards() -> None:
