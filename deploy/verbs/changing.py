@@ -20,7 +20,18 @@ from deploy.progress import Event, Kind
 from deploy.steps import SHOWN
 from deploy.steps import probe as probe_room
 from deploy.verbs.looking import live
-from deploy.verbs.project import Approve, Done, Project, carry_out, dated, look, look_beside, validate, with_rows
+from deploy.verbs.project import (
+    Approve,
+    Done,
+    Project,
+    carry_out,
+    dated,
+    look,
+    look_beside,
+    must_run,
+    validate,
+    with_rows,
+)
 
 
 def apply(
@@ -59,7 +70,7 @@ def apply(
             if done := agreement.done_already(agreed, fresh):
                 made = f"{done} of its changes {noun(done, 'is', 'are')} made already"
                 tell(Event(Kind.NOTE, text=f"This plan was begun before: {made}."))
-        fresh = dated(cloud, fresh)
+        fresh = dated(cloud, must_run(cloud, fresh))
         approve(fresh, agreed is None and environment.cloud != "local")
         return with_rows(cloud, specs, carry_out(project, cloud, fresh, "apply", tell, jobs))
 

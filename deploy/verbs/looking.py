@@ -10,7 +10,7 @@ from deploy.cloud import endpoints
 from deploy.errors import CloudError, Place, UsageError, neutral
 from deploy.model import EndpointSpec, Facts, Plan, live_slot, of_room
 from deploy.steps import SHOWN, quota
-from deploy.verbs.project import Project, dated, look, look_beside, rows_of, validate
+from deploy.verbs.project import Project, dated, look, look_beside, must_run, rows_of, validate
 
 
 def render(
@@ -44,7 +44,7 @@ def plan(
         made = planner.plan_release(
             environment, specs, seen, for_another=for_another, beside=beside, allow_exposure=allow_exposure
         )
-        return dated(cloud, made)
+        return dated(cloud, must_run(cloud, made))
 
 
 def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:

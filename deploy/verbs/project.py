@@ -12,7 +12,7 @@ from deploy import executor, intent, leases, masks, observer, reader, renderer, 
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud, Secret, connect
-from deploy.errors import CloudError, Exit, Problem, SpecError
+from deploy.errors import CloudError, Exit, Finding, Problem, Refused, SpecError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Environment, Facts, Json, Plan
 from deploy.outcome import Report
@@ -147,6 +147,15 @@ def look_beside(
     with cloud.arm.remembering():
         settled, facts = look(cloud, specs, ARRIVING)
         return settled, facts, observer.observe_beside(cloud, environment, settled)
+
+
+def must_run(cloud: Cloud, plan: Plan) -> Plan:
+    """The plan. Raises Refused where the emulator cannot run code of its own that a deployment brings."""
+    own = [s for s in plan.steps if s.room == "deployment" and (s.body.get("document") or {}).get("code_configuration")]
+    if own and (lacks := cloud.lacks()):
+        cause, _, cure = lacks.partition(". ")
+        raise Refused([Finding(step.address, "AML254", cause, cure.rstrip(".")) for step in own[:1]])
+    return plan
 
 
 def dated(cloud: Cloud, plan: Plan) -> Plan:
