@@ -16,6 +16,8 @@ LINES = 5
 """Last lines of a container's log that stand in a report; the whole log is kept beside it."""
 _LONGEST = 300
 _INIT = "StorageInitializer"
+_OPEN = frozenset({"AML300", "AML340", "AML345"})
+"""Our codes that leave the cause open: unknown words, a container that did not start, an operation that failed."""
 _ADDED = frozenset({"liveness_probe", "readiness_probe", "roles", "quota", "environment_variables"})
 """What may be written where nothing stands yet."""
 
@@ -57,7 +59,8 @@ def diagnose(
 ) -> Diagnosis:
     """The first cause of the table that Azure's words or a log speak for; what stops a container early stands first.
 
-    `code` is ours. `document` is the deployment's; a field that it lacks is not named, unless it may be added.
+    `code` is ours; where it names a cause that no row has, `says` is empty. `document` is the deployment's; a field
+    that it lacks is not named, unless it may be added.
     """
     last = {name: tuple(_short(line) for line in _spoken(text)[-LINES:]) for name, text in logs.items()}
     parts = (state, tuple(azure_codes), last)
@@ -67,7 +70,7 @@ def diagnose(
             where = _field(row, document, evidence)
             cure = "" if code in row.codes else row.cure
             return Diagnosis(row.cause, row.says, where, evidence, *parts, cure, unread)
-    says = "Azure's words and the logs name none of the documented causes."
+    says = "unknown: neither Azure's words nor the logs name a documented cause." if code in _OPEN else ""
     return Diagnosis("unknown", says, "", (), *parts, "", unread)
 
 

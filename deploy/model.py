@@ -25,8 +25,7 @@ OWNER_TAG = "amldeploy-owner"
 RELEASE_TAG = "amldeploy-release"
 """Tag on a deployment: the digest of what it is made of."""
 SLOTS = ("blue", "green")
-UNPROVEN = "-unproven"
-"""Follows the release in the tag of a live deployment that was changed in place and not yet probed."""
+UNPROVEN = "-unproven"  # follows the release of a live deployment that was changed in place and not yet probed
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class Guards:
 
     protected: bool = False
     max_instances: int | None = None
+    require_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,15 +191,15 @@ class Plan:
     steps: tuple[Step, ...]
     rescue: tuple[Step, ...] = ()
     leases: tuple[Mapping[str, Json], ...] = ()
-    endpoints: tuple[str, ...] = ()
-    """The endpoints that were asked for, whether they need a step or not."""
+    endpoints: tuple[str, ...] = ()  # those that were asked for, whether they need a step or not
     facts: str = ""  # digest of the facts that the plan stands on
-    notes: tuple[str, ...] = ()
-    """What a person should know before agreeing."""
+    notes: tuple[str, ...] = ()  # what a person should know before agreeing
     world: Mapping[str, Json] = field(default_factory=dict)
     """Those facts, address -> body without what changes by itself, each secret as a digest; empty if not kept."""
-    fallback: tuple[Step, ...] = ()
-    """What is done instead of the rest when the shared pool stays full."""
+    fallback: tuple[Step, ...] = ()  # what is done instead of the rest when the shared pool stays full
+    exposure: tuple[Mapping[str, Json], ...] = ()  # {address, path, before, after} of what becomes more exposed
+    allow_exposure: bool = False  # whether a protected environment takes that
+    stays: tuple[str, ...] = ()  # ARM ids of assets in the workspace that the deployments used which it deletes
     scoring_uris: tuple[str, ...] = field(default=(), compare=False)  # of endpoints that are there; in no plan file
     held: tuple[Mapping[str, Json], ...] = ()
     """Endpoints left as they are because their files describe a release that was rolled back: {endpoint, name, release,
@@ -221,7 +221,7 @@ class Plan:
         steps = [asdict(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
         second = [asdict(step) for step in self.fallback if step.verb is not Verb.CHECK]
         place = [self.environment, list(self.endpoints), dict(self.target), dict(self.sealed)]
-        chosen = {"held": self.held, "allow_rolled_back": self.allow_rolled_back}
+        chosen = {"held": self.held, "allow": [self.allow_rolled_back, self.allow_exposure]}
         return digest([*place, self.facts, hide(steps), hide(second), chosen])
 
     @property

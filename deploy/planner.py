@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from deploy import callers, fallback, history, refusals, slots
+from deploy import callers, exposure, fallback, guards, history, refusals, slots
 from deploy.errors import Finding, Refused
 from deploy.judging import gates, places, verdict
 from deploy.model import (
@@ -43,6 +43,7 @@ class Draft:
     notes: tuple[str, ...] = ()
     held: tuple[Mapping[str, Json], ...] = ()
     """See Plan.held."""
+    exposure: Sequence[Mapping[str, Json]] = ()
 
 
 def draft_release(
@@ -52,18 +53,24 @@ def draft_release(
     *,
     cleanup: bool = False,
     allow_rolled_back: bool = False,
+    beside: Mapping[str, Facts] | None = None,
+    restored: bool = False,
+    allow_exposure: bool = False,
 ) -> Draft:
     """The steps from what is there to what the files say, and every reason not to take them.
 
     `cleanup`: the rescue also deletes deployments that this plan made, instead of leaving them to be looked at.
     `allow_rolled_back`: endpoints are not held back because their release was rolled back.
+    `beside`: the deployments of the file's other endpoints, for guards.max_instances. `restored`: the releases were
+    live before, so that they have no probe is neither told nor refused.
     """
     steps: list[Step] = []
     rescue: list[Step] = []
     second: list[Step] = []
-    findings = refusals.too_many(environment, specs)
     found = {spec.key: None if allow_rolled_back else refusals.held_back(spec, facts[spec.key]) for spec in specs}
     held = tuple(each for each in found.values() if each)
+    findings: list[Finding] = []
+    exposed: list[Mapping[str, Json]] = []
     for spec in specs:
         if found[spec.key]:
             continue
@@ -74,6 +81,7 @@ def draft_release(
         own += [_proven(wanted, step, seen) for step in unproven]
         own += slots.ending(wanted, own, seen)
         findings += refusals.foreign(spec, own, seen)
+        exposed += exposure.changes(wanted, own, facts[spec.key])
         looked = sum(step.verb is Verb.CHECK for step in own)
         own[looked:looked] = _clearing(wanted, facts[spec.key], seen)
         own[looked:looked] = refusals.asked_of_all(spec, own, seen)
@@ -83,9 +91,13 @@ def draft_release(
         if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
             second += _fallback(spec, own, seen)  # which deletes the endpoint that exists
     findings += [*verdict.findings(steps), *gates.together(steps), *places.too_many(steps, facts)]
+    findings += exposure.refused(environment, exposed, allowed=allow_exposure)
+    findings += guards.too_many(environment, specs, facts, steps, beside or {})
+    unprobed = [spec for spec in specs if not restored and guards.moves_unprobed(spec, steps, facts[spec.key])]
+    refused, untested = guards.without_probe(environment, unprobed)
     notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
     notes += [note for spec in specs for note in fallback.notes(spec, second, facts[spec.key])]
-    return Draft(steps, rescue, second, findings, tuple(notes), held)
+    return Draft(steps, rescue, second, [*findings, *refused], (*notes, *untested), held, exposed)
 
 
 def plan_release(
@@ -96,17 +108,35 @@ def plan_release(
     cleanup: bool = False,
     for_another: bool = False,
     allow_rolled_back: bool = False,
+    beside: Mapping[str, Facts] | None = None,
+    restored: bool = False,
+    allow_exposure: bool = False,
 ) -> Plan:
     """The steps from what is there to what the files say. Raises Refused with every reason at once.
 
     `for_another`: somebody else will carry it out, so what the caller may not do is a note. Apply looks for itself.
     """
-    draft = draft_release(environment, specs, facts, cleanup=cleanup, allow_rolled_back=allow_rolled_back)
+    draft = draft_release(
+        environment,
+        specs,
+        facts,
+        cleanup=cleanup,
+        allow_rolled_back=allow_rolled_back,
+        beside=beside,
+        restored=restored,
+        allow_exposure=allow_exposure,
+    )
     excused = refusals.of_caller(draft.findings) if for_another else []
     findings = [finding for finding in draft.findings if finding not in excused]
     notes = (*draft.notes, *(f"Whoever applies this needs more than you have: {f.cause}." for f in excused))
     made = seal(environment, specs, draft.steps, draft.rescue, facts, findings, notes, fallback=draft.fallback)
-    return replace(made, held=draft.held, allow_rolled_back=allow_rolled_back)
+    return replace(
+        made,
+        held=draft.held,
+        allow_rolled_back=allow_rolled_back,
+        exposure=tuple(draft.exposure),
+        allow_exposure=allow_exposure,
+    )
 
 
 def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
@@ -117,7 +147,8 @@ def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts
         own = _ask_rooms(None, facts[spec.key], ROOMS[::-1], findings)
         findings += refusals.foreign(spec, own, facts[spec.key])
         steps += own
-    return seal(environment, specs, steps, [], facts, findings)
+    stays = dict.fromkeys(asset for spec in specs for asset in slots.assets(spec, facts[spec.key]))
+    return replace(seal(environment, specs, steps, [], facts, findings), stays=tuple(stays))
 
 
 def _clearing(wanted: Wanted, facts: Facts, cleared: Facts) -> list[Step]:
@@ -190,14 +221,8 @@ def _cleanup(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[St
         Step(Verb.DELETE, where, {"endpoint": wanted.spec.name, "name": name}, _TIDY, step.retry)
         for where, step in own.items()
         if (name := where.rsplit("/", 1)[-1]) in wanted.deployments and not served.get(name)
-        if _is_void(facts.get(where))
+        if slots.is_void(facts.get(where))
     ]
-
-
-def _is_void(body: Mapping[str, object] | None) -> bool:
-    """Whether nothing is lost when it goes: it is not there, or it failed and never served."""
-    properties = (body or {}).get("properties")
-    return not body or (isinstance(properties, Mapping) and properties.get("provisioningState") == "Failed")
 
 
 _TIDY = "it was made for a release that failed"

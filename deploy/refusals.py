@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from deploy import history, leases
 from deploy.callers import served
-from deploy.counting import count
 from deploy.errors import CloudError, Finding
 from deploy.judging import places, rights
 from deploy.model import (
@@ -106,11 +105,6 @@ def _permission(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list
     return [rights.judge(needs, answers).step(address("permission", spec.key), body)]
 
 
-def instances(spec: EndpointSpec) -> int:
-    """How many the deployments of an endpoint are to have together."""
-    return sum(int(document["instance_count"]) for document in spec.deployments)
-
-
 def protected(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
     """What the environment file protects from deletion, of endpoints that are to be deleted."""
     where, file = f"environment/{environment.name}", f"environments/{environment.name}.yml"
@@ -126,16 +120,6 @@ def protected(environment: Environment, specs: Sequence[EndpointSpec]) -> list[F
         for spec in specs
         if spec.key in environment.protected
     ]
-
-
-def too_many(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
-    limit, every = environment.guards.max_instances, {s.key: s for spec in specs for s in (*spec.beside, spec)}
-    asked, chosen = (sum(map(instances, some)) for some in (every.values(), specs))
-    if limit is None or asked <= limit:
-        return []
-    others = f", {asked - chosen} of them for endpoints beside these," if asked > chosen else ""
-    cause = f"the files ask for {count(asked, 'instance')}{others} and guards.max_instances is {limit}"
-    return [Finding(f"environment/{environment.name}", "AML240", cause, "Ask for fewer, or raise the guard")]
 
 
 def held_back(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from deploy import diff, history, leases, refusals
+from deploy import diff, guards, history, leases, refusals
 from deploy.callers import served
 from deploy.counting import count
 from deploy.errors import Finding, Refused
@@ -199,6 +199,7 @@ def plan(
     else:
         notes += [f"{each.address.split('/')[1]} is skipped: {each.cause}." for each in nowhere]
     findings += [*verdict.findings(steps), *gates.together(steps)]
+    findings += guards.too_many(environment, specs, facts, steps, {})
     return seal(environment, specs, steps, rescue, facts, findings, tuple(notes))
 
 

@@ -45,7 +45,7 @@ def seal(
     return Plan(
         environment.name,
         *parts,
-        tuple(filter(None, uris)),
+        scoring_uris=tuple(filter(None, uris)),
         target=target_of(environment, facts),
         sealed=sealed_of(environment, specs),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from deploy import diff, idle
 from deploy.callers import served, shares
@@ -117,3 +117,20 @@ def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str, facts:
         "endpoint_name": spec.name,
         "tags": {**(written.get("tags") or {}), **tags},
     }
+
+
+def is_void(body: Mapping[str, Json] | None) -> bool:
+    """Whether nothing is lost when it goes: it is not there, or it failed and never served."""
+    properties = (body or {}).get("properties")
+    return not body or (isinstance(properties, Mapping) and properties.get("provisioningState") == "Failed")
+
+
+def assets(spec: EndpointSpec, facts: Facts) -> Iterator[str]:
+    """ARM ids of the workspace's models, environments and code that an endpoint's deployments use; Azure keeps them
+    when the deployments go. What is in a registry is not the workspace's.
+    """
+    for _, body in sorted(of_room(facts, "deployment", spec.key).items()):
+        properties = body.get("properties") or {}
+        code = (properties.get("codeConfiguration") or {}).get("codeId")
+        ids = [str(each or "") for each in (properties.get("model"), properties.get("environmentId"), code)]
+        yield from (each for each in ids if "/workspaces/" in each.lower() and "/versions/" in each.lower())

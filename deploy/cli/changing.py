@@ -9,7 +9,7 @@ import typer
 
 from deploy.cli import door
 from deploy.cli.door import Output
-from deploy.cli.typed import Env, Events, Form, Jobs, Keys, RolledBack, Yes
+from deploy.cli.typed import AllowExposure, Env, Events, Form, Jobs, Keys, RolledBack, Yes
 
 
 def apply(
@@ -27,13 +27,14 @@ def apply(
         bool, typer.Option("--cleanup", help="Delete what was made for a release that fails; its logs are kept.")
     ] = False,
     allow_rolled_back: RolledBack = False,
+    allow_exposure: AllowExposure = False,
 ) -> None:
     """Make it so: an environment's endpoints, or one plan file."""
     agreed = door.call(lambda verbs, project: verbs.plan_file(project, environment, what or ()))
     asked = door.Asked(
         "apply", environment, (what or [])[1 if agreed else 0 :], yes=yes or agreed is not None, events=events
     )
-    flags = {"cleanup": cleanup, "allow_rolled_back": allow_rolled_back}
+    flags = {"cleanup": cleanup, "allow_rolled_back": allow_rolled_back, "allow_exposure": allow_exposure}
     done = door.carry(asked, lambda verbs, ways: verbs.apply(**ways, jobs=jobs, plan_file=agreed, **flags))
     door.finish(done, output)
 
@@ -46,7 +47,7 @@ def teardown(
     jobs: Jobs = 8,
     events: Events = None,
 ) -> None:
-    """Delete roles, deployments and endpoints: a plan towards nothing."""
+    """Delete roles, deployments and endpoints. Registered models, code and environments stay and are listed."""
     asked = door.Asked("teardown", environment, endpoints or (), yes=yes, events=events)
     door.finish(door.carry(asked, lambda verbs, ways: verbs.teardown(**ways, jobs=jobs)), output)
 

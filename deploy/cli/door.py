@@ -120,6 +120,7 @@ def finish(done: Done, form: str) -> None:
     told = {"notices": list(done.notices), "failed_notices": list(done.failed)} if done.notices or done.failed else {}
     told |= {"ok": False} if done.failed else {}
     told |= {"traffic": done.traffic} if done.traffic else {}
+    told |= {"stays": list(done.plan.stays)} if done.plan.stays else {}
     forms: dict[str, Callable[[], str]] = {
         "json": lambda: json.dumps({**reporter.report_json(done.report), **told}, indent=2),
         "markdown": lambda: reporter.report_markdown(done.report, done.plan),
@@ -150,6 +151,16 @@ def plan_as(plan: Plan, form: str, hint: str) -> str:
         "text": lambda: reporter.plan_text(plan, **page(sys.stdout), hint=hint),
     }
     return forms[form]()
+
+
+def needs_yes(environment: str) -> bool:
+    """Whether a command that changes this environment would ask, and nobody could answer."""
+    return not can_ask() and call(lambda verbs, project: bool(verbs.asks(project, environment)))
+
+
+def can_ask() -> bool:
+    """Whether there is a terminal to answer a question on."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def leave(work: Callable[[], object]) -> int:
@@ -231,11 +242,11 @@ class _Question:
         if self.asked.yes or not needed or not plan.steps:
             return
         what = f"{self.asked.words} {plan.environment}"
-        if sys.stdin is None or not sys.stdin.isatty():
-            raise UsageError(what, "there is no terminal to ask on", "Say --yes", code="AML642")
+        if not can_ask():
+            raise UsageError(what, "there is no terminal to ask on", "Use --yes", code="AML642")
         self.err.write(f"\nType yes to {what}: ")
         self.err.flush()
         if sys.stdin.readline().strip() != "yes":
             raise UsageError(
-                what, "you did not say yes, so nothing was changed", "Type yes, or say --yes", code="AML643"
+                what, "you did not say yes, so nothing was changed", "Type yes, or use --yes", code="AML643"
             )

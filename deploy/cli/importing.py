@@ -32,7 +32,10 @@ def import_(
     for name, where in made.hidden.items():
         cure = f"Set values.{name}, or name a Key Vault secret there"
         speech.say(f"Not written, it looks like a secret: {where}. {cure}.")
-    speech.say(f"Next: amldeploy plan -e {environment} {made.key}, then amldeploy adopt -e {environment} {made.key}")
+    yes = " --yes" if door.needs_yes(environment) else ""
+    speech.say(
+        f"Next: amldeploy plan -e {environment} {made.key}, then amldeploy adopt -e {environment} {made.key}{yes}"
+    )
 
 
 def adopt(

@@ -11,15 +11,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from deploy.cli import actions, door, speech, terminal
 from deploy.cli.door import Output
-from deploy.cli.typed import Env, Form, Keys, Regions, RolledBack, hours_of, regions_of
+from deploy.cli.typed import AllowExposure, Env, Form, Keys, Regions, RolledBack, hours_of, regions_of
 from deploy.counting import count
 from deploy.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from deploy.model import Plan
 
 
 class StatusOutput(StrEnum):
@@ -88,25 +91,31 @@ def plan(
         bool, typer.Option("--for-another", help="Somebody else applies it: what you may not do is a note.")
     ] = False,
     allow_rolled_back: RolledBack = False,
+    allow_exposure: AllowExposure = False,
 ) -> None:
     """Observe, compare, and print the steps. Changes nothing."""
     places = regions_of(regions)
-    asked = {"for_another": for_another, "allow_rolled_back": allow_rolled_back}
+    asked = {
+        "for_another": for_another,
+        "allow_rolled_back": allow_rolled_back,
+        "allow_exposure": allow_exposure,
+    }
     made = door.call(lambda verbs, project: verbs.plan(project, environment, endpoints or (), places, **asked))
     from deploy import reporter
 
     if out is not None:
         _write_private(out, reporter.plan_dump(made))
     actions.planned(made, out)
-    hint = _next(environment, endpoints or (), out, allow_rolled_back=allow_rolled_back) if made.steps else ""
-    speech.show(door.plan_as(made, output, hint))
+    asks = out is None and bool(made.steps) and door.needs_yes(environment)
+    speech.show(door.plan_as(made, output, _next(made, endpoints or (), out, asks=asks) if made.steps else ""))
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
 
 
-def _next(environment: str, endpoints: Sequence[str], out: Path | None, *, allow_rolled_back: bool) -> str:
-    """What to type to have this plan carried out."""
-    allowed = ["--allow-rolled-back"] if allow_rolled_back and not out else []
-    return shlex.join(["amldeploy", "apply", *([str(out)] if out else ["-e", environment, *endpoints]), *allowed])
+def _next(plan: Plan, endpoints: Sequence[str], out: Path | None, *, asks: bool) -> str:
+    """What to type to have this plan carried out. `asks`: it would ask, and there is no terminal to answer on."""
+    chosen = {"--allow-rolled-back": plan.allow_rolled_back, "--allow-exposure": plan.allow_exposure, "--yes": asks}
+    flags = [flag for flag, is_on in chosen.items() if is_on]
+    return shlex.join(["amldeploy", "apply", *([str(out)] if out else ["-e", plan.environment, *endpoints, *flags])])
 
 
 def status(

@@ -15,6 +15,9 @@ Keys = Annotated[list[str] | None, typer.Argument(help="Endpoints of the environ
 Form = Annotated[Output, typer.Option("-o", "--output", help="Form of the result on stdout.")]
 PlainForm = Annotated[TextOrJson, typer.Option("-o", "--output", help="Form of the result on stdout.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+AllowExposure = Annotated[
+    bool, typer.Option("--allow-exposure", help="Open network access or weaken authentication, though protected.")
+]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, max=64, help="Endpoints worked on side by side.")]
 Events = Annotated[
     Path | None, typer.Option("--events", help="Write every event to this file, one JSON object a line.")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +101,8 @@ class Cloud:
         self.pace = Pace()
         self.doubts: set[str] = set()
         """Paths of what was begun and not seen to end well: looked at before it is begun again."""
+        self.lacks: Callable[[], str] = str
+        """Why a deployment's own code cannot run here, with what to do; empty where it can, as in Azure."""
 
     @property
     def workspace_id(self) -> str:
@@ -173,6 +175,7 @@ def connect(environment: Environment, root: Path, state: Path, clock: Clock, sec
     with _emulator(state) as running, _variables(running.variables()):
         hosts = Hosts(running.url, "https://ml.azure.com/.default", running.url, storage="core.windows.net")
         cloud = Cloud(environment, hosts, root, clock, ca=str(running.ca), secret=secret)
+        cloud.lacks = partial(_lacks, state)
         try:
             yield cloud
         finally:
@@ -185,6 +188,7 @@ def _emulator(state: Path) -> Iterator[Running]:
 
     running = emulator.find(state)
     if running is not None:
+        emulator.remember(state)
         yield running
         return
     with ExitStack() as stack:
@@ -196,6 +200,12 @@ def _emulator(state: Path) -> Iterator[Running]:
         except emulator.Unopened as error:
             raise UsageError("open the local environment", error.why, error.cure, code="AML645") from error
         yield running
+
+
+def _lacks(state: Path) -> str:
+    from deploy import emulator
+
+    return emulator.lacks(state)
 
 
 @contextmanager

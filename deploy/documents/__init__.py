@@ -144,11 +144,17 @@ _IDLE = "An idle slot of a blue/green rollout may be deleted all the same."
 class GuardsDocument(Written):
     """Limits that can refuse a plan."""
 
-    protected: Flag = Field(default=False, description=f"No endpoint of this file is deleted. {_IDLE}")
+    protected: Flag = Field(
+        default=False,
+        description=f"No endpoint of this file is deleted, and what exposes more needs --allow-exposure. {_IDLE}",
+    )
     max_instances: Count | None = Field(
         default=None,
         ge=0,
-        description="Most instances that all endpoints of this file ask for together, chosen or not.",
+        description="Most instances that all endpoints of this file run at the peak of a plan, idle slots included.",
+    )
+    require_probe: Flag = Field(
+        default=False, description="Refuse to move traffic to a release where pipeline.yml has no probe."
     )
 
 

@@ -10,6 +10,7 @@ knows nothing of the rest of this package, and a stand-in never passes for a mod
 
 from __future__ import annotations
 
+from deploy.emulator.interpreter import lacks, remember
 from deploy.emulator.record import Running, find, unreadable
 from deploy.emulator.running import MissingExtra, begin, clock, embed, launch, requests, reset, stop
 from deploy.emulator.wrong import Trouble, Unopened, WrongFile
@@ -24,7 +25,9 @@ __all__ = [
     "clock",
     "embed",
     "find",
+    "lacks",
     "launch",
+    "remember",
     "requests",
     "reset",
     "stop",

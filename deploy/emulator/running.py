@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from deploy.emulator import interpreter
 from deploy.emulator.record import Running, describe, find, holds
 
 WORLD = "world.sqlite"
@@ -103,6 +104,7 @@ def begin(state: Path, **said: Unpack[Said]) -> None:
     Raises:
         WrongFile: it cannot be obeyed (a ValueError; every trouble with its place).
     """
+    interpreter.remember(state)
     if any(value is not None for value in said.values()):
         from deploy.emulator import starting
 

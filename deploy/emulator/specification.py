@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
-from deploy.emulator import registry
+from deploy.emulator import interpreter, registry
 from deploy.emulator.durations import seconds
 from deploy.emulator.wire import Json
 from deploy.emulator.world import Resource, World
 
-PYTHON = "AMLDEPLOY_SCORING_PYTHON"
-"""The setting: whose interpreter runs score.py, when the emulator's own has no inference server."""
 ACCOUNT = "stmlwlocal"
 _STORED = re.compile(r"https?://[^?]*?/([^/]+)\.blob\.core\.windows\.net/([^?]+?)/*(?:\?.*)?")
 _DATASTORE = re.compile(r"azureml://.*?/datastores/([^/]+)/paths/(.+?)/*", re.IGNORECASE)
@@ -45,7 +41,7 @@ def specification(world: World, deployment: Resource, place: Path) -> dict[str, 
         "SERVICE_NAME": deployment.body["name"],
     }  # fmt: skip
     return {
-        "deployment": deployment.id, "world": str(world.path), "python": os.environ.get(PYTHON) or sys.executable,
+        "deployment": deployment.id, "world": str(world.path), "python": interpreter.chosen(world.folder),
         "code": str(place / "code"), "files": files, "environment": variables, "pace": world.timing.probe_pace,
         "liveness": _probe(properties["livenessProbe"]), "readiness": _probe(properties["readinessProbe"]),
     }  # fmt: skip

@@ -14,6 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deploy.errors import neutral
+from deploy.masks import hide
+
+_LONGEST = 160
+"""Characters of a value that a message shows."""
 
 
 class WrongAnswer(Exception):
@@ -95,7 +99,13 @@ def kind(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def excerpt(text: str, length: int = 160) -> str:
+def shown(value: Any, name: str = "") -> str:
+    """The beginning of a JSON value on one line, without secrets; `name` is the key it stands under."""
+    line = " ".join(neutral(json.dumps(hide(value, name), ensure_ascii=False)[:4000]).split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+def excerpt(text: str, length: int = _LONGEST) -> str:
     """The beginning of a remote text on one line, in quotes."""
     line = " ".join(neutral(text[:4000]).split())
     return f"'{line}'" if len(line) <= length else f"'{line[:length]}...'"

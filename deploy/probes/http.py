@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.outcome import Evidence
-from deploy.probes.answers import WrongAnswer, decoded, excerpt, expect_status, kind
+from deploy.probes.answers import WrongAnswer, decoded, excerpt, expect_status, kind, shown
 from deploy.probes.samples import Unfit, read
 
 
@@ -71,4 +71,9 @@ def _fits(answer: Any, form: Any) -> None:
     except (referencing.exceptions.Unresolvable, RecursionError) as error:
         raise WrongAnswer(f"the JSON Schema of 'answer' cannot be followed: {excerpt(str(error))}") from None
     if wrong is not None:
-        raise WrongAnswer(f"expected an answer of the form in 'answer', at {wrong.json_path}: {excerpt(wrong.message)}")
+        name = next((part for part in reversed(wrong.absolute_path) if isinstance(part, str)), "")
+        rule = f"{wrong.validator} {shown(wrong.validator_value, name)}" if wrong.validator else "nothing"
+        at = f"at {wrong.json_path}"
+        raise WrongAnswer(
+            f"expected an answer of the form in 'answer', {at}: {rule}, {shown(wrong.instance, name)} came"
+        )

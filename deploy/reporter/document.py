@@ -20,6 +20,7 @@ from deploy.reporter.origin import origin_json
 
 _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
 _READ = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts", "target")
+_MAY_BE = ("world", "fallback", "sealed", "held", "allow_rolled_back", "exposure", "allow_exposure", "stays")
 
 
 def plan_json(plan: Plan) -> dict[str, Json]:
@@ -47,9 +48,7 @@ def plan_load(text: str, file: str = "plan.json") -> Plan:
     if not isinstance(body, dict):
         raise _wrong(file, "AML190", "is not a plan: a mapping was expected.")
     try:
-        read = {key: body[key] for key in _READ} | {
-            key: body[key] for key in ("held", "allow_rolled_back", "world", "fallback", "sealed") if key in body
-        }
+        read = {key: body[key] for key in _READ} | {key: body[key] for key in _MAY_BE if key in body}
         plan = TypeAdapter(Plan).validate_json(json.dumps(read))
     except KeyError as error:
         raise _wrong(file, "AML190", f"is not a plan: {error} is missing.") from None
@@ -95,6 +94,9 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "held": [dict(each) for each in plan.held],
         "allow_rolled_back": plan.allow_rolled_back,
         "target": dict(plan.target),
+        "exposure": [dict(each) for each in plan.exposure],
+        "allow_exposure": plan.allow_exposure,
+        "stays": list(plan.stays),
     }
 
 

@@ -16,7 +16,19 @@ from deploy.outcome import Outcome, Report, State
 from deploy.provenance import Provenance
 from deploy.reporter.origin import words
 from deploy.reporter.problems import diagnosis_lines
-from deploy.reporter.sentences import RESCUE, STATE_WORDS, duration, reasons, report_summary, shown, target
+from deploy.reporter.sentences import (
+    EXPOSURE,
+    RESCUE,
+    STATE_WORDS,
+    STAYS,
+    duration,
+    exposed,
+    reasons,
+    report_summary,
+    shown,
+    staying,
+    target,
+)
 from deploy.reporter.style import CSS
 from deploy.reporter.timeline import timeline_svg
 
@@ -33,12 +45,14 @@ def report_html(report: Report, plan: Plan | None = None) -> str:
     whys = reasons(report, plan)
     parts = [
         _verdict(report, title, target(plan) if plan else ""),
+        _section(EXPOSURE, [_listed(exposed(plan))] if plan and plan.exposure else []),
         _section("What failed", (_failure(outcome) for outcome in report.outcomes if outcome.error)),
         _section("What was seen", (_figure(outcome) for outcome in report.outcomes if _pictures(outcome))),
         _section("Time", [timeline_svg(report.outcomes)] if report.outcomes else []),
         _section("Steps", [_steps(report, whys, rescue=False)] if report.outcomes else []),
         _section(RESCUE, [_steps(report, whys, rescue=True)] if any(o.rescue for o in report.outcomes) else []),
     ]
+    parts += [_section(STAYS, [_listed(staying(plan))])] if plan and plan.stays else []
     head = (
         f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>{title}</title><style>{CSS}</style>'
@@ -70,6 +84,10 @@ def _origin(provenance: Provenance | None) -> str:
 def _section(title: str, parts: Iterable[str]) -> str:
     inside = "\n".join(parts)
     return f"<section><h2>{title}</h2>\n{inside}\n</section>" if inside else ""
+
+
+def _listed(lines: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{_safe(each)}</li>' for each in lines)}</ul>"
 
 
 def _failure(outcome: Outcome) -> str:

@@ -18,11 +18,14 @@ from deploy.reporter.origin import words
 from deploy.reporter.problems import diagnosis_lines, error_text
 from deploy.reporter.rows import EndpointRow
 from deploy.reporter.sentences import (
+    EXPOSURE,
     FALLBACK,
     HELD,
     RESCUE,
+    STAYS,
     became,
     changes,
+    exposed,
     held,
     lease,
     plan_summary,
@@ -30,6 +33,7 @@ from deploy.reporter.sentences import (
     reasons,
     report_summary,
     sign,
+    staying,
     target,
     unchecked,
 )
@@ -54,12 +58,14 @@ def plan_markdown(plan: Plan) -> str:
         f"### Plan for {_code(plan.environment)}",
         f"**{_words(plan_summary(plan))}**",
         _words(target(plan)),
+        _exposure(plan),
         _caution([step.address for step in plan.steps if step.verb is Verb.DELETE]),
         _table(["", "step", "why"], [_step(step) for step in plan.steps], 26_000),
         unchecked(plan),
         _folded("Fields that are set or change", _diff(plan.steps, 16_000)),
         _folded("If a step fails", _table(["", "step", "why"], [_step(step) for step in plan.rescue], 5_000)),
         _folded(FALLBACK, _table(["", "step", "why"], [_step(step) for step in plan.fallback], 4_000)),
+        _stays(plan),
         _folded("Leases", "\n".join(_within([f"- {_words(lease(one))}" for one in plan.leases], 4_000, "- {} more"))),
         _titled(HELD, _within([f"- {_words(held(one))}" for one in plan.held], 4_000, "- {} more")),
         "\n".join(_within([f"- {_words(note)}" for note in plan.notes], 2_000, "- {} more")),
@@ -79,6 +85,7 @@ def report_markdown(report: Report, plan: Plan | None = None) -> str:
         "\n\n".join(_within(errors, 25_000, "And {} more.")),
         _table(["", "step", "became", "seen"], rows, 28_000),
         f"#### {RESCUE}\n\n{_table(['', 'step', 'became', 'seen'], rescue, 2_000)}" if rescue else "",
+        _stays(plan),
         f"Fingerprint {_code(report.fingerprint[:12])}",
     )
 
@@ -145,6 +152,17 @@ def _origin(provenance: Provenance) -> str:
     """The words, and a link to the run: its URL holds nothing that could end the link."""
     told = _words(", ".join(words(provenance)))
     return ", ".join(filter(None, (told, f"[run]({provenance.run_url})" if provenance.run_url else "")))
+
+
+def _exposure(plan: Plan) -> str:
+    lines = list(_within([f"> - {_words(each)}" for each in exposed(plan)], 4_000, "> - {} more"))
+    return "\n".join([f"> [!WARNING]\n> **{EXPOSURE}**", *lines]) if lines else ""
+
+
+def _stays(plan: Plan | None) -> str:
+    return _folded(
+        STAYS, "\n".join(_within([f"- {_code(each)}" for each in staying(plan)], 4_000, "- {} more") if plan else ())
+    )
 
 
 def _caution(addresses: Sequence[str]) -> str:

@@ -72,7 +72,7 @@ def diagnosis_lines(error: Mapping[str, Json]) -> list[str]:
     if not isinstance(found, Mapping) or not found:
         return []
     lines = [f"State: {found['state']}"] if found.get("state") else []
-    lines += [f"Likely cause: {found['says']}"]
+    lines += [f"Likely cause: {found['says']}"] if found.get("says") else []
     lines += [f"Change: {found['field']}"] if found.get("field") else []
     for container, said in (found.get("logs") or {}).items():
         lines += [f"{container} said last:", *(f"  {line}" for line in said)] if said else []

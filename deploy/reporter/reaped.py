@@ -89,5 +89,5 @@ def _sentence(parts: Sequence[tuple[str, int, int, Report | None]]) -> str:
     if not parts:
         return "Nothing is due."
     told = [f"{' and '.join(ahead)} would go."] if ahead else []
-    asked = ["Nothing was changed: say --yes to delete."] if ahead and not behind else []
+    asked = ["Nothing was changed: use --yes to delete."] if ahead and not behind else []
     return " ".join([*told, *behind, *asked])

@@ -18,6 +18,8 @@ from deploy.outcome import Outcome, Report, State
 STATE_WORDS = {state: state.value.replace("_", " ") for state in State}
 RESCUE = "Rescue"
 FALLBACK = "If the shared pool stays full: on dedicated quota instead"
+EXPOSURE = "More exposed: opens network access, or weakens authentication"
+STAYS = "Stays in the workspace: registered assets, which cost only storage and may be in use elsewhere"
 _UNKNOWN = "could not tell"
 VERDICTS: dict[str, tuple[str, str]] = {
     Verdict.YES: ("✓", "ok"),
@@ -49,6 +51,18 @@ def sign(step: Step) -> tuple[str, str]:
     if step.verb is Verb.CHECK:
         return VERDICTS.get(str(step.body.get("verdict")), ("?", step.verb.value))
     return SIGNS[step.verb], step.verb.value
+
+
+def exposed(plan: Plan) -> list[str]:
+    """`endpoint/mip public_network_access: disabled -> enabled` of each field that becomes more exposed."""
+    found = plan.exposure
+    return [f"{each['address']} {each['path']}: {each['before']} -> {each['after']}" for each in found]
+
+
+def staying(plan: Plan) -> list[str]:
+    """`model med:3` of each asset that stays in the workspace."""
+    parts = [each.split("/") for each in plan.stays]
+    return [f"{ids[-4].removesuffix('s')} {ids[-3]}:{ids[-1]}" for ids in parts]
 
 
 def unchecked(plan: Plan) -> str:

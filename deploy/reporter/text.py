@@ -12,10 +12,13 @@ from deploy.reporter.details import fields, unchanged
 from deploy.reporter.ink import Ink, Style, cells
 from deploy.reporter.problems import outcome_error
 from deploy.reporter.sentences import (
+    EXPOSURE,
     FALLBACK,
     HELD,
     RESCUE,
+    STAYS,
     became,
+    exposed,
     held,
     lease,
     plan_summary,
@@ -24,6 +27,7 @@ from deploy.reporter.sentences import (
     reasons,
     report_summary,
     sign,
+    staying,
     target,
     unchecked,
     untold,
@@ -69,10 +73,12 @@ def plan_text(
     legend = [(" ".join(pair), _STYLES.get(pair[1], Style.CYAN)) for pair in used]
     blocks = [
         [*_heading(ink, "Plan", plan.environment, plan.fingerprint), *ink.line(target(plan), Style.DIM)],
+        _section(ink, EXPOSURE, chain.from_iterable(ink.line(f"! {w}", Style.BAD, indent=2) for w in exposed(plan))),
         _steps(ink, plan.steps),
         ink.line(unchecked(plan), Style.DIM),
         _section(ink, "If a step fails", _steps(ink, plan.rescue)),
         _section(ink, FALLBACK, _steps(ink, plan.fallback, brief=True)),
+        _section(ink, STAYS, chain.from_iterable(ink.line(each, indent=2) for each in staying(plan))),
         _section(ink, "Leases", chain.from_iterable(ink.line(lease(one), indent=2, hang=4) for one in plan.leases)),
         list(chain.from_iterable(ink.line(f"Note: {note}", Style.YELLOW, hang=6) for note in plan.notes)),
         _section(ink, HELD, chain.from_iterable(ink.line(held(one), indent=2, hang=4) for one in plan.held)),
@@ -103,6 +109,7 @@ def report_text(
         _heading(ink, "Report", report.environment, report.fingerprint),
         list(chain.from_iterable(each for rescue, each in lines if not rescue)),
         _section(ink, RESCUE, chain.from_iterable(each for rescue, each in lines if rescue)),
+        _section(ink, STAYS, chain.from_iterable(ink.line(w, indent=2) for w in staying(plan))) if plan else [],
         ink.line(report_summary(report), Style.GOOD if report.ok else Style.BAD),
     ]
     return page(blocks)

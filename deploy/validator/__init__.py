@@ -82,7 +82,7 @@ def survey_environment(source: Source) -> EnvironmentFile:
     written = checked.model or _sound(checked)
     if not isinstance(written, EnvironmentDocument):
         raise SpecError(checked.problems)
-    guards = Guards(written.guards.protected, written.guards.max_instances)
+    guards = Guards(**written.guards.model_dump())
     fields = {name: getattr(written, name) for name in ("cloud", "subscription_id", "resource_group", "workspace")}
     environment = Environment(
         Path(source.file).stem,

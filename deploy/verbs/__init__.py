@@ -9,7 +9,7 @@ from deploy.verbs.doctor import doctor
 from deploy.verbs.federating import federate
 from deploy.verbs.importing import Import, adopt, import_endpoint
 from deploy.verbs.leasing import Reaped, reap
-from deploy.verbs.looking import logs, places, plan, render, status, watch
+from deploy.verbs.looking import asks, logs, places, plan, render, status, watch
 from deploy.verbs.project import STATE, Approve, Done, Project, validate
 from deploy.verbs.renewing import renew
 from deploy.verbs.restoring import restore
@@ -23,6 +23,7 @@ __all__ = [
     "Reaped",
     "adopt",
     "apply",
+    "asks",
     "doctor",
     "federate",
     "import_endpoint",

@@ -19,10 +19,21 @@ from deploy.executor import Tell
 from deploy.model import EndpointSpec, Facts, Plan, Step, address
 from deploy.progress import Event, Kind
 from deploy.sealing import target_of
-from deploy.steps import ARRIVING, SHOWN
+from deploy.steps import SHOWN
 from deploy.steps import probe as probe_room
 from deploy.verbs.looking import live
-from deploy.verbs.project import Approve, Done, Project, carry_out, dated, look, validate, with_rows
+from deploy.verbs.project import (
+    Approve,
+    Done,
+    Project,
+    carry_out,
+    dated,
+    look,
+    look_beside,
+    must_run,
+    validate,
+    with_rows,
+)
 
 
 def apply(
@@ -36,28 +47,38 @@ def apply(
     plan_file: Path | None = None,
     cleanup: bool = False,
     allow_rolled_back: bool = False,
+    allow_exposure: bool = False,
 ) -> Done:
     """Plan, ask, do. With a plan file: exactly that plan, or StalePlan when it is not what would be planned now.
 
     `cleanup`: a deployment of a release that fails is deleted; otherwise it is kept for whoever looks into it.
-    `allow_rolled_back`: see planner.draft_release; a plan file remembers it.
+    `allow_rolled_back`: see planner.draft_release; `allow_exposure`: a protected environment may be opened. A plan file
+    remembers both.
     """
-    intent.must_agree(plan_file, {"--cleanup": cleanup, "--allow-rolled-back": allow_rolled_back})
+    flags = {"--cleanup": cleanup, "--allow-rolled-back": allow_rolled_back, "--allow-exposure": allow_exposure}
+    intent.must_agree(plan_file, flags)
     agreed = reporter.plan_load(plan_file.read_text(errors="replace"), str(plan_file)) if plan_file else None
     name, only = intent.asked(agreed, name, only)
     environment, specs = validate(project, name, only)
     if agreed:
         agreement.must_be_for(agreed, environment, specs)
     with project.alone(environment, "apply") as cloud:
-        specs, facts = look(cloud, specs, ARRIVING)
-        again = agreed.allow_rolled_back if agreed else allow_rolled_back
-        fresh = planner.plan_release(environment, specs, facts, cleanup=cleanup, allow_rolled_back=again)
+        specs, facts, beside = look_beside(cloud, environment, specs)
+        fresh = planner.plan_release(
+            environment,
+            specs,
+            facts,
+            cleanup=cleanup,
+            beside=beside,
+            allow_rolled_back=agreed.allow_rolled_back if agreed else allow_rolled_back,
+            allow_exposure=agreed.allow_exposure if agreed else allow_exposure,
+        )
         if agreed:
             fresh = agreement.plan_rest(agreed, fresh)
             if done := agreement.done_already(agreed, fresh):
                 made = f"{done} of its changes {noun(done, 'is', 'are')} made already"
                 tell(Event(Kind.NOTE, text=f"This plan was begun before: {made}."))
-        fresh = dated(cloud, fresh)
+        fresh = dated(cloud, must_run(cloud, fresh))
         approve(fresh, agreed is None and environment.cloud != "local")
         ended = with_rows(cloud, specs, carry_out(project, cloud, fresh, "apply", tell, jobs))
         return replace(ended, idle=reporter.idle_notes(environment.name, ended.rows))
@@ -90,7 +111,7 @@ def rollback(
     with project.alone(environment, "rollback") as cloud:
         specs, facts = look(cloud, specs)
         plan = rollbacks.plan(environment, specs, facts, to=to, every=every)
-        approve(plan, True)
+        approve(plan, environment.cloud != "local")
         return with_rows(cloud, specs, carry_out(project, cloud, plan, "rollback", tell, jobs))
 
 
@@ -108,9 +129,11 @@ def teardown(
             others = succession.others(specs, bodies)
             seen = observer.observe_names(cloud, [*specs, *others])
         plan = planner.plan_teardown(environment, specs, {spec.key: seen[spec.name] for spec in specs})
-        ends = [planner.plan_teardown(environment, [each], {each.key: seen[each.name]}).steps for each in others]
-        plan = replace(plan, steps=(*chain.from_iterable(ends), *plan.steps))
-        approve(plan, True)
+        ends = [planner.plan_teardown(environment, [each], {each.key: seen[each.name]}) for each in others]
+        steps = chain.from_iterable(each.steps for each in (*ends, plan))
+        stays = dict.fromkeys(chain.from_iterable(each.stays for each in (*ends, plan)))
+        plan = replace(plan, steps=tuple(steps), stays=tuple(stays))
+        approve(plan, environment.cloud != "local")
         return carry_out(project, cloud, plan, "teardown", tell, jobs)
 
 

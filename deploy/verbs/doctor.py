@@ -11,8 +11,8 @@ from deploy.errors import CloudError, Finding
 from deploy.judging.diagnosis import Diagnosis, Line, of_plan
 from deploy.judging.verdict import Verdict
 from deploy.model import EndpointSpec, Environment
-from deploy.steps import ARRIVING, quota
-from deploy.verbs.project import Project, look, validate
+from deploy.steps import quota
+from deploy.verbs.project import Project, look_beside, validate
 
 UNCHECKED = (
     "whether the key vault and the container registry can be reached, and their network rules",
@@ -37,12 +37,13 @@ def _look(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec],
     where = f"workspace {environment.workspace}"
     try:
         home = str(cloud.workspace()["location"])
-        specs, facts = look(cloud, specs, ARRIVING)
+        specs, facts, beside = look_beside(cloud, environment, specs)
         others = quota.elsewhere(cloud, facts, regions)
     except CloudError as error:
         finding = Finding(where, error.code, error.cause, error.cure)
         return [Line(where, Verdict.NO, f"cannot {error.what}: {error.cause}", "", (finding,))]
-    draft = planner.draft_release(environment, specs, {key: {**seen, **others[key]} for key, seen in facts.items()})
+    everywhere = {key: {**seen, **others[key]} for key, seen in facts.items()}
+    draft = planner.draft_release(environment, specs, everywhere, beside=beside)
     lines = of_plan(draft.steps, draft.findings)
     quiet = [spec.key for spec in specs if not any(step.endpoint == spec.key for step in draft.steps)]
     lines += [Line(f"endpoint/{key}", Verdict.YES, "nothing to do") for key in quiet]

@@ -68,7 +68,7 @@ def adopt(
             specs = [each for spec in specs for each in succession.adoptable(spec, bodies, owners)]
             seen, rows = observer.observe_names(cloud, specs), access.assignments(cloud)
         plan = adoption.plan_adoption(environment, specs, seen, rows, owners)
-        approve(plan, True)
+        approve(plan, environment.cloud != "local")
         return carry_out(project, cloud, plan, "adopt", tell, jobs)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from deploy import planner, reader, reporter
+from deploy import planner, reader, reporter, validator
 from deploy.callers import served
 from deploy.cloud import endpoints
 from deploy.errors import CloudError, Place, UsageError, neutral
 from deploy.model import EndpointSpec, Facts, Plan, live_slot, of_room
-from deploy.steps import ARRIVING, SHOWN, quota
-from deploy.verbs.project import Project, dated, look, rows_of, validate
+from deploy.steps import SHOWN, quota
+from deploy.verbs.project import Project, dated, look, look_beside, must_run, rows_of, validate
 
 
 def render(
@@ -32,19 +32,27 @@ def plan(
     *,
     for_another: bool = False,
     allow_rolled_back: bool = False,
+    allow_exposure: bool = False,
 ) -> Plan:
     """What apply would do. Sends nothing that changes anything. `regions`: where else to look for room;
-    `for_another`: by somebody who may do more than the caller; `allow_rolled_back`: see planner.draft_release.
+    `for_another`: by somebody who may do more than the caller; `allow_rolled_back`: see planner.draft_release;
+    `allow_exposure`: a protected environment may be opened.
     """
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        specs, facts = look(cloud, specs, ARRIVING)
+        specs, facts, beside = look_beside(cloud, environment, specs)
         others = quota.elsewhere(cloud, facts, regions)
         seen = {key: {**facts[key], **others[key]} for key in facts}
         made = planner.plan_release(
-            environment, specs, seen, for_another=for_another, allow_rolled_back=allow_rolled_back
+            environment,
+            specs,
+            seen,
+            for_another=for_another,
+            beside=beside,
+            allow_rolled_back=allow_rolled_back,
+            allow_exposure=allow_exposure,
         )
-        return dated(cloud, made)
+        return dated(cloud, must_run(cloud, made))
 
 
 def status(project: Project, name: str, only: Sequence[str] = ()) -> list[reporter.EndpointRow]:
@@ -92,6 +100,11 @@ def _spoken_of(spec: EndpointSpec, facts: Facts, slot: str | None) -> str:
         what, cure = f"read the logs of {spec.key}/{slot}", f"It has {', '.join(sorted(there))}"
         raise UsageError(what, "there is no deployment of this name", cure, code="AML647")
     return slot or live(spec, facts) or changed[-1]
+
+
+def asks(project: Project, name: str) -> bool:
+    """Whether commands ask before they change this environment: all do, but for the emulator."""
+    return validator.survey_environment(reader.read_environment(project.root, name)).environment.cloud != "local"
 
 
 def places(project: Project, name: str) -> dict[str, Place]:

@@ -14,12 +14,12 @@ from deploy.callers import shares
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import caller, endpoints
 from deploy.cloud.connect import Cloud, Secret, connect
-from deploy.errors import CloudError, Exit, Problem, SpecError
+from deploy.errors import CloudError, Exit, Finding, Problem, Refused, SpecError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Environment, Facts, Json, Plan
 from deploy.outcome import Report
 from deploy.provenance import Provenance
-from deploy.steps import ROOMS, SHOWN, Room
+from deploy.steps import ARRIVING, ROOMS, SHOWN, Room
 from deploy.verbs import lock
 
 Approve = Callable[[Plan, bool], None]
@@ -161,6 +161,24 @@ def look(
         shared = any(spec.pipeline.quota.capacity == "shared" for spec in specs)
         settled = succession.settle(specs, endpoints.list_endpoints(cloud)) if shared else list(specs)
         return settled, observer.observe(cloud, settled, rooms)
+
+
+def look_beside(
+    cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec]
+) -> tuple[list[EndpointSpec], dict[str, Facts], dict[str, Facts]]:
+    """The same for a release, and the deployments of the file's other endpoints where a guard counts them."""
+    with cloud.arm.remembering():
+        settled, facts = look(cloud, specs, ARRIVING)
+        return settled, facts, observer.observe_beside(cloud, environment, settled)
+
+
+def must_run(cloud: Cloud, plan: Plan) -> Plan:
+    """The plan. Raises Refused where the emulator cannot run code of its own that a deployment brings."""
+    own = [s for s in plan.steps if s.room == "deployment" and (s.body.get("document") or {}).get("code_configuration")]
+    if own and (lacks := cloud.lacks()):
+        cause, _, cure = lacks.partition(". ")
+        raise Refused([Finding(step.address, "AML254", cause, cure.rstrip(".")) for step in own[:1]])
+    return plan
 
 
 def dated(cloud: Cloud, plan: Plan) -> Plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from deploy import observer, planner, reader, succession, validator
+from deploy import guards, observer, planner, reader, succession, validator
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.errors import Refused
@@ -45,7 +45,7 @@ def renew(
             plan, refused = _renewals(cloud, environment, turns, in_place=in_place)
             plan = dated(cloud, plan)
         if plan.steps:
-            approve(plan, True)
+            approve(plan, environment.cloud != "local")
         # The next visit asks a full pool again; whoever wants to wait for it here says so.
         hasty = {spec.key for spec in specs if "retry" not in spec.pipeline.model_fields_set}
         done = carry_out(project, cloud, plan, "renew", tell, jobs, hasty=hasty)
@@ -64,14 +64,34 @@ def _renewals(
     """One look at all who come and go, then the steps of each. One that is refused keeps nobody else waiting."""
     plans: list[Plan] = []
     refused: list[Outcome] = []
-    seen = observer.observe_names(cloud, [spec for each in turns for spec in (each.new, *each.olds)])
-    for each in turns:
+    everyone = [spec for each in turns for spec in (each.new, *each.olds)]
+    seen, beside = observer.observe_names(cloud, everyone), observer.observe_beside(cloud, environment, everyone)
+    for number, each in enumerate(turns, 1):
+        beside |= {} if in_place else {old.name: seen[old.name] for old in each.olds}
         try:
-            plans.append(_renewal(environment, each, seen, in_place=in_place))
+            made = _renewal(environment, each, seen, in_place=in_place)
+            _must_fit(environment, turns[:number], [*plans, made], seen, beside)
+            plans.append(made)
         except Refused as error:
             where = address("endpoint", each.new.key)
             refused.append(Outcome(where, Verb.CHECK, State.FAILED, 0, 0.0, as_json(error)))
     return _as_one(environment, plans), refused
+
+
+def _must_fit(
+    environment: Environment,
+    turns: Sequence[Turn],
+    plans: Sequence[Plan],
+    seen: Mapping[str, Facts],
+    beside: Mapping[str, Facts],
+) -> None:
+    """Refuses what would run more instances than the environment allows, with those that are renewed at the same time.
+    Unless it ends first (in place), an endpoint that is replaced runs until its successor serves.
+    """
+    news = [each.new for each in turns]
+    steps = [step for plan in plans for step in plan.steps]
+    if findings := guards.too_many(environment, news, {new.key: seen[new.name] for new in news}, steps, beside):
+        raise Refused(findings)
 
 
 def _as_one(environment: Environment, plans: Sequence[Plan]) -> Plan:
@@ -83,6 +103,7 @@ def _as_one(environment: Environment, plans: Sequence[Plan]) -> Plan:
         notes=tuple(note for plan in plans for note in plan.notes),
         fallback=tuple(step for plan in plans for step in plan.fallback),
         target=target_of(environment),
+        exposure=tuple(each for plan in plans for each in plan.exposure),
     )
 
 

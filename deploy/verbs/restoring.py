@@ -32,8 +32,8 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, tell
         with cloud.arm.remembering():
             later = _successor(kept, entry, endpoints.list_endpoints(cloud))
             spec = _of_its_line(kept, entry, alias=later is None)
-            facts = observer.observe(cloud, [spec])
-        plan = dated(cloud, planner.plan_release(environment, [spec], facts))
+            facts, beside = observer.observe(cloud, [spec]), observer.observe_beside(cloud, environment, [spec])
+        plan = dated(cloud, planner.plan_release(environment, [spec], facts, beside=beside, restored=True))
         scaled = autoscale.remade(spec.key, _kept(folder, "autoscale.json"), facts[spec.key], spec.retry)
         told = [f"{later} has succeeded it; callers of {spec.key} stay there."] if later else []
         plan = replace(plan, steps=(*plan.steps, *scaled), notes=(*plan.notes, *told))

@@ -63,9 +63,26 @@ def test_a_guard_counts_what_was_not_chosen(world: World) -> None:
             if most == 4:
                 assert verbs.plan(world.project, "law", only).steps
                 continue
-            with pytest.raises(Refused, match=r"AML240 .* ask for 4 instances") as refused:
+            with pytest.raises(Refused, match=r"AML240 .* 4 instances would run") as refused:
                 verbs.plan(world.project, "law", only)
-            assert ("2 of them for endpoints beside" in str(refused.value)) == bool(only)
+            assert ("2 in its files" in str(refused.value)) == bool(only)
+
+
+def test_a_guard_counts_what_others_run(world: World) -> None:
+    """An idle slot of an endpoint that was not chosen runs, so it counts."""
+    path = world.project.root / "environments" / "law.yml"
+    body = yaml.safe_load(path.read_text())
+    for release, most in (("1", 4), ("2", 4), ("2", 2), ("2", 3)):
+        entries = {key: {"template": "plain", "values": {"release": release}} for key in ("mip", "two")}
+        path.write_text(yaml.safe_dump({**body, "endpoints": entries, "guards": {"max_instances": most}}))
+        if most == 4:
+            done = verbs.apply(world.project, "law", ["mip"], approve=lambda *_: None, tell=world.watch)
+            assert done.report.ok
+        elif most == 3:
+            assert verbs.plan(world.project, "law", ["two"]).steps
+        else:
+            with pytest.raises(Refused, match=r"AML240 .* 3 instances .*mip: blue 1 \+ green 1 running, two: blue 1"):
+                verbs.plan(world.project, "law", ["two"])
 
 
 def test_an_endpoint_without_deployments_cannot_be_imported(world: World) -> None:

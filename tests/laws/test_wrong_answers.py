@@ -118,8 +118,8 @@ HTTP: list[tuple[Any, str]] = [
     ({"kind": "refuse", "status": 202, "body": '{"label": "well"}'}, "202"),
     ("<html><title>Sign in</title></html>", "an HTML page, 'Sign in'"),
     ('{"label": "we', "expected JSON, something else came"),
-    ('{"lable": "well"}', "'label' is a required property"),
-    ('{"label": "dead"}', "'dead' is not one of"),
+    ('{"lable": "well"}', r'at \$: required \["label"\], \{"lable": "well"\} came'),
+    ('{"label": "dead"}', r'at \$\.label: enum \["ill", "well"\], "dead" came'),
 ]
 """What is sent instead of an answer, and what is said of it."""
 

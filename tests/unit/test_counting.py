@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from deploy import refusals
+from deploy import guards
 from deploy.counting import count, noun
 from deploy.judging import claims, cores, places
 from deploy.model import Step, Verb
@@ -37,7 +37,9 @@ def small(n: int) -> str:
 
 
 def guarded(n: int) -> str:
-    return refusals.too_many(environment(max_instances=0), [spec(instance_count=n)])[0].cause
+    wanted = spec(instance_count=n)
+    steps = [Step(Verb.CREATE, "deployment/mip/blue", {"document": wanted.deployments[0]}, "")]
+    return guards.too_many(environment(max_instances=0), [wanted], {}, steps, {})[0].cause
 
 
 SAID: dict[str, tuple[Callable[[int], str], str, str]] = {
@@ -51,7 +53,7 @@ SAID: dict[str, tuple[Callable[[int], str], str, str]] = {
         "1 x S x 2 cores (exempt from the reserve) = 2 cores",
     ),
     "smallest": (small, "0 of 1 core, 0 of 1 GPU (", "0 of 2 cores, 0 of 2 GPUs ("),
-    "guard": (guarded, "ask for 1 instance and", "ask for 2 instances and"),
+    "guard": (guarded, "1 instance would run", "2 instances would run"),
     "sums": (
         lambda n: sentences.quota({"needed": n, "instances": n, "cores_per_instance": 1}).needs,
         "1 instance = 1 x 1 = 1 core",

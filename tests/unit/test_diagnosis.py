@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from deploy import symptoms
 from deploy.diagnosis import LINES, diagnose
+from deploy.reporter.problems import diagnosis_lines
 from tests.project import ROOT
 
 SCHEMA = json.loads((ROOT / "deploy" / "schemas" / "report.json").read_text())
@@ -108,6 +109,17 @@ def test_each_cause_is_told(code: str, words: str, logs: dict[str, str], cause: 
     assert found.field.startswith(field)
     assert bool(found.field) == bool(field)
     assert bool(found.evidence) == (cause != "unknown")
+
+
+@pytest.mark.parametrize(("code", "words", "logs", "cause"), [row[:4] for row in TABLE])
+def test_a_cause_that_was_found_is_not_called_unknown(code: str, words: str, logs: dict[str, str], cause: str) -> None:
+    """Where our code names the cause, the table says nothing below it; only an open code has an unknown cause."""
+    found = diagnose(code, words, logs, document=OWN)
+    lines = diagnosis_lines({"diagnosis": found.as_json()})
+    told = [line for line in lines if line.startswith("Likely cause: ")]
+
+    assert bool(told) == (cause != "unknown" or code in ("AML300", "AML340"))
+    assert any("Likely cause: unknown" in line for line in told) == (cause == "unknown" and bool(told))
 
 
 @pytest.mark.parametrize(("code", "words", "logs", "cause", "field"), TABLE)

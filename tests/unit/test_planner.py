@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from deploy import manifest, planner, provenance
 from deploy.errors import Refused
 from deploy.model import RELEASE_TAG, UNPROVEN, Plan, Step, Verb
+from deploy.reporter import plan_json, plan_markdown, plan_text
+from deploy.reporter.sentences import staying
 from tests.unit.specs import SIZE, deployment_body, endpoint_body, environment, facts, quota_row, spec
 
 PROBE = {"probe": {"type": "http"}}
@@ -239,11 +241,29 @@ def test_teardown_goes_backwards() -> None:
     ]
 
 
+def test_a_teardown_says_what_stays() -> None:
+    """Model, environment and code of the workspace, each once; nothing of a registry, no image that is no asset."""
+    own, far = "/subscriptions/s/x/workspaces/ws", "azureml://registries/r"
+    blue, green = deployment_body("blue"), deployment_body("green")
+    blue["properties"] |= {
+        "model": f"{own}/models/m/versions/1",
+        "environmentId": f"{own}/environments/e/versions/2",
+        "codeConfiguration": {"codeId": f"{own}/codes/c/versions/3"},
+    }
+    green["properties"] |= {"model": f"{far}/models/m/versions/1", "environmentId": f"{own}/environments/e/versions/2"}
+    made = planner.plan_teardown(environment(), [spec()], {"mip": facts(endpoint_body(), (blue, green))})
+
+    assert staying(made) == ["model m:1", "environment e:2", "code c:3"]
+    assert plan_json(made)["stays"] == list(made.stays)
+    assert "environment e:2" in plan_text(made)
+    assert "`environment e:2`" in plan_markdown(made)
+
+
 def test_guards() -> None:
-    """A protected environment is not torn down; max_instances caps what the files ask for."""
+    """A protected environment is not torn down; max_instances caps what runs."""
     with pytest.raises(Refused, match="protected"):
         planner.plan_teardown(environment(protected=True), [spec()], {"mip": facts()})
-    with pytest.raises(Refused, match=r"5 instances and guards\.max_instances is 4"):
+    with pytest.raises(Refused, match=r"5 instances would run .* and guards\.max_instances is 4"):
         planner.plan_release(environment(max_instances=4), [spec(instance_count=5)], {"mip": facts()})
 
 

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 
+import yaml
+
 from deploy.emulator import seed
 from tests.workflows.runs import Run
 from tests.workflows.stage import WRITER, Stage
@@ -47,6 +49,20 @@ def test_nothing_to_do_asks_nobody(stage: Stage) -> None:
     stage.github.approve = asked.append
     assert deploy(stage.push()) == "success"
     assert asked == ["dev-plan"]
+
+
+def test_what_exposes_a_protected_environment_needs_the_input(stage: Stage) -> None:
+    """A push is refused; a run that is started by hand with the input is planned and applied."""
+    cases = [("aad_token", {}, "success"), ("key", {}, "failure"), ("key", {"allow-exposure": True}, "success")]
+    for mode, inputs, ends in cases:
+        folder = stage.commit(release="1")
+        endpoint, environment = folder / "templates/plain/endpoint.yml.j2", folder / "environments/dev.yml"
+        endpoint.write_text(f"{endpoint.read_text().splitlines()[0]}\nauth_mode: {mode}\n")
+        environment.write_text(
+            yaml.safe_dump({**yaml.safe_load(environment.read_text()), "guards": {"protected": True}})
+        )
+        run = stage.github.start("workflow_dispatch" if inputs else "push", stage.head)
+        assert run.workflow("deploy.yml", inputs)[0] == ends, "\n".join(run.log)
 
 
 def test_a_plan_gone_stale_is_refused(stage: Stage) -> None:

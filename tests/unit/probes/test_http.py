@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from deploy.errors import DeployError
@@ -103,12 +103,12 @@ def test_an_answer_of_the_right_form_is_right(tmp_path):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b'{"label": "ill"}', r"at \$: ''scores' is a required property'"),
-        (b'{"label": "dead", "scores": [0, 1]}', r"at \$\.label: "),
-        (b'{"label": "ill", "scores": [0]}', r"at \$\.scores: "),
-        (b'{"label": "ill", "scores": [0, "1"]}', r"at \$\.scores\[1\]: "),
-        (b'{"label": "ill", "scores": [0, 7]}', r"at \$\.scores\[1\]: '7 is greater than the maximum of 1'"),
-        (b"[]", r"at \$: "),
+        (b'{"label": "ill"}', r"at \$: required \[\"label\", \"scores\"\], \{\"label\": \"ill\"\} came"),
+        (b'{"label": "dead", "scores": [0, 1]}', r'at \$\.label: enum \["ill", "well"\], "dead" came'),
+        (b'{"label": "ill", "scores": [0]}', r"at \$\.scores: minItems 2, \[0\] came"),
+        (b'{"label": "ill", "scores": [0, "1"]}', r'at \$\.scores\[1\]: type "number", "1" came'),
+        (b'{"label": "ill", "scores": [0, 7]}', r"at \$\.scores\[1\]: maximum 1, 7 came"),
+        (b"[]", r'at \$: type "object", \[\] came'),
         (b"", r"expected JSON, something else came: an empty body"),
         (b"<html>", r"an HTML page"),
     ],
@@ -117,6 +117,34 @@ def test_what_does_not_fit_is_named_with_its_place(tmp_path, body, words):
     """One thing wrong: where it is in the answer, and what about it."""
     with pytest.raises(WrongAnswer, match=words):
         judged(tmp_path, body)
+
+
+@given(
+    rule=st.sampled_from(["const", "enum", "type", "maximum", "minLength", "pattern", "required", "maxItems", "not"]),
+    came=st.sampled_from([True, False, None, 7, "text", ["a", "b"], {"a": 1}]),
+)
+def test_both_sides_of_a_comparison_are_shown(rule, came):
+    """Whatever rule an answer breaks: the rule with its value, and the value that came."""
+    value = {
+        "const": "other", "enum": ["x"], "type": "integer", "maximum": 1, "minLength": 9, "pattern": "^z",
+        "required": ["z"], "maxItems": 1, "not": {},
+    }[rule]  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        wrong = stack.enter_context(pytest.raises(WrongAnswer))
+        judged(Path(), json.dumps({"v": came}).encode(), {"properties": {"v": {rule: value}}})
+        assume(False)
+    assert f"at $.v: {rule} {json.dumps(value)}, {json.dumps(came)} came" in wrong.value.reason
+
+
+def test_what_is_shown_is_short_and_has_no_secrets(tmp_path):
+    """A value under a secret-like name is hidden on both sides, and a long one is cut."""
+    form = {"properties": {"token": {"const": "hunter2-expected"}, "long": {"const": 1}}}
+    with pytest.raises(WrongAnswer, match=r'at \$\.token: const "\(hidden\)", "\(hidden\)" came') as hidden:
+        judged(tmp_path, b'{"token": "hunter2-came"}', form)
+    assert "hunter2" not in hidden.value.reason
+    with pytest.raises(WrongAnswer) as long:
+        judged(tmp_path, json.dumps({"long": "x" * 9000}).encode(), form)
+    assert len(long.value.reason) < 400
 
 
 @pytest.mark.parametrize("form", [{"type": "dance"}, {"minItems": "two"}, "gone.json", "../form.json", "text.json"])

@@ -1,0 +1,56 @@
+"""What is asked before it is done: nothing where the emulator is changed; and what stays after a teardown is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deploy import verbs
+from deploy.model import Plan
+from tests.laws.conftest import World
+
+
+def test_the_emulator_is_changed_without_a_question(world: World) -> None:
+    """Apply, rollback, adopt and teardown of a local environment need no --yes."""
+    asked: list[tuple[str, bool]] = []
+
+    def approve(plan: Plan, needed: bool) -> None:
+        asked.append((plan.environment, needed))
+
+    ways = {"approve": approve, "tell": world.watch}
+    verbs.apply(world.project, "law", **ways)
+    world.want(release="2")
+    verbs.apply(world.project, "law", **ways)
+    verbs.rollback(world.project, "law", ["mip"], **ways)
+    verbs.adopt(world.project, "law", **ways)
+    verbs.teardown(world.project, "law", **ways)
+
+    assert asked == [("law", False)] * 5
+    assert not verbs.asks(world.project, "law")
+    assert verbs.asks(world.project, "prod")
+
+
+def test_what_a_teardown_leaves_is_listed(world: World) -> None:
+    """Model and environment that were registered from files stay; a registry's model is not the workspace's."""
+    folder = world.project.root / "templates" / "plain"
+    assert verbs.teardown(world.project, "law", approve=lambda *_: None, tell=world.watch).plan.stays == ()
+    _own_files(folder)
+    world.apply()
+    done = world.teardown()
+
+    assert done.report.ok
+    kinds = [each.split("/")[-4] for each in done.plan.stays]
+    assert sorted(kinds) == ["environments", "models"]
+    assert world.teardown().plan.stays == ()
+
+
+def _own_files(folder: Path) -> None:
+    for name, text in {"model/w.txt": "1\n", "conda.yml": "name: a\n"}.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "deployment.yml.j2").write_text(
+        'name: blue\nendpoint_name: "{{ endpoint }}-{{ unique(5) }}"\nmodel: {path: model}\n'
+        "environment: {image: mcr.example/x:1, conda_file: conda.yml}\n"
+        "instance_type: Standard_NC24ads_A100_v4\ninstance_count: 1\n"
+        'environment_variables: {RELEASE: "{{ values.release }}", DB_PASSWORD: "{{ values.canary_token }}"}\n'
+    )
+    (folder / "pipeline.yml.j2").write_text("retry: {attempts: 1, deadline: 10m}\n")
