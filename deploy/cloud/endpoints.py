@@ -124,14 +124,17 @@ def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
 
 
 def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float, settled: Settled) -> None:
-    """Create or replace an endpoint from its CLI v2 document; `patience` in seconds, `settled` once it is as said."""
-    with asking(what):
-        with ONE_AT_A_TIME:
-            from azure.ai.ml import load_online_endpoint
+    """Create or replace an endpoint from its CLI v2 document; `patience` in seconds, `settled` once it is as said.
 
-        entity = load_online_endpoint(_as_file(document))
-    aim = Aim(what, endpoint_path(cloud, str(document["name"])), succeeded(settled), patience)
-    see_through(cloud, aim, lambda: cloud.ml.online_endpoints.begin_create_or_update(entity))
+    azure-ai-ml changes an entity that it sends, so each attempt loads its own.
+    """
+    with asking(what), ONE_AT_A_TIME:
+        from azure.ai.ml import load_online_endpoint
+
+    def begin() -> None:
+        cloud.ml.online_endpoints.begin_create_or_update(load_online_endpoint(_as_file(document)))
+
+    see_through(cloud, Aim(what, endpoint_path(cloud, str(document["name"])), succeeded(settled), patience), begin)
 
 
 def put_deployment(
@@ -147,13 +150,24 @@ def put_deployment(
     """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`.
 
     `record`: ids of its assets -> the tags that go with it. azure-ai-ml makes assets of files first and knows their ids
-    when it writes the body of the PUT.
+    when it writes the body of the PUT. It changes the entity on the way (its data collector loses its sampling rate and
+    cannot be sent again), so each attempt loads its own.
     """
-    with asking(what):
-        with ONE_AT_A_TIME:
-            from azure.ai.ml import load_online_deployment
+    with asking(what), ONE_AT_A_TIME:
+        from azure.ai.ml import load_online_deployment
 
-        entity: Any = load_online_deployment(_as_file(document), relative_origin=str(folder / "deployment.yml"))
+    def begin() -> None:
+        entity = load_online_deployment(_as_file(document), relative_origin=str(folder / "deployment.yml"))
+        _record(entity, record)
+        cloud.ml.online_deployments.begin_create_or_update(entity)
+
+    above = endpoint_path(cloud, str(document["endpoint_name"]))
+    aim = Aim(what, f"{above}/deployments/{document['name']}", succeeded(settled), patience, above)
+    see_through(cloud, aim, begin)
+
+
+def _record(entity: Any, record: Callable[[Mapping[str, Json]], Mapping[str, str]]) -> None:
+    """Let the entity add its record when its body is written, which is after its assets are made."""
     write = entity._to_rest_object  # noqa: SLF001 called when its assets are made
 
     def write_with_record(*args: Any, **kwargs: Any) -> Any:
@@ -163,9 +177,6 @@ def put_deployment(
         return write(*args, **kwargs)
 
     entity._to_rest_object = write_with_record  # noqa: SLF001
-    above = endpoint_path(cloud, str(document["endpoint_name"]))
-    aim = Aim(what, f"{above}/deployments/{document['name']}", succeeded(settled), patience, above)
-    see_through(cloud, aim, lambda: cloud.ml.online_deployments.begin_create_or_update(entity))
 
 
 def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patience: float) -> None:
