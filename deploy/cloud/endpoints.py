@@ -5,17 +5,11 @@ Each write is one PUT or DELETE made by azure-ai-ml, followed to its end. Nothin
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from deploy.cloud import forms
+from deploy.cloud import entities, forms
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import asking
-from deploy.cloud.importing import ONE_AT_A_TIME
 from deploy.cloud.operations import VERSION, Aim, see_through
 from deploy.errors import CloudError
 from deploy.model import Json
@@ -128,11 +122,9 @@ def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patie
 
     azure-ai-ml changes an entity that it sends, so each attempt loads its own.
     """
-    with asking(what), ONE_AT_A_TIME:
-        from azure.ai.ml import load_online_endpoint
 
     def begin() -> None:
-        cloud.ml.online_endpoints.begin_create_or_update(load_online_endpoint(_as_file(document)))
+        cloud.ml.online_endpoints.begin_create_or_update(entities.load_endpoint(document))
 
     see_through(cloud, Aim(what, endpoint_path(cloud, str(document["name"])), succeeded(settled), patience), begin)
 
@@ -145,38 +137,20 @@ def put_deployment(
     what: str,
     patience: float,
     settled: Settled,
-    record: Callable[[Mapping[str, Json]], Mapping[str, str]],
+    record: entities.Record,
 ) -> None:
     """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`.
 
-    `record`: ids of its assets -> the tags that go with it. azure-ai-ml makes assets of files first and knows their ids
-    when it writes the body of the PUT. It changes the entity on the way (its data collector loses its sampling rate and
-    cannot be sent again), so each attempt loads its own.
+    azure-ai-ml changes an entity that it sends (a data collector loses its sampling rate and cannot be sent again), so
+    each attempt loads its own.
     """
-    with asking(what), ONE_AT_A_TIME:
-        from azure.ai.ml import load_online_deployment
 
     def begin() -> None:
-        entity = load_online_deployment(_as_file(document), relative_origin=str(folder / "deployment.yml"))
-        _record(entity, record)
-        cloud.ml.online_deployments.begin_create_or_update(entity)
+        cloud.ml.online_deployments.begin_create_or_update(entities.load_deployment(document, folder, record))
 
     above = endpoint_path(cloud, str(document["endpoint_name"]))
     aim = Aim(what, f"{above}/deployments/{document['name']}", succeeded(settled), patience, above)
     see_through(cloud, aim, begin)
-
-
-def _record(entity: Any, record: Callable[[Mapping[str, Json]], Mapping[str, str]]) -> None:
-    """Let the entity add its record when its body is written, which is after its assets are made."""
-    write = entity._to_rest_object  # noqa: SLF001 called when its assets are made
-
-    def write_with_record(*args: Any, **kwargs: Any) -> Any:
-        code = entity.code_configuration and entity.code_configuration.code
-        made = {"model": entity.model, "environment": entity.environment, "code_configuration.code": code}
-        entity.tags = {**(entity.tags or {}), **record(made)}
-        return write(*args, **kwargs)
-
-    entity._to_rest_object = write_with_record  # noqa: SLF001
 
 
 def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patience: float) -> None:
@@ -237,7 +211,3 @@ def _caseless(body: Json) -> dict[str, Json]:
 
 def _is_gone(body: Json | None) -> bool:
     return body is None
-
-
-def _as_file(document: Mapping[str, Json]) -> io.StringIO:
-    return io.StringIO(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))

@@ -30,7 +30,7 @@ from deploy.model import (
     is_strange,
     of_room,
 )
-from deploy.reporter import changed_value
+from deploy.reporter import before_and_after
 
 NAME = "deployment"
 _COUNT = "instance_count"
@@ -185,9 +185,10 @@ def _beside(
     if live is None or live[0] == document["name"] or not steps or "document" not in steps[-1].body:
         return steps
     name, body = live
-    found = diff.changes(document, body, diff.DEPLOYMENT)
     *before, last = steps
-    words = f"{_differences(found)}, next to {name}" if found else last.why
+    found = _between(last.body["document"], body)
+    words = f"{_differences(found, _TOLD if last.verb is Verb.CREATE else len(found))}, next to {name}"
+    words = words if found else last.why
     if last.verb is Verb.CREATE and "changes" not in last.body:
         listed = {**last.body, "changes": [asdict(change) for change in found], "beside": name}
         return [*before, replace(last, why=words, body=listed)]
@@ -195,16 +196,19 @@ def _beside(
     return [*before, replace(last, why=why)]
 
 
-def _differences(found: Sequence[diff.Change]) -> str:
+def _between(document: Mapping[str, Json], body: Mapping[str, Json]) -> Sequence[diff.Change]:
+    """Every field that a deployment of this document has and another has not, or has otherwise."""
+    table = diff.DEPLOYMENT
+    return (*diff.changes(document, body, table), *diff.resets(document, body, table, beside=True))
+
+
+def _differences(found: Sequence[diff.Change], most: int) -> str:
     """`instance_type A -> B`; the release is named only where nothing else differs that a file's field can say."""
     told = [change for change in found if change.path != _RELEASE]
     if not told:
         return "other files or secrets"
-    said = [
-        f"{change.path} {changed_value(change.path, change.before)} -> {changed_value(change.path, change.after)}"
-        for change in told[:_TOLD]
-    ]
-    more = [f"{len(told) - _TOLD} more"] if len(told) > _TOLD else []
+    said = [f"{change.path} {before_and_after(change.path, change.before, change.after)}" for change in told[:most]]
+    more = [f"{len(told) - most} more"] if len(told) > most else []
     return ", ".join([*said, *more])
 
 
@@ -214,6 +218,8 @@ def kept(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Js
     """
     if (body.get("tags") or {}).get(RELEASE_TAG) == document["tags"].get(RELEASE_TAG):
         document = diff.filled(document, body, diff.DEPLOYMENT)
+    else:
+        document = diff.ended(document, body)
     tags = {name: value for name, value in merged_tags(body, document["tags"]).items() if name not in diff.RECORDS}
     properties = merged_properties(body, document.get("properties") or {})
     return {**document, "tags": tags, **({"properties": properties} if properties else {})}
