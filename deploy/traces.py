@@ -34,7 +34,10 @@ def stands(step: Step, world: World) -> bool:
     if step.verb is Verb.DELETE:
         return body is None
     if step.room == "traffic":
-        return bool(served(world, step.endpoint) == step.body["after"])
+        mirrored = shares(world.get(_target(step)) or {}, "mirrorTraffic")
+        return bool(
+            served(world, step.endpoint) == step.body["after"] and mirrored == step.body.get("mirror_after", mirrored)
+        )
     if step.room == "alias":
         return bool((body or {}).get("endpoint") == step.body["endpoint"])
     if step.room == "role":

@@ -59,4 +59,5 @@ def _with_one_rate(document: Mapping[str, Json]) -> tuple[Mapping[str, Json], Ma
 
 
 def _as_file(document: Mapping[str, Json]) -> io.StringIO:
-    return io.StringIO(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
+    """In ASCII: of other characters, some that are line ends for one reader of YAML are not for another."""
+    return io.StringIO(yaml.safe_dump(dict(document), sort_keys=False))

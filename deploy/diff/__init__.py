@@ -24,6 +24,7 @@ __all__ = [
     "Change",
     "Field",
     "Mutability",
+    "between",
     "changes",
     "ended",
     "filled",
@@ -79,6 +80,11 @@ def resets(
         if value not in row.silent and _told(wanted, path := fill(row.yaml, names)) is None
         if not _is_said(row, names, value, wanted, actual)
     )
+
+
+def between(wanted: Mapping[str, Json], other: Mapping[str, Json]) -> tuple[Change, ...]:
+    """Every field that a deployment made of this document has otherwise than another that exists, its body `other`."""
+    return (*changes(wanted, other, DEPLOYMENT), *resets(wanted, other, DEPLOYMENT, beside=True))
 
 
 def filled(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Json]:

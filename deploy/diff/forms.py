@@ -157,4 +157,4 @@ SWITCH = Form(_switch, _alike)
 FLAG = Form(
     lambda value: None if value is None else str(value).lower() == "true", lambda wanted, actual: wanted == bool(actual)
 )
-LIST = Form(_as_is, lambda wanted, actual: list(wanted) == list(actual or ()))
+LIST = Form(lambda value: value or None, lambda wanted, actual: list(wanted) == list(actual or ()))

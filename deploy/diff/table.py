@@ -92,12 +92,7 @@ DEPLOYMENT: tuple[Field, ...] = (
     *_probe("readiness_probe", "readinessProbe"),
     Field("data_collector.rolling_rate", f"{_COLLECTOR}.rollingRate", forms.WORD, silent=(None, "hour")),
     Field("data_collector.sampling_rate", f"{_EACH}.samplingRate", forms.RATE, silent=(None, 1)),
-    Field(
-        "data_collector.request_logging.capture_headers",
-        f"{_COLLECTOR}.requestLogging.captureHeaders",
-        forms.LIST,
-        silent=(None, []),
-    ),
+    Field("data_collector.request_logging.capture_headers", f"{_COLLECTOR}.requestLogging.captureHeaders", forms.LIST),
     Field("data_collector.collections.*.enabled", f"{_EACH}.dataCollectionMode", forms.SWITCH, whole=True),
     Field("data_collector.collections.*.data", f"{_EACH}.dataId", forms.DATA, whole=True),
     Field("data_collector.collections.*.client_id", f"{_EACH}.clientId", whole=True),

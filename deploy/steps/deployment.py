@@ -76,8 +76,8 @@ def _serving(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Findin
     """Deployments that would have to go while callers are on them, which Azure refuses."""
     endpoint = facts.get(address("endpoint", wanted.spec.key)) or {}
     called = {*shares(endpoint), *shares(endpoint, "mirrorTraffic")}
-    cure = "Give this deployment's file another name and move the traffic there, or leave the choice of names to us: "
-    cure += "one deployment file and no traffic map"
+    cure = "Give this deployment's file another name and move the traffic there; or first apply only a change of "
+    cure += "`traffic` and `mirror_traffic` that leaves this deployment without any, and then this one"
     return [
         Finding(step.address, "AML222", f"{step.why}, and callers are on it", cure)
         for step in steps
@@ -186,7 +186,7 @@ def _beside(
         return steps
     name, body = live
     *before, last = steps
-    found = _between(last.body["document"], body)
+    found = diff.between(last.body["document"], body)
     words = f"{_differences(found, _TOLD if last.verb is Verb.CREATE else len(found))}, next to {name}"
     words = words if found else last.why
     if last.verb is Verb.CREATE and "changes" not in last.body:
@@ -194,12 +194,6 @@ def _beside(
         return [*before, replace(last, why=words, body=listed)]
     why = words if last.body.get("changes") else f"{last.why}; {words}"
     return [*before, replace(last, why=why)]
-
-
-def _between(document: Mapping[str, Json], body: Mapping[str, Json]) -> Sequence[diff.Change]:
-    """Every field that a deployment of this document has and another has not, or has otherwise."""
-    table = diff.DEPLOYMENT
-    return (*diff.changes(document, body, table), *diff.resets(document, body, table, beside=True))
 
 
 def _differences(found: Sequence[diff.Change], most: int) -> str:
