@@ -11,7 +11,8 @@ from pathlib import Path
 from deploy.cloud import entities, forms
 from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import VERSION, Aim, see_through
-from deploy.errors import CloudError
+from deploy.errors import CloudError, neutral
+from deploy.judging import rights
 from deploy.model import Json
 
 Settled = Callable[[Json], bool]
@@ -189,6 +190,20 @@ def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, line
         {"containerType": container, "tail": lines},
     )
     return body.get("content") or ""
+
+
+def last_logs(cloud: Cloud, endpoint: str, name: str) -> tuple[dict[str, bytes], dict[str, str]]:
+    """What both containers last said; and of each whose log we are not given, why not."""
+    logs, unread = {}, {}
+    for container in CONTAINERS:
+        try:
+            text = read_logs(cloud, endpoint, name, container, TAIL)
+            logs[f"{container}.log"] = neutral(text).encode()
+        except CloudError as error:
+            if error.status != 404:  # then there is no deployment, and no log either
+                refused = f"may not be read: that takes {rights.LOGS}"
+                unread[container] = refused if error.status == 403 else f"could not be read: {error.cause.rstrip('.')}"
+    return logs, unread
 
 
 def succeeded(settled: Settled) -> Callable[[Json | None], bool]:

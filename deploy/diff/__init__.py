@@ -8,12 +8,12 @@ nothing: what to do about a change is for the step types.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from deploy.diff.forms import iso_seconds, made_of_files
+from deploy.diff.environments import compare, is_inline
+from deploy.diff.forms import iso_seconds, made_of_files, short_reference
 from deploy.diff.paths import ANY, Names, Part, at, dotted, fill, parts, spread, stars
-from deploy.diff.table import DEPLOYMENT, ENDPOINT, LEFT_OUT, RECORDS, Field, Mutability
+from deploy.diff.table import DEPLOYMENT, ENDPOINT, LEFT_OUT, RECORDS, Change, Field, Mutability
 from deploy.kept import AZURE_VARIABLES, SERVERS_OWN, is_ours
 
 __all__ = [
@@ -41,22 +41,6 @@ _LONGEST_TAG = 256
 _COLLECTIONS, _RATE = ("data_collector", "collections"), ("data_collector", "sampling_rate")
 
 
-@dataclass(frozen=True)
-class Change:
-    """One field that is not as wanted; `before` and `after` as CLI v2 writes them."""
-
-    path: str
-    before: Json
-    after: Json
-    mutability: Mutability
-
-    @property
-    def in_place(self) -> bool:
-        """Whether Azure can make it on what is there: what can only be added is there for good."""
-        added = self.mutability is Mutability.ADD_ONLY and self.before is None
-        return added or self.mutability is Mutability.UPDATE
-
-
 def changes(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]) -> tuple[Change, ...]:
     """Every row of `table` that the user set and that Azure holds differently, and what a PUT takes out of the maps
     that the user set. Maps are reported key by key.
@@ -82,9 +66,26 @@ def resets(
     )
 
 
-def between(wanted: Mapping[str, Json], other: Mapping[str, Json]) -> tuple[Change, ...]:
-    """Every field that a deployment made of this document has otherwise than another that exists, its body `other`."""
-    return (*changes(wanted, other, DEPLOYMENT), *resets(wanted, other, DEPLOYMENT, beside=True))
+def between(
+    wanted: Mapping[str, Json],
+    other: Mapping[str, Json],
+    environment: Mapping[str, Json] | None = None,
+    conda: Json = None,
+) -> tuple[Change, ...]:
+    """Every field that a deployment made of this document has otherwise than another that exists, its body `other`.
+
+    `environment`: properties of the version that the other uses, where they are known; `conda`: content of the
+    document's conda_file.
+    """
+    fields = (*changes(wanted, other, DEPLOYMENT), *resets(wanted, other, DEPLOYMENT, beside=True))
+    held = at(other, ("properties", "environmentId"))
+    if not is_inline(wanted) or not held:
+        return fields
+    if environment is not None:
+        return (*fields, *compare(wanted["environment"], conda, environment))
+    foreign = not str(held).startswith("/subscriptions/")  # of a registry
+    replaced = Change("environment", short_reference(held), wanted["environment"], Mutability.UPDATE)
+    return (*fields, replaced) if foreign else fields
 
 
 def filled(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Json]:

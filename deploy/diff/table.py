@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from deploy.diff import forms
 from deploy.diff.forms import Form
+
+Json = Any
 
 
 class Mutability(StrEnum):
@@ -20,6 +23,22 @@ class Mutability(StrEnum):
     UPDATE = "update"
     ADD_ONLY = "add_only"
     CREATE_ONLY = "create_only"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field that is not as wanted; `before` and `after` as CLI v2 writes them."""
+
+    path: str
+    before: Json
+    after: Json
+    mutability: Mutability
+
+    @property
+    def in_place(self) -> bool:
+        """Whether Azure can make it on what is there: what can only be added is there for good."""
+        added = self.mutability is Mutability.ADD_ONLY and self.before is None
+        return added or self.mutability is Mutability.UPDATE
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,10 @@ from dataclasses import asdict, replace
 
 from deploy import diff, refusals
 from deploy.callers import served, shares
-from deploy.cloud import endpoints
+from deploy.cloud import endpoints, environments
 from deploy.cloud.connect import Cloud
 from deploy.diagnosis import diagnose
-from deploy.errors import CloudError, Finding, Refused, Transient, neutral
-from deploy.judging import rights
+from deploy.errors import CloudError, Finding, Refused, Transient
 from deploy.kept import merged_properties, merged_tags
 from deploy.model import (
     OWNER_TAG,
@@ -40,11 +39,14 @@ _TOLD = 3
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`deployment/<key>/<name>`: each deployment's ARM body. Nothing is asked about an endpoint that is not there."""
-    if spec.name not in endpoints.list_endpoints(cloud):
+    """`deployment/<key>/<name>`: each deployment's ARM body; `asset/<key>/<name>`: what `environments` reads. Nothing
+    is asked about an endpoint that is not there.
+    """
+    if (endpoint := endpoints.list_endpoints(cloud).get(spec.name)) is None:
         return {}
     found = endpoints.read_deployments(cloud, spec.name)
-    return {address(NAME, spec.key, name): body for name, body in found.items()}
+    inline = environments.observe(cloud, spec, endpoint, found)
+    return {address(NAME, spec.key, name): body for name, body in found.items()} | inline
 
 
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
@@ -53,10 +55,11 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         return [_delete(where, body) for where, body in sorted(facts.items()) if where.split("/")[0] == NAME]
     there = of_room(facts, NAME, wanted.spec.key)
     live = (wanted.live, there[wanted.live]) if wanted.live in there else None
+    asset = facts.get(address("asset", wanted.spec.key, str(wanted.live))) or {}
     steps = [
         step
         for name, document in wanted.deployments.items()
-        for step in _beside(live, document, _steps(wanted.spec, name, document, there.get(name)))
+        for step in _beside(live, asset, document, _steps(wanted.spec, name, document, there.get(name)))
     ]
     if findings := _serving(wanted, steps, facts):
         raise Refused(findings)
@@ -126,7 +129,7 @@ def _see_nobody(cloud: Cloud, document: Mapping[str, Json], what: str) -> None:
 def _examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> None:
     """Put the containers' logs and the likeliest cause beside the error, and the cure for that cause into it."""
     endpoint, name = str(document["endpoint_name"]), str(document["name"])
-    logs, unread = _logs(cloud, endpoint, name)
+    logs, unread = endpoints.last_logs(cloud, endpoint, name)
     state = ""
     with contextlib.suppress(CloudError):
         body = endpoints.read_deployments(cloud, endpoint).get(name) or {}
@@ -138,20 +141,6 @@ def _examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> N
         error.code, words, texts, document=document, azure_codes=error.codes, state=state, unread=unread
     )  # fmt: skip
     error.diagnosis, error.cure = found.as_json(), found.cure or error.cure
-
-
-def _logs(cloud: Cloud, endpoint: str, name: str) -> tuple[dict[str, bytes], dict[str, str]]:
-    """What both containers last said; and of each whose log we are not given, why not."""
-    logs, unread = {}, {}
-    for container in endpoints.CONTAINERS:
-        try:
-            text = endpoints.read_logs(cloud, endpoint, name, container, endpoints.TAIL)
-            logs[f"{container}.log"] = neutral(text).encode()
-        except CloudError as error:
-            if error.status != 404:  # then there is no deployment, and no log either
-                refused = f"may not be read: that takes {rights.LOGS}"
-                unread[container] = refused if error.status == 403 else f"could not be read: {error.cause.rstrip('.')}"
-    return logs, unread
 
 
 def _steps(
@@ -179,16 +168,22 @@ def _steps(
 
 
 def _beside(
-    live: tuple[str, Mapping[str, Json]] | None, document: Mapping[str, Json], steps: Sequence[Step]
+    live: tuple[str, Mapping[str, Json]] | None,
+    asset: Mapping[str, Json],
+    document: Mapping[str, Json],
+    steps: Sequence[Step],
 ) -> Sequence[Step]:
     """The same steps; what goes to another slot says what callers will find different from the slot they are on."""
     if live is None or live[0] == document["name"] or not steps or "document" not in steps[-1].body:
         return steps
     name, body = live
     *before, last = steps
-    found = diff.between(last.body["document"], body)
+    conda = asset.get("conda") or {}
+    content = conda.get(document["name"], next(iter(conda.values()), None))
+    found = diff.between(last.body["document"], body, asset.get("held"), content)
     words = f"{_differences(found, _TOLD if last.verb is Verb.CREATE else len(found))}, next to {name}"
     words = words if found else last.why
+    words += f"; could not tell what of the environment differs: {asset['untold']}" if asset.get("untold") else ""
     if last.verb is Verb.CREATE and "changes" not in last.body:
         listed = {**last.body, "changes": [asdict(change) for change in found], "beside": name}
         return [*before, replace(last, why=words, body=listed)]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy import diff, planner, reporter
 from deploy.kept import is_ours
 from deploy.model import Step
+from deploy.reporter import sentences
 from tests.laws.ground import put
 from tests.table import SAMPLES
 from tests.unit.specs import deployment_body, endpoint_body, environment, facts, spec
@@ -72,3 +75,57 @@ def test_every_field_that_differs_is_said(rows: set[diff.Field], data: st.DataOb
 
     assert {path.replace("*", "k") for path in expected} <= listed | {"private_network_connection"}
     assert not any(is_ours(path.partition(".")[2]) for path in listed if path != "tags.amldeploy-release")
+
+
+def inline(number: int) -> dict[str, Any]:
+    packages = ["python=3.11", f"numpy={number}", {"pip": [f"torch=={number}"]}]
+    return {"image": f"i:{number}", "conda_file": {"dependencies": packages}}
+
+
+OLD, NEW = inline(1), inline(2)
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (
+            {"image": "i:1", "condaFile": yaml.safe_dump(OLD["conda_file"])},
+            {
+                ("environment.image", "i:1", "i:2"),
+                (
+                    "environment.conda_file.dependencies",
+                    '["numpy=1", "pip: torch==1"]',
+                    '["numpy=2", "pip: torch==2"]',
+                ),
+            },
+        ),
+        ({"image": "i:2", "condaFile": yaml.safe_dump(NEW["conda_file"], default_flow_style=True)}, set()),
+        (
+            {
+                "image": "i:2",
+                "condaFile": yaml.safe_dump({**NEW["conda_file"], "channels": ["a"]}),
+                "inferenceConfig": {"livenessRoute": {"port": 80, "path": "/"}},
+                "osType": "Linux",
+            },
+            {
+                ("environment.conda_file.channels", '["a"]', "(default)"),
+                ("environment.inference_config.liveness_route.port", "80", "(default)"),
+                ("environment.inference_config.liveness_route.path", "/", "(default)"),
+            },
+        ),
+        (
+            {"image": "i:2", "condaFile": ": no: yaml: ["},
+            {("environment.conda_file.dependencies", "(none)", '["python=3.11", "numpy=2", "pip: torch==2"]')},
+        ),
+    ],
+)
+def test_what_an_inline_environment_changes_is_said(held: dict[str, Any], said: set[tuple[str, str, str]]) -> None:
+    """Each field of the environment, and the packages that come and go, against the version that is live."""
+    live = deployment_body("blue")
+    live["properties"]["environmentId"] = "/subscriptions/s/x/environments/e/versions/1"
+    there = facts(endpoint_body({"blue": 100}), (live,))
+    there["asset/mip/blue"] = {"held": held, "untold": "", "conda": {"blue": NEW["conda_file"]}}
+    plan = planner.plan_release(environment(), [spec(release="r2", environment=NEW)], {"mip": there})
+    (step,) = [step for step in plan.steps if step.address == "deployment/mip/green"]
+
+    assert {change for change in sentences.changes(step) if change[0].startswith("environment")} == said
