@@ -10,7 +10,7 @@ from deploy.cloud import forms
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
 from deploy.cloud.operations import VERSION
-from deploy.diff import environments
+from deploy.documents.inline import is_inline, parsed
 from deploy.model import RELEASE_TAG, EndpointSpec, Json, address
 
 
@@ -23,7 +23,7 @@ def observe(
     `held`: properties of its environment version; `untold`: why they are not known; `conda`: name of a deployment file
     -> content of its conda_file.
     """
-    files = [document for document in spec.deployments if environments.is_inline(document)]
+    files = [document for document in spec.deployments if is_inline(document)]
     folder = cloud.root / spec.folder
     found: dict[str, Json] = {}
     for name in shares(endpoint) if files else ():
@@ -45,8 +45,8 @@ def _read(cloud: Cloud, where: str) -> dict[str, Json]:
 def _conda(environment: Mapping[str, Json], folder: Path) -> Json:
     given = environment.get("conda_file")
     if not isinstance(given, str):
-        return environments.parsed(given)
+        return parsed(given)
     try:
-        return environments.parsed((folder / given).read_bytes())
+        return parsed((folder / given).read_bytes())
     except OSError:
         return None

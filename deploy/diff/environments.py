@@ -9,29 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
-from deploy.diff.forms import made_of_files
 from deploy.diff.table import Change, Mutability
+from deploy.documents.inline import parsed
 
 Json = Any
 _ROUTES = ("liveness_route", "readiness_route", "scoring_route")
-
-
-def is_inline(document: Mapping[str, Json]) -> bool:
-    """Whether a deployment's environment is made of its file, in a version that Azure names."""
-    return isinstance(document.get("environment"), Mapping) and made_of_files(document["environment"])
-
-
-def parsed(text: Json) -> Json:
-    """A conda specification as a value; None for what is not one."""
-    if not isinstance(text, str | bytes):
-        return text if isinstance(text, Mapping) else None
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return None
-    return found if isinstance(found, Mapping) else None
 
 
 def compare(wanted: Mapping[str, Json], conda: Json, held: Mapping[str, Json]) -> tuple[Change, ...]:
