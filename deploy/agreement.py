@@ -19,6 +19,7 @@ from deploy.reporter import changed_value
 from deploy.traces import Moved
 
 _NAMED = 8
+_SHIFTED = ("after", "before", "mirror_after", "endpoint")
 
 
 def plan_rest(agreed: Plan, fresh: Plan) -> Plan:
@@ -122,7 +123,7 @@ def _of(world: Mapping[str, Json], key: str) -> dict[str, Json]:
 def _essence(step: Step) -> Json:
     """A step without what an interruption changes about it: creating is updating once it has begun."""
     if step.verb is Verb.SHIFT:
-        return [step.verb, step.address, step.body.get("after"), step.body.get("before"), step.body.get("endpoint")]
+        return [step.verb, step.address, *(step.body.get(key) for key in _SHIFTED)]
     verb = "put" if step.verb in (Verb.CREATE, Verb.UPDATE) else step.verb
     document = step.body.get("document")
     if not isinstance(document, Mapping):

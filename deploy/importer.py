@@ -63,6 +63,12 @@ def _documents(endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, 
     for body in deployments:
         stem = "deployment" if len(deployments) == 1 else f"{body['name']}-deployment"
         held = _without_ours(diff.written(body, diff.DEPLOYMENT))
+        collector = held.get("data_collector") or {}
+        if isinstance(rates := collector.get("sampling_rate"), Mapping):  # files have one for all: never collect more
+            held["data_collector"] = {
+                **collector,
+                "sampling_rate": min(rate for rate in rates.values() if rate is not None),
+            }
         documents[stem] = {"name": body["name"], "endpoint_name": endpoint["name"], **held}
     return documents
 

@@ -14,6 +14,11 @@ SERVERS_OWN = frozenset(
 )
 """Properties that the service adds by itself, in lower case: never a difference, never sent back."""
 
+AZURE_VARIABLES = frozenset({"AZUREML_MODEL_DIR", "AZUREML_ENTRY_SCRIPT", "AML_APP_ROOT"})
+"""Environment variables that the service adds to a deployment by itself (seen in recorded answers to GET): that they
+are only in Azure is never a difference. Tags need no such list: those that only Azure has are kept.
+"""
+
 PROTECT_TAG = "amldeploy-protect"
 """Tag that anybody may put on an endpoint: it is never reaped, whatever the tag says but `false`."""
 

@@ -75,14 +75,28 @@ def _is_hidden(value: Json, name: str) -> bool:
 
 def _name(around: Mapping[str, Json], key: str) -> str:
     """The name by which a value of a mapping is judged."""
-    beside = str(around.get("path") or around.get("name") or "").rpartition(".")[2]
+    beside = _name_at(str(around.get("path") or around.get("name") or ""))
     return beside if key in _NAMED_BESIDE and beside else str(key)
+
+
+def hide_at(path: str, value: Json) -> Json:
+    """Likewise a value at a dotted path."""
+    return hide(value, _name_at(path))
+
+
+def _name_at(path: str) -> str:
+    """The name to judge a value by: the last of the path's. Keys of maps may have dots, so any end of the path that
+    names a secret counts.
+    """
+    names = path.split(".")
+    ends = [".".join(names[number:]) for number in range(1, len(names))]
+    return next(filter(is_secret, ends), names[-1])
 
 
 def secret_values(value: Json, name: str = "") -> frozenset[str]:
     """The texts that `hide` would hide for their name: what must not turn up elsewhere either."""
     if isinstance(value, Mapping):
-        beside = str(value.get("path") or value.get("name") or "").rpartition(".")[2]
+        beside = _name_at(str(value.get("path") or value.get("name") or ""))
         inside = [secret_values(v, beside if k in _NAMED_BESIDE and beside else str(k)) for k, v in value.items()]
         return frozenset().union(*inside)
     if isinstance(value, list | tuple):

@@ -157,7 +157,9 @@ def _clearing(wanted: Wanted, facts: Facts, cleared: Facts) -> list[Step]:
         return []
     stage = callers.served(cleared, wanted.spec.key)
     shifts = traffic.plan(replace(wanted, stages=(stage,)), facts)
-    return [replace(step, why=f"{step.why}; another release goes to the other slot") for step in shifts]
+    slots_are_ours = wanted.spec.traffic is None and len(wanted.deployments) == 1
+    then = "another release goes to the other slot" if slots_are_ours else "what loses its traffic is recreated"
+    return [replace(step, why=f"{step.why}; {then}") for step in shifts]
 
 
 def _unproven(wanted: Wanted, facts: Facts) -> Wanted:

@@ -13,8 +13,10 @@ from deploy.model import EndpointSpec, Environment, Facts, Json, Plan, Step, add
 _PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "heir"})
 _PASSING |= {*provenance.TAGS, *manifest.TAGS}
 """What Azure changes by itself, what only says where it answers, what others would get, and what each run records."""
-_JUDGED = frozenset({"quota", "model", "place", "permission"})
-"""Rooms whose facts are looked at anew before the first change, so that no plan grows stale by them."""
+_JUDGED = frozenset({"quota", "model", "place", "permission", "asset"})
+"""Rooms whose facts are looked at anew before the first change, so that no plan grows stale by them, and what is read
+for the plan's words alone.
+"""
 
 
 def seal(

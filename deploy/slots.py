@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from deploy import diff, idle
-from deploy.callers import served, shares
+from deploy.callers import positive, served, shares
 from deploy.kept import is_protected
 from deploy.model import (
     OWNER_TAG,
@@ -42,10 +42,13 @@ def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
 
 def cleared(wanted: Wanted, facts: Facts) -> Facts:
     """What is there once nobody is on the slot that gets another release: those of a rollout that was not finished go
-    back to where most callers are. Of deployments that the user named, callers are where the user wants them.
+    back to where most callers are. Of deployments that the user named, once traffic is where the user wants it, if
+    that is what one needs that has to be recreated.
     """
     spec, now = wanted.spec, served(facts, wanted.spec.key)
-    if spec.traffic is not None or len(spec.deployments) != 1 or not wanted.live:
+    if spec.traffic is not None or len(spec.deployments) != 1:
+        return _taken_away(wanted, facts)
+    if not wanted.live:
         return facts
     ((slot, document),) = wanted.deployments.items()
     held = facts.get(address("deployment", spec.key, slot)) or {}
@@ -82,6 +85,31 @@ def _is_over(
         return idle.was_live(endpoint, there[other])
     found = idle.of(endpoint, there)
     return found is not None and not found.failed and found.live == document["tags"].get(RELEASE_TAG)
+
+
+def _taken_away(wanted: Wanted, facts: Facts) -> Facts:
+    """What is there after the traffic moved as the files say, where that takes all traffic from the deployments that
+    have to be recreated and sends it only to deployments that stay as they are; else what is there.
+    """
+    spec, where = wanted.spec, address("endpoint", wanted.spec.key)
+    there, body = of_room(facts, "deployment", spec.key), facts.get(where) or {}
+    now, mirror_now = shares(body), shares(body, "mirrorTraffic")
+    mirror = spec.endpoint.get("mirror_traffic")
+    mirror = mirror_now if mirror is None else positive(mirror)
+    after = {*positive(wanted.traffic), *mirror}
+    remade = {n for n, d in wanted.deployments.items() if n in there and _must_be_remade(d, there[n])}
+    if not remade & {*now, *mirror_now} or remade & after or not all(_stays(wanted, there, name) for name in after):
+        return facts
+    properties = {**body["properties"], "traffic": positive(wanted.traffic), "mirrorTraffic": mirror}
+    return {**facts, where: {**body, "properties": properties}}
+
+
+def _stays(wanted: Wanted, there: Mapping[str, Json], name: str) -> bool:
+    """Whether a deployment is there, healthy, and as its file says."""
+    if name not in there or name not in wanted.deployments:
+        return False
+    healthy = there[name]["properties"].get("provisioningState") == "Succeeded"
+    return healthy and not diff.changes(wanted.deployments[name], there[name], diff.DEPLOYMENT)
 
 
 def _slot(

@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 from deploy import diff, history
 from deploy.callers import positive, served, shares
-from deploy.kept import SERVERS_OWN
+from deploy.kept import AZURE_VARIABLES, SERVERS_OWN
 from deploy.masks import HIDDEN
 from deploy.model import Json, Step, Verb, address
 from deploy.steps import alias
@@ -34,7 +34,10 @@ def stands(step: Step, world: World) -> bool:
     if step.verb is Verb.DELETE:
         return body is None
     if step.room == "traffic":
-        return bool(served(world, step.endpoint) == step.body["after"])
+        mirrored = shares(world.get(_target(step)) or {}, "mirrorTraffic")
+        return bool(
+            served(world, step.endpoint) == step.body["after"] and mirrored == step.body.get("mirror_after", mirrored)
+        )
     if step.room == "alias":
         return bool((body or {}).get("endpoint") == step.body["endpoint"])
     if step.room == "role":
@@ -63,8 +66,8 @@ def strange_fields(step: Step, body: Json) -> Iterator[str]:
             yield "sku.capacity"
         return
     document = _with_records(document, body)
-    for arm, so in diff.standing(document, body, table):
-        if not so and not _is_hidden(at(body, arm)):
+    for arm, so, held in diff.standing(document, body, table):
+        if not so and not _is_hidden(held):
             yield arm
     if step.verb is Verb.CREATE:
         yield from _additions(document, body, table)
@@ -78,7 +81,7 @@ def _additions(document: Mapping[str, Json], body: Json, table: Sequence[diff.Fi
         if not isinstance(held, Mapping):
             yield from [] if wrote else [arm]
             continue
-        ours = {str(key).lower() for key in wrote}
+        ours = {str(key).lower() for key in (*wrote, *AZURE_VARIABLES)}
         added = [key for key in held if str(key).lower() not in ours and not key.startswith("amldeploy-")]
         yield from (f"{arm}.{key}" for key in added)
 
@@ -98,8 +101,8 @@ def _wrote(step: Step, path: str, now: Json, world: World) -> bool:
     if not isinstance(document, Mapping):
         return path == "sku.capacity" and now == step.body.get("count")
     rows = [
-        so or _is_hidden(at(body, arm))
-        for arm, so in diff.standing(_with_records(document, body), body, _table(step))
+        so or _is_hidden(held)
+        for arm, so, held in diff.standing(_with_records(document, body), body, _table(step))
         if _covers(arm, path)
     ]
     return all(rows) if rows else now is None and not path.startswith("tags")

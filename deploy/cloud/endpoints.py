@@ -5,17 +5,11 @@ Each write is one PUT or DELETE made by azure-ai-ml, followed to its end. Nothin
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from deploy.cloud import forms
+from deploy.cloud import entities, forms
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import asking
-from deploy.cloud.importing import ONE_AT_A_TIME
 from deploy.cloud.operations import VERSION, Aim, see_through
 from deploy.errors import CloudError
 from deploy.model import Json
@@ -124,14 +118,15 @@ def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
 
 
 def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float, settled: Settled) -> None:
-    """Create or replace an endpoint from its CLI v2 document; `patience` in seconds, `settled` once it is as said."""
-    with asking(what):
-        with ONE_AT_A_TIME:
-            from azure.ai.ml import load_online_endpoint
+    """Create or replace an endpoint from its CLI v2 document; `patience` in seconds, `settled` once it is as said.
 
-        entity = load_online_endpoint(_as_file(document))
-    aim = Aim(what, endpoint_path(cloud, str(document["name"])), succeeded(settled), patience)
-    see_through(cloud, aim, lambda: cloud.ml.online_endpoints.begin_create_or_update(entity))
+    azure-ai-ml changes an entity that it sends, so each attempt loads its own.
+    """
+
+    def begin() -> None:
+        cloud.ml.online_endpoints.begin_create_or_update(entities.load_endpoint(document))
+
+    see_through(cloud, Aim(what, endpoint_path(cloud, str(document["name"])), succeeded(settled), patience), begin)
 
 
 def put_deployment(
@@ -142,30 +137,20 @@ def put_deployment(
     what: str,
     patience: float,
     settled: Settled,
-    record: Callable[[Mapping[str, Json]], Mapping[str, str]],
+    record: entities.Record,
 ) -> None:
     """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`.
 
-    `record`: ids of its assets -> the tags that go with it. azure-ai-ml makes assets of files first and knows their ids
-    when it writes the body of the PUT.
+    azure-ai-ml changes an entity that it sends (a data collector loses its sampling rate and cannot be sent again), so
+    each attempt loads its own.
     """
-    with asking(what):
-        with ONE_AT_A_TIME:
-            from azure.ai.ml import load_online_deployment
 
-        entity: Any = load_online_deployment(_as_file(document), relative_origin=str(folder / "deployment.yml"))
-    write = entity._to_rest_object  # noqa: SLF001 called when its assets are made
+    def begin() -> None:
+        cloud.ml.online_deployments.begin_create_or_update(entities.load_deployment(document, folder, record))
 
-    def write_with_record(*args: Any, **kwargs: Any) -> Any:
-        code = entity.code_configuration and entity.code_configuration.code
-        made = {"model": entity.model, "environment": entity.environment, "code_configuration.code": code}
-        entity.tags = {**(entity.tags or {}), **record(made)}
-        return write(*args, **kwargs)
-
-    entity._to_rest_object = write_with_record  # noqa: SLF001
     above = endpoint_path(cloud, str(document["endpoint_name"]))
     aim = Aim(what, f"{above}/deployments/{document['name']}", succeeded(settled), patience, above)
-    see_through(cloud, aim, lambda: cloud.ml.online_deployments.begin_create_or_update(entity))
+    see_through(cloud, aim, begin)
 
 
 def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patience: float) -> None:
@@ -226,7 +211,3 @@ def _caseless(body: Json) -> dict[str, Json]:
 
 def _is_gone(body: Json | None) -> bool:
     return body is None
-
-
-def _as_file(document: Mapping[str, Json]) -> io.StringIO:
-    return io.StringIO(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))

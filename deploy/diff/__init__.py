@@ -1,18 +1,21 @@
-"""The difference between a CLI v2 document and Azure's answer, by a table: one row a field (`table`, `forms`).
+"""The difference between a CLI v2 document and Azure's answer, by a table: one row a field (`table`, `forms`, `paths`).
 
-What the user did not set is not compared, so a default of the service is never a difference, and neither is what the
-service or somebody else adds. This room decides nothing: what to do about a change is for the rooms of `steps`.
+What the user did not set is not compared, so a default of the service is never a difference. A map that a PUT replaces
+as a whole is compared as a whole where the user wrote it: a key that only Azure has is a removal. This module decides
+nothing: what to do about a change is for the step types.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
-from deploy.diff.forms import iso_seconds, made_of_files
-from deploy.diff.table import DEPLOYMENT, ENDPOINT, LEFT_OUT, RECORDS, Field, Mutability
-from deploy.kept import SERVERS_OWN
+from deploy.diff.environments import compare
+from deploy.diff.forms import iso_seconds, made_of_files, short_reference
+from deploy.diff.paths import ANY, Names, Part, at, dotted, fill, parts, spread, stars
+from deploy.diff.table import DEPLOYMENT, ENDPOINT, LEFT_OUT, RECORDS, Change, Field, Mutability
+from deploy.documents.inline import is_inline
+from deploy.kept import AZURE_VARIABLES, SERVERS_OWN, is_ours
 
 __all__ = [
     "DEPLOYMENT",
@@ -22,7 +25,9 @@ __all__ = [
     "Change",
     "Field",
     "Mutability",
+    "between",
     "changes",
+    "ended",
     "filled",
     "iso_seconds",
     "records",
@@ -31,60 +36,93 @@ __all__ = [
     "written",
 ]
 Json = Any
-_Names = tuple[str, ...]
-_ANY = "*"
-_SURVIVE = frozenset({"tags", "properties", "data_collector"})
+_SURVIVE = ("tags", "properties")
 _LONGEST_TAG = 256
 """Characters of a tag's value that Azure takes."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """One field that is not as wanted; `before` and `after` as CLI v2 writes them."""
-
-    path: str
-    before: Json
-    after: Json
-    mutability: Mutability
-
-    @property
-    def in_place(self) -> bool:
-        """Whether Azure can make it on what is there: what can only be added is there for good."""
-        added = self.mutability is Mutability.ADD_ONLY and self.before is None
-        return added or self.mutability is Mutability.UPDATE
+_COLLECTIONS, _RATE = ("data_collector", "collections"), ("data_collector", "sampling_rate")
 
 
 def changes(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]) -> tuple[Change, ...]:
-    """Every row of `table` that the user set and that Azure holds differently. Maps are reported key by key."""
-    return tuple(change for row in table for change in _row(row, wanted, actual))
-
-
-def resets(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]) -> tuple[Change, ...]:
-    """Every field that the user did not set and that a PUT takes back to what it is where nobody says anything. Tags
-    and properties survive one; of a data collector nothing is known.
+    """Every row of `table` that the user set and that Azure holds differently, and what a PUT takes out of the maps
+    that the user set. Maps are reported key by key.
     """
-    rows = [row for row in table if row.mutability is Mutability.UPDATE and row.yaml.split(".")[0] not in _SURVIVE]
+    return tuple(change for row in table for change in (*_row(row, wanted, actual), *_removed(row, wanted, actual)))
+
+
+def resets(
+    wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field], *, beside: bool = False
+) -> tuple[Change, ...]:
+    """Every field that the user did not set and that a PUT takes back to what it is where nothing is said. Tags and
+    properties survive one. `beside`: `actual` is another deployment than the one that the PUT makes, so nothing of it
+    survives.
+    """
+    rows = [row for row in table if beside or (row.mutability is Mutability.UPDATE and _first(row) not in _SURVIVE)]
     held = written(actual, rows)
     return tuple(
-        Change(".".join(path), value, None, row.mutability)
+        Change(dotted(path), value, None, row.mutability)
         for row in rows
-        for names, value in _spread(held, row.yaml.split("."), ())
-        if value not in row.silent and _told(wanted, path := _filled(row.yaml, names)) is None
+        for names, value in spread(held, parts(row.yaml))
+        if value not in row.silent and _told(wanted, path := fill(row.yaml, names)) is None
+        if not _is_said(row, names, value, wanted, actual)
     )
+
+
+def between(
+    wanted: Mapping[str, Json],
+    other: Mapping[str, Json],
+    environment: Mapping[str, Json] | None = None,
+    conda: Json = None,
+) -> tuple[Change, ...]:
+    """Every field that a deployment made of this document has otherwise than another that exists, its body `other`.
+
+    `environment`: properties of the version that the other uses, where they are known; `conda`: content of the
+    document's conda_file.
+    """
+    fields = (*changes(wanted, other, DEPLOYMENT), *resets(wanted, other, DEPLOYMENT, beside=True))
+    held = at(other, ("properties", "environmentId"))
+    if not is_inline(wanted) or not held:
+        return fields
+    if environment is not None:
+        return (*fields, *compare(wanted["environment"], conda, environment))
+    foreign = not str(held).startswith("/subscriptions/")  # of a registry
+    replaced = Change("environment", short_reference(held), wanted["environment"], Mutability.UPDATE)
+    return (*fields, replaced) if foreign else fields
 
 
 def filled(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Json]:
     """The document with every field that it leaves open as `actual` holds it: a PUT of it changes nothing else."""
-    return _over(written(actual, table), wanted)
+    document = _over(written(actual, table), wanted, {_map_of(row) for row in table if row.whole})
+    rates = at(document, _RATE)
+    if isinstance(rates, Mapping):
+        named = at(document, _COLLECTIONS) or {}
+        kept = {name: rate for name, rate in rates.items() if name in named and rate is not None}
+        document["data_collector"] = {**document["data_collector"], "sampling_rate": kept}
+    return document
+
+
+def ended(wanted: Mapping[str, Json], actual: Mapping[str, Json]) -> dict[str, Json]:
+    """The document of a release that names no data collector, with an end to what the deployment collects.
+
+    Azure does not document what a PUT without a data collector does to the one that the deployment has (the REST
+    reference calls the property optional and nullable, azure-ai-ml leaves it out, the emulator keeps it). So the end is
+    written out: every collection as it is, with `dataCollectionMode: Disabled`.
+    """
+    held = written(actual, [row for row in DEPLOYMENT if _first(row) == "data_collector"]).get("data_collector") or {}
+    collections = held.get("collections") or {}
+    if "data_collector" in wanted or all(each.get("enabled") != "True" for each in collections.values()):
+        return dict(wanted)
+    off = {name: {**each, "enabled": "False"} for name, each in collections.items()}
+    return {**wanted, "data_collector": {**held, "collections": off}}
 
 
 def standing(
     wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]
-) -> Iterator[tuple[str, bool]]:
-    """ARM path of every row that the user set, and whether Azure holds it so."""
+) -> Iterator[tuple[str, bool, Json]]:
+    """ARM path of every row that the user set, whether Azure holds it so, and what Azure holds."""
     for row in table:
-        for names, after in _spread(wanted, row.yaml.split("."), ()):
-            yield ".".join(_filled(row.arm, names)), row.form.same(*_meant(row, after, actual, names))
+        for names, after in spread(wanted, parts(row.yaml)):
+            arm = fill(row.arm, names)
+            yield dotted(arm), row.form.same(*_meant(row, after, actual, names)), at(actual, arm)
 
 
 def records(wanted: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, str]:
@@ -93,34 +131,48 @@ def records(wanted: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, s
         row.record: str(row.form.read(made[row.yaml]))[:_LONGEST_TAG]
         for row in DEPLOYMENT
         if row.record and made.get(row.yaml)
-        for _, value in _spread(wanted, row.yaml.split("."), ())
+        for _, value in spread(wanted, parts(row.yaml))
         if made_of_files(value)
     }
 
 
 def written(actual: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Json]:
-    """The CLI v2 document that says what `actual` holds: `changes` between the two are none. Server's own left out."""
+    """The CLI v2 document that says what `actual` holds: `changes` between the two are none. Server's own left out.
+
+    Where collections differ in their sampling rate, which CLI v2 cannot say, it is a map: collection -> rate.
+    """
     document: dict[str, Json] = {}
     for row in table:
-        for names, found in _spread(actual, row.arm.split("."), ()):
-            held = found if row.yaml.count(_ANY) == row.arm.count(_ANY) else _held(actual, row.arm.split("."))
+        for names, found in spread(actual, parts(row.arm)):
+            held = found if stars(row.yaml) == stars(row.arm) else at(actual, parts(row.arm))
             value = row.form.read(held)
             if value is None or (row.yaml == "properties.*" and names[0].lower() in SERVERS_OWN):
                 continue
-            path = _filled(row.yaml, names)
+            path = fill(row.yaml, names[: stars(row.yaml)])
             inner = document
             for name in path[:-1]:
-                inner = inner.setdefault(name, {})
-            inner[path[-1]] = value
+                inner = inner.setdefault(str(name), {})
+            inner[str(path[-1])] = value
     return document
 
 
-def _over(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
-    both = {name for name in wanted if isinstance(wanted[name], Mapping) and isinstance(held.get(name), Mapping)}
-    return {**held, **wanted, **{name: _over(held[name], wanted[name]) for name in both}}
+def _over(
+    held: Mapping[str, Json], wanted: Mapping[str, Json], wholes: Container[tuple[Part, ...]], above: Names = ()
+) -> dict[str, Json]:
+    """What is held under what is wanted. Of a map that is replaced as a whole, only what is wanted and what Azure
+    writes; of tags and properties, one of two spellings.
+    """
+    left = dict(held)
+    if above in wholes:
+        left = {name: value for name, value in left.items() if name in wanted or name in AZURE_VARIABLES}
+    if above and above[0] in _SURVIVE:
+        spelled = {name.lower() for name in wanted}
+        left = {name: value for name, value in left.items() if name.lower() not in spelled}
+    both = {name for name in wanted if isinstance(wanted[name], Mapping) and isinstance(left.get(name), Mapping)}
+    return {**left, **wanted, **{name: _over(left[name], wanted[name], wholes, (*above, name)) for name in both}}
 
 
-def _told(document: Json, path: Sequence[str]) -> Json:
+def _told(document: Json, path: Sequence[Part]) -> Json:
     """What a document says at a path; whoever says something above it (an asset's files) has said it too."""
     for name in path:
         if not isinstance(document, Mapping):
@@ -130,52 +182,47 @@ def _told(document: Json, path: Sequence[str]) -> Json:
 
 
 def _row(row: Field, wanted: Mapping[str, Json], actual: Mapping[str, Json]) -> Iterator[Change]:
-    for names, value in _spread(wanted, row.yaml.split("."), ()):
+    for names, value in spread(wanted, parts(row.yaml)):
         after, before = _meant(row, value, actual, names)
         if not row.form.same(after, before):
-            yield Change(".".join(_filled(row.yaml, names)), before, after, row.mutability)
+            yield Change(dotted(fill(row.yaml, names)), before, after, row.mutability)
 
 
-def _meant(row: Field, after: Json, actual: Mapping[str, Json], names: _Names) -> tuple[Json, Json]:
+def _removed(row: Field, wanted: Mapping[str, Json], actual: Mapping[str, Json]) -> Iterator[Change]:
+    """What only Azure has in a map that the user wrote and that a PUT replaces."""
+    told = at(wanted, _map_of(row)) if row.whole else None
+    if not isinstance(told, Mapping):
+        return
+    for names, found in spread(actual, parts(row.arm)):
+        value = row.form.read(found)
+        if value is not None and names[0] not in told and names[0] not in AZURE_VARIABLES:
+            yield Change(dotted(fill(row.yaml, names)), value, None, row.mutability)
+
+
+def _is_said(row: Field, names: Names, value: Json, wanted: Mapping[str, Json], actual: Mapping[str, Json]) -> bool:
+    """Whether what a PUT resets is no news: `changes` says it, Azure or we write it again, or it was off."""
+    if row.whole and isinstance(at(wanted, _map_of(row)), Mapping) and names[0] not in at(wanted, _map_of(row)):
+        return True
+    if _first(row) == "data_collector":
+        own = f"{wanted.get('endpoint_name')}-{actual.get('name')}-{''.join(names)}"
+        silent = row.yaml.endswith(".data") and value == {"name": own, "version": "1"}
+        return silent or ("data_collector" not in wanted and (row.yaml[-8:], value) != (".enabled", "True"))
+    return bool(names) and (is_ours(names[0]) if row.yaml == "tags.*" else names[0] in AZURE_VARIABLES)
+
+
+def _map_of(row: Field) -> tuple[Part, ...]:
+    """Path of the map whose keys the row's star stands for."""
+    return parts(row.yaml)[: parts(row.yaml).index(ANY)]
+
+
+def _first(row: Field) -> str:
+    return str(parts(row.yaml)[0])
+
+
+def _meant(row: Field, after: Json, actual: Mapping[str, Json], names: Names) -> tuple[Json, Json]:
     """What is wanted and what is held. Files do not say which asset was made of them; the record of it does."""
-    before = row.form.read(_held(actual, _filled(row.arm, names)))
+    before = row.form.read(at(actual, fill(row.arm, names)))
     if not row.record or not made_of_files(after):
         return after, before
-    recorded = _held(actual, ["tags", row.record])
+    recorded = at(actual, ("tags", row.record))
     return (before if recorded == str(before)[:_LONGEST_TAG] else recorded or after), before
-
-
-def _spread(value: Json, path: Sequence[str], names: _Names) -> Iterator[tuple[_Names, Json]]:
-    """Every value at a path, with the keys that its stars stand for. What is null is not there."""
-    if not path:
-        if value is not None:
-            yield names, value
-        return
-    if isinstance(value, Mapping):
-        for key in value if path[0] == _ANY else [path[0]]:
-            more = (*names, str(key)) if path[0] == _ANY else names
-            yield from _spread(value.get(key), path[1:], more)
-
-
-def _filled(path: str, names: _Names) -> list[str]:
-    """The path with its stars replaced; those that no name is left for stay."""
-    left = list(names)
-    return [left.pop(0) if part == _ANY and left else part for part in path.split(".")]
-
-
-def _held(value: Json, path: Sequence[str]) -> Json:
-    """The value at a path; for a star, the one value that all keys share, or the list of them."""
-    caseless = path[0] == "tags" or list(path[:2]) == ["properties", "properties"]
-    for number, name in enumerate(path):
-        if not isinstance(value, Mapping):
-            return None
-        if name == _ANY:
-            found = [_held(inner, path[number + 1 :]) for inner in value.values()]
-            return found[0] if found and all(each == found[0] for each in found) else found or None
-        value = _folded(value, name) if caseless and name not in value else value.get(name)
-    return value
-
-
-def _folded(value: Mapping[str, Json], name: str) -> Json:
-    """The value whose key differs in case alone: Azure's names of tags and properties have none."""
-    return next((held for key, held in value.items() if key.lower() == name.lower()), None)

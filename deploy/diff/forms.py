@@ -132,6 +132,13 @@ def _same_data(wanted: Json, actual: Json) -> bool:
     return (wanted["name"], version) == (held.get("name"), held.get("version"))
 
 
+def _same_rate(wanted: Json, actual: Json) -> bool:
+    """One rate for all collections, or a rate for each of some."""
+    if isinstance(wanted, Mapping):
+        return all((actual.get(n) if isinstance(actual, Mapping) else actual) == rate for n, rate in wanted.items())
+    return bool(wanted == actual)
+
+
 def _switch(value: Json) -> Json:
     return None if value is None else str(str(value).lower() in ("true", "enabled"))
 
@@ -140,6 +147,7 @@ SAME = Form(_as_is, _equal)
 TEXT = Form(_as_is, lambda wanted, actual: (wanted or "") == (actual or ""))
 ENTRY = Form(_as_is, lambda wanted, actual: actual is not None and str(wanted) == str(actual))
 WORD = Form(_word, _alike)
+RATE = Form(_as_is, _same_rate)
 SECONDS = Form(_lasting(1), _equal)
 MILLISECONDS = Form(_lasting(0.001), _equal)
 ASSET = Form(short_reference, _same_asset)
@@ -149,4 +157,4 @@ SWITCH = Form(_switch, _alike)
 FLAG = Form(
     lambda value: None if value is None else str(value).lower() == "true", lambda wanted, actual: wanted == bool(actual)
 )
-LIST = Form(_as_is, lambda wanted, actual: list(wanted) == list(actual or ()))
+LIST = Form(lambda value: value or None, lambda wanted, actual: list(wanted) == list(actual or ()))

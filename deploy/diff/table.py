@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from deploy import manifest, provenance
 from deploy.diff import forms
 from deploy.diff.forms import Form
+
+Json = Any
 
 
 class Mutability(StrEnum):
@@ -21,6 +24,22 @@ class Mutability(StrEnum):
     UPDATE = "update"
     ADD_ONLY = "add_only"
     CREATE_ONLY = "create_only"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field that is not as wanted; `before` and `after` as CLI v2 writes them."""
+
+    path: str
+    before: Json
+    after: Json
+    mutability: Mutability
+
+    @property
+    def in_place(self) -> bool:
+        """Whether Azure can make it on what is there: what can only be added is there for good."""
+        added = self.mutability is Mutability.ADD_ONLY and self.before is None
+        return added or self.mutability is Mutability.UPDATE
 
 
 @dataclass(frozen=True)
@@ -38,6 +57,8 @@ class Field:
     """The tag that keeps which asset was made, where files can stand instead of a reference."""
     silent: tuple[object, ...] = (None,)
     """What the service holds where nobody said anything, as CLI v2 writes it (azure-ai-ml's YAML reference)."""
+    whole: bool = False
+    """Whether a PUT replaces the map that the star stands in: a key that it does not send is gone."""
 
 
 def _probe(name: str, arm: str) -> tuple[Field, ...]:
@@ -73,7 +94,7 @@ DEPLOYMENT: tuple[Field, ...] = (
     Field("environment", "properties.environmentId", forms.ASSET, record="amldeploy-environment"),
     Field("code_configuration.code", f"{_CODE}.codeId", forms.ASSET, record="amldeploy-code"),
     Field("code_configuration.scoring_script", f"{_CODE}.scoringScript"),
-    Field("environment_variables.*", "properties.environmentVariables.*", forms.ENTRY),
+    Field("environment_variables.*", "properties.environmentVariables.*", forms.ENTRY, whole=True),
     Field("app_insights_enabled", "properties.appInsightsEnabled", forms.FLAG, silent=(None, False)),
     Field("egress_public_network_access", "properties.egressPublicNetworkAccess", forms.WORD, silent=(None, "enabled")),
     Field("private_network_connection", "properties.properties.private-network-connection", forms.FLAG, _CREATE_ONLY),
@@ -89,12 +110,12 @@ DEPLOYMENT: tuple[Field, ...] = (
     ),
     *_probe("liveness_probe", "livenessProbe"),
     *_probe("readiness_probe", "readinessProbe"),
-    Field("data_collector.rolling_rate", f"{_COLLECTOR}.rollingRate", forms.WORD),
-    Field("data_collector.sampling_rate", f"{_EACH}.samplingRate"),
+    Field("data_collector.rolling_rate", f"{_COLLECTOR}.rollingRate", forms.WORD, silent=(None, "hour")),
+    Field("data_collector.sampling_rate", f"{_EACH}.samplingRate", forms.RATE, silent=(None, 1)),
     Field("data_collector.request_logging.capture_headers", f"{_COLLECTOR}.requestLogging.captureHeaders", forms.LIST),
-    Field("data_collector.collections.*.enabled", f"{_EACH}.dataCollectionMode", forms.SWITCH),
-    Field("data_collector.collections.*.data", f"{_EACH}.dataId", forms.DATA),
-    Field("data_collector.collections.*.client_id", f"{_EACH}.clientId"),
+    Field("data_collector.collections.*.enabled", f"{_EACH}.dataCollectionMode", forms.SWITCH, whole=True),
+    Field("data_collector.collections.*.data", f"{_EACH}.dataId", forms.DATA, whole=True),
+    Field("data_collector.collections.*.client_id", f"{_EACH}.clientId", whole=True),
     Field("description", "properties.description", forms.TEXT),
     Field("properties.*", "properties.properties.*", forms.ENTRY, _ADD_ONLY),
     Field("tags.*", "tags.*", forms.ENTRY),

@@ -34,7 +34,7 @@ from deploy.reporter.markdown import (
 from deploy.reporter.problems import error_json, error_text
 from deploy.reporter.reaped import reaped_text
 from deploy.reporter.rows import EndpointRow, SlotRow, endpoint_row
-from deploy.reporter.sentences import HELD, changed_value, held, onward
+from deploy.reporter.sentences import HELD, before_and_after, changed_value, held, onward
 from deploy.reporter.status import idle_notes, status_json, status_text
 from deploy.reporter.text import plan_text, report_text
 
@@ -45,6 +45,7 @@ __all__ = [
     "EndpointRow",
     "SlotRow",
     "annotated",
+    "before_and_after",
     "changed_value",
     "cli_files",
     "doctor_json",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from deploy.counting import count, noun
 from deploy.judging.verdict import Verdict
-from deploy.masks import hide
+from deploy.masks import hide, hide_at
 from deploy.model import Json, Plan, Step, Verb, in_words
 from deploy.outcome import Outcome, Report, State
 
@@ -29,6 +29,8 @@ VERDICTS: dict[str, tuple[str, str]] = {
 """The sign and the word for what a check came to."""
 SIGNS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
 HELD = "Held back"
+_MAPS = ("environment_variables.", "tags.", "properties.", "data_collector.collections.")
+"""Paths that begin so are keys of a map, which have no default."""
 UNCHECKED = "Not checked: whether key vault and registry can be reached (see `amldeploy doctor`)."
 
 
@@ -194,7 +196,8 @@ def changes(step: Step) -> Iterator[tuple[str, str, str]]:
     listed = hide(step.body.get("changes"))
     for change in listed if isinstance(listed, list) else []:
         if isinstance(change, dict):
-            yield str(change.get("path", "")), shown(change.get("before")), shown(change.get("after"))
+            path = str(change.get("path", ""))
+            yield path, shown(change.get("before")), _after(path, change.get("after"))
 
 
 def untold(step: Step) -> list[tuple[str, str, str]]:
@@ -202,9 +205,20 @@ def untold(step: Step) -> list[tuple[str, str, str]]:
     return [(path, old, new) for path, old, new in changes(step) if f"{path} {old} -> {new}" not in step.why]
 
 
+def before_and_after(path: str, before: Json, after: Json) -> str:
+    """`1 -> 2` for what stands at a dotted path; `1 -> (default)` or `1 -> (removed)` for what the files leave out."""
+    return f"{changed_value(path, before)} -> {_after(path, hide_at(path, after))}"
+
+
 def changed_value(path: str, value: Json) -> str:
     """A value at a dotted path on one line, hidden if its name or its looks say that it is a secret."""
-    return shown(hide(value, path.rpartition(".")[2]))
+    return shown(hide_at(path, value))
+
+
+def _after(path: str, value: Json) -> str:
+    if value is not None:
+        return shown(value)
+    return "(removed)" if path.startswith(_MAPS) else "(default)"
 
 
 def shown(value: Json, limit: int = 120) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 
 from deploy import claims, diff, manifest, refusals
 from deploy.callers import served, shares
-from deploy.cloud import caller, endpoints, logs
+from deploy.cloud import caller, endpoints, environments, logs
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError, Finding, Refused, Transient
 from deploy.kept import merged_properties, merged_tags
@@ -27,7 +27,7 @@ from deploy.model import (
     of_room,
 )
 from deploy.owners import is_unmanaged
-from deploy.reporter import changed_value
+from deploy.reporter import before_and_after
 
 NAME = "deployment"
 _COUNT = "instance_count"
@@ -39,11 +39,14 @@ _TAGS = 50
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`deployment/<key>/<name>`: each deployment's ARM body. Nothing is asked about an endpoint that is not there."""
-    if spec.name not in endpoints.list_endpoints(cloud):
+    """`deployment/<key>/<name>`: each deployment's ARM body; `asset/<key>/<name>`: what `environments` reads. Nothing
+    is asked about an endpoint that is not there.
+    """
+    if (endpoint := endpoints.list_endpoints(cloud).get(spec.name)) is None:
         return {}
     found = endpoints.read_deployments(cloud, spec.name)
-    return {address(NAME, spec.key, name): body for name, body in found.items()}
+    inline = environments.observe(cloud, spec, endpoint, found)
+    return {address(NAME, spec.key, name): body for name, body in found.items()} | inline
 
 
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
@@ -52,10 +55,11 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         return [_delete(where, body) for where, body in sorted(facts.items()) if where.split("/")[0] == NAME]
     there = of_room(facts, NAME, wanted.spec.key)
     live = (wanted.live, there[wanted.live]) if wanted.live in there else None
+    asset = facts.get(address("asset", wanted.spec.key, str(wanted.live))) or {}
     steps = [
         step
         for name, document in wanted.deployments.items()
-        for step in _beside(wanted.spec, live, document, _steps(wanted.spec, name, document, there.get(name)))
+        for step in _beside(wanted.spec, live, asset, document, _steps(wanted.spec, name, document, there.get(name)))
     ]
     if findings := _serving(wanted, steps, facts):
         raise Refused(findings)
@@ -75,8 +79,8 @@ def _serving(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Findin
     """Deployments that would have to go while callers are on them, which Azure refuses."""
     endpoint = facts.get(address("endpoint", wanted.spec.key)) or {}
     called = {*shares(endpoint), *shares(endpoint, "mirrorTraffic")}
-    cure = "Give this deployment's file another name and move the traffic there, or leave the choice of names to us: "
-    cure += "one deployment file and no traffic map"
+    cure = "Give this deployment's file another name and move the traffic there; or first apply only a change of "
+    cure += "`traffic` and `mirror_traffic` that leaves this deployment without any, and then this one"
     return [
         Finding(step.address, "AML222", f"{step.why}, and callers are on it", cure)
         for step in steps
@@ -167,6 +171,7 @@ def _steps(
 def _beside(
     spec: EndpointSpec,
     live: tuple[str, Mapping[str, Json]] | None,
+    asset: Mapping[str, Json],
     document: Mapping[str, Json],
     steps: Sequence[Step],
 ) -> Sequence[Step]:
@@ -174,9 +179,14 @@ def _beside(
     if live is None or live[0] == document["name"] or not steps or "document" not in steps[-1].body:
         return steps
     name, body = live
-    found = diff.changes(document, body, diff.DEPLOYMENT)
     *before, last = steps
-    words = f"{_differences(found, _files_changed(spec, document, body))}, next to {name}" if found else last.why
+    conda = asset.get("conda") or {}
+    content = conda.get(document["name"], next(iter(conda.values()), None))
+    found = diff.between(last.body["document"], body, asset.get("held"), content)
+    most, files = _TOLD if last.verb is Verb.CREATE else len(found), _files_changed(spec, document, body)
+    words = f"{_differences(found, most, files)}, next to {name}"
+    words = words if found else last.why
+    words += f"; could not tell what of the environment differs: {asset['untold']}" if asset.get("untold") else ""
     if last.verb is Verb.CREATE and "changes" not in last.body:
         listed = {**last.body, "changes": [asdict(change) for change in found], "beside": name}
         return [*before, replace(last, why=words, body=listed)]
@@ -189,16 +199,13 @@ def _files_changed(spec: EndpointSpec, document: Mapping[str, Json], body: Mappi
     return manifest.in_words(manifest.read_tags(body), manifest.of_slot(spec.files, str(document["name"])))
 
 
-def _differences(found: Sequence[diff.Change], files: str) -> str:
+def _differences(found: Sequence[diff.Change], most: int, files: str) -> str:
     """`instance_type A -> B, files: code/score.py changed`; the release is named by what differs in it."""
     told = [change for change in found if change.path != _RELEASE]
     if not told:
         return files or "the definition of the model or the environment"
-    said = [
-        f"{change.path} {changed_value(change.path, change.before)} -> {changed_value(change.path, change.after)}"
-        for change in told[:_TOLD]
-    ]
-    more = [f"{len(told) - _TOLD} more"] if len(told) > _TOLD else []
+    said = [f"{change.path} {before_and_after(change.path, change.before, change.after)}" for change in told[:most]]
+    more = [f"{len(told) - most} more"] if len(told) > most else []
     return ", ".join([*said, *more, *([files] if files else [])])
 
 
@@ -208,6 +215,8 @@ def kept(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Js
     """
     if (body.get("tags") or {}).get(RELEASE_TAG) == document["tags"].get(RELEASE_TAG):
         document = diff.filled(document, body, diff.DEPLOYMENT)
+    else:
+        document = diff.ended(document, body)
     tags = {name: value for name, value in merged_tags(body, document["tags"]).items() if name not in diff.RECORDS}
     properties = merged_properties(body, document.get("properties") or {})
     return {**document, "tags": tags, **({"properties": properties} if properties else {})}

@@ -49,13 +49,14 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         return []
     ahead = _ahead(wanted.stages, now) or [now]
     stages = [positive(stage) for stage in wanted.stages]
-    steps = [
+    shifts = [
         _shift(
             wanted.spec, body, before, after, wait=wanted.spec.pipeline.rollout.bake if number or now in stages else 0.0
         )
         for number, (before, after) in enumerate(zip([now, *ahead], ahead, strict=False))
     ]
-    return [*steps[:-1], recorded(steps[-1], live_after(wanted, facts, ahead[-1]))]
+    last = recorded(shifts[-1], live_after(wanted, facts, ahead[-1]))
+    return _with_mirroring([*shifts[:-1], last], shares(body, "mirrorTraffic"))
 
 
 def live_after(wanted: Wanted, facts: Facts, after: Mapping[str, int]) -> dict[str, str] | None:
@@ -75,6 +76,35 @@ def recorded(step: Step, record: Mapping[str, str] | None) -> Step:
     """The same shift, which writes this history record (`deploy.history`) in its PUT; None writes none."""
     body = {name: value for name, value in step.body.items() if name != "record"}
     return replace(step, body={**body, **({"record": dict(record)} if record else {})})
+
+
+def _with_mirroring(shifts: Sequence[Step], now: Mapping[str, int]) -> list[Step]:
+    """The same steps; one that changes the mirrored traffic says so, and keeps it as `mirror_before` and
+    `mirror_after`.
+    """
+    found = []
+    for step in shifts:
+        after = positive(step.body["document"].get("mirror_traffic") or {})
+        if after != now:
+            moves = step.body["before"] != step.body["after"]
+            words = [step.why] * moves + [_mirroring(name, now, after) for name in sorted(now.keys() | after.keys())]
+            noted = {**step.body, "mirror_before": dict(now), "mirror_after": after}
+            step = replace(step, body=noted, why="; ".join(filter(None, words)))  # noqa: PLW2901
+        found.append(step)
+        now = after
+    return found
+
+
+def _mirroring(name: str, before: Mapping[str, int], after: Mapping[str, int]) -> str:
+    """`mirroring 20 % to shadow starts`; empty where nothing changes."""
+    old, new = before.get(name), after.get(name)
+    if old == new:
+        return ""
+    return (
+        f"mirroring to {name} {old} % -> {new} %"
+        if old and new
+        else (f"mirroring {new} % to {name} starts" if new else f"mirroring {old} % to {name} stops")
+    )
 
 
 def run(cloud: Cloud, step: Step) -> Evidence | None:

@@ -137,6 +137,7 @@ def validate_endpoint(
     problems += rules.endpoint(endpoint, [each.sound.get("name") for each in deployments])
     problems += [found for each in deployments for found in rules.deployment(each, endpoint, rendered.folder, root)]
     problems += rules.names(deployments)
+    problems += [found for each in (endpoint, *deployments) for found in rules.spellings(each)]
     problems += rules.pipeline(pipeline, endpoint, rendered.folder)
     if not kept:
         problems += rules.renewable(pipeline, endpoint)

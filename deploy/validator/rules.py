@@ -28,6 +28,9 @@ _PROBE_NEEDS = {
     "cxrreportgen": ("image",),
     "gigapath": ("image",),
 }
+_MOST_TAGS, _LONGEST_NAME, _LONGEST_VALUE = 40, 512, 256
+"""Azure's limits of tags: a resource has 50, of which 10 are left to ours."""
+_NOT_IN_TAGS = frozenset("<>%&\\?/")
 
 
 def environment(checked: Checked) -> Found:
@@ -138,11 +141,42 @@ def _names_in(folder: Path) -> list[str]:
 
 def tags(checked: Checked) -> Found:
     """Ours say who owns what and which release it is; written by hand they would be lost, or lie."""
-    for name in checked.sound.get("tags") or {}:
+    held = checked.sound.get("tags") or {}
+    for name in held:
         if is_ours(name):
             cause = f"The tag {name!r} is ours to write."
             cure = "Take it out; give a tag of your own another name."
             yield Problem(checked.source.key(("tags", name)), "AML137", neutral(cause), cure)
+    if len(held) > _MOST_TAGS:
+        cause = f"There are {len(held)} tags; {_MOST_TAGS} are possible beside those of amldeploy."
+        yield problem(checked.source, ("tags",), "AML141", cause, f"Remove {len(held) - _MOST_TAGS}.")
+    for name, value in held.items():
+        yield from _refused_tag(checked.source, name, str(value))
+
+
+def _refused_tag(source: Source, name: str, value: str) -> Found:
+    """Limits of Azure Resource Manager (its documentation on tag resources, "Limitations")."""
+    where = source.key(("tags", name))
+    shown = repr(name if len(name) <= 60 else f"{name[:57]}...")
+    if bad := "".join(sorted(_NOT_IN_TAGS & set(name))):
+        cure = "Choose another name, for example with . or - in its place."
+        yield Problem(where, "AML141", neutral(f"The name of the tag {shown} has {bad!r} in it."), cure)
+    if not name.strip() or len(name) > _LONGEST_NAME:
+        cause = f"The name of the tag {shown} has {len(name)} characters; it must be 1 to {_LONGEST_NAME}."
+        yield Problem(where, "AML141", neutral(cause), "Choose another name.")
+    if len(value) > _LONGEST_VALUE:
+        cause = f"The value of the tag {shown} has {len(value)} characters; it can have {_LONGEST_VALUE}."
+        yield Problem(where, "AML141", neutral(cause), "Shorten it.")
+
+
+def spellings(checked: Checked) -> Found:
+    """Names of tags and properties that differ in case alone: Azure has one place for both."""
+    for part in ("tags", "properties"):
+        first: dict[str, str] = {}
+        for name in checked.sound.get(part) or {}:
+            if first.setdefault(name.lower(), name) != name:
+                cause = f"{part} has {first[name.lower()]!r} and {name!r}, which are one name in Azure."
+                yield Problem(checked.source.key((part, name)), "AML138", neutral(cause), "Keep one of the two.")
 
 
 def names(deployments: list[Checked]) -> Found:

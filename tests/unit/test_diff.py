@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from deploy import diff
 from deploy.documents import MODELS
-from deploy.kept import merged_properties
+from deploy.kept import AZURE_VARIABLES, merged_properties
 from tests.table import samples_of
 
 TABLES = {"endpoint": diff.ENDPOINT, "deployment": diff.DEPLOYMENT}
@@ -30,7 +30,11 @@ SAME = [
     ("instance_type", "Standard_NC24ads_A100_v4", {"properties": {"instanceType": "STANDARD_NC24ADS_A100_V4"}}),
     ("instance_count", 2, {"sku": {"capacity": 2}}),
     ("description", "", {"properties": {"description": None}}),
-    ("environment_variables", {"A": "1"}, {"properties": {"environmentVariables": {"A": "1", "B": "2"}}}),
+    (
+        "environment_variables",
+        {"A": "1"},
+        {"properties": {"environmentVariables": {"A": "1", "AML_APP_ROOT": "/", "AZUREML_MODEL_DIR": "/m"}}},
+    ),
     ("tags", {"a": "1"}, {"tags": {"a": "1", "theirs": "x"}}),
     ("model", "azureml:m@latest", {"properties": {"model": "/subscriptions/s/p/workspaces/w/models/m/versions/3"}}),
     (
@@ -188,7 +192,10 @@ def test_only_names_of_tags_and_properties_have_no_case() -> None:
     body = {"tags": {"Team": "1"}, "properties": {"environmentVariables": {"PATH": "1"}}}
 
     assert diff.changes({"tags": {"team": "1"}}, body, diff.DEPLOYMENT) == ()
-    assert len(diff.changes({"environment_variables": {"path": "1"}}, body, diff.DEPLOYMENT)) == 1
+    assert [
+        (change.path, change.after)
+        for change in diff.changes({"environment_variables": {"path": "1"}}, body, diff.DEPLOYMENT)
+    ] == [("environment_variables.path", "1"), ("environment_variables.PATH", None)]
 
 
 def test_one_rate_for_all_collections() -> None:
@@ -197,7 +204,79 @@ def test_one_rate_for_all_collections() -> None:
     body = {"properties": {"dataCollector": {"collections": held}}}
     (change,) = diff.changes({"data_collector": {"sampling_rate": 0.5}}, body, diff.DEPLOYMENT)
 
-    assert (change.before, change.after) == ([0.5, 1.0], 0.5)
+    assert (change.before, change.after) == ({"a": 0.5, "b": 1.0}, 0.5)
+
+
+def test_rates_that_differ_stay() -> None:
+    """Files say one rate or none; where they say none, each collection keeps its own, and that is no difference."""
+    held = {
+        "a": {"samplingRate": 0.5, "dataCollectionMode": "Enabled"},
+        "b": {"samplingRate": 1.0, "dataCollectionMode": "Disabled"},
+    }
+    body = {"properties": {"dataCollector": {"collections": held}}}
+    wanted = {"data_collector": {"collections": {"a": {"enabled": "True"}, "new": {"enabled": "True"}}}}
+    whole = diff.filled(wanted, body, diff.DEPLOYMENT)
+
+    assert diff.filled({}, body, diff.DEPLOYMENT)["data_collector"]["sampling_rate"] == {"a": 0.5, "b": 1.0}
+    assert diff.changes(diff.filled({}, body, diff.DEPLOYMENT), body, diff.DEPLOYMENT) == ()
+    assert whole["data_collector"]["sampling_rate"] == {"a": 0.5}
+    assert whole["data_collector"]["collections"].keys() == {"a", "new"}
+
+
+ODD = st.text(st.sampled_from("*.aA-é \"'[]"), min_size=1, max_size=4)
+"""Names that collide with the table's paths, or that differ in case alone."""
+MAPS = st.dictionaries(ODD, st.sampled_from("12"), max_size=4)
+VARIABLES = st.dictionaries(st.one_of(ODD, st.sampled_from(["AML_APP_ROOT", "HF_ENDPOINT"])), st.sampled_from("12"))
+
+
+def _put(held: dict, sent: dict) -> dict:
+    """What a PUT of these variables leaves: they alone, and what Azure writes by itself."""
+    return {**{name: value for name, value in held.items() if name in AZURE_VARIABLES}, **sent}
+
+
+@given(st.none() | VARIABLES, VARIABLES)
+def test_a_plan_shows_what_a_put_does_to_variables(wanted: dict | None, held: dict) -> None:
+    """Exactly the variables that differ after it; where the files have no map, none. Then the plan is empty."""
+    written = {} if wanted is None else {"environment_variables": wanted}
+    before = {"properties": {"environmentVariables": held}}
+    sent = diff.filled(written, before, diff.DEPLOYMENT).get("environment_variables") or {}
+    after = _put(held, sent)
+    shown = {(c.path.partition(".")[2], c.before, c.after) for c in diff.changes(written, before, diff.DEPLOYMENT)}
+
+    names = held.keys() | after.keys()
+    assert shown == {(n, held.get(n), after.get(n)) for n in names if held.get(n) != after.get(n)}
+    assert diff.changes(written, {"properties": {"environmentVariables": after}}, diff.DEPLOYMENT) == ()
+    assert wanted is not None or after == held
+
+
+@given(MAPS, MAPS)
+def test_one_spelling_of_a_tag_is_sent(wanted: dict, held: dict) -> None:
+    """A PUT sends each tag once, in whatever case Azure has it; those that the files do not name stay."""
+    wanted, held = ({n.lower(): (n, v) for n, v in tags.items()} for tags in (wanted, held))
+    wanted, held = (dict(tags.values()) for tags in (wanted, held))
+    sent = diff.filled({"tags": wanted}, {"tags": held}, diff.ENDPOINT).get("tags") or {}
+
+    assert len({name.lower() for name in sent}) == len(sent)
+    assert {name.lower(): value for name, value in sent.items()} == {
+        **{name.lower(): value for name, value in held.items()},
+        **{name.lower(): value for name, value in wanted.items()},
+    }
+    assert diff.changes({"tags": wanted}, {"tags": sent}, diff.ENDPOINT) == ()
+
+
+def test_what_is_said_of_a_removal() -> None:
+    """What a PUT removes is one change, also for a release that takes the rest back to its defaults."""
+    wanted, body = {"environment_variables": {}}, {"properties": {"environmentVariables": {"HF_ENDPOINT": "x"}}}
+    (change,) = diff.changes(wanted, body, diff.DEPLOYMENT)
+
+    assert (change.path, change.before, change.after, change.in_place) == (
+        "environment_variables.HF_ENDPOINT",
+        "x",
+        None,
+        True,
+    )
+    assert diff.resets(wanted, body, diff.DEPLOYMENT) == ()
+    assert diff.resets({}, body, diff.DEPLOYMENT) == (change,)
 
 
 def test_what_can_only_be_added() -> None:

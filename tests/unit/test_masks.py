@@ -6,8 +6,9 @@ import ast
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from deploy.masks import HIDDEN, hide, is_secret
+from deploy.masks import HIDDEN, hide, hide_at, is_secret
 from deploy.neutral import neutral
 from tests.project import ROOT
 from tests.unit.reporter import given as g
@@ -70,3 +71,13 @@ def test_no_word_of_ours_is_taken_for_a_secret():
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     } | {("codes.yml", line) for line in (ROOT / "deploy" / "codes.yml").read_text(encoding="utf-8").splitlines()}
     assert [(file, words) for file, words in sorted(said) if HIDDEN in neutral(words)] == []
+
+
+@given(
+    st.text("kKeyt.on_-1*", min_size=1, max_size=8) | st.sampled_from(["token.1", "my.token", "token.", "API_KEY.x"])
+)
+def test_a_key_with_dots_is_judged_as_it_is_where_it_stands(name: str) -> None:
+    """A secret that a document hides by its name is hidden in a list of changes, too."""
+    if hide({name: "value-of-it"}) == {name: HIDDEN}:
+        assert hide_at(f"tags.{name}", "value-of-it") == HIDDEN
+        assert hide([{"path": f"tags.{name}", "before": "value-of-it"}])[0]["before"] == HIDDEN

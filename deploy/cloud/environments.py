@@ -1,0 +1,52 @@
+"""Environment versions that live deployments use, read where a release brings another that its file defines inline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.callers import shares
+from deploy.cloud import forms
+from deploy.cloud.connect import Cloud
+from deploy.cloud.failures import if_told
+from deploy.cloud.operations import VERSION
+from deploy.documents.inline import is_inline, parsed
+from deploy.model import RELEASE_TAG, EndpointSpec, Json, address
+
+
+def observe(
+    cloud: Cloud, spec: EndpointSpec, endpoint: Mapping[str, Json], bodies: Mapping[str, Mapping[str, Json]]
+) -> dict[str, Json]:
+    """`asset/<key>/<deployment>`: {held, untold, conda} of each deployment with traffic whose release is not in the
+    files; nothing where the files define no environment inline.
+
+    `held`: properties of its environment version; `untold`: why they are not known; `conda`: name of a deployment file
+    -> content of its conda_file.
+    """
+    files = [document for document in spec.deployments if is_inline(document)]
+    folder = cloud.root / spec.folder
+    found: dict[str, Json] = {}
+    for name in shares(endpoint) if files else ():
+        body = bodies.get(name) or {}
+        if (body.get("tags") or {}).get(RELEASE_TAG) not in spec.releases.values():
+            where = str((body.get("properties") or {}).get("environmentId") or "")
+            conda = {str(document["name"]): _conda(document["environment"], folder) for document in files}
+            found[address("asset", spec.key, name)] = {**_read(cloud, where), "conda": conda}
+    return found
+
+
+def _read(cloud: Cloud, where: str) -> dict[str, Json]:
+    if not where.startswith("/subscriptions/"):  # a registry's, or none: the reference says what it is
+        return {"held": None, "untold": ""}
+    body, untold = if_told(lambda: cloud.arm.get(where, VERSION, f"read {where}", forms.Form))
+    return {"held": (body or {}).get("properties"), "untold": "" if body else untold or "it is not there"}
+
+
+def _conda(environment: Mapping[str, Json], folder: Path) -> Json:
+    given = environment.get("conda_file")
+    if not isinstance(given, str):
+        return parsed(given)
+    try:
+        return parsed((folder / given).read_bytes())
+    except OSError:
+        return None

@@ -1,0 +1,71 @@
+"""Environment assets that a deployment file defines inline: what a release changes in them. Pure.
+
+The version that the live deployment uses is compared with the file, field by field. The build context is not: Azure has
+the address of its copy; the release tells it apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deploy.diff.table import Change, Mutability
+from deploy.documents.inline import parsed
+
+Json = Any
+_ROUTES = ("liveness_route", "readiness_route", "scoring_route")
+
+
+def compare(wanted: Mapping[str, Json], conda: Json, held: Mapping[str, Json]) -> tuple[Change, ...]:
+    """`wanted`: the environment of a deployment file; `conda`: the content of its conda_file; `held`: `properties` of
+    an environment version, as ARM has them.
+    """
+    pairs = [
+        ("image", held.get("image"), wanted.get("image")),
+        ("build.dockerfile_path", _dockerfile(held, "dockerfilePath"), _dockerfile(wanted, "dockerfile_path")),
+        ("os_type", _lower(held.get("osType")), _lower(wanted.get("os_type"))),
+        *_routes(held.get("inferenceConfig") or {}, wanted.get("inference_config") or {}),
+        *_packages(parsed(held.get("condaFile")) or {}, conda or {}),
+    ]
+    return tuple(
+        Change(f"environment.{path}", before, after, Mutability.UPDATE)
+        for path, before, after in pairs
+        if before != after
+    )
+
+
+def _lower(value: Json) -> str:
+    return str(value or "linux").lower()
+
+
+def _dockerfile(environment: Mapping[str, Json], key: str) -> Json:
+    build = environment.get("build")
+    return (build.get(key) or "Dockerfile") if isinstance(build, Mapping) else None
+
+
+def _routes(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> Iterator[tuple[str, Json, Json]]:
+    for name in _ROUTES:
+        first, _, rest = name.partition("_")
+        before, after = held.get(first + rest.title()) or {}, wanted.get(name) or {}
+        for key in ("port", "path"):
+            yield f"inference_config.{name}.{key}", before.get(key), after.get(key)
+
+
+def _packages(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> Iterator[tuple[str, Json, Json]]:
+    """Of the dependencies, those that go and those that come."""
+    before, after = _flat(held.get("dependencies")), _flat(wanted.get("dependencies"))
+    gone, new = [each for each in before if each not in after], [each for each in after if each not in before]
+    yield "conda_file.dependencies", gone or None, new or None
+    for key in sorted((held.keys() | wanted.keys()) - {"dependencies"}):
+        yield f"conda_file.{key}", held.get(key), wanted.get(key)
+
+
+def _flat(dependencies: Json) -> list[str]:
+    """`numpy=1.26`, `pip: torch==2.4`."""
+    found: list[str] = []
+    for each in dependencies if isinstance(dependencies, list) else []:
+        if isinstance(each, Mapping):
+            found += [f"{tool}: {name}" for tool, names in each.items() for name in names or ()]
+        else:
+            found.append(str(each))
+    return found

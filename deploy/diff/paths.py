@@ -1,0 +1,80 @@
+"""Paths of the table in documents and bodies. Keys of maps are data: a key named `*` is a key, never the star of a row.
+
+Pure functions on JSON values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from functools import cache
+from typing import Any
+
+Json = Any
+Names = tuple[str, ...]
+"""The keys that a row's stars stand for."""
+
+
+class Star(Enum):
+    """Any key of a map."""
+
+    ANY = "*"
+
+
+Part = str | Star
+ANY = Star.ANY
+_CASELESS = (["tags"], ["properties", "properties"])
+"""Maps in which names have no case: ARM's of tags and properties."""
+
+
+@cache
+def parts(path: str) -> tuple[Part, ...]:
+    """A dotted path of the table, its stars told apart from keys."""
+    return tuple(ANY if part == "*" else part for part in path.split("."))
+
+
+def dotted(path: Sequence[Part]) -> str:
+    """The path as text, for people."""
+    return ".".join(part.value if isinstance(part, Star) else part for part in path)
+
+
+def stars(path: str) -> int:
+    return parts(path).count(ANY)
+
+
+def fill(path: str, names: Names) -> tuple[Part, ...]:
+    """The path with its stars replaced; those that no name is left for stay."""
+    left = list(names)
+    return tuple(left.pop(0) if part is ANY and left else part for part in parts(path))
+
+
+def spread(value: Json, path: Sequence[Part], names: Names = ()) -> Iterator[tuple[Names, Json]]:
+    """Every value at a path, with the keys that its stars stand for. What is null is absent."""
+    if not path:
+        if value is not None:
+            yield names, value
+        return
+    first = path[0]
+    if isinstance(value, Mapping):
+        if isinstance(first, Star):
+            for key in value:
+                yield from spread(value[key], path[1:], (*names, str(key)))
+        else:
+            yield from spread(value.get(first), path[1:], names)
+
+
+def at(value: Json, path: Sequence[Part]) -> Json:
+    """The value at a path of a body. For a star, the one value that all keys share, or else key -> value."""
+    for number, name in enumerate(path):
+        if not isinstance(value, Mapping):
+            return None
+        if isinstance(name, Star):
+            found = {str(key): at(inner, path[number + 1 :]) for key, inner in value.items()}
+            first = next(iter(found.values()), None)
+            return first if all(each == first for each in found.values()) else found
+        value = _folded(value, name) if name not in value and list(path[:number]) in _CASELESS else value.get(name)
+    return value
+
+
+def _folded(value: Mapping[str, Json], name: str) -> Json:
+    return next((held for key, held in value.items() if key.lower() == name.lower()), None)

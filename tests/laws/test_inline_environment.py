@@ -1,0 +1,69 @@
+"""An environment that a deployment file defines: a plan names what a release changes in it, or that it cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploy import emulator, reader, validator
+from tests.laws.ground import Ground
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    """An emulator with a deployment whose environment has its packages in a file of its own; then other packages."""
+    found = Ground(tmp_path, "blue_green")
+    needed = ("name", "endpoint_name", "instance_type", "instance_count", "model")
+    found.endpoint = {"name": "all-here"}
+    found.deployment = {name: found.deployment[name] for name in needed}
+    found.deployment["environment"] = {"image": "mcr.microsoft.com/mine:1", "conda_file": "conda.yml"}
+    found.files()
+    found.write("templates/all/conda.yml", {"channels": ["c"], "dependencies": ["python=3.11", "numpy=1.26"]})
+    file = validator.validate_environment(reader.read_environment(found.project.root, "law"))
+    with found.project.connect(file.environment):
+        assert found.apply() == []
+        yield found
+
+
+def reads(ground: Ground) -> list[object]:
+    rows = emulator.requests(ground.project.state)
+    return [row for row in rows if row["operation"] == "AssetVersions_Get" and "/environments/" in row["path"]]
+
+
+def release(ground: Ground) -> str:
+    """The reason of the step that makes another release with other packages."""
+    packages = yaml.safe_dump({"dependencies": ["python=3.11", "numpy=2.0"], "channels": ["c"]})
+    (ground.project.root / "templates/all/conda.yml").write_text(packages)
+    (step,) = [step for step in ground.plan().steps if step.address == "deployment/all/green"]
+    return str(step.why)
+
+
+def test_the_packages_that_change_are_named(ground: Ground) -> None:
+    """Read from the version that is live, once, and only while its release is not the one of the files."""
+    before = len(reads(ground))
+    assert ground.plan().steps == ()
+    assert len(reads(ground)) == before
+    why = release(ground)
+
+    assert why == 'environment.conda_file.dependencies ["numpy=1.26"] -> ["numpy=2.0"], next to blue'
+    assert len(reads(ground)) == before + 1
+    assert ground.apply() == []
+    assert ground.plan().steps == ()
+
+
+@pytest.mark.parametrize(("status", "why"), [(403, "may not be read"), (404, "it is not there")])
+def test_what_cannot_be_read_is_said(ground: Ground, status: int, why: str) -> None:
+    """Neither a missing right nor a missing version stands in the way of a plan."""
+    fault = {
+        "kind": "refuse",
+        "status": status,
+        "operation": "AssetVersions_Get",
+        "path": "*/environments/*",
+        "times": "always",
+    }
+    emulator.begin(ground.project.state, faults=[fault])
+
+    assert release(ground).endswith(f"; could not tell what of the environment differs: {why}")
