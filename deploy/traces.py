@@ -19,6 +19,7 @@ from deploy.steps import alias
 World = Mapping[str, Json]
 Moved = tuple[str, str, Json, Json]
 """An address, a path in its body, what was there, what is there now."""
+_HISTORY = tuple(f"tags.{name}" for name in history.TAGS)
 _TRAFFIC = ("properties.traffic", "properties.mirrorTraffic")
 _NOBODYS = {
     "description": "properties.description",
@@ -91,6 +92,8 @@ def _wrote(step: Step, path: str, now: Json, world: World) -> bool:
     body = world.get(_target(step))
     if step.verb is Verb.DELETE or body is None:
         return step.verb is Verb.DELETE and body is None
+    if path in _HISTORY:
+        return step.room == "traffic"
     if path.startswith(_TRAFFIC):
         return step.room == "traffic" and _moved_callers(step, body)
     if path.lower().removeprefix("tags.") in history.TAGS:
