@@ -93,11 +93,9 @@ def _wrote(step: Step, path: str, now: Json, world: World) -> bool:
     if step.verb is Verb.DELETE or body is None:
         return step.verb is Verb.DELETE and body is None
     if path in _HISTORY:
-        return step.room == "traffic"
+        return "record" in step.body
     if path.startswith(_TRAFFIC):
         return step.room == "traffic" and _moved_callers(step, body)
-    if path.lower().removeprefix("tags.") in history.TAGS:
-        return "record" in step.body
     if step.verb is Verb.CREATE:
         return not list(strange_fields(step, body))
     document = step.body.get("document")
