@@ -119,6 +119,13 @@ def successor(base: str, predecessor: Lease) -> str:
     return f"{base}-{digits.rjust(5, '0')}"
 
 
+def predecessor_end(base: str, name: str) -> datetime | None:
+    """The end that a successor's name is made of: that of the lease before its own; None for `base` itself."""
+    if name == base or not is_of_line(base, name):
+        return None
+    return _EPOCH + timedelta(minutes=int(name.rpartition("-")[2], 36))
+
+
 def is_of_line(base: str, name: str) -> bool:
     """Whether `name` is `base` or one of its successors."""
     rest = name.removeprefix(base)

@@ -32,6 +32,7 @@ def reaped_text(judged: Judged, plan: Plan, report: Report | None) -> str:
     lines = []
     for each in candidates:
         verb = "would go" if report is None else "not deleted" if each.name in failed else "deleted"
+        verb = "would clear" if verb == "would go" and each.earlier else "cleared" if each.earlier else verb
         steps = [step for step in plan.steps if step.endpoint == each.name and step.verb is Verb.DELETE]
         lines.append(f"{verb:<11}  {each.name}: {each.why} ({count(len(steps), 'deletion')})")
     lines += [f"{'spared':<11}  {each.name}: {each.why}" for each in judged.spared]
@@ -39,7 +40,8 @@ def reaped_text(judged: Judged, plan: Plan, report: Report | None) -> str:
     lines += [
         f"{'':<11}  {o.address}: {o.error['message']}" for o in outcomes.values() if o.error and o.state is State.FAILED
     ]
-    sentence = _sentence(len(candidates), len(failed), report)
+    ends = [each.name for each in candidates if not each.earlier]
+    sentence = _sentence(len(ends), len(failed & {*ends}), report, cleared=len(candidates) > len(ends))
     return "\n".join([*lines, sentence if not judged.findings else sentence.partition(" Nothing")[0]]) + "\n"
 
 
@@ -51,7 +53,9 @@ def _record(step: Step, report: Report | None, outcomes: Mapping[tuple[str, Verb
     return f"{verb:<11}  {step.endpoint}: {step.why}"
 
 
-def _sentence(candidates: int, failed: int, report: Report | None) -> str:
+def _sentence(candidates: int, failed: int, report: Report | None, *, cleared: bool) -> str:
+    if cleared and not candidates:
+        return "No endpoint is due." + (" Nothing was changed: use --yes to delete." if report is None else "")
     if not candidates:
         return "Nothing is due."
     if report is None:

@@ -17,8 +17,9 @@ from deploy.errors import CloudError
 from deploy.executor import Tell
 from deploy.model import EndpointSpec, Facts, Plan, Step, address
 from deploy.progress import Event, Kind
-from deploy.steps import ARRIVING, SHOWN
+from deploy.steps import ARRIVING, SHOWN, alias
 from deploy.steps import probe as probe_room
+from deploy.verbs import standing
 from deploy.verbs.looking import live
 from deploy.verbs.project import Approve, Done, Project, carry_out, dated, look, validate, with_rows
 
@@ -86,13 +87,18 @@ def teardown(
         with cloud.arm.remembering():
             bodies = endpoints.list_endpoints(cloud)
             specs = succession.settle(specs, bodies)
-            others = succession.others(specs, bodies)
+            others = [*succession.others(specs, bodies), *standing.gone(cloud, specs, bodies)]
             seen = observer.observe_names(cloud, [*specs, *others])
         plan = planner.plan_teardown(environment, specs, {spec.key: seen[spec.name] for spec in specs})
         ends = [planner.plan_teardown(environment, [each], {each.key: seen[each.name]}).steps for each in others]
-        plan = replace(plan, steps=(*chain.from_iterable(ends), *plan.steps))
+        freed = [step for spec in specs for step in alias.clearing(spec, seen[spec.name])]
+        steps = (*freed, *chain.from_iterable(ends), *plan.steps)
+        stays = [f"{spec.key}: {words}." for spec in specs if (words := alias.staying(spec, seen[spec.name]))]
+        plan = replace(plan, steps=steps, notes=(*plan.notes, *stays))
         approve(plan, True)
-        return carry_out(project, cloud, plan, "teardown", tell, jobs)
+        done = carry_out(project, cloud, plan, "teardown", tell, jobs)
+        left = [str(each.evidence.data["left"]) for each in done.report.outcomes if "left" in each.evidence.data]
+        return replace(done, failed=left)
 
 
 def probe(project: Project, name: str, only: Sequence[str] = (), *, tell: Tell, save: Path | None = None) -> Done:

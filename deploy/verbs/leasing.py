@@ -69,7 +69,7 @@ def reap(
         there = _inventory(cloud)
         judged = reaper.judge(file.environment, there, rules, cloud.now())
         if judged.candidates:
-            heirs = _heirs(project, cloud, file, there, {each.name for each in judged.candidates})
+            heirs = _heirs(project, cloud, file, there, judged.going)
             there = replace(there, autoscale=leftovers.autoscale_settings(cloud) or (), heirs=heirs)
         folder = project.state / "reaped" / f"{cloud.now():%Y%m%dT%H%M%SZ}"
         plan = reaper.plan(file.environment, there, judged, str(folder))
@@ -81,8 +81,7 @@ def reap(
         done = carry_out(project, cloud, plan, "reap", tell)
         if done.report.stopped:
             return Reaped(name, judged, plan, done)
-        gone = {each.name for each in judged.candidates}
-        kept = {n: body for n, body in there.endpoints.items() if n not in gone}
+        kept = {n: body for n, body in there.endpoints.items() if n not in judged.going}
         return Reaped(name, judged, plan, done, notify(cloud, file, kept, show, warn))
 
 

@@ -10,11 +10,12 @@ from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.errors import Refused
 from deploy.executor import Tell
-from deploy.model import EndpointSpec, Environment, Facts, Plan, Step, Verb, address
-from deploy.outcome import Outcome, State, as_json
+from deploy.model import EndpointSpec, Environment, Facts, Plan, Step
+from deploy.outcome import Outcome
 from deploy.succession import Turn
+from deploy.verbs import repairing, standing
 from deploy.verbs.project import Approve, Done, Project, carry_out, dated, validate, with_rows
-from deploy.verbs.telling import Show, Warn, notify
+from deploy.verbs.telling import Show, Warn, complain, notify
 
 _NEEDS_NO_CORES = ("quota", "model", "place", "permission", "endpoint", "record", "role")
 """Rooms whose steps can be taken while the one before still holds the cores."""
@@ -40,9 +41,11 @@ def renew(
     with project.alone(environment, "renew") as cloud:
         with cloud.arm.remembering():
             bodies = endpoints.list_endpoints(cloud)
-            turns = succession.turns(specs, bodies, cloud.now(), within)
+            stands = standing.of(cloud, specs, bodies)
+            turns = [*succession.turns(specs, bodies, cloud.now(), within), *repairing.missed(stands)]
             plan, refused = _renewals(cloud, environment, turns, in_place=in_place)
-            plan = dated(cloud, plan)
+            repairs, unread = repairing.aliases(environment, stands, {each.new.key for each in turns})
+            plan, refused = dated(cloud, _as_one(environment, [plan, repairs])), [*refused, *unread]
         if plan.steps:
             approve(plan, True)
         # The next visit asks a full pool again; whoever wants to wait for it here says so.
@@ -50,11 +53,12 @@ def renew(
         done = carry_out(project, cloud, plan, "renew", tell, jobs, hasty=hasty)
         if done.report.stopped:
             return done
-        told = notify(cloud, file, None if plan.steps else bodies, show, warn)
         report = replace(done.report, outcomes=(*done.report.outcomes, *refused))
+        told = notify(cloud, file, None if plan.steps else bodies, show, warn)
+        told += complain(file, repairing.unrepaired(environment, stands, report), show, warn)
         done = replace(done, report=report, notices=told.given, failed=told.failed)
-        keys = {each.new.key for each in turns}
-        return with_rows(cloud, [spec for spec in specs if spec.key in keys], done) if turns else done
+        keys = {each.new.key for each in turns} | {step.endpoint for step in repairs.steps}
+        return with_rows(cloud, [spec for spec in specs if spec.key in keys], done) if keys else done
 
 
 def _renewals(
@@ -68,8 +72,7 @@ def _renewals(
         try:
             plans.append(_renewal(environment, each, seen, in_place=in_place))
         except Refused as error:
-            where = address("endpoint", each.new.key)
-            refused.append(Outcome(where, Verb.CHECK, State.FAILED, 0, 0.0, as_json(error)))
+            refused.append(repairing.refused(each.new.key, error))
     return _as_one(environment, plans), refused
 
 
@@ -89,7 +92,7 @@ def _renewal(environment: Environment, each: Turn, seen: Mapping[str, Facts], *,
     new, facts = each.new, seen[each.new.name]
     made = planner.plan_release(environment, [new], {new.key: facts})
     ended = _ends(environment, each.olds, seen, facts)
-    if in_place and each.served != new.name and any(step.room == "deployment" for step in made.steps):
+    if in_place and each.olds and each.served != new.name and any(step.room == "deployment" for step in made.steps):
         return _in_place(each, made, ended)
     if made.rescue:
         return made  # who serves already gets a new release: whoever came before ends at the next visit
