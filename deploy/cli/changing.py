@@ -36,7 +36,7 @@ def apply(
         asked,
         lambda verbs, ways: verbs.apply(**ways, jobs=jobs, plan_file=agreed, cleanup=cleanup),
     )
-    door.finish(done, output)
+    door.finish(done, output, asked)
 
 
 def teardown(
@@ -49,7 +49,7 @@ def teardown(
 ) -> None:
     """Delete roles, deployments and endpoints: a plan towards nothing."""
     asked = door.Asked("teardown", environment, endpoints or (), yes=yes, events=events)
-    door.finish(door.carry(asked, lambda verbs, ways: verbs.teardown(**ways, jobs=jobs)), output)
+    door.finish(door.carry(asked, lambda verbs, ways: verbs.teardown(**ways, jobs=jobs)), output, asked)
 
 
 def rollback(
@@ -62,7 +62,7 @@ def rollback(
 ) -> None:
     """Give callers back to the previous release. It is probed before any of them returns."""
     asked = door.Asked("rollback", environment, endpoints or (), yes=yes, events=events)
-    door.finish(door.carry(asked, lambda verbs, ways: verbs.rollback(**ways, jobs=jobs)), output)
+    door.finish(door.carry(asked, lambda verbs, ways: verbs.rollback(**ways, jobs=jobs)), output, asked)
 
 
 def probe(
@@ -75,4 +75,4 @@ def probe(
     """Run the probes now, against whatever serves callers."""
     asked = door.Asked("probe", environment, endpoints or (), yes=True, events=events)
     done = door.carry(asked, lambda verbs, ways: verbs.probe(**ways, save=save))
-    door.finish(done, output)
+    door.finish(done, output, asked)

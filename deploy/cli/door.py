@@ -113,7 +113,7 @@ def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
             raise Refused(refused.findings, asked.words) from refused
 
 
-def finish(done: Done, form: str) -> None:
+def finish(done: Done, form: str, asked: Asked) -> None:
     """Print what became of a plan and leave with its code, also when it cannot be printed."""
     from deploy import reporter
 
@@ -126,7 +126,8 @@ def finish(done: Done, form: str) -> None:
     }
     show(forms[form](), done=True)
     actions.done(done.plan, done.report, done.rows)
-    for note in (*done.plan.notes, *([stopping.WORDS] if done.report.stopped else ())):
+    stopped = stopping.words(asked.verb, done.plan.environment, asked.endpoints) if done.report.stopped else ""
+    for note in (*done.plan.notes, *filter(None, [stopped])):
         say(f"Note: {note}")
     for words in (*done.failed, *([done.unkept] if done.unkept else ())):
         say(words)
@@ -159,7 +160,7 @@ def leave(work: Callable[[], object]) -> int:
             UsageError("read the command line", wrong.format_message(), f"See {where} --help", code="AML648")
         )
     except (typer.Abort, KeyboardInterrupt) as stop:
-        say(stopping.WORDS)
+        say(stopping.words(next(iter(sys.argv[1:]), ""), _typed("-e", "--environment")))
         return stopping.code(stop)
     except OSError as error:
         return explain(UsageError("go on", str(error), "See that the path is right and may be written", code="AML649"))

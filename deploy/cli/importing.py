@@ -45,4 +45,4 @@ def adopt(
 ) -> None:
     """Take over endpoints of others. Puts our tags on them, and changes nothing else."""
     asked = door.Asked("adopt", environment, endpoints or (), yes=yes, events=events)
-    door.finish(door.carry(asked, lambda verbs, ways: verbs.adopt(**ways, jobs=jobs)), output)
+    door.finish(door.carry(asked, lambda verbs, ways: verbs.adopt(**ways, jobs=jobs)), output, asked)
