@@ -25,6 +25,10 @@ NOTICED_TAG = "amldeploy-noticed"
 """Tag on an endpoint: of how many hours before its end each channel was told last: `stdout=24 slack/TEAM_HOOK=48`."""
 THRESHOLDS = (48, 24, 6, 1)
 """Hours before the end at which people are told."""
+LEAST = 3600.0
+"""Seconds, beside the drain time, that a lease must have: the last notice is one hour before the end, and a deployment
+with a large image takes a good part of it.
+"""
 LONGEST_BASE = 26
 """Letters of a name that can be renewed: Azure allows 32, and a successor's has six more."""
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)

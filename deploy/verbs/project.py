@@ -88,7 +88,12 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
     problems += intent.shared_names(file, specs)
     if problems:
         raise SpecError(problems)
-    return file.environment, _acquainted(project, file, specs)
+    found = _acquainted(project, file, specs)
+    every = {each.key: each for spec in found for each in (spec, *spec.beside)}
+    entries, chosen = [every[key] for key in file.entries if key in every], {spec.key for spec in found}
+    if problems := intent.shared_aliases(file, entries, chosen, project.root):
+        raise SpecError(problems)
+    return file.environment, found
 
 
 def _acquainted(project: Project, file: validator.EnvironmentFile, specs: Sequence[EndpointSpec]) -> list[EndpointSpec]:

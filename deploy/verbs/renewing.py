@@ -38,6 +38,7 @@ def renew(
     """Replace each endpoint whose lease ends within so many hours by its successor. Safe to call at any time."""
     file = validator.validate_environment(reader.read_environment(project.root, name))
     environment, specs = validate(project, name, only)
+    specs, short = repairing.renewable(specs, within)
     with project.alone(environment, "renew") as cloud:
         with cloud.arm.remembering():
             bodies = endpoints.list_endpoints(cloud)
@@ -45,7 +46,7 @@ def renew(
             turns = [*succession.turns(specs, bodies, cloud.now(), within), *repairing.missed(stands)]
             plan, refused = _renewals(cloud, environment, turns, in_place=in_place)
             repairs, unread = repairing.aliases(environment, stands, {each.new.key for each in turns})
-            plan, refused = dated(cloud, _as_one(environment, [plan, repairs])), [*refused, *unread]
+            plan, refused = dated(cloud, _as_one(environment, [plan, repairs])), [*short, *refused, *unread]
         if plan.steps:
             approve(plan, True)
         # The next visit asks a full pool again; whoever wants to wait for it here says so.

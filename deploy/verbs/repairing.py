@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
-from deploy.errors import Refused
-from deploy.model import Environment, Plan, Step, Verb, Wanted, address
+from deploy.errors import Finding, Refused, UsageError
+from deploy.model import EndpointSpec, Environment, Plan, Step, Verb, Wanted, address
 from deploy.notices import Word
 from deploy.outcome import Outcome, Report, State, as_json
 from deploy.steps import alias
 from deploy.succession import Turn
 from deploy.verbs.standing import Standing
+
+
+def renewable(specs: Sequence[EndpointSpec], within: float) -> tuple[list[EndpointSpec], list[Outcome]]:
+    """The entries whose new lease would not be due again at once, and a refusal of each other one. `within`: hours.
+
+    Raises UsageError when it is so of all of them: then it is the command line that is wrong.
+    """
+    lent = [spec for spec in specs if spec.pipeline.quota.capacity == "shared"]
+    short = [spec for spec in lent if spec.pipeline.quota.duration <= within * 3600]
+    causes = {
+        spec.key: f"its lease of {spec.pipeline.quota.duration / 3600:g} h is not longer than --within {within:g}h"
+        for spec in short
+    }
+    cure = "Use a shorter --within, or write a longer quota.duration"
+    if short and len(short) == len(lent):
+        raise UsageError(f"renew {', '.join(causes)}", next(iter(causes.values())), cure, code="AML666")
+    found = {key: Finding(address("endpoint", key), "AML666", cause, cure) for key, cause in causes.items()}
+    outcomes = [refused(key, Refused([finding], "renew")) for key, finding in found.items()]
+    return [spec for spec in specs if spec.key not in causes], outcomes
 
 
 def missed(stands: Mapping[str, Standing]) -> list[Turn]:
