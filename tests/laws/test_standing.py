@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ import yaml
 from deploy import emulator, leases, verbs
 from deploy.emulator.opening import opened
 from deploy.errors import Exit
+from deploy.model import Verb
+from deploy.progress import Event
 from deploy.reaper import Rules
-from tests.laws.stage import Stage
+from tests.laws.stage import WORKSPACE, Stage
 from tests.laws.test_ends import end, held
 from tests.laws.test_leases import advance_alone, lend
 from tests.laws.test_renewals import pool
@@ -172,6 +175,41 @@ def test_an_alias_that_cannot_be_read_stops_nothing_else(stage: Stage) -> None:
         (root / "live" / "one.json").rmdir()
     again = verbs.teardown(stage.world.project, "law", approve=lambda *_: None, tell=stage.watch)
     assert (again.exit, again.plan.steps) == (0, ())
+
+
+def keys(stage: Stage) -> tuple[str, str]:
+    """Both keys of the one endpoint, read in the world's file."""
+    world = opened(stage.state / "world.sqlite")
+    try:
+        with world.transaction():
+            (endpoint,) = world.children(WORKSPACE, "endpoint")
+        return endpoint.private["primaryKey"], endpoint.private["secondaryKey"]
+    finally:
+        world.close()
+
+
+def test_a_successor_has_the_keys_of_its_predecessor(stage: Stage) -> None:
+    """Clients go on with the key that they have. Where the keys may not be read, the report says what they need."""
+    begin(stage)
+    stage.apply()
+    before = keys(stage)
+    advance_alone(stage.world, 150)
+    heard: list[Event] = []
+    done = verbs.renew(stage.world.project, "law", within=24, approve=lambda *_: None, tell=heard.append,
+        show=lambda _: None)  # fmt: skip
+    assert (done.exit, keys(stage)) == (0, before)
+    (why,) = [step.why for step in done.plan.steps if step.room == "endpoint" and step.verb is Verb.CREATE]
+    assert "; with the keys of mip-" in why
+    told = json.dumps([asdict(event) for event in heard]) + repr(done)
+    told += "".join(path.read_text(errors="replace") for path in done.folder.iterdir()) if done.folder else ""
+    assert not any(key in told for key in before)
+
+    advance_alone(stage.world, 150)
+    stage.order({"kind": "refuse", "status": 403, "operation": "OnlineEndpoints_ListKeys"})
+    done = renew(stage)
+    stage.order()
+    said = [o.evidence.summary for o in done.report.outcomes if o.verb is Verb.CREATE and o.address == "endpoint/mip"]
+    assert [("clients need its new keys" in words, keys(stage) == before) for words in said] == [(True, False)]
 
 
 @pytest.fixture(autouse=True)
