@@ -205,7 +205,7 @@ def test_a_full_pool_is_met_as_the_entry_says(stage: Stage) -> None:
     pipeline.write_text(yaml.safe_dump({**yaml.safe_load(pipeline.read_text()), "quota": quota}))
     assert stage.apply().exit == 0
     folder = reap(stage.world)
-    (root / "live" / "mip.json").unlink()
+    assert not (root / "live" / "mip.json").exists()
     (root / "live" / "mip.json").mkdir()
     events: list[Event] = []
     ahead = stage.world.project.clock.ahead
