@@ -54,6 +54,16 @@ def without_endpoint(facts: Facts) -> Facts:
     return {where: body for where, body in facts.items() if where.split("/")[0] in _STAYS}
 
 
+def with_keys(steps: Sequence[Step], former: str | None) -> list[Step]:
+    """The same, and the endpoint that they create has the keys of the one that it succeeds."""
+    return [
+        replace(step, body={**step.body, "predecessor": former})
+        if former and step.room == "endpoint" and step.verb is Verb.CREATE
+        else step
+        for step in steps
+    ]
+
+
 def in_order(spec: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
     """Quota is looked at, then the endpoint on shared quota goes with its roles, then `steps` make the other one."""
     checks = [step for step in steps if step.room == "quota"]

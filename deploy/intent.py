@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
-from deploy.errors import Problem, UsageError
+from deploy.documents import Alias
+from deploy.errors import Problem, UsageError, neutral
 from deploy.model import EndpointSpec, Plan
 from deploy.sources import did_you_mean
 from deploy.validator import EnvironmentFile
@@ -35,6 +38,38 @@ def shared_names(file: EnvironmentFile, specs: Sequence[EndpointSpec]) -> list[P
         for spec in specs
         if first.setdefault(spec.name, spec.key) != spec.key
     ]
+
+
+def shared_aliases(
+    file: EnvironmentFile, specs: Sequence[EndpointSpec], chosen: Collection[str], root: Path
+) -> list[Problem]:
+    """Two endpoints with one alias would each send the traffic of the other to itself. `specs`: every entry that is
+    right; of those at least one of two must be `chosen`.
+    """
+    first: dict[tuple[str, ...], str] = {}
+    found = []
+    for spec in specs:
+        alias = spec.pipeline.lease.alias
+        place = _place(alias, root) if alias else None
+        other = first.setdefault(place, spec.key) if place else spec.key
+        if alias and other != spec.key and {other, spec.key} & {*chosen}:
+            named = f"file {alias.file}" if alias.file else f"variable {alias.github_variable}"
+            cause = f"Endpoints {other} (at {file.entries[other].place}) and {spec.key} have the same alias, {named}."
+            cure = "Give each an alias of its own."
+            found.append(Problem(file.entries[spec.key].place, "AML143", neutral(cause), cure))
+    return found
+
+
+def _place(alias: Alias, root: Path) -> tuple[str, ...] | None:
+    """What an alias writes to, however it is spelled; None for a command, which alone knows. GitHub's names have no
+    case.
+    """
+    if alias.file:
+        return "file", os.path.realpath(root / alias.file)
+    if alias.github_variable:
+        repository = alias.repository or os.environ.get("GITHUB_REPOSITORY") or ""
+        return "variable", repository.lower(), alias.github_variable.lower()
+    return None
 
 
 def asked(agreed: Plan | None, name: str | None, only: Sequence[str]) -> tuple[str, Sequence[str]]:

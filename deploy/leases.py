@@ -25,6 +25,10 @@ NOTICED_TAG = "amldeploy-noticed"
 """Tag on an endpoint: of how many hours before its end each channel was told last: `stdout=24 slack/TEAM_HOOK=48`."""
 THRESHOLDS = (48, 24, 6, 1)
 """Hours before the end at which people are told."""
+LEAST = 3600.0
+"""Seconds, beside the drain time, that a lease must have: the last notice is one hour before the end, and a deployment
+with a large image takes a good part of it.
+"""
 LONGEST_BASE = 26
 """Letters of a name that can be renewed: Azure allows 32, and a successor's has six more."""
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -117,6 +121,13 @@ def successor(base: str, predecessor: Lease) -> str:
         minutes, digit = divmod(minutes, 36)
         digits = _DIGITS[digit] + digits
     return f"{base}-{digits.rjust(5, '0')}"
+
+
+def predecessor_end(base: str, name: str) -> datetime | None:
+    """The end that a successor's name is made of: that of the lease before its own; None for `base` itself."""
+    if name == base or not is_of_line(base, name):
+        return None
+    return _EPOCH + timedelta(minutes=int(name.rpartition("-")[2], 36))
 
 
 def is_of_line(base: str, name: str) -> bool:

@@ -21,18 +21,25 @@ class Word:
 
     environment: str
     name: str
-    ends: datetime
+    ends: datetime | None
+    """None only where there is no lease to speak of, or its end is not known."""
     hours: int
-    """The threshold that was passed."""
+    """The threshold that was passed; 0 when it is not a threshold but a trouble."""
+    trouble: str = ""
+    """What is wrong now, in words, with what to do; empty for a lease that is about to end."""
 
     @property
     def title(self) -> str:
+        if self.trouble:
+            return f"{self.name} ({self.environment}): requests may reach no endpoint"
         return f"{self.name} ({self.environment}): less than {self.hours} h left on shared quota"
 
     @property
     def text(self) -> str:
+        if self.trouble:
+            return self.trouble
         return (
-            f"Azure deletes the endpoint at {leases.both(self.ends)}. "
+            f"Azure deletes the endpoint at {leases.both(self.ends) if self.ends else 'a time not known'}. "
             f"Renew it with: amldeploy renew -e {self.environment} --within {self.hours}h"
         )
 
@@ -59,7 +66,7 @@ def payload(to: str, word: Word) -> Mapping[str, Any]:
     return {
         "environment": word.environment,
         "endpoint": word.name,
-        "lease_ends": leases.written(word.ends),
+        "lease_ends": leases.written(word.ends) if word.ends else "",
         "threshold_hours": word.hours,
         "title": word.title,
         "text": word.text,

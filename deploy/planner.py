@@ -28,7 +28,7 @@ from deploy.model import (
 )
 from deploy.sealing import seal
 from deploy.slots import choose
-from deploy.steps import ROOMS, deployment, probe, traffic
+from deploy.steps import ROOMS, deployment, endpoint, probe, traffic
 
 
 @dataclass(frozen=True)
@@ -267,5 +267,5 @@ def _fallback(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Sequen
         return ()
     second, seen = fallback.dedicated(spec), fallback.without_endpoint(facts)
     wanted = choose(second, seen)
-    asked = _ask_rooms(wanted, seen, ROOMS, [])
+    asked = fallback.with_keys(_ask_rooms(wanted, seen, ROOMS, []), endpoint.keys_of(spec, facts))
     return fallback.in_order(spec, _after_roles(_with_bakes(wanted, asked)))

@@ -6,7 +6,7 @@ adopts. The list is a plan: a dry run shows the very steps that a run takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -58,12 +58,15 @@ class Inventory:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One endpoint that goes, or (`gone`) one that Azure has deleted and that left something behind."""
+    """One endpoint that goes, or (`gone`) one that Azure has deleted and that left something behind. `earlier`: another
+    endpoint has its name now, and stays.
+    """
 
     name: str
     why: str
     hours_left: float | None = None
     gone: bool = False
+    earlier: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,11 @@ class Judgement:
     """Idle slots to delete: the findings are about endpoints and do not keep them."""
     kept: tuple[lapsed.Lapsed, ...] = ()
 
+    @property
+    def going(self) -> frozenset[str]:
+        """The names under which no endpoint is left afterwards."""
+        return frozenset(each.name for each in self.candidates if not each.earlier)
+
 
 def judge(environment: Environment, there: Inventory, rules: Rules, now: datetime) -> Judgement:
     """Who goes and who stays. A guard that says no stops nobody from seeing who would have gone."""
@@ -104,6 +112,7 @@ def judge(environment: Environment, there: Inventory, rules: Rules, now: datetim
             chosen.append(found)
     chosen.sort(key=lambda each: (each.hours_left is None, each.hours_left or 0.0, each.name))
     chosen += _leftovers(environment, there)
+    chosen += _earlier(environment, there, {each.name for each in chosen})
     findings = _guard(environment, there, chosen, rules)
     late = [Spared(each.name, f"{each.why}, but --max is {rules.most}") for each in chosen[rules.most :]]
     going = {each.name for each in chosen[: rules.most]} if not findings else set()
@@ -119,7 +128,7 @@ def plan(environment: Environment, there: Inventory, judged: Judgement, folder: 
     and has no record, since a deploy was cut off, gets it.
     """
     steps = [step for each in judged.candidates for step in _steps(environment, there, each, folder)]
-    going = {each.name for each in judged.candidates}
+    going = judged.going
     held = leftovers.by_holder(there.seen)
     for name, body in there.endpoints.items():
         if name not in going and is_ours(environment, body) and leases.of(body) is not None:
@@ -181,6 +190,27 @@ def _leftovers(environment: Environment, there: Inventory) -> list[Candidate]:
     return [Candidate(name, "Azure has deleted it; what it left behind goes", gone=True) for name in sorted(gone)]
 
 
+def _earlier(environment: Environment, there: Inventory, going: Collection[str]) -> list[Candidate]:
+    """Endpoints that exist, and of whose earlier ones of the same name an assignment of ours still speaks."""
+    why = "an earlier endpoint of this name is gone; what it left behind goes"
+    return [
+        Candidate(name, why, gone=True, earlier=True)
+        for name, body in there.endpoints.items()
+        if name not in going and is_ours(environment, body) and _former(environment, there, name)
+    ]
+
+
+def _former(environment: Environment, there: Inventory, name: str) -> set[str]:
+    return leftovers.former(there.endpoints[name], _marks(environment, there, name))
+
+
+def _marks(environment: Environment, there: Inventory, name: str) -> list[tuple[Json, access.Mark]]:
+    """The assignments that our description names as this endpoint's."""
+    where = path_in(there.workspace_id, name).lower()
+    marks = [(row, mark) for row in there.seen if (mark := access.marked(row)) and mark.endpoint == where]
+    return [(row, mark) for row, mark in marks if key_in(environment, mark.owner)]
+
+
 def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidate], rules: Rules) -> Iterator[Finding]:
     """Counts whatever would be deleted now, whether its time is over or not; what Azure has deleted is gone."""
     where = f"environment/{environment.name}"
@@ -200,7 +230,7 @@ def _steps(environment: Environment, there: Inventory, each: Candidate, folder: 
     steps = [] if each.gone else [Step(Verb.CHECK, keep, {"name": each.name, "folder": folder}, "kept before it goes")]
     steps += [
         Step(Verb.DELETE, address("autoscale", each.name, str(row["name"])), {"id": row["id"]}, each.why, PATIENT)
-        for row in leftovers.behind(there.autoscale, path_in(there.workspace_id, each.name))
+        for row in leftovers.behind(() if each.earlier else there.autoscale, path_in(there.workspace_id, each.name))
     ]
     steps += [
         _ended(address("role", each.name, str(row["name"])), row, there, each.why)
@@ -219,9 +249,10 @@ def _ended(where: str, row: Json, there: Inventory, why: str) -> Step:
 
 def _roles(environment: Environment, there: Inventory, each: Candidate) -> list[Json]:
     """Ours that speak of this endpoint, and all that its own identity holds, which goes with it."""
-    where = path_in(there.workspace_id, each.name).lower()
-    marks = [(row, mark) for row in there.seen if (mark := access.marked(row)) and mark.endpoint == where]
-    marks = [(row, mark) for row, mark in marks if key_in(environment, mark.owner)]
+    if each.earlier:
+        former = _former(environment, there, each.name)
+        return sorted((r for r in there.seen if access.holder(r) in former), key=lambda r: bool(access.marked(r)))
+    marks = _marks(environment, there, each.name)
     mine, own = [row for row, _ in marks], {access.holder(row) for row, mark in marks if mark.own}
     if identity := access.system_identity(there.endpoints.get(each.name)):
         own.add(identity)

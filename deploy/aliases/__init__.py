@@ -1,9 +1,10 @@
 """Aliases: the one place where callers look up which endpoint to ask. Renewal moves it in one stroke.
 
-An alias is read and written here and nowhere else. Each kind is a module with two functions:
+An alias is read and written here and nowhere else. Each kind is a module with three functions:
 
     read(alias, outside) -> Target | None      where callers are sent now; None when nobody knows
     write(alias, target, outside) -> None      send them there. Raises CloudError, and then nothing moved
+    clear(alias, outside) -> None              delete what write wrote. Raises CloudError
 
 `outside` is what an alias may use of the world: the folder of the project and the variables of the process.
 """
@@ -30,6 +31,11 @@ def write(alias: Mapping[str, Any], target: Target, outside: Outside) -> None:
     _kind(alias).write(alias, target, outside)
 
 
+def clear(alias: Mapping[str, Any], outside: Outside) -> None:
+    """Delete the alias, whose endpoint is about to be deleted."""
+    _kind(alias).clear(alias, outside)
+
+
 def named(alias: Mapping[str, Any]) -> str:
     """The alias in a few words: `file live/mip.json`."""
     kind = next(kind for kind in KINDS if alias.get(kind))
@@ -41,4 +47,4 @@ def _kind(alias: Mapping[str, Any]) -> ModuleType:
     return next(module for kind, module in KINDS.items() if alias.get(kind))
 
 
-__all__ = ["KINDS", "Outside", "Target", "named", "read", "write"]
+__all__ = ["KINDS", "Outside", "Target", "clear", "named", "read", "write"]

@@ -19,7 +19,7 @@ _LONGEST = 300.0
 _WORDS = 400
 
 
-def read(alias: Mapping[str, Any], outside: Outside) -> Target | None:  # noqa: ARG001 every kind has the same two functions
+def read(alias: Mapping[str, Any], outside: Outside) -> Target | None:  # noqa: ARG001 every kind has the same functions
     """A command keeps its knowledge to itself: it is told again, and that must do no harm."""
     return None
 
@@ -41,6 +41,10 @@ def write(alias: Mapping[str, Any], target: Target, outside: Outside) -> None:
     if ran.returncode != 0:
         said = (ran.stderr or ran.stdout)[-_WORDS:].decode(errors="replace").strip()
         raise CloudError(what, f"it ended with {ran.returncode}: {said or 'and said nothing'}", cure, code="AML601")
+
+
+def clear(alias: Mapping[str, Any], outside: Outside) -> None:
+    """Nothing: the command knows only how to name an endpoint."""
 
 
 def _filled(word: str, told: Mapping[str, str]) -> str:

@@ -42,6 +42,14 @@ def write(alias: Mapping[str, Any], target: Target, outside: Outside) -> None:
         raise _cannot("write", alias, error) from error
 
 
+def clear(alias: Mapping[str, Any], outside: Outside) -> None:
+    """Delete the file; an absent one is success."""
+    try:
+        (outside.root / alias["file"]).unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot("delete", alias, error) from error
+
+
 def _cannot(verb: str, alias: Mapping[str, Any], error: Exception) -> CloudError:
     cure = "See that the path in lease.alias.file is right and may be written"
     return CloudError(f"{verb} the alias {alias['file']}", str(error), cure, code="AML600")

@@ -15,6 +15,7 @@ from deploy.errors import CloudError, Transient
 from deploy.signing import unchanged
 
 _TIMEOUT = 30.0
+_VERBS = {"GET": "read", "DELETE": "delete"}
 _CURE = "Give GH_TOKEN a token that may write repository variables, and see that lease.alias names the right ones"
 
 
@@ -32,13 +33,18 @@ def write(alias: Mapping[str, Any], target: Target, outside: Outside) -> None:
         _ask("POST", alias, outside, "", body)
 
 
+def clear(alias: Mapping[str, Any], outside: Outside) -> None:
+    """Delete the variable; an absent one is success."""
+    _ask("DELETE", alias, outside, f"/{alias['github_variable']}")
+
+
 def _ask(
     method: str, alias: Mapping[str, Any], outside: Outside, rest: str, body: Mapping[str, str] | None = None
 ) -> Any:
     """The answer's JSON ({} when empty); None for 404."""
     import requests
 
-    what = f"{'read' if method == 'GET' else 'move'} the alias {alias['github_variable']}"
+    what = f"{_VERBS.get(method, 'move')} the alias {alias['github_variable']}"
     repository = alias.get("repository") or outside.variables.get("GITHUB_REPOSITORY")
     token = outside.variables.get("GH_TOKEN") or outside.variables.get("GITHUB_TOKEN")
     if not repository or not token:

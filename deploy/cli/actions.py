@@ -69,13 +69,17 @@ def masker(stream: TextIO | None) -> Callable[[str], None]:
 
 def noticed(words: Iterable[Word]) -> None:
     """Of leases that end, the soonest first: what a workflow can turn into an issue."""
-    told = [(word.title, word.text) for word in sorted(words, key=lambda word: word.ends)]
+    told = [(word.title, word.text) for word in sorted(words, key=_by_urgency)]
     if not told or not is_on():
         return
     from deploy import reporter
 
     _command(reporter.annotated(reporter.of_notices(told)))
     _summary(reporter.notices_markdown(told))
+
+
+def _by_urgency(word: Word) -> tuple[bool, str]:
+    return not word.trouble, str(word.ends or "")
 
 
 def failed(error: DeployError, environment: str) -> None:

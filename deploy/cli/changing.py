@@ -36,7 +36,7 @@ def apply(
     )
     flags = {"cleanup": cleanup, "allow_rolled_back": allow_rolled_back, "allow_exposure": allow_exposure}
     done = door.carry(asked, lambda verbs, ways: verbs.apply(**ways, jobs=jobs, plan_file=agreed, **flags))
-    door.finish(done, output)
+    door.finish(done, output, asked)
 
 
 def teardown(
@@ -49,7 +49,7 @@ def teardown(
 ) -> None:
     """Delete roles, deployments and endpoints. Registered models, code and environments stay and are listed."""
     asked = door.Asked("teardown", environment, endpoints or (), yes=yes, events=events)
-    door.finish(door.carry(asked, lambda verbs, ways: verbs.teardown(**ways, jobs=jobs)), output)
+    door.finish(door.carry(asked, lambda verbs, ways: verbs.teardown(**ways, jobs=jobs)), output, asked)
 
 
 def rollback(
@@ -66,7 +66,8 @@ def rollback(
 ) -> None:
     """Move traffic back to the previous release. It is probed first. Running it twice changes nothing more."""
     asked = door.Asked("rollback", environment, endpoints or (), yes=yes, events=events)
-    door.finish(door.carry(asked, lambda verbs, ways: verbs.rollback(**ways, every=every, to=to, jobs=jobs)), output)
+    done = door.carry(asked, lambda verbs, ways: verbs.rollback(**ways, every=every, to=to, jobs=jobs))
+    door.finish(done, output, asked)
 
 
 def probe(
@@ -79,4 +80,4 @@ def probe(
     """Run the probes now, against whatever serves callers."""
     asked = door.Asked("probe", environment, endpoints or (), yes=True, events=events)
     done = door.carry(asked, lambda verbs, ways: verbs.probe(**ways, save=save))
-    door.finish(done, output)
+    door.finish(done, output, asked)

@@ -113,7 +113,7 @@ def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
             raise Refused(refused.findings, asked.words) from refused
 
 
-def finish(done: Done, form: str) -> None:
+def finish(done: Done, form: str, asked: Asked) -> None:
     """Print what became of a plan and leave with its code, also when it cannot be printed."""
     from deploy import reporter
 
@@ -133,8 +133,8 @@ def finish(done: Done, form: str) -> None:
     for each in done.plan.held:
         say(f"{reporter.HELD}: {reporter.held(each)}")
     if done.report.stopped:
-        say(stopping.WORDS)
-        for line in reporter.onward(done.verb, done.plan, done.traffic):
+        say(stopping.words(asked.verb, done.plan.environment, asked.endpoints))
+        for line in reporter.onward(asked.verb, done.plan, done.traffic):
             say(line)
     for words in (*done.failed, *([done.unkept] if done.unkept else ())):
         say(words)
@@ -177,7 +177,7 @@ def leave(work: Callable[[], object]) -> int:
             UsageError("read the command line", wrong.format_message(), f"See {where} --help", code="AML648")
         )
     except (typer.Abort, KeyboardInterrupt) as stop:
-        say(stopping.WORDS)
+        say(stopping.words(next(iter(sys.argv[1:]), ""), _typed("-e", "--environment")))
         return stopping.code(stop)
     except OSError as error:
         return explain(UsageError("go on", str(error), "See that the path is right and may be written", code="AML649"))

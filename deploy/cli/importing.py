@@ -52,4 +52,5 @@ def adopt(
 ) -> None:
     """Manage existing endpoints with amldeploy (changes tags only)."""
     asked = door.Asked("adopt", environment, endpoints or (), yes=yes, events=events)
-    door.finish(door.carry(asked, lambda verbs, ways: verbs.adopt(**ways, owners=owners or (), jobs=jobs)), output)
+    done = door.carry(asked, lambda verbs, ways: verbs.adopt(**ways, owners=owners or (), jobs=jobs))
+    door.finish(done, output, asked)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli import actions, door, speech
+from deploy.cli import actions, door, speech, stopping
 from deploy.cli.aloud import aloud, noticing
 from deploy.cli.door import Output
 from deploy.cli.typed import Env, Events, Form, Jobs, Keys, Yes, hours_of
@@ -78,6 +78,8 @@ def _reap(asked: door.Asked, rules: Any, yes: bool, output: Output, warn: Any) -
         speech.show(words, done=reaped.done is not None)
     for words in reaped.told.failed:
         speech.say(words)
+    if reaped.done and reaped.done.report.stopped:
+        speech.say(stopping.words("reap", reaped.environment))
     if reaped.refused:
         door.explain(reaped.refused, told=True)
     if reaped.done:
@@ -107,7 +109,7 @@ def renew(
             asked,
             lambda verbs, ways: verbs.renew(**ways, within=hours, in_place=in_place, jobs=jobs, show=show, warn=warn),
         )
-    door.finish(done, output)
+    door.finish(done, output, asked)
 
 
 def restore(
@@ -119,14 +121,14 @@ def restore(
     events: Events = None,
 ) -> None:
     """Make again an endpoint that reap deleted. Deployments, traffic, tags and roles, from what was kept of it."""
-    asked = door.Asked("restore", environment, (), yes=yes, events=events)
+    asked = door.Asked("restore", environment, [str(folder)], yes=yes, events=events)
     done = door.carry(
         asked,
         lambda verbs, ways: verbs.restore(
             ways["project"], ways["name"], folder, approve=ways["approve"], tell=ways["tell"], jobs=jobs
         ),
     )
-    door.finish(done, output)
+    door.finish(done, output, asked)
 
 
 def reaped_json(reaped: Any) -> dict[str, Any]:

@@ -125,7 +125,10 @@ def status(
         StatusOutput.TEXT
     ),
     fail_under: Annotated[
-        str | None, typer.Option("--fail-under", metavar="24h", help="Exit 5 when a lease ends within this time.")
+        str | None,
+        typer.Option(
+            "--fail-under", metavar="24h", help="Exit 5 when a lease ends within this time or an alias is wrong."
+        ),
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Look again and again, until Ctrl-C; with -o json, a line a look.")
@@ -139,8 +142,13 @@ def status(
         return
     rows = door.call(lambda verbs, project: verbs.status(project, environment, endpoints or ()))
     speech.show(_status_as(rows, output, sys.stdout, environment))
-    if under is not None and any(row.hours_left is not None and row.hours_left < under for row in rows):
+    if under is not None and any(_is_late(row, under) for row in rows):
         raise SystemExit(Exit.STEP_FAILED)
+
+
+def _is_late(row: Any, under: float) -> bool:
+    """Whether the lease ends within so many hours, was missed, or the alias does not name the endpoint."""
+    return row.is_broken or (row.hours_left is not None and row.hours_left < under)
 
 
 def _watch(environment: str, endpoints: Sequence[str], output: StatusOutput, every: float) -> None:

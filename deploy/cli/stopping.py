@@ -5,16 +5,29 @@ A runner of GitHub Actions that is cancelled sends SIGINT, 7.5 s later SIGTERM a
 
 from __future__ import annotations
 
+import shlex
 import signal
 import time
+from collections.abc import Sequence
 from types import FrameType
 
 from deploy.errors import Exit, Terminated
 
-WORDS = "Interrupted. Operations that were started in Azure continue there."
-
+_CHANGING = frozenset({"adopt", "apply", "reap", "renew", "restore", "rollback", "teardown"})
+"""Commands that begin operations in Azure."""
 _ECHO = 2.0
 """Seconds in which a second Ctrl-C is the first one's echo."""
+
+
+def words(command: str, environment: str | None = None, endpoints: Sequence[str] = ()) -> str:
+    """What is said of a command that was interrupted: the same command finishes what it began, and no other does.
+    `endpoints`: what was typed after it, which may be a plan file or a folder.
+    """
+    if command not in _CHANGING:
+        return "Interrupted."
+    options = [*(["-e", environment] if environment else []), *(["--yes"] if command == "reap" else [])]
+    again = shlex.join(["amldeploy", command, *options, *endpoints])
+    return f"Interrupted. Operations that have begun continue in Azure. To finish, run the same command again: {again}"
 
 
 class Stopping:

@@ -31,8 +31,8 @@ Triple = tuple[str, str, str]
 class Held:
     """One assignment. `roles` are the wishes that it fulfils, one in each spelling; none for what nobody asks for.
 
-    `giver`: `us`; `line` for us, but for another endpoint of the entry; `azure` for what the endpoint's own system
-    identity was given with it; else `others`.
+    `giver`: `us`; `line` for us, but for another endpoint of the entry; `azure` for what the system identity of this
+    endpoint, or of an earlier one of the same name, was given with it; else `others`.
     """
 
     row: Json
@@ -54,7 +54,7 @@ def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
     for row in rows:
         triple = triple_of(row)
         ours = row["properties"].get("description") in marks
-        giver = "us" if ours else "azure" if own and triple[1] == own else "others"
+        giver = "us" if ours else "azure" if triple[1] in own else "others"
         if triple in wanted and giver == "others" and (mark := access.marked(row)) and mark.owner == spec.owner:
             giver = "line"
         if triple in wanted or giver != "others":
@@ -154,13 +154,12 @@ def _principal(role: Role, endpoint: str | None) -> str | None:
     return endpoint if isinstance(role.principal, str) else role.principal.object_id.lower()
 
 
-def _own(body: Json | None, rows: Sequence[Json], mark: str) -> str | None:
-    """The principal that came with the endpoint. Of an endpoint that is gone, the one that our mark speaks of: its
-    assignments are nobody's any more.
+def _own(body: Json | None, rows: Sequence[Json], mark: str) -> set[str]:
+    """The principals that came with endpoints of this name: of the one that exists, and of each that is gone and that
+    our mark still names. An endpoint that was made again has another principal each time.
     """
-    if body is not None:
-        return access.system_identity(body)
-    return next((access.holder(row) for row in rows if _speaks_of_own(row, mark)), None)
+    now = access.system_identity(body)
+    return {access.holder(row) for row in rows if _speaks_of_own(row, mark)} | ({now} if now else set())
 
 
 def _speaks_of_own(row: Json, mark: str) -> bool:

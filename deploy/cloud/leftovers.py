@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from deploy.cloud import access, forms
 from deploy.cloud.connect import Cloud
-from deploy.cloud.endpoints import endpoint_path
+from deploy.cloud.endpoints import endpoint_path, path_in
 from deploy.cloud.operations import VERSION, make_sure
 from deploy.errors import CloudError
 from deploy.model import Json
@@ -77,6 +77,27 @@ def unrecorded(body: Json | None, rows: Sequence[Json]) -> list[Json]:
     said = [str(row["properties"].get("description")) for row in held if access.marked(row)]
     bare = [row for row in held if not access.marked(row)]
     return [] if any(text.endswith(access.BY_AZURE) for text in said) else sorted(bare, key=lambda row: str(row["id"]))
+
+
+def gone(cloud: Cloud, rows: Sequence[Json], bodies: Mapping[str, Json]) -> dict[str, list[str]]:
+    """Owner -> endpoints of this workspace that assignments of ours name and that are not among `bodies`, by name."""
+    prefix, found = path_in(cloud.workspace_id, "").lower(), dict[str, set[str]]()
+    for row in rows:
+        mark = access.marked(row)
+        name = mark.endpoint.removeprefix(prefix) if mark and mark.endpoint.startswith(prefix) else ""
+        if mark and name and name not in bodies:
+            found.setdefault(mark.owner, set()).add(name)
+    return {owner: sorted(names) for owner, names in found.items()}
+
+
+def former(body: Json, marks: Sequence[tuple[Json, access.Mark]]) -> set[str]:
+    """The principals of earlier endpoints of the same name, from the assignments that name this endpoint. None while
+    the endpoint that exists has not yet been given its own: one of these may be it.
+    """
+    now = access.system_identity(body)
+    if not now and "systemassigned" in str((body.get("identity") or {}).get("type") or "").lower():
+        return set()
+    return {access.holder(row) for row, mark in marks if mark.own} - {now}
 
 
 def by_holder(rows: Sequence[Json]) -> Mapping[str, list[Json]]:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from deploy import leases
-from deploy.cloud import endpoints
+from deploy.cloud import endpoints, keyed
 from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import Aim, see_through
 from deploy.documents.cli_v2 import AUTH_MODES
@@ -24,9 +24,17 @@ KNOWN = "2025-01-01-preview"
 
 
 def create(
-    cloud: Cloud, document: Mapping[str, Json], seconds: float, api_version: str | None, *, what: str, patience: float
+    cloud: Cloud,
+    document: Mapping[str, Json],
+    seconds: float,
+    api_version: str | None,
+    *,
+    what: str,
+    patience: float,
+    keys_of: str | None = None,
 ) -> str:
     """Create an endpoint whose lease ends in `seconds`, or in 168 h if that is sooner. Returns a sentence about it.
+    `keys_of`: the endpoint whose keys it is to have.
 
     Raises CloudError when the service keeps no lease either way; the endpoint is then gone again.
     """
@@ -37,6 +45,13 @@ def create(
         "properties": {**(document.get("properties") or {}), **leases.properties(ends)},
     }
     name, until = str(document["name"]), f"its lease ends {leases.both(ends)}"
+    if keys_of:
+        made, keys = with_keys(cloud, leased, api_version or KNOWN, keys_of, what=what, patience=patience)
+        until = f"{until}; {keys}"
+        if made and _kept(cloud, name):
+            return f"{until}; made with api-version {api_version or KNOWN}"
+        if made:
+            endpoints.delete_endpoint(cloud, name, what=what, patience=patience)
     if api_version is None:
         endpoints.put_endpoint(cloud, leased, what=what, patience=patience, settled=lambda _: True)
         if _kept(cloud, name):
@@ -53,19 +68,38 @@ def create(
     raise CloudError(what, cause, cure, code="AML318")
 
 
+def with_keys(
+    cloud: Cloud, document: Mapping[str, Json], version: str, former: str, *, what: str, patience: float
+) -> tuple[bool, str]:
+    """Whether it created an endpoint with the keys of `former`, and a sentence about its keys."""
+
+    def put(keys: keyed.Keys) -> None:
+        _put(cloud, document, version, what=what, patience=patience, keys=keys)
+
+    return keyed.create(cloud, str(document["name"]), former, put)
+
+
 def _kept(cloud: Cloud, name: str) -> bool:
     body = endpoints.read_endpoint(cloud, name)
     return body is not None and leases.of(body) is not None
 
 
-def _put(cloud: Cloud, document: Mapping[str, Json], version: str, *, what: str, patience: float) -> None:
+def _put(
+    cloud: Cloud,
+    document: Mapping[str, Json],
+    version: str,
+    *,
+    what: str,
+    patience: float,
+    keys: keyed.Keys | None = None,
+) -> None:
     """One PUT past the SDK, seen through like any other."""
     path = endpoints.endpoint_path(cloud, str(document["name"]))
     aim = Aim(what, path, endpoints.succeeded(lambda _: True), patience)
-    see_through(cloud, aim, lambda: cloud.arm.put(path, version, what, _body(cloud, document)))
+    see_through(cloud, aim, lambda: cloud.arm.put(path, version, what, _body(cloud, document, keys)))
 
 
-def _body(cloud: Cloud, document: Mapping[str, Json]) -> dict[str, Any]:
+def _body(cloud: Cloud, document: Mapping[str, Json], keys: keyed.Keys | None = None) -> dict[str, Any]:
     """The ARM body of a CLI v2 endpoint document."""
     identity = document.get("identity") or {"type": "system_assigned"}
     assigned: dict[str, Json] = {each["resource_id"]: {} for each in identity.get("user_assigned_identities") or ()}
@@ -78,6 +112,7 @@ def _body(cloud: Cloud, document: Mapping[str, Json]) -> dict[str, Any]:
             "authMode": AUTH_MODES[str(document.get("auth_mode") or "key")],
             "publicNetworkAccess": str(document.get("public_network_access") or "enabled").capitalize(),
             "properties": {key: str(value) for key, value in (document.get("properties") or {}).items()},
+            **({"keys": dict(keys)} if keys else {}),
             **({"description": document["description"]} if document.get("description") else {}),
         },
     }

@@ -64,11 +64,19 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
             "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
             "tags": shapes.texts(body, "tags"), "location": location, "kind": "Managed", "identity": identity,
         },
-        {"primaryKey": secrets.token_hex(16), "secondaryKey": secrets.token_hex(16), "ready": False},
+        {**_keys(shapes.mapping(body, "properties")), "ready": False},
     )  # fmt: skip
     effect = {"properties": {"provisioningState": "Succeeded"}, "private": {"ready": True}}
     shared.begin(call.world, endpoint)
     return _begin(call, endpoint, call.world.timing.endpoint_create, effect)
+
+
+def _keys(properties: dict[str, Json]) -> dict[str, Any]:
+    """Those that the body sets, at creation only, else new ones. From the OpenAPI document (`keys`: settable at
+    creation, returned as null), not from a recording.
+    """
+    given = shapes.mapping(properties, "keys")
+    return {part: shapes.text(given, part) or secrets.token_hex(16) for part in ("primaryKey", "secondaryKey")}
 
 
 def _update(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:

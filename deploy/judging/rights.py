@@ -21,6 +21,10 @@ GIVING = (f"{_GIVING}/write", f"{_GIVING}/delete")
 """Giving a role and taking it back."""
 LOGS = f"{_ENDPOINTS}/deployments/getlogs/action"
 """Not needed for any step, and missed when a deployment fails: without it nobody is told why."""
+KEYS = f"{_ENDPOINTS}/listkeys/action"
+"""Needed for a probe under key authentication, and for a successor that is to have its predecessor's keys: without it
+the successor has new ones.
+"""
 _PROBED = {"aad_token": "score/action", "aml_token": "token/action"}
 _STEPS: dict[tuple[str, Verb], Sequence[str]] = {
     ("endpoint", Verb.DELETE): (f"{_ENDPOINTS}/delete",),
@@ -80,11 +84,16 @@ def _of(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:
             return str(step.body["id"]).split("/providers/Microsoft.Authorization/")[0], GIVING[1:]
         return str(step.body["scope"]), GIVING[:1]
     if step.verb is Verb.PROBE:
-        return "workspace", (f"{_ENDPOINTS}/{_PROBED.get(str(spec.endpoint.get('auth_mode')), 'listkeys/action')}",)
+        return "workspace", (_probed(spec),)
     if step.verb is Verb.CHECK:
         return "workspace", ()
     actions = _STEPS.get((step.room, step.verb)) or _WRITES.get(step.room, ())
     return "workspace", (*actions, *_uploads(step), *_flag(step))
+
+
+def _probed(spec: EndpointSpec) -> str:
+    own = _PROBED.get(str(spec.endpoint.get("auth_mode")))
+    return f"{_ENDPOINTS}/{own}" if own else KEYS
 
 
 def _uploads(step: Step) -> Sequence[str]:

@@ -17,6 +17,8 @@ def status_ics(rows: Sequence[EndpointRow], now: datetime, environment: str) -> 
     for row in rows:
         if row.lease_ends and (ends := leases.moment(row.lease_ends)):
             lines += _event(row, ends, now, environment)
+        elif row.missed and row.gone_since and (ended := leases.moment(row.gone_since)):
+            lines += _gone(row, ended, now, environment)
     return "\r\n".join(folded for line in [*lines, "END:VCALENDAR"] for folded in _folded(line)) + "\r\n"
 
 
@@ -35,6 +37,21 @@ def _event(row: EndpointRow, ends: datetime, now: datetime, environment: str) ->
         "TRIGGER:-P1D",
         f"DESCRIPTION:{_text(f'{row.name}: one day left on shared quota')}",
         "END:VALARM",
+        "END:VEVENT",
+    ]
+
+
+def _gone(row: EndpointRow, ended: datetime, now: datetime, environment: str) -> list[str]:
+    """An event in the past, without an alarm."""
+    how = f"{row.missed}. Recreate it: amldeploy renew -e {environment} {row.key}"
+    return [
+        "BEGIN:VEVENT",
+        f"UID:{row.name}-{ended:%Y%m%dT%H%M%SZ}-missed@amldeploy",
+        f"DTSTAMP:{now:%Y%m%dT%H%M%SZ}",
+        f"DTSTART:{ended:%Y%m%dT%H%M%SZ}",
+        "DURATION:PT0S",
+        f"SUMMARY:{_text(f'{row.key}: the lease was missed')}",
+        f"DESCRIPTION:{_text(how)}",
         "END:VEVENT",
     ]
 

@@ -42,6 +42,7 @@ def reaped_text(judged: Judged, plan: Plan, report: Report | None) -> str:
     lines = []
     for each in candidates:
         verb = "would go" if going is None else "not deleted" if each.name in failed else "deleted"
+        verb = "would clear" if verb == "would go" and each.earlier else "cleared" if each.earlier else verb
         steps = [s for s in plan.steps if s.endpoint == each.name and s.verb is Verb.DELETE and s.address not in slots]
         lines.append(f"{verb:<11}  {each.name}: {each.why} ({count(len(steps), 'deletion')})")
     lines += [f"{'spared':<11}  {each.name}: {each.why}" for each in judged.spared]
@@ -52,8 +53,9 @@ def reaped_text(judged: Judged, plan: Plan, report: Report | None) -> str:
         f"{'':<11}  {o.address}: {o.error['message']}" for o in outcomes.values() if o.error and o.state is State.FAILED
     ]
     left = sum(_slot_verb(each, report, outcomes) != "deleted" for each in judged.idle)
-    parts = [("endpoint", len(candidates), len(failed), going), ("idle slot", len(slots), left, report)]
-    sentence = _sentence([part for part in parts if part[1]])
+    ends = [each.name for each in candidates if not each.earlier]
+    parts = [("endpoint", len(ends), len(failed & {*ends}), going), ("idle slot", len(slots), left, report)]
+    sentence = _sentence([part for part in parts if part[1]], cleared=len(candidates) > len(ends), dry=report is None)
     return "\n".join([*lines, sentence if not judged.findings else sentence.partition(" Nothing was")[0]]) + "\n"
 
 
@@ -78,7 +80,7 @@ def _record(step: Step, report: Report | None, outcomes: Mapping[tuple[str, Verb
     return f"{verb:<11}  {step.endpoint}: {step.why}"
 
 
-def _sentence(parts: Sequence[tuple[str, int, int, Report | None]]) -> str:
+def _sentence(parts: Sequence[tuple[str, int, int, Report | None]], *, cleared: bool, dry: bool) -> str:
     """Of (what, how many, how many of them stay, the report or None)."""
     ahead = [count(number, what) for what, number, _, report in parts if report is None]
     behind = [
@@ -86,6 +88,8 @@ def _sentence(parts: Sequence[tuple[str, int, int, Report | None]]) -> str:
         for what, number, left, report in parts
         if report is not None
     ]
+    if not parts and cleared:
+        return "No endpoint is due." + (" Nothing was changed: use --yes to delete." if dry else "")
     if not parts:
         return "Nothing is due."
     told = [f"{' and '.join(ahead)} would go."] if ahead else []

@@ -41,6 +41,8 @@ class SlotRow:
 class EndpointRow:
     """One endpoint. `state` is Azure's, or `absent`; `lease_ends` (ISO 8601), `hours_left`: None when dedicated.
 
+    `alias`: what is wrong with the alias, in words; `missed`: that its lease ended without a successor, in words, and
+    `gone_since`: when (ISO 8601), None when that is not known; each empty when there is nothing of the kind.
     `foreign`: whose it is, in words, where no plan of this environment changes it; empty when it is ours.
     """
 
@@ -53,6 +55,14 @@ class EndpointRow:
     lease_ends: str | None = None
     hours_left: float | None = None
     foreign: str = ""
+    alias: str = ""
+    missed: str = ""
+    gone_since: str | None = None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether requests through the alias may reach nothing, whatever is left of the lease."""
+        return bool(self.alias or self.missed)
 
 
 def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow:

@@ -48,6 +48,8 @@ def status_summary(rows: Sequence[EndpointRow]) -> str:
         return "No endpoints."
     told = f"{count(len(rows), 'endpoint')}, {sum(is_served(row) for row in rows)} with callers served"
     ill = [f"{row.key} is {row.state}" for row in rows if row.state not in (_GOOD, "absent")]
+    ill += [f"{row.key} has missed its lease" for row in rows if row.missed]
+    ill += [f"the alias of {row.key} is wrong" for row in rows if row.alias]
     told += f"; {', '.join(ill)}" if ill else ""
     lent = sorted((row.hours_left, row.key) for row in rows if row.hours_left is not None)
     return told + (f"; the next lease to end is {lent[0][1]}'s, {lease_left(lent[0][0])}." if lent else ".")
@@ -87,6 +89,8 @@ def _endpoint(ink: Ink, row: EndpointRow) -> list[str]:
         ],
         indent=0,
     )
+    lines += ink.flow([(f"{row.missed}; renew or apply recreates it", Style.BAD)], indent=2) if row.missed else []
+    lines += ink.flow([(f"alias: {row.alias}", Style.BAD)], indent=2) if row.alias else []
     return lines + ink.line(row.scoring_uri, Style.DIM, indent=2) + _slots(ink, row.slots)
 
 

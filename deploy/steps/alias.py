@@ -1,4 +1,7 @@
-"""The alias: where callers look up which endpoint to ask. Moved after the traffic, in one stroke; never taken away."""
+"""The alias: where callers look up which endpoint to ask. Moved after the traffic, in one stroke.
+
+An alias that cannot be read is a fact like any other: it stops what has to move it, and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from deploy.aliases import Outside, Target
 from deploy.cloud import endpoints, leftovers
 from deploy.cloud.connect import Cloud
 from deploy.digests import digest
-from deploy.errors import Transient
-from deploy.model import EndpointSpec, Facts, Json, Step, Verb, Wanted, address
+from deploy.errors import CloudError, Finding, Refused, Transient
+from deploy.model import BRIEF, EndpointSpec, Facts, Json, Step, Verb, Wanted, address
 from deploy.outcome import Evidence
 
 NAME = "alias"
@@ -20,24 +23,32 @@ MOVED_TAG = "amldeploy-alias"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`alias/<key>`: {endpoint}: where callers are sent, or null; {lease_ends} if the alias says it."""
+    """`alias/<key>`: {endpoint}: where callers are sent, or null; {lease_ends} if the alias says it; {untold: {code,
+    cause, cure}} when it cannot be read.
+    """
     alias = _alias(spec)
     if alias is None:
         return {}
     body = endpoints.list_endpoints(cloud).get(spec.name) or {}
     if (body.get("tags") or {}).get(MOVED_TAG) == digest(alias, 16):
         return {address(NAME, spec.key): {"endpoint": spec.name}}
-    there = aliases.read(alias, _outside(cloud))
+    try:
+        there = aliases.read(alias, _outside(cloud))
+    except CloudError as error:
+        untold = {"code": error.code, "cause": error.cause, "cure": error.cure}
+        return {address(NAME, spec.key): {"endpoint": None, "untold": untold}}
     told = {"endpoint": there.endpoint, "lease_ends": there.lease_ends} if there else {"endpoint": None}
     return {address(NAME, spec.key): told}
 
 
 def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
-    """One move when callers are sent elsewhere; towards nothing, none: where else should they look?"""
+    """One move when callers are sent elsewhere. Towards nothing none: see `clearing`."""
     if wanted is None or (alias := _alias(wanted.spec)) is None:
         return ()
     spec, where = wanted.spec, address(NAME, wanted.spec.key)
     told, body = facts.get(where) or {}, facts.get(address("endpoint", spec.key))
+    if untold := told.get("untold"):
+        raise Refused([Finding(where, untold["code"], _unread(alias, untold["cause"]), untold["cure"])])
     before = told.get("endpoint")
     if before == spec.name and body is not None and told.get("lease_ends", _ends(body)) == _ends(body):
         return ()
@@ -47,8 +58,52 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     return [Step(Verb.SHIFT, where, {"alias": alias, "endpoint": spec.name, "before": before}, why, spec.retry)]
 
 
+def trouble(spec: EndpointSpec, facts: Facts) -> str:
+    """What is wrong with the alias of an endpoint that serves, in words; empty when it names it, or there is none."""
+    try:
+        steps = plan(Wanted(spec, {}, ({},)), facts)
+    except Refused as refused:
+        return refused.findings[0].cause
+    if not steps:
+        return ""
+    before, named = steps[0].body["before"], aliases.named(steps[0].body["alias"])
+    if before == spec.name:
+        return f"{named} does not say when the lease ends"
+    return f"{named} names {before}" if before else f"{named} does not name an endpoint"
+
+
+def clearing(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
+    """The end of an alias that names an endpoint of this line, before that is deleted: a schedule that renews would
+    take it for a missed lease. One that cannot be read now is tried again in the step.
+    """
+    told, alias = facts.get(address(NAME, spec.key)) or {}, _alias(spec)
+    if alias is None or "command" in alias:
+        return ()
+    if not told.get("untold") and not leases.is_of_line(spec.base, str(told.get("endpoint") or "")):
+        return ()
+    body = {"alias": alias, "base": spec.base}
+    return [Step(Verb.DELETE, address(NAME, spec.key), body, f"{aliases.named(alias)} names what is deleted", BRIEF)]
+
+
+def staying(spec: EndpointSpec, facts: Facts) -> str:
+    """What a teardown cannot do about the alias, in words; empty when there is nothing of the kind."""
+    alias, told = _alias(spec), facts.get(address(NAME, spec.key)) or {}
+    if alias and "command" in alias and told.get("endpoint"):
+        return f"{aliases.named(alias)} is not run: what it wrote still names {told['endpoint']}"
+    return unreadable(spec, facts)
+
+
+def unreadable(spec: EndpointSpec, facts: Facts) -> str:
+    """Why the alias cannot be read, in words; empty when it can, or there is none."""
+    untold, alias = (facts.get(address(NAME, spec.key)) or {}).get("untold"), _alias(spec)
+    return _unread(alias, untold["cause"]) if untold and alias else ""
+
+
 def run(cloud: Cloud, step: Step) -> Evidence:
-    name, alias = str(step.body["endpoint"]), step.body["alias"]
+    alias = step.body["alias"]
+    if step.verb is Verb.DELETE:
+        return _clear(cloud, alias, str(step.body["base"]))
+    name = str(step.body["endpoint"])
     body = endpoints.read_endpoint(cloud, name) or {}
     uri = (body.get("properties") or {}).get("scoringUri")
     if not uri:
@@ -57,6 +112,24 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     if "command" in alias:
         leftovers.merge_tags(cloud, str(body["id"]), {MOVED_TAG: digest(alias, 16)}, f"mark {name}")
     return Evidence(f"{aliases.named(alias)} sends callers to {name}")
+
+
+def _clear(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
+    """A teardown does not wait for an alias: what could not be deleted is said (`left`), and the rest goes on."""
+    named = aliases.named(alias)
+    try:
+        there = aliases.read(alias, _outside(cloud))
+        if there is not None and not leases.is_of_line(base, there.endpoint):
+            return Evidence(f"{named} names {there.endpoint}, so it stays")
+        aliases.clear(alias, _outside(cloud))
+        return Evidence(f"{named} is deleted")
+    except CloudError as error:
+        left = f"{named} could not be deleted: {error.cause}. It may still name a deleted endpoint: delete it by hand"
+        return Evidence(left, {"left": left})
+
+
+def _unread(alias: Mapping[str, Json], cause: str) -> str:
+    return f"{aliases.named(alias)} cannot be read: {cause}"
 
 
 def _ends(body: Mapping[str, Json]) -> str:

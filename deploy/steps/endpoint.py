@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from deploy import diff, leases, refusals
+from deploy.callers import shares
 from deploy.cloud import endpoints, shared
 from deploy.cloud.connect import Cloud
+from deploy.cloud.operations import VERSION
 from deploy.errors import Finding, Refused
+from deploy.judging import rights
 from deploy.model import (
     OWNER_TAG,
     PATIENT,
@@ -59,8 +62,29 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         if quota.capacity == "shared":
             document["shared"] = {"seconds": quota.duration, "api_version": quota.api_version}
             why = f"{why}; on shared quota for {quota.duration / 3600:g} h"
+        if before := keys_of(spec, facts):
+            may = _may_read_keys(spec, facts)
+            document |= {"predecessor": before} if may else {}
+            why = f"{why}; with the keys of {before}" if may else f"{why}; clients need its new keys ({rights.KEYS})"
         return [Step(Verb.CREATE, where, document, why, retry)]
     return _change(spec, where, body, retry)
+
+
+def keys_of(spec: EndpointSpec, facts: Facts) -> str | None:
+    """The endpoint that a new one succeeds, under key authentication: clients go on with its keys."""
+    if str(spec.endpoint.get("auth_mode") or "key") != "key":
+        return None
+    others = {name: body for name, body in of_room(facts, NAME, spec.key).items() if name and _succeeds(spec, name)}
+    keyed = [name for name, body in others.items() if (body.get("properties") or {}).get("authMode") == "Key"]
+    serving = [name for name in keyed if shares(others[name])]
+    found = leases.order(spec.base, serving) or leases.order(spec.base, keyed)
+    return found[-1] if found else None
+
+
+def _may_read_keys(spec: EndpointSpec, facts: Facts) -> bool:
+    """False only where Azure says that the caller may not."""
+    blocks = (facts.get(address("permission", spec.key, "workspace")) or {}).get("blocks")
+    return blocks is None or rights.allows(blocks, rights.KEYS)
 
 
 def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Retry) -> Sequence[Step]:
@@ -121,15 +145,26 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     if loan:
         if (lease := _lent(there)) is not None:
             return Evidence(f"another run has made it; its lease ends {leases.both(lease.ends)}")
-        seconds, version = float(loan["seconds"]), loan["api_version"]
-        return Evidence(shared.create(cloud, document, seconds, version, what=what, patience=step.retry.deadline))
+        seconds, version, former = float(loan["seconds"]), loan["api_version"], step.body.get("predecessor")
+        patience = step.retry.deadline
+        return Evidence(shared.create(cloud, document, seconds, version, what=what, patience=patience, keys_of=former))
     if there and _is_whole(there) and not diff.changes(document, there, diff.ENDPOINT):
         return Evidence("it is there already")  # a PUT without its callers would turn them away
+    return _put(cloud, step, document, what)
+
+
+def _put(cloud: Cloud, step: Step, document: Mapping[str, Json], what: str) -> Evidence | None:
+    """An endpoint on dedicated quota, with the keys of the one that it succeeds if there is one."""
+    patience, said = step.retry.deadline, ""
+    if former := step.body.get("predecessor"):
+        made, said = shared.with_keys(cloud, document, VERSION, str(former), what=what, patience=patience)
+        if made:
+            return Evidence(said)
     endpoints.put_endpoint(
-        cloud, document, what=what, patience=step.retry.deadline,
+        cloud, document, what=what, patience=patience,
         settled=lambda there: not diff.changes(document, there, diff.ENDPOINT),
     )  # fmt: skip
-    return None
+    return Evidence(said) if said else None
 
 
 def _there(cloud: Cloud, name: str, *, alone: bool) -> Json | None:

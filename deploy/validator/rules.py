@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from deploy import leases, probes
+from deploy.documents import Pipeline
 from deploy.documents.local import local_paths
 from deploy.errors import Place, Problem, neutral
 from deploy.kept import is_ours
@@ -209,7 +210,7 @@ def pipeline(checked: Checked, endpoint: Checked, folder: Path) -> Found:
 
 
 def renewable(pipeline: Checked, endpoint: Checked) -> Found:
-    """Whether the name leaves room for a successor's: with one that does not, the lease could never be renewed."""
+    """Whether a successor can have a name, and be made before the lease ends: otherwise it could never be renewed."""
     name, quota = endpoint.sound.get("name") or "", pipeline.sound.get("quota") or {}
     if quota.get("capacity") == "shared" and len(name) > leases.LONGEST_BASE:
         cause = (
@@ -217,6 +218,15 @@ def renewable(pipeline: Checked, endpoint: Checked) -> Found:
             "since its successors have six more and Azure allows 32."
         )
         yield problem(endpoint.source, ("name",), "AML136", cause, "Write a shorter one.")
+    written = pipeline.model
+    if isinstance(written, Pipeline) and written.quota.capacity == "shared":
+        least = written.lease.drain + leases.LEAST
+        if written.quota.duration < least:
+            cause = (
+                f"A lease of {written.quota.duration / 3600:g} h is too short to be renewed: lease.drain and one hour "
+                f"for the successor are {least / 3600:.3g} h."
+            )
+            yield problem(pipeline.source, ("quota", "duration"), "AML142", cause, "Write a longer one, up to 168h.")
 
 
 def _probe(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:

@@ -19,8 +19,9 @@ from deploy.executor import Tell
 from deploy.model import EndpointSpec, Facts, Plan, Step, address
 from deploy.progress import Event, Kind
 from deploy.sealing import target_of
-from deploy.steps import SHOWN
+from deploy.steps import SHOWN, alias
 from deploy.steps import probe as probe_room
+from deploy.verbs import standing
 from deploy.verbs.looking import live
 from deploy.verbs.project import (
     Approve,
@@ -126,15 +127,19 @@ def teardown(
         with cloud.arm.remembering():
             bodies = endpoints.list_endpoints(cloud)
             specs = succession.settle(specs, bodies)
-            others = succession.others(specs, bodies)
+            others = [*succession.others(specs, bodies), *standing.gone(cloud, specs, bodies)]
             seen = observer.observe_names(cloud, [*specs, *others])
         plan = planner.plan_teardown(environment, specs, {spec.key: seen[spec.name] for spec in specs})
         ends = [planner.plan_teardown(environment, [each], {each.key: seen[each.name]}) for each in others]
-        steps = chain.from_iterable(each.steps for each in (*ends, plan))
+        freed = [step for spec in specs for step in alias.clearing(spec, seen[spec.name])]
+        steps = (*freed, *chain.from_iterable(each.steps for each in (*ends, plan)))
         stays = dict.fromkeys(chain.from_iterable(each.stays for each in (*ends, plan)))
-        plan = replace(plan, steps=tuple(steps), stays=tuple(stays))
+        told = [f"{spec.key}: {words}." for spec in specs if (words := alias.staying(spec, seen[spec.name]))]
+        plan = replace(plan, steps=steps, stays=tuple(stays), notes=(*plan.notes, *told))
         approve(plan, environment.cloud != "local")
-        return carry_out(project, cloud, plan, "teardown", tell, jobs)
+        done = carry_out(project, cloud, plan, "teardown", tell, jobs)
+        left = [str(each.evidence.data["left"]) for each in done.report.outcomes if "left" in each.evidence.data]
+        return replace(done, failed=left)
 
 
 def probe(project: Project, name: str, only: Sequence[str] = (), *, tell: Tell, save: Path | None = None) -> Done:

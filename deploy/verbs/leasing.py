@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from deploy import idle, lapsed, leases, reader, reaper, validator
 from deploy.cloud import access, endpoints, leftovers
 from deploy.cloud.connect import Cloud
 from deploy.errors import Exit, Refused
 from deploy.executor import Tell
-from deploy.model import OWNER_TAG, Json, Plan
+from deploy.model import OWNER_TAG, Json, Plan, Step, address
 from deploy.reaper import Inventory, Judgement, Rules
-from deploy.steps import roles
+from deploy.steps import alias, roles
 from deploy.verbs.project import Approve, Done, Project, carry_out, right
 from deploy.verbs.telling import Show, Told, Warn, notify
 
@@ -71,10 +72,13 @@ def reap(
         there = _inventory(project, cloud, file)
         judged = reaper.judge(file.environment, there, rules, cloud.now())
         if judged.candidates:
-            heirs = _heirs(project, cloud, file, there, {each.name for each in judged.candidates})
+            heirs = _heirs(project, cloud, file, there, judged.going)
             there = replace(there, autoscale=leftovers.autoscale_settings(cloud) or (), heirs=heirs)
         folder = project.state / "reaped" / f"{cloud.now():%Y%m%dT%H%M%SZ}"
         plan = reaper.plan(file.environment, there, judged, str(folder))
+        freed = _aliases(project, cloud, file, there, _aged(judged, rules))
+        pairs = [(step, freed.get(step.endpoint, ()) if step.room == "export" else ()) for step in plan.steps]
+        plan = replace(plan, steps=tuple(chain.from_iterable((step, *after) for step, after in pairs)))
         if not yes:
             return Reaped(name, judged, plan, None)
         rest = reaper.plan_idle(file.environment, there, judged, str(folder)) if judged.findings else plan
@@ -84,9 +88,11 @@ def reap(
         done = carry_out(project, cloud, rest, "reap", tell)
         if done.report.stopped:
             return Reaped(name, judged, plan, done)
-        gone = set() if judged.findings else {each.name for each in judged.candidates}
+        gone = frozenset[str]() if judged.findings else judged.going
         kept = {n: body for n, body in there.endpoints.items() if n not in gone}
-        return Reaped(name, judged, plan, done, notify(cloud, file, kept, show, warn))
+        seen = [outcome.evidence.data for outcome in done.report.outcomes]
+        left = Told(failed=tuple(str(data["left"]) for data in seen if "left" in data))
+        return Reaped(name, judged, plan, done, left + notify(cloud, file, kept, show, warn))
 
 
 def _inventory(project: Project, cloud: Cloud, file: validator.EnvironmentFile) -> Inventory:
@@ -116,3 +122,29 @@ def _heirs(
     rows = [row for row in there.seen if (mark := access.marked(row)) and not mark.own]
     left = {name: body for name, body in there.endpoints.items() if name not in going}
     return roles.heirs_of(cloud, list(right(project, file).values()) if rows else [], rows, left)
+
+
+def _aged(judged: Judgement, rules: Rules) -> set[str]:
+    """Endpoints that go although their lease does not end: they are not to come back at the next renewal."""
+    ending = rules.within or 0.0
+    return {
+        each.name
+        for each in judged.candidates
+        if not each.gone and (each.hours_left is None or each.hours_left > ending)
+    }
+
+
+def _aliases(
+    project: Project, cloud: Cloud, file: validator.EnvironmentFile, there: Inventory, aged: Collection[str]
+) -> Mapping[str, Sequence[Step]]:
+    """The end of each alias that names one of these, by that name: `renew` would take it for a missed lease."""
+    found: dict[str, list[Step]] = {}
+    for spec in right(project, file).values() if aged else ():
+        for name in leases.order(spec.base, aged):
+            if (there.endpoints[name].get("tags") or {}).get(OWNER_TAG) != spec.owner:
+                continue
+            facts = alias.observe(cloud, spec.at(name))
+            told = facts.get(address("alias", spec.key)) or {}
+            if told.get("endpoint") == name:
+                found[name] = [replace(step, address=address("alias", name)) for step in alias.clearing(spec, facts)]
+    return found

@@ -20,7 +20,7 @@ from deploy.model import EndpointSpec, Environment, Facts, Json, Plan
 from deploy.outcome import Report
 from deploy.provenance import Provenance
 from deploy.steps import ARRIVING, ROOMS, SHOWN, Room
-from deploy.verbs import lock
+from deploy.verbs import lock, standing
 
 Approve = Callable[[Plan, bool], None]
 """Shown the plan before anything changes, and told whether it must be asked about; raises to refuse."""
@@ -101,7 +101,12 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
     problems += intent.shared_names(file, specs)
     if problems:
         raise SpecError(problems)
-    return file.environment, _acquainted(project, file, specs)
+    found = _acquainted(project, file, specs)
+    every = {each.key: each for spec in found for each in (spec, *spec.beside)}
+    entries, chosen = [every[key] for key in file.entries if key in every], {spec.key for spec in found}
+    if problems := intent.shared_aliases(file, entries, chosen, project.root):
+        raise SpecError(problems)
+    return file.environment, found
 
 
 def _acquainted(project: Project, file: validator.EnvironmentFile, specs: Sequence[EndpointSpec]) -> list[EndpointSpec]:
@@ -187,11 +192,19 @@ def dated(cloud: Cloud, plan: Plan) -> Plan:
     return replace(plan, leases=tuple(leases.expected(entry, now) for entry in plan.leases))
 
 
-def rows_of(cloud: Cloud, specs: Sequence[EndpointSpec]) -> list[reporter.EndpointRow]:
-    """What is there now, as people look at it."""
-    specs, facts = look(cloud, specs, SHOWN)
-    rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in specs]
+def rows_of(cloud: Cloud, specs: Sequence[EndpointSpec], *, aliases: bool = True) -> list[reporter.EndpointRow]:
+    """What is there now, as people look at it; unless `aliases` is off, with what their aliases say."""
+    with cloud.arm.remembering():
+        settled, facts = look(cloud, specs, SHOWN)
+        stands = standing.of(cloud, specs, endpoints.list_endpoints(cloud)) if aliases else {}
+    rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in settled]
+    rows = [_with_standing(row, stands[row.key]) if row.key in stands else row for row in rows]
     return sorted(rows, key=lambda row: (row.hours_left is None, row.hours_left or 0.0))
+
+
+def _with_standing(row: reporter.EndpointRow, stands: standing.Standing) -> reporter.EndpointRow:
+    words = stands.missed.words if stands.missed else ""
+    return replace(row, alias=stands.trouble, missed=words, gone_since=stands.gone_since)
 
 
 def with_rows(cloud: Cloud, specs: Sequence[EndpointSpec], done: Done) -> Done:

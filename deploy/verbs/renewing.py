@@ -10,12 +10,13 @@ from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.errors import Refused
 from deploy.executor import Tell
-from deploy.model import EndpointSpec, Environment, Facts, Plan, Step, Verb, address
-from deploy.outcome import Outcome, State, as_json
+from deploy.model import EndpointSpec, Environment, Facts, Plan, Step
+from deploy.outcome import Outcome
 from deploy.sealing import target_of
 from deploy.succession import Turn
+from deploy.verbs import repairing, standing
 from deploy.verbs.project import Approve, Done, Project, carry_out, dated, validate, with_rows
-from deploy.verbs.telling import Show, Warn, notify
+from deploy.verbs.telling import Show, Warn, complain, notify
 
 _NEEDS_NO_CORES = ("quota", "model", "place", "permission", "endpoint", "record", "role")
 """Rooms whose steps can be taken while the one before still holds the cores."""
@@ -38,12 +39,15 @@ def renew(
     """Replace each endpoint whose lease ends within so many hours by its successor. Safe to call at any time."""
     file = validator.validate_environment(reader.read_environment(project.root, name))
     environment, specs = validate(project, name, only)
+    specs, short = repairing.renewable(specs, within)
     with project.alone(environment, "renew") as cloud:
         with cloud.arm.remembering():
             bodies = endpoints.list_endpoints(cloud)
-            turns = succession.turns(specs, bodies, cloud.now(), within)
+            stands = standing.of(cloud, specs, bodies)
+            turns = [*succession.turns(specs, bodies, cloud.now(), within), *repairing.missed(stands)]
             plan, refused = _renewals(cloud, environment, turns, in_place=in_place)
-            plan = dated(cloud, plan)
+            repairs, unread = repairing.aliases(environment, stands, {each.new.key for each in turns})
+            plan, refused = dated(cloud, _as_one(environment, [plan, repairs])), [*short, *refused, *unread]
         if plan.steps:
             approve(plan, environment.cloud != "local")
         # The next visit asks a full pool again; whoever wants to wait for it here says so.
@@ -51,11 +55,12 @@ def renew(
         done = carry_out(project, cloud, plan, "renew", tell, jobs, hasty=hasty)
         if done.report.stopped:
             return done
-        told = notify(cloud, file, None if plan.steps else bodies, show, warn)
         report = replace(done.report, outcomes=(*done.report.outcomes, *refused))
+        told = notify(cloud, file, None if plan.steps else bodies, show, warn)
+        told += complain(file, repairing.unrepaired(environment, stands, report), show, warn)
         done = replace(done, report=report, notices=told.given, failed=told.failed)
-        keys = {each.new.key for each in turns}
-        return with_rows(cloud, [spec for spec in specs if spec.key in keys], done) if turns else done
+        keys = {each.new.key for each in turns} | {step.endpoint for step in repairs.steps}
+        return with_rows(cloud, [spec for spec in specs if spec.key in keys], done) if keys else done
 
 
 def _renewals(
@@ -73,8 +78,7 @@ def _renewals(
             _must_fit(environment, turns[:number], [*plans, made], seen, beside)
             plans.append(made)
         except Refused as error:
-            where = address("endpoint", each.new.key)
-            refused.append(Outcome(where, Verb.CHECK, State.FAILED, 0, 0.0, as_json(error)))
+            refused.append(repairing.refused(each.new.key, error))
     return _as_one(environment, plans), refused
 
 
@@ -112,7 +116,7 @@ def _renewal(environment: Environment, each: Turn, seen: Mapping[str, Facts], *,
     new, facts = each.new, seen[each.new.name]
     made = planner.plan_release(environment, [new], {new.key: facts})
     ended = _ends(environment, each.olds, seen, facts)
-    if in_place and each.served != new.name and any(step.room == "deployment" for step in made.steps):
+    if in_place and each.olds and each.served != new.name and any(step.room == "deployment" for step in made.steps):
         return _in_place(each, made, ended)
     if made.rescue:
         return made  # who serves already gets a new release: whoever came before ends at the next visit

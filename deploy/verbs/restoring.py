@@ -14,7 +14,7 @@ from deploy.executor import Tell
 from deploy.model import RELEASE_TAG, EndpointSpec, Environment, Json
 from deploy.owners import Owner, owner_tag
 from deploy.sources import Rendered
-from deploy.steps import autoscale
+from deploy.steps import alias, autoscale
 from deploy.verbs.project import Approve, Done, Project, carry_out, dated, validate, with_rows
 
 
@@ -31,11 +31,14 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, tell
     with project.alone(environment, "restore") as cloud:
         with cloud.arm.remembering():
             later = _successor(kept, entry, endpoints.list_endpoints(cloud))
-            spec = _of_its_line(kept, entry, alias=later is None)
+            spec = _of_its_line(kept, entry, moves=later is None)
             facts, beside = observer.observe(cloud, [spec]), observer.observe_beside(cloud, environment, [spec])
+            unread = alias.unreadable(spec, facts[spec.key])
+            spec = _of_its_line(kept, entry, moves=later is None and not unread)
         plan = dated(cloud, planner.plan_release(environment, [spec], facts, beside=beside, restored=True))
         scaled = autoscale.remade(spec.key, _kept(folder, "autoscale.json"), facts[spec.key], spec.retry)
         told = [f"{later} has succeeded it; callers of {spec.key} stay there."] if later else []
+        told += [f"{unread}. Traffic is not sent to {spec.name}: see the alias of {spec.key}."] if unread else []
         plan = replace(plan, steps=(*plan.steps, *scaled), notes=(*plan.notes, *told))
         approve(plan, environment.cloud != "local")
         return with_rows(cloud, [spec], carry_out(project, cloud, plan, "restore", tell, jobs))
@@ -91,14 +94,21 @@ def _successor(kept: EndpointSpec, entry: EndpointSpec | None, bodies: successio
     return now if line[-1:] == [now] and now != kept.name and succession.serves(bodies.get(now) or {}) else None
 
 
-def _of_its_line(kept: EndpointSpec, entry: EndpointSpec | None, *, alias: bool) -> EndpointSpec:
-    """The same as one of its entry's line, with the alias that its entry has."""
+def _of_its_line(kept: EndpointSpec, entry: EndpointSpec | None, *, moves: bool) -> EndpointSpec:
+    """The same as one of its entry's line, with the retry and the fallback of its entry; `moves`: and its alias."""
     if entry is None:
         return kept
-    lease = entry.pipeline.lease if alias else kept.pipeline.lease
+    lease = entry.pipeline.lease if moves else kept.pipeline.lease
     first = entry.base if leases.is_of_line(entry.base, kept.name) else ""
-    pipeline = kept.pipeline.model_copy(update={"lease": lease})
+    quota = kept.pipeline.quota.model_copy(update={"fallback": _fallback(kept, entry)})
+    policy = {"lease": lease, "quota": quota, "retry": entry.pipeline.retry}
+    pipeline = kept.pipeline.model_copy(update=policy)
     return replace(kept, first=first, pipeline=pipeline, beside=entry.beside)
+
+
+def _fallback(kept: EndpointSpec, entry: EndpointSpec) -> str | None:
+    """Where it goes when the shared pool is full, which what Azure held of it does not say."""
+    return entry.pipeline.quota.fallback if kept.pipeline.quota.capacity == "shared" else None
 
 
 def _kept(folder: Path, name: str) -> Json:

@@ -60,6 +60,21 @@ def notify(
     return found
 
 
+def complain(file: validator.EnvironmentFile, words: Sequence[notices.Word], show: Show, warn: Warn | None) -> Told:
+    """Tells every channel what is wrong now. No endpoint keeps a record of it, so each visit tells it until it is
+    repaired.
+    """
+    found = Told()
+    for word in words:
+        for each in file.notices:
+            try:
+                notices.send(each.to, each.url_from, word, show, warn)
+                found += Told(given=({"to": each.to, **notices.payload("webhook", word)},))
+            except (DeployError, OSError) as error:
+                found += Told(failed=(str(error),))
+    return found
+
+
 def _tell(
     cloud: Cloud,
     resource: str,

@@ -16,8 +16,10 @@ from deploy.model import Verb
 from deploy.progress import Event, Kind
 from deploy.reaper import Rules
 from tests.laws.conftest import WORKSPACE, World
+from tests.laws.stage import Stage
 from tests.laws.test_laws import failures
 from tests.laws.test_leases import advance_alone, alias, lend, renew
+from tests.laws.test_renewals import pool
 
 SERVERS = {
     "id", "systemData", "AzureAsyncOperationUri", "azureml.onlineendpointid", "azureml.onlinedeploymentid",
@@ -187,3 +189,33 @@ def test_what_was_restored_is_told_although_nobody_says_what_is_there_now(world:
     emulator.begin(world.state, faults=[])
 
     assert (failures(done), done.report.exit, done.rows, done.folder is None) == ([], 0, (), False)
+
+
+def test_a_full_pool_is_met_as_the_entry_says(stage: Stage) -> None:
+    """Its retry and its fallback, not the default half hour; what is waited for is said. An alias that cannot be read
+    stops nothing: it stays where it is, and a note says so.
+    """
+    emulator.reset(stage.state)
+    stage.order()
+    stage.want("1")
+    lend(stage.world)
+    root = stage.world.project.root
+    pipeline = root / "templates" / "plain" / "pipeline.yml.j2"
+    quota = {"capacity": "shared", "fallback": "dedicated"}
+    pipeline.write_text(yaml.safe_dump({**yaml.safe_load(pipeline.read_text()), "quota": quota}))
+    assert stage.apply().exit == 0
+    folder = reap(stage.world)
+    assert not (root / "live" / "mip.json").exists()
+    (root / "live" / "mip.json").mkdir()
+    events: list[Event] = []
+    ahead = stage.world.project.clock.ahead
+    try:
+        with pool(stage, 0):
+            done = verbs.restore(stage.world.project, "law", folder, approve=lambda *_: None, tell=events.append)
+    finally:
+        (root / "live" / "mip.json").rmdir()
+
+    assert (done.exit, stage.seen()["live"]) == (0, ["1"])
+    assert stage.world.project.clock.ahead - ahead < 120
+    assert any(event.kind is Kind.NOTE and "the shared pool stayed full" in event.text for event in events)
+    assert ["mip.json cannot be read" in note for note in done.plan.notes] == [True]

@@ -143,3 +143,14 @@ def test_stdout_gets_one_plain_line() -> None:
     said: list[str] = []
     notices.send("stdout", None, WORD, said.append)
     assert said == [f"{WORD.title}. {WORD.text}"]
+
+
+@pytest.mark.parametrize("to", ["slack", "teams", "webhook"])
+def test_a_trouble_is_told_in_its_own_words(to: str) -> None:
+    """What is wrong now, not a lease that is about to end; also where no moment is known."""
+    word = notices.Word("dev", "mip-a", None, 0, "Azure deleted mip-a. Repair it with: amldeploy renew -e dev mip")
+    told = json.dumps(notices.payload(to, word))
+
+    assert "Azure deleted mip-a. Repair it with" in told
+    assert "requests may reach no endpoint" in told
+    assert "less than" not in told

@@ -146,6 +146,25 @@ def test_what_another_environment_owns_is_spared_by_name() -> None:
     assert judged(there(endpoint("demo", -1, "prod/mip"))).spared == ()
 
 
+def test_what_an_earlier_endpoint_of_a_name_left_goes() -> None:
+    """The endpoint that has the name now stays with all that it holds; each dead principal's assignments go, the marked
+    ones last. While it has no principal of its own yet, none is known to be dead.
+    """
+    mark = f"amldeploy dev/mip {WORKSPACE}/onlineEndpoints/mip".lower() + " its own identity"
+    rows = [assignment(1, "dead1", mark), assignment(2, "dead1"), assignment(3, "dead2", f"{mark}, given by Azure")]
+    rows += [assignment(4, "principal-of-mip", f"{mark}, given by Azure"), assignment(5, "principal-of-mip")]
+    inventory = there(endpoint("mip", 100), assignments=rows)
+    found = judged(inventory)
+    steps = reaper.plan(DEV, inventory, found, "kept").steps
+
+    assert [(each.name, each.gone, each.earlier) for each in found.candidates] == [("mip", True, True)]
+    assert [step.body["id"] for step in steps] == ["/a/2", "/a/1", "/a/3"]
+    assert {step.room for step in steps} == {"role"}
+    assert found.going == frozenset()
+    waiting = {**endpoint("mip", 100), "identity": {"type": "SystemAssigned"}}
+    assert judged(there(waiting, assignments=rows)).candidates == ()
+
+
 def test_who_stays_without_a_record_gets_one() -> None:
     """A deploy was cut off after its endpoint was made: what Azure gave it says whose it is from now on."""
     bare = there(endpoint("a", 100), assignments=[assignment(1, "principal-of-a")])

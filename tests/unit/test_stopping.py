@@ -7,7 +7,7 @@ import signal
 import pytest
 import typer
 
-from deploy.cli.stopping import Stopping, code
+from deploy.cli.stopping import Stopping, code, words
 from deploy.errors import Exit, Terminated
 
 
@@ -40,3 +40,21 @@ def test_the_codes() -> None:
     assert [code(stop) for stop in (KeyboardInterrupt(), Terminated(), wrapped, typer.Abort())] == [
         Exit.INTERRUPTED, Exit.TERMINATED, Exit.TERMINATED, Exit.INTERRUPTED,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "typed", "again"),
+    [
+        ("teardown", ["mip"], "amldeploy teardown -e prod mip"),
+        ("renew", [], "amldeploy renew -e prod"),
+        ("reap", [], "amldeploy reap -e prod --yes"),
+        ("restore", ["kept/a b"], "amldeploy restore -e prod 'kept/a b'"),
+    ],
+)
+def test_the_advice_names_the_command_that_was_interrupted(command: str, typed: list[str], again: str) -> None:
+    """To apply after a teardown that was cut off would make again what was to go."""
+    said = words(command, "prod", typed)
+
+    assert said.endswith(f": {again}")
+    assert "apply" not in said
+    assert words("status", "prod") == "Interrupted."

@@ -454,6 +454,19 @@ def test_a_fallback_needs_something_to_fall_back_from() -> None:
     assert check(pipeline="quota: {capacity: shared, fallback: dedicated}").pipeline.quota.fallback == "dedicated"
 
 
+@given(st.integers(1, 168 * 60), st.integers(0, 168 * 60))
+def test_a_lease_leaves_time_for_its_successor(minutes: int, drain: int) -> None:
+    """An hour beside the drain time; on dedicated quota there is no lease, and what was kept is made again."""
+    written = f"duration: {minutes}m}}\nlease: {{drain: {drain}m}}"
+    if minutes < drain + 60:
+        (found,) = problems(pipeline=f"quota: {{capacity: shared, {written}")
+        assert found.startswith("pipeline.yml:1:37 AML138 ")
+    else:
+        assert check(pipeline=f"quota: {{capacity: shared, {written}")
+    assert check(pipeline=f"quota: {{capacity: shared, {written}", kept=True)
+    assert check(pipeline=f"quota: {{capacity: dedicated, {written}")
+
+
 @pytest.mark.parametrize("letters", range(3, 33))
 @given(hours=st.integers(0, 24 * 365 * 30))
 def test_whatever_is_right_can_be_renewed(letters: int, hours: int) -> None:

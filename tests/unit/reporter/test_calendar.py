@@ -34,3 +34,14 @@ def test_lines_keep_their_length(name: str) -> None:
     assert max(len(line.encode()) for line in text.split("\r\n")) <= 75
     escaped = name.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
     assert f"The lease of {escaped} on shared quota" in text.replace("\r\n ", "")
+
+
+def test_a_missed_lease_is_an_event_in_the_past() -> None:
+    """When it ended and how the endpoint is created again; without a moment there is nothing to put in a calendar."""
+    row = EndpointRow("mip", "mip-a", "absent", missed="Azure deleted mip-a", gone_since=ENDS)
+    text = status_ics([row, EndpointRow("cxr", "cxr-a", "absent", missed="Azure deleted cxr-a")], NOW, "dev")
+
+    assert text.count("BEGIN:VEVENT") == 1
+    assert "DTSTART:20261130T080000Z\r\n" in text
+    assert "Azure deleted mip-a. Recreate it: amldeploy renew -e dev mip\r\n" in text.replace("\r\n ", "")
+    assert "VALARM" not in text

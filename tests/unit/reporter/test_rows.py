@@ -90,3 +90,15 @@ def test_what_belongs_to_others_says_so(tags, foreign):
     for told in (status_text([row]), status_markdown([row])):
         assert (foreign in told) is True
         assert ("belongs" in told or "was not made" in told) is bool(foreign)
+
+
+def test_what_is_broken_is_shown() -> None:
+    """A missed lease and a wrong alias, in every form, and in the sentence that counts."""
+    gone = EndpointRow("mip", "mip-a", "absent", missed="Azure deleted mip-a", gone_since="2026-11-30T08:00:00Z")
+    wrong = EndpointRow("cxr", "cxr-a", "Succeeded", alias="file live/cxr.json names cxr-b")
+    for told in (status_text([gone, wrong], width=200), status_markdown([gone, wrong])):
+        assert "Azure deleted mip-a" in told
+        assert "file live/cxr.json names cxr-b" in told
+        assert "mip has missed its lease" in told
+        assert "the alias of cxr is wrong" in told
+    assert (gone.is_broken, wrong.is_broken, EndpointRow("a", "a", "absent").is_broken) == (True, True, False)

@@ -1,0 +1,217 @@
+"""The law of standing: whatever became of an endpoint or of its alias while no run looked, the next visit sees it.
+
+A lease that was missed, an alias that names another endpoint, one that cannot be read, and role assignments of earlier
+endpoints: `status` shows it, `renew` repairs what it can and fails for the rest by itself, a teardown leaves nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import emulator, leases, verbs
+from deploy.emulator.opening import opened
+from deploy.errors import Exit
+from deploy.model import Verb
+from deploy.progress import Event
+from deploy.reaper import Rules
+from tests.laws.stage import WORKSPACE, Stage
+from tests.laws.test_ends import end, held
+from tests.laws.test_leases import advance_alone, lend
+from tests.laws.test_renewals import pool
+
+GONE = "SELECT principal FROM role_assignments WHERE principal NOT IN (SELECT id FROM principals)"
+MOVE = "import pathlib, sys; p = pathlib.Path('moved'); p.with_name('refuse').exists() and sys.exit('no'); "
+COMMAND = [sys.executable, "-c", MOVE + "p.write_text(sys.argv[1])", "{endpoint}"]
+
+
+def begin(stage: Stage, *keys: str, **alias: Any) -> dict[str, list[str]]:
+    """A new world and files that ask for shared quota; what is in it. `keys`: entries with an alias each."""
+    emulator.reset(stage.state)
+    stage.order()
+    stage.want("1")
+    lend(stage.world)
+    root = stage.world.project.root
+    for left in ("moved", "refuse", "live/mip.json", "live/one.json", "live/two.json"):
+        (root / left).unlink(missing_ok=True)
+    pipeline = root / "templates" / "plain" / "pipeline.yml.j2"
+    asked = yaml.safe_load(pipeline.read_text())
+    pipeline.write_text(yaml.safe_dump({**asked, "lease": {"alias": alias or _file(keys), "drain": 0}}))
+    if keys:
+        path = root / "environments" / "law.yml"
+        entries = {key: {"template": "plain", "values": {"release": "1"}} for key in keys}
+        path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "endpoints": entries}))
+    return held(stage)
+
+
+def _file(keys: tuple[str, ...]) -> dict[str, str]:
+    return {"file": "live/{{ endpoint }}.json" if keys else "live/mip.json"}
+
+
+def renew(stage: Stage, *only: str, within: float = 24) -> verbs.Done:
+    stage.world.said.clear()
+    return verbs.renew(stage.world.project, "law", only, within=within, approve=lambda *_: None, tell=stage.watch,
+        show=stage.world.said.append)  # fmt: skip
+
+
+def row(stage: Stage) -> Any:
+    (found,) = verbs.status(stage.world.project, "law")
+    return found
+
+
+def names(stage: Stage) -> list[str]:
+    return sorted(stage.seen()["endpoints"])
+
+
+def target(stage: Stage, name: str = "mip") -> dict[str, str]:
+    found: dict[str, str] = json.loads((stage.world.project.root / "live" / f"{name}.json").read_text())
+    return found
+
+
+def test_a_missed_lease_is_seen_and_made_again(stage: Stage) -> None:
+    """Azure deleted the endpoint and nothing succeeded it: status says since when, renew makes it as apply would.
+
+    While the pool is full that is exit 5 with a notice; before the first deploy and after a teardown it is nothing.
+    """
+    before = begin(stage)
+    assert (renew(stage).exit, names(stage)) == (0, [])
+    stage.apply()
+    was = target(stage)
+    advance_alone(stage.world, 169)
+    assert row(stage).state == "absent"
+    assert (row(stage).is_broken, row(stage).gone_since) == (True, was["lease_ends"])
+    with pool(stage, 0):
+        done = renew(stage)
+        assert (done.exit, [each["endpoint"] for each in done.notices]) == (Exit.STEP_FAILED, [was["endpoint"]])
+        assert "Azure deleted" in stage.world.said[0]
+    assert (renew(stage).exit, names(stage)) == (0, [was["endpoint"]])
+    assert (target(stage)["lease_ends"] > was["lease_ends"], row(stage).is_broken) == (True, False)
+    assert renew(stage).plan.steps == ()
+
+    assert verbs.reap(stage.world.project, "law", Rules(), yes=True, approve=lambda *_: None, tell=stage.watch,
+        show=lambda _: None).ok  # fmt: skip
+    assert earlier(stage) == []
+    assert row(stage).state == "Succeeded"
+    end(stage, "teardown")
+    assert held(stage) == before
+    assert (renew(stage).exit, names(stage), row(stage).is_broken) == (0, [], False)
+
+
+def earlier(stage: Stage) -> list[str]:
+    """Principals that are gone and still hold a role."""
+    world = opened(stage.state / "world.sqlite")
+    try:
+        rows = world.db.execute(GONE)
+        return [str(each[0]) for each in rows]
+    finally:
+        world.close()
+
+
+def test_one_teardown_ends_every_generation(stage: Stage) -> None:
+    """An endpoint that Azure deleted and that was made again under its name; and a successor that is gone."""
+    before = begin(stage, command=COMMAND)
+    stage.apply()
+    advance_alone(stage.world, 169)
+    stage.apply()
+    end(stage, "teardown")
+    assert held(stage) == before
+
+    stage.apply()
+    advance_alone(stage.world, 150)
+    assert renew(stage).exit == 0
+    advance_alone(stage.world, 169)
+    assert row(stage).missed.endswith("at the latest")
+    end(stage, "teardown")
+    assert held(stage) == before
+
+
+def test_an_alias_that_does_not_name_the_endpoint_is_due(stage: Stage) -> None:
+    """Its command failed in the renewal and the old endpoint ended meanwhile: the next visit moves it; also a file."""
+    begin(stage, command=COMMAND)
+    stage.apply()
+    root = stage.world.project.root
+    first = (root / "moved").read_text()
+    advance_alone(stage.world, 150)
+    (root / "refuse").touch()
+    assert renew(stage).exit == Exit.STEP_FAILED
+    advance_alone(stage.world, 24)
+    done = renew(stage)
+    assert (done.exit, len(stage.world.said)) == (Exit.STEP_FAILED, 1)
+    assert "command" in row(stage).alias
+    (root / "refuse").unlink()
+    assert renew(stage).exit == 0
+    assert [(root / "moved").read_text()] == names(stage) != [first]
+    assert (renew(stage).plan.steps, row(stage).is_broken) == ((), False)
+
+
+def test_an_alias_that_cannot_be_read_stops_nothing_else(stage: Stage) -> None:
+    """A folder is in the way of one alias: that entry fails by itself; the other is renewed; teardown ends both."""
+    before = begin(stage, "one", "two")
+    stage.apply()
+    root = stage.world.project.root
+    (root / "live" / "one.json").unlink()
+    assert (renew(stage).exit, target(stage, "one")["endpoint"]) == (0, names(stage)[0])
+    (root / "live" / "one.json").unlink()
+    (root / "live" / "one.json").mkdir()
+    try:
+        advance_alone(stage.world, 150)
+        was = names(stage)
+        done = renew(stage)
+        assert done.exit == Exit.STEP_FAILED
+        assert names(stage)[0] == was[0]
+        assert target(stage, "two")["endpoint"] == names(stage)[1] != was[1]
+        assert leases.is_of_line(was[1], names(stage)[1])
+        ended = verbs.teardown(stage.world.project, "law", approve=lambda *_: None, tell=stage.watch)
+        assert (ended.exit, held(stage)) == (Exit.STEP_FAILED, before)
+        assert ["one.json" in words for words in ended.failed] == [True]
+        assert not (root / "live" / "two.json").exists()
+    finally:
+        (root / "live" / "one.json").rmdir()
+    again = verbs.teardown(stage.world.project, "law", approve=lambda *_: None, tell=stage.watch)
+    assert (again.exit, again.plan.steps) == (0, ())
+
+
+def keys(stage: Stage) -> tuple[str, str]:
+    """Both keys of the one endpoint, read in the world's file."""
+    world = opened(stage.state / "world.sqlite")
+    try:
+        with world.transaction():
+            (endpoint,) = world.children(WORKSPACE, "endpoint")
+        return endpoint.private["primaryKey"], endpoint.private["secondaryKey"]
+    finally:
+        world.close()
+
+
+def test_a_successor_has_the_keys_of_its_predecessor(stage: Stage) -> None:
+    """Clients go on with the key that they have. Where the keys may not be read, the report says what they need."""
+    begin(stage)
+    stage.apply()
+    before = keys(stage)
+    advance_alone(stage.world, 150)
+    heard: list[Event] = []
+    done = verbs.renew(stage.world.project, "law", within=24, approve=lambda *_: None, tell=heard.append,
+        show=lambda _: None)  # fmt: skip
+    assert (done.exit, keys(stage)) == (0, before)
+    (why,) = [step.why for step in done.plan.steps if step.room == "endpoint" and step.verb is Verb.CREATE]
+    assert "; with the keys of mip-" in why
+    told = json.dumps([asdict(event) for event in heard]) + repr(done)
+    told += "".join(path.read_text(errors="replace") for path in done.folder.iterdir()) if done.folder else ""
+    assert not any(key in told for key in before)
+
+    advance_alone(stage.world, 150)
+    stage.order({"kind": "refuse", "status": 403, "operation": "OnlineEndpoints_ListKeys"})
+    done = renew(stage)
+    stage.order()
+    said = [o.evidence.summary for o in done.report.outcomes if o.verb is Verb.CREATE and o.address == "endpoint/mip"]
+    assert [("clients need its new keys" in words, keys(stage) == before) for words in said] == [(True, False)]
+
+
+@pytest.fixture(autouse=True)
+def _lawful(stage: Stage) -> Any:
+    yield
+    assert stage.broken == []
