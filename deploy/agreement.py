@@ -26,7 +26,9 @@ def plan_rest(agreed: Plan, fresh: Plan) -> Plan:
     """What of `agreed` is to be done: all of it, or what an interruption left. Raises StalePlan naming what moved."""
     if agreed.fingerprint == fresh.fingerprint:
         return fresh
-    foreign = _otherwise(agreed, fresh.target, fresh.sealed)
+    if other := _otherwise(agreed, fresh.target, fresh.sealed):
+        raise _stale(other)
+    foreign: list[str] = []
     for key in dict.fromkeys((*agreed.endpoints, *fresh.endpoints)):
         foreign += _foreign(key, agreed, fresh)
     if foreign:
@@ -47,14 +49,16 @@ def must_be_for(agreed: Plan, environment: Environment, specs: Sequence[Endpoint
 
 
 def _otherwise(agreed: Plan, target: Mapping[str, str], sealed: Mapping[str, str]) -> list[str]:
-    """What moved of where the plan is made (a region that is not known is the same) and of what no plan shows."""
+    """What moved of where the plan is made (a region that is not known is the same); else, of what no plan shows, whose
+    digests are of one workspace.
+    """
     moved = [
         f"{name.removesuffix('_id').replace('_', ' ')} {before} -> {target[name]}"
         for name, before in agreed.target.items()
         if before and target.get(name) and target[name] != before
     ]
     others = [w for w in sorted({*agreed.sealed, *sealed}) if agreed.sealed.get(w) != sealed.get(w)]
-    return moved + [
+    return moved or [
         f"probe files of {where.removeprefix('probe/')} changed"
         if where.startswith(address("probe", ""))
         else f"a hidden value changed: {where}"

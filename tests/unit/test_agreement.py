@@ -46,8 +46,9 @@ def stale(agreed: Plan, one: EndpointSpec, where: Environment = HERE) -> str:
     ],
 )
 def test_a_plan_is_for_one_workspace(field: str, value: str, words: str) -> None:
-    agreed = reporter.plan_load(reporter.plan_dump(made(spec())))
-    assert words in stale(agreed, spec(), replace(HERE, **{field: value}))
+    agreed = reporter.plan_load(reporter.plan_dump(made(entry())))
+    moved = replace(HERE, **{field: value})
+    assert f"since it was made: {words}. Plan again" in stale(agreed, entry(), moved)
 
 
 def test_a_region_that_moved_is_named() -> None:
