@@ -23,6 +23,12 @@ def is_ours(tag: str) -> bool:
     return tag.lower().startswith("amldeploy-") and tag.lower() != PROTECT_TAG
 
 
+def is_protected(body: Mapping[str, Json]) -> bool:
+    """Whether an endpoint carries PROTECT_TAG with another value than `false`."""
+    value = (body.get("tags") or {}).get(PROTECT_TAG)
+    return value is not None and str(value).lower() != "false"
+
+
 def merged_tags(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
     """The tags that a PUT must send so that those of others survive it. Their names have no case."""
     return _merged(body.get("tags") or {}, wanted)

@@ -10,6 +10,7 @@ from typing import Any
 
 from deploy import leases
 from deploy.errors import CloudError, Transient
+from deploy.kept import PROTECT_TAG
 from deploy.signing import unchanged
 
 _TIMEOUT = 20.0
@@ -24,6 +25,8 @@ class Word:
     ends: datetime
     hours: int
     """The threshold that was passed."""
+    protected: bool = False
+    """Whether the endpoint carries the protect tag, so that `renew` leaves it."""
 
     @property
     def title(self) -> str:
@@ -31,8 +34,9 @@ class Word:
 
     @property
     def text(self) -> str:
+        tagged = f"It carries the tag {PROTECT_TAG}, so renew leaves it: take the tag off first. "
         return (
-            f"Azure deletes the endpoint at {leases.both(self.ends)}. "
+            f"Azure deletes the endpoint at {leases.both(self.ends)}. {tagged if self.protected else ''}"
             f"Renew it with: amldeploy renew -e {self.environment} --within {self.hours}h"
         )
 

@@ -16,7 +16,7 @@ from deploy.cloud import access, leftovers
 from deploy.cloud.endpoints import path_in
 from deploy.counting import count
 from deploy.errors import Finding
-from deploy.kept import PROTECT_TAG
+from deploy.kept import PROTECT_TAG, is_protected
 from deploy.model import BRIEF, OWNER_TAG, PATIENT, Environment, Json, Plan, Step, Verb, address
 from deploy.steps.roles import hand_on, unreadable
 
@@ -90,7 +90,7 @@ def judge(environment: Environment, there: Inventory, rules: Rules, now: datetim
             continue
         if (owner := _owner(body)) and not _is_ours(environment, body):
             spared.append(Spared(name, f"it belongs to {owner}, and what another environment owns is not adopted"))
-        elif _is_protected(body):
+        elif is_protected(body):
             spared.append(Spared(name, f"it carries the tag {PROTECT_TAG}"))
         else:
             chosen.append(found)
@@ -149,11 +149,6 @@ def _is_ours(environment: Environment, body: Mapping[str, Json]) -> bool:
 def _is_named(name: str, rules: Rules) -> bool:
     """Whether it is to be adopted by its name."""
     return rules.adopt and any(fnmatchcase(name, pattern) for pattern in rules.include)
-
-
-def _is_protected(body: Mapping[str, Json]) -> bool:
-    value = (body.get("tags") or {}).get(PROTECT_TAG)
-    return value is not None and str(value).lower() != "false"
 
 
 def _leftovers(environment: Environment, there: Inventory) -> list[Candidate]:

@@ -13,7 +13,7 @@ from deploy.executor import Tell
 from deploy.model import Json, Plan
 from deploy.reaper import Inventory, Judgement, Rules
 from deploy.steps import roles
-from deploy.verbs.project import Approve, Done, Project, carry_out, right
+from deploy.verbs.project import Approve, Done, Project, carry_out, exports, right
 from deploy.verbs.telling import Show, Told, Warn, notify
 
 
@@ -71,8 +71,7 @@ def reap(
         if judged.candidates:
             heirs = _heirs(project, cloud, file, there, {each.name for each in judged.candidates})
             there = replace(there, autoscale=leftovers.autoscale_settings(cloud) or (), heirs=heirs)
-        folder = project.state / "reaped" / f"{cloud.now():%Y%m%dT%H%M%SZ}"
-        plan = reaper.plan(file.environment, there, judged, str(folder))
+        plan = reaper.plan(file.environment, there, judged, str(exports(project, cloud)))
         if not yes:
             return Reaped(name, judged, plan, None)
         if judged.findings:

@@ -1,23 +1,29 @@
-"""The verb that renews: the plan of who comes, where callers are sent and who goes, and carrying it out."""
+"""The verb that renews: the plan of who comes, where callers are sent and who goes, and carrying it out.
+
+The successor gets the live release, as Azure holds it; a new release is for `apply`. What is deleted is exported first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from deploy import observer, planner, reader, succession, validator
+from deploy import carrying, observer, planner, reader, succession, validator
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.errors import Refused
 from deploy.executor import Tell
-from deploy.model import EndpointSpec, Environment, Facts, Plan, Step, Verb, address
+from deploy.model import EndpointSpec, Environment, Facts, Guards, Plan, Step, Verb, address
 from deploy.outcome import Outcome, State, as_json
 from deploy.succession import Turn
-from deploy.verbs.project import Approve, Done, Project, carry_out, dated, validate, with_rows
+from deploy.verbs import successors
+from deploy.verbs.project import Approve, Done, Project, carry_out, dated, exports, validate, with_rows
 from deploy.verbs.telling import Show, Warn, notify
 
 _NEEDS_NO_CORES = ("quota", "model", "place", "permission", "endpoint", "record", "role")
 """Rooms whose steps can be taken while the one before still holds the cores."""
+_EXPORT = "export"
 _MISSED = "reach nobody until this is done: renew again"
 
 
@@ -41,7 +47,8 @@ def renew(
         with cloud.arm.remembering():
             bodies = endpoints.list_endpoints(cloud)
             turns = succession.turns(specs, bodies, cloud.now(), within)
-            plan, refused = _renewals(cloud, environment, turns, in_place=in_place)
+            live = successors.live(cloud, turns, bodies)
+            plan, refused = _renewals(cloud, environment, turns, live, exports(project, cloud), in_place=in_place)
             plan = dated(cloud, plan)
         if plan.steps:
             approve(plan, True)
@@ -58,15 +65,26 @@ def renew(
 
 
 def _renewals(
-    cloud: Cloud, environment: Environment, turns: Sequence[Turn], *, in_place: bool
+    cloud: Cloud,
+    environment: Environment,
+    turns: Sequence[Turn],
+    live: Sequence[Turn],
+    folder: Path,
+    *,
+    in_place: bool,
 ) -> tuple[Plan, list[Outcome]]:
-    """One look at all who come and go, then the steps of each. One that is refused keeps nobody else waiting."""
+    """One look at all who come and go, then the steps of each. One that is refused keeps nobody else waiting.
+
+    `turns` are as the files say, `live` with the release that each carries. Exports go to `folder`.
+    """
     plans: list[Plan] = []
     refused: list[Outcome] = []
-    seen = observer.observe_names(cloud, [spec for each in turns for spec in (each.new, *each.olds)])
-    for each in turns:
+    moving = [each for each in live if not each.protected]
+    seen = observer.observe_names(cloud, [spec for each in moving for spec in (each.new, *each.olds)])
+    for files, each in zip(turns, live, strict=True):
         try:
-            plans.append(_renewal(environment, each, seen, in_place=in_place))
+            successors.must_be_free(each)
+            plans.append(_renewal(environment, files.new, each, seen, folder, in_place=in_place))
         except Refused as error:
             where = address("endpoint", each.new.key)
             refused.append(Outcome(where, Verb.CHECK, State.FAILED, 0, 0.0, as_json(error)))
@@ -84,15 +102,29 @@ def _as_one(environment: Environment, plans: Sequence[Plan]) -> Plan:
     )
 
 
-def _renewal(environment: Environment, each: Turn, seen: Mapping[str, Facts], *, in_place: bool) -> Plan:
+def _renewal(
+    environment: Environment,
+    files: EndpointSpec,
+    each: Turn,
+    seen: Mapping[str, Facts],
+    folder: Path,
+    *,
+    in_place: bool,
+) -> Plan:
     """The successor, the alias, and the end of whoever came before; and the same with one on dedicated quota."""
     new, facts = each.new, seen[each.new.name]
-    made = planner.plan_release(environment, [new], {new.key: facts})
-    ended = _ends(environment, each.olds, seen, facts)
+    # A renewal adds no instance for good and deletes nothing that has no successor, so no guard is against it.
+    unguarded = replace(environment, guards=Guards())
+    made = planner.plan_release(unguarded if each.served else environment, [new], {new.key: facts})
+    other = carrying.differs(files, new) if each.served else ""
+    made = replace(made, notes=(*made.notes, *successors.notes(environment, each, seen, other)))
+    if each.served:
+        made = replace(made, steps=(*successors.cleared(each, facts), *successors.probed(new, made.steps)))
+        made = replace(made, fallback=tuple(successors.probed(new, made.fallback)))
+    ended = _ends(unguarded, each.olds, seen, facts, folder)
     if in_place and each.served != new.name and any(step.room == "deployment" for step in made.steps):
+        successors.must_have_files(environment, each, other)
         return _in_place(each, made, ended)
-    if made.rescue:
-        return made  # who serves already gets a new release: whoever came before ends at the next visit
     steps = _missed(made.steps) if each.is_missed else made.steps
     after = _drained(each, ended)
     return replace(made, steps=(*steps, *after), fallback=(*made.fallback, *after) if made.fallback else ())
@@ -108,11 +140,18 @@ def _drained(each: Turn, ended: Sequence[Step]) -> Sequence[Step]:
     return [replace(first, why=why, retry=replace(first.retry, wait=drain)), *ended[1:]]
 
 
-def _ends(environment: Environment, olds: Sequence[EndpointSpec], seen: Mapping[str, Facts], new: Facts) -> list[Step]:
-    """The end of each, but for the roles that its successor holds with it."""
+def _ends(
+    environment: Environment, olds: Sequence[EndpointSpec], seen: Mapping[str, Facts], new: Facts, folder: Path
+) -> list[Step]:
+    """The export and the end of each, but for the roles that its successor holds with it."""
     shared = {body["id"] for where, body in new.items() if where.startswith("role/") and body["giver"] == "line"}
-    plans = [planner.plan_teardown(environment, [old], {old.key: seen[old.name]}) for old in olds]
-    return [step for plan in plans for step in plan.steps if step.body.get("id") not in shared]
+    ends: list[Step] = []
+    for old in olds:
+        kept = {"name": old.name, "folder": str(folder)}
+        ends.append(Step(Verb.CHECK, address(_EXPORT, old.key, old.name), kept, "kept before it goes"))
+        gone = planner.plan_teardown(environment, [old], {old.key: seen[old.name]})
+        ends += [step for step in gone.steps if step.body.get("id") not in shared]
+    return ends
 
 
 def _in_place(each: Turn, made: Plan, ended: Sequence[Step]) -> Plan:
@@ -120,9 +159,10 @@ def _in_place(each: Turn, made: Plan, ended: Sequence[Step]) -> Plan:
     to the successor. The old endpoint itself goes last: while it is there, a run that is cut off is taken up again.
     """
     ahead = next(number for number, step in enumerate(made.steps) if step.room not in _NEEDS_NO_CORES)
-    cores = [step for step in ended if step.room not in _NEEDS_NO_CORES]
+    kept = [step for step in ended if step.room == _EXPORT]
+    cores = [step for step in ended if step.room not in (*_NEEDS_NO_CORES, _EXPORT)]
     last = [step for step in ended if step.room in _NEEDS_NO_CORES]
-    steps = (*made.steps[:ahead], *_missed(cores), *_missed(made.steps[ahead:]), *last)
+    steps = (*made.steps[:ahead], *kept, *_missed(cores), *_missed(made.steps[ahead:]), *last)
     whom = each.served or each.new.base
     note = f"{each.new.key}: an outage. {whom} ends first; callers reach nobody until {each.new.name} serves them."
     second = (*_missed(made.fallback), *last) if made.fallback else ()
