@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,12 @@ from tests.laws.stage import Stage
 from tests.laws.test_laws import everything, failures
 from tests.laws.test_leases import advance_alone, alias, lend, renew, tell
 
-WAYS = ("an edit", "rolled back", "named")
-
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "way" in metafunc.fixturenames:
-        full = metafunc.config.getoption("--laws", default="some") == "full"
-        metafunc.parametrize("way", WAYS if full else WAYS[:1])
+    full = metafunc.config.getoption("--laws", default="some") == "full"
+    for name, cases in (("scenario", SCENARIOS), ("move", MOVES)):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, cases if full else cases[:1])
 
 
 @pytest.fixture
@@ -92,8 +91,62 @@ def tagged(world: World, resource: str, **tags: str) -> None:
         leftovers.merge_tags(cloud, f"{WORKSPACE}/onlineEndpoints/{resource}", tags, "tag it")
 
 
+def codes(done: verbs.Done) -> tuple[int, list[str]]:
+    """How it ended, and every reason."""
+    errors = [outcome.error for outcome in done.report.outcomes if outcome.error]
+    return done.exit, [str(found["code"]) for error in errors for found in error.get("findings", [error])]
+
+
+def edited(world: World) -> None:
+    """The files hold an edit that was not applied, in an environment that is protected. Afterwards the same release
+    serves with the same settings and tags, also those of others, and the plan shows what it showed before. What went
+    was exported. With the protect tag on the endpoint, and in place, nothing is changed: exit 4.
+    """
+    lend(world)
+    assert failures(world.apply()) == []
+    name, slots = alias(world)["endpoint"], live(world)
+    tagged(world, f"{name}/deployments/{min(slots)}", **{"amldeploy-commit": "abc123", "reviewed": "yes"})
+    world.want(release="2", count=2)
+    lend(world)
+    tell(world, {"to": "stdout"}, guards={"protected": True})
+    tagged(world, name, **{"cost-centre": "4711", PROTECT_TAG: "yes"})
+    slots, before = live(world), words(plan(world))
+    assert renew(world).exit is Exit.OK
+    advance_alone(world, 150)
+    assert codes(renew(world)) == (Exit.REFUSED, ["AML275"])
+    assert ["carries the tag amldeploy-protect" in said for said in world.said] == [True]
+    tagged(world, name, **{PROTECT_TAG: "false"})
+    sent = world.mutating()
+    assert codes(renew(world, in_place=True)) == (Exit.REFUSED, ["AML241", "AML276"])
+    assert (world.mutating(), live(world)) == (sent, slots)
+    done = renew(world)
+
+    assert codes(done) == (Exit.OK, [])
+    assert live(world) == slots
+    assert list(endpoints(world)) == [alias(world)["endpoint"]] != [name]
+    (body,) = endpoints(world).values()
+    others = {tag: value for tag, value in body["tags"].items() if tag not in OURS}
+    assert others == {"cost-centre": "4711", PROTECT_TAG: "false"}
+    assert [note for note in done.plan.notes if "which renew does not deploy" in note and "apply -e law mip" in note]
+    assert words(plan(world)) == before
+    assert len(list((world.state / "reaped").glob(f"*/{name}/deployments/*.json"))) == 1
+    assert renew(world).plan.steps == ()
+
+
+def rolled_back(world: World) -> None:
+    """The files hold the release that was rolled back."""
+    lend(world)
+    assert failures(world.apply()) == []
+    world.want(release="2")
+    lend(world)
+    assert failures(world.apply()) == []
+    assert failures(verbs.rollback(world.project, "law", approve=lambda *_: None, tell=world.watch)) == []
+    the_same_serves(world)
+
+
 def named(world: World) -> None:
-    """Two deployments that the user named, with a split of the traffic."""
+    """Deployments that the user named, with a split of the traffic; and an edit of each that was not applied."""
+    lend(world)
     plain = world.project.root / "templates" / "plain"
     text = (plain / "deployment.yml.j2").read_text()
     (plain / "deployment.yml.j2").unlink()
@@ -102,49 +155,32 @@ def named(world: World) -> None:
         (plain / f"{name}-deployment.yml.j2").write_text(document)
     with (plain / "endpoint.yml.j2").open("a") as file:
         file.write("traffic: {old: 80, new: 20, spare: 0}\n")
-
-
-def test_a_renewal_deploys_no_release_that_is_not_live(world: World, way: str) -> None:
-    """The files hold an edit that was not applied, or what was rolled back from: afterwards the same release serves
-    with the same settings, tags and shares, the plan shows what it showed before, and the report says what to do.
-    """
-    lend(world)
-    if way == "named":
-        named(world)
     assert failures(world.apply()) == []
-    if way == "rolled back":
-        world.want(release="2")
-        lend(world)
-        assert failures(world.apply()) == []
-        done = verbs.rollback(world.project, "law", approve=lambda *_: None, tell=world.watch)
-        assert failures(done) == []
-    name, slots = alias(world)["endpoint"], live(world)
-    tagged(world, f"{name}/deployments/{min(slots)}", **{"amldeploy-commit": "abc123", "reviewed": "yes"})
-    if way != "rolled back":
-        world.want(release="2", count=2)
-        lend(world)
-    slots, before = live(world), words(plan(world))
-    assert before != []
-    advance_alone(world, 150)
-    done = renew(world)
+    world.want(release="2")
+    lend(world)
+    before = words(plan(world))
+    the_same_serves(world)
+    assert words(plan(world)) == before
 
-    assert failures(done) == []
+
+def the_same_serves(world: World) -> None:
+    """After a renewal release 1 serves as before; the files are deployed by the next apply."""
+    slots = live(world)
+    advance_alone(world, 150)
+    assert failures(renew(world)) == []
     assert live(world) == slots
     assert {body["environmentVariables"]["RELEASE"] for body in slots.values()} == {"1"}
-    assert list(endpoints(world)) == [alias(world)["endpoint"]] != [name]
-    assert [note for note in done.plan.notes if "which renew does not deploy" in note and "apply -e law mip" in note]
-    if way == "an edit":
-        assert words(plan(world)) == before
-    assert renew(world).plan.steps == ()
     assert failures(world.apply()) == []
     assert world.apply().plan.steps == ()
 
 
-def test_what_is_made_of_files_is_not_uploaded_again(world: World) -> None:
+def made_of_files(world: World) -> None:
     """Scoring code and an environment of its own: the successor names the assets that are registered, and the files
     still describe what is there.
     """
     lend(world)
+    pipeline = world.project.root / "templates" / "plain" / "pipeline.yml.j2"
+    pipeline.write_text(pipeline.read_text().replace("60s", "30m"))
     plain = world.project.root / "templates" / "plain"
     (plain / "src").mkdir()
     (plain / "src" / "score.py").write_text("def init(): pass\ndef run(data): return data\n")
@@ -169,87 +205,7 @@ def test_what_is_made_of_files_is_not_uploaded_again(world: World) -> None:
     assert plan(world).steps == ()
 
 
-def test_tags_of_others_carry_over(world: World) -> None:
-    """A cost centre on the endpoint is on its successor too; what we noted about the former is not."""
-    lend(world)
-    world.apply()
-    tagged(
-        world,
-        alias(world)["endpoint"],
-        **{"cost-centre": "4711", PROTECT_TAG: "false", "amldeploy-noticed": "stdout=24"},
-    )
-    advance_alone(world, 150)
-    assert failures(renew(world)) == []
-    (body,) = endpoints(world).values()
-
-    others = {name: value for name, value in body["tags"].items() if name not in OURS}
-    assert others == {"cost-centre": "4711", PROTECT_TAG: "false"}
-    assert world.apply().plan.steps == ()
-
-
-def test_a_protected_endpoint_keeps_its_place(world: World) -> None:
-    """With the protect tag it is neither replaced nor deleted: exit 4 while it is due, and a notice that says why."""
-    lend(world)
-    world.apply()
-    first = alias(world)["endpoint"]
-    tagged(world, first, **{PROTECT_TAG: "yes"})
-    assert renew(world).exit is Exit.OK
-    advance_alone(world, 150)
-    sent = world.mutating()
-    done = renew(world)
-
-    assert (done.exit, [error["code"] for error in failures(done)], done.plan.steps) == (Exit.REFUSED, ["AML275"], ())
-    assert list(endpoints(world)) == [first]
-    assert world.mutating() == sent + 1, "the notice is noted, and nothing else"
-    assert ["carries the tag amldeploy-protect" in said for said in world.said] == [True]
-    tagged(world, first, **{PROTECT_TAG: "false"})
-    assert renew(world).exit is Exit.OK
-    assert list(endpoints(world)) != [first]
-
-
-def test_a_protected_environment_renews(world: World) -> None:
-    """Its endpoint gets a successor and ends when that serves. In place, which deletes first, is refused: exit 4."""
-    lend(world)
-    world.apply()
-    first = alias(world)["endpoint"]
-    tell(world, {"to": "stdout"}, guards={"protected": True, "max_instances": 1})
-    advance_alone(world, 150)
-    refused = renew(world, in_place=True)
-    assert (refused.exit, [error["code"] for error in failures(refused)]) == (Exit.REFUSED, ["AML241"])
-    assert alias(world)["endpoint"] == first
-    done = renew(world)
-    assert (done.exit, failures(done)) == (Exit.OK, [])
-    assert list(endpoints(world)) == [alias(world)["endpoint"]] != [first]
-    assert world.apply().plan.steps == ()
-
-
-def test_in_place_needs_files_that_describe_what_is_live(world: World) -> None:
-    """Cut off between deletion and creation only the files would be left: where they differ it is refused, exit 4."""
-    lend(world)
-    world.apply()
-    first = alias(world)["endpoint"]
-    world.want(release="2")
-    lend(world)
-    advance_alone(world, 150)
-    done = renew(world, in_place=True)
-    assert (done.exit, [error["code"] for error in failures(done)]) == (Exit.REFUSED, ["AML276"])
-    assert (alias(world)["endpoint"], list(endpoints(world))) == (first, [first])
-
-
-def test_what_goes_is_exported_before(world: World) -> None:
-    """The predecessor is kept as the reaper keeps it, and comes back from there when its successor is torn down."""
-    lend(world)
-    world.apply()
-    first, slots = alias(world)["endpoint"], live(world)
-    advance_alone(world, 150)
-    assert failures(renew(world)) == []
-    (folder,) = (world.state / "reaped").glob(f"*/{first}")
-    world.teardown()
-    done = verbs.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
-    assert (failures(done), alias(world)["endpoint"], live(world)) == ([], first, slots)
-
-
-def test_a_release_of_an_earlier_try_does_not_stay(world: World) -> None:
+def tried_before(world: World) -> None:
     """A renewal was cut off with its deployment made; a new release went live meanwhile: the successor holds that."""
     lend(world)
     world.apply()
@@ -270,12 +226,20 @@ def test_a_release_of_an_earlier_try_does_not_stay(world: World) -> None:
     assert renew(world).plan.steps == ()
 
 
+SCENARIOS = (edited, rolled_back, named, made_of_files, tried_before)
+
+
+def test_what_is_live_is_carried(world: World, scenario: Callable[[World], None]) -> None:
+    """Whatever the files say."""
+    scenario(world)
+
+
 def capacity(world: World, where: str) -> None:
     path = world.project.root / "templates" / "plain" / "pipeline.yml.j2"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "quota": {"capacity": where}}))
 
 
-def test_shared_becomes_dedicated_by_succession(world: World) -> None:
+def to_dedicated(world: World) -> None:
     """The files say dedicated while the endpoint is on shared quota: plan says so and comes to rest; the lease is
     renewed, by a successor on dedicated quota that every command then finds; teardown leaves nothing.
     """
@@ -308,7 +272,7 @@ def test_shared_becomes_dedicated_by_succession(world: World) -> None:
     assert everything(world) == before
 
 
-def test_dedicated_becomes_shared_by_teardown(world: World) -> None:
+def to_shared(world: World) -> None:
     """The files say shared while the endpoint is on dedicated quota: plan says how, and the way works."""
     lend(world)
     capacity(world, "dedicated")
@@ -324,3 +288,11 @@ def test_dedicated_becomes_shared_by_teardown(world: World) -> None:
     assert failures(world.apply()) == []
     (body,) = endpoints(world).values()
     assert leases.of(body) is not None
+
+
+MOVES = (to_dedicated, to_shared)
+
+
+def test_the_quota_moves(world: World, move: Callable[[World], None]) -> None:
+    """The files name another quota than the endpoint is on."""
+    move(world)
