@@ -115,12 +115,12 @@ def is_of_line(spec: EndpointSpec, name: str, body: Mapping[str, Json]) -> bool:
     """Whether an endpoint of the same owner is the one that the files name, or one of its successors.
 
     On dedicated quota an endpoint is renamed without a successor, so there a name that looks like a successor's is
-    not enough: the endpoint has a lease, or the tag that a renewal writes.
+    not enough: the endpoint has a lease, or a tag that `renew` or `restore` writes.
     """
     if name == spec.base or not leases.is_of_line(spec.base, name):
         return name == spec.base
-    renewed = leases.SUCCEEDS_TAG in (body.get("tags") or {})
-    return renewed or spec.pipeline.quota.capacity == "shared" or leases.of(body) is not None
+    marked = {leases.SUCCEEDS_TAG, leases.RESTORED_TAG} & (body.get("tags") or {}).keys()
+    return bool(marked) or spec.pipeline.quota.capacity == "shared" or leases.of(body) is not None
 
 
 def serves(body: Mapping[str, Json]) -> bool:

@@ -158,18 +158,17 @@ def named(world: World) -> None:
     assert failures(world.apply()) == []
     world.want(release="2")
     lend(world)
-    before = words(plan(world))
-    the_same_serves(world)
-    assert words(plan(world)) == before
+    the_same_serves(world, before=words(plan(world)))
 
 
-def the_same_serves(world: World) -> None:
-    """After a renewal release 1 serves as before; the files are deployed by the next apply."""
+def the_same_serves(world: World, before: list[tuple[str, str]] | None = None) -> None:
+    """After a renewal release 1 serves as before, and the plan shows what it did; the next apply deploys the files."""
     slots = live(world)
     advance_alone(world, 150)
     assert failures(renew(world)) == []
     assert live(world) == slots
     assert {body["environmentVariables"]["RELEASE"] for body in slots.values()} == {"1"}
+    assert before is None or words(plan(world)) == before
     assert failures(world.apply()) == []
     assert world.apply().plan.steps == ()
 

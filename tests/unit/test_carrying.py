@@ -187,15 +187,12 @@ def test_what_was_never_live_is_not_renewed() -> None:
     assert succession.turns([spec(pipeline=SHARED)], bodies, NOW, 24) == []
 
 
-def test_on_dedicated_quota_a_new_name_is_no_succession() -> None:
-    """Names that look like a line's are one only with a lease or with the tag of a renewal."""
-    files = spec()
-    there = {"mip-ab-12345": endpoint_body({"blue": 100}, name="mip-ab-12345")}
-    renewed = {
-        "mip-ab-12345": endpoint_body(
-            {"blue": 100}, name="mip-ab-12345", tags={OWNER_TAG: OWNER, leases.SUCCEEDS_TAG: "mip-ab"}
-        )
-    }
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [("other", "mip-ab"), (leases.SUCCEEDS_TAG, "mip-ab-12345"), (leases.RESTORED_TAG, "mip-ab-12345")],
+)
+def test_on_dedicated_quota_a_new_name_is_no_succession(tag: str, name: str) -> None:
+    """A name that looks like a successor's is one only with a lease, or with a tag of a renewal or a restore."""
+    there = endpoint_body({"blue": 100}, name="mip-ab-12345", tags={OWNER_TAG: OWNER, tag: "x"})
 
-    assert succession.settle([files], there)[0].name == "mip-ab"
-    assert succession.settle([files], renewed)[0].name == "mip-ab-12345"
+    assert succession.settle([spec()], {"mip-ab-12345": there})[0].name == name
