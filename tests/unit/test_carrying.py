@@ -196,3 +196,16 @@ def test_on_dedicated_quota_a_new_name_is_no_succession(tag: str, name: str) -> 
     there = endpoint_body({"blue": 100}, name="mip-ab-12345", tags={OWNER_TAG: OWNER, tag: "x"})
 
     assert succession.settle([spec()], {"mip-ab-12345": there})[0].name == name
+
+
+def test_the_record_of_its_assets_is_kept_by_a_second_try() -> None:
+    """The successor's deployment failed: the PUT that tries again still says which asset was made of the files."""
+    body = deployment_body("blue")
+    body["tags"]["amldeploy-model"] = "azureml:m:1"
+    failed = {**body, "properties": {**body["properties"], "provisioningState": "Failed"}}
+    there = facts(endpoint_body({}, name="mip-ab-00abc"), (failed,))
+    live = moved(spec(pipeline=SHARED), endpoint_body({"blue": 100}), {"blue": body})
+    made = planner.plan_release(environment(), [live], {"mip": there})
+    (step,) = [each for each in made.steps if each.room == "deployment"]
+
+    assert step.body["document"]["tags"]["amldeploy-model"] == "azureml:m:1"
