@@ -6,14 +6,14 @@ nobody is served yet. The dedicated quota is looked at before anything goes, and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from deploy import leases
 from deploy.callers import shares
 from deploy.judging import verdict
-from deploy.model import BRIEF, EndpointSpec, Facts, Step, Verb, address, of_room
-from deploy.owners import owner_tag
+from deploy.model import BRIEF, EndpointSpec, Facts, Json, Step, Verb, address, of_room
+from deploy.owners import entry, owner_tag
 
 _STAYS = ("quota", "alias")
 """Rooms whose facts are the same when the endpoint is gone."""
@@ -78,7 +78,18 @@ def notes(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Iterator[s
     own = [step for step in steps if step.endpoint == spec.key]
     for finding in verdict.findings(own):
         yield f"{spec.key}: should the shared pool stay full, dedicated quota would not do now: {finding.cause}."
-    body, quota = facts.get(address("endpoint", spec.key)), spec.pipeline.quota
-    if body and quota.fallback and quota.capacity == "shared" and leases.of(body) is None:
+    yield from _other_quota(spec, facts.get(address("endpoint", spec.key)))
+
+
+def _other_quota(spec: EndpointSpec, body: Mapping[str, Json] | None) -> Iterator[str]:
+    """What to know when the endpoint was created on the other quota than the files name: Azure cannot move it."""
+    lease, shared = leases.of(body) if body else None, spec.pipeline.quota.capacity == "shared"
+    if body and shared and lease is None:
         again = "to try the shared pool again, tear it down and apply"
         yield f"{spec.key}: endpoint {spec.name} is on dedicated quota, not on shared; {again}."
+    if lease and not shared:
+        now = f"amldeploy renew -e {entry(spec)} --within 168h"
+        yield (
+            f"{spec.key}: endpoint {spec.name} is on shared quota and the files say dedicated; it stays there until "
+            f"{leases.both(lease.ends)}, and renew makes its successor on dedicated quota. To do that now: {now}."
+        )

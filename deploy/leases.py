@@ -23,6 +23,10 @@ ENDS_TAG = "amldeploy-lease-ends"
 """Tag on an endpoint: the end of its lease in ISO 8601, for people and for whoever cannot read the property."""
 NOTICED_TAG = "amldeploy-noticed"
 """Tag on an endpoint: of how many hours before its end each channel was told last: `stdout=24 slack/TEAM_HOOK=48`."""
+SUCCEEDS_TAG = "amldeploy-succeeds"
+"""Tag on an endpoint that a renewal made: the name of the endpoint that it replaces. Written when it is created."""
+RESTORED_TAG = "amldeploy-restored"
+"""Tag on an endpoint that `restore` made again: when, in ISO 8601. Written when it is created."""
 THRESHOLDS = (48, 24, 6, 1)
 """Hours before the end at which people are told."""
 LEAST = 3600.0

@@ -10,6 +10,7 @@ from typing import Any
 
 from deploy import leases
 from deploy.errors import CloudError, Transient
+from deploy.kept import PROTECT_TAG
 from deploy.signing import unchanged
 
 _TIMEOUT = 20.0
@@ -27,6 +28,8 @@ class Word:
     """The threshold that was passed; 0 when it is not a threshold but a trouble."""
     trouble: str = ""
     """What is wrong now, in words, with what to do; empty for a lease that is about to end."""
+    protected: bool = False
+    """Whether the endpoint carries the protect tag, so that `renew` leaves it."""
 
     @property
     def title(self) -> str:
@@ -38,8 +41,10 @@ class Word:
     def text(self) -> str:
         if self.trouble:
             return self.trouble
+        tagged = f"It carries the tag {PROTECT_TAG}, so renew leaves it: take the tag off first. "
         return (
             f"Azure deletes the endpoint at {leases.both(self.ends) if self.ends else 'a time not known'}. "
+            f"{tagged if self.protected else ''}"
             f"Renew it with: amldeploy renew -e {self.environment} --within {self.hours}h"
         )
 

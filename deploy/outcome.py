@@ -67,7 +67,9 @@ class Report:
 
     @property
     def exit(self) -> Exit:
-        """A rescue may fail too, and some failures nothing can rescue."""
+        """A rescue may fail too, and some failures nothing can rescue. What was refused before any change is no failed
+        step.
+        """
         if self.stopped:
             return self.stopped
         failed = [outcome for outcome in self.outcomes if outcome.state is State.FAILED]
@@ -76,6 +78,9 @@ class Report:
         exposed = any(outcome.error and "callers" in outcome.error for outcome in self.outcomes)
         if exposed or any(outcome.rescue for outcome in failed):
             return Exit.RESCUE_FAILED
+        refused = all("findings" in (outcome.error or {}) for outcome in failed)
+        if failed and refused and all(outcome.verb in (Verb.CHECK, Verb.PROBE) for outcome in self.outcomes):
+            return Exit.REFUSED
         return Exit.STEP_FAILED if failed else Exit.OK
 
 

@@ -61,8 +61,14 @@ def whose(body: Mapping[str, Json]) -> str:
     return f"belongs to {neutral(tag)}" if tag else "was not made by amldeploy"
 
 
+def entry(spec: EndpointSpec) -> str:
+    """An entry as it is typed after `-e`: `prod mip`."""
+    own = Owner.parse(spec.owner)
+    return f"{own.environment} {own.key}" if own else spec.key
+
+
 def adopt_command(spec: EndpointSpec, *owners: str) -> str:
     """What to type to take over resources with these owner tags; an empty tag is none."""
-    own = Owner.parse(spec.owner)
-    entry = f"{own.environment} {own.key}" if own else spec.key
-    return f"amldeploy adopt -e {entry}" + "".join(f" --from {shlex.quote(neutral(tag))}" for tag in owners if tag)
+    return f"amldeploy adopt -e {entry(spec)}" + "".join(
+        f" --from {shlex.quote(neutral(tag))}" for tag in owners if tag
+    )

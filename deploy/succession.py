@@ -1,7 +1,8 @@
 """Which endpoint an entry stands for now, when endpoints on shared quota succeed each other. Pure.
 
 The file names the first of a line; a renewal makes the next under a name of its own. Whatever is asked of the entry is
-asked of the one that serves callers, or of the newest when none does.
+asked of the one that serves callers, or of the newest when none does. Whether an endpoint has a lease is read from the
+endpoint: the files may have been changed since it was created.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime
 
 from deploy import leases
 from deploy.callers import shares
+from deploy.kept import is_protected
 from deploy.model import EndpointSpec, Json
 from deploy.owners import owner_tag
 
@@ -27,6 +29,8 @@ class Turn:
     olds: tuple[EndpointSpec, ...]
     served: str | None
     """The one that callers reach now."""
+    protected: leases.Lease | None = None
+    """Set when the lease that is due belongs to an endpoint with the protect tag: that endpoint is not replaced."""
 
     @property
     def is_missed(self) -> bool:
@@ -51,16 +55,30 @@ def turns(specs: Sequence[EndpointSpec], bodies: Bodies, now: datetime, within: 
 
 
 def _turn(spec: EndpointSpec, mine: Bodies, now: datetime, within: float) -> Turn | None:
-    there = leases.order(spec.base, mine)
-    if spec.pipeline.quota.capacity != "shared" or not there:
-        return None
+    there = _line(spec, mine)
     serving = _current(spec, mine)
+    served = serving if there and serves(mine[serving]) else None
+    if not there or (served is None and serving == spec.base):
+        return None  # what was never live has no release to renew: that is for apply
     lease = leases.of(mine[serving])
     due = lease if lease and lease.hours_left(now) <= within else None
     new = spec.at(leases.successor(spec.base, due) if due else serving)
-    olds = tuple(spec.at(name) for name in there[: there.index(serving) + 1] if name != new.name)
-    served = serving if serves(mine[serving]) else None
-    return Turn(new, olds, served) if olds or served is None else None
+    before = [name for name in there[: there.index(serving)] if _has_ended(spec, mine[name], serving)]
+    olds = tuple(spec.at(name) for name in [*before, serving] if name != new.name)
+    protected = due if due and is_protected(mine[serving]) else None
+    return Turn(new, olds, served, protected) if olds or served is None else None
+
+
+def _has_ended(spec: EndpointSpec, body: Mapping[str, Json], serving: str) -> bool:
+    """Whether an endpoint before the serving one in the line is a predecessor of it that may be deleted.
+
+    Not one with the protect tag; and not one that was restored after the serving one had been made, which its lease
+    shows: the successor of that lease would come later in the line.
+    """
+    tags, lease = body.get("tags") or {}, leases.of(body)
+    if leases.RESTORED_TAG in tags and (lease is None or leases.successor(spec.base, lease) > serving):
+        return False
+    return not is_protected(body)
 
 
 def settle(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
@@ -94,11 +112,26 @@ def _current(spec: EndpointSpec, mine: Bodies) -> str:
 
     A name alone proves nothing: `mine` are those that carry its owner's tag.
     """
-    if spec.pipeline.quota.capacity != "shared":
-        return spec.name
-    there = leases.order(spec.base, mine)
+    there = _line(spec, mine)
     serving = [name for name in there if serves(mine[name])]
     return (serving or there or [spec.name])[-1]
+
+
+def _line(spec: EndpointSpec, mine: Bodies) -> list[str]:
+    """The endpoints of an entry's line, oldest first."""
+    return leases.order(spec.base, [name for name, body in mine.items() if is_of_line(spec, name, body)])
+
+
+def is_of_line(spec: EndpointSpec, name: str, body: Mapping[str, Json]) -> bool:
+    """Whether an endpoint of the same owner is the one that the files name, or one of its successors.
+
+    On dedicated quota an endpoint is renamed without a successor, so there a name that looks like a successor's is
+    not enough: the endpoint has a lease, or a tag that `renew` or `restore` writes.
+    """
+    if name == spec.base or not leases.is_of_line(spec.base, name):
+        return name == spec.base
+    marked = {leases.SUCCEEDS_TAG, leases.RESTORED_TAG} & (body.get("tags") or {}).keys()
+    return bool(marked) or spec.pipeline.quota.capacity == "shared" or leases.of(body) is not None
 
 
 def serves(body: Mapping[str, Json]) -> bool:

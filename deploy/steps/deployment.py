@@ -213,11 +213,13 @@ def kept(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Js
     """The document with what a PUT would otherwise take away: tags and properties of others and, of the release that
     is there already, whatever else the files leave open. Another release is what its files say.
     """
-    if (body.get("tags") or {}).get(RELEASE_TAG) == document["tags"].get(RELEASE_TAG):
+    named = document["tags"]
+    if (body.get("tags") or {}).get(RELEASE_TAG) == named.get(RELEASE_TAG):
         document = diff.filled(document, body, diff.DEPLOYMENT)
     else:
         document = diff.ended(document, body)
-    tags = {name: value for name, value in merged_tags(body, document["tags"]).items() if name not in diff.RECORDS}
+    old = diff.RECORDS - named.keys()  # a release that is carried to a successor brings the records of its assets
+    tags = {name: value for name, value in merged_tags(body, document["tags"]).items() if name not in old}
     properties = merged_properties(body, document.get("properties") or {})
     return {**document, "tags": tags, **({"properties": properties} if properties else {})}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from deploy import diff, leases, refusals
+from deploy import diff, leases, refusals, succession
 from deploy.callers import shares
 from deploy.cloud import endpoints, shared
 from deploy.cloud.connect import Cloud
@@ -49,8 +49,8 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         # Another of the same owner has an end of its own: its deployments and roles go before it.
         return [_delete(where, body) for where, body in facts.items() if _is_named(where)]
     spec, where = wanted.spec, address(NAME, wanted.spec.key)
-    others = of_room(facts, NAME, spec.key).keys() - {""}
-    if former := {name for name in others if not _succeeds(spec, name)}:
+    others = {name: body for name, body in of_room(facts, NAME, spec.key).items() if name}
+    if former := {name for name, body in others.items() if not succession.is_of_line(spec, name, body)}:
         names = ", ".join(sorted(former))
         cure = "Take the old name back, or tear it down under that name first (values and template decide the name)"
         cause = f"the name changed to {spec.name}, and {names} of the same owner is still there"
@@ -74,11 +74,12 @@ def keys_of(spec: EndpointSpec, facts: Facts) -> str | None:
     """The endpoint that a new one succeeds, under key authentication: clients go on with its keys."""
     if str(spec.endpoint.get("auth_mode") or "key") != "key":
         return None
-    others = {name: body for name, body in of_room(facts, NAME, spec.key).items() if name and _succeeds(spec, name)}
+    found = of_room(facts, NAME, spec.key).items()
+    others = {name: body for name, body in found if name and succession.is_of_line(spec, name, body)}
     keyed = [name for name, body in others.items() if (body.get("properties") or {}).get("authMode") == "Key"]
     serving = [name for name in keyed if shares(others[name])]
-    found = leases.order(spec.base, serving) or leases.order(spec.base, keyed)
-    return found[-1] if found else None
+    line = leases.order(spec.base, serving) or leases.order(spec.base, keyed)
+    return line[-1] if line else None
 
 
 def _may_read_keys(spec: EndpointSpec, facts: Facts) -> bool:
@@ -195,8 +196,3 @@ def _is_named(where: str) -> bool:
 def _without_mirror(document: Mapping[str, Json]) -> dict[str, Json]:
     """Azure mirrors to deployments that exist, so a new endpoint starts without."""
     return {key: value for key, value in document.items() if key != "mirror_traffic"}
-
-
-def _succeeds(spec: EndpointSpec, name: str) -> bool:
-    """Whether it is another of the same line on shared quota, one of which replaces the other."""
-    return spec.pipeline.quota.capacity == "shared" and leases.is_of_line(spec.base, name)

@@ -23,9 +23,9 @@ NAME = "record"
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`record/<key>`: {} when an assignment of Azure's says whose it is, or when there is none that could say so."""
-    if spec.pipeline.quota.capacity != "shared":
-        return {}
     body = endpoints.list_endpoints(cloud).get(spec.name)
+    if not leases.borrows(spec.pipeline.quota.capacity, body):
+        return {}
     rows, untold = if_told(lambda: access.assignments(cloud))
     missing = body is None or untold or leftovers.unrecorded(body, rows or ())
     return {} if missing else {address(NAME, spec.key): {}}

@@ -14,7 +14,7 @@ from deploy.executor import Tell
 from deploy.model import OWNER_TAG, Json, Plan, Step, address
 from deploy.reaper import Inventory, Judgement, Rules
 from deploy.steps import alias, roles
-from deploy.verbs.project import Approve, Done, Project, carry_out, right
+from deploy.verbs.project import Approve, Done, Project, carry_out, exports, right
 from deploy.verbs.telling import Show, Told, Warn, notify
 
 
@@ -74,7 +74,7 @@ def reap(
         if judged.candidates:
             heirs = _heirs(project, cloud, file, there, judged.going)
             there = replace(there, autoscale=leftovers.autoscale_settings(cloud) or (), heirs=heirs)
-        folder = project.state / "reaped" / f"{cloud.now():%Y%m%dT%H%M%SZ}"
+        folder = exports(project, cloud)
         plan = reaper.plan(file.environment, there, judged, str(folder))
         freed = _aliases(project, cloud, file, there, _aged(judged, rules))
         pairs = [(step, freed.get(step.endpoint, ()) if step.room == "export" else ()) for step in plan.steps]

@@ -163,8 +163,7 @@ def look(
 ) -> tuple[list[EndpointSpec], dict[str, Facts]]:
     """The specs under the names that they have now, and what is there: one look at the world."""
     with cloud.arm.remembering():
-        shared = any(spec.pipeline.quota.capacity == "shared" for spec in specs)
-        settled = succession.settle(specs, endpoints.list_endpoints(cloud)) if shared else list(specs)
+        settled = succession.settle(specs, endpoints.list_endpoints(cloud))
         return settled, observer.observe(cloud, settled, rooms)
 
 
@@ -184,6 +183,11 @@ def must_run(cloud: Cloud, plan: Plan) -> Plan:
         cause, _, cure = lacks.partition(". ")
         raise Refused([Finding(step.address, "AML254", cause, cure.rstrip(".")) for step in own[:1]])
     return plan
+
+
+def exports(project: Project, cloud: Cloud) -> Path:
+    """Where a run keeps what it deletes."""
+    return project.state / "reaped" / f"{cloud.now():%Y%m%dT%H%M%SZ}"
 
 
 def dated(cloud: Cloud, plan: Plan) -> Plan:

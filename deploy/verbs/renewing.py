@@ -1,25 +1,30 @@
-"""The verb that renews: the plan of who comes, where callers are sent and who goes, and carrying it out."""
+"""The verb that renews: the plan of who comes, where callers are sent and who goes, and carrying it out.
+
+The successor gets the live release, as Azure holds it; a new release is for `apply`. What is deleted is exported first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from deploy import guards, observer, planner, reader, succession, validator
+from deploy import carrying, guards, observer, planner, reader, succession, validator
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.errors import Refused
 from deploy.executor import Tell
-from deploy.model import EndpointSpec, Environment, Facts, Plan, Step
+from deploy.model import EndpointSpec, Environment, Facts, Guards, Plan, Step, Verb, address
 from deploy.outcome import Outcome
 from deploy.sealing import target_of
 from deploy.succession import Turn
-from deploy.verbs import repairing, standing
-from deploy.verbs.project import Approve, Done, Project, carry_out, dated, validate, with_rows
+from deploy.verbs import repairing, standing, successors
+from deploy.verbs.project import Approve, Done, Project, carry_out, dated, exports, validate, with_rows
 from deploy.verbs.telling import Show, Warn, complain, notify
 
 _NEEDS_NO_CORES = ("quota", "model", "place", "permission", "endpoint", "record", "role")
 """Rooms whose steps can be taken while the one before still holds the cores."""
+_EXPORT = "export"
 _MISSED = "reach nobody until this is done: renew again"
 
 
@@ -45,7 +50,8 @@ def renew(
             bodies = endpoints.list_endpoints(cloud)
             stands = standing.of(cloud, specs, bodies)
             turns = [*succession.turns(specs, bodies, cloud.now(), within), *repairing.missed(stands)]
-            plan, refused = _renewals(cloud, environment, turns, in_place=in_place)
+            live = successors.live(cloud, turns, bodies)
+            plan, refused = _renewals(cloud, environment, turns, live, exports(project, cloud), in_place=in_place)
             repairs, unread = repairing.aliases(environment, stands, {each.new.key for each in turns})
             plan, refused = dated(cloud, _as_one(environment, [plan, repairs])), [*short, *refused, *unread]
         if plan.steps:
@@ -64,19 +70,32 @@ def renew(
 
 
 def _renewals(
-    cloud: Cloud, environment: Environment, turns: Sequence[Turn], *, in_place: bool
+    cloud: Cloud,
+    environment: Environment,
+    turns: Sequence[Turn],
+    live: Sequence[Turn],
+    folder: Path,
+    *,
+    in_place: bool,
 ) -> tuple[Plan, list[Outcome]]:
-    """One look at all who come and go, then the steps of each. One that is refused keeps nobody else waiting."""
+    """One look at all who come and go, then the steps of each. One that is refused keeps nobody else waiting.
+
+    `turns` are as the files say, `live` with the release that each carries. Exports go to `folder`.
+    """
     plans: list[Plan] = []
     refused: list[Outcome] = []
-    everyone = [spec for each in turns for spec in (each.new, *each.olds)]
+    done: list[Turn] = []
+    moving = [each for each in live if not each.protected]
+    everyone = [spec for each in moving for spec in (each.new, *each.olds)]
     seen, beside = observer.observe_names(cloud, everyone), observer.observe_beside(cloud, environment, everyone)
-    for number, each in enumerate(turns, 1):
-        beside |= {} if in_place else {old.name: seen[old.name] for old in each.olds}
+    for files, each in zip(turns, live, strict=True):
         try:
-            made = _renewal(environment, each, seen, in_place=in_place)
-            _must_fit(environment, turns[:number], [*plans, made], seen, beside)
+            successors.must_be_free(each)
+            beside |= {} if in_place else {old.name: seen[old.name] for old in each.olds}
+            made = _renewal(environment, files.new, each, seen, folder, in_place=in_place)
+            _must_fit(environment, [*done, each], [*plans, made], seen, beside)
             plans.append(made)
+            done.append(each)
         except Refused as error:
             refused.append(repairing.refused(each.new.key, error))
     return _as_one(environment, plans), refused
@@ -111,15 +130,29 @@ def _as_one(environment: Environment, plans: Sequence[Plan]) -> Plan:
     )
 
 
-def _renewal(environment: Environment, each: Turn, seen: Mapping[str, Facts], *, in_place: bool) -> Plan:
+def _renewal(
+    environment: Environment,
+    files: EndpointSpec,
+    each: Turn,
+    seen: Mapping[str, Facts],
+    folder: Path,
+    *,
+    in_place: bool,
+) -> Plan:
     """The successor, the alias, and the end of whoever came before; and the same with one on dedicated quota."""
     new, facts = each.new, seen[each.new.name]
-    made = planner.plan_release(environment, [new], {new.key: facts})
-    ended = _ends(environment, each.olds, seen, facts)
+    # The deletions of a renewal have a successor, so `protected` is not against them; instances are counted elsewhere.
+    unguarded = replace(environment, guards=Guards(), protected=())
+    made = planner.plan_release(unguarded if each.served else environment, [new], {new.key: facts})
+    other = carrying.differs(files, new) if each.served else ""
+    made = replace(made, notes=(*made.notes, *successors.notes(environment, each, seen, other)))
+    if each.served:
+        made = replace(made, steps=(*successors.cleared(each, facts), *successors.probed(new, made.steps)))
+        made = replace(made, fallback=tuple(successors.probed(new, made.fallback)))
+    ended = _ends(unguarded, each.olds, seen, facts, folder)
     if in_place and each.olds and each.served != new.name and any(step.room == "deployment" for step in made.steps):
+        successors.must_have_files(environment, each, other)
         return _in_place(each, made, ended)
-    if made.rescue:
-        return made  # who serves already gets a new release: whoever came before ends at the next visit
     steps = _missed(made.steps) if each.is_missed else made.steps
     after = _drained(each, ended)
     return replace(made, steps=(*steps, *after), fallback=(*made.fallback, *after) if made.fallback else ())
@@ -135,11 +168,18 @@ def _drained(each: Turn, ended: Sequence[Step]) -> Sequence[Step]:
     return [replace(first, why=why, retry=replace(first.retry, wait=drain)), *ended[1:]]
 
 
-def _ends(environment: Environment, olds: Sequence[EndpointSpec], seen: Mapping[str, Facts], new: Facts) -> list[Step]:
-    """The end of each, but for the roles that its successor holds with it."""
+def _ends(
+    environment: Environment, olds: Sequence[EndpointSpec], seen: Mapping[str, Facts], new: Facts, folder: Path
+) -> list[Step]:
+    """The export and the end of each, but for the roles that its successor holds with it."""
     shared = {body["id"] for where, body in new.items() if where.startswith("role/") and body["giver"] == "line"}
-    plans = [planner.plan_teardown(environment, [old], {old.key: seen[old.name]}) for old in olds]
-    return [step for plan in plans for step in plan.steps if step.body.get("id") not in shared]
+    ends: list[Step] = []
+    for old in olds:
+        kept = {"name": old.name, "folder": str(folder)}
+        ends.append(Step(Verb.CHECK, address(_EXPORT, old.key, old.name), kept, "kept before it goes"))
+        gone = planner.plan_teardown(environment, [old], {old.key: seen[old.name]})
+        ends += [step for step in gone.steps if step.body.get("id") not in shared]
+    return ends
 
 
 def _in_place(each: Turn, made: Plan, ended: Sequence[Step]) -> Plan:
@@ -147,9 +187,10 @@ def _in_place(each: Turn, made: Plan, ended: Sequence[Step]) -> Plan:
     to the successor. The old endpoint itself goes last: while it is there, a run that is cut off is taken up again.
     """
     ahead = next(number for number, step in enumerate(made.steps) if step.room not in _NEEDS_NO_CORES)
-    cores = [step for step in ended if step.room not in _NEEDS_NO_CORES]
+    kept = [step for step in ended if step.room == _EXPORT]
+    cores = [step for step in ended if step.room not in (*_NEEDS_NO_CORES, _EXPORT)]
     last = [step for step in ended if step.room in _NEEDS_NO_CORES]
-    steps = (*made.steps[:ahead], *_missed(cores), *_missed(made.steps[ahead:]), *last)
+    steps = (*made.steps[:ahead], *kept, *_missed(cores), *_missed(made.steps[ahead:]), *last)
     whom = each.served or each.new.base
     note = f"{each.new.key}: an outage. {whom} ends first; callers reach nobody until {each.new.name} serves them."
     second = (*_missed(made.fallback), *last) if made.fallback else ()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from deploy import importer, leases, observer, planner, reader, succession, validator, yaml12
+from deploy import importer, leases, observer, owners, planner, reader, succession, validator, yaml12
 from deploy.cloud import endpoints
-from deploy.errors import SpecError, UsageError
+from deploy.errors import Finding, Refused, SpecError, UsageError
 from deploy.executor import Tell
-from deploy.model import RELEASE_TAG, EndpointSpec, Environment, Json
+from deploy.model import RELEASE_TAG, EndpointSpec, Environment, Facts, Json, Plan, Step, address
 from deploy.owners import Owner, owner_tag
 from deploy.sources import Rendered
 from deploy.steps import alias, autoscale
@@ -23,23 +24,30 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, tell
     about, then done.
 
     Its keys and its identity are new ones. On shared quota it gets a lease of its own, and the alias of its entry tells
-    its end, unless callers are with a successor: they stay there. `folder` is one endpoint's.
+    its end. The probe of its entry is made before it gets traffic. Raises Refused when an endpoint of its entry serves:
+    a restore replaces nothing. `folder` is one endpoint's.
     """
     environment = validator.validate_environment(reader.read_environment(project.root, name)).environment
     kept = _spec(environment, folder)
     entry = _entry(project, name, kept)
     with project.alone(environment, "restore") as cloud:
         with cloud.arm.remembering():
-            later = _successor(kept, entry, endpoints.list_endpoints(cloud))
-            spec = _of_its_line(kept, entry, moves=later is None)
+            bodies = endpoints.list_endpoints(cloud)
+            spec = _of_its_line(kept, entry)
+            serving, live = _live(spec, bodies, folder)
+            if live and serving != spec.name:
+                raise live
+            if spec.name not in bodies:
+                spec = _marked(spec, leases.written(cloud.now()))
             facts, beside = observer.observe(cloud, [spec]), observer.observe_beside(cloud, environment, [spec])
-            unread = alias.unreadable(spec, facts[spec.key])
-            spec = _of_its_line(kept, entry, moves=later is None and not unread)
-        plan = dated(cloud, planner.plan_release(environment, [spec], facts, beside=beside, restored=True))
+            if unread := alias.unreadable(spec, facts[spec.key]):
+                spec = _without_alias(spec, kept)
+        plan = dated(cloud, _planned(environment, spec, facts, live, beside))
         scaled = autoscale.remade(spec.key, _kept(folder, "autoscale.json"), facts[spec.key], spec.retry)
-        told = [f"{later} has succeeded it; callers of {spec.key} stay there."] if later else []
+        steps = [step for step in plan.steps if step.room != "probe" or _gets_traffic(spec, step)]
+        told = [] if spec.pipeline.probe else [f"{spec.key}: it gets traffic without a probe; its entry has none."]
         told += [f"{unread}. Traffic is not sent to {spec.name}: see the alias of {spec.key}."] if unread else []
-        plan = replace(plan, steps=(*plan.steps, *scaled), notes=(*plan.notes, *told))
+        plan = replace(plan, steps=(*steps, *scaled), notes=(*plan.notes, *(told if steps else ())))
         approve(plan, environment.cloud != "local")
         return with_rows(cloud, [spec], carry_out(project, cloud, plan, "restore", tell, jobs))
 
@@ -87,23 +95,67 @@ def _entry(project: Project, name: str, kept: EndpointSpec) -> EndpointSpec | No
     return None
 
 
-def _successor(kept: EndpointSpec, entry: EndpointSpec | None, bodies: succession.Bodies) -> str | None:
-    """Who came after it and serves the callers of its entry."""
-    now = succession.settle([entry], bodies)[0].name if entry else kept.name
-    line = leases.order(entry.base, [kept.name, now]) if entry else []
-    return now if line[-1:] == [now] and now != kept.name and succession.serves(bodies.get(now) or {}) else None
+def _planned(
+    environment: Environment,
+    spec: EndpointSpec,
+    facts: Mapping[str, Facts],
+    live: Refused | None,
+    beside: Mapping[str, Facts],
+) -> Plan:
+    """The steps. Raises `live`, which says what serves, instead of any change to that: only the rest of a restore that
+    was cut off (roles, alias) is done then.
+    """
+    try:
+        plan = planner.plan_release(environment, [spec], facts, beside=beside, restored=True)
+    except Refused as refused:
+        raise live or refused from None
+    if live and any(step.changes and step.room in ("endpoint", "deployment", "traffic") for step in plan.steps):
+        raise live
+    return plan
 
 
-def _of_its_line(kept: EndpointSpec, entry: EndpointSpec | None, *, moves: bool) -> EndpointSpec:
-    """The same as one of its entry's line, with the retry and the fallback of its entry; `moves`: and its alias."""
+def _live(spec: EndpointSpec, bodies: succession.Bodies, folder: Path) -> tuple[str, Refused | None]:
+    """The endpoint of the same owner that serves, or empty, and why nothing is restored over it."""
+    serving = [
+        name
+        for name, body in bodies.items()
+        if succession.serves(body) and (name == spec.name or owner_tag(body) == spec.owner)
+    ]
+    if not serving:
+        return "", None
+    name = next((name for name in serving if name != spec.name), serving[0])
+    cause = f"endpoint {name} serves, and restore replaces no release that is live"
+    cure = f"Keep it; or run amldeploy teardown -e {owners.entry(spec)} and restore again; or apply the files "
+    cure += f"of the release, which are in {folder / 'spec'}"
+    return name, Refused([Finding(address("endpoint", spec.key), "AML277", cause, cure)], "restore")
+
+
+def _gets_traffic(spec: EndpointSpec, step: Step) -> bool:
+    """Whether the deployment that a step probes is about to get requests: one at 0 % is probed before it gets some."""
+    return bool((spec.traffic or {}).get(step.address.split("/")[-1]))
+
+
+def _marked(spec: EndpointSpec, when: str) -> EndpointSpec:
+    """The same with the tag that says that it was restored: no renewal takes it for a predecessor of what serves."""
+    tags = {**(spec.endpoint.get("tags") or {}), leases.RESTORED_TAG: when}
+    return replace(spec, endpoint={**spec.endpoint, "tags": tags})
+
+
+def _of_its_line(kept: EndpointSpec, entry: EndpointSpec | None) -> EndpointSpec:
+    """The same as one of its entry's line, with the alias, the probe, the retry and the fallback of its entry."""
     if entry is None:
         return kept
-    lease = entry.pipeline.lease if moves else kept.pipeline.lease
     first = entry.base if leases.is_of_line(entry.base, kept.name) else ""
-    quota = kept.pipeline.quota.model_copy(update={"fallback": _fallback(kept, entry)})
-    policy = {"lease": lease, "quota": quota, "retry": entry.pipeline.retry}
-    pipeline = kept.pipeline.model_copy(update=policy)
-    return replace(kept, first=first, pipeline=pipeline, beside=entry.beside)
+    quota, policy = kept.pipeline.quota.model_copy(update={"fallback": _fallback(kept, entry)}), entry.pipeline
+    pipeline = kept.pipeline.model_copy(
+        update={"lease": policy.lease, "probe": policy.probe, "retry": policy.retry, "quota": quota}
+    )
+    return replace(kept, folder=entry.folder, first=first, pipeline=pipeline, beside=entry.beside)
+
+
+def _without_alias(spec: EndpointSpec, kept: EndpointSpec) -> EndpointSpec:
+    """The same where the alias cannot be read: nothing is written there."""
+    return replace(spec, pipeline=spec.pipeline.model_copy(update={"lease": kept.pipeline.lease}))
 
 
 def _fallback(kept: EndpointSpec, entry: EndpointSpec) -> str | None:

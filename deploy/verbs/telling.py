@@ -10,6 +10,7 @@ from deploy.cloud import endpoints, leftovers
 from deploy.cloud.connect import Cloud
 from deploy.documents import Notice
 from deploy.errors import DeployError
+from deploy.kept import is_protected
 from deploy.model import Json
 from deploy.owners import key_in, owner_tag
 
@@ -53,7 +54,7 @@ def notify(
         late = {each: leases.due(lease, told.get(_named(each)), cloud.now()) for each in file.notices}
         hours = [each for each in late.values() if each is not None]
         if hours:
-            word = notices.Word(file.environment.name, name, lease.ends, hours[0])
+            word = notices.Word(file.environment.name, name, lease.ends, hours[0], protected=is_protected(body))
             found += _tell(
                 cloud, str(body["id"]), word, [each for each in late if late[each] is not None], told, show, warn
             )

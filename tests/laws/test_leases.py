@@ -332,7 +332,9 @@ def alike(world: World) -> Any:
         for endpoint in world.read(f"{WORKSPACE}/onlineEndpoints"):
             behind = world.read(f"{WORKSPACE}/onlineEndpoints/{endpoint['name']}/deployments")
             rows = [(b["name"], b["sku"], _wanted(b), sorted(set(b["tags"]) - {RELEASE_TAG})) for b in behind]
-            tags = {k: v for k, v in endpoint["tags"].items() if not k.startswith("amldeploy-lease")}
+            tags = {
+                k: v for k, v in endpoint["tags"].items() if not k.startswith(("amldeploy-lease", leases.RESTORED_TAG))
+            }
             found.append((endpoint["name"], endpoint["properties"]["traffic"], tags, sorted(rows, key=str)))
             found += sorted(holdings.given(cloud, endpoint), key=str)
         return found

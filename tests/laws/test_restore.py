@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from deploy import emulator, leases, verbs
-from deploy.errors import UsageError
+from deploy.errors import Refused, UsageError
 from deploy.model import Verb
 from deploy.progress import Event, Kind
 from deploy.reaper import Rules
@@ -24,6 +24,7 @@ from tests.laws.test_renewals import pool
 SERVERS = {
     "id", "systemData", "AzureAsyncOperationUri", "azureml.onlineendpointid", "azureml.onlinedeploymentid",
     "principalId", "tenantId", "scoringUri", "swaggerUri", leases.DEADLINE, leases.ENDS_TAG, leases.NOTICED_TAG,
+    leases.RESTORED_TAG,
 }  # fmt: skip
 """What the server sets, and the moment at which a lease ends: the new one has time of its own."""
 
@@ -52,13 +53,13 @@ def world_of(world: World) -> dict[str, Any]:
 
 
 def reap(world: World) -> Path:
-    """Everything of ours goes; the folder where it is kept."""
+    """Everything of ours goes; the folder where the last one of it is kept."""
     done = verbs.reap(
         world.project, "law", Rules(older_than=0, force=True), yes=True,
         approve=lambda *_: None, tell=world.watch, show=world.said.append,
     )  # fmt: skip
     assert done.ok, done
-    return next((world.state / "reaped").glob("*/*"))
+    return max((world.state / "reaped").glob("*/*"))
 
 
 def restore(world: World, folder: Path, name: str = "law") -> verbs.Done:
@@ -139,39 +140,73 @@ def test_folders_that_no_export_wrote_are_refused(world: World, tmp_path: Path) 
     assert world.mutating() == 0
 
 
-def test_a_successor_is_left_alone(world: World) -> None:
-    """Who is restored comes back under its own name; callers stay with the one that succeeded it meanwhile."""
+def test_nothing_is_restored_over_a_live_release(world: World) -> None:
+    """A successor serves, or the same name with another release: exit 4, nothing changes, and the ways out are said."""
     lend(world)
     world.apply()
     first = alias(world)["endpoint"]
     folder = reap(world)
-    restore(world, folder)
+    world.want(release="2")
+    lend(world)
+    world.apply()
+    assert alias(world)["endpoint"] == first
+    refused(world, folder, f"endpoint {first} serves")
     advance_alone(world, 150)
     assert failures(renew(world)) == []
     after = alias(world)
+    refused(world, folder, f"endpoint {after['endpoint']} serves")
+    assert (alias(world), [body["name"] for body in world_of(world)["endpoints"]]) == (after, [after["endpoint"]])
+
+    assert failures(world.teardown()) == []
+    assert failures(restore(world, folder)) == []
+    assert alias(world)["endpoint"] == first
+
+
+def refused(world: World, folder: Path, cause: str) -> None:
+    """Restoring is refused for this cause, with what can be done, and sends nothing."""
+    before, sent = world_of(world), world.mutating()
+    with pytest.raises(Refused, match=cause) as caught:
+        restore(world, folder)
+    assert ([finding.code for finding in caught.value.findings], caught.value.exit) == (["AML277"], 4)
+    assert "amldeploy teardown -e law mip" in caught.value.cure
+    assert (world_of(world), world.mutating()) == (before, sent)
+
+
+def test_what_is_restored_is_probed_first(world: World) -> None:
+    """With the probe of its entry: an answer that is wrong leaves it without traffic, and the same again heals."""
+    lend(world)
+    world.apply()
+    folder = reap(world)
+    pipeline = world.project.root / "templates" / "plain" / "pipeline.yml.j2"
+    asked = yaml.safe_load(pipeline.read_text())
+    pipeline.write_text(yaml.safe_dump({**asked, "probe": {**asked["probe"], "status": 418}}))
     done = restore(world, folder)
+    (there,) = world_of(world)["endpoints"]
+    assert ([o.address for o in done.report.outcomes if o.error], there["properties"]["traffic"]) == (
+        ["probe/mip/blue"],
+        {},
+    )
+    pipeline.write_text(yaml.safe_dump(asked))
+    done = restore(world, folder)
+    (there,) = world_of(world)["endpoints"]
+    assert (failures(done), there["properties"]["traffic"]) == ([], {"blue": 100})
 
-    assert failures(done) == []
-    assert {step.body["document"]["name"] for step in done.plan.steps if step.room == "endpoint"} == {first}
-    assert sorted(body["name"] for body in world_of(world)["endpoints"]) == sorted([first, after["endpoint"]])
-    assert alias(world) == after
-    assert [after["endpoint"] in note for note in done.plan.notes] == [True]
 
-
-def test_a_successor_is_restored_as_one_of_its_line(world: World) -> None:
-    """A successor that was kept comes back beside the first, and is what its entry stands for: callers find it."""
+def test_what_was_restored_is_renewed_and_not_deleted(world: World) -> None:
+    """With nothing due `renew` does nothing to it; near its end it is exported, and its successor serves."""
     lend(world)
     world.apply()
     advance_alone(world, 150)
     renew(world)
     second = alias(world)["endpoint"]
     folder = reap(world)
-    world.apply()
-    assert alias(world)["endpoint"] != second
-    done = restore(world, folder)
-
-    assert (failures(done), [row.name for row in done.rows], alias(world)["endpoint"]) == ([], [second], second)
-    assert world.apply().plan.steps == ()
+    assert failures(restore(world, folder)) == []
+    assert (alias(world)["endpoint"], renew(world).plan.steps, world.apply().plan.steps) == (second, (), ())
+    advance_alone(world, 150)
+    assert failures(renew(world)) == []
+    third = alias(world)["endpoint"]
+    assert [body["name"] for body in world_of(world)["endpoints"]] == [third] != [second]
+    assert len(list((world.state / "reaped").glob(f"*/{second}/endpoint.json"))) == 2
 
 
 def test_what_was_restored_is_told_although_nobody_says_what_is_there_now(world: World) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from deploy import leases, succession
 from deploy.model import Plan, Verb
-from deploy.verbs import renewing
+from deploy.verbs import renewing, successors
 from tests.unit.specs import deployment_body, endpoint_body, environment, facts, spec
 
 PIPELINE = {"quota": {"capacity": "shared"}, "rollout": {"stages": [10, 100]}}
@@ -31,7 +32,9 @@ def renewed(release: str) -> Plan:
     }
     (turn,) = succession.turns([spec(release=release, pipeline=PIPELINE)], bodies, NOW, 24)
     seen = {name: facts(body, (deployment_body("blue", release="r1"),)) for name, body in bodies.items()}
-    return renewing._as_one(environment(), [renewing._renewal(environment(), turn, seen, in_place=False)])
+    behind = {"blue": deployment_body("blue", release="r1")}
+    live = successors.carrying_live(turn, bodies, dict.fromkeys(bodies, behind))
+    return renewing._renewal(environment(), turn.new, live, seen, Path("kept"), in_place=False)
 
 
 def test_what_was_cut_off_is_ended() -> None:
@@ -42,12 +45,17 @@ def test_what_was_cut_off_is_ended() -> None:
     assert made.rescue == ()
 
 
-def test_a_new_release_of_a_successor_can_be_rescued() -> None:
-    """Its callers move stage by stage, and back if one fails. Nobody ends meanwhile: one rescue cannot mend both."""
+def test_a_release_that_the_files_describe_is_not_deployed() -> None:
+    """The files hold another release than the one that serves: it is named, and the steps are the same as without."""
     made = renewed("r2")
 
-    assert [s.body["after"] for s in made.steps if s.verb is Verb.SHIFT] == [
-        {"green": 10, "blue": 90}, {"green": 100},
-    ]  # fmt: skip
-    assert [s.body["after"] for s in made.rescue] == [{"blue": 100}]
-    assert not [s for s in made.steps if s.verb is Verb.DELETE]
+    assert made.steps == renewed("r1").steps
+    assert [note.split(", ")[0] for note in made.notes] == ["mip: the files describe release r2"]
+
+
+def test_what_goes_is_exported_first() -> None:
+    """The first step that deletes something of an endpoint comes after its export."""
+    rooms = [s.room for s in renewed("r1").steps if s.verb is Verb.DELETE or s.room == "export"]
+
+    assert rooms[0] == "export"
+    assert rooms[-1] == "endpoint"

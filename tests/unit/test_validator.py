@@ -460,7 +460,7 @@ def test_a_lease_leaves_time_for_its_successor(minutes: int, drain: int) -> None
     written = f"duration: {minutes}m}}\nlease: {{drain: {drain}m}}"
     if minutes < drain + 60:
         (found,) = problems(pipeline=f"quota: {{capacity: shared, {written}")
-        assert found.startswith("pipeline.yml:1:37 AML138 ")
+        assert found.startswith("pipeline.yml:1:37 AML142 ")
     else:
         assert check(pipeline=f"quota: {{capacity: shared, {written}")
     assert check(pipeline=f"quota: {{capacity: shared, {written}", kept=True)
