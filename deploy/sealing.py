@@ -77,7 +77,7 @@ def sealed_of(environment: Environment, specs: Sequence[EndpointSpec]) -> dict[s
     for spec in specs:
         documents = {
             address("endpoint", spec.key): spec.endpoint,
-            address("pipeline", spec.key): spec.pipeline.model_dump(),
+            address("pipeline", spec.key): spec.pipeline.model_dump(warnings=False),
         }
         alone = len(spec.deployments) == 1  # its slot may have another name
         documents |= {

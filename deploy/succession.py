@@ -58,7 +58,7 @@ def _turn(spec: EndpointSpec, mine: Bodies, now: datetime, within: float) -> Tur
     there = _line(spec, mine)
     serving = _current(spec, mine)
     served = serving if there and serves(mine[serving]) else None
-    if not there or (served is None and serving == spec.base):
+    if not there or (served is None and serving == spec.base and not _replaces(mine[serving])):
         return None  # what was never live has no release to renew: that is for apply
     lease = leases.of(mine[serving])
     due = lease if lease and lease.hours_left(now) <= within else None
@@ -67,6 +67,11 @@ def _turn(spec: EndpointSpec, mine: Bodies, now: datetime, within: float) -> Tur
     olds = tuple(spec.at(name) for name in [*before, serving] if name != new.name)
     protected = due if due and is_protected(mine[serving]) else None
     return Turn(new, olds, served, protected) if olds or served is None else None
+
+
+def _replaces(body: Mapping[str, Json]) -> bool:
+    """Whether a renewal made it, in the place of one whose lease was missed."""
+    return leases.SUCCEEDS_TAG in (body.get("tags") or {})
 
 
 def _has_ended(spec: EndpointSpec, body: Mapping[str, Json], serving: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
-from deploy import claims, diff, manifest, refusals
+from deploy import claims, diff, manifest, provenance, refusals
 from deploy.callers import served, shares
 from deploy.cloud import caller, endpoints, environments, logs
 from deploy.cloud.connect import Cloud
@@ -124,9 +124,12 @@ def run(cloud: Cloud, step: Step) -> None:
 
 
 def _records(cloud: Cloud, body: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, str]:
-    """The tags that a PUT writes by itself: its assets, its commit and run, its files; as many as Azure takes."""
+    """The tags that a PUT writes by itself: its assets, its commit and run, its files; as many as Azure takes. A
+    release that is carried to another endpoint, or restored, keeps those that it has.
+    """
     tags, assets = body["document"]["tags"], diff.records(body["document"], made)
-    more = {**caller.provenance(cloud).tags(), **body.get("files", {})}
+    carried = any(name in tags for name in provenance.TAGS)
+    more = {} if carried else {**caller.provenance(cloud).tags(), **body.get("files", {})}
     return {**assets, **dict(list(more.items())[: max(0, _TAGS - len(tags) - len(assets))])}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from deploy.carrying import succeeding
 from deploy.errors import Finding, Refused, UsageError
 from deploy.model import EndpointSpec, Environment, Plan, Step, Verb, Wanted, address
 from deploy.notices import Word
@@ -33,8 +34,10 @@ def renewable(specs: Sequence[EndpointSpec], within: float) -> tuple[list[Endpoi
 
 
 def missed(stands: Mapping[str, Standing]) -> list[Turn]:
-    """Entries whose endpoint Azure deleted: made as `apply` would, under the name in the file."""
-    return [Turn(each.spec, (), None) for each in stands.values() if each.missed]
+    """Entries whose endpoint Azure deleted: made as `apply` would, under the name in the file. A tag says so, by which
+    the next visit knows one that was cut off.
+    """
+    return [Turn(succeeding(each.spec, each.spec.name), (), None) for each in stands.values() if each.missed]
 
 
 def aliases(

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from deploy import importer, leases, observer, owners, planner, reader, succession, validator, yaml12
+from deploy import diff, history, importer, leases, observer, owners, planner, reader, succession, validator, yaml12
 from deploy.cloud import endpoints
 from deploy.errors import Finding, Refused, SpecError, UsageError
 from deploy.executor import Tell
@@ -74,7 +74,20 @@ def _spec(environment: Environment, folder: Path) -> EndpointSpec:
     # The releases that they were, not new ones of the same content: the files that made them apply to nothing.
     tags = {str(each["name"]): each.get("tags") or {} for each in behind}
     was = {name: tags[name].get(RELEASE_TAG, digest) for name, digest in spec.releases.items()}
-    return replace(spec, releases=was)
+    above = {**spec.endpoint, "tags": {**(spec.endpoint.get("tags") or {}), **_history(body)}}
+    deployments = tuple(_recorded(each, tags) for each in spec.deployments)
+    return replace(spec, endpoint=above, releases=was, deployments=deployments)
+
+
+def _history(body: Mapping[str, Json]) -> dict[str, Json]:
+    """The tags that say which releases were live: a rollback needs them."""
+    return {name: value for name, value in (body.get("tags") or {}).items() if name.lower() in history.TAGS}
+
+
+def _recorded(document: Mapping[str, Json], tags: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
+    """The deployment with the tags that say what it was made of, by whom and when."""
+    recorded = {name: value for name, value in tags[str(document["name"])].items() if name in diff.RECORDS}
+    return {**document, "tags": {**(document.get("tags") or {}), **recorded}}
 
 
 def _of_another(owner: Owner, environment: Environment, folder: Path) -> UsageError:

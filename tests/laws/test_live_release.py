@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import emulator, leases, verbs
+from deploy import emulator, history, leases, verbs
 from deploy.cloud import leftovers
 from deploy.errors import Exit
 from deploy.kept import PROTECT_TAG
@@ -125,7 +125,7 @@ def edited(world: World) -> None:
     assert live(world) == slots
     assert list(endpoints(world)) == [alias(world)["endpoint"]] != [name]
     (body,) = endpoints(world).values()
-    others = {tag: value for tag, value in body["tags"].items() if tag not in OURS}
+    others = {tag: value for tag, value in body["tags"].items() if tag not in (*OURS, *history.TAGS)}
     assert others == {"cost-centre": "4711", PROTECT_TAG: "false"}
     assert [note for note in done.plan.notes if "which renew does not deploy" in note and "apply -e law mip" in note]
     assert words(plan(world)) == before
