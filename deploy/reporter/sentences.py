@@ -262,12 +262,10 @@ def reasons(report: Report, plan: Plan | None) -> list[str]:
 
 
 def onward(verb: str, plan: Plan, traffic: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
-    """After an interrupted run: where the traffic of each endpoint is, how to continue, and how to go back."""
+    """After an interrupted run: where the traffic of each endpoint is, and how to go back."""
     for key, shares in traffic.items():
         yield f"Traffic now: {key}: {in_words(shares) if any(shares.values()) else 'none'}."
     typed = " ".join(["-e", plan.environment, *(plan.endpoints or traffic)])
-    if verb in ("apply", "rollback"):
-        yield f"To continue: amldeploy {verb} {typed}"
     if verb == "apply" and any(any(shares.values()) for shares in traffic.values()):
         yield f"To go back: amldeploy rollback {typed}"
 

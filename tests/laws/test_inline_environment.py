@@ -48,7 +48,8 @@ def test_the_packages_that_change_are_named(ground: Ground) -> None:
     assert len(reads(ground)) == before
     why = release(ground)
 
-    assert why == 'environment.conda_file.dependencies ["numpy=1.26"] -> ["numpy=2.0"], next to blue'
+    packages = 'environment.conda_file.dependencies ["numpy=1.26"] -> ["numpy=2.0"]'
+    assert why == f"{packages}, files: environment/conda.yml changed, next to blue"
     assert len(reads(ground)) == before + 1
     assert ground.apply() == []
     assert ground.plan().steps == ()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy import diff, history, reader, validator
+from deploy import diff, history, manifest, provenance, reader, validator
 from deploy.model import RELEASE_TAG
 from tests.laws.ground import Ground, put
 from tests.outsider import Outsider
@@ -45,10 +45,13 @@ def ground(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ground]:
         yield found
 
 
+RECORDS = {*history.TAGS, *provenance.TAGS, *manifest.TAGS}
+
+
 def held(ground: Ground, where: str, table: Any) -> dict[str, Any]:
-    """Every field as CLI v2 writes it, by its path, but for the history of traffic."""
+    """Every field as CLI v2 writes it, by its path, but for what runs record in tags."""
     found = flat(diff.written(ground.outsider.get(where), table))
-    return {path: value for path, value in found.items() if path.removeprefix("tags.") not in history.TAGS}
+    return {path: value for path, value in found.items() if path.removeprefix("tags.") not in RECORDS}
 
 
 def flat(document: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -51,7 +51,7 @@ def test_any_name_is_planned(
     }
     refused = any(set(name) & set("%/<") or not name.strip() for name in first)
     if refused or not (spelled(first) and spelled(second)):
-        with pytest.raises(SpecError, match=r"AML13[89]"):
+        with pytest.raises(SpecError, match=r"AML138|AML141"):
             spec_of(Path(), texts)
         return
     spec = spec_of(Path(), texts)

@@ -132,14 +132,14 @@ def test_the_next_put_replaces_what_the_last_one_said(committed: World) -> None:
 
 
 def test_a_deployment_full_of_tags_is_deployed(committed: World) -> None:
-    """Azure takes 50 tags; what does not fit beside the files' own is left out."""
+    """Azure takes 50 tags: as many as files may have, and ours beside them."""
     template = committed.project.root / "templates" / "plain" / "deployment.yml.j2"
-    tags = {f"tag{n}": "x" for n in range(46)}
+    tags = {f"tag{n}": "x" for n in range(40)}
     template.write_text(template.read_text() + f"tags: {json.dumps(tags)}\n")
     commit(committed, "first")
     assert committed.apply().exit == 0
     held = deployments(committed)["blue"]["tags"]
-    assert len(held) == 50
+    assert len(tags) < len(held) <= 50
     assert tags.items() <= held.items()
     assert [step for step in verbs.plan(committed.project, "law").steps if step.changes] == []
 

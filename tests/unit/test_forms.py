@@ -124,11 +124,15 @@ def test_a_watch_prints_a_document_a_line(project: Path) -> None:
     """JSON lines: whoever reads them needs no parser that looks for the end of a document."""
     command = [sys.executable, "-m", "deploy", "status", "-e", "local", "--watch", "--every", "1", "-o", "json"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
-    with subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True) as watching:
-        assert watching.stdout
-        lines = [watching.stdout.readline() for _ in range(2)]
-        watching.send_signal(signal.SIGINT)
-        watching.stdout.read()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    try:
+        with subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True) as watching:
+            assert watching.stdout
+            lines = [watching.stdout.readline() for _ in range(2)]
+            watching.send_signal(signal.SIGINT)
+            watching.stdout.read()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert [bool(fits("status", line)["endpoints"]) for line in lines] == [True, True]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,6 +118,7 @@ class Told(Cloud):
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self.environment, self.hosts, self.arm = environment(), CLOUDS["AzureCloud"], Saying(answers)
+        self.root = Path()
 
 
 def checks(answers: Mapping[str, Any]) -> dict[str, Step]:

@@ -28,7 +28,7 @@ REPORT = Report("dev", "f" * 64, (), provenance=MADE)
 
 
 def rows(made: Provenance) -> list[EndpointRow]:
-    slot = SlotRow("blue", True, 100, "abcdef012345", "Standard_NC24ads_A100_v4", 1, "Succeeded", made)
+    slot = SlotRow("blue", True, 100, "abcdef012345", "Standard_NC24ads_A100_v4", 1, "Succeeded", provenance=made)
     return [EndpointRow("mip", "mip-ab", "Succeeded", slots=(slot,))]
 
 
