@@ -1,0 +1,195 @@
+"""The law of leases: two entries on shared quota stay whole, whatever is applied, renewed, reaped, restored, rolled
+back and torn down, and whatever fails or is killed meanwhile.
+
+After each exit 0 the alias of an entry that is deployed names an endpoint that serves. A renewal never changes the
+release that is live. What a renewal or a reap deletes was exported. Exit codes are those of the README. At the end one
+teardown leaves no endpoint, role assignment or core. Otherwise than with `--laws full` a fixed choice of histories is
+played.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy import emulator, verbs
+from deploy.emulator.opening import opened
+from deploy.errors import DeployError, Exit
+from deploy.reaper import Rules
+from tests.laws.stage import WORKSPACE, Stage, Victims
+from tests.laws.test_ends import held
+from tests.laws.test_leases import advance_alone
+from tests.laws.test_renewals import pool
+from tests.laws.test_standing import COMMAND
+
+SOME, FULL, LENGTH = (5,), 200, 8
+KEYS = ("one", "two")
+HOURS = (6.0, 60.0, 150.0)
+COMMANDS = ("apply", "bad", "renew", "renew", "renew", "reap", "restore", "rollback", "teardown")
+TROUBLES = ("", "", "", "refuse", "lose", "full", "kill")
+CODES = {int(code) for code in Exit} - {int(Exit.BUG), int(Exit.FILES), int(Exit.AUTH)}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        full = metafunc.config.getoption("--laws", default="some") == "full"
+        metafunc.parametrize("seed", range(FULL) if full else SOME)
+
+
+class History:
+    """Two entries, one with a file as alias and a fallback, the other with a command."""
+
+    def __init__(self, stage: Stage, victims: Victims) -> None:
+        emulator.reset(stage.state)
+        stage.order()
+        stage.broken.clear()
+        self.stage, self.victims, self.number, self.told = stage, victims, 1, list[str]()
+        self.files("1")
+        self.before = held(stage)
+
+    @property
+    def root(self) -> Path:
+        return self.stage.world.project.root
+
+    def files(self, release: str, expect: int = 200) -> None:
+        """What the files describe: this release for both entries."""
+        values = {"release": release, "expect": expect}
+        body = {
+            "cloud": "local", "subscription_id": "00000000-0000-0000-0000-000000000001",
+            "resource_group": "rg-local", "workspace": "mlw-local",
+            "endpoints": {key: {"template": key, "values": values} for key in KEYS},
+        }  # fmt: skip
+        (self.root / "environments" / "law.yml").write_text(yaml.safe_dump(body))
+        plain = self.root / "templates" / "plain"
+        for key in KEYS:
+            folder = self.root / "templates" / key
+            folder.mkdir(exist_ok=True)
+            for name in ("endpoint.yml.j2", "deployment.yml.j2", "request.json"):
+                (folder / name).write_text((plain / name).read_text())
+            pipeline = {
+                "quota": {"capacity": "shared", **({"fallback": "dedicated"} if key == "two" else {})},
+                "probe": {"type": "http", "body": "request.json", "attempts": 1, "status": "{{ values.expect }}"},
+                "retry": {"attempts": 1, "deadline": "60s"},
+                "lease": {"alias": {"file": "live/one.json"} if key == "one" else {"command": COMMAND}, "drain": 0},
+                "roles": [{"role": "Storage Blob Data Contributor", "scope": "workspace_storage"}],
+            }
+            (folder / "pipeline.yml.j2").write_text(yaml.safe_dump(pipeline))
+
+    def endpoints(self) -> dict[str, tuple[str, str]]:
+        """Name -> (key of its entry, release with all traffic or empty), read in the world's file."""
+        world = opened(self.stage.state / "world.sqlite")
+        try:
+            with world.transaction():
+                world.settle()
+            found = {}
+            for endpoint in world.children(WORKSPACE, "endpoint"):
+                traffic = {k: v for k, v in endpoint.properties["traffic"].items() if v}
+                slots = {s.name: s.body["properties"] for s in world.children(endpoint.id, "deployment")}
+                live = [slots[name]["environmentVariables"]["RELEASE"] for name in traffic if name in slots]
+                key = str(endpoint.body["tags"].get("amldeploy-owner", "")).rpartition("/")[2]
+                found[endpoint.name] = (key, live[0] if len(live) == 1 else "")
+            return found
+        finally:
+            world.close()
+
+    def live(self) -> dict[str, set[str]]:
+        """Key -> releases that serve."""
+        there = self.endpoints().values()
+        return {key: {release for owner, release in there if owner == key and release} for key in KEYS}
+
+    def alias(self) -> str:
+        """The endpoint that the file names; empty when there is none."""
+        path = self.root / "live" / "one.json"
+        return str(json.loads(path.read_text())["endpoint"]) if path.exists() else ""
+
+    def exported(self) -> set[str]:
+        return {path.name for path in (self.stage.state / "reaped").glob("*/*")}
+
+    def play(self, command: str, trouble: str, chance: random.Random) -> None:
+        """One command, disturbed or not, and what must be so afterwards."""
+        before, live, saved = self.endpoints(), self.live(), self.exported()
+        number = chance.randint(1, 12)
+        code = self.killed(command, number) if trouble == "kill" else self.disturbed(command, trouble, number, chance)
+        after = self.endpoints()
+        said = f"{command} {trouble} {number}: exit {code}"
+        self.told.append(f"{said}, {before} -> {after}")
+        if code is not None and code not in CODES:
+            self.broken(f"{said} is no exit code of it")
+        gone = before.keys() - after.keys()
+        if command in ("renew", "reap") and not gone <= self.exported():
+            self.broken(f"{said}: {gone - saved} went without an export")
+        if command == "renew":
+            changed = {key: (live[key], now) for key, now in self.live().items() if live[key] and not live[key] & now}
+            if changed and trouble != "full":
+                self.broken(f"{said} changed what is live: {changed}")
+        if code == 0 and command != "teardown" and self.live()["one"]:
+            named = after.get(self.alias(), ("", ""))
+            if not named[1]:
+                self.broken(f"{said}: the alias names {self.alias()}, of {after}")
+        self.told += [f"  broken: {each}" for each in self.stage.broken]
+
+    def broken(self, words: str) -> None:
+        self.stage.broken.append(words)
+
+    def killed(self, command: str, number: int) -> None:
+        """A client that is killed at a change; only apply and renew can be."""
+        work = "renew" if command == "renew" else "apply"
+        if command in ("apply", "renew"):
+            self.victims.kill_one(self.stage, {"mutating": True, "number": number}, at_work=work)
+
+    def disturbed(self, command: str, trouble: str, number: int, chance: random.Random) -> int:
+        if trouble == "full":
+            with pool(self.stage, 0):
+                return self.run(command, chance)
+        fault = {"refuse": {"kind": "refuse", "status": 403}, "lose": {"kind": "lose", "times": 4}}.get(trouble)
+        with self.fault({**fault, "number": number, "mutating": True} if fault else None):
+            return self.run(command, chance)
+
+    @contextmanager
+    def fault(self, fault: dict[str, Any] | None) -> Iterator[None]:
+        self.stage.order(*([fault] if fault else []))
+        yield
+        self.stage.order()
+
+    def run(self, command: str, chance: random.Random) -> int:
+        project, quiet = self.stage.world.project, {"approve": lambda *_: None, "tell": lambda _: None}
+        show = {"show": lambda _: None}
+        if command in ("apply", "bad"):
+            self.number += 1
+            self.files(str(self.number), 418 if command == "bad" else 200)
+        try:
+            if command == "renew":
+                return int(verbs.renew(project, "law", within=24, **quiet, **show).exit)
+            if command == "reap":
+                return int(verbs.reap(project, "law", Rules(within=6, force=True), yes=True, **quiet, **show).exit)
+            if command == "restore":
+                folders = sorted((self.stage.state / "reaped").glob("*/*"))
+                return int(verbs.restore(project, "law", folders[-1], **quiet).exit) if folders else 0
+            if command == "rollback":
+                return int(verbs.rollback(project, "law", every=True, **quiet).exit)
+            if command == "teardown":
+                return int(verbs.teardown(project, "law", [chance.choice(KEYS)], **quiet).exit)
+            return int(verbs.apply(project, "law", **quiet).exit)
+        except DeployError as error:
+            return int(error.exit)
+
+
+def test_histories_of_leases(stage: Stage, victims: Victims, seed: int) -> None:
+    """Time passes between the commands, at times more than a lease lasts."""
+    chance = random.Random(seed)
+    history = History(stage, victims)
+    history.play("apply", "", chance)
+    for _ in range(LENGTH):
+        advance_alone(stage.world, chance.choice(HOURS))
+        history.play(chance.choice(COMMANDS), chance.choice(TROUBLES), chance)
+        assert not stage.broken, "\n".join(history.told)
+    stage.order()
+    verbs.teardown(stage.world.project, "law", approve=lambda *_: None, tell=lambda _: None)
+    assert held(stage) == history.before, "\n".join(history.told)
