@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from deploy import diff
+from deploy import diff, history
 from deploy.callers import shares
 from deploy.digests import digest
 from deploy.errors import CloudError
@@ -70,9 +70,12 @@ def _is_healthy(body: Mapping[str, Json]) -> bool:
 
 
 def _endpoint(spec: EndpointSpec, body: Mapping[str, Json], traffic: Mapping[str, int]) -> dict[str, Json]:
-    """Its document without what belongs to one endpoint alone: our own tags, and the properties of its lease."""
+    """Its document without what belongs to one endpoint alone: our own tags, and the properties of its lease. What was
+    rolled back stays rolled back.
+    """
     document = diff.written(body, diff.ENDPOINT)
-    tags = {name: value for name, value in (document.pop("tags", None) or {}).items() if not is_ours(name)}
+    there = document.pop("tags", None) or {}
+    tags = {name: value for name, value in there.items() if not is_ours(name) or name == history.ROLLED_BACK_TAG}
     held = {k: v for k, v in (document.pop("properties", None) or {}).items() if k.lower() not in _LEASE}
     mirror = {name: share for name, share in shares(body, "mirrorTraffic").items() if name in traffic}
     optional = {"tags": tags, "properties": held, "mirror_traffic": mirror}

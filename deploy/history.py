@@ -80,7 +80,11 @@ def after_live(body: Mapping[str, Json], slot: str, release: str, at: datetime) 
     if lived and (lived[0].slot, lived[0].release) == (slot, release):
         return {name: text for name in TAGS if (text := _tag(body, name))}  # it is live already
     others = [each for each in lived if (each.slot, each.release) != (slot, release)]
-    return {LIVE_TAG: _joined([Record(slot, release, at), *others])}
+    tags = {LIVE_TAG: _joined([Record(slot, release, at), *others])}
+    last = rolled_back(body)
+    if not lived and last and last.release != release:
+        tags[ROLLED_BACK_TAG] = str(last)  # a renewal carried it, with the release that traffic went back to
+    return tags
 
 
 def after_rescue(body: Mapping[str, Json], slot: str, release: str, at: datetime) -> dict[str, str]:

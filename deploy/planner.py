@@ -240,7 +240,7 @@ def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts, *, always: bool
         return ()
     moved = {**body, "properties": {**(body.get("properties") or {}), "traffic": wanted.traffic}}
     back = traffic.plan(replace(wanted, stages=(_whole(wanted, now, facts),)), {**facts, where: moved})
-    return [traffic.recorded(step, _failed(wanted, facts)) for step in back]
+    return [traffic.recorded(step, _failed(wanted, now, facts)) for step in back]
 
 
 def _whole(wanted: Wanted, now: Mapping[str, int], facts: Facts) -> Mapping[str, int]:
@@ -254,9 +254,13 @@ def _whole(wanted: Wanted, now: Mapping[str, int], facts: Facts) -> Mapping[str,
     return {last.slot: 100} if same and now.get(last.slot) else now
 
 
-def _failed(wanted: Wanted, facts: Facts) -> dict[str, str] | None:
-    """The history record of a rescue: the deployment that was to receive most traffic."""
-    slot = live_slot(wanted.traffic)
+def _failed(wanted: Wanted, now: Mapping[str, int], facts: Facts) -> dict[str, str] | None:
+    """The history record of a rescue: of the deployments that were to receive more traffic the one with most. The one
+    that was live before did not fail.
+    """
+    lived = history.live(facts.get(address("endpoint", wanted.spec.key)) or {})
+    was = lived[0].slot if lived else wanted.live
+    slot = live_slot({name: n for name, n in wanted.traffic.items() if n > now.get(name, 0) and name != was})
     release = traffic.release_in(wanted, facts, slot) if slot else ""
     return {"kind": "failed", "slot": str(slot), "release": release} if release else None
 

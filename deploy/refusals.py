@@ -126,7 +126,8 @@ def held_back(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
     """What is said of an endpoint whose files still describe the release that was rolled back; None for any other."""
     body, there = facts.get(address("endpoint", spec.key)) or {}, of_room(facts, "deployment", spec.key)
     last = history.rolled_back(body)
-    if last is None or last.release not in spec.releases.values() or owner_tag(body) != spec.owner:
+    sent = {release for name, release in spec.releases.items() if spec.traffic is None or spec.traffic.get(name)}
+    if last is None or last.release not in sent or owner_tag(body) != spec.owner:
         return None
     tags = [(there.get(name) or {}).get("tags") or {} for name in served(facts, spec.key)]
     if any(each.get(RELEASE_TAG) == last.release for each in tags):

@@ -126,7 +126,7 @@ def _alone(there: Mapping[str, Json], share: Mapping[str, int], whole: str | Non
     if whole and len(there) == 1:
         return f"{whole} is the only deployment, so there is no previous release"
     others = [f"{name} holds {_release(body) or 'no release'}" for name, body in sorted(there.items()) if name != whole]
-    told = "; ".join(f"{words}, which never received all traffic" for words in others)
+    told = "; ".join(f"{words}, which is not recorded as having received all traffic" for words in others)
     return f"traffic is on {in_words(share)}, and no release that was live before is left: {told}"
 
 
@@ -135,8 +135,10 @@ def _unfit(spec: EndpointSpec, there: Mapping[str, Json], former: Record) -> str
     body = there.get(former.slot)
     if body is None:
         return f"release {former.release} was live before, and its deployment {former.slot} is deleted"
-    if (held := _release(body)) != former.release or (body["tags"][RELEASE_TAG]).endswith(UNPROVEN):
+    if (held := _release(body)) != former.release:
         return f"release {former.release} was live before, and {former.slot} now holds {held or 'no release of ours'}"
+    if str(body["tags"][RELEASE_TAG]).endswith(UNPROVEN):
+        return f"{former.slot} holds release {former.release}, and its last change was never probed"
     if (body.get("tags") or {}).get(OWNER_TAG) != spec.owner:
         return f"deployment {former.slot} is not managed by {spec.owner}"
     state = str((body.get("properties") or {}).get("provisioningState") or "unknown")
@@ -166,10 +168,12 @@ def plan(
     *,
     to: str = "",
     every: bool = False,
+    beside: Mapping[str, Facts] | None = None,
 ) -> Plan:
     """All traffic back to the previous release, which is scaled up to what is live and probed first.
 
-    `every`: an endpoint that has no previous release is a note, as long as there is one that has. Raises Refused.
+    `every`: an endpoint that has no previous release is a note, as long as there is one that has. `beside`: deployments
+    of the file's other endpoints, for guards.max_instances. Raises Refused.
     """
     steps: list[Step] = []
     rescue: list[Step] = []
@@ -192,6 +196,10 @@ def plan(
         own[checks:checks] = refusals.asked_of_all(spec, own, seen)
         steps += own
         rescue += _rescue(spec, seen, target)
+        if spec.pipeline.probe is None:
+            notes.append(
+                f"{spec.key}: {target.slot} is not probed before it gets traffic: its pipeline.yml has no probe."
+            )
         if target.left in spec.releases.values():
             notes.append(f"{_FORWARD.format(release=target.left, key=spec.key)} to deploy it again.")
     if nowhere and not (every and (steps or notes)):
@@ -199,7 +207,7 @@ def plan(
     else:
         notes += [f"{each.address.split('/')[1]} is skipped: {each.cause}." for each in nowhere]
     findings += [*verdict.findings(steps), *gates.together(steps)]
-    findings += guards.too_many(environment, specs, facts, steps, {})
+    findings += guards.too_many(environment, specs, facts, steps, beside or {})
     return seal(environment, specs, steps, rescue, facts, findings, tuple(notes))
 
 

@@ -71,7 +71,11 @@ def ending(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Step]:
     other = next(name for name in SLOTS if name != slot)
     there = of_room(facts, "deployment", spec.key)
     body = there.get(other)
-    if body is None or not _is_over(endpoint, there, document, other, shifts=any(s.room == "traffic" for s in steps)):
+    if (
+        body is None
+        or is_protected(body)
+        or not _is_over(endpoint, there, document, other, shifts=any(s.room == "traffic" for s in steps))
+    ):
         return []
     where, why = address("deployment", spec.key, other), "rollout.keep_previous is 0: the previous release is deleted"
     return [Step(Verb.DELETE, where, idle.claim(spec.name, body), why, spec.retry)]

@@ -93,7 +93,7 @@ def _wrote(step: Step, path: str, now: Json, world: World) -> bool:
     if step.verb is Verb.DELETE or body is None:
         return step.verb is Verb.DELETE and body is None
     if path in _HISTORY:
-        return "record" in step.body
+        return step.room == "traffic"
     if path.startswith(_TRAFFIC):
         return step.room == "traffic" and _moved_callers(step, body)
     if step.verb is Verb.CREATE:

@@ -111,7 +111,8 @@ def rollback(
     environment, specs = validate(project, name, only)
     with project.alone(environment, "rollback") as cloud:
         specs, facts = look(cloud, specs)
-        plan = rollbacks.plan(environment, specs, facts, to=to, every=every)
+        beside = observer.observe_beside(cloud, environment, specs)
+        plan = rollbacks.plan(environment, specs, facts, to=to, every=every, beside=beside)
         approve(plan, environment.cloud != "local")
         return with_rows(cloud, specs, carry_out(project, cloud, plan, "rollback", tell, jobs))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy import planner
+from deploy import planner, reporter
 from deploy.cloud import caller
 from deploy.cloud.connect import Cloud
 from deploy.errors import CloudError, Finding
@@ -46,7 +46,8 @@ def _look(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec],
     draft = planner.draft_release(environment, specs, everywhere, beside=beside)
     lines = of_plan(draft.steps, draft.findings)
     quiet = [spec.key for spec in specs if not any(step.endpoint == spec.key for step in draft.steps)]
-    lines += [Line(f"endpoint/{key}", Verdict.YES, "nothing to do") for key in quiet]
+    held = {str(each["endpoint"]): reporter.held(each).partition(": ")[2] for each in draft.held}
+    lines += [Line(f"endpoint/{key}", Verdict.YES, held.get(key, "nothing to do")) for key in quiet]
     return [Line(where, Verdict.YES, f"found, in {home}", "workspace"), *lines]
 
 

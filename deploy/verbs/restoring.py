@@ -119,7 +119,7 @@ def _planned(
     was cut off (roles, alias) is done then.
     """
     try:
-        plan = planner.plan_release(environment, [spec], facts, beside=beside, restored=True)
+        plan = planner.plan_release(environment, [spec], facts, beside=beside, restored=True, allow_rolled_back=True)
     except Refused as refused:
         raise live or refused from None
     if live and any(step.changes and step.room in ("endpoint", "deployment", "traffic") for step in plan.steps):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from deploy import carrying, leases, succession
+from deploy import carrying, history, leases, succession
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.errors import Finding, Refused
@@ -46,6 +46,8 @@ def notes(environment: Environment, each: Turn, seen: Mapping[str, Facts], other
     key = each.new.key
     apply = f"amldeploy apply -e {environment.name} {key}"
     files = f"{key}: the files describe release {other}, which renew does not deploy. To deploy it: {apply}."
+    if history.ROLLED_BACK_TAG in (each.new.endpoint.get("tags") or {}):
+        files = f"{key}: the files describe release {other}, which renew does not deploy. A rollback is recorded."
     return [
         *([files] if other else []),
         *(

@@ -140,8 +140,13 @@ def rolled_back(world: World) -> None:
     world.want(release="2")
     lend(world)
     assert failures(world.apply()) == []
-    assert failures(verbs.rollback(world.project, "law", approve=lambda *_: None, tell=world.watch)) == []
+    ways: dict[str, Any] = {"approve": lambda *_: None, "tell": world.watch}
+    assert failures(verbs.rollback(world.project, "law", ["mip"], **ways)) == []
     the_same_serves(world)
+    assert [each["endpoint"] for each in plan(world).held] == ["mip"]
+    assert {body["environmentVariables"]["RELEASE"] for body in live(world).values()} == {"1"}
+    assert failures(verbs.apply(world.project, "law", allow_rolled_back=True, **ways)) == []
+    assert {body["environmentVariables"]["RELEASE"] for body in live(world).values()} == {"2"}
 
 
 def named(world: World) -> None:
@@ -162,7 +167,7 @@ def named(world: World) -> None:
 
 
 def the_same_serves(world: World, before: list[tuple[str, str]] | None = None) -> None:
-    """After a renewal release 1 serves as before, and the plan shows what it did; the next apply deploys the files."""
+    """After a renewal release 1 serves as before, and the plan shows what it did; the next apply goes by the files."""
     slots = live(world)
     advance_alone(world, 150)
     assert failures(renew(world)) == []
@@ -282,7 +287,7 @@ def to_shared(world: World) -> None:
     assert [
         note for note in done.plan.notes if "is on dedicated quota, not on shared" in note and "tear it down" in note
     ]
-    assert (renew(world, within=168).plan.steps, world.apply().plan.steps) == ((), ())
+    assert (renew(world, within=167).plan.steps, world.apply().plan.steps) == ((), ())
     world.teardown()
     assert failures(world.apply()) == []
     (body,) = endpoints(world).values()

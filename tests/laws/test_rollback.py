@@ -160,6 +160,20 @@ def test_a_plan_file_remembers_that_a_rolled_back_release_is_allowed(stage: Stag
         verbs.apply(project, None, allow_rolled_back=True, **ways)
 
 
+def test_a_plan_file_is_applied_again_after_its_rescue(stage: Stage) -> None:
+    """The rescue records the failure on the endpoint, which is no foreign change."""
+    project = stage.world.project
+    stage.begin("2")
+    file = project.root / "agreed.plan"
+    file.write_text(reporter.plan_dump(verbs.plan(project, "law")))
+    ways: dict[str, Any] = {"approve": lambda *_: None, "tell": lambda _: None, "plan_file": file}
+    stage.order({"kind": "refuse", "status": 403, "operation": "OnlineEndpoints_CreateOrUpdate", "number": 2})
+    assert verbs.apply(project, None, **ways).report.exit is Exit.STEP_FAILED
+    stage.order()
+    assert verbs.apply(project, None, **ways).report.exit is Exit.OK
+    assert stage.seen()["live"] == ["2"]
+
+
 def test_a_rollback_names_its_endpoints(stage: Stage) -> None:
     """None named is not all."""
     with pytest.raises(UsageError, match="Name the endpoints, or use --all"):

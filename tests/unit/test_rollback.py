@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy import history, rollback
+from deploy import history, planner, rollback
 from deploy.errors import Refused
 from deploy.history import LIVE_TAG
 from deploy.model import OWNER_TAG, Plan, Verb
@@ -137,6 +138,48 @@ def test_endpoints_without_a_previous_release_do_not_block_the_others() -> None:
         rollback.plan(environment(), [one, two], {"mip": first, "two": other})
     with pytest.raises(Refused):
         rollback.plan(environment(), [two], {"two": other}, every=True)
+
+
+def test_a_canary_that_fails_is_recorded_and_not_the_live_deployment() -> None:
+    """Of deployments that the user named: the one that was to receive more traffic."""
+    one = spec(release="ra", traffic={"blue": 90, "green": 10})
+    green = {**one.deployments[0], "name": "green"}
+    canary = replace(one, deployments=(*one.deployments, green), releases={"blue": "ra", "green": "rb"})
+    seen = there({"blue": 100}, {"blue": "ra", "green": "rb"}, tags=live(("blue", "ra")))
+    (rescue,) = planner.plan_release(environment(), [canary], {"mip": seen}).rescue
+
+    assert rescue.body["record"] == {"kind": "failed", "slot": "green", "release": "rb"}
+
+
+def test_a_rollback_out_of_an_unfinished_rollout_records_no_failure_of_the_live_release() -> None:
+    """The files are reverted: traffic goes back to blue, which cannot fail by that."""
+    seen = there({"blue": 90, "green": 10}, {"blue": "r1", "green": "r2"}, tags=live(("blue", "r1")))
+    made = planner.plan_release(environment(), [spec(release="r1")], {"mip": seen})
+
+    assert [step.body["after"] for step in made.steps if step.verb is Verb.SHIFT] == [{"blue": 100}]
+    assert all("record" not in step.body for step in made.rescue)
+
+
+@pytest.mark.parametrize(("traffic", "is_held"), [({"blue": 100, "green": 0}, False), ({"green": 100}, True)])
+def test_what_the_files_send_no_traffic_to_is_not_held_back(traffic: dict[str, int], is_held: bool) -> None:
+    """The user accepted the rollback in the files."""
+    one = spec(release="ra", traffic=traffic)
+    green = {**one.deployments[0], "name": "green"}
+    both = replace(one, deployments=(*one.deployments, green), releases={"blue": "ra", "green": "rb"})
+    tags = {**live(("blue", "ra")), history.ROLLED_BACK_TAG: "rb@2026-11-29T12:00:00Z jane"}
+    seen = there({"blue": 100}, {"blue": "ra", "green": "rb"}, tags=tags)
+
+    assert bool(planner.plan_release(environment(), [both], {"mip": seen}).held) is is_held
+
+
+def test_a_successor_keeps_what_was_rolled_back() -> None:
+    """The tag that a renewal carries outlives the PUT that gives the successor its traffic; a new release ends it."""
+    carried = {"tags": {history.ROLLED_BACK_TAG: "r2@2026-11-29T12:00:00Z jane"}}
+    tags = history.after_live(carried, "blue", "r1", NOW)
+
+    assert history.rolled_back({"tags": tags}) is not None
+    assert history.rolled_back({"tags": history.after_live({"tags": tags}, "green", "r3", NOW)}) is None
+    assert history.rolled_back({"tags": history.after_live(carried, "blue", "r2", NOW)}) is None
 
 
 EVENTS = st.sampled_from(["good", "bad", "refused", "killed", "not made", "rollback", "again"])
