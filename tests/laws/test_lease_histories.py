@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,9 @@ from tests.laws.test_ends import held
 from tests.laws.test_leases import advance_alone
 from tests.laws.test_renewals import pool
 from tests.laws.test_standing import COMMAND
+from tests.unit.test_aliases import GitHub
 
-SOME, FULL, LENGTH = (5,), 200, 8
+SOME, FULL, LENGTH = (4, 5), 200, 8
 KEYS = ("one", "two")
 HOURS = (6.0, 60.0, 150.0)
 COMMANDS = ("apply", "bad", "renew", "renew", "renew", "reap", "restore", "rollback", "teardown")
@@ -43,14 +46,36 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", range(FULL) if full else SOME)
 
 
-class History:
-    """Two entries, one with a file as alias and a fallback, the other with a command."""
+@pytest.fixture(scope="module")
+def variables() -> Iterator[dict[str, str]]:
+    """The variables of a repository, in a server that speaks GitHub's API; who is asked finds it by the environment."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), GitHub)
+    server.held, server.instead = {}, None  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    place = f"http://127.0.0.1:{server.server_port}"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"API_URL": place, "REPOSITORY": "o/r", "TOKEN": "token"}.items():
+            patch.setenv(f"GITHUB_{name}", value)
+        yield server.held  # type: ignore[attr-defined]
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
-    def __init__(self, stage: Stage, victims: Victims) -> None:
+
+class History:
+    """Two entries: one whose alias is a file or, at every other seed, a variable; one with a command and a fallback."""
+
+    def __init__(self, stage: Stage, victims: Victims, variables: dict[str, str] | None) -> None:
         emulator.reset(stage.state)
         stage.order()
         stage.broken.clear()
         self.stage, self.victims, self.number, self.told = stage, victims, 1, list[str]()
+        self.variables = variables
+        (self.root / "live" / "one.json").unlink(missing_ok=True)
+        (self.root / "moved").unlink(missing_ok=True)
+        if variables:
+            variables.clear()
         self.files("1")
         self.before = held(stage)
 
@@ -68,6 +93,7 @@ class History:
         }  # fmt: skip
         (self.root / "environments" / "law.yml").write_text(yaml.safe_dump(body))
         plain = self.root / "templates" / "plain"
+        own = {"file": "live/one.json"} if self.variables is None else {"github_variable": "ONE"}
         for key in KEYS:
             folder = self.root / "templates" / key
             folder.mkdir(exist_ok=True)
@@ -77,7 +103,7 @@ class History:
                 "quota": {"capacity": "shared", **({"fallback": "dedicated"} if key == "two" else {})},
                 "probe": {"type": "http", "body": "request.json", "attempts": 1, "status": "{{ values.expect }}"},
                 "retry": {"attempts": 1, "deadline": "60s"},
-                "lease": {"alias": {"file": "live/one.json"} if key == "one" else {"command": COMMAND}, "drain": 0},
+                "lease": {"alias": own if key == "one" else {"command": COMMAND}, "drain": 0},
                 "roles": [{"role": "Storage Blob Data Contributor", "scope": "workspace_storage"}],
             }
             (folder / "pipeline.yml.j2").write_text(yaml.safe_dump(pipeline))
@@ -105,7 +131,9 @@ class History:
         return {key: {release for owner, release in there if owner == key and release} for key in KEYS}
 
     def alias(self) -> str:
-        """The endpoint that the file names; empty when there is none."""
+        """The endpoint that the file or the variable names; empty when there is none."""
+        if self.variables is not None:
+            return str(json.loads(self.variables["ONE"])["endpoint"]) if "ONE" in self.variables else ""
         path = self.root / "live" / "one.json"
         return str(json.loads(path.read_text())["endpoint"]) if path.exists() else ""
 
@@ -181,10 +209,10 @@ class History:
             return int(error.exit)
 
 
-def test_histories_of_leases(stage: Stage, victims: Victims, seed: int) -> None:
+def test_histories_of_leases(variables: dict[str, str], stage: Stage, victims: Victims, seed: int) -> None:
     """Time passes between the commands, at times more than a lease lasts."""
     chance = random.Random(seed)
-    history = History(stage, victims)
+    history = History(stage, victims, variables if seed % 2 else None)
     history.play("apply", "", chance)
     for _ in range(LENGTH):
         advance_alone(stage.world, chance.choice(HOURS))

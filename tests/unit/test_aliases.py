@@ -86,7 +86,7 @@ def test_a_command_that_is_not_there(tmp_path: Path) -> None:
         aliases.write({"command": ["./not-there"]}, NEW, Outside(tmp_path, {}))
 
 
-class _GitHub(BaseHTTPRequestHandler):
+class GitHub(BaseHTTPRequestHandler):
     """Variables of one repository, as GitHub's REST API keeps them."""
 
     def _answer(self, status: int, body: Any = None) -> None:
@@ -112,13 +112,16 @@ class _GitHub(BaseHTTPRequestHandler):
             self._answer(201, {})
         elif name not in held:
             self._answer(404, {"message": "Not Found"})
+        elif self.command == "DELETE":
+            del held[name]
+            self._answer(204)
         elif self.command == "PATCH":
             held[name] = body["value"]
             self._answer(204)
         else:
             self._answer(200, {"name": name, "value": held[name]})
 
-    do_GET = do_PATCH = do_POST = _handle  # noqa: N815
+    do_GET = do_PATCH = do_POST = do_DELETE = _handle  # noqa: N815
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -126,7 +129,7 @@ class _GitHub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Any:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _GitHub)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), GitHub)
     server.held, server.instead = {}, None  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
