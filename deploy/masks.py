@@ -53,7 +53,9 @@ def hide(value: Json, name: str = "", mark: Callable[[Json], str] = lambda _: ""
         return {key: hide(item, _name(value, key), mark) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [hide(item, name, mark) for item in value]
-    safe = discreet(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    safe = discreet(value)
     return safe if safe == value else safe + mark(value)
 
 

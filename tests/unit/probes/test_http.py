@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from deploy.errors import DeployError
@@ -169,6 +169,7 @@ def test_nothing_is_fetched_for_a_form(tmp_path):
         max_leaves=6,
     ).map(lambda value: json.dumps(value).encode())
 )
+@example(b"NaN")
 def test_any_answer_is_right_or_wrong(body):
     """Whatever comes is judged in words, never by a traceback."""
     with contextlib.suppress(WrongAnswer):
