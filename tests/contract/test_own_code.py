@@ -197,13 +197,13 @@ def test_it_ends_with_its_emulator_and_another_starts_it_again(tmp_path: Path) -
     assert _gone(last["pid"])
 
 
-def test_without_the_server_it_says_what_to_install(tmp_path: Path) -> None:
+def test_without_the_server_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deployment fails with the cure; everything else of the emulator works."""
     bare = tmp_path / "python"
     bare.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
     bare.chmod(0o755)
-    setting = {"AMLDEPLOY_SCORING_PYTHON": str(bare)}
-    with emulator.embed(tmp_path / "state") as running, _signed_in(running, **setting) as client:
+    monkeypatch.setenv("AMLDEPLOY_SCORING_PYTHON", str(bare))  # of the command that the emulator runs in
+    with emulator.embed(tmp_path / "state") as running, _signed_in(running) as client:
         endpoint(client, "bare")
         with pytest.raises(HttpResponseError, match=r'Install "amldeploy\[local-scoring\]"') as caught:
             deploy(client, project(tmp_path / "project"), "bare")

@@ -142,6 +142,7 @@ def test_an_interrupted_rollout_deletes_nothing(stage: Stage) -> None:
     assert stage.apply().exit == Exit.STEP_FAILED
     assert (stage.seen()["live"], slots(stage)) == (["1"], ["blue", "green"])
     stage.order()
+    advance_alone(stage.world, 1)
     visit(stage)
     assert slots(stage) == ["blue"]
     assert stage.apply().exit == 0

@@ -239,6 +239,7 @@ def test_a_full_pool_is_met_as_the_entry_says(stage: Stage) -> None:
     quota = {"capacity": "shared", "fallback": "dedicated"}
     pipeline.write_text(yaml.safe_dump({**yaml.safe_load(pipeline.read_text()), "quota": quota}))
     assert stage.apply().exit == 0
+    advance_alone(stage.world, 1)
     folder = reap(stage.world)
     assert not (root / "live" / "mip.json").exists()
     (root / "live" / "mip.json").mkdir()
