@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -150,16 +150,19 @@ class Victims:
 
     process: subprocess.Popen[str]
 
-    def kill_one(self, stage: Stage, at: Mapping[str, Any], *, at_work: str = "apply") -> bool:
+    def kill_one(
+        self, stage: Stage, at: Mapping[str, Any], *, at_work: str = "apply", ends: Collection[int] = (0,)
+    ) -> bool:
         """Have a child work, and kill it while the answer to the request `at` drips: that had its effect. False when
-        no request was that one; then it has ended by itself, and well.
+        no request was that one; then it has ended by itself, with one of the exit codes `ends`.
         """
         stage.order({"kind": "drip", "seconds": HELD, **at})
         child = int(self._ask(f"{at_work} {stage.world.project.root}\n"))
         killed = _kill_at_the_fault(stage, child)
         status = int(self._ask())
         stage.order()
-        assert status == (signal.SIGKILL if killed else 0), f"{at_work}, at {at}: {killed=}, {status=}"
+        fine = status == signal.SIGKILL if killed else os.waitstatus_to_exitcode(status) in ends
+        assert fine, f"{at_work}, at {at}: {killed=}, {status=}"
         return killed
 
     def _ask(self, line: str = "") -> str:

@@ -170,7 +170,7 @@ class History:
         """A client that is killed at a change; only apply and renew can be."""
         work = "renew" if command == "renew" else "apply"
         if command in ("apply", "renew"):
-            self.victims.kill_one(self.stage, {"mutating": True, "number": number}, at_work=work)
+            self.victims.kill_one(self.stage, {"mutating": True, "number": number}, at_work=work, ends=CODES)
 
     def disturbed(self, command: str, trouble: str, number: int, chance: random.Random) -> int:
         if trouble == "full":
