@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from deploy.callers import served
 from deploy.counting import count
 from deploy.errors import Finding
-from deploy.model import RELEASE_TAG, UNPROVEN, EndpointSpec, Environment, Facts, Json, Step, Verb, address
+from deploy.model import EndpointSpec, Environment, Facts, Step, Verb, address, capacity_of, release_of
 
 Counts = Mapping[tuple[str, str], int]
 """(endpoint name, deployment name) -> instances."""
@@ -36,15 +36,13 @@ def moves_unprobed(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> b
     if any(share > now.get(name, 0) for name, share in (shifts[-1].items() if shifts else ())):
         return True
     documents = [(step.address, step.body["document"]) for step in own if _writes(step)]
-    return any(document["name"] in now and _release(document) != _release(facts.get(a)) for a, document in documents)
+    return any(
+        document["name"] in now and release_of(document) != release_of(facts.get(a)) for a, document in documents
+    )
 
 
 def _writes(step: Step) -> bool:
     return step.room == "deployment" and "document" in step.body
-
-
-def _release(resource: Mapping[str, Json] | None) -> str:
-    return str(((resource or {}).get("tags") or {}).get(RELEASE_TAG) or "").removesuffix(UNPROVEN)
 
 
 def _pipeline(spec: EndpointSpec) -> str:
@@ -125,7 +123,7 @@ def _running(facts: Facts, key: str) -> dict[tuple[str, str], int]:
     """The deployments of an endpoint's facts, under the endpoint's name as their ids say it."""
     prefix = address("deployment", key, "")
     return {
-        (str(body["id"]).split("/")[-3], str(body["name"])): int((body.get("sku") or {}).get("capacity") or 0)
+        (str(body["id"]).split("/")[-3], str(body["name"])): capacity_of(body)
         for where, body in facts.items()
         if where.startswith(prefix)
     }
@@ -136,7 +134,7 @@ def _grows(step: Step, facts: Mapping[str, Facts]) -> bool:
     if step.room != "deployment" or step.verb is Verb.DELETE:
         return False
     held = (facts.get(step.endpoint) or {}).get(step.address)
-    before = int(((held or {}).get("sku") or {}).get("capacity") or 0)
+    before = capacity_of(held)
     return any(after >= before for after in _named(step).values())
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from deploy import history, leases
 from deploy.callers import shares
 from deploy.documents.fields import FOREVER
-from deploy.model import OWNER_TAG, RELEASE_TAG, SLOTS, EndpointSpec
+from deploy.model import OWNER_TAG, RELEASE_TAG, SLOTS, EndpointSpec, capacity_of
 
 Json = Any
 _AT_REST = ("Succeeded", "Failed", "Canceled")
@@ -92,7 +92,7 @@ def _recorded(endpoint: Mapping[str, Json], body: Mapping[str, Json], slot: str,
     left = max(each.at for each in known)
     has_failed = failed is not None and failed in known and failed.at == left
     since = max(live.at, created, *([left] if has_failed else []), *([modified] if modified else []))
-    count = int((body.get("sku") or {}).get("capacity") or 0)
+    count = capacity_of(body)
     size = str((body.get("properties") or {}).get("instanceType") or "")
     return Idle(slot, release, since, count, size, live.release, has_failed)
 

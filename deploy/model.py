@@ -246,6 +246,16 @@ def of_room(facts: Facts, room: str, key: str) -> dict[str, Mapping[str, Json]]:
     return {a[len(prefix) + 1 :]: body for a, body in facts.items() if a == prefix or a.startswith(prefix + "/")}
 
 
+def release_of(body: Mapping[str, Json] | None) -> str:
+    """The release that a deployment (ARM body or document) holds, proven or not; empty if no tag names one."""
+    return str(((body or {}).get("tags") or {}).get(RELEASE_TAG) or "").removesuffix(UNPROVEN)
+
+
+def capacity_of(body: Mapping[str, Json] | None) -> int:
+    """The instances of a deployment, from its ARM body; 0 where it says none."""
+    return int(((body or {}).get("sku") or {}).get("capacity") or 0)
+
+
 def live_slot(traffic: Mapping[str, int]) -> str | None:
     """The slot with most traffic; None when nobody is served."""
     served = sorted((name for name, share in traffic.items() if share > 0), key=lambda name: (-traffic[name], name))

@@ -28,9 +28,11 @@ from deploy.model import (
     Verb,
     Wanted,
     address,
+    capacity_of,
     in_words,
     live_slot,
     of_room,
+    release_of,
 )
 from deploy.provenance import commit_of
 from deploy.sealing import seal
@@ -67,7 +69,7 @@ def find(spec: EndpointSpec, facts: Facts, to: str = "") -> Target | Settled:
         raise _refused(spec, "AML650", f"endpoint {spec.name} has no deployment")
     share, lived = served(facts, spec.key), history.live(body)
     whole = next((name for name in share if share[name] == 100), None)
-    now = (whole, _release(there.get(whole) or {})) if whole else None
+    now = (whole, release_of(there.get(whole) or {})) if whole else None
     if to:
         return _named(spec, there, lived, share, to)
     if lived and (lived[0].slot, lived[0].release) == now and (why := _why_settled(body, lived[0])):
@@ -94,11 +96,11 @@ def _why_settled(body: Mapping[str, Json], now: Record) -> str:
 def _named(
     spec: EndpointSpec, there: Mapping[str, Json], lived: Sequence[Record], share: Mapping[str, int], to: str
 ) -> Target | Settled:
-    fits = {name: _release(body) for name, body in there.items() if _is_called(body, to)}
+    fits = {name: release_of(body) for name, body in there.items() if _is_called(body, to)}
     fits = {name: release for name, release in fits.items() if any(_is(each, name, release) for each in lived)}
     if not fits:
         known = [
-            f"{each.release} in {each.slot}" for each in lived if _release(there.get(each.slot) or {}) == each.release
+            f"{each.release} in {each.slot}" for each in lived if release_of(there.get(each.slot) or {}) == each.release
         ]
         held = f"those that were are: {', '.join(known)}" if known else "none was"
         raise _refused(spec, "AML652", f"no deployment holds a release {to} that was live; {held}")
@@ -114,7 +116,7 @@ def _named(
 
 
 def _is_called(body: Mapping[str, Json], to: str) -> bool:
-    return any(text.lower().startswith(to.lower()) for text in (_release(body), commit_of(body)) if text)
+    return any(text.lower().startswith(to.lower()) for text in (release_of(body), commit_of(body)) if text)
 
 
 def _is(record: Record, slot: str, release: str) -> bool:
@@ -125,7 +127,9 @@ def _alone(there: Mapping[str, Json], share: Mapping[str, int], whole: str | Non
     """Why there is no release to go to."""
     if whole and len(there) == 1:
         return f"{whole} is the only deployment, so there is no previous release"
-    others = [f"{name} holds {_release(body) or 'no release'}" for name, body in sorted(there.items()) if name != whole]
+    others = [
+        f"{name} holds {release_of(body) or 'no release'}" for name, body in sorted(there.items()) if name != whole
+    ]
     told = "; ".join(f"{words}, which is not recorded as having received all traffic" for words in others)
     return f"traffic is on {in_words(share)}, and no release that was live before is left: {told}"
 
@@ -135,7 +139,7 @@ def _unfit(spec: EndpointSpec, there: Mapping[str, Json], former: Record) -> str
     body = there.get(former.slot)
     if body is None:
         return f"release {former.release} was live before, and its deployment {former.slot} is deleted"
-    if (held := _release(body)) != former.release:
+    if (held := release_of(body)) != former.release:
         return f"release {former.release} was live before, and {former.slot} now holds {held or 'no release of ours'}"
     if str(body["tags"][RELEASE_TAG]).endswith(UNPROVEN):
         return f"{former.slot} holds release {former.release}, and its last change was never probed"
@@ -145,15 +149,11 @@ def _unfit(spec: EndpointSpec, there: Mapping[str, Json], former: Record) -> str
     return "" if state == "Succeeded" else f"{former.slot} holds release {former.release}, and it is {state}"
 
 
-def _release(body: Mapping[str, Json]) -> str:
-    return str((body.get("tags") or {}).get(RELEASE_TAG) or "").removesuffix(UNPROVEN)
-
-
 def _left(spec: EndpointSpec, there: Mapping[str, Json], share: Mapping[str, int], slot: str) -> str:
     """The release that traffic leaves: that of the files if it has traffic, else the one with most."""
     leaving = {name: part for name, part in share.items() if name != slot}
-    mine = [name for name in leaving if _release(there.get(name) or {}) in spec.releases.values()]
-    return _release(there.get(mine[0] if mine else str(live_slot(leaving))) or {}) or "untagged"
+    mine = [name for name in leaving if release_of(there.get(name) or {}) in spec.releases.values()]
+    return release_of(there.get(mine[0] if mine else str(live_slot(leaving))) or {}) or "untagged"
 
 
 def _refused(spec: EndpointSpec, code: str, cause: str) -> Refused:
@@ -226,7 +226,7 @@ def _scaled(spec: EndpointSpec, facts: Facts, slot: str) -> dict[str, Mapping[st
     there = of_room(facts, "deployment", spec.key)
     shares = {name: part for name, part in served(facts, spec.key).items() if name != slot}
     live = there.get(str(live_slot(shares))) or {}
-    wanted, held = _count(live), _count(there[slot])
+    wanted, held = capacity_of(live), capacity_of(there[slot])
     if wanted <= held:
         return {}
     return {slot: {"instance_type": there[slot]["properties"].get("instanceType"), "instance_count": wanted}}
@@ -236,15 +236,11 @@ def _updates(spec: EndpointSpec, facts: Facts, scale: Mapping[str, Mapping[str, 
     steps = []
     for slot, size in scale.items():
         where, after = address("deployment", spec.key, slot), int(size["instance_count"])
-        change = diff.Change("instance_count", _count(facts[where]), after, diff.Mutability.UPDATE)
+        change = diff.Change("instance_count", capacity_of(facts[where]), after, diff.Mutability.UPDATE)
         body = {"endpoint": spec.name, "name": slot, "count": after, "changes": [asdict(change)]}
         why = f"instance_count {change.before} -> {after}, as many as are live ({count(after, 'instance')})"
         steps.append(Step(Verb.UPDATE, where, body, why, spec.retry))
     return steps
-
-
-def _count(body: Mapping[str, Json]) -> int:
-    return int((body.get("sku") or {}).get("capacity") or 0)
 
 
 def _rescue(spec: EndpointSpec, facts: Facts, target: Target) -> list[Step]:

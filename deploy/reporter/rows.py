@@ -7,7 +7,7 @@ from datetime import datetime
 
 from deploy import idle, leases
 from deploy.documents.cli_v2 import AUTH_MODES
-from deploy.model import RELEASE_TAG, EndpointSpec, Facts, Json, address, live_slot, of_room
+from deploy.model import RELEASE_TAG, EndpointSpec, Facts, Json, address, capacity_of, live_slot, of_room
 from deploy.owners import owner_tag, whose
 from deploy.provenance import Provenance, recorded
 
@@ -109,7 +109,7 @@ def _slot(name: str, body: Json, traffic: dict[str, int]) -> SlotRow:
         int(traffic.get(name) or 0),
         str((body.get("tags") or {}).get(RELEASE_TAG) or ""),
         str(properties.get("instanceType") or ""),
-        int((body.get("sku") or {}).get("capacity") or 0),
+        capacity_of(body),
         str(properties.get("provisioningState") or "unknown"),
         provenance=recorded(body),
     )

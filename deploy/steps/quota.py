@@ -11,7 +11,7 @@ from deploy import leases
 from deploy.cloud import quota
 from deploy.cloud.connect import Cloud
 from deploy.judging import cores, offers
-from deploy.model import EndpointSpec, Facts, Json, Step, Wanted, address, of_room
+from deploy.model import EndpointSpec, Facts, Json, Step, Wanted, address, capacity_of, of_room
 from deploy.outcome import Evidence
 
 NAME = "quota"
@@ -73,7 +73,7 @@ def _grown(wanted: Wanted, present: Mapping[str, Mapping[str, Json]]) -> dict[st
         size, after = str(document["instance_type"]), int(document["instance_count"])
         body = present.get(name) or {}
         same = str((body.get("properties") or {}).get("instanceType", "")).lower() == size.lower()
-        before = int((body.get("sku") or {}).get("capacity") or 0) if same else 0
+        before = capacity_of(body) if same else 0
         if after > before:
             grown.setdefault(size, []).append((before, after))
     return grown

@@ -12,8 +12,6 @@ from deploy.cloud.caller import who
 from deploy.cloud.connect import Cloud
 from deploy.model import (
     PATIENT,
-    RELEASE_TAG,
-    UNPROVEN,
     EndpointSpec,
     Facts,
     Json,
@@ -22,6 +20,7 @@ from deploy.model import (
     Wanted,
     address,
     in_words,
+    release_of,
 )
 from deploy.outcome import Evidence
 
@@ -68,8 +67,7 @@ def live_after(wanted: Wanted, facts: Facts, after: Mapping[str, int]) -> dict[s
 
 def release_in(wanted: Wanted, facts: Facts, slot: str) -> str:
     """The release that a deployment holds once the plan has run; empty if no tag says it."""
-    body = wanted.deployments.get(slot) or facts.get(address("deployment", wanted.spec.key, slot)) or {}
-    return str((body.get("tags") or {}).get(RELEASE_TAG) or "").removesuffix(UNPROVEN)
+    return release_of(wanted.deployments.get(slot) or facts.get(address("deployment", wanted.spec.key, slot)))
 
 
 def recorded(step: Step, record: Mapping[str, str] | None) -> Step:

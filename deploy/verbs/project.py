@@ -75,8 +75,6 @@ class Done:
     """What stays in idle slots, in words."""
     unkept: str = ""
     """Why no report was kept, in words; empty when it was."""
-    verb: str = ""
-    """The command that carried it out."""
     traffic: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Of an interrupted run: endpoint -> deployment -> percent, as it is now; an endpoint that could not be read is not
     named.
@@ -139,16 +137,14 @@ def carry_out(
 ) -> Done:
     """Do the plan, and keep its report where a person finds it. `hasty`: who waits for no place in the shared pool."""
     if not plan.steps:
-        return Done(plan, Report(plan.environment, plan.fingerprint, ()), verb=verb)
+        return Done(plan, Report(plan.environment, plan.fingerprint, ()))
     report = executor.execute(plan, cloud, project.clock, tell, jobs=jobs, hasty=hasty)
     report = replace(report, provenance=_provenance(cloud, plan, report))
     try:
         folder = save or _report_folder(project, verb)
-        return Done(plan, report, folder, _keep(plan, report, folder), verb=verb)
+        return Done(plan, report, folder, _keep(plan, report, folder))
     except OSError as error:  # what was done is done, and is told
-        return Done(
-            plan, report, verb=verb, unkept=f"The report is not kept: {error}. See that its folder may be written."
-        )
+        return Done(plan, report, unkept=f"The report is not kept: {error}. See that its folder may be written.")
 
 
 def _provenance(cloud: Cloud, plan: Plan, report: Report) -> Provenance | None:
