@@ -16,7 +16,8 @@ from typing import Any
 from deploy import history, leases
 from deploy.callers import shares
 from deploy.documents.fields import FOREVER
-from deploy.model import OWNER_TAG, RELEASE_TAG, SLOTS, EndpointSpec, capacity_of
+from deploy.model import RELEASE_TAG, SLOTS, EndpointSpec, capacity_of
+from deploy.owners import owner_tag
 
 Json = Any
 _AT_REST = ("Succeeded", "Failed", "Canceled")
@@ -47,13 +48,13 @@ class Idle:
 
 def claim(endpoint: str, body: Mapping[str, Json]) -> dict[str, Json]:
     """The body of the step that deletes a deployment as an idle slot: what `claims` checks right before."""
-    told = {"owner": _tag(body, OWNER_TAG), "release": _tag(body, RELEASE_TAG)}
+    told = {"owner": owner_tag(body), "release": _tag(body, RELEASE_TAG)}
     return {"endpoint": endpoint, "name": str(body["name"]), "idle": True, **told}
 
 
 def was_live(endpoint: Mapping[str, Json], body: Mapping[str, Json]) -> bool:
     """Whether the release in a deployment of ours received all traffic once."""
-    ours = _tag(body, OWNER_TAG) == _tag(endpoint, OWNER_TAG) != ""
+    ours = owner_tag(body) == owner_tag(endpoint) != ""
     held = (str(body["name"]), _tag(body, RELEASE_TAG))
     return ours and any((each.slot, each.release) == held for each in history.live(endpoint))
 
@@ -71,8 +72,8 @@ def of(endpoint: Mapping[str, Json], deployments: Mapping[str, Mapping[str, Json
         return None
     live = lived[0]
     slot = next(name for name in SLOTS if name != live.slot)
-    body, owner = deployments.get(slot), _tag(endpoint, OWNER_TAG)
-    if body is None or not owner or _tag(body, OWNER_TAG) != owner or shares(endpoint, "mirrorTraffic").get(slot):
+    body, owner = deployments.get(slot), owner_tag(endpoint)
+    if body is None or not owner or owner_tag(body) != owner or shares(endpoint, "mirrorTraffic").get(slot):
         return None
     if _tag(deployments.get(live.slot) or {}, RELEASE_TAG) != live.release or not _at_rest(body):
         return None

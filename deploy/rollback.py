@@ -16,7 +16,6 @@ from deploy.errors import Finding, Refused
 from deploy.history import Record
 from deploy.judging import gates, verdict
 from deploy.model import (
-    OWNER_TAG,
     RELEASE_TAG,
     UNPROVEN,
     EndpointSpec,
@@ -34,6 +33,7 @@ from deploy.model import (
     of_room,
     release_of,
 )
+from deploy.owners import is_unmanaged
 from deploy.provenance import commit_of
 from deploy.sealing import seal
 from deploy.steps import probe, quota, traffic
@@ -143,7 +143,7 @@ def _unfit(spec: EndpointSpec, there: Mapping[str, Json], former: Record) -> str
         return f"release {former.release} was live before, and {former.slot} now holds {held or 'no release of ours'}"
     if str(body["tags"][RELEASE_TAG]).endswith(UNPROVEN):
         return f"{former.slot} holds release {former.release}, and its last change was never probed"
-    if (body.get("tags") or {}).get(OWNER_TAG) != spec.owner:
+    if is_unmanaged(spec.owner, body):
         return f"deployment {former.slot} is not managed by {spec.owner}"
     state = str((body.get("properties") or {}).get("provisioningState") or "unknown")
     return "" if state == "Succeeded" else f"{former.slot} holds release {former.release}, and it is {state}"

@@ -10,14 +10,14 @@ from deploy.documents.fields import Duration, Kept, Percent, Written
 
 
 class Rollout(Written):
-    """How callers move from one release to the next."""
+    """How traffic moves from one release to the next."""
 
     strategy: Literal["blue_green", "in_place"] = Field(
         default="blue_green",
         description="blue_green: a second deployment takes over by stages. in_place: the same one changes.",
     )
     stages: tuple[Annotated[Percent, Field(ge=1)], ...] = Field(
-        default=(100,), min_length=1, description="Percentages of callers on the new release; growing, the last is 100."
+        default=(100,), min_length=1, description="Percentages of traffic on the new release; growing, the last is 100."
     )
     bake: Duration = Field(default=0.0, description="How long a stage is watched before the next: 5m, or seconds.")
     keep_previous: Kept = Field(

@@ -16,42 +16,43 @@ def status_ics(rows: Sequence[EndpointRow], now: datetime, environment: str) -> 
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//amldeploy//leases//EN", "CALSCALE:GREGORIAN"]
     for row in rows:
         if row.lease_ends and (ends := leases.moment(row.lease_ends)):
-            lines += _event(row, ends, now, environment)
+            lines += _ending(row, ends, now, environment)
         elif row.missed and row.gone_since and (ended := leases.moment(row.gone_since)):
             lines += _gone(row, ended, now, environment)
     return "\r\n".join(folded for line in [*lines, "END:VCALENDAR"] for folded in _folded(line)) + "\r\n"
 
 
-def _event(row: EndpointRow, ends: datetime, now: datetime, environment: str) -> list[str]:
+def _ending(row: EndpointRow, ends: datetime, now: datetime, environment: str) -> list[str]:
+    """The end of a lease, with an alarm a day before."""
     how = f"Renew it in the last 24 hours: amldeploy renew -e {environment} {row.key} --within 24h"
-    return [
-        "BEGIN:VEVENT",
-        f"UID:{row.name}-{ends:%Y%m%dT%H%M%SZ}@amldeploy",
-        f"DTSTAMP:{now:%Y%m%dT%H%M%SZ}",
-        f"DTSTART:{ends:%Y%m%dT%H%M%SZ}",
-        "DURATION:PT0S",
-        f"SUMMARY:{_text(f'{row.name}: Azure deletes this endpoint')}",
-        f"DESCRIPTION:{_text(f'The lease of {row.key} on shared quota ends. {how}')}",
+    alarm = [
         "BEGIN:VALARM",
         "ACTION:DISPLAY",
         "TRIGGER:-P1D",
         f"DESCRIPTION:{_text(f'{row.name}: one day left on shared quota')}",
         "END:VALARM",
-        "END:VEVENT",
     ]
+    title, text = f"{row.name}: Azure deletes this endpoint", f"The lease of {row.key} on shared quota ends. {how}"
+    return _event(f"{row.name}-{ends:%Y%m%dT%H%M%SZ}", ends, now, title, text, alarm)
 
 
 def _gone(row: EndpointRow, ended: datetime, now: datetime, environment: str) -> list[str]:
     """An event in the past, without an alarm."""
-    how = f"{row.missed}. Recreate it: amldeploy renew -e {environment} {row.key}"
+    text = f"{row.missed}. Recreate it: amldeploy renew -e {environment} {row.key}"
+    uid = f"{row.name}-{ended:%Y%m%dT%H%M%SZ}-missed"
+    return _event(uid, ended, now, f"{row.key}: the lease was missed", text, [])
+
+
+def _event(uid: str, at: datetime, now: datetime, title: str, text: str, alarm: list[str]) -> list[str]:
     return [
         "BEGIN:VEVENT",
-        f"UID:{row.name}-{ended:%Y%m%dT%H%M%SZ}-missed@amldeploy",
+        f"UID:{uid}@amldeploy",
         f"DTSTAMP:{now:%Y%m%dT%H%M%SZ}",
-        f"DTSTART:{ended:%Y%m%dT%H%M%SZ}",
+        f"DTSTART:{at:%Y%m%dT%H%M%SZ}",
         "DURATION:PT0S",
-        f"SUMMARY:{_text(f'{row.key}: the lease was missed')}",
-        f"DESCRIPTION:{_text(how)}",
+        f"SUMMARY:{_text(title)}",
+        f"DESCRIPTION:{_text(text)}",
+        *alarm,
         "END:VEVENT",
     ]
 
