@@ -21,13 +21,15 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from deploy import emulator  # noqa: E402 the checkout comes first
-from deploy.emulator import Running, identity, seed  # noqa: E402
+from deploy.emulator import Running  # noqa: E402
+from deploy.emulator.entra import access_tokens  # noqa: E402
+from deploy.emulator.seed import default_world  # noqa: E402
 
 ENDPOINTS = 1000
 CLIENTS = 4
 SECONDS = 5.0
 VERSION = "api-version=2022-02-01-preview"
-LIST = f"{seed.WORKSPACE_ID}/onlineEndpoints"
+LIST = f"{default_world.WORKSPACE_ID}/onlineEndpoints"
 
 
 class Client:
@@ -111,7 +113,7 @@ def main() -> None:
 
 
 def measure(running: Running, state: Path, start: float) -> None:
-    token = identity.issue(identity.Tokens(state / "tls"), "https://management.azure.com", time.time())
+    token = access_tokens.issue(access_tokens.Tokens(state / "tls"), "https://management.azure.com", time.time())
     client = Client(running, token)
     body = {"location": "eastus", "identity": {"type": "SystemAssigned"}, "properties": {"authMode": "Key"}}
     begun = time.perf_counter()

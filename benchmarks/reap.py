@@ -23,7 +23,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from deploy import emulator, leases  # noqa: E402 the checkout comes first
+from deploy import emulator  # noqa: E402
+from deploy.domain import leases  # noqa: E402 the checkout comes first
 
 SECONDS = 5.0
 SIZE = "Standard_NC24ads_A100_v4"

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
-from deploy.counting import count
-from deploy.neutral import neutral as neutral  # noqa: PLC0414 errors are where it is looked for
+from deploy.text import count
+from deploy.text import neutral as neutral  # noqa: PLC0414 errors are where it is looked for
 
 BUG = "AML001"
 """The code of a failure that is ours."""

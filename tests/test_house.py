@@ -54,8 +54,8 @@ def test_no_drawer_for_odds_and_ends() -> None:
 def test_help_and_validate_never_import_azure() -> None:
     """The street door is quick, and files are checked offline."""
     code = (
-        "import sys; from deploy import cli, verbs; from pathlib import Path;"
-        "verbs.validate(verbs.Project(Path('.')), 'local');"
+        "import sys; from deploy import cli, commands; from pathlib import Path;"
+        "commands.validate(commands.Project(Path('.')), 'local');"
         "print([name for name in sys.modules if name.split('.')[0] == 'azure'])"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -76,11 +76,13 @@ def test_names_no_workplace() -> None:
 
 
 BREACHES = [
-    ("Floors: imports go down only", "planner.py", "import deploy.verbs"),
-    ("Floors: imports go down only", "emulator/wire.py", "import deploy.errors"),
-    ("Rooms do not know each other", "steps/traffic.py", "import deploy.steps.probe"),
-    ("Only the cloud and the street door start an emulator", "verbs/looking.py", "import deploy.emulator"),
-    ("Only the cloud speaks to azure", "steps/quota.py", "import azure.core"),
+    ("Layers: a package imports only from those below it", "planning/planner.py", "import deploy.commands"),
+    ("Layers: a package imports only from those below it", "emulator/wire/call.py", "import deploy.errors"),
+    ("Layers of the emulator", "emulator/wire/call.py", "import deploy.emulator.rbac.rights"),
+    ("No circles in the emulator", "emulator/wire/responses.py", "from deploy.emulator.wire.call import Call"),
+    ("Step types are independent", "steps/traffic.py", "import deploy.steps.probe"),
+    ("Only the cloud and the CLI start an emulator", "commands/inspect.py", "import deploy.emulator"),
+    ("Only the cloud imports azure", "steps/quota.py", "import azure.core"),
     ("Only the executor retries", "cloud/arm.py", "import tenacity"),
 ]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.aliases.target import Outside, Target, parsed
 from deploy.errors import CloudError, Transient
-from deploy.signing import unchanged
+from deploy.no_netrc import unchanged
 
 _TIMEOUT = 30.0
 _VERBS = {"GET": "read", "DELETE": "delete"}

@@ -12,17 +12,17 @@ from typing import NoReturn
 import typer
 
 from deploy.cli import (
-    changing,
+    apply,
+    console,
     doctor,
-    door,
-    explaining,
-    federating,
-    importing,
-    leasing,
-    looking,
-    machine,
-    speech,
-    stopping,
+    emulator_commands,
+    explain,
+    github,
+    import_endpoints,
+    inspect,
+    runner,
+    shared_quota,
+    signals,
 )
 
 app = typer.Typer(
@@ -33,31 +33,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    looking.render,
-    looking.validate,
-    looking.plan,
-    changing.apply,
-    changing.rollback,
-    changing.teardown,
-    changing.probe,
-    leasing.reap,
-    leasing.renew,
-    leasing.restore,
-    looking.status,
-    looking.logs,
+    inspect.render,
+    inspect.validate,
+    inspect.plan,
+    apply.apply,
+    apply.rollback,
+    apply.teardown,
+    apply.probe,
+    shared_quota.reap,
+    shared_quota.renew,
+    shared_quota.restore,
+    inspect.status,
+    inspect.logs,
     doctor.doctor,
-    looking.schema,
-    importing.adopt,
-    explaining.explain,
+    inspect.schema,
+    import_endpoints.adopt,
+    explain.explain,
 ):
     app.command()(command)
-app.command("import")(importing.import_)
-app.add_typer(machine.commands, name="emulator")
-app.add_typer(federating.commands, name="github")
+app.command("import")(import_endpoints.import_)
+app.add_typer(emulator_commands.commands, name="emulator")
+app.add_typer(github.commands, name="github")
 
 
 def main() -> NoReturn:
     """Everything ends here: a result, or an error in words, and an exit code."""
-    speech.begin()
-    stopping.Stopping().listen()
-    sys.exit(door.leave(lambda: app(sys.argv[1:] or ["--help"], prog_name="amldeploy", standalone_mode=False)))
+    console.begin()
+    signals.Stopping().listen()
+    sys.exit(runner.leave(lambda: app(sys.argv[1:] or ["--help"], prog_name="amldeploy", standalone_mode=False)))

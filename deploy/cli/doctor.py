@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 
-from deploy.cli import door, speech, terminal
-from deploy.cli.door import TextOrJson
-from deploy.cli.typed import Env, Keys, PlainForm, Regions, regions_of
+from deploy.cli import console, runner
+from deploy.cli.options import Env, Keys, PlainForm, Regions, regions_of
+from deploy.cli.runner import TextOrJson
 
 
 def doctor(
@@ -15,14 +15,14 @@ def doctor(
 ) -> None:
     """Say what would stop an apply. Credential, workspace, permissions, quota, models, limits; changes nothing."""
     places = regions_of(regions)
-    found = door.call(lambda verbs, project: verbs.doctor(project, environment, endpoints or (), places))
+    found = runner.call(lambda commands, project: commands.doctor(project, environment, endpoints or (), places))
     from deploy import reporter
 
-    how = terminal.page(sys.stdout)
+    how = console.page(sys.stdout)
     text = (
         json.dumps(reporter.doctor_json(found), indent=2)
         if output is TextOrJson.JSON
         else reporter.doctor_text(found, **how)
     )
-    speech.show(text)
+    console.show(text)
     raise SystemExit(found.exit)

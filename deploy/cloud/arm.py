@@ -15,12 +15,12 @@ from json import JSONDecodeError
 from typing import Any
 
 from deploy.clock import Clock
-from deploy.cloud import forms
-from deploy.cloud.budget import caseless
+from deploy.cloud import response_schemas
 from deploy.cloud.failures import asking
-from deploy.cloud.forms import Form
-from deploy.cloud.memory import Memory
-from deploy.cloud.session import RETRIES, open_session
+from deploy.cloud.rate_limit import caseless
+from deploy.cloud.read_cache import Memory
+from deploy.cloud.response_schemas import Form
+from deploy.cloud.transport import RETRIES, open_session
 
 Json = Any
 Items = list[Any]
@@ -98,7 +98,7 @@ class Arm:
 
     def find(self, path: str, version: str, what: str, row: type[Form] = Form, **query: str) -> Items | None:
         """Every item of a paged list, each of that form; None when the parent is absent."""
-        form, links = forms.page(row), set[str]()
+        form, links = response_schemas.page(row), set[str]()
         page = self.get(path, version, what, form, **query)
         if page is None:
             return None
@@ -106,14 +106,14 @@ class Arm:
         while link := page.get("nextLink"):
             page = None if link in links else self.get(link, "", what, form)
             if page is None:
-                raise forms.foreign(what, f"page {len(links) + 2} of it is not there, or was there before")
+                raise response_schemas.foreign(what, f"page {len(links) + 2} of it is not there, or was there before")
             links.add(link)
             items += page["value"]
         return items
 
     def post(self, path: str, version: str, what: str, form: type[Form], body: Json = None) -> Json:
         """The answer to an action, of that form."""
-        return forms.checked(self._send("POST", path, version, what, {}, body).body, form, what)
+        return response_schemas.checked(self._send("POST", path, version, what, {}, body).body, form, what)
 
     def put(self, path: str, version: str, what: str, body: Json) -> None:
         """One PUT, of what azure-ai-ml has no word for."""
@@ -139,7 +139,7 @@ class Arm:
         self, path: str, version: str, what: str, form: type[Form], query: dict[str, str], **options: Json
     ) -> Json | None:
         answer = self._send("GET", path, version, what, query, **options)
-        return None if answer.status == 404 else forms.checked(answer.body, form, what)
+        return None if answer.status == 404 else response_schemas.checked(answer.body, form, what)
 
     def _send(
         self, method: str, path: str, version: str, what: str, query: dict[str, str], body: Json = None, **options: Json

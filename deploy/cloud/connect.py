@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.clock import Clock
-from deploy.cloud import forms, github
+from deploy.cloud import github, response_schemas
 from deploy.cloud.arm import Arm
 from deploy.cloud.failures import asking
-from deploy.cloud.importing import ONE_AT_A_TIME
-from deploy.cloud.pace import Pace
-from deploy.cloud.session import RETRIES, open_sign_in
+from deploy.cloud.poll_interval import Pace
+from deploy.cloud.transport import ONE_AT_A_TIME, RETRIES, open_sign_in
+from deploy.domain.arm import Json
+from deploy.domain.provenance import Provenance, of_project
+from deploy.domain.spec import Environment
 from deploy.errors import CloudError, UsageError
-from deploy.model import Environment, Json
-from deploy.provenance import Provenance, of_project
 
 if TYPE_CHECKING:
     from deploy.emulator import Running
@@ -124,7 +124,7 @@ class Cloud:
     def workspace(self) -> Json:
         """The workspace's body: its region, storage account, registry, key vault."""
         what = f"read workspace {self.environment.workspace}"
-        body = self.arm.get(self.workspace_id, WORKSPACES, what, forms.Workspace)
+        body = self.arm.get(self.workspace_id, WORKSPACES, what, response_schemas.Workspace)
         if body is None:
             raise CloudError(
                 what,

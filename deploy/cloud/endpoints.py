@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.cloud import entities, forms
+from deploy.cloud import entities, response_schemas
 from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import VERSION, Aim, see_through
+from deploy.domain.arm import Json
 from deploy.errors import CloudError
-from deploy.model import Json
 
 Settled = Callable[[Json], bool]
 """Whether an ARM body is what its document says."""
@@ -37,13 +37,13 @@ def deployment_path(cloud: Cloud, endpoint: str, name: str) -> str:
 
 def read_endpoint(cloud: Cloud, name: str) -> Json | None:
     """The endpoint's ARM body, or None."""
-    body = cloud.arm.get(endpoint_path(cloud, name), VERSION, f"read endpoint {name}", forms.Resource)
+    body = cloud.arm.get(endpoint_path(cloud, name), VERSION, f"read endpoint {name}", response_schemas.Resource)
     return None if body is None else _caseless(body)
 
 
 def recent_endpoint(cloud: Cloud, name: str) -> Json | None:
     """The same as it was a moment ago: for its identity, its URI, and its way to be asked."""
-    body = cloud.arm.recent(endpoint_path(cloud, name), VERSION, f"read endpoint {name}", forms.Resource)
+    body = cloud.arm.recent(endpoint_path(cloud, name), VERSION, f"read endpoint {name}", response_schemas.Resource)
     return None if body is None else _caseless(body)
 
 
@@ -72,7 +72,7 @@ def _every_path(cloud: Cloud) -> str:
 
 def _list_endpoints(cloud: Cloud) -> dict[str, Json]:
     path, what = _every_path(cloud), "list the endpoints of the workspace"
-    found = cloud.arm.find(path, VERSION, what, forms.Resource)
+    found = cloud.arm.find(path, VERSION, what, response_schemas.Resource)
     if found is None:
         cloud.workspace()
         raise CloudError(what, "Azure knows the workspace and finds no list", "Try again", code="AML304", status=404)
@@ -85,7 +85,7 @@ def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
     That there is none is not taken from this answer alone: a slot with callers would be taken for an empty one.
     """
     path, what = f"{endpoint_path(cloud, endpoint)}/deployments", f"list the deployments of {endpoint}"
-    found = cloud.arm.find(path, VERSION, what, forms.Resource)
+    found = cloud.arm.find(path, VERSION, what, response_schemas.Resource)
     if found is None:
         if endpoint in list_endpoints(cloud):
             cause = "Azure lists the endpoint and says it is not there"
@@ -97,7 +97,7 @@ def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
 def read_deployment(cloud: Cloud, endpoint: str, name: str) -> Json | None:
     """The deployment's ARM body, or None."""
     what = f"read deployment {name} of {endpoint}"
-    return cloud.arm.get(deployment_path(cloud, endpoint, name), VERSION, what, forms.Resource)
+    return cloud.arm.get(deployment_path(cloud, endpoint, name), VERSION, what, response_schemas.Resource)
 
 
 def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
@@ -107,7 +107,7 @@ def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
     """
     path = f"{endpoint_path(cloud, name)}/checkNameAvailability"
     try:
-        body = cloud.arm.get(path, VERSION, f"ask whether the name {name} is free", forms.Availability)
+        body = cloud.arm.get(path, VERSION, f"ask whether the name {name} is free", response_schemas.Availability)
     except CloudError as error:
         if error.status is not None and 400 <= error.status < 500:
             return None, error.cause
@@ -185,7 +185,7 @@ def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, line
         f"{deployment_path(cloud, endpoint, deployment)}/getLogs",
         VERSION,
         f"read the logs of {endpoint}/{deployment}",
-        forms.Log,
+        response_schemas.Log,
         {"containerType": container, "tail": lines},
     )
     return body.get("content") or ""

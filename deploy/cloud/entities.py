@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from deploy.cloud.importing import ONE_AT_A_TIME
-from deploy.model import Json
+from deploy.cloud.transport import ONE_AT_A_TIME
+from deploy.domain.arm import Json
 
 Record = Callable[[Mapping[str, Json]], Mapping[str, str]]
 """Ids of a deployment's assets (path in the file -> ARM id) -> the tags that go with it."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.callers import shares
-from deploy.cloud import forms
+from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
 from deploy.cloud.operations import VERSION
 from deploy.documents.inline import is_inline, parsed
-from deploy.model import RELEASE_TAG, EndpointSpec, Json, address
+from deploy.domain.arm import RELEASE_TAG, Json, address
+from deploy.domain.spec import EndpointSpec
+from deploy.domain.traffic_shares import shares
 
 
 def observe(
@@ -38,7 +39,7 @@ def observe(
 def _read(cloud: Cloud, where: str) -> dict[str, Json]:
     if not where.startswith("/subscriptions/"):  # a registry's, or none: the reference says what it is
         return {"held": None, "untold": ""}
-    body, untold = if_told(lambda: cloud.arm.get(where, VERSION, f"read {where}", forms.Form))
+    body, untold = if_told(lambda: cloud.arm.get(where, VERSION, f"read {where}", response_schemas.Form))
     return {"held": (body or {}).get("properties"), "untold": "" if body else untold or "it is not there"}
 
 

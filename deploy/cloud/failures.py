@@ -19,9 +19,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from deploy.cloud import github
-from deploy.cloud.importing import ONE_AT_A_TIME
-from deploy.cloud.session import AnswerLost, AskedToWait
-from deploy.cloud.troubles import Kind, find
+from deploy.cloud.error_table import Kind, find
+from deploy.cloud.transport import ONE_AT_A_TIME, AnswerLost, AskedToWait
 from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy.clock import Clock
-from deploy.cloud.session import RETRIES, open_session, open_sign_in
+from deploy.cloud.transport import RETRIES, open_session, open_sign_in
 from deploy.errors import DeployError, NotAuthenticated
 
 URL, REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"

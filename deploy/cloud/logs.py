@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
-from deploy.diagnosis import diagnose
+from deploy.diagnosis.diagnose import diagnose
+from deploy.domain.arm import Json
 from deploy.errors import CloudError, neutral
-from deploy.judging import rights
-from deploy.model import Json
+from deploy.preflight import permissions
 
 
 def examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> None:
@@ -39,6 +39,6 @@ def _logs(cloud: Cloud, endpoint: str, name: str) -> tuple[dict[str, bytes], dic
             logs[f"{container}.log"] = neutral(text).encode()
         except CloudError as error:
             if error.status != 404:  # then there is no deployment, and no log either
-                refused = f"may not be read: that takes {rights.LOGS}"
+                refused = f"may not be read: that takes {permissions.LOGS}"
                 unread[container] = refused if error.status == 403 else f"could not be read: {error.cause.rstrip('.')}"
     return logs, unread

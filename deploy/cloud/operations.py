@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from deploy.cloud import forms
+from deploy.cloud import response_schemas
 from deploy.cloud.arm import Answer
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking, from_answer, wish_of
-from deploy.cloud.session import Accepted
+from deploy.cloud.transport import Accepted
+from deploy.domain.arm import Json
 from deploy.errors import CloudError, NotAuthenticated, Unanswered
-from deploy.model import Json
 
 VERSION = "2024-10-01"
 _ASKS = 3
@@ -113,7 +113,9 @@ def _stands(cloud: Cloud, aim: Aim, accepted: Accepted, where: str) -> tuple[str
     """
     if accepted.method == "PUT":
         with suppress(CloudError, NotAuthenticated):
-            body = forms.checked(cloud.arm.ask(accepted.url, aim.what).body, forms.Resource, aim.what)
+            body = response_schemas.checked(
+                cloud.arm.ask(accepted.url, aim.what).body, response_schemas.Resource, aim.what
+            )
             if _is_busy(body):
                 return "updating", None
             if aim.settled(body):
@@ -193,10 +195,10 @@ def _read(cloud: Cloud, aim: Aim, path: str) -> Json | None:
     """One look, and a few more after pauses when nobody answers."""
     for pause in (_PAUSE * 3**n for n in range(_LOOKS - 1)):
         try:
-            return cloud.arm.look(path, VERSION, aim.what, forms.Resource)
+            return cloud.arm.look(path, VERSION, aim.what, response_schemas.Resource)
         except Unanswered:
             cloud.clock.sleep(pause)
-    return cloud.arm.look(path, VERSION, aim.what, forms.Resource)
+    return cloud.arm.look(path, VERSION, aim.what, response_schemas.Resource)
 
 
 def _is_busy(body: Json | None) -> bool:

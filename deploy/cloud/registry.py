@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from deploy.cloud import forms
+from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
-from deploy.model import Json
+from deploy.domain.arm import Json
 
 _REGISTRY = re.compile(
     r"azureml://registries/(?P<registry>[^/]+)/models/(?P<name>[^/]+)/(?:versions/(?P<version>[^/]+)|labels/(?P<label>[^/]+))"
@@ -52,19 +52,21 @@ def _ask(cloud: Cloud, parent: str | None, version: str, match: re.Match[str], s
     if parent is None:
         return Model(None, "", source, published)
     what, path = f"read model {match['name']}", f"{parent}/models/{match['name']}/versions"
-    page = cloud.arm.get(path, version, what, forms.page(forms.Version), **{"$orderBy": "createdtime desc"})
+    page = cloud.arm.get(
+        path, version, what, response_schemas.page(response_schemas.Version), **{"$orderBy": "createdtime desc"}
+    )
     found = page["value"] if page else []
     newest = str(found[0]["name"]) if found else ""
     body = next((row for row in found if not match["version"] or str(row["name"]) == match["version"]), None)
     if body is None and match["version"] and page is not None:
-        body = cloud.arm.get(f"{path}/{match['version']}", version, what, forms.Version)
+        body = cloud.arm.get(f"{path}/{match['version']}", version, what, response_schemas.Version)
     return Model(body, newest, source, published)
 
 
 def _registry_path(cloud: Cloud, registry: str) -> str | None:
     """Where a registry's assets are read: found by name, then asked at its own region."""
     where = f"{cloud.hosts.registries}/registrymanagement/v1.0/registries/{registry}/discovery"
-    found = cloud.arm.get(where, "v1.0", f"find registry {registry}", forms.Registry)
+    found = cloud.arm.get(where, "v1.0", f"find registry {registry}", response_schemas.Registry)
     if found is None:
         return None
     home = str(found["primaryRegionResourceProviderUri"]).rstrip("/")

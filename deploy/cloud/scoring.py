@@ -10,15 +10,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from deploy.cloud import forms
+from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
 from deploy.cloud.failures import asking, wish_of
 from deploy.cloud.operations import VERSION
+from deploy.domain.arm import Json
 from deploy.errors import CloudError, Transient
-from deploy.masks import without
-from deploy.model import Json
-from deploy.signing import unchanged
+from deploy.no_netrc import unchanged
+from deploy.redact import without
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,10 @@ def _read(cloud: Cloud, endpoint: Json) -> str:
         with asking(f"sign in to {name}"):
             return str(cloud.credential.get_token(cloud.hosts.data).token)
     if mode == "amltoken":
-        return str(cloud.arm.post(f"{path}/token", VERSION, f"fetch a token of {name}", forms.Token)["accessToken"])
-    keys = cloud.arm.post(f"{path}/listKeys", VERSION, f"fetch the key of {name}", forms.Keys)
+        return str(
+            cloud.arm.post(f"{path}/token", VERSION, f"fetch a token of {name}", response_schemas.Token)["accessToken"]
+        )
+    keys = cloud.arm.post(f"{path}/listKeys", VERSION, f"fetch the key of {name}", response_schemas.Keys)
     return keys.get("primaryKey") or ""
 
 

@@ -11,11 +11,11 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from deploy.diff.environments import compare
-from deploy.diff.forms import iso_seconds, made_of_files, short_reference
 from deploy.diff.paths import ANY, Names, Part, at, dotted, fill, parts, spread, stars
 from deploy.diff.table import DEPLOYMENT, ENDPOINT, LEFT_OUT, RECORDS, Change, Field, Mutability
+from deploy.diff.values import iso_seconds, made_of_files, short_reference
 from deploy.documents.inline import is_inline
-from deploy.kept import AZURE_VARIABLES, SERVERS_OWN, is_ours
+from deploy.domain.preserved import AZURE_VARIABLES, SERVERS_OWN, is_ours
 
 __all__ = [
     "DEPLOYMENT",

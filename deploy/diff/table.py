@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from deploy import manifest, provenance
-from deploy.diff import forms
-from deploy.diff.forms import Form
+from deploy.diff import values
+from deploy.diff.values import Form
+from deploy.domain import manifest, provenance
 
 Json = Any
 
@@ -51,7 +51,7 @@ class Field:
 
     yaml: str
     arm: str
-    form: Form = forms.SAME
+    form: Form = values.SAME
     mutability: Mutability = Mutability.UPDATE
     record: str = ""
     """The tag that keeps which asset was made, where files can stand instead of a reference."""
@@ -63,9 +63,9 @@ class Field:
 
 def _probe(name: str, arm: str) -> tuple[Field, ...]:
     return (
-        Field(f"{name}.initial_delay", f"properties.{arm}.initialDelay", forms.SECONDS, silent=(None, 10)),
-        Field(f"{name}.period", f"properties.{arm}.period", forms.SECONDS, silent=(None, 10)),
-        Field(f"{name}.timeout", f"properties.{arm}.timeout", forms.SECONDS, silent=(None, 2)),
+        Field(f"{name}.initial_delay", f"properties.{arm}.initialDelay", values.SECONDS, silent=(None, 10)),
+        Field(f"{name}.period", f"properties.{arm}.period", values.SECONDS, silent=(None, 10)),
+        Field(f"{name}.timeout", f"properties.{arm}.timeout", values.SECONDS, silent=(None, 2)),
         Field(f"{name}.success_threshold", f"properties.{arm}.successThreshold", silent=(None, 1)),
         Field(f"{name}.failure_threshold", f"properties.{arm}.failureThreshold", silent=(None, 30)),
     )
@@ -76,33 +76,37 @@ _CODE, _REQUESTS, _COLLECTOR = "properties.codeConfiguration", "properties.reque
 _EACH = f"{_COLLECTOR}.collections.*"
 
 ENDPOINT: tuple[Field, ...] = (
-    Field("description", "properties.description", forms.TEXT),
-    Field("tags.*", "tags.*", forms.ENTRY),
-    Field("properties.*", "properties.properties.*", forms.ENTRY, _ADD_ONLY),
-    Field("auth_mode", "properties.authMode", forms.WORD),
-    Field("identity.type", "identity.type", forms.WORD, _CREATE_ONLY),
-    Field("identity.user_assigned_identities", "identity.userAssignedIdentities", forms.IDENTITIES, _CREATE_ONLY),
-    Field("public_network_access", "properties.publicNetworkAccess", forms.WORD),
+    Field("description", "properties.description", values.TEXT),
+    Field("tags.*", "tags.*", values.ENTRY),
+    Field("properties.*", "properties.properties.*", values.ENTRY, _ADD_ONLY),
+    Field("auth_mode", "properties.authMode", values.WORD),
+    Field("identity.type", "identity.type", values.WORD, _CREATE_ONLY),
+    Field("identity.user_assigned_identities", "identity.userAssignedIdentities", values.IDENTITIES, _CREATE_ONLY),
+    Field("public_network_access", "properties.publicNetworkAccess", values.WORD),
 )
 """Endpoint fields."""
 
 DEPLOYMENT: tuple[Field, ...] = (
     Field("instance_count", "sku.capacity"),
-    Field("instance_type", "properties.instanceType", Form(forms.SAME.read, forms.WORD.same), _CREATE_ONLY),
-    Field("model", "properties.model", forms.ASSET, record="amldeploy-model"),
+    Field("instance_type", "properties.instanceType", Form(values.SAME.read, values.WORD.same), _CREATE_ONLY),
+    Field("model", "properties.model", values.ASSET, record="amldeploy-model"),
     Field("model_mount_path", "properties.modelMountPath"),
-    Field("environment", "properties.environmentId", forms.ASSET, record="amldeploy-environment"),
-    Field("code_configuration.code", f"{_CODE}.codeId", forms.ASSET, record="amldeploy-code"),
+    Field("environment", "properties.environmentId", values.ASSET, record="amldeploy-environment"),
+    Field("code_configuration.code", f"{_CODE}.codeId", values.ASSET, record="amldeploy-code"),
     Field("code_configuration.scoring_script", f"{_CODE}.scoringScript"),
-    Field("environment_variables.*", "properties.environmentVariables.*", forms.ENTRY, whole=True),
-    Field("app_insights_enabled", "properties.appInsightsEnabled", forms.FLAG, silent=(None, False)),
-    Field("egress_public_network_access", "properties.egressPublicNetworkAccess", forms.WORD, silent=(None, "enabled")),
-    Field("private_network_connection", "properties.properties.private-network-connection", forms.FLAG, _CREATE_ONLY),
-    Field("scale_settings.type", "properties.scaleSettings.scaleType", forms.WORD, silent=(None, "default")),
+    Field("environment_variables.*", "properties.environmentVariables.*", values.ENTRY, whole=True),
+    Field("app_insights_enabled", "properties.appInsightsEnabled", values.FLAG, silent=(None, False)),
     Field(
-        "request_settings.request_timeout_ms", f"{_REQUESTS}.requestTimeout", forms.MILLISECONDS, silent=(None, 5000)
+        "egress_public_network_access", "properties.egressPublicNetworkAccess", values.WORD, silent=(None, "enabled")
     ),
-    Field("request_settings.max_queue_wait_ms", f"{_REQUESTS}.maxQueueWait", forms.MILLISECONDS, silent=(None, 0, 500)),
+    Field("private_network_connection", "properties.properties.private-network-connection", values.FLAG, _CREATE_ONLY),
+    Field("scale_settings.type", "properties.scaleSettings.scaleType", values.WORD, silent=(None, "default")),
+    Field(
+        "request_settings.request_timeout_ms", f"{_REQUESTS}.requestTimeout", values.MILLISECONDS, silent=(None, 5000)
+    ),
+    Field(
+        "request_settings.max_queue_wait_ms", f"{_REQUESTS}.maxQueueWait", values.MILLISECONDS, silent=(None, 0, 500)
+    ),
     Field(
         "request_settings.max_concurrent_requests_per_instance",
         f"{_REQUESTS}.maxConcurrentRequestsPerInstance",
@@ -110,15 +114,15 @@ DEPLOYMENT: tuple[Field, ...] = (
     ),
     *_probe("liveness_probe", "livenessProbe"),
     *_probe("readiness_probe", "readinessProbe"),
-    Field("data_collector.rolling_rate", f"{_COLLECTOR}.rollingRate", forms.WORD, silent=(None, "hour")),
-    Field("data_collector.sampling_rate", f"{_EACH}.samplingRate", forms.RATE, silent=(None, 1)),
-    Field("data_collector.request_logging.capture_headers", f"{_COLLECTOR}.requestLogging.captureHeaders", forms.LIST),
-    Field("data_collector.collections.*.enabled", f"{_EACH}.dataCollectionMode", forms.SWITCH, whole=True),
-    Field("data_collector.collections.*.data", f"{_EACH}.dataId", forms.DATA, whole=True),
+    Field("data_collector.rolling_rate", f"{_COLLECTOR}.rollingRate", values.WORD, silent=(None, "hour")),
+    Field("data_collector.sampling_rate", f"{_EACH}.samplingRate", values.RATE, silent=(None, 1)),
+    Field("data_collector.request_logging.capture_headers", f"{_COLLECTOR}.requestLogging.captureHeaders", values.LIST),
+    Field("data_collector.collections.*.enabled", f"{_EACH}.dataCollectionMode", values.SWITCH, whole=True),
+    Field("data_collector.collections.*.data", f"{_EACH}.dataId", values.DATA, whole=True),
     Field("data_collector.collections.*.client_id", f"{_EACH}.clientId", whole=True),
-    Field("description", "properties.description", forms.TEXT),
-    Field("properties.*", "properties.properties.*", forms.ENTRY, _ADD_ONLY),
-    Field("tags.*", "tags.*", forms.ENTRY),
+    Field("description", "properties.description", values.TEXT),
+    Field("properties.*", "properties.properties.*", values.ENTRY, _ADD_ONLY),
+    Field("tags.*", "tags.*", values.ENTRY),
 )
 """Managed online deployment fields. What files hold (code, a model or an environment of its own) is told apart by the
 release; whether Azure still has what was made of them, by the record.

@@ -10,10 +10,10 @@ knows nothing of the rest of this package, and a stand-in never passes for a mod
 
 from __future__ import annotations
 
-from deploy.emulator.interpreter import lacks, remember
-from deploy.emulator.record import Running, find, unreadable
-from deploy.emulator.running import MissingExtra, begin, clock, embed, launch, requests, reset, stop
-from deploy.emulator.wrong import Trouble, Unopened, WrongFile
+from deploy.emulator.process.manage import MissingExtra, begin, clock, embed, launch, requests, reset, stop
+from deploy.emulator.process.pidfile import Running, find, unreadable
+from deploy.emulator.runtime.interpreter import lacks, remember
+from deploy.emulator.world.problems import Trouble, Unopened, WrongFile
 
 __all__ = [
     "MissingExtra",

@@ -8,9 +8,9 @@ import sys
 import threading
 from pathlib import Path
 
-from deploy.emulator import record, running, starting
-from deploy.emulator.timing import PROFILES, Timing, profiled
-from deploy.emulator.wrong import Unopened
+from deploy.emulator.process import manage, pidfile, start
+from deploy.emulator.world.problems import Unopened
+from deploy.emulator.world.timing import PROFILES, Timing, profiled
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
     options = parser.parse_args()
     state = options.state.resolve()
     try:
-        starting.begin(state / running.WORLD, options.world, options.faults, options.time_scale)
+        start.begin(state / manage.WORLD, options.world, options.faults, options.time_scale)
     except (ValueError, Unopened) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -37,7 +37,7 @@ def main() -> int:
 
 def serve(state: Path, port: int, timing: Timing) -> int:
     """Serve a state folder from this process."""
-    from deploy.emulator.server import Server
+    from deploy.emulator.http.server import Server
 
     told = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -47,16 +47,16 @@ def serve(state: Path, port: int, timing: Timing) -> int:
     except OSError as error:
         sys.stderr.write(f"cannot listen on 127.0.0.1:{port}: {error.strerror}. Choose another --port.\n")
         return 1
-    served = record.describe(server.port, server.identity_port, str(server.certificates.ca))
+    served = pidfile.describe(server.port, server.identity_port, str(server.certificates.ca))
     try:
-        if not record.write(state, served):
+        if not pidfile.write(state, served):
             sys.stderr.write(f"cannot serve {state}: another emulator already does. Use that one.\n")
             return 1
         sys.stderr.write(f"emulator of {state} answers at https://127.0.0.1:{server.port}\n")
         told.wait()
     finally:
         server.stop()
-        record.erase(state, served)  # last: who waits for that finds the port free
+        pidfile.erase(state, served)  # last: who waits for that finds the port free
     return 0
 
 

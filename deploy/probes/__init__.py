@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from deploy.domain.report import Evidence
 from deploy.errors import DeployError
-from deploy.outcome import Evidence
 from deploy.probes import cxrreportgen, gigapath, http, medimageinsight, medimageparse, medimageparse3d
 from deploy.probes.answers import WrongAnswer
 from deploy.probes.samples import Unfit

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deploy.errors import neutral
-from deploy.masks import hide
+from deploy.redact import hide
 
 _LONGEST = 160
 """Characters of a value that a message shows."""

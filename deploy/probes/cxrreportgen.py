@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.counting import count
+from deploy.domain.report import Evidence
 from deploy.errors import neutral
-from deploy.outcome import Evidence
 from deploy.probes.answers import WrongAnswer, envelope, excerpt, kind, member, only_row, packed
 from deploy.probes.boxes import Box, marked
 from deploy.probes.samples import base64_text, png_size, read, wanted
+from deploy.text import count
 
 _COLUMNS = ("frontal_image", "indication", "technique", "comparison")
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from deploy.outcome import Evidence
+from deploy.domain.report import Evidence
 from deploy.probes.answers import WrongAnswer, envelope, excerpt, member, only_row, unbase64
 from deploy.probes.samples import base64_text, png_size, read, wanted
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deploy.outcome import Evidence
+from deploy.domain.report import Evidence
 from deploy.probes.answers import WrongAnswer, decoded, excerpt, expect_status, kind, shown
 from deploy.probes.samples import Unfit, read
 

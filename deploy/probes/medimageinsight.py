@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deploy.outcome import Evidence
+from deploy.domain.report import Evidence
 from deploy.probes.answers import decoded, envelope, expect_status, member, only_row
 from deploy.probes.samples import base64_text, png_size, read, wanted
 from deploy.probes.vectors import cosine, norm, positive, vector

@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.counting import noun
+from deploy.domain.report import Evidence
 from deploy.errors import neutral
-from deploy.outcome import Evidence
 from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed, unbase64
 from deploy.probes.pictures import Layer, overlay
 from deploy.probes.samples import base64_text, png_size, prompts_of, read, wanted
+from deploy.text import noun
 
 FOREGROUND = 128
 _ONE_WHERE_FOREGROUND = bytes(value >= FOREGROUND for value in range(256))

@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.counting import noun
-from deploy.outcome import Evidence
+from deploy.domain.report import Evidence
 from deploy.probes import nifti
 from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed, unbase64
 from deploy.probes.nifti import Header, NotNifti, sized
 from deploy.probes.pictures import Layer
 from deploy.probes.samples import Unfit, base64_text, prompts_of, read, wanted
 from deploy.probes.volumes import slices
+from deploy.text import noun
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ through `errors.neutral`, and what looks like a secret is hidden, whatever the f
 
 from __future__ import annotations
 
-from deploy.masks import HIDDEN, is_secret
+from deploy.redact import HIDDEN, is_secret
 from deploy.reporter.actions import annotated, mask_commands, of_error, of_notices, of_report, outputs, secrets_of
 from deploy.reporter.calendar import status_ics
 from deploy.reporter.doctor import doctor_json, doctor_text
@@ -24,19 +24,13 @@ from deploy.reporter.files import cli_files, report_files
 from deploy.reporter.html import report_html
 from deploy.reporter.jobsummary import ROOM as SUMMARY_ROOM
 from deploy.reporter.jobsummary import fitting, job_summary
-from deploy.reporter.markdown import (
-    error_markdown,
-    notices_markdown,
-    plan_markdown,
-    report_markdown,
-    status_markdown,
-)
+from deploy.reporter.markdown import error_markdown, notices_markdown, plan_markdown, report_markdown, status_markdown
 from deploy.reporter.problems import error_json, error_text
-from deploy.reporter.reaped import reaped_text
-from deploy.reporter.rows import EndpointRow, SlotRow, endpoint_row
-from deploy.reporter.sentences import HELD, before_and_after, changed_value, held, onward
+from deploy.reporter.reap import reaped_text
 from deploy.reporter.status import idle_notes, status_json, status_text
+from deploy.reporter.status_rows import EndpointRow, SlotRow, endpoint_row
 from deploy.reporter.text import plan_text, report_text
+from deploy.reporter.wording import HELD, before_and_after, changed_value, held, onward
 
 __all__ = [
     "HELD",

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from deploy.domain.plan import Plan
+from deploy.domain.report import Outcome, Report, State
 from deploy.errors import DeployError, Place, Refused, SpecError, neutral
-from deploy.masks import secret_values
-from deploy.model import Plan
-from deploy.outcome import Outcome, Report, State
+from deploy.redact import secret_values
 
 MOST = 10
 """Annotations of a step that GitHub shows."""

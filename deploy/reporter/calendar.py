@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from deploy import leases
-from deploy.reporter.rows import EndpointRow
+from deploy.domain import leases
+from deploy.reporter.status_rows import EndpointRow
 
 _LONGEST_LINE = 74
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from deploy.counting import count
-from deploy.masks import hide
-from deploy.model import OWNER_TAG, RELEASE_TAG, Json, Step, Verb
-from deploy.reporter.sentences import changes, shown
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Json
+from deploy.domain.plan import Step, Verb
+from deploy.redact import hide
+from deploy.reporter.wording import changes, shown
+from deploy.text import count
 
 UNKNOWN = "(known after apply)"
 _SAID_ELSEWHERE = frozenset({"$schema", "name", "endpoint_name", f"tags.{OWNER_TAG}", "traffic", "mirror_traffic"})

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from itertools import chain
 
-from deploy.counting import count
-from deploy.judging.diagnosis import Diagnosis, Line
-from deploy.judging.verdict import Verdict
-from deploy.masks import hide
-from deploy.model import Json
-from deploy.reporter.ink import Ink, Style
-from deploy.reporter.sentences import VERDICTS
+from deploy.domain.arm import Json
+from deploy.preflight.doctor import Diagnosis, Line
+from deploy.preflight.verdict import Verdict
+from deploy.redact import hide
+from deploy.reporter.layout import Ink, Style
 from deploy.reporter.text import page
+from deploy.reporter.wording import VERDICTS
+from deploy.text import count
 
 _STYLES = {Verdict.YES: Style.GREEN, Verdict.NO: Style.BAD, Verdict.UNKNOWN: Style.YELLOW}
 _MARGIN = 17

@@ -11,11 +11,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from deploy.digests import digest
+from deploy.domain.arm import Json
+from deploy.domain.digests import digest
+from deploy.domain.plan import Plan, Step
+from deploy.domain.report import Outcome, Report
 from deploy.errors import Place, Problem, SpecError
-from deploy.masks import hide
-from deploy.model import Json, Plan, Step
-from deploy.outcome import Outcome, Report
+from deploy.redact import hide
 from deploy.reporter.origin import origin_json
 
 _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"

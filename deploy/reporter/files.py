@@ -12,11 +12,13 @@ from pathlib import Path
 
 import yaml
 
-from deploy import yaml12
+from deploy.documents import yaml12
 from deploy.documents.local import local_paths
-from deploy.masks import hide
-from deploy.model import EndpointSpec, Json, Plan
-from deploy.outcome import Report
+from deploy.domain.arm import Json
+from deploy.domain.plan import Plan
+from deploy.domain.report import Report
+from deploy.domain.spec import EndpointSpec
+from deploy.redact import hide
 from deploy.reporter.document import plan_json, report_json
 from deploy.reporter.html import report_html
 

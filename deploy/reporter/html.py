@@ -8,15 +8,17 @@ from collections.abc import Iterable
 from contextlib import suppress
 from html import escape
 
-from deploy.counting import count
+from deploy.domain.arm import Json
+from deploy.domain.plan import Plan
+from deploy.domain.provenance import Provenance
+from deploy.domain.report import Outcome, Report, State
 from deploy.errors import neutral
-from deploy.masks import hide
-from deploy.model import Json, Plan
-from deploy.outcome import Outcome, Report, State
-from deploy.provenance import Provenance
+from deploy.redact import hide
 from deploy.reporter.origin import words
 from deploy.reporter.problems import diagnosis_lines
-from deploy.reporter.sentences import (
+from deploy.reporter.style import CSS
+from deploy.reporter.timeline import timeline_svg
+from deploy.reporter.wording import (
     EXPOSURE,
     RESCUE,
     STATE_WORDS,
@@ -29,8 +31,7 @@ from deploy.reporter.sentences import (
     staying,
     target,
 )
-from deploy.reporter.style import CSS
-from deploy.reporter.timeline import timeline_svg
+from deploy.text import count
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TEXTS = (".json", ".txt", ".log", ".yml", ".yaml", ".md", ".csv")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from deploy.counting import count
+from deploy.domain.plan import Plan
+from deploy.domain.report import Outcome, Report, State
 from deploy.errors import neutral
-from deploy.model import Plan
-from deploy.outcome import Outcome, Report, State
 from deploy.reporter.markdown import report_markdown
 from deploy.reporter.timeline import starting_times
+from deploy.text import count
 
 ROOM = 1_048_576
 """Bytes of a step's summary."""

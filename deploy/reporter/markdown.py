@@ -9,15 +9,16 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from deploy.domain.plan import Plan, Step, Verb
+from deploy.domain.provenance import Provenance
+from deploy.domain.report import Outcome, Report, State
 from deploy.errors import DeployError, neutral
-from deploy.model import Plan, Step, Verb
-from deploy.outcome import Outcome, Report, State
-from deploy.provenance import Provenance
 from deploy.reporter.details import fields, unchanged
 from deploy.reporter.origin import words
 from deploy.reporter.problems import diagnosis_lines, error_text
-from deploy.reporter.rows import EndpointRow
-from deploy.reporter.sentences import (
+from deploy.reporter.status import idle, instances, lease_left, status_summary
+from deploy.reporter.status_rows import EndpointRow
+from deploy.reporter.wording import (
     EXPOSURE,
     FALLBACK,
     HELD,
@@ -37,7 +38,6 @@ from deploy.reporter.sentences import (
     target,
     unchecked,
 )
-from deploy.reporter.status import idle, instances, lease_left, status_summary
 
 LIMIT = 60_000
 """Characters; GitHub refuses a comment of more than 65,536."""

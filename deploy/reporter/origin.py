@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from deploy import leases
-from deploy.model import Json
-from deploy.provenance import Provenance
+from deploy.domain import leases
+from deploy.domain.arm import Json
+from deploy.domain.provenance import Provenance
 
 _SHORT = 8
 """Digits of a commit that are shown."""

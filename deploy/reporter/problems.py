@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy.counting import count
+from deploy.domain.arm import Json
 from deploy.errors import CloudError, DeployError, Finding, Problem, Refused, SpecError
-from deploy.masks import hide
-from deploy.model import Json
-from deploy.reporter.ink import Ink, Style
+from deploy.redact import hide
+from deploy.reporter.layout import Ink, Style
+from deploy.text import count
 
 
 def error_text(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from deploy import leases
-from deploy.counting import count
-from deploy.masks import hide
-from deploy.model import Json
-from deploy.reporter.ink import Ink, Span, Style, cells
+from deploy.domain import leases
+from deploy.domain.arm import Json
+from deploy.redact import hide
+from deploy.reporter.layout import Ink, Span, Style, cells
 from deploy.reporter.origin import origin_json, words
-from deploy.reporter.rows import EndpointRow, SlotRow
+from deploy.reporter.status_rows import EndpointRow, SlotRow
+from deploy.text import count
 
 _GOOD, _BUSY = "Succeeded", ("Creating", "Updating", "Deleting", "Scaling")
 _SOON = 24.0

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from deploy.counting import count
-from deploy.model import Plan, Step, Verb
-from deploy.outcome import Outcome, Report, State
+from deploy.domain.plan import Plan, Step, Verb
+from deploy.domain.report import Outcome, Report, State
 from deploy.reporter.details import fields, unchanged
-from deploy.reporter.ink import Ink, Style, cells
+from deploy.reporter.layout import Ink, Style, cells
 from deploy.reporter.problems import outcome_error
-from deploy.reporter.sentences import (
+from deploy.reporter.wording import (
     EXPOSURE,
     FALLBACK,
     HELD,
@@ -32,6 +31,7 @@ from deploy.reporter.sentences import (
     unchecked,
     untold,
 )
+from deploy.text import count
 
 _STYLES = {
     "ok": Style.CYAN,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from deploy.domain.report import Outcome
 from deploy.errors import neutral
-from deploy.outcome import Outcome
-from deploy.reporter.sentences import STATE_WORDS, duration
+from deploy.reporter.wording import STATE_WORDS, duration
 
 _WIDTH, _LABEL, _ROW, _TOP = 1080, 330, 24, 26
 _PLOT = _WIDTH - _LABEL - 90

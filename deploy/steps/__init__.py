@@ -16,8 +16,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from deploy.cloud.connect import Cloud
-from deploy.model import EndpointSpec, Facts, Step, Wanted
-from deploy.outcome import Evidence
+from deploy.domain.arm import Facts
+from deploy.domain.plan import Step, Wanted
+from deploy.domain.report import Evidence
+from deploy.domain.spec import EndpointSpec
 from deploy.steps import (
     alias,
     autoscale,

@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from deploy import aliases, leases
+from deploy import aliases
 from deploy.aliases import Outside, Target
-from deploy.cloud import endpoints, leftovers
+from deploy.cloud import endpoints, orphans
 from deploy.cloud.connect import Cloud
-from deploy.digests import digest
+from deploy.domain import leases
+from deploy.domain.arm import Facts, Json, address
+from deploy.domain.digests import digest
+from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.report import Evidence
+from deploy.domain.spec import BRIEF, EndpointSpec
 from deploy.errors import CloudError, Finding, Refused, Transient
-from deploy.model import BRIEF, EndpointSpec, Facts, Json, Step, Verb, Wanted, address
-from deploy.outcome import Evidence
 
 NAME = "alias"
 MOVED_TAG = "amldeploy-alias"
@@ -110,7 +113,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
         raise Transient(f"move the alias to {name}", "it has no scoring URI yet", "Wait until it is provisioned")
     aliases.write(alias, Target(name, str(uri), _ends(body)), _outside(cloud))
     if "command" in alias:
-        leftovers.merge_tags(cloud, str(body["id"]), {MOVED_TAG: digest(alias, 16)}, f"mark {name}")
+        orphans.merge_tags(cloud, str(body["id"]), {MOVED_TAG: digest(alias, 16)}, f"mark {name}")
     return Evidence(f"{aliases.named(alias)} sends callers to {name}")
 
 

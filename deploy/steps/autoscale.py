@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.cloud import leftovers
+from deploy.cloud import orphans
 from deploy.cloud.connect import Cloud
-from deploy.model import BRIEF, EndpointSpec, Facts, Json, Retry, Step, Verb, Wanted, address
+from deploy.domain.arm import Facts, Json, address
+from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.spec import BRIEF, EndpointSpec, Retry
 
 NAME = "autoscale"
 
@@ -19,7 +21,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`autoscale/<key>/<setting>`: {id, target} of each setting that scales a deployment of the endpoint."""
     return {
         address(NAME, spec.key, str(row["name"])): {"id": row["id"], "target": row["properties"]["targetResourceUri"]}
-        for row in leftovers.scaling(cloud, spec.name)
+        for row in orphans.scaling(cloud, spec.name)
     }
 
 
@@ -43,6 +45,6 @@ def remade(key: str, kept: Sequence[Json], facts: Facts, retry: Retry) -> Sequen
 
 def run(cloud: Cloud, step: Step) -> None:
     if "setting" in step.body:
-        leftovers.put_autoscale(cloud, step.body["setting"], what=f"{step.verb} {step.address}")
+        orphans.put_autoscale(cloud, step.body["setting"], what=f"{step.verb} {step.address}")
         return
-    leftovers.delete_autoscale(cloud, str(step.body["id"]), what=f"{step.verb} {step.address}")
+    orphans.delete_autoscale(cloud, str(step.body["id"]), what=f"{step.verb} {step.address}")

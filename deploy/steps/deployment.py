@@ -7,26 +7,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
-from deploy import claims, diff, manifest, provenance, refusals
-from deploy.callers import served, shares
-from deploy.cloud import caller, endpoints, environments, logs
+from deploy import diff
+from deploy.cloud import endpoints, environments, logs, preconditions, whoami
 from deploy.cloud.connect import Cloud
+from deploy.domain import manifest, provenance
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts, Json, address, of_room
+from deploy.domain.owners import is_unmanaged
+from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.preserved import merged_properties, merged_tags
+from deploy.domain.spec import PATIENT, EndpointSpec
+from deploy.domain.traffic_shares import served, shares
 from deploy.errors import CloudError, Finding, Refused, Transient
-from deploy.kept import merged_properties, merged_tags
-from deploy.model import (
-    OWNER_TAG,
-    PATIENT,
-    RELEASE_TAG,
-    EndpointSpec,
-    Facts,
-    Json,
-    Step,
-    Verb,
-    Wanted,
-    address,
-    of_room,
-)
-from deploy.owners import is_unmanaged
+from deploy.preflight import refusals
 from deploy.reporter import before_and_after
 
 NAME = "deployment"
@@ -92,7 +84,7 @@ def run(cloud: Cloud, step: Step) -> None:
     what, body = f"{step.verb} {step.address}", step.body
     if step.verb is Verb.DELETE:
         if "idle" in body:
-            claims.check_idle(cloud, body, what)
+            preconditions.check_idle(cloud, body, what)
         endpoints.delete_deployment(
             cloud, str(body["endpoint"]), str(body["name"]), what=what, patience=step.retry.deadline
         )
@@ -129,7 +121,7 @@ def _records(cloud: Cloud, body: Mapping[str, Json], made: Mapping[str, Json]) -
     """
     tags, assets = body["document"]["tags"], diff.records(body["document"], made)
     carried = any(name in tags for name in provenance.TAGS)
-    more = {} if carried else {**caller.provenance(cloud).tags(), **body.get("files", {})}
+    more = {} if carried else {**whoami.provenance(cloud).tags(), **body.get("files", {})}
     return {**assets, **dict(list(more.items())[: max(0, _TAGS - len(tags) - len(assets))])}
 
 

@@ -7,28 +7,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from deploy import diff, leases, refusals, succession
-from deploy.callers import shares
-from deploy.cloud import endpoints, shared
+from deploy import diff
+from deploy.cloud import endpoints, shared_quota
 from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import VERSION
+from deploy.domain import leases
+from deploy.domain.arm import OWNER_TAG, Facts, Json, address, of_room
+from deploy.domain.owners import is_unmanaged, owner_tag
+from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.report import Evidence
+from deploy.domain.spec import PATIENT, EndpointSpec, Retry
+from deploy.domain.traffic_shares import shares
 from deploy.errors import Finding, Refused
-from deploy.judging import rights
-from deploy.model import (
-    OWNER_TAG,
-    PATIENT,
-    EndpointSpec,
-    Facts,
-    Json,
-    Retry,
-    Step,
-    Verb,
-    Wanted,
-    address,
-    of_room,
-)
-from deploy.outcome import Evidence
-from deploy.owners import is_unmanaged, owner_tag
+from deploy.leasing import lineage
+from deploy.preflight import permissions, refusals
 
 NAME = "endpoint"
 _TRAFFIC = (("traffic", "traffic"), ("mirror_traffic", "mirrorTraffic"))
@@ -50,7 +42,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         return [_delete(where, body) for where, body in facts.items() if _is_named(where)]
     spec, where = wanted.spec, address(NAME, wanted.spec.key)
     others = {name: body for name, body in of_room(facts, NAME, spec.key).items() if name}
-    if former := {name for name, body in others.items() if not succession.is_of_line(spec, name, body)}:
+    if former := {name for name, body in others.items() if not lineage.is_of_line(spec, name, body)}:
         names = ", ".join(sorted(former))
         cure = "Take the old name back, or tear it down under that name first (values and template decide the name)"
         cause = f"the name changed to {spec.name}, and {names} of the same owner is still there"
@@ -65,7 +57,9 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         if before := keys_of(spec, facts):
             may = _may_read_keys(spec, facts)
             document |= {"predecessor": before} if may else {}
-            why = f"{why}; with the keys of {before}" if may else f"{why}; clients need its new keys ({rights.KEYS})"
+            why = (
+                f"{why}; with the keys of {before}" if may else f"{why}; clients need its new keys ({permissions.KEYS})"
+            )
         return [Step(Verb.CREATE, where, document, why, retry)]
     return _change(spec, where, body, retry)
 
@@ -75,7 +69,7 @@ def keys_of(spec: EndpointSpec, facts: Facts) -> str | None:
     if str(spec.endpoint.get("auth_mode") or "key") != "key":
         return None
     found = of_room(facts, NAME, spec.key).items()
-    others = {name: body for name, body in found if name and succession.is_of_line(spec, name, body)}
+    others = {name: body for name, body in found if name and lineage.is_of_line(spec, name, body)}
     keyed = [name for name, body in others.items() if (body.get("properties") or {}).get("authMode") == "Key"]
     serving = [name for name in keyed if shares(others[name])]
     line = leases.order(spec.base, serving) or leases.order(spec.base, keyed)
@@ -85,7 +79,7 @@ def keys_of(spec: EndpointSpec, facts: Facts) -> str | None:
 def _may_read_keys(spec: EndpointSpec, facts: Facts) -> bool:
     """False only where Azure says that the caller may not."""
     blocks = (facts.get(address("permission", spec.key, "workspace")) or {}).get("blocks")
-    return blocks is None or rights.allows(blocks, rights.KEYS)
+    return blocks is None or permissions.allows(blocks, permissions.KEYS)
 
 
 def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Retry) -> Sequence[Step]:
@@ -148,7 +142,9 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
             return Evidence(f"another run has made it; its lease ends {leases.both(lease.ends)}")
         seconds, version, former = float(loan["seconds"]), loan["api_version"], step.body.get("predecessor")
         patience = step.retry.deadline
-        return Evidence(shared.create(cloud, document, seconds, version, what=what, patience=patience, keys_of=former))
+        return Evidence(
+            shared_quota.create(cloud, document, seconds, version, what=what, patience=patience, keys_of=former)
+        )
     if there and _is_whole(there) and not diff.changes(document, there, diff.ENDPOINT):
         return Evidence("it is there already")  # a PUT without its callers would turn them away
     return _put(cloud, step, document, what)
@@ -158,7 +154,7 @@ def _put(cloud: Cloud, step: Step, document: Mapping[str, Json], what: str) -> E
     """An endpoint on dedicated quota, with the keys of the one that it succeeds if there is one."""
     patience, said = step.retry.deadline, ""
     if former := step.body.get("predecessor"):
-        made, said = shared.with_keys(cloud, document, VERSION, str(former), what=what, patience=patience)
+        made, said = shared_quota.with_keys(cloud, document, VERSION, str(former), what=what, patience=patience)
         if made:
             return Evidence(said)
     endpoints.put_endpoint(

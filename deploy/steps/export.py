@@ -11,12 +11,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy import importer
-from deploy.cloud import endpoints, holdings, leftovers
+from deploy.cloud import endpoints, orphans, role_state
 from deploy.cloud.connect import Cloud
+from deploy.config import export
+from deploy.domain.arm import Facts, Json
+from deploy.domain.plan import Step, Wanted
+from deploy.domain.report import Evidence
+from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError, neutral
-from deploy.model import EndpointSpec, Facts, Json, Step, Wanted
-from deploy.outcome import Evidence
 
 NAME = "export"
 
@@ -43,10 +45,10 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     behind = endpoints.read_deployments(cloud, name)
     try:
         _write(folder / "endpoint.json", body)
-        roles = holdings.given(cloud, body)
+        roles = role_state.given(cloud, body)
         _write(folder / "roles.json", roles)
-        _write(folder / "autoscale.json", leftovers.scaling(cloud, name))
-        for file, text in importer.files_of(body, list(behind.values()), roles).files.items():
+        _write(folder / "autoscale.json", orphans.scaling(cloud, name))
+        for file, text in export.files_of(body, list(behind.values()), roles).files.items():
             _private(folder / "spec" / file, text)
         for deployment, found in behind.items():
             _write(folder / "deployments" / f"{deployment}.json", found)

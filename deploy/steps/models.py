@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy import leases
 from deploy.cloud import quota, registry
 from deploy.cloud.connect import Cloud
-from deploy.diff.forms import ASSET
+from deploy.diff.values import ASSET
+from deploy.domain import leases
+from deploy.domain.arm import Facts, Json, address, of_room
+from deploy.domain.plan import Step, Wanted
+from deploy.domain.report import Evidence
+from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError, NotAuthenticated
-from deploy.judging import offers
-from deploy.judging.claims import claims, judge
-from deploy.model import EndpointSpec, Facts, Json, Step, Wanted, address, of_room
-from deploy.outcome import Evidence
+from deploy.preflight import alternatives
+from deploy.preflight.model_support import claims, judge
 
 NAME = "model"
 
@@ -27,7 +29,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     for document in spec.deployments:
         if isinstance(document.get("model"), str):
             size = str(document["instance_type"])
-            row = offers.row(region, size)
+            row = alternatives.row(region, size)
             machine = {"instance_type": size, "machine": {key: row[key] for key in ("cores", "gpus", "memory", "disk")}}
             facts[address(NAME, spec.key, str(document["name"]))] = {**_look(cloud, str(document["model"])), **machine}
     return facts
@@ -63,7 +65,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         row = looked.get((str(document.get("model")), size))
         if row is None or _has(there.get(name), str(row["reference"]), size):
             continue
-        also = offers.of_facts(facts, key, size, [count])
+        also = alternatives.of_facts(facts, key, size, [count])
         steps.append(_check(address(NAME, key, name), row, shared=shared, also=also))
     return steps
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deploy.cloud import access, endpoints, holdings
+from deploy.cloud import endpoints, role_assignments, role_state
 from deploy.cloud.connect import Cloud
-from deploy.judging import rights
-from deploy.model import EndpointSpec, Facts, Json, Step, Wanted, address
-from deploy.outcome import Evidence
+from deploy.domain.arm import Facts, Json, address
+from deploy.domain.plan import Step, Wanted
+from deploy.domain.report import Evidence
+from deploy.domain.spec import EndpointSpec
+from deploy.preflight import permissions
 
 NAME = "permission"
 
@@ -21,7 +23,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 
     `blocks` is null when Azure did not say, and `told` why; it is [] for a scope whose answer is the workspace's.
     """
-    scopes = {"workspace": cloud.workspace_id, **holdings.moving(cloud, spec)}
+    scopes = {"workspace": cloud.workspace_id, **role_state.moving(cloud, spec)}
     answers = _ask(cloud, scopes, inherited=_fresh(cloud, spec.name))
     return {address(NAME, spec.key, _place(word)): {"word": word, **answer} for word, answer in answers.items()}
 
@@ -34,7 +36,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Reads again what the caller may do, right before the first change."""
     answers = _ask(cloud, step.body["scopes"], inherited=_fresh(cloud, str(step.body["endpoint"])))
-    return rights.judge(step.body["needs"], answers).evidence(step.address, {})
+    return permissions.judge(step.body["needs"], answers).evidence(step.address, {})
 
 
 def _fresh(cloud: Cloud, name: str) -> Sequence[str]:
@@ -46,8 +48,8 @@ def _ask(cloud: Cloud, scopes: dict[str, str], *, inherited: Sequence[str]) -> d
     """One request a scope, and none for one that a scope above has settled or that is not there yet."""
     asked: dict[str, tuple[list[Json] | None, str]] = {}
     for word, scope in sorted(scopes.items(), key=lambda pair: (pair[0] != "workspace", len(pair[1]))):
-        if scope not in asked and word not in inherited and not rights.settled(_blocks(asked), scope):
-            asked[scope] = access.permissions(cloud, scope)
+        if scope not in asked and word not in inherited and not permissions.settled(_blocks(asked), scope):
+            asked[scope] = role_assignments.permissions(cloud, scope)
     blocks, told = asked[cloud.workspace_id]
     above: tuple[list[Json] | None, str] = (None, told) if blocks is None else ([], "")
     answers = {word: asked.get(scope, above if word in inherited else ([], "")) for word, scope in scopes.items()}

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.cloud import access, endpoints
+from deploy.cloud import endpoints, role_assignments
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
-from deploy.judging import places
-from deploy.model import EndpointSpec, Facts, Json, Step, Wanted, address
-from deploy.outcome import Evidence
+from deploy.domain.arm import Facts, Json, address
+from deploy.domain.plan import Step, Wanted
+from deploy.domain.report import Evidence
+from deploy.domain.spec import EndpointSpec
+from deploy.preflight import names
 
 NAME = "place"
 
@@ -33,7 +35,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Counts again, right before the first change."""
     wanted = step.body["asked"]
-    return places.judge(wanted, _look(cloud, str(wanted["name"]))).evidence(step.address, {})
+    return names.judge(wanted, _look(cloud, str(wanted["name"]))).evidence(step.address, {})
 
 
 def _name(cloud: Cloud, name: str) -> tuple[bool | None, str]:
@@ -43,7 +45,7 @@ def _name(cloud: Cloud, name: str) -> tuple[bool | None, str]:
 
 def _look(cloud: Cloud, name: str) -> dict[str, Json]:
     there = endpoints.list_endpoints(cloud)
-    count, uncounted = access.count_assignments(cloud)
+    count, uncounted = role_assignments.count_assignments(cloud)
     heard = ["endpoints of the workspace", *(["role assignments"] if count is not None else [])]
     free, told = (None, "") if name in there else _name(cloud, name)
     heard += ["checkNameAvailability"] if free is not None else []

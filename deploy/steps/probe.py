@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deploy import probes
-from deploy.callers import served
 from deploy.cloud import endpoints, scoring
 from deploy.cloud.connect import Cloud
+from deploy.domain.arm import RELEASE_TAG, UNPROVEN, Facts, address, of_room
+from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.report import Evidence
+from deploy.domain.spec import EndpointSpec, Retry
+from deploy.domain.traffic_shares import served
 from deploy.errors import CloudError
-from deploy.model import RELEASE_TAG, UNPROVEN, EndpointSpec, Facts, Retry, Step, Verb, Wanted, address, of_room
-from deploy.outcome import Evidence
 
 NAME = "probe"
 UNPROVEN_WHY = "callers are on it, and it is not proven"

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from deploy import leases
 from deploy.cloud import quota
 from deploy.cloud.connect import Cloud
-from deploy.judging import cores, offers
-from deploy.model import EndpointSpec, Facts, Json, Step, Wanted, address, capacity_of, of_room
-from deploy.outcome import Evidence
+from deploy.domain import leases
+from deploy.domain.arm import Facts, Json, address, capacity_of, of_room
+from deploy.domain.plan import Step, Wanted
+from deploy.domain.report import Evidence
+from deploy.domain.spec import EndpointSpec
+from deploy.preflight import alternatives, core_quota
 
 NAME = "quota"
 _IN = "in"
@@ -23,7 +25,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`quota/<key>/<size>`: a row of `offers.row`; and `quota/<key>/in/<region>`: what it is a row of."""
     region = _home(cloud)
     sizes = {str(d["instance_type"]).lower() for d in spec.deployments}
-    rows = {address(NAME, spec.key, size): offers.row(region, size) for size in sorted(sizes)}
+    rows = {address(NAME, spec.key, size): alternatives.row(region, size) for size in sorted(sizes)}
     return {**rows, address(NAME, spec.key, _IN, str(region["region"])): region}
 
 
@@ -42,8 +44,8 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     steps = []
     for size, pairs in _grown(wanted, of_room(facts, "deployment", key)).items():
         row = rows.get(size.lower()) or _row(rows, size)
-        sums = cores.sums(row, size, pairs, shared=shared)
-        judged = cores.judge(row, sums, offers.of_facts(facts, key, size, [after for _, after in pairs]))
+        sums = core_quota.sums(row, size, pairs, shared=shared)
+        judged = core_quota.judge(row, sums, alternatives.of_facts(facts, key, size, [after for _, after in pairs]))
         steps.append(judged.step(address(NAME, key, size), sums))
     return steps
 
@@ -51,15 +53,15 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Reads the numbers again, right before the first change."""
     size = str(step.body["instance_type"])
-    row = offers.row(_home(cloud), size)
-    sums = cores.sums(row, size, step.body["deployments"], shared=step.body["capacity"] == "shared")
-    return cores.judge(row, sums).evidence(step.address, sums)
+    row = alternatives.row(_home(cloud), size)
+    sums = core_quota.sums(row, size, step.body["deployments"], shared=step.body["capacity"] == "shared")
+    return core_quota.judge(row, sums).evidence(step.address, sums)
 
 
 def _row(rows: Mapping[str, Json], size: str) -> Mapping[str, Json]:
     """A size that the files do not name, from what the workspace's own region says."""
     home = next((body for where, body in rows.items() if where.startswith(f"{_IN}/")), None)
-    return offers.row(home, size) if home else {}
+    return alternatives.row(home, size) if home else {}
 
 
 def _home(cloud: Cloud) -> dict[str, Json]:

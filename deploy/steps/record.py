@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy import leases
-from deploy.cloud import access, endpoints, leftovers
+from deploy.cloud import endpoints, orphans, role_assignments
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
-from deploy.counting import count
+from deploy.domain import leases
+from deploy.domain.arm import Facts, address
+from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.report import Evidence
+from deploy.domain.spec import EndpointSpec, Retry
 from deploy.errors import CloudError
-from deploy.model import EndpointSpec, Facts, Retry, Step, Verb, Wanted, address
-from deploy.outcome import Evidence
+from deploy.text import count
 
 NAME = "record"
 
@@ -26,8 +28,8 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     body = endpoints.list_endpoints(cloud).get(spec.name)
     if not leases.borrows(spec.pipeline.quota.capacity, body):
         return {}
-    rows, untold = if_told(lambda: access.assignments(cloud))
-    missing = body is None or untold or leftovers.unrecorded(body, rows or ())
+    rows, untold = if_told(lambda: role_assignments.assignments(cloud))
+    missing = body is None or untold or orphans.unrecorded(body, rows or ())
     return {} if missing else {address(NAME, spec.key): {}}
 
 
@@ -50,12 +52,12 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     """One that may not be written is said and blocks nothing."""
     name, what = str(step.body["endpoint"]), f"{step.verb} {step.address}"
     body = endpoints.read_endpoint(cloud, name)
-    own = access.system_identity(body)
-    rows = leftovers.unrecorded(body, (access.held_by(cloud, own) if own else None) or ())
+    own = role_assignments.system_identity(body)
+    rows = orphans.unrecorded(body, (role_assignments.held_by(cloud, own) if own else None) or ())
     if not rows:
         return Evidence("there is nothing to record, or it is recorded")
     try:
-        access.describe(cloud, rows[0], leftovers.record(cloud, str(step.body["owner"]), name), what=what)
+        role_assignments.describe(cloud, rows[0], orphans.record(cloud, str(step.body["owner"]), name), what=what)
     except CloudError as error:
         if error.status != 403:
             raise

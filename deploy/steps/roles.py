@@ -15,27 +15,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from deploy import succession
-from deploy.cloud import access, endpoints, holdings
+from deploy.cloud import endpoints, role_assignments, role_state
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
-from deploy.counting import count
 from deploy.documents import Role
+from deploy.domain.arm import Facts, Json, address, of_room
+from deploy.domain.owners import owner_tag
+from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.report import Evidence
+from deploy.domain.spec import BRIEF, PATIENT, EndpointSpec
 from deploy.errors import CloudError, Finding, Refused, Transient
-from deploy.model import (
-    BRIEF,
-    PATIENT,
-    EndpointSpec,
-    Facts,
-    Json,
-    Step,
-    Verb,
-    Wanted,
-    address,
-    of_room,
-)
-from deploy.outcome import Evidence
-from deploy.owners import owner_tag
+from deploy.leasing import lineage
+from deploy.text import count
 
 NAME = "role"
 _GIVEN = {"us": "given by us and no longer wanted", "azure": "given by Azure to the endpoint's own identity"}
@@ -49,17 +40,19 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     `role/<key>`: {id: "", giver: "unseen"} when they may not be read; {id: "", giver: "untold", told: why} when Azure
     does not say.
     """
-    _, untold = if_told(lambda: access.assignments(cloud))
+    _, untold = if_told(lambda: role_assignments.assignments(cloud))
     if untold:
         return {address(NAME, spec.key): {"id": "", "giver": _UNTOLD, "told": untold}}
-    found = holdings.held(cloud, spec)
+    found = role_state.held(cloud, spec)
     if found is None:
         return {address(NAME, spec.key): {"id": "", "giver": _UNSEEN}}
     facts: dict[str, Mapping[str, Json]] = {}
-    shared = [one.row for one in found if one.giver == "us" and (mark := access.marked(one.row)) and not mark.own]
+    shared = [
+        one.row for one in found if one.giver == "us" and (mark := role_assignments.marked(one.row)) and not mark.own
+    ]
     heirs = heirs_of(cloud, spec.beside, shared, endpoints.list_endpoints(cloud) if shared else {})
     for one in found:
-        body = {"id": one.row["id"], "giver": one.giver, "marked": access.marked(one.row) is not None}
+        body = {"id": one.row["id"], "giver": one.giver, "marked": role_assignments.marked(one.row) is not None}
         body |= {"heir": heir} if (heir := heirs.get(str(one.row["id"]))) else {}
         wanted = [_address(spec.key, role) for role in one.roles]
         facts |= dict.fromkeys(wanted or [_found(spec.key, one.row, facts)], body)
@@ -67,24 +60,24 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 
 
 def heirs_of(
-    cloud: Cloud, others: Sequence[EndpointSpec], rows: Sequence[Json], bodies: succession.Bodies
+    cloud: Cloud, others: Sequence[EndpointSpec], rows: Sequence[Json], bodies: lineage.Bodies
 ) -> dict[str, Json]:
     """Assignment -> what describes it as that of another entry that asks for the same. `bodies`: who is there."""
     found: dict[str, Json] = {}
-    for other in succession.settle(others, bodies) if rows else ():
+    for other in lineage.settle(others, bodies) if rows else ():
         body = bodies.get(other.name) or {}
         if owner_tag(body) == other.owner:
             wanted = _wishes(cloud, other, body)
             for row in rows:
-                if holdings.triple_of(row) in wanted:
+                if role_state.triple_of(row) in wanted:
                     found.setdefault(str(row["id"]), _described(row, other))
     return found
 
 
-def _wishes(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[holdings.Triple, Sequence[Role]]:
+def _wishes(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[role_state.Triple, Sequence[Role]]:
     """Of another entry: a role or a scope of its that nobody knows is its own trouble."""
     try:
-        return holdings.wishes(cloud, other, holdings.identity(body))
+        return role_state.wishes(cloud, other, role_state.identity(body))
     except CloudError as error:
         if error.code not in ("AML324", "AML325"):
             raise
@@ -93,7 +86,7 @@ def _wishes(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[holdings.T
 
 def _described(row: Json, heir: EndpointSpec) -> dict[str, Json]:
     """The step's body that says of an assignment that it is the heir's."""
-    (_, principal, role), kind = holdings.triple_of(row), row["properties"].get("principalType")
+    (_, principal, role), kind = role_state.triple_of(row), row["properties"].get("principalType")
     what = {"role": role, "scope": str(row["properties"]["scope"]), "principal": principal, "principal_type": kind}
     return {"id": row["id"], **what, "endpoint": heir.name, "owner": heir.owner}
 
@@ -138,7 +131,7 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     if step.verb is Verb.DELETE and "endpoint" in step.body:
         return _take_all(cloud, str(step.body["endpoint"]), what)
     if step.verb is Verb.DELETE:
-        access.unassign(cloud, str(step.body["id"]), what=what)
+        role_assignments.unassign(cloud, str(step.body["id"]), what=what)
         return None
     if "adopted" in step.body:
         return _move(cloud, step, what)
@@ -146,16 +139,16 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     own = False
     if principal == "endpoint":
         body = endpoints.recent_endpoint(cloud, str(step.body["endpoint"]))
-        principal, own = holdings.identity(body), access.system_identity(body) is not None
+        principal, own = role_state.identity(body), role_assignments.system_identity(body) is not None
         if not principal:
             raise Transient(what, "the endpoint has no identity yet", "Wait until it is provisioned", code="AML326")
-    access.assign(
+    role_assignments.assign(
         cloud,
-        scope=access.scope_id(cloud, str(step.body["scope"]), str(step.body["endpoint"])),
+        scope=role_assignments.scope_id(cloud, str(step.body["scope"]), str(step.body["endpoint"])),
         principal=principal,
         principal_type=kind,
-        role=access.role_id(cloud, str(step.body["role"])),
-        mark=access.mark(cloud, str(step.body["owner"]), str(step.body["endpoint"]), own=own),
+        role=role_assignments.role_id(cloud, str(step.body["role"])),
+        mark=role_assignments.mark(cloud, str(step.body["owner"]), str(step.body["endpoint"]), own=own),
         what=what,
     )
     return None
@@ -163,22 +156,22 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
 
 def _move(cloud: Cloud, step: Step, what: str) -> Evidence | None:
     """The description of an assignment names another owner from now on; the rest of it stays."""
-    rows = [row for row in access.assignments(cloud) or () if row["id"] == step.body["id"]]
-    mark = access.marked(rows[0]) if rows else None
+    rows = [row for row in role_assignments.assignments(cloud) or () if row["id"] == step.body["id"]]
+    mark = role_assignments.marked(rows[0]) if rows else None
     if mark is None or mark.owner != step.body["adopted"]:
         return Evidence("it is gone, or names another owner already")
     text = str(rows[0]["properties"]["description"])
-    access.describe(cloud, rows[0], text.replace(mark.owner, str(step.body["owner"]), 1), what=what)
+    role_assignments.describe(cloud, rows[0], text.replace(mark.owner, str(step.body["owner"]), 1), what=what)
     return None
 
 
 def _take_all(cloud: Cloud, endpoint: str, what: str) -> Evidence:
     """Whatever the system identity of an endpoint holds; what may not be taken back is said and blocks nothing."""
-    own = access.system_identity(endpoints.read_endpoint(cloud, endpoint))
-    rows = [row for row in access.assignments(cloud) or () if own and access.holder(row) == own]
+    own = role_assignments.system_identity(endpoints.read_endpoint(cloud, endpoint))
+    rows = [row for row in role_assignments.assignments(cloud) or () if own and role_assignments.holder(row) == own]
     for number, row in enumerate(rows):
         try:
-            access.unassign(cloud, str(row["id"]), what=what)
+            role_assignments.unassign(cloud, str(row["id"]), what=what)
         except CloudError as error:
             if error.status != 403:
                 raise
@@ -213,7 +206,7 @@ def _keep(spec: EndpointSpec, role: Role) -> Step:
 def _found(key: str, row: Json, taken: Facts) -> str:
     """The address of an assignment that nobody wants: its role and what it is on, its name too if need be."""
     properties = row["properties"]
-    role = access.role_name(str(properties["roleDefinitionId"])).replace(" ", "-")
+    role = role_assignments.role_name(str(properties["roleDefinitionId"])).replace(" ", "-")
     where = address(NAME, key, role, str(properties["scope"]).rsplit("/", 1)[-1])
     return f"{where}/{row['name']}" if where in taken else where
 

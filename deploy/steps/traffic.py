@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from deploy import diff, history
-from deploy.callers import positive, shares
+from deploy import diff
 from deploy.cloud import endpoints
-from deploy.cloud.caller import who
 from deploy.cloud.connect import Cloud
-from deploy.model import (
-    PATIENT,
-    EndpointSpec,
-    Facts,
-    Json,
-    Step,
-    Verb,
-    Wanted,
-    address,
-    in_words,
-    release_of,
-)
-from deploy.outcome import Evidence
+from deploy.cloud.whoami import who
+from deploy.domain import history
+from deploy.domain.arm import Facts, Json, address, release_of
+from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.report import Evidence
+from deploy.domain.spec import PATIENT, EndpointSpec
+from deploy.domain.traffic_shares import in_words, positive, shares
 
 NAME = "traffic"
 
@@ -71,7 +63,7 @@ def release_in(wanted: Wanted, facts: Facts, slot: str) -> str:
 
 
 def recorded(step: Step, record: Mapping[str, str] | None) -> Step:
-    """The same shift, which writes this history record (`deploy.history`) in its PUT; None writes none."""
+    """The same shift, which writes this history record (`deploy.domain.history`) in its PUT; None writes none."""
     body = {name: value for name, value in step.body.items() if name != "record"}
     return replace(step, body={**body, **({"record": dict(record)} if record else {})})
 

@@ -20,13 +20,15 @@ import requests  # noqa: E402
 
 from deploy import emulator  # noqa: E402
 from deploy.clock import SystemClock  # noqa: E402
-from deploy.cloud import forms  # noqa: E402
-from deploy.cloud.caller import signed_in  # noqa: E402
+from deploy.cloud import response_schemas  # noqa: E402
 from deploy.cloud.connect import WORKSPACES, Cloud, Hosts  # noqa: E402
-from deploy.emulator import identity, roles, seed  # noqa: E402
-from deploy.emulator.options import GITHUB  # noqa: E402
+from deploy.cloud.whoami import signed_in  # noqa: E402
+from deploy.domain.spec import Environment  # noqa: E402
+from deploy.emulator.entra import access_tokens  # noqa: E402
+from deploy.emulator.rbac import builtin_roles  # noqa: E402
+from deploy.emulator.seed import default_world  # noqa: E402
+from deploy.emulator.world.settings import GITHUB  # noqa: E402
 from deploy.errors import DeployError  # noqa: E402
-from deploy.model import Environment  # noqa: E402
 
 APP, PRINCIPAL = str(uuid.uuid4()), str(uuid.uuid4())
 SUBJECT = "repo:octo-org/octo-repo:environment:prod"
@@ -42,7 +44,7 @@ def main(state: Path, hours: float, *, kept: bool) -> None:
             ACTIONS_ID_TOKEN_REQUEST_URL=f"{running.url}/github/token?api-version=2.0",
             ACTIONS_ID_TOKEN_REQUEST_TOKEN="amldeploy-emulator",
             AZURE_CLIENT_ID=APP,
-            AZURE_TENANT_ID=identity.TENANT,
+            AZURE_TENANT_ID=access_tokens.TENANT,
         )
         cloud = _cloud(running.url)
         if kept:
@@ -57,7 +59,9 @@ def main(state: Path, hours: float, *, kept: bool) -> None:
 
 
 def _cloud(url: str) -> Cloud:
-    environment = Environment("prod", "AzureCloud", seed.SUBSCRIPTION, seed.GROUP, seed.WORKSPACE, ())
+    environment = Environment(
+        "prod", "AzureCloud", default_world.SUBSCRIPTION, default_world.GROUP, default_world.WORKSPACE, ()
+    )
     return Cloud(environment, Hosts(url, "https://ml.azure.com/.default", url, url), Path(), SystemClock())
 
 
@@ -67,8 +71,8 @@ def _furnish(url: str) -> None:
     settings = {"access_token_seconds": 3600, "github_subject": SUBJECT, "github_token_seconds": EVERY}
     _send("PUT", f"{url}/emulator/settings", settings)
     _send("PUT", f"{url}/emulator/principals/{PRINCIPAL}", body)
-    scope = f"{url}{seed.WORKSPACE_ID}/providers/Microsoft.Authorization"
-    role = {"roleDefinitionId": f"{scope}/roleDefinitions/{roles.READER}", "principalId": PRINCIPAL}
+    scope = f"{url}{default_world.WORKSPACE_ID}/providers/Microsoft.Authorization"
+    role = {"roleDefinitionId": f"{scope}/roleDefinitions/{builtin_roles.READER}", "principalId": PRINCIPAL}
     owner = requests.get(
         os.environ["IDENTITY_ENDPOINT"],
         params={"resource": "https://management.azure.com", "api-version": "2019-08-01"},
@@ -87,7 +91,7 @@ def _work(cloud: Cloud, hours: float) -> dict[str, object]:
     asked, who = 0, signed_in(cloud)
     try:
         while asked * EVERY < hours * 3600:
-            assert cloud.arm.look(cloud.workspace_id, WORKSPACES, "read the workspace", forms.Workspace)
+            assert cloud.arm.look(cloud.workspace_id, WORKSPACES, "read the workspace", response_schemas.Workspace)
             asked += 1
             _ahead[0] += EVERY
     except DeployError as error:

@@ -10,30 +10,35 @@ from typing import Any
 
 import pytest
 
-from deploy.cloud import forms
+from deploy.cloud import response_schemas
 from tests.contract.openapi import FOLDER
 
 RECORDED = Path(os.environ.get("AMLDEPLOY_RECORDINGS", FOLDER.parent / "recordings")) / "online_excerpts.json"
 PUBLISHED = {
-    "OnlineEndpoint/get": forms.Resource,
-    "OnlineEndpoint/createOrUpdate": forms.Resource,
-    "OnlineEndpoint/update": forms.Resource,
-    "OnlineEndpoint/list": forms.page(forms.Resource),
-    "OnlineEndpoint/listKeys": forms.Keys,
-    "OnlineEndpoint/getToken": forms.Token,
-    "ManagedOnlineDeployment/get": forms.Resource,
-    "ManagedOnlineDeployment/createOrUpdate": forms.Resource,
-    "ManagedOnlineDeployment/update": forms.Resource,
-    "OnlineDeployment/list": forms.page(forms.Resource),
-    "OnlineDeployment/getLogs": forms.Log,
-    "ModelVersion/get": forms.Version,
-    "ModelVersion/list": forms.page(forms.Version),
-    "Quota/list": forms.page(forms.Usage),
-    "Usage/list": forms.page(forms.Usage),
-    "VirtualMachineSize/list": forms.page(forms.Size),
+    "OnlineEndpoint/get": response_schemas.Resource,
+    "OnlineEndpoint/createOrUpdate": response_schemas.Resource,
+    "OnlineEndpoint/update": response_schemas.Resource,
+    "OnlineEndpoint/list": response_schemas.page(response_schemas.Resource),
+    "OnlineEndpoint/listKeys": response_schemas.Keys,
+    "OnlineEndpoint/getToken": response_schemas.Token,
+    "ManagedOnlineDeployment/get": response_schemas.Resource,
+    "ManagedOnlineDeployment/createOrUpdate": response_schemas.Resource,
+    "ManagedOnlineDeployment/update": response_schemas.Resource,
+    "OnlineDeployment/list": response_schemas.page(response_schemas.Resource),
+    "OnlineDeployment/getLogs": response_schemas.Log,
+    "ModelVersion/get": response_schemas.Version,
+    "ModelVersion/list": response_schemas.page(response_schemas.Version),
+    "Quota/list": response_schemas.page(response_schemas.Usage),
+    "Usage/list": response_schemas.page(response_schemas.Usage),
+    "VirtualMachineSize/list": response_schemas.page(response_schemas.Size),
 }
 """Which example of an api-version is an answer of which form."""
-ENDS = {"/listKeys": forms.Keys, "/token": forms.Token, "/getLogs": forms.Log, "/usages": forms.page(forms.Usage)}
+ENDS = {
+    "/listKeys": response_schemas.Keys,
+    "/token": response_schemas.Token,
+    "/getLogs": response_schemas.Log,
+    "/usages": response_schemas.page(response_schemas.Usage),
+}
 
 
 def published(name: str) -> Iterator[tuple[str, Any]]:
@@ -54,7 +59,7 @@ def test_published_examples_are_answers(name: str) -> None:
 
     assert found
     for where, body in found:
-        assert forms.checked(body, PUBLISHED[name], where) is body
+        assert response_schemas.checked(body, PUBLISHED[name], where) is body
 
 
 @pytest.mark.skipif(not RECORDED.is_file(), reason="no recordings are here; AMLDEPLOY_RECORDINGS names their folder")
@@ -65,7 +70,7 @@ def test_recorded_answers_are_answers() -> None:
         path = str(row.get("request", "")).partition("?")[0]
         form = next((form for end, form in ENDS.items() if path.endswith(end)), None)
         if form and row["status"] == 200 and isinstance(row.get("body"), dict):
-            assert forms.checked(row["body"], form, row["request"])
+            assert response_schemas.checked(row["body"], form, row["request"])
             met.add(form)
 
-    assert {forms.Keys, forms.Log} <= met
+    assert {response_schemas.Keys, response_schemas.Log} <= met

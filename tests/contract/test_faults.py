@@ -23,8 +23,9 @@ from azure.core.exceptions import (
 from azure.identity import DefaultAzureCredential
 
 from deploy import emulator
-from deploy.diagnosis import diagnose
-from deploy.emulator import Running, seed
+from deploy.diagnosis.diagnose import diagnose
+from deploy.emulator import Running
+from deploy.emulator.seed import default_world
 
 CREATE = {"operation": "OnlineEndpoints_CreateOrUpdate"}
 READ = {"operation": "OnlineEndpoints_Get"}
@@ -53,7 +54,13 @@ def door(running: Running) -> Iterator[Door]:
 
 @pytest.fixture(scope="module")
 def client(running: Running) -> MLClient:  # noqa: ARG001 - asked for so that the variables are set
-    found = MLClient(DefaultAzureCredential(), seed.SUBSCRIPTION, seed.GROUP, seed.WORKSPACE, retry_backoff_factor=0.01)
+    found = MLClient(
+        DefaultAzureCredential(),
+        default_world.SUBSCRIPTION,
+        default_world.GROUP,
+        default_world.WORKSPACE,
+        retry_backoff_factor=0.01,
+    )
     _create(found, "there")
     return found
 
@@ -235,7 +242,7 @@ def test_throttled(client: MLClient, door: Door, state: Path, form: str) -> None
     before = len(_asked(state, status=429))
     door.order(kind="throttle", retry_after=0.3 if form == "milliseconds" else 1, form=form, path="*/workspaces/*")
     begun = time.perf_counter()
-    assert client.workspaces.get(seed.WORKSPACE).location == "eastus"
+    assert client.workspaces.get(default_world.WORKSPACE).location == "eastus"
     waited = time.perf_counter() - begun
     assert len(_asked(state, status=429)) == before + 1
     assert waited >= {"seconds": 1.0, "milliseconds": 0.3}.get(form, 0.0)

@@ -13,18 +13,20 @@ import pytest
 import requests
 from azure.identity import DefaultAzureCredential
 
-from deploy import federation, verbs
-from deploy.cloud.access import BUILT_IN
+from deploy import commands
 from deploy.cloud.connect import Cloud, Hosts
-from deploy.emulator import Running, roles
+from deploy.cloud.role_assignments import BUILT_IN
+from deploy.domain.spec import Environment
+from deploy.emulator import Running
+from deploy.emulator.rbac import builtin_roles
 from deploy.errors import Refused
-from deploy.model import Environment
+from deploy.github import federation
 from tests.project import make_project
 
-GUIDS = {name: guid for guid, name, *_ in roles.ROLES}
+GUIDS = {name: guid for guid, name, *_ in builtin_roles.ROLES}
 
 
-class As(verbs.Project):
+class As(commands.Project):
     """A project whose door is opened by somebody else."""
 
     url, ca, app = "", "", ""
@@ -46,7 +48,7 @@ class As(verbs.Project):
 def somebody(running: Running, tmp_path: Path):
     """Job -> a project opened by a principal with exactly the roles of that job, and the plan's."""
     root = make_project(tmp_path)
-    environment, specs = verbs.validate(verbs.Project(root), "local")
+    environment, specs = commands.validate(commands.Project(root), "local")
     trusts = federation.trusts(environment, specs, federation.Repository("o/r"), "api://a", BUILT_IN)
     found = {}
     for trust in trusts:
@@ -80,16 +82,16 @@ def _give(running: Running, who: str, role: str, scope: str) -> None:
 def test_who_reads_plans_and_who_writes_applies_the_same_plan(somebody) -> None:
     """The plan's identity is refused its own apply, and plans for the other, whose plan has the same fingerprint."""
     with pytest.raises(Refused, match="AML250"):
-        verbs.plan(somebody["plan"], "local")
-    agreed = verbs.plan(somebody["plan"], "local", for_another=True)
+        commands.plan(somebody["plan"], "local")
+    agreed = commands.plan(somebody["plan"], "local", for_another=True)
     assert agreed.steps
     assert any("needs more than you have" in note for note in agreed.notes)
 
-    own = verbs.plan(somebody["apply"], "local")
+    own = commands.plan(somebody["apply"], "local")
     assert own.fingerprint == agreed.fingerprint
     assert replace(own, notes=()).steps[-1] == agreed.steps[-1]
 
     ways = {"approve": lambda *_: None, "tell": lambda _: None}
-    assert verbs.apply(somebody["apply"], "local", **ways).report.ok
-    assert verbs.plan(somebody["plan"], "local", for_another=True).steps == ()
-    assert verbs.teardown(somebody["apply"], "local", **ways).report.ok
+    assert commands.apply(somebody["apply"], "local", **ways).report.ok
+    assert commands.plan(somebody["plan"], "local", for_another=True).steps == ()
+    assert commands.teardown(somebody["apply"], "local", **ways).report.ok

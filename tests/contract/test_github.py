@@ -16,10 +16,12 @@ import requests
 from deploy.clock import SystemClock
 from deploy.cloud import github
 from deploy.cloud.connect import Cloud, Hosts
-from deploy.emulator import Running, identity, seed
-from deploy.emulator.options import GITHUB
+from deploy.domain.spec import Environment
+from deploy.emulator import Running
+from deploy.emulator.entra import access_tokens
+from deploy.emulator.seed import default_world
+from deploy.emulator.world.settings import GITHUB
 from deploy.errors import NotAuthenticated
-from deploy.model import Environment
 from tests.project import ROOT
 
 APP = str(uuid.uuid4())
@@ -45,7 +47,7 @@ def job(url: str) -> dict[str, str]:
         github.URL: f"{url}/github/token?api-version=2.0&subject={SUBJECT}",
         github.REQUEST_TOKEN: "amldeploy-emulator",
         "AZURE_CLIENT_ID": APP,
-        "AZURE_TENANT_ID": identity.TENANT,
+        "AZURE_TENANT_ID": access_tokens.TENANT,
     }
 
 
@@ -150,7 +152,8 @@ def test_the_door_takes_it_when_it_is_offered(job: dict[str, str], url: str) -> 
         os.environ.update({**job, **variables})
         try:
             door = Cloud(
-                Environment("prod", cloud, seed.SUBSCRIPTION, seed.GROUP, seed.WORKSPACE, ()),
+                Environment("prod", cloud, default_world.SUBSCRIPTION, default_world.GROUP,
+                            default_world.WORKSPACE, ()),
                 hosts, ROOT, SystemClock(),
             )  # fmt: skip
             door.close()

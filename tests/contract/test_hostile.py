@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deploy.emulator import Running, identity, seed
+from deploy.emulator import Running
+from deploy.emulator.entra import access_tokens
+from deploy.emulator.seed import default_world
 
-ENDPOINT = f"{seed.WORKSPACE_ID}/onlineEndpoints/hostile?api-version=2022-02-01-preview"
+ENDPOINT = f"{default_world.WORKSPACE_ID}/onlineEndpoints/hostile?api-version=2022-02-01-preview"
 MIB = 1 << 20
 
 
@@ -45,7 +47,7 @@ def _ask(running: Running, raw: bytes) -> tuple[int, bytes]:
 
 @pytest.fixture
 def token(running: Running, state: Path) -> str:  # noqa: ARG001 - asked for so that the keys are there
-    return identity.issue(identity.Tokens(state / "tls"), "https://management.azure.com", time.time())
+    return access_tokens.issue(access_tokens.Tokens(state / "tls"), "https://management.azure.com", time.time())
 
 
 def _request(token: str, body: bytes, method: str = "PUT", path: str = ENDPOINT, **headers: str) -> bytes:

@@ -25,9 +25,12 @@ from azure.identity import (
     ManagedIdentityCredential,
 )
 
-from deploy.emulator import Running, identity, roles, seed
-from deploy.emulator.opening import opened
-from deploy.emulator.options import GITHUB
+from deploy.emulator import Running
+from deploy.emulator.entra import access_tokens
+from deploy.emulator.rbac import builtin_roles
+from deploy.emulator.seed import default_world
+from deploy.emulator.seed.open_world import opened
+from deploy.emulator.world.settings import GITHUB
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
 MANAGEMENT = "https://management.azure.com/.default"
@@ -43,7 +46,7 @@ def application(running: Running) -> str:
         "federatedCredentials": [{"name": "production", "issuer": GITHUB, "subject": SUBJECT}],
     }  # fmt: skip
     _send("PUT", f"{running.url}/emulator/principals/{PRINCIPAL}", body)
-    _assign(running, PRINCIPAL, roles.READER, seed.WORKSPACE_ID)
+    _assign(running, PRINCIPAL, builtin_roles.READER, default_world.WORKSPACE_ID)
     return APP
 
 
@@ -61,12 +64,12 @@ def _assign(running: Running, principal: str, role: str, scope: str) -> None:
     _send("PUT", f"{url}?api-version=2022-04-01", body, Authorization=f"Bearer {owner}")
 
 
-def _secret(running: Running, tenant: str = identity.TENANT, secret: str = SECRET) -> ClientSecretCredential:
+def _secret(running: Running, tenant: str = access_tokens.TENANT, secret: str = SECRET) -> ClientSecretCredential:
     return ClientSecretCredential(tenant, APP, secret, authority=running.url, disable_instance_discovery=True)
 
 
 def _client(credential: Any) -> MLClient:
-    return MLClient(credential, seed.SUBSCRIPTION, seed.GROUP, seed.WORKSPACE)
+    return MLClient(credential, default_world.SUBSCRIPTION, default_world.GROUP, default_world.WORKSPACE)
 
 
 @pytest.mark.usefixtures("application")
@@ -86,11 +89,11 @@ def test_an_assertion_signs_in(running: Running, application: str) -> None:
 
     def credential(subject: str) -> ClientAssertionCredential:
         return ClientAssertionCredential(
-            identity.TENANT, application, lambda: github(subject), authority=running.url,
+            access_tokens.TENANT, application, lambda: github(subject), authority=running.url,
             disable_instance_discovery=True,
         )  # fmt: skip
 
-    assert _client(credential(SUBJECT)).workspaces.get(seed.WORKSPACE).location == "eastus"
+    assert _client(credential(SUBJECT)).workspaces.get(default_world.WORKSPACE).location == "eastus"
     with pytest.raises(ClientAuthenticationError, match="AADSTS70021"):
         credential("repo:a/fork:pull_request").get_token(MANAGEMENT)
 
@@ -99,7 +102,7 @@ def test_the_environment_alone_signs_in(running: Running, application: str) -> N
     """A script of its own process, no code changed: tenant `adfs` needs no discovery at the real Entra ID."""
     script = (
         "from azure.identity import DefaultAzureCredential as D;"
-        f"from azure.ai.ml import MLClient as M; c = M(D(), '{seed.SUBSCRIPTION}', 'rg-local', 'mlw-local');"
+        f"from azure.ai.ml import MLClient as M; c = M(D(), '{default_world.SUBSCRIPTION}', 'rg-local', 'mlw-local');"
         "print(c.workspaces.get('mlw-local').name)"
     )
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "IDENTITY_"))}
@@ -131,7 +134,7 @@ def test_a_reader_lists_and_does_not_write(running: Running, application: str) -
         client.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="refused")).result()
     assert (caught.value.status_code, caught.value.error.code) == (403, "AuthorizationFailed")
     assert f"The client '{application}' with object id '{PRINCIPAL}' does not have authorization" in str(caught.value)
-    assert f"over scope '{seed.WORKSPACE_ID}/onlineEndpoints/refused'" in str(caught.value)
+    assert f"over scope '{default_world.WORKSPACE_ID}/onlineEndpoints/refused'" in str(caught.value)
 
 
 def test_scoring_with_a_token_of_the_directory(running: Running, tmp_path: Path) -> None:
@@ -140,14 +143,14 @@ def test_scoring_with_a_token_of_the_directory(running: Running, tmp_path: Path)
     owner.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="aad", auth_mode="aad_token")).result()
     owner.online_deployments.begin_create_or_update(_deployment("aad")).result()
     _send("PUT", f"{running.url}/emulator/principals/{who}", {"kind": "ServicePrincipal", "name": "app", "appId": app})
-    _assign(running, who, roles.READER, seed.WORKSPACE_ID)
+    _assign(running, who, builtin_roles.READER, default_world.WORKSPACE_ID)
     caller = _client(ManagedIdentityCredential(client_id=app))
     file = tmp_path / "request.json"
     file.write_text(json.dumps({}))
     told = []
-    for role in ("", roles.DATA_SCIENTIST):
+    for role in ("", builtin_roles.DATA_SCIENTIST):
         if role:
-            _assign(running, who, role, f"{seed.WORKSPACE_ID}/onlineEndpoints/aad")
+            _assign(running, who, role, f"{default_world.WORKSPACE_ID}/onlineEndpoints/aad")
         with pytest.raises((HttpResponseError, MlException)) as caught:
             caller.online_endpoints.invoke("aad", request_file=str(file), deployment_name="blue")
         told.append(str(caught.value))
@@ -189,10 +192,10 @@ def test_a_role_counts_only_after_its_delay(running: Running, state: Path) -> No
     who = str(uuid.uuid4())
     _send("PUT", f"{running.url}/emulator/settings", {"role_assignment_delay_seconds": 600})
     _send("PUT", f"{running.url}/emulator/principals/{who}", {"kind": "User", "name": "ada@example.com"})
-    _assign(running, who, roles.READER, seed.WORKSPACE_ID)
+    _assign(running, who, builtin_roles.READER, default_world.WORKSPACE_ID)
     credential = ManagedIdentityCredential(identity_config={"object_id": who})
     with pytest.raises(HttpResponseError, match=r"The client 'ada@example\.com'"):
-        _client(credential).workspaces.get(seed.WORKSPACE)
+        _client(credential).workspaces.get(default_world.WORKSPACE)
     world = opened(state / "world.sqlite")  # another connection: the server notices what others write
     with world.transaction():
         world.db.execute(
@@ -200,5 +203,5 @@ def test_a_role_counts_only_after_its_delay(running: Running, state: Path) -> No
             (f'"createdOn":"{datetime.now(UTC):%Y-%m-%d}', '"createdOn":"2026-01-01', who),
         )
     world.close()
-    assert _client(credential).workspaces.get(seed.WORKSPACE).name == seed.WORKSPACE
+    assert _client(credential).workspaces.get(default_world.WORKSPACE).name == default_world.WORKSPACE
     _send("PUT", f"{running.url}/emulator/settings", {"role_assignment_delay_seconds": None})

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from deploy.digests import WRITTEN_BY_PROGRAMS, read_tree
-from deploy.ignorefile import IgnoreFile, Unusable, read_ignore_file
+from deploy.domain.digests import WRITTEN_BY_PROGRAMS, read_tree
+from deploy.domain.ignore_file import IgnoreFile, Unusable, read_ignore_file
 
 NAMES = st.sampled_from(
     ["a", "b", "a.txt", "b.md", ".x", "a b", "[a]", "!a", "#a", "é", "a\\b", "__pycache__", "c.pyc"]

@@ -14,14 +14,16 @@ from pathlib import Path
 import requests
 
 from deploy import emulator
-from deploy.emulator import Running, identity, seed
-from deploy.emulator.roles import OWNER
-from deploy.emulator.wire import Json
+from deploy.emulator import Running
+from deploy.emulator.entra import access_tokens
+from deploy.emulator.rbac.builtin_roles import OWNER
+from deploy.emulator.seed import default_world
+from deploy.emulator.wire.responses import Json
 
 ROUNDS = 12
 VERSION = {"api-version": "2022-02-01-preview"}
-ENDPOINTS = f"{seed.WORKSPACE_ID}/onlineEndpoints"
-ASSIGNMENTS = f"{seed.WORKSPACE_ID}/providers/Microsoft.Authorization/roleAssignments"
+ENDPOINTS = f"{default_world.WORKSPACE_ID}/onlineEndpoints"
+ASSIGNMENTS = f"{default_world.WORKSPACE_ID}/providers/Microsoft.Authorization/roleAssignments"
 BLOBS = "/stmlwlocal.blob.core.windows.net/held"
 
 
@@ -97,7 +99,7 @@ def test_every_acknowledged_write_outlives_a_kill(tmp_path: Path) -> None:
     roomy = tmp_path / "world.yml"
     roomy.write_text("regions: {eastus: {endpoints: 100000}}")
     running = emulator.launch(tmp_path, world=roomy)
-    token = identity.issue(identity.Tokens(tmp_path / "tls"), "https://management.azure.com", time.time())
+    token = access_tokens.issue(access_tokens.Tokens(tmp_path / "tls"), "https://management.azure.com", time.time())
     moments = random.Random(7)
     try:
         for number in range(ROUNDS):

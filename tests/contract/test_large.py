@@ -11,7 +11,7 @@ from azure.ai.ml.entities import Model
 from azure.identity import DefaultAzureCredential
 
 from deploy import emulator
-from deploy.emulator import seed
+from deploy.emulator.seed import default_world
 
 SIZE = (65 << 20) + 5
 
@@ -34,7 +34,9 @@ def test_a_large_file_travels_in_blocks(tmp_path: Path) -> None:
     running = emulator.launch(state)
     try:
         os.environ.update(running.variables())
-        client = MLClient(DefaultAzureCredential(), seed.SUBSCRIPTION, seed.GROUP, seed.WORKSPACE)
+        client = MLClient(
+            DefaultAzureCredential(), default_world.SUBSCRIPTION, default_world.GROUP, default_world.WORKSPACE
+        )
         resting = _peak(running.pid)
         for version in ("1", "2"):
             begun = len(emulator.requests(state))

@@ -23,7 +23,8 @@ from azure.identity import DefaultAzureCredential
 from PIL import Image
 
 from deploy import emulator
-from deploy.emulator import Running, seed
+from deploy.emulator import Running
+from deploy.emulator.seed import default_world
 from tests.contract.own_code import needs_server
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
@@ -31,7 +32,7 @@ MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
 
 @pytest.fixture(scope="module")
 def client(running: Running) -> MLClient:  # noqa: ARG001 - asked for so that the variables are set
-    return MLClient(DefaultAzureCredential(), seed.SUBSCRIPTION, seed.GROUP, seed.WORKSPACE)
+    return MLClient(DefaultAzureCredential(), default_world.SUBSCRIPTION, default_world.GROUP, default_world.WORKSPACE)
 
 
 def _endpoint(client: MLClient, name: str, auth_mode: str = "key", **changes: Any) -> ManagedOnlineEndpoint:
@@ -152,5 +153,5 @@ def test_usages_sizes_and_registry(client: MLClient) -> None:
     registry = MLClient(DefaultAzureCredential(), registry_name="azureml")
     assert registry.models.get("MedImageParse", label="latest").version == "17"
     assert {found.version for found in registry.models.list("CxrReportGen")} == {"6", "11", "12"}
-    assert client.workspaces.get(seed.WORKSPACE).location == "eastus"
+    assert client.workspaces.get(default_world.WORKSPACE).location == "eastus"
     assert client.datastores.get_default().name == "workspaceblobstore"

@@ -22,7 +22,8 @@ from azure.core.exceptions import HttpResponseError
 from azure.identity import DefaultAzureCredential
 
 from deploy import emulator
-from deploy.emulator import Running, seed
+from deploy.emulator import Running
+from deploy.emulator.seed import default_world
 from tests.contract.own_code import deploy, endpoint, interpreter, needs_server, project
 
 SLOW = "import time\ndef init(): pass\ndef run(data):\n    time.sleep(float(data))\n    return 'slept'\n"
@@ -33,7 +34,9 @@ def _signed_in(running: Running, **more: str) -> Iterator[MLClient]:
     before = dict(os.environ)
     os.environ.update(running.variables() | more)
     try:
-        yield MLClient(DefaultAzureCredential(), seed.SUBSCRIPTION, seed.GROUP, seed.WORKSPACE)
+        yield MLClient(
+            DefaultAzureCredential(), default_world.SUBSCRIPTION, default_world.GROUP, default_world.WORKSPACE
+        )
     finally:
         os.environ.clear()
         os.environ.update(before)

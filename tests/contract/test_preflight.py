@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import emulator, verbs
+from deploy import commands, emulator
 from deploy.errors import CloudError, Refused
-from deploy.judging.verdict import Verdict
+from deploy.preflight.verdict import Verdict
 from tests.laws.stage import Ahead
 from tests.project import make_project
 
@@ -24,9 +24,9 @@ BESIDE = {True: 10, False: 11}
 """Requests for everything that is not a list of deployments; who may not read all roles asks for some."""
 
 
-def project(folder: Path, names: list[str], world: dict[str, Any], *, pipeline: str = "{}") -> verbs.Project:
+def project(folder: Path, names: list[str], world: dict[str, Any], *, pipeline: str = "{}") -> commands.Project:
     """A project whose endpoints have these names, on an emulator that begins as the world says."""
-    made = verbs.Project(make_project(folder))
+    made = commands.Project(make_project(folder))
     template = made.root / "templates" / "plain"
     template.mkdir()
     (template / "endpoint.yml.j2").write_text("name: '{{ endpoint }}'\n")
@@ -49,8 +49,8 @@ def project(folder: Path, names: list[str], world: dict[str, Any], *, pipeline: 
     return made
 
 
-def verdicts(made: verbs.Project) -> dict[str, Verdict]:
-    return {line.subject.split("/")[0]: line.verdict for line in verbs.doctor(made, "here").lines}
+def verdicts(made: commands.Project) -> dict[str, Verdict]:
+    return {line.subject.split("/")[0]: line.verdict for line in commands.doctor(made, "here").lines}
 
 
 @pytest.mark.parametrize("reader", [True, False])
@@ -66,7 +66,7 @@ def test_requests_of_an_observation(tmp_path: Path, reader: bool) -> None:
     if not reader:
         world["roles"] = [{"principal": "signed-in", "role": "AzureML Data Scientist", "scope": "mlw-local"}]
     made = project(tmp_path, names, world)
-    assert len(verbs.plan(made, "here").notes) == len(names)  # none of them carries our tag
+    assert len(commands.plan(made, "here").notes) == len(names)  # none of them carries our tag
     sent = [row for row in emulator.requests(made.state) if row["operation"] != "ManagedIdentity_Token"]
     lists = [row for row in sent if row["operation"] == "OnlineDeployments_List"]
 
@@ -79,7 +79,7 @@ def test_requests_of_an_observation(tmp_path: Path, reader: bool) -> None:
 def test_nothing_is_asked_about_what_is_not_there(tmp_path: Path) -> None:
     """A new endpoint: its name is asked about, its deployments are not."""
     made = project(tmp_path, ["fresh-one"], {})
-    verbs.plan(made, "here")
+    commands.plan(made, "here")
     operations = [row["operation"] for row in emulator.requests(made.state)]
 
     assert "OnlineEndpoints_CheckNameAvailability" in operations
@@ -92,7 +92,7 @@ def test_a_workspace_with_a_share_of_its_own(tmp_path: Path) -> None:
     with emulator.embed(made.state) as running:
         _set_share(running, 4)
         with pytest.raises(Refused, match=r"AML243.*for the workspace: 4 left, 4 too few"):
-            verbs.plan(made, "here")
+            commands.plan(made, "here")
 
 
 def _set_share(running: Any, cores: int) -> None:
@@ -155,7 +155,7 @@ def test_an_answer_that_does_not_come_leaves_a_question_open(tmp_path: Path, ope
             ordered = {**fault, "operation": operation, "plane": "any", "times": "always"}
             emulator.begin(made.state, faults=[ordered])
             found = verdicts(made)
-            checks = {step.room: step for step in verbs.plan(made, "here").steps if not step.changes}
+            checks = {step.room: step for step in commands.plan(made, "here").steps if not step.changes}
 
             assert found == quiet | {SILENT[operation]: Verdict.UNKNOWN}, fault
             assert checks[SILENT[operation]].body["verdict"] == "unknown"
@@ -177,8 +177,8 @@ def test_what_a_plan_stands_on_must_be_told(tmp_path: Path, operation: str) -> N
             ordered = {"kind": "refuse", "operation": operation, "times": "always", **fault}
             emulator.begin(made.state, faults=[ordered])
             with pytest.raises(CloudError):
-                verbs.plan(made, "here")
-            [line] = [each for each in verbs.doctor(made, "here").lines if each.verdict is Verdict.NO]
+                commands.plan(made, "here")
+            [line] = [each for each in commands.doctor(made, "here").lines if each.verdict is Verdict.NO]
             assert line.subject == "workspace mlw-local"
 
 
@@ -203,11 +203,11 @@ def test_roles_that_nobody_tells_refuse_by_themselves(tmp_path: Path, fault: dic
     with emulator.embed(made.state):
         quiet = verdicts(made)
         emulator.begin(made.state, faults=[unlisted(fault)])
-        found = {line.subject.split("/")[0]: line for line in verbs.doctor(made, "here").lines}
+        found = {line.subject.split("/")[0]: line for line in commands.doctor(made, "here").lines}
         with pytest.raises(Refused) as refused:
-            verbs.plan(made, "here")
+            commands.plan(made, "here")
         with pytest.raises(Refused, match="AML253"):
-            verbs.teardown(made, "here", approve=_anything, tell=_anything)
+            commands.teardown(made, "here", approve=_anything, tell=_anything)
 
     said = {subject: line.verdict for subject, line in found.items()}
     assert said == quiet | {"place": Verdict.UNKNOWN, "role": Verdict.NO}
@@ -225,7 +225,7 @@ def test_roles_that_nobody_counts_again_stop_no_apply(tmp_path: Path) -> None:
             clock.ahead += 3600
             emulator.begin(made.state, faults=[unlisted(SILENCE[0])])
 
-        done = verbs.apply(made, "here", approve=think, tell=_anything)
+        done = commands.apply(made, "here", approve=think, tell=_anything)
     [place] = [outcome for outcome in done.report.outcomes if outcome.address == "place/fresh-seven"]
 
     assert done.report.exit == 0
@@ -239,7 +239,7 @@ def test_limits_are_counted(tmp_path: Path) -> None:
     made = project(tmp_path, ["fresh-four"], {"endpoints": held})
 
     with pytest.raises(Refused, match="AML260"):
-        verbs.plan(made, "here")
+        commands.plan(made, "here")
 
 
 def test_teardown_does_not_leave_what_it_cannot_see(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_teardown_does_not_leave_what_it_cannot_see(tmp_path: Path) -> None:
     made = project(tmp_path, ["fresh-five"], {"roles": scientist})
 
     with pytest.raises(Refused, match="AML252"):
-        verbs.teardown(made, "here", approve=_anything, tell=_anything)
+        commands.teardown(made, "here", approve=_anything, tell=_anything)
 
 
 def _anything(*_: object) -> None:

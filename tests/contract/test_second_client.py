@@ -11,17 +11,18 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.identity import DefaultAzureCredential
 from azure.mgmt.machinelearningservices import MachineLearningServicesMgmtClient, models
 
-from deploy.emulator import Running, seed
+from deploy.emulator import Running
+from deploy.emulator.seed import default_world
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
-WORKSPACE = (seed.GROUP, seed.WORKSPACE)
+WORKSPACE = (default_world.GROUP, default_world.WORKSPACE)
 NAME = "second"
 
 
 @pytest.fixture(scope="module")
 def client(running: Running) -> Iterator[MachineLearningServicesMgmtClient]:
     with MachineLearningServicesMgmtClient(
-        DefaultAzureCredential(), seed.SUBSCRIPTION, base_url=running.url,
+        DefaultAzureCredential(), default_world.SUBSCRIPTION, base_url=running.url,
         credential_scopes=["https://management.azure.com/.default"],
     ) as found:  # fmt: skip
         yield found

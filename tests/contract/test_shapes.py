@@ -10,8 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from deploy.emulator import roles
-from deploy.emulator.identity import Tokens
+from deploy.emulator.entra.access_tokens import Tokens
+from deploy.emulator.rbac import builtin_roles
 from tests.contract.openapi import FOLDER, closed, schema
 from tests.unit.emulator.azure import LOCATION, WORKSPACE, Azure, Reply
 
@@ -90,7 +90,7 @@ def test_role_answers(azure: Azure) -> None:
     """Assignments as created, read, listed and deleted; definitions."""
     document = AUTHORIZATION / "authorization-RoleAssignmentsCalls.json"
     path = f"{WORKSPACE}/providers/Microsoft.Authorization/roleAssignments"
-    wanted = {"roleDefinitionId": roles.ACR_PULL, "principalId": str(uuid.uuid4()), "principalType": "User"}
+    wanted = {"roleDefinitionId": builtin_roles.ACR_PULL, "principalId": str(uuid.uuid4()), "principalType": "User"}
     one = f"{path}/{uuid.uuid4()}"
     _check(azure.send("PUT", one, {"properties": wanted}), document, "RoleAssignments_Create")
     _check(azure.send("GET", one), document, "RoleAssignments_Get")

@@ -29,7 +29,9 @@ from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.authorization.models import RoleAssignmentCreateParameters
 
 from deploy import emulator
-from deploy.emulator import Running, roles, seed
+from deploy.emulator import Running
+from deploy.emulator.rbac import builtin_roles
+from deploy.emulator.seed import default_world
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
 FILES = Path(__file__).parent
@@ -41,7 +43,9 @@ class Client:
 
     def __init__(self, running: Running) -> None:
         self.running = running
-        self.ml = MLClient(DefaultAzureCredential(), seed.SUBSCRIPTION, seed.GROUP, seed.WORKSPACE)
+        self.ml = MLClient(
+            DefaultAzureCredential(), default_world.SUBSCRIPTION, default_world.GROUP, default_world.WORKSPACE
+        )
         self.registry = MLClient(DefaultAzureCredential(), registry_name="azureml")
         self.request = FILES / "request.json"
 
@@ -82,15 +86,17 @@ class Client:
     def roles(self) -> Any:
         url = self.running.url
         options = {"base_url": url, "credential_scopes": [f"{url}/.default"]}
-        return AuthorizationManagementClient(DefaultAzureCredential(), seed.SUBSCRIPTION, **options).role_assignments
+        return AuthorizationManagementClient(
+            DefaultAzureCredential(), default_world.SUBSCRIPTION, **options
+        ).role_assignments
 
     def give(self) -> Any:
-        definition = f"/subscriptions/{seed.SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions"
+        definition = f"/subscriptions/{default_world.SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions"
         wanted = RoleAssignmentCreateParameters(
-            role_definition_id=f"{definition}/{roles.READER}", principal_id=str(uuid.uuid4()),
+            role_definition_id=f"{definition}/{builtin_roles.READER}", principal_id=str(uuid.uuid4()),
             principal_type="ServicePrincipal",
         )  # fmt: skip
-        return self.roles().create(seed.WORKSPACE_ID, str(uuid.uuid4()), wanted)
+        return self.roles().create(default_world.WORKSPACE_ID, str(uuid.uuid4()), wanted)
 
 
 def _deleted(client: Client) -> Any:
@@ -107,8 +113,8 @@ def _missing(ask: Callable[[], Any]) -> Any:
 
 
 ROWS: dict[str, Callable[[Client], Any]] = {
-    "workspaces.get": lambda c: c.ml.workspaces.get(seed.WORKSPACE).location == "eastus",
-    "workspaces.list": lambda c: [w.name for w in c.ml.workspaces.list()] == [seed.WORKSPACE],
+    "workspaces.get": lambda c: c.ml.workspaces.get(default_world.WORKSPACE).location == "eastus",
+    "workspaces.list": lambda c: [w.name for w in c.ml.workspaces.list()] == [default_world.WORKSPACE],
     "online_endpoints.begin_create_or_update": lambda c: c.endpoint("made").provisioning_state == "Succeeded",
     "online_endpoints.get": lambda c: c.ml.online_endpoints.get("keyed").name == "keyed",
     "online_endpoints.list": lambda c: "keyed" in [found.name for found in c.ml.online_endpoints.list()],
@@ -148,7 +154,7 @@ ROWS: dict[str, Callable[[Client], Any]] = {
     ),
     "registry models.get": lambda c: c.registry.models.get("MedImageParse", "17").version == "17",
     "registry models.get, label": lambda c: c.registry.models.get("MedImageParse", label="latest").version == "17",
-    "registry models.list": lambda c: len(list(c.registry.models.list())) == len(seed.MODELS),
+    "registry models.list": lambda c: len(list(c.registry.models.list())) == len(default_world.MODELS),
     "datastores.get_default": lambda c: c.ml.datastores.get_default().name == "workspaceblobstore",
     "batch_endpoints": lambda c: c.batch() and c.ml.batch_endpoints.get("table-batch").auth_mode == "aad_token",
     "batch_endpoints.list": lambda c: c.batch() and [e.name for e in c.ml.batch_endpoints.list()] == ["table-batch"],
@@ -164,9 +170,9 @@ ROWS: dict[str, Callable[[Client], Any]] = {
     "registries.get": lambda c: c.ml.registries.get("azureml").name == "azureml",
     "connections.list": lambda c: list(c.ml.connections.list()) == [],
     "connections.get": lambda c: _missing(lambda: c.ml.connections.get("none")),
-    "role_assignments.list_for_scope": lambda c: list(c.roles().list_for_scope(seed.WORKSPACE_ID)),
+    "role_assignments.list_for_scope": lambda c: list(c.roles().list_for_scope(default_world.WORKSPACE_ID)),
     "role_assignments.create": lambda c: c.give().id,
-    "role_assignments.delete": lambda c: c.roles().delete(seed.WORKSPACE_ID, c.give().name).name,
+    "role_assignments.delete": lambda c: c.roles().delete(default_world.WORKSPACE_ID, c.give().name).name,
 }
 
 

@@ -14,10 +14,10 @@ import pytest
 import requests
 import yaml
 
-from deploy import emulator, verbs
+from deploy import commands, emulator
 from deploy.clock import Clock, SystemClock
-from deploy.model import Plan
-from deploy.progress import Event
+from deploy.domain.plan import Plan
+from deploy.execution.progress import Event
 from tests.laws.stage import Ahead, Stage, Victims
 from tests.project import CANARY, ROOT, make_project
 
@@ -53,7 +53,7 @@ DISC = (
 class World:
     """What the tests do and see."""
 
-    project: verbs.Project
+    project: commands.Project
     broken: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
@@ -73,11 +73,11 @@ class World:
         }
         (self.project.root / "environments" / "law.yml").write_text(yaml.safe_dump(body))
 
-    def apply(self, name: str = "law") -> verbs.Done:
-        return verbs.apply(self.project, name, approve=_yes, tell=self.watch)
+    def apply(self, name: str = "law") -> commands.Done:
+        return commands.apply(self.project, name, approve=_yes, tell=self.watch)
 
-    def teardown(self, name: str = "law") -> verbs.Done:
-        return verbs.teardown(self.project, name, approve=_yes, tell=self.watch)
+    def teardown(self, name: str = "law") -> commands.Done:
+        return commands.teardown(self.project, name, approve=_yes, tell=self.watch)
 
     def mutating(self) -> int:
         return sum(bool(row["mutating"]) for row in emulator.requests(self.state))
@@ -127,7 +127,7 @@ def furnish(folder: Path, clock: Clock | None = None) -> World:
         (project / "templates" / "plain" / name).write_text(text)
     body = '{"input_data": {"columns": ["image", "text"], "index": [0], "data": [["%s", "lung"]]}}'
     (project / "templates" / "plain" / "request.json").write_text(body % DISC)
-    found = World(verbs.Project(project, clock or SystemClock()))
+    found = World(commands.Project(project, clock or SystemClock()))
     found.want()
     return found
 

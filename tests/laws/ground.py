@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from deploy import diff, verbs
+from deploy import commands, diff
 from tests.outsider import Outsider
 from tests.project import make_project
 from tests.table import SAMPLES
@@ -24,7 +24,7 @@ class Ground:
     """One project on one open emulator, with one endpoint that says something for every row."""
 
     def __init__(self, root: Path, strategy: str) -> None:
-        self.project, self.outsider = verbs.Project(make_project(root)), Outsider.__new__(Outsider)
+        self.project, self.outsider = commands.Project(make_project(root)), Outsider.__new__(Outsider)
         self.write("environments/law.yml", {**ENVIRONMENT, "endpoints": {"all": {"template": "all"}}})
         self.write("templates/all/pipeline.yml", {"rollout": {"strategy": strategy}})
         self.endpoint, self.deployment = documents()
@@ -53,11 +53,11 @@ class Ground:
         self.outsider.put("/onlineEndpoints/all-here", body)
 
     def plan(self) -> Any:
-        return verbs.plan(self.project, "law")
+        return commands.plan(self.project, "law")
 
     def apply(self) -> list[Any]:
         """Applies; what went wrong."""
-        done = verbs.apply(self.project, "law", approve=lambda *_: None, tell=lambda _: None)
+        done = commands.apply(self.project, "law", approve=lambda *_: None, tell=lambda _: None)
         return [outcome.error for outcome in done.report.outcomes if outcome.error]
 
 

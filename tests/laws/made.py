@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import validator, yaml12
-from deploy.emulator import roles, seed
-from deploy.emulator.identity import Tokens
-from deploy.model import EndpointSpec, Environment
-from deploy.sources import Rendered
+from deploy.config import validation
+from deploy.documents import yaml12
+from deploy.documents.places import Rendered
+from deploy.domain.spec import EndpointSpec, Environment
+from deploy.emulator.entra.access_tokens import Tokens
+from deploy.emulator.rbac import builtin_roles
+from deploy.emulator.seed import default_world
 from tests.unit.emulator.azure import WORKSPACE, Azure
 
 ENVIRONMENT = Environment("law", "local", "sub", "rg", "ws", ("mip",))
@@ -41,8 +43,11 @@ def open_azure(folders: pytest.TempPathFactory) -> Iterator[Azure]:
     found = Azure(folders.mktemp("world"), Tokens(folders.mktemp("tokens")))
     for path in ("models/M/versions/3", "environments/E/versions/2"):
         assert found.send("PUT", f"{WORKSPACE}/{path}", {"properties": {"modelUri": "x", "image": "x"}}).status < 300
-    holder = found.send("GET", seed.IDENTITY_ID).json["properties"]["principalId"]
-    for role, scope in ((roles.ACR_PULL, seed.CONTAINER_REGISTRY_ID), (BLOB_CONTRIBUTOR, seed.STORAGE_ID)):
+    holder = found.send("GET", default_world.IDENTITY_ID).json["properties"]["principalId"]
+    for role, scope in (
+        (builtin_roles.ACR_PULL, default_world.CONTAINER_REGISTRY_ID),
+        (BLOB_CONTRIBUTOR, default_world.STORAGE_ID),
+    ):
         assert found.give(holder, role, scope).status == 201
     yield found
     found.world.close()
@@ -53,7 +58,7 @@ def spec_of(folder: Path, texts: dict[str, str]) -> EndpointSpec:
     sources = {name: yaml12.parse(text, name) for name, text in texts.items()}
     pipeline = sources.pop("pipeline.yml", None)
     rendered = Rendered("mip", folder, sources.pop("endpoint.yml"), tuple(sources.values()), pipeline)
-    return validator.validate_endpoint(rendered, ENVIRONMENT, "mip", folder)
+    return validation.validate_endpoint(rendered, ENVIRONMENT, "mip", folder)
 
 
 def sent(entity: Any) -> Any:

@@ -6,13 +6,13 @@ import json
 import sys
 from pathlib import Path
 
-from deploy import verbs
+from deploy import commands
 from tests.laws.stage import Ahead
 
 
 def main() -> None:
-    project = verbs.Project(Path(sys.argv[1]), Ahead())
-    done = verbs.apply(project, "law", approve=lambda *_: None, tell=lambda _: None)
+    project = commands.Project(Path(sys.argv[1]), Ahead())
+    done = commands.apply(project, "law", approve=lambda *_: None, tell=lambda _: None)
     codes = [outcome.error["code"] for outcome in done.report.outcomes if outcome.error]
     print(json.dumps([int(done.report.exit), codes]))  # noqa: T201 - the test reads it
 

@@ -17,13 +17,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from deploy import emulator, verbs
-from deploy.emulator import faults, seed
-from deploy.emulator.opening import opened
+from deploy import commands, emulator
+from deploy.emulator.faults import inject
+from deploy.emulator.seed import default_world
+from deploy.emulator.seed.open_world import opened
 from deploy.errors import DeployError, Exit
-from deploy.progress import Event, Kind
+from deploy.execution.progress import Event, Kind
 
-WORKSPACE = seed.WORKSPACE_ID
+WORKSPACE = default_world.WORKSPACE_ID
 MOST_SENDS = 4
 """One request of one step is sent so often at most."""
 HELD = 30.0
@@ -90,7 +91,7 @@ class Stage:
         after = self.last()
         codes: list[str] = []
         try:
-            done = verbs.apply(self.world.project, "law", approve=lambda *_: None, tell=self.watch)
+            done = commands.apply(self.world.project, "law", approve=lambda *_: None, tell=self.watch)
             code = int(done.report.exit)
             codes = [str(o.error["code"]) for o in done.report.outcomes if o.error]
         except DeployError as error:
@@ -134,7 +135,7 @@ class Stage:
         """How many requests each standing fault fits, in the order in which they were ordered."""
         held = opened(self.state / "world.sqlite")
         try:
-            return [fault.seen for fault in faults.standing(held)]
+            return [fault.seen for fault in inject.standing(held)]
         finally:
             held.close()
 

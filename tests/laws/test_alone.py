@@ -6,18 +6,20 @@ from collections.abc import Callable
 
 import pytest
 
-from deploy import verbs
+from deploy import commands
 from deploy.errors import Exit, Locked
-from deploy.reaper import Rules
+from deploy.planning.reaping import Rules
 from tests.laws.conftest import World
 
 CHANGING: dict[str, Callable[[World], object]] = {
     "apply": World.apply,
     "teardown": World.teardown,
-    "rollback": lambda w: verbs.rollback(w.project, "law", every=True, approve=agree, tell=w.watch),
-    "adopt": lambda w: verbs.adopt(w.project, "law", approve=agree, tell=w.watch),
-    "reap": lambda w: verbs.reap(w.project, "law", Rules(), yes=True, approve=agree, tell=w.watch, show=w.said.append),
-    "renew": lambda w: verbs.renew(w.project, "law", within=24, approve=agree, tell=w.watch, show=w.said.append),
+    "rollback": lambda w: commands.rollback(w.project, "law", every=True, approve=agree, tell=w.watch),
+    "adopt": lambda w: commands.adopt(w.project, "law", approve=agree, tell=w.watch),
+    "reap": lambda w: commands.reap(
+        w.project, "law", Rules(), yes=True, approve=agree, tell=w.watch, show=w.said.append
+    ),
+    "renew": lambda w: commands.renew(w.project, "law", within=24, approve=agree, tell=w.watch, show=w.said.append),
 }
 
 
@@ -34,10 +36,10 @@ def test_nobody_changes_what_another_run_is_at(world: World, verb: str) -> None:
         with pytest.raises(Locked, match=r"apply \(process") as caught:
             CHANGING[verb](world)
         refused.append(caught.value)
-        verbs.plan(world.project, "law")
-        verbs.reap(world.project, "law", Rules(), yes=False, approve=agree, tell=world.watch, show=world.said.append)
+        commands.plan(world.project, "law")
+        commands.reap(world.project, "law", Rules(), yes=False, approve=agree, tell=world.watch, show=world.said.append)
 
-    done = verbs.apply(world.project, "law", approve=meanwhile, tell=world.watch)
+    done = commands.apply(world.project, "law", approve=meanwhile, tell=world.watch)
     assert done.report.ok
     assert [(each.exit, each.code) for each in refused] == [(Exit.LOCKED, "AML670")]
     assert str(refused[0]).startswith(f"cannot {verb} in law: apply (process ")
@@ -50,5 +52,5 @@ def test_a_run_that_ends_lets_the_next_one_in(world: World) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        verbs.apply(world.project, "law", approve=no, tell=world.watch)
+        commands.apply(world.project, "law", approve=no, tell=world.watch)
     assert world.apply().report.ok

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy import verbs
-from deploy.model import Plan
+from deploy import commands
+from deploy.domain.plan import Plan
 from tests.laws.conftest import World
 
 
@@ -17,22 +17,22 @@ def test_the_emulator_is_changed_without_a_question(world: World) -> None:
         asked.append((plan.environment, needed))
 
     ways = {"approve": approve, "tell": world.watch}
-    verbs.apply(world.project, "law", **ways)
+    commands.apply(world.project, "law", **ways)
     world.want(release="2")
-    verbs.apply(world.project, "law", **ways)
-    verbs.rollback(world.project, "law", ["mip"], **ways)
-    verbs.adopt(world.project, "law", **ways)
-    verbs.teardown(world.project, "law", **ways)
+    commands.apply(world.project, "law", **ways)
+    commands.rollback(world.project, "law", ["mip"], **ways)
+    commands.adopt(world.project, "law", **ways)
+    commands.teardown(world.project, "law", **ways)
 
     assert asked == [("law", False)] * 5
-    assert not verbs.asks(world.project, "law")
-    assert verbs.asks(world.project, "prod")
+    assert not commands.asks(world.project, "law")
+    assert commands.asks(world.project, "prod")
 
 
 def test_what_a_teardown_leaves_is_listed(world: World) -> None:
     """Model and environment that were registered from files stay; a registry's model is not the workspace's."""
     folder = world.project.root / "templates" / "plain"
-    assert verbs.teardown(world.project, "law", approve=lambda *_: None, tell=world.watch).plan.stays == ()
+    assert commands.teardown(world.project, "law", approve=lambda *_: None, tell=world.watch).plan.stays == ()
     _own_files(folder)
     world.apply()
     done = world.teardown()

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import history, leases, verbs
+from deploy import commands
+from deploy.domain import history, leases
+from deploy.domain.arm import OWNER_TAG
 from deploy.errors import Exit
-from deploy.model import OWNER_TAG
-from deploy.progress import Event, Kind
+from deploy.execution.progress import Event, Kind
 from tests.laws.conftest import World
 from tests.laws.weeks import Elsewhere
 from tests.outsider import Outsider
@@ -54,7 +55,7 @@ def test_a_stranger_that_appears_is_left_alone(world: World, prepare: Callable[[
         if event.kind is Kind.FAILED:
             made["after"] = Outsider().get(next(iter(made)))
 
-    done = verbs.apply(world.project, "law", approve=think, tell=look)
+    done = commands.apply(world.project, "law", approve=think, tell=look)
     (error,) = [outcome.error for outcome in done.report.outcomes if outcome.error]
     before, after = made.values()
 
@@ -71,7 +72,7 @@ def test_another_run_is_no_stranger(world: World) -> None:
 
     def think(plan: Any, _: bool) -> None:
         assert plan.steps
-        assert verbs.apply(other, "law", approve=lambda *_: None, tell=world.watch).report.ok
+        assert commands.apply(other, "law", approve=lambda *_: None, tell=world.watch).report.ok
 
     def look(event: Event) -> None:
         world.watch(event)
@@ -79,7 +80,7 @@ def test_another_run_is_no_stranger(world: World) -> None:
             (body,) = Outsider().send("GET", "/onlineEndpoints")["value"]
             served.append(sum(body["properties"]["traffic"].values()))
 
-    done = verbs.apply(world.project, "law", approve=think, tell=look)
+    done = commands.apply(world.project, "law", approve=think, tell=look)
 
     assert done.report.ok
     assert set(served) == {100}
@@ -113,7 +114,7 @@ def test_what_is_written_meanwhile_stays(world: World, capacity: str) -> None:
         if done == (Kind.DONE, "traffic/mip"):
             seen["after"] = Outsider().get(seen["before"]["name"])
 
-    assert verbs.apply(world.project, "law", approve=lambda *_: None, tell=tell).report.ok
+    assert commands.apply(world.project, "law", approve=lambda *_: None, tell=tell).report.ok
     before, after = seen["before"], seen["after"]
 
     assert after["properties"]["traffic"] == {"blue": 100}

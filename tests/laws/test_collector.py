@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from deploy import emulator, reader, reporter, validator, verbs
-from deploy.kept import AZURE_VARIABLES
+from deploy import commands, emulator, reporter
+from deploy.config import reader, validation
+from deploy.domain.preserved import AZURE_VARIABLES
 from tests.laws.ground import Ground
 from tests.laws.stage import Ahead
 from tests.outsider import Outsider
@@ -25,8 +26,8 @@ def ground(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ground]:
     found.deployment = {**{name: found.deployment[name] for name in needed}, "data_collector": collector}
     found.write("templates/all/pipeline.yml", {"rollout": {"strategy": request.param}, "retry": {"attempts": 1}})
     found.files()
-    found.project = verbs.Project(found.project.root, Ahead())
-    file = validator.validate_environment(reader.read_environment(found.project.root, "law"))
+    found.project = commands.Project(found.project.root, Ahead())
+    file = validation.validate_environment(reader.read_environment(found.project.root, "law"))
     with found.project.connect(file.environment):
         found.outsider = Outsider()
         yield found

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from deploy import diff, reader, validator
-from deploy.diff.forms import short_reference
+from deploy import diff
+from deploy.config import reader, validation
+from deploy.diff.values import short_reference
 from deploy.errors import Refused
 from tests.contract.own_code import needs_server
 from tests.laws.ground import Ground, put
@@ -33,7 +34,7 @@ def _get(body: dict[str, Any], path: str) -> Any:
 @pytest.fixture(scope="module", params=["in_place", "blue_green"])
 def ground(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Ground]:
     found = Ground(tmp_path_factory.mktemp("ground"), request.param)
-    file = validator.validate_environment(reader.read_environment(found.project.root, "law"))
+    file = validation.validate_environment(reader.read_environment(found.project.root, "law"))
     with found.project.connect(file.environment):
         found.outsider = Outsider()
         for path in ("models/m/versions/3", "environments/e/versions/2", "codes/c/versions/1"):

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from deploy import emulator, verbs
-from deploy.emulator.opening import opened
+from deploy import commands, emulator
+from deploy.emulator.seed.open_world import opened
 from deploy.errors import DeployError
-from deploy.reaper import Rules
+from deploy.planning.reaping import Rules
 from tests.laws.stage import Stage, Victims
 from tests.laws.test_leases import advance_alone, lend
 
@@ -63,9 +63,9 @@ def end(stage: Stage, how: str) -> None:
     with contextlib.suppress(DeployError):
         quiet: dict[str, Any] = {"approve": lambda *_: None, "tell": lambda _: None}
         if how == "reap":
-            verbs.reap(stage.world.project, "law", Rules(), yes=True, show=lambda _: None, **quiet)
+            commands.reap(stage.world.project, "law", Rules(), yes=True, show=lambda _: None, **quiet)
         else:
-            verbs.teardown(stage.world.project, "law", **quiet)
+            commands.teardown(stage.world.project, "law", **quiet)
 
 
 @pytest.mark.parametrize("how", ["teardown", "reap"])

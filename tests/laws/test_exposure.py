@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy import reporter, verbs
+from deploy import commands, reporter
 from deploy.errors import Refused, UsageError
 from tests.laws.conftest import World
 
@@ -30,15 +30,17 @@ def test_a_plan_file_remembers_what_is_allowed(world: World, tmp_path: Path) -> 
     with pytest.raises(Refused, match="AML249"):
         world.apply()
     with pytest.raises(Refused, match="AML249"):
-        verbs.plan(world.project, "law")
+        commands.plan(world.project, "law")
     assert world.mutating() == before
 
-    made = verbs.plan(world.project, "law", allow_exposure=True)
+    made = commands.plan(world.project, "law", allow_exposure=True)
     file = tmp_path / "law.plan"
     file.write_text(reporter.plan_dump(made))
     with pytest.raises(UsageError, match="Leave out --allow-exposure"):
-        verbs.apply(world.project, None, approve=lambda *_: None, tell=world.watch, plan_file=file, allow_exposure=True)
-    done = verbs.apply(world.project, None, approve=lambda *_: None, tell=world.watch, plan_file=file)
+        commands.apply(
+            world.project, None, approve=lambda *_: None, tell=world.watch, plan_file=file, allow_exposure=True
+        )
+    done = commands.apply(world.project, None, approve=lambda *_: None, tell=world.watch, plan_file=file)
 
     assert done.report.ok
     assert [each["after"] for each in done.plan.exposure] == ["key"]

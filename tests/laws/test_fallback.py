@@ -15,10 +15,11 @@ import pytest
 import requests
 import yaml
 
-from deploy import emulator, leases, reporter, verbs
+from deploy import commands, emulator, reporter
+from deploy.domain import leases
+from deploy.domain.report import State
 from deploy.errors import Exit
-from deploy.outcome import State
-from deploy.progress import Event, Kind
+from deploy.execution.progress import Event, Kind
 from tests.laws.conftest import WORKSPACE, World, furnish
 from tests.laws.stage import Ahead
 
@@ -52,8 +53,8 @@ class Pool:
         text = yaml.safe_dump({**LENT, "quota": quota, **more})
         (self.world.project.root / "templates" / "plain" / "pipeline.yml.j2").write_text(text)
 
-    def apply(self, **how: Any) -> verbs.Done:
-        return verbs.apply(self.world.project, "law", approve=lambda *_: None, tell=self.hear, **how)
+    def apply(self, **how: Any) -> commands.Done:
+        return commands.apply(self.world.project, "law", approve=lambda *_: None, tell=self.hear, **how)
 
     def hear(self, event: Event) -> None:
         """Looks at the traffic law, and frees the pool after so many tries."""
@@ -89,8 +90,8 @@ class Pool:
         self._put("clock", {"advance": hours * 3600}, "POST")
         self.world.project.clock.sleep(hours * 3600)
 
-    def renew(self) -> verbs.Done:
-        return verbs.renew(
+    def renew(self) -> commands.Done:
+        return commands.renew(
             self.world.project, "law", within=24, approve=lambda *_: None, tell=self.hear, show=self.world.said.append
         )
 
@@ -125,7 +126,7 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
     assert world.broken == []
 
 
-def states(done: verbs.Done) -> list[str]:
+def states(done: commands.Done) -> list[str]:
     """`verb address: state` of every change."""
     return [f"{o.verb} {o.address}: {o.state}" for o in done.report.outcomes if o.verb != "check"]
 
@@ -168,7 +169,7 @@ def test_a_pool_that_stays_full_sends_it_to_dedicated_quota(pool: Pool) -> None:
     again = pool.apply()
     assert again.plan.steps == ()
     assert any("is on dedicated quota, not on shared" in note for note in again.plan.notes)
-    assert verbs.teardown(pool.world.project, "law", approve=lambda *_: None, tell=pool.hear).report.ok
+    assert commands.teardown(pool.world.project, "law", approve=lambda *_: None, tell=pool.hear).report.ok
     assert sorted(pool.roles()) == sorted(before)
 
 
@@ -217,7 +218,7 @@ def test_cut_off_during_the_fallback_it_is_taken_up(pool: Pool, cut: str) -> Non
             raise Killed
 
     with pytest.raises(Killed):
-        verbs.apply(pool.world.project, "law", approve=lambda *_: None, tell=dies)
+        commands.apply(pool.world.project, "law", approve=lambda *_: None, tell=dies)
     done = pool.apply()
     (endpoint,) = pool.endpoints()
 
@@ -232,15 +233,15 @@ def test_a_plan_file_that_was_begun_keeps_its_fallback(pool: Pool) -> None:
     pool.want(fallback=True)
     pool.size(0)
     file = pool.world.project.root / "agreed.json"
-    file.write_text(reporter.plan_dump(verbs.plan(pool.world.project, "law")))
+    file.write_text(reporter.plan_dump(commands.plan(pool.world.project, "law")))
 
     def dies(event: Event) -> None:
         if event.kind is Kind.DONE and f"{event.verb} {event.address}" == "create endpoint/mip":
             raise Killed
 
     with pytest.raises(Killed):
-        verbs.apply(pool.world.project, None, approve=lambda *_: None, tell=dies, plan_file=file)
-    done = verbs.apply(pool.world.project, None, approve=lambda *_: None, tell=pool.hear, plan_file=file)
+        commands.apply(pool.world.project, None, approve=lambda *_: None, tell=dies, plan_file=file)
+    done = commands.apply(pool.world.project, None, approve=lambda *_: None, tell=pool.hear, plan_file=file)
 
     assert done.report.exit is Exit.OK
     assert leases.of(pool.endpoints()[0]) is None

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from deploy.error_codes import explanations
 from deploy.errors import BUG, Exit
-from deploy.explain import explanations
 from tests.laws.stage import ENDS, End, Stage, end_state, too_often
 
 Fault = Mapping[str, Any]

@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import emulator, verbs
-from deploy.emulator.opening import opened
+from deploy import commands, emulator
+from deploy.domain.arm import RELEASE_TAG
+from deploy.domain.plan import Verb
+from deploy.emulator.seed.open_world import opened
 from deploy.errors import DeployError
-from deploy.model import RELEASE_TAG, Verb
-from deploy.progress import Event, Kind
-from deploy.reaper import Rules
+from deploy.execution.progress import Event, Kind
+from deploy.planning.reaping import Rules
 from tests.laws.conftest import WORKSPACE, furnish
 from tests.laws.stage import Ahead
 
@@ -60,7 +61,7 @@ class Project:
 
     @property
     def endpoint(self) -> str:
-        return verbs.validate(self.world.project, "law")[1][0].name
+        return commands.validate(self.world.project, "law")[1][0].name
 
     def seen(self) -> tuple[dict[str, int], dict[str, tuple[str, str]]]:
         """Traffic, and deployment -> (release, its digest), read in the world's file."""
@@ -148,12 +149,12 @@ class Project:
             emulator.begin(self.world.state, faults=[REFUSED])
         try:
             if command == "reap":
-                return int(verbs.reap(project, "law", Rules(), yes=True, show=lambda _: None, **self.quiet()).exit)
+                return int(commands.reap(project, "law", Rules(), yes=True, show=lambda _: None, **self.quiet()).exit)
             if command == "teardown":
-                return int(verbs.teardown(project, "law", **self.quiet()).report.exit)
+                return int(commands.teardown(project, "law", **self.quiet()).report.exit)
             if command == "rollback":
-                return int(verbs.rollback(project, "law", ["mip"], **self.quiet()).report.exit)
-            return int(verbs.apply(project, "law", **self.quiet()).report.exit)
+                return int(commands.rollback(project, "law", ["mip"], **self.quiet()).report.exit)
+            return int(commands.apply(project, "law", **self.quiet()).report.exit)
         except DeployError as error:
             return int(error.exit)
         finally:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import verbs
+from deploy import commands
+from deploy.domain.plan import Verb
+from deploy.domain.preserved import PROTECT_TAG
 from deploy.errors import DeployError, Exit, Refused
-from deploy.kept import PROTECT_TAG
-from deploy.model import Verb
-from deploy.reaper import Rules
+from deploy.planning.reaping import Rules
 from tests.laws.conftest import World
 from tests.laws.stage import Stage, Victims
 from tests.laws.test_laws import failures
@@ -67,8 +67,8 @@ def two_releases(stage: Stage, written: str) -> None:
     stage.begin("2")
 
 
-def reap(world: World, **more: Any) -> verbs.Reaped:
-    return verbs.reap(world.project, "law", Rules(), yes=True, show=lambda _: None, **{**QUIET, **more})
+def reap(world: World, **more: Any) -> commands.Reaped:
+    return commands.reap(world.project, "law", Rules(), yes=True, show=lambda _: None, **{**QUIET, **more})
 
 
 def visit(stage: Stage) -> None:
@@ -99,23 +99,23 @@ def test_whatever_strikes_traffic_stays_whole(stage: Stage, struck: tuple[str, d
     stage.order()
     stage.apply() if how == "apply" else visit(stage)
     assert (stage.seen()["live"], slots(stage)) == (["2"], ["green"])
-    assert verbs.plan(stage.world.project, "law").steps == ()
+    assert commands.plan(stage.world.project, "law").steps == ()
 
 
 def test_a_deletion_that_fails_moves_nothing_back(stage: Stage) -> None:
     """The new release is live and stays live; the next apply has one step."""
     two_releases(stage, "0")
     stage.order(DELETION)
-    done = verbs.apply(stage.world.project, "law", **QUIET)
+    done = commands.apply(stage.world.project, "law", **QUIET)
 
     assert done.report.exit is Exit.STEP_FAILED
     assert not any(outcome.rescue for outcome in done.report.outcomes)
     assert (stage.seen()["live"], slots(stage)) == (["2"], ["blue", "green"])
     stage.order()
-    assert changes(verbs.plan(stage.world.project, "law").steps) == [(Verb.DELETE, "deployment/mip/blue")]
+    assert changes(commands.plan(stage.world.project, "law").steps) == [(Verb.DELETE, "deployment/mip/blue")]
     assert stage.apply().exit == 0
     assert (stage.seen()["live"], slots(stage)) == (["2"], ["green"])
-    assert verbs.plan(stage.world.project, "law").steps == ()
+    assert commands.plan(stage.world.project, "law").steps == ()
 
 
 def changes(steps: Any) -> list[tuple[Verb, str]]:
@@ -160,7 +160,7 @@ def two(world: World, written: str = "24h") -> str:
 
 
 def behind(world: World) -> list[str]:
-    return [slot.name for slot in verbs.status(world.project, "law")[0].slots]
+    return [slot.name for slot in commands.status(world.project, "law")[0].slots]
 
 
 def test_time_alone_is_no_step_of_a_plan(world: World) -> None:
@@ -168,7 +168,7 @@ def test_time_alone_is_no_step_of_a_plan(world: World) -> None:
     two(world)
     assert reap(world).judged.idle == ()
     advance_alone(world, 25)
-    assert verbs.plan(world.project, "law").steps == ()
+    assert commands.plan(world.project, "law").steps == ()
     assert behind(world) == ["blue", "green"]
     reaped = reap(world)
 
@@ -178,7 +178,7 @@ def test_time_alone_is_no_step_of_a_plan(world: World) -> None:
     assert behind(world) == ["green"]
     assert (reap(world).plan.steps, world.apply().plan.steps) == ((), ())
     with pytest.raises(Refused):
-        verbs.rollback(world.project, "law", ["mip"], **QUIET)
+        commands.rollback(world.project, "law", ["mip"], **QUIET)
     world.want(release="3")
     assert failures(world.apply()) == []
     assert behind(world) == ["blue", "green"]
@@ -219,7 +219,7 @@ def test_a_slot_that_is_used_again_is_not_deleted(world: World) -> None:
         assert (reaped.exit, error["code"]) == (Exit.STEP_FAILED, "AML338")
         assert words in error["message"]
         assert behind(world) == ["blue", "green"]
-        with world.project.connect(verbs.validate(world.project, "law")[0]):
+        with world.project.connect(commands.validate(world.project, "law")[0]):
             body = Outsider().get(name)
             Outsider().put(
                 f"/onlineEndpoints/{name}",
@@ -238,7 +238,7 @@ def test_the_shipped_production_file_keeps_no_idle_slot(world: World) -> None:
 
     assert guards["protected"] is True
     assert (reaped.exit, behind(world)) == (Exit.OK, ["green"])
-    everything = verbs.reap(world.project, "law", Rules(older_than=1.0), yes=True, show=lambda _: None, **QUIET)
+    everything = commands.reap(world.project, "law", Rules(older_than=1.0), yes=True, show=lambda _: None, **QUIET)
     assert (everything.exit, everything.done) == (Exit.REFUSED, None)
     assert {finding.code for finding in everything.judged.findings} == {"AML241", "AML270"}
     assert behind(world) == ["green"]

@@ -10,9 +10,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from deploy import importer, planner, renderer, validator, yaml12
-from deploy.model import OWNER_TAG, RELEASE_TAG, EndpointSpec
-from deploy.sources import TemplateFiles
+from deploy.config import export, rendering, validation
+from deploy.documents import yaml12
+from deploy.documents.places import TemplateFiles
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG
+from deploy.domain.spec import EndpointSpec
+from deploy.planning import planner
 from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of, text_of
 from tests.unit.emulator.azure import Azure
 from tests.written import DEPLOYMENTS, ENDPOINTS
@@ -56,7 +59,7 @@ def test_import_then_plan_is_empty(
         body["tags"] = {name: value for name, value in body["tags"].items() if name not in (OWNER_TAG, RELEASE_TAG)}
     bodies = [facts[f"deployment/mip/{name}"] for name in names]
     facts["role/mip/Reader/workspace"] = {"id": "/r", "giver": "others"}
-    files = importer.files_of(facts["endpoint/mip"], bodies, [{"role": "Reader", "scope": "workspace"}])
+    files = export.files_of(facts["endpoint/mip"], bodies, [{"role": "Reader", "scope": "workspace"}])
     plan = planner.plan_release(ENVIRONMENT, [_spec(files, secret)], {"mip": facts})
 
     assert plan.steps == ()
@@ -66,13 +69,13 @@ def test_import_then_plan_is_empty(
     )
 
 
-def _spec(made: importer.Imported, secret: str) -> EndpointSpec:
+def _spec(made: export.Imported, secret: str) -> EndpointSpec:
     """The imported template, rendered with what was left open."""
     values = {name: secret for name, where in made.hidden.items() if "API_KEY" in where}
     stems = sorted(name for name in made.files if "deployment" in name)
     (endpoint,) = (name for name in made.files if name.startswith("endpoint"))
     files = TemplateFiles("t", Path(), endpoint, tuple(stems), "pipeline.yml", made.files.get)
     node = yaml12.parse(text_of(values), "values").root
-    return validator.validate_endpoint(
-        renderer.render_endpoint(files, ENVIRONMENT, "mip", node), ENVIRONMENT, "mip", Path()
+    return validation.validate_endpoint(
+        rendering.render_endpoint(files, ENVIRONMENT, "mip", node), ENVIRONMENT, "mip", Path()
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy import emulator, reader, validator
+from deploy import emulator
+from deploy.config import reader, validation
 from tests.laws.ground import Ground
 
 
@@ -22,7 +23,7 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
     found.deployment["environment"] = {"image": "mcr.microsoft.com/mine:1", "conda_file": "conda.yml"}
     found.files()
     found.write("templates/all/conda.yml", {"channels": ["c"], "dependencies": ["python=3.11", "numpy=1.26"]})
-    file = validator.validate_environment(reader.read_environment(found.project.root, "law"))
+    file = validation.validate_environment(reader.read_environment(found.project.root, "law"))
     with found.project.connect(file.environment):
         assert found.apply() == []
         yield found

@@ -11,15 +11,15 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy import emulator, verbs
-from deploy.cloud import forms
+from deploy import commands, emulator
+from deploy.cloud import response_schemas
 from deploy.errors import CloudError, Exit
 from tests.laws.conftest import WORKSPACE, World
 
 
 def everything(world: World) -> dict[str, Any]:
     """What a teardown must give back: endpoints, role assignments, cores in use."""
-    environment, _ = verbs.validate(world.project, "law")
+    environment, _ = commands.validate(world.project, "law")
     subscription = f"/subscriptions/{environment.subscription_id}"
     with world.project.connect(environment):
         usages = world.read(f"{subscription}/providers/Microsoft.MachineLearningServices/locations/eastus/usages")
@@ -32,7 +32,7 @@ def everything(world: World) -> dict[str, Any]:
         }
 
 
-def failures(done: verbs.Done) -> list[Any]:
+def failures(done: commands.Done) -> list[Any]:
     """What went wrong, for a readable assertion."""
     return [outcome.error for outcome in done.report.outcomes if outcome.error]
 
@@ -80,14 +80,14 @@ def test_a_dry_run_changes_nothing(world: World) -> None:
     for prepare in (lambda: None, world.apply, lambda: world.want(release="2")):
         prepare()
         before = world.mutating()
-        verbs.validate(world.project, "law")
-        verbs.render(world.project, "law")
-        verbs.plan(world.project, "law")
-        rows = verbs.status(world.project, "law")
+        commands.validate(world.project, "law")
+        commands.render(world.project, "law")
+        commands.plan(world.project, "law")
+        rows = commands.status(world.project, "law")
         with contextlib.nullcontext() if rows[0].slots else pytest.raises(CloudError, match="is not there"):
-            verbs.probe(world.project, "law", tell=world.watch)
+            commands.probe(world.project, "law", tell=world.watch)
         if rows[0].slots:
-            verbs.logs(world.project, "law", "mip")
+            commands.logs(world.project, "law", "mip")
 
         assert world.mutating() == before
     assert {r["method"] for r in emulator.requests(world.state)} >= {"GET", "PUT", "POST"}
@@ -120,9 +120,9 @@ def test_cleanup_takes_away_what_a_bad_release_made(world: World, first: bool) -
     """With --cleanup the failed slot is deleted, callers stay where they were, and the next release heals."""
     if not first:
         world.apply()
-    before = {} if first else {slot.name: slot.traffic for slot in verbs.status(world.project, "law")[0].slots}
+    before = {} if first else {slot.name: slot.traffic for slot in commands.status(world.project, "law")[0].slots}
     world.want(release="2", expect=418)
-    done = verbs.apply(world.project, "law", approve=lambda *_: None, tell=world.watch, cleanup=True)
+    done = commands.apply(world.project, "law", approve=lambda *_: None, tell=world.watch, cleanup=True)
 
     assert done.report.exit is Exit.STEP_FAILED
     assert {slot.name: slot.traffic for slot in done.rows[0].slots} == before
@@ -141,7 +141,7 @@ def test_cleanup_takes_away_what_failed_before(world: World) -> None:
     world.want(release="2")
     emulator.begin(world.state, faults=[{**BROKEN, **STOCK}])
     assert {slot.name: slot.state for slot in world.apply().rows[0].slots} == {"blue": "Succeeded", "green": "Failed"}
-    done = verbs.apply(world.project, "law", approve=lambda *_: None, tell=world.watch, cleanup=True)
+    done = commands.apply(world.project, "law", approve=lambda *_: None, tell=world.watch, cleanup=True)
 
     assert done.report.exit is Exit.STEP_FAILED
     assert {slot.name: slot.traffic for slot in done.rows[0].slots} == {"blue": 100}
@@ -157,7 +157,7 @@ def test_a_role_is_one_in_any_spelling(world: World) -> None:
     names = ("reader", "Reader", "acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader")
     _roles(world, *({"role": name} for name in names), {"role": "READER", "scope": WORKSPACE})
     assert failures(world.apply()) == []
-    assert verbs.plan(world.project, "law").steps == ()
+    assert commands.plan(world.project, "law").steps == ()
     world.teardown()
     assert world.apply().report.ok
 
@@ -223,17 +223,17 @@ def test_callers_are_always_on_whole_releases(world: World, actions: list[tuple[
         if expect == 200:
             assert failures(done) == []
             assert sum(slot.traffic for slot in done.rows[0].slots) == 100
-            assert verbs.plan(world.project, "law").steps == ()
+            assert commands.plan(world.project, "law").steps == ()
 
 
 def test_no_key_is_ever_written(world: World, capfd: pytest.CaptureFixture[str]) -> None:
     """Law 9, for the keys of an endpoint: not in a report, a plan, an event or on the terminal."""
     told: list[str] = []
-    done = verbs.apply(world.project, "law", approve=lambda *_: None, tell=lambda event: told.append(repr(event)))
-    environment, specs = verbs.validate(world.project, "law")
+    done = commands.apply(world.project, "law", approve=lambda *_: None, tell=lambda event: told.append(repr(event)))
+    environment, specs = commands.validate(world.project, "law")
     with world.project.connect(environment) as cloud:
         path = f"{WORKSPACE}/onlineEndpoints/{specs[0].name}/listKeys"
-        keys = cloud.arm.post(path, "2024-10-01", "read the keys", forms.Keys).values()
+        keys = cloud.arm.post(path, "2024-10-01", "read the keys", response_schemas.Keys).values()
     assert done.folder is not None
     printed = capfd.readouterr()
     written = [*told, printed.out, printed.err, *(p.read_text(errors="replace") for p in done.folder.iterdir())]

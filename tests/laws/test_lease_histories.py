@@ -21,16 +21,16 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import emulator, verbs
-from deploy.emulator.opening import opened
+from deploy import commands, emulator
+from deploy.emulator.seed.open_world import opened
 from deploy.errors import DeployError, Exit
-from deploy.reaper import Rules
+from deploy.planning.reaping import Rules
 from tests.laws.stage import WORKSPACE, Stage, Victims
 from tests.laws.test_ends import held
 from tests.laws.test_leases import advance_alone
 from tests.laws.test_renewals import pool
 from tests.laws.test_standing import COMMAND
-from tests.unit.test_aliases import GitHub
+from tests.unit.aliases.test_aliases import GitHub
 
 SOME, FULL, LENGTH = (4, 5), 200, 8
 KEYS = ("one", "two")
@@ -194,17 +194,17 @@ class History:
             self.files(str(self.number), 418 if command == "bad" else 200)
         try:
             if command == "renew":
-                return int(verbs.renew(project, "law", within=24, **quiet, **show).exit)
+                return int(commands.renew(project, "law", within=24, **quiet, **show).exit)
             if command == "reap":
-                return int(verbs.reap(project, "law", Rules(within=6, force=True), yes=True, **quiet, **show).exit)
+                return int(commands.reap(project, "law", Rules(within=6, force=True), yes=True, **quiet, **show).exit)
             if command == "restore":
                 folders = sorted((self.stage.state / "reaped").glob("*/*"))
-                return int(verbs.restore(project, "law", folders[-1], **quiet).exit) if folders else 0
+                return int(commands.restore(project, "law", folders[-1], **quiet).exit) if folders else 0
             if command == "rollback":
-                return int(verbs.rollback(project, "law", every=True, **quiet).exit)
+                return int(commands.rollback(project, "law", every=True, **quiet).exit)
             if command == "teardown":
-                return int(verbs.teardown(project, "law", [chance.choice(KEYS)], **quiet).exit)
-            return int(verbs.apply(project, "law", **quiet).exit)
+                return int(commands.teardown(project, "law", [chance.choice(KEYS)], **quiet).exit)
+            return int(commands.apply(project, "law", **quiet).exit)
         except DeployError as error:
             return int(error.exit)
 
@@ -219,5 +219,5 @@ def test_histories_of_leases(variables: dict[str, str], stage: Stage, victims: V
         history.play(chance.choice(COMMANDS), chance.choice(TROUBLES), chance)
         assert not stage.broken, "\n".join(history.told)
     stage.order()
-    verbs.teardown(stage.world.project, "law", approve=lambda *_: None, tell=lambda _: None)
+    commands.teardown(stage.world.project, "law", approve=lambda *_: None, tell=lambda _: None)
     assert held(stage) == history.before, "\n".join(history.told)

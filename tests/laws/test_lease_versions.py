@@ -12,8 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from deploy import emulator, leases, verbs
-from deploy.cloud.shared import KNOWN
+from deploy import commands, emulator
+from deploy.cloud.shared_quota import KNOWN
+from deploy.domain import leases
 from deploy.errors import Exit
 from tests.laws.conftest import WORKSPACE, World, furnish
 from tests.laws.stage import Ahead
@@ -39,10 +40,10 @@ def carried(world: World) -> list[tuple[str, str]]:
     ]
 
 
-def apply(world: World) -> tuple[verbs.Done, list[Any]]:
+def apply(world: World) -> tuple[commands.Done, list[Any]]:
     """Apply, then the endpoints that are there, read while the emulator still runs."""
     seen: list[Any] = []
-    done = verbs.apply(
+    done = commands.apply(
         world.project, "law", approve=lambda *_: None,
         tell=lambda _: seen.append(world.read(f"{WORKSPACE}/onlineEndpoints")),
     )  # fmt: skip

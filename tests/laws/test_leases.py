@@ -13,11 +13,12 @@ import pytest
 import requests
 import yaml
 
-from deploy import emulator, leases, verbs
-from deploy.cloud import holdings, leftovers
+from deploy import commands, emulator
+from deploy.cloud import orphans, role_state
+from deploy.domain import leases
+from deploy.domain.arm import RELEASE_TAG
 from deploy.errors import UsageError
-from deploy.model import RELEASE_TAG
-from deploy.reaper import Rules
+from deploy.planning.reaping import Rules
 from tests.laws.conftest import WORKSPACE, World
 from tests.laws.test_laws import everything, failures
 
@@ -48,8 +49,8 @@ def advance(server: Any, hours: float) -> None:
     requests.post(f"{server.url}/emulator/clock", json={"advance": hours * HOUR}, verify=server.ca, timeout=10)
 
 
-def reap(world: World, **rules: Any) -> verbs.Reaped:
-    return verbs.reap(
+def reap(world: World, **rules: Any) -> commands.Reaped:
+    return commands.reap(
         world.project,
         "law",
         Rules(**rules),
@@ -60,8 +61,8 @@ def reap(world: World, **rules: Any) -> verbs.Reaped:
     )
 
 
-def renew(world: World, within: float = 24, **how: Any) -> verbs.Done:
-    return verbs.renew(
+def renew(world: World, within: float = 24, **how: Any) -> commands.Done:
+    return commands.renew(
         world.project, "law", within=within, approve=lambda *_: None, tell=world.watch, show=world.said.append, **how
     )
 
@@ -121,7 +122,7 @@ def test_a_lease_is_renewed_once(world: World) -> None:
     assert [e["name"] for e in everything(world)["endpoints"]] == [second["endpoint"]]
     assert renew(world).plan.steps == ()
     assert world.apply().plan.steps == ()
-    assert verbs.status(world.project, "law")[0].name == second["endpoint"]
+    assert commands.status(world.project, "law")[0].name == second["endpoint"]
 
 
 def test_generations_follow_each_other(world: World) -> None:
@@ -287,20 +288,20 @@ def test_what_is_reaped_can_be_restored(world: World) -> None:
     kept = {path.name for path in (folder / "spec").iterdir()}
     assert kept == {"endpoint.yml", "pipeline.yml", "blue-deployment.yml.j2", "green-deployment.yml.j2"}
     advance_alone(world, 2)
-    done = verbs.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
+    done = commands.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
 
     assert failures(done) == []
     assert alike(world) == before
     assert [setting["name"] for setting in settings(world)] == ["busy"]
     assert alias(world)["lease_ends"] > ended
-    again = verbs.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
+    again = commands.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
     assert again.plan.steps == ()
     assert world.apply().plan.steps == ()
 
 
 def scale(world: World) -> None:
     """Somebody lets the live deployment scale."""
-    environment, _ = verbs.validate(world.project, "law")
+    environment, _ = commands.validate(world.project, "law")
     group = WORKSPACE.partition("/providers/")[0]
     with world.project.connect(environment) as cloud:
         (endpoint,) = world.read(f"{WORKSPACE}/onlineEndpoints")
@@ -319,14 +320,14 @@ def scale(world: World) -> None:
 
 
 def settings(world: World) -> list[Any]:
-    environment, _ = verbs.validate(world.project, "law")
+    environment, _ = commands.validate(world.project, "law")
     with world.project.connect(environment) as cloud:
-        return list(leftovers.autoscale_settings(cloud) or ())
+        return list(orphans.autoscale_settings(cloud) or ())
 
 
 def alike(world: World) -> Any:
     """What is there without what Azure makes anew each time: moments, identities, ids, the lease's end."""
-    environment, _ = verbs.validate(world.project, "law")
+    environment, _ = commands.validate(world.project, "law")
     with world.project.connect(environment) as cloud:
         found = []
         for endpoint in world.read(f"{WORKSPACE}/onlineEndpoints"):
@@ -336,7 +337,7 @@ def alike(world: World) -> Any:
                 k: v for k, v in endpoint["tags"].items() if not k.startswith(("amldeploy-lease", leases.RESTORED_TAG))
             }
             found.append((endpoint["name"], endpoint["properties"]["traffic"], tags, sorted(rows, key=str)))
-            found += sorted(holdings.given(cloud, endpoint), key=str)
+            found += sorted(role_state.given(cloud, endpoint), key=str)
         return found
 
 
@@ -349,5 +350,5 @@ def test_a_folder_that_is_no_export(world: World) -> None:
     """Whatever is named instead of a kept endpoint is said, and nothing is changed."""
     for folder in (world.project.root, world.project.root / "nowhere"):
         with pytest.raises(UsageError, match="Name the folder of one endpoint") as refused:
-            verbs.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
+            commands.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
         assert refused.value.code == "AML664"

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from deploy import diff, history, manifest, provenance, reader, validator
-from deploy.model import RELEASE_TAG
+from deploy import diff
+from deploy.config import reader, validation
+from deploy.domain import history, manifest, provenance
+from deploy.domain.arm import RELEASE_TAG
 from tests.laws.ground import Ground, put
 from tests.outsider import Outsider
 from tests.table import SAMPLES
@@ -30,7 +32,7 @@ def ground(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ground]:
     found.deployment = {name: found.deployment[name] for name in ("name", "endpoint_name", "instance_type", "model")}
     found.deployment["instance_count"] = 1
     found.files()
-    file = validator.validate_environment(reader.read_environment(found.project.root, "law"))
+    file = validation.validate_environment(reader.read_environment(found.project.root, "law"))
     with found.project.connect(file.environment):
         found.outsider = Outsider()
         for path in ("models/m/versions/3", "environments/e/versions/2"):
@@ -115,16 +117,16 @@ def test_a_release_changes_what_the_plan_says(ground: Ground) -> None:
 
 def test_going_back_changes_nothing_else(ground: Ground) -> None:
     """Files that ask for more are not applied by a rollback: it moves callers."""
-    from deploy import verbs
+    from deploy import commands
 
-    if verbs.validate(ground.project, "law")[1][0].pipeline.rollout.strategy == "in_place":
+    if commands.validate(ground.project, "law")[1][0].pipeline.rollout.strategy == "in_place":
         ground.write("templates/all/pipeline.yml", {"rollout": {"strategy": "blue_green"}})
     other = {**ground.deployment, "model": "azureml://registries/azureml/models/MedImageParse/versions/16"}
     ground.files(deployment=other)
     assert ground.apply() == []
     before = held(ground, "all-here", diff.ENDPOINT)
     ground.files(deployment=other, endpoint={**ground.endpoint, "tags": {"new": "1"}, "description": "ours"})
-    done = verbs.rollback(ground.project, "law", every=True, approve=lambda *_: None, tell=lambda _: None)
+    done = commands.rollback(ground.project, "law", every=True, approve=lambda *_: None, tell=lambda _: None)
 
     assert done.report.ok
     assert held(ground, "all-here", diff.ENDPOINT) == before

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import emulator, history, leases, verbs
-from deploy.cloud import leftovers
+from deploy import commands, emulator
+from deploy.cloud import orphans
+from deploy.domain import history, leases
+from deploy.domain.plan import Plan
+from deploy.domain.preserved import PROTECT_TAG
 from deploy.errors import Exit
-from deploy.kept import PROTECT_TAG
-from deploy.model import Plan
 from tests.laws.conftest import PLAIN, WORKSPACE, World
 from tests.laws.stage import Stage
 from tests.laws.test_laws import everything, failures
@@ -50,7 +51,7 @@ OURS = frozenset({leases.ENDS_TAG, leases.SUCCEEDS_TAG, "amldeploy-owner"})
 
 
 def plan(world: World) -> Plan:
-    return verbs.plan(world.project, "law")
+    return commands.plan(world.project, "law")
 
 
 def words(made: Plan) -> list[tuple[str, str]]:
@@ -64,7 +65,7 @@ def endpoints(world: World) -> dict[str, Any]:
 
 def live(world: World) -> dict[str, dict[str, Any]]:
     """The deployments that get requests, by name: settings, tags and share."""
-    environment, _ = verbs.validate(world.project, "law")
+    environment, _ = commands.validate(world.project, "law")
     with world.project.connect(environment):
         found = {}
         for endpoint in world.read(f"{WORKSPACE}/onlineEndpoints"):
@@ -79,19 +80,19 @@ def live(world: World) -> dict[str, dict[str, Any]]:
 
 
 def behind(world: World, name: str) -> list[str]:
-    environment, _ = verbs.validate(world.project, "law")
+    environment, _ = commands.validate(world.project, "law")
     with world.project.connect(environment):
         return [body["name"] for body in world.read(f"{WORKSPACE}/onlineEndpoints/{name}/deployments")]
 
 
 def tagged(world: World, resource: str, **tags: str) -> None:
     """Somebody writes tags on a resource."""
-    environment, _ = verbs.validate(world.project, "law")
+    environment, _ = commands.validate(world.project, "law")
     with world.project.connect(environment) as cloud:
-        leftovers.merge_tags(cloud, f"{WORKSPACE}/onlineEndpoints/{resource}", tags, "tag it")
+        orphans.merge_tags(cloud, f"{WORKSPACE}/onlineEndpoints/{resource}", tags, "tag it")
 
 
-def codes(done: verbs.Done) -> tuple[int, list[str]]:
+def codes(done: commands.Done) -> tuple[int, list[str]]:
     """How it ended, and every reason."""
     errors = [outcome.error for outcome in done.report.outcomes if outcome.error]
     return done.exit, [str(found["code"]) for error in errors for found in error.get("findings", [error])]
@@ -141,11 +142,11 @@ def rolled_back(world: World) -> None:
     lend(world)
     assert failures(world.apply()) == []
     ways: dict[str, Any] = {"approve": lambda *_: None, "tell": world.watch}
-    assert failures(verbs.rollback(world.project, "law", ["mip"], **ways)) == []
+    assert failures(commands.rollback(world.project, "law", ["mip"], **ways)) == []
     the_same_serves(world)
     assert [each["endpoint"] for each in plan(world).held] == ["mip"]
     assert {body["environmentVariables"]["RELEASE"] for body in live(world).values()} == {"1"}
-    assert failures(verbs.apply(world.project, "law", allow_rolled_back=True, **ways)) == []
+    assert failures(commands.apply(world.project, "law", allow_rolled_back=True, **ways)) == []
     assert {body["environmentVariables"]["RELEASE"] for body in live(world).values()} == {"2"}
 
 
@@ -257,7 +258,7 @@ def to_dedicated(world: World) -> None:
     done = world.apply()
     assert (failures(done), done.plan.steps) == ([], ())
     assert [note for note in done.plan.notes if "on shared quota and the files say dedicated" in note]
-    (row,) = verbs.status(world.project, "law")
+    (row,) = commands.status(world.project, "law")
     assert (row.name, row.hours_left is not None) == (second, True)
     assert renew(world).plan.steps == ()
     done = renew(world, within=168)
@@ -268,7 +269,7 @@ def to_dedicated(world: World) -> None:
     assert alias(world)["lease_ends"] == ""
     again = world.apply()
     assert (again.plan.steps, again.plan.notes) == ((), ())
-    (row,) = verbs.status(world.project, "law")
+    (row,) = commands.status(world.project, "law")
     assert (row.name, row.hours_left) == (name, None)
     advance_alone(world, 200)
     assert renew(world).plan.steps == ()

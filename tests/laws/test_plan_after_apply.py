@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy import diff, planner, slots
+from deploy import diff
+from deploy.planning import planner, slots
 from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of, text_of
 from tests.unit.emulator.azure import Azure
 from tests.written import DEPLOYMENTS, ENDPOINTS

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from deploy import reporter, verbs
+from deploy import commands, reporter
+from deploy.domain.plan import Plan
 from deploy.errors import StalePlan
-from deploy.model import Plan
-from deploy.progress import Event, Kind
+from deploy.execution.progress import Event, Kind
 from tests.laws.conftest import WORKSPACE, World
 from tests.outsider import Outsider
 
@@ -23,14 +23,14 @@ class Killed(BaseException):
 
 def agree(world: World) -> tuple[Path, Plan]:
     """A plan file, and the plan in it."""
-    made = verbs.plan(world.project, "law")
+    made = commands.plan(world.project, "law")
     file = world.project.root / "agreed.json"
     file.write_text(reporter.plan_dump(made))
     return file, made
 
 
-def carry_out(world: World, file: Path, tell: Callable[[Event], None] | None = None) -> verbs.Done:
-    return verbs.apply(world.project, None, approve=lambda *_: None, tell=tell or world.watch, plan_file=file)
+def carry_out(world: World, file: Path, tell: Callable[[Event], None] | None = None) -> commands.Done:
+    return commands.apply(world.project, None, approve=lambda *_: None, tell=tell or world.watch, plan_file=file)
 
 
 def killed_after(world: World, file: Path, steps: int) -> None:
@@ -52,7 +52,7 @@ def seen(world: World) -> Any:
 
 
 def rows(world: World) -> list[Any]:
-    return verbs.status(world.project, "law")
+    return commands.status(world.project, "law")
 
 
 def first(world: World) -> None:
@@ -100,7 +100,7 @@ def test_a_killed_apply_is_finished_by_the_same_plan(
         done = carry_out(world, file)
         assert done.report.ok, steps
         assert sum(s.changes for s in done.plan.steps) <= sum(s.changes for s in made.steps)
-        assert verbs.plan(world.project, "law").steps == ()
+        assert commands.plan(world.project, "law").steps == ()
         end = seen(world)
         assert carry_out(world, file).plan.steps == ()
         world.teardown()
@@ -113,7 +113,7 @@ def test_a_killed_apply_is_finished_by_the_same_plan(
 
 def put_tags(world: World, path: str, **tags: str) -> None:
     """Somebody else changes the tags of a resource."""
-    environment, specs = verbs.validate(world.project, "law")
+    environment, specs = commands.validate(world.project, "law")
     with world.project.connect(environment) as cloud:
         from azure.core.rest import HttpRequest
 
@@ -147,7 +147,7 @@ def test_callers_moved_by_hand_void_the_plan(world: World) -> None:
     second(world)
     file, made = agree(world)
     killed_after(world, file, until(made, "deployment"))
-    environment, specs = verbs.validate(world.project, "law")
+    environment, specs = commands.validate(world.project, "law")
     with world.project.connect(environment):
         share = {"blue": 70, "green": 30}
         put_with(specs[0].name, lambda body: body["properties"].update(traffic=share))(Outsider())
@@ -246,7 +246,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_whatever_somebody_else_changes_voids_the_plan(world: World, examples: int) -> None:
     """Killed after any step, or not begun at all, and then changed by somebody else: exit 7, and it is named."""
-    environment, specs = verbs.validate(world.project, "law")
+    environment, specs = commands.validate(world.project, "law")
 
     with world.project.connect(environment):
         outsider = Outsider()

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from deploy import emulator, manifest, provenance, reporter, verbs
-from deploy.model import Plan
+from deploy import commands, emulator, reporter
+from deploy.domain import manifest, provenance
+from deploy.domain.plan import Plan
 from tests.laws.conftest import PLAIN, WORKSPACE, World
-from tests.unit.test_provenance import ACTIONS, SHA, git
+from tests.unit.domain.test_provenance import ACTIONS, SHA, git
 
 BUILD = "environment: {build: {path: context}}\n"
 
@@ -41,7 +42,7 @@ def deployments(world: World) -> dict[str, dict[str, Any]]:
     with emulator.embed(world.state):
         pass
     found: dict[str, dict[str, Any]] = {}
-    environment, _ = verbs.project.validate(world.project, "law")
+    environment, _ = commands.project.validate(world.project, "law")
     with world.project.connect(environment):
         for endpoint in world.read(f"{WORKSPACE}/onlineEndpoints"):
             path = f"{WORKSPACE}/onlineEndpoints/{endpoint['name']}/deployments"
@@ -68,10 +69,10 @@ def test_a_deployment_says_where_it_comes_from(committed: World) -> None:
     assert sorted(manifest.read_tags(body) or ()) == ["environment/.amlignore", "environment/Dockerfile"]
     (committed.project.root / "environments" / "note.txt").touch()
     commit(committed, "second")
-    again = verbs.plan(committed.project, "law")
+    again = commands.plan(committed.project, "law")
     assert [step.address for step in again.steps if step.changes] == []
     assert deployments(committed)["blue"]["tags"] == body["tags"]
-    (row,) = verbs.status(committed.project, "law")
+    (row,) = commands.status(committed.project, "law")
     assert row.slots[0].provenance == found
     assert done.report.provenance is not None
     assert done.report.provenance.commit == sha
@@ -88,9 +89,9 @@ def test_a_plan_names_the_files_that_changed(committed: World) -> None:
     context.joinpath("Dockerfile").write_text("FROM scratch\nRUN true\n")
     context.joinpath("requirements.txt").write_text("numpy\n")
     told = "files: environment/Dockerfile changed, environment/requirements.txt added"
-    assert f"{told}, next to blue" in whys(verbs.plan(committed.project, "law"))
+    assert f"{told}, next to blue" in whys(commands.plan(committed.project, "law"))
     committed.want(strategy="in_place")
-    in_place = verbs.plan(committed.project, "law")
+    in_place = commands.plan(committed.project, "law")
     assert told in whys(in_place)
     assert "Dockerfile changed" in reporter.plan_text(in_place)
     committed.apply()
@@ -100,7 +101,7 @@ def test_a_plan_names_the_files_that_changed(committed: World) -> None:
 def test_a_plan_file_of_another_commit_is_applied(committed: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Made on a laptop and applied in CI, it carries the commit and the run of CI; and the fingerprint neither."""
     first = commit(committed, "first")
-    made = verbs.plan(committed.project, "law")
+    made = commands.plan(committed.project, "law")
     file = committed.project.root / "agreed.json"
     file.write_text(reporter.plan_dump(made))
     assert first not in file.read_text()
@@ -109,7 +110,7 @@ def test_a_plan_file_of_another_commit_is_applied(committed: World, monkeypatch:
     assert second != first
     for name, value in ACTIONS.items():
         monkeypatch.setenv(name, value)
-    verbs.apply(committed.project, None, approve=lambda *_: None, tell=committed.watch, plan_file=file)
+    commands.apply(committed.project, None, approve=lambda *_: None, tell=committed.watch, plan_file=file)
     found = provenance.recorded(deployments(committed)["blue"])
     assert (found.commit, found.dirty) == (second, False)
     assert found.commit != SHA
@@ -141,7 +142,7 @@ def test_a_deployment_full_of_tags_is_deployed(committed: World) -> None:
     held = deployments(committed)["blue"]["tags"]
     assert len(tags) < len(held) <= 50
     assert tags.items() <= held.items()
-    assert [step for step in verbs.plan(committed.project, "law").steps if step.changes] == []
+    assert [step for step in commands.plan(committed.project, "law").steps if step.changes] == []
 
 
 def test_nothing_is_asked_of_git_without_a_change(
@@ -153,8 +154,8 @@ def test_nothing_is_asked_of_git_without_a_change(
     program.write_text(f"#!/bin/sh\ntouch '{marker}'\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    verbs.validate(world.project, "law")
-    verbs.plan(world.project, "law")
+    commands.validate(world.project, "law")
+    commands.plan(world.project, "law")
     assert not marker.exists()
     subprocess.run([program], check=False)
     assert marker.exists()

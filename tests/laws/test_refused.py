@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from deploy import verbs
+from deploy import commands
+from deploy.domain.arm import OWNER_TAG
 from deploy.errors import CloudError, Exit, Refused, UsageError
-from deploy.model import OWNER_TAG
 from tests.laws.conftest import World
 from tests.outsider import Outsider
 
@@ -15,22 +15,22 @@ from tests.outsider import Outsider
 def test_a_probe_of_nothing_is_refused(world: World) -> None:
     """An endpoint that is absent, or serves nobody, answers no probe: that is no success."""
     with pytest.raises(CloudError, match=r"cannot probe mip: mip-\w+ is not there") as refused:
-        verbs.probe(world.project, "law", tell=world.watch)
+        commands.probe(world.project, "law", tell=world.watch)
     assert refused.value.exit is Exit.REFUSED
-    environment, specs = verbs.validate(world.project, "law")
+    environment, specs = commands.validate(world.project, "law")
     with world.project.connect(environment):
         Outsider().endpoint(specs[0].name, properties={"authMode": "Key"})
     with pytest.raises(CloudError, match=r"cannot probe mip: mip-\w+ has no deployment with callers"):
-        verbs.probe(world.project, "law", tell=world.watch)
+        commands.probe(world.project, "law", tell=world.watch)
 
 
 def test_what_has_its_files_is_not_imported(world: World) -> None:
     """The entry that says what the endpoint is, is named, and nothing is written."""
-    _, specs = verbs.validate(world.project, "law")
+    _, specs = commands.validate(world.project, "law")
     with pytest.raises(
         UsageError, match=r"law\.yml has its files already: the entry mip, of templates/plain"
     ) as refused:
-        verbs.import_endpoint(world.project, "law", specs[0].name.upper())
+        commands.import_endpoint(world.project, "law", specs[0].name.upper())
 
     assert refused.value.code == "AML229"
     assert not (world.project.root / "templates" / specs[0].name).exists()
@@ -38,7 +38,7 @@ def test_what_has_its_files_is_not_imported(world: World) -> None:
 
 def test_a_name_that_looks_like_a_successors_is_anybodys(world: World) -> None:
     """Its tag says whether an endpoint is a successor: the entry's has its files, somebody else's can be imported."""
-    environment, (spec,) = verbs.validate(world.project, "law")
+    environment, (spec,) = commands.validate(world.project, "law")
     with world.project.connect(environment):
         Outsider().endpoint(f"{spec.name}-00abc", properties={"authMode": "Key"}, tags={OWNER_TAG: spec.owner})
         Outsider().endpoint(f"{spec.name}-liver", properties={"authMode": "Key"})
@@ -47,9 +47,9 @@ def test_a_name_that_looks_like_a_successors_is_anybodys(world: World) -> None:
         sku = {"name": "Default", "capacity": 1}
         Outsider().deployment(f"{spec.name}-liver", "blue", properties=settings, sku=sku)
     with pytest.raises(UsageError, match="has its files already"):
-        verbs.import_endpoint(world.project, "law", f"{spec.name}-00abc")
+        commands.import_endpoint(world.project, "law", f"{spec.name}-00abc")
 
-    assert verbs.import_endpoint(world.project, "law", f"{spec.name}-liver").key == f"{spec.name}-liver"
+    assert commands.import_endpoint(world.project, "law", f"{spec.name}-liver").key == f"{spec.name}-liver"
 
 
 def test_a_guard_counts_what_was_not_chosen(world: World) -> None:
@@ -61,10 +61,10 @@ def test_a_guard_counts_what_was_not_chosen(world: World) -> None:
         path.write_text(yaml.safe_dump({**body, "endpoints": entries, "guards": {"max_instances": most}}))
         for only in ([], ["mip"], ["two"]):
             if most == 4:
-                assert verbs.plan(world.project, "law", only).steps
+                assert commands.plan(world.project, "law", only).steps
                 continue
             with pytest.raises(Refused, match=r"AML240 .* 4 instances would run") as refused:
-                verbs.plan(world.project, "law", only)
+                commands.plan(world.project, "law", only)
             assert ("2 in its files" in str(refused.value)) == bool(only)
 
 
@@ -76,22 +76,22 @@ def test_a_guard_counts_what_others_run(world: World) -> None:
         entries = {key: {"template": "plain", "values": {"release": release}} for key in ("mip", "two")}
         path.write_text(yaml.safe_dump({**body, "endpoints": entries, "guards": {"max_instances": most}}))
         if most == 4:
-            done = verbs.apply(world.project, "law", ["mip"], approve=lambda *_: None, tell=world.watch)
+            done = commands.apply(world.project, "law", ["mip"], approve=lambda *_: None, tell=world.watch)
             assert done.report.ok
         elif most == 3:
-            assert verbs.plan(world.project, "law", ["two"]).steps
+            assert commands.plan(world.project, "law", ["two"]).steps
         else:
             with pytest.raises(Refused, match=r"AML240 .* 3 instances .*mip: blue 1 \+ green 1 running, two: blue 1"):
-                verbs.plan(world.project, "law", ["two"])
+                commands.plan(world.project, "law", ["two"])
 
 
 def test_an_endpoint_without_deployments_cannot_be_imported(world: World) -> None:
     """And it is said why."""
-    environment, _ = verbs.validate(world.project, "law")
+    environment, _ = commands.validate(world.project, "law")
     with world.project.connect(environment):
         Outsider().endpoint("bare", properties={"authMode": "Key"})
     with pytest.raises(CloudError, match="it has no deployment, and a template has at least one"):
-        verbs.import_endpoint(world.project, "law", "bare")
+        commands.import_endpoint(world.project, "law", "bare")
 
 
 def test_what_is_another_owners_names_the_way_to_take_it_over(world: World) -> None:
@@ -100,4 +100,4 @@ def test_what_is_another_owners_names_the_way_to_take_it_over(world: World) -> N
     text = (world.project.root / "environments" / "law.yml").read_text()
     (world.project.root / "environments" / "other.yml").write_text(text.replace("release: '1'", "release: 2"))
     with pytest.raises(Refused, match=r"AML230 .* belongs to law/mip\. .*amldeploy adopt -e other mip --from law/mip"):
-        verbs.plan(world.project, "other")
+        commands.plan(world.project, "other")

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import emulator, verbs
-from deploy.emulator.opening import opened
+from deploy import commands, emulator
+from deploy.emulator.seed.open_world import opened
 from deploy.errors import DeployError, Exit
-from deploy.progress import Event, Kind
-from deploy.reaper import Rules
+from deploy.execution.progress import Event, Kind
+from deploy.planning.reaping import Rules
 from tests.laws.stage import Stage, Victims
 from tests.laws.test_ends import FAULTS, held
 from tests.laws.test_leases import advance_alone, alias, lend
@@ -72,7 +72,7 @@ class Renewing:
     def renew(self, *, in_place: bool = False, tell: Any = None, project: Any = None) -> tuple[int, bool]:
         """Exit code, and whether there was nothing to do."""
         try:
-            done = verbs.renew(
+            done = commands.renew(
                 project or self.stage.world.project,
                 "law",
                 within=24,
@@ -94,7 +94,7 @@ class Renewing:
             assert code == 0
         else:
             raise AssertionError("it never came to rest")
-        reaped = verbs.reap(self.stage.world.project, "law", Rules(), yes=True, approve=lambda *_: None,
+        reaped = commands.reap(self.stage.world.project, "law", Rules(), yes=True, approve=lambda *_: None,
             tell=self.watch, show=lambda _: None)  # fmt: skip
         assert reaped.judged.candidates == ()
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deploy import emulator, verbs
-from deploy.reaper import Rules
+from deploy import commands, emulator
+from deploy.planning.reaping import Rules
 from tests.laws.weeks import HOUR, Weeks, settle
 
 ENDPOINTS = 60
@@ -31,9 +31,9 @@ def sent(weeks: Weeks, work: Any) -> tuple[Any, list[Any]]:
     return done, [row for row in rows if "/metadata" not in row["path"] and "token" not in row["path"]]
 
 
-def plan(weeks: Weeks, **rules: Any) -> verbs.Reaped:
+def plan(weeks: Weeks, **rules: Any) -> commands.Reaped:
     quiet: dict[str, Any] = {"approve": lambda *_: None, "tell": lambda _: None, "show": lambda _: None}
-    return verbs.reap(weeks.world.project, "law", Rules(most=1000, force=True, **rules), yes=False, **quiet)
+    return commands.reap(weeks.world.project, "law", Rules(most=1000, force=True, **rules), yes=False, **quiet)
 
 
 @pytest.mark.parametrize("within", [None, 24, 100])

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import emulator, leases, verbs
+from deploy import commands, emulator
+from deploy.domain import leases
+from deploy.domain.plan import Verb
 from deploy.errors import Refused, UsageError
-from deploy.model import Verb
-from deploy.progress import Event, Kind
-from deploy.reaper import Rules
+from deploy.execution.progress import Event, Kind
+from deploy.planning.reaping import Rules
 from tests.laws.conftest import WORKSPACE, World
 from tests.laws.stage import Stage
 from tests.laws.test_laws import failures
@@ -38,7 +39,7 @@ def lasting(value: Any) -> Any:
 
 def world_of(world: World) -> dict[str, Any]:
     """Endpoints and deployments without what cannot be the same again, and (role, scope) of every assignment."""
-    environment, _ = verbs.validate(world.project, "law")
+    environment, _ = commands.validate(world.project, "law")
     group = f"/subscriptions/{environment.subscription_id}"
     with world.project.connect(environment):
         endpoints = world.read(f"{WORKSPACE}/onlineEndpoints")
@@ -54,7 +55,7 @@ def world_of(world: World) -> dict[str, Any]:
 
 def reap(world: World) -> Path:
     """Everything of ours goes; the folder where the last one of it is kept."""
-    done = verbs.reap(
+    done = commands.reap(
         world.project, "law", Rules(older_than=0, force=True), yes=True,
         approve=lambda *_: None, tell=world.watch, show=world.said.append,
     )  # fmt: skip
@@ -62,8 +63,8 @@ def reap(world: World) -> Path:
     return max((world.state / "reaped").glob("*/*"))
 
 
-def restore(world: World, folder: Path, name: str = "law") -> verbs.Done:
-    return verbs.restore(world.project, name, folder, approve=lambda *_: None, tell=world.watch)
+def restore(world: World, folder: Path, name: str = "law") -> commands.Done:
+    return commands.restore(world.project, name, folder, approve=lambda *_: None, tell=world.watch)
 
 
 @pytest.fixture(params=["dedicated", "shared"])
@@ -220,7 +221,7 @@ def test_what_was_restored_is_told_although_nobody_says_what_is_there_now(world:
         if event.kind is Kind.DONE and event.verb is Verb.SHIFT:
             emulator.begin(world.state, faults=[silent])
 
-    done = verbs.restore(world.project, "law", folder, approve=lambda *_: None, tell=fall_silent)
+    done = commands.restore(world.project, "law", folder, approve=lambda *_: None, tell=fall_silent)
     emulator.begin(world.state, faults=[])
 
     assert (failures(done), done.report.exit, done.rows, done.folder is None) == ([], 0, (), False)
@@ -247,7 +248,7 @@ def test_a_full_pool_is_met_as_the_entry_says(stage: Stage) -> None:
     ahead = stage.world.project.clock.ahead
     try:
         with pool(stage, 0):
-            done = verbs.restore(stage.world.project, "law", folder, approve=lambda *_: None, tell=events.append)
+            done = commands.restore(stage.world.project, "law", folder, approve=lambda *_: None, tell=events.append)
     finally:
         (root / "live" / "mip.json").rmdir()
 

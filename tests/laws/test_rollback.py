@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from deploy import emulator, reporter, verbs
+from deploy import commands, emulator, reporter
 from deploy.errors import DeployError, Exit, UsageError
 from tests.laws.stage import Stage, Victims
 
@@ -26,7 +26,7 @@ def rollback(stage: Stage, **more: Any) -> int:
     """One rollback as it comes; its exit code."""
     asked: dict[str, Any] = {"approve": lambda *_: None, "tell": stage.watch, "every": True, **more}
     try:
-        return int(verbs.rollback(stage.world.project, "law", **asked).report.exit)
+        return int(commands.rollback(stage.world.project, "law", **asked).report.exit)
     except DeployError as error:
         return int(error.exit)
 
@@ -129,13 +129,13 @@ def test_what_was_rolled_back_is_held_back_until_the_files_change(stage: Stage) 
     stage.begin("2")
     assert stage.apply().exit == 0
     assert rollback(stage) == 0
-    plan = verbs.plan(project, "law")
+    plan = commands.plan(project, "law")
     last = stage.last()
 
     assert (plan.steps, [each["release"] for each in plan.held]) == ((), [plan.held[0]["release"]])
     assert stage.apply().exit == 0
     assert (mutating(stage, last), stage.seen()["live"]) == (0, ["1"])
-    assert verbs.plan(project, "law", allow_rolled_back=True).steps
+    assert commands.plan(project, "law", allow_rolled_back=True).steps
     stage.want("3")
     assert stage.apply().exit == 0
     assert stage.seen()["live"] == ["3"]
@@ -153,11 +153,11 @@ def test_a_plan_file_remembers_that_a_rolled_back_release_is_allowed(stage: Stag
     file = project.root / "again.plan"
     ways: dict[str, Any] = {"approve": lambda *_: None, "tell": lambda _: None, "plan_file": file}
     for allowed in (False, True):
-        file.write_text(reporter.plan_dump(verbs.plan(project, "law", allow_rolled_back=allowed)))
-        assert verbs.apply(project, None, **ways).report.exit is Exit.OK
+        file.write_text(reporter.plan_dump(commands.plan(project, "law", allow_rolled_back=allowed)))
+        assert commands.apply(project, None, **ways).report.exit is Exit.OK
         assert stage.seen()["live"] == ["2" if allowed else "1"]
     with pytest.raises(UsageError, match="Leave out --allow-rolled-back"):
-        verbs.apply(project, None, allow_rolled_back=True, **ways)
+        commands.apply(project, None, allow_rolled_back=True, **ways)
 
 
 def test_a_plan_file_is_applied_again_after_its_rescue(stage: Stage) -> None:
@@ -165,16 +165,16 @@ def test_a_plan_file_is_applied_again_after_its_rescue(stage: Stage) -> None:
     project = stage.world.project
     stage.begin("2")
     file = project.root / "agreed.plan"
-    file.write_text(reporter.plan_dump(verbs.plan(project, "law")))
+    file.write_text(reporter.plan_dump(commands.plan(project, "law")))
     ways: dict[str, Any] = {"approve": lambda *_: None, "tell": lambda _: None, "plan_file": file}
     stage.order({"kind": "refuse", "status": 403, "operation": "OnlineEndpoints_CreateOrUpdate", "number": 2})
-    assert verbs.apply(project, None, **ways).report.exit is Exit.STEP_FAILED
+    assert commands.apply(project, None, **ways).report.exit is Exit.STEP_FAILED
     stage.order()
-    assert verbs.apply(project, None, **ways).report.exit is Exit.OK
+    assert commands.apply(project, None, **ways).report.exit is Exit.OK
     assert stage.seen()["live"] == ["2"]
 
 
 def test_a_rollback_names_its_endpoints(stage: Stage) -> None:
     """None named is not all."""
     with pytest.raises(UsageError, match="Name the endpoints, or use --all"):
-        verbs.rollback(stage.world.project, "law", approve=lambda *_: None, tell=lambda _: None)
+        commands.rollback(stage.world.project, "law", approve=lambda *_: None, tell=lambda _: None)

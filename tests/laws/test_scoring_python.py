@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy import emulator, verbs
-from deploy.emulator import interpreter
+from deploy import commands, emulator
+from deploy.emulator.runtime import interpreter
 from deploy.errors import Refused
 from tests.laws.conftest import World
 
@@ -39,12 +39,12 @@ def test_plan_refuses_what_the_emulator_cannot_run(
     (folder / "deployment.yml.j2").write_text(BRINGS)
     bare, whole = _python(tmp_path, "bare", "exit 1"), _python(tmp_path, "whole", "echo 20")
     monkeypatch.setenv(interpreter.VARIABLE, bare)
-    for act in (lambda: verbs.plan(world.project, "law"), world.apply):
+    for act in (lambda: commands.plan(world.project, "law"), world.apply):
         with pytest.raises(Refused, match=r"AML254 .*is not installed for .*bare.* or set AMLDEPLOY_SCORING_PYTHON"):
             act()
     assert world.mutating() == 0
     monkeypatch.setenv(interpreter.VARIABLE, whole)
-    assert verbs.plan(world.project, "law").steps
+    assert commands.plan(world.project, "law").steps
 
 
 def test_a_running_emulator_obeys_the_variable_of_the_next_command(
@@ -56,7 +56,7 @@ def test_a_running_emulator_obeys_the_variable_of_the_next_command(
     try:
         assert interpreter.chosen(world.state) == sys.executable
         monkeypatch.setenv(interpreter.VARIABLE, _python(tmp_path, "whole", "echo 20"))
-        verbs.plan(world.project, "law")
+        commands.plan(world.project, "law")
         monkeypatch.delenv(interpreter.VARIABLE)
         assert interpreter.chosen(world.state) == str(tmp_path / "whole")
         assert emulator.lacks(world.state) == ""

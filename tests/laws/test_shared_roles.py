@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import reporter, verbs
-from deploy.model import Verb
-from deploy.reaper import Rules
+from deploy import commands, reporter
+from deploy.domain.plan import Verb
+from deploy.planning.reaping import Rules
 from tests.laws.conftest import World
 from tests.laws.test_laws import everything, failures
 
@@ -39,15 +39,15 @@ def want(world: World, *giving: str) -> None:
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "endpoints": entries}))
 
 
-def do(world: World, verb: str, *only: str) -> verbs.Done:
-    work: Any = getattr(verbs, verb)
-    done: verbs.Done = work(world.project, "law", only, approve=lambda *_: None, tell=lambda _: None)
+def do(world: World, verb: str, *only: str) -> commands.Done:
+    work: Any = getattr(commands, verb)
+    done: commands.Done = work(world.project, "law", only, approve=lambda *_: None, tell=lambda _: None)
     assert failures(done) == []
     return done
 
 
 def at_rest(world: World, *only: str) -> bool:
-    return not any(step.changes for step in verbs.plan(world.project, "law", only).steps)
+    return not any(step.changes for step in commands.plan(world.project, "law", only).steps)
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["at once", "one by one"])
@@ -91,10 +91,10 @@ def test_a_plan_file_that_was_begun_goes_on(two: World, tmp_path: Path) -> None:
     do(two, "apply", "one")
     do(two, "apply", "two")
     want(two, "two")
-    plan, file = verbs.plan(two.project, "law", ["one"]), tmp_path / "kept.plan"
+    plan, file = commands.plan(two.project, "law", ["one"]), tmp_path / "kept.plan"
     file.write_text(reporter.plan_dump(plan))
     do(two, "apply")
-    done = verbs.apply(two.project, None, approve=lambda *_: None, tell=lambda _: None, plan_file=file)
+    done = commands.apply(two.project, None, approve=lambda *_: None, tell=lambda _: None, plan_file=file)
 
     assert [step.address for step in plan.steps if step.changes] == ["role/one/Reader/mlw-local"]
     assert (done.report.exit, [step for step in done.plan.steps if step.changes]) == (0, [])
@@ -127,7 +127,7 @@ def test_what_is_reaped_takes_nothing_from_others(two: World) -> None:
     do(two, "apply", "one")
     do(two, "apply", "two")
     rules = Rules(older_than=0, force=True, most=1)
-    reaped = verbs.reap(
+    reaped = commands.reap(
         two.project, "law", rules, yes=True, approve=lambda *_: None, tell=lambda _: None, show=two.said.append
     )
 

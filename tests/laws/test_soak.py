@@ -26,8 +26,9 @@ from typing import Any
 
 import pytest
 
-from deploy import emulator, leases
-from deploy.model import OWNER_TAG
+from deploy import emulator
+from deploy.domain import leases
+from deploy.domain.arm import OWNER_TAG
 from tests.laws.weeks import HOUR, Weeks, resident, settle
 
 QUARTER = timedelta(minutes=15)

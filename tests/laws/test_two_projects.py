@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy import emulator, verbs
+from deploy import commands, emulator
 from deploy.errors import Refused, StalePlan
-from deploy.progress import Event, Kind
-from deploy.reaper import Rules
+from deploy.execution.progress import Event, Kind
+from deploy.planning.reaping import Rules
 from deploy.reporter import plan_dump
 from tests.laws.conftest import World, furnish
 from tests.laws.stage import Ahead
@@ -82,23 +82,23 @@ def quiet(**more: Any) -> dict[str, Any]:
     return {"approve": lambda *_: None, "tell": lambda _: None, **more}
 
 
-def commands(world: World) -> dict[str, Callable[[], object]]:
+def every_command(world: World) -> dict[str, Callable[[], object]]:
     project = world.project
     everyone = Rules(within=HOURS, older_than=0.0, include=("*",), adopt=True, force=True)
     return {
-        "plan": lambda: verbs.plan(project, "law"),
-        "apply": lambda: verbs.apply(project, "law", **quiet()),
-        "apply --cleanup": lambda: verbs.apply(project, "law", cleanup=True, **quiet()),
-        "rollback": lambda: verbs.rollback(project, "law", ["mip"], **quiet()),
-        "renew": lambda: verbs.renew(project, "law", within=HOURS, show=world.said.append, **quiet()),
-        "renew --in-place": lambda: verbs.renew(
+        "plan": lambda: commands.plan(project, "law"),
+        "apply": lambda: commands.apply(project, "law", **quiet()),
+        "apply --cleanup": lambda: commands.apply(project, "law", cleanup=True, **quiet()),
+        "rollback": lambda: commands.rollback(project, "law", ["mip"], **quiet()),
+        "renew": lambda: commands.renew(project, "law", within=HOURS, show=world.said.append, **quiet()),
+        "renew --in-place": lambda: commands.renew(
             project, "law", within=HOURS, in_place=True, show=world.said.append, **quiet()
         ),
-        "reap --yes": lambda: verbs.reap(project, "law", everyone, yes=True, show=world.said.append, **quiet()),
-        "adopt": lambda: verbs.adopt(project, "law", **quiet()),
-        "adopt --from another": lambda: verbs.adopt(project, "law", owners=["theirs/law/other"], **quiet()),
-        "teardown": lambda: verbs.teardown(project, "law", ["mip"], **quiet()),
-        "teardown of all": lambda: verbs.teardown(project, "law", **quiet()),
+        "reap --yes": lambda: commands.reap(project, "law", everyone, yes=True, show=world.said.append, **quiet()),
+        "adopt": lambda: commands.adopt(project, "law", **quiet()),
+        "adopt --from another": lambda: commands.adopt(project, "law", owners=["theirs/law/other"], **quiet()),
+        "teardown": lambda: commands.teardown(project, "law", ["mip"], **quiet()),
+        "teardown of all": lambda: commands.teardown(project, "law", **quiet()),
     }
 
 
@@ -107,11 +107,11 @@ def test_no_command_changes_what_the_other_project_manages(two: Two, release: st
     """Whatever is asked of one project, no request of it changes Azure, and the other's plan stays empty."""
     two.write(two.ours, "ours", release=release)
     before = two.ours.mutating()
-    for name, command in commands(two.ours).items():
+    for name, command in every_command(two.ours).items():
         with contextlib.suppress(Refused):
             command()
         assert two.ours.mutating() == before, name
-    made = verbs.plan(two.theirs.project, "law")
+    made = commands.plan(two.theirs.project, "law")
     assert [step for step in made.steps if step.changes] == []
 
 
@@ -135,12 +135,12 @@ def test_a_move_to_another_project_heals_wherever_it_is_killed(two: Two, request
 
         try:
             asked = quiet(tell=tell, approve=lambda plan, _: sizes.append(len(plan.steps)))
-            verbs.adopt(world.project, "law", owners=owners, **asked)
+            commands.adopt(world.project, "law", owners=owners, **asked)
         except Killed:
-            assert failures(verbs.adopt(world.project, "law", owners=owners, **quiet())) == []
-        again = verbs.adopt(world.project, "law", owners=owners, **quiet())
+            assert failures(commands.adopt(world.project, "law", owners=owners, **quiet())) == []
+        again = commands.adopt(world.project, "law", owners=owners, **quiet())
         assert again.plan.steps == ()
-        assert [step for step in verbs.plan(world.project, "law").steps if step.changes] == []
+        assert [step for step in commands.plan(world.project, "law").steps if step.changes] == []
         if left[0] > 0:
             break
     assert sizes[0] >= 4, "endpoint, deployment, the role, and the record of its identity"
@@ -160,20 +160,20 @@ def test_a_renamed_key_and_a_renamed_file_follow_with_adopt(two: Two) -> None:
     for name, key, before in ((name, key, f"theirs/{before}") for name, key, before in moves):
         two.write(two.theirs, "theirs", name=name, key=key, release="2")
         with pytest.raises(Refused) as refused:
-            verbs.plan(two.theirs.project, name)
+            commands.plan(two.theirs.project, name)
         assert f"amldeploy adopt -e {name} {key} --from {before}" in str(refused.value)
         two.write(two.theirs, "theirs", name=name, key=key)
-        assert failures(verbs.adopt(two.theirs.project, name, [key], owners=[before], **quiet())) == []
-        assert [step for step in verbs.plan(two.theirs.project, name).steps if step.changes] == []
+        assert failures(commands.adopt(two.theirs.project, name, [key], owners=[before], **quiet())) == []
+        assert [step for step in commands.plan(two.theirs.project, name).steps if step.changes] == []
 
 
 def test_a_plan_file_is_applied_in_its_workspace_alone(two: Two) -> None:
     """The file names another workspace now: nothing is sent there, and what moved is named."""
     file = two.theirs.project.root / "agreed.json"
-    file.write_text(plan_dump(verbs.plan(two.theirs.project, "law")))
+    file.write_text(plan_dump(commands.plan(two.theirs.project, "law")))
     path = two.theirs.project.root / "environments" / "law.yml"
     path.write_text(path.read_text().replace("mlw-local", "mlw-other"))
     before = len(emulator.requests(two.ours.state))
     with pytest.raises(StalePlan, match="workspace mlw-local -> mlw-other"):
-        verbs.apply(two.theirs.project, None, plan_file=file, **quiet())
+        commands.apply(two.theirs.project, None, plan_file=file, **quiet())
     assert len(emulator.requests(two.ours.state)) == before

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from deploy import verbs
+from deploy import commands
 
 ENDPOINT = (
     "name: fixed\nauth_mode: key\ndescription: {{ values.text }}\n"
@@ -62,7 +62,7 @@ def rendered(root: Path, values: dict) -> tuple[dict, dict]:
         "endpoints": {"one": {"template": "t", "values": values}},
     }
     (root / "environments" / "law.yml").write_text(json.dumps(body, ensure_ascii=False), encoding="utf-8")
-    files = verbs.render(verbs.Project(root), "law")
+    files = commands.render(commands.Project(root), "law")
     return yaml.safe_load(files["one/endpoint.yml"]), yaml.safe_load(files["one/deployment.yml"])
 
 

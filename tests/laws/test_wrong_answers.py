@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deploy import emulator, verbs
+from deploy import commands, emulator
 from tests.project import make_project
 from tests.unit.probes.given import answer_of_the_stand_in
 
@@ -124,7 +124,7 @@ HTTP: list[tuple[Any, str]] = [
 """What is sent instead of an answer, and what is said of it."""
 
 
-def project_of(folder: Path, kind: str, answers: list[Any]) -> verbs.Project:
+def project_of(folder: Path, kind: str, answers: list[Any]) -> commands.Project:
     """A world in which the endpoint of this kind is there with callers, and answers what it is told to."""
     folder.mkdir()
     root = make_project(folder)
@@ -148,7 +148,7 @@ def project_of(folder: Path, kind: str, answers: list[Any]) -> verbs.Project:
         for n, body in enumerate(answers, 1)
     ]
     (root / "faults.yml").write_text(json.dumps({"faults": orders}))
-    project = verbs.Project(root)
+    project = commands.Project(root)
     emulator.begin(project.state, world=root / "world.yml", faults=root / "faults.yml")
     return project
 
@@ -162,7 +162,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, kind: str) -> None:
     """One thing wrong, one sentence about it; and after all of them, the right answer is right."""
     probe = next(
         spec.pipeline.probe.model_dump(mode="json")
-        for spec in verbs.validate(project_of(tmp_path / "a", kind, []), "wrong")[1]
+        for spec in commands.validate(project_of(tmp_path / "a", kind, []), "wrong")[1]
         if spec.pipeline.probe
     )
     answer = json.loads(answer_of_the_stand_in(probe, MODELS[kind][0]))
@@ -170,13 +170,13 @@ def test_what_is_wrong_is_said(tmp_path: Path, kind: str) -> None:
     cases = [*EVERYWHERE, *WRONG[kind]]
     project = project_of(tmp_path / "b", kind, [as_sent(spoil(row)) for spoil, _ in cases])
     for _, words in cases:
-        [outcome] = verbs.probe(project, "wrong", tell=lambda _: None).report.outcomes
+        [outcome] = commands.probe(project, "wrong", tell=lambda _: None).report.outcomes
         assert outcome.error is not None, words
         with pytest.raises(AssertionError, match=words):
             raise AssertionError(outcome.error["message"])
         assert outcome.attempts == 1
 
-    [right] = verbs.probe(project, "wrong", tell=lambda _: None).report.outcomes
+    [right] = commands.probe(project, "wrong", tell=lambda _: None).report.outcomes
     assert right.error is None
 
 
@@ -185,12 +185,12 @@ def test_what_is_wrong_with_any_answer_is_said(tmp_path: Path, answer: Any, word
     """Status and form of an endpoint that no probe of its own fits; an answer of this form is right."""
     right = '{"label": "well"}'
     project = project_of(tmp_path / "a", "http", [answer, right])
-    [outcome] = verbs.probe(project, "wrong", tell=lambda _: None).report.outcomes
+    [outcome] = commands.probe(project, "wrong", tell=lambda _: None).report.outcomes
     assert outcome.error is not None
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(outcome.error["message"])
 
-    [again] = verbs.probe(project, "wrong", tell=lambda _: None).report.outcomes
+    [again] = commands.probe(project, "wrong", tell=lambda _: None).report.outcomes
     assert again.error is None
 
 
@@ -201,8 +201,8 @@ def test_an_answer_that_comes_too_late_is_wrong(tmp_path: Path) -> None:
     pipeline.write_text(
         pipeline.read_text().replace("type: medimageinsight", "type: medimageinsight\n  max_seconds: 2s")
     )
-    [late] = verbs.probe(project, "wrong", tell=lambda _: None).report.outcomes
-    [timely] = verbs.probe(project, "wrong", tell=lambda _: None).report.outcomes
+    [late] = commands.probe(project, "wrong", tell=lambda _: None).report.outcomes
+    [timely] = commands.probe(project, "wrong", tell=lambda _: None).report.outcomes
 
     assert late.error is not None
     assert late.error["code"] == "AML376"

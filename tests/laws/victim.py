@@ -12,17 +12,17 @@ from pathlib import Path
 
 from azure.ai.ml import MLClient  # noqa: F401 - imported so that every child has it
 
-from deploy import verbs
+from deploy import commands
 
 
 def apply(root: str) -> int:
-    done = verbs.apply(verbs.Project(Path(root)), "law", approve=lambda *_: None, tell=lambda _: None)
+    done = commands.apply(commands.Project(Path(root)), "law", approve=lambda *_: None, tell=lambda _: None)
     return int(done.report.exit)
 
 
 def renew(root: str, *, in_place: bool) -> int:
     ways = {"within": 24.0, "approve": lambda *_: None, "tell": lambda _: None, "show": lambda _: None}
-    return int(verbs.renew(verbs.Project(Path(root)), "law", in_place=in_place, **ways).report.exit)
+    return int(commands.renew(commands.Project(Path(root)), "law", in_place=in_place, **ways).report.exit)
 
 
 def asked(line: str) -> int:

@@ -23,14 +23,18 @@ import requests
 import yaml
 from PIL import Image
 
-from deploy import emulator, leases, succession, verbs
+from deploy import commands, emulator
 from deploy.cloud.connect import Cloud
-from deploy.emulator.opening import opened
-from deploy.emulator.world import World as EmulatedWorld
-from deploy.model import OWNER_TAG, EndpointSpec, Environment, Verb
-from deploy.progress import Event, Kind
-from deploy.reaper import PROTECT_TAG, Inventory, Rules, judge
-from deploy.verbs.project import validate
+from deploy.commands.project import validate
+from deploy.domain import leases
+from deploy.domain.arm import OWNER_TAG
+from deploy.domain.plan import Verb
+from deploy.domain.spec import EndpointSpec, Environment
+from deploy.emulator.seed.open_world import opened
+from deploy.emulator.world.store import World as EmulatedWorld
+from deploy.execution.progress import Event, Kind
+from deploy.leasing import lineage
+from deploy.planning.reaping import PROTECT_TAG, Inventory, Rules, judge
 from tests.laws.conftest import WORKSPACE, World, furnish
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
@@ -65,7 +69,7 @@ class WrongClock:
         time.sleep(min(seconds, 0.002))
 
 
-class Elsewhere(verbs.Project):
+class Elsewhere(commands.Project):
     """A runner on another machine: no lock of this folder holds it up."""
 
     @contextmanager
@@ -102,17 +106,17 @@ class Weeks:
         self.wire.post(f"{self.running.url}/emulator/clock", json=turn, verify=self.running.ca, timeout=30)
 
     @property
-    def runner(self) -> verbs.Project:
+    def runner(self) -> commands.Project:
         project = self.world.project
         return (project, Elsewhere(project.root, project.clock))[self.turn % 2]
 
-    def renew(self, within: float = 24) -> verbs.Done:
-        return verbs.renew(
+    def renew(self, within: float = 24) -> commands.Done:
+        return commands.renew(
             self.runner, "law", within=within, approve=_yes, tell=self.watch, show=self.world.said.append
         )
 
-    def reap(self, within: float = 2) -> verbs.Reaped:
-        return verbs.reap(
+    def reap(self, within: float = 2) -> commands.Reaped:
+        return commands.reap(
             self.runner, "law", Rules(within), yes=True, approve=_yes, tell=_quiet, show=self.world.said.append
         )
 
@@ -133,7 +137,7 @@ class Weeks:
             if (hours := leases.due(lease, said, when))
         ]
         judged = judge(environment, there, Rules(reap), when)
-        return [*succession.turns(specs, bodies, when, renew), *judged.candidates, *late]
+        return [*lineage.turns(specs, bodies, when, renew), *judged.candidates, *late]
 
     def watch(self, event: Event) -> None:
         """Callers ask through the alias while their endpoint is renewed."""
@@ -211,7 +215,7 @@ def settle(folder: Path, size: int, lines: int) -> Weeks:
     found = Weeks(world, clock, running, keys, begin)
     found.at(begin)
     (folder / "live").mkdir()
-    for row in verbs.status(world.project, "law"):
+    for row in commands.status(world.project, "law"):
         target = {"endpoint": row.name, "scoring_uri": row.scoring_uri}
         (folder / "live" / f"{row.name}.json").write_text(json.dumps(target))
     return found

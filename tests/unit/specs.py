@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from deploy.documents import Pipeline
-from deploy.model import OWNER_TAG, RELEASE_TAG, EndpointSpec, Environment, Guards
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG
+from deploy.domain.spec import EndpointSpec, Environment, Guards
 
 OWNER = "test/mip"
 SIZE = "Standard_NC24ads_A100_v4"

@@ -12,12 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy import executor, outcome, verbs
-from deploy.diagnosis import diagnose
+from deploy import commands
+from deploy.diagnosis.diagnose import diagnose
+from deploy.domain import report
+from deploy.domain.plan import Plan, Step, Verb
+from deploy.domain.report import Evidence
+from deploy.domain.spec import Retry
 from deploy.errors import CloudError, SpecError, neutral
-from deploy.model import Plan, Retry, Step, Verb
-from deploy.outcome import Evidence
-from deploy.progress import Event
+from deploy.execution import executor
+from deploy.execution.progress import Event
 from deploy.reporter import (
     error_json,
     error_text,
@@ -30,7 +33,7 @@ from deploy.reporter import (
     report_text,
 )
 from tests.project import make_project
-from tests.unit.test_executor import Later
+from tests.unit.execution.test_executor import Later
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
 SECRET = st.text(LETTERS, min_size=20, max_size=40)
@@ -106,7 +109,7 @@ def everything_said_of_strangers(words: str) -> str:
     error = CloudError("create it", words, "Mend it")
     found = diagnose("AML340", words, {"InferenceServer": neutral(words)}).as_json()
     error.diagnosis = found
-    told = outcome.as_json(error)
+    told = report.as_json(error)
     return "\n".join(
         (error_text(error, width=200), json.dumps(error_json(error)), neutral(json.dumps(told)), neutral(words))
     )
@@ -165,7 +168,7 @@ def test_a_secret_in_the_wrong_place_is_not_quoted(tmp_path: Path, line: str, se
     (root / "environments" / "wrong.yml").write_text(f"cloud: local\n{place}endpoints: {{mip: {values}}}\n")
 
     with pytest.raises(SpecError) as caught:
-        verbs.validate(verbs.Project(root), "wrong")
+        commands.validate(commands.Project(root), "wrong")
     said = error_text(caught.value, width=200) + json.dumps(error_json(caught.value)) + str(caught.value)
     assert "Wq7" not in said
     assert "planted" not in said

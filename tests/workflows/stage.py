@@ -18,8 +18,11 @@ import requests
 import yaml
 
 from deploy import emulator
-from deploy.emulator import Running, identity, roles, seed
-from deploy.emulator.options import GITHUB
+from deploy.emulator import Running
+from deploy.emulator.entra import access_tokens
+from deploy.emulator.rbac import builtin_roles
+from deploy.emulator.seed import default_world
+from deploy.emulator.world.settings import GITHUB
 from tests.laws.conftest import PLAIN, furnish
 from tests.project import ROOT
 from tests.workflows.github import GitHub
@@ -28,13 +31,13 @@ READER, WRITER = str(uuid.uuid4()), str(uuid.uuid4())
 """Each is application and principal in one."""
 READ, WRITTEN = ("dev-plan", "prod-plan"), ("dev", "dev-reap", "prod")
 """GitHub environments: where one signs in as the reader, and where as the writer."""
-GROUP_ID = seed.WORKSPACE_ID.partition("/providers/")[0]
+GROUP_ID = default_world.WORKSPACE_ID.partition("/providers/")[0]
 SUBSCRIPTION_ID = GROUP_ID.partition("/resourceGroups/")[0]
 ROLES = {
     READER: (("Reader", SUBSCRIPTION_ID),),
     WRITER: (
         ("Reader", SUBSCRIPTION_ID),
-        ("AzureML Data Scientist", seed.WORKSPACE_ID),
+        ("AzureML Data Scientist", default_world.WORKSPACE_ID),
         ("Role Based Access Control Administrator", GROUP_ID),
     ),
 }
@@ -83,8 +86,8 @@ class Stage:
         folder = commits / f"{number:03}"
         shutil.copytree(self.head if number else self.root / "project", folder)
         body = {
-            "cloud": "AzureCloud", "subscription_id": seed.SUBSCRIPTION, "resource_group": seed.GROUP,
-            "workspace": seed.WORKSPACE, "project": "imaging",
+            "cloud": "AzureCloud", "subscription_id": default_world.SUBSCRIPTION, "resource_group": default_world.GROUP,
+            "workspace": default_world.WORKSPACE, "project": "imaging",
             "endpoints": {key: {"template": "plain", "values": {"release": "1", **values}}},
         }  # fmt: skip
         (folder / "environments" / f"{name}.yml").write_text(yaml.safe_dump(body))
@@ -138,11 +141,11 @@ class Stage:
         return answer.json() if answer.content else None
 
     def endpoints(self) -> list[dict[str, Any]]:
-        return list(self.send("GET", f"{seed.WORKSPACE_ID}/onlineEndpoints")["value"])
+        return list(self.send("GET", f"{default_world.WORKSPACE_ID}/onlineEndpoints")["value"])
 
     def deployments(self) -> list[dict[str, Any]]:
         name = self.endpoints()[0]["name"]
-        return list(self.send("GET", f"{seed.WORKSPACE_ID}/onlineEndpoints/{name}/deployments")["value"])
+        return list(self.send("GET", f"{default_world.WORKSPACE_ID}/onlineEndpoints/{name}/deployments")["value"])
 
     def principals(self) -> set[str]:
         """Who has a role in the subscription."""
@@ -168,7 +171,7 @@ def open_stage(root: Path, worlds: Path) -> Stage:
     azure = emulator.launch(root / "azure", profile="instant")
     stage = Stage(root, worlds, GitHub(root, _tool(root / "tool")), azure)
     stage.open()
-    stage.github.variables.update(AZURE_TENANT_ID=identity.TENANT, AMLDEPLOY_ENVIRONMENTS='["dev"]')
+    stage.github.variables.update(AZURE_TENANT_ID=access_tokens.TENANT, AMLDEPLOY_ENVIRONMENTS='["dev"]')
     for name in (*READ, *WRITTEN):
         stage.github.environments[name] = {"AZURE_CLIENT_ID": READER if name in READ else WRITER}
     _furnish(stage)
@@ -196,7 +199,7 @@ def _tool(folder: Path) -> Path:
 
 
 def _furnish(stage: Stage) -> None:
-    definitions = {name: guid for guid, name, *_ in roles.ROLES}
+    definitions = {name: guid for guid, name, *_ in builtin_roles.ROLES}
     for app, places in ((READER, READ), (WRITER, WRITTEN)):
         federated = [
             {"name": place, "issuer": GITHUB, "subject": f"repo:{stage.github.repository}:environment:{place}"}

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import yaml
 
-from deploy.emulator import seed
+from deploy.emulator.seed import default_world
 from tests.workflows.runs import Run
 from tests.workflows.stage import WRITER, Stage
 
@@ -73,7 +73,7 @@ def test_a_plan_gone_stale_is_refused(stage: Stage) -> None:
     def meanwhile(place: str) -> None:
         if place == "dev":
             name = stage.endpoints()[0]["name"]
-            path = f"{seed.WORKSPACE_ID}/onlineEndpoints/{name}/deployments/blue"
+            path = f"{default_world.WORKSPACE_ID}/onlineEndpoints/{name}/deployments/blue"
             stage.send("PATCH", path, {"sku": {"name": "Default", "capacity": 2}})
 
     stage.github.approve = meanwhile
@@ -180,5 +180,5 @@ def test_no_key_is_shown(stage: Stage) -> None:
     run = stage.push()
     assert deploy(run) == "success", "\n".join(run.log)
     name = stage.endpoints()[0]["name"]
-    key = stage.send("POST", f"{seed.WORKSPACE_ID}/onlineEndpoints/{name}/listKeys")["primaryKey"]
+    key = stage.send("POST", f"{default_world.WORKSPACE_ID}/onlineEndpoints/{name}/listKeys")["primaryKey"]
     assert {key, "hunter2-not-for-your-eyes"} <= stage.github.masks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.emulator import seed
+from deploy.emulator.seed import default_world
 from tests.workflows.runs import Run
 from tests.workflows.stage import Stage
 
@@ -71,7 +71,7 @@ def test_drift_is_a_red_run(stage: Stage) -> None:
     stage.deployed()
     assert start(stage, "drift.yml")[0] == "success"
     name = stage.endpoints()[0]["name"]
-    path = f"{seed.WORKSPACE_ID}/onlineEndpoints/{name}/deployments/blue"
+    path = f"{default_world.WORKSPACE_ID}/onlineEndpoints/{name}/deployments/blue"
     stage.send("PATCH", path, {"sku": {"name": "Default", "capacity": 2}})
     result, run = start(stage, "drift.yml")
     assert result == "failure"

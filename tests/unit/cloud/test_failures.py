@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.cloud import failures, troubles
+from deploy.cloud import error_table, failures
 from deploy.errors import CloudError, NotAuthenticated, Transient, Unanswered
 
 NOT_ENOUGH = (
@@ -410,8 +410,8 @@ def test_only_access_may_pass_after_a_role(status: int, body: object, code: str)
 
 def test_every_row_is_met() -> None:
     """No row of the table is without a text, and none is hidden by a wider one before it."""
-    met = {id(troubles.find(_told(body))) for _, body, _, _ in EVERY if body}
-    assert [row.seen.pattern for row in troubles.TROUBLES if id(row) not in met] == []
+    met = {id(error_table.find(_told(body))) for _, body, _, _ in EVERY if body}
+    assert [row.seen.pattern for row in error_table.TROUBLES if id(row) not in met] == []
 
 
 def _told(body: dict) -> str:

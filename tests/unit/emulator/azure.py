@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.emulator import identity, seed
-from deploy.emulator.app import Emulator
-from deploy.emulator.directory import Principal
-from deploy.emulator.identity import Tokens
-from deploy.emulator.opening import opened
+from deploy.emulator.entra import access_tokens
+from deploy.emulator.entra.access_tokens import Tokens
+from deploy.emulator.entra.directory import Principal
+from deploy.emulator.http.app import Emulator
+from deploy.emulator.seed import default_world
+from deploy.emulator.seed.open_world import opened
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
-WORKSPACE = seed.WORKSPACE_ID
-LOCATION = f"/subscriptions/{seed.SUBSCRIPTION}/providers/Microsoft.MachineLearningServices/locations/eastus"
+WORKSPACE = default_world.WORKSPACE_ID
+LOCATION = f"/subscriptions/{default_world.SUBSCRIPTION}/providers/Microsoft.MachineLearningServices/locations/eastus"
 HOST = "127.0.0.1:1234"
 
 
@@ -63,14 +64,14 @@ class Azure:
         self.clock, self.tokens = SetClock(), tokens
         self.world = opened(folder / "world.sqlite", self.clock)
         self.app = Emulator(self.world, tokens)
-        self.token = identity.issue(tokens, "https://management.azure.com", time.time())
+        self.token = access_tokens.issue(tokens, "https://management.azure.com", time.time())
 
     def sign_in(self, name: str, kind: str = "ServicePrincipal", **more: Any) -> str:
         """From now on somebody new is calling; returns their object id."""
         who = Principal(str(uuid.uuid4()), kind, name, str(uuid.uuid4()) if kind == "ServicePrincipal" else "")
         body = {"kind": kind, "name": name, **({"appId": who.client} if who.client else {}), **more}
         assert self.send("PUT", f"/emulator/principals/{who.id}", body).status == 200
-        self.token = identity.issue(self.tokens, "https://management.azure.com", time.time(), who)
+        self.token = access_tokens.issue(self.tokens, "https://management.azure.com", time.time(), who)
         return who.id
 
     def give(self, principal: str, role: str, scope: str) -> Reply:
@@ -78,7 +79,7 @@ class Azure:
         path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
         definition = f"/subscriptions/x/providers/Microsoft.Authorization/roleDefinitions/{role}"
         wanted = {"roleDefinitionId": definition, "principalId": principal}
-        owner = identity.issue(self.tokens, "https://management.azure.com", time.time())
+        owner = access_tokens.issue(self.tokens, "https://management.azure.com", time.time())
         return self.send("PUT", path, {"properties": wanted}, {"authorization": f"Bearer {owner}"})
 
     def send(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.emulator.identity import Tokens
+from deploy.emulator.entra.access_tokens import Tokens
 from tests.unit.emulator.azure import Azure
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from deploy import probes
-from deploy.emulator import scorers
+from deploy.emulator.runtime import standins
 from tests.project import ROOT
 
 TYPES = {"u1": 2, "i2": 4, "i4": 8, "f4": 16, "f8": 64, "i1": 256, "u2": 512, "u4": 768, "i8": 1024, "u8": 1280}
@@ -30,7 +30,7 @@ def template(name):
 def answer_of_the_stand_in(probe, model):
     """Body of the stand-in's answer to the probe's own request."""
     request = json.loads(probes.find(probe["type"]).request(probe, template(probe["type"])))
-    return json.dumps(scorers.find(f"azureml://registries/azureml/models/{model}/versions/1")(request)).encode()
+    return json.dumps(standins.find(f"azureml://registries/azureml/models/{model}/versions/1")(request)).encode()
 
 
 def nifti(values, order="<", affine=None, packed=True, scale=(0, 0), change=None, spacing=(1, 1, 1)):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.emulator import scorers
+from deploy.emulator.runtime import standins
 from deploy.errors import DeployError
 from deploy.probes import WrongAnswer, medimageparse
 
@@ -79,7 +79,7 @@ def test_an_image_that_is_not_png_is_refused(phantom, tmp_path, content):
 def test_the_stand_ins_answer_is_right(phantom, template):
     """Request, stand-in and check fit together, and the two dark ellipses of the phantom are found."""
     request = json.loads(medimageparse.request(phantom, template))
-    body = json.dumps(scorers.find(MODEL)(request)).encode()
+    body = json.dumps(standins.find(MODEL)(request)).encode()
     seen = medimageparse.check(phantom, template, 200, body)
     left, right = seen.data["masks"]
     assert (left["prompt"], right["prompt"]) == ("left lung", "right lung")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from deploy.model import Plan, Retry, Step, Verb
-from deploy.outcome import Evidence, Outcome, Report, State
+from deploy.domain.plan import Plan, Step, Verb
+from deploy.domain.report import Evidence, Outcome, Report, State
+from deploy.domain.spec import Retry
 from deploy.reporter import EndpointRow, SlotRow
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.domain.plan import Plan, Step, Verb
+from deploy.domain.report import Outcome, Report, State
 from deploy.errors import CloudError, Finding, Place, Problem, Refused, SpecError
-from deploy.model import Plan, Step, Verb
-from deploy.outcome import Outcome, Report, State
 from deploy.reporter import annotated, mask_commands, of_error, of_notices, of_report, outputs, secrets_of
 from deploy.reporter.actions import MOST, Annotation, Level
 

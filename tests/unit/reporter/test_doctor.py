@@ -7,10 +7,10 @@ import json
 import jsonschema
 
 from deploy import reporter
+from deploy.domain.plan import Step, Verb
 from deploy.errors import Exit, Finding
-from deploy.judging.diagnosis import Diagnosis, Line, of_plan
-from deploy.judging.verdict import Judgement, Reason, Verdict
-from deploy.model import Step, Verb
+from deploy.preflight.doctor import Diagnosis, Line, of_plan
+from deploy.preflight.verdict import Judgement, Reason, Verdict
 from tests.project import ROOT
 
 SHORT = Finding("quota/mip/x", "AML200", "24 too few (usages of eastus)", "Ask for more")

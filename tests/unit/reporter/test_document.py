@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import deploy
-from deploy.digests import digest
+from deploy.domain.digests import digest
+from deploy.domain.plan import Plan, Step, Verb
 from deploy.errors import SpecError
-from deploy.model import Plan, Step, Verb
 from deploy.reporter import plan_dump, plan_json, plan_load, report_json, status_json
 
 from . import given as g

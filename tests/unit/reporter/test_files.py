@@ -10,9 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy import yaml12
-from deploy.documents import Pipeline
-from deploy.model import EndpointSpec
+from deploy.documents import Pipeline, yaml12
+from deploy.domain.spec import EndpointSpec
 from deploy.reporter import cli_files
 
 AMBIGUOUS = (

@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.model import Verb
-from deploy.outcome import Evidence, Outcome, Report, State
+from deploy.domain.plan import Verb
+from deploy.domain.report import Evidence, Outcome, Report, State
 from deploy.reporter import report_html
 
 from . import given as g

@@ -7,8 +7,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.model import Plan, Step, Verb
-from deploy.outcome import Evidence, Outcome, Report, State
+from deploy.domain.plan import Plan, Step, Verb
+from deploy.domain.report import Evidence, Outcome, Report, State
 from deploy.reporter import SUMMARY_ROOM, annotated, fitting, job_summary, of_report, plan_markdown
 from deploy.reporter.jobsummary import timeline
 

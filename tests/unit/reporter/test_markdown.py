@@ -7,8 +7,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.model import Plan, Step, Verb
-from deploy.outcome import Outcome, Report, State
+from deploy.domain.plan import Plan, Step, Verb
+from deploy.domain.report import Outcome, Report, State
 from deploy.reporter import plan_markdown, report_markdown, status_markdown
 from deploy.reporter.markdown import LIMIT
 

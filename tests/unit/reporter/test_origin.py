@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deploy.model import Plan
-from deploy.outcome import Report
-from deploy.provenance import Provenance
+from deploy.domain.plan import Plan
+from deploy.domain.provenance import Provenance
+from deploy.domain.report import Report
 from deploy.reporter.html import report_html
 from deploy.reporter.jobsummary import job_summary
 from deploy.reporter.markdown import report_markdown, status_markdown
-from deploy.reporter.rows import EndpointRow, SlotRow
 from deploy.reporter.status import status_json, status_text
+from deploy.reporter.status_rows import EndpointRow, SlotRow
 
 RUN = "https://github.com/contoso/imaging/actions/runs/77/attempts/1"
 MADE = Provenance(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deploy.errors import CloudError, Finding, Place, Problem, Refused, SpecError, StalePlan
 from deploy.reporter import error_json, error_text
-from deploy.reporter.ink import cells
+from deploy.reporter.layout import cells
 
 from . import given as g
 

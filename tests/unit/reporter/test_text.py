@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.domain.plan import Plan, Step, Verb
+from deploy.domain.report import Outcome, Report, State
 from deploy.errors import Exit
-from deploy.model import Plan, Step, Verb
-from deploy.outcome import Outcome, Report, State
 from deploy.reporter import (
     plan_markdown,
     plan_text,
@@ -22,8 +22,8 @@ from deploy.reporter import (
     report_text,
     status_text,
 )
-from deploy.reporter.ink import Ink, Style, cells
-from deploy.reporter.sentences import duration, sign
+from deploy.reporter.layout import Ink, Style, cells
+from deploy.reporter.wording import duration, sign
 
 from . import given as g
 

@@ -9,10 +9,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy import diff, planner, reporter
-from deploy.kept import is_ours
-from deploy.model import Step
-from deploy.reporter import sentences
+from deploy import diff, reporter
+from deploy.domain.plan import Step
+from deploy.domain.preserved import is_ours
+from deploy.planning import planner
+from deploy.reporter import wording
 from tests.laws.ground import put
 from tests.table import SAMPLES
 from tests.unit.specs import deployment_body, endpoint_body, environment, facts, spec
@@ -128,4 +129,4 @@ def test_what_an_inline_environment_changes_is_said(held: dict[str, Any], said: 
     plan = planner.plan_release(environment(), [spec(release="r2", environment=NEW)], {"mip": there})
     (step,) = [step for step in plan.steps if step.address == "deployment/mip/green"]
 
-    assert {change for change in sentences.changes(step) if change[0].startswith("environment")} == said
+    assert {change for change in wording.changes(step) if change[0].startswith("environment")} == said

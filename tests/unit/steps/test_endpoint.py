@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from deploy.judging import rights
-from deploy.model import Step, Wanted, address
+from deploy.domain.arm import address
+from deploy.domain.plan import Step, Wanted
+from deploy.preflight import permissions
 from deploy.steps import endpoint
 from tests.unit.specs import endpoint_body, spec
 
@@ -51,5 +52,5 @@ def test_who_may_not_read_keys_is_told_that_they_are_new() -> None:
     lacking = created(blocks=[{"actions": ["*/read"]}], mip_ab=body(OLD))
 
     assert "predecessor" not in lacking.body
-    assert rights.KEYS in lacking.why
+    assert permissions.KEYS in lacking.why
     assert created(blocks=[{"actions": ["*"]}], mip_ab=body(OLD)).body["predecessor"] == OLD

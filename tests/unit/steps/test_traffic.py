@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from deploy import planner
+from deploy.domain.plan import Plan, Verb
+from deploy.domain.spec import EndpointSpec
 from deploy.errors import Refused
-from deploy.model import EndpointSpec, Plan, Verb
+from deploy.planning import planner
 from tests.unit.specs import deployment_body, endpoint_body, environment, facts, spec
 
 

@@ -1,0 +1,192 @@
+"""A live endpoint to files: the template folder that says what is there, and the entry of the environment file. Pure.
+
+What looks like a secret is never written: its place is taken by `{{ values.<name> }}`, and a note names it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from deploy import diff
+from deploy.documents import yaml12
+from deploy.documents.places import Source
+from deploy.domain.arm import Json
+from deploy.domain.leases import DEADLINE, ENABLED
+from deploy.domain.preserved import is_ours
+from deploy.domain.traffic_shares import shares
+from deploy.errors import SpecError, neutral
+
+_TELLING = re.compile(
+    r"(?i)(^|[_.-])(key|token|secret|password|passwd|pwd|pass|credentials?|sas|auth|dsn|connection_?string)s?$"
+    r"|(key|token|secret|password|connection_?string)$"
+)
+_RUN = r"[A-Za-z0-9+=_~-]"
+_RANDOM = re.compile(rf"(?={_RUN}*[0-9])(?={_RUN}*[A-Za-z]){_RUN}{{32,}}")
+_HARMLESS = re.compile(r"|true|false|[0-9.]{1,6}|\$\{\{.*\}\}", re.IGNORECASE | re.DOTALL)
+_BRACES = re.compile(r"(?<!\$)\{\{|\{[%#]")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The files of a template (name -> text), and for each value that was left open, where it was."""
+
+    files: Mapping[str, str]
+    hidden: Mapping[str, str]
+
+
+def files_of(
+    endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, Json]], roles: Sequence[Mapping[str, Json]]
+) -> Imported:
+    """The template that says what is there. `endpoint` and `deployments` are ARM bodies, `roles` as pipeline.yml has
+    them.
+    """
+    hidden: dict[str, str] = {}
+    files = dict(_file(stem, document, hidden) for stem, document in _documents(endpoint, deployments).items())
+    if pipeline := _pipeline(endpoint, roles):
+        files["pipeline.yml"] = _yaml(pipeline)
+    return Imported(files, hidden)
+
+
+def whole_files(
+    endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, Json]], roles: Sequence[Mapping[str, Json]]
+) -> dict[str, str]:
+    """The same files with no value left open: to bring back what was kept, never to be written anywhere."""
+    documents = {**_documents(endpoint, deployments), "pipeline": _pipeline(endpoint, roles)}
+    return {f"{stem}.yml": _yaml(document) for stem, document in documents.items() if document}
+
+
+def _documents(endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, Json]]) -> dict[str, dict[str, Json]]:
+    documents = {"endpoint": _endpoint(endpoint)}
+    for body in deployments:
+        stem = "deployment" if len(deployments) == 1 else f"{body['name']}-deployment"
+        held = _without_ours(diff.written(body, diff.DEPLOYMENT))
+        collector = held.get("data_collector") or {}
+        if isinstance(rates := collector.get("sampling_rate"), Mapping):  # files have one for all: never collect more
+            held["data_collector"] = {
+                **collector,
+                "sampling_rate": min(rate for rate in rates.values() if rate is not None),
+            }
+        documents[stem] = {"name": body["name"], "endpoint_name": endpoint["name"], **held}
+    return documents
+
+
+def _endpoint(body: Mapping[str, Json]) -> dict[str, Json]:
+    document = _without_ours(diff.written(body, diff.ENDPOINT))
+    kept = {k: v for k, v in (document.pop("properties", None) or {}).items() if k not in (ENABLED, DEADLINE)}
+    mirror = shares(body, "mirrorTraffic")
+    return {
+        "name": body["name"],
+        **document,
+        **({"properties": kept} if kept else {}),
+        "traffic": shares(body),
+        **({"mirror_traffic": mirror} if mirror else {}),
+    }
+
+
+def _without_ours(document: dict[str, Json]) -> dict[str, Json]:
+    tags = {name: value for name, value in (document.pop("tags", None) or {}).items() if not is_ours(name)}
+    return {**document, **({"tags": tags} if tags else {})}
+
+
+def _pipeline(endpoint: Mapping[str, Json], roles: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
+    held = endpoint["properties"].get("properties") or {}
+    shared = any(name in held for name in (ENABLED, DEADLINE))
+    return {
+        **({"quota": {"capacity": "shared"}} if shared else {}),
+        **({"roles": list(roles)} if roles else {}),
+    }
+
+
+def _file(stem: str, document: Mapping[str, Json], hidden: dict[str, str]) -> tuple[str, str]:
+    """Name and text; a file that leaves a value open is a jinja2 template."""
+    taken: dict[str, str] = {}
+    masked = _masked(document, f"{stem}.yml.j2", taken, hidden)
+    text = _yaml(masked)
+    if not taken:
+        return f"{stem}.yml", text
+    text = _BRACES.sub(lambda found: "{{ '" + found[0] + "' }}", text)
+    for mark, name in taken.items():
+        text = text.replace(mark, f'"{{{{ values.{name} }}}}"')
+    return f"{stem}.yml.j2", text
+
+
+def _masked(document: Mapping[str, Json], file: str, taken: dict[str, str], hidden: dict[str, str]) -> dict[str, Json]:
+    """The document with a mark in the place of each secret; `taken` says which value each mark stands for."""
+    whole = dict(document)
+    for part in ("environment_variables", "tags", "properties"):
+        for name, value in (whole.get(part) or {}).items():
+            if looks_secret(name if part == "environment_variables" else "", str(value)):
+                value_name = _free(name, hidden)
+                mark = f"amldeploy-hides-{len(hidden)}-here"
+                hidden[value_name], taken[mark] = f"{part}.{name} in {file}", value_name
+                whole[part] = {**whole[part], name: mark}
+    return whole
+
+
+def _free(name: str, hidden: Mapping[str, str]) -> str:
+    word = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    word = word if word[:1].isalpha() else f"hidden_{word}".rstrip("_")
+    return word if word not in hidden else f"{word}_{len(hidden) + 1}"
+
+
+def looks_secret(name: str, value: str) -> bool:
+    """Whether a value must not stand in a file: by its name, by its form, or by being long and random.
+
+    A reference such as `${{keyvault:...}}` is no secret, nor is a truth value or a small number.
+    """
+    if _HARMLESS.fullmatch(value):
+        return False
+    return bool(_TELLING.search(name) or neutral(value) != value or _RANDOM.search(value))
+
+
+def entry(key: str, template: str, indent: int = 2) -> str:
+    """The lines of an environment file that name the endpoint."""
+    return f"{' ' * indent}{key}:\n{' ' * (indent + 2)}template: {template}\n"
+
+
+def with_entry(text: str, source: Source, key: str, template: str) -> str | None:
+    """The environment file with one endpoint more and everything else as it was; None when that cannot be promised."""
+    wanted = {**source.value, "endpoints": {**(source.value.get("endpoints") or {}), key: {"template": template}}}
+    lines = text.splitlines(keepends=True)
+    lines[-1] += "" if lines[-1].endswith("\n") else "\n"
+    there = source.find(("endpoints",))
+    if there is None:
+        return _proven("".join([*lines, "endpoints:\n", entry(key, template)]), source.file, wanted)
+    begins = source.root.keys["endpoints"].line
+    after = [place.line for place in source.root.keys.values() if place.line > begins]
+    end = min(after, default=len(lines) + 1) - 1
+    while end > begins and re.match(r"\s*$|#", lines[end - 1]):
+        end -= 1
+    columns = [place.column - 1 for place in there.keys.values()]
+    added = entry(key, template, columns[0] if columns else 2)
+    return _proven("".join([*lines[:end], added, *lines[end:]]), source.file, wanted)
+
+
+def _proven(text: str, file: str, wanted: Json) -> str | None:
+    try:
+        return text if yaml12.parse(text, file).value == wanted else None
+    except SpecError:
+        return None
+
+
+class _Plain(yaml.SafeDumper):
+    """Text that YAML 1.2 reads as something else is quoted, too, and nothing is an alias."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 PyYAML's
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    plain = isinstance(yaml12.resolve(value), str) and value.isprintable()
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if plain else '"')
+
+
+_Plain.add_representer(str, _text)
+
+
+def _yaml(document: Mapping[str, Json]) -> str:
+    return yaml.dump(dict(document), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=10_000)

@@ -1,0 +1,35 @@
+"""A value that a template asks for and that nobody has written: what to say of it. Raises as jinja2's own does."""
+
+from __future__ import annotations
+
+from jinja2 import StrictUndefined
+from jinja2.utils import missing
+
+from deploy.config.rendering.provenance import PlacedDict
+from deploy.documents.places import did_you_mean
+
+GLOBALS = ("endpoint", "environment", "unique", "values")
+
+
+class Missing(StrictUndefined):
+    """A value that is not there. Its message is a cause and a cure, one a line."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        return self.words()
+
+    def words(self) -> str:
+        name = str(self._undefined_name)
+        if self._undefined_hint:
+            return f"{self._undefined_hint}\n"
+        if self._undefined_obj is missing:
+            return f"{name} is not defined.\n{did_you_mean(name, GLOBALS)}"
+        if not isinstance(self._undefined_obj, PlacedDict):
+            return f"{type(self._undefined_obj).__name__} has no {name!r}.\n"
+        label = self._undefined_obj.label
+        path = f"{label}.{name}"
+        near = did_you_mean(name, self._undefined_obj, "-").removeprefix("Did you mean ")
+        otherwise = f"Set it in the environment, or write {{{{ {path} | default(...) }}}}."
+        return f"{path} is not defined.\n{otherwise if near == '-' else f'Did you mean {label}.{near}'}"

@@ -1,0 +1,228 @@
+"""Documents to what is wanted, or every problem at once. It knows what Azure refuses and its SDK's loader lets pass.
+
+It reads local files to see that they exist and to digest them; it never asks Azure and never imports its SDK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from deploy.config.validation import rules
+from deploy.config.validation.schema import Checked, check, problem
+from deploy.documents import EnvironmentDocument, Notice, Pipeline
+from deploy.documents.cli_v2 import DeploymentDocument, EndpointDocument
+from deploy.documents.local import local_paths
+from deploy.documents.places import Node, Rendered, Source, Trail, as_text, at
+from deploy.domain.arm import Json
+from deploy.domain.digests import Entries, TooMuch, digest, digest_entries, digest_tree, read_tree
+from deploy.domain.ignore_file import Unusable
+from deploy.domain.manifest import listed
+from deploy.domain.owners import Owner
+from deploy.domain.spec import EndpointSpec, Environment, Guards
+from deploy.errors import Place, Problem, SpecError
+
+_STAND_INS = {
+    "cloud": "local",
+    "subscription_id": "00000000-0000-0000-0000-000000000000",
+    "resource_group": "none",
+    "workspace": "none",
+}
+_NOT_THE_RELEASE = frozenset(
+    {"$schema", "name", "endpoint_name", "description", "tags", "instance_count", "scale_settings"}
+)
+_TEXTS: tuple[Trail, ...] = (
+    ("tags",),
+    ("properties",),
+    ("environment_variables",),
+    *((part, name) for part in ("model", "environment") for name in ("tags", "properties", "version")),
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One endpoint of an environment: its template, the place that names it, and its values over the defaults."""
+
+    template: str
+    place: Place
+    values: Node
+    own: Mapping[str, Place]
+
+
+@dataclass(frozen=True)
+class EnvironmentFile:
+    """An environment, and what each of its endpoints is rendered from.
+
+    `problems` is empty unless the file was surveyed; what is wrong is then left out, or replaced by a stand-in.
+    """
+
+    environment: Environment
+    entries: Mapping[str, Entry]
+    problems: tuple[Problem, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+def validate_environment(source: Source) -> EnvironmentFile:
+    """The environment that a file describes. Raises SpecError with every problem.
+
+    A value of an endpoint replaces the environment's value of the same key as a whole; mappings are not merged.
+    """
+    found = survey_environment(source)
+    if found.problems:
+        raise SpecError(found.problems)
+    return found
+
+
+def survey_environment(source: Source) -> EnvironmentFile:
+    """Likewise, and as much as can be made of a file with problems, so that its templates can be checked as well."""
+    checked = check(EnvironmentDocument, source)
+    written = checked.model or _sound(checked)
+    if not isinstance(written, EnvironmentDocument):
+        raise SpecError(checked.problems)
+    guards = Guards(**written.guards.model_dump())
+    fields = {name: getattr(written, name) for name in ("cloud", "subscription_id", "resource_group", "workspace")}
+    environment = Environment(
+        Path(source.file).stem,
+        **fields,
+        endpoints=tuple(written.endpoints),
+        guards=guards,
+        project=written.project or "",
+        protected=tuple(key for key, entry in written.endpoints.items() if entry.protected),
+    )
+    entries = {key: _entry(source, key) for key in written.endpoints}
+    problems = (*checked.problems, *rules.environment(checked))
+    return EnvironmentFile(environment, entries, problems, written.notices)
+
+
+def _sound(checked: Checked) -> EnvironmentDocument | None:
+    """What is right in a file, with stand-ins for what every environment must have. Nobody deploys with it."""
+    rest = {**_STAND_INS, **checked.rest}
+    entries = rest.get("endpoints") or {}
+    rest["endpoints"] = {
+        key: entry for key, entry in entries.items() if isinstance(entry, dict) and "template" in entry
+    }
+    try:
+        return EnvironmentDocument.model_validate(rest)
+    except ValidationError:
+        return None
+
+
+def _entry(source: Source, key: str) -> Entry:
+    trail: Trail = ("endpoints", key)
+    defaults, own = source.find(("values",)), source.find((*trail, "values"))
+    nodes = [node for node in (defaults, own) if node]
+    children = {name: child for node in nodes for name, child in node.children.items()}
+    value = {str(name): child.value for name, child in children.items()}
+    values = Node(value, (own or defaults or source.root).place, children)
+    written = {str(name): source.key((*trail, "values", name)) for name in (own.children if own else ())}
+    return Entry(source.value["endpoints"][key]["template"], source.place((*trail, "template")), values, written)
+
+
+def validate_endpoint(
+    rendered: Rendered, environment: Environment, key: str, root: Path, *, kept: bool = False
+) -> EndpointSpec:
+    """The endpoint that the documents describe. Raises SpecError with every problem; places are files below `root`.
+
+    `kept`: it says what was there and not what somebody wrote, so its name may be a successor's and its tags ours.
+    """
+    endpoint = _checked(EndpointDocument, rendered.endpoint, "compute", "Remove `compute`.")
+    deployments = [
+        _checked(DeploymentDocument, each, "resources", "Use `type: managed`.") for each in rendered.deployments
+    ]
+    pipeline = check(Pipeline, rendered.pipeline or Source("", Node({}, Place(""))))
+    problems = [found for each in (endpoint, *deployments, pipeline) for found in each.problems]
+    problems += rules.endpoint(endpoint, [each.sound.get("name") for each in deployments])
+    problems += [found for each in deployments for found in rules.deployment(each, endpoint, rendered.folder, root)]
+    problems += rules.names(deployments)
+    problems += [found for each in (endpoint, *deployments) for found in rules.spellings(each)]
+    problems += rules.pipeline(pipeline, endpoint, rendered.folder)
+    if not kept:
+        problems += rules.renewable(pipeline, endpoint)
+        problems += [found for each in (endpoint, *deployments) for found in rules.tags(each)]
+    if problems or not isinstance(pipeline.model, Pipeline):
+        raise SpecError(problems)
+    return _spec(rendered, environment, key, root, pipeline.model)
+
+
+def _spec(rendered: Rendered, environment: Environment, key: str, root: Path, pipeline: Pipeline) -> EndpointSpec:
+    endpoint = _document(rendered.endpoint)
+    traffic = endpoint.pop("traffic", None)
+    deployments = tuple(_document(each) for each in rendered.deployments)
+    releases, files = {}, {}
+    for document, source in zip(deployments, rendered.deployments, strict=True):
+        trees = _trees(document, source, rendered.folder, root)
+        releases[document["name"]], files[document["name"]] = _release(document, trees), listed(trees)
+    owner = str(Owner(environment.project, environment.name, key))
+    spec = EndpointSpec(
+        key, owner, str(rendered.folder), endpoint, deployments, releases, pipeline, traffic, files=files
+    )
+    return replace(spec, probe_files=_probe_files(rendered, pipeline))
+
+
+def _probe_files(rendered: Rendered, pipeline: Pipeline) -> str:
+    """A digest over the files that the probe reads; empty where it reads none."""
+    probe, source = pipeline.probe, rendered.pipeline
+    names = [name for name in (probe.image, probe.body, probe.answer) if isinstance(name, str)] if probe else []
+    try:
+        return digest({name: digest_tree(rendered.folder / name) for name in names}) if names else ""
+    except OSError as error:
+        cause = f"A file of the probe cannot be read: {error.strerror}."
+        where = source or rendered.endpoint
+        raise SpecError([problem(where, ("probe",), "AML128", cause, "Check the path and its rights.")]) from None
+
+
+def _document(source: Source) -> dict[str, Json]:
+    """The document as Azure is to get it: what must be text is text, as it was written."""
+    document: dict[str, Json] = {key: _copy(item) for key, item in source.value.items() if item is not None}
+    for trail in _TEXTS:
+        around, node = at(document, trail[:-1]), source.find(trail)
+        if isinstance(around, dict) and node and node.value is not None:
+            around[str(trail[-1])] = _texts(node)
+    for collection in (at(document, ("data_collector", "collections")) or {}).values():
+        collection["enabled"] = str(collection["enabled"]).capitalize()
+    return document
+
+
+def _texts(node: Node) -> Json:
+    if isinstance(node.value, dict):
+        return {key: as_text(child.value, child.written) for key, child in node.children.items()}
+    return as_text(node.value, node.written)
+
+
+def _copy(value: Json) -> Any:
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
+
+
+def _trees(document: Mapping[str, Json], source: Source, folder: Path, root: Path) -> dict[str, tuple[str, Entries]]:
+    """Field that names local files -> the name of the file or folder, and what counts in it."""
+    trees = {}
+    for trail, path in local_paths(document, folder):
+        try:
+            trees[".".join(map(str, trail))] = (path.name, read_tree(path, root))
+        except (OSError, TooMuch, Unusable) as error:
+            cause = f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}."
+            cure = "Fix the ignore file." if isinstance(error, Unusable) else "Check the path and its rights."
+            raise SpecError([problem(source, trail, "AML128", cause, cure)]) from None
+    return trees
+
+
+def _release(document: Mapping[str, Json], trees: Mapping[str, tuple[str, Entries]]) -> str:
+    """12 hex digits over what the deployment is made of, the contents of local files included."""
+    parts = {name: value for name, value in document.items() if name not in _NOT_THE_RELEASE}
+    return digest({"document": parts, "files": {field: digest_entries(each) for field, (_, each) in trees.items()}}, 12)
+
+
+def _checked(model: type[EndpointDocument | DeploymentDocument], source: Source, sign: str, cure: str) -> Checked:
+    """The document's shape; one for Kubernetes is refused as a whole, since none of its keys would fit."""
+    value = source.value if isinstance(source.value, dict) else {}
+    trail: Trail | None = (sign,) if sign in value else ("type",) if value.get("type") == "kubernetes" else None
+    if trail is None:
+        return check(model, source)
+    cause = "This is for Kubernetes; only managed online endpoints can be deployed."
+    return Checked(source, {}, (problem(source, trail, "AML127", cause, cure),))

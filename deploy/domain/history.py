@@ -1,0 +1,126 @@
+"""The history of an endpoint's traffic, kept in tags of the endpoint. Pure.
+
+A tag is written in the same PUT as the change that it describes. So a release is recorded as live exactly when a PUT
+that gave it all traffic was accepted, and as failed when the rescue moved traffic away from it.
+
+    amldeploy-live         green=136d9660aabb@2026-11-29T13:27:00Z blue=e5ec3d06aabb@...   newest first
+    amldeploy-failed       green=136d9660aabb@2026-11-29T13:27:00Z                         the last failure
+    amldeploy-rolled-back  136d9660aabb@2026-11-29T13:27:00Z jane@contoso.com              the last rollback
+
+Azure accepts 256 characters in the value of a tag; older entries are dropped first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from deploy.domain import leases
+
+Json = Any
+LIVE_TAG = "amldeploy-live"
+"""Tag on an endpoint: the releases that received all traffic, newest first, each with its deployment and the time."""
+FAILED_TAG = "amldeploy-failed"
+"""Tag on an endpoint: the release that the last rescue moved traffic away from."""
+ROLLED_BACK_TAG = "amldeploy-rolled-back"
+"""Tag on an endpoint: the release that the last rollback moved traffic away from, when, and who did it."""
+TAGS = (LIVE_TAG, FAILED_TAG, ROLLED_BACK_TAG)
+_LONGEST = 256
+_ENTRY = re.compile(r"(?P<slot>[^=@\s]+)=(?P<release>[^=@\s]+)@(?P<at>\S+)")
+_ROLLED_BACK = re.compile(r"(?P<release>[^=@\s]+)@(?P<at>\S+)(?: (?P<by>.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A release in a deployment, and since when (UTC) it received all traffic, or when it failed."""
+
+    slot: str
+    release: str
+    at: datetime
+
+    def __str__(self) -> str:
+        return f"{self.slot}={self.release}@{leases.written(self.at)}"
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """The release that a rollback moved traffic away from, when (UTC), and who did it (name or object id)."""
+
+    release: str
+    at: datetime
+    by: str
+
+    def __str__(self) -> str:
+        return f"{self.release}@{leases.written(self.at)} {self.by}"[:_LONGEST]
+
+
+def live(body: Mapping[str, Json]) -> tuple[Record, ...]:
+    """The releases of an endpoint (its ARM body) that received all traffic, newest first."""
+    return tuple(_entries(_tag(body, LIVE_TAG)))
+
+
+def failed(body: Mapping[str, Json]) -> Record | None:
+    """The release that the last rescue moved traffic away from."""
+    return next(iter(_entries(_tag(body, FAILED_TAG))), None)
+
+
+def rolled_back(body: Mapping[str, Json]) -> RolledBack | None:
+    """The last rollback, until another release is live."""
+    found = _ROLLED_BACK.fullmatch(_tag(body, ROLLED_BACK_TAG))
+    at = leases.moment(found["at"]) if found else None
+    return RolledBack(found["release"], at, found["by"] or "") if found and at else None
+
+
+def after_live(body: Mapping[str, Json], slot: str, release: str, at: datetime) -> dict[str, str]:
+    """The history tags of the PUT that gives a release all traffic. They replace those that the endpoint has."""
+    lived = live(body)
+    if lived and (lived[0].slot, lived[0].release) == (slot, release):
+        return {name: text for name in TAGS if (text := _tag(body, name))}  # it is live already
+    others = [each for each in lived if (each.slot, each.release) != (slot, release)]
+    tags = {LIVE_TAG: _joined([Record(slot, release, at), *others])}
+    last = rolled_back(body)
+    if not lived and last and last.release != release:
+        tags[ROLLED_BACK_TAG] = str(last)  # a renewal carried it, with the release that traffic went back to
+    return tags
+
+
+def after_rescue(body: Mapping[str, Json], slot: str, release: str, at: datetime) -> dict[str, str]:
+    """The history tags of the PUT that moves traffic away from a release that failed: it no longer counts as live."""
+    lived = [each for each in live(body) if (each.slot, each.release) != (slot, release)]
+    tags = {LIVE_TAG: _joined(lived)} if lived else {}
+    if last := rolled_back(body):
+        tags[ROLLED_BACK_TAG] = str(last)
+    return {**tags, FAILED_TAG: str(Record(slot, release, at))}
+
+
+def after_rollback(
+    body: Mapping[str, Json], slot: str, release: str, left: str, at: datetime, by: str
+) -> dict[str, str]:
+    """The history tags of the PUT that moves all traffic back to a release, away from release `left`."""
+    return {**after_live(body, slot, release, at), ROLLED_BACK_TAG: str(RolledBack(left, at, by))}
+
+
+def _tag(body: Mapping[str, Json], name: str) -> str:
+    tags = body.get("tags") or {}
+    return next((str(value) for key, value in tags.items() if key.lower() == name), "")
+
+
+def _entries(text: str) -> Iterable[Record]:
+    for word in text.split():
+        found = _ENTRY.fullmatch(word)
+        if found and (at := leases.moment(found["at"])):
+            yield Record(found["slot"], found["release"], at)
+
+
+def _joined(records: Iterable[Record]) -> str:
+    """As many as fit, newest first."""
+    text = ""
+    for record in records:
+        longer = f"{text} {record}".strip()
+        if len(longer) > _LONGEST:
+            break
+        text = longer
+    return text

@@ -1,0 +1,114 @@
+"""A plan: its steps, and what is done if one of them fails. Can be written as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+
+from deploy.domain.arm import Json
+from deploy.domain.digests import digest
+from deploy.domain.spec import EndpointSpec, Retry
+from deploy.redact import hide
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A spec with the planner's choices made: which slots, in which order callers move."""
+
+    spec: EndpointSpec
+    deployments: Mapping[str, Mapping[str, Json]]
+    stages: tuple[Mapping[str, int], ...]
+    live: str | None = None
+
+    @property
+    def traffic(self) -> Mapping[str, int]:
+        """Where callers end up."""
+        return self.stages[-1]
+
+
+class Verb(StrEnum):
+    """What a step does."""
+
+    CHECK = "check"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    PROBE = "probe"
+    SHIFT = "shift"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One remote call, as data. The address's first word names its room, the second the endpoint's key."""
+
+    verb: Verb
+    address: str
+    body: Mapping[str, Json]
+    why: str
+    retry: Retry = Retry()
+
+    @property
+    def room(self) -> str:
+        return self.address.split("/")[0]
+
+    @property
+    def endpoint(self) -> str:
+        return self.address.split("/")[1]
+
+    @property
+    def changes(self) -> bool:
+        """Whether Azure is different afterwards."""
+        return self.verb not in (Verb.CHECK, Verb.PROBE)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps between what is wanted and what is there, and what to do if one fails."""
+
+    environment: str
+    steps: tuple[Step, ...]
+    rescue: tuple[Step, ...] = ()
+    leases: tuple[Mapping[str, Json], ...] = ()
+    endpoints: tuple[str, ...] = ()  # those that were asked for, whether they need a step or not
+    facts: str = ""  # digest of the facts that the plan stands on
+    notes: tuple[str, ...] = ()  # what a person should know before agreeing
+    world: Mapping[str, Json] = field(default_factory=dict)
+    """Those facts, address -> body without what changes by itself, each secret as a digest; empty if not kept."""
+    fallback: tuple[Step, ...] = ()  # what is done instead of the rest when the shared pool stays full
+    exposure: tuple[Mapping[str, Json], ...] = ()  # {address, path, before, after} of what becomes more exposed
+    allow_exposure: bool = False  # whether a protected environment takes that
+    stays: tuple[str, ...] = ()  # ARM ids of assets in the workspace that the deployments used which it deletes
+    scoring_uris: tuple[str, ...] = field(default=(), compare=False)  # of endpoints that are there; in no plan file
+    held: tuple[Mapping[str, Json], ...] = ()
+    """Endpoints left as they are because their files describe a release that was rolled back: {endpoint, name, release,
+    at, by}.
+    """
+    allow_rolled_back: bool = False
+    """Whether a release that was rolled back may be deployed again."""
+    target: Mapping[str, str] = field(default_factory=dict)  # cloud, subscription_id, ... as `sealing.target_of`
+    sealed: Mapping[str, str] = field(default_factory=dict)  # of what no plan shows -> digest, as `sealing.sealed_of`
+
+    @property
+    def every(self) -> tuple[Step, ...]:
+        """All that may come to be done."""
+        return (*self.steps, *self.rescue, *self.fallback)
+
+    @property
+    def fingerprint(self) -> str:
+        """What apply compares. Checks are made anew anyway; a secret counts by its digest in `sealed` or `world`."""
+        steps = [asdict(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
+        second = [asdict(step) for step in self.fallback if step.verb is not Verb.CHECK]
+        place = [self.environment, list(self.endpoints), dict(self.target), dict(self.sealed)]
+        chosen = {"held": self.held, "allow": [self.allow_rolled_back, self.allow_exposure]}
+        return digest([*place, self.facts, hide(steps), hide(second), chosen])
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many steps of each verb; every verb is named."""
+        return {verb.value: sum(s.verb is verb for s in self.steps) for verb in Verb}
+
+    @property
+    def quota(self) -> tuple[Mapping[str, Json], ...]:
+        """The arithmetic of each quota check."""
+        return tuple(s.body for s in self.steps if s.room == "quota")

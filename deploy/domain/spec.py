@@ -1,0 +1,115 @@
+"""What a user wants: environments and endpoint specs, rendered and valid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from deploy.documents import Pipeline
+from deploy.domain.arm import OWNER_TAG, Json
+from deploy.domain.preserved import identity, merged_properties, merged_tags
+
+
+@dataclass(frozen=True)
+class Guards:
+    """Limits of an environment that can refuse a plan."""
+
+    protected: bool = False
+    max_instances: int | None = None
+    require_probe: bool = False
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One file of `environments/`, read and found right."""
+
+    name: str
+    cloud: str
+    subscription_id: str
+    resource_group: str
+    workspace: str
+    endpoints: tuple[str, ...]
+    guards: Guards = Guards()
+    project: str = ""
+    protected: tuple[str, ...] = ()  # keys of endpoints that are never deleted
+
+    @property
+    def workspace_id(self) -> str:
+        return (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.workspace}"
+        )
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often and how long a step is tried (seconds in all), and how long to wait before its first attempt.
+
+    `fresh_role`: the plan gives a role or makes an identity before this step, so a refusal of access may pass.
+    """
+
+    attempts: int = 1
+    deadline: float = 0.0
+    wait: float = 0.0
+    fresh_role: bool = False
+
+
+PATIENT, BRIEF = Retry(6, 1800.0), Retry(3, 120.0)
+"""For steps that no pipeline speaks for any more; `BRIEF` for those that are one small request."""
+
+
+@dataclass(frozen=True)
+class EndpointSpec:
+    """One endpoint of an environment, rendered and found right.
+
+    `endpoint` and `deployments` are CLI v2 documents. `traffic` is the map the user wrote, or None when the slots are
+    ours to choose (one deployment file, no map). `folder` is the template's, where relative paths start. `releases` and
+    `files` map a deployment's written name to its digest and its local files. `owner` is its tag.
+    """
+
+    key: str
+    owner: str
+    folder: str
+    endpoint: Mapping[str, Json]
+    deployments: tuple[Mapping[str, Json], ...]
+    releases: Mapping[str, str]
+    pipeline: Pipeline = field(default_factory=Pipeline)
+    traffic: Mapping[str, int] | None = None
+    files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    first: str = ""
+    probe_files: str = ""  # digest of the files that its probe reads
+    beside: tuple[EndpointSpec, ...] = ()  # the other entries of its environment's file whose files are right
+
+    @property
+    def base(self) -> str:
+        """The name in the file: the first of a line of endpoints on shared quota."""
+        return self.first or self.name
+
+    def at(self, name: str) -> EndpointSpec:
+        """The same, under another name of its line."""
+        moved = tuple({**document, "endpoint_name": name} for document in self.deployments)
+        return replace(self, endpoint={**self.endpoint, "name": name}, deployments=moved, first=self.base)
+
+    @property
+    def name(self) -> str:
+        """The endpoint's name in Azure, unique in its region."""
+        return str(self.endpoint["name"])
+
+    @property
+    def retry(self) -> Retry:
+        """How long the pipeline lets a step of this endpoint wait for slow truths."""
+        return Retry(self.pipeline.retry.attempts, self.pipeline.retry.deadline)
+
+    def owned(self, body: Mapping[str, Json]) -> dict[str, Json]:
+        """The endpoint's document with our tag and with what a PUT would otherwise take from the endpoint as it is.
+
+        `body` is its ARM body, empty when there is none: tags and properties that others or the lease of shared quota
+        have put there, and the identity, which cannot change. An unmanaged endpoint gets no tag of ours.
+        """
+        managed = (body.get("tags") or {}).get(OWNER_TAG) == self.owner
+        ours = {OWNER_TAG: self.owner} if managed or not body else {}
+        tags = merged_tags(body, {**(self.endpoint.get("tags") or {}), **ours})
+        properties = merged_properties(body, self.endpoint.get("properties") or {})
+        written = self.endpoint.get("identity") or identity(body)
+        more = {"properties": properties, "identity": written}
+        return {**self.endpoint, "tags": tags, **{name: value for name, value in more.items() if value}}

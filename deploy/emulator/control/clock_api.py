@@ -1,0 +1,55 @@
+"""Turning the world's clock: setting it, letting hours pass in a call, making it faster, or stopping it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from deploy.emulator.wire.responses import Json, timestamp
+from deploy.emulator.world.parse import Strict
+from deploy.emulator.world.store import World
+from deploy.emulator.world.timing import Dial, moment
+
+FASTEST = 1_000_000
+LONGEST = 3_200_000_000.0
+"""A century in seconds: more would leave the years that a timestamp can tell."""
+
+
+def _is_moment(text: str) -> str:
+    try:
+        found = moment(text)
+    except ValueError as error:
+        raise ValueError(f"expected a moment with its zone, such as 2026-01-31T12:00:00Z ({error})") from None
+    if not 0 <= found <= LONGEST:
+        raise ValueError("expected a moment between 1970 and 2071")
+    return text
+
+
+class Turn(Strict):
+    """What to do with the clock, in this order: `set` it, `advance` it (seconds), give it a `scale` (0 stops it)."""
+
+    set: Annotated[str, AfterValidator(_is_moment)] | None = None
+    advance: float | None = Field(None, ge=0, le=LONGEST)
+    scale: float | None = Field(None, ge=0, le=FASTEST)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Turn:
+        if not self.model_fields_set:
+            raise ValueError("say what to do with the clock: set, advance or scale")
+        return self
+
+
+def turn(world: World, wanted: Turn) -> None:
+    """Obey; the next transaction applies what has become due. Must run inside a transaction."""
+    wall, dial = world.clock.now(), world.controls.dial
+    now = dial.at(wall) if wanted.set is None else moment(wanted.set)
+    scale = dial.scale if wanted.scale is None else wanted.scale
+    world.controls.turn(Dial(wall, now + (wanted.advance or 0.0), scale))
+
+
+def shown(world: World) -> dict[str, Json]:
+    """`now` in words, `seconds` since 1970, `scale`, and `ahead`: seconds ahead of the clock on the wall."""
+    now = world.now()
+    ahead = round(now - world.clock.now(), 3)
+    return {"now": timestamp(now), "seconds": now, "scale": world.controls.dial.scale, "ahead": ahead}

@@ -1,0 +1,58 @@
+"""The emulator's settings: what differs between subscriptions or cannot be asked of Azure. Kept in the world."""
+
+from __future__ import annotations
+
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Answer, Json, Refusal, gateway
+from deploy.emulator.world import settings
+from deploy.emulator.world.parse import Misfit
+from deploy.emulator.world.store import World, dump
+
+
+def change(world: World, values: dict[str, Json]) -> None:
+    """Set some settings; null gives one its default back.
+
+    Raises:
+        Refusal: 400 for a name that is not a setting, or a value of another type than the default's.
+    """
+    for name, value in values.items():
+        if name not in settings.DEFAULTS:
+            raise gateway(
+                400, "InvalidSetting", f"There is no setting '{name}'. Settings: {', '.join(settings.DEFAULTS)}."
+            )
+        if value is None:
+            world.db.execute("DELETE FROM settings WHERE name = ?", (name,))
+            continue
+        if _kind(value) != _kind(settings.DEFAULTS[name]) or (isinstance(value, int | float) and value < 0):
+            raise gateway(
+                400, "InvalidSetting", f"The value of '{name}' must look like {dump(settings.DEFAULTS[name])}."
+            )
+        world.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, dump(value)))
+
+
+def obey(world: World, wanted: dict[str, Json]) -> None:
+    """The settings of a world file.
+
+    Raises:
+        Misfit: one of them is wrong.
+    """
+    for name, value in wanted.items():
+        try:
+            change(world, {name: value})
+        except Refusal as refusal:
+            raise Misfit([(("settings", name), refusal.answer.body["error"]["message"])]) from None
+
+
+def _kind(value: Json) -> str:
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+
+
+def show(call: Call) -> Answer:
+    """GET /emulator/settings: all of them."""
+    return Answer(200, {name: settings.get(call.world, name) for name in settings.DEFAULTS})
+
+
+def put(call: Call) -> Answer:
+    """PUT /emulator/settings: set those that are named, and show all."""
+    change(call.world, call.object())
+    return show(call)

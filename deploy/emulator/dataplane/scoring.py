@@ -1,0 +1,232 @@
+"""The data plane: who may score, which deployment answers, and what a refusal looks like.
+
+Stand-ins compute the answers for registry models (`scorers`); a deployment with code of its own is answered by its
+server (`hosting`, `proxy`). A model of a registry is never run here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import h11
+
+from deploy.emulator.dataplane.swagger import document
+from deploy.emulator.entra.access_tokens import SCORING_HOSTS, meant_for
+from deploy.emulator.online.endpoints import KIND
+from deploy.emulator.online.keys import SCORE_ACTION
+from deploy.emulator.runtime import proxy, standins
+from deploy.emulator.wire import traffic
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Answer, Json, Refusal
+from deploy.emulator.world.durations import seconds
+from deploy.emulator.world.store import Resource
+
+if TYPE_CHECKING:
+    from deploy.emulator.runtime.hosting import Hosting
+
+DEPLOYMENT_HEADER = "azureml-model-deployment"
+SERVER = "azureml-frontdoor"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A request that has been let in: the deployment that answers it, and how long it may take (seconds).
+
+    `server` is the deployment's own, or "" for a stand-in; `swagger` is what a stand-in says of itself.
+    """
+
+    deployment: str
+    target: str
+    model: str | None
+    timeout: float
+    payload: bytes
+    shadow: str | None = None
+    server: str = ""
+    method: str = "POST"
+    route: str = "/score"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    swagger: Json = None
+
+
+def admit(call: Call, pending: Mapping[str, int]) -> Turn:
+    """Check the credential and choose the deployment. Part of a transaction; quick. `pending` counts by deployment.
+
+    Raises:
+        Refusal: 401 without a valid credential; 404 when nobody is to answer; 429 when too many wait already.
+    """
+    endpoint = _endpoint(call)
+    _authorize(call, endpoint)
+    wanted, path = call.headers.get(DEPLOYMENT_HEADER), call.address.rstrip("/").rpartition("/")[2]
+    scores = path == "score"
+    turn = call.world.count(f"turn of {endpoint.id}") if scores else 0
+    name = wanted if wanted is not None else traffic.choose(endpoint.properties["traffic"], turn)
+    found = call.world.get(f"{endpoint.id}/deployments/{name}") if name else None
+    swagger = None if scores else document(call.base, endpoint)
+    if found is None or found.state in ("Creating", "Failed", "Deleting"):
+        if not scores:
+            return Turn("", "", None, 5.0, b"", swagger=swagger)
+        raise _nobody(wanted)
+    settings = found.properties["requestSettings"]
+    # Azure lets twice as many wait as can be worked on at once.
+    limit = 2 * int(settings["maxConcurrentRequestsPerInstance"]) * int(found.body["sku"]["capacity"])
+    if pending.get(found.id, 0) >= limit:
+        raise _refusal(429, "TooManyRequests", "too many pending requests", found.body["name"])
+    shadow = traffic.mirrored(endpoint.properties["mirrorTraffic"], turn) if wanted is None and scores else None
+    return Turn(
+        found.body["name"], found.id, found.properties["model"], seconds(str(settings["requestTimeout"])), call.raw,
+        shadow, found.private.get("server", ""), "POST" if scores else "GET",
+        f"/{path}" + (f"?{call.search}" if call.search else ""), call.headers, swagger,
+    )  # fmt: skip
+
+
+async def answer(turn: Turn, hosting: Hosting) -> Answer:
+    """Let the deployment answer, within its time. Outside any transaction; raises only where a stand-in is broken."""
+    if not turn.server and turn.swagger is not None:
+        return Answer(200, turn.swagger, _headers(turn.deployment))
+    try:
+        # A server that has to be started first is not the request's fault: its time begins afterwards.
+        port = await hosting.port(turn.server) if turn.server else 0
+        work = _hosted(turn, port) if turn.server else asyncio.to_thread(score, turn)
+        return await asyncio.wait_for(work, turn.timeout)
+    except TimeoutError:
+        return timed_out(turn)
+    except (RuntimeError, OSError, h11.ProtocolError) as error:
+        return model_error(turn, 503, f"the scoring server does not answer: {error}")
+
+
+async def _hosted(turn: Turn, port: int) -> Answer:
+    identifier = turn.headers.get("x-request-id") or str(uuid.uuid4())
+    sent = {**turn.headers, "x-request-id": identifier}
+    reply = await proxy.exchange(port, turn.method, turn.route, sent, turn.payload)
+    headers = {**reply.headers, "Server": SERVER, DEPLOYMENT_HEADER: turn.deployment, "x-request-id": identifier}
+    if reply.status == 200:
+        return Answer(200, reply.body, headers)
+    reason = {
+        "ms-azureml-model-error-statuscode": str(reply.status),
+        "ms-azureml-model-error-reason": _plain(_words(reply)),
+    }
+    return Answer(424, reply.body, {"x-ms-run-function-failed": "True", **headers, **reason})
+
+
+def _words(reply: proxy.Reply) -> str:
+    """What the server said: the `message` of a JSON object, the text, or the status line's reason."""
+    try:
+        value = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return reply.body.decode("utf-8", "replace").strip() or reply.reason
+    return str(value["message"]) if isinstance(value, dict) and "message" in value else json.dumps(value)
+
+
+def score(turn: Turn) -> Answer:
+    """Let the stand-in answer. Runs in a thread, outside any transaction; raises only where a stand-in is broken."""
+    started = time.perf_counter()
+    try:
+        request = json.loads(turn.payload)
+    except (ValueError, RecursionError):
+        return model_error(turn, 400, "the request is not JSON")
+    if not isinstance(request, dict):
+        return model_error(turn, 400, "the request is not a JSON object")
+    scorer = standins.find(turn.model)
+    if scorer is None:
+        return model_error(
+            turn, 501, f"the emulator has no stand-in for {turn.model or 'a deployment without a model'}"
+        )
+    try:
+        body = json.dumps(scorer(request)).encode()
+    except standins.ScoringError as error:
+        return model_error(turn, error.status, str(error))
+    milliseconds = f"{(time.perf_counter() - started) * 1000:.3f}"
+    headers = {
+        "x-ms-run-fn-exec-ms": milliseconds,
+        "x-ms-run-function-failed": "False",
+        "Content-Type": "application/json",
+    }
+    return Answer(200, body, _headers(turn.deployment) | headers)
+
+
+def model_error(turn: Turn, status: int, reason: str) -> Answer:
+    """424: the container answered `status`; its words travel in headers too."""
+    headers = {
+        "ms-azureml-model-error-statuscode": str(status),
+        "ms-azureml-model-error-reason": _plain(reason),
+        "x-ms-run-function-failed": "True",
+    }
+    return Answer(424, {"error": {"code": "ModelError", "message": reason}}, _headers(turn.deployment) | headers)
+
+
+def timed_out(turn: Turn) -> Answer:
+    """408: the model took longer than `requestTimeout`."""
+    message = f"The request took longer than the deployment's request timeout of {turn.timeout:g} s."
+    return Answer(408, {"error": {"code": "RequestTimeout", "message": message}}, _headers(turn.deployment))
+
+
+def _endpoint(call: Call) -> Resource:
+    endpoint = call.world.named(KIND, call.path["location"].lower(), call.path["endpoint"])
+    if endpoint is None or not endpoint.private["ready"] or endpoint.state == "Deleting":
+        raise _refusal(
+            404, "NotFound", f"There is no endpoint named {call.path['endpoint']} in {call.path['location']}."
+        )
+    return endpoint
+
+
+def _authorize(call: Call, endpoint: Resource) -> None:
+    scheme, _, secret = call.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret:
+        raise _denied("key_auth_bad_header_forbidden")
+    match endpoint.properties["authMode"]:
+        case "Key":
+            good = secret in (endpoint.private["primaryKey"], endpoint.private["secondaryKey"])
+            reason = "key_auth_access_denied"
+        case "AMLToken":
+            good, reason = _good_token(call, endpoint, secret), "token_auth_access_denied"
+        case _:
+            good, reason = _may_score(call, endpoint, secret), "aad_auth_access_denied"
+    if not good:
+        raise _denied(reason)
+
+
+def _good_token(call: Call, endpoint: Resource, secret: str) -> bool:
+    claims: Mapping[str, Json] | None = call.tokens.claims(secret)
+    return claims is not None and claims.get("serviceId") == endpoint.id and claims["exp"] > call.world.now()
+
+
+def _may_score(call: Call, endpoint: Resource, secret: str) -> bool:
+    claims = call.tokens.claims(secret)
+    if claims is None or not meant_for(claims, SCORING_HOSTS) or claims["exp"] <= time.time():
+        return False
+    return call.rights.allows(str(claims.get("oid", "")), SCORE_ACTION, endpoint.id)
+
+
+def _denied(reason: str) -> Refusal:
+    return Refusal(
+        Answer(401, reason.encode(), {"Server": SERVER, "Content-Type": "text/plain", "WWW-Authenticate": "Bearer"})
+    )
+
+
+def _nobody(wanted: str | None) -> Refusal:
+    what = f"There is no deployment named '{wanted}' that can answer." if wanted else "No valid deployment to route to."
+    return _refusal(
+        404, "NotFound",
+        f"{what} Please check that the endpoint has at least one deployment with positive weight values.",
+    )  # fmt: skip
+
+
+def _refusal(status: int, code: str, message: str, deployment: str = "") -> Refusal:
+    return Refusal(Answer(status, {"error": {"code": code, "message": message}}, _headers(deployment)))
+
+
+def _plain(words: str) -> str:
+    """Words that fit a header."""
+    return re.sub(r"[^\x20-\x7e]", "?", words)[:500]
+
+
+def _headers(deployment: str) -> dict[str, str]:
+    named = {DEPLOYMENT_HEADER: deployment} if deployment else {}
+    return {"Server": SERVER, "x-request-id": str(uuid.uuid4()), **named}

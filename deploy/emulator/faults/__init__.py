@@ -1,0 +1,1 @@
+"""Faults that tests and users order: their schema, and injecting them."""

@@ -1,0 +1,115 @@
+"""A fault as it is ordered: what shall go wrong, at which request. The form of fault files and of `/emulator/faults`.
+
+A fault waits for requests that fit (`plane`, `method`, `path`, `operation`, `mutating`), passes over the first
+`number - 1` of them, and then strikes `times` times. Whether one fits is decided here, from values alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from deploy.emulator.world.parse import Strict
+
+ALWAYS = 2**31
+KINDS: dict[str, frozenset[str]] = {
+    "refuse": frozenset({"status", "code", "message", "headers", "body", "effect"}),
+    "throttle": frozenset({"retry_after", "form"}),
+    "unauthorized": frozenset({"code", "message"}),
+    "reset": frozenset(),
+    "lose": frozenset(),
+    "truncate": frozenset(),
+    "html": frozenset({"status", "effect"}),
+    "drip": frozenset({"seconds"}),
+    "stale": frozenset(),
+    "ghost": frozenset(),
+    "operation_failed": frozenset({"code", "message"}),
+    "operation_canceled": frozenset({"code", "message"}),
+    "operation_stuck": frozenset({"seconds"}),
+    "operation_vanished": frozenset(),
+}
+"""Every kind of fault, and what can be said of it beside which requests it is for."""
+DETAILS = frozenset().union(*KINDS.values())
+_OPERATIONS = ("OnlineEndpoints_", "OnlineDeployments_")
+
+Kind = Literal[
+    "refuse", "throttle", "unauthorized", "reset", "lose", "truncate", "html", "drip", "stale", "ghost",
+    "operation_failed", "operation_canceled", "operation_stuck", "operation_vanished",
+]  # fmt: skip
+Plane = Literal["arm", "scoring", "registry", "blob", "metadata", "identity", "any"]
+Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
+
+
+def _always(value: Any) -> Any:
+    return ALWAYS if value == "always" else value
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a fault sees of a request. `path` is decoded and has no query; `operation` is the route's name."""
+
+    plane: str
+    method: str
+    path: str
+    operation: str
+    mutating: bool
+
+
+class Order(Strict):
+    """One fault."""
+
+    kind: Kind
+    number: int = Field(1, ge=1)
+    times: Annotated[int, BeforeValidator(_always)] = Field(1, ge=1)
+    plane: Plane | None = None
+    method: str | None = None
+    path: str | None = None
+    operation: str | None = None
+    mutating: bool | None = None
+    status: int | None = Field(None, ge=200, le=599)
+    code: str | None = None
+    message: str | None = None
+    headers: dict[str, Text] = Field({})
+    body: Any = None
+    effect: bool = False
+    retry_after: float = Field(1, ge=0)
+    form: Literal["seconds", "date", "milliseconds", "none"] = "seconds"
+    seconds: float | None = Field(None, ge=0)
+
+    @model_validator(mode="after")
+    def _details_suit(self) -> Order:
+        for name in sorted(self.model_fields_set & DETAILS - KINDS[self.kind]):
+            fitting = ", ".join(sorted(KINDS[self.kind])) or "nothing"
+            raise ValueError(f"'{name}' says nothing of the kind {self.kind}, which takes {fitting}")
+        return self
+
+    def fits(self, request: Request) -> bool:
+        """Whether this fault counts a request; without `plane`, `path` and `operation` all of the Resource Manager."""
+        return (
+            self._plane_fits(request.plane)
+            and self._kind_fits(request)
+            and self.mutating in (None, request.mutating)
+            and (self.method or request.method).upper() == request.method.upper()
+            and fnmatchcase(request.path.lower(), (self.path or "*").lower())
+            and fnmatchcase(request.operation.lower(), (self.operation or "*").lower())
+        )
+
+    def _plane_fits(self, plane: str) -> bool:
+        anywhere = "any" if self.path or self.operation else "arm"
+        return (self.plane or anywhere) in ("any", plane)
+
+    def _kind_fits(self, request: Request) -> bool:
+        if self.kind in ("stale", "ghost"):
+            return request.plane == "arm" and request.method == "GET"
+        if self.kind.startswith("operation_"):
+            return request.mutating and request.operation.startswith(_OPERATIONS)
+        return True
+
+
+class Orders(Strict):
+    """A file of faults."""
+
+    faults: list[Order] = Field([])

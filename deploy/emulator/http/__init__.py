@@ -1,0 +1,1 @@
+"""The server: TLS, routes, authorization, delivery of answers."""

@@ -1,0 +1,24 @@
+"""Whether a caller's roles allow a request, before anybody looks whether what it names is there."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from deploy.emulator.rbac import rights
+from deploy.emulator.wire import actions
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.routing import Route
+from deploy.emulator.workspace import workspaces
+
+
+def allow(held: rights.Rights, route: Route, call: Call) -> None:
+    """Let the request pass, or raise the Refusal that the Resource Manager would answer with."""
+    scope = actions.scope(route.path, unquote(call.address))
+    if route.name in actions.OPEN or (route.name in actions.TENANT_WIDE and not call.path["scope"]):
+        return
+    action = route.action.replace("{kind}", call.path.get("kind", ""))
+    ask = held.sees if route.name in actions.COLLECTED else held.allows
+    if ask(call.caller.id, action, scope):
+        return
+    workspaces.require_subscription(call, scope)
+    raise rights.refusal(call.caller.client, call.caller.id, action, scope)

@@ -1,0 +1,69 @@
+"""One request on its way through the emulator, and its answer as HTTP. Decides nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from urllib.parse import unquote
+
+from starlette.responses import Response
+
+from deploy.emulator.faults import inject
+from deploy.emulator.wire import throttle
+from deploy.emulator.wire.call import Call, Caller
+from deploy.emulator.wire.responses import Answer, Refusal, gateway, standard_headers
+from deploy.emulator.wire.routing import Route
+
+UNKNOWN = Route("unknown", "*", "", "NotEmulated", None)
+
+
+@dataclass
+class Visit:
+    """One request on its way through: what is known of it so far, for the log."""
+
+    route: Route
+    call: Call
+    target: str = ""
+    note: str = ""
+    caller: Caller = field(default_factory=Caller)
+    started: float = field(default_factory=time.perf_counter)
+    fault: inject.Fault | None = None
+    limits: dict[str, str] = field(default_factory=dict)
+    """What is left in the buckets of a caller who is throttled, as headers."""
+
+    @property
+    def path(self) -> str:
+        """The path, decoded."""
+        return unquote(self.call.address).rstrip("/")
+
+    @property
+    def subscription(self) -> str:
+        """The subscription that the path names; "" without one."""
+        words = self.path.split("/")
+        return words[2] if len(words) > 2 and words[1].lower() == "subscriptions" else ""
+
+
+def not_emulated(visit: Visit) -> Refusal:
+    """What Azure says of an address that is none, with a word for the log."""
+    return gateway(
+        404, "ResourceNotFound",
+        f"The emulator does not emulate {visit.route.method} {unquote(visit.call.address)}.",
+        note="not emulated",
+    )  # fmt: skip
+
+
+def response_to(visit: Visit, answer: Answer) -> Response:
+    """The answer with the headers that every answer of its plane bears."""
+    plane, now = visit.route.plane, visit.call.world.now()
+    extra: Mapping[str, str] = {} if plane in ("scoring", "blob") else standard_headers(plane, now)
+    limits = visit.limits or (throttle.full(visit.route.method) if plane == "arm" else {})
+    headers = {"Date": formatdate(now, usegmt=True), **extra, **limits, **answer.headers}
+    if client := visit.call.headers.get("x-ms-client-request-id"):
+        headers["x-ms-client-request-id"] = client
+    if isinstance(answer.body, bytes):
+        return Response(answer.body, answer.status, headers)
+    headers.setdefault("Content-Type", "application/json; charset=utf-8")
+    return Response(json.dumps(answer.body, separators=(",", ":"), ensure_ascii=False), answer.status, headers)

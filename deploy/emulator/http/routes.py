@@ -1,0 +1,205 @@
+"""Every address the emulator answers, in one table. What is not here is answered 404 and logged as not emulated."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from deploy.emulator.control import api, settings_api
+from deploy.emulator.dataplane import blobs
+from deploy.emulator.entra import directory, github, signin
+from deploy.emulator.online import autoscale, deployments, endpoints, keys, name_checks, other_endpoints
+from deploy.emulator.quota import core_limits, workspace_quotas
+from deploy.emulator.rbac import role_assignments, role_definitions
+from deploy.emulator.wire import operations
+from deploy.emulator.wire.routing import (
+    BLOB,
+    DP,
+    EP,
+    GROUP,
+    LOC,
+    REGISTRY,
+    ROLE,
+    SCALE,
+    SUB,
+    TAGS,
+    WORKSPACES,
+    WS,
+    Route,
+    ask,
+    read,
+    write,
+)
+from deploy.emulator.workspace import assets, connections, metadata, registry, tags, user_identities, workspaces
+
+_CONNECTION = WS + "/connections/{connection}"
+_USERS = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+_BATCH = WS + "/batchEndpoints/{endpoint}"
+_SERVERLESS = WS + "/serverlessEndpoints/{endpoint}"
+
+
+def _kept(collection: str, path: str, name: str) -> tuple[Route, ...]:
+    """The four requests of a resource that is kept as it was written."""
+    return (
+        read(collection, f"{name}_List", other_endpoints.listing),
+        read(path, f"{name}_Get", other_endpoints.get),
+        write("PUT", path, f"{name}_CreateOrUpdate", other_endpoints.put),
+        write("DELETE", path, f"{name}_Delete", other_endpoints.delete),
+    )
+
+
+_OTHER_RESOURCES = (
+    read(DP + "/checkNameAvailability", "OnlineDeployments_CheckNameAvailability", name_checks.deployment),
+    read(WS + "/computes", "Compute_List", workspaces.computes),
+    read(WS + "/computes/{compute}", "Compute_Get", workspaces.compute),
+    read(WS + "/connections", "WorkspaceConnections_List", connections.listing),
+    read(_CONNECTION, "WorkspaceConnections_Get", connections.get),
+    write("PUT", _CONNECTION, "WorkspaceConnections_Create", connections.put),
+    write("DELETE", _CONNECTION, "WorkspaceConnections_Delete", connections.delete),
+    ask(_CONNECTION + "/listsecrets", "WorkspaceConnections_ListSecrets", connections.list_secrets),
+    read(GROUP + _USERS, "UserAssignedIdentities_ListByResourceGroup", user_identities.listing),
+    read(SUB + _USERS, "UserAssignedIdentities_ListBySubscription", user_identities.listing),
+    read(GROUP + _USERS + "/{name}", "UserAssignedIdentities_Get", user_identities.get),
+    write("PUT", GROUP + _USERS + "/{name}", "UserAssignedIdentities_CreateOrUpdate", user_identities.put),
+    write("DELETE", GROUP + _USERS + "/{name}", "UserAssignedIdentities_Delete", user_identities.delete),
+    *_kept(WS + "/batchEndpoints", _BATCH, "BatchEndpoints"),
+    *_kept(_BATCH + "/deployments", _BATCH + "/deployments/{deployment}", "BatchDeployments"),
+    ask(_BATCH + "/listkeys", "BatchEndpoints_ListKeys", other_endpoints.list_keys),
+    *_kept(WS + "/serverlessEndpoints", _SERVERLESS, "ServerlessEndpoints"),
+    ask(_SERVERLESS + "/listKeys", "ServerlessEndpoints_ListKeys", other_endpoints.list_keys),
+    write(
+        "POST", _SERVERLESS + "/regenerateKeys", "ServerlessEndpoints_RegenerateKeys", other_endpoints.regenerate_keys
+    ),
+)
+
+
+_SIGN_IN = (
+    Route("entra", "GET", "/common/discovery/instance", "Entra_Instances", signin.instances),
+    *(
+        Route("entra", "GET", f"/{{tenant}}{version}/.well-known/openid-configuration", "Entra_OpenId", signin.openid)
+        for version in ("", "/v2.0")
+    ),
+    Route("entra", "GET", "/{tenant}/discovery/v2.0/keys", "Entra_Keys", signin.keys),
+    Route("entra", "POST", "/{tenant}/oauth2/v2.0/token", "Entra_Token", signin.token),
+    Route("entra", "POST", "/{tenant}/oauth2/token", "Entra_Token", signin.token),
+)
+_GITHUB = (
+    Route("github", "GET", "/github/token", "GitHub_Token", github.token),
+    Route("github", "GET", "/github/.well-known/openid-configuration", "GitHub_OpenId", github.openid),
+    Route("github", "GET", "/github/.well-known/jwks", "GitHub_Keys", github.keys),
+)
+ROUTES = (
+    read(EP, "OnlineEndpoints_Get", endpoints.get),
+    read(DP, "OnlineDeployments_Get", deployments.get),
+    read(LOC + "/mfeOperationsStatus/{operation}", "OperationsStatus_Get", operations.status),
+    read(LOC + "/mfeOperationResults/{operation}", "OperationResults_Get", operations.result),
+    Route("scoring", "POST", "/inference/{location}/{endpoint}/score", "Score", None),
+    Route("scoring", "GET", "/inference/{location}/{endpoint}/swagger.json", "Swagger_Get", None),
+    read(WS + "/onlineEndpoints", "OnlineEndpoints_List", endpoints.listing),
+    write("PUT", EP, "OnlineEndpoints_CreateOrUpdate", endpoints.put),
+    write("PATCH", EP, "OnlineEndpoints_Update", endpoints.patch),
+    write("DELETE", EP, "OnlineEndpoints_Delete", endpoints.delete),
+    ask(EP + "/listKeys", "OnlineEndpoints_ListKeys", keys.list_keys),
+    ask(EP + "/token", "OnlineEndpoints_GetToken", keys.token),
+    write("POST", EP + "/regenerateKeys", "OnlineEndpoints_RegenerateKeys", keys.regenerate_keys),
+    read(EP + "/deployments", "OnlineDeployments_List", deployments.listing),
+    write("PUT", DP, "OnlineDeployments_CreateOrUpdate", deployments.put),
+    write("PATCH", DP, "OnlineDeployments_Update", deployments.patch),
+    write("DELETE", DP, "OnlineDeployments_Delete", deployments.delete),
+    ask(DP + "/getLogs", "OnlineDeployments_GetLogs", deployments.logs),
+    read(DP + "/skus", "OnlineDeployments_ListSkus", deployments.skus),
+    read(WS, "Workspaces_Get", workspaces.get),
+    read(SUB, "Subscriptions_Get", workspaces.subscription),
+    read(GROUP, "ResourceGroups_Get", workspaces.group),
+    read(WORKSPACES, "Workspaces_ListByResourceGroup", workspaces.listing),
+    read(
+        SUB + "/providers/Microsoft.MachineLearningServices/workspaces",
+        "Workspaces_ListBySubscription",
+        workspaces.listing,
+    ),
+    read("/subscriptions", "Subscriptions_List", workspaces.subscriptions),
+    read(LOC + "/usages", "Usages_List", core_limits.usages),
+    read(LOC + "/quotas", "Quotas_List", core_limits.quotas),
+    read(LOC + "/vmSizes", "VirtualMachineSizes_List", core_limits.sizes),
+    write("POST", LOC + "/updateQuotas", "Quotas_Update", workspace_quotas.update),
+    read(EP + "/checkNameAvailability", "OnlineEndpoints_CheckNameAvailability", name_checks.endpoint),
+    read(GROUP + SCALE, "AutoscaleSettings_ListByResourceGroup", autoscale.listing),
+    read(SUB + SCALE, "AutoscaleSettings_ListBySubscription", autoscale.listing),
+    read(GROUP + SCALE + "/{name}", "AutoscaleSettings_Get", autoscale.get),
+    write("PUT", GROUP + SCALE + "/{name}", "AutoscaleSettings_CreateOrUpdate", autoscale.put),
+    write("DELETE", GROUP + SCALE + "/{name}", "AutoscaleSettings_Delete", autoscale.delete),
+    read(TAGS, "Tags_GetAtScope", tags.get),
+    write("PUT", TAGS, "Tags_CreateOrUpdateAtScope", tags.put),
+    write("PATCH", TAGS, "Tags_UpdateAtScope", tags.patch),
+    write("DELETE", TAGS, "Tags_DeleteAtScope", tags.delete),
+    read(GROUP + "/providers/Microsoft.MachineLearningServices/registries/{registry}", "Registries_Get", registry.get),
+    write("PUT", ROLE + "/roleAssignments/{name}", "RoleAssignments_Create", role_assignments.put),
+    read(ROLE + "/roleAssignments/{name}", "RoleAssignments_Get", role_assignments.get),
+    write("DELETE", ROLE + "/roleAssignments/{name}", "RoleAssignments_Delete", role_assignments.delete),
+    read(ROLE + "/roleAssignments", "RoleAssignments_ListForScope", role_assignments.listing),
+    read(ROLE + "/roleDefinitions/{name}", "RoleDefinitions_Get", role_definitions.get),
+    write("PUT", ROLE + "/roleDefinitions/{name}", "RoleDefinitions_CreateOrUpdate", role_definitions.put),
+    write("DELETE", ROLE + "/roleDefinitions/{name}", "RoleDefinitions_Delete", role_definitions.delete),
+    read(ROLE + "/permissions", "Permissions_List", role_definitions.permissions),
+    read(ROLE + "/roleDefinitions", "RoleDefinitions_List", role_definitions.listing),
+    Route(
+        "registry",
+        "GET",
+        "/registrymanagement/v1.0/registries/{registry}/discovery",
+        "Registry_Discovery",
+        registry.discovery,
+    ),
+    Route("registry", "GET", REGISTRY + "/models", "RegistryModelContainers_List", registry.models),
+    Route("registry", "GET", REGISTRY + "/models/{model}", "RegistryModelContainers_Get", registry.model),
+    Route("registry", "GET", REGISTRY + "/models/{model}/versions", "RegistryModelVersions_List", registry.versions),
+    Route(
+        "registry",
+        "GET",
+        REGISTRY + "/models/{model}/versions/{version}",
+        "RegistryModelVersions_Get",
+        registry.version,
+    ),
+    *_OTHER_RESOURCES,
+    read(WS + "/{kind}", "Assets_List", assets.containers),
+    read(WS + "/{kind}/{asset}", "Assets_Get", assets.container),
+    read(WS + "/{kind}/{asset}/versions", "AssetVersions_List", assets.versions),
+    read(WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_Get", assets.version),
+    write("PUT", WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_CreateOrUpdate", assets.put),
+    write("DELETE", WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_Delete", assets.delete),
+    ask(
+        WS + "/{kind}/{asset}/versions/{version}/startPendingUpload",
+        "AssetVersions_StartPendingUpload",
+        assets.start_upload,
+    ),
+    ask(WS + "/datastores/{datastore}/listSecrets", "Datastores_ListSecrets", assets.secrets),
+    Route("blob", "PUT", BLOB, "Blob_Put", blobs.put, mutating=True),
+    Route("blob", "DELETE", BLOB, "Blob_Delete", blobs.delete, mutating=True),
+    Route("blob", "HEAD", BLOB, "Blob_GetProperties", blobs.head),
+    Route("blob", "GET", BLOB, "Blob_Get", blobs.get),
+    Route("blob", "GET", "/{account}.blob.core.windows.net/{container}", "Blob_List", blobs.listing),
+    Route("metadata", "GET", "/metadata/endpoints", "Metadata_Endpoints", metadata.endpoints),
+    Route("identity", "GET", "/msi/token", "ManagedIdentity_Token", signin.managed_identity),
+    *_GITHUB,
+    *_SIGN_IN,
+    Route("control", "GET", "/emulator/status", "Emulator_Status", api.status),
+    Route("control", "GET", "/emulator/requests", "Emulator_Requests", api.requests),
+    Route("control", "GET", "/emulator/clock", "Emulator_Clock", api.clock),
+    Route("control", "POST", "/emulator/clock", "Emulator_TurnClock", api.turn_clock),
+    Route("control", "GET", "/emulator/faults", "Emulator_Faults", api.faults_ordered),
+    Route("control", "POST", "/emulator/faults", "Emulator_OrderFaults", api.order_faults),
+    Route("control", "DELETE", "/emulator/faults", "Emulator_RemoveFaults", api.remove_faults, mutating=True),
+    Route("control", "DELETE", "/emulator/faults/{fault}", "Emulator_RemoveFault", api.remove_faults, mutating=True),
+    Route("control", "GET", "/emulator/principals", "Emulator_Principals", directory.listing),
+    Route("control", "PUT", "/emulator/principals/{name}", "Emulator_PutPrincipal", directory.put),
+    Route("control", "DELETE", "/emulator/principals/{name}", "Emulator_DeletePrincipal", directory.delete),
+    Route("control", "GET", "/emulator/settings", "Emulator_Settings", settings_api.show),
+    Route("control", "PUT", "/emulator/settings", "Emulator_ChangeSettings", settings_api.put),
+    Route("control", "POST", "/emulator/reset", "Emulator_Reset", None),
+)
+
+
+def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    """The route of a request and the names in its path, decoded."""
+    for route in ROUTES:
+        if route.method == method and (match := route.pattern.fullmatch(path.rstrip("/") or "/")):
+            return route, {name: unquote(value) for name, value in match.groupdict().items()}
+    return None

@@ -1,0 +1,1 @@
+"""Managed online endpoints and deployments, and other endpoints of a workspace."""

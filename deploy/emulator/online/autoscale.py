@@ -1,0 +1,100 @@
+"""Autoscale settings (Microsoft.Insights): kept and shown as written. Nothing is scaled; there is no load to measure.
+
+They are resources of their own: deleting a deployment leaves its setting behind, as on Azure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.emulator.wire import fields
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Answer, Json, gateway
+from deploy.emulator.workspace import workspaces
+from deploy.emulator.world.store import Resource
+
+KIND = "autoscale"
+TYPE = "Microsoft.Insights/autoscaleSettings"
+LOWEST, HIGHEST = 0, 1000
+
+
+def put(call: Call) -> Answer:
+    """PUT: 201 when new, 200 when it replaces one."""
+    group, body = _group(call), call.object()
+    location = fields.text(body, "location")
+    if location is None:
+        raise gateway(400, "LocationRequired", "The location property is required for this definition.")
+    properties = fields.mapping(body, "properties")
+    target = fields.text(properties, "targetResourceUri")
+    if not target:
+        raise _bad("The 'targetResourceUri' of the autoscale setting is required.")
+    for profile in _profiles(properties):
+        _check_capacity(profile)
+    name = call.path["name"]
+    found = call.world.get(_id(call))
+    shown: dict[str, Any] = {
+        "id": f"{group.body['id']}/providers/{TYPE}/{name}", "name": name, "type": TYPE, "location": location,
+        "tags": fields.texts(body, "tags"),
+        "properties": {"enabled": True, "notifications": [], **properties, "name": properties.get("name") or name},
+    }  # fmt: skip
+    call.world.save(Resource(shown["id"], KIND, group.id, name, location, shown, {}))
+    return Answer(200 if found else 201, shown)
+
+
+def get(call: Call) -> Answer:
+    """GET one."""
+    found = call.world.get(_id(call))
+    if found is None:
+        _group(call)
+        raise workspaces.not_found(f"{TYPE}/{call.path['name']}", call.path["group"])
+    return Answer(200, found.body)
+
+
+def listing(call: Call) -> Answer:
+    """GET those of a resource group, or of all groups."""
+    subscription = f"/subscriptions/{call.path['subscription']}"
+    groups = [_group(call)] if "group" in call.path else call.world.children(subscription, "group")
+    return Answer(200, {"value": [item.body for group in groups for item in call.world.children(group.id, KIND)]})
+
+
+def delete(call: Call) -> Answer:
+    """DELETE: 200, or 204 when absent."""
+    if call.world.get(_id(call)) is None:
+        return Answer(204)
+    call.world.remove(_id(call))
+    return Answer(200)
+
+
+def _group(call: Call) -> Resource:
+    found = call.world.get(f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}")
+    if found is None:
+        raise gateway(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
+    return found
+
+
+def _id(call: Call) -> str:
+    names = call.path
+    return f"/subscriptions/{names['subscription']}/resourceGroups/{names['group']}/providers/{TYPE}/{names['name']}"
+
+
+def _profiles(properties: dict[str, Json]) -> list[dict[str, Json]]:
+    profiles = properties.get("profiles")
+    if not isinstance(profiles, list) or not 1 <= len(profiles) <= 20:
+        raise _bad("An autoscale setting has 1 to 20 profiles.")
+    if not all(isinstance(profile, dict) for profile in profiles):
+        raise _bad("A profile must be an object.")
+    return profiles
+
+
+def _check_capacity(profile: dict[str, Json]) -> None:
+    capacity = fields.mapping(profile, "capacity")
+    try:
+        least, most, default = (int(capacity[key]) for key in ("minimum", "maximum", "default"))
+    except (KeyError, TypeError, ValueError):
+        raise _bad("The capacity of a profile needs minimum, maximum and default, each a number as a string.") from None
+    if not LOWEST <= least <= default <= most <= HIGHEST:
+        raise _bad(f"The capacity {least} to {most} with default {default} is not valid.")
+
+
+def _bad(message: str) -> Exception:
+    return gateway(400, "BadRequest", message)

@@ -1,0 +1,88 @@
+"""What a deployment is made of, read from a request body and completed with the service's defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.emulator.quota import vm_sizes
+from deploy.emulator.wire import fields
+from deploy.emulator.wire.responses import Json, Refusal, user_error
+from deploy.emulator.world import durations
+
+INSTANCES = range(1, 51)
+_PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "period": "PT10S", "initialDelay": "PT10S"}
+_WHOLE = ("failureThreshold", "successThreshold")
+_REQUESTS = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
+
+
+def contents(properties: dict[str, Json]) -> dict[str, Any]:
+    """Everything of `properties` that an update may replace. What is not said takes the default."""
+    model, environment = fields.text(properties, "model"), fields.text(properties, "environmentId")
+    if not model and not environment:
+        raise user_error("A deployment needs a model, or an environment with its own server.")
+    if fields.one_of(properties, "endpointComputeType", ("Managed", "Kubernetes"), "Managed") == "Kubernetes":
+        raise user_error(
+            "The endpointComputeType 'Kubernetes' does not match the endpoint's, which is 'Managed'. "
+            "A Kubernetes deployment needs an endpoint on an attached Kubernetes compute."
+        )
+    code = fields.mapping(properties, "codeConfiguration")
+    return {
+        "description": fields.text(properties, "description"),
+        "model": model,
+        "environmentId": environment,
+        "codeConfiguration": {k: fields.text(code, k) for k in ("codeId", "scoringScript")} if code else None,
+        "environmentVariables": fields.texts(properties, "environmentVariables"),
+        "appInsightsEnabled": fields.flag(properties, "appInsightsEnabled", False),
+        "scaleSettings": {"scaleType": _scale_type(fields.mapping(properties, "scaleSettings"))},
+        "requestSettings": {**_REQUESTS, **_given(properties, "requestSettings")},
+        "livenessProbe": {**_PROBE, **_given(properties, "livenessProbe")},
+        "readinessProbe": {**_PROBE, **_given(properties, "readinessProbe")},
+        "endpointComputeType": "Managed",
+        "egressPublicNetworkAccess": fields.one_of(
+            properties, "egressPublicNetworkAccess", ("Enabled", "Disabled"), "Enabled"
+        ),
+        "modelMountPath": fields.text(properties, "modelMountPath"),
+        **{key: fields.mapping(properties, key) for key in ("dataCollector",) if properties.get(key)},
+    }
+
+
+def _given(properties: dict[str, Json], key: str) -> dict[str, Json]:
+    """What is said of a group of settings; each must be what its default is, a whole number or a duration."""
+    given = {name: value for name, value in fields.mapping(properties, key).items() if value is not None}
+    for name, value in given.items():
+        if name in (*_WHOLE, "maxConcurrentRequestsPerInstance"):
+            if fields.number(given, name, 1) < 1:
+                raise user_error(f"The value of '{name}' in '{key}' is {value}; it must be at least 1.")
+        elif name in (*_PROBE, *_REQUESTS) and not durations.readable(fields.text(given, name) or ""):
+            raise user_error(f"The value '{value}' of '{name}' in '{key}' is not a duration such as PT5S.")
+    return given
+
+
+def _scale_type(settings: dict[str, Json]) -> str:
+    return fields.one_of(settings, "scaleType", ("Default",), "Default")
+
+
+def sku(body: dict[str, Json], default: int) -> dict[str, Json]:
+    """`sku` with its capacity, the number of instances: 1 to 50."""
+    count = fields.number(fields.mapping(body, "sku"), "capacity", default)
+    if count not in INSTANCES:
+        raise user_error(f"The instance count {count} is invalid. It must be between 1 and {INSTANCES.stop - 1}.")
+    return {"name": "Default", "tier": "Standard", "capacity": count}
+
+
+def size(name: str | None) -> vm_sizes.Size:
+    """The machine an `instanceType` names; refused when managed online endpoints do not take it."""
+    if name is None:
+        raise user_error("The field 'instanceType' is required.")
+    size = vm_sizes.find(name)
+    if size is None or not size.served:
+        raise not_served(name)
+    return size
+
+
+def not_served(name: str) -> Refusal:
+    """400 for a machine that managed online endpoints do not take, or that a region does not have."""
+    return user_error(
+        f"The instance type '{name}' is not supported by managed online endpoints. "
+        "See https://aka.ms/managed-online-endpoints-vm-sku-list."
+    )

@@ -1,0 +1,235 @@
+"""Managed online deployments: create, update, scale, read, list, delete, and their logs.
+
+It asks `capacity` for cores and `registry` for the model; who gets traffic is the endpoint's business.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from deploy.emulator.online import deployment_body, endpoints, required_access, shared_quota
+from deploy.emulator.quota import core_limits, limits
+from deploy.emulator.runtime import container_logs, hosting
+from deploy.emulator.runtime.code_spec import own_code
+from deploy.emulator.wire import fields, operations, traffic
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.paging import page
+from deploy.emulator.wire.responses import Answer, Json, failure, gateway, timestamp, user_error
+from deploy.emulator.workspace import registry, workspaces
+from deploy.emulator.world.store import Resource
+
+KIND = endpoints.DEPLOYMENT_KIND
+TYPE = f"{endpoints.TYPE}/deployments"
+
+
+def put(call: Call) -> Answer:
+    """PUT: create, or replace what may be replaced. Always 201 and an operation, as Azure answers."""
+    endpoint, body = _parent(call), call.object()
+    found = call.world.get(f"{endpoint.id}/deployments/{call.path['deployment']}")
+    if endpoint.state != "Succeeded":
+        verb = "create a deployment in" if found is None else "update a deployment of"
+        endpoints.refuse_busy(endpoint, f"{verb} endpoint {endpoint.body['name']}")
+        raise user_error(
+            f"Cannot {verb} endpoint {endpoint.body['name']} because it is in {endpoint.state} provisioning state."
+        )
+    deployment = _create(call, endpoint, body) if found is None else _update(found, body)
+    _start(call, endpoint, deployment, created=found is None)
+    headers = operations.headers(call, deployment.private["operation"], deployment.location)
+    where = f"{call.base}{deployment.body['id']}?api-version={call.version}"
+    extra = {"Location": where, "x-ms-ratelimit-remaining-subscription-resource-requests": "24"}
+    return Answer(201, render(call, deployment), headers | extra)
+
+
+def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
+    name = call.path["deployment"]
+    if trouble := traffic.name_problem("deployment", name):
+        raise user_error(trouble)
+    location = endpoints.region(body, endpoint.location)
+    limits.allow_deployment(call.world, call.path["subscription"], endpoint)
+    kind = (endpoint.body["identity"] or {}).get("type", "None")
+    required_access.allow_secret_stores(call, workspaces.require(call), endpoint.properties["properties"], kind)
+    properties = fields.mapping(body, "properties")
+    size = deployment_body.size(fields.text(properties, "instanceType"))
+    if not core_limits.offered(call.world, location, size):
+        raise deployment_body.not_served(size.name)
+    wanted, now = deployment_body.contents(properties), timestamp(call.world.now())
+    identifier = f"{endpoint.body['id']}/deployments/{name}"
+    return Resource(
+        identifier, KIND, endpoint.id, name, location,
+        {
+            "id": identifier, "name": name, "type": TYPE,
+            "properties": {
+                **wanted, "instanceType": size.name, "provisioningState": "Creating",
+                "properties": fields.texts(properties, "properties"),
+            },
+            "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
+            "tags": fields.texts(body, "tags"), "location": location, "kind": "Managed",
+            "sku": deployment_body.sku(body, 1),
+        },
+        {},
+    )  # fmt: skip
+
+
+def _update(deployment: Resource, body: dict[str, Json]) -> Resource:
+    endpoints.refuse_busy(deployment, f"update deployment {deployment.body['name']}")
+    endpoints.region(body, deployment.location, deployment)
+    properties = fields.mapping(body, "properties")
+    # The service accepts another instance type and quietly keeps the one it has; properties are add-only likewise.
+    kept = {**fields.texts(properties, "properties"), **deployment.properties["properties"]}
+    deployment.properties.update(deployment_body.contents(properties), properties=kept, provisioningState="Updating")
+    deployment.body["tags"] = fields.texts(body, "tags")
+    deployment.body["sku"] = deployment_body.sku(body, deployment.body["sku"]["capacity"])
+    return deployment
+
+
+def patch(call: Call) -> Answer:
+    """PATCH: tags and `sku.capacity`, nothing else. 202 and an operation."""
+    endpoint, deployment, body = endpoints.require(call), require(call), call.object()
+    endpoints.refuse_busy(deployment, f"update deployment {deployment.body['name']}")
+    deployment.body["tags"] = {**deployment.body["tags"], **fields.texts(body, "tags")}
+    deployment.body["sku"] = deployment_body.sku(body, deployment.body["sku"]["capacity"])
+    deployment.properties["provisioningState"] = "Updating"
+    _start(call, endpoint, deployment, created=False)
+    headers = operations.headers(call, deployment.private["operation"], deployment.location, result=True)
+    return Answer(202, render(call, deployment), headers)
+
+
+def get(call: Call) -> Answer:
+    """GET one deployment."""
+    return Answer(200, render(call, require(call)))
+
+
+def listing(call: Call) -> Answer:
+    """GET an endpoint's deployments, oldest first."""
+    return page(call, call.world.children(endpoints.require(call).id, KIND), render)
+
+
+def delete(call: Call) -> Answer:
+    """DELETE: 202 and an operation; 204 when absent; refused while callers are served by it."""
+    endpoint = call.world.get(_endpoint_id(call))
+    deployment = endpoint and call.world.get(f"{endpoint.id}/deployments/{call.path['deployment']}")
+    if endpoint is None or deployment is None:
+        workspaces.require(call)
+        return Answer(204)
+    if deployment.state != "Deleting":
+        name = deployment.body["name"]
+        endpoints.refuse_busy(endpoint, f"delete a deployment of endpoint {endpoint.body['name']}")
+        endpoints.refuse_busy(deployment, f"delete deployment {name}")
+        for kind in ("traffic", "mirrorTraffic"):
+            if endpoint.properties[kind].get(name):
+                share = endpoint.properties[kind][name]
+                raise user_error(
+                    f"Cannot delete deployment {name} because it receives {share} percent of the endpoint's "
+                    f"{'live' if kind == 'traffic' else 'mirror'} traffic. Set its traffic to 0 first."
+                )
+        deployment.properties["provisioningState"] = "Deleting"
+        _begin(call, deployment, call.world.timing.deployment_delete, {"remove": True})
+    return Answer(202, b"", operations.headers(call, deployment.private["operation"], deployment.location, result=True))
+
+
+def logs(call: Call) -> Answer:
+    """POST getLogs of one container: `InferenceServer` or `StorageInitializer`, the last `tail` lines."""
+    deployment, body = require(call), call.object()
+    container = fields.one_of(body, "containerType", container_logs.NAMES, container_logs.NAMES[0])
+    lines = container_logs.lines(call.world, deployment, container)
+    tail = fields.number(body, "tail", len(lines))
+    return Answer(200, {"content": "".join(line + "\n" for line in lines[max(0, len(lines) - tail) :])})
+
+
+def skus(call: Call) -> Answer:
+    """GET skus: how far the deployment can be scaled."""
+    deployment = require(call)
+    capacity_range = {
+        "minimum": deployment_body.INSTANCES.start,
+        "maximum": deployment_body.INSTANCES.stop - 1,
+        "default": deployment.body["sku"]["capacity"],
+    }
+    row = {
+        "resourceType": "Microsoft.MachineLearning.Services/endpoints/deployments",
+        "sku": {"name": "default", "tier": "Standard"},
+        "capacity": {**capacity_range, "scaleType": "Automatic"},
+    }
+    return Answer(200, {"value": [row]})
+
+
+def require(call: Call) -> Resource:
+    """The deployment a request's path names; 404 otherwise."""
+    endpoint = endpoints.require(call)
+    found = call.world.get(f"{endpoint.id}/deployments/{call.path['deployment']}")
+    if found is None:
+        names = call.path
+        endpoint_name = f"{workspaces.WORKSPACE}/{names['workspace']}/onlineEndpoints/{names['endpoint']}"
+        raise workspaces.not_found(f"{endpoint_name}/deployments/{names['deployment']}", names["group"])
+    return found
+
+
+def render(call: Call, deployment: Resource) -> dict[str, Json]:
+    """A deployment as callers see it."""
+    uri = operations.url(call, deployment.private["operation"], deployment.location)
+    properties = deployment.properties
+    return {
+        **deployment.body,
+        "properties": {**properties, "properties": {**properties["properties"], "AzureAsyncOperationUri": uri}},
+    }
+
+
+def _parent(call: Call) -> Resource:
+    workspaces.require(call)
+    endpoint = call.world.get(_endpoint_id(call))
+    if endpoint is None:
+        raise gateway(
+            404, "ParentResourceNotFound",
+            "Failed to perform 'write' on resource(s) of type 'workspaces/onlineEndpoints/deployments', because the "
+            f"parent resource '{_endpoint_id(call)}' could not be found.",
+        )  # fmt: skip
+    return endpoint
+
+
+def _endpoint_id(call: Call) -> str:
+    names = call.path
+    return (
+        f"/subscriptions/{names['subscription']}/resourceGroups/{names['group']}/providers/{workspaces.WORKSPACE}"
+        f"/{names['workspace']}/onlineEndpoints/{names['endpoint']}"
+    )
+
+
+def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: bool) -> None:
+    """Hold the cores and begin the operation, whose end is decided now and seen later."""
+    timing = call.world.timing
+    if not shared_quota.reserve(call.world, endpoint, deployment):  # a pool of its own, never counted against a family
+        size = deployment_body.size(deployment.properties["instanceType"])
+        subscription = call.path["subscription"]
+        core_limits.reserve(
+            call.world, subscription, deployment.location, deployment.id, size, deployment.body["sku"]["capacity"]
+        )
+    error = _failure(call, deployment) or required_access.lacking(call, workspaces.require(call), endpoint, deployment)
+    effect: dict[str, Any] = {"properties": {"provisioningState": "Failed" if error else "Succeeded"}}
+    deployment.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
+    seconds = timing.deployment_create if created else timing.deployment_update
+    if error is None and own_code(call.world, deployment) is not None:
+        effect |= hosting.effect(deployment, call.world.now() + seconds)
+        seconds = math.inf
+    _begin(call, deployment, seconds, effect, error)
+
+
+def _failure(call: Call, deployment: Resource) -> Json:
+    """How the operation will end badly: the first asset that is not there. Environments of registries are believed."""
+    properties = deployment.properties
+    code = (properties["codeConfiguration"] or {}).get("codeId")
+    for kind, asset in (("model", properties["model"]), ("environment", properties["environmentId"]), ("code", code)):
+        local = asset is not None and asset.startswith("/subscriptions/")
+        if asset is not None and (local or kind == "model") and registry.resolve(call.world, asset) is None:
+            return failure(
+                "ResourceNotFound",
+                f"The {kind} '{asset}' was not found. Please see troubleshooting guide, available here: "
+                "https://aka.ms/oe-tsg#error-resourcenotfound",
+            )
+    return None
+
+
+def _begin(call: Call, deployment: Resource, seconds: float, effect: dict[str, Any], error: Json = None) -> None:
+    deployment.private["operation"] = operations.begin(
+        call.world, operations.DEPLOYMENT, deployment, seconds, effect, error
+    )
+    call.world.save(deployment)

@@ -1,0 +1,238 @@
+"""Online endpoints: create, update, read, list, delete.
+
+Deployments are another room; this one only asks the world which of them may have traffic.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from deploy.emulator.online import endpoint_identity, shared_quota
+from deploy.emulator.quota import limits
+from deploy.emulator.wire import fields, operations, traffic
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.paging import page
+from deploy.emulator.wire.responses import Answer, Json, frontend, gateway, timestamp, user_error
+from deploy.emulator.workspace import workspaces
+from deploy.emulator.world.store import Resource
+
+KIND = "endpoint"
+DEPLOYMENT_KIND = "deployment"
+TYPE = f"{workspaces.WORKSPACE}/onlineEndpoints"
+BUSY = ("Creating", "Updating", "Deleting")
+AUTH_MODES = ("AMLToken", "Key", "AADToken")
+
+
+def put(call: Call) -> Answer:
+    """PUT: create, or update what may be updated. 201 and an operation."""
+    workspace = workspaces.require(call)
+    body = call.object()
+    found = call.world.get(f"{workspace.id}/onlineEndpoints/{call.path['endpoint']}")
+    endpoint = _create(call, workspace, body) if found is None else _update(call, found, body)
+    operation = endpoint.private["operation"]
+    where = {"Location": call.base + endpoint.body["id"] + f"?api-version={call.version}"}
+    return Answer(201, render(call, endpoint), operations.headers(call, operation, endpoint.location) | where)
+
+
+def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
+    name = call.path["endpoint"]
+    if trouble := traffic.name_problem("endpoint", name):
+        raise user_error(trouble)
+    location = region(body, workspace.location)
+    if call.world.named(KIND, location, name) is not None:
+        raise user_error(
+            f"An endpoint with this name already exists: {name}. Endpoint names must be unique in a region, {location}."
+        )
+    _refuse_kubernetes(fields.mapping(body, "properties"), workspace)
+    limits.allow_endpoint(call.world, call.path["subscription"], location)
+    wanted = _wanted(body, fields.mapping(body, "properties"))
+    live, mirror = wanted.pop("traffic"), wanted.pop("mirrorTraffic")
+    if trouble := traffic.problem(live, mirror, {}, {}):
+        raise user_error(trouble)
+    now = timestamp(call.world.now())
+    identifier = f"{workspace.body['id']}/onlineEndpoints/{name}"
+    said = shared_quota.heard(call, fields.texts(fields.mapping(body, "properties"), "properties"))
+    identity = endpoint_identity.new_identity(call, identifier, workspace, fields.mapping(body, "identity"), said)
+    endpoint = Resource(
+        identifier, KIND, workspace.id, name, location,
+        {
+            "id": identifier, "name": name, "type": TYPE,
+            "properties": {
+                **wanted, "compute": None, "traffic": {}, "mirrorTraffic": {}, "provisioningState": "Creating",
+                "properties": {
+                    **said,
+                    "azureml.onlineendpointid": identifier.lower(),
+                },
+            },
+            "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
+            "tags": fields.texts(body, "tags"), "location": location, "kind": "Managed", "identity": identity,
+        },
+        {**_keys(fields.mapping(body, "properties")), "ready": False},
+    )  # fmt: skip
+    effect = {"properties": {"provisioningState": "Succeeded"}, "private": {"ready": True}}
+    shared_quota.begin(call.world, endpoint)
+    return _begin(call, endpoint, call.world.timing.endpoint_create, effect)
+
+
+def _keys(properties: dict[str, Json]) -> dict[str, Any]:
+    """Those that the body sets, at creation only, else new ones. From the OpenAPI document (`keys`: settable at
+    creation, returned as null), not from a recording.
+    """
+    given = fields.mapping(properties, "keys")
+    return {part: fields.text(given, part) or secrets.token_hex(16) for part in ("primaryKey", "secondaryKey")}
+
+
+def _update(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
+    refuse_busy(endpoint, f"update endpoint {endpoint.body['name']}")
+    region(body, endpoint.location, endpoint)
+    properties = fields.mapping(body, "properties")
+    wanted = _wanted(body, properties)
+    if body.get("identity") is not None:
+        endpoint_identity.same_identity(endpoint.body["identity"], fields.mapping(body, "identity"))
+    live, mirror = _routes(call, endpoint, wanted.pop("traffic"), wanted.pop("mirrorTraffic"))
+    # Properties can be added, never changed or removed: what is there wins.
+    kept = {**fields.texts(properties, "properties"), **endpoint.properties["properties"]}
+    shared_quota.keep(endpoint.properties["properties"], kept)
+    endpoint.properties.update(wanted, properties=kept, provisioningState="Updating")
+    endpoint.body["tags"] = fields.texts(body, "tags")
+    endpoint.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
+    # Callers are served by the old map until the operation is done, and the answer still shows it.
+    effect = {
+        "properties": {"provisioningState": "Succeeded", "traffic": live, "mirrorTraffic": mirror},
+        "private": {"ready": True},
+    }
+    return _begin(call, endpoint, call.world.timing.endpoint_update, effect)
+
+
+def patch(call: Call) -> Answer:
+    """PATCH: tags only, as the published shape allows (the identity cannot change). 202 and an operation."""
+    endpoint = require(call)
+    body = call.object()
+    refuse_busy(endpoint, f"update endpoint {endpoint.body['name']}")
+    if body.get("identity") is not None:
+        endpoint_identity.same_identity(endpoint.body["identity"], fields.mapping(body, "identity"))
+    endpoint.body["tags"] = {**endpoint.body["tags"], **fields.texts(body, "tags")}
+    endpoint.properties["provisioningState"] = "Updating"
+    _begin(call, endpoint, call.world.timing.endpoint_update, {"properties": {"provisioningState": "Succeeded"}})
+    operation = endpoint.private["operation"]
+    return Answer(202, render(call, endpoint), operations.headers(call, operation, endpoint.location, result=True))
+
+
+def get(call: Call) -> Answer:
+    """GET one endpoint."""
+    return Answer(200, render(call, require(call)))
+
+
+def listing(call: Call) -> Answer:
+    """GET the workspace's endpoints, newest first."""
+    workspace = workspaces.require(call)
+    found = call.world.children(workspace.id, KIND)[::-1]
+    return page(call, found, render)
+
+
+def delete(call: Call) -> Answer:
+    """DELETE with everything below: 202 and an operation; 204 when there is nothing to delete."""
+    workspace = workspaces.require(call)
+    endpoint = call.world.get(f"{workspace.id}/onlineEndpoints/{call.path['endpoint']}")
+    if endpoint is None:
+        return Answer(204)
+    if endpoint.state == "Deleting":
+        operation = endpoint.private["operation"]
+    else:
+        refuse_busy(endpoint, f"delete endpoint {endpoint.body['name']}")
+        for resource in (*call.world.children(endpoint.id, DEPLOYMENT_KIND), endpoint):
+            operations.cancel(call.world, resource.id)
+            resource.properties["provisioningState"] = "Deleting"
+            call.world.save(resource)
+        _begin(call, endpoint, call.world.timing.endpoint_delete, {"remove": True})
+        operation = endpoint.private["operation"]
+    headers = operations.headers(call, operation, endpoint.location, result=True)
+    return Answer(202, b"null", headers | {"Content-Type": "application/json; charset=utf-8"})
+
+
+def require(call: Call) -> Resource:
+    """The endpoint a request's path names; 404 otherwise."""
+    workspace = workspaces.require(call)
+    found = call.world.get(f"{workspace.id}/onlineEndpoints/{call.path['endpoint']}")
+    if found is None:
+        name = f"{workspaces.WORKSPACE}/{call.path['workspace']}/onlineEndpoints/{call.path['endpoint']}"
+        raise workspaces.not_found(name, call.path["group"])
+    return found
+
+
+def render(call: Call, endpoint: Resource) -> dict[str, Json]:
+    """An endpoint as callers see it: addresses are those of the server that answers."""
+    properties = endpoint.properties
+    where = f"{call.base}/inference/{endpoint.location}/{endpoint.body['name']}" if endpoint.private["ready"] else None
+    uri = operations.url(call, endpoint.private["operation"], endpoint.location)
+    shown = {
+        **properties,
+        "scoringUri": where and f"{where}/score",
+        "swaggerUri": where and f"{where}/swagger.json",
+        "properties": {**properties["properties"], "AzureAsyncOperationUri": uri},
+    }
+    return {**endpoint.body, "properties": shown}
+
+
+def region(body: dict[str, Json], location: str, existing: Resource | None = None) -> str:
+    """The location a body asks for, which can only be where the parent (or the resource itself) is."""
+    wanted = fields.text(body, "location")
+    if wanted is None:
+        raise gateway(400, "LocationRequired", "The location property is required for this definition.")
+    if wanted.replace(" ", "").lower() == location:
+        return location
+    if existing is None:
+        raise user_error(f"The location '{wanted}' is not that of the workspace, '{location}'.")
+    raise gateway(
+        409, "InvalidResourceLocation",
+        f"The resource '{existing.body['name']}' already exists in location '{location}'. A resource with the same "
+        f"name cannot be created in location '{wanted}'. Please select a new resource name.",
+    )  # fmt: skip
+
+
+def refuse_busy(resource: Resource, what: str) -> None:
+    """409 while an operation is at work on a resource."""
+    if resource.state in BUSY:
+        raise frontend(409, "Conflict", f"Cannot {what} because it is in {resource.state} provisioning state.")
+
+
+def _refuse_kubernetes(properties: dict[str, Json], workspace: Resource) -> None:
+    """A Kubernetes endpoint names its compute. No cluster can be attached here, so there never is one."""
+    if compute := fields.text(properties, "compute"):
+        raise user_error(
+            f"The Kubernetes compute '{compute.rpartition('/')[2]}' was not found in workspace "
+            f"'{workspace.body['name']}'. Attach it to the workspace first."
+        )
+
+
+def _wanted(body: dict[str, Json], properties: dict[str, Json]) -> dict[str, Any]:
+    fields.texts(body, "tags")
+    fields.texts(properties, "properties")
+    return {
+        "description": fields.text(properties, "description"),
+        "authMode": fields.one_of(properties, "authMode", AUTH_MODES),
+        "publicNetworkAccess": fields.one_of(properties, "publicNetworkAccess", ("Enabled", "Disabled"), "Enabled"),
+        "traffic": fields.shares(properties, "traffic"),
+        "mirrorTraffic": fields.shares(properties, "mirrorTraffic"),
+    }
+
+
+def _routes(call: Call, endpoint: Resource, live: dict[str, int], mirror: dict[str, int]) -> tuple[dict[str, int], ...]:
+    deployments = {found.name: found for found in call.world.children(endpoint.id, DEPLOYMENT_KIND)}
+    ready = {name: found.state == "Succeeded" for name, found in deployments.items()}
+    current = {name.lower(): share for name, share in endpoint.properties["traffic"].items()}
+    served = {key: current.get(key.lower(), 0) for key in live if ready.get(key.lower()) is False}
+    served = {key: share for key, share in served.items() if deployments[key.lower()].state == "Updating"}
+    if trouble := traffic.problem(live, mirror, ready, served):
+        raise user_error(trouble)
+    return tuple(
+        {deployments[n.lower()].body["name"]: share for n, share in shares.items()} for shares in (live, mirror)
+    )
+
+
+def _begin(call: Call, endpoint: Resource, seconds: float, effect: dict[str, Any]) -> Resource:
+    operation = operations.begin(call.world, operations.ENDPOINT, endpoint, seconds, effect)
+    endpoint.private["operation"] = operation
+    call.world.save(endpoint)
+    return endpoint

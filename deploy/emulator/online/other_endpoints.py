@@ -1,0 +1,123 @@
+"""The other kinds of endpoints: batch, its deployments, serverless. They are kept as they were written, and have keys.
+
+Nothing runs behind them and nothing is validated: no job starts, no model answers at their addresses.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from deploy.emulator.quota import limits
+from deploy.emulator.wire import fields
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Answer, Json, Refusal, timestamp
+from deploy.emulator.workspace import workspaces
+from deploy.emulator.world.store import Resource
+
+
+def listing(call: Call) -> Answer:
+    """GET the resources of a collection, oldest first."""
+    parent, kind, _ = _place(call)
+    return Answer(200, {"value": [item.body for item in call.world.children(parent, kind)]})
+
+
+def get(call: Call) -> Answer:
+    """GET one of them."""
+    return Answer(200, _require(call).body)
+
+
+def put(call: Call) -> Answer:
+    """PUT: 201 when new, 200 when it was there; it has succeeded at once."""
+    workspace, body = workspaces.require(call), call.object()
+    parent, kind, name = _place(call)
+    found = call.world.get(f"{parent}/{kind}/{name}")
+    if found is None and kind == "batchEndpoints":
+        limits.allow_endpoint(call.world, call.path["subscription"], workspace.location)
+    holder = call.world.get(parent) or workspace
+    if found is None and kind == "deployments":
+        limits.allow_deployment(call.world, call.path["subscription"], holder)
+    now = timestamp(call.world.now())
+    within = "batchEndpoints/" if kind == "deployments" else ""
+    shown = f"{holder.body['id']}/{kind}/{name}"
+    properties = {**_answered(call, kind, name), **fields.mapping(body, "properties"), "provisioningState": "Succeeded"}
+    made: dict[str, Any] = {
+        "id": shown, "name": name, "type": f"{workspaces.WORKSPACE}/{within}{kind}",
+        "location": fields.text(body, "location", workspace.location),
+        "tags": fields.texts(body, "tags"), "properties": properties,
+        **{key: body[key] for key in ("sku", "kind", "identity") if body.get(key)},
+        "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
+    }  # fmt: skip
+    private = found.private if found else {key: secrets.token_hex(16) for key in ("primaryKey", "secondaryKey")}
+    call.world.save(Resource(f"{parent}/{kind}/{name}", kind, parent, name, workspace.location, made, private))
+    return Answer(200 if found else 201, made)
+
+
+def delete(call: Call) -> Answer:
+    """DELETE: 200 with everything below it, or 204 when absent."""
+    parent, kind, name = _place(call)
+    if call.world.get(f"{parent}/{kind}/{name}") is None:
+        return Answer(204)
+    call.world.remove(f"{parent}/{kind}/{name}")
+    return Answer(200)
+
+
+def list_keys(call: Call) -> Answer:
+    """POST listKeys: both keys."""
+    return Answer(200, _require(call).private)
+
+
+def regenerate_keys(call: Call) -> Answer:
+    """POST regenerateKeys: both keys, the one that `keyType` names new."""
+    found = _require(call)
+    which = fields.one_of(call.object(), "keyType", ("Primary", "Secondary"), "Primary")
+    found.private[f"{which.lower()}Key"] = secrets.token_hex(16)
+    call.world.save(found)
+    return Answer(200, found.private)
+
+
+_KINDS = {"batchendpoints": "batchEndpoints", "serverlessendpoints": "serverlessEndpoints"}
+
+
+def _place(call: Call) -> tuple[str, str, str]:
+    """The parent's id, the kind and the name ("" for a collection) of what a request is about.
+
+    Raises:
+        Refusal: 404 when the parent is not there.
+    """
+    workspace = workspaces.require(call)
+    words = call.address.strip("/").split("/")[8:]  # behind the workspace's id
+    kind, name = _KINDS[words[0].lower()], call.path.get("endpoint", "")
+    if len(words) < 3 or words[2].lower() != "deployments":
+        return workspace.id, kind, name.lower()
+    parent = f"{workspace.id}/{kind}/{name}".lower()
+    if call.world.get(parent) is None:
+        raise _missing(call, f"{kind}/{name}")
+    return parent, "deployments", call.path.get("deployment", "").lower()
+
+
+def _answered(call: Call, kind: str, name: str) -> dict[str, Json]:
+    """What the service adds to a body. The addresses are ours, and nobody answers there."""
+    if kind == "batchEndpoints":
+        where = f"{call.base}/batch/{name}"
+        return {"scoringUri": f"{where}/jobs", "swaggerUri": f"{where}/swagger.json", "properties": {}}
+    if kind == "serverlessEndpoints":
+        return {"inferenceEndpoint": {"uri": f"{call.base}/serverless/{name}"}, "endpointState": "Online"}
+    return {"properties": {}}
+
+
+def _require(call: Call) -> Resource:
+    parent, kind, name = _place(call)
+    found = call.world.get(f"{parent}/{kind}/{name}")
+    if found is None:
+        raise _missing(call, _inside(call, f"{parent}/{kind}/{name}"))
+    return found
+
+
+def _inside(call: Call, identifier: str) -> str:
+    """The end of an id, behind the workspace."""
+    return identifier[len(workspaces.require(call).id) + 1 :]
+
+
+def _missing(call: Call, name: str) -> Refusal:
+    return workspaces.not_found(f"{workspaces.WORKSPACE}/{call.path['workspace']}/{name}", call.path["group"])

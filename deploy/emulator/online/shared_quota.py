@@ -1,0 +1,120 @@
+"""Shared quota: endpoints that borrow cores from a pool for a week's test, and are deleted when their time has come.
+
+An endpoint asks for it with two properties, which like all properties never change: `SharedComputeCapacityEnabled` and
+`TargetAutoDeletionTime` (RFC 1123). Azure does not document what it refuses; here a deadline must be readable, ahead
+and at most 168 hours away, and the wording of those refusals is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+from deploy.emulator.wire import operations
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Json, frontend, user_error
+from deploy.emulator.workspace import registry
+from deploy.emulator.world import settings
+from deploy.emulator.world.store import Resource, World
+
+ENABLED = "sharedcomputecapacityenabled"
+DEADLINE = "targetautodeletiontime"
+LONGEST = 168 * 3600.0
+SLACK = 300.0
+"""The client counts from its own clock, and the request takes its time."""
+EXPIRY = "expiry"
+POOL = "(shared)"
+"""Stands for a location and a family in the table of allocations: the pool belongs to no region and to no family."""
+
+
+def wanted(properties: Mapping[str, str]) -> bool:
+    """Whether these endpoint properties ask for shared quota."""
+    return any(key.lower() == ENABLED and value.lower() == "true" for key, value in properties.items())
+
+
+def heard(call: Call, properties: dict[str, str]) -> dict[str, str]:
+    """The properties of a new endpoint that this api-version keeps; whether old ones keep a lease is not documented."""
+    since = str(settings.get(call.world, "shared_quota_since"))
+    if call.query.get("api-version", since) >= since:
+        return properties
+    return {key: value for key, value in properties.items() if key.lower() not in (ENABLED, DEADLINE)}
+
+
+def begin(world: World, endpoint: Resource) -> None:
+    """See to it that an endpoint on shared quota is deleted in time; others are left alone.
+
+    Raises:
+        Refusal: 400 when the subscription is not eligible or the deadline is no good.
+    """
+    properties = endpoint.properties["properties"]
+    if not wanted(properties):
+        return
+    if not settings.get(world, "shared_quota_eligible"):
+        raise user_error(
+            f"The subscription '{endpoint.id.split('/')[2]}' is not eligible for shared quota. "
+            "Shared quota is for subscriptions of an Enterprise Agreement."
+        )
+    left = _deadline(properties) - world.now()
+    if not 0 < left <= LONGEST + SLACK:
+        raise user_error("The property 'TargetAutoDeletionTime' must be in the future and at most 168 hours ahead.")
+    operations.begin(world, EXPIRY, endpoint, left, {"remove": True})
+
+
+def keep(old: Mapping[str, str], new: Mapping[str, str]) -> None:
+    """Refuse to bring an endpoint to shared quota after its creation."""
+    if wanted(new) and not wanted(old):
+        raise user_error("Shared quota can be chosen only when an endpoint is created.")
+
+
+def reserve(world: World, endpoint: Resource, deployment: Resource) -> bool:
+    """Borrow a deployment's instances from the pool; False when its endpoint is not on shared quota.
+
+    Raises:
+        Refusal: 400 when the model may not be deployed there, or the pool is exhausted.
+    """
+    if not wanted(endpoint.properties["properties"]):
+        return False
+    _require_flag(world, deployment.properties["model"])
+    subscription, count = endpoint.id.split("/")[2], deployment.body["sku"]["capacity"]
+    used = world.db.execute(
+        "SELECT COALESCE(SUM(cores), 0) FROM allocations WHERE subscription = ? AND location = ? AND deployment != ?",
+        (subscription, POOL, deployment.id.lower()),
+    ).fetchone()[0]
+    if used + count > settings.number(world, "shared_quota_instances"):
+        raise frontend(
+            400, "UserErrorFromQuotaService",
+            "UserErrorFromQuotaService: Simultaneous count exceeded for subscription.",
+        )  # fmt: skip
+    world.db.execute(
+        "INSERT OR REPLACE INTO allocations VALUES (?, ?, ?, ?, ?)",
+        (deployment.id.lower(), subscription, POOL, POOL, count),
+    )
+    return True
+
+
+def flagged(model: Resource) -> bool:
+    """Whether a model may use shared quota: by a property that says true, or by a tag of that name."""
+    properties: dict[str, Json] = model.properties.get("properties") or {}
+    return wanted({key: str(value) for key, value in properties.items()}) or any(
+        key.lower() == ENABLED for key in model.properties.get("tags") or {}
+    )
+
+
+def _require_flag(world: World, name: str | None) -> None:
+    model = registry.resolve(world, name) if name else None
+    if name and model is None:
+        return  # it does not exist; the operation will end with that
+    if model is None or not flagged(model):
+        raise user_error(
+            f"The model '{name}' cannot be deployed with shared quota: it is not marked SharedComputeCapacityEnabled."
+        )
+
+
+def _deadline(properties: Mapping[str, str]) -> float:
+    text = next((value for key, value in properties.items() if key.lower() == DEADLINE), "")
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        raise user_error(
+            f"The property 'TargetAutoDeletionTime' must be a date in RFC 1123 format, not '{text}'."
+        ) from None

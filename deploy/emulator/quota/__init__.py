@@ -1,0 +1,1 @@
+"""Cores, VM sizes and limits."""

@@ -1,0 +1,52 @@
+"""Setting quota: what of its subscription's cores a workspace may use of each family. Counting is `capacity`'s.
+
+The limit of a workspace stands in the same table as that of its subscription, under the workspace's id.
+"""
+
+from __future__ import annotations
+
+from deploy.emulator.quota import core_limits, vm_sizes
+from deploy.emulator.wire import fields
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Answer, Json, gateway
+from deploy.emulator.workspace import workspaces
+
+_TYPE = f"{workspaces.PROVIDER}/workspaces/dedicatedCores/quotas"
+
+
+def update(call: Call) -> Answer:
+    """POST updateQuotas: each row is judged by itself and carries its `status`; -1 shares the subscription's again."""
+    subscription, location = core_limits.where(call)
+    rows = call.object().get("value") or []
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise gateway(400, "InvalidRequestContent", "The field 'value' must be a list of quotas.")
+    return Answer(200, {"value": [_one(call, subscription, location, row) for row in rows]})
+
+
+def _one(call: Call, subscription: str, location: str, row: dict[str, Json]) -> dict[str, Json]:
+    identifier, limit = fields.text(row, "id") or "", fields.number(row, "limit", -1)
+    place, _, name = identifier.partition("/quotas/")
+    status = _judge(call, subscription, location, place, name, limit)
+    if status == "Success":
+        core_limits.set_limit(
+            call.world, place, location, _family(name), limit if limit >= 0 else core_limits.UNLIMITED
+        )
+    return {"id": identifier, "type": row.get("type") or _TYPE, "limit": limit, "unit": "Count", "status": status}
+
+
+def _judge(call: Call, subscription: str, location: str, place: str, name: str, limit: int) -> str:
+    workspace = call.world.get(place)
+    if workspace is None or workspace.kind != "workspace" or workspace.location != location:
+        return "Undefined"
+    family = _family(name)
+    if not family:
+        return "InvalidVMFamilyName"
+    if limit > core_limits.limits(call.world, subscription, location).get(family, 0):
+        return "InvalidQuotaExceedsSubscriptionLimit"
+    used = core_limits.used_below(call.world, workspace.id, family)
+    return "InvalidQuotaBelowClusterMinimum" if 0 <= limit < used else "Success"
+
+
+def _family(name: str) -> str:
+    wanted = name.replace(" ", "").replace("_", "").lower()
+    return next((f.name for f in vm_sizes.FAMILIES if f.name.replace(" ", "").replace("_", "").lower() == wanted), "")

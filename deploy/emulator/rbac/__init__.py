@@ -1,0 +1,1 @@
+"""Role assignments, role definitions, and what a principal is allowed to do."""

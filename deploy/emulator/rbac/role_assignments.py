@@ -1,0 +1,185 @@
+"""Role assignments: who holds which role where. What follows from them is decided in `rights`.
+
+An assignment outlives its principal: Azure keeps listing it as it was written, and it is for clients to find that the
+directory no longer knows the object id ("Identity not found").
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from deploy.emulator.entra.access_tokens import TENANT
+from deploy.emulator.rbac import role_definitions
+from deploy.emulator.wire import fields
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Answer, Json, gateway, timestamp
+from deploy.emulator.world.store import World, dump
+
+ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
+PRINCIPAL_KINDS = ("User", "Group", "ServicePrincipal", "ForeignGroup", "Device")
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def assign(
+    world: World, scope: str, principal: str, kind: str, role: str, name: str, by: str, description: str | None = None
+) -> dict[str, Json]:
+    """Write one role assignment and return its body as the PUT shows it (`createdBy` null)."""
+    subscription = scope.split("/")[2]
+    now = timestamp(world.now())
+    body: dict[str, Any] = {
+        "properties": {
+            "roleDefinitionId": f"/subscriptions/{subscription}/providers/{role_definitions.TYPE}/{role}",
+            "principalId": principal, "principalType": kind, "scope": scope,
+            "condition": None, "conditionVersion": None,
+            "createdOn": now, "updatedOn": now, "createdBy": by, "updatedBy": by,
+            "delegatedManagedIdentityResourceId": None, "description": description,
+        },
+        "id": f"{scope}/providers/{ASSIGNMENT}/{name}", "type": ASSIGNMENT, "name": name,
+    }  # fmt: skip
+    world.db.execute(
+        "INSERT OR REPLACE INTO role_assignments VALUES (?, ?, ?, ?, ?, ?)",
+        (body["id"].lower(), name.lower(), scope.lower(), principal, role, dump(body)),
+    )
+    return {**body, "properties": {**body["properties"], "createdBy": None}}
+
+
+def put(call: Call) -> Answer:
+    """PUT a role assignment: 201; 200 for the very same one again; 409 RoleAssignmentExists under another name."""
+    scope, name = _scope(call), call.path["name"]
+    if not _GUID.fullmatch(name):
+        raise gateway(
+            400,
+            "InvalidRoleAssignmentId",
+            f"The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID.",
+        )
+    _require_scope(call, scope)
+    properties = fields.mapping(call.object(), "properties")
+    principal, role = fields.text(properties, "principalId"), fields.text(properties, "roleDefinitionId")
+    if principal is None or role is None or not _GUID.fullmatch(principal):
+        raise gateway(400, "BadRequestFormat", "The request was incorrectly formatted.")
+    role = role_definitions.require(call.world, role)
+    kind = _principal_kind(call, principal, fields.text(properties, "principalType"))
+    key = (scope.lower(), principal.lower(), role)
+    same = call.world.db.execute(
+        "SELECT name, body FROM role_assignments WHERE scope = ? AND principal = ? AND role = ?", key
+    ).fetchone()
+    if same is not None:
+        return _again(call, same, name, fields.text(properties, "description"))
+    if call.world.db.execute("SELECT 1 FROM role_assignments WHERE name = ?", (name.lower(),)).fetchone():
+        raise gateway(
+            400, "RoleAssignmentUpdateNotPermitted",
+            "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
+        )  # fmt: skip
+    return Answer(
+        201,
+        assign(
+            call.world,
+            scope,
+            principal.lower(),
+            kind,
+            role,
+            name,
+            call.caller.id,
+            fields.text(properties, "description"),
+        ),
+    )
+
+
+def get(call: Call) -> Answer:
+    """GET one role assignment."""
+    row = _find(call)
+    if row is None:
+        raise gateway(404, "RoleAssignmentNotFound", f"The role assignment '{call.path['name']}' is not found.")
+    return Answer(200, json.loads(row))
+
+
+def delete(call: Call) -> Answer:
+    """DELETE: 200 with the deleted body, 204 when absent."""
+    row = _find(call)
+    if row is None:
+        return Answer(204)
+    call.world.db.execute("DELETE FROM role_assignments WHERE id = ?", (json.loads(row)["id"].lower(),))
+    return Answer(200, json.loads(row))
+
+
+def listing(call: Call) -> Answer:
+    """GET role assignments at, above and below a scope; `atScope()` leaves out those below, `principalId eq` picks."""
+    scope, words = _scope(call).lower(), call.query.get("$filter", "")
+    principal = re.search(r"principalId\s+eq\s+'([^']*)'|assignedTo\('([^']*)'\)", words, re.IGNORECASE)
+    if words and principal is None and "atscope()" not in words.lower():
+        raise gateway(
+            400,
+            "InvalidFilter",
+            f"The filter '{words}' is not supported. Use principalId eq, assignedTo() or atScope().",
+        )
+    sql, parameters = "SELECT scope, body FROM role_assignments", []
+    if principal is not None:
+        sql, parameters = sql + " WHERE principal = ?", [(principal[1] or principal[2]).lower()]
+    rows = call.world.db.execute(sql + " ORDER BY rowid", parameters).fetchall()
+    below = "atscope()" not in words.lower()
+    found = [json.loads(body) for held, body in rows if _within(scope, held) or (below and _within(held, scope))]
+    return Answer(200, {"value": found})
+
+
+def _scope(call: Call) -> str:
+    return "/" + call.path.get("scope", "").strip("/")
+
+
+def _within(inner: str, outer: str) -> bool:
+    return inner == outer or inner.startswith(outer.rstrip("/") + "/")
+
+
+def _require_scope(call: Call, scope: str) -> None:
+    if call.world.get(scope) is None:
+        raise gateway(
+            404,
+            "ResourceNotFound",
+            f"The scope '{scope}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+        )
+
+
+def _principal_kind(call: Call, principal: str, wanted: str | None) -> str:
+    """The principal's type. A stated type is trusted for somebody unknown: so one avoids the replication delay."""
+    row = call.world.db.execute("SELECT kind FROM principals WHERE id = ?", (principal.lower(),)).fetchone()
+    if wanted is not None and wanted not in PRINCIPAL_KINDS:
+        raise gateway(400, "InvalidPrincipalType", f"The principal type '{wanted}' is not valid.")
+    if row is None and wanted is None:
+        raise gateway(
+            400, "PrincipalNotFound",
+            f"Principal {principal.replace('-', '')} does not exist in the directory {TENANT}. Check that you have "
+            "the correct principal ID. If you are creating this principal and then immediately assigning a role, this "
+            "error might be related to a replication delay. In this case, set the role assignment principalType "
+            "property to a value, such as ServicePrincipal, User, or Group. See https://aka.ms/docs-principaltype",
+        )  # fmt: skip
+    if row is not None and wanted is not None and row[0] != wanted:
+        raise gateway(
+            400, "UnmatchedPrincipalType",
+            f"The PrincipalId '{principal.replace('-', '')}' has type '{row[0]}' , which is different from specified "
+            f"PrinciaplType '{wanted}'.",
+        )  # fmt: skip
+    return str(row[0] if row is not None else wanted)
+
+
+def _again(call: Call, same: tuple[str, str], name: str, description: str | None) -> Answer:
+    """The same under its own name: only the description may become another."""
+    if same[0] != name.lower():
+        raise gateway(
+            409, "RoleAssignmentExists",
+            f"The role assignment already exists. "
+            f"The ID of the existing role assignment is {same[0].replace('-', '')}.",
+        )  # fmt: skip
+    body = json.loads(same[1])
+    if description is not None and description != body["properties"]["description"]:
+        body["properties"] |= {"description": description, "updatedOn": timestamp(call.world.now())}
+        call.world.db.execute(
+            "UPDATE role_assignments SET body = ? WHERE id = ?", (dump(body), str(body["id"]).lower())
+        )
+    return Answer(200, body)
+
+
+def _find(call: Call) -> str | None:
+    identifier = f"{_scope(call)}/providers/{ASSIGNMENT}/{call.path['name']}".replace("//", "/")
+    row = call.world.db.execute("SELECT body FROM role_assignments WHERE id = ?", (identifier.lower(),)).fetchone()
+    return str(row[0]) if row else None

@@ -1,0 +1,64 @@
+"""What a deployment's own scoring server is made of: interpreter, files, variables and probes, read from the world."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from deploy.emulator.runtime import interpreter
+from deploy.emulator.wire.responses import Json
+from deploy.emulator.workspace import registry
+from deploy.emulator.world.durations import seconds
+from deploy.emulator.world.store import Resource, World
+
+ACCOUNT = "stmlwlocal"
+_STORED = re.compile(r"https?://[^?]*?/([^/]+)\.blob\.core\.windows\.net/([^?]+?)/*(?:\?.*)?")
+_DATASTORE = re.compile(r"azureml://.*?/datastores/([^/]+)/paths/(.+?)/*", re.IGNORECASE)
+
+
+def own_code(world: World, deployment: Resource) -> Resource | None:
+    """The code of a deployment that brings its own, as far as its files are in this world."""
+    code = deployment.properties["codeConfiguration"] or {}
+    return world.get(code["codeId"]) if code.get("codeId") and code.get("scoringScript") else None
+
+
+def specification(world: World, deployment: Resource, place: Path) -> dict[str, Any]:
+    """What a keeper has to know: interpreter, files, variables, probes."""
+    properties, code = deployment.properties, deployment.properties["codeConfiguration"]
+    source = own_code(world, deployment)
+    files = [["code", root := _stored(world, source, "codeUri"), root, str(place / "code")]]
+    model = registry.resolve(world, properties["model"]) if properties["model"] else None
+    variables = dict(properties["environmentVariables"])
+    if model is not None:
+        mount = (properties["modelMountPath"] or "azureml-models").strip("/").replace("..", "_")
+        name = properties["model"].rstrip("/").rsplit("/", 3)[-3]
+        where = place / "mount" / mount / name / model.body["name"]
+        if root := _stored(world, model, "modelUri"):
+            files.append([f"model {name}", root, root.rpartition("/")[0], str(where)])
+        variables["AZUREML_MODEL_DIR"] = str(where)
+    variables |= {
+        "AML_APP_ROOT": str(place / "code"), "AZUREML_ENTRY_SCRIPT": code["scoringScript"],
+        "SERVICE_NAME": deployment.body["name"],
+    }  # fmt: skip
+    return {
+        "deployment": deployment.id, "world": str(world.path), "python": interpreter.chosen(world.folder),
+        "code": str(place / "code"), "files": files, "environment": variables, "pace": world.timing.probe_pace,
+        "liveness": _probe(properties["livenessProbe"]), "readiness": _probe(properties["readinessProbe"]),
+    }  # fmt: skip
+
+
+def _probe(settings: dict[str, Json]) -> dict[str, float]:
+    waits = {name: seconds(str(settings[name])) for name in ("initialDelay", "period", "timeout")}
+    return waits | {name: int(settings[name]) for name in ("failureThreshold", "successThreshold")}
+
+
+def _stored(world: World, asset: Resource | None, field: str) -> str:
+    """Where an asset's blobs begin in this world's storage; "" when they are elsewhere."""
+    uri = str(asset.properties.get(field) or "") if asset else ""
+    if match := _STORED.fullmatch(uri):
+        return f"{match[1]}/{match[2]}"
+    if asset is not None and (match := _DATASTORE.fullmatch(uri)):
+        held = world.get(f"{asset.parent}/datastores/{match[1]}")
+        return f"{ACCOUNT}/{held.properties['containerName']}/{match[2]}" if held else ""
+    return ""

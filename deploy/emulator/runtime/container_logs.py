@@ -1,0 +1,74 @@
+"""What the two containers of a deployment have written. A stand-in says in its log that it is one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deploy.emulator.runtime import failure_logs, hosting, standins
+from deploy.emulator.runtime.code_spec import own_code
+from deploy.emulator.wire import operations, request_log
+from deploy.emulator.world.store import Resource, World
+
+NAMES = ("InferenceServer", "StorageInitializer")
+
+
+def lines(world: World, deployment: Resource, container: str) -> list[str]:
+    """The log of one container, oldest line first. Where score.py itself has failed, that is its own."""
+    stores = container == "StorageInitializer"
+    error, hosted = operations.ending(world, str(deployment.private.get("operation")))
+    if deployment.state == "Failed" and not hosted:
+        properties = deployment.properties
+        model, image = str(properties["model"] or "no model"), str(properties["environmentId"] or properties["model"])
+        names = {"model": model, "image": image}
+        moment = str(deployment.body["systemData"]["createdAt"])
+        return failure_logs.storage(error, names) if stores else failure_logs.server(error, names, moment)
+    if own_code(world, deployment) is not None:
+        return _hosted(world, deployment, container)
+    return _storage(deployment) if stores else _server(world, deployment)
+
+
+def _hosted(world: World, deployment: Resource, container: str) -> list[str]:
+    place = hosting.folder(world, hosting.key(deployment))
+    if container == "StorageInitializer":
+        return _tail(place / "storage.log")
+    return [
+        "amldeploy emulator: this is score.py itself, run on this machine; the environment was not built.",
+        *_tail(place / "server.log"),
+    ]
+
+
+def _tail(file: Path) -> list[str]:
+    """The end of a log, one megabyte of it at most; nothing when it was never written."""
+    try:
+        with file.open("rb") as stream:
+            stream.seek(max(0, file.stat().st_size - (1 << 20)))
+            return stream.read().decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _server(world: World, deployment: Resource) -> list[str]:
+    moment = str(deployment.body["systemData"]["createdAt"])
+    text = ["Instance status:", *(f"{name}: Succeeded" for name in failure_logs.STATUS)]
+    text += ["", "Container events:", *(failure_logs.event(*each, moment) for each in failure_logs.STARTED)]
+    text += ["", "Container logs:"]
+    model = deployment.properties["model"]
+    if standins.find(model) is None:
+        text.append(f"amldeploy emulator: there is no stand-in for {model}; every scoring request is answered 424.")
+    else:
+        text.append(f"amldeploy emulator: a STAND-IN answers in place of {model}. The model itself never runs.")
+    for row in request_log.read(world, target=deployment.id):
+        at = datetime.fromtimestamp(row["time"], UTC)
+        text.append(f'{at:%Y-%m-%dT%H:%M:%S.%f}+00:00 - 127.0.0.1 "POST /score HTTP/1.1" {row["status"]}')
+    return text
+
+
+def _storage(deployment: Resource) -> list[str]:
+    model = deployment.properties["model"]
+    return [
+        f"amldeploy emulator: nothing was downloaded; a stand-in needs no files of {model}."
+        if model
+        else "No model to download.",
+        "Storage initializer finished.",
+    ]

@@ -1,0 +1,113 @@
+"""What the containers of a deployment that failed have written, by the code and words with which it failed.
+
+Nothing ran: the words are those of a container that ends so. The four statuses, the form of events, and the names of
+events are recorded or published; that a log is mostly empty when no container was started is, too. The sentences of
+what goes wrong are Kubernetes', the storage's and Python's own, as they are known from there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from deploy.emulator.wire.responses import Json
+
+STATUS = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
+BEGUN = (("Pulling", "Start pulling container image"), ("Pulling", "Start downloading models"))
+PULLED = ("Pulled", "Container image is pulled successfully")
+DOWNLOADED = ("Downloaded", "Models are downloaded successfully or no model need to download")
+STARTED = (
+    *BEGUN, PULLED, DOWNLOADED,
+    ("Created", "Created container inference-server"),
+    ("Started", "Started container inference-server"),
+)  # fmt: skip
+_RESTARTED = ("BackOff", "Back-off restarting failed container")
+_UNPULLED = (*BEGUN, DOWNLOADED, ("BackOff", "Back-off pulling image {image}"))
+_PROBE = "probe failed: HTTP probe failed with statuscode: 502"
+_KILLED = ("Killing", "Container inference-server failed liveness probe, will be restarted")
+_DENIED = "This request is not authorized to perform this operation using this permission."
+_NEVER = "The container was never started: the model could not be downloaded."
+_NOTHING_RAN = "amldeploy emulator: nothing ran; these are the words of a container that ends so."
+_TRACEBACK = (
+    "Initializing the scoring script.",
+    "Traceback (most recent call last):",
+    '  File "/var/azureml-app/score.py", line 7, in init',
+    "    session = prepare()",
+    '  File "/var/azureml-app/score.py", line 3, in prepare',
+    "    return SETTINGS['session']",
+    "KeyError: 'session'",
+    "Worker failed to boot.",
+)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """One way to fail. `stopped` is the status that is not reached; `{model}` and `{image}` stand in lines for both."""
+
+    fits: str
+    stopped: str
+    events: tuple[tuple[str, str], ...] = ()
+    server: tuple[str, ...] = ()
+    stored: tuple[str, ...] = ("Storage initializer finished.",)
+
+
+_ENDINGS = (
+    Ending(
+        r"AcrPull|registry authorization error", "UserContainerImagePull", _UNPULLED,
+        ("Failed to pull image {image}: unauthorized: authentication required",),
+    ),
+    Ending(
+        r"Storage Blob Data|AuthorizationPermissionMismatch", "ModelDownload", (*BEGUN, PULLED), (_NEVER,),
+        ("Downloading {model}", f"ERROR: AuthorizationPermissionMismatch: {_DENIED}"),
+    ),
+    Ending(
+        r"ImagePull|manifest unknown|pull\w* [^.]{0,80}\bimage|image [^.]{0,80}be (?:pulled|downloaded|accessed)"
+        r"|download [^.]{0,40}\bimage",
+        "UserContainerImagePull", _UNPULLED, ("Failed to pull image {image}: manifest unknown",),
+    ),
+    Ending(
+        r"BlobNotFound|\bmodel (?:\S+ ){0,6}(?:was not found|could not|cannot|can't)|download [^.]{0,40}\bmodel",
+        "ModelDownload", (*BEGUN, PULLED), (_NEVER,), ("Downloading {model}", "ERROR: {model} was not found."),
+    ),
+    Ending(
+        r"OOMKilled|OutOfMemory|out of memory", "UserContainerStart", (*STARTED, _RESTARTED),
+        ("Loading the model.", "Killed: OOMKilled, exit code 137"),
+    ),
+    Ending(
+        r"liveness ?probe", "UserContainerStart",
+        (*STARTED, ("LivenessProbeFailed", f"Liveness {_PROBE}"), _KILLED), ("Loading the model.",),
+    ),
+    Ending(
+        r"readiness ?probe", "UserContainerStart",
+        (*STARTED, ("ReadinessProbeFailed", f"Readiness {_PROBE}")), ("Loading the model.",),
+    ),
+    Ending(
+        r"ResourceNotReady|UserScript|CrashLoop|\bcrashed\b", "UserContainerStart", (*STARTED, _RESTARTED), _TRACEBACK,
+    ),
+    Ending("", "SystemSetup", stored=()),
+)  # fmt: skip
+"""The first that fits code and message. The last fits all: no container was ever started."""
+
+
+def server(error: Json, names: dict[str, str], moment: str) -> list[str]:
+    """The log of the inference server."""
+    ending = _find(error)
+    reached = [f"{name}: Succeeded" for name in STATUS[: STATUS.index(ending.stopped)]] + [f"{ending.stopped}: Failed"]
+    happened = [event(name, message.format(**names), moment) for name, message in ending.events]
+    said = [_NOTHING_RAN, *(line.format(**names) for line in ending.server)] if ending.server else []
+    return ["Instance status:", *reached, "", "Container events:", *happened, "", "Container logs:", *said]
+
+
+def storage(error: Json, names: dict[str, str]) -> list[str]:
+    """The log of the storage initializer."""
+    return [line.format(**names) for line in _find(error).stored]
+
+
+def event(name: str, message: str, moment: str) -> str:
+    """One line about a container."""
+    return f"Kind: Pod, Name: {name}, Type: Normal, Time: {moment}, Message: {message}"
+
+
+def _find(error: Json) -> Ending:
+    told = f"{error['code']} {error['message']}" if error else ""
+    return next(ending for ending in _ENDINGS if re.search(ending.fits, told, re.IGNORECASE))

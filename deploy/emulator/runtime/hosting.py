@@ -1,0 +1,202 @@
+"""Deployments with code of their own: which server each needs, and starting, following and ending those servers.
+
+A server is kept by a process of its own (`keeper.py`) in a folder `<state>/servers/<key>`; the key is a digest of
+everything the server is made of, so a change of tags keeps it and a change of code makes another. A deployment's
+operation waits for its server: it is looked at whenever a request comes in, and no thread watches it. Whichever
+emulator of a shared world needs a server and finds nobody keeping it starts it anew. Nothing here answers a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.emulator.runtime.code_spec import specification
+from deploy.emulator.wire import operations
+from deploy.emulator.wire.responses import Json, failure
+from deploy.emulator.world.store import Resource, World, dump
+
+MADE_OF = ("model", "environmentId", "codeConfiguration", "environmentVariables", "modelMountPath")
+MADE_OF_PROBES = ("livenessProbe", "readinessProbe")
+_SECONDS_TO_END = 10
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a server stands: `starting`, `ready` or `failed` with its reason, for the start called `run`."""
+
+    state: str
+    port: int
+    reason: str
+    run: str
+
+
+def key(deployment: Resource) -> str:
+    """The name of the server that a deployment wants, whether it runs or not."""
+    made_of = {name: deployment.properties[name] for name in (*MADE_OF, *MADE_OF_PROBES)}
+    born = deployment.body["systemData"]["createdAt"]
+    return hashlib.sha256(dump([deployment.id.lower(), born, made_of]).encode()).hexdigest()[:24]
+
+
+def effect(deployment: Resource, earliest: float) -> dict[str, Any]:
+    """The part of an operation's effect that makes it wait for a server, and remembers the server afterwards."""
+    return {"server": key(deployment), "earliest": earliest, "private": {"server": key(deployment)}}
+
+
+def folder(world: World, name: str) -> Path:
+    """Where a server's files and logs are."""
+    return world.folder / "servers" / name
+
+
+def status(place: Path) -> Status | None:
+    """What the keeper of a folder wrote last."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return Status(**json.loads((place / "status.json").read_text()))
+    return None
+
+
+def kept(place: Path) -> bool:
+    """Whether somebody keeps the server of a folder."""
+    import fcntl  # not on Windows, where the rest of the emulator does without
+
+    with contextlib.suppress(OSError), (place / "lock").open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+class Hosting:
+    """The servers that this emulator process started; `settle` inside each transaction, `close` at the end."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._keepers: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
+        self._ending: list[subprocess.Popen[bytes]] = []
+
+    def settle(self) -> None:
+        """End the operations whose server stands or has failed, start servers they wait for, end unwanted ones."""
+        now, ended = self.world.now(), False
+        for operation, target, effect in operations.waiting(self.world):
+            if "server" not in effect:
+                continue  # it waits for something else, or for ever
+            deployment = self.world.get(target)
+            if deployment is None or now < effect["earliest"]:
+                self._start_for(deployment, operation)
+                continue
+            place = folder(self.world, effect["server"])
+            found = status(place)
+            if found is not None and (found.state, found.run) == ("failed", operation):
+                operations.decide(self.world, operation, _not_ready(found.reason))
+            elif not kept(place):
+                self._start_for(deployment, operation)
+                continue
+            elif found is not None and found.state == "ready":
+                operations.decide(self.world, operation, None)
+            else:
+                continue
+            ended = True
+        if ended:
+            self.world.settle()
+        self._sweep()
+
+    async def port(self, name: str) -> int:
+        """The port of a server, started anew when nobody keeps it.
+
+        Raises:
+            RuntimeError: it does not come up; the message is the reason.
+        """
+        place, run = folder(self.world, name), f"score:{uuid.uuid4()}"
+        while True:
+            found = status(place)
+            if found is not None and (found.state, found.run) == ("failed", run):
+                raise RuntimeError(found.reason)
+            if not kept(place):
+                if not self._begun(name):
+                    self._restart(place, run)
+            elif found is not None and found.state == "ready":
+                return found.port
+            await asyncio.sleep(0.02)
+
+    def close(self) -> None:
+        """End every server that this process started, and wait for them."""
+        for name in list(self._keepers):
+            self._end(name, forget=False)
+        for process in self._ending:
+            try:
+                process.wait(_SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._ending.clear()
+
+    def _start_for(self, deployment: Resource | None, run: str) -> None:
+        if deployment is None:
+            return
+        name = key(deployment)
+        place = folder(self.world, name)
+        found = status(place)
+        if kept(place) or self._begun(name) or (found is not None and found.run == run and found.state == "failed"):
+            return
+        place.mkdir(parents=True, exist_ok=True)
+        self._keep(place, specification(self.world, deployment, place) | {"run": run}, deployment.id)
+
+    def _restart(self, place: Path, run: str) -> None:
+        try:
+            spec = json.loads((place / "spec.json").read_text())
+        except (OSError, ValueError):
+            raise RuntimeError("the server's files are gone; deploy it again") from None
+        self._keep(place, spec | {"run": run, "world": str(self.world.path)}, spec["deployment"])
+
+    def _begun(self, name: str) -> bool:
+        """Whether a keeper of ours is alive, maybe before it holds its lock."""
+        held = self._keepers.get(name)
+        return held is not None and held[0].poll() is None
+
+    def _keep(self, place: Path, spec: dict[str, Any], deployment: str) -> None:
+        if place.name in self._keepers:
+            self._end(place.name, forget=False)
+        (place / "spec.json").write_text(json.dumps(spec))
+        (place / "status.json").unlink(missing_ok=True)
+        with (place / "server.log").open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")), str(place)],
+                stdin=subprocess.PIPE, stdout=output, stderr=output,
+            )  # fmt: skip
+        self._keepers[place.name] = (process, deployment)
+
+    def _sweep(self) -> None:
+        self._ending = [process for process in self._ending if process.poll() is None]
+        for name, (_, identifier) in list(self._keepers.items()):
+            deployment = self.world.get(identifier)
+            if deployment is None or name not in (key(deployment), deployment.private.get("server")):
+                self._end(name, forget=True)
+
+    def _end(self, name: str, *, forget: bool) -> None:
+        process, _ = self._keepers.pop(name)
+        if forget and process.poll() is not None:
+            shutil.rmtree(folder(self.world, name), ignore_errors=True)
+        with contextlib.suppress(BrokenPipeError):
+            if process.stdin is not None:
+                process.stdin.write(b"forget" if forget else b"")
+                process.stdin.close()
+        self._ending.append(process)
+
+
+def _not_ready(reason: str) -> Json:
+    sentence = f" {reason[:1].upper()}{reason[1:]}" + ("" if reason.endswith(".") else ".")
+    return failure(
+        "ResourceNotReady",
+        f"User container has crashed or terminated.{sentence} Please see troubleshooting guide, available here: "
+        "https://aka.ms/oe-tsg#error-resourcenotready",
+    )

@@ -1,0 +1,48 @@
+"""A stand-in for MedImageInsight. It is not the model, and its vectors have no medical meaning.
+
+It really computes a vector from the image it is sent (colours on a grid and the histogram of brightness) and one from
+the text (its runs of three letters), so equal inputs agree and different ones differ. The two have nothing in common:
+how near an image is to a text tells nothing here. Request and answer are the model's documented ones, 1024 numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.emulator.runtime.standins import ScoringError, table
+from deploy.emulator.runtime.standins.vectors import of_image, of_text
+
+NOTICE = (
+    "This is the emulator's stand-in for MedImageInsight: plain measurements, not the model. "
+    "Its vectors have no medical meaning."
+)
+MOST_ROWS = 1024
+LENGTH = 1024
+SCALING_FACTOR = 4.5
+"""A constant of the model, not something computed from a request; this is the value of a published example."""
+
+
+def score(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """One object for each row: `image_features` and `text_features`, each [[1024 numbers]], for what the row holds.
+
+    ScoringError 400 when the table is wrong or a row is empty, 500 when an image cannot be read.
+    """
+    rows = table.rows(body, ("image", "text"), MOST_ROWS)
+    extra = {"scaling_factor": SCALING_FACTOR} if _wants_factor(body.get("params")) else {}
+    return [{**_answer(row), **extra} for row in rows]
+
+
+def _wants_factor(params: Any) -> bool:
+    """Both true and "true" are published."""
+    return isinstance(params, dict) and str(params.get("get_scaling_factor")).lower() == "true"
+
+
+def _answer(row: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = {}
+    if row["image"] not in (None, ""):
+        answer["image_features"] = [of_image(table.image(row, "image"), "L").tolist()]
+    if row["text"] not in (None, ""):
+        answer["text_features"] = [of_text(table.text(row, "text"), LENGTH).tolist()]
+    if not answer:
+        raise ScoringError(400, "a row must hold an image or a text")
+    return answer

@@ -1,0 +1,103 @@
+"""A stand-in for MedImageParse. It is not the model, and its masks have no medical meaning.
+
+It really segments the image it is sent, by classical means: three tones by Otsu's thresholds, connected pieces, and a
+choice among them by the words of the prompt (lung: dark; skull: bright; left, lower, largest, ...). Request and answer
+are the model's documented ones: prompts joined by `&`, one 0/255 mask each, packed as JSON inside a string.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.emulator.runtime.standins import table
+from deploy.emulator.runtime.standins.prompts import DARK, Ask, understood
+from deploy.emulator.runtime.standins.segmentation import Grey, Pieces, Plane, pieces, tones
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+NOTICE = (
+    "This is the emulator's stand-in for MedImageParse: classical image processing, not the model. "
+    "Its masks have no medical meaning."
+)
+MOST_ROWS = 256
+_SMALLEST_SHARE = 1 / 5000
+"""Pieces below this share of the image are noise, unless there is nothing else."""
+
+
+def score(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """One answer for each row: `image_features` (JSON in a string) and `text_features` (a category a prompt).
+
+    ScoringError 400 when the table is wrong, 500 when a row holds no readable image.
+    """
+    return [_answer(row) for row in table.rows(body, ("image", "text"), MOST_ROWS)]
+
+
+def _answer(row: dict[str, Any]) -> dict[str, Any]:
+    asks = [understood(prompt) for prompt in table.text(row, "text").split("&")]
+    masks = segment(_grey(table.image(row, "image")), asks)
+    features = {
+        "data": base64.b64encode(np.where(masks, np.uint8(255), np.uint8(0)).tobytes()).decode("ascii"),
+        "shape": list(masks.shape),
+        "dtype": "uint8",
+    }
+    return {"image_features": json.dumps(features), "text_features": [ask.category for ask in asks]}
+
+
+def segment(grey: Grey, asks: list[Ask]) -> Plane:
+    """One mask for each ask: [asks, height, width]. An image of a single value has nothing to show."""
+    toned = tones(grey)
+    if toned is None:
+        return np.zeros((len(asks), *grey.shape), np.bool_)
+    found: dict[int, Pieces] = {}
+    for tone in {tone for ask in asks for tone in ask.tones}:
+        found[tone] = pieces(toned == tone)
+    body = np.flatnonzero((toned != DARK).any(axis=0)), np.flatnonzero((toned != DARK).any(axis=1))
+    middle = (float(body[0][0] + body[0][-1]) / 2, float(body[1][0] + body[1][-1]) / 2)
+    return np.stack([_mask(found, ask, middle) for ask in asks])
+
+
+def _mask(found: dict[int, Pieces], ask: Ask, middle: tuple[float, float]) -> Plane:
+    each = next((found[tone] for tone in ask.tones if len(found[tone].area)), found[ask.tones[0]])
+    usable = _usable(each)
+    there = usable[_on_side(each.x[usable] - middle[0], ask.right) & _on_side(each.y[usable] - middle[1], ask.down)]
+    if len(there):
+        return each.plane(there[::-1][: ask.most] if ask.smallest else there[: ask.most])
+    return each.plane(usable) & _half(each.shape, ask, middle)
+
+
+def _usable(each: Pieces) -> NDArray[np.int64]:
+    """Pieces worth choosing, largest first: no noise, and nothing that the image's border cuts, as far as possible."""
+    chosen = np.arange(len(each.area))
+    for good in (each.area >= each.shape[0] * each.shape[1] * _SMALLEST_SHARE, ~each.edge):
+        if good[chosen].any():
+            chosen = chosen[good[chosen]]
+    return chosen
+
+
+def _on_side(offset: NDArray[Any], direction: int) -> Plane:
+    return offset * direction > 0 if direction else np.ones(len(offset), np.bool_)
+
+
+def _half(shape: tuple[int, int], ask: Ask, middle: tuple[float, float]) -> Plane:
+    """One side of the body's middle, for pieces that span both sides."""
+    across = _on_side(np.arange(shape[1]) - middle[0], ask.right)
+    along = _on_side(np.arange(shape[0]) - middle[1], ask.down)
+    return along[:, None] & across[None, :]
+
+
+def _grey(image: Image.Image) -> Grey:
+    """8-bit luminance, a little smoothed so that noise makes no pieces."""
+    from PIL import Image, ImageFilter
+
+    if image.mode.startswith(("I", "F")):
+        deep = np.asarray(image, np.float64)
+        span = float(np.ptp(deep)) or 1.0
+        image = Image.fromarray(np.rint((deep - deep.min()) / span * 255).astype(np.uint8))
+    smooth = image.convert("RGB").convert("L").filter(ImageFilter.GaussianBlur(max(image.size) / 512))
+    return np.asarray(smooth)

@@ -1,0 +1,184 @@
+"""How a new world is furnished: one subscription, one workspace, a registry with models, roles, quota. Data, plainly.
+
+Nothing here is asked at run time; change the world through the wire once it stands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.emulator.entra import access_tokens, directory
+from deploy.emulator.quota import core_limits, vm_sizes
+from deploy.emulator.rbac import role_assignments, role_definitions
+from deploy.emulator.rbac.builtin_roles import AI_ADMINISTRATOR, OWNER, ROLES
+from deploy.emulator.workspace import registry, user_identities, workspaces
+from deploy.emulator.world.store import Resource, World, dump
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+GROUP = "rg-local"
+WORKSPACE = "mlw-local"
+LOCATION = "eastus"
+WORKSPACE_PRINCIPAL = "00000000-0000-0000-0000-0000000000c1"
+WORKSPACE_GUID = "00000000-0000-0000-0000-0000000000d1"
+STORAGE_NAME = "stmlwlocal"
+PROVIDERS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers"
+WORKSPACE_ID = f"{PROVIDERS}/{workspaces.WORKSPACE}/{WORKSPACE}"
+STORAGE_ID = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/{STORAGE_NAME}"
+VAULT_ID = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv-mlw-local"
+CONTAINER_REGISTRY_ID = f"{PROVIDERS}/Microsoft.ContainerRegistry/registries/crmlwlocal"
+INSIGHTS_ID = f"{PROVIDERS}/Microsoft.Insights/components/appi-mlw-local"
+IDENTITY = "id-local"
+IDENTITY_ID = f"{PROVIDERS}/{user_identities.TYPE}/{IDENTITY}"
+REGISTRY_SUBSCRIPTION = "00000000-0000-0000-0000-0000000000f1"
+REGISTRY_GROUP = "registry-builtin-prod-eastus-01"
+MOMENT = "2026-01-01T00:00:00.0000000+00:00"
+
+_A100_H100 = (
+    "Standard_NC24ads_A100_v4", "Standard_NC48ads_A100_v4", "Standard_NC96ads_A100_v4", "Standard_ND96asr_v4",
+    "Standard_ND96amsr_A100_v4", "Standard_ND40rs_v2", "Standard_NC40ads_H100_v5", "Standard_NC80adis_H100_v5",
+    "Standard_ND96isr_H100_v5",
+)  # fmt: skip
+_T4 = ("Standard_NC4as_T4_v3", "Standard_NC8as_T4_v3", "Standard_NC16as_T4_v3", "Standard_NC64as_T4_v3")
+_CXR = tuple(size for size in _A100_H100 if size != "Standard_ND40rs_v2")
+_GIGAPATH = ("Standard_NC6s_v3", "Standard_NC12s_v3", "Standard_NC24s_v3", *_A100_H100[:6])
+MODELS: tuple[tuple[str, tuple[int, ...], str, tuple[str, ...], str], ...] = (
+    # name, versions, smallest machine (cores|GPUs|GB memory|GB disk), sizes it may run on, what it does
+    ("MedImageParse", (14, 15, 16, 17), "24|1|220|64", _A100_H100, "Segmentation of medical images from text prompts."),
+    ("MedImageParse3D", (4, 5, 6), "24|1|220|64", _A100_H100, "Segmentation of medical volumes from text prompts."),
+    ("MedImageInsight", (11, 12, 13), "4|1|28|64", (*_T4, *_A100_H100), "Embeddings of medical images and texts."),
+    ("CxrReportGen", (6, 11, 12), "24|1|220|64", _CXR, "Findings of chest X-rays."),
+    ("Prov-GigaPath", (2, 3), "6|1|112|64", _GIGAPATH, "Embeddings of pathology tiles."),
+)
+
+
+def furnish(world: World) -> None:
+    """Fill an empty world. Must run inside a transaction."""
+    _places(world)
+    _workspace(world)
+    _datastores(world)
+    user_identities.save(world, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}", IDENTITY, LOCATION, {})
+    _registry(world)
+    _roles(world)
+    core_limits.set_limit(world, SUBSCRIPTION, LOCATION, core_limits.TOTAL, vm_sizes.TOTAL_LIMIT)
+    core_limits.set_limit(world, SUBSCRIPTION, LOCATION, core_limits.CLUSTERS, 200)
+    core_limits.set_limit(world, SUBSCRIPTION, LOCATION, core_limits.LOW_PRIORITY, 100)
+    for family in vm_sizes.FAMILIES:
+        core_limits.set_limit(world, SUBSCRIPTION, LOCATION, family.name, family.limit)
+
+
+def _places(world: World) -> None:
+    subscription = f"/subscriptions/{SUBSCRIPTION}"
+    group = f"{subscription}/resourceGroups/{GROUP}"
+    _add(world, subscription, "subscription", "", SUBSCRIPTION, {
+        "id": subscription, "subscriptionId": SUBSCRIPTION, "displayName": "Local emulator", "state": "Enabled",
+        "tenantId": access_tokens.TENANT, "authorizationSource": "RoleBased",
+    })  # fmt: skip
+    _add(world, group, "group", subscription, GROUP, {
+        "id": group, "name": GROUP, "type": "Microsoft.Resources/resourceGroups", "location": LOCATION, "tags": {},
+        "properties": {"provisioningState": "Succeeded"},
+    })  # fmt: skip
+    for identifier in (STORAGE_ID, VAULT_ID, CONTAINER_REGISTRY_ID, INSIGHTS_ID):
+        kind = "/".join(identifier.split("/")[-3:-1])
+        name = identifier.rpartition("/")[2]
+        body = {"id": identifier, "name": name, "type": kind, "location": LOCATION, "tags": {}, "properties": {}}
+        _add(world, identifier, "neighbour", group, name, body)
+
+
+def _workspace(world: World) -> None:
+    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
+    directory.add(world, WORKSPACE_PRINCIPAL, "ServicePrincipal", WORKSPACE)
+    _add(world, WORKSPACE_ID, "workspace", group, WORKSPACE, {
+        "id": WORKSPACE_ID, "name": WORKSPACE, "type": workspaces.WORKSPACE, "location": LOCATION, "tags": {},
+        "kind": "Default",
+        "sku": {"name": "Basic", "tier": "Basic"},
+        "identity": {"type": "SystemAssigned", "principalId": WORKSPACE_PRINCIPAL, "tenantId": access_tokens.TENANT},
+        "properties": {
+            "friendlyName": WORKSPACE, "description": "", "workspaceId": WORKSPACE_GUID,
+            "storageAccount": STORAGE_ID, "keyVault": VAULT_ID, "containerRegistry": CONTAINER_REGISTRY_ID,
+            "applicationInsights": INSIGHTS_ID, "provisioningState": "Succeeded", "publicNetworkAccess": "Enabled",
+            "hbiWorkspace": False, "v1LegacyMode": False, "tenantId": access_tokens.TENANT, "storageHnsEnabled": False,
+            "discoveryUrl": f"https://{LOCATION}.api.azureml.ms/discovery",
+        },
+        "systemData": {"createdAt": MOMENT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": MOMENT},
+    })  # fmt: skip
+
+
+def _datastores(world: World) -> None:
+    for name, container, default in (
+        ("workspaceblobstore", "azureml-blobstore-local", True),
+        ("workspaceartifactstore", "azureml", False),
+    ):
+        identifier = f"{WORKSPACE_ID}/datastores/{name}"
+        _add(world, identifier, "datastore", WORKSPACE_ID, name, {
+            "id": identifier, "name": name, "type": f"{workspaces.WORKSPACE}/datastores",
+            "properties": {
+                "datastoreType": "AzureBlob", "containerName": container, "isDefault": default, "protocol": "https",
+                "serviceDataAccessAuthIdentity": "None", "credentials": {"credentialsType": "AccountKey"},
+                "description": None, "tags": {}, "properties": {},
+            },
+            "systemData": {"createdAt": MOMENT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": MOMENT},
+        })  # fmt: skip
+
+
+def _registry(world: World) -> None:
+    identifier = "/registries/azureml"
+    body = {
+        "id": identifier,
+        "name": "azureml",
+        "type": f"{workspaces.PROVIDER}/registries",
+        "location": LOCATION,
+        "properties": {},
+    }
+    private = {"group": REGISTRY_GROUP, "subscription": REGISTRY_SUBSCRIPTION, "storage": "stregistrybuiltin"}
+    world.save(Resource(identifier, "registry", "", "azureml", LOCATION, body, private))
+    for name, versions, smallest, allowed, description in MODELS:
+        facts = {
+            "description": description,
+            "tags": {
+                "SharedComputeCapacityEnabled": "", "task": "medical-imaging",
+                "inference_compute_allow_list": repr(list(allowed)),
+            },
+            "properties": {
+                "SharedComputeCapacityEnabled": "True", "inference-min-sku-spec": smallest,
+                "inference-recommended-sku": ", ".join(allowed),
+            },
+        }  # fmt: skip
+        for number in versions:
+            found = registry.model_body("azureml", REGISTRY_GROUP, REGISTRY_SUBSCRIPTION, name, number, facts)
+            world.save(Resource(found["id"], "model", identifier, f"{name}:{number}", LOCATION, found, {"model": name}))
+
+
+def _roles(world: World) -> None:
+    directory.add(
+        world,
+        access_tokens.SIGNED_IN,
+        "ServicePrincipal",
+        access_tokens.SIGNED_IN_NAME,
+        client=access_tokens.SIGNED_IN_APP,
+    )
+    for guid, name, actions, refused, data in ROLES:
+        body = {
+            "id": f"/subscriptions/{SUBSCRIPTION}/providers/{role_definitions.TYPE}/{guid}",
+            "type": role_definitions.TYPE, "name": guid,
+            "properties": {
+                "roleName": name, "type": "BuiltInRole", "description": "", "assignableScopes": ["/"],
+                "permissions": [
+                    {
+                        "actions": list(actions), "notActions": list(refused), "dataActions": list(data),
+                        "notDataActions": [],
+                    }
+                ],
+                "createdOn": MOMENT, "updatedOn": MOMENT, "createdBy": None, "updatedBy": None,
+            },
+        }  # fmt: skip
+        world.db.execute("INSERT INTO role_definitions VALUES (?, ?, ?)", (guid, name, dump(body)))
+    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
+    for scope, principal, role, name in (
+        (f"/subscriptions/{SUBSCRIPTION}", access_tokens.SIGNED_IN, OWNER, "00000000-0000-0000-0000-0000000000e1"),
+        (group, WORKSPACE_PRINCIPAL, AI_ADMINISTRATOR, "00000000-0000-0000-0000-0000000000e2"),
+    ):
+        role_assignments.assign(world, scope, principal, "ServicePrincipal", role, name, by="")
+
+
+def _add(world: World, identifier: str, kind: str, parent: str, name: str, body: dict[str, Any]) -> None:
+    world.save(Resource(identifier, kind, parent, name, LOCATION, body, {}))

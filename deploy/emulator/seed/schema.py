@@ -1,0 +1,143 @@
+"""The form of a world file: what there is in Azure when the emulator's world begins. `furnishing` makes it so.
+
+Every key is optional; what is not said is as in the default world.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from deploy.emulator.world.parse import Strict
+
+Guid = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{1,63}$")]
+RegionName = Annotated[str, Field(pattern=r"^[a-z0-9]+$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Region(Strict):
+    """What every subscription may use in a region. Cores by family; families that are not named keep their default.
+
+    `sizes` are the machines there are (all when not said), `prices` US dollars an hour by machine.
+    """
+
+    total_cores: Count | None = None
+    clusters: Count | None = None
+    low_priority_cores: Count | None = None
+    families: dict[str, Count] = Field(default_factory=dict)
+    endpoints: Count | None = None
+    deployments: Count | None = None
+    deployments_per_endpoint: Count | None = None
+    sizes: list[str] | None = None
+    prices: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+
+
+class Connection(Strict):
+    """A connection of a workspace. The credentials are seen by `listsecrets` alone."""
+
+    name: Name
+    category: str
+    target: str = ""
+    auth_type: str = "ApiKey"
+    credentials: dict[str, str] = Field(default_factory=dict)
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+class Workspace(Strict):
+    """A workspace with its storage account, key vault, container registry and application insights.
+
+    `quotas` are the cores by family that it may use of its subscription's.
+    """
+
+    name: Name
+    subscription: Guid = "00000000-0000-0000-0000-000000000001"
+    resource_group: Annotated[str, Field(pattern=r"^[-\w.()]{1,90}$")] = "rg-local"
+    region: RegionName = "eastus"
+    quotas: dict[str, Count] = Field(default_factory=dict)
+    connections: list[Connection] = Field(default_factory=list)
+
+
+class Identity(Strict):
+    """A user-assigned identity; it stands in the first workspace's group and region when none are named."""
+
+    name: Name
+    subscription: Guid | None = None
+    resource_group: Annotated[str, Field(pattern=r"^[-\w.()]{1,90}$")] | None = None
+    region: RegionName | None = None
+
+
+class Model(Strict):
+    """A registry's model; of a model that the default world knows, what is not said is as there."""
+
+    name: Name
+    versions: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    description: str | None = None
+    tags: dict[str, str] | None = None
+    properties: dict[str, str] | None = None
+
+
+class Registry(Strict):
+    """A registry; without `models` it holds those of the default world."""
+
+    name: Name
+    region: RegionName = "eastus"
+    models: list[Model] | None = None
+
+
+class Principal(Strict):
+    """Somebody in the directory."""
+
+    id: Guid
+    name: str
+    type: Literal["User", "Group", "ServicePrincipal"] = "ServicePrincipal"
+
+
+class Role(Strict):
+    """A role assignment. `principal`: an id, a principal's name, or `signed-in`. `scope`: an ARM id or a workspace."""
+
+    principal: str
+    role: str
+    scope: str
+
+
+class Deployment(Strict):
+    """A deployment that stands."""
+
+    name: str
+    model: str | None = None
+    environment: str | None = None
+    instance_type: str
+    instance_count: int = Field(1, ge=1)
+    environment_variables: dict[str, str] = Field(default_factory=dict)
+    tags: dict[str, str] = Field(default_factory=dict)
+    properties: dict[str, str] = Field(default_factory=dict)
+
+
+class Endpoint(Strict):
+    """An endpoint that stands, in a workspace of this file (the first when none is named)."""
+
+    name: str
+    workspace: str | None = None
+    identity: str | None = None
+    auth_mode: Literal["key", "aml_token", "aad_token"] = "key"
+    description: str | None = None
+    traffic: dict[str, int] = Field(default_factory=dict)
+    tags: dict[str, str] = Field(default_factory=dict)
+    properties: dict[str, str] = Field(default_factory=dict)
+    deployments: list[Deployment] = Field(default_factory=list)
+
+
+class WorldFile(Strict):
+    """The whole file."""
+
+    regions: dict[RegionName, Region] = Field(default_factory=dict)
+    workspaces: list[Workspace] | None = Field(None, min_length=1)
+    registries: list[Registry] | None = None
+    identities: list[Identity] | None = None
+    principals: list[Principal] = Field(default_factory=list)
+    roles: list[Role] | None = None
+    endpoints: list[Endpoint] = Field(default_factory=list)
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """As `GET /emulator/settings` shows them."""

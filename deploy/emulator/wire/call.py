@@ -1,0 +1,96 @@
+"""A request, matched to its route: what every handler gets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from deploy.emulator.wire.responses import Json, gateway
+from deploy.emulator.world.store import World, dump
+
+
+class Signer(Protocol):
+    """Signs and checks JSON Web Tokens (`entra.jwt`)."""
+
+    def sign(self, claims: Mapping[str, Any]) -> str: ...
+
+    def claims(self, token: str) -> dict[str, Any] | None: ...
+
+    def key_set(self) -> dict[str, Any]: ...
+
+
+class Tokens(Signer, Protocol):
+    """The signer of the directory, and the one of the stand-in for GitHub."""
+
+    @property
+    def github(self) -> Signer: ...
+
+
+class Rights(Protocol):
+    """What principals are allowed to do (`rbac.rights`)."""
+
+    def allows(self, principal: str, action: str, scope: str, data: bool = False) -> bool: ...
+
+    def sees(self, principal: str, action: str, scope: str) -> bool: ...
+
+    def blocks(self, principal: str, scope: str) -> list[Json]: ...
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request: an object id, "" for nobody; a name for people; the application's id or the user's name."""
+
+    id: str = ""
+    name: str = ""
+    client: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, matched to its route. `path` holds the route's names, `base` is our own URL without a slash.
+
+    `address` is the path as it was sent, still encoded; `search` what followed the question mark.
+    """
+
+    world: World
+    tokens: Tokens
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    raw: bytes
+    base: str
+    address: str
+    search: str
+    caller: Caller
+    rights: Rights
+
+    @property
+    def version(self) -> str:
+        """The api-version as it may stand in an address."""
+        return quote(self.query.get("api-version", ""), safe="")
+
+    def object(self) -> dict[str, Json]:
+        """The body as a JSON object.
+
+        Raises:
+            Refusal: 400 InvalidRequestContent when it is anything else.
+        """
+        try:
+            value = json.loads(self.raw or b"{}", parse_constant=_no_constant)
+            dump(value).encode()  # half of a surrogate pair can be written in JSON, but is no text
+        except (ValueError, RecursionError) as error:
+            raise gateway(
+                400,
+                "InvalidRequestContent",
+                f"The request content was invalid and could not be deserialized: '{error}'.",
+            ) from None
+        if not isinstance(value, dict):
+            raise gateway(400, "InvalidRequestContent", "The request content must be a JSON object.")
+        return value
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")

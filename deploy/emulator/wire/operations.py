@@ -1,0 +1,146 @@
+"""Long-running operations: a row with a start, a due time and what becomes true then; its state is computed when asked.
+
+The world applies the effect (`World.transaction`); this room only begins operations and tells how they stand.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Answer, Json, frontend, timestamp
+from deploy.emulator.world.store import Resource, World, dump
+
+ENDPOINT, DEPLOYMENT = "oeidp", "odidp"
+"""The first word of an operation's id: whose it is."""
+UNDECIDED = 253_370_764_800.0
+"""When an operation is due whose end is not known yet: in the year 9999, unless `decide` says otherwise."""
+
+
+def begin(
+    world: World, prefix: str, target: Resource, seconds: float, effect: Mapping[str, Any], error: Json = None
+) -> str:
+    """Start an operation on `target`; returns its id. `effect` is {"properties"?, "private"?} or {"remove": True}.
+
+    With an `error` the operation ends as Failed, and the effect still applies. Ordered faults may add `outcome` (how
+    it ends instead) and `hidden` (its status is never found) to the effect.
+    """
+    operation = f"{prefix}:{uuid.uuid5(uuid.NAMESPACE_URL, target.parent)}:{uuid.uuid4()}"
+    now, outcome = world.now(), dump(error) if error else None
+    world.db.execute(
+        "INSERT INTO operations VALUES (?, ?, ?, ?, 'Updating', ?, ?)",
+        (operation, target.id.lower(), now, min(now + seconds, UNDECIDED), outcome, dump(effect)),
+    )
+    return operation
+
+
+def waiting(world: World) -> list[tuple[str, str, dict[str, Any]]]:
+    """The operations nobody has decided yet: id, target, effect."""
+    rows = world.db.execute(
+        "SELECT id, target, effect FROM operations WHERE state = 'Updating' AND due >= ?", (UNDECIDED,)
+    ).fetchall()
+    return [(operation, target, json.loads(effect)) for operation, target, effect in rows]
+
+
+def decide(world: World, operation: str, error: Json) -> None:
+    """Let an operation end now; its effect applies when the world settles."""
+    error = dump(error) if error else None
+    if error is not None:
+        world.db.execute(
+            "UPDATE operations SET due = ?, error = ?,"
+            " effect = json_set(effect, '$.properties.provisioningState', 'Failed') WHERE id = ?",
+            (world.now(), error, operation),
+        )
+        return
+    world.db.execute("UPDATE operations SET due = ? WHERE id = ?", (world.now(), operation))
+
+
+def ending(world: World, operation: str) -> tuple[Json, bool]:
+    """How an operation failed, and whether a server of the deployment's own decided that."""
+    row = world.db.execute("SELECT error, effect FROM operations WHERE id = ?", (operation,)).fetchone()
+    error, effect = row or (None, "{}")
+    return json.loads(error) if error else None, "server" in json.loads(effect)
+
+
+def cancel(world: World, target: str) -> None:
+    """Give up what is at work on a resource; it ends as Canceled and changes nothing."""
+    world.db.execute(
+        "UPDATE operations SET state = 'Canceled' WHERE state = 'Updating' AND target = ?", (target.lower(),)
+    )
+
+
+def url(call: Call, operation: str, location: str, kind: str = "mfeOperationsStatus") -> str:
+    """Where to ask about an operation; the api-version is that of the request that asks."""
+    return (
+        f"{call.base}/subscriptions/{call.path['subscription']}/providers/Microsoft.MachineLearningServices"
+        f"/locations/{location}/{kind}/{operation}?api-version={call.version}"
+    )
+
+
+def headers(
+    call: Call, operation: str, location: str, *, asynchronous: bool = True, result: bool = False
+) -> dict[str, str]:
+    """Azure-AsyncOperation and/or Location of a request that began an operation, with the polling hint."""
+    found = {"x-ms-async-operation-timeout": "PT30M", **hint(call.world)}
+    if asynchronous:
+        found["Azure-AsyncOperation"] = url(call, operation, location)
+    if result:
+        found["Location"] = url(call, operation, location, "mfeOperationResults")
+    return found
+
+
+def hint(world: World) -> dict[str, str]:
+    """How soon to ask again, when the profile says so."""
+    wait = world.timing.retry_after_ms
+    return {} if wait is None else {"retry-after-ms": str(wait)}
+
+
+def status(call: Call) -> Answer:
+    """GET mfeOperationsStatus: 200 with `Updating`, `Succeeded`, `Failed` or `Canceled`."""
+    row = _row(call)
+    body: dict[str, Json] = {
+        "id": call.base + call.address,
+        "name": row["id"],
+        "startTime": timestamp(row["started"]),
+        "endTime": "0001-01-01T00:00:00+00:00" if row["state"] == "Updating" else timestamp(row["due"]),
+        "percentComplete": 0.0 if row["state"] == "Updating" else 100.0,
+        "status": row["state"],
+    }
+    if row["error"]:
+        body["error"] = row["error"]
+    return Answer(200, body, hint(call.world) if row["state"] == "Updating" else {})
+
+
+def result(call: Call) -> Answer:
+    """GET mfeOperationResults: 202 while it runs, then 200, or 400 with the error of an operation that failed."""
+    row = _row(call)
+    if row["state"] == "Updating":
+        again = f"{call.base}{call.address}?api-version={call.version}"
+        return Answer(202, b"null", {"Location": again, "Content-Type": "application/json", **hint(call.world)})
+    return (
+        Answer(400, {"error": row["error"]})
+        if row["error"]
+        else Answer(200, b"null", {"Content-Type": "application/json"})
+    )
+
+
+def _row(call: Call) -> dict[str, Any]:
+    operation = call.path["operation"]
+    found = call.world.db.execute(
+        "SELECT id, started, due, state, error, effect FROM operations WHERE id = ?", (operation,)
+    ).fetchone()
+    effect = json.loads(found[-1]) if found else {}
+    if found is None or effect.get("hidden"):
+        last = operation.rsplit(":", 1)[-1]
+        raise frontend(
+            404, "NotFound", "The specified resource was not found.",
+            ("OperationNotFound", f"There is no operation with id {last}"),
+        )  # fmt: skip
+    row = dict(zip(("id", "started", "due", "state", "error"), found[:-1], strict=True))
+    # The world holds the outcome from the start; nobody may see it before its time.
+    ended = row["state"] == effect.get("outcome", "Failed")
+    row["error"] = json.loads(row["error"]) if row["error"] and ended else None
+    return row

@@ -1,0 +1,42 @@
+"""Lists in pages: `count` and `$skip`, with the filters that endpoint and deployment lists share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from urllib.parse import urlencode
+
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Answer, Json, gateway
+from deploy.emulator.world.store import Resource
+
+PAGE = 1000
+
+
+def page(call: Call, found: Sequence[Resource], render: Callable[[Call, Resource], Json]) -> Answer:
+    """One page of a list, with `nextLink` if there are more. `name` and `tags` (`key` or `key=value`) filter."""
+    if name := call.query.get("name", "").lower():
+        found = [item for item in found if item.name == name]
+    if tags := call.query.get("tags", ""):
+        found = [item for item in found if _tagged(item, tags)]
+    size, start = number(call, "count", PAGE) or PAGE, number(call, "$skip", 0)
+    body: dict[str, Json] = {"value": [render(call, item) for item in found[start : start + size]]}
+    if start + size < len(found):
+        query = {**call.query, "$skip": str(start + size)}
+        body["nextLink"] = f"{call.base}{call.address}?{urlencode(query)}"
+    return Answer(200, body)
+
+
+def _tagged(item: Resource, tags: str) -> bool:
+    held = item.body.get("tags", {})
+    wanted = [part.partition("=") for part in tags.split(",")]
+    return all(key in held and (not sign or held[key] == value) for key, sign, value in wanted)
+
+
+def number(call: Call, key: str, default: int) -> int:
+    """A whole number of the query string."""
+    value = call.query.get(key, "")
+    if not value:
+        return default
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise gateway(400, "InvalidQueryParameter", f"The value '{value}' of query parameter '{key}' is not a number.")
+    return int(value)

@@ -1,0 +1,66 @@
+"""The request log: one row a request, whatever it was for. It records and reads back; it judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deploy.emulator.wire.responses import Json
+from deploy.emulator.world.store import World
+
+COLUMNS = (
+    "number", "time", "method", "path", "status", "milliseconds", "plane", "caller", "operation", "mutating",
+    "client_request_id", "target", "note",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is remembered of a request. `path` includes the query; `target` is the deployment that scored.
+
+    `status` is what the room answered, 0 when it was not asked; `milliseconds` passed on the wall since the request was
+    there.
+    """
+
+    method: str
+    path: str
+    status: int
+    milliseconds: float
+    plane: str
+    caller: str
+    operation: str
+    mutating: bool
+    client_request_id: str = ""
+    target: str = ""
+    note: str = ""
+
+
+def write(world: World, entry: Entry) -> None:
+    """Remember a request; part of the transaction that answers it."""
+    world.db.execute(
+        f"INSERT INTO requests ({', '.join(COLUMNS[1:])}) VALUES ({', '.join('?' * (len(COLUMNS) - 1))})",  # noqa: S608 - ours
+        (
+            world.now(), entry.method, entry.path, entry.status, round(entry.milliseconds, 3), entry.plane,
+            entry.caller, entry.operation, int(entry.mutating), entry.client_request_id, entry.target, entry.note,
+        ),
+    )  # fmt: skip
+
+
+def read(
+    world: World, after: int = 0, mutating: bool | None = None, target: str | None = None
+) -> list[dict[str, Json]]:
+    """The requests after number `after`, oldest first."""
+    return list(_rows(world, after, mutating, target))
+
+
+def _rows(world: World, after: int, mutating: bool | None, target: str | None) -> Iterator[dict[str, Json]]:
+    sql, values = f"SELECT {', '.join(COLUMNS)} FROM requests WHERE number > ?", [after]  # noqa: S608 - ours
+    if mutating is not None:
+        sql, values = sql + " AND mutating = ?", [*values, int(mutating)]
+    parameters: list[int | str] = list(values)
+    if target is not None:
+        sql += " AND target = ?"
+        parameters.append(target.lower())
+    for row in world.db.execute(sql + " ORDER BY number", parameters):
+        found = dict(zip(COLUMNS, row, strict=True))
+        yield {**found, "mutating": bool(found["mutating"])}

@@ -1,0 +1,96 @@
+"""The envelope: what a request is to a room, what an answer is, and how Azure words a refusal.
+
+Two layers refuse in two forms, as on Azure: the Resource Manager gateway (`gateway`) and the Azure ML front end
+(`frontend`). This room never looks into the world.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+Json = Any
+"""A JSON value."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent back. `body` is a JSON value, or bytes that are sent as they are (b"" is no body)."""
+
+    status: int = 200
+    body: Json = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Refusal(Exception):
+    """A request that is refused: an answer on its way up. Nothing it changed remains."""
+
+    def __init__(self, answer: Answer, note: str = "") -> None:
+        super().__init__(answer.status, answer.body)
+        self.answer, self.note = answer, note
+
+
+def gateway(status: int, code: str, message: str, headers: Mapping[str, str] | None = None, note: str = "") -> Refusal:
+    """A refusal by the Resource Manager: `{"error": {code, message}}`."""
+    body = {"error": {"code": code, "message": message}}
+    return Refusal(Answer(status, body, {"x-ms-failure-cause": "gateway", **(headers or {})}), note)
+
+
+def frontend(status: int, code: str, message: str, *inner: tuple[str, str], location: str = "eastus") -> Refusal:
+    """A refusal by the Azure ML front end; `inner` are the nested (code, message) pairs."""
+    error = failure(code, message, *inner)
+    error["additionalInfo"] = [
+        {"type": "ComponentName", "info": {"value": "managementfrontend"}},
+        {"type": "Correlation", "info": {"value": {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]}}},
+        {"type": "Environment", "info": {"value": location}},
+        {"type": "Location", "info": {"value": location}},
+        {"type": "Time", "info": {"value": timestamp(datetime.now(UTC).timestamp())}},
+    ]
+    return Refusal(Answer(status, {"error": error}, {"x-ms-response-type": "error"}))
+
+
+def stamp(answer: Answer, now: float) -> Answer:
+    """Put the world's time into a refusal of the front end, which was worded without a look at the clock."""
+    if answer.headers.get("x-ms-response-type") == "error":
+        for item in answer.body["error"]["additionalInfo"]:
+            if item["type"] == "Time":
+                item["info"]["value"] = timestamp(now)
+    return answer
+
+
+def failure(code: str, message: str, *inner: tuple[str, str]) -> dict[str, Json]:
+    """The error object itself, as an operation that failed later also carries it."""
+    details = [{"code": c, "message": m, "details": [], "additionalInfo": []} for c, m in inner]
+    return {"code": code, "message": message, "details": details, "additionalInfo": []}
+
+
+def user_error(message: str) -> Refusal:
+    """400 in the front end's words for what the caller got wrong."""
+    return frontend(400, "UserError", message)
+
+
+def timestamp(moment: float) -> str:
+    """Seconds since 1970 in Azure's spelling, seven decimals: `2026-03-03T20:17:59.3439606+00:00`."""
+    at = datetime.fromtimestamp(moment, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06d}0+00:00"
+
+
+def standard_headers(plane: str, now: float, location: str = "eastus") -> dict[str, str]:
+    """The headers that every control-plane answer carries at a moment of the world (seconds since 1970)."""
+    identifier = str(uuid.uuid4())
+    headers = {
+        "x-ms-request-id": identifier,
+        "x-ms-correlation-request-id": identifier,
+        "x-ms-routing-request-id": f"{location.upper()}:{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}:{identifier}",
+        "Cache-Control": "no-cache",
+        "Pragma": "no-cache",
+        "Expires": "-1",
+        "X-Content-Type-Options": "nosniff",
+        "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    }
+    if plane == "arm":
+        headers |= {"x-ms-response-type": "standard", "azureml-served-by-cluster": f"vienna-{location}-01"}
+    return headers

@@ -1,0 +1,73 @@
+"""How the emulator's addresses are written: one route, the paths that many share, the three ways to write one.
+
+The tables are in `routes` and, for what stands beside online endpoints, in `beside`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from deploy.emulator.wire import actions
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Answer
+
+Handler = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation. `name` is the published operation id; `{x}` is one path segment, `{x*}` any number of them."""
+
+    plane: str
+    method: str
+    path: str
+    name: str
+    run: Handler | None
+    mutating: bool = False
+    pattern: re.Pattern[str] = field(init=False, repr=False, compare=False, default=re.compile(""))
+    action: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pattern", _pattern(self.path))
+        object.__setattr__(self, "action", actions.of(self.method, self.path))
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+\*?)\}", path)  # text, name, text, name, ... text
+    for at, part in enumerate(parts):
+        if at % 2 == 0:
+            parts[at] = re.escape(part)
+        else:
+            parts[at] = f"(?P<{part[:-1]}>.*?)" if part.endswith("*") else f"(?P<{part}>[^/]+)"
+    return re.compile("".join(parts), re.IGNORECASE)
+
+
+SUB = "/subscriptions/{subscription}"
+GROUP = SUB + "/resourceGroups/{group}"
+WORKSPACES = GROUP + "/providers/Microsoft.MachineLearningServices/workspaces"
+WS = WORKSPACES + "/{workspace}"
+EP = WS + "/onlineEndpoints/{endpoint}"
+DP = EP + "/deployments/{deployment}"
+LOC = SUB + "/providers/Microsoft.MachineLearningServices/locations/{location}"
+ROLE = "{scope*}/providers/Microsoft.Authorization"
+SCALE = "/providers/Microsoft.Insights/autoscaleSettings"
+TAGS = "{scope*}/providers/Microsoft.Resources/tags/{name}"
+REGISTRY = "/mferp/managementfrontend" + GROUP + "/providers/Microsoft.MachineLearningServices/registries/{registry}"
+BLOB = "/{account}.blob.core.windows.net/{container}/{blob*}"
+
+
+def read(path: str, name: str, run: Handler) -> Route:
+    """A GET of the Resource Manager."""
+    return Route("arm", "GET", path, name, run)
+
+
+def write(method: str, path: str, name: str, run: Handler) -> Route:
+    """A request that changes something."""
+    return Route("arm", method, path, name, run, mutating=True)
+
+
+def ask(path: str, name: str, run: Handler) -> Route:
+    """A POST that only asks."""
+    return Route("arm", "POST", path, name, run)

@@ -1,0 +1,1 @@
+"""Workspaces, registries and assets."""

@@ -1,0 +1,180 @@
+"""Workspace assets: models, environments, codes, and the datastores their files lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deploy.emulator.wire import fields, paging
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Answer, Json, Refusal, frontend, timestamp
+from deploy.emulator.workspace import workspaces
+from deploy.emulator.world.store import Resource
+
+KINDS = ("models", "environments", "codes", "data", "components")
+SAS = "sv=2026-10-06&sr=c&sp=racwdl&sig=emulator"
+"""The emulator's blobs ask for no signature; the query only has to look like one."""
+STORAGE = "stmlwlocal"
+
+
+def containers(call: Call) -> Answer:
+    """GET the datastores, or the names of one kind of asset."""
+    workspace = workspaces.require(call)
+    if call.path["kind"].lower() == "datastores":
+        found = [_datastore(call, item) for item in call.world.children(workspace.id, "datastore")]
+        if call.query.get("isDefault", "").lower() == "true":
+            found = [item for item in found if item["properties"]["isDefault"]]
+        return Answer(200, {"value": found})
+    kind = _kind(call)
+    named: dict[str, list[Resource]] = {}
+    for item in call.world.children(workspace.id, kind):
+        named.setdefault(item.private["asset"], []).append(item)
+    return Answer(200, {"value": [_container(workspace, kind, name, found) for name, found in sorted(named.items())]})
+
+
+def container(call: Call) -> Answer:
+    """GET one datastore, or an asset's container with its latest and next version."""
+    workspace = workspaces.require(call)
+    if call.path["kind"].lower() == "datastores":
+        return Answer(200, _datastore(call, _one_datastore(call, call.path["asset"])))
+    found = _versions(call, call.path["asset"])
+    if not found:
+        raise _missing(f"There is no {call.path['kind']} container with name {call.path['asset']}.")
+    return Answer(200, _container(workspace, _kind(call), call.path["asset"], found))
+
+
+def versions(call: Call) -> Answer:
+    """GET an asset's versions, newest first; `$top` limits, and `hash` finds what was uploaded before."""
+    workspace = workspaces.require(call)
+    if wanted := call.query.get("hash"):
+        # Clients ask under a new random name each time: what counts is the content, whatever it is called.
+        everything = call.world.children(workspace.id, _kind(call))
+        found = [i for i in everything if i.properties["properties"].get("hash_sha256") == wanted][::-1]
+    else:
+        found = _versions(call, call.path["asset"])[::-1]
+    return Answer(200, {"value": [item.body for item in found[: paging.number(call, "$top", len(found))]]})
+
+
+def version(call: Call) -> Answer:
+    """GET one version."""
+    return Answer(200, _require(call).body)
+
+
+def put(call: Call) -> Answer:
+    """PUT a version: 201 when new, 200 when it was there. Its files are not looked at."""
+    workspace, kind, body = workspaces.require(call), _kind(call), call.object()
+    name, number = call.path["asset"], call.path["version"]
+    properties = fields.mapping(body, "properties")
+    words = {key: fields.texts(properties, key) for key in ("tags", "properties")}
+    identifier = f"{workspace.body['id']}/{kind}/{name}/versions/{number}"
+    found = call.world.get(identifier)
+    now = timestamp(call.world.now())
+    created = found.body["systemData"]["createdAt"] if found else now
+    filled: dict[str, Json] = {
+        "description": None,
+        "tags": {},
+        "properties": {},
+        "isArchived": False,
+        "isAnonymous": False,
+        "provisioningState": "Succeeded",
+    }
+    if kind == "models":
+        filled["flavors"] = {}
+    shown = {
+        "id": identifier, "name": number, "type": f"{workspaces.WORKSPACE}/{kind}/versions",
+        "properties": {**filled, **{key: value for key, value in properties.items() if value is not None}, **words},
+        "systemData": {"createdAt": created, "createdBy": call.caller.name, "lastModifiedAt": now},
+    }  # fmt: skip
+    item = Resource(identifier, kind, workspace.id, f"{name}:{number}", workspace.location, shown, {"asset": name})
+    call.world.save(item)
+    return Answer(200 if found else 201, shown)
+
+
+def delete(call: Call) -> Answer:
+    """DELETE a version: 200, or 204 when absent."""
+    workspace = workspaces.require(call)
+    identifier = f"{workspace.id}/{_kind(call)}/{call.path['asset']}/versions/{call.path['version']}"
+    if call.world.get(identifier) is None:
+        return Answer(204)
+    call.world.remove(identifier)
+    return Answer(200)
+
+
+def start_upload(call: Call) -> Answer:
+    """POST startPendingUpload: a place for the files of a version, with the address to write to."""
+    workspaces.require(call)
+    kind, name, number = _kind(call), call.path["asset"], call.path["version"]
+    blob = f"{call.base}/{STORAGE}.blob.core.windows.net/{kind}-{name}-{number}".lower()
+    place = {
+        "blobUri": blob,
+        "storageAccountArmId": "",
+        "credential": {"credentialType": "SAS", "sasUri": f"{blob}?{SAS}"},
+    }
+    return Answer(
+        200,
+        {
+            "pendingUploadId": f"{name}-{number}",
+            "pendingUploadType": "TemporaryBlobReference",
+            "blobReferenceForConsumption": place,
+        },
+    )
+
+
+def secrets(call: Call) -> Answer:
+    """POST listSecrets: a SAS token, or the account key when an older client asks for one that does not expire."""
+    workspaces.require(call)
+    _one_datastore(call, call.path["datastore"])
+    if call.object().get("expirableSecret") is False:
+        return Answer(200, {"secretsType": "AccountKey", "key": "ZW11bGF0b3I="})
+    return Answer(200, {"secretsType": "Sas", "sasToken": SAS})
+
+
+def _kind(call: Call) -> str:
+    for kind in KINDS:
+        if kind == call.path["kind"].lower():
+            return kind
+    raise _missing(f"The emulator has no assets of kind {call.path['kind']}.", "not emulated")
+
+
+def _versions(call: Call, name: str) -> list[Resource]:
+    found = call.world.children(workspaces.require(call).id, _kind(call))
+    return [item for item in found if item.private["asset"].lower() == name.lower()]
+
+
+def _require(call: Call) -> Resource:
+    workspace = workspaces.require(call)
+    found = call.world.get(f"{workspace.id}/{_kind(call)}/{call.path['asset']}/versions/{call.path['version']}")
+    if found is None:
+        raise _missing(
+            f"There is no {call.path['kind']} {call.path['asset']}:{call.path['version']} in this workspace."
+        )
+    return found
+
+
+def _container(workspace: Resource, kind: str, name: str, found: Sequence[Resource]) -> dict[str, Json]:
+    numbers = [int(item.body["name"]) for item in found if item.body["name"].isdecimal()]
+    return {
+        "id": f"{workspace.body['id']}/{kind}/{name}", "name": name, "type": f"{workspaces.WORKSPACE}/{kind}",
+        "properties": {
+            "description": None, "tags": {}, "properties": {}, "isArchived": False,
+            "latestVersion": found[-1].body["name"], "nextVersion": str(max(numbers, default=0) + 1),
+        },
+        "systemData": found[-1].body["systemData"],
+    }  # fmt: skip
+
+
+def _one_datastore(call: Call, name: str) -> Resource:
+    found = call.world.get(f"{workspaces.require(call).id}/datastores/{name}")
+    if found is None:
+        raise _missing(f"Could not find datastore: {name}")
+    return found
+
+
+def _datastore(call: Call, item: Resource) -> dict[str, Json]:
+    # Clients build https://<accountName>.blob.<suffix>/...: an account name with our address in it leads them here.
+    account = f"{call.base.removeprefix('https://')}/{STORAGE}"
+    return {**item.body, "properties": {**item.properties, "accountName": account, "endpoint": "core.windows.net"}}
+
+
+def _missing(message: str, note: str = "") -> Refusal:
+    refusal = frontend(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", message))
+    return Refusal(refusal.answer, note)

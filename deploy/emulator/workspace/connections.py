@@ -1,0 +1,79 @@
+"""Workspace connections: addresses of other services, with the secrets to use them.
+
+A connection shows its credentials to nobody who merely reads it; `listsecrets` does, to whoever may do that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deploy.emulator.wire import fields
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Answer, Json, Refusal, frontend
+from deploy.emulator.workspace import workspaces
+from deploy.emulator.world.store import Resource, World
+
+KIND = "connection"
+TYPE = f"{workspaces.WORKSPACE}/connections"
+
+
+def save(world: World, workspace: Resource, name: str, properties: dict[str, Any]) -> Resource:
+    """Write a connection down: what may be read in its body, the credentials beside it."""
+    credentials = properties.get("credentials")
+    shown = {key: value for key, value in properties.items() if key != "credentials"}
+    identifier = f"{workspace.body['id']}/connections/{name}"
+    body = {"id": identifier, "name": name, "type": TYPE, "properties": {"metadata": {}, **shown, "credentials": None}}
+    made = Resource(identifier, KIND, workspace.id, name, workspace.location, body, {"credentials": credentials})
+    world.save(made)
+    return made
+
+
+def listing(call: Call) -> Answer:
+    """GET the connections of a workspace, without secrets; `category` and `target` pick."""
+    found = call.world.children(workspaces.require(call).id, KIND)
+    for key in ("category", "target"):
+        if wanted := call.query.get(key):
+            found = [item for item in found if str(item.properties.get(key, "")).lower() == wanted.lower()]
+    return Answer(200, {"value": [item.body for item in found]})
+
+
+def get(call: Call) -> Answer:
+    """GET one connection, without secrets."""
+    return Answer(200, _require(call).body)
+
+
+def put(call: Call) -> Answer:
+    """PUT a connection: 200, as the published interface has it."""
+    workspace, properties = workspaces.require(call), fields.mapping(call.object(), "properties")
+    for key in ("authType", "category"):
+        if not fields.text(properties, key):
+            raise frontend(400, "UserError", f"The field '{key}' of a connection is required.")
+    return Answer(200, save(call.world, workspace, call.path["connection"], properties).body)
+
+
+def delete(call: Call) -> Answer:
+    """DELETE a connection: 200, or 204 when absent."""
+    found = call.world.get(f"{workspaces.require(call).id}/connections/{call.path['connection']}")
+    if found is None:
+        return Answer(204)
+    call.world.remove(found.id)
+    return Answer(200)
+
+
+def list_secrets(call: Call) -> Answer:
+    """POST listsecrets: the connection with its credentials."""
+    found = _require(call)
+    shown: dict[str, Json] = {**found.properties, "credentials": found.private["credentials"]}
+    return Answer(200, {**found.body, "properties": shown})
+
+
+def _require(call: Call) -> Resource:
+    found = call.world.get(f"{workspaces.require(call).id}/connections/{call.path['connection']}")
+    if found is None:
+        raise _missing(call.path["connection"])
+    return found
+
+
+def _missing(name: str) -> Refusal:
+    words = f"Connection {name} can't be found in this workspace."
+    return frontend(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", words))

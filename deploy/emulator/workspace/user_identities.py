@@ -1,0 +1,89 @@
+"""User-assigned identities: resources of their own, each somebody in the directory. What they may do `rights` says."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from deploy.emulator.entra import directory
+from deploy.emulator.entra.access_tokens import TENANT
+from deploy.emulator.wire import fields
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Answer, gateway
+from deploy.emulator.workspace import workspaces
+from deploy.emulator.world.store import Resource, World
+
+KIND = "identity"
+TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
+
+
+def save(world: World, group: str, name: str, location: str, tags: dict[str, str]) -> Resource:
+    """Write an identity down in a resource group (its ARM id). The same id is always the same principal."""
+    identifier = f"{group}/providers/{TYPE}/{name}"
+    principal = str(uuid.uuid5(uuid.NAMESPACE_URL, identifier.lower()))
+    client = str(uuid.uuid5(uuid.NAMESPACE_URL, principal))
+    directory.add(world, principal, "ServicePrincipal", name, owner=identifier, client=client)
+    body: dict[str, Any] = {
+        "id": identifier, "name": name, "type": TYPE, "location": location, "tags": tags,
+        "properties": {"tenantId": TENANT, "principalId": principal, "clientId": client},
+    }  # fmt: skip
+    made = Resource(identifier, KIND, group, name, location, body, {})
+    world.save(made)
+    return made
+
+
+def find(world: World, identifier: str) -> Resource | None:
+    """The identity that an ARM id names."""
+    found = world.get(identifier.rstrip("/"))
+    return found if found is not None and found.kind == KIND else None
+
+
+def get(call: Call) -> Answer:
+    """GET one identity."""
+    _group(call)
+    found = call.world.get(_identifier(call))
+    if found is None:
+        raise workspaces.not_found(f"{TYPE}/{call.path['name']}", call.path["group"])
+    return Answer(200, found.body)
+
+
+def listing(call: Call) -> Answer:
+    """GET the identities of a resource group, or of a subscription."""
+    groups = call.world.children(f"/subscriptions/{call.path['subscription']}", "group")
+    if named := call.path.get("group"):
+        groups = [_group(call)] if named else groups
+    return Answer(200, {"value": [item.body for group in groups for item in call.world.children(group.id, KIND)]})
+
+
+def put(call: Call) -> Answer:
+    """PUT an identity: 201 when new, 200 when it was there."""
+    group, body = _group(call), call.object()
+    location = fields.text(body, "location")
+    if not location:
+        raise gateway(400, "LocationRequired", "The location property is required for this definition.")
+    known = call.world.get(_identifier(call)) is not None
+    place = location.replace(" ", "").lower()
+    made = save(call.world, group.body["id"], call.path["name"], place, fields.texts(body, "tags"))
+    return Answer(200 if known else 201, made.body)
+
+
+def delete(call: Call) -> Answer:
+    """DELETE an identity: 200, or 204 when absent. Its role assignments stay as orphans, as on Azure."""
+    _group(call)
+    if call.world.get(_identifier(call)) is None:
+        return Answer(204)
+    call.world.remove(_identifier(call))
+    return Answer(200)
+
+
+def _group(call: Call) -> Resource:
+    found = call.world.get(f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}")
+    if found is None:
+        raise gateway(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
+    return found
+
+
+def _identifier(call: Call) -> str:
+    names = call.path
+    group = f"/subscriptions/{names['subscription']}/resourceGroups/{names['group']}"
+    return f"{group}/providers/{TYPE}/{names['name']}"

@@ -1,0 +1,106 @@
+"""Subscription, resource group, workspace: what everything else lives in. Furnished by the seed, only read here."""
+
+from __future__ import annotations
+
+from deploy.emulator.rbac.rights import SUBSCRIPTION_READ
+from deploy.emulator.wire.call import Call
+from deploy.emulator.wire.responses import Answer, Refusal, gateway
+from deploy.emulator.world.store import Resource
+
+PROVIDER = "Microsoft.MachineLearningServices"
+WORKSPACE = f"{PROVIDER}/workspaces"
+
+
+def require(call: Call) -> Resource:
+    """The workspace a request's path names.
+
+    Raises:
+        Refusal: 404 in the gateway's words when the subscription, the group or the workspace is not there.
+    """
+    names = call.path
+    subscription = f"/subscriptions/{names['subscription']}"
+    group = f"{subscription}/resourceGroups/{names['group']}"
+    found = call.world.get(f"{group}/providers/{WORKSPACE}/{names['workspace']}")
+    if found is not None:
+        return found
+    if call.world.get(subscription) is None:
+        raise no_subscription(names["subscription"])
+    if call.world.get(group) is None:
+        raise gateway(404, "ResourceGroupNotFound", f"Resource group '{names['group']}' could not be found.")
+    raise not_found(f"{WORKSPACE}/{names['workspace']}", names["group"])
+
+
+def require_subscription(call: Call, scope: str) -> None:
+    """404 when a scope is in a subscription that is not there."""
+    name = call.path.get("subscription") or scope.strip("/").removeprefix("subscriptions/").partition("/")[0]
+    if call.world.get(f"/subscriptions/{name}") is None:
+        raise no_subscription(name)
+
+
+def no_subscription(name: str) -> Refusal:
+    """404 for a subscription that is not there."""
+    return gateway(404, "SubscriptionNotFound", f"The subscription '{name}' could not be found.")
+
+
+def not_found(name: str, group: str) -> Refusal:
+    """404 for a resource that is not there; `name` is its type and names, provider first."""
+    return gateway(
+        404, "ResourceNotFound",
+        f"The Resource '{name}' under resource group '{group}' was not found. "
+        "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+    )  # fmt: skip
+
+
+def get(call: Call) -> Answer:
+    """GET a workspace."""
+    return Answer(200, require(call).body)
+
+
+def listing(call: Call) -> Answer:
+    """GET the workspaces of a resource group, or of all groups, that the caller may read."""
+    subscription = f"/subscriptions/{call.path['subscription']}"
+    named = call.path.get("group")
+    groups = (
+        [f"{subscription}/resourceGroups/{named}"]
+        if named
+        else [item.id for item in call.world.children(subscription, "group")]
+    )
+    found = [item for group in groups for item in call.world.children(group, "workspace")]
+    may = call.rights.allows
+    return Answer(200, {"value": [item.body for item in found if may(call.caller.id, f"{WORKSPACE}/read", item.id)]})
+
+
+def subscriptions(call: Call) -> Answer:
+    """GET the subscriptions in which the caller may read anything."""
+    rows = call.world.db.execute("SELECT id FROM resources WHERE kind = 'subscription' ORDER BY number").fetchall()
+    found = [item for row in rows if (item := call.world.get(row[0])) is not None]
+    sees = call.rights.sees
+    return Answer(200, {"value": [item.body for item in found if sees(call.caller.id, SUBSCRIPTION_READ, item.id)]})
+
+
+def subscription(call: Call) -> Answer:
+    """GET a subscription."""
+    found = call.world.get(f"/subscriptions/{call.path['subscription']}")
+    if found is None:
+        raise no_subscription(call.path["subscription"])
+    return Answer(200, found.body)
+
+
+def group(call: Call) -> Answer:
+    """GET a resource group."""
+    found = call.world.get(f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}")
+    if found is None:
+        raise gateway(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
+    return Answer(200, found.body)
+
+
+def computes(call: Call) -> Answer:
+    """GET the compute of a workspace: none, since managed endpoints need none and no cluster can be attached here."""
+    require(call)
+    return Answer(200, {"value": []})
+
+
+def compute(call: Call) -> Answer:
+    """GET one compute: 404, as there is none."""
+    require(call)
+    raise not_found(f"{WORKSPACE}/{call.path['workspace']}/computes/{call.path['compute']}", call.path["group"])

@@ -1,0 +1,1 @@
+"""The world file: storage, clock, settings. No rules of Azure."""

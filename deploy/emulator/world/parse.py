@@ -1,0 +1,154 @@
+"""What people write for the emulator, read strictly: YAML or JSON against a model, every misfit with path and place."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from deploy.emulator.world.problems import Trouble, WrongFile
+
+
+class Strict(BaseModel):
+    """A model that refuses unknown keys and converts nothing."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+M = TypeVar("M", bound=Strict)
+T = TypeVar("T")
+Way = tuple[str | int, ...]
+"""Keys and indexes that lead to a value."""
+
+
+def obey(path: Path, model: type[M], use: Callable[[M], T]) -> T:
+    """Do with the content of a YAML file what `use` does; a Misfit that it raises is told at its place too.
+
+    Raises:
+        WrongFile: the file cannot be read, is no YAML, does not fit the model, or asks for what cannot be.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        node, value = _parsed(text)
+    except OSError as error:
+        raise WrongFile(str(path), [Trouble(f"{error.strerror}.")]) from None
+    except UnicodeDecodeError:
+        raise WrongFile(str(path), [Trouble("This is not UTF-8 text.")]) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        words = getattr(error, "problem", None) or "This is not YAML"
+        raise WrongFile(str(path), [Trouble(f"{words}.", *_place(mark))]) from None
+    except (ValueError, RecursionError) as error:
+        raise WrongFile(str(path), [Trouble(f"{error}.")]) from None
+    try:
+        return use(fit({} if value is None else value, model))
+    except Misfit as misfit:
+        raise misfit.within(str(path), node) from None
+
+
+def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
+    """The nodes, which know their places, and what they say. A world may have thousands of lines."""
+    try:
+        return _parsed_by(getattr(yaml, "CSafeLoader", yaml.SafeLoader), text)
+    except yaml.YAMLError:
+        return _parsed_by(yaml.SafeLoader, text)  # slower, and it knows better where the mistake is
+
+
+def _parsed_by(loader: Any, text: str) -> tuple[yaml.Node | None, Any]:
+    reader = loader(text)
+    try:
+        node = reader.get_single_node()
+        return node, None if node is None else reader.construct_document(node)
+    finally:
+        reader.dispose()
+
+
+class Misfit(ValueError):
+    """A value that does not fit its model: the way to each thing wrong, and words."""
+
+    def __init__(self, troubles: Sequence[tuple[Way, str]]) -> None:
+        self.troubles = tuple(troubles)
+        super().__init__(" ".join(said(way, words) for way, words in self.troubles))
+
+    def within(self, file: str, node: yaml.Node | None) -> WrongFile:
+        """The same troubles, at their places in the file that the value was read from."""
+        return WrongFile(file, [Trouble(said(way, words), *_place(_mark(node, way))) for way, words in self.troubles])
+
+
+def fit(value: Any, model: type[M]) -> M:
+    """A value as its model.
+
+    Raises:
+        Misfit: it does not fit.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise Misfit([(each["loc"], _words(each, model)) for each in error.errors(include_url=False)]) from None
+
+
+def said(way: Way, words: str) -> str:
+    """`regions.eastus.endpoints: expected ...`."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in way).lstrip(".")
+    return f"{path}: {words}" if path else words
+
+
+def _words(error: Any, model: type[Strict]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ").replace("Input should be ", "expected ")
+    if error["type"] == "missing":
+        return "is missing."
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(error["loc"][-1]), sorted(_keys(model, error["loc"][:-1])), n=1)
+        return f"is not a key of this place.{f' Did you mean {near[0]}?' if near else ''}"
+    if error["type"] == "model_type":
+        message = "expected keys and values"
+    if error["type"] == "value_error":
+        return f"{message}."
+    return f"{message}, found {_shown(error['input'])}."
+
+
+def _keys(model: type[Strict], way: Way) -> set[str]:
+    """The keys of the place that a way leads to; names and indexes that a person chose lead nowhere else."""
+    models = {model}
+    for step in way:
+        fields = [field for each in models for name, field in each.model_fields.items() if name == step]
+        models = {found for field in fields for found in _models(field.annotation)} or models
+    return {name for each in models for name in each.model_fields}
+
+
+def _models(annotation: Any) -> Iterator[type[Strict]]:
+    """Every model that an annotation speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, Strict):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _models(part)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _mark(node: yaml.Node | None, way: Way) -> Any:
+    """Where the value at the end of `way` stands, or the nearest thing above it that is there."""
+    mark = node and node.start_mark
+    for step in way:
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == str(step)), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+        else:
+            node = None
+        if node is None:
+            break
+        mark = node.start_mark
+    return mark
+
+
+def _place(mark: Any) -> tuple[int, int]:
+    return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)

@@ -1,0 +1,35 @@
+"""The emulator's settings: what differs between subscriptions, or cannot be asked of Azure. Stored in the world."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from deploy.emulator.world.store import World
+
+GITHUB = "https://token.actions.githubusercontent.com"
+DEFAULTS: dict[str, Any] = {
+    "role_assignment_delay_seconds": 0,
+    "shared_quota_eligible": True,
+    "shared_quota_instances": 8,
+    "shared_quota_since": "",
+    "github_subject": "repo:octo-org/octo-repo:ref:refs/heads/main",
+    "github_request_token": "amldeploy-emulator",
+    "github_token_seconds": 300,
+    "access_token_seconds": 86_400,
+    "issuers": {},
+}
+"""What holds until it is set. `shared_quota_instances` is the size of the pool that test deployments borrow from;
+`shared_quota_since` the oldest api-version that keeps the properties of a lease, older ones drop them (none do if "");
+`issuers` maps foreign token issuers to their key sets (`{"keys": [...]}`), since the emulator asks nobody outside."""
+
+
+def get(world: World, name: str) -> Any:
+    """One setting."""
+    row = world.db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+    return json.loads(row[0]) if row else DEFAULTS[name]
+
+
+def number(world: World, name: str) -> float:
+    """A setting that is a number."""
+    return float(get(world, name))

@@ -1,0 +1,120 @@
+"""Progress as plain lines, for logs and pipes; and as JSON lines, for machines."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self, TextIO
+
+from deploy.domain.plan import Verb
+from deploy.errors import neutral
+from deploy.execution.progress.event import OVER, Event, Kind, one_line, span
+
+SILENCE = 10.0
+"""Seconds after which a step that still runs is named again."""
+_BEAT = 1.0
+
+
+@dataclass(frozen=True)
+class _Running:
+    event: Event
+    since: float
+    told: float
+
+
+class Lines:
+    """One line an event, and one every ten seconds for each step that runs. A context manager: a thread counts."""
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], bool] | None = None,
+    ) -> None:
+        """`wait(seconds)` is the pause between two looks at the clock; True from it ends the thread."""
+        self._stream, self._monotonic, self._started = stream, monotonic, monotonic()
+        self._stopped, self._lock = threading.Event(), threading.Lock()
+        self._wait = wait or self._stopped.wait
+        self._running: dict[tuple[str, Verb | None], _Running] = {}
+        self._thread = threading.Thread(target=self._count, name="progress", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join(timeout=2 * _BEAT)
+
+    def __call__(self, event: Event) -> None:
+        now, step = self._monotonic(), (event.address, event.verb)
+        with self._lock:
+            before = self._running.pop(step, None)
+            if event.address and event.kind not in OVER and (before or event.kind is Kind.STARTED):
+                self._running[step] = _Running(event, before.since if before else now, now)
+            if event.kind is not Kind.PLANNED or not event.address:
+                self._write(now, event, _said(event))
+
+    def beat(self) -> None:
+        """Name each step that runs and has not been named for almost ten seconds."""
+        now = self._monotonic()
+        with self._lock:
+            for step, running in self._running.items():
+                if now - running.told > SILENCE - _BEAT:
+                    self._running[step] = replace(running, told=now)
+                    last = "" if running.event.kind is Kind.STARTED else _said(running.event)
+                    words = f"still running after {span(now - running.since)}"
+                    self._write(now, running.event, f"{words}; {last}" if last else words)
+
+    def _count(self) -> None:
+        while not self._wait(_BEAT):
+            self.beat()
+
+    def _write(self, now: float, event: Event, words: str) -> None:
+        who = f"{event.verb or '':<6} {one_line(event.address)}".strip()
+        put(self._stream, "  ".join(part for part in (f"{now - self._started:7.1f} s", who, words) if part))
+
+
+class EventLines:
+    """JSON lines {at, kind, address, verb, text, attempt, seconds}, flushed one by one; `at` counts seconds."""
+
+    def __init__(self, stream: TextIO, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._monotonic, self._started = stream, monotonic, monotonic()
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            body = {
+                "at": round(self._monotonic() - self._started, 3),
+                "kind": event.kind.value,
+                "address": neutral(event.address),
+                "verb": event.verb.value if event.verb else None,
+                "text": neutral(event.text),
+                "attempt": event.attempt,
+                "seconds": round(event.seconds, 3),
+            }
+            put(self._stream, json.dumps(body))
+
+
+def put(stream: TextIO, line: str) -> None:
+    """One line, now. A stream that is closed or broken, or too poor for a letter, stops nobody's deployment."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
+    except (OSError, ValueError):
+        return
+
+
+def _said(event: Event) -> str:
+    words = {
+        Kind.DONE: f"done in {span(event.seconds)}",
+        Kind.FAILED: f"failed after {span(event.seconds)}",
+        Kind.RETRYING: f"attempt {event.attempt} failed",
+        Kind.NOTE: "",
+    }.get(event.kind, event.kind.value)
+    return ": ".join(part for part in (words, one_line(event.text)) if part)

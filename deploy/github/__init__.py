@@ -1,0 +1,1 @@
+"""What connects a GitHub repository with Azure."""

@@ -1,0 +1,149 @@
+"""Trust between GitHub and Azure: which identities a repository's jobs sign in as, and the least each may do. Pure.
+
+Two identities: one that plans and only reads, in the GitHub environment `<name>-plan`, and one that applies, in
+`<name>`, which reviewers guard, and renews and reaps by the clock in `<name>-reap`, which nobody guards. GitHub writes
+a job's subject in one of two forms, as the repository is set: by names, or by names with numbers that are never given
+twice (the default for repositories made or renamed since July 2026).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deploy.domain.spec import EndpointSpec, Environment
+
+ISSUER = "https://token.actions.githubusercontent.com"
+_GIVE, _TAKE = (f"Microsoft.Authorization/roleAssignments/{verb}" for verb in ("write", "delete"))
+_VARIABLES = {"AZURE_CLIENT_ID": "$client", "AZURE_TENANT_ID": "$tenant"}
+"""What a job must be told to sign in, and where the commands keep it."""
+_ROLE = "Microsoft.Authorization/roleAssignments:RoleDefinitionId"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """`owner/name`, and the numbers of both where they are known."""
+
+    name: str
+    owner_id: str = ""
+    id: str = ""
+
+    def subjects(self, environment: str) -> dict[str, str]:
+        """Form -> what GitHub calls a job in this environment. Unknown numbers are told as words to be replaced."""
+        owner, _, name = self.name.partition("/")
+        numbered = f"{owner}@{self.owner_id or 'OWNER_ID'}/{name}@{self.id or 'REPOSITORY_ID'}"
+        forms = {"names": self.name, "ids": numbered}
+        return {form: f"repo:{who}:environment:{environment}" for form, who in forms.items()}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A role at a scope (an ARM id), why, and the condition that narrows it."""
+
+    role: str
+    scope: str
+    why: str
+    condition: str = ""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """A job's identity, whom it trusts and what it may do. `form` is the subject that the commands use."""
+
+    job: str
+    environment: str
+    identity: str
+    subjects: Mapping[str, str]
+    form: str
+    grants: Sequence[Grant]
+    commands: Sequence[str]
+
+
+def trusts(
+    environment: Environment,
+    specs: Sequence[EndpointSpec],
+    repository: Repository,
+    audience: str,
+    guids: Mapping[str, str],
+) -> list[Trust]:
+    """The identity that plans and the one that applies and reaps. `guids`: built-in role -> its GUID."""
+    name = environment.name
+    subscription = f"/subscriptions/{environment.subscription_id}"
+    reading = [Grant("Reader", subscription, "reads the workspace, role assignments and the quota")]
+    writing = [*reading, *_writing(environment, specs, guids)]
+    form = "ids" if repository.owner_id and repository.id else "names"
+    found = []
+    jobs = (("plan", f"{name}-plan", f"{name}-plan", reading), ("apply", name, name, writing))
+    for job, place, owner, grants in (*jobs, ("reap", f"{name}-reap", name, writing)):
+        identity, subjects = "id-amldeploy-" + re.sub(r"[^A-Za-z0-9_-]", "-", owner), repository.subjects(place)
+        first = place == owner  # who makes the identity and gives it its roles
+        commands = [
+            *_identity(environment, identity, "github" if first else f"github-{job}", subjects[form], audience),
+            *(_grant(grant) for grant in grants if first),
+            *(_variable(repository, place, *pair) for pair in _VARIABLES.items()),
+        ]
+        found.append(Trust(job, place, identity, subjects, form, grants, commands))
+    return found
+
+
+def _writing(environment: Environment, specs: Sequence[EndpointSpec], guids: Mapping[str, str]) -> list[Grant]:
+    found = [Grant("AzureML Data Scientist", environment.workspace_id, "makes, probes and deletes endpoints")]
+    given: dict[str, set[str]] = {}
+    for spec in specs:
+        for role in spec.pipeline.roles:
+            given.setdefault(_scope(environment, role.scope), set()).add(role.role)
+        users = (spec.endpoint.get("identity") or {}).get("user_assigned_identities") or ()
+        why = f"{spec.key} uses this identity"
+        found += [Grant("Managed Identity Operator", str(user["resource_id"]), why) for user in users]
+    for scope, roles in sorted(given.items()):
+        why = f"gives and takes back {', '.join(sorted(roles))}"
+        found.append(Grant("Role Based Access Control Administrator", scope, why, _only(roles, guids)))
+    return list(dict.fromkeys(found))
+
+
+def _scope(environment: Environment, word: str) -> str:
+    if word.startswith("/"):
+        return word.rstrip("/")
+    return environment.workspace_id if word in ("endpoint", "workspace") else _group(environment)
+
+
+def _only(roles: set[str], guids: Mapping[str, str]) -> str:
+    """The condition that no other role is given or taken; empty when a role's GUID is not known here."""
+    known = {name.lower(): guid for name, guid in guids.items()}
+    ids = sorted(known.get(role.lower(), role.lower()) for role in roles)
+    if any(one not in known.values() for one in ids):
+        return ""
+    listed = "{" + ", ".join(ids) + "}"
+    return " AND ".join(
+        f"((!(ActionMatches{{'{action}'}})) OR (@{side}[{_ROLE}] ForAnyOfAnyValues:GuidEquals {listed}))"
+        for action, side in ((_GIVE, "Request"), (_TAKE, "Resource"))
+    )
+
+
+def _group(environment: Environment) -> str:
+    return environment.workspace_id.split("/providers/")[0]
+
+
+def _identity(environment: Environment, identity: str, credential: str, subject: str, audience: str) -> list[str]:
+    """Makes it (or finds it made), has it trust the subject, and remembers how it is called."""
+    within = f"--subscription {environment.subscription_id} --resource-group {shlex.quote(environment.resource_group)}"
+    trust = f"--issuer {ISSUER} --subject {shlex.quote(subject)} --audiences {audience}"
+    show = f"az identity show {within} --name {identity} --output tsv --query"
+    return [
+        f"az identity create {within} --name {identity}",
+        f"az identity federated-credential create {within} --identity-name {identity} --name {credential} {trust}",
+        *(f"{word}=$({show} {word}Id)" for word in ("principal", "client", "tenant")),
+    ]
+
+
+def _grant(grant: Grant) -> str:
+    who = '--assignee-object-id "$principal" --assignee-principal-type ServicePrincipal'
+    narrowed = f" --condition-version 2.0 --condition {shlex.quote(grant.condition)}" if grant.condition else ""
+    what = f"--role {shlex.quote(grant.role)} --scope {shlex.quote(grant.scope)}"
+    return f"az role assignment create {who} {what}{narrowed}"
+
+
+def _variable(repository: Repository, place: str, name: str, value: str) -> str:
+    return f'gh variable set {name} --repo {repository.name} --env {shlex.quote(place)} --body "{value}"'

@@ -1,0 +1,111 @@
+"""Managing what exists: a plan that puts our tags on resources without one, or moves them from another owner. Pure.
+
+Nothing else is changed. The tag of another owner is replaced only where that owner was named: another repository, or
+another entry, may still manage the resource. The descriptions of role assignments name an owner, too, and follow.
+
+A deployment that is exactly what the files say gets the tag of their release, too, so that the next plan is empty. One
+that is not, or that is made of local files (of which Azure keeps no trace), gets none: the next plan brings it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from deploy import diff
+from deploy.cloud import role_assignments
+from deploy.cloud.endpoints import path_in
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts, Json, address, of_room
+from deploy.domain.owners import adopt_command, owner_tag
+from deploy.domain.plan import Plan, Step, Verb
+from deploy.domain.preserved import merged_tags
+from deploy.domain.spec import BRIEF, EndpointSpec, Environment
+from deploy.errors import Finding, Refused
+from deploy.planning.build import seal
+from deploy.planning.slots import choose
+
+Marks = Sequence[tuple[Json, role_assignments.Mark]]
+"""Role assignments that have a mark of ours, each with it."""
+
+
+def plan_adoption(
+    environment: Environment,
+    specs: Sequence[EndpointSpec],
+    facts: Mapping[str, Facts],
+    rows: Sequence[Json] | None,
+    owners: Collection[str] = (),
+) -> Plan:
+    """Tags for every endpoint of `specs`, for its deployments, and the marks of its role assignments.
+
+    `facts`: endpoint name -> its facts; an entry on shared quota may stand for several. `rows`: the role assignments,
+    None when they cannot be read. `owners`: those whose tags are replaced. Raises Refused for an endpoint that does not
+    exist, and for the tag or mark of any other owner.
+    """
+    marks = [(row, mark) for row in rows or () if (mark := role_assignments.marked(row))]
+    mine = {spec.name: _marks_of(environment, spec, marks) for spec in specs}
+    findings = [found for spec in specs for found in _findings(spec, facts[spec.name], mine[spec.name], owners)]
+    if findings:
+        raise Refused(findings)
+    steps = [step for spec in specs for step in _steps(spec, facts[spec.name], mine[spec.name])]
+    notes = () if rows is not None or not steps else (_UNREAD,)
+    first = {spec.key: spec for spec in reversed(specs)}
+    return seal(
+        environment, list(first.values()), steps, (), {key: facts[s.name] for key, s in first.items()}, notes=notes
+    )
+
+
+_UNREAD = "Role assignments cannot be read: their descriptions are not changed. Adopt again with Reader on the group."
+
+
+def _marks_of(environment: Environment, spec: EndpointSpec, marks: Marks) -> Marks:
+    """Those that speak of this endpoint."""
+    where = path_in(environment.workspace_id, spec.name).lower()
+    return [(row, mark) for row, mark in marks if mark.endpoint == where]
+
+
+def _findings(spec: EndpointSpec, facts: Facts, marks: Marks, owners: Collection[str]) -> list[Finding]:
+    where = address("endpoint", spec.key)
+    if where not in facts:
+        cure = "Check the name, or make it: amldeploy apply"
+        return [Finding(where, "AML223", f"there is no endpoint {spec.name} to take over", cure)]
+    found = [(a, owner_tag(body)) for a, body in [(where, facts[where]), *_deployments(spec, facts)]]
+    found += [(address("role", spec.key, str(row["name"])), mark.owner) for row, mark in marks]
+    others = [(a, owner) for a, owner in found if owner and owner != spec.owner]
+    command = adopt_command(spec, *dict.fromkeys(owner for _, owner in others))
+    cure = f"If that entry no longer manages it, take it over with: {command}"
+    return [Finding(a, "AML224", f"it belongs to {owner}", cure) for a, owner in others if owner not in owners]
+
+
+def _steps(spec: EndpointSpec, facts: Facts, marks: Marks) -> Iterator[Step]:
+    where, desired = address("endpoint", spec.key), choose(spec, facts).deployments
+    place = where if spec.name == spec.base else address("endpoint", spec.key, spec.name)
+    yield from _tagged(spec, place, {OWNER_TAG: spec.owner}, facts[where])
+    for behind, body in _deployments(spec, facts):
+        document = desired.get(body["name"])
+        release = _release(spec, document, body) if document and not owner_tag(body) else None
+        tags = {OWNER_TAG: spec.owner, **({RELEASE_TAG: release} if release else {})}
+        yield from _tagged(spec, behind, tags, body)
+    for row, mark in marks:
+        if mark.owner != spec.owner:
+            noted = {"id": row["id"], "endpoint": spec.name, "owner": spec.owner, "adopted": mark.owner}
+            why = f"description only: {mark.owner} -> {spec.owner}"
+            yield Step(Verb.UPDATE, address("role", spec.key, str(row["name"])), noted, why, BRIEF)
+
+
+def _tagged(spec: EndpointSpec, where: str, tags: Mapping[str, str], body: Mapping[str, Json]) -> Iterator[Step]:
+    before = owner_tag(body)
+    if before != spec.owner:
+        noted = {"endpoint": spec.name, "name": body["name"], "adopted": merged_tags(body, tags), "before": before}
+        why = f"tags only: {', '.join(tags)}" + (f" {before} -> {spec.owner}" if before else "")
+        yield Step(Verb.UPDATE, where, noted, why, spec.retry)
+
+
+def _release(spec: EndpointSpec, document: Mapping[str, Json], body: Mapping[str, Json]) -> str | None:
+    code = (document.get("code_configuration") or {}).get("code")
+    references = [r for r in (document.get("model"), document.get("environment"), code) if r]
+    tellable = all(isinstance(r, str) and r.startswith("azureml:") for r in references)
+    return spec.releases.get(body["name"]) if tellable and not diff.changes(document, body, diff.DEPLOYMENT) else None
+
+
+def _deployments(spec: EndpointSpec, facts: Facts) -> list[tuple[str, Mapping[str, Json]]]:
+    there = of_room(facts, "deployment", spec.key)
+    return [(address("deployment", spec.key, name), body) for name, body in sorted(there.items())]

@@ -1,0 +1,112 @@
+"""Steps become a plan: with leases, with notes that a person should read, and with the facts they stand on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deploy.domain import leases, manifest, provenance
+from deploy.domain.arm import Facts, Json, address, of_room
+from deploy.domain.digests import digest, slow_digest
+from deploy.domain.plan import Plan, Step
+from deploy.domain.spec import EndpointSpec, Environment
+from deploy.errors import Finding, Refused
+from deploy.preflight import refusals
+from deploy.redact import hidden, hide
+
+_PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "heir"})
+_PASSING |= {*provenance.TAGS, *manifest.TAGS}
+"""What Azure changes by itself, what only says where it answers, what others would get, and what each run records."""
+_JUDGED = frozenset({"quota", "model", "place", "permission", "asset"})
+"""Rooms whose facts are looked at anew before the first change, so that no plan grows stale by them, and what is read
+for the plan's words alone.
+"""
+
+
+def seal(
+    environment: Environment,
+    specs: Sequence[EndpointSpec],
+    steps: Sequence[Step],
+    rescue: Sequence[Step],
+    facts: Mapping[str, Facts],
+    findings: Sequence[Finding] = (),
+    notes: tuple[str, ...] = (),
+    *,
+    fallback: Sequence[Step] = (),
+) -> Plan:
+    """A plan of these steps, fingerprinted with the facts that it stands on. Raises Refused for any finding."""
+    if findings:
+        raise Refused(findings)
+    world = {
+        where: hide(_lasting(body), mark=lambda value: f" {_slow(environment, value)}")
+        for seen in facts.values()
+        for where, body in seen.items()
+        if where.split("/")[0] not in _JUDGED
+    }
+    lent = tuple(lease for spec in specs if (lease := _lease(spec, facts[spec.key])))
+    told = (*notes, *(note for spec in specs for note in refusals.unmanaged(spec, steps, facts[spec.key])))
+    parts = (tuple(steps), tuple(rescue), lent, tuple(facts), digest(world, 16), told, world, tuple(fallback))
+    bodies = [facts[spec.key].get(address("endpoint", spec.key)) or {} for spec in specs]
+    uris = [str((body.get("properties") or {}).get("scoringUri") or "") for body in bodies]
+    return Plan(
+        environment.name,
+        *parts,
+        scoring_uris=tuple(filter(None, uris)),
+        target=target_of(environment, facts),
+        sealed=sealed_of(environment, specs),
+    )
+
+
+def target_of(environment: Environment, facts: Mapping[str, Facts] | None = None) -> dict[str, str]:
+    """Where a plan is made: cloud, subscription, resource group, workspace, and the region if the facts tell it."""
+    found = {name: getattr(environment, name) for name in ("cloud", "subscription_id", "resource_group", "workspace")}
+    regions = [region for key, seen in (facts or {}).items() if (region := _region(key, seen))]
+    return {**found, "region": regions[0] if regions else ""}
+
+
+def _region(key: str, facts: Facts) -> str:
+    told = [
+        (facts.get(address("endpoint", key)) or {}).get("location"),
+        (facts.get(address("place", key)) or {}).get("region"),
+    ]
+    told += [row.get("region") for rest, row in of_room(facts, "quota", key).items() if not rest.startswith("in/")]
+    return next((str(region).lower().replace(" ", "") for region in told if region), "")
+
+
+def sealed_of(environment: Environment, specs: Sequence[EndpointSpec]) -> dict[str, str]:
+    """What the files say and no plan shows, each with its digest: `endpoint/mip tags.api_token` for values that are
+    hidden, `probe/mip` for the files of its probe.
+    """
+    found: dict[str, Json] = {}
+    for spec in specs:
+        documents = {
+            address("endpoint", spec.key): spec.endpoint,
+            address("pipeline", spec.key): spec.pipeline.model_dump(warnings=False),
+        }
+        alone = len(spec.deployments) == 1  # its slot may have another name
+        documents |= {
+            address("deployment", spec.key, *([] if alone else [str(each["name"])])): each for each in spec.deployments
+        }
+        found |= {f"{where} {path}": value for where, each in documents.items() for path, value in hidden(each)}
+        found |= {address("probe", spec.key): spec.probe_files} if spec.probe_files else {}
+    return {where: _slow(environment, value) for where, value in found.items()}
+
+
+def _slow(environment: Environment, value: Json) -> str:
+    return slow_digest(value if isinstance(value, str) else digest(value), environment.workspace_id)
+
+
+def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
+    body = facts.get(address("endpoint", spec.key)) or {}
+    there = leases.of(body) if body else None
+    if there:
+        return {"endpoint": spec.key, "name": spec.name, "ends": leases.both(there.ends)}
+    if body or spec.pipeline.quota.capacity != "shared":
+        return None
+    return {"endpoint": spec.key, "name": spec.name, "hours": spec.pipeline.quota.duration / 3600}
+
+
+def _lasting(body: Json) -> Json:
+    """A body without what changes by itself."""
+    if not isinstance(body, Mapping):
+        return body
+    return {key: _lasting(value) for key, value in body.items() if key not in _PASSING}

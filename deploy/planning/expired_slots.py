@@ -1,0 +1,96 @@
+"""Which idle slots reap deletes: those whose `rollout.keep_previous` is over. Pure: no clock, no network, no file.
+
+Apart from endpoints: a protected environment and the limit of 30 % count endpoints and do not keep an idle slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from deploy.documents.fields import FOREVER
+from deploy.domain import history, idle_slots, leases
+from deploy.domain.arm import Json, address
+from deploy.domain.plan import Step, Verb
+from deploy.domain.preserved import PROTECT_TAG, is_protected
+from deploy.domain.spec import PATIENT
+
+Bodies = Mapping[str, Mapping[str, Json]]
+
+
+@dataclass(frozen=True)
+class Lapsed:
+    """An idle slot, its endpoint's name in Azure, `since` when it is idle (ISO 8601), and for how many hours.
+
+    `release` is on its tag; `why` says why it is deleted, or why it is kept although its time is over.
+    """
+
+    endpoint: str
+    deployment: str
+    release: str
+    instance_type: str
+    instances: int
+    since: str
+    hours: float
+    why: str
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What is behind the endpoints of an environment. `keep`: endpoint -> seconds, where its files can be read."""
+
+    deployments: Mapping[str, Bodies] = field(default_factory=dict)
+    keep: Mapping[str, float] = field(default_factory=dict)
+
+
+def may_be(endpoint: Mapping[str, Json]) -> bool:
+    """Whether its history knows more than the release that is live: without that there is no idle slot to look for."""
+    return len(history.live(endpoint)) > 1 or bool(history.live(endpoint) and history.failed(endpoint))
+
+
+def judge(endpoints: Bodies, behind: Behind, most: int, now: datetime) -> tuple[list[Lapsed], list[Lapsed]]:
+    """Those to delete, at most `most`, longest idle first; and those that are kept all the same. `endpoints` are those
+    of the environment that stay.
+    """
+    due: list[Lapsed] = []
+    kept: list[Lapsed] = []
+    for name, body in endpoints.items():
+        held = behind.deployments.get(name) or {}
+        found = idle_slots.of(body, held)
+        if found is None:
+            continue
+        keep, hours = behind.keep.get(name), (now - found.since).total_seconds() / 3600
+        if keep is None:
+            kept.append(
+                _told(name, found, hours, "its files cannot be read here, so rollout.keep_previous is not known")
+            )
+        elif keep != FOREVER and hours * 3600 >= keep:
+            safe = is_protected(body) or is_protected(held[found.slot])
+            why = f"the tag {PROTECT_TAG} is on it" if safe else _why(found, hours, keep)
+            (kept if safe else due).append(_told(name, found, hours, why))
+    due.sort(key=lambda each: (-each.hours, each.endpoint))
+    late = [replace(each, why=f"{each.why}, but --max is reached") for each in due[most:]]
+    return due[:most], [*kept, *late]
+
+
+def steps(due: Sequence[Lapsed], behind: Behind, folder: str) -> list[Step]:
+    """Exported first, with all of its endpoint; then deleted, if it still is what was judged."""
+    found = []
+    for each in due:
+        body = behind.deployments[each.endpoint][each.deployment]
+        where, what = address("deployment", each.endpoint, each.deployment), idle_slots.claim(each.endpoint, body)
+        exported = {"name": each.endpoint, "folder": folder}
+        found += [Step(Verb.CHECK, address("export", each.endpoint), exported, "exported before the deletion")]
+        found += [Step(Verb.DELETE, where, what, each.why, PATIENT)]
+    return found
+
+
+def _why(found: idle_slots.Idle, hours: float, keep: float) -> str:
+    state = f"failed {hours:.1f} h ago" if found.failed else f"idle for {hours:.1f} h"
+    return f"{state}, kept for {keep / 3600:g} h"
+
+
+def _told(endpoint: str, found: idle_slots.Idle, hours: float, why: str) -> Lapsed:
+    since, hours = leases.written(found.since), round(hours, 2)
+    return Lapsed(endpoint, found.slot, found.release, found.instance_type, found.instances, since, hours, why)

@@ -1,0 +1,97 @@
+"""The fallback: an endpoint on shared quota that finds the pool full is made on dedicated quota instead. Pure.
+
+Azure cannot move an endpoint from one to the other, so the one on shared quota goes first. That is done only where
+nobody is served yet. The dedicated quota is looked at before anything goes, and is no reason against the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from deploy.domain import leases
+from deploy.domain.arm import Facts, Json, address, of_room
+from deploy.domain.owners import entry, owner_tag
+from deploy.domain.plan import Step, Verb
+from deploy.domain.spec import BRIEF, EndpointSpec
+from deploy.domain.traffic_shares import shares
+from deploy.preflight import verdict
+
+_STAYS = ("quota", "alias")
+"""Rooms whose facts are the same when the endpoint is gone."""
+_WHY = "the shared pool stayed full, and an endpoint cannot leave it"
+
+
+def may_be(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> bool:
+    """Whether the files ask for it, these steps borrow from the pool, and nobody is served by what would go."""
+    quota, body = spec.pipeline.quota, facts.get(address("endpoint", spec.key))
+    if quota.fallback is None or quota.capacity != "shared" or not any(step.room == "deployment" for step in steps):
+        return False
+    if body is None:
+        return True
+    return (
+        owner_tag(body) == spec.owner
+        and leases.of(body) is not None
+        and not shares(body)
+        and not _is_of_use(spec, facts)
+    )
+
+
+def _is_of_use(spec: EndpointSpec, facts: Facts) -> bool:
+    """Whether a deployment is healthy, or not ours."""
+    return any(
+        (body.get("properties") or {}).get("provisioningState") == "Succeeded" or owner_tag(body) != spec.owner
+        for body in of_room(facts, "deployment", spec.key).values()
+    )
+
+
+def dedicated(spec: EndpointSpec) -> EndpointSpec:
+    """The same, had its files asked for dedicated quota."""
+    quota = spec.pipeline.quota.model_copy(update={"capacity": "dedicated"})
+    return replace(spec, pipeline=spec.pipeline.model_copy(update={"quota": quota}))
+
+
+def without_endpoint(facts: Facts) -> Facts:
+    """What is there once the endpoint on shared quota is gone with all that hangs on it."""
+    return {where: body for where, body in facts.items() if where.split("/")[0] in _STAYS}
+
+
+def with_keys(steps: Sequence[Step], former: str | None) -> list[Step]:
+    """The same, and the endpoint that they create has the keys of the one that it succeeds."""
+    return [
+        replace(step, body={**step.body, "predecessor": former})
+        if former and step.room == "endpoint" and step.verb is Verb.CREATE
+        else step
+        for step in steps
+    ]
+
+
+def in_order(spec: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
+    """Quota is looked at, then the endpoint on shared quota goes with its roles, then `steps` make the other one."""
+    checks = [step for step in steps if step.room == "quota"]
+    made = [step for step in steps if step.verb is not Verb.CHECK]
+    role, where = address("role", spec.key, spec.name), address("endpoint", spec.key)
+    taken = Step(Verb.DELETE, role, {"endpoint": spec.name}, "the roles of its identity go with it", BRIEF)
+    return [*checks, taken, Step(Verb.DELETE, where, {"name": spec.name}, _WHY, spec.retry), *made]
+
+
+def notes(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Iterator[str]:
+    """What to know: that the fallback would not do as things are, or that it was taken before."""
+    own = [step for step in steps if step.endpoint == spec.key]
+    for finding in verdict.findings(own):
+        yield f"{spec.key}: should the shared pool stay full, dedicated quota would not do now: {finding.cause}."
+    yield from _other_quota(spec, facts.get(address("endpoint", spec.key)))
+
+
+def _other_quota(spec: EndpointSpec, body: Mapping[str, Json] | None) -> Iterator[str]:
+    """What to know when the endpoint was created on the other quota than the files name: Azure cannot move it."""
+    lease, shared = leases.of(body) if body else None, spec.pipeline.quota.capacity == "shared"
+    if body and shared and lease is None:
+        again = "to try the shared pool again, tear it down and apply"
+        yield f"{spec.key}: endpoint {spec.name} is on dedicated quota, not on shared; {again}."
+    if lease and not shared:
+        now = f"amldeploy renew -e {entry(spec)} --within 168h"
+        yield (
+            f"{spec.key}: endpoint {spec.name} is on shared quota and the files say dedicated; it stays there until "
+            f"{leases.both(lease.ends)}, and renew makes its successor on dedicated quota. To do that now: {now}."
+        )

@@ -1,0 +1,58 @@
+"""Looking: cloud and specs in, facts out. Reads only, endpoints side by side, and each thing once however many share
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from deploy.cloud import endpoints
+from deploy.cloud.connect import Cloud
+from deploy.domain.arm import OWNER_TAG, Facts, Json, address
+from deploy.domain.spec import EndpointSpec, Environment
+from deploy.parallel import side_by_side
+from deploy.steps import ROOMS, Room
+
+
+def observe(
+    cloud: Cloud, specs: Sequence[EndpointSpec], rooms: Sequence[Room] = ROOMS, *, jobs: int = 8
+) -> dict[str, Facts]:
+    """Endpoint key -> its facts, as each of `rooms` sees them."""
+    with cloud.arm.remembering():
+        return side_by_side({spec.key: partial(_look, cloud, spec, rooms) for spec in specs}, jobs)
+
+
+def observe_names(cloud: Cloud, specs: Sequence[EndpointSpec], jobs: int = 8) -> dict[str, Facts]:
+    """Endpoint name -> its facts, for entries that stand for several endpoints at once."""
+    with cloud.arm.remembering():
+        return side_by_side({spec.name: partial(_look, cloud, spec, ROOMS) for spec in specs}, jobs)
+
+
+def observe_beside(
+    cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec], jobs: int = 8
+) -> dict[str, Facts]:
+    """Endpoint name -> its deployments, of every endpoint of the file's entries that is none of `specs`.
+
+    Read only where guards.max_instances counts them: one list for each such endpoint.
+    """
+    if environment.guards.max_instances is None:
+        return {}
+    mine, keys = {spec.name for spec in specs}, {s.owner: s.key for spec in specs for s in (spec, *spec.beside)}
+    with cloud.arm.remembering():
+        owners = {
+            name: str((body.get("tags") or {}).get(OWNER_TAG)) for name, body in endpoints.list_endpoints(cloud).items()
+        }
+        others = {name: keys[owner] for name, owner in owners.items() if name not in mine and owner in keys}
+        return side_by_side({name: partial(_deployments, cloud, name, key) for name, key in others.items()}, jobs)
+
+
+def _deployments(cloud: Cloud, name: str, key: str) -> Facts:
+    return {address("deployment", key, each): body for each, body in endpoints.read_deployments(cloud, name).items()}
+
+
+def _look(cloud: Cloud, spec: EndpointSpec, rooms: Sequence[Room]) -> Facts:
+    facts: dict[str, Json] = {}
+    for room in rooms:
+        facts |= room.observe(cloud, spec)
+    return facts

@@ -1,0 +1,266 @@
+"""Deciding: specs and facts in, a plan out. Pure: no clock, no network, no file.
+
+The planner puts the steps that the rooms ask for into one order, and says what is done when one of them fails. It
+refuses what an environment's guards forbid and whatever would touch a resource that is not ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from deploy.domain import history, traffic_shares
+from deploy.domain.arm import RELEASE_TAG, UNPROVEN, Facts, Json, address
+from deploy.domain.plan import Plan, Step, Verb, Wanted
+from deploy.domain.spec import EndpointSpec, Environment
+from deploy.domain.traffic_shares import live_slot
+from deploy.errors import Finding, Refused
+from deploy.planning import fallback, slots
+from deploy.planning.build import seal
+from deploy.planning.slots import choose
+from deploy.preflight import exposure, guards, headroom, names, refusals, verdict
+from deploy.steps import ROOMS, deployment, endpoint, probe, traffic
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Steps before anybody says that they may be taken: among them checks that came to a no."""
+
+    steps: Sequence[Step]
+    rescue: Sequence[Step]
+    fallback: Sequence[Step]
+    findings: Sequence[Finding]
+    """Every reason against the plan, those of the checks included."""
+    notes: tuple[str, ...] = ()
+    held: tuple[Mapping[str, Json], ...] = ()
+    """See Plan.held."""
+    exposure: Sequence[Mapping[str, Json]] = ()
+
+
+def draft_release(
+    environment: Environment,
+    specs: Sequence[EndpointSpec],
+    facts: Mapping[str, Facts],
+    *,
+    cleanup: bool = False,
+    allow_rolled_back: bool = False,
+    beside: Mapping[str, Facts] | None = None,
+    restored: bool = False,
+    allow_exposure: bool = False,
+) -> Draft:
+    """The steps from what is there to what the files say, and every reason not to take them.
+
+    `cleanup`: the rescue also deletes deployments that this plan made, instead of leaving them to be looked at.
+    `allow_rolled_back`: endpoints are not held back because their release was rolled back.
+    `beside`: the deployments of the file's other endpoints, for guards.max_instances. `restored`: the releases were
+    live before, so that they have no probe is neither told nor refused.
+    """
+    steps: list[Step] = []
+    rescue: list[Step] = []
+    second: list[Step] = []
+    found = {spec.key: None if allow_rolled_back else refusals.held_back(spec, facts[spec.key]) for spec in specs}
+    held = tuple(each for each in found.values() if each)
+    findings: list[Finding] = []
+    exposed: list[Mapping[str, Json]] = []
+    for spec in specs:
+        if found[spec.key]:
+            continue
+        wanted = choose(spec, facts[spec.key])
+        seen = slots.cleared(wanted, facts[spec.key])
+        own = _ask_rooms(_unproven(wanted, seen), seen, ROOMS, findings)
+        unproven = [step for step in own if step.verb is Verb.PROBE and step.why == probe.UNPROVEN_WHY]
+        own += [_proven(wanted, step, seen) for step in unproven]
+        own += slots.ending(wanted, own, seen)
+        findings += refusals.foreign(spec, own, seen)
+        exposed += exposure.changes(wanted, own, facts[spec.key])
+        looked = sum(step.verb is Verb.CHECK for step in own)
+        own[looked:looked] = _clearing(wanted, facts[spec.key], seen)
+        own[looked:looked] = refusals.asked_of_all(spec, own, seen)
+        steps += _after_roles(_with_bakes(wanted, own))
+        rescue += _rescue(wanted, own, seen, always=cleanup)
+        rescue += _cleanup(wanted, own, facts[spec.key]) if cleanup else ()
+        if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
+            second += _fallback(spec, own, seen)  # which deletes the endpoint that exists
+    findings += [*verdict.findings(steps), *headroom.together(steps), *names.too_many(steps, facts)]
+    findings += exposure.refused(environment, exposed, allowed=allow_exposure)
+    findings += guards.too_many(environment, specs, facts, steps, beside or {})
+    unprobed = [spec for spec in specs if not restored and guards.moves_unprobed(spec, steps, facts[spec.key])]
+    refused, untested = guards.without_probe(environment, unprobed)
+    notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
+    notes += [note for spec in specs for note in fallback.notes(spec, second, facts[spec.key])]
+    return Draft(steps, rescue, second, [*findings, *refused], (*notes, *untested), held, exposed)
+
+
+def plan_release(
+    environment: Environment,
+    specs: Sequence[EndpointSpec],
+    facts: Mapping[str, Facts],
+    *,
+    cleanup: bool = False,
+    for_another: bool = False,
+    allow_rolled_back: bool = False,
+    beside: Mapping[str, Facts] | None = None,
+    restored: bool = False,
+    allow_exposure: bool = False,
+) -> Plan:
+    """The steps from what is there to what the files say. Raises Refused with every reason at once.
+
+    `for_another`: somebody else will carry it out, so what the caller may not do is a note. Apply looks for itself.
+    """
+    draft = draft_release(
+        environment,
+        specs,
+        facts,
+        cleanup=cleanup,
+        allow_rolled_back=allow_rolled_back,
+        beside=beside,
+        restored=restored,
+        allow_exposure=allow_exposure,
+    )
+    excused = refusals.of_caller(draft.findings) if for_another else []
+    findings = [finding for finding in draft.findings if finding not in excused]
+    notes = (*draft.notes, *(f"Whoever applies this needs more than you have: {f.cause}." for f in excused))
+    made = seal(environment, specs, draft.steps, draft.rescue, facts, findings, notes, fallback=draft.fallback)
+    return replace(
+        made,
+        held=draft.held,
+        allow_rolled_back=allow_rolled_back,
+        exposure=tuple(draft.exposure),
+        allow_exposure=allow_exposure,
+    )
+
+
+def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
+    """The steps towards nothing: the same rooms, backwards."""
+    steps: list[Step] = []
+    findings = refusals.protected(environment, specs)
+    for spec in specs:
+        own = _ask_rooms(None, facts[spec.key], ROOMS[::-1], findings)
+        findings += refusals.foreign(spec, own, facts[spec.key])
+        steps += own
+    stays = dict.fromkeys(asset for spec in specs for asset in slots.assets(spec, facts[spec.key]))
+    return replace(seal(environment, specs, steps, [], facts, findings), stays=tuple(stays))
+
+
+def _clearing(wanted: Wanted, facts: Facts, cleared: Facts) -> list[Step]:
+    """The shift between the two."""
+    if cleared is facts:
+        return []
+    stage = traffic_shares.served(cleared, wanted.spec.key)
+    shifts = traffic.plan(replace(wanted, stages=(stage,)), facts)
+    slots_are_ours = wanted.spec.traffic is None and len(wanted.deployments) == 1
+    then = "another release goes to the other slot" if slots_are_ours else "what loses its traffic is recreated"
+    return [replace(step, why=f"{step.why}; {then}") for step in shifts]
+
+
+def _unproven(wanted: Wanted, facts: Facts) -> Wanted:
+    """Deployments that change under their callers' feet bear the mark of it until their probe has been answered."""
+    if wanted.spec.pipeline.probe is None:
+        return wanted
+    marked, called = dict(wanted.deployments), traffic_shares.served(facts, wanted.spec.key)
+    for name, document in wanted.deployments.items():
+        body = facts.get(address("deployment", wanted.spec.key, name)) or {}
+        release, held = document["tags"].get(RELEASE_TAG), (body.get("tags") or {}).get(RELEASE_TAG)
+        if body and release and name in called and release != held:
+            marked[name] = {**document, "tags": {**document["tags"], RELEASE_TAG: release + UNPROVEN}}
+    return replace(wanted, deployments=marked)
+
+
+def _proven(wanted: Wanted, step: Step, facts: Facts) -> Step:
+    """The mark taken off: the same PUT with the release as it is."""
+    name = str(step.body["deployment"])
+    where = address("deployment", wanted.spec.key, name)
+    document = deployment.kept(wanted.deployments[name], facts.get(where) or {})
+    return Step(Verb.UPDATE, where, deployment.body_of(wanted.spec, document), "its probe was right", wanted.spec.retry)
+
+
+def _ask_rooms(wanted: Wanted | None, facts: Facts, rooms: Iterable[object], findings: list[Finding]) -> list[Step]:
+    steps: list[Step] = []
+    for room in rooms:
+        try:
+            steps += room.plan(wanted, facts)  # type: ignore[attr-defined]
+        except Refused as refused:
+            findings += refused.findings
+    return steps
+
+
+def _with_bakes(wanted: Wanted, steps: Sequence[Step]) -> list[Step]:
+    """A probe of the new slot before each further stage, so that no more callers follow a release gone bad."""
+    baked: list[Step] = []
+    for step in steps:
+        if step.verb is Verb.SHIFT and step.retry.wait and wanted.spec.pipeline.probe:
+            slot = max(wanted.traffic, key=lambda name: wanted.traffic[name])
+            baked.append(probe.step_for(wanted.spec, slot, "before more callers follow", wait=step.retry.wait))
+            baked.append(replace(step, retry=replace(step.retry, wait=0.0)))
+        else:
+            baked.append(step)
+    return baked
+
+
+def _after_roles(steps: Sequence[Step]) -> list[Step]:
+    """Steps that come after a new role or a new identity know it: what they are refused may be granted in minutes."""
+    marked, fresh = [], False
+    for step in steps:
+        marked.append(replace(step, retry=replace(step.retry, fresh_role=True)) if fresh else step)
+        fresh = fresh or (step.verb is Verb.CREATE and step.room in ("role", "endpoint"))
+    return marked
+
+
+def _cleanup(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
+    """Deployments that this plan makes where there was none, or none but a failed one, gone again."""
+    own = {step.address: step for step in steps if step.room == "deployment" and step.verb is not Verb.CHECK}
+    served = traffic_shares.served(facts, wanted.spec.key)
+    return [
+        Step(Verb.DELETE, where, {"endpoint": wanted.spec.name, "name": name}, _TIDY, step.retry)
+        for where, step in own.items()
+        if (name := where.rsplit("/", 1)[-1]) in wanted.deployments and not served.get(name)
+        if slots.is_void(facts.get(where))
+    ]
+
+
+_TIDY = "it was made for a release that failed"
+
+
+def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts, *, always: bool) -> Sequence[Step]:
+    """Traffic back to where it is now, if it is to move at all; `always`: even back to none. The release that failed is
+    recorded in the same PUT.
+    """
+    where, key = address("endpoint", wanted.spec.key), wanted.spec.key
+    body, now = facts.get(where) or {}, traffic_shares.served(facts, key)
+    if not (wanted.live or always) or not any(step.verb is Verb.SHIFT for step in steps):
+        return ()
+    moved = {**body, "properties": {**(body.get("properties") or {}), "traffic": wanted.traffic}}
+    back = traffic.plan(replace(wanted, stages=(_whole(wanted, now, facts),)), {**facts, where: moved})
+    return [traffic.recorded(step, _failed(wanted, now, facts)) for step in back]
+
+
+def _whole(wanted: Wanted, now: Mapping[str, int], facts: Facts) -> Mapping[str, int]:
+    """Where a rescue moves traffic: where it is now; out of a rollout that stopped half-way, to the last release that
+    had all of it. A split that the user wrote stays.
+    """
+    spec, last = wanted.spec, next(iter(history.live(facts.get(address("endpoint", wanted.spec.key)) or {})), None)
+    if spec.traffic is not None or len(now) < 2 or last is None or last.slot in wanted.deployments:
+        return now
+    same = traffic.release_in(wanted, facts, last.slot) == last.release
+    return {last.slot: 100} if same and now.get(last.slot) else now
+
+
+def _failed(wanted: Wanted, now: Mapping[str, int], facts: Facts) -> dict[str, str] | None:
+    """The history record of a rescue: of the deployments that were to receive more traffic the one with most. The one
+    that was live before did not fail.
+    """
+    lived = history.live(facts.get(address("endpoint", wanted.spec.key)) or {})
+    was = lived[0].slot if lived else wanted.live
+    slot = live_slot({name: n for name, n in wanted.traffic.items() if n > now.get(name, 0) and name != was})
+    release = traffic.release_in(wanted, facts, slot) if slot else ""
+    return {"kind": "failed", "slot": str(slot), "release": release} if release else None
+
+
+def _fallback(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
+    """The endpoint on dedicated quota, from nothing: what is done if the shared pool stays full."""
+    if not fallback.may_be(spec, steps, facts):
+        return ()
+    second, seen = fallback.dedicated(spec), fallback.without_endpoint(facts)
+    wanted = choose(second, seen)
+    asked = fallback.with_keys(_ask_rooms(wanted, seen, ROOMS, []), endpoint.keys_of(spec, facts))
+    return fallback.in_order(spec, _after_roles(_with_bakes(wanted, asked)))

@@ -1,0 +1,158 @@
+"""Slots: which deployment a release goes to, and how callers get there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from deploy import diff
+from deploy.domain import idle_slots
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, SLOTS, Facts, Json, address, of_room
+from deploy.domain.owners import is_unmanaged, owner_tag
+from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.preserved import is_protected
+from deploy.domain.spec import EndpointSpec
+from deploy.domain.traffic_shares import live_slot, positive, served, shares
+
+
+def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
+    """The slot that the release goes to, and how callers get there. Deployments named by the user keep their names."""
+    now = served(facts, spec.key)
+    live = live_slot(now)
+    if spec.traffic is not None or len(spec.deployments) != 1:
+        fixed = {str(d["name"]): _document(spec, d, str(d["name"]), facts) for d in spec.deployments}
+        return Wanted(spec, fixed, (spec.traffic if spec.traffic is not None else now,), live)
+    written = spec.deployments[0]
+    there = of_room(facts, "deployment", spec.key)
+    slot = _slot(spec, {name: _document(spec, written, name, facts) for name in SLOTS}, there, live)
+    stages: tuple[Mapping[str, int], ...] = ({slot: 100},)
+    if live not in (None, slot):
+        stages = tuple({slot: share, str(live): 100 - share} for share in spec.pipeline.rollout.stages)
+    return Wanted(spec, {slot: _document(spec, written, slot, facts)}, stages, live)
+
+
+def cleared(wanted: Wanted, facts: Facts) -> Facts:
+    """What is there once nobody is on the slot that gets another release: those of a rollout that was not finished go
+    back to where most callers are. Of deployments that the user named, once traffic is where the user wants it, if
+    that is what one needs that has to be recreated.
+    """
+    spec, now = wanted.spec, served(facts, wanted.spec.key)
+    if spec.traffic is not None or len(spec.deployments) != 1:
+        return _taken_away(wanted, facts)
+    if not wanted.live:
+        return facts
+    ((slot, document),) = wanted.deployments.items()
+    held = facts.get(address("deployment", spec.key, slot)) or {}
+    stays = (held.get("tags") or {}).get(RELEASE_TAG) == document["tags"].get(RELEASE_TAG)
+    if slot == wanted.live or slot not in now or stays:
+        return facts
+    where = address("endpoint", spec.key)
+    properties = {**facts[where]["properties"], "traffic": {wanted.live: 100}}
+    return {**facts, where: {**facts[where], "properties": properties}}
+
+
+def ending(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Step]:
+    """With `rollout.keep_previous: 0` the rollout ends with the deletion of the previous release, also when an earlier
+    run was interrupted before it. Deleted is only what the history knows as live, once the files' release is live.
+    """
+    spec, endpoint = wanted.spec, facts.get(address("endpoint", wanted.spec.key)) or {}
+    if idle_slots.keep_of(spec) != 0 or is_protected(endpoint):
+        return []
+    ((slot, document),) = wanted.deployments.items()
+    other = next(name for name in SLOTS if name != slot)
+    there = of_room(facts, "deployment", spec.key)
+    body = there.get(other)
+    if (
+        body is None
+        or is_protected(body)
+        or not _is_over(endpoint, there, document, other, shifts=any(s.room == "traffic" for s in steps))
+    ):
+        return []
+    where, why = address("deployment", spec.key, other), "rollout.keep_previous is 0: the previous release is deleted"
+    return [Step(Verb.DELETE, where, idle_slots.claim(spec.name, body), why, spec.retry)]
+
+
+def _is_over(
+    endpoint: Mapping[str, Json], there: Mapping[str, Json], document: Mapping[str, Json], other: str, *, shifts: bool
+) -> bool:
+    """Whether `other` holds the previous release once the steps are done: those that move its traffic, or none."""
+    if shifts and other in shares(endpoint):
+        return idle_slots.was_live(endpoint, there[other])
+    found = idle_slots.of(endpoint, there)
+    return found is not None and not found.failed and found.live == document["tags"].get(RELEASE_TAG)
+
+
+def _taken_away(wanted: Wanted, facts: Facts) -> Facts:
+    """What is there after the traffic moved as the files say, where that takes all traffic from the deployments that
+    have to be recreated and sends it only to deployments that stay as they are; else what is there.
+    """
+    spec, where = wanted.spec, address("endpoint", wanted.spec.key)
+    there, body = of_room(facts, "deployment", spec.key), facts.get(where) or {}
+    now, mirror_now = shares(body), shares(body, "mirrorTraffic")
+    mirror = spec.endpoint.get("mirror_traffic")
+    mirror = mirror_now if mirror is None else positive(mirror)
+    after = {*positive(wanted.traffic), *mirror}
+    remade = {n for n, d in wanted.deployments.items() if n in there and _must_be_remade(d, there[n])}
+    if not remade & {*now, *mirror_now} or remade & after or not all(_stays(wanted, there, name) for name in after):
+        return facts
+    properties = {**body["properties"], "traffic": positive(wanted.traffic), "mirrorTraffic": mirror}
+    return {**facts, where: {**body, "properties": properties}}
+
+
+def _stays(wanted: Wanted, there: Mapping[str, Json], name: str) -> bool:
+    """Whether a deployment is there, healthy, and as its file says."""
+    if name not in there or name not in wanted.deployments:
+        return False
+    healthy = there[name]["properties"].get("provisioningState") == "Succeeded"
+    return healthy and not diff.changes(wanted.deployments[name], there[name], diff.DEPLOYMENT)
+
+
+def _slot(
+    spec: EndpointSpec, documents: Mapping[str, Mapping[str, Json]], there: Mapping[str, Json], live: str | None
+) -> str:
+    """Where the release is already; else the live slot if it may change in place; else the one that is not live."""
+    ordered = sorted(documents, key=lambda name: name != live)
+    keeps = [n for n in ordered if n in there and not _must_be_remade(documents[n], there[n])]
+    for name in keeps:
+        if (there[name].get("tags") or {}).get(RELEASE_TAG) == documents[name]["tags"].get(RELEASE_TAG):
+            return name
+    if spec.pipeline.rollout.strategy == "in_place" and live in keeps:
+        return str(live)
+    return next(name for name in documents if name != live)
+
+
+def _must_be_remade(document: Mapping[str, Json], body: Mapping[str, Json]) -> bool:
+    found = diff.changes(document, body, diff.DEPLOYMENT)
+    return not all(change.in_place for change in found)
+
+
+def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str, facts: Facts) -> dict[str, Json]:
+    """The document of one slot, with our tags unless an unmanaged deployment has the name. Of one that another entry
+    manages the release is compared: where it is the same, and the fields too, there is nothing to change.
+    """
+    body = facts.get(address("deployment", spec.key, name))
+    tags = {OWNER_TAG: spec.owner, RELEASE_TAG: spec.releases[str(written["name"])]}
+    if is_unmanaged(spec.owner, body):
+        tags = {RELEASE_TAG: tags[RELEASE_TAG]} if owner_tag(body) else {}
+    return {
+        **written,
+        "name": name,
+        "endpoint_name": spec.name,
+        "tags": {**(written.get("tags") or {}), **tags},
+    }
+
+
+def is_void(body: Mapping[str, Json] | None) -> bool:
+    """Whether nothing is lost when it goes: it is not there, or it failed and never served."""
+    properties = (body or {}).get("properties")
+    return not body or (isinstance(properties, Mapping) and properties.get("provisioningState") == "Failed")
+
+
+def assets(spec: EndpointSpec, facts: Facts) -> Iterator[str]:
+    """ARM ids of the workspace's models, environments and code that an endpoint's deployments use; Azure keeps them
+    when the deployments go. What is in a registry is not the workspace's.
+    """
+    for _, body in sorted(of_room(facts, "deployment", spec.key).items()):
+        properties = body.get("properties") or {}
+        code = (properties.get("codeConfiguration") or {}).get("codeId")
+        ids = [str(each or "") for each in (properties.get("model"), properties.get("environmentId"), code)]
+        yield from (each for each in ids if "/workspaces/" in each.lower() and "/versions/" in each.lower())

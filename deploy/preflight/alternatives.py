@@ -1,0 +1,155 @@
+"""Offers: other sizes and regions that would do, cheapest first. Prices are the service's own, an hour and instance.
+
+A region is what the service says of it: {region, sizes, usages, quotas, ...}; `row` is one size of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from deploy.domain.arm import Facts, Json, of_room
+from deploy.preflight import core_quota
+
+_TOTAL = "totaldedicatedcores"
+_SERVED = "MIR"
+"""The compute type of managed online endpoints in `supportedComputeTypes`."""
+_MOST = 3
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One size in one region, with room for what is wanted. `price` is None where the service names none."""
+
+    size: str
+    region: str
+    price: float | None
+    currency: str
+
+    def __str__(self) -> str:
+        return f"{self.size} ({self.cost})"
+
+    @property
+    def cost(self) -> str:
+        """`3.67 USD an hour`."""
+        return "no price named" if self.price is None else f"{self.price:g} {self.currency} an hour".replace("  ", " ")
+
+
+def row(region: Mapping[str, Json], size: str) -> dict[str, Json]:
+    """One size in one region; null where nobody told."""
+    sizes, usages, quotas = region["sizes"], region["usages"], region["quotas"]
+    known = (sizes or {}).get(size.lower()) or {}
+    kind = core_quota.family(str(known.get("family") or ""))
+    mine, total = (usages or {}).get(kind) or {}, (usages or {}).get(_TOTAL) or {}
+    share, types = _share(region, kind), known.get("supportedComputeTypes")
+    amount, currency = price(known)
+    return {
+        "region": region["region"],
+        "known": sizes is None or size.lower() in sizes,
+        "usable": None if not types else _SERVED in types,
+        "cores": known.get("vCPUs"),
+        "family": known.get("family"),
+        "gpus": known.get("gpus"),
+        "memory": known.get("memoryGB"),
+        "disk": known.get("maxResourceVolumeMB"),
+        "price": amount,
+        "currency": currency,
+        "in_use": mine.get("currentValue"),
+        "limit": mine.get("limit"),
+        "total_in_use": total.get("currentValue"),
+        "total_limit": total.get("limit"),
+        "workspace_in_use": share.get("currentValue"),
+        "workspace_limit": None if quotas is None and not share else share.get("limit", -1),
+        **_heard(region),
+    }
+
+
+def _share(region: Mapping[str, Json], kind: str) -> Mapping[str, Json]:
+    """What the workspace may use of a family by itself, from usages, which count it too, or else from quotas."""
+    told = (region.get("own") or {}).get(kind) or (region["quotas"] or {}).get(kind)
+    return told or {}
+
+
+def _heard(region: Mapping[str, Json]) -> dict[str, Json]:
+    names = {"vmSizes": region["sizes"], "usages": region["usages"], "quotas": region["quotas"]}
+    heard, reasons = [name for name, answer in names.items() if answer is not None], region["silent"]
+    return {
+        "source": f"{', '.join(heard)} of {region['region']}" if heard else "",
+        "silent": [
+            f"{', '.join(name for name in reasons if reasons[name] == why)} of {region['region']} {why}"
+            for why in dict.fromkeys(reasons.values())
+        ],
+    }
+
+
+def price(size: Mapping[str, Json]) -> tuple[float | None, str]:
+    """What an hour of a dedicated Linux machine costs, and in which currency: (None, "") where it is not named."""
+    told = size.get("estimatedVMPrices") or {}
+    found = [
+        float(value["retailPrice"])
+        for value in told.get("values") or ()
+        if (value.get("osType"), value.get("vmTier")) == ("Linux", "Standard") and value.get("retailPrice") is not None
+    ]
+    return (min(found), str(told.get("billingCurrency") or "")) if found else (None, "")
+
+
+def fitting(region: Mapping[str, Json], sizes: Iterable[str], counts: Sequence[int]) -> list[Offer]:
+    """Those of `sizes` of which a region certainly has room for new deployments of `counts` instances."""
+    offers = []
+    for size in dict.fromkeys(sizes):
+        there = row(region, size)
+        asked = core_quota.gates(there, core_quota.sums(there, size, [(0, count) for count in counts]))
+        if there["known"] and there["usable"] and asked and all(g.left is not None and not g.short for g in asked):
+            offers.append(Offer(size, str(there["region"]), there["price"], str(there["currency"])))
+    return sorted(offers, key=_cheapest)
+
+
+def words(size: str, counts: Sequence[int], home: Json, others: Sequence[Json], allowed: Sequence[str] | None) -> str:
+    """What else would do: other sizes that the model allows here, then regions with room. Empty when nothing is known.
+
+    `home` and `others` are regions; `allowed` the model's sizes, None when it names none.
+    """
+    sizes = [name for name in allowed or () if name.lower() != size.lower()]
+    here = fitting(home, sizes, counts)[:_MOST] if home else []
+    parts = [f"In {here[0].region} there is room for {', '.join(map(str, here))}"] if here else []
+    if not allowed or len(sizes) < len(allowed):
+        parts += _elsewhere(size, counts, others)
+    best = sorted((offers[0] for other in others if (offers := fitting(other, sizes, counts))), key=_cheapest)
+    if best:
+        parts.append(f"Cheapest other size: {', '.join(f'{o.region} {o}' for o in best)}")
+    return ". ".join(parts)
+
+
+def _elsewhere(size: str, counts: Sequence[int], others: Sequence[Json]) -> list[str]:
+    """Where there is room for a size, where there is none, and of which regions nothing can be told."""
+    wanted = sorted((offer for other in others for offer in fitting(other, [size], counts)), key=_cheapest)
+    heard = [str(o["region"]) for o in others if o["sizes"] is not None and o["usages"] is not None]
+    full = [region for region in heard if region not in {offer.region for offer in wanted}]
+    silent = [str(o["region"]) for o in others if o["region"] not in heard]
+    said = (
+        (f"Room for {size}", [f"{offer.region} ({offer.cost})" for offer in wanted]),
+        (f"No room for {size}", full),
+        ("Could not tell of", silent),
+    )
+    return [f"{words}: {', '.join(places)}" for words, places in said if places]
+
+
+def _cheapest(offer: Offer) -> tuple[bool, float, str, str]:
+    return offer.price is None, offer.price or 0.0, offer.region, offer.size
+
+
+def of_facts(facts: Facts, key: str, size: str, counts: Sequence[int]) -> str:
+    """`words`, from the facts of an endpoint: its own region is the first that was looked at."""
+    regions = [body for rest, body in of_room(facts, "quota", key).items() if rest.startswith("in/")]
+    allowed = [row.get("allowed") for row in of_room(facts, "model", key).values()]
+    if not regions:
+        return ""
+    return words(size, counts, regions[0], regions[1:], _common(allowed))
+
+
+def _common(lists: Sequence[Sequence[str] | None]) -> list[str] | None:
+    """The sizes that every model allows; None when none names any."""
+    told = [list(sizes) for sizes in lists if sizes]
+    if not told:
+        return None
+    return [size for size in told[0] if all(size in other for other in told)]

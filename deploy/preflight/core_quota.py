@@ -1,0 +1,140 @@
+"""Cores: what instances of a size ask for, and what is left of them.
+
+Azure asks for `ceil(1.2 x instances) x cores` of a size's family unless the size is exempt from the reserve, and the
+same of the region's total and of the workspace's own share, where one was set (documentation of quota allocation for
+online deployments). A row is one size in one region, as `steps.quota` looks it up; null is what could not be told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deploy.domain.arm import Json
+from deploy.preflight.headroom import Gate, left
+from deploy.preflight.verdict import Judgement, Reason
+from deploy.text import noun
+
+Pairs = Sequence[Sequence[int]]
+"""(instances held, instances wanted) of each deployment that grows. Azure rounds each one up for itself."""
+_SUFFIX = "clusterdedicatedvcpus"
+
+
+def family(name: str) -> str:
+    """A family's name as it can be compared: answers and documents differ in case, spaces and what they append."""
+    return name.replace(" ", "").replace("_", "").lower().removesuffix(_SUFFIX)
+
+
+EXEMPT = frozenset(
+    family(name)
+    for name in (
+        "standardNCADSA100v4Family",
+        "standardNCADSH100v5Family",
+        "standard NDAMSv4_A100Family",
+        "standard NDASv4_A100 Family",
+        "standardNDSv2Family",
+        "standardNDv5H100Family",
+    )
+)
+"""Families of which every size is exempt from the 20 % reserve (list of sizes for managed online endpoints, 2025-10).
+"""
+_FREE = "Free cores (amldeploy teardown), ask for fewer instances, or request more quota"
+
+
+def reserved(instances: int, exempt: bool) -> int:
+    """Instances that quota counts: one in five more, rounded up, in whole numbers."""
+    return instances if exempt else -(-6 * instances // 5)
+
+
+def sums(row: Mapping[str, Json], size: str, pairs: Pairs, *, shared: bool = False) -> dict[str, Json]:
+    """The arithmetic as a check's body keeps it; `needed` is null when nobody says how many cores the size has."""
+    cores, kind = row.get("cores"), row.get("family")
+    exempt = kind is not None and family(str(kind)) in EXEMPT
+    more = sum(reserved(after, exempt) - reserved(before, exempt) for before, after in pairs)
+    found: dict[str, Json] = {
+        "instance_type": size,
+        "instances": sum(after for _, after in pairs),
+        "held": sum(before for before, _ in pairs),
+        "deployments": [list(pair) for pair in pairs],
+        "capacity": "shared" if shared else "dedicated",
+        "region": row.get("region"),
+        "family": kind,
+        "cores_per_instance": cores,
+        "reserve": kind is not None and not exempt,
+        "needed": more * cores if cores is not None else None,
+        "in_use": row.get("in_use"),
+        "limit": row.get("limit"),
+        "left": left(row.get("limit"), row.get("in_use")),
+        "total_left": left(row.get("total_limit"), row.get("total_in_use")),
+        "workspace_left": left(row.get("workspace_limit"), row.get("workspace_in_use")),
+    }
+    return {**found, "gates": [gate.body() for gate in gates(row, found)]}
+
+
+def gates(row: Mapping[str, Json], found: Mapping[str, Json]) -> list[Gate]:
+    """The gates that `needed` cores have to pass: the family's, the region's, and the workspace's own if it has one."""
+    needed, where = found["needed"], row.get("region")
+    if needed is None or found["capacity"] == "shared":
+        return []
+    passed = [
+        Gate(f"cores of {row.get('family')} in {where}", needed, found["left"], "AML200"),
+        Gate(f"dedicated cores in {where}", needed, found["total_left"], "AML202"),
+        Gate(f"cores of {row.get('family')} for the workspace", needed, _own(row, needed), "AML243"),
+    ]
+    limits = (row.get("limit"), row.get("total_limit"), row.get("workspace_limit", -1))
+    return [gate for gate, limit in zip(passed, limits, strict=True) if limit != -1]
+
+
+def _own(row: Mapping[str, Json], needed: int) -> int | None:
+    """What is left of the workspace's share; without its use at least this is known: it is not more than the share."""
+    limit, used = row.get("workspace_limit"), row.get("workspace_in_use")
+    if used is None and limit is not None and needed > int(limit):
+        return int(limit)
+    return left(limit, used)
+
+
+def judge(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") -> Judgement:
+    """Whether the region offers the size, endpoints accept it, and every gate is wide enough. `also` joins a cure."""
+    size, where = found["instance_type"], row.get("region")
+    asked, silent = gates(row, found), tuple(row.get("silent", ()))
+    reasons = []
+    if not row.get("known", True):
+        cure = "Choose an instance_type that this region offers, or a workspace in another region"
+        reasons.append(Reason("AML201", f"{size} is not offered in {where}", _join(also, cure)))
+    elif row.get("usable") is False:
+        cause = f"managed online endpoints do not run on {size} in {where}: its supportedComputeTypes lack MIR"
+        reasons.append(Reason("AML242", cause, _join(also, "Choose an instance_type of the list for online endpoints")))
+    reasons += [
+        Reason(
+            gate.code, f"{arithmetic(found)}; {gate.what}: {gate.left} left, {gate.short} too few", _join(also, _FREE)
+        )
+        for gate in asked
+        if gate.short
+    ]
+    unknown = [f"how many {gate.what} are left" for gate in asked if gate.left is None]
+    if found["capacity"] == "shared":
+        unknown = ["how full the shared pool is, which no interface says"]
+    elif found["needed"] is None:
+        unknown = [f"how many cores {size} has"]
+    if unknown and silent:
+        unknown[-1] += f": {', '.join(silent)}"
+    return Judgement(arithmetic(found), str(row.get("source") or ""), tuple(reasons), tuple(unknown))
+
+
+def _join(first: str, then: str) -> str:
+    return f"{first}. {then}" if first else then
+
+
+def arithmetic(found: Mapping[str, Json]) -> str:
+    """The sums as a person would write them."""
+    count, cores, needed = found["instances"] - found["held"], found["cores_per_instance"], found["needed"]
+    more = f"{count} x {found['instance_type']}"
+    if found["capacity"] == "shared":
+        return f"{more} on shared quota, which does not count against the family's"
+    if cores is None:
+        return more
+    reserve = " with the 20 % reserve" if found["reserve"] else " (exempt from the reserve)"
+    words = f"{more} x {cores} {noun(cores, 'core')}{reserve} = {needed} {noun(needed, 'core')}"
+    if found["limit"] is None or found["in_use"] is None:
+        return words
+    limit = "unlimited" if found["limit"] == -1 else found["limit"]
+    return f"{words}; {found['family']}: {found['in_use']} of {limit} in use"

@@ -1,0 +1,99 @@
+"""Exposure: what a plan opens to more networks, or to a weaker way to sign in, than what exists. Pure.
+
+A deployment of a new slot is compared with the live one, since its traffic moves there; an endpoint that succeeds
+another on shared quota is compared with that one. What nothing comes before is no change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from deploy.domain.arm import OWNER_TAG, Facts, Json, address, of_room
+from deploy.domain.plan import Step, Wanted
+from deploy.domain.spec import Environment
+from deploy.domain.traffic_shares import served
+from deploy.errors import Finding
+
+_STRENGTH = {"key": 0, "amltoken": 1, "aadtoken": 2}
+"""Ways to sign in, the weakest first: keys do not expire, AML tokens do, Microsoft Entra tokens name a principal."""
+_AUTH, _INGRESS, _EGRESS = "auth_mode", "public_network_access", "egress_public_network_access"
+_ARM = {_AUTH: "authMode", _INGRESS: "publicNetworkAccess", _EGRESS: "egressPublicNetworkAccess"}
+
+
+def changes(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Mapping[str, Json]]:
+    """{address, path, before, after} of each field that becomes more exposed; values as CLI v2 writes them."""
+    return [*_of_endpoint(wanted, steps, facts), *_of_deployments(wanted, steps, facts)]
+
+
+def refused(environment: Environment, found: Sequence[Mapping[str, Json]], *, allowed: bool) -> list[Finding]:
+    """A finding for each such change of a protected environment, unless it is allowed."""
+    if allowed or not environment.guards.protected:
+        return []
+    cure = "Take the change back. If it is intended, use --allow-exposure with plan or apply"
+    return [
+        Finding(
+            str(each["address"]),
+            "AML249",
+            f"{each['path']} changes from {each['before']} to {each['after']}, and the environment is protected",
+            cure,
+        )
+        for each in found
+    ]
+
+
+def _of_endpoint(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Iterator[Mapping[str, Json]]:
+    where = address("endpoint", wanted.spec.key)
+    document = _document(steps, where)
+    there = facts.get(where)
+    line = [body for name, body in of_room(facts, "endpoint", wanted.spec.key).items() if name]
+    former = [there] if there else [body for body in line if (body.get("tags") or {}).get(OWNER_TAG)]
+    if document is None:
+        return
+    seen = set()
+    for path, body in ((path, body) for path in (_INGRESS, _AUTH) for body in former):
+        before, after = _held(body, path), _word(path, document.get(path))
+        if path not in seen and _opens(path, before, after):
+            seen.add(path)
+            yield {"address": where, "path": path, "before": before, "after": after}
+
+
+def _of_deployments(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Iterator[Mapping[str, Json]]:
+    spec, now = wanted.spec, served(facts, wanted.spec.key)
+    live = facts.get(address("deployment", spec.key, wanted.live)) if wanted.live else None
+    slots = spec.traffic is None and len(spec.deployments) == 1
+    for name in wanted.deployments:
+        where = address("deployment", spec.key, name)
+        own, document = facts.get(where), _document(steps, where)
+        former = (live or own) if slots else (own or live)
+        if former is None or (document is None and wanted.traffic.get(name, 0) <= now.get(name, 0)):
+            continue
+        after = _held(own or {}, _EGRESS) if document is None else _word(_EGRESS, document.get(_EGRESS))
+        before = _held(former, _EGRESS)
+        if _opens(_EGRESS, before, after):
+            yield {"address": where, "path": _EGRESS, "before": before, "after": after}
+
+
+def _document(steps: Sequence[Step], where: str) -> Mapping[str, Json] | None:
+    """The document that the steps leave at an address; None where they write none."""
+    documents = [step.body["document"] for step in steps if step.address == where and "document" in step.body]
+    return documents[-1] if documents else None
+
+
+def _held(body: Mapping[str, Json], path: str) -> str:
+    return _word(path, (body.get("properties") or {}).get(_ARM[path]))
+
+
+def _word(path: str, value: Json) -> str:
+    """A value as CLI v2 writes it; network access that is not set is enabled."""
+    plain = str(value or ("key" if path == _AUTH else "enabled")).lower().replace("_", "")
+    return plain.replace("token", "_token") if path == _AUTH else plain
+
+
+def _opens(path: str, before: str, after: str) -> bool:
+    if path == _AUTH:
+        return _rank(before) > _rank(after)
+    return (before, after) == ("disabled", "enabled")
+
+
+def _rank(word: str) -> int:
+    return _STRENGTH.get(word.replace("_", ""), 0)

@@ -1,0 +1,165 @@
+"""Guards: limits of an environment that can refuse a plan, and what a plan says where the guard is not set. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from deploy.domain.arm import Facts, address, capacity_of, release_of
+from deploy.domain.plan import Step, Verb
+from deploy.domain.spec import EndpointSpec, Environment
+from deploy.domain.traffic_shares import served
+from deploy.errors import Finding
+from deploy.text import count
+
+Counts = Mapping[tuple[str, str], int]
+"""(endpoint name, deployment name) -> instances."""
+_NAMED = 6
+"""Endpoints whose instances a message names; the rest are added up."""
+
+
+def without_probe(environment: Environment, unprobed: Sequence[EndpointSpec]) -> tuple[list[Finding], list[str]]:
+    """Findings and notes about endpoints whose traffic a plan moves to a release that no probe tests."""
+    if environment.guards.require_probe:
+        cause = "traffic would move to a release that no probe has tested, and guards.require_probe is set"
+        where = [(address("probe", spec.key), f"Add probe: to {_pipeline(spec)}") for spec in unprobed]
+        return [Finding(key, "AML248", cause, cure) for key, cure in where], []
+    if not unprobed:
+        return [], []
+    keys, files = (", ".join(dict.fromkeys(words)) for words in ([s.key for s in unprobed], map(_pipeline, unprobed)))
+    return [], [f"{keys}: traffic moves to a release that no probe tests. Add probe: to {files}."]
+
+
+def moves_unprobed(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> bool:
+    """Whether an endpoint without a probe gets another release under its traffic, or more traffic on a deployment."""
+    if spec.pipeline.probe is not None:
+        return False
+    own, now = [step for step in steps if step.endpoint == spec.key], served(facts, spec.key)
+    shifts = [step.body["after"] for step in own if step.verb is Verb.SHIFT and "after" in step.body]
+    if any(share > now.get(name, 0) for name, share in (shifts[-1].items() if shifts else ())):
+        return True
+    documents = [(step.address, step.body["document"]) for step in own if _writes(step)]
+    return any(
+        document["name"] in now and release_of(document) != release_of(facts.get(a)) for a, document in documents
+    )
+
+
+def _writes(step: Step) -> bool:
+    return step.room == "deployment" and "document" in step.body
+
+
+def _pipeline(spec: EndpointSpec) -> str:
+    return f"{spec.folder}/pipeline.yml"
+
+
+def too_many(
+    environment: Environment,
+    specs: Sequence[EndpointSpec],
+    facts: Mapping[str, Facts],
+    steps: Sequence[Step],
+    beside: Mapping[str, Facts],
+) -> list[Finding]:
+    """A finding where more than guards.max_instances would run at the peak of a plan that adds or changes instances.
+
+    Counted are the endpoints of the plan as `peak_instances` does, and of every other entry of the file what runs or
+    what its files ask for, whichever is more. `beside`: facts with the deployments of endpoints that the plan does not
+    touch (without them, only what the files ask for). A plan that only takes instances away is never refused.
+    """
+    limit = environment.guards.max_instances
+    if limit is None:
+        return []
+    peaks = peak_instances(specs, facts, steps)
+    parts = {key: (sum(peak.values()), _added(peak)) for key, peak in peaks.items()}
+    chosen, others = {s.key for s in specs}, {s.key: s for spec in specs for s in spec.beside}
+    for key in sorted({*others, *(a.split("/")[1] for each in beside.values() for a in each)}):
+        there = {pair: n for each in beside.values() for pair, n in _running(each, key).items()}
+        asked = 0 if key in chosen or key not in others else instances(others[key])
+        runs = sum(there.values())
+        words = f"{_added(there)} running" if runs and runs >= asked else f"{asked} in its files"
+        n, told = parts.get(key, (0, ""))
+        if more := max(runs, asked):
+            parts[key] = (n + more, f"{told} + {words}" if told else words)
+    total = sum(n for n, _ in parts.values())
+    if total <= limit or not (_asks(specs) > limit or any(_grows(step, facts) for step in steps)):
+        return []
+    cause = f"{count(total, 'instance')} would run at the peak ({_told(parts)}) and guards.max_instances is {limit}"
+    cure = "Ask for fewer instances, delete deployments that receive no traffic, or raise the guard"
+    return [Finding(f"environment/{environment.name}", "AML240", cause, cure)]
+
+
+def peak_instances(
+    specs: Sequence[EndpointSpec], facts: Mapping[str, Facts], steps: Sequence[Step]
+) -> dict[str, Counts]:
+    """Endpoint key -> the instances of its deployments at the moment when most of them run, idle slots included.
+
+    `facts`: endpoint key -> what exists; `steps`: of any plan, in their order. What exists counts until a step deletes
+    it, what a step creates or scales up counts from then on. Endpoints are changed side by side, so the peak of a plan
+    is the sum over all endpoints. What a rescue or a fallback does is not counted: both delete before they create.
+    """
+    return {spec.key: _peak(_running(facts.get(spec.key) or {}, spec.key), spec, steps) for spec in specs}
+
+
+def _peak(running: Counts, spec: EndpointSpec, steps: Sequence[Step]) -> Counts:
+    most, now = running, dict(running)
+    for step in (s for s in steps if s.endpoint == spec.key and s.changes):
+        if step.verb is Verb.DELETE and step.room in ("deployment", "endpoint"):
+            gone = set(_named(step)) if step.room == "deployment" else {k for k in now if k[0] == step.body["name"]}
+            now = {pair: n for pair, n in now.items() if pair not in gone}
+        now |= _named(step)
+        most = dict(now) if sum(now.values()) > sum(most.values()) else most
+    return most
+
+
+def _named(step: Step) -> dict[tuple[str, str], int]:
+    """The deployment that a step leaves, and its instances; empty for a step that says nothing about them."""
+    body = step.body
+    if step.room != "deployment":
+        return {}
+    if _writes(step):
+        document = body["document"]
+        return {(str(document["endpoint_name"]), str(document["name"])): int(document["instance_count"])}
+    pair = (str(body.get("endpoint")), str(body.get("name")))
+    return {pair: 0} if step.verb is Verb.DELETE else {pair: int(body["count"])} if "count" in body else {}
+
+
+def _running(facts: Facts, key: str) -> dict[tuple[str, str], int]:
+    """The deployments of an endpoint's facts, under the endpoint's name as their ids say it."""
+    prefix = address("deployment", key, "")
+    return {
+        (str(body["id"]).split("/")[-3], str(body["name"])): capacity_of(body)
+        for where, body in facts.items()
+        if where.startswith(prefix)
+    }
+
+
+def _grows(step: Step, facts: Mapping[str, Facts]) -> bool:
+    """Whether a step creates a deployment, or writes one without taking instances from it."""
+    if step.room != "deployment" or step.verb is Verb.DELETE:
+        return False
+    held = (facts.get(step.endpoint) or {}).get(step.address)
+    before = capacity_of(held)
+    return any(after >= before for after in _named(step).values())
+
+
+def instances(spec: EndpointSpec) -> int:
+    """How many instances the files of an endpoint ask for."""
+    return sum(int(document["instance_count"]) for document in spec.deployments)
+
+
+def _asks(specs: Sequence[EndpointSpec]) -> int:
+    return sum(instances(spec) for spec in {s.key: s for spec in specs for s in (*spec.beside, spec)}.values())
+
+
+def _added(counts: Counts) -> str:
+    """`blue 3 + green 3`."""
+    return " + ".join(f"{name} {n}" for (_, name), n in counts.items() if n)
+
+
+def _told(parts: Mapping[str, tuple[int, str]]) -> str:
+    """`mip: blue 3 + green 3, insight: 1 in its files`, the largest first."""
+    return ", ".join(_words(sorted(parts.items(), key=lambda part: (-part[1][0], part[0]))))
+
+
+def _words(parts: Sequence[tuple[str, tuple[int, str]]]) -> Iterator[str]:
+    yield from (f"{key}: {words}" for key, (n, words) in parts[:_NAMED] if n)
+    if rest := sum(n for _, (n, _) in parts[_NAMED:]):
+        yield f"{rest} of {count(len(parts) - _NAMED, 'other endpoint')}"

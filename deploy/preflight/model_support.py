@@ -1,0 +1,99 @@
+"""What a model's publisher says of it: the sizes it may run on, the smallest machine, and shared quota.
+
+Registry models of the healthcare collection carry the tag `inference_compute_allow_list` and the property
+`inference-min-sku-spec` (cores|GPUs|GB memory|GB disk). `SharedComputeCapacityEnabled` is a property ("True") or a tag.
+Models of one's own carry none of these, and then nobody said anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from deploy.domain.arm import Json
+from deploy.preflight.verdict import Judgement, Reason
+from deploy.text import noun
+
+_ALLOWED, _SMALLEST, _SHARED = "inference_compute_allow_list", "inference-min-sku-spec", "sharedcomputecapacityenabled"
+_MEASURES = (
+    ("cores", "core", "cores"),
+    ("gpus", "GPU", "GPUs"),
+    ("memory", "GB of memory", "GB of memory"),
+    ("disk", "GB of disk", "GB of disk"),
+)
+
+
+def claims(body: Mapping[str, Json]) -> dict[str, Json]:
+    """{allowed: sizes, smallest: [cores, GPUs, GB, GB], shared: bool} of an ARM body; null is what it does not say."""
+    said = body.get("properties") or {}
+    tags, properties = said.get("tags"), said.get("properties")
+    both = {**(properties or {}), **(tags or {})}
+    sizes = re.findall(r"[A-Za-z][\w-]+", str(both.get(_ALLOWED) or ""))
+    numbers = re.findall(r"\d+(?:\.\d+)?", str(both.get(_SMALLEST) or ""))
+    return {
+        "allowed": sizes or None,
+        "smallest": [float(n) for n in numbers] if len(numbers) == len(_MEASURES) else None,
+        "shared": None if tags is None and properties is None else _shared(tags or {}, properties or {}),
+    }
+
+
+def _shared(tags: Mapping[str, Json], properties: Mapping[str, Json]) -> bool:
+    flag = {key.lower(): str(value).lower() for key, value in properties.items()}.get(_SHARED)
+    return flag == "true" or (flag is None and _SHARED in {key.lower() for key in tags})
+
+
+def judge(looked: Mapping[str, Json], size: str, machine: Mapping[str, Json], *, shared: bool, also: str) -> Judgement:
+    """Whether there is the model, and whether it may be deployed so.
+
+    `looked` is {reference, exists, told, source, newest, published, ...claims}; `machine` the size's row.
+    """
+    reference, source = str(looked["reference"]), str(looked.get("source") or "")
+    if looked["exists"] is None:
+        told = str(looked["told"]).rstrip(". ")
+        return Judgement(reference, source, unknown=(f"whether there is such a model: {told}",))
+    if not looked["exists"]:
+        cure = "Check the name, which is case-sensitive, and the version"
+        newest = f"; its newest version is {looked['newest']}" if looked.get("newest") else ""
+        return Judgement(reference, source, (Reason("AML210", f"there is no model {reference}{newest}", cure),))
+    reasons = list(_sizes(looked, size, also) or _measures(looked, size, machine, also))
+    unknown = []
+    if looked.get("published") and looked.get("allowed") is None:
+        unknown.append(f"whether it may run on {size}: it does not say")
+    if shared and looked.get("shared") is False:
+        cause = (
+            f"{reference} has neither the property nor the tag SharedComputeCapacityEnabled, which shared quota needs"
+        )
+        reasons.append(Reason("AML246", cause, "Set quota.capacity to dedicated, or deploy a model that allows it"))
+    if shared and looked.get("shared") is None:
+        unknown.append("whether it allows shared quota")
+    return Judgement(_words(reference, looked.get("newest")), source, tuple(reasons), tuple(unknown))
+
+
+def _words(reference: str, newest: Json) -> str:
+    older = newest and reference.rsplit("/", 1)[-1].rsplit(":", 1)[-1] != newest and "/labels/" not in reference
+    return f"{reference}; newest is {newest}" if older and "@" not in reference else reference
+
+
+def _sizes(looked: Mapping[str, Json], size: str, also: str) -> Sequence[Reason]:
+    allowed = looked.get("allowed")
+    if not allowed or size.lower() in {name.lower() for name in allowed}:
+        return ()
+    cause = f"{looked['reference']} may not run on {size}: it is not among the {len(allowed)} of its {_ALLOWED}"
+    return (Reason("AML244", cause, f"{also}. Choose one of these" if also else f"Choose one of {', '.join(allowed)}"),)
+
+
+def _measures(looked: Mapping[str, Json], size: str, machine: Mapping[str, Json], also: str) -> Sequence[Reason]:
+    """Judged where no list speaks: a publisher who names the size has measured it."""
+    if looked.get("allowed"):
+        return ()
+    disk = machine.get("disk")
+    has = {**machine, "disk": disk / 1024 if disk is not None else None}
+    small = [
+        f"{has[key]:g} of {least:g} {noun(least, one, many)}"
+        for (key, one, many), least in zip(_MEASURES, looked.get("smallest") or (), strict=False)
+        if has.get(key) is not None and has[key] < least
+    ]
+    if not small:
+        return ()
+    cause = f"{size} is too small for {looked['reference']}: it has {', '.join(small)} ({_SMALLEST})"
+    return (Reason("AML245", cause, f"{also}. Choose a larger size" if also else "Choose a larger instance_type"),)

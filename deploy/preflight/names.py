@@ -1,0 +1,112 @@
+"""Places: whether an endpoint's name is free in its region, and how many of each thing there may be. That a deployment
+has at most 50 instances is seen in the files (`validator`).
+
+The limits are the published defaults for a subscription in a region. Most can be raised, and nobody says by how much:
+where there is more already than a limit allows, it was raised, and then nothing is known. What others of the
+subscription hold is not seen from one workspace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deploy.domain.arm import Facts, Json, address, of_room
+from deploy.domain.plan import Step, Verb
+from deploy.domain.spec import EndpointSpec
+from deploy.errors import Finding
+from deploy.preflight.headroom import Gate
+from deploy.preflight.verdict import Judgement, Reason
+from deploy.text import count
+
+ENDPOINTS, DEPLOYMENTS, SIBLINGS, ROLES = 100, 500, 20, 4000
+_CURES = {
+    "AML260": "Delete endpoints that nobody needs, or have the limit raised",
+    "AML261": "Delete deployments that nobody needs, or have the limit raised",
+    "AML264": "Delete role assignments that nobody needs: this limit cannot be raised",
+}
+
+
+def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, Json] | None:
+    """What the steps of one endpoint add, and the `siblings` that its deployments have already; None for nothing.
+
+    Where nobody tells which roles are given, none of them may be.
+    """
+    made = [step for step in steps if step.verb is Verb.CREATE]
+    gone = {step.address for step in steps if step.verb is Verb.DELETE}
+    untold = "told" in facts.get(address("role", spec.key), {})
+    roles = len(spec.pipeline.roles) if untold else sum(step.room == "role" for step in made)
+    if not made and not roles:
+        return None
+    fresh = [step for step in made if step.room == "deployment" and step.address not in gone]
+    return {
+        "name": spec.name,
+        "endpoints": sum(step.room == "endpoint" for step in made),
+        "deployments": len(fresh),
+        "siblings": len(of_room(facts, "deployment", spec.key)),
+        "roles": roles,
+    }
+
+
+def gates(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[Gate]:
+    """The limits that `wanted` has to pass. `seen`: {region, endpoints, assignments, ...}; null was not told."""
+    return [gate for gate, _, _ in _limits(wanted, seen)]
+
+
+def _limits(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple[Gate, str, str]]:
+    """Each gate that something is asked of, what that is, and how full it would be, in words."""
+    where, name = seen.get("region"), wanted["name"]
+    rows = (
+        (wanted["endpoints"], seen.get("endpoints"), ENDPOINTS, "endpoint", f"in {where}", "AML260"),
+        (wanted["deployments"], wanted["siblings"], SIBLINGS, "deployment", f"of {name}", "AML261"),
+        (wanted["roles"], seen.get("assignments"), ROLES, "role assignment", "of the subscription", "AML264"),
+    )
+    return [
+        (
+            Gate(f"{one}s {of}", needs, _left(limit, held), code),
+            f"{count(needs, f'more {one}')} {of}",
+            f"{one}s {(held or 0) + needs}/{limit}",
+        )
+        for needs, held, limit, one, of, code in rows
+        if needs
+    ]
+
+
+def _left(limit: int, held: Json) -> int | None:
+    """None where nobody said, or where there is more than the default allows: then the limit was raised."""
+    return None if held is None or held > limit else limit - int(held)
+
+
+def judge(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
+    """Whether the name is free and every limit wide enough."""
+    found, name, where = _limits(wanted, seen), wanted["name"], seen.get("region")
+    reasons = [
+        Reason(gate.code, f"{more}, {gate.left} left of the published limit", _CURES[gate.code])
+        for gate, more, _ in found
+        if gate.short
+    ]
+    unknown = [_untold(gate, seen) for gate, _, _ in found if gate.left is None]
+    said = [words for gate, _, words in found if gate.left is not None]
+    if wanted["endpoints"] and seen.get("free") is False:
+        words = f"the name {name} cannot be had in {where}: {seen.get('told') or 'no reason given'}"
+        reasons.append(Reason("AML265", words, "Choose another endpoint name; unique(n) in the template makes one"))
+    elif wanted["endpoints"] and seen.get("free"):
+        said.insert(0, f"{name} is free in {where}")
+    elif wanted["endpoints"]:
+        unknown.insert(0, f"whether {name} is free in {where}: {str(seen.get('told')).rstrip('. ')}")
+    return Judgement("; ".join(said), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
+
+
+def _untold(gate: Gate, seen: Mapping[str, Json]) -> str:
+    why = seen.get("uncounted") if gate.code == "AML264" else ""
+    return f"how many {gate.what} are left" + (f": role assignments {why}" if why else "")
+
+
+def too_many(steps: Sequence[Step], facts: Mapping[str, Facts]) -> list[Finding]:
+    """More deployments than a subscription may have in a region, counting those behind the endpoints of the plan."""
+    gone = {step.address for step in steps if step.verb is Verb.DELETE}
+    made = [s for s in steps if s.room == "deployment" and s.verb is Verb.CREATE and s.address not in gone]
+    seen = sum(a.startswith(address("deployment", key, "")) for key, there in facts.items() for a in there)
+    if not made or seen > DEPLOYMENTS or seen + len(made) <= DEPLOYMENTS:
+        return []
+    cause = f"{count(seen, 'deployment')} there and {len(made)} more wanted: a region may have {DEPLOYMENTS}"
+    return [Finding(made[0].address, "AML262", cause, _CURES["AML261"])]

@@ -1,0 +1,137 @@
+"""What a plan must not do: touch what is not ours, do what the caller may not, ask for more than is allowed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deploy.domain import history, leases
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts, Json, address, of_room
+from deploy.domain.owners import adopt_command, is_unmanaged, owner_tag, whose
+from deploy.domain.plan import Step, Verb
+from deploy.domain.spec import EndpointSpec, Environment
+from deploy.domain.traffic_shares import live_slot, served
+from deploy.errors import CloudError, Finding
+from deploy.preflight import names, permissions
+
+
+def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
+    """Whatever a step would change that does not carry our tag. Every change of an entry is one of its endpoint."""
+    touched = {step.address for step in steps if step.changes}
+    touched |= {address("endpoint", spec.key)} if touched else set()
+    if any(s.verb is Verb.DELETE and s.room == "endpoint" for s in steps):
+        touched |= {a for a in facts if a.startswith(address("deployment", spec.key, ""))}
+    return [
+        Finding(
+            where,
+            "AML230",
+            f"{where.split('/')[0]} {body['name']} exists and {whose(body)}",
+            f"Choose another name, or take it over first: {adopt_command(spec, owner_tag(body))}",
+        )
+        for where in sorted(touched)
+        if where.split("/")[0] in ("endpoint", "deployment")
+        and (body := facts.get(where))
+        and is_unmanaged(spec.owner, body)
+    ]
+
+
+def appeared(body: Mapping[str, Json] | None, owner: Json, what: str) -> None:
+    """Raises when what is about to be made is there, and was made by somebody else since the plan."""
+    if body and is_unmanaged(str(owner), body):
+        cause = f"since the plan was made {body['name']} came to be, and it {whose(body)}"
+        raise CloudError(what, cause, "Nothing of it was changed: plan again, or choose another name", code="AML230")
+
+
+def changed_owner(body: Mapping[str, Json] | None, step: Step, what: str) -> None:
+    """Raises when what is about to be adopted got another owner since the plan."""
+    if body and owner_tag(body) not in (step.body["before"], step.body["adopted"][OWNER_TAG]):
+        cause = f"since the plan was made {body['name']} got another owner: it {whose(body)}"
+        raise CloudError(what, cause, "Nothing of it was changed: plan again", code="AML230")
+
+
+def of_caller(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that are about who asks, and not about what is asked for."""
+    return [finding for finding in findings if finding.code in ("AML250", "AML251")]
+
+
+def unmanaged(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[str]:
+    """What exists under an entry's names without its tag, in words; nothing for what these steps adopt. An endpoint
+    speaks for its deployments.
+    """
+    adopted = {step.address for step in steps if "adopted" in step.body}
+    endpoint = address("endpoint", spec.key)
+    behind = [address("deployment", spec.key, name) for name in sorted(of_room(facts, "deployment", spec.key))]
+    found = [
+        (where, body)
+        for where in (endpoint, *behind)
+        if (body := facts.get(where)) and is_unmanaged(spec.owner, body) and where not in adopted
+    ]
+    return [
+        f"{where.split('/')[0]} {body['name']} {whose(body)} and will not be changed; "
+        f"take it over with: {adopt_command(spec, owner_tag(body))}"
+        for where, body in (found[:1] if found and found[0][0] == endpoint else found)
+    ]
+
+
+def asked_of_all(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
+    """The checks that follow from the steps of every room: is there a place for what is made, may the caller do it."""
+    return [*_place(spec, steps, facts), *_permission(spec, steps, facts)]
+
+
+def _place(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
+    where = address("place", spec.key)
+    wanted, seen = names.asked(spec, steps, facts), facts.get(where)
+    if wanted is None or seen is None:
+        return []
+    body = {"asked": wanted, "gates": [gate.body() for gate in names.gates(wanted, seen)]}
+    return [names.judge(wanted, seen).step(where, body)]
+
+
+def _permission(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
+    needs = permissions.needs(spec, steps)
+    answers = {str(answer["word"]): answer for answer in of_room(facts, "permission", spec.key).values()}
+    if not any(needs.values()) or not answers:
+        return []
+    body = {"endpoint": spec.name, "needs": needs, "scopes": {word: a["scope"] for word, a in answers.items()}}
+    return [permissions.judge(needs, answers).step(address("permission", spec.key), body)]
+
+
+def protected(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
+    """What the environment file protects from deletion, of endpoints that are to be deleted."""
+    where, file = f"environment/{environment.name}", f"environments/{environment.name}.yml"
+    cure = "Take guards.protected out of the environment file first"
+    whole = [Finding(where, "AML241", "the environment is protected", cure)] if environment.guards.protected else []
+    return whole + [
+        Finding(
+            address("endpoint", spec.key),
+            "AML241",
+            f"endpoints.{spec.key}.protected is true in {file}",
+            f"Take it out of {file} first, or name the endpoints that are to be deleted",
+        )
+        for spec in specs
+        if spec.key in environment.protected
+    ]
+
+
+def held_back(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
+    """What is said of an endpoint whose files still describe the release that was rolled back; None for any other."""
+    body, there = facts.get(address("endpoint", spec.key)) or {}, of_room(facts, "deployment", spec.key)
+    last = history.rolled_back(body)
+    sent = {release for name, release in spec.releases.items() if spec.traffic is None or spec.traffic.get(name)}
+    if last is None or last.release not in sent or owner_tag(body) != spec.owner:
+        return None
+    tags = [(there.get(name) or {}).get("tags") or {} for name in served(facts, spec.key)]
+    if any(each.get(RELEASE_TAG) == last.release for each in tags):
+        return None  # traffic went back to it by another way
+    at = leases.written(last.at)
+    return {"endpoint": spec.key, "name": spec.name, "release": last.release, "at": at, "by": last.by}
+
+
+def forward(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> str:
+    """What to know when callers are to leave a release for one that is there already."""
+    own = [step for step in steps if step.endpoint == spec.key]
+    shifts = [step.body["after"] for step in own if step.verb is Verb.SHIFT and "after" in step.body]
+    here = live_slot(served(facts, spec.key))
+    there = live_slot(shifts[-1]) if shifts else None
+    if not here or not there or here == there or any(step.room == "deployment" for step in own):
+        return ""
+    return f"{spec.key}: {there} holds what the files say, and most callers are on {here}: this goes forward (again)."

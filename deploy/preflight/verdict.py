@@ -1,0 +1,80 @@
+"""Verdicts: what a check came to, who answered, and why not. A check is a step, and its body carries the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from deploy.domain.arm import Json
+from deploy.domain.plan import Step, Verb
+from deploy.domain.report import Evidence
+from deploy.errors import Finding, Refused
+
+
+class Verdict(StrEnum):
+    """What a check came to. `unknown`: nobody said, which blocks nothing."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason for a no."""
+
+    code: str
+    cause: str
+    cure: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A check's result in words. `source` says which answers it stands on, `unknown` what could not be told."""
+
+    words: str
+    source: str
+    reasons: tuple[Reason, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.reasons:
+            return Verdict.NO
+        return Verdict.UNKNOWN if self.unknown else Verdict.YES
+
+    @property
+    def why(self) -> str:
+        """The words, what could not be told, and who answered."""
+        untold = f"could not tell {', '.join(self.unknown)}" if self.unknown else ""
+        return "; ".join(part for part in (self.words, untold) if part) + (f" ({self.source})" if self.source else "")
+
+    def step(self, where: str, body: Mapping[str, Json]) -> Step:
+        """The check as a step: `body` and the verdict, its source, and for a no its reasons."""
+        told: dict[str, Json] = {"verdict": self.verdict.value, "source": self.source}
+        if self.unknown:
+            told["unknown"] = list(self.unknown)
+        if self.reasons:
+            told["reasons"] = [asdict(reason) for reason in self.reasons]
+        return Step(Verb.CHECK, where, {**body, **told}, self.why)
+
+    def evidence(self, where: str, data: Mapping[str, Json]) -> Evidence:
+        """What a check saw when it was made again; raises Refused for a no."""
+        if self.reasons:
+            raise Refused(findings([self.step(where, data)]))
+        return Evidence(self.why, {**data, "verdict": self.verdict.value, "source": self.source})
+
+
+def findings(steps: Sequence[Step]) -> list[Finding]:
+    """Every reason of every check that came to a no, each with who said so."""
+    return [
+        Finding(step.address, str(reason["code"]), _sourced(str(reason["cause"]), step.body), str(reason["cure"]))
+        for step in steps
+        if step.verb is Verb.CHECK
+        for reason in step.body.get("reasons", ())
+    ]
+
+
+def _sourced(cause: str, body: Mapping[str, Json]) -> str:
+    return f"{cause} ({body['source']})" if body.get("source") else cause

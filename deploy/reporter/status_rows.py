@@ -1,0 +1,117 @@
+"""What there is, a row an endpoint: facts in, rows out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from deploy.documents.cli_v2 import AUTH_MODES
+from deploy.domain import idle_slots, leases
+from deploy.domain.arm import RELEASE_TAG, Facts, Json, address, capacity_of, of_room
+from deploy.domain.owners import owner_tag, whose
+from deploy.domain.provenance import Provenance, recorded
+from deploy.domain.spec import EndpointSpec
+from deploy.domain.traffic_shares import live_slot
+
+_AUTH = {arm.lower(): word for word, arm in AUTH_MODES.items()}
+
+
+@dataclass(frozen=True)
+class SlotRow:
+    """One deployment behind an endpoint. `traffic` in percent; `release` the digest on its tag, or empty;
+    `provenance` what its tags say of the run that deployed it.
+
+    Of an idle slot: since when (ISO 8601), for how many hours, until when it is kept (None: forever), and whether its
+    release failed.
+    """
+
+    name: str
+    live: bool
+    traffic: int
+    release: str
+    instance_type: str
+    instances: int
+    state: str
+    idle_since: str | None = None
+    idle_hours: float | None = None
+    kept_until: str | None = None
+    failed: bool = False
+    provenance: Provenance = field(default_factory=Provenance)
+
+
+@dataclass(frozen=True)
+class EndpointRow:
+    """One endpoint. `state` is Azure's, or `absent`; `lease_ends` (ISO 8601), `hours_left`: None when dedicated.
+
+    `alias`: what is wrong with the alias, in words; `missed`: that its lease ended without a successor, in words, and
+    `gone_since`: when (ISO 8601), None when that is not known; each empty when there is nothing of the kind.
+    `foreign`: whose it is, in words, where no plan of this environment changes it; empty when it is ours.
+    """
+
+    key: str
+    name: str
+    state: str
+    scoring_uri: str = ""
+    auth_mode: str = ""
+    slots: tuple[SlotRow, ...] = ()
+    lease_ends: str | None = None
+    hours_left: float | None = None
+    foreign: str = ""
+    alias: str = ""
+    missed: str = ""
+    gone_since: str | None = None
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether requests through the alias may reach nothing, whatever is left of the lease."""
+        return bool(self.alias or self.missed)
+
+
+def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow:
+    """The row of one endpoint, from the ARM bodies in its facts. `now` carries a zone."""
+    body = facts.get(address("endpoint", spec.key))
+    if body is None:
+        return EndpointRow(spec.key, spec.name, "absent")
+    properties = body.get("properties") or {}
+    traffic = properties.get("traffic") or {}
+    slots = of_room(facts, "deployment", spec.key)
+    lease, spare = leases.of(body), idle_slots.of(body, slots)
+    mode = str(properties.get("authMode") or "")
+    return EndpointRow(
+        spec.key,
+        str(body.get("name") or spec.name),
+        str(properties.get("provisioningState") or "unknown"),
+        str(properties.get("scoringUri") or ""),
+        _AUTH.get(mode.lower(), mode),
+        tuple(_idle(spec, spare, _slot(name, slots[name], traffic), now) for name in sorted(slots)),
+        leases.written(lease.ends) if lease else None,
+        round(lease.hours_left(now), 2) if lease else None,
+        "" if owner_tag(body) == spec.owner else whose(body),
+    )
+
+
+def _idle(spec: EndpointSpec, spare: idle_slots.Idle | None, row: SlotRow, now: datetime) -> SlotRow:
+    if spare is None or spare.slot != row.name:
+        return row
+    ends, hours = spare.until(idle_slots.keep_of(spec)), (now - spare.since).total_seconds() / 3600
+    return replace(
+        row,
+        idle_since=leases.written(spare.since),
+        idle_hours=round(hours, 2),
+        kept_until=leases.written(ends) if ends else None,
+        failed=spare.failed,
+    )
+
+
+def _slot(name: str, body: Json, traffic: dict[str, int]) -> SlotRow:
+    properties = body.get("properties") or {}
+    return SlotRow(
+        name,
+        name == live_slot(traffic),
+        int(traffic.get(name) or 0),
+        str((body.get("tags") or {}).get(RELEASE_TAG) or ""),
+        str(properties.get("instanceType") or ""),
+        capacity_of(body),
+        str(properties.get("provisioningState") or "unknown"),
+        provenance=recorded(body),
+    )

@@ -1,0 +1,51 @@
+"""Text for people: a count with its noun, and text from outside made safe to print."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+
+def noun(number: float, one: str, many: str = "") -> str:
+    """`check` for one, `checks` for any other number; `many` where an s does not make it."""
+    return one if number == 1 else many or f"{one}s"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 check`, `2,000 checks`."""
+    return f"{number:,} {noun(number, one, many)}"
+
+
+_CONTROL = {c: chr(0x2400 + c) for c in range(0x20) if c not in (0x09, 0x0A)} | {0x7F: "\u2421"}
+_CONTROL |= dict.fromkeys((*range(128, 160), *range(8234, 8239), *range(8294, 8298)), "�")
+_SECRETS = re.compile(
+    r"(?i)(?P<keep>\bbearer\s+|[?&](?:sig|s|sv|se)=|(?:account|shared)?key\s*[=:]\s*\"?|password\s*[=:]\s*\"?"
+    r"|client_secret\s*[=:]\s*\"?|\"(?:primaryKey|secondaryKey|accessToken|access_token|sasToken)\"\s*:\s*\")"
+    r"(?P<hide>[^\s\"'&,;}]{6,})"
+)
+_NAMED = re.compile(
+    r"(?i)(?P<keep>(?:key|password|pwd|secret|token|signature|sas)[\\\"']*\s*[=:]\s*[\\\"']*)"
+    r"(?P<hide>[^\s\"'&,;}\\]{16,})"
+)
+_KNOWN = re.compile(r"\b(?:hf_|gh[pousr]_|github_pat_)\w{16,}|(?<![\w+/])[\w+/]{86}==|(?i:\bbasic\s+)[\w+/=]{12,}")
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_LOGIN = re.compile(r"(?i)(?<=://)[^\s/:@]+:[^\s/@]+(?=@)|\bsk-[\w-]{12,}")
+_COMMAND = re.compile(r"##(?=(?:vso)?\[)")
+_SHORT = 400
+_JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
+
+
+def neutral(text: str) -> str:
+    """Text from far away, made safe to print: no control characters, no workflow commands, no secrets."""
+    return _known(text) if len(text) <= _SHORT else _made_safe(text)
+
+
+def _made_safe(text: str) -> str:
+    text = _LOGIN.sub("(hidden)", _ANSI.sub("", text))
+    text = _NAMED.sub(r"\g<keep>(hidden)", _KNOWN.sub("(hidden)", text))
+    text = _SECRETS.sub(r"\g<keep>(hidden)", _JWT.sub("(hidden)", text.translate(_CONTROL)))
+    return _COMMAND.sub("# #", re.sub(r"(?m)^(\s*):(?=:)", "\\1\u2236", text))
+
+
+_known = lru_cache(maxsize=4096)(_made_safe)
+"""A plan says the same short texts in each of its forms."""

@@ -1,0 +1,109 @@
+"""The emulator's commands as typed: what they print, what they refuse, with which exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy import emulator
+from deploy.cli import emulator_commands, runner
+from deploy.errors import Exit
+from tests.project import ROOT
+
+DOCS = ROOT / "docs" / "emulator"
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "state"
+    emulator.stop(tmp_path / "state")
+
+
+def said(*words: str) -> str:
+    """What a command prints on stdout."""
+    ran = CliRunner().invoke(emulator_commands.commands, list(words))
+    assert ran.exit_code == 0, ran.output
+    return ran.stdout
+
+
+def test_it_starts_as_it_is_told(state: Path) -> None:
+    """A world file, faults, a faster clock; a second start finds it and orders the faults anew."""
+    options = ["--world", str(DOCS / "world.yml"), "--faults", str(DOCS / "faults.yml"), "--time-scale", "60"]
+    first = said("start", "--state", str(state), "--profile", "realistic", "--throttle", *options)
+    assert said("start", "--state", str(state)) == first
+    assert json.loads(said("status", "--state", str(state), "-o", "json"))["running"] is True
+    assert "ARM_CLOUD_METADATA_URL=" in said("env", "--state", str(state))
+    assert said("reset", "--state", str(state)) == "The emulator's world is as new.\n"
+    assert said("stop", "--state", str(state)) == "The emulator is stopped.\n"
+
+
+def test_requests_are_a_table_or_json(state: Path) -> None:
+    """With what they did, how long they took, and what the emulator noted."""
+    import requests
+
+    with emulator.embed(state, faults=[{"kind": "refuse", "status": 503, "path": "*/metadata/*"}]) as running:
+        for _ in range(2):
+            requests.get(f"{running.url}/metadata/endpoints", verify=running.ca, timeout=10)
+    heading, refused, answered = said("requests", "--state", str(state)).splitlines()
+    assert heading.split() == ["number", "method", "status", "ms", "operation", "path"]
+    assert refused.split()[:3] == ["1", "GET", "503"]
+    assert refused.endswith("Metadata_Endpoints  /metadata/endpoints  [fault 1: refuse]")
+    assert answered.split()[:3] == ["2", "GET", "200"]
+    rows = json.loads(said("requests", "--state", str(state), "--after", "1", "-o", "json"))
+    assert [(row["number"], row["milliseconds"] > 0) for row in rows] == [(2, True)]
+    assert json.loads(said("requests", "--state", str(state), "--mutating", "-o", "json")) == []
+
+
+def test_a_wrong_file_is_told_with_its_place(state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 3, as for any file that is wrong; nothing is started."""
+    (tmp_path / "faults.yml").write_text("faults:\n  - {kind: los}\n")
+    left = runner.leave(
+        lambda: emulator_commands.commands(
+            ["start", "--state", str(state), "--faults", str(tmp_path / "faults.yml")], standalone_mode=False
+        )
+    )
+    assert left == Exit.FILES
+    told = capsys.readouterr().err
+    assert "faults.yml:2:12" in told
+    assert "AML150" in told
+    assert emulator.find(state) is None
+
+
+def test_a_taken_port_is_told(state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 64, in words."""
+    with emulator.embed(tmp_path / "other") as running:
+        port = running.url.rpartition(":")[2]
+        left = runner.leave(
+            lambda: emulator_commands.commands(["start", "--state", str(state), "--port", port], standalone_mode=False)
+        )
+    assert left == Exit.USAGE
+    assert "Choose another --port" in " ".join(capsys.readouterr().err.split())
+
+
+def test_starting_stopping_and_resetting_are_told_as_json(state: Path) -> None:
+    """Whether it was started, whether one was stopped, where a broken world went."""
+    words = ("--state", str(state), "-o", "json")
+    first, second = (json.loads(said("start", *words)) for _ in range(2))
+    assert (first["started"], second["started"]) == (True, False)
+    assert (first["running"], first["url"], first["pid"]) == (True, second["url"], second["pid"])
+    assert [json.loads(said("stop", *words)) for _ in range(2)] == [{"stopped": True}, {"stopped": False}]
+    assert json.loads(said("reset", *words)) == {"reset": True, "aside": None}
+    for beside in state.glob("world.sqlite*"):
+        beside.write_bytes(b"no world, whatever its name may say")
+    assert json.loads(said("reset", *words))["aside"].endswith("world.broken")
+
+
+def test_a_record_that_says_nothing_is_told_of(state: Path) -> None:
+    """`status` takes it for none, and the next one says no more of it."""
+    state.mkdir()
+    (state / "emulator.json").write_text("{")
+    first, second = (
+        CliRunner().invoke(emulator_commands.commands, ["status", "--state", str(state)]) for _ in range(2)
+    )
+    assert first.stdout == second.stdout == "No emulator is running.\n"
+    assert "emulator.json cannot be read" in first.stderr
+    assert second.stderr == ""

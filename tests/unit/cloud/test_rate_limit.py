@@ -1,0 +1,127 @@
+"""The gate in front of the resource manager: nothing is sent that would be refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.cloud.rate_limit import Budget
+
+REST = "x-ms-ratelimit-remaining-subscription-writes"
+WHOLE = "x-ms-ratelimit-remaining-subscription-global-writes"
+
+
+@dataclass
+class Azure:
+    """A resource manager with one bucket, and the time that everybody shares."""
+
+    tokens: float = 200.0
+    now: float = 0.0
+    refused: int = 0
+    waits: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
+        self.tokens = min(200.0, self.tokens + 10 * seconds)
+
+    def send(self, budget: Budget, method: str = "PUT") -> None:
+        with budget.turn(method) as heard:
+            if self.tokens < 1:
+                self.refused += 1
+                heard(429, {"Retry-After": "1"})
+            else:
+                self.tokens -= 1
+                heard(200, {REST: str(int(self.tokens))})
+
+    def budget(self) -> Budget:
+        return Budget(monotonic=self.monotonic, sleep=self.sleep)
+
+
+def test_a_full_bucket_is_spent_at_once_and_then_ten_a_second() -> None:
+    """500 writes take thirty seconds, and none is refused."""
+    azure = Azure()
+    budget = azure.budget()
+    for _ in range(500):
+        azure.send(budget)
+
+    assert azure.refused == 0
+    assert azure.now == pytest.approx(30, abs=0.2)
+
+
+@given(st.floats(1, 200))
+def test_what_others_have_spent_is_heard(tokens: float) -> None:
+    """However little was left at first, one answer tells it, and nothing after it is refused."""
+    azure = Azure(tokens=tokens)
+    budget = azure.budget()
+    for _ in range(250):
+        azure.send(budget)
+
+    assert azure.refused == 0
+
+
+def test_the_subscription_counts_too() -> None:
+    """The smaller of the principal's and the subscription's rest decides."""
+    azure = Azure()
+    budget = azure.budget()
+    with budget.turn("PUT") as heard:
+        heard(200, {REST: "199", WHOLE: "0"})
+    with budget.turn("PUT"):
+        pass
+
+    assert sum(azure.waits) == pytest.approx(0.1)
+
+
+def test_a_refusal_closes_the_gate_for_everybody() -> None:
+    """After 429 nobody sends before Retry-After is over."""
+    azure = Azure()
+    budget = azure.budget()
+    with budget.turn("PUT") as heard:
+        heard(429, {"Retry-After": "17"})
+    with budget.turn("POST"):
+        pass
+
+    assert azure.now == 17
+
+
+def test_reads_and_deletes_have_budgets_of_their_own() -> None:
+    """A writer that waits holds up nobody who reads or deletes."""
+    azure = Azure()
+    budget = azure.budget()
+    with budget.turn("PUT") as heard:
+        heard(429, {"Retry-After": "17"})
+    for method in ("GET", "HEAD", "DELETE"):
+        with budget.turn(method):
+            pass
+
+    assert azure.waits == []
+
+
+def test_what_is_told_is_believed() -> None:
+    """Where Azure says that the bucket is full, nobody waits for the documented pace."""
+    azure = Azure()
+    budget = azure.budget()
+    for _ in range(1000):
+        with budget.turn("PUT") as heard:
+            heard(200, {REST: "199", WHOLE: "2999"})
+
+    assert azure.waits == []
+
+
+def test_what_is_under_way_is_counted() -> None:
+    """Three are out when one hears that three are left: one more may go, and the next waits."""
+    azure = Azure()
+    budget = azure.budget()
+    azure.send(budget)
+    with budget.turn("PUT"), budget.turn("PUT"), budget.turn("PUT") as heard:
+        heard(200, {REST: "3"})
+        with budget.turn("PUT"):
+            assert azure.waits == []
+            with budget.turn("PUT"):
+                assert azure.waits == [pytest.approx(0.1)]

@@ -1,0 +1,182 @@
+"""Reads that are shared: each thing once, nobody waits for another's question."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from deploy.cloud.read_cache import Memory
+from deploy.errors import CloudError, Transient, Unanswered
+from deploy.parallel import side_by_side
+
+WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+
+
+def test_many_who_ask_at_once_hear_one_answer() -> None:
+    """Eight ask for the same while it is being read: it is read once."""
+    memory, reads, begun = Memory(), [], threading.Event()
+
+    def read() -> str:
+        reads.append(1)
+        begun.wait(0.05)
+        return "told"
+
+    with memory.open():
+        told = side_by_side({str(n): lambda: memory.ask("/p", "key", read) for n in range(8)}, 8)
+
+    assert set(told.values()) == {"told"}
+    assert len(reads) == 1
+
+
+def test_nobody_waits_for_another_question() -> None:
+    """While one question hangs, another is answered."""
+    memory, free = Memory(), threading.Event()
+    with memory.open():
+        works = {
+            "slow": lambda: memory.ask("/slow", "slow", lambda: free.wait(5)),
+            "quick": lambda: memory.ask("/quick", "quick", lambda: free.set() or "quick"),
+        }
+        assert side_by_side(works, 2) == {"slow": True, "quick": "quick"}
+
+
+def test_a_read_that_fails_is_asked_again() -> None:
+    """The failure is heard by whoever asked, and not remembered."""
+    memory, answers = Memory(), iter([ValueError("no"), "yes"])
+
+    def read() -> str:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return str(answer)
+
+    with memory.open():
+        with pytest.raises(ValueError, match="no"):
+            memory.ask("/p", "key", read)
+        assert memory.ask("/p", "key", read) == "yes"
+
+
+@pytest.mark.parametrize(
+    ("path", "reads"),
+    [
+        (WORKSPACE, 1),
+        ("https://x/registrymanagement/v1.0/registries/azureml/discovery", 1),
+        ("/subscriptions/s/providers/Microsoft.MachineLearningServices/locations/eastus/vmSizes", 1),
+        ("/subscriptions/s/providers/Microsoft.MachineLearningServices/locations/eastus/usages", 2),
+        (f"{WORKSPACE}/onlineEndpoints", 2),
+        (f"{WORKSPACE}/onlineEndpoints/workspaces", 2),
+    ],
+)
+def test_only_what_does_not_change_outlives_a_look(path: str, reads: int) -> None:
+    """A workspace is read once in a command; what changes is read anew in each look."""
+    memory, seen = Memory(), []
+    for _ in range(2):
+        with memory.open():
+            memory.ask(path, path, lambda: seen.append(1))
+            memory.ask(path, path, lambda: seen.append(1))
+    assert len(seen) == reads
+
+
+def test_outside_a_look_everything_is_read() -> None:
+    """What changes is never answered from memory while a plan is carried out."""
+    memory, seen = Memory(), []
+    memory.ask("/p", "key", lambda: seen.append(1))
+    memory.ask("/p", "key", lambda: seen.append(1))
+    assert len(seen) == 2
+
+
+class Hand:
+    """Moments set by hand."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_check_takes_what_was_read_just_now() -> None:
+    """Thirty seconds old is good enough for who says so; a look that says nothing reads anew."""
+    hand, seen = Hand(), []
+    memory = Memory(hand)
+    for moment, seconds, reads in ((0, 0, 1), (29, 30, 1), (31, 30, 2), (40, 30, 2), (41, 0, 3), (41, 0, 4)):
+        hand.now = moment
+        with memory.open(seconds):
+            memory.ask("/p", "key", lambda: seen.append(1))
+        assert len(seen) == reads
+
+
+def test_a_look_is_its_own_threads() -> None:
+    """While one thread looks, another that changes things reads everything as it is; lanes of a look are part of it."""
+    memory, seen = Memory(), []
+
+    def ask() -> None:
+        memory.ask("/p", "key", lambda: seen.append(1))
+
+    with memory.open():
+        ask()
+        stranger = threading.Thread(target=ask)
+        stranger.start()
+        stranger.join()
+        assert len(seen) == 2
+        side_by_side({"one": ask, "two": ask}, 2)
+    assert len(seen) == 2
+
+
+def failing(memory: Memory, error: Exception) -> list[int]:
+    """Ask for what fails; the list counts how often it is read."""
+    seen: list[int] = []
+
+    def read() -> None:
+        seen.append(1)
+        raise error
+
+    with pytest.raises(type(error)):
+        memory.ask("/p", "key", read)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("error", "reads"),
+    [
+        (CloudError("read", "you may not", "", code="AML301", status=403), 0),
+        (Unanswered("read", "503", "", code="AML351", status=503), 1),
+        (Transient("read", "busy", "", code="AML352"), 1),
+    ],
+)
+def test_a_check_asks_again_what_nobody_answered(error: CloudError, reads: int) -> None:
+    """A refusal of just now stands for the next check too; that nobody answered says nothing about it."""
+    memory = Memory(Hand())
+    with memory.open():
+        failing(memory, error)
+    with memory.open(30):
+        assert len(failing(memory, error)) == reads
+
+
+def test_within_a_look_nobody_is_asked_again_who_did_not_answer() -> None:
+    """HTTP was given its chances; the other endpoints of the look need not wait as long again."""
+    memory = Memory(Hand())
+    with memory.open():
+        failing(memory, Unanswered("read", "503", "", code="AML351", status=503))
+        assert failing(memory, Unanswered("read", "503", "", code="AML351", status=503)) == []
+
+
+def test_what_fails_for_the_moment_is_not_kept_by_a_look_that_begins_meanwhile() -> None:
+    """A look is opened while another's read is under way, which then fails: the next one who asks reads anew."""
+    memory, asked, begun = Memory(Hand()), threading.Event(), threading.Event()
+
+    def read() -> None:
+        asked.set()
+        begun.wait(5)
+        raise Transient("read", "busy", "", code="AML352")
+
+    def first() -> None:
+        with memory.open(30), pytest.raises(Transient):
+            memory.ask("/p", "key", read)
+
+    reader = threading.Thread(target=first)
+    reader.start()
+    asked.wait(5)
+    with memory.open(30):
+        begun.set()
+        reader.join()
+        assert memory.ask("/p", "key", lambda: "told") == "told"

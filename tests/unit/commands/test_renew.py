@@ -1,0 +1,63 @@
+"""What a renewal is made of: the release, its rescue, and the end of whoever came before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from deploy.commands import successor
+from deploy.commands.renew import _renewal
+from deploy.domain import leases
+from deploy.domain.plan import Plan, Verb
+from deploy.leasing import lineage
+from tests.unit.specs import deployment_body, endpoint_body, environment, facts, spec
+
+PIPELINE = {"quota": {"capacity": "shared"}, "rollout": {"stages": [10, 100]}}
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def lent(name: str, ends: str) -> dict[str, Any]:
+    body = endpoint_body({"blue": 100})
+    properties = {leases.ENABLED: "true", leases.DEADLINE: ends}
+    return {
+        **body, "name": name, "id": f"/ws/onlineEndpoints/{name}",
+        "properties": {**body["properties"], "properties": properties},
+    }  # fmt: skip
+
+
+def renewed(release: str) -> Plan:
+    """The predecessor still there, the successor serving the first release, and the files as `release`."""
+    bodies = {
+        "mip-ab": lent("mip-ab", "Tue, 01 Dec 2026 05:00:00 GMT"),
+        "mip-ab-00abc": lent("mip-ab-00abc", "Tue, 08 Dec 2026 05:00:00 GMT"),
+    }
+    (turn,) = lineage.turns([spec(release=release, pipeline=PIPELINE)], bodies, NOW, 24)
+    seen = {name: facts(body, (deployment_body("blue", release="r1"),)) for name, body in bodies.items()}
+    behind = {"blue": deployment_body("blue", release="r1")}
+    live = successor.carrying_live(turn, bodies, dict.fromkeys(bodies, behind))
+    return _renewal(environment(), turn.new, live, seen, Path("kept"), in_place=False)
+
+
+def test_what_was_cut_off_is_ended() -> None:
+    """The successor is whole, so nothing is left but the end of whoever came before."""
+    made = renewed("r1")
+
+    assert [s.verb for s in made.steps if s.room == "endpoint"] == [Verb.DELETE]
+    assert made.rescue == ()
+
+
+def test_a_release_that_the_files_describe_is_not_deployed() -> None:
+    """The files hold another release than the one that serves: it is named, and the steps are the same as without."""
+    made = renewed("r2")
+
+    assert made.steps == renewed("r1").steps
+    assert [note.split(", ")[0] for note in made.notes] == ["mip: the files describe release r2"]
+
+
+def test_what_goes_is_exported_first() -> None:
+    """The first step that deletes something of an endpoint comes after its export."""
+    rooms = [s.room for s in renewed("r1").steps if s.verb is Verb.DELETE or s.room == "export"]
+
+    assert rooms[0] == "export"
+    assert rooms[-1] == "endpoint"

@@ -1,0 +1,95 @@
+"""An import writes no secret, and extends an environment file without touching what is there."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.config import export
+from deploy.documents import yaml12
+
+HEAD = "# mine\ncloud: local\n\nsubscription_id: a\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("API_KEY", "abcdef123"),
+        ("PACS_PASSWORD", "hunter2hunter2"),
+        ("STORAGE", "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=abcdefghijklmnop=="),
+        ("URL", "https://user:pass@host/"),
+        ("ANY", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdefgh"),
+        ("ANY", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822c"),
+        ("HF_TOKEN", "hf_short"),
+        ("ClientSecret", "abcdefgh"),
+    ],
+)
+def test_what_looks_like_a_secret(name: str, value: str) -> None:
+    """By its name, by its form, or because it is long and random."""
+    assert export.looks_secret(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKER_COUNT", "8"),
+        ("TOKENIZERS_PARALLELISM", "false"),
+        ("API_KEY", "${{keyvault:https://v/secrets/s}}"),
+        ("MAX_TOKENS", "4096"),
+        ("AML_APP_ROOT", "/var/azureml-app/onlinescoring"),
+        ("MODEL", "azureml://registries/azureml/models/MedImageParse/versions/17"),
+        ("PASSWORD", ""),
+    ],
+)
+def test_what_does_not(name: str, value: str) -> None:
+    """Numbers, truth values, paths, references."""
+    assert not export.looks_secret(name, value)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (HEAD, HEAD + "endpoints:\n  new:\n    template: t\n"),
+        (
+            HEAD + "endpoints:\n    # the first\n    old: {template: o}   # stays\n\n# below\nguards: {}\n",
+            HEAD + "endpoints:\n    # the first\n    old: {template: o}   # stays\n    new:\n      template: t\n"
+            "\n# below\nguards: {}\n",
+        ),
+        (
+            HEAD + "endpoints:\n  old:\n    template: o",
+            HEAD + "endpoints:\n  old:\n    template: o\n  new:\n    template: t\n",
+        ),
+        (HEAD + "endpoints:\n", HEAD + "endpoints:\n  new:\n    template: t\n"),
+        (HEAD + "endpoints: {}\n", None),
+        (HEAD + "endpoints: {old: {template: o}}\n", None),
+        ("{cloud: local, endpoints: {}}\n", None),
+    ],
+)
+def test_the_entry_disturbs_nothing(text: str, wanted: str | None) -> None:
+    """It is put at the end of the block; what cannot be extended safely is not."""
+    assert export.with_entry(text, yaml12.parse(text, "e.yml"), "new", "t") == wanted
+
+
+@given(
+    st.lists(
+        st.sampled_from(["# c", "", "  a:", "    template: x", "  b: {template: y}", "endpoints:", "z: 1"]), max_size=8
+    )
+)
+def test_whatever_the_file_the_entry_is_added_or_nothing(lines: list[str]) -> None:
+    """The result says what it said before and the entry; every line that was there is there, in its order."""
+    text = "\n".join(["cloud: local", *lines]) + "\n"
+    try:
+        source = yaml12.parse(text, "e.yml")
+    except yaml12.SpecError:
+        return
+    if not isinstance(source.value.get("endpoints") or {}, dict):
+        return
+    found = export.with_entry(text, source, "new", "t")
+    if found is not None:
+        added = [line for line in found.splitlines() if line.strip() in ("new:", "template: t")]
+        rest = [line for line in found.splitlines() if line not in added]
+        assert [line for line in rest if line != "endpoints:"] == [
+            line for line in text.splitlines() if line != "endpoints:"
+        ]
+        assert yaml12.parse(found, "e.yml").value["endpoints"]["new"] == {"template": "t"}

@@ -1,0 +1,142 @@
+"""The world's clock: set, advanced, scaled, stopped; shared by processes and kept over a restart."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.emulator.control import clock_api
+from deploy.emulator.entra.access_tokens import Tokens
+from deploy.emulator.world import parse
+from deploy.emulator.world.timing import PROFILES, Dial
+from tests.unit.emulator.azure import Azure
+
+WEEK = 168 * 3600
+
+
+def turn(azure: Azure, **wanted: Any) -> Any:
+    reply = azure.send("POST", "/emulator/clock", wanted)
+    assert reply.status == 200, reply.content
+    return reply.json
+
+
+def shown(azure: Azure) -> Any:
+    return azure.send("GET", "/emulator/clock").json
+
+
+def test_168_hours_pass_in_a_call(azure: Azure) -> None:
+    """What was under way ends, what is created later says so, the Date header agrees; the caller is still let in."""
+    azure.world.timing = PROFILES["realistic"]
+    azure.endpoint()
+    before = azure.clock.now()
+    assert turn(azure, advance=WEEK)["ahead"] == WEEK
+    reply = azure.send("GET", azure_path := "/emulator/clock")
+    assert reply.json["seconds"] == before + WEEK, azure_path
+    found = azure.send("GET", _endpoint("mip"))
+    assert found.json["properties"]["provisioningState"] == "Succeeded"
+    assert parsedate_to_datetime(found.headers["date"]).timestamp() == int(before + WEEK)
+    refused = azure.endpoint("no")
+    assert refused.json["error"]["additionalInfo"][-1]["info"]["value"] == shown(azure)["now"]
+    assert refused.headers["x-ms-routing-request-id"].split(":")[1] == shown(azure)["now"][:10].replace("-", "") + (
+        "T" + shown(azure)["now"][11:19].replace(":", "") + "Z"
+    )
+    azure.endpoint("later")
+    made = azure.get("later")["systemData"]["createdAt"]
+    assert made == shown(azure)["now"]
+    assert azure.send("GET", "/emulator/requests").json["value"][-1]["time"] == before + WEEK
+
+
+def _endpoint(name: str) -> str:
+    from tests.unit.emulator.azure import WORKSPACE
+
+    return f"{WORKSPACE}/onlineEndpoints/{name}"
+
+
+def test_a_key_of_a_day_runs_out_when_its_day_has_passed(azure: Azure) -> None:
+    """The service's own tokens live by the world's clock."""
+    azure.endpoint(authMode="AMLToken")
+    azure.settle()
+    token = azure.send("POST", f"{_endpoint('mip')}/token").json["accessToken"]
+    shown_token = {"authorization": f"Bearer {token}"}
+    assert azure.send("POST", "/inference/eastus/mip/score", {}, shown_token).status == 404
+    turn(azure, advance=86_401)
+    assert azure.send("POST", "/inference/eastus/mip/score", {}, shown_token).status == 401
+
+
+def test_it_is_set_scaled_and_stopped(azure: Azure) -> None:
+    """Sixty world seconds a second, or none."""
+    assert turn(azure, set="2030-01-01T00:00:00Z", scale=60)["now"] == "2030-01-01T00:00:00.0000000+00:00"
+    azure.clock.advance(2)
+    assert shown(azure)["now"] == "2030-01-01T00:02:00.0000000+00:00"
+    assert turn(azure, scale=0)["scale"] == 0
+    azure.clock.advance(1000)
+    assert shown(azure)["now"] == "2030-01-01T00:02:00.0000000+00:00"
+    assert turn(azure, set="2026-01-01T01:00:00+01:00", advance=3.5)["now"].startswith("2026-01-01T00:00:03.5")
+
+
+def test_processes_share_it_and_a_restart_keeps_it(azure: Azure, tokens: Tokens) -> None:
+    """A second connection, open before or made after, shows the same time."""
+    path = Path(azure.world.db.execute("PRAGMA database_list").fetchone()[2])
+    open_before = Azure(path.parent, tokens)
+    turn(azure, advance=WEEK)
+    made_after = Azure(path.parent, tokens)
+    for other in (open_before, made_after):
+        assert shown(other)["ahead"] == WEEK
+        other.world.close()
+
+
+def test_a_reset_goes_back_to_the_wall_at_the_same_speed(azure: Azure) -> None:
+    """So that a fresh world is of today."""
+    turn(azure, advance=WEEK, scale=60)
+    azure.send("POST", "/emulator/reset")
+    found = shown(azure)
+    assert (found["ahead"], found["scale"]) == (0, 60)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({}, "say what to do with the clock"),
+        ({"set": "yesterday"}, "set: expected a moment with its zone"),
+        ({"set": "2026-01-01T00:00:00"}, "the zone is missing"),
+        ({"set": "1600-01-01T00:00:00Z"}, "between 1970 and 2071"),
+        ({"advance": -1}, "advance: expected greater than or equal to 0"),
+        ({"scale": 1e99}, "scale: expected less than or equal to 1000000"),
+        ({"advnce": 1}, "Did you mean advance?"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(azure: Azure, wanted: Any, words: str) -> None:
+    """With what is expected; the clock goes on as it was."""
+    reply = azure.send("POST", "/emulator/clock", wanted)
+    assert reply.status == 400
+    assert words in reply.message
+    assert shown(azure)["ahead"] == 0
+
+
+@given(wall=st.floats(0, 4e9), world=st.floats(0, 4e9), scale=st.floats(0, 1e6), more=st.floats(0, 1e6))
+def test_a_dial_never_goes_back(wall: float, world: float, scale: float, more: float) -> None:
+    """And shows its own moment when it was set."""
+    dial = Dial(wall, world, scale)
+    assert dial.at(wall) == world
+    assert dial.at(wall + more) >= world
+
+
+@given(value=st.dictionaries(st.sampled_from(["set", "advance", "scale"]), st.text() | st.floats() | st.none()))
+def test_any_words_turn_the_clock_or_are_a_misfit(value: Any) -> None:
+    """Never a traceback."""
+    import contextlib
+
+    with contextlib.suppress(parse.Misfit):
+        assert isinstance(parse.fit(value, clock_api.Turn), clock_api.Turn)
+
+
+def test_the_instant_profile_is_done_at_the_first_look(azure: Azure) -> None:
+    """The answer still says Creating, as Azure's does; the next request sees it stand."""
+    azure.world.timing = PROFILES["instant"]
+    assert azure.endpoint().json["properties"]["provisioningState"] == "Creating"
+    assert azure.get("mip")["properties"]["provisioningState"] == "Succeeded"

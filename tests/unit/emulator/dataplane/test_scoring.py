@@ -1,0 +1,163 @@
+"""The data plane: credentials, routing, refusals."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import pytest
+
+from deploy.emulator.dataplane import scoring
+from deploy.emulator.dataplane.scoring import Turn
+from deploy.emulator.entra import access_tokens
+from deploy.emulator.world import durations
+from tests.unit.emulator.azure import WORKSPACE, Azure
+
+SCORE = "/inference/eastus/mip/score"
+
+
+def test_a_refused_request_is_424_with_the_models_status(azure: Azure) -> None:
+    """The container's answer travels in headers; the front door signs."""
+    azure.served(blue=100)
+    reply = azure.score({"nonsense": 1})
+    assert reply.status == 424
+    assert reply.headers["ms-azureml-model-error-statuscode"] == "400"
+    assert reply.headers["ms-azureml-model-error-reason"]
+    assert reply.headers["x-ms-run-function-failed"] == "True"
+    assert reply.headers["azureml-model-deployment"] == "blue"
+    assert reply.headers["server"] == "azureml-frontdoor"
+    assert reply.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\xff", b'{"a":' * 5000])
+def test_what_is_not_a_json_object_is_424(azure: Azure, body: bytes) -> None:
+    """No body breaks the door."""
+    azure.served(blue=100)
+    reply = azure.score(body)
+    assert (reply.status, reply.headers["ms-azureml-model-error-statuscode"]) == (424, "400")
+
+
+def test_a_model_without_stand_in_says_so(azure: Azure) -> None:
+    """It never pretends."""
+    azure.send("PUT", f"{WORKSPACE}/models/mine/versions/1", {"properties": {}})
+    azure.endpoint()
+    azure.settle()
+    azure.deployment(model=f"{WORKSPACE}/models/mine/versions/1")
+    azure.settle()
+    reply = azure.score({}, headers={"azureml-model-deployment": "blue"})
+    assert reply.status == 424
+    assert "no stand-in" in reply.json["error"]["message"]
+
+
+def test_a_key_is_asked_for(azure: Azure) -> None:
+    """Either key opens; anything else is 401 with the front door's words."""
+    azure.served(blue=100)
+    keys = azure.send("POST", f"{WORKSPACE}/onlineEndpoints/mip/listKeys").json
+    for key in keys.values():
+        assert azure.send("POST", SCORE, {}, {"authorization": f"Bearer {key}"}).status == 424
+    wrong = azure.send("POST", SCORE, {}, {"authorization": "Bearer nope"})
+    assert (wrong.status, wrong.content) == (401, b"key_auth_access_denied")
+    assert azure.send("POST", SCORE, {}, {"authorization": "nope"}).content == b"key_auth_bad_header_forbidden"
+
+
+def test_an_aml_token_opens_its_own_endpoint_for_a_day(azure: Azure) -> None:
+    """Not another endpoint, and not tomorrow."""
+    for name in ("one", "two"):
+        azure.endpoint(name, authMode="AMLToken")
+    azure.settle()
+    token = azure.send("POST", f"{WORKSPACE}/onlineEndpoints/one/token").json["accessToken"]
+    shown = {"authorization": f"Bearer {token}"}
+    assert azure.send("POST", "/inference/eastus/one/score", {}, shown).status == 404  # let in, nobody there
+    assert azure.send("POST", "/inference/eastus/two/score", {}, shown).status == 401
+    azure.clock.advance(86_401)
+    assert azure.send("POST", "/inference/eastus/one/score", {}, shown).status == 401
+
+
+def test_an_entra_token_must_be_for_the_data_plane(azure: Azure) -> None:
+    """A token for the control plane does not score."""
+    azure.endpoint(authMode="AADToken")
+    azure.settle()
+    for audience, status in (("https://ml.azure.com", 404), ("https://management.azure.com", 401)):
+        token = access_tokens.issue(azure.tokens, audience, time.time())
+        assert azure.send("POST", SCORE, {}, {"authorization": f"Bearer {token}"}).status == status
+
+
+def test_traffic_is_shared_and_the_header_overrides(azure: Azure) -> None:
+    """Weights are exact over a hundred requests; a named deployment answers at zero percent too."""
+    azure.served(blue=90, green=10)
+    seen = Counter(azure.score({}).headers["azureml-model-deployment"] for _ in range(100))
+    assert seen == {"blue": 90, "green": 10}
+    azure.endpoint(traffic={"blue": 100})
+    azure.settle()
+    named = azure.score({}, headers={"azureml-model-deployment": "green"})
+    assert named.headers["azureml-model-deployment"] == "green"
+
+
+def test_without_anybody_to_answer_it_is_404(azure: Azure) -> None:
+    """No traffic, an unknown deployment, one that does not stand, no endpoint."""
+    azure.endpoint()
+    assert azure.send("POST", SCORE, {}).status == 404
+    azure.settle()
+    azure.deployment()
+    assert azure.score({}).status == 404
+    assert azure.score({}, headers={"azureml-model-deployment": "blue"}).status == 404
+    assert azure.score({}, headers={"azureml-model-deployment": "none"}).status == 404
+    assert azure.send("POST", "/inference/westus/mip/score", {}).status == 404
+
+
+def test_too_slow_is_408(azure: Azure) -> None:
+    """`requestTimeout` is the limit."""
+    azure.endpoint()
+    azure.settle()
+    azure.deployment(requestSettings={"requestTimeout": "PT0S"})
+    azure.settle()
+    reply = azure.score({"x": 1}, headers={"azureml-model-deployment": "blue"})
+    assert (reply.status, reply.headers["azureml-model-deployment"]) == (408, "blue")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("PT5S", 5),
+        ("PT1M30S", 90),
+        ("PT1H", 3600),
+        ("PT0.5S", 0.5),
+        ("soon", 5),
+        ("P1D", 86400),
+        ("P0D", 0),
+        ("PT", 5),
+        ("P", 5),
+    ],
+)
+def test_durations_are_read(text: str, seconds: float) -> None:
+    """ISO 8601, and the default for what it cannot read."""
+    assert durations.seconds(text) == seconds
+
+
+def test_the_reason_fits_a_header() -> None:
+    """Line breaks and letters beyond ASCII cannot leave the header."""
+    reason = scoring.model_error(Turn("blue", "", None, 5, b""), 400, "a\r\nSet-Cookie: é").headers
+    assert reason["ms-azureml-model-error-reason"] == "a??Set-Cookie: ?"
+
+
+def test_swagger_tells_the_route(azure: Azure) -> None:
+    """For whoever holds a key."""
+    azure.served(blue=100)
+    key = azure.send("POST", f"{WORKSPACE}/onlineEndpoints/mip/listKeys").json["primaryKey"]
+    reply = azure.send("GET", "/inference/eastus/mip/swagger.json", headers={"authorization": f"Bearer {key}"})
+    assert "/score" in reply.json["paths"]
+    assert azure.send("GET", "/inference/eastus/mip/swagger.json").status == 401
+
+
+def test_a_mirror_is_noted_and_never_for_a_named_deployment(azure: Azure) -> None:
+    """The log tells which requests a shadow would have seen; the answer is the live deployment's."""
+    azure.served(blue=100)
+    azure.deployment("green")
+    azure.settle()
+    azure.endpoint(traffic={"blue": 100}, mirrorTraffic={"green": 50})
+    azure.settle()
+    assert {azure.score({}).headers["azureml-model-deployment"] for _ in range(20)} == {"blue"}
+    azure.score({}, headers={"azureml-model-deployment": "blue"})
+    rows = [row for row in azure.send("GET", "/emulator/requests").json["value"] if row["operation"] == "Score"]
+    assert {row["note"] for row in rows[:20]} == {"mirrored to green", ""}
+    assert rows[20]["note"] == ""

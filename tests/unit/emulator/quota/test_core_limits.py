@@ -1,0 +1,135 @@
+"""Quota: what a deployment needs, what a subscription has, and the words of a refusal."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.emulator.quota import vm_sizes
+from tests.unit.emulator.azure import LOCATION, WORKSPACE, Azure
+
+
+@given(st.sampled_from(vm_sizes.SIZES), st.integers(1, 50))
+def test_the_reserve_is_a_fifth_rounded_up_unless_exempt(size: vm_sizes.Size, instances: int) -> None:
+    """Whole instances are reserved, so one instance needs the cores of two."""
+    machines = instances if size.exempt else math.ceil(instances * 12 / 10)
+    assert size.needed(instances) == machines * size.cores
+
+
+@pytest.mark.parametrize(
+    ("name", "instances", "cores"),
+    [
+        ("Standard_DS3_v2", 10, 48), ("Standard_F4s_v2", 1, 8), ("Standard_NC4as_T4_v3", 2, 12),
+        ("standard_nc40ADS_h100_v5", 1, 40),
+    ],
+)  # fmt: skip
+def test_published_examples_of_the_reserve(name: str, instances: int, cores: int) -> None:
+    """The numbers that documentation and real refusals give."""
+    size = vm_sizes.find(name)
+    assert size is not None
+    assert size.needed(instances) == cores
+
+
+def test_every_size_has_a_family_with_a_limit() -> None:
+    """Sizes and usages can be joined, and no name appears twice."""
+    families = {family.name for family in vm_sizes.FAMILIES}
+    assert {size.family for size in vm_sizes.SIZES} == families
+    assert len({size.name.lower() for size in vm_sizes.SIZES}) == len(vm_sizes.SIZES)
+
+
+def _usage(azure: Azure) -> dict[str, tuple[int, int]]:
+    rows = azure.send("GET", f"{LOCATION}/usages").json["value"]
+    return {
+        row["name"]["value"]: (row["currentValue"], row["limit"]) for row in rows if "lowPriority" not in row["type"]
+    }
+
+
+def test_cores_are_held_from_the_request_and_freed_by_deletion(azure: Azure) -> None:
+    """Usages show family, total and count of clusters."""
+    azure.served(blue=100)
+    usage = _usage(azure)
+    assert (usage["standardDSv2Family"], usage["TotalDedicatedCores"], usage["TotalClusters"]) == (
+        (8, 100),
+        (8, 300),
+        (1, 200),
+    )
+    azure.endpoint(traffic={})
+    azure.settle()
+    azure.send("DELETE", f"{WORKSPACE}/onlineEndpoints/mip/deployments/blue")
+    assert _usage(azure)["standardDSv2Family"] == (8, 100)
+    azure.settle()
+    assert _usage(azure)["standardDSv2Family"] == (0, 100)
+
+
+def test_too_little_quota_is_refused_in_azures_words(azure: Azure) -> None:
+    """400 BadRequest; the nested message holds JSON with usage, limit and what is needed."""
+    azure.served(blue=100)
+    reply = azure.deployment("green", instances=20)
+    assert (reply.status, reply.code) == (400, "BadRequest")
+    detail = reply.json["error"]["details"][0]
+    assert detail["code"] == "InferencingClientCreateDeploymentFailed"
+    sentence = json.loads(detail["message"])["errors"]["VmSize"][0]
+    numbers = re.search(r"Current usage/limit: (\d+)/(\d+)\. Additional needed: (\d+) Please", sentence)
+    assert numbers is not None
+    assert numbers.groups() == ("8", "100", "96")
+    assert "https://aka.ms/oe-tsg#error-outofquota" in sentence
+
+
+def test_scaling_needs_only_the_difference(azure: Azure) -> None:
+    """A deployment's own cores count as held; a refused scaling leaves it as it was."""
+    azure.served(blue=100)
+    assert azure.deployment("blue", instances=20).status == 201
+    azure.settle()
+    refused = azure.deployment("blue", instances=21)
+    assert "Additional needed: 8 " in refused.message
+    found = azure.get("mip/deployments/blue")
+    assert (found["sku"]["capacity"], found["properties"]["provisioningState"]) == (20, "Succeeded")
+    assert azure.deployment("blue", instances=1).status == 201
+    assert _usage(azure)["standardDSv2Family"] == (8, 100)
+
+
+def test_the_total_of_the_region_is_a_gate_of_its_own(azure: Azure) -> None:
+    """Families may add up to more than the region has."""
+    azure.served(blue=100)
+    assert azure.deployment("a-1", instances=4, instanceType="Standard_NC24ads_A100_v4").status == 201
+    assert azure.deployment("h-1", instances=2, instanceType="Standard_NC40ads_H100_v5").status == 201
+    assert azure.deployment("d-1", instances=17).status == 201  # 84 more
+    assert azure.deployment("t-1", instances=3, instanceType="Standard_NC8as_T4_v3").status == 201  # 32 more
+    refused = azure.deployment("t-2", instanceType="Standard_NC4as_T4_v3")
+    assert "Current usage/limit: 300/300. Additional needed: 8 " in refused.message
+
+
+def test_sizes_say_whether_endpoints_take_them(azure: Azure) -> None:
+    """`MIR` among the compute types; the family joins with the usages."""
+    rows = {row["name"]: row for row in azure.send("GET", f"{LOCATION}/vmSizes").json["value"]}
+    assert "MIR" in rows["Standard_NC24ads_A100_v4"]["supportedComputeTypes"]
+    assert "MIR" not in rows["Standard_DS11_v2"]["supportedComputeTypes"]
+    assert {row["family"] for row in rows.values()} <= set(_usage(azure))
+    assert rows["Standard_NC24ads_A100_v4"]["estimatedVMPrices"]["values"][0]["retailPrice"] == 3.673
+
+
+def test_low_priority_rows_share_the_name_and_differ_in_type(azure: Azure) -> None:
+    """Only the type separates them; without limit is -1."""
+    rows = [
+        r for r in azure.send("GET", f"{LOCATION}/usages").json["value"] if r["name"]["value"] == "standardDSv2Family"
+    ]
+    assert [(row["type"].split("/")[-2], row["limit"]) for row in rows] == [
+        ("dedicatedCores", 100),
+        ("lowPriorityCores", -1),
+    ]
+
+
+def test_quotas_list_the_limits(azure: Azure) -> None:
+    """One row a family."""
+    rows = {r["name"]["value"]: r["limit"] for r in azure.send("GET", f"{LOCATION}/quotas").json["value"]}
+    assert rows["standardNCADSA100v4Family"] == 96
+
+
+def test_an_unknown_region_is_refused(azure: Azure) -> None:
+    """This world has one region."""
+    assert azure.send("GET", LOCATION.replace("eastus", "marsnorth") + "/usages").code == "NoRegisteredProviderFound"

@@ -1,0 +1,128 @@
+"""The stand-in for MedImageInsight: its contract, and that its vectors come from what it is sent."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from deploy.emulator.runtime.standins import ScoringError, medimageinsight
+from deploy.emulator.runtime.standins.medimageinsight import score
+from tests.unit.emulator.runtime.standins.given import encoded, nearly, request, sample
+
+COLUMNS = ("image", "text")
+CHEST = sample("medimageinsight/probe/chest.png")
+images = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=8))
+
+
+def vector(image=CHEST, text="x-ray", key="image_features"):
+    [answer] = score(request(COLUMNS, (image, text)))
+    [numbers] = answer[key]
+    return np.array(numbers)
+
+
+@settings(deadline=None)
+@given(images, st.text(min_size=1, max_size=30))
+def test_each_vector_has_1024_numbers_and_length_1(pixels, text):
+    """Any image, black ones and single pixels too, and any text."""
+    for key in ("image_features", "text_features"):
+        numbers = vector(encoded(pixels), text, key)
+        assert numbers.shape == (1024,)
+        assert np.linalg.norm(numbers) == pytest.approx(1, abs=1e-5)
+
+
+@settings(deadline=None)
+@given(images, images)
+def test_equal_images_agree_and_different_ones_differ(one, other):
+    """The vector is the image's: same pixels, same numbers; one other histogram, other numbers."""
+    assert np.array_equal(vector(encoded(one)), vector(encoded(one.copy())))
+    assume(sorted(one.ravel() / one.size) != sorted(other.ravel() / other.size))
+    assume(not np.array_equal(np.unique(one), np.unique(other)))
+    assert not np.array_equal(vector(encoded(one)), vector(encoded(other)))
+
+
+def test_near_images_are_near():
+    """A chest is nearer to a slightly brighter chest than to a tile of tissue."""
+    chest = vector()
+    brighter = vector(sample("cxrreportgen/probe/chest.png"))
+    assert chest @ brighter > chest @ vector(sample("gigapath/probe/tile.png"))
+
+
+def test_place_and_colour_count():
+    """A mirrored image and a coloured one have vectors of their own."""
+    half = np.zeros((64, 64), np.uint8)
+    half[:, 32:] = 200
+    red = np.zeros((64, 64, 3), np.uint8)
+    red[..., 0] = 200
+    assert not np.array_equal(vector(encoded(half)), vector(encoded(half[:, ::-1])))
+    assert not np.array_equal(vector(encoded(red)), vector(encoded(red[..., ::-1])))
+
+
+def test_texts_that_share_spelling_are_near():
+    """Case and spaces do not count, letters do."""
+    texts = [vector(text=text, key="text_features") for text in ("x-ray chest", "X-Ray  Chest ", "x-ray hand", "mri")]
+    assert np.array_equal(texts[0], texts[1])
+    assert texts[0] @ texts[2] > texts[0] @ texts[3]
+
+
+@pytest.mark.parametrize(
+    ("image", "text", "keys"),
+    [(CHEST, "", {"image_features"}), (None, "x-ray", {"text_features"}), (CHEST, None, {"image_features"})],
+)
+def test_what_a_row_does_not_hold_is_not_answered(image, text, keys):
+    """Either column may be empty or null."""
+    [answer] = score(request(COLUMNS, (image, text)))
+    assert set(answer) == keys
+
+
+@pytest.mark.parametrize(
+    "params", [{"get_scaling_factor": asked} for asked in (True, "true", False, "no")] + [{}, None, 7]
+)
+def test_the_scaling_factor_comes_when_it_is_asked_for(params):
+    """Both published ways of asking work; nothing else brings it."""
+    [answer] = score(request(COLUMNS, ("", "x-ray"), params=params))
+    asked = params in ({"get_scaling_factor": True}, {"get_scaling_factor": "true"})
+    assert ("scaling_factor" in answer) == asked
+
+
+def test_several_rows_give_as_many_answers():
+    """Each row is answered by itself, in order."""
+    first, second = score(request(COLUMNS, (CHEST, "a"), ("", "b")))
+    assert first["image_features"] == score(request(COLUMNS, (CHEST, "a")))[0]["image_features"]
+    assert list(second) == ["text_features"]
+
+
+REFUSED = {
+    "no table": ({}, 400, "'input_data'"),
+    "no text column": (request(["image"], ["x"]), 400, r"missing inputs \['text'\]"),
+    "too many rows": (request(COLUMNS, *[("x", "y")] * 1025), 400, "1 to 1024 rows, it has 1025"),
+    "nothing in a row": (request(COLUMNS, ("", None)), 400, "a row must hold an image or a text"),
+    "text is a number": (request(COLUMNS, ("", 7)), 400, "'text' must be text"),
+    "not base64": (request(COLUMNS, ("%", "x")), 500, "'image' is not base64"),
+    "not an image": (request(COLUMNS, ("aGVsbG8=", "x")), 500, "not an image"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_the_model_refuses_is_refused(name):
+    """A wrong table is 400, an image that cannot be read is 500, each with its reason."""
+    body, status, words = REFUSED[name]
+    with pytest.raises(ScoringError, match=words) as refused:
+        score(body)
+    assert refused.value.status == status
+
+
+@given(nearly(COLUMNS))
+def test_garbage_raises_a_scoring_error_and_nothing_else(body):
+    """Whatever JSON comes, it is refused in the container's words."""
+    with pytest.raises(ScoringError):
+        score(body)
+
+
+def test_the_stand_in_says_what_it_is():
+    """Nobody can take it for the model."""
+    assert re.search("stand-in.*not the model.*no medical meaning", medimageinsight.NOTICE)

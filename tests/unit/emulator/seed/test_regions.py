@@ -1,0 +1,122 @@
+"""Regions, prices, workspace quotas, identities and connections as a world file says them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.emulator.entra.access_tokens import Tokens
+from deploy.emulator.seed import default_world
+from deploy.emulator.world.problems import WrongFile
+from tests.unit.emulator.azure import LOCATION, WORKSPACE, Azure
+from tests.unit.emulator.seed.test_world_file import begun
+
+FILE = """
+regions:
+  eastus:
+    families: {standardDSv2Family: 100}
+  westeurope:
+    sizes: [Standard_DS3_v2, Standard_NC24ads_A100_v4]
+    prices: {standard_ds3_v2: 9.5}
+    families: {standardDSv2Family: 7}
+workspaces:
+  - name: mlw-local
+    quotas: {standardDSv2Family: 8}
+    connections:
+      - {name: llm, category: CustomKeys, target: x, credentials: {key: hush}}
+  - {name: mlw-europe, region: westeurope}
+identities: [{name: id-clinic}]
+endpoints:
+  - {name: held, identity: id-clinic}
+"""
+EUROPE = LOCATION.replace("eastus", "westeurope")
+
+
+@pytest.fixture
+def world(tmp_path: Path, tokens: Tokens) -> Azure:
+    return begun(tmp_path, tokens, FILE)
+
+
+def test_each_region_answers_by_its_own_content(world: Azure) -> None:
+    """Sizes, prices, usages, quotas."""
+    sizes = {row["name"]: row for row in world.send("GET", f"{EUROPE}/vmSizes").json["value"]}
+    assert set(sizes) == {"Standard_DS3_v2", "Standard_NC24ads_A100_v4"}
+    prices = sizes["Standard_DS3_v2"]["estimatedVMPrices"]["values"]
+    assert [row["retailPrice"] for row in prices if (row["osType"], row["vmTier"]) == ("Linux", "Standard")] == [9.5]
+    assert len(world.send("GET", f"{LOCATION}/vmSizes").json["value"]) > 80
+    for what in ("usages", "quotas"):
+        limits = [
+            {r["name"]["value"]: r["limit"] for r in world.send("GET", f"{where}/{what}").json["value"]
+             if "/workspaces/" not in r["id"] and not r["type"].endswith("lowPriorityCores/usages")}
+            for where in (LOCATION, EUROPE)
+        ]  # fmt: skip
+        assert [found["standardDSv2Family"] for found in limits] == [100, 7]
+    world.world.close()
+
+
+def test_every_size_says_what_it_is_and_costs(azure: Azure) -> None:
+    """Prices, compute types, processors, memory: what choosing a machine needs."""
+    for row in azure.send("GET", f"{LOCATION}/vmSizes").json["value"]:
+        assert row["vCPUs"] > 0
+        assert row["memoryGB"] > 0
+        assert row["gpus"] >= 0
+        assert row["supportedComputeTypes"]
+        assert all(price["retailPrice"] > 0 for price in row["estimatedVMPrices"]["values"])
+
+
+def test_a_size_that_a_region_lacks_is_not_deployed(world: Azure) -> None:
+    """Though another region has it."""
+    path = f"{WORKSPACE.replace('mlw-local', 'mlw-europe')}/onlineEndpoints/mip"
+    body = {"location": "westeurope", "properties": {"authMode": "Key"}}
+    assert world.send("PUT", path, body).status == 201
+    world.settle()
+    wanted = {
+        "model": "azureml://registries/azureml/models/MedImageParse/versions/17",
+        "instanceType": "Standard_F4s_v2",
+    }
+    reply = world.send("PUT", f"{path}/deployments/blue", {"location": "westeurope", "properties": wanted})
+    assert reply.status == 400
+    assert "Standard_F4s_v2" in reply.message
+    world.world.close()
+
+
+def test_a_workspace_may_use_no_more_than_its_share(world: Azure) -> None:
+    """The row of the workspace tells it; a deployment beyond it is refused with its numbers."""
+    world.endpoint()
+    world.settle()
+    assert world.deployment(instances=1).status == 201  # 8 cores with the reserve
+    reply = world.deployment("green", instances=1)
+    assert (reply.status, "8/8" in reply.message) == (400, True)
+    for what, key in (("usages", "currentValue"), ("quotas", "limit")):
+        rows = [r for r in world.send("GET", f"{LOCATION}/{what}").json["value"] if "/workspaces/" in r["id"]]
+        assert [(r[key], r["limit"], r["amlWorkspaceLocation"]) for r in rows] == [(8, 8, "eastus")]
+        assert rows[0]["type"] == f"Microsoft.MachineLearningServices/workspaces/dedicatedCores/{what}"
+    world.world.close()
+
+
+def test_identities_and_connections_stand(world: Azure) -> None:
+    """The file's, in place of the default world's; the secret is asked for apart."""
+    assert world.send("GET", default_world.IDENTITY_ID).status == 404
+    held = world.send("GET", f"{WORKSPACE}/onlineEndpoints/held").json["identity"]
+    assert [name.rpartition("/")[2] for name in held["userAssignedIdentities"]] == ["id-clinic"]
+    assert b"hush" not in world.send("GET", f"{WORKSPACE}/connections/llm").content
+    told = world.send("POST", f"{WORKSPACE}/connections/llm/listsecrets").json["properties"]
+    assert told["credentials"] == {"key": "hush"}
+    world.world.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("regions: {eastus: {prices: {Standard_Nothing: 1}}}", "no size of machines"),
+        ("regions: {eastus: {sizes: [Standard_Nothing]}}", "no size of machines"),
+        ("workspaces: [{name: mlw-local, quotas: {nothing: 1}}]", "no family of machines"),
+        ("identities: [{name: id-x, resource_group: rg-none}]", "no resource group"),
+        ("endpoints: [{name: mip, identity: nobody}]", "no identity"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_line(text: str, words: str, tmp_path: Path, tokens: Tokens) -> None:
+    """And nothing is changed."""
+    with pytest.raises(WrongFile, match=words):
+        begun(tmp_path, tokens, text)

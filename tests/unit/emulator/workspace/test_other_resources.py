@@ -1,0 +1,122 @@
+"""What stands beside online endpoints: connections, identities, batch and serverless endpoints, free names."""
+
+from __future__ import annotations
+
+from deploy.emulator.rbac import builtin_roles
+from deploy.emulator.seed import default_world
+from tests.unit.emulator.azure import WORKSPACE, Azure
+
+CONNECTION = f"{WORKSPACE}/connections/llm"
+SAID = {"authType": "ApiKey", "category": "CustomKeys", "target": "https://x", "credentials": {"key": "hush"}}
+
+
+def test_a_connection_shows_its_secret_only_to_who_may_list_it(azure: Azure) -> None:
+    """Not when read, not in lists, not to a reader."""
+    assert azure.send("PUT", CONNECTION, {"properties": SAID}).status == 200
+    for path in (CONNECTION, f"{WORKSPACE}/connections"):
+        reply = azure.send("GET", path)
+        assert reply.status == 200
+        assert b"hush" not in reply.content
+    assert azure.send("POST", f"{CONNECTION}/listsecrets").json["properties"]["credentials"] == {"key": "hush"}
+    me = azure.sign_in("reads")
+    azure.give(me, builtin_roles.READER, WORKSPACE)
+    assert azure.send("GET", CONNECTION).status == 200
+    assert azure.send("POST", f"{CONNECTION}/listsecrets").code == "AuthorizationFailed"
+
+
+def test_connections_are_picked_deleted_and_missed(azure: Azure) -> None:
+    """By category; 204 for one that is gone; a connection without a category is refused."""
+    azure.send("PUT", CONNECTION, {"properties": SAID})
+    assert azure.send("GET", f"{WORKSPACE}/connections?category=git").json["value"] == []
+    assert len(azure.send("GET", f"{WORKSPACE}/connections?category=customkeys").json["value"]) == 1
+    assert azure.send("PUT", CONNECTION, {"properties": {"authType": "None"}}).status == 400
+    assert [azure.send("DELETE", CONNECTION).status for _ in range(2)] == [200, 204]
+    assert azure.send("GET", CONNECTION).status == 404
+
+
+def test_an_identity_lives(azure: Azure) -> None:
+    """The same name is the same principal; deleted, the directory forgets it."""
+    path = default_world.IDENTITY_ID.replace("id-local", "mine")
+    assert azure.send("PUT", path, {}).code == "LocationRequired"
+    made = azure.send("PUT", path, {"location": "eastus", "tags": {"a": "b"}})
+    assert made.status == 201
+    assert azure.send("PUT", path, {"location": "eastus"}).status == 200
+    principal = made.json["properties"]["principalId"]
+    assert azure.send("GET", path).json["properties"]["principalId"] == principal
+    for where in (
+        path.rpartition("/")[0],
+        f"/subscriptions/{default_world.SUBSCRIPTION}/{'/'.join(path.split('/')[5:8])}",
+    ):
+        assert {item["name"] for item in azure.send("GET", where).json["value"]} == {"id-local", "mine"}
+    assert principal in azure.send("GET", "/emulator/principals").content.decode()
+    assert [azure.send("DELETE", path).status for _ in range(2)] == [200, 204]
+    assert azure.send("GET", path).status == 404
+    assert principal not in azure.send("GET", "/emulator/principals").content.decode()
+
+
+def test_batch_endpoints_count_as_endpoints(azure: Azure) -> None:
+    """They take from the same limit of their region."""
+    azure.world.db.execute("INSERT INTO quotas VALUES (?, 'eastus', 'Endpoints', 2)", (default_world.SUBSCRIPTION,))
+    path = f"{WORKSPACE}/batchEndpoints"
+    assert azure.send("PUT", f"{path}/one", {"location": "eastus", "properties": {}}).status == 201
+    assert azure.endpoint("two").status == 201
+    assert azure.endpoint("three").status == 400
+    assert azure.send("PUT", f"{path}/four", {"location": "eastus", "properties": {}}).status == 400
+    assert azure.send("PUT", f"{path}/one", {"location": "eastus", "properties": {}}).status == 200
+
+
+def test_batch_deployments_count_as_deployments(azure: Azure) -> None:
+    """Of their region, whichever kind comes first; and of their endpoint."""
+    azure.world.db.execute("INSERT INTO quotas VALUES (?, 'eastus', 'Deployments', 2)", (default_world.SUBSCRIPTION,))
+    path, body = f"{WORKSPACE}/batchEndpoints/one", {"location": "eastus", "properties": {}}
+    azure.send("PUT", path, body)
+    azure.endpoint()
+    azure.settle()
+    assert azure.deployment("blue").status == 201
+    assert azure.send("PUT", f"{path}/deployments/one", body).status == 201
+    assert "DeploymentsLimitReached" in azure.send("PUT", f"{path}/deployments/two", body).content.decode()
+    assert "DeploymentsLimitReached" in azure.deployment("green").content.decode()
+    assert azure.send("PUT", f"{path}/deployments/one", body).status == 200
+    for limit, most in (("Deployments", 500), ("DeploymentsPerEndpoint", 1)):
+        azure.world.db.execute(
+            "INSERT OR REPLACE INTO quotas VALUES (?, 'eastus', ?, ?)", (default_world.SUBSCRIPTION, limit, most)
+        )
+    refused = azure.send("PUT", f"{path}/deployments/two", body)
+    assert "DeploymentsPerEndpointLimitReached" in refused.content.decode()
+
+
+def test_batch_deployments_go_with_their_endpoint(azure: Azure) -> None:
+    """And need one."""
+    path = f"{WORKSPACE}/batchEndpoints/one"
+    body = {"location": "eastus", "properties": {"compute": "cpu"}}
+    assert azure.send("PUT", f"{path}/deployments/blue", body).status == 404
+    azure.send("PUT", path, body)
+    made = azure.send("PUT", f"{path}/deployments/blue", body)
+    assert (made.status, made.json["id"]) == (201, f"{path}/deployments/blue")
+    assert [item["name"] for item in azure.send("GET", f"{path}/deployments").json["value"]] == ["blue"]
+    assert set(azure.send("POST", f"{path}/listkeys").json) == {"primaryKey", "secondaryKey"}
+    assert [azure.send("DELETE", path).status for _ in range(2)] == [200, 204]
+    assert azure.send("GET", f"{path}/deployments/blue").status == 404
+
+
+def test_serverless_keys_are_renewed_one_at_a_time(azure: Azure) -> None:
+    """The other one stays."""
+    path = f"{WORKSPACE}/serverlessEndpoints/one"
+    azure.send("PUT", path, {"location": "eastus", "properties": {"authMode": "Key"}})
+    before = azure.send("POST", f"{path}/listKeys").json
+    after = azure.send("POST", f"{path}/regenerateKeys", {"keyType": "Secondary"}).json
+    assert after["primaryKey"] == before["primaryKey"]
+    assert after["secondaryKey"] != before["secondaryKey"]
+
+
+def test_names_of_deployments_are_free_until_taken(azure: Azure) -> None:
+    """Wrong, free, taken."""
+    azure.endpoint()
+    azure.settle()
+    path = f"{WORKSPACE}/onlineEndpoints/mip/deployments"
+    ask = [azure.send("GET", f"{path}/{name}/checkNameAvailability").json for name in ("b_", "blue")]
+    azure.deployment()
+    ask.append(azure.send("GET", f"{path}/blue/checkNameAvailability").json)
+    assert [(told["nameAvailable"], told["reason"]) for told in ask] == [
+        (False, "Invalid"), (True, None), (False, "AlreadyExists"),
+    ]  # fmt: skip

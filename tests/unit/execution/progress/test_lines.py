@@ -1,0 +1,215 @@
+"""Lines and events: what is said, when a silent step is named again, and that a broken stream stops nobody."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import queue
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deploy.domain.plan import Verb
+from deploy.execution.progress import Event, EventLines, Kind, Lines, both, open_progress
+
+GREEN = "deployment/mip/green"
+EVENTS = st.builds(
+    Event, st.sampled_from(Kind), st.text(max_size=9), st.none() | st.sampled_from(Verb), st.text(max_size=40)
+)
+
+
+class Watch:
+    """A watch that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _lines(watch=None):
+    stream = io.StringIO()
+    return stream, Lines(stream, monotonic=watch or Watch())
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (Event(Kind.STARTED, GREEN, Verb.CREATE, "it is new"), f"create {GREEN}  started: it is new"),
+        (Event(Kind.WAITING, GREEN, Verb.CREATE, "90 s to go"), f"create {GREEN}  waiting: 90 s to go"),
+        (Event(Kind.RETRYING, GREEN, Verb.CREATE, "busy", 2), f"create {GREEN}  attempt 2 failed: busy"),
+        (Event(Kind.DONE, GREEN, Verb.PROBE, "2 masks", 1, 8.06), f"probe  {GREEN}  done in 8.1 s: 2 masks"),
+        (Event(Kind.FAILED, GREEN, Verb.CREATE, "AML310", 6, 733), f"create {GREEN}  failed after 12 min 13 s: AML310"),
+        (Event(Kind.RESCUING, "traffic/mip", Verb.SHIFT), "shift  traffic/mip  rescuing"),
+        (Event(Kind.NOTE, text="two endpoints side by side"), "two endpoints side by side"),
+    ],
+)
+def test_an_event_is_a_line(event, said):
+    """Seconds since the start, who, and what happened in words."""
+    stream, lines = _lines()
+    lines(event)
+    assert stream.getvalue() == f"    0.0 s  {said}\n"
+
+
+def test_planned_steps_are_not_repeated():
+    """The plan was shown already: no line for each of its steps."""
+    stream, lines = _lines()
+    lines(Event(Kind.PLANNED, GREEN, Verb.CREATE))
+    assert stream.getvalue() == ""
+
+
+def test_a_silent_step_is_named_within_ten_seconds():
+    """With a look a second, no ten seconds pass without a line while a step runs, and its last words are kept."""
+    watch = Watch()
+    stream, lines = _lines(watch)
+    lines(Event(Kind.STARTED, GREEN, Verb.CREATE, "it is new"))
+    for _ in range(25):
+        watch.now += 1
+        lines.beat()
+    lines(Event(Kind.RETRYING, GREEN, Verb.CREATE, "busy", 1))
+    for _ in range(12):
+        watch.now += 1
+        lines.beat()
+    times = [float(line.split(" s ")[0]) for line in stream.getvalue().splitlines()]
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) <= 10
+    assert f"   10.0 s  create {GREEN}  still running after 10.0 s\n" in stream.getvalue()
+    assert f"   35.0 s  create {GREEN}  still running after 35.0 s; attempt 1 failed: busy\n" in stream.getvalue()
+
+
+def test_a_step_that_is_over_is_left_alone():
+    """Done or failed, a step is not named again."""
+    watch = Watch()
+    stream, lines = _lines(watch)
+    for end in (Kind.DONE, Kind.FAILED):
+        lines(Event(Kind.STARTED, GREEN, Verb.CREATE))
+        lines(Event(end, GREEN, Verb.CREATE))
+    before = stream.getvalue()
+    watch.now = 60
+    lines.beat()
+    assert stream.getvalue() == before
+
+
+def test_the_thread_beats_until_it_is_told_to_stop():
+    """The thread looks at the clock after each wait, and is gone when the room is left."""
+    watch, ticks, looked = Watch(), queue.Queue(), queue.Queue()
+
+    def wait(_: float) -> bool:
+        looked.put(None)
+        return ticks.get(timeout=10)
+
+    stream = io.StringIO()
+    before = threading.active_count()
+    with Lines(stream, monotonic=watch, wait=wait) as lines:
+        looked.get(timeout=10)
+        lines(Event(Kind.STARTED, GREEN, Verb.CREATE))
+        watch.now = 12
+        ticks.put(False)
+        looked.get(timeout=10)
+        ticks.put(True)
+    assert "   12.0 s" in stream.getvalue()
+    assert threading.active_count() == before
+
+
+def test_leaving_does_not_wait_for_a_beat():
+    """With its own clock the thread ends at once."""
+    before = threading.active_count()
+    with Lines(io.StringIO()):
+        pass
+    assert threading.active_count() == before
+
+
+@settings(max_examples=50, deadline=None)
+@given(EVENTS)
+def test_any_event_is_one_harmless_line(event):
+    """Whatever Azure says is one line, without control characters, that commands nobody."""
+    stream, lines = _lines()
+    lines(event)
+    text = stream.getvalue()
+    assert text.count("\n") == len(text.splitlines()) <= 1
+    assert not any(ord(c) < 32 for c in text.rstrip("\n"))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(EVENTS, max_size=5))
+def test_events_are_json_lines(events):
+    """Each event is one JSON object on one line, complete."""
+    stream = io.StringIO()
+    write = EventLines(stream, monotonic=Watch())
+    for event in events:
+        write(event)
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [row["kind"] for row in told] == [event.kind for event in events]
+    assert all(set(row) == {"at", "kind", "address", "verb", "text", "attempt", "seconds"} for row in told)
+
+
+def test_no_secret_is_told():
+    """A token in Azure's words reaches neither the screen nor the file."""
+    said = Event(Kind.FAILED, GREEN, Verb.CREATE, "refused Bearer eyJhbGciOiJSUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl")
+    stream, lines = _lines()
+    both(lines, EventLines(stream))(said)
+    assert stream.getvalue().count("(hidden)") == 2
+    assert "eyJ" not in stream.getvalue()
+
+
+def test_a_poor_terminal_gets_what_it_can_show():
+    """Letters that a stream cannot write are escaped instead of failing."""
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding="ascii", write_through=True) as stream:
+        Lines(stream, monotonic=Watch())(Event(Kind.NOTE, text="5 × naïve"))
+        assert raw.getvalue() == b"    0.0 s  5 \\xd7 na\\xefve\n"
+
+
+def test_a_broken_stream_stops_nobody():
+    """A closed terminal is no reason to leave a deployment half done."""
+    stream = io.StringIO()
+    stream.close()
+    both(Lines(stream, monotonic=Watch()), EventLines(stream))(Event(Kind.NOTE, text="on we go"))
+
+
+def test_threads_do_not_mix_their_lines():
+    """Endpoints side by side: every line is whole."""
+    stream, lines = _lines()
+    words = "word " * 50
+    workers = [
+        threading.Thread(target=lambda n=n: [lines(Event(Kind.NOTE, text=f"{n} {words}")) for _ in range(50)])
+        for n in range(8)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    told = stream.getvalue().splitlines()
+    assert len(told) == 400
+    assert all(line.endswith(words.strip()) for line in told)
+
+
+def test_without_a_terminal_there_are_lines_and_the_file(tmp_path):
+    """`open_progress` writes to the very stream it was given, and to the file of events."""
+    stream = io.StringIO()
+    with open_progress(stream, interactive=False, events=tmp_path / "events.jsonl") as tell:
+        tell(Event(Kind.DONE, GREEN, Verb.CREATE, "well", 1, 2.0))
+    assert "done in 2.0 s: well" in stream.getvalue()
+    assert json.loads((tmp_path / "events.jsonl").read_text())["address"] == GREEN
+
+
+def test_the_file_goes_on_for_the_next_of_several(tmp_path):
+    """Each run begins it anew; what belongs to the same run follows what is there."""
+    file, counted = tmp_path / "events.jsonl", []
+    for goes_on in (False, True, False):
+        with open_progress(io.StringIO(), interactive=False, events=file, goes_on=goes_on) as tell:
+            tell(Event(Kind.DONE, GREEN, Verb.CREATE))
+        counted.append(len(file.read_text().splitlines()))
+    assert counted == [1, 2, 1]
+
+
+def test_a_file_of_events_on_a_full_disk_is_told_and_stops_nobody() -> None:
+    """At the end, in words."""
+    stream = io.StringIO()
+    with open_progress(stream, interactive=False, events=Path("/dev/full")) as tell:
+        tell(Event(Kind.STARTED, GREEN, Verb.CREATE))
+    assert "/dev/full does not hold every event: [Errno 28] No space left on device." in stream.getvalue()

@@ -1,0 +1,215 @@
+"""What a successor carries is what Azure holds, whatever the files say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deploy import diff
+from deploy.domain import leases
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, UNPROVEN
+from deploy.domain.preserved import PROTECT_TAG
+from deploy.domain.spec import EndpointSpec
+from deploy.errors import CloudError
+from deploy.leasing import lineage, live_release
+from deploy.planning import planner
+from tests.table import samples_of
+from tests.unit.specs import OWNER, deployment_body, endpoint_body, environment, facts, spec
+
+FREE = [row for row in diff.DEPLOYMENT if row.yaml not in ("instance_type", "instance_count", "tags.*")]
+SHARED = {"quota": {"capacity": "shared"}}
+
+
+def put(body: dict[str, Any], path: str, value: Any) -> None:
+    """A value at an ARM path; every star is `k`."""
+    *above, last = path.replace("*", "k").split(".")
+    for name in above:
+        body = body.setdefault(name, {})
+    body[last] = value
+
+
+@st.composite
+def deployments(draw: st.DrawFn) -> dict[str, Any]:
+    """A deployment as Azure may hold it: any of the table's fields, with tags of anybody."""
+    body = deployment_body("blue", release="live", count=draw(st.integers(1, 9)))
+    body["tags"] |= draw(
+        st.dictionaries(st.sampled_from(["team", "amldeploy-commit", "amldeploy-model"]), st.just("x"))
+    )
+    for row in draw(st.lists(st.sampled_from(FREE), unique_by=lambda row: row.yaml)):
+        put(body, row.arm, draw(st.sampled_from(samples_of(row))).arm)
+    return body
+
+
+def moved(
+    files: EndpointSpec, body: dict[str, Any], behind: dict[str, Any], name: str = "mip-ab-00abc"
+) -> EndpointSpec:
+    return live_release.carried(files.at(name), body, behind)
+
+
+@settings(max_examples=25)
+@given(deployments())
+def test_a_deployment_is_carried_as_it_is(body: dict[str, Any]) -> None:
+    """The successor's document is no different from the live deployment in any field, and in no tag."""
+    files = spec(release="files", pipeline=SHARED, instance_count=17, environment_variables={"NEW": "1"})
+    made = planner.plan_release(
+        environment(), [moved(files, endpoint_body({"blue": 100}), {"blue": body})], {"mip": facts()}
+    )
+    (step,) = [each for each in made.steps if each.room == "deployment"]
+    document = step.body["document"]
+
+    assert diff.changes(document, body, diff.DEPLOYMENT) == ()
+    assert document["tags"] == body["tags"]
+    assert (document["name"], document["endpoint_name"]) == ("blue", "mip-ab-00abc")
+
+
+@settings(max_examples=25)
+@given(deployments())
+def test_what_serves_already_needs_nothing(body: dict[str, Any]) -> None:
+    """Carried to where it is, there is no step, whatever the files say."""
+    there = endpoint_body({"blue": 100}, tags={OWNER_TAG: OWNER, "cost": "1"})
+    carried = moved(spec(release="files", instance_count=17), there, {"blue": body}, "mip-ab")
+
+    assert planner.plan_release(environment(), [carried], {"mip": facts(there, (body,))}).steps == ()
+
+
+def test_of_an_endpoint_what_belongs_to_it_alone_stays() -> None:
+    """Its lease, notices and history stay; tags, properties and settings of others come along."""
+    ours = {leases.ENDS_TAG: "x", leases.NOTICED_TAG: "x", "amldeploy-live": "x", OWNER_TAG: OWNER}
+    body = endpoint_body({"blue": 100}, tags={**ours, "cost": "1", PROTECT_TAG: "false"})
+    body["properties"] |= {
+        "authMode": "AADToken", "description": "rounds", "publicNetworkAccess": "Disabled",
+        "properties": {"SharedComputeCapacityEnabled": "true", "targetautodeletiontime": "x", "contract": "7"},
+    }  # fmt: skip
+
+    assert moved(spec(), body, {"blue": deployment_body("blue")}).endpoint == {
+        "name": "mip-ab-00abc",
+        "description": "rounds",
+        "auth_mode": "aad_token",
+        "identity": {"type": "system_assigned"},
+        "public_network_access": "disabled",
+        "tags": {"cost": "1", PROTECT_TAG: "false", leases.SUCCEEDS_TAG: "mip-ab"},
+        "properties": {"contract": "7"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("traffic", "files", "wanted"),
+    [
+        ({"blue": 100}, None, {"blue": 100}),
+        ({"blue": 10, "green": 90}, None, {"green": 100}),
+        ({"old": 80, "new": 20}, None, {"old": 80, "new": 20}),
+        ({"blue": 100}, {"blue": 100, "spare": 0, "ill": 0, "absent": 0}, {"blue": 100, "spare": 0}),
+    ],
+    ids=["one slot", "a rollout that was not finished", "a split", "what the files name"],
+)
+def test_which_deployments_come_along(
+    traffic: dict[str, int], files: dict[str, int] | None, wanted: dict[str, int]
+) -> None:
+    """Of slots of ours the live one; of deployments that the user named all with traffic, and healthy ones of the
+    files.
+    """
+    behind = {name: deployment_body(name) for name in (*traffic, "spare", "ill", "green")}
+    behind["ill"]["properties"]["provisioningState"] = "Failed"
+    given_ = spec(traffic=files)
+    written = tuple({**given_.deployments[0], "name": name} for name in files or ("blue",))
+    given_ = EndpointSpec(
+        **{**vars(given_), "deployments": written, "releases": dict.fromkeys(files or ("blue",), "r1")}
+    )
+    carried = moved(given_, endpoint_body(traffic), behind)
+
+    assert carried.traffic == wanted
+    assert {str(document["name"]) for document in carried.deployments} == wanted.keys()
+
+
+def test_a_probe_proves_what_was_not_proven() -> None:
+    """The successor is probed before it serves, so its release is proven then; without a probe the mark stays."""
+    body = deployment_body("blue", release=f"r1{UNPROVEN}")
+    there = endpoint_body({"blue": 100})
+
+    assert moved(spec(pipeline={"probe": {"type": "http"}}), there, {"blue": body}).releases == {"blue": "r1"}
+    assert moved(spec(), there, {"blue": body}).releases == {"blue": f"r1{UNPROVEN}"}
+    del body["tags"][RELEASE_TAG]
+    assert len(moved(spec(), there, {"blue": body}).releases["blue"]) == 12
+
+
+def test_a_list_without_what_serves_is_no_answer() -> None:
+    """Nothing is made of half of what is live."""
+    with pytest.raises(CloudError, match="green has traffic and is not in Azure's list"):
+        moved(spec(), endpoint_body({"green": 100}), {"blue": deployment_body("blue")})
+
+
+def lent(name: str, ends: str, traffic: dict[str, int] | None = None, **tags: str) -> dict[str, Any]:
+    body = endpoint_body({"blue": 100} if traffic is None else traffic)
+    properties = {leases.ENABLED: "true", leases.DEADLINE: ends}
+    properties = {**body["properties"], "properties": properties}
+    return {**body, "name": name, "tags": {OWNER_TAG: OWNER, **tags}, "properties": properties}
+
+
+NOW = leases.moment("2026-12-01T00:00:00Z")
+LATE, SOON = "2026-12-07T00:00:00Z", "2026-12-01T05:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("first", "olds"),
+    [
+        (lent("mip-ab", SOON), ["mip-ab"]),
+        (lent("mip-ab", SOON, **{PROTECT_TAG: "yes"}), []),
+        (lent("mip-ab", LATE, **{leases.RESTORED_TAG: "x"}), []),
+        (lent("mip-ab", SOON, **{leases.RESTORED_TAG: "x"}), ["mip-ab"]),
+    ],
+    ids=["a predecessor", "a protected one", "restored beside", "restored and then renewed"],
+)
+def test_what_a_renewal_ends(first: dict[str, Any], olds: list[str]) -> None:
+    """A predecessor of the one that serves; not a protected one, nor one that was restored beside it later."""
+    second = leases.successor("mip-ab", leases.Lease("mip-ab", leases.moment(SOON)))  # type: ignore[arg-type]
+    bodies = {"mip-ab": first, second: lent(second, LATE)}
+    assert NOW is not None
+    found = lineage.turns([spec(pipeline=SHARED)], bodies, NOW, 24)
+
+    assert [old.name for turn in found for old in turn.olds] == olds
+
+
+@pytest.mark.parametrize("capacity", ["shared", "dedicated"])
+def test_a_lease_is_renewed_whatever_the_files_say(capacity: str) -> None:
+    """It is the endpoint that has a lease."""
+    assert NOW is not None
+    (turn,) = lineage.turns(
+        [spec(pipeline={"quota": {"capacity": capacity}})], {"mip-ab": lent("mip-ab", SOON)}, NOW, 24
+    )
+
+    assert (turn.served, turn.new.name[:7]) == ("mip-ab", "mip-ab-")
+
+
+def test_what_was_never_live_is_not_renewed() -> None:
+    """Its release is for apply: nothing is made of the files."""
+    assert NOW is not None
+    bodies = {"mip-ab": lent("mip-ab", SOON, {})}
+
+    assert lineage.turns([spec(pipeline=SHARED)], bodies, NOW, 24) == []
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [("other", "mip-ab"), (leases.SUCCEEDS_TAG, "mip-ab-12345"), (leases.RESTORED_TAG, "mip-ab-12345")],
+)
+def test_on_dedicated_quota_a_new_name_is_no_succession(tag: str, name: str) -> None:
+    """A name that looks like a successor's is one only with a lease, or with a tag of a renewal or a restore."""
+    there = endpoint_body({"blue": 100}, name="mip-ab-12345", tags={OWNER_TAG: OWNER, tag: "x"})
+
+    assert lineage.settle([spec()], {"mip-ab-12345": there})[0].name == name
+
+
+def test_the_record_of_its_assets_is_kept_by_a_second_try() -> None:
+    """The successor's deployment failed: the PUT that tries again still says which asset was made of the files."""
+    body = deployment_body("blue")
+    body["tags"]["amldeploy-model"] = "azureml:m:1"
+    failed = {**body, "properties": {**body["properties"], "provisioningState": "Failed"}}
+    there = facts(endpoint_body({}, name="mip-ab-00abc"), (failed,))
+    live = moved(spec(pipeline=SHARED), endpoint_body({"blue": 100}), {"blue": body})
+    made = planner.plan_release(environment(), [live], {"mip": there})
+    (step,) = [each for each in made.steps if each.room == "deployment"]
+
+    assert step.body["document"]["tags"]["amldeploy-model"] == "azureml:m:1"

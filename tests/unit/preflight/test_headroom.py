@@ -1,0 +1,112 @@
+"""Gates and places: many checks share what is left; names and limits."""
+
+from __future__ import annotations
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from deploy.domain.plan import Step, Verb
+from deploy.preflight import headroom, names
+from deploy.preflight.verdict import Judgement, Reason, Verdict, findings
+from tests.unit.specs import deployment_body, endpoint_body, facts, spec
+
+NEW = {"name": "mip-ab", "endpoints": 1, "deployments": 1, "siblings": 0, "roles": 2}
+SEEN = {"region": "eastus", "endpoints": 3, "assignments": 40, "free": True, "told": "", "source": "endpoints"}
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 50)), max_size=6), st.integers(50, 150))
+@example([("a", 50), ("a", 50)], 100)
+def test_together(asks: list[tuple[str, int]], left: int) -> None:
+    """Refused exactly when what several ask of one gate is more than is left of it."""
+    steps = [
+        Judgement("", "").step(f"quota/{n}/x", {"gates": [headroom.Gate(what, needs, left, "AML200").body()]})
+        for n, (what, needs) in enumerate(asks)
+    ]
+    sums = {what: sum(needs for w, needs in asks if w == what) for what, _ in asks}
+
+    assert len(headroom.together(steps)) == sum(total > left for total in sums.values())
+
+
+def test_together_leaves_out_the_refused() -> None:
+    """What is refused by itself is not refused again with others, and what nobody knows refuses nothing."""
+    body = {"gates": [headroom.Gate("x", 80, 100, "AML200").body()]}
+    bad = Judgement("", "", (Reason("AML200", "", ""),)).step("quota/a/x", body)
+    blind = {"gates": [headroom.Gate("x", 80, None, "AML200").body()]}
+
+    assert headroom.together([bad, Judgement("", "").step("quota/b/x", body)]) == []
+    assert headroom.together([Judgement("", "").step(f"quota/{n}/x", blind) for n in range(3)]) == []
+
+
+@given(st.none() | st.integers(-1, 300), st.none() | st.integers(0, 300))
+def test_left(limit: int | None, used: int | None) -> None:
+    """The difference, where both are known and there is a limit."""
+    known = limit not in (None, -1) and used is not None
+    assert headroom.left(limit, used) == (limit - used if known else None)
+
+
+def test_every_reason_is_a_finding_with_its_source() -> None:
+    """A check may have several reasons; each says who answered."""
+    step = Judgement("w", "usages of eastus", (Reason("AML1", "a", "c"), Reason("AML2", "b", "d"))).step(
+        "quota/a/x", {}
+    )
+
+    assert [(f.code, f.cause) for f in findings([step])] == [
+        ("AML1", "a (usages of eastus)"),
+        ("AML2", "b (usages of eastus)"),
+    ]
+    assert step.body["verdict"] == "no"
+
+
+def test_what_is_asked_of_the_region() -> None:
+    """New endpoints, deployments and roles count; a deployment made anew does not; without anything new, nothing."""
+    there = facts(endpoint_body(), (deployment_body("blue"),))
+    made = [
+        Step(Verb.DELETE, "deployment/mip/green", {}, ""),
+        Step(Verb.CREATE, "deployment/mip/green", {"document": {}}, ""),
+    ]
+
+    assert names.asked(spec(), [], there) is None
+    assert names.asked(spec(), [*made, Step(Verb.CREATE, "role/mip/r/s", {}, "")], there) == NEW | {
+        "endpoints": 0,
+        "deployments": 0,
+        "siblings": 1,
+        "roles": 1,
+    }
+
+
+def test_limits_refuse() -> None:
+    """Each published limit has its code."""
+    full = SEEN | {"endpoints": 100, "assignments": 4000, "free": False, "told": "in use"}
+    found = names.judge(NEW | {"siblings": 20}, full)
+
+    assert [reason.code for reason in found.reasons] == ["AML260", "AML261", "AML264", "AML265"]
+
+
+def test_limits_that_nobody_tells() -> None:
+    """More than the default limit means that it was raised; what is not told blocks nothing."""
+    assert names.judge(NEW, SEEN).verdict is Verdict.YES
+    for more in ({"endpoints": 130}, {"assignments": None}, {"free": None, "told": "closed to us"}):
+        assert names.judge(NEW, SEEN | more).verdict is Verdict.UNKNOWN
+
+
+def test_deployments_of_the_region() -> None:
+    """Those behind all endpoints of the plan are counted against the subscription's limit."""
+    many = {"mip": {f"deployment/mip/d{n}": {} for n in range(500)}}
+    more = [Step(Verb.CREATE, "deployment/mip/blue", {}, "")]
+
+    assert [f.code for f in names.too_many(more, many)] == ["AML262"]
+    assert names.too_many(more, {"mip": {}}) == []
+    assert names.too_many([], many) == []
+
+
+def test_a_hundred_endpoints_are_one_sum_in_few_words() -> None:
+    """Few numbers are written out, many equal ones are counted; either way the sum is right."""
+
+    def said(needs: list[int]) -> str:
+        asked = ({"gates": [{"what": "cores of x", "needs": n, "left": 96}]} for n in needs)
+        steps = [Judgement("", "").step(f"quota/e{n}/x", body) for n, body in enumerate(asked)]
+        return headroom.together(steps)[0].cause
+
+    assert said([48, 72]) == "48 + 72 = 120 cores of x, 96 left"
+    assert said([24] * 100) == "100 x 24 = 2400 cores of x, 96 left"
+    assert said([48, *[24] * 98, 48]) == "98 x 24 + 2 x 48 = 2448 cores of x, 96 left"

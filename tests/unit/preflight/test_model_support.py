@@ -1,0 +1,78 @@
+"""Claims: what a publisher says of a model, and what follows for the plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from deploy.preflight.model_support import claims, judge
+from deploy.preflight.verdict import Judgement, Verdict
+from tests.unit.preflight.given import A100, H100, MODEL, looked
+
+MACHINE = {"cores": 24, "gpus": 1, "memory": 220, "disk": 65536}
+
+
+def judged(size: str = A100, *, shared: bool = False, machine: dict[str, Any] = MACHINE, **more: Any) -> Judgement:
+    return judge(looked(**more), size, machine, shared=shared, also="")
+
+
+@pytest.mark.parametrize("written", [repr([A100, H100]), f'["{A100}","{H100}"]', f"{A100}, {H100}"])
+def test_allow_list_in_any_spelling(written: str) -> None:
+    """As a list of Python or JSON, or with commas; among the tags or among the properties."""
+    for place in ("tags", "properties"):
+        body = {"properties": {"tags": {}, "properties": {}, place: {"inference_compute_allow_list": written}}}
+        assert claims(body)["allowed"] == [A100, H100]
+
+
+def test_smallest_machine() -> None:
+    """Four numbers, or nobody said."""
+    said = {"properties": {"properties": {"inference-min-sku-spec": "24|1|220|64"}}}
+    assert claims(said)["smallest"] == [24, 1, 220, 64]
+    assert claims({"properties": {"properties": {"inference-min-sku-spec": "large"}}})["smallest"] is None
+
+
+@pytest.mark.parametrize(
+    ("tags", "properties", "shared"),
+    [
+        ({"SharedComputeCapacityEnabled": ""}, {}, True),
+        ({}, {"sharedComputeCapacityEnabled": "True"}, True),
+        ({"SharedComputeCapacityEnabled": ""}, {"SharedComputeCapacityEnabled": "False"}, False),
+        ({}, {}, False),
+        (None, None, None),
+    ],
+)
+def test_shared_quota(tags: Any, properties: Any, shared: bool | None) -> None:
+    """Property or tag, in any case; a property that says no counts for more; neither field present tells nothing."""
+    assert claims({"properties": {"tags": tags, "properties": properties}})["shared"] is shared
+
+
+def test_refusals() -> None:
+    """Each reason has its own code."""
+    small = {**MACHINE, "memory": 28}
+    assert [r.code for r in judged(exists=False).reasons] == ["AML210"]
+    assert [r.code for r in judged("Standard_DS3_v2").reasons] == ["AML244"]
+    assert [r.code for r in judged(machine=small, allowed=None).reasons] == ["AML245"]
+    assert judged(machine=small).reasons == ()
+    assert [r.code for r in judge(looked(shared=False), A100, MACHINE, shared=True, also="").reasons] == ["AML246"]
+
+
+def test_what_could_not_be_told() -> None:
+    """A registry that refuses, a published model without an allow-list, a shared flag nobody shows: none blocks."""
+    assert judged(exists=None, told="not for you").verdict is Verdict.UNKNOWN
+    assert judged(allowed=None).verdict is Verdict.UNKNOWN
+    assert judge(looked(shared=None), A100, MACHINE, shared=True, also="").verdict is Verdict.UNKNOWN
+    assert judged(machine={}).verdict is Verdict.YES
+
+
+def test_models_of_ones_own_say_nothing() -> None:
+    """A workspace's model has no allow-list, and nobody expects one."""
+    assert judged(published=False, allowed=None, smallest=None).verdict is Verdict.YES
+
+
+def test_the_newest_version_is_a_note() -> None:
+    """An older version is no refusal; the newest needs no note, nor does a label."""
+    assert judged(newest="19").why == f"{MODEL}; newest is 19 (registry azureml)"
+    assert "newest" not in judged().why
+    label = MODEL.replace("versions/17", "labels/latest")
+    assert "newest" not in judged(reference=label, newest="19").why

@@ -1,0 +1,61 @@
+"""Many at once, so many at a time."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+import pytest
+
+from deploy.parallel import side_by_side
+
+
+def test_results_come_in_the_order_asked() -> None:
+    """Whoever ends first, the order is that of the question."""
+    gate = threading.Event()
+
+    def first() -> int:
+        gate.wait(5)
+        return 1
+
+    def second() -> int:
+        gate.set()
+        return 2
+
+    assert list(side_by_side({"a": first, "b": second}, 2).items()) == [("a", 1), ("b", 2)]
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 8])
+def test_no_more_at_once_than_lanes(lanes: int) -> None:
+    """At no moment are more at work than there are lanes, and every one is done."""
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def work(n: int) -> int:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        with lock:
+            now[0] -= 1
+        return n
+
+    assert list(side_by_side({str(n): partial(work, n) for n in range(50)}, lanes).values()) == list(range(50))
+    assert most[0] <= lanes
+
+
+def test_an_error_is_raised_and_no_new_work_begins() -> None:
+    """What has begun ends; the error is the caller's."""
+    began: list[int] = []
+
+    def work(n: int) -> None:
+        began.append(n)
+        if n == 2:
+            raise ValueError("two")
+
+    with pytest.raises(ValueError, match="two"):
+        side_by_side({str(n): partial(work, n) for n in range(10)}, 1)
+    assert began == [0, 1, 2]
+
+
+def test_nothing_to_do_is_nothing() -> None:
+    """No work, no threads, no result."""
+    assert side_by_side({}, 8) == {}

@@ -1,0 +1,83 @@
+"""Secrets: found by the name a value carries, or by its looks."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy.redact import HIDDEN, hide, hide_at, is_secret
+from deploy.text import neutral
+from tests.project import ROOT
+from tests.unit.reporter import given as g
+
+JWT = "eyJhbGciOiJSUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["API_KEY", "apiKey", "primaryKey", "apikey", "storage-key", "DB_PASSWORD", "client_secret", "HF_TOKEN", "sas",
+     "sasToken", "AZURE_STORAGE_CONNECTION_STRING", "connectionString", "credentials", "SSH_PRIVATE_KEY"],
+)  # fmt: skip
+def test_names_of_secrets(name):
+    """What is called a key, a token, a password or a credential is a secret."""
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["key", "auth_mode", "max_tokens", "endpoint_key", "keyvault", "token_count", "tags", "monkey", "", "why"]
+)
+def test_names_of_anything_else(name):
+    """Words that only resemble them are not."""
+    assert not is_secret(name)
+
+
+def test_a_secret_is_hidden_wherever_it_stands():
+    """By its own name, by the name beside it in a list, deep inside, or by its looks alone."""
+    value = {
+        "a": [{"name": "API_KEY", "value": "x1"}, {"path": "variables.DB_PASSWORD", "before": "x2", "after": "x3"}],
+        "credentials": {"user": "x4"},
+        "note": f"Bearer {JWT}",
+    }
+    shown = str(hide(value))
+    assert not any(f"'x{n}'" in shown for n in range(1, 5))
+    assert JWT not in shown
+    assert shown.count(HIDDEN) == 5
+
+
+def test_references_and_nothing_are_shown():
+    """A reference to a secret is none, and an empty value hides nothing."""
+    value = {"API_KEY": "${{azureml://connections/c/credentials/key}}", "TOKEN": None, "PASSWORD": ""}
+    assert hide(value) == value
+
+
+@g.few
+@given(g.BODIES)
+def test_hiding_twice_is_hiding_once(body):
+    """What was hidden stays as it is."""
+    assert hide(hide(body)) == hide(body)
+
+
+def test_no_word_of_ours_is_taken_for_a_secret():
+    """A cure that is hidden cures nothing: whatever the house itself says passes the mask as it is."""
+    rooms = [path for path in (ROOT / "deploy").rglob("*.py") if path.stem not in ("redact", "text")]
+    ours = [path for path in rooms if "emulator" not in path.parts]
+    said = {
+        (path.name, node.value)
+        for path in ours
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    } | {("codes.yml", line) for line in (ROOT / "deploy" / "codes.yml").read_text(encoding="utf-8").splitlines()}
+    assert [(file, words) for file, words in sorted(said) if HIDDEN in neutral(words)] == []
+
+
+@given(
+    st.text("kKeyt.on_-1*", min_size=1, max_size=8) | st.sampled_from(["token.1", "my.token", "token.", "API_KEY.x"])
+)
+def test_a_key_with_dots_is_judged_as_it_is_where_it_stands(name: str) -> None:
+    """A secret that a document hides by its name is hidden in a list of changes, too."""
+    if hide({name: "value-of-it"}) == {name: HIDDEN}:
+        assert hide_at(f"tags.{name}", "value-of-it") == HIDDEN
+        assert hide([{"path": f"tags.{name}", "before": "value-of-it"}])[0]["before"] == HIDDEN
