@@ -55,6 +55,7 @@ def world_of(world: World) -> dict[str, Any]:
 
 def reap(world: World) -> Path:
     """Everything of ours goes; the folder where the last one of it is kept."""
+    advance_alone(world, 0.01)  # an endpoint's age is counted in whole seconds
     done = commands.reap(
         world.project, "law", Rules(older_than=0, force=True), yes=True,
         approve=lambda *_: None, tell=world.watch, show=world.said.append,

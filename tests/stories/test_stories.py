@@ -57,9 +57,11 @@ def test_story(name: str, tmp_path: Path) -> None:
 
 def test_every_refusal_of_the_preflight_has_a_story() -> None:
     """Whatever a check says no with is seen in a story, as a person sees it."""
-    judging = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "deploy" / "judging").glob("*.py"))
+    others = {"guards", "exposure", "refusals"}  # what the plan refuses, without asking Azure
+    checks = [path for path in (ROOT / "deploy" / "preflight").glob("*.py") if path.stem not in others]
+    preflight = "".join(path.read_text(encoding="utf-8") for path in checks)
     told = "".join((HERE / name / "story.txt").read_text(encoding="utf-8") for name in STORIES)
-    codes = set(re.findall(r'"(AML\d{3})"', judging))
+    codes = set(re.findall(r'"(AML\d{3})"', preflight))
     assert codes > {"AML200", "AML250"}
     assert {code for code in codes if code not in told} == set()
 
