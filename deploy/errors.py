@@ -24,7 +24,7 @@ from enum import IntEnum
 from typing import ClassVar
 
 from deploy.text import count
-from deploy.text import neutral as neutral  # noqa: PLC0414 errors are where it is looked for
+from deploy.text import sanitize as sanitize  # noqa: PLC0414 errors are where it is looked for
 
 BUG = "AML001"
 """The code of a failure that is ours."""
@@ -92,7 +92,7 @@ class DeployError(Exception):
 
     def __init__(self, what: str, cause: str, cure: str = "", *, code: str = "AML400") -> None:
         super().__init__(what, cause, cure)
-        self.what, self.cause, self.cure, self.code = what, neutral(cause), cure, code
+        self.what, self.cause, self.cure, self.code = what, sanitize(cause), cure, code
 
     def __str__(self) -> str:
         return f"cannot {self.what}: {_sentence(self.cause)}" + (f" {_sentence(self.cure)}" if self.cure else "")
@@ -134,7 +134,7 @@ class Refused(DeployError):
 
     @property
     def message(self) -> str:
-        causes = [" ".join(neutral(finding.cause).split("\n")) for finding in self.findings]
+        causes = [" ".join(sanitize(finding.cause).split("\n")) for finding in self.findings]
         return "\n".join(
             f"cannot {self.doing} {f.address}: {_sentence(cause)} {_sentence(f.cure)}"
             for f, cause in zip(self.findings, causes, strict=True)

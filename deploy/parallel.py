@@ -13,7 +13,7 @@ _LOOK = 0.25
 """Seconds between two looks at whether somebody interrupts."""
 
 
-def side_by_side(works: Mapping[str, Callable[[], T]], lanes: int) -> dict[str, T]:
+def run_parallel(works: Mapping[str, Callable[[], T]], lanes: int) -> dict[str, T]:
     """Every work's result by its name, in the order given, `lanes` of them at a time.
 
     A work that raises stops none that has begun, and no other begins; the first error is raised at the end. An

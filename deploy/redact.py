@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from deploy.errors import neutral
+from deploy.errors import sanitize
 
 Json = Any
 HIDDEN = "(hidden)"
@@ -42,7 +42,7 @@ def is_secret(name: str) -> bool:
     return bool(words and words[-1] in _LAST_WORDS) or bool(_JOINED.search(name))
 
 
-def hide(value: Json, name: str = "", mark: Callable[[Json], str] = lambda _: "") -> Json:
+def redact_secrets(value: Json, name: str = "", mark: Callable[[Json], str] = lambda _: "") -> Json:
     """The same value, its secrets replaced by `(hidden)` and its `mark`; text without a secret is not touched.
 
     A list entry such as {path, before, after} or {name, value} is judged by the name that stands beside the value.
@@ -50,25 +50,25 @@ def hide(value: Json, name: str = "", mark: Callable[[Json], str] = lambda _: ""
     if _is_hidden(value, name):
         return HIDDEN + mark(value)
     if isinstance(value, Mapping):
-        return {key: hide(item, _name(value, key), mark) for key, item in value.items()}
+        return {key: redact_secrets(item, _name(value, key), mark) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [hide(item, name, mark) for item in value]
+        return [redact_secrets(item, name, mark) for item in value]
     if not isinstance(value, str):
         return value
-    safe = discreet(value)
+    safe = redact_text(value)
     return safe if safe == value else safe + mark(value)
 
 
-def hidden(value: Json, name: str = "", path: str = "") -> Iterator[tuple[str, Json]]:
+def secrets_in(value: Json, name: str = "", path: str = "") -> Iterator[tuple[str, Json]]:
     """Dotted path and value of everything that `hide` hides, in whole or in part."""
-    if _is_hidden(value, name) or (isinstance(value, str) and discreet(value) != value):
+    if _is_hidden(value, name) or (isinstance(value, str) and redact_text(value) != value):
         yield path, value
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from hidden(item, _name(value, key), f"{path}.{key}".lstrip("."))
+            yield from secrets_in(item, _name(value, key), f"{path}.{key}".lstrip("."))
     elif isinstance(value, list | tuple):
         for number, item in enumerate(value):
-            yield from hidden(item, name, f"{path}.{number}".lstrip("."))
+            yield from secrets_in(item, name, f"{path}.{number}".lstrip("."))
 
 
 def _is_hidden(value: Json, name: str) -> bool:
@@ -77,13 +77,13 @@ def _is_hidden(value: Json, name: str) -> bool:
 
 def _name(around: Mapping[str, Json], key: str) -> str:
     """The name by which a value of a mapping is judged."""
-    beside = _name_at(str(around.get("path") or around.get("name") or ""))
-    return beside if key in _NAMED_BESIDE and beside else str(key)
+    siblings = _name_at(str(around.get("path") or around.get("name") or ""))
+    return siblings if key in _NAMED_BESIDE and siblings else str(key)
 
 
-def hide_at(path: str, value: Json) -> Json:
+def redact_at(path: str, value: Json) -> Json:
     """Likewise a value at a dotted path."""
-    return hide(value, _name_at(path))
+    return redact_secrets(value, _name_at(path))
 
 
 def _name_at(path: str) -> str:
@@ -98,8 +98,8 @@ def _name_at(path: str) -> str:
 def secret_values(value: Json, name: str = "") -> frozenset[str]:
     """The texts that `hide` would hide for their name: what must not turn up elsewhere either."""
     if isinstance(value, Mapping):
-        beside = _name_at(str(value.get("path") or value.get("name") or ""))
-        inside = [secret_values(v, beside if k in _NAMED_BESIDE and beside else str(k)) for k, v in value.items()]
+        siblings = _name_at(str(value.get("path") or value.get("name") or ""))
+        inside = [secret_values(v, siblings if k in _NAMED_BESIDE and siblings else str(k)) for k, v in value.items()]
         return frozenset().union(*inside)
     if isinstance(value, list | tuple):
         return frozenset().union(*(secret_values(item, name) for item in value))
@@ -107,7 +107,7 @@ def secret_values(value: Json, name: str = "") -> frozenset[str]:
     return frozenset({str(value)}) if found else frozenset()
 
 
-def without(value: Any, secrets: Collection[str]) -> Any:
+def redact_values(value: Any, secrets: Collection[str]) -> Any:
     """The same value (text, bytes, JSON) with these texts hidden wherever they stand."""
     if isinstance(value, str):
         for secret in sorted(secrets, key=len, reverse=True):
@@ -118,13 +118,13 @@ def without(value: Any, secrets: Collection[str]) -> Any:
             value = value.replace(secret.encode(), HIDDEN.encode())
         return value
     if isinstance(value, Mapping):
-        return {without(key, secrets): without(item, secrets) for key, item in value.items()}
-    return [without(item, secrets) for item in value] if isinstance(value, list | tuple) else value
+        return {redact_values(key, secrets): redact_values(item, secrets) for key, item in value.items()}
+    return [redact_values(item, secrets) for item in value] if isinstance(value, list | tuple) else value
 
 
-def discreet(text: str) -> str:
+def redact_text(text: str) -> str:
     """The text without the secrets that can be told by their looks, otherwise untouched."""
-    safe = neutral(text)
+    safe = sanitize(text)
     return safe if safe.count(HIDDEN) > text.count(HIDDEN) else text
 
 

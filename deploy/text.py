@@ -35,7 +35,7 @@ _SHORT = 400
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 
 
-def neutral(text: str) -> str:
+def sanitize(text: str) -> str:
     """Text from far away, made safe to print: no control characters, no workflow commands, no secrets."""
     return _known(text) if len(text) <= _SHORT else _made_safe(text)
 

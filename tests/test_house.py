@@ -92,8 +92,8 @@ def test_floors_are_guarded(contract: str, file: str, line: str, tmp_path: Path)
     """Each contract is seen to fail: a copy of the house with one wrong import is refused, by name."""
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=shutil.ignore_patterns("__pycache__", "*.json"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    with (tmp_path / "deploy" / file).open("a", encoding="utf-8") as room:
-        room.write(f"\n{line}\n")
+    with (tmp_path / "deploy" / file).open("a", encoding="utf-8") as step_type:
+        step_type.write(f"\n{line}\n")
     lint = Path(sys.executable).with_name("lint-imports")
     ran = subprocess.run(
         [lint, "--no-cache"],

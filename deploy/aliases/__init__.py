@@ -16,22 +16,22 @@ from types import ModuleType
 from typing import Any
 
 from deploy.aliases import command, file, variable
-from deploy.aliases.target import Outside, Target
+from deploy.aliases.target import Context, Target
 
 KINDS: Mapping[str, ModuleType] = {"file": file, "github_variable": variable, "command": command}
 
 
-def read(alias: Mapping[str, Any], outside: Outside) -> Target | None:
+def read(alias: Mapping[str, Any], outside: Context) -> Target | None:
     """Where callers are sent now."""
     return _kind(alias).read(alias, outside)  # type: ignore[no-any-return]
 
 
-def write(alias: Mapping[str, Any], target: Target, outside: Outside) -> None:
+def write(alias: Mapping[str, Any], target: Target, outside: Context) -> None:
     """Send callers to `target`."""
     _kind(alias).write(alias, target, outside)
 
 
-def clear(alias: Mapping[str, Any], outside: Outside) -> None:
+def clear(alias: Mapping[str, Any], outside: Context) -> None:
     """Delete the alias, whose endpoint is about to be deleted."""
     _kind(alias).clear(alias, outside)
 
@@ -47,4 +47,4 @@ def _kind(alias: Mapping[str, Any]) -> ModuleType:
     return next(module for kind, module in KINDS.items() if alias.get(kind))
 
 
-__all__ = ["KINDS", "Outside", "Target", "clear", "named", "read", "write"]
+__all__ = ["KINDS", "Context", "Target", "clear", "named", "read", "write"]

@@ -12,19 +12,19 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from deploy.aliases.target import Outside, Target
+from deploy.aliases.target import Context, Target
 from deploy.errors import CloudError
 
 _LONGEST = 300.0
 _WORDS = 400
 
 
-def read(alias: Mapping[str, Any], outside: Outside) -> Target | None:  # noqa: ARG001 every kind has the same functions
+def read(alias: Mapping[str, Any], outside: Context) -> Target | None:  # noqa: ARG001 every kind has the same functions
     """A command keeps its knowledge to itself: it is told again, and that must do no harm."""
     return None
 
 
-def write(alias: Mapping[str, Any], target: Target, outside: Outside) -> None:
+def write(alias: Mapping[str, Any], target: Target, outside: Context) -> None:
     """Run it in the project's folder and wait for its end."""
     told = asdict(target)
     words = [_filled(str(word), told) for word in alias["command"]]
@@ -43,7 +43,7 @@ def write(alias: Mapping[str, Any], target: Target, outside: Outside) -> None:
         raise CloudError(what, f"it ended with {ran.returncode}: {said or 'and said nothing'}", cure, code="AML601")
 
 
-def clear(alias: Mapping[str, Any], outside: Outside) -> None:
+def clear(alias: Mapping[str, Any], outside: Context) -> None:
     """Nothing: the command knows only how to name an endpoint."""
 
 

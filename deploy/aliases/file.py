@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deploy.aliases.target import Outside, Target, parsed
+from deploy.aliases.target import Context, Target, parsed
 from deploy.errors import CloudError
 
 
-def read(alias: Mapping[str, Any], outside: Outside) -> Target | None:
+def read(alias: Mapping[str, Any], outside: Context) -> Target | None:
     """What the file says; None when there is none."""
     try:
         return parsed((outside.root / alias["file"]).read_text(encoding="utf-8"))
@@ -22,27 +22,27 @@ def read(alias: Mapping[str, Any], outside: Outside) -> Target | None:
         raise _cannot("read", alias, error) from error
 
 
-def write(alias: Mapping[str, Any], target: Target, outside: Outside) -> None:
+def write(alias: Mapping[str, Any], target: Target, outside: Context) -> None:
     """Written beside it, then moved over it in one stroke."""
     path: Path = outside.root / alias["file"]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, siblings = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as out:
                 out.write(target.as_json())
                 out.flush()
                 os.fsync(out.fileno())
-            Path(beside).chmod(0o644)
-            Path(beside).replace(path)
+            Path(siblings).chmod(0o644)
+            Path(siblings).replace(path)
         except OSError:
-            Path(beside).unlink(missing_ok=True)
+            Path(siblings).unlink(missing_ok=True)
             raise
     except OSError as error:
         raise _cannot("write", alias, error) from error
 
 
-def clear(alias: Mapping[str, Any], outside: Outside) -> None:
+def clear(alias: Mapping[str, Any], outside: Context) -> None:
     """Delete the file; an absent one is success."""
     try:
         (outside.root / alias["file"]).unlink(missing_ok=True)

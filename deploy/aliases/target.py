@@ -22,7 +22,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Outside:
+class Context:
     """The project's folder, where relative paths start, and the variables of this process."""
 
     root: Path

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.aliases.target import Outside, Target, parsed
+from deploy.aliases.target import Context, Target, parsed
 from deploy.errors import CloudError, Transient
 from deploy.no_netrc import unchanged
 
@@ -19,13 +19,13 @@ _VERBS = {"GET": "read", "DELETE": "delete"}
 _CURE = "Give GH_TOKEN a token that may write repository variables, and see that lease.alias names the right ones"
 
 
-def read(alias: Mapping[str, Any], outside: Outside) -> Target | None:
+def read(alias: Mapping[str, Any], outside: Context) -> Target | None:
     """What the variable says; None when there is none."""
     answer = _ask("GET", alias, outside, f"/{alias['github_variable']}")
     return None if answer is None else parsed(str(answer.get("value") or ""))
 
 
-def write(alias: Mapping[str, Any], target: Target, outside: Outside) -> None:
+def write(alias: Mapping[str, Any], target: Target, outside: Context) -> None:
     """Change the variable; make it when it is not there."""
     name = alias["github_variable"]
     body = {"name": name, "value": target.as_json()}
@@ -33,13 +33,13 @@ def write(alias: Mapping[str, Any], target: Target, outside: Outside) -> None:
         _ask("POST", alias, outside, "", body)
 
 
-def clear(alias: Mapping[str, Any], outside: Outside) -> None:
+def clear(alias: Mapping[str, Any], outside: Context) -> None:
     """Delete the variable; an absent one is success."""
     _ask("DELETE", alias, outside, f"/{alias['github_variable']}")
 
 
 def _ask(
-    method: str, alias: Mapping[str, Any], outside: Outside, rest: str, body: Mapping[str, str] | None = None
+    method: str, alias: Mapping[str, Any], outside: Context, rest: str, body: Mapping[str, str] | None = None
 ) -> Any:
     """The answer's JSON ({} when empty); None for 404."""
     import requests

@@ -114,14 +114,14 @@ def aloud(form: str) -> Iterator[Callable[[str], None]]:
     held: list[str] = []
     waits = is_interactive(sys.stderr)
 
-    def tell(line: str) -> None:
+    def emit(line: str) -> None:
         if waits:
             held.append(line)
         else:
             print(line, file=stream, flush=True)
 
     try:
-        yield tell
+        yield emit
     finally:
         for line in held:
             print(line, file=stream, flush=True)

@@ -18,7 +18,7 @@ from deploy.errors import DeployError, Place, Refused
 if TYPE_CHECKING:
     from deploy.domain.plan import Plan
     from deploy.domain.report import Report
-    from deploy.leasing.notices import Word
+    from deploy.leasing.notices import Message
     from deploy.reporter import EndpointRow
 
 
@@ -67,7 +67,7 @@ def masker(stream: TextIO | None) -> Callable[[str], None]:
     return lambda secret: mask([secret], stream)
 
 
-def noticed(words: Iterable[Word]) -> None:
+def noticed(words: Iterable[Message]) -> None:
     """Of leases that end, the soonest first: what a workflow can turn into an issue."""
     told = [(word.title, word.text) for word in sorted(words, key=_by_urgency)]
     if not told or not is_on():
@@ -78,7 +78,7 @@ def noticed(words: Iterable[Word]) -> None:
     _summary(reporter.notices_markdown(told))
 
 
-def _by_urgency(word: Word) -> tuple[bool, str]:
+def _by_urgency(word: Message) -> tuple[bool, str]:
     return not word.trouble, str(word.ends or "")
 
 

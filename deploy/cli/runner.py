@@ -104,9 +104,9 @@ def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
     err = sys.stderr or io.StringIO()
     ask = _Question(asked, err)
     drawn = {"interactive": is_interactive(err), "plain": is_plain(err)}
-    with progress.open_progress(err, **drawn, events=asked.events, goes_on=asked.goes_on) as tell, _hushed():
+    with progress.open_progress(err, **drawn, events=asked.events, goes_on=asked.goes_on) as emit, _hushed():
         project = commands.Project(secret=github_actions.masker(err))
-        ways = {"project": project, "name": asked.environment, "only": asked.endpoints, "tell": tell}
+        ways = {"project": project, "name": asked.environment, "only": asked.endpoints, "emit": emit}
         try:
             return work(commands, ways if asked.verb == "probe" else {**ways, "approve": ask})
         except Refused as refused:

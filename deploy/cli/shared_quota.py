@@ -67,7 +67,7 @@ def _reap(asked: runner.Asked, rules: Any, yes: bool, output: Output, warn: Any)
     with aloud(output) as show:
 
         def work(commands: Any, ways: dict[str, Any]) -> Any:
-            taken = {key: ways[key] for key in ("project", "name", "tell", "approve")}
+            taken = {key: ways[key] for key in ("project", "name", "emit", "approve")}
             return commands.reap(**taken, rules=rules, yes=yes, show=show, warn=warn)
 
         reaped = runner.carry(asked, work)
@@ -127,7 +127,7 @@ def restore(
     done = runner.carry(
         asked,
         lambda commands, ways: commands.restore(
-            ways["project"], ways["name"], folder, approve=ways["approve"], tell=ways["tell"], jobs=jobs
+            ways["project"], ways["name"], folder, approve=ways["approve"], emit=ways["emit"], jobs=jobs
         ),
     )
     runner.finish(done, output, asked)

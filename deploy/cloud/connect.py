@@ -20,7 +20,7 @@ from deploy.cloud import github, response_schemas
 from deploy.cloud.arm import Arm
 from deploy.cloud.failures import asking
 from deploy.cloud.poll_interval import Pace
-from deploy.cloud.transport import ONE_AT_A_TIME, RETRIES, open_sign_in
+from deploy.cloud.transport import IMPORT_LOCK, RETRIES, open_sign_in
 from deploy.domain.arm import Json
 from deploy.domain.provenance import Provenance, of_project
 from deploy.domain.spec import Environment
@@ -140,7 +140,7 @@ class Cloud:
     @cached_property
     def ml(self) -> Any:
         """azure-ai-ml's client, through our session, its retries bounded."""
-        with asking("open azure-ai-ml"), ONE_AT_A_TIME:
+        with asking("open azure-ai-ml"), IMPORT_LOCK:
             from azure.ai.ml import MLClient
 
         with asking("open azure-ai-ml"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from deploy.cloud.transport import ONE_AT_A_TIME
+from deploy.cloud.transport import IMPORT_LOCK
 from deploy.domain.arm import Json
 
 Record = Callable[[Mapping[str, Json]], Mapping[str, str]]
@@ -17,7 +17,7 @@ Record = Callable[[Mapping[str, Json]], Mapping[str, str]]
 
 
 def load_endpoint(document: Mapping[str, Json]) -> Any:
-    with ONE_AT_A_TIME:
+    with IMPORT_LOCK:
         from azure.ai.ml import load_online_endpoint
 
     return load_online_endpoint(_as_file(document))
@@ -29,7 +29,7 @@ def load_deployment(document: Mapping[str, Json], folder: Path, record: Record) 
     When its body is written, the entity adds the record of its assets, which are made just before, and the sampling
     rates of collections where they differ.
     """
-    with ONE_AT_A_TIME:
+    with IMPORT_LOCK:
         from azure.ai.ml import load_online_deployment
 
     plain, rates = _with_one_rate(document)

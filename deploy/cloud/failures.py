@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from deploy.cloud import github
 from deploy.cloud.error_table import Kind, find
-from deploy.cloud.transport import ONE_AT_A_TIME, AnswerLost, AskedToWait
+from deploy.cloud.transport import IMPORT_LOCK, AnswerLost, AskedToWait
 from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
 
 T = TypeVar("T")
@@ -109,7 +109,7 @@ def _lost(what: str, why: str) -> Unanswered:
 
 def _import_anew() -> None:
     """azure-ai-ml reads what the cloud is made of as it is imported, too, and half imported it could never be again."""
-    with ONE_AT_A_TIME:
+    with IMPORT_LOCK:
         if "azure.ai.ml" not in sys.modules:
             for name in [name for name in sys.modules if name.startswith("azure.ai.ml.")]:
                 del sys.modules[name]

@@ -9,7 +9,7 @@ from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.diagnosis.diagnose import diagnose
 from deploy.domain.arm import Json
-from deploy.errors import CloudError, neutral
+from deploy.errors import CloudError, sanitize
 from deploy.preflight import permissions
 
 
@@ -36,7 +36,7 @@ def _logs(cloud: Cloud, endpoint: str, name: str) -> tuple[dict[str, bytes], dic
     for container in endpoints.CONTAINERS:
         try:
             text = endpoints.read_logs(cloud, endpoint, name, container, endpoints.TAIL)
-            logs[f"{container}.log"] = neutral(text).encode()
+            logs[f"{container}.log"] = sanitize(text).encode()
         except CloudError as error:
             if error.status != 404:  # then there is no deployment, and no log either
                 refused = f"may not be read: that takes {permissions.LOGS}"

@@ -15,7 +15,7 @@ from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
 from deploy.cloud.failures import asking, if_told
 from deploy.cloud.operations import make_sure
-from deploy.cloud.transport import ONE_AT_A_TIME, RETRIES
+from deploy.cloud.transport import IMPORT_LOCK, RETRIES
 from deploy.domain.arm import Json
 from deploy.errors import CloudError
 
@@ -180,7 +180,7 @@ def system_identity(body: Json | None) -> str | None:
 def describe(cloud: Cloud, row: Json, description: str, *, what: str) -> None:
     """Give an assignment that is there a description; everything else of it stays as it is."""
     with asking(what):
-        with ONE_AT_A_TIME:
+        with IMPORT_LOCK:
             from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
         held = row["properties"]
@@ -196,7 +196,7 @@ def describe(cloud: Cloud, row: Json, description: str, *, what: str) -> None:
 def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, role: str, mark: str, what: str) -> None:
     """Give a role, described by `mark`. One that is held already, under whatever name, is success."""
     with asking(what):
-        with ONE_AT_A_TIME:
+        with IMPORT_LOCK:
             from azure.core.exceptions import ResourceExistsError
             from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
@@ -237,7 +237,7 @@ def unassign(cloud: Cloud, assignment: str, *, what: str) -> None:
 
 
 def _client(cloud: Cloud) -> Any:
-    with ONE_AT_A_TIME:
+    with IMPORT_LOCK:
         from azure.mgmt.authorization import AuthorizationManagementClient
 
     return AuthorizationManagementClient(

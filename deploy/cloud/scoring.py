@@ -18,7 +18,7 @@ from deploy.cloud.operations import VERSION
 from deploy.domain.arm import Json
 from deploy.errors import CloudError, Transient
 from deploy.no_netrc import unchanged
-from deploy.redact import without
+from deploy.redact import redact_values
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout
     model = answer.headers.get("ms-azureml-model-error-statuscode", "")
     return Answer(
         status=answer.status_code,
-        body=without(answer.content, secrets),
+        body=redact_values(answer.content, secrets),
         seconds=time.perf_counter() - started,
-        request_id=without(answer.headers.get("x-request-id", ""), secrets),
+        request_id=redact_values(answer.headers.get("x-request-id", ""), secrets),
         model_status=int(model) if model.isdecimal() else None,
-        model_reason=without(answer.headers.get("ms-azureml-model-error-reason", ""), secrets),
+        model_reason=redact_values(answer.headers.get("ms-azureml-model-error-reason", ""), secrets),
         retry_after=wish_of(answer.headers),
     )
 

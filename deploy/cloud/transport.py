@@ -233,4 +233,4 @@ def garbled(response: Any, options: Mapping[str, Any]) -> bool:
         return True
 
 
-ONE_AT_A_TIME = threading.RLock()
+IMPORT_LOCK = threading.RLock()

@@ -10,7 +10,7 @@ from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import asking
 from deploy.domain.arm import Json
 from deploy.domain.provenance import Provenance
-from deploy.errors import DeployError, neutral
+from deploy.errors import DeployError, sanitize
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def who(cloud: Cloud) -> str:
         caller = signed_in(cloud)
     except DeployError:
         return "unknown"
-    return neutral(caller.name or caller.object_id or "unknown")
+    return sanitize(caller.name or caller.object_id or "unknown")
 
 
 def provenance(cloud: Cloud) -> Provenance:

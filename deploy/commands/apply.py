@@ -21,7 +21,7 @@ from deploy.commands.project import (
     carry_out,
     dated,
     look,
-    look_beside,
+    look_with_siblings,
     must_run,
     validate,
     with_rows,
@@ -31,7 +31,7 @@ from deploy.domain.arm import Facts, address
 from deploy.domain.plan import Plan, Step
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError
-from deploy.execution.executor import Tell
+from deploy.execution.executor import Emit
 from deploy.execution.progress import Event, Kind
 from deploy.leasing import lineage
 from deploy.planning import observe, plan_check, planner
@@ -48,7 +48,7 @@ def apply(
     only: Sequence[str] = (),
     *,
     approve: Approve,
-    tell: Tell,
+    emit: Emit,
     jobs: int = 8,
     plan_file: Path | None = None,
     cleanup: bool = False,
@@ -69,24 +69,24 @@ def apply(
     if agreed:
         plan_check.must_be_for(agreed, environment, specs)
     with project.alone(environment, "apply") as cloud:
-        specs, facts, beside = look_beside(cloud, environment, specs)
+        specs, facts, siblings = look_with_siblings(cloud, environment, specs)
         fresh = planner.plan_release(
             environment,
             specs,
             facts,
             cleanup=cleanup,
-            beside=beside,
+            siblings=siblings,
             allow_rolled_back=agreed.allow_rolled_back if agreed else allow_rolled_back,
             allow_exposure=agreed.allow_exposure if agreed else allow_exposure,
         )
         if agreed:
-            fresh = plan_check.plan_rest(agreed, fresh)
-            if done := plan_check.done_already(agreed, fresh):
+            fresh = plan_check.remaining_plan(agreed, fresh)
+            if done := plan_check.already_done(agreed, fresh):
                 made = f"{done} of its changes {noun(done, 'is', 'are')} made already"
-                tell(Event(Kind.NOTE, text=f"This plan was begun before: {made}."))
+                emit(Event(Kind.NOTE, text=f"This plan was begun before: {made}."))
         fresh = dated(cloud, must_run(cloud, fresh))
         approve(fresh, agreed is None and environment.cloud != "local")
-        ended = with_rows(cloud, specs, carry_out(project, cloud, fresh, "apply", tell, jobs))
+        ended = with_rows(cloud, specs, carry_out(project, cloud, fresh, "apply", emit, jobs))
         return replace(ended, idle=reporter.idle_notes(environment.name, ended.rows))
 
 
@@ -106,7 +106,7 @@ def rollback(
     every: bool = False,
     to: str = "",
     approve: Approve,
-    tell: Tell,
+    emit: Emit,
     jobs: int = 8,
 ) -> Done:
     """All traffic back to the previous release, or to release or commit `to`: a plan like any other, asked about and
@@ -116,19 +116,19 @@ def rollback(
     environment, specs = validate(project, name, only)
     with project.alone(environment, "rollback") as cloud:
         specs, facts = look(cloud, specs)
-        beside = observe.observe_beside(cloud, environment, specs)
-        plan = rollbacks.plan(environment, specs, facts, to=to, every=every, beside=beside)
+        siblings = observe.observe_siblings(cloud, environment, specs)
+        plan = rollbacks.plan(environment, specs, facts, to=to, every=every, siblings=siblings)
         approve(plan, environment.cloud != "local")
-        return with_rows(cloud, specs, carry_out(project, cloud, plan, "rollback", tell, jobs))
+        return with_rows(cloud, specs, carry_out(project, cloud, plan, "rollback", emit, jobs))
 
 
 def teardown(
-    project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, tell: Tell, jobs: int = 8
+    project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, emit: Emit, jobs: int = 8
 ) -> Done:
     """A plan towards nothing, asked about and done. Whatever else carries an entry's tag goes first, as wholly."""
     environment, specs = validate(project, name, only)
     going = {spec.key for spec in specs}
-    specs = [replace(spec, beside=tuple(each for each in spec.beside if each.key not in going)) for spec in specs]
+    specs = [replace(spec, siblings=tuple(each for each in spec.siblings if each.key not in going)) for spec in specs]
     with project.alone(environment, "teardown") as cloud:
         with cloud.arm.remembering():
             bodies = endpoints.list_endpoints(cloud)
@@ -143,12 +143,12 @@ def teardown(
         told = [f"{spec.key}: {words}." for spec in specs if (words := alias.staying(spec, seen[spec.name]))]
         plan = replace(plan, steps=steps, stays=tuple(stays), notes=(*plan.notes, *told))
         approve(plan, environment.cloud != "local")
-        done = carry_out(project, cloud, plan, "teardown", tell, jobs)
+        done = carry_out(project, cloud, plan, "teardown", emit, jobs)
         left = [str(each.evidence.data["left"]) for each in done.report.outcomes if "left" in each.evidence.data]
         return replace(done, failed=left)
 
 
-def probe(project: Project, name: str, only: Sequence[str] = (), *, tell: Tell, save: Path | None = None) -> Done:
+def probe(project: Project, name: str, only: Sequence[str] = (), *, emit: Emit, save: Path | None = None) -> Done:
     """Run the probes against whatever serves callers now."""
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
@@ -159,7 +159,7 @@ def probe(project: Project, name: str, only: Sequence[str] = (), *, tell: Tell, 
             cloud,
             Plan(environment.name, tuple(steps), target=target_of(environment)),
             "probe",
-            tell,
+            emit,
             save=save,
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from deploy import reporter
 from deploy.cloud import whoami
 from deploy.cloud.connect import Cloud
-from deploy.commands.project import Project, look_beside, validate
+from deploy.commands.project import Project, look_with_siblings, validate
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import CloudError, Finding
 from deploy.planning import planner
@@ -38,13 +38,13 @@ def _look(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec],
     where = f"workspace {environment.workspace}"
     try:
         home = str(cloud.workspace()["location"])
-        specs, facts, beside = look_beside(cloud, environment, specs)
+        specs, facts, siblings = look_with_siblings(cloud, environment, specs)
         others = quota.elsewhere(cloud, facts, regions)
     except CloudError as error:
         finding = Finding(where, error.code, error.cause, error.cure)
         return [Line(where, Verdict.NO, f"cannot {error.what}: {error.cause}", "", (finding,))]
     everywhere = {key: {**seen, **others[key]} for key, seen in facts.items()}
-    draft = planner.draft_release(environment, specs, everywhere, beside=beside)
+    draft = planner.draft_release(environment, specs, everywhere, siblings=siblings)
     lines = of_plan(draft.steps, draft.findings)
     quiet = [spec.key for spec in specs if not any(step.endpoint == spec.key for step in draft.steps)]
     held = {str(each["endpoint"]): reporter.held(each).partition(": ")[2] for each in draft.held}

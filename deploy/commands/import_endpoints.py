@@ -13,7 +13,7 @@ from deploy.documents.places import TEMPLATES, Source
 from deploy.domain import leases
 from deploy.domain.owners import owner_tag
 from deploy.errors import CloudError, SpecError, UsageError
-from deploy.execution.executor import Tell
+from deploy.execution.executor import Emit
 from deploy.leasing import lineage
 from deploy.planning import adoption, observe
 
@@ -58,7 +58,7 @@ def adopt(
     *,
     owners: Collection[str] = (),
     approve: Approve,
-    tell: Tell,
+    emit: Emit,
     jobs: int = 8,
 ) -> Done:
     """Put our tags, and nothing else, on endpoints that have none, or that one of these owners manages; asked about,
@@ -72,7 +72,7 @@ def adopt(
             seen, rows = observe.observe_names(cloud, specs), role_assignments.assignments(cloud)
         plan = adoption.plan_adoption(environment, specs, seen, rows, owners)
         approve(plan, environment.cloud != "local")
-        return carry_out(project, cloud, plan, "adopt", tell, jobs)
+        return carry_out(project, cloud, plan, "adopt", emit, jobs)
 
 
 def _nothing(what: str, *, there: bool) -> CloudError:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 from deploy import reporter
 from deploy.cloud import endpoints
-from deploy.commands.project import Project, dated, look, look_beside, must_run, rows_of, validate
+from deploy.commands.project import Project, dated, look, look_with_siblings, must_run, rows_of, validate
 from deploy.config import reader, validation
-from deploy.domain.arm import Facts, of_room
+from deploy.domain.arm import Facts, facts_of
 from deploy.domain.plan import Plan
 from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import live_slot, served
-from deploy.errors import CloudError, Place, UsageError, neutral
+from deploy.errors import CloudError, Place, UsageError, sanitize
 from deploy.planning import planner
 from deploy.steps import SHOWN, quota
 
@@ -44,7 +44,7 @@ def plan(
     """
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
-        specs, facts, beside = look_beside(cloud, environment, specs)
+        specs, facts, siblings = look_with_siblings(cloud, environment, specs)
         others = quota.elsewhere(cloud, facts, regions)
         seen = {key: {**facts[key], **others[key]} for key in facts}
         made = planner.plan_release(
@@ -52,7 +52,7 @@ def plan(
             specs,
             seen,
             for_another=for_another,
-            beside=beside,
+            siblings=siblings,
             allow_rolled_back=allow_rolled_back,
             allow_exposure=allow_exposure,
         )
@@ -89,14 +89,14 @@ def logs(project: Project, name: str, key: str, *, slot: str | None = None, line
         specs, facts = look(cloud, specs, SHOWN)
         deployment = _spoken_of(specs[0], facts[key], slot)
         return {
-            container: neutral(endpoints.read_logs(cloud, specs[0].name, deployment, container, lines))
+            container: sanitize(endpoints.read_logs(cloud, specs[0].name, deployment, container, lines))
             for container in endpoints.CONTAINERS
         }
 
 
 def _spoken_of(spec: EndpointSpec, facts: Facts, slot: str | None) -> str:
     """The deployment that is asked about; failing that the one with callers, failing that the one changed last."""
-    there = of_room(facts, "deployment", spec.key)
+    there = facts_of(facts, "deployment", spec.key)
     changed = sorted(there, key=lambda name: str((there[name].get("systemData") or {}).get("lastModifiedAt")))
     if not there:
         raise CloudError(f"read the logs of {spec.key}", "it has no deployment", "Apply first", code="AML377")

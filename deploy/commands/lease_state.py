@@ -17,7 +17,7 @@ from deploy.domain.arm import Facts, address
 from deploy.domain.spec import EndpointSpec
 from deploy.leasing import lineage, missed
 from deploy.leasing.missed import Missed
-from deploy.parallel import side_by_side
+from deploy.parallel import run_parallel
 from deploy.steps import alias
 
 
@@ -47,7 +47,7 @@ class Standing:
 def of(cloud: Cloud, specs: Sequence[EndpointSpec], bodies: lineage.Bodies) -> dict[str, Standing]:
     """Key -> where the entry stands."""
     settled = lineage.settle(specs, bodies)
-    told = side_by_side({spec.key: partial(alias.observe, cloud, spec) for spec in settled}, 8)
+    told = run_parallel({spec.key: partial(alias.observe, cloud, spec) for spec in settled}, 8)
     mine = lineage.owned(bodies)
     absent = [spec for spec in settled if spec.name not in bodies and not mine.get(spec.owner)]
     marked = _marked(cloud, bodies) if absent else {}

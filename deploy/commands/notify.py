@@ -18,7 +18,7 @@ from deploy.leasing import lineage, notices
 
 Show = Callable[[str], None]
 """Says a line at once."""
-Warn = Callable[[notices.Word], None]
+Warn = Callable[[notices.Message], None]
 """Tells a run on GitHub, where there is one."""
 
 
@@ -56,14 +56,14 @@ def notify(
         late = {each: leases.due(lease, told.get(_named(each)), cloud.now()) for each in file.notices}
         hours = [each for each in late.values() if each is not None]
         if hours:
-            word = notices.Word(file.environment.name, name, lease.ends, hours[0], protected=is_protected(body))
+            word = notices.Message(file.environment.name, name, lease.ends, hours[0], protected=is_protected(body))
             found += _tell(
                 cloud, str(body["id"]), word, [each for each in late if late[each] is not None], told, show, warn
             )
     return found
 
 
-def complain(file: validation.EnvironmentFile, words: Sequence[notices.Word], show: Show, warn: Warn | None) -> Told:
+def complain(file: validation.EnvironmentFile, words: Sequence[notices.Message], show: Show, warn: Warn | None) -> Told:
     """Tells every channel what is wrong now. No endpoint keeps a record of it, so each visit tells it until it is
     repaired.
     """
@@ -81,7 +81,7 @@ def complain(file: validation.EnvironmentFile, words: Sequence[notices.Word], sh
 def _tell(
     cloud: Cloud,
     resource: str,
-    word: notices.Word,
+    word: notices.Message,
     channels: Sequence[Notice],
     told: Mapping[str, int],
     show: Show,

@@ -24,10 +24,10 @@ from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import shares
 from deploy.errors import CloudError, Exit, Finding, Problem, Refused, SpecError
 from deploy.execution import executor
-from deploy.execution.executor import Tell
+from deploy.execution.executor import Emit
 from deploy.leasing import lineage
 from deploy.planning import observe
-from deploy.steps import ARRIVING, ROOMS, SHOWN, Room
+from deploy.steps import ARRIVING, SHOWN, STEP_TYPES, StepType
 
 Approve = Callable[[Plan, bool], None]
 """Shown the plan before anything changes, and told whether it must be asked about; raises to refuse."""
@@ -107,7 +107,7 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
     if problems:
         raise SpecError(problems)
     found = _acquainted(project, file, specs)
-    every = {each.key: each for spec in found for each in (spec, *spec.beside)}
+    every = {each.key: each for spec in found for each in (spec, *spec.siblings)}
     entries, chosen = [every[key] for key in file.entries if key in every], {spec.key for spec in found}
     if problems := selection.shared_aliases(file, entries, chosen, project.root):
         raise SpecError(problems)
@@ -121,7 +121,7 @@ def _acquainted(
     them give is not taken back while one is left.
     """
     every = {**{spec.key: spec for spec in specs}, **right(project, file, {spec.key for spec in specs})}
-    return [replace(spec, beside=tuple(every[k] for k in sorted(every) if k != spec.key)) for spec in specs]
+    return [replace(spec, siblings=tuple(every[k] for k in sorted(every) if k != spec.key)) for spec in specs]
 
 
 def right(project: Project, file: validation.EnvironmentFile, but: Collection[str] = ()) -> dict[str, EndpointSpec]:
@@ -138,16 +138,16 @@ def carry_out(
     cloud: Cloud,
     plan: Plan,
     verb: str,
-    tell: Tell,
+    emit: Emit,
     jobs: int = 8,
     *,
     save: Path | None = None,
-    hasty: Collection[str] = (),
+    fail_fast: Collection[str] = (),
 ) -> Done:
     """Do the plan, and keep its report where a person finds it. `hasty`: who waits for no place in the shared pool."""
     if not plan.steps:
         return Done(plan, Report(plan.environment, plan.fingerprint, ()))
-    report = executor.execute(plan, cloud, project.clock, tell, jobs=jobs, hasty=hasty)
+    report = executor.execute(plan, cloud, project.clock, emit, jobs=jobs, fail_fast=fail_fast)
     report = replace(report, provenance=_provenance(cloud, plan, report))
     try:
         folder = save or _report_folder(project, verb)
@@ -164,26 +164,26 @@ def _provenance(cloud: Cloud, plan: Plan, report: Report) -> Provenance | None:
 
 
 def look(
-    cloud: Cloud, specs: Sequence[EndpointSpec], rooms: Sequence[Room] = ROOMS
+    cloud: Cloud, specs: Sequence[EndpointSpec], step_types: Sequence[StepType] = STEP_TYPES
 ) -> tuple[list[EndpointSpec], dict[str, Facts]]:
     """The specs under the names that they have now, and what is there: one look at the world."""
     with cloud.arm.remembering():
         settled = lineage.settle(specs, endpoints.list_endpoints(cloud))
-        return settled, observe.observe(cloud, settled, rooms)
+        return settled, observe.observe(cloud, settled, step_types)
 
 
-def look_beside(
+def look_with_siblings(
     cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec]
 ) -> tuple[list[EndpointSpec], dict[str, Facts], dict[str, Facts]]:
     """The same for a release, and the deployments of the file's other endpoints where a guard counts them."""
     with cloud.arm.remembering():
         settled, facts = look(cloud, specs, ARRIVING)
-        return settled, facts, observe.observe_beside(cloud, environment, settled)
+        return settled, facts, observe.observe_siblings(cloud, environment, settled)
 
 
 def must_run(cloud: Cloud, plan: Plan) -> Plan:
     """The plan. Raises Refused where the emulator cannot run code of its own that a deployment brings."""
-    own = [s for s in plan.steps if s.room == "deployment" and (s.body.get("document") or {}).get("code_configuration")]
+    own = [s for s in plan.steps if s.kind == "deployment" and (s.body.get("document") or {}).get("code_configuration")]
     if own and (lacks := cloud.lacks()):
         cause, _, cure = lacks.partition(". ")
         raise Refused([Finding(step.address, "AML254", cause, cure.rstrip(".")) for step in own[:1]])
@@ -205,15 +205,15 @@ def rows_of(cloud: Cloud, specs: Sequence[EndpointSpec], *, aliases: bool = True
     """What is there now, as people look at it; unless `aliases` is off, with what their aliases say."""
     with cloud.arm.remembering():
         settled, facts = look(cloud, specs, SHOWN)
-        stands = lease_state.of(cloud, specs, endpoints.list_endpoints(cloud)) if aliases else {}
+        is_in_effect = lease_state.of(cloud, specs, endpoints.list_endpoints(cloud)) if aliases else {}
     rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in settled]
-    rows = [_with_standing(row, stands[row.key]) if row.key in stands else row for row in rows]
+    rows = [_with_standing(row, is_in_effect[row.key]) if row.key in is_in_effect else row for row in rows]
     return sorted(rows, key=lambda row: (row.hours_left is None, row.hours_left or 0.0))
 
 
-def _with_standing(row: reporter.EndpointRow, stands: lease_state.Standing) -> reporter.EndpointRow:
-    words = stands.missed.words if stands.missed else ""
-    return replace(row, alias=stands.trouble, missed=words, gone_since=stands.gone_since)
+def _with_standing(row: reporter.EndpointRow, is_in_effect: lease_state.Standing) -> reporter.EndpointRow:
+    words = is_in_effect.missed.words if is_in_effect.missed else ""
+    return replace(row, alias=is_in_effect.trouble, missed=words, gone_since=is_in_effect.gone_since)
 
 
 def with_rows(cloud: Cloud, specs: Sequence[EndpointSpec], done: Done) -> Done:
@@ -256,7 +256,10 @@ def _discreet(problems: Sequence[Problem], values: Json) -> list[Problem]:
     """The problems without the values whose names look secret, also when a message quotes them."""
     secrets = redact.secret_values(values)
     secrets |= {repr(secret)[1:-1] for secret in secrets}
-    return [replace(p, cause=redact.without(p.cause, secrets), cure=redact.without(p.cure, secrets)) for p in problems]
+    return [
+        replace(p, cause=redact.redact_values(p.cause, secrets), cure=redact.redact_values(p.cure, secrets))
+        for p in problems
+    ]
 
 
 def _report_folder(project: Project, verb: str) -> Path:

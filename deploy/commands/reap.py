@@ -15,7 +15,7 @@ from deploy.domain import idle_slots, leases
 from deploy.domain.arm import OWNER_TAG, Json, address
 from deploy.domain.plan import Plan, Step
 from deploy.errors import Exit, Refused
-from deploy.execution.executor import Tell
+from deploy.execution.executor import Emit
 from deploy.planning import expired_slots, reaping
 from deploy.planning.reaping import Inventory, Judgement, Rules
 from deploy.steps import alias, roles
@@ -62,7 +62,7 @@ def reap(
     *,
     yes: bool,
     approve: Approve,
-    tell: Tell,
+    emit: Emit,
     show: Show,
     warn: Warn | None = None,
 ) -> Reaped:
@@ -80,7 +80,7 @@ def reap(
         folder = exports(project, cloud)
         plan = reaping.plan(file.environment, there, judged, str(folder))
         freed = _aliases(project, cloud, file, there, _aged(judged, rules))
-        pairs = [(step, freed.get(step.endpoint, ()) if step.room == "export" else ()) for step in plan.steps]
+        pairs = [(step, freed.get(step.endpoint, ()) if step.kind == "export" else ()) for step in plan.steps]
         plan = replace(plan, steps=tuple(chain.from_iterable((step, *after) for step, after in pairs)))
         if not yes:
             return Reaped(name, judged, plan, None)
@@ -88,7 +88,7 @@ def reap(
         if judged.findings and not rest.steps:
             return Reaped(name, judged, plan, None, notify(cloud, file, there.endpoints, show, warn))
         approve(rest, False)
-        done = carry_out(project, cloud, rest, "reap", tell)
+        done = carry_out(project, cloud, rest, "reap", emit)
         if done.report.stopped:
             return Reaped(name, judged, plan, done)
         gone = frozenset[str]() if judged.findings else judged.going

@@ -20,14 +20,14 @@ from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome
 from deploy.domain.spec import EndpointSpec, Environment, Guards
 from deploy.errors import Refused
-from deploy.execution.executor import Tell
+from deploy.execution.executor import Emit
 from deploy.leasing import lineage, live_release
-from deploy.leasing.lineage import Turn
+from deploy.leasing.lineage import Lineage
 from deploy.planning import observe, planner
 from deploy.planning.build import target_of
 from deploy.preflight import guards
 
-_NEEDS_NO_CORES = ("quota", "model", "place", "permission", "endpoint", "record", "role")
+_NEEDS_NO_CORES = ("quota", "model", "limits", "permission", "endpoint", "identity", "role")
 """Rooms whose steps can be taken while the one before still holds the cores."""
 _EXPORT = "export"
 _MISSED = "reach nobody until this is done: renew again"
@@ -41,7 +41,7 @@ def renew(
     within: float,
     in_place: bool = False,
     approve: Approve,
-    tell: Tell,
+    emit: Emit,
     show: Show,
     warn: Warn | None = None,
     jobs: int = 8,
@@ -53,32 +53,32 @@ def renew(
     with project.alone(environment, "renew") as cloud:
         with cloud.arm.remembering():
             bodies = endpoints.list_endpoints(cloud)
-            stands = lease_state.of(cloud, specs, bodies)
-            turns = [*lineage.turns(specs, bodies, cloud.now(), within), *repair.missed(stands)]
-            live = successor.live(cloud, turns, bodies)
-            plan, refused = _renewals(cloud, environment, turns, live, exports(project, cloud), in_place=in_place)
-            repairs, unread = repair.aliases(environment, stands, {each.new.key for each in turns})
+            is_in_effect = lease_state.of(cloud, specs, bodies)
+            lineages = [*lineage.lineages(specs, bodies, cloud.now(), within), *repair.missed(is_in_effect)]
+            live = successor.live(cloud, lineages, bodies)
+            plan, refused = _renewals(cloud, environment, lineages, live, exports(project, cloud), in_place=in_place)
+            repairs, unread = repair.aliases(environment, is_in_effect, {each.new.key for each in lineages})
             plan, refused = dated(cloud, _as_one(environment, [plan, repairs])), [*short, *refused, *unread]
         if plan.steps:
             approve(plan, environment.cloud != "local")
         # The next visit asks a full pool again; whoever wants to wait for it here says so.
-        hasty = {spec.key for spec in specs if "retry" not in spec.pipeline.model_fields_set}
-        done = carry_out(project, cloud, plan, "renew", tell, jobs, hasty=hasty)
+        fail_fast = {spec.key for spec in specs if "retry" not in spec.pipeline.model_fields_set}
+        done = carry_out(project, cloud, plan, "renew", emit, jobs, fail_fast=fail_fast)
         if done.report.stopped:
             return done
         report = replace(done.report, outcomes=(*done.report.outcomes, *refused))
         told = notify(cloud, file, None if plan.steps else bodies, show, warn)
-        told += complain(file, repair.unrepaired(environment, stands, report), show, warn)
+        told += complain(file, repair.unrepaired(environment, is_in_effect, report), show, warn)
         done = replace(done, report=report, notices=told.given, failed=told.failed)
-        keys = {each.new.key for each in turns} | {step.endpoint for step in repairs.steps}
+        keys = {each.new.key for each in lineages} | {step.endpoint for step in repairs.steps}
         return with_rows(cloud, [spec for spec in specs if spec.key in keys], done) if keys else done
 
 
 def _renewals(
     cloud: Cloud,
     environment: Environment,
-    turns: Sequence[Turn],
-    live: Sequence[Turn],
+    lineages: Sequence[Lineage],
+    live: Sequence[Lineage],
     folder: Path,
     *,
     in_place: bool,
@@ -89,16 +89,16 @@ def _renewals(
     """
     plans: list[Plan] = []
     refused: list[Outcome] = []
-    done: list[Turn] = []
+    done: list[Lineage] = []
     moving = [each for each in live if not each.protected]
     everyone = [spec for each in moving for spec in (each.new, *each.olds)]
-    seen, beside = observe.observe_names(cloud, everyone), observe.observe_beside(cloud, environment, everyone)
-    for files, each in zip(turns, live, strict=True):
+    seen, siblings = observe.observe_names(cloud, everyone), observe.observe_siblings(cloud, environment, everyone)
+    for files, each in zip(lineages, live, strict=True):
         try:
             successor.must_be_free(each)
-            beside |= {} if in_place else {old.name: seen[old.name] for old in each.olds}
+            siblings |= {} if in_place else {old.name: seen[old.name] for old in each.olds}
             made = _renewal(environment, files.new, each, seen, folder, in_place=in_place)
-            _must_fit(environment, [*done, each], [*plans, made], seen, beside)
+            _must_fit(environment, [*done, each], [*plans, made], seen, siblings)
             plans.append(made)
             done.append(each)
         except Refused as error:
@@ -108,17 +108,17 @@ def _renewals(
 
 def _must_fit(
     environment: Environment,
-    turns: Sequence[Turn],
+    lineages: Sequence[Lineage],
     plans: Sequence[Plan],
     seen: Mapping[str, Facts],
-    beside: Mapping[str, Facts],
+    siblings: Mapping[str, Facts],
 ) -> None:
     """Refuses what would run more instances than the environment allows, with those that are renewed at the same time.
     Unless it ends first (in place), an endpoint that is replaced runs until its successor serves.
     """
-    news = [each.new for each in turns]
+    news = [each.new for each in lineages]
     steps = [step for plan in plans for step in plan.steps]
-    if findings := guards.too_many(environment, news, {new.key: seen[new.name] for new in news}, steps, beside):
+    if findings := guards.too_many(environment, news, {new.key: seen[new.name] for new in news}, steps, siblings):
         raise Refused(findings)
 
 
@@ -138,7 +138,7 @@ def _as_one(environment: Environment, plans: Sequence[Plan]) -> Plan:
 def _renewal(
     environment: Environment,
     files: EndpointSpec,
-    each: Turn,
+    each: Lineage,
     seen: Mapping[str, Facts],
     folder: Path,
     *,
@@ -155,7 +155,7 @@ def _renewal(
         made = replace(made, steps=(*successor.cleared(each, facts), *successor.probed(new, made.steps)))
         made = replace(made, fallback=tuple(successor.probed(new, made.fallback)))
     ended = _ends(unguarded, each.olds, seen, facts, folder)
-    if in_place and each.olds and each.served != new.name and any(step.room == "deployment" for step in made.steps):
+    if in_place and each.olds and each.served != new.name and any(step.kind == "deployment" for step in made.steps):
         successor.must_have_files(environment, each, other)
         return _in_place(each, made, ended)
     steps = _missed(made.steps) if each.is_missed else made.steps
@@ -163,7 +163,7 @@ def _renewal(
     return replace(made, steps=(*steps, *after), fallback=(*made.fallback, *after) if made.fallback else ())
 
 
-def _drained(each: Turn, ended: Sequence[Step]) -> Sequence[Step]:
+def _drained(each: Lineage, ended: Sequence[Step]) -> Sequence[Step]:
     """The same, once callers who still have the old address have had time to look up the new one."""
     drain = each.new.pipeline.lease.drain
     if not ended or not drain or each.served is None:
@@ -187,14 +187,14 @@ def _ends(
     return ends
 
 
-def _in_place(each: Turn, made: Plan, ended: Sequence[Step]) -> Plan:
+def _in_place(each: Lineage, made: Plan, ended: Sequence[Step]) -> Plan:
     """The successor's name and roles, which need no cores; then whatever holds the cores goes; then callers are sent
     to the successor. The old endpoint itself goes last: while it is there, a run that is cut off is taken up again.
     """
-    ahead = next(number for number, step in enumerate(made.steps) if step.room not in _NEEDS_NO_CORES)
-    kept = [step for step in ended if step.room == _EXPORT]
-    cores = [step for step in ended if step.room not in (*_NEEDS_NO_CORES, _EXPORT)]
-    last = [step for step in ended if step.room in _NEEDS_NO_CORES]
+    ahead = next(number for number, step in enumerate(made.steps) if step.kind not in _NEEDS_NO_CORES)
+    kept = [step for step in ended if step.kind == _EXPORT]
+    cores = [step for step in ended if step.kind not in (*_NEEDS_NO_CORES, _EXPORT)]
+    last = [step for step in ended if step.kind in _NEEDS_NO_CORES]
     steps = (*made.steps[:ahead], *kept, *_missed(cores), *_missed(made.steps[ahead:]), *last)
     whom = each.served or each.new.base
     note = f"{each.new.key}: an outage. {whom} ends first; callers reach nobody until {each.new.name} serves them."

@@ -10,9 +10,9 @@ from deploy.domain.plan import Plan, Step, Verb, Wanted
 from deploy.domain.report import Outcome, Report, State, as_json
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import Finding, Refused, UsageError
-from deploy.leasing.lineage import Turn
+from deploy.leasing.lineage import Lineage
 from deploy.leasing.live_release import succeeding
-from deploy.leasing.notices import Word
+from deploy.leasing.notices import Message
 from deploy.steps import alias
 
 
@@ -35,22 +35,22 @@ def renewable(specs: Sequence[EndpointSpec], within: float) -> tuple[list[Endpoi
     return [spec for spec in specs if spec.key not in causes], outcomes
 
 
-def missed(stands: Mapping[str, Standing]) -> list[Turn]:
+def missed(is_in_effect: Mapping[str, Standing]) -> list[Lineage]:
     """Entries whose endpoint Azure deleted: made as `apply` would, under the name in the file. A tag says so, by which
     the next visit knows one that was cut off.
     """
-    return [Turn(succeeding(each.spec, each.spec.name), (), None) for each in stands.values() if each.missed]
+    return [Lineage(succeeding(each.spec, each.spec.name), (), None) for each in is_in_effect.values() if each.missed]
 
 
 def aliases(
-    environment: Environment, stands: Mapping[str, Standing], but: Collection[str]
+    environment: Environment, is_in_effect: Mapping[str, Standing], but: Collection[str]
 ) -> tuple[Plan, list[Outcome]]:
     """The aliases that do not name the endpoint that serves, moved; those that cannot be read, refused. `but`: entries
     whose renewal moves theirs.
     """
     steps: list[Step] = []
     failed: list[Outcome] = []
-    for key, each in stands.items():
+    for key, each in is_in_effect.items():
         if key in but or not each.trouble:
             continue
         try:
@@ -65,15 +65,15 @@ def refused(key: str, error: Refused) -> Outcome:
     return Outcome(address("endpoint", key), Verb.CHECK, State.FAILED, 0, 0.0, as_json(error))
 
 
-def unrepaired(environment: Environment, stands: Mapping[str, Standing], report: Report) -> list[Word]:
+def unrepaired(environment: Environment, is_in_effect: Mapping[str, Standing], report: Report) -> list[Message]:
     """A notice for each entry that was found broken and still is."""
     undone = (State.FAILED, State.NOT_REACHED)
     failed = {outcome.address.split("/")[1] for outcome in report.outcomes if outcome.state in undone}
     found = []
-    for key, each in stands.items():
+    for key, each in is_in_effect.items():
         words = each.missed.words if each.missed else each.trouble
         if words and key in failed:
             ended = each.missed.ended if each.missed else None
             cure = f"Repair it with: amldeploy renew -e {environment.name} {key}"
-            found.append(Word(environment.name, each.spec.name, ended, 0, f"{words}. {cure}"))
+            found.append(Message(environment.name, each.spec.name, ended, 0, f"{words}. {cure}"))
     return found

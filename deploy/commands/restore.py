@@ -20,13 +20,13 @@ from deploy.domain.owners import Owner, owner_tag
 from deploy.domain.plan import Plan, Step
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import Finding, Refused, SpecError, UsageError
-from deploy.execution.executor import Tell
+from deploy.execution.executor import Emit
 from deploy.leasing import lineage
 from deploy.planning import observe, planner
 from deploy.steps import alias, autoscale
 
 
-def restore(project: Project, name: str, folder: Path, *, approve: Approve, tell: Tell, jobs: int = 8) -> Done:
+def restore(project: Project, name: str, folder: Path, *, approve: Approve, emit: Emit, jobs: int = 8) -> Done:
     """Make an endpoint again as it was when it was kept: deployments, traffic, tags, roles, autoscale settings. Asked
     about, then done.
 
@@ -46,17 +46,17 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, tell
                 raise live
             if spec.name not in bodies:
                 spec = _marked(spec, leases.written(cloud.now()))
-            facts, beside = observe.observe(cloud, [spec]), observe.observe_beside(cloud, environment, [spec])
+            facts, siblings = observe.observe(cloud, [spec]), observe.observe_siblings(cloud, environment, [spec])
             if unread := alias.unreadable(spec, facts[spec.key]):
                 spec = _without_alias(spec, kept)
-        plan = dated(cloud, _planned(environment, spec, facts, live, beside))
+        plan = dated(cloud, _planned(environment, spec, facts, live, siblings))
         scaled = autoscale.remade(spec.key, _kept(folder, "autoscale.json"), facts[spec.key], spec.retry)
-        steps = [step for step in plan.steps if step.room != "probe" or _gets_traffic(spec, step)]
+        steps = [step for step in plan.steps if step.kind != "probe" or _gets_traffic(spec, step)]
         told = [] if spec.pipeline.probe else [f"{spec.key}: it gets traffic without a probe; its entry has none."]
         told += [f"{unread}. Traffic is not sent to {spec.name}: see the alias of {spec.key}."] if unread else []
         plan = replace(plan, steps=(*steps, *scaled), notes=(*plan.notes, *(told if steps else ())))
         approve(plan, environment.cloud != "local")
-        return with_rows(cloud, [spec], carry_out(project, cloud, plan, "restore", tell, jobs))
+        return with_rows(cloud, [spec], carry_out(project, cloud, plan, "restore", emit, jobs))
 
 
 def _spec(environment: Environment, folder: Path) -> EndpointSpec:
@@ -120,16 +120,18 @@ def _planned(
     spec: EndpointSpec,
     facts: Mapping[str, Facts],
     live: Refused | None,
-    beside: Mapping[str, Facts],
+    siblings: Mapping[str, Facts],
 ) -> Plan:
     """The steps. Raises `live`, which says what serves, instead of any change to that: only the rest of a restore that
     was cut off (roles, alias) is done then.
     """
     try:
-        plan = planner.plan_release(environment, [spec], facts, beside=beside, restored=True, allow_rolled_back=True)
+        plan = planner.plan_release(
+            environment, [spec], facts, siblings=siblings, restored=True, allow_rolled_back=True
+        )
     except Refused as refused:
         raise live or refused from None
-    if live and any(step.changes and step.room in ("endpoint", "deployment", "traffic") for step in plan.steps):
+    if live and any(step.changes and step.kind in ("endpoint", "deployment", "traffic") for step in plan.steps):
         raise live
     return plan
 
@@ -170,7 +172,7 @@ def _of_its_line(kept: EndpointSpec, entry: EndpointSpec | None) -> EndpointSpec
     pipeline = kept.pipeline.model_copy(
         update={"lease": policy.lease, "probe": policy.probe, "retry": policy.retry, "quota": quota}
     )
-    return replace(kept, folder=entry.folder, first=first, pipeline=pipeline, beside=entry.beside)
+    return replace(kept, folder=entry.folder, first=first, pipeline=pipeline, siblings=entry.siblings)
 
 
 def _without_alias(spec: EndpointSpec, kept: EndpointSpec) -> EndpointSpec:

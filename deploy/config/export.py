@@ -18,7 +18,7 @@ from deploy.domain.arm import Json
 from deploy.domain.leases import DEADLINE, ENABLED
 from deploy.domain.preserved import is_ours
 from deploy.domain.traffic_shares import shares
-from deploy.errors import SpecError, neutral
+from deploy.errors import SpecError, sanitize
 
 _TELLING = re.compile(
     r"(?i)(^|[_.-])(key|token|secret|password|passwd|pwd|pass|credentials?|sas|auth|dsn|connection_?string)s?$"
@@ -140,7 +140,7 @@ def looks_secret(name: str, value: str) -> bool:
     """
     if _HARMLESS.fullmatch(value):
         return False
-    return bool(_TELLING.search(name) or neutral(value) != value or _RANDOM.search(value))
+    return bool(_TELLING.search(name) or sanitize(value) != value or _RANDOM.search(value))
 
 
 def entry(key: str, template: str, indent: int = 2) -> str:
@@ -155,7 +155,7 @@ def with_entry(text: str, source: Source, key: str, template: str) -> str | None
     lines[-1] += "" if lines[-1].endswith("\n") else "\n"
     there = source.find(("endpoints",))
     if there is None:
-        return _proven("".join([*lines, "endpoints:\n", entry(key, template)]), source.file, wanted)
+        return _mark_verified("".join([*lines, "endpoints:\n", entry(key, template)]), source.file, wanted)
     begins = source.root.keys["endpoints"].line
     after = [place.line for place in source.root.keys.values() if place.line > begins]
     end = min(after, default=len(lines) + 1) - 1
@@ -163,10 +163,10 @@ def with_entry(text: str, source: Source, key: str, template: str) -> str | None
         end -= 1
     columns = [place.column - 1 for place in there.keys.values()]
     added = entry(key, template, columns[0] if columns else 2)
-    return _proven("".join([*lines[:end], added, *lines[end:]]), source.file, wanted)
+    return _mark_verified("".join([*lines[:end], added, *lines[end:]]), source.file, wanted)
 
 
-def _proven(text: str, file: str, wanted: Json) -> str | None:
+def _mark_verified(text: str, file: str, wanted: Json) -> str | None:
     try:
         return text if yaml12.parse(text, file).value == wanted else None
     except SpecError:

@@ -11,7 +11,7 @@ from deploy.documents import Alias
 from deploy.documents.places import did_you_mean
 from deploy.domain.plan import Plan
 from deploy.domain.spec import EndpointSpec
-from deploy.errors import Problem, UsageError, neutral
+from deploy.errors import Problem, UsageError, sanitize
 
 
 def chosen(file: EnvironmentFile, only: Sequence[str]) -> list[str]:
@@ -57,7 +57,7 @@ def shared_aliases(
             named = f"file {alias.file}" if alias.file else f"variable {alias.github_variable}"
             cause = f"Endpoints {other} (at {file.entries[other].place}) and {spec.key} have the same alias, {named}."
             cure = "Give each an alias of its own."
-            found.append(Problem(file.entries[spec.key].place, "AML143", neutral(cause), cure))
+            found.append(Problem(file.entries[spec.key].place, "AML143", sanitize(cause), cure))
     return found
 
 

@@ -50,13 +50,13 @@ def changes(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Seque
 
 
 def resets(
-    wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field], *, beside: bool = False
+    wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field], *, siblings: bool = False
 ) -> tuple[Change, ...]:
     """Every field that the user did not set and that a PUT takes back to what it is where nothing is said. Tags and
     properties survive one. `beside`: `actual` is another deployment than the one that the PUT makes, so nothing of it
     survives.
     """
-    rows = [row for row in table if beside or (row.mutability is Mutability.UPDATE and _first(row) not in _SURVIVE)]
+    rows = [row for row in table if siblings or (row.mutability is Mutability.UPDATE and _first(row) not in _SURVIVE)]
     held = written(actual, rows)
     return tuple(
         Change(dotted(path), value, None, row.mutability)
@@ -78,7 +78,7 @@ def between(
     `environment`: properties of the version that the other uses, where they are known; `conda`: content of the
     document's conda_file.
     """
-    fields = (*changes(wanted, other, DEPLOYMENT), *resets(wanted, other, DEPLOYMENT, beside=True))
+    fields = (*changes(wanted, other, DEPLOYMENT), *resets(wanted, other, DEPLOYMENT, siblings=True))
     held = at(other, ("properties", "environmentId"))
     if not is_inline(wanted) or not held:
         return fields

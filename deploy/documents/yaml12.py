@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from deploy.documents.places import Node, Source
-from deploy.errors import Place, Problem, SpecError, neutral
+from deploy.errors import Place, Problem, SpecError, sanitize
 
 DEPTH = 64
 VALUES = 1_000_000
@@ -71,7 +71,7 @@ def refuse_characters(text: str, locate: Locate) -> None:
 
 
 def _problem(place: Place, code: str, cause: str, cure: str) -> SpecError:
-    return SpecError([Problem(place, code, neutral(cause), cure)])
+    return SpecError([Problem(place, code, sanitize(cause), cure)])
 
 
 class _Composer:

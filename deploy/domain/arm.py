@@ -14,23 +14,23 @@ OWNER_TAG = "amldeploy-owner"
 RELEASE_TAG = "amldeploy-release"
 """Tag on a deployment: the digest of what it is made of."""
 SLOTS = ("blue", "green")
-UNPROVEN = "-unproven"  # follows the release of a live deployment that was changed in place and not yet probed
+UNVERIFIED = "-unverified"  # follows the release of a live deployment that was changed in place and not yet probed
 
 
-def address(room: str, key: str, *rest: str) -> str:
+def address(step_type: str, key: str, *rest: str) -> str:
     """`deployment/mip/green`: who, in one word a person can type."""
-    return "/".join((room, key, *rest))
+    return "/".join((step_type, key, *rest))
 
 
-def of_room(facts: Facts, room: str, key: str) -> dict[str, Mapping[str, Json]]:
+def facts_of(facts: Facts, step_type: str, key: str) -> dict[str, Mapping[str, Json]]:
     """The facts of one room about one endpoint, keyed by the rest of their address."""
-    prefix = f"{room}/{key}"
+    prefix = f"{step_type}/{key}"
     return {a[len(prefix) + 1 :]: body for a, body in facts.items() if a == prefix or a.startswith(prefix + "/")}
 
 
 def release_of(body: Mapping[str, Json] | None) -> str:
     """The release that a deployment (ARM body or document) holds, proven or not; empty if no tag names one."""
-    return str(((body or {}).get("tags") or {}).get(RELEASE_TAG) or "").removesuffix(UNPROVEN)
+    return str(((body or {}).get("tags") or {}).get(RELEASE_TAG) or "").removesuffix(UNVERIFIED)
 
 
 def capacity_of(body: Mapping[str, Json] | None) -> int:

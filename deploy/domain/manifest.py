@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from deploy.domain.digests import Entries, digest
-from deploy.errors import neutral
+from deploy.errors import sanitize
 
 Json = Any
 Files = Mapping[str, str]
@@ -134,7 +134,7 @@ def _above(path: str) -> list[str]:
 
 def _shown(path: str) -> str:
     """The end of a path on one line."""
-    text = " ".join(neutral(path).split())
+    text = " ".join(sanitize(path).split())
     return text if len(text) <= _PATH else f"…{text[1 - _PATH :]}"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deploy.domain.arm import OWNER_TAG, Json
 from deploy.domain.spec import EndpointSpec, Environment
-from deploy.errors import neutral
+from deploy.text import sanitize
 
 _PART = r"[^/\s]+"
 _OWNER = re.compile(rf"(?:(?P<project>{_PART})/)?(?P<environment>{_PART})/(?P<key>{_PART})")
@@ -59,7 +59,7 @@ def is_unmanaged(owner: str, body: Mapping[str, Json] | None) -> bool:
 def whose(body: Mapping[str, Json]) -> str:
     """Of what is unmanaged, in words: which owner it has."""
     tag = owner_tag(body)
-    return f"belongs to {neutral(tag)}" if tag else "was not made by amldeploy"
+    return f"belongs to {sanitize(tag)}" if tag else "was not made by amldeploy"
 
 
 def entry(spec: EndpointSpec) -> str:
@@ -71,5 +71,5 @@ def entry(spec: EndpointSpec) -> str:
 def adopt_command(spec: EndpointSpec, *owners: str) -> str:
     """What to type to take over resources with these owner tags; an empty tag is none."""
     return f"amldeploy adopt -e {entry(spec)}" + "".join(
-        f" --from {shlex.quote(neutral(tag))}" for tag in owners if tag
+        f" --from {shlex.quote(sanitize(tag))}" for tag in owners if tag
     )

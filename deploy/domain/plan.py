@@ -9,7 +9,7 @@ from enum import StrEnum
 from deploy.domain.arm import Json
 from deploy.domain.digests import digest
 from deploy.domain.spec import EndpointSpec, Retry
-from deploy.redact import hide
+from deploy.redact import redact_secrets
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Step:
     retry: Retry = Retry()
 
     @property
-    def room(self) -> str:
+    def kind(self) -> str:
         return self.address.split("/")[0]
 
     @property
@@ -90,7 +90,7 @@ class Plan:
     sealed: Mapping[str, str] = field(default_factory=dict)  # of what no plan shows -> digest, as `sealing.sealed_of`
 
     @property
-    def every(self) -> tuple[Step, ...]:
+    def all_steps(self) -> tuple[Step, ...]:
         """All that may come to be done."""
         return (*self.steps, *self.rescue, *self.fallback)
 
@@ -101,7 +101,7 @@ class Plan:
         second = [asdict(step) for step in self.fallback if step.verb is not Verb.CHECK]
         place = [self.environment, list(self.endpoints), dict(self.target), dict(self.sealed)]
         chosen = {"held": self.held, "allow": [self.allow_rolled_back, self.allow_exposure]}
-        return digest([*place, self.facts, hide(steps), hide(second), chosen])
+        return digest([*place, self.facts, redact_secrets(steps), redact_secrets(second), chosen])
 
     @property
     def summary(self) -> dict[str, int]:
@@ -111,4 +111,4 @@ class Plan:
     @property
     def quota(self) -> tuple[Mapping[str, Json], ...]:
         """The arithmetic of each quota check."""
-        return tuple(s.body for s in self.steps if s.room == "quota")
+        return tuple(s.body for s in self.steps if s.kind == "quota")

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.domain import leases
-from deploy.errors import neutral
+from deploy.errors import sanitize
 
 Json = Any
 COMMIT_TAG, BY_TAG, RUN_TAG, AT_TAG = "amldeploy-commit", "amldeploy-by", "amldeploy-run", "amldeploy-at"
@@ -85,7 +85,7 @@ def recorded(body: Mapping[str, Json]) -> Provenance:
         commit["commit"] if commit else "",
         bool(commit and commit["dirty"]),
         url if _URL.fullmatch(url) else "",
-        " ".join(neutral(tags.get(BY_TAG, "")).split())[:_LONGEST],
+        " ".join(sanitize(tags.get(BY_TAG, "")).split())[:_LONGEST],
         leases.moment(tags.get(AT_TAG, "")),
     )
 

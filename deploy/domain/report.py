@@ -20,7 +20,7 @@ class State(StrEnum):
     NOT_REACHED = "not_reached"
     RESCUED = "rescued"
     INTERRUPTED = "interrupted"
-    REPLACED = "replaced"
+    SUPERSEDED = "superseded"
     """It failed for want of a place in the shared pool, or comes after such a step; the fallback was begun instead."""
 
 
@@ -64,7 +64,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        return all(o.state in (State.DONE, State.REPLACED) for o in self.outcomes)
+        return all(o.state in (State.DONE, State.SUPERSEDED) for o in self.outcomes)
 
     @property
     def exit(self) -> Exit:

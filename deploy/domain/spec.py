@@ -78,7 +78,7 @@ class EndpointSpec:
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     first: str = ""
     probe_files: str = ""  # digest of the files that its probe reads
-    beside: tuple[EndpointSpec, ...] = ()  # the other entries of its environment's file whose files are right
+    siblings: tuple[EndpointSpec, ...] = ()  # the other entries of its environment's file whose files are right
 
     @property
     def base(self) -> str:

@@ -29,6 +29,6 @@ def live_slot(traffic: Mapping[str, int]) -> str | None:
     return served[0] if served else None
 
 
-def in_words(traffic: Mapping[str, int]) -> str:
+def format_traffic(traffic: Mapping[str, int]) -> str:
     """`blue 90 %, green 10 %`."""
     return ", ".join(f"{name} {share} %" for name, share in sorted(traffic.items()) if share) or "nobody"

@@ -23,7 +23,7 @@ Bodies = Mapping[str, Mapping[str, Json]]
 
 
 @dataclass(frozen=True)
-class Turn:
+class Lineage:
     """A renewal: who comes, or is there already and not yet whole, and who goes, oldest first."""
 
     new: EndpointSpec
@@ -48,14 +48,14 @@ def owned(bodies: Bodies) -> Mapping[str, Bodies]:
     return found
 
 
-def turns(specs: Sequence[EndpointSpec], bodies: Bodies, now: datetime, within: float) -> list[Turn]:
+def lineages(specs: Sequence[EndpointSpec], bodies: Bodies, now: datetime, within: float) -> list[Lineage]:
     """What is to be done about entries whose lease ends within so many hours, or whose renewal was cut off."""
     mine = owned(bodies)
     found = (_turn(spec, mine.get(spec.owner, {}), now, within) for spec in specs)
     return [each for each in found if each]
 
 
-def _turn(spec: EndpointSpec, mine: Bodies, now: datetime, within: float) -> Turn | None:
+def _turn(spec: EndpointSpec, mine: Bodies, now: datetime, within: float) -> Lineage | None:
     there = _line(spec, mine)
     serving = _current(spec, mine)
     served = serving if there and serves(mine[serving]) else None
@@ -67,7 +67,7 @@ def _turn(spec: EndpointSpec, mine: Bodies, now: datetime, within: float) -> Tur
     before = [name for name in there[: there.index(serving)] if _has_ended(spec, mine[name], serving)]
     olds = tuple(spec.at(name) for name in [*before, serving] if name != new.name)
     protected = due if due and is_protected(mine[serving]) else None
-    return Turn(new, olds, served, protected) if olds or served is None else None
+    return Lineage(new, olds, served, protected) if olds or served is None else None
 
 
 def _replaces(body: Mapping[str, Json]) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from deploy import diff
 from deploy.domain import history
-from deploy.domain.arm import RELEASE_TAG, SLOTS, UNPROVEN, Json
+from deploy.domain.arm import RELEASE_TAG, SLOTS, UNVERIFIED, Json
 from deploy.domain.digests import digest
 from deploy.domain.leases import DEADLINE, ENABLED, SUCCEEDS_TAG
 from deploy.domain.preserved import is_ours
@@ -61,9 +61,9 @@ def _traffic(spec: EndpointSpec, body: Mapping[str, Json], deployments: Bodies) 
     named_by_user = spec.traffic is not None or len(spec.deployments) != 1
     if not named_by_user and served.keys() <= set(SLOTS):
         return {str(live_slot(served)): 100}
-    beside = {str(document["name"]) for document in spec.deployments} if named_by_user else set()
-    beside |= shares(body, "mirrorTraffic").keys()
-    healthy = {name for name in beside & deployments.keys() if _is_healthy(deployments[name])}
+    siblings = {str(document["name"]) for document in spec.deployments} if named_by_user else set()
+    siblings |= shares(body, "mirrorTraffic").keys()
+    healthy = {name for name in siblings & deployments.keys() if _is_healthy(deployments[name])}
     return {**dict.fromkeys(sorted(healthy), 0), **served}
 
 
@@ -94,4 +94,4 @@ def _release(spec: EndpointSpec, document: Mapping[str, Json], *, moves: bool) -
     One without a tag gets the digest of what it is.
     """
     held = str((document.get("tags") or {}).get(RELEASE_TAG) or digest(dict(document), 12))
-    return held.removesuffix(UNPROVEN) if moves and spec.pipeline.probe else held
+    return held.removesuffix(UNVERIFIED) if moves and spec.pipeline.probe else held

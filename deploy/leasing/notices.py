@@ -17,7 +17,7 @@ _TIMEOUT = 20.0
 
 
 @dataclass(frozen=True)
-class Word:
+class Message:
     """One notice: which endpoint of which environment, when its lease ends, and how many hours were left."""
 
     environment: str
@@ -49,7 +49,7 @@ class Word:
         )
 
 
-def payload(to: str, word: Word) -> Mapping[str, Any]:
+def payload(to: str, word: Message) -> Mapping[str, Any]:
     """The JSON that a webhook of this kind wants."""
     if to == "slack":
         return {"text": f"*{word.title}*\n{word.text}"}
@@ -81,9 +81,9 @@ def payload(to: str, word: Word) -> Mapping[str, Any]:
 def send(
     to: str,
     url_from: str | None,
-    word: Word,
+    word: Message,
     show: Callable[[str], None],
-    warn: Callable[[Word], None] | None = None,
+    warn: Callable[[Message], None] | None = None,
 ) -> None:
     """Tell it. `show` writes a line on stdout; `warn` tells a run on GitHub, and None is there when there is no run.
     Raises CloudError when it did not arrive.
@@ -96,7 +96,7 @@ def send(
         _post(to, str(url_from), word)
 
 
-def _post(to: str, url_from: str, word: Word) -> None:
+def _post(to: str, url_from: str, word: Message) -> None:
     import requests
 
     what, cure = f"tell {to} about {word.name}", f"See that the variable {url_from} holds the address of a webhook"

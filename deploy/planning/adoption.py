@@ -14,13 +14,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from deploy import diff
 from deploy.cloud import role_assignments
 from deploy.cloud.endpoints import path_in
-from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts, Json, address, of_room
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts, Json, address, facts_of
 from deploy.domain.owners import adopt_command, owner_tag
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.preserved import merged_tags
 from deploy.domain.spec import BRIEF, EndpointSpec, Environment
 from deploy.errors import Finding, Refused
-from deploy.planning.build import seal
+from deploy.planning.build import build_plan
 from deploy.planning.slots import choose
 
 Marks = Sequence[tuple[Json, role_assignments.Mark]]
@@ -48,7 +48,7 @@ def plan_adoption(
     steps = [step for spec in specs for step in _steps(spec, facts[spec.name], mine[spec.name])]
     notes = () if rows is not None or not steps else (_UNREAD,)
     first = {spec.key: spec for spec in reversed(specs)}
-    return seal(
+    return build_plan(
         environment, list(first.values()), steps, (), {key: facts[s.name] for key, s in first.items()}, notes=notes
     )
 
@@ -107,5 +107,5 @@ def _release(spec: EndpointSpec, document: Mapping[str, Json], body: Mapping[str
 
 
 def _deployments(spec: EndpointSpec, facts: Facts) -> list[tuple[str, Mapping[str, Json]]]:
-    there = of_room(facts, "deployment", spec.key)
+    there = facts_of(facts, "deployment", spec.key)
     return [(address("deployment", spec.key, name), body) for name, body in sorted(there.items())]

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from deploy.domain import leases, manifest, provenance
-from deploy.domain.arm import Facts, Json, address, of_room
+from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.digests import digest, slow_digest
 from deploy.domain.plan import Plan, Step
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import Finding, Refused
 from deploy.preflight import refusals
-from deploy.redact import hidden, hide
+from deploy.redact import redact_secrets, secrets_in
 
 _PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "heir"})
 _PASSING |= {*provenance.TAGS, *manifest.TAGS}
 """What Azure changes by itself, what only says where it answers, what others would get, and what each run records."""
-_JUDGED = frozenset({"quota", "model", "place", "permission", "asset"})
+_JUDGED = frozenset({"quota", "model", "limits", "permission", "asset"})
 """Rooms whose facts are looked at anew before the first change, so that no plan grows stale by them, and what is read
 for the plan's words alone.
 """
 
 
-def seal(
+def build_plan(
     environment: Environment,
     specs: Sequence[EndpointSpec],
     steps: Sequence[Step],
@@ -37,7 +37,7 @@ def seal(
     if findings:
         raise Refused(findings)
     world = {
-        where: hide(_lasting(body), mark=lambda value: f" {_slow(environment, value)}")
+        where: redact_secrets(_lasting(body), mark=lambda value: f" {_slow(environment, value)}")
         for seen in facts.values()
         for where, body in seen.items()
         if where.split("/")[0] not in _JUDGED
@@ -66,9 +66,9 @@ def target_of(environment: Environment, facts: Mapping[str, Facts] | None = None
 def _region(key: str, facts: Facts) -> str:
     told = [
         (facts.get(address("endpoint", key)) or {}).get("location"),
-        (facts.get(address("place", key)) or {}).get("region"),
+        (facts.get(address("limits", key)) or {}).get("region"),
     ]
-    told += [row.get("region") for rest, row in of_room(facts, "quota", key).items() if not rest.startswith("in/")]
+    told += [row.get("region") for rest, row in facts_of(facts, "quota", key).items() if not rest.startswith("in/")]
     return next((str(region).lower().replace(" ", "") for region in told if region), "")
 
 
@@ -86,7 +86,7 @@ def sealed_of(environment: Environment, specs: Sequence[EndpointSpec]) -> dict[s
         documents |= {
             address("deployment", spec.key, *([] if alone else [str(each["name"])])): each for each in spec.deployments
         }
-        found |= {f"{where} {path}": value for where, each in documents.items() for path, value in hidden(each)}
+        found |= {f"{where} {path}": value for where, each in documents.items() for path, value in secrets_in(each)}
         found |= {address("probe", spec.key): spec.probe_files} if spec.probe_files else {}
     return {where: _slow(environment, value) for where, value in found.items()}
 

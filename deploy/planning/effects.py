@@ -31,21 +31,21 @@ _NOBODYS = {
 """Field -> ARM path of what stays empty where nobody fills it: the service has no default for it."""
 
 
-def stands(step: Step, world: World) -> bool:
+def is_in_effect(step: Step, world: World) -> bool:
     """Whether the world is as this step makes it."""
     body = world.get(step.address)
     if step.verb is Verb.DELETE:
         return body is None
-    if step.room == "traffic":
+    if step.kind == "traffic":
         mirrored = shares(world.get(_target(step)) or {}, "mirrorTraffic")
         return bool(
             served(world, step.endpoint) == step.body["after"] and mirrored == step.body.get("mirror_after", mirrored)
         )
-    if step.room == "alias":
+    if step.kind == "alias":
         return bool((body or {}).get("endpoint") == step.body["endpoint"])
-    if step.room == "role":
+    if step.kind == "role":
         return body is None if "id" in step.body else bool((body or {}).get("giver") == "us")
-    return body is not None and not list(strange_fields(step, body))
+    return body is not None and not list(unexplained_fields(step, body))
 
 
 def explains(step: Step, moved: Moved, world: World) -> bool:
@@ -53,15 +53,17 @@ def explains(step: Step, moved: Moved, world: World) -> bool:
     where, path, _, now = moved
     if path.startswith("properties.properties.") and path.rpartition(".")[2].lower() in SERVERS_OWN:
         return True
-    if step.room in ("traffic", "endpoint", "deployment") and where == _target(step):
+    if step.kind in ("traffic", "endpoint", "deployment") and where == _target(step):
         return _wrote(step, path, now, world)
-    aside = _ASIDE.get(step.room)
+    aside = _ASIDE.get(step.kind)
     if aside and aside(step, moved):
         return True
-    return where == step.address and step.room not in ("traffic", "endpoint", "deployment") and stands(step, world)
+    return (
+        where == step.address and step.kind not in ("traffic", "endpoint", "deployment") and is_in_effect(step, world)
+    )
 
 
-def strange_fields(step: Step, body: Json) -> Iterator[str]:
+def unexplained_fields(step: Step, body: Json) -> Iterator[str]:
     """ARM paths of a resource that are not as the step makes them; none for a step that sends no document."""
     document, table = step.body.get("document"), _table(step)
     if not isinstance(document, Mapping):
@@ -95,11 +97,11 @@ def _wrote(step: Step, path: str, now: Json, world: World) -> bool:
     if step.verb is Verb.DELETE or body is None:
         return step.verb is Verb.DELETE and body is None
     if path in _HISTORY:
-        return step.room == "traffic"
+        return step.kind == "traffic"
     if path.startswith(_TRAFFIC):
-        return step.room == "traffic" and _moved_callers(step, body)
+        return step.kind == "traffic" and _moved_callers(step, body)
     if step.verb is Verb.CREATE:
-        return not list(strange_fields(step, body))
+        return not list(unexplained_fields(step, body))
     document = step.body.get("document")
     if not isinstance(document, Mapping):
         return path == "sku.capacity" and now == step.body.get("count")
@@ -134,15 +136,15 @@ def _noted(step: Step, moved: Moved) -> bool:
     return moved[:2] == (address("endpoint", step.endpoint), f"tags.{alias.MOVED_TAG}")
 
 
-_ASIDE: dict[str, Callable[[Step, Moved], bool]] = {"endpoint": _given, "record": _recorded, "alias": _noted}
+_ASIDE: dict[str, Callable[[Step, Moved], bool]] = {"endpoint": _given, "identity": _recorded, "alias": _noted}
 
 
 def _target(step: Step) -> str:
-    return address("endpoint", step.endpoint) if step.room == "traffic" else step.address
+    return address("endpoint", step.endpoint) if step.kind == "traffic" else step.address
 
 
 def _table(step: Step) -> tuple[diff.Field, ...]:
-    return diff.DEPLOYMENT if step.room == "deployment" else diff.ENDPOINT
+    return diff.DEPLOYMENT if step.kind == "deployment" else diff.ENDPOINT
 
 
 def _with_records(document: Mapping[str, Json], body: Json) -> dict[str, Json]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from deploy.domain import leases
-from deploy.domain.arm import Facts, Json, address, of_room
+from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.owners import entry, owner_tag
 from deploy.domain.plan import Step, Verb
 from deploy.domain.spec import BRIEF, EndpointSpec
@@ -25,7 +25,7 @@ _WHY = "the shared pool stayed full, and an endpoint cannot leave it"
 def may_be(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> bool:
     """Whether the files ask for it, these steps borrow from the pool, and nobody is served by what would go."""
     quota, body = spec.pipeline.quota, facts.get(address("endpoint", spec.key))
-    if quota.fallback is None or quota.capacity != "shared" or not any(step.room == "deployment" for step in steps):
+    if quota.fallback is None or quota.capacity != "shared" or not any(step.kind == "deployment" for step in steps):
         return False
     if body is None:
         return True
@@ -41,7 +41,7 @@ def _is_of_use(spec: EndpointSpec, facts: Facts) -> bool:
     """Whether a deployment is healthy, or not ours."""
     return any(
         (body.get("properties") or {}).get("provisioningState") == "Succeeded" or owner_tag(body) != spec.owner
-        for body in of_room(facts, "deployment", spec.key).values()
+        for body in facts_of(facts, "deployment", spec.key).values()
     )
 
 
@@ -60,7 +60,7 @@ def with_keys(steps: Sequence[Step], former: str | None) -> list[Step]:
     """The same, and the endpoint that they create has the keys of the one that it succeeds."""
     return [
         replace(step, body={**step.body, "predecessor": former})
-        if former and step.room == "endpoint" and step.verb is Verb.CREATE
+        if former and step.kind == "endpoint" and step.verb is Verb.CREATE
         else step
         for step in steps
     ]
@@ -68,7 +68,7 @@ def with_keys(steps: Sequence[Step], former: str | None) -> list[Step]:
 
 def in_order(spec: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
     """Quota is looked at, then the endpoint on shared quota goes with its roles, then `steps` make the other one."""
-    checks = [step for step in steps if step.room == "quota"]
+    checks = [step for step in steps if step.kind == "quota"]
     made = [step for step in steps if step.verb is not Verb.CHECK]
     role, where = address("role", spec.key, spec.name), address("endpoint", spec.key)
     taken = Step(Verb.DELETE, role, {"endpoint": spec.name}, "the roles of its identity go with it", BRIEF)

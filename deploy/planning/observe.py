@@ -11,25 +11,25 @@ from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import OWNER_TAG, Facts, Json, address
 from deploy.domain.spec import EndpointSpec, Environment
-from deploy.parallel import side_by_side
-from deploy.steps import ROOMS, Room
+from deploy.parallel import run_parallel
+from deploy.steps import STEP_TYPES, StepType
 
 
 def observe(
-    cloud: Cloud, specs: Sequence[EndpointSpec], rooms: Sequence[Room] = ROOMS, *, jobs: int = 8
+    cloud: Cloud, specs: Sequence[EndpointSpec], step_types: Sequence[StepType] = STEP_TYPES, *, jobs: int = 8
 ) -> dict[str, Facts]:
     """Endpoint key -> its facts, as each of `rooms` sees them."""
     with cloud.arm.remembering():
-        return side_by_side({spec.key: partial(_look, cloud, spec, rooms) for spec in specs}, jobs)
+        return run_parallel({spec.key: partial(_look, cloud, spec, step_types) for spec in specs}, jobs)
 
 
 def observe_names(cloud: Cloud, specs: Sequence[EndpointSpec], jobs: int = 8) -> dict[str, Facts]:
     """Endpoint name -> its facts, for entries that stand for several endpoints at once."""
     with cloud.arm.remembering():
-        return side_by_side({spec.name: partial(_look, cloud, spec, ROOMS) for spec in specs}, jobs)
+        return run_parallel({spec.name: partial(_look, cloud, spec, STEP_TYPES) for spec in specs}, jobs)
 
 
-def observe_beside(
+def observe_siblings(
     cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec], jobs: int = 8
 ) -> dict[str, Facts]:
     """Endpoint name -> its deployments, of every endpoint of the file's entries that is none of `specs`.
@@ -38,21 +38,21 @@ def observe_beside(
     """
     if environment.guards.max_instances is None:
         return {}
-    mine, keys = {spec.name for spec in specs}, {s.owner: s.key for spec in specs for s in (spec, *spec.beside)}
+    mine, keys = {spec.name for spec in specs}, {s.owner: s.key for spec in specs for s in (spec, *spec.siblings)}
     with cloud.arm.remembering():
         owners = {
             name: str((body.get("tags") or {}).get(OWNER_TAG)) for name, body in endpoints.list_endpoints(cloud).items()
         }
         others = {name: keys[owner] for name, owner in owners.items() if name not in mine and owner in keys}
-        return side_by_side({name: partial(_deployments, cloud, name, key) for name, key in others.items()}, jobs)
+        return run_parallel({name: partial(_deployments, cloud, name, key) for name, key in others.items()}, jobs)
 
 
 def _deployments(cloud: Cloud, name: str, key: str) -> Facts:
     return {address("deployment", key, each): body for each, body in endpoints.read_deployments(cloud, name).items()}
 
 
-def _look(cloud: Cloud, spec: EndpointSpec, rooms: Sequence[Room]) -> Facts:
+def _look(cloud: Cloud, spec: EndpointSpec, step_types: Sequence[StepType]) -> Facts:
     facts: dict[str, Json] = {}
-    for room in rooms:
-        facts |= room.observe(cloud, spec)
+    for step_type in step_types:
+        facts |= step_type.observe(cloud, spec)
     return facts

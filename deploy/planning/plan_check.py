@@ -17,14 +17,14 @@ from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import StalePlan
 from deploy.planning import build, effects
 from deploy.planning.effects import Moved
-from deploy.redact import hide
+from deploy.redact import redact_secrets
 from deploy.reporter import changed_value
 
 _NAMED = 8
 _SHIFTED = ("after", "before", "mirror_after", "endpoint")
 
 
-def plan_rest(agreed: Plan, fresh: Plan) -> Plan:
+def remaining_plan(agreed: Plan, fresh: Plan) -> Plan:
     """What of `agreed` is to be done: all of it, or what an interruption left. Raises StalePlan naming what moved."""
     if agreed.fingerprint == fresh.fingerprint:
         return fresh
@@ -68,7 +68,7 @@ def _otherwise(agreed: Plan, target: Mapping[str, str], sealed: Mapping[str, str
     ]
 
 
-def done_already(agreed: Plan, rest: Plan) -> int:
+def already_done(agreed: Plan, rest: Plan) -> int:
     """How many of the agreed changes need not be made any more."""
     return sum(s.changes for s in agreed.steps) - sum(s.changes for s in rest.steps)
 
@@ -102,7 +102,7 @@ def _begun(wanted: Sequence[Step], left: Sequence[Step]) -> Sequence[Step] | Non
 def _is_seen(begun: Sequence[Step], number: int, fresh: Plan) -> bool:
     """Whether the world has it that a step was done; a later one at the same place speaks for it."""
     later = any(step.address == begun[number].address for step in begun[number + 1 :])
-    return later or effects.stands(begun[number], fresh.world)
+    return later or effects.is_in_effect(begun[number], fresh.world)
 
 
 def _listed(step: Step) -> list[Json]:
@@ -119,7 +119,7 @@ def _other_steps(wanted: Sequence[Step], left: Sequence[Step]) -> list[str]:
 
 
 def _changes(plan: Plan, key: str) -> list[Step]:
-    return [replace(s, body=hide(s.body)) for s in plan.steps if s.changes and s.endpoint == key]
+    return [replace(s, body=redact_secrets(s.body)) for s in plan.steps if s.changes and s.endpoint == key]
 
 
 def _of(world: Mapping[str, Json], key: str) -> dict[str, Json]:
@@ -134,7 +134,7 @@ def _essence(step: Step) -> Json:
     document = step.body.get("document")
     if not isinstance(document, Mapping):
         return [verb, step.address, dict(step.body)]
-    passing = ("traffic", "mirror_traffic", "properties") if step.room == "endpoint" else ()
+    passing = ("traffic", "mirror_traffic", "properties") if step.kind == "endpoint" else ()
     return [verb, step.address, {name: value for name, value in document.items() if name not in passing}]
 
 
@@ -159,7 +159,7 @@ def _in_words(moved: Moved, steps: Iterable[Step]) -> Iterator[str]:
     """What moved, with before and after; of a resource that a step made, what is not as it made it."""
     where, path, before, now = moved
     made = [s for s in steps if s.address == where and s.verb is Verb.CREATE and now is not None]
-    if fields := [field for step in made for field in effects.strange_fields(step, now)]:
+    if fields := [field for step in made for field in effects.unexplained_fields(step, now)]:
         for field in fields:
             yield f"{where}: {field} is {changed_value(field, effects.at(now, field))}, which is not of this plan"
     elif not path:

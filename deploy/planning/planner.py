@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deploy.domain import history, traffic_shares
-from deploy.domain.arm import RELEASE_TAG, UNPROVEN, Facts, Json, address
+from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Facts, Json, address
 from deploy.domain.plan import Plan, Step, Verb, Wanted
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import live_slot
 from deploy.errors import Finding, Refused
 from deploy.planning import fallback, slots
-from deploy.planning.build import seal
+from deploy.planning.build import build_plan
 from deploy.planning.slots import choose
 from deploy.preflight import exposure, guards, headroom, names, refusals, verdict
-from deploy.steps import ROOMS, deployment, endpoint, probe, traffic
+from deploy.steps import STEP_TYPES, deployment, endpoint, probe, traffic
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def draft_release(
     *,
     cleanup: bool = False,
     allow_rolled_back: bool = False,
-    beside: Mapping[str, Facts] | None = None,
+    siblings: Mapping[str, Facts] | None = None,
     restored: bool = False,
     allow_exposure: bool = False,
 ) -> Draft:
@@ -67,9 +67,9 @@ def draft_release(
             continue
         wanted = choose(spec, facts[spec.key])
         seen = slots.cleared(wanted, facts[spec.key])
-        own = _ask_rooms(_unproven(wanted, seen), seen, ROOMS, findings)
-        unproven = [step for step in own if step.verb is Verb.PROBE and step.why == probe.UNPROVEN_WHY]
-        own += [_proven(wanted, step, seen) for step in unproven]
+        own = _plan_step_types(_mark_unverified(wanted, seen), seen, STEP_TYPES, findings)
+        unproven = [step for step in own if step.verb is Verb.PROBE and step.why == probe.UNVERIFIED_WHY]
+        own += [_mark_verified(wanted, step, seen) for step in unproven]
         own += slots.ending(wanted, own, seen)
         findings += refusals.foreign(spec, own, seen)
         exposed += exposure.changes(wanted, own, facts[spec.key])
@@ -83,7 +83,7 @@ def draft_release(
             second += _fallback(spec, own, seen)  # which deletes the endpoint that exists
     findings += [*verdict.findings(steps), *headroom.together(steps), *names.too_many(steps, facts)]
     findings += exposure.refused(environment, exposed, allowed=allow_exposure)
-    findings += guards.too_many(environment, specs, facts, steps, beside or {})
+    findings += guards.too_many(environment, specs, facts, steps, siblings or {})
     unprobed = [spec for spec in specs if not restored and guards.moves_unprobed(spec, steps, facts[spec.key])]
     refused, untested = guards.without_probe(environment, unprobed)
     notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
@@ -99,7 +99,7 @@ def plan_release(
     cleanup: bool = False,
     for_another: bool = False,
     allow_rolled_back: bool = False,
-    beside: Mapping[str, Facts] | None = None,
+    siblings: Mapping[str, Facts] | None = None,
     restored: bool = False,
     allow_exposure: bool = False,
 ) -> Plan:
@@ -113,14 +113,14 @@ def plan_release(
         facts,
         cleanup=cleanup,
         allow_rolled_back=allow_rolled_back,
-        beside=beside,
+        siblings=siblings,
         restored=restored,
         allow_exposure=allow_exposure,
     )
     excused = refusals.of_caller(draft.findings) if for_another else []
     findings = [finding for finding in draft.findings if finding not in excused]
     notes = (*draft.notes, *(f"Whoever applies this needs more than you have: {f.cause}." for f in excused))
-    made = seal(environment, specs, draft.steps, draft.rescue, facts, findings, notes, fallback=draft.fallback)
+    made = build_plan(environment, specs, draft.steps, draft.rescue, facts, findings, notes, fallback=draft.fallback)
     return replace(
         made,
         held=draft.held,
@@ -135,11 +135,11 @@ def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts
     steps: list[Step] = []
     findings = refusals.protected(environment, specs)
     for spec in specs:
-        own = _ask_rooms(None, facts[spec.key], ROOMS[::-1], findings)
+        own = _plan_step_types(None, facts[spec.key], STEP_TYPES[::-1], findings)
         findings += refusals.foreign(spec, own, facts[spec.key])
         steps += own
     stays = dict.fromkeys(asset for spec in specs for asset in slots.assets(spec, facts[spec.key]))
-    return replace(seal(environment, specs, steps, [], facts, findings), stays=tuple(stays))
+    return replace(build_plan(environment, specs, steps, [], facts, findings), stays=tuple(stays))
 
 
 def _clearing(wanted: Wanted, facts: Facts, cleared: Facts) -> list[Step]:
@@ -153,7 +153,7 @@ def _clearing(wanted: Wanted, facts: Facts, cleared: Facts) -> list[Step]:
     return [replace(step, why=f"{step.why}; {then}") for step in shifts]
 
 
-def _unproven(wanted: Wanted, facts: Facts) -> Wanted:
+def _mark_unverified(wanted: Wanted, facts: Facts) -> Wanted:
     """Deployments that change under their callers' feet bear the mark of it until their probe has been answered."""
     if wanted.spec.pipeline.probe is None:
         return wanted
@@ -162,11 +162,11 @@ def _unproven(wanted: Wanted, facts: Facts) -> Wanted:
         body = facts.get(address("deployment", wanted.spec.key, name)) or {}
         release, held = document["tags"].get(RELEASE_TAG), (body.get("tags") or {}).get(RELEASE_TAG)
         if body and release and name in called and release != held:
-            marked[name] = {**document, "tags": {**document["tags"], RELEASE_TAG: release + UNPROVEN}}
+            marked[name] = {**document, "tags": {**document["tags"], RELEASE_TAG: release + UNVERIFIED}}
     return replace(wanted, deployments=marked)
 
 
-def _proven(wanted: Wanted, step: Step, facts: Facts) -> Step:
+def _mark_verified(wanted: Wanted, step: Step, facts: Facts) -> Step:
     """The mark taken off: the same PUT with the release as it is."""
     name = str(step.body["deployment"])
     where = address("deployment", wanted.spec.key, name)
@@ -174,11 +174,13 @@ def _proven(wanted: Wanted, step: Step, facts: Facts) -> Step:
     return Step(Verb.UPDATE, where, deployment.body_of(wanted.spec, document), "its probe was right", wanted.spec.retry)
 
 
-def _ask_rooms(wanted: Wanted | None, facts: Facts, rooms: Iterable[object], findings: list[Finding]) -> list[Step]:
+def _plan_step_types(
+    wanted: Wanted | None, facts: Facts, step_types: Iterable[object], findings: list[Finding]
+) -> list[Step]:
     steps: list[Step] = []
-    for room in rooms:
+    for step_type in step_types:
         try:
-            steps += room.plan(wanted, facts)  # type: ignore[attr-defined]
+            steps += step_type.plan(wanted, facts)  # type: ignore[attr-defined]
         except Refused as refused:
             findings += refused.findings
     return steps
@@ -202,13 +204,13 @@ def _after_roles(steps: Sequence[Step]) -> list[Step]:
     marked, fresh = [], False
     for step in steps:
         marked.append(replace(step, retry=replace(step.retry, fresh_role=True)) if fresh else step)
-        fresh = fresh or (step.verb is Verb.CREATE and step.room in ("role", "endpoint"))
+        fresh = fresh or (step.verb is Verb.CREATE and step.kind in ("role", "endpoint"))
     return marked
 
 
 def _cleanup(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
     """Deployments that this plan makes where there was none, or none but a failed one, gone again."""
-    own = {step.address: step for step in steps if step.room == "deployment" and step.verb is not Verb.CHECK}
+    own = {step.address: step for step in steps if step.kind == "deployment" and step.verb is not Verb.CHECK}
     served = traffic_shares.served(facts, wanted.spec.key)
     return [
         Step(Verb.DELETE, where, {"endpoint": wanted.spec.name, "name": name}, _TIDY, step.retry)
@@ -262,5 +264,5 @@ def _fallback(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Sequen
         return ()
     second, seen = fallback.dedicated(spec), fallback.without_endpoint(facts)
     wanted = choose(second, seen)
-    asked = fallback.with_keys(_ask_rooms(wanted, seen, ROOMS, []), endpoint.keys_of(spec, facts))
+    asked = fallback.with_keys(_plan_step_types(wanted, seen, STEP_TYPES, []), endpoint.keys_of(spec, facts))
     return fallback.in_order(spec, _after_roles(_with_bakes(wanted, asked)))

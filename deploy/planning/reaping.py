@@ -151,7 +151,7 @@ def _recorded(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list
     if not orphans.unrecorded(body, held):
         return []
     noted, why = {"endpoint": name, "owner": owner_tag(body)}, "so that its roles can be found when the lease is over"
-    return [Step(Verb.UPDATE, address("record", name), noted, why, PATIENT)]
+    return [Step(Verb.UPDATE, address("identity", name), noted, why, PATIENT)]
 
 
 def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Candidate | None:

@@ -11,15 +11,15 @@ from dataclasses import asdict, dataclass
 
 from deploy import diff
 from deploy.domain import history, leases
-from deploy.domain.arm import RELEASE_TAG, UNPROVEN, Facts, Json, address, capacity_of, of_room, release_of
+from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Facts, Json, address, capacity_of, facts_of, release_of
 from deploy.domain.history import Record
 from deploy.domain.owners import is_unmanaged
 from deploy.domain.plan import Plan, Step, Verb, Wanted
 from deploy.domain.provenance import commit_of
 from deploy.domain.spec import EndpointSpec, Environment
-from deploy.domain.traffic_shares import in_words, live_slot, served
+from deploy.domain.traffic_shares import format_traffic, live_slot, served
 from deploy.errors import Finding, Refused
-from deploy.planning.build import seal
+from deploy.planning.build import build_plan
 from deploy.preflight import guards, headroom, refusals, verdict
 from deploy.steps import probe, quota, traffic
 from deploy.text import count
@@ -50,7 +50,7 @@ def find(spec: EndpointSpec, facts: Facts, to: str = "") -> Target | Settled:
 
     Raises Refused where no release that was live is left.
     """
-    body, there = facts.get(address("endpoint", spec.key)) or {}, of_room(facts, "deployment", spec.key)
+    body, there = facts.get(address("endpoint", spec.key)) or {}, facts_of(facts, "deployment", spec.key)
     if not there:
         raise _refused(spec, "AML650", f"endpoint {spec.name} has no deployment")
     share, lived = served(facts, spec.key), history.live(body)
@@ -117,7 +117,7 @@ def _alone(there: Mapping[str, Json], share: Mapping[str, int], whole: str | Non
         f"{name} holds {release_of(body) or 'no release'}" for name, body in sorted(there.items()) if name != whole
     ]
     told = "; ".join(f"{words}, which is not recorded as having received all traffic" for words in others)
-    return f"traffic is on {in_words(share)}, and no release that was live before is left: {told}"
+    return f"traffic is on {format_traffic(share)}, and no release that was live before is left: {told}"
 
 
 def _unfit(spec: EndpointSpec, there: Mapping[str, Json], former: Record) -> str:
@@ -127,7 +127,7 @@ def _unfit(spec: EndpointSpec, there: Mapping[str, Json], former: Record) -> str
         return f"release {former.release} was live before, and its deployment {former.slot} is deleted"
     if (held := release_of(body)) != former.release:
         return f"release {former.release} was live before, and {former.slot} now holds {held or 'no release of ours'}"
-    if str(body["tags"][RELEASE_TAG]).endswith(UNPROVEN):
+    if str(body["tags"][RELEASE_TAG]).endswith(UNVERIFIED):
         return f"{former.slot} holds release {former.release}, and its last change was never probed"
     if is_unmanaged(spec.owner, body):
         return f"deployment {former.slot} is not managed by {spec.owner}"
@@ -154,7 +154,7 @@ def plan(
     *,
     to: str = "",
     every: bool = False,
-    beside: Mapping[str, Facts] | None = None,
+    siblings: Mapping[str, Facts] | None = None,
 ) -> Plan:
     """All traffic back to the previous release, which is scaled up to what is live and probed first.
 
@@ -193,8 +193,8 @@ def plan(
     else:
         notes += [f"{each.address.split('/')[1]} is skipped: {each.cause}." for each in nowhere]
     findings += [*verdict.findings(steps), *headroom.together(steps)]
-    findings += guards.too_many(environment, specs, facts, steps, beside or {})
-    return seal(environment, specs, steps, rescue, facts, findings, tuple(notes))
+    findings += guards.too_many(environment, specs, facts, steps, siblings or {})
+    return build_plan(environment, specs, steps, rescue, facts, findings, tuple(notes))
 
 
 def _steps(spec: EndpointSpec, facts: Facts, target: Target) -> list[Step]:
@@ -209,7 +209,7 @@ def _steps(spec: EndpointSpec, facts: Facts, target: Target) -> list[Step]:
 
 def _scaled(spec: EndpointSpec, facts: Facts, slot: str) -> dict[str, Mapping[str, Json]]:
     """Deployment -> {instance_type, instance_count} where it has fewer instances than the one with most traffic."""
-    there = of_room(facts, "deployment", spec.key)
+    there = facts_of(facts, "deployment", spec.key)
     shares = {name: part for name, part in served(facts, spec.key).items() if name != slot}
     live = there.get(str(live_slot(shares))) or {}
     wanted, held = capacity_of(live), capacity_of(there[slot])

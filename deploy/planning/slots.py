@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from deploy import diff
 from deploy.domain import idle_slots
-from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, SLOTS, Facts, Json, address, of_room
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, SLOTS, Facts, Json, address, facts_of
 from deploy.domain.owners import is_unmanaged, owner_tag
 from deploy.domain.plan import Step, Verb, Wanted
 from deploy.domain.preserved import is_protected
@@ -22,7 +22,7 @@ def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
         fixed = {str(d["name"]): _document(spec, d, str(d["name"]), facts) for d in spec.deployments}
         return Wanted(spec, fixed, (spec.traffic if spec.traffic is not None else now,), live)
     written = spec.deployments[0]
-    there = of_room(facts, "deployment", spec.key)
+    there = facts_of(facts, "deployment", spec.key)
     slot = _slot(spec, {name: _document(spec, written, name, facts) for name in SLOTS}, there, live)
     stages: tuple[Mapping[str, int], ...] = ({slot: 100},)
     if live not in (None, slot):
@@ -59,12 +59,12 @@ def ending(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Step]:
         return []
     ((slot, document),) = wanted.deployments.items()
     other = next(name for name in SLOTS if name != slot)
-    there = of_room(facts, "deployment", spec.key)
+    there = facts_of(facts, "deployment", spec.key)
     body = there.get(other)
     if (
         body is None
         or is_protected(body)
-        or not _is_over(endpoint, there, document, other, shifts=any(s.room == "traffic" for s in steps))
+        or not _is_over(endpoint, there, document, other, shifts=any(s.kind == "traffic" for s in steps))
     ):
         return []
     where, why = address("deployment", spec.key, other), "rollout.keep_previous is 0: the previous release is deleted"
@@ -86,7 +86,7 @@ def _taken_away(wanted: Wanted, facts: Facts) -> Facts:
     have to be recreated and sends it only to deployments that stay as they are; else what is there.
     """
     spec, where = wanted.spec, address("endpoint", wanted.spec.key)
-    there, body = of_room(facts, "deployment", spec.key), facts.get(where) or {}
+    there, body = facts_of(facts, "deployment", spec.key), facts.get(where) or {}
     now, mirror_now = shares(body), shares(body, "mirrorTraffic")
     mirror = spec.endpoint.get("mirror_traffic")
     mirror = mirror_now if mirror is None else positive(mirror)
@@ -151,7 +151,7 @@ def assets(spec: EndpointSpec, facts: Facts) -> Iterator[str]:
     """ARM ids of the workspace's models, environments and code that an endpoint's deployments use; Azure keeps them
     when the deployments go. What is in a registry is not the workspace's.
     """
-    for _, body in sorted(of_room(facts, "deployment", spec.key).items()):
+    for _, body in sorted(facts_of(facts, "deployment", spec.key).items()):
         properties = body.get("properties") or {}
         code = (properties.get("codeConfiguration") or {}).get("codeId")
         ids = [str(each or "") for each in (properties.get("model"), properties.get("environmentId"), code)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from deploy.domain.arm import Facts, Json, of_room
+from deploy.domain.arm import Facts, Json, facts_of
 from deploy.preflight import core_quota
 
 _TOTAL = "totaldedicatedcores"
@@ -98,7 +98,7 @@ def fitting(region: Mapping[str, Json], sizes: Iterable[str], counts: Sequence[i
     offers = []
     for size in dict.fromkeys(sizes):
         there = row(region, size)
-        asked = core_quota.gates(there, core_quota.sums(there, size, [(0, count) for count in counts]))
+        asked = core_quota.limits(there, core_quota.sums(there, size, [(0, count) for count in counts]))
         if there["known"] and there["usable"] and asked and all(g.left is not None and not g.short for g in asked):
             offers.append(Offer(size, str(there["region"]), there["price"], str(there["currency"])))
     return sorted(offers, key=_cheapest)
@@ -140,8 +140,8 @@ def _cheapest(offer: Offer) -> tuple[bool, float, str, str]:
 
 def of_facts(facts: Facts, key: str, size: str, counts: Sequence[int]) -> str:
     """`words`, from the facts of an endpoint: its own region is the first that was looked at."""
-    regions = [body for rest, body in of_room(facts, "quota", key).items() if rest.startswith("in/")]
-    allowed = [row.get("allowed") for row in of_room(facts, "model", key).values()]
+    regions = [body for rest, body in facts_of(facts, "quota", key).items() if rest.startswith("in/")]
+    allowed = [row.get("allowed") for row in facts_of(facts, "model", key).values()]
     if not regions:
         return ""
     return words(size, counts, regions[0], regions[1:], _common(allowed))

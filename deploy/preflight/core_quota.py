@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from deploy.domain.arm import Json
-from deploy.preflight.headroom import Gate, left
+from deploy.preflight.headroom import Limit, left
 from deploy.preflight.verdict import Judgement, Reason
 from deploy.text import noun
 
@@ -67,18 +67,18 @@ def sums(row: Mapping[str, Json], size: str, pairs: Pairs, *, shared: bool = Fal
         "total_left": left(row.get("total_limit"), row.get("total_in_use")),
         "workspace_left": left(row.get("workspace_limit"), row.get("workspace_in_use")),
     }
-    return {**found, "gates": [gate.body() for gate in gates(row, found)]}
+    return {**found, "limits": [gate.body() for gate in limits(row, found)]}
 
 
-def gates(row: Mapping[str, Json], found: Mapping[str, Json]) -> list[Gate]:
+def limits(row: Mapping[str, Json], found: Mapping[str, Json]) -> list[Limit]:
     """The gates that `needed` cores have to pass: the family's, the region's, and the workspace's own if it has one."""
     needed, where = found["needed"], row.get("region")
     if needed is None or found["capacity"] == "shared":
         return []
     passed = [
-        Gate(f"cores of {row.get('family')} in {where}", needed, found["left"], "AML200"),
-        Gate(f"dedicated cores in {where}", needed, found["total_left"], "AML202"),
-        Gate(f"cores of {row.get('family')} for the workspace", needed, _own(row, needed), "AML243"),
+        Limit(f"cores of {row.get('family')} in {where}", needed, found["left"], "AML200"),
+        Limit(f"dedicated cores in {where}", needed, found["total_left"], "AML202"),
+        Limit(f"cores of {row.get('family')} for the workspace", needed, _own(row, needed), "AML243"),
     ]
     limits = (row.get("limit"), row.get("total_limit"), row.get("workspace_limit", -1))
     return [gate for gate, limit in zip(passed, limits, strict=True) if limit != -1]
@@ -95,7 +95,7 @@ def _own(row: Mapping[str, Json], needed: int) -> int | None:
 def judge(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") -> Judgement:
     """Whether the region offers the size, endpoints accept it, and every gate is wide enough. `also` joins a cure."""
     size, where = found["instance_type"], row.get("region")
-    asked, silent = gates(row, found), tuple(row.get("silent", ()))
+    asked, silent = limits(row, found), tuple(row.get("silent", ()))
     reasons = []
     if not row.get("known", True):
         cure = "Choose an instance_type that this region offers, or a workspace in another region"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from deploy.domain.arm import OWNER_TAG, Facts, Json, address, of_room
+from deploy.domain.arm import OWNER_TAG, Facts, Json, address, facts_of
 from deploy.domain.plan import Step, Wanted
 from deploy.domain.spec import Environment
 from deploy.domain.traffic_shares import served
@@ -45,7 +45,7 @@ def _of_endpoint(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Iterato
     where = address("endpoint", wanted.spec.key)
     document = _document(steps, where)
     there = facts.get(where)
-    line = [body for name, body in of_room(facts, "endpoint", wanted.spec.key).items() if name]
+    line = [body for name, body in facts_of(facts, "endpoint", wanted.spec.key).items() if name]
     former = [there] if there else [body for body in line if (body.get("tags") or {}).get(OWNER_TAG)]
     if document is None:
         return

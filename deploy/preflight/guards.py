@@ -44,7 +44,7 @@ def moves_unprobed(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> b
 
 
 def _writes(step: Step) -> bool:
-    return step.room == "deployment" and "document" in step.body
+    return step.kind == "deployment" and "document" in step.body
 
 
 def _pipeline(spec: EndpointSpec) -> str:
@@ -56,7 +56,7 @@ def too_many(
     specs: Sequence[EndpointSpec],
     facts: Mapping[str, Facts],
     steps: Sequence[Step],
-    beside: Mapping[str, Facts],
+    siblings: Mapping[str, Facts],
 ) -> list[Finding]:
     """A finding where more than guards.max_instances would run at the peak of a plan that adds or changes instances.
 
@@ -69,9 +69,9 @@ def too_many(
         return []
     peaks = peak_instances(specs, facts, steps)
     parts = {key: (sum(peak.values()), _added(peak)) for key, peak in peaks.items()}
-    chosen, others = {s.key for s in specs}, {s.key: s for spec in specs for s in spec.beside}
-    for key in sorted({*others, *(a.split("/")[1] for each in beside.values() for a in each)}):
-        there = {pair: n for each in beside.values() for pair, n in _running(each, key).items()}
+    chosen, others = {s.key for s in specs}, {s.key: s for spec in specs for s in spec.siblings}
+    for key in sorted({*others, *(a.split("/")[1] for each in siblings.values() for a in each)}):
+        there = {pair: n for each in siblings.values() for pair, n in _running(each, key).items()}
         asked = 0 if key in chosen or key not in others else instances(others[key])
         runs = sum(there.values())
         words = f"{_added(there)} running" if runs and runs >= asked else f"{asked} in its files"
@@ -101,8 +101,8 @@ def peak_instances(
 def _peak(running: Counts, spec: EndpointSpec, steps: Sequence[Step]) -> Counts:
     most, now = running, dict(running)
     for step in (s for s in steps if s.endpoint == spec.key and s.changes):
-        if step.verb is Verb.DELETE and step.room in ("deployment", "endpoint"):
-            gone = set(_named(step)) if step.room == "deployment" else {k for k in now if k[0] == step.body["name"]}
+        if step.verb is Verb.DELETE and step.kind in ("deployment", "endpoint"):
+            gone = set(_named(step)) if step.kind == "deployment" else {k for k in now if k[0] == step.body["name"]}
             now = {pair: n for pair, n in now.items() if pair not in gone}
         now |= _named(step)
         most = dict(now) if sum(now.values()) > sum(most.values()) else most
@@ -112,7 +112,7 @@ def _peak(running: Counts, spec: EndpointSpec, steps: Sequence[Step]) -> Counts:
 def _named(step: Step) -> dict[tuple[str, str], int]:
     """The deployment that a step leaves, and its instances; empty for a step that says nothing about them."""
     body = step.body
-    if step.room != "deployment":
+    if step.kind != "deployment":
         return {}
     if _writes(step):
         document = body["document"]
@@ -133,7 +133,7 @@ def _running(facts: Facts, key: str) -> dict[tuple[str, str], int]:
 
 def _grows(step: Step, facts: Mapping[str, Facts]) -> bool:
     """Whether a step creates a deployment, or writes one without taking instances from it."""
-    if step.room != "deployment" or step.verb is Verb.DELETE:
+    if step.kind != "deployment" or step.verb is Verb.DELETE:
         return False
     held = (facts.get(step.endpoint) or {}).get(step.address)
     before = capacity_of(held)
@@ -146,7 +146,7 @@ def instances(spec: EndpointSpec) -> int:
 
 
 def _asks(specs: Sequence[EndpointSpec]) -> int:
-    return sum(instances(spec) for spec in {s.key: s for spec in specs for s in (*spec.beside, spec)}.values())
+    return sum(instances(spec) for spec in {s.key: s for spec in specs for s in (*spec.siblings, spec)}.values())
 
 
 def _added(counts: Counts) -> str:

@@ -16,7 +16,7 @@ _TERMS = 4
 
 
 @dataclass(frozen=True)
-class Gate:
+class Limit:
     """Something of which there is only so much. `what` names it ("cores of standardDSv2Family in eastus").
 
     `left` is None where it could not be told. What is unlimited is no gate.
@@ -47,7 +47,7 @@ def together(steps: Sequence[Step]) -> list[Finding]:
     asked: dict[str, list[tuple[Step, Mapping[str, Json]]]] = {}
     for step in steps:
         if step.body.get("verdict") != Verdict.NO:
-            for gate in step.body.get("gates", ()):
+            for gate in step.body.get("limits", ()):
                 asked.setdefault(str(gate["what"]), []).append((step, gate))
     return [
         Finding(

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deploy.domain.arm import Facts, Json, address, of_room
+from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.plan import Step, Verb
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import Finding
-from deploy.preflight.headroom import Gate
+from deploy.preflight.headroom import Limit
 from deploy.preflight.verdict import Judgement, Reason
 from deploy.text import count
 
@@ -34,25 +34,25 @@ def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, 
     made = [step for step in steps if step.verb is Verb.CREATE]
     gone = {step.address for step in steps if step.verb is Verb.DELETE}
     untold = "told" in facts.get(address("role", spec.key), {})
-    roles = len(spec.pipeline.roles) if untold else sum(step.room == "role" for step in made)
+    roles = len(spec.pipeline.roles) if untold else sum(step.kind == "role" for step in made)
     if not made and not roles:
         return None
-    fresh = [step for step in made if step.room == "deployment" and step.address not in gone]
+    fresh = [step for step in made if step.kind == "deployment" and step.address not in gone]
     return {
         "name": spec.name,
-        "endpoints": sum(step.room == "endpoint" for step in made),
+        "endpoints": sum(step.kind == "endpoint" for step in made),
         "deployments": len(fresh),
-        "siblings": len(of_room(facts, "deployment", spec.key)),
+        "siblings": len(facts_of(facts, "deployment", spec.key)),
         "roles": roles,
     }
 
 
-def gates(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[Gate]:
+def limits(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[Limit]:
     """The limits that `wanted` has to pass. `seen`: {region, endpoints, assignments, ...}; null was not told."""
     return [gate for gate, _, _ in _limits(wanted, seen)]
 
 
-def _limits(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple[Gate, str, str]]:
+def _limits(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple[Limit, str, str]]:
     """Each gate that something is asked of, what that is, and how full it would be, in words."""
     where, name = seen.get("region"), wanted["name"]
     rows = (
@@ -62,7 +62,7 @@ def _limits(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple[
     )
     return [
         (
-            Gate(f"{one}s {of}", needs, _left(limit, held), code),
+            Limit(f"{one}s {of}", needs, _left(limit, held), code),
             f"{count(needs, f'more {one}')} {of}",
             f"{one}s {(held or 0) + needs}/{limit}",
         )
@@ -96,7 +96,7 @@ def judge(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
     return Judgement("; ".join(said), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
 
 
-def _untold(gate: Gate, seen: Mapping[str, Json]) -> str:
+def _untold(gate: Limit, seen: Mapping[str, Json]) -> str:
     why = seen.get("uncounted") if gate.code == "AML264" else ""
     return f"how many {gate.what} are left" + (f": role assignments {why}" if why else "")
 
@@ -104,7 +104,7 @@ def _untold(gate: Gate, seen: Mapping[str, Json]) -> str:
 def too_many(steps: Sequence[Step], facts: Mapping[str, Facts]) -> list[Finding]:
     """More deployments than a subscription may have in a region, counting those behind the endpoints of the plan."""
     gone = {step.address for step in steps if step.verb is Verb.DELETE}
-    made = [s for s in steps if s.room == "deployment" and s.verb is Verb.CREATE and s.address not in gone]
+    made = [s for s in steps if s.kind == "deployment" and s.verb is Verb.CREATE and s.address not in gone]
     seen = sum(a.startswith(address("deployment", key, "")) for key, there in facts.items() for a in there)
     if not made or seen > DEPLOYMENTS or seen + len(made) <= DEPLOYMENTS:
         return []

@@ -81,7 +81,7 @@ def needs(spec: EndpointSpec, steps: Sequence[Step]) -> dict[str, dict[str, list
 
 
 def _of(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:
-    if step.room == "role":
+    if step.kind == "role":
         if step.verb is Verb.DELETE:
             return str(step.body["id"]).split("/providers/Microsoft.Authorization/")[0], GIVING[1:]
         return str(step.body["scope"]), GIVING[:1]
@@ -89,7 +89,7 @@ def _of(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:
         return "workspace", (_probed(spec),)
     if step.verb is Verb.CHECK:
         return "workspace", ()
-    actions = _STEPS.get((step.room, step.verb)) or _WRITES.get(step.room, ())
+    actions = _STEPS.get((step.kind, step.verb)) or _WRITES.get(step.kind, ())
     return "workspace", (*actions, *_uploads(step), *_flag(step))
 
 
@@ -101,7 +101,7 @@ def _probed(spec: EndpointSpec) -> str:
 def _uploads(step: Step) -> Sequence[str]:
     """What lies in files of ours is registered, and uploaded, before the deployment that uses it."""
     document = step.body.get("document") or {}
-    kinds = [k for key, k in _UPLOADED.items() if step.room == "deployment" and isinstance(document.get(key), Mapping)]
+    kinds = [k for key, k in _UPLOADED.items() if step.kind == "deployment" and isinstance(document.get(key), Mapping)]
     files = [f"{_WORKSPACES}/{kind}/versions/write" for kind in kinds]
     return (*files, *([f"{_WORKSPACES}/datastores/listsecrets/action"] if files else []))
 
@@ -110,7 +110,7 @@ def _flag(step: Step) -> Sequence[str]:
     """An endpoint that enforces access to secret stores may be made only by somebody who may read them."""
     properties = (step.body.get("document") or {}).get("properties") or {}
     flag = str(properties.get("enforce_access_to_default_secret_stores", "")).lower()
-    return _SECRETS if flag == "enabled" and step.room == "endpoint" and step.verb is Verb.CREATE else ()
+    return _SECRETS if flag == "enabled" and step.kind == "endpoint" and step.verb is Verb.CREATE else ()
 
 
 def judge(wanted: Mapping[str, Mapping[str, Sequence[str]]], answers: Mapping[str, Mapping[str, Json]]) -> Judgement:

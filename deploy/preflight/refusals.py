@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from deploy.domain import history, leases
-from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts, Json, address, of_room
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts, Json, address, facts_of
 from deploy.domain.owners import adopt_command, is_unmanaged, owner_tag, whose
 from deploy.domain.plan import Step, Verb
 from deploy.domain.spec import EndpointSpec, Environment
@@ -18,7 +18,7 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
     """Whatever a step would change that does not carry our tag. Every change of an entry is one of its endpoint."""
     touched = {step.address for step in steps if step.changes}
     touched |= {address("endpoint", spec.key)} if touched else set()
-    if any(s.verb is Verb.DELETE and s.room == "endpoint" for s in steps):
+    if any(s.verb is Verb.DELETE and s.kind == "endpoint" for s in steps):
         touched |= {a for a in facts if a.startswith(address("deployment", spec.key, ""))}
     return [
         Finding(
@@ -59,7 +59,7 @@ def unmanaged(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[s
     """
     adopted = {step.address for step in steps if "adopted" in step.body}
     endpoint = address("endpoint", spec.key)
-    behind = [address("deployment", spec.key, name) for name in sorted(of_room(facts, "deployment", spec.key))]
+    behind = [address("deployment", spec.key, name) for name in sorted(facts_of(facts, "deployment", spec.key))]
     found = [
         (where, body)
         for where in (endpoint, *behind)
@@ -78,17 +78,17 @@ def asked_of_all(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> lis
 
 
 def _place(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
-    where = address("place", spec.key)
+    where = address("limits", spec.key)
     wanted, seen = names.asked(spec, steps, facts), facts.get(where)
     if wanted is None or seen is None:
         return []
-    body = {"asked": wanted, "gates": [gate.body() for gate in names.gates(wanted, seen)]}
+    body = {"asked": wanted, "limits": [gate.body() for gate in names.limits(wanted, seen)]}
     return [names.judge(wanted, seen).step(where, body)]
 
 
 def _permission(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
     needs = permissions.needs(spec, steps)
-    answers = {str(answer["word"]): answer for answer in of_room(facts, "permission", spec.key).values()}
+    answers = {str(answer["word"]): answer for answer in facts_of(facts, "permission", spec.key).values()}
     if not any(needs.values()) or not answers:
         return []
     body = {"endpoint": spec.name, "needs": needs, "scopes": {word: a["scope"] for word, a in answers.items()}}
@@ -114,7 +114,7 @@ def protected(environment: Environment, specs: Sequence[EndpointSpec]) -> list[F
 
 def held_back(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
     """What is said of an endpoint whose files still describe the release that was rolled back; None for any other."""
-    body, there = facts.get(address("endpoint", spec.key)) or {}, of_room(facts, "deployment", spec.key)
+    body, there = facts.get(address("endpoint", spec.key)) or {}, facts_of(facts, "deployment", spec.key)
     last = history.rolled_back(body)
     sent = {release for name, release in spec.releases.items() if spec.traffic is None or spec.traffic.get(name)}
     if last is None or last.release not in sent or owner_tag(body) != spec.owner:
@@ -132,6 +132,6 @@ def forward(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> str:
     shifts = [step.body["after"] for step in own if step.verb is Verb.SHIFT and "after" in step.body]
     here = live_slot(served(facts, spec.key))
     there = live_slot(shifts[-1]) if shifts else None
-    if not here or not there or here == there or any(step.room == "deployment" for step in own):
+    if not here or not there or here == there or any(step.kind == "deployment" for step in own):
         return ""
     return f"{spec.key}: {there} holds what the files say, and most callers are on {here}: this goes forward (again)."

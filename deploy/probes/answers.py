@@ -13,8 +13,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy.errors import neutral
-from deploy.redact import hide
+from deploy.errors import sanitize
+from deploy.redact import redact_secrets
 
 _LONGEST = 160
 """Characters of a value that a message shows."""
@@ -27,7 +27,7 @@ class WrongAnswer(Exception):
     """
 
     def __init__(self, reason: str) -> None:
-        self.reason = neutral(reason)
+        self.reason = sanitize(reason)
         super().__init__(self.reason)
 
 
@@ -101,13 +101,13 @@ def kind(value: Any) -> str:
 
 def shown(value: Any, name: str = "") -> str:
     """The beginning of a JSON value on one line, without secrets; `name` is the key it stands under."""
-    line = " ".join(neutral(json.dumps(hide(value, name), ensure_ascii=False)[:4000]).split())
+    line = " ".join(sanitize(json.dumps(redact_secrets(value, name), ensure_ascii=False)[:4000]).split())
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 def excerpt(text: str, length: int = _LONGEST) -> str:
     """The beginning of a remote text on one line, in quotes."""
-    line = " ".join(neutral(text[:4000]).split())
+    line = " ".join(sanitize(text[:4000]).split())
     return f"'{line}'" if len(line) <= length else f"'{line[:length]}...'"
 
 

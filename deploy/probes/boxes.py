@@ -103,17 +103,17 @@ def _sentence(page: Image.Image, place: int, lines: Sequence[str], boxed: bool, 
     return y + tall
 
 
-def _wrapped(text: str, room: int) -> list[str]:
+def _wrapped(text: str, step_type: int) -> list[str]:
     """Lines that fit, four at most; the last one is cut when there is more to say."""
     letters, lines = font(_LETTERS), [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and letters.getlength(longer) > room:
+        if lines[-1] and letters.getlength(longer) > step_type:
             lines.append(word)
         else:
             lines[-1] = longer
     rest = " ".join(lines[_LINES - 1 :])
-    return [fitted(line, _LETTERS, room) for line in [*lines[: _LINES - 1], *([rest] if rest else [])]]
+    return [fitted(line, _LETTERS, step_type) for line in [*lines[: _LINES - 1], *([rest] if rest else [])]]
 
 
 def _tall(lines: Sequence[str]) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.domain.report import Evidence
-from deploy.errors import neutral
+from deploy.errors import sanitize
 from deploy.probes.answers import WrongAnswer, envelope, excerpt, kind, member, only_row, packed
 from deploy.probes.boxes import Box, marked
 from deploy.probes.samples import base64_text, png_size, read, wanted
@@ -71,7 +71,7 @@ def _finding(value: Any, where: str) -> Finding:
         raise WrongAnswer(f"expected a sentence in {where}, an empty string came")
     if boxes is not None and not isinstance(boxes, list):
         raise WrongAnswer(f"expected a list of boxes or null in {where}, {kind(boxes)} came")
-    words = " ".join(neutral(text[:2000]).split())
+    words = " ".join(sanitize(text[:2000]).split())
     return Finding(words, tuple(_box(box, f"box {place} of {where}") for place, box in enumerate(boxes or (), 1)))
 
 
@@ -83,7 +83,7 @@ def _box(value: Any, where: str) -> Box:
         if isinstance(each, bool) or not isinstance(each, int | float):
             raise WrongAnswer(f"expected numbers in {where}, {kind(each)} came")
         if not 0 <= each <= 1:
-            raise WrongAnswer(f"expected shares from 0 to 1 in {where}, {neutral(repr(each)[:40])} came")
+            raise WrongAnswer(f"expected shares from 0 to 1 in {where}, {sanitize(repr(each)[:40])} came")
     left, top, right, bottom = map(float, value)
     if left >= right:
         raise WrongAnswer(f"expected x_min below x_max in {where}, {left:g} and {right:g} came")

@@ -78,9 +78,9 @@ def headed(page: Image.Image, title: str, subtitle: str) -> None:
     """Write the two lines at the top of a page."""
     from PIL import ImageDraw
 
-    pen, room = ImageDraw.Draw(page), page.width - 2 * MARGIN
-    pen.text((MARGIN, MARGIN - 10), fitted(title, 38, room), INK, font(38))
-    pen.text((MARGIN, MARGIN + 40), fitted(subtitle, 22, room), PALE, font(22))
+    pen, step_type = ImageDraw.Draw(page), page.width - 2 * MARGIN
+    pen.text((MARGIN, MARGIN - 10), fitted(title, 38, step_type), INK, font(38))
+    pen.text((MARGIN, MARGIN + 40), fitted(subtitle, 22, step_type), PALE, font(22))
 
 
 def disc(page: Image.Image, centre: tuple[int, int], place: int) -> None:
@@ -109,10 +109,10 @@ def font(size: int) -> Any:
     return ImageFont.load_default(size)
 
 
-def fitted(text: str, size: int, room: int) -> str:
+def fitted(text: str, size: int, step_type: int) -> str:
     """The text, cut where it would leave its room."""
     letters, cut = font(size), text
-    while cut and letters.getlength(cut if cut == text else cut + "...") > room:
+    while cut and letters.getlength(cut if cut == text else cut + "...") > step_type:
         cut = cut[:-1]
     return cut if cut == text else cut.rstrip() + "..."
 

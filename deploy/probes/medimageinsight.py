@@ -44,9 +44,9 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
         "scaling_factor": None if factor is None else positive(factor, "scaling_factor"),
     }
     said = " and ".join(f"{name} vector of {LENGTH} numbers, norm {norm(each):.4g}" for name, each in vectors.items())
-    beside = f", cosine {data['cosine']:.3f}" if "text" in vectors else ""
+    siblings = f", cosine {data['cosine']:.3f}" if "text" in vectors else ""
     files = {f"{Path(probe['image']).stem}-vectors.json": json.dumps(vectors).encode()}
-    return Evidence(said + beside, data, files)
+    return Evidence(said + siblings, data, files)
 
 
 def _joined(probe: Mapping[str, Any], status: int, body: bytes) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.domain.report import Evidence
-from deploy.errors import neutral
+from deploy.errors import sanitize
 from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed, unbase64
 from deploy.probes.pictures import Layer, overlay
 from deploy.probes.samples import base64_text, png_size, prompts_of, read, wanted
@@ -96,7 +96,7 @@ def _categories(row: Mapping[str, Any], count: int) -> list[str | None]:
         raise WrongAnswer(f"expected {wanted}, {len(listed)} came")
     if not all(isinstance(name, str) for name in listed):
         return [None] * count
-    return [" ".join(neutral(name[:60]).split()) for name in listed]
+    return [" ".join(sanitize(name[:60]).split()) for name in listed]
 
 
 def _measured(prompt: str, category: str | None, plane: bytes, width: int) -> Mask:
@@ -144,4 +144,4 @@ def _nothing(masks: list[Mask]) -> str:
 
 
 def _short(value: Any) -> str:
-    return neutral(repr(value)[:80])
+    return sanitize(repr(value)[:80])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from deploy.errors import neutral
 from deploy.probes.answers import WrongAnswer, kind, packed
+from deploy.text import sanitize
 
 
 def vector(value: Any, key: str, length: int) -> list[float]:
@@ -53,5 +53,5 @@ def _number(value: Any, where: str) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise WrongAnswer(f"expected a finite number in {where}, {neutral(repr(value)[:40])} came")
+        raise WrongAnswer(f"expected a finite number in {where}, {sanitize(repr(value)[:40])} came")
     return number

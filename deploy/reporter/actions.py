@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from deploy.domain.plan import Plan
 from deploy.domain.report import Outcome, Report, State
-from deploy.errors import DeployError, Place, Refused, SpecError, neutral
+from deploy.errors import DeployError, Place, Refused, SpecError, sanitize
 from deploy.redact import secret_values
 
 MOST = 10
@@ -55,7 +55,7 @@ def of_report(report: Report, places: Mapping[str, Place]) -> list[Annotation]:
     failed = sorted(
         (o for o in report.outcomes if o.state is State.FAILED), key=lambda o: "callers" not in (o.error or {})
     )
-    broken = (o for o in report.outcomes if o.state is State.INTERRUPTED or (o.state is State.REPLACED and o.error))
+    broken = (o for o in report.outcomes if o.state is State.INTERRUPTED or (o.state is State.SUPERSEDED and o.error))
     return [_of_outcome(o, Level.ERROR, places) for o in failed] + [
         _of_outcome(o, Level.WARNING, places) for o in broken
     ]
@@ -80,7 +80,7 @@ def annotated(found: Sequence[Annotation], prefix: str = "") -> str:
 
 def secrets_of(plan: Plan) -> frozenset[str]:
     """What is secret in a plan, whole."""
-    return secret_values([step.body for step in plan.every])
+    return secret_values([step.body for step in plan.all_steps])
 
 
 def mask_commands(secrets: Iterable[str]) -> str:
@@ -110,9 +110,9 @@ def _place(address: str, places: Mapping[str, Place]) -> Place | None:
 def _command(one: Annotation, prefix: str) -> str:
     where = one.place
     told = {"file": prefix + where.file, "line": str(where.line), "col": str(where.column)} if where else {}
-    told["title"] = " ".join(neutral(one.title).split())[:_TITLE]
+    told["title"] = " ".join(sanitize(one.title).split())[:_TITLE]
     words = ",".join(f"{name}={_property(value)}" for name, value in told.items())
-    return f"::{one.level.name.lower()} {words}::{_data(neutral(one.text)[:_LONGEST])}"
+    return f"::{one.level.name.lower()} {words}::{_data(sanitize(one.text)[:_LONGEST])}"
 
 
 def _data(text: str) -> str:

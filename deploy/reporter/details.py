@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Json
 from deploy.domain.plan import Step, Verb
-from deploy.redact import hide
+from deploy.redact import redact_secrets
 from deploy.reporter.wording import changes, shown
 from deploy.text import count
 
@@ -22,11 +22,11 @@ def fields(step: Step) -> list[tuple[str, str]]:
     document = step.body.get("document")
     if step.verb is not Verb.CREATE or step.body.get("changes"):
         return []
-    if step.room == "role" and step.body.get("principal") == "endpoint":
+    if step.kind == "role" and step.body.get("principal") == "endpoint":
         return [("principal", UNKNOWN)]
     if not isinstance(document, Mapping):
         return []
-    told = [(path, shown(value)) for path, value in _leaves(hide(document)) if path not in _SAID_ELSEWHERE]
+    told = [(path, shown(value)) for path, value in _leaves(redact_secrets(document)) if path not in _SAID_ELSEWHERE]
     return [(path, value[:12] if path == f"tags.{RELEASE_TAG}" else value) for path, value in told] + _decided(
         step, document
     )
@@ -45,7 +45,7 @@ def unchanged(step: Step) -> str:
 
 def _decided(step: Step, document: Mapping[str, Json]) -> list[tuple[str, str]]:
     """What only Azure knows, and only once the thing is there."""
-    if step.room != "endpoint":
+    if step.kind != "endpoint":
         return []
     kind = (document.get("identity") or {}).get("type", "system_assigned")
     own = [("identity.principal_id", UNKNOWN)] if kind == "system_assigned" else []

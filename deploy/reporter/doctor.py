@@ -7,7 +7,7 @@ from itertools import chain
 from deploy.domain.arm import Json
 from deploy.preflight.doctor import Diagnosis, Line
 from deploy.preflight.verdict import Verdict
-from deploy.redact import hide
+from deploy.redact import redact_secrets
 from deploy.reporter.layout import Ink, Style
 from deploy.reporter.text import page
 from deploy.reporter.wording import VERDICTS
@@ -40,7 +40,7 @@ def doctor_text(
 
 def doctor_json(found: Diagnosis) -> dict[str, Json]:
     """As `schemas/doctor.json` describes it."""
-    shown = hide(
+    shown = redact_secrets(
         {
             "ok": not found.exit,
             "environment": found.environment,

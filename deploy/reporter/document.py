@@ -16,7 +16,7 @@ from deploy.domain.digests import digest
 from deploy.domain.plan import Plan, Step
 from deploy.domain.report import Outcome, Report
 from deploy.errors import Place, Problem, SpecError
-from deploy.redact import hide
+from deploy.redact import redact_secrets
 from deploy.reporter.origin import origin_json
 
 _CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
@@ -26,7 +26,7 @@ _MAY_BE = ("world", "fallback", "sealed", "held", "allow_rolled_back", "exposure
 
 def plan_json(plan: Plan) -> dict[str, Json]:
     """The plan as `schemas/plan.json` describes it, secrets hidden."""
-    shown = hide(_plan(plan))
+    shown = redact_secrets(_plan(plan))
     assert isinstance(shown, dict)  # noqa: S101 - hide keeps the shape
     return shown
 
@@ -64,7 +64,7 @@ def plan_load(text: str, file: str = "plan.json") -> Plan:
 
 def report_json(report: Report) -> dict[str, Json]:
     """The report as `schemas/report.json` describes it, secrets hidden; files of evidence by name only."""
-    shown = hide(
+    shown = redact_secrets(
         {
             "ok": report.ok,
             "environment": report.environment,

@@ -18,7 +18,7 @@ from deploy.domain.arm import Json
 from deploy.domain.plan import Plan
 from deploy.domain.report import Report
 from deploy.domain.spec import EndpointSpec
-from deploy.redact import hide
+from deploy.redact import redact_secrets
 from deploy.reporter.document import plan_json, report_json
 from deploy.reporter.html import report_html
 
@@ -45,7 +45,7 @@ def cli_files(spec: EndpointSpec, root: Path, *, whole: bool = True, plain: bool
     """
 
     def write(document: Mapping[str, Json]) -> str:
-        return _yaml(document if whole else hide(document), plain=plain)
+        return _yaml(document if whole else redact_secrets(document), plain=plain)
 
     traffic = {"traffic": dict(spec.traffic)} if spec.traffic is not None else {}
     files = {f"{spec.key}/endpoint.yml": write({**spec.endpoint, **traffic})}

@@ -12,8 +12,8 @@ from deploy.domain.arm import Json
 from deploy.domain.plan import Plan
 from deploy.domain.provenance import Provenance
 from deploy.domain.report import Outcome, Report, State
-from deploy.errors import neutral
-from deploy.redact import hide
+from deploy.errors import sanitize
+from deploy.redact import redact_secrets
 from deploy.reporter.origin import words
 from deploy.reporter.problems import diagnosis_lines
 from deploy.reporter.style import CSS
@@ -63,7 +63,7 @@ def report_html(report: Report, plan: Plan | None = None) -> str:
 
 
 def _safe(text: str) -> str:
-    return escape(neutral(text).encode("utf-8", "replace").decode())
+    return escape(sanitize(text).encode("utf-8", "replace").decode())
 
 
 def _verdict(report: Report, title: str, where: str) -> str:
@@ -92,7 +92,7 @@ def _listed(lines: Iterable[str]) -> str:
 
 
 def _failure(outcome: Outcome) -> str:
-    error = hide(outcome.error or {})
+    error = redact_secrets(outcome.error or {})
     codes = error.get("azure_codes") if isinstance(error.get("azure_codes"), list) else []
     rows = [
         ("Azure said", " > ".join(str(code) for code in codes)),
@@ -120,7 +120,7 @@ def _figure(outcome: Outcome) -> str:
     )
     return (
         f'<figure><div class="pictures">{pictures}</div><figcaption><code>{_safe(outcome.address)}</code> '
-        f"{_safe(outcome.evidence.summary)}{_list(hide(outcome.evidence.data).items())}"
+        f"{_safe(outcome.evidence.summary)}{_list(redact_secrets(outcome.evidence.data).items())}"
         f"{'' if outcome.error else _files(outcome)}</figcaption></figure>"
     )
 
@@ -153,7 +153,7 @@ def _readable(name: str, content: bytes) -> str:
     text = content.decode("utf-8", "replace")
     if name.lower().endswith(".json"):
         with suppress(ValueError, RecursionError):
-            text = json.dumps(hide(json.loads(text)), indent=1, ensure_ascii=False)
+            text = json.dumps(redact_secrets(json.loads(text)), indent=1, ensure_ascii=False)
     return text if len(text) <= _LONGEST else text[:_LONGEST] + f"\n({count(len(text) - _LONGEST, 'character')} more)"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from deploy.domain.plan import Plan
 from deploy.domain.report import Outcome, Report, State
-from deploy.errors import neutral
+from deploy.errors import sanitize
 from deploy.reporter.markdown import report_markdown
 from deploy.reporter.timeline import starting_times
 from deploy.text import count
@@ -24,7 +24,7 @@ _MARKS = {
     State.FAILED: "crit, ",
     State.RESCUED: "active, ",
     State.INTERRUPTED: "crit, active, ",
-    State.REPLACED: "crit, active, ",
+    State.SUPERSEDED: "crit, active, ",
 }
 _TOO_MUCH = "_The rest does not fit into a summary: see the report among the artifacts._\n"
 
@@ -50,10 +50,10 @@ def timeline(outcomes: Sequence[Outcome]) -> str:
     return "\n".join([*lines, "```", *more])
 
 
-def fitting(text: str, room: int) -> str:
+def fitting(text: str, step_type: int) -> str:
     """The text if it has no more than `room` bytes; otherwise a word that it has not, or nothing."""
     for words in (text, _TOO_MUCH):
-        if len(words.encode("utf-8", "replace")) <= room:
+        if len(words.encode("utf-8", "replace")) <= step_type:
             return words
     return ""
 
@@ -75,7 +75,7 @@ def _moment(seconds: float) -> str:
 
 def _plain(text: str) -> str:
     """Letters that mean nothing to mermaid."""
-    return re.sub(r"[^A-Za-z0-9 ._/-]+", " ", neutral(text))[:_NAME].strip() or "step"
+    return re.sub(r"[^A-Za-z0-9 ._/-]+", " ", sanitize(text))[:_NAME].strip() or "step"
 
 
 def _pictures(report: Report, run_url: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from unicodedata import combining, east_asian_width
 
-from deploy.errors import neutral
+from deploy.errors import sanitize
 
 
 class Style(StrEnum):
@@ -53,7 +53,7 @@ class Ink:
 
     def clean(self, text: str) -> str:
         """One line of safe text. No word of it can start a workflow command, since any word may start a line."""
-        text = " ".join(neutral(text).split()).encode("utf-8", "replace").decode()
+        text = " ".join(sanitize(text).split()).encode("utf-8", "replace").decode()
         text = re.sub(r"(?<!\S):(?=:)", "∶", text).replace("##[", "# #[").replace("##vso[", "# #vso[")
         if self.ascii:
             text = text.translate(_ASCII).encode("ascii", "backslashreplace").decode()
@@ -105,12 +105,12 @@ class Ink:
         return next((at for at in (wanted, min(wanted, _MARGIN)) if at + taken <= self.width), 0)
 
     def _fill(self, text: str, first: int, rest: int) -> Iterator[str]:
-        line, room = "", first
+        line, step_type = "", first
         for word in _GLUE.sub("\u00a0", text).split(" "):
             longer = f"{line} {word}" if line else word
-            if line and cells(longer) > room:
+            if line and cells(longer) > step_type:
                 yield line.replace("\u00a0", " ")
-                line, room = word, rest
+                line, step_type = word, rest
             else:
                 line = longer
         if line:

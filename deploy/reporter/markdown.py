@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.provenance import Provenance
 from deploy.domain.report import Outcome, Report, State
-from deploy.errors import DeployError, neutral
+from deploy.errors import DeployError, sanitize
 from deploy.reporter.details import fields, unchanged
 from deploy.reporter.origin import words
 from deploy.reporter.problems import diagnosis_lines, error_text
@@ -47,7 +47,7 @@ _STATE_SIGNS = {
     State.NOT_REACHED: "⬜",
     State.RESCUED: "↩️",
     State.INTERRUPTED: "⏸️",
-    State.REPLACED: "↪️",
+    State.SUPERSEDED: "↪️",
 }
 _CELL, _ERROR, _NAMED = 500, 6_000, 12
 
@@ -127,9 +127,9 @@ def _outcome(outcome: Outcome, why: str) -> str:
 
 def _error(outcome: Outcome) -> str:
     error = outcome.error or {}
-    said = neutral(f"{error.get('code') or ''} {error.get('message') or ''}".strip())[:_ERROR]
-    request = f"\nrequest id {neutral(str(error['request_id']))[:100]}" if error.get("request_id") else ""
-    why = "".join(f"\n{neutral(line)}" for line in diagnosis_lines(error))[:_ERROR]
+    said = sanitize(f"{error.get('code') or ''} {error.get('message') or ''}".strip())[:_ERROR]
+    request = f"\nrequest id {sanitize(str(error['request_id']))[:100]}" if error.get("request_id") else ""
+    why = "".join(f"\n{sanitize(line)}" for line in diagnosis_lines(error))[:_ERROR]
     who = f"{RESCUE}: {_code(outcome.address)}" if outcome.rescue else _code(outcome.address)
     return f"{who}\n<pre>{html.escape(said + request + why)}</pre>"
 
@@ -179,12 +179,12 @@ def _diff(steps: Iterable[Step], budget: int) -> str:
 
 
 def _changed(step: Step) -> Iterator[str]:
-    found = [tuple(" ".join(neutral(part).split()) for part in change) for change in changes(step)]
+    found = [tuple(" ".join(sanitize(part).split()) for part in change) for change in changes(step)]
     told = [(path, value) for path, value in fields(step)]
     if found or told:
-        lines = [f"@@ {' '.join(neutral(step.address).split())} @@"]
+        lines = [f"@@ {' '.join(sanitize(step.address).split())} @@"]
         lines += [f"- {path}: {old}\n+ {path}: {new}" for path, old, new in found]
-        lines += [f"+ {' '.join(neutral(path).split())}: {' '.join(neutral(value).split())}" for path, value in told]
+        lines += [f"+ {' '.join(sanitize(path).split())}: {' '.join(sanitize(value).split())}" for path, value in told]
         lines += [f"  {unchanged(step)}"] if unchanged(step) else []
         yield from lines
 
@@ -217,7 +217,7 @@ def _folded(title: str, inside: str) -> str:
 
 def _words(text: str) -> str:
     """Plain words: no Markdown, no HTML, nobody mentioned."""
-    line = " ".join(neutral(text).split())
+    line = " ".join(sanitize(text).split())
     line = line if len(line) <= _CELL else line[: _CELL - 1] + "…"
     line = re.sub(r"([\\`*_{}\[\]|~#])", r"\\\1", html.escape(line, quote=False))
     return re.sub(r"(?<=@)(?=\w)", "\u200b", line)
@@ -225,7 +225,7 @@ def _words(text: str) -> str:
 
 def _code(text: str) -> str:
     """Words in code letters, whatever they hold."""
-    line = " ".join(neutral(text).split()).replace("|", "\\|")[:_CELL]
+    line = " ".join(sanitize(text).split()).replace("|", "\\|")[:_CELL]
     if not line:
         return ""
     ticks = "`" * (max((len(run) for run in re.findall(r"`+", line)), default=0) + 1)

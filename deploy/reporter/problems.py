@@ -7,7 +7,7 @@ from typing import Any
 
 from deploy.domain.arm import Json
 from deploy.errors import CloudError, DeployError, Finding, Problem, Refused, SpecError
-from deploy.redact import hide
+from deploy.redact import redact_secrets
 from deploy.reporter.layout import Ink, Style
 from deploy.text import count
 
@@ -54,7 +54,7 @@ def error_json(error: DeployError) -> dict[str, Json]:
         ]
     elif isinstance(error, CloudError):
         body |= {"azure_codes": list(error.codes), "status": error.status, "request_id": error.request_id}
-    return {"error": hide(body)}
+    return {"error": redact_secrets(body)}
 
 
 def outcome_error(ink: Ink, error: Mapping[str, Json], *, indent: int) -> list[str]:
@@ -68,7 +68,7 @@ def outcome_error(ink: Ink, error: Mapping[str, Json], *, indent: int) -> list[s
 
 def diagnosis_lines(error: Mapping[str, Json]) -> list[str]:
     """Why a deployment failed, in lines: its state, the cause, the field, what speaks for it, both logs' last lines."""
-    found = hide(error.get("diagnosis") or {})
+    found = redact_secrets(error.get("diagnosis") or {})
     if not isinstance(found, Mapping) or not found:
         return []
     lines = [f"State: {found['state']}"] if found.get("state") else []

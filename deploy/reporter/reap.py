@@ -48,7 +48,7 @@ def reaped_text(judged: Judged, plan: Plan, report: Report | None) -> str:
     lines += [f"{'spared':<11}  {each.name}: {each.why}" for each in judged.spared]
     lines += [f"{_slot_verb(each, report, outcomes):<11}  {_slot(each)}" for each in judged.idle]
     lines += [f"{'kept':<11}  {_slot(each)}" for each in judged.kept]
-    lines += [_record(step, going, outcomes) for step in plan.steps if step.room == "record"]
+    lines += [_record(step, going, outcomes) for step in plan.steps if step.kind == "identity"]
     lines += [
         f"{'':<11}  {o.address}: {o.error['message']}" for o in outcomes.values() if o.error and o.state is State.FAILED
     ]

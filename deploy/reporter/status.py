@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from deploy.domain import leases
 from deploy.domain.arm import Json
-from deploy.redact import hide
+from deploy.redact import redact_secrets
 from deploy.reporter.layout import Ink, Span, Style, cells
 from deploy.reporter.origin import origin_json, words
 from deploy.reporter.status_rows import EndpointRow, SlotRow
@@ -20,7 +20,7 @@ _SOON = 24.0
 
 def status_json(rows: Sequence[EndpointRow]) -> dict[str, Json]:
     """{endpoints: [...]} as `schemas/status.json` describes it."""
-    return {"endpoints": [hide(_json(row)) for row in rows]}
+    return {"endpoints": [redact_secrets(_json(row)) for row in rows]}
 
 
 def _json(row: EndpointRow) -> dict[str, Json]:

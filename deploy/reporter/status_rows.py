@@ -7,7 +7,7 @@ from datetime import datetime
 
 from deploy.documents.cli_v2 import AUTH_MODES
 from deploy.domain import idle_slots, leases
-from deploy.domain.arm import RELEASE_TAG, Facts, Json, address, capacity_of, of_room
+from deploy.domain.arm import RELEASE_TAG, Facts, Json, address, capacity_of, facts_of
 from deploy.domain.owners import owner_tag, whose
 from deploy.domain.provenance import Provenance, recorded
 from deploy.domain.spec import EndpointSpec
@@ -74,7 +74,7 @@ def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow
         return EndpointRow(spec.key, spec.name, "absent")
     properties = body.get("properties") or {}
     traffic = properties.get("traffic") or {}
-    slots = of_room(facts, "deployment", spec.key)
+    slots = facts_of(facts, "deployment", spec.key)
     lease, spare = leases.of(body), idle_slots.of(body, slots)
     mode = str(properties.get("authMode") or "")
     return EndpointRow(

@@ -41,13 +41,13 @@ td.address { min-width: 15rem; }
 .state { white-space: nowrap; }
 td.state:first-child { font-weight: 600; }
 .done { color: var(--good); } .failed { color: var(--bad); } .rescued { color: var(--busy); }
-.interrupted, .replaced { color: var(--busy); } .not_reached { color: var(--soft); }
+.interrupted, .superseded { color: var(--busy); } .not_reached { color: var(--soft); }
 svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg text { fill: var(--ink); font-size: 12px; }
 svg .soft { fill: var(--soft); }
 svg line { stroke: var(--line); }
 rect.done { fill: var(--good); } rect.failed { fill: var(--bad); } rect.rescued { fill: var(--busy); }
-rect.interrupted, rect.replaced { fill: var(--busy); } rect.not_reached { fill: var(--idle); }
+rect.interrupted, rect.superseded { fill: var(--busy); } rect.not_reached { fill: var(--idle); }
 @media print { body { max-width: none; padding: 0; }
   pre { max-height: none; } figure, .card, tr { break-inside: avoid; } }
 """

@@ -50,7 +50,7 @@ STATE_SIGNS = {
     State.NOT_REACHED: ("·", Style.DIM),
     State.RESCUED: ("↩", Style.YELLOW),
     State.INTERRUPTED: ("!", Style.YELLOW),
-    State.REPLACED: ("↪", Style.YELLOW),
+    State.SUPERSEDED: ("↪", Style.YELLOW),
 }
 _ADDRESS = 11
 """Column where addresses start: a margin of two, the sign, a space, the longest verb, a space."""
@@ -69,7 +69,7 @@ def plan_text(
 ) -> str:
     """The plan as a person reads it. `hint` is the command to type next; without one, no next command is named."""
     ink = Ink(width, colour, ascii)
-    used = sorted({sign(step) for step in plan.every}, key=lambda pair: [*_STYLES, Verb.CHECK].index(pair[1]))
+    used = sorted({sign(step) for step in plan.all_steps}, key=lambda pair: [*_STYLES, Verb.CHECK].index(pair[1]))
     legend = [(" ".join(pair), _STYLES.get(pair[1], Style.CYAN)) for pair in used]
     blocks = [
         [*_heading(ink, "Plan", plan.environment, plan.fingerprint), *ink.line(target(plan), Style.DIM)],
@@ -151,7 +151,7 @@ def _steps(ink: Ink, steps: Sequence[Step], *, brief: bool = False) -> list[str]
 
 
 def _step(ink: Ink, step: Step, column: int) -> list[str]:
-    style = _SUMS[quota(step.body).enough] if step.room == "quota" and "needed" in step.body else Style.PLAIN
+    style = _SUMS[quota(step.body).enough] if step.kind == "quota" and "needed" in step.body else Style.PLAIN
     below = [(reason(step), style)] + [(f"{path}: {old} -> {new}", Style.PLAIN) for path, old, new in untold(step)]
     below += [(unchanged(step), Style.DIM)]
     mark, meaning = sign(step)

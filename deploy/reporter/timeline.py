@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from deploy.domain.report import Outcome
-from deploy.errors import neutral
+from deploy.errors import sanitize
 from deploy.reporter.wording import STATE_WORDS, duration
 
 _WIDTH, _LABEL, _ROW, _TOP = 1080, 330, 24, 26
@@ -64,5 +64,5 @@ def _x(seconds: float, total: float) -> float:
 
 
 def _short(text: str, limit: int = 44) -> str:
-    line = " ".join(neutral(text).split()).encode("utf-8", "replace").decode()
+    line = " ".join(sanitize(text).split()).encode("utf-8", "replace").decode()
     return line if len(line) <= limit else line[: limit - 1] + "…"

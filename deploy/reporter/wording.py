@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from deploy.domain.arm import Json
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State
-from deploy.domain.traffic_shares import in_words
+from deploy.domain.traffic_shares import format_traffic
 from deploy.preflight.verdict import Verdict
-from deploy.redact import hide, hide_at
+from deploy.redact import redact_at, redact_secrets
 from deploy.text import count, noun
 
 STATE_WORDS = {state: state.value.replace("_", " ") for state in State}
@@ -195,7 +195,7 @@ def target(plan: Plan) -> str:
 
 def changes(step: Step) -> Iterator[tuple[str, str, str]]:
     """(path, before, after) of each field that an update changes, secrets hidden."""
-    listed = hide(step.body.get("changes"))
+    listed = redact_secrets(step.body.get("changes"))
     for change in listed if isinstance(listed, list) else []:
         if isinstance(change, dict):
             path = str(change.get("path", ""))
@@ -209,12 +209,12 @@ def untold(step: Step) -> list[tuple[str, str, str]]:
 
 def before_and_after(path: str, before: Json, after: Json) -> str:
     """`1 -> 2` for what stands at a dotted path; `1 -> (default)` or `1 -> (removed)` for what the files leave out."""
-    return f"{changed_value(path, before)} -> {_after(path, hide_at(path, after))}"
+    return f"{changed_value(path, before)} -> {_after(path, redact_at(path, after))}"
 
 
 def changed_value(path: str, value: Json) -> str:
     """A value at a dotted path on one line, hidden if its name or its looks say that it is a secret."""
-    return shown(hide_at(path, value))
+    return shown(redact_at(path, value))
 
 
 def _after(path: str, value: Json) -> str:
@@ -233,7 +233,7 @@ def shown(value: Json, limit: int = 120) -> str:
 
 def reason(step: Step) -> str:
     """Why there is this step: its own words, or its sums; empty when the fields it changes say it already."""
-    if step.room == "quota" and step.verb is Verb.CHECK and "needed" in step.body and "unknown" not in step.body:
+    if step.kind == "quota" and step.verb is Verb.CHECK and "needed" in step.body and "unknown" not in step.body:
         sums = quota(step.body)
         said = f"{sums.needs}; {sums.has}" if sums.who.lower() in step.address.lower() else str(sums)
         return f"{said} ({step.body['source']})" if step.body.get("source") else said
@@ -251,8 +251,8 @@ def became(outcome: Outcome) -> str:
 
 def reasons(report: Report, plan: Plan | None) -> list[str]:
     """Why there was a step, for each outcome, from the plan that the report is about."""
-    fell = {o.address.split("/")[1] for o in report.outcomes if o.state is State.REPLACED}
-    second = [step for step in plan.fallback if step.endpoint in fell] if plan else []
+    used_fallback = {o.address.split("/")[1] for o in report.outcomes if o.state is State.SUPERSEDED}
+    second = [step for step in plan.fallback if step.endpoint in used_fallback] if plan else []
     left = [*plan.steps, *second, *plan.rescue] if plan else []
     found = []
     for outcome in report.outcomes:
@@ -266,7 +266,7 @@ def reasons(report: Report, plan: Plan | None) -> list[str]:
 def onward(verb: str, plan: Plan, traffic: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     """After an interrupted run: where the traffic of each endpoint is, and how to go back."""
     for key, shares in traffic.items():
-        yield f"Traffic now: {key}: {in_words(shares) if any(shares.values()) else 'none'}."
+        yield f"Traffic now: {key}: {format_traffic(shares) if any(shares.values()) else 'none'}."
     typed = " ".join(["-e", plan.environment, *(plan.endpoints or traffic)])
     if verb == "apply" and any(any(shares.values()) for shares in traffic.values()):
         yield f"To go back: amldeploy rollback {typed}"
@@ -281,7 +281,7 @@ def held(entry: Mapping[str, Json]) -> str:
 
 def lease(entry: Mapping[str, Json]) -> str:
     """Until when an endpoint on shared quota lives, from whatever the plan knows about it."""
-    known = {key: value for key, value in hide(entry).items() if value is not None}
+    known = {key: value for key, value in redact_secrets(entry).items() if value is not None}
     who = known.pop("endpoint", None) or known.pop("address", None)
     words = ", ".join(f"{key.replace('_', ' ')} {shown(value)}" for key, value in known.items())
     return ": ".join(part for part in (shown(who) if who else "", words) if part)

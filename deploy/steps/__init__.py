@@ -26,18 +26,18 @@ from deploy.steps import (
     deployment,
     endpoint,
     export,
+    identity,
+    limits,
     models,
     permission,
-    place,
     probe,
     quota,
-    record,
     roles,
     traffic,
 )
 
 
-class Room(Protocol):
+class StepType(Protocol):
     """What the executor, the planner and the observer know of a room. `NAME` is the first word of its addresses."""
 
     NAME: str
@@ -49,13 +49,13 @@ class Room(Protocol):
     def run(self, cloud: Cloud, step: Step, /) -> Evidence | None: ...
 
 
-ROOMS: tuple[Room, ...] = (
+STEP_TYPES: tuple[StepType, ...] = (
     quota,
     models,
-    place,
+    limits,
     permission,
     endpoint,
-    record,
+    identity,
     roles,
     deployment,
     autoscale,
@@ -64,11 +64,11 @@ ROOMS: tuple[Room, ...] = (
     alias,
 )
 
-ARRIVING: tuple[Room, ...] = tuple(room for room in ROOMS if room is not autoscale)
+ARRIVING: tuple[StepType, ...] = tuple(step_type for step_type in STEP_TYPES if step_type is not autoscale)
 """What the way to a release stands on; autoscale settings matter on the way to nothing."""
 
-SHOWN: tuple[Room, ...] = (endpoint, deployment)
+SHOWN: tuple[StepType, ...] = (endpoint, deployment)
 """What people look at."""
 
-EVERY: tuple[Room, ...] = (*ROOMS, export)
+ALL_STEP_TYPES: tuple[StepType, ...] = (*STEP_TYPES, export)
 """The rooms above, and the one that only the reaper asks for."""

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from deploy import aliases
-from deploy.aliases import Outside, Target
+from deploy.aliases import Context, Target
 from deploy.cloud import endpoints, orphans
 from deploy.cloud.connect import Cloud
 from deploy.domain import leases
@@ -145,5 +145,5 @@ def _alias(spec: EndpointSpec) -> Mapping[str, Json] | None:
     return alias.model_dump(mode="json", exclude_none=True) if alias else None
 
 
-def _outside(cloud: Cloud) -> Outside:
-    return Outside(cloud.root, os.environ)
+def _outside(cloud: Cloud) -> Context:
+    return Context(cloud.root, os.environ)

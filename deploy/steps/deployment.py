@@ -11,7 +11,7 @@ from deploy import diff
 from deploy.cloud import endpoints, environments, logs, preconditions, whoami
 from deploy.cloud.connect import Cloud
 from deploy.domain import manifest, provenance
-from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts, Json, address, of_room
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts, Json, address, facts_of
 from deploy.domain.owners import is_unmanaged
 from deploy.domain.plan import Step, Verb, Wanted
 from deploy.domain.preserved import merged_properties, merged_tags
@@ -45,7 +45,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     """Create, change or replace what is wanted; towards nothing, delete all."""
     if wanted is None:
         return [_delete(where, body) for where, body in sorted(facts.items()) if where.split("/")[0] == NAME]
-    there = of_room(facts, NAME, wanted.spec.key)
+    there = facts_of(facts, NAME, wanted.spec.key)
     live = (wanted.live, there[wanted.live]) if wanted.live in there else None
     asset = facts.get(address("asset", wanted.spec.key, str(wanted.live))) or {}
     steps = [

@@ -12,7 +12,7 @@ from deploy.cloud import endpoints, shared_quota
 from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import VERSION
 from deploy.domain import leases
-from deploy.domain.arm import OWNER_TAG, Facts, Json, address, of_room
+from deploy.domain.arm import OWNER_TAG, Facts, Json, address, facts_of
 from deploy.domain.owners import is_unmanaged, owner_tag
 from deploy.domain.plan import Step, Verb, Wanted
 from deploy.domain.report import Evidence
@@ -41,7 +41,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         # Another of the same owner has an end of its own: its deployments and roles go before it.
         return [_delete(where, body) for where, body in facts.items() if _is_named(where)]
     spec, where = wanted.spec, address(NAME, wanted.spec.key)
-    others = {name: body for name, body in of_room(facts, NAME, spec.key).items() if name}
+    others = {name: body for name, body in facts_of(facts, NAME, spec.key).items() if name}
     if former := {name for name, body in others.items() if not lineage.is_of_line(spec, name, body)}:
         names = ", ".join(sorted(former))
         cure = "Take the old name back, or tear it down under that name first (values and template decide the name)"
@@ -68,7 +68,7 @@ def keys_of(spec: EndpointSpec, facts: Facts) -> str | None:
     """The endpoint that a new one succeeds, under key authentication: clients go on with its keys."""
     if str(spec.endpoint.get("auth_mode") or "key") != "key":
         return None
-    found = of_room(facts, NAME, spec.key).items()
+    found = facts_of(facts, NAME, spec.key).items()
     others = {name: body for name, body in found if name and lineage.is_of_line(spec, name, body)}
     keyed = [name for name, body in others.items() if (body.get("properties") or {}).get("authMode") == "Key"]
     serving = [name for name in keyed if shares(others[name])]

@@ -18,7 +18,7 @@ from deploy.domain.arm import Facts, Json
 from deploy.domain.plan import Step, Wanted
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
-from deploy.errors import CloudError, neutral
+from deploy.errors import CloudError, sanitize
 
 NAME = "export"
 
@@ -54,7 +54,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
             _write(folder / "deployments" / f"{deployment}.json", found)
             for container in endpoints.CONTAINERS:
                 with contextlib.suppress(CloudError):
-                    text = neutral(endpoints.read_logs(cloud, name, deployment, container, endpoints.TAIL))
+                    text = sanitize(endpoints.read_logs(cloud, name, deployment, container, endpoints.TAIL))
                     _private(folder / "logs" / f"{deployment}-{container}.log", text)
     except OSError as error:
         cure = "Nothing was deleted: see that the folder may be written"

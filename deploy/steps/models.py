@@ -8,7 +8,7 @@ from deploy.cloud import quota, registry
 from deploy.cloud.connect import Cloud
 from deploy.diff.values import ASSET
 from deploy.domain import leases
-from deploy.domain.arm import Facts, Json, address, of_room
+from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.plan import Step, Wanted
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
@@ -56,8 +56,8 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     """A check for each deployment that is to be made with a model from a registry or workspace."""
     if wanted is None:
         return ()
-    key, there = wanted.spec.key, of_room(facts, "deployment", wanted.spec.key)
-    looked = {(str(r["reference"]), str(r["instance_type"])): r for r in of_room(facts, NAME, key).values()}
+    key, there = wanted.spec.key, facts_of(facts, "deployment", wanted.spec.key)
+    looked = {(str(r["reference"]), str(r["instance_type"])): r for r in facts_of(facts, NAME, key).values()}
     shared = leases.borrows(wanted.spec.pipeline.quota.capacity, facts.get(address("endpoint", key)))
     steps = []
     for name, document in wanted.deployments.items():

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from deploy import probes
 from deploy.cloud import endpoints, scoring
 from deploy.cloud.connect import Cloud
-from deploy.domain.arm import RELEASE_TAG, UNPROVEN, Facts, address, of_room
+from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Facts, address, facts_of
 from deploy.domain.plan import Step, Verb, Wanted
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec, Retry
@@ -18,7 +18,7 @@ from deploy.domain.traffic_shares import served
 from deploy.errors import CloudError
 
 NAME = "probe"
-UNPROVEN_WHY = "callers are on it, and it is not proven"
+UNVERIFIED_WHY = "callers are on it, and it is not proven"
 _KEPT = 1_000_000
 """Bytes of a wrong answer that are kept for whoever looks into it."""
 
@@ -32,7 +32,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     """One probe for each deployment that is new, changed, or about to get callers it does not have."""
     if wanted is None or wanted.spec.pipeline.probe is None:
         return ()
-    spec, there = wanted.spec, of_room(facts, "deployment", wanted.spec.key)
+    spec, there = wanted.spec, facts_of(facts, "deployment", wanted.spec.key)
     called = served(facts, spec.key)
     return [
         step_for(spec, name, why)
@@ -49,8 +49,8 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 def _why(release: str, body: object, share: int, now: int) -> str:
     if not isinstance(body, dict):
         return "it is new"
-    if release.endswith(UNPROVEN):
-        return UNPROVEN_WHY
+    if release.endswith(UNVERIFIED):
+        return UNVERIFIED_WHY
     if (body.get("tags") or {}).get(RELEASE_TAG) != release:
         return "its release changes"
     return "callers are about to reach it" if share > now else ""
@@ -65,7 +65,7 @@ def step_for(spec: EndpointSpec, deployment: str, why: str, *, wait: float = 0.0
         "deployment": deployment,
         "folder": spec.folder,
         "probe": probe.model_dump(mode="json"),
-        **({"callers": "are on it"} if why == UNPROVEN_WHY else {}),
+        **({"callers": "are on it"} if why == UNVERIFIED_WHY else {}),
     }
     retry = Retry(probe.attempts, spec.pipeline.retry.deadline, wait)
     return Step(Verb.PROBE, address(NAME, spec.key, deployment), body, why, retry)

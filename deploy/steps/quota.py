@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from deploy.cloud import quota
 from deploy.cloud.connect import Cloud
 from deploy.domain import leases
-from deploy.domain.arm import Facts, Json, address, capacity_of, of_room
+from deploy.domain.arm import Facts, Json, address, capacity_of, facts_of
 from deploy.domain.plan import Step, Wanted
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
@@ -39,10 +39,10 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
     """A check for each size of which more cores are needed."""
     if wanted is None:
         return ()
-    key, rows = wanted.spec.key, of_room(facts, NAME, wanted.spec.key)
+    key, rows = wanted.spec.key, facts_of(facts, NAME, wanted.spec.key)
     shared = leases.borrows(wanted.spec.pipeline.quota.capacity, facts.get(address("endpoint", key)))
     steps = []
-    for size, pairs in _grown(wanted, of_room(facts, "deployment", key)).items():
+    for size, pairs in _grown(wanted, facts_of(facts, "deployment", key)).items():
         row = rows.get(size.lower()) or _row(rows, size)
         sums = core_quota.sums(row, size, pairs, shared=shared)
         judged = core_quota.judge(row, sums, alternatives.of_facts(facts, key, size, [after for _, after in pairs]))

@@ -19,7 +19,7 @@ from deploy.cloud import endpoints, role_assignments, role_state
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
 from deploy.documents import Role
-from deploy.domain.arm import Facts, Json, address, of_room
+from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.owners import owner_tag
 from deploy.domain.plan import Step, Verb, Wanted
 from deploy.domain.report import Evidence
@@ -50,7 +50,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     shared = [
         one.row for one in found if one.giver == "us" and (mark := role_assignments.marked(one.row)) and not mark.own
     ]
-    heirs = heirs_of(cloud, spec.beside, shared, endpoints.list_endpoints(cloud) if shared else {})
+    heirs = heirs_of(cloud, spec.siblings, shared, endpoints.list_endpoints(cloud) if shared else {})
     for one in found:
         body = {"id": one.row["id"], "giver": one.giver, "marked": role_assignments.marked(one.row) is not None}
         body |= {"heir": heir} if (heir := heirs.get(str(one.row["id"]))) else {}
@@ -102,7 +102,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         seen.sort(key=lambda each: bool(each[1].get("marked")))
         return [_take(a, body) for a, body in seen if body["giver"] in _GIVEN]
     spec = wanted.spec
-    there, asked = of_room(facts, NAME, spec.key), {_address(spec.key, role): role for role in spec.pipeline.roles}
+    there, asked = facts_of(facts, NAME, spec.key), {_address(spec.key, role): role for role in spec.pipeline.roles}
     give = [_give(spec, role) for where, role in asked.items() if where not in facts]
     give += [_keep(spec, role) for where, role in asked.items() if _is_of_entry(facts.get(where))]
     take = [

@@ -14,7 +14,7 @@ from deploy.domain.arm import Facts, Json, address, release_of
 from deploy.domain.plan import Step, Verb, Wanted
 from deploy.domain.report import Evidence
 from deploy.domain.spec import PATIENT, EndpointSpec
-from deploy.domain.traffic_shares import in_words, positive, shares
+from deploy.domain.traffic_shares import format_traffic, positive, shares
 
 NAME = "traffic"
 
@@ -151,7 +151,9 @@ def _shift(
     document["mirror_traffic"] = {n: share for n, share in document["mirror_traffic"].items() if not after.get(n)}
     retry = replace(spec.retry, wait=wait)
     noted = {"document": document, "before": dict(before), "after": dict(after)}
-    return Step(Verb.SHIFT, address(NAME, spec.key), noted, f"{in_words(before)} -> {in_words(after)}", retry)
+    return Step(
+        Verb.SHIFT, address(NAME, spec.key), noted, f"{format_traffic(before)} -> {format_traffic(after)}", retry
+    )
 
 
 def _stop(where: str, body: Mapping[str, Json]) -> Step:
@@ -163,6 +165,6 @@ def _stop(where: str, body: Mapping[str, Json]) -> Step:
         Verb.SHIFT,
         address(NAME, key),
         {"document": document, "before": before, "after": {}},
-        f"{in_words(before)} -> nobody",
+        f"{format_traffic(before)} -> nobody",
         PATIENT,
     )

@@ -32,7 +32,7 @@ from deploy.errors import DeployError  # noqa: E402
 
 APP, PRINCIPAL = str(uuid.uuid4()), str(uuid.uuid4())
 SUBJECT = "repo:octo-org/octo-repo:environment:prod"
-EVERY = 300.0
+ALL_STEP_TYPES = 300.0
 """Seconds between two questions, and the life of an ID token."""
 
 
@@ -68,7 +68,7 @@ def _cloud(url: str) -> Cloud:
 def _furnish(url: str) -> None:
     federated = [{"name": "prod", "issuer": GITHUB, "subject": SUBJECT}]
     body = {"kind": "ServicePrincipal", "name": "job", "appId": APP, "federatedCredentials": federated}
-    settings = {"access_token_seconds": 3600, "github_subject": SUBJECT, "github_token_seconds": EVERY}
+    settings = {"access_token_seconds": 3600, "github_subject": SUBJECT, "github_token_seconds": ALL_STEP_TYPES}
     _send("PUT", f"{url}/emulator/settings", settings)
     _send("PUT", f"{url}/emulator/principals/{PRINCIPAL}", body)
     scope = f"{url}{default_world.WORKSPACE_ID}/providers/Microsoft.Authorization"
@@ -90,10 +90,10 @@ def _send(method: str, url: str, body: object, **headers: str) -> None:
 def _work(cloud: Cloud, hours: float) -> dict[str, object]:
     asked, who = 0, signed_in(cloud)
     try:
-        while asked * EVERY < hours * 3600:
+        while asked * ALL_STEP_TYPES < hours * 3600:
             assert cloud.arm.look(cloud.workspace_id, WORKSPACES, "read the workspace", response_schemas.Workspace)
             asked += 1
-            _ahead[0] += EVERY
+            _ahead[0] += ALL_STEP_TYPES
     except DeployError as error:
         return {"asked": asked, "error": str(error), "code": error.code}
     return {"asked": asked, "error": "", "credential": who.credential, "principal": who.object_id == PRINCIPAL}

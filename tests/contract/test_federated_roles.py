@@ -91,7 +91,7 @@ def test_who_reads_plans_and_who_writes_applies_the_same_plan(somebody) -> None:
     assert own.fingerprint == agreed.fingerprint
     assert replace(own, notes=()).steps[-1] == agreed.steps[-1]
 
-    ways = {"approve": lambda *_: None, "tell": lambda _: None}
+    ways = {"approve": lambda *_: None, "emit": lambda _: None}
     assert commands.apply(somebody["apply"], "local", **ways).report.ok
     assert commands.plan(somebody["plan"], "local", for_another=True).steps == ()
     assert commands.teardown(somebody["apply"], "local", **ways).report.ok

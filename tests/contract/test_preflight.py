@@ -122,7 +122,7 @@ SILENT = {
     "VirtualMachineSizes_List": "quota",
     "RegistryModelVersions_List": "model",
     "Registry_Discovery": "model",
-    "OnlineEndpoints_CheckNameAvailability": "place",
+    "OnlineEndpoints_CheckNameAvailability": "limits",
     "Permissions_List": "permission",
 }
 
@@ -155,7 +155,7 @@ def test_an_answer_that_does_not_come_leaves_a_question_open(tmp_path: Path, ope
             ordered = {**fault, "operation": operation, "plane": "any", "times": "always"}
             emulator.begin(made.state, faults=[ordered])
             found = verdicts(made)
-            checks = {step.room: step for step in commands.plan(made, "here").steps if not step.changes}
+            checks = {step.kind: step for step in commands.plan(made, "here").steps if not step.changes}
 
             assert found == quiet | {SILENT[operation]: Verdict.UNKNOWN}, fault
             assert checks[SILENT[operation]].body["verdict"] == "unknown"
@@ -207,11 +207,11 @@ def test_roles_that_nobody_tells_refuse_by_themselves(tmp_path: Path, fault: dic
         with pytest.raises(Refused) as refused:
             commands.plan(made, "here")
         with pytest.raises(Refused, match="AML253"):
-            commands.teardown(made, "here", approve=_anything, tell=_anything)
+            commands.teardown(made, "here", approve=_anything, emit=_anything)
 
     said = {subject: line.verdict for subject, line in found.items()}
-    assert said == quiet | {"place": Verdict.UNKNOWN, "role": Verdict.NO}
-    assert "role assignments of the subscription are left: role assignments could not be read" in found["place"].words
+    assert said == quiet | {"limits": Verdict.UNKNOWN, "role": Verdict.NO}
+    assert "role assignments of the subscription are left: role assignments could not be read" in found["limits"].words
     assert [(each.address, each.code) for each in refused.value.findings] == [("role/fresh-six", "AML253")]
 
 
@@ -225,8 +225,8 @@ def test_roles_that_nobody_counts_again_stop_no_apply(tmp_path: Path) -> None:
             clock.ahead += 3600
             emulator.begin(made.state, faults=[unlisted(SILENCE[0])])
 
-        done = commands.apply(made, "here", approve=think, tell=_anything)
-    [place] = [outcome for outcome in done.report.outcomes if outcome.address == "place/fresh-seven"]
+        done = commands.apply(made, "here", approve=think, emit=_anything)
+    [place] = [outcome for outcome in done.report.outcomes if outcome.address == "limits/fresh-seven"]
 
     assert done.report.exit == 0
     assert place.evidence.data["verdict"] == "unknown"
@@ -248,7 +248,7 @@ def test_teardown_does_not_leave_what_it_cannot_see(tmp_path: Path) -> None:
     made = project(tmp_path, ["fresh-five"], {"roles": scientist})
 
     with pytest.raises(Refused, match="AML252"):
-        commands.teardown(made, "here", approve=_anything, tell=_anything)
+        commands.teardown(made, "here", approve=_anything, emit=_anything)
 
 
 def _anything(*_: object) -> None:

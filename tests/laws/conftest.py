@@ -74,10 +74,10 @@ class World:
         (self.project.root / "environments" / "law.yml").write_text(yaml.safe_dump(body))
 
     def apply(self, name: str = "law") -> commands.Done:
-        return commands.apply(self.project, name, approve=_yes, tell=self.watch)
+        return commands.apply(self.project, name, approve=_yes, emit=self.watch)
 
     def teardown(self, name: str = "law") -> commands.Done:
-        return commands.teardown(self.project, name, approve=_yes, tell=self.watch)
+        return commands.teardown(self.project, name, approve=_yes, emit=self.watch)
 
     def mutating(self) -> int:
         return sum(bool(row["mutating"]) for row in emulator.requests(self.state))

@@ -57,7 +57,7 @@ class Ground:
 
     def apply(self) -> list[Any]:
         """Applies; what went wrong."""
-        done = commands.apply(self.project, "law", approve=lambda *_: None, tell=lambda _: None)
+        done = commands.apply(self.project, "law", approve=lambda *_: None, emit=lambda _: None)
         return [outcome.error for outcome in done.report.outcomes if outcome.error]
 
 

@@ -12,7 +12,7 @@ from tests.laws.stage import Ahead
 
 def main() -> None:
     project = commands.Project(Path(sys.argv[1]), Ahead())
-    done = commands.apply(project, "law", approve=lambda *_: None, tell=lambda _: None)
+    done = commands.apply(project, "law", approve=lambda *_: None, emit=lambda _: None)
     codes = [outcome.error["code"] for outcome in done.report.outcomes if outcome.error]
     print(json.dumps([int(done.report.exit), codes]))  # noqa: T201 - the test reads it
 

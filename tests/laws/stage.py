@@ -91,7 +91,7 @@ class Stage:
         after = self.last()
         codes: list[str] = []
         try:
-            done = commands.apply(self.world.project, "law", approve=lambda *_: None, tell=self.watch)
+            done = commands.apply(self.world.project, "law", approve=lambda *_: None, emit=self.watch)
             code = int(done.report.exit)
             codes = [str(o.error["code"]) for o in done.report.outcomes if o.error]
         except DeployError as error:

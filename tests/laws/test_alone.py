@@ -14,12 +14,12 @@ from tests.laws.conftest import World
 CHANGING: dict[str, Callable[[World], object]] = {
     "apply": World.apply,
     "teardown": World.teardown,
-    "rollback": lambda w: commands.rollback(w.project, "law", every=True, approve=agree, tell=w.watch),
-    "adopt": lambda w: commands.adopt(w.project, "law", approve=agree, tell=w.watch),
+    "rollback": lambda w: commands.rollback(w.project, "law", every=True, approve=agree, emit=w.watch),
+    "adopt": lambda w: commands.adopt(w.project, "law", approve=agree, emit=w.watch),
     "reap": lambda w: commands.reap(
-        w.project, "law", Rules(), yes=True, approve=agree, tell=w.watch, show=w.said.append
+        w.project, "law", Rules(), yes=True, approve=agree, emit=w.watch, show=w.said.append
     ),
-    "renew": lambda w: commands.renew(w.project, "law", within=24, approve=agree, tell=w.watch, show=w.said.append),
+    "renew": lambda w: commands.renew(w.project, "law", within=24, approve=agree, emit=w.watch, show=w.said.append),
 }
 
 
@@ -37,9 +37,9 @@ def test_nobody_changes_what_another_run_is_at(world: World, verb: str) -> None:
             CHANGING[verb](world)
         refused.append(caught.value)
         commands.plan(world.project, "law")
-        commands.reap(world.project, "law", Rules(), yes=False, approve=agree, tell=world.watch, show=world.said.append)
+        commands.reap(world.project, "law", Rules(), yes=False, approve=agree, emit=world.watch, show=world.said.append)
 
-    done = commands.apply(world.project, "law", approve=meanwhile, tell=world.watch)
+    done = commands.apply(world.project, "law", approve=meanwhile, emit=world.watch)
     assert done.report.ok
     assert [(each.exit, each.code) for each in refused] == [(Exit.LOCKED, "AML670")]
     assert str(refused[0]).startswith(f"cannot {verb} in law: apply (process ")
@@ -52,5 +52,5 @@ def test_a_run_that_ends_lets_the_next_one_in(world: World) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        commands.apply(world.project, "law", approve=no, tell=world.watch)
+        commands.apply(world.project, "law", approve=no, emit=world.watch)
     assert world.apply().report.ok

@@ -16,7 +16,7 @@ def test_the_emulator_is_changed_without_a_question(world: World) -> None:
     def approve(plan: Plan, needed: bool) -> None:
         asked.append((plan.environment, needed))
 
-    ways = {"approve": approve, "tell": world.watch}
+    ways = {"approve": approve, "emit": world.watch}
     commands.apply(world.project, "law", **ways)
     world.want(release="2")
     commands.apply(world.project, "law", **ways)
@@ -32,7 +32,7 @@ def test_the_emulator_is_changed_without_a_question(world: World) -> None:
 def test_what_a_teardown_leaves_is_listed(world: World) -> None:
     """Model and environment that were registered from files stay; a registry's model is not the workspace's."""
     folder = world.project.root / "templates" / "plain"
-    assert commands.teardown(world.project, "law", approve=lambda *_: None, tell=world.watch).plan.stays == ()
+    assert commands.teardown(world.project, "law", approve=lambda *_: None, emit=world.watch).plan.stays == ()
     _own_files(folder)
     world.apply()
     done = world.teardown()

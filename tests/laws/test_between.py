@@ -41,7 +41,7 @@ def test_a_stranger_that_appears_is_left_alone(world: World, prepare: Callable[[
     made: dict[str, Any] = {}
 
     def think(plan: Any, _: bool) -> None:
-        outsider, (step,) = Outsider(), [s for s in plan.steps if s.verb == "create" and s.room != "role"][:1]
+        outsider, (step,) = Outsider(), [s for s in plan.steps if s.verb == "create" and s.kind != "role"][:1]
         name = step.body["document"].get("endpoint_name") or step.body["document"]["name"]
         if below:
             model = outsider.get(f"{name}/deployments/blue")
@@ -55,7 +55,7 @@ def test_a_stranger_that_appears_is_left_alone(world: World, prepare: Callable[[
         if event.kind is Kind.FAILED:
             made["after"] = Outsider().get(next(iter(made)))
 
-    done = commands.apply(world.project, "law", approve=think, tell=look)
+    done = commands.apply(world.project, "law", approve=think, emit=look)
     (error,) = [outcome.error for outcome in done.report.outcomes if outcome.error]
     before, after = made.values()
 
@@ -72,7 +72,7 @@ def test_another_run_is_no_stranger(world: World) -> None:
 
     def think(plan: Any, _: bool) -> None:
         assert plan.steps
-        assert commands.apply(other, "law", approve=lambda *_: None, tell=world.watch).report.ok
+        assert commands.apply(other, "law", approve=lambda *_: None, emit=world.watch).report.ok
 
     def look(event: Event) -> None:
         world.watch(event)
@@ -80,7 +80,7 @@ def test_another_run_is_no_stranger(world: World) -> None:
             (body,) = Outsider().send("GET", "/onlineEndpoints")["value"]
             served.append(sum(body["properties"]["traffic"].values()))
 
-    done = commands.apply(world.project, "law", approve=think, tell=look)
+    done = commands.apply(world.project, "law", approve=think, emit=look)
 
     assert done.report.ok
     assert set(served) == {100}
@@ -104,7 +104,7 @@ def test_what_is_written_meanwhile_stays(world: World, capacity: str) -> None:
     (world.project.root / "templates" / "plain" / "pipeline.yml.j2").write_text(yaml.safe_dump(pipeline))
     seen: dict[str, Any] = {}
 
-    def tell(event: Event) -> None:
+    def emit(event: Event) -> None:
         world.watch(event)
         done = (event.kind, event.address)
         if done == (Kind.DONE, "endpoint/mip"):
@@ -114,7 +114,7 @@ def test_what_is_written_meanwhile_stays(world: World, capacity: str) -> None:
         if done == (Kind.DONE, "traffic/mip"):
             seen["after"] = Outsider().get(seen["before"]["name"])
 
-    assert commands.apply(world.project, "law", approve=lambda *_: None, tell=tell).report.ok
+    assert commands.apply(world.project, "law", approve=lambda *_: None, emit=emit).report.ok
     before, after = seen["before"], seen["after"]
 
     assert after["properties"]["traffic"] == {"blue": 100}

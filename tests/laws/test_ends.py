@@ -61,7 +61,7 @@ def held(stage: Stage) -> dict[str, list[str]]:
 def end(stage: Stage, how: str) -> None:
     """One end, as it comes: what it may raise is said in words."""
     with contextlib.suppress(DeployError):
-        quiet: dict[str, Any] = {"approve": lambda *_: None, "tell": lambda _: None}
+        quiet: dict[str, Any] = {"approve": lambda *_: None, "emit": lambda _: None}
         if how == "reap":
             commands.reap(stage.world.project, "law", Rules(), yes=True, show=lambda _: None, **quiet)
         else:

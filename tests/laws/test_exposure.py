@@ -38,9 +38,9 @@ def test_a_plan_file_remembers_what_is_allowed(world: World, tmp_path: Path) -> 
     file.write_text(reporter.plan_dump(made))
     with pytest.raises(UsageError, match="Leave out --allow-exposure"):
         commands.apply(
-            world.project, None, approve=lambda *_: None, tell=world.watch, plan_file=file, allow_exposure=True
+            world.project, None, approve=lambda *_: None, emit=world.watch, plan_file=file, allow_exposure=True
         )
-    done = commands.apply(world.project, None, approve=lambda *_: None, tell=world.watch, plan_file=file)
+    done = commands.apply(world.project, None, approve=lambda *_: None, emit=world.watch, plan_file=file)
 
     assert done.report.ok
     assert [each["after"] for each in done.plan.exposure] == ["key"]

@@ -54,7 +54,7 @@ class Pool:
         (self.world.project.root / "templates" / "plain" / "pipeline.yml.j2").write_text(text)
 
     def apply(self, **how: Any) -> commands.Done:
-        return commands.apply(self.world.project, "law", approve=lambda *_: None, tell=self.hear, **how)
+        return commands.apply(self.world.project, "law", approve=lambda *_: None, emit=self.hear, **how)
 
     def hear(self, event: Event) -> None:
         """Looks at the traffic law, and frees the pool after so many tries."""
@@ -92,7 +92,7 @@ class Pool:
 
     def renew(self) -> commands.Done:
         return commands.renew(
-            self.world.project, "law", within=24, approve=lambda *_: None, tell=self.hear, show=self.world.said.append
+            self.world.project, "law", within=24, approve=lambda *_: None, emit=self.hear, show=self.world.said.append
         )
 
     def _put(self, what: str, body: Any, method: str = "PUT") -> None:
@@ -162,14 +162,14 @@ def test_a_pool_that_stays_full_sends_it_to_dedicated_quota(pool: Pool) -> None:
     assert pool.used() == 24
     assert set(pool.roles()) - set(before) == {endpoint["identity"]["principalId"]}
     assert pool.alias() == {**pool.alias(), "endpoint": endpoint["name"], "lease_ends": ""}
-    replaced = [o for o in done.report.outcomes if o.state is State.REPLACED]
+    replaced = [o for o in done.report.outcomes if o.state is State.SUPERSEDED]
     assert [o.error["code"] for o in replaced if o.error] == ["AML311"]
     assert 1000 < replaced[0].seconds <= 1200 + SLOW
     assert any("the shared pool stayed full" in note for note in pool.notes)
     again = pool.apply()
     assert again.plan.steps == ()
     assert any("is on dedicated quota, not on shared" in note for note in again.plan.notes)
-    assert commands.teardown(pool.world.project, "law", approve=lambda *_: None, tell=pool.hear).report.ok
+    assert commands.teardown(pool.world.project, "law", approve=lambda *_: None, emit=pool.hear).report.ok
     assert sorted(pool.roles()) == sorted(before)
 
 
@@ -184,7 +184,7 @@ def test_without_a_fallback_it_fails_as_ever(pool: Pool) -> None:
     assert pool.retried == 1
     assert leases.of(endpoint) is not None
     assert endpoint["properties"]["traffic"] == {}
-    assert State.REPLACED not in {o.state for o in done.report.outcomes}
+    assert State.SUPERSEDED not in {o.state for o in done.report.outcomes}
 
 
 def test_whoever_learns_of_the_fallback_later_still_has_it(pool: Pool) -> None:
@@ -218,7 +218,7 @@ def test_cut_off_during_the_fallback_it_is_taken_up(pool: Pool, cut: str) -> Non
             raise Killed
 
     with pytest.raises(Killed):
-        commands.apply(pool.world.project, "law", approve=lambda *_: None, tell=dies)
+        commands.apply(pool.world.project, "law", approve=lambda *_: None, emit=dies)
     done = pool.apply()
     (endpoint,) = pool.endpoints()
 
@@ -240,8 +240,8 @@ def test_a_plan_file_that_was_begun_keeps_its_fallback(pool: Pool) -> None:
             raise Killed
 
     with pytest.raises(Killed):
-        commands.apply(pool.world.project, None, approve=lambda *_: None, tell=dies, plan_file=file)
-    done = commands.apply(pool.world.project, None, approve=lambda *_: None, tell=pool.hear, plan_file=file)
+        commands.apply(pool.world.project, None, approve=lambda *_: None, emit=dies, plan_file=file)
+    done = commands.apply(pool.world.project, None, approve=lambda *_: None, emit=pool.hear, plan_file=file)
 
     assert done.report.exit is Exit.OK
     assert leases.of(pool.endpoints()[0]) is None

@@ -99,7 +99,7 @@ class Project:
         ]
 
     def quiet(self) -> dict[str, Any]:
-        return {"approve": lambda *_: None, "tell": self.watch}
+        return {"approve": lambda *_: None, "emit": self.watch}
 
     def play(self, command: str) -> None:
         """One command, and what must be so afterwards."""

@@ -30,7 +30,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "reset", "times": 4},
 )
 DELETION = {"kind": "refuse", "status": 409, "operation": "OnlineDeployments_Delete", "times": "always"}
-QUIET: dict[str, Any] = {"approve": lambda *_: None, "tell": lambda _: None}
+QUIET: dict[str, Any] = {"approve": lambda *_: None, "emit": lambda _: None}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

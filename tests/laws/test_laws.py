@@ -85,7 +85,7 @@ def test_a_dry_run_changes_nothing(world: World) -> None:
         commands.plan(world.project, "law")
         rows = commands.status(world.project, "law")
         with contextlib.nullcontext() if rows[0].slots else pytest.raises(CloudError, match="is not there"):
-            commands.probe(world.project, "law", tell=world.watch)
+            commands.probe(world.project, "law", emit=world.watch)
         if rows[0].slots:
             commands.logs(world.project, "law", "mip")
 
@@ -122,7 +122,7 @@ def test_cleanup_takes_away_what_a_bad_release_made(world: World, first: bool) -
         world.apply()
     before = {} if first else {slot.name: slot.traffic for slot in commands.status(world.project, "law")[0].slots}
     world.want(release="2", expect=418)
-    done = commands.apply(world.project, "law", approve=lambda *_: None, tell=world.watch, cleanup=True)
+    done = commands.apply(world.project, "law", approve=lambda *_: None, emit=world.watch, cleanup=True)
 
     assert done.report.exit is Exit.STEP_FAILED
     assert {slot.name: slot.traffic for slot in done.rows[0].slots} == before
@@ -141,7 +141,7 @@ def test_cleanup_takes_away_what_failed_before(world: World) -> None:
     world.want(release="2")
     emulator.begin(world.state, faults=[{**BROKEN, **STOCK}])
     assert {slot.name: slot.state for slot in world.apply().rows[0].slots} == {"blue": "Succeeded", "green": "Failed"}
-    done = commands.apply(world.project, "law", approve=lambda *_: None, tell=world.watch, cleanup=True)
+    done = commands.apply(world.project, "law", approve=lambda *_: None, emit=world.watch, cleanup=True)
 
     assert done.report.exit is Exit.STEP_FAILED
     assert {slot.name: slot.traffic for slot in done.rows[0].slots} == {"blue": 100}
@@ -229,7 +229,7 @@ def test_callers_are_always_on_whole_releases(world: World, actions: list[tuple[
 def test_no_key_is_ever_written(world: World, capfd: pytest.CaptureFixture[str]) -> None:
     """Law 9, for the keys of an endpoint: not in a report, a plan, an event or on the terminal."""
     told: list[str] = []
-    done = commands.apply(world.project, "law", approve=lambda *_: None, tell=lambda event: told.append(repr(event)))
+    done = commands.apply(world.project, "law", approve=lambda *_: None, emit=lambda event: told.append(repr(event)))
     environment, specs = commands.validate(world.project, "law")
     with world.project.connect(environment) as cloud:
         path = f"{WORKSPACE}/onlineEndpoints/{specs[0].name}/listKeys"

@@ -187,7 +187,7 @@ class History:
         self.stage.order()
 
     def run(self, command: str, chance: random.Random) -> int:
-        project, quiet = self.stage.world.project, {"approve": lambda *_: None, "tell": lambda _: None}
+        project, quiet = self.stage.world.project, {"approve": lambda *_: None, "emit": lambda _: None}
         show = {"show": lambda _: None}
         if command in ("apply", "bad"):
             self.number += 1
@@ -219,5 +219,5 @@ def test_histories_of_leases(variables: dict[str, str], stage: Stage, victims: V
         history.play(chance.choice(COMMANDS), chance.choice(TROUBLES), chance)
         assert not stage.broken, "\n".join(history.told)
     stage.order()
-    commands.teardown(stage.world.project, "law", approve=lambda *_: None, tell=lambda _: None)
+    commands.teardown(stage.world.project, "law", approve=lambda *_: None, emit=lambda _: None)
     assert held(stage) == history.before, "\n".join(history.told)

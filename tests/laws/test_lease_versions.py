@@ -45,7 +45,7 @@ def apply(world: World) -> tuple[commands.Done, list[Any]]:
     seen: list[Any] = []
     done = commands.apply(
         world.project, "law", approve=lambda *_: None,
-        tell=lambda _: seen.append(world.read(f"{WORKSPACE}/onlineEndpoints")),
+        emit=lambda _: seen.append(world.read(f"{WORKSPACE}/onlineEndpoints")),
     )  # fmt: skip
     return done, seen[-1]
 

@@ -56,14 +56,14 @@ def reap(world: World, **rules: Any) -> commands.Reaped:
         Rules(**rules),
         yes=True,
         approve=lambda *_: None,
-        tell=world.watch,
+        emit=world.watch,
         show=world.said.append,
     )
 
 
 def renew(world: World, within: float = 24, **how: Any) -> commands.Done:
     return commands.renew(
-        world.project, "law", within=within, approve=lambda *_: None, tell=world.watch, show=world.said.append, **how
+        world.project, "law", within=within, approve=lambda *_: None, emit=world.watch, show=world.said.append, **how
     )
 
 
@@ -153,7 +153,7 @@ def test_each_notice_is_given_once(world: World) -> None:
     assert [words.partition("than ")[2].partition(" left")[0] for words in world.said] == ["48 h", "24 h", "6 h", "1 h"]
 
 
-def tell(world: World, *channels: dict[str, str], **more: Any) -> None:
+def emit(world: World, *channels: dict[str, str], **more: Any) -> None:
     """Who is to be told, from now on."""
     path = world.project.root / "environments" / "law.yml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "notices": list(channels), **more}))
@@ -170,7 +170,7 @@ def test_who_did_not_hear_hears_it_again(world: World, verb: str, monkeypatch: p
         return int(done.exit), [each["to"] for each in told[0]], list(told[1])
 
     lend(world)
-    tell(world, {"to": "stdout"}, {"to": "webhook", "url_from": "HOOK"})
+    emit(world, {"to": "stdout"}, {"to": "webhook", "url_from": "HOOK"})
     monkeypatch.delenv("HOOK", raising=False)
     world.apply()
     advance_alone(world, 130)
@@ -225,7 +225,7 @@ def test_a_guard_stops_no_notice(world: World) -> None:
     """What would go is listed, nothing goes, exit 4; and people are told all the same."""
     lend(world)
     world.apply()
-    tell(world, {"to": "stdout"}, guards={"protected": True})
+    emit(world, {"to": "stdout"}, guards={"protected": True})
     advance_alone(world, 150)
     reaped = reap(world, within=24, force=True)
 
@@ -266,7 +266,7 @@ def test_in_place_states_the_outage(world: World) -> None:
     done = renew(world, in_place=True)
 
     assert failures(done) == []
-    told = [f"{step.verb} {step.room}" for step in done.plan.steps if step.room in ("endpoint", "deployment", "alias")]
+    told = [f"{step.verb} {step.kind}" for step in done.plan.steps if step.kind in ("endpoint", "deployment", "alias")]
     assert told == ["create endpoint", "delete deployment", "create deployment", "shift alias", "delete endpoint"]
     assert ["an outage" in note for note in done.plan.notes] == [True]
     assert alias(world)["endpoint"] != first["endpoint"]
@@ -288,13 +288,13 @@ def test_what_is_reaped_can_be_restored(world: World) -> None:
     kept = {path.name for path in (folder / "spec").iterdir()}
     assert kept == {"endpoint.yml", "pipeline.yml", "blue-deployment.yml.j2", "green-deployment.yml.j2"}
     advance_alone(world, 2)
-    done = commands.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
+    done = commands.restore(world.project, "law", folder, approve=lambda *_: None, emit=world.watch)
 
     assert failures(done) == []
     assert alike(world) == before
     assert [setting["name"] for setting in settings(world)] == ["busy"]
     assert alias(world)["lease_ends"] > ended
-    again = commands.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
+    again = commands.restore(world.project, "law", folder, approve=lambda *_: None, emit=world.watch)
     assert again.plan.steps == ()
     assert world.apply().plan.steps == ()
 
@@ -350,5 +350,5 @@ def test_a_folder_that_is_no_export(world: World) -> None:
     """Whatever is named instead of a kept endpoint is said, and nothing is changed."""
     for folder in (world.project.root, world.project.root / "nowhere"):
         with pytest.raises(UsageError, match="Name the folder of one endpoint") as refused:
-            commands.restore(world.project, "law", folder, approve=lambda *_: None, tell=world.watch)
+            commands.restore(world.project, "law", folder, approve=lambda *_: None, emit=world.watch)
         assert refused.value.code == "AML664"

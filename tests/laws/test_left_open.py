@@ -73,8 +73,8 @@ def moved(before: Mapping[str, Any], after: Mapping[str, Any], table: Any) -> se
     } | {path for path in after.keys() - before.keys() if after[path] not in silent.get(path, (None,))}
 
 
-def announced(ground: Ground, room: str) -> set[str]:
-    return {c["path"] for s in ground.plan().steps if s.room == room for c in s.body.get("changes") or ()}
+def announced(ground: Ground, step_type: str) -> set[str]:
+    return {c["path"] for s in ground.plan().steps if s.kind == step_type for c in s.body.get("changes") or ()}
 
 
 def test_a_tag_changes_nothing_else(ground: Ground) -> None:
@@ -126,7 +126,7 @@ def test_going_back_changes_nothing_else(ground: Ground) -> None:
     assert ground.apply() == []
     before = held(ground, "all-here", diff.ENDPOINT)
     ground.files(deployment=other, endpoint={**ground.endpoint, "tags": {"new": "1"}, "description": "ours"})
-    done = commands.rollback(ground.project, "law", every=True, approve=lambda *_: None, tell=lambda _: None)
+    done = commands.rollback(ground.project, "law", every=True, approve=lambda *_: None, emit=lambda _: None)
 
     assert done.report.ok
     assert held(ground, "all-here", diff.ENDPOINT) == before

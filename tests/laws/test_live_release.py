@@ -19,7 +19,7 @@ from deploy.errors import Exit
 from tests.laws.conftest import PLAIN, WORKSPACE, World
 from tests.laws.stage import Stage
 from tests.laws.test_laws import everything, failures
-from tests.laws.test_leases import advance_alone, alias, lend, renew, tell
+from tests.laws.test_leases import advance_alone, alias, emit, lend, renew
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -109,7 +109,7 @@ def edited(world: World) -> None:
     tagged(world, f"{name}/deployments/{min(slots)}", **{"amldeploy-commit": "abc123", "reviewed": "yes"})
     world.want(release="2", count=2)
     lend(world)
-    tell(world, {"to": "stdout"}, guards={"protected": True})
+    emit(world, {"to": "stdout"}, guards={"protected": True})
     tagged(world, name, **{"cost-centre": "4711", PROTECT_TAG: "yes"})
     slots, before = live(world), words(plan(world))
     assert renew(world).exit is Exit.OK
@@ -141,7 +141,7 @@ def rolled_back(world: World) -> None:
     world.want(release="2")
     lend(world)
     assert failures(world.apply()) == []
-    ways: dict[str, Any] = {"approve": lambda *_: None, "tell": world.watch}
+    ways: dict[str, Any] = {"approve": lambda *_: None, "emit": world.watch}
     assert failures(commands.rollback(world.project, "law", ["mip"], **ways)) == []
     the_same_serves(world)
     assert [each["endpoint"] for each in plan(world).held] == ["mip"]

@@ -29,21 +29,21 @@ def agree(world: World) -> tuple[Path, Plan]:
     return file, made
 
 
-def carry_out(world: World, file: Path, tell: Callable[[Event], None] | None = None) -> commands.Done:
-    return commands.apply(world.project, None, approve=lambda *_: None, tell=tell or world.watch, plan_file=file)
+def carry_out(world: World, file: Path, emit: Callable[[Event], None] | None = None) -> commands.Done:
+    return commands.apply(world.project, None, approve=lambda *_: None, emit=emit or world.watch, plan_file=file)
 
 
 def killed_after(world: World, file: Path, steps: int) -> None:
     """Apply, and end for good after so many steps."""
     left = [steps]
 
-    def tell(event: Event) -> None:
+    def emit(event: Event) -> None:
         left[0] -= event.kind is Kind.DONE
         if event.kind is Kind.DONE and not left[0]:
             raise Killed
 
     with pytest.raises(Killed):
-        carry_out(world, file, tell)
+        carry_out(world, file, emit)
 
 
 def seen(world: World) -> Any:
@@ -125,17 +125,17 @@ def put_tags(world: World, path: str, **tags: str) -> None:
         assert answer.status_code < 300
 
 
-def until(made: Plan, room: str) -> int:
+def until(made: Plan, step_type: str) -> int:
     """How many steps of a plan there are up to the first of this room."""
-    return 1 + [step.room for step in made.steps].index(room)
+    return 1 + [step.kind for step in made.steps].index(step_type)
 
 
-@pytest.mark.parametrize("room", ["deployment", "probe", "traffic"])
-def test_a_foreign_change_voids_the_plan(world: World, room: str) -> None:
+@pytest.mark.parametrize("step_type", ["deployment", "probe", "traffic"])
+def test_a_foreign_change_voids_the_plan(world: World, step_type: str) -> None:
     """Killed, and then somebody changes what was there before: exit 7, and it is named with before and after."""
     second(world)
     file, made = agree(world)
-    killed_after(world, file, until(made, room))
+    killed_after(world, file, until(made, step_type))
     put_tags(world, "/deployments/blue", colour="red")
 
     with pytest.raises(StalePlan, match=r"deployment/mip/blue: tags\.colour \(none\) -> red"):

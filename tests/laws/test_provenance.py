@@ -110,7 +110,7 @@ def test_a_plan_file_of_another_commit_is_applied(committed: World, monkeypatch:
     assert second != first
     for name, value in ACTIONS.items():
         monkeypatch.setenv(name, value)
-    commands.apply(committed.project, None, approve=lambda *_: None, tell=committed.watch, plan_file=file)
+    commands.apply(committed.project, None, approve=lambda *_: None, emit=committed.watch, plan_file=file)
     found = provenance.recorded(deployments(committed)["blue"])
     assert (found.commit, found.dirty) == (second, False)
     assert found.commit != SHA

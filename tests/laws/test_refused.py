@@ -15,13 +15,13 @@ from tests.outsider import Outsider
 def test_a_probe_of_nothing_is_refused(world: World) -> None:
     """An endpoint that is absent, or serves nobody, answers no probe: that is no success."""
     with pytest.raises(CloudError, match=r"cannot probe mip: mip-\w+ is not there") as refused:
-        commands.probe(world.project, "law", tell=world.watch)
+        commands.probe(world.project, "law", emit=world.watch)
     assert refused.value.exit is Exit.REFUSED
     environment, specs = commands.validate(world.project, "law")
     with world.project.connect(environment):
         Outsider().endpoint(specs[0].name, properties={"authMode": "Key"})
     with pytest.raises(CloudError, match=r"cannot probe mip: mip-\w+ has no deployment with callers"):
-        commands.probe(world.project, "law", tell=world.watch)
+        commands.probe(world.project, "law", emit=world.watch)
 
 
 def test_what_has_its_files_is_not_imported(world: World) -> None:
@@ -76,7 +76,7 @@ def test_a_guard_counts_what_others_run(world: World) -> None:
         entries = {key: {"template": "plain", "values": {"release": release}} for key in ("mip", "two")}
         path.write_text(yaml.safe_dump({**body, "endpoints": entries, "guards": {"max_instances": most}}))
         if most == 4:
-            done = commands.apply(world.project, "law", ["mip"], approve=lambda *_: None, tell=world.watch)
+            done = commands.apply(world.project, "law", ["mip"], approve=lambda *_: None, emit=world.watch)
             assert done.report.ok
         elif most == 3:
             assert commands.plan(world.project, "law", ["two"]).steps

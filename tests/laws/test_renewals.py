@@ -69,7 +69,7 @@ class Renewing:
         if not self.served():
             self.silent.append(f"{event.kind} {event.verb} {event.address}")
 
-    def renew(self, *, in_place: bool = False, tell: Any = None, project: Any = None) -> tuple[int, bool]:
+    def renew(self, *, in_place: bool = False, emit: Any = None, project: Any = None) -> tuple[int, bool]:
         """Exit code, and whether there was nothing to do."""
         try:
             done = commands.renew(
@@ -78,7 +78,7 @@ class Renewing:
                 within=24,
                 in_place=in_place,
                 approve=lambda *_: None,
-                tell=tell or self.watch,
+                emit=emit or self.watch,
                 show=lambda _: None,
             )
         except DeployError as error:
@@ -95,7 +95,7 @@ class Renewing:
         else:
             raise AssertionError("it never came to rest")
         reaped = commands.reap(self.stage.world.project, "law", Rules(), yes=True, approve=lambda *_: None,
-            tell=self.watch, show=lambda _: None)  # fmt: skip
+            emit=self.watch, show=lambda _: None)  # fmt: skip
         assert reaped.judged.candidates == ()
 
     def end(self) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def test_a_second_runner_at_any_moment(stage: Stage, way: str, event: int) -> No
             if heard == event:
                 here.renew(project=second)
 
-    here.renew(in_place=way == "in-place", tell=listen)
+    here.renew(in_place=way == "in-place", emit=listen)
     judge(here, wanted)
 
 

@@ -32,7 +32,7 @@ def sent(weeks: Weeks, work: Any) -> tuple[Any, list[Any]]:
 
 
 def plan(weeks: Weeks, **rules: Any) -> commands.Reaped:
-    quiet: dict[str, Any] = {"approve": lambda *_: None, "tell": lambda _: None, "show": lambda _: None}
+    quiet: dict[str, Any] = {"approve": lambda *_: None, "emit": lambda _: None, "show": lambda _: None}
     return commands.reap(weeks.world.project, "law", Rules(most=1000, force=True, **rules), yes=False, **quiet)
 
 

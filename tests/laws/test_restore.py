@@ -58,14 +58,14 @@ def reap(world: World) -> Path:
     advance_alone(world, 0.01)  # an endpoint's age is counted in whole seconds
     done = commands.reap(
         world.project, "law", Rules(older_than=0, force=True), yes=True,
-        approve=lambda *_: None, tell=world.watch, show=world.said.append,
+        approve=lambda *_: None, emit=world.watch, show=world.said.append,
     )  # fmt: skip
     assert done.ok, done
     return max((world.state / "reaped").glob("*/*"))
 
 
 def restore(world: World, folder: Path, name: str = "law") -> commands.Done:
-    return commands.restore(world.project, name, folder, approve=lambda *_: None, tell=world.watch)
+    return commands.restore(world.project, name, folder, approve=lambda *_: None, emit=world.watch)
 
 
 @pytest.fixture(params=["dedicated", "shared"])
@@ -222,7 +222,7 @@ def test_what_was_restored_is_told_although_nobody_says_what_is_there_now(world:
         if event.kind is Kind.DONE and event.verb is Verb.SHIFT:
             emulator.begin(world.state, faults=[silent])
 
-    done = commands.restore(world.project, "law", folder, approve=lambda *_: None, tell=fall_silent)
+    done = commands.restore(world.project, "law", folder, approve=lambda *_: None, emit=fall_silent)
     emulator.begin(world.state, faults=[])
 
     assert (failures(done), done.report.exit, done.rows, done.folder is None) == ([], 0, (), False)
@@ -249,7 +249,7 @@ def test_a_full_pool_is_met_as_the_entry_says(stage: Stage) -> None:
     ahead = stage.world.project.clock.ahead
     try:
         with pool(stage, 0):
-            done = commands.restore(stage.world.project, "law", folder, approve=lambda *_: None, tell=events.append)
+            done = commands.restore(stage.world.project, "law", folder, approve=lambda *_: None, emit=events.append)
     finally:
         (root / "live" / "mip.json").rmdir()
 

@@ -24,7 +24,7 @@ LAST, SOME = 40, (2, 4, 6)
 
 def rollback(stage: Stage, **more: Any) -> int:
     """One rollback as it comes; its exit code."""
-    asked: dict[str, Any] = {"approve": lambda *_: None, "tell": stage.watch, "every": True, **more}
+    asked: dict[str, Any] = {"approve": lambda *_: None, "emit": stage.watch, "every": True, **more}
     try:
         return int(commands.rollback(stage.world.project, "law", **asked).report.exit)
     except DeployError as error:
@@ -151,7 +151,7 @@ def test_a_plan_file_remembers_that_a_rolled_back_release_is_allowed(stage: Stag
     assert stage.apply().exit == 0
     assert rollback(stage) == 0
     file = project.root / "again.plan"
-    ways: dict[str, Any] = {"approve": lambda *_: None, "tell": lambda _: None, "plan_file": file}
+    ways: dict[str, Any] = {"approve": lambda *_: None, "emit": lambda _: None, "plan_file": file}
     for allowed in (False, True):
         file.write_text(reporter.plan_dump(commands.plan(project, "law", allow_rolled_back=allowed)))
         assert commands.apply(project, None, **ways).report.exit is Exit.OK
@@ -166,7 +166,7 @@ def test_a_plan_file_is_applied_again_after_its_rescue(stage: Stage) -> None:
     stage.begin("2")
     file = project.root / "agreed.plan"
     file.write_text(reporter.plan_dump(commands.plan(project, "law")))
-    ways: dict[str, Any] = {"approve": lambda *_: None, "tell": lambda _: None, "plan_file": file}
+    ways: dict[str, Any] = {"approve": lambda *_: None, "emit": lambda _: None, "plan_file": file}
     stage.order({"kind": "refuse", "status": 403, "operation": "OnlineEndpoints_CreateOrUpdate", "number": 2})
     assert commands.apply(project, None, **ways).report.exit is Exit.STEP_FAILED
     stage.order()
@@ -177,4 +177,4 @@ def test_a_plan_file_is_applied_again_after_its_rescue(stage: Stage) -> None:
 def test_a_rollback_names_its_endpoints(stage: Stage) -> None:
     """None named is not all."""
     with pytest.raises(UsageError, match="Name the endpoints, or use --all"):
-        commands.rollback(stage.world.project, "law", approve=lambda *_: None, tell=lambda _: None)
+        commands.rollback(stage.world.project, "law", approve=lambda *_: None, emit=lambda _: None)

@@ -41,7 +41,7 @@ def want(world: World, *giving: str) -> None:
 
 def do(world: World, verb: str, *only: str) -> commands.Done:
     work: Any = getattr(commands, verb)
-    done: commands.Done = work(world.project, "law", only, approve=lambda *_: None, tell=lambda _: None)
+    done: commands.Done = work(world.project, "law", only, approve=lambda *_: None, emit=lambda _: None)
     assert failures(done) == []
     return done
 
@@ -94,7 +94,7 @@ def test_a_plan_file_that_was_begun_goes_on(two: World, tmp_path: Path) -> None:
     plan, file = commands.plan(two.project, "law", ["one"]), tmp_path / "kept.plan"
     file.write_text(reporter.plan_dump(plan))
     do(two, "apply")
-    done = commands.apply(two.project, None, approve=lambda *_: None, tell=lambda _: None, plan_file=file)
+    done = commands.apply(two.project, None, approve=lambda *_: None, emit=lambda _: None, plan_file=file)
 
     assert [step.address for step in plan.steps if step.changes] == ["role/one/Reader/mlw-local"]
     assert (done.report.exit, [step for step in done.plan.steps if step.changes]) == (0, [])
@@ -117,7 +117,7 @@ def test_who_is_not_there_inherits_nothing(two: World) -> None:
     do(two, "apply", "one")
     done = do(two, "teardown", "one")
 
-    assert {step.verb for step in done.plan.steps if step.room == "role"} == {Verb.DELETE}
+    assert {step.verb for step in done.plan.steps if step.kind == "role"} == {Verb.DELETE}
     assert everything(two) == before
 
 
@@ -128,7 +128,7 @@ def test_what_is_reaped_takes_nothing_from_others(two: World) -> None:
     do(two, "apply", "two")
     rules = Rules(older_than=0, force=True, most=1)
     reaped = commands.reap(
-        two.project, "law", rules, yes=True, approve=lambda *_: None, tell=lambda _: None, show=two.said.append
+        two.project, "law", rules, yes=True, approve=lambda *_: None, emit=lambda _: None, show=two.said.append
     )
 
     assert [each.name.partition("-")[0] for each in reaped.judged.candidates] == ["one"]

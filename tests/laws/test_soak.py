@@ -145,7 +145,7 @@ def _visit(weeks: Weeks, *, idle: bool, fault: dict[str, Any] | None) -> tuple[i
         assert reaped.plan.steps == ()
     for line in weeks.lines[:: max(1, len(weeks.lines) // 5)]:
         weeks.call(line)
-    return sum(step.room == "endpoint" and step.verb == "create" for step in done.plan.steps), cut_off
+    return sum(step.kind == "endpoint" and step.verb == "create" for step in done.plan.steps), cut_off
 
 
 def _said(weeks: Weeks) -> set[tuple[str, int]]:

@@ -56,7 +56,7 @@ def _file(keys: tuple[str, ...]) -> dict[str, str]:
 
 def renew(stage: Stage, *only: str, within: float = 24) -> commands.Done:
     stage.world.said.clear()
-    return commands.renew(stage.world.project, "law", only, within=within, approve=lambda *_: None, tell=stage.watch,
+    return commands.renew(stage.world.project, "law", only, within=within, approve=lambda *_: None, emit=stage.watch,
         show=stage.world.said.append)  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def test_a_missed_lease_is_seen_and_made_again(stage: Stage) -> None:
     assert (target(stage)["lease_ends"] > was["lease_ends"], row(stage).is_broken) == (True, False)
     assert renew(stage).plan.steps == ()
 
-    assert commands.reap(stage.world.project, "law", Rules(), yes=True, approve=lambda *_: None, tell=stage.watch,
+    assert commands.reap(stage.world.project, "law", Rules(), yes=True, approve=lambda *_: None, emit=stage.watch,
         show=lambda _: None).ok  # fmt: skip
     assert earlier(stage) == []
     assert row(stage).state == "Succeeded"
@@ -167,13 +167,13 @@ def test_an_alias_that_cannot_be_read_stops_nothing_else(stage: Stage) -> None:
         assert names(stage)[0] == was[0]
         assert target(stage, "two")["endpoint"] == names(stage)[1] != was[1]
         assert leases.is_of_line(was[1], names(stage)[1])
-        ended = commands.teardown(stage.world.project, "law", approve=lambda *_: None, tell=stage.watch)
+        ended = commands.teardown(stage.world.project, "law", approve=lambda *_: None, emit=stage.watch)
         assert (ended.exit, held(stage)) == (Exit.STEP_FAILED, before)
         assert ["one.json" in words for words in ended.failed] == [True]
         assert not (root / "live" / "two.json").exists()
     finally:
         (root / "live" / "one.json").rmdir()
-    again = commands.teardown(stage.world.project, "law", approve=lambda *_: None, tell=stage.watch)
+    again = commands.teardown(stage.world.project, "law", approve=lambda *_: None, emit=stage.watch)
     assert (again.exit, again.plan.steps) == (0, ())
 
 
@@ -195,10 +195,10 @@ def test_a_successor_has_the_keys_of_its_predecessor(stage: Stage) -> None:
     before = keys(stage)
     advance_alone(stage.world, 150)
     heard: list[Event] = []
-    done = commands.renew(stage.world.project, "law", within=24, approve=lambda *_: None, tell=heard.append,
+    done = commands.renew(stage.world.project, "law", within=24, approve=lambda *_: None, emit=heard.append,
         show=lambda _: None)  # fmt: skip
     assert (done.exit, keys(stage)) == (0, before)
-    (why,) = [step.why for step in done.plan.steps if step.room == "endpoint" and step.verb is Verb.CREATE]
+    (why,) = [step.why for step in done.plan.steps if step.kind == "endpoint" and step.verb is Verb.CREATE]
     assert "; with the keys of mip-" in why
     told = json.dumps([asdict(event) for event in heard]) + repr(done)
     told += "".join(path.read_text(errors="replace") for path in done.folder.iterdir()) if done.folder else ""

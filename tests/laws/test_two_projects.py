@@ -79,7 +79,7 @@ def two(workspace: Two) -> Iterator[Two]:
 
 
 def quiet(**more: Any) -> dict[str, Any]:
-    return {"approve": lambda *_: None, "tell": lambda _: None, **more}
+    return {"approve": lambda *_: None, "emit": lambda _: None, **more}
 
 
 def every_command(world: World) -> dict[str, Callable[[], object]]:
@@ -128,13 +128,13 @@ def test_a_move_to_another_project_heals_wherever_it_is_killed(two: Two, request
         owners = [f"{before}/law/mip"]
         left = [number]
 
-        def tell(event: Event, left: list[int] = left) -> None:
+        def emit(event: Event, left: list[int] = left) -> None:
             left[0] -= event.kind is Kind.DONE
             if event.kind is Kind.DONE and not left[0]:
                 raise Killed
 
         try:
-            asked = quiet(tell=tell, approve=lambda plan, _: sizes.append(len(plan.steps)))
+            asked = quiet(emit=emit, approve=lambda plan, _: sizes.append(len(plan.steps)))
             commands.adopt(world.project, "law", owners=owners, **asked)
         except Killed:
             assert failures(commands.adopt(world.project, "law", owners=owners, **quiet())) == []

@@ -33,7 +33,7 @@ EVERYWHERE: list[tuple[Spoil, str]] = [
 ]
 
 
-def without(key: str) -> tuple[Spoil, str]:
+def redact_values(key: str) -> tuple[Spoil, str]:
     return lambda row: {k: v for k, v in row.items() if k != key}, f"expected the key '{key}'"
 
 
@@ -52,7 +52,7 @@ def vector_with(value: Any, length: int = 1024) -> Spoil:
 
 WRONG: dict[str, list[tuple[Spoil, str]]] = {
     "medimageparse": [
-        without("image_features"),
+        redact_values("image_features"),
         (inside("image_features", lambda f: {**f, "shape": [1, *f["shape"][1:]]}), "mask"),
         (inside("image_features", lambda f: {**f, "shape": [2, 512, 2048]}), "1024"),
         (inside("image_features", lambda f: {**f, "dtype": "float32"}), "float32"),
@@ -63,7 +63,7 @@ WRONG: dict[str, list[tuple[Spoil, str]]] = {
         (lambda row: {**row, "text_features": row["text_features"][:1]}, "expected 2 categories .* 1 came"),
     ],
     "medimageparse3d": [
-        without("nifti_file"),
+        redact_values("nifti_file"),
         (inside("nifti_file", lambda f: {**f, "data": cut(f["data"])}), "base64"),
         (inside("nifti_file", lambda f: {**f, "data": f["data"][: len(f["data"]) // 8 * 4]}), "gzip|cut|end"),
         (
@@ -73,7 +73,7 @@ WRONG: dict[str, list[tuple[Spoil, str]]] = {
         (lambda row: {**row, "nifti_file": "oops"}, "expected JSON inside the string 'nifti_file'"),
     ],
     "medimageinsight": [
-        without("image_features"),
+        redact_values("image_features"),
         (vector_with(0.1, 1023), "expected 1024 numbers in 'image_features', 1023 came"),
         (vector_with(float("nan")), "expected a finite number in 'image_features' at 0, nan came"),
         (vector_with("0.1"), "expected a number in 'image_features' at 0, a string came"),
@@ -81,7 +81,7 @@ WRONG: dict[str, list[tuple[Spoil, str]]] = {
         (lambda row: {**row, "image_features": row["image_features"] * 2}, "expected one vector"),
     ],
     "cxrreportgen": [
-        without("output"),
+        redact_values("output"),
         (lambda row: {**row, "output": "a report"}, "expected JSON inside the string 'output'"),
         (inside("output", lambda _: []), "at least one finding"),
         (inside("output", lambda _: [["Shadow.", [[0.1, 0.1, 1.4, 0.5]]]]), "box 1 of finding 1"),
@@ -90,7 +90,7 @@ WRONG: dict[str, list[tuple[Spoil, str]]] = {
         (inside("output", lambda _: [["", None]]), "expected a sentence in finding 1"),
     ],
     "gigapath": [
-        without("image_features"),
+        redact_values("image_features"),
         (lambda row: {**row, "image_features": cut(row["image_features"])}, "base64"),
         (
             lambda row: {**row, "image_features": row["image_features"][: len(row["image_features"]) // 8 * 4]},
@@ -170,13 +170,13 @@ def test_what_is_wrong_is_said(tmp_path: Path, kind: str) -> None:
     cases = [*EVERYWHERE, *WRONG[kind]]
     project = project_of(tmp_path / "b", kind, [as_sent(spoil(row)) for spoil, _ in cases])
     for _, words in cases:
-        [outcome] = commands.probe(project, "wrong", tell=lambda _: None).report.outcomes
+        [outcome] = commands.probe(project, "wrong", emit=lambda _: None).report.outcomes
         assert outcome.error is not None, words
         with pytest.raises(AssertionError, match=words):
             raise AssertionError(outcome.error["message"])
         assert outcome.attempts == 1
 
-    [right] = commands.probe(project, "wrong", tell=lambda _: None).report.outcomes
+    [right] = commands.probe(project, "wrong", emit=lambda _: None).report.outcomes
     assert right.error is None
 
 
@@ -185,12 +185,12 @@ def test_what_is_wrong_with_any_answer_is_said(tmp_path: Path, answer: Any, word
     """Status and form of an endpoint that no probe of its own fits; an answer of this form is right."""
     right = '{"label": "well"}'
     project = project_of(tmp_path / "a", "http", [answer, right])
-    [outcome] = commands.probe(project, "wrong", tell=lambda _: None).report.outcomes
+    [outcome] = commands.probe(project, "wrong", emit=lambda _: None).report.outcomes
     assert outcome.error is not None
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(outcome.error["message"])
 
-    [again] = commands.probe(project, "wrong", tell=lambda _: None).report.outcomes
+    [again] = commands.probe(project, "wrong", emit=lambda _: None).report.outcomes
     assert again.error is None
 
 
@@ -201,8 +201,8 @@ def test_an_answer_that_comes_too_late_is_wrong(tmp_path: Path) -> None:
     pipeline.write_text(
         pipeline.read_text().replace("type: medimageinsight", "type: medimageinsight\n  max_seconds: 2s")
     )
-    [late] = commands.probe(project, "wrong", tell=lambda _: None).report.outcomes
-    [timely] = commands.probe(project, "wrong", tell=lambda _: None).report.outcomes
+    [late] = commands.probe(project, "wrong", emit=lambda _: None).report.outcomes
+    [timely] = commands.probe(project, "wrong", emit=lambda _: None).report.outcomes
 
     assert late.error is not None
     assert late.error["code"] == "AML376"

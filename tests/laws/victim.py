@@ -16,12 +16,12 @@ from deploy import commands
 
 
 def apply(root: str) -> int:
-    done = commands.apply(commands.Project(Path(root)), "law", approve=lambda *_: None, tell=lambda _: None)
+    done = commands.apply(commands.Project(Path(root)), "law", approve=lambda *_: None, emit=lambda _: None)
     return int(done.report.exit)
 
 
 def renew(root: str, *, in_place: bool) -> int:
-    ways = {"within": 24.0, "approve": lambda *_: None, "tell": lambda _: None, "show": lambda _: None}
+    ways = {"within": 24.0, "approve": lambda *_: None, "emit": lambda _: None, "show": lambda _: None}
     return int(commands.renew(commands.Project(Path(root)), "law", in_place=in_place, **ways).report.exit)
 
 

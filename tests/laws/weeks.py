@@ -112,12 +112,12 @@ class Weeks:
 
     def renew(self, within: float = 24) -> commands.Done:
         return commands.renew(
-            self.runner, "law", within=within, approve=_yes, tell=self.watch, show=self.world.said.append
+            self.runner, "law", within=within, approve=_yes, emit=self.watch, show=self.world.said.append
         )
 
     def reap(self, within: float = 2) -> commands.Reaped:
         return commands.reap(
-            self.runner, "law", Rules(within), yes=True, approve=_yes, tell=_quiet, show=self.world.said.append
+            self.runner, "law", Rules(within), yes=True, approve=_yes, emit=_quiet, show=self.world.said.append
         )
 
     @cached_property
@@ -137,7 +137,7 @@ class Weeks:
             if (hours := leases.due(lease, said, when))
         ]
         judged = judge(environment, there, Rules(reap), when)
-        return [*lineage.turns(specs, bodies, when, renew), *judged.candidates, *late]
+        return [*lineage.lineages(specs, bodies, when, renew), *judged.candidates, *late]
 
     def watch(self, event: Event) -> None:
         """Callers ask through the alias while their endpoint is renewed."""

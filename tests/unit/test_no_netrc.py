@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from deploy import aliases
-from deploy.aliases import Outside, Target
+from deploy.aliases import Context, Target
 from deploy.clock import SystemClock
 from deploy.cloud import scoring
 from deploy.cloud.transport import open_session, open_sign_in
@@ -71,7 +71,7 @@ def _score(place: str) -> None:
 
 def _variable(place: str) -> None:
     variables = {"GITHUB_API_URL": place, "GITHUB_REPOSITORY": "o/r", "GH_TOKEN": "ours"}
-    aliases.write({"github_variable": "MIP"}, Target("mip", "https://x", ""), Outside(Path(), variables))
+    aliases.write({"github_variable": "MIP"}, Target("mip", "https://x", ""), Context(Path(), variables))
 
 
 SIGNED: dict[str, Callable[[str], None]] = {
@@ -91,6 +91,6 @@ def test_our_own_signature_arrives(caller: str, listener: Any) -> None:
 
 def test_a_webhook_is_shown_no_credential(listener: Any) -> None:
     """Its address is all that it wants."""
-    word = notices.Word("dev", "mip", datetime(2026, 5, 4, tzinfo=UTC), 24)
+    word = notices.Message("dev", "mip", datetime(2026, 5, 4, tzinfo=UTC), 24)
     notices.send("webhook", "HOOK", word, pytest.fail)
     assert listener.signed == [None]

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from deploy.parallel import side_by_side
+from deploy.parallel import run_parallel
 
 
 def test_results_come_in_the_order_asked() -> None:
@@ -22,7 +22,7 @@ def test_results_come_in_the_order_asked() -> None:
         gate.set()
         return 2
 
-    assert list(side_by_side({"a": first, "b": second}, 2).items()) == [("a", 1), ("b", 2)]
+    assert list(run_parallel({"a": first, "b": second}, 2).items()) == [("a", 1), ("b", 2)]
 
 
 @pytest.mark.parametrize("lanes", [1, 3, 8])
@@ -38,7 +38,7 @@ def test_no_more_at_once_than_lanes(lanes: int) -> None:
             now[0] -= 1
         return n
 
-    assert list(side_by_side({str(n): partial(work, n) for n in range(50)}, lanes).values()) == list(range(50))
+    assert list(run_parallel({str(n): partial(work, n) for n in range(50)}, lanes).values()) == list(range(50))
     assert most[0] <= lanes
 
 
@@ -52,10 +52,10 @@ def test_an_error_is_raised_and_no_new_work_begins() -> None:
             raise ValueError("two")
 
     with pytest.raises(ValueError, match="two"):
-        side_by_side({str(n): partial(work, n) for n in range(10)}, 1)
+        run_parallel({str(n): partial(work, n) for n in range(10)}, 1)
     assert began == [0, 1, 2]
 
 
 def test_nothing_to_do_is_nothing() -> None:
     """No work, no threads, no result."""
-    assert side_by_side({}, 8) == {}
+    assert run_parallel({}, 8) == {}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.redact import HIDDEN, hide, hide_at, is_secret
-from deploy.text import neutral
+from deploy.redact import HIDDEN, is_secret, redact_at, redact_secrets
+from deploy.text import sanitize
 from tests.project import ROOT
 from tests.unit.reporter import given as g
 
@@ -41,7 +41,7 @@ def test_a_secret_is_hidden_wherever_it_stands():
         "credentials": {"user": "x4"},
         "note": f"Bearer {JWT}",
     }
-    shown = str(hide(value))
+    shown = str(redact_secrets(value))
     assert not any(f"'x{n}'" in shown for n in range(1, 5))
     assert JWT not in shown
     assert shown.count(HIDDEN) == 5
@@ -50,27 +50,27 @@ def test_a_secret_is_hidden_wherever_it_stands():
 def test_references_and_nothing_are_shown():
     """A reference to a secret is none, and an empty value hides nothing."""
     value = {"API_KEY": "${{azureml://connections/c/credentials/key}}", "TOKEN": None, "PASSWORD": ""}
-    assert hide(value) == value
+    assert redact_secrets(value) == value
 
 
 @g.few
 @given(g.BODIES)
 def test_hiding_twice_is_hiding_once(body):
     """What was hidden stays as it is."""
-    assert hide(hide(body)) == hide(body)
+    assert redact_secrets(redact_secrets(body)) == redact_secrets(body)
 
 
 def test_no_word_of_ours_is_taken_for_a_secret():
     """A cure that is hidden cures nothing: whatever the house itself says passes the mask as it is."""
-    rooms = [path for path in (ROOT / "deploy").rglob("*.py") if path.stem not in ("redact", "text")]
-    ours = [path for path in rooms if "emulator" not in path.parts]
+    step_types = [path for path in (ROOT / "deploy").rglob("*.py") if path.stem not in ("redact", "text")]
+    ours = [path for path in step_types if "emulator" not in path.parts]
     said = {
         (path.name, node.value)
         for path in ours
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     } | {("codes.yml", line) for line in (ROOT / "deploy" / "codes.yml").read_text(encoding="utf-8").splitlines()}
-    assert [(file, words) for file, words in sorted(said) if HIDDEN in neutral(words)] == []
+    assert [(file, words) for file, words in sorted(said) if HIDDEN in sanitize(words)] == []
 
 
 @given(
@@ -78,6 +78,6 @@ def test_no_word_of_ours_is_taken_for_a_secret():
 )
 def test_a_key_with_dots_is_judged_as_it_is_where_it_stands(name: str) -> None:
     """A secret that a document hides by its name is hidden in a list of changes, too."""
-    if hide({name: "value-of-it"}) == {name: HIDDEN}:
-        assert hide_at(f"tags.{name}", "value-of-it") == HIDDEN
-        assert hide([{"path": f"tags.{name}", "before": "value-of-it"}])[0]["before"] == HIDDEN
+    if redact_secrets({name: "value-of-it"}) == {name: HIDDEN}:
+        assert redact_at(f"tags.{name}", "value-of-it") == HIDDEN
+        assert redact_secrets([{"path": f"tags.{name}", "before": "value-of-it"}])[0]["before"] == HIDDEN

@@ -18,7 +18,7 @@ from deploy.domain import report
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence
 from deploy.domain.spec import Retry
-from deploy.errors import CloudError, SpecError, neutral
+from deploy.errors import CloudError, SpecError, sanitize
 from deploy.execution import executor
 from deploy.execution.progress import Event
 from deploy.reporter import (
@@ -58,7 +58,7 @@ SAID = (
 """How keys, tokens, SAS and connection strings come back in Azure's words, logs and answers."""
 
 
-class Room:
+class StepType:
     """Fails, and says everything it knows in every place it has."""
 
     NAME = "deployment"
@@ -76,7 +76,7 @@ class Room:
         if step.verb is Verb.UPDATE:
             return Evidence(self.words, {"said": self.words}, {"seen.txt": self.words.encode()})
         error = CloudError("create it", self.words, "Mend it", code="AML340", codes=("A",))
-        logs = {"InferenceServer": neutral(f"Traceback (most recent call last)\n{self.words}")}
+        logs = {"InferenceServer": sanitize(f"Traceback (most recent call last)\n{self.words}")}
         error.attached = {f"{name}.log": text.encode() for name, text in logs.items()}
         error.diagnosis = diagnose("AML340", self.words, logs).as_json()
         raise error
@@ -88,7 +88,7 @@ def everything_said(words: str, body: dict) -> str:
     plan = Plan("test", steps)
     events: list[Event] = []
     cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0))
-    report = executor.execute(plan, cloud, Later(), events.append, rooms=[Room(words)])
+    report = executor.execute(plan, cloud, Later(), events.append, step_types=[StepType(words)])
     assert not report.ok
     kept = b"\n".join(report_files(plan, report).values()).decode()
     forms = (plan_text(plan, width=200), plan_markdown(plan), json.dumps(plan_json(plan)), kept)
@@ -107,11 +107,11 @@ def test_what_looks_like_a_secret_is_never_said(said: str, secret: str) -> None:
 def everything_said_of_strangers(words: str) -> str:
     """What is printed, without the files of a probe that a person asked to see as they are."""
     error = CloudError("create it", words, "Mend it")
-    found = diagnose("AML340", words, {"InferenceServer": neutral(words)}).as_json()
+    found = diagnose("AML340", words, {"InferenceServer": sanitize(words)}).as_json()
     error.diagnosis = found
     told = report.as_json(error)
     return "\n".join(
-        (error_text(error, width=200), json.dumps(error_json(error)), neutral(json.dumps(told)), neutral(words))
+        (error_text(error, width=200), json.dumps(error_json(error)), sanitize(json.dumps(told)), sanitize(words))
     )
 
 
@@ -126,7 +126,7 @@ def test_a_secret_of_the_files_is_never_said(secret: str, name: str) -> None:
 def test_account_keys_are_known_by_their_looks() -> None:
     """64 bytes in base64, whatever stands before."""
     key = base64.b64encode(bytes(range(64))).decode()
-    assert key not in neutral(f"tried {key} in vain")
+    assert key not in sanitize(f"tried {key} in vain")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_account_keys_are_known_by_their_looks() -> None:
 )
 def test_plain_words_stay(words: str) -> None:
     """Words that only speak of secrets are kept."""
-    assert neutral(words) == words
+    assert sanitize(words) == words
 
 
 WRONG_PLACES = (
@@ -177,6 +177,6 @@ def test_a_secret_in_the_wrong_place_is_not_quoted(tmp_path: Path, line: str, se
 @pytest.mark.parametrize("command", ["##[error]owned", "##vso[task.setvariable]owned", "x ##[add-mask]y"])
 def test_a_workflow_command_in_brackets_is_none(command: str) -> None:
     """It is obeyed wherever in a line it stands."""
-    assert "##[" not in neutral(command)
-    assert "##vso[" not in neutral(command)
-    assert command.replace("##", "# #") == neutral(command)
+    assert "##[" not in sanitize(command)
+    assert "##vso[" not in sanitize(command)
+    assert command.replace("##", "# #") == sanitize(command)

@@ -43,8 +43,8 @@ def _upload(machine: Machine, given: Mapping[str, Any]) -> Answer:
         if place.is_file():
             files[place.name] = place.read_bytes()
         for file in sorted(place.rglob("*")) if place.is_dir() else ():
-            hidden = any(part.startswith(".") for part in file.relative_to(machine.workspace).parts)
-            if file.is_file() and (not hidden or given.get("include-hidden-files")):
+            secrets_in = any(part.startswith(".") for part in file.relative_to(machine.workspace).parts)
+            if file.is_file() and (not secrets_in or given.get("include-hidden-files")):
                 files[str(file.relative_to(place))] = file.read_bytes()
     if not files:
         return given.get("if-no-files-found") != "error", {}

@@ -26,7 +26,7 @@ from deploy.config.rendering.unused import unspoken
 from deploy.documents import yaml12
 from deploy.documents.places import TEMPLATES, Node, Rendered, Source, TemplateFiles, as_text
 from deploy.domain.spec import Environment
-from deploy.errors import Place, Problem, SpecError, neutral
+from deploy.errors import Place, Problem, SpecError, sanitize
 
 SIZE = 2**20
 _ENDLESS = "This has no end: a file includes itself, a macro calls itself, or brackets are nested too deeply."
@@ -210,7 +210,7 @@ def _missed(files: TemplateFiles, words: str, name: str, line: int) -> Problem:
     """A value that is not there, at its last word in the line that asks for it."""
     cause, _, cure = words.partition("\n")
     last = re.split(r"[.\s]", cause.removesuffix(" is not defined."))[-1]
-    return Problem(_place(files, name, line, last), "AML112", neutral(cause), cure)
+    return Problem(_place(files, name, line, last), "AML112", sanitize(cause), cure)
 
 
 def _where(error: BaseException, files: TemplateFiles, name: str, word: str) -> Place:
@@ -241,4 +241,4 @@ def _sentence(words: str | None) -> str:
 
 
 def _problem(place: Place, code: str, cause: str, cure: str) -> SpecError:
-    return SpecError([Problem(place, code, neutral(cause), cure)])
+    return SpecError([Problem(place, code, sanitize(cause), cure)])

@@ -34,11 +34,11 @@ class MarkingLexer(Lexer):
     def tokeniter(
         self, source: str, name: str | None, filename: str | None = None, state: str | None = None
     ) -> Iterator[tuple[int, str, str]]:
-        hidden = _FOREIGN.sub(lambda found: found[0].replace("{", _HIDDEN_BRACE), source)
+        secrets_in = _FOREIGN.sub(lambda found: found[0].replace("{", _HIDDEN_BRACE), source)
         starts = [0, *accumulate(len(line) + 1 for line in source.split("\n"))]
         at = 0
-        for lineno, kind, value in super().tokeniter(hidden, name, filename, state):
-            at = hidden.index(value, at)
+        for lineno, kind, value in super().tokeniter(secrets_in, name, filename, state):
+            at = secrets_in.index(value, at)
             line = bisect_right(starts, at)
             shown = value.replace(_HIDDEN_BRACE, "{")
             if kind == TOKEN_VARIABLE_BEGIN:

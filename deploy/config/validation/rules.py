@@ -18,8 +18,8 @@ from deploy.documents.places import Source, Trail, at, did_you_mean
 from deploy.domain import leases
 from deploy.domain.arm import Json
 from deploy.domain.preserved import is_ours
-from deploy.errors import Place, Problem, neutral
-from deploy.redact import without
+from deploy.errors import Place, Problem, sanitize
+from deploy.redact import redact_values
 
 Found = Iterator[Problem]
 _PROBE_NEEDS = {
@@ -148,7 +148,7 @@ def tags(checked: Checked) -> Found:
         if is_ours(name):
             cause = f"The tag {name!r} is ours to write."
             cure = "Take it out; give a tag of your own another name."
-            yield Problem(checked.source.key(("tags", name)), "AML137", neutral(cause), cure)
+            yield Problem(checked.source.key(("tags", name)), "AML137", sanitize(cause), cure)
     if len(held) > _MOST_TAGS:
         cause = f"There are {len(held)} tags; {_MOST_TAGS} are possible beside those of amldeploy."
         yield problem(checked.source, ("tags",), "AML141", cause, f"Remove {len(held) - _MOST_TAGS}.")
@@ -162,13 +162,13 @@ def _refused_tag(source: Source, name: str, value: str) -> Found:
     shown = repr(name if len(name) <= 60 else f"{name[:57]}...")
     if bad := "".join(sorted(_NOT_IN_TAGS & set(name))):
         cure = "Choose another name, for example with . or - in its place."
-        yield Problem(where, "AML141", neutral(f"The name of the tag {shown} has {bad!r} in it."), cure)
+        yield Problem(where, "AML141", sanitize(f"The name of the tag {shown} has {bad!r} in it."), cure)
     if not name.strip() or len(name) > _LONGEST_NAME:
         cause = f"The name of the tag {shown} has {len(name)} characters; it must be 1 to {_LONGEST_NAME}."
-        yield Problem(where, "AML141", neutral(cause), "Choose another name.")
+        yield Problem(where, "AML141", sanitize(cause), "Choose another name.")
     if len(value) > _LONGEST_VALUE:
         cause = f"The value of the tag {shown} has {len(value)} characters; it can have {_LONGEST_VALUE}."
-        yield Problem(where, "AML141", neutral(cause), "Shorten it.")
+        yield Problem(where, "AML141", sanitize(cause), "Shorten it.")
 
 
 def spellings(checked: Checked) -> Found:
@@ -178,7 +178,7 @@ def spellings(checked: Checked) -> Found:
         for name in checked.sound.get(part) or {}:
             if first.setdefault(name.lower(), name) != name:
                 cause = f"{part} has {first[name.lower()]!r} and {name!r}, which are one name in Azure."
-                yield Problem(checked.source.key((part, name)), "AML138", neutral(cause), "Keep one of the two.")
+                yield Problem(checked.source.key((part, name)), "AML138", sanitize(cause), "Keep one of the two.")
 
 
 def names(deployments: list[Checked]) -> Found:
@@ -258,7 +258,7 @@ def _request(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
     if not probe:
         return
     if isinstance(probe.get("answer"), dict):  # a judge quotes it, and shortens what it quotes
-        probe = {**probe, "answer": without(probe["answer"], source.secrets)}
+        probe = {**probe, "answer": redact_values(probe["answer"], source.secrets)}
     try:
         probes.find(str(probe["type"])).request(probe, folder)
     except probes.Unfit as unfit:

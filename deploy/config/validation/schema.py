@@ -15,8 +15,8 @@ from pydantic import BaseModel, ValidationError
 from deploy.documents.fields import GUID, IDENTITY, NAME, RESOURCE_GROUP, SCOPE, WORKSPACE
 from deploy.documents.places import Source, Trail, as_text, did_you_mean
 from deploy.documents.yaml12 import kind
-from deploy.errors import Problem, neutral
-from deploy.redact import without
+from deploy.errors import Problem, sanitize
+from deploy.redact import redact_values
 
 _WANTED = {
     "int": ("a whole number", "Write digits, without quotes."),
@@ -88,7 +88,7 @@ def check(model: type[BaseModel], source: Source) -> Checked:
 def problem(source: Source, trail: Trail, code: str, cause: str, cure: str = "") -> Problem:
     """A problem at the value's place, which is the environment file's when the value came from there."""
     via = source.via(trail)
-    return Problem(source.place(trail), code, neutral(cause) + (f" It came through {via}." if via else ""), cure)
+    return Problem(source.place(trail), code, sanitize(cause) + (f" It came through {via}." if via else ""), cure)
 
 
 def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
@@ -97,7 +97,7 @@ def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
     name, about, found = (
         ".".join(map(str, trail)) or "The file",
         misfit["type"],
-        _shown(without(misfit["input"], source.secrets)),
+        _shown(redact_values(misfit["input"], source.secrets)),
     )
     if about == "missing":
         return problem(
@@ -109,7 +109,7 @@ def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
         )
     if about == "extra_forbidden":
         cause, cure = f"{loc[-1]!r} is not a key here.", did_you_mean(str(loc[-1]), _known(model, loc[:-1]))
-        return Problem(source.key(trail), "AML120", neutral(cause), cure)
+        return Problem(source.key(trail), "AML120", sanitize(cause), cure)
     sort = re.sub(r"_(type|from_float|parsing)$|_(attributes_type)$", "", about)
     if sort in _WANTED:
         wanted, how = _WANTED[sort]

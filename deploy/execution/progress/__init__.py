@@ -20,11 +20,11 @@ __all__ = ["Event", "EventLines", "Kind", "Lines", "Progress", "both", "open_pro
 def both(*progresses: Progress) -> Progress:
     """One that tells all of them, in order."""
 
-    def tell(event: Event) -> None:
+    def emit(event: Event) -> None:
         for progress in progresses:
             progress(event)
 
-    return tell
+    return emit
 
 
 @contextmanager
@@ -35,16 +35,16 @@ def open_progress(
 
     `plain`: the table draws with ASCII alone. `goes_on`: the file follows what stands in it, else it begins anew.
     """
-    with ExitStack() as rooms:
-        file = rooms.enter_context(_kept(events, "a" if goes_on else "w", stream)) if events else None
+    with ExitStack() as step_types:
+        file = step_types.enter_context(_kept(events, "a" if goes_on else "w", stream)) if events else None
         if interactive:
             from rich.console import Console
 
             from deploy.execution.progress.table import LiveTable
 
-            shown: Progress = rooms.enter_context(LiveTable(Console(file=stream), plain=plain))
+            shown: Progress = step_types.enter_context(LiveTable(Console(file=stream), plain=plain))
         else:
-            shown = rooms.enter_context(Lines(stream))
+            shown = step_types.enter_context(Lines(stream))
         yield both(shown, EventLines(file)) if file else shown
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from deploy.domain.plan import Verb
-from deploy.errors import neutral
+from deploy.errors import sanitize
 
 
 class Kind(StrEnum):
@@ -49,7 +49,7 @@ class Progress(Protocol):
 
 def one_line(text: str) -> str:
     """Text from far away as one line of safe words."""
-    return " ".join(neutral(text).split())
+    return " ".join(sanitize(text).split())
 
 
 def span(seconds: float) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Self, TextIO
 
 from deploy.domain.plan import Verb
-from deploy.errors import neutral
+from deploy.errors import sanitize
 from deploy.execution.progress.event import OVER, Event, Kind, one_line, span
 
 SILENCE = 10.0
@@ -91,9 +91,9 @@ class EventLines:
             body = {
                 "at": round(self._monotonic() - self._started, 3),
                 "kind": event.kind.value,
-                "address": neutral(event.address),
+                "address": sanitize(event.address),
                 "verb": event.verb.value if event.verb else None,
-                "text": neutral(event.text),
+                "text": sanitize(event.text),
                 "attempt": event.attempt,
                 "seconds": round(event.seconds, 3),
             }

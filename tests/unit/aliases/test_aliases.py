@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy import aliases
-from deploy.aliases import Outside, Target
+from deploy.aliases import Context, Target
 from deploy.aliases.target import parsed
 from deploy.errors import CloudError, Transient
 
@@ -24,7 +24,7 @@ NEW = Target("mip-b", "https://mip-b.test/score", "2026-12-07T00:00:00Z")
 
 def test_a_file_is_written_and_read(tmp_path: Path) -> None:
     """What was written is read back; folders are made; nothing else is left in them."""
-    alias, outside = {"file": "live/mip.json"}, Outside(tmp_path, {})
+    alias, outside = {"file": "live/mip.json"}, Context(tmp_path, {})
 
     assert aliases.read(alias, outside) is None
     aliases.write(alias, OLD, outside)
@@ -35,7 +35,7 @@ def test_a_file_is_written_and_read(tmp_path: Path) -> None:
 
 def test_readers_see_the_old_or_the_new(tmp_path: Path) -> None:
     """While it is written over and over, every look finds a whole target."""
-    alias, outside, seen, done = {"file": "mip.json"}, Outside(tmp_path, {}), [], threading.Event()
+    alias, outside, seen, done = {"file": "mip.json"}, Context(tmp_path, {}), [], threading.Event()
     aliases.write(alias, OLD, outside)
 
     def look() -> None:
@@ -58,14 +58,14 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(CloudError, match=r"cannot write the alias file/mip\.json"):
-        aliases.write({"file": "file/mip.json"}, NEW, Outside(tmp_path, {}))
+        aliases.write({"file": "file/mip.json"}, NEW, Context(tmp_path, {}))
 
 
 def test_a_command_is_told_what_to_do(tmp_path: Path) -> None:
     """Arguments are filled in and not read by a shell; variables say the same."""
     code = "import os, sys; open('told', 'w').write(repr((sys.argv[1:], os.environ['AMLDEPLOY_SCORING_URI'])))"
     alias = {"command": [sys.executable, "-c", code, "{endpoint}", "$(touch owned); {lease_ends}"]}
-    aliases.write(alias, NEW, Outside(tmp_path, {}))
+    aliases.write(alias, NEW, Context(tmp_path, {}))
 
     told = (tmp_path / "told").read_text()
     assert told == repr((["mip-b", f"$(touch owned); {NEW.lease_ends}"], NEW.scoring_uri))
@@ -77,13 +77,13 @@ def test_a_command_that_fails_says_so(tmp_path: Path) -> None:
     alias = {"command": [sys.executable, "-c", "import sys; sys.exit('no such host')"]}
 
     with pytest.raises(CloudError, match="it ended with 1: no such host"):
-        aliases.write(alias, NEW, Outside(tmp_path, {}))
+        aliases.write(alias, NEW, Context(tmp_path, {}))
 
 
 def test_a_command_that_is_not_there(tmp_path: Path) -> None:
     """No traceback of ours."""
     with pytest.raises(CloudError, match="No such file"):
-        aliases.write({"command": ["./not-there"]}, NEW, Outside(tmp_path, {}))
+        aliases.write({"command": ["./not-there"]}, NEW, Context(tmp_path, {}))
 
 
 class GitHub(BaseHTTPRequestHandler):
@@ -147,7 +147,7 @@ def github(server: Any) -> dict[str, str]:
 
 def test_a_variable_is_made_and_moved(tmp_path: Path, github: dict[str, str]) -> None:
     """The first write makes it, the next change it."""
-    alias, outside = {"github_variable": "MIP"}, Outside(tmp_path, github)
+    alias, outside = {"github_variable": "MIP"}, Context(tmp_path, github)
 
     assert aliases.read(alias, outside) is None
     aliases.write(alias, OLD, outside)
@@ -158,7 +158,7 @@ def test_a_variable_is_made_and_moved(tmp_path: Path, github: dict[str, str]) ->
 def test_a_variable_that_may_not_be_written(tmp_path: Path, github: dict[str, str]) -> None:
     """GitHub's words, the permission that is missing, and no token."""
     with pytest.raises(CloudError, match="403: Resource not accessible") as refused:
-        aliases.write({"github_variable": "MIP"}, NEW, Outside(tmp_path, {**github, "GH_TOKEN": "wrong-token"}))
+        aliases.write({"github_variable": "MIP"}, NEW, Context(tmp_path, {**github, "GH_TOKEN": "wrong-token"}))
     assert "may write repository variables" in str(refused.value)
     assert "wrong-token" not in str(refused.value)
 
@@ -170,7 +170,7 @@ def test_somebody_else_who_answers_is_told_from_github(
     """A proxy's page, or JSON of another form: no answer of GitHub's, which may be asked again."""
     server.instead = said
     with pytest.raises(Transient, match="cannot read the alias MIP") as caught:
-        aliases.read({"github_variable": "MIP"}, Outside(tmp_path, github))
+        aliases.read({"github_variable": "MIP"}, Context(tmp_path, github))
     assert caught.value.code == "AML603"
 
 

@@ -18,9 +18,9 @@ from deploy.errors import Exit, UsageError
 @contextlib.contextmanager
 def stdout(out: console.Outlet) -> Iterator[io.StringIO]:
     """A command's stdout; what it says beside."""
-    beside = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(beside):
-        yield beside
+    siblings = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(siblings):
+        yield siblings
 
 
 @pytest.fixture
@@ -46,34 +46,34 @@ def fails() -> None:
 
 def test_who_has_gone_is_told_nothing_and_changes_no_exit_code(gone: console.Outlet) -> None:
     """Not even where the failure itself is the result."""
-    with stdout(gone) as beside:
+    with stdout(gone) as siblings:
         assert not console.show("a result")
         assert runner.leave(lambda: console.show("a result")) == Exit.OK
         assert runner.leave(fails) == Exit.USAGE
         sys.stdout.write("a library's word " * 9999)
         sys.stdout.flush()
     assert isinstance(gone.trouble, BrokenPipeError)
-    assert "a result" not in beside.getvalue()
-    assert "Traceback" not in beside.getvalue()
+    assert "a result" not in siblings.getvalue()
+    assert "Traceback" not in siblings.getvalue()
 
 
 def test_a_full_disk_is_told_and_is_a_failure_of_what_only_shows(full: console.Outlet) -> None:
     """What is done keeps its exit code."""
-    with stdout(full) as beside:
+    with stdout(full) as siblings:
         assert runner.leave(lambda: console.show("a result")) == Exit.USAGE
         assert runner.leave(lambda: console.show("a result", done=True)) == Exit.OK
-    assert beside.getvalue().count("No space left on device") == 2
+    assert siblings.getvalue().count("No space left on device") == 2
 
 
 def test_an_error_as_json_meets_a_full_disk(full: console.Outlet) -> None:
     """The error's exit code, and its words on stderr."""
     typed, sys.argv = sys.argv, ["amldeploy", "plan", "-o", "json"]
     try:
-        with stdout(full) as beside:
+        with stdout(full) as siblings:
             assert runner.leave(fails) == Exit.USAGE
     finally:
         sys.argv = typed
-    assert "it is not there" in beside.getvalue()
+    assert "it is not there" in siblings.getvalue()
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])

@@ -92,8 +92,8 @@ def test_starting_stopping_and_resetting_are_told_as_json(state: Path) -> None:
     assert (first["running"], first["url"], first["pid"]) == (True, second["url"], second["pid"])
     assert [json.loads(said("stop", *words)) for _ in range(2)] == [{"stopped": True}, {"stopped": False}]
     assert json.loads(said("reset", *words)) == {"reset": True, "aside": None}
-    for beside in state.glob("world.sqlite*"):
-        beside.write_bytes(b"no world, whatever its name may say")
+    for siblings in state.glob("world.sqlite*"):
+        siblings.write_bytes(b"no world, whatever its name may say")
     assert json.loads(said("reset", *words))["aside"].endswith("world.broken")
 
 

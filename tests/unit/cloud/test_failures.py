@@ -364,7 +364,7 @@ NEAR: list[tuple[int, dict[str, Any] | None, type, str]] = [
     (200, simple("PodOutOfMemory", "x"), FINAL, "AML314"),
 ]
 """Texts that a wider row might take for its own, and codes that say all there is to say."""
-EVERY = [*TABLE, *NEAR]
+ALL_STEP_TYPES = [*TABLE, *NEAR]
 AFTER_ROLE = {"AML323", "AML342", "AML344", "AML346"}
 HOW = {
     "AML311": (60, None, False),
@@ -387,7 +387,9 @@ def how(ours: CloudError | NotAuthenticated) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "kind", "code"), EVERY, ids=[f"{row[0]}-{row[3]}-{n}" for n, row in enumerate(EVERY)]
+    ("status", "body", "kind", "code"),
+    ALL_STEP_TYPES,
+    ids=[f"{row[0]}-{row[3]}-{n}" for n, row in enumerate(ALL_STEP_TYPES)],
 )
 def test_each_text_has_its_class(status: int, body: object, kind: type, code: str) -> None:
     """Judged by every nested code and by the words, not by the status alone."""
@@ -400,7 +402,7 @@ def test_each_text_has_its_class(status: int, body: object, kind: type, code: st
     assert ours.cure
 
 
-@pytest.mark.parametrize(("status", "body", "code"), [(s, b, c) for s, b, k, c in EVERY if k is FINAL])
+@pytest.mark.parametrize(("status", "body", "code"), [(s, b, c) for s, b, k, c in ALL_STEP_TYPES if k is FINAL])
 def test_only_access_may_pass_after_a_role(status: int, body: object, code: str) -> None:
     """What a fresh role would mend says so; nothing else does, nor does what is linked to somebody else's."""
     ours = failures.from_answer("create x", status, body, {})
@@ -410,7 +412,7 @@ def test_only_access_may_pass_after_a_role(status: int, body: object, code: str)
 
 def test_every_row_is_met() -> None:
     """No row of the table is without a text, and none is hidden by a wider one before it."""
-    met = {id(error_table.find(_told(body))) for _, body, _, _ in EVERY if body}
+    met = {id(error_table.find(_told(body))) for _, body, _, _ in ALL_STEP_TYPES if body}
     assert [row.seen.pattern for row in error_table.TROUBLES if id(row) not in met] == []
 
 
@@ -428,7 +430,7 @@ def _detailed(code: str, error: dict) -> dict:
 
 
 @given(
-    st.sampled_from(EVERY),
+    st.sampled_from(ALL_STEP_TYPES),
     st.lists(st.sampled_from(["BadRequest", "UserError", "ValidationError"]), max_size=4),
     st.booleans(),
 )

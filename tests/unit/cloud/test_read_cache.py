@@ -8,7 +8,7 @@ import pytest
 
 from deploy.cloud.read_cache import Memory
 from deploy.errors import CloudError, Transient, Unanswered
-from deploy.parallel import side_by_side
+from deploy.parallel import run_parallel
 
 WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
 
@@ -23,7 +23,7 @@ def test_many_who_ask_at_once_hear_one_answer() -> None:
         return "told"
 
     with memory.open():
-        told = side_by_side({str(n): lambda: memory.ask("/p", "key", read) for n in range(8)}, 8)
+        told = run_parallel({str(n): lambda: memory.ask("/p", "key", read) for n in range(8)}, 8)
 
     assert set(told.values()) == {"told"}
     assert len(reads) == 1
@@ -37,7 +37,7 @@ def test_nobody_waits_for_another_question() -> None:
             "slow": lambda: memory.ask("/slow", "slow", lambda: free.wait(5)),
             "quick": lambda: memory.ask("/quick", "quick", lambda: free.set() or "quick"),
         }
-        assert side_by_side(works, 2) == {"slow": True, "quick": "quick"}
+        assert run_parallel(works, 2) == {"slow": True, "quick": "quick"}
 
 
 def test_a_read_that_fails_is_asked_again() -> None:
@@ -118,7 +118,7 @@ def test_a_look_is_its_own_threads() -> None:
         stranger.start()
         stranger.join()
         assert len(seen) == 2
-        side_by_side({"one": ask, "two": ask}, 2)
+        run_parallel({"one": ask, "two": ask}, 2)
     assert len(seen) == 2
 
 

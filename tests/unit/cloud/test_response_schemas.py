@@ -96,8 +96,8 @@ OPEN: Mapping[str, str] = {
     "/discovery": "model",
     "/MedImageParse/versions": "model",
     "/MedImageParse/versions/16": "model",
-    "/checkNameAvailability": "place",
-    "/roleAssignments": "place",
+    "/checkNameAvailability": "limits",
+    "/roleAssignments": "limits",
     "/permissions": "permission",
 }
 """Which check alone stands on a read; a plan stands on the others."""
@@ -129,16 +129,16 @@ def checks(answers: Mapping[str, Any]) -> dict[str, Step]:
         one = spec(pipeline={"roles": [{"role": "Reader", "scope": "workspace"}]}, model=model)
         facts = observe.observe(Told(answers), [one], ARRIVING)
         for step in planner.draft_release(environment(), [one], facts).steps:
-            if step.verb is Verb.CHECK and (step.room not in found or found[step.room].body["verdict"] == "yes"):
-                found[step.room] = step
+            if step.verb is Verb.CHECK and (step.kind not in found or found[step.kind].body["verdict"] == "yes"):
+                found[step.kind] = step
     return found
 
 
 def verdicts(answers: Mapping[str, Any]) -> dict[str, str]:
-    return {room: str(step.body["verdict"]) for room, step in checks(answers).items()}
+    return {step_type: str(step.body["verdict"]) for step_type, step in checks(answers).items()}
 
 
-QUIET = dict.fromkeys(("quota", "model", "place", "permission"), Verdict.YES.value)
+QUIET = dict.fromkeys(("quota", "model", "limits", "permission"), Verdict.YES.value)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -161,7 +161,9 @@ def test_a_foreign_answer_leaves_a_question_open(end: str, answer: Any) -> None:
     assume(answer != {"value": []})
     found = checks({**ANSWERS, end: answer})
 
-    assert {room: step.body["verdict"] for room, step in found.items()} == QUIET | {OPEN[end]: Verdict.UNKNOWN.value}
+    assert {step_type: step.body["verdict"] for step_type, step in found.items()} == QUIET | {
+        OPEN[end]: Verdict.UNKNOWN.value
+    }
     assert "could not tell" in found[OPEN[end]].why
 
 
@@ -203,7 +205,7 @@ def kind(value: Any) -> type:
 def test_one_foreign_place_refuses_nothing(end: str) -> None:
     """A field that is missing, null or of another kind: all is told as before or could not be told, and never a no."""
     kinds = (..., None, True, 24, -0.5, "24", "", [], ["24"], {}, {"value": "24"})
-    told, heard = [QUIET, QUIET | {OPEN.get(end, "place"): Verdict.UNKNOWN.value}], 0
+    told, heard = [QUIET, QUIET | {OPEN.get(end, "limits"): Verdict.UNKNOWN.value}], 0
     for where, held in places(ANSWERS[end]):
         for instead in kinds:
             if kind(instead) is kind(held) or (instead is ... and isinstance(where[-1], int)):
@@ -219,10 +221,10 @@ def test_one_foreign_place_refuses_nothing(end: str) -> None:
 @pytest.mark.parametrize("link", [7, True, ["x"], {"href": "x"}, "x", "https://management.azure.com/x", "/x", " "])
 def test_a_list_that_cannot_be_read_to_its_end_could_not_be_told(link: Any) -> None:
     """Half of a list is none. Of a model's versions the first page is all that is read."""
-    for end, room in OPEN.items():
-        if "value" in ANSWERS[end] and room != "model":
+    for end, step_type in OPEN.items():
+        if "value" in ANSWERS[end] and step_type != "model":
             answers = {**ANSWERS, end: {**ANSWERS[end], "nextLink": link}}
-            assert verdicts(answers) == QUIET | {room: Verdict.UNKNOWN.value}, end
+            assert verdicts(answers) == QUIET | {step_type: Verdict.UNKNOWN.value}, end
 
 
 LIVE: dict[str, Any] = {

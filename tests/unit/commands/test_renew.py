@@ -32,7 +32,7 @@ def renewed(release: str) -> Plan:
         "mip-ab": lent("mip-ab", "Tue, 01 Dec 2026 05:00:00 GMT"),
         "mip-ab-00abc": lent("mip-ab-00abc", "Tue, 08 Dec 2026 05:00:00 GMT"),
     }
-    (turn,) = lineage.turns([spec(release=release, pipeline=PIPELINE)], bodies, NOW, 24)
+    (turn,) = lineage.lineages([spec(release=release, pipeline=PIPELINE)], bodies, NOW, 24)
     seen = {name: facts(body, (deployment_body("blue", release="r1"),)) for name, body in bodies.items()}
     behind = {"blue": deployment_body("blue", release="r1")}
     live = successor.carrying_live(turn, bodies, dict.fromkeys(bodies, behind))
@@ -43,7 +43,7 @@ def test_what_was_cut_off_is_ended() -> None:
     """The successor is whole, so nothing is left but the end of whoever came before."""
     made = renewed("r1")
 
-    assert [s.verb for s in made.steps if s.room == "endpoint"] == [Verb.DELETE]
+    assert [s.verb for s in made.steps if s.kind == "endpoint"] == [Verb.DELETE]
     assert made.rescue == ()
 
 
@@ -57,7 +57,7 @@ def test_a_release_that_the_files_describe_is_not_deployed() -> None:
 
 def test_what_goes_is_exported_first() -> None:
     """The first step that deletes something of an endpoint comes after its export."""
-    rooms = [s.room for s in renewed("r1").steps if s.verb is Verb.DELETE or s.room == "export"]
+    step_types = [s.kind for s in renewed("r1").steps if s.verb is Verb.DELETE or s.kind == "export"]
 
-    assert rooms[0] == "export"
-    assert rooms[-1] == "endpoint"
+    assert step_types[0] == "export"
+    assert step_types[-1] == "endpoint"

@@ -88,7 +88,7 @@ OWNERS = st.sampled_from([*[OWNER] * 19, "test/x", "imaging/prod/mip", ""])
 
 
 def made(release: str) -> Any:
-    releases = st.sampled_from([*[release] * 9, "r1", "r1-unproven", ""])
+    releases = st.sampled_from([*[release] * 9, "r1", "r1-unverified", ""])
     return st.tuples(releases, STATES, OWNERS, st.sampled_from([250.0, 250.0, 250.0, 10.0, 90.0]))
 
 
@@ -267,7 +267,7 @@ def test_with_0_what_is_not_known_stays(case: str) -> None:
     if case == "adopted":
         body = endpoint("", {"blue": 100})
     if case == "unproven":
-        behind["blue"]["tags"][RELEASE_TAG] += "-unproven"
+        behind["blue"]["tags"][RELEASE_TAG] += "-unverified"
     if case == "protected":
         body["tags"][PROTECT_TAG] = "yes"
     if case == "user named":

@@ -38,7 +38,7 @@ class Later:
         self.passed += seconds
 
 
-class Room:
+class StepType:
     """A room that does what it is told: each address has a list of errors to raise before it succeeds."""
 
     def __init__(self, name: str, troubles: dict[str, list[Exception]] | None = None) -> None:
@@ -61,11 +61,11 @@ def step(address: str, *, attempts: int = 1, deadline: float = 0, wait: float = 
     return Step(Verb.UPDATE, address, {}, "why", Retry(attempts, deadline, wait))
 
 
-def run(steps: list[Step], room: Room, rescue: list[Step] | None = None, clock: Later | None = None):
+def run(steps: list[Step], step_type: StepType, rescue: list[Step] | None = None, clock: Later | None = None):
     events: list[Event] = []
     cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0))
     plan = Plan("test", tuple(steps), tuple(rescue or ()))
-    report = executor.execute(plan, cloud, clock or Later(), events.append, rooms=[room])
+    report = executor.execute(plan, cloud, clock or Later(), events.append, step_types=[step_type])
     return report, events
 
 
@@ -78,19 +78,19 @@ def trouble(later: bool = True, wish: float | None = None) -> CloudError:
 
 def test_all_goes_well() -> None:
     """Every step once, in order, each with what it saw."""
-    room = Room("a")
-    report, events = run([step("a/x/1"), step("a/x/2")], room)
+    step_type = StepType("a")
+    report, events = run([step("a/x/1"), step("a/x/2")], step_type)
 
     assert report.ok
     assert report.exit is Exit.OK
-    assert [address for address, _ in room.ran] == ["a/x/1", "a/x/2"]
+    assert [address for address, _ in step_type.ran] == ["a/x/1", "a/x/2"]
     assert [e.kind for e in events] == [Kind.PLANNED] * 2 + [Kind.STARTED, Kind.DONE] * 2
 
 
 def test_a_final_error_stops_its_endpoint_only() -> None:
     """Nothing after a failure is reached; the other endpoint is not disturbed."""
-    room = Room("a", {"a/x/1": [trouble(later=False)]})
-    report, _ = run([step("a/x/1"), step("a/x/2"), step("a/y/1")], room)
+    step_type = StepType("a", {"a/x/1": [trouble(later=False)]})
+    report, _ = run([step("a/x/1"), step("a/x/2"), step("a/y/1")], step_type)
 
     assert [(o.address, o.state.value) for o in report.outcomes] == [
         ("a/x/1", "failed"),
@@ -103,11 +103,11 @@ def test_a_final_error_stops_its_endpoint_only() -> None:
 def test_rescue_runs_only_when_what_it_mends_was_touched() -> None:
     """Callers who were never moved need no moving back."""
     rescue = [step("a/x/traffic")]
-    before = Room("a", {"a/x/1": [trouble(later=False)]})
+    before = StepType("a", {"a/x/1": [trouble(later=False)]})
     report, _ = run([step("a/x/1"), step("a/x/traffic")], before, rescue)
     assert [o.state for o in report.outcomes] == [State.FAILED, State.NOT_REACHED]
 
-    after = Room("a", {"a/x/traffic": [trouble(later=False)]})
+    after = StepType("a", {"a/x/traffic": [trouble(later=False)]})
     report, _ = run([step("a/x/1"), step("a/x/traffic")], after, rescue)
     assert [o.state for o in report.outcomes] == [State.DONE, State.FAILED, State.RESCUED]
     assert report.exit is Exit.STEP_FAILED
@@ -115,8 +115,8 @@ def test_rescue_runs_only_when_what_it_mends_was_touched() -> None:
 
 def test_a_failed_rescue_needs_a_person() -> None:
     """The rescue fails too: another exit code."""
-    room = Room("a", {"a/x/traffic": [trouble(later=False), trouble(later=False)]})
-    report, _ = run([step("a/x/traffic")], room, [step("a/x/traffic")])
+    step_type = StepType("a", {"a/x/traffic": [trouble(later=False), trouble(later=False)]})
+    report, _ = run([step("a/x/traffic")], step_type, [step("a/x/traffic")])
 
     assert report.exit is Exit.RESCUE_FAILED
     assert [outcome.rescue for outcome in report.outcomes] == [False, True]
@@ -130,13 +130,13 @@ def test_a_failed_rescue_needs_a_person() -> None:
 )
 def test_retry_keeps_within_its_budget(failures: int, attempts: int, deadline: float, wish: float | None) -> None:
     """Never more attempts than allowed, never a sleep past the deadline, never sooner than Azure wished."""
-    clock, room = Later(), Room("a", {"a/x": [trouble(wish=wish) for _ in range(failures)]})
-    report, events = run([step("a/x", attempts=attempts, deadline=deadline)], room, clock=clock)
+    clock, step_type = Later(), StepType("a", {"a/x": [trouble(wish=wish) for _ in range(failures)]})
+    report, events = run([step("a/x", attempts=attempts, deadline=deadline)], step_type, clock=clock)
     retried = [e for e in events if e.kind is Kind.RETRYING]
 
-    assert len(room.ran) <= min(attempts, failures + 1)
+    assert len(step_type.ran) <= min(attempts, failures + 1)
     assert clock.passed <= deadline + 1e-6
-    assert report.ok == (len(room.ran) == failures + 1)
+    assert report.ok == (len(step_type.ran) == failures + 1)
     if wish:
         assert clock.passed >= wish * len(retried) - 1e-6
     assert max(clock.slept, default=0) <= 5
@@ -144,8 +144,8 @@ def test_retry_keeps_within_its_budget(failures: int, attempts: int, deadline: f
 
 def test_a_deadline_that_is_out_of_reach_is_not_slept_for() -> None:
     """When the wait would end after the deadline, the step gives up at once."""
-    clock, room = Later(), Room("a", {"a/x": [trouble(wish=90)]})
-    report, _ = run([step("a/x", attempts=9, deadline=60)], room, clock=clock)
+    clock, step_type = Later(), StepType("a", {"a/x": [trouble(wish=90)]})
+    report, _ = run([step("a/x", attempts=9, deadline=60)], step_type, clock=clock)
 
     assert report.exit is Exit.STEP_FAILED
     assert clock.passed == 0
@@ -154,7 +154,7 @@ def test_a_deadline_that_is_out_of_reach_is_not_slept_for() -> None:
 def test_waits_are_told_in_pieces() -> None:
     """A bake of five minutes says every few seconds that it is alive."""
     clock = Later()
-    _, events = run([step("a/x", wait=300)], Room("a"), clock=clock)
+    _, events = run([step("a/x", wait=300)], StepType("a"), clock=clock)
 
     assert clock.passed == pytest.approx(300)
     assert len([e for e in events if e.kind is Kind.WAITING]) >= 30
@@ -162,8 +162,8 @@ def test_waits_are_told_in_pieces() -> None:
 
 def test_a_bug_is_told_and_rescued() -> None:
     """What is not one of our errors is a bug: callers are brought back all the same, and the exit code says so."""
-    room = Room("a", {"a/x/traffic": [ZeroDivisionError("who divides?")]})
-    report, _ = run([step("a/x/traffic")], room, [step("a/x/traffic")])
+    step_type = StepType("a", {"a/x/traffic": [ZeroDivisionError("who divides?")]})
+    report, _ = run([step("a/x/traffic")], step_type, [step("a/x/traffic")])
 
     assert [o.state for o in report.outcomes] == [State.FAILED, State.RESCUED]
     assert report.exit is Exit.BUG
@@ -175,11 +175,11 @@ def test_what_ends_by_itself_is_waited_for() -> None:
     errors = [trouble() for _ in range(40)]
     for error in errors:
         error.patient = True
-    clock, room = Later(), Room("a", {"a/x": errors})
-    report, _ = run([step("a/x", attempts=2, deadline=10**6)], room, clock=clock)
+    clock, step_type = Later(), StepType("a", {"a/x": errors})
+    report, _ = run([step("a/x", attempts=2, deadline=10**6)], step_type, clock=clock)
 
     assert report.ok
-    assert len(room.ran) == 41
+    assert len(step_type.ran) == 41
 
 
 def test_a_refusal_of_access_passes_only_after_a_fresh_role() -> None:
@@ -192,7 +192,7 @@ def test_a_refusal_of_access_passes_only_after_a_fresh_role() -> None:
 
     fresh = Step(Verb.PROBE, "a/x", {}, "why", Retry(5, 600, fresh_role=True))
     stale = Step(Verb.PROBE, "a/x", {}, "why", Retry(5, 600))
-    waited, refused = Room("a", refusals()), Room("a", refusals())
+    waited, refused = StepType("a", refusals()), StepType("a", refusals())
 
     assert run([fresh], waited)[0].ok
     assert len(waited.ran) == 3
@@ -205,18 +205,18 @@ def test_some_troubles_are_tried_less_often() -> None:
     errors = [trouble() for _ in range(9)]
     for error in errors:
         error.tries = 3
-    room = Room("a", {"a/x": errors})
-    run([step("a/x", attempts=9, deadline=10**6)], room)
+    step_type = StepType("a", {"a/x": errors})
+    run([step("a/x", attempts=9, deadline=10**6)], step_type)
 
-    assert len(room.ran) == 3
+    assert len(step_type.ran) == 3
 
 
 def test_nobody_multiplies_what_http_has_tried() -> None:
     """An answer that never came is not asked for again by the step."""
-    room = Room("a", {"a/x": [Unanswered("update a/x", "nobody there", code="AML360")]})
-    report, _ = run([step("a/x", attempts=9, deadline=10**6)], room)
+    step_type = StepType("a", {"a/x": [Unanswered("update a/x", "nobody there", code="AML360")]})
+    report, _ = run([step("a/x", attempts=9, deadline=10**6)], step_type)
 
-    assert len(room.ran) == 1
+    assert len(step_type.ran) == 1
     assert report.outcomes[0].error["code"] == "AML360"
 
 
@@ -224,13 +224,13 @@ def test_an_attempt_gets_what_is_left_of_the_deadline() -> None:
     """The budget is the step's, not each attempt's."""
     left: list[float] = []
 
-    class Watching(Room):
+    class Watching(StepType):
         def run(self, cloud: Any, step: Step) -> Evidence:
             left.append(step.retry.deadline)
             return super().run(cloud, step)
 
-    room = Watching("a", {"a/x": [trouble(wish=40), trouble(wish=40)]})
-    run([step("a/x", attempts=3, deadline=300)], room)
+    step_type = Watching("a", {"a/x": [trouble(wish=40), trouble(wish=40)]})
+    run([step("a/x", attempts=3, deadline=300)], step_type)
 
     assert left[0] == 300
     assert left[1] <= 260
@@ -242,21 +242,21 @@ def test_told_to_stop_it_says_where_it_was(length: int, at: int, stop: type[Base
     """What was done is done, the step it was at is interrupted, the rest is not reached, and nothing else begins."""
     at = min(at, length - 1)
     troubles: dict[str, Any] = {f"a/x/{at}": [stop()]}
-    room = Room("a", troubles)
-    report, _ = run([step(f"a/x/{n}") for n in range(length)], room, [step("a/x/0")])
+    step_type = StepType("a", troubles)
+    report, _ = run([step(f"a/x/{n}") for n in range(length)], step_type, [step("a/x/0")])
 
     states = [o.state for o in report.outcomes]
     assert states == [State.DONE] * at + [State.INTERRUPTED] + [State.NOT_REACHED] * (length - at - 1)
     assert report.exit is report.stopped is (Exit.TERMINATED if stop is Terminated else Exit.INTERRUPTED)
     assert not report.ok
-    assert len(room.ran) == at + 1
+    assert len(step_type.ran) == at + 1
 
 
 @given(length=st.integers(1, 4))
 def test_told_to_stop_during_a_rescue(length: int) -> None:
     """The failure stays a failure; the rescue that it was at is interrupted."""
     troubles: dict[str, Any] = {"a/x/0": [trouble(later=False), KeyboardInterrupt()]}
-    report, _ = run([step(f"a/x/{n}") for n in range(length)], Room("a", troubles), [step("a/x/0"), step("a/x/1")])
+    report, _ = run([step(f"a/x/{n}") for n in range(length)], StepType("a", troubles), [step("a/x/0"), step("a/x/1")])
 
     states = [o.state for o in report.outcomes]
     assert states == [State.FAILED, *[State.NOT_REACHED] * (length - 1), State.INTERRUPTED]
@@ -271,11 +271,11 @@ def test_told_to_stop_nobody_waits_on() -> None:
             super().sleep(seconds)
             raise KeyboardInterrupt
 
-    room, clock = Room("a"), Stopped()
-    report, _ = run([step("a/x/1", wait=300.0), step("a/x/2")], room, clock=clock)
+    step_type, clock = StepType("a"), Stopped()
+    report, _ = run([step("a/x/1", wait=300.0), step("a/x/2")], step_type, clock=clock)
     assert [o.state for o in report.outcomes] == [State.INTERRUPTED, State.NOT_REACHED]
     assert clock.slept == [5.0]
-    assert room.ran == []
+    assert step_type.ran == []
 
 
 def full(wish: float = 60.0) -> Transient:
@@ -284,36 +284,36 @@ def full(wish: float = 60.0) -> Transient:
     return error
 
 
-def fall(steps: list[Step], room: Room, fallback: list[Step], rescue: list[Step] | None = None):
+def fall(steps: list[Step], step_type: StepType, fallback: list[Step], rescue: list[Step] | None = None):
     clock, events = Later(), []
     cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0))
     plan = Plan("test", tuple(steps), tuple(rescue or ()), fallback=tuple(fallback))
-    return executor.execute(plan, cloud, clock, events.append, rooms=[room]), clock, events
+    return executor.execute(plan, cloud, clock, events.append, step_types=[step_type]), clock, events
 
 
 @given(times=st.integers(0, 40), attempts=st.integers(1, 5))
 def test_a_full_pool_is_asked_until_the_deadline(times: int, attempts: int) -> None:
     """With a fallback only the deadline ends the asking; a pool that frees before it lends, and nothing falls back."""
-    room = Room("a", {"a/x/1": [full() for _ in range(times)]})
-    report, clock, _ = fall([step("a/x/1", attempts=attempts, deadline=600)], room, [step("a/x/9")])
-    tried = [where for where, _ in room.ran if where == "a/x/1"]
-    fell = ("a/x/9" in [where for where, _ in room.ran]) == (len(tried) <= times)
+    step_type = StepType("a", {"a/x/1": [full() for _ in range(times)]})
+    report, clock, _ = fall([step("a/x/1", attempts=attempts, deadline=600)], step_type, [step("a/x/9")])
+    tried = [where for where, _ in step_type.ran if where == "a/x/1"]
+    used_fallback = ("a/x/9" in [where for where, _ in step_type.ran]) == (len(tried) <= times)
 
-    assert fell
+    assert used_fallback
     assert report.exit is Exit.OK
     assert clock.passed <= 600
     assert len(tried) == times + 1 or clock.passed > 600 - 120
-    assert report.outcomes[0].state is (State.DONE if len(tried) == times + 1 else State.REPLACED)
+    assert report.outcomes[0].state is (State.DONE if len(tried) == times + 1 else State.SUPERSEDED)
 
 
 def test_what_the_fallback_replaces_is_no_failure() -> None:
     """The error is kept, the rest was not gone, the fallback was, and it is told; another endpoint is not disturbed."""
-    room = Room("a", {"a/x/1": [full()]})
+    step_type = StepType("a", {"a/x/1": [full()]})
     steps = [step("a/x/0"), step("a/x/1"), step("a/x/2"), step("a/y/1")]
-    report, _, events = fall(steps, room, [step("a/x/8"), step("a/x/9")], [step("a/x/1")])
+    report, _, events = fall(steps, step_type, [step("a/x/8"), step("a/x/9")], [step("a/x/1")])
 
     assert [(o.address, o.state.value) for o in report.outcomes] == [
-        ("a/x/0", "done"), ("a/x/1", "replaced"), ("a/x/2", "replaced"), ("a/x/8", "done"), ("a/x/9", "done"),
+        ("a/x/0", "done"), ("a/x/1", "superseded"), ("a/x/2", "superseded"), ("a/x/8", "done"), ("a/x/9", "done"),
         ("a/y/1", "done"),
     ]  # fmt: skip
     assert report.outcomes[1].error["code"] == POOL_FULL
@@ -327,20 +327,20 @@ def test_what_the_fallback_replaces_is_no_failure() -> None:
 def test_only_the_pool_leads_to_the_fallback() -> None:
     """Another failure is one as ever, and so is a full pool where the plan has no fallback for that endpoint."""
     for error, fallback in ((trouble(later=False), [step("a/x/9")]), (full(), [step("a/y/9")]), (full(), [])):
-        room = Room("a", {"a/x/1": [error]})
-        report, _, _ = fall([step("a/x/1"), step("a/x/2")], room, fallback)
+        step_type = StepType("a", {"a/x/1": [error]})
+        report, _, _ = fall([step("a/x/1"), step("a/x/2")], step_type, fallback)
         assert [o.state for o in report.outcomes] == [State.FAILED, State.NOT_REACHED]
         assert report.exit is Exit.STEP_FAILED
 
 
 def test_a_fallback_that_fails_is_a_failed_step() -> None:
     """Both causes are told, the rescue mends what was touched, and the exit code is that of a failed step."""
-    room = Room("a", {"a/x/1": [full()], "a/x/8": [trouble(later=False)]})
+    step_type = StepType("a", {"a/x/1": [full()], "a/x/8": [trouble(later=False)]})
     fallback = [step("a/x/8"), step("a/x/9")]
-    report, _, _ = fall([step("a/x/1"), step("a/x/2")], room, fallback, [step("a/x/7"), step("a/x/8")])
+    report, _, _ = fall([step("a/x/1"), step("a/x/2")], step_type, fallback, [step("a/x/7"), step("a/x/8")])
 
     assert [(o.address, o.state.value) for o in report.outcomes] == [
-        ("a/x/1", "replaced"), ("a/x/2", "replaced"), ("a/x/8", "failed"), ("a/x/9", "not_reached"),
+        ("a/x/1", "superseded"), ("a/x/2", "superseded"), ("a/x/8", "failed"), ("a/x/9", "not_reached"),
         ("a/x/8", "rescued"),
     ]  # fmt: skip
     assert [o.error["code"] for o in report.outcomes if o.error] == [POOL_FULL, "AML300"]
@@ -350,19 +350,19 @@ def test_a_fallback_that_fails_is_a_failed_step() -> None:
 @given(failures=st.integers(1, 20), attempts=st.integers(1, 4))
 def test_a_fallback_has_no_fallback(failures: int, attempts: int) -> None:
     """Dedicated quota may be full, too: that is tried as its step says and ends as a failure; nothing is made anew."""
-    room = Room("a", {"a/x/1": [full()], "a/x/9": [full() for _ in range(failures)]})
+    step_type = StepType("a", {"a/x/1": [full()], "a/x/9": [full() for _ in range(failures)]})
     fallback = [step("a/x/8"), step("a/x/9", attempts=attempts, deadline=1e6)]
-    report, _, _ = fall([step("a/x/1")], room, fallback)
+    report, _, _ = fall([step("a/x/1")], step_type, fallback)
     ends = State.DONE if failures < attempts else State.FAILED
 
-    assert [o.state for o in report.outcomes] == [State.REPLACED, State.DONE, ends]
-    assert len(room.ran) == 2 + min(failures + 1, attempts)
+    assert [o.state for o in report.outcomes] == [State.SUPERSEDED, State.DONE, ends]
+    assert len(step_type.ran) == 2 + min(failures + 1, attempts)
 
 
 def test_a_day_of_waiting_is_waited() -> None:
     """However often it was tried before, the next wait is no longer than the longest."""
-    room = Room("a", {"a/x/1": [full(0.0) for _ in range(1500)]})
-    report, clock, _ = fall([step("a/x/1", deadline=1e6)], room, [step("a/x/9")])
+    step_type = StepType("a", {"a/x/1": [full(0.0) for _ in range(1500)]})
+    report, clock, _ = fall([step("a/x/1", deadline=1e6)], step_type, [step("a/x/9")])
 
     assert report.outcomes[0].state is State.DONE
     assert max(clock.slept) <= 5.0
@@ -373,8 +373,8 @@ def test_told_to_stop_during_the_fallback(at: int) -> None:
     """What it was at is interrupted, and what was left of the fallback is not reached."""
     troubles: dict[str, Any] = {"a/x/0": [full()], f"a/x/{7 + at}": [KeyboardInterrupt()]}
     fallback = [step(f"a/x/{n}") for n in (7, 8, 9)]
-    report, _, _ = fall([step("a/x/0"), step("a/x/1")], Room("a", troubles), fallback)
+    report, _, _ = fall([step("a/x/0"), step("a/x/1")], StepType("a", troubles), fallback)
 
     after = [State.DONE] * at + [State.INTERRUPTED] + [State.NOT_REACHED] * (2 - at)
-    assert [o.state for o in report.outcomes] == [State.REPLACED, State.REPLACED, *after]
+    assert [o.state for o in report.outcomes] == [State.SUPERSEDED, State.SUPERSEDED, *after]
     assert report.exit is Exit.INTERRUPTED

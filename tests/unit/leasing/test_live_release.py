@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deploy import diff
 from deploy.domain import leases
-from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, UNPROVEN
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, UNVERIFIED
 from deploy.domain.preserved import PROTECT_TAG
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError
@@ -57,7 +57,7 @@ def test_a_deployment_is_carried_as_it_is(body: dict[str, Any]) -> None:
     made = planner.plan_release(
         environment(), [moved(files, endpoint_body({"blue": 100}), {"blue": body})], {"mip": facts()}
     )
-    (step,) = [each for each in made.steps if each.room == "deployment"]
+    (step,) = [each for each in made.steps if each.kind == "deployment"]
     document = step.body["document"]
 
     assert diff.changes(document, body, diff.DEPLOYMENT) == ()
@@ -126,11 +126,11 @@ def test_which_deployments_come_along(
 
 def test_a_probe_proves_what_was_not_proven() -> None:
     """The successor is probed before it serves, so its release is proven then; without a probe the mark stays."""
-    body = deployment_body("blue", release=f"r1{UNPROVEN}")
+    body = deployment_body("blue", release=f"r1{UNVERIFIED}")
     there = endpoint_body({"blue": 100})
 
     assert moved(spec(pipeline={"probe": {"type": "http"}}), there, {"blue": body}).releases == {"blue": "r1"}
-    assert moved(spec(), there, {"blue": body}).releases == {"blue": f"r1{UNPROVEN}"}
+    assert moved(spec(), there, {"blue": body}).releases == {"blue": f"r1{UNVERIFIED}"}
     del body["tags"][RELEASE_TAG]
     assert len(moved(spec(), there, {"blue": body}).releases["blue"]) == 12
 
@@ -167,7 +167,7 @@ def test_what_a_renewal_ends(first: dict[str, Any], olds: list[str]) -> None:
     second = leases.successor("mip-ab", leases.Lease("mip-ab", leases.moment(SOON)))  # type: ignore[arg-type]
     bodies = {"mip-ab": first, second: lent(second, LATE)}
     assert NOW is not None
-    found = lineage.turns([spec(pipeline=SHARED)], bodies, NOW, 24)
+    found = lineage.lineages([spec(pipeline=SHARED)], bodies, NOW, 24)
 
     assert [old.name for turn in found for old in turn.olds] == olds
 
@@ -176,7 +176,7 @@ def test_what_a_renewal_ends(first: dict[str, Any], olds: list[str]) -> None:
 def test_a_lease_is_renewed_whatever_the_files_say(capacity: str) -> None:
     """It is the endpoint that has a lease."""
     assert NOW is not None
-    (turn,) = lineage.turns(
+    (turn,) = lineage.lineages(
         [spec(pipeline={"quota": {"capacity": capacity}})], {"mip-ab": lent("mip-ab", SOON)}, NOW, 24
     )
 
@@ -188,7 +188,7 @@ def test_what_was_never_live_is_not_renewed() -> None:
     assert NOW is not None
     bodies = {"mip-ab": lent("mip-ab", SOON, {})}
 
-    assert lineage.turns([spec(pipeline=SHARED)], bodies, NOW, 24) == []
+    assert lineage.lineages([spec(pipeline=SHARED)], bodies, NOW, 24) == []
 
 
 @pytest.mark.parametrize(
@@ -210,6 +210,6 @@ def test_the_record_of_its_assets_is_kept_by_a_second_try() -> None:
     there = facts(endpoint_body({}, name="mip-ab-00abc"), (failed,))
     live = moved(spec(pipeline=SHARED), endpoint_body({"blue": 100}), {"blue": body})
     made = planner.plan_release(environment(), [live], {"mip": there})
-    (step,) = [each for each in made.steps if each.room == "deployment"]
+    (step,) = [each for each in made.steps if each.kind == "deployment"]
 
     assert step.body["document"]["tags"]["amldeploy-model"] == "azureml:m:1"

@@ -18,7 +18,7 @@ from deploy.errors import CloudError, Transient
 from deploy.leasing import notices
 from deploy.reporter import SUMMARY_ROOM, notices_markdown
 
-WORD = notices.Word("dev", "mip-ab12c", datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC), 24)
+WORD = notices.Message("dev", "mip-ab12c", datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC), 24)
 SECRET = "s3cr3t-part-of-the-address"
 
 
@@ -105,7 +105,7 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_github_is_warned_where_there_is_a_run(hook: Any) -> None:
     """The word itself, since only who has all of them can count them; without a run it is a line like any other."""
-    heard: list[notices.Word] = []
+    heard: list[notices.Message] = []
     notices.send("github", None, WORD, pytest.fail, heard.append)
     assert heard == [WORD]
     said: list[str] = []
@@ -120,7 +120,7 @@ def test_a_run_shows_the_soonest_ten_and_counts_the_rest(
     """In the order in which they end, whatever order they came in; all are in the summary, one line each."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
-    words = [notices.Word("dev", f"mip-{n:02}\n::error::x", WORD.ends + timedelta(hours=n), 24) for n in range(25)]
+    words = [notices.Message("dev", f"mip-{n:02}\n::error::x", WORD.ends + timedelta(hours=n), 24) for n in range(25)]
     github_actions.noticed(words[::-1])
     told = capsys.readouterr().err.splitlines()
     assert [re.search(r"mip-\d\d|\d+ more", line)[0] for line in told] == [  # type: ignore[index]
@@ -148,7 +148,7 @@ def test_stdout_gets_one_plain_line() -> None:
 @pytest.mark.parametrize("to", ["slack", "teams", "webhook"])
 def test_a_trouble_is_told_in_its_own_words(to: str) -> None:
     """What is wrong now, not a lease that is about to end; also where no moment is known."""
-    word = notices.Word("dev", "mip-a", None, 0, "Azure deleted mip-a. Repair it with: amldeploy renew -e dev mip")
+    word = notices.Message("dev", "mip-a", None, 0, "Azure deleted mip-a. Repair it with: amldeploy renew -e dev mip")
     told = json.dumps(notices.payload(to, word))
 
     assert "Azure deleted mip-a. Repair it with" in told

@@ -124,5 +124,5 @@ def test_no_fallback_deletes_a_protected_endpoint() -> None:
     free, guarded = (
         planner.plan_release(e, [lent], seen) for e in (ENVIRONMENT, replace(ENVIRONMENT, protected=("mip",)))
     )
-    assert any(step.room == "endpoint" and step.verb == "delete" for step in free.fallback)
+    assert any(step.kind == "endpoint" and step.verb == "delete" for step in free.fallback)
     assert guarded.fallback == ()

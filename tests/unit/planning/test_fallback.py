@@ -52,7 +52,7 @@ def test_from_nothing() -> None:
         "probe probe/mip/blue",
         "shift traffic/mip",
     ]
-    by_address = {(step.verb, step.room): step for step in made.fallback}
+    by_address = {(step.verb, step.kind): step for step in made.fallback}
     assert by_address[Verb.CHECK, "quota"].body["capacity"] == "dedicated"
     assert by_address[Verb.CHECK, "quota"].body["needed"] == 24
     assert by_address[Verb.CREATE, "endpoint"].body["shared"] is None
@@ -116,7 +116,7 @@ def test_it_is_part_of_what_is_agreed_to() -> None:
 
     assert story(again.fallback) == story(made.fallback)
     assert made.fingerprint != replace(made, fallback=()).fingerprint
-    assert plan_check.plan_rest(again, made).fallback == made.fallback
+    assert plan_check.remaining_plan(again, made).fallback == made.fallback
     for shown in (reporter.plan_text(made), reporter.plan_markdown(made)):
         assert "If the shared pool stays full: on dedicated quota instead" in shown
         assert "1 x 24 = 24 cores" in shown
@@ -126,7 +126,7 @@ def test_a_fallback_that_nobody_agreed_to_is_not_taken() -> None:
     """A plan file without one is carried out without one, although the files have one by now."""
     agreed = plan(facts(), {**LENT, "quota": {"capacity": "shared"}})
 
-    assert plan_check.plan_rest(agreed, plan(facts())).fallback == ()
+    assert plan_check.remaining_plan(agreed, plan(facts())).fallback == ()
 
 
 def test_a_report_says_what_was_replaced() -> None:
@@ -134,8 +134,8 @@ def test_a_report_says_what_was_replaced() -> None:
     made = plan(facts())
     error = {"code": POOL_FULL, "message": "cannot create deployment/mip/blue: the pool is full", "cure": "Wait"}
     outcomes = (
-        Outcome("deployment/mip/blue", Verb.CREATE, State.REPLACED, 20, 1790.0, error),
-        Outcome("probe/mip/blue", Verb.PROBE, State.REPLACED),
+        Outcome("deployment/mip/blue", Verb.CREATE, State.SUPERSEDED, 20, 1790.0, error),
+        Outcome("probe/mip/blue", Verb.PROBE, State.SUPERSEDED),
         *(Outcome(step.address, step.verb, State.DONE, 1, 1.0) for step in made.fallback),
     )
     report = Report("test", made.fingerprint, outcomes)
@@ -143,7 +143,7 @@ def test_a_report_says_what_was_replaced() -> None:
     assert report.ok
     for shown in (reporter.report_text(report, made), reporter.report_markdown(report, made)):
         assert POOL_FULL in shown
-        assert "replaced, 29 min 50 s, 20 attempts" in shown
+        assert "superseded, 29 min 50 s, 20 attempts" in shown
     assert "an endpoint cannot leave it" in reporter.report_html(report, made)
     (warning,) = reporter.of_report(report, {})
     assert (warning.level.name, warning.title) == ("WARNING", f"{POOL_FULL} deployment/mip/blue")

@@ -33,7 +33,7 @@ def stale(agreed: Plan, one: EndpointSpec, where: Environment = HERE) -> str:
     with pytest.raises(StalePlan) as early:
         plan_check.must_be_for(agreed, where, [one])
     with pytest.raises(StalePlan) as late:
-        plan_check.plan_rest(agreed, made(one, where))
+        plan_check.remaining_plan(agreed, made(one, where))
     assert str(early.value) == str(late.value)
     return str(early.value)
 
@@ -56,7 +56,7 @@ def test_a_plan_is_for_one_workspace(field: str, value: str, words: str) -> None
 def test_a_region_that_moved_is_named() -> None:
     agreed = made(spec())
     with pytest.raises(StalePlan, match="region eastus -> westus"):
-        plan_check.plan_rest(agreed, replace(agreed, target={**agreed.target, "region": "westus"}))
+        plan_check.remaining_plan(agreed, replace(agreed, target={**agreed.target, "region": "westus"}))
 
 
 def test_a_hidden_value_that_changed_is_named_and_not_told() -> None:
@@ -79,7 +79,7 @@ def test_what_did_not_change_is_the_same_plan() -> None:
     """Made twice, also from a file: one fingerprint, and nothing stale."""
     agreed = reporter.plan_load(reporter.plan_dump(made(entry())))
     plan_check.must_be_for(agreed, HERE, [entry()])
-    assert plan_check.plan_rest(agreed, made(entry())).fingerprint == agreed.fingerprint
+    assert plan_check.remaining_plan(agreed, made(entry())).fingerprint == agreed.fingerprint
 
 
 def test_no_fast_digest_of_a_short_secret_is_in_a_plan_file() -> None:
@@ -113,6 +113,6 @@ def test_a_secret_that_changed_in_azure_voids_the_plan() -> None:
         return planner.plan_release(HERE, [spec(release="r2")], {"mip": facts(body, (deployment_body("blue"),))})
 
     agreed = reporter.plan_load(reporter.plan_dump(seen(SECRET)))
-    assert plan_check.plan_rest(agreed, seen(SECRET)).fingerprint == agreed.fingerprint
+    assert plan_check.remaining_plan(agreed, seen(SECRET)).fingerprint == agreed.fingerprint
     with pytest.raises(StalePlan, match=r"endpoint/mip: tags\.api_token \(hidden\) -> \(hidden\)"):
-        plan_check.plan_rest(agreed, seen("0000"))
+        plan_check.remaining_plan(agreed, seen("0000"))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.domain import manifest, provenance
-from deploy.domain.arm import RELEASE_TAG, UNPROVEN
+from deploy.domain.arm import RELEASE_TAG, UNVERIFIED
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.errors import Refused
 from deploy.planning import planner
@@ -132,8 +132,8 @@ def test_whoever_has_callers_bears_the_mark() -> None:
     made = plan(wanted, there)
     (probe,) = [s for s in made.steps if s.verb is Verb.PROBE]
 
-    assert [s.body["document"]["tags"][RELEASE_TAG] for s in made.steps if s.room == "deployment"] == [
-        "r3" + UNPROVEN, "r3",
+    assert [s.body["document"]["tags"][RELEASE_TAG] for s in made.steps if s.kind == "deployment"] == [
+        "r3" + UNVERIFIED, "r3",
     ]  # fmt: skip
     assert probe.body["callers"] == "are on it"
 
@@ -298,8 +298,8 @@ def test_callers_are_never_split_wrongly(world, release: str, stages: list[int])
     last = there["endpoint/mip"]["properties"]["traffic"]
     for step in made.steps:
         name = step.address.rsplit("/", 1)[1]
-        known |= {name} if step.room == "deployment" else set()
-        if step.room == "deployment" and there.get(step.address, {}).get("tags", {}).get(RELEASE_TAG) != release:
+        known |= {name} if step.kind == "deployment" else set()
+        if step.kind == "deployment" and there.get(step.address, {}).get("tags", {}).get(RELEASE_TAG) != release:
             assert not last.get(name)
         if step.verb is Verb.SHIFT:
             last = step.body["after"]
@@ -374,14 +374,14 @@ def test_roles_of_others_stay() -> None:
     there["role/mip/Reader/workspace"] = {"id": "/theirs", "giver": "others"}
     made = planner.plan_teardown(environment(), [spec()], {"mip": there})
 
-    assert not any(step.room == "role" for step in made.steps)
+    assert not any(step.kind == "role" for step in made.steps)
 
 
 def test_a_change_under_callers_is_not_forgotten() -> None:
     """In place: the release counts as reached only when its probe was answered; until then every plan asks again."""
     in_place = spec(release="r2", pipeline={"rollout": {"strategy": "in_place"}, **PROBE})
     before = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
-    failed = facts(endpoint_body({"blue": 100}), (deployment_body("blue", release="r2-unproven"),))
+    failed = facts(endpoint_body({"blue": 100}), (deployment_body("blue", release="r2-unverified"),))
     done = facts(endpoint_body({"blue": 100}), (deployment_body("blue", release="r2"),))
 
     assert story(plan(in_place, before)) == [
@@ -395,7 +395,7 @@ def test_a_change_under_callers_is_not_forgotten() -> None:
 
 def test_what_others_put_there_survives_the_proof() -> None:
     """The PUT that takes the mark off sends the tags and properties of others along, as every other does."""
-    body = deployment_body("blue", release="r2-unproven")
+    body = deployment_body("blue", release="r2-unverified")
     body["tags"] |= {"cost": "42", "amldeploy-environment": "azureml:made:1"}
     body["properties"]["properties"] = {"theirs": "1", "createdAt": "now"}
     there = facts(endpoint_body({"blue": 100}), (body,))
@@ -459,7 +459,7 @@ def test_files_that_changed_are_named() -> None:
 def test_the_list_of_files_is_sent_with_each_put() -> None:
     """It is part of the step, and a plan does not change with the commit."""
     files = {"blue": {"code/score.py": "1"}}
-    (made,) = [s for s in plan(replace(spec(), files=files), facts()).steps if s.room == "deployment"]
+    (made,) = [s for s in plan(replace(spec(), files=files), facts()).steps if s.kind == "deployment"]
     assert made.body["files"] == manifest.tags_of(files["blue"])
     assert not provenance.TAGS & made.body["document"]["tags"].keys()
 

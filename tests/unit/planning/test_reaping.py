@@ -161,7 +161,7 @@ def test_what_an_earlier_endpoint_of_a_name_left_goes() -> None:
 
     assert [(each.name, each.gone, each.earlier) for each in found.candidates] == [("mip", True, True)]
     assert [step.body["id"] for step in steps] == ["/a/2", "/a/1", "/a/3"]
-    assert {step.room for step in steps} == {"role"}
+    assert {step.kind for step in steps} == {"role"}
     assert found.going == frozenset()
     waiting = {**endpoint("mip", 100), "identity": {"type": "SystemAssigned"}}
     assert judged(there(waiting, assignments=rows)).candidates == ()
@@ -174,7 +174,7 @@ def test_who_stays_without_a_record_gets_one() -> None:
     whose = f"amldeploy dev/mip {WORKSPACE}/onlineEndpoints/a".lower() + " its own identity, given by Azure"
     noted = there(endpoint("a", 100), assignments=[assignment(1, "principal-of-a", whose)])
 
-    assert (step.address, step.body) == ("record/a", {"endpoint": "a", "owner": "dev/mip"})
+    assert (step.address, step.body) == ("identity/a", {"endpoint": "a", "owner": "dev/mip"})
     assert reaping.plan(DEV, noted, judged(noted), "folder").steps == ()
     others = there(endpoint("b", 100, "prod/x"), assignments=[assignment(1, "principal-of-b")])
     assert reaping.plan(DEV, others, judged(others), "folder").steps == ()

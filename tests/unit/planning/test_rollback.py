@@ -59,7 +59,7 @@ def test_the_target_gets_as_many_instances_as_the_live_release() -> None:
     tags = live(("green", "r2"), ("blue", "r1"))
     made = plan(there({"green": 100}, {"blue": "r1", "green": "r2"}, tags=tags, green=3))
 
-    assert [(s.verb, s.room) for s in made.steps] == [
+    assert [(s.verb, s.kind) for s in made.steps] == [
         (Verb.CHECK, "quota"),
         (Verb.UPDATE, "deployment"),
         (Verb.PROBE, "probe"),
@@ -86,7 +86,7 @@ def test_a_rollback_beyond_quota_is_refused() -> None:
         ({"green": 100}, {"green": "r2", "blue": "r9"}, [("green", "r2"), ("blue", "r1")]),
         ({"green": 100}, {"green": "r2"}, [("green", "r2"), ("blue", "r1")]),
         ({"blue": 100}, {"blue": "r2"}, [("blue", "r1")]),
-        ({"green": 100}, {"green": "r2", "blue": "r1-unproven"}, [("green", "r2"), ("blue", "r1")]),
+        ({"green": 100}, {"green": "r2", "blue": "r1-unverified"}, [("green", "r2"), ("blue", "r1")]),
     ],
     ids=["only one", "other never live", "no record", "slot reused", "deleted", "changed in place", "not probed"],
 )

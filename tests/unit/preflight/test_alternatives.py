@@ -18,8 +18,8 @@ def test_offers_fit_and_are_sorted(numbers: list[tuple], count: int) -> None:
         found = alternatives.fitting(region(a100=a100, h100=h100, prices=(one, two)), [A100, H100], [count])
         prices = [float("inf") if offer.price is None else offer.price for offer in found]
         assert prices == sorted(prices)
-        room = {A100: a100 >= 24 * count, H100: h100 >= 40 * count}
-        assert {offer.size for offer in found} == {name for name, fits in room.items() if fits}
+        step_type = {A100: a100 >= 24 * count, H100: h100 >= 40 * count}
+        assert {offer.size for offer in found} == {name for name, fits in step_type.items() if fits}
 
 
 def test_price() -> None:

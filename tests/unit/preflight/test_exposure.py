@@ -89,7 +89,7 @@ def test_what_opened_and_failed_is_told_again() -> None:
     made = plan(wanted(release="r2"), there)
 
     assert [each["address"] for each in made.exposure] == ["deployment/mip/green"]
-    assert [step.room for step in made.steps if step.changes] == ["traffic"]
+    assert [step.kind for step in made.steps if step.changes] == ["traffic"]
 
 
 def test_what_is_new_is_no_change() -> None:

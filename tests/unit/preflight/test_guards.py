@@ -18,8 +18,8 @@ LIVE = endpoint_body({"blue": 100})
 PLENTY = quota_row(limit=9000, total=9000)
 
 
-def release(wanted, there, beside=None, **limits) -> Plan:
-    return planner.plan_release(environment(**limits), [wanted], {"mip": there}, beside=beside)
+def release(wanted, there, siblings=None, **limits) -> Plan:
+    return planner.plan_release(environment(**limits), [wanted], {"mip": there}, siblings=siblings)
 
 
 def other(key: str, count: int):
@@ -56,7 +56,7 @@ def test_taking_instances_away_is_never_refused() -> None:
 
 def test_endpoints_that_were_not_chosen_count() -> None:
     """What exists of them, or what their files ask for if that is more."""
-    wanted = replace(spec(), beside=(other("two", 2), other("three", 1)))
+    wanted = replace(spec(), siblings=(other("two", 2), other("three", 1)))
     running = {
         "two-ab": {
             "deployment/two/blue": {**deployment_body("blue"), "id": "/ws/onlineEndpoints/two-ab/deployments/b"}
@@ -90,7 +90,7 @@ def test_the_peak_is_what_the_steps_run(counts, live, asked, fresh) -> None:
     wanted = spec(release="r2" if fresh else "r1", instance_count=asked)
     made = release(wanted, there)
     now, sums = dict(counts), [sum(counts.values())]
-    for step in (s for s in made.steps if s.room == "deployment" and s.changes):
+    for step in (s for s in made.steps if s.kind == "deployment" and s.changes):
         name = step.address.rsplit("/", 1)[1]
         if step.verb is Verb.DELETE:
             del now[name]

@@ -19,7 +19,7 @@ SEEN = {"region": "eastus", "endpoints": 3, "assignments": 40, "free": True, "to
 def test_together(asks: list[tuple[str, int]], left: int) -> None:
     """Refused exactly when what several ask of one gate is more than is left of it."""
     steps = [
-        Judgement("", "").step(f"quota/{n}/x", {"gates": [headroom.Gate(what, needs, left, "AML200").body()]})
+        Judgement("", "").step(f"quota/{n}/x", {"limits": [headroom.Limit(what, needs, left, "AML200").body()]})
         for n, (what, needs) in enumerate(asks)
     ]
     sums = {what: sum(needs for w, needs in asks if w == what) for what, _ in asks}
@@ -29,9 +29,9 @@ def test_together(asks: list[tuple[str, int]], left: int) -> None:
 
 def test_together_leaves_out_the_refused() -> None:
     """What is refused by itself is not refused again with others, and what nobody knows refuses nothing."""
-    body = {"gates": [headroom.Gate("x", 80, 100, "AML200").body()]}
+    body = {"limits": [headroom.Limit("x", 80, 100, "AML200").body()]}
     bad = Judgement("", "", (Reason("AML200", "", ""),)).step("quota/a/x", body)
-    blind = {"gates": [headroom.Gate("x", 80, None, "AML200").body()]}
+    blind = {"limits": [headroom.Limit("x", 80, None, "AML200").body()]}
 
     assert headroom.together([bad, Judgement("", "").step("quota/b/x", body)]) == []
     assert headroom.together([Judgement("", "").step(f"quota/{n}/x", blind) for n in range(3)]) == []
@@ -103,7 +103,7 @@ def test_a_hundred_endpoints_are_one_sum_in_few_words() -> None:
     """Few numbers are written out, many equal ones are counted; either way the sum is right."""
 
     def said(needs: list[int]) -> str:
-        asked = ({"gates": [{"what": "cores of x", "needs": n, "left": 96}]} for n in needs)
+        asked = ({"limits": [{"what": "cores of x", "needs": n, "left": 96}]} for n in needs)
         steps = [Judgement("", "").step(f"quota/e{n}/x", body) for n, body in enumerate(asked)]
         return headroom.together(steps)[0].cause
 

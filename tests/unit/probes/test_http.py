@@ -139,9 +139,9 @@ def test_both_sides_of_a_comparison_are_shown(rule, came):
 def test_what_is_shown_is_short_and_has_no_secrets(tmp_path):
     """A value under a secret-like name is hidden on both sides, and a long one is cut."""
     form = {"properties": {"token": {"const": "hunter2-expected"}, "long": {"const": 1}}}
-    with pytest.raises(WrongAnswer, match=r'at \$\.token: const "\(hidden\)", "\(hidden\)" came') as hidden:
+    with pytest.raises(WrongAnswer, match=r'at \$\.token: const "\(hidden\)", "\(hidden\)" came') as secrets_in:
         judged(tmp_path, b'{"token": "hunter2-came"}', form)
-    assert "hunter2" not in hidden.value.reason
+    assert "hunter2" not in secrets_in.value.reason
     with pytest.raises(WrongAnswer) as long:
         judged(tmp_path, json.dumps({"long": "x" * 9000}).encode(), form)
     assert len(long.value.reason) < 400

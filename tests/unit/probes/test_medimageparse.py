@@ -128,7 +128,7 @@ def test_one_mask_that_says_nothing_is_a_warning(phantom, template, fill, words)
     assert words in seen.summary
 
 
-def without(array, key):
+def redact_values(array, key):
     return {name: value for name, value in array.items() if name != key}
 
 
@@ -154,9 +154,9 @@ DAMAGE = {
         r"expected JSON inside the string 'image_features', 'none' came",
     ),
     "features are a list": (b'[{"image_features": "[1]"}]', r"expected an object .* a list came"),
-    "no dtype": (lambda good: answered(without(good, "dtype")), r"expected the key 'dtype'"),
-    "no shape": (lambda good: answered(without(good, "shape")), r"expected the key 'shape'"),
-    "no data": (lambda good: answered(without(good, "data")), r"expected the key 'data'"),
+    "no dtype": (lambda good: answered(redact_values(good, "dtype")), r"expected the key 'dtype'"),
+    "no shape": (lambda good: answered(redact_values(good, "shape")), r"expected the key 'shape'"),
+    "no data": (lambda good: answered(redact_values(good, "data")), r"expected the key 'data'"),
     "one mask too few": (lambda _: answered(features(count=1)), r"expected 2 masks for 2 prompts, 1 came"),
     "other size": (
         lambda _: answered(features(height=512, width=256)),

@@ -17,7 +17,7 @@ SHORT = Finding("quota/mip/x", "AML200", "24 too few (usages of eastus)", "Ask f
 LINES = (
     Line("credential", Verdict.YES, "AzureCliCredential: object id 1"),
     Line("quota/mip/x", Verdict.NO, "24 too few", "usages of eastus", (SHORT,)),
-    Line("place/mip", Verdict.UNKNOWN, "could not tell whether the name is free"),
+    Line("limits/mip", Verdict.UNKNOWN, "could not tell whether the name is free"),
 )
 
 
@@ -28,7 +28,7 @@ def test_text() -> None:
     assert "ok             credential: AzureCliCredential: object id 1" in text
     assert "refused        quota/mip/x\n                 AML200 24 too few (usages of eastus)\n" in text
     assert "→ Ask for more" in text
-    assert "could not tell place/mip" in text
+    assert "could not tell limits/mip" in text
     assert "- the weather" in text
     assert text.rstrip().splitlines()[-1].endswith("1 ok, 1 refused, 1 could not tell; an apply would be refused.")
 

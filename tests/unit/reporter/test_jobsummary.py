@@ -73,10 +73,10 @@ def test_a_timeline() -> None:
 
 
 @given(st.text(max_size=300), st.integers(-5, 400))
-def test_what_does_not_fit_is_left_out_and_said(text: str, room: int) -> None:
+def test_what_does_not_fit_is_left_out_and_said(text: str, step_type: int) -> None:
     """Never more bytes than there is room for; all of it or none of it."""
-    found = fitting(text, room)
-    assert len(found.encode("utf-8", "replace")) <= max(room, 0)
+    found = fitting(text, step_type)
+    assert len(found.encode("utf-8", "replace")) <= max(step_type, 0)
     assert found == text or text not in found or not text
-    if len(text.encode("utf-8", "replace")) <= room:
+    if len(text.encode("utf-8", "replace")) <= step_type:
         assert found == text

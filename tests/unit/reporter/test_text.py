@@ -108,17 +108,17 @@ def test_the_legend_names_only_the_signs_used():
 def test_what_could_not_be_told_looks_like_nothing_else():
     """A sign, a word and a number of its own; and what no check looks at is said below them."""
     verdicts = ("yes", "unknown", "no", "unknown")
-    steps = [Step(Verb.CHECK, f"place/m{n}", {"verdict": verdict}, "x") for n, verdict in enumerate(verdicts)]
+    steps = [Step(Verb.CHECK, f"limits/m{n}", {"verdict": verdict}, "x") for n, verdict in enumerate(verdicts)]
     text = plan_text(Plan("dev", (*steps, g.PLAN.steps[1])), width=100)
-    signs = [line.split()[0] for line in text.splitlines() if " check  place/" in line]
+    signs = [line.split()[0] for line in text.splitlines() if " check  limits/" in line]
 
     assert signs == ["✓", "?", "✗", "?"]
     assert "\nSigns:  ✓ ok  ✗ refused  ? could not tell  + create\n" in text
     assert text.splitlines()[-1].endswith(" 4 checks (2 could not tell).")
     assert "\nNot checked: whether key vault and registry can be reached (see `amldeploy doctor`).\n" in text
     assert "Not checked" not in plan_text(Plan("dev", g.PLAN.steps[1:]))
-    assert "| `?` check | `place/m1` |" in plan_markdown(Plan("dev", tuple(steps)))
-    assert "| `✓` check | `place/m0` |" in plan_markdown(Plan("dev", tuple(steps)))
+    assert "| `?` check | `limits/m1` |" in plan_markdown(Plan("dev", tuple(steps)))
+    assert "| `✓` check | `limits/m0` |" in plan_markdown(Plan("dev", tuple(steps)))
     assert "Not checked" in plan_markdown(Plan("dev", tuple(steps)))
 
 
@@ -346,7 +346,7 @@ def test_a_long_plan_counts_the_fields_of_what_it_does_not_spell_out():
 def test_the_legend_is_the_signs_used_and_no_others(plan, width, ascii_only):
     """Each sign before a step is in the legend, each of the legend is before a step."""
     text = plan_text(plan, width=width, ascii=ascii_only)
-    used = {sign(step) for step in plan.every}
+    used = {sign(step) for step in plan.all_steps}
     legend = text.rpartition("\nSigns:")[2].partition("\n\n")[0] if "\nSigns:" in text else ""
     ink = Ink(width, ascii=ascii_only)
     assert set(legend.split()) == {word for mark, meaning in used for word in (ink.clean(mark), *meaning.split())}
@@ -368,10 +368,10 @@ def test_only_the_long_word_moves(width, length, before, after):
 def test_a_long_word_beside_a_name_moves_alone(width, length):
     """In a title, and in a column beside one."""
     long = "y" * length
-    beside = Ink(width).row(("AML250 ", Style.BAD), "cannot plan it", f"one {long} two", column=30)
-    assert [line.split(" one")[0].strip() for line in beside[:1]] == ["AML250 cannot plan it"]
+    siblings = Ink(width).row(("AML250 ", Style.BAD), "cannot plan it", f"one {long} two", column=30)
+    assert [line.split(" one")[0].strip() for line in siblings[:1]] == ["AML250 cannot plan it"]
     title = Ink(width).row(
         ("AML250 ", Style.BAD), f"cannot plan it: {long} is not there, and so on and on", "", column=0
     )
     assert all(line.startswith(" " * 9 + line.lstrip()[:1]) for line in title[1:] if "y" not in line)
-    assert all(cells(line) <= width for line in (*beside, *title) if line.lstrip() != long)
+    assert all(cells(line) <= width for line in (*siblings, *title) if line.lstrip() != long)

@@ -191,8 +191,8 @@ def test_threads_do_not_mix_their_lines():
 def test_without_a_terminal_there_are_lines_and_the_file(tmp_path):
     """`open_progress` writes to the very stream it was given, and to the file of events."""
     stream = io.StringIO()
-    with open_progress(stream, interactive=False, events=tmp_path / "events.jsonl") as tell:
-        tell(Event(Kind.DONE, GREEN, Verb.CREATE, "well", 1, 2.0))
+    with open_progress(stream, interactive=False, events=tmp_path / "events.jsonl") as emit:
+        emit(Event(Kind.DONE, GREEN, Verb.CREATE, "well", 1, 2.0))
     assert "done in 2.0 s: well" in stream.getvalue()
     assert json.loads((tmp_path / "events.jsonl").read_text())["address"] == GREEN
 
@@ -201,8 +201,8 @@ def test_the_file_goes_on_for_the_next_of_several(tmp_path):
     """Each run begins it anew; what belongs to the same run follows what is there."""
     file, counted = tmp_path / "events.jsonl", []
     for goes_on in (False, True, False):
-        with open_progress(io.StringIO(), interactive=False, events=file, goes_on=goes_on) as tell:
-            tell(Event(Kind.DONE, GREEN, Verb.CREATE))
+        with open_progress(io.StringIO(), interactive=False, events=file, goes_on=goes_on) as emit:
+            emit(Event(Kind.DONE, GREEN, Verb.CREATE))
         counted.append(len(file.read_text().splitlines()))
     assert counted == [1, 2, 1]
 
@@ -210,6 +210,6 @@ def test_the_file_goes_on_for_the_next_of_several(tmp_path):
 def test_a_file_of_events_on_a_full_disk_is_told_and_stops_nobody() -> None:
     """At the end, in words."""
     stream = io.StringIO()
-    with open_progress(stream, interactive=False, events=Path("/dev/full")) as tell:
-        tell(Event(Kind.STARTED, GREEN, Verb.CREATE))
+    with open_progress(stream, interactive=False, events=Path("/dev/full")) as emit:
+        emit(Event(Kind.STARTED, GREEN, Verb.CREATE))
     assert "/dev/full does not hold every event: [Errno 28] No space left on device." in stream.getvalue()

@@ -88,9 +88,9 @@ def test_what_runs_is_on_the_screen(rows, height):
 def test_the_last_state_stays_on_the_screen():
     """On a terminal the whole table is there at the end, on the stream that was given."""
     stream = io.StringIO()
-    with open_progress(stream, interactive=True) as tell:
+    with open_progress(stream, interactive=True) as emit:
         for n in range(60):
-            tell(Event(Kind.DONE, f"endpoint/e{n}", Verb.CREATE, "", 1, 1.0))
+            emit(Event(Kind.DONE, f"endpoint/e{n}", Verb.CREATE, "", 1, 1.0))
     assert all(f"endpoint/e{n} " in stream.getvalue() for n in range(60))
 
 

@@ -20,11 +20,11 @@ from deploy.domain.spec import EndpointSpec, Retry
 from deploy.errors import CloudError
 from deploy.text import count
 
-NAME = "record"
+NAME = "identity"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`record/<key>`: {} when an assignment of Azure's says whose it is, or when there is none that could say so."""
+    """`identity/<key>`: {} when an assignment of Azure's says whose it is, or when there is none that could say so."""
     body = endpoints.list_endpoints(cloud).get(spec.name)
     if not leases.borrows(spec.pipeline.quota.capacity, body):
         return {}

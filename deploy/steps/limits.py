@@ -16,11 +16,11 @@ from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.preflight import names
 
-NAME = "place"
+NAME = "limits"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`place/<key>`: {region, endpoints, assignments, uncounted, free, told, source}; null is what could not be told.
+    """`limits/<key>`: {region, endpoints, assignments, uncounted, free, told, source}; null is what could not be told.
 
     `free` is asked only for an endpoint that the workspace does not have; `told` and `uncounted` say why not.
     """
