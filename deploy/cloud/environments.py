@@ -10,14 +10,14 @@ from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
 from deploy.cloud.operations import VERSION
 from deploy.documents.inline import is_inline, parsed
-from deploy.domain.arm import RELEASE_TAG, Json, address
+from deploy.domain.arm import RELEASE_TAG, Address, Json, address
 from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import shares
 
 
 def observe(
     cloud: Cloud, spec: EndpointSpec, endpoint: Mapping[str, Json], bodies: Mapping[str, Mapping[str, Json]]
-) -> dict[str, Json]:
+) -> dict[Address, Json]:
     """`asset/<key>/<deployment>`: {held, untold, conda} of each deployment with traffic whose release is not in the
     files; nothing where the files define no environment inline.
 
@@ -26,7 +26,7 @@ def observe(
     """
     files = [document for document in spec.deployments if is_inline(document)]
     folder = cloud.root / spec.folder
-    found: dict[str, Json] = {}
+    found: dict[Address, Json] = {}
     for name in shares(endpoint) if files else ():
         body = bodies.get(name) or {}
         if (body.get("tags") or {}).get(RELEASE_TAG) not in spec.releases.values():

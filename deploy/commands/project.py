@@ -186,7 +186,7 @@ def must_run(cloud: Cloud, plan: Plan) -> Plan:
     own = [s for s in plan.steps if s.kind == "deployment" and (s.body.get("document") or {}).get("code_configuration")]
     if own and (lacks := cloud.lacks()):
         cause, _, cure = lacks.partition(". ")
-        raise Refused([Finding(step.address, "AML254", cause, cure.rstrip(".")) for step in own[:1]])
+        raise Refused([Finding(str(step.address), "AML254", cause, cure.rstrip(".")) for step in own[:1]])
     return plan
 
 

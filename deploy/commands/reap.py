@@ -18,7 +18,7 @@ from deploy.errors import Exit, Refused
 from deploy.execution.executor import Emit
 from deploy.planning import expired_slots, reaping
 from deploy.planning.reaping import Inventory, Judgement, Rules
-from deploy.steps import alias, roles
+from deploy.steps import alias, export, roles
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def reap(
         folder = exports(project, cloud)
         plan = reaping.plan(file.environment, there, judged, str(folder))
         freed = _aliases(project, cloud, file, there, _aged(judged, rules))
-        pairs = [(step, freed.get(step.endpoint, ()) if step.kind == "export" else ()) for step in plan.steps]
+        pairs = [(step, freed.get(step.endpoint, ()) if step.kind == export.NAME else ()) for step in plan.steps]
         plan = replace(plan, steps=tuple(chain.from_iterable((step, *after) for step, after in pairs)))
         if not yes:
             return Reaped(name, judged, plan, None)

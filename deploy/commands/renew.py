@@ -15,7 +15,7 @@ from deploy.commands import lease_state, repair, successor
 from deploy.commands.notify import Show, Warn, complain, notify
 from deploy.commands.project import Approve, Done, Project, carry_out, dated, exports, validate, with_rows
 from deploy.config import reader, validation
-from deploy.domain.arm import Facts, address
+from deploy.domain.arm import Facts
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome
 from deploy.domain.spec import EndpointSpec, Environment, Guards
@@ -26,10 +26,8 @@ from deploy.leasing.lineage import Lineage
 from deploy.planning import observe, planner
 from deploy.planning.build import target_of
 from deploy.preflight import guards
+from deploy.steps import export, needs_cores
 
-_NEEDS_NO_CORES = ("quota", "model", "limits", "permission", "endpoint", "identity", "role")
-"""Rooms whose steps can be taken while the one before still holds the cores."""
-_EXPORT = "export"
 _MISSED = "reach nobody until this is done: renew again"
 
 
@@ -177,11 +175,10 @@ def _ends(
     environment: Environment, olds: Sequence[EndpointSpec], seen: Mapping[str, Facts], new: Facts, folder: Path
 ) -> list[Step]:
     """The export and the end of each, but for the roles that its successor holds with it."""
-    shared = {body["id"] for where, body in new.items() if where.startswith("role/") and body["giver"] == "line"}
+    shared = {body["id"] for where, body in new.items() if where.kind == "role" and body["giver"] == "line"}
     ends: list[Step] = []
     for old in olds:
-        kept = {"name": old.name, "folder": str(folder)}
-        ends.append(Step(Verb.CHECK, address(_EXPORT, old.key, old.name), kept, "kept before it goes"))
+        ends.append(export.step_for(old.key, old.name, str(folder), old.name))
         gone = planner.plan_teardown(environment, [old], {old.key: seen[old.name]})
         ends += [step for step in gone.steps if step.body.get("id") not in shared]
     return ends
@@ -191,10 +188,10 @@ def _in_place(each: Lineage, made: Plan, ended: Sequence[Step]) -> Plan:
     """The successor's name and roles, which need no cores; then whatever holds the cores goes; then callers are sent
     to the successor. The old endpoint itself goes last: while it is there, a run that is cut off is taken up again.
     """
-    ahead = next(number for number, step in enumerate(made.steps) if step.kind not in _NEEDS_NO_CORES)
-    kept = [step for step in ended if step.kind == _EXPORT]
-    cores = [step for step in ended if step.kind not in (*_NEEDS_NO_CORES, _EXPORT)]
-    last = [step for step in ended if step.kind in _NEEDS_NO_CORES]
+    ahead = next(number for number, step in enumerate(made.steps) if needs_cores(step))
+    kept = [step for step in ended if step.verb is Verb.CHECK]
+    cores = [step for step in ended if needs_cores(step)]
+    last = [step for step in ended if step not in kept and not needs_cores(step)]
     steps = (*made.steps[:ahead], *kept, *_missed(cores), *_missed(made.steps[ahead:]), *last)
     whom = each.served or each.new.base
     note = f"{each.new.key}: an outage. {whom} ends first; callers reach nobody until {each.new.name} serves them."

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from deploy.commands.lease_state import Standing
 from deploy.domain.arm import address
-from deploy.domain.plan import Plan, Step, Verb, Wanted
+from deploy.domain.plan import Desired, Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State, as_json
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import Finding, Refused, UsageError
@@ -30,7 +30,7 @@ def renewable(specs: Sequence[EndpointSpec], within: float) -> tuple[list[Endpoi
     cure = "Use a shorter --within, or write a longer quota.duration"
     if short and len(short) == len(lent):
         raise UsageError(f"renew {', '.join(causes)}", next(iter(causes.values())), cure, code="AML666")
-    found = {key: Finding(address("endpoint", key), "AML666", cause, cure) for key, cause in causes.items()}
+    found = {key: Finding(str(address("endpoint", key)), "AML666", cause, cure) for key, cause in causes.items()}
     outcomes = [refused(key, Refused([finding], "renew")) for key, finding in found.items()]
     return [spec for spec in specs if spec.key not in causes], outcomes
 
@@ -54,7 +54,7 @@ def aliases(
         if key in but or not each.trouble:
             continue
         try:
-            steps += alias.plan(Wanted(each.spec, {}, ({},)), each.facts)
+            steps += alias.plan(Desired(each.spec, {}, ({},)), each.facts)
         except Refused as error:
             failed.append(refused(key, error))
     return Plan(environment.name, tuple(steps)), failed
@@ -68,7 +68,7 @@ def refused(key: str, error: Refused) -> Outcome:
 def unrepaired(environment: Environment, is_in_effect: Mapping[str, Standing], report: Report) -> list[Message]:
     """A notice for each entry that was found broken and still is."""
     undone = (State.FAILED, State.NOT_REACHED)
-    failed = {outcome.address.split("/")[1] for outcome in report.outcomes if outcome.state in undone}
+    failed = {outcome.address.endpoint for outcome in report.outcomes if outcome.state in undone}
     found = []
     for key, each in is_in_effect.items():
         words = each.missed.words if each.missed else each.trouble

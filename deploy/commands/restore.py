@@ -17,7 +17,7 @@ from deploy.documents.places import Rendered
 from deploy.domain import history, leases, owners
 from deploy.domain.arm import RELEASE_TAG, Facts, Json, address
 from deploy.domain.owners import Owner, owner_tag
-from deploy.domain.plan import Plan, Step
+from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import Finding, Refused, SpecError, UsageError
 from deploy.execution.executor import Emit
@@ -51,7 +51,7 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, emit
                 spec = _without_alias(spec, kept)
         plan = dated(cloud, _planned(environment, spec, facts, live, siblings))
         scaled = autoscale.remade(spec.key, _kept(folder, "autoscale.json"), facts[spec.key], spec.retry)
-        steps = [step for step in plan.steps if step.kind != "probe" or _gets_traffic(spec, step)]
+        steps = [step for step in plan.steps if step.verb is not Verb.PROBE or _gets_traffic(spec, step)]
         told = [] if spec.pipeline.probe else [f"{spec.key}: it gets traffic without a probe; its entry has none."]
         told += [f"{unread}. Traffic is not sent to {spec.name}: see the alias of {spec.key}."] if unread else []
         plan = replace(plan, steps=(*steps, *scaled), notes=(*plan.notes, *(told if steps else ())))
@@ -149,12 +149,12 @@ def _live(spec: EndpointSpec, bodies: lineage.Bodies, folder: Path) -> tuple[str
     cause = f"endpoint {name} serves, and restore replaces no release that is live"
     cure = f"Keep it; or run amldeploy teardown -e {owners.entry(spec)} and restore again; or apply the files "
     cure += f"of the release, which are in {folder / 'spec'}"
-    return name, Refused([Finding(address("endpoint", spec.key), "AML277", cause, cure)], "restore")
+    return name, Refused([Finding(str(address("endpoint", spec.key)), "AML277", cause, cure)], "restore")
 
 
 def _gets_traffic(spec: EndpointSpec, step: Step) -> bool:
     """Whether the deployment that a step probes is about to get requests: one at 0 % is probed before it gets some."""
-    return bool((spec.traffic or {}).get(step.address.split("/")[-1]))
+    return bool((spec.traffic or {}).get(step.address.name))
 
 
 def _marked(spec: EndpointSpec, when: str) -> EndpointSpec:

@@ -41,7 +41,7 @@ def must_be_free(each: Lineage) -> None:
         name, ends = each.protected.name, leases.both(each.protected.ends)
         cause = f"endpoint {name} carries the tag {PROTECT_TAG}, so renew leaves it; Azure deletes it at {ends}"
         cure = "Take the tag off the endpoint and renew again"
-        raise Refused([Finding(address("endpoint", each.new.key), "AML275", cause, cure)], "renew")
+        raise Refused([Finding(str(address("endpoint", each.new.key)), "AML275", cause, cure)], "renew")
 
 
 def notes(environment: Environment, each: Lineage, seen: Mapping[str, Facts], other: str) -> list[str]:
@@ -64,7 +64,7 @@ def notes(environment: Environment, each: Lineage, seen: Mapping[str, Facts], ot
 def probed(new: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
     """Without the probes of deployments that get no requests: theirs is made when they are about to get some."""
     served = new.traffic or {}
-    return [step for step in steps if step.kind != "probe" or served.get(step.address.split("/")[-1])]
+    return [step for step in steps if step.verb is not Verb.PROBE or served.get(step.address.name)]
 
 
 def cleared(each: Lineage, facts: Facts) -> list[Step]:
@@ -83,7 +83,7 @@ def cleared(each: Lineage, facts: Facts) -> list[Step]:
 
 def must_have_files(environment: Environment, each: Lineage, other: str) -> None:
     """Raises Refused where what is deleted first could not be made again, or must not be deleted first."""
-    where, findings = address("endpoint", each.new.key), []
+    where, findings = str(address("endpoint", each.new.key)), []
     if environment.guards.protected and each.served:
         cause = "the environment is protected, and --in-place deletes before there is a successor"
         findings.append(Finding(where, "AML241", cause, "Renew without --in-place"))

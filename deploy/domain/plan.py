@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
-from deploy.domain.arm import Json
+from deploy.domain.arm import Address, Json
 from deploy.domain.digests import digest
 from deploy.domain.spec import EndpointSpec, Retry
 from deploy.redact import redact_secrets
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A spec with the planner's choices made: which slots, in which order callers move."""
+class Desired:
+    """A spec with the choices of the planner: the deployments, and the stages of traffic."""
 
     spec: EndpointSpec
     deployments: Mapping[str, Mapping[str, Json]]
@@ -23,7 +24,7 @@ class Wanted:
 
     @property
     def traffic(self) -> Mapping[str, int]:
-        """Where callers end up."""
+        """The traffic after the last stage."""
         return self.stages[-1]
 
 
@@ -40,26 +41,39 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """One remote call, as data. The address's first word names its room, the second the endpoint's key."""
+    """One remote call, as data. The kind of its address is the name of its step type."""
 
     verb: Verb
-    address: str
+    address: Address
     body: Mapping[str, Json]
     why: str
     retry: Retry = Retry()
 
     @property
     def kind(self) -> str:
-        return self.address.split("/")[0]
+        return self.address.kind
 
     @property
     def endpoint(self) -> str:
-        return self.address.split("/")[1]
+        return self.address.endpoint
 
     @property
     def changes(self) -> bool:
         """Whether Azure is different afterwards."""
         return self.verb not in (Verb.CHECK, Verb.PROBE)
+
+
+World = Mapping[Address, Json]
+"""The facts that a plan depends on: address -> body without what changes by itself."""
+
+
+class Difference(NamedTuple):
+    """A field that differs between two worlds; `path` is empty where the whole resource exists in one of them only."""
+
+    address: Address
+    path: str
+    before: Json
+    after: Json
 
 
 @dataclass(frozen=True)
@@ -73,7 +87,7 @@ class Plan:
     endpoints: tuple[str, ...] = ()  # those that were asked for, whether they need a step or not
     facts: str = ""  # digest of the facts that the plan stands on
     notes: tuple[str, ...] = ()  # what a person should know before agreeing
-    world: Mapping[str, Json] = field(default_factory=dict)
+    world: World = field(default_factory=dict)
     """Those facts, address -> body without what changes by itself, each secret as a digest; empty if not kept."""
     fallback: tuple[Step, ...] = ()  # what is done instead of the rest when the shared pool stays full
     exposure: tuple[Mapping[str, Json], ...] = ()  # {address, path, before, after} of what becomes more exposed
@@ -97,8 +111,8 @@ class Plan:
     @property
     def fingerprint(self) -> str:
         """What apply compares. Checks are made anew anyway; a secret counts by its digest in `sealed` or `world`."""
-        steps = [asdict(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
-        second = [asdict(step) for step in self.fallback if step.verb is not Verb.CHECK]
+        steps = [_as_data(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
+        second = [_as_data(step) for step in self.fallback if step.verb is not Verb.CHECK]
         place = [self.environment, list(self.endpoints), dict(self.target), dict(self.sealed)]
         chosen = {"held": self.held, "allow": [self.allow_rolled_back, self.allow_exposure]}
         return digest([*place, self.facts, redact_secrets(steps), redact_secrets(second), chosen])
@@ -112,3 +126,12 @@ class Plan:
     def quota(self) -> tuple[Mapping[str, Json], ...]:
         """The arithmetic of each quota check."""
         return tuple(s.body for s in self.steps if s.kind == "quota")
+
+
+def digest_world(world: World) -> str:
+    """The digest of facts, as `Plan.facts` holds it: 16 hex digits."""
+    return digest({str(where): body for where, body in world.items()}, 16)
+
+
+def _as_data(step: Step) -> dict[str, Json]:
+    return {**asdict(step), "address": str(step.address)}

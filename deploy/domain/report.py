@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from deploy.domain.arm import Json
+from deploy.domain.arm import Address, Json
 from deploy.domain.plan import Verb
 from deploy.domain.provenance import Provenance
 from deploy.errors import BUG, CloudError, DeployError, Exit, Refused
@@ -37,7 +37,7 @@ class Evidence:
 class Outcome:
     """What became of one step. `error` is {code, message, ...} or None."""
 
-    address: str
+    address: Address
     verb: Verb
     state: State
     attempts: int = 0

@@ -75,7 +75,7 @@ class _EndpointRun:
 
     def falls_back(self, outcome: Outcome) -> bool:
         """Whether it is the pool's fault, and there is another way."""
-        return (outcome.error or {}).get("code") == POOL_FULL and self.can_fall_back(outcome.address.split("/")[1])
+        return (outcome.error or {}).get("code") == POOL_FULL and self.can_fall_back(outcome.address.endpoint)
 
     def can_fall_back(self, key: str) -> bool:
         """Whether an endpoint has a fallback still before it."""
@@ -86,13 +86,13 @@ class _EndpointRun:
         last = outcomes[-1]
         outcomes[-1] = replace(last, state=State.SUPERSEDED)
         outcomes += [Outcome(step.address, step.verb, State.SUPERSEDED) for step in rest]
-        key = last.address.split("/")[1]
+        key = last.address.endpoint
         self.used_fallback.add(key)
         self.emit(Event(Kind.NOTE, text=f"{key}: the shared pool stayed full, so it goes to dedicated quota."))
 
     def rescue(self, steps: Sequence[Step], outcomes: list[Outcome]) -> None:
         for step in steps:
-            self.emit(Event(Kind.RESCUING, step.address, step.verb, step.why))
+            self.emit(Event(Kind.RESCUING, str(step.address), step.verb, step.why))
             outcome = replace(self.step(step, len(outcomes)), rescue=True)
             done = outcome.state is State.DONE
             outcomes.append(replace(outcome, state=State.RESCUED) if done else outcome)
@@ -121,25 +121,25 @@ class _EndpointRun:
             with self.look(step):
                 return step_type.run(self.cloud, replace(step, retry=replace(step.retry, deadline=left))) or Evidence()
 
-        self.emit(Event(Kind.STARTED, step.address, step.verb, step.why))
+        self.emit(Event(Kind.STARTED, str(step.address), step.verb, step.why))
         try:
             self.wait(step, step.retry.wait)
             began = self.clock.monotonic()
             evidence = self.retrying(step, began)(once)
         except DeployError as error:
             seconds = self.clock.monotonic() - started
-            self.emit(Event(Kind.FAILED, step.address, step.verb, str(error), attempts, seconds))
+            self.emit(Event(Kind.FAILED, str(step.address), step.verb, str(error), attempts, seconds))
             seen = Evidence(files=getattr(error, "attached", {}))
             told = as_json(error) | ({"callers": step.body["callers"]} if "callers" in step.body else {})
             return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, told, seen)
         except Exception as bug:  # noqa: BLE001 callers must be brought back and the report written, whatever this is
             seconds = self.clock.monotonic() - started
-            self.emit(Event(Kind.FAILED, step.address, step.verb, f"a bug: {bug!r}", attempts, seconds))
+            self.emit(Event(Kind.FAILED, str(step.address), step.verb, f"a bug: {bug!r}", attempts, seconds))
             told = {"code": BUG, "message": f"{type(bug).__name__}: {sanitize(str(bug))}", "cure": ""}
             seen = Evidence(files={"traceback.txt": sanitize(traceback.format_exc()).encode()})
             return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, told, seen)
         seconds = self.clock.monotonic() - started
-        self.emit(Event(Kind.DONE, step.address, step.verb, evidence.summary, attempts, seconds))
+        self.emit(Event(Kind.DONE, str(step.address), step.verb, evidence.summary, attempts, seconds))
         return Outcome(step.address, step.verb, State.DONE, attempts, seconds, None, evidence)
 
     def look(self, step: Step) -> AbstractContextManager[None]:
@@ -165,7 +165,7 @@ class _EndpointRun:
         def say(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else ""
             words = f"{error} Trying again in {state.upcoming_sleep:.0f} s."
-            self.emit(Event(Kind.RETRYING, step.address, step.verb, words, state.attempt_number))
+            self.emit(Event(Kind.RETRYING, str(step.address), step.verb, words, state.attempt_number))
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: _may_pass(error, step)),
@@ -186,7 +186,7 @@ class _EndpointRun:
                 raise _Cancelled
             left -= piece
             if left > 0:
-                self.emit(Event(Kind.WAITING, step.address, step.verb, f"{left:.0f} s to go"))
+                self.emit(Event(Kind.WAITING, str(step.address), step.verb, f"{left:.0f} s to go"))
 
 
 def _may_pass(error: BaseException, step: Step) -> bool:
@@ -206,7 +206,7 @@ def execute(
     secrets = redact.secret_values([step.body for step in plan.all_steps])
     emit = _discreet(emit, secrets)
     for step in plan.steps:
-        emit(Event(Kind.PLANNED, step.address, step.verb, step.why))
+        emit(Event(Kind.PLANNED, str(step.address), step.verb, step.why))
     steps = _by_endpoint(plan.steps)
     doer = _EndpointRun(cloud, clock, emit, step_types, fail_fast=fail_fast, fallback=_by_endpoint(plan.fallback))
     done: dict[str, list[Outcome]] = {key: [] for key in steps}

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from deploy import diff
 from deploy.cloud import role_assignments
 from deploy.cloud.endpoints import path_in
-from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts, Json, address, facts_of
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Address, Facts, Json, address, facts_of
 from deploy.domain.owners import adopt_command, owner_tag
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.preserved import merged_tags
@@ -66,13 +66,13 @@ def _findings(spec: EndpointSpec, facts: Facts, marks: Marks, owners: Collection
     where = address("endpoint", spec.key)
     if where not in facts:
         cure = "Check the name, or make it: amldeploy apply"
-        return [Finding(where, "AML223", f"there is no endpoint {spec.name} to take over", cure)]
+        return [Finding(str(where), "AML223", f"there is no endpoint {spec.name} to take over", cure)]
     found = [(a, owner_tag(body)) for a, body in [(where, facts[where]), *_deployments(spec, facts)]]
     found += [(address("role", spec.key, str(row["name"])), mark.owner) for row, mark in marks]
     others = [(a, owner) for a, owner in found if owner and owner != spec.owner]
     command = adopt_command(spec, *dict.fromkeys(owner for _, owner in others))
     cure = f"If that entry no longer manages it, take it over with: {command}"
-    return [Finding(a, "AML224", f"it belongs to {owner}", cure) for a, owner in others if owner not in owners]
+    return [Finding(str(a), "AML224", f"it belongs to {owner}", cure) for a, owner in others if owner not in owners]
 
 
 def _steps(spec: EndpointSpec, facts: Facts, marks: Marks) -> Iterator[Step]:
@@ -91,7 +91,7 @@ def _steps(spec: EndpointSpec, facts: Facts, marks: Marks) -> Iterator[Step]:
             yield Step(Verb.UPDATE, address("role", spec.key, str(row["name"])), noted, why, BRIEF)
 
 
-def _tagged(spec: EndpointSpec, where: str, tags: Mapping[str, str], body: Mapping[str, Json]) -> Iterator[Step]:
+def _tagged(spec: EndpointSpec, where: Address, tags: Mapping[str, str], body: Mapping[str, Json]) -> Iterator[Step]:
     before = owner_tag(body)
     if before != spec.owner:
         noted = {"endpoint": spec.name, "name": body["name"], "adopted": merged_tags(body, tags), "before": before}
@@ -106,6 +106,6 @@ def _release(spec: EndpointSpec, document: Mapping[str, Json], body: Mapping[str
     return spec.releases.get(body["name"]) if tellable and not diff.changes(document, body, diff.DEPLOYMENT) else None
 
 
-def _deployments(spec: EndpointSpec, facts: Facts) -> list[tuple[str, Mapping[str, Json]]]:
+def _deployments(spec: EndpointSpec, facts: Facts) -> list[tuple[Address, Mapping[str, Json]]]:
     there = facts_of(facts, "deployment", spec.key)
     return [(address("deployment", spec.key, name), body) for name, body in sorted(there.items())]

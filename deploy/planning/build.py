@@ -7,19 +7,16 @@ from collections.abc import Mapping, Sequence
 from deploy.domain import leases, manifest, provenance
 from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.digests import digest, slow_digest
-from deploy.domain.plan import Plan, Step
+from deploy.domain.plan import Plan, Step, digest_world
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import Finding, Refused
 from deploy.preflight import refusals
 from deploy.redact import redact_secrets, secrets_in
+from deploy.steps import VOLATILE_FACTS
 
 _PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "heir"})
 _PASSING |= {*provenance.TAGS, *manifest.TAGS}
 """What Azure changes by itself, what only says where it answers, what others would get, and what each run records."""
-_JUDGED = frozenset({"quota", "model", "limits", "permission", "asset"})
-"""Rooms whose facts are looked at anew before the first change, so that no plan grows stale by them, and what is read
-for the plan's words alone.
-"""
 
 
 def build_plan(
@@ -40,11 +37,11 @@ def build_plan(
         where: redact_secrets(_lasting(body), mark=lambda value: f" {_slow(environment, value)}")
         for seen in facts.values()
         for where, body in seen.items()
-        if where.split("/")[0] not in _JUDGED
+        if where.kind not in VOLATILE_FACTS
     }
     lent = tuple(lease for spec in specs if (lease := _lease(spec, facts[spec.key])))
     told = (*notes, *(note for spec in specs for note in refusals.unmanaged(spec, steps, facts[spec.key])))
-    parts = (tuple(steps), tuple(rescue), lent, tuple(facts), digest(world, 16), told, world, tuple(fallback))
+    parts = (tuple(steps), tuple(rescue), lent, tuple(facts), digest_world(world), told, world, tuple(fallback))
     bodies = [facts[spec.key].get(address("endpoint", spec.key)) or {} for spec in specs]
     uris = [str((body.get("properties") or {}).get("scoringUri") or "") for body in bodies]
     return Plan(
@@ -87,7 +84,7 @@ def sealed_of(environment: Environment, specs: Sequence[EndpointSpec]) -> dict[s
             address("deployment", spec.key, *([] if alone else [str(each["name"])])): each for each in spec.deployments
         }
         found |= {f"{where} {path}": value for where, each in documents.items() for path, value in secrets_in(each)}
-        found |= {address("probe", spec.key): spec.probe_files} if spec.probe_files else {}
+        found |= {str(address("probe", spec.key)): spec.probe_files} if spec.probe_files else {}
     return {where: _slow(environment, value) for where, value in found.items()}
 
 

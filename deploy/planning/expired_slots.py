@@ -15,6 +15,7 @@ from deploy.domain.arm import Json, address
 from deploy.domain.plan import Step, Verb
 from deploy.domain.preserved import PROTECT_TAG, is_protected
 from deploy.domain.spec import PATIENT
+from deploy.steps import export
 
 Bodies = Mapping[str, Mapping[str, Json]]
 
@@ -80,8 +81,7 @@ def steps(due: Sequence[Lapsed], behind: Behind, folder: str) -> list[Step]:
     for each in due:
         body = behind.deployments[each.endpoint][each.deployment]
         where, what = address("deployment", each.endpoint, each.deployment), idle_slots.claim(each.endpoint, body)
-        exported = {"name": each.endpoint, "folder": folder}
-        found += [Step(Verb.CHECK, address("export", each.endpoint), exported, "exported before the deletion")]
+        found += [export.step_for(each.endpoint, each.endpoint, folder)]
         found += [Step(Verb.DELETE, where, what, each.why, PATIENT)]
     return found
 

@@ -16,9 +16,8 @@ from deploy.domain.plan import Step, Verb
 from deploy.domain.spec import BRIEF, EndpointSpec
 from deploy.domain.traffic_shares import shares
 from deploy.preflight import verdict
+from deploy.steps import OUTLIVE_ENDPOINT
 
-_STAYS = ("quota", "alias")
-"""Rooms whose facts are the same when the endpoint is gone."""
 _WHY = "the shared pool stayed full, and an endpoint cannot leave it"
 
 
@@ -53,7 +52,7 @@ def dedicated(spec: EndpointSpec) -> EndpointSpec:
 
 def without_endpoint(facts: Facts) -> Facts:
     """What is there once the endpoint on shared quota is gone with all that hangs on it."""
-    return {where: body for where, body in facts.items() if where.split("/")[0] in _STAYS}
+    return {where: body for where, body in facts.items() if where.kind in OUTLIVE_ENDPOINT}
 
 
 def with_keys(steps: Sequence[Step], former: str | None) -> list[Step]:
@@ -68,7 +67,7 @@ def with_keys(steps: Sequence[Step], former: str | None) -> list[Step]:
 
 def in_order(spec: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
     """Quota is looked at, then the endpoint on shared quota goes with its roles, then `steps` make the other one."""
-    checks = [step for step in steps if step.kind == "quota"]
+    checks = [step for step in steps if step.verb is Verb.CHECK]
     made = [step for step in steps if step.verb is not Verb.CHECK]
     role, where = address("role", spec.key, spec.name), address("endpoint", spec.key)
     taken = Step(Verb.DELETE, role, {"endpoint": spec.name}, "the roles of its identity go with it", BRIEF)

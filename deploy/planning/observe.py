@@ -4,12 +4,12 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
-from deploy.domain.arm import OWNER_TAG, Facts, Json, address
+from deploy.domain.arm import OWNER_TAG, Address, Facts, Json, address
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.parallel import run_parallel
 from deploy.steps import STEP_TYPES, StepType
@@ -52,7 +52,7 @@ def _deployments(cloud: Cloud, name: str, key: str) -> Facts:
 
 
 def _look(cloud: Cloud, spec: EndpointSpec, step_types: Sequence[StepType]) -> Facts:
-    facts: dict[str, Json] = {}
+    facts: dict[Address, Mapping[str, Json]] = {}
     for step_type in step_types:
         facts |= step_type.observe(cloud, spec)
     return facts

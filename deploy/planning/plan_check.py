@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from deploy.domain.arm import Json, address
-from deploy.domain.plan import Plan, Step, Verb
+from deploy import steps
+from deploy.diff import effects
+from deploy.domain.arm import Address, Json
+from deploy.domain.plan import Difference, Plan, Step, Verb, World
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import StalePlan
-from deploy.planning import build, effects
-from deploy.planning.effects import Moved
+from deploy.planning import build
 from deploy.redact import redact_secrets
 from deploy.reporter import changed_value
 
 _NAMED = 8
-_SHIFTED = ("after", "before", "mirror_after", "endpoint")
 
 
 def remaining_plan(agreed: Plan, fresh: Plan) -> Plan:
@@ -62,7 +62,7 @@ def _otherwise(agreed: Plan, target: Mapping[str, str], sealed: Mapping[str, str
     others = [w for w in sorted({*agreed.sealed, *sealed}) if agreed.sealed.get(w) != sealed.get(w)]
     return moved or [
         f"probe files of {where.removeprefix('probe/')} changed"
-        if where.startswith(address("probe", ""))
+        if where.startswith("probe/")
         else f"a hidden value changed: {where}"
         for where in others
     ]
@@ -75,23 +75,23 @@ def already_done(agreed: Plan, rest: Plan) -> int:
 
 def _foreign(key: str, agreed: Plan, fresh: Plan) -> list[str]:
     """What is not of the agreed plan's doing, in words; nothing when `fresh` is the rest of it."""
-    wanted, left = _changes(agreed, key), _changes(fresh, key)
+    desired, left = _changes(agreed, key), _changes(fresh, key)
     moved = list(_moved(_of(agreed.world, key), _of(fresh.world, key)))
-    begun = _begun(wanted, left)
-    if begun is not None and all(_is_seen(begun, n, fresh) for n in range(len(wanted) - len(left))):
-        strange = [m for m in moved if not any(effects.explains(s, m, fresh.world) for s in begun)]
+    begun = _begun(desired, left)
+    if begun is not None and all(_is_seen(begun, n, fresh) for n in range(len(desired) - len(left))):
+        strange = [m for m in moved if not any(steps.explains(s, m, fresh.world) for s in begun)]
         return [words for m in strange for words in _in_words(m, begun)]
-    strange = [m for m in moved if not any(effects.explains(s, m, fresh.world) for s in wanted)]
-    return [words for m in strange or moved for words in _in_words(m, wanted)] or _other_steps(wanted, left)
+    strange = [m for m in moved if not any(steps.explains(s, m, fresh.world) for s in desired)]
+    return [words for m in strange or moved for words in _in_words(m, desired)] or _other_steps(desired, left)
 
 
-def _begun(wanted: Sequence[Step], left: Sequence[Step]) -> Sequence[Step] | None:
+def _begun(desired: Sequence[Step], left: Sequence[Step]) -> Sequence[Step] | None:
     """The steps of a plan that were begun, when what is `left` is the rest of it; None when it is something else."""
-    done = len(wanted) - len(left)
-    if done < 0 or [_essence(s) for s in wanted[done:]] != [_essence(s) for s in left]:
+    done = len(desired) - len(left)
+    if done < 0 or [_essence(s) for s in desired[done:]] != [_essence(s) for s in left]:
         return None
-    begun = wanted[: done + 1]
-    for number, (agreed, now) in enumerate(zip(wanted[done:], left, strict=True)):
+    begun = desired[: done + 1]
+    for number, (agreed, now) in enumerate(zip(desired[done:], left, strict=True)):
         same = [s for s in begun if s.address == now.address] if number == 0 else [agreed]
         agreed_on = [change for step in same for change in _listed(step)]
         if not all(c in agreed_on for c in _listed(now)) or (number and len(agreed_on) != len(_listed(now))):
@@ -102,16 +102,16 @@ def _begun(wanted: Sequence[Step], left: Sequence[Step]) -> Sequence[Step] | Non
 def _is_seen(begun: Sequence[Step], number: int, fresh: Plan) -> bool:
     """Whether the world has it that a step was done; a later one at the same place speaks for it."""
     later = any(step.address == begun[number].address for step in begun[number + 1 :])
-    return later or effects.is_in_effect(begun[number], fresh.world)
+    return later or steps.is_in_effect(begun[number], fresh.world)
 
 
 def _listed(step: Step) -> list[Json]:
     return list(step.body.get("changes") or ())
 
 
-def _other_steps(wanted: Sequence[Step], left: Sequence[Step]) -> list[str]:
+def _other_steps(desired: Sequence[Step], left: Sequence[Step]) -> list[str]:
     """The world is the same, so the files are not: which steps they change."""
-    before, after = ({repr(_essence(s)): s for s in steps} for steps in (wanted, left))
+    before, after = ({repr(_essence(s)): s for s in each} for each in (desired, left))
     named = [before[e] for e in before.keys() - after.keys()] + [after[e] for e in after.keys() - before.keys()]
     return [f"{where}: the files say otherwise" for where in sorted({s.address for s in named})] or [
         "the order of the steps"
@@ -122,29 +122,23 @@ def _changes(plan: Plan, key: str) -> list[Step]:
     return [replace(s, body=redact_secrets(s.body)) for s in plan.steps if s.changes and s.endpoint == key]
 
 
-def _of(world: Mapping[str, Json], key: str) -> dict[str, Json]:
-    return {where: body for where, body in world.items() if where.split("/")[1:2] == [key]}
+def _of(world: World, key: str) -> dict[Address, Json]:
+    return {where: body for where, body in world.items() if where.endpoint == key}
 
 
 def _essence(step: Step) -> Json:
     """A step without what an interruption changes about it: creating is updating once it has begun."""
-    if step.verb is Verb.SHIFT:
-        return [step.verb, step.address, *(step.body.get(key) for key in _SHIFTED)]
     verb = "put" if step.verb in (Verb.CREATE, Verb.UPDATE) else step.verb
-    document = step.body.get("document")
-    if not isinstance(document, Mapping):
-        return [verb, step.address, dict(step.body)]
-    passing = ("traffic", "mirror_traffic", "properties") if step.kind == "endpoint" else ()
-    return [verb, step.address, {name: value for name, value in document.items() if name not in passing}]
+    return [verb, str(step.address), steps.essence(step)]
 
 
-def _moved(before: Mapping[str, Json], now: Mapping[str, Json]) -> Iterator[Moved]:
+def _moved(before: World, now: World) -> Iterator[Difference]:
     """Every field that differs; a resource that came or went is one difference."""
     for where in sorted(before.keys() | now.keys()):
         if where in before and where in now:
-            yield from ((where, *each) for each in _fields(before[where], now[where], ""))
+            yield from (Difference(where, *each) for each in _fields(before[where], now[where], ""))
         else:
-            yield where, "", before.get(where), now.get(where)
+            yield Difference(where, "", before.get(where), now.get(where))
 
 
 def _fields(before: Json, now: Json, path: str) -> Iterator[tuple[str, Json, Json]]:
@@ -155,11 +149,11 @@ def _fields(before: Json, now: Json, path: str) -> Iterator[tuple[str, Json, Jso
         yield path, before, now
 
 
-def _in_words(moved: Moved, steps: Iterable[Step]) -> Iterator[str]:
+def _in_words(moved: Difference, agreed: Iterable[Step]) -> Iterator[str]:
     """What moved, with before and after; of a resource that a step made, what is not as it made it."""
     where, path, before, now = moved
-    made = [s for s in steps if s.address == where and s.verb is Verb.CREATE and now is not None]
-    if fields := [field for step in made for field in effects.unexplained_fields(step, now)]:
+    made = [s for s in agreed if s.address == where and s.verb is Verb.CREATE and now is not None]
+    if fields := [field for step in made for field in steps.unexplained(step, now)]:
         for field in fields:
             yield f"{where}: {field} is {changed_value(field, effects.at(now, field))}, which is not of this plan"
     elif not path:

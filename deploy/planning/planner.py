@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from deploy.domain import history, traffic_shares
 from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Facts, Json, address
-from deploy.domain.plan import Plan, Step, Verb, Wanted
+from deploy.domain.plan import Desired, Plan, Step, Verb
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import live_slot
 from deploy.errors import Finding, Refused
@@ -19,7 +19,7 @@ from deploy.planning import fallback, slots
 from deploy.planning.build import build_plan
 from deploy.planning.slots import choose
 from deploy.preflight import exposure, guards, headroom, names, refusals, verdict
-from deploy.steps import STEP_TYPES, deployment, endpoint, probe, traffic
+from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, grants_access, probe, traffic
 
 
 @dataclass(frozen=True)
@@ -65,20 +65,20 @@ def draft_release(
     for spec in specs:
         if found[spec.key]:
             continue
-        wanted = choose(spec, facts[spec.key])
-        seen = slots.cleared(wanted, facts[spec.key])
-        own = _plan_step_types(_mark_unverified(wanted, seen), seen, STEP_TYPES, findings)
+        desired = choose(spec, facts[spec.key])
+        seen = slots.cleared(desired, facts[spec.key])
+        own = _plan_step_types(_mark_unverified(desired, seen), seen, STEP_TYPES, findings)
         unproven = [step for step in own if step.verb is Verb.PROBE and step.why == probe.UNVERIFIED_WHY]
-        own += [_mark_verified(wanted, step, seen) for step in unproven]
-        own += slots.ending(wanted, own, seen)
+        own += [_mark_verified(desired, step, seen) for step in unproven]
+        own += slots.ending(desired, own, seen)
         findings += refusals.foreign(spec, own, seen)
-        exposed += exposure.changes(wanted, own, facts[spec.key])
+        exposed += exposure.changes(desired, own, facts[spec.key])
         looked = sum(step.verb is Verb.CHECK for step in own)
-        own[looked:looked] = _clearing(wanted, facts[spec.key], seen)
-        own[looked:looked] = refusals.asked_of_all(spec, own, seen)
-        steps += _after_roles(_with_bakes(wanted, own))
-        rescue += _rescue(wanted, own, seen, always=cleanup)
-        rescue += _cleanup(wanted, own, facts[spec.key]) if cleanup else ()
+        own[looked:looked] = _clearing(desired, facts[spec.key], seen)
+        own[looked:looked] = checks_of(spec, own, seen)
+        steps += _after_roles(_with_bakes(desired, own))
+        rescue += _rescue(desired, own, seen, always=cleanup)
+        rescue += _cleanup(desired, own, facts[spec.key]) if cleanup else ()
         if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
             second += _fallback(spec, own, seen)  # which deletes the endpoint that exists
     findings += [*verdict.findings(steps), *headroom.together(steps), *names.too_many(steps, facts)]
@@ -142,57 +142,59 @@ def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts
     return replace(build_plan(environment, specs, steps, [], facts, findings), stays=tuple(stays))
 
 
-def _clearing(wanted: Wanted, facts: Facts, cleared: Facts) -> list[Step]:
+def _clearing(desired: Desired, facts: Facts, cleared: Facts) -> list[Step]:
     """The shift between the two."""
     if cleared is facts:
         return []
-    stage = traffic_shares.served(cleared, wanted.spec.key)
-    shifts = traffic.plan(replace(wanted, stages=(stage,)), facts)
-    slots_are_ours = wanted.spec.traffic is None and len(wanted.deployments) == 1
+    stage = traffic_shares.served(cleared, desired.spec.key)
+    shifts = traffic.plan(replace(desired, stages=(stage,)), facts)
+    slots_are_ours = desired.spec.traffic is None and len(desired.deployments) == 1
     then = "another release goes to the other slot" if slots_are_ours else "what loses its traffic is recreated"
     return [replace(step, why=f"{step.why}; {then}") for step in shifts]
 
 
-def _mark_unverified(wanted: Wanted, facts: Facts) -> Wanted:
+def _mark_unverified(desired: Desired, facts: Facts) -> Desired:
     """Deployments that change under their callers' feet bear the mark of it until their probe has been answered."""
-    if wanted.spec.pipeline.probe is None:
-        return wanted
-    marked, called = dict(wanted.deployments), traffic_shares.served(facts, wanted.spec.key)
-    for name, document in wanted.deployments.items():
-        body = facts.get(address("deployment", wanted.spec.key, name)) or {}
+    if desired.spec.pipeline.probe is None:
+        return desired
+    marked, called = dict(desired.deployments), traffic_shares.served(facts, desired.spec.key)
+    for name, document in desired.deployments.items():
+        body = facts.get(address("deployment", desired.spec.key, name)) or {}
         release, held = document["tags"].get(RELEASE_TAG), (body.get("tags") or {}).get(RELEASE_TAG)
         if body and release and name in called and release != held:
             marked[name] = {**document, "tags": {**document["tags"], RELEASE_TAG: release + UNVERIFIED}}
-    return replace(wanted, deployments=marked)
+    return replace(desired, deployments=marked)
 
 
-def _mark_verified(wanted: Wanted, step: Step, facts: Facts) -> Step:
+def _mark_verified(desired: Desired, step: Step, facts: Facts) -> Step:
     """The mark taken off: the same PUT with the release as it is."""
     name = str(step.body["deployment"])
-    where = address("deployment", wanted.spec.key, name)
-    document = deployment.kept(wanted.deployments[name], facts.get(where) or {})
-    return Step(Verb.UPDATE, where, deployment.body_of(wanted.spec, document), "its probe was right", wanted.spec.retry)
+    where = address("deployment", desired.spec.key, name)
+    document = deployment.kept(desired.deployments[name], facts.get(where) or {})
+    return Step(
+        Verb.UPDATE, where, deployment.body_of(desired.spec, document), "its probe was right", desired.spec.retry
+    )
 
 
 def _plan_step_types(
-    wanted: Wanted | None, facts: Facts, step_types: Iterable[object], findings: list[Finding]
+    desired: Desired | None, facts: Facts, step_types: Iterable[StepType], findings: list[Finding]
 ) -> list[Step]:
     steps: list[Step] = []
     for step_type in step_types:
         try:
-            steps += step_type.plan(wanted, facts)  # type: ignore[attr-defined]
+            steps += step_type.plan(desired, facts)
         except Refused as refused:
             findings += refused.findings
     return steps
 
 
-def _with_bakes(wanted: Wanted, steps: Sequence[Step]) -> list[Step]:
+def _with_bakes(desired: Desired, steps: Sequence[Step]) -> list[Step]:
     """A probe of the new slot before each further stage, so that no more callers follow a release gone bad."""
     baked: list[Step] = []
     for step in steps:
-        if step.verb is Verb.SHIFT and step.retry.wait and wanted.spec.pipeline.probe:
-            slot = max(wanted.traffic, key=lambda name: wanted.traffic[name])
-            baked.append(probe.step_for(wanted.spec, slot, "before more callers follow", wait=step.retry.wait))
+        if step.verb is Verb.SHIFT and step.retry.wait and desired.spec.pipeline.probe:
+            slot = max(desired.traffic, key=lambda name: desired.traffic[name])
+            baked.append(probe.step_for(desired.spec, slot, "before more callers follow", wait=step.retry.wait))
             baked.append(replace(step, retry=replace(step.retry, wait=0.0)))
         else:
             baked.append(step)
@@ -204,18 +206,18 @@ def _after_roles(steps: Sequence[Step]) -> list[Step]:
     marked, fresh = [], False
     for step in steps:
         marked.append(replace(step, retry=replace(step.retry, fresh_role=True)) if fresh else step)
-        fresh = fresh or (step.verb is Verb.CREATE and step.kind in ("role", "endpoint"))
+        fresh = fresh or (step.verb is Verb.CREATE and grants_access(step))
     return marked
 
 
-def _cleanup(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
+def _cleanup(desired: Desired, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
     """Deployments that this plan makes where there was none, or none but a failed one, gone again."""
     own = {step.address: step for step in steps if step.kind == "deployment" and step.verb is not Verb.CHECK}
-    served = traffic_shares.served(facts, wanted.spec.key)
+    served = traffic_shares.served(facts, desired.spec.key)
     return [
-        Step(Verb.DELETE, where, {"endpoint": wanted.spec.name, "name": name}, _TIDY, step.retry)
+        Step(Verb.DELETE, where, {"endpoint": desired.spec.name, "name": name}, _TIDY, step.retry)
         for where, step in own.items()
-        if (name := where.rsplit("/", 1)[-1]) in wanted.deployments and not served.get(name)
+        if (name := where.name) in desired.deployments and not served.get(name)
         if slots.is_void(facts.get(where))
     ]
 
@@ -223,38 +225,38 @@ def _cleanup(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Sequence[St
 _TIDY = "it was made for a release that failed"
 
 
-def _rescue(wanted: Wanted, steps: Sequence[Step], facts: Facts, *, always: bool) -> Sequence[Step]:
+def _rescue(desired: Desired, steps: Sequence[Step], facts: Facts, *, always: bool) -> Sequence[Step]:
     """Traffic back to where it is now, if it is to move at all; `always`: even back to none. The release that failed is
     recorded in the same PUT.
     """
-    where, key = address("endpoint", wanted.spec.key), wanted.spec.key
+    where, key = address("endpoint", desired.spec.key), desired.spec.key
     body, now = facts.get(where) or {}, traffic_shares.served(facts, key)
-    if not (wanted.live or always) or not any(step.verb is Verb.SHIFT for step in steps):
+    if not (desired.live or always) or not any(step.verb is Verb.SHIFT for step in steps):
         return ()
-    moved = {**body, "properties": {**(body.get("properties") or {}), "traffic": wanted.traffic}}
-    back = traffic.plan(replace(wanted, stages=(_whole(wanted, now, facts),)), {**facts, where: moved})
-    return [traffic.recorded(step, _failed(wanted, now, facts)) for step in back]
+    moved = {**body, "properties": {**(body.get("properties") or {}), "traffic": desired.traffic}}
+    back = traffic.plan(replace(desired, stages=(_whole(desired, now, facts),)), {**facts, where: moved})
+    return [traffic.recorded(step, _failed(desired, now, facts)) for step in back]
 
 
-def _whole(wanted: Wanted, now: Mapping[str, int], facts: Facts) -> Mapping[str, int]:
+def _whole(desired: Desired, now: Mapping[str, int], facts: Facts) -> Mapping[str, int]:
     """Where a rescue moves traffic: where it is now; out of a rollout that stopped half-way, to the last release that
     had all of it. A split that the user wrote stays.
     """
-    spec, last = wanted.spec, next(iter(history.live(facts.get(address("endpoint", wanted.spec.key)) or {})), None)
-    if spec.traffic is not None or len(now) < 2 or last is None or last.slot in wanted.deployments:
+    spec, last = desired.spec, next(iter(history.live(facts.get(address("endpoint", desired.spec.key)) or {})), None)
+    if spec.traffic is not None or len(now) < 2 or last is None or last.slot in desired.deployments:
         return now
-    same = traffic.release_in(wanted, facts, last.slot) == last.release
+    same = traffic.release_in(desired, facts, last.slot) == last.release
     return {last.slot: 100} if same and now.get(last.slot) else now
 
 
-def _failed(wanted: Wanted, now: Mapping[str, int], facts: Facts) -> dict[str, str] | None:
+def _failed(desired: Desired, now: Mapping[str, int], facts: Facts) -> dict[str, str] | None:
     """The history record of a rescue: of the deployments that were to receive more traffic the one with most. The one
     that was live before did not fail.
     """
-    lived = history.live(facts.get(address("endpoint", wanted.spec.key)) or {})
-    was = lived[0].slot if lived else wanted.live
-    slot = live_slot({name: n for name, n in wanted.traffic.items() if n > now.get(name, 0) and name != was})
-    release = traffic.release_in(wanted, facts, slot) if slot else ""
+    lived = history.live(facts.get(address("endpoint", desired.spec.key)) or {})
+    was = lived[0].slot if lived else desired.live
+    slot = live_slot({name: n for name, n in desired.traffic.items() if n > now.get(name, 0) and name != was})
+    release = traffic.release_in(desired, facts, slot) if slot else ""
     return {"kind": "failed", "slot": str(slot), "release": release} if release else None
 
 
@@ -263,6 +265,6 @@ def _fallback(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Sequen
     if not fallback.may_be(spec, steps, facts):
         return ()
     second, seen = fallback.dedicated(spec), fallback.without_endpoint(facts)
-    wanted = choose(second, seen)
-    asked = fallback.with_keys(_plan_step_types(wanted, seen, STEP_TYPES, []), endpoint.keys_of(spec, facts))
-    return fallback.in_order(spec, _after_roles(_with_bakes(wanted, asked)))
+    desired = choose(second, seen)
+    asked = fallback.with_keys(_plan_step_types(desired, seen, STEP_TYPES, []), endpoint.keys_of(spec, facts))
+    return fallback.in_order(spec, _after_roles(_with_bakes(desired, asked)))

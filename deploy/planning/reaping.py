@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from deploy.cloud import orphans, role_assignments
 from deploy.cloud.endpoints import path_in
 from deploy.domain import leases
-from deploy.domain.arm import Json, address
+from deploy.domain.arm import Address, Json, address
 from deploy.domain.owners import key_in, owner_tag
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.preserved import PROTECT_TAG, is_protected
@@ -22,6 +22,7 @@ from deploy.domain.spec import BRIEF, PATIENT, Environment
 from deploy.errors import Finding
 from deploy.planning import expired_slots
 from deploy.planning.build import target_of
+from deploy.steps import export, identity
 from deploy.steps.roles import hand_on, unreadable
 from deploy.text import count
 
@@ -150,8 +151,7 @@ def plan_idle(environment: Environment, there: Inventory, judged: Judgement, fol
 def _recorded(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list[Step]:
     if not orphans.unrecorded(body, held):
         return []
-    noted, why = {"endpoint": name, "owner": owner_tag(body)}, "so that its roles can be found when the lease is over"
-    return [Step(Verb.UPDATE, address("identity", name), noted, why, PATIENT)]
+    return [identity.step_for(name, name, owner_tag(body), PATIENT)]
 
 
 def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Candidate | None:
@@ -229,8 +229,7 @@ def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidat
 
 
 def _steps(environment: Environment, there: Inventory, each: Candidate, folder: str) -> list[Step]:
-    keep = address("export", each.name)
-    steps = [] if each.gone else [Step(Verb.CHECK, keep, {"name": each.name, "folder": folder}, "kept before it goes")]
+    steps = [] if each.gone else [export.step_for(each.name, each.name, folder)]
     steps += [
         Step(Verb.DELETE, address("autoscale", each.name, str(row["name"])), {"id": row["id"]}, each.why, PATIENT)
         for row in orphans.behind(() if each.earlier else there.autoscale, path_in(there.workspace_id, each.name))
@@ -244,7 +243,7 @@ def _steps(environment: Environment, there: Inventory, each: Candidate, folder: 
     return steps
 
 
-def _ended(where: str, row: Json, there: Inventory, why: str) -> Step:
+def _ended(where: Address, row: Json, there: Inventory, why: str) -> Step:
     if heir := there.heirs.get(str(row["id"])):
         return hand_on(where, heir)
     return Step(Verb.DELETE, where, {"id": row["id"]}, why, BRIEF)
@@ -260,7 +259,7 @@ def _roles(environment: Environment, there: Inventory, each: Candidate) -> list[
         )
     marks = _marks(environment, there, each.name)
     mine, own = [row for row, _ in marks], {role_assignments.holder(row) for row, mark in marks if mark.own}
-    if identity := role_assignments.system_identity(there.endpoints.get(each.name)):
-        own.add(identity)
+    if principal := role_assignments.system_identity(there.endpoints.get(each.name)):
+        own.add(principal)
     taken = {str(row["id"]) for row in mine}
     return [r for r in there.seen if role_assignments.holder(r) in own and str(r["id"]) not in taken] + mine

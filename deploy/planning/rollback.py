@@ -11,17 +11,17 @@ from dataclasses import asdict, dataclass
 
 from deploy import diff
 from deploy.domain import history, leases
-from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Facts, Json, address, capacity_of, facts_of, release_of
+from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Address, Facts, Json, address, capacity_of, facts_of, release_of
 from deploy.domain.history import Record
 from deploy.domain.owners import is_unmanaged
-from deploy.domain.plan import Plan, Step, Verb, Wanted
+from deploy.domain.plan import Desired, Plan, Step, Verb
 from deploy.domain.provenance import commit_of
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import format_traffic, live_slot, served
 from deploy.errors import Finding, Refused
 from deploy.planning.build import build_plan
 from deploy.preflight import guards, headroom, refusals, verdict
-from deploy.steps import probe, quota, traffic
+from deploy.steps import checks_of, probe, quota, traffic
 from deploy.text import count
 
 _FORWARD = (
@@ -144,7 +144,7 @@ def _left(spec: EndpointSpec, there: Mapping[str, Json], share: Mapping[str, int
 
 def _refused(spec: EndpointSpec, code: str, cause: str) -> Refused:
     cure = "Revert the files to the release that you want, and apply them"
-    return Refused([Finding(address("traffic", spec.key), code, cause, cure)])
+    return Refused([Finding(str(address("traffic", spec.key)), code, cause, cure)])
 
 
 def plan(
@@ -179,7 +179,7 @@ def plan(
         own = _steps(spec, seen, target)
         findings += refusals.foreign(spec, own, seen)
         checks = sum(step.verb is Verb.CHECK for step in own)
-        own[checks:checks] = refusals.asked_of_all(spec, own, seen)
+        own[checks:checks] = checks_of(spec, own, seen)
         steps += own
         rescue += _rescue(spec, seen, target)
         if spec.pipeline.probe is None:
@@ -191,7 +191,7 @@ def plan(
     if nowhere and not (every and (steps or notes)):
         findings += nowhere
     else:
-        notes += [f"{each.address.split('/')[1]} is skipped: {each.cause}." for each in nowhere]
+        notes += [f"{Address.parse(each.address).endpoint} is skipped: {each.cause}." for each in nowhere]
     findings += [*verdict.findings(steps), *headroom.together(steps)]
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
     return build_plan(environment, specs, steps, rescue, facts, findings, tuple(notes))
@@ -199,11 +199,11 @@ def plan(
 
 def _steps(spec: EndpointSpec, facts: Facts, target: Target) -> list[Step]:
     scale = _scaled(spec, facts, target.slot)
-    checks = quota.plan(Wanted(spec, scale, (), target.slot), facts) if scale else ()
+    checks = quota.plan(Desired(spec, scale, (), target.slot), facts) if scale else ()
     why = "verified before it gets traffic again"
     probed = [probe.step_for(spec, target.slot, why)] if spec.pipeline.probe else []
     record = {"kind": "rolled_back", **asdict(target)}
-    shifts = traffic.plan(Wanted(spec, {}, ({target.slot: 100},), target.slot), facts)
+    shifts = traffic.plan(Desired(spec, {}, ({target.slot: 100},), target.slot), facts)
     return [*checks, *_updates(spec, facts, scale), *probed, *(traffic.recorded(step, record) for step in shifts)]
 
 
@@ -212,10 +212,10 @@ def _scaled(spec: EndpointSpec, facts: Facts, slot: str) -> dict[str, Mapping[st
     there = facts_of(facts, "deployment", spec.key)
     shares = {name: part for name, part in served(facts, spec.key).items() if name != slot}
     live = there.get(str(live_slot(shares))) or {}
-    wanted, held = capacity_of(live), capacity_of(there[slot])
-    if wanted <= held:
+    desired, held = capacity_of(live), capacity_of(there[slot])
+    if desired <= held:
         return {}
-    return {slot: {"instance_type": there[slot]["properties"].get("instanceType"), "instance_count": wanted}}
+    return {slot: {"instance_type": there[slot]["properties"].get("instanceType"), "instance_count": desired}}
 
 
 def _updates(spec: EndpointSpec, facts: Facts, scale: Mapping[str, Mapping[str, Json]]) -> list[Step]:
@@ -236,5 +236,5 @@ def _rescue(spec: EndpointSpec, facts: Facts, target: Target) -> list[Step]:
         return []
     body = facts[where]
     moved = {**body, "properties": {**body["properties"], "traffic": {target.slot: 100}}}
-    back = Wanted(spec, {}, (now,), live_slot(now))
+    back = Desired(spec, {}, (now,), live_slot(now))
     return list(traffic.plan(back, {**facts, where: moved}))

@@ -8,56 +8,56 @@ from deploy import diff
 from deploy.domain import idle_slots
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, SLOTS, Facts, Json, address, facts_of
 from deploy.domain.owners import is_unmanaged, owner_tag
-from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.plan import Desired, Step, Verb
 from deploy.domain.preserved import is_protected
 from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import live_slot, positive, served, shares
 
 
-def choose(spec: EndpointSpec, facts: Facts) -> Wanted:
+def choose(spec: EndpointSpec, facts: Facts) -> Desired:
     """The slot that the release goes to, and how callers get there. Deployments named by the user keep their names."""
     now = served(facts, spec.key)
     live = live_slot(now)
     if spec.traffic is not None or len(spec.deployments) != 1:
         fixed = {str(d["name"]): _document(spec, d, str(d["name"]), facts) for d in spec.deployments}
-        return Wanted(spec, fixed, (spec.traffic if spec.traffic is not None else now,), live)
+        return Desired(spec, fixed, (spec.traffic if spec.traffic is not None else now,), live)
     written = spec.deployments[0]
     there = facts_of(facts, "deployment", spec.key)
     slot = _slot(spec, {name: _document(spec, written, name, facts) for name in SLOTS}, there, live)
     stages: tuple[Mapping[str, int], ...] = ({slot: 100},)
     if live not in (None, slot):
         stages = tuple({slot: share, str(live): 100 - share} for share in spec.pipeline.rollout.stages)
-    return Wanted(spec, {slot: _document(spec, written, slot, facts)}, stages, live)
+    return Desired(spec, {slot: _document(spec, written, slot, facts)}, stages, live)
 
 
-def cleared(wanted: Wanted, facts: Facts) -> Facts:
+def cleared(desired: Desired, facts: Facts) -> Facts:
     """What is there once nobody is on the slot that gets another release: those of a rollout that was not finished go
     back to where most callers are. Of deployments that the user named, once traffic is where the user wants it, if
     that is what one needs that has to be recreated.
     """
-    spec, now = wanted.spec, served(facts, wanted.spec.key)
+    spec, now = desired.spec, served(facts, desired.spec.key)
     if spec.traffic is not None or len(spec.deployments) != 1:
-        return _taken_away(wanted, facts)
-    if not wanted.live:
+        return _taken_away(desired, facts)
+    if not desired.live:
         return facts
-    ((slot, document),) = wanted.deployments.items()
+    ((slot, document),) = desired.deployments.items()
     held = facts.get(address("deployment", spec.key, slot)) or {}
     stays = (held.get("tags") or {}).get(RELEASE_TAG) == document["tags"].get(RELEASE_TAG)
-    if slot == wanted.live or slot not in now or stays:
+    if slot == desired.live or slot not in now or stays:
         return facts
     where = address("endpoint", spec.key)
-    properties = {**facts[where]["properties"], "traffic": {wanted.live: 100}}
+    properties = {**facts[where]["properties"], "traffic": {desired.live: 100}}
     return {**facts, where: {**facts[where], "properties": properties}}
 
 
-def ending(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Step]:
+def ending(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Step]:
     """With `rollout.keep_previous: 0` the rollout ends with the deletion of the previous release, also when an earlier
     run was interrupted before it. Deleted is only what the history knows as live, once the files' release is live.
     """
-    spec, endpoint = wanted.spec, facts.get(address("endpoint", wanted.spec.key)) or {}
+    spec, endpoint = desired.spec, facts.get(address("endpoint", desired.spec.key)) or {}
     if idle_slots.keep_of(spec) != 0 or is_protected(endpoint):
         return []
-    ((slot, document),) = wanted.deployments.items()
+    ((slot, document),) = desired.deployments.items()
     other = next(name for name in SLOTS if name != slot)
     there = facts_of(facts, "deployment", spec.key)
     body = there.get(other)
@@ -81,29 +81,29 @@ def _is_over(
     return found is not None and not found.failed and found.live == document["tags"].get(RELEASE_TAG)
 
 
-def _taken_away(wanted: Wanted, facts: Facts) -> Facts:
+def _taken_away(desired: Desired, facts: Facts) -> Facts:
     """What is there after the traffic moved as the files say, where that takes all traffic from the deployments that
     have to be recreated and sends it only to deployments that stay as they are; else what is there.
     """
-    spec, where = wanted.spec, address("endpoint", wanted.spec.key)
+    spec, where = desired.spec, address("endpoint", desired.spec.key)
     there, body = facts_of(facts, "deployment", spec.key), facts.get(where) or {}
     now, mirror_now = shares(body), shares(body, "mirrorTraffic")
     mirror = spec.endpoint.get("mirror_traffic")
     mirror = mirror_now if mirror is None else positive(mirror)
-    after = {*positive(wanted.traffic), *mirror}
-    remade = {n for n, d in wanted.deployments.items() if n in there and _must_be_remade(d, there[n])}
-    if not remade & {*now, *mirror_now} or remade & after or not all(_stays(wanted, there, name) for name in after):
+    after = {*positive(desired.traffic), *mirror}
+    remade = {n for n, d in desired.deployments.items() if n in there and _must_be_remade(d, there[n])}
+    if not remade & {*now, *mirror_now} or remade & after or not all(_stays(desired, there, name) for name in after):
         return facts
-    properties = {**body["properties"], "traffic": positive(wanted.traffic), "mirrorTraffic": mirror}
+    properties = {**body["properties"], "traffic": positive(desired.traffic), "mirrorTraffic": mirror}
     return {**facts, where: {**body, "properties": properties}}
 
 
-def _stays(wanted: Wanted, there: Mapping[str, Json], name: str) -> bool:
+def _stays(desired: Desired, there: Mapping[str, Json], name: str) -> bool:
     """Whether a deployment is there, healthy, and as its file says."""
-    if name not in there or name not in wanted.deployments:
+    if name not in there or name not in desired.deployments:
         return False
     healthy = there[name]["properties"].get("provisioningState") == "Succeeded"
-    return healthy and not diff.changes(wanted.deployments[name], there[name], diff.DEPLOYMENT)
+    return healthy and not diff.changes(desired.deployments[name], there[name], diff.DEPLOYMENT)
 
 
 def _slot(

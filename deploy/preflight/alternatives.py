@@ -122,12 +122,12 @@ def words(size: str, counts: Sequence[int], home: Json, others: Sequence[Json], 
 
 def _elsewhere(size: str, counts: Sequence[int], others: Sequence[Json]) -> list[str]:
     """Where there is room for a size, where there is none, and of which regions nothing can be told."""
-    wanted = sorted((offer for other in others for offer in fitting(other, [size], counts)), key=_cheapest)
+    desired = sorted((offer for other in others for offer in fitting(other, [size], counts)), key=_cheapest)
     heard = [str(o["region"]) for o in others if o["sizes"] is not None and o["usages"] is not None]
-    full = [region for region in heard if region not in {offer.region for offer in wanted}]
+    full = [region for region in heard if region not in {offer.region for offer in desired}]
     silent = [str(o["region"]) for o in others if o["region"] not in heard]
     said = (
-        (f"Room for {size}", [f"{offer.region} ({offer.cost})" for offer in wanted]),
+        (f"Room for {size}", [f"{offer.region} ({offer.cost})" for offer in desired]),
         (f"No room for {size}", full),
         ("Could not tell of", silent),
     )

@@ -39,7 +39,13 @@ def of_plan(steps: Sequence[Step], against: Sequence[Finding]) -> list[Line]:
     """A line for each check, and one for each reason against the plan that is no check's."""
     checks = [step for step in steps if step.verb is Verb.CHECK]
     lines = [
-        Line(step.address, Verdict(step.body["verdict"]), step.why, str(step.body["source"]), tuple(findings([step])))
+        Line(
+            str(step.address),
+            Verdict(step.body["verdict"]),
+            step.why,
+            str(step.body["source"]),
+            tuple(findings([step])),
+        )
         for step in checks
     ]
     told = {finding for line in lines for finding in line.findings}

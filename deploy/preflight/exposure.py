@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from deploy.domain.arm import OWNER_TAG, Facts, Json, address, facts_of
-from deploy.domain.plan import Step, Wanted
+from deploy.domain.arm import OWNER_TAG, Address, Facts, Json, address, facts_of
+from deploy.domain.plan import Desired, Step
 from deploy.domain.spec import Environment
 from deploy.domain.traffic_shares import served
 from deploy.errors import Finding
@@ -20,9 +20,9 @@ _AUTH, _INGRESS, _EGRESS = "auth_mode", "public_network_access", "egress_public_
 _ARM = {_AUTH: "authMode", _INGRESS: "publicNetworkAccess", _EGRESS: "egressPublicNetworkAccess"}
 
 
-def changes(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Mapping[str, Json]]:
+def changes(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Mapping[str, Json]]:
     """{address, path, before, after} of each field that becomes more exposed; values as CLI v2 writes them."""
-    return [*_of_endpoint(wanted, steps, facts), *_of_deployments(wanted, steps, facts)]
+    return [*_of_endpoint(desired, steps, facts), *_of_deployments(desired, steps, facts)]
 
 
 def refused(environment: Environment, found: Sequence[Mapping[str, Json]], *, allowed: bool) -> list[Finding]:
@@ -41,11 +41,11 @@ def refused(environment: Environment, found: Sequence[Mapping[str, Json]], *, al
     ]
 
 
-def _of_endpoint(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Iterator[Mapping[str, Json]]:
-    where = address("endpoint", wanted.spec.key)
+def _of_endpoint(desired: Desired, steps: Sequence[Step], facts: Facts) -> Iterator[Mapping[str, Json]]:
+    where = address("endpoint", desired.spec.key)
     document = _document(steps, where)
     there = facts.get(where)
-    line = [body for name, body in facts_of(facts, "endpoint", wanted.spec.key).items() if name]
+    line = [body for name, body in facts_of(facts, "endpoint", desired.spec.key).items() if name]
     former = [there] if there else [body for body in line if (body.get("tags") or {}).get(OWNER_TAG)]
     if document is None:
         return
@@ -54,26 +54,26 @@ def _of_endpoint(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Iterato
         before, after = _held(body, path), _word(path, document.get(path))
         if path not in seen and _opens(path, before, after):
             seen.add(path)
-            yield {"address": where, "path": path, "before": before, "after": after}
+            yield {"address": str(where), "path": path, "before": before, "after": after}
 
 
-def _of_deployments(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> Iterator[Mapping[str, Json]]:
-    spec, now = wanted.spec, served(facts, wanted.spec.key)
-    live = facts.get(address("deployment", spec.key, wanted.live)) if wanted.live else None
+def _of_deployments(desired: Desired, steps: Sequence[Step], facts: Facts) -> Iterator[Mapping[str, Json]]:
+    spec, now = desired.spec, served(facts, desired.spec.key)
+    live = facts.get(address("deployment", spec.key, desired.live)) if desired.live else None
     slots = spec.traffic is None and len(spec.deployments) == 1
-    for name in wanted.deployments:
+    for name in desired.deployments:
         where = address("deployment", spec.key, name)
         own, document = facts.get(where), _document(steps, where)
         former = (live or own) if slots else (own or live)
-        if former is None or (document is None and wanted.traffic.get(name, 0) <= now.get(name, 0)):
+        if former is None or (document is None and desired.traffic.get(name, 0) <= now.get(name, 0)):
             continue
         after = _held(own or {}, _EGRESS) if document is None else _word(_EGRESS, document.get(_EGRESS))
         before = _held(former, _EGRESS)
         if _opens(_EGRESS, before, after):
-            yield {"address": where, "path": _EGRESS, "before": before, "after": after}
+            yield {"address": str(where), "path": _EGRESS, "before": before, "after": after}
 
 
-def _document(steps: Sequence[Step], where: str) -> Mapping[str, Json] | None:
+def _document(steps: Sequence[Step], where: Address) -> Mapping[str, Json] | None:
     """The document that the steps leave at an address; None where they write none."""
     documents = [step.body["document"] for step in steps if step.address == where and "document" in step.body]
     return documents[-1] if documents else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from deploy.domain.arm import Facts, address, capacity_of, release_of
+from deploy.domain.arm import Facts, address, capacity_of, facts_of, release_of
 from deploy.domain.plan import Step, Verb
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import served
@@ -21,7 +21,7 @@ def without_probe(environment: Environment, unprobed: Sequence[EndpointSpec]) ->
     """Findings and notes about endpoints whose traffic a plan moves to a release that no probe tests."""
     if environment.guards.require_probe:
         cause = "traffic would move to a release that no probe has tested, and guards.require_probe is set"
-        where = [(address("probe", spec.key), f"Add probe: to {_pipeline(spec)}") for spec in unprobed]
+        where = [(str(address("probe", spec.key)), f"Add probe: to {_pipeline(spec)}") for spec in unprobed]
         return [Finding(key, "AML248", cause, cure) for key, cure in where], []
     if not unprobed:
         return [], []
@@ -70,7 +70,7 @@ def too_many(
     peaks = peak_instances(specs, facts, steps)
     parts = {key: (sum(peak.values()), _added(peak)) for key, peak in peaks.items()}
     chosen, others = {s.key for s in specs}, {s.key: s for spec in specs for s in spec.siblings}
-    for key in sorted({*others, *(a.split("/")[1] for each in siblings.values() for a in each)}):
+    for key in sorted({*others, *(a.endpoint for each in siblings.values() for a in each)}):
         there = {pair: n for each in siblings.values() for pair, n in _running(each, key).items()}
         asked = 0 if key in chosen or key not in others else instances(others[key])
         runs = sum(there.values())
@@ -123,11 +123,9 @@ def _named(step: Step) -> dict[tuple[str, str], int]:
 
 def _running(facts: Facts, key: str) -> dict[tuple[str, str], int]:
     """The deployments of an endpoint's facts, under the endpoint's name as their ids say it."""
-    prefix = address("deployment", key, "")
     return {
         (str(body["id"]).split("/")[-3], str(body["name"])): capacity_of(body)
-        for where, body in facts.items()
-        if where.startswith(prefix)
+        for body in facts_of(facts, "deployment", key).values()
     }
 
 

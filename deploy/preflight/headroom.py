@@ -51,7 +51,7 @@ def together(steps: Sequence[Step]) -> list[Finding]:
                 asked.setdefault(str(gate["what"]), []).append((step, gate))
     return [
         Finding(
-            asking[0][0].address,
+            str(asking[0][0].address),
             "AML203",
             f"{_sum(gate['needs'] for _, gate in asking)} {what}, {least} left{_source(asking[0][0])}",
             "Ask for less, apply with fewer endpoints, or request more",

@@ -47,18 +47,18 @@ def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, 
     }
 
 
-def limits(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[Limit]:
+def limits(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> list[Limit]:
     """The limits that `wanted` has to pass. `seen`: {region, endpoints, assignments, ...}; null was not told."""
-    return [gate for gate, _, _ in _limits(wanted, seen)]
+    return [gate for gate, _, _ in _limits(desired, seen)]
 
 
-def _limits(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple[Limit, str, str]]:
+def _limits(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple[Limit, str, str]]:
     """Each gate that something is asked of, what that is, and how full it would be, in words."""
-    where, name = seen.get("region"), wanted["name"]
+    where, name = seen.get("region"), desired["name"]
     rows = (
-        (wanted["endpoints"], seen.get("endpoints"), ENDPOINTS, "endpoint", f"in {where}", "AML260"),
-        (wanted["deployments"], wanted["siblings"], SIBLINGS, "deployment", f"of {name}", "AML261"),
-        (wanted["roles"], seen.get("assignments"), ROLES, "role assignment", "of the subscription", "AML264"),
+        (desired["endpoints"], seen.get("endpoints"), ENDPOINTS, "endpoint", f"in {where}", "AML260"),
+        (desired["deployments"], desired["siblings"], SIBLINGS, "deployment", f"of {name}", "AML261"),
+        (desired["roles"], seen.get("assignments"), ROLES, "role assignment", "of the subscription", "AML264"),
     )
     return [
         (
@@ -76,9 +76,9 @@ def _left(limit: int, held: Json) -> int | None:
     return None if held is None or held > limit else limit - int(held)
 
 
-def judge(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
+def judge(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
     """Whether the name is free and every limit wide enough."""
-    found, name, where = _limits(wanted, seen), wanted["name"], seen.get("region")
+    found, name, where = _limits(desired, seen), desired["name"], seen.get("region")
     reasons = [
         Reason(gate.code, f"{more}, {gate.left} left of the published limit", _CURES[gate.code])
         for gate, more, _ in found
@@ -86,12 +86,12 @@ def judge(wanted: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
     ]
     unknown = [_untold(gate, seen) for gate, _, _ in found if gate.left is None]
     said = [words for gate, _, words in found if gate.left is not None]
-    if wanted["endpoints"] and seen.get("free") is False:
+    if desired["endpoints"] and seen.get("free") is False:
         words = f"the name {name} cannot be had in {where}: {seen.get('told') or 'no reason given'}"
         reasons.append(Reason("AML265", words, "Choose another endpoint name; unique(n) in the template makes one"))
-    elif wanted["endpoints"] and seen.get("free"):
+    elif desired["endpoints"] and seen.get("free"):
         said.insert(0, f"{name} is free in {where}")
-    elif wanted["endpoints"]:
+    elif desired["endpoints"]:
         unknown.insert(0, f"whether {name} is free in {where}: {str(seen.get('told')).rstrip('. ')}")
     return Judgement("; ".join(said), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
 
@@ -105,8 +105,8 @@ def too_many(steps: Sequence[Step], facts: Mapping[str, Facts]) -> list[Finding]
     """More deployments than a subscription may have in a region, counting those behind the endpoints of the plan."""
     gone = {step.address for step in steps if step.verb is Verb.DELETE}
     made = [s for s in steps if s.kind == "deployment" and s.verb is Verb.CREATE and s.address not in gone]
-    seen = sum(a.startswith(address("deployment", key, "")) for key, there in facts.items() for a in there)
+    seen = sum(len(facts_of(there, "deployment", key)) for key, there in facts.items())
     if not made or seen > DEPLOYMENTS or seen + len(made) <= DEPLOYMENTS:
         return []
     cause = f"{count(seen, 'deployment')} there and {len(made)} more wanted: a region may have {DEPLOYMENTS}"
-    return [Finding(made[0].address, "AML262", cause, _CURES["AML261"])]
+    return [Finding(str(made[0].address), "AML262", cause, _CURES["AML261"])]

@@ -11,7 +11,6 @@ from deploy.domain.plan import Step, Verb
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import live_slot, served
 from deploy.errors import CloudError, Finding
-from deploy.preflight import names, permissions
 
 
 def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
@@ -19,18 +18,16 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
     touched = {step.address for step in steps if step.changes}
     touched |= {address("endpoint", spec.key)} if touched else set()
     if any(s.verb is Verb.DELETE and s.kind == "endpoint" for s in steps):
-        touched |= {a for a in facts if a.startswith(address("deployment", spec.key, ""))}
+        touched |= {a for a in facts if (a.kind, a.endpoint) == ("deployment", spec.key)}
     return [
         Finding(
-            where,
+            str(where),
             "AML230",
-            f"{where.split('/')[0]} {body['name']} exists and {whose(body)}",
+            f"{where.kind} {body['name']} exists and {whose(body)}",
             f"Choose another name, or take it over first: {adopt_command(spec, owner_tag(body))}",
         )
         for where in sorted(touched)
-        if where.split("/")[0] in ("endpoint", "deployment")
-        and (body := facts.get(where))
-        and is_unmanaged(spec.owner, body)
+        if where.kind in ("endpoint", "deployment") and (body := facts.get(where)) and is_unmanaged(spec.owner, body)
     ]
 
 
@@ -66,33 +63,10 @@ def unmanaged(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[s
         if (body := facts.get(where)) and is_unmanaged(spec.owner, body) and where not in adopted
     ]
     return [
-        f"{where.split('/')[0]} {body['name']} {whose(body)} and will not be changed; "
+        f"{where.kind} {body['name']} {whose(body)} and will not be changed; "
         f"take it over with: {adopt_command(spec, owner_tag(body))}"
         for where, body in (found[:1] if found and found[0][0] == endpoint else found)
     ]
-
-
-def asked_of_all(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
-    """The checks that follow from the steps of every room: is there a place for what is made, may the caller do it."""
-    return [*_place(spec, steps, facts), *_permission(spec, steps, facts)]
-
-
-def _place(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
-    where = address("limits", spec.key)
-    wanted, seen = names.asked(spec, steps, facts), facts.get(where)
-    if wanted is None or seen is None:
-        return []
-    body = {"asked": wanted, "limits": [gate.body() for gate in names.limits(wanted, seen)]}
-    return [names.judge(wanted, seen).step(where, body)]
-
-
-def _permission(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
-    needs = permissions.needs(spec, steps)
-    answers = {str(answer["word"]): answer for answer in facts_of(facts, "permission", spec.key).values()}
-    if not any(needs.values()) or not answers:
-        return []
-    body = {"endpoint": spec.name, "needs": needs, "scopes": {word: a["scope"] for word, a in answers.items()}}
-    return [permissions.judge(needs, answers).step(address("permission", spec.key), body)]
 
 
 def protected(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
@@ -102,7 +76,7 @@ def protected(environment: Environment, specs: Sequence[EndpointSpec]) -> list[F
     whole = [Finding(where, "AML241", "the environment is protected", cure)] if environment.guards.protected else []
     return whole + [
         Finding(
-            address("endpoint", spec.key),
+            str(address("endpoint", spec.key)),
             "AML241",
             f"endpoints.{spec.key}.protected is true in {file}",
             f"Take it out of {file} first, or name the endpoints that are to be deleted",

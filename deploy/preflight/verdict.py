@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from deploy.domain.arm import Json
+from deploy.domain.arm import Address, Json
 from deploy.domain.plan import Step, Verb
 from deploy.domain.report import Evidence
 from deploy.errors import Finding, Refused
@@ -50,7 +50,7 @@ class Judgement:
         untold = f"could not tell {', '.join(self.unknown)}" if self.unknown else ""
         return "; ".join(part for part in (self.words, untold) if part) + (f" ({self.source})" if self.source else "")
 
-    def step(self, where: str, body: Mapping[str, Json]) -> Step:
+    def step(self, where: Address, body: Mapping[str, Json]) -> Step:
         """The check as a step: `body` and the verdict, its source, and for a no its reasons."""
         told: dict[str, Json] = {"verdict": self.verdict.value, "source": self.source}
         if self.unknown:
@@ -59,7 +59,7 @@ class Judgement:
             told["reasons"] = [asdict(reason) for reason in self.reasons]
         return Step(Verb.CHECK, where, {**body, **told}, self.why)
 
-    def evidence(self, where: str, data: Mapping[str, Json]) -> Evidence:
+    def evidence(self, where: Address, data: Mapping[str, Json]) -> Evidence:
         """What a check saw when it was made again; raises Refused for a no."""
         if self.reasons:
             raise Refused(findings([self.step(where, data)]))
@@ -69,7 +69,7 @@ class Judgement:
 def findings(steps: Sequence[Step]) -> list[Finding]:
     """Every reason of every check that came to a no, each with who said so."""
     return [
-        Finding(step.address, str(reason["code"]), _sourced(str(reason["cause"]), step.body), str(reason["cure"]))
+        Finding(str(step.address), str(reason["code"]), _sourced(str(reason["cause"]), step.body), str(reason["cure"]))
         for step in steps
         if step.verb is Verb.CHECK
         for reason in step.body.get("reasons", ())

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from deploy.domain.arm import Address
 from deploy.domain.plan import Plan
 from deploy.domain.report import Outcome, Report, State
 from deploy.errors import DeployError, Place, Refused, SpecError, sanitize
@@ -44,7 +45,9 @@ def of_error(error: DeployError, places: Mapping[str, Place]) -> list[Annotation
         return [Annotation(Level.ERROR, p.code, f"{p.cause} {p.cure}".strip(), p.place) for p in error.problems]
     if isinstance(error, Refused):
         return [
-            Annotation(Level.ERROR, f"{f.code} {f.address}", f"{f.cause}. {f.cure}", _place(f.address, places))
+            Annotation(
+                Level.ERROR, f"{f.code} {f.address}", f"{f.cause}. {f.cure}", _place(Address.parse(f.address), places)
+            )
             for f in error.findings
         ]
     return [Annotation(Level.ERROR, error.code, str(error))]
@@ -102,9 +105,9 @@ def _of_outcome(outcome: Outcome, level: Level, places: Mapping[str, Place]) -> 
     return Annotation(level, f"{code} {outcome.address}".strip(), str(said), _place(outcome.address, places))
 
 
-def _place(address: str, places: Mapping[str, Place]) -> Place | None:
+def _place(address: Address, places: Mapping[str, Place]) -> Place | None:
     """Where the endpoint of an address is written."""
-    return places.get([*address.split("/"), ""][1])
+    return places.get(address.endpoint)
 
 
 def _command(one: Annotation, prefix: str) -> str:

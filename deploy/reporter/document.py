@@ -12,8 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from deploy.domain.arm import Json
-from deploy.domain.digests import digest
-from deploy.domain.plan import Plan, Step
+from deploy.domain.plan import Plan, Step, digest_world
 from deploy.domain.report import Outcome, Report
 from deploy.errors import Place, Problem, SpecError
 from deploy.redact import redact_secrets
@@ -33,10 +32,8 @@ def plan_json(plan: Plan) -> dict[str, Json]:
 
 def plan_dump(plan: Plan) -> str:
     """The text of a plan file, keys sorted: `plan_json`, the world that it stands on, digests of what is hidden."""
-    return (
-        json.dumps(plan_json(plan) | {"world": plan.world, "sealed": dict(plan.sealed)}, indent=1, sort_keys=True)
-        + "\n"
-    )
+    more = {"world": {str(where): body for where, body in plan.world.items()}, "sealed": dict(plan.sealed)}
+    return json.dumps(plan_json(plan) | more, indent=1, sort_keys=True) + "\n"
 
 
 def plan_load(text: str, file: str = "plan.json") -> Plan:
@@ -57,7 +54,7 @@ def plan_load(text: str, file: str = "plan.json") -> Plan:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise _wrong(file, "AML190", f"is not a plan: {where}: {first['msg']}.") from None
-    if plan.fingerprint != body.get("fingerprint") or (plan.world and digest(plan.world, 16) != plan.facts):
+    if plan.fingerprint != body.get("fingerprint") or (plan.world and digest_world(plan.world) != plan.facts):
         raise _wrong(file, "AML191", "does not match its fingerprint: it was edited.")
     return plan
 
@@ -104,7 +101,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
 def _step(step: Step) -> dict[str, Json]:
     return {
         "verb": step.verb.value,
-        "address": step.address,
+        "address": str(step.address),
         "why": step.why,
         "body": dict(step.body),
         "retry": asdict(step.retry),
@@ -113,7 +110,7 @@ def _step(step: Step) -> dict[str, Json]:
 
 def _outcome(outcome: Outcome) -> dict[str, Json]:
     body = {
-        "address": outcome.address,
+        "address": str(outcome.address),
         "verb": outcome.verb.value,
         "state": outcome.state.value,
         "attempts": outcome.attempts,

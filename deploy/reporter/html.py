@@ -102,7 +102,7 @@ def _failure(outcome: Outcome) -> str:
     ]
     return (
         f'<div class="card"><p><strong class="failed">{_safe(str(error.get("code") or "Error"))}</strong> '
-        f"{f'{RESCUE}: ' if outcome.rescue else ''}{outcome.verb} <code>{_safe(outcome.address)}</code></p>"
+        f"{f'{RESCUE}: ' if outcome.rescue else ''}{outcome.verb} <code>{_safe(str(outcome.address))}</code></p>"
         f"<p>{_safe(str(error.get('message') or ''))}</p>"
         f"{_list(rows)}{_why(outcome)}{_files(outcome)}</div>"
     )
@@ -119,7 +119,7 @@ def _figure(outcome: Outcome) -> str:
         for name, content in _pictures(outcome).items()
     )
     return (
-        f'<figure><div class="pictures">{pictures}</div><figcaption><code>{_safe(outcome.address)}</code> '
+        f'<figure><div class="pictures">{pictures}</div><figcaption><code>{_safe(str(outcome.address))}</code> '
         f"{_safe(outcome.evidence.summary)}{_list(redact_secrets(outcome.evidence.data).items())}"
         f"{'' if outcome.error else _files(outcome)}</figcaption></figure>"
     )
@@ -183,6 +183,6 @@ def _row(outcome: Outcome, why: str) -> str:
     files = "" if outcome.error or _pictures(outcome) else _files(outcome)
     return (
         f'<tr><td class="state {outcome.state}">{STATE_WORDS[outcome.state]}</td><td class="state">{outcome.verb}</td>'
-        f'<td class="address"><code>{_safe(outcome.address)}</code></td><td>{_safe(why)}{seen}{files}</td>'
+        f'<td class="address"><code>{_safe(str(outcome.address))}</code></td><td>{_safe(why)}{seen}{files}</td>'
         f'<td class="number">{outcome.attempts or ""}</td><td class="number">{time}</td></tr>'
     )

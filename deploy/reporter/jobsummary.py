@@ -40,7 +40,7 @@ def timeline(outcomes: Sequence[Outcome]) -> str:
     timed = [(o, start) for o, start in zip(outcomes, starting_times(outcomes), strict=True) if o.seconds > 0]
     sections: dict[str, list[str]] = {}
     for outcome, start in timed[:_BARS]:
-        sections.setdefault([*outcome.address.split("/"), ""][1], []).append(_bar(outcome, start))
+        sections.setdefault(outcome.address.endpoint, []).append(_bar(outcome, start))
     if not sections:
         return ""
     lines = ["```mermaid", "gantt", "  dateFormat YYYY-MM-DD HH:mm:ss.SSS", "  axisFormat %H:%M:%S"]
@@ -59,7 +59,7 @@ def fitting(text: str, step_type: int) -> str:
 
 
 def _bar(outcome: Outcome, start: float) -> str:
-    name = _plain(f"{outcome.verb} {'/'.join(outcome.address.split('/')[::2][:2])}")
+    name = _plain(f"{outcome.verb} {'/'.join((outcome.address.kind, *outcome.address.rest[:1]))}")
     length = max(1, round(outcome.seconds * 1000))
     return f"  {name} :{_MARKS.get(outcome.state, '')}{_moment(start)}, {length}ms"
 

@@ -59,7 +59,7 @@ def plan_markdown(plan: Plan) -> str:
         f"**{_words(plan_summary(plan))}**",
         _words(target(plan)),
         _exposure(plan),
-        _caution([step.address for step in plan.steps if step.verb is Verb.DELETE]),
+        _caution([str(step.address) for step in plan.steps if step.verb is Verb.DELETE]),
         _table(["", "step", "why"], [_step(step) for step in plan.steps], 26_000),
         unchecked(plan),
         _folded("Fields that are set or change", _diff(plan.steps, 16_000)),
@@ -116,13 +116,13 @@ def _document(*blocks: str) -> str:
 
 
 def _step(step: Step) -> str:
-    return f"| `{sign(step)[0]}` {step.verb} | {_code(step.address)} | {_words(reason(step) or step.why)} |"
+    return f"| `{sign(step)[0]}` {step.verb} | {_code(str(step.address))} | {_words(reason(step) or step.why)} |"
 
 
 def _outcome(outcome: Outcome, why: str) -> str:
     seen = outcome.evidence.summary or ("" if outcome.state is State.DONE else why)
     sign = f"{_STATE_SIGNS[outcome.state]} {outcome.verb}"
-    return f"| {sign} | {_code(outcome.address)} | {_words(became(outcome))} | {_words(seen)} |"
+    return f"| {sign} | {_code(str(outcome.address))} | {_words(became(outcome))} | {_words(seen)} |"
 
 
 def _error(outcome: Outcome) -> str:
@@ -130,7 +130,7 @@ def _error(outcome: Outcome) -> str:
     said = sanitize(f"{error.get('code') or ''} {error.get('message') or ''}".strip())[:_ERROR]
     request = f"\nrequest id {sanitize(str(error['request_id']))[:100]}" if error.get("request_id") else ""
     why = "".join(f"\n{sanitize(line)}" for line in diagnosis_lines(error))[:_ERROR]
-    who = f"{RESCUE}: {_code(outcome.address)}" if outcome.rescue else _code(outcome.address)
+    who = f"{RESCUE}: {_code(str(outcome.address))}" if outcome.rescue else _code(str(outcome.address))
     return f"{who}\n<pre>{html.escape(said + request + why)}</pre>"
 
 
@@ -182,7 +182,7 @@ def _changed(step: Step) -> Iterator[str]:
     found = [tuple(" ".join(sanitize(part).split()) for part in change) for change in changes(step)]
     told = [(path, value) for path, value in fields(step)]
     if found or told:
-        lines = [f"@@ {' '.join(sanitize(step.address).split())} @@"]
+        lines = [f"@@ {' '.join(sanitize(str(step.address)).split())} @@"]
         lines += [f"- {path}: {old}\n+ {path}: {new}" for path, old, new in found]
         lines += [f"+ {' '.join(sanitize(path).split())}: {' '.join(sanitize(value).split())}" for path, value in told]
         lines += [f"  {unchanged(step)}"] if unchanged(step) else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from deploy.domain.arm import Address, address
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State
 from deploy.text import count
@@ -36,8 +37,8 @@ def reaped_text(judged: Judged, plan: Plan, report: Report | None) -> str:
     """
     outcomes = {} if report is None else {(o.address, o.verb): o for o in report.outcomes}
     candidates, going = list(judged.candidates), None if judged.findings else report
-    slots = {f"deployment/{each.endpoint}/{each.deployment}" for each in judged.idle}
-    undone = {key[0].split("/")[1] for key, o in outcomes.items() if o.state is not State.DONE and key[0] not in slots}
+    slots = {address("deployment", each.endpoint, each.deployment) for each in judged.idle}
+    undone = {key[0].endpoint for key, o in outcomes.items() if o.state is not State.DONE and key[0] not in slots}
     failed = undone & {each.name for each in candidates}
     lines = []
     for each in candidates:
@@ -66,13 +67,13 @@ def _slot(each: Any) -> str:
     )
 
 
-def _slot_verb(each: Any, report: Report | None, outcomes: Mapping[tuple[str, Verb], Outcome]) -> str:
-    outcome = outcomes.get((f"deployment/{each.endpoint}/{each.deployment}", Verb.DELETE))
+def _slot_verb(each: Any, report: Report | None, outcomes: Mapping[tuple[Address, Verb], Outcome]) -> str:
+    outcome = outcomes.get((address("deployment", each.endpoint, each.deployment), Verb.DELETE))
     done = outcome is not None and outcome.state is State.DONE
     return "would go" if report is None else "deleted" if done else "not deleted"
 
 
-def _record(step: Step, report: Report | None, outcomes: Mapping[tuple[str, Verb], Outcome]) -> str:
+def _record(step: Step, report: Report | None, outcomes: Mapping[tuple[Address, Verb], Outcome]) -> str:
     """Somebody who stays and of whom it is noted whose it is."""
     outcome = outcomes.get((step.address, step.verb))
     done = outcome is not None and outcome.state is State.DONE

@@ -103,7 +103,7 @@ def report_text(
     """
     ink = Ink(width, colour, ascii)
     shown = [(o, why) for o, why in zip(report.outcomes, reasons(report, plan), strict=True) if _tells(o, report)]
-    column = _column(ink, [outcome.address for outcome, _ in shown])
+    column = _column(ink, [str(outcome.address) for outcome, _ in shown])
     lines = [(outcome.rescue, _outcome(ink, outcome, column, why)) for outcome, why in shown]
     blocks = [
         _heading(ink, "Report", report.environment, report.fingerprint),
@@ -143,7 +143,7 @@ def _column(ink: Ink, addresses: Iterable[str]) -> int:
 
 def _steps(ink: Ink, steps: Sequence[Step], *, brief: bool = False) -> list[str]:
     """A step's line and below it the fields that it sets; `brief` leaves those out, as they stand elsewhere."""
-    column = _column(ink, [step.address for step in steps])
+    column = _column(ink, [str(step.address) for step in steps])
     if brief:
         return [line for step in steps for line in _step(ink, step, column)]
     created = [step for step in steps if fields(step)][:_IN_FULL]
@@ -155,7 +155,7 @@ def _step(ink: Ink, step: Step, column: int) -> list[str]:
     below = [(reason(step), style)] + [(f"{path}: {old} -> {new}", Style.PLAIN) for path, old, new in untold(step)]
     below += [(unchanged(step), Style.DIM)]
     mark, meaning = sign(step)
-    return _entry(ink, mark, _STYLES.get(meaning, Style.CYAN), step.verb, step.address, below, column)
+    return _entry(ink, mark, _STYLES.get(meaning, Style.CYAN), step.verb, str(step.address), below, column)
 
 
 def _fields(ink: Ink, step: Step, *, full: bool) -> list[str]:
@@ -170,7 +170,7 @@ def _outcome(ink: Ink, outcome: Outcome, column: int, why: str) -> list[str]:
         (words, Style.DIM if outcome.state is State.DONE else Style.PLAIN),
         (outcome.evidence.summary, Style.PLAIN),
     ]
-    lines = _entry(ink, *STATE_SIGNS[outcome.state], outcome.verb, outcome.address, below, column)
+    lines = _entry(ink, *STATE_SIGNS[outcome.state], outcome.verb, str(outcome.address), below, column)
     return lines + (outcome_error(ink, outcome.error, indent=_ADDRESS) if outcome.error else [])
 
 

@@ -33,7 +33,7 @@ def starting_times(outcomes: Sequence[Outcome]) -> Iterator[float]:
     """When each step began, counted from the start of its endpoint's first."""
     passed: dict[str, float] = {}
     for outcome in outcomes:
-        endpoint = outcome.address.split("/")[1] if "/" in outcome.address else ""
+        endpoint = outcome.address.endpoint
         yield passed.get(endpoint, 0.0)
         passed[endpoint] = passed.get(endpoint, 0.0) + outcome.seconds
 

@@ -235,7 +235,7 @@ def reason(step: Step) -> str:
     """Why there is this step: its own words, or its sums; empty when the fields it changes say it already."""
     if step.kind == "quota" and step.verb is Verb.CHECK and "needed" in step.body and "unknown" not in step.body:
         sums = quota(step.body)
-        said = f"{sums.needs}; {sums.has}" if sums.who.lower() in step.address.lower() else str(sums)
+        said = f"{sums.needs}; {sums.has}" if sums.who.lower() in str(step.address).lower() else str(sums)
         return f"{said} ({step.body['source']})" if step.body.get("source") else said
     words = "" if step.why == ", ".join(path for path, _, _ in changes(step)) else step.why
     return words + (f" (waits {duration(step.retry.wait)} first)" if step.retry.wait else "")
@@ -251,7 +251,7 @@ def became(outcome: Outcome) -> str:
 
 def reasons(report: Report, plan: Plan | None) -> list[str]:
     """Why there was a step, for each outcome, from the plan that the report is about."""
-    used_fallback = {o.address.split("/")[1] for o in report.outcomes if o.state is State.SUPERSEDED}
+    used_fallback = {o.address.endpoint for o in report.outcomes if o.state is State.SUPERSEDED}
     second = [step for step in plan.fallback if step.endpoint in used_fallback] if plan else []
     left = [*plan.steps, *second, *plan.rescue] if plan else []
     found = []

@@ -1,25 +1,39 @@
-"""The rooms: one kind of step each. The tuple below is the product on one line, in the order in which things happen.
+"""Step types: a module for each kind of step, which answers every question about its kind. They run in this order.
 
-A room answers three questions and nothing else:
+Every step type has a NAME, which is the kind of its addresses, and three functions:
 
-    observe(cloud, spec) -> facts      what is there; reads only
-    plan(wanted | None, facts) -> steps    pure; None means towards nothing
-    run(cloud, step) -> evidence       one remote call; raises CloudError, or Transient when Azure may agree later
+    observe(cloud, spec) -> facts            what exists; reads only
+    plan(desired | None, facts) -> steps     pure; None: delete everything
+    run(cloud, step) -> evidence             one remote call; raises CloudError, or Transient when a retry may succeed
 
-Rooms do not know each other and pass each other nothing: a step that wants a fact asks the cloud. Facts come to `plan`
-for one endpoint at a time.
+The rest is optional. A step type that has no answer of its own gets the default of the function here:
+
+    permissions(spec, step)                  scope and actions that the step needs; default: none
+    is_in_effect(step, world)                whether the world is as the step leaves it; default: its address exists
+    explains(step, difference, world)        whether the step made a difference; default: at its address and in effect
+    unexplained(step, body)                  fields of a resource that are not as the step leaves them; default: none
+    essence(step)                            what makes two steps the same; default: the body
+    NEEDS_CORES                              its steps wait until the cores of a deployment are free
+    GRANTS_ACCESS                            after it creates something, Azure may refuse access for minutes
+    OUTLIVES_ENDPOINT                        its facts do not depend on the endpoint
+    VOLATILE_FACTS                           kinds of facts that are read again right before the first change
+
+Step types do not import each other and pass each other nothing: a step that needs a fact reads it. `plan` gets the
+facts of one endpoint at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 from deploy.cloud.connect import Cloud
-from deploy.domain.arm import Facts
-from deploy.domain.plan import Step, Wanted
+from deploy.diff import effects
+from deploy.domain.arm import Facts, Json
+from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
+from deploy.preflight.permissions import Needs
 from deploy.steps import (
     alias,
     autoscale,
@@ -38,13 +52,13 @@ from deploy.steps import (
 
 
 class StepType(Protocol):
-    """What the executor, the planner and the observer know of a room. `NAME` is the first word of its addresses."""
+    """What every step type has. `NAME` is the kind of its addresses."""
 
     NAME: str
 
     def observe(self, cloud: Cloud, spec: EndpointSpec, /) -> Facts: ...
 
-    def plan(self, wanted: Wanted | None, facts: Facts, /) -> Sequence[Step]: ...
+    def plan(self, desired: Desired | None, facts: Facts, /) -> Sequence[Step]: ...
 
     def run(self, cloud: Cloud, step: Step, /) -> Evidence | None: ...
 
@@ -65,10 +79,78 @@ STEP_TYPES: tuple[StepType, ...] = (
 )
 
 ARRIVING: tuple[StepType, ...] = tuple(step_type for step_type in STEP_TYPES if step_type is not autoscale)
-"""What the way to a release stands on; autoscale settings matter on the way to nothing."""
+"""Step types whose facts a deployment depends on; autoscale settings matter only when something is deleted."""
 
 SHOWN: tuple[StepType, ...] = (endpoint, deployment)
-"""What people look at."""
+"""Step types whose facts `status` shows."""
 
 ALL_STEP_TYPES: tuple[StepType, ...] = (*STEP_TYPES, export)
-"""The rooms above, and the one that only the reaper asks for."""
+"""The step types above, and the one that only reap and renew use."""
+
+VOLATILE_FACTS = frozenset(kind for each in ALL_STEP_TYPES for kind in getattr(each, "VOLATILE_FACTS", ()))
+OUTLIVE_ENDPOINT = frozenset(each.NAME for each in ALL_STEP_TYPES if getattr(each, "OUTLIVES_ENDPOINT", False))
+
+
+def needs_cores(step: Step) -> bool:
+    """Whether a step waits until the cores of a deployment are free."""
+    return bool(_answer(step, "NEEDS_CORES", default=False))
+
+
+def grants_access(step: Step) -> bool:
+    """Whether a step creates a role assignment or an identity, so that later steps may be refused for minutes."""
+    return bool(step.verb is Verb.CREATE and _answer(step, "GRANTS_ACCESS", default=False))
+
+
+def permissions_needed(spec: EndpointSpec, steps: Sequence[Step]) -> Needs:
+    """The actions that the steps of an endpoint need, at which scope. Checks need none."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for step in steps:
+        ask = _answer(step, "permissions", default=None)
+        if ask is None or step.verb is Verb.CHECK:
+            continue
+        scope, actions = ask(spec, step)
+        for action in actions:
+            asking = found.setdefault(scope, {}).setdefault(action, [])
+            asking += [str(step.address)] if str(step.address) not in asking else []
+    return found
+
+
+def checks_of(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
+    """The checks that depend on the steps of all types: names and limits, and permissions."""
+    needs = permissions_needed(spec, steps)
+    return [*limits.check(spec, steps, facts), *permission.check(spec, needs, facts)]
+
+
+def is_in_effect(step: Step, world: World) -> bool:
+    """Whether the world is as a step leaves it."""
+    if ask := _answer(step, "is_in_effect", default=None):
+        return bool(ask(step, world))
+    return (step.address in world) is (step.verb is not Verb.DELETE)
+
+
+def explains(step: Step, found: Difference, world: World) -> bool:
+    """Whether a difference is what a step, or the service by itself, made of it."""
+    if effects.is_server_property(found.path):
+        return True
+    if ask := _answer(step, "explains", default=None):
+        return bool(ask(step, found, world))
+    return found.address == step.address and is_in_effect(step, world)
+
+
+def unexplained(step: Step, body: Json) -> Iterator[str]:
+    """ARM paths of a resource that are not as a step leaves them."""
+    ask = _answer(step, "unexplained", default=None)
+    return iter(ask(step, body)) if ask else iter(())
+
+
+def essence(step: Step) -> Json:
+    """What makes two steps at one address the same after an interruption."""
+    ask = _answer(step, "essence", default=None)
+    return ask(step) if ask else dict(step.body)
+
+
+_BY_NAME = {each.NAME: each for each in ALL_STEP_TYPES}
+
+
+def _answer(step: Step, question: str, *, default: Any) -> Any:
+    return getattr(_BY_NAME[step.kind], question, default)

@@ -15,12 +15,14 @@ from deploy.cloud.connect import Cloud
 from deploy.domain import leases
 from deploy.domain.arm import Facts, Json, address
 from deploy.domain.digests import digest
-from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
 from deploy.domain.spec import BRIEF, EndpointSpec
 from deploy.errors import CloudError, Finding, Refused, Transient
 
 NAME = "alias"
+OUTLIVES_ENDPOINT = True
+NEEDS_CORES = True
 MOVED_TAG = "amldeploy-alias"
 """Tag on an endpoint: the digest of the alias that was moved to it, for kinds that cannot be read."""
 
@@ -44,14 +46,14 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     return {address(NAME, spec.key): told}
 
 
-def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """One move when callers are sent elsewhere. Towards nothing none: see `clearing`."""
-    if wanted is None or (alias := _alias(wanted.spec)) is None:
+    if desired is None or (alias := _alias(desired.spec)) is None:
         return ()
-    spec, where = wanted.spec, address(NAME, wanted.spec.key)
+    spec, where = desired.spec, address(NAME, desired.spec.key)
     told, body = facts.get(where) or {}, facts.get(address("endpoint", spec.key))
     if untold := told.get("untold"):
-        raise Refused([Finding(where, untold["code"], _unread(alias, untold["cause"]), untold["cure"])])
+        raise Refused([Finding(str(where), untold["code"], _unread(alias, untold["cause"]), untold["cure"])])
     before = told.get("endpoint")
     if before == spec.name and body is not None and told.get("lease_ends", _ends(body)) == _ends(body):
         return ()
@@ -64,7 +66,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
 def trouble(spec: EndpointSpec, facts: Facts) -> str:
     """What is wrong with the alias of an endpoint that serves, in words; empty when it names it, or there is none."""
     try:
-        steps = plan(Wanted(spec, {}, ({},)), facts)
+        steps = plan(Desired(spec, {}, ({},)), facts)
     except Refused as refused:
         return refused.findings[0].cause
     if not steps:
@@ -100,6 +102,25 @@ def unreadable(spec: EndpointSpec, facts: Facts) -> str:
     """Why the alias cannot be read, in words; empty when it can, or there is none."""
     untold, alias = (facts.get(address(NAME, spec.key)) or {}).get("untold"), _alias(spec)
     return _unread(alias, untold["cause"]) if untold and alias else ""
+
+
+def is_in_effect(step: Step, world: World) -> bool:
+    """Whether the alias names the endpoint; for a deletion, whether it is gone."""
+    body = world.get(step.address)
+    return body is None if step.verb is Verb.DELETE else bool((body or {}).get("endpoint") == step.body["endpoint"])
+
+
+def explains(step: Step, found: Difference, world: World) -> bool:
+    """Whether a difference is the moved alias, or the tag on the endpoint of an alias that cannot be read."""
+    tagged = found[:2] == (address("endpoint", step.endpoint), f"tags.{MOVED_TAG}")
+    return tagged or (found.address == step.address and is_in_effect(step, world))
+
+
+def essence(step: Step) -> Json:
+    """What makes two moves the same after an interruption."""
+    if step.verb is Verb.DELETE:
+        return dict(step.body)
+    return [step.body.get(name) for name in ("before", "endpoint")]
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from deploy.cloud import orphans
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import Facts, Json, address
-from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.plan import Desired, Step, Verb
 from deploy.domain.spec import BRIEF, EndpointSpec, Retry
 
 NAME = "autoscale"
+NEEDS_CORES = True
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
@@ -25,15 +26,15 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     }
 
 
-def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """Towards nothing, each is deleted; otherwise they are left alone."""
-    if wanted is not None:
+    if desired is not None:
         return ()
     why = "it scales a deployment that goes"
     return [
         Step(Verb.DELETE, where, {"id": body["id"]}, why, BRIEF)
         for where, body in sorted(facts.items())
-        if where.split("/")[0] == NAME
+        if where.kind == NAME
     ]
 
 

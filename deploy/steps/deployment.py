@@ -4,24 +4,29 @@ room's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from deploy import diff
 from deploy.cloud import endpoints, environments, logs, preconditions, whoami
 from deploy.cloud.connect import Cloud
+from deploy.diff import effects
 from deploy.domain import manifest, provenance
-from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts, Json, address, facts_of
+from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Address, Facts, Json, address, facts_of
 from deploy.domain.owners import is_unmanaged
-from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.preserved import merged_properties, merged_tags
 from deploy.domain.spec import PATIENT, EndpointSpec
 from deploy.domain.traffic_shares import served, shares
 from deploy.errors import CloudError, Finding, Refused, Transient
+from deploy.preflight import permissions as rights
 from deploy.preflight import refusals
 from deploy.reporter import before_and_after
 
 NAME = "deployment"
+VOLATILE_FACTS = ("asset",)
+NEEDS_CORES = True
+_UPLOADED = {"code_configuration": "codes", "environment": "environments", "model": "models"}
 _COUNT = "instance_count"
 _RELEASE = f"tags.{RELEASE_TAG}"
 _TOLD = 3
@@ -41,24 +46,24 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     return {address(NAME, spec.key, name): body for name, body in found.items()} | inline
 
 
-def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """Create, change or replace what is wanted; towards nothing, delete all."""
-    if wanted is None:
-        return [_delete(where, body) for where, body in sorted(facts.items()) if where.split("/")[0] == NAME]
-    there = facts_of(facts, NAME, wanted.spec.key)
-    live = (wanted.live, there[wanted.live]) if wanted.live in there else None
-    asset = facts.get(address("asset", wanted.spec.key, str(wanted.live))) or {}
+    if desired is None:
+        return [_delete(where, body) for where, body in sorted(facts.items()) if where.kind == NAME]
+    there = facts_of(facts, NAME, desired.spec.key)
+    live = (desired.live, there[desired.live]) if desired.live in there else None
+    asset = facts.get(address("asset", desired.spec.key, str(desired.live))) or {}
     steps = [
         step
-        for name, document in wanted.deployments.items()
-        for step in _beside(wanted.spec, live, asset, document, _steps(wanted.spec, name, document, there.get(name)))
+        for name, document in desired.deployments.items()
+        for step in _beside(desired.spec, live, asset, document, _steps(desired.spec, name, document, there.get(name)))
     ]
-    if findings := _serving(wanted, steps, facts):
+    if findings := _serving(desired, steps, facts):
         raise Refused(findings)
-    if address("endpoint", wanted.spec.key) not in facts:
+    if address("endpoint", desired.spec.key) not in facts:
         return steps  # nobody else is there where nothing is yet
-    called = served(facts, wanted.spec.key)
-    return [step if step.address.split("/")[-1] in called else _unsettled(step) for step in steps]
+    called = served(facts, desired.spec.key)
+    return [step if step.address.name in called else _unsettled(step) for step in steps]
 
 
 def _unsettled(step: Step) -> Step:
@@ -67,17 +72,51 @@ def _unsettled(step: Step) -> Step:
     return replace(step, body={**step.body, claim: True}) if claim and "document" in step.body else step
 
 
-def _serving(wanted: Wanted, steps: Sequence[Step], facts: Facts) -> list[Finding]:
+def _serving(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Finding]:
     """Deployments that would have to go while callers are on them, which Azure refuses."""
-    endpoint = facts.get(address("endpoint", wanted.spec.key)) or {}
+    endpoint = facts.get(address("endpoint", desired.spec.key)) or {}
     called = {*shares(endpoint), *shares(endpoint, "mirrorTraffic")}
     cure = "Give this deployment's file another name and move the traffic there; or first apply only a change of "
     cure += "`traffic` and `mirror_traffic` that leaves this deployment without any, and then this one"
     return [
-        Finding(step.address, "AML222", f"{step.why}, and callers are on it", cure)
+        Finding(str(step.address), "AML222", f"{step.why}, and callers are on it", cure)
         for step in steps
         if step.verb is Verb.DELETE and step.body["name"] in called
     ]
+
+
+def is_in_effect(step: Step, world: World) -> bool:
+    """Whether the deployment exists as the step leaves it; for a deletion, whether it does not exist."""
+    body = world.get(step.address)
+    return body is None if step.verb is Verb.DELETE else body is not None and not list(unexplained(step, body))
+
+
+def unexplained(step: Step, body: Json) -> Iterator[str]:
+    """ARM paths of the deployment that are not as the step leaves them."""
+    return effects.unexplained_fields(step, body, diff.DEPLOYMENT)
+
+
+def explains(step: Step, found: Difference, world: World) -> bool:
+    """Whether a difference is what the step writes."""
+    return found.address == step.address and effects.is_written_by(
+        step, found, world.get(step.address), diff.DEPLOYMENT
+    )
+
+
+def essence(step: Step) -> Json:
+    """What makes two steps the same after an interruption."""
+    return dict(step.body.get("document") or step.body)
+
+
+def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  # noqa: ARG001 as every step type
+    """Assets that are made of local files are uploaded and registered before the deployment that uses them."""
+    if step.verb is Verb.DELETE:
+        return "workspace", rights.DEPLOYMENT_DELETE
+    document = step.body.get("document") or {}
+    kinds = [kind for field, kind in _UPLOADED.items() if isinstance(document.get(field), Mapping)]
+    uploads = [f"{rights.WORKSPACES}/{kind}/versions/write" for kind in kinds]
+    uploads += [f"{rights.WORKSPACES}/datastores/listsecrets/action"] if uploads else []
+    return "workspace", (*rights.DEPLOYMENT_WRITE, *uploads)
 
 
 def run(cloud: Cloud, step: Step) -> None:
@@ -220,7 +259,7 @@ def kept(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Js
 
 
 def _remade(
-    spec: EndpointSpec, where: str, document: Mapping[str, Json], found: Sequence[diff.Change], files: str
+    spec: EndpointSpec, where: Address, document: Mapping[str, Json], found: Sequence[diff.Change], files: str
 ) -> Sequence[Step]:
     """A deployment that keeps its name and cannot become what it should be."""
     gone = {"endpoint": spec.name, "name": document["name"]}
@@ -245,6 +284,6 @@ def body_of(spec: EndpointSpec, document: Mapping[str, Json]) -> dict[str, Json]
     return {"document": dict(document), "folder": spec.folder, "files": files}
 
 
-def _delete(where: str, body: Mapping[str, Json]) -> Step:
+def _delete(where: Address, body: Mapping[str, Json]) -> Step:
     gone = {"endpoint": str(body["id"]).split("/")[-3], "name": body["name"]}
     return Step(Verb.DELETE, where, gone, f"deployment {body['name']} is no longer wanted", PATIENT)

@@ -4,25 +4,29 @@ room's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from deploy import diff
 from deploy.cloud import endpoints, shared_quota
 from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import VERSION
-from deploy.domain import leases
-from deploy.domain.arm import OWNER_TAG, Facts, Json, address, facts_of
+from deploy.diff import effects
+from deploy.domain import history, leases
+from deploy.domain.arm import OWNER_TAG, Address, Facts, Json, address, facts_of
 from deploy.domain.owners import is_unmanaged, owner_tag
-from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
 from deploy.domain.spec import PATIENT, EndpointSpec, Retry
 from deploy.domain.traffic_shares import shares
 from deploy.errors import Finding, Refused
 from deploy.leasing import lineage
-from deploy.preflight import permissions, refusals
+from deploy.preflight import permissions as rights
+from deploy.preflight import refusals
 
 NAME = "endpoint"
+GRANTS_ACCESS = True
+_HISTORY = tuple(f"tags.{name}" for name in history.TAGS)
 _TRAFFIC = (("traffic", "traffic"), ("mirror_traffic", "mirrorTraffic"))
 
 
@@ -35,18 +39,18 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     }
 
 
-def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """Create, change or delete the endpoint. A change that Azure cannot make is refused."""
-    if wanted is None:
+    if desired is None:
         # Another of the same owner has an end of its own: its deployments and roles go before it.
-        return [_delete(where, body) for where, body in facts.items() if _is_named(where)]
-    spec, where = wanted.spec, address(NAME, wanted.spec.key)
+        return [_delete(where, body) for where, body in facts.items() if where.kind == NAME and not where.rest]
+    spec, where = desired.spec, address(NAME, desired.spec.key)
     others = {name: body for name, body in facts_of(facts, NAME, spec.key).items() if name}
     if former := {name for name, body in others.items() if not lineage.is_of_line(spec, name, body)}:
         names = ", ".join(sorted(former))
         cure = "Take the old name back, or tear it down under that name first (values and template decide the name)"
         cause = f"the name changed to {spec.name}, and {names} of the same owner is still there"
-        raise Refused([Finding(where, "AML232", cause, cure)])
+        raise Refused([Finding(str(where), "AML232", cause, cure)])
     body, retry = facts.get(where), spec.retry
     if body is None:
         quota, why = spec.pipeline.quota, f"there is no endpoint {spec.name} yet"
@@ -57,9 +61,7 @@ def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
         if before := keys_of(spec, facts):
             may = _may_read_keys(spec, facts)
             document |= {"predecessor": before} if may else {}
-            why = (
-                f"{why}; with the keys of {before}" if may else f"{why}; clients need its new keys ({permissions.KEYS})"
-            )
+            why = f"{why}; with the keys of {before}" if may else f"{why}; clients need its new keys ({rights.KEYS})"
         return [Step(Verb.CREATE, where, document, why, retry)]
     return _change(spec, where, body, retry)
 
@@ -79,25 +81,25 @@ def keys_of(spec: EndpointSpec, facts: Facts) -> str | None:
 def _may_read_keys(spec: EndpointSpec, facts: Facts) -> bool:
     """False only where Azure says that the caller may not."""
     blocks = (facts.get(address("permission", spec.key, "workspace")) or {}).get("blocks")
-    return blocks is None or permissions.allows(blocks, permissions.KEYS)
+    return blocks is None or rights.allows(blocks, rights.KEYS)
 
 
-def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Retry) -> Sequence[Step]:
-    wanted = spec.owned(body)
-    found = diff.changes(wanted, body, diff.ENDPOINT)
+def _change(spec: EndpointSpec, where: Address, body: Mapping[str, Json], retry: Retry) -> Sequence[Step]:
+    desired = spec.owned(body)
+    found = diff.changes(desired, body, diff.ENDPOINT)
     if findings := _refusals(where, [change for change in found if not change.in_place]):
         raise Refused(findings)
     state = body["properties"].get("provisioningState")
     if not found and (state == "Succeeded" or is_unmanaged(spec.owner, body)):
         return []
     served = {name: body["properties"].get(arm) or {} for name, arm in _TRAFFIC}
-    whole = diff.filled(wanted, body, diff.ENDPOINT)
+    whole = diff.filled(desired, body, diff.ENDPOINT)
     step_body = {"document": {**whole, **served}, "changes": [asdict(c) for c in found]}
     why = ", ".join(c.path for c in found) or f"it is {state}"
     return [Step(Verb.UPDATE, where, step_body, why, retry)]
 
 
-def _refusals(where: str, changes: Sequence[diff.Change]) -> list[Finding]:
+def _refusals(where: Address, changes: Sequence[diff.Change]) -> list[Finding]:
     """A finding for each thing that cannot be changed: an identity is one, however many of its fields differ."""
     together: dict[tuple[str, diff.Mutability], list[diff.Change]] = {}
     for change in changes:
@@ -106,15 +108,15 @@ def _refusals(where: str, changes: Sequence[diff.Change]) -> list[Finding]:
     return [_refusal(where, thing, mutability, found) for (thing, mutability), found in together.items()]
 
 
-def _refusal(where: str, thing: str, mutability: diff.Mutability, changes: Sequence[diff.Change]) -> Finding:
+def _refusal(where: Address, thing: str, mutability: diff.Mutability, changes: Sequence[diff.Change]) -> Finding:
     """Why a change cannot be made, and the ways out."""
     before, after = _words([c.before for c in changes]), _words([c.after for c in changes])
     cause = f"Azure cannot change {thing} of an endpoint that exists: it is {before}, wanted is {after}"
     if mutability is diff.Mutability.ADD_ONLY:
         cure = "Properties can only be added: take the change back, or write it under another name"
-        return Finding(where, "AML221", cause, cure)
+        return Finding(str(where), "AML221", cause, cure)
     cure = "Take the change back, tear the endpoint down and apply again, or give it another key and name and move over"
-    return Finding(where, "AML220", cause, cure)
+    return Finding(str(where), "AML220", cause, cure)
 
 
 def _words(values: Sequence[Json]) -> str:
@@ -122,6 +124,46 @@ def _words(values: Sequence[Json]) -> str:
     flat = [value for each in values for value in (each if isinstance(each, list | tuple) else [each])]
     first, *others = [str(value) for value in flat if value not in (None, "")] or ["nothing"]
     return f"{first} with {', '.join(others)}" if others else first
+
+
+def is_in_effect(step: Step, world: World) -> bool:
+    """Whether the endpoint exists as the step leaves it; for a deletion, whether it does not exist."""
+    body = world.get(step.address)
+    return body is None if step.verb is Verb.DELETE else body is not None and not list(unexplained(step, body))
+
+
+def unexplained(step: Step, body: Json) -> Iterator[str]:
+    """ARM paths of the endpoint that are not as the step leaves them."""
+    return effects.unexplained_fields(step, body, diff.ENDPOINT)
+
+
+def explains(step: Step, found: Difference, world: World) -> bool:
+    """Whether a difference is what the step writes, or a role that Azure assigns to the identity of a new endpoint."""
+    if found.address == step.address:
+        if found.path in _HISTORY or found.path.startswith(("properties.traffic", "properties.mirrorTraffic")):
+            return False  # only a shift of traffic changes these
+        return effects.is_written_by(step, found, world.get(step.address), diff.ENDPOINT)
+    new = step.verb is Verb.CREATE and found.before is None and not found.path
+    is_role = (found.address.kind, found.address.endpoint) == ("role", step.endpoint)
+    return new and is_role and found.after.get("giver") == "azure"
+
+
+def essence(step: Step) -> Json:
+    """What makes two steps the same after an interruption: the document without what a PUT takes from the endpoint."""
+    document = step.body.get("document")
+    if not isinstance(document, Mapping):
+        return dict(step.body)
+    return {name: value for name, value in document.items() if name not in ("traffic", "mirror_traffic", "properties")}
+
+
+def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  # noqa: ARG001 as every step type
+    """An endpoint that enforces access to secret stores is created only by a caller who may read them."""
+    if step.verb is Verb.DELETE:
+        return "workspace", rights.ENDPOINT_DELETE
+    properties = (step.body.get("document") or {}).get("properties") or {}
+    flag = str(properties.get("enforce_access_to_default_secret_stores", "")).lower()
+    secrets = rights.SECRETS if flag == "enabled" and step.verb is Verb.CREATE else ()
+    return "workspace", (*rights.ENDPOINT_WRITE, *secrets)
 
 
 def run(cloud: Cloud, step: Step) -> Evidence | None:
@@ -180,13 +222,8 @@ def _is_whole(body: Mapping[str, Json]) -> bool:
     return bool((body.get("properties") or {}).get("provisioningState") == "Succeeded")
 
 
-def _delete(where: str, body: Mapping[str, Json]) -> Step:
+def _delete(where: Address, body: Mapping[str, Json]) -> Step:
     return Step(Verb.DELETE, where, {"name": body["name"]}, f"endpoint {body['name']} is no longer wanted", PATIENT)
-
-
-def _is_named(where: str) -> bool:
-    """Whether it is the endpoint that was asked about: `endpoint/<key>` and no more."""
-    return where.split("/", maxsplit=1)[0] == NAME and where.count("/") == 1
 
 
 def _without_mirror(document: Mapping[str, Json]) -> dict[str, Json]:

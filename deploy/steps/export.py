@@ -14,8 +14,8 @@ from pathlib import Path
 from deploy.cloud import endpoints, orphans, role_state
 from deploy.cloud.connect import Cloud
 from deploy.config import export
-from deploy.domain.arm import Facts, Json
-from deploy.domain.plan import Step, Wanted
+from deploy.domain.arm import Facts, Json, address
+from deploy.domain.plan import Desired, Step, Verb
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError, sanitize
@@ -28,9 +28,14 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 every ro
     return {}
 
 
-def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same three questions
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same three questions
     """None: who is deleted by name has its files; only the reaper asks for this."""
     return ()
+
+
+def step_for(key: str, name: str, folder: str, *rest: str) -> Step:
+    """The step that exports an endpoint (`name` in Azure) before it, or a deployment of it, is deleted."""
+    return Step(Verb.CHECK, address(NAME, key, *rest), {"name": name, "folder": folder}, "exported before the deletion")
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:

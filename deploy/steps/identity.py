@@ -14,7 +14,7 @@ from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
 from deploy.domain import leases
 from deploy.domain.arm import Facts, address
-from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec, Retry
 from deploy.errors import CloudError
@@ -33,19 +33,30 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     return {} if missing else {address(NAME, spec.key): {}}
 
 
-def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """One note on shared quota; towards nothing, none."""
-    if wanted is None:
+    if desired is None:
         return ()
-    spec, where = wanted.spec, address(NAME, wanted.spec.key)
+    spec, where = desired.spec, address(NAME, desired.spec.key)
     if not leases.borrows(spec.pipeline.quota.capacity, facts.get(address("endpoint", spec.key))):
         return ()
     kind = (spec.endpoint.get("identity") or {}).get("type", "system_assigned")
     if where in facts or kind != "system_assigned":
         return ()
-    body = {"endpoint": spec.name, "owner": spec.owner}
-    why = "so that its roles can be found when the lease is over"
-    return [Step(Verb.UPDATE, where, body, why, Retry(1, spec.retry.deadline))]
+    return [step_for(spec.key, spec.name, spec.owner, Retry(1, spec.retry.deadline))]
+
+
+def step_for(key: str, endpoint: str, owner: str, retry: Retry) -> Step:
+    """The step that records an endpoint's identity."""
+    body, why = {"endpoint": endpoint, "owner": owner}, "so that its roles can be found after the lease expires"
+    return Step(Verb.UPDATE, address(NAME, key), body, why, retry)
+
+
+def explains(step: Step, found: Difference, world: World) -> bool:
+    """Whether a difference is the record, or the description of a role assignment that contains it."""
+    is_role = (found.address.kind, found.address.endpoint) == ("role", step.endpoint)
+    described = is_role and found.path == "marked" and found.after is True
+    return described or (found.address == step.address and step.address in world)
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:

@@ -11,12 +11,13 @@ from deploy.cloud import endpoints, role_assignments
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
 from deploy.domain.arm import Facts, Json, address
-from deploy.domain.plan import Step, Wanted
+from deploy.domain.plan import Desired, Step
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.preflight import names
 
 NAME = "limits"
+VOLATILE_FACTS = (NAME,)
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
@@ -27,15 +28,25 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     return {address(NAME, spec.key): _look(cloud, spec.name)}
 
 
-def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same questions
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same questions
     """Nothing: how much is asked for is seen in the steps of the other rooms."""
     return ()
 
 
+def check(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
+    """The check of what all steps of an endpoint create; none where they create nothing."""
+    where = address(NAME, spec.key)
+    asked, seen = names.asked(spec, steps, facts), facts.get(where)
+    if asked is None or seen is None:
+        return []
+    body = {"asked": asked, "limits": [limit.body() for limit in names.limits(asked, seen)]}
+    return [names.judge(asked, seen).step(where, body)]
+
+
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Counts again, right before the first change."""
-    wanted = step.body["asked"]
-    return names.judge(wanted, _look(cloud, str(wanted["name"]))).evidence(step.address, {})
+    desired = step.body["asked"]
+    return names.judge(desired, _look(cloud, str(desired["name"]))).evidence(step.address, {})
 
 
 def _name(cloud: Cloud, name: str) -> tuple[bool | None, str]:

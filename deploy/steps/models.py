@@ -8,8 +8,8 @@ from deploy.cloud import quota, registry
 from deploy.cloud.connect import Cloud
 from deploy.diff.values import ASSET
 from deploy.domain import leases
-from deploy.domain.arm import Facts, Json, address, facts_of
-from deploy.domain.plan import Step, Wanted
+from deploy.domain.arm import Address, Facts, Json, address, facts_of
+from deploy.domain.plan import Desired, Step
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError, NotAuthenticated
@@ -17,6 +17,7 @@ from deploy.preflight import alternatives
 from deploy.preflight.model_support import claims, judge
 
 NAME = "model"
+VOLATILE_FACTS = (NAME,)
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
@@ -52,15 +53,15 @@ def _look(cloud: Cloud, reference: str) -> dict[str, Json]:
     return {**row, **told, **claims(found.body or {}), "exists": found.body is not None}
 
 
-def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """A check for each deployment that is to be made with a model from a registry or workspace."""
-    if wanted is None:
+    if desired is None:
         return ()
-    key, there = wanted.spec.key, facts_of(facts, "deployment", wanted.spec.key)
+    key, there = desired.spec.key, facts_of(facts, "deployment", desired.spec.key)
     looked = {(str(r["reference"]), str(r["instance_type"])): r for r in facts_of(facts, NAME, key).values()}
-    shared = leases.borrows(wanted.spec.pipeline.quota.capacity, facts.get(address("endpoint", key)))
+    shared = leases.borrows(desired.spec.pipeline.quota.capacity, facts.get(address("endpoint", key)))
     steps = []
-    for name, document in wanted.deployments.items():
+    for name, document in desired.deployments.items():
         size, count = str(document["instance_type"]), int(document["instance_count"])
         row = looked.get((str(document.get("model")), size))
         if row is None or _has(there.get(name), str(row["reference"]), size):
@@ -78,7 +79,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     return judged.evidence(step.address, {"reference": row["reference"], "newest": row.get("newest")})
 
 
-def _check(where: str, row: Json, *, shared: bool, also: str) -> Step:
+def _check(where: Address, row: Json, *, shared: bool, also: str) -> Step:
     size, machine = str(row["instance_type"]), row["machine"]
     body = {"reference": row["reference"], "newest": row.get("newest"), "shared": shared}
     judged = judge(row, size, machine, shared=shared, also=also)

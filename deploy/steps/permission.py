@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 
 from deploy.cloud import endpoints, role_assignments, role_state
 from deploy.cloud.connect import Cloud
-from deploy.domain.arm import Facts, Json, address
-from deploy.domain.plan import Step, Wanted
+from deploy.domain.arm import Facts, Json, address, facts_of
+from deploy.domain.plan import Desired, Step
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.preflight import permissions
 
 NAME = "permission"
+VOLATILE_FACTS = (NAME,)
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
@@ -28,9 +29,18 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     return {address(NAME, spec.key, _place(word)): {"word": word, **answer} for word, answer in answers.items()}
 
 
-def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same questions
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same questions
     """Nothing: a permission is needed for the steps of the other rooms."""
     return ()
+
+
+def check(spec: EndpointSpec, needs: permissions.Needs, facts: Facts) -> list[Step]:
+    """The check of what all steps of an endpoint need; none where they need nothing, or nothing was read."""
+    answers = {str(answer["word"]): answer for answer in facts_of(facts, NAME, spec.key).values()}
+    if not any(needs.values()) or not answers:
+        return []
+    body = {"endpoint": spec.name, "needs": needs, "scopes": {word: a["scope"] for word, a in answers.items()}}
+    return [permissions.judge(needs, answers).step(address(NAME, spec.key), body)]
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:

@@ -11,13 +11,15 @@ from deploy import probes
 from deploy.cloud import endpoints, scoring
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import RELEASE_TAG, UNVERIFIED, Facts, address, facts_of
-from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.plan import Desired, Step, Verb
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec, Retry
 from deploy.domain.traffic_shares import served
 from deploy.errors import CloudError
+from deploy.preflight import permissions as rights
 
 NAME = "probe"
+NEEDS_CORES = True
 UNVERIFIED_WHY = "callers are on it, and it is not proven"
 _KEPT = 1_000_000
 """Bytes of a wrong answer that are kept for whoever looks into it."""
@@ -28,19 +30,19 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 every ro
     return {}
 
 
-def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """One probe for each deployment that is new, changed, or about to get callers it does not have."""
-    if wanted is None or wanted.spec.pipeline.probe is None:
+    if desired is None or desired.spec.pipeline.probe is None:
         return ()
-    spec, there = wanted.spec, facts_of(facts, "deployment", wanted.spec.key)
+    spec, there = desired.spec, facts_of(facts, "deployment", desired.spec.key)
     called = served(facts, spec.key)
     return [
         step_for(spec, name, why)
-        for name, document in wanted.deployments.items()
+        for name, document in desired.deployments.items()
         if RELEASE_TAG in document["tags"]  # an unmanaged deployment is not probed
         and (
             why := _why(
-                document["tags"][RELEASE_TAG], there.get(name), wanted.traffic.get(name, 0), called.get(name, 0)
+                document["tags"][RELEASE_TAG], there.get(name), desired.traffic.get(name, 0), called.get(name, 0)
             )
         )
     ]
@@ -71,8 +73,14 @@ def step_for(spec: EndpointSpec, deployment: str, why: str, *, wait: float = 0.0
     return Step(Verb.PROBE, address(NAME, spec.key, deployment), body, why, retry)
 
 
+def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  # noqa: ARG001 as every step type
+    """What scoring needs depends on the endpoint's authentication."""
+    own = {"aad_token": "score/action", "aml_token": "token/action"}.get(str(spec.endpoint.get("auth_mode")))
+    return "workspace", (f"{rights.ENDPOINTS}/{own}" if own else rights.KEYS,)
+
+
 def run(cloud: Cloud, step: Step) -> Evidence:
-    what, body = f"probe {step.address.removeprefix('probe/')}", step.body
+    what, body = f"probe {'/'.join((step.endpoint, *step.address.rest))}", step.body
     kind, folder = probes.find(str(body["probe"]["type"])), cloud.root / str(body["folder"])
     endpoint = endpoints.recent_endpoint(cloud, str(body["endpoint"]))
     if endpoint is None:

@@ -11,12 +11,14 @@ from deploy.cloud import quota
 from deploy.cloud.connect import Cloud
 from deploy.domain import leases
 from deploy.domain.arm import Facts, Json, address, capacity_of, facts_of
-from deploy.domain.plan import Step, Wanted
+from deploy.domain.plan import Desired, Step
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.preflight import alternatives, core_quota
 
 NAME = "quota"
+OUTLIVES_ENDPOINT = True
+VOLATILE_FACTS = (NAME,)
 _IN = "in"
 """`quota/<key>/in/<region>`: all that a region says. The first is the workspace's own."""
 
@@ -35,14 +37,14 @@ def elsewhere(cloud: Cloud, keys: Iterable[str], regions: Sequence[str]) -> dict
     return {key: {address(NAME, key, _IN, str(region["region"])): region for region in read} for key in keys}
 
 
-def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """A check for each size of which more cores are needed."""
-    if wanted is None:
+    if desired is None:
         return ()
-    key, rows = wanted.spec.key, facts_of(facts, NAME, wanted.spec.key)
-    shared = leases.borrows(wanted.spec.pipeline.quota.capacity, facts.get(address("endpoint", key)))
+    key, rows = desired.spec.key, facts_of(facts, NAME, desired.spec.key)
+    shared = leases.borrows(desired.spec.pipeline.quota.capacity, facts.get(address("endpoint", key)))
     steps = []
-    for size, pairs in _grown(wanted, facts_of(facts, "deployment", key)).items():
+    for size, pairs in _grown(desired, facts_of(facts, "deployment", key)).items():
         row = rows.get(size.lower()) or _row(rows, size)
         sums = core_quota.sums(row, size, pairs, shared=shared)
         judged = core_quota.judge(row, sums, alternatives.of_facts(facts, key, size, [after for _, after in pairs]))
@@ -68,10 +70,10 @@ def _home(cloud: Cloud) -> dict[str, Json]:
     return quota.read_region(cloud, str(cloud.workspace()["location"]))
 
 
-def _grown(wanted: Wanted, present: Mapping[str, Mapping[str, Json]]) -> dict[str, list[tuple[int, int]]]:
+def _grown(desired: Desired, present: Mapping[str, Mapping[str, Json]]) -> dict[str, list[tuple[int, int]]]:
     """Size -> (instances held, instances wanted) of each deployment that grows."""
     grown: dict[str, list[tuple[int, int]]] = {}
-    for name, document in wanted.deployments.items():
+    for name, document in desired.deployments.items():
         size, after = str(document["instance_type"]), int(document["instance_count"])
         body = present.get(name) or {}
         same = str((body.get("properties") or {}).get("instanceType", "")).lower() == size.lower()

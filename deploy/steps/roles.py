@@ -19,16 +19,18 @@ from deploy.cloud import endpoints, role_assignments, role_state
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
 from deploy.documents import Role
-from deploy.domain.arm import Facts, Json, address, facts_of
+from deploy.domain.arm import Address, Facts, Json, address
 from deploy.domain.owners import owner_tag
-from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.plan import Desired, Step, Verb, World
 from deploy.domain.report import Evidence
 from deploy.domain.spec import BRIEF, PATIENT, EndpointSpec
 from deploy.errors import CloudError, Finding, Refused, Transient
 from deploy.leasing import lineage
+from deploy.preflight import permissions as rights
 from deploy.text import count
 
 NAME = "role"
+GRANTS_ACCESS = True
 _GIVEN = {"us": "given by us and no longer wanted", "azure": "given by Azure to the endpoint's own identity"}
 _UNSEEN, _UNTOLD = "unseen", "untold"
 
@@ -46,7 +48,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     found = role_state.held(cloud, spec)
     if found is None:
         return {address(NAME, spec.key): {"id": "", "giver": _UNSEEN}}
-    facts: dict[str, Mapping[str, Json]] = {}
+    facts: dict[Address, Mapping[str, Json]] = {}
     shared = [
         one.row for one in found if one.giver == "us" and (mark := role_assignments.marked(one.row)) and not mark.own
     ]
@@ -54,8 +56,8 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     for one in found:
         body = {"id": one.row["id"], "giver": one.giver, "marked": role_assignments.marked(one.row) is not None}
         body |= {"heir": heir} if (heir := heirs.get(str(one.row["id"]))) else {}
-        wanted = [_address(spec.key, role) for role in one.roles]
-        facts |= dict.fromkeys(wanted or [_found(spec.key, one.row, facts)], body)
+        desired = [_address(spec.key, role) for role in one.roles]
+        facts |= dict.fromkeys(desired or [_found(spec.key, one.row, facts)], body)
     return facts
 
 
@@ -67,9 +69,9 @@ def heirs_of(
     for other in lineage.settle(others, bodies) if rows else ():
         body = bodies.get(other.name) or {}
         if owner_tag(body) == other.owner:
-            wanted = _wishes(cloud, other, body)
+            desired = _wishes(cloud, other, body)
             for row in rows:
-                if role_state.triple_of(row) in wanted:
+                if role_state.triple_of(row) in desired:
                     found.setdefault(str(row["id"]), _described(row, other))
     return found
 
@@ -91,39 +93,54 @@ def _described(row: Json, heir: EndpointSpec) -> dict[str, Json]:
     return {"id": row["id"], **what, "endpoint": heir.name, "owner": heir.owner}
 
 
-def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """Give what is missing, take back what we gave and no longer want; towards nothing, what Azure gave, too."""
     _refuse_blindness(facts)
-    if wanted is None:
-        seen = [(a, body) for a, body in sorted(facts.items()) if a.split("/")[0] == NAME]
+    if desired is None:
+        seen = [(a, body) for a, body in sorted(facts.items()) if a.kind == NAME]
         if unseen := [a for a, body in seen if body["giver"] == _UNSEEN]:
             raise Refused([unreadable(unseen[0])])
         # The marked ones last: whatever fails before, the mark still says what is left.
         seen.sort(key=lambda each: bool(each[1].get("marked")))
         return [_take(a, body) for a, body in seen if body["giver"] in _GIVEN]
-    spec = wanted.spec
-    there, asked = facts_of(facts, NAME, spec.key), {_address(spec.key, role): role for role in spec.pipeline.roles}
+    spec = desired.spec
+    asked = {_address(spec.key, role): role for role in spec.pipeline.roles}
     give = [_give(spec, role) for where, role in asked.items() if where not in facts]
     give += [_keep(spec, role) for where, role in asked.items() if _is_of_entry(facts.get(where))]
     take = [
         _take(where, body)
-        for rest, body in sorted(there.items())
-        if (where := address(NAME, spec.key, rest)) not in asked and body["giver"] == "us"
+        for where, body in sorted(facts.items())
+        if (where.kind, where.endpoint) == (NAME, spec.key) and where not in asked and body["giver"] == "us"
     ]
     return [*give, *take]
 
 
-def unreadable(where: str) -> Finding:
+def unreadable(where: Address) -> Finding:
     """Nobody whose roles cannot be seen is deleted: they would stay behind for a principal that is no more."""
     cause = "role assignments may not be read, so it is not known which are to be taken back"
-    return Finding(where, "AML252", cause, "Have Reader on the resource group given to the caller")
+    return Finding(str(where), "AML252", cause, "Have Reader on the resource group given to the caller")
 
 
 def _refuse_blindness(facts: Facts) -> None:
     for where, body in facts.items():
-        if where.split("/")[0] == NAME and body["giver"] == _UNTOLD:
+        if where.kind == NAME and body["giver"] == _UNTOLD:
             cause = f"role assignments {body['told']}; so nobody knows which are given and which are to be taken back"
-            raise Refused([Finding(where, "AML253", cause, "Try again; if it lasts, see Azure's status page")])
+            raise Refused([Finding(str(where), "AML253", cause, "Try again; if it lasts, see Azure's status page")])
+
+
+def is_in_effect(step: Step, world: World) -> bool:
+    """Whether the role assignment exists; for one that is removed or handed on, whether it is no longer the entry's."""
+    body = world.get(step.address)
+    if step.verb is Verb.DELETE or "id" in step.body:
+        return body is None
+    return bool((body or {}).get("giver") == "us")
+
+
+def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  # noqa: ARG001 as every step type
+    """Needed at the scope of the role assignment: a word of pipeline.yml, or an ARM id."""
+    if step.verb is Verb.DELETE:
+        return str(step.body["id"]).split("/providers/Microsoft.Authorization/")[0], rights.GIVING[1:]
+    return str(step.body["scope"]), rights.GIVING[:1]
 
 
 def run(cloud: Cloud, step: Step) -> Evidence | None:
@@ -203,25 +220,25 @@ def _keep(spec: EndpointSpec, role: Role) -> Step:
     return replace(_give(spec, role), verb=Verb.UPDATE, why="it was given for another endpoint of this entry")
 
 
-def _found(key: str, row: Json, taken: Facts) -> str:
+def _found(key: str, row: Json, taken: Facts) -> Address:
     """The address of an assignment that nobody wants: its role and what it is on, its name too if need be."""
     properties = row["properties"]
     role = role_assignments.role_name(str(properties["roleDefinitionId"])).replace(" ", "-")
     where = address(NAME, key, role, str(properties["scope"]).rsplit("/", 1)[-1])
-    return f"{where}/{row['name']}" if where in taken else where
+    return where._replace(rest=(*where.rest, str(row["name"]))) if where in taken else where
 
 
-def _take(where: str, body: Mapping[str, Json]) -> Step:
+def _take(where: Address, body: Mapping[str, Json]) -> Step:
     if heir := body.get("heir"):
         return hand_on(where, heir)
     return Step(Verb.DELETE, where, {"id": body["id"]}, _GIVEN[str(body["giver"])], BRIEF)
 
 
-def hand_on(where: str, heir: Mapping[str, Json]) -> Step:
+def hand_on(where: Address, heir: Mapping[str, Json]) -> Step:
     """The same assignment, described as another entry's from now on."""
     return Step(Verb.UPDATE, where, heir, f"{heir['owner']} asks for it, too: it is that one's from now on", PATIENT)
 
 
-def _address(key: str, role: Role) -> str:
+def _address(key: str, role: Role) -> Address:
     holder = () if isinstance(role.principal, str) else (role.principal.object_id.lower(),)
     return address(NAME, key, role.role.replace(" ", "-"), role.scope.strip("/").replace("/", ":"), *holder)

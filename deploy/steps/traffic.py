@@ -9,14 +9,18 @@ from deploy import diff
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.cloud.whoami import who
+from deploy.diff import effects
 from deploy.domain import history
-from deploy.domain.arm import Facts, Json, address, release_of
-from deploy.domain.plan import Step, Verb, Wanted
+from deploy.domain.arm import Address, Facts, Json, address, release_of
+from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
 from deploy.domain.spec import PATIENT, EndpointSpec
-from deploy.domain.traffic_shares import format_traffic, positive, shares
+from deploy.domain.traffic_shares import format_traffic, positive, served, shares
+from deploy.preflight import permissions as rights
 
 NAME = "traffic"
+NEEDS_CORES = True
+_HISTORY = tuple(f"tags.{name}" for name in history.TAGS)
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 every room answers the same three questions
@@ -24,42 +28,46 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 every ro
     return {}
 
 
-def plan(wanted: Wanted | None, facts: Facts) -> Sequence[Step]:
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """One shift for each stage not yet reached; towards nothing, one that turns all callers away."""
-    if wanted is None:
+    if desired is None:
         return [
             _stop(where, body)
             for where, body in facts.items()
-            if where.split("/")[0] == "endpoint" and where.count("/") == 1 and shares(body)
+            if where.kind == "endpoint" and not where.rest and shares(body)
         ]
-    body = facts.get(address("endpoint", wanted.spec.key)) or {}
+    body = facts.get(address("endpoint", desired.spec.key)) or {}
     now = shares(body)
-    mirrored = wanted.spec.endpoint.get("mirror_traffic")
+    mirrored = desired.spec.endpoint.get("mirror_traffic")
     settled = mirrored is None or positive(mirrored) == shares(body, "mirrorTraffic")
-    if now == positive(wanted.traffic) and settled:
+    if now == positive(desired.traffic) and settled:
         return []
-    ahead = _ahead(wanted.stages, now) or [now]
-    stages = [positive(stage) for stage in wanted.stages]
+    ahead = _ahead(desired.stages, now) or [now]
+    stages = [positive(stage) for stage in desired.stages]
     shifts = [
         _shift(
-            wanted.spec, body, before, after, wait=wanted.spec.pipeline.rollout.bake if number or now in stages else 0.0
+            desired.spec,
+            body,
+            before,
+            after,
+            wait=desired.spec.pipeline.rollout.bake if number or now in stages else 0.0,
         )
         for number, (before, after) in enumerate(zip([now, *ahead], ahead, strict=False))
     ]
-    last = recorded(shifts[-1], live_after(wanted, facts, ahead[-1]))
+    last = recorded(shifts[-1], live_after(desired, facts, ahead[-1]))
     return _with_mirroring([*shifts[:-1], last], shares(body, "mirrorTraffic"))
 
 
-def live_after(wanted: Wanted, facts: Facts, after: Mapping[str, int]) -> dict[str, str] | None:
+def live_after(desired: Desired, facts: Facts, after: Mapping[str, int]) -> dict[str, str] | None:
     """The history record of a deployment that receives all traffic: {kind, slot, release}; None for a split."""
     slot = next((name for name, share in after.items() if share == 100), None)
-    release = release_in(wanted, facts, slot) if slot else ""
+    release = release_in(desired, facts, slot) if slot else ""
     return {"kind": "live", "slot": slot, "release": release} if slot and release else None
 
 
-def release_in(wanted: Wanted, facts: Facts, slot: str) -> str:
+def release_in(desired: Desired, facts: Facts, slot: str) -> str:
     """The release that a deployment holds once the plan has run; empty if no tag says it."""
-    return release_of(wanted.deployments.get(slot) or facts.get(address("deployment", wanted.spec.key, slot)))
+    return release_of(desired.deployments.get(slot) or facts.get(address("deployment", desired.spec.key, slot)))
 
 
 def recorded(step: Step, record: Mapping[str, str] | None) -> Step:
@@ -97,15 +105,45 @@ def _mirroring(name: str, before: Mapping[str, int], after: Mapping[str, int]) -
     )
 
 
+def is_in_effect(step: Step, world: World) -> bool:
+    """Whether the endpoint has the traffic that a shift makes, and the mirrored traffic if it changes that."""
+    mirrored = shares(world.get(address("endpoint", step.endpoint)) or {}, "mirrorTraffic")
+    is_served = served(world, step.endpoint) == step.body["after"]
+    return bool(is_served and mirrored == step.body.get("mirror_after", mirrored))
+
+
+def explains(step: Step, found: Difference, world: World) -> bool:
+    """Whether a difference of the endpoint is what a shift writes: traffic, history tags, its whole document."""
+    body = world.get(address("endpoint", step.endpoint))
+    if found.address != address("endpoint", step.endpoint) or body is None:
+        return False
+    if found.path in _HISTORY:
+        return True
+    if found.path.startswith(("properties.traffic", "properties.mirrorTraffic")):
+        mirrored = positive(step.body["document"].get("mirror_traffic") or {})
+        return (shares(body), shares(body, "mirrorTraffic")) == (step.body["after"], mirrored)
+    return effects.is_written_by(step, found, body, diff.ENDPOINT)
+
+
+def essence(step: Step) -> Json:
+    """What makes two shifts the same after an interruption."""
+    return [step.body.get(name) for name in ("after", "before", "mirror_after")]
+
+
+def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  # noqa: ARG001 as every step type
+    """A shift is a PUT of the endpoint."""
+    return "workspace", rights.ENDPOINT_WRITE
+
+
 def run(cloud: Cloud, step: Step) -> Evidence | None:
     there = endpoints.read_endpoint(cloud, str(step.body["document"]["name"]))
     if not step.body["after"] and there is None:
         return Evidence("it is gone already")  # a PUT would bring it back
     document = _with_history(cloud, _as_it_is(step.body["document"], there), step.body.get("record"))
-    wanted = (positive(document["traffic"]), positive(document.get("mirror_traffic") or {}), _history(document))
+    desired = (positive(document["traffic"]), positive(document.get("mirror_traffic") or {}), _history(document))
     endpoints.put_endpoint(
         cloud, document, what=f"{step.verb} {step.address}", patience=step.retry.deadline,
-        settled=lambda there: (shares(there), shares(there, "mirrorTraffic"), _history(there)) == wanted,
+        settled=lambda there: (shares(there), shares(there, "mirrorTraffic"), _history(there)) == desired,
     )  # fmt: skip
     return None
 
@@ -156,14 +194,13 @@ def _shift(
     )
 
 
-def _stop(where: str, body: Mapping[str, Json]) -> Step:
+def _stop(where: Address, body: Mapping[str, Json]) -> Step:
     """All callers turned away: Azure refuses to delete a deployment that has traffic."""
     before = shares(body)
     document = {**diff.written(body, diff.ENDPOINT), "name": body["name"], "traffic": {}}
-    key = where.split("/")[1]
     return Step(
         Verb.SHIFT,
-        address(NAME, key),
+        address(NAME, where.endpoint),
         {"document": document, "before": before, "after": {}},
         f"{format_traffic(before)} -> nobody",
         PATIENT,

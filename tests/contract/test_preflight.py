@@ -12,6 +12,7 @@ import yaml
 from deploy import commands, emulator
 from deploy.errors import CloudError, Refused
 from deploy.preflight.verdict import Verdict
+from tests.addresses import addr
 from tests.laws.stage import Ahead
 from tests.project import make_project
 
@@ -226,7 +227,7 @@ def test_roles_that_nobody_counts_again_stop_no_apply(tmp_path: Path) -> None:
             emulator.begin(made.state, faults=[unlisted(SILENCE[0])])
 
         done = commands.apply(made, "here", approve=think, emit=_anything)
-    [place] = [outcome for outcome in done.report.outcomes if outcome.address == "limits/fresh-seven"]
+    [place] = [outcome for outcome in done.report.outcomes if outcome.address == addr("limits/fresh-seven")]
 
     assert done.report.exit == 0
     assert place.evidence.data["verdict"] == "unknown"

@@ -19,6 +19,7 @@ from deploy.domain.spec import EndpointSpec, Environment
 from deploy.emulator.entra.access_tokens import Tokens
 from deploy.emulator.rbac import builtin_roles
 from deploy.emulator.seed import default_world
+from tests.addresses import addr
 from tests.unit.emulator.azure import WORKSPACE, Azure
 
 ENVIRONMENT = Environment("law", "local", "sub", "rg", "ws", ("mip",))
@@ -82,8 +83,8 @@ def put(azure: Azure, spec: EndpointSpec, deployments: Mapping[str, Any]) -> dic
         answer = azure.send("PUT", f"{path}/deployments/{name}", sent(deployment._to_rest_object("eastus")))
         assert answer.status == 201, answer.content
         azure.settle()
-        facts[f"deployment/mip/{name}"] = azure.send("GET", f"{path}/deployments/{name}").json
-    return {**facts, "endpoint/mip": azure.send("GET", path).json}
+        facts[addr(f"deployment/mip/{name}")] = azure.send("GET", f"{path}/deployments/{name}").json
+    return {**facts, addr("endpoint/mip"): azure.send("GET", path).json}
 
 
 def gone(azure: Azure, name: str) -> None:

@@ -16,6 +16,7 @@ from deploy.documents.places import TemplateFiles
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG
 from deploy.domain.spec import EndpointSpec
 from deploy.planning import planner
+from tests.addresses import addr
 from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of, text_of
 from tests.unit.emulator.azure import Azure
 from tests.written import DEPLOYMENTS, ENDPOINTS
@@ -54,12 +55,12 @@ def test_import_then_plan_is_empty(
     facts = put(azure, made, {str(document["name"]): document for document in made.deployments})
     gone(azure, "mip")
     shares = [100] if len(names) == 1 else [share, 100 - share]
-    facts["endpoint/mip"]["properties"]["traffic"] = dict(zip(names, shares, strict=True))
+    facts[addr("endpoint/mip")]["properties"]["traffic"] = dict(zip(names, shares, strict=True))
     for body in facts.values():
         body["tags"] = {name: value for name, value in body["tags"].items() if name not in (OWNER_TAG, RELEASE_TAG)}
-    bodies = [facts[f"deployment/mip/{name}"] for name in names]
-    facts["role/mip/Reader/workspace"] = {"id": "/r", "giver": "others"}
-    files = export.files_of(facts["endpoint/mip"], bodies, [{"role": "Reader", "scope": "workspace"}])
+    bodies = [facts[addr(f"deployment/mip/{name}")] for name in names]
+    facts[addr("role/mip/Reader/workspace")] = {"id": "/r", "giver": "others"}
+    files = export.files_of(facts[addr("endpoint/mip")], bodies, [{"role": "Reader", "scope": "workspace"}])
     plan = planner.plan_release(ENVIRONMENT, [_spec(files, secret)], {"mip": facts})
 
     assert plan.steps == ()

@@ -10,6 +10,7 @@ import yaml
 
 from deploy import emulator
 from deploy.config import reader, validation
+from tests.addresses import addr
 from tests.laws.ground import Ground
 
 
@@ -38,7 +39,7 @@ def release(ground: Ground) -> str:
     """The reason of the step that makes another release with other packages."""
     packages = yaml.safe_dump({"dependencies": ["python=3.11", "numpy=2.0"], "channels": ["c"]})
     (ground.project.root / "templates/all/conda.yml").write_text(packages)
-    (step,) = [step for step in ground.plan().steps if step.address == "deployment/all/green"]
+    (step,) = [step for step in ground.plan().steps if step.address == addr("deployment/all/green")]
     return str(step.why)
 
 

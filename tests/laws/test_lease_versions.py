@@ -16,6 +16,7 @@ from deploy import commands, emulator
 from deploy.cloud.shared_quota import KNOWN
 from deploy.domain import leases
 from deploy.errors import Exit
+from tests.addresses import addr
 from tests.laws.conftest import WORKSPACE, World, furnish
 from tests.laws.stage import Ahead
 
@@ -73,7 +74,7 @@ def test_a_lease_that_was_dropped_is_asked_for_again(tmp_path: Path, way: str) -
     world = lent(tmp_path, since, **quota)
     done, endpoints = apply(world)
     emulator.stop(world.state)
-    (told,) = [o.evidence.summary for o in done.report.outcomes if o.address == "endpoint/mip"]
+    (told,) = [o.evidence.summary for o in done.report.outcomes if o.address == addr("endpoint/mip")]
 
     assert done.report.exit is Exit.OK
     assert carried(world) == expected

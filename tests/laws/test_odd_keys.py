@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from deploy import diff, reporter
 from deploy.errors import SpecError
 from deploy.planning import planner, slots
+from tests.addresses import addr
 from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of, text_of
 from tests.unit.emulator.azure import Azure
 from tests.written import DEPLOYMENTS
@@ -57,18 +58,18 @@ def test_any_name_is_planned(
         return
     spec = spec_of(Path(), texts)
     facts = put(azure, spec, slots.choose(spec, {}).deployments)
-    facts["endpoint/mip"]["properties"]["traffic"] = {"blue": 100}
+    facts[addr("endpoint/mip")]["properties"]["traffic"] = {"blue": 100}
     gone(azure, "mip")
 
     assert planner.plan_release(ENVIRONMENT, [spec], {"mip": facts}).steps == ()
-    held = facts["deployment/mip/blue"]["properties"]["environmentVariables"]
+    held = facts[addr("deployment/mip/blue")]["properties"]["environmentVariables"]
     held |= more
     plan = planner.plan_release(ENVIRONMENT, [spec], {"mip": facts})
     wanted = {f"environment_variables.{name}" for name in more if third.get(name) != more[name]}
     assert {c["path"] for step in plan.steps for c in step.body.get("changes") or ()} == wanted
     assert reporter.plan_text(plan)
-    facts["endpoint/mip"]["tags"] |= {"*": "x", "a.b": "y"}
-    assert isinstance(diff.written(facts["endpoint/mip"], diff.ENDPOINT), dict)
+    facts[addr("endpoint/mip")]["tags"] |= {"*": "x", "a.b": "y"}
+    assert isinstance(diff.written(facts[addr("endpoint/mip")], diff.ENDPOINT), dict)
 
 
 @pytest.mark.parametrize(

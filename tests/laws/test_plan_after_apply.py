@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from deploy import diff
 from deploy.planning import planner, slots
+from tests.addresses import addr
 from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of, text_of
 from tests.unit.emulator.azure import Azure
 from tests.written import DEPLOYMENTS, ENDPOINTS
@@ -45,9 +46,9 @@ def test_plan_after_apply_is_empty(
     spec = spec_of(Path(), texts)
     wanted = slots.choose(spec, {})
     facts = put(azure, spec, wanted.deployments)
-    facts["endpoint/mip"]["properties"]["traffic"] = {"blue": 100}
+    facts[addr("endpoint/mip")]["properties"]["traffic"] = {"blue": 100}
     gone(azure, "mip")
 
     assert planner.plan_release(ENVIRONMENT, [spec], {"mip": facts}).steps == ()
-    for where, table in (("endpoint/mip", diff.ENDPOINT), ("deployment/mip/blue", diff.DEPLOYMENT)):
+    for where, table in ((addr("endpoint/mip"), diff.ENDPOINT), (addr("deployment/mip/blue"), diff.DEPLOYMENT)):
         assert diff.changes(diff.written(facts[where], table), facts[where], table) == ()

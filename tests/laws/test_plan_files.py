@@ -13,6 +13,7 @@ from deploy import commands, reporter
 from deploy.domain.plan import Plan
 from deploy.errors import StalePlan
 from deploy.execution.progress import Event, Kind
+from tests.addresses import addr
 from tests.laws.conftest import WORKSPACE, World
 from tests.outsider import Outsider
 
@@ -216,7 +217,7 @@ def foreign_changes(outsider: Outsider, name: str) -> dict[str, Callable[[Outsid
         "endpoint/mip words": put_with(name, lambda b: b["properties"].update(description="theirs")),
     }
     for slot, body in slots.items():
-        path, where = f"{name}/deployments/{slot}", f"deployment/mip/{slot}"
+        path, where = f"{name}/deployments/{slot}", addr(f"deployment/mip/{slot}")
         changes |= {
             f"{where} tag": put_with(path, lambda b: b["tags"].update(colour="red")),
             f"{where} count": put_with(path, lambda b: b["sku"].update(capacity=3)),

@@ -16,6 +16,7 @@ from deploy.domain.plan import Verb
 from deploy.errors import Refused, UsageError
 from deploy.execution.progress import Event, Kind
 from deploy.planning.reaping import Rules
+from tests.addresses import addr
 from tests.laws.conftest import WORKSPACE, World
 from tests.laws.stage import Stage
 from tests.laws.test_laws import failures
@@ -185,7 +186,7 @@ def test_what_is_restored_is_probed_first(world: World) -> None:
     done = restore(world, folder)
     (there,) = world_of(world)["endpoints"]
     assert ([o.address for o in done.report.outcomes if o.error], there["properties"]["traffic"]) == (
-        ["probe/mip/blue"],
+        [addr("probe/mip/blue")],
         {},
     )
     pipeline.write_text(yaml.safe_dump(asked))

@@ -14,6 +14,7 @@ import yaml
 from deploy import commands, reporter
 from deploy.domain.plan import Verb
 from deploy.planning.reaping import Rules
+from tests.addresses import addr
 from tests.laws.conftest import World
 from tests.laws.test_laws import everything, failures
 
@@ -96,7 +97,7 @@ def test_a_plan_file_that_was_begun_goes_on(two: World, tmp_path: Path) -> None:
     do(two, "apply")
     done = commands.apply(two.project, None, approve=lambda *_: None, emit=lambda _: None, plan_file=file)
 
-    assert [step.address for step in plan.steps if step.changes] == ["role/one/Reader/mlw-local"]
+    assert [step.address for step in plan.steps if step.changes] == [addr("role/one/Reader/mlw-local")]
     assert (done.report.exit, [step for step in done.plan.steps if step.changes]) == (0, [])
 
 

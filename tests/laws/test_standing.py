@@ -21,6 +21,7 @@ from deploy.emulator.seed.open_world import opened
 from deploy.errors import Exit
 from deploy.execution.progress import Event
 from deploy.planning.reaping import Rules
+from tests.addresses import addr
 from tests.laws.stage import WORKSPACE, Stage
 from tests.laws.test_ends import end, held
 from tests.laws.test_leases import advance_alone, lend
@@ -208,7 +209,9 @@ def test_a_successor_has_the_keys_of_its_predecessor(stage: Stage) -> None:
     stage.order({"kind": "refuse", "status": 403, "operation": "OnlineEndpoints_ListKeys"})
     done = renew(stage)
     stage.order()
-    said = [o.evidence.summary for o in done.report.outcomes if o.verb is Verb.CREATE and o.address == "endpoint/mip"]
+    said = [
+        o.evidence.summary for o in done.report.outcomes if o.verb is Verb.CREATE and o.address == addr("endpoint/mip")
+    ]
     assert [("clients need its new keys" in words, keys(stage) == before) for words in said] == [(True, False)]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from deploy.documents import Pipeline
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG
 from deploy.domain.spec import EndpointSpec, Environment, Guards
+from tests.addresses import addr
 
 OWNER = "test/mip"
 SIZE = "Standard_NC24ads_A100_v4"
@@ -88,7 +89,7 @@ def facts(
     deployments: tuple[dict[str, Any], ...] = (),
     quota: dict[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    found = {f"quota/mip/{SIZE.lower()}": quota or quota_row()}
+    found = {addr(f"quota/mip/{SIZE.lower()}"): quota or quota_row()}
     if endpoint:
-        found["endpoint/mip"] = endpoint
-    return found | {f"deployment/mip/{body['name']}": body for body in deployments}
+        found[addr("endpoint/mip")] = endpoint
+    return found | {addr(f"deployment/mip/{body['name']}"): body for body in deployments}

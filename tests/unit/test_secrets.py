@@ -32,6 +32,7 @@ from deploy.reporter import (
     report_markdown,
     report_text,
 )
+from tests.addresses import addr
 from tests.project import make_project
 from tests.unit.execution.test_executor import Later
 
@@ -84,7 +85,9 @@ class StepType:
 
 def everything_said(words: str, body: dict) -> str:
     """All that is printed or kept of a plan that was carried out, but for the plan file, which is private."""
-    steps = tuple(Step(verb, f"deployment/{verb}/blue", body, "why", Retry()) for verb in (Verb.UPDATE, Verb.CREATE))
+    steps = tuple(
+        Step(verb, addr(f"deployment/{verb}/blue"), body, "why", Retry()) for verb in (Verb.UPDATE, Verb.CREATE)
+    )
     plan = Plan("test", steps)
     events: list[Event] = []
     cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0))

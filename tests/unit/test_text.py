@@ -11,6 +11,7 @@ from deploy.domain.plan import Step, Verb
 from deploy.preflight import core_quota, guards, model_support, names
 from deploy.reporter import wording
 from deploy.text import count, noun
+from tests.addresses import addr
 from tests.unit.specs import environment, spec
 
 ASKED = {"name": "mip-ab", "endpoints": 0, "deployments": 0, "siblings": 20, "roles": 0}
@@ -24,8 +25,8 @@ def lacks(of: str) -> Callable[[int], str]:
 
 def beyond(there: int) -> Callable[[int], str]:
     """The deployments of a region, with so many there and n more wanted."""
-    steps = [Step(Verb.CREATE, f"deployment/mip/n{n}", {}, "") for n in range(500)]
-    facts = {"mip": {f"deployment/mip/d{n}": {} for n in range(there)}}
+    steps = [Step(Verb.CREATE, addr(f"deployment/mip/n{n}"), {}, "") for n in range(500)]
+    facts = {"mip": {addr(f"deployment/mip/d{n}"): {} for n in range(there)}}
     return lambda n: names.too_many(steps[:n], facts)[0].cause
 
 
@@ -37,7 +38,7 @@ def small(n: int) -> str:
 
 def guarded(n: int) -> str:
     wanted = spec(instance_count=n)
-    steps = [Step(Verb.CREATE, "deployment/mip/blue", {"document": wanted.deployments[0]}, "")]
+    steps = [Step(Verb.CREATE, addr("deployment/mip/blue"), {"document": wanted.deployments[0]}, "")]
     return guards.too_many(environment(max_instances=0), [wanted], {}, steps, {})[0].cause
 
 

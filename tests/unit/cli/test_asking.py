@@ -11,8 +11,9 @@ from deploy.cli.inspect import _next
 from deploy.cli.runner import Asked, _Question
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.errors import UsageError
+from tests.addresses import addr
 
-PLAN = Plan("prod", (Step(Verb.CREATE, "endpoint/mip", {}, "new"),))
+PLAN = Plan("prod", (Step(Verb.CREATE, addr("endpoint/mip"), {}, "new"),))
 
 
 @pytest.mark.parametrize("yes", [False, True])

@@ -23,6 +23,7 @@ from deploy.errors import Refused, Unanswered
 from deploy.planning import observe, planner
 from deploy.preflight.verdict import Verdict
 from deploy.steps import ARRIVING
+from tests.addresses import addr
 from tests.unit.specs import OWNER, SIZE, environment, spec
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
@@ -275,7 +276,7 @@ def changed(answers: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def test_a_live_endpoint_is_planned_for() -> None:
     """Or nothing would be shown by what follows."""
-    assert ("update", "deployment/mip/green") in changed(LIVE)
+    assert ("update", addr("deployment/mip/green")) in changed(LIVE)
 
 
 @pytest.mark.parametrize("end", sorted(LIVE.keys() - ANSWERS.keys() | {"/workspaces/ws/onlineEndpoints"}))

@@ -29,7 +29,7 @@ def test_a_lease_that_would_be_due_again_at_once_is_refused() -> None:
     specs, refused = repair.renewable([one, two, dedicated], 24)
 
     assert [each.key for each in specs] == ["two", "three"]
-    assert [(each.address, each.state, each.error and each.error["code"]) for each in refused] == [
+    assert [(str(each.address), each.state, each.error and each.error["code"]) for each in refused] == [
         ("endpoint/one", State.FAILED, "AML666")
     ]
     with pytest.raises(UsageError, match="cannot renew one: its lease of 12 h is not longer than --within 24h"):

@@ -21,6 +21,7 @@ from deploy.domain.spec import Environment
 from deploy.planning import expired_slots, planner, reaping
 from deploy.planning.reaping import Inventory, Rules
 from deploy.reporter import endpoint_row, idle_notes, status_text
+from tests.addresses import addr
 from tests.project import ROOT
 from tests.unit.specs import OWNER, deployment_body, endpoint_body, environment, facts, spec
 
@@ -215,8 +216,8 @@ def test_the_shipped_production_environment_keeps_endpoints_and_not_slots() -> N
     assert ([each.name for each in found.candidates], slots(found.idle)) == (["cxr"], ["mip-ab/blue"])
     steps = reaping.plan_idle(prod, there, found, "folder").steps
     assert [(step.verb, step.address) for step in steps] == [
-        (Verb.CHECK, "export/mip-ab"),
-        (Verb.DELETE, "deployment/mip-ab/blue"),
+        (Verb.CHECK, addr("export/mip-ab")),
+        (Verb.DELETE, addr("deployment/mip-ab/blue")),
     ]
     assert steps[1].body == {
         "endpoint": "mip-ab",
@@ -243,7 +244,7 @@ def test_with_0_the_rollout_ends_with_the_deletion() -> None:
     *_, shift, last = plan.steps
 
     assert (shift.verb, shift.body["after"]) == (Verb.SHIFT, {"green": 100})
-    assert (last.verb, last.address, last.body["release"]) == (Verb.DELETE, "deployment/mip/blue", "r1")
+    assert (last.verb, last.address, last.body["release"]) == (Verb.DELETE, addr("deployment/mip/blue"), "r1")
     assert [step.verb for step in plan.rescue] == [Verb.SHIFT]
     assert deletions(wanted("24h"), body, behind) == deletions(wanted("forever"), body, behind) == []
 
@@ -252,11 +253,11 @@ def test_a_deletion_that_was_not_reached_is_made_up_for() -> None:
     """Only where the release of the files is live, and only with 0: time that passes is no step of a plan."""
     body, behind = usual(9_000)
 
-    assert [step.address for step in deletions(wanted(), *usual())] == ["deployment/mip/blue"]
+    assert [step.address for step in deletions(wanted(), *usual())] == [addr("deployment/mip/blue")]
     assert deletions(wanted("1s"), *usual()) == []
     assert deletions(wanted("24h"), body, behind) == []
     back = [step.address for step in deletions(wanted(release="r1"), *usual())]
-    assert back == ["deployment/mip/green"]  # the files go back to r1: green is the previous release then
+    assert back == [addr("deployment/mip/green")]  # the files go back to r1: green is the previous release then
 
 
 @pytest.mark.parametrize("case", ["adopted", "unproven", "protected", "user named", "in place"])

@@ -18,6 +18,7 @@ from deploy.domain.spec import Retry
 from deploy.errors import POOL_FULL, CloudError, Exit, Terminated, Transient, Unanswered
 from deploy.execution import executor
 from deploy.execution.progress import Event, Kind
+from tests.addresses import addr
 
 
 @dataclass
@@ -51,14 +52,14 @@ class StepType:
         raise NotImplementedError
 
     def run(self, _: Any, step: Step) -> Evidence:
-        self.ran.append((step.address, threading.current_thread().name))
-        if left := self.troubles.get(step.address):
+        self.ran.append((str(step.address), threading.current_thread().name))
+        if left := self.troubles.get(str(step.address)):
             raise left.pop(0)
         return Evidence("well")
 
 
 def step(address: str, *, attempts: int = 1, deadline: float = 0, wait: float = 0) -> Step:
-    return Step(Verb.UPDATE, address, {}, "why", Retry(attempts, deadline, wait))
+    return Step(Verb.UPDATE, addr(address), {}, "why", Retry(attempts, deadline, wait))
 
 
 def run(steps: list[Step], step_type: StepType, rescue: list[Step] | None = None, clock: Later | None = None):
@@ -92,7 +93,7 @@ def test_a_final_error_stops_its_endpoint_only() -> None:
     step_type = StepType("a", {"a/x/1": [trouble(later=False)]})
     report, _ = run([step("a/x/1"), step("a/x/2"), step("a/y/1")], step_type)
 
-    assert [(o.address, o.state.value) for o in report.outcomes] == [
+    assert [(str(o.address), o.state.value) for o in report.outcomes] == [
         ("a/x/1", "failed"),
         ("a/x/2", "not_reached"),
         ("a/y/1", "done"),
@@ -190,8 +191,8 @@ def test_a_refusal_of_access_passes_only_after_a_fresh_role() -> None:
         error.after_role = True
         return {"a/x": [error, error]}
 
-    fresh = Step(Verb.PROBE, "a/x", {}, "why", Retry(5, 600, fresh_role=True))
-    stale = Step(Verb.PROBE, "a/x", {}, "why", Retry(5, 600))
+    fresh = Step(Verb.PROBE, addr("a/x"), {}, "why", Retry(5, 600, fresh_role=True))
+    stale = Step(Verb.PROBE, addr("a/x"), {}, "why", Retry(5, 600))
     waited, refused = StepType("a", refusals()), StepType("a", refusals())
 
     assert run([fresh], waited)[0].ok
@@ -312,7 +313,7 @@ def test_what_the_fallback_replaces_is_no_failure() -> None:
     steps = [step("a/x/0"), step("a/x/1"), step("a/x/2"), step("a/y/1")]
     report, _, events = fall(steps, step_type, [step("a/x/8"), step("a/x/9")], [step("a/x/1")])
 
-    assert [(o.address, o.state.value) for o in report.outcomes] == [
+    assert [(str(o.address), o.state.value) for o in report.outcomes] == [
         ("a/x/0", "done"), ("a/x/1", "superseded"), ("a/x/2", "superseded"), ("a/x/8", "done"), ("a/x/9", "done"),
         ("a/y/1", "done"),
     ]  # fmt: skip
@@ -339,7 +340,7 @@ def test_a_fallback_that_fails_is_a_failed_step() -> None:
     fallback = [step("a/x/8"), step("a/x/9")]
     report, _, _ = fall([step("a/x/1"), step("a/x/2")], step_type, fallback, [step("a/x/7"), step("a/x/8")])
 
-    assert [(o.address, o.state.value) for o in report.outcomes] == [
+    assert [(str(o.address), o.state.value) for o in report.outcomes] == [
         ("a/x/1", "superseded"), ("a/x/2", "superseded"), ("a/x/8", "failed"), ("a/x/9", "not_reached"),
         ("a/x/8", "rescued"),
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from deploy.domain.spec import EndpointSpec
 from deploy.errors import Refused
 from deploy.planning import planner
 from deploy.planning.adoption import plan_adoption
+from tests.addresses import addr
 from tests.unit.specs import OWNER, deployment_body, endpoint_body, environment, facts, spec
 
 OTHER = "imaging/prod/liver"
@@ -55,7 +56,7 @@ def test_tags_and_marks_move_and_nothing_else() -> None:
         theirs(), OTHER, rows=[row(OTHER, ends=" its own identity"), row("x/y/z", "other").copy() | {"properties": {}}]
     )
     assert [(s.verb, s.address) for s in made.steps] == [
-        ("update", "endpoint/mip"), ("update", "deployment/mip/blue"), ("update", "role/mip/r1"),
+        ("update", addr("endpoint/mip")), ("update", addr("deployment/mip/blue")), ("update", addr("role/mip/r1")),
     ]  # fmt: skip
     assert all("document" not in step.body for step in made.steps)
     assert made.steps[1].body["adopted"] == {OWNER_TAG: OWNER, "amldeploy-release": "r1"}
@@ -64,7 +65,7 @@ def test_tags_and_marks_move_and_nothing_else() -> None:
 
 def test_a_third_owner_is_not_taken_over() -> None:
     """Only the owner that was named: another one, of a deployment or of a role, still refuses, and is named."""
-    mixed = {**theirs(), "deployment/mip/green": deployment_body("green", owner="third/prod/mip")}
+    mixed = {**theirs(), addr("deployment/mip/green"): deployment_body("green", owner="third/prod/mip")}
     found = refusal(mixed, OTHER)
     assert [where for where, *_ in found] == ["deployment/mip/green"]
     assert found[0][2].endswith(f"--from {OTHER} --from third/prod/mip")
@@ -77,7 +78,9 @@ def test_a_move_that_was_cut_off_is_finished(moved: int) -> None:
     owners = [OWNER if number < moved else OTHER for number in range(3)]
     half = facts(endpoint_body({"blue": 100}, owner=owners[0]), (deployment_body("blue", owner=owners[1]),))
     rest = adopt(half, OTHER, rows=[row(owners[2])])
-    assert [s.address for s in rest.steps] == ["endpoint/mip", "deployment/mip/blue", "role/mip/r1"][moved:]
+    assert [s.address for s in rest.steps] == [addr("endpoint/mip"), addr("deployment/mip/blue"), addr("role/mip/r1")][
+        moved:
+    ]
     assert adopt(theirs(OWNER), OTHER, rows=[row(OWNER)]).steps == ()
 
 

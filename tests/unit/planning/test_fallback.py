@@ -14,6 +14,7 @@ from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State
 from deploy.errors import POOL_FULL, Refused
 from deploy.planning import plan_check, planner
+from tests.addresses import addr
 from tests.unit.specs import SIZE, deployment_body, endpoint_body, environment, facts, quota_row, spec
 
 LENT: dict[str, Any] = {"quota": {"capacity": "shared", "fallback": "dedicated"}, "probe": {"type": "http"}}
@@ -58,7 +59,7 @@ def test_from_nothing() -> None:
     assert by_address[Verb.CREATE, "endpoint"].body["shared"] is None
     assert by_address[Verb.DELETE, "endpoint"].body == {"name": "mip-ab"}
     assert by_address[Verb.CREATE, "deployment"].retry.fresh_role
-    first = next(step for step in made.steps if step.address == "endpoint/mip")
+    first = next(step for step in made.steps if step.address == addr("endpoint/mip"))
     assert first.body["shared"] is not None
     assert made.quota[0]["capacity"] == "shared"
 
@@ -93,7 +94,7 @@ def test_one_off_shared_quota_counts_against_the_family() -> None:
     (note,) = plan(there).notes
     assert "endpoint mip-ab is on dedicated quota, not on shared" in note
     with pytest.raises(Refused) as refused:
-        plan(there | {f"quota/mip/{SIZE.lower()}": quota_row(limit=24, in_use=24)}, instance_count=2)
+        plan(there | {addr(f"quota/mip/{SIZE.lower()}"): quota_row(limit=24, in_use=24)}, instance_count=2)
     assert refused.value.code == "AML200"
     assert not leases.borrows("shared", endpoint_body())
     assert leases.borrows("shared", None)
@@ -134,8 +135,8 @@ def test_a_report_says_what_was_replaced() -> None:
     made = plan(facts())
     error = {"code": POOL_FULL, "message": "cannot create deployment/mip/blue: the pool is full", "cure": "Wait"}
     outcomes = (
-        Outcome("deployment/mip/blue", Verb.CREATE, State.SUPERSEDED, 20, 1790.0, error),
-        Outcome("probe/mip/blue", Verb.PROBE, State.SUPERSEDED),
+        Outcome(addr("deployment/mip/blue"), Verb.CREATE, State.SUPERSEDED, 20, 1790.0, error),
+        Outcome(addr("probe/mip/blue"), Verb.PROBE, State.SUPERSEDED),
         *(Outcome(step.address, step.verb, State.DONE, 1, 1.0) for step in made.fallback),
     )
     report = Report("test", made.fingerprint, outcomes)

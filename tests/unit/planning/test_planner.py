@@ -16,6 +16,7 @@ from deploy.errors import Refused
 from deploy.planning import planner
 from deploy.reporter import plan_json, plan_markdown, plan_text
 from deploy.reporter.wording import staying
+from tests.addresses import addr
 from tests.unit.specs import SIZE, deployment_body, endpoint_body, environment, facts, quota_row, spec
 
 PROBE = {"probe": {"type": "http"}}
@@ -232,7 +233,7 @@ def test_foreign_deployments_stop_a_teardown() -> None:
 def test_teardown_goes_backwards() -> None:
     """Callers first, then deployments, roles, and the endpoint last."""
     there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
-    there["role/mip/abc"] = {"id": "/x", "giver": "azure"}
+    there[addr("role/mip/abc")] = {"id": "/x", "giver": "azure"}
     made = planner.plan_teardown(environment(), [spec()], {"mip": there})
 
     assert story(made) == [
@@ -294,10 +295,10 @@ def test_callers_are_never_split_wrongly(world, release: str, stages: list[int])
     """
     there, _ = world
     made = plan(spec(release=release, pipeline={"rollout": {"stages": [*stages, 100]}}), there)
-    known = {a.rsplit("/", 1)[1] for a in there if a.startswith("deployment/")}
-    last = there["endpoint/mip"]["properties"]["traffic"]
+    known = {a.name for a in there if a.kind == "deployment"}
+    last = there[addr("endpoint/mip")]["properties"]["traffic"]
     for step in made.steps:
-        name = step.address.rsplit("/", 1)[1]
+        name = step.address.name
         known |= {name} if step.kind == "deployment" else set()
         if step.kind == "deployment" and there.get(step.address, {}).get("tags", {}).get(RELEASE_TAG) != release:
             assert not last.get(name)
@@ -313,7 +314,7 @@ def test_fingerprint_is_of_what_matters(world, release: str) -> None:
     """The same files and world make the same plan; a moved world makes another fingerprint."""
     there, _ = world
     one, two = plan(spec(release=release), there), plan(spec(release=release), dict(reversed(there.items())))
-    moved = {**there, "endpoint/mip": {**there["endpoint/mip"], "location": "elsewhere"}}
+    moved = {**there, addr("endpoint/mip"): {**there[addr("endpoint/mip")], "location": "elsewhere"}}
 
     assert one.fingerprint == two.fingerprint
     assert one.fingerprint != plan(spec(release=release), moved).fingerprint
@@ -348,7 +349,7 @@ def test_endpoints_share_a_quota() -> None:
     other = replace(spec(instance_count=3), key="mi2", endpoint={"name": "mi2-ab"})
     there = {
         "mip": facts(quota=quota_row(limit=96)),
-        "mi2": {f"quota/mi2/{SIZE.lower()}": quota_row(limit=96)},
+        "mi2": {addr(f"quota/mi2/{SIZE.lower()}"): quota_row(limit=96)},
     }
     with pytest.raises(Refused, match=r"48 \+ 72 = 120 cores of standardNCADSA100v4Family in eastus, 96 left"):
         planner.plan_release(environment(), [spec(instance_count=2), other], there)
@@ -363,7 +364,7 @@ def test_shared_quota_asks_for_no_cores_of_ours() -> None:
 
 def test_a_former_name_is_not_forgotten() -> None:
     """An endpoint of the same owner under another name would be left behind, serving and paid for."""
-    there = facts() | {"endpoint/mip/old-name": endpoint_body({"blue": 100}) | {"name": "old-name"}}
+    there = facts() | {addr("endpoint/mip/old-name"): endpoint_body({"blue": 100}) | {"name": "old-name"}}
     with pytest.raises(Refused, match=r"AML232.*old-name of the same owner is still there"):
         plan(spec(), there)
 
@@ -371,7 +372,7 @@ def test_a_former_name_is_not_forgotten() -> None:
 def test_roles_of_others_stay() -> None:
     """A role that somebody else gave satisfies us, and is never taken back."""
     there = facts(endpoint_body({}))
-    there["role/mip/Reader/workspace"] = {"id": "/theirs", "giver": "others"}
+    there[addr("role/mip/Reader/workspace")] = {"id": "/theirs", "giver": "others"}
     made = planner.plan_teardown(environment(), [spec()], {"mip": there})
 
     assert not any(step.kind == "role" for step in made.steps)
@@ -409,11 +410,11 @@ def test_what_others_put_there_survives_the_proof() -> None:
 def test_another_slot_says_how_it_differs() -> None:
     """What is made next to the live slot names the difference: in its reason and as changes, secrets hidden."""
     there = facts(endpoint_body({"blue": 100}), (deployment_body("blue", size="Standard_F4s_v2"),))
-    there["deployment/mip/blue"]["properties"]["environmentVariables"] = {"API_KEY": "the-old-secret"}
+    there[addr("deployment/mip/blue")]["properties"]["environmentVariables"] = {"API_KEY": "the-old-secret"}
     wanted = spec(release="r2", environment_variables={"API_KEY": "the-new-secret"})
     (made,) = [step for step in plan(wanted, there).steps if step.verb is Verb.CREATE]
 
-    assert made.address == "deployment/mip/green"
+    assert made.address == addr("deployment/mip/green")
     assert made.body["beside"] == "blue"
     assert [change["path"] for change in made.body["changes"]] == [
         "instance_type",
@@ -445,7 +446,7 @@ def test_files_that_changed_are_named() -> None:
 
     def why(body: dict[str, Any], **changes: Any) -> list[str]:
         made = plan(replace(wanted, **changes), facts(endpoint_body({"blue": 100}), (body,)))
-        return [step.why for step in made.steps if step.address == "deployment/mip/green"]
+        return [step.why for step in made.steps if step.address == addr("deployment/mip/green")]
 
     listed = {**there, "tags": {**there["tags"], **manifest.tags_of(before)}}
     told = "files: code/new.py added, code/score.py changed"
@@ -497,7 +498,7 @@ def test_count_and_the_rest_are_two_steps() -> None:
 def test_what_others_added_survives() -> None:
     """A PUT of endpoint, deployment or traffic sends the tags and properties of others along, never the service's."""
     there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
-    for body in (there["endpoint/mip"], there["deployment/mip/blue"]):
+    for body in (there[addr("endpoint/mip")], there[addr("deployment/mip/blue")]):
         body["tags"]["Theirs"] = "t"
         body["properties"]["properties"] = {"theirs": "p", "createdBy": "x", "AzureAsyncOperationUri": "x"}
     moved = spec(release="r2")
@@ -603,10 +604,10 @@ def test_cleanup_takes_away_what_nobody_loses(state: str | None, share: int, goe
         endpoint_body({"blue": 100 - share, "green": share}), (deployment_body("blue"), *([green] if state else ()))
     )
     made = planner.plan_release(environment(), [spec(release="r2")], {"mip": there}, cleanup=True)
-    assert any(s.address == "deployment/mip/green" and s.changes for s in made.steps)
+    assert any(s.address == addr("deployment/mip/green") and s.changes for s in made.steps)
     deletes = [step.address for step in made.rescue if step.verb is Verb.DELETE]
 
-    assert deletes == (["deployment/mip/green"] if goes else [])
+    assert deletes == ([addr("deployment/mip/green")] if goes else [])
 
 
 def test_cleanup_takes_away_a_failed_slot_that_is_made_anew() -> None:
@@ -616,5 +617,5 @@ def test_cleanup_takes_away_a_failed_slot_that_is_made_anew() -> None:
     there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"), green))
     made = planner.plan_release(environment(), [spec(release="r2")], {"mip": there}, cleanup=True)
 
-    assert [s.verb for s in made.steps if s.address == "deployment/mip/green"] == [Verb.DELETE, Verb.CREATE]
-    assert [s.address for s in made.rescue if s.verb is Verb.DELETE] == ["deployment/mip/green"]
+    assert [s.verb for s in made.steps if s.address == addr("deployment/mip/green")] == [Verb.DELETE, Verb.CREATE]
+    assert [s.address for s in made.rescue if s.verb is Verb.DELETE] == [addr("deployment/mip/green")]

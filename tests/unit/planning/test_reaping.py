@@ -13,6 +13,7 @@ from deploy.domain.arm import OWNER_TAG
 from deploy.domain.spec import Environment, Guards
 from deploy.planning import reaping
 from deploy.planning.reaping import PROTECT_TAG, Inventory, Rules
+from tests.addresses import addr
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
@@ -174,7 +175,7 @@ def test_who_stays_without_a_record_gets_one() -> None:
     whose = f"amldeploy dev/mip {WORKSPACE}/onlineEndpoints/a".lower() + " its own identity, given by Azure"
     noted = there(endpoint("a", 100), assignments=[assignment(1, "principal-of-a", whose)])
 
-    assert (step.address, step.body) == ("identity/a", {"endpoint": "a", "owner": "dev/mip"})
+    assert (step.address, step.body) == (addr("identity/a"), {"endpoint": "a", "owner": "dev/mip"})
     assert reaping.plan(DEV, noted, judged(noted), "folder").steps == ()
     others = there(endpoint("b", 100, "prod/x"), assignments=[assignment(1, "principal-of-b")])
     assert reaping.plan(DEV, others, judged(others), "folder").steps == ()
@@ -216,5 +217,10 @@ def test_the_order_of_an_end() -> None:
     inventory = there(endpoint("a", -1), assignments=[assignment(1, "principal-of-a")], autoscale=[setting])
     plan = reaping.plan(DEV, inventory, judged(inventory), "folder")
 
-    assert [step.address for step in plan.steps] == ["export/a", "autoscale/a/scale", "role/a/1", "endpoint/a"]
+    assert [step.address for step in plan.steps] == [
+        addr("export/a"),
+        addr("autoscale/a/scale"),
+        addr("role/a/1"),
+        addr("endpoint/a"),
+    ]
     assert not plan.steps[0].changes

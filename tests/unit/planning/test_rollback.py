@@ -17,6 +17,7 @@ from deploy.domain.plan import Plan, Verb
 from deploy.errors import Refused
 from deploy.planning import planner, rollback
 from deploy.planning.rollback import Settled
+from tests.addresses import addr
 from tests.unit.specs import OWNER, deployment_body, endpoint_body, environment, facts, quota_row, spec
 
 NOW = datetime(2026, 11, 29, 13, 0, tzinfo=UTC)
@@ -45,8 +46,8 @@ def test_traffic_goes_to_the_release_that_was_live_before() -> None:
     made = plan(there({"green": 100}, {"blue": "r1", "green": "r2"}, tags=live(("green", "r2"), ("blue", "r1"))))
 
     assert [(s.verb, s.address) for s in made.steps] == [
-        (Verb.PROBE, "probe/mip/blue"),
-        (Verb.SHIFT, "traffic/mip"),
+        (Verb.PROBE, addr("probe/mip/blue")),
+        (Verb.SHIFT, addr("traffic/mip")),
     ]
     assert made.steps[1].body["after"] == {"blue": 100}
     assert made.steps[1].body["record"] == {"kind": "rolled_back", "slot": "blue", "release": "r1", "left": "r2"}
@@ -72,7 +73,7 @@ def test_the_target_gets_as_many_instances_as_the_live_release() -> None:
 def test_a_rollback_beyond_quota_is_refused() -> None:
     """Before anything changes."""
     seen = there({"green": 100}, {"blue": "r1", "green": "r2"}, tags=live(("green", "r2"), ("blue", "r1")), green=3)
-    row = {key: body if not key.startswith("quota/") else quota_row(limit=96, in_use=96) for key, body in seen.items()}
+    row = {key: body if key.kind != "quota" else quota_row(limit=96, in_use=96) for key, body in seen.items()}
     with pytest.raises(Refused, match="quota"):
         plan(row)
 
@@ -112,7 +113,7 @@ def test_out_of_an_unfinished_rollout_traffic_goes_to_the_last_whole_release() -
 def test_a_release_or_a_commit_can_be_named(to: str) -> None:
     """By the first characters of either."""
     seen = there({"green": 100}, {"blue": "r1", "green": "r2"}, tags=live(("green", "r2"), ("blue", "r1")))
-    seen["deployment/mip/blue"]["tags"]["amldeploy-commit"] = "c0ffee" + "0" * 34
+    seen[addr("deployment/mip/blue")]["tags"]["amldeploy-commit"] = "c0ffee" + "0" * 34
     assert plan(seen, to=to).steps[-1].body["after"] == {"blue": 100}
 
 
@@ -128,7 +129,7 @@ def test_a_named_release_must_have_been_live(to: str) -> None:
 def test_endpoints_without_a_previous_release_do_not_block_the_others() -> None:
     """With `every`; named, they are refused."""
     alone = {**there({"blue": 100}, {"blue": "r1"}, tags=live(("blue", "r1")))}
-    other = {where.replace("/mip", "/two"): body for where, body in alone.items()}
+    other = {where._replace(endpoint="two"): body for where, body in alone.items()}
     first = there({"green": 100}, {"blue": "r1", "green": "r2"}, tags=live(("green", "r2"), ("blue", "r1")))
     one = spec(release="r2")
     two = type(one)(**{**vars(one), "key": "two"})
@@ -203,7 +204,7 @@ class Endpoint:
 
     @property
     def body(self) -> dict[str, Any]:
-        body: dict[str, Any] = self.facts["endpoint/mip"]
+        body: dict[str, Any] = self.facts[addr("endpoint/mip")]
         return body
 
     @property

@@ -13,6 +13,7 @@ from deploy import reporter
 from deploy.domain.plan import Plan
 from deploy.errors import Refused
 from deploy.planning import planner
+from tests.addresses import addr
 from tests.unit.specs import deployment_body, endpoint_body, environment, facts, spec
 
 MODES = ("key", "aml_token", "aad_token")
@@ -100,7 +101,7 @@ def test_what_is_new_is_no_change() -> None:
 def test_a_successor_is_compared_with_the_endpoint_before_it() -> None:
     """On shared quota another endpoint takes over: its files may not open what the former kept closed."""
     shared = wanted(pipeline={"quota": {"capacity": "shared"}}).at("mip-ab-00abc")
-    there = {**facts(), "endpoint/mip/mip-ab": endpoint("aad_token", "Disabled")}
+    there = {**facts(), addr("endpoint/mip/mip-ab"): endpoint("aad_token", "Disabled")}
 
     assert told(plan(shared, there)) == [(INGRESS, "disabled", "enabled"), ("auth_mode", "aad_token", "key")]
 

@@ -12,6 +12,7 @@ from deploy.domain.plan import Plan, Step, Verb
 from deploy.errors import Refused
 from deploy.planning import planner
 from deploy.preflight import guards
+from tests.addresses import addr
 from tests.unit.specs import deployment_body, endpoint_body, environment, facts, quota_row, spec
 
 LIVE = endpoint_body({"blue": 100})
@@ -59,10 +60,10 @@ def test_endpoints_that_were_not_chosen_count() -> None:
     wanted = replace(spec(), siblings=(other("two", 2), other("three", 1)))
     running = {
         "two-ab": {
-            "deployment/two/blue": {**deployment_body("blue"), "id": "/ws/onlineEndpoints/two-ab/deployments/b"}
+            addr("deployment/two/blue"): {**deployment_body("blue"), "id": "/ws/onlineEndpoints/two-ab/deployments/b"}
         },
         "three-ab": {
-            f"deployment/three/{name}": {
+            addr(f"deployment/three/{name}"): {
                 **deployment_body(name, count=2),
                 "id": f"/ws/onlineEndpoints/three-ab/deployments/{name}",
             }
@@ -91,7 +92,7 @@ def test_the_peak_is_what_the_steps_run(counts, live, asked, fresh) -> None:
     made = release(wanted, there)
     now, sums = dict(counts), [sum(counts.values())]
     for step in (s for s in made.steps if s.kind == "deployment" and s.changes):
-        name = step.address.rsplit("/", 1)[1]
+        name = step.address.name
         if step.verb is Verb.DELETE:
             del now[name]
         else:
@@ -105,7 +106,7 @@ def test_an_endpoint_that_goes_first_runs_no_more() -> None:
     """The peak of a teardown is what there is; what is created after it counts by itself."""
     there = facts(LIVE, (deployment_body("blue", count=3),))
     gone = planner.plan_teardown(environment(), [spec()], {"mip": there}).steps
-    again = [Step(Verb.CREATE, "deployment/mip/blue", {"document": spec().at("mip-ab").deployments[0]}, "")]
+    again = [Step(Verb.CREATE, addr("deployment/mip/blue"), {"document": spec().at("mip-ab").deployments[0]}, "")]
 
     assert guards.peak_instances([spec()], {"mip": there}, [*gone, *again])["mip"] == {("mip-ab", "blue"): 3}
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from deploy.domain.plan import Step, Verb
 from deploy.preflight import headroom, names
 from deploy.preflight.verdict import Judgement, Reason, Verdict, findings
+from tests.addresses import addr
 from tests.unit.specs import deployment_body, endpoint_body, facts, spec
 
 NEW = {"name": "mip-ab", "endpoints": 1, "deployments": 1, "siblings": 0, "roles": 2}
@@ -33,8 +34,8 @@ def test_together_leaves_out_the_refused() -> None:
     bad = Judgement("", "", (Reason("AML200", "", ""),)).step("quota/a/x", body)
     blind = {"limits": [headroom.Limit("x", 80, None, "AML200").body()]}
 
-    assert headroom.together([bad, Judgement("", "").step("quota/b/x", body)]) == []
-    assert headroom.together([Judgement("", "").step(f"quota/{n}/x", blind) for n in range(3)]) == []
+    assert headroom.together([bad, Judgement("", "").step(addr("quota/b/x"), body)]) == []
+    assert headroom.together([Judgement("", "").step(addr(f"quota/{n}/x"), blind) for n in range(3)]) == []
 
 
 @given(st.none() | st.integers(-1, 300), st.none() | st.integers(0, 300))
@@ -47,7 +48,7 @@ def test_left(limit: int | None, used: int | None) -> None:
 def test_every_reason_is_a_finding_with_its_source() -> None:
     """A check may have several reasons; each says who answered."""
     step = Judgement("w", "usages of eastus", (Reason("AML1", "a", "c"), Reason("AML2", "b", "d"))).step(
-        "quota/a/x", {}
+        addr("quota/a/x"), {}
     )
 
     assert [(f.code, f.cause) for f in findings([step])] == [
@@ -61,12 +62,12 @@ def test_what_is_asked_of_the_region() -> None:
     """New endpoints, deployments and roles count; a deployment made anew does not; without anything new, nothing."""
     there = facts(endpoint_body(), (deployment_body("blue"),))
     made = [
-        Step(Verb.DELETE, "deployment/mip/green", {}, ""),
-        Step(Verb.CREATE, "deployment/mip/green", {"document": {}}, ""),
+        Step(Verb.DELETE, addr("deployment/mip/green"), {}, ""),
+        Step(Verb.CREATE, addr("deployment/mip/green"), {"document": {}}, ""),
     ]
 
     assert names.asked(spec(), [], there) is None
-    assert names.asked(spec(), [*made, Step(Verb.CREATE, "role/mip/r/s", {}, "")], there) == NEW | {
+    assert names.asked(spec(), [*made, Step(Verb.CREATE, addr("role/mip/r/s"), {}, "")], there) == NEW | {
         "endpoints": 0,
         "deployments": 0,
         "siblings": 1,
@@ -91,8 +92,8 @@ def test_limits_that_nobody_tells() -> None:
 
 def test_deployments_of_the_region() -> None:
     """Those behind all endpoints of the plan are counted against the subscription's limit."""
-    many = {"mip": {f"deployment/mip/d{n}": {} for n in range(500)}}
-    more = [Step(Verb.CREATE, "deployment/mip/blue", {}, "")]
+    many = {"mip": {addr(f"deployment/mip/d{n}"): {} for n in range(500)}}
+    more = [Step(Verb.CREATE, addr("deployment/mip/blue"), {}, "")]
 
     assert [f.code for f in names.too_many(more, many)] == ["AML262"]
     assert names.too_many(more, {"mip": {}}) == []
@@ -104,7 +105,7 @@ def test_a_hundred_endpoints_are_one_sum_in_few_words() -> None:
 
     def said(needs: list[int]) -> str:
         asked = ({"limits": [{"what": "cores of x", "needs": n, "left": 96}]} for n in needs)
-        steps = [Judgement("", "").step(f"quota/e{n}/x", body) for n, body in enumerate(asked)]
+        steps = [Judgement("", "").step(addr(f"quota/e{n}/x"), body) for n, body in enumerate(asked)]
         return headroom.together(steps)[0].cause
 
     assert said([48, 72]) == "48 + 72 = 120 cores of x, 96 left"

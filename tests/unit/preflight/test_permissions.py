@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from deploy.domain.plan import Step, Verb
 from deploy.preflight import permissions
 from deploy.preflight.verdict import Verdict
+from deploy.steps import permissions_needed
+from tests.addresses import addr
 from tests.unit.specs import spec
 
 WS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
@@ -49,16 +51,21 @@ def test_blocks_add_up(blocks: list, action: str) -> None:
 def test_needs() -> None:
     """Each step's action at its scope; a probe's depends on how callers sign in; checks need nothing."""
     steps = [
-        Step(Verb.CHECK, "quota/mip/x", {}, ""),
-        Step(Verb.CREATE, "role/mip/r/workspace_keyvault", {"scope": "workspace_keyvault"}, ""),
-        Step(Verb.DELETE, "role/mip/r/x", {"id": f"{VAULT}/providers/Microsoft.Authorization/roleAssignments/1"}, ""),
-        Step(Verb.PROBE, "probe/mip/blue", {}, ""),
-        Step(Verb.CREATE, "deployment/mip/blue", {"document": {"code_configuration": {"code": "src"}}}, ""),
-        Step(Verb.DELETE, "deployment/mip/green", {}, ""),
+        Step(Verb.CHECK, addr("quota/mip/x"), {}, ""),
+        Step(Verb.CREATE, addr("role/mip/r/workspace_keyvault"), {"scope": "workspace_keyvault"}, ""),
+        Step(
+            Verb.DELETE,
+            addr("role/mip/r/x"),
+            {"id": f"{VAULT}/providers/Microsoft.Authorization/roleAssignments/1"},
+            "",
+        ),
+        Step(Verb.PROBE, addr("probe/mip/blue"), {}, ""),
+        Step(Verb.CREATE, addr("deployment/mip/blue"), {"document": {"code_configuration": {"code": "src"}}}, ""),
+        Step(Verb.DELETE, addr("deployment/mip/green"), {}, ""),
     ]
     found = {
         scope: {a.rsplit("workspaces/", 1)[-1] for a in actions}
-        for scope, actions in permissions.needs(spec(), steps).items()
+        for scope, actions in permissions_needed(spec(), steps).items()
     }
 
     assert found["workspace_keyvault"] == {GIVE}

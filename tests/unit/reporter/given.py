@@ -9,6 +9,7 @@ from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence, Outcome, Report, State
 from deploy.domain.spec import Retry
 from deploy.reporter import EndpointRow, SlotRow
+from tests.addresses import addr
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """Enough for what is generated here; a busy machine fails no test."""
@@ -43,13 +44,13 @@ TARGET = {
 PLAN = Plan(
     "dev",
     (
-        Step(Verb.CHECK, "quota/mip/standard_nc24ads_a100_v4", QUOTA, "1 x 24 cores"),
-        Step(Verb.CREATE, "endpoint/mip", {"document": {"name": "mip-dev"}}, "there is no endpoint mip-dev yet"),
-        Step(Verb.UPDATE, "deployment/mi2/blue", {"changes": CHANGES}, "instance_count"),
-        Step(Verb.SHIFT, "traffic/mip", {}, "blue 100 % -> green 100 %", Retry(6, 1800.0, 300.0)),
-        Step(Verb.DELETE, "deployment/mip/blue", {}, "deployment blue is no longer wanted"),
+        Step(Verb.CHECK, addr("quota/mip/standard_nc24ads_a100_v4"), QUOTA, "1 x 24 cores"),
+        Step(Verb.CREATE, addr("endpoint/mip"), {"document": {"name": "mip-dev"}}, "there is no endpoint mip-dev yet"),
+        Step(Verb.UPDATE, addr("deployment/mi2/blue"), {"changes": CHANGES}, "instance_count"),
+        Step(Verb.SHIFT, addr("traffic/mip"), {}, "blue 100 % -> green 100 %", Retry(6, 1800.0, 300.0)),
+        Step(Verb.DELETE, addr("deployment/mip/blue"), {}, "deployment blue is no longer wanted"),
     ),
-    (Step(Verb.SHIFT, "traffic/mip", {}, "green 100 % -> blue 100 %"),),
+    (Step(Verb.SHIFT, addr("traffic/mip"), {}, "green 100 % -> blue 100 %"),),
     ({"endpoint": "mip", "ends": "2026-11-30 09:12 UTC"},),
     ("mip", "mi2"),
     "facts",
@@ -67,15 +68,27 @@ REPORT = Report(
     "dev",
     PLAN.fingerprint,
     (
-        Outcome("quota/mip/standard_nc24ads_a100_v4", Verb.CHECK, State.DONE, 1, 0.4),
+        Outcome(addr("quota/mip/standard_nc24ads_a100_v4"), Verb.CHECK, State.DONE, 1, 0.4),
         Outcome(
-            "endpoint/mip", Verb.CREATE, State.DONE, 2, 41.2, None, Evidence("a sight", {"n": 1}, {"seen.png": PNG})
+            addr("endpoint/mip"),
+            Verb.CREATE,
+            State.DONE,
+            2,
+            41.2,
+            None,
+            Evidence("a sight", {"n": 1}, {"seen.png": PNG}),
         ),
         Outcome(
-            "deployment/mi2/blue", Verb.UPDATE, State.FAILED, 6, 733.0, FAILURE, Evidence("", {}, {"a.log": b"boom"})
+            addr("deployment/mi2/blue"),
+            Verb.UPDATE,
+            State.FAILED,
+            6,
+            733.0,
+            FAILURE,
+            Evidence("", {}, {"a.log": b"boom"}),
         ),
-        Outcome("traffic/mip", Verb.SHIFT, State.NOT_REACHED),
-        Outcome("traffic/mip", Verb.SHIFT, State.RESCUED, 1, 12.0, rescue=True),
+        Outcome(addr("traffic/mip"), Verb.SHIFT, State.NOT_REACHED),
+        Outcome(addr("traffic/mip"), Verb.SHIFT, State.RESCUED, 1, 12.0, rescue=True),
     ),
     requests=214,
     seconds=1465.2,
@@ -128,10 +141,10 @@ CHANGE_BODIES = st.fixed_dictionaries(
     }
 )  # fmt: skip
 RETRIES = st.builds(Retry, st.integers(1, 9), st.floats(0, 9e3), st.floats(0, 900))
-ADDRESSES = st.tuples(st.sampled_from(["endpoint", "role", "deployment", "traffic"]), WORDS, WORDS).map("/".join)
+ADDRESSES = st.tuples(st.sampled_from(["endpoint", "role", "deployment", "traffic"]), WORDS, WORDS).map("/".join).map(addr)
 STEPS = st.one_of(
     st.builds(Step, st.sampled_from(Verb), ADDRESSES, BODIES | CHANGE_BODIES, SENTENCES, RETRIES),
-    st.builds(Step, st.just(Verb.CHECK), st.just("quota/mip/size"), QUOTA_BODIES, SENTENCES, RETRIES),
+    st.builds(Step, st.just(Verb.CHECK), st.just(addr("quota/mip/size")), QUOTA_BODIES, SENTENCES, RETRIES),
 )
 PLANS = st.builds(
     Plan,

@@ -13,6 +13,7 @@ from deploy.domain.report import Outcome, Report, State
 from deploy.errors import CloudError, Finding, Place, Problem, Refused, SpecError
 from deploy.reporter import annotated, mask_commands, of_error, of_notices, of_report, outputs, secrets_of
 from deploy.reporter.actions import MOST, Annotation, Level
+from tests.addresses import addr
 
 from . import given as g
 
@@ -101,24 +102,24 @@ def test_what_callers_feel_comes_first() -> None:
     """Failures before what was broken off before notes."""
     error = {"code": "AML310", "message": "cannot"}
     outcomes = (
-        Outcome("endpoint/a", Verb.CREATE, State.INTERRUPTED, 1, 1.0),
-        Outcome("endpoint/b", Verb.CREATE, State.FAILED, 1, 1.0, error),
-        Outcome("traffic/c", Verb.SHIFT, State.FAILED, 1, 1.0, {**error, "callers": "on green"}),
-        Outcome("traffic/d", Verb.SHIFT, State.DONE, 1, 1.0),
+        Outcome(addr("endpoint/a"), Verb.CREATE, State.INTERRUPTED, 1, 1.0),
+        Outcome(addr("endpoint/b"), Verb.CREATE, State.FAILED, 1, 1.0, error),
+        Outcome(addr("traffic/c"), Verb.SHIFT, State.FAILED, 1, 1.0, {**error, "callers": "on green"}),
+        Outcome(addr("traffic/d"), Verb.SHIFT, State.DONE, 1, 1.0),
     )
     lines = annotated([*of_notices([("Note", "it ends")]), *of_report(Report("dev", "f", outcomes), {})]).splitlines()
     assert [runner(line)[:2] for line in lines] == [
         ("error", {"title": "AML310 traffic/c"}),
         ("error", {"title": "AML310 endpoint/b"}),
         ("warning", {"title": "Note"}),
-        ("warning", {"title": "endpoint/a"}),
+        ("warning", {"title": addr("endpoint/a")}),
     ]
 
 
 def test_secrets_are_masked_line_by_line() -> None:
     """Each line of a secret by itself; what is no secret is not."""
     document = {"environment_variables": {"API_KEY": "first-line\nsecond%line", "MODE": "not-a-secret"}}
-    plan = Plan("dev", (Step(Verb.CREATE, "deployment/a/blue", {"document": document}, "new"),))
+    plan = Plan("dev", (Step(Verb.CREATE, addr("deployment/a/blue"), {"document": document}, "new"),))
     assert mask_commands(secrets_of(plan)) == "::add-mask::first-line\n::add-mask::second%25line\n"
 
 

@@ -11,6 +11,7 @@ from deploy.domain.plan import Step, Verb
 from deploy.errors import Exit, Finding
 from deploy.preflight.doctor import Diagnosis, Line, of_plan
 from deploy.preflight.verdict import Judgement, Reason, Verdict
+from tests.addresses import addr
 from tests.project import ROOT
 
 SHORT = Finding("quota/mip/x", "AML200", "24 too few (usages of eastus)", "Ask for more")
@@ -51,14 +52,14 @@ def test_exit() -> None:
 def test_lines_of_a_plan() -> None:
     """Each check is a line, and each reason against the plan that no check has; changes are none."""
     bad = Judgement("w", "s", (Reason("AML200", "few", "more"),)).step("quota/mip/x", {})
-    good = Judgement("w", "s").step("model/mip/blue", {})
+    good = Judgement("w", "s").step(addr("model/mip/blue"), {})
     guard = Finding("environment/dev", "AML240", "too many", "fewer")
     own = Finding("quota/mip/x", "AML200", "few (s)", "more")
-    lines = of_plan([bad, good, Step(Verb.CREATE, "endpoint/mip", {}, "")], [own, guard])
+    lines = of_plan([bad, good, Step(Verb.CREATE, addr("endpoint/mip"), {}, "")], [own, guard])
 
     assert [(line.subject, line.verdict) for line in lines] == [
         ("quota/mip/x", Verdict.NO),
-        ("model/mip/blue", Verdict.YES),
+        (addr("model/mip/blue"), Verdict.YES),
         ("environment/dev", Verdict.NO),
     ]
     assert lines[0].findings == (own,)

@@ -17,6 +17,7 @@ from deploy.domain.digests import digest
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.errors import SpecError
 from deploy.reporter import plan_dump, plan_json, plan_load, report_json, status_json
+from tests.addresses import addr
 
 from . import given as g
 
@@ -79,7 +80,7 @@ def test_printed_json_without_secrets_is_a_plan_file_too(plan):
 def test_a_plan_file_holds_no_secret():
     """Neither what is printed nor a plan file says a secret; the file is still that plan, by its fingerprint."""
     body = {"document": {"environment_variables": {"API_KEY": "hunter22", "WORKERS": "2"}}}
-    plan = Plan("dev", (Step(Verb.CREATE, "deployment/mip/blue", body, "new"),))
+    plan = Plan("dev", (Step(Verb.CREATE, addr("deployment/mip/blue"), body, "new"),))
     for text in (json.dumps(plan_json(plan)), plan_dump(plan)):
         assert "hunter22" not in text
         assert '"WORKERS": "2"' in text
@@ -150,7 +151,7 @@ def test_a_plan_file_that_was_damaged_is_refused_in_words(at, noise):
 
 def test_the_world_of_a_plan_file_cannot_be_edited():
     """What moved is told by what the file remembers, so nobody may change that."""
-    world = {"endpoint/mip": {"tags": {"a": "1"}}}
+    world = {addr("endpoint/mip"): {"tags": {"a": "1"}}}
     plan = replace(g.PLAN, world=world, facts=digest(world, 16))
     assert plan_load(plan_dump(plan)).world == world
     with pytest.raises(SpecError, match="AML191"):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from deploy.domain.plan import Verb
 from deploy.domain.report import Evidence, Outcome, Report, State
 from deploy.reporter import report_html
+from tests.addresses import addr
 
 from . import given as g
 
@@ -67,7 +68,9 @@ def test_pictures_are_inside():
     """A PNG that a probe saw is part of the page; a file that only claims to be one is not."""
     text = report_html(g.REPORT)
     assert f'src="data:image/png;base64,{b64encode(g.PNG).decode()}"' in text
-    fake = Outcome("probe/a/b", Verb.PROBE, State.DONE, 1, 1, None, Evidence("", {}, {"x.png": b"<svg onload=a()>"}))
+    fake = Outcome(
+        addr("probe/a/b"), Verb.PROBE, State.DONE, 1, 1, None, Evidence("", {}, {"x.png": b"<svg onload=a()>"})
+    )
     assert "<img" not in report_html(Report("dev", "f", (fake,)))
 
 
@@ -82,7 +85,7 @@ def test_errors_and_logs_can_be_read():
 def test_secrets_in_kept_files_are_hidden():
     """A JSON file that a probe kept is shown without its secrets."""
     kept = {"answer.json": b'{"hf_token": "abc123", "n": 1}'}
-    seen = Outcome("probe/a/b", Verb.PROBE, State.DONE, 1, 1, None, Evidence("", {}, kept))
+    seen = Outcome(addr("probe/a/b"), Verb.PROBE, State.DONE, 1, 1, None, Evidence("", {}, kept))
     text = report_html(Report("dev", "f", (seen,)))
     assert "abc123" not in text
     assert "answer.json" in text

@@ -11,6 +11,7 @@ from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence, Outcome, Report, State
 from deploy.reporter import SUMMARY_ROOM, annotated, fitting, job_summary, of_report, plan_markdown
 from deploy.reporter.jobsummary import timeline
+from tests.addresses import addr
 
 from . import given as g
 
@@ -26,7 +27,7 @@ def many(endpoints: int) -> tuple[Plan, Report]:
     steps, outcomes = [], []
     for endpoint in range(endpoints):
         for n in range(STEPS):
-            address = f"deployment/endpoint-number-{endpoint}/slot-{n}"
+            address = addr(f"deployment/endpoint-number-{endpoint}/slot-{n}")
             steps.append(Step(Verb.DELETE if n % 2 else Verb.UPDATE, address, body, said))
             state = State.FAILED if n == STEPS // 2 else State.DONE
             seen = Evidence(said, {}, {f"masks-{n}.png": b"", f"look-{n}.png": b""})

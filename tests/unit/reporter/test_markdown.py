@@ -11,6 +11,7 @@ from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State
 from deploy.reporter import plan_markdown, report_markdown, status_markdown
 from deploy.reporter.markdown import LIMIT
+from tests.addresses import addr
 
 from . import given as g
 
@@ -47,7 +48,9 @@ def test_no_foreign_html_and_nobody_is_mentioned(text):
 
 def test_a_long_plan_is_cut_and_says_so():
     """A thousand steps still fit into a comment, and the rest is counted."""
-    step = Step(Verb.DELETE, "deployment/mip/blue", {"changes": [{"path": "a" * 90, "after": "<" * 90}]}, "`|<@" * 50)
+    step = Step(
+        Verb.DELETE, addr("deployment/mip/blue"), {"changes": [{"path": "a" * 90, "after": "<" * 90}]}, "`|<@" * 50
+    )
     for steps in ((step,) * 1_000, (step,) * 200):
         text = plan_markdown(Plan("dev", steps, steps, ({"endpoint": "x" * 999},) * 100))
         assert len(text) < LIMIT

@@ -9,6 +9,7 @@ import pytest
 from deploy.domain import leases
 from deploy.domain.spec import EndpointSpec
 from deploy.reporter import EndpointRow, SlotRow, endpoint_row, status_markdown, status_text
+from tests.addresses import addr
 
 NOW = datetime(2026, 11, 23, 9, 12, tzinfo=UTC)
 SPEC = EndpointSpec("mip", "dev/mip", "/t", {"name": "mip-dev"}, (), {})
@@ -22,9 +23,9 @@ def _facts(**properties):
         "properties": {"instanceType": "Standard_DS3_v2", "provisioningState": "Updating"},
     }
     return {
-        "endpoint/mip": {"name": "mip-dev", "properties": endpoint | properties},
-        "deployment/mip/green": deployment,
-        "deployment/mip/blue": {},
+        addr("endpoint/mip"): {"name": "mip-dev", "properties": endpoint | properties},
+        addr("deployment/mip/green"): deployment,
+        addr("deployment/mip/blue"): {},
     }
 
 
@@ -62,8 +63,8 @@ def test_a_lease_is_seen_as_renew_and_reap_see_it(written):
     """What cannot be read stands in our tag, too."""
     facts = _facts(properties={leases.ENABLED: "true", **written})
     assert endpoint_row(SPEC, facts, NOW).hours_left is None
-    body = {**facts["endpoint/mip"], "tags": leases.tags(NOW + timedelta(hours=3))}
-    row = endpoint_row(SPEC, {**facts, "endpoint/mip": body}, NOW)
+    body = {**facts[addr("endpoint/mip")], "tags": leases.tags(NOW + timedelta(hours=3))}
+    row = endpoint_row(SPEC, {**facts, addr("endpoint/mip"): body}, NOW)
     assert (row.hours_left, leases.moment(row.lease_ends)) == (3.0, leases.of(body).ends)
 
 
@@ -84,7 +85,7 @@ def test_dedicated_quota_is_no_lease():
 def test_what_belongs_to_others_says_so(tags, foreign):
     """In the words of a plan that leaves it alone."""
     facts = _facts()
-    facts["endpoint/mip"]["tags"] = tags
+    facts[addr("endpoint/mip")]["tags"] = tags
     row = endpoint_row(SPEC, facts, NOW)
     assert row.foreign == foreign
     for told in (status_text([row]), status_markdown([row])):

@@ -24,6 +24,7 @@ from deploy.reporter import (
 )
 from deploy.reporter.layout import Ink, Style, cells
 from deploy.reporter.wording import duration, sign
+from tests.addresses import addr
 
 from . import given as g
 
@@ -76,8 +77,8 @@ def test_words_from_far_away_command_nobody(page, width):
 @given(g.WIDTHS, st.integers(1, 300), st.integers(0, 30))
 def test_nothing_is_cut_off(width, length, words):
     """An address and a reason are there in full, however long they are."""
-    address, why = f"role/mip/{'x' * length}", f"{'because ' * words}{'y' * length}"
-    plan = Plan("dev", (Step(Verb.CREATE, address, {}, why), Step(Verb.CREATE, "endpoint/mip", {}, why)))
+    address, why = addr(f"role/mip/{'x' * length}"), f"{'because ' * words}{'y' * length}"
+    plan = Plan("dev", (Step(Verb.CREATE, address, {}, why), Step(Verb.CREATE, addr("endpoint/mip"), {}, why)))
     text = " ".join(plan_text(plan, width=width).split())
     assert address in text
     assert text.count(why) == 2
@@ -108,7 +109,7 @@ def test_the_legend_names_only_the_signs_used():
 def test_what_could_not_be_told_looks_like_nothing_else():
     """A sign, a word and a number of its own; and what no check looks at is said below them."""
     verdicts = ("yes", "unknown", "no", "unknown")
-    steps = [Step(Verb.CHECK, f"limits/m{n}", {"verdict": verdict}, "x") for n, verdict in enumerate(verdicts)]
+    steps = [Step(Verb.CHECK, addr(f"limits/m{n}"), {"verdict": verdict}, "x") for n, verdict in enumerate(verdicts)]
     text = plan_text(Plan("dev", (*steps, g.PLAN.steps[1])), width=100)
     signs = [line.split()[0] for line in text.splitlines() if " check  limits/" in line]
 
@@ -130,7 +131,7 @@ def test_an_empty_plan_reassures():
 
 def test_checks_alone_are_no_changes():
     """A plan that only looks says that nothing changes and what it will look at."""
-    plan = Plan("dev", (Step(Verb.PROBE, "probe/mip/blue", {}, "asked for"),))
+    plan = Plan("dev", (Step(Verb.PROBE, addr("probe/mip/blue"), {}, "asked for"),))
     assert plan_text(plan).splitlines()[-1] == "No changes. Azure has what the files say. 1 probe to run."
 
 
@@ -167,7 +168,7 @@ GROWING = {
 )
 def test_quota_is_shown_as_arithmetic(numbers, needs, has):
     """A quota check shows what is needed, what is left, and whether that is enough; what is unknown is said to be."""
-    plan = Plan("dev", (Step(Verb.CHECK, f"quota/mip/{g.SIZE.lower()}", g.QUOTA | numbers, "why"),))
+    plan = Plan("dev", (Step(Verb.CHECK, addr(f"quota/mip/{g.SIZE.lower()}"), g.QUOTA | numbers, "why"),))
     assert f"{needs}; {has}" in " ".join(plan_text(plan, width=200).split())
 
 
@@ -236,7 +237,7 @@ def test_a_reason_is_not_said_twice():
     """What the reason says of a change does not stand below it again."""
     change = {"path": "instance_count", "before": 1, "after": 2}
     text = plan_text(
-        Plan("dev", (Step(Verb.UPDATE, "deployment/mip/blue", {"changes": [change]}, "instance_count 1 -> 2"),))
+        Plan("dev", (Step(Verb.UPDATE, addr("deployment/mip/blue"), {"changes": [change]}, "instance_count 1 -> 2"),))
     )
     assert text.count("1 -> 2") == 1
 
@@ -268,7 +269,7 @@ def test_times_are_short(seconds, said):
 
 def test_a_good_report_is_done():
     """When every step is done the summary says so."""
-    report = Report("dev", "f", (Outcome("endpoint/mip", Verb.CREATE, State.DONE, 1, 3.04),), 4, 3.1)
+    report = Report("dev", "f", (Outcome(addr("endpoint/mip"), Verb.CREATE, State.DONE, 1, 3.04),), 4, 3.1)
     assert report_text(report).splitlines()[-1] == "Done: 1 done; 3.1 s, 4 requests."
 
 
@@ -297,7 +298,7 @@ def test_a_failed_endpoint_may_serve_its_callers():
 
 CREATED = Step(
     Verb.CREATE,
-    "endpoint/mip",
+    addr("endpoint/mip"),
     {
         "document": {
             "name": "mip-dev",
@@ -326,7 +327,9 @@ def test_what_stays_is_counted():
         "document": {"name": "blue", "instance_count": 2, "tags": {"a": "1", "b": "2"}},
         "changes": [{"path": "instance_count", "before": 1, "after": 2}],
     }
-    plan = Plan("dev", (Step(Verb.UPDATE, "deployment/mip/blue", body, "instance_count"),), endpoints=("mip", "cxr"))
+    plan = Plan(
+        "dev", (Step(Verb.UPDATE, addr("deployment/mip/blue"), body, "instance_count"),), endpoints=("mip", "cxr")
+    )
     text = plan_text(plan)
     assert "instance_count: 1 -> 2" in text
     assert "(2 unchanged fields hidden)" in text
@@ -335,7 +338,7 @@ def test_what_stays_is_counted():
 
 def test_a_long_plan_counts_the_fields_of_what_it_does_not_spell_out():
     """Twelve in full, the rest by number."""
-    steps = tuple(Step(Verb.CREATE, f"endpoint/m{n}", CREATED.body, "new") for n in range(14))
+    steps = tuple(Step(Verb.CREATE, addr(f"endpoint/m{n}"), CREATED.body, "new") for n in range(14))
     text = plan_text(Plan("dev", steps), width=120)
     assert text.count("auth_mode: key") == 12
     assert text.count("(6 fields: see -o json)") == 2

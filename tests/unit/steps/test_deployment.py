@@ -14,6 +14,7 @@ from deploy.domain.plan import Step
 from deploy.domain.preserved import is_ours
 from deploy.planning import planner
 from deploy.reporter import wording
+from tests.addresses import addr
 from tests.laws.ground import put
 from tests.table import SAMPLES
 from tests.unit.specs import deployment_body, endpoint_body, environment, facts, spec
@@ -23,7 +24,7 @@ def made_beside(live: dict[str, Any], other: dict[str, Any] | None = None, **doc
     """The step that makes a new release next to `live`."""
     there = facts(endpoint_body({"blue": 100}), tuple(filter(None, (live, other))))
     plan = planner.plan_release(environment(), [spec(release="r2", **document)], {"mip": there})
-    (step,) = [step for step in plan.steps if step.address == "deployment/mip/green"]
+    (step,) = [step for step in plan.steps if step.address == addr("deployment/mip/green")]
     return step
 
 
@@ -125,8 +126,8 @@ def test_what_an_inline_environment_changes_is_said(held: dict[str, Any], said: 
     live = deployment_body("blue")
     live["properties"]["environmentId"] = "/subscriptions/s/x/environments/e/versions/1"
     there = facts(endpoint_body({"blue": 100}), (live,))
-    there["asset/mip/blue"] = {"held": held, "untold": "", "conda": {"blue": NEW["conda_file"]}}
+    there[addr("asset/mip/blue")] = {"held": held, "untold": "", "conda": {"blue": NEW["conda_file"]}}
     plan = planner.plan_release(environment(), [spec(release="r2", environment=NEW)], {"mip": there})
-    (step,) = [step for step in plan.steps if step.address == "deployment/mip/green"]
+    (step,) = [step for step in plan.steps if step.address == addr("deployment/mip/green")]
 
     assert {change for change in wording.changes(step) if change[0].startswith("environment")} == said

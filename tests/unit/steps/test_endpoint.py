@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploy.domain.arm import address
-from deploy.domain.plan import Step, Wanted
+from deploy.domain.plan import Desired, Step
 from deploy.preflight import permissions
 from deploy.steps import endpoint
 from tests.unit.specs import endpoint_body, spec
@@ -20,7 +20,7 @@ def created(*, blocks: Any = None, **endpoints: dict[str, Any]) -> Step:
     """The step that creates a successor while these exist; `blocks`: the permissions that the caller holds."""
     facts = {address("endpoint", "mip", name.replace("_", "-")): body for name, body in endpoints.items()}
     facts[address("permission", "mip", "workspace")] = {"blocks": blocks}
-    (step,) = endpoint.plan(Wanted(spec(pipeline=SHARED).at("mip-ab-00zzz"), {}, ({},)), facts)
+    (step,) = endpoint.plan(Desired(spec(pipeline=SHARED).at("mip-ab-00zzz"), {}, ({},)), facts)
     return step
 
 

@@ -11,6 +11,7 @@ from deploy.domain.plan import Plan, Verb
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import Refused
 from deploy.planning import planner
+from tests.addresses import addr
 from tests.unit.specs import deployment_body, endpoint_body, environment, facts, spec
 
 
@@ -72,9 +73,9 @@ def test_traffic_that_the_files_take_away_moves_first(target: dict[str, int]) ->
     done = [(step.verb, step.address) for step in plan.steps if step.changes]
 
     assert done == [
-        (Verb.SHIFT, "traffic/mip"),
-        (Verb.DELETE, "deployment/mip/main"),
-        (Verb.CREATE, "deployment/mip/main"),
+        (Verb.SHIFT, addr("traffic/mip")),
+        (Verb.DELETE, addr("deployment/mip/main")),
+        (Verb.CREATE, addr("deployment/mip/main")),
     ]
     assert next(s for s in plan.steps if s.changes).body["after"] == target
     assert plan.rescue == ()
