@@ -22,7 +22,7 @@ from deploy.domain.spec import BRIEF, PATIENT, Environment
 from deploy.errors import Finding
 from deploy.planning import expired_slots
 from deploy.planning.build import target_of
-from deploy.steps import export, identity
+from deploy.steps import export, identity_record
 from deploy.steps.roles import hand_on, unreadable
 from deploy.text import count
 
@@ -151,7 +151,7 @@ def plan_idle(environment: Environment, there: Inventory, judged: Judgement, fol
 def _recorded(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list[Step]:
     if not orphans.unrecorded(body, held):
         return []
-    return [identity.step_for(name, name, owner_tag(body), PATIENT)]
+    return [identity_record.step_for(name, name, owner_tag(body), PATIENT)]
 
 
 def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Candidate | None:

@@ -1,8 +1,7 @@
-"""What a right answer looks like, one module for each type of probe.
+"""Probe types: a module for each, which builds a scoring request and checks the answer.
 
-A probe is a real scoring request with an expected answer. A module makes the request from the template's sample files
-and judges what came back: `check` returns what was seen, or raises `WrongAnswer` with the one thing that was wrong.
-It sends nothing and waits for nothing; the room that does so is `deploy.steps.probe`.
+`request` builds the body from the sample files of the template. `check` returns what the answer contains, or raises
+`WrongAnswer` with the first thing that is wrong. The step type `deploy.steps.probe` sends the request.
 """
 
 from __future__ import annotations
@@ -17,11 +16,13 @@ from deploy.probes import cxrreportgen, gigapath, http, medimageinsight, medimag
 from deploy.probes.answers import WrongAnswer
 from deploy.probes.samples import Unfit
 
-__all__ = ["Judge", "Unfit", "WrongAnswer", "find"]
+__all__ = ["TYPES", "ProbeType", "Unfit", "WrongAnswer", "find"]
 
 
-class Judge(Protocol):
+class ProbeType(Protocol):
     """A type of probe. `probe` is the `probe` part of pipeline.yml as a mapping, `folder` the template's."""
+
+    NEEDS: tuple[str, ...]
 
     def request(self, probe: Mapping[str, Any], folder: Path) -> bytes:
         """The JSON body to POST. Unfit when a sample file is missing or unfit, or the probe lacks a key."""
@@ -32,7 +33,7 @@ class Judge(Protocol):
         ...
 
 
-_JUDGES: Mapping[str, Judge] = {
+TYPES: Mapping[str, ProbeType] = {
     "http": http,
     "medimageparse": medimageparse,
     "medimageparse3d": medimageparse3d,
@@ -42,13 +43,13 @@ _JUDGES: Mapping[str, Judge] = {
 }
 
 
-def find(type_name: str) -> Judge:
+def find(type_name: str) -> ProbeType:
     """The module for a probe's `type`."""
-    if type_name not in _JUDGES:
+    if type_name not in TYPES:
         raise DeployError(
             "probe the endpoint",
             f"this version has no probe of type '{type_name}'",
-            f"Use one of: {', '.join(_JUDGES)}; 'http' fits every endpoint",
+            f"Use one of: {', '.join(TYPES)}; 'http' fits every endpoint",
             code="AML412",
         )
-    return _JUDGES[type_name]
+    return TYPES[type_name]

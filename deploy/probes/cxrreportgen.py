@@ -20,6 +20,8 @@ from deploy.probes.boxes import Box, marked
 from deploy.probes.samples import base64_text, png_size, read, wanted
 from deploy.text import count
 
+NEEDS: tuple[str, ...] = ("image",)
+"""Keys of `probe` in pipeline.yml that this type needs."""
 _COLUMNS = ("frontal_image", "indication", "technique", "comparison")
 
 

@@ -18,6 +18,8 @@ from deploy.domain.report import Evidence
 from deploy.probes.answers import WrongAnswer, envelope, excerpt, member, only_row, unbase64
 from deploy.probes.samples import base64_text, png_size, read, wanted
 
+NEEDS: tuple[str, ...] = ("image",)
+"""Keys of `probe` in pipeline.yml that this type needs."""
 _ZIP = b"PK\x03\x04"
 MOST_BYTES = 256 * 1024 * 1024
 

@@ -15,6 +15,9 @@ from deploy.domain.report import Evidence
 from deploy.probes.answers import WrongAnswer, decoded, excerpt, expect_status, kind, shown
 from deploy.probes.samples import Unfit, read
 
+NEEDS: tuple[str, ...] = ()
+"""Keys of `probe` in pipeline.yml that this type needs."""
+
 
 def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     """The bytes of the `body` file, which must be JSON; an empty object when the probe names none."""

@@ -17,6 +17,8 @@ from deploy.probes.answers import decoded, envelope, expect_status, member, only
 from deploy.probes.samples import base64_text, png_size, read, wanted
 from deploy.probes.vectors import cosine, norm, positive, vector
 
+NEEDS: tuple[str, ...] = ("image",)
+"""Keys of `probe` in pipeline.yml that this type needs."""
 LENGTH = 1024
 
 

@@ -20,6 +20,8 @@ from deploy.probes.pictures import Layer, overlay
 from deploy.probes.samples import base64_text, png_size, prompts_of, read, wanted
 from deploy.text import noun
 
+NEEDS: tuple[str, ...] = ("image", "text")
+"""Keys of `probe` in pipeline.yml that this type needs."""
 FOREGROUND = 128
 _ONE_WHERE_FOREGROUND = bytes(value >= FOREGROUND for value in range(256))
 

@@ -24,6 +24,9 @@ from deploy.probes.samples import Unfit, base64_text, prompts_of, read, wanted
 from deploy.probes.volumes import slices
 from deploy.text import noun
 
+NEEDS: tuple[str, ...] = ("image", "text")
+"""Keys of `probe` in pipeline.yml that this type needs."""
+
 
 @dataclass(frozen=True)
 class Found:

@@ -22,14 +22,6 @@ from deploy.errors import Place, Problem, sanitize
 from deploy.redact import redact_values
 
 Found = Iterator[Problem]
-_PROBE_NEEDS = {
-    "http": (),
-    "medimageparse": ("image", "text"),
-    "medimageparse3d": ("image", "text"),
-    "medimageinsight": ("image",),
-    "cxrreportgen": ("image",),
-    "gigapath": ("image",),
-}
 _MOST_TAGS, _LONGEST_NAME, _LONGEST_VALUE = 40, 512, 256
 """Azure's limits of tags: a resource has 50, of which 10 are left to ours."""
 _NOT_IN_TAGS = frozenset("<>%&\\?/")
@@ -237,7 +229,8 @@ def _probe(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
 
 def _named_by(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
     """What the probe lacks: keys, and the files that it names."""
-    for field in _PROBE_NEEDS.get(str(probe.get("type")), ()):
+    known = probes.TYPES.get(str(probe.get("type")))
+    for field in known.NEEDS if known else ():
         if not probe.get(field):
             yield problem(source, ("probe",), "AML121", f"A probe of type {probe['type']} needs {field!r}.", "Add it.")
     for field in ("image", "body", "answer"):
