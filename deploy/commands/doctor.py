@@ -11,8 +11,8 @@ from deploy.commands.project import Project, look_with_siblings, validate
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import CloudError, Finding
 from deploy.planning import planner
+from deploy.preflight.check_result import Verdict
 from deploy.preflight.doctor import Diagnosis, Line, of_plan
-from deploy.preflight.verdict import Verdict
 from deploy.steps import quota
 
 UNCHECKED = (

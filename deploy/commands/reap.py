@@ -17,7 +17,7 @@ from deploy.domain.plan import Plan, Step
 from deploy.errors import Exit, Refused
 from deploy.execution.executor import Emit
 from deploy.planning import expired_slots, reaping
-from deploy.planning.reaping import Inventory, Judgement, Rules
+from deploy.planning.reaping import Inventory, Rules, Selection
 from deploy.steps import alias, export, roles
 
 
@@ -26,7 +26,7 @@ class Reaped:
     """What was judged, and what became of it. `done` is None when nothing was to be changed: dry, or refused."""
 
     environment: str
-    judged: Judgement
+    judged: Selection
     plan: Plan
     done: Done | None
     told: Told = field(default_factory=Told)
@@ -73,7 +73,7 @@ def reap(
     file = validation.validate_environment(reader.read_environment(project.root, name))
     with project.alone(file.environment, "reap") if yes else project.connect(file.environment) as cloud:
         there = _inventory(project, cloud, file)
-        judged = reaping.judge(file.environment, there, rules, cloud.now())
+        judged = reaping.select(file.environment, there, rules, cloud.now())
         if judged.candidates:
             heirs = _heirs(project, cloud, file, there, judged.going)
             there = replace(there, autoscale=orphans.autoscale_settings(cloud) or (), heirs=heirs)
@@ -127,7 +127,7 @@ def _heirs(
     return roles.heirs_of(cloud, list(right(project, file).values()) if rows else [], rows, left)
 
 
-def _aged(judged: Judgement, rules: Rules) -> set[str]:
+def _aged(judged: Selection, rules: Rules) -> set[str]:
     """Endpoints that go although their lease does not end: they are not to come back at the next renewal."""
     ending = rules.within or 0.0
     return {

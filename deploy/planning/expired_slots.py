@@ -50,7 +50,7 @@ def may_be(endpoint: Mapping[str, Json]) -> bool:
     return len(history.live(endpoint)) > 1 or bool(history.live(endpoint) and history.failed(endpoint))
 
 
-def judge(endpoints: Bodies, behind: Behind, most: int, now: datetime) -> tuple[list[Lapsed], list[Lapsed]]:
+def select(endpoints: Bodies, behind: Behind, most: int, now: datetime) -> tuple[list[Lapsed], list[Lapsed]]:
     """Those to delete, at most `most`, longest idle first; and those that are kept all the same. `endpoints` are those
     of the environment that stay.
     """

@@ -15,7 +15,7 @@ from deploy.domain.owners import entry, owner_tag
 from deploy.domain.plan import Step, Verb
 from deploy.domain.spec import BRIEF, EndpointSpec
 from deploy.domain.traffic_shares import shares
-from deploy.preflight import verdict
+from deploy.preflight import check_result
 from deploy.steps import OUTLIVE_ENDPOINT
 
 _WHY = "the shared pool stayed full, and an endpoint cannot leave it"
@@ -77,7 +77,7 @@ def in_order(spec: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
 def notes(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Iterator[str]:
     """What to know: that the fallback would not do as things are, or that it was taken before."""
     own = [step for step in steps if step.endpoint == spec.key]
-    for finding in verdict.findings(own):
+    for finding in check_result.findings(own):
         yield f"{spec.key}: should the shared pool stay full, dedicated quota would not do now: {finding.cause}."
     yield from _other_quota(spec, facts.get(address("endpoint", spec.key)))
 

@@ -18,7 +18,7 @@ from deploy.errors import Finding, Refused
 from deploy.planning import fallback, slots
 from deploy.planning.build import build_plan
 from deploy.planning.slots import choose
-from deploy.preflight import exposure, guards, headroom, names, refusals, verdict
+from deploy.preflight import check_result, exposure, guards, headroom, names, refusals
 from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, grants_access, probe, traffic
 
 
@@ -81,7 +81,7 @@ def draft_release(
         rescue += _cleanup(desired, own, facts[spec.key]) if cleanup else ()
         if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
             second += _fallback(spec, own, seen)  # which deletes the endpoint that exists
-    findings += [*verdict.findings(steps), *headroom.together(steps), *names.too_many(steps, facts)]
+    findings += [*check_result.findings(steps), *headroom.together(steps), *names.too_many(steps, facts)]
     findings += exposure.refused(environment, exposed, allowed=allow_exposure)
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
     unprobed = [spec for spec in specs if not restored and guards.moves_unprobed(spec, steps, facts[spec.key])]

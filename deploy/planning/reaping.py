@@ -82,7 +82,7 @@ class Spared:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Selection:
     """Those that go, most urgent first, those that are spared, and what a guard has against it."""
 
     candidates: tuple[Candidate, ...]
@@ -98,7 +98,7 @@ class Judgement:
         return frozenset(each.name for each in self.candidates if not each.earlier)
 
 
-def judge(environment: Environment, there: Inventory, rules: Rules, now: datetime) -> Judgement:
+def select(environment: Environment, there: Inventory, rules: Rules, now: datetime) -> Selection:
     """Who goes and who stays. A guard that says no stops nobody from seeing who would have gone."""
     chosen: list[Candidate] = []
     spared: list[Spared] = []
@@ -121,11 +121,11 @@ def judge(environment: Environment, there: Inventory, rules: Rules, now: datetim
     late = [Spared(each.name, f"{each.why}, but --max is {rules.most}") for each in chosen[rules.most :]]
     going = {each.name for each in chosen[: rules.most]} if not findings else set()
     stays = {n: b for n, b in there.endpoints.items() if n not in going and is_ours(environment, b)}
-    idle, kept = expired_slots.judge(stays, there.behind, rules.most - len(going), now)
-    return Judgement(tuple(chosen[: rules.most]), (*spared, *late), tuple(findings), tuple(idle), tuple(kept))
+    idle, kept = expired_slots.select(stays, there.behind, rules.most - len(going), now)
+    return Selection(tuple(chosen[: rules.most]), (*spared, *late), tuple(findings), tuple(idle), tuple(kept))
 
 
-def plan(environment: Environment, there: Inventory, judged: Judgement, folder: str) -> Plan:
+def plan(environment: Environment, there: Inventory, judged: Selection, folder: str) -> Plan:
     """The steps: kept first, then autoscale settings, roles, and the endpoint with whatever is behind it.
 
     Of the roles those that carry our mark go last: whatever fails before, the mark still says what is left. Who stays
@@ -142,7 +142,7 @@ def plan(environment: Environment, there: Inventory, judged: Judgement, folder: 
     return Plan(environment.name, tuple(steps), endpoints=names, target=target_of(environment))
 
 
-def plan_idle(environment: Environment, there: Inventory, judged: Judgement, folder: str) -> Plan:
+def plan_idle(environment: Environment, there: Inventory, judged: Selection, folder: str) -> Plan:
     """The steps that a guard about endpoints does not stop."""
     steps = tuple(expired_slots.steps(judged.idle, there.behind, folder))
     return Plan(environment.name, steps, target=target_of(environment))

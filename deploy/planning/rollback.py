@@ -20,7 +20,7 @@ from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import format_traffic, live_slot, served
 from deploy.errors import Finding, Refused
 from deploy.planning.build import build_plan
-from deploy.preflight import guards, headroom, refusals, verdict
+from deploy.preflight import check_result, guards, headroom, refusals
 from deploy.steps import checks_of, probe, quota, traffic
 from deploy.text import count
 
@@ -192,7 +192,7 @@ def plan(
         findings += nowhere
     else:
         notes += [f"{Address.parse(each.address).endpoint} is skipped: {each.cause}." for each in nowhere]
-    findings += [*verdict.findings(steps), *headroom.together(steps)]
+    findings += [*check_result.findings(steps), *headroom.together(steps)]
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
     return build_plan(environment, specs, steps, rescue, facts, findings, tuple(notes))
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from deploy.domain.arm import Json
+from deploy.preflight.check_result import CheckResult, Reason
 from deploy.preflight.headroom import Limit, left
-from deploy.preflight.verdict import Judgement, Reason
 from deploy.text import noun
 
 Pairs = Sequence[Sequence[int]]
@@ -92,7 +92,7 @@ def _own(row: Mapping[str, Json], needed: int) -> int | None:
     return left(limit, used)
 
 
-def judge(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") -> Judgement:
+def check(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") -> CheckResult:
     """Whether the region offers the size, endpoints accept it, and every gate is wide enough. `also` joins a cure."""
     size, where = found["instance_type"], row.get("region")
     asked, silent = limits(row, found), tuple(row.get("silent", ()))
@@ -117,7 +117,7 @@ def judge(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") ->
         unknown = [f"how many cores {size} has"]
     if unknown and silent:
         unknown[-1] += f": {', '.join(silent)}"
-    return Judgement(arithmetic(found), str(row.get("source") or ""), tuple(reasons), tuple(unknown))
+    return CheckResult(arithmetic(found), str(row.get("source") or ""), tuple(reasons), tuple(unknown))
 
 
 def _join(first: str, then: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploy.domain.plan import Step, Verb
 from deploy.errors import Exit, Finding
-from deploy.preflight.verdict import Verdict, findings
+from deploy.preflight.check_result import Verdict, findings
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deploy.domain.arm import Json
 from deploy.domain.plan import Step
 from deploy.errors import Finding
-from deploy.preflight.verdict import Verdict
+from deploy.preflight.check_result import Verdict
 
 _TERMS = 4
 """Numbers of a sum that are written out."""

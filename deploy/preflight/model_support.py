@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from deploy.domain.arm import Json
-from deploy.preflight.verdict import Judgement, Reason
+from deploy.preflight.check_result import CheckResult, Reason
 from deploy.text import noun
 
 _ALLOWED, _SMALLEST, _SHARED = "inference_compute_allow_list", "inference-min-sku-spec", "sharedcomputecapacityenabled"
@@ -42,7 +42,9 @@ def _shared(tags: Mapping[str, Json], properties: Mapping[str, Json]) -> bool:
     return flag == "true" or (flag is None and _SHARED in {key.lower() for key in tags})
 
 
-def judge(looked: Mapping[str, Json], size: str, machine: Mapping[str, Json], *, shared: bool, also: str) -> Judgement:
+def check(
+    looked: Mapping[str, Json], size: str, machine: Mapping[str, Json], *, shared: bool, also: str
+) -> CheckResult:
     """Whether there is the model, and whether it may be deployed so.
 
     `looked` is {reference, exists, told, source, newest, published, ...claims}; `machine` the size's row.
@@ -50,11 +52,11 @@ def judge(looked: Mapping[str, Json], size: str, machine: Mapping[str, Json], *,
     reference, source = str(looked["reference"]), str(looked.get("source") or "")
     if looked["exists"] is None:
         told = str(looked["told"]).rstrip(". ")
-        return Judgement(reference, source, unknown=(f"whether there is such a model: {told}",))
+        return CheckResult(reference, source, unknown=(f"whether there is such a model: {told}",))
     if not looked["exists"]:
         cure = "Check the name, which is case-sensitive, and the version"
         newest = f"; its newest version is {looked['newest']}" if looked.get("newest") else ""
-        return Judgement(reference, source, (Reason("AML210", f"there is no model {reference}{newest}", cure),))
+        return CheckResult(reference, source, (Reason("AML210", f"there is no model {reference}{newest}", cure),))
     reasons = list(_sizes(looked, size, also) or _measures(looked, size, machine, also))
     unknown = []
     if looked.get("published") and looked.get("allowed") is None:
@@ -66,7 +68,7 @@ def judge(looked: Mapping[str, Json], size: str, machine: Mapping[str, Json], *,
         reasons.append(Reason("AML246", cause, "Set quota.capacity to dedicated, or deploy a model that allows it"))
     if shared and looked.get("shared") is None:
         unknown.append("whether it allows shared quota")
-    return Judgement(_words(reference, looked.get("newest")), source, tuple(reasons), tuple(unknown))
+    return CheckResult(_words(reference, looked.get("newest")), source, tuple(reasons), tuple(unknown))
 
 
 def _words(reference: str, newest: Json) -> str:

@@ -14,8 +14,8 @@ from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.plan import Step, Verb
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import Finding
+from deploy.preflight.check_result import CheckResult, Reason
 from deploy.preflight.headroom import Limit
-from deploy.preflight.verdict import Judgement, Reason
 from deploy.text import count
 
 ENDPOINTS, DEPLOYMENTS, SIBLINGS, ROLES = 100, 500, 20, 4000
@@ -76,7 +76,7 @@ def _left(limit: int, held: Json) -> int | None:
     return None if held is None or held > limit else limit - int(held)
 
 
-def judge(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
+def check(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> CheckResult:
     """Whether the name is free and every limit wide enough."""
     found, name, where = _limits(desired, seen), desired["name"], seen.get("region")
     reasons = [
@@ -93,7 +93,7 @@ def judge(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> Judgement:
         said.insert(0, f"{name} is free in {where}")
     elif desired["endpoints"]:
         unknown.insert(0, f"whether {name} is free in {where}: {str(seen.get('told')).rstrip('. ')}")
-    return Judgement("; ".join(said), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
+    return CheckResult("; ".join(said), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
 
 
 def _untold(gate: Limit, seen: Mapping[str, Json]) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from deploy.domain.arm import Json
-from deploy.preflight.verdict import Judgement, Reason
+from deploy.preflight.check_result import CheckResult, Reason
 from deploy.text import count
 
 Needs = Mapping[str, Mapping[str, Sequence[str]]]
@@ -62,7 +62,7 @@ def _pattern(words: str) -> re.Pattern[str]:
     return re.compile(anywhere.replace(r"\*", ".*"), re.IGNORECASE | re.DOTALL)
 
 
-def judge(desired: Needs, answers: Mapping[str, Mapping[str, Json]]) -> Judgement:
+def check(desired: Needs, answers: Mapping[str, Mapping[str, Json]]) -> CheckResult:
     """Whether all is allowed. `answers`: word or ARM id -> {scope: ARM id, blocks: list; null: not told, told: why}."""
     ids = {word: str(answer["scope"]) for word, answer in answers.items()}
     known = {str(a["scope"]).lower(): a["blocks"] for a in answers.values() if a["blocks"] is not None}
@@ -80,7 +80,7 @@ def judge(desired: Needs, answers: Mapping[str, Mapping[str, Json]]) -> Judgemen
     words = f"{count(len(asked), 'action')} needed" + ("" if unknown or reasons else ", all allowed")
     source = f"permissions at {', '.join(_short(str(a['scope'])) for a in answers.values() if a['blocks'] is not None)}"
     silent = _without_logs(desired, answers.get("workspace", {}).get("blocks"))
-    return Judgement(words, source if known else "", tuple(reasons), (*unknown, *silent))
+    return CheckResult(words, source if known else "", tuple(reasons), (*unknown, *silent))
 
 
 def _without_logs(desired: Needs, blocks: Json) -> Sequence[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import chain
 
 from deploy.domain.arm import Json
+from deploy.preflight.check_result import Verdict
 from deploy.preflight.doctor import Diagnosis, Line
-from deploy.preflight.verdict import Verdict
 from deploy.redact import redact_secrets
 from deploy.reporter.layout import Ink, Style
 from deploy.reporter.text import page

@@ -13,7 +13,7 @@ from deploy.domain.arm import Json
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State
 from deploy.domain.traffic_shares import format_traffic
-from deploy.preflight.verdict import Verdict
+from deploy.preflight.check_result import Verdict
 from deploy.redact import redact_at, redact_secrets
 from deploy.text import count, noun
 

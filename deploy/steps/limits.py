@@ -40,13 +40,13 @@ def check(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]
     if asked is None or seen is None:
         return []
     body = {"asked": asked, "limits": [limit.body() for limit in names.limits(asked, seen)]}
-    return [names.judge(asked, seen).step(where, body)]
+    return [names.check(asked, seen).step(where, body)]
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Counts again, right before the first change."""
     desired = step.body["asked"]
-    return names.judge(desired, _look(cloud, str(desired["name"]))).evidence(step.address, {})
+    return names.check(desired, _look(cloud, str(desired["name"]))).evidence(step.address, {})
 
 
 def _name(cloud: Cloud, name: str) -> tuple[bool | None, str]:

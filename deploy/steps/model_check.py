@@ -14,7 +14,7 @@ from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError, NotAuthenticated
 from deploy.preflight import alternatives
-from deploy.preflight.model_support import claims, judge
+from deploy.preflight.model_support import check, claims
 
 NAME = "model"
 VOLATILE_FACTS = (NAME,)
@@ -75,14 +75,14 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     """Looks again, right before the first change."""
     body = step.body
     row = _look(cloud, str(body["reference"]))
-    judged = judge(row, str(body["instance_type"]), body["machine"], shared=bool(body["shared"]), also="")
+    judged = check(row, str(body["instance_type"]), body["machine"], shared=bool(body["shared"]), also="")
     return judged.evidence(step.address, {"reference": row["reference"], "newest": row.get("newest")})
 
 
 def _check(where: Address, row: Json, *, shared: bool, also: str) -> Step:
     size, machine = str(row["instance_type"]), row["machine"]
     body = {"reference": row["reference"], "newest": row.get("newest"), "shared": shared}
-    judged = judge(row, size, machine, shared=shared, also=also)
+    judged = check(row, size, machine, shared=shared, also=also)
     return judged.step(where, {**body, "instance_type": size, "machine": machine})
 
 

@@ -40,13 +40,13 @@ def check(spec: EndpointSpec, needs: permissions.Needs, facts: Facts) -> list[St
     if not any(needs.values()) or not answers:
         return []
     body = {"endpoint": spec.name, "needs": needs, "scopes": {word: a["scope"] for word, a in answers.items()}}
-    return [permissions.judge(needs, answers).step(address(NAME, spec.key), body)]
+    return [permissions.check(needs, answers).step(address(NAME, spec.key), body)]
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Reads again what the caller may do, right before the first change."""
     answers = _ask(cloud, step.body["scopes"], inherited=_fresh(cloud, str(step.body["endpoint"])))
-    return permissions.judge(step.body["needs"], answers).evidence(step.address, {})
+    return permissions.check(step.body["needs"], answers).evidence(step.address, {})
 
 
 def _fresh(cloud: Cloud, name: str) -> Sequence[str]:

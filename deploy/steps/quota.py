@@ -47,7 +47,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     for size, pairs in _grown(desired, facts_of(facts, "deployment", key)).items():
         row = rows.get(size.lower()) or _row(rows, size)
         sums = core_quota.sums(row, size, pairs, shared=shared)
-        judged = core_quota.judge(row, sums, alternatives.of_facts(facts, key, size, [after for _, after in pairs]))
+        judged = core_quota.check(row, sums, alternatives.of_facts(facts, key, size, [after for _, after in pairs]))
         steps.append(judged.step(address(NAME, key, size), sums))
     return steps
 
@@ -57,7 +57,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     size = str(step.body["instance_type"])
     row = alternatives.row(_home(cloud), size)
     sums = core_quota.sums(row, size, step.body["deployments"], shared=step.body["capacity"] == "shared")
-    return core_quota.judge(row, sums).evidence(step.address, sums)
+    return core_quota.check(row, sums).evidence(step.address, sums)
 
 
 def _row(rows: Mapping[str, Json], size: str) -> Mapping[str, Json]:

@@ -11,7 +11,7 @@ import yaml
 
 from deploy import commands, emulator
 from deploy.errors import CloudError, Refused
-from deploy.preflight.verdict import Verdict
+from deploy.preflight.check_result import Verdict
 from tests.addresses import addr
 from tests.laws.stage import Ahead
 from tests.project import make_project

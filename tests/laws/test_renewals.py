@@ -156,7 +156,7 @@ def undisturbed(stage: Stage) -> dict[str, Any]:
     return UNDISTURBED["end"]
 
 
-def judge(here: Renewing, wanted: dict[str, Any]) -> None:
+def select(here: Renewing, wanted: dict[str, Any]) -> None:
     here.stage.order()
     assert here.way == "in-place" or here.served()
     here.to_the_end()
@@ -176,7 +176,7 @@ def test_a_fault_at_any_request(stage: Stage, way: str, fault: dict[str, Any]) -
 
     assert code in (0, Exit.REFUSED, Exit.STEP_FAILED, *([Exit.RESCUE_FAILED] if way == "in-place" else []))
     assert here.served() or code == Exit.RESCUE_FAILED
-    judge(here, wanted)
+    select(here, wanted)
 
 
 @pytest.mark.parametrize("kind", ["reset", "lose"])
@@ -186,7 +186,7 @@ def test_a_role_of_both_becomes_the_successors(stage: Stage, kind: str) -> None:
     here = near_its_end(stage, "renew")
     stage.order({"kind": kind, "operation": "RoleAssignments_Create", "number": 4})
     assert here.renew() == (0, False)
-    judge(here, wanted)
+    select(here, wanted)
 
 
 def test_killed_at_any_request(stage: Stage, victims: Victims, way: str, number: int) -> None:
@@ -194,7 +194,7 @@ def test_killed_at_any_request(stage: Stage, victims: Victims, way: str, number:
     wanted = undisturbed(stage)
     here = near_its_end(stage, way)
     victims.kill_one(stage, {"number": number}, at_work=way)
-    judge(here, wanted)
+    select(here, wanted)
 
 
 def test_a_second_runner_at_any_moment(stage: Stage, way: str, event: int) -> None:
@@ -214,7 +214,7 @@ def test_a_second_runner_at_any_moment(stage: Stage, way: str, event: int) -> No
                 here.renew(project=second)
 
     here.renew(in_place=way == "in-place", emit=listen)
-    judge(here, wanted)
+    select(here, wanted)
 
 
 @pytest.mark.parametrize("size", [0, 1])
@@ -234,7 +234,7 @@ def test_a_full_pool_cuts_nobody_off(stage: Stage, size: int) -> None:
         assert here.renew() == (0, True)
         assert here.end() == wanted
     else:
-        judge(Renewing(stage, "in-place", [], here.was), wanted)
+        select(Renewing(stage, "in-place", [], here.was), wanted)
 
 
 def pool(stage: Stage, size: int) -> AbstractContextManager[None]:

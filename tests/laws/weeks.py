@@ -34,7 +34,7 @@ from deploy.emulator.seed.open_world import opened
 from deploy.emulator.world.store import World as EmulatedWorld
 from deploy.execution.progress import Event, Kind
 from deploy.leasing import lineage
-from deploy.planning.reaping import PROTECT_TAG, Inventory, Rules, judge
+from deploy.planning.reaping import PROTECT_TAG, Inventory, Rules, select
 from tests.laws.conftest import WORKSPACE, World, furnish
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
@@ -136,7 +136,7 @@ class Weeks:
             for said in [leases.told(str(body["tags"].get(leases.NOTICED_TAG) or "")).get("stdout")]
             if (hours := leases.due(lease, said, when))
         ]
-        judged = judge(environment, there, Rules(reap), when)
+        judged = select(environment, there, Rules(reap), when)
         return [*lineage.lineages(specs, bodies, when, renew), *judged.candidates, *late]
 
     def watch(self, event: Event) -> None:

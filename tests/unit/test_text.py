@@ -20,7 +20,7 @@ SUMS = {"instances": 1, "held": 0, "instance_type": "S", "capacity": "dedicated"
 
 
 def lacks(of: str) -> Callable[[int], str]:
-    return lambda n: names.judge(ASKED | {of: n}, FULL).reasons[0].cause
+    return lambda n: names.check(ASKED | {of: n}, FULL).reasons[0].cause
 
 
 def beyond(there: int) -> Callable[[int], str]:
@@ -33,7 +33,7 @@ def beyond(there: int) -> Callable[[int], str]:
 def small(n: int) -> str:
     looked = {"reference": "m", "exists": True, "source": "", "smallest": [n, n, 0, 0]}
     machine = {"cores": 0, "gpus": 0, "memory": 1, "disk": 1024}
-    return model_support.judge(looked, "S", machine, shared=False, also="").reasons[0].cause
+    return model_support.check(looked, "S", machine, shared=False, also="").reasons[0].cause
 
 
 def guarded(n: int) -> str:

@@ -21,7 +21,7 @@ from deploy.domain.plan import Step, Verb
 from deploy.domain.traffic_shares import shares
 from deploy.errors import Refused, Unanswered
 from deploy.planning import observe, planner
-from deploy.preflight.verdict import Verdict
+from deploy.preflight.check_result import Verdict
 from deploy.steps import ARRIVING
 from tests.addresses import addr
 from tests.unit.specs import OWNER, SIZE, environment, spec

@@ -54,10 +54,10 @@ def usual(hours: float = 30, **more: Any) -> tuple[Any, dict[str, Any]]:
     return body, {"blue": deployment("blue", "r1"), "green": deployment("green", "r2")}
 
 
-def judge(body: Any, behind: dict[str, Any], keep: float | None = 86_400, **rules: Any) -> reaping.Judgement:
+def select(body: Any, behind: dict[str, Any], keep: float | None = 86_400, **rules: Any) -> reaping.Selection:
     kept = {} if keep is None else {"mip-ab": keep}
     there = Inventory("/ws", {"mip-ab": body}, (), (), behind=expired_slots.Behind({"mip-ab": behind}, kept))
-    return reaping.judge(environment(), there, Rules(**rules), NOW)
+    return reaping.select(environment(), there, Rules(**rules), NOW)
 
 
 def slots(found: Any) -> list[str]:
@@ -113,7 +113,7 @@ def test_only_what_is_known_to_be_idle_and_over_is_deleted(
     for name, one in behind.items():
         held[name] = deployment(name, one[0], one[3], owner=one[2])
         held[name]["properties"]["provisioningState"] = one[1]
-    for each in judge(body, held, keep).idle:
+    for each in select(body, held, keep).idle:
         name, since = each.deployment, leases.moment(each.since)
         release, state, owner, hours = behind[name]
         live = lived[0]
@@ -133,7 +133,7 @@ def test_only_what_is_known_to_be_idle_and_over_is_deleted(
 def test_it_goes_when_its_time_is_over(hours: float, gone: list[str]) -> None:
     """And not a moment before."""
     body = endpoint(f"{record('green', 'r2', hours)} {record('blue', 'r1', 600)}", {"green": 100})
-    found = judge(body, {"blue": deployment("blue", "r1", 700), "green": deployment("green", "r2", 700)})
+    found = select(body, {"blue": deployment("blue", "r1", 700), "green": deployment("green", "r2", 700)})
 
     assert slots(found.idle) == gone
 
@@ -152,11 +152,11 @@ def test_what_is_not_known_is_kept() -> None:
 
     mirrored = {**body, "properties": {**body["properties"], "mirrorTraffic": {"blue": 10}}}
 
-    assert slots(judge(body, behind).idle) == ["mip-ab/blue"]
-    assert judge(mirrored, behind).idle == ()
-    assert [judge(body, each).idle for each in (unknown, again, lately, undated, busy)] == [()] * 5
-    assert judge(body, behind, idle_slots.FOREVER).idle == ()
-    unread = judge(body, behind, None)
+    assert slots(select(body, behind).idle) == ["mip-ab/blue"]
+    assert select(mirrored, behind).idle == ()
+    assert [select(body, each).idle for each in (unknown, again, lately, undated, busy)] == [()] * 5
+    assert select(body, behind, idle_slots.FOREVER).idle == ()
+    unread = select(body, behind, None)
     assert (unread.idle, slots(unread.kept)) == ((), ["mip-ab/blue"])
     assert "rollout.keep_previous is not known" in unread.kept[0].why
 
@@ -168,8 +168,8 @@ def test_a_release_that_failed_is_kept_from_its_failure_on() -> None:
     def failed(hours: float) -> Any:
         return endpoint(record("blue", "r1", 200), {"blue": 100}, record("green", "r2", hours))
 
-    assert judge(failed(23), behind).idle == ()
-    (gone,) = judge(failed(25), behind).idle
+    assert select(failed(23), behind).idle == ()
+    (gone,) = select(failed(25), behind).idle
     assert (gone.deployment, gone.why) == ("green", "failed 25.0 h ago, kept for 24 h")
 
 
@@ -177,7 +177,7 @@ def test_the_tag_keeps_the_slot_and_is_named() -> None:
     """On the endpoint or on the deployment."""
     body, behind = usual(**{PROTECT_TAG: "yes"})
     other = {**behind["blue"], "tags": {**behind["blue"]["tags"], PROTECT_TAG: ""}}
-    for found in (judge(body, behind), judge(usual()[0], {**behind, "blue": other})):
+    for found in (select(body, behind), select(usual()[0], {**behind, "blue": other})):
         assert (found.idle, slots(found.kept)) == ((), ["mip-ab/blue"])
         assert PROTECT_TAG in found.kept[0].why
 
@@ -189,7 +189,7 @@ def test_max_counts_endpoints_and_slots() -> None:
         name, (body, held) = f"e{number}", usual(hours)
         bodies[name], behind[name] = {**body, "name": name}, held
     there = Inventory("/ws", bodies, (), (), behind=expired_slots.Behind(behind, dict.fromkeys(bodies, 0.0)))
-    found = reaping.judge(environment(), there, Rules(most=2), NOW)
+    found = reaping.select(environment(), there, Rules(most=2), NOW)
 
     assert slots(found.idle) == ["e2/blue", "e1/blue"]
     assert [(each.endpoint, "--max" in each.why) for each in found.kept] == [("e0", True)]
@@ -209,7 +209,7 @@ def test_the_shipped_production_environment_keeps_endpoints_and_not_slots() -> N
         (),
         behind=expired_slots.Behind({"mip-ab": behind}, {"mip-ab": 86_400}),
     )
-    found = reaping.judge(prod, there, Rules(), NOW)
+    found = reaping.select(prod, there, Rules(), NOW)
 
     assert prod.guards.protected
     assert [finding.code for finding in found.findings] == ["AML241", "AML270"]
@@ -328,4 +328,4 @@ def test_an_environment_of_another_name_is_left_alone() -> None:
         "/ws", {"mip-ab": usual()[0]}, (), (), behind=expired_slots.Behind({"mip-ab": usual()[1]}, {"mip-ab": 0.0})
     )
 
-    assert reaping.judge(Environment("other", "local", "s", "g", "w", ()), there, Rules(), NOW).idle == ()
+    assert reaping.select(Environment("other", "local", "s", "g", "w", ()), there, Rules(), NOW).idle == ()

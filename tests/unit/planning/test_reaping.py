@@ -45,11 +45,11 @@ def there(*bodies: Any, assignments: Any = (), autoscale: Any = ()) -> Inventory
     return Inventory(WORKSPACE, {body["name"]: body for body in bodies}, assignments, autoscale)
 
 
-def judged(inventory: Inventory, **rules: Any) -> reaping.Judgement:
-    return reaping.judge(DEV, inventory, Rules(**{"force": True, **rules}), NOW)
+def judged(inventory: Inventory, **rules: Any) -> reaping.Selection:
+    return reaping.select(DEV, inventory, Rules(**{"force": True, **rules}), NOW)
 
 
-def names(judgement: reaping.Judgement) -> list[str]:
+def names(judgement: reaping.Selection) -> list[str]:
     return [each.name for each in judgement.candidates]
 
 
@@ -99,7 +99,7 @@ def test_protection_spares() -> None:
     assert [(each.name, PROTECT_TAG in each.why) for each in found.spared] == [("a", True)]
 
 
-def refusals(judgement: reaping.Judgement) -> list[tuple[str, str]]:
+def refusals(judgement: reaping.Selection) -> list[tuple[str, str]]:
     return [(finding.code, finding.cause) for finding in judgement.findings]
 
 
@@ -125,7 +125,7 @@ def test_what_is_over_counts_and_what_is_gone_does_not() -> None:
 def test_a_protected_environment_is_refused() -> None:
     """guards.protected holds here as for teardown, and hides nobody."""
     guarded = Environment("dev", "AzureCloud", "s", "g", "w", (), Guards(protected=True))
-    found = reaping.judge(guarded, there(endpoint("a", -1)), Rules(force=True), NOW)
+    found = reaping.select(guarded, there(endpoint("a", -1)), Rules(force=True), NOW)
 
     assert refusals(found) == [("AML241", "the environment is protected")]
     assert names(found) == ["a"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.preflight import alternatives, core_quota
-from deploy.preflight.verdict import Judgement, Verdict
+from deploy.preflight.check_result import CheckResult, Verdict
 from tests.unit.preflight.given import A100, region
 
 NUMBERS = st.none() | st.integers(-1, 500)
@@ -17,9 +17,9 @@ PAIRS = st.lists(
 )
 
 
-def judged(there: dict[str, Any], count: int = 1, **more: Any) -> Judgement:
+def judged(there: dict[str, Any], count: int = 1, **more: Any) -> CheckResult:
     row = {**alternatives.row(there, A100), **more}
-    return core_quota.judge(row, core_quota.sums(row, A100, [(0, count)]))
+    return core_quota.check(row, core_quota.sums(row, A100, [(0, count)]))
 
 
 @given(st.integers(1, 500))
@@ -52,7 +52,7 @@ def test_verdict_follows_the_numbers(
     verdict = Verdict.NO if narrow else Verdict.UNKNOWN if None in limits else Verdict.YES
 
     assert found["needed"] == needed
-    assert core_quota.judge(row, found).verdict is verdict
+    assert core_quota.check(row, found).verdict is verdict
 
 
 def test_each_gate_has_its_code() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from deploy.domain.plan import Step, Verb
 from deploy.preflight import headroom, names
-from deploy.preflight.verdict import Judgement, Reason, Verdict, findings
+from deploy.preflight.check_result import CheckResult, Reason, Verdict, findings
 from tests.addresses import addr
 from tests.unit.specs import deployment_body, endpoint_body, facts, spec
 
@@ -20,7 +20,7 @@ SEEN = {"region": "eastus", "endpoints": 3, "assignments": 40, "free": True, "to
 def test_together(asks: list[tuple[str, int]], left: int) -> None:
     """Refused exactly when what several ask of one gate is more than is left of it."""
     steps = [
-        Judgement("", "").step(f"quota/{n}/x", {"limits": [headroom.Limit(what, needs, left, "AML200").body()]})
+        CheckResult("", "").step(f"quota/{n}/x", {"limits": [headroom.Limit(what, needs, left, "AML200").body()]})
         for n, (what, needs) in enumerate(asks)
     ]
     sums = {what: sum(needs for w, needs in asks if w == what) for what, _ in asks}
@@ -31,11 +31,11 @@ def test_together(asks: list[tuple[str, int]], left: int) -> None:
 def test_together_leaves_out_the_refused() -> None:
     """What is refused by itself is not refused again with others, and what nobody knows refuses nothing."""
     body = {"limits": [headroom.Limit("x", 80, 100, "AML200").body()]}
-    bad = Judgement("", "", (Reason("AML200", "", ""),)).step("quota/a/x", body)
+    bad = CheckResult("", "", (Reason("AML200", "", ""),)).step("quota/a/x", body)
     blind = {"limits": [headroom.Limit("x", 80, None, "AML200").body()]}
 
-    assert headroom.together([bad, Judgement("", "").step(addr("quota/b/x"), body)]) == []
-    assert headroom.together([Judgement("", "").step(addr(f"quota/{n}/x"), blind) for n in range(3)]) == []
+    assert headroom.together([bad, CheckResult("", "").step(addr("quota/b/x"), body)]) == []
+    assert headroom.together([CheckResult("", "").step(addr(f"quota/{n}/x"), blind) for n in range(3)]) == []
 
 
 @given(st.none() | st.integers(-1, 300), st.none() | st.integers(0, 300))
@@ -47,7 +47,7 @@ def test_left(limit: int | None, used: int | None) -> None:
 
 def test_every_reason_is_a_finding_with_its_source() -> None:
     """A check may have several reasons; each says who answered."""
-    step = Judgement("w", "usages of eastus", (Reason("AML1", "a", "c"), Reason("AML2", "b", "d"))).step(
+    step = CheckResult("w", "usages of eastus", (Reason("AML1", "a", "c"), Reason("AML2", "b", "d"))).step(
         addr("quota/a/x"), {}
     )
 
@@ -78,16 +78,16 @@ def test_what_is_asked_of_the_region() -> None:
 def test_limits_refuse() -> None:
     """Each published limit has its code."""
     full = SEEN | {"endpoints": 100, "assignments": 4000, "free": False, "told": "in use"}
-    found = names.judge(NEW | {"siblings": 20}, full)
+    found = names.check(NEW | {"siblings": 20}, full)
 
     assert [reason.code for reason in found.reasons] == ["AML260", "AML261", "AML264", "AML265"]
 
 
 def test_limits_that_nobody_tells() -> None:
     """More than the default limit means that it was raised; what is not told blocks nothing."""
-    assert names.judge(NEW, SEEN).verdict is Verdict.YES
+    assert names.check(NEW, SEEN).verdict is Verdict.YES
     for more in ({"endpoints": 130}, {"assignments": None}, {"free": None, "told": "closed to us"}):
-        assert names.judge(NEW, SEEN | more).verdict is Verdict.UNKNOWN
+        assert names.check(NEW, SEEN | more).verdict is Verdict.UNKNOWN
 
 
 def test_deployments_of_the_region() -> None:
@@ -105,7 +105,7 @@ def test_a_hundred_endpoints_are_one_sum_in_few_words() -> None:
 
     def said(needs: list[int]) -> str:
         asked = ({"limits": [{"what": "cores of x", "needs": n, "left": 96}]} for n in needs)
-        steps = [Judgement("", "").step(addr(f"quota/e{n}/x"), body) for n, body in enumerate(asked)]
+        steps = [CheckResult("", "").step(addr(f"quota/e{n}/x"), body) for n, body in enumerate(asked)]
         return headroom.together(steps)[0].cause
 
     assert said([48, 72]) == "48 + 72 = 120 cores of x, 96 left"

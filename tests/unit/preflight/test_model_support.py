@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from deploy.preflight.model_support import claims, judge
-from deploy.preflight.verdict import Judgement, Verdict
+from deploy.preflight.check_result import CheckResult, Verdict
+from deploy.preflight.model_support import check, claims
 from tests.unit.preflight.given import A100, H100, MODEL, looked
 
 MACHINE = {"cores": 24, "gpus": 1, "memory": 220, "disk": 65536}
 
 
-def judged(size: str = A100, *, shared: bool = False, machine: dict[str, Any] = MACHINE, **more: Any) -> Judgement:
-    return judge(looked(**more), size, machine, shared=shared, also="")
+def judged(size: str = A100, *, shared: bool = False, machine: dict[str, Any] = MACHINE, **more: Any) -> CheckResult:
+    return check(looked(**more), size, machine, shared=shared, also="")
 
 
 @pytest.mark.parametrize("written", [repr([A100, H100]), f'["{A100}","{H100}"]', f"{A100}, {H100}"])
@@ -54,14 +54,14 @@ def test_refusals() -> None:
     assert [r.code for r in judged("Standard_DS3_v2").reasons] == ["AML244"]
     assert [r.code for r in judged(machine=small, allowed=None).reasons] == ["AML245"]
     assert judged(machine=small).reasons == ()
-    assert [r.code for r in judge(looked(shared=False), A100, MACHINE, shared=True, also="").reasons] == ["AML246"]
+    assert [r.code for r in check(looked(shared=False), A100, MACHINE, shared=True, also="").reasons] == ["AML246"]
 
 
 def test_what_could_not_be_told() -> None:
     """A registry that refuses, a published model without an allow-list, a shared flag nobody shows: none blocks."""
     assert judged(exists=None, told="not for you").verdict is Verdict.UNKNOWN
     assert judged(allowed=None).verdict is Verdict.UNKNOWN
-    assert judge(looked(shared=None), A100, MACHINE, shared=True, also="").verdict is Verdict.UNKNOWN
+    assert check(looked(shared=None), A100, MACHINE, shared=True, also="").verdict is Verdict.UNKNOWN
     assert judged(machine={}).verdict is Verdict.YES
 
 

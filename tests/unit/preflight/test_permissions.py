@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from deploy.domain.plan import Step, Verb
 from deploy.preflight import permissions
-from deploy.preflight.verdict import Verdict
+from deploy.preflight.check_result import Verdict
 from deploy.steps import permissions_needed
 from tests.addresses import addr
 from tests.unit.specs import spec
@@ -86,7 +86,7 @@ NEEDS = {"workspace": {WRITE: ["endpoint/mip"]}, "workspace_keyvault": {GIVE: ["
 
 def test_missing_actions_are_named() -> None:
     """The action, the scope, the step and the least role that would do."""
-    found = permissions.judge(NEEDS, answers([{"actions": ["*/read"]}], [CONTRIBUTOR]))
+    found = permissions.check(NEEDS, answers([{"actions": ["*/read"]}], [CONTRIBUTOR]))
     first, second = found.reasons
 
     assert (first.code, second.code) == ("AML250", "AML251")
@@ -100,26 +100,26 @@ def test_missing_actions_are_named() -> None:
 
 def test_silence_blocks_nothing() -> None:
     """Where Azure does not say what we may do, nothing is refused; what it does say still counts."""
-    assert permissions.judge(NEEDS, answers(None, None)).verdict is Verdict.UNKNOWN
-    assert permissions.judge(NEEDS, answers([SCIENTIST], None)).verdict is Verdict.UNKNOWN
-    assert permissions.judge(NEEDS, answers([], None)).verdict is Verdict.NO
-    assert permissions.judge(NEEDS, answers([SCIENTIST], [OWNER])).verdict is Verdict.YES
+    assert permissions.check(NEEDS, answers(None, None)).verdict is Verdict.UNKNOWN
+    assert permissions.check(NEEDS, answers([SCIENTIST], None)).verdict is Verdict.UNKNOWN
+    assert permissions.check(NEEDS, answers([], None)).verdict is Verdict.NO
+    assert permissions.check(NEEDS, answers([SCIENTIST], [OWNER])).verdict is Verdict.YES
 
 
 def test_logs_are_asked_for_and_block_nothing() -> None:
     """Who may deploy and not read logs may go on, and knows what they will not be told."""
     deploys = {"workspace": {f"{WRITE.rsplit('/', 1)[0]}/deployments/write": ["deployment/mip/blue"]}}
     writer = {"actions": [*deploys["workspace"]]}
-    found = permissions.judge(deploys, answers([writer], [OWNER]))
+    found = permissions.check(deploys, answers([writer], [OWNER]))
 
     assert found.verdict is Verdict.UNKNOWN
     assert found.words == "1 action needed, all allowed"
     assert permissions.LOGS in found.why
     for held in (SCIENTIST, CONTRIBUTOR, {"actions": [*deploys["workspace"], permissions.LOGS]}):
-        assert permissions.judge(deploys, answers([held], None)).verdict is Verdict.YES
-    assert permissions.LOGS not in permissions.judge(deploys, answers(None, [OWNER])).why
+        assert permissions.check(deploys, answers([held], None)).verdict is Verdict.YES
+    assert permissions.LOGS not in permissions.check(deploys, answers(None, [OWNER])).why
     assert (
-        permissions.judge({"workspace": {WRITE: ["endpoint/mip"]}}, answers([{"actions": [WRITE]}], [])).unknown == ()
+        permissions.check({"workspace": {WRITE: ["endpoint/mip"]}}, answers([{"actions": [WRITE]}], [])).unknown == ()
     )
 
 

@@ -13,9 +13,9 @@ TYPES = ["http", "medimageparse", "medimageparse3d", "medimageinsight", "cxrrepo
 @pytest.mark.parametrize("name", TYPES)
 def test_a_known_type_has_a_judge(name):
     """A type with a module is found by its name."""
-    judge = probes.find(name)
-    assert callable(judge.request)
-    assert callable(judge.check)
+    check = probes.find(name)
+    assert callable(check.request)
+    assert callable(check.check)
 
 
 @pytest.mark.parametrize("name", ["", "gigatime", "HTTP"])

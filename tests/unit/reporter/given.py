@@ -143,8 +143,6 @@ CHANGE_BODIES = st.fixed_dictionaries(
 RETRIES = st.builds(Retry, st.integers(1, 9), st.floats(0, 9e3), st.floats(0, 900))
 KINDS = st.sampled_from(["endpoint", "role", "deployment", "traffic"])
 ADDRESSES = st.tuples(KINDS, WORDS, WORDS).map("/".join).map(addr)
-    st.tuples(st.sampled_from(["endpoint", "role", "deployment", "traffic"]), WORDS, WORDS).map("/".join).map(addr)
-)
 STEPS = st.one_of(
     st.builds(Step, st.sampled_from(Verb), ADDRESSES, BODIES | CHANGE_BODIES, SENTENCES, RETRIES),
     st.builds(Step, st.just(Verb.CHECK), st.just(addr("quota/mip/size")), QUOTA_BODIES, SENTENCES, RETRIES),

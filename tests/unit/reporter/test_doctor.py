@@ -9,8 +9,8 @@ import jsonschema
 from deploy import reporter
 from deploy.domain.plan import Step, Verb
 from deploy.errors import Exit, Finding
+from deploy.preflight.check_result import CheckResult, Reason, Verdict
 from deploy.preflight.doctor import Diagnosis, Line, of_plan
-from deploy.preflight.verdict import Judgement, Reason, Verdict
 from tests.addresses import addr
 from tests.project import ROOT
 
@@ -51,8 +51,8 @@ def test_exit() -> None:
 
 def test_lines_of_a_plan() -> None:
     """Each check is a line, and each reason against the plan that no check has; changes are none."""
-    bad = Judgement("w", "s", (Reason("AML200", "few", "more"),)).step("quota/mip/x", {})
-    good = Judgement("w", "s").step(addr("model/mip/blue"), {})
+    bad = CheckResult("w", "s", (Reason("AML200", "few", "more"),)).step("quota/mip/x", {})
+    good = CheckResult("w", "s").step(addr("model/mip/blue"), {})
     guard = Finding("environment/dev", "AML240", "too many", "fewer")
     own = Finding("quota/mip/x", "AML200", "few (s)", "more")
     lines = of_plan([bad, good, Step(Verb.CREATE, addr("endpoint/mip"), {}, "")], [own, guard])

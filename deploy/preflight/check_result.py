@@ -30,7 +30,7 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class CheckResult:
     """A check's result in words. `source` says which answers it stands on, `unknown` what could not be told."""
 
     words: str
