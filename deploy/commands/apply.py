@@ -74,10 +74,12 @@ def apply(
             environment,
             specs,
             facts,
-            cleanup=cleanup,
+            planner.Choices(
+                cleanup=cleanup,
+                allow_rolled_back=agreed.allow_rolled_back if agreed else allow_rolled_back,
+                allow_exposure=agreed.allow_exposure if agreed else allow_exposure,
+            ),
             siblings=siblings,
-            allow_rolled_back=agreed.allow_rolled_back if agreed else allow_rolled_back,
-            allow_exposure=agreed.allow_exposure if agreed else allow_exposure,
         )
         if agreed:
             fresh = plan_check.remaining_plan(agreed, fresh)

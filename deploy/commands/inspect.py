@@ -51,10 +51,10 @@ def plan(
             environment,
             specs,
             seen,
-            for_another=for_another,
+            planner.Choices(
+                for_another=for_another, allow_rolled_back=allow_rolled_back, allow_exposure=allow_exposure
+            ),
             siblings=siblings,
-            allow_rolled_back=allow_rolled_back,
-            allow_exposure=allow_exposure,
         )
         return dated(cloud, must_run(cloud, made))
 

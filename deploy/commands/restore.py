@@ -127,7 +127,7 @@ def _planned(
     """
     try:
         plan = planner.plan_release(
-            environment, [spec], facts, siblings=siblings, restored=True, allow_rolled_back=True
+            environment, [spec], facts, planner.Choices(restored=True, allow_rolled_back=True), siblings=siblings
         )
     except Refused as refused:
         raise live or refused from None

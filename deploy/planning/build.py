@@ -39,14 +39,18 @@ def build_plan(
         for where, body in seen.items()
         if where.kind not in VOLATILE_FACTS
     }
-    lent = tuple(lease for spec in specs if (lease := _lease(spec, facts[spec.key])))
-    told = (*notes, *(note for spec in specs for note in refusals.unmanaged(spec, steps, facts[spec.key])))
-    parts = (tuple(steps), tuple(rescue), lent, tuple(facts), digest_world(world), told, world, tuple(fallback))
     bodies = [facts[spec.key].get(address("endpoint", spec.key)) or {} for spec in specs]
     uris = [str((body.get("properties") or {}).get("scoringUri") or "") for body in bodies]
     return Plan(
         environment.name,
-        *parts,
+        steps=tuple(steps),
+        rescue=tuple(rescue),
+        fallback=tuple(fallback),
+        leases=tuple(lease for spec in specs if (lease := _lease(spec, facts[spec.key]))),
+        endpoints=tuple(facts),
+        facts=digest_world(world),
+        world=world,
+        notes=(*notes, *(note for spec in specs for note in refusals.unmanaged(spec, steps, facts[spec.key]))),
         scoring_uris=tuple(filter(None, uris)),
         target=target_of(environment, facts),
         sealed=sealed_of(environment, specs),

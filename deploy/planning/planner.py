@@ -1,7 +1,7 @@
-"""Deciding: specs and facts in, a plan out. Pure: no clock, no network, no file.
+"""The planner: specs and facts in, a plan out. Pure: no clock, no network, no file.
 
-The planner puts the steps that the rooms ask for into one order, and says what is done when one of them fails. It
-refuses what an environment's guards forbid and whatever would touch a resource that is not ours.
+It puts the steps of all step types into one order and plans the rescue. It refuses what the guards of an environment
+forbid, and every change of a resource without our tag.
 """
 
 from __future__ import annotations
@@ -23,14 +23,31 @@ from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, 
 
 
 @dataclass(frozen=True)
+class Choices:
+    """What the user chose for a release.
+
+    `cleanup`: the rescue also deletes the deployments that the plan creates; otherwise they stay for inspection.
+    `allow_rolled_back`: a release that was rolled back may be deployed again. `allow_exposure`: a protected environment
+    may become more exposed. `for_another`: another identity applies the plan, so missing permissions are notes.
+    `restored`: the releases were live before, so it is no problem that they have no probe.
+    """
+
+    cleanup: bool = False
+    allow_rolled_back: bool = False
+    allow_exposure: bool = False
+    for_another: bool = False
+    restored: bool = False
+
+
+@dataclass(frozen=True)
 class Draft:
-    """Steps before anybody says that they may be taken: among them checks that came to a no."""
+    """Steps that may still be refused: some of the checks among them may have failed."""
 
     steps: Sequence[Step]
     rescue: Sequence[Step]
     fallback: Sequence[Step]
     findings: Sequence[Finding]
-    """Every reason against the plan, those of the checks included."""
+    """Every reason to refuse the plan, those of failed checks included."""
     notes: tuple[str, ...] = ()
     held: tuple[Mapping[str, Json], ...] = ()
     """See Plan.held."""
@@ -41,24 +58,30 @@ def draft_release(
     environment: Environment,
     specs: Sequence[EndpointSpec],
     facts: Mapping[str, Facts],
+    choices: Choices = Choices(),
     *,
-    cleanup: bool = False,
-    allow_rolled_back: bool = False,
     siblings: Mapping[str, Facts] | None = None,
-    restored: bool = False,
-    allow_exposure: bool = False,
 ) -> Draft:
-    """The steps from what is there to what the files say, and every reason not to take them.
+    """The steps from what exists to what the files describe, and every reason to refuse them.
 
-    `cleanup`: the rescue also deletes deployments that this plan made, instead of leaving them to be looked at.
-    `allow_rolled_back`: endpoints are not held back because their release was rolled back.
-    `beside`: the deployments of the file's other endpoints, for guards.max_instances. `restored`: the releases were
-    live before, so that they have no probe is neither told nor refused.
+    The steps of one endpoint come in this order:
+
+    1. checks: quota, models, names and limits, permissions
+    2. a shift of traffic away from a deployment that is recreated or gets another release
+    3. the endpoint, the record of its identity, role assignments
+    4. deployments, then a probe of each that is new, changed or gets more traffic
+    5. the shifts of traffic, one for each stage, each further one after its bake and another probe; then the alias
+    6. the release tag without its mark, for a live deployment that was changed in place and has been probed
+    7. the deletion of the previous release, with `rollout.keep_previous: 0`
+
+    `facts`: endpoint key -> facts. `siblings`: the deployments of the file's other endpoints, for guards.max_instances.
     """
     steps: list[Step] = []
     rescue: list[Step] = []
     second: list[Step] = []
-    found = {spec.key: None if allow_rolled_back else refusals.held_back(spec, facts[spec.key]) for spec in specs}
+    found = {
+        spec.key: None if choices.allow_rolled_back else refusals.held_back(spec, facts[spec.key]) for spec in specs
+    }
     held = tuple(each for each in found.values() if each)
     findings: list[Finding] = []
     exposed: list[Mapping[str, Json]] = []
@@ -77,14 +100,14 @@ def draft_release(
         own[looked:looked] = _clearing(desired, facts[spec.key], seen)
         own[looked:looked] = checks_of(spec, own, seen)
         steps += _after_roles(_with_bakes(desired, own))
-        rescue += _rescue(desired, own, seen, always=cleanup)
-        rescue += _cleanup(desired, own, facts[spec.key]) if cleanup else ()
+        rescue += _rescue(desired, own, seen, always=choices.cleanup)
+        rescue += _cleanup(desired, own, facts[spec.key]) if choices.cleanup else ()
         if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
             second += _fallback(spec, own, seen)  # which deletes the endpoint that exists
     findings += [*check_result.findings(steps), *headroom.together(steps), *names.too_many(steps, facts)]
-    findings += exposure.refused(environment, exposed, allowed=allow_exposure)
+    findings += exposure.refused(environment, exposed, allowed=choices.allow_exposure)
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
-    unprobed = [spec for spec in specs if not restored and guards.moves_unprobed(spec, steps, facts[spec.key])]
+    unprobed = [spec for spec in specs if not choices.restored and guards.moves_unprobed(spec, steps, facts[spec.key])]
     refused, untested = guards.without_probe(environment, unprobed)
     notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
     notes += [note for spec in specs for note in fallback.notes(spec, second, facts[spec.key])]
@@ -95,43 +118,30 @@ def plan_release(
     environment: Environment,
     specs: Sequence[EndpointSpec],
     facts: Mapping[str, Facts],
+    choices: Choices = Choices(),
     *,
-    cleanup: bool = False,
-    for_another: bool = False,
-    allow_rolled_back: bool = False,
     siblings: Mapping[str, Facts] | None = None,
-    restored: bool = False,
-    allow_exposure: bool = False,
 ) -> Plan:
-    """The steps from what is there to what the files say. Raises Refused with every reason at once.
+    """The steps from what exists to what the files describe, as `draft_release` orders them.
 
-    `for_another`: somebody else will carry it out, so what the caller may not do is a note. Apply looks for itself.
+    Raises Refused with every reason at once.
     """
-    draft = draft_release(
-        environment,
-        specs,
-        facts,
-        cleanup=cleanup,
-        allow_rolled_back=allow_rolled_back,
-        siblings=siblings,
-        restored=restored,
-        allow_exposure=allow_exposure,
-    )
-    excused = refusals.of_caller(draft.findings) if for_another else []
+    draft = draft_release(environment, specs, facts, choices, siblings=siblings)
+    excused = refusals.of_caller(draft.findings) if choices.for_another else []
     findings = [finding for finding in draft.findings if finding not in excused]
-    notes = (*draft.notes, *(f"Whoever applies this needs more than you have: {f.cause}." for f in excused))
+    notes = (*draft.notes, *(f"The identity that applies this needs more permissions: {f.cause}." for f in excused))
     made = build_plan(environment, specs, draft.steps, draft.rescue, facts, findings, notes, fallback=draft.fallback)
     return replace(
         made,
         held=draft.held,
-        allow_rolled_back=allow_rolled_back,
+        allow_rolled_back=choices.allow_rolled_back,
         exposure=tuple(draft.exposure),
-        allow_exposure=allow_exposure,
+        allow_exposure=choices.allow_exposure,
     )
 
 
 def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> Plan:
-    """The steps towards nothing: the same rooms, backwards."""
+    """The steps that delete everything: the same step types in reverse order."""
     steps: list[Step] = []
     findings = refusals.protected(environment, specs)
     for spec in specs:
@@ -143,18 +153,18 @@ def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts
 
 
 def _clearing(desired: Desired, facts: Facts, cleared: Facts) -> list[Step]:
-    """The shift between the two."""
+    """The shift of traffic from `facts` to `cleared`."""
     if cleared is facts:
         return []
     stage = traffic_shares.served(cleared, desired.spec.key)
     shifts = traffic.plan(replace(desired, stages=(stage,)), facts)
     slots_are_ours = desired.spec.traffic is None and len(desired.deployments) == 1
-    then = "another release goes to the other slot" if slots_are_ours else "what loses its traffic is recreated"
+    then = "the other slot gets another release" if slots_are_ours else "the deployment without traffic is recreated"
     return [replace(step, why=f"{step.why}; {then}") for step in shifts]
 
 
 def _mark_unverified(desired: Desired, facts: Facts) -> Desired:
-    """Deployments that change under their callers' feet bear the mark of it until their probe has been answered."""
+    """Deployments with traffic that change in place get a marked release tag until their probe succeeds."""
     if desired.spec.pipeline.probe is None:
         return desired
     marked, called = dict(desired.deployments), traffic_shares.served(facts, desired.spec.key)
@@ -167,12 +177,12 @@ def _mark_unverified(desired: Desired, facts: Facts) -> Desired:
 
 
 def _mark_verified(desired: Desired, step: Step, facts: Facts) -> Step:
-    """The mark taken off: the same PUT with the release as it is."""
+    """The same PUT with the release tag without its mark."""
     name = str(step.body["deployment"])
     where = address("deployment", desired.spec.key, name)
     document = deployment.kept(desired.deployments[name], facts.get(where) or {})
     return Step(
-        Verb.UPDATE, where, deployment.body_of(desired.spec, document), "its probe was right", desired.spec.retry
+        Verb.UPDATE, where, deployment.body_of(desired.spec, document), "its probe succeeded", desired.spec.retry
     )
 
 
@@ -189,12 +199,14 @@ def _plan_step_types(
 
 
 def _with_bakes(desired: Desired, steps: Sequence[Step]) -> list[Step]:
-    """A probe of the new slot before each further stage, so that no more callers follow a release gone bad."""
+    """The steps, with a probe of the new slot before each further stage."""
     baked: list[Step] = []
     for step in steps:
         if step.verb is Verb.SHIFT and step.retry.wait and desired.spec.pipeline.probe:
             slot = max(desired.traffic, key=lambda name: desired.traffic[name])
-            baked.append(probe.step_for(desired.spec, slot, "before more callers follow", wait=step.retry.wait))
+            baked.append(
+                probe.step_for(desired.spec, slot, "checked before the next traffic step", wait=step.retry.wait)
+            )
             baked.append(replace(step, retry=replace(step.retry, wait=0.0)))
         else:
             baked.append(step)
@@ -202,7 +214,7 @@ def _with_bakes(desired: Desired, steps: Sequence[Step]) -> list[Step]:
 
 
 def _after_roles(steps: Sequence[Step]) -> list[Step]:
-    """Steps that come after a new role or a new identity know it: what they are refused may be granted in minutes."""
+    """The steps, with `fresh_role` after a new role or identity: Azure may refuse access for some minutes."""
     marked, fresh = [], False
     for step in steps:
         marked.append(replace(step, retry=replace(step.retry, fresh_role=True)) if fresh else step)
@@ -211,7 +223,7 @@ def _after_roles(steps: Sequence[Step]) -> list[Step]:
 
 
 def _cleanup(desired: Desired, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
-    """Deployments that this plan makes where there was none, or none but a failed one, gone again."""
+    """Deletions of deployments that this plan creates where none existed, or only a failed one."""
     own = {step.address: step for step in steps if step.kind == "deployment" and step.verb is not Verb.CHECK}
     served = traffic_shares.served(facts, desired.spec.key)
     return [
@@ -222,12 +234,12 @@ def _cleanup(desired: Desired, steps: Sequence[Step], facts: Facts) -> Sequence[
     ]
 
 
-_TIDY = "it was made for a release that failed"
+_TIDY = "created for a release that failed"
 
 
 def _rescue(desired: Desired, steps: Sequence[Step], facts: Facts, *, always: bool) -> Sequence[Step]:
-    """Traffic back to where it is now, if it is to move at all; `always`: even back to none. The release that failed is
-    recorded in the same PUT.
+    """Traffic back to where it is now, if the steps move it; `always`: also if there is none now. The same PUT records
+    the release that failed.
     """
     where, key = address("endpoint", desired.spec.key), desired.spec.key
     body, now = facts.get(where) or {}, traffic_shares.served(facts, key)
@@ -239,8 +251,8 @@ def _rescue(desired: Desired, steps: Sequence[Step], facts: Facts, *, always: bo
 
 
 def _whole(desired: Desired, now: Mapping[str, int], facts: Facts) -> Mapping[str, int]:
-    """Where a rescue moves traffic: where it is now; out of a rollout that stopped half-way, to the last release that
-    had all of it. A split that the user wrote stays.
+    """The traffic after a rescue: as it is now; in a rollout that stopped half-way, all on the last release that had
+    all of it. A split that the user wrote stays.
     """
     spec, last = desired.spec, next(iter(history.live(facts.get(address("endpoint", desired.spec.key)) or {})), None)
     if spec.traffic is not None or len(now) < 2 or last is None or last.slot in desired.deployments:
@@ -250,8 +262,8 @@ def _whole(desired: Desired, now: Mapping[str, int], facts: Facts) -> Mapping[st
 
 
 def _failed(desired: Desired, now: Mapping[str, int], facts: Facts) -> dict[str, str] | None:
-    """The history record of a rescue: of the deployments that were to receive more traffic the one with most. The one
-    that was live before did not fail.
+    """The history record of a rescue: the deployment that was to receive most of the additional traffic. The one that
+    was live before did not fail.
     """
     lived = history.live(facts.get(address("endpoint", desired.spec.key)) or {})
     was = lived[0].slot if lived else desired.live
@@ -261,7 +273,7 @@ def _failed(desired: Desired, now: Mapping[str, int], facts: Facts) -> dict[str,
 
 
 def _fallback(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Sequence[Step]:
-    """The endpoint on dedicated quota, from nothing: what is done if the shared pool stays full."""
+    """The steps that create the endpoint on dedicated quota, for a shared pool that stays full."""
     if not fallback.may_be(spec, steps, facts):
         return ()
     second, seen = fallback.dedicated(spec), fallback.without_endpoint(facts)

@@ -603,7 +603,7 @@ def test_cleanup_takes_away_what_nobody_loses(state: str | None, share: int, goe
     there = facts(
         endpoint_body({"blue": 100 - share, "green": share}), (deployment_body("blue"), *([green] if state else ()))
     )
-    made = planner.plan_release(environment(), [spec(release="r2")], {"mip": there}, cleanup=True)
+    made = planner.plan_release(environment(), [spec(release="r2")], {"mip": there}, planner.Choices(cleanup=True))
     assert any(s.address == addr("deployment/mip/green") and s.changes for s in made.steps)
     deletes = [step.address for step in made.rescue if step.verb is Verb.DELETE]
 
@@ -615,7 +615,7 @@ def test_cleanup_takes_away_a_failed_slot_that_is_made_anew() -> None:
     green = deployment_body("green", release="old", size="Standard_DS3_v2")
     green["properties"]["provisioningState"] = "Failed"
     there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"), green))
-    made = planner.plan_release(environment(), [spec(release="r2")], {"mip": there}, cleanup=True)
+    made = planner.plan_release(environment(), [spec(release="r2")], {"mip": there}, planner.Choices(cleanup=True))
 
     assert [s.verb for s in made.steps if s.address == addr("deployment/mip/green")] == [Verb.DELETE, Verb.CREATE]
     assert [s.address for s in made.rescue if s.verb is Verb.DELETE] == [addr("deployment/mip/green")]

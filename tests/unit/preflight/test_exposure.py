@@ -37,7 +37,7 @@ def deployment(name: str, egress: str, release: str = "r1"):
 
 
 def plan(files, there, *, allow: bool = False, **guards) -> Plan:
-    return planner.plan_release(environment(**guards), [files], {"mip": there}, allow_exposure=allow)
+    return planner.plan_release(environment(**guards), [files], {"mip": there}, planner.Choices(allow_exposure=allow))
 
 
 def told(made: Plan) -> list[tuple[str, str, str]]:
