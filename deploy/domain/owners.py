@@ -59,7 +59,7 @@ def is_unmanaged(owner: str, body: Mapping[str, Json] | None) -> bool:
 def whose(body: Mapping[str, Json]) -> str:
     """Of what is unmanaged, in words: which owner it has."""
     tag = owner_tag(body)
-    return f"belongs to {sanitize(tag)}" if tag else "was not made by amldeploy"
+    return f"is managed by {sanitize(tag)}" if tag else "is not managed by amldeploy"
 
 
 def entry(spec: EndpointSpec) -> str:

@@ -31,4 +31,4 @@ def live_slot(traffic: Mapping[str, int]) -> str | None:
 
 def format_traffic(traffic: Mapping[str, int]) -> str:
     """`blue 90 %, green 10 %`."""
-    return ", ".join(f"{name} {share} %" for name, share in sorted(traffic.items()) if share) or "nobody"
+    return ", ".join(f"{name} {share} %" for name, share in sorted(traffic.items()) if share) or "none"

@@ -53,7 +53,10 @@ def plan_adoption(
     )
 
 
-_UNREAD = "Role assignments cannot be read: their descriptions are not changed. Adopt again with Reader on the group."
+_UNREAD = (
+    "Role assignments cannot be read: their descriptions are not changed. "
+    "Run adopt again with Reader on the resource group."
+)
 
 
 def _marks_of(environment: Environment, spec: EndpointSpec, marks: Marks) -> Marks:
@@ -65,14 +68,14 @@ def _marks_of(environment: Environment, spec: EndpointSpec, marks: Marks) -> Mar
 def _findings(spec: EndpointSpec, facts: Facts, marks: Marks, owners: Collection[str]) -> list[Finding]:
     where = address("endpoint", spec.key)
     if where not in facts:
-        cure = "Check the name, or make it: amldeploy apply"
-        return [Finding(str(where), "AML223", f"there is no endpoint {spec.name} to take over", cure)]
+        cure = "Check the name, or create it: amldeploy apply"
+        return [Finding(str(where), "AML223", f"there is no endpoint {spec.name} to adopt", cure)]
     found = [(a, owner_tag(body)) for a, body in [(where, facts[where]), *_deployments(spec, facts)]]
     found += [(address("role", spec.key, str(row["name"])), mark.owner) for row, mark in marks]
     others = [(a, owner) for a, owner in found if owner and owner != spec.owner]
     command = adopt_command(spec, *dict.fromkeys(owner for _, owner in others))
-    cure = f"If that entry no longer manages it, take it over with: {command}"
-    return [Finding(str(a), "AML224", f"it belongs to {owner}", cure) for a, owner in others if owner not in owners]
+    cure = f"If that entry no longer manages it, adopt it with: {command}"
+    return [Finding(str(a), "AML224", f"it is managed by {owner}", cure) for a, owner in others if owner not in owners]
 
 
 def _steps(spec: EndpointSpec, facts: Facts, marks: Marks) -> Iterator[Step]:

@@ -18,7 +18,7 @@ from deploy.domain.traffic_shares import shares
 from deploy.preflight import check_result
 from deploy.steps import OUTLIVE_ENDPOINT
 
-_WHY = "the shared pool stayed full, and an endpoint cannot leave it"
+_WHY = "the shared pool stayed full, and Azure cannot move an endpoint to dedicated quota"
 
 
 def may_be(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> bool:
@@ -70,7 +70,9 @@ def in_order(spec: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
     checks = [step for step in steps if step.verb is Verb.CHECK]
     made = [step for step in steps if step.verb is not Verb.CHECK]
     role, where = address("role", spec.key, spec.name), address("endpoint", spec.key)
-    taken = Step(Verb.DELETE, role, {"endpoint": spec.name}, "the roles of its identity go with it", BRIEF)
+    taken = Step(
+        Verb.DELETE, role, {"endpoint": spec.name}, "the role assignments of its identity are deleted with it", BRIEF
+    )
     return [*checks, taken, Step(Verb.DELETE, where, {"name": spec.name}, _WHY, spec.retry), *made]
 
 
@@ -78,7 +80,7 @@ def notes(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Iterator[s
     """What to know: that the fallback would not do as things are, or that it was taken before."""
     own = [step for step in steps if step.endpoint == spec.key]
     for finding in check_result.findings(own):
-        yield f"{spec.key}: should the shared pool stay full, dedicated quota would not do now: {finding.cause}."
+        yield f"{spec.key}: if the shared pool stays full, dedicated quota is not enough now: {finding.cause}."
     yield from _other_quota(spec, facts.get(address("endpoint", spec.key)))
 
 
@@ -91,6 +93,6 @@ def _other_quota(spec: EndpointSpec, body: Mapping[str, Json] | None) -> Iterato
     if lease and not shared:
         now = f"amldeploy renew -e {entry(spec)} --within 168h"
         yield (
-            f"{spec.key}: endpoint {spec.name} is on shared quota and the files say dedicated; it stays there until "
-            f"{leases.both(lease.ends)}, and renew makes its successor on dedicated quota. To do that now: {now}."
+            f"{spec.key}: endpoint {spec.name} is on shared quota and the files set dedicated; it stays there until "
+            f"{leases.both(lease.ends)}, and renew creates its successor on dedicated quota. To do that now: {now}."
         )

@@ -113,9 +113,7 @@ def _other_steps(desired: Sequence[Step], left: Sequence[Step]) -> list[str]:
     """The world is the same, so the files are not: which steps they change."""
     before, after = ({repr(_essence(s)): s for s in each} for each in (desired, left))
     named = [before[e] for e in before.keys() - after.keys()] + [after[e] for e in after.keys() - before.keys()]
-    return [f"{where}: the files say otherwise" for where in sorted({s.address for s in named})] or [
-        "the order of the steps"
-    ]
+    return [f"{where}: the files changed" for where in sorted({s.address for s in named})] or ["the order of the steps"]
 
 
 def _changes(plan: Plan, key: str) -> list[Step]:
@@ -155,9 +153,9 @@ def _in_words(moved: Difference, agreed: Iterable[Step]) -> Iterator[str]:
     made = [s for s in agreed if s.address == where and s.verb is Verb.CREATE and now is not None]
     if fields := [field for step in made for field in steps.unexplained(step, now)]:
         for field in fields:
-            yield f"{where}: {field} is {changed_value(field, effects.at(now, field))}, which is not of this plan"
+            yield f"{where}: {field} is {changed_value(field, effects.at(now, field))}, which this plan did not write"
     elif not path:
-        yield f"{where} {'is gone' if now is None else 'has appeared'}"
+        yield f"{where} {'no longer exists' if now is None else 'has appeared'}"
     else:
         yield f"{where}: {path} {changed_value(path, before)} -> {changed_value(path, now)}"
 
@@ -167,7 +165,7 @@ def _stale(foreign: Sequence[str]) -> StalePlan:
     more = f"; and {len(foreign) - _NAMED} more" if len(foreign) > _NAMED else ""
     return StalePlan(
         "apply the plan file",
-        f"the world or the files moved since it was made: {named}{more}",
+        f"Azure or the files changed since it was made: {named}{more}",
         "Plan again, and apply that plan",
         code="AML700",
     )

@@ -107,7 +107,7 @@ def select(environment: Environment, there: Inventory, rules: Rules, now: dateti
         if found is None or not (is_ours(environment, body) or _is_named(name, rules)):
             continue
         if (owner := owner_tag(body)) and not is_ours(environment, body):
-            spared.append(Spared(name, f"it belongs to {owner}, and what has another owner is not adopted"))
+            spared.append(Spared(name, f"it is managed by {owner}, and resources of other owners are not adopted"))
         elif (key := key_in(environment, owner_tag(body))) in environment.protected:
             spared.append(Spared(name, f"endpoints.{key}.protected is true in environments/{environment.name}.yml"))
         elif is_protected(body):
@@ -158,9 +158,9 @@ def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Ca
     lease = leases.of(body)
     left = lease.hours_left(now) if lease else None
     if left is not None and left <= 0:
-        return Candidate(name, f"its lease ended {-left:.1f} h ago", left)
+        return Candidate(name, f"its lease expired {-left:.1f} h ago", left)
     if left is not None and rules.within is not None and left <= rules.within:
-        return Candidate(name, f"its lease ends in {left:.1f} h", left)
+        return Candidate(name, f"its lease expires in {left:.1f} h", left)
     born = leases.moment((body.get("systemData") or {}).get("createdAt"))
     if rules.older_than is not None and born is not None:
         age = (now - born).total_seconds() / 3600
@@ -190,12 +190,12 @@ def _leftovers(environment: Environment, there: Inventory) -> list[Candidate]:
             name = mark.endpoint.removeprefix(prefix)
             if name not in known:
                 gone[name] = gone.get(name, 0) + 1
-    return [Candidate(name, "Azure has deleted it; what it left behind goes", gone=True) for name in sorted(gone)]
+    return [Candidate(name, "Azure deleted it; what remains of it is deleted", gone=True) for name in sorted(gone)]
 
 
 def _earlier(environment: Environment, there: Inventory, going: Collection[str]) -> list[Candidate]:
     """Endpoints that exist, and of whose earlier ones of the same name an assignment of ours still speaks."""
-    why = "an earlier endpoint of this name is gone; what it left behind goes"
+    why = "an earlier endpoint of this name was deleted; what remains of it is deleted"
     return [
         Candidate(name, why, gone=True, earlier=True)
         for name, body in there.endpoints.items()
@@ -219,13 +219,15 @@ def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidat
     where = f"environment/{environment.name}"
     going = sum(not each.gone for each in chosen)
     if environment.guards.protected and chosen:
-        cure = "Take guards.protected out of the environment file first"
+        cure = "Remove guards.protected from the environment file first"
         yield Finding(where, "AML241", "the environment is protected", cure)
     if there.assignments is None:
         yield from (unreadable(address("role", each.name)) for each in chosen)
     if going > MOST_OF_ALL * len(there.endpoints) and not rules.force:
-        cause = f"{going} of {count(len(there.endpoints), 'endpoint')} would go, more than {MOST_OF_ALL:.0%} of all"
-        yield Finding(where, "AML270", cause, "See whether that is meant, then say --force")
+        cause = (
+            f"{going} of {count(len(there.endpoints), 'endpoint')} would be deleted, more than {MOST_OF_ALL:.0%} of all"
+        )
+        yield Finding(where, "AML270", cause, "If this is intended, use --force")
 
 
 def _steps(environment: Environment, there: Inventory, each: Candidate, folder: str) -> list[Step]:

@@ -32,7 +32,7 @@ class Offer:
     @property
     def cost(self) -> str:
         """`3.67 USD an hour`."""
-        return "no price named" if self.price is None else f"{self.price:g} {self.currency} an hour".replace("  ", " ")
+        return "price unknown" if self.price is None else f"{self.price:g} {self.currency} an hour".replace("  ", " ")
 
 
 def row(region: Mapping[str, Json], size: str) -> dict[str, Json]:
@@ -111,7 +111,7 @@ def words(size: str, counts: Sequence[int], home: Json, others: Sequence[Json], 
     """
     sizes = [name for name in allowed or () if name.lower() != size.lower()]
     here = fitting(home, sizes, counts)[:_MOST] if home else []
-    parts = [f"In {here[0].region} there is room for {', '.join(map(str, here))}"] if here else []
+    parts = [f"{here[0].region} has quota for {', '.join(map(str, here))}"] if here else []
     if not allowed or len(sizes) < len(allowed):
         parts += _elsewhere(size, counts, others)
     best = sorted((offers[0] for other in others if (offers := fitting(other, sizes, counts))), key=_cheapest)
@@ -127,9 +127,9 @@ def _elsewhere(size: str, counts: Sequence[int], others: Sequence[Json]) -> list
     full = [region for region in heard if region not in {offer.region for offer in desired}]
     silent = [str(o["region"]) for o in others if o["region"] not in heard]
     said = (
-        (f"Room for {size}", [f"{offer.region} ({offer.cost})" for offer in desired]),
-        (f"No room for {size}", full),
-        ("Could not tell of", silent),
+        (f"Quota for {size}", [f"{offer.region} ({offer.cost})" for offer in desired]),
+        (f"No quota for {size}", full),
+        ("Unknown", silent),
     )
     return [f"{words}: {', '.join(places)}" for words, places in said if places]
 

@@ -37,7 +37,7 @@ EXEMPT = frozenset(
 )
 """Families of which every size is exempt from the 20 % reserve (list of sizes for managed online endpoints, 2025-10).
 """
-_FREE = "Free cores (amldeploy teardown), ask for fewer instances, or request more quota"
+_FREE = "Free cores (amldeploy teardown), use fewer instances, or request more quota"
 
 
 def reserved(instances: int, exempt: bool) -> int:
@@ -104,15 +104,13 @@ def check(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") ->
         cause = f"managed online endpoints do not run on {size} in {where}: its supportedComputeTypes lack MIR"
         reasons.append(Reason("AML242", cause, _join(also, "Choose an instance_type of the list for online endpoints")))
     reasons += [
-        Reason(
-            gate.code, f"{arithmetic(found)}; {gate.what}: {gate.left} left, {gate.short} too few", _join(also, _FREE)
-        )
+        Reason(gate.code, f"{arithmetic(found)}; {gate.what}: need {gate.needs}, {gate.left} free", _join(also, _FREE))
         for gate in asked
         if gate.short
     ]
     unknown = [f"how many {gate.what} are left" for gate in asked if gate.left is None]
     if found["capacity"] == "shared":
-        unknown = ["how full the shared pool is, which no interface says"]
+        unknown = ["how full the shared pool is (Azure has no API for it)"]
     elif found["needed"] is None:
         unknown = [f"how many cores {size} has"]
     if unknown and silent:
@@ -129,12 +127,12 @@ def arithmetic(found: Mapping[str, Json]) -> str:
     count, cores, needed = found["instances"] - found["held"], found["cores_per_instance"], found["needed"]
     more = f"{count} x {found['instance_type']}"
     if found["capacity"] == "shared":
-        return f"{more} on shared quota, which does not count against the family's"
+        return f"{more} on shared quota, which does not use the quota of the family"
     if cores is None:
         return more
-    reserve = " with the 20 % reserve" if found["reserve"] else " (exempt from the reserve)"
+    reserve = " + 20 % that Azure keeps for upgrades" if found["reserve"] else ""
     words = f"{more} x {cores} {noun(cores, 'core')}{reserve} = {needed} {noun(needed, 'core')}"
     if found["limit"] is None or found["in_use"] is None:
         return words
-    limit = "unlimited" if found["limit"] == -1 else found["limit"]
-    return f"{words}; {found['family']}: {found['in_use']} of {limit} in use"
+    free = "unlimited" if found["limit"] == -1 else f"{found['limit'] - found['in_use']} free of {found['limit']}"
+    return f"{words}; {found['family']}: {free}"

@@ -29,7 +29,7 @@ def refused(environment: Environment, found: Sequence[Mapping[str, Json]], *, al
     """A finding for each such change of a protected environment, unless it is allowed."""
     if allowed or not environment.guards.protected:
         return []
-    cure = "Take the change back. If it is intended, use --allow-exposure with plan or apply"
+    cure = "Revert the change. If it is intended, use --allow-exposure with plan or apply"
     return [
         Finding(
             str(each["address"]),

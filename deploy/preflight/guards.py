@@ -82,7 +82,7 @@ def too_many(
     if total <= limit or not (_asks(specs) > limit or any(_grows(step, facts) for step in steps)):
         return []
     cause = f"{count(total, 'instance')} would run at the peak ({_told(parts)}) and guards.max_instances is {limit}"
-    cure = "Ask for fewer instances, delete deployments that receive no traffic, or raise the guard"
+    cure = "Use fewer instances, delete deployments that receive no traffic, or raise the guard"
     return [Finding(f"environment/{environment.name}", "AML240", cause, cure)]
 
 

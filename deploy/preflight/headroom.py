@@ -54,7 +54,7 @@ def together(steps: Sequence[Step]) -> list[Finding]:
             str(asking[0][0].address),
             "AML203",
             f"{_sum(gate['needs'] for _, gate in asking)} {what}, {least} left{_source(asking[0][0])}",
-            "Ask for less, apply with fewer endpoints, or request more",
+            "Use less, apply fewer endpoints, or request more",
         )
         for what, asking in asked.items()
         if len(asking) > 1

@@ -52,7 +52,7 @@ def check(
     reference, source = str(looked["reference"]), str(looked.get("source") or "")
     if looked["exists"] is None:
         told = str(looked["told"]).rstrip(". ")
-        return CheckResult(reference, source, unknown=(f"whether there is such a model: {told}",))
+        return CheckResult(reference, source, unknown=(f"whether the model exists: {told}",))
     if not looked["exists"]:
         cure = "Check the name, which is case-sensitive, and the version"
         newest = f"; its newest version is {looked['newest']}" if looked.get("newest") else ""
@@ -60,7 +60,7 @@ def check(
     reasons = list(_sizes(looked, size, also) or _measures(looked, size, machine, also))
     unknown = []
     if looked.get("published") and looked.get("allowed") is None:
-        unknown.append(f"whether it may run on {size}: it does not say")
+        unknown.append(f"whether it can run on {size}: the model does not specify it")
     if shared and looked.get("shared") is False:
         cause = (
             f"{reference} has neither the property nor the tag SharedComputeCapacityEnabled, which shared quota needs"
@@ -80,7 +80,9 @@ def _sizes(looked: Mapping[str, Json], size: str, also: str) -> Sequence[Reason]
     allowed = looked.get("allowed")
     if not allowed or size.lower() in {name.lower() for name in allowed}:
         return ()
-    cause = f"{looked['reference']} may not run on {size}: it is not among the {len(allowed)} of its {_ALLOWED}"
+    cause = (
+        f"{looked['reference']} is not allowed to run on {size}: it is not among the {len(allowed)} of its {_ALLOWED}"
+    )
     return (Reason("AML244", cause, f"{also}. Choose one of these" if also else f"Choose one of {', '.join(allowed)}"),)
 
 

@@ -20,9 +20,9 @@ from deploy.text import count
 
 ENDPOINTS, DEPLOYMENTS, SIBLINGS, ROLES = 100, 500, 20, 4000
 _CURES = {
-    "AML260": "Delete endpoints that nobody needs, or have the limit raised",
-    "AML261": "Delete deployments that nobody needs, or have the limit raised",
-    "AML264": "Delete role assignments that nobody needs: this limit cannot be raised",
+    "AML260": "Delete unused endpoints, or request a higher limit",
+    "AML261": "Delete unused deployments, or request a higher limit",
+    "AML264": "Delete unused role assignments: this limit cannot be raised",
 }
 
 
@@ -87,7 +87,7 @@ def check(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> CheckResult:
     unknown = [_untold(gate, seen) for gate, _, _ in found if gate.left is None]
     said = [words for gate, _, words in found if gate.left is not None]
     if desired["endpoints"] and seen.get("free") is False:
-        words = f"the name {name} cannot be had in {where}: {seen.get('told') or 'no reason given'}"
+        words = f"the name {name} is not available in {where}: {seen.get('told') or 'no reason given'}"
         reasons.append(Reason("AML265", words, "Choose another endpoint name; unique(n) in the template makes one"))
     elif desired["endpoints"] and seen.get("free"):
         said.insert(0, f"{name} is free in {where}")
@@ -108,5 +108,7 @@ def too_many(steps: Sequence[Step], facts: Mapping[str, Facts]) -> list[Finding]
     seen = sum(len(facts_of(there, "deployment", key)) for key, there in facts.items())
     if not made or seen > DEPLOYMENTS or seen + len(made) <= DEPLOYMENTS:
         return []
-    cause = f"{count(seen, 'deployment')} there and {len(made)} more wanted: a region may have {DEPLOYMENTS}"
+    cause = (
+        f"existing: {count(seen, 'deployment')}, planned: {len(made)} more; the limit of a region is {DEPLOYMENTS}"
+    )
     return [Finding(str(made[0].address), "AML262", cause, _CURES["AML261"])]

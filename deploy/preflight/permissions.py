@@ -32,7 +32,7 @@ ENDPOINT_DELETE = (f"{ENDPOINTS}/delete",)
 DEPLOYMENT_WRITE = (f"{ENDPOINTS}/read", f"{ENDPOINTS}/deployments/read", f"{ENDPOINTS}/deployments/write")
 DEPLOYMENT_DELETE = (f"{ENDPOINTS}/deployments/delete",)
 SECRETS = (f"{WORKSPACES}/connections/listsecrets/action", f"{WORKSPACES}/metadata/secrets/read")
-_MINUTES = "a new role takes up to 10 minutes to work"
+_MINUTES = "a new role assignment takes up to 10 minutes to work"
 _ML_VERBS = tuple(f"{WORKSPACES}/*/{verb}" for verb in ("read", "action", "delete", "write"))
 _TAKEN = tuple(f"Microsoft.Authorization/*/{verb}" for verb in ("Delete", "Write"))
 ROLES: tuple[tuple[str, Mapping[str, Json]], ...] = (
@@ -88,7 +88,7 @@ def _without_logs(desired: Needs, blocks: Json) -> Sequence[str]:
     writes = any(action.endswith("/deployments/write") for actions in desired.values() for action in actions)
     if not writes or blocks is None or allows(blocks, LOGS):
         return ()
-    return (f"why a deployment fails, should one fail: the caller lacks {LOGS}",)
+    return (f"why a deployment fails, if one fails: the caller lacks {LOGS}",)
 
 
 def _lacking(scope: str, missing: Sequence[str], actions: Mapping[str, Sequence[str]]) -> Reason:
@@ -96,7 +96,7 @@ def _lacking(scope: str, missing: Sequence[str], actions: Mapping[str, Sequence[
     cause = f"the caller lacks {', '.join(missing)} on {scope}, needed for {', '.join(steps)}"
     code = "AML251" if all(action in GIVING for action in missing) else "AML250"
     roles = " and ".join(suffice(missing))
-    return Reason(code, cause, f"Have {roles} given to the caller on this scope; {_MINUTES}")
+    return Reason(code, cause, f"Assign {roles} to the caller on this scope; {_MINUTES}")
 
 
 def suffice(missing: Sequence[str]) -> list[str]:

@@ -24,7 +24,7 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
             str(where),
             "AML230",
             f"{where.kind} {body['name']} exists and {whose(body)}",
-            f"Choose another name, or take it over first: {adopt_command(spec, owner_tag(body))}",
+            f"Choose another name, or adopt it first: {adopt_command(spec, owner_tag(body))}",
         )
         for where in sorted(touched)
         if where.kind in ("endpoint", "deployment") and (body := facts.get(where)) and is_unmanaged(spec.owner, body)
@@ -34,15 +34,15 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
 def appeared(body: Mapping[str, Json] | None, owner: Json, what: str) -> None:
     """Raises when what is about to be made is there, and was made by somebody else since the plan."""
     if body and is_unmanaged(str(owner), body):
-        cause = f"since the plan was made {body['name']} came to be, and it {whose(body)}"
-        raise CloudError(what, cause, "Nothing of it was changed: plan again, or choose another name", code="AML230")
+        cause = f"{body['name']} was created after the plan was made, and it {whose(body)}"
+        raise CloudError(what, cause, "It was not changed. Plan again, or choose another name", code="AML230")
 
 
 def changed_owner(body: Mapping[str, Json] | None, step: Step, what: str) -> None:
     """Raises when what is about to be adopted got another owner since the plan."""
     if body and owner_tag(body) not in (step.body["before"], step.body["adopted"][OWNER_TAG]):
-        cause = f"since the plan was made {body['name']} got another owner: it {whose(body)}"
-        raise CloudError(what, cause, "Nothing of it was changed: plan again", code="AML230")
+        cause = f"the owner of {body['name']} changed after the plan was made: it {whose(body)}"
+        raise CloudError(what, cause, "It was not changed. Plan again", code="AML230")
 
 
 def of_caller(findings: Sequence[Finding]) -> list[Finding]:
@@ -64,7 +64,7 @@ def unmanaged(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[s
     ]
     return [
         f"{where.kind} {body['name']} {whose(body)} and will not be changed; "
-        f"take it over with: {adopt_command(spec, owner_tag(body))}"
+        f"adopt it with: {adopt_command(spec, owner_tag(body))}"
         for where, body in (found[:1] if found and found[0][0] == endpoint else found)
     ]
 
@@ -72,14 +72,14 @@ def unmanaged(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[s
 def protected(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
     """What the environment file protects from deletion, of endpoints that are to be deleted."""
     where, file = f"environment/{environment.name}", f"environments/{environment.name}.yml"
-    cure = "Take guards.protected out of the environment file first"
+    cure = "Remove guards.protected from the environment file first"
     whole = [Finding(where, "AML241", "the environment is protected", cure)] if environment.guards.protected else []
     return whole + [
         Finding(
             str(address("endpoint", spec.key)),
             "AML241",
             f"endpoints.{spec.key}.protected is true in {file}",
-            f"Take it out of {file} first, or name the endpoints that are to be deleted",
+            f"Remove it from {file} first, or name the endpoints to delete",
         )
         for spec in specs
         if spec.key in environment.protected
@@ -108,4 +108,4 @@ def forward(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> str:
     there = live_slot(shifts[-1]) if shifts else None
     if not here or not there or here == there or any(step.kind == "deployment" for step in own):
         return ""
-    return f"{spec.key}: {there} holds what the files say, and most callers are on {here}: this goes forward (again)."
+    return f"{spec.key}: {there} already has the release of the files; traffic moves to it from {here}."

@@ -57,9 +57,9 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     before = told.get("endpoint")
     if before == spec.name and body is not None and told.get("lease_ends", _ends(body)) == _ends(body):
         return ()
-    why = f"{aliases.named(alias)} will send callers to {spec.name} instead of {before or 'nobody'}"
+    why = f"{aliases.named(alias)}: {before or 'none'} -> {spec.name}"
     if before == spec.name:
-        why = f"{aliases.named(alias)} will say when the lease of {spec.name} ends"
+        why = f"{aliases.named(alias)} gets the new end of the lease of {spec.name}"
     return [Step(Verb.SHIFT, where, {"alias": alias, "endpoint": spec.name, "before": before}, why, spec.retry)]
 
 
@@ -73,7 +73,7 @@ def trouble(spec: EndpointSpec, facts: Facts) -> str:
         return ""
     before, named = steps[0].body["before"], aliases.named(steps[0].body["alias"])
     if before == spec.name:
-        return f"{named} does not say when the lease ends"
+        return f"{named} does not contain the end of the lease"
     return f"{named} names {before}" if before else f"{named} does not name an endpoint"
 
 
@@ -87,14 +87,22 @@ def clearing(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
     if not told.get("untold") and not leases.is_of_line(spec.base, str(told.get("endpoint") or "")):
         return ()
     body = {"alias": alias, "base": spec.base}
-    return [Step(Verb.DELETE, address(NAME, spec.key), body, f"{aliases.named(alias)} names what is deleted", BRIEF)]
+    return [
+        Step(
+            Verb.DELETE,
+            address(NAME, spec.key),
+            body,
+            f"{aliases.named(alias)} names an endpoint that is deleted",
+            BRIEF,
+        )
+    ]
 
 
 def staying(spec: EndpointSpec, facts: Facts) -> str:
     """What a teardown cannot do about the alias, in words; empty when there is nothing of the kind."""
     alias, told = _alias(spec), facts.get(address(NAME, spec.key)) or {}
     if alias and "command" in alias and told.get("endpoint"):
-        return f"{aliases.named(alias)} is not run: what it wrote still names {told['endpoint']}"
+        return f"{aliases.named(alias)} is not run, so its target still names {told['endpoint']}"
     return unreadable(spec, facts)
 
 
@@ -135,7 +143,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     aliases.write(alias, Target(name, str(uri), _ends(body)), _outside(cloud))
     if "command" in alias:
         orphans.merge_tags(cloud, str(body["id"]), {MOVED_TAG: digest(alias, 16)}, f"mark {name}")
-    return Evidence(f"{aliases.named(alias)} sends callers to {name}")
+    return Evidence(f"{aliases.named(alias)} names {name}")
 
 
 def _clear(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
@@ -144,7 +152,7 @@ def _clear(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
     try:
         there = aliases.read(alias, _outside(cloud))
         if there is not None and not leases.is_of_line(base, there.endpoint):
-            return Evidence(f"{named} names {there.endpoint}, so it stays")
+            return Evidence(f"{named} names {there.endpoint}, so it is not deleted")
         aliases.clear(alias, _outside(cloud))
         return Evidence(f"{named} is deleted")
     except CloudError as error:

@@ -30,7 +30,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """Towards nothing, each is deleted; otherwise they are left alone."""
     if desired is not None:
         return ()
-    why = "it scales a deployment that goes"
+    why = "it scales a deployment that is deleted"
     return [
         Step(Verb.DELETE, where, {"id": body["id"]}, why, BRIEF)
         for where, body in sorted(facts.items())
@@ -41,7 +41,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
 def remade(key: str, kept: Sequence[Json], facts: Facts, retry: Retry) -> Sequence[Step]:
     """Those that were kept and are not there any more, made again."""
     steps = [(address(NAME, key, str(row["name"])), row) for row in kept]
-    return [Step(Verb.CREATE, at, {"setting": row}, "it was kept", retry) for at, row in steps if at not in facts]
+    return [Step(Verb.CREATE, at, {"setting": row}, "it was exported", retry) for at, row in steps if at not in facts]
 
 
 def run(cloud: Cloud, step: Step) -> None:

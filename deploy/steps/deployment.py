@@ -76,10 +76,10 @@ def _serving(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Find
     """Deployments that would have to go while callers are on them, which Azure refuses."""
     endpoint = facts.get(address("endpoint", desired.spec.key)) or {}
     called = {*shares(endpoint), *shares(endpoint, "mirrorTraffic")}
-    cure = "Give this deployment's file another name and move the traffic there; or first apply only a change of "
-    cure += "`traffic` and `mirror_traffic` that leaves this deployment without any, and then this one"
+    cure = "Rename the deployment in its file and move the traffic to the new one; or first apply only a change of "
+    cure += "`traffic` and `mirror_traffic` that leaves this deployment without traffic, and then this change"
     return [
-        Finding(str(step.address), "AML222", f"{step.why}, and callers are on it", cure)
+        Finding(str(step.address), "AML222", f"{step.why}, and it has traffic", cure)
         for step in steps
         if step.verb is Verb.DELETE and step.body["name"] in called
     ]
@@ -167,8 +167,8 @@ def _records(cloud: Cloud, body: Mapping[str, Json], made: Mapping[str, Json]) -
 def _see_nobody(cloud: Cloud, document: Mapping[str, Json], what: str) -> None:
     """Raises when callers are on it after all: since the plan somebody sent them there, or the plan saw an old list."""
     if document["name"] in shares(endpoints.read_endpoint(cloud, str(document["endpoint_name"])) or {}):
-        cause = f"the plan saw nobody on {document['name']}, and callers are on it"
-        raise CloudError(what, cause, "Nothing was changed: plan again", code="AML319")
+        cause = f"{document['name']} had no traffic when the plan was made, and has traffic now"
+        raise CloudError(what, cause, "Nothing was changed. Plan again", code="AML319")
 
 
 def _steps(
@@ -220,7 +220,7 @@ def _beside(
     most, files = _TOLD if last.verb is Verb.CREATE else len(found), _files_changed(spec, document, body)
     words = f"{_differences(found, most, files)}, next to {name}"
     words = words if found else last.why
-    words += f"; could not tell what of the environment differs: {asset['untold']}" if asset.get("untold") else ""
+    words += f"; differences of the environment are unknown: {asset['untold']}" if asset.get("untold") else ""
     if last.verb is Verb.CREATE and "changes" not in last.body:
         listed = {**last.body, "changes": [asdict(change) for change in found], "beside": name}
         return [*before, replace(last, why=words, body=listed)]
@@ -286,4 +286,4 @@ def body_of(spec: EndpointSpec, document: Mapping[str, Json]) -> dict[str, Json]
 
 def _delete(where: Address, body: Mapping[str, Json]) -> Step:
     gone = {"endpoint": str(body["id"]).split("/")[-3], "name": body["name"]}
-    return Step(Verb.DELETE, where, gone, f"deployment {body['name']} is no longer wanted", PATIENT)
+    return Step(Verb.DELETE, where, gone, f"deployment {body['name']} is deleted with its endpoint", PATIENT)

@@ -48,8 +48,8 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     others = {name: body for name, body in facts_of(facts, NAME, spec.key).items() if name}
     if former := {name for name, body in others.items() if not lineage.is_of_line(spec, name, body)}:
         names = ", ".join(sorted(former))
-        cure = "Take the old name back, or tear it down under that name first (values and template decide the name)"
-        cause = f"the name changed to {spec.name}, and {names} of the same owner is still there"
+        cure = "Restore the old name, or tear it down under that name first (values and template determine the name)"
+        cause = f"the name changed to {spec.name}, and {names} of the same owner still exists"
         raise Refused([Finding(str(where), "AML232", cause, cure)])
     body, retry = facts.get(where), spec.retry
     if body is None:
@@ -111,11 +111,13 @@ def _refusals(where: Address, changes: Sequence[diff.Change]) -> list[Finding]:
 def _refusal(where: Address, thing: str, mutability: diff.Mutability, changes: Sequence[diff.Change]) -> Finding:
     """Why a change cannot be made, and the ways out."""
     before, after = _words([c.before for c in changes]), _words([c.after for c in changes])
-    cause = f"Azure cannot change {thing} of an endpoint that exists: it is {before}, wanted is {after}"
+    cause = f"Azure cannot change {thing} of an endpoint that exists: it is {before}, the files set {after}"
     if mutability is diff.Mutability.ADD_ONLY:
-        cure = "Properties can only be added: take the change back, or write it under another name"
+        cure = "Revert the change, or use another name: properties can only be added"
         return Finding(str(where), "AML221", cause, cure)
-    cure = "Take the change back, tear the endpoint down and apply again, or give it another key and name and move over"
+    cure = (
+        "Revert the change, tear the endpoint down and apply again, or add another key and name and move clients to it"
+    )
     return Finding(str(where), "AML220", cause, cure)
 
 
@@ -181,14 +183,14 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     refusals.appeared(there, document["tags"].get(OWNER_TAG), what)
     if loan:
         if (lease := _lent(there)) is not None:
-            return Evidence(f"another run has made it; its lease ends {leases.both(lease.ends)}")
+            return Evidence(f"another run created it; its lease expires {leases.both(lease.ends)}")
         seconds, version, former = float(loan["seconds"]), loan["api_version"], step.body.get("predecessor")
         patience = step.retry.deadline
         return Evidence(
             shared_quota.create(cloud, document, seconds, version, what=what, patience=patience, keys_of=former)
         )
     if there and _is_whole(there) and not diff.changes(document, there, diff.ENDPOINT):
-        return Evidence("it is there already")  # a PUT without its callers would turn them away
+        return Evidence("it exists already")  # a PUT without its callers would turn them away
     return _put(cloud, step, document, what)
 
 
@@ -223,7 +225,13 @@ def _is_whole(body: Mapping[str, Json]) -> bool:
 
 
 def _delete(where: Address, body: Mapping[str, Json]) -> Step:
-    return Step(Verb.DELETE, where, {"name": body["name"]}, f"endpoint {body['name']} is no longer wanted", PATIENT)
+    return Step(
+        Verb.DELETE,
+        where,
+        {"name": body["name"]},
+        f"endpoint {body['name']} and everything behind it are deleted",
+        PATIENT,
+    )
 
 
 def _without_mirror(document: Mapping[str, Json]) -> dict[str, Json]:

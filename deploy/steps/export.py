@@ -46,7 +46,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     name, folder = str(step.body["name"]), Path(str(step.body["folder"])) / str(step.body["name"])
     body = endpoints.read_endpoint(cloud, name)
     if body is None:
-        return Evidence(f"{name} is gone already")
+        return Evidence(f"{name} is already deleted")
     behind = endpoints.read_deployments(cloud, name)
     try:
         _write(folder / "endpoint.json", body)
@@ -62,9 +62,9 @@ def run(cloud: Cloud, step: Step) -> Evidence:
                     text = sanitize(endpoints.read_logs(cloud, name, deployment, container, endpoints.TAIL))
                     _private(folder / "logs" / f"{deployment}-{container}.log", text)
     except OSError as error:
-        cure = "Nothing was deleted: see that the folder may be written"
-        raise CloudError(f"keep {name}", str(error), cure, code="AML620") from error
-    return Evidence(f"kept in {folder}")
+        cure = "Nothing was deleted. Check that the folder is writable"
+        raise CloudError(f"export {name}", str(error), cure, code="AML620") from error
+    return Evidence(f"saved in {folder}")
 
 
 def _write(path: Path, body: Json) -> None:

@@ -72,5 +72,5 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     except CloudError as error:
         if error.status != 403:
             raise
-        return Evidence(f"may not be written, so {count(len(rows), 'role assignment')} may stay when the lease is over")
+        return Evidence(f"cannot be written, so {count(len(rows), 'role assignment')} may stay after the lease expires")
     return Evidence("its identity is recorded")

@@ -20,7 +20,7 @@ from deploy.preflight import permissions as rights
 
 NAME = "probe"
 NEEDS_CORES = True
-UNVERIFIED_WHY = "callers are on it, and it is not proven"
+UNVERIFIED_WHY = "it has traffic and is not verified"
 _KEPT = 1_000_000
 """Bytes of a wrong answer that are kept for whoever looks into it."""
 
@@ -54,8 +54,8 @@ def _why(release: str, body: object, share: int, now: int) -> str:
     if release.endswith(UNVERIFIED):
         return UNVERIFIED_WHY
     if (body.get("tags") or {}).get(RELEASE_TAG) != release:
-        return "its release changes"
-    return "callers are about to reach it" if share > now else ""
+        return "new release"
+    return "verified before it gets more traffic" if share > now else ""
 
 
 def step_for(spec: EndpointSpec, deployment: str, why: str, *, wait: float = 0.0) -> Step:

@@ -31,7 +31,10 @@ from deploy.text import count
 
 NAME = "role"
 GRANTS_ACCESS = True
-_GIVEN = {"us": "given by us and no longer wanted", "azure": "given by Azure to the endpoint's own identity"}
+_GIVEN = {
+    "us": "assigned by amldeploy and no longer in the files",
+    "azure": "assigned by Azure to the endpoint's identity",
+}
 _UNSEEN, _UNTOLD = "unseen", "untold"
 
 
@@ -117,15 +120,17 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
 
 def unreadable(where: Address) -> Finding:
     """Nobody whose roles cannot be seen is deleted: they would stay behind for a principal that is no more."""
-    cause = "role assignments may not be read, so it is not known which are to be taken back"
-    return Finding(str(where), "AML252", cause, "Have Reader on the resource group given to the caller")
+    cause = "role assignments cannot be read, so it is unknown which must be removed"
+    return Finding(str(where), "AML252", cause, "Assign Reader on the resource group to the caller")
 
 
 def _refuse_blindness(facts: Facts) -> None:
     for where, body in facts.items():
         if where.kind == NAME and body["giver"] == _UNTOLD:
-            cause = f"role assignments {body['told']}; so nobody knows which are given and which are to be taken back"
-            raise Refused([Finding(str(where), "AML253", cause, "Try again; if it lasts, see Azure's status page")])
+            cause = f"role assignments {body['told']}, so it is unknown which exist and which must be removed"
+            raise Refused(
+                [Finding(str(where), "AML253", cause, "Try again. If it continues, check Azure's status page")]
+            )
 
 
 def is_in_effect(step: Step, world: World) -> bool:
@@ -192,7 +197,7 @@ def _take_all(cloud: Cloud, endpoint: str, what: str) -> Evidence:
         except CloudError as error:
             if error.status != 403:
                 raise
-            return Evidence(f"may not be taken back, so {count(len(rows) - number, 'role assignment')} will stay")
+            return Evidence(f"cannot be removed, so {count(len(rows) - number, 'role assignment')} will stay")
     return Evidence(count(len(rows), "role assignment"))
 
 
@@ -217,7 +222,7 @@ def _is_of_entry(body: Mapping[str, Json] | None) -> bool:
 
 def _keep(spec: EndpointSpec, role: Role) -> Step:
     """The same assignment, described as this endpoint's from now on."""
-    return replace(_give(spec, role), verb=Verb.UPDATE, why="it was given for another endpoint of this entry")
+    return replace(_give(spec, role), verb=Verb.UPDATE, why="it was assigned for another endpoint of this entry")
 
 
 def _found(key: str, row: Json, taken: Facts) -> Address:
@@ -236,7 +241,7 @@ def _take(where: Address, body: Mapping[str, Json]) -> Step:
 
 def hand_on(where: Address, heir: Mapping[str, Json]) -> Step:
     """The same assignment, described as another entry's from now on."""
-    return Step(Verb.UPDATE, where, heir, f"{heir['owner']} asks for it, too: it is that one's from now on", PATIENT)
+    return Step(Verb.UPDATE, where, heir, f"{heir['owner']} needs it too and manages it from now on", PATIENT)
 
 
 def _address(key: str, role: Role) -> Address:

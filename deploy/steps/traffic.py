@@ -138,7 +138,7 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
 def run(cloud: Cloud, step: Step) -> Evidence | None:
     there = endpoints.read_endpoint(cloud, str(step.body["document"]["name"]))
     if not step.body["after"] and there is None:
-        return Evidence("it is gone already")  # a PUT would bring it back
+        return Evidence("it is already deleted")  # a PUT would bring it back
     document = _with_history(cloud, _as_it_is(step.body["document"], there), step.body.get("record"))
     desired = (positive(document["traffic"]), positive(document.get("mirror_traffic") or {}), _history(document))
     endpoints.put_endpoint(
@@ -202,6 +202,6 @@ def _stop(where: Address, body: Mapping[str, Json]) -> Step:
         Verb.SHIFT,
         address(NAME, where.endpoint),
         {"document": document, "before": before, "after": {}},
-        f"{format_traffic(before)} -> nobody",
+        f"{format_traffic(before)} -> none",
         PATIENT,
     )

@@ -85,7 +85,7 @@ def test_who_reads_plans_and_who_writes_applies_the_same_plan(somebody) -> None:
         commands.plan(somebody["plan"], "local")
     agreed = commands.plan(somebody["plan"], "local", for_another=True)
     assert agreed.steps
-    assert any("needs more than you have" in note for note in agreed.notes)
+    assert any("needs more permissions" in note for note in agreed.notes)
 
     own = commands.plan(somebody["apply"], "local")
     assert own.fingerprint == agreed.fingerprint

@@ -92,7 +92,7 @@ def test_a_workspace_with_a_share_of_its_own(tmp_path: Path) -> None:
     made = project(tmp_path, ["fresh-two"], {})
     with emulator.embed(made.state) as running:
         _set_share(running, 4)
-        with pytest.raises(Refused, match=r"AML243.*for the workspace: 4 left, 4 too few"):
+        with pytest.raises(Refused, match=r"AML243.*for the workspace: need 8, 4 free"):
             commands.plan(made, "here")
 
 

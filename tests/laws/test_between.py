@@ -61,7 +61,7 @@ def test_a_stranger_that_appears_is_left_alone(world: World, prepare: Callable[[
 
     assert done.report.exit is Exit.STEP_FAILED
     assert error["code"] == "AML230"
-    assert "was not made by amldeploy" in error["message"]
+    assert "is not managed by amldeploy" in error["message"]
     assert after == before
 
 

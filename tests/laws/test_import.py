@@ -64,7 +64,7 @@ def test_import_then_plan_is_empty(
     plan = planner.plan_release(ENVIRONMENT, [_spec(files, secret)], {"mip": facts})
 
     assert plan.steps == ()
-    assert "was not made by amldeploy and will not be changed" in plan.notes[0]
+    assert "is not managed by amldeploy and will not be changed" in plan.notes[0]
     assert all(
         secret not in text for text in files.files.values() if secret in ("hunter2hunter2", "sk-0123456789abcdef")
     )

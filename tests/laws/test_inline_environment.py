@@ -69,4 +69,4 @@ def test_what_cannot_be_read_is_said(ground: Ground, status: int, why: str) -> N
     }
     emulator.begin(ground.project.state, faults=[fault])
 
-    assert release(ground).endswith(f"; could not tell what of the environment differs: {why}")
+    assert release(ground).endswith(f"; differences of the environment are unknown: {why}")

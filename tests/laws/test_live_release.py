@@ -257,7 +257,7 @@ def to_dedicated(world: World) -> None:
     capacity(world, "dedicated")
     done = world.apply()
     assert (failures(done), done.plan.steps) == ([], ())
-    assert [note for note in done.plan.notes if "on shared quota and the files say dedicated" in note]
+    assert [note for note in done.plan.notes if "on shared quota and the files set dedicated" in note]
     (row,) = commands.status(world.project, "law")
     assert (row.name, row.hours_left is not None) == (second, True)
     assert renew(world).plan.steps == ()

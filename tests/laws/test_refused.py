@@ -99,5 +99,7 @@ def test_what_is_another_owners_names_the_way_to_take_it_over(world: World) -> N
     world.apply()
     text = (world.project.root / "environments" / "law.yml").read_text()
     (world.project.root / "environments" / "other.yml").write_text(text.replace("release: '1'", "release: 2"))
-    with pytest.raises(Refused, match=r"AML230 .* belongs to law/mip\. .*amldeploy adopt -e other mip --from law/mip"):
+    with pytest.raises(
+        Refused, match=r"AML230 .* is managed by law/mip\. .*amldeploy adopt -e other mip --from law/mip"
+    ):
         commands.plan(world.project, "other")

@@ -145,7 +145,7 @@ def test_a_move_to_another_project_heals_wherever_it_is_killed(two: Two, request
             break
     assert sizes[0] >= 4, "endpoint, deployment, the role, and the record of its identity"
     owner, other = (two.ours, two.theirs) if world is two.ours else (two.theirs, two.ours)
-    with pytest.raises(Refused, match="belongs to"):
+    with pytest.raises(Refused, match="is managed by"):
         other.teardown()
     assert failures(owner.teardown()) == []
     left_over = everything(owner)

@@ -46,11 +46,11 @@ SAID: dict[str, tuple[Callable[[int], str], str, str]] = {
     "endpoints": (lacks("endpoints"), "1 more endpoint in eastus, 0 left", "2 more endpoints in eastus, 0 left"),
     "deployments": (lacks("deployments"), "1 more deployment of mip-ab", "2 more deployments of mip-ab"),
     "roles": (lacks("roles"), "1 more role assignment of", "2 more role assignments of"),
-    "region": (beyond(500), "500 deployments there and 1 more wanted", "500 deployments there and 2 more wanted"),
+    "region": (beyond(500), "existing: 500 deployments, planned: 1 more", "existing: 500 deployments, planned: 2 more"),
     "cores": (
         lambda n: core_quota.arithmetic(SUMS | {"cores_per_instance": n, "needed": n}),
-        "1 x S x 1 core (exempt from the reserve) = 1 core",
-        "1 x S x 2 cores (exempt from the reserve) = 2 cores",
+        "1 x S x 1 core = 1 core",
+        "1 x S x 2 cores = 2 cores",
     ),
     "smallest": (small, "0 of 1 core, 0 of 1 GPU (", "0 of 2 cores, 0 of 2 GPUs ("),
     "guard": (guarded, "1 instance would run", "2 instances would run"),
@@ -74,7 +74,7 @@ def test_for_one_and_for_many(which: str) -> None:
 
 def test_one_deployment_there() -> None:
     """The last way to come to the limit."""
-    assert beyond(1)(500) == "1 deployment there and 500 more wanted: a region may have 500"
+    assert beyond(1)(500) == "existing: 1 deployment, planned: 500 more; the limit of a region is 500"
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 1_000])

@@ -21,7 +21,7 @@ def test_changes_are_shown_in_one_comment_and_not_made(stage: Stage) -> None:
     result, run = pull(stage)
     assert result == "success", "\n".join(run.log)
     first = [comment["body"] for comment in stage.github.comments]
-    assert "Whoever applies this needs more than you have" in first[0]
+    assert "The identity that applies this needs more permissions" in first[0]
     assert run.annotations == [], "what the reader may not do is a note, and no warning on every pull request"
     stage.commit(release="2")
     assert pull(stage)[0] == "success"

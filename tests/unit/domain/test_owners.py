@@ -48,4 +48,4 @@ def test_the_command_names_the_owner_and_is_safe_to_paste() -> None:
     assert adopt_command(spec(), "") == "amldeploy adopt -e test mip"
     assert adopt_command(spec(), "imaging/prod/mip") == "amldeploy adopt -e test mip --from imaging/prod/mip"
     assert shlex.split(adopt_command(spec(), "x; reboot"))[-2:] == ["--from", "x; reboot"]
-    assert whose({"tags": {OWNER_TAG: OWNER}}) == "belongs to test/mip"
+    assert whose({"tags": {OWNER_TAG: OWNER}}) == "is managed by test/mip"

@@ -94,7 +94,7 @@ def test_what_another_entry_manages_is_left_and_named(owner: str) -> None:
     same = planner.plan_release(ENVIRONMENT, [spec()], {"mip": theirs(owner)})
     command = f"amldeploy adopt -e test mip --from {owner}"
     assert [step for step in same.steps if step.changes] == []
-    assert same.notes == (f"endpoint mip-ab belongs to {owner} and will not be changed; take it over with: {command}",)
+    assert same.notes == (f"endpoint mip-ab is managed by {owner} and will not be changed; adopt it with: {command}",)
     with pytest.raises(Refused) as refused:
         planner.plan_release(ENVIRONMENT, [spec(release="r2")], {"mip": theirs(owner)})
     assert {(f.code, f.cure.partition(": ")[2]) for f in refused.value.findings} == {("AML230", command)}

@@ -105,8 +105,8 @@ def test_dedicated_quota_that_is_short_is_a_note() -> None:
     made = plan(facts(quota=quota_row(limit=24, in_use=24)))
 
     (note,) = made.notes
-    assert "should the shared pool stay full, dedicated quota would not do now" in note
-    assert "24 too few" in note
+    assert "if the shared pool stays full, dedicated quota is not enough now" in note
+    assert "need 48, 24 free" in note
     assert "delete endpoint/mip" in story(made.fallback)
 
 
@@ -145,6 +145,6 @@ def test_a_report_says_what_was_replaced() -> None:
     for shown in (reporter.report_text(report, made), reporter.report_markdown(report, made)):
         assert POOL_FULL in shown
         assert "superseded, 29 min 50 s, 20 attempts" in shown
-    assert "an endpoint cannot leave it" in reporter.report_html(report, made)
+    assert "Azure cannot move an endpoint to dedicated quota" in reporter.report_html(report, made)
     (warning,) = reporter.of_report(report, {})
     assert (warning.level.name, warning.title) == ("WARNING", f"{POOL_FULL} deployment/mip/blue")

@@ -108,7 +108,7 @@ def test_too_many_at_once_is_refused() -> None:
     inventory = there(*(endpoint(f"e{n}", 5 if n < 4 else 100) for n in range(10)))
     found = judged(inventory, within=24, force=False)
 
-    assert refusals(found) == [("AML270", "4 of 10 endpoints would go, more than 30% of all")]
+    assert refusals(found) == [("AML270", "4 of 10 endpoints would be deleted, more than 30% of all")]
     assert len(names(found)) == 4
     assert refusals(judged(inventory, within=24, force=True)) == []
 

@@ -35,10 +35,10 @@ def test_words() -> None:
     others = [region("westus3", prices=(4, 6)), region("uksouth", prices=(2, 9)), region("norway", a100=0), silent]
     told = alternatives.words(A100, [2], region(a100=24), others, [A100, H100])
 
-    assert "In eastus there is room for Standard_NC40ads_H100_v5 (7 EUR an hour)" in told
-    assert "Room for Standard_NC24ads_A100_v4: uksouth (2 EUR an hour), westus3 (4 EUR an hour)" in told
-    assert "No room for Standard_NC24ads_A100_v4: norway" in told
-    assert "Could not tell of: westindia" in told
+    assert "eastus has quota for Standard_NC40ads_H100_v5 (7 EUR an hour)" in told
+    assert "Quota for Standard_NC24ads_A100_v4: uksouth (2 EUR an hour), westus3 (4 EUR an hour)" in told
+    assert "No quota for Standard_NC24ads_A100_v4: norway" in told
+    assert "Unknown: westindia" in told
     assert "Cheapest other size: westus3" in told
 
 

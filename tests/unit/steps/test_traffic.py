@@ -86,7 +86,7 @@ def test_mirrored_traffic_that_the_files_take_away_stops_first() -> None:
     plan = planned(two({}, {"shadow": 100}, **BIGGER), {"shadow": 100}, {"main": 20})
 
     first, *others = [step for step in plan.steps if step.changes]
-    assert first.why == "mirroring 20 % to main stops; what loses its traffic is recreated"
+    assert first.why == "mirroring 20 % to main stops; the deployment without traffic is recreated"
     assert first.body["after"] == {"shadow": 100}
     assert [step.verb for step in others] == [Verb.DELETE, Verb.CREATE]
 
