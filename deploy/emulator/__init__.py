@@ -11,25 +11,25 @@ knows nothing of the rest of this package, and a stand-in never passes for a mod
 from __future__ import annotations
 
 from deploy.emulator.process.manage import MissingExtra, begin, clock, embed, launch, requests, reset, stop
-from deploy.emulator.process.pidfile import Running, find, unreadable
-from deploy.emulator.runtime.interpreter import lacks, remember
-from deploy.emulator.world.problems import Trouble, Unopened, WrongFile
+from deploy.emulator.process.pidfile import Running, find, has_unreadable_record
+from deploy.emulator.runtime.interpreter import save_scoring_python, scoring_problem
+from deploy.emulator.world.problems import FileProblem, InvalidFile, WorldUnavailable
 
 __all__ = [
+    "FileProblem",
+    "InvalidFile",
     "MissingExtra",
     "Running",
-    "Trouble",
-    "Unopened",
-    "WrongFile",
+    "WorldUnavailable",
     "begin",
     "clock",
     "embed",
     "find",
-    "lacks",
+    "has_unreadable_record",
     "launch",
-    "remember",
     "requests",
     "reset",
+    "save_scoring_python",
+    "scoring_problem",
     "stop",
-    "unreadable",
 ]

@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 
 from deploy.emulator.process import manage, pidfile, start
-from deploy.emulator.world.problems import Unopened
-from deploy.emulator.world.timing import PROFILES, Timing, profiled
+from deploy.emulator.world.problems import WorldUnavailable
+from deploy.emulator.world.timing import PROFILES, Timing, timing_for
 
 
 def main() -> int:
@@ -29,10 +29,10 @@ def main() -> int:
     state = options.state.resolve()
     try:
         start.begin(state / manage.WORLD, options.world, options.faults, options.time_scale)
-    except (ValueError, Unopened) as error:
+    except (ValueError, WorldUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return serve(state, options.port, profiled(options.profile, options.throttle))
+    return serve(state, options.port, timing_for(options.profile, options.throttle))
 
 
 def serve(state: Path, port: int, timing: Timing) -> int:
@@ -47,7 +47,7 @@ def serve(state: Path, port: int, timing: Timing) -> int:
     except OSError as error:
         sys.stderr.write(f"cannot listen on 127.0.0.1:{port}: {error.strerror}. Choose another --port.\n")
         return 1
-    served = pidfile.describe(server.port, server.identity_port, str(server.certificates.ca))
+    served = pidfile.running_here(server.port, server.identity_port, str(server.certificates.ca))
     try:
         if not pidfile.write(state, served):
             sys.stderr.write(f"cannot serve {state}: another emulator already does. Use that one.\n")
@@ -56,7 +56,7 @@ def serve(state: Path, port: int, timing: Timing) -> int:
         told.wait()
     finally:
         server.stop()
-        pidfile.erase(state, served)  # last: who waits for that finds the port free
+        pidfile.remove(state, served)  # last: who waits for that finds the port free
     return 0
 
 

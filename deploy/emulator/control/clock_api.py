@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from deploy.emulator.wire.responses import Json, timestamp
 from deploy.emulator.world.parse import Strict
 from deploy.emulator.world.store import World
-from deploy.emulator.world.timing import Dial, moment
+from deploy.emulator.world.timing import ClockState, parse_time
 
 FASTEST = 1_000_000
 LONGEST = 3_200_000_000.0
@@ -18,7 +18,7 @@ LONGEST = 3_200_000_000.0
 
 def _is_moment(text: str) -> str:
     try:
-        found = moment(text)
+        found = parse_time(text)
     except ValueError as error:
         raise ValueError(f"expected a moment with its zone, such as 2026-01-31T12:00:00Z ({error})") from None
     if not 0 <= found <= LONGEST:
@@ -26,7 +26,7 @@ def _is_moment(text: str) -> str:
     return text
 
 
-class Turn(Strict):
+class ClockChange(Strict):
     """What to do with the clock, in this order: `set` it, `advance` it (seconds), give it a `scale` (0 stops it)."""
 
     set: Annotated[str, AfterValidator(_is_moment)] | None = None
@@ -34,22 +34,22 @@ class Turn(Strict):
     scale: float | None = Field(None, ge=0, le=FASTEST)
 
     @model_validator(mode="after")
-    def _says_something(self) -> Turn:
+    def _require_change(self) -> ClockChange:
         if not self.model_fields_set:
             raise ValueError("say what to do with the clock: set, advance or scale")
         return self
 
 
-def turn(world: World, wanted: Turn) -> None:
+def change(world: World, wanted: ClockChange) -> None:
     """Obey; the next transaction applies what has become due. Must run inside a transaction."""
-    wall, dial = world.clock.now(), world.controls.dial
-    now = dial.at(wall) if wanted.set is None else moment(wanted.set)
-    scale = dial.scale if wanted.scale is None else wanted.scale
-    world.controls.turn(Dial(wall, now + (wanted.advance or 0.0), scale))
+    real, clock_state = world.clock.now(), world.controls.clock_state
+    now = clock_state.at(real) if wanted.set is None else parse_time(wanted.set)
+    scale = clock_state.scale if wanted.scale is None else wanted.scale
+    world.controls.set_clock(ClockState(real, now + (wanted.advance or 0.0), scale))
 
 
-def shown(world: World) -> dict[str, Json]:
+def status(world: World) -> dict[str, Json]:
     """`now` in words, `seconds` since 1970, `scale`, and `ahead`: seconds ahead of the clock on the wall."""
     now = world.now()
     ahead = round(now - world.clock.now(), 3)
-    return {"now": timestamp(now), "seconds": now, "scale": world.controls.dial.scale, "ahead": ahead}
+    return {"now": timestamp(now), "seconds": now, "scale": world.controls.clock_state.scale, "ahead": ahead}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, gateway
+from deploy.emulator.wire.responses import Answer, Json, Refusal, arm_error
 from deploy.emulator.world import settings
-from deploy.emulator.world.parse import Misfit
+from deploy.emulator.world.parse import InvalidValue
 from deploy.emulator.world.store import World, dump
 
 
@@ -17,20 +17,20 @@ def change(world: World, values: dict[str, Json]) -> None:
     """
     for name, value in values.items():
         if name not in settings.DEFAULTS:
-            raise gateway(
+            raise arm_error(
                 400, "InvalidSetting", f"There is no setting '{name}'. Settings: {', '.join(settings.DEFAULTS)}."
             )
         if value is None:
             world.db.execute("DELETE FROM settings WHERE name = ?", (name,))
             continue
-        if _kind(value) != _kind(settings.DEFAULTS[name]) or (isinstance(value, int | float) and value < 0):
-            raise gateway(
+        if _type_name(value) != _type_name(settings.DEFAULTS[name]) or (isinstance(value, int | float) and value < 0):
+            raise arm_error(
                 400, "InvalidSetting", f"The value of '{name}' must look like {dump(settings.DEFAULTS[name])}."
             )
         world.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, dump(value)))
 
 
-def obey(world: World, wanted: dict[str, Json]) -> None:
+def apply(world: World, wanted: dict[str, Json]) -> None:
     """The settings of a world file.
 
     Raises:
@@ -40,10 +40,10 @@ def obey(world: World, wanted: dict[str, Json]) -> None:
         try:
             change(world, {name: value})
         except Refusal as refusal:
-            raise Misfit([(("settings", name), refusal.answer.body["error"]["message"])]) from None
+            raise InvalidValue([(("settings", name), refusal.answer.body["error"]["message"])]) from None
 
 
-def _kind(value: Json) -> str:
+def _type_name(value: Json) -> str:
     return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
 
 

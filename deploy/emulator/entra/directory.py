@@ -13,7 +13,7 @@ from typing import Any
 
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, gateway
+from deploy.emulator.wire.responses import Answer, Json, arm_error
 from deploy.emulator.world.store import World, dump
 
 KINDS = ("User", "Group", "ServicePrincipal")
@@ -73,7 +73,7 @@ def put(call: Call) -> Answer:
     world, body, identifier = call.world, call.object(), _guid(call.path["name"])
     kind = fields.one_of(body, "kind", KINDS, "ServicePrincipal")
     name = fields.text(body, "name") or identifier
-    _forget(world, identifier)
+    _remove(world, identifier)
     world.db.execute("INSERT INTO principals VALUES (?, ?, ?, '')", (identifier, kind, name))
     for member in _list(body, "members") if kind == "Group" else []:
         world.db.execute("INSERT OR IGNORE INTO memberships VALUES (?, ?)", (identifier, _guid(member)))
@@ -81,7 +81,7 @@ def put(call: Call) -> Answer:
     if kind == "ServicePrincipal":
         client = _guid(fields.text(body, "appId") or str(uuid.uuid5(uuid.NAMESPACE_URL, identifier)))
         if world.db.execute("SELECT 1 FROM applications WHERE id = ?", (client,)).fetchone():
-            raise gateway(409, "ObjectConflict", f"Another principal has the application id {client}.")
+            raise arm_error(409, "ObjectConflict", f"Another principal has the application id {client}.")
         secrets = [_secret(item) for item in _list(body, "secrets")]
         federated = [_federated(item) for item in _list(body, "federatedCredentials")]
         kept = dump({"secrets": secrets, "federatedCredentials": federated})
@@ -93,11 +93,11 @@ def delete(call: Call) -> Answer:
     """DELETE /emulator/principals/{id}: 200, or 204 when absent. Role assignments stay as orphans, as on Azure."""
     if find(call.world, call.path["name"]) is None:
         return Answer(204)
-    _forget(call.world, _guid(call.path["name"]))
+    _remove(call.world, _guid(call.path["name"]))
     return Answer(200)
 
 
-def _forget(world: World, identifier: str) -> None:
+def _remove(world: World, identifier: str) -> None:
     for sql in (
         "DELETE FROM principals WHERE id = ?", "DELETE FROM applications WHERE principal = ?",
         "DELETE FROM memberships WHERE team = ?",
@@ -105,27 +105,27 @@ def _forget(world: World, identifier: str) -> None:
         world.db.execute(sql, (identifier,))
 
 
-def _show(world: World, who: Principal) -> dict[str, Json]:
-    shown: dict[str, Any] = {"id": who.id, "kind": who.kind, "name": who.name}
-    if who.kind == "Group":
-        rows = world.db.execute("SELECT member FROM memberships WHERE team = ? ORDER BY member", (who.id,))
+def _show(world: World, principal: Principal) -> dict[str, Json]:
+    shown: dict[str, Any] = {"id": principal.id, "kind": principal.kind, "name": principal.name}
+    if principal.kind == "Group":
+        rows = world.db.execute("SELECT member FROM memberships WHERE team = ? ORDER BY member", (principal.id,))
         shown["members"] = [row[0] for row in rows]
-    if who.client:
-        row = world.db.execute("SELECT body FROM applications WHERE id = ?", (who.client,)).fetchone()
-        shown |= {"appId": who.client, "federatedCredentials": json.loads(row[0])["federatedCredentials"]}
+    if principal.client:
+        row = world.db.execute("SELECT body FROM applications WHERE id = ?", (principal.client,)).fetchone()
+        shown |= {"appId": principal.client, "federatedCredentials": json.loads(row[0])["federatedCredentials"]}
     return shown
 
 
 def _secret(item: Json) -> dict[str, Json]:
     text = fields.text(item, "secretText") if isinstance(item, dict) else None
     if not text:
-        raise gateway(400, "Request_BadRequest", "A secret is an object with a 'secretText'.")
+        raise arm_error(400, "Request_BadRequest", "A secret is an object with a 'secretText'.")
     return {"digest": digest(text), "endDateTime": fields.text(item, "endDateTime")}
 
 
 def _federated(item: Json) -> dict[str, Json]:
     if not isinstance(item, dict) or not (fields.text(item, "issuer") and fields.text(item, "subject")):
-        raise gateway(400, "Request_BadRequest", "A federated credential needs an 'issuer' and a 'subject'.")
+        raise arm_error(400, "Request_BadRequest", "A federated credential needs an 'issuer' and a 'subject'.")
     audiences = _list(item, "audiences") or [EXCHANGE]
     return {"name": item.get("name"), "issuer": item["issuer"], "subject": item["subject"], "audiences": audiences}
 
@@ -133,7 +133,7 @@ def _federated(item: Json) -> dict[str, Json]:
 def _list(body: dict[str, Json], key: str) -> list[Json]:
     value = body.get(key) or []
     if not isinstance(value, list):
-        raise gateway(400, "Request_BadRequest", f"The field '{key}' must be a list.")
+        raise arm_error(400, "Request_BadRequest", f"The field '{key}' must be a list.")
     return value
 
 
@@ -141,7 +141,7 @@ def _guid(value: Json) -> str:
     try:
         return str(uuid.UUID(value))
     except (ValueError, AttributeError, TypeError):
-        raise gateway(400, "Request_BadRequest", f"Invalid object identifier '{value}'.") from None
+        raise arm_error(400, "Request_BadRequest", f"Invalid object identifier '{value}'.") from None
 
 
 _SELECT = "SELECT p.id, p.kind, p.name, a.id FROM principals p LEFT JOIN applications a ON a.principal = p.id"

@@ -15,7 +15,7 @@ from deploy.emulator.wire.responses import Answer, Refusal
 from deploy.emulator.world import settings
 from deploy.emulator.world.settings import GITHUB
 
-PLACE = "github"
+PATH = "github"
 
 
 def token(call: Call) -> Answer:
@@ -45,7 +45,7 @@ def token(call: Call) -> Answer:
 def openid(call: Call) -> Answer:
     """GET the issuer's own description; its keys are here, under whatever name its tokens bear."""
     body = {
-        "issuer": GITHUB, "jwks_uri": f"{call.base}/{PLACE}/.well-known/jwks", "response_types_supported": ["id_token"],
+        "issuer": GITHUB, "jwks_uri": f"{call.base}/{PATH}/.well-known/jwks", "response_types_supported": ["id_token"],
         "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["RS256"],
     }  # fmt: skip
     return Answer(200, body)

@@ -54,12 +54,12 @@ class Signer:
             from cryptography.hazmat.primitives import serialization
             from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
-            def fresh() -> bytes:
+            def create() -> bytes:
                 return generate_private_key(65537, 2048).private_bytes(
                     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
                 )
 
-            key = serialization.load_pem_private_key(private_file(self._file, fresh), None)
+            key = serialization.load_pem_private_key(private_file(self._file, create), None)
             if not isinstance(key, RSAPrivateKey):
                 raise RuntimeError(f"cannot use {self._file}: it holds no RSA key. Delete it.")
             self._key = key

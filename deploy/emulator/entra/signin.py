@@ -67,11 +67,11 @@ def token(call: Call) -> Answer:
             "application has not been installed by the administrator of the tenant or consented to by any user in the "
             "tenant. You may have sent your authentication request to the wrong tenant.",
         )  # fmt: skip
-    who, held = found
+    principal, credentials = found
     if "client_assertion" in form:
-        _check_assertion(call, form, held)
+        _check_assertion(call, form, credentials)
     else:
-        _check_secret(form, who, held)
+        _check_secret(form, principal, credentials)
     scope = form.get("scope", "").split(" ")[0]
     if not scope.endswith("/.default"):
         raise _refusal(
@@ -80,7 +80,7 @@ def token(call: Call) -> Answer:
             "/.default suffixed to the resource identifier (application ID URI).",
         )  # fmt: skip
     seconds = int(settings.number(call.world, "access_token_seconds"))
-    access = access_tokens.issue(call.tokens, scope.removesuffix("/.default"), time.time(), who, seconds)
+    access = access_tokens.issue(call.tokens, scope.removesuffix("/.default"), time.time(), principal, seconds)
     body = {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds}
     return Answer(200, {**body, "access_token": access})
 
@@ -97,15 +97,15 @@ def managed_identity(call: Call) -> Answer:
     if not resource:
         raise Refusal(Answer(400, {"statusCode": 400, "message": "The parameter 'resource' is missing."}))
     wanted = next((call.query[key] for key in ("client_id", "object_id", "principal_id") if call.query.get(key)), "")
-    who = directory.find(call.world, wanted) if wanted else access_tokens.signed_in()
-    if who is None:
+    principal = directory.find(call.world, wanted) if wanted else access_tokens.default_principal()
+    if principal is None:
         message = f"No User Assigned or Delegated Managed Identity found for specified ClientId/PrincipalId {wanted}."
         raise Refusal(Answer(400, {"statusCode": 400, "message": message}))
     now, seconds = time.time(), settings.number(call.world, "access_token_seconds")
     body = {
-        "access_token": access_tokens.issue(call.tokens, resource, now, who, seconds),
+        "access_token": access_tokens.issue(call.tokens, resource, now, principal, seconds),
         "expires_on": str(int(now + seconds)),
-        "resource": resource, "token_type": "Bearer", "client_id": who.client,
+        "resource": resource, "token_type": "Bearer", "client_id": principal.client,
     }  # fmt: skip
     return Answer(200, body)
 
@@ -122,29 +122,29 @@ def _tenant(call: Call) -> str:
     return name
 
 
-def _check_secret(form: dict[str, str], who: Principal, held: dict[str, Json]) -> None:
+def _check_secret(form: dict[str, str], principal: Principal, credentials: dict[str, Json]) -> None:
     if "client_secret" not in form:
         raise _refusal(
             401, "invalid_client", 7000218,
             "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
         )  # fmt: skip
     digest = directory.digest(form["client_secret"])
-    found = [secret for secret in held["secrets"] if secret["digest"] == digest]
+    found = [secret for secret in credentials["secrets"] if secret["digest"] == digest]
     if not found:
         raise _refusal(
             401, "invalid_client", 7000215,
             "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
-            f"not the client secret ID, for a secret added to app '{who.client}'.",
+            f"not the client secret ID, for a secret added to app '{principal.client}'.",
         )  # fmt: skip
     if all(secret["endDateTime"] and _moment(secret["endDateTime"]) < time.time() for secret in found):
         raise _refusal(
             401, "invalid_client", 7000222,
-            f"The provided client secret keys for app '{who.client}' are expired. Visit the Azure portal to create new "
+            f"The provided client secret keys for app '{principal.client}' are expired. Visit the Azure portal to create new "
             "keys for your app.",
         )  # fmt: skip
 
 
-def _check_assertion(call: Call, form: dict[str, str], held: dict[str, Json]) -> None:
+def _check_assertion(call: Call, form: dict[str, str], credentials: dict[str, Json]) -> None:
     assertion = form["client_assertion"]
     claims = jwt.unverified(assertion)
     if claims is None or form.get("client_assertion_type") != _ASSERTION:
@@ -152,7 +152,7 @@ def _check_assertion(call: Call, form: dict[str, str], held: dict[str, Json]) ->
     issuer, subject, audience = (str(claims.get(key, "")) for key in ("iss", "sub", "aud"))
     if not any(
         (item["issuer"], item["subject"]) == (issuer, subject) and audience in item["audiences"]
-        for item in held["federatedCredentials"]
+        for item in credentials["federatedCredentials"]
     ):
         raise _refusal(
             401, "invalid_client", 70021,
@@ -184,9 +184,9 @@ def _check_age(claims: dict[str, Json]) -> None:
 def _refusal(status: int, error: str, code: int, words: str) -> Refusal:
     now, trace, correlation = datetime.now(UTC), str(uuid.uuid4()), str(uuid.uuid4())
     moment = f"{now:%Y-%m-%d %H:%M:%S}Z"
-    told = f"AADSTS{code}: {words} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {moment}"
+    description = f"AADSTS{code}: {words} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {moment}"
     body = {
-        "error": error, "error_description": told, "error_codes": [code], "timestamp": moment, "trace_id": trace,
+        "error": error, "error_description": description, "error_codes": [code], "timestamp": moment, "trace_id": trace,
         "correlation_id": correlation, "error_uri": f"https://login.microsoftonline.com/error?code={code}",
     }  # fmt: skip
     return Refusal(Answer(status, body), f"AADSTS{code}")

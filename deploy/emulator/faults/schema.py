@@ -32,7 +32,7 @@ KINDS: dict[str, frozenset[str]] = {
     "operation_vanished": frozenset(),
 }
 """Every kind of fault, and what can be said of it beside which requests it is for."""
-DETAILS = frozenset().union(*KINDS.values())
+DETAIL_KEYS = frozenset().union(*KINDS.values())
 _OPERATIONS = ("OnlineEndpoints_", "OnlineDeployments_")
 
 Kind = Literal[
@@ -58,7 +58,7 @@ class Request:
     mutating: bool
 
 
-class Order(Strict):
+class FaultSpec(Strict):
     """One fault."""
 
     kind: Kind
@@ -80,28 +80,28 @@ class Order(Strict):
     seconds: float | None = Field(None, ge=0)
 
     @model_validator(mode="after")
-    def _details_suit(self) -> Order:
-        for name in sorted(self.model_fields_set & DETAILS - KINDS[self.kind]):
+    def _check_detail_keys(self) -> FaultSpec:
+        for name in sorted(self.model_fields_set & DETAIL_KEYS - KINDS[self.kind]):
             fitting = ", ".join(sorted(KINDS[self.kind])) or "nothing"
             raise ValueError(f"'{name}' says nothing of the kind {self.kind}, which takes {fitting}")
         return self
 
-    def fits(self, request: Request) -> bool:
+    def matches(self, request: Request) -> bool:
         """Whether this fault counts a request; without `plane`, `path` and `operation` all of the Resource Manager."""
         return (
-            self._plane_fits(request.plane)
-            and self._kind_fits(request)
+            self._matches_plane(request.plane)
+            and self._matches_kind(request)
             and self.mutating in (None, request.mutating)
             and (self.method or request.method).upper() == request.method.upper()
             and fnmatchcase(request.path.lower(), (self.path or "*").lower())
             and fnmatchcase(request.operation.lower(), (self.operation or "*").lower())
         )
 
-    def _plane_fits(self, plane: str) -> bool:
+    def _matches_plane(self, plane: str) -> bool:
         anywhere = "any" if self.path or self.operation else "arm"
         return (self.plane or anywhere) in ("any", plane)
 
-    def _kind_fits(self, request: Request) -> bool:
+    def _matches_kind(self, request: Request) -> bool:
         if self.kind in ("stale", "ghost"):
             return request.plane == "arm" and request.method == "GET"
         if self.kind.startswith("operation_"):
@@ -109,7 +109,7 @@ class Order(Strict):
         return True
 
 
-class Orders(Strict):
+class FaultFile(Strict):
     """A file of faults."""
 
-    faults: list[Order] = Field([])
+    faults: list[FaultSpec] = Field([])

@@ -14,14 +14,14 @@ from starlette.responses import Response
 from deploy.emulator.faults import inject
 from deploy.emulator.wire import throttle
 from deploy.emulator.wire.call import Call, Caller
-from deploy.emulator.wire.responses import Answer, Refusal, gateway, standard_headers
+from deploy.emulator.wire.responses import Answer, Refusal, arm_error, standard_headers
 from deploy.emulator.wire.routing import Route
 
 UNKNOWN = Route("unknown", "*", "", "NotEmulated", None)
 
 
 @dataclass
-class Visit:
+class Exchange:
     """One request on its way through: what is known of it so far, for the log."""
 
     route: Route
@@ -46,22 +46,22 @@ class Visit:
         return words[2] if len(words) > 2 and words[1].lower() == "subscriptions" else ""
 
 
-def not_emulated(visit: Visit) -> Refusal:
+def not_emulated(exchange: Exchange) -> Refusal:
     """What Azure says of an address that is none, with a word for the log."""
-    return gateway(
+    return arm_error(
         404, "ResourceNotFound",
-        f"The emulator does not emulate {visit.route.method} {unquote(visit.call.address)}.",
+        f"The emulator does not emulate {exchange.route.method} {unquote(exchange.call.address)}.",
         note="not emulated",
     )  # fmt: skip
 
 
-def response_to(visit: Visit, answer: Answer) -> Response:
+def response_to(exchange: Exchange, answer: Answer) -> Response:
     """The answer with the headers that every answer of its plane bears."""
-    plane, now = visit.route.plane, visit.call.world.now()
+    plane, now = exchange.route.plane, exchange.call.world.now()
     extra: Mapping[str, str] = {} if plane in ("scoring", "blob") else standard_headers(plane, now)
-    limits = visit.limits or (throttle.full(visit.route.method) if plane == "arm" else {})
+    limits = exchange.limits or (throttle.full_headers(exchange.route.method) if plane == "arm" else {})
     headers = {"Date": formatdate(now, usegmt=True), **extra, **limits, **answer.headers}
-    if client := visit.call.headers.get("x-ms-client-request-id"):
+    if client := exchange.call.headers.get("x-ms-client-request-id"):
         headers["x-ms-client-request-id"] = client
     if isinstance(answer.body, bytes):
         return Response(answer.body, answer.status, headers)

@@ -15,7 +15,7 @@ _WHOLE = ("failureThreshold", "successThreshold")
 _REQUESTS = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
 
 
-def contents(properties: dict[str, Json]) -> dict[str, Any]:
+def replaceable_properties(properties: dict[str, Json]) -> dict[str, Any]:
     """Everything of `properties` that an update may replace. What is not said takes the default."""
     model, environment = fields.text(properties, "model"), fields.text(properties, "environmentId")
     if not model and not environment:
@@ -34,9 +34,9 @@ def contents(properties: dict[str, Json]) -> dict[str, Any]:
         "environmentVariables": fields.texts(properties, "environmentVariables"),
         "appInsightsEnabled": fields.flag(properties, "appInsightsEnabled", False),
         "scaleSettings": {"scaleType": _scale_type(fields.mapping(properties, "scaleSettings"))},
-        "requestSettings": {**_REQUESTS, **_given(properties, "requestSettings")},
-        "livenessProbe": {**_PROBE, **_given(properties, "livenessProbe")},
-        "readinessProbe": {**_PROBE, **_given(properties, "readinessProbe")},
+        "requestSettings": {**_REQUESTS, **_group(properties, "requestSettings")},
+        "livenessProbe": {**_PROBE, **_group(properties, "livenessProbe")},
+        "readinessProbe": {**_PROBE, **_group(properties, "readinessProbe")},
         "endpointComputeType": "Managed",
         "egressPublicNetworkAccess": fields.one_of(
             properties, "egressPublicNetworkAccess", ("Enabled", "Disabled"), "Enabled"
@@ -46,7 +46,7 @@ def contents(properties: dict[str, Json]) -> dict[str, Any]:
     }
 
 
-def _given(properties: dict[str, Json], key: str) -> dict[str, Json]:
+def _group(properties: dict[str, Json], key: str) -> dict[str, Json]:
     """What is said of a group of settings; each must be what its default is, a whole number or a duration."""
     given = {name: value for name, value in fields.mapping(properties, key).items() if value is not None}
     for name, value in given.items():
@@ -70,17 +70,17 @@ def sku(body: dict[str, Json], default: int) -> dict[str, Json]:
     return {"name": "Default", "tier": "Standard", "capacity": count}
 
 
-def size(name: str | None) -> vm_sizes.Size:
+def supported_size(name: str | None) -> vm_sizes.Size:
     """The machine an `instanceType` names; refused when managed online endpoints do not take it."""
     if name is None:
         raise user_error("The field 'instanceType' is required.")
-    size = vm_sizes.find(name)
-    if size is None or not size.served:
-        raise not_served(name)
-    return size
+    supported_size = vm_sizes.find(name)
+    if supported_size is None or not supported_size.supports_endpoints:
+        raise unsupported_size(name)
+    return supported_size
 
 
-def not_served(name: str) -> Refusal:
+def unsupported_size(name: str) -> Refusal:
     """400 for a machine that managed online endpoints do not take, or that a region does not have."""
     return user_error(
         f"The instance type '{name}' is not supported by managed online endpoints. "

@@ -11,11 +11,11 @@ from typing import Any
 from deploy.emulator.online import deployment_body, endpoints, required_access, shared_quota
 from deploy.emulator.quota import core_limits, limits
 from deploy.emulator.runtime import container_logs, hosting
-from deploy.emulator.runtime.code_spec import own_code
+from deploy.emulator.runtime.code_spec import find_code
 from deploy.emulator.wire import fields, operations, traffic
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.paging import page
-from deploy.emulator.wire.responses import Answer, Json, failure, gateway, timestamp, user_error
+from deploy.emulator.wire.responses import Answer, Json, arm_error, error_body, timestamp, user_error
 from deploy.emulator.workspace import registry, workspaces
 from deploy.emulator.world.store import Resource
 
@@ -43,17 +43,17 @@ def put(call: Call) -> Answer:
 
 def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
     name = call.path["deployment"]
-    if trouble := traffic.name_problem("deployment", name):
-        raise user_error(trouble)
+    if problem := traffic.name_problem("deployment", name):
+        raise user_error(problem)
     location = endpoints.region(body, endpoint.location)
-    limits.allow_deployment(call.world, call.path["subscription"], endpoint)
+    limits.check_deployment_limit(call.world, call.path["subscription"], endpoint)
     kind = (endpoint.body["identity"] or {}).get("type", "None")
     required_access.allow_secret_stores(call, workspaces.require(call), endpoint.properties["properties"], kind)
     properties = fields.mapping(body, "properties")
-    size = deployment_body.size(fields.text(properties, "instanceType"))
-    if not core_limits.offered(call.world, location, size):
-        raise deployment_body.not_served(size.name)
-    wanted, now = deployment_body.contents(properties), timestamp(call.world.now())
+    size = deployment_body.supported_size(fields.text(properties, "instanceType"))
+    if not core_limits.is_available(call.world, location, size):
+        raise deployment_body.unsupported_size(size.name)
+    wanted, now = deployment_body.replaceable_properties(properties), timestamp(call.world.now())
     identifier = f"{endpoint.body['id']}/deployments/{name}"
     return Resource(
         identifier, KIND, endpoint.id, name, location,
@@ -77,7 +77,9 @@ def _update(deployment: Resource, body: dict[str, Json]) -> Resource:
     properties = fields.mapping(body, "properties")
     # The service accepts another instance type and quietly keeps the one it has; properties are add-only likewise.
     kept = {**fields.texts(properties, "properties"), **deployment.properties["properties"]}
-    deployment.properties.update(deployment_body.contents(properties), properties=kept, provisioningState="Updating")
+    deployment.properties.update(
+        deployment_body.replaceable_properties(properties), properties=kept, provisioningState="Updating"
+    )
     deployment.body["tags"] = fields.texts(body, "tags")
     deployment.body["sku"] = deployment_body.sku(body, deployment.body["sku"]["capacity"])
     return deployment
@@ -178,7 +180,7 @@ def _parent(call: Call) -> Resource:
     workspaces.require(call)
     endpoint = call.world.get(_endpoint_id(call))
     if endpoint is None:
-        raise gateway(
+        raise arm_error(
             404, "ParentResourceNotFound",
             "Failed to perform 'write' on resource(s) of type 'workspaces/onlineEndpoints/deployments', because the "
             f"parent resource '{_endpoint_id(call)}' could not be found.",
@@ -198,16 +200,18 @@ def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: boo
     """Hold the cores and begin the operation, whose end is decided now and seen later."""
     timing = call.world.timing
     if not shared_quota.reserve(call.world, endpoint, deployment):  # a pool of its own, never counted against a family
-        size = deployment_body.size(deployment.properties["instanceType"])
+        size = deployment_body.supported_size(deployment.properties["instanceType"])
         subscription = call.path["subscription"]
         core_limits.reserve(
             call.world, subscription, deployment.location, deployment.id, size, deployment.body["sku"]["capacity"]
         )
-    error = _failure(call, deployment) or required_access.lacking(call, workspaces.require(call), endpoint, deployment)
+    error = _failure(call, deployment) or required_access.access_error(
+        call, workspaces.require(call), endpoint, deployment
+    )
     effect: dict[str, Any] = {"properties": {"provisioningState": "Failed" if error else "Succeeded"}}
     deployment.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
     seconds = timing.deployment_create if created else timing.deployment_update
-    if error is None and own_code(call.world, deployment) is not None:
+    if error is None and find_code(call.world, deployment) is not None:
         effect |= hosting.effect(deployment, call.world.now() + seconds)
         seconds = math.inf
     _begin(call, deployment, seconds, effect, error)
@@ -220,7 +224,7 @@ def _failure(call: Call, deployment: Resource) -> Json:
     for kind, asset in (("model", properties["model"]), ("environment", properties["environmentId"]), ("code", code)):
         local = asset is not None and asset.startswith("/subscriptions/")
         if asset is not None and (local or kind == "model") and registry.resolve(call.world, asset) is None:
-            return failure(
+            return error_body(
                 "ResourceNotFound",
                 f"The {kind} '{asset}' was not found. Please see troubleshooting guide, available here: "
                 "https://aka.ms/oe-tsg#error-resourcenotfound",

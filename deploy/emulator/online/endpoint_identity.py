@@ -19,7 +19,7 @@ KINDS = ("SystemAssigned", "UserAssigned", "None")
 
 
 def new_identity(
-    call: Call, owner: str, workspace: Resource, wanted: dict[str, Json], said: dict[str, str]
+    call: Call, owner: str, workspace: Resource, wanted: dict[str, Json], user_properties: dict[str, str]
 ) -> dict[str, Json]:
     """The identity block of a new endpoint with the id `owner`; `said` are its properties.
 
@@ -27,7 +27,7 @@ def new_identity(
     identity none.
     """
     world, kind = call.world, fields.one_of(wanted, "type", KINDS, "SystemAssigned")
-    required_access.allow_secret_stores(call, workspace, said, kind)
+    required_access.allow_secret_stores(call, workspace, user_properties, kind)
     if kind == "None":
         return {"type": "None"}
     if kind == "UserAssigned":
@@ -35,14 +35,14 @@ def new_identity(
     principal, name = str(uuid.uuid4()), owner.rpartition("/")[2]
     directory.add(world, principal, "ServicePrincipal", f"{workspace.body['name']}/onlineEndpoints/{name}", owner)
     properties = workspace.properties
-    given = [
+    assignments = [
         (properties["containerRegistry"], ACR_PULL),
         (properties["storageAccount"], BLOB_READER),
         (workspace.body["id"], METRICS_WRITER),
     ]
-    if required_access.enforced(said):
-        given.append((workspace.body["id"], SECRETS_READER))
-    for scope, role in given:
+    if required_access.enforces_secret_access(user_properties):
+        assignments.append((workspace.body["id"], SECRETS_READER))
+    for scope, role in assignments:
         role_assignments.assign(world, scope, principal, "ServicePrincipal", role, str(uuid.uuid4()), by="")
     return {"type": "SystemAssigned", "principalId": principal, "tenantId": TENANT}
 

@@ -13,7 +13,7 @@ from deploy.emulator.quota import limits
 from deploy.emulator.wire import fields, operations, traffic
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.paging import page
-from deploy.emulator.wire.responses import Answer, Json, frontend, gateway, timestamp, user_error
+from deploy.emulator.wire.responses import Answer, Json, arm_error, ml_error, timestamp, user_error
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource
 
@@ -37,23 +37,27 @@ def put(call: Call) -> Answer:
 
 def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
     name = call.path["endpoint"]
-    if trouble := traffic.name_problem("endpoint", name):
-        raise user_error(trouble)
+    if problem := traffic.name_problem("endpoint", name):
+        raise user_error(problem)
     location = region(body, workspace.location)
-    if call.world.named(KIND, location, name) is not None:
+    if call.world.find_by_name(KIND, location, name) is not None:
         raise user_error(
             f"An endpoint with this name already exists: {name}. Endpoint names must be unique in a region, {location}."
         )
     _refuse_kubernetes(fields.mapping(body, "properties"), workspace)
-    limits.allow_endpoint(call.world, call.path["subscription"], location)
-    wanted = _wanted(body, fields.mapping(body, "properties"))
+    limits.check_endpoint_limit(call.world, call.path["subscription"], location)
+    wanted = _requested(body, fields.mapping(body, "properties"))
     live, mirror = wanted.pop("traffic"), wanted.pop("mirrorTraffic")
-    if trouble := traffic.problem(live, mirror, {}, {}):
-        raise user_error(trouble)
+    if problem := traffic.traffic_problem(live, mirror, {}, {}):
+        raise user_error(problem)
     now = timestamp(call.world.now())
     identifier = f"{workspace.body['id']}/onlineEndpoints/{name}"
-    said = shared_quota.heard(call, fields.texts(fields.mapping(body, "properties"), "properties"))
-    identity = endpoint_identity.new_identity(call, identifier, workspace, fields.mapping(body, "identity"), said)
+    user_properties = shared_quota.supported_properties(
+        call, fields.texts(fields.mapping(body, "properties"), "properties")
+    )
+    identity = endpoint_identity.new_identity(
+        call, identifier, workspace, fields.mapping(body, "identity"), user_properties
+    )
     endpoint = Resource(
         identifier, KIND, workspace.id, name, location,
         {
@@ -61,7 +65,7 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
             "properties": {
                 **wanted, "compute": None, "traffic": {}, "mirrorTraffic": {}, "provisioningState": "Creating",
                 "properties": {
-                    **said,
+                    **user_properties,
                     "azureml.onlineendpointid": identifier.lower(),
                 },
             },
@@ -71,7 +75,7 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
         {**_keys(fields.mapping(body, "properties")), "ready": False},
     )  # fmt: skip
     effect = {"properties": {"provisioningState": "Succeeded"}, "private": {"ready": True}}
-    shared_quota.begin(call.world, endpoint)
+    shared_quota.schedule_deletion(call.world, endpoint)
     return _begin(call, endpoint, call.world.timing.endpoint_create, effect)
 
 
@@ -79,21 +83,21 @@ def _keys(properties: dict[str, Json]) -> dict[str, Any]:
     """Those that the body sets, at creation only, else new ones. From the OpenAPI document (`keys`: settable at
     creation, returned as null), not from a recording.
     """
-    given = fields.mapping(properties, "keys")
-    return {part: fields.text(given, part) or secrets.token_hex(16) for part in ("primaryKey", "secondaryKey")}
+    assignments = fields.mapping(properties, "keys")
+    return {part: fields.text(assignments, part) or secrets.token_hex(16) for part in ("primaryKey", "secondaryKey")}
 
 
 def _update(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
     refuse_busy(endpoint, f"update endpoint {endpoint.body['name']}")
     region(body, endpoint.location, endpoint)
     properties = fields.mapping(body, "properties")
-    wanted = _wanted(body, properties)
+    wanted = _requested(body, properties)
     if body.get("identity") is not None:
         endpoint_identity.same_identity(endpoint.body["identity"], fields.mapping(body, "identity"))
-    live, mirror = _routes(call, endpoint, wanted.pop("traffic"), wanted.pop("mirrorTraffic"))
+    live, mirror = _checked_traffic(call, endpoint, wanted.pop("traffic"), wanted.pop("mirrorTraffic"))
     # Properties can be added, never changed or removed: what is there wins.
     kept = {**fields.texts(properties, "properties"), **endpoint.properties["properties"]}
-    shared_quota.keep(endpoint.properties["properties"], kept)
+    shared_quota.require_same(endpoint.properties["properties"], kept)
     endpoint.properties.update(wanted, properties=kept, provisioningState="Updating")
     endpoint.body["tags"] = fields.texts(body, "tags")
     endpoint.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
@@ -179,12 +183,12 @@ def region(body: dict[str, Json], location: str, existing: Resource | None = Non
     """The location a body asks for, which can only be where the parent (or the resource itself) is."""
     wanted = fields.text(body, "location")
     if wanted is None:
-        raise gateway(400, "LocationRequired", "The location property is required for this definition.")
+        raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
     if wanted.replace(" ", "").lower() == location:
         return location
     if existing is None:
         raise user_error(f"The location '{wanted}' is not that of the workspace, '{location}'.")
-    raise gateway(
+    raise arm_error(
         409, "InvalidResourceLocation",
         f"The resource '{existing.body['name']}' already exists in location '{location}'. A resource with the same "
         f"name cannot be created in location '{wanted}'. Please select a new resource name.",
@@ -194,7 +198,7 @@ def region(body: dict[str, Json], location: str, existing: Resource | None = Non
 def refuse_busy(resource: Resource, what: str) -> None:
     """409 while an operation is at work on a resource."""
     if resource.state in BUSY:
-        raise frontend(409, "Conflict", f"Cannot {what} because it is in {resource.state} provisioning state.")
+        raise ml_error(409, "Conflict", f"Cannot {what} because it is in {resource.state} provisioning state.")
 
 
 def _refuse_kubernetes(properties: dict[str, Json], workspace: Resource) -> None:
@@ -206,7 +210,7 @@ def _refuse_kubernetes(properties: dict[str, Json], workspace: Resource) -> None
         )
 
 
-def _wanted(body: dict[str, Json], properties: dict[str, Json]) -> dict[str, Any]:
+def _requested(body: dict[str, Json], properties: dict[str, Json]) -> dict[str, Any]:
     fields.texts(body, "tags")
     fields.texts(properties, "properties")
     return {
@@ -218,14 +222,16 @@ def _wanted(body: dict[str, Json], properties: dict[str, Json]) -> dict[str, Any
     }
 
 
-def _routes(call: Call, endpoint: Resource, live: dict[str, int], mirror: dict[str, int]) -> tuple[dict[str, int], ...]:
+def _checked_traffic(
+    call: Call, endpoint: Resource, live: dict[str, int], mirror: dict[str, int]
+) -> tuple[dict[str, int], ...]:
     deployments = {found.name: found for found in call.world.children(endpoint.id, DEPLOYMENT_KIND)}
     ready = {name: found.state == "Succeeded" for name, found in deployments.items()}
     current = {name.lower(): share for name, share in endpoint.properties["traffic"].items()}
     served = {key: current.get(key.lower(), 0) for key in live if ready.get(key.lower()) is False}
     served = {key: share for key, share in served.items() if deployments[key.lower()].state == "Updating"}
-    if trouble := traffic.problem(live, mirror, ready, served):
-        raise user_error(trouble)
+    if problem := traffic.traffic_problem(live, mirror, ready, served):
+        raise user_error(problem)
     return tuple(
         {deployments[n.lower()].body["name"]: share for n, share in shares.items()} for shares in (live, mirror)
     )

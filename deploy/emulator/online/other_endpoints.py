@@ -18,7 +18,7 @@ from deploy.emulator.world.store import Resource
 
 def listing(call: Call) -> Answer:
     """GET the resources of a collection, oldest first."""
-    parent, kind, _ = _place(call)
+    parent, kind, _ = _locate(call)
     return Answer(200, {"value": [item.body for item in call.world.children(parent, kind)]})
 
 
@@ -30,17 +30,21 @@ def get(call: Call) -> Answer:
 def put(call: Call) -> Answer:
     """PUT: 201 when new, 200 when it was there; it has succeeded at once."""
     workspace, body = workspaces.require(call), call.object()
-    parent, kind, name = _place(call)
+    parent, kind, name = _locate(call)
     found = call.world.get(f"{parent}/{kind}/{name}")
     if found is None and kind == "batchEndpoints":
-        limits.allow_endpoint(call.world, call.path["subscription"], workspace.location)
+        limits.check_endpoint_limit(call.world, call.path["subscription"], workspace.location)
     holder = call.world.get(parent) or workspace
     if found is None and kind == "deployments":
-        limits.allow_deployment(call.world, call.path["subscription"], holder)
+        limits.check_deployment_limit(call.world, call.path["subscription"], holder)
     now = timestamp(call.world.now())
     within = "batchEndpoints/" if kind == "deployments" else ""
     shown = f"{holder.body['id']}/{kind}/{name}"
-    properties = {**_answered(call, kind, name), **fields.mapping(body, "properties"), "provisioningState": "Succeeded"}
+    properties = {
+        **_service_properties(call, kind, name),
+        **fields.mapping(body, "properties"),
+        "provisioningState": "Succeeded",
+    }
     made: dict[str, Any] = {
         "id": shown, "name": name, "type": f"{workspaces.WORKSPACE}/{within}{kind}",
         "location": fields.text(body, "location", workspace.location),
@@ -55,7 +59,7 @@ def put(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """DELETE: 200 with everything below it, or 204 when absent."""
-    parent, kind, name = _place(call)
+    parent, kind, name = _locate(call)
     if call.world.get(f"{parent}/{kind}/{name}") is None:
         return Answer(204)
     call.world.remove(f"{parent}/{kind}/{name}")
@@ -79,7 +83,7 @@ def regenerate_keys(call: Call) -> Answer:
 _KINDS = {"batchendpoints": "batchEndpoints", "serverlessendpoints": "serverlessEndpoints"}
 
 
-def _place(call: Call) -> tuple[str, str, str]:
+def _locate(call: Call) -> tuple[str, str, str]:
     """The parent's id, the kind and the name ("" for a collection) of what a request is about.
 
     Raises:
@@ -96,7 +100,7 @@ def _place(call: Call) -> tuple[str, str, str]:
     return parent, "deployments", call.path.get("deployment", "").lower()
 
 
-def _answered(call: Call, kind: str, name: str) -> dict[str, Json]:
+def _service_properties(call: Call, kind: str, name: str) -> dict[str, Json]:
     """What the service adds to a body. The addresses are ours, and nobody answers there."""
     if kind == "batchEndpoints":
         where = f"{call.base}/batch/{name}"
@@ -107,14 +111,14 @@ def _answered(call: Call, kind: str, name: str) -> dict[str, Json]:
 
 
 def _require(call: Call) -> Resource:
-    parent, kind, name = _place(call)
+    parent, kind, name = _locate(call)
     found = call.world.get(f"{parent}/{kind}/{name}")
     if found is None:
-        raise _missing(call, _inside(call, f"{parent}/{kind}/{name}"))
+        raise _missing(call, _relative_id(call, f"{parent}/{kind}/{name}"))
     return found
 
 
-def _inside(call: Call, identifier: str) -> str:
+def _relative_id(call: Call, identifier: str) -> str:
     """The end of an id, behind the workspace."""
     return identifier[len(workspaces.require(call).id) + 1 :]
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from deploy.emulator.wire.call import Call, Rights
-from deploy.emulator.wire.responses import Json, Refusal, failure, frontend, user_error
+from deploy.emulator.wire.responses import Json, Refusal, error_body, ml_error, user_error
 from deploy.emulator.workspace import user_identities
 from deploy.emulator.world.store import Resource, World
 
@@ -26,7 +26,7 @@ def require_identities(world: World, wanted: Mapping[str, Json], endpoint: str) 
     """Refuse an endpoint whose user-assigned identity is not there, in the Resource Manager's words."""
     for identifier in wanted:
         if user_identities.find(world, identifier) is None:
-            raise frontend(
+            raise ml_error(
                 400, "FailedIdentityOperation",
                 f"Identity operation for resource '{endpoint}' failed with error 'Failed to perform resource identity "
                 f"operation. Status: 'BadRequest'. Response: '{{\"error\":{{\"code\":\"BadRequest\",\"message\":"
@@ -34,14 +34,14 @@ def require_identities(world: World, wanted: Mapping[str, Json], endpoint: str) 
             )  # fmt: skip
 
 
-def enforced(properties: Mapping[str, str]) -> bool:
+def enforces_secret_access(properties: Mapping[str, str]) -> bool:
     """Whether an endpoint's properties ask for access to the workspace's connections."""
     return str(properties.get(ENFORCED, "")).lower() == "enabled"
 
 
 def allow_secret_stores(call: Call, workspace: Resource, properties: Mapping[str, str], kind: str) -> None:
     """Refuse the flag beside a user-assigned identity, and to creators who may not list the secrets themselves."""
-    if not enforced(properties):
+    if not enforces_secret_access(properties):
         return
     if kind != "SystemAssigned":
         raise user_error(f"The property '{ENFORCED}' is allowed only with a system-assigned identity.")
@@ -50,20 +50,20 @@ def allow_secret_stores(call: Call, workspace: Resource, properties: Mapping[str
 
 
 def _not_allowed(workspace: Resource) -> Refusal:
-    return frontend(
+    return ml_error(
         403, "Forbidden",
         f"The property '{ENFORCED}' is enabled, and the caller may not perform '{LISTING}' on workspace "
         f"'{workspace.body['name']}'.",
     )  # fmt: skip
 
 
-def lacking(call: Call, workspace: Resource, endpoint: Resource, deployment: Resource) -> Json:
+def access_error(call: Call, workspace: Resource, endpoint: Resource, deployment: Resource) -> Json:
     """How a deployment fails for what its endpoint's identity may not do now; None when it may."""
     identity = endpoint.body["identity"] or {}
     users: dict[str, Json] = identity.get("userAssignedIdentities") or {}
     for user in users.values():
         if missing := _missing(call.rights, str(user["principalId"]), workspace, deployment):
-            return failure("BadArgument", f"Authorization error: {missing} {_HELP}authorization-error")
+            return error_body("BadArgument", f"Authorization error: {missing} {_HELP}authorization-error")
     holders = [str(user["principalId"]) for user in users.values()] or [str(identity.get("principalId", ""))]
     return _secrets(call, workspace, deployment, holders)
 
@@ -91,5 +91,5 @@ def _secrets(call: Call, workspace: Resource, deployment: Resource, holders: lis
             else:
                 continue
             words = f"Cannot resolve the secret of environment variable '{name}': {words}"
-            return failure("SecretsInjectionError", f"{words} {_HELP}secretsinjectionerror")
+            return error_body("SecretsInjectionError", f"{words} {_HELP}secretsinjectionerror")
     return None

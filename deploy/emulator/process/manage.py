@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from deploy.emulator.process.pidfile import Running, describe, find, holds
+from deploy.emulator.process.pidfile import Running, find, is_recorded, running_here
 from deploy.emulator.runtime import interpreter
 
 WORLD = "world.sqlite"
@@ -24,7 +24,7 @@ LOG = "emulator.log"
 START_SECONDS = 30.0
 
 
-class Said(TypedDict, total=False):
+class WorldOptions(TypedDict, total=False):
     """What can be said of a world: its file, what shall go wrong, and world seconds that pass in each second."""
 
     world: Path | None
@@ -40,7 +40,7 @@ class MissingExtra(RuntimeError):
 
 
 def launch(
-    state: Path, port: int = 0, profile: str = "quick", *, throttle: bool | None = None, **said: Unpack[Said]
+    state: Path, port: int = 0, profile: str = "quick", *, throttle: bool | None = None, **options: Unpack[WorldOptions]
 ) -> Running:
     """The recorded server, or a new one in a process of its own that outlives this one.
 
@@ -53,7 +53,7 @@ def launch(
     """
     _require_packages()
     state = state.resolve()
-    begin(state, **said)
+    begin(state, **options)
     if (running := find(state)) is not None:
         return running
     process = _spawn(state, port, profile, throttle)
@@ -66,22 +66,22 @@ def launch(
             break
         time.sleep(0.02)
     lines = (state / LOG).read_text(errors="replace").strip().splitlines()
-    raise RuntimeError(f"cannot start the emulator: {lines[-1] if lines else 'it said nothing'}. See {state / LOG}.")
+    raise RuntimeError(f"cannot start the emulator: {lines[-1] if lines else 'it options nothing'}. See {state / LOG}.")
 
 
 @contextlib.contextmanager
 def embed(
-    state: Path, profile: str = "quick", *, throttle: bool | None = None, **said: Unpack[Said]
+    state: Path, profile: str = "quick", *, throttle: bool | None = None, **options: Unpack[WorldOptions]
 ) -> Iterator[Running]:
     """An emulator inside this process, on free ports, over the same world file; gone when the block ends."""
     _require_packages()
-    begin(state.resolve(), **said)
+    begin(state.resolve(), **options)
     from deploy.emulator.http.server import Server
-    from deploy.emulator.world.timing import profiled
+    from deploy.emulator.world.timing import timing_for
 
-    server = Server(state.resolve(), timing=profiled(profile, throttle))
+    server = Server(state.resolve(), timing=timing_for(profile, throttle))
     try:
-        yield describe(server.port, server.identity_port, str(server.certificates.ca))
+        yield running_here(server.port, server.identity_port, str(server.certificates.ca))
     finally:
         server.stop()
 
@@ -93,22 +93,22 @@ def stop(state: Path) -> bool:
         return False
     os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and holds(state, running):
+    while time.monotonic() < deadline and is_recorded(state, running):
         time.sleep(0.02)
     return True
 
 
-def begin(state: Path, **said: Unpack[Said]) -> None:
+def begin(state: Path, **options: Unpack[WorldOptions]) -> None:
     """Write into the world what is said of it; whoever serves it, now or later, obeys.
 
     Raises:
         WrongFile: it cannot be obeyed (a ValueError; every trouble with its place).
     """
-    interpreter.remember(state)
-    if any(value is not None for value in said.values()):
+    interpreter.save_scoring_python(state)
+    if any(value is not None for value in options.values()):
         from deploy.emulator.process import start
 
-        start.begin(state / WORLD, said.get("world"), said.get("faults"), said.get("time_scale"))
+        start.begin(state / WORLD, options.get("world"), options.get("faults"), options.get("time_scale"))
 
 
 def reset(state: Path) -> Path | None:
@@ -123,10 +123,10 @@ def reset(state: Path) -> Path | None:
 
     state = state.resolve()
     if find(state) is None:
-        return open_world.renewed(state / WORLD)
+        return open_world.recreate(state / WORLD)
     try:
-        world = open_world.opened(state / WORLD)
-    except open_world.BrokenWorld as broken:
+        world = open_world.open_world(state / WORLD)
+    except open_world.UnreadableWorld as broken:
         raise RuntimeError(f"{broken} An emulator holds it: stop it first.") from None
     try:
         world.reset()
@@ -137,19 +137,19 @@ def reset(state: Path) -> Path | None:
 
 def requests(state: Path, *, after: int = 0, mutating: bool | None = None) -> list[dict[str, Any]]:
     """The request log of a state folder, oldest first; a row has the keys of `log.COLUMNS`."""
-    from deploy.emulator.seed.open_world import opened
+    from deploy.emulator.seed.open_world import open_world
     from deploy.emulator.wire import request_log
 
     if not (state / WORLD).exists():
         return []
-    world = opened(state / WORLD)
+    world = open_world(state / WORLD)
     try:
         return request_log.read(world, after, mutating)
     finally:
         world.close()
 
 
-def clock(state: Path, **turn: Any) -> dict[str, Any]:
+def clock(state: Path, **change: Any) -> dict[str, Any]:
     """What time it is in the world, after turning its clock if that is asked: `set`, `advance` (seconds), `scale`.
 
     Raises:
@@ -157,13 +157,13 @@ def clock(state: Path, **turn: Any) -> dict[str, Any]:
     """
     from deploy.emulator.control import clock_api
     from deploy.emulator.process import start
-    from deploy.emulator.seed.open_world import opened
+    from deploy.emulator.seed.open_world import open_world
 
-    world = opened(state / WORLD)
+    world = open_world(state / WORLD)
     try:
-        if turn:
-            start.turn(world, turn)
-        return clock_api.shown(world)
+        if change:
+            start.change_clock(world, change)
+        return clock_api.status(world)
     finally:
         world.close()
 

@@ -45,30 +45,30 @@ def find(state: Path) -> Running | None:
         held = (state / NAME).read_bytes()
     except OSError:
         return None
-    running = _understood(held)
-    if running is not None and _answers(running):
+    running = _parse(held)
+    if running is not None and _is_alive(running):
         return running
     _remove(state, lambda now: now == held)
     return None
 
 
-def erase(state: Path, running: Running) -> None:
+def remove(state: Path, running: Running) -> None:
     """Take a server's record away."""
-    _remove(state, lambda now: _understood(now) == running)
+    _remove(state, lambda now: _parse(now) == running)
 
 
-def holds(state: Path, running: Running) -> bool:
+def is_recorded(state: Path, running: Running) -> bool:
     """Whether this server is recorded, alive or not."""
     try:
-        return _understood((state / NAME).read_bytes()) == running
+        return _parse((state / NAME).read_bytes()) == running
     except OSError:
         return False
 
 
-def unreadable(state: Path) -> bool:
+def has_unreadable_record(state: Path) -> bool:
     """Whether there is a record that says nothing. It counts as none, and `find` removes it."""
     try:
-        return _understood((state / NAME).read_bytes()) is None
+        return _parse((state / NAME).read_bytes()) is None
     except OSError:
         return False
 
@@ -80,7 +80,7 @@ def _remove(state: Path, fits: Callable[[bytes], bool]) -> None:
             (state / NAME).unlink()
 
 
-def _understood(text: bytes) -> Running | None:
+def _parse(text: bytes) -> Running | None:
     try:
         held = json.loads(text)
         running = Running(held["url"], held["identity_url"], held["ca"], held["pid"])
@@ -92,7 +92,7 @@ def _understood(text: bytes) -> Running | None:
     return None
 
 
-def describe(port: int, identity_port: int, ca: str) -> Running:
+def running_here(port: int, identity_port: int, ca: str) -> Running:
     """What a server of this process is called."""
     return Running(f"https://127.0.0.1:{port}", f"http://127.0.0.1:{identity_port}/msi/token", ca, os.getpid())
 
@@ -118,7 +118,7 @@ def write(state: Path, running: Running) -> bool:
         Path(draft).unlink()
 
 
-def _answers(running: Running) -> bool:
+def _is_alive(running: Running) -> bool:
     import http.client
     import socket
     import ssl

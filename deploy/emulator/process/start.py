@@ -11,11 +11,11 @@ from typing import Any
 
 from deploy.emulator.control import clock_api
 from deploy.emulator.faults import inject
-from deploy.emulator.faults.schema import Orders
-from deploy.emulator.seed.open_world import opened
+from deploy.emulator.faults.schema import FaultFile
+from deploy.emulator.seed.open_world import open_world
 from deploy.emulator.seed.schema import WorldFile
 from deploy.emulator.world import parse
-from deploy.emulator.world.problems import Trouble, WrongFile
+from deploy.emulator.world.problems import FileProblem, InvalidFile
 from deploy.emulator.world.store import World
 
 
@@ -30,44 +30,54 @@ def begin(
     Raises:
         WrongFile: a file, an order or the speed cannot be obeyed.
     """
-    held = opened(path)
+    held = open_world(path)
     try:
         if world is not None:
-            parse.obey(world, WorldFile, lambda wanted: _furnish(held, wanted))
+            parse.load_and_apply(world, WorldFile, lambda wanted: _replace_world(held, wanted))
         if isinstance(orders, Path):
-            parse.obey(orders, Orders, lambda wanted: _order(held, wanted))
+            parse.load_and_apply(orders, FaultFile, lambda wanted: _replace_faults(held, wanted))
         elif orders is not None:
-            _fit({"faults": [dict(order) for order in orders]}, Orders, "faults", lambda wanted: _order(held, wanted))
+            _validate_and_apply(
+                {"faults": [dict(order) for order in orders]},
+                FaultFile,
+                "faults",
+                lambda wanted: _replace_faults(held, wanted),
+            )
         if time_scale is not None:
-            _fit({"scale": float(time_scale)}, clock_api.Turn, "time scale", lambda wanted: _turn(held, wanted))
+            _validate_and_apply(
+                {"scale": float(time_scale)},
+                clock_api.ClockChange,
+                "time scale",
+                lambda wanted: _change_clock(held, wanted),
+            )
     finally:
         held.close()
 
 
-def _fit(value: Any, model: type[parse.M], what: str, use: Any) -> None:
+def _validate_and_apply(value: Any, model: type[parse.M], what: str, use: Any) -> None:
     try:
-        use(parse.fit(value, model))
-    except parse.Misfit as misfit:
-        raise WrongFile(what, [Trouble(parse.said(way, words)) for way, words in misfit.troubles]) from None
+        use(parse.validate(value, model))
+    except parse.InvalidValue as misfit:
+        raise InvalidFile(what, [FileProblem(parse.with_path(way, words)) for way, words in misfit.problems]) from None
 
 
-def _furnish(world: World, wanted: WorldFile) -> None:
+def _replace_world(world: World, wanted: WorldFile) -> None:
     written = wanted.model_dump(mode="json", exclude_unset=True)
     if written != (world.controls.get("world") or {}):
         world.reset(written)
 
 
-def _order(world: World, wanted: Orders) -> None:
+def _replace_faults(world: World, wanted: FaultFile) -> None:
     with world.transaction():
         inject.remove(world)
-        inject.place(world, wanted.faults)
+        inject.register(world, wanted.faults)
 
 
-def turn(world: World, wanted: Mapping[str, Any]) -> None:
+def change_clock(world: World, wanted: Mapping[str, Any]) -> None:
     """Turn the clock of an open world, whoever serves it. Raises WrongFile."""
-    _fit(dict(wanted), clock_api.Turn, "clock", lambda fit: _turn(world, fit))
+    _validate_and_apply(dict(wanted), clock_api.ClockChange, "clock", lambda fit: _change_clock(world, fit))
 
 
-def _turn(world: World, wanted: clock_api.Turn) -> None:
+def _change_clock(world: World, wanted: clock_api.ClockChange) -> None:
     with world.transaction():
-        clock_api.turn(world, wanted)
+        clock_api.change(world, wanted)

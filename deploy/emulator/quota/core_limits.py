@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.emulator.quota import vm_sizes
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, frontend, gateway
+from deploy.emulator.wire.responses import Answer, Json, Refusal, arm_error, ml_error
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource, World
 
@@ -28,7 +28,7 @@ def reserve(
     Raises:
         Refusal: 400 with the numbers, when the family or the region's total has not enough.
     """
-    need = size.needed(instances)
+    need = size.quota_cores(instances)
     held = world.db.execute("SELECT cores FROM allocations WHERE deployment = ?", (deployment.lower(),)).fetchone()
     more = need - (held[0] if held else 0)
     used, limit = _used(world, subscription, location), limits(world, subscription, location)
@@ -37,7 +37,7 @@ def reserve(
             raise _not_enough(size.name, subscription, used.get(family, 0), limit.get(family, 0), more)
     workspace = deployment.lower().partition("/onlineendpoints/")[0]
     most = limits(world, workspace, location).get(size.family, UNLIMITED)
-    if most != UNLIMITED and more > 0 and (mine := used_below(world, workspace, size.family)) + more > most:
+    if most != UNLIMITED and more > 0 and (mine := used_in(world, workspace, size.family)) + more > most:
         raise _not_enough(size.name, subscription, mine, most, more)
     world.db.execute(
         "INSERT OR REPLACE INTO allocations VALUES (?, ?, ?, ?, ?)",
@@ -54,7 +54,7 @@ def set_limit(world: World, subscription: str, location: str, family: str, cores
 
 def usages(call: Call) -> Answer:
     """GET usages: totals first, then each family's dedicated and low-priority cores."""
-    subscription, location = where(call)
+    subscription, location = require_region(call)
     used, limit = _used(call.world, subscription, location), limits(call.world, subscription, location)
     root = f"/subscriptions/{subscription}"
     rows = [
@@ -78,7 +78,7 @@ def usages(call: Call) -> Answer:
                 _usage(row, family.name, f"{family.title} Cluster {word} vCPUs", f"vmFamily/{kind}", current, most)
             )
     for workspace, family, most in _shares(call.world, subscription, location):
-        mine, row = used_below(call.world, workspace.id, family.name), _row(workspace, "usages", family)
+        mine, row = used_in(call.world, workspace.id, family.name), _row(workspace, "usages", family)
         title = f"{family.title} Cluster Dedicated vCPUs"
         shown = _usage(row, family.name, title, "workspaces/dedicatedCores", mine, most)
         rows.append({**shown, "amlWorkspaceLocation": location})
@@ -87,7 +87,7 @@ def usages(call: Call) -> Answer:
 
 def quotas(call: Call) -> Answer:
     """GET quotas: the limits alone, one row a family, then what single workspaces are limited to."""
-    subscription, location = where(call)
+    subscription, location = require_region(call)
     limit = limits(call.world, subscription, location)
     rows = [
         {
@@ -115,16 +115,16 @@ def quotas(call: Call) -> Answer:
 
 def sizes(call: Call) -> Answer:
     """GET vmSizes: `MIR` among the compute types marks a size that managed online endpoints accept."""
-    _, location = where(call)
-    said = _said(call.world, location)
+    _, location = require_region(call)
+    said = _region_file(call.world, location)
     priced = {name.lower(): price for name, price in (said.get("prices") or {}).items()}
     found = [size for size in vm_sizes.SIZES if _is_listed(size, said)]
     return Answer(200, {"value": [_size(size, priced.get(size.name.lower(), size.price)) for size in found]})
 
 
-def offered(world: World, location: str, size: vm_sizes.Size) -> bool:
+def is_available(world: World, location: str, size: vm_sizes.Size) -> bool:
     """Whether a region has a size: all of them, unless the world's file says which."""
-    return _is_listed(size, _said(world, location))
+    return _is_listed(size, _region_file(world, location))
 
 
 def _is_listed(size: vm_sizes.Size, said: Mapping[str, Any]) -> bool:
@@ -132,13 +132,13 @@ def _is_listed(size: vm_sizes.Size, said: Mapping[str, Any]) -> bool:
     return listed is None or size.name.lower() in {name.lower() for name in listed}
 
 
-def where(call: Call) -> tuple[str, str]:
+def require_region(call: Call) -> tuple[str, str]:
     """The subscription and the region of a request; refused when the world has no such place."""
     subscription, location = call.path["subscription"], call.path["location"].replace(" ", "").lower()
     if call.world.get(f"/subscriptions/{subscription}") is None:
         raise workspaces.no_subscription(subscription)
     if not limits(call.world, subscription, location):
-        raise gateway(
+        raise arm_error(
             400, "NoRegisteredProviderFound",
             f"No registered resource provider found for location '{location}' and API version "
             f"'{call.query['api-version']}' for type 'locations'. This world has no such region.",
@@ -154,7 +154,7 @@ def limits(world: World, subscription: str, location: str) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
-def used_below(world: World, scope: str, family: str) -> int:
+def used_in(world: World, scope: str, family: str) -> int:
     """The cores of a family that the deployments below a scope hold."""
     low = scope.lower()
     row = world.db.execute(
@@ -164,7 +164,7 @@ def used_below(world: World, scope: str, family: str) -> int:
     return int(row[0])
 
 
-def _said(world: World, location: str) -> dict[str, Any]:
+def _region_file(world: World, location: str) -> dict[str, Any]:
     """What the world's file says of a region."""
     regions = (world.controls.get("world") or {}).get("regions") or {}
     found: dict[str, Any] = regions.get(location) or {}
@@ -207,7 +207,7 @@ def _not_enough(size: str, subscription: str, used: int, limit: int, more: int) 
         },
         separators=(",", ":"),
     )  # fmt: skip
-    return frontend(400, "BadRequest", "The request is invalid.", ("InferencingClientCreateDeploymentFailed", words))
+    return ml_error(400, "BadRequest", "The request is invalid.", ("InferencingClientCreateDeploymentFailed", words))
 
 
 def _usage(identifier: str, name: str, title: str, kind: str, current: int, limit: int) -> dict[str, Json]:
@@ -238,5 +238,5 @@ def _size(size: vm_sizes.Size, price: float) -> dict[str, Json]:
             "unitOfMeasure": "OneHour",
             "values": [{"retailPrice": round(price * f, 4), "osType": o, "vmTier": t} for o, t, f in prices],
         },
-        "supportedComputeTypes": ["AmlCompute", "ComputeInstance", *(["MIR"] if size.served else [])],
+        "supportedComputeTypes": ["AmlCompute", "ComputeInstance", *(["MIR"] if size.supports_endpoints else [])],
     }

@@ -20,9 +20,9 @@ class Size:
     memory: float
     price: float
     exempt: bool = False
-    served: bool = True
+    supports_endpoints: bool = True
 
-    def needed(self, instances: int) -> int:
+    def quota_cores(self, instances: int) -> int:
         """Cores that quota must hold: 20 % more instances, rounded up, unless the size is exempt."""
         return (instances if self.exempt else -(-6 * instances // 5)) * self.cores
 
@@ -73,10 +73,10 @@ SIZES = (
     Size("Standard_DS3_v2", "standardDSv2Family", 4, 0, 14, 0.293),
     Size("Standard_DS4_v2", "standardDSv2Family", 8, 0, 28, 0.585),
     Size("Standard_DS5_v2", "standardDSv2Family", 16, 0, 56, 1.17),
-    Size("Standard_DS11_v2", "standardDSv2Family", 2, 0, 14, 0.185, served=False),
-    Size("Standard_DS12_v2", "standardDSv2Family", 4, 0, 28, 0.371, served=False),
-    Size("Standard_DS13_v2", "standardDSv2Family", 8, 0, 56, 0.741, served=False),
-    Size("Standard_DS14_v2", "standardDSv2Family", 16, 0, 112, 1.482, served=False),
+    Size("Standard_DS11_v2", "standardDSv2Family", 2, 0, 14, 0.185, supports_endpoints=False),
+    Size("Standard_DS12_v2", "standardDSv2Family", 4, 0, 28, 0.371, supports_endpoints=False),
+    Size("Standard_DS13_v2", "standardDSv2Family", 8, 0, 56, 0.741, supports_endpoints=False),
+    Size("Standard_DS14_v2", "standardDSv2Family", 16, 0, 112, 1.482, supports_endpoints=False),
     *_series("standardESv3Family", "Standard_E{}s_v3", (2, 4, 8, 16, 32, 48, 64), 8, 0.063),
     *_series("standardFSv2Family", "Standard_F{}s_v2", (2, 4, 8, 16, 32, 48, 64, 72), 2, 0.0423),
     *_series("standardFXMDVSFamily", "Standard_FX{}mds", (4, 12, 24, 36, 48), 21, 0.093),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from deploy.emulator.quota import core_limits, vm_sizes
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, gateway
+from deploy.emulator.wire.responses import Answer, Json, arm_error
 from deploy.emulator.workspace import workspaces
 
 _TYPE = f"{workspaces.PROVIDER}/workspaces/dedicatedCores/quotas"
@@ -16,17 +16,17 @@ _TYPE = f"{workspaces.PROVIDER}/workspaces/dedicatedCores/quotas"
 
 def update(call: Call) -> Answer:
     """POST updateQuotas: each row is judged by itself and carries its `status`; -1 shares the subscription's again."""
-    subscription, location = core_limits.where(call)
+    subscription, location = core_limits.require_region(call)
     rows = call.object().get("value") or []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise gateway(400, "InvalidRequestContent", "The field 'value' must be a list of quotas.")
-    return Answer(200, {"value": [_one(call, subscription, location, row) for row in rows]})
+        raise arm_error(400, "InvalidRequestContent", "The field 'value' must be a list of quotas.")
+    return Answer(200, {"value": [_update_one(call, subscription, location, row) for row in rows]})
 
 
-def _one(call: Call, subscription: str, location: str, row: dict[str, Json]) -> dict[str, Json]:
+def _update_one(call: Call, subscription: str, location: str, row: dict[str, Json]) -> dict[str, Json]:
     identifier, limit = fields.text(row, "id") or "", fields.number(row, "limit", -1)
     place, _, name = identifier.partition("/quotas/")
-    status = _judge(call, subscription, location, place, name, limit)
+    status = _status_of(call, subscription, location, place, name, limit)
     if status == "Success":
         core_limits.set_limit(
             call.world, place, location, _family(name), limit if limit >= 0 else core_limits.UNLIMITED
@@ -34,7 +34,7 @@ def _one(call: Call, subscription: str, location: str, row: dict[str, Json]) -> 
     return {"id": identifier, "type": row.get("type") or _TYPE, "limit": limit, "unit": "Count", "status": status}
 
 
-def _judge(call: Call, subscription: str, location: str, place: str, name: str, limit: int) -> str:
+def _status_of(call: Call, subscription: str, location: str, place: str, name: str, limit: int) -> str:
     workspace = call.world.get(place)
     if workspace is None or workspace.kind != "workspace" or workspace.location != location:
         return "Undefined"
@@ -43,7 +43,7 @@ def _judge(call: Call, subscription: str, location: str, place: str, name: str, 
         return "InvalidVMFamilyName"
     if limit > core_limits.limits(call.world, subscription, location).get(family, 0):
         return "InvalidQuotaExceedsSubscriptionLimit"
-    used = core_limits.used_below(call.world, workspace.id, family)
+    used = core_limits.used_in(call.world, workspace.id, family)
     return "InvalidQuotaBelowClusterMinimum" if 0 <= limit < used else "Success"
 
 

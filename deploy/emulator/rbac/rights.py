@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from deploy.emulator.wire.responses import Json, Refusal, gateway
+from deploy.emulator.wire.responses import Json, Refusal, arm_error
 from deploy.emulator.world import settings
 from deploy.emulator.world.store import World
 
@@ -47,7 +47,7 @@ class Grant:
     since: float
     role: str
     permissions: tuple[Permission, ...]
-    blocks: tuple[Json, ...]
+    permission_blocks: tuple[Json, ...]
 
     def allows(self, action: str, data: bool) -> bool:
         """Whether the role allows it, wherever it was given."""
@@ -80,46 +80,46 @@ class Rights:
     def __init__(self, world: World) -> None:
         self._world = world
         self._revision: int | None = None
-        self._held: dict[str, tuple[Grant, ...]] = {}
+        self._cache: dict[str, tuple[Grant, ...]] = {}
 
     def allows(self, principal: str, action: str, scope: str, data: bool = False) -> bool:
         """Whether somebody may do something at a scope now."""
-        now, place = self._world.now(), scope.lower()
+        now, low = self._world.now(), scope.lower()
         return any(
-            grant.since <= now and within(place, grant.scope) and grant.allows(action, data)
-            for grant in self.held(principal)
+            grant.since <= now and within(low, grant.scope) and grant.allows(action, data)
+            for grant in self.grants(principal)
         )
 
-    def sees(self, principal: str, action: str, scope: str) -> bool:
+    def can_see(self, principal: str, action: str, scope: str) -> bool:
         """Whether there is anything at a scope or below it that somebody may do this to now.
 
         A subscription is seen by everybody who holds anything in it.
         """
-        now, place, anything = self._world.now(), scope.lower(), action == SUBSCRIPTION_READ
+        now, low, anything = self._world.now(), scope.lower(), action == SUBSCRIPTION_READ
         return self.allows(principal, action, scope) or any(
-            grant.since <= now and within(grant.scope, place) and (anything or grant.allows(action, False))
-            for grant in self.held(principal)
+            grant.since <= now and within(grant.scope, low) and (anything or grant.allows(action, False))
+            for grant in self.grants(principal)
         )
 
-    def blocks(self, principal: str, scope: str) -> list[Json]:
+    def permission_blocks(self, principal: str, scope: str) -> list[Json]:
         """The permission blocks that count for somebody at a scope now."""
-        now, place = self._world.now(), scope.lower()
-        held = [grant for grant in self.held(principal) if grant.since <= now and within(place, grant.scope)]
-        return [block for grant in held for block in grant.blocks]
+        now, low = self._world.now(), scope.lower()
+        grants = [grant for grant in self.grants(principal) if grant.since <= now and within(low, grant.scope)]
+        return [block for grant in grants for block in grant.permission_blocks]
 
-    def held(self, principal: str) -> tuple[Grant, ...]:
+    def grants(self, principal: str) -> tuple[Grant, ...]:
         """The assignments of a principal and of every group that it is in, those that do not count yet among them."""
         revision = int(self._world.db.execute("SELECT value FROM revision").fetchone()[0])
         if revision != self._revision:
-            self._revision, self._held = revision, {}
-        if principal not in self._held:
-            self._held[principal] = _grants(self._world, principal)
-        return self._held[principal]
+            self._revision, self._cache = revision, {}
+        if principal not in self._cache:
+            self._cache[principal] = _grants(self._world, principal)
+        return self._cache[principal]
 
 
 def refusal(name: str, principal: str, action: str, scope: str) -> Refusal:
     """403 in Azure's words; `name` is the application's id or the user's name."""
-    return gateway(
+    return arm_error(
         403, "AuthorizationFailed",
         f"The client '{name}' with object id '{principal}' does not have authorization to perform action '{action}' "
         f"over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your "
@@ -139,5 +139,5 @@ def _grant(scope: str, assignment: Json, role: str, definition: Json, delay: flo
     # Written times are rounded to microseconds, and nobody shall wait for a part of one.
     made = datetime.fromisoformat(properties["createdOn"]).timestamp() - 1e-6
     since = made + delay if properties["createdBy"] else 0.0
-    blocks = tuple(definition["properties"]["permissions"])
-    return Grant(scope, since, role, tuple(permission(block) for block in blocks), blocks)
+    permission_blocks = tuple(definition["properties"]["permissions"])
+    return Grant(scope, since, role, tuple(permission(block) for block in permission_blocks), permission_blocks)

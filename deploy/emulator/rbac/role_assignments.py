@@ -14,7 +14,7 @@ from deploy.emulator.entra.access_tokens import TENANT
 from deploy.emulator.rbac import role_definitions
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, gateway, timestamp
+from deploy.emulator.wire.responses import Answer, Json, arm_error, timestamp
 from deploy.emulator.world.store import World, dump
 
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
@@ -49,7 +49,7 @@ def put(call: Call) -> Answer:
     """PUT a role assignment: 201; 200 for the very same one again; 409 RoleAssignmentExists under another name."""
     scope, name = _scope(call), call.path["name"]
     if not _GUID.fullmatch(name):
-        raise gateway(
+        raise arm_error(
             400,
             "InvalidRoleAssignmentId",
             f"The role assignment ID '{name}' is not valid. The role assignment ID must be a GUID.",
@@ -58,7 +58,7 @@ def put(call: Call) -> Answer:
     properties = fields.mapping(call.object(), "properties")
     principal, role = fields.text(properties, "principalId"), fields.text(properties, "roleDefinitionId")
     if principal is None or role is None or not _GUID.fullmatch(principal):
-        raise gateway(400, "BadRequestFormat", "The request was incorrectly formatted.")
+        raise arm_error(400, "BadRequestFormat", "The request was incorrectly formatted.")
     role = role_definitions.require(call.world, role)
     kind = _principal_kind(call, principal, fields.text(properties, "principalType"))
     key = (scope.lower(), principal.lower(), role)
@@ -68,7 +68,7 @@ def put(call: Call) -> Answer:
     if same is not None:
         return _again(call, same, name, fields.text(properties, "description"))
     if call.world.db.execute("SELECT 1 FROM role_assignments WHERE name = ?", (name.lower(),)).fetchone():
-        raise gateway(
+        raise arm_error(
             400, "RoleAssignmentUpdateNotPermitted",
             "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
         )  # fmt: skip
@@ -91,7 +91,7 @@ def get(call: Call) -> Answer:
     """GET one role assignment."""
     row = _find(call)
     if row is None:
-        raise gateway(404, "RoleAssignmentNotFound", f"The role assignment '{call.path['name']}' is not found.")
+        raise arm_error(404, "RoleAssignmentNotFound", f"The role assignment '{call.path['name']}' is not found.")
     return Answer(200, json.loads(row))
 
 
@@ -109,7 +109,7 @@ def listing(call: Call) -> Answer:
     scope, words = _scope(call).lower(), call.query.get("$filter", "")
     principal = re.search(r"principalId\s+eq\s+'([^']*)'|assignedTo\('([^']*)'\)", words, re.IGNORECASE)
     if words and principal is None and "atscope()" not in words.lower():
-        raise gateway(
+        raise arm_error(
             400,
             "InvalidFilter",
             f"The filter '{words}' is not supported. Use principalId eq, assignedTo() or atScope().",
@@ -133,7 +133,7 @@ def _within(inner: str, outer: str) -> bool:
 
 def _require_scope(call: Call, scope: str) -> None:
     if call.world.get(scope) is None:
-        raise gateway(
+        raise arm_error(
             404,
             "ResourceNotFound",
             f"The scope '{scope}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
@@ -144,9 +144,9 @@ def _principal_kind(call: Call, principal: str, wanted: str | None) -> str:
     """The principal's type. A stated type is trusted for somebody unknown: so one avoids the replication delay."""
     row = call.world.db.execute("SELECT kind FROM principals WHERE id = ?", (principal.lower(),)).fetchone()
     if wanted is not None and wanted not in PRINCIPAL_KINDS:
-        raise gateway(400, "InvalidPrincipalType", f"The principal type '{wanted}' is not valid.")
+        raise arm_error(400, "InvalidPrincipalType", f"The principal type '{wanted}' is not valid.")
     if row is None and wanted is None:
-        raise gateway(
+        raise arm_error(
             400, "PrincipalNotFound",
             f"Principal {principal.replace('-', '')} does not exist in the directory {TENANT}. Check that you have "
             "the correct principal ID. If you are creating this principal and then immediately assigning a role, this "
@@ -154,7 +154,7 @@ def _principal_kind(call: Call, principal: str, wanted: str | None) -> str:
             "property to a value, such as ServicePrincipal, User, or Group. See https://aka.ms/docs-principaltype",
         )  # fmt: skip
     if row is not None and wanted is not None and row[0] != wanted:
-        raise gateway(
+        raise arm_error(
             400, "UnmatchedPrincipalType",
             f"The PrincipalId '{principal.replace('-', '')}' has type '{row[0]}' , which is different from specified "
             f"PrinciaplType '{wanted}'.",
@@ -165,7 +165,7 @@ def _principal_kind(call: Call, principal: str, wanted: str | None) -> str:
 def _again(call: Call, same: tuple[str, str], name: str, description: str | None) -> Answer:
     """The same under its own name: only the description may become another."""
     if same[0] != name.lower():
-        raise gateway(
+        raise arm_error(
             409, "RoleAssignmentExists",
             f"The role assignment already exists. "
             f"The ID of the existing role assignment is {same[0].replace('-', '')}.",

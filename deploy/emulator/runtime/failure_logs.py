@@ -41,66 +41,68 @@ _TRACEBACK = (
 
 
 @dataclass(frozen=True)
-class Ending:
+class FailureLog:
     """One way to fail. `stopped` is the status that is not reached; `{model}` and `{image}` stand in lines for both."""
 
-    fits: str
-    stopped: str
+    pattern: str
+    failed_status: str
     events: tuple[tuple[str, str], ...] = ()
     server: tuple[str, ...] = ()
-    stored: tuple[str, ...] = ("Storage initializer finished.",)
+    storage_lines: tuple[str, ...] = ("Storage initializer finished.",)
 
 
-_ENDINGS = (
-    Ending(
+_FAILURE_LOGS = (
+    FailureLog(
         r"AcrPull|registry authorization error", "UserContainerImagePull", _UNPULLED,
         ("Failed to pull image {image}: unauthorized: authentication required",),
     ),
-    Ending(
+    FailureLog(
         r"Storage Blob Data|AuthorizationPermissionMismatch", "ModelDownload", (*BEGUN, PULLED), (_NEVER,),
         ("Downloading {model}", f"ERROR: AuthorizationPermissionMismatch: {_DENIED}"),
     ),
-    Ending(
+    FailureLog(
         r"ImagePull|manifest unknown|pull\w* [^.]{0,80}\bimage|image [^.]{0,80}be (?:pulled|downloaded|accessed)"
         r"|download [^.]{0,40}\bimage",
         "UserContainerImagePull", _UNPULLED, ("Failed to pull image {image}: manifest unknown",),
     ),
-    Ending(
+    FailureLog(
         r"BlobNotFound|\bmodel (?:\S+ ){0,6}(?:was not found|could not|cannot|can't)|download [^.]{0,40}\bmodel",
         "ModelDownload", (*BEGUN, PULLED), (_NEVER,), ("Downloading {model}", "ERROR: {model} was not found."),
     ),
-    Ending(
+    FailureLog(
         r"OOMKilled|OutOfMemory|out of memory", "UserContainerStart", (*STARTED, _RESTARTED),
         ("Loading the model.", "Killed: OOMKilled, exit code 137"),
     ),
-    Ending(
+    FailureLog(
         r"liveness ?probe", "UserContainerStart",
         (*STARTED, ("LivenessProbeFailed", f"Liveness {_PROBE}"), _KILLED), ("Loading the model.",),
     ),
-    Ending(
+    FailureLog(
         r"readiness ?probe", "UserContainerStart",
         (*STARTED, ("ReadinessProbeFailed", f"Readiness {_PROBE}")), ("Loading the model.",),
     ),
-    Ending(
+    FailureLog(
         r"ResourceNotReady|UserScript|CrashLoop|\bcrashed\b", "UserContainerStart", (*STARTED, _RESTARTED), _TRACEBACK,
     ),
-    Ending("", "SystemSetup", stored=()),
+    FailureLog("", "SystemSetup", storage_lines=()),
 )  # fmt: skip
 """The first that fits code and message. The last fits all: no container was ever started."""
 
 
 def server(error: Json, names: dict[str, str], moment: str) -> list[str]:
     """The log of the inference server."""
-    ending = _find(error)
-    reached = [f"{name}: Succeeded" for name in STATUS[: STATUS.index(ending.stopped)]] + [f"{ending.stopped}: Failed"]
-    happened = [event(name, message.format(**names), moment) for name, message in ending.events]
-    said = [_NOTHING_RAN, *(line.format(**names) for line in ending.server)] if ending.server else []
+    found = _find(error)
+    reached = [f"{name}: Succeeded" for name in STATUS[: STATUS.index(found.failed_status)]] + [
+        f"{found.failed_status}: Failed"
+    ]
+    happened = [event(name, message.format(**names), moment) for name, message in found.events]
+    said = [_NOTHING_RAN, *(line.format(**names) for line in found.server)] if found.server else []
     return ["Instance status:", *reached, "", "Container events:", *happened, "", "Container logs:", *said]
 
 
 def storage(error: Json, names: dict[str, str]) -> list[str]:
     """The log of the storage initializer."""
-    return [line.format(**names) for line in _find(error).stored]
+    return [line.format(**names) for line in _find(error).storage_lines]
 
 
 def event(name: str, message: str, moment: str) -> str:
@@ -108,6 +110,6 @@ def event(name: str, message: str, moment: str) -> str:
     return f"Kind: Pod, Name: {name}, Type: Normal, Time: {moment}, Message: {message}"
 
 
-def _find(error: Json) -> Ending:
+def _find(error: Json) -> FailureLog:
     told = f"{error['code']} {error['message']}" if error else ""
-    return next(ending for ending in _ENDINGS if re.search(ending.fits, told, re.IGNORECASE))
+    return next(found for found in _FAILURE_LOGS if re.search(found.pattern, told, re.IGNORECASE))

@@ -15,14 +15,14 @@ VARIABLE = "AMLDEPLOY_SCORING_PYTHON"
 _FILE = "scoring-python"
 
 
-def remember(state: Path) -> None:
+def save_scoring_python(state: Path) -> None:
     """Keep what the variable of this process says, if it is set, for every emulator of a state folder."""
     if python := os.environ.get(VARIABLE):
         state.mkdir(parents=True, exist_ok=True)
         (state / _FILE).write_text(python, encoding="utf-8")
 
 
-def chosen(state: Path) -> str:
+def scoring_python(state: Path) -> str:
     """What was kept last; else the variable of this process; else the Python of this process."""
     try:
         kept = (state / _FILE).read_text(encoding="utf-8").strip()
@@ -31,13 +31,13 @@ def chosen(state: Path) -> str:
     return kept or os.environ.get(VARIABLE) or sys.executable
 
 
-def lacks(state: Path) -> str:
+def scoring_problem(state: Path) -> str:
     """Why code of a deployment's own cannot run, with what to do; empty when it can."""
-    from deploy.emulator.runtime.supervisor import FACTS, MISSING  # not on Windows, where no server is kept
+    from deploy.emulator.runtime.supervisor import MISSING, VERSION_CHECK  # not on Windows, where no server is kept
 
-    python = chosen(state)
+    python = scoring_python(state)
     try:
-        asked = subprocess.run([python, "-c", FACTS], capture_output=True, check=False, timeout=60)
+        asked = subprocess.run([python, "-c", VERSION_CHECK], capture_output=True, check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"cannot run {python}: {getattr(error, 'strerror', None) or 'no answer'}. Set {VARIABLE} to a Python."
     return MISSING.format(python) if asked.returncode else ""

@@ -10,7 +10,7 @@ import h11
 
 LIMIT = 1 << 30
 """Bytes of an answer that are read at most."""
-_OURS = frozenset((
+_HOP_HEADERS = frozenset((
     "authorization", "connection", "content-length", "date", "expect", "host", "keep-alive", "proxy-connection",
     "server", "te", "trailer", "transfer-encoding", "upgrade", "azureml-model-deployment",
 ))  # fmt: skip
@@ -43,7 +43,9 @@ async def exchange(port: int, method: str, target: str, headers: Mapping[str, st
 
 def _request(method: str, target: str, headers: Mapping[str, str], body: bytes) -> h11.Request:
     passed = [
-        (name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items() if name.lower() not in _OURS
+        (name.encode("ascii"), value.encode("latin-1"))
+        for name, value in headers.items()
+        if name.lower() not in _HOP_HEADERS
     ]
     own = [(b"Host", b"127.0.0.1"), (b"Connection", b"close"), (b"Content-Length", str(len(body)).encode())]
     return h11.Request(method=method, target=target, headers=[*own, *passed])
@@ -74,6 +76,6 @@ async def _exchange(
             break
     if response is None:
         raise OSError("the server closed the connection without an answer")
-    told = {name.decode("ascii"): value.decode("latin-1") for name, value in response.headers}
-    kept = {name: value for name, value in told.items() if name.lower() not in _OURS}
-    return Reply(response.status_code, response.reason.decode("latin-1"), kept, b"".join(parts))
+    received = {name.decode("ascii"): value.decode("latin-1") for name, value in response.headers}
+    forwarded = {name: value for name, value in received.items() if name.lower() not in _HOP_HEADERS}
+    return Reply(response.status_code, response.reason.decode("latin-1"), forwarded, b"".join(parts))

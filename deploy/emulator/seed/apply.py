@@ -19,34 +19,34 @@ from deploy.emulator.rbac.builtin_roles import AI_ADMINISTRATOR, OWNER
 from deploy.emulator.seed import default_world, deployed
 from deploy.emulator.seed.schema import Identity, Region, Registry, Role, Workspace, WorldFile
 from deploy.emulator.workspace import connections, registry, user_identities
-from deploy.emulator.world.parse import Misfit, Way
+from deploy.emulator.world.parse import InvalidValue, KeyPath
 from deploy.emulator.world.store import Resource, World
 
-_HOME = '["subscription", "group", "neighbour", "workspace", "datastore"]'
+_WORKSPACE_KINDS = '["subscription", "group", "neighbour", "workspace", "datastore"]'
 """The kinds of resources that make up the default workspace and what it stands in."""
 
 
-def furnish(world: World) -> None:
+def fill(world: World) -> None:
     """Fill an empty world: as its file says, when it has one. Must run inside a transaction.
 
     Raises:
         Misfit: the file asks for something that cannot be.
     """
-    default_world.furnish(world)
+    default_world.fill(world)
     written = world.controls.get("world")
     if written:
-        _shape(world, WorldFile.model_validate(written))
+        _apply_file(world, WorldFile.model_validate(written))
 
 
-def _shape(world: World, wanted: WorldFile) -> None:
-    settings_api.obey(world, wanted.settings)
+def _apply_file(world: World, wanted: WorldFile) -> None:
+    settings_api.apply(world, wanted.settings)
     places = wanted.workspaces or [Workspace(name=default_world.WORKSPACE)]
     _workspaces(world, places)
     regions = {**{place.region: Region() for place in places}, **wanted.regions}
     for subscription in sorted({place.subscription for place in places}):
         for name, region in regions.items():
             _region(world, subscription, name, region)
-    _belongings(world, places)
+    _quotas_and_connections(world, places)
     _identities(world, places, wanted.identities)
     if wanted.registries is not None:
         _registries(world, wanted.registries)
@@ -61,15 +61,15 @@ def _workspaces(world: World, places: list[Workspace]) -> None:
     rows = world.db.execute(
         "SELECT kind, parent, name, location, body, private FROM resources"
         " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY number",
-        (_HOME,),
+        (_WORKSPACE_KINDS,),
     ).fetchall()
-    world.db.execute("DELETE FROM resources WHERE kind IN (SELECT value FROM json_each(?))", (_HOME,))
+    world.db.execute("DELETE FROM resources WHERE kind IN (SELECT value FROM json_each(?))", (_WORKSPACE_KINDS,))
     world.db.execute("DELETE FROM role_assignments")
     world.db.execute("DELETE FROM principals WHERE id = ?", (default_world.WORKSPACE_PRINCIPAL,))
     for place in places:
         for row in rows:
             # Stored ids are in lower case; the body's own keeps the case it was written in.
-            kind, parent, name, location, text, private = (_renamed(word, place) for word in row)
+            kind, parent, name, location, text, private = (_for_workspace(word, place) for word in row)
             body = json.loads(text)
             world.save(Resource(body["id"], kind, parent, name, location, body, json.loads(private)))
         directory.add(world, principal(place), "ServicePrincipal", place.name)
@@ -77,15 +77,15 @@ def _workspaces(world: World, places: list[Workspace]) -> None:
 
 def identifier(place: Workspace) -> str:
     """The workspace's ARM id."""
-    return _renamed(default_world.WORKSPACE_ID, place)
+    return _for_workspace(default_world.WORKSPACE_ID, place)
 
 
 def principal(place: Workspace) -> str:
     """The object id of the workspace's own identity: always the same for the same workspace."""
-    return _renamed(default_world.WORKSPACE_PRINCIPAL, place)
+    return _for_workspace(default_world.WORKSPACE_PRINCIPAL, place)
 
 
-def _renamed(text: str, place: Workspace) -> str:
+def _for_workspace(text: str, place: Workspace) -> str:
     """A text of the default workspace, as it is for another."""
     if (place.name, place.subscription, place.resource_group) == (
         default_world.WORKSPACE,
@@ -105,7 +105,7 @@ def _renamed(text: str, place: Workspace) -> str:
     return re.sub("|".join(map(re.escape, new)), lambda match: new[match[0]], text)
 
 
-def _belongings(world: World, places: list[Workspace]) -> None:
+def _quotas_and_connections(world: World, places: list[Workspace]) -> None:
     """What each workspace may use of its subscription's cores, and its connections."""
     for at, place in enumerate(places):
         workspace = world.get(identifier(place))
@@ -129,17 +129,17 @@ def _identities(world: World, places: list[Workspace], wanted: list[Identity] | 
         subscription, group = said.subscription or first.subscription, said.resource_group or first.resource_group
         scope = f"/subscriptions/{subscription}/resourceGroups/{group}"
         if world.get(scope) is None:
-            raise Misfit(
+            raise InvalidValue(
                 [(("identities", at), f"there is no resource group '{group}'. Name one that a workspace is in.")]
             )
         user_identities.save(world, scope, said.name, said.region or first.region, {})
 
 
-def _family(wanted: str, way: Way) -> str:
+def _family(wanted: str, key_path: KeyPath) -> str:
     for family in vm_sizes.FAMILIES:
-        if _plain(family.name) == _plain(wanted):
+        if _normalized(family.name) == _normalized(wanted):
             return family.name
-    raise Misfit([(way, "is no family of machines. See `vmSizes`.")])
+    raise InvalidValue([(key_path, "is no family of machines. See `vmSizes`.")])
 
 
 def _region(world: World, subscription: str, name: str, region: Region) -> None:
@@ -148,7 +148,7 @@ def _region(world: World, subscription: str, name: str, region: Region) -> None:
         cores[_family(family, ("regions", name, "families", family))] = count
     for size in (*(region.sizes or ()), *region.prices):
         if vm_sizes.find(size) is None:
-            raise Misfit([(("regions", name), f"'{size}' is no size of machines. See `vmSizes`.")])
+            raise InvalidValue([(("regions", name), f"'{size}' is no size of machines. See `vmSizes`.")])
     said = {
         core_limits.TOTAL: (region.total_cores, vm_sizes.TOTAL_LIMIT), core_limits.CLUSTERS: (region.clusters, 200),
         core_limits.LOW_PRIORITY: (region.low_priority_cores, 100),
@@ -161,7 +161,7 @@ def _region(world: World, subscription: str, name: str, region: Region) -> None:
             core_limits.set_limit(world, subscription, name, what, limit)
 
 
-def _plain(family: str) -> str:
+def _normalized(family: str) -> str:
     return family.replace(" ", "").lower()
 
 
@@ -202,9 +202,11 @@ def _roles(world: World, places: list[Workspace], wanted: list[Role] | None) -> 
         for subscription in sorted({place.subscription for place in places}):
             _assign(world, f"/subscriptions/{subscription}", SIGNED_IN, OWNER, "ServicePrincipal")
     for at, role in enumerate(wanted or []):
-        way: Way = ("roles", at)
-        somebody, kind = _somebody(world, role.principal, way)
-        _assign(world, _scope(world, places, role.scope, way), somebody, _definition(world, role.role, way), kind)
+        key_path: KeyPath = ("roles", at)
+        somebody, kind = _find_principal(world, role.principal, key_path)
+        _assign(
+            world, _scope(world, places, role.scope, key_path), somebody, _definition(world, role.role, key_path), kind
+        )
 
 
 def _assign(world: World, scope: str, somebody: str, role: str, kind: str) -> None:
@@ -212,28 +214,32 @@ def _assign(world: World, scope: str, somebody: str, role: str, kind: str) -> No
     role_assignments.assign(world, scope, somebody, kind, role, name, by="")
 
 
-def _somebody(world: World, wanted: str, way: Way) -> tuple[str, str]:
+def _find_principal(world: World, wanted: str, key_path: KeyPath) -> tuple[str, str]:
     wanted = SIGNED_IN if wanted == "signed-in" else wanted
     row = world.db.execute(
         "SELECT id, kind FROM principals WHERE id = ? OR name = ?", (wanted.lower(), wanted)
     ).fetchone()
     if row is None:
         words = f"there is no principal '{wanted}'. Name it under principals, or write signed-in."
-        raise Misfit([((*way, "principal"), words)])
+        raise InvalidValue([((*key_path, "principal"), words)])
     return row[0], row[1]
 
 
-def _definition(world: World, wanted: str, way: Way) -> str:
+def _definition(world: World, wanted: str, key_path: KeyPath) -> str:
     rows = world.db.execute("SELECT id, name FROM role_definitions").fetchall()
     for guid, name in rows:
         if wanted.lower() in (guid, name.lower()):
             return str(guid)
-    raise Misfit([((*way, "role"), f"there is no role '{wanted}'. There are {', '.join(sorted(n for _, n in rows))}.")])
+    raise InvalidValue(
+        [((*key_path, "role"), f"there is no role '{wanted}'. There are {', '.join(sorted(n for _, n in rows))}.")]
+    )
 
 
-def _scope(world: World, places: list[Workspace], wanted: str, way: Way) -> str:
+def _scope(world: World, places: list[Workspace], wanted: str, key_path: KeyPath) -> str:
     named = next((identifier(place) for place in places if place.name == wanted), wanted)
     found = world.get(named)
     if found is None:
-        raise Misfit([((*way, "scope"), f"there is no '{wanted}'. Write an ARM id of this world, or a workspace.")])
+        raise InvalidValue(
+            [((*key_path, "scope"), f"there is no '{wanted}'. Write an ARM id of this world, or a workspace.")]
+        )
     return str(found.body["id"])

@@ -31,7 +31,7 @@ IDENTITY = "id-local"
 IDENTITY_ID = f"{PROVIDERS}/{user_identities.TYPE}/{IDENTITY}"
 REGISTRY_SUBSCRIPTION = "00000000-0000-0000-0000-0000000000f1"
 REGISTRY_GROUP = "registry-builtin-prod-eastus-01"
-MOMENT = "2026-01-01T00:00:00.0000000+00:00"
+CREATED_AT = "2026-01-01T00:00:00.0000000+00:00"
 
 _A100_H100 = (
     "Standard_NC24ads_A100_v4", "Standard_NC48ads_A100_v4", "Standard_NC96ads_A100_v4", "Standard_ND96asr_v4",
@@ -51,9 +51,9 @@ MODELS: tuple[tuple[str, tuple[int, ...], str, tuple[str, ...], str], ...] = (
 )
 
 
-def furnish(world: World) -> None:
+def fill(world: World) -> None:
     """Fill an empty world. Must run inside a transaction."""
-    _places(world)
+    _subscription_and_group(world)
     _workspace(world)
     _datastores(world)
     user_identities.save(world, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}", IDENTITY, LOCATION, {})
@@ -66,7 +66,7 @@ def furnish(world: World) -> None:
         core_limits.set_limit(world, SUBSCRIPTION, LOCATION, family.name, family.limit)
 
 
-def _places(world: World) -> None:
+def _subscription_and_group(world: World) -> None:
     subscription = f"/subscriptions/{SUBSCRIPTION}"
     group = f"{subscription}/resourceGroups/{GROUP}"
     _add(world, subscription, "subscription", "", SUBSCRIPTION, {
@@ -99,7 +99,7 @@ def _workspace(world: World) -> None:
             "hbiWorkspace": False, "v1LegacyMode": False, "tenantId": access_tokens.TENANT, "storageHnsEnabled": False,
             "discoveryUrl": f"https://{LOCATION}.api.azureml.ms/discovery",
         },
-        "systemData": {"createdAt": MOMENT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": MOMENT},
+        "systemData": {"createdAt": CREATED_AT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": CREATED_AT},
     })  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def _datastores(world: World) -> None:
                 "serviceDataAccessAuthIdentity": "None", "credentials": {"credentialsType": "AccountKey"},
                 "description": None, "tags": {}, "properties": {},
             },
-            "systemData": {"createdAt": MOMENT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": MOMENT},
+            "systemData": {"createdAt": CREATED_AT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": CREATED_AT},
         })  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def _roles(world: World) -> None:
                         "notDataActions": [],
                     }
                 ],
-                "createdOn": MOMENT, "updatedOn": MOMENT, "createdBy": None, "updatedBy": None,
+                "createdOn": CREATED_AT, "updatedOn": CREATED_AT, "createdBy": None, "updatedBy": None,
             },
         }  # fmt: skip
         world.db.execute("INSERT INTO role_definitions VALUES (?, ?, ?)", (guid, name, dump(body)))

@@ -13,7 +13,7 @@ from deploy.emulator.rbac.rights import Rights
 from deploy.emulator.seed.schema import Deployment, Endpoint, Workspace
 from deploy.emulator.wire.call import Call, Caller
 from deploy.emulator.wire.responses import Answer, Refusal
-from deploy.emulator.world.parse import Misfit, Way
+from deploy.emulator.world.parse import InvalidValue, KeyPath
 from deploy.emulator.world.store import World
 from deploy.emulator.world.timing import INSTANT
 
@@ -34,36 +34,36 @@ def deploy(world: World, places: list[Workspace], wanted: list[Endpoint]) -> Non
         world.timing = timing
 
 
-def _endpoint(world: World, places: list[Workspace], wanted: Endpoint, way: Way) -> None:
+def _endpoint(world: World, places: list[Workspace], wanted: Endpoint, key_path: KeyPath) -> None:
     place = next((p for p in places if wanted.workspace in (None, p.name)), None)
     if place is None:
-        raise Misfit([((*way, "workspace"), f"there is no workspace '{wanted.workspace}' in this world.")])
+        raise InvalidValue([((*key_path, "workspace"), f"there is no workspace '{wanted.workspace}' in this world.")])
     path = {
         "subscription": place.subscription, "group": place.resource_group, "workspace": place.name,
         "endpoint": wanted.name,
     }  # fmt: skip
     call = _call(world, path)
-    body = _endpoint_body(wanted, place) | _identity(world, wanted, way)
-    _put(call, endpoints, body, way)
+    body = _endpoint_body(wanted, place) | _identity(world, wanted, key_path)
+    _put(call, endpoints, body, key_path)
     for at, deployment in enumerate(wanted.deployments):
         inner = replace(call, path={**path, "deployment": deployment.name})
-        _put(inner, deployments, _deployment_body(deployment, place), (*way, "deployments", at))
+        _put(inner, deployments, _deployment_body(deployment, place), (*key_path, "deployments", at))
     if wanted.traffic:
         body["properties"]["traffic"] = wanted.traffic
-        _put(call, endpoints, body, (*way, "traffic"))
+        _put(call, endpoints, body, (*key_path, "traffic"))
 
 
-def _put(call: Call, room: Any, body: dict[str, Any], way: Way) -> None:
+def _put(call: Call, room: Any, body: dict[str, Any], key_path: KeyPath) -> None:
     try:
         answer: Answer = room.put(replace(call, raw=json.dumps(body).encode()))
     except Refusal as refusal:
         error = refusal.answer.body["error"]
         words = " ".join([error["message"], *(inner["message"] for inner in error.get("details", []))])
-        raise Misfit([(way, words)]) from None
+        raise InvalidValue([(key_path, words)]) from None
     call.world.settle()
     made = call.world.get(answer.body["id"])
     if made is None or made.state != "Succeeded":
-        raise Misfit([(way, _reason(call.world, answer.body["id"]))])
+        raise InvalidValue([(key_path, _reason(call.world, answer.body["id"]))])
 
 
 def _reason(world: World, identifier: str) -> str:
@@ -89,14 +89,16 @@ def _endpoint_body(wanted: Endpoint, place: Workspace) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _identity(world: World, wanted: Endpoint, way: Way) -> dict[str, Any]:
+def _identity(world: World, wanted: Endpoint, key_path: KeyPath) -> dict[str, Any]:
     if wanted.identity is None:
         return {}
     row = world.db.execute(
         "SELECT body FROM resources WHERE kind = 'identity' AND (name = ? OR id = ?)", (wanted.identity.lower(),) * 2
     ).fetchone()
     if row is None:
-        raise Misfit([((*way, "identity"), f"there is no identity '{wanted.identity}'. Name it under identities.")])
+        raise InvalidValue(
+            [((*key_path, "identity"), f"there is no identity '{wanted.identity}'. Name it under identities.")]
+        )
     named: dict[str, Any] = {json.loads(row[0])["id"]: {}}
     return {"identity": {"type": "UserAssigned", "userAssignedIdentities": named}}
 

@@ -18,7 +18,7 @@ COLLECTED = frozenset(
 """Lists that show each caller what they may read; so a role further down is enough to ask."""
 
 
-def of(method: str, path: str) -> str:
+def action_of(method: str, path: str) -> str:
     """The action of a route, such as `Microsoft.MachineLearningServices/workspaces/onlineEndpoints/write`.
 
     A place holder `{kind}` stands for a type and stays.
@@ -29,7 +29,7 @@ def of(method: str, path: str) -> str:
     return "/".join([*types, _VERBS.get(method, "action")])
 
 
-def scope(path: str, address: str) -> str:
+def scope_of(path: str, address: str) -> str:
     """What a request is about: the named resource, or for lists and POSTs the resource that they are asked of.
 
     `path` is the route's, `address` the request's, decoded.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from deploy.emulator.wire.responses import Json, gateway
+from deploy.emulator.wire.responses import Json, arm_error
 from deploy.emulator.world.store import World, dump
 
 
@@ -34,9 +34,9 @@ class Rights(Protocol):
 
     def allows(self, principal: str, action: str, scope: str, data: bool = False) -> bool: ...
 
-    def sees(self, principal: str, action: str, scope: str) -> bool: ...
+    def can_see(self, principal: str, action: str, scope: str) -> bool: ...
 
-    def blocks(self, principal: str, scope: str) -> list[Json]: ...
+    def permission_blocks(self, principal: str, scope: str) -> list[Json]: ...
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,13 @@ class Call:
             value = json.loads(self.raw or b"{}", parse_constant=_no_constant)
             dump(value).encode()  # half of a surrogate pair can be written in JSON, but is no text
         except (ValueError, RecursionError) as error:
-            raise gateway(
+            raise arm_error(
                 400,
                 "InvalidRequestContent",
                 f"The request content was invalid and could not be deserialized: '{error}'.",
             ) from None
         if not isinstance(value, dict):
-            raise gateway(400, "InvalidRequestContent", "The request content must be a JSON object.")
+            raise arm_error(400, "InvalidRequestContent", "The request content must be a JSON object.")
         return value
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, frontend, timestamp
+from deploy.emulator.wire.responses import Answer, Json, ml_error, timestamp
 from deploy.emulator.world.store import Resource, World, dump
 
 ENDPOINT, DEPLOYMENT = "oeidp", "odidp"
@@ -37,7 +37,7 @@ def begin(
     return operation
 
 
-def waiting(world: World) -> list[tuple[str, str, dict[str, Any]]]:
+def undecided(world: World) -> list[tuple[str, str, dict[str, Any]]]:
     """The operations nobody has decided yet: id, target, effect."""
     rows = world.db.execute(
         "SELECT id, target, effect FROM operations WHERE state = 'Updating' AND due >= ?", (UNDECIDED,)
@@ -45,7 +45,7 @@ def waiting(world: World) -> list[tuple[str, str, dict[str, Any]]]:
     return [(operation, target, json.loads(effect)) for operation, target, effect in rows]
 
 
-def decide(world: World, operation: str, error: Json) -> None:
+def finish(world: World, operation: str, error: Json) -> None:
     """Let an operation end now; its effect applies when the world settles."""
     error = dump(error) if error else None
     if error is not None:
@@ -58,7 +58,7 @@ def decide(world: World, operation: str, error: Json) -> None:
     world.db.execute("UPDATE operations SET due = ? WHERE id = ?", (world.now(), operation))
 
 
-def ending(world: World, operation: str) -> tuple[Json, bool]:
+def failure_of(world: World, operation: str) -> tuple[Json, bool]:
     """How an operation failed, and whether a server of the deployment's own decided that."""
     row = world.db.execute("SELECT error, effect FROM operations WHERE id = ?", (operation,)).fetchone()
     error, effect = row or (None, "{}")
@@ -84,7 +84,7 @@ def headers(
     call: Call, operation: str, location: str, *, asynchronous: bool = True, result: bool = False
 ) -> dict[str, str]:
     """Azure-AsyncOperation and/or Location of a request that began an operation, with the polling hint."""
-    found = {"x-ms-async-operation-timeout": "PT30M", **hint(call.world)}
+    found = {"x-ms-async-operation-timeout": "PT30M", **polling_hint(call.world)}
     if asynchronous:
         found["Azure-AsyncOperation"] = url(call, operation, location)
     if result:
@@ -92,7 +92,7 @@ def headers(
     return found
 
 
-def hint(world: World) -> dict[str, str]:
+def polling_hint(world: World) -> dict[str, str]:
     """How soon to ask again, when the profile says so."""
     wait = world.timing.retry_after_ms
     return {} if wait is None else {"retry-after-ms": str(wait)}
@@ -111,7 +111,7 @@ def status(call: Call) -> Answer:
     }
     if row["error"]:
         body["error"] = row["error"]
-    return Answer(200, body, hint(call.world) if row["state"] == "Updating" else {})
+    return Answer(200, body, polling_hint(call.world) if row["state"] == "Updating" else {})
 
 
 def result(call: Call) -> Answer:
@@ -119,7 +119,7 @@ def result(call: Call) -> Answer:
     row = _row(call)
     if row["state"] == "Updating":
         again = f"{call.base}{call.address}?api-version={call.version}"
-        return Answer(202, b"null", {"Location": again, "Content-Type": "application/json", **hint(call.world)})
+        return Answer(202, b"null", {"Location": again, "Content-Type": "application/json", **polling_hint(call.world)})
     return (
         Answer(400, {"error": row["error"]})
         if row["error"]
@@ -135,7 +135,7 @@ def _row(call: Call) -> dict[str, Any]:
     effect = json.loads(found[-1]) if found else {}
     if found is None or effect.get("hidden"):
         last = operation.rsplit(":", 1)[-1]
-        raise frontend(
+        raise ml_error(
             404, "NotFound", "The specified resource was not found.",
             ("OperationNotFound", f"There is no operation with id {last}"),
         )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, gateway
+from deploy.emulator.wire.responses import Answer, Json, arm_error
 from deploy.emulator.world.store import Resource
 
 PAGE = 1000
@@ -38,5 +38,7 @@ def number(call: Call, key: str, default: int) -> int:
     if not value:
         return default
     if not (value.isascii() and value.isdigit() and len(value) < 10):
-        raise gateway(400, "InvalidQueryParameter", f"The value '{value}' of query parameter '{key}' is not a number.")
+        raise arm_error(
+            400, "InvalidQueryParameter", f"The value '{value}' of query parameter '{key}' is not a number."
+        )
     return int(value)

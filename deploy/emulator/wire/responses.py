@@ -33,15 +33,17 @@ class Refusal(Exception):
         self.answer, self.note = answer, note
 
 
-def gateway(status: int, code: str, message: str, headers: Mapping[str, str] | None = None, note: str = "") -> Refusal:
+def arm_error(
+    status: int, code: str, message: str, headers: Mapping[str, str] | None = None, note: str = ""
+) -> Refusal:
     """A refusal by the Resource Manager: `{"error": {code, message}}`."""
     body = {"error": {"code": code, "message": message}}
     return Refusal(Answer(status, body, {"x-ms-failure-cause": "gateway", **(headers or {})}), note)
 
 
-def frontend(status: int, code: str, message: str, *inner: tuple[str, str], location: str = "eastus") -> Refusal:
+def ml_error(status: int, code: str, message: str, *inner: tuple[str, str], location: str = "eastus") -> Refusal:
     """A refusal by the Azure ML front end; `inner` are the nested (code, message) pairs."""
-    error = failure(code, message, *inner)
+    error = error_body(code, message, *inner)
     error["additionalInfo"] = [
         {"type": "ComponentName", "info": {"value": "managementfrontend"}},
         {"type": "Correlation", "info": {"value": {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]}}},
@@ -52,7 +54,7 @@ def frontend(status: int, code: str, message: str, *inner: tuple[str, str], loca
     return Refusal(Answer(status, {"error": error}, {"x-ms-response-type": "error"}))
 
 
-def stamp(answer: Answer, now: float) -> Answer:
+def set_time(answer: Answer, now: float) -> Answer:
     """Put the world's time into a refusal of the front end, which was worded without a look at the clock."""
     if answer.headers.get("x-ms-response-type") == "error":
         for item in answer.body["error"]["additionalInfo"]:
@@ -61,7 +63,7 @@ def stamp(answer: Answer, now: float) -> Answer:
     return answer
 
 
-def failure(code: str, message: str, *inner: tuple[str, str]) -> dict[str, Json]:
+def error_body(code: str, message: str, *inner: tuple[str, str]) -> dict[str, Json]:
     """The error object itself, as an operation that failed later also carries it."""
     details = [{"code": c, "message": m, "details": [], "additionalInfo": []} for c, m in inner]
     return {"code": code, "message": message, "details": details, "additionalInfo": []}
@@ -69,7 +71,7 @@ def failure(code: str, message: str, *inner: tuple[str, str]) -> dict[str, Json]
 
 def user_error(message: str) -> Refusal:
     """400 in the front end's words for what the caller got wrong."""
-    return frontend(400, "UserError", message)
+    return ml_error(400, "UserError", message)
 
 
 def timestamp(moment: float) -> str:

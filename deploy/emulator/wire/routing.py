@@ -31,7 +31,7 @@ class Route:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pattern", _pattern(self.path))
-        object.__setattr__(self, "action", actions.of(self.method, self.path))
+        object.__setattr__(self, "action", actions.action_of(self.method, self.path))
 
 
 def _pattern(path: str) -> re.Pattern[str]:
@@ -68,6 +68,6 @@ def write(method: str, path: str, name: str, run: Handler) -> Route:
     return Route("arm", method, path, name, run, mutating=True)
 
 
-def ask(path: str, name: str, run: Handler) -> Route:
+def post(path: str, name: str, run: Handler) -> Route:
     """A POST that only asks."""
     return Route("arm", "POST", path, name, run)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from deploy.emulator.wire.responses import Refusal, gateway
+from deploy.emulator.wire.responses import Refusal, arm_error
 from deploy.emulator.world.store import World
 
 GLOBAL = 15
@@ -47,7 +47,7 @@ def check(world: World, method: str, subscription: str, caller: str) -> None:
             raise refusal(kind.word, subscription, caller, wait)
 
 
-def draw(world: World, method: str, subscription: str, caller: str, tokens: int = 1) -> dict[str, str]:
+def take(world: World, method: str, subscription: str, caller: str, tokens: int = 1) -> dict[str, str]:
     """Take tokens from each bucket and tell what is left, in headers. Part of a transaction that lasts."""
     kind = bucket(method)
     left = []
@@ -58,7 +58,7 @@ def draw(world: World, method: str, subscription: str, caller: str, tokens: int 
     return headers(kind, *left)
 
 
-def full(method: str) -> dict[str, str]:
+def full_headers(method: str) -> dict[str, str]:
     """What is left when nobody is counted: everything but this request."""
     kind = bucket(method)
     return headers(kind, kind.size - 1, kind.size * GLOBAL - 1)
@@ -78,7 +78,7 @@ def refusal(word: str, subscription: str, caller: str, seconds: int) -> Refusal:
         "Refer to https://aka.ms/arm-throttling for additional information."
     )
     retry = {"Retry-After": str(seconds)}
-    return gateway(429, "SubscriptionRequestsThrottled", message, retry, note="throttled")
+    return arm_error(429, "SubscriptionRequestsThrottled", message, retry, note="throttled")
 
 
 def _names(kind: Bucket, subscription: str, caller: str) -> tuple[tuple[str, int], tuple[str, int]]:
@@ -88,9 +88,9 @@ def _names(kind: Bucket, subscription: str, caller: str) -> tuple[tuple[str, int
 
 def _level(world: World, name: str, kind: Bucket, times: int) -> float:
     row = world.db.execute("SELECT tokens, at FROM buckets WHERE name = ?", (name,)).fetchone()
-    full = float(kind.size * times)
+    full_headers = float(kind.size * times)
     if row is None:
-        return full
+        return full_headers
     tokens, at = row
     # A clock that was set back must not empty a bucket.
-    return float(min(full, tokens + max(0.0, world.now() - at) * kind.refill * times))
+    return float(min(full_headers, tokens + max(0.0, world.now() - at) * kind.refill * times))

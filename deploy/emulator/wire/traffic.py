@@ -19,7 +19,7 @@ def name_problem(kind: str, name: str) -> str:
     )
 
 
-def problem(
+def traffic_problem(
     live: Mapping[str, int], mirror: Mapping[str, int], ready: Mapping[str, bool], current: Mapping[str, int]
 ) -> str:
     """Why a traffic map is refused; "" when it is not.
@@ -66,6 +66,6 @@ def choose(live: Mapping[str, int], turn: int) -> str | None:
     return shares[0][0] if shares else None
 
 
-def mirrored(mirror: Mapping[str, int], turn: int) -> str | None:
+def choose_mirror(mirror: Mapping[str, int], turn: int) -> str | None:
     """Who gets a copy of request number `turn`."""
     return next((name for name, share in mirror.items() if turn * 37 % 100 < share), None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from deploy.emulator.wire import fields, paging
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, frontend, timestamp
+from deploy.emulator.wire.responses import Answer, Json, Refusal, ml_error, timestamp
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource
 
@@ -176,5 +176,5 @@ def _datastore(call: Call, item: Resource) -> dict[str, Json]:
 
 
 def _missing(message: str, note: str = "") -> Refusal:
-    refusal = frontend(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", message))
+    refusal = ml_error(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", message))
     return Refusal(refusal.answer, note)

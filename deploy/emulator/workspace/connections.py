@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, frontend
+from deploy.emulator.wire.responses import Answer, Json, Refusal, ml_error
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource, World
 
@@ -47,7 +47,7 @@ def put(call: Call) -> Answer:
     workspace, properties = workspaces.require(call), fields.mapping(call.object(), "properties")
     for key in ("authType", "category"):
         if not fields.text(properties, key):
-            raise frontend(400, "UserError", f"The field '{key}' of a connection is required.")
+            raise ml_error(400, "UserError", f"The field '{key}' of a connection is required.")
     return Answer(200, save(call.world, workspace, call.path["connection"], properties).body)
 
 
@@ -76,4 +76,4 @@ def _require(call: Call) -> Resource:
 
 def _missing(name: str) -> Refusal:
     words = f"Connection {name} can't be found in this workspace."
-    return frontend(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", words))
+    return ml_error(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", words))

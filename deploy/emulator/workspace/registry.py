@@ -9,7 +9,7 @@ import re
 
 from deploy.emulator.wire import paging
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, frontend
+from deploy.emulator.wire.responses import Answer, Json, ml_error
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource, World
 
@@ -123,7 +123,7 @@ def _number(item: Resource) -> int:
 
 
 def _missing(message: str) -> Exception:
-    return frontend(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", message))
+    return ml_error(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", message))
 
 
 def model_body(registry: str, group: str, subscription: str, name: str, number: int, facts: Json) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, gateway
+from deploy.emulator.wire.responses import Answer, Json, arm_error
 from deploy.emulator.world.store import Resource
 
 TYPE = "Microsoft.Resources/tags"
@@ -47,14 +47,14 @@ def _resource(call: Call) -> Resource:
     scope = "/" + call.path["scope"].strip("/")
     found = call.world.get(scope)
     if found is None or call.path["name"].lower() != "default":
-        raise gateway(404, "ResourceNotFound", f"The resource '{scope}' was not found.")
+        raise arm_error(404, "ResourceNotFound", f"The resource '{scope}' was not found.")
     return found
 
 
 def _wanted(call: Call) -> dict[str, str]:
     tags = fields.texts(fields.mapping(call.object(), "properties"), "tags")
     if any(len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE for name, value in tags.items()):
-        raise gateway(
+        raise arm_error(
             400, "InvalidTagNameOrValue",
             f"A tag's name has at most {LONGEST_NAME} characters, its value {LONGEST_VALUE}.",
         )  # fmt: skip
@@ -63,7 +63,7 @@ def _wanted(call: Call) -> dict[str, str]:
 
 def _write(call: Call, resource: Resource, tags: dict[str, str]) -> Answer:
     if len(tags) > MOST:
-        raise gateway(400, "TagsLimitExceeded", f"A resource has at most {MOST} tags; these would be {len(tags)}.")
+        raise arm_error(400, "TagsLimitExceeded", f"A resource has at most {MOST} tags; these would be {len(tags)}.")
     resource.body["tags"] = tags
     call.world.save(resource)
     return Answer(200, _show(resource))

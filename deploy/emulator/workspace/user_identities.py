@@ -9,7 +9,7 @@ from deploy.emulator.entra import directory
 from deploy.emulator.entra.access_tokens import TENANT
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, gateway
+from deploy.emulator.wire.responses import Answer, arm_error
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource, World
 
@@ -60,7 +60,7 @@ def put(call: Call) -> Answer:
     group, body = _group(call), call.object()
     location = fields.text(body, "location")
     if not location:
-        raise gateway(400, "LocationRequired", "The location property is required for this definition.")
+        raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
     known = call.world.get(_identifier(call)) is not None
     place = location.replace(" ", "").lower()
     made = save(call.world, group.body["id"], call.path["name"], place, fields.texts(body, "tags"))
@@ -79,7 +79,7 @@ def delete(call: Call) -> Answer:
 def _group(call: Call) -> Resource:
     found = call.world.get(f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}")
     if found is None:
-        raise gateway(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
+        raise arm_error(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
     return found
 
 

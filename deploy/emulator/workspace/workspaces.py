@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.emulator.rbac.rights import SUBSCRIPTION_READ
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Refusal, gateway
+from deploy.emulator.wire.responses import Answer, Refusal, arm_error
 from deploy.emulator.world.store import Resource
 
 PROVIDER = "Microsoft.MachineLearningServices"
@@ -26,7 +26,7 @@ def require(call: Call) -> Resource:
     if call.world.get(subscription) is None:
         raise no_subscription(names["subscription"])
     if call.world.get(group) is None:
-        raise gateway(404, "ResourceGroupNotFound", f"Resource group '{names['group']}' could not be found.")
+        raise arm_error(404, "ResourceGroupNotFound", f"Resource group '{names['group']}' could not be found.")
     raise not_found(f"{WORKSPACE}/{names['workspace']}", names["group"])
 
 
@@ -39,12 +39,12 @@ def require_subscription(call: Call, scope: str) -> None:
 
 def no_subscription(name: str) -> Refusal:
     """404 for a subscription that is not there."""
-    return gateway(404, "SubscriptionNotFound", f"The subscription '{name}' could not be found.")
+    return arm_error(404, "SubscriptionNotFound", f"The subscription '{name}' could not be found.")
 
 
 def not_found(name: str, group: str) -> Refusal:
     """404 for a resource that is not there; `name` is its type and names, provider first."""
-    return gateway(
+    return arm_error(
         404, "ResourceNotFound",
         f"The Resource '{name}' under resource group '{group}' was not found. "
         "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
@@ -74,8 +74,8 @@ def subscriptions(call: Call) -> Answer:
     """GET the subscriptions in which the caller may read anything."""
     rows = call.world.db.execute("SELECT id FROM resources WHERE kind = 'subscription' ORDER BY number").fetchall()
     found = [item for row in rows if (item := call.world.get(row[0])) is not None]
-    sees = call.rights.sees
-    return Answer(200, {"value": [item.body for item in found if sees(call.caller.id, SUBSCRIPTION_READ, item.id)]})
+    can_see = call.rights.can_see
+    return Answer(200, {"value": [item.body for item in found if can_see(call.caller.id, SUBSCRIPTION_READ, item.id)]})
 
 
 def subscription(call: Call) -> Answer:
@@ -90,7 +90,7 @@ def group(call: Call) -> Answer:
     """GET a resource group."""
     found = call.world.get(f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}")
     if found is None:
-        raise gateway(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
+        raise arm_error(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
     return Answer(200, found.body)
 
 

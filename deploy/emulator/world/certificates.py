@@ -28,7 +28,7 @@ def prepare(state: Path) -> Certificates:
     if not found.server.exists():
         state.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix="tls-", dir=state))
-        _make(draft)
+        _create(draft)
         try:
             draft.rename(folder)
         except OSError:
@@ -38,7 +38,7 @@ def prepare(state: Path) -> Certificates:
     return found
 
 
-def _make(folder: Path) -> None:
+def _create(folder: Path) -> None:
     import trustme
 
     authority = trustme.CA(organization_name="amldeploy emulator")
@@ -47,13 +47,13 @@ def _make(folder: Path) -> None:
     private_file(folder / "server.pem", leaf.private_key_and_cert_chain_pem.bytes)
 
 
-def private_file(path: Path, fresh: Callable[[], bytes]) -> bytes:
+def private_file(path: Path, create: Callable[[], bytes]) -> bytes:
     """The content of a file that only its owner may read; `fresh` makes it when it is missing. Atomic."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=path.parent)  # mkstemp creates it with mode 0600
         with os.fdopen(handle, "wb") as stream:
-            stream.write(fresh())
+            stream.write(create())
         try:
             os.link(draft, path)
         except FileExistsError:

@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import asdict
 from typing import Any
 
-from deploy.emulator.world.timing import Dial
+from deploy.emulator.world.timing import ClockState
 
 SCHEMA = """
 CREATE TABLE controls (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -31,19 +31,19 @@ class Controls:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._version = -1
-        self.dial = Dial()
-        self.armed = False
+        self.clock_state = ClockState()
+        self.has_active_faults = False
         """Whether any fault waits to be applied."""
 
     def refresh(self) -> None:
         """Read anew what another process, or we ourselves, may have written."""
         version = self._db.execute("PRAGMA data_version").fetchone()[0]
         if version != self._version:
-            self.dial = Dial(**(self.get("clock") or {}))
-            self.armed = bool(self._db.execute("SELECT 1 FROM faults WHERE applied < times").fetchone())
+            self.clock_state = ClockState(**(self.get("clock") or {}))
+            self.has_active_faults = bool(self._db.execute("SELECT 1 FROM faults WHERE applied < times").fetchone())
             self._version = version
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Our own writes do not change the version; whoever writes says so here."""
         self._version = -1
 
@@ -55,15 +55,15 @@ class Controls:
     def set(self, name: str, value: Any) -> None:
         """Set a control for every process. Must run inside a transaction."""
         self._db.execute("INSERT OR REPLACE INTO controls VALUES (?, ?)", (name, json.dumps(value)))
-        self.forget()
+        self.invalidate()
 
-    def turn(self, dial: Dial) -> None:
+    def set_clock(self, clock_state: ClockState) -> None:
         """Let the world's clock go by this dial."""
-        self.set("clock", asdict(dial))
-        self.dial = dial
+        self.set("clock", asdict(clock_state))
+        self.clock_state = clock_state
 
-    def restart(self, wall: float) -> None:
+    def reset_clock(self, real: float) -> None:
         """Back to the time on the wall, at the speed it had; whatever else we know is read anew."""
         if self.get("clock") is not None:
-            self.turn(Dial(wall, wall, self.dial.scale))
-        self.forget()
+            self.set_clock(ClockState(real, real, self.clock_state.scale))
+        self.invalidate()

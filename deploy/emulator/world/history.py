@@ -11,7 +11,7 @@ _COLUMNS = "number, id, kind, parent, name, location, body, private"
 _ROW = "json_array(number, id, kind, parent, name, location, body, private)"
 
 
-def remember(world: World, path: str, *, below: bool) -> None:
+def save_previous(world: World, path: str, *, below: bool) -> None:
     """Before a write: keep the resource at `path` as it stands (or that there is none), with all `below` if asked."""
     low = path.lower()
     row = world.db.execute(f"SELECT {_ROW} FROM resources WHERE id = ?", (low,)).fetchone()  # noqa: S608 - ours
@@ -23,7 +23,7 @@ def remember(world: World, path: str, *, below: bool) -> None:
         )
 
 
-def known(world: World, path: str) -> bool:
+def has_previous(world: World, path: str) -> bool:
     """Whether anything at or below `path` was ever written by a request."""
     return (
         world.db.execute("SELECT 1 FROM earlier WHERE id = ? OR (id > ? AND id < ?)", _range(path)).fetchone()
@@ -32,17 +32,17 @@ def known(world: World, path: str) -> bool:
 
 
 @contextmanager
-def shown(world: World, path: str) -> Iterator[None]:
+def previous_state(world: World, path: str) -> Iterator[None]:
     """Everything at and below `path` is what it was before its last write, until the block ends."""
-    with _undone(world):
+    with _rolled_back(world):
         restore(world, path)
         yield
 
 
 @contextmanager
-def gone(world: World, path: str) -> Iterator[None]:
+def hidden(world: World, path: str) -> Iterator[None]:
     """There is nothing at `path`, until the block ends."""
-    with _undone(world):
+    with _rolled_back(world):
         world.db.execute("DELETE FROM resources WHERE id = ?", (path.lower(),))
         yield
 
@@ -63,7 +63,7 @@ def restore(world: World, path: str) -> None:
 
 
 @contextmanager
-def _undone(world: World) -> Iterator[None]:
+def _rolled_back(world: World) -> Iterator[None]:
     world.db.execute("SAVEPOINT look")
     try:
         yield

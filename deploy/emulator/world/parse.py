@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deploy.emulator.world.problems import Trouble, WrongFile
+from deploy.emulator.world.problems import FileProblem, InvalidFile
 
 
 class Strict(BaseModel):
@@ -22,11 +22,11 @@ class Strict(BaseModel):
 
 M = TypeVar("M", bound=Strict)
 T = TypeVar("T")
-Way = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """Keys and indexes that lead to a value."""
 
 
-def obey(path: Path, model: type[M], use: Callable[[M], T]) -> T:
+def load_and_apply(path: Path, model: type[M], use: Callable[[M], T]) -> T:
     """Do with the content of a YAML file what `use` does; a Misfit that it raises is told at its place too.
 
     Raises:
@@ -34,32 +34,32 @@ def obey(path: Path, model: type[M], use: Callable[[M], T]) -> T:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        node, value = _parsed(text)
+        node, value = _parse(text)
     except OSError as error:
-        raise WrongFile(str(path), [Trouble(f"{error.strerror}.")]) from None
+        raise InvalidFile(str(path), [FileProblem(f"{error.strerror}.")]) from None
     except UnicodeDecodeError:
-        raise WrongFile(str(path), [Trouble("This is not UTF-8 text.")]) from None
+        raise InvalidFile(str(path), [FileProblem("This is not UTF-8 text.")]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         words = getattr(error, "problem", None) or "This is not YAML"
-        raise WrongFile(str(path), [Trouble(f"{words}.", *_place(mark))]) from None
+        raise InvalidFile(str(path), [FileProblem(f"{words}.", *_line_and_column(mark))]) from None
     except (ValueError, RecursionError) as error:
-        raise WrongFile(str(path), [Trouble(f"{error}.")]) from None
+        raise InvalidFile(str(path), [FileProblem(f"{error}.")]) from None
     try:
-        return use(fit({} if value is None else value, model))
-    except Misfit as misfit:
+        return use(validate({} if value is None else value, model))
+    except InvalidValue as misfit:
         raise misfit.within(str(path), node) from None
 
 
-def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
+def _parse(text: str) -> tuple[yaml.Node | None, Any]:
     """The nodes, which know their places, and what they say. A world may have thousands of lines."""
     try:
-        return _parsed_by(getattr(yaml, "CSafeLoader", yaml.SafeLoader), text)
+        return _parse_with(getattr(yaml, "CSafeLoader", yaml.SafeLoader), text)
     except yaml.YAMLError:
-        return _parsed_by(yaml.SafeLoader, text)  # slower, and it knows better where the mistake is
+        return _parse_with(yaml.SafeLoader, text)  # slower, and it knows better where the mistake is
 
 
-def _parsed_by(loader: Any, text: str) -> tuple[yaml.Node | None, Any]:
+def _parse_with(loader: Any, text: str) -> tuple[yaml.Node | None, Any]:
     reader = loader(text)
     try:
         node = reader.get_single_node()
@@ -68,19 +68,25 @@ def _parsed_by(loader: Any, text: str) -> tuple[yaml.Node | None, Any]:
         reader.dispose()
 
 
-class Misfit(ValueError):
+class InvalidValue(ValueError):
     """A value that does not fit its model: the way to each thing wrong, and words."""
 
-    def __init__(self, troubles: Sequence[tuple[Way, str]]) -> None:
-        self.troubles = tuple(troubles)
-        super().__init__(" ".join(said(way, words) for way, words in self.troubles))
+    def __init__(self, problems: Sequence[tuple[KeyPath, str]]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" ".join(with_path(way, words) for way, words in self.problems))
 
-    def within(self, file: str, node: yaml.Node | None) -> WrongFile:
+    def within(self, file: str, node: yaml.Node | None) -> InvalidFile:
         """The same troubles, at their places in the file that the value was read from."""
-        return WrongFile(file, [Trouble(said(way, words), *_place(_mark(node, way))) for way, words in self.troubles])
+        return InvalidFile(
+            file,
+            [
+                FileProblem(with_path(way, words), *_line_and_column(_find_mark(node, way)))
+                for way, words in self.problems
+            ],
+        )
 
 
-def fit(value: Any, model: type[M]) -> M:
+def validate(value: Any, model: type[M]) -> M:
     """A value as its model.
 
     Raises:
@@ -89,16 +95,16 @@ def fit(value: Any, model: type[M]) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise Misfit([(each["loc"], _words(each, model)) for each in error.errors(include_url=False)]) from None
+        raise InvalidValue([(each["loc"], _message(each, model)) for each in error.errors(include_url=False)]) from None
 
 
-def said(way: Way, words: str) -> str:
+def with_path(way: KeyPath, words: str) -> str:
     """`regions.eastus.endpoints: expected ...`."""
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in way).lstrip(".")
     return f"{path}: {words}" if path else words
 
 
-def _words(error: Any, model: type[Strict]) -> str:
+def _message(error: Any, model: type[Strict]) -> str:
     message = str(error["msg"]).removeprefix("Value error, ").replace("Input should be ", "expected ")
     if error["type"] == "missing":
         return "is missing."
@@ -109,10 +115,10 @@ def _words(error: Any, model: type[Strict]) -> str:
         message = "expected keys and values"
     if error["type"] == "value_error":
         return f"{message}."
-    return f"{message}, found {_shown(error['input'])}."
+    return f"{message}, found {_preview(error['input'])}."
 
 
-def _keys(model: type[Strict], way: Way) -> set[str]:
+def _keys(model: type[Strict], way: KeyPath) -> set[str]:
     """The keys of the place that a way leads to; names and indexes that a person chose lead nowhere else."""
     models = {model}
     for step in way:
@@ -129,12 +135,12 @@ def _models(annotation: Any) -> Iterator[type[Strict]]:
         yield from _models(part)
 
 
-def _shown(value: Any) -> str:
+def _preview(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _mark(node: yaml.Node | None, way: Way) -> Any:
+def _find_mark(node: yaml.Node | None, way: KeyPath) -> Any:
     """Where the value at the end of `way` stands, or the nearest thing above it that is there."""
     mark = node and node.start_mark
     for step in way:
@@ -150,5 +156,5 @@ def _mark(node: yaml.Node | None, way: Way) -> Any:
     return mark
 
 
-def _place(mark: Any) -> tuple[int, int]:
+def _line_and_column(mark: Any) -> tuple[int, int]:
     return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)

@@ -10,25 +10,25 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Trouble:
+class FileProblem:
     """One thing wrong: where in the file (lines and columns count from 1) and in words."""
 
-    words: str
+    message: str
     line: int = 1
     column: int = 1
 
 
-class WrongFile(ValueError):
+class InvalidFile(ValueError):
     """A file, or a request's body, that cannot be obeyed. Holds every trouble found."""
 
-    def __init__(self, file: str, troubles: Sequence[Trouble]) -> None:
-        self.file, self.troubles = file, tuple(troubles)
-        super().__init__("\n".join(f"{file}:{t.line}:{t.column}: {t.words}" for t in self.troubles))
+    def __init__(self, file: str, problems: Sequence[FileProblem]) -> None:
+        self.file, self.problems = file, tuple(problems)
+        super().__init__("\n".join(f"{file}:{t.line}:{t.column}: {t.message}" for t in self.problems))
 
 
-class Unopened(RuntimeError):
+class WorldUnavailable(RuntimeError):
     """A world file that cannot be opened: why, and what to do."""
 
-    def __init__(self, file: object, why: object, cure: str) -> None:
-        self.why, self.cure = str(why), cure
-        super().__init__(f"cannot open {file}: {why}. {cure}.")
+    def __init__(self, file: object, reason: object, cure: str) -> None:
+        self.reason, self.cure = str(reason), cure
+        super().__init__(f"cannot open {file}: {reason}. {cure}.")

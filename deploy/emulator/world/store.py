@@ -43,7 +43,7 @@ class Resource:
         return str(self.properties.get("provisioningState", ""))
 
 
-class OtherVersion(Exception):
+class IncompatibleVersion(Exception):
     """A world file with other tables than ours."""
 
 
@@ -54,9 +54,9 @@ class World:
     """
 
     def __init__(
-        self, path: Path, furnish: Callable[[World], None], clock: Clock | None = None, timing: Timing = QUICK
+        self, path: Path, fill: Callable[[World], None], clock: Clock | None = None, timing: Timing = QUICK
     ) -> None:
-        self.path, self.folder, self._furnish = path, path.parent, furnish
+        self.path, self.folder, self._fill = path, path.parent, fill
         self.clock: Clock = clock or SystemClock()
         self.timing = timing
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ class World:
 
     def now(self) -> float:
         """The world's time, in seconds since 1970."""
-        return self.controls.dial.at(self.clock.now())
+        return self.controls.clock_state.at(self.clock.now())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -89,7 +89,7 @@ class World:
             yield
         except BaseException:
             self.db.execute("ROLLBACK")
-            self.controls.forget()
+            self.controls.invalidate()
             raise
         self.db.execute("COMMIT")
 
@@ -99,12 +99,12 @@ class World:
         The clock shows the wall's time and keeps its speed.
         """
         with self.transaction():
-            self.controls.restart(self.clock.now())
+            self.controls.reset_clock(self.clock.now())
             for table in TABLES:
                 self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are ours, a few lines above
             if written is not None:
                 self.controls.set("world", written)
-            self._furnish(self)
+            self._fill(self)
 
     def get(self, identifier: str) -> Resource | None:
         """A resource by its ARM id, in any case."""
@@ -116,7 +116,7 @@ class World:
         rows = self.db.execute(_SELECT + "parent = ? AND kind = ? ORDER BY number", (parent.lower(), kind))
         return [_resource(row) for row in rows]
 
-    def named(self, kind: str, location: str, name: str) -> Resource | None:
+    def find_by_name(self, kind: str, location: str, name: str) -> Resource | None:
         """Who in a region bears this name."""
         row = self.db.execute(
             _SELECT + "kind = ? AND location = ? AND name = ?",
@@ -148,7 +148,7 @@ class World:
             below,
         )
 
-    def count(self, name: str) -> int:
+    def next_number(self, name: str) -> int:
         """The next number of a counter, from 0."""
         row = self.db.execute(
             "INSERT INTO counters VALUES (?, 0) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
@@ -187,9 +187,9 @@ class World:
                 for statement in (*SCHEMA.split(";"), *TRIGGERS):
                     self.db.execute(statement)
                 self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                self._furnish(self)
+                self._fill(self)
             elif self._version() != SCHEMA_VERSION:
-                raise OtherVersion("another version of the emulator wrote it")
+                raise IncompatibleVersion("another version of the emulator wrote it")
             self.db.execute("COMMIT")
         except BaseException:
             self.db.execute("ROLLBACK")

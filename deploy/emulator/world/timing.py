@@ -24,19 +24,19 @@ class SystemClock:
 
 
 @dataclass(frozen=True)
-class Dial:
+class ClockState:
     """The world's time against the wall's: `world` was shown when the wall showed `wall`, and goes `scale` as fast."""
 
-    wall: float = 0.0
+    real: float = 0.0
     world: float = 0.0
     scale: float = 1.0
 
-    def at(self, wall: float) -> float:
+    def at(self, real: float) -> float:
         """The world's time (seconds since 1970) when the wall shows `wall`."""
-        return self.world + (wall - self.wall) * self.scale
+        return self.world + (real - self.real) * self.scale
 
 
-def moment(text: str) -> float:
+def parse_time(text: str) -> float:
     """ISO 8601 with its zone, as seconds since 1970.
 
     Raises:
@@ -77,7 +77,7 @@ REALISTIC = Timing(90.0, 20.0, 60.0, 554.0, 480.0, 120.0, 10.0, retry_after_ms=N
 PROFILES = {"instant": INSTANT, "quick": QUICK, "realistic": REALISTIC}
 
 
-def profiled(name: str, throttle: bool | None = None) -> Timing:
+def timing_for(name: str, throttle: bool | None = None) -> Timing:
     """A profile, with its own way of throttling or the one that is said."""
     profile = PROFILES[name]
     return profile if throttle is None else replace(profile, throttle=throttle)

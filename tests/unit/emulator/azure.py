@@ -15,7 +15,7 @@ from deploy.emulator.entra.access_tokens import Tokens
 from deploy.emulator.entra.directory import Principal
 from deploy.emulator.http.app import Emulator
 from deploy.emulator.seed import default_world
-from deploy.emulator.seed.open_world import opened
+from deploy.emulator.seed.open_world import open_world
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
 WORKSPACE = default_world.WORKSPACE_ID
@@ -62,7 +62,7 @@ class Azure:
 
     def __init__(self, folder: Path, tokens: Tokens) -> None:
         self.clock, self.tokens = SetClock(), tokens
-        self.world = opened(folder / "world.sqlite", self.clock)
+        self.world = open_world(folder / "world.sqlite", self.clock)
         self.app = Emulator(self.world, tokens)
         self.token = access_tokens.issue(tokens, "https://management.azure.com", time.time())
 

@@ -51,10 +51,10 @@ def _findings(row: dict[str, Any]) -> list[Finding]:
     for column in _IMAGES:
         if row.get(column):
             table.image(row, column)
-    return [[NOTICE, None], *compared(_square(frontal))]
+    return [[NOTICE, None], *compare(_square(frontal))]
 
 
-def compared(grey: Grey) -> list[Finding]:
+def compare(grey: Grey) -> list[Finding]:
     """What differs between the halves of a square image. An image of a single value has nothing to compare."""
     toned = tones(grey)
     if toned is None:

@@ -36,13 +36,13 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
     vector = of_image(table.image(row, "image"), "RGB")
-    return {"image_features": base64.b64encode(saved(vector)).decode("ascii")}
+    return {"image_features": base64.b64encode(serialize(vector)).decode("ascii")}
 
 
-def saved(vector: Vector) -> bytes:
+def serialize(vector: Vector) -> bytes:
     """A tensor of one row as `torch.save` writes it: the pickle names the storage, the storage is raw numbers."""
     parts = {
-        "data.pkl": _pickled(len(vector)),
+        "data.pkl": _pickle(len(vector)),
         "byteorder": b"little",
         "data/0": vector.astype("<f4").tobytes(),
         "version": b"3\n",
@@ -54,7 +54,7 @@ def saved(vector: Vector) -> bytes:
     return out.getvalue()
 
 
-def _pickled(count: int) -> bytes:
+def _pickle(count: int) -> bytes:
     """The call `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)`."""
     storage = (
         pickle.MARK

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.emulator.runtime.standins import table
-from deploy.emulator.runtime.standins.prompts import DARK, Ask, understood
+from deploy.emulator.runtime.standins.prompts import DARK, Selection, parse_prompt
 from deploy.emulator.runtime.standins.segmentation import Grey, Pieces, Plane, pieces, tones
 
 if TYPE_CHECKING:
@@ -39,36 +39,38 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
-    asks = [understood(prompt) for prompt in table.text(row, "text").split("&")]
-    masks = segment(_grey(table.image(row, "image")), asks)
+    selections = [parse_prompt(prompt) for prompt in table.text(row, "text").split("&")]
+    masks = segment(_grey(table.image(row, "image")), selections)
     features = {
         "data": base64.b64encode(np.where(masks, np.uint8(255), np.uint8(0)).tobytes()).decode("ascii"),
         "shape": list(masks.shape),
         "dtype": "uint8",
     }
-    return {"image_features": json.dumps(features), "text_features": [ask.category for ask in asks]}
+    return {"image_features": json.dumps(features), "text_features": [selection.category for selection in selections]}
 
 
-def segment(grey: Grey, asks: list[Ask]) -> Plane:
+def segment(grey: Grey, selections: list[Selection]) -> Plane:
     """One mask for each ask: [asks, height, width]. An image of a single value has nothing to show."""
     toned = tones(grey)
     if toned is None:
-        return np.zeros((len(asks), *grey.shape), np.bool_)
+        return np.zeros((len(selections), *grey.shape), np.bool_)
     found: dict[int, Pieces] = {}
-    for tone in {tone for ask in asks for tone in ask.tones}:
+    for tone in {tone for selection in selections for tone in selection.tones}:
         found[tone] = pieces(toned == tone)
     body = np.flatnonzero((toned != DARK).any(axis=0)), np.flatnonzero((toned != DARK).any(axis=1))
     middle = (float(body[0][0] + body[0][-1]) / 2, float(body[1][0] + body[1][-1]) / 2)
-    return np.stack([_mask(found, ask, middle) for ask in asks])
+    return np.stack([_mask(found, selection, middle) for selection in selections])
 
 
-def _mask(found: dict[int, Pieces], ask: Ask, middle: tuple[float, float]) -> Plane:
-    each = next((found[tone] for tone in ask.tones if len(found[tone].area)), found[ask.tones[0]])
+def _mask(found: dict[int, Pieces], selection: Selection, middle: tuple[float, float]) -> Plane:
+    each = next((found[tone] for tone in selection.tones if len(found[tone].area)), found[selection.tones[0]])
     usable = _usable(each)
-    there = usable[_on_side(each.x[usable] - middle[0], ask.right) & _on_side(each.y[usable] - middle[1], ask.down)]
+    there = usable[
+        _on_side(each.x[usable] - middle[0], selection.right) & _on_side(each.y[usable] - middle[1], selection.down)
+    ]
     if len(there):
-        return each.plane(there[::-1][: ask.most] if ask.smallest else there[: ask.most])
-    return each.plane(usable) & _half(each.shape, ask, middle)
+        return each.plane(there[::-1][: selection.most] if selection.smallest else there[: selection.most])
+    return each.plane(usable) & _half(each.shape, selection, middle)
 
 
 def _usable(each: Pieces) -> NDArray[np.int64]:
@@ -84,10 +86,10 @@ def _on_side(offset: NDArray[Any], direction: int) -> Plane:
     return offset * direction > 0 if direction else np.ones(len(offset), np.bool_)
 
 
-def _half(shape: tuple[int, int], ask: Ask, middle: tuple[float, float]) -> Plane:
+def _half(shape: tuple[int, int], selection: Selection, middle: tuple[float, float]) -> Plane:
     """One side of the body's middle, for pieces that span both sides."""
-    across = _on_side(np.arange(shape[1]) - middle[0], ask.right)
-    along = _on_side(np.arange(shape[0]) - middle[1], ask.down)
+    across = _on_side(np.arange(shape[1]) - middle[0], selection.right)
+    along = _on_side(np.arange(shape[0]) - middle[1], selection.down)
     return along[:, None] & across[None, :]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.emulator.runtime.standins import ScoringError, nifti, table
-from deploy.emulator.runtime.standins.prompts import Ask, understood
+from deploy.emulator.runtime.standins.prompts import Selection, parse_prompt
 from deploy.emulator.runtime.standins.segmentation import Plane, pieces, tones
 
 NOTICE = (
@@ -54,36 +54,36 @@ def _answer(row: dict[str, Any]) -> dict[str, Any]:
     if len(prompts) > MOST_PROMPTS:
         raise ScoringError(500, f"{len(prompts)} prompts, labels go up to {MOST_PROMPTS}")
     volume = nifti.read(table.content(row, "image"))
-    labels = segment(volume, [understood(prompt) for prompt in prompts])
-    data = base64.b64encode(nifti.written(volume, labels)).decode("ascii")
+    labels = segment(volume, [parse_prompt(prompt) for prompt in prompts])
+    data = base64.b64encode(nifti.write(volume, labels)).decode("ascii")
     return {"nifti_file": json.dumps({"data": data})}
 
 
-def segment(volume: nifti.Volume, asks: list[Ask]) -> NDArray[np.uint8]:
+def segment(volume: nifti.Volume, selections: list[Selection]) -> NDArray[np.uint8]:
     """A label for each voxel. A volume of a single value has nothing to show."""
     labels = np.zeros(volume.values.shape, np.uint8)
     toned = tones(_grey(volume.values))
     if toned is None:
         return labels
-    found = {tone: bodies(toned == tone) for tone in {tone for ask in asks for tone in ask.tones}}
-    for label, ask in enumerate(asks, 1):
-        chosen = _chosen(found, ask, volume)
+    found = {tone: bodies(toned == tone) for tone in {tone for selection in selections for tone in selection.tones}}
+    for label, selection in enumerate(selections, 1):
+        chosen = _select(found, selection, volume)
         labels[chosen & (labels == 0)] = label
     return labels
 
 
-def _chosen(found: dict[int, Bodies], ask: Ask, volume: nifti.Volume) -> Plane:
-    each = next((found[tone] for tone in ask.tones if len(found[tone].size)), found[ask.tones[0]])
+def _select(found: dict[int, Bodies], selection: Selection, volume: nifti.Volume) -> Plane:
+    each = next((found[tone] for tone in selection.tones if len(found[tone].size)), found[selection.tones[0]])
     keep = np.arange(len(each.size))
     for good in (each.size >= volume.values.size * _SMALLEST_SHARE, ~each.cut):
         if good[keep].any():
             keep = keep[good[keep]]
-    offset = (each.centre[keep] - (np.array(volume.values.shape) - 1) / 2) @ -volume.turn.T
-    for direction, axis in ((ask.right, 0), (ask.down, 2)):  # a patient's left is on an image's right
+    offset = (each.centre[keep] - (np.array(volume.values.shape) - 1) / 2) @ -volume.orientation.T
+    for direction, axis in ((selection.right, 0), (selection.down, 2)):  # a patient's left is on an image's right
         if direction:
             on_side = offset[:, axis] * direction > 0
             keep, offset = keep[on_side], offset[on_side]
-    keep = keep[::-1][: ask.most] if ask.smallest else keep[: ask.most]
+    keep = keep[::-1][: selection.most] if selection.smallest else keep[: selection.most]
     return np.isin(each.number, keep + 1)
 
 
@@ -95,15 +95,15 @@ def bodies(plane: NDArray[np.bool_]) -> Bodies:
         found = pieces(plane[:, :, z])
         number[:, :, z][plane[:, :, z]] = np.repeat(found.piece, found.ends - found.starts) + total + 1
         total += len(found.area)
-    roots = _joined(number, total)
+    roots = _connected(number, total)
     order = np.argsort(-np.bincount(roots[number].ravel(), minlength=total + 1)[1:], kind="stable") + 1
     used = order[roots[order] == order]
     rank = np.zeros(total + 1, np.int64)
     rank[used] = np.arange(1, len(used) + 1)
-    return _measured(rank[roots[number]], len(used))
+    return _measure(rank[roots[number]], len(used))
 
 
-def _joined(number: NDArray[np.int64], total: int) -> NDArray[np.int64]:
+def _connected(number: NDArray[np.int64], total: int) -> NDArray[np.int64]:
     """The smallest piece that each piece is connected with; piece 0 is no piece."""
     lower, upper = number[:, :, :-1], number[:, :, 1:]
     both = (lower > 0) & (upper > 0)
@@ -122,7 +122,7 @@ def _root(roots: list[int], piece: int) -> int:
     return piece
 
 
-def _measured(number: NDArray[np.int64], count: int) -> Bodies:
+def _measure(number: NDArray[np.int64], count: int) -> Bodies:
     flat = number.ravel()
     size = np.bincount(flat, minlength=count + 1)[1:]
     places = [np.broadcast_to(axis, number.shape).ravel() for axis in np.ogrid[tuple(map(slice, number.shape))]]

@@ -32,7 +32,7 @@ class Volume:
     values: NDArray[Any]
     header: bytes
     order: str
-    turn: NDArray[np.float64]
+    orientation: NDArray[np.float64]
 
 
 def read(content: bytes) -> Volume:
@@ -50,10 +50,10 @@ def read(content: bytes) -> Volume:
     if len(data) != size:
         raise _unreadable(f"{size} bytes of data expected, {len(data)} there")
     values = np.frombuffer(data, kind).reshape(shape, order="F")
-    return Volume(values, header, order, _turn(header, order))
+    return Volume(values, header, order, _orientation(header, order))
 
 
-def written(volume: Volume, labels: NDArray[np.uint8]) -> bytes:
+def write(volume: Volume, labels: NDArray[np.uint8]) -> bytes:
     """Labels in place of the values: the header as it came but for the type of number, gzipped without a date."""
     header = bytearray(volume.header)
     struct.pack_into(volume.order + "8h", header, 40, 3, *labels.shape, 1, 1, 1, 1)
@@ -85,7 +85,7 @@ def _layout(header: bytes, order: str) -> tuple[tuple[int, ...], np.dtype[Any], 
     return tuple(sizes[:3]), np.dtype(order + _TYPES[code]), int(start)
 
 
-def _turn(header: bytes, order: str) -> NDArray[np.float64]:
+def _orientation(header: bytes, order: str) -> NDArray[np.float64]:
     """Without an affine the axes are taken as most scanners store them: to the patient's left, back and head."""
     (stated,) = struct.unpack_from(order + "h", header, 254)
     if stated <= 0:

@@ -12,7 +12,7 @@ DARK, MIDDLE, BRIGHT = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Ask:
+class Selection:
     """What is wanted: pieces of the first tone that has any, on one side, so many of them.
 
     `right` and `down` are directions on the image (-1, 0, 1). `most` is how many pieces, None for all.
@@ -55,19 +55,19 @@ _RULES = (
     _Rule("other organ", ("stomach", "bowel", "colon", "trachea", "esophag", "duoden"), (DARK, MIDDLE)),
     _Rule("other organ", ("spleen", "bladder", "gallbladder", "prostate", "uterus", "adrenal"), (MIDDLE, BRIGHT), 1),
 )
-_ANYTHING = _Rule("other", (), (MIDDLE, BRIGHT, DARK))
+_DEFAULT_RULE = _Rule("other", (), (MIDDLE, BRIGHT, DARK))
 
 
-def understood(prompt: str) -> Ask:
+def parse_prompt(prompt: str) -> Selection:
     """Read a prompt. A patient's left is on the image's right, as radiologists hang images."""
     words = re.findall(r"[a-z]+", prompt.lower())
-    rule = next((rule for rule in _RULES if _any(words, *rule.begins)), _ANYTHING)
+    rule = next((rule for rule in _RULES if _any(words, *rule.begins)), _DEFAULT_RULE)
     right = _any(words, "left") - _any(words, "right")
     down = _any(words, "lower", "inferior", "bottom") - _any(words, "upper", "superior", "top")
     one = right or down or _any(words, "largest", "biggest", "smallest")
-    return Ask(
+    return Selection(
         category=rule.category,
-        tones=_spoken_tone(words) or rule.tones,
+        tones=_named_tone(words) or rule.tones,
         most=1 if one else rule.most,
         right=right,
         down=down,
@@ -75,7 +75,7 @@ def understood(prompt: str) -> Ask:
     )
 
 
-def _spoken_tone(words: list[str]) -> tuple[int, ...]:
+def _named_tone(words: list[str]) -> tuple[int, ...]:
     if _any(words, "dark", "black", "hypo"):
         return (DARK,)
     if _any(words, "bright", "white", "hyper"):

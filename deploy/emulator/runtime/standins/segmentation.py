@@ -75,12 +75,12 @@ def pieces(plane: Plane) -> Pieces:
     padded[:, :width] = plane
     steps = np.diff(padded.ravel(), prepend=np.int8(0))
     starts, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
-    roots = _joined(starts, ends, stride)
+    roots = _connected(starts, ends, stride)
     _, piece = np.unique(roots, return_inverse=True)
-    return _measured((height, width), starts, ends, piece)
+    return _measure((height, width), starts, ends, piece)
 
 
-def _joined(starts: NDArray[np.int64], ends: NDArray[np.int64], stride: int) -> NDArray[np.int64]:
+def _connected(starts: NDArray[np.int64], ends: NDArray[np.int64], stride: int) -> NDArray[np.int64]:
     """The smallest run that each run is connected with."""
     first = np.searchsorted(ends, starts + stride, side="right")
     last = np.searchsorted(starts, ends + stride, side="left")
@@ -98,7 +98,7 @@ def _joined(starts: NDArray[np.int64], ends: NDArray[np.int64], stride: int) -> 
     return roots
 
 
-def _measured(
+def _measure(
     shape: tuple[int, int], starts: NDArray[np.int64], ends: NDArray[np.int64], piece: NDArray[np.int64]
 ) -> Pieces:
     stride, count = shape[1] + 1, int(piece.max(initial=-1)) + 1

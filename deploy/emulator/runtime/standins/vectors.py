@@ -28,7 +28,7 @@ def of_image(image: Image.Image, bands: str) -> Vector:
     picture = eight_bit(image).convert("RGB")
     fields = np.asarray(picture.resize((GRID, GRID), Image.Resampling.BOX), np.float64).ravel() / 255
     counts = np.array(picture.convert(bands).histogram(), np.float64)
-    return _unit(np.concatenate([fields, counts / (picture.width * picture.height) * GRID]))
+    return _normalize(np.concatenate([fields, counts / (picture.width * picture.height) * GRID]))
 
 
 def of_text(text: str, length: int) -> Vector:
@@ -38,7 +38,7 @@ def of_text(text: str, length: int) -> Vector:
     for start in range(len(spelled) - 2):
         place = zlib.crc32(spelled[start : start + 3])
         numbers[place % length] += 1 if place >> 31 else -1
-    return _unit(numbers) if numbers.any() else _unit(np.ones(length))
+    return _normalize(numbers) if numbers.any() else _normalize(np.ones(length))
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
@@ -52,5 +52,5 @@ def eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint((deep - deep.min()) / span * 255).astype(np.uint8))
 
 
-def _unit(numbers: NDArray[np.float64]) -> Vector:
+def _normalize(numbers: NDArray[np.float64]) -> Vector:
     return (numbers / np.linalg.norm(numbers)).astype(np.float32)

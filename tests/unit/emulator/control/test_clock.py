@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from deploy.emulator.control import clock_api
 from deploy.emulator.entra.access_tokens import Tokens
 from deploy.emulator.world import parse
-from deploy.emulator.world.timing import PROFILES, Dial
+from deploy.emulator.world.timing import PROFILES, ClockState
 from tests.unit.emulator.azure import Azure
 
 WEEK = 168 * 3600
@@ -121,7 +121,7 @@ def test_what_makes_no_sense_is_refused(azure: Azure, wanted: Any, words: str) -
 @given(wall=st.floats(0, 4e9), world=st.floats(0, 4e9), scale=st.floats(0, 1e6), more=st.floats(0, 1e6))
 def test_a_dial_never_goes_back(wall: float, world: float, scale: float, more: float) -> None:
     """And shows its own moment when it was set."""
-    dial = Dial(wall, world, scale)
+    dial = ClockState(wall, world, scale)
     assert dial.at(wall) == world
     assert dial.at(wall + more) >= world
 
@@ -131,8 +131,8 @@ def test_any_words_turn_the_clock_or_are_a_misfit(value: Any) -> None:
     """Never a traceback."""
     import contextlib
 
-    with contextlib.suppress(parse.Misfit):
-        assert isinstance(parse.fit(value, clock_api.Turn), clock_api.Turn)
+    with contextlib.suppress(parse.InvalidValue):
+        assert isinstance(parse.validate(value, clock_api.ClockChange), clock_api.ClockChange)
 
 
 def test_the_instant_profile_is_done_at_the_first_look(azure: Azure) -> None:

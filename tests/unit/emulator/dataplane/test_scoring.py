@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from deploy.emulator.dataplane import scoring
-from deploy.emulator.dataplane.scoring import Turn
+from deploy.emulator.dataplane.scoring import AdmittedRequest
 from deploy.emulator.entra import access_tokens
 from deploy.emulator.world import durations
 from tests.unit.emulator.azure import WORKSPACE, Azure
@@ -136,7 +136,7 @@ def test_durations_are_read(text: str, seconds: float) -> None:
 
 def test_the_reason_fits_a_header() -> None:
     """Line breaks and letters beyond ASCII cannot leave the header."""
-    reason = scoring.model_error(Turn("blue", "", None, 5, b""), 400, "a\r\nSet-Cookie: é").headers
+    reason = scoring.model_error(AdmittedRequest("blue", "", None, 5, b""), 400, "a\r\nSet-Cookie: é").headers
     assert reason["ms-azureml-model-error-reason"] == "a??Set-Cookie: ?"
 
 

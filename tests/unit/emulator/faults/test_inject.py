@@ -17,7 +17,7 @@ EP = f"{WORKSPACE}/onlineEndpoints"
 PUT = {"operation": "OnlineEndpoints_CreateOrUpdate"}
 
 
-def order(azure: Azure, **rule: Any) -> int:
+def add_fault(azure: Azure, **rule: Any) -> int:
     """Order one fault through the control door; its number."""
     reply = azure.send("POST", "/emulator/faults", rule)
     assert reply.status == 201, reply.content
@@ -34,7 +34,7 @@ def state(azure: Azure, path: str = "mip") -> str:
 
 def test_refused_in_azures_words_and_without_effect(azure: Azure) -> None:
     """Status, code, message and headers as ordered; once, and told in the log."""
-    number = order(azure, kind="refuse", status=503, message="Come back.", headers={"Retry-After": 7}, **PUT)
+    number = add_fault(azure, kind="refuse", status=503, message="Come back.", headers={"Retry-After": 7}, **PUT)
     reply = azure.endpoint()
     assert (reply.status, reply.code, reply.message) == (503, "ServiceUnavailable", "Come back.")
     assert (reply.headers["retry-after"], reply.headers["x-ms-failure-cause"]) == ("7", "gateway")
@@ -46,14 +46,14 @@ def test_refused_in_azures_words_and_without_effect(azure: Azure) -> None:
 @pytest.mark.parametrize(("body", "sent"), [({"a": [1]}, b'{"a":[1]}'), ("gone fishing", b"gone fishing")])
 def test_a_refusal_takes_any_body(azure: Azure, body: Any, sent: bytes) -> None:
     """JSON as JSON, text as it is."""
-    order(azure, kind="refuse", status=418, body=body)
+    add_fault(azure, kind="refuse", status=418, body=body)
     reply = azure.send("GET", EP)
     assert (reply.status, reply.content) == (418, sent)
 
 
 def test_an_error_can_come_although_the_effect_stands(azure: Azure) -> None:
     """As from a gateway that waited too long."""
-    order(azure, kind="refuse", status=504, effect=True, **PUT)
+    add_fault(azure, kind="refuse", status=504, effect=True, **PUT)
     assert azure.endpoint().code == "GatewayTimeout"
     assert state(azure) == "Creating"
 
@@ -61,7 +61,7 @@ def test_an_error_can_come_although_the_effect_stands(azure: Azure) -> None:
 def test_the_nth_of_the_resource_manager_is_refused(azure: Azure) -> None:
     """Counted from the order on; other planes and the control door do not count."""
     azure.send("GET", EP)
-    order(azure, kind="refuse", number=3)
+    add_fault(azure, kind="refuse", number=3)
     seen = []
     for _ in range(4):
         azure.send("GET", "/metadata/endpoints")
@@ -73,7 +73,7 @@ def test_the_nth_of_the_resource_manager_is_refused(azure: Azure) -> None:
 @pytest.mark.parametrize("form", ["seconds", "date", "milliseconds", "none"])
 def test_throttled_in_each_form(azure: Azure, form: str) -> None:
     """429 in the Resource Manager's words, with the wait where that form has it."""
-    order(azure, kind="throttle", retry_after=2.5, form=form)
+    add_fault(azure, kind="throttle", retry_after=2.5, form=form)
     reply = azure.send("GET", EP)
     assert (reply.status, reply.code) == (429, "SubscriptionRequestsThrottled")
     waits = {name: value for name, value in reply.headers.items() if "retry-after" in name}
@@ -85,7 +85,7 @@ def test_throttled_in_each_form(azure: Azure, form: str) -> None:
 
 def test_unauthorized_in_the_middle(azure: Azure) -> None:
     """With a challenge, as when a token has run out."""
-    order(azure, kind="unauthorized")
+    add_fault(azure, kind="unauthorized")
     reply = azure.send("GET", EP)
     assert (reply.status, reply.code) == (401, "ExpiredAuthenticationToken")
     assert "invalid_token" in reply.headers["www-authenticate"]
@@ -93,10 +93,10 @@ def test_unauthorized_in_the_middle(azure: Azure) -> None:
 
 def test_a_lost_answer_leaves_its_effect_and_a_reset_none(azure: Azure) -> None:
     """Nobody hears either; the log tells them apart."""
-    order(azure, kind="lose", **PUT)
+    add_fault(azure, kind="lose", **PUT)
     with pytest.raises(IndexError):  # nothing was sent
         azure.endpoint("lost")
-    order(azure, kind="reset", **PUT)
+    add_fault(azure, kind="reset", **PUT)
     with pytest.raises(IndexError):
         azure.endpoint("reset")
     assert [item["name"] for item in azure.get("")["value"]] == ["lost"]
@@ -106,9 +106,9 @@ def test_a_lost_answer_leaves_its_effect_and_a_reset_none(azure: Azure) -> None:
 
 def test_an_answer_is_cut_or_is_html(azure: Azure) -> None:
     """Neither can be read as JSON."""
-    order(azure, kind="truncate")
-    order(azure, kind="html", status=502)
-    order(azure, kind="html", status=200, effect=True, **PUT)
+    add_fault(azure, kind="truncate")
+    add_fault(azure, kind="html", status=502)
+    add_fault(azure, kind="html", status=200, effect=True, **PUT)
     cut, page = azure.send("GET", EP), azure.send("GET", EP)
     assert (cut.status, cut.headers["content-type"]) == (200, "application/json; charset=utf-8")
     assert int(cut.headers["content-length"]) == len(cut.content) > 0
@@ -121,7 +121,7 @@ def test_an_answer_is_cut_or_is_html(azure: Azure) -> None:
 
 def test_an_answer_drips(azure: Azure) -> None:
     """Whole in the end, but not at once."""
-    order(azure, kind="drip", seconds=0.2)
+    add_fault(azure, kind="drip", seconds=0.2)
     begun = time.perf_counter()
     assert azure.send("GET", EP).json == {"value": []}
     assert time.perf_counter() - begun >= 0.19
@@ -132,17 +132,17 @@ def test_a_stale_answer_shows_what_was_before_the_last_write(azure: Azure) -> No
     azure.served(blue=100, green=0)
     azure.endpoint(traffic={"green": 100})
     azure.settle()
-    order(azure, kind="stale", times=2)
+    add_fault(azure, kind="stale", times=2)
     assert azure.get("mip")["properties"]["traffic"] == {"blue": 100}
     assert azure.get("")["value"][0]["properties"]["traffic"] == {"blue": 100}
     assert azure.get("mip")["properties"]["traffic"] == {"green": 100}
     assert azure.send("DELETE", f"{EP}/mip/deployments/blue").status == 202
     azure.settle()
-    order(azure, kind="stale", path="*/deployments/blue")
+    add_fault(azure, kind="stale", path="*/deployments/blue")
     assert state(azure, "mip/deployments/blue") == "Succeeded"
     assert azure.send("GET", f"{EP}/mip/deployments/blue").status == 404
     azure.endpoint("fresh")
-    order(azure, kind="stale")
+    add_fault(azure, kind="stale")
     assert azure.send("GET", f"{EP}/fresh").status == 404
     assert azure.send("GET", f"{EP}/fresh").status == 200
 
@@ -150,7 +150,7 @@ def test_a_stale_answer_shows_what_was_before_the_last_write(azure: Azure) -> No
 def test_a_new_resource_is_a_ghost_at_first(azure: Azure) -> None:
     """404 as often as was said, only for what was made since the order."""
     azure.endpoint("old")
-    order(azure, kind="ghost", times=2)
+    add_fault(azure, kind="ghost", times=2)
     assert azure.send("GET", f"{EP}/old").status == 200
     assert azure.send("GET", f"{EP}/mip").status == 404
     azure.endpoint()
@@ -168,7 +168,7 @@ def _status(azure: Azure, reply: Reply) -> Reply:
 def test_an_operation_ends_badly(azure: Azure, kind: str, word: str) -> None:
     """After its time, with the code and words ordered; what it was to change stays as it was."""
     azure.served(blue=100, green=0)
-    order(azure, kind=kind, code="OutOfCapacity", message="No machine.")
+    add_fault(azure, kind=kind, code="OutOfCapacity", message="No machine.")
     reply = azure.endpoint(traffic={"green": 100})
     assert reply.status == 201
     assert _status(azure, reply).json["status"] == "Updating"
@@ -184,7 +184,7 @@ def test_an_operation_ends_badly(azure: Azure, kind: str, word: str) -> None:
 
 def test_a_request_that_begins_nothing_does_not_use_up_a_fault_of_operations(azure: Azure) -> None:
     """Refused, or nothing to delete: the next one meets it."""
-    order(azure, kind="operation_failed")
+    add_fault(azure, kind="operation_failed")
     assert azure.endpoint("no").status == 400
     assert azure.send("DELETE", f"{EP}/mip").status == 204
     assert _status(azure, azure.endpoint()).status == 200
@@ -196,7 +196,7 @@ def test_a_request_that_begins_nothing_does_not_use_up_a_fault_of_operations(azu
 def test_a_failed_deletion_leaves_what_is_below(azure: Azure) -> None:
     """The endpoint is Failed, its deployments stand, and it can be deleted again."""
     azure.served(blue=100)
-    order(azure, kind="operation_failed")
+    add_fault(azure, kind="operation_failed")
     azure.send("DELETE", f"{EP}/mip")
     azure.settle()
     assert (state(azure), state(azure, "mip/deployments/blue")) == ("Failed", "Succeeded")
@@ -207,8 +207,8 @@ def test_a_failed_deletion_leaves_what_is_below(azure: Azure) -> None:
 
 def test_an_operation_never_ends_or_takes_longer(azure: Azure) -> None:
     """For ever, or for the seconds that were said."""
-    order(azure, kind="operation_stuck", path="*/never")
-    order(azure, kind="operation_stuck", seconds=7200, path="*/long")
+    add_fault(azure, kind="operation_stuck", path="*/never")
+    add_fault(azure, kind="operation_stuck", seconds=7200, path="*/long")
     never, long = azure.endpoint("never"), azure.endpoint("long")
     azure.clock.advance(3600)
     assert [_status(azure, reply).json["status"] for reply in (never, long)] == ["Updating", "Updating"]
@@ -219,7 +219,7 @@ def test_an_operation_never_ends_or_takes_longer(azure: Azure) -> None:
 
 def test_an_operation_vanishes_and_still_does_its_work(azure: Azure) -> None:
     """Only its status is never found."""
-    order(azure, kind="operation_vanished")
+    add_fault(azure, kind="operation_vanished")
     reply = azure.endpoint()
     assert _status(azure, reply).status == 404
     azure.settle()
@@ -229,7 +229,7 @@ def test_an_operation_vanishes_and_still_does_its_work(azure: Azure) -> None:
 
 def test_faults_are_listed_taken_back_and_gone_after_a_reset(azure: Azure) -> None:
     """One by its number, or all; wrong orders are refused and none of them is kept."""
-    one, two = order(azure, kind="lose", number=9), order(azure, kind="refuse", status=500)
+    one, two = add_fault(azure, kind="lose", number=9), add_fault(azure, kind="refuse", status=500)
     azure.send("GET", EP)
     listed = azure.send("GET", "/emulator/faults").json["value"]
     assert [(f["fault"], f["seen"], f["applied"], f["left"]) for f in listed] == [(one, 1, 0, 1), (two, 1, 1, 0)]
@@ -238,7 +238,7 @@ def test_faults_are_listed_taken_back_and_gone_after_a_reset(azure: Azure) -> No
     wrong = azure.send("POST", "/emulator/faults", {"faults": [{"kind": "lose"}, {"kind": "loose"}]})
     assert (wrong.status, "faults[1].kind" in wrong.message) == (400, True)
     assert len(azure.send("GET", "/emulator/faults").json["value"]) == 1
-    order(azure, kind="lose")
+    add_fault(azure, kind="lose")
     assert azure.send("POST", "/emulator/reset").status == 200
     assert azure.send("GET", "/emulator/faults").json["value"] == []
     assert azure.send("GET", EP).status == 200
@@ -249,7 +249,7 @@ def test_processes_share_their_faults(azure: Azure, tokens: Tokens) -> None:
     path = Path(azure.world.db.execute("PRAGMA database_list").fetchone()[2])
     other = Azure(path.parent, tokens)
     assert other.send("GET", EP).status == 200
-    order(azure, kind="refuse", status=500)
+    add_fault(azure, kind="refuse", status=500)
     assert other.send("GET", EP).status == 500
     assert azure.send("GET", EP).status == 200
     other.world.close()
@@ -258,8 +258,8 @@ def test_processes_share_their_faults(azure: Azure, tokens: Tokens) -> None:
 def test_scoring_meets_faults_too(azure: Azure) -> None:
     """Before the model is asked, or after it has answered."""
     azure.served(blue=100)
-    order(azure, kind="refuse", status=503, operation="Score")
-    order(azure, kind="html", status=200, effect=True, path="*/score")
+    add_fault(azure, kind="refuse", status=503, operation="Score")
+    add_fault(azure, kind="html", status=200, effect=True, path="*/score")
     assert azure.score({}).status == 503
     assert azure.score({}).content.startswith(b"<html>")
     assert azure.score({}).status == 424

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.emulator.faults import inject
-from deploy.emulator.faults.schema import ALWAYS, KINDS, Order, Orders, Request
+from deploy.emulator.faults.schema import ALWAYS, KINDS, FaultFile, FaultSpec, Request
 from deploy.emulator.world import parse
 from tests.unit.emulator.azure import WORKSPACE, Azure
 
@@ -20,35 +20,35 @@ SCORE = Request("scoring", "POST", "/inference/eastus/mip/score", "Score", mutat
 BLOB = Request("blob", "PUT", "/a.blob.core.windows.net/c/b", "Blob_Put", mutating=True)
 
 
-def _fits(request: Request, **order: Any) -> bool:
-    return parse.fit({"kind": "lose", **order}, Order).fits(request)
+def _matches(request: Request, **spec: Any) -> bool:
+    return parse.validate({"kind": "lose", **spec}, FaultSpec).matches(request)
 
 
 def test_by_itself_a_fault_counts_the_resource_manager_only() -> None:
     """The n-th request is the n-th of the control plane, whatever else travels in between."""
-    assert [_fits(r) for r in (PUT, GET, SCORE, BLOB)] == [True, True, False, False]
-    assert [_fits(r, mutating=True) for r in (PUT, GET, SCORE, BLOB)] == [True, False, False, False]
-    assert [_fits(r, mutating=False) for r in (PUT, GET, SCORE, BLOB)] == [False, True, False, False]
-    assert [_fits(r, plane="any") for r in (PUT, GET, SCORE, BLOB)] == [True, True, True, True]
-    assert [_fits(r, plane="blob") for r in (PUT, GET, SCORE, BLOB)] == [False, False, False, True]
+    assert [_matches(r) for r in (PUT, GET, SCORE, BLOB)] == [True, True, False, False]
+    assert [_matches(r, mutating=True) for r in (PUT, GET, SCORE, BLOB)] == [True, False, False, False]
+    assert [_matches(r, mutating=False) for r in (PUT, GET, SCORE, BLOB)] == [False, True, False, False]
+    assert [_matches(r, plane="any") for r in (PUT, GET, SCORE, BLOB)] == [True, True, True, True]
+    assert [_matches(r, plane="blob") for r in (PUT, GET, SCORE, BLOB)] == [False, False, False, True]
 
 
 def test_patterns_are_globs_in_any_case() -> None:
     """Of the method, the path and the operation; a pattern looks on every plane."""
-    assert _fits(PUT, method="put", path="*/ONLINEENDPOINTS/*")
-    assert not _fits(GET, method="put", path="*/onlineEndpoints/*")
-    assert not _fits(PUT, path="*/onlineEndpoints")
-    assert _fits(SCORE, operation="score")
-    assert _fits(GET, operation="OnlineEndpoints_*")
-    assert not _fits(SCORE, path="*/score", plane="arm")
+    assert _matches(PUT, method="put", path="*/ONLINEENDPOINTS/*")
+    assert not _matches(GET, method="put", path="*/onlineEndpoints/*")
+    assert not _matches(PUT, path="*/onlineEndpoints")
+    assert _matches(SCORE, operation="score")
+    assert _matches(GET, operation="OnlineEndpoints_*")
+    assert not _matches(SCORE, path="*/score", plane="arm")
 
 
 def test_kinds_that_need_something_fit_only_where_it_is() -> None:
     """A stale answer is one to a GET; an operation that fails is one that was begun."""
     for kind in ("stale", "ghost"):
-        assert [_fits(r, kind=kind) for r in (PUT, GET, SCORE)] == [False, True, False]
+        assert [_matches(r, kind=kind) for r in (PUT, GET, SCORE)] == [False, True, False]
     for kind in (k for k in KINDS if k.startswith("operation_")):
-        assert [_fits(r, kind=kind, plane="any") for r in (PUT, GET, BLOB)] == [True, False, False]
+        assert [_matches(r, kind=kind, plane="any") for r in (PUT, GET, BLOB)] == [True, False, False]
 
 
 @given(
@@ -60,12 +60,12 @@ def test_a_fault_strikes_the_nth_that_fits_and_as_often_as_was_said(
 ) -> None:
     """For every sequence of requests; afterwards it is used up."""
     world = azure_once.world
-    order = parse.fit({"kind": "lose", "number": number, "times": times, "mutating": mutating}, Order)
+    spec = parse.validate({"kind": "lose", "number": number, "times": times, "mutating": mutating}, FaultSpec)
     with world.transaction():
         inject.remove(world)
-        inject.place(world, [order])
-    struck = [at for at, request in enumerate(requests) if inject.meet(world, request)]
-    fitting = [at for at, request in enumerate(requests) if order.fits(request)]
+        inject.register(world, [spec])
+    struck = [at for at, request in enumerate(requests) if inject.match(world, request)]
+    fitting = [at for at, request in enumerate(requests) if spec.matches(request)]
     assert struck == fitting[number - 1 : number - 1 + times]
 
 
@@ -81,11 +81,11 @@ def test_two_faults_for_one_request_strike_one_after_the_other(azure_once: Azure
     world = azure_once.world
     with world.transaction():
         inject.remove(world)
-        inject.place(world, [Order(kind="lose"), Order(kind="reset"), Order(kind="drip", number=3)])
-    assert [getattr(inject.meet(world, GET), "order", None) for _ in range(4)] == [
-        Order(kind="lose"), Order(kind="reset"), Order(kind="drip", number=3), None,
+        inject.register(world, [FaultSpec(kind="lose"), FaultSpec(kind="reset"), FaultSpec(kind="drip", number=3)])
+    assert [getattr(inject.match(world, GET), "order", None) for _ in range(4)] == [
+        FaultSpec(kind="lose"), FaultSpec(kind="reset"), FaultSpec(kind="drip", number=3), None,
     ]  # fmt: skip
-    assert world.controls.armed is False
+    assert world.controls.has_active_faults is False
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_two_faults_for_one_request_strike_one_after_the_other(azure_once: Azure
         ([], "expected keys and values, found []."),
     ],
 )
-def test_a_wrong_order_is_refused_in_words(order: Any, words: str) -> None:
+def test_a_wrong_order_is_refused_in_words(spec: Any, words: str) -> None:
     """With the key and what is expected there."""
-    with pytest.raises(parse.Misfit) as caught:
-        parse.fit(order, Order)
+    with pytest.raises(parse.InvalidValue) as caught:
+        parse.validate(spec, FaultSpec)
     assert words in str(caught.value)
 
 
@@ -113,17 +113,17 @@ def test_a_wrong_order_is_refused_in_words(order: Any, words: str) -> None:
                           | st.dictionaries(st.sampled_from(["faults", "kind", "number", "x"]), inner)))  # fmt: skip
 def test_any_value_is_an_order_or_a_misfit(value: Any) -> None:
     """Never a traceback."""
-    with contextlib.suppress(parse.Misfit):
-        parse.fit(value, Orders)
+    with contextlib.suppress(parse.InvalidValue):
+        parse.validate(value, FaultFile)
         return
-    with pytest.raises(parse.Misfit) as caught:
-        parse.fit(value, Orders)
+    with pytest.raises(parse.InvalidValue) as caught:
+        parse.validate(value, FaultFile)
     assert str(caught.value)
 
 
 def test_always_is_a_number_of_times() -> None:
     """And is shown as the word."""
-    order = parse.fit({"kind": "lose", "times": "always"}, Order)
-    assert order.times == ALWAYS
-    shown = inject.Fault(1, order, 0, 5, 5).shown()
+    spec = parse.validate({"kind": "lose", "times": "always"}, FaultSpec)
+    assert spec.times == ALWAYS
+    shown = inject.Fault(1, spec, 0, 5, 5).shown()
     assert (shown["times"], shown["left"], shown["seen"]) == ("always", "always", 5)

@@ -191,9 +191,9 @@ def test_variables_name_every_door() -> None:
 def test_a_record_that_says_nothing_counts_as_none(written: str, state: Path) -> None:
     """It is told of, stops nobody from starting, and is gone when it was looked at."""
     (state / "emulator.json").write_text(written)
-    assert emulator.unreadable(state)
+    assert emulator.has_unreadable_record(state)
     assert emulator.stop(state) is False
-    assert not emulator.unreadable(state)
+    assert not emulator.has_unreadable_record(state)
     assert not (state / "emulator.json").exists()
 
 

@@ -97,7 +97,7 @@ def test_lists_and_posts_are_about_the_resource_they_are_asked_of() -> None:
         ("Workspaces_ListByResourceGroup", WORKSPACE.rpartition("/")[0], GROUP),
         ("RoleAssignments_ListForScope", f"{GROUP}/providers/Microsoft.Authorization/roleAssignments", GROUP),
     ):
-        assert actions.scope(by_name[name], address) == scope
+        assert actions.scope_of(by_name[name], address) == scope
 
 
 def test_a_reader_lists_and_does_not_write(azure: Azure) -> None:

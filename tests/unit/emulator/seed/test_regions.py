@@ -8,7 +8,7 @@ import pytest
 
 from deploy.emulator.entra.access_tokens import Tokens
 from deploy.emulator.seed import default_world
-from deploy.emulator.world.problems import WrongFile
+from deploy.emulator.world.problems import InvalidFile
 from tests.unit.emulator.azure import LOCATION, WORKSPACE, Azure
 from tests.unit.emulator.seed.test_world_file import begun
 
@@ -118,5 +118,5 @@ def test_identities_and_connections_stand(world: Azure) -> None:
 )
 def test_what_cannot_be_is_refused_with_its_line(text: str, words: str, tmp_path: Path, tokens: Tokens) -> None:
     """And nothing is changed."""
-    with pytest.raises(WrongFile, match=words):
+    with pytest.raises(InvalidFile, match=words):
         begun(tmp_path, tokens, text)

@@ -155,7 +155,7 @@ WRONG = [
 @pytest.mark.parametrize(("text", "words"), WRONG)
 def test_a_wrong_file_is_refused_with_path_and_place(tmp_path: Path, tokens: Tokens, text: str, words: str) -> None:
     """And the world stays what it was."""
-    with pytest.raises(emulator.WrongFile) as caught:
+    with pytest.raises(emulator.InvalidFile) as caught:
         begun(tmp_path, tokens, text)
     assert f"{tmp_path / 'given.yml'}:" in str(caught.value)
     assert words in f"{caught.value}\n"
@@ -166,10 +166,10 @@ def test_a_wrong_file_is_refused_with_path_and_place(tmp_path: Path, tokens: Tok
 
 def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     """Said in words too."""
-    with pytest.raises(emulator.WrongFile, match="No such file"):
+    with pytest.raises(emulator.InvalidFile, match="No such file"):
         emulator.begin(tmp_path, world=tmp_path / "none.yml")
     (tmp_path / "binary.yml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(emulator.WrongFile, match="UTF-8"):
+    with pytest.raises(emulator.InvalidFile, match="UTF-8"):
         emulator.begin(tmp_path, faults=tmp_path / "binary.yml")
 
 
@@ -183,9 +183,9 @@ def test_the_example_of_faults_is_ordered_in_place_of_others(tmp_path: Path, tok
     ]  # fmt: skip
     assert azure.send("GET", "/emulator/clock").json["scale"] == 60
     azure.world.close()
-    with pytest.raises(emulator.WrongFile, match=r"faults\[0\]\.kind"):
+    with pytest.raises(emulator.InvalidFile, match=r"faults\[0\]\.kind"):
         emulator.begin(tmp_path, faults=[{"kind": "x"}])
-    with pytest.raises(emulator.WrongFile, match="scale"):
+    with pytest.raises(emulator.InvalidFile, match="scale"):
         emulator.begin(tmp_path, time_scale=-1)
 
 
@@ -204,10 +204,10 @@ def test_any_yaml_is_a_world_or_is_refused_in_words(tmp_path_factory: pytest.Tem
     path = tmp_path_factory.getbasetemp() / "any.yml"
     path.write_text(yaml.safe_dump(value))
     try:
-        found = parse.obey(path, WorldFile, lambda wanted: wanted)
-    except emulator.WrongFile as wrong:
+        found = parse.load_and_apply(path, WorldFile, lambda wanted: wanted)
+    except emulator.InvalidFile as wrong:
         found = None
-        places = [(t.line, t.column, bool(t.words)) for t in wrong.troubles]
+        places = [(t.line, t.column, bool(t.words)) for t in wrong.problems]
     else:
         places = [(1, 1, True)]
     assert places
@@ -223,7 +223,7 @@ def test_the_manual_names_everything_there_is() -> None:
     from deploy.emulator.world import timing
 
     manual = (ROOT / "docs" / "emulator.md").read_text()
-    wanted = {*fault_schema.KINDS, *fault_schema.Order.model_fields, *timing.PROFILES} - {"kind"}
+    wanted = {*fault_schema.KINDS, *fault_schema.FaultSpec.model_fields, *timing.PROFILES} - {"kind"}
     for model in (schema.WorldFile, schema.Region, schema.Workspace, schema.Model, schema.Endpoint):
         wanted |= set(model.model_fields)
     for more in (schema.Deployment, schema.Role, schema.Identity, schema.Connection):

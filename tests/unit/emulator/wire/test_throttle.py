@@ -85,7 +85,7 @@ def test_a_bucket_holds_what_arithmetic_says(counted_once: Azure, waits: list[fl
         for wait in waits:
             counted_once.clock.advance(wait)
             level = min(250.0, level + wait * 25) - 1
-            told = throttle.draw(world, "GET", "s", "p")
+            told = throttle.take(world, "GET", "s", "p")
             assert int(told[f"{LEFT}-reads"]) == pytest.approx(int(level), abs=1)
             level = max(level, 0.0)
 

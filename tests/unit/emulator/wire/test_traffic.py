@@ -18,7 +18,7 @@ def test_a_map_that_is_accepted_keeps_the_law(
     live: dict[str, int], mirror: dict[str, int], ready: dict[str, bool], current: dict[str, int]
 ) -> None:
     """It sums to 0 or 100 and names only deployments that stand, or that already serve."""
-    if traffic.problem(live, mirror, ready, current):
+    if traffic.traffic_problem(live, mirror, ready, current):
         return
     assert sum(live.values()) in (0, 100)
     served = {name for shares in (live, mirror) for name, share in shares.items() if share > 0}
@@ -30,7 +30,7 @@ def test_a_map_that_is_accepted_keeps_the_law(
 @given(st.sampled_from([{}, {"blue": 100}, {"blue": 30, "green": 70}, {"blue": 1, "green": 1, "red": 98}]))
 def test_a_right_map_is_accepted(live: dict[str, int]) -> None:
     """Nothing is wrong with shares that add up between deployments that stand."""
-    assert traffic.problem(live, {}, dict.fromkeys(NAMES, True), {}) == ""
+    assert traffic.traffic_problem(live, {}, dict.fromkeys(NAMES, True), {}) == ""
 
 
 def test_each_wrong_map_is_told_what_is_wrong() -> None:
@@ -43,7 +43,7 @@ def test_each_wrong_map_is_told_what_is_wrong() -> None:
         ({"blue": 100}, {"green": 10, "red": 10}, "Only one"),
     ]  # fmt: skip
     for live, mirror, words in cases:
-        assert words in traffic.problem(live, mirror, ready, {})
+        assert words in traffic.traffic_problem(live, mirror, ready, {})
 
 
 @given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 10_000))
@@ -58,7 +58,7 @@ def test_a_hundred_requests_are_shared_exactly(first: int, second: int, start: i
 @given(st.integers(0, 50), st.integers(0, 10_000))
 def test_a_mirror_sees_its_share(share: int, start: int) -> None:
     """Copies are counted like live requests."""
-    assert sum(traffic.mirrored({"green": share}, turn) == "green" for turn in range(start, start + 100)) == share
+    assert sum(traffic.choose_mirror({"green": share}, turn) == "green" for turn in range(start, start + 100)) == share
 
 
 def test_without_traffic_nobody_answers() -> None:

@@ -14,14 +14,14 @@ import pytest
 from deploy import emulator
 from deploy.emulator.entra.access_tokens import Tokens
 from deploy.emulator.seed import default_world
-from deploy.emulator.seed.open_world import BrokenWorld, opened
+from deploy.emulator.seed.open_world import UnreadableWorld, open_world
 from tests.unit.emulator.azure import WORKSPACE, Azure
 
 SPAWN = multiprocessing.get_context("spawn")
 
 
 def _write(path: str, name: str, times: int) -> None:
-    world = opened(Path(path))
+    world = open_world(Path(path))
     for _ in range(times):
         with world.transaction():
             world.count(name)
@@ -38,7 +38,7 @@ def test_processes_share_a_world_from_its_first_moment(tmp_path: Path) -> None:
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
-    world = opened(path)
+    world = open_world(path)
     with world.transaction():
         assert world.count("all") == 150
         assert world.get(default_world.WORKSPACE_ID) is not None
@@ -46,7 +46,7 @@ def test_processes_share_a_world_from_its_first_moment(tmp_path: Path) -> None:
 
 
 def _die(path: str) -> None:
-    world = opened(Path(path))
+    world = open_world(Path(path))
     with world.transaction():
         world.count("kept")
     world.db.execute("BEGIN IMMEDIATE")
@@ -60,7 +60,7 @@ def test_a_killed_process_loses_nothing_it_had_answered(tmp_path: Path) -> None:
     writer.start()
     writer.join()
     assert writer.exitcode == -signal.SIGKILL
-    world = opened(tmp_path / "w")
+    world = open_world(tmp_path / "w")
     with world.transaction():
         assert world.count("kept") == 1
     world.close()
@@ -107,8 +107,8 @@ def test_a_world_of_another_version_is_not_touched(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / "w")
     db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(BrokenWorld, match=r"another version.*amldeploy emulator reset"):
-        opened(tmp_path / "w")
+    with pytest.raises(UnreadableWorld, match=r"another version.*amldeploy emulator reset"):
+        open_world(tmp_path / "w")
 
 
 @pytest.mark.parametrize("content", [b"no database at all, and long enough", b"SQLite format 3\x00" + b"\x00" * 84])
@@ -116,8 +116,8 @@ def test_a_world_that_cannot_be_read_is_named_with_its_cure(content: bytes, tmp_
     """Everybody who opens it says so; a reset sets it aside and begins a new one."""
     path = tmp_path / "world.sqlite"
     path.write_bytes(content)
-    with pytest.raises(BrokenWorld, match=r"world\.sqlite.*amldeploy emulator reset"):
-        opened(path)
+    with pytest.raises(UnreadableWorld, match=r"world\.sqlite.*amldeploy emulator reset"):
+        open_world(path)
     with pytest.raises(RuntimeError, match="amldeploy emulator reset"):
         emulator.requests(tmp_path)
     aside = emulator.reset(tmp_path)
@@ -131,22 +131,22 @@ def test_a_world_that_may_not_be_opened_is_as_it_was(tmp_path: Path) -> None:
     """A folder in its place, no permission, a full disk: it is named with its cure, and never set aside."""
     (tmp_path / "world.sqlite").mkdir()
     for use in (emulator.requests, emulator.reset, emulator.clock):
-        with pytest.raises(emulator.Unopened, match=r"world\.sqlite.* can be written") as told:
+        with pytest.raises(emulator.WorldUnavailable, match=r"world\.sqlite.* can be written") as told:
             use(tmp_path)
-        assert not isinstance(told.value, BrokenWorld)
+        assert not isinstance(told.value, UnreadableWorld)
     assert [path.name for path in tmp_path.iterdir()] == ["world.sqlite"]
 
 
 def test_half_a_world_is_healed(tmp_path: Path) -> None:
     """A file that was cut in the middle."""
     path = tmp_path / "world.sqlite"
-    opened(path).close()
+    open_world(path).close()
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(BrokenWorld):
-        opened(path)
+    with pytest.raises(UnreadableWorld):
+        open_world(path)
     emulator.reset(tmp_path)
-    world = opened(path)
+    world = open_world(path)
     with world.transaction():
         assert world.get(default_world.WORKSPACE_ID) is not None
     world.close()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from deploy.emulator.runtime.standins import ScoringError, find, medimageparse
-from deploy.emulator.runtime.standins.prompts import understood
+from deploy.emulator.runtime.standins.prompts import parse_prompt
 
 REPOSITORY = Path(__file__).parents[5]
 CATEGORIES = {
@@ -237,7 +237,7 @@ def outcome(body):
 )
 def test_a_prompt_has_one_of_the_documented_categories(prompt, category):
     """Words decide the category; what is wrong with an organ counts more than the organ."""
-    assert understood(prompt).category == category
+    assert parse_prompt(prompt).category == category
     assert category in CATEGORIES
 
 
