@@ -118,7 +118,7 @@ class Stage:
         held = open_world(self.state / "world.sqlite")
         try:
             with held.transaction():
-                held.settle()
+                held.apply_due()
             endpoints, live = {}, []
             for endpoint in held.children(WORKSPACE, "endpoint"):
                 slots = held.children(endpoint.id, "deployment")

@@ -46,7 +46,7 @@ def held(stage: Stage) -> dict[str, list[str]]:
     world = open_world(stage.state / "world.sqlite")
     try:
         with world.transaction():
-            world.settle()
+            world.apply_due()
         rows = {
             "resources": "SELECT id FROM resources ORDER BY id",
             "roles": "SELECT id FROM role_assignments ORDER BY id",

@@ -68,7 +68,7 @@ class Project:
         held = open_world(self.world.state / "world.sqlite")
         try:
             with held.transaction():
-                held.settle()
+                held.apply_due()
             (body, *_), slots = (
                 [e for e in held.children(WORKSPACE, "endpoint") if e.name == self.endpoint] or [None],
                 [],

@@ -113,7 +113,7 @@ class History:
         world = open_world(self.stage.state / "world.sqlite")
         try:
             with world.transaction():
-                world.settle()
+                world.apply_due()
             found = {}
             for endpoint in world.children(WORKSPACE, "endpoint"):
                 traffic = {k: v for k, v in endpoint.properties["traffic"].items() if v}

@@ -51,8 +51,8 @@ def list_faults(call: Call) -> Answer:
 def add_faults(call: Call) -> Answer:
     """POST one fault, or `{"faults": [...]}`; they count from the next request on."""
     many = "faults" in call.object()
-    wanted = _validate(call, FaultFile).faults if many else [_validate(call, FaultSpec)]
-    return Answer(201, {"value": [fault.to_json() for fault in inject.register(call.world, wanted)]})
+    requested = _validate(call, FaultFile).faults if many else [_validate(call, FaultSpec)]
+    return Answer(201, {"value": [fault.to_json() for fault in inject.register(call.world, requested)]})
 
 
 def remove_faults(call: Call) -> Answer:

@@ -40,12 +40,12 @@ class ClockChange(Strict):
         return self
 
 
-def change(world: World, wanted: ClockChange) -> None:
+def change(world: World, requested: ClockChange) -> None:
     """Obey; the next transaction applies what has become due. Must run inside a transaction."""
     real, clock_state = world.clock.now(), world.controls.clock_state
-    now = clock_state.at(real) if wanted.set is None else parse_time(wanted.set)
-    scale = clock_state.scale if wanted.scale is None else wanted.scale
-    world.controls.set_clock(ClockState(real, now + (wanted.advance or 0.0), scale))
+    now = clock_state.at(real) if requested.set is None else parse_time(requested.set)
+    scale = clock_state.scale if requested.scale is None else requested.scale
+    world.controls.set_clock(ClockState(real, now + (requested.advance or 0.0), scale))
 
 
 def status(world: World) -> dict[str, Json]:

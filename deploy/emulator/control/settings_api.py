@@ -30,13 +30,13 @@ def change(world: World, values: dict[str, Json]) -> None:
         world.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, dump(value)))
 
 
-def apply(world: World, wanted: dict[str, Json]) -> None:
+def apply(world: World, requested: dict[str, Json]) -> None:
     """The settings of a world file.
 
     Raises:
         Misfit: one of them is wrong.
     """
-    for name, value in wanted.items():
+    for name, value in requested.items():
         try:
             change(world, {name: value})
         except Refusal as refusal:

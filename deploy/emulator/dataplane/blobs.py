@@ -44,15 +44,15 @@ def put(call: Call) -> Answer:
 def get(call: Call) -> Answer:
     """GET a blob or a range of it."""
     size, headers = _describe(call)
-    asked = call.headers.get("x-ms-range", call.headers.get("range", ""))
-    found = _RANGE.fullmatch(asked)
+    range_header = call.headers.get("x-ms-range", call.headers.get("range", ""))
+    found = _RANGE.fullmatch(range_header)
     if found is None:
         return Answer(200, _slice(call, 0, size), headers)
     start = int(found[1])
     end = min(int(found[2] or size), size - 1)
     if start >= size or end < start:
-        words = "The range specified is invalid for the current size of the resource."
-        raise _error(416, "InvalidRange", words, {"Content-Range": f"bytes */{size}"})
+        message = "The range specified is invalid for the current size of the resource."
+        raise _error(416, "InvalidRange", message, {"Content-Range": f"bytes */{size}"})
     return Answer(206, _slice(call, start, end + 1), headers | {"Content-Range": f"bytes {start}-{end}/{size}"})
 
 

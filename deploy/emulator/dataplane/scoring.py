@@ -63,22 +63,22 @@ def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
     """
     endpoint = _endpoint(call)
     _authorize(call, endpoint)
-    wanted, path = call.headers.get(DEPLOYMENT_HEADER), call.address.rstrip("/").rpartition("/")[2]
+    requested, path = call.headers.get(DEPLOYMENT_HEADER), call.address.rstrip("/").rpartition("/")[2]
     scores = path == "score"
     turn = call.world.next_number(f"turn of {endpoint.id}") if scores else 0
-    name = wanted if wanted is not None else traffic.choose(endpoint.properties["traffic"], turn)
+    name = requested if requested is not None else traffic.choose(endpoint.properties["traffic"], turn)
     found = call.world.get(f"{endpoint.id}/deployments/{name}") if name else None
     swagger = None if scores else document(call.base, endpoint)
     if found is None or found.state in ("Creating", "Failed", "Deleting"):
         if not scores:
             return AdmittedRequest("", "", None, 5.0, b"", swagger=swagger)
-        raise _no_deployment(wanted)
+        raise _no_deployment(requested)
     settings = found.properties["requestSettings"]
     # Azure lets twice as many wait as can be worked on at once.
     limit = 2 * int(settings["maxConcurrentRequestsPerInstance"]) * int(found.body["sku"]["capacity"])
     if pending.get(found.id, 0) >= limit:
         raise _refusal(429, "TooManyRequests", "too many pending requests", found.body["name"])
-    shadow = traffic.choose_mirror(endpoint.properties["mirrorTraffic"], turn) if wanted is None and scores else None
+    shadow = traffic.choose_mirror(endpoint.properties["mirrorTraffic"], turn) if requested is None and scores else None
     return AdmittedRequest(
         found.body["name"], found.id, found.properties["model"], seconds(str(settings["requestTimeout"])), call.raw,
         shadow, found.private.get("server", ""), "POST" if scores else "GET",
@@ -131,7 +131,7 @@ def score(admitted: AdmittedRequest) -> Answer:
         request = json.loads(admitted.payload)
     except (ValueError, RecursionError):
         return model_error(admitted, 400, "the request is not JSON")
-    if not isinstance(admitted, dict):
+    if not isinstance(request, dict):
         return model_error(admitted, 400, "the request is not a JSON object")
     scorer = standins.find(admitted.model)
     if scorer is None:
@@ -139,7 +139,7 @@ def score(admitted: AdmittedRequest) -> Answer:
             admitted, 501, f"the emulator has no stand-in for {admitted.model or 'a deployment without a model'}"
         )
     try:
-        body = json.dumps(scorer(admitted)).encode()
+        body = json.dumps(scorer(request)).encode()
     except standins.ScoringError as error:
         return model_error(admitted, error.status, str(error))
     milliseconds = f"{(time.perf_counter() - started) * 1000:.3f}"
@@ -210,8 +210,12 @@ def _denied(reason: str) -> Refusal:
     )
 
 
-def _no_deployment(wanted: str | None) -> Refusal:
-    what = f"There is no deployment named '{wanted}' that can answer." if wanted else "No valid deployment to route to."
+def _no_deployment(requested: str | None) -> Refusal:
+    what = (
+        f"There is no deployment named '{requested}' that can answer."
+        if requested
+        else "No valid deployment to route to."
+    )
     return _refusal(
         404, "NotFound",
         f"{what} Please check that the endpoint has at least one deployment with positive weight values.",

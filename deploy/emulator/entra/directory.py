@@ -84,8 +84,8 @@ def put(call: Call) -> Answer:
             raise arm_error(409, "ObjectConflict", f"Another principal has the application id {client}.")
         secrets = [_secret(item) for item in _list(body, "secrets")]
         federated = [_federated(item) for item in _list(body, "federatedCredentials")]
-        kept = dump({"secrets": secrets, "federatedCredentials": federated})
-        world.db.execute("INSERT INTO applications VALUES (?, ?, ?)", (client, identifier, kept))
+        stored = dump({"secrets": secrets, "federatedCredentials": federated})
+        world.db.execute("INSERT INTO applications VALUES (?, ?, ?)", (client, identifier, stored))
     return Answer(200, _show(world, Principal(identifier, kind, name, client)))
 
 

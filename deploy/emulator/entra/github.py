@@ -23,8 +23,8 @@ def token(call: Call) -> Answer:
 
     `audience` is the client's to add; a `subject` in the address goes before the setting `github_subject`.
     """
-    wanted = settings.get(call.world, "github_request_token")
-    if call.headers.get("authorization", "").partition(" ")[2] != wanted:
+    requested = settings.get(call.world, "github_request_token")
+    if call.headers.get("authorization", "").partition(" ")[2] != requested:
         raise Refusal(Answer(401, {"message": "The request token is wrong."}))
     subject = call.query.get("subject") or settings.get(call.world, "github_subject")
     repository, _, context = subject.removeprefix("repo:").partition(":")

@@ -96,10 +96,12 @@ def managed_identity(call: Call) -> Answer:
     resource = call.query.get("resource", "")
     if not resource:
         raise Refusal(Answer(400, {"statusCode": 400, "message": "The parameter 'resource' is missing."}))
-    wanted = next((call.query[key] for key in ("client_id", "object_id", "principal_id") if call.query.get(key)), "")
-    principal = directory.find(call.world, wanted) if wanted else access_tokens.default_principal()
+    requested = next((call.query[key] for key in ("client_id", "object_id", "principal_id") if call.query.get(key)), "")
+    principal = directory.find(call.world, requested) if requested else access_tokens.default_principal()
     if principal is None:
-        message = f"No User Assigned or Delegated Managed Identity found for specified ClientId/PrincipalId {wanted}."
+        message = (
+            f"No User Assigned or Delegated Managed Identity found for specified ClientId/PrincipalId {requested}."
+        )
         raise Refusal(Answer(400, {"statusCode": 400, "message": message}))
     now, seconds = time.time(), settings.number(call.world, "access_token_seconds")
     body = {
@@ -139,8 +141,8 @@ def _check_secret(form: dict[str, str], principal: Principal, credentials: dict[
     if all(secret["endDateTime"] and _moment(secret["endDateTime"]) < time.time() for secret in found):
         raise _refusal(
             401, "invalid_client", 7000222,
-            f"The provided client secret keys for app '{principal.client}' are expired. Visit the Azure portal to create new "
-            "keys for your app.",
+            f"The provided client secret keys for app '{principal.client}' are expired. Visit the Azure portal to "
+            "create new keys for your app.",
         )  # fmt: skip
 
 
@@ -181,10 +183,10 @@ def _check_age(claims: dict[str, Json]) -> None:
         )  # fmt: skip
 
 
-def _refusal(status: int, error: str, code: int, words: str) -> Refusal:
+def _refusal(status: int, error: str, code: int, message: str) -> Refusal:
     now, trace, correlation = datetime.now(UTC), str(uuid.uuid4()), str(uuid.uuid4())
     moment = f"{now:%Y-%m-%d %H:%M:%S}Z"
-    description = f"AADSTS{code}: {words} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {moment}"
+    description = f"AADSTS{code}: {message} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {moment}"
     body = {
         "error": error, "error_description": description, "error_codes": [code], "timestamp": moment, "trace_id": trace,
         "correlation_id": correlation, "error_uri": f"https://login.microsoftonline.com/error?code={code}",

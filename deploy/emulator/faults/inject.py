@@ -123,9 +123,11 @@ def on_request(fault: Fault | None, world: World, subscription: str, caller: str
             body = throttle.refusal("write", subscription, caller, math.ceil(spec.retry_after)).answer.body
             raise Refusal(Answer(429, body, _retry_headers(spec, world.now())), fault.note)
         case "unauthorized":
-            words = spec.message or "The access token expiry UTC time is in the past."
+            message = spec.message or "The access token expiry UTC time is in the past."
             challenge = f'Bearer authorization_uri="https://login.windows.net/{TENANT}", error="invalid_token"'
-            refusal = arm_error(401, spec.code or "ExpiredAuthenticationToken", words, {"WWW-Authenticate": challenge})
+            refusal = arm_error(
+                401, spec.code or "ExpiredAuthenticationToken", message, {"WWW-Authenticate": challenge}
+            )
             raise Refusal(refusal.answer, fault.note)
         case "reset":
             raise Refusal(Answer(0), fault.note)
@@ -155,8 +157,8 @@ def _faulty_answer(fault: Fault) -> Answer:
     if spec.kind == "html":
         status = spec.status or 502
         title = DEFAULT_CODES.get(status, "OK" if status < 300 else "Error")
-        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title).encode()
-        return Answer(status, PAGE % (status, words, status, words), {"Content-Type": "text/html"})
+        message = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title).encode()
+        return Answer(status, PAGE % (status, message, status, message), {"Content-Type": "text/html"})
     status = spec.status or 400
     body = spec.body
     if body is None:
@@ -208,8 +210,8 @@ def _restore_children(world: World, target: str) -> None:
 
 def _update_operation(world: World, operation: str, **columns: Any) -> None:
     for name, value in columns.items():
-        held = value if isinstance(value, float) else dump(value)
-        world.db.execute(f"UPDATE operations SET {name} = ? WHERE id = ?", (held, operation))  # noqa: S608 - ours
+        stored = value if isinstance(value, float) else dump(value)
+        world.db.execute(f"UPDATE operations SET {name} = ? WHERE id = ?", (stored, operation))  # noqa: S608 - ours
 
 
 def _is_due(world: World, fault: Fault, request: Request) -> bool:

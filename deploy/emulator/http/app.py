@@ -142,7 +142,7 @@ class Emulator:
     def _transaction(self) -> Iterator[None]:
         """A transaction of the world in which servers that operations wait for have been looked at."""
         with self.world.transaction():
-            self.hosting.settle()
+            self.hosting.update()
             yield
 
     def _admit(self, exchange: Exchange) -> None:
@@ -203,7 +203,7 @@ class Emulator:
         if exchange.fault is not None and not exchange.note and not exchange.fault.spec.kind.startswith("operation_"):
             exchange.note = exchange.fault.note
         entry = request_log.Entry(
-            route.method, path, status, (time.perf_counter() - exchange.started) * 1000, route.plane, exchange.caller.id,
-            route.name, route.mutating, client, exchange.target, exchange.note,
+            route.method, path, status, (time.perf_counter() - exchange.started) * 1000, route.plane,
+            exchange.caller.id, route.name, route.mutating, client, exchange.target, exchange.note,
         )  # fmt: skip
         request_log.write(self.world, entry)

@@ -53,14 +53,14 @@ def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
     size = deployment_body.supported_size(fields.text(properties, "instanceType"))
     if not core_limits.is_available(call.world, location, size):
         raise deployment_body.unsupported_size(size.name)
-    wanted, now = deployment_body.replaceable_properties(properties), timestamp(call.world.now())
+    requested, now = deployment_body.replaceable_properties(properties), timestamp(call.world.now())
     identifier = f"{endpoint.body['id']}/deployments/{name}"
     return Resource(
         identifier, KIND, endpoint.id, name, location,
         {
             "id": identifier, "name": name, "type": TYPE,
             "properties": {
-                **wanted, "instanceType": size.name, "provisioningState": "Creating",
+                **requested, "instanceType": size.name, "provisioningState": "Creating",
                 "properties": fields.texts(properties, "properties"),
             },
             "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
@@ -76,9 +76,9 @@ def _update(deployment: Resource, body: dict[str, Json]) -> Resource:
     endpoints.region(body, deployment.location, deployment)
     properties = fields.mapping(body, "properties")
     # The service accepts another instance type and quietly keeps the one it has; properties are add-only likewise.
-    kept = {**fields.texts(properties, "properties"), **deployment.properties["properties"]}
+    merged = {**fields.texts(properties, "properties"), **deployment.properties["properties"]}
     deployment.properties.update(
-        deployment_body.replaceable_properties(properties), properties=kept, provisioningState="Updating"
+        deployment_body.replaceable_properties(properties), properties=merged, provisioningState="Updating"
     )
     deployment.body["tags"] = fields.texts(body, "tags")
     deployment.body["sku"] = deployment_body.sku(body, deployment.body["sku"]["capacity"])

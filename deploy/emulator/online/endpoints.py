@@ -46,8 +46,8 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
         )
     _refuse_kubernetes(fields.mapping(body, "properties"), workspace)
     limits.check_endpoint_limit(call.world, call.path["subscription"], location)
-    wanted = _requested(body, fields.mapping(body, "properties"))
-    live, mirror = wanted.pop("traffic"), wanted.pop("mirrorTraffic")
+    requested = _requested(body, fields.mapping(body, "properties"))
+    live, mirror = requested.pop("traffic"), requested.pop("mirrorTraffic")
     if problem := traffic.traffic_problem(live, mirror, {}, {}):
         raise user_error(problem)
     now = timestamp(call.world.now())
@@ -63,7 +63,7 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
         {
             "id": identifier, "name": name, "type": TYPE,
             "properties": {
-                **wanted, "compute": None, "traffic": {}, "mirrorTraffic": {}, "provisioningState": "Creating",
+                **requested, "compute": None, "traffic": {}, "mirrorTraffic": {}, "provisioningState": "Creating",
                 "properties": {
                     **user_properties,
                     "azureml.onlineendpointid": identifier.lower(),
@@ -91,14 +91,14 @@ def _update(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
     refuse_busy(endpoint, f"update endpoint {endpoint.body['name']}")
     region(body, endpoint.location, endpoint)
     properties = fields.mapping(body, "properties")
-    wanted = _requested(body, properties)
+    requested = _requested(body, properties)
     if body.get("identity") is not None:
         endpoint_identity.same_identity(endpoint.body["identity"], fields.mapping(body, "identity"))
-    live, mirror = _checked_traffic(call, endpoint, wanted.pop("traffic"), wanted.pop("mirrorTraffic"))
+    live, mirror = _checked_traffic(call, endpoint, requested.pop("traffic"), requested.pop("mirrorTraffic"))
     # Properties can be added, never changed or removed: what is there wins.
-    kept = {**fields.texts(properties, "properties"), **endpoint.properties["properties"]}
-    shared_quota.require_same(endpoint.properties["properties"], kept)
-    endpoint.properties.update(wanted, properties=kept, provisioningState="Updating")
+    merged = {**fields.texts(properties, "properties"), **endpoint.properties["properties"]}
+    shared_quota.require_same(endpoint.properties["properties"], merged)
+    endpoint.properties.update(requested, properties=merged, provisioningState="Updating")
     endpoint.body["tags"] = fields.texts(body, "tags")
     endpoint.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
     # Callers are served by the old map until the operation is done, and the answer still shows it.
@@ -181,17 +181,17 @@ def render(call: Call, endpoint: Resource) -> dict[str, Json]:
 
 def region(body: dict[str, Json], location: str, existing: Resource | None = None) -> str:
     """The location a body asks for, which can only be where the parent (or the resource itself) is."""
-    wanted = fields.text(body, "location")
-    if wanted is None:
+    requested = fields.text(body, "location")
+    if requested is None:
         raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
-    if wanted.replace(" ", "").lower() == location:
+    if requested.replace(" ", "").lower() == location:
         return location
     if existing is None:
-        raise user_error(f"The location '{wanted}' is not that of the workspace, '{location}'.")
+        raise user_error(f"The location '{requested}' is not that of the workspace, '{location}'.")
     raise arm_error(
         409, "InvalidResourceLocation",
         f"The resource '{existing.body['name']}' already exists in location '{location}'. A resource with the same "
-        f"name cannot be created in location '{wanted}'. Please select a new resource name.",
+        f"name cannot be created in location '{requested}'. Please select a new resource name.",
     )  # fmt: skip
 
 

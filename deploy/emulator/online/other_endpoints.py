@@ -34,18 +34,18 @@ def put(call: Call) -> Answer:
     found = call.world.get(f"{parent}/{kind}/{name}")
     if found is None and kind == "batchEndpoints":
         limits.check_endpoint_limit(call.world, call.path["subscription"], workspace.location)
-    holder = call.world.get(parent) or workspace
+    parent_resource = call.world.get(parent) or workspace
     if found is None and kind == "deployments":
-        limits.check_deployment_limit(call.world, call.path["subscription"], holder)
+        limits.check_deployment_limit(call.world, call.path["subscription"], parent_resource)
     now = timestamp(call.world.now())
     within = "batchEndpoints/" if kind == "deployments" else ""
-    shown = f"{holder.body['id']}/{kind}/{name}"
+    shown = f"{parent_resource.body['id']}/{kind}/{name}"
     properties = {
         **_service_properties(call, kind, name),
         **fields.mapping(body, "properties"),
         "provisioningState": "Succeeded",
     }
-    made: dict[str, Any] = {
+    created: dict[str, Any] = {
         "id": shown, "name": name, "type": f"{workspaces.WORKSPACE}/{within}{kind}",
         "location": fields.text(body, "location", workspace.location),
         "tags": fields.texts(body, "tags"), "properties": properties,
@@ -53,8 +53,8 @@ def put(call: Call) -> Answer:
         "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
     }  # fmt: skip
     private = found.private if found else {key: secrets.token_hex(16) for key in ("primaryKey", "secondaryKey")}
-    call.world.save(Resource(f"{parent}/{kind}/{name}", kind, parent, name, workspace.location, made, private))
-    return Answer(200 if found else 201, made)
+    call.world.save(Resource(f"{parent}/{kind}/{name}", kind, parent, name, workspace.location, created, private))
+    return Answer(200 if found else 201, created)
 
 
 def delete(call: Call) -> Answer:

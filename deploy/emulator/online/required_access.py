@@ -22,9 +22,9 @@ _CONNECTION = re.compile(r"\$\{\{azureml://connections/([^/}]+)[^}]*\}\}", re.IG
 _HELP = "Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-"
 
 
-def require_identities(world: World, wanted: Mapping[str, Json], endpoint: str) -> None:
+def require_identities(world: World, requested: Mapping[str, Json], endpoint: str) -> None:
     """Refuse an endpoint whose user-assigned identity is not there, in the Resource Manager's words."""
-    for identifier in wanted:
+    for identifier in requested:
         if user_identities.find(world, identifier) is None:
             raise ml_error(
                 400, "FailedIdentityOperation",
@@ -85,11 +85,11 @@ def _secrets(call: Call, workspace: Resource, deployment: Resource, holders: lis
     for name, value in deployment.properties["environmentVariables"].items():
         for connection in _CONNECTION.findall(value):
             if call.world.get(f"{workspace.id}/connections/{connection}") is None:
-                words = f"there is no connection '{connection}' in the workspace."
+                reason = f"there is no connection '{connection}' in the workspace."
             elif not any(call.rights.allows(who, LISTING, workspace.id) for who in holders):
-                words = f"the endpoint's identity may not perform '{LISTING}' on the workspace."
+                reason = f"the endpoint's identity may not perform '{LISTING}' on the workspace."
             else:
                 continue
-            words = f"Cannot resolve the secret of environment variable '{name}': {words}"
-            return error_body("SecretsInjectionError", f"{words} {_HELP}secretsinjectionerror")
+            reason = f"Cannot resolve the secret of environment variable '{name}': {reason}"
+            return error_body("SecretsInjectionError", f"{reason} {_HELP}secretsinjectionerror")
     return None

@@ -42,13 +42,13 @@ class Running:
 def find(state: Path) -> Running | None:
     """The live server that is recorded in a state folder; a record without one, or that says nothing, is removed."""
     try:
-        held = (state / NAME).read_bytes()
+        content = (state / NAME).read_bytes()
     except OSError:
         return None
-    running = _parse(held)
+    running = _parse(content)
     if running is not None and _is_alive(running):
         return running
-    _remove(state, lambda now: now == held)
+    _remove(state, lambda now: now == content)
     return None
 
 
@@ -82,10 +82,10 @@ def _remove(state: Path, fits: Callable[[bytes], bool]) -> None:
 
 def _parse(text: bytes) -> Running | None:
     try:
-        held = json.loads(text)
-        running = Running(held["url"], held["identity_url"], held["ca"], held["pid"])
-        words = (running.url, running.identity_url, running.ca)
-        if all(isinstance(word, str) for word in words) and isinstance(running.pid, int):
+        content = json.loads(text)
+        running = Running(content["url"], content["identity_url"], content["ca"], content["pid"])
+        texts = (running.url, running.identity_url, running.ca)
+        if all(isinstance(word, str) for word in texts) and isinstance(running.pid, int):
             return running
     except (ValueError, KeyError, TypeError):
         pass
@@ -99,13 +99,13 @@ def running_here(port: int, identity_port: int, ca: str) -> Running:
 
 def write(state: Path, running: Running) -> bool:
     """Write down who serves a state folder; False when another live server was first."""
-    held = {
+    content = {
         "pid": running.pid, "port": int(running.url.rpartition(":")[2]), "url": running.url,
         "identity_url": running.identity_url, "ca": running.ca, "started": time.time(),
     }  # fmt: skip
     handle, draft = tempfile.mkstemp(dir=state)
     with os.fdopen(handle, "w") as stream:
-        json.dump(held, stream)
+        json.dump(content, stream)
     try:
         for _ in range(2):
             with contextlib.suppress(FileExistsError):

@@ -30,54 +30,56 @@ def begin(
     Raises:
         WrongFile: a file, an order or the speed cannot be obeyed.
     """
-    held = open_world(path)
+    opened_world = open_world(path)
     try:
         if world is not None:
-            parse.load_and_apply(world, WorldFile, lambda wanted: _replace_world(held, wanted))
+            parse.load_and_apply(world, WorldFile, lambda requested: _replace_world(opened_world, requested))
         if isinstance(orders, Path):
-            parse.load_and_apply(orders, FaultFile, lambda wanted: _replace_faults(held, wanted))
+            parse.load_and_apply(orders, FaultFile, lambda requested: _replace_faults(opened_world, requested))
         elif orders is not None:
             _validate_and_apply(
                 {"faults": [dict(order) for order in orders]},
                 FaultFile,
                 "faults",
-                lambda wanted: _replace_faults(held, wanted),
+                lambda requested: _replace_faults(opened_world, requested),
             )
         if time_scale is not None:
             _validate_and_apply(
                 {"scale": float(time_scale)},
                 clock_api.ClockChange,
                 "time scale",
-                lambda wanted: _change_clock(held, wanted),
+                lambda requested: _change_clock(opened_world, requested),
             )
     finally:
-        held.close()
+        opened_world.close()
 
 
 def _validate_and_apply(value: Any, model: type[parse.M], what: str, use: Any) -> None:
     try:
         use(parse.validate(value, model))
     except parse.InvalidValue as misfit:
-        raise InvalidFile(what, [FileProblem(parse.with_path(way, words)) for way, words in misfit.problems]) from None
+        raise InvalidFile(
+            what, [FileProblem(parse.with_path(key_path, words)) for key_path, words in misfit.problems]
+        ) from None
 
 
-def _replace_world(world: World, wanted: WorldFile) -> None:
-    written = wanted.model_dump(mode="json", exclude_unset=True)
+def _replace_world(world: World, requested: WorldFile) -> None:
+    written = requested.model_dump(mode="json", exclude_unset=True)
     if written != (world.controls.get("world") or {}):
         world.reset(written)
 
 
-def _replace_faults(world: World, wanted: FaultFile) -> None:
+def _replace_faults(world: World, requested: FaultFile) -> None:
     with world.transaction():
         inject.remove(world)
-        inject.register(world, wanted.faults)
+        inject.register(world, requested.faults)
 
 
-def change_clock(world: World, wanted: Mapping[str, Any]) -> None:
+def change_clock(world: World, requested: Mapping[str, Any]) -> None:
     """Turn the clock of an open world, whoever serves it. Raises WrongFile."""
-    _validate_and_apply(dict(wanted), clock_api.ClockChange, "clock", lambda fit: _change_clock(world, fit))
+    _validate_and_apply(dict(requested), clock_api.ClockChange, "clock", lambda fit: _change_clock(world, fit))
 
 
-def _change_clock(world: World, wanted: clock_api.ClockChange) -> None:
+def _change_clock(world: World, requested: clock_api.ClockChange) -> None:
     with world.transaction():
-        clock_api.change(world, wanted)
+        clock_api.change(world, requested)

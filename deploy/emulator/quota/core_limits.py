@@ -29,16 +29,20 @@ def reserve(
         Refusal: 400 with the numbers, when the family or the region's total has not enough.
     """
     need = size.quota_cores(instances)
-    held = world.db.execute("SELECT cores FROM allocations WHERE deployment = ?", (deployment.lower(),)).fetchone()
-    more = need - (held[0] if held else 0)
+    existing = world.db.execute("SELECT cores FROM allocations WHERE deployment = ?", (deployment.lower(),)).fetchone()
+    more = need - (existing[0] if existing else 0)
     used, limit = _used(world, subscription, location), limits(world, subscription, location)
     for family in (size.family, TOTAL):
         if more > 0 and used.get(family, 0) + more > limit.get(family, 0):
             raise _not_enough(size.name, subscription, used.get(family, 0), limit.get(family, 0), more)
     workspace = deployment.lower().partition("/onlineendpoints/")[0]
-    most = limits(world, workspace, location).get(size.family, UNLIMITED)
-    if most != UNLIMITED and more > 0 and (mine := used_in(world, workspace, size.family)) + more > most:
-        raise _not_enough(size.name, subscription, mine, most, more)
+    maximum = limits(world, workspace, location).get(size.family, UNLIMITED)
+    if (
+        maximum != UNLIMITED
+        and more > 0
+        and (workspace_used := used_in(world, workspace, size.family)) + more > maximum
+    ):
+        raise _not_enough(size.name, subscription, workspace_used, maximum, more)
     world.db.execute(
         "INSERT OR REPLACE INTO allocations VALUES (?, ?, ?, ?, ?)",
         (deployment.lower(), subscription.lower(), location, size.family, need),
@@ -72,15 +76,15 @@ def usages(call: Call) -> Answer:
     for kind, word in (("dedicatedCores", "Dedicated"), ("lowPriorityCores", "LowPriority")):
         for family in vm_sizes.FAMILIES:
             dedicated = kind == "dedicatedCores"
-            current, most = (used.get(family.name, 0), limit[family.name]) if dedicated else (0, -1)
+            current, maximum = (used.get(family.name, 0), limit[family.name]) if dedicated else (0, -1)
             row = f"{root}/usages/{family.name.replace(' ', '_')}"
             rows.append(
-                _usage(row, family.name, f"{family.title} Cluster {word} vCPUs", f"vmFamily/{kind}", current, most)
+                _usage(row, family.name, f"{family.title} Cluster {word} vCPUs", f"vmFamily/{kind}", current, maximum)
             )
-    for workspace, family, most in _shares(call.world, subscription, location):
-        mine, row = used_in(call.world, workspace.id, family.name), _row(workspace, "usages", family)
+    for workspace, family, maximum in _shares(call.world, subscription, location):
+        workspace_used, row = used_in(call.world, workspace.id, family.name), _row(workspace, "usages", family)
         title = f"{family.title} Cluster Dedicated vCPUs"
-        shown = _usage(row, family.name, title, "workspaces/dedicatedCores", mine, most)
+        shown = _usage(row, family.name, title, "workspaces/dedicatedCores", workspace_used, maximum)
         rows.append({**shown, "amlWorkspaceLocation": location})
     return Answer(200, {"value": rows})
 
@@ -105,10 +109,10 @@ def quotas(call: Call) -> Answer:
             "amlWorkspaceLocation": location,
             "type": f"{workspaces.PROVIDER}/workspaces/dedicatedCores/quotas",
             "name": {"value": family.name, "localizedValue": f"{family.title} Cluster Dedicated vCPUs"},
-            "limit": most,
+            "limit": maximum,
             "unit": "Count",
         }
-        for workspace, family, most in _shares(call.world, subscription, location)
+        for workspace, family, maximum in _shares(call.world, subscription, location)
     ]
     return Answer(200, {"value": rows})
 
@@ -116,9 +120,9 @@ def quotas(call: Call) -> Answer:
 def sizes(call: Call) -> Answer:
     """GET vmSizes: `MIR` among the compute types marks a size that managed online endpoints accept."""
     _, location = require_region(call)
-    said = _region_file(call.world, location)
-    priced = {name.lower(): price for name, price in (said.get("prices") or {}).items()}
-    found = [size for size in vm_sizes.SIZES if _is_listed(size, said)]
+    region = _region_file(call.world, location)
+    priced = {name.lower(): price for name, price in (region.get("prices") or {}).items()}
+    found = [size for size in vm_sizes.SIZES if _is_listed(size, region)]
     return Answer(200, {"value": [_size(size, priced.get(size.name.lower(), size.price)) for size in found]})
 
 
@@ -127,8 +131,8 @@ def is_available(world: World, location: str, size: vm_sizes.Size) -> bool:
     return _is_listed(size, _region_file(world, location))
 
 
-def _is_listed(size: vm_sizes.Size, said: Mapping[str, Any]) -> bool:
-    listed = said.get("sizes")
+def _is_listed(size: vm_sizes.Size, region: Mapping[str, Any]) -> bool:
+    listed = region.get("sizes")
     return listed is None or size.name.lower() in {name.lower() for name in listed}
 
 
@@ -179,7 +183,7 @@ def _shares(world: World, subscription: str, location: str) -> list[tuple[Resour
         (location, f"/subscriptions/{subscription.lower()}/%"),
     ).fetchall()
     families = {family.name: family for family in vm_sizes.FAMILIES}
-    return [(item, families[name], most) for row, name, most in rows if (item := world.get(row)) is not None]
+    return [(item, families[name], maximum) for row, name, maximum in rows if (item := world.get(row)) is not None]
 
 
 def _row(workspace: Resource, what: str, family: vm_sizes.Family) -> str:

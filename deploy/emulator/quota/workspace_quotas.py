@@ -25,17 +25,17 @@ def update(call: Call) -> Answer:
 
 def _update_one(call: Call, subscription: str, location: str, row: dict[str, Json]) -> dict[str, Json]:
     identifier, limit = fields.text(row, "id") or "", fields.number(row, "limit", -1)
-    place, _, name = identifier.partition("/quotas/")
-    status = _status_of(call, subscription, location, place, name, limit)
+    scope, _, name = identifier.partition("/quotas/")
+    status = _status_of(call, subscription, location, scope, name, limit)
     if status == "Success":
         core_limits.set_limit(
-            call.world, place, location, _family(name), limit if limit >= 0 else core_limits.UNLIMITED
+            call.world, scope, location, _family(name), limit if limit >= 0 else core_limits.UNLIMITED
         )
     return {"id": identifier, "type": row.get("type") or _TYPE, "limit": limit, "unit": "Count", "status": status}
 
 
-def _status_of(call: Call, subscription: str, location: str, place: str, name: str, limit: int) -> str:
-    workspace = call.world.get(place)
+def _status_of(call: Call, subscription: str, location: str, scope: str, name: str, limit: int) -> str:
+    workspace = call.world.get(scope)
     if workspace is None or workspace.kind != "workspace" or workspace.location != location:
         return "Undefined"
     family = _family(name)

@@ -137,7 +137,7 @@ def _grant(scope: str, assignment: Json, role: str, definition: Json, delay: flo
     properties = assignment["properties"]
     # What the platform itself has given was there before anybody could ask.
     # Written times are rounded to microseconds, and nobody shall wait for a part of one.
-    made = datetime.fromisoformat(properties["createdOn"]).timestamp() - 1e-6
-    since = made + delay if properties["createdBy"] else 0.0
+    created = datetime.fromisoformat(properties["createdOn"]).timestamp() - 1e-6
+    since = created + delay if properties["createdBy"] else 0.0
     permission_blocks = tuple(definition["properties"]["permissions"])
     return Grant(scope, since, role, tuple(permission(block) for block in permission_blocks), permission_blocks)

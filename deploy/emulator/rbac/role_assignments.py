@@ -119,7 +119,11 @@ def listing(call: Call) -> Answer:
         sql, parameters = sql + " WHERE principal = ?", [(principal[1] or principal[2]).lower()]
     rows = call.world.db.execute(sql + " ORDER BY rowid", parameters).fetchall()
     below = "atscope()" not in words.lower()
-    found = [json.loads(body) for held, body in rows if _within(scope, held) or (below and _within(held, scope))]
+    found = [
+        json.loads(body)
+        for assigned_scope, body in rows
+        if _within(scope, assigned_scope) or (below and _within(assigned_scope, scope))
+    ]
     return Answer(200, {"value": found})
 
 
@@ -140,12 +144,12 @@ def _require_scope(call: Call, scope: str) -> None:
         )
 
 
-def _principal_kind(call: Call, principal: str, wanted: str | None) -> str:
+def _principal_kind(call: Call, principal: str, requested: str | None) -> str:
     """The principal's type. A stated type is trusted for somebody unknown: so one avoids the replication delay."""
     row = call.world.db.execute("SELECT kind FROM principals WHERE id = ?", (principal.lower(),)).fetchone()
-    if wanted is not None and wanted not in PRINCIPAL_KINDS:
-        raise arm_error(400, "InvalidPrincipalType", f"The principal type '{wanted}' is not valid.")
-    if row is None and wanted is None:
+    if requested is not None and requested not in PRINCIPAL_KINDS:
+        raise arm_error(400, "InvalidPrincipalType", f"The principal type '{requested}' is not valid.")
+    if row is None and requested is None:
         raise arm_error(
             400, "PrincipalNotFound",
             f"Principal {principal.replace('-', '')} does not exist in the directory {TENANT}. Check that you have "
@@ -153,13 +157,13 @@ def _principal_kind(call: Call, principal: str, wanted: str | None) -> str:
             "error might be related to a replication delay. In this case, set the role assignment principalType "
             "property to a value, such as ServicePrincipal, User, or Group. See https://aka.ms/docs-principaltype",
         )  # fmt: skip
-    if row is not None and wanted is not None and row[0] != wanted:
+    if row is not None and requested is not None and row[0] != requested:
         raise arm_error(
             400, "UnmatchedPrincipalType",
             f"The PrincipalId '{principal.replace('-', '')}' has type '{row[0]}' , which is different from specified "
-            f"PrinciaplType '{wanted}'.",
+            f"PrinciaplType '{requested}'.",
         )  # fmt: skip
-    return str(row[0] if row is not None else wanted)
+    return str(row[0] if row is not None else requested)
 
 
 def _again(call: Call, same: tuple[str, str], name: str, description: str | None) -> Answer:

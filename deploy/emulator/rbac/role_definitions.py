@@ -47,8 +47,8 @@ def put(call: Call) -> Answer:
         raise arm_error(
             400, "RoleDefinitionUpdateNotPermitted", f"The built-in role '{old['properties']['roleName']}' is fixed."
         )
-    wanted = fields.mapping(call.object(), "properties")
-    title = fields.text(wanted, "roleName")
+    requested = fields.mapping(call.object(), "properties")
+    title = fields.text(requested, "roleName")
     if not title:
         raise arm_error(400, "RoleDefinitionNameNullOrEmpty", "Role definition name cannot be null or empty.")
     same = call.world.db.execute("SELECT id FROM role_definitions WHERE lower(name) = ?", (title.lower(),)).fetchone()
@@ -62,8 +62,8 @@ def put(call: Call) -> Answer:
     body: dict[str, Any] = {
         "id": f"{scope.rstrip('/')}/providers/{TYPE}/{name}", "type": TYPE, "name": name,
         "properties": {
-            "roleName": title, "type": "CustomRole", "description": fields.text(wanted, "description", ""),
-            "assignableScopes": wanted.get("assignableScopes") or [scope], "permissions": _blocks(wanted),
+            "roleName": title, "type": "CustomRole", "description": fields.text(requested, "description", ""),
+            "assignableScopes": requested.get("assignableScopes") or [scope], "permissions": _blocks(requested),
             "createdOn": created["createdOn"], "createdBy": created["createdBy"],
             "updatedOn": now, "updatedBy": call.caller.id,
         },
@@ -108,8 +108,8 @@ def _find(world: World, name: str) -> Any:
     return json.loads(row[0]) if row else None
 
 
-def _blocks(wanted: dict[str, Json]) -> list[dict[str, Json]]:
-    permission_blocks = wanted.get("permissions") or []
+def _blocks(requested: dict[str, Json]) -> list[dict[str, Json]]:
+    permission_blocks = requested.get("permissions") or []
     good = isinstance(permission_blocks, list) and all(
         isinstance(block, dict)
         and all(isinstance(item, str) for key in BLOCK for item in _list(block.get(key)))

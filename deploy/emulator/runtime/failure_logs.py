@@ -95,9 +95,9 @@ def server(error: Json, names: dict[str, str], moment: str) -> list[str]:
     reached = [f"{name}: Succeeded" for name in STATUS[: STATUS.index(found.failed_status)]] + [
         f"{found.failed_status}: Failed"
     ]
-    happened = [event(name, message.format(**names), moment) for name, message in found.events]
-    said = [_NOTHING_RAN, *(line.format(**names) for line in found.server)] if found.server else []
-    return ["Instance status:", *reached, "", "Container events:", *happened, "", "Container logs:", *said]
+    events = [event(name, message.format(**names), moment) for name, message in found.events]
+    log_lines = [_NOTHING_RAN, *(line.format(**names) for line in found.server)] if found.server else []
+    return ["Instance status:", *reached, "", "Container events:", *events, "", "Container logs:", *log_lines]
 
 
 def storage(error: Json, names: dict[str, str]) -> list[str]:
@@ -111,5 +111,5 @@ def event(name: str, message: str, moment: str) -> str:
 
 
 def _find(error: Json) -> FailureLog:
-    told = f"{error['code']} {error['message']}" if error else ""
-    return next(found for found in _FAILURE_LOGS if re.search(found.pattern, told, re.IGNORECASE))
+    text = f"{error['code']} {error['message']}" if error else ""
+    return next(found for found in _FAILURE_LOGS if re.search(found.pattern, text, re.IGNORECASE))

@@ -84,7 +84,7 @@ class Hosting:
         self._supervisors: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
         self._stopping: list[subprocess.Popen[bytes]] = []
 
-    def settle(self) -> None:
+    def update(self) -> None:
         """End the operations whose server stands or has failed, start servers they wait for, end unwanted ones."""
         now, ended = self.world.now(), False
         for operation, target, effect in operations.undecided(self.world):
@@ -107,7 +107,7 @@ class Hosting:
                 continue
             ended = True
         if ended:
-            self.world.settle()
+            self.world.apply_due()
         self._stop_unused()
 
     async def port(self, name: str) -> int:
@@ -164,8 +164,8 @@ class Hosting:
 
     def _is_starting(self, name: str) -> bool:
         """Whether a keeper of ours is alive, maybe before it holds its lock."""
-        held = self._supervisors.get(name)
-        return held is not None and held[0].poll() is None
+        entry = self._supervisors.get(name)
+        return entry is not None and entry[0].poll() is None
 
     def _spawn(self, path: Path, spec: dict[str, Any], deployment: str) -> None:
         if path.name in self._supervisors:

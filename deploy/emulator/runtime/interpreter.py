@@ -25,10 +25,10 @@ def save_scoring_python(state: Path) -> None:
 def scoring_python(state: Path) -> str:
     """What was kept last; else the variable of this process; else the Python of this process."""
     try:
-        kept = (state / _FILE).read_text(encoding="utf-8").strip()
+        saved = (state / _FILE).read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
-        kept = ""
-    return kept or os.environ.get(VARIABLE) or sys.executable
+        saved = ""
+    return saved or os.environ.get(VARIABLE) or sys.executable
 
 
 def scoring_problem(state: Path) -> str:
@@ -37,7 +37,7 @@ def scoring_problem(state: Path) -> str:
 
     python = scoring_python(state)
     try:
-        asked = subprocess.run([python, "-c", VERSION_CHECK], capture_output=True, check=False, timeout=60)
+        checked = subprocess.run([python, "-c", VERSION_CHECK], capture_output=True, check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"cannot run {python}: {getattr(error, 'strerror', None) or 'no answer'}. Set {VARIABLE} to a Python."
-    return MISSING.format(python) if asked.returncode else ""
+    return MISSING.format(python) if checked.returncode else ""

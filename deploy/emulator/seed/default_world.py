@@ -32,6 +32,7 @@ IDENTITY_ID = f"{PROVIDERS}/{user_identities.TYPE}/{IDENTITY}"
 REGISTRY_SUBSCRIPTION = "00000000-0000-0000-0000-0000000000f1"
 REGISTRY_GROUP = "registry-builtin-prod-eastus-01"
 CREATED_AT = "2026-01-01T00:00:00.0000000+00:00"
+_SYSTEM_DATA = {"createdAt": CREATED_AT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": CREATED_AT}
 
 _A100_H100 = (
     "Standard_NC24ads_A100_v4", "Standard_NC48ads_A100_v4", "Standard_NC96ads_A100_v4", "Standard_ND96asr_v4",
@@ -99,7 +100,7 @@ def _workspace(world: World) -> None:
             "hbiWorkspace": False, "v1LegacyMode": False, "tenantId": access_tokens.TENANT, "storageHnsEnabled": False,
             "discoveryUrl": f"https://{LOCATION}.api.azureml.ms/discovery",
         },
-        "systemData": {"createdAt": CREATED_AT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": CREATED_AT},
+        "systemData": _SYSTEM_DATA,
     })  # fmt: skip
 
 
@@ -116,7 +117,7 @@ def _datastores(world: World) -> None:
                 "serviceDataAccessAuthIdentity": "None", "credentials": {"credentialsType": "AccountKey"},
                 "description": None, "tags": {}, "properties": {},
             },
-            "systemData": {"createdAt": CREATED_AT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": CREATED_AT},
+            "systemData": _SYSTEM_DATA,
         })  # fmt: skip
 
 

@@ -27,9 +27,9 @@ def page(call: Call, found: Sequence[Resource], render: Callable[[Call, Resource
 
 
 def _tagged(item: Resource, tags: str) -> bool:
-    held = item.body.get("tags", {})
-    wanted = [part.partition("=") for part in tags.split(",")]
-    return all(key in held and (not sign or held[key] == value) for key, sign, value in wanted)
+    item_tags = item.body.get("tags", {})
+    filters = [part.partition("=") for part in tags.split(",")]
+    return all(key in item_tags and (not sign or item_tags[key] == value) for key, sign, value in filters)
 
 
 def number(call: Call, key: str, default: int) -> int:

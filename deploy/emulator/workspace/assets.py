@@ -45,10 +45,10 @@ def container(call: Call) -> Answer:
 def versions(call: Call) -> Answer:
     """GET an asset's versions, newest first; `$top` limits, and `hash` finds what was uploaded before."""
     workspace = workspaces.require(call)
-    if wanted := call.query.get("hash"):
+    if requested := call.query.get("hash"):
         # Clients ask under a new random name each time: what counts is the content, whatever it is called.
-        everything = call.world.children(workspace.id, _kind(call))
-        found = [i for i in everything if i.properties["properties"].get("hash_sha256") == wanted][::-1]
+        candidates = call.world.children(workspace.id, _kind(call))
+        found = [i for i in candidates if i.properties["properties"].get("hash_sha256") == requested][::-1]
     else:
         found = _versions(call, call.path["asset"])[::-1]
     return Answer(200, {"value": [item.body for item in found[: paging.number(call, "$top", len(found))]]})
@@ -64,7 +64,7 @@ def put(call: Call) -> Answer:
     workspace, kind, body = workspaces.require(call), _kind(call), call.object()
     name, number = call.path["asset"], call.path["version"]
     properties = fields.mapping(body, "properties")
-    words = {key: fields.texts(properties, key) for key in ("tags", "properties")}
+    texts = {key: fields.texts(properties, key) for key in ("tags", "properties")}
     identifier = f"{workspace.body['id']}/{kind}/{name}/versions/{number}"
     found = call.world.get(identifier)
     now = timestamp(call.world.now())
@@ -81,7 +81,7 @@ def put(call: Call) -> Answer:
         filled["flavors"] = {}
     shown = {
         "id": identifier, "name": number, "type": f"{workspaces.WORKSPACE}/{kind}/versions",
-        "properties": {**filled, **{key: value for key, value in properties.items() if value is not None}, **words},
+        "properties": {**filled, **{key: value for key, value in properties.items() if value is not None}, **texts},
         "systemData": {"createdAt": created, "createdBy": call.caller.name, "lastModifiedAt": now},
     }  # fmt: skip
     item = Resource(identifier, kind, workspace.id, f"{name}:{number}", workspace.location, shown, {"asset": name})
@@ -104,7 +104,7 @@ def start_upload(call: Call) -> Answer:
     workspaces.require(call)
     kind, name, number = _kind(call), call.path["asset"], call.path["version"]
     blob = f"{call.base}/{STORAGE}.blob.core.windows.net/{kind}-{name}-{number}".lower()
-    place = {
+    upload = {
         "blobUri": blob,
         "storageAccountArmId": "",
         "credential": {"credentialType": "SAS", "sasUri": f"{blob}?{SAS}"},
@@ -114,7 +114,7 @@ def start_upload(call: Call) -> Answer:
         {
             "pendingUploadId": f"{name}-{number}",
             "pendingUploadType": "TemporaryBlobReference",
-            "blobReferenceForConsumption": place,
+            "blobReferenceForConsumption": upload,
         },
     )
 

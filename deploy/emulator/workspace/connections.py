@@ -23,17 +23,17 @@ def save(world: World, workspace: Resource, name: str, properties: dict[str, Any
     shown = {key: value for key, value in properties.items() if key != "credentials"}
     identifier = f"{workspace.body['id']}/connections/{name}"
     body = {"id": identifier, "name": name, "type": TYPE, "properties": {"metadata": {}, **shown, "credentials": None}}
-    made = Resource(identifier, KIND, workspace.id, name, workspace.location, body, {"credentials": credentials})
-    world.save(made)
-    return made
+    created = Resource(identifier, KIND, workspace.id, name, workspace.location, body, {"credentials": credentials})
+    world.save(created)
+    return created
 
 
 def listing(call: Call) -> Answer:
     """GET the connections of a workspace, without secrets; `category` and `target` pick."""
     found = call.world.children(workspaces.require(call).id, KIND)
     for key in ("category", "target"):
-        if wanted := call.query.get(key):
-            found = [item for item in found if str(item.properties.get(key, "")).lower() == wanted.lower()]
+        if requested := call.query.get(key):
+            found = [item for item in found if str(item.properties.get(key, "")).lower() == requested.lower()]
     return Answer(200, {"value": [item.body for item in found]})
 
 
@@ -75,5 +75,5 @@ def _require(call: Call) -> Resource:
 
 
 def _missing(name: str) -> Refusal:
-    words = f"Connection {name} can't be found in this workspace."
-    return ml_error(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", words))
+    message = f"Connection {name} can't be found in this workspace."
+    return ml_error(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", message))

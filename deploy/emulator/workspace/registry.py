@@ -74,11 +74,11 @@ def models(call: Call) -> Answer:
 
 def version(call: Call) -> Answer:
     """GET one version of a model."""
-    wanted = call.path["version"]
+    requested = call.path["version"]
     for found in _versions(call):
-        if found.body["name"] == wanted:
+        if found.body["name"] == requested:
             return Answer(200, found.body)
-    raise _missing(f"The model {call.path['model']} has no version {wanted} in registry {call.path['registry']}.")
+    raise _missing(f"The model {call.path['model']} has no version {requested} in registry {call.path['registry']}.")
 
 
 def versions(call: Call) -> Answer:

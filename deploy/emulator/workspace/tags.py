@@ -19,20 +19,20 @@ def get(call: Call) -> Answer:
 def put(call: Call) -> Answer:
     """PUT: these tags instead of all others."""
     resource = _resource(call)
-    return _write(call, resource, _wanted(call))
+    return _write(call, resource, _requested(call))
 
 
 def patch(call: Call) -> Answer:
     """PATCH: `Merge` adds and changes, `Replace` takes these alone, `Delete` takes away what has name and value."""
-    resource, held = _resource(call), _wanted(call)
+    resource, new_tags = _resource(call), _requested(call)
     old: dict[str, str] = resource.body.get("tags") or {}
-    low = {key.lower(): value for key, value in held.items()}
+    low = {key.lower(): value for key, value in new_tags.items()}
     match fields.one_of(call.object(), "operation", ("Merge", "Replace", "Delete")):
         case "Merge":
-            kept = {key: value for key, value in old.items() if key.lower() not in low}
-            return _write(call, resource, {**kept, **held})
+            unchanged = {key: value for key, value in old.items() if key.lower() not in low}
+            return _write(call, resource, {**unchanged, **new_tags})
         case "Replace":
-            return _write(call, resource, held)
+            return _write(call, resource, new_tags)
         case _:
             return _write(call, resource, {k: v for k, v in old.items() if low.get(k.lower()) != v})
 
@@ -51,7 +51,7 @@ def _resource(call: Call) -> Resource:
     return found
 
 
-def _wanted(call: Call) -> dict[str, str]:
+def _requested(call: Call) -> dict[str, str]:
     tags = fields.texts(fields.mapping(call.object(), "properties"), "tags")
     if any(len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE for name, value in tags.items()):
         raise arm_error(

@@ -27,9 +27,9 @@ def save(world: World, group: str, name: str, location: str, tags: dict[str, str
         "id": identifier, "name": name, "type": TYPE, "location": location, "tags": tags,
         "properties": {"tenantId": TENANT, "principalId": principal, "clientId": client},
     }  # fmt: skip
-    made = Resource(identifier, KIND, group, name, location, body, {})
-    world.save(made)
-    return made
+    created = Resource(identifier, KIND, group, name, location, body, {})
+    world.save(created)
+    return created
 
 
 def find(world: World, identifier: str) -> Resource | None:
@@ -61,10 +61,10 @@ def put(call: Call) -> Answer:
     location = fields.text(body, "location")
     if not location:
         raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
-    known = call.world.get(_identifier(call)) is not None
-    place = location.replace(" ", "").lower()
-    made = save(call.world, group.body["id"], call.path["name"], place, fields.texts(body, "tags"))
-    return Answer(200 if known else 201, made.body)
+    existed = call.world.get(_identifier(call)) is not None
+    region = location.replace(" ", "").lower()
+    created = save(call.world, group.body["id"], call.path["name"], region, fields.texts(body, "tags"))
+    return Answer(200 if existed else 201, created.body)
 
 
 def delete(call: Call) -> Answer:

@@ -41,8 +41,8 @@ def load_and_apply(path: Path, model: type[M], use: Callable[[M], T]) -> T:
         raise InvalidFile(str(path), [FileProblem("This is not UTF-8 text.")]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        words = getattr(error, "problem", None) or "This is not YAML"
-        raise InvalidFile(str(path), [FileProblem(f"{words}.", *_line_and_column(mark))]) from None
+        message = getattr(error, "problem", None) or "This is not YAML"
+        raise InvalidFile(str(path), [FileProblem(f"{message}.", *_line_and_column(mark))]) from None
     except (ValueError, RecursionError) as error:
         raise InvalidFile(str(path), [FileProblem(f"{error}.")]) from None
     try:
@@ -73,15 +73,15 @@ class InvalidValue(ValueError):
 
     def __init__(self, problems: Sequence[tuple[KeyPath, str]]) -> None:
         self.problems = tuple(problems)
-        super().__init__(" ".join(with_path(way, words) for way, words in self.problems))
+        super().__init__(" ".join(with_path(key_path, message) for key_path, message in self.problems))
 
     def within(self, file: str, node: yaml.Node | None) -> InvalidFile:
         """The same troubles, at their places in the file that the value was read from."""
         return InvalidFile(
             file,
             [
-                FileProblem(with_path(way, words), *_line_and_column(_find_mark(node, way)))
-                for way, words in self.problems
+                FileProblem(with_path(key_path, message), *_line_and_column(_find_mark(node, key_path)))
+                for key_path, message in self.problems
             ],
         )
 
@@ -98,10 +98,10 @@ def validate(value: Any, model: type[M]) -> M:
         raise InvalidValue([(each["loc"], _message(each, model)) for each in error.errors(include_url=False)]) from None
 
 
-def with_path(way: KeyPath, words: str) -> str:
+def with_path(key_path: KeyPath, message: str) -> str:
     """`regions.eastus.endpoints: expected ...`."""
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in way).lstrip(".")
-    return f"{path}: {words}" if path else words
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in key_path).lstrip(".")
+    return f"{path}: {message}" if path else message
 
 
 def _message(error: Any, model: type[Strict]) -> str:
@@ -118,10 +118,10 @@ def _message(error: Any, model: type[Strict]) -> str:
     return f"{message}, found {_preview(error['input'])}."
 
 
-def _keys(model: type[Strict], way: KeyPath) -> set[str]:
+def _keys(model: type[Strict], key_path: KeyPath) -> set[str]:
     """The keys of the place that a way leads to; names and indexes that a person chose lead nowhere else."""
     models = {model}
-    for step in way:
+    for step in key_path:
         fields = [field for each in models for name, field in each.model_fields.items() if name == step]
         models = {found for field in fields for found in _models(field.annotation)} or models
     return {name for each in models for name in each.model_fields}
@@ -140,10 +140,10 @@ def _preview(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _find_mark(node: yaml.Node | None, way: KeyPath) -> Any:
+def _find_mark(node: yaml.Node | None, key_path: KeyPath) -> Any:
     """Where the value at the end of `way` stands, or the nearest thing above it that is there."""
     mark = node and node.start_mark
-    for step in way:
+    for step in key_path:
         if isinstance(node, yaml.MappingNode):
             node = next((value for key, value in node.value if key.value == str(step)), None)
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):

@@ -85,7 +85,7 @@ class World:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             self.controls.refresh()
-            self.settle()
+            self.apply_due()
             yield
         except BaseException:
             self.db.execute("ROLLBACK")
@@ -156,7 +156,7 @@ class World:
         ).fetchone()
         return int(row[0])
 
-    def settle(self) -> None:
+    def apply_due(self) -> None:
         """Apply what is due by now. Every transaction begins with it."""
         due = self.db.execute(
             "SELECT id, target, error, effect FROM operations WHERE state = 'Updating' AND due <= ? ORDER BY due",

@@ -74,7 +74,7 @@ class Azure:
         self.token = access_tokens.issue(self.tokens, "https://management.azure.com", time.time(), who)
         return who.id
 
-    def give(self, principal: str, role: str, scope: str) -> Reply:
+    def assign_role(self, principal: str, role: str, scope: str) -> Reply:
         """Assign a role as the world's owner."""
         path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
         definition = f"/subscriptions/x/providers/Microsoft.Authorization/roleDefinitions/{role}"
@@ -124,15 +124,15 @@ class Azure:
     def get(self, path: str) -> Any:
         return self.send("GET", f"{WORKSPACE}/onlineEndpoints/{path}").json
 
-    def served(self, name: str = "mip", **traffic: int) -> None:
+    def serving_endpoint(self, name: str = "mip", **traffic: int) -> None:
         """An endpoint whose deployments stand and have traffic."""
         assert self.endpoint(name).status == 201
-        self.settle()
+        self.finish_operations()
         for deployment in traffic:
             assert self.deployment(deployment, name).status == 201
-        self.settle()
+        self.finish_operations()
         assert self.endpoint(name, traffic=traffic).status == 201
-        self.settle()
+        self.finish_operations()
 
     def score(self, body: Any, name: str = "mip", headers: dict[str, str] | None = None) -> Reply:
         """A scoring request with the endpoint's primary key."""
@@ -140,7 +140,7 @@ class Azure:
         shown = {"authorization": f"Bearer {key}", **(headers or {})}
         return self.send("POST", f"/inference/eastus/{name}/score", body, shown)
 
-    def settle(self) -> None:
+    def finish_operations(self) -> None:
         """Let every operation end."""
         self.clock.advance(3600)
 

@@ -59,11 +59,11 @@ class Pieces:
 
     def plane(self, chosen: NDArray[np.int64]) -> Plane:
         """The mask of the chosen pieces."""
-        kept = np.isin(self.piece, chosen)
+        selected = np.isin(self.piece, chosen)
         height, width = self.shape
         steps = np.zeros(height * (width + 1) + 1, np.int8)
-        steps[self.starts[kept]] = 1
-        steps[self.ends[kept]] = -1
+        steps[self.starts[selected]] = 1
+        steps[self.ends[selected]] = -1
         return np.cumsum(steps[:-1], dtype=np.int8).reshape(height, width + 1)[:, :width].astype(np.bool_)
 
 

@@ -60,7 +60,7 @@ def _endpoint(name: str) -> str:
 def test_a_key_of_a_day_runs_out_when_its_day_has_passed(azure: Azure) -> None:
     """The service's own tokens live by the world's clock."""
     azure.endpoint(authMode="AMLToken")
-    azure.settle()
+    azure.finish_operations()
     token = azure.send("POST", f"{_endpoint('mip')}/token").json["accessToken"]
     shown_token = {"authorization": f"Bearer {token}"}
     assert azure.send("POST", "/inference/eastus/mip/score", {}, shown_token).status == 404

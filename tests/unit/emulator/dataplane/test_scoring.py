@@ -18,7 +18,7 @@ SCORE = "/inference/eastus/mip/score"
 
 def test_a_refused_request_is_424_with_the_models_status(azure: Azure) -> None:
     """The container's answer travels in headers; the front door signs."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     reply = azure.score({"nonsense": 1})
     assert reply.status == 424
     assert reply.headers["ms-azureml-model-error-statuscode"] == "400"
@@ -32,7 +32,7 @@ def test_a_refused_request_is_424_with_the_models_status(azure: Azure) -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\xff", b'{"a":' * 5000])
 def test_what_is_not_a_json_object_is_424(azure: Azure, body: bytes) -> None:
     """No body breaks the door."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     reply = azure.score(body)
     assert (reply.status, reply.headers["ms-azureml-model-error-statuscode"]) == (424, "400")
 
@@ -41,9 +41,9 @@ def test_a_model_without_stand_in_says_so(azure: Azure) -> None:
     """It never pretends."""
     azure.send("PUT", f"{WORKSPACE}/models/mine/versions/1", {"properties": {}})
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     azure.deployment(model=f"{WORKSPACE}/models/mine/versions/1")
-    azure.settle()
+    azure.finish_operations()
     reply = azure.score({}, headers={"azureml-model-deployment": "blue"})
     assert reply.status == 424
     assert "no stand-in" in reply.json["error"]["message"]
@@ -51,7 +51,7 @@ def test_a_model_without_stand_in_says_so(azure: Azure) -> None:
 
 def test_a_key_is_asked_for(azure: Azure) -> None:
     """Either key opens; anything else is 401 with the front door's words."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     keys = azure.send("POST", f"{WORKSPACE}/onlineEndpoints/mip/listKeys").json
     for key in keys.values():
         assert azure.send("POST", SCORE, {}, {"authorization": f"Bearer {key}"}).status == 424
@@ -64,7 +64,7 @@ def test_an_aml_token_opens_its_own_endpoint_for_a_day(azure: Azure) -> None:
     """Not another endpoint, and not tomorrow."""
     for name in ("one", "two"):
         azure.endpoint(name, authMode="AMLToken")
-    azure.settle()
+    azure.finish_operations()
     token = azure.send("POST", f"{WORKSPACE}/onlineEndpoints/one/token").json["accessToken"]
     shown = {"authorization": f"Bearer {token}"}
     assert azure.send("POST", "/inference/eastus/one/score", {}, shown).status == 404  # let in, nobody there
@@ -76,7 +76,7 @@ def test_an_aml_token_opens_its_own_endpoint_for_a_day(azure: Azure) -> None:
 def test_an_entra_token_must_be_for_the_data_plane(azure: Azure) -> None:
     """A token for the control plane does not score."""
     azure.endpoint(authMode="AADToken")
-    azure.settle()
+    azure.finish_operations()
     for audience, status in (("https://ml.azure.com", 404), ("https://management.azure.com", 401)):
         token = access_tokens.issue(azure.tokens, audience, time.time())
         assert azure.send("POST", SCORE, {}, {"authorization": f"Bearer {token}"}).status == status
@@ -84,11 +84,11 @@ def test_an_entra_token_must_be_for_the_data_plane(azure: Azure) -> None:
 
 def test_traffic_is_shared_and_the_header_overrides(azure: Azure) -> None:
     """Weights are exact over a hundred requests; a named deployment answers at zero percent too."""
-    azure.served(blue=90, green=10)
+    azure.serving_endpoint(blue=90, green=10)
     seen = Counter(azure.score({}).headers["azureml-model-deployment"] for _ in range(100))
     assert seen == {"blue": 90, "green": 10}
     azure.endpoint(traffic={"blue": 100})
-    azure.settle()
+    azure.finish_operations()
     named = azure.score({}, headers={"azureml-model-deployment": "green"})
     assert named.headers["azureml-model-deployment"] == "green"
 
@@ -97,7 +97,7 @@ def test_without_anybody_to_answer_it_is_404(azure: Azure) -> None:
     """No traffic, an unknown deployment, one that does not stand, no endpoint."""
     azure.endpoint()
     assert azure.send("POST", SCORE, {}).status == 404
-    azure.settle()
+    azure.finish_operations()
     azure.deployment()
     assert azure.score({}).status == 404
     assert azure.score({}, headers={"azureml-model-deployment": "blue"}).status == 404
@@ -108,9 +108,9 @@ def test_without_anybody_to_answer_it_is_404(azure: Azure) -> None:
 def test_too_slow_is_408(azure: Azure) -> None:
     """`requestTimeout` is the limit."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     azure.deployment(requestSettings={"requestTimeout": "PT0S"})
-    azure.settle()
+    azure.finish_operations()
     reply = azure.score({"x": 1}, headers={"azureml-model-deployment": "blue"})
     assert (reply.status, reply.headers["azureml-model-deployment"]) == (408, "blue")
 
@@ -142,7 +142,7 @@ def test_the_reason_fits_a_header() -> None:
 
 def test_swagger_tells_the_route(azure: Azure) -> None:
     """For whoever holds a key."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     key = azure.send("POST", f"{WORKSPACE}/onlineEndpoints/mip/listKeys").json["primaryKey"]
     reply = azure.send("GET", "/inference/eastus/mip/swagger.json", headers={"authorization": f"Bearer {key}"})
     assert "/score" in reply.json["paths"]
@@ -151,11 +151,11 @@ def test_swagger_tells_the_route(azure: Azure) -> None:
 
 def test_a_mirror_is_noted_and_never_for_a_named_deployment(azure: Azure) -> None:
     """The log tells which requests a shadow would have seen; the answer is the live deployment's."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     azure.deployment("green")
-    azure.settle()
+    azure.finish_operations()
     azure.endpoint(traffic={"blue": 100}, mirrorTraffic={"green": 50})
-    azure.settle()
+    azure.finish_operations()
     assert {azure.score({}).headers["azureml-model-deployment"] for _ in range(20)} == {"blue"}
     azure.score({}, headers={"azureml-model-deployment": "blue"})
     rows = [row for row in azure.send("GET", "/emulator/requests").json["value"] if row["operation"] == "Score"]

@@ -129,15 +129,15 @@ def test_an_answer_drips(azure: Azure) -> None:
 
 def test_a_stale_answer_shows_what_was_before_the_last_write(azure: Azure) -> None:
     """Of one resource and of lists; a deleted one is back, a new one is not there yet; nothing really changes."""
-    azure.served(blue=100, green=0)
+    azure.serving_endpoint(blue=100, green=0)
     azure.endpoint(traffic={"green": 100})
-    azure.settle()
+    azure.finish_operations()
     add_fault(azure, kind="stale", times=2)
     assert azure.get("mip")["properties"]["traffic"] == {"blue": 100}
     assert azure.get("")["value"][0]["properties"]["traffic"] == {"blue": 100}
     assert azure.get("mip")["properties"]["traffic"] == {"green": 100}
     assert azure.send("DELETE", f"{EP}/mip/deployments/blue").status == 202
-    azure.settle()
+    azure.finish_operations()
     add_fault(azure, kind="stale", path="*/deployments/blue")
     assert state(azure, "mip/deployments/blue") == "Succeeded"
     assert azure.send("GET", f"{EP}/mip/deployments/blue").status == 404
@@ -167,18 +167,18 @@ def _status(azure: Azure, reply: Reply) -> Reply:
 @pytest.mark.parametrize(("kind", "word"), [("operation_failed", "Failed"), ("operation_canceled", "Canceled")])
 def test_an_operation_ends_badly(azure: Azure, kind: str, word: str) -> None:
     """After its time, with the code and words ordered; what it was to change stays as it was."""
-    azure.served(blue=100, green=0)
+    azure.serving_endpoint(blue=100, green=0)
     add_fault(azure, kind=kind, code="OutOfCapacity", message="No machine.")
     reply = azure.endpoint(traffic={"green": 100})
     assert reply.status == 201
     assert _status(azure, reply).json["status"] == "Updating"
-    azure.settle()
+    azure.finish_operations()
     told = _status(azure, reply).json
     assert (told["status"], told["error"]["code"], told["error"]["message"]) == (word, "OutOfCapacity", "No machine.")
     assert state(azure) == word
     assert azure.get("mip")["properties"]["traffic"] == {"blue": 100}
     azure.endpoint(traffic={"green": 100})
-    azure.settle()
+    azure.finish_operations()
     assert (state(azure), notes(azure)) == ("Succeeded", [f"fault 1: {kind}"])
 
 
@@ -188,20 +188,20 @@ def test_a_request_that_begins_nothing_does_not_use_up_a_fault_of_operations(azu
     assert azure.endpoint("no").status == 400
     assert azure.send("DELETE", f"{EP}/mip").status == 204
     assert _status(azure, azure.endpoint()).status == 200
-    azure.settle()
+    azure.finish_operations()
     assert state(azure) == "Failed"
     assert azure.send("DELETE", f"{EP}/mip").status == 202
 
 
 def test_a_failed_deletion_leaves_what_is_below(azure: Azure) -> None:
     """The endpoint is Failed, its deployments stand, and it can be deleted again."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     add_fault(azure, kind="operation_failed")
     azure.send("DELETE", f"{EP}/mip")
-    azure.settle()
+    azure.finish_operations()
     assert (state(azure), state(azure, "mip/deployments/blue")) == ("Failed", "Succeeded")
     azure.send("DELETE", f"{EP}/mip")
-    azure.settle()
+    azure.finish_operations()
     assert azure.send("GET", f"{EP}/mip").status == 404
 
 
@@ -222,7 +222,7 @@ def test_an_operation_vanishes_and_still_does_its_work(azure: Azure) -> None:
     add_fault(azure, kind="operation_vanished")
     reply = azure.endpoint()
     assert _status(azure, reply).status == 404
-    azure.settle()
+    azure.finish_operations()
     assert _status(azure, reply).status == 404
     assert state(azure) == "Succeeded"
 
@@ -257,7 +257,7 @@ def test_processes_share_their_faults(azure: Azure, tokens: Tokens) -> None:
 
 def test_scoring_meets_faults_too(azure: Azure) -> None:
     """Before the model is asked, or after it has answered."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     add_fault(azure, kind="refuse", status=503, operation="Score")
     add_fault(azure, kind="html", status=200, effect=True, path="*/score")
     assert azure.score({}).status == 503

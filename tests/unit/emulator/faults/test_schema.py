@@ -82,14 +82,14 @@ def test_two_faults_for_one_request_strike_one_after_the_other(azure_once: Azure
     with world.transaction():
         inject.remove(world)
         inject.register(world, [FaultSpec(kind="lose"), FaultSpec(kind="reset"), FaultSpec(kind="drip", number=3)])
-    assert [getattr(inject.match(world, GET), "order", None) for _ in range(4)] == [
+    assert [getattr(inject.match(world, GET), "spec", None) for _ in range(4)] == [
         FaultSpec(kind="lose"), FaultSpec(kind="reset"), FaultSpec(kind="drip", number=3), None,
     ]  # fmt: skip
     assert world.controls.has_active_faults is False
 
 
 @pytest.mark.parametrize(
-    ("order", "words"),
+    ("spec", "words"),
     [
         ({"kind": "explode"}, "kind: expected 'refuse'"),
         ({}, "kind: is missing."),

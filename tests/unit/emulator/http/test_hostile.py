@@ -39,7 +39,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, tokens: Tokens) -> Any:
     """One world for all examples: what they leave behind must not harm either."""
     folder: Path = tmp_path_factory.mktemp("hostile")
     azure = Azure(folder, tokens)
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     yield azure
     azure.world.close()
 
@@ -48,7 +48,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, tokens: Tokens) -> Any:
 def quiet(tmp_path_factory: pytest.TempPathFactory, tokens: Tokens) -> Any:
     """One that is only read: what is in it stays."""
     azure = Azure(tmp_path_factory.mktemp("quiet"), tokens)
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     yield azure
     azure.world.close()
 
@@ -106,10 +106,10 @@ def test_any_value_in_any_field_is_answered(world: Azure, deployment: bool, data
     name = "mip/deployments/any" if deployment else "any"
     _well_formed(world.send("PUT", f"{WORKSPACE}/onlineEndpoints/{name}", json.dumps(body).encode()))
     _well_formed(world.send("GET", f"{WORKSPACE}/onlineEndpoints/{name}"))
-    world.settle()
+    world.finish_operations()
     _well_formed(world.send("POST", f"{WORKSPACE}/onlineEndpoints/{name}/getLogs", {}))
     world.send("DELETE", f"{WORKSPACE}/onlineEndpoints/{name}")
-    world.settle()
+    world.finish_operations()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

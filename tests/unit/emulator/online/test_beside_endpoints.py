@@ -22,7 +22,7 @@ FAMILY = "standardDSv2Family"
 def test_tags_are_read_and_written_at_once(azure: Azure) -> None:
     """PUT replaces; PATCH merges, replaces or deletes by name and value; the endpoint shows them."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     put = azure.send("PUT", TAGS, {"properties": {"tags": {"a": "1", "b": "2"}}})
     assert (put.status, put.json["properties"]["tags"]) == (200, {"a": "1", "b": "2"})
     for operation, tags, left in (
@@ -39,7 +39,7 @@ def test_tags_are_read_and_written_at_once(azure: Azure) -> None:
 
 def test_tags_of_deployments_and_limits(azure: Azure) -> None:
     """50 tags, names of 512 and values of 256 characters."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     tags = TAGS.replace("/providers/Microsoft.Resources", "/deployments/blue/providers/Microsoft.Resources")
     many = {f"t{n}": "x" for n in range(50)}
     assert azure.send("PUT", tags, {"properties": {"tags": many}}).status == 200
@@ -68,9 +68,9 @@ def test_autoscale_settings_live_and_outlive(azure: Azure) -> None:
     found = azure.send("GET", one).json
     assert (found["properties"]["enabled"], found["properties"]["name"]) == (True, "mip-blue")
     assert found["properties"]["profiles"][0]["capacity"]["maximum"] == "5"
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     azure.send("DELETE", ENDPOINT)
-    azure.settle()
+    azure.finish_operations()
     for place in (GROUP, f"/subscriptions/{default_world.SUBSCRIPTION}"):
         assert [item["name"] for item in azure.send("GET", place + SCALE).json["value"]] == ["mip-blue"]
     assert [azure.send("DELETE", one).status, azure.send("DELETE", one).status] == [200, 204]
@@ -114,7 +114,7 @@ def test_a_workspace_can_have_less_than_its_subscription(azure: Azure) -> None:
     assert update(1, "standardXFamily") == "InvalidVMFamilyName"
     assert update(1, place=GROUP) == "Undefined"
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     assert azure.deployment().status == 201  # 8 cores
     assert "Current usage/limit: 8/10. Additional needed: 8 " in azure.deployment("green").message
     assert update(7) == "InvalidQuotaBelowClusterMinimum"
@@ -131,7 +131,7 @@ def test_a_name_can_be_asked_for(azure: Azure) -> None:
     assert azure.get("1x/checkNameAvailability")["reason"] == "Invalid"
     who = azure.sign_in("x")
     assert azure.send("GET", f"{ENDPOINT}/checkNameAvailability").status == 403
-    azure.give(who, builtin_roles.READER, WORKSPACE)
+    azure.assign_role(who, builtin_roles.READER, WORKSPACE)
     assert azure.send("GET", f"{ENDPOINT}/checkNameAvailability").status == 200
 
 
@@ -139,7 +139,7 @@ def test_there_is_no_kubernetes(azure: Azure) -> None:
     """Neither endpoint nor deployment; the refusal says what is missing."""
     assert "Kubernetes compute 'k8s' was not found" in azure.endpoint(compute=f"{WORKSPACE}/computes/k8s").message
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     assert "attached Kubernetes compute" in azure.deployment(endpointComputeType="Kubernetes").message
 
 

@@ -15,7 +15,7 @@ DP = f"{WORKSPACE}/onlineEndpoints/mip/deployments"
 def ready(azure: Azure) -> Azure:
     """A world with an endpoint that stands."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     return azure
 
 
@@ -70,7 +70,7 @@ def test_an_unknown_model_fails_after_the_request_was_accepted(ready: Azure) -> 
     assert reply.status == 201
     url = reply.headers["azure-asyncoperation"].removeprefix("https://127.0.0.1:1234")
     assert "error" not in ready.send("GET", url).json
-    ready.settle()
+    ready.finish_operations()
     status = ready.send("GET", url).json
     assert (status["status"], status["error"]["code"]) == ("Failed", "ResourceNotFound")
     assert ready.get("mip/deployments/blue")["properties"]["provisioningState"] == "Failed"
@@ -82,9 +82,9 @@ def test_an_unknown_model_fails_after_the_request_was_accepted(ready: Azure) -> 
 def test_a_failed_deployment_can_be_mended_and_deleted(ready: Azure) -> None:
     """Another PUT heals it; so does taking it away."""
     ready.deployment(model=MODEL.replace("/17", "/99"))
-    ready.settle()
+    ready.finish_operations()
     ready.deployment()
-    ready.settle()
+    ready.finish_operations()
     assert ready.get("mip/deployments/blue")["properties"]["provisioningState"] == "Succeeded"
 
 
@@ -104,14 +104,14 @@ def test_models_are_found_in_registry_and_workspace(ready: Azure, model: str, st
     """By version or as the latest; registry names have a case."""
     ready.send("PUT", f"{WORKSPACE}/models/mine/versions/1", {"properties": {"modelUri": "x"}})
     ready.deployment(model=model)
-    ready.settle()
+    ready.finish_operations()
     assert ready.get("mip/deployments/blue")["properties"]["provisioningState"] == state
 
 
 def test_another_instance_type_is_quietly_ignored(ready: Azure) -> None:
     """The service keeps the machine a deployment was created with, and its cores."""
     ready.deployment()
-    ready.settle()
+    ready.finish_operations()
     reply = ready.deployment(instanceType="Standard_DS4_v2", appInsightsEnabled=True)
     assert reply.status == 201
     assert reply.json["properties"]["instanceType"] == "Standard_DS3_v2"
@@ -122,31 +122,31 @@ def test_another_instance_type_is_quietly_ignored(ready: Azure) -> None:
 def test_patch_scales(ready: Azure) -> None:
     """`sku.capacity` alone; busy while it lasts."""
     ready.deployment()
-    ready.settle()
+    ready.finish_operations()
     reply = ready.send("PATCH", f"{DP}/blue", {"sku": {"name": "Default", "capacity": 3}})
     assert (reply.status, reply.json["properties"]["provisioningState"]) == (202, "Updating")
     assert ready.deployment().status == 409
-    ready.settle()
+    ready.finish_operations()
     assert ready.get("mip/deployments/blue")["sku"]["capacity"] == 3
     assert ready.world.db.execute("SELECT cores FROM allocations").fetchall() == [(16,)]
 
 
 def test_a_deployment_with_callers_cannot_be_deleted(azure: Azure) -> None:
     """Live and mirror traffic both protect; at zero it goes, and its cores with it."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     azure.deployment("green")
-    azure.settle()
+    azure.finish_operations()
     azure.endpoint(traffic={"blue": 100}, mirrorTraffic={"green": 10})
     assert azure.send("DELETE", f"{DP}/green").status == 409
-    azure.settle()
+    azure.finish_operations()
     assert "live traffic" in azure.send("DELETE", f"{DP}/blue").message
     assert "mirror traffic" in azure.send("DELETE", f"{DP}/green").message
     azure.endpoint(traffic={"blue": 100})
-    azure.settle()
+    azure.finish_operations()
     reply = azure.send("DELETE", f"{DP}/green")
     assert (reply.status, reply.content) == (202, b"")
     assert azure.send("DELETE", f"{DP}/green").status == 202
-    azure.settle()
+    azure.finish_operations()
     assert azure.send("DELETE", f"{DP}/green").status == 204
     assert [item["name"] for item in azure.get("mip/deployments")["value"]] == ["blue"]
 
@@ -160,7 +160,7 @@ def test_skus_tell_how_far_it_scales(ready: Azure) -> None:
 
 def test_a_stand_in_says_that_it_is_one(azure: Azure) -> None:
     """The server's log names the stand-in and every request it answered; `tail` cuts."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     azure.score({"nonsense": 1})
     logs = azure.send("POST", f"{DP}/blue/getLogs", {}).json["content"]
     assert "STAND-IN" in logs

@@ -30,7 +30,7 @@ def test_the_operation_is_updating_and_then_succeeded(azure: Azure) -> None:
     assert (first.json["status"], first.json["percentComplete"]) == ("Updating", 0.0)
     assert first.json["endTime"] == "0001-01-01T00:00:00+00:00"
     assert first.headers["retry-after-ms"] == "50"
-    azure.settle()
+    azure.finish_operations()
     last = azure.send("GET", url)
     assert last.json["status"] == "Succeeded"
     assert "retry-after-ms" not in last.headers
@@ -81,7 +81,7 @@ def test_another_location_is_refused(azure: Azure) -> None:
     body = endpoint_body()
     assert azure.send("PUT", f"{EP}/mip", {**body, "location": "westus"}).status == 400
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     reply = azure.send("PUT", f"{EP}/mip", {**body, "location": "westus"})
     assert (reply.status, reply.code) == (409, "InvalidResourceLocation")
     assert azure.send("PUT", f"{EP}/mip", {"properties": body["properties"]}).code == "LocationRequired"
@@ -100,22 +100,22 @@ def test_a_busy_endpoint_refuses(azure: Azure) -> None:
 
 def test_traffic_takes_effect_when_the_operation_ends(azure: Azure) -> None:
     """The answer to the PUT still shows the old map; callers see the new one later."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     azure.deployment("green")
-    azure.settle()
+    azure.finish_operations()
     reply = azure.endpoint(traffic={"blue": 0, "GREEN": 100})
     assert reply.json["properties"]["traffic"] == {"blue": 100}
     assert azure.get("mip")["properties"]["traffic"] == {"blue": 100}
-    azure.settle()
+    azure.finish_operations()
     assert azure.get("mip")["properties"]["traffic"] == {"green": 100}
 
 
 def test_traffic_goes_to_deployments_that_stand(azure: Azure) -> None:
     """A deployment in the making gets none; one that is updated in place keeps what it has."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     azure.deployment("green")
     assert "not in provisioning state Succeeded" in azure.endpoint(traffic={"green": 100}).message
-    azure.settle()
+    azure.finish_operations()
     azure.deployment("blue", instances=2)
     assert azure.get("mip/deployments/blue")["properties"]["provisioningState"] == "Updating"
     assert azure.endpoint(traffic={"blue": 100}).status == 201
@@ -124,7 +124,7 @@ def test_traffic_goes_to_deployments_that_stand(azure: Azure) -> None:
 def test_properties_are_added_and_never_changed(azure: Azure) -> None:
     """A value that is there wins over the one that is sent, and leaving it out does not remove it."""
     azure.endpoint(properties={"a": "1", "n": 5})
-    azure.settle()
+    azure.finish_operations()
     azure.endpoint(properties={"a": "2", "b": "3"})
     found = azure.get("mip")["properties"]["properties"]
     assert (found["a"], found["b"], found["n"]) == ("1", "3", "5")
@@ -135,7 +135,7 @@ def test_properties_are_added_and_never_changed(azure: Azure) -> None:
 def test_the_identity_stays(azure: Azure) -> None:
     """The identity is there at once, survives updates and cannot be exchanged."""
     born = azure.endpoint().json["identity"]
-    azure.settle()
+    azure.finish_operations()
     body = {**endpoint_body(), "identity": {"type": "UserAssigned", "userAssignedIdentities": {"/x/y": {}}}}
     assert azure.send("PUT", f"{EP}/mip", body).status == 400
     assert azure.endpoint().json["identity"] == born
@@ -143,7 +143,7 @@ def test_the_identity_stays(azure: Azure) -> None:
 
 def test_deletion_takes_everything_below_and_only_then(azure: Azure) -> None:
     """Deleting is seen first; then endpoint and deployments are gone, and a second DELETE finds nothing."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     azure.deployment("green")
     reply = azure.send("DELETE", f"{EP}/mip")
     assert (reply.status, reply.content) == (202, b"null")
@@ -152,7 +152,7 @@ def test_deletion_takes_everything_below_and_only_then(azure: Azure) -> None:
     azure.clock.advance(0.05)
     assert azure.get("mip/deployments/green")["properties"]["provisioningState"] == "Deleting"
     assert azure.send("DELETE", f"{EP}/mip").headers["azure-asyncoperation"] == reply.headers["azure-asyncoperation"]
-    azure.settle()
+    azure.finish_operations()
     assert azure.send("GET", f"{EP}/mip").code == "ResourceNotFound"
     assert azure.send("DELETE", f"{EP}/mip").status == 204
     assert azure.world.db.execute("SELECT COUNT(*) FROM allocations").fetchone() == (0,)
@@ -160,7 +160,7 @@ def test_deletion_takes_everything_below_and_only_then(azure: Azure) -> None:
 
 def test_deletion_ends_what_was_at_work_below(azure: Azure) -> None:
     """A deployment in the making does not come to life while its endpoint goes."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     azure.deployment("green")
     azure.clock.advance(0.15)
     azure.send("DELETE", f"{EP}/mip")
@@ -188,7 +188,7 @@ def test_keys_are_null_until_the_endpoint_stands_and_change_when_asked(azure: Az
     """Renewing takes an operation; a key sent back unchanged asks for a fresh one, another value is taken as it is."""
     azure.endpoint()
     assert azure.send("POST", f"{EP}/mip/listKeys").json == {"primaryKey": None, "secondaryKey": None}
-    azure.settle()
+    azure.finish_operations()
     old = azure.send("POST", f"{EP}/mip/listKeys").json
     reply = azure.send("POST", f"{EP}/mip/regenerateKeys", {"keyType": "Secondary", "keyValue": old["secondaryKey"]})
     assert reply.status == 202
@@ -196,7 +196,7 @@ def test_keys_are_null_until_the_endpoint_stands_and_change_when_asked(azure: Az
     where = reply.headers["location"].removeprefix("https://127.0.0.1:1234")
     assert azure.send("GET", where).status == 202
     azure.send("POST", f"{EP}/mip/regenerateKeys", {"keyType": "Primary", "keyValue": "chosen"})
-    azure.settle()
+    azure.finish_operations()
     assert azure.send("GET", where).status == 200
     new = azure.send("POST", f"{EP}/mip/listKeys").json
     assert new["primaryKey"] == "chosen"
@@ -207,7 +207,7 @@ def test_each_auth_mode_has_its_own_credential(azure: Azure) -> None:
     """Keys for Key, a token for AMLToken, and neither for the other."""
     azure.endpoint("keyed")
     azure.endpoint("tokened", authMode="amltoken")
-    azure.settle()
+    azure.finish_operations()
     assert azure.send("POST", f"{EP}/keyed/token").status == 400
     assert azure.send("POST", f"{EP}/tokened/listKeys").status == 400
     token = azure.send("POST", f"{EP}/tokened/token").json
@@ -220,10 +220,10 @@ def test_each_auth_mode_has_its_own_credential(azure: Azure) -> None:
 def test_patch_changes_tags(azure: Azure) -> None:
     """PATCH answers 202 with an operation and leaves the rest alone."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     reply = azure.send("PATCH", f"{EP}/mip", {"tags": {"a": "b"}})
     assert (reply.status, reply.json["tags"]) == (202, {"a": "b"})
-    azure.settle()
+    azure.finish_operations()
     assert azure.get("mip")["properties"]["provisioningState"] == "Succeeded"
 
 

@@ -32,7 +32,7 @@ def test_it_costs_no_quota_and_ends_after_168_hours(azure: Azure) -> None:
     made = _shared(azure)
     assert made.status == 201
     principal = made.json["identity"]["principalId"]
-    azure.settle()
+    azure.finish_operations()
     assert vm_sizes.find(A100) is not None
     assert azure.deployment(instances=5, instanceType=A100).status == 201  # 480 cores; the family has 96
     assert set(_used(azure).values()) == {0}
@@ -52,12 +52,12 @@ def test_it_costs_no_quota_and_ends_after_168_hours(azure: Azure) -> None:
 def test_updates_do_not_move_the_deadline(azure: Azure) -> None:
     """Another time is quietly not taken; an endpoint without cannot come to it later."""
     first = _shared(azure, 24).json["properties"]["properties"]["TargetAutoDeletionTime"]
-    azure.settle()
+    azure.finish_operations()
     assert _shared(azure, 100).json["properties"]["properties"]["TargetAutoDeletionTime"] == first
     azure.clock.advance(24 * 3600)
     assert azure.send("GET", ENDPOINT).status == 404
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     assert "only when an endpoint is created" in _shared(azure).message
     azure.clock.advance(200 * 3600)
     assert azure.send("GET", ENDPOINT).status == 200
@@ -66,9 +66,9 @@ def test_updates_do_not_move_the_deadline(azure: Azure) -> None:
 def test_deleting_it_first_ends_the_matter(azure: Azure) -> None:
     """An endpoint of the same name that comes later is not deleted in its place."""
     _shared(azure, 10)
-    azure.settle()
+    azure.finish_operations()
     azure.send("DELETE", ENDPOINT)
-    azure.settle()
+    azure.finish_operations()
     azure.endpoint()
     azure.clock.advance(20 * 3600)
     assert azure.send("GET", ENDPOINT).status == 200
@@ -96,7 +96,7 @@ def test_only_marked_models_may_borrow(azure: Azure) -> None:
                          ("4", {"properties": {"SharedComputeCapacityEnabled": "False"}})):  # fmt: skip
         azure.send("PUT", f"{mine}/{number}", {"properties": {"modelUri": "x", **more}})
     _shared(azure)
-    azure.settle()
+    azure.finish_operations()
     assert "not marked" in azure.deployment("bad", model=f"{mine}/1").message
     assert "not marked" in azure.deployment("bad", model=f"{mine}/4").message
     assert azure.deployment("tagged", model=f"{mine}/2").status == 201
@@ -109,25 +109,25 @@ def test_the_pool_is_exhausted_in_azures_words(azure: Azure) -> None:
     azure.send("PUT", "/emulator/settings", {"shared_quota_instances": 3})
     for name in ("mip", "mip-2"):
         _shared(azure, name=name)
-    azure.settle()
+    azure.finish_operations()
     assert azure.deployment(instances=2).status == 201
     refused = azure.deployment("green", "mip-2", instances=2)
     assert (refused.status, refused.code) == (400, "UserErrorFromQuotaService")
     assert "Simultaneous count exceeded for subscription." in refused.message
-    azure.settle()
+    azure.finish_operations()
     assert azure.deployment(instances=1).status == 201
     assert azure.deployment("green", "mip-2", instances=2).status == 201
-    azure.settle()
+    azure.finish_operations()
     azure.send("DELETE", f"{WORKSPACE}/onlineEndpoints/mip-2")
-    azure.settle()
+    azure.finish_operations()
     assert azure.deployment(instances=3).status == 201
 
 
 def test_it_is_a_matter_of_the_one_subscription(azure: Azure) -> None:
     """What others of the world hold in their families stays counted."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     _shared(azure, name="borrowed")
-    azure.settle()
+    azure.finish_operations()
     azure.deployment("blue", "borrowed", instances=4)
     assert _used(azure)["standardDSv2Family"] == 8
     assert default_world.SUBSCRIPTION in azure.get("borrowed")["id"]

@@ -51,7 +51,7 @@ def _usage(azure: Azure) -> dict[str, tuple[int, int]]:
 
 def test_cores_are_held_from_the_request_and_freed_by_deletion(azure: Azure) -> None:
     """Usages show family, total and count of clusters."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     usage = _usage(azure)
     assert (usage["standardDSv2Family"], usage["TotalDedicatedCores"], usage["TotalClusters"]) == (
         (8, 100),
@@ -59,16 +59,16 @@ def test_cores_are_held_from_the_request_and_freed_by_deletion(azure: Azure) -> 
         (1, 200),
     )
     azure.endpoint(traffic={})
-    azure.settle()
+    azure.finish_operations()
     azure.send("DELETE", f"{WORKSPACE}/onlineEndpoints/mip/deployments/blue")
     assert _usage(azure)["standardDSv2Family"] == (8, 100)
-    azure.settle()
+    azure.finish_operations()
     assert _usage(azure)["standardDSv2Family"] == (0, 100)
 
 
 def test_too_little_quota_is_refused_in_azures_words(azure: Azure) -> None:
     """400 BadRequest; the nested message holds JSON with usage, limit and what is needed."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     reply = azure.deployment("green", instances=20)
     assert (reply.status, reply.code) == (400, "BadRequest")
     detail = reply.json["error"]["details"][0]
@@ -82,9 +82,9 @@ def test_too_little_quota_is_refused_in_azures_words(azure: Azure) -> None:
 
 def test_scaling_needs_only_the_difference(azure: Azure) -> None:
     """A deployment's own cores count as held; a refused scaling leaves it as it was."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     assert azure.deployment("blue", instances=20).status == 201
-    azure.settle()
+    azure.finish_operations()
     refused = azure.deployment("blue", instances=21)
     assert "Additional needed: 8 " in refused.message
     found = azure.get("mip/deployments/blue")
@@ -95,7 +95,7 @@ def test_scaling_needs_only_the_difference(azure: Azure) -> None:
 
 def test_the_total_of_the_region_is_a_gate_of_its_own(azure: Azure) -> None:
     """Families may add up to more than the region has."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     assert azure.deployment("a-1", instances=4, instanceType="Standard_NC24ads_A100_v4").status == 201
     assert azure.deployment("h-1", instances=2, instanceType="Standard_NC40ads_H100_v5").status == 201
     assert azure.deployment("d-1", instances=17).status == 201  # 84 more

@@ -103,11 +103,11 @@ def test_lists_and_posts_are_about_the_resource_they_are_asked_of() -> None:
 def test_a_reader_lists_and_does_not_write(azure: Azure) -> None:
     """403 in Azure's words; reading works, keys are no reading."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     reader = azure.sign_in("reader")
     refused = azure.send("GET", ENDPOINT)
     assert (refused.status, refused.code) == (403, "AuthorizationFailed")
-    azure.give(reader, builtin_roles.READER, GROUP)
+    azure.assign_role(reader, builtin_roles.READER, GROUP)
     assert azure.send("GET", ENDPOINT).status == 200
     assert azure.send("GET", f"{WORKSPACE}/onlineEndpoints").status == 200
     refused = azure.send("PUT", ENDPOINT, endpoint_body())
@@ -125,7 +125,7 @@ def test_a_reader_lists_and_does_not_write(azure: Azure) -> None:
 def test_a_contributor_deploys_and_does_not_assign(azure: Azure) -> None:
     """As in Azure: the pipeline that lacks roleAssignments/write is told so."""
     who = azure.sign_in("pipeline")
-    azure.give(who, builtin_roles.CONTRIBUTOR, GROUP)
+    azure.assign_role(who, builtin_roles.CONTRIBUTOR, GROUP)
     assert azure.endpoint().status == 201
     path = f"{WORKSPACE}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
     refused = azure.send("PUT", path, {})
@@ -136,7 +136,7 @@ def test_a_contributor_deploys_and_does_not_assign(azure: Azure) -> None:
 def test_a_role_on_a_workspace_does_not_reach_the_subscription(azure: Azure) -> None:
     """A Data Scientist deploys and polls, and cannot read usages."""
     who = azure.sign_in("scientist")
-    azure.give(who, builtin_roles.DATA_SCIENTIST, WORKSPACE)
+    azure.assign_role(who, builtin_roles.DATA_SCIENTIST, WORKSPACE)
     begun = azure.endpoint()
     assert begun.status == 201
     assert azure.send("GET", begun.headers["azure-asyncoperation"].partition(":1234")[2]).status == 200
@@ -151,7 +151,7 @@ def test_a_role_counts_after_its_delay(azure: Azure) -> None:
     azure.endpoint()
     azure.clock.advance(1)
     who = azure.sign_in("late")
-    given = azure.give(who, builtin_roles.READER, WORKSPACE).json
+    given = azure.assign_role(who, builtin_roles.READER, WORKSPACE).json
     assert azure.send("GET", ENDPOINT).status == 403
     azure.clock.advance(299)
     assert azure.send("GET", ENDPOINT).status == 403
@@ -168,7 +168,7 @@ def test_groups_give_their_roles_to_members(azure: Azure) -> None:
     for group, members in ((inner, [who, outer]), (outer, [inner])):
         azure.send("PUT", f"/emulator/principals/{group}", {"kind": "Group", "name": "g", "members": members})
     assert azure.send("GET", WORKSPACE).status == 403
-    azure.give(outer, builtin_roles.READER, SUBSCRIPTION)
+    azure.assign_role(outer, builtin_roles.READER, SUBSCRIPTION)
     assert azure.send("GET", WORKSPACE).status == 200
 
 
@@ -176,9 +176,9 @@ def test_everybody_may_ask_what_they_are_allowed(azure: Azure) -> None:
     """One block for each role that counts at the scope."""
     who = azure.sign_in("curious")
     assert azure.send("GET", f"{WORKSPACE}{PERMISSIONS}").json == {"value": []}
-    azure.give(who, builtin_roles.READER, GROUP)
-    azure.give(who, builtin_roles.DATA_SCIENTIST, WORKSPACE)
-    azure.give(who, builtin_roles.OWNER, default_world.STORAGE_ID)
+    azure.assign_role(who, builtin_roles.READER, GROUP)
+    azure.assign_role(who, builtin_roles.DATA_SCIENTIST, WORKSPACE)
+    azure.assign_role(who, builtin_roles.OWNER, default_world.STORAGE_ID)
     blocks = azure.send("GET", f"{WORKSPACE}{PERMISSIONS}").json["value"]
     assert [block["actions"][0] for block in blocks] == [
         "*/read", "Microsoft.MachineLearningServices/workspaces/*/read",
@@ -192,10 +192,10 @@ def test_custom_roles_allow_what_they_say(azure: Azure) -> None:
     body = {"properties": {"roleName": "no keys", "permissions": [block]}}
     assert azure.send("PUT", role, body).json["properties"]["type"] == "CustomRole"
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     owner = azure.token
     who = azure.sign_in("custom")
-    azure.give(who, role.rpartition("/")[2], WORKSPACE)
+    azure.assign_role(who, role.rpartition("/")[2], WORKSPACE)
     assert azure.send("GET", ENDPOINT).status == 200
     assert azure.send("POST", f"{ENDPOINT}/listKeys").status == 403
     azure.token = owner
@@ -217,7 +217,7 @@ def test_lists_show_what_one_may_read(azure: Azure) -> None:
     assert [item["name"] for item in azure.send("GET", every).json["value"]] == [default_world.WORKSPACE]
     who = azure.sign_in("nobody")
     assert azure.send("GET", every).status == 403
-    azure.give(who, builtin_roles.READER, WORKSPACE)
+    azure.assign_role(who, builtin_roles.READER, WORKSPACE)
     for address in (every, WORKSPACE.rpartition("/")[0], "/subscriptions"):
         assert len(azure.send("GET", address).json["value"]) == 1
 
@@ -225,7 +225,7 @@ def test_lists_show_what_one_may_read(azure: Azure) -> None:
 def test_deleted_principals_leave_orphans(azure: Azure) -> None:
     """Their assignments are listed as written; the directory knows them no more."""
     who = azure.sign_in("gone")
-    azure.give(who, builtin_roles.READER, WORKSPACE)
+    azure.assign_role(who, builtin_roles.READER, WORKSPACE)
     assert azure.send("DELETE", f"/emulator/principals/{who}").status == 200
     assert azure.send("DELETE", f"/emulator/principals/{who}").status == 204
     assert azure.send("GET", WORKSPACE).status == 200  # a token that was issued stays good until it expires
@@ -233,17 +233,17 @@ def test_deleted_principals_leave_orphans(azure: Azure) -> None:
     assert [item["properties"]["principalType"] for item in azure.send("GET", listed).json["value"]] == [
         "ServicePrincipal"
     ]
-    assert azure.give(who, builtin_roles.OWNER, WORKSPACE).code == "PrincipalNotFound"
+    assert azure.assign_role(who, builtin_roles.OWNER, WORKSPACE).code == "PrincipalNotFound"
 
 
 def test_scoring_with_a_directory_token_needs_the_score_action(azure: Azure) -> None:
     """On the endpoint or above; reading is not scoring."""
     azure.endpoint(authMode="AADToken")
-    azure.settle()
+    azure.finish_operations()
     azure.deployment()
-    azure.settle()
+    azure.finish_operations()
     azure.endpoint(authMode="AADToken", traffic={"blue": 100})
-    azure.settle()
+    azure.finish_operations()
     who = azure.sign_in("caller")
 
     def score() -> int:
@@ -253,9 +253,9 @@ def test_scoring_with_a_directory_token_needs_the_score_action(azure: Azure) -> 
         return azure.send("POST", "/inference/eastus/mip/score", {}, shown).status
 
     assert score() == 401
-    azure.give(who, builtin_roles.READER, ENDPOINT)
+    azure.assign_role(who, builtin_roles.READER, ENDPOINT)
     assert score() == 401
-    azure.give(who, builtin_roles.DATA_SCIENTIST, ENDPOINT)
+    azure.assign_role(who, builtin_roles.DATA_SCIENTIST, ENDPOINT)
     assert score() not in (401, 403)
 
 
@@ -268,8 +268,8 @@ def test_permissions_hold_at_each_scope_what_is_inherited(scope: str, azure: Azu
     azure.send("PUT", "/emulator/settings", {"role_assignment_delay_seconds": 600})
     me = azure.sign_in("asks")
     assert azure.send("GET", scope + PERMISSIONS).json["value"] == []
-    azure.give(me, builtin_roles.BLOB_READER, scope)
-    azure.give(me, builtin_roles.CONTRIBUTOR, SUBSCRIPTION)
+    azure.assign_role(me, builtin_roles.BLOB_READER, scope)
+    azure.assign_role(me, builtin_roles.CONTRIBUTOR, SUBSCRIPTION)
     assert azure.send("GET", scope + PERMISSIONS).json["value"] == []
     azure.clock.advance(601)
     found = azure.send("GET", scope + PERMISSIONS).json["value"]

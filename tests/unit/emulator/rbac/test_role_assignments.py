@@ -43,10 +43,10 @@ def test_a_system_identity_gets_three_roles_and_leaves_them_behind(azure: Azure)
         (WORKSPACE, builtin_roles.METRICS_WRITER),
     }  # fmt: skip
     assert given == expected
-    azure.settle()
+    azure.finish_operations()
     assert _put(azure, WORKSPACE, principalId=principal, principalType=None).status == 201
     azure.send("DELETE", ENDPOINT)
-    azure.settle()
+    azure.finish_operations()
     assert len(_list(azure, SUBSCRIPTION, f"principalId eq '{principal}'")) == 4
     assert (
         _put(azure, WORKSPACE, role=builtin_roles.ACR_PULL, principalId=principal, principalType=None).code

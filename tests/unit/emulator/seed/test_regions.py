@@ -70,7 +70,7 @@ def test_a_size_that_a_region_lacks_is_not_deployed(world: Azure) -> None:
     path = f"{WORKSPACE.replace('mlw-local', 'mlw-europe')}/onlineEndpoints/mip"
     body = {"location": "westeurope", "properties": {"authMode": "Key"}}
     assert world.send("PUT", path, body).status == 201
-    world.settle()
+    world.finish_operations()
     wanted = {
         "model": "azureml://registries/azureml/models/MedImageParse/versions/17",
         "instanceType": "Standard_F4s_v2",
@@ -84,7 +84,7 @@ def test_a_size_that_a_region_lacks_is_not_deployed(world: Azure) -> None:
 def test_a_workspace_may_use_no_more_than_its_share(world: Azure) -> None:
     """The row of the workspace tells it; a deployment beyond it is refused with its numbers."""
     world.endpoint()
-    world.settle()
+    world.finish_operations()
     assert world.deployment(instances=1).status == 201  # 8 cores with the reserve
     reply = world.deployment("green", instances=1)
     assert (reply.status, "8/8" in reply.message) == (400, True)

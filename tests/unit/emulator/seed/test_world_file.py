@@ -85,13 +85,13 @@ def test_its_limits_hold(clinic: Azure) -> None:
     refused = clinic.send("PUT", f"{where}/ep-2", body)
     assert (refused.status, refused.code) == (400, "BadRequest")
     assert "region westeurope has reached its limit. Current usage/limit: 3/3." in refused.message
-    clinic.settle()
+    clinic.finish_operations()
     assert clinic.send("PUT", f"{where}/ep-1", body).status == 201
     small = {**deployment_body(), "location": "westeurope"}
     assert clinic.send("PUT", f"{where}/ep-0/deployments/one", small).status == 201
-    clinic.settle()
+    clinic.finish_operations()
     assert clinic.send("PUT", f"{where}/ep-0/deployments/two", small).status == 201
-    clinic.settle()
+    clinic.finish_operations()
     refused = clinic.send("PUT", f"{where}/ep-0/deployments/three", small)
     assert "deployments of this endpoint has reached its limit. Current usage/limit: 2/2." in refused.message
 
@@ -99,7 +99,7 @@ def test_its_limits_hold(clinic: Azure) -> None:
 def test_by_default_the_limits_are_azures(azure: Azure) -> None:
     """Twenty deployments in an endpoint, a hundred endpoints in a region."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     for number in range(20):
         assert azure.deployment(f"d-{number}", instanceType="Standard_DS1_v2").status == 201
     assert "Current usage/limit: 20/20" in azure.deployment("d-20").message

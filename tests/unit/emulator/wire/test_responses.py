@@ -50,7 +50,7 @@ def test_no_body_breaks_the_emulator(
 ) -> None:
     """Any value in any field is accepted or refused in the envelope, never a 500; and what is stored can be read."""
     method, where, body = target
-    azure.settle()
+    azure.finish_operations()
     reply = azure.send(method, where, _with(body, path, value))
     assert reply.status < 500
     if reply.status >= 400:
@@ -110,7 +110,7 @@ def test_the_log_remembers_every_request(azure: Azure) -> None:
     """Number, plane, operation, caller, and whether it changed something; refused ones too, the control door not."""
     azure.endpoint()
     azure.endpoint("no")
-    azure.settle()
+    azure.finish_operations()
     azure.score({})
     azure.send("GET", "/metadata/endpoints")
     rows = azure.send("GET", "/emulator/requests").json["value"]
@@ -138,7 +138,7 @@ def test_only_what_changes_something_is_mutating() -> None:
 
 def test_reset_empties_the_world_and_counts_from_one(azure: Azure) -> None:
     """What was furnished stands again."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     assert azure.send("POST", "/emulator/reset").status == 200
     assert azure.get("")["value"] == []
     assert [row["number"] for row in request_log.read(azure.world)] == [1]

@@ -21,8 +21,8 @@ def test_a_map_that_is_accepted_keeps_the_law(
     if traffic.traffic_problem(live, mirror, ready, current):
         return
     assert sum(live.values()) in (0, 100)
-    served = {name for shares in (live, mirror) for name, share in shares.items() if share > 0}
-    assert all(ready[name] or current.get(name) for name in served)
+    serving_endpoint = {name for shares in (live, mirror) for name, share in shares.items() if share > 0}
+    assert all(ready[name] or current.get(name) for name in serving_endpoint)
     assert sum(mirror.values()) <= traffic.MIRROR_LIMIT
     assert not {n for n in live if live[n] > 0} & {n for n in mirror if mirror[n] > 0}
 

@@ -19,7 +19,7 @@ def test_a_connection_shows_its_secret_only_to_who_may_list_it(azure: Azure) -> 
         assert b"hush" not in reply.content
     assert azure.send("POST", f"{CONNECTION}/listsecrets").json["properties"]["credentials"] == {"key": "hush"}
     me = azure.sign_in("reads")
-    azure.give(me, builtin_roles.READER, WORKSPACE)
+    azure.assign_role(me, builtin_roles.READER, WORKSPACE)
     assert azure.send("GET", CONNECTION).status == 200
     assert azure.send("POST", f"{CONNECTION}/listsecrets").code == "AuthorizationFailed"
 
@@ -71,7 +71,7 @@ def test_batch_deployments_count_as_deployments(azure: Azure) -> None:
     path, body = f"{WORKSPACE}/batchEndpoints/one", {"location": "eastus", "properties": {}}
     azure.send("PUT", path, body)
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     assert azure.deployment("blue").status == 201
     assert azure.send("PUT", f"{path}/deployments/one", body).status == 201
     assert "DeploymentsLimitReached" in azure.send("PUT", f"{path}/deployments/two", body).content.decode()
@@ -112,7 +112,7 @@ def test_serverless_keys_are_renewed_one_at_a_time(azure: Azure) -> None:
 def test_names_of_deployments_are_free_until_taken(azure: Azure) -> None:
     """Wrong, free, taken."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     path = f"{WORKSPACE}/onlineEndpoints/mip/deployments"
     ask = [azure.send("GET", f"{path}/{name}/checkNameAvailability").json for name in ("b_", "blue")]
     azure.deployment()

@@ -71,7 +71,7 @@ def test_another_server_sees_the_same_world_under_its_own_address(azure: Azure, 
     url = azure.endpoint().headers["azure-asyncoperation"].removeprefix("https://127.0.0.1:1234")
     path = Path(azure.world.db.execute("PRAGMA database_list").fetchone()[2])
     other = Azure(path.parent, tokens)
-    other.settle()
+    other.finish_operations()
     assert other.send("GET", url).json["status"] == "Succeeded"
     found = other.send("GET", f"{WORKSPACE}/onlineEndpoints/mip", headers={"host": "localhost:99"}).json["properties"]
     assert found["scoringUri"].startswith("https://localhost:99/")
@@ -92,12 +92,12 @@ def test_removing_takes_the_subtree_and_nothing_beside_it(azure: Azure) -> None:
     """An endpoint whose name begins with another's is not below it."""
     for name in ("mip", "mip0", "mip-2"):
         azure.endpoint(name)
-    azure.settle()
+    azure.finish_operations()
     azure.deployment("blue", "mip0")
     azure.deployment("blue", "mip")
-    azure.settle()
+    azure.finish_operations()
     azure.send("DELETE", f"{WORKSPACE}/onlineEndpoints/mip")
-    azure.settle()
+    azure.finish_operations()
     assert [item["name"] for item in azure.get("")["value"]] == ["mip-2", "mip0"]
     assert azure.send("GET", f"{WORKSPACE}/onlineEndpoints/mip0/deployments/blue").status == 200
 
