@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from deploy.emulator.world.parse import Strict
 
@@ -31,20 +31,22 @@ KINDS: dict[str, frozenset[str]] = {
     "operation_stuck": frozenset({"seconds"}),
     "operation_vanished": frozenset(),
 }
-"""Every kind of fault, and what can be said of it beside which requests it is for."""
+"""Every kind of fault, and the keys that only it takes."""
 DETAIL_KEYS = frozenset().union(*KINDS.values())
 _OPERATIONS = ("OnlineEndpoints_", "OnlineDeployments_")
 
-Kind = Literal[
-    "refuse", "throttle", "unauthorized", "reset", "lose", "truncate", "html", "drip", "stale", "ghost",
-    "operation_failed", "operation_canceled", "operation_stuck", "operation_vanished",
-]  # fmt: skip
 Plane = Literal["arm", "scoring", "registry", "blob", "metadata", "identity", "any"]
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
 
 
 def _always(value: Any) -> Any:
     return ALWAYS if value == "always" else value
+
+
+def _known_kind(value: str) -> str:
+    if value not in KINDS:
+        raise ValueError(f"expected one of {', '.join(KINDS)}, found {value!r}")
+    return value
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Request:
 class FaultSpec(Strict):
     """One fault."""
 
-    kind: Kind
+    kind: Annotated[str, AfterValidator(_known_kind)]
     number: int = Field(1, ge=1)
     times: Annotated[int, BeforeValidator(_always)] = Field(1, ge=1)
     plane: Plane | None = None

@@ -12,6 +12,7 @@ from typing import Any
 
 from deploy.emulator.entra.access_tokens import TENANT
 from deploy.emulator.rbac import role_definitions
+from deploy.emulator.rbac.rights import within
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.responses import Answer, Json, arm_error, timestamp
@@ -66,7 +67,7 @@ def put(call: Call) -> Answer:
         "SELECT name, body FROM role_assignments WHERE scope = ? AND principal = ? AND role = ?", key
     ).fetchone()
     if same is not None:
-        return _again(call, same, name, fields.text(properties, "description"))
+        return _update_description(call, same, name, fields.text(properties, "description"))
     if call.world.db.execute("SELECT 1 FROM role_assignments WHERE name = ?", (name.lower(),)).fetchone():
         raise arm_error(
             400, "RoleAssignmentUpdateNotPermitted",
@@ -122,17 +123,13 @@ def listing(call: Call) -> Answer:
     found = [
         json.loads(body)
         for assigned_scope, body in rows
-        if _within(scope, assigned_scope) or (below and _within(assigned_scope, scope))
+        if within(scope, assigned_scope) or (below and within(assigned_scope, scope))
     ]
     return Answer(200, {"value": found})
 
 
 def _scope(call: Call) -> str:
     return "/" + call.path.get("scope", "").strip("/")
-
-
-def _within(inner: str, outer: str) -> bool:
-    return inner == outer or inner.startswith(outer.rstrip("/") + "/")
 
 
 def _require_scope(call: Call, scope: str) -> None:
@@ -166,8 +163,8 @@ def _principal_kind(call: Call, principal: str, requested: str | None) -> str:
     return str(row[0] if row is not None else requested)
 
 
-def _again(call: Call, same: tuple[str, str], name: str, description: str | None) -> Answer:
-    """The same under its own name: only the description may become another."""
+def _update_description(call: Call, same: tuple[str, str], name: str, description: str | None) -> Answer:
+    """PUT of an assignment that exists: under the same name, only its description can change."""
     if same[0] != name.lower():
         raise arm_error(
             409, "RoleAssignmentExists",

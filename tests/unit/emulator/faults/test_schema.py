@@ -91,7 +91,7 @@ def test_two_faults_for_one_request_strike_one_after_the_other(azure_once: Azure
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"kind": "explode"}, "kind: expected 'refuse'"),
+        ({"kind": "explode"}, "kind: expected one of refuse, throttle, "),
         ({}, "kind: is missing."),
         ({"kind": "lose", "numbr": 3}, "numbr: is not a key of this place. Did you mean number?"),
         ({"kind": "lose", "number": 0}, "number: expected greater than or equal to 1, found 0."),
@@ -125,5 +125,5 @@ def test_always_is_a_number_of_times() -> None:
     """And is shown as the word."""
     spec = parse.validate({"kind": "lose", "times": "always"}, FaultSpec)
     assert spec.times == ALWAYS
-    shown = inject.Fault(1, spec, 0, 5, 5).shown()
+    shown = inject.Fault(1, spec, 0, 5, 5).to_json()
     assert (shown["times"], shown["left"], shown["seen"]) == ("always", "always", 5)

@@ -18,7 +18,7 @@ from tests.unit.emulator.azure import LOCATION, WORKSPACE, Azure
 def test_the_reserve_is_a_fifth_rounded_up_unless_exempt(size: vm_sizes.Size, instances: int) -> None:
     """Whole instances are reserved, so one instance needs the cores of two."""
     machines = instances if size.exempt else math.ceil(instances * 12 / 10)
-    assert size.needed(instances) == machines * size.cores
+    assert size.quota_cores(instances) == machines * size.cores
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_published_examples_of_the_reserve(name: str, instances: int, cores: int
     """The numbers that documentation and real refusals give."""
     size = vm_sizes.find(name)
     assert size is not None
-    assert size.needed(instances) == cores
+    assert size.quota_cores(instances) == cores
 
 
 def test_every_size_has_a_family_with_a_limit() -> None:

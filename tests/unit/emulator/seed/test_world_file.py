@@ -207,7 +207,7 @@ def test_any_yaml_is_a_world_or_is_refused_in_words(tmp_path_factory: pytest.Tem
         found = parse.load_and_apply(path, WorldFile, lambda wanted: wanted)
     except emulator.InvalidFile as wrong:
         found = None
-        places = [(t.line, t.column, bool(t.words)) for t in wrong.problems]
+        places = [(t.line, t.column, bool(t.message)) for t in wrong.problems]
     else:
         places = [(1, 1, True)]
     assert places

@@ -24,8 +24,8 @@ def _write(path: str, name: str, times: int) -> None:
     world = open_world(Path(path))
     for _ in range(times):
         with world.transaction():
-            world.count(name)
-            world.count("all")
+            world.next_number(name)
+            world.next_number("all")
     world.close()
 
 
@@ -40,7 +40,7 @@ def test_processes_share_a_world_from_its_first_moment(tmp_path: Path) -> None:
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
     world = open_world(path)
     with world.transaction():
-        assert world.count("all") == 150
+        assert world.next_number("all") == 150
         assert world.get(default_world.WORKSPACE_ID) is not None
     world.close()
 
@@ -48,9 +48,9 @@ def test_processes_share_a_world_from_its_first_moment(tmp_path: Path) -> None:
 def _die(path: str) -> None:
     world = open_world(Path(path))
     with world.transaction():
-        world.count("kept")
+        world.next_number("kept")
     world.db.execute("BEGIN IMMEDIATE")
-    world.count("kept")
+    world.next_number("kept")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -62,7 +62,7 @@ def test_a_killed_process_loses_nothing_it_had_answered(tmp_path: Path) -> None:
     assert writer.exitcode == -signal.SIGKILL
     world = open_world(tmp_path / "w")
     with world.transaction():
-        assert world.count("kept") == 1
+        assert world.next_number("kept") == 1
     world.close()
 
 
@@ -82,7 +82,7 @@ def test_a_refused_request_changes_nothing(azure: Azure) -> None:
     """The transaction is all or nothing, also when a refusal comes late."""
     before = list(azure.world.db.iterdump())
     with contextlib.suppress(KeyError), azure.world.transaction():
-        azure.world.count("x")
+        azure.world.next_number("x")
         azure.world.remove(WORKSPACE)
         raise KeyError
     assert list(azure.world.db.iterdump()) == before

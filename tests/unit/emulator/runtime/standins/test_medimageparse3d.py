@@ -132,7 +132,7 @@ def test_the_answer_is_a_volume_like_the_one_sent(values, order, prompts):
     assert seen.values.dtype == np.uint8
     assert seen.values.max() <= len(prompts)
     assert struct.unpack_from(seen.order + "h", seen.header, 254) == (1,)
-    assert np.array_equal(seen.turn, LEFT_BACK_HEAD * 2)
+    assert np.array_equal(seen.orientation, LEFT_BACK_HEAD * 2)
 
 
 def test_the_same_volume_gives_the_same_bytes():
