@@ -1,11 +1,11 @@
-"""A small Azure ML that speaks the wire: online endpoints, deployments, quota, roles, registry models, scoring.
+"""An emulator of Azure ML over HTTPS: online endpoints, deployments, quota, roles, registry models, scoring.
 
     with emulator.embed(Path(".amldeploy")) as running:
         os.environ.update(running.variables())
         MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000001", "rg-local", "mlw-local")
 
-Everything the emulator knows is in `<state>/world.sqlite`; several processes can share it. It binds 127.0.0.1 only,
-knows nothing of the rest of this package, and a stand-in never passes for a model. `routes.py` lists what it answers.
+All its state is in `<state>/world.sqlite`; several processes can share it. It binds 127.0.0.1 only and imports no other
+module of `deploy`. Stand-ins answer for models and say so. `http/routes.py` lists the requests that it answers.
 """
 
 from __future__ import annotations

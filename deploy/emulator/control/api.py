@@ -1,7 +1,4 @@
-"""The emulator's own door, beside Azure's: is it there, what was asked of it, what time it is, what shall go wrong.
-
-Loopback only, no token.
-"""
+"""The control API of the emulator: status, request log, clock, faults. Loopback only, no token."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from deploy.emulator.world import parse
 
 
 def status(call: Call) -> Answer:
-    """GET who answers here and how much the world holds."""
+    """GET the process id, the address, the number of requests, and the number of resources by kind."""
     kinds = call.world.db.execute("SELECT kind, COUNT(*) FROM resources GROUP BY kind").fetchall()
     requests = call.world.db.execute("SELECT COALESCE(MAX(number), 0) FROM requests").fetchone()[0]
     return Answer(200, {"pid": os.getpid(), "url": call.base, "requests": requests, "resources": dict(kinds)})
@@ -33,23 +30,23 @@ def requests(call: Call) -> Answer:
 
 
 def clock(call: Call) -> Answer:
-    """GET what time it is in the world, and how fast it goes."""
+    """GET the world's time and its speed."""
     return Answer(200, clock_api.status(call.world))
 
 
 def change_clock(call: Call) -> Answer:
-    """POST one or more of `set` (ISO 8601), `advance` (seconds), `scale` (world seconds a second)."""
+    """POST one or more of `set` (ISO 8601), `advance` (seconds), `scale` (world seconds per real second)."""
     clock_api.change(call.world, _validate(call, clock_api.ClockChange))
     return Answer(200, clock_api.status(call.world))
 
 
 def list_faults(call: Call) -> Answer:
-    """GET every fault that was ordered, with what is left of it."""
+    """GET every registered fault, with how often it still applies."""
     return Answer(200, {"value": [fault.to_json() for fault in inject.registered(call.world)]})
 
 
 def add_faults(call: Call) -> Answer:
-    """POST one fault, or `{"faults": [...]}`; they count from the next request on."""
+    """POST one fault, or `{"faults": [...]}`. They count from the next request on."""
     many = "faults" in call.object()
     requested = _validate(call, FaultFile).faults if many else [_validate(call, FaultSpec)]
     return Answer(201, {"value": [fault.to_json() for fault in inject.register(call.world, requested)]})
@@ -69,5 +66,5 @@ def remove_faults(call: Call) -> Answer:
 def _validate(call: Call, model: type[parse.M]) -> parse.M:
     try:
         return parse.validate(call.object(), model)
-    except parse.InvalidValue as misfit:
-        raise arm_error(400, "InvalidRequestContent", str(misfit)) from None
+    except parse.InvalidValue as error:
+        raise arm_error(400, "InvalidRequestContent", str(error)) from None

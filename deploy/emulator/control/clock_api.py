@@ -1,4 +1,4 @@
-"""Turning the world's clock: setting it, letting hours pass in a call, making it faster, or stopping it."""
+"""Set the world's clock, advance it, change its speed, or stop it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from deploy.emulator.world.timing import ClockState, parse_time
 
 FASTEST = 1_000_000
 LONGEST = 3_200_000_000.0
-"""A century in seconds: more would leave the years that a timestamp can tell."""
+"""About a century, in seconds: more is outside the years that a timestamp can hold."""
 
 
 def _is_moment(text: str) -> str:
     try:
         found = parse_time(text)
     except ValueError as error:
-        raise ValueError(f"expected a moment with its zone, such as 2026-01-31T12:00:00Z ({error})") from None
+        raise ValueError(f"expected a time with its time zone, such as 2026-01-31T12:00:00Z ({error})") from None
     if not 0 <= found <= LONGEST:
-        raise ValueError("expected a moment between 1970 and 2071")
+        raise ValueError("expected a time between 1970 and 2071")
     return text
 
 
 class ClockChange(Strict):
-    """What to do with the clock, in this order: `set` it, `advance` it (seconds), give it a `scale` (0 stops it)."""
+    """A change of the clock, applied in this order: `set`, `advance` (seconds), `scale` (0 stops it)."""
 
     set: Annotated[str, AfterValidator(_is_moment)] | None = None
     advance: float | None = Field(None, ge=0, le=LONGEST)
@@ -36,12 +36,12 @@ class ClockChange(Strict):
     @model_validator(mode="after")
     def _require_change(self) -> ClockChange:
         if not self.model_fields_set:
-            raise ValueError("say what to do with the clock: set, advance or scale")
+            raise ValueError("use at least one of set, advance and scale")
         return self
 
 
 def change(world: World, requested: ClockChange) -> None:
-    """Obey; the next transaction applies what has become due. Must run inside a transaction."""
+    """Change the clock; the next transaction applies what is due by then. Must run inside a transaction."""
     real, clock_state = world.clock.now(), world.controls.clock_state
     now = clock_state.at(real) if requested.set is None else parse_time(requested.set)
     scale = clock_state.scale if requested.scale is None else requested.scale
@@ -49,7 +49,7 @@ def change(world: World, requested: ClockChange) -> None:
 
 
 def status(world: World) -> dict[str, Json]:
-    """`now` in words, `seconds` since 1970, `scale`, and `ahead`: seconds ahead of the clock on the wall."""
+    """`now` (ISO 8601), `seconds` since 1970, `scale`, and `ahead`: the offset to real time in seconds."""
     now = world.now()
     ahead = round(now - world.clock.now(), 3)
     return {"now": timestamp(now), "seconds": now, "scale": world.controls.clock_state.scale, "ahead": ahead}

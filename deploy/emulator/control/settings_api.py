@@ -1,4 +1,4 @@
-"""The emulator's settings: what differs between subscriptions or cannot be asked of Azure. Kept in the world."""
+"""Read and change the emulator's settings (`world.settings`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deploy.emulator.world.store import World, dump
 
 
 def change(world: World, values: dict[str, Json]) -> None:
-    """Set some settings; null gives one its default back.
+    """Set some settings; null restores a default.
 
     Raises:
         Refusal: 400 for a name that is not a setting, or a value of another type than the default's.
@@ -31,10 +31,10 @@ def change(world: World, values: dict[str, Json]) -> None:
 
 
 def apply(world: World, requested: dict[str, Json]) -> None:
-    """The settings of a world file.
+    """Apply the settings of a world file.
 
     Raises:
-        Misfit: one of them is wrong.
+        InvalidValue: a name or a value is wrong.
     """
     for name, value in requested.items():
         try:

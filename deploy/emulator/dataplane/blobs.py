@@ -1,6 +1,6 @@
-"""Blob storage as far as assets need it: whole blobs, blocks, metadata, lists. Signatures are not looked at.
+"""Blob storage as far as assets need it: whole blobs, blocks, metadata, lists. SAS signatures are not checked.
 
-A blob lies in parts of a few MiB, so that no request has to hold more of it than it sends or asks for.
+A blob is stored in parts of 4 MiB, so that a request needs no more memory than it sends or reads.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def get(call: Call) -> Answer:
 
 
 def head(call: Call) -> Answer:
-    """HEAD a blob: its size and metadata, and not a byte of it."""
+    """HEAD a blob: its size and metadata."""
     size, headers = _describe(call)
     return Answer(200, b"", headers | {"Content-Length": str(size)})
 
@@ -73,7 +73,7 @@ def delete(call: Call) -> Answer:
     """DELETE a blob."""
     _require(call)
     for table in ("blobs", "parts"):
-        call.world.db.execute(f"DELETE FROM {table} WHERE path = ?", (_path(call),))  # noqa: S608 - the names are ours
+        call.world.db.execute(f"DELETE FROM {table} WHERE path = ?", (_path(call),))  # noqa: S608 - constant names
     return Answer(202)
 
 
@@ -108,7 +108,7 @@ def _store(call: Call, path: str) -> int:
 
 
 def _join_blocks(call: Call, path: str) -> int:
-    """Make a blob of its blocks, one at a time; returns its size."""
+    """Join the listed blocks to a blob; returns its size."""
     names = re.findall(rb"<(?:Latest|Uncommitted|Committed)>([^<]+)</", call.raw)
     call.world.db.execute("DELETE FROM parts WHERE path = ?", (path,))
     size = 0
@@ -126,7 +126,7 @@ def _join_blocks(call: Call, path: str) -> int:
 
 
 def _slice(call: Call, start: int, end: int) -> bytes:
-    """The bytes of a blob from `start` to before `end`."""
+    """The bytes of a blob from `start` up to, but not including, `end`."""
     rows = call.world.db.execute(
         "SELECT start, content FROM parts WHERE path = ? AND start < ? AND start + length(content) > ? ORDER BY start",
         (_path(call), end, start),

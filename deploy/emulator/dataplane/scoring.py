@@ -1,7 +1,7 @@
-"""The data plane: who may score, which deployment answers, and what a refusal looks like.
+"""The scoring data plane: check the credential, choose the deployment, return its answer or an error.
 
-Stand-ins compute the answers for registry models (`scorers`); a deployment with code of its own is answered by its
-server (`hosting`, `proxy`). A model of a registry is never run here.
+Stand-ins compute the answers for registry models (`runtime.standins`). A deployment with its own code is answered by
+its scoring server (`runtime.hosting`, `runtime.proxy`). A registry model itself never runs.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ SERVER = "azureml-frontdoor"
 
 @dataclass(frozen=True)
 class AdmittedRequest:
-    """A request that has been let in: the deployment that answers it, and how long it may take (seconds).
+    """A request with a valid credential: the deployment that answers it, and its timeout in seconds.
 
-    `server` is the deployment's own, or "" for a stand-in; `swagger` is what a stand-in says of itself.
+    `server` is the key of the deployment's scoring server, or "" for a stand-in; `swagger` is a stand-in's document.
     """
 
     deployment: str
@@ -56,16 +56,16 @@ class AdmittedRequest:
 
 
 def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
-    """Check the credential and choose the deployment. Part of a transaction; quick. `pending` counts by deployment.
+    """Check the credential and choose the deployment. Part of a transaction. `pending` counts requests by deployment.
 
     Raises:
-        Refusal: 401 without a valid credential; 404 when nobody is to answer; 429 when too many wait already.
+        Refusal: 401 without a valid credential; 404 when no deployment can answer; 429 with too many pending requests.
     """
     endpoint = _endpoint(call)
     _authorize(call, endpoint)
     requested, path = call.headers.get(DEPLOYMENT_HEADER), call.address.rstrip("/").rpartition("/")[2]
     scores = path == "score"
-    turn = call.world.next_number(f"turn of {endpoint.id}") if scores else 0
+    turn = call.world.next_number(f"requests of {endpoint.id}") if scores else 0
     name = requested if requested is not None else traffic.choose(endpoint.properties["traffic"], turn)
     found = call.world.get(f"{endpoint.id}/deployments/{name}") if name else None
     swagger = None if scores else document(call.base, endpoint)
@@ -74,7 +74,7 @@ def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
             return AdmittedRequest("", "", None, 5.0, b"", swagger=swagger)
         raise _no_deployment(requested)
     settings = found.properties["requestSettings"]
-    # Azure lets twice as many wait as can be worked on at once.
+    # Azure allows twice as many pending requests as it processes at once.
     limit = 2 * int(settings["maxConcurrentRequestsPerInstance"]) * int(found.body["sku"]["capacity"])
     if pending.get(found.id, 0) >= limit:
         raise _refusal(429, "TooManyRequests", "too many pending requests", found.body["name"])
@@ -87,11 +87,11 @@ def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
 
 
 async def answer(admitted: AdmittedRequest, hosting: Hosting) -> Answer:
-    """Let the deployment answer, within its time. Outside any transaction; raises only where a stand-in is broken."""
+    """The deployment's answer, or an error after its timeout. Outside any transaction; raises on a stand-in's bug."""
     if not admitted.server and admitted.swagger is not None:
         return Answer(200, admitted.swagger, _headers(admitted.deployment))
     try:
-        # A server that has to be started first is not the request's fault: its time begins afterwards.
+        # The timeout begins after the server has started.
         port = await hosting.port(admitted.server) if admitted.server else 0
         work = _hosted(admitted, port) if admitted.server else asyncio.to_thread(score, admitted)
         return await asyncio.wait_for(work, admitted.timeout)
@@ -116,7 +116,7 @@ async def _hosted(admitted: AdmittedRequest, port: int) -> Answer:
 
 
 def _error_text(reply: proxy.Reply) -> str:
-    """What the server said: the `message` of a JSON object, the text, or the status line's reason."""
+    """The error of the server: the `message` of a JSON object, the text, or the reason of the status line."""
     try:
         value = json.loads(reply.body)
     except (ValueError, RecursionError):
@@ -125,7 +125,7 @@ def _error_text(reply: proxy.Reply) -> str:
 
 
 def score(admitted: AdmittedRequest) -> Answer:
-    """Let the stand-in answer. Runs in a thread, outside any transaction; raises only where a stand-in is broken."""
+    """The stand-in's answer. Runs in a thread, outside any transaction; raises only on a stand-in's bug."""
     started = time.perf_counter()
     try:
         request = json.loads(admitted.payload)
@@ -152,7 +152,7 @@ def score(admitted: AdmittedRequest) -> Answer:
 
 
 def model_error(admitted: AdmittedRequest, status: int, reason: str) -> Answer:
-    """424: the container answered `status`; its words travel in headers too."""
+    """424: the container answered `status`; status and reason are in headers, too."""
     headers = {
         "ms-azureml-model-error-statuscode": str(status),
         "ms-azureml-model-error-reason": _header_text(reason),
@@ -227,7 +227,7 @@ def _refusal(status: int, code: str, message: str, deployment: str = "") -> Refu
 
 
 def _header_text(words: str) -> str:
-    """Words that fit a header."""
+    """Text made safe for a header: ASCII, at most 500 characters."""
     return re.sub(r"[^\x20-\x7e]", "?", words)[:500]
 
 

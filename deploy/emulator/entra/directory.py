@@ -1,6 +1,7 @@
-"""The directory: users, groups, service principals and managed identities, and the applications behind them.
+"""The directory: users, groups, service principals, managed identities, and their applications.
 
-On Azure one writes to it through Microsoft Graph; here through `/emulator/principals`. Secrets are kept as digests.
+Azure's directory is changed through Microsoft Graph, this one through `/emulator/principals`. Only digests of secrets
+are stored.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ EXCHANGE = "api://AzureADTokenExchange"
 
 @dataclass(frozen=True)
 class Principal:
-    """Somebody in the directory: object id, kind, name, and the application's id for a service principal ("" else)."""
+    """An entry of the directory: object id, kind, name, and a service principal's application id (else "")."""
 
     id: str
     kind: str
@@ -31,7 +32,7 @@ class Principal:
 
 
 def add(world: World, identifier: str, kind: str, name: str, owner: str = "", client: str = "") -> None:
-    """Somebody who exists; with an `owner` they vanish with that resource, with a `client` they can sign in by it."""
+    """Add a principal. It is deleted with its `owner` (a resource id); `client` is its application id for sign-in."""
     world.db.execute("INSERT OR IGNORE INTO principals VALUES (?, ?, ?, ?)", (identifier, kind, name, owner.lower()))
     if client:
         world.db.execute(
@@ -41,13 +42,13 @@ def add(world: World, identifier: str, kind: str, name: str, owner: str = "", cl
 
 
 def find(world: World, identifier: str) -> Principal | None:
-    """Who has this object id or application id."""
+    """The principal with this object id or application id."""
     row = world.db.execute(_SELECT + " WHERE p.id = ? OR a.id = ?", (identifier.lower(),) * 2).fetchone()
     return Principal(row[0], row[1], row[2], row[3] or "") if row else None
 
 
 def application(world: World, client: str) -> tuple[Principal, dict[str, Json]] | None:
-    """Who an application is, and what it may sign in with: `secrets` (digests) and `federatedCredentials`."""
+    """An application's principal and credentials: `secrets` (digests) and `federatedCredentials`."""
     row = world.db.execute(
         "SELECT p.id, p.kind, p.name, a.id, a.body FROM applications a JOIN principals p ON p.id = a.principal"
         " WHERE a.id = ?",
@@ -57,12 +58,12 @@ def application(world: World, client: str) -> tuple[Principal, dict[str, Json]] 
 
 
 def digest(secret: str) -> str:
-    """What is kept of a secret."""
+    """The digest of a secret, as it is stored."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def listing(call: Call) -> Answer:
-    """GET /emulator/principals: everybody. Secrets are never shown."""
+    """GET /emulator/principals: all principals, without secrets."""
     rows = call.world.db.execute(_SELECT + " ORDER BY p.rowid").fetchall()
     return Answer(200, {"value": [_show(call.world, Principal(i, k, n, c or "")) for i, k, n, c in rows]})
 
@@ -100,7 +101,7 @@ def delete(call: Call) -> Answer:
 def _remove(world: World, identifier: str) -> None:
     for sql in (
         "DELETE FROM principals WHERE id = ?", "DELETE FROM applications WHERE principal = ?",
-        "DELETE FROM memberships WHERE team = ?",
+        "DELETE FROM memberships WHERE group_id = ?",
     ):  # fmt: skip
         world.db.execute(sql, (identifier,))
 
@@ -108,7 +109,7 @@ def _remove(world: World, identifier: str) -> None:
 def _show(world: World, principal: Principal) -> dict[str, Json]:
     shown: dict[str, Any] = {"id": principal.id, "kind": principal.kind, "name": principal.name}
     if principal.kind == "Group":
-        rows = world.db.execute("SELECT member FROM memberships WHERE team = ? ORDER BY member", (principal.id,))
+        rows = world.db.execute("SELECT member FROM memberships WHERE group_id = ? ORDER BY member", (principal.id,))
         shown["members"] = [row[0] for row in rows]
     if principal.client:
         row = world.db.execute("SELECT body FROM applications WHERE id = ?", (principal.client,)).fetchone()

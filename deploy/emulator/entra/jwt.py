@@ -1,4 +1,4 @@
-"""RSA keys and the JSON Web Tokens signed with them (RS256, by PyJWT). A key is created at first use, with mode 0600."""
+"""RSA keys and the JSON Web Tokens signed with them (RS256). A key is created at first use, with mode 0600."""
 
 from __future__ import annotations
 

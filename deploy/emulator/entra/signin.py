@@ -1,7 +1,7 @@
-"""Signing in: the token endpoint of Entra ID for applications, and the managed-identity endpoint of App Service.
+"""Sign-in: the token endpoint of Entra ID for applications, and the managed-identity endpoint of App Service.
 
-Refusals come in Entra's form, `{"error", "error_description": "AADSTS...", "error_codes", ...}`. Times are those of the
-clients, who judge by their own clocks when to renew a token; the world's clock plays no part.
+Errors have Entra's form, `{"error", "error_description": "AADSTS...", "error_codes", ...}`. Token times are real time,
+not the world's time, because clients decide by their own clocks when to renew a token.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from deploy.emulator.wire.responses import Answer, Json, Refusal
 from deploy.emulator.world import settings
 
 TENANTS = (TENANT, "adfs")
-"""`adfs` is a tenant that clients do not look up at the real Entra ID first."""
+"""Clients use the tenant `adfs` without a lookup at the real Entra ID."""
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -39,13 +39,13 @@ def openid(call: Call) -> Answer:
 
 
 def keys(call: Call) -> Answer:
-    """GET the public keys that check the directory's tokens."""
+    """GET the public keys of the directory."""
     _tenant(call)
     return Answer(200, call.tokens.key_set())
 
 
 def instances(call: Call) -> Answer:
-    """GET instance discovery: this authority is a cloud of its own."""
+    """GET instance discovery: this authority is a separate cloud."""
     host = call.base.partition("//")[2]
     names = {"preferred_network": host, "preferred_cache": host, "aliases": [host]}
     where = f"{call.base}/{TENANT}/v2.0/.well-known/openid-configuration"
@@ -53,7 +53,7 @@ def instances(call: Call) -> Answer:
 
 
 def token(call: Call) -> Answer:
-    """POST token: `client_credentials` with a secret, or with an assertion of a trusted issuer."""
+    """POST token: `client_credentials` with a secret, or with an assertion of a trusted issuer (federated token)."""
     _tenant(call)
     form = {key: values[0] for key, values in parse_qs(call.raw.decode("utf-8", "replace")).items()}
     if form.get("grant_type") != "client_credentials":
@@ -88,8 +88,8 @@ def token(call: Call) -> Answer:
 def managed_identity(call: Call) -> Answer:
     """GET /msi/token, api-version 2019-08-01: the App Service form of a managed identity's endpoint.
 
-    Without more it signs in the world's owner; `client_id`, `object_id` or `principal_id` choose anybody who exists,
-    which is the emulator's way to try what another principal may do.
+    By default it signs in the owner of the subscription. `client_id`, `object_id` or `principal_id` choose any other
+    principal; only the emulator allows that, for tests of permissions.
     """
     if "x-identity-header" not in call.headers:
         raise Refusal(Answer(401, {"statusCode": 401, "message": "The header X-IDENTITY-HEADER is missing."}))

@@ -1,6 +1,7 @@
-"""Things that go wrong by order: which fault a request meets, and what it does to the answer. Shared by all processes.
+"""Fault injection: which fault applies to a request, and how it changes the answer or the operation.
 
-How a spoilt answer leaves is `delivery`'s; what can be ordered is `orders`'.
+Faults are stored in the world, so all processes that serve it share them. `http.delivery` has the faults of the
+connection (`lose`, `reset`, `drip`, `truncate`).
 """
 
 from __future__ import annotations
@@ -26,16 +27,17 @@ DEFAULT_CODES = {
     408: "RequestTimeout", 409: "Conflict", 412: "PreconditionFailed", 429: "TooManyRequests",
     500: "InternalServerError", 502: "BadGateway", 503: "ServiceUnavailable", 504: "GatewayTimeout",
 }  # fmt: skip
-"""The usual code of a status, when the order names none."""
+"""Error codes of a status, for faults without `code`."""
 PAGE = b"<html><head><title>%d %s</title></head><body><center><h1>%d %s</h1></center></body></html>\r\n"
 NEVER = 9e15
-"""When an operation that never ends is due: in 285 million years."""
+"""The due time of an operation that never ends: 285 million years from 1970."""
 _OPERATION = re.compile(r"/mfeOperation(?:sStatus|Results)/([^?]+)")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """An order with its number and how it stands: requests `seen` that fit, times `applied`."""
+    """A registered fault: requests that matched (`seen`), times it was `applied`, and `since`, the last resource number
+    when it was registered."""
 
     number: int
     spec: FaultSpec
@@ -45,11 +47,11 @@ class Fault:
 
     @property
     def note(self) -> str:
-        """What the request log says of a request that met it."""
+        """The note in the request log of a request that it applied to."""
         return f"fault {self.number}: {self.spec.kind}"
 
     def to_json(self) -> dict[str, Json]:
-        """The fault as the control API tells of it."""
+        """The fault in the control API."""
         spec = self.spec.model_dump(exclude_unset=True)
         if self.spec.times == ALWAYS:
             spec["times"] = "always"
@@ -58,7 +60,7 @@ class Fault:
 
 
 def register(world: World, specs: Sequence[FaultSpec]) -> list[Fault]:
-    """Order faults; they count from the next request on. Must run inside a transaction."""
+    """Add faults. They count from the next request on. Must run inside a transaction."""
     since = world.db.execute("SELECT COALESCE(MAX(number), 0) FROM resources").fetchone()[0]
     added = []
     for spec in specs:
@@ -72,19 +74,19 @@ def register(world: World, specs: Sequence[FaultSpec]) -> list[Fault]:
 
 
 def registered(world: World) -> list[Fault]:
-    """Every fault that was ordered, oldest first, also those that are used up."""
+    """Every registered fault, oldest first, used ones included."""
     return list(_read(world, "1"))
 
 
 def remove(world: World, number: int | None = None) -> int:
-    """Take back one fault, or all; returns how many there were. Must run inside a transaction."""
+    """Remove one fault, or all; returns how many were removed. Must run inside a transaction."""
     found = world.db.execute("DELETE FROM faults WHERE ?1 IS NULL OR number = ?1", (number,))
     world.controls.invalidate()
     return found.rowcount
 
 
 def match(world: World, request: Request) -> Fault | None:
-    """Count a request, and return the fault that strikes it. Costs nothing to speak of while none is ordered."""
+    """Count a request for every fault that matches it; returns the fault that applies. Cheap without faults."""
     world.controls.refresh()
     if not world.controls.has_active_faults:
         return None
@@ -98,7 +100,7 @@ def match(world: World, request: Request) -> Fault | None:
 
 
 def override_reads(world: World, fault: Fault | None, path: str) -> AbstractContextManager[None]:
-    """The world as a handler sees it: as it is, as it was, or without the resource that is asked for."""
+    """The world that a handler reads: current, before the last write (`stale`), or without the resource (`ghost`)."""
     match fault and fault.spec.kind:
         case "stale":
             return history.previous_state(world, path)
@@ -108,10 +110,10 @@ def override_reads(world: World, fault: Fault | None, path: str) -> AbstractCont
 
 
 def on_request(fault: Fault | None, world: World, subscription: str, caller: str) -> None:
-    """Refuse a request whose effect must not happen.
+    """Stop a request before it has an effect, if the fault says so.
 
     Raises:
-        Refusal: with the answer that was ordered; status 0 when the connection is cut instead.
+        Refusal: with the fault's answer; status 0 for `reset`.
     """
     if fault is None:
         return
@@ -134,7 +136,7 @@ def on_request(fault: Fault | None, world: World, subscription: str, caller: str
 
 
 def on_response(fault: Fault | None, world: World, answer: Answer) -> str:
-    """Spoil the operation that a request has begun, and say so; a request that began none has not met the fault."""
+    """Change the operation that a request started; returns the note for the log, "" without a fault or an operation."""
     if fault is None or not fault.spec.kind.startswith("operation_"):
         return ""
     match = _OPERATION.search(answer.headers.get("Azure-AsyncOperation") or answer.headers.get("Location") or "")
@@ -146,7 +148,7 @@ def on_response(fault: Fault | None, world: World, answer: Answer) -> str:
 
 
 def replace_answer(fault: Fault | None, answer: Answer) -> Answer:
-    """The answer to a request whose effect stands, when another one was ordered."""
+    """The fault's answer in place of the real one, for faults with `effect: true`."""
     if fault is not None and fault.spec.effect and answer.status:
         return _faulty_answer(fault)
     return answer
@@ -163,7 +165,7 @@ def _faulty_answer(fault: Fault) -> Answer:
     body = spec.body
     if body is None:
         code = spec.code or DEFAULT_CODES.get(status, "BadRequest")
-        body = {"error": {"code": code, "message": spec.message or f"Refused by order ({fault.note})."}}
+        body = {"error": {"code": code, "message": spec.message or f"Refused by a fault ({fault.note})."}}
     if isinstance(body, str):
         return Answer(status, body.encode(), {"Content-Type": "text/plain; charset=utf-8", **spec.headers})
     return Answer(status, body, {"x-ms-failure-cause": "gateway", **spec.headers})
@@ -192,17 +194,17 @@ def _change_operation(world: World, fault: Fault, operation: str) -> None:
         case kind:
             outcome = "Failed" if kind == "operation_failed" else "Canceled"
             default = "InternalServerError" if outcome == "Failed" else "OperationCanceled"
-            error = error_body(spec.code or default, spec.message or f"{outcome} by order ({fault.note}).")
+            error = error_body(spec.code or default, spec.message or f"{outcome} by a fault ({fault.note}).")
             if effect.get("remove"):
                 _restore_children(world, target)
             ends = {"properties": {"provisioningState": outcome}, "outcome": outcome}
             _update_operation(world, operation, effect=ends, error=error)
-            if "earliest" in effect:  # it waited for a server, which nobody starts now
+            if "earliest" in effect:  # it waited for a scoring server, which does not start now
                 _update_operation(world, operation, due=float(effect["earliest"]))
 
 
 def _restore_children(world: World, target: str) -> None:
-    """A deletion that will fail leaves what is below as it was before."""
+    """Restore the children of a resource, because its deletion will fail."""
     below = [row[0] for row in world.db.execute("SELECT id FROM resources WHERE parent = ?", (target,))]
     for child in below:
         history.restore(world, child)
@@ -211,11 +213,11 @@ def _restore_children(world: World, target: str) -> None:
 def _update_operation(world: World, operation: str, **columns: Any) -> None:
     for name, value in columns.items():
         stored = value if isinstance(value, float) else dump(value)
-        world.db.execute(f"UPDATE operations SET {name} = ? WHERE id = ?", (stored, operation))  # noqa: S608 - ours
+        world.db.execute(f"UPDATE operations SET {name} = ? WHERE id = ?", (stored, operation))  # noqa: S608 - constant names
 
 
 def _is_due(world: World, fault: Fault, request: Request) -> bool:
-    """Whether the world holds what a kind needs: something written for `stale`, somebody new for `ghost`."""
+    """Whether `stale` has an earlier state to show, and `ghost` a resource created after the fault was registered."""
     match fault.spec.kind:
         case "stale":
             return history.has_previous(world, request.path)
@@ -232,7 +234,7 @@ def _count_applied(world: World, fault: Fault) -> None:
 
 def _read(world: World, where: str) -> Iterator[Fault]:
     rows = world.db.execute(
-        f"SELECT number, rule, since, seen, applied FROM faults WHERE {where} ORDER BY number"  # noqa: S608 - ours
+        f"SELECT number, rule, since, seen, applied FROM faults WHERE {where} ORDER BY number"  # noqa: S608 - constant names
     ).fetchall()
     for number, rule, since, seen, applied in rows:
         yield Fault(number, FaultSpec.model_validate_json(rule), since, seen, applied)

@@ -1,7 +1,7 @@
-"""A fault as it is ordered: what shall go wrong, at which request. The form of fault files and of `/emulator/faults`.
+"""The schema of a fault, for fault files and `/emulator/faults`.
 
-A fault waits for requests that fit (`plane`, `method`, `path`, `operation`, `mutating`), passes over the first
-`number - 1` of them, and then strikes `times` times. Whether one fits is decided here, from values alone.
+A fault matches requests by `plane`, `method`, `path`, `operation` and `mutating`, skips the first `number - 1` of them,
+and then applies `times` times.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _known_kind(value: str) -> str:
 
 @dataclass(frozen=True)
 class Request:
-    """What a fault sees of a request. `path` is decoded and has no query; `operation` is the route's name."""
+    """The request as faults match it. `path` is decoded, without query; `operation` is the route's name."""
 
     plane: str
     method: str
@@ -85,11 +85,11 @@ class FaultSpec(Strict):
     def _check_detail_keys(self) -> FaultSpec:
         for name in sorted(self.model_fields_set & DETAIL_KEYS - KINDS[self.kind]):
             fitting = ", ".join(sorted(KINDS[self.kind])) or "nothing"
-            raise ValueError(f"'{name}' says nothing of the kind {self.kind}, which takes {fitting}")
+            raise ValueError(f"'{name}' is not a key of the kind {self.kind}, which takes {fitting}")
         return self
 
     def matches(self, request: Request) -> bool:
-        """Whether this fault counts a request; without `plane`, `path` and `operation` all of the Resource Manager."""
+        """Whether this fault counts a request. Without `plane`, `path` and `operation` it counts every ARM request."""
         return (
             self._matches_plane(request.plane)
             and self._matches_kind(request)

@@ -1,7 +1,7 @@
-"""The one ASGI application: finds the route, checks the caller, opens the transaction, logs, answers.
+"""The ASGI application: find the route, authenticate, run the handler in a transaction, log, answer.
 
-Every request passes through `Emulator.__call__` and nowhere else. Rooms take a `Call` and return an `Answer`; they
-know nothing of HTTP.
+Every request passes through `Emulator.__call__`. Handlers take a `Call` and return an `Answer`; they do not depend on
+HTTP.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from deploy.emulator.world.store import World
 
 
 class Emulator:
-    """The ASGI application over one world; call it from the thread that owns the world."""
+    """The ASGI application of one world; call it from the thread that opened the world."""
 
     def __init__(self, world: World, tokens: access_tokens.Tokens) -> None:
         self.world, self.tokens, self.rights = world, tokens, rights.Rights(world)
         self.hosting = Hosting(world)
         self.active = 0
-        """Requests under way; a server that ends waits for them."""
+        """Requests in progress; a server that stops waits for them."""
         self._pending: Counter[str] = Counter()
-        """Scoring requests under way, by deployment."""
+        """Scoring requests in progress, by deployment."""
 
     def close(self) -> None:
-        """End what this process started; the world stays."""
+        """Stop the scoring servers that this process started."""
         self.hosting.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,7 +83,7 @@ class Emulator:
         return Exchange(route, call)
 
     def _run(self, exchange: Exchange) -> Answer:
-        """Run a handler, its effects and its log line in one transaction; a refusal takes back the effects."""
+        """Run a handler, its effects and its log line in one transaction; a refusal rolls the effects back."""
         try:
             if exchange.route.name == "Emulator_Reset":
                 self.world.reset()
@@ -95,18 +95,18 @@ class Emulator:
                 return answer
         except Refusal as refusal:
             return self._refuse(exchange, refusal)
-        except Exception as error:  # noqa: BLE001 - the last line of defence: a bug answers 500 and is told in the log file
+        except Exception as error:  # noqa: BLE001 - a bug answers 500, with its traceback in the log file
             return self._internal_error(exchange, error)
 
     def _match_fault(self, exchange: Exchange) -> None:
-        """Count the request for every fault that waits for such a one; the first that is due strikes it."""
+        """Count the request for every fault that matches; the first one that is due applies."""
         route = exchange.route
         if route.plane != "control":
             seen = schema.Request(route.plane, route.method, exchange.path, route.name, route.mutating)
             exchange.fault = inject.match(self.world, seen)
 
     def _handle(self, exchange: Exchange) -> Answer:
-        """What the route's room answers, on the world as an ordered fault lets it be seen."""
+        """The answer of the route's handler; a fault can change the world that it reads."""
         route = exchange.route
         if route.run is None:
             raise not_emulated(exchange)
@@ -129,7 +129,7 @@ class Emulator:
         self._pending[turn.target] += 1
         try:
             answer = await scoring.answer(turn, self.hosting)
-        except Exception as error:  # noqa: BLE001 - a stand-in that breaks is a model that breaks
+        except Exception as error:  # noqa: BLE001 - a bug of a stand-in is answered like a bug of a model
             traceback.print_exception(error, file=sys.stderr)
             answer = scoring.model_error(turn, 500, "An unexpected error occurred in scoring script.")
         finally:
@@ -140,17 +140,17 @@ class Emulator:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """A transaction of the world in which servers that operations wait for have been looked at."""
+        """A transaction that has applied the state of the scoring servers to the operations that wait for them."""
         with self.world.transaction():
             self.hosting.update()
             yield
 
     def _admit(self, exchange: Exchange) -> None:
-        """Who may come in at all: a plane's form of authentication and the api-version."""
+        """Check HTTPS, token, api-version, throttling, faults and permissions, in this order."""
         if exchange.call.base.startswith("http:") and exchange.route.plane != "identity":
             raise arm_error(403, "HttpsRequired", "HTTPS is required.")
         if exchange.route.plane in ("arm", "registry", "unknown"):
-            # Registries live on the data plane, and clients come with a token for either audience.
+            # Registries are on the data plane; clients send a token for either audience.
             hosts = access_tokens.MANAGEMENT_HOSTS + (
                 () if exchange.route.plane == "arm" else access_tokens.SCORING_HOSTS
             )
@@ -170,7 +170,7 @@ class Emulator:
             authorize.allow(self.rights, exchange.route, exchange.call)
 
     def _is_throttled(self, exchange: Exchange) -> bool:
-        """Whether the Resource Manager counts this request against its buckets."""
+        """Whether this request takes from the token buckets."""
         known = exchange.route.plane == "arm" and exchange.subscription and exchange.caller.id
         return bool(self.world.timing.throttle and known)
 
@@ -183,12 +183,12 @@ class Emulator:
     def _internal_error(self, exchange: Exchange, error: Exception) -> Answer:
         traceback.print_exception(error, file=sys.stderr)
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-            # Nothing can be logged in a world that cannot be read.
+            # A world that cannot be read has no usable log.
             words = f"The world {self.world.path} is damaged: {error}. {CURE}."
             return arm_error(500, "InternalServerError", words).answer
         exchange.note = f"emulator bug: {type(error).__name__}"
         return self._refuse(
-            exchange, arm_error(500, "InternalServerError", "The emulator has a bug; its log holds the traceback.")
+            exchange, arm_error(500, "InternalServerError", "The emulator has a bug. Its log has the traceback.")
         )
 
     def _log(self, exchange: Exchange, status: int) -> None:

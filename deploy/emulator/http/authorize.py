@@ -1,4 +1,4 @@
-"""Whether a caller's roles allow a request, before anybody looks whether what it names is there."""
+"""Authorization: do the caller's roles allow a request? Runs before the resource is looked up, as on Azure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deploy.emulator.workspace import workspaces
 
 
 def allow(evaluator: rights.Rights, route: Route, call: Call) -> None:
-    """Let the request pass, or raise the Refusal that the Resource Manager would answer with."""
+    """Return if the request is allowed; raise the Resource Manager's Refusal otherwise."""
     scope = actions.scope_of(route.path, unquote(call.address))
     if route.name in actions.OPEN or (route.name in actions.TENANT_WIDE and not call.path["scope"]):
         return

@@ -1,4 +1,4 @@
-"""How an answer leaves: whole, cut short, drop by drop, or not at all. The last thing that can go wrong by order."""
+"""Send an answer, or apply a fault of the connection: `lose`, `reset`, `drip`, `truncate`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from starlette.types import Receive, Scope, Send
 PIECES = 20
 SLOW = 1.0
 _RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER on, no time: closing sends a reset instead of a farewell."""
+"""SO_LINGER with timeout 0: closing sends RST instead of FIN."""
 
 
 async def send(kind: str, seconds: float | None, response: Response, channel: tuple[Scope, Receive, Send]) -> None:
-    """Hand an answer over in the way of a fault's kind; any other kind hands it over whole."""
+    """Send an answer as the fault's kind says; any other kind sends it whole."""
     scope, receive, out = channel
     match kind:
         case "lose":
@@ -38,7 +38,7 @@ def _truncated(response: Response) -> Response:
 
 
 async def _drip(response: Response, seconds: float, out: Send) -> None:
-    """The headers at once, then the body in even drops; the last one falls after `seconds`."""
+    """Send the headers at once, then the body in equal chunks, the last one after `seconds`."""
     body = bytes(response.body)
     size = max(1, -(-len(body) // PIECES))
     chunks = [body[at : at + size] for at in range(0, len(body), size)] or [b""]
@@ -49,9 +49,9 @@ async def _drip(response: Response, seconds: float, out: Send) -> None:
 
 
 async def _close(receive: Receive, out: Send, *, reset: bool) -> None:
-    """End the connection without an answer, and wait until it has ended: otherwise the server would answer 500."""
+    """Close the connection without an answer, and wait until it is closed: otherwise uvicorn answers 500."""
     transport: Any = getattr(getattr(out, "__self__", None), "transport", None)
-    if transport is None:  # no server around us: there is no connection to end
+    if transport is None:  # no server (in tests): there is no connection
         return
     if reset:
         connection = transport.get_extra_info("socket")

@@ -1,4 +1,4 @@
-"""One request on its way through the emulator, and its answer as HTTP. Decides nothing."""
+"""One request with its state in the emulator, and its answer as an HTTP response."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNKNOWN = Route("unknown", "*", "", "NotEmulated", None)
 
 @dataclass
 class Exchange:
-    """One request on its way through: what is known of it so far, for the log."""
+    """One request in progress: route, call, caller, fault, and what the request log needs."""
 
     route: Route
     call: Call
@@ -32,11 +32,11 @@ class Exchange:
     started: float = field(default_factory=time.perf_counter)
     fault: inject.Fault | None = None
     limits: dict[str, str] = field(default_factory=dict)
-    """What is left in the buckets of a caller who is throttled, as headers."""
+    """The rate-limit headers of a throttled caller."""
 
     @property
     def path(self) -> str:
-        """The path, decoded."""
+        """The decoded path, without a slash at the end."""
         return unquote(self.call.address).rstrip("/")
 
     @property
@@ -47,7 +47,7 @@ class Exchange:
 
 
 def not_emulated(exchange: Exchange) -> Refusal:
-    """What Azure says of an address that is none, with a word for the log."""
+    """404 in Azure's form, with the note `not emulated` for the log."""
     return arm_error(
         404, "ResourceNotFound",
         f"The emulator does not emulate {exchange.route.method} {unquote(exchange.call.address)}.",
@@ -56,7 +56,7 @@ def not_emulated(exchange: Exchange) -> Refusal:
 
 
 def response_to(exchange: Exchange, answer: Answer) -> Response:
-    """The answer with the headers that every answer of its plane bears."""
+    """The HTTP response, with the headers that all answers of its plane have."""
     plane, now = exchange.route.plane, exchange.call.world.now()
     extra: Mapping[str, str] = {} if plane in ("scoring", "blob") else standard_headers(plane, now)
     limits = exchange.limits or (throttle.full_headers(exchange.route.method) if plane == "arm" else {})

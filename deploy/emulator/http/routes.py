@@ -1,4 +1,4 @@
-"""Every address the emulator answers, in one table. What is not here is answered 404 and logged as not emulated."""
+"""The routing table. A request that matches no route gets 404, and the note `not emulated` in the request log."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SERVERLESS = WS + "/serverlessEndpoints/{endpoint}"
 
 
 def _stored(collection: str, path: str, name: str) -> tuple[Route, ...]:
-    """The four requests of a resource that is kept as it was written."""
+    """The four routes of a resource that is stored as written."""
     return (
         read(collection, f"{name}_List", other_endpoints.listing),
         read(path, f"{name}_Get", other_endpoints.get),
@@ -183,9 +183,9 @@ ROUTES = (
     Route("control", "GET", "/emulator/status", "Emulator_Status", api.status),
     Route("control", "GET", "/emulator/requests", "Emulator_Requests", api.requests),
     Route("control", "GET", "/emulator/clock", "Emulator_Clock", api.clock),
-    Route("control", "POST", "/emulator/clock", "Emulator_TurnClock", api.change_clock),
+    Route("control", "POST", "/emulator/clock", "Emulator_ChangeClock", api.change_clock),
     Route("control", "GET", "/emulator/faults", "Emulator_Faults", api.list_faults),
-    Route("control", "POST", "/emulator/faults", "Emulator_OrderFaults", api.add_faults),
+    Route("control", "POST", "/emulator/faults", "Emulator_AddFaults", api.add_faults),
     Route("control", "DELETE", "/emulator/faults", "Emulator_RemoveFaults", api.remove_faults, mutating=True),
     Route("control", "DELETE", "/emulator/faults/{fault}", "Emulator_RemoveFault", api.remove_faults, mutating=True),
     Route("control", "GET", "/emulator/principals", "Emulator_Principals", directory.listing),
@@ -198,7 +198,7 @@ ROUTES = (
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The route of a request and the names in its path, decoded."""
+    """The route of a request, and the decoded names in its path."""
     for route in ROUTES:
         if route.method == method and (match := route.pattern.fullmatch(path.rstrip("/") or "/")):
             return route, {name: unquote(value) for name, value in match.groupdict().items()}

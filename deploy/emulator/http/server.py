@@ -87,7 +87,7 @@ class Server:
 
 
 async def _hang_up(servers: list[uvicorn.Server]) -> None:
-    """Cut idle connections: a polite TLS farewell would wait half a minute for clients that do not listen."""
+    """Abort idle connections: an orderly TLS shutdown waits half a minute for clients that do not answer it."""
     for server in servers:
         for connection in list(server.server_state.connections):
             connection.transport.abort()

@@ -1,6 +1,6 @@
-"""Autoscale settings (Microsoft.Insights): kept and shown as written. Nothing is scaled; there is no load to measure.
+"""Autoscale settings (Microsoft.Insights): stored and returned as written. Nothing is scaled.
 
-They are resources of their own: deleting a deployment leaves its setting behind, as on Azure.
+They are separate resources: deleting a deployment does not delete its setting, as on Azure.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def put(call: Call) -> Answer:
 
 
 def get(call: Call) -> Answer:
-    """GET one."""
+    """GET one setting."""
     found = call.world.get(_id(call))
     if found is None:
         _group(call)
@@ -51,7 +51,7 @@ def get(call: Call) -> Answer:
 
 
 def listing(call: Call) -> Answer:
-    """GET those of a resource group, or of all groups."""
+    """GET the settings of a resource group, or of a subscription."""
     subscription = f"/subscriptions/{call.path['subscription']}"
     groups = [_group(call)] if "group" in call.path else call.world.children(subscription, "group")
     return Answer(200, {"value": [item.body for group in groups for item in call.world.children(group.id, KIND)]})

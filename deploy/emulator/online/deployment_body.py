@@ -1,4 +1,4 @@
-"""What a deployment is made of, read from a request body and completed with the service's defaults."""
+"""The body of a deployment: validate a request body and add the service's defaults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _REQUESTS = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentReq
 
 
 def replaceable_properties(properties: dict[str, Json]) -> dict[str, Any]:
-    """Everything of `properties` that an update may replace. What is not said takes the default."""
+    """The properties that an update replaces. A missing one gets its default."""
     model, environment = fields.text(properties, "model"), fields.text(properties, "environmentId")
     if not model and not environment:
         raise user_error("A deployment needs a model, or an environment with its own server.")
@@ -47,7 +47,7 @@ def replaceable_properties(properties: dict[str, Json]) -> dict[str, Any]:
 
 
 def _group(properties: dict[str, Json], key: str) -> dict[str, Json]:
-    """What is said of a group of settings; each must be what its default is, a whole number or a duration."""
+    """A validated group of settings: integers of at least 1, and durations."""
     given = {name: value for name, value in fields.mapping(properties, key).items() if value is not None}
     for name, value in given.items():
         if name in (*_WHOLE, "maxConcurrentRequestsPerInstance"):
@@ -71,17 +71,17 @@ def sku(body: dict[str, Json], default: int) -> dict[str, Json]:
 
 
 def supported_size(name: str | None) -> vm_sizes.Size:
-    """The machine an `instanceType` names; refused when managed online endpoints do not take it."""
+    """The VM size of an `instanceType`; refused when managed online endpoints do not support it."""
     if name is None:
         raise user_error("The field 'instanceType' is required.")
-    supported_size = vm_sizes.find(name)
-    if supported_size is None or not supported_size.supports_endpoints:
+    size = vm_sizes.find(name)
+    if size is None or not size.supports_endpoints:
         raise unsupported_size(name)
-    return supported_size
+    return size
 
 
 def unsupported_size(name: str) -> Refusal:
-    """400 for a machine that managed online endpoints do not take, or that a region does not have."""
+    """400 for a VM size that managed online endpoints or the region do not support."""
     return user_error(
         f"The instance type '{name}' is not supported by managed online endpoints. "
         "See https://aka.ms/managed-online-endpoints-vm-sku-list."

@@ -1,6 +1,6 @@
 """Managed online deployments: create, update, scale, read, list, delete, and their logs.
 
-It asks `capacity` for cores and `registry` for the model; who gets traffic is the endpoint's business.
+`quota.core_limits` reserves the cores, `workspace.registry` finds the model; the endpoint has the traffic.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TYPE = f"{endpoints.TYPE}/deployments"
 
 
 def put(call: Call) -> Answer:
-    """PUT: create, or replace what may be replaced. Always 201 and an operation, as Azure answers."""
+    """PUT: create or update. Always 201 and an operation, as on Azure."""
     endpoint, body = _parent(call), call.object()
     found = call.world.get(f"{endpoint.id}/deployments/{call.path['deployment']}")
     if endpoint.state != "Succeeded":
@@ -75,7 +75,7 @@ def _update(deployment: Resource, body: dict[str, Json]) -> Resource:
     endpoints.refuse_busy(deployment, f"update deployment {deployment.body['name']}")
     endpoints.region(body, deployment.location, deployment)
     properties = fields.mapping(body, "properties")
-    # The service accepts another instance type and quietly keeps the one it has; properties are add-only likewise.
+    # Azure ignores another instance type without an error. Properties can be added, not changed.
     merged = {**fields.texts(properties, "properties"), **deployment.properties["properties"]}
     deployment.properties.update(
         deployment_body.replaceable_properties(properties), properties=merged, provisioningState="Updating"
@@ -108,7 +108,7 @@ def listing(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """DELETE: 202 and an operation; 204 when absent; refused while callers are served by it."""
+    """DELETE: 202 and an operation; 204 when absent; refused while the deployment receives traffic."""
     endpoint = call.world.get(_endpoint_id(call))
     deployment = endpoint and call.world.get(f"{endpoint.id}/deployments/{call.path['deployment']}")
     if endpoint is None or deployment is None:
@@ -140,7 +140,7 @@ def logs(call: Call) -> Answer:
 
 
 def skus(call: Call) -> Answer:
-    """GET skus: how far the deployment can be scaled."""
+    """GET skus: the range of the instance count."""
     deployment = require(call)
     capacity_range = {
         "minimum": deployment_body.INSTANCES.start,
@@ -167,7 +167,7 @@ def require(call: Call) -> Resource:
 
 
 def render(call: Call, deployment: Resource) -> dict[str, Json]:
-    """A deployment as callers see it."""
+    """A deployment as returned to callers."""
     uri = operations.url(call, deployment.private["operation"], deployment.location)
     properties = deployment.properties
     return {
@@ -197,9 +197,9 @@ def _endpoint_id(call: Call) -> str:
 
 
 def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: bool) -> None:
-    """Hold the cores and begin the operation, whose end is decided now and seen later."""
+    """Reserve the cores and start the operation. Its result is decided now and visible at its end."""
     timing = call.world.timing
-    if not shared_quota.reserve(call.world, endpoint, deployment):  # a pool of its own, never counted against a family
+    if not shared_quota.reserve(call.world, endpoint, deployment):  # shared quota does not count against a family
         size = deployment_body.supported_size(deployment.properties["instanceType"])
         subscription = call.path["subscription"]
         core_limits.reserve(
@@ -218,7 +218,7 @@ def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: boo
 
 
 def _failure(call: Call, deployment: Resource) -> Json:
-    """How the operation will end badly: the first asset that is not there. Environments of registries are believed."""
+    """The error of the operation: the first missing asset. Environments in registries are not checked."""
     properties = deployment.properties
     code = (properties["codeConfiguration"] or {}).get("codeId")
     for kind, asset in (("model", properties["model"]), ("environment", properties["environmentId"]), ("code", code)):

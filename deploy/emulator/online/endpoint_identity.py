@@ -1,4 +1,4 @@
-"""The identity an endpoint is born with, keeps, and takes with it."""
+"""The identity of an endpoint. It is set at creation and cannot change."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ KINDS = ("SystemAssigned", "UserAssigned", "None")
 def new_identity(
     call: Call, owner: str, workspace: Resource, requested: dict[str, Json], user_properties: dict[str, str]
 ) -> dict[str, Json]:
-    """The identity block of a new endpoint with the id `owner`; `said` are its properties.
+    """The identity block of a new endpoint with the id `owner`.
 
-    A system identity gets its three roles at once, and a fourth when access to the secret stores is enforced; a user
-    identity none.
+    A system-assigned identity gets three roles at once, and a fourth when access to the secret stores is enforced. A
+    user-assigned one gets none.
     """
     world, kind = call.world, fields.one_of(requested, "type", KINDS, "SystemAssigned")
     required_access.allow_secret_stores(call, workspace, user_properties, kind)

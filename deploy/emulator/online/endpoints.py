@@ -1,7 +1,4 @@
-"""Online endpoints: create, update, read, list, delete.
-
-Deployments are another room; this one only asks the world which of them may have traffic.
-"""
+"""Online endpoints: create, update, read, list, delete."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ AUTH_MODES = ("AMLToken", "Key", "AADToken")
 
 
 def put(call: Call) -> Answer:
-    """PUT: create, or update what may be updated. 201 and an operation."""
+    """PUT: create or update. 201 and an operation."""
     workspace = workspaces.require(call)
     body = call.object()
     found = call.world.get(f"{workspace.id}/onlineEndpoints/{call.path['endpoint']}")
@@ -80,8 +77,8 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
 
 
 def _keys(properties: dict[str, Json]) -> dict[str, Any]:
-    """Those that the body sets, at creation only, else new ones. From the OpenAPI document (`keys`: settable at
-    creation, returned as null), not from a recording.
+    """The keys in the body of a creation, or new ones. Source: the OpenAPI document (`keys` can be set at creation and
+    are returned as null), not a recording.
     """
     assignments = fields.mapping(properties, "keys")
     return {part: fields.text(assignments, part) or secrets.token_hex(16) for part in ("primaryKey", "secondaryKey")}
@@ -95,13 +92,13 @@ def _update(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
     if body.get("identity") is not None:
         endpoint_identity.same_identity(endpoint.body["identity"], fields.mapping(body, "identity"))
     live, mirror = _checked_traffic(call, endpoint, requested.pop("traffic"), requested.pop("mirrorTraffic"))
-    # Properties can be added, never changed or removed: what is there wins.
+    # Properties can be added, not changed or removed: existing values win.
     merged = {**fields.texts(properties, "properties"), **endpoint.properties["properties"]}
     shared_quota.require_same(endpoint.properties["properties"], merged)
     endpoint.properties.update(requested, properties=merged, provisioningState="Updating")
     endpoint.body["tags"] = fields.texts(body, "tags")
     endpoint.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
-    # Callers are served by the old map until the operation is done, and the answer still shows it.
+    # The old traffic applies, and is shown, until the end of the operation.
     effect = {
         "properties": {"provisioningState": "Succeeded", "traffic": live, "mirrorTraffic": mirror},
         "private": {"ready": True},
@@ -166,7 +163,7 @@ def require(call: Call) -> Resource:
 
 
 def render(call: Call, endpoint: Resource) -> dict[str, Json]:
-    """An endpoint as callers see it: addresses are those of the server that answers."""
+    """An endpoint as returned to callers; its URLs are those of the server that answers."""
     properties = endpoint.properties
     where = f"{call.base}/inference/{endpoint.location}/{endpoint.body['name']}" if endpoint.private["ready"] else None
     uri = operations.url(call, endpoint.private["operation"], endpoint.location)
@@ -180,7 +177,7 @@ def render(call: Call, endpoint: Resource) -> dict[str, Json]:
 
 
 def region(body: dict[str, Json], location: str, existing: Resource | None = None) -> str:
-    """The location a body asks for, which can only be where the parent (or the resource itself) is."""
+    """The location in a body; it must be that of the parent, or of the resource itself."""
     requested = fields.text(body, "location")
     if requested is None:
         raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
@@ -196,13 +193,13 @@ def region(body: dict[str, Json], location: str, existing: Resource | None = Non
 
 
 def refuse_busy(resource: Resource, what: str) -> None:
-    """409 while an operation is at work on a resource."""
+    """409 while an operation is in progress on a resource."""
     if resource.state in BUSY:
         raise ml_error(409, "Conflict", f"Cannot {what} because it is in {resource.state} provisioning state.")
 
 
 def _refuse_kubernetes(properties: dict[str, Json], workspace: Resource) -> None:
-    """A Kubernetes endpoint names its compute. No cluster can be attached here, so there never is one."""
+    """Refuse a Kubernetes endpoint: its compute cannot exist here."""
     if compute := fields.text(properties, "compute"):
         raise user_error(
             f"The Kubernetes compute '{compute.rpartition('/')[2]}' was not found in workspace "

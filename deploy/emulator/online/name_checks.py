@@ -1,6 +1,6 @@
-"""Whether a name is still free: endpoints' names are unique in a region, deployments' in their endpoint.
+"""checkNameAvailability: endpoint names are unique in a region, deployment names in their endpoint.
 
-Azure names these actions and documents no answer; this one has the form that its other name checks share.
+Azure lists these actions without a documented answer; this one has the form of its other name checks.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The other kinds of endpoints: batch, its deployments, serverless. They are kept as they were written, and have keys.
+"""Batch endpoints, their deployments, and serverless endpoints: stored as written, with keys.
 
-Nothing runs behind them and nothing is validated: no job starts, no model answers at their addresses.
+Bodies are not validated, no job starts, and their URLs do not answer.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def listing(call: Call) -> Answer:
 
 
 def get(call: Call) -> Answer:
-    """GET one of them."""
+    """GET one resource."""
     return Answer(200, _require(call).body)
 
 
 def put(call: Call) -> Answer:
-    """PUT: 201 when new, 200 when it was there; it has succeeded at once."""
+    """PUT: 201 when new, 200 when it replaces one; Succeeded at once."""
     workspace, body = workspaces.require(call), call.object()
     parent, kind, name = _locate(call)
     found = call.world.get(f"{parent}/{kind}/{name}")
@@ -72,7 +72,7 @@ def list_keys(call: Call) -> Answer:
 
 
 def regenerate_keys(call: Call) -> Answer:
-    """POST regenerateKeys: both keys, the one that `keyType` names new."""
+    """POST regenerateKeys: both keys; the one in `keyType` is new."""
     found = _require(call)
     which = fields.one_of(call.object(), "keyType", ("Primary", "Secondary"), "Primary")
     found.private[f"{which.lower()}Key"] = secrets.token_hex(16)
@@ -84,13 +84,13 @@ _KINDS = {"batchendpoints": "batchEndpoints", "serverlessendpoints": "serverless
 
 
 def _locate(call: Call) -> tuple[str, str, str]:
-    """The parent's id, the kind and the name ("" for a collection) of what a request is about.
+    """The parent's id, the kind and the name ("" for a collection) in the address.
 
     Raises:
-        Refusal: 404 when the parent is not there.
+        Refusal: 404 when the parent does not exist.
     """
     workspace = workspaces.require(call)
-    words = call.address.strip("/").split("/")[8:]  # behind the workspace's id
+    words = call.address.strip("/").split("/")[8:]  # after the workspace's id
     kind, name = _KINDS[words[0].lower()], call.path.get("endpoint", "")
     if len(words) < 3 or words[2].lower() != "deployments":
         return workspace.id, kind, name.lower()
@@ -101,7 +101,7 @@ def _locate(call: Call) -> tuple[str, str, str]:
 
 
 def _service_properties(call: Call, kind: str, name: str) -> dict[str, Json]:
-    """What the service adds to a body. The addresses are ours, and nobody answers there."""
+    """The properties that the service adds to a body. Its URLs do not answer."""
     if kind == "batchEndpoints":
         where = f"{call.base}/batch/{name}"
         return {"scoringUri": f"{where}/jobs", "swaggerUri": f"{where}/swagger.json", "properties": {}}
@@ -119,7 +119,7 @@ def _require(call: Call) -> Resource:
 
 
 def _relative_id(call: Call, identifier: str) -> str:
-    """The end of an id, behind the workspace."""
+    """An id relative to the workspace."""
     return identifier[len(workspaces.require(call).id) + 1 :]
 
 

@@ -1,7 +1,7 @@
-"""What an endpoint's identity must be allowed before a deployment can stand, and the secret stores of its workspace.
+"""The permissions that an endpoint's identity needs for a deployment, and for the secret stores of the workspace.
 
-A system identity is given what it needs; a user-assigned one brings its own roles or fails. When it fails, and with
-which code, is published (`BadArgument`, `SecretsInjectionError`); the sentences are ours.
+A system-assigned identity gets its roles at creation; a user-assigned one needs them before. Azure publishes the cases
+and codes (`BadArgument`, `SecretsInjectionError`); the messages are the emulator's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HELP = "Please see troubleshooting guide, available here: https://aka.ms/oe-tsg
 
 
 def require_identities(world: World, requested: Mapping[str, Json], endpoint: str) -> None:
-    """Refuse an endpoint whose user-assigned identity is not there, in the Resource Manager's words."""
+    """Refuse an endpoint whose user-assigned identity does not exist."""
     for identifier in requested:
         if user_identities.find(world, identifier) is None:
             raise ml_error(
@@ -35,12 +35,12 @@ def require_identities(world: World, requested: Mapping[str, Json], endpoint: st
 
 
 def enforces_secret_access(properties: Mapping[str, str]) -> bool:
-    """Whether an endpoint's properties ask for access to the workspace's connections."""
+    """Whether an endpoint's properties enable access to the workspace's connections."""
     return str(properties.get(ENFORCED, "")).lower() == "enabled"
 
 
 def allow_secret_stores(call: Call, workspace: Resource, properties: Mapping[str, str], kind: str) -> None:
-    """Refuse the flag beside a user-assigned identity, and to creators who may not list the secrets themselves."""
+    """Refuse the flag with any other than a system-assigned identity, and for callers that cannot list the secrets."""
     if not enforces_secret_access(properties):
         return
     if kind != "SystemAssigned":
@@ -58,7 +58,7 @@ def _not_allowed(workspace: Resource) -> Refusal:
 
 
 def access_error(call: Call, workspace: Resource, endpoint: Resource, deployment: Resource) -> Json:
-    """How a deployment fails for what its endpoint's identity may not do now; None when it may."""
+    """The error of a deployment whose endpoint's identity lacks a permission now; None otherwise."""
     identity = endpoint.body["identity"] or {}
     users: dict[str, Json] = identity.get("userAssignedIdentities") or {}
     for user in users.values():
@@ -72,7 +72,7 @@ def _missing(rights: Rights, principal: str, workspace: Resource, deployment: Re
     properties = workspace.properties
     if not rights.allows(principal, _PULL, properties["containerRegistry"]):
         return f"the endpoint's identity {principal} needs AcrPull on {properties['containerRegistry']}."
-    # With data collection the logs are written where the models lie.
+    # Data collection writes its logs to the storage account of the models.
     verb, role = ("write", "Contributor") if deployment.properties.get("dataCollector") else ("read", "Reader")
     if not rights.allows(principal, f"{_BLOBS}/{verb}", properties["storageAccount"], data=True):
         storage = properties["storageAccount"]
@@ -81,7 +81,7 @@ def _missing(rights: Rights, principal: str, workspace: Resource, deployment: Re
 
 
 def _secrets(call: Call, workspace: Resource, deployment: Resource, holders: list[str]) -> Json:
-    """How the references to connections in the environment variables fail."""
+    """The error of references to connections in the environment variables; None otherwise."""
     for name, value in deployment.properties["environmentVariables"].items():
         for connection in _CONNECTION.findall(value):
             if call.world.get(f"{workspace.id}/connections/{connection}") is None:

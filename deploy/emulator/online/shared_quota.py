@@ -1,8 +1,8 @@
-"""Shared quota: endpoints that borrow cores from a pool for a week's test, and are deleted when their time has come.
+"""Shared quota: endpoints that use a shared pool for at most 168 hours and are then deleted.
 
-An endpoint asks for it with two properties, which like all properties never change: `SharedComputeCapacityEnabled` and
-`TargetAutoDeletionTime` (RFC 1123). Azure does not document what it refuses; here a deadline must be readable, ahead
-and at most 168 hours away, and the wording of those refusals is ours.
+Two properties request it: `SharedComputeCapacityEnabled` and `TargetAutoDeletionTime` (RFC 1123). Like all properties
+they cannot change. Azure does not document what it refuses; here the deadline must be a valid date in the next 168
+hours, and the messages are the emulator's.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ ENABLED = "sharedcomputecapacityenabled"
 DEADLINE = "targetautodeletiontime"
 LONGEST_LEASE = 168 * 3600.0
 CLOCK_TOLERANCE = 300.0
-"""The client counts from its own clock, and the request takes its time."""
+"""Seconds, for the difference of clocks and the duration of the request."""
 EXPIRY = "expiry"
 POOL = "(shared)"
-"""Stands for a location and a family in the table of allocations: the pool belongs to no region and to no family."""
+"""Location and family in the table of allocations: the pool has no region and no family."""
 
 
 def is_requested(properties: Mapping[str, str]) -> bool:
-    """Whether these endpoint properties ask for shared quota."""
+    """Whether these endpoint properties request shared quota."""
     return any(key.lower() == ENABLED and value.lower() == "true" for key, value in properties.items())
 
 
 def supported_properties(call: Call, properties: dict[str, str]) -> dict[str, str]:
-    """The properties of a new endpoint that this api-version keeps; whether old ones keep a lease is not documented."""
+    """The properties that this api-version keeps. Whether old ones keep a lease is not documented."""
     since = str(settings.get(call.world, "shared_quota_since"))
     if call.query.get("api-version", since) >= since:
         return properties
@@ -41,10 +41,10 @@ def supported_properties(call: Call, properties: dict[str, str]) -> dict[str, st
 
 
 def schedule_deletion(world: World, endpoint: Resource) -> None:
-    """See to it that an endpoint on shared quota is deleted in time; others are left alone.
+    """Schedule the deletion of an endpoint on shared quota; others are not changed.
 
     Raises:
-        Refusal: 400 when the subscription is not eligible or the deadline is no good.
+        Refusal: 400 when the subscription is not eligible or the deadline is invalid.
     """
     properties = endpoint.properties["properties"]
     if not is_requested(properties):
@@ -61,16 +61,16 @@ def schedule_deletion(world: World, endpoint: Resource) -> None:
 
 
 def require_same(old: Mapping[str, str], new: Mapping[str, str]) -> None:
-    """Refuse to bring an endpoint to shared quota after its creation."""
+    """Refuse shared quota for an existing endpoint."""
     if is_requested(new) and not is_requested(old):
         raise user_error("Shared quota can be chosen only when an endpoint is created.")
 
 
 def reserve(world: World, endpoint: Resource, deployment: Resource) -> bool:
-    """Borrow a deployment's instances from the pool; False when its endpoint is not on shared quota.
+    """Reserve a deployment's instances in the pool; False when its endpoint is not on shared quota.
 
     Raises:
-        Refusal: 400 when the model may not be deployed there, or the pool is exhausted.
+        Refusal: 400 when the model does not allow shared quota, or the pool is exhausted.
     """
     if not is_requested(endpoint.properties["properties"]):
         return False
@@ -93,7 +93,7 @@ def reserve(world: World, endpoint: Resource, deployment: Resource) -> bool:
 
 
 def allows_shared_quota(model: Resource) -> bool:
-    """Whether a model may use shared quota: by a property that says true, or by a tag of that name."""
+    """Whether a model allows shared quota: by a property with the value true, or by a tag of that name."""
     properties: dict[str, Json] = model.properties.get("properties") or {}
     return is_requested({key: str(value) for key, value in properties.items()}) or any(
         key.lower() == ENABLED for key in model.properties.get("tags") or {}
@@ -103,7 +103,7 @@ def allows_shared_quota(model: Resource) -> bool:
 def _require_shared_model(world: World, name: str | None) -> None:
     model = registry.resolve(world, name) if name else None
     if name and model is None:
-        return  # it does not exist; the operation will end with that
+        return  # missing model: the operation fails with that
     if model is None or not allows_shared_quota(model):
         raise user_error(
             f"The model '{name}' cannot be deployed with shared quota: it is not marked SharedComputeCapacityEnabled."

@@ -1,6 +1,6 @@
-"""What is said of a world when an emulator starts on it: its file, the faults, the speed of its clock.
+"""Apply the options of a world: its world file, the faults, the speed of its clock.
 
-It is written into the world itself, so that servers which run already, and those that come later, see it too.
+They are written into the world, so that they also apply to running servers and to later ones.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from deploy.emulator.world.store import World
 
 
 def begin(
-    path: Path, world: Path | None, orders: Path | Sequence[Mapping[str, Any]] | None, time_scale: float | None
+    path: Path, world: Path | None, faults: Path | Sequence[Mapping[str, Any]] | None, time_scale: float | None
 ) -> None:
-    """Write it into the world at `path`. All of it, or an error and nothing of what was wrong.
+    """Write the options into the world at `path`.
 
-    A world file with other content than the one the world began from begins the world anew; with the same, nothing
-    is lost. The faults replace those that were ordered before.
+    A world file that differs from the one in use resets the world; with the same content nothing changes. The faults
+    replace all earlier ones.
 
     Raises:
-        WrongFile: a file, an order or the speed cannot be obeyed.
+        InvalidFile: a file, a fault or the speed is invalid.
     """
     opened_world = open_world(path)
     try:
         if world is not None:
             parse.load_and_apply(world, WorldFile, lambda requested: _replace_world(opened_world, requested))
-        if isinstance(orders, Path):
-            parse.load_and_apply(orders, FaultFile, lambda requested: _replace_faults(opened_world, requested))
-        elif orders is not None:
+        if isinstance(faults, Path):
+            parse.load_and_apply(faults, FaultFile, lambda requested: _replace_faults(opened_world, requested))
+        elif faults is not None:
             _validate_and_apply(
-                {"faults": [dict(order) for order in orders]},
+                {"faults": [dict(fault) for fault in faults]},
                 FaultFile,
                 "faults",
                 lambda requested: _replace_faults(opened_world, requested),
@@ -57,9 +57,9 @@ def begin(
 def _validate_and_apply(value: Any, model: type[parse.M], what: str, use: Any) -> None:
     try:
         use(parse.validate(value, model))
-    except parse.InvalidValue as misfit:
+    except parse.InvalidValue as error:
         raise InvalidFile(
-            what, [FileProblem(parse.with_path(key_path, words)) for key_path, words in misfit.problems]
+            what, [FileProblem(parse.with_path(key_path, words)) for key_path, words in error.problems]
         ) from None
 
 
@@ -76,7 +76,7 @@ def _replace_faults(world: World, requested: FaultFile) -> None:
 
 
 def change_clock(world: World, requested: Mapping[str, Any]) -> None:
-    """Turn the clock of an open world, whoever serves it. Raises WrongFile."""
+    """Change the clock of an open world. Raises InvalidFile."""
     _validate_and_apply(dict(requested), clock_api.ClockChange, "clock", lambda fit: _change_clock(world, fit))
 
 

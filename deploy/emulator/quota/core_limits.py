@@ -1,4 +1,4 @@
-"""Cores: what a subscription may use in a region, what its deployments hold, and refusing what does not fit."""
+"""Core quota: the limits of a subscription in a region, the cores of its deployments, and refusals beyond the limit."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _RULE = "https://tools.ietf.org/html/rfc7231#section-6.5.1"
 def reserve(
     world: World, subscription: str, location: str, deployment: str, size: vm_sizes.Size, instances: int
 ) -> None:
-    """Hold the cores of a deployment in its family, instead of what it held before.
+    """Reserve the cores of a deployment in its family, in place of its earlier reservation.
 
     Raises:
-        Refusal: 400 with the numbers, when the family or the region's total has not enough.
+        Refusal: 400 with the numbers, when the family, the region's total or the workspace has too few cores.
     """
     need = size.quota_cores(instances)
     existing = world.db.execute("SELECT cores FROM allocations WHERE deployment = ?", (deployment.lower(),)).fetchone()
@@ -50,7 +50,7 @@ def reserve(
 
 
 def set_limit(world: World, subscription: str, location: str, family: str, cores: int) -> None:
-    """Set the limit of a family, of the total or of the clusters."""
+    """Set the limit of a family, of the total or of the clusters; `subscription` can be a workspace's id."""
     world.db.execute(
         "INSERT OR REPLACE INTO quotas VALUES (?, ?, ?, ?)", (subscription.lower(), location, family, cores)
     )
@@ -90,7 +90,7 @@ def usages(call: Call) -> Answer:
 
 
 def quotas(call: Call) -> Answer:
-    """GET quotas: the limits alone, one row a family, then what single workspaces are limited to."""
+    """GET quotas: the limit of each family, then the limits of single workspaces."""
     subscription, location = require_region(call)
     limit = limits(call.world, subscription, location)
     rows = [
@@ -118,7 +118,7 @@ def quotas(call: Call) -> Answer:
 
 
 def sizes(call: Call) -> Answer:
-    """GET vmSizes: `MIR` among the compute types marks a size that managed online endpoints accept."""
+    """GET vmSizes. The compute type `MIR` marks a size that managed online endpoints support."""
     _, location = require_region(call)
     region = _region_file(call.world, location)
     priced = {name.lower(): price for name, price in (region.get("prices") or {}).items()}
@@ -127,7 +127,7 @@ def sizes(call: Call) -> Answer:
 
 
 def is_available(world: World, location: str, size: vm_sizes.Size) -> bool:
-    """Whether a region has a size: all of them, unless the world's file says which."""
+    """Whether a region has a size: all of them, unless the world file lists `sizes`."""
     return _is_listed(size, _region_file(world, location))
 
 
@@ -137,7 +137,7 @@ def _is_listed(size: vm_sizes.Size, region: Mapping[str, Any]) -> bool:
 
 
 def require_region(call: Call) -> tuple[str, str]:
-    """The subscription and the region of a request; refused when the world has no such place."""
+    """The subscription and the region of a request; refused when either does not exist."""
     subscription, location = call.path["subscription"], call.path["location"].replace(" ", "").lower()
     if call.world.get(f"/subscriptions/{subscription}") is None:
         raise workspaces.no_subscription(subscription)
@@ -151,7 +151,7 @@ def require_region(call: Call) -> tuple[str, str]:
 
 
 def limits(world: World, subscription: str, location: str) -> dict[str, int]:
-    """The limits that are set in a region for a subscription, or for a workspace."""
+    """The limits of a subscription or of a workspace in a region, by family."""
     rows = world.db.execute(
         "SELECT family, cores FROM quotas WHERE subscription = ? AND location = ?", (subscription.lower(), location)
     )
@@ -159,7 +159,7 @@ def limits(world: World, subscription: str, location: str) -> dict[str, int]:
 
 
 def used_in(world: World, scope: str, family: str) -> int:
-    """The cores of a family that the deployments below a scope hold."""
+    """The cores of a family in use by the deployments below a scope."""
     low = scope.lower()
     row = world.db.execute(
         "SELECT COALESCE(SUM(cores), 0) FROM allocations WHERE family = ? AND deployment > ? AND deployment < ?",
@@ -169,14 +169,14 @@ def used_in(world: World, scope: str, family: str) -> int:
 
 
 def _region_file(world: World, location: str) -> dict[str, Any]:
-    """What the world's file says of a region."""
+    """A region in the world file."""
     regions = (world.controls.get("world") or {}).get("regions") or {}
     found: dict[str, Any] = regions.get(location) or {}
     return found
 
 
 def _shares(world: World, subscription: str, location: str) -> list[tuple[Resource, vm_sizes.Family, int]]:
-    """The workspaces of a region that may not use all of their subscription's cores, with the families and limits."""
+    """The workspaces of a region with a limit of their own, with family and limit."""
     rows = world.db.execute(
         "SELECT r.id, q.family, q.cores FROM quotas q JOIN resources r ON r.id = q.subscription"
         " WHERE q.location = ? AND r.id LIKE ? AND q.cores >= 0 ORDER BY r.number, q.family",

@@ -1,6 +1,6 @@
-"""How many endpoints and deployments a subscription may have in a region, and a deployment's siblings in an endpoint.
+"""The limits on the number of endpoints and deployments in a region, and of deployments in an endpoint.
 
-The numbers are the published defaults. The sentences are ours: Azure's own are not published.
+The numbers are the published defaults. The messages are the emulator's: Azure's are not published.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from deploy.emulator.world.store import Resource, World
 
 ENDPOINTS, DEPLOYMENTS, SIBLINGS = "Endpoints", "Deployments", "DeploymentsPerEndpoint"
 DEFAULTS = {ENDPOINTS: 100, DEPLOYMENTS: 500, SIBLINGS: 20}
-"""Kept beside the cores of the families, under these names."""
+"""Stored in the table of the core limits, under these names."""
 _ENDPOINTS, _DEPLOYMENTS = ("endpoint", "batchEndpoints"), ("deployment", "deployments")
 """Online and batch."""
 
 
 def check_endpoint_limit(world: World, subscription: str, location: str) -> None:
-    """Let one more endpoint be created.
+    """Check that one more endpoint can be created.
 
     Raises:
         Refusal: 400 with the limit, when it is reached.
@@ -25,7 +25,7 @@ def check_endpoint_limit(world: World, subscription: str, location: str) -> None
 
 
 def check_deployment_limit(world: World, subscription: str, endpoint: Resource) -> None:
-    """Let one more deployment be created in an endpoint.
+    """Check that one more deployment can be created in an endpoint.
 
     Raises:
         Refusal: 400 with the limit of the endpoint or of the region, when it is reached.

@@ -1,7 +1,7 @@
-"""Virtual machine sizes for managed online endpoints, as data: cores, GPUs, memory, price, and who skips the reserve.
+"""VM sizes for managed online endpoints: cores, GPUs, memory, price, and exemption from the 20 % reserve.
 
-Sizes, families and exemptions are those of the published list; prices are pay-as-you-go list prices of East US,
-rounded, for arithmetic and not for accounting.
+Sizes, families and exemptions are those of the published list. Prices are rounded pay-as-you-go list prices of East US,
+for tests, not for accounting.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Size:
-    """One size. `price` is US dollars an hour, `memory` GB; `served` is whether managed online endpoints accept it."""
+    """One size. `price` is US dollars per hour, `memory` GB; `exempt` sizes have no reserve."""
 
     name: str
     family: str
@@ -23,13 +23,13 @@ class Size:
     supports_endpoints: bool = True
 
     def quota_cores(self, instances: int) -> int:
-        """Cores that quota must hold: 20 % more instances, rounded up, unless the size is exempt."""
+        """The cores to reserve: 20 % more instances, rounded up, unless the size is exempt."""
         return (instances if self.exempt else -(-6 * instances // 5)) * self.cores
 
 
 @dataclass(frozen=True)
 class Family:
-    """A quota family; `limit` is the default world's number of cores, `title` what usages call it."""
+    """A quota family; `limit` is its number of cores in the default world, `title` its name in usages."""
 
     name: str
     title: str

@@ -1,6 +1,6 @@
-"""Setting quota: what of its subscription's cores a workspace may use of each family. Counting is `capacity`'s.
+"""updateQuotas: the cores of each family that a workspace can use. `core_limits` enforces the limits.
 
-The limit of a workspace stands in the same table as that of its subscription, under the workspace's id.
+The limit of a workspace is in the same table as that of its subscription, under the workspace's id.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _TYPE = f"{workspaces.PROVIDER}/workspaces/dedicatedCores/quotas"
 
 
 def update(call: Call) -> Answer:
-    """POST updateQuotas: each row is judged by itself and carries its `status`; -1 shares the subscription's again."""
+    """POST updateQuotas: each row gets its own `status`; a limit of -1 removes the workspace's limit."""
     subscription, location = core_limits.require_region(call)
     rows = call.object().get("value") or []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

@@ -1,7 +1,6 @@
-"""Role assignments: who holds which role where. What follows from them is decided in `rights`.
+"""Role assignments: create, read, list, delete. `rights` evaluates them.
 
-An assignment outlives its principal: Azure keeps listing it as it was written, and it is for clients to find that the
-directory no longer knows the object id ("Identity not found").
+As on Azure, an assignment outlives its principal and is listed unchanged; the portal shows it as "Identity not found".
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 def assign(
     world: World, scope: str, principal: str, kind: str, role: str, name: str, by: str, description: str | None = None
 ) -> dict[str, Json]:
-    """Write one role assignment and return its body as the PUT shows it (`createdBy` null)."""
+    """Write one role assignment; returns its body as in the answer of a PUT (`createdBy` null)."""
     subscription = scope.split("/")[2]
     now = timestamp(world.now())
     body: dict[str, Any] = {
@@ -47,7 +46,7 @@ def assign(
 
 
 def put(call: Call) -> Answer:
-    """PUT a role assignment: 201; 200 for the very same one again; 409 RoleAssignmentExists under another name."""
+    """PUT a role assignment: 201; 200 for the same one again; 409 RoleAssignmentExists under another name."""
     scope, name = _scope(call), call.path["name"]
     if not _GUID.fullmatch(name):
         raise arm_error(
@@ -106,7 +105,7 @@ def delete(call: Call) -> Answer:
 
 
 def listing(call: Call) -> Answer:
-    """GET role assignments at, above and below a scope; `atScope()` leaves out those below, `principalId eq` picks."""
+    """GET role assignments at, above and below a scope. `atScope()` omits those below; `principalId eq` filters."""
     scope, words = _scope(call).lower(), call.query.get("$filter", "")
     principal = re.search(r"principalId\s+eq\s+'([^']*)'|assignedTo\('([^']*)'\)", words, re.IGNORECASE)
     if words and principal is None and "atscope()" not in words.lower():
@@ -142,7 +141,7 @@ def _require_scope(call: Call, scope: str) -> None:
 
 
 def _principal_kind(call: Call, principal: str, requested: str | None) -> str:
-    """The principal's type. A stated type is trusted for somebody unknown: so one avoids the replication delay."""
+    """The principal's type. For an unknown principal the request's type counts: that avoids the replication delay."""
     row = call.world.db.execute("SELECT kind FROM principals WHERE id = ?", (principal.lower(),)).fetchone()
     if requested is not None and requested not in PRINCIPAL_KINDS:
         raise arm_error(400, "InvalidPrincipalType", f"The principal type '{requested}' is not valid.")

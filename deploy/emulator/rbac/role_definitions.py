@@ -1,6 +1,6 @@
-"""Role definitions: Azure's own, custom ones, and what a caller's roles add up to at a scope.
+"""Role definitions, built-in and custom, and the caller's permissions at a scope.
 
-Custom roles count as soon as they are written. Which of their scopes may be assigned at is kept and not enforced.
+Custom roles take effect at once. `assignableScopes` are stored, not enforced.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def get(call: Call) -> Answer:
 
 
 def listing(call: Call) -> Answer:
-    """GET role definitions; `roleName eq '...'` finds one, `type eq '...'` a kind."""
+    """GET role definitions; the filters are `roleName eq '...'` and `type eq '...'`."""
     words = call.query.get("$filter", "")
     name = re.search(r"roleName\s+eq\s+'([^']*)'", words, re.IGNORECASE)
     kind = re.search(r"type\s+eq\s+'([^']*)'", words, re.IGNORECASE)
@@ -40,7 +40,7 @@ def listing(call: Call) -> Answer:
 
 
 def put(call: Call) -> Answer:
-    """PUT a custom role: 201, also when it replaces one. The roles of Azure cannot be changed."""
+    """PUT a custom role: 201, also when it replaces one. Built-in roles cannot be changed."""
     name, scope = call.path["name"].lower(), "/" + call.path["scope"].strip("/")
     old = _find(call.world, name)
     if old is not None and old["properties"]["type"] != "CustomRole":
@@ -89,7 +89,7 @@ def delete(call: Call) -> Answer:
 
 
 def permissions(call: Call) -> Answer:
-    """GET what the caller may do at a scope: one block for each role that counts there, from this scope or above."""
+    """GET the caller's permissions at a scope: one block for each role in effect, from this scope or above."""
     scope = "/" + call.path.get("scope", "").strip("/")
     permission_blocks = call.rights.permission_blocks(call.caller.id, scope)
     return Answer(200, {"value": [{key: block.get(key, []) for key in BLOCK} for block in permission_blocks]})

@@ -1,4 +1,4 @@
-"""What a deployment's own scoring server is made of: interpreter, files, variables and probes, read from the world."""
+"""The specification of a scoring server with the user's code: interpreter, files, variables, probes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _DATASTORE = re.compile(r"azureml://.*?/datastores/([^/]+)/paths/(.+?)/*", re.IG
 
 
 def find_code(world: World, deployment: Resource) -> Resource | None:
-    """The code of a deployment that brings its own, as far as its files are in this world."""
+    """The code asset of a deployment with its own scoring script; None without one, or when it is not in this world."""
     code = deployment.properties["codeConfiguration"] or {}
     return world.get(code["codeId"]) if code.get("codeId") and code.get("scoringScript") else None
 
 
 def specification(world: World, deployment: Resource, folder: Path) -> dict[str, Any]:
-    """What a keeper has to know: interpreter, files, variables, probes."""
+    """The specification for `supervisor`: interpreter, files, variables, probes."""
     properties, code = deployment.properties, deployment.properties["codeConfiguration"]
     source = find_code(world, deployment)
     files = [["code", root := _blob_prefix(world, source, "codeUri"), root, str(folder / "code")]]
@@ -54,7 +54,7 @@ def _probe(settings: dict[str, Json]) -> dict[str, float]:
 
 
 def _blob_prefix(world: World, asset: Resource | None, field: str) -> str:
-    """Where an asset's blobs begin in this world's storage; "" when they are elsewhere."""
+    """The prefix of an asset's blobs in this world; "" when they are elsewhere."""
     uri = str(asset.properties.get(field) or "") if asset else ""
     if match := _STORED.fullmatch(uri):
         return f"{match[1]}/{match[2]}"

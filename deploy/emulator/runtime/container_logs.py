@@ -1,4 +1,4 @@
-"""What the two containers of a deployment have written. A stand-in says in its log that it is one."""
+"""The logs of the two containers of a deployment. The log of a stand-in says that it is one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES = ("InferenceServer", "StorageInitializer")
 
 
 def lines(world: World, deployment: Resource, container: str) -> list[str]:
-    """The log of one container, oldest line first. Where score.py itself has failed, that is its own."""
+    """The log of one container, oldest line first. A failed score.py has its real log."""
     stores = container == "StorageInitializer"
     error, hosted = operations.failure_of(world, str(deployment.private.get("operation")))
     if deployment.state == "Failed" and not hosted:
@@ -39,7 +39,7 @@ def _hosted(world: World, deployment: Resource, container: str) -> list[str]:
 
 
 def _tail(file: Path) -> list[str]:
-    """The end of a log, one megabyte of it at most; nothing when it was never written."""
+    """The last lines of a log, at most 1 MiB; empty when the file does not exist."""
     try:
         with file.open("rb") as stream:
             stream.seek(max(0, file.stat().st_size - (1 << 20)))

@@ -1,8 +1,7 @@
-"""What the containers of a deployment that failed have written, by the code and words with which it failed.
+"""The logs of the containers of a failed deployment, by the code and message of its error.
 
-Nothing ran: the words are those of a container that ends so. The four statuses, the form of events, and the names of
-events are recorded or published; that a log is mostly empty when no container was started is, too. The sentences of
-what goes wrong are Kubernetes', the storage's and Python's own, as they are known from there.
+Nothing ran: the lines are typical of such a container. The four statuses, the form and the names of events, and the
+empty log without a container are recorded or published. The error lines are those of Kubernetes, storage and Python.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ _TRACEBACK = (
 
 @dataclass(frozen=True)
 class FailureLog:
-    """One way to fail. `stopped` is the status that is not reached; `{model}` and `{image}` stand in lines for both."""
+    """The logs of one type of failure. `pattern` matches code and message; lines can have `{model}` and `{image}`."""
 
     pattern: str
     failed_status: str
@@ -86,7 +85,7 @@ _FAILURE_LOGS = (
     ),
     FailureLog("", "SystemSetup", storage_lines=()),
 )  # fmt: skip
-"""The first that fits code and message. The last fits all: no container was ever started."""
+"""The first match counts. The last one matches every error: no container was started."""
 
 
 def server(error: Json, names: dict[str, str], moment: str) -> list[str]:
@@ -106,7 +105,7 @@ def storage(error: Json, names: dict[str, str]) -> list[str]:
 
 
 def event(name: str, message: str, moment: str) -> str:
-    """One line about a container."""
+    """One event line."""
     return f"Kind: Pod, Name: {name}, Type: Normal, Time: {moment}, Message: {message}"
 
 

@@ -1,9 +1,9 @@
-"""Deployments with code of their own: which server each needs, and starting, following and ending those servers.
+"""Scoring servers of deployments with their own code: start, check and stop them.
 
-A server is kept by a process of its own (`keeper.py`) in a folder `<state>/servers/<key>`; the key is a digest of
-everything the server is made of, so a change of tags keeps it and a change of code makes another. A deployment's
-operation waits for its server: it is looked at whenever a request comes in, and no thread watches it. Whichever
-emulator of a shared world needs a server and finds nobody keeping it starts it anew. Nothing here answers a request.
+A supervisor process (`supervisor.py`) runs each server in a folder `<state>/servers/<key>`. The key is a digest of
+everything that the server depends on: a change of tags keeps the server, a change of code needs another one. The
+operation of a deployment waits for its server; its status is read at each request, without a thread. In a shared world,
+an emulator that needs a server without a supervisor starts it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _STOP_SECONDS = 10
 
 @dataclass(frozen=True)
 class Status:
-    """How a server stands: `starting`, `ready` or `failed` with its reason, for the start called `run`."""
+    """The status of a server: `starting`, `ready` or `failed` with its reason; `run` identifies the start."""
 
     state: str
     port: int
@@ -41,32 +41,32 @@ class Status:
 
 
 def server_key(deployment: Resource) -> str:
-    """The name of the server that a deployment wants, whether it runs or not."""
+    """The key of the server that a deployment needs."""
     made_of = {name: deployment.properties[name] for name in (*MADE_OF, *MADE_OF_PROBES)}
     born = deployment.body["systemData"]["createdAt"]
     return hashlib.sha256(dump([deployment.id.lower(), born, made_of]).encode()).hexdigest()[:24]
 
 
 def effect(deployment: Resource, earliest: float) -> dict[str, Any]:
-    """The part of an operation's effect that makes it wait for a server, and remembers the server afterwards."""
+    """The part of an operation's effect that makes it wait for a server and then stores the server's key."""
     return {"server": server_key(deployment), "earliest": earliest, "private": {"server": server_key(deployment)}}
 
 
 def folder(world: World, name: str) -> Path:
-    """Where a server's files and logs are."""
+    """The folder of a server's files and logs."""
     return world.folder / "servers" / name
 
 
 def status(path: Path) -> Status | None:
-    """What the keeper of a folder wrote last."""
+    """The last status that the supervisor of a folder wrote."""
     with contextlib.suppress(OSError, ValueError, TypeError):
         return Status(**json.loads((path / "status.json").read_text()))
     return None
 
 
 def is_supervised(path: Path) -> bool:
-    """Whether somebody keeps the server of a folder."""
-    import fcntl  # not on Windows, where the rest of the emulator does without
+    """Whether a supervisor runs for a folder."""
+    import fcntl  # not on Windows; the rest of the emulator does not need it
 
     with contextlib.suppress(OSError), (path / "lock").open("rb") as lock:
         try:
@@ -77,7 +77,7 @@ def is_supervised(path: Path) -> bool:
 
 
 class Hosting:
-    """The servers that this emulator process started; `settle` inside each transaction, `close` at the end."""
+    """The servers that this process started; call `update` inside each transaction, `close` at the end."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -85,11 +85,11 @@ class Hosting:
         self._stopping: list[subprocess.Popen[bytes]] = []
 
     def update(self) -> None:
-        """End the operations whose server stands or has failed, start servers they wait for, end unwanted ones."""
+        """End operations with a ready or failed server, start the servers that others wait for, stop unused servers."""
         now, ended = self.world.now(), False
         for operation, target, effect in operations.undecided(self.world):
             if "server" not in effect:
-                continue  # it waits for something else, or for ever
+                continue  # it does not wait for a server
             deployment = self.world.get(target)
             if deployment is None or now < effect["earliest"]:
                 self._start_for(deployment, operation)
@@ -111,10 +111,10 @@ class Hosting:
         self._stop_unused()
 
     async def port(self, name: str) -> int:
-        """The port of a server, started anew when nobody keeps it.
+        """The port of a server; starts it when it has no supervisor.
 
         Raises:
-            RuntimeError: it does not come up; the message is the reason.
+            RuntimeError: it does not start; the message is the reason.
         """
         path, run = folder(self.world, name), f"score:{uuid.uuid4()}"
         while True:
@@ -129,7 +129,7 @@ class Hosting:
             await asyncio.sleep(0.02)
 
     def close(self) -> None:
-        """End every server that this process started, and wait for them."""
+        """Stop the servers that this process started, and wait for their end."""
         for name in list(self._supervisors):
             self._stop(name, delete_files=False)
         for process in self._stopping:
@@ -159,11 +159,11 @@ class Hosting:
         try:
             spec = json.loads((path / "spec.json").read_text())
         except (OSError, ValueError):
-            raise RuntimeError("the server's files are gone; deploy it again") from None
+            raise RuntimeError("the server's files no longer exist; deploy it again") from None
         self._spawn(path, spec | {"run": run, "world": str(self.world.path)}, spec["deployment"])
 
     def _is_starting(self, name: str) -> bool:
-        """Whether a keeper of ours is alive, maybe before it holds its lock."""
+        """Whether a supervisor of this process runs; it may not have its lock yet."""
         entry = self._supervisors.get(name)
         return entry is not None and entry[0].poll() is None
 

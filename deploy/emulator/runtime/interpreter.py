@@ -1,7 +1,7 @@
-"""Which Python runs a deployment's own score.py, and whether it has the inference server.
+"""The Python that runs a deployment's score.py, and whether it has the inference server.
 
-The variable AMLDEPLOY_SCORING_PYTHON of whichever command speaks to the emulator last is kept beside the world, so that
-an emulator that runs already obeys it too.
+Each command that uses the emulator saves its variable AMLDEPLOY_SCORING_PYTHON in the state folder, so that a running
+emulator also uses it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _FILE = "scoring-python"
 
 
 def save_scoring_python(state: Path) -> None:
-    """Keep what the variable of this process says, if it is set, for every emulator of a state folder."""
+    """Save the variable of this process, if it is set, for every emulator of a state folder."""
     if python := os.environ.get(VARIABLE):
         state.mkdir(parents=True, exist_ok=True)
         (state / _FILE).write_text(python, encoding="utf-8")
 
 
 def scoring_python(state: Path) -> str:
-    """What was kept last; else the variable of this process; else the Python of this process."""
+    """The saved interpreter; else the variable of this process; else the Python of this process."""
     try:
         saved = (state / _FILE).read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
@@ -32,8 +32,8 @@ def scoring_python(state: Path) -> str:
 
 
 def scoring_problem(state: Path) -> str:
-    """Why code of a deployment's own cannot run, with what to do; empty when it can."""
-    from deploy.emulator.runtime.supervisor import MISSING, VERSION_CHECK  # not on Windows, where no server is kept
+    """Why a scoring script cannot run, and the cure; "" when it can."""
+    from deploy.emulator.runtime.supervisor import MISSING, VERSION_CHECK  # not on Windows, where no server can run
 
     python = scoring_python(state)
     try:

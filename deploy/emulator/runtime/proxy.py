@@ -1,4 +1,4 @@
-"""One HTTP exchange with a user's scoring server on 127.0.0.1. It forwards and reads; it judges no answer."""
+"""Forward one request to a user's scoring server on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import h11
 
 LIMIT = 1 << 30
-"""Bytes of an answer that are read at most."""
+"""The maximum size of an answer, in bytes."""
 _HOP_HEADERS = frozenset((
     "authorization", "connection", "content-length", "date", "expect", "host", "keep-alive", "proxy-connection",
     "server", "te", "trailer", "transfer-encoding", "upgrade", "azureml-model-deployment",
 ))  # fmt: skip
-"""Headers that belong to one connection, or to the door: they are not passed on in either direction."""
+"""Headers of one connection or of the emulator: not forwarded in either direction."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server answered."""
+    """The answer of the server."""
 
     status: int
     reason: str
@@ -28,10 +28,10 @@ class Reply:
 
 
 async def exchange(port: int, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
-    """Send one request on a connection of its own and read the answer. Cancelling it closes the connection.
+    """Send one request on a new connection and read the answer. Cancelling it closes the connection.
 
     Raises:
-        OSError: nobody listens, or the connection broke.
+        OSError: the connection is refused or lost.
         h11.RemoteProtocolError: the answer is not HTTP.
     """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

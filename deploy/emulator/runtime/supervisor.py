@@ -1,9 +1,9 @@
-"""The process that keeps a user's scoring server, as a container runtime does: unpack, start, probe, restart, end.
+"""The supervisor of a user's scoring server: unpack, start, probe, restart, stop, like a container runtime.
 
-    python keeper.py FOLDER        FOLDER/spec.json says what to run; FOLDER/status.json says how it stands
+    python supervisor.py FOLDER        reads FOLDER/spec.json, writes FOLDER/status.json
 
-It is a program of its own, of the standard library alone, run by path. It ends, and its server with it, when its
-standard input closes: however the emulator dies, nothing is left running. It binds 127.0.0.1 only.
+It is a separate program that needs only the standard library. It stops, with its server, when its standard input
+closes: no process remains, however the emulator ends. It binds 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ VERSION_CHECK = (
     "import importlib.metadata as m; m.version('azureml-inference-server-http');"
     "print(m.version('gunicorn').split('.')[0])"
 )
-"""Run by the scoring interpreter: fails without the server, and tells which gunicorn there is."""
+"""Run by the scoring interpreter: fails without the inference server, prints the major version of gunicorn."""
 CONTROL_SOCKET = 25
-"""From this gunicorn on every server of a user shares one control socket unless told not to."""
+"""Since this gunicorn version all servers of a user share one control socket by default."""
 RESTARTS = 5
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""A container does not see the caller's shell; these are what a program on this machine cannot do without."""
+"""The variables that a server inherits. A container has no others of the caller's shell."""
 MISSING = (
     'azureml-inference-server-http is not installed for {}. Install "amldeploy[local-scoring]", or set '
     "AMLDEPLOY_SCORING_PYTHON to the interpreter of an environment that has it."
@@ -40,11 +40,11 @@ MISSING = (
 
 
 class ServerFailed(Exception):
-    """The server does not come up; the message is the reason."""
+    """The server does not start or stay up; the message is the reason."""
 
 
 class Stopped(Exception):
-    """The emulator is gone, or wants this server gone."""
+    """The emulator ended, or stops this server."""
 
 
 class Supervisor:
@@ -59,13 +59,13 @@ class Supervisor:
         self.delete_files = False
 
     def write_status(self, state: str, reason: str = "") -> None:
-        """Write how it stands; readers never see half of it."""
+        """Write the status file atomically."""
         draft = self.folder / "status.draft"
         draft.write_text(json.dumps({"state": state, "port": self.port, "reason": reason, "run": self.spec["run"]}))
         draft.replace(self.folder / "status.json")
 
     def run(self) -> None:
-        """Keep the server until told to end."""
+        """Run the server until it is stopped."""
         try:
             self.write_status("starting")
             unpack(self.spec, self.folder)
@@ -75,7 +75,7 @@ class Supervisor:
                 self._wait_until_ready()
                 self.write_status("ready")
                 self._watch()
-                self.write_status("starting")  # before the end, so that nobody is sent to a server that goes
+                self.write_status("starting")  # before the stop, so that no request is sent to a stopping server
                 self._stop()
             raise ServerFailed(f"the server ended or stopped answering {RESTARTS} times")
         except ServerFailed as reason:
@@ -117,7 +117,7 @@ class Supervisor:
 
     def _wait_until_ready(self) -> None:
         probe, pace = self.spec["readiness"], self.spec["pace"]
-        # The profile shortens how long is waited between probes, never how long a server may take.
+        # The profile shortens the wait between probes, not the time limit of the server.
         limit = time.monotonic() + probe["initialDelay"] + probe["failureThreshold"] * probe["period"]
         self._pause(probe["initialDelay"] * pace)
         good = 0
@@ -130,7 +130,7 @@ class Supervisor:
             self._require_alive()
 
     def _watch(self) -> None:
-        """Return when the server has to be started again."""
+        """Return when the server needs a restart."""
         probe, bad = self.spec["liveness"], 0
         self._pause(probe["initialDelay"])
         while bad < probe["failureThreshold"]:
@@ -142,7 +142,7 @@ class Supervisor:
         self._log("amldeploy emulator: the liveness probe failed; the server is started again")
 
     def _pause(self, seconds: float) -> None:
-        """Wait, unless the emulator goes or the server ends."""
+        """Wait; returns early when the server ends. Raises Stopped when the emulator ends or stops this server."""
         until = time.monotonic() + seconds
         while True:
             left = until - time.monotonic()
@@ -182,10 +182,10 @@ class Supervisor:
 
 
 def unpack(spec: dict[str, Any], folder: Path) -> None:
-    """Write the code's and the model's blobs as files, and a log of it: what a storage initializer does.
+    """Write the blobs of code and model as files, with a log, like the storage initializer.
 
     Raises:
-        GaveUp: a blob's name leads out of its folder.
+        ServerFailed: a blob's name points outside its folder.
     """
     world = sqlite3.connect(f"file:{spec['world']}?mode=ro", uri=True, timeout=30)
     try:
@@ -208,7 +208,7 @@ def unpack(spec: dict[str, Any], folder: Path) -> None:
 
 def _write(world: sqlite3.Connection, destination: Path, path: str, name: str) -> int:
     if "\0" in name or ".." in name.split("/"):
-        raise ServerFailed(f"the blob name {name!r} leads out of its folder")
+        raise ServerFailed(f"the blob name {name!r} points outside its folder")
     target = destination / name
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as output:
@@ -218,9 +218,9 @@ def _write(world: sqlite3.Connection, destination: Path, path: str, name: str) -
 
 
 def _take_lock(folder: Path) -> int | None:
-    """The lock that says somebody keeps this folder; None when somebody else does."""
+    """Take the lock of a folder; None when another supervisor has it."""
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    for _ in range(20):  # whoever only looks holds it for an instant
+    for _ in range(20):  # a status check holds it for an instant
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -231,13 +231,13 @@ def _take_lock(folder: Path) -> int | None:
 
 
 def main(folder: Path) -> NoReturn:
-    """Keep the server of one folder; exit code 0 also when another keeper does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the emulator, whose end ends this
+    """Supervise the server of one folder; exit code 0 also when another supervisor does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the emulator, whose end stops this process
     if _take_lock(folder) is not None:
         supervisor = Supervisor(folder)
         try:
             supervisor.run()
-        except Exception as error:  # noqa: BLE001 - whoever waits for the status must learn of it
+        except Exception as error:  # noqa: BLE001 - the status must contain every failure
             supervisor.write_status("failed", f"{type(error).__name__}: {error}")
         if supervisor.delete_files:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""Makes a world as its file says. It starts from the default world, and what is deployed goes through Azure's own door.
+"""Fill a world from its world file. It starts from the default world; deployments use the same code as requests.
 
-A world file is data; what it asks for and Azure would refuse is refused here too, with the place in the file.
+What Azure would refuse is refused here too, with its position in the file.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from deploy.emulator.workspace import connections, registry, user_identities
 from deploy.emulator.world.parse import InvalidValue, KeyPath
 from deploy.emulator.world.store import Resource, World
 
-_WORKSPACE_KINDS = '["subscription", "group", "neighbour", "workspace", "datastore"]'
-"""The kinds of resources that make up the default workspace and what it stands in."""
+_WORKSPACE_KINDS = '["subscription", "group", "linked", "workspace", "datastore"]'
+"""The kinds of the default workspace's resources, with its group, subscription and linked resources."""
 
 
 def fill(world: World) -> None:
-    """Fill an empty world: as its file says, when it has one. Must run inside a transaction.
+    """Fill an empty world, from its world file if it has one. Must run inside a transaction.
 
     Raises:
-        Misfit: the file asks for something that cannot be.
+        InvalidValue: the file contains an impossible value.
     """
     default_world.fill(world)
     written = world.controls.get("world")
@@ -57,7 +57,7 @@ def _apply_file(world: World, spec: WorldFile) -> None:
 
 
 def _workspaces(world: World, workspaces: list[Workspace]) -> None:
-    """Put copies of the default workspace, with all that belongs to it, in its place."""
+    """Replace the default workspace and its resources by a copy for each workspace of the file."""
     rows = world.db.execute(
         "SELECT kind, parent, name, location, body, private FROM resources"
         " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY number",
@@ -68,7 +68,7 @@ def _workspaces(world: World, workspaces: list[Workspace]) -> None:
     world.db.execute("DELETE FROM principals WHERE id = ?", (default_world.WORKSPACE_PRINCIPAL,))
     for workspace in workspaces:
         for row in rows:
-            # Stored ids are in lower case; the body's own keeps the case it was written in.
+            # Stored ids are in lower case; the id in the body keeps its case.
             kind, parent, name, location, text, private = (_for_workspace(word, workspace) for word in row)
             body = json.loads(text)
             world.save(Resource(body["id"], kind, parent, name, location, body, json.loads(private)))
@@ -81,12 +81,12 @@ def identifier(workspace: Workspace) -> str:
 
 
 def principal(workspace: Workspace) -> str:
-    """The object id of the workspace's own identity: always the same for the same workspace."""
+    """The object id of the workspace's identity: always the same for the same workspace."""
     return _for_workspace(default_world.WORKSPACE_PRINCIPAL, workspace)
 
 
 def _for_workspace(text: str, workspace: Workspace) -> str:
-    """A text of the default workspace, as it is for another."""
+    """A text of the default workspace with the names and ids of another workspace."""
     if (workspace.name, workspace.subscription, workspace.resource_group) == (
         default_world.WORKSPACE,
         default_world.SUBSCRIPTION,
@@ -106,10 +106,10 @@ def _for_workspace(text: str, workspace: Workspace) -> str:
 
 
 def _quotas_and_connections(world: World, workspaces: list[Workspace]) -> None:
-    """What each workspace may use of its subscription's cores, and its connections."""
+    """Write the core limits and the connections of each workspace."""
     for at, workspace in enumerate(workspaces):
         resource = world.get(identifier(workspace))
-        assert resource is not None  # noqa: S101 - made a moment ago
+        assert resource is not None  # noqa: S101 - created above
         for family, cores in workspace.quotas.items():
             name = _family(family, ("workspaces", at, "quotas", family))
             core_limits.set_limit(world, resource.id, workspace.region, name, cores)
@@ -122,7 +122,7 @@ def _quotas_and_connections(world: World, workspaces: list[Workspace]) -> None:
 
 
 def _identities(world: World, workspaces: list[Workspace], spec: list[Identity] | None) -> None:
-    """Those of the file, or the default world's in the first workspace's group."""
+    """Write the identities of the file, or the default one in the first workspace's group."""
     world.remove(default_world.IDENTITY_ID)
     first = workspaces[0]
     for at, identity in enumerate([Identity(name=default_world.IDENTITY)] if spec is None else spec):
@@ -142,7 +142,7 @@ def _family(spec: str, key_path: KeyPath) -> str:
     for family in vm_sizes.FAMILIES:
         if _normalized(family.name) == _normalized(spec):
             return family.name
-    raise InvalidValue([(key_path, "is no family of machines. See `vmSizes`.")])
+    raise InvalidValue([(key_path, "is not a VM family. See `vmSizes`.")])
 
 
 def _region(world: World, subscription: str, name: str, region: Region) -> None:
@@ -151,7 +151,7 @@ def _region(world: World, subscription: str, name: str, region: Region) -> None:
         cores[_family(family, ("regions", name, "families", family))] = count
     for size in (*(region.sizes or ()), *region.prices):
         if vm_sizes.find(size) is None:
-            raise InvalidValue([(("regions", name), f"'{size}' is no size of machines. See `vmSizes`.")])
+            raise InvalidValue([(("regions", name), f"'{size}' is not a VM size. See `vmSizes`.")])
     counted = {
         core_limits.TOTAL: (region.total_cores, vm_sizes.TOTAL_LIMIT), core_limits.CLUSTERS: (region.clusters, 200),
         core_limits.LOW_PRIORITY: (region.low_priority_cores, 100),

@@ -1,6 +1,6 @@
-"""How a new world is furnished: one subscription, one workspace, a registry with models, roles, quota. Data, plainly.
+"""The default world: one subscription, one workspace, a registry with models, roles, quota.
 
-Nothing here is asked at run time; change the world through the wire once it stands.
+It is read only when a world is created or reset.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _subscription_and_group(world: World) -> None:
         kind = "/".join(identifier.split("/")[-3:-1])
         name = identifier.rpartition("/")[2]
         body = {"id": identifier, "name": name, "type": kind, "location": LOCATION, "tags": {}, "properties": {}}
-        _add(world, identifier, "neighbour", group, name, body)
+        _add(world, identifier, "linked", group, name, body)
 
 
 def _workspace(world: World) -> None:

@@ -1,4 +1,4 @@
-"""What stands already when a world begins: endpoints and deployments, made as a caller would make them, in no time."""
+"""Deploy the endpoints and deployments of a world file, with the handlers of requests and the profile `instant`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _MODES = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
 
 
 def deploy(world: World, workspaces: list[Workspace], spec: list[Endpoint]) -> None:
-    """Make endpoints and deployments. Must run inside a transaction.
+    """Create endpoints and deployments. Must run inside a transaction.
 
     Raises:
-        Misfit: Azure would refuse one of them; its words, and the way to it.
+        InvalidValue: Azure would refuse one of them; with its message and key path.
     """
     timing, world.timing = world.timing, INSTANT
     try:
@@ -70,7 +70,7 @@ def _reason(world: World, identifier: str) -> str:
     row = world.db.execute(
         "SELECT error FROM operations WHERE target = ? ORDER BY started DESC, rowid DESC", (identifier.lower(),)
     ).fetchone()
-    return str(json.loads(row[0])["message"]) if row and row[0] else "It did not come to stand."
+    return str(json.loads(row[0])["message"]) if row and row[0] else "It did not reach Succeeded."
 
 
 def _call(world: World, path: dict[str, str]) -> Call:

@@ -33,7 +33,7 @@ def _tagged(item: Resource, tags: str) -> bool:
 
 
 def number(call: Call, key: str, default: int) -> int:
-    """A whole number of the query string."""
+    """An integer of the query string; `default` when it is missing."""
     value = call.query.get(key, "")
     if not value:
         return default

@@ -1,4 +1,4 @@
-"""Workspace assets: models, environments, codes, and the datastores their files lie in."""
+"""Workspace assets (models, environments, codes, data, components) and the datastores of their files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deploy.emulator.world.store import Resource
 
 KINDS = ("models", "environments", "codes", "data", "components")
 SAS = "sv=2026-10-06&sr=c&sp=racwdl&sig=emulator"
-"""The emulator's blobs ask for no signature; the query only has to look like one."""
+"""A query in the form of a SAS token. Its signature is not checked."""
 STORAGE = "stmlwlocal"
 
 
@@ -43,10 +43,10 @@ def container(call: Call) -> Answer:
 
 
 def versions(call: Call) -> Answer:
-    """GET an asset's versions, newest first; `$top` limits, and `hash` finds what was uploaded before."""
+    """GET an asset's versions, newest first; `$top` limits, `hash` finds an earlier upload."""
     workspace = workspaces.require(call)
     if requested := call.query.get("hash"):
-        # Clients ask under a new random name each time: what counts is the content, whatever it is called.
+        # Clients use a new random name each time, so that only the content counts.
         candidates = call.world.children(workspace.id, _kind(call))
         found = [i for i in candidates if i.properties["properties"].get("hash_sha256") == requested][::-1]
     else:
@@ -60,7 +60,7 @@ def version(call: Call) -> Answer:
 
 
 def put(call: Call) -> Answer:
-    """PUT a version: 201 when new, 200 when it was there. Its files are not looked at."""
+    """PUT a version: 201 when new, 200 when it replaces one. Its files are not checked."""
     workspace, kind, body = workspaces.require(call), _kind(call), call.object()
     name, number = call.path["asset"], call.path["version"]
     properties = fields.mapping(body, "properties")
@@ -100,7 +100,7 @@ def delete(call: Call) -> Answer:
 
 
 def start_upload(call: Call) -> Answer:
-    """POST startPendingUpload: a place for the files of a version, with the address to write to."""
+    """POST startPendingUpload: the URL for the files of a version."""
     workspaces.require(call)
     kind, name, number = _kind(call), call.path["asset"], call.path["version"]
     blob = f"{call.base}/{STORAGE}.blob.core.windows.net/{kind}-{name}-{number}".lower()
@@ -120,7 +120,7 @@ def start_upload(call: Call) -> Answer:
 
 
 def secrets(call: Call) -> Answer:
-    """POST listSecrets: a SAS token, or the account key when an older client asks for one that does not expire."""
+    """POST listSecrets: a SAS token, or the account key when an older client requests one that does not expire."""
     workspaces.require(call)
     _one_datastore(call, call.path["datastore"])
     if call.object().get("expirableSecret") is False:
@@ -170,7 +170,7 @@ def _one_datastore(call: Call, name: str) -> Resource:
 
 
 def _datastore(call: Call, item: Resource) -> dict[str, Json]:
-    # Clients build https://<accountName>.blob.<suffix>/...: an account name with our address in it leads them here.
+    # Clients build https://<accountName>.blob.<suffix>/...: the emulator's address in the name leads them here.
     account = f"{call.base.removeprefix('https://')}/{STORAGE}"
     return {**item.body, "properties": {**item.properties, "accountName": account, "endpoint": "core.windows.net"}}
 

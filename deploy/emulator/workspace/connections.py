@@ -1,6 +1,6 @@
-"""Workspace connections: addresses of other services, with the secrets to use them.
+"""Workspace connections: addresses of other services, with credentials.
 
-A connection shows its credentials to nobody who merely reads it; `listsecrets` does, to whoever may do that.
+Only `listsecrets` returns the credentials; it needs its own permission.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TYPE = f"{workspaces.WORKSPACE}/connections"
 
 
 def save(world: World, workspace: Resource, name: str, properties: dict[str, Any]) -> Resource:
-    """Write a connection down: what may be read in its body, the credentials beside it."""
+    """Store a connection, with its credentials outside the readable body."""
     credentials = properties.get("credentials")
     shown = {key: value for key, value in properties.items() if key != "credentials"}
     identifier = f"{workspace.body['id']}/connections/{name}"
@@ -29,7 +29,7 @@ def save(world: World, workspace: Resource, name: str, properties: dict[str, Any
 
 
 def listing(call: Call) -> Answer:
-    """GET the connections of a workspace, without secrets; `category` and `target` pick."""
+    """GET the connections of a workspace, without secrets; `category` and `target` filter."""
     found = call.world.children(workspaces.require(call).id, KIND)
     for key in ("category", "target"):
         if requested := call.query.get(key):
@@ -43,7 +43,7 @@ def get(call: Call) -> Answer:
 
 
 def put(call: Call) -> Answer:
-    """PUT a connection: 200, as the published interface has it."""
+    """PUT a connection: 200, as in the published interface."""
     workspace, properties = workspaces.require(call), fields.mapping(call.object(), "properties")
     for key in ("authType", "category"):
         if not fields.text(properties, key):

@@ -1,4 +1,4 @@
-"""Tags of any resource at `/providers/Microsoft.Resources/tags/default`, written at once and without an operation."""
+"""Tags of any resource at `/providers/Microsoft.Resources/tags/default`; written at once, without an operation."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def get(call: Call) -> Answer:
 
 
 def put(call: Call) -> Answer:
-    """PUT: these tags instead of all others."""
+    """PUT: replace all tags."""
     resource = _resource(call)
     return _write(call, resource, _requested(call))
 
 
 def patch(call: Call) -> Answer:
-    """PATCH: `Merge` adds and changes, `Replace` takes these alone, `Delete` takes away what has name and value."""
+    """PATCH: `Merge` adds and changes, `Replace` replaces all, `Delete` removes tags with the same name and value."""
     resource, new_tags = _resource(call), _requested(call)
     old: dict[str, str] = resource.body.get("tags") or {}
     low = {key.lower(): value for key, value in new_tags.items()}

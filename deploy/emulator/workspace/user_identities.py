@@ -1,4 +1,4 @@
-"""User-assigned identities: resources of their own, each somebody in the directory. What they may do `rights` says."""
+"""User-assigned identities: resources with a service principal in the directory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 
 def save(world: World, group: str, name: str, location: str, tags: dict[str, str]) -> Resource:
-    """Write an identity down in a resource group (its ARM id). The same id is always the same principal."""
+    """Store an identity in a resource group (an ARM id). The same identity id always has the same principal."""
     identifier = f"{group}/providers/{TYPE}/{name}"
     principal = str(uuid.uuid5(uuid.NAMESPACE_URL, identifier.lower()))
     client = str(uuid.uuid5(uuid.NAMESPACE_URL, principal))
@@ -56,7 +56,7 @@ def listing(call: Call) -> Answer:
 
 
 def put(call: Call) -> Answer:
-    """PUT an identity: 201 when new, 200 when it was there."""
+    """PUT an identity: 201 when new, 200 when it replaces one."""
     group, body = _group(call), call.object()
     location = fields.text(body, "location")
     if not location:

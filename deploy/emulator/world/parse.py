@@ -1,4 +1,4 @@
-"""What people write for the emulator, read strictly: YAML or JSON against a model, every misfit with path and place."""
+"""Strict validation of the emulator's input, YAML or JSON: every problem with its key path and its line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deploy.emulator.world.problems import FileProblem, InvalidFile
 
 
 class Strict(BaseModel):
-    """A model that refuses unknown keys and converts nothing."""
+    """A model that refuses unknown keys and converts no types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -23,14 +23,14 @@ class Strict(BaseModel):
 M = TypeVar("M", bound=Strict)
 T = TypeVar("T")
 KeyPath = tuple[str | int, ...]
-"""Keys and indexes that lead to a value."""
+"""The keys and indexes of a value in its document."""
 
 
 def load_and_apply(path: Path, model: type[M], use: Callable[[M], T]) -> T:
-    """Do with the content of a YAML file what `use` does; a Misfit that it raises is told at its place too.
+    """Validate a YAML file and call `use` with its content; an InvalidValue that `use` raises also gets its line.
 
     Raises:
-        WrongFile: the file cannot be read, is no YAML, does not fit the model, or asks for what cannot be.
+        InvalidFile: the file cannot be read, is not YAML, does not match the model, or contains an impossible value.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -47,16 +47,16 @@ def load_and_apply(path: Path, model: type[M], use: Callable[[M], T]) -> T:
         raise InvalidFile(str(path), [FileProblem(f"{error}.")]) from None
     try:
         return use(validate({} if value is None else value, model))
-    except InvalidValue as misfit:
-        raise misfit.within(str(path), node) from None
+    except InvalidValue as error:
+        raise error.within(str(path), node) from None
 
 
 def _parse(text: str) -> tuple[yaml.Node | None, Any]:
-    """The nodes, which know their places, and what they say. A world may have thousands of lines."""
+    """The YAML node (with lines) and the value. Uses the fast loader: a world file can have thousands of lines."""
     try:
         return _parse_with(getattr(yaml, "CSafeLoader", yaml.SafeLoader), text)
     except yaml.YAMLError:
-        return _parse_with(yaml.SafeLoader, text)  # slower, and it knows better where the mistake is
+        return _parse_with(yaml.SafeLoader, text)  # slower, with a better position of the mistake
 
 
 def _parse_with(loader: Any, text: str) -> tuple[yaml.Node | None, Any]:
@@ -69,14 +69,14 @@ def _parse_with(loader: Any, text: str) -> tuple[yaml.Node | None, Any]:
 
 
 class InvalidValue(ValueError):
-    """A value that does not fit its model: the way to each thing wrong, and words."""
+    """A value that does not match its model: key path and message of each problem."""
 
     def __init__(self, problems: Sequence[tuple[KeyPath, str]]) -> None:
         self.problems = tuple(problems)
         super().__init__(" ".join(with_path(key_path, message) for key_path, message in self.problems))
 
     def within(self, file: str, node: yaml.Node | None) -> InvalidFile:
-        """The same troubles, at their places in the file that the value was read from."""
+        """The problems with their lines in the file that the value was read from."""
         return InvalidFile(
             file,
             [
@@ -87,10 +87,10 @@ class InvalidValue(ValueError):
 
 
 def validate(value: Any, model: type[M]) -> M:
-    """A value as its model.
+    """Validate a value against a model.
 
     Raises:
-        Misfit: it does not fit.
+        InvalidValue: it does not match.
     """
     try:
         return model.model_validate(value)
@@ -99,7 +99,7 @@ def validate(value: Any, model: type[M]) -> M:
 
 
 def with_path(key_path: KeyPath, message: str) -> str:
-    """`regions.eastus.endpoints: expected ...`."""
+    """A message with its key path: `regions.eastus.endpoints: expected ...`."""
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in key_path).lstrip(".")
     return f"{path}: {message}" if path else message
 
@@ -110,7 +110,7 @@ def _message(error: Any, model: type[Strict]) -> str:
         return "is missing."
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(error["loc"][-1]), sorted(_keys(model, error["loc"][:-1])), n=1)
-        return f"is not a key of this place.{f' Did you mean {near[0]}?' if near else ''}"
+        return f"is not a key here.{f' Did you mean {near[0]}?' if near else ''}"
     if error["type"] == "model_type":
         message = "expected keys and values"
     if error["type"] == "value_error":
@@ -119,7 +119,7 @@ def _message(error: Any, model: type[Strict]) -> str:
 
 
 def _keys(model: type[Strict], key_path: KeyPath) -> set[str]:
-    """The keys of the place that a way leads to; names and indexes that a person chose lead nowhere else."""
+    """The allowed keys at a key path. Indexes and user-chosen names are skipped."""
     models = {model}
     for step in key_path:
         fields = [field for each in models for name, field in each.model_fields.items() if name == step]
@@ -128,7 +128,7 @@ def _keys(model: type[Strict], key_path: KeyPath) -> set[str]:
 
 
 def _models(annotation: Any) -> Iterator[type[Strict]]:
-    """Every model that an annotation speaks of."""
+    """Every model in an annotation."""
     if isinstance(annotation, type) and issubclass(annotation, Strict):
         yield annotation
     for part in typing.get_args(annotation):
@@ -141,7 +141,7 @@ def _preview(value: Any) -> str:
 
 
 def _find_mark(node: yaml.Node | None, key_path: KeyPath) -> Any:
-    """Where the value at the end of `way` stands, or the nearest thing above it that is there."""
+    """The position of the value at `key_path`, or of its nearest existing parent."""
     mark = node and node.start_mark
     for step in key_path:
         if isinstance(node, yaml.MappingNode):

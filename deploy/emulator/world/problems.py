@@ -1,6 +1,6 @@
-"""Files that stop the emulator, as errors: a wrong one with every trouble's place, a world that cannot be opened.
+"""Errors of the emulator's files: an invalid input file, and a world file that cannot be opened.
 
-Light, for those who catch them.
+A module of its own, so that callers can catch them without heavy imports.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FileProblem:
-    """One thing wrong: where in the file (lines and columns count from 1) and in words."""
+    """One problem: message, line and column (from 1)."""
 
     message: str
     line: int = 1
@@ -19,7 +19,7 @@ class FileProblem:
 
 
 class InvalidFile(ValueError):
-    """A file, or a request's body, that cannot be obeyed. Holds every trouble found."""
+    """An invalid file or request body, with every problem found."""
 
     def __init__(self, file: str, problems: Sequence[FileProblem]) -> None:
         self.file, self.problems = file, tuple(problems)
@@ -27,7 +27,7 @@ class InvalidFile(ValueError):
 
 
 class WorldUnavailable(RuntimeError):
-    """A world file that cannot be opened: why, and what to do."""
+    """A world file that cannot be opened: the reason, and the cure."""
 
     def __init__(self, file: object, reason: object, cure: str) -> None:
         self.reason, self.cure = str(reason), cure

@@ -1,7 +1,7 @@
-"""The world: one SQLite file that holds everything the emulator knows. It stores and settles; it has no rules.
+"""The world: one SQLite file with the whole state of the emulator. It stores resources and applies operations.
 
-Every request is one transaction, so several processes can share a world and a killed process loses nothing it had
-answered. Time is lazy: what was due by now is applied at the start of each transaction, and nothing runs in between.
+Every request is one transaction, so that several processes can share a world, and a killed process loses no answered
+request. There is no background work: each transaction first applies the operations that are due.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from deploy.emulator.world.timing import QUICK, Clock, SystemClock, Timing
 
 @dataclass
 class Resource:
-    """One ARM resource: `body` is what the caller may read, `private` what only we know (keys, history)."""
+    """One ARM resource: `body` is what callers can read; `private` is internal (keys, operation ids)."""
 
     id: str
     kind: str
@@ -44,13 +44,13 @@ class Resource:
 
 
 class IncompatibleVersion(Exception):
-    """A world file with other tables than ours."""
+    """The world file has the tables of another version."""
 
 
 class World:
-    """One connection to the world file; use it from the thread that made it, and `close` it. See `opening`.
+    """One connection to the world file; use it from the thread that opened it, and `close` it. See `seed.open_world`.
 
-    `furnish` fills an empty world, inside a transaction.
+    `fill` creates the content of an empty world, inside a transaction.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class World:
             raise
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.db.close()
 
     def now(self) -> float:
@@ -81,7 +81,7 @@ class World:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; what was due by now has been applied inside."""
+        """A transaction; due operations are applied first."""
         self.db.execute("BEGIN IMMEDIATE")
         try:
             self.controls.refresh()
@@ -94,14 +94,14 @@ class World:
         self.db.execute("COMMIT")
 
     def reset(self, written: dict[str, Any] | None = None) -> None:
-        """Empty the world and furnish it anew, by its file or from now on by this one; faults are gone.
+        """Empty the world and fill it again, from its world file or from a new one (`written`). Removes all faults.
 
-        The clock shows the wall's time and keeps its speed.
+        Sets the clock to real time and keeps its speed.
         """
         with self.transaction():
             self.controls.reset_clock(self.clock.now())
             for table in TABLES:
-                self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are ours, a few lines above
+                self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - constant names
             if written is not None:
                 self.controls.set("world", written)
             self._fill(self)
@@ -117,7 +117,7 @@ class World:
         return [_resource(row) for row in rows]
 
     def find_by_name(self, kind: str, location: str, name: str) -> Resource | None:
-        """Who in a region bears this name."""
+        """The resource of a kind with this name in a region."""
         row = self.db.execute(
             _SELECT + "kind = ? AND location = ? AND name = ?",
             (kind, location, name.lower()),
@@ -136,7 +136,7 @@ class World:
         )  # fmt: skip
 
     def remove(self, identifier: str) -> None:
-        """Take away a resource, everything below it, its cores and its identity. Role assignments stay, as on Azure."""
+        """Delete a resource, everything below it, its cores and its identity. Role assignments stay, as on Azure."""
         low = identifier.lower()
         below = (low, low + "/", low + "0")  # '0' follows '/', so the range is every id that begins with "<low>/"
         self.db.execute("DELETE FROM resources WHERE id = ? OR (id > ? AND id < ?)", below)
@@ -157,7 +157,7 @@ class World:
         return int(row[0])
 
     def apply_due(self) -> None:
-        """Apply what is due by now. Every transaction begins with it."""
+        """Apply the operations that are due. Every transaction begins with it."""
         due = self.db.execute(
             "SELECT id, target, error, effect FROM operations WHERE state = 'Updating' AND due <= ? ORDER BY due",
             (self.now(),),
@@ -208,5 +208,5 @@ def _resource(row: tuple[str, ...]) -> Resource:
 
 
 def dump(value: Any) -> str:
-    """JSON as it is stored and sent: short, text as it is."""
+    """Compact JSON, as it is stored and sent; not escaped to ASCII."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -109,9 +109,9 @@ def test_identities_and_connections_stand(world: Azure) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("regions: {eastus: {prices: {Standard_Nothing: 1}}}", "no size of machines"),
-        ("regions: {eastus: {sizes: [Standard_Nothing]}}", "no size of machines"),
-        ("workspaces: [{name: mlw-local, quotas: {nothing: 1}}]", "no family of machines"),
+        ("regions: {eastus: {prices: {Standard_Nothing: 1}}}", "not a VM size"),
+        ("regions: {eastus: {sizes: [Standard_Nothing]}}", "not a VM size"),
+        ("workspaces: [{name: mlw-local, quotas: {nothing: 1}}]", "not a VM family"),
         ("identities: [{name: id-x, resource_group: rg-none}]", "no resource group"),
         ("endpoints: [{name: mip, identity: nobody}]", "no identity"),
     ],

@@ -127,11 +127,11 @@ def test_a_reset_returns_to_it_and_the_same_file_loses_nothing(clinic: Azure, tm
 NO_MODEL = "{name: blue, model: azureml://registries/azureml/models/None/versions/1, instance_type: Standard_DS3_v2}"
 TOO_MANY = "{name: blue, model: x, instance_type: Standard_NC24ads_A100_v4, instance_count: 40}"
 WRONG = [
-    ("workspaces: [{name: mlw-x, regin: eastus}]", "1:35: workspaces[0].regin: is not a key of this place."),
+    ("workspaces: [{name: mlw-x, regin: eastus}]", "1:35: workspaces[0].regin: is not a key here."),
     ("workspaces: [{name: mlw-x, regin: eastus}]", "Did you mean region?"),
-    ("resource_group: rg", "1:17: resource_group: is not a key of this place.\n"),
-    ("subscription_id: x", "1:18: subscription_id: is not a key of this place.\n"),
-    ("regions: {eastus: {familes: {}}}", "regions.eastus.familes: is not a key of this place. Did you mean families?"),
+    ("resource_group: rg", "1:17: resource_group: is not a key here.\n"),
+    ("subscription_id: x", "1:18: subscription_id: is not a key here.\n"),
+    ("regions: {eastus: {familes: {}}}", "regions.eastus.familes: is not a key here. Did you mean families?"),
     ("regions:\n  eastus: {total_cores: many}", "2:25: regions.eastus.total_cores: expected a valid integer, found"),
     ("regions:\n  eastus: {families: {standardXFamily: 4}}", "2:40: regions.eastus.families.standardXFamily: is no"),
     ("workspaces: []", "1:13: workspaces:"),

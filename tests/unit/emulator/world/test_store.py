@@ -131,9 +131,9 @@ def test_a_world_that_may_not_be_opened_is_as_it_was(tmp_path: Path) -> None:
     """A folder in its place, no permission, a full disk: it is named with its cure, and never set aside."""
     (tmp_path / "world.sqlite").mkdir()
     for use in (emulator.requests, emulator.reset, emulator.clock):
-        with pytest.raises(emulator.WorldUnavailable, match=r"world\.sqlite.* can be written") as told:
+        with pytest.raises(emulator.WorldUnavailable, match=r"world\.sqlite.* is writable") as caught:
             use(tmp_path)
-        assert not isinstance(told.value, UnreadableWorld)
+        assert not isinstance(caught.value, UnreadableWorld)
     assert [path.name for path in tmp_path.iterdir()] == ["world.sqlite"]
 
 
