@@ -226,9 +226,9 @@ def _refusal(status: int, code: str, message: str, deployment: str = "") -> Refu
     return Refusal(Answer(status, {"error": {"code": code, "message": message}}, _headers(deployment)))
 
 
-def _header_text(words: str) -> str:
+def _header_text(text: str) -> str:
     """Text made safe for a header: ASCII, at most 500 characters."""
-    return re.sub(r"[^\x20-\x7e]", "?", words)[:500]
+    return re.sub(r"[^\x20-\x7e]", "?", text)[:500]
 
 
 def _headers(deployment: str) -> dict[str, str]:

@@ -57,7 +57,7 @@ def token(call: Call) -> Answer:
     _tenant(call)
     form = {key: values[0] for key, values in parse_qs(call.raw.decode("utf-8", "replace")).items()}
     if form.get("grant_type") != "client_credentials":
-        raise _refusal(400, "unsupported_grant_type", 70003, "The emulator only knows the grant client_credentials.")
+        raise _refusal(400, "unsupported_grant_type", 70003, "The emulator supports only the grant client_credentials.")
     client = form.get("client_id", "")
     found = directory.application(call.world, client)
     if found is None:

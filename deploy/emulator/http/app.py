@@ -184,8 +184,8 @@ class Emulator:
         traceback.print_exception(error, file=sys.stderr)
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
             # A world that cannot be read has no usable log.
-            words = f"The world {self.world.path} is damaged: {error}. {CURE}."
-            return arm_error(500, "InternalServerError", words).answer
+            text = f"The world {self.world.path} is damaged: {error}. {CURE}."
+            return arm_error(500, "InternalServerError", text).answer
         exchange.note = f"emulator bug: {type(error).__name__}"
         return self._refuse(
             exchange, arm_error(500, "InternalServerError", "The emulator has a bug. Its log has the traceback.")

@@ -17,7 +17,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 async def send(kind: str, seconds: float | None, response: Response, channel: tuple[Scope, Receive, Send]) -> None:
-    """Send an answer as the fault's kind says; any other kind sends it whole."""
+    """Send an answer with the fault's kind; any other kind sends it whole."""
     scope, receive, out = channel
     match kind:
         case "lose":

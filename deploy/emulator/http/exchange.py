@@ -42,8 +42,8 @@ class Exchange:
     @property
     def subscription(self) -> str:
         """The subscription that the path names; "" without one."""
-        words = self.path.split("/")
-        return words[2] if len(words) > 2 and words[1].lower() == "subscriptions" else ""
+        parts = self.path.split("/")
+        return parts[2] if len(parts) > 2 and parts[1].lower() == "subscriptions" else ""
 
 
 def not_emulated(exchange: Exchange) -> Refusal:

@@ -48,14 +48,14 @@ def replaceable_properties(properties: dict[str, Json]) -> dict[str, Any]:
 
 def _group(properties: dict[str, Json], key: str) -> dict[str, Json]:
     """A validated group of settings: integers of at least 1, and durations."""
-    given = {name: value for name, value in fields.mapping(properties, key).items() if value is not None}
-    for name, value in given.items():
+    group = {name: value for name, value in fields.mapping(properties, key).items() if value is not None}
+    for name, value in group.items():
         if name in (*_WHOLE, "maxConcurrentRequestsPerInstance"):
-            if fields.number(given, name, 1) < 1:
+            if fields.number(group, name, 1) < 1:
                 raise user_error(f"The value of '{name}' in '{key}' is {value}; it must be at least 1.")
-        elif name in (*_PROBE, *_REQUESTS) and not durations.readable(fields.text(given, name) or ""):
+        elif name in (*_PROBE, *_REQUESTS) and not durations.readable(fields.text(group, name) or ""):
             raise user_error(f"The value '{value}' of '{name}' in '{key}' is not a duration such as PT5S.")
-    return given
+    return group
 
 
 def _scale_type(settings: dict[str, Json]) -> str:

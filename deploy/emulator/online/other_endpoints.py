@@ -90,9 +90,9 @@ def _locate(call: Call) -> tuple[str, str, str]:
         Refusal: 404 when the parent does not exist.
     """
     workspace = workspaces.require(call)
-    words = call.address.strip("/").split("/")[8:]  # after the workspace's id
-    kind, name = _KINDS[words[0].lower()], call.path.get("endpoint", "")
-    if len(words) < 3 or words[2].lower() != "deployments":
+    parts = call.address.strip("/").split("/")[8:]  # after the workspace's id
+    kind, name = _KINDS[parts[0].lower()], call.path.get("endpoint", "")
+    if len(parts) < 3 or parts[2].lower() != "deployments":
         return workspace.id, kind, name.lower()
     parent = f"{workspace.id}/{kind}/{name}".lower()
     if call.world.get(parent) is None:

@@ -52,7 +52,7 @@ def allow_secret_stores(call: Call, workspace: Resource, properties: Mapping[str
 def _not_allowed(workspace: Resource) -> Refusal:
     return ml_error(
         403, "Forbidden",
-        f"The property '{ENFORCED}' is enabled, and the caller may not perform '{LISTING}' on workspace "
+        f"The property '{ENFORCED}' is enabled, and the caller is not allowed to perform '{LISTING}' on workspace "
         f"'{workspace.body['name']}'.",
     )  # fmt: skip
 
@@ -64,8 +64,8 @@ def access_error(call: Call, workspace: Resource, endpoint: Resource, deployment
     for user in users.values():
         if missing := _missing(call.rights, str(user["principalId"]), workspace, deployment):
             return error_body("BadArgument", f"Authorization error: {missing} {_HELP}authorization-error")
-    holders = [str(user["principalId"]) for user in users.values()] or [str(identity.get("principalId", ""))]
-    return _secrets(call, workspace, deployment, holders)
+    principals = [str(user["principalId"]) for user in users.values()] or [str(identity.get("principalId", ""))]
+    return _secrets(call, workspace, deployment, principals)
 
 
 def _missing(rights: Rights, principal: str, workspace: Resource, deployment: Resource) -> str:
@@ -80,14 +80,14 @@ def _missing(rights: Rights, principal: str, workspace: Resource, deployment: Re
     return ""
 
 
-def _secrets(call: Call, workspace: Resource, deployment: Resource, holders: list[str]) -> Json:
+def _secrets(call: Call, workspace: Resource, deployment: Resource, principals: list[str]) -> Json:
     """The error of references to connections in the environment variables; None otherwise."""
     for name, value in deployment.properties["environmentVariables"].items():
         for connection in _CONNECTION.findall(value):
             if call.world.get(f"{workspace.id}/connections/{connection}") is None:
                 reason = f"there is no connection '{connection}' in the workspace."
-            elif not any(call.rights.allows(who, LISTING, workspace.id) for who in holders):
-                reason = f"the endpoint's identity may not perform '{LISTING}' on the workspace."
+            elif not any(call.rights.allows(principal, LISTING, workspace.id) for principal in principals):
+                reason = f"the endpoint's identity is not allowed to perform '{LISTING}' on the workspace."
             else:
                 continue
             reason = f"Cannot resolve the secret of environment variable '{name}': {reason}"

@@ -59,7 +59,7 @@ def _validate_and_apply(value: Any, model: type[parse.M], what: str, use: Any) -
         use(parse.validate(value, model))
     except parse.InvalidValue as error:
         raise InvalidFile(
-            what, [FileProblem(parse.with_path(key_path, words)) for key_path, words in error.problems]
+            what, [FileProblem(parse.with_path(key_path, message)) for key_path, message in error.problems]
         ) from None
 
 

@@ -204,14 +204,16 @@ def _not_enough(size: str, subscription: str, used: int, limit: int, more: int) 
         f"Not enough quota available for {size} in SubscriptionId {subscription}. Current usage/limit: {used}/{limit}. "
         f"Additional needed: {more} Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
     )
-    words = json.dumps(
+    validation_errors = json.dumps(
         {
             "errors": {"VmSize": [sentence]}, "type": _RULE, "title": "One or more validation errors occurred.",
             "status": 400, "traceId": f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-00",
         },
         separators=(",", ":"),
     )  # fmt: skip
-    return ml_error(400, "BadRequest", "The request is invalid.", ("InferencingClientCreateDeploymentFailed", words))
+    return ml_error(
+        400, "BadRequest", "The request is invalid.", ("InferencingClientCreateDeploymentFailed", validation_errors)
+    )
 
 
 def _usage(identifier: str, name: str, title: str, kind: str, current: int, limit: int) -> dict[str, Json]:

@@ -48,5 +48,7 @@ def _status_of(call: Call, subscription: str, location: str, scope: str, name: s
 
 
 def _family(name: str) -> str:
-    wanted = name.replace(" ", "").replace("_", "").lower()
-    return next((f.name for f in vm_sizes.FAMILIES if f.name.replace(" ", "").replace("_", "").lower() == wanted), "")
+    normalized = name.replace(" ", "").replace("_", "").lower()
+    return next(
+        (f.name for f in vm_sizes.FAMILIES if f.name.replace(" ", "").replace("_", "").lower() == normalized), ""
+    )

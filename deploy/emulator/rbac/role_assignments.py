@@ -106,19 +106,19 @@ def delete(call: Call) -> Answer:
 
 def listing(call: Call) -> Answer:
     """GET role assignments at, above and below a scope. `atScope()` omits those below; `principalId eq` filters."""
-    scope, words = _scope(call).lower(), call.query.get("$filter", "")
-    principal = re.search(r"principalId\s+eq\s+'([^']*)'|assignedTo\('([^']*)'\)", words, re.IGNORECASE)
-    if words and principal is None and "atscope()" not in words.lower():
+    scope, filter_text = _scope(call).lower(), call.query.get("$filter", "")
+    principal = re.search(r"principalId\s+eq\s+'([^']*)'|assignedTo\('([^']*)'\)", filter_text, re.IGNORECASE)
+    if filter_text and principal is None and "atscope()" not in filter_text.lower():
         raise arm_error(
             400,
             "InvalidFilter",
-            f"The filter '{words}' is not supported. Use principalId eq, assignedTo() or atScope().",
+            f"The filter '{filter_text}' is not supported. Use principalId eq, assignedTo() or atScope().",
         )
     sql, parameters = "SELECT scope, body FROM role_assignments", []
     if principal is not None:
         sql, parameters = sql + " WHERE principal = ?", [(principal[1] or principal[2]).lower()]
     rows = call.world.db.execute(sql + " ORDER BY rowid", parameters).fetchall()
-    below = "atscope()" not in words.lower()
+    below = "atscope()" not in filter_text.lower()
     found = [
         json.loads(body)
         for assigned_scope, body in rows

@@ -28,9 +28,9 @@ def get(call: Call) -> Answer:
 
 def listing(call: Call) -> Answer:
     """GET role definitions; the filters are `roleName eq '...'` and `type eq '...'`."""
-    words = call.query.get("$filter", "")
-    name = re.search(r"roleName\s+eq\s+'([^']*)'", words, re.IGNORECASE)
-    kind = re.search(r"type\s+eq\s+'([^']*)'", words, re.IGNORECASE)
+    filter_text = call.query.get("$filter", "")
+    name = re.search(r"roleName\s+eq\s+'([^']*)'", filter_text, re.IGNORECASE)
+    kind = re.search(r"type\s+eq\s+'([^']*)'", filter_text, re.IGNORECASE)
     rows = call.world.db.execute("SELECT body FROM role_definitions ORDER BY name")
     found = [json.loads(row[0]) for row in rows]
     for key, match in (("roleName", name), ("type", kind)):
@@ -117,7 +117,7 @@ def _blocks(requested: dict[str, Json]) -> list[dict[str, Json]]:
         for block in permission_blocks
     )
     if not good:
-        raise arm_error(400, "InvalidRequestContent", "The field 'permissions' must hold lists of actions.")
+        raise arm_error(400, "InvalidRequestContent", "The field 'permissions' must contain lists of actions.")
     return [{key: block.get(key) or [] for key in BLOCK} for block in permission_blocks]
 
 

@@ -1,4 +1,4 @@
-"""The logs of the two containers of a deployment. The log of a stand-in says that it is one."""
+"""The logs of the two containers of a deployment. The log of a stand-in names it as one."""
 
 from __future__ import annotations
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from deploy.emulator.wire.responses import Json
 
 STATUS = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
-BEGUN = (("Pulling", "Start pulling container image"), ("Pulling", "Start downloading models"))
+PULLING = (("Pulling", "Start pulling container image"), ("Pulling", "Start downloading models"))
 PULLED = ("Pulled", "Container image is pulled successfully")
 DOWNLOADED = ("Downloaded", "Models are downloaded successfully or no model need to download")
 STARTED = (
-    *BEGUN, PULLED, DOWNLOADED,
+    *PULLING, PULLED, DOWNLOADED,
     ("Created", "Created container inference-server"),
     ("Started", "Started container inference-server"),
 )  # fmt: skip
 _RESTARTED = ("BackOff", "Back-off restarting failed container")
-_UNPULLED = (*BEGUN, DOWNLOADED, ("BackOff", "Back-off pulling image {image}"))
+_UNPULLED = (*PULLING, DOWNLOADED, ("BackOff", "Back-off pulling image {image}"))
 _PROBE = "probe failed: HTTP probe failed with statuscode: 502"
 _KILLED = ("Killing", "Container inference-server failed liveness probe, will be restarted")
 _DENIED = "This request is not authorized to perform this operation using this permission."
@@ -56,7 +56,7 @@ _FAILURE_LOGS = (
         ("Failed to pull image {image}: unauthorized: authentication required",),
     ),
     FailureLog(
-        r"Storage Blob Data|AuthorizationPermissionMismatch", "ModelDownload", (*BEGUN, PULLED), (_NEVER,),
+        r"Storage Blob Data|AuthorizationPermissionMismatch", "ModelDownload", (*PULLING, PULLED), (_NEVER,),
         ("Downloading {model}", f"ERROR: AuthorizationPermissionMismatch: {_DENIED}"),
     ),
     FailureLog(
@@ -66,7 +66,7 @@ _FAILURE_LOGS = (
     ),
     FailureLog(
         r"BlobNotFound|\bmodel (?:\S+ ){0,6}(?:was not found|could not|cannot|can't)|download [^.]{0,40}\bmodel",
-        "ModelDownload", (*BEGUN, PULLED), (_NEVER,), ("Downloading {model}", "ERROR: {model} was not found."),
+        "ModelDownload", (*PULLING, PULLED), (_NEVER,), ("Downloading {model}", "ERROR: {model} was not found."),
     ),
     FailureLog(
         r"OOMKilled|OutOfMemory|out of memory", "UserContainerStart", (*STARTED, _RESTARTED),

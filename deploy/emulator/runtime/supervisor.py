@@ -176,9 +176,9 @@ class Supervisor:
             except (ProcessLookupError, PermissionError, subprocess.TimeoutExpired):
                 continue
 
-    def _log(self, words: str) -> None:
+    def _log(self, text: str) -> None:
         with (self.folder / "server.log").open("a") as output:
-            output.write(words + "\n")
+            output.write(text + "\n")
 
 
 def unpack(spec: dict[str, Any], folder: Path) -> None:

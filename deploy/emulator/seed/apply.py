@@ -170,25 +170,25 @@ def _normalized(family: str) -> str:
 
 def _registries(world: World, spec: list[Registry]) -> None:
     default_registry = world.get("/registries/azureml")
-    known = world.children("/registries/azureml", "model")
+    default_models = world.children("/registries/azureml", "model")
     world.db.execute("DELETE FROM resources WHERE kind IN ('registry', 'model')")
     for each in spec:
         where = f"/registries/{each.name}"
         assert default_registry is not None  # noqa: S101 - the default world has it
         body = {**default_registry.body, "id": where, "name": each.name, "location": each.region}
         world.save(replace(default_registry, id=where, name=each.name, location=each.region, body=body))
-        for name, version, facts in _models(each, known):
+        for name, version, facts in _models(each, default_models):
             found = registry.model_body(
                 each.name, default_world.REGISTRY_GROUP, default_world.REGISTRY_SUBSCRIPTION, name, version, facts
             )
             world.save(Resource(found["id"], "model", where, f"{name}:{version}", each.region, found, {"model": name}))
 
 
-def _models(spec: Registry, known: list[Resource]) -> list[tuple[str, int, dict[str, object]]]:
+def _models(spec: Registry, default_models: list[Resource]) -> list[tuple[str, int, dict[str, object]]]:
     names = ("description", "tags", "properties")
-    default = {item.private["model"]: {word: item.properties[word] for word in names} for item in known}
+    default = {item.private["model"]: {word: item.properties[word] for word in names} for item in default_models}
     if spec.models is None:
-        return [(i.private["model"], int(i.body["name"]), default[i.private["model"]]) for i in known]
+        return [(i.private["model"], int(i.body["name"]), default[i.private["model"]]) for i in default_models]
     found = []
     for model in spec.models:
         facts = default.get(model.name, {"description": "", "tags": {}, "properties": {}})

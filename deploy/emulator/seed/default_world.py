@@ -43,7 +43,7 @@ _T4 = ("Standard_NC4as_T4_v3", "Standard_NC8as_T4_v3", "Standard_NC16as_T4_v3", 
 _CXR = tuple(size for size in _A100_H100 if size != "Standard_ND40rs_v2")
 _GIGAPATH = ("Standard_NC6s_v3", "Standard_NC12s_v3", "Standard_NC24s_v3", *_A100_H100[:6])
 MODELS: tuple[tuple[str, tuple[int, ...], str, tuple[str, ...], str], ...] = (
-    # name, versions, smallest machine (cores|GPUs|GB memory|GB disk), sizes it may run on, what it does
+    # name, versions, minimum size (cores|GPUs|GB memory|GB disk), allowed sizes, description
     ("MedImageParse", (14, 15, 16, 17), "24|1|220|64", _A100_H100, "Segmentation of medical images from text prompts."),
     ("MedImageParse3D", (4, 5, 6), "24|1|220|64", _A100_H100, "Segmentation of medical volumes from text prompts."),
     ("MedImageInsight", (11, 12, 13), "4|1|28|64", (*_T4, *_A100_H100), "Embeddings of medical images and texts."),

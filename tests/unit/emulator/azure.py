@@ -1,4 +1,4 @@
-"""The emulator as one object: requests go straight into the application, and hours pass in a call."""
+"""The emulator as one object: requests go directly to the application, and the clock can be advanced."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOST = "127.0.0.1:1234"
 
 
 class SetClock:
-    """A clock that stands still until it is told."""
+    """A clock that only `advance` moves."""
 
     def __init__(self) -> None:
         self.time = time.time()
@@ -52,13 +52,13 @@ class Reply:
 
     @property
     def message(self) -> str:
-        """The words of a refusal, with those nested in it."""
+        """The message of an error, with the nested ones."""
         error = self.json["error"]
         return " ".join([error["message"], *(f"{d['code']} {d['message']}" for d in error.get("details", []))])
 
 
 class Azure:
-    """A world of its own, the application over it, and somebody signed in."""
+    """A new world, its application, and a signed-in caller."""
 
     def __init__(self, folder: Path, tokens: Tokens) -> None:
         self.clock, self.tokens = SetClock(), tokens
@@ -67,7 +67,7 @@ class Azure:
         self.token = access_tokens.issue(tokens, "https://management.azure.com", time.time())
 
     def sign_in(self, name: str, kind: str = "ServicePrincipal", **more: Any) -> str:
-        """From now on somebody new is calling; returns their object id."""
+        """Sign in a new principal; returns its object id."""
         who = Principal(str(uuid.uuid4()), kind, name, str(uuid.uuid4()) if kind == "ServicePrincipal" else "")
         body = {"kind": kind, "name": name, **({"appId": who.client} if who.client else {}), **more}
         assert self.send("PUT", f"/emulator/principals/{who.id}", body).status == 200
@@ -100,17 +100,17 @@ class Azure:
         return asyncio.run(self._exchange(scope, raw))
 
     async def _exchange(self, scope: dict[str, Any], raw: bytes) -> Reply:
-        told: list[Any] = []
+        sent_messages: list[Any] = []
 
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": raw, "more_body": False}
 
         async def send(message: Any) -> None:
-            told.append(message)
+            sent_messages.append(message)
 
         await self.app(scope, receive, send)
-        headers = {k.decode().lower(): v.decode("latin-1") for k, v in told[0]["headers"]}
-        return Reply(told[0]["status"], headers, b"".join(m.get("body", b"") for m in told[1:]))
+        headers = {k.decode().lower(): v.decode("latin-1") for k, v in sent_messages[0]["headers"]}
+        return Reply(sent_messages[0]["status"], headers, b"".join(m.get("body", b"") for m in sent_messages[1:]))
 
     def endpoint(self, name: str = "mip", **changes: Any) -> Reply:
         """PUT an endpoint; `changes` go into its properties."""
@@ -125,7 +125,7 @@ class Azure:
         return self.send("GET", f"{WORKSPACE}/onlineEndpoints/{path}").json
 
     def serving_endpoint(self, name: str = "mip", **traffic: int) -> None:
-        """An endpoint whose deployments stand and have traffic."""
+        """Create an endpoint with Succeeded deployments and traffic."""
         assert self.endpoint(name).status == 201
         self.finish_operations()
         for deployment in traffic:
@@ -141,7 +141,7 @@ class Azure:
         return self.send("POST", f"/inference/eastus/{name}/score", body, shown)
 
     def finish_operations(self) -> None:
-        """Let every operation end."""
+        """Advance the clock so that every operation ends."""
         self.clock.advance(3600)
 
 

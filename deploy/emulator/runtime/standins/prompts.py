@@ -1,6 +1,6 @@
-"""What the words of a prompt ask the MedImageParse stand-in for: a tone, a place, a size, a category.
+"""Parse a prompt of the MedImageParse stand-ins: tone, side, size and category, by word rules.
 
-Plain word rules. They know how organs usually look (air is dark, bone is bright), not where they are in an image.
+The rules contain how organs usually look (air is dark, bone is bright), not where they are in an image.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ DARK, MIDDLE, BRIGHT = 0, 1, 2
 
 @dataclass(frozen=True)
 class Selection:
-    """What is wanted: pieces of the first tone that has any, on one side, so many of them.
+    """Which components a prompt selects: of the first tone that has any, on one side.
 
-    `right` and `down` are directions on the image (-1, 0, 1). `most` is how many pieces, None for all.
+    `right` and `down` are directions on the image (-1, 0, 1). `most` is the maximum number, None for all.
     """
 
     category: str
@@ -28,7 +28,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class _Rule:
-    """Words (by their beginnings) that mean a category, and how it usually looks."""
+    """Prefixes of the words of a category, and its usual tones."""
 
     category: str
     begins: tuple[str, ...]
@@ -59,7 +59,7 @@ _DEFAULT_RULE = _Rule("other", (), (MIDDLE, BRIGHT, DARK))
 
 
 def parse_prompt(prompt: str) -> Selection:
-    """Read a prompt. A patient's left is on the image's right, as radiologists hang images."""
+    """The selection of a prompt. A patient's left is on the image's right, as in radiology."""
     words = re.findall(r"[a-z]+", prompt.lower())
     rule = next((rule for rule in _RULES if _any(words, *rule.begins)), _DEFAULT_RULE)
     right = _any(words, "left") - _any(words, "right")

@@ -1,6 +1,6 @@
-"""Vectors that the embedding stand-ins compute: from an image what it looks like, from a text what it is spelled like.
+"""Vectors of the embedding stand-ins: colours and brightness of an image, spelling of a text.
 
-Both are plain measurements, scaled to length 1. Equal inputs give equal vectors; near images give near ones.
+They are scaled to length 1. Equal inputs give equal vectors, similar images give similar ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ GRID = 16
 def of_image(image: Image.Image, bands: str) -> Vector:
     """The mean red, green and blue of each field of a 16 x 16 grid, then a histogram of 256 for each of the bands.
 
-    1024 numbers with the band "L", 1536 with "RGB". The histogram is there so that a black image has a vector, too.
+    1024 numbers with the band "L", 1536 with "RGB". With the histogram, a black image also has a vector.
     """
     from PIL import Image
 
@@ -32,7 +32,7 @@ def of_image(image: Image.Image, bands: str) -> Vector:
 
 
 def of_text(text: str, length: int) -> Vector:
-    """How often each run of three letters occurs, added at places that a checksum chooses."""
+    """How often each run of three letters occurs, added at positions from a checksum."""
     spelled = f"  {' '.join(text.lower().split())}  ".encode()
     numbers = np.zeros(length)
     for start in range(len(spelled) - 2):
@@ -42,7 +42,7 @@ def of_text(text: str, length: int) -> Vector:
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
-    """Deeper images brought to 8 bits, their darkest to 0 and their brightest to 255."""
+    """An image of more than 8 bits scaled to 8 bits, its darkest pixel to 0 and its brightest to 255."""
     from PIL import Image
 
     if not image.mode.startswith(("I", "F")):

@@ -24,8 +24,8 @@ def _matches(request: Request, **spec: Any) -> bool:
     return parse.validate({"kind": "lose", **spec}, FaultSpec).matches(request)
 
 
-def test_by_itself_a_fault_counts_the_resource_manager_only() -> None:
-    """The n-th request is the n-th of the control plane, whatever else travels in between."""
+def test_by_default_a_fault_counts_only_arm_requests() -> None:
+    """Requests on other planes do not count."""
     assert [_matches(r) for r in (PUT, GET, SCORE, BLOB)] == [True, True, False, False]
     assert [_matches(r, mutating=True) for r in (PUT, GET, SCORE, BLOB)] == [True, False, False, False]
     assert [_matches(r, mutating=False) for r in (PUT, GET, SCORE, BLOB)] == [False, True, False, False]
@@ -34,7 +34,7 @@ def test_by_itself_a_fault_counts_the_resource_manager_only() -> None:
 
 
 def test_patterns_are_globs_in_any_case() -> None:
-    """Of the method, the path and the operation; a pattern looks on every plane."""
+    """For method, path and operation; a pattern matches on every plane."""
     assert _matches(PUT, method="put", path="*/ONLINEENDPOINTS/*")
     assert not _matches(GET, method="put", path="*/onlineEndpoints/*")
     assert not _matches(PUT, path="*/onlineEndpoints")
@@ -43,8 +43,8 @@ def test_patterns_are_globs_in_any_case() -> None:
     assert not _matches(SCORE, path="*/score", plane="arm")
 
 
-def test_kinds_that_need_something_fit_only_where_it_is() -> None:
-    """A stale answer is one to a GET; an operation that fails is one that was begun."""
+def test_stale_ghost_and_operation_kinds_match_only_suitable_requests() -> None:
+    """A stale answer needs a GET; a failed operation needs a request that can start one."""
     for kind in ("stale", "ghost"):
         assert [_matches(r, kind=kind) for r in (PUT, GET, SCORE)] == [False, True, False]
     for kind in (k for k in KINDS if k.startswith("operation_")):
@@ -55,10 +55,10 @@ def test_kinds_that_need_something_fit_only_where_it_is() -> None:
     number=st.integers(1, 6), times=st.integers(1, 4), mutating=st.sampled_from([None, True, False]),
     requests=st.lists(st.sampled_from([PUT, GET, SCORE, BLOB]), max_size=14),
 )  # fmt: skip
-def test_a_fault_strikes_the_nth_that_fits_and_as_often_as_was_said(
+def test_a_fault_applies_to_the_nth_match_and_as_often_as_times(
     azure_once: Azure, number: int, times: int, mutating: bool | None, requests: list[Request]
 ) -> None:
-    """For every sequence of requests; afterwards it is used up."""
+    """For every sequence of requests."""
     world = azure_once.world
     spec = parse.validate({"kind": "lose", "number": number, "times": times, "mutating": mutating}, FaultSpec)
     with world.transaction():
@@ -76,8 +76,8 @@ def azure_once(tmp_path_factory: pytest.TempPathFactory, tokens: Any) -> Any:
     found.world.close()
 
 
-def test_two_faults_for_one_request_strike_one_after_the_other(azure_once: Azure) -> None:
-    """Both count it; the first strikes, the other waits for the next that fits."""
+def test_two_faults_for_one_request_apply_one_after_the_other(azure_once: Azure) -> None:
+    """Both count it; the first one applies, the other one to the next match."""
     world = azure_once.world
     with world.transaction():
         inject.remove(world)
@@ -102,8 +102,8 @@ def test_two_faults_for_one_request_strike_one_after_the_other(azure_once: Azure
         ([], "expected keys and values, found []."),
     ],
 )
-def test_a_wrong_order_is_refused_in_words(spec: Any, words: str) -> None:
-    """With the key and what is expected there."""
+def test_an_invalid_fault_is_refused_with_its_key(spec: Any, words: str) -> None:
+    """And with the expected value."""
     with pytest.raises(parse.InvalidValue) as caught:
         parse.validate(spec, FaultSpec)
     assert words in str(caught.value)
@@ -111,8 +111,8 @@ def test_a_wrong_order_is_refused_in_words(spec: Any, words: str) -> None:
 
 @given(value=st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)
                           | st.dictionaries(st.sampled_from(["faults", "kind", "number", "x"]), inner)))  # fmt: skip
-def test_any_value_is_an_order_or_a_misfit(value: Any) -> None:
-    """Never a traceback."""
+def test_any_value_is_a_fault_file_or_an_invalid_value(value: Any) -> None:
+    """Never another exception."""
     with contextlib.suppress(parse.InvalidValue):
         parse.validate(value, FaultFile)
         return
@@ -121,8 +121,8 @@ def test_any_value_is_an_order_or_a_misfit(value: Any) -> None:
     assert str(caught.value)
 
 
-def test_always_is_a_number_of_times() -> None:
-    """And is shown as the word."""
+def test_times_can_be_always() -> None:
+    """The control API returns the word."""
     spec = parse.validate({"kind": "lose", "times": "always"}, FaultSpec)
     assert spec.times == ALWAYS
     shown = inject.Fault(1, spec, 0, 5, 5).to_json()

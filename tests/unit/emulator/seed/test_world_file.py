@@ -40,8 +40,8 @@ def clinic(tmp_path: Path, tokens: Tokens) -> Iterator[Azure]:
     found.world.close()
 
 
-def test_the_example_is_there(clinic: Azure) -> None:
-    """Workspaces with what belongs to them, registries, and an endpoint that stands and has traffic."""
+def test_the_example_is_applied(clinic: Azure) -> None:
+    """Workspaces with their resources, registries, and an endpoint with traffic."""
     workspace = clinic.send("GET", CLINIC).json
     assert (workspace["location"], workspace["id"]) == ("westeurope", CLINIC)
     assert workspace["properties"]["storageAccount"].endswith("/stmlwclinic")
@@ -62,8 +62,8 @@ def test_the_example_is_there(clinic: Azure) -> None:
     assert "/workspaces/mlw-clinic" in str(clinic.send("GET", f"{CLINIC}/{'onlineEndpoints'}").json)
 
 
-def test_its_roles_are_the_only_ones(clinic: Azure) -> None:
-    """Beside those that identities are born with."""
+def test_only_the_roles_of_the_file_are_assigned(clinic: Azure) -> None:
+    """Besides those of the identities."""
     found = clinic.send("GET", f"{CLINIC}/providers/Microsoft.Authorization/roleAssignments?$filter=atScope()").json
     names = {guid: name for guid, name, *_ in ROLES}
     held = {
@@ -77,8 +77,8 @@ def test_its_roles_are_the_only_ones(clinic: Azure) -> None:
     }  # fmt: skip
 
 
-def test_its_limits_hold(clinic: Azure) -> None:
-    """Endpoints and deployments of the region, deployments of an endpoint; in Azure's form, with the numbers."""
+def test_the_limits_of_the_file_are_enforced(clinic: Azure) -> None:
+    """Endpoints and deployments of the region, deployments of an endpoint; with the numbers."""
     where = f"{CLINIC}/onlineEndpoints"
     body = {**endpoint_body(), "location": "westeurope"}
     assert [clinic.send("PUT", f"{where}/ep-{n}", body).status for n in range(2)] == [201, 201]
@@ -97,7 +97,7 @@ def test_its_limits_hold(clinic: Azure) -> None:
 
 
 def test_by_default_the_limits_are_azures(azure: Azure) -> None:
-    """Twenty deployments in an endpoint, a hundred endpoints in a region."""
+    """20 deployments in an endpoint, 100 endpoints in a region."""
     azure.endpoint()
     azure.finish_operations()
     for number in range(20):
@@ -108,8 +108,8 @@ def test_by_default_the_limits_are_azures(azure: Azure) -> None:
     assert "Current usage/limit: 100/100" in azure.endpoint("ep-99").message
 
 
-def test_a_reset_returns_to_it_and_the_same_file_loses_nothing(clinic: Azure, tmp_path: Path) -> None:
-    """Another file begins the world anew; an empty one is the default world."""
+def test_a_reset_returns_to_the_file_and_the_same_file_changes_nothing(clinic: Azure, tmp_path: Path) -> None:
+    """Another file resets the world; an empty one restores the default world."""
     made = f"{CLINIC}/onlineEndpoints/made"
     body = {**endpoint_body(), "location": "westeurope"}
     clinic.send("PUT", made, body)
@@ -153,8 +153,10 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "words"), WRONG)
-def test_a_wrong_file_is_refused_with_path_and_place(tmp_path: Path, tokens: Tokens, text: str, words: str) -> None:
-    """And the world stays what it was."""
+def test_an_invalid_file_is_refused_with_key_path_and_line(
+    tmp_path: Path, tokens: Tokens, text: str, words: str
+) -> None:
+    """The world does not change."""
     with pytest.raises(emulator.InvalidFile) as caught:
         begun(tmp_path, tokens, text)
     assert f"{tmp_path / 'given.yml'}:" in str(caught.value)
@@ -164,8 +166,8 @@ def test_a_wrong_file_is_refused_with_path_and_place(tmp_path: Path, tokens: Tok
     azure.world.close()
 
 
-def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
-    """Said in words too."""
+def test_a_missing_file_and_a_binary_file_are_reported(tmp_path: Path) -> None:
+    """With the reason."""
     with pytest.raises(emulator.InvalidFile, match="No such file"):
         emulator.begin(tmp_path, world=tmp_path / "none.yml")
     (tmp_path / "binary.yml").write_bytes(b"\xff\xfe\x00")
@@ -173,8 +175,8 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
         emulator.begin(tmp_path, faults=tmp_path / "binary.yml")
 
 
-def test_the_example_of_faults_is_ordered_in_place_of_others(tmp_path: Path, tokens: Tokens) -> None:
-    """Each start orders the file's faults, and only those."""
+def test_the_example_of_faults_replaces_other_faults(tmp_path: Path, tokens: Tokens) -> None:
+    """Each start replaces all faults by those of the file."""
     for _ in range(2):
         emulator.begin(tmp_path, faults=ROOT / "docs" / "emulator" / "faults.yml", time_scale=60)
     azure = Azure(tmp_path, tokens)
@@ -199,8 +201,8 @@ VALUES = st.recursive(
 
 
 @given(value=VALUES)
-def test_any_yaml_is_a_world_or_is_refused_in_words(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
-    """Never a traceback, always a place."""
+def test_any_yaml_is_a_world_or_refused_with_a_line(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
+    """Never another exception."""
     path = tmp_path_factory.getbasetemp() / "any.yml"
     path.write_text(yaml.safe_dump(value))
     try:
@@ -215,8 +217,8 @@ def test_any_yaml_is_a_world_or_is_refused_in_words(tmp_path_factory: pytest.Tem
     assert found is None or isinstance(found, WorldFile)
 
 
-def test_the_manual_names_everything_there_is() -> None:
-    """Every kind of fault, every key of both files, every address of the control door, every profile."""
+def test_the_documentation_is_complete() -> None:
+    """Every kind of fault, every key of both files, every control request, every profile."""
     from deploy.emulator.faults import schema as fault_schema
     from deploy.emulator.http import routes
     from deploy.emulator.seed import schema
@@ -233,8 +235,8 @@ def test_the_manual_names_everything_there_is() -> None:
     assert [path for path in sorted(addresses) if path not in manual] == []
 
 
-def test_the_default_workspace_can_be_elsewhere(tmp_path: Path, tokens: Tokens) -> None:
-    """With the ids it always has; a second one beside it has its own."""
+def test_the_default_workspace_can_be_in_another_region(tmp_path: Path, tokens: Tokens) -> None:
+    """It keeps its ids; a second workspace has its own."""
     azure = begun(tmp_path, tokens, "workspaces: [{name: mlw-local, region: uksouth}, {name: mlw-local-2}]")
     one, two = (azure.send("GET", default_world.WORKSPACE_ID + end).json for end in ("", "-2"))
     assert (one["location"], two["location"]) == ("uksouth", "eastus")
