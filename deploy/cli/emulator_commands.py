@@ -135,7 +135,7 @@ def requests(
 
 def _find(state: Path) -> Any:
     """The emulator that runs. A record that cannot be read counts as none, and is told of."""
-    if runner.emulator(lambda emulator: emulator.unreadable(state)):
+    if runner.emulator(lambda emulator: emulator.has_unreadable_record(state)):
         console.say(f"{state / 'emulator.json'} cannot be read: taken as if no emulator were running.")
     return runner.emulator(lambda emulator: emulator.find(state))
 

@@ -86,12 +86,12 @@ def emulator(work: Callable[[ModuleType], T]) -> T:
     except emulator.MissingExtra as error:
         cure = 'Install it: pip install "amldeploy[local]"'
         raise UsageError("open the emulator", str(error), cure, code="AML640") from error
-    except emulator.WrongFile as wrong:
+    except emulator.InvalidFile as wrong:
         raise SpecError(
-            Problem(Place(wrong.file, t.line, t.column), "AML150", t.words) for t in wrong.troubles
+            Problem(Place(wrong.file, t.line, t.column), "AML150", t.message) for t in wrong.problems
         ) from wrong
-    except emulator.Unopened as error:
-        raise UsageError("open the emulator's world", error.why, error.cure, code="AML645") from error
+    except emulator.WorldUnavailable as error:
+        raise UsageError("open the emulator's world", error.reason, error.cure, code="AML645") from error
     except RuntimeError as error:  # its own words say what could not be done, and what to do
         raise UsageError("use the emulator", str(error).partition(": ")[2] or str(error), code="AML632") from error
 

@@ -188,7 +188,7 @@ def _emulator(state: Path) -> Iterator[Running]:
 
     running = emulator.find(state)
     if running is not None:
-        emulator.remember(state)
+        emulator.save_scoring_python(state)
         yield running
         return
     with ExitStack() as stack:
@@ -197,15 +197,15 @@ def _emulator(state: Path) -> Iterator[Running]:
         except emulator.MissingExtra as error:
             cure = 'Install it: pip install "amldeploy[local]"'
             raise UsageError("open the local environment", str(error), cure, code="AML640") from error
-        except emulator.Unopened as error:
-            raise UsageError("open the local environment", error.why, error.cure, code="AML645") from error
+        except emulator.WorldUnavailable as error:
+            raise UsageError("open the local environment", error.reason, error.cure, code="AML645") from error
         yield running
 
 
 def _lacks(state: Path) -> str:
     from deploy import emulator
 
-    return emulator.lacks(state)
+    return emulator.scoring_problem(state)
 
 
 @contextmanager

@@ -1,35 +1,35 @@
-"""A small Azure ML that speaks the wire: online endpoints, deployments, quota, roles, registry models, scoring.
+"""An emulator of Azure ML over HTTPS: online endpoints, deployments, quota, roles, registry models, scoring.
 
     with emulator.embed(Path(".amldeploy")) as running:
         os.environ.update(running.variables())
         MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000001", "rg-local", "mlw-local")
 
-Everything the emulator knows is in `<state>/world.sqlite`; several processes can share it. It binds 127.0.0.1 only,
-knows nothing of the rest of this package, and a stand-in never passes for a model. `routes.py` lists what it answers.
+All its state is in `<state>/world.sqlite`; several processes can share it. It binds 127.0.0.1 only and imports no other
+module of `deploy`. Stand-ins answer for models and say so. `http/routes.py` lists the requests that it answers.
 """
 
 from __future__ import annotations
 
 from deploy.emulator.process.manage import MissingExtra, begin, clock, embed, launch, requests, reset, stop
-from deploy.emulator.process.pidfile import Running, find, unreadable
-from deploy.emulator.runtime.interpreter import lacks, remember
-from deploy.emulator.world.problems import Trouble, Unopened, WrongFile
+from deploy.emulator.process.pidfile import Running, find, has_unreadable_record
+from deploy.emulator.runtime.interpreter import save_scoring_python, scoring_problem
+from deploy.emulator.world.problems import FileProblem, InvalidFile, WorldUnavailable
 
 __all__ = [
+    "FileProblem",
+    "InvalidFile",
     "MissingExtra",
     "Running",
-    "Trouble",
-    "Unopened",
-    "WrongFile",
+    "WorldUnavailable",
     "begin",
     "clock",
     "embed",
     "find",
-    "lacks",
+    "has_unreadable_record",
     "launch",
-    "remember",
     "requests",
     "reset",
+    "save_scoring_python",
+    "scoring_problem",
     "stop",
-    "unreadable",
 ]

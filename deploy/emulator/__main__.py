@@ -9,54 +9,54 @@ import threading
 from pathlib import Path
 
 from deploy.emulator.process import manage, pidfile, start
-from deploy.emulator.world.problems import Unopened
-from deploy.emulator.world.timing import PROFILES, Timing, profiled
+from deploy.emulator.world.problems import WorldUnavailable
+from deploy.emulator.world.timing import PROFILES, Timing, timing_for
 
 
 def main() -> int:
-    """Serve until told to stop. Exit code 1 when another server already serves this folder or the port is taken."""
+    """Serve until SIGTERM or SIGINT. Exit code 1 when another emulator serves this folder or the port is in use."""
     parser = argparse.ArgumentParser(prog="python -m deploy.emulator", description=__doc__)
     parser.add_argument(
         "--state", type=Path, default=Path(".amldeploy"), help="folder of the world (default: .amldeploy)"
     )
     parser.add_argument("--port", type=int, default=0, help="TLS port on 127.0.0.1 (default: a free one)")
     parser.add_argument("--profile", choices=sorted(PROFILES), default="quick", help="how long operations take")
-    parser.add_argument("--world", type=Path, help="what there is when the world begins (YAML)")
-    parser.add_argument("--faults", type=Path, help="what shall go wrong (YAML)")
-    parser.add_argument("--time-scale", type=float, help="seconds that pass in the world in each second")
+    parser.add_argument("--world", type=Path, help="world file: the initial resources (YAML)")
+    parser.add_argument("--faults", type=Path, help="fault file (YAML)")
+    parser.add_argument("--time-scale", type=float, help="speed of the world's clock (60 = one minute per second)")
     parser.add_argument("--throttle", action=argparse.BooleanOptionalAction, help="count requests as Azure does")
     options = parser.parse_args()
     state = options.state.resolve()
     try:
         start.begin(state / manage.WORLD, options.world, options.faults, options.time_scale)
-    except (ValueError, Unopened) as error:
+    except (ValueError, WorldUnavailable) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return serve(state, options.port, profiled(options.profile, options.throttle))
+    return serve(state, options.port, timing_for(options.profile, options.throttle))
 
 
 def serve(state: Path, port: int, timing: Timing) -> int:
-    """Serve a state folder from this process."""
+    """Serve a state folder in this process."""
     from deploy.emulator.http.server import Server
 
-    told = threading.Event()
+    stop_requested = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: told.set())
+        signal.signal(each, lambda *_: stop_requested.set())
     try:
         server = Server(state, port, timing)
     except OSError as error:
         sys.stderr.write(f"cannot listen on 127.0.0.1:{port}: {error.strerror}. Choose another --port.\n")
         return 1
-    served = pidfile.describe(server.port, server.identity_port, str(server.certificates.ca))
+    served = pidfile.running_here(server.port, server.identity_port, str(server.certificates.ca))
     try:
         if not pidfile.write(state, served):
             sys.stderr.write(f"cannot serve {state}: another emulator already does. Use that one.\n")
             return 1
         sys.stderr.write(f"emulator of {state} answers at https://127.0.0.1:{server.port}\n")
-        told.wait()
+        stop_requested.wait()
     finally:
         server.stop()
-        pidfile.erase(state, served)  # last: who waits for that finds the port free
+        pidfile.remove(state, served)  # last: `stop` waits for this, and the port must be free then
     return 0
 
 

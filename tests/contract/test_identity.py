@@ -29,7 +29,7 @@ from deploy.emulator import Running
 from deploy.emulator.entra import access_tokens
 from deploy.emulator.rbac import builtin_roles
 from deploy.emulator.seed import default_world
-from deploy.emulator.seed.open_world import opened
+from deploy.emulator.seed.open_world import open_world
 from deploy.emulator.world.settings import GITHUB
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
@@ -196,7 +196,7 @@ def test_a_role_counts_only_after_its_delay(running: Running, state: Path) -> No
     credential = ManagedIdentityCredential(identity_config={"object_id": who})
     with pytest.raises(HttpResponseError, match=r"The client 'ada@example\.com'"):
         _client(credential).workspaces.get(default_world.WORKSPACE)
-    world = opened(state / "world.sqlite")  # another connection: the server notices what others write
+    world = open_world(state / "world.sqlite")  # another connection: the server notices what others write
     with world.transaction():
         world.db.execute(
             "UPDATE role_assignments SET body = replace(body, ?, ?) WHERE principal = ?",

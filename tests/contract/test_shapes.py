@@ -30,9 +30,9 @@ EP = f"{WORKSPACE}/onlineEndpoints"
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
     folder = tmp_path_factory.mktemp("world")
     found = Azure(folder, Tokens(folder))
-    found.served(blue=100)
+    found.serving_endpoint(blue=100)
     found.endpoint("tokened", authMode="AMLToken")
-    found.settle()
+    found.finish_operations()
     yield found
     found.world.close()
 

@@ -49,7 +49,7 @@ def open_azure(folders: pytest.TempPathFactory) -> Iterator[Azure]:
         (builtin_roles.ACR_PULL, default_world.CONTAINER_REGISTRY_ID),
         (BLOB_CONTRIBUTOR, default_world.STORAGE_ID),
     ):
-        assert found.give(holder, role, scope).status == 201
+        assert found.assign_role(holder, role, scope).status == 201
     yield found
     found.world.close()
 
@@ -77,12 +77,12 @@ def put(azure: Azure, spec: EndpointSpec, deployments: Mapping[str, Any]) -> dic
     facts: dict[str, Any] = {}
     entity = load_online_endpoint(io.StringIO(yaml.safe_dump(spec.owned({}))))
     assert azure.send("PUT", path, sent(entity._to_rest_online_endpoint("eastus"))).status == 201
-    azure.settle()
+    azure.finish_operations()
     for name, document in deployments.items():
         deployment = load_online_deployment(io.StringIO(yaml.safe_dump(document)))
         answer = azure.send("PUT", f"{path}/deployments/{name}", sent(deployment._to_rest_object("eastus")))
         assert answer.status == 201, answer.content
-        azure.settle()
+        azure.finish_operations()
         facts[addr(f"deployment/mip/{name}")] = azure.send("GET", f"{path}/deployments/{name}").json
     return {**facts, addr("endpoint/mip"): azure.send("GET", path).json}
 
@@ -90,4 +90,4 @@ def put(azure: Azure, spec: EndpointSpec, deployments: Mapping[str, Any]) -> dic
 def gone(azure: Azure, name: str) -> None:
     """The endpoint and what is behind it, deleted."""
     azure.send("DELETE", f"{WORKSPACE}/onlineEndpoints/{name}")
-    azure.settle()
+    azure.finish_operations()

@@ -20,7 +20,7 @@ from typing import Any
 from deploy import commands, emulator
 from deploy.emulator.faults import inject
 from deploy.emulator.seed import default_world
-from deploy.emulator.seed.open_world import opened
+from deploy.emulator.seed.open_world import open_world
 from deploy.errors import DeployError, Exit
 from deploy.execution.progress import Event, Kind
 
@@ -115,10 +115,10 @@ class Stage:
 
     def seen(self) -> dict[str, Any]:
         """Endpoints with traffic and states of their deployments, releases with callers, roles, cores."""
-        held = opened(self.state / "world.sqlite")
+        held = open_world(self.state / "world.sqlite")
         try:
             with held.transaction():
-                held.settle()
+                held.apply_due()
             endpoints, live = {}, []
             for endpoint in held.children(WORKSPACE, "endpoint"):
                 slots = held.children(endpoint.id, "deployment")
@@ -133,9 +133,9 @@ class Stage:
 
     def counted(self) -> list[int]:
         """How many requests each standing fault fits, in the order in which they were ordered."""
-        held = opened(self.state / "world.sqlite")
+        held = open_world(self.state / "world.sqlite")
         try:
-            return [fault.seen for fault in inject.standing(held)]
+            return [fault.seen for fault in inject.registered(held)]
         finally:
             held.close()
 

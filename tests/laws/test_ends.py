@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from deploy import commands, emulator
-from deploy.emulator.seed.open_world import opened
+from deploy.emulator.seed.open_world import open_world
 from deploy.errors import DeployError
 from deploy.planning.reaping import Rules
 from tests.laws.stage import Stage, Victims
@@ -43,10 +43,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def held(stage: Stage) -> dict[str, list[str]]:
     """Every resource, role assignment and core in use, of the whole world."""
-    world = opened(stage.state / "world.sqlite")
+    world = open_world(stage.state / "world.sqlite")
     try:
         with world.transaction():
-            world.settle()
+            world.apply_due()
         rows = {
             "resources": "SELECT id FROM resources ORDER BY id",
             "roles": "SELECT id FROM role_assignments ORDER BY id",
@@ -114,7 +114,7 @@ def azure_deletes_it(stage: Stage) -> None:
 
 def recorded(stage: Stage) -> bool:
     """Whether one of the assignments that Azure gave says whose it is."""
-    world = opened(stage.state / "world.sqlite")
+    world = open_world(stage.state / "world.sqlite")
     try:
         bodies = [row[0] for row in world.db.execute("SELECT body FROM role_assignments")]
     finally:

@@ -19,7 +19,7 @@ import yaml
 from deploy import commands, emulator
 from deploy.domain.arm import RELEASE_TAG
 from deploy.domain.plan import Verb
-from deploy.emulator.seed.open_world import opened
+from deploy.emulator.seed.open_world import open_world
 from deploy.errors import DeployError
 from deploy.execution.progress import Event, Kind
 from deploy.planning.reaping import Rules
@@ -65,10 +65,10 @@ class Project:
 
     def seen(self) -> tuple[dict[str, int], dict[str, tuple[str, str]]]:
         """Traffic, and deployment -> (release, its digest), read in the world's file."""
-        held = opened(self.world.state / "world.sqlite")
+        held = open_world(self.world.state / "world.sqlite")
         try:
             with held.transaction():
-                held.settle()
+                held.apply_due()
             (body, *_), slots = (
                 [e for e in held.children(WORKSPACE, "endpoint") if e.name == self.endpoint] or [None],
                 [],

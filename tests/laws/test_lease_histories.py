@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from deploy import commands, emulator
-from deploy.emulator.seed.open_world import opened
+from deploy.emulator.seed.open_world import open_world
 from deploy.errors import DeployError, Exit
 from deploy.planning.reaping import Rules
 from tests.laws.stage import WORKSPACE, Stage, Victims
@@ -110,10 +110,10 @@ class History:
 
     def endpoints(self) -> dict[str, tuple[str, str]]:
         """Name -> (key of its entry, release with all traffic or empty), read in the world's file."""
-        world = opened(self.stage.state / "world.sqlite")
+        world = open_world(self.stage.state / "world.sqlite")
         try:
             with world.transaction():
-                world.settle()
+                world.apply_due()
             found = {}
             for endpoint in world.children(WORKSPACE, "endpoint"):
                 traffic = {k: v for k, v in endpoint.properties["traffic"].items() if v}

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from deploy import commands, emulator
-from deploy.emulator.seed.open_world import opened
+from deploy.emulator.seed.open_world import open_world
 from deploy.errors import DeployError, Exit
 from deploy.execution.progress import Event, Kind
 from deploy.planning.reaping import Rules
@@ -109,7 +109,7 @@ class Renewing:
 
 def described(stage: Stage, endpoint: str) -> list[tuple[str, str, str]]:
     """Scope, role and description of every role assignment."""
-    world = opened(stage.state / "world.sqlite")
+    world = open_world(stage.state / "world.sqlite")
     try:
         rows = world.db.execute("SELECT scope, role, body FROM role_assignments").fetchall()
     finally:

@@ -54,12 +54,12 @@ def test_a_running_emulator_obeys_the_variable_of_the_next_command(
     monkeypatch.delenv(interpreter.VARIABLE, raising=False)
     emulator.launch(world.state, profile="instant")
     try:
-        assert interpreter.chosen(world.state) == sys.executable
+        assert interpreter.scoring_python(world.state) == sys.executable
         monkeypatch.setenv(interpreter.VARIABLE, _python(tmp_path, "whole", "echo 20"))
         commands.plan(world.project, "law")
         monkeypatch.delenv(interpreter.VARIABLE)
-        assert interpreter.chosen(world.state) == str(tmp_path / "whole")
-        assert emulator.lacks(world.state) == ""
+        assert interpreter.scoring_python(world.state) == str(tmp_path / "whole")
+        assert emulator.scoring_problem(world.state) == ""
     finally:
         emulator.stop(world.state)
 
@@ -67,4 +67,4 @@ def test_a_running_emulator_obeys_the_variable_of_the_next_command(
 def test_a_python_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No traceback: what cannot be run, and what to set."""
     monkeypatch.setenv(interpreter.VARIABLE, str(tmp_path / "gone"))
-    assert emulator.lacks(tmp_path).startswith(f"cannot run {tmp_path / 'gone'}: No such file")
+    assert emulator.scoring_problem(tmp_path).startswith(f"cannot run {tmp_path / 'gone'}: No such file")

@@ -17,7 +17,7 @@ import yaml
 from deploy import commands, emulator
 from deploy.domain import leases
 from deploy.domain.plan import Verb
-from deploy.emulator.seed.open_world import opened
+from deploy.emulator.seed.open_world import open_world
 from deploy.errors import Exit
 from deploy.execution.progress import Event
 from deploy.planning.reaping import Rules
@@ -106,7 +106,7 @@ def test_a_missed_lease_is_seen_and_made_again(stage: Stage) -> None:
 
 def earlier(stage: Stage) -> list[str]:
     """Principals that are gone and still hold a role."""
-    world = opened(stage.state / "world.sqlite")
+    world = open_world(stage.state / "world.sqlite")
     try:
         rows = world.db.execute(GONE)
         return [str(each[0]) for each in rows]
@@ -180,7 +180,7 @@ def test_an_alias_that_cannot_be_read_stops_nothing_else(stage: Stage) -> None:
 
 def keys(stage: Stage) -> tuple[str, str]:
     """Both keys of the one endpoint, read in the world's file."""
-    world = opened(stage.state / "world.sqlite")
+    world = open_world(stage.state / "world.sqlite")
     try:
         with world.transaction():
             (endpoint,) = world.children(WORKSPACE, "endpoint")

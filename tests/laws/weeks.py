@@ -30,7 +30,7 @@ from deploy.domain import leases
 from deploy.domain.arm import OWNER_TAG
 from deploy.domain.plan import Verb
 from deploy.domain.spec import EndpointSpec, Environment
-from deploy.emulator.seed.open_world import opened
+from deploy.emulator.seed.open_world import open_world
 from deploy.emulator.world.store import World as EmulatedWorld
 from deploy.execution.progress import Event, Kind
 from deploy.leasing import lineage
@@ -176,7 +176,7 @@ class Weeks:
 
     @contextmanager
     def _held(self) -> Iterator[EmulatedWorld]:
-        held = opened(self.world.state / "world.sqlite")
+        held = open_world(self.world.state / "world.sqlite")
         try:
             with held.transaction():
                 yield held

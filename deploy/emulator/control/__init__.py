@@ -1,1 +1,1 @@
-"""The emulator's own API under `/emulator`: status, requests, clock, faults, settings."""
+"""The control API under `/emulator`: status, requests, clock, faults, settings."""

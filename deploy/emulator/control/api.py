@@ -1,7 +1,4 @@
-"""The emulator's own door, beside Azure's: is it there, what was asked of it, what time it is, what shall go wrong.
-
-Loopback only, no token.
-"""
+"""The control API of the emulator: status, request log, clock, faults. Loopback only, no token."""
 
 from __future__ import annotations
 
@@ -9,15 +6,15 @@ import os
 
 from deploy.emulator.control import clock_api
 from deploy.emulator.faults import inject
-from deploy.emulator.faults.schema import Order, Orders
+from deploy.emulator.faults.schema import FaultFile, FaultSpec
 from deploy.emulator.wire import paging, request_log
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, gateway
+from deploy.emulator.wire.responses import Answer, arm_error
 from deploy.emulator.world import parse
 
 
 def status(call: Call) -> Answer:
-    """GET who answers here and how much the world holds."""
+    """GET the process id, the address, the number of requests, and the number of resources by kind."""
     kinds = call.world.db.execute("SELECT kind, COUNT(*) FROM resources GROUP BY kind").fetchall()
     requests = call.world.db.execute("SELECT COALESCE(MAX(number), 0) FROM requests").fetchone()[0]
     return Answer(200, {"pid": os.getpid(), "url": call.base, "requests": requests, "resources": dict(kinds)})
@@ -27,47 +24,47 @@ def requests(call: Call) -> Answer:
     """GET the request log; `after` is a request's number, `mutating` is true or false."""
     mutating = call.query.get("mutating", "")
     if mutating not in ("", "true", "false"):
-        raise gateway(400, "InvalidQueryParameter", "Write mutating=true or mutating=false.")
+        raise arm_error(400, "InvalidQueryParameter", "Write mutating=true or mutating=false.")
     after = paging.number(call, "after", 0)
     return Answer(200, {"value": request_log.read(call.world, after, mutating == "true" if mutating else None)})
 
 
 def clock(call: Call) -> Answer:
-    """GET what time it is in the world, and how fast it goes."""
-    return Answer(200, clock_api.shown(call.world))
+    """GET the world's time and its speed."""
+    return Answer(200, clock_api.status(call.world))
 
 
-def turn_clock(call: Call) -> Answer:
-    """POST one or more of `set` (ISO 8601), `advance` (seconds), `scale` (world seconds a second)."""
-    clock_api.turn(call.world, _fit(call, clock_api.Turn))
-    return Answer(200, clock_api.shown(call.world))
+def change_clock(call: Call) -> Answer:
+    """POST one or more of `set` (ISO 8601), `advance` (seconds), `scale` (world seconds per real second)."""
+    clock_api.change(call.world, _validate(call, clock_api.ClockChange))
+    return Answer(200, clock_api.status(call.world))
 
 
-def faults_ordered(call: Call) -> Answer:
-    """GET every fault that was ordered, with what is left of it."""
-    return Answer(200, {"value": [fault.shown() for fault in inject.standing(call.world)]})
+def list_faults(call: Call) -> Answer:
+    """GET every registered fault, with how often it still applies."""
+    return Answer(200, {"value": [fault.to_json() for fault in inject.registered(call.world)]})
 
 
-def order_faults(call: Call) -> Answer:
-    """POST one fault, or `{"faults": [...]}`; they count from the next request on."""
+def add_faults(call: Call) -> Answer:
+    """POST one fault, or `{"faults": [...]}`. They count from the next request on."""
     many = "faults" in call.object()
-    wanted = _fit(call, Orders).faults if many else [_fit(call, Order)]
-    return Answer(201, {"value": [fault.shown() for fault in inject.place(call.world, wanted)]})
+    requested = _validate(call, FaultFile).faults if many else [_validate(call, FaultSpec)]
+    return Answer(201, {"value": [fault.to_json() for fault in inject.register(call.world, requested)]})
 
 
 def remove_faults(call: Call) -> Answer:
     """DELETE one fault by its number, or all of them."""
     number = call.path.get("fault", "")
     if number and not (number.isascii() and number.isdigit() and len(number) < 10):
-        raise gateway(404, "FaultNotFound", f"There is no fault {number}.")
+        raise arm_error(404, "FaultNotFound", f"There is no fault {number}.")
     removed = inject.remove(call.world, int(number) if number else None)
     if number and not removed:
-        raise gateway(404, "FaultNotFound", f"There is no fault {number}.")
+        raise arm_error(404, "FaultNotFound", f"There is no fault {number}.")
     return Answer(200, {"removed": removed})
 
 
-def _fit(call: Call, model: type[parse.M]) -> parse.M:
+def _validate(call: Call, model: type[parse.M]) -> parse.M:
     try:
-        return parse.fit(call.object(), model)
-    except parse.Misfit as misfit:
-        raise gateway(400, "InvalidRequestContent", str(misfit)) from None
+        return parse.validate(call.object(), model)
+    except parse.InvalidValue as error:
+        raise arm_error(400, "InvalidRequestContent", str(error)) from None

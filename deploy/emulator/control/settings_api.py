@@ -1,49 +1,49 @@
-"""The emulator's settings: what differs between subscriptions or cannot be asked of Azure. Kept in the world."""
+"""Read and change the emulator's settings (`world.settings`)."""
 
 from __future__ import annotations
 
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, gateway
+from deploy.emulator.wire.responses import Answer, Json, Refusal, arm_error
 from deploy.emulator.world import settings
-from deploy.emulator.world.parse import Misfit
+from deploy.emulator.world.parse import InvalidValue
 from deploy.emulator.world.store import World, dump
 
 
 def change(world: World, values: dict[str, Json]) -> None:
-    """Set some settings; null gives one its default back.
+    """Set some settings; null restores a default.
 
     Raises:
         Refusal: 400 for a name that is not a setting, or a value of another type than the default's.
     """
     for name, value in values.items():
         if name not in settings.DEFAULTS:
-            raise gateway(
+            raise arm_error(
                 400, "InvalidSetting", f"There is no setting '{name}'. Settings: {', '.join(settings.DEFAULTS)}."
             )
         if value is None:
             world.db.execute("DELETE FROM settings WHERE name = ?", (name,))
             continue
-        if _kind(value) != _kind(settings.DEFAULTS[name]) or (isinstance(value, int | float) and value < 0):
-            raise gateway(
+        if _type_name(value) != _type_name(settings.DEFAULTS[name]) or (isinstance(value, int | float) and value < 0):
+            raise arm_error(
                 400, "InvalidSetting", f"The value of '{name}' must look like {dump(settings.DEFAULTS[name])}."
             )
         world.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, dump(value)))
 
 
-def obey(world: World, wanted: dict[str, Json]) -> None:
-    """The settings of a world file.
+def apply(world: World, requested: dict[str, Json]) -> None:
+    """Apply the settings of a world file.
 
     Raises:
-        Misfit: one of them is wrong.
+        InvalidValue: a name or a value is wrong.
     """
-    for name, value in wanted.items():
+    for name, value in requested.items():
         try:
             change(world, {name: value})
         except Refusal as refusal:
-            raise Misfit([(("settings", name), refusal.answer.body["error"]["message"])]) from None
+            raise InvalidValue([(("settings", name), refusal.answer.body["error"]["message"])]) from None
 
 
-def _kind(value: Json) -> str:
+def _type_name(value: Json) -> str:
     return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
 
 

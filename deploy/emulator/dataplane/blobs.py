@@ -1,6 +1,6 @@
-"""Blob storage as far as assets need it: whole blobs, blocks, metadata, lists. Signatures are not looked at.
+"""Blob storage as far as assets need it: whole blobs, blocks, metadata, lists. SAS signatures are not checked.
 
-A blob lies in parts of a few MiB, so that no request has to hold more of it than it sends or asks for.
+A blob is stored in parts of 4 MiB, so that a request needs no more memory than it sends or reads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def put(call: Call) -> Answer:
     if what == "metadata":
         _require(call)
         call.world.db.execute("UPDATE blobs SET metadata = ? WHERE path = ?", (json.dumps(_metadata(call)), path))
-        return Answer(200, headers=_stamp(call))
+        return Answer(200, headers=_version_headers(call))
     if what == "block":
         if "blockid" not in call.query:
             raise _error(400, "MissingRequiredQueryParameter", "A required query parameter was not specified: blockid.")
@@ -34,46 +34,46 @@ def put(call: Call) -> Answer:
         return Answer(201)
     if call.headers.get("if-none-match") == "*" and _find(call) is not None:
         raise _error(409, "BlobAlreadyExists", "The specified blob already exists.")
-    size = _assemble(call, path) if what == "blocklist" else _store(call, path)
+    size = _join_blocks(call, path) if what == "blocklist" else _store(call, path)
     call.world.db.execute(
         "INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?)", (path, size, json.dumps(_metadata(call)), call.world.now())
     )
-    return Answer(201, headers=_stamp(call))
+    return Answer(201, headers=_version_headers(call))
 
 
 def get(call: Call) -> Answer:
     """GET a blob or a range of it."""
-    size, headers = _described(call)
-    asked = call.headers.get("x-ms-range", call.headers.get("range", ""))
-    found = _RANGE.fullmatch(asked)
+    size, headers = _describe(call)
+    range_header = call.headers.get("x-ms-range", call.headers.get("range", ""))
+    found = _RANGE.fullmatch(range_header)
     if found is None:
         return Answer(200, _slice(call, 0, size), headers)
     start = int(found[1])
     end = min(int(found[2] or size), size - 1)
     if start >= size or end < start:
-        words = "The range specified is invalid for the current size of the resource."
-        raise _error(416, "InvalidRange", words, {"Content-Range": f"bytes */{size}"})
+        message = "The range specified is invalid for the current size of the resource."
+        raise _error(416, "InvalidRange", message, {"Content-Range": f"bytes */{size}"})
     return Answer(206, _slice(call, start, end + 1), headers | {"Content-Range": f"bytes {start}-{end}/{size}"})
 
 
 def head(call: Call) -> Answer:
-    """HEAD a blob: its size and metadata, and not a byte of it."""
-    size, headers = _described(call)
+    """HEAD a blob: its size and metadata."""
+    size, headers = _describe(call)
     return Answer(200, b"", headers | {"Content-Length": str(size)})
 
 
-def _described(call: Call) -> tuple[int, dict[str, str]]:
+def _describe(call: Call) -> tuple[int, dict[str, str]]:
     size, metadata = _require(call)
     described = {f"x-ms-meta-{key}": value for key, value in json.loads(metadata).items()}
     kind = {"x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
-    return size, {**kind, **_stamp(call), **described}
+    return size, {**kind, **_version_headers(call), **described}
 
 
 def delete(call: Call) -> Answer:
     """DELETE a blob."""
     _require(call)
     for table in ("blobs", "parts"):
-        call.world.db.execute(f"DELETE FROM {table} WHERE path = ?", (_path(call),))  # noqa: S608 - the names are ours
+        call.world.db.execute(f"DELETE FROM {table} WHERE path = ?", (_path(call),))  # noqa: S608 - constant names
     return Answer(202)
 
 
@@ -90,7 +90,7 @@ def listing(call: Call) -> Answer:
         blob = ET.SubElement(blobs, "Blob")
         ET.SubElement(blob, "Name").text = path.removeprefix(root)
         properties = ET.SubElement(blob, "Properties")
-        for key, value in {"Content-Length": str(size), "BlobType": "BlockBlob", **_stamp(call)}.items():
+        for key, value in {"Content-Length": str(size), "BlobType": "BlockBlob", **_version_headers(call)}.items():
             ET.SubElement(properties, key).text = value
     ET.SubElement(document, "NextMarker")
     return Answer(
@@ -107,8 +107,8 @@ def _store(call: Call, path: str) -> int:
     return len(call.raw)
 
 
-def _assemble(call: Call, path: str) -> int:
-    """Make a blob of its blocks, one at a time; returns its size."""
+def _join_blocks(call: Call, path: str) -> int:
+    """Join the listed blocks to a blob; returns its size."""
     names = re.findall(rb"<(?:Latest|Uncommitted|Committed)>([^<]+)</", call.raw)
     call.world.db.execute("DELETE FROM parts WHERE path = ?", (path,))
     size = 0
@@ -126,7 +126,7 @@ def _assemble(call: Call, path: str) -> int:
 
 
 def _slice(call: Call, start: int, end: int) -> bytes:
-    """The bytes of a blob from `start` to before `end`."""
+    """The bytes of a blob from `start` up to, but not including, `end`."""
     rows = call.world.db.execute(
         "SELECT start, content FROM parts WHERE path = ? AND start < ? AND start + length(content) > ? ORDER BY start",
         (_path(call), end, start),
@@ -156,7 +156,7 @@ def _metadata(call: Call) -> dict[str, str]:
     }
 
 
-def _stamp(call: Call) -> dict[str, str]:
+def _version_headers(call: Call) -> dict[str, str]:
     return {"ETag": '"0x8EMULATOR"', "Last-Modified": formatdate(call.world.now(), usegmt=True)}
 
 

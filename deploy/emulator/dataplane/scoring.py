@@ -1,7 +1,7 @@
-"""The data plane: who may score, which deployment answers, and what a refusal looks like.
+"""The scoring data plane: check the credential, choose the deployment, return its answer or an error.
 
-Stand-ins compute the answers for registry models (`scorers`); a deployment with code of its own is answered by its
-server (`hosting`, `proxy`). A model of a registry is never run here.
+Stand-ins compute the answers for registry models (`runtime.standins`). A deployment with its own code is answered by
+its scoring server (`runtime.hosting`, `runtime.proxy`). A registry model itself never runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import h11
 
 from deploy.emulator.dataplane.swagger import document
-from deploy.emulator.entra.access_tokens import SCORING_HOSTS, meant_for
+from deploy.emulator.entra.access_tokens import SCORING_HOSTS, has_audience
 from deploy.emulator.online.endpoints import KIND
 from deploy.emulator.online.keys import SCORE_ACTION
 from deploy.emulator.runtime import proxy, standins
@@ -36,10 +36,10 @@ SERVER = "azureml-frontdoor"
 
 
 @dataclass(frozen=True)
-class Turn:
-    """A request that has been let in: the deployment that answers it, and how long it may take (seconds).
+class AdmittedRequest:
+    """A request with a valid credential: the deployment that answers it, and its timeout in seconds.
 
-    `server` is the deployment's own, or "" for a stand-in; `swagger` is what a stand-in says of itself.
+    `server` is the key of the deployment's scoring server, or "" for a stand-in; `swagger` is a stand-in's document.
     """
 
     deployment: str
@@ -55,68 +55,68 @@ class Turn:
     swagger: Json = None
 
 
-def admit(call: Call, pending: Mapping[str, int]) -> Turn:
-    """Check the credential and choose the deployment. Part of a transaction; quick. `pending` counts by deployment.
+def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
+    """Check the credential and choose the deployment. Part of a transaction. `pending` counts requests by deployment.
 
     Raises:
-        Refusal: 401 without a valid credential; 404 when nobody is to answer; 429 when too many wait already.
+        Refusal: 401 without a valid credential; 404 when no deployment can answer; 429 with too many pending requests.
     """
     endpoint = _endpoint(call)
     _authorize(call, endpoint)
-    wanted, path = call.headers.get(DEPLOYMENT_HEADER), call.address.rstrip("/").rpartition("/")[2]
+    requested, path = call.headers.get(DEPLOYMENT_HEADER), call.address.rstrip("/").rpartition("/")[2]
     scores = path == "score"
-    turn = call.world.count(f"turn of {endpoint.id}") if scores else 0
-    name = wanted if wanted is not None else traffic.choose(endpoint.properties["traffic"], turn)
+    turn = call.world.next_number(f"requests of {endpoint.id}") if scores else 0
+    name = requested if requested is not None else traffic.choose(endpoint.properties["traffic"], turn)
     found = call.world.get(f"{endpoint.id}/deployments/{name}") if name else None
     swagger = None if scores else document(call.base, endpoint)
     if found is None or found.state in ("Creating", "Failed", "Deleting"):
         if not scores:
-            return Turn("", "", None, 5.0, b"", swagger=swagger)
-        raise _nobody(wanted)
+            return AdmittedRequest("", "", None, 5.0, b"", swagger=swagger)
+        raise _no_deployment(requested)
     settings = found.properties["requestSettings"]
-    # Azure lets twice as many wait as can be worked on at once.
+    # Azure allows twice as many pending requests as it processes at once.
     limit = 2 * int(settings["maxConcurrentRequestsPerInstance"]) * int(found.body["sku"]["capacity"])
     if pending.get(found.id, 0) >= limit:
         raise _refusal(429, "TooManyRequests", "too many pending requests", found.body["name"])
-    shadow = traffic.mirrored(endpoint.properties["mirrorTraffic"], turn) if wanted is None and scores else None
-    return Turn(
+    shadow = traffic.choose_mirror(endpoint.properties["mirrorTraffic"], turn) if requested is None and scores else None
+    return AdmittedRequest(
         found.body["name"], found.id, found.properties["model"], seconds(str(settings["requestTimeout"])), call.raw,
         shadow, found.private.get("server", ""), "POST" if scores else "GET",
         f"/{path}" + (f"?{call.search}" if call.search else ""), call.headers, swagger,
     )  # fmt: skip
 
 
-async def answer(turn: Turn, hosting: Hosting) -> Answer:
-    """Let the deployment answer, within its time. Outside any transaction; raises only where a stand-in is broken."""
-    if not turn.server and turn.swagger is not None:
-        return Answer(200, turn.swagger, _headers(turn.deployment))
+async def answer(admitted: AdmittedRequest, hosting: Hosting) -> Answer:
+    """The deployment's answer, or an error after its timeout. Outside any transaction; raises on a stand-in's bug."""
+    if not admitted.server and admitted.swagger is not None:
+        return Answer(200, admitted.swagger, _headers(admitted.deployment))
     try:
-        # A server that has to be started first is not the request's fault: its time begins afterwards.
-        port = await hosting.port(turn.server) if turn.server else 0
-        work = _hosted(turn, port) if turn.server else asyncio.to_thread(score, turn)
-        return await asyncio.wait_for(work, turn.timeout)
+        # The timeout begins after the server has started.
+        port = await hosting.port(admitted.server) if admitted.server else 0
+        work = _hosted(admitted, port) if admitted.server else asyncio.to_thread(score, admitted)
+        return await asyncio.wait_for(work, admitted.timeout)
     except TimeoutError:
-        return timed_out(turn)
+        return timed_out(admitted)
     except (RuntimeError, OSError, h11.ProtocolError) as error:
-        return model_error(turn, 503, f"the scoring server does not answer: {error}")
+        return model_error(admitted, 503, f"the scoring server does not answer: {error}")
 
 
-async def _hosted(turn: Turn, port: int) -> Answer:
-    identifier = turn.headers.get("x-request-id") or str(uuid.uuid4())
-    sent = {**turn.headers, "x-request-id": identifier}
-    reply = await proxy.exchange(port, turn.method, turn.route, sent, turn.payload)
-    headers = {**reply.headers, "Server": SERVER, DEPLOYMENT_HEADER: turn.deployment, "x-request-id": identifier}
+async def _hosted(admitted: AdmittedRequest, port: int) -> Answer:
+    identifier = admitted.headers.get("x-request-id") or str(uuid.uuid4())
+    sent = {**admitted.headers, "x-request-id": identifier}
+    reply = await proxy.exchange(port, admitted.method, admitted.route, sent, admitted.payload)
+    headers = {**reply.headers, "Server": SERVER, DEPLOYMENT_HEADER: admitted.deployment, "x-request-id": identifier}
     if reply.status == 200:
         return Answer(200, reply.body, headers)
     reason = {
         "ms-azureml-model-error-statuscode": str(reply.status),
-        "ms-azureml-model-error-reason": _plain(_words(reply)),
+        "ms-azureml-model-error-reason": _header_text(_error_text(reply)),
     }
     return Answer(424, reply.body, {"x-ms-run-function-failed": "True", **headers, **reason})
 
 
-def _words(reply: proxy.Reply) -> str:
-    """What the server said: the `message` of a JSON object, the text, or the status line's reason."""
+def _error_text(reply: proxy.Reply) -> str:
+    """The error of the server: the `message` of a JSON object, the text, or the reason of the status line."""
     try:
         value = json.loads(reply.body)
     except (ValueError, RecursionError):
@@ -124,51 +124,51 @@ def _words(reply: proxy.Reply) -> str:
     return str(value["message"]) if isinstance(value, dict) and "message" in value else json.dumps(value)
 
 
-def score(turn: Turn) -> Answer:
-    """Let the stand-in answer. Runs in a thread, outside any transaction; raises only where a stand-in is broken."""
+def score(admitted: AdmittedRequest) -> Answer:
+    """The stand-in's answer. Runs in a thread, outside any transaction; raises only on a stand-in's bug."""
     started = time.perf_counter()
     try:
-        request = json.loads(turn.payload)
+        request = json.loads(admitted.payload)
     except (ValueError, RecursionError):
-        return model_error(turn, 400, "the request is not JSON")
+        return model_error(admitted, 400, "the request is not JSON")
     if not isinstance(request, dict):
-        return model_error(turn, 400, "the request is not a JSON object")
-    scorer = standins.find(turn.model)
+        return model_error(admitted, 400, "the request is not a JSON object")
+    scorer = standins.find(admitted.model)
     if scorer is None:
         return model_error(
-            turn, 501, f"the emulator has no stand-in for {turn.model or 'a deployment without a model'}"
+            admitted, 501, f"the emulator has no stand-in for {admitted.model or 'a deployment without a model'}"
         )
     try:
         body = json.dumps(scorer(request)).encode()
     except standins.ScoringError as error:
-        return model_error(turn, error.status, str(error))
+        return model_error(admitted, error.status, str(error))
     milliseconds = f"{(time.perf_counter() - started) * 1000:.3f}"
     headers = {
         "x-ms-run-fn-exec-ms": milliseconds,
         "x-ms-run-function-failed": "False",
         "Content-Type": "application/json",
     }
-    return Answer(200, body, _headers(turn.deployment) | headers)
+    return Answer(200, body, _headers(admitted.deployment) | headers)
 
 
-def model_error(turn: Turn, status: int, reason: str) -> Answer:
-    """424: the container answered `status`; its words travel in headers too."""
+def model_error(admitted: AdmittedRequest, status: int, reason: str) -> Answer:
+    """424: the container answered `status`; status and reason are in headers, too."""
     headers = {
         "ms-azureml-model-error-statuscode": str(status),
-        "ms-azureml-model-error-reason": _plain(reason),
+        "ms-azureml-model-error-reason": _header_text(reason),
         "x-ms-run-function-failed": "True",
     }
-    return Answer(424, {"error": {"code": "ModelError", "message": reason}}, _headers(turn.deployment) | headers)
+    return Answer(424, {"error": {"code": "ModelError", "message": reason}}, _headers(admitted.deployment) | headers)
 
 
-def timed_out(turn: Turn) -> Answer:
+def timed_out(admitted: AdmittedRequest) -> Answer:
     """408: the model took longer than `requestTimeout`."""
-    message = f"The request took longer than the deployment's request timeout of {turn.timeout:g} s."
-    return Answer(408, {"error": {"code": "RequestTimeout", "message": message}}, _headers(turn.deployment))
+    message = f"The request took longer than the deployment's request timeout of {admitted.timeout:g} s."
+    return Answer(408, {"error": {"code": "RequestTimeout", "message": message}}, _headers(admitted.deployment))
 
 
 def _endpoint(call: Call) -> Resource:
-    endpoint = call.world.named(KIND, call.path["location"].lower(), call.path["endpoint"])
+    endpoint = call.world.find_by_name(KIND, call.path["location"].lower(), call.path["endpoint"])
     if endpoint is None or not endpoint.private["ready"] or endpoint.state == "Deleting":
         raise _refusal(
             404, "NotFound", f"There is no endpoint named {call.path['endpoint']} in {call.path['location']}."
@@ -185,21 +185,21 @@ def _authorize(call: Call, endpoint: Resource) -> None:
             good = secret in (endpoint.private["primaryKey"], endpoint.private["secondaryKey"])
             reason = "key_auth_access_denied"
         case "AMLToken":
-            good, reason = _good_token(call, endpoint, secret), "token_auth_access_denied"
+            good, reason = _is_valid_token(call, endpoint, secret), "token_auth_access_denied"
         case _:
             good, reason = _may_score(call, endpoint, secret), "aad_auth_access_denied"
     if not good:
         raise _denied(reason)
 
 
-def _good_token(call: Call, endpoint: Resource, secret: str) -> bool:
+def _is_valid_token(call: Call, endpoint: Resource, secret: str) -> bool:
     claims: Mapping[str, Json] | None = call.tokens.claims(secret)
     return claims is not None and claims.get("serviceId") == endpoint.id and claims["exp"] > call.world.now()
 
 
 def _may_score(call: Call, endpoint: Resource, secret: str) -> bool:
     claims = call.tokens.claims(secret)
-    if claims is None or not meant_for(claims, SCORING_HOSTS) or claims["exp"] <= time.time():
+    if claims is None or not has_audience(claims, SCORING_HOSTS) or claims["exp"] <= time.time():
         return False
     return call.rights.allows(str(claims.get("oid", "")), SCORE_ACTION, endpoint.id)
 
@@ -210,8 +210,12 @@ def _denied(reason: str) -> Refusal:
     )
 
 
-def _nobody(wanted: str | None) -> Refusal:
-    what = f"There is no deployment named '{wanted}' that can answer." if wanted else "No valid deployment to route to."
+def _no_deployment(requested: str | None) -> Refusal:
+    what = (
+        f"There is no deployment named '{requested}' that can answer."
+        if requested
+        else "No valid deployment to route to."
+    )
     return _refusal(
         404, "NotFound",
         f"{what} Please check that the endpoint has at least one deployment with positive weight values.",
@@ -222,11 +226,11 @@ def _refusal(status: int, code: str, message: str, deployment: str = "") -> Refu
     return Refusal(Answer(status, {"error": {"code": code, "message": message}}, _headers(deployment)))
 
 
-def _plain(words: str) -> str:
-    """Words that fit a header."""
-    return re.sub(r"[^\x20-\x7e]", "?", words)[:500]
+def _header_text(text: str) -> str:
+    """Text made safe for a header: ASCII, at most 500 characters."""
+    return re.sub(r"[^\x20-\x7e]", "?", text)[:500]
 
 
 def _headers(deployment: str) -> dict[str, str]:
-    named = {DEPLOYMENT_HEADER: deployment} if deployment else {}
-    return {"Server": SERVER, "x-request-id": str(uuid.uuid4()), **named}
+    find_by_name = {DEPLOYMENT_HEADER: deployment} if deployment else {}
+    return {"Server": SERVER, "x-request-id": str(uuid.uuid4()), **find_by_name}

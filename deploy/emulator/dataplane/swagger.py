@@ -1,4 +1,4 @@
-"""The OpenAPI document of an endpoint whose deployment is a stand-in; a server of one's own writes its own."""
+"""The OpenAPI document of a stand-in. A scoring server with its own code writes its own document."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from deploy.emulator.world.store import Resource
 
 
 def document(base: str, endpoint: Resource) -> Json:
-    """What the scoring route takes, for the emulator at `base`."""
+    """The document of one endpoint; `base` is the emulator's URL."""
     value = {"content": {"application/json": {"schema": {"type": "object"}}}}
     operation = {
         "operationId": "RunMLService",

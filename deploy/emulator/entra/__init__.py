@@ -1,1 +1,1 @@
-"""The directory and its tokens."""
+"""Entra ID: the directory, sign-in and access tokens."""

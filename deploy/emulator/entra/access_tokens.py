@@ -1,7 +1,7 @@
-"""Who is calling: access tokens, what they say, and whether a plane accepts them.
+"""Access tokens: issue them, and authenticate the caller of a request.
 
-Tokens are RS256 JWTs with the claims of Entra's, so that programs which look inside find what they expect. How one
-gets a token is `signin`'s business, what one may do with it that of `rights`.
+Tokens are RS256 JWTs with the claims of Entra's, because some clients read the claims. `signin` has the endpoints that
+issue tokens; `rbac.rights` decides what a caller is allowed to do.
 """
 
 from __future__ import annotations
@@ -15,50 +15,52 @@ from urllib.parse import urlsplit
 from deploy.emulator.entra.directory import Principal
 from deploy.emulator.entra.jwt import Signer as Key
 from deploy.emulator.wire.call import Caller, Signer
-from deploy.emulator.wire.responses import Refusal, gateway
+from deploy.emulator.wire.responses import Refusal, arm_error
 
 TENANT = "00000000-0000-0000-0000-0000000000aa"
 SIGNED_IN = "00000000-0000-0000-0000-0000000000b1"
 SIGNED_IN_APP = "00000000-0000-0000-0000-0000000000b2"
 SIGNED_IN_NAME = "amldeploy-local"
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
-"""The application that people sign in through."""
+"""Azure CLI's application id, in the tokens of users."""
 MANAGEMENT_HOSTS = ("management.azure.com", "management.core.windows.net", "127.0.0.1", "localhost")
 SCORING_HOSTS = ("ml.azure.com",)
 
 
 class Tokens(Key):
-    """Signs and checks the directory's tokens and, with another key, those of the stand-in for GitHub (`github`)."""
+    """The signer of the directory's tokens; `github` signs the tokens of the GitHub issuer with another key."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "tokens.pem", "amldeploy-emulator")
         self.github = Key(folder / "github.pem", "amldeploy-emulator-github")
 
 
-def signed_in() -> Principal:
-    """Who a new world knows as its owner."""
+def default_principal() -> Principal:
+    """The service principal that owns the default subscription."""
     return Principal(SIGNED_IN, "ServicePrincipal", SIGNED_IN_NAME, SIGNED_IN_APP)
 
 
-def issue(tokens: Signer, audience: str, now: float, who: Principal | None = None, seconds: float = 86_400.0) -> str:
-    """An access token for one resource, good for `seconds`; of the world's owner unless `who` is said."""
-    who = who or signed_in()
-    person = {"idtyp": "user", "appid": AZURE_CLI, "upn": who.name, "unique_name": who.name}
-    application = {"idtyp": "app", "appid": who.client, "xms_az_rid": who.name}
+def issue(
+    tokens: Signer, audience: str, now: float, principal: Principal | None = None, seconds: float = 86_400.0
+) -> str:
+    """An access token for one resource, valid for `seconds`; by default of `default_principal`."""
+    principal = principal or default_principal()
+    person = {"idtyp": "user", "appid": AZURE_CLI, "upn": principal.name, "unique_name": principal.name}
+    application = {"idtyp": "app", "appid": principal.client, "xms_az_rid": principal.name}
     return tokens.sign(
         {
-            "aud": audience, "iss": f"https://sts.windows.net/{TENANT}/", "tid": TENANT, "oid": who.id,
-            "sub": who.id, "ver": "1.0", **(person if who.kind == "User" else application),
+            "aud": audience, "iss": f"https://sts.windows.net/{TENANT}/", "tid": TENANT, "oid": principal.id,
+            "sub": principal.id, "ver": "1.0", **(person if principal.kind == "User" else application),
             "iat": int(now), "nbf": int(now), "exp": int(now + seconds),
         }
     )  # fmt: skip
 
 
-def caller_of(tokens: Signer, authorization: str, hosts: tuple[str, ...] = MANAGEMENT_HOSTS) -> Caller:
-    """Who a control-plane request comes from; `hosts` are the audiences that its plane accepts.
+def authenticate(tokens: Signer, authorization: str, hosts: tuple[str, ...] = MANAGEMENT_HOSTS) -> Caller:
+    """The caller of a control-plane request; `hosts` are the audiences that its plane accepts.
 
     Raises:
-        Refusal: 401 in Azure's form when the token is missing, not ours, expired or meant for somebody else.
+        Refusal: 401 in Azure's form when the token is missing, not issued here, expired or for another audience.
     """
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -68,28 +70,28 @@ def caller_of(tokens: Signer, authorization: str, hosts: tuple[str, ...] = MANAG
         raise _unauthorized("InvalidAuthenticationToken", "The access token is invalid.")
     if claims["exp"] < time.time():
         raise _unauthorized("ExpiredAuthenticationToken", "The access token expiry UTC time is in the past.")
-    if not meant_for(claims, hosts):
+    if not has_audience(claims, hosts):
         raise _unauthorized(
             "InvalidAuthenticationTokenAudience",
             f"The access token has been obtained for wrong audience or resource '{claims.get('aud')}'. It should"
             " exactly match with one of the allowed audiences 'https://management.core.windows.net/',"
             "'https://management.azure.com/'.",
         )
-    return caller(claims)
+    return caller_from(claims)
 
 
-def caller(claims: Mapping[str, Any]) -> Caller:
-    """Who the claims of a good token speak of."""
+def caller_from(claims: Mapping[str, Any]) -> Caller:
+    """The caller that the claims of a valid token name."""
     name, upn = str(claims.get("xms_az_rid", "")), str(claims.get("upn", ""))
     return Caller(str(claims.get("oid", "")), name or upn, upn or str(claims.get("appid", "")))
 
 
-def meant_for(claims: Mapping[str, Any], hosts: tuple[str, ...]) -> bool:
-    """Whether a token's audience is one of these hosts, on any port."""
+def has_audience(claims: Mapping[str, Any], hosts: tuple[str, ...]) -> bool:
+    """Whether the token's audience is one of these hosts, on any port."""
     return urlsplit(str(claims.get("aud", ""))).hostname in hosts
 
 
 def _unauthorized(code: str, message: str) -> Refusal:
     authority = f"https://login.windows.net/{TENANT}"
     challenge = f'Bearer authorization_uri="{authority}", error="invalid_token", error_description="{message}"'
-    return gateway(401, code, message, {"WWW-Authenticate": challenge})
+    return arm_error(401, code, message, {"WWW-Authenticate": challenge})

@@ -1,7 +1,7 @@
 """A stand-in for the token issuer of GitHub Actions, for tests of federated sign-in.
 
-Its tokens bear the real issuer's name, so that federated credentials are written as they are for Azure; they are signed
-by a key of this emulator's, which nobody but this emulator trusts.
+Its tokens name the real issuer, so that the same federated credentials work here and on Azure. They are signed with a
+key that only this emulator trusts.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from deploy.emulator.wire.responses import Answer, Refusal
 from deploy.emulator.world import settings
 from deploy.emulator.world.settings import GITHUB
 
-PLACE = "github"
+PATH = "github"
 
 
 def token(call: Call) -> Answer:
-    """GET /github/token: what ACTIONS_ID_TOKEN_REQUEST_URL answers to ACTIONS_ID_TOKEN_REQUEST_TOKEN.
+    """GET /github/token: the answer of ACTIONS_ID_TOKEN_REQUEST_URL to ACTIONS_ID_TOKEN_REQUEST_TOKEN.
 
-    `audience` is the client's to add; a `subject` in the address goes before the setting `github_subject`.
+    The query has the `audience`, and a `subject` that replaces the setting `github_subject`.
     """
-    wanted = settings.get(call.world, "github_request_token")
-    if call.headers.get("authorization", "").partition(" ")[2] != wanted:
+    requested = settings.get(call.world, "github_request_token")
+    if call.headers.get("authorization", "").partition(" ")[2] != requested:
         raise Refusal(Answer(401, {"message": "The request token is wrong."}))
     subject = call.query.get("subject") or settings.get(call.world, "github_subject")
     repository, _, context = subject.removeprefix("repo:").partition(":")
@@ -43,14 +43,14 @@ def token(call: Call) -> Answer:
 
 
 def openid(call: Call) -> Answer:
-    """GET the issuer's own description; its keys are here, under whatever name its tokens bear."""
+    """GET the OpenID configuration. `issuer` is GitHub's; the keys are at this emulator."""
     body = {
-        "issuer": GITHUB, "jwks_uri": f"{call.base}/{PLACE}/.well-known/jwks", "response_types_supported": ["id_token"],
+        "issuer": GITHUB, "jwks_uri": f"{call.base}/{PATH}/.well-known/jwks", "response_types_supported": ["id_token"],
         "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["RS256"],
     }  # fmt: skip
     return Answer(200, body)
 
 
 def keys(call: Call) -> Answer:
-    """GET the public key that checks its tokens."""
+    """GET the public key of the issuer."""
     return Answer(200, call.tokens.github.key_set())

@@ -1,9 +1,7 @@
-"""RSA keys and the JSON Web Tokens that they sign (RS256): made when first needed, kept where only the owner reads."""
+"""RSA keys and the JSON Web Tokens signed with them (RS256). A key is created at first use, with mode 0600."""
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,103 +11,85 @@ from deploy.emulator.world.certificates import private_file
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
+_NO_CLAIM_CHECKS = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}
+"""PyJWT checks the signature only. The caller checks the claims, because Azure's error names the wrong claim."""
+_CACHE_SIZE = 1000
+
 
 class Signer:
-    """One key with its name (`kid`). Tokens that were found good are remembered."""
+    """One private key and its key id (`kid`). Verified tokens are cached."""
 
     def __init__(self, file: Path, kid: str) -> None:
         self.kid = kid
         self._file = file
         self._key: RSAPrivateKey | None = None
-        self._good: dict[str, dict[str, Any]] = {}
+        self._verified: dict[str, dict[str, Any]] = {}
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """A JWT with these claims."""
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import padding
+        import jwt
 
-        head = f"{_encode({'typ': 'JWT', 'alg': 'RS256', 'kid': self.kid})}.{_encode(claims)}"
-        return f"{head}.{_text(self._load().sign(head.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+        return jwt.encode(dict(claims), self._load(), "RS256", {"kid": self.kid})
 
     def claims(self, token: str) -> dict[str, Any] | None:
-        """The claims of a token that we signed; None for any other text. Expiry is the caller's to judge."""
-        if token not in self._good:
-            claims = _verified(token, self._load().public_key())
+        """The claims of a token that this key signed; None for any other text. Does not check `exp`."""
+        if token not in self._verified:
+            claims = _decode(token, self._load().public_key())
             if claims is None:
                 return None
-            if len(self._good) > 1000:
-                self._good.clear()
-            self._good[token] = claims
-        return self._good[token]
+            if len(self._verified) >= _CACHE_SIZE:
+                self._verified.clear()
+            self._verified[token] = claims
+        return self._verified[token]
 
     def key_set(self) -> dict[str, Any]:
         """The public key as a JWKS document."""
-        numbers = self._load().public_key().public_numbers()
-        size = {name: _text(value.to_bytes((value.bit_length() + 7) // 8)) for name, value in
-                (("n", numbers.n), ("e", numbers.e))}  # fmt: skip
-        return {"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid, **size}]}
+        from jwt.algorithms import RSAAlgorithm
+
+        key = RSAAlgorithm.to_jwk(self._load().public_key(), as_dict=True)
+        return {"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid, "n": key["n"], "e": key["e"]}]}
 
     def _load(self) -> RSAPrivateKey:
         if self._key is None:
             from cryptography.hazmat.primitives import serialization
             from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
-            def fresh() -> bytes:
+            def create() -> bytes:
                 return generate_private_key(65537, 2048).private_bytes(
                     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
                 )
 
-            key = serialization.load_pem_private_key(private_file(self._file, fresh), None)
+            key = serialization.load_pem_private_key(private_file(self._file, create), None)
             if not isinstance(key, RSAPrivateKey):
-                raise RuntimeError(f"cannot use {self._file}: it holds no RSA key. Delete it.")
+                raise RuntimeError(f"cannot use {self._file}: it contains no RSA key. Delete it.")
             self._key = key
         return self._key
 
 
 def verified(token: str, key_set: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The claims of a token signed by one of the RSA keys of a JWKS document; None otherwise."""
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+    """The claims of a token signed by one of the RSA keys of a JWKS document; None otherwise. Does not check `exp`."""
+    import jwt
 
     for key in key_set.get("keys", []):
         try:
-            n, e = (int.from_bytes(_bytes(key[part])) for part in ("n", "e"))
-            claims = _verified(token, RSAPublicNumbers(e, n).public_key())
-        except (KeyError, TypeError, ValueError, AttributeError):
+            public = jwt.PyJWK(key, "RS256").key
+        except (jwt.PyJWTError, TypeError, ValueError, AttributeError):
             continue
-        if claims is not None:
+        if (claims := _decode(token, public)) is not None:
             return claims
     return None
 
 
 def unverified(token: str) -> dict[str, Any] | None:
-    """What a token says of itself; None when it is no token."""
+    """The claims of a token without any check; None if it is not a JWT."""
+    return _decode(token, None)
+
+
+def _decode(token: str, key: RSAPublicKey | None) -> dict[str, Any] | None:
+    import jwt
+
+    options: Any = {**_NO_CLAIM_CHECKS, "verify_signature": key is not None}
     try:
-        found = json.loads(_bytes(token.split(".")[1]))
-    except (ValueError, IndexError):
+        return jwt.decode(token, key or "", ["RS256"], options)
+    except (jwt.PyJWTError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and token.count(".") == 2 else None
-
-
-def _verified(token: str, key: RSAPublicKey) -> dict[str, Any] | None:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import padding
-
-    try:
-        head, _, signature = token.rpartition(".")
-        key.verify(_bytes(signature), head.encode(), padding.PKCS1v15(), hashes.SHA256())
-    except (ValueError, InvalidSignature):
-        return None
-    return unverified(token)
-
-
-def _encode(value: Mapping[str, Any]) -> str:
-    return _text(json.dumps(value, separators=(",", ":")).encode())
-
-
-def _text(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-def _bytes(value: str) -> bytes:
-    return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))

@@ -1,7 +1,7 @@
-"""Signing in: the token endpoint of Entra ID for applications, and the managed-identity endpoint of App Service.
+"""Sign-in: the token endpoint of Entra ID for applications, and the managed-identity endpoint of App Service.
 
-Refusals come in Entra's form, `{"error", "error_description": "AADSTS...", "error_codes", ...}`. Times are those of the
-clients, who judge by their own clocks when to renew a token; the world's clock plays no part.
+Errors have Entra's form, `{"error", "error_description": "AADSTS...", "error_codes", ...}`. Token times are real time,
+not the world's time, because clients decide by their own clocks when to renew a token.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from deploy.emulator.wire.responses import Answer, Json, Refusal
 from deploy.emulator.world import settings
 
 TENANTS = (TENANT, "adfs")
-"""`adfs` is a tenant that clients do not look up at the real Entra ID first."""
+"""Clients use the tenant `adfs` without a lookup at the real Entra ID."""
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -39,13 +39,13 @@ def openid(call: Call) -> Answer:
 
 
 def keys(call: Call) -> Answer:
-    """GET the public keys that check the directory's tokens."""
+    """GET the public keys of the directory."""
     _tenant(call)
     return Answer(200, call.tokens.key_set())
 
 
 def instances(call: Call) -> Answer:
-    """GET instance discovery: this authority is a cloud of its own."""
+    """GET instance discovery: this authority is a separate cloud."""
     host = call.base.partition("//")[2]
     names = {"preferred_network": host, "preferred_cache": host, "aliases": [host]}
     where = f"{call.base}/{TENANT}/v2.0/.well-known/openid-configuration"
@@ -53,11 +53,11 @@ def instances(call: Call) -> Answer:
 
 
 def token(call: Call) -> Answer:
-    """POST token: `client_credentials` with a secret, or with an assertion of a trusted issuer."""
+    """POST token: `client_credentials` with a secret, or with an assertion of a trusted issuer (federated token)."""
     _tenant(call)
     form = {key: values[0] for key, values in parse_qs(call.raw.decode("utf-8", "replace")).items()}
     if form.get("grant_type") != "client_credentials":
-        raise _refusal(400, "unsupported_grant_type", 70003, "The emulator only knows the grant client_credentials.")
+        raise _refusal(400, "unsupported_grant_type", 70003, "The emulator supports only the grant client_credentials.")
     client = form.get("client_id", "")
     found = directory.application(call.world, client)
     if found is None:
@@ -67,11 +67,11 @@ def token(call: Call) -> Answer:
             "application has not been installed by the administrator of the tenant or consented to by any user in the "
             "tenant. You may have sent your authentication request to the wrong tenant.",
         )  # fmt: skip
-    who, held = found
+    principal, credentials = found
     if "client_assertion" in form:
-        _check_assertion(call, form, held)
+        _check_assertion(call, form, credentials)
     else:
-        _check_secret(form, who, held)
+        _check_secret(form, principal, credentials)
     scope = form.get("scope", "").split(" ")[0]
     if not scope.endswith("/.default"):
         raise _refusal(
@@ -80,7 +80,7 @@ def token(call: Call) -> Answer:
             "/.default suffixed to the resource identifier (application ID URI).",
         )  # fmt: skip
     seconds = int(settings.number(call.world, "access_token_seconds"))
-    access = access_tokens.issue(call.tokens, scope.removesuffix("/.default"), time.time(), who, seconds)
+    access = access_tokens.issue(call.tokens, scope.removesuffix("/.default"), time.time(), principal, seconds)
     body = {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds}
     return Answer(200, {**body, "access_token": access})
 
@@ -88,24 +88,26 @@ def token(call: Call) -> Answer:
 def managed_identity(call: Call) -> Answer:
     """GET /msi/token, api-version 2019-08-01: the App Service form of a managed identity's endpoint.
 
-    Without more it signs in the world's owner; `client_id`, `object_id` or `principal_id` choose anybody who exists,
-    which is the emulator's way to try what another principal may do.
+    By default it signs in the owner of the subscription. `client_id`, `object_id` or `principal_id` choose any other
+    principal; only the emulator allows that, for tests of permissions.
     """
     if "x-identity-header" not in call.headers:
         raise Refusal(Answer(401, {"statusCode": 401, "message": "The header X-IDENTITY-HEADER is missing."}))
     resource = call.query.get("resource", "")
     if not resource:
         raise Refusal(Answer(400, {"statusCode": 400, "message": "The parameter 'resource' is missing."}))
-    wanted = next((call.query[key] for key in ("client_id", "object_id", "principal_id") if call.query.get(key)), "")
-    who = directory.find(call.world, wanted) if wanted else access_tokens.signed_in()
-    if who is None:
-        message = f"No User Assigned or Delegated Managed Identity found for specified ClientId/PrincipalId {wanted}."
+    requested = next((call.query[key] for key in ("client_id", "object_id", "principal_id") if call.query.get(key)), "")
+    principal = directory.find(call.world, requested) if requested else access_tokens.default_principal()
+    if principal is None:
+        message = (
+            f"No User Assigned or Delegated Managed Identity found for specified ClientId/PrincipalId {requested}."
+        )
         raise Refusal(Answer(400, {"statusCode": 400, "message": message}))
     now, seconds = time.time(), settings.number(call.world, "access_token_seconds")
     body = {
-        "access_token": access_tokens.issue(call.tokens, resource, now, who, seconds),
+        "access_token": access_tokens.issue(call.tokens, resource, now, principal, seconds),
         "expires_on": str(int(now + seconds)),
-        "resource": resource, "token_type": "Bearer", "client_id": who.client,
+        "resource": resource, "token_type": "Bearer", "client_id": principal.client,
     }  # fmt: skip
     return Answer(200, body)
 
@@ -122,29 +124,29 @@ def _tenant(call: Call) -> str:
     return name
 
 
-def _check_secret(form: dict[str, str], who: Principal, held: dict[str, Json]) -> None:
+def _check_secret(form: dict[str, str], principal: Principal, credentials: dict[str, Json]) -> None:
     if "client_secret" not in form:
         raise _refusal(
             401, "invalid_client", 7000218,
             "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
         )  # fmt: skip
     digest = directory.digest(form["client_secret"])
-    found = [secret for secret in held["secrets"] if secret["digest"] == digest]
+    found = [secret for secret in credentials["secrets"] if secret["digest"] == digest]
     if not found:
         raise _refusal(
             401, "invalid_client", 7000215,
             "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
-            f"not the client secret ID, for a secret added to app '{who.client}'.",
+            f"not the client secret ID, for a secret added to app '{principal.client}'.",
         )  # fmt: skip
     if all(secret["endDateTime"] and _moment(secret["endDateTime"]) < time.time() for secret in found):
         raise _refusal(
             401, "invalid_client", 7000222,
-            f"The provided client secret keys for app '{who.client}' are expired. Visit the Azure portal to create new "
-            "keys for your app.",
+            f"The provided client secret keys for app '{principal.client}' are expired. Visit the Azure portal to "
+            "create new keys for your app.",
         )  # fmt: skip
 
 
-def _check_assertion(call: Call, form: dict[str, str], held: dict[str, Json]) -> None:
+def _check_assertion(call: Call, form: dict[str, str], credentials: dict[str, Json]) -> None:
     assertion = form["client_assertion"]
     claims = jwt.unverified(assertion)
     if claims is None or form.get("client_assertion_type") != _ASSERTION:
@@ -152,7 +154,7 @@ def _check_assertion(call: Call, form: dict[str, str], held: dict[str, Json]) ->
     issuer, subject, audience = (str(claims.get(key, "")) for key in ("iss", "sub", "aud"))
     if not any(
         (item["issuer"], item["subject"]) == (issuer, subject) and audience in item["audiences"]
-        for item in held["federatedCredentials"]
+        for item in credentials["federatedCredentials"]
     ):
         raise _refusal(
             401, "invalid_client", 70021,
@@ -181,12 +183,12 @@ def _check_age(claims: dict[str, Json]) -> None:
         )  # fmt: skip
 
 
-def _refusal(status: int, error: str, code: int, words: str) -> Refusal:
+def _refusal(status: int, error: str, code: int, message: str) -> Refusal:
     now, trace, correlation = datetime.now(UTC), str(uuid.uuid4()), str(uuid.uuid4())
     moment = f"{now:%Y-%m-%d %H:%M:%S}Z"
-    told = f"AADSTS{code}: {words} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {moment}"
+    description = f"AADSTS{code}: {message} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {moment}"
     body = {
-        "error": error, "error_description": told, "error_codes": [code], "timestamp": moment, "trace_id": trace,
+        "error": error, "error_description": description, "error_codes": [code], "timestamp": moment, "trace_id": trace,
         "correlation_id": correlation, "error_uri": f"https://login.microsoftonline.com/error?code={code}",
     }  # fmt: skip
     return Refusal(Answer(status, body), f"AADSTS{code}")

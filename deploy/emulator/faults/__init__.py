@@ -1,1 +1,1 @@
-"""Faults that tests and users order: their schema, and injecting them."""
+"""Fault injection: the schema of faults, and their effect on requests."""

@@ -1,7 +1,7 @@
-"""A fault as it is ordered: what shall go wrong, at which request. The form of fault files and of `/emulator/faults`.
+"""The schema of a fault, for fault files and `/emulator/faults`.
 
-A fault waits for requests that fit (`plane`, `method`, `path`, `operation`, `mutating`), passes over the first
-`number - 1` of them, and then strikes `times` times. Whether one fits is decided here, from values alone.
+A fault matches requests by `plane`, `method`, `path`, `operation` and `mutating`, skips the first `number - 1` of them,
+and then applies `times` times.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from deploy.emulator.world.parse import Strict
 
@@ -31,14 +31,10 @@ KINDS: dict[str, frozenset[str]] = {
     "operation_stuck": frozenset({"seconds"}),
     "operation_vanished": frozenset(),
 }
-"""Every kind of fault, and what can be said of it beside which requests it is for."""
-DETAILS = frozenset().union(*KINDS.values())
+"""Every kind of fault, and the keys that only it takes."""
+DETAIL_KEYS = frozenset().union(*KINDS.values())
 _OPERATIONS = ("OnlineEndpoints_", "OnlineDeployments_")
 
-Kind = Literal[
-    "refuse", "throttle", "unauthorized", "reset", "lose", "truncate", "html", "drip", "stale", "ghost",
-    "operation_failed", "operation_canceled", "operation_stuck", "operation_vanished",
-]  # fmt: skip
 Plane = Literal["arm", "scoring", "registry", "blob", "metadata", "identity", "any"]
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value)]
 
@@ -47,9 +43,15 @@ def _always(value: Any) -> Any:
     return ALWAYS if value == "always" else value
 
 
+def _known_kind(value: str) -> str:
+    if value not in KINDS:
+        raise ValueError(f"expected one of {', '.join(KINDS)}, found {value!r}")
+    return value
+
+
 @dataclass(frozen=True)
 class Request:
-    """What a fault sees of a request. `path` is decoded and has no query; `operation` is the route's name."""
+    """The request as faults match it. `path` is decoded, without query; `operation` is the route's name."""
 
     plane: str
     method: str
@@ -58,10 +60,10 @@ class Request:
     mutating: bool
 
 
-class Order(Strict):
+class FaultSpec(Strict):
     """One fault."""
 
-    kind: Kind
+    kind: Annotated[str, AfterValidator(_known_kind)]
     number: int = Field(1, ge=1)
     times: Annotated[int, BeforeValidator(_always)] = Field(1, ge=1)
     plane: Plane | None = None
@@ -80,28 +82,28 @@ class Order(Strict):
     seconds: float | None = Field(None, ge=0)
 
     @model_validator(mode="after")
-    def _details_suit(self) -> Order:
-        for name in sorted(self.model_fields_set & DETAILS - KINDS[self.kind]):
+    def _check_detail_keys(self) -> FaultSpec:
+        for name in sorted(self.model_fields_set & DETAIL_KEYS - KINDS[self.kind]):
             fitting = ", ".join(sorted(KINDS[self.kind])) or "nothing"
-            raise ValueError(f"'{name}' says nothing of the kind {self.kind}, which takes {fitting}")
+            raise ValueError(f"'{name}' is not a key of the kind {self.kind}, which takes {fitting}")
         return self
 
-    def fits(self, request: Request) -> bool:
-        """Whether this fault counts a request; without `plane`, `path` and `operation` all of the Resource Manager."""
+    def matches(self, request: Request) -> bool:
+        """Whether this fault counts a request. Without `plane`, `path` and `operation` it counts every ARM request."""
         return (
-            self._plane_fits(request.plane)
-            and self._kind_fits(request)
+            self._matches_plane(request.plane)
+            and self._matches_kind(request)
             and self.mutating in (None, request.mutating)
             and (self.method or request.method).upper() == request.method.upper()
             and fnmatchcase(request.path.lower(), (self.path or "*").lower())
             and fnmatchcase(request.operation.lower(), (self.operation or "*").lower())
         )
 
-    def _plane_fits(self, plane: str) -> bool:
+    def _matches_plane(self, plane: str) -> bool:
         anywhere = "any" if self.path or self.operation else "arm"
         return (self.plane or anywhere) in ("any", plane)
 
-    def _kind_fits(self, request: Request) -> bool:
+    def _matches_kind(self, request: Request) -> bool:
         if self.kind in ("stale", "ghost"):
             return request.plane == "arm" and request.method == "GET"
         if self.kind.startswith("operation_"):
@@ -109,7 +111,7 @@ class Order(Strict):
         return True
 
 
-class Orders(Strict):
+class FaultFile(Strict):
     """A file of faults."""
 
-    faults: list[Order] = Field([])
+    faults: list[FaultSpec] = Field([])

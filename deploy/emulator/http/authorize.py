@@ -1,4 +1,4 @@
-"""Whether a caller's roles allow a request, before anybody looks whether what it names is there."""
+"""Authorization: do the caller's roles allow a request? Runs before the resource is looked up, as on Azure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from deploy.emulator.wire.routing import Route
 from deploy.emulator.workspace import workspaces
 
 
-def allow(held: rights.Rights, route: Route, call: Call) -> None:
-    """Let the request pass, or raise the Refusal that the Resource Manager would answer with."""
-    scope = actions.scope(route.path, unquote(call.address))
+def allow(evaluator: rights.Rights, route: Route, call: Call) -> None:
+    """Return if the request is allowed; raise the Resource Manager's Refusal otherwise."""
+    scope = actions.scope_of(route.path, unquote(call.address))
     if route.name in actions.OPEN or (route.name in actions.TENANT_WIDE and not call.path["scope"]):
         return
     action = route.action.replace("{kind}", call.path.get("kind", ""))
-    ask = held.sees if route.name in actions.COLLECTED else held.allows
-    if ask(call.caller.id, action, scope):
+    is_allowed = evaluator.can_see if route.name in actions.COLLECTED else evaluator.allows
+    if is_allowed(call.caller.id, action, scope):
         return
     workspaces.require_subscription(call, scope)
     raise rights.refusal(call.caller.client, call.caller.id, action, scope)

@@ -1,4 +1,4 @@
-"""How an answer leaves: whole, cut short, drop by drop, or not at all. The last thing that can go wrong by order."""
+"""Send an answer, or apply a fault of the connection: `lose`, `reset`, `drip`, `truncate`."""
 
 from __future__ import annotations
 
@@ -12,50 +12,50 @@ from starlette.types import Receive, Scope, Send
 
 PIECES = 20
 SLOW = 1.0
-_AT_ONCE = struct.pack("ii", 1, 0)
-"""SO_LINGER on, no time: closing sends a reset instead of a farewell."""
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER with timeout 0: closing sends RST instead of FIN."""
 
 
-async def send(kind: str, seconds: float | None, response: Response, door: tuple[Scope, Receive, Send]) -> None:
-    """Hand an answer over in the way of a fault's kind; any other kind hands it over whole."""
-    scope, receive, out = door
+async def send(kind: str, seconds: float | None, response: Response, channel: tuple[Scope, Receive, Send]) -> None:
+    """Send an answer with the fault's kind; any other kind sends it whole."""
+    scope, receive, out = channel
     match kind:
         case "lose":
-            await _hang_up(receive, out, at_once=False)
+            await _close(receive, out, reset=False)
         case "reset":
-            await _hang_up(receive, out, at_once=True)
+            await _close(receive, out, reset=True)
         case "drip":
             await _drip(response, SLOW if seconds is None else seconds, out)
         case "truncate":
-            await _half(response)(scope, receive, out)
+            await _truncated(response)(scope, receive, out)
         case _:
             await response(scope, receive, out)
 
 
-def _half(response: Response) -> Response:
+def _truncated(response: Response) -> Response:
     headers = {k: v for k, v in response.headers.items() if k != "content-length"}
     return Response(bytes(response.body)[: len(response.body) // 2], response.status_code, headers)
 
 
 async def _drip(response: Response, seconds: float, out: Send) -> None:
-    """The headers at once, then the body in even drops; the last one falls after `seconds`."""
+    """Send the headers at once, then the body in equal chunks, the last one after `seconds`."""
     body = bytes(response.body)
     size = max(1, -(-len(body) // PIECES))
-    drops = [body[at : at + size] for at in range(0, len(body), size)] or [b""]
+    chunks = [body[at : at + size] for at in range(0, len(body), size)] or [b""]
     await out({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
-    for number, drop in enumerate(drops, 1):
-        await asyncio.sleep(seconds / len(drops))
-        await out({"type": "http.response.body", "body": drop, "more_body": number < len(drops)})
+    for number, chunk in enumerate(chunks, 1):
+        await asyncio.sleep(seconds / len(chunks))
+        await out({"type": "http.response.body", "body": chunk, "more_body": number < len(chunks)})
 
 
-async def _hang_up(receive: Receive, out: Send, *, at_once: bool) -> None:
-    """End the connection without an answer, and wait until it has ended: otherwise the server would answer 500."""
+async def _close(receive: Receive, out: Send, *, reset: bool) -> None:
+    """Close the connection without an answer, and wait until it is closed: otherwise uvicorn answers 500."""
     transport: Any = getattr(getattr(out, "__self__", None), "transport", None)
-    if transport is None:  # no server around us: there is no connection to end
+    if transport is None:  # no server (in tests): there is no connection
         return
-    if at_once:
-        held = transport.get_extra_info("socket")
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    if reset:
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         transport.abort()
     else:
         transport.close()

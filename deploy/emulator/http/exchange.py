@@ -1,4 +1,4 @@
-"""One request on its way through the emulator, and its answer as HTTP. Decides nothing."""
+"""One request with its state in the emulator, and its answer as an HTTP response."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from starlette.responses import Response
 from deploy.emulator.faults import inject
 from deploy.emulator.wire import throttle
 from deploy.emulator.wire.call import Call, Caller
-from deploy.emulator.wire.responses import Answer, Refusal, gateway, standard_headers
+from deploy.emulator.wire.responses import Answer, Refusal, arm_error, standard_headers
 from deploy.emulator.wire.routing import Route
 
 UNKNOWN = Route("unknown", "*", "", "NotEmulated", None)
 
 
 @dataclass
-class Visit:
-    """One request on its way through: what is known of it so far, for the log."""
+class Exchange:
+    """One request in progress: route, call, caller, fault, and what the request log needs."""
 
     route: Route
     call: Call
@@ -32,36 +32,36 @@ class Visit:
     started: float = field(default_factory=time.perf_counter)
     fault: inject.Fault | None = None
     limits: dict[str, str] = field(default_factory=dict)
-    """What is left in the buckets of a caller who is throttled, as headers."""
+    """The rate-limit headers of a throttled caller."""
 
     @property
     def path(self) -> str:
-        """The path, decoded."""
+        """The decoded path, without a slash at the end."""
         return unquote(self.call.address).rstrip("/")
 
     @property
     def subscription(self) -> str:
         """The subscription that the path names; "" without one."""
-        words = self.path.split("/")
-        return words[2] if len(words) > 2 and words[1].lower() == "subscriptions" else ""
+        parts = self.path.split("/")
+        return parts[2] if len(parts) > 2 and parts[1].lower() == "subscriptions" else ""
 
 
-def not_emulated(visit: Visit) -> Refusal:
-    """What Azure says of an address that is none, with a word for the log."""
-    return gateway(
+def not_emulated(exchange: Exchange) -> Refusal:
+    """404 in Azure's form, with the note `not emulated` for the log."""
+    return arm_error(
         404, "ResourceNotFound",
-        f"The emulator does not emulate {visit.route.method} {unquote(visit.call.address)}.",
+        f"The emulator does not emulate {exchange.route.method} {unquote(exchange.call.address)}.",
         note="not emulated",
     )  # fmt: skip
 
 
-def response_to(visit: Visit, answer: Answer) -> Response:
-    """The answer with the headers that every answer of its plane bears."""
-    plane, now = visit.route.plane, visit.call.world.now()
+def response_to(exchange: Exchange, answer: Answer) -> Response:
+    """The HTTP response, with the headers that all answers of its plane have."""
+    plane, now = exchange.route.plane, exchange.call.world.now()
     extra: Mapping[str, str] = {} if plane in ("scoring", "blob") else standard_headers(plane, now)
-    limits = visit.limits or (throttle.full(visit.route.method) if plane == "arm" else {})
+    limits = exchange.limits or (throttle.full_headers(exchange.route.method) if plane == "arm" else {})
     headers = {"Date": formatdate(now, usegmt=True), **extra, **limits, **answer.headers}
-    if client := visit.call.headers.get("x-ms-client-request-id"):
+    if client := exchange.call.headers.get("x-ms-client-request-id"):
         headers["x-ms-client-request-id"] = client
     if isinstance(answer.body, bytes):
         return Response(answer.body, answer.status, headers)

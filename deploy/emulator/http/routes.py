@@ -1,4 +1,4 @@
-"""Every address the emulator answers, in one table. What is not here is answered 404 and logged as not emulated."""
+"""The routing table. A request that matches no route gets 404, and the note `not emulated` in the request log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from deploy.emulator.wire.routing import (
     WORKSPACES,
     WS,
     Route,
-    ask,
+    post,
     read,
     write,
 )
@@ -37,8 +37,8 @@ _BATCH = WS + "/batchEndpoints/{endpoint}"
 _SERVERLESS = WS + "/serverlessEndpoints/{endpoint}"
 
 
-def _kept(collection: str, path: str, name: str) -> tuple[Route, ...]:
-    """The four requests of a resource that is kept as it was written."""
+def _stored(collection: str, path: str, name: str) -> tuple[Route, ...]:
+    """The four routes of a resource that is stored as written."""
     return (
         read(collection, f"{name}_List", other_endpoints.listing),
         read(path, f"{name}_Get", other_endpoints.get),
@@ -55,17 +55,17 @@ _OTHER_RESOURCES = (
     read(_CONNECTION, "WorkspaceConnections_Get", connections.get),
     write("PUT", _CONNECTION, "WorkspaceConnections_Create", connections.put),
     write("DELETE", _CONNECTION, "WorkspaceConnections_Delete", connections.delete),
-    ask(_CONNECTION + "/listsecrets", "WorkspaceConnections_ListSecrets", connections.list_secrets),
+    post(_CONNECTION + "/listsecrets", "WorkspaceConnections_ListSecrets", connections.list_secrets),
     read(GROUP + _USERS, "UserAssignedIdentities_ListByResourceGroup", user_identities.listing),
     read(SUB + _USERS, "UserAssignedIdentities_ListBySubscription", user_identities.listing),
     read(GROUP + _USERS + "/{name}", "UserAssignedIdentities_Get", user_identities.get),
     write("PUT", GROUP + _USERS + "/{name}", "UserAssignedIdentities_CreateOrUpdate", user_identities.put),
     write("DELETE", GROUP + _USERS + "/{name}", "UserAssignedIdentities_Delete", user_identities.delete),
-    *_kept(WS + "/batchEndpoints", _BATCH, "BatchEndpoints"),
-    *_kept(_BATCH + "/deployments", _BATCH + "/deployments/{deployment}", "BatchDeployments"),
-    ask(_BATCH + "/listkeys", "BatchEndpoints_ListKeys", other_endpoints.list_keys),
-    *_kept(WS + "/serverlessEndpoints", _SERVERLESS, "ServerlessEndpoints"),
-    ask(_SERVERLESS + "/listKeys", "ServerlessEndpoints_ListKeys", other_endpoints.list_keys),
+    *_stored(WS + "/batchEndpoints", _BATCH, "BatchEndpoints"),
+    *_stored(_BATCH + "/deployments", _BATCH + "/deployments/{deployment}", "BatchDeployments"),
+    post(_BATCH + "/listkeys", "BatchEndpoints_ListKeys", other_endpoints.list_keys),
+    *_stored(WS + "/serverlessEndpoints", _SERVERLESS, "ServerlessEndpoints"),
+    post(_SERVERLESS + "/listKeys", "ServerlessEndpoints_ListKeys", other_endpoints.list_keys),
     write(
         "POST", _SERVERLESS + "/regenerateKeys", "ServerlessEndpoints_RegenerateKeys", other_endpoints.regenerate_keys
     ),
@@ -98,14 +98,14 @@ ROUTES = (
     write("PUT", EP, "OnlineEndpoints_CreateOrUpdate", endpoints.put),
     write("PATCH", EP, "OnlineEndpoints_Update", endpoints.patch),
     write("DELETE", EP, "OnlineEndpoints_Delete", endpoints.delete),
-    ask(EP + "/listKeys", "OnlineEndpoints_ListKeys", keys.list_keys),
-    ask(EP + "/token", "OnlineEndpoints_GetToken", keys.token),
+    post(EP + "/listKeys", "OnlineEndpoints_ListKeys", keys.list_keys),
+    post(EP + "/token", "OnlineEndpoints_GetToken", keys.token),
     write("POST", EP + "/regenerateKeys", "OnlineEndpoints_RegenerateKeys", keys.regenerate_keys),
     read(EP + "/deployments", "OnlineDeployments_List", deployments.listing),
     write("PUT", DP, "OnlineDeployments_CreateOrUpdate", deployments.put),
     write("PATCH", DP, "OnlineDeployments_Update", deployments.patch),
     write("DELETE", DP, "OnlineDeployments_Delete", deployments.delete),
-    ask(DP + "/getLogs", "OnlineDeployments_GetLogs", deployments.logs),
+    post(DP + "/getLogs", "OnlineDeployments_GetLogs", deployments.logs),
     read(DP + "/skus", "OnlineDeployments_ListSkus", deployments.skus),
     read(WS, "Workspaces_Get", workspaces.get),
     read(SUB, "Subscriptions_Get", workspaces.subscription),
@@ -165,12 +165,12 @@ ROUTES = (
     read(WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_Get", assets.version),
     write("PUT", WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_CreateOrUpdate", assets.put),
     write("DELETE", WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_Delete", assets.delete),
-    ask(
+    post(
         WS + "/{kind}/{asset}/versions/{version}/startPendingUpload",
         "AssetVersions_StartPendingUpload",
         assets.start_upload,
     ),
-    ask(WS + "/datastores/{datastore}/listSecrets", "Datastores_ListSecrets", assets.secrets),
+    post(WS + "/datastores/{datastore}/listSecrets", "Datastores_ListSecrets", assets.secrets),
     Route("blob", "PUT", BLOB, "Blob_Put", blobs.put, mutating=True),
     Route("blob", "DELETE", BLOB, "Blob_Delete", blobs.delete, mutating=True),
     Route("blob", "HEAD", BLOB, "Blob_GetProperties", blobs.head),
@@ -183,9 +183,9 @@ ROUTES = (
     Route("control", "GET", "/emulator/status", "Emulator_Status", api.status),
     Route("control", "GET", "/emulator/requests", "Emulator_Requests", api.requests),
     Route("control", "GET", "/emulator/clock", "Emulator_Clock", api.clock),
-    Route("control", "POST", "/emulator/clock", "Emulator_TurnClock", api.turn_clock),
-    Route("control", "GET", "/emulator/faults", "Emulator_Faults", api.faults_ordered),
-    Route("control", "POST", "/emulator/faults", "Emulator_OrderFaults", api.order_faults),
+    Route("control", "POST", "/emulator/clock", "Emulator_ChangeClock", api.change_clock),
+    Route("control", "GET", "/emulator/faults", "Emulator_Faults", api.list_faults),
+    Route("control", "POST", "/emulator/faults", "Emulator_AddFaults", api.add_faults),
     Route("control", "DELETE", "/emulator/faults", "Emulator_RemoveFaults", api.remove_faults, mutating=True),
     Route("control", "DELETE", "/emulator/faults/{fault}", "Emulator_RemoveFault", api.remove_faults, mutating=True),
     Route("control", "GET", "/emulator/principals", "Emulator_Principals", directory.listing),
@@ -198,7 +198,7 @@ ROUTES = (
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The route of a request and the names in its path, decoded."""
+    """The route of a request, and the decoded names in its path."""
     for route in ROUTES:
         if route.method == method and (match := route.pattern.fullmatch(path.rstrip("/") or "/")):
             return route, {name: unquote(value) for name, value in match.groupdict().items()}

@@ -15,7 +15,7 @@ import uvicorn
 
 from deploy.emulator.entra.access_tokens import Tokens
 from deploy.emulator.http.app import Emulator
-from deploy.emulator.seed.open_world import opened
+from deploy.emulator.seed.open_world import open_world
 from deploy.emulator.world.certificates import prepare
 from deploy.emulator.world.timing import QUICK, Timing
 
@@ -51,7 +51,7 @@ class Server:
 
     def _run(self) -> None:
         try:
-            world = opened(self._state / "world.sqlite", timing=self._timing)
+            world = open_world(self._state / "world.sqlite", timing=self._timing)
             application = Emulator(world, Tokens(self._state / "tls"))
             try:
                 asyncio.run(self._serve(application))
@@ -87,7 +87,7 @@ class Server:
 
 
 async def _hang_up(servers: list[uvicorn.Server]) -> None:
-    """Cut idle connections: a polite TLS farewell would wait half a minute for clients that do not listen."""
+    """Abort idle connections: an orderly TLS shutdown waits half a minute for clients that do not answer it."""
     for server in servers:
         for connection in list(server.server_state.connections):
             connection.transport.abort()

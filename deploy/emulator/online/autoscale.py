@@ -1,6 +1,6 @@
-"""Autoscale settings (Microsoft.Insights): kept and shown as written. Nothing is scaled; there is no load to measure.
+"""Autoscale settings (Microsoft.Insights): stored and returned as written. Nothing is scaled.
 
-They are resources of their own: deleting a deployment leaves its setting behind, as on Azure.
+They are separate resources: deleting a deployment does not delete its setting, as on Azure.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, gateway
+from deploy.emulator.wire.responses import Answer, Json, arm_error
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource
 
@@ -23,7 +23,7 @@ def put(call: Call) -> Answer:
     group, body = _group(call), call.object()
     location = fields.text(body, "location")
     if location is None:
-        raise gateway(400, "LocationRequired", "The location property is required for this definition.")
+        raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
     properties = fields.mapping(body, "properties")
     target = fields.text(properties, "targetResourceUri")
     if not target:
@@ -42,7 +42,7 @@ def put(call: Call) -> Answer:
 
 
 def get(call: Call) -> Answer:
-    """GET one."""
+    """GET one setting."""
     found = call.world.get(_id(call))
     if found is None:
         _group(call)
@@ -51,7 +51,7 @@ def get(call: Call) -> Answer:
 
 
 def listing(call: Call) -> Answer:
-    """GET those of a resource group, or of all groups."""
+    """GET the settings of a resource group, or of a subscription."""
     subscription = f"/subscriptions/{call.path['subscription']}"
     groups = [_group(call)] if "group" in call.path else call.world.children(subscription, "group")
     return Answer(200, {"value": [item.body for group in groups for item in call.world.children(group.id, KIND)]})
@@ -68,7 +68,7 @@ def delete(call: Call) -> Answer:
 def _group(call: Call) -> Resource:
     found = call.world.get(f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}")
     if found is None:
-        raise gateway(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
+        raise arm_error(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
     return found
 
 
@@ -97,4 +97,4 @@ def _check_capacity(profile: dict[str, Json]) -> None:
 
 
 def _bad(message: str) -> Exception:
-    return gateway(400, "BadRequest", message)
+    return arm_error(400, "BadRequest", message)

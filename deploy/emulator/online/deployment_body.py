@@ -1,4 +1,4 @@
-"""What a deployment is made of, read from a request body and completed with the service's defaults."""
+"""The body of a deployment: validate a request body and add the service's defaults."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _WHOLE = ("failureThreshold", "successThreshold")
 _REQUESTS = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
 
 
-def contents(properties: dict[str, Json]) -> dict[str, Any]:
-    """Everything of `properties` that an update may replace. What is not said takes the default."""
+def replaceable_properties(properties: dict[str, Json]) -> dict[str, Any]:
+    """The properties that an update replaces. A missing one gets its default."""
     model, environment = fields.text(properties, "model"), fields.text(properties, "environmentId")
     if not model and not environment:
         raise user_error("A deployment needs a model, or an environment with its own server.")
@@ -34,9 +34,9 @@ def contents(properties: dict[str, Json]) -> dict[str, Any]:
         "environmentVariables": fields.texts(properties, "environmentVariables"),
         "appInsightsEnabled": fields.flag(properties, "appInsightsEnabled", False),
         "scaleSettings": {"scaleType": _scale_type(fields.mapping(properties, "scaleSettings"))},
-        "requestSettings": {**_REQUESTS, **_given(properties, "requestSettings")},
-        "livenessProbe": {**_PROBE, **_given(properties, "livenessProbe")},
-        "readinessProbe": {**_PROBE, **_given(properties, "readinessProbe")},
+        "requestSettings": {**_REQUESTS, **_group(properties, "requestSettings")},
+        "livenessProbe": {**_PROBE, **_group(properties, "livenessProbe")},
+        "readinessProbe": {**_PROBE, **_group(properties, "readinessProbe")},
         "endpointComputeType": "Managed",
         "egressPublicNetworkAccess": fields.one_of(
             properties, "egressPublicNetworkAccess", ("Enabled", "Disabled"), "Enabled"
@@ -46,16 +46,16 @@ def contents(properties: dict[str, Json]) -> dict[str, Any]:
     }
 
 
-def _given(properties: dict[str, Json], key: str) -> dict[str, Json]:
-    """What is said of a group of settings; each must be what its default is, a whole number or a duration."""
-    given = {name: value for name, value in fields.mapping(properties, key).items() if value is not None}
-    for name, value in given.items():
+def _group(properties: dict[str, Json], key: str) -> dict[str, Json]:
+    """A validated group of settings: integers of at least 1, and durations."""
+    group = {name: value for name, value in fields.mapping(properties, key).items() if value is not None}
+    for name, value in group.items():
         if name in (*_WHOLE, "maxConcurrentRequestsPerInstance"):
-            if fields.number(given, name, 1) < 1:
+            if fields.number(group, name, 1) < 1:
                 raise user_error(f"The value of '{name}' in '{key}' is {value}; it must be at least 1.")
-        elif name in (*_PROBE, *_REQUESTS) and not durations.readable(fields.text(given, name) or ""):
+        elif name in (*_PROBE, *_REQUESTS) and not durations.readable(fields.text(group, name) or ""):
             raise user_error(f"The value '{value}' of '{name}' in '{key}' is not a duration such as PT5S.")
-    return given
+    return group
 
 
 def _scale_type(settings: dict[str, Json]) -> str:
@@ -70,18 +70,18 @@ def sku(body: dict[str, Json], default: int) -> dict[str, Json]:
     return {"name": "Default", "tier": "Standard", "capacity": count}
 
 
-def size(name: str | None) -> vm_sizes.Size:
-    """The machine an `instanceType` names; refused when managed online endpoints do not take it."""
+def supported_size(name: str | None) -> vm_sizes.Size:
+    """The VM size of an `instanceType`; refused when managed online endpoints do not support it."""
     if name is None:
         raise user_error("The field 'instanceType' is required.")
     size = vm_sizes.find(name)
-    if size is None or not size.served:
-        raise not_served(name)
+    if size is None or not size.supports_endpoints:
+        raise unsupported_size(name)
     return size
 
 
-def not_served(name: str) -> Refusal:
-    """400 for a machine that managed online endpoints do not take, or that a region does not have."""
+def unsupported_size(name: str) -> Refusal:
+    """400 for a VM size that managed online endpoints or the region do not support."""
     return user_error(
         f"The instance type '{name}' is not supported by managed online endpoints. "
         "See https://aka.ms/managed-online-endpoints-vm-sku-list."

@@ -1,6 +1,6 @@
 """Managed online deployments: create, update, scale, read, list, delete, and their logs.
 
-It asks `capacity` for cores and `registry` for the model; who gets traffic is the endpoint's business.
+`quota.core_limits` reserves the cores, `workspace.registry` finds the model; the endpoint has the traffic.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 from deploy.emulator.online import deployment_body, endpoints, required_access, shared_quota
 from deploy.emulator.quota import core_limits, limits
 from deploy.emulator.runtime import container_logs, hosting
-from deploy.emulator.runtime.code_spec import own_code
+from deploy.emulator.runtime.code_spec import find_code
 from deploy.emulator.wire import fields, operations, traffic
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.paging import page
-from deploy.emulator.wire.responses import Answer, Json, failure, gateway, timestamp, user_error
+from deploy.emulator.wire.responses import Answer, Json, arm_error, error_body, timestamp, user_error
 from deploy.emulator.workspace import registry, workspaces
 from deploy.emulator.world.store import Resource
 
@@ -24,7 +24,7 @@ TYPE = f"{endpoints.TYPE}/deployments"
 
 
 def put(call: Call) -> Answer:
-    """PUT: create, or replace what may be replaced. Always 201 and an operation, as Azure answers."""
+    """PUT: create or update. Always 201 and an operation, as on Azure."""
     endpoint, body = _parent(call), call.object()
     found = call.world.get(f"{endpoint.id}/deployments/{call.path['deployment']}")
     if endpoint.state != "Succeeded":
@@ -43,24 +43,24 @@ def put(call: Call) -> Answer:
 
 def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
     name = call.path["deployment"]
-    if trouble := traffic.name_problem("deployment", name):
-        raise user_error(trouble)
+    if problem := traffic.name_problem("deployment", name):
+        raise user_error(problem)
     location = endpoints.region(body, endpoint.location)
-    limits.allow_deployment(call.world, call.path["subscription"], endpoint)
+    limits.check_deployment_limit(call.world, call.path["subscription"], endpoint)
     kind = (endpoint.body["identity"] or {}).get("type", "None")
     required_access.allow_secret_stores(call, workspaces.require(call), endpoint.properties["properties"], kind)
     properties = fields.mapping(body, "properties")
-    size = deployment_body.size(fields.text(properties, "instanceType"))
-    if not core_limits.offered(call.world, location, size):
-        raise deployment_body.not_served(size.name)
-    wanted, now = deployment_body.contents(properties), timestamp(call.world.now())
+    size = deployment_body.supported_size(fields.text(properties, "instanceType"))
+    if not core_limits.is_available(call.world, location, size):
+        raise deployment_body.unsupported_size(size.name)
+    requested, now = deployment_body.replaceable_properties(properties), timestamp(call.world.now())
     identifier = f"{endpoint.body['id']}/deployments/{name}"
     return Resource(
         identifier, KIND, endpoint.id, name, location,
         {
             "id": identifier, "name": name, "type": TYPE,
             "properties": {
-                **wanted, "instanceType": size.name, "provisioningState": "Creating",
+                **requested, "instanceType": size.name, "provisioningState": "Creating",
                 "properties": fields.texts(properties, "properties"),
             },
             "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
@@ -75,9 +75,11 @@ def _update(deployment: Resource, body: dict[str, Json]) -> Resource:
     endpoints.refuse_busy(deployment, f"update deployment {deployment.body['name']}")
     endpoints.region(body, deployment.location, deployment)
     properties = fields.mapping(body, "properties")
-    # The service accepts another instance type and quietly keeps the one it has; properties are add-only likewise.
-    kept = {**fields.texts(properties, "properties"), **deployment.properties["properties"]}
-    deployment.properties.update(deployment_body.contents(properties), properties=kept, provisioningState="Updating")
+    # Azure ignores another instance type without an error. Properties can be added, not changed.
+    merged = {**fields.texts(properties, "properties"), **deployment.properties["properties"]}
+    deployment.properties.update(
+        deployment_body.replaceable_properties(properties), properties=merged, provisioningState="Updating"
+    )
     deployment.body["tags"] = fields.texts(body, "tags")
     deployment.body["sku"] = deployment_body.sku(body, deployment.body["sku"]["capacity"])
     return deployment
@@ -106,7 +108,7 @@ def listing(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    """DELETE: 202 and an operation; 204 when absent; refused while callers are served by it."""
+    """DELETE: 202 and an operation; 204 when absent; refused while the deployment receives traffic."""
     endpoint = call.world.get(_endpoint_id(call))
     deployment = endpoint and call.world.get(f"{endpoint.id}/deployments/{call.path['deployment']}")
     if endpoint is None or deployment is None:
@@ -138,7 +140,7 @@ def logs(call: Call) -> Answer:
 
 
 def skus(call: Call) -> Answer:
-    """GET skus: how far the deployment can be scaled."""
+    """GET skus: the range of the instance count."""
     deployment = require(call)
     capacity_range = {
         "minimum": deployment_body.INSTANCES.start,
@@ -165,7 +167,7 @@ def require(call: Call) -> Resource:
 
 
 def render(call: Call, deployment: Resource) -> dict[str, Json]:
-    """A deployment as callers see it."""
+    """A deployment as returned to callers."""
     uri = operations.url(call, deployment.private["operation"], deployment.location)
     properties = deployment.properties
     return {
@@ -178,7 +180,7 @@ def _parent(call: Call) -> Resource:
     workspaces.require(call)
     endpoint = call.world.get(_endpoint_id(call))
     if endpoint is None:
-        raise gateway(
+        raise arm_error(
             404, "ParentResourceNotFound",
             "Failed to perform 'write' on resource(s) of type 'workspaces/onlineEndpoints/deployments', because the "
             f"parent resource '{_endpoint_id(call)}' could not be found.",
@@ -195,32 +197,34 @@ def _endpoint_id(call: Call) -> str:
 
 
 def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: bool) -> None:
-    """Hold the cores and begin the operation, whose end is decided now and seen later."""
+    """Reserve the cores and start the operation. Its result is decided now and visible at its end."""
     timing = call.world.timing
-    if not shared_quota.reserve(call.world, endpoint, deployment):  # a pool of its own, never counted against a family
-        size = deployment_body.size(deployment.properties["instanceType"])
+    if not shared_quota.reserve(call.world, endpoint, deployment):  # shared quota does not count against a family
+        size = deployment_body.supported_size(deployment.properties["instanceType"])
         subscription = call.path["subscription"]
         core_limits.reserve(
             call.world, subscription, deployment.location, deployment.id, size, deployment.body["sku"]["capacity"]
         )
-    error = _failure(call, deployment) or required_access.lacking(call, workspaces.require(call), endpoint, deployment)
+    error = _failure(call, deployment) or required_access.access_error(
+        call, workspaces.require(call), endpoint, deployment
+    )
     effect: dict[str, Any] = {"properties": {"provisioningState": "Failed" if error else "Succeeded"}}
     deployment.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
     seconds = timing.deployment_create if created else timing.deployment_update
-    if error is None and own_code(call.world, deployment) is not None:
+    if error is None and find_code(call.world, deployment) is not None:
         effect |= hosting.effect(deployment, call.world.now() + seconds)
         seconds = math.inf
     _begin(call, deployment, seconds, effect, error)
 
 
 def _failure(call: Call, deployment: Resource) -> Json:
-    """How the operation will end badly: the first asset that is not there. Environments of registries are believed."""
+    """The error of the operation: the first missing asset. Environments in registries are not checked."""
     properties = deployment.properties
     code = (properties["codeConfiguration"] or {}).get("codeId")
     for kind, asset in (("model", properties["model"]), ("environment", properties["environmentId"]), ("code", code)):
         local = asset is not None and asset.startswith("/subscriptions/")
         if asset is not None and (local or kind == "model") and registry.resolve(call.world, asset) is None:
-            return failure(
+            return error_body(
                 "ResourceNotFound",
                 f"The {kind} '{asset}' was not found. Please see troubleshooting guide, available here: "
                 "https://aka.ms/oe-tsg#error-resourcenotfound",

@@ -1,4 +1,4 @@
-"""The identity an endpoint is born with, keeps, and takes with it."""
+"""The identity of an endpoint. It is set at creation and cannot change."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ KINDS = ("SystemAssigned", "UserAssigned", "None")
 
 
 def new_identity(
-    call: Call, owner: str, workspace: Resource, wanted: dict[str, Json], said: dict[str, str]
+    call: Call, owner: str, workspace: Resource, requested: dict[str, Json], user_properties: dict[str, str]
 ) -> dict[str, Json]:
-    """The identity block of a new endpoint with the id `owner`; `said` are its properties.
+    """The identity block of a new endpoint with the id `owner`.
 
-    A system identity gets its three roles at once, and a fourth when access to the secret stores is enforced; a user
-    identity none.
+    A system-assigned identity gets three roles at once, and a fourth when access to the secret stores is enforced. A
+    user-assigned one gets none.
     """
-    world, kind = call.world, fields.one_of(wanted, "type", KINDS, "SystemAssigned")
-    required_access.allow_secret_stores(call, workspace, said, kind)
+    world, kind = call.world, fields.one_of(requested, "type", KINDS, "SystemAssigned")
+    required_access.allow_secret_stores(call, workspace, user_properties, kind)
     if kind == "None":
         return {"type": "None"}
     if kind == "UserAssigned":
-        return _user_identity(world, owner, wanted)
+        return _user_identity(world, owner, requested)
     principal, name = str(uuid.uuid4()), owner.rpartition("/")[2]
     directory.add(world, principal, "ServicePrincipal", f"{workspace.body['name']}/onlineEndpoints/{name}", owner)
     properties = workspace.properties
-    given = [
+    assignments = [
         (properties["containerRegistry"], ACR_PULL),
         (properties["storageAccount"], BLOB_READER),
         (workspace.body["id"], METRICS_WRITER),
     ]
-    if required_access.enforced(said):
-        given.append((workspace.body["id"], SECRETS_READER))
-    for scope, role in given:
+    if required_access.enforces_secret_access(user_properties):
+        assignments.append((workspace.body["id"], SECRETS_READER))
+    for scope, role in assignments:
         role_assignments.assign(world, scope, principal, "ServicePrincipal", role, str(uuid.uuid4()), by="")
     return {"type": "SystemAssigned", "principalId": principal, "tenantId": TENANT}
 
 
-def same_identity(current: dict[str, Json], wanted: dict[str, Json]) -> None:
+def same_identity(current: dict[str, Json], requested: dict[str, Json]) -> None:
     """Refuse a change: an endpoint keeps the identity it was created with."""
-    kind = fields.one_of(wanted, "type", KINDS, current["type"])
-    users = {key.lower() for key in fields.mapping(wanted, "userAssignedIdentities")}
-    held = {key.lower() for key in current.get("userAssignedIdentities", {})}
-    if kind != current["type"] or (kind == "UserAssigned" and users != held):
+    kind = fields.one_of(requested, "type", KINDS, current["type"])
+    users = {key.lower() for key in fields.mapping(requested, "userAssignedIdentities")}
+    existing = {key.lower() for key in current.get("userAssignedIdentities", {})}
+    if kind != current["type"] or (kind == "UserAssigned" and users != existing):
         raise user_error("The identity of an endpoint cannot be changed after its creation.")
 
 
-def _user_identity(world: World, owner: str, wanted: dict[str, Json]) -> dict[str, Json]:
-    named = fields.mapping(wanted, "userAssignedIdentities")
+def _user_identity(world: World, owner: str, requested: dict[str, Json]) -> dict[str, Json]:
+    named = fields.mapping(requested, "userAssignedIdentities")
     if not named:
         raise user_error("An identity of type UserAssigned needs at least one entry in userAssignedIdentities.")
     required_access.require_identities(world, named, owner)

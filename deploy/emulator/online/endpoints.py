@@ -1,7 +1,4 @@
-"""Online endpoints: create, update, read, list, delete.
-
-Deployments are another room; this one only asks the world which of them may have traffic.
-"""
+"""Online endpoints: create, update, read, list, delete."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from deploy.emulator.quota import limits
 from deploy.emulator.wire import fields, operations, traffic
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.paging import page
-from deploy.emulator.wire.responses import Answer, Json, frontend, gateway, timestamp, user_error
+from deploy.emulator.wire.responses import Answer, Json, arm_error, ml_error, timestamp, user_error
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource
 
@@ -25,7 +22,7 @@ AUTH_MODES = ("AMLToken", "Key", "AADToken")
 
 
 def put(call: Call) -> Answer:
-    """PUT: create, or update what may be updated. 201 and an operation."""
+    """PUT: create or update. 201 and an operation."""
     workspace = workspaces.require(call)
     body = call.object()
     found = call.world.get(f"{workspace.id}/onlineEndpoints/{call.path['endpoint']}")
@@ -37,31 +34,35 @@ def put(call: Call) -> Answer:
 
 def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
     name = call.path["endpoint"]
-    if trouble := traffic.name_problem("endpoint", name):
-        raise user_error(trouble)
+    if problem := traffic.name_problem("endpoint", name):
+        raise user_error(problem)
     location = region(body, workspace.location)
-    if call.world.named(KIND, location, name) is not None:
+    if call.world.find_by_name(KIND, location, name) is not None:
         raise user_error(
             f"An endpoint with this name already exists: {name}. Endpoint names must be unique in a region, {location}."
         )
     _refuse_kubernetes(fields.mapping(body, "properties"), workspace)
-    limits.allow_endpoint(call.world, call.path["subscription"], location)
-    wanted = _wanted(body, fields.mapping(body, "properties"))
-    live, mirror = wanted.pop("traffic"), wanted.pop("mirrorTraffic")
-    if trouble := traffic.problem(live, mirror, {}, {}):
-        raise user_error(trouble)
+    limits.check_endpoint_limit(call.world, call.path["subscription"], location)
+    requested = _requested(body, fields.mapping(body, "properties"))
+    live, mirror = requested.pop("traffic"), requested.pop("mirrorTraffic")
+    if problem := traffic.traffic_problem(live, mirror, {}, {}):
+        raise user_error(problem)
     now = timestamp(call.world.now())
     identifier = f"{workspace.body['id']}/onlineEndpoints/{name}"
-    said = shared_quota.heard(call, fields.texts(fields.mapping(body, "properties"), "properties"))
-    identity = endpoint_identity.new_identity(call, identifier, workspace, fields.mapping(body, "identity"), said)
+    user_properties = shared_quota.supported_properties(
+        call, fields.texts(fields.mapping(body, "properties"), "properties")
+    )
+    identity = endpoint_identity.new_identity(
+        call, identifier, workspace, fields.mapping(body, "identity"), user_properties
+    )
     endpoint = Resource(
         identifier, KIND, workspace.id, name, location,
         {
             "id": identifier, "name": name, "type": TYPE,
             "properties": {
-                **wanted, "compute": None, "traffic": {}, "mirrorTraffic": {}, "provisioningState": "Creating",
+                **requested, "compute": None, "traffic": {}, "mirrorTraffic": {}, "provisioningState": "Creating",
                 "properties": {
-                    **said,
+                    **user_properties,
                     "azureml.onlineendpointid": identifier.lower(),
                 },
             },
@@ -71,33 +72,33 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
         {**_keys(fields.mapping(body, "properties")), "ready": False},
     )  # fmt: skip
     effect = {"properties": {"provisioningState": "Succeeded"}, "private": {"ready": True}}
-    shared_quota.begin(call.world, endpoint)
+    shared_quota.schedule_deletion(call.world, endpoint)
     return _begin(call, endpoint, call.world.timing.endpoint_create, effect)
 
 
 def _keys(properties: dict[str, Json]) -> dict[str, Any]:
-    """Those that the body sets, at creation only, else new ones. From the OpenAPI document (`keys`: settable at
-    creation, returned as null), not from a recording.
+    """The keys in the body of a creation, or new ones. Source: the OpenAPI document (`keys` can be set at creation and
+    are returned as null), not a recording.
     """
-    given = fields.mapping(properties, "keys")
-    return {part: fields.text(given, part) or secrets.token_hex(16) for part in ("primaryKey", "secondaryKey")}
+    assignments = fields.mapping(properties, "keys")
+    return {part: fields.text(assignments, part) or secrets.token_hex(16) for part in ("primaryKey", "secondaryKey")}
 
 
 def _update(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
     refuse_busy(endpoint, f"update endpoint {endpoint.body['name']}")
     region(body, endpoint.location, endpoint)
     properties = fields.mapping(body, "properties")
-    wanted = _wanted(body, properties)
+    requested = _requested(body, properties)
     if body.get("identity") is not None:
         endpoint_identity.same_identity(endpoint.body["identity"], fields.mapping(body, "identity"))
-    live, mirror = _routes(call, endpoint, wanted.pop("traffic"), wanted.pop("mirrorTraffic"))
-    # Properties can be added, never changed or removed: what is there wins.
-    kept = {**fields.texts(properties, "properties"), **endpoint.properties["properties"]}
-    shared_quota.keep(endpoint.properties["properties"], kept)
-    endpoint.properties.update(wanted, properties=kept, provisioningState="Updating")
+    live, mirror = _checked_traffic(call, endpoint, requested.pop("traffic"), requested.pop("mirrorTraffic"))
+    # Properties can be added, not changed or removed: existing values win.
+    merged = {**fields.texts(properties, "properties"), **endpoint.properties["properties"]}
+    shared_quota.require_same(endpoint.properties["properties"], merged)
+    endpoint.properties.update(requested, properties=merged, provisioningState="Updating")
     endpoint.body["tags"] = fields.texts(body, "tags")
     endpoint.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
-    # Callers are served by the old map until the operation is done, and the answer still shows it.
+    # The old traffic applies, and is shown, until the end of the operation.
     effect = {
         "properties": {"provisioningState": "Succeeded", "traffic": live, "mirrorTraffic": mirror},
         "private": {"ready": True},
@@ -162,7 +163,7 @@ def require(call: Call) -> Resource:
 
 
 def render(call: Call, endpoint: Resource) -> dict[str, Json]:
-    """An endpoint as callers see it: addresses are those of the server that answers."""
+    """An endpoint as returned to callers; its URLs are those of the server that answers."""
     properties = endpoint.properties
     where = f"{call.base}/inference/{endpoint.location}/{endpoint.body['name']}" if endpoint.private["ready"] else None
     uri = operations.url(call, endpoint.private["operation"], endpoint.location)
@@ -176,29 +177,29 @@ def render(call: Call, endpoint: Resource) -> dict[str, Json]:
 
 
 def region(body: dict[str, Json], location: str, existing: Resource | None = None) -> str:
-    """The location a body asks for, which can only be where the parent (or the resource itself) is."""
-    wanted = fields.text(body, "location")
-    if wanted is None:
-        raise gateway(400, "LocationRequired", "The location property is required for this definition.")
-    if wanted.replace(" ", "").lower() == location:
+    """The location in a body; it must be that of the parent, or of the resource itself."""
+    requested = fields.text(body, "location")
+    if requested is None:
+        raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
+    if requested.replace(" ", "").lower() == location:
         return location
     if existing is None:
-        raise user_error(f"The location '{wanted}' is not that of the workspace, '{location}'.")
-    raise gateway(
+        raise user_error(f"The location '{requested}' is not that of the workspace, '{location}'.")
+    raise arm_error(
         409, "InvalidResourceLocation",
         f"The resource '{existing.body['name']}' already exists in location '{location}'. A resource with the same "
-        f"name cannot be created in location '{wanted}'. Please select a new resource name.",
+        f"name cannot be created in location '{requested}'. Please select a new resource name.",
     )  # fmt: skip
 
 
 def refuse_busy(resource: Resource, what: str) -> None:
-    """409 while an operation is at work on a resource."""
+    """409 while an operation is in progress on a resource."""
     if resource.state in BUSY:
-        raise frontend(409, "Conflict", f"Cannot {what} because it is in {resource.state} provisioning state.")
+        raise ml_error(409, "Conflict", f"Cannot {what} because it is in {resource.state} provisioning state.")
 
 
 def _refuse_kubernetes(properties: dict[str, Json], workspace: Resource) -> None:
-    """A Kubernetes endpoint names its compute. No cluster can be attached here, so there never is one."""
+    """Refuse a Kubernetes endpoint: its compute cannot exist here."""
     if compute := fields.text(properties, "compute"):
         raise user_error(
             f"The Kubernetes compute '{compute.rpartition('/')[2]}' was not found in workspace "
@@ -206,7 +207,7 @@ def _refuse_kubernetes(properties: dict[str, Json], workspace: Resource) -> None
         )
 
 
-def _wanted(body: dict[str, Json], properties: dict[str, Json]) -> dict[str, Any]:
+def _requested(body: dict[str, Json], properties: dict[str, Json]) -> dict[str, Any]:
     fields.texts(body, "tags")
     fields.texts(properties, "properties")
     return {
@@ -218,14 +219,16 @@ def _wanted(body: dict[str, Json], properties: dict[str, Json]) -> dict[str, Any
     }
 
 
-def _routes(call: Call, endpoint: Resource, live: dict[str, int], mirror: dict[str, int]) -> tuple[dict[str, int], ...]:
+def _checked_traffic(
+    call: Call, endpoint: Resource, live: dict[str, int], mirror: dict[str, int]
+) -> tuple[dict[str, int], ...]:
     deployments = {found.name: found for found in call.world.children(endpoint.id, DEPLOYMENT_KIND)}
     ready = {name: found.state == "Succeeded" for name, found in deployments.items()}
     current = {name.lower(): share for name, share in endpoint.properties["traffic"].items()}
     served = {key: current.get(key.lower(), 0) for key in live if ready.get(key.lower()) is False}
     served = {key: share for key, share in served.items() if deployments[key.lower()].state == "Updating"}
-    if trouble := traffic.problem(live, mirror, ready, served):
-        raise user_error(trouble)
+    if problem := traffic.traffic_problem(live, mirror, ready, served):
+        raise user_error(problem)
     return tuple(
         {deployments[n.lower()].body["name"]: share for n, share in shares.items()} for shares in (live, mirror)
     )

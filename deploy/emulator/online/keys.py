@@ -1,4 +1,4 @@
-"""What callers of an endpoint show: its two keys, or a token that is signed for a day."""
+"""The credentials of an endpoint: its two keys, or a token that is valid for 24 hours."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def list_keys(call: Call) -> Answer:
 
 
 def regenerate_keys(call: Call) -> Answer:
-    """POST regenerateKeys: 202 and Location only. A `keyValue` equal to the current key asks for a fresh one."""
+    """POST regenerateKeys: 202 and Location only. A `keyValue` equal to the current key requests a new one."""
     endpoint = endpoints.require(call)
     body = call.object()
     endpoints.refuse_busy(endpoint, f"regenerate keys of endpoint {endpoint.body['name']}")

@@ -1,6 +1,6 @@
-"""Whether a name is still free: endpoints' names are unique in a region, deployments' in their endpoint.
+"""checkNameAvailability: endpoint names are unique in a region, deployment names in their endpoint.
 
-Azure names these actions and documents no answer; this one has the form that its other name checks share.
+Azure lists these actions without a documented answer; this one has the form of its other name checks.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from deploy.emulator.workspace import workspaces
 def endpoint(call: Call) -> Answer:
     """GET checkNameAvailability of an endpoint."""
     workspace, name = workspaces.require(call), call.path["endpoint"]
-    if trouble := traffic.name_problem("endpoint", name):
-        return _told("Invalid", trouble)
-    if call.world.named(endpoints.KIND, workspace.location, name) is not None:
+    if problem := traffic.name_problem("endpoint", name):
+        return _answer("Invalid", problem)
+    if call.world.find_by_name(endpoints.KIND, workspace.location, name) is not None:
         where = f"in region {workspace.location}"
-        return _told("AlreadyExists", f"An endpoint with this name already exists {where}: {name}.")
-    return _told()
+        return _answer("AlreadyExists", f"An endpoint with this name already exists {where}: {name}.")
+    return _answer()
 
 
 def deployment(call: Call) -> Answer:
     """GET checkNameAvailability of a deployment."""
     parent, name = endpoints.require(call), call.path["deployment"]
-    if trouble := traffic.name_problem("deployment", name):
-        return _told("Invalid", trouble)
+    if problem := traffic.name_problem("deployment", name):
+        return _answer("Invalid", problem)
     if call.world.get(f"{parent.id}/deployments/{name}") is not None:
         where = f"in endpoint {parent.body['name']}"
-        return _told("AlreadyExists", f"A deployment with this name already exists {where}: {name}.")
-    return _told()
+        return _answer("AlreadyExists", f"A deployment with this name already exists {where}: {name}.")
+    return _answer()
 
 
-def _told(reason: str | None = None, message: str | None = None) -> Answer:
+def _answer(reason: str | None = None, message: str | None = None) -> Answer:
     return Answer(200, {"nameAvailable": reason is None, "reason": reason, "message": message})

@@ -1,6 +1,6 @@
-"""The other kinds of endpoints: batch, its deployments, serverless. They are kept as they were written, and have keys.
+"""Batch endpoints, their deployments, and serverless endpoints: stored as written, with keys.
 
-Nothing runs behind them and nothing is validated: no job starts, no model answers at their addresses.
+Bodies are not validated, no job starts, and their URLs do not answer.
 """
 
 from __future__ import annotations
@@ -18,30 +18,34 @@ from deploy.emulator.world.store import Resource
 
 def listing(call: Call) -> Answer:
     """GET the resources of a collection, oldest first."""
-    parent, kind, _ = _place(call)
+    parent, kind, _ = _locate(call)
     return Answer(200, {"value": [item.body for item in call.world.children(parent, kind)]})
 
 
 def get(call: Call) -> Answer:
-    """GET one of them."""
+    """GET one resource."""
     return Answer(200, _require(call).body)
 
 
 def put(call: Call) -> Answer:
-    """PUT: 201 when new, 200 when it was there; it has succeeded at once."""
+    """PUT: 201 when new, 200 when it replaces one; Succeeded at once."""
     workspace, body = workspaces.require(call), call.object()
-    parent, kind, name = _place(call)
+    parent, kind, name = _locate(call)
     found = call.world.get(f"{parent}/{kind}/{name}")
     if found is None and kind == "batchEndpoints":
-        limits.allow_endpoint(call.world, call.path["subscription"], workspace.location)
-    holder = call.world.get(parent) or workspace
+        limits.check_endpoint_limit(call.world, call.path["subscription"], workspace.location)
+    parent_resource = call.world.get(parent) or workspace
     if found is None and kind == "deployments":
-        limits.allow_deployment(call.world, call.path["subscription"], holder)
+        limits.check_deployment_limit(call.world, call.path["subscription"], parent_resource)
     now = timestamp(call.world.now())
     within = "batchEndpoints/" if kind == "deployments" else ""
-    shown = f"{holder.body['id']}/{kind}/{name}"
-    properties = {**_answered(call, kind, name), **fields.mapping(body, "properties"), "provisioningState": "Succeeded"}
-    made: dict[str, Any] = {
+    shown = f"{parent_resource.body['id']}/{kind}/{name}"
+    properties = {
+        **_service_properties(call, kind, name),
+        **fields.mapping(body, "properties"),
+        "provisioningState": "Succeeded",
+    }
+    created: dict[str, Any] = {
         "id": shown, "name": name, "type": f"{workspaces.WORKSPACE}/{within}{kind}",
         "location": fields.text(body, "location", workspace.location),
         "tags": fields.texts(body, "tags"), "properties": properties,
@@ -49,13 +53,13 @@ def put(call: Call) -> Answer:
         "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
     }  # fmt: skip
     private = found.private if found else {key: secrets.token_hex(16) for key in ("primaryKey", "secondaryKey")}
-    call.world.save(Resource(f"{parent}/{kind}/{name}", kind, parent, name, workspace.location, made, private))
-    return Answer(200 if found else 201, made)
+    call.world.save(Resource(f"{parent}/{kind}/{name}", kind, parent, name, workspace.location, created, private))
+    return Answer(200 if found else 201, created)
 
 
 def delete(call: Call) -> Answer:
     """DELETE: 200 with everything below it, or 204 when absent."""
-    parent, kind, name = _place(call)
+    parent, kind, name = _locate(call)
     if call.world.get(f"{parent}/{kind}/{name}") is None:
         return Answer(204)
     call.world.remove(f"{parent}/{kind}/{name}")
@@ -68,7 +72,7 @@ def list_keys(call: Call) -> Answer:
 
 
 def regenerate_keys(call: Call) -> Answer:
-    """POST regenerateKeys: both keys, the one that `keyType` names new."""
+    """POST regenerateKeys: both keys; the one in `keyType` is new."""
     found = _require(call)
     which = fields.one_of(call.object(), "keyType", ("Primary", "Secondary"), "Primary")
     found.private[f"{which.lower()}Key"] = secrets.token_hex(16)
@@ -79,16 +83,16 @@ def regenerate_keys(call: Call) -> Answer:
 _KINDS = {"batchendpoints": "batchEndpoints", "serverlessendpoints": "serverlessEndpoints"}
 
 
-def _place(call: Call) -> tuple[str, str, str]:
-    """The parent's id, the kind and the name ("" for a collection) of what a request is about.
+def _locate(call: Call) -> tuple[str, str, str]:
+    """The parent's id, the kind and the name ("" for a collection) in the address.
 
     Raises:
-        Refusal: 404 when the parent is not there.
+        Refusal: 404 when the parent does not exist.
     """
     workspace = workspaces.require(call)
-    words = call.address.strip("/").split("/")[8:]  # behind the workspace's id
-    kind, name = _KINDS[words[0].lower()], call.path.get("endpoint", "")
-    if len(words) < 3 or words[2].lower() != "deployments":
+    parts = call.address.strip("/").split("/")[8:]  # after the workspace's id
+    kind, name = _KINDS[parts[0].lower()], call.path.get("endpoint", "")
+    if len(parts) < 3 or parts[2].lower() != "deployments":
         return workspace.id, kind, name.lower()
     parent = f"{workspace.id}/{kind}/{name}".lower()
     if call.world.get(parent) is None:
@@ -96,8 +100,8 @@ def _place(call: Call) -> tuple[str, str, str]:
     return parent, "deployments", call.path.get("deployment", "").lower()
 
 
-def _answered(call: Call, kind: str, name: str) -> dict[str, Json]:
-    """What the service adds to a body. The addresses are ours, and nobody answers there."""
+def _service_properties(call: Call, kind: str, name: str) -> dict[str, Json]:
+    """The properties that the service adds to a body. Its URLs do not answer."""
     if kind == "batchEndpoints":
         where = f"{call.base}/batch/{name}"
         return {"scoringUri": f"{where}/jobs", "swaggerUri": f"{where}/swagger.json", "properties": {}}
@@ -107,15 +111,15 @@ def _answered(call: Call, kind: str, name: str) -> dict[str, Json]:
 
 
 def _require(call: Call) -> Resource:
-    parent, kind, name = _place(call)
+    parent, kind, name = _locate(call)
     found = call.world.get(f"{parent}/{kind}/{name}")
     if found is None:
-        raise _missing(call, _inside(call, f"{parent}/{kind}/{name}"))
+        raise _missing(call, _relative_id(call, f"{parent}/{kind}/{name}"))
     return found
 
 
-def _inside(call: Call, identifier: str) -> str:
-    """The end of an id, behind the workspace."""
+def _relative_id(call: Call, identifier: str) -> str:
+    """An id relative to the workspace."""
     return identifier[len(workspaces.require(call).id) + 1 :]
 
 

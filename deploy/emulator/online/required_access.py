@@ -1,7 +1,7 @@
-"""What an endpoint's identity must be allowed before a deployment can stand, and the secret stores of its workspace.
+"""The permissions that an endpoint's identity needs for a deployment, and for the secret stores of the workspace.
 
-A system identity is given what it needs; a user-assigned one brings its own roles or fails. When it fails, and with
-which code, is published (`BadArgument`, `SecretsInjectionError`); the sentences are ours.
+A system-assigned identity gets its roles at creation; a user-assigned one needs them before. Azure publishes the cases
+and codes (`BadArgument`, `SecretsInjectionError`); the messages are the emulator's.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from deploy.emulator.wire.call import Call, Rights
-from deploy.emulator.wire.responses import Json, Refusal, failure, frontend, user_error
+from deploy.emulator.wire.responses import Json, Refusal, error_body, ml_error, user_error
 from deploy.emulator.workspace import user_identities
 from deploy.emulator.world.store import Resource, World
 
@@ -22,11 +22,11 @@ _CONNECTION = re.compile(r"\$\{\{azureml://connections/([^/}]+)[^}]*\}\}", re.IG
 _HELP = "Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-"
 
 
-def require_identities(world: World, wanted: Mapping[str, Json], endpoint: str) -> None:
-    """Refuse an endpoint whose user-assigned identity is not there, in the Resource Manager's words."""
-    for identifier in wanted:
+def require_identities(world: World, requested: Mapping[str, Json], endpoint: str) -> None:
+    """Refuse an endpoint whose user-assigned identity does not exist."""
+    for identifier in requested:
         if user_identities.find(world, identifier) is None:
-            raise frontend(
+            raise ml_error(
                 400, "FailedIdentityOperation",
                 f"Identity operation for resource '{endpoint}' failed with error 'Failed to perform resource identity "
                 f"operation. Status: 'BadRequest'. Response: '{{\"error\":{{\"code\":\"BadRequest\",\"message\":"
@@ -34,14 +34,14 @@ def require_identities(world: World, wanted: Mapping[str, Json], endpoint: str) 
             )  # fmt: skip
 
 
-def enforced(properties: Mapping[str, str]) -> bool:
-    """Whether an endpoint's properties ask for access to the workspace's connections."""
+def enforces_secret_access(properties: Mapping[str, str]) -> bool:
+    """Whether an endpoint's properties enable access to the workspace's connections."""
     return str(properties.get(ENFORCED, "")).lower() == "enabled"
 
 
 def allow_secret_stores(call: Call, workspace: Resource, properties: Mapping[str, str], kind: str) -> None:
-    """Refuse the flag beside a user-assigned identity, and to creators who may not list the secrets themselves."""
-    if not enforced(properties):
+    """Refuse the flag with any other than a system-assigned identity, and for callers that cannot list the secrets."""
+    if not enforces_secret_access(properties):
         return
     if kind != "SystemAssigned":
         raise user_error(f"The property '{ENFORCED}' is allowed only with a system-assigned identity.")
@@ -50,29 +50,29 @@ def allow_secret_stores(call: Call, workspace: Resource, properties: Mapping[str
 
 
 def _not_allowed(workspace: Resource) -> Refusal:
-    return frontend(
+    return ml_error(
         403, "Forbidden",
-        f"The property '{ENFORCED}' is enabled, and the caller may not perform '{LISTING}' on workspace "
+        f"The property '{ENFORCED}' is enabled, and the caller is not allowed to perform '{LISTING}' on workspace "
         f"'{workspace.body['name']}'.",
     )  # fmt: skip
 
 
-def lacking(call: Call, workspace: Resource, endpoint: Resource, deployment: Resource) -> Json:
-    """How a deployment fails for what its endpoint's identity may not do now; None when it may."""
+def access_error(call: Call, workspace: Resource, endpoint: Resource, deployment: Resource) -> Json:
+    """The error of a deployment whose endpoint's identity lacks a permission now; None otherwise."""
     identity = endpoint.body["identity"] or {}
     users: dict[str, Json] = identity.get("userAssignedIdentities") or {}
     for user in users.values():
         if missing := _missing(call.rights, str(user["principalId"]), workspace, deployment):
-            return failure("BadArgument", f"Authorization error: {missing} {_HELP}authorization-error")
-    holders = [str(user["principalId"]) for user in users.values()] or [str(identity.get("principalId", ""))]
-    return _secrets(call, workspace, deployment, holders)
+            return error_body("BadArgument", f"Authorization error: {missing} {_HELP}authorization-error")
+    principals = [str(user["principalId"]) for user in users.values()] or [str(identity.get("principalId", ""))]
+    return _secrets(call, workspace, deployment, principals)
 
 
 def _missing(rights: Rights, principal: str, workspace: Resource, deployment: Resource) -> str:
     properties = workspace.properties
     if not rights.allows(principal, _PULL, properties["containerRegistry"]):
         return f"the endpoint's identity {principal} needs AcrPull on {properties['containerRegistry']}."
-    # With data collection the logs are written where the models lie.
+    # Data collection writes its logs to the storage account of the models.
     verb, role = ("write", "Contributor") if deployment.properties.get("dataCollector") else ("read", "Reader")
     if not rights.allows(principal, f"{_BLOBS}/{verb}", properties["storageAccount"], data=True):
         storage = properties["storageAccount"]
@@ -80,16 +80,16 @@ def _missing(rights: Rights, principal: str, workspace: Resource, deployment: Re
     return ""
 
 
-def _secrets(call: Call, workspace: Resource, deployment: Resource, holders: list[str]) -> Json:
-    """How the references to connections in the environment variables fail."""
+def _secrets(call: Call, workspace: Resource, deployment: Resource, principals: list[str]) -> Json:
+    """The error of references to connections in the environment variables; None otherwise."""
     for name, value in deployment.properties["environmentVariables"].items():
         for connection in _CONNECTION.findall(value):
             if call.world.get(f"{workspace.id}/connections/{connection}") is None:
-                words = f"there is no connection '{connection}' in the workspace."
-            elif not any(call.rights.allows(who, LISTING, workspace.id) for who in holders):
-                words = f"the endpoint's identity may not perform '{LISTING}' on the workspace."
+                reason = f"there is no connection '{connection}' in the workspace."
+            elif not any(call.rights.allows(principal, LISTING, workspace.id) for principal in principals):
+                reason = f"the endpoint's identity is not allowed to perform '{LISTING}' on the workspace."
             else:
                 continue
-            words = f"Cannot resolve the secret of environment variable '{name}': {words}"
-            return failure("SecretsInjectionError", f"{words} {_HELP}secretsinjectionerror")
+            reason = f"Cannot resolve the secret of environment variable '{name}': {reason}"
+            return error_body("SecretsInjectionError", f"{reason} {_HELP}secretsinjectionerror")
     return None

@@ -1,8 +1,8 @@
-"""Shared quota: endpoints that borrow cores from a pool for a week's test, and are deleted when their time has come.
+"""Shared quota: endpoints that use a shared pool for at most 168 hours and are then deleted.
 
-An endpoint asks for it with two properties, which like all properties never change: `SharedComputeCapacityEnabled` and
-`TargetAutoDeletionTime` (RFC 1123). Azure does not document what it refuses; here a deadline must be readable, ahead
-and at most 168 hours away, and the wording of those refusals is ours.
+Two properties request it: `SharedComputeCapacityEnabled` and `TargetAutoDeletionTime` (RFC 1123). Like all properties
+they cannot change. Azure does not document what it refuses; here the deadline must be a valid date in the next 168
+hours, and the messages are the emulator's.
 """
 
 from __future__ import annotations
@@ -12,42 +12,42 @@ from email.utils import parsedate_to_datetime
 
 from deploy.emulator.wire import operations
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Json, frontend, user_error
+from deploy.emulator.wire.responses import Json, ml_error, user_error
 from deploy.emulator.workspace import registry
 from deploy.emulator.world import settings
 from deploy.emulator.world.store import Resource, World
 
 ENABLED = "sharedcomputecapacityenabled"
 DEADLINE = "targetautodeletiontime"
-LONGEST = 168 * 3600.0
-SLACK = 300.0
-"""The client counts from its own clock, and the request takes its time."""
+LONGEST_LEASE = 168 * 3600.0
+CLOCK_TOLERANCE = 300.0
+"""Seconds, for the difference of clocks and the duration of the request."""
 EXPIRY = "expiry"
 POOL = "(shared)"
-"""Stands for a location and a family in the table of allocations: the pool belongs to no region and to no family."""
+"""Location and family in the table of allocations: the pool has no region and no family."""
 
 
-def wanted(properties: Mapping[str, str]) -> bool:
-    """Whether these endpoint properties ask for shared quota."""
+def is_requested(properties: Mapping[str, str]) -> bool:
+    """Whether these endpoint properties request shared quota."""
     return any(key.lower() == ENABLED and value.lower() == "true" for key, value in properties.items())
 
 
-def heard(call: Call, properties: dict[str, str]) -> dict[str, str]:
-    """The properties of a new endpoint that this api-version keeps; whether old ones keep a lease is not documented."""
+def supported_properties(call: Call, properties: dict[str, str]) -> dict[str, str]:
+    """The properties that this api-version keeps. Whether old ones keep a lease is not documented."""
     since = str(settings.get(call.world, "shared_quota_since"))
     if call.query.get("api-version", since) >= since:
         return properties
     return {key: value for key, value in properties.items() if key.lower() not in (ENABLED, DEADLINE)}
 
 
-def begin(world: World, endpoint: Resource) -> None:
-    """See to it that an endpoint on shared quota is deleted in time; others are left alone.
+def schedule_deletion(world: World, endpoint: Resource) -> None:
+    """Schedule the deletion of an endpoint on shared quota; others are not changed.
 
     Raises:
-        Refusal: 400 when the subscription is not eligible or the deadline is no good.
+        Refusal: 400 when the subscription is not eligible or the deadline is invalid.
     """
     properties = endpoint.properties["properties"]
-    if not wanted(properties):
+    if not is_requested(properties):
         return
     if not settings.get(world, "shared_quota_eligible"):
         raise user_error(
@@ -55,33 +55,33 @@ def begin(world: World, endpoint: Resource) -> None:
             "Shared quota is for subscriptions of an Enterprise Agreement."
         )
     left = _deadline(properties) - world.now()
-    if not 0 < left <= LONGEST + SLACK:
+    if not 0 < left <= LONGEST_LEASE + CLOCK_TOLERANCE:
         raise user_error("The property 'TargetAutoDeletionTime' must be in the future and at most 168 hours ahead.")
     operations.begin(world, EXPIRY, endpoint, left, {"remove": True})
 
 
-def keep(old: Mapping[str, str], new: Mapping[str, str]) -> None:
-    """Refuse to bring an endpoint to shared quota after its creation."""
-    if wanted(new) and not wanted(old):
+def require_same(old: Mapping[str, str], new: Mapping[str, str]) -> None:
+    """Refuse shared quota for an existing endpoint."""
+    if is_requested(new) and not is_requested(old):
         raise user_error("Shared quota can be chosen only when an endpoint is created.")
 
 
 def reserve(world: World, endpoint: Resource, deployment: Resource) -> bool:
-    """Borrow a deployment's instances from the pool; False when its endpoint is not on shared quota.
+    """Reserve a deployment's instances in the pool; False when its endpoint is not on shared quota.
 
     Raises:
-        Refusal: 400 when the model may not be deployed there, or the pool is exhausted.
+        Refusal: 400 when the model does not allow shared quota, or the pool is exhausted.
     """
-    if not wanted(endpoint.properties["properties"]):
+    if not is_requested(endpoint.properties["properties"]):
         return False
-    _require_flag(world, deployment.properties["model"])
+    _require_shared_model(world, deployment.properties["model"])
     subscription, count = endpoint.id.split("/")[2], deployment.body["sku"]["capacity"]
     used = world.db.execute(
         "SELECT COALESCE(SUM(cores), 0) FROM allocations WHERE subscription = ? AND location = ? AND deployment != ?",
         (subscription, POOL, deployment.id.lower()),
     ).fetchone()[0]
     if used + count > settings.number(world, "shared_quota_instances"):
-        raise frontend(
+        raise ml_error(
             400, "UserErrorFromQuotaService",
             "UserErrorFromQuotaService: Simultaneous count exceeded for subscription.",
         )  # fmt: skip
@@ -92,19 +92,19 @@ def reserve(world: World, endpoint: Resource, deployment: Resource) -> bool:
     return True
 
 
-def flagged(model: Resource) -> bool:
-    """Whether a model may use shared quota: by a property that says true, or by a tag of that name."""
+def allows_shared_quota(model: Resource) -> bool:
+    """Whether a model allows shared quota: by a property with the value true, or by a tag of that name."""
     properties: dict[str, Json] = model.properties.get("properties") or {}
-    return wanted({key: str(value) for key, value in properties.items()}) or any(
+    return is_requested({key: str(value) for key, value in properties.items()}) or any(
         key.lower() == ENABLED for key in model.properties.get("tags") or {}
     )
 
 
-def _require_flag(world: World, name: str | None) -> None:
+def _require_shared_model(world: World, name: str | None) -> None:
     model = registry.resolve(world, name) if name else None
     if name and model is None:
-        return  # it does not exist; the operation will end with that
-    if model is None or not flagged(model):
+        return  # missing model: the operation fails with that
+    if model is None or not allows_shared_quota(model):
         raise user_error(
             f"The model '{name}' cannot be deployed with shared quota: it is not marked SharedComputeCapacityEnabled."
         )

@@ -1,4 +1,4 @@
-"""Who serves a state folder: a record beside the world, written once, believed only while its server answers."""
+"""The record of the server of a state folder (`emulator.json`). It counts only while that server answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLOUD = "AmlEmulator"
 
 @dataclass(frozen=True)
 class Running:
-    """A live emulator: its address, its identity endpoint, the file with its certificate authority, its process."""
+    """A running emulator: its URL, its identity endpoint, the file of its certificate authority, its process id."""
 
     url: str
     identity_url: str
@@ -34,78 +34,78 @@ class Running:
             "IDENTITY_ENDPOINT": self.identity_url,
             "IDENTITY_HEADER": "amldeploy-emulator",
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
-            "AZURE_CLIENT_ID": "",  # one that is set for Azure would ask for an identity that this world does not have
+            "AZURE_CLIENT_ID": "",  # a value set for Azure would request an identity that this world does not have
             "NO_PROXY": "127.0.0.1,localhost",
         }
 
 
 def find(state: Path) -> Running | None:
-    """The live server that is recorded in a state folder; a record without one, or that says nothing, is removed."""
+    """The running server of a state folder. A stale or unreadable record is removed."""
     try:
-        held = (state / NAME).read_bytes()
+        content = (state / NAME).read_bytes()
     except OSError:
         return None
-    running = _understood(held)
-    if running is not None and _answers(running):
+    running = _parse(content)
+    if running is not None and _is_alive(running):
         return running
-    _remove(state, lambda now: now == held)
+    _remove(state, lambda now: now == content)
     return None
 
 
-def erase(state: Path, running: Running) -> None:
-    """Take a server's record away."""
-    _remove(state, lambda now: _understood(now) == running)
+def remove(state: Path, running: Running) -> None:
+    """Remove a server's record."""
+    _remove(state, lambda now: _parse(now) == running)
 
 
-def holds(state: Path, running: Running) -> bool:
-    """Whether this server is recorded, alive or not."""
+def is_recorded(state: Path, running: Running) -> bool:
+    """Whether the record is that of this server, running or not."""
     try:
-        return _understood((state / NAME).read_bytes()) == running
+        return _parse((state / NAME).read_bytes()) == running
     except OSError:
         return False
 
 
-def unreadable(state: Path) -> bool:
-    """Whether there is a record that says nothing. It counts as none, and `find` removes it."""
+def has_unreadable_record(state: Path) -> bool:
+    """Whether the record cannot be read. It counts as none, and `find` removes it."""
     try:
-        return _understood((state / NAME).read_bytes()) is None
+        return _parse((state / NAME).read_bytes()) is None
     except OSError:
         return False
 
 
 def _remove(state: Path, fits: Callable[[bytes], bool]) -> None:
-    """Unless another server has been recorded meanwhile."""
+    """Remove the record, unless another server has written its own meanwhile."""
     with contextlib.suppress(FileNotFoundError):
         if fits((state / NAME).read_bytes()):
             (state / NAME).unlink()
 
 
-def _understood(text: bytes) -> Running | None:
+def _parse(text: bytes) -> Running | None:
     try:
-        held = json.loads(text)
-        running = Running(held["url"], held["identity_url"], held["ca"], held["pid"])
-        words = (running.url, running.identity_url, running.ca)
-        if all(isinstance(word, str) for word in words) and isinstance(running.pid, int):
+        content = json.loads(text)
+        running = Running(content["url"], content["identity_url"], content["ca"], content["pid"])
+        texts = (running.url, running.identity_url, running.ca)
+        if all(isinstance(word, str) for word in texts) and isinstance(running.pid, int):
             return running
     except (ValueError, KeyError, TypeError):
         pass
     return None
 
 
-def describe(port: int, identity_port: int, ca: str) -> Running:
-    """What a server of this process is called."""
+def running_here(port: int, identity_port: int, ca: str) -> Running:
+    """The record of a server in this process."""
     return Running(f"https://127.0.0.1:{port}", f"http://127.0.0.1:{identity_port}/msi/token", ca, os.getpid())
 
 
 def write(state: Path, running: Running) -> bool:
-    """Write down who serves a state folder; False when another live server was first."""
-    held = {
+    """Write the record of a server; False when another running server was first."""
+    content = {
         "pid": running.pid, "port": int(running.url.rpartition(":")[2]), "url": running.url,
         "identity_url": running.identity_url, "ca": running.ca, "started": time.time(),
     }  # fmt: skip
     handle, draft = tempfile.mkstemp(dir=state)
     with os.fdopen(handle, "w") as stream:
-        json.dump(held, stream)
+        json.dump(content, stream)
     try:
         for _ in range(2):
             with contextlib.suppress(FileExistsError):
@@ -118,7 +118,7 @@ def write(state: Path, running: Running) -> bool:
         Path(draft).unlink()
 
 
-def _answers(running: Running) -> bool:
+def _is_alive(running: Running) -> bool:
     import http.client
     import socket
     import ssl
@@ -128,7 +128,7 @@ def _answers(running: Running) -> bool:
     host, port = str(address.hostname), int(address.port or 443)
     try:
         context = ssl.create_default_context(cafile=running.ca)
-        # Wrapped before it is connected: a peer that dies in between would otherwise leave a socket nobody can close.
+        # Wrapped before it connects: otherwise a peer that dies in between leaves an open socket.
         with context.wrap_socket(socket.socket(), server_hostname=host) as secure:
             secure.settimeout(5)
             secure.connect((host, port))

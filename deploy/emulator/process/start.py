@@ -1,6 +1,6 @@
-"""What is said of a world when an emulator starts on it: its file, the faults, the speed of its clock.
+"""Apply the options of a world: its world file, the faults, the speed of its clock.
 
-It is written into the world itself, so that servers which run already, and those that come later, see it too.
+They are written into the world, so that they also apply to running servers and to later ones.
 """
 
 from __future__ import annotations
@@ -11,63 +11,75 @@ from typing import Any
 
 from deploy.emulator.control import clock_api
 from deploy.emulator.faults import inject
-from deploy.emulator.faults.schema import Orders
-from deploy.emulator.seed.open_world import opened
+from deploy.emulator.faults.schema import FaultFile
+from deploy.emulator.seed.open_world import open_world
 from deploy.emulator.seed.schema import WorldFile
 from deploy.emulator.world import parse
-from deploy.emulator.world.problems import Trouble, WrongFile
+from deploy.emulator.world.problems import FileProblem, InvalidFile
 from deploy.emulator.world.store import World
 
 
 def begin(
-    path: Path, world: Path | None, orders: Path | Sequence[Mapping[str, Any]] | None, time_scale: float | None
+    path: Path, world: Path | None, faults: Path | Sequence[Mapping[str, Any]] | None, time_scale: float | None
 ) -> None:
-    """Write it into the world at `path`. All of it, or an error and nothing of what was wrong.
+    """Write the options into the world at `path`.
 
-    A world file with other content than the one the world began from begins the world anew; with the same, nothing
-    is lost. The faults replace those that were ordered before.
+    A world file that differs from the one in use resets the world; with the same content nothing changes. The faults
+    replace all earlier ones.
 
     Raises:
-        WrongFile: a file, an order or the speed cannot be obeyed.
+        InvalidFile: a file, a fault or the speed is invalid.
     """
-    held = opened(path)
+    opened_world = open_world(path)
     try:
         if world is not None:
-            parse.obey(world, WorldFile, lambda wanted: _furnish(held, wanted))
-        if isinstance(orders, Path):
-            parse.obey(orders, Orders, lambda wanted: _order(held, wanted))
-        elif orders is not None:
-            _fit({"faults": [dict(order) for order in orders]}, Orders, "faults", lambda wanted: _order(held, wanted))
+            parse.load_and_apply(world, WorldFile, lambda requested: _replace_world(opened_world, requested))
+        if isinstance(faults, Path):
+            parse.load_and_apply(faults, FaultFile, lambda requested: _replace_faults(opened_world, requested))
+        elif faults is not None:
+            _validate_and_apply(
+                {"faults": [dict(fault) for fault in faults]},
+                FaultFile,
+                "faults",
+                lambda requested: _replace_faults(opened_world, requested),
+            )
         if time_scale is not None:
-            _fit({"scale": float(time_scale)}, clock_api.Turn, "time scale", lambda wanted: _turn(held, wanted))
+            _validate_and_apply(
+                {"scale": float(time_scale)},
+                clock_api.ClockChange,
+                "time scale",
+                lambda requested: _change_clock(opened_world, requested),
+            )
     finally:
-        held.close()
+        opened_world.close()
 
 
-def _fit(value: Any, model: type[parse.M], what: str, use: Any) -> None:
+def _validate_and_apply(value: Any, model: type[parse.M], what: str, use: Any) -> None:
     try:
-        use(parse.fit(value, model))
-    except parse.Misfit as misfit:
-        raise WrongFile(what, [Trouble(parse.said(way, words)) for way, words in misfit.troubles]) from None
+        use(parse.validate(value, model))
+    except parse.InvalidValue as error:
+        raise InvalidFile(
+            what, [FileProblem(parse.with_path(key_path, message)) for key_path, message in error.problems]
+        ) from None
 
 
-def _furnish(world: World, wanted: WorldFile) -> None:
-    written = wanted.model_dump(mode="json", exclude_unset=True)
+def _replace_world(world: World, requested: WorldFile) -> None:
+    written = requested.model_dump(mode="json", exclude_unset=True)
     if written != (world.controls.get("world") or {}):
         world.reset(written)
 
 
-def _order(world: World, wanted: Orders) -> None:
+def _replace_faults(world: World, requested: FaultFile) -> None:
     with world.transaction():
         inject.remove(world)
-        inject.place(world, wanted.faults)
+        inject.register(world, requested.faults)
 
 
-def turn(world: World, wanted: Mapping[str, Any]) -> None:
-    """Turn the clock of an open world, whoever serves it. Raises WrongFile."""
-    _fit(dict(wanted), clock_api.Turn, "clock", lambda fit: _turn(world, fit))
+def change_clock(world: World, requested: Mapping[str, Any]) -> None:
+    """Change the clock of an open world. Raises InvalidFile."""
+    _validate_and_apply(dict(requested), clock_api.ClockChange, "clock", lambda fit: _change_clock(world, fit))
 
 
-def _turn(world: World, wanted: clock_api.Turn) -> None:
+def _change_clock(world: World, requested: clock_api.ClockChange) -> None:
     with world.transaction():
-        clock_api.turn(world, wanted)
+        clock_api.change(world, requested)

@@ -1,4 +1,4 @@
-"""Cores: what a subscription may use in a region, what its deployments hold, and refusing what does not fit."""
+"""Core quota: the limits of a subscription in a region, the cores of its deployments, and refusals beyond the limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.emulator.quota import vm_sizes
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, frontend, gateway
+from deploy.emulator.wire.responses import Answer, Json, Refusal, arm_error, ml_error
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource, World
 
@@ -23,22 +23,26 @@ _RULE = "https://tools.ietf.org/html/rfc7231#section-6.5.1"
 def reserve(
     world: World, subscription: str, location: str, deployment: str, size: vm_sizes.Size, instances: int
 ) -> None:
-    """Hold the cores of a deployment in its family, instead of what it held before.
+    """Reserve the cores of a deployment in its family, in place of its earlier reservation.
 
     Raises:
-        Refusal: 400 with the numbers, when the family or the region's total has not enough.
+        Refusal: 400 with the numbers, when the family, the region's total or the workspace has too few cores.
     """
-    need = size.needed(instances)
-    held = world.db.execute("SELECT cores FROM allocations WHERE deployment = ?", (deployment.lower(),)).fetchone()
-    more = need - (held[0] if held else 0)
+    need = size.quota_cores(instances)
+    existing = world.db.execute("SELECT cores FROM allocations WHERE deployment = ?", (deployment.lower(),)).fetchone()
+    more = need - (existing[0] if existing else 0)
     used, limit = _used(world, subscription, location), limits(world, subscription, location)
     for family in (size.family, TOTAL):
         if more > 0 and used.get(family, 0) + more > limit.get(family, 0):
             raise _not_enough(size.name, subscription, used.get(family, 0), limit.get(family, 0), more)
     workspace = deployment.lower().partition("/onlineendpoints/")[0]
-    most = limits(world, workspace, location).get(size.family, UNLIMITED)
-    if most != UNLIMITED and more > 0 and (mine := used_below(world, workspace, size.family)) + more > most:
-        raise _not_enough(size.name, subscription, mine, most, more)
+    maximum = limits(world, workspace, location).get(size.family, UNLIMITED)
+    if (
+        maximum != UNLIMITED
+        and more > 0
+        and (workspace_used := used_in(world, workspace, size.family)) + more > maximum
+    ):
+        raise _not_enough(size.name, subscription, workspace_used, maximum, more)
     world.db.execute(
         "INSERT OR REPLACE INTO allocations VALUES (?, ?, ?, ?, ?)",
         (deployment.lower(), subscription.lower(), location, size.family, need),
@@ -46,7 +50,7 @@ def reserve(
 
 
 def set_limit(world: World, subscription: str, location: str, family: str, cores: int) -> None:
-    """Set the limit of a family, of the total or of the clusters."""
+    """Set the limit of a family, of the total or of the clusters; `subscription` can be a workspace's id."""
     world.db.execute(
         "INSERT OR REPLACE INTO quotas VALUES (?, ?, ?, ?)", (subscription.lower(), location, family, cores)
     )
@@ -54,7 +58,7 @@ def set_limit(world: World, subscription: str, location: str, family: str, cores
 
 def usages(call: Call) -> Answer:
     """GET usages: totals first, then each family's dedicated and low-priority cores."""
-    subscription, location = where(call)
+    subscription, location = require_region(call)
     used, limit = _used(call.world, subscription, location), limits(call.world, subscription, location)
     root = f"/subscriptions/{subscription}"
     rows = [
@@ -72,22 +76,22 @@ def usages(call: Call) -> Answer:
     for kind, word in (("dedicatedCores", "Dedicated"), ("lowPriorityCores", "LowPriority")):
         for family in vm_sizes.FAMILIES:
             dedicated = kind == "dedicatedCores"
-            current, most = (used.get(family.name, 0), limit[family.name]) if dedicated else (0, -1)
+            current, maximum = (used.get(family.name, 0), limit[family.name]) if dedicated else (0, -1)
             row = f"{root}/usages/{family.name.replace(' ', '_')}"
             rows.append(
-                _usage(row, family.name, f"{family.title} Cluster {word} vCPUs", f"vmFamily/{kind}", current, most)
+                _usage(row, family.name, f"{family.title} Cluster {word} vCPUs", f"vmFamily/{kind}", current, maximum)
             )
-    for workspace, family, most in _shares(call.world, subscription, location):
-        mine, row = used_below(call.world, workspace.id, family.name), _row(workspace, "usages", family)
+    for workspace, family, maximum in _shares(call.world, subscription, location):
+        workspace_used, row = used_in(call.world, workspace.id, family.name), _row(workspace, "usages", family)
         title = f"{family.title} Cluster Dedicated vCPUs"
-        shown = _usage(row, family.name, title, "workspaces/dedicatedCores", mine, most)
+        shown = _usage(row, family.name, title, "workspaces/dedicatedCores", workspace_used, maximum)
         rows.append({**shown, "amlWorkspaceLocation": location})
     return Answer(200, {"value": rows})
 
 
 def quotas(call: Call) -> Answer:
-    """GET quotas: the limits alone, one row a family, then what single workspaces are limited to."""
-    subscription, location = where(call)
+    """GET quotas: the limit of each family, then the limits of single workspaces."""
+    subscription, location = require_region(call)
     limit = limits(call.world, subscription, location)
     rows = [
         {
@@ -105,40 +109,40 @@ def quotas(call: Call) -> Answer:
             "amlWorkspaceLocation": location,
             "type": f"{workspaces.PROVIDER}/workspaces/dedicatedCores/quotas",
             "name": {"value": family.name, "localizedValue": f"{family.title} Cluster Dedicated vCPUs"},
-            "limit": most,
+            "limit": maximum,
             "unit": "Count",
         }
-        for workspace, family, most in _shares(call.world, subscription, location)
+        for workspace, family, maximum in _shares(call.world, subscription, location)
     ]
     return Answer(200, {"value": rows})
 
 
 def sizes(call: Call) -> Answer:
-    """GET vmSizes: `MIR` among the compute types marks a size that managed online endpoints accept."""
-    _, location = where(call)
-    said = _said(call.world, location)
-    priced = {name.lower(): price for name, price in (said.get("prices") or {}).items()}
-    found = [size for size in vm_sizes.SIZES if _is_listed(size, said)]
+    """GET vmSizes. The compute type `MIR` marks a size that managed online endpoints support."""
+    _, location = require_region(call)
+    region = _region_file(call.world, location)
+    priced = {name.lower(): price for name, price in (region.get("prices") or {}).items()}
+    found = [size for size in vm_sizes.SIZES if _is_listed(size, region)]
     return Answer(200, {"value": [_size(size, priced.get(size.name.lower(), size.price)) for size in found]})
 
 
-def offered(world: World, location: str, size: vm_sizes.Size) -> bool:
-    """Whether a region has a size: all of them, unless the world's file says which."""
-    return _is_listed(size, _said(world, location))
+def is_available(world: World, location: str, size: vm_sizes.Size) -> bool:
+    """Whether a region has a size: all of them, unless the world file lists `sizes`."""
+    return _is_listed(size, _region_file(world, location))
 
 
-def _is_listed(size: vm_sizes.Size, said: Mapping[str, Any]) -> bool:
-    listed = said.get("sizes")
+def _is_listed(size: vm_sizes.Size, region: Mapping[str, Any]) -> bool:
+    listed = region.get("sizes")
     return listed is None or size.name.lower() in {name.lower() for name in listed}
 
 
-def where(call: Call) -> tuple[str, str]:
-    """The subscription and the region of a request; refused when the world has no such place."""
+def require_region(call: Call) -> tuple[str, str]:
+    """The subscription and the region of a request; refused when either does not exist."""
     subscription, location = call.path["subscription"], call.path["location"].replace(" ", "").lower()
     if call.world.get(f"/subscriptions/{subscription}") is None:
         raise workspaces.no_subscription(subscription)
     if not limits(call.world, subscription, location):
-        raise gateway(
+        raise arm_error(
             400, "NoRegisteredProviderFound",
             f"No registered resource provider found for location '{location}' and API version "
             f"'{call.query['api-version']}' for type 'locations'. This world has no such region.",
@@ -147,15 +151,15 @@ def where(call: Call) -> tuple[str, str]:
 
 
 def limits(world: World, subscription: str, location: str) -> dict[str, int]:
-    """The limits that are set in a region for a subscription, or for a workspace."""
+    """The limits of a subscription or of a workspace in a region, by family."""
     rows = world.db.execute(
         "SELECT family, cores FROM quotas WHERE subscription = ? AND location = ?", (subscription.lower(), location)
     )
     return dict(rows.fetchall())
 
 
-def used_below(world: World, scope: str, family: str) -> int:
-    """The cores of a family that the deployments below a scope hold."""
+def used_in(world: World, scope: str, family: str) -> int:
+    """The cores of a family in use by the deployments below a scope."""
     low = scope.lower()
     row = world.db.execute(
         "SELECT COALESCE(SUM(cores), 0) FROM allocations WHERE family = ? AND deployment > ? AND deployment < ?",
@@ -164,22 +168,22 @@ def used_below(world: World, scope: str, family: str) -> int:
     return int(row[0])
 
 
-def _said(world: World, location: str) -> dict[str, Any]:
-    """What the world's file says of a region."""
+def _region_file(world: World, location: str) -> dict[str, Any]:
+    """A region in the world file."""
     regions = (world.controls.get("world") or {}).get("regions") or {}
     found: dict[str, Any] = regions.get(location) or {}
     return found
 
 
 def _shares(world: World, subscription: str, location: str) -> list[tuple[Resource, vm_sizes.Family, int]]:
-    """The workspaces of a region that may not use all of their subscription's cores, with the families and limits."""
+    """The workspaces of a region with a limit of their own, with family and limit."""
     rows = world.db.execute(
         "SELECT r.id, q.family, q.cores FROM quotas q JOIN resources r ON r.id = q.subscription"
         " WHERE q.location = ? AND r.id LIKE ? AND q.cores >= 0 ORDER BY r.number, q.family",
         (location, f"/subscriptions/{subscription.lower()}/%"),
     ).fetchall()
     families = {family.name: family for family in vm_sizes.FAMILIES}
-    return [(item, families[name], most) for row, name, most in rows if (item := world.get(row)) is not None]
+    return [(item, families[name], maximum) for row, name, maximum in rows if (item := world.get(row)) is not None]
 
 
 def _row(workspace: Resource, what: str, family: vm_sizes.Family) -> str:
@@ -200,14 +204,16 @@ def _not_enough(size: str, subscription: str, used: int, limit: int, more: int) 
         f"Not enough quota available for {size} in SubscriptionId {subscription}. Current usage/limit: {used}/{limit}. "
         f"Additional needed: {more} Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
     )
-    words = json.dumps(
+    validation_errors = json.dumps(
         {
             "errors": {"VmSize": [sentence]}, "type": _RULE, "title": "One or more validation errors occurred.",
             "status": 400, "traceId": f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-00",
         },
         separators=(",", ":"),
     )  # fmt: skip
-    return frontend(400, "BadRequest", "The request is invalid.", ("InferencingClientCreateDeploymentFailed", words))
+    return ml_error(
+        400, "BadRequest", "The request is invalid.", ("InferencingClientCreateDeploymentFailed", validation_errors)
+    )
 
 
 def _usage(identifier: str, name: str, title: str, kind: str, current: int, limit: int) -> dict[str, Json]:
@@ -238,5 +244,5 @@ def _size(size: vm_sizes.Size, price: float) -> dict[str, Json]:
             "unitOfMeasure": "OneHour",
             "values": [{"retailPrice": round(price * f, 4), "osType": o, "vmTier": t} for o, t, f in prices],
         },
-        "supportedComputeTypes": ["AmlCompute", "ComputeInstance", *(["MIR"] if size.served else [])],
+        "supportedComputeTypes": ["AmlCompute", "ComputeInstance", *(["MIR"] if size.supports_endpoints else [])],
     }

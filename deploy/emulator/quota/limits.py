@@ -1,52 +1,52 @@
-"""How many endpoints and deployments a subscription may have in a region, and a deployment's siblings in an endpoint.
+"""The limits on the number of endpoints and deployments in a region, and of deployments in an endpoint.
 
-The numbers are the published defaults. The sentences are ours: Azure's own are not published.
+The numbers are the published defaults. The messages are the emulator's: Azure's are not published.
 """
 
 from __future__ import annotations
 
-from deploy.emulator.wire.responses import Refusal, frontend
+from deploy.emulator.wire.responses import Refusal, ml_error
 from deploy.emulator.world.store import Resource, World
 
 ENDPOINTS, DEPLOYMENTS, SIBLINGS = "Endpoints", "Deployments", "DeploymentsPerEndpoint"
 DEFAULTS = {ENDPOINTS: 100, DEPLOYMENTS: 500, SIBLINGS: 20}
-"""Kept beside the cores of the families, under these names."""
+"""Stored in the table of the core limits, under these names."""
 _ENDPOINTS, _DEPLOYMENTS = ("endpoint", "batchEndpoints"), ("deployment", "deployments")
 """Online and batch."""
 
 
-def allow_endpoint(world: World, subscription: str, location: str) -> None:
-    """Let one more endpoint be created.
+def check_endpoint_limit(world: World, subscription: str, location: str) -> None:
+    """Check that one more endpoint can be created.
 
     Raises:
         Refusal: 400 with the limit, when it is reached.
     """
-    _allow(world, ENDPOINTS, subscription, location, _count(world, _ENDPOINTS, subscription, location))
+    _check(world, ENDPOINTS, subscription, location, _count(world, _ENDPOINTS, subscription, location))
 
 
-def allow_deployment(world: World, subscription: str, endpoint: Resource) -> None:
-    """Let one more deployment be created in an endpoint.
+def check_deployment_limit(world: World, subscription: str, endpoint: Resource) -> None:
+    """Check that one more deployment can be created in an endpoint.
 
     Raises:
         Refusal: 400 with the limit of the endpoint or of the region, when it is reached.
     """
     siblings = sum(len(world.children(endpoint.id, kind)) for kind in _DEPLOYMENTS)
-    _allow(world, SIBLINGS, subscription, endpoint.location, siblings)
+    _check(world, SIBLINGS, subscription, endpoint.location, siblings)
     count = _count(world, _DEPLOYMENTS, subscription, endpoint.location)
-    _allow(world, DEPLOYMENTS, subscription, endpoint.location, count)
+    _check(world, DEPLOYMENTS, subscription, endpoint.location, count)
 
 
-def _allow(world: World, what: str, subscription: str, location: str, count: int) -> None:
+def _check(world: World, what: str, subscription: str, location: str, count: int) -> None:
     row = world.db.execute(
         "SELECT cores FROM quotas WHERE subscription = ? AND location = ? AND family = ?",
         (subscription.lower(), location, what),
     ).fetchone()
     limit = DEFAULTS[what] if row is None else int(row[0])
     if count >= limit:
-        raise _reached(what, subscription, location, limit)
+        raise _limit_reached(what, subscription, location, limit)
 
 
-def _reached(what: str, subscription: str, location: str, limit: int) -> Refusal:
+def _limit_reached(what: str, subscription: str, location: str, limit: int) -> Refusal:
     thing = {
         ENDPOINTS: f"endpoints of subscription {subscription} in region {location}",
         DEPLOYMENTS: f"deployments of subscription {subscription} in region {location}",
@@ -56,7 +56,7 @@ def _reached(what: str, subscription: str, location: str, limit: int) -> Refusal
         f"The number of {thing} has reached its limit. Current usage/limit: {limit}/{limit}. Delete some, or request "
         "an increase: https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas"
     )
-    return frontend(400, "BadRequest", "The request is invalid.", (f"{what}LimitReached", sentence))
+    return ml_error(400, "BadRequest", "The request is invalid.", (f"{what}LimitReached", sentence))
 
 
 def _count(world: World, kinds: tuple[str, str], subscription: str, location: str) -> int:

@@ -1,7 +1,7 @@
-"""Virtual machine sizes for managed online endpoints, as data: cores, GPUs, memory, price, and who skips the reserve.
+"""VM sizes for managed online endpoints: cores, GPUs, memory, price, and exemption from the 20 % reserve.
 
-Sizes, families and exemptions are those of the published list; prices are pay-as-you-go list prices of East US,
-rounded, for arithmetic and not for accounting.
+Sizes, families and exemptions are those of the published list. Prices are rounded pay-as-you-go list prices of East US,
+for tests, not for accounting.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Size:
-    """One size. `price` is US dollars an hour, `memory` GB; `served` is whether managed online endpoints accept it."""
+    """One size. `price` is US dollars per hour, `memory` GB; `exempt` sizes have no reserve."""
 
     name: str
     family: str
@@ -20,16 +20,16 @@ class Size:
     memory: float
     price: float
     exempt: bool = False
-    served: bool = True
+    supports_endpoints: bool = True
 
-    def needed(self, instances: int) -> int:
-        """Cores that quota must hold: 20 % more instances, rounded up, unless the size is exempt."""
+    def quota_cores(self, instances: int) -> int:
+        """The cores to reserve: 20 % more instances, rounded up, unless the size is exempt."""
         return (instances if self.exempt else -(-6 * instances // 5)) * self.cores
 
 
 @dataclass(frozen=True)
 class Family:
-    """A quota family; `limit` is the default world's number of cores, `title` what usages call it."""
+    """A quota family; `limit` is its number of cores in the default world, `title` its name in usages."""
 
     name: str
     title: str
@@ -73,10 +73,10 @@ SIZES = (
     Size("Standard_DS3_v2", "standardDSv2Family", 4, 0, 14, 0.293),
     Size("Standard_DS4_v2", "standardDSv2Family", 8, 0, 28, 0.585),
     Size("Standard_DS5_v2", "standardDSv2Family", 16, 0, 56, 1.17),
-    Size("Standard_DS11_v2", "standardDSv2Family", 2, 0, 14, 0.185, served=False),
-    Size("Standard_DS12_v2", "standardDSv2Family", 4, 0, 28, 0.371, served=False),
-    Size("Standard_DS13_v2", "standardDSv2Family", 8, 0, 56, 0.741, served=False),
-    Size("Standard_DS14_v2", "standardDSv2Family", 16, 0, 112, 1.482, served=False),
+    Size("Standard_DS11_v2", "standardDSv2Family", 2, 0, 14, 0.185, supports_endpoints=False),
+    Size("Standard_DS12_v2", "standardDSv2Family", 4, 0, 28, 0.371, supports_endpoints=False),
+    Size("Standard_DS13_v2", "standardDSv2Family", 8, 0, 56, 0.741, supports_endpoints=False),
+    Size("Standard_DS14_v2", "standardDSv2Family", 16, 0, 112, 1.482, supports_endpoints=False),
     *_series("standardESv3Family", "Standard_E{}s_v3", (2, 4, 8, 16, 32, 48, 64), 8, 0.063),
     *_series("standardFSv2Family", "Standard_F{}s_v2", (2, 4, 8, 16, 32, 48, 64, 72), 2, 0.0423),
     *_series("standardFXMDVSFamily", "Standard_FX{}mds", (4, 12, 24, 36, 48), 21, 0.093),

@@ -1,6 +1,6 @@
-"""Setting quota: what of its subscription's cores a workspace may use of each family. Counting is `capacity`'s.
+"""updateQuotas: the cores of each family that a workspace can use. `core_limits` enforces the limits.
 
-The limit of a workspace stands in the same table as that of its subscription, under the workspace's id.
+The limit of a workspace is in the same table as that of its subscription, under the workspace's id.
 """
 
 from __future__ import annotations
@@ -8,34 +8,34 @@ from __future__ import annotations
 from deploy.emulator.quota import core_limits, vm_sizes
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, gateway
+from deploy.emulator.wire.responses import Answer, Json, arm_error
 from deploy.emulator.workspace import workspaces
 
 _TYPE = f"{workspaces.PROVIDER}/workspaces/dedicatedCores/quotas"
 
 
 def update(call: Call) -> Answer:
-    """POST updateQuotas: each row is judged by itself and carries its `status`; -1 shares the subscription's again."""
-    subscription, location = core_limits.where(call)
+    """POST updateQuotas: each row gets its own `status`; a limit of -1 removes the workspace's limit."""
+    subscription, location = core_limits.require_region(call)
     rows = call.object().get("value") or []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise gateway(400, "InvalidRequestContent", "The field 'value' must be a list of quotas.")
-    return Answer(200, {"value": [_one(call, subscription, location, row) for row in rows]})
+        raise arm_error(400, "InvalidRequestContent", "The field 'value' must be a list of quotas.")
+    return Answer(200, {"value": [_update_one(call, subscription, location, row) for row in rows]})
 
 
-def _one(call: Call, subscription: str, location: str, row: dict[str, Json]) -> dict[str, Json]:
+def _update_one(call: Call, subscription: str, location: str, row: dict[str, Json]) -> dict[str, Json]:
     identifier, limit = fields.text(row, "id") or "", fields.number(row, "limit", -1)
-    place, _, name = identifier.partition("/quotas/")
-    status = _judge(call, subscription, location, place, name, limit)
+    scope, _, name = identifier.partition("/quotas/")
+    status = _status_of(call, subscription, location, scope, name, limit)
     if status == "Success":
         core_limits.set_limit(
-            call.world, place, location, _family(name), limit if limit >= 0 else core_limits.UNLIMITED
+            call.world, scope, location, _family(name), limit if limit >= 0 else core_limits.UNLIMITED
         )
     return {"id": identifier, "type": row.get("type") or _TYPE, "limit": limit, "unit": "Count", "status": status}
 
 
-def _judge(call: Call, subscription: str, location: str, place: str, name: str, limit: int) -> str:
-    workspace = call.world.get(place)
+def _status_of(call: Call, subscription: str, location: str, scope: str, name: str, limit: int) -> str:
+    workspace = call.world.get(scope)
     if workspace is None or workspace.kind != "workspace" or workspace.location != location:
         return "Undefined"
     family = _family(name)
@@ -43,10 +43,12 @@ def _judge(call: Call, subscription: str, location: str, place: str, name: str, 
         return "InvalidVMFamilyName"
     if limit > core_limits.limits(call.world, subscription, location).get(family, 0):
         return "InvalidQuotaExceedsSubscriptionLimit"
-    used = core_limits.used_below(call.world, workspace.id, family)
+    used = core_limits.used_in(call.world, workspace.id, family)
     return "InvalidQuotaBelowClusterMinimum" if 0 <= limit < used else "Success"
 
 
 def _family(name: str) -> str:
-    wanted = name.replace(" ", "").replace("_", "").lower()
-    return next((f.name for f in vm_sizes.FAMILIES if f.name.replace(" ", "").replace("_", "").lower() == wanted), "")
+    normalized = name.replace(" ", "").replace("_", "").lower()
+    return next(
+        (f.name for f in vm_sizes.FAMILIES if f.name.replace(" ", "").replace("_", "").lower() == normalized), ""
+    )

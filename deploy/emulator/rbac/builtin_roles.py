@@ -1,4 +1,4 @@
-"""Azure's built-in roles that concern online endpoints, as data: GUIDs as published, actions where they matter here."""
+"""Azure's built-in roles for online endpoints: GUIDs as published, and the actions that matter here."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Who may do what where: role assignments and role definitions, turned into yes or no.
+"""Permission checks from role assignments and role definitions.
 
-A role given at a scope holds for everything below it. An assignment counts only some time after it was made (setting
-`role_assignment_delay_seconds`), as on Azure; taking one away counts at once. Conditions of assignments are not read.
+A role at a scope applies to everything below it. As on Azure, a new assignment takes effect after a delay (setting
+`role_assignment_delay_seconds`), a removal at once. Conditions of assignments are ignored.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from deploy.emulator.wire.responses import Json, Refusal, gateway
+from deploy.emulator.wire.responses import Json, Refusal, arm_error
 from deploy.emulator.world import settings
 from deploy.emulator.world.store import World
 
 SUBSCRIPTION_READ = "Microsoft.Resources/subscriptions/read"
 _HELD = """
-WITH RECURSIVE mine(id) AS (VALUES (?) UNION SELECT team FROM memberships JOIN mine ON member = mine.id)
+WITH RECURSIVE mine(id) AS (VALUES (?) UNION SELECT group_id FROM memberships JOIN mine ON member = mine.id)
 SELECT a.scope, a.body, a.role, d.body FROM role_assignments a JOIN role_definitions d ON d.id = a.role
 WHERE a.principal IN (SELECT id FROM mine) ORDER BY a.rowid"""
-"""What somebody holds, themselves or through groups of groups."""
+"""The role assignments of a principal, direct or through groups, also nested ones."""
 
 
 @dataclass(frozen=True)
 class Permission:
-    """One block of a role definition: what it allows, without what it takes back. None matches nothing."""
+    """One permission block of a role definition. A pattern of None matches nothing."""
 
     actions: re.Pattern[str] | None
     not_actions: re.Pattern[str] | None
@@ -41,23 +41,23 @@ class Permission:
 
 @dataclass(frozen=True)
 class Grant:
-    """One assignment: a scope in lower case, when it begins to count (seconds since 1970), its role's blocks."""
+    """One assignment: scope in lower case, start of its effect (seconds since 1970), and its role's blocks."""
 
     scope: str
     since: float
     role: str
     permissions: tuple[Permission, ...]
-    blocks: tuple[Json, ...]
+    permission_blocks: tuple[Json, ...]
 
     def allows(self, action: str, data: bool) -> bool:
-        """Whether the role allows it, wherever it was given."""
+        """Whether the role allows the action, regardless of the scope."""
         return any(permission.allows(action, data) for permission in self.permissions)
 
 
 def pattern(actions: Iterable[str]) -> re.Pattern[str] | None:
     """Actions with `*` for any text, as one pattern in any case; None for no actions.
 
-    `a/*/read` is also `a/read`: Azure's own roles take back `workspaces/write` where they gave `workspaces/*/write`.
+    `a/*/read` also matches `a/read`: Azure's roles exclude `workspaces/write` where they include `workspaces/*/write`.
     """
     words = [re.sub(r"/\\\*(?=/)", "(?:/.*)?", re.escape(action)).replace(r"\*", ".*") for action in actions]
     return re.compile("|".join(words), re.IGNORECASE | re.DOTALL) if words else None
@@ -75,51 +75,51 @@ def within(inner: str, outer: str) -> bool:
 
 
 class Rights:
-    """Answers from what everybody holds; read again only when the world's roles, groups or settings have changed."""
+    """Permission checks with a cache; it is read again when the world's roles, groups or settings have changed."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._revision: int | None = None
-        self._held: dict[str, tuple[Grant, ...]] = {}
+        self._cache: dict[str, tuple[Grant, ...]] = {}
 
     def allows(self, principal: str, action: str, scope: str, data: bool = False) -> bool:
-        """Whether somebody may do something at a scope now."""
-        now, place = self._world.now(), scope.lower()
+        """Whether a principal is allowed to do an action at a scope now."""
+        now, low = self._world.now(), scope.lower()
         return any(
-            grant.since <= now and within(place, grant.scope) and grant.allows(action, data)
-            for grant in self.held(principal)
+            grant.since <= now and within(low, grant.scope) and grant.allows(action, data)
+            for grant in self.grants(principal)
         )
 
-    def sees(self, principal: str, action: str, scope: str) -> bool:
-        """Whether there is anything at a scope or below it that somebody may do this to now.
+    def can_see(self, principal: str, action: str, scope: str) -> bool:
+        """Whether a principal is allowed to do an action at a scope or anywhere below it now.
 
-        A subscription is seen by everybody who holds anything in it.
+        Any role in a subscription is enough to see the subscription.
         """
-        now, place, anything = self._world.now(), scope.lower(), action == SUBSCRIPTION_READ
+        now, low, anything = self._world.now(), scope.lower(), action == SUBSCRIPTION_READ
         return self.allows(principal, action, scope) or any(
-            grant.since <= now and within(grant.scope, place) and (anything or grant.allows(action, False))
-            for grant in self.held(principal)
+            grant.since <= now and within(grant.scope, low) and (anything or grant.allows(action, False))
+            for grant in self.grants(principal)
         )
 
-    def blocks(self, principal: str, scope: str) -> list[Json]:
-        """The permission blocks that count for somebody at a scope now."""
-        now, place = self._world.now(), scope.lower()
-        held = [grant for grant in self.held(principal) if grant.since <= now and within(place, grant.scope)]
-        return [block for grant in held for block in grant.blocks]
+    def permission_blocks(self, principal: str, scope: str) -> list[Json]:
+        """The permission blocks of a principal at a scope now."""
+        now, low = self._world.now(), scope.lower()
+        grants = [grant for grant in self.grants(principal) if grant.since <= now and within(low, grant.scope)]
+        return [block for grant in grants for block in grant.permission_blocks]
 
-    def held(self, principal: str) -> tuple[Grant, ...]:
-        """The assignments of a principal and of every group that it is in, those that do not count yet among them."""
+    def grants(self, principal: str) -> tuple[Grant, ...]:
+        """The assignments of a principal and of its groups, including those that are not in effect yet."""
         revision = int(self._world.db.execute("SELECT value FROM revision").fetchone()[0])
         if revision != self._revision:
-            self._revision, self._held = revision, {}
-        if principal not in self._held:
-            self._held[principal] = _grants(self._world, principal)
-        return self._held[principal]
+            self._revision, self._cache = revision, {}
+        if principal not in self._cache:
+            self._cache[principal] = _grants(self._world, principal)
+        return self._cache[principal]
 
 
 def refusal(name: str, principal: str, action: str, scope: str) -> Refusal:
-    """403 in Azure's words; `name` is the application's id or the user's name."""
-    return gateway(
+    """403 AuthorizationFailed; `name` is the application's id or the user's name."""
+    return arm_error(
         403, "AuthorizationFailed",
         f"The client '{name}' with object id '{principal}' does not have authorization to perform action '{action}' "
         f"over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your "
@@ -135,9 +135,8 @@ def _grants(world: World, principal: str) -> tuple[Grant, ...]:
 
 def _grant(scope: str, assignment: Json, role: str, definition: Json, delay: float) -> Grant:
     properties = assignment["properties"]
-    # What the platform itself has given was there before anybody could ask.
-    # Written times are rounded to microseconds, and nobody shall wait for a part of one.
-    made = datetime.fromisoformat(properties["createdOn"]).timestamp() - 1e-6
-    since = made + delay if properties["createdBy"] else 0.0
-    blocks = tuple(definition["properties"]["permissions"])
-    return Grant(scope, since, role, tuple(permission(block) for block in blocks), blocks)
+    # Assignments by the platform are in effect at once. Stored times are rounded to microseconds.
+    created = datetime.fromisoformat(properties["createdOn"]).timestamp() - 1e-6
+    since = created + delay if properties["createdBy"] else 0.0
+    permission_blocks = tuple(definition["properties"]["permissions"])
+    return Grant(scope, since, role, tuple(permission(block) for block in permission_blocks), permission_blocks)

@@ -1,6 +1,6 @@
-"""Role definitions: Azure's own, custom ones, and what a caller's roles add up to at a scope.
+"""Role definitions, built-in and custom, and the caller's permissions at a scope.
 
-Custom roles count as soon as they are written. Which of their scopes may be assigned at is kept and not enforced.
+Custom roles take effect at once. `assignableScopes` are stored, not enforced.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, gateway, timestamp
+from deploy.emulator.wire.responses import Answer, Json, Refusal, arm_error, timestamp
 from deploy.emulator.world.store import World, dump
 
 TYPE = "Microsoft.Authorization/roleDefinitions"
@@ -27,10 +27,10 @@ def get(call: Call) -> Answer:
 
 
 def listing(call: Call) -> Answer:
-    """GET role definitions; `roleName eq '...'` finds one, `type eq '...'` a kind."""
-    words = call.query.get("$filter", "")
-    name = re.search(r"roleName\s+eq\s+'([^']*)'", words, re.IGNORECASE)
-    kind = re.search(r"type\s+eq\s+'([^']*)'", words, re.IGNORECASE)
+    """GET role definitions; the filters are `roleName eq '...'` and `type eq '...'`."""
+    filter_text = call.query.get("$filter", "")
+    name = re.search(r"roleName\s+eq\s+'([^']*)'", filter_text, re.IGNORECASE)
+    kind = re.search(r"type\s+eq\s+'([^']*)'", filter_text, re.IGNORECASE)
     rows = call.world.db.execute("SELECT body FROM role_definitions ORDER BY name")
     found = [json.loads(row[0]) for row in rows]
     for key, match in (("roleName", name), ("type", kind)):
@@ -40,20 +40,20 @@ def listing(call: Call) -> Answer:
 
 
 def put(call: Call) -> Answer:
-    """PUT a custom role: 201, also when it replaces one. The roles of Azure cannot be changed."""
+    """PUT a custom role: 201, also when it replaces one. Built-in roles cannot be changed."""
     name, scope = call.path["name"].lower(), "/" + call.path["scope"].strip("/")
     old = _find(call.world, name)
     if old is not None and old["properties"]["type"] != "CustomRole":
-        raise gateway(
+        raise arm_error(
             400, "RoleDefinitionUpdateNotPermitted", f"The built-in role '{old['properties']['roleName']}' is fixed."
         )
-    wanted = fields.mapping(call.object(), "properties")
-    title = fields.text(wanted, "roleName")
+    requested = fields.mapping(call.object(), "properties")
+    title = fields.text(requested, "roleName")
     if not title:
-        raise gateway(400, "RoleDefinitionNameNullOrEmpty", "Role definition name cannot be null or empty.")
+        raise arm_error(400, "RoleDefinitionNameNullOrEmpty", "Role definition name cannot be null or empty.")
     same = call.world.db.execute("SELECT id FROM role_definitions WHERE lower(name) = ?", (title.lower(),)).fetchone()
     if same is not None and same[0] != name:
-        raise gateway(
+        raise arm_error(
             409, "RoleDefinitionWithSameNameExists", f"A role definition cannot be updated with the name {title}: "
             "a role with the same name exists already in this directory.",
         )  # fmt: skip
@@ -62,8 +62,8 @@ def put(call: Call) -> Answer:
     body: dict[str, Any] = {
         "id": f"{scope.rstrip('/')}/providers/{TYPE}/{name}", "type": TYPE, "name": name,
         "properties": {
-            "roleName": title, "type": "CustomRole", "description": fields.text(wanted, "description", ""),
-            "assignableScopes": wanted.get("assignableScopes") or [scope], "permissions": _blocks(wanted),
+            "roleName": title, "type": "CustomRole", "description": fields.text(requested, "description", ""),
+            "assignableScopes": requested.get("assignableScopes") or [scope], "permissions": _blocks(requested),
             "createdOn": created["createdOn"], "createdBy": created["createdBy"],
             "updatedOn": now, "updatedBy": call.caller.id,
         },
@@ -79,20 +79,20 @@ def delete(call: Call) -> Answer:
     if found is None:
         return Answer(204)
     if call.world.db.execute("SELECT 1 FROM role_assignments WHERE role = ?", (name,)).fetchone():
-        raise gateway(
+        raise arm_error(
             400, "RoleDefinitionHasAssignments", f"There are existing role assignments referencing role '{name}'."
         )
     if found["properties"]["type"] != "CustomRole":
-        raise gateway(400, "RoleDefinitionDeleteNotPermitted", "A built-in role cannot be deleted.")
+        raise arm_error(400, "RoleDefinitionDeleteNotPermitted", "A built-in role cannot be deleted.")
     call.world.db.execute("DELETE FROM role_definitions WHERE id = ?", (name,))
     return Answer(200, found)
 
 
 def permissions(call: Call) -> Answer:
-    """GET what the caller may do at a scope: one block for each role that counts there, from this scope or above."""
+    """GET the caller's permissions at a scope: one block for each role in effect, from this scope or above."""
     scope = "/" + call.path.get("scope", "").strip("/")
-    blocks = call.rights.blocks(call.caller.id, scope)
-    return Answer(200, {"value": [{key: block.get(key, []) for key in BLOCK} for block in blocks]})
+    permission_blocks = call.rights.permission_blocks(call.caller.id, scope)
+    return Answer(200, {"value": [{key: block.get(key, []) for key in BLOCK} for block in permission_blocks]})
 
 
 def require(world: World, identifier: str) -> str:
@@ -108,17 +108,17 @@ def _find(world: World, name: str) -> Any:
     return json.loads(row[0]) if row else None
 
 
-def _blocks(wanted: dict[str, Json]) -> list[dict[str, Json]]:
-    blocks = wanted.get("permissions") or []
-    good = isinstance(blocks, list) and all(
+def _blocks(requested: dict[str, Json]) -> list[dict[str, Json]]:
+    permission_blocks = requested.get("permissions") or []
+    good = isinstance(permission_blocks, list) and all(
         isinstance(block, dict)
         and all(isinstance(item, str) for key in BLOCK for item in _list(block.get(key)))
         and all(isinstance(block.get(key) or [], list) for key in BLOCK)
-        for block in blocks
+        for block in permission_blocks
     )
     if not good:
-        raise gateway(400, "InvalidRequestContent", "The field 'permissions' must hold lists of actions.")
-    return [{key: block.get(key) or [] for key in BLOCK} for block in blocks]
+        raise arm_error(400, "InvalidRequestContent", "The field 'permissions' must contain lists of actions.")
+    return [{key: block.get(key) or [] for key in BLOCK} for block in permission_blocks]
 
 
 def _list(value: Json) -> list[Json]:
@@ -126,7 +126,7 @@ def _list(value: Json) -> list[Json]:
 
 
 def _missing(role: str) -> Refusal:
-    return gateway(
+    return arm_error(
         404,
         "RoleDefinitionDoesNotExist",
         f"The specified role definition with ID '{role.replace('-', '')}' does not exist.",

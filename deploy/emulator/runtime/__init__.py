@@ -1,1 +1,1 @@
-"""What runs behind a deployment: stand-ins for registry models, and servers with the user's own code."""
+"""What answers for a deployment: stand-ins for registry models, and scoring servers with the user's code."""

@@ -1,4 +1,4 @@
-"""What a deployment's own scoring server is made of: interpreter, files, variables and probes, read from the world."""
+"""The specification of a scoring server with the user's code: interpreter, files, variables, probes."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ _STORED = re.compile(r"https?://[^?]*?/([^/]+)\.blob\.core\.windows\.net/([^?]+?
 _DATASTORE = re.compile(r"azureml://.*?/datastores/([^/]+)/paths/(.+?)/*", re.IGNORECASE)
 
 
-def own_code(world: World, deployment: Resource) -> Resource | None:
-    """The code of a deployment that brings its own, as far as its files are in this world."""
+def find_code(world: World, deployment: Resource) -> Resource | None:
+    """The code asset of a deployment with its own scoring script; None without one, or when it is not in this world."""
     code = deployment.properties["codeConfiguration"] or {}
     return world.get(code["codeId"]) if code.get("codeId") and code.get("scoringScript") else None
 
 
-def specification(world: World, deployment: Resource, place: Path) -> dict[str, Any]:
-    """What a keeper has to know: interpreter, files, variables, probes."""
+def specification(world: World, deployment: Resource, folder: Path) -> dict[str, Any]:
+    """The specification for `supervisor`: interpreter, files, variables, probes."""
     properties, code = deployment.properties, deployment.properties["codeConfiguration"]
-    source = own_code(world, deployment)
-    files = [["code", root := _stored(world, source, "codeUri"), root, str(place / "code")]]
+    source = find_code(world, deployment)
+    files = [["code", root := _blob_prefix(world, source, "codeUri"), root, str(folder / "code")]]
     model = registry.resolve(world, properties["model"]) if properties["model"] else None
     variables = dict(properties["environmentVariables"])
     if model is not None:
         mount = (properties["modelMountPath"] or "azureml-models").strip("/").replace("..", "_")
         name = properties["model"].rstrip("/").rsplit("/", 3)[-3]
-        where = place / "mount" / mount / name / model.body["name"]
-        if root := _stored(world, model, "modelUri"):
+        where = folder / "mount" / mount / name / model.body["name"]
+        if root := _blob_prefix(world, model, "modelUri"):
             files.append([f"model {name}", root, root.rpartition("/")[0], str(where)])
         variables["AZUREML_MODEL_DIR"] = str(where)
     variables |= {
-        "AML_APP_ROOT": str(place / "code"), "AZUREML_ENTRY_SCRIPT": code["scoringScript"],
+        "AML_APP_ROOT": str(folder / "code"), "AZUREML_ENTRY_SCRIPT": code["scoringScript"],
         "SERVICE_NAME": deployment.body["name"],
     }  # fmt: skip
     return {
-        "deployment": deployment.id, "world": str(world.path), "python": interpreter.chosen(world.folder),
-        "code": str(place / "code"), "files": files, "environment": variables, "pace": world.timing.probe_pace,
+        "deployment": deployment.id, "world": str(world.path), "python": interpreter.scoring_python(world.folder),
+        "code": str(folder / "code"), "files": files, "environment": variables, "pace": world.timing.probe_pace,
         "liveness": _probe(properties["livenessProbe"]), "readiness": _probe(properties["readinessProbe"]),
     }  # fmt: skip
 
@@ -53,12 +53,12 @@ def _probe(settings: dict[str, Json]) -> dict[str, float]:
     return waits | {name: int(settings[name]) for name in ("failureThreshold", "successThreshold")}
 
 
-def _stored(world: World, asset: Resource | None, field: str) -> str:
-    """Where an asset's blobs begin in this world's storage; "" when they are elsewhere."""
+def _blob_prefix(world: World, asset: Resource | None, field: str) -> str:
+    """The prefix of an asset's blobs in this world; "" when they are elsewhere."""
     uri = str(asset.properties.get(field) or "") if asset else ""
     if match := _STORED.fullmatch(uri):
         return f"{match[1]}/{match[2]}"
     if asset is not None and (match := _DATASTORE.fullmatch(uri)):
-        held = world.get(f"{asset.parent}/datastores/{match[1]}")
-        return f"{ACCOUNT}/{held.properties['containerName']}/{match[2]}" if held else ""
+        datastore = world.get(f"{asset.parent}/datastores/{match[1]}")
+        return f"{ACCOUNT}/{datastore.properties['containerName']}/{match[2]}" if datastore else ""
     return ""

@@ -1,4 +1,4 @@
-"""What the two containers of a deployment have written. A stand-in says in its log that it is one."""
+"""The logs of the two containers of a deployment. The log of a stand-in names it as one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.emulator.runtime import failure_logs, hosting, standins
-from deploy.emulator.runtime.code_spec import own_code
+from deploy.emulator.runtime.code_spec import find_code
 from deploy.emulator.wire import operations, request_log
 from deploy.emulator.world.store import Resource, World
 
@@ -14,32 +14,32 @@ NAMES = ("InferenceServer", "StorageInitializer")
 
 
 def lines(world: World, deployment: Resource, container: str) -> list[str]:
-    """The log of one container, oldest line first. Where score.py itself has failed, that is its own."""
+    """The log of one container, oldest line first. A failed score.py has its real log."""
     stores = container == "StorageInitializer"
-    error, hosted = operations.ending(world, str(deployment.private.get("operation")))
+    error, hosted = operations.failure_of(world, str(deployment.private.get("operation")))
     if deployment.state == "Failed" and not hosted:
         properties = deployment.properties
         model, image = str(properties["model"] or "no model"), str(properties["environmentId"] or properties["model"])
         names = {"model": model, "image": image}
         moment = str(deployment.body["systemData"]["createdAt"])
         return failure_logs.storage(error, names) if stores else failure_logs.server(error, names, moment)
-    if own_code(world, deployment) is not None:
+    if find_code(world, deployment) is not None:
         return _hosted(world, deployment, container)
     return _storage(deployment) if stores else _server(world, deployment)
 
 
 def _hosted(world: World, deployment: Resource, container: str) -> list[str]:
-    place = hosting.folder(world, hosting.key(deployment))
+    path = hosting.folder(world, hosting.server_key(deployment))
     if container == "StorageInitializer":
-        return _tail(place / "storage.log")
+        return _tail(path / "storage.log")
     return [
         "amldeploy emulator: this is score.py itself, run on this machine; the environment was not built.",
-        *_tail(place / "server.log"),
+        *_tail(path / "server.log"),
     ]
 
 
 def _tail(file: Path) -> list[str]:
-    """The end of a log, one megabyte of it at most; nothing when it was never written."""
+    """The last lines of a log, at most 1 MiB; empty when the file does not exist."""
     try:
         with file.open("rb") as stream:
             stream.seek(max(0, file.stat().st_size - (1 << 20)))

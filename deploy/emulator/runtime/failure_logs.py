@@ -1,8 +1,7 @@
-"""What the containers of a deployment that failed have written, by the code and words with which it failed.
+"""The logs of the containers of a failed deployment, by the code and message of its error.
 
-Nothing ran: the words are those of a container that ends so. The four statuses, the form of events, and the names of
-events are recorded or published; that a log is mostly empty when no container was started is, too. The sentences of
-what goes wrong are Kubernetes', the storage's and Python's own, as they are known from there.
+Nothing ran: the lines are typical of such a container. The four statuses, the form and the names of events, and the
+empty log without a container are recorded or published. The error lines are those of Kubernetes, storage and Python.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ from dataclasses import dataclass
 from deploy.emulator.wire.responses import Json
 
 STATUS = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
-BEGUN = (("Pulling", "Start pulling container image"), ("Pulling", "Start downloading models"))
+PULLING = (("Pulling", "Start pulling container image"), ("Pulling", "Start downloading models"))
 PULLED = ("Pulled", "Container image is pulled successfully")
 DOWNLOADED = ("Downloaded", "Models are downloaded successfully or no model need to download")
 STARTED = (
-    *BEGUN, PULLED, DOWNLOADED,
+    *PULLING, PULLED, DOWNLOADED,
     ("Created", "Created container inference-server"),
     ("Started", "Started container inference-server"),
 )  # fmt: skip
 _RESTARTED = ("BackOff", "Back-off restarting failed container")
-_UNPULLED = (*BEGUN, DOWNLOADED, ("BackOff", "Back-off pulling image {image}"))
+_UNPULLED = (*PULLING, DOWNLOADED, ("BackOff", "Back-off pulling image {image}"))
 _PROBE = "probe failed: HTTP probe failed with statuscode: 502"
 _KILLED = ("Killing", "Container inference-server failed liveness probe, will be restarted")
 _DENIED = "This request is not authorized to perform this operation using this permission."
@@ -41,73 +40,75 @@ _TRACEBACK = (
 
 
 @dataclass(frozen=True)
-class Ending:
-    """One way to fail. `stopped` is the status that is not reached; `{model}` and `{image}` stand in lines for both."""
+class FailureLog:
+    """The logs of one type of failure. `pattern` matches code and message; lines can have `{model}` and `{image}`."""
 
-    fits: str
-    stopped: str
+    pattern: str
+    failed_status: str
     events: tuple[tuple[str, str], ...] = ()
     server: tuple[str, ...] = ()
-    stored: tuple[str, ...] = ("Storage initializer finished.",)
+    storage_lines: tuple[str, ...] = ("Storage initializer finished.",)
 
 
-_ENDINGS = (
-    Ending(
+_FAILURE_LOGS = (
+    FailureLog(
         r"AcrPull|registry authorization error", "UserContainerImagePull", _UNPULLED,
         ("Failed to pull image {image}: unauthorized: authentication required",),
     ),
-    Ending(
-        r"Storage Blob Data|AuthorizationPermissionMismatch", "ModelDownload", (*BEGUN, PULLED), (_NEVER,),
+    FailureLog(
+        r"Storage Blob Data|AuthorizationPermissionMismatch", "ModelDownload", (*PULLING, PULLED), (_NEVER,),
         ("Downloading {model}", f"ERROR: AuthorizationPermissionMismatch: {_DENIED}"),
     ),
-    Ending(
+    FailureLog(
         r"ImagePull|manifest unknown|pull\w* [^.]{0,80}\bimage|image [^.]{0,80}be (?:pulled|downloaded|accessed)"
         r"|download [^.]{0,40}\bimage",
         "UserContainerImagePull", _UNPULLED, ("Failed to pull image {image}: manifest unknown",),
     ),
-    Ending(
+    FailureLog(
         r"BlobNotFound|\bmodel (?:\S+ ){0,6}(?:was not found|could not|cannot|can't)|download [^.]{0,40}\bmodel",
-        "ModelDownload", (*BEGUN, PULLED), (_NEVER,), ("Downloading {model}", "ERROR: {model} was not found."),
+        "ModelDownload", (*PULLING, PULLED), (_NEVER,), ("Downloading {model}", "ERROR: {model} was not found."),
     ),
-    Ending(
+    FailureLog(
         r"OOMKilled|OutOfMemory|out of memory", "UserContainerStart", (*STARTED, _RESTARTED),
         ("Loading the model.", "Killed: OOMKilled, exit code 137"),
     ),
-    Ending(
+    FailureLog(
         r"liveness ?probe", "UserContainerStart",
         (*STARTED, ("LivenessProbeFailed", f"Liveness {_PROBE}"), _KILLED), ("Loading the model.",),
     ),
-    Ending(
+    FailureLog(
         r"readiness ?probe", "UserContainerStart",
         (*STARTED, ("ReadinessProbeFailed", f"Readiness {_PROBE}")), ("Loading the model.",),
     ),
-    Ending(
+    FailureLog(
         r"ResourceNotReady|UserScript|CrashLoop|\bcrashed\b", "UserContainerStart", (*STARTED, _RESTARTED), _TRACEBACK,
     ),
-    Ending("", "SystemSetup", stored=()),
+    FailureLog("", "SystemSetup", storage_lines=()),
 )  # fmt: skip
-"""The first that fits code and message. The last fits all: no container was ever started."""
+"""The first match counts. The last one matches every error: no container was started."""
 
 
 def server(error: Json, names: dict[str, str], moment: str) -> list[str]:
     """The log of the inference server."""
-    ending = _find(error)
-    reached = [f"{name}: Succeeded" for name in STATUS[: STATUS.index(ending.stopped)]] + [f"{ending.stopped}: Failed"]
-    happened = [event(name, message.format(**names), moment) for name, message in ending.events]
-    said = [_NOTHING_RAN, *(line.format(**names) for line in ending.server)] if ending.server else []
-    return ["Instance status:", *reached, "", "Container events:", *happened, "", "Container logs:", *said]
+    found = _find(error)
+    reached = [f"{name}: Succeeded" for name in STATUS[: STATUS.index(found.failed_status)]] + [
+        f"{found.failed_status}: Failed"
+    ]
+    events = [event(name, message.format(**names), moment) for name, message in found.events]
+    log_lines = [_NOTHING_RAN, *(line.format(**names) for line in found.server)] if found.server else []
+    return ["Instance status:", *reached, "", "Container events:", *events, "", "Container logs:", *log_lines]
 
 
 def storage(error: Json, names: dict[str, str]) -> list[str]:
     """The log of the storage initializer."""
-    return [line.format(**names) for line in _find(error).stored]
+    return [line.format(**names) for line in _find(error).storage_lines]
 
 
 def event(name: str, message: str, moment: str) -> str:
-    """One line about a container."""
+    """One event line."""
     return f"Kind: Pod, Name: {name}, Type: Normal, Time: {moment}, Message: {message}"
 
 
-def _find(error: Json) -> Ending:
-    told = f"{error['code']} {error['message']}" if error else ""
-    return next(ending for ending in _ENDINGS if re.search(ending.fits, told, re.IGNORECASE))
+def _find(error: Json) -> FailureLog:
+    text = f"{error['code']} {error['message']}" if error else ""
+    return next(found for found in _FAILURE_LOGS if re.search(found.pattern, text, re.IGNORECASE))

@@ -1,9 +1,9 @@
-"""Deployments with code of their own: which server each needs, and starting, following and ending those servers.
+"""Scoring servers of deployments with their own code: start, check and stop them.
 
-A server is kept by a process of its own (`keeper.py`) in a folder `<state>/servers/<key>`; the key is a digest of
-everything the server is made of, so a change of tags keeps it and a change of code makes another. A deployment's
-operation waits for its server: it is looked at whenever a request comes in, and no thread watches it. Whichever
-emulator of a shared world needs a server and finds nobody keeping it starts it anew. Nothing here answers a request.
+A supervisor process (`supervisor.py`) runs each server in a folder `<state>/servers/<key>`. The key is a digest of
+everything that the server depends on: a change of tags keeps the server, a change of code needs another one. The
+operation of a deployment waits for its server; its status is read at each request, without a thread. In a shared world,
+an emulator that needs a server without a supervisor starts it.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from typing import Any
 
 from deploy.emulator.runtime.code_spec import specification
 from deploy.emulator.wire import operations
-from deploy.emulator.wire.responses import Json, failure
+from deploy.emulator.wire.responses import Json, error_body
 from deploy.emulator.world.store import Resource, World, dump
 
 MADE_OF = ("model", "environmentId", "codeConfiguration", "environmentVariables", "modelMountPath")
 MADE_OF_PROBES = ("livenessProbe", "readinessProbe")
-_SECONDS_TO_END = 10
+_STOP_SECONDS = 10
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a server stands: `starting`, `ready` or `failed` with its reason, for the start called `run`."""
+    """The status of a server: `starting`, `ready` or `failed` with its reason; `run` identifies the start."""
 
     state: str
     port: int
@@ -40,35 +40,35 @@ class Status:
     run: str
 
 
-def key(deployment: Resource) -> str:
-    """The name of the server that a deployment wants, whether it runs or not."""
+def server_key(deployment: Resource) -> str:
+    """The key of the server that a deployment needs."""
     made_of = {name: deployment.properties[name] for name in (*MADE_OF, *MADE_OF_PROBES)}
     born = deployment.body["systemData"]["createdAt"]
     return hashlib.sha256(dump([deployment.id.lower(), born, made_of]).encode()).hexdigest()[:24]
 
 
 def effect(deployment: Resource, earliest: float) -> dict[str, Any]:
-    """The part of an operation's effect that makes it wait for a server, and remembers the server afterwards."""
-    return {"server": key(deployment), "earliest": earliest, "private": {"server": key(deployment)}}
+    """The part of an operation's effect that makes it wait for a server and then stores the server's key."""
+    return {"server": server_key(deployment), "earliest": earliest, "private": {"server": server_key(deployment)}}
 
 
 def folder(world: World, name: str) -> Path:
-    """Where a server's files and logs are."""
+    """The folder of a server's files and logs."""
     return world.folder / "servers" / name
 
 
-def status(place: Path) -> Status | None:
-    """What the keeper of a folder wrote last."""
+def status(path: Path) -> Status | None:
+    """The last status that the supervisor of a folder wrote."""
     with contextlib.suppress(OSError, ValueError, TypeError):
-        return Status(**json.loads((place / "status.json").read_text()))
+        return Status(**json.loads((path / "status.json").read_text()))
     return None
 
 
-def kept(place: Path) -> bool:
-    """Whether somebody keeps the server of a folder."""
-    import fcntl  # not on Windows, where the rest of the emulator does without
+def is_supervised(path: Path) -> bool:
+    """Whether a supervisor runs for a folder."""
+    import fcntl  # not on Windows; the rest of the emulator does not need it
 
-    with contextlib.suppress(OSError), (place / "lock").open("rb") as lock:
+    with contextlib.suppress(OSError), (path / "lock").open("rb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -77,125 +77,129 @@ def kept(place: Path) -> bool:
 
 
 class Hosting:
-    """The servers that this emulator process started; `settle` inside each transaction, `close` at the end."""
+    """The servers that this process started; call `update` inside each transaction, `close` at the end."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._keepers: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
-        self._ending: list[subprocess.Popen[bytes]] = []
+        self._supervisors: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
+        self._stopping: list[subprocess.Popen[bytes]] = []
 
-    def settle(self) -> None:
-        """End the operations whose server stands or has failed, start servers they wait for, end unwanted ones."""
+    def update(self) -> None:
+        """End operations with a ready or failed server, start the servers that others wait for, stop unused servers."""
         now, ended = self.world.now(), False
-        for operation, target, effect in operations.waiting(self.world):
+        for operation, target, effect in operations.undecided(self.world):
             if "server" not in effect:
-                continue  # it waits for something else, or for ever
+                continue  # it does not wait for a server
             deployment = self.world.get(target)
             if deployment is None or now < effect["earliest"]:
                 self._start_for(deployment, operation)
                 continue
-            place = folder(self.world, effect["server"])
-            found = status(place)
+            path = folder(self.world, effect["server"])
+            found = status(path)
             if found is not None and (found.state, found.run) == ("failed", operation):
-                operations.decide(self.world, operation, _not_ready(found.reason))
-            elif not kept(place):
+                operations.finish(self.world, operation, _not_ready_error(found.reason))
+            elif not is_supervised(path):
                 self._start_for(deployment, operation)
                 continue
             elif found is not None and found.state == "ready":
-                operations.decide(self.world, operation, None)
+                operations.finish(self.world, operation, None)
             else:
                 continue
             ended = True
         if ended:
-            self.world.settle()
-        self._sweep()
+            self.world.apply_due()
+        self._stop_unused()
 
     async def port(self, name: str) -> int:
-        """The port of a server, started anew when nobody keeps it.
+        """The port of a server; starts it when it has no supervisor.
 
         Raises:
-            RuntimeError: it does not come up; the message is the reason.
+            RuntimeError: it does not start; the message is the reason.
         """
-        place, run = folder(self.world, name), f"score:{uuid.uuid4()}"
+        path, run = folder(self.world, name), f"score:{uuid.uuid4()}"
         while True:
-            found = status(place)
+            found = status(path)
             if found is not None and (found.state, found.run) == ("failed", run):
                 raise RuntimeError(found.reason)
-            if not kept(place):
-                if not self._begun(name):
-                    self._restart(place, run)
+            if not is_supervised(path):
+                if not self._is_starting(name):
+                    self._restart(path, run)
             elif found is not None and found.state == "ready":
                 return found.port
             await asyncio.sleep(0.02)
 
     def close(self) -> None:
-        """End every server that this process started, and wait for them."""
-        for name in list(self._keepers):
-            self._end(name, forget=False)
-        for process in self._ending:
+        """Stop the servers that this process started, and wait for their end."""
+        for name in list(self._supervisors):
+            self._stop(name, delete_files=False)
+        for process in self._stopping:
             try:
-                process.wait(_SECONDS_TO_END)
+                process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self._ending.clear()
+        self._stopping.clear()
 
     def _start_for(self, deployment: Resource | None, run: str) -> None:
         if deployment is None:
             return
-        name = key(deployment)
-        place = folder(self.world, name)
-        found = status(place)
-        if kept(place) or self._begun(name) or (found is not None and found.run == run and found.state == "failed"):
+        name = server_key(deployment)
+        path = folder(self.world, name)
+        found = status(path)
+        if (
+            is_supervised(path)
+            or self._is_starting(name)
+            or (found is not None and found.run == run and found.state == "failed")
+        ):
             return
-        place.mkdir(parents=True, exist_ok=True)
-        self._keep(place, specification(self.world, deployment, place) | {"run": run}, deployment.id)
+        path.mkdir(parents=True, exist_ok=True)
+        self._spawn(path, specification(self.world, deployment, path) | {"run": run}, deployment.id)
 
-    def _restart(self, place: Path, run: str) -> None:
+    def _restart(self, path: Path, run: str) -> None:
         try:
-            spec = json.loads((place / "spec.json").read_text())
+            spec = json.loads((path / "spec.json").read_text())
         except (OSError, ValueError):
-            raise RuntimeError("the server's files are gone; deploy it again") from None
-        self._keep(place, spec | {"run": run, "world": str(self.world.path)}, spec["deployment"])
+            raise RuntimeError("the server's files no longer exist; deploy it again") from None
+        self._spawn(path, spec | {"run": run, "world": str(self.world.path)}, spec["deployment"])
 
-    def _begun(self, name: str) -> bool:
-        """Whether a keeper of ours is alive, maybe before it holds its lock."""
-        held = self._keepers.get(name)
-        return held is not None and held[0].poll() is None
+    def _is_starting(self, name: str) -> bool:
+        """Whether a supervisor of this process runs; it may not have its lock yet."""
+        entry = self._supervisors.get(name)
+        return entry is not None and entry[0].poll() is None
 
-    def _keep(self, place: Path, spec: dict[str, Any], deployment: str) -> None:
-        if place.name in self._keepers:
-            self._end(place.name, forget=False)
-        (place / "spec.json").write_text(json.dumps(spec))
-        (place / "status.json").unlink(missing_ok=True)
-        with (place / "server.log").open("ab") as output:
+    def _spawn(self, path: Path, spec: dict[str, Any], deployment: str) -> None:
+        if path.name in self._supervisors:
+            self._stop(path.name, delete_files=False)
+        (path / "spec.json").write_text(json.dumps(spec))
+        (path / "status.json").unlink(missing_ok=True)
+        with (path / "server.log").open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")), str(place)],
+                [sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")), str(path)],
                 stdin=subprocess.PIPE, stdout=output, stderr=output,
             )  # fmt: skip
-        self._keepers[place.name] = (process, deployment)
+        self._supervisors[path.name] = (process, deployment)
 
-    def _sweep(self) -> None:
-        self._ending = [process for process in self._ending if process.poll() is None]
-        for name, (_, identifier) in list(self._keepers.items()):
+    def _stop_unused(self) -> None:
+        self._stopping = [process for process in self._stopping if process.poll() is None]
+        for name, (_, identifier) in list(self._supervisors.items()):
             deployment = self.world.get(identifier)
-            if deployment is None or name not in (key(deployment), deployment.private.get("server")):
-                self._end(name, forget=True)
+            if deployment is None or name not in (server_key(deployment), deployment.private.get("server")):
+                self._stop(name, delete_files=True)
 
-    def _end(self, name: str, *, forget: bool) -> None:
-        process, _ = self._keepers.pop(name)
-        if forget and process.poll() is not None:
+    def _stop(self, name: str, *, delete_files: bool) -> None:
+        process, _ = self._supervisors.pop(name)
+        if delete_files and process.poll() is not None:
             shutil.rmtree(folder(self.world, name), ignore_errors=True)
         with contextlib.suppress(BrokenPipeError):
             if process.stdin is not None:
-                process.stdin.write(b"forget" if forget else b"")
+                process.stdin.write(b"forget" if delete_files else b"")
                 process.stdin.close()
-        self._ending.append(process)
+        self._stopping.append(process)
 
 
-def _not_ready(reason: str) -> Json:
+def _not_ready_error(reason: str) -> Json:
     sentence = f" {reason[:1].upper()}{reason[1:]}" + ("" if reason.endswith(".") else ".")
-    return failure(
+    return error_body(
         "ResourceNotReady",
         f"User container has crashed or terminated.{sentence} Please see troubleshooting guide, available here: "
         "https://aka.ms/oe-tsg#error-resourcenotready",

@@ -1,4 +1,4 @@
-"""One HTTP exchange with a user's scoring server on 127.0.0.1. It forwards and reads; it judges no answer."""
+"""Forward one request to a user's scoring server on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import h11
 
 LIMIT = 1 << 30
-"""Bytes of an answer that are read at most."""
-_OURS = frozenset((
+"""The maximum size of an answer, in bytes."""
+_HOP_HEADERS = frozenset((
     "authorization", "connection", "content-length", "date", "expect", "host", "keep-alive", "proxy-connection",
     "server", "te", "trailer", "transfer-encoding", "upgrade", "azureml-model-deployment",
 ))  # fmt: skip
-"""Headers that belong to one connection, or to the door: they are not passed on in either direction."""
+"""Headers of one connection or of the emulator: not forwarded in either direction."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What the server answered."""
+    """The answer of the server."""
 
     status: int
     reason: str
@@ -28,10 +28,10 @@ class Reply:
 
 
 async def exchange(port: int, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
-    """Send one request on a connection of its own and read the answer. Cancelling it closes the connection.
+    """Send one request on a new connection and read the answer. Cancelling it closes the connection.
 
     Raises:
-        OSError: nobody listens, or the connection broke.
+        OSError: the connection is refused or lost.
         h11.RemoteProtocolError: the answer is not HTTP.
     """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -43,7 +43,9 @@ async def exchange(port: int, method: str, target: str, headers: Mapping[str, st
 
 def _request(method: str, target: str, headers: Mapping[str, str], body: bytes) -> h11.Request:
     passed = [
-        (name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items() if name.lower() not in _OURS
+        (name.encode("ascii"), value.encode("latin-1"))
+        for name, value in headers.items()
+        if name.lower() not in _HOP_HEADERS
     ]
     own = [(b"Host", b"127.0.0.1"), (b"Connection", b"close"), (b"Content-Length", str(len(body)).encode())]
     return h11.Request(method=method, target=target, headers=[*own, *passed])
@@ -74,6 +76,6 @@ async def _exchange(
             break
     if response is None:
         raise OSError("the server closed the connection without an answer")
-    told = {name.decode("ascii"): value.decode("latin-1") for name, value in response.headers}
-    kept = {name: value for name, value in told.items() if name.lower() not in _OURS}
-    return Reply(response.status_code, response.reason.decode("latin-1"), kept, b"".join(parts))
+    received = {name.decode("ascii"): value.decode("latin-1") for name, value in response.headers}
+    forwarded = {name: value for name, value in received.items() if name.lower() not in _HOP_HEADERS}
+    return Reply(response.status_code, response.reason.decode("latin-1"), forwarded, b"".join(parts))

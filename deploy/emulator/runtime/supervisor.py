@@ -1,9 +1,9 @@
-"""The process that keeps a user's scoring server, as a container runtime does: unpack, start, probe, restart, end.
+"""The supervisor of a user's scoring server: unpack, start, probe, restart, stop, like a container runtime.
 
-    python keeper.py FOLDER        FOLDER/spec.json says what to run; FOLDER/status.json says how it stands
+    python supervisor.py FOLDER        reads FOLDER/spec.json, writes FOLDER/status.json
 
-It is a program of its own, of the standard library alone, run by path. It ends, and its server with it, when its
-standard input closes: however the emulator dies, nothing is left running. It binds 127.0.0.1 only.
+It is a separate program that needs only the standard library. It stops, with its server, when its standard input
+closes: no process remains, however the emulator ends. It binds 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-FACTS = (
+VERSION_CHECK = (
     "import importlib.metadata as m; m.version('azureml-inference-server-http');"
     "print(m.version('gunicorn').split('.')[0])"
 )
-"""Run by the scoring interpreter: fails without the server, and tells which gunicorn there is."""
+"""Run by the scoring interpreter: fails without the inference server, prints the major version of gunicorn."""
 CONTROL_SOCKET = 25
-"""From this gunicorn on every server of a user shares one control socket unless told not to."""
+"""Since this gunicorn version all servers of a user share one control socket by default."""
 RESTARTS = 5
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""A container does not see the caller's shell; these are what a program on this machine cannot do without."""
+"""The variables that a server inherits. A container has no others of the caller's shell."""
 MISSING = (
     'azureml-inference-server-http is not installed for {}. Install "amldeploy[local-scoring]", or set '
     "AMLDEPLOY_SCORING_PYTHON to the interpreter of an environment that has it."
 )
 
 
-class GaveUp(Exception):
-    """The server does not come up; the message is the reason."""
+class ServerFailed(Exception):
+    """The server does not start or stay up; the message is the reason."""
 
 
-class Over(Exception):
-    """The emulator is gone, or wants this server gone."""
+class Stopped(Exception):
+    """The emulator ended, or stops this server."""
 
 
-class Keeper:
+class Supervisor:
     """One server and its probes. `spec` is written by `hosting`."""
 
     def __init__(self, folder: Path) -> None:
@@ -56,51 +56,55 @@ class Keeper:
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = int(self.socket.getsockname()[1])
         self.server: subprocess.Popen[bytes] | None = None
-        self.forget = False
+        self.delete_files = False
 
-    def tell(self, state: str, reason: str = "") -> None:
-        """Write how it stands; readers never see half of it."""
+    def write_status(self, state: str, reason: str = "") -> None:
+        """Write the status file atomically."""
         draft = self.folder / "status.draft"
         draft.write_text(json.dumps({"state": state, "port": self.port, "reason": reason, "run": self.spec["run"]}))
         draft.replace(self.folder / "status.json")
 
     def run(self) -> None:
-        """Keep the server until told to end."""
+        """Run the server until it is stopped."""
         try:
-            self.tell("starting")
+            self.write_status("starting")
             unpack(self.spec, self.folder)
-            modern = self._facts()
+            has_control_socket = self._has_control_socket_option()
             for _ in range(RESTARTS):
-                self._start(modern)
+                self._start(has_control_socket)
                 self._wait_until_ready()
-                self.tell("ready")
+                self.write_status("ready")
                 self._watch()
-                self.tell("starting")  # before the end, so that nobody is sent to a server that goes
-                self._end()
-            raise GaveUp(f"the server ended or stopped answering {RESTARTS} times")
-        except GaveUp as reason:
-            self._say(f"amldeploy emulator: {reason}")
-            self.tell("failed", str(reason))
-        except Over:
-            self.tell("ending")
+                self.write_status("starting")  # before the stop, so that no request is sent to a stopping server
+                self._stop()
+            raise ServerFailed(f"the server ended or stopped answering {RESTARTS} times")
+        except ServerFailed as reason:
+            self._log(f"amldeploy emulator: {reason}")
+            self.write_status("failed", str(reason))
+        except Stopped:
+            self.write_status("ending")
         finally:
-            self._end()
+            self._stop()
 
-    def _facts(self) -> bool:
+    def _has_control_socket_option(self) -> bool:
         python = self.spec["python"]
         try:
-            asked = subprocess.run([python, "-c", FACTS], capture_output=True, text=True, check=False, timeout=60)
+            checked = subprocess.run(
+                [python, "-c", VERSION_CHECK], capture_output=True, text=True, check=False, timeout=60
+            )
         except OSError as error:
-            raise GaveUp(f"cannot run {python}: {error.strerror}. Set AMLDEPLOY_SCORING_PYTHON to a Python.") from None
-        if asked.returncode != 0:
-            raise GaveUp(MISSING.format(python))
-        return int(asked.stdout) >= CONTROL_SOCKET
+            raise ServerFailed(
+                f"cannot run {python}: {error.strerror}. Set AMLDEPLOY_SCORING_PYTHON to a Python."
+            ) from None
+        if checked.returncode != 0:
+            raise ServerFailed(MISSING.format(python))
+        return int(checked.stdout) >= CONTROL_SOCKET
 
-    def _start(self, modern: bool) -> None:
-        given = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        environment = {**given, **self.spec["environment"], "PYTHONUNBUFFERED": "1"}
+    def _start(self, has_control_socket: bool) -> None:
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        environment = {**inherited, **self.spec["environment"], "PYTHONUNBUFFERED": "1"}
         command = [
-            self.spec["python"], "-m", "gunicorn", *(["--no-control-socket"] if modern else []),
+            self.spec["python"], "-m", "gunicorn", *(["--no-control-socket"] if has_control_socket else []),
             "--bind", f"fd://{self.socket.fileno()}", "--workers", environment.get("WORKER_COUNT", "1"),
             "--timeout", environment.get("WORKER_TIMEOUT", "300"), "--access-logfile", "-", "--error-logfile", "-",
             "azureml_inference_server_http.server.entry:app",
@@ -113,42 +117,42 @@ class Keeper:
 
     def _wait_until_ready(self) -> None:
         probe, pace = self.spec["readiness"], self.spec["pace"]
-        # The profile shortens how long is waited between probes, never how long a server may take.
+        # The profile shortens the wait between probes, not the time limit of the server.
         limit = time.monotonic() + probe["initialDelay"] + probe["failureThreshold"] * probe["period"]
         self._pause(probe["initialDelay"] * pace)
         good = 0
         while good < probe["successThreshold"]:
-            good = good + 1 if self._answers(probe["timeout"]) else 0
+            good = good + 1 if self._is_healthy(probe["timeout"]) else 0
             if good < probe["successThreshold"]:
                 if time.monotonic() > limit:
-                    raise GaveUp("the readiness probe failed for longer than its settings allow")
+                    raise ServerFailed("the readiness probe failed for longer than its settings allow")
                 self._pause(max(0.02, probe["period"] * pace))
             self._require_alive()
 
     def _watch(self) -> None:
-        """Return when the server has to be started again."""
+        """Return when the server needs a restart."""
         probe, bad = self.spec["liveness"], 0
         self._pause(probe["initialDelay"])
         while bad < probe["failureThreshold"]:
             if self.server is None or self.server.poll() is not None:
-                self._say("amldeploy emulator: the server ended and is started again")
+                self._log("amldeploy emulator: the server ended and is started again")
                 return
-            bad = 0 if self._answers(probe["timeout"]) else bad + 1
+            bad = 0 if self._is_healthy(probe["timeout"]) else bad + 1
             self._pause(max(0.02, probe["period"]))
-        self._say("amldeploy emulator: the liveness probe failed; the server is started again")
+        self._log("amldeploy emulator: the liveness probe failed; the server is started again")
 
     def _pause(self, seconds: float) -> None:
-        """Wait, unless the emulator goes or the server ends."""
+        """Wait; returns early when the server ends. Raises Stopped when the emulator ends or stops this server."""
         until = time.monotonic() + seconds
         while True:
             left = until - time.monotonic()
             if select.select([0], [], [], max(0.0, min(left, 0.1)))[0]:
-                self.forget = b"forget" in os.read(0, 100)
-                raise Over
+                self.delete_files = b"forget" in os.read(0, 100)
+                raise Stopped
             if left <= 0 or (self.server is not None and self.server.poll() is not None):
                 return
 
-    def _answers(self, timeout: float) -> bool:
+    def _is_healthy(self, timeout: float) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=max(0.05, timeout))
         try:
             connection.request("GET", "/")
@@ -160,9 +164,9 @@ class Keeper:
 
     def _require_alive(self) -> None:
         if self.server is not None and (code := self.server.poll()) is not None:
-            raise GaveUp(f"the server ended with exit code {code} before it was ready")
+            raise ServerFailed(f"the server ended with exit code {code} before it was ready")
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
         if self.server is None:
             return
         for signal_number in (signal.SIGTERM, signal.SIGKILL):
@@ -172,38 +176,40 @@ class Keeper:
             except (ProcessLookupError, PermissionError, subprocess.TimeoutExpired):
                 continue
 
-    def _say(self, words: str) -> None:
+    def _log(self, text: str) -> None:
         with (self.folder / "server.log").open("a") as output:
-            output.write(words + "\n")
+            output.write(text + "\n")
 
 
 def unpack(spec: dict[str, Any], folder: Path) -> None:
-    """Write the code's and the model's blobs as files, and a log of it: what a storage initializer does.
+    """Write the blobs of code and model as files, with a log, like the storage initializer.
 
     Raises:
-        GaveUp: a blob's name leads out of its folder.
+        ServerFailed: a blob's name points outside its folder.
     """
     world = sqlite3.connect(f"file:{spec['world']}?mode=ro", uri=True, timeout=30)
     try:
         with (folder / "storage.log").open("w") as output:
-            for what, root, above, place in spec["files"]:
-                shutil.rmtree(place, ignore_errors=True)
-                Path(place).mkdir(parents=True)
+            for what, root, above, destination in spec["files"]:
+                shutil.rmtree(destination, ignore_errors=True)
+                Path(destination).mkdir(parents=True)
                 rows = world.execute(
                     "SELECT path FROM blobs WHERE path = ? OR substr(path, 1, ?) = ?",
                     (root, len(root) + 1, f"{root}/"),
                 )
-                count = sum(_write(world, Path(place), path, path.removeprefix(above).strip("/")) for (path,) in rows)
+                count = sum(
+                    _write(world, Path(destination), path, path.removeprefix(above).strip("/")) for (path,) in rows
+                )
                 output.write(f"{what}: {count} files\n")
             output.write("Storage initializer finished.\n")
     finally:
         world.close()
 
 
-def _write(world: sqlite3.Connection, place: Path, path: str, name: str) -> int:
+def _write(world: sqlite3.Connection, destination: Path, path: str, name: str) -> int:
     if "\0" in name or ".." in name.split("/"):
-        raise GaveUp(f"the blob name {name!r} leads out of its folder")
-    target = place / name
+        raise ServerFailed(f"the blob name {name!r} points outside its folder")
+    target = destination / name
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as output:
         for (content,) in world.execute("SELECT content FROM parts WHERE path = ? ORDER BY start", (path,)):
@@ -211,10 +217,10 @@ def _write(world: sqlite3.Connection, place: Path, path: str, name: str) -> int:
     return 1
 
 
-def _alone(folder: Path) -> int | None:
-    """The lock that says somebody keeps this folder; None when somebody else does."""
+def _take_lock(folder: Path) -> int | None:
+    """Take the lock of a folder; None when another supervisor has it."""
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    for _ in range(20):  # whoever only looks holds it for an instant
+    for _ in range(20):  # a status check holds it for an instant
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -225,15 +231,15 @@ def _alone(folder: Path) -> int | None:
 
 
 def main(folder: Path) -> NoReturn:
-    """Keep the server of one folder; exit code 0 also when another keeper does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the emulator, whose end ends this
-    if _alone(folder) is not None:
-        keeper = Keeper(folder)
+    """Supervise the server of one folder; exit code 0 also when another supervisor does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the emulator, whose end stops this process
+    if _take_lock(folder) is not None:
+        supervisor = Supervisor(folder)
         try:
-            keeper.run()
-        except Exception as error:  # noqa: BLE001 - whoever waits for the status must learn of it
-            keeper.tell("failed", f"{type(error).__name__}: {error}")
-        if keeper.forget:
+            supervisor.run()
+        except Exception as error:  # noqa: BLE001 - the status must contain every failure
+            supervisor.write_status("failed", f"{type(error).__name__}: {error}")
+        if supervisor.delete_files:
             shutil.rmtree(folder, ignore_errors=True)
     sys.exit(0)
 

@@ -1,1 +1,1 @@
-"""The first content of a world: the default one, and the one that a world file describes."""
+"""The initial content of a world: the default world, and world files."""

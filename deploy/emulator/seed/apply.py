@@ -1,6 +1,6 @@
-"""Makes a world as its file says. It starts from the default world, and what is deployed goes through Azure's own door.
+"""Fill a world from its world file. It starts from the default world; deployments use the same code as requests.
 
-A world file is data; what it asks for and Azure would refuse is refused here too, with the place in the file.
+What Azure would refuse is refused here too, with its position in the file.
 """
 
 from __future__ import annotations
@@ -19,127 +19,130 @@ from deploy.emulator.rbac.builtin_roles import AI_ADMINISTRATOR, OWNER
 from deploy.emulator.seed import default_world, deployed
 from deploy.emulator.seed.schema import Identity, Region, Registry, Role, Workspace, WorldFile
 from deploy.emulator.workspace import connections, registry, user_identities
-from deploy.emulator.world.parse import Misfit, Way
+from deploy.emulator.world.parse import InvalidValue, KeyPath
 from deploy.emulator.world.store import Resource, World
 
-_HOME = '["subscription", "group", "neighbour", "workspace", "datastore"]'
-"""The kinds of resources that make up the default workspace and what it stands in."""
+_WORKSPACE_KINDS = '["subscription", "group", "linked", "workspace", "datastore"]'
+"""The kinds of the default workspace's resources, with its group, subscription and linked resources."""
 
 
-def furnish(world: World) -> None:
-    """Fill an empty world: as its file says, when it has one. Must run inside a transaction.
+def fill(world: World) -> None:
+    """Fill an empty world, from its world file if it has one. Must run inside a transaction.
 
     Raises:
-        Misfit: the file asks for something that cannot be.
+        InvalidValue: the file contains an impossible value.
     """
-    default_world.furnish(world)
+    default_world.fill(world)
     written = world.controls.get("world")
     if written:
-        _shape(world, WorldFile.model_validate(written))
+        _apply_file(world, WorldFile.model_validate(written))
 
 
-def _shape(world: World, wanted: WorldFile) -> None:
-    settings_api.obey(world, wanted.settings)
-    places = wanted.workspaces or [Workspace(name=default_world.WORKSPACE)]
-    _workspaces(world, places)
-    regions = {**{place.region: Region() for place in places}, **wanted.regions}
-    for subscription in sorted({place.subscription for place in places}):
+def _apply_file(world: World, spec: WorldFile) -> None:
+    settings_api.apply(world, spec.settings)
+    workspaces = spec.workspaces or [Workspace(name=default_world.WORKSPACE)]
+    _workspaces(world, workspaces)
+    regions = {**{workspace.region: Region() for workspace in workspaces}, **spec.regions}
+    for subscription in sorted({workspace.subscription for workspace in workspaces}):
         for name, region in regions.items():
             _region(world, subscription, name, region)
-    _belongings(world, places)
-    _identities(world, places, wanted.identities)
-    if wanted.registries is not None:
-        _registries(world, wanted.registries)
-    for somebody in wanted.principals:
-        directory.add(world, somebody.id.lower(), somebody.type, somebody.name)
-    _roles(world, places, wanted.roles)
-    deployed.deploy(world, places, wanted.endpoints)
+    _quotas_and_connections(world, workspaces)
+    _identities(world, workspaces, spec.identities)
+    if spec.registries is not None:
+        _registries(world, spec.registries)
+    for each in spec.principals:
+        directory.add(world, each.id.lower(), each.type, each.name)
+    _roles(world, workspaces, spec.roles)
+    deployed.deploy(world, workspaces, spec.endpoints)
 
 
-def _workspaces(world: World, places: list[Workspace]) -> None:
-    """Put copies of the default workspace, with all that belongs to it, in its place."""
+def _workspaces(world: World, workspaces: list[Workspace]) -> None:
+    """Replace the default workspace and its resources by a copy for each workspace of the file."""
     rows = world.db.execute(
         "SELECT kind, parent, name, location, body, private FROM resources"
         " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY number",
-        (_HOME,),
+        (_WORKSPACE_KINDS,),
     ).fetchall()
-    world.db.execute("DELETE FROM resources WHERE kind IN (SELECT value FROM json_each(?))", (_HOME,))
+    world.db.execute("DELETE FROM resources WHERE kind IN (SELECT value FROM json_each(?))", (_WORKSPACE_KINDS,))
     world.db.execute("DELETE FROM role_assignments")
     world.db.execute("DELETE FROM principals WHERE id = ?", (default_world.WORKSPACE_PRINCIPAL,))
-    for place in places:
+    for workspace in workspaces:
         for row in rows:
-            # Stored ids are in lower case; the body's own keeps the case it was written in.
-            kind, parent, name, location, text, private = (_renamed(word, place) for word in row)
+            # Stored ids are in lower case; the id in the body keeps its case.
+            kind, parent, name, location, text, private = (_for_workspace(word, workspace) for word in row)
             body = json.loads(text)
             world.save(Resource(body["id"], kind, parent, name, location, body, json.loads(private)))
-        directory.add(world, principal(place), "ServicePrincipal", place.name)
+        directory.add(world, principal(workspace), "ServicePrincipal", workspace.name)
 
 
-def identifier(place: Workspace) -> str:
+def identifier(workspace: Workspace) -> str:
     """The workspace's ARM id."""
-    return _renamed(default_world.WORKSPACE_ID, place)
+    return _for_workspace(default_world.WORKSPACE_ID, workspace)
 
 
-def principal(place: Workspace) -> str:
-    """The object id of the workspace's own identity: always the same for the same workspace."""
-    return _renamed(default_world.WORKSPACE_PRINCIPAL, place)
+def principal(workspace: Workspace) -> str:
+    """The object id of the workspace's identity: always the same for the same workspace."""
+    return _for_workspace(default_world.WORKSPACE_PRINCIPAL, workspace)
 
 
-def _renamed(text: str, place: Workspace) -> str:
-    """A text of the default workspace, as it is for another."""
-    if (place.name, place.subscription, place.resource_group) == (
+def _for_workspace(text: str, workspace: Workspace) -> str:
+    """A text of the default workspace with the names and ids of another workspace."""
+    if (workspace.name, workspace.subscription, workspace.resource_group) == (
         default_world.WORKSPACE,
         default_world.SUBSCRIPTION,
         default_world.GROUP,
     ):
-        return text.replace(default_world.LOCATION, place.region)
-    own = f"{place.subscription}/{place.resource_group}/{place.name}".lower()
-    short = re.sub(r"[^a-z0-9]", "", place.name.lower())[:20]
+        return text.replace(default_world.LOCATION, workspace.region)
+    own = f"{workspace.subscription}/{workspace.resource_group}/{workspace.name}".lower()
+    short = re.sub(r"[^a-z0-9]", "", workspace.name.lower())[:20]
     new = {
-        default_world.SUBSCRIPTION: place.subscription, default_world.GROUP: place.resource_group,
-        default_world.WORKSPACE: place.name, default_world.STORAGE_NAME.removeprefix("st"): short,
-        default_world.LOCATION: place.region,
+        default_world.SUBSCRIPTION: workspace.subscription, default_world.GROUP: workspace.resource_group,
+        default_world.WORKSPACE: workspace.name, default_world.STORAGE_NAME.removeprefix("st"): short,
+        default_world.LOCATION: workspace.region,
         default_world.WORKSPACE_PRINCIPAL: str(uuid.uuid5(uuid.NAMESPACE_URL, f"principal of {own}")),
         default_world.WORKSPACE_GUID: str(uuid.uuid5(uuid.NAMESPACE_URL, own)),
     }  # fmt: skip
     return re.sub("|".join(map(re.escape, new)), lambda match: new[match[0]], text)
 
 
-def _belongings(world: World, places: list[Workspace]) -> None:
-    """What each workspace may use of its subscription's cores, and its connections."""
-    for at, place in enumerate(places):
-        workspace = world.get(identifier(place))
-        assert workspace is not None  # noqa: S101 - made a moment ago
-        for family, cores in place.quotas.items():
+def _quotas_and_connections(world: World, workspaces: list[Workspace]) -> None:
+    """Write the core limits and the connections of each workspace."""
+    for at, workspace in enumerate(workspaces):
+        resource = world.get(identifier(workspace))
+        assert resource is not None  # noqa: S101 - created above
+        for family, cores in workspace.quotas.items():
             name = _family(family, ("workspaces", at, "quotas", family))
-            core_limits.set_limit(world, workspace.id, place.region, name, cores)
-        for said in place.connections:
+            core_limits.set_limit(world, resource.id, workspace.region, name, cores)
+        for connection in workspace.connections:
             properties = {
-                "category": said.category, "target": said.target, "authType": said.auth_type,
-                "metadata": said.metadata, "credentials": said.credentials,
+                "category": connection.category, "target": connection.target, "authType": connection.auth_type,
+                "metadata": connection.metadata, "credentials": connection.credentials,
             }  # fmt: skip
-            connections.save(world, workspace, said.name, properties)
+            connections.save(world, resource, connection.name, properties)
 
 
-def _identities(world: World, places: list[Workspace], wanted: list[Identity] | None) -> None:
-    """Those of the file, or the default world's in the first workspace's group."""
+def _identities(world: World, workspaces: list[Workspace], spec: list[Identity] | None) -> None:
+    """Write the identities of the file, or the default one in the first workspace's group."""
     world.remove(default_world.IDENTITY_ID)
-    first = places[0]
-    for at, said in enumerate([Identity(name=default_world.IDENTITY)] if wanted is None else wanted):
-        subscription, group = said.subscription or first.subscription, said.resource_group or first.resource_group
+    first = workspaces[0]
+    for at, identity in enumerate([Identity(name=default_world.IDENTITY)] if spec is None else spec):
+        subscription, group = (
+            identity.subscription or first.subscription,
+            identity.resource_group or first.resource_group,
+        )
         scope = f"/subscriptions/{subscription}/resourceGroups/{group}"
         if world.get(scope) is None:
-            raise Misfit(
+            raise InvalidValue(
                 [(("identities", at), f"there is no resource group '{group}'. Name one that a workspace is in.")]
             )
-        user_identities.save(world, scope, said.name, said.region or first.region, {})
+        user_identities.save(world, scope, identity.name, identity.region or first.region, {})
 
 
-def _family(wanted: str, way: Way) -> str:
+def _family(spec: str, key_path: KeyPath) -> str:
     for family in vm_sizes.FAMILIES:
-        if _plain(family.name) == _plain(wanted):
+        if _normalized(family.name) == _normalized(spec):
             return family.name
-    raise Misfit([(way, "is no family of machines. See `vmSizes`.")])
+    raise InvalidValue([(key_path, "is not a VM family. See `vmSizes`.")])
 
 
 def _region(world: World, subscription: str, name: str, region: Region) -> None:
@@ -148,92 +151,100 @@ def _region(world: World, subscription: str, name: str, region: Region) -> None:
         cores[_family(family, ("regions", name, "families", family))] = count
     for size in (*(region.sizes or ()), *region.prices):
         if vm_sizes.find(size) is None:
-            raise Misfit([(("regions", name), f"'{size}' is no size of machines. See `vmSizes`.")])
-    said = {
+            raise InvalidValue([(("regions", name), f"'{size}' is not a VM size. See `vmSizes`.")])
+    counted = {
         core_limits.TOTAL: (region.total_cores, vm_sizes.TOTAL_LIMIT), core_limits.CLUSTERS: (region.clusters, 200),
         core_limits.LOW_PRIORITY: (region.low_priority_cores, 100),
         limits.ENDPOINTS: (region.endpoints, None), limits.DEPLOYMENTS: (region.deployments, None),
         limits.SIBLINGS: (region.deployments_per_endpoint, None),
     }  # fmt: skip
-    counts = {what: default if count is None else count for what, (count, default) in said.items()}
+    counts = {what: default if count is None else count for what, (count, default) in counted.items()}
     for what, limit in {**cores, **counts}.items():
         if limit is not None:
             core_limits.set_limit(world, subscription, name, what, limit)
 
 
-def _plain(family: str) -> str:
+def _normalized(family: str) -> str:
     return family.replace(" ", "").lower()
 
 
-def _registries(world: World, wanted: list[Registry]) -> None:
-    held = world.get("/registries/azureml")
-    known = world.children("/registries/azureml", "model")
+def _registries(world: World, spec: list[Registry]) -> None:
+    default_registry = world.get("/registries/azureml")
+    default_models = world.children("/registries/azureml", "model")
     world.db.execute("DELETE FROM resources WHERE kind IN ('registry', 'model')")
-    for each in wanted:
+    for each in spec:
         where = f"/registries/{each.name}"
-        assert held is not None  # noqa: S101 - the default world has it
-        body = {**held.body, "id": where, "name": each.name, "location": each.region}
-        world.save(replace(held, id=where, name=each.name, location=each.region, body=body))
-        for name, version, facts in _models(each, known):
+        assert default_registry is not None  # noqa: S101 - the default world has it
+        body = {**default_registry.body, "id": where, "name": each.name, "location": each.region}
+        world.save(replace(default_registry, id=where, name=each.name, location=each.region, body=body))
+        for name, version, facts in _models(each, default_models):
             found = registry.model_body(
                 each.name, default_world.REGISTRY_GROUP, default_world.REGISTRY_SUBSCRIPTION, name, version, facts
             )
             world.save(Resource(found["id"], "model", where, f"{name}:{version}", each.region, found, {"model": name}))
 
 
-def _models(wanted: Registry, known: list[Resource]) -> list[tuple[str, int, dict[str, object]]]:
-    words = ("description", "tags", "properties")
-    default = {item.private["model"]: {word: item.properties[word] for word in words} for item in known}
-    if wanted.models is None:
-        return [(i.private["model"], int(i.body["name"]), default[i.private["model"]]) for i in known]
+def _models(spec: Registry, default_models: list[Resource]) -> list[tuple[str, int, dict[str, object]]]:
+    names = ("description", "tags", "properties")
+    default = {item.private["model"]: {word: item.properties[word] for word in names} for item in default_models}
+    if spec.models is None:
+        return [(i.private["model"], int(i.body["name"]), default[i.private["model"]]) for i in default_models]
     found = []
-    for model in wanted.models:
+    for model in spec.models:
         facts = default.get(model.name, {"description": "", "tags": {}, "properties": {}})
-        said = {word: getattr(model, word) for word in words if getattr(model, word) is not None}
-        found += [(model.name, version, {**facts, **said}) for version in model.versions]
+        changes = {word: getattr(model, word) for word in names if getattr(model, word) is not None}
+        found += [(model.name, version, {**facts, **changes}) for version in model.versions]
     return found
 
 
-def _roles(world: World, places: list[Workspace], wanted: list[Role] | None) -> None:
-    for place in places:
-        group = identifier(place).partition("/providers/")[0]
-        _assign(world, group, principal(place), AI_ADMINISTRATOR, "ServicePrincipal")
-    if wanted is None:
-        for subscription in sorted({place.subscription for place in places}):
+def _roles(world: World, workspaces: list[Workspace], spec: list[Role] | None) -> None:
+    for workspace in workspaces:
+        group = identifier(workspace).partition("/providers/")[0]
+        _assign(world, group, principal(workspace), AI_ADMINISTRATOR, "ServicePrincipal")
+    if spec is None:
+        for subscription in sorted({workspace.subscription for workspace in workspaces}):
             _assign(world, f"/subscriptions/{subscription}", SIGNED_IN, OWNER, "ServicePrincipal")
-    for at, role in enumerate(wanted or []):
-        way: Way = ("roles", at)
-        somebody, kind = _somebody(world, role.principal, way)
-        _assign(world, _scope(world, places, role.scope, way), somebody, _definition(world, role.role, way), kind)
+    for at, role in enumerate(spec or []):
+        key_path: KeyPath = ("roles", at)
+        principal_id, kind = _find_principal(world, role.principal, key_path)
+        _assign(
+            world,
+            _scope(world, workspaces, role.scope, key_path),
+            principal_id,
+            _definition(world, role.role, key_path),
+            kind,
+        )
 
 
-def _assign(world: World, scope: str, somebody: str, role: str, kind: str) -> None:
-    name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{scope} {somebody} {role}".lower()))
-    role_assignments.assign(world, scope, somebody, kind, role, name, by="")
+def _assign(world: World, scope: str, principal_id: str, role: str, kind: str) -> None:
+    name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{scope} {principal_id} {role}".lower()))
+    role_assignments.assign(world, scope, principal_id, kind, role, name, by="")
 
 
-def _somebody(world: World, wanted: str, way: Way) -> tuple[str, str]:
-    wanted = SIGNED_IN if wanted == "signed-in" else wanted
-    row = world.db.execute(
-        "SELECT id, kind FROM principals WHERE id = ? OR name = ?", (wanted.lower(), wanted)
-    ).fetchone()
+def _find_principal(world: World, spec: str, key_path: KeyPath) -> tuple[str, str]:
+    spec = SIGNED_IN if spec == "signed-in" else spec
+    row = world.db.execute("SELECT id, kind FROM principals WHERE id = ? OR name = ?", (spec.lower(), spec)).fetchone()
     if row is None:
-        words = f"there is no principal '{wanted}'. Name it under principals, or write signed-in."
-        raise Misfit([((*way, "principal"), words)])
+        names = f"there is no principal '{spec}'. Name it under principals, or write signed-in."
+        raise InvalidValue([((*key_path, "principal"), names)])
     return row[0], row[1]
 
 
-def _definition(world: World, wanted: str, way: Way) -> str:
+def _definition(world: World, spec: str, key_path: KeyPath) -> str:
     rows = world.db.execute("SELECT id, name FROM role_definitions").fetchall()
     for guid, name in rows:
-        if wanted.lower() in (guid, name.lower()):
+        if spec.lower() in (guid, name.lower()):
             return str(guid)
-    raise Misfit([((*way, "role"), f"there is no role '{wanted}'. There are {', '.join(sorted(n for _, n in rows))}.")])
+    raise InvalidValue(
+        [((*key_path, "role"), f"there is no role '{spec}'. There are {', '.join(sorted(n for _, n in rows))}.")]
+    )
 
 
-def _scope(world: World, places: list[Workspace], wanted: str, way: Way) -> str:
-    named = next((identifier(place) for place in places if place.name == wanted), wanted)
+def _scope(world: World, workspaces: list[Workspace], spec: str, key_path: KeyPath) -> str:
+    named = next((identifier(workspace) for workspace in workspaces if workspace.name == spec), spec)
     found = world.get(named)
     if found is None:
-        raise Misfit([((*way, "scope"), f"there is no '{wanted}'. Write an ARM id of this world, or a workspace.")])
+        raise InvalidValue(
+            [((*key_path, "scope"), f"there is no '{spec}'. Write an ARM id of this world, or a workspace.")]
+        )
     return str(found.body["id"])

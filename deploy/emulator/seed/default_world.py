@@ -1,6 +1,6 @@
-"""How a new world is furnished: one subscription, one workspace, a registry with models, roles, quota. Data, plainly.
+"""The default world: one subscription, one workspace, a registry with models, roles, quota.
 
-Nothing here is asked at run time; change the world through the wire once it stands.
+It is read only when a world is created or reset.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ IDENTITY = "id-local"
 IDENTITY_ID = f"{PROVIDERS}/{user_identities.TYPE}/{IDENTITY}"
 REGISTRY_SUBSCRIPTION = "00000000-0000-0000-0000-0000000000f1"
 REGISTRY_GROUP = "registry-builtin-prod-eastus-01"
-MOMENT = "2026-01-01T00:00:00.0000000+00:00"
+CREATED_AT = "2026-01-01T00:00:00.0000000+00:00"
+_SYSTEM_DATA = {"createdAt": CREATED_AT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": CREATED_AT}
 
 _A100_H100 = (
     "Standard_NC24ads_A100_v4", "Standard_NC48ads_A100_v4", "Standard_NC96ads_A100_v4", "Standard_ND96asr_v4",
@@ -42,7 +43,7 @@ _T4 = ("Standard_NC4as_T4_v3", "Standard_NC8as_T4_v3", "Standard_NC16as_T4_v3", 
 _CXR = tuple(size for size in _A100_H100 if size != "Standard_ND40rs_v2")
 _GIGAPATH = ("Standard_NC6s_v3", "Standard_NC12s_v3", "Standard_NC24s_v3", *_A100_H100[:6])
 MODELS: tuple[tuple[str, tuple[int, ...], str, tuple[str, ...], str], ...] = (
-    # name, versions, smallest machine (cores|GPUs|GB memory|GB disk), sizes it may run on, what it does
+    # name, versions, minimum size (cores|GPUs|GB memory|GB disk), allowed sizes, description
     ("MedImageParse", (14, 15, 16, 17), "24|1|220|64", _A100_H100, "Segmentation of medical images from text prompts."),
     ("MedImageParse3D", (4, 5, 6), "24|1|220|64", _A100_H100, "Segmentation of medical volumes from text prompts."),
     ("MedImageInsight", (11, 12, 13), "4|1|28|64", (*_T4, *_A100_H100), "Embeddings of medical images and texts."),
@@ -51,9 +52,9 @@ MODELS: tuple[tuple[str, tuple[int, ...], str, tuple[str, ...], str], ...] = (
 )
 
 
-def furnish(world: World) -> None:
+def fill(world: World) -> None:
     """Fill an empty world. Must run inside a transaction."""
-    _places(world)
+    _subscription_and_group(world)
     _workspace(world)
     _datastores(world)
     user_identities.save(world, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}", IDENTITY, LOCATION, {})
@@ -66,7 +67,7 @@ def furnish(world: World) -> None:
         core_limits.set_limit(world, SUBSCRIPTION, LOCATION, family.name, family.limit)
 
 
-def _places(world: World) -> None:
+def _subscription_and_group(world: World) -> None:
     subscription = f"/subscriptions/{SUBSCRIPTION}"
     group = f"{subscription}/resourceGroups/{GROUP}"
     _add(world, subscription, "subscription", "", SUBSCRIPTION, {
@@ -81,7 +82,7 @@ def _places(world: World) -> None:
         kind = "/".join(identifier.split("/")[-3:-1])
         name = identifier.rpartition("/")[2]
         body = {"id": identifier, "name": name, "type": kind, "location": LOCATION, "tags": {}, "properties": {}}
-        _add(world, identifier, "neighbour", group, name, body)
+        _add(world, identifier, "linked", group, name, body)
 
 
 def _workspace(world: World) -> None:
@@ -99,7 +100,7 @@ def _workspace(world: World) -> None:
             "hbiWorkspace": False, "v1LegacyMode": False, "tenantId": access_tokens.TENANT, "storageHnsEnabled": False,
             "discoveryUrl": f"https://{LOCATION}.api.azureml.ms/discovery",
         },
-        "systemData": {"createdAt": MOMENT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": MOMENT},
+        "systemData": _SYSTEM_DATA,
     })  # fmt: skip
 
 
@@ -116,7 +117,7 @@ def _datastores(world: World) -> None:
                 "serviceDataAccessAuthIdentity": "None", "credentials": {"credentialsType": "AccountKey"},
                 "description": None, "tags": {}, "properties": {},
             },
-            "systemData": {"createdAt": MOMENT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": MOMENT},
+            "systemData": _SYSTEM_DATA,
         })  # fmt: skip
 
 
@@ -168,7 +169,7 @@ def _roles(world: World) -> None:
                         "notDataActions": [],
                     }
                 ],
-                "createdOn": MOMENT, "updatedOn": MOMENT, "createdBy": None, "updatedBy": None,
+                "createdOn": CREATED_AT, "updatedOn": CREATED_AT, "createdBy": None, "updatedBy": None,
             },
         }  # fmt: skip
         world.db.execute("INSERT INTO role_definitions VALUES (?, ?, ?)", (guid, name, dump(body)))

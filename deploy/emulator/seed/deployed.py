@@ -1,4 +1,4 @@
-"""What stands already when a world begins: endpoints and deployments, made as a caller would make them, in no time."""
+"""Deploy the endpoints and deployments of a world file, with the handlers of requests and the profile `instant`."""
 
 from __future__ import annotations
 
@@ -13,64 +13,64 @@ from deploy.emulator.rbac.rights import Rights
 from deploy.emulator.seed.schema import Deployment, Endpoint, Workspace
 from deploy.emulator.wire.call import Call, Caller
 from deploy.emulator.wire.responses import Answer, Refusal
-from deploy.emulator.world.parse import Misfit, Way
+from deploy.emulator.world.parse import InvalidValue, KeyPath
 from deploy.emulator.world.store import World
 from deploy.emulator.world.timing import INSTANT
 
 _MODES = {"key": "Key", "aml_token": "AMLToken", "aad_token": "AADToken"}
 
 
-def deploy(world: World, places: list[Workspace], wanted: list[Endpoint]) -> None:
-    """Make endpoints and deployments. Must run inside a transaction.
+def deploy(world: World, workspaces: list[Workspace], spec: list[Endpoint]) -> None:
+    """Create endpoints and deployments. Must run inside a transaction.
 
     Raises:
-        Misfit: Azure would refuse one of them; its words, and the way to it.
+        InvalidValue: Azure would refuse one of them; with its message and key path.
     """
     timing, world.timing = world.timing, INSTANT
     try:
-        for at, endpoint in enumerate(wanted):
-            _endpoint(world, places, endpoint, ("endpoints", at))
+        for at, endpoint in enumerate(spec):
+            _endpoint(world, workspaces, endpoint, ("endpoints", at))
     finally:
         world.timing = timing
 
 
-def _endpoint(world: World, places: list[Workspace], wanted: Endpoint, way: Way) -> None:
-    place = next((p for p in places if wanted.workspace in (None, p.name)), None)
-    if place is None:
-        raise Misfit([((*way, "workspace"), f"there is no workspace '{wanted.workspace}' in this world.")])
+def _endpoint(world: World, workspaces: list[Workspace], spec: Endpoint, key_path: KeyPath) -> None:
+    workspace = next((p for p in workspaces if spec.workspace in (None, p.name)), None)
+    if workspace is None:
+        raise InvalidValue([((*key_path, "workspace"), f"there is no workspace '{spec.workspace}' in this world.")])
     path = {
-        "subscription": place.subscription, "group": place.resource_group, "workspace": place.name,
-        "endpoint": wanted.name,
+        "subscription": workspace.subscription, "group": workspace.resource_group, "workspace": workspace.name,
+        "endpoint": spec.name,
     }  # fmt: skip
     call = _call(world, path)
-    body = _endpoint_body(wanted, place) | _identity(world, wanted, way)
-    _put(call, endpoints, body, way)
-    for at, deployment in enumerate(wanted.deployments):
+    body = _endpoint_body(spec, workspace) | _identity(world, spec, key_path)
+    _put(call, endpoints, body, key_path)
+    for at, deployment in enumerate(spec.deployments):
         inner = replace(call, path={**path, "deployment": deployment.name})
-        _put(inner, deployments, _deployment_body(deployment, place), (*way, "deployments", at))
-    if wanted.traffic:
-        body["properties"]["traffic"] = wanted.traffic
-        _put(call, endpoints, body, (*way, "traffic"))
+        _put(inner, deployments, _deployment_body(deployment, workspace), (*key_path, "deployments", at))
+    if spec.traffic:
+        body["properties"]["traffic"] = spec.traffic
+        _put(call, endpoints, body, (*key_path, "traffic"))
 
 
-def _put(call: Call, room: Any, body: dict[str, Any], way: Way) -> None:
+def _put(call: Call, handlers: Any, body: dict[str, Any], key_path: KeyPath) -> None:
     try:
-        answer: Answer = room.put(replace(call, raw=json.dumps(body).encode()))
+        answer: Answer = handlers.put(replace(call, raw=json.dumps(body).encode()))
     except Refusal as refusal:
         error = refusal.answer.body["error"]
-        words = " ".join([error["message"], *(inner["message"] for inner in error.get("details", []))])
-        raise Misfit([(way, words)]) from None
-    call.world.settle()
-    made = call.world.get(answer.body["id"])
-    if made is None or made.state != "Succeeded":
-        raise Misfit([(way, _reason(call.world, answer.body["id"]))])
+        message = " ".join([error["message"], *(inner["message"] for inner in error.get("details", []))])
+        raise InvalidValue([(key_path, message)]) from None
+    call.world.apply_due()
+    created = call.world.get(answer.body["id"])
+    if created is None or created.state != "Succeeded":
+        raise InvalidValue([(key_path, _reason(call.world, answer.body["id"]))])
 
 
 def _reason(world: World, identifier: str) -> str:
     row = world.db.execute(
         "SELECT error FROM operations WHERE target = ? ORDER BY started DESC, rowid DESC", (identifier.lower(),)
     ).fetchone()
-    return str(json.loads(row[0])["message"]) if row and row[0] else "It did not come to stand."
+    return str(json.loads(row[0])["message"]) if row and row[0] else "It did not reach Succeeded."
 
 
 def _call(world: World, path: dict[str, str]) -> Call:
@@ -79,32 +79,35 @@ def _call(world: World, path: dict[str, str]) -> Call:
     return Call(world, Tokens(Path()), path, query, {}, b"", "", "", "", caller, Rights(world))
 
 
-def _endpoint_body(wanted: Endpoint, place: Workspace) -> dict[str, Any]:
+def _endpoint_body(spec: Endpoint, workspace: Workspace) -> dict[str, Any]:
     properties: dict[str, Any] = {
-        "authMode": _MODES[wanted.auth_mode], "description": wanted.description, "traffic": {},
-        "properties": wanted.properties,
+        "authMode": _MODES[spec.auth_mode], "description": spec.description, "traffic": {},
+        "properties": spec.properties,
     }  # fmt: skip
     return {
-        "location": place.region, "identity": {"type": "SystemAssigned"}, "tags": wanted.tags, "properties": properties,
+        "location": workspace.region, "identity": {"type": "SystemAssigned"}, "tags": spec.tags,
+        "properties": properties,
     }  # fmt: skip
 
 
-def _identity(world: World, wanted: Endpoint, way: Way) -> dict[str, Any]:
-    if wanted.identity is None:
+def _identity(world: World, spec: Endpoint, key_path: KeyPath) -> dict[str, Any]:
+    if spec.identity is None:
         return {}
     row = world.db.execute(
-        "SELECT body FROM resources WHERE kind = 'identity' AND (name = ? OR id = ?)", (wanted.identity.lower(),) * 2
+        "SELECT body FROM resources WHERE kind = 'identity' AND (name = ? OR id = ?)", (spec.identity.lower(),) * 2
     ).fetchone()
     if row is None:
-        raise Misfit([((*way, "identity"), f"there is no identity '{wanted.identity}'. Name it under identities.")])
+        raise InvalidValue(
+            [((*key_path, "identity"), f"there is no identity '{spec.identity}'. Name it under identities.")]
+        )
     named: dict[str, Any] = {json.loads(row[0])["id"]: {}}
     return {"identity": {"type": "UserAssigned", "userAssignedIdentities": named}}
 
 
-def _deployment_body(wanted: Deployment, place: Workspace) -> dict[str, Any]:
+def _deployment_body(spec: Deployment, workspace: Workspace) -> dict[str, Any]:
     properties = {
-        "model": wanted.model, "environmentId": wanted.environment, "instanceType": wanted.instance_type,
-        "environmentVariables": wanted.environment_variables, "properties": wanted.properties,
+        "model": spec.model, "environmentId": spec.environment, "instanceType": spec.instance_type,
+        "environmentVariables": spec.environment_variables, "properties": spec.properties,
     }  # fmt: skip
-    sku = {"name": "Default", "capacity": wanted.instance_count}
-    return {"location": place.region, "tags": wanted.tags, "properties": properties, "sku": sku}
+    sku = {"name": "Default", "capacity": spec.instance_count}
+    return {"location": workspace.region, "tags": spec.tags, "properties": properties, "sku": sku}

@@ -1,6 +1,6 @@
-"""Opening a world: an empty one is furnished, one that cannot be read is named with its cure.
+"""Open a world: fill an empty one, and report one that cannot be read, with its cure.
 
-A world that cannot be read can be set aside; then a new one begins in its place.
+A world that cannot be read can be moved aside and replaced by a new one.
 """
 
 from __future__ import annotations
@@ -9,44 +9,44 @@ import sqlite3
 from pathlib import Path
 
 from deploy.emulator.seed import apply
-from deploy.emulator.world.problems import Unopened
-from deploy.emulator.world.store import OtherVersion, World
+from deploy.emulator.world.problems import WorldUnavailable
+from deploy.emulator.world.store import IncompatibleVersion, World
 from deploy.emulator.world.timing import QUICK, Clock, Timing
 
-CURE = "Begin it anew with `amldeploy emulator reset`, which sets it aside as world.broken"
-_BESIDE = ("-wal", "-shm")
-"""What SQLite keeps beside a file belongs to it."""
+CURE = "Reset it with `amldeploy emulator reset`, which moves it aside to world.broken"
+_SQLITE_SUFFIXES = ("-wal", "-shm")
+"""Files of SQLite that belong to a world file."""
 
 
-class BrokenWorld(Unopened):
-    """The world file is damaged, or another version's."""
+class UnreadableWorld(WorldUnavailable):
+    """The world file is damaged, or has another version."""
 
 
-def opened(path: Path, clock: Clock | None = None, timing: Timing = QUICK) -> World:
-    """The world of a file; a new one when there is none.
+def open_world(path: Path, clock: Clock | None = None, timing: Timing = QUICK) -> World:
+    """Open a world file; create it when it is missing.
 
     Raises:
-        BrokenWorld: it is damaged, half-written or another version's; the message names it and the cure.
-        Unopened: the file is as it should be and cannot be used now, likewise.
+        UnreadableWorld: the file is damaged, incomplete or of another version.
+        WorldUnavailable: the file is intact, but cannot be used now.
     """
     try:
-        world = World(path, apply.furnish, clock, timing)
-    except sqlite3.OperationalError as error:  # locked, no room, no right: the file itself is as it should be
-        cure = f"See that {path.parent.name}/{path.name} can be written, and that there is room on its disk"
-        raise Unopened(path, error, cure) from error
-    except (sqlite3.DatabaseError, OtherVersion) as error:
-        raise BrokenWorld(path, error, CURE) from error
+        world = World(path, apply.fill, clock, timing)
+    except sqlite3.OperationalError as error:  # locked, disk full, no permission: the file itself is intact
+        cure = f"Check that {path.parent.name}/{path.name} is writable and that its disk has free space"
+        raise WorldUnavailable(path, error, cure) from error
+    except (sqlite3.DatabaseError, IncompatibleVersion) as error:
+        raise UnreadableWorld(path, error, CURE) from error
     return world
 
 
-def renewed(path: Path) -> Path | None:
-    """Begin the world of a file anew, by its own world file; says where the old one is if it could not be read."""
+def recreate(path: Path) -> Path | None:
+    """Reset the world of a file. Returns where an unreadable one was moved to, None otherwise."""
     aside = None
     try:
-        world = opened(path)
-    except BrokenWorld:
-        aside = set_aside(path)
-        world = opened(path)
+        world = open_world(path)
+    except UnreadableWorld:
+        aside = move_aside(path)
+        world = open_world(path)
     try:
         world.reset()
     finally:
@@ -54,10 +54,10 @@ def renewed(path: Path) -> Path | None:
     return aside
 
 
-def set_aside(path: Path) -> Path:
-    """Move a world that cannot be read out of the way; a second one replaces the first."""
+def move_aside(path: Path) -> Path:
+    """Move an unreadable world aside, to `world.broken`; replaces an earlier one."""
     aside = path.with_suffix(".broken")
     path.replace(aside)
-    for word in _BESIDE:
+    for word in _SQLITE_SUFFIXES:
         path.with_name(path.name + word).unlink(missing_ok=True)
     return aside

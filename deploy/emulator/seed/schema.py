@@ -1,6 +1,6 @@
-"""The form of a world file: what there is in Azure when the emulator's world begins. `furnishing` makes it so.
+"""The schema of a world file: the initial resources of the emulator's world. `apply` writes them.
 
-Every key is optional; what is not said is as in the default world.
+Every key is optional; a missing one means the default world's value.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class Region(Strict):
-    """What every subscription may use in a region. Cores by family; families that are not named keep their default.
+    """The limits of every subscription in a region. Cores by family; other families keep their default.
 
-    `sizes` are the machines there are (all when not said), `prices` US dollars an hour by machine.
+    `sizes` are the VM sizes of the region (default: all), `prices` US dollars per hour by VM size.
     """
 
     total_cores: Count | None = None
@@ -35,7 +35,7 @@ class Region(Strict):
 
 
 class Connection(Strict):
-    """A connection of a workspace. The credentials are seen by `listsecrets` alone."""
+    """A connection of a workspace. Only `listsecrets` returns the credentials."""
 
     name: Name
     category: str
@@ -48,7 +48,7 @@ class Connection(Strict):
 class Workspace(Strict):
     """A workspace with its storage account, key vault, container registry and application insights.
 
-    `quotas` are the cores by family that it may use of its subscription's.
+    `quotas` limits the cores by family that it can use of its subscription's.
     """
 
     name: Name
@@ -60,7 +60,7 @@ class Workspace(Strict):
 
 
 class Identity(Strict):
-    """A user-assigned identity; it stands in the first workspace's group and region when none are named."""
+    """A user-assigned identity; by default in the first workspace's group and region."""
 
     name: Name
     subscription: Guid | None = None
@@ -69,7 +69,7 @@ class Identity(Strict):
 
 
 class Model(Strict):
-    """A registry's model; of a model that the default world knows, what is not said is as there."""
+    """A model of a registry; for a model of the default world, missing keys have the values there."""
 
     name: Name
     versions: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
@@ -79,7 +79,7 @@ class Model(Strict):
 
 
 class Registry(Strict):
-    """A registry; without `models` it holds those of the default world."""
+    """A registry; without `models` it has those of the default world."""
 
     name: Name
     region: RegionName = "eastus"
@@ -87,7 +87,7 @@ class Registry(Strict):
 
 
 class Principal(Strict):
-    """Somebody in the directory."""
+    """A principal of the directory."""
 
     id: Guid
     name: str
@@ -103,7 +103,7 @@ class Role(Strict):
 
 
 class Deployment(Strict):
-    """A deployment that stands."""
+    """A deployment in state Succeeded."""
 
     name: str
     model: str | None = None
@@ -116,7 +116,7 @@ class Deployment(Strict):
 
 
 class Endpoint(Strict):
-    """An endpoint that stands, in a workspace of this file (the first when none is named)."""
+    """An endpoint in state Succeeded, in a workspace of this file (default: the first)."""
 
     name: str
     workspace: str | None = None
@@ -140,4 +140,4 @@ class WorldFile(Strict):
     roles: list[Role] | None = None
     endpoints: list[Endpoint] = Field(default_factory=list)
     settings: dict[str, Any] = Field(default_factory=dict)
-    """As `GET /emulator/settings` shows them."""
+    """As `GET /emulator/settings` returns them."""

@@ -1,27 +1,27 @@
-"""Which action a request is, over which scope: the Resource Manager reads both from the address alone.
+"""The RBAC action and scope of a request. As in the Resource Manager, both follow from the address.
 
-An address is `/place/providers/Namespace/type/name/type/name`; the types without the names are the action, the method
-is its last word. Whether the caller may do it is decided in `rights`.
+An address is `/scope/providers/Namespace/type/name/type/name`. The action is the types without the names, and the
+method as its last word. `rbac.rights` decides whether the caller is allowed to do it.
 """
 
 from __future__ import annotations
 
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 OPEN = frozenset({"OperationsStatus_Get", "OperationResults_Get", "Permissions_List"})
-"""Needs a token and no role. The address of an operation is given only to whoever began it (on Azure it is signed),
-and everybody may ask what they are allowed."""
+"""These need a token but no role. Only the caller that started an operation has its address (on Azure it is signed);
+every caller can list its own permissions."""
 TENANT_WIDE = frozenset({"RoleDefinitions_Get", "RoleDefinitions_List"})
-"""Asked of no scope at all, these are open too: Azure's own roles are no secret."""
+"""Without a scope, these need no role either: Azure's built-in roles are public."""
 COLLECTED = frozenset(
     {"Subscriptions_List", "Subscriptions_Get", "Workspaces_ListBySubscription", "Workspaces_ListByResourceGroup"}
 )
-"""Lists that show each caller what they may read; so a role further down is enough to ask."""
+"""These lists contain what the caller can read; a role on a child resource is enough to call them."""
 
 
-def of(method: str, path: str) -> str:
+def action_of(method: str, path: str) -> str:
     """The action of a route, such as `Microsoft.MachineLearningServices/workspaces/onlineEndpoints/write`.
 
-    A place holder `{kind}` stands for a type and stays.
+    The placeholder `{kind}` is a type and stays.
     """
     _, provided, rest = path.rpartition("/providers/")
     words = (rest if provided else f"Microsoft.Resources{path}").split("/")
@@ -29,8 +29,8 @@ def of(method: str, path: str) -> str:
     return "/".join([*types, _VERBS.get(method, "action")])
 
 
-def scope(path: str, address: str) -> str:
-    """What a request is about: the named resource, or for lists and POSTs the resource that they are asked of.
+def scope_of(path: str, address: str) -> str:
+    """The scope of a request: the named resource, or for lists and POSTs the resource that they belong to.
 
     `path` is the route's, `address` the request's, decoded.
     """

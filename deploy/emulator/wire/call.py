@@ -1,4 +1,4 @@
-"""A request, matched to its route: what every handler gets."""
+"""A request matched to its route: the argument of every handler."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from deploy.emulator.wire.responses import Json, gateway
+from deploy.emulator.wire.responses import Json, arm_error
 from deploy.emulator.world.store import World, dump
 
 
@@ -23,25 +23,25 @@ class Signer(Protocol):
 
 
 class Tokens(Signer, Protocol):
-    """The signer of the directory, and the one of the stand-in for GitHub."""
+    """The signer of the directory, and that of the GitHub issuer."""
 
     @property
     def github(self) -> Signer: ...
 
 
 class Rights(Protocol):
-    """What principals are allowed to do (`rbac.rights`)."""
+    """The permissions of principals (`rbac.rights`)."""
 
     def allows(self, principal: str, action: str, scope: str, data: bool = False) -> bool: ...
 
-    def sees(self, principal: str, action: str, scope: str) -> bool: ...
+    def can_see(self, principal: str, action: str, scope: str) -> bool: ...
 
-    def blocks(self, principal: str, scope: str) -> list[Json]: ...
+    def permission_blocks(self, principal: str, scope: str) -> list[Json]: ...
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request: an object id, "" for nobody; a name for people; the application's id or the user's name."""
+    """The caller of a request: object id ("" without a token), display name, application id or user name."""
 
     id: str = ""
     name: str = ""
@@ -50,9 +50,9 @@ class Caller:
 
 @dataclass(frozen=True)
 class Call:
-    """One request, matched to its route. `path` holds the route's names, `base` is our own URL without a slash.
+    """One request, matched to its route. `path` has the route's names, `base` is the emulator's URL without a slash.
 
-    `address` is the path as it was sent, still encoded; `search` what followed the question mark.
+    `address` is the path as sent, still encoded; `search` is the query string.
     """
 
     world: World
@@ -69,7 +69,7 @@ class Call:
 
     @property
     def version(self) -> str:
-        """The api-version as it may stand in an address."""
+        """The api-version, encoded for a URL."""
         return quote(self.query.get("api-version", ""), safe="")
 
     def object(self) -> dict[str, Json]:
@@ -80,15 +80,15 @@ class Call:
         """
         try:
             value = json.loads(self.raw or b"{}", parse_constant=_no_constant)
-            dump(value).encode()  # half of a surrogate pair can be written in JSON, but is no text
+            dump(value).encode()  # JSON can contain half of a surrogate pair, which is not valid text
         except (ValueError, RecursionError) as error:
-            raise gateway(
+            raise arm_error(
                 400,
                 "InvalidRequestContent",
                 f"The request content was invalid and could not be deserialized: '{error}'.",
             ) from None
         if not isinstance(value, dict):
-            raise gateway(400, "InvalidRequestContent", "The request content must be a JSON object.")
+            raise arm_error(400, "InvalidRequestContent", "The request content must be a JSON object.")
         return value
 
 

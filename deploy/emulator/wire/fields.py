@@ -1,4 +1,4 @@
-"""Reading fields of request bodies: a value of the right type, or a refusal that names the field."""
+"""Read fields of request bodies: a value of the right type, or a refusal that names the field."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deploy.emulator.wire.responses import Json, user_error
 
 
 def text(body: Mapping[str, Json], key: str, default: str | None = None) -> str | None:
-    """A string or nothing."""
+    """A string; `default` when it is missing or null."""
     value = body.get(key)
     if value is None:
         return default
@@ -19,7 +19,7 @@ def text(body: Mapping[str, Json], key: str, default: str | None = None) -> str 
 
 
 def one_of(body: Mapping[str, Json], key: str, words: Collection[str], default: str | None = None) -> str:
-    """One of these words, in any case; returned in Azure's spelling."""
+    """One of `words`, in any case; returned in Azure's spelling."""
     value = text(body, key, default)
     if value is None:
         raise user_error(f"The field '{key}' is required.")
@@ -40,7 +40,7 @@ def mapping(body: Mapping[str, Json], key: str) -> dict[str, Json]:
 
 
 def texts(body: Mapping[str, Json], key: str) -> dict[str, str]:
-    """An object whose values are strings; numbers and truth values become strings, as the service reads them."""
+    """An object whose values are strings. Numbers and booleans become strings, as in the service; nulls are dropped."""
     value = mapping(body, key)
     for name, item in value.items():
         if isinstance(item, dict | list):
@@ -51,7 +51,7 @@ def texts(body: Mapping[str, Json], key: str) -> dict[str, str]:
 
 
 def shares(body: Mapping[str, Json], key: str) -> dict[str, int]:
-    """An object whose values are whole numbers; zeros are dropped, as the service does."""
+    """An object whose values are integers. Zeros are dropped, as in the service."""
     value = mapping(body, key)
     for name, item in value.items():
         if not isinstance(item, int) or isinstance(item, bool):
@@ -60,7 +60,7 @@ def shares(body: Mapping[str, Json], key: str) -> dict[str, int]:
 
 
 def number(body: Mapping[str, Json], key: str, default: int) -> int:
-    """A whole number."""
+    """An integer; `default` when it is missing or null."""
     value = body.get(key)
     if value is None:
         return default
@@ -70,7 +70,7 @@ def number(body: Mapping[str, Json], key: str, default: int) -> int:
 
 
 def flag(body: Mapping[str, Json], key: str, default: bool) -> bool:
-    """True or false."""
+    """A boolean; `default` when it is missing or null."""
     value = body.get(key)
     if value is None:
         return default

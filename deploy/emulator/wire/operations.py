@@ -1,6 +1,6 @@
-"""Long-running operations: a row with a start, a due time and what becomes true then; its state is computed when asked.
+"""Long-running operations. Each is a row with a start, a due time and an effect.
 
-The world applies the effect (`World.transaction`); this room only begins operations and tells how they stand.
+`World.transaction` applies the effects that are due; this module starts operations and returns their status.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, frontend, timestamp
+from deploy.emulator.wire.responses import Answer, Json, ml_error, timestamp
 from deploy.emulator.world.store import Resource, World, dump
 
 ENDPOINT, DEPLOYMENT = "oeidp", "odidp"
-"""The first word of an operation's id: whose it is."""
+"""The prefix of an operation's id, by type of resource."""
 UNDECIDED = 253_370_764_800.0
-"""When an operation is due whose end is not known yet: in the year 9999, unless `decide` says otherwise."""
+"""The due time of an operation whose end is not known yet (year 9999); `finish` sets the real one."""
 
 
 def begin(
@@ -25,8 +25,8 @@ def begin(
 ) -> str:
     """Start an operation on `target`; returns its id. `effect` is {"properties"?, "private"?} or {"remove": True}.
 
-    With an `error` the operation ends as Failed, and the effect still applies. Ordered faults may add `outcome` (how
-    it ends instead) and `hidden` (its status is never found) to the effect.
+    With an `error` the operation ends as Failed, and the effect still applies. Faults can add to the effect: `outcome`
+    (another final state) and `hidden` (its status answers 404).
     """
     operation = f"{prefix}:{uuid.uuid5(uuid.NAMESPACE_URL, target.parent)}:{uuid.uuid4()}"
     now, outcome = world.now(), dump(error) if error else None
@@ -37,16 +37,16 @@ def begin(
     return operation
 
 
-def waiting(world: World) -> list[tuple[str, str, dict[str, Any]]]:
-    """The operations nobody has decided yet: id, target, effect."""
+def undecided(world: World) -> list[tuple[str, str, dict[str, Any]]]:
+    """The operations without a known end: id, target, effect."""
     rows = world.db.execute(
         "SELECT id, target, effect FROM operations WHERE state = 'Updating' AND due >= ?", (UNDECIDED,)
     ).fetchall()
     return [(operation, target, json.loads(effect)) for operation, target, effect in rows]
 
 
-def decide(world: World, operation: str, error: Json) -> None:
-    """Let an operation end now; its effect applies when the world settles."""
+def finish(world: World, operation: str, error: Json) -> None:
+    """End an operation now, as Failed with an `error`; the next `apply_due` applies its effect."""
     error = dump(error) if error else None
     if error is not None:
         world.db.execute(
@@ -58,22 +58,22 @@ def decide(world: World, operation: str, error: Json) -> None:
     world.db.execute("UPDATE operations SET due = ? WHERE id = ?", (world.now(), operation))
 
 
-def ending(world: World, operation: str) -> tuple[Json, bool]:
-    """How an operation failed, and whether a server of the deployment's own decided that."""
+def failure_of(world: World, operation: str) -> tuple[Json, bool]:
+    """The error of an operation (None without one), and whether it waited for a scoring server."""
     row = world.db.execute("SELECT error, effect FROM operations WHERE id = ?", (operation,)).fetchone()
     error, effect = row or (None, "{}")
     return json.loads(error) if error else None, "server" in json.loads(effect)
 
 
 def cancel(world: World, target: str) -> None:
-    """Give up what is at work on a resource; it ends as Canceled and changes nothing."""
+    """Cancel the operations in progress on a resource, without their effects."""
     world.db.execute(
         "UPDATE operations SET state = 'Canceled' WHERE state = 'Updating' AND target = ?", (target.lower(),)
     )
 
 
 def url(call: Call, operation: str, location: str, kind: str = "mfeOperationsStatus") -> str:
-    """Where to ask about an operation; the api-version is that of the request that asks."""
+    """The status URL of an operation, with the api-version of the current request."""
     return (
         f"{call.base}/subscriptions/{call.path['subscription']}/providers/Microsoft.MachineLearningServices"
         f"/locations/{location}/{kind}/{operation}?api-version={call.version}"
@@ -83,8 +83,8 @@ def url(call: Call, operation: str, location: str, kind: str = "mfeOperationsSta
 def headers(
     call: Call, operation: str, location: str, *, asynchronous: bool = True, result: bool = False
 ) -> dict[str, str]:
-    """Azure-AsyncOperation and/or Location of a request that began an operation, with the polling hint."""
-    found = {"x-ms-async-operation-timeout": "PT30M", **hint(call.world)}
+    """The headers of an answer that started an operation: Azure-AsyncOperation, Location, polling hint."""
+    found = {"x-ms-async-operation-timeout": "PT30M", **polling_hint(call.world)}
     if asynchronous:
         found["Azure-AsyncOperation"] = url(call, operation, location)
     if result:
@@ -92,8 +92,8 @@ def headers(
     return found
 
 
-def hint(world: World) -> dict[str, str]:
-    """How soon to ask again, when the profile says so."""
+def polling_hint(world: World) -> dict[str, str]:
+    """`retry-after-ms`, if the profile has one."""
     wait = world.timing.retry_after_ms
     return {} if wait is None else {"retry-after-ms": str(wait)}
 
@@ -111,7 +111,7 @@ def status(call: Call) -> Answer:
     }
     if row["error"]:
         body["error"] = row["error"]
-    return Answer(200, body, hint(call.world) if row["state"] == "Updating" else {})
+    return Answer(200, body, polling_hint(call.world) if row["state"] == "Updating" else {})
 
 
 def result(call: Call) -> Answer:
@@ -119,7 +119,7 @@ def result(call: Call) -> Answer:
     row = _row(call)
     if row["state"] == "Updating":
         again = f"{call.base}{call.address}?api-version={call.version}"
-        return Answer(202, b"null", {"Location": again, "Content-Type": "application/json", **hint(call.world)})
+        return Answer(202, b"null", {"Location": again, "Content-Type": "application/json", **polling_hint(call.world)})
     return (
         Answer(400, {"error": row["error"]})
         if row["error"]
@@ -135,12 +135,12 @@ def _row(call: Call) -> dict[str, Any]:
     effect = json.loads(found[-1]) if found else {}
     if found is None or effect.get("hidden"):
         last = operation.rsplit(":", 1)[-1]
-        raise frontend(
+        raise ml_error(
             404, "NotFound", "The specified resource was not found.",
             ("OperationNotFound", f"There is no operation with id {last}"),
         )  # fmt: skip
     row = dict(zip(("id", "started", "due", "state", "error"), found[:-1], strict=True))
-    # The world holds the outcome from the start; nobody may see it before its time.
+    # The row has the error from the start; it is shown only after the end.
     ended = row["state"] == effect.get("outcome", "Failed")
     row["error"] = json.loads(row["error"]) if row["error"] and ended else None
     return row

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, gateway
+from deploy.emulator.wire.responses import Answer, Json, arm_error
 from deploy.emulator.world.store import Resource
 
 PAGE = 1000
@@ -27,16 +27,18 @@ def page(call: Call, found: Sequence[Resource], render: Callable[[Call, Resource
 
 
 def _tagged(item: Resource, tags: str) -> bool:
-    held = item.body.get("tags", {})
-    wanted = [part.partition("=") for part in tags.split(",")]
-    return all(key in held and (not sign or held[key] == value) for key, sign, value in wanted)
+    item_tags = item.body.get("tags", {})
+    filters = [part.partition("=") for part in tags.split(",")]
+    return all(key in item_tags and (not sign or item_tags[key] == value) for key, sign, value in filters)
 
 
 def number(call: Call, key: str, default: int) -> int:
-    """A whole number of the query string."""
+    """An integer of the query string; `default` when it is missing."""
     value = call.query.get(key, "")
     if not value:
         return default
     if not (value.isascii() and value.isdigit() and len(value) < 10):
-        raise gateway(400, "InvalidQueryParameter", f"The value '{value}' of query parameter '{key}' is not a number.")
+        raise arm_error(
+            400, "InvalidQueryParameter", f"The value '{value}' of query parameter '{key}' is not a number."
+        )
     return int(value)

@@ -1,4 +1,4 @@
-"""The request log: one row a request, whatever it was for. It records and reads back; it judges nothing."""
+"""The request log: one row per request, except control requests."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Entry:
-    """What is remembered of a request. `path` includes the query; `target` is the deployment that scored.
+    """One row. `path` includes the query; `target` is the deployment that scored.
 
-    `status` is what the room answered, 0 when it was not asked; `milliseconds` passed on the wall since the request was
-    there.
+    `status` is the handler's, 0 when the handler did not run; `milliseconds` is the real time it took.
     """
 
     method: str
@@ -36,9 +35,9 @@ class Entry:
 
 
 def write(world: World, entry: Entry) -> None:
-    """Remember a request; part of the transaction that answers it."""
+    """Add a row; part of the transaction that answers the request."""
     world.db.execute(
-        f"INSERT INTO requests ({', '.join(COLUMNS[1:])}) VALUES ({', '.join('?' * (len(COLUMNS) - 1))})",  # noqa: S608 - ours
+        f"INSERT INTO requests ({', '.join(COLUMNS[1:])}) VALUES ({', '.join('?' * (len(COLUMNS) - 1))})",  # noqa: S608 - constant names
         (
             world.now(), entry.method, entry.path, entry.status, round(entry.milliseconds, 3), entry.plane,
             entry.caller, entry.operation, int(entry.mutating), entry.client_request_id, entry.target, entry.note,
@@ -54,7 +53,7 @@ def read(
 
 
 def _rows(world: World, after: int, mutating: bool | None, target: str | None) -> Iterator[dict[str, Json]]:
-    sql, values = f"SELECT {', '.join(COLUMNS)} FROM requests WHERE number > ?", [after]  # noqa: S608 - ours
+    sql, values = f"SELECT {', '.join(COLUMNS)} FROM requests WHERE number > ?", [after]  # noqa: S608 - constant names
     if mutating is not None:
         sql, values = sql + " AND mutating = ?", [*values, int(mutating)]
     parameters: list[int | str] = list(values)

@@ -1,7 +1,7 @@
-"""The envelope: what a request is to a room, what an answer is, and how Azure words a refusal.
+"""Answers and errors in Azure's form.
 
-Two layers refuse in two forms, as on Azure: the Resource Manager gateway (`gateway`) and the Azure ML front end
-(`frontend`). This room never looks into the world.
+As on Azure, two layers have their own form of error: the Resource Manager (`arm_error`) and the Azure ML front end
+(`ml_error`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Json = Any
 
 @dataclass(frozen=True)
 class Answer:
-    """What is sent back. `body` is a JSON value, or bytes that are sent as they are (b"" is no body)."""
+    """An answer. `body` is a JSON value, or bytes that are sent unchanged (b"" is no body)."""
 
     status: int = 200
     body: Json = b""
@@ -26,22 +26,24 @@ class Answer:
 
 
 class Refusal(Exception):
-    """A request that is refused: an answer on its way up. Nothing it changed remains."""
+    """Raised to refuse a request with an answer; its changes are rolled back. `note` is for the request log."""
 
     def __init__(self, answer: Answer, note: str = "") -> None:
         super().__init__(answer.status, answer.body)
         self.answer, self.note = answer, note
 
 
-def gateway(status: int, code: str, message: str, headers: Mapping[str, str] | None = None, note: str = "") -> Refusal:
-    """A refusal by the Resource Manager: `{"error": {code, message}}`."""
+def arm_error(
+    status: int, code: str, message: str, headers: Mapping[str, str] | None = None, note: str = ""
+) -> Refusal:
+    """An error of the Resource Manager: `{"error": {code, message}}`."""
     body = {"error": {"code": code, "message": message}}
     return Refusal(Answer(status, body, {"x-ms-failure-cause": "gateway", **(headers or {})}), note)
 
 
-def frontend(status: int, code: str, message: str, *inner: tuple[str, str], location: str = "eastus") -> Refusal:
-    """A refusal by the Azure ML front end; `inner` are the nested (code, message) pairs."""
-    error = failure(code, message, *inner)
+def ml_error(status: int, code: str, message: str, *inner: tuple[str, str], location: str = "eastus") -> Refusal:
+    """An error of the Azure ML front end; `inner` are the nested (code, message) pairs."""
+    error = error_body(code, message, *inner)
     error["additionalInfo"] = [
         {"type": "ComponentName", "info": {"value": "managementfrontend"}},
         {"type": "Correlation", "info": {"value": {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]}}},
@@ -52,8 +54,8 @@ def frontend(status: int, code: str, message: str, *inner: tuple[str, str], loca
     return Refusal(Answer(status, {"error": error}, {"x-ms-response-type": "error"}))
 
 
-def stamp(answer: Answer, now: float) -> Answer:
-    """Put the world's time into a refusal of the front end, which was worded without a look at the clock."""
+def set_time(answer: Answer, now: float) -> Answer:
+    """Set the world's time in an error of the front end; it was created with real time."""
     if answer.headers.get("x-ms-response-type") == "error":
         for item in answer.body["error"]["additionalInfo"]:
             if item["type"] == "Time":
@@ -61,15 +63,15 @@ def stamp(answer: Answer, now: float) -> Answer:
     return answer
 
 
-def failure(code: str, message: str, *inner: tuple[str, str]) -> dict[str, Json]:
-    """The error object itself, as an operation that failed later also carries it."""
+def error_body(code: str, message: str, *inner: tuple[str, str]) -> dict[str, Json]:
+    """The error object, also used in the status of failed operations."""
     details = [{"code": c, "message": m, "details": [], "additionalInfo": []} for c, m in inner]
     return {"code": code, "message": message, "details": details, "additionalInfo": []}
 
 
 def user_error(message: str) -> Refusal:
-    """400 in the front end's words for what the caller got wrong."""
-    return frontend(400, "UserError", message)
+    """400 UserError of the front end."""
+    return ml_error(400, "UserError", message)
 
 
 def timestamp(moment: float) -> str:
@@ -79,7 +81,7 @@ def timestamp(moment: float) -> str:
 
 
 def standard_headers(plane: str, now: float, location: str = "eastus") -> dict[str, str]:
-    """The headers that every control-plane answer carries at a moment of the world (seconds since 1970)."""
+    """The headers of every control-plane answer; `now` is the world's time in seconds since 1970."""
     identifier = str(uuid.uuid4())
     headers = {
         "x-ms-request-id": identifier,

@@ -1,7 +1,4 @@
-"""How the emulator's addresses are written: one route, the paths that many share, the three ways to write one.
-
-The tables are in `routes` and, for what stands beside online endpoints, in `beside`.
-"""
+"""Routes: the type, shared paths, and constructors for the Resource Manager. The table is in `http.routes`."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ class Route:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pattern", _pattern(self.path))
-        object.__setattr__(self, "action", actions.of(self.method, self.path))
+        object.__setattr__(self, "action", actions.action_of(self.method, self.path))
 
 
 def _pattern(path: str) -> re.Pattern[str]:
@@ -64,10 +61,10 @@ def read(path: str, name: str, run: Handler) -> Route:
 
 
 def write(method: str, path: str, name: str, run: Handler) -> Route:
-    """A request that changes something."""
+    """A mutating request of the Resource Manager."""
     return Route("arm", method, path, name, run, mutating=True)
 
 
-def ask(path: str, name: str, run: Handler) -> Route:
-    """A POST that only asks."""
+def post(path: str, name: str, run: Handler) -> Route:
+    """A POST that changes nothing."""
     return Route("arm", "POST", path, name, run)

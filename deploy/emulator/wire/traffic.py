@@ -1,4 +1,4 @@
-"""The rules of traffic and names, as arithmetic: values in, a sentence out. No world, no wire."""
+"""The rules of traffic and names, as pure functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NAME = re.compile(r"[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
 
 
 def name_problem(kind: str, name: str) -> str:
-    """What is wrong with an endpoint's or deployment's name; "" when nothing is. 3 to 32 letters, digits and dashes."""
+    """The error of an endpoint's or deployment's name; "" when it is valid: 3 to 32 letters, digits and dashes."""
     if 3 <= len(name) <= 32 and _NAME.fullmatch(name):
         return ""
     return (
@@ -19,13 +19,13 @@ def name_problem(kind: str, name: str) -> str:
     )
 
 
-def problem(
+def traffic_problem(
     live: Mapping[str, int], mirror: Mapping[str, int], ready: Mapping[str, bool], current: Mapping[str, int]
 ) -> str:
     """Why a traffic map is refused; "" when it is not.
 
-    `ready` says of every deployment of the endpoint (lower case) whether it is Succeeded. A deployment that is being
-    updated in place keeps the traffic it has in `current`, but is given none anew.
+    `ready` maps every deployment of the endpoint (lower case) to whether it is Succeeded. A deployment that is being
+    updated in place keeps its traffic in `current`, but cannot get new traffic.
     """
     for kind, shares in (("traffic", live), ("mirror traffic", mirror)):
         for name, share in shares.items():
@@ -56,9 +56,9 @@ def _mirror_problem(live: Mapping[str, int], mirror: Mapping[str, int]) -> str:
 
 
 def choose(live: Mapping[str, int], turn: int) -> str | None:
-    """Who answers request number `turn`: every 100 in a row are shared out exactly, and evenly mixed."""
+    """The deployment for request number `turn`. Each 100 requests in a row follow the shares exactly, evenly mixed."""
     shares = [(name, share) for name, share in sorted(live.items()) if share > 0]
-    point = turn * 37 % 100  # 37 and 100 have no common factor: 100 turns visit every point once
+    point = turn * 37 % 100  # 37 and 100 have no common factor: 100 turns reach every point once
     for name, share in shares:
         point -= share
         if point < 0:
@@ -66,6 +66,6 @@ def choose(live: Mapping[str, int], turn: int) -> str | None:
     return shares[0][0] if shares else None
 
 
-def mirrored(mirror: Mapping[str, int], turn: int) -> str | None:
-    """Who gets a copy of request number `turn`."""
+def choose_mirror(mirror: Mapping[str, int], turn: int) -> str | None:
+    """The deployment that gets a copy of request number `turn`."""
     return next((name for name, share in mirror.items() if turn * 37 % 100 < share), None)

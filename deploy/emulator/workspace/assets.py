@@ -1,4 +1,4 @@
-"""Workspace assets: models, environments, codes, and the datastores their files lie in."""
+"""Workspace assets (models, environments, codes, data, components) and the datastores of their files."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from deploy.emulator.wire import fields, paging
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, frontend, timestamp
+from deploy.emulator.wire.responses import Answer, Json, Refusal, ml_error, timestamp
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource
 
 KINDS = ("models", "environments", "codes", "data", "components")
 SAS = "sv=2026-10-06&sr=c&sp=racwdl&sig=emulator"
-"""The emulator's blobs ask for no signature; the query only has to look like one."""
+"""A query in the form of a SAS token. Its signature is not checked."""
 STORAGE = "stmlwlocal"
 
 
@@ -43,12 +43,12 @@ def container(call: Call) -> Answer:
 
 
 def versions(call: Call) -> Answer:
-    """GET an asset's versions, newest first; `$top` limits, and `hash` finds what was uploaded before."""
+    """GET an asset's versions, newest first; `$top` limits, `hash` finds an earlier upload."""
     workspace = workspaces.require(call)
-    if wanted := call.query.get("hash"):
-        # Clients ask under a new random name each time: what counts is the content, whatever it is called.
-        everything = call.world.children(workspace.id, _kind(call))
-        found = [i for i in everything if i.properties["properties"].get("hash_sha256") == wanted][::-1]
+    if requested := call.query.get("hash"):
+        # Clients use a new random name each time, so that only the content counts.
+        candidates = call.world.children(workspace.id, _kind(call))
+        found = [i for i in candidates if i.properties["properties"].get("hash_sha256") == requested][::-1]
     else:
         found = _versions(call, call.path["asset"])[::-1]
     return Answer(200, {"value": [item.body for item in found[: paging.number(call, "$top", len(found))]]})
@@ -60,11 +60,11 @@ def version(call: Call) -> Answer:
 
 
 def put(call: Call) -> Answer:
-    """PUT a version: 201 when new, 200 when it was there. Its files are not looked at."""
+    """PUT a version: 201 when new, 200 when it replaces one. Its files are not checked."""
     workspace, kind, body = workspaces.require(call), _kind(call), call.object()
     name, number = call.path["asset"], call.path["version"]
     properties = fields.mapping(body, "properties")
-    words = {key: fields.texts(properties, key) for key in ("tags", "properties")}
+    texts = {key: fields.texts(properties, key) for key in ("tags", "properties")}
     identifier = f"{workspace.body['id']}/{kind}/{name}/versions/{number}"
     found = call.world.get(identifier)
     now = timestamp(call.world.now())
@@ -81,7 +81,7 @@ def put(call: Call) -> Answer:
         filled["flavors"] = {}
     shown = {
         "id": identifier, "name": number, "type": f"{workspaces.WORKSPACE}/{kind}/versions",
-        "properties": {**filled, **{key: value for key, value in properties.items() if value is not None}, **words},
+        "properties": {**filled, **{key: value for key, value in properties.items() if value is not None}, **texts},
         "systemData": {"createdAt": created, "createdBy": call.caller.name, "lastModifiedAt": now},
     }  # fmt: skip
     item = Resource(identifier, kind, workspace.id, f"{name}:{number}", workspace.location, shown, {"asset": name})
@@ -100,11 +100,11 @@ def delete(call: Call) -> Answer:
 
 
 def start_upload(call: Call) -> Answer:
-    """POST startPendingUpload: a place for the files of a version, with the address to write to."""
+    """POST startPendingUpload: the URL for the files of a version."""
     workspaces.require(call)
     kind, name, number = _kind(call), call.path["asset"], call.path["version"]
     blob = f"{call.base}/{STORAGE}.blob.core.windows.net/{kind}-{name}-{number}".lower()
-    place = {
+    upload = {
         "blobUri": blob,
         "storageAccountArmId": "",
         "credential": {"credentialType": "SAS", "sasUri": f"{blob}?{SAS}"},
@@ -114,13 +114,13 @@ def start_upload(call: Call) -> Answer:
         {
             "pendingUploadId": f"{name}-{number}",
             "pendingUploadType": "TemporaryBlobReference",
-            "blobReferenceForConsumption": place,
+            "blobReferenceForConsumption": upload,
         },
     )
 
 
 def secrets(call: Call) -> Answer:
-    """POST listSecrets: a SAS token, or the account key when an older client asks for one that does not expire."""
+    """POST listSecrets: a SAS token, or the account key when an older client requests one that does not expire."""
     workspaces.require(call)
     _one_datastore(call, call.path["datastore"])
     if call.object().get("expirableSecret") is False:
@@ -170,11 +170,11 @@ def _one_datastore(call: Call, name: str) -> Resource:
 
 
 def _datastore(call: Call, item: Resource) -> dict[str, Json]:
-    # Clients build https://<accountName>.blob.<suffix>/...: an account name with our address in it leads them here.
+    # Clients build https://<accountName>.blob.<suffix>/...: the emulator's address in the name leads them here.
     account = f"{call.base.removeprefix('https://')}/{STORAGE}"
     return {**item.body, "properties": {**item.properties, "accountName": account, "endpoint": "core.windows.net"}}
 
 
 def _missing(message: str, note: str = "") -> Refusal:
-    refusal = frontend(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", message))
+    refusal = ml_error(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", message))
     return Refusal(refusal.answer, note)

@@ -1,6 +1,6 @@
-"""Workspace connections: addresses of other services, with the secrets to use them.
+"""Workspace connections: addresses of other services, with credentials.
 
-A connection shows its credentials to nobody who merely reads it; `listsecrets` does, to whoever may do that.
+Only `listsecrets` returns the credentials; it needs its own permission.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, frontend
+from deploy.emulator.wire.responses import Answer, Json, Refusal, ml_error
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource, World
 
@@ -18,22 +18,22 @@ TYPE = f"{workspaces.WORKSPACE}/connections"
 
 
 def save(world: World, workspace: Resource, name: str, properties: dict[str, Any]) -> Resource:
-    """Write a connection down: what may be read in its body, the credentials beside it."""
+    """Store a connection, with its credentials outside the readable body."""
     credentials = properties.get("credentials")
     shown = {key: value for key, value in properties.items() if key != "credentials"}
     identifier = f"{workspace.body['id']}/connections/{name}"
     body = {"id": identifier, "name": name, "type": TYPE, "properties": {"metadata": {}, **shown, "credentials": None}}
-    made = Resource(identifier, KIND, workspace.id, name, workspace.location, body, {"credentials": credentials})
-    world.save(made)
-    return made
+    created = Resource(identifier, KIND, workspace.id, name, workspace.location, body, {"credentials": credentials})
+    world.save(created)
+    return created
 
 
 def listing(call: Call) -> Answer:
-    """GET the connections of a workspace, without secrets; `category` and `target` pick."""
+    """GET the connections of a workspace, without secrets; `category` and `target` filter."""
     found = call.world.children(workspaces.require(call).id, KIND)
     for key in ("category", "target"):
-        if wanted := call.query.get(key):
-            found = [item for item in found if str(item.properties.get(key, "")).lower() == wanted.lower()]
+        if requested := call.query.get(key):
+            found = [item for item in found if str(item.properties.get(key, "")).lower() == requested.lower()]
     return Answer(200, {"value": [item.body for item in found]})
 
 
@@ -43,11 +43,11 @@ def get(call: Call) -> Answer:
 
 
 def put(call: Call) -> Answer:
-    """PUT a connection: 200, as the published interface has it."""
+    """PUT a connection: 200, as in the published interface."""
     workspace, properties = workspaces.require(call), fields.mapping(call.object(), "properties")
     for key in ("authType", "category"):
         if not fields.text(properties, key):
-            raise frontend(400, "UserError", f"The field '{key}' of a connection is required.")
+            raise ml_error(400, "UserError", f"The field '{key}' of a connection is required.")
     return Answer(200, save(call.world, workspace, call.path["connection"], properties).body)
 
 
@@ -75,5 +75,5 @@ def _require(call: Call) -> Resource:
 
 
 def _missing(name: str) -> Refusal:
-    words = f"Connection {name} can't be found in this workspace."
-    return frontend(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", words))
+    message = f"Connection {name} can't be found in this workspace."
+    return ml_error(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", message))

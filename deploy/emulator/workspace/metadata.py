@@ -1,4 +1,4 @@
-"""The cloud's own description: where a client finds the Resource Manager, sign-in and storage. One cloud, this one."""
+"""The cloud metadata: the addresses of the Resource Manager, sign-in and storage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NAME = "AmlEmulator"
 
 
 def endpoints(call: Call) -> Answer:
-    """GET /metadata/endpoints in the form that the SDKs read at start."""
+    """GET /metadata/endpoints, in the form that the SDKs read at start."""
     cloud = {
         "name": NAME,
         "portal": "https://portal.azure.com/",  # the SDK takes the suffix of ml.azure.com from this name

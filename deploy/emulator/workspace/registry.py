@@ -1,6 +1,6 @@
-"""Registries and what is in them: discovery, and model versions on the registry's data plane. Read only.
+"""Registries: discovery, and model versions on the registry's data plane. Read only.
 
-`resolve` is how the other rooms find a model, in a registry or in the workspace.
+`resolve` finds the model of a deployment, in a registry or in the workspace.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 
 from deploy.emulator.wire import paging
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, frontend
+from deploy.emulator.wire.responses import Answer, Json, ml_error
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource, World
 
@@ -17,7 +17,7 @@ _REGISTRY_MODEL = re.compile(r"azureml://registries/([^/]+)/models/([^/]+)/(vers
 
 
 def discovery(call: Call) -> Answer:
-    """GET where a registry lives: its group, subscription and our own address as its primary region."""
+    """GET discovery: the registry's group and subscription, with the emulator's address as its primary region."""
     registry = _registry(call)
     return Answer(
         200,
@@ -39,7 +39,7 @@ def get(call: Call) -> Answer:
 
 
 def model(call: Call) -> Answer:
-    """GET a model's container: its latest and next version."""
+    """GET a model's container, with its latest and next version."""
     versions = _versions(call)
     latest = max(versions, key=_number)
     return Answer(
@@ -58,7 +58,7 @@ def model(call: Call) -> Answer:
 
 
 def models(call: Call) -> Answer:
-    """GET the names in a registry."""
+    """GET the models of a registry."""
     registry = _registry(call)
     names = {found.private["model"]: found for found in call.world.children(registry.id, "model")}
     rows = [
@@ -74,11 +74,11 @@ def models(call: Call) -> Answer:
 
 def version(call: Call) -> Answer:
     """GET one version of a model."""
-    wanted = call.path["version"]
+    requested = call.path["version"]
     for found in _versions(call):
-        if found.body["name"] == wanted:
+        if found.body["name"] == requested:
             return Answer(200, found.body)
-    raise _missing(f"The model {call.path['model']} has no version {wanted} in registry {call.path['registry']}.")
+    raise _missing(f"The model {call.path['model']} has no version {requested} in registry {call.path['registry']}.")
 
 
 def versions(call: Call) -> Answer:
@@ -123,7 +123,7 @@ def _number(item: Resource) -> int:
 
 
 def _missing(message: str) -> Exception:
-    return frontend(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", message))
+    return ml_error(404, "NotFound", "The specified resource was not found.", ("ResourceNotFound", message))
 
 
 def model_body(registry: str, group: str, subscription: str, name: str, number: int, facts: Json) -> dict[str, Json]:

@@ -1,10 +1,10 @@
-"""Tags of any resource at `/providers/Microsoft.Resources/tags/default`, written at once and without an operation."""
+"""Tags of any resource at `/providers/Microsoft.Resources/tags/default`; written at once, without an operation."""
 
 from __future__ import annotations
 
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, gateway
+from deploy.emulator.wire.responses import Answer, Json, arm_error
 from deploy.emulator.world.store import Resource
 
 TYPE = "Microsoft.Resources/tags"
@@ -17,22 +17,22 @@ def get(call: Call) -> Answer:
 
 
 def put(call: Call) -> Answer:
-    """PUT: these tags instead of all others."""
+    """PUT: replace all tags."""
     resource = _resource(call)
-    return _write(call, resource, _wanted(call))
+    return _write(call, resource, _requested(call))
 
 
 def patch(call: Call) -> Answer:
-    """PATCH: `Merge` adds and changes, `Replace` takes these alone, `Delete` takes away what has name and value."""
-    resource, held = _resource(call), _wanted(call)
+    """PATCH: `Merge` adds and changes, `Replace` replaces all, `Delete` removes tags with the same name and value."""
+    resource, new_tags = _resource(call), _requested(call)
     old: dict[str, str] = resource.body.get("tags") or {}
-    low = {key.lower(): value for key, value in held.items()}
+    low = {key.lower(): value for key, value in new_tags.items()}
     match fields.one_of(call.object(), "operation", ("Merge", "Replace", "Delete")):
         case "Merge":
-            kept = {key: value for key, value in old.items() if key.lower() not in low}
-            return _write(call, resource, {**kept, **held})
+            unchanged = {key: value for key, value in old.items() if key.lower() not in low}
+            return _write(call, resource, {**unchanged, **new_tags})
         case "Replace":
-            return _write(call, resource, held)
+            return _write(call, resource, new_tags)
         case _:
             return _write(call, resource, {k: v for k, v in old.items() if low.get(k.lower()) != v})
 
@@ -47,14 +47,14 @@ def _resource(call: Call) -> Resource:
     scope = "/" + call.path["scope"].strip("/")
     found = call.world.get(scope)
     if found is None or call.path["name"].lower() != "default":
-        raise gateway(404, "ResourceNotFound", f"The resource '{scope}' was not found.")
+        raise arm_error(404, "ResourceNotFound", f"The resource '{scope}' was not found.")
     return found
 
 
-def _wanted(call: Call) -> dict[str, str]:
+def _requested(call: Call) -> dict[str, str]:
     tags = fields.texts(fields.mapping(call.object(), "properties"), "tags")
     if any(len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE for name, value in tags.items()):
-        raise gateway(
+        raise arm_error(
             400, "InvalidTagNameOrValue",
             f"A tag's name has at most {LONGEST_NAME} characters, its value {LONGEST_VALUE}.",
         )  # fmt: skip
@@ -63,7 +63,7 @@ def _wanted(call: Call) -> dict[str, str]:
 
 def _write(call: Call, resource: Resource, tags: dict[str, str]) -> Answer:
     if len(tags) > MOST:
-        raise gateway(400, "TagsLimitExceeded", f"A resource has at most {MOST} tags; these would be {len(tags)}.")
+        raise arm_error(400, "TagsLimitExceeded", f"A resource has at most {MOST} tags; these would be {len(tags)}.")
     resource.body["tags"] = tags
     call.world.save(resource)
     return Answer(200, _show(resource))

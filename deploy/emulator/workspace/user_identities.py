@@ -1,4 +1,4 @@
-"""User-assigned identities: resources of their own, each somebody in the directory. What they may do `rights` says."""
+"""User-assigned identities: resources with a service principal in the directory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deploy.emulator.entra import directory
 from deploy.emulator.entra.access_tokens import TENANT
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, gateway
+from deploy.emulator.wire.responses import Answer, arm_error
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource, World
 
@@ -18,7 +18,7 @@ TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 
 def save(world: World, group: str, name: str, location: str, tags: dict[str, str]) -> Resource:
-    """Write an identity down in a resource group (its ARM id). The same id is always the same principal."""
+    """Store an identity in a resource group (an ARM id). The same identity id always has the same principal."""
     identifier = f"{group}/providers/{TYPE}/{name}"
     principal = str(uuid.uuid5(uuid.NAMESPACE_URL, identifier.lower()))
     client = str(uuid.uuid5(uuid.NAMESPACE_URL, principal))
@@ -27,9 +27,9 @@ def save(world: World, group: str, name: str, location: str, tags: dict[str, str
         "id": identifier, "name": name, "type": TYPE, "location": location, "tags": tags,
         "properties": {"tenantId": TENANT, "principalId": principal, "clientId": client},
     }  # fmt: skip
-    made = Resource(identifier, KIND, group, name, location, body, {})
-    world.save(made)
-    return made
+    created = Resource(identifier, KIND, group, name, location, body, {})
+    world.save(created)
+    return created
 
 
 def find(world: World, identifier: str) -> Resource | None:
@@ -56,15 +56,15 @@ def listing(call: Call) -> Answer:
 
 
 def put(call: Call) -> Answer:
-    """PUT an identity: 201 when new, 200 when it was there."""
+    """PUT an identity: 201 when new, 200 when it replaces one."""
     group, body = _group(call), call.object()
     location = fields.text(body, "location")
     if not location:
-        raise gateway(400, "LocationRequired", "The location property is required for this definition.")
-    known = call.world.get(_identifier(call)) is not None
-    place = location.replace(" ", "").lower()
-    made = save(call.world, group.body["id"], call.path["name"], place, fields.texts(body, "tags"))
-    return Answer(200 if known else 201, made.body)
+        raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
+    existed = call.world.get(_identifier(call)) is not None
+    region = location.replace(" ", "").lower()
+    created = save(call.world, group.body["id"], call.path["name"], region, fields.texts(body, "tags"))
+    return Answer(200 if existed else 201, created.body)
 
 
 def delete(call: Call) -> Answer:
@@ -79,7 +79,7 @@ def delete(call: Call) -> Answer:
 def _group(call: Call) -> Resource:
     found = call.world.get(f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}")
     if found is None:
-        raise gateway(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
+        raise arm_error(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
     return found
 
 

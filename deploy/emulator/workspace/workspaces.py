@@ -1,10 +1,10 @@
-"""Subscription, resource group, workspace: what everything else lives in. Furnished by the seed, only read here."""
+"""Subscriptions, resource groups and workspaces. `seed` creates them; they are read only."""
 
 from __future__ import annotations
 
 from deploy.emulator.rbac.rights import SUBSCRIPTION_READ
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Refusal, gateway
+from deploy.emulator.wire.responses import Answer, Refusal, arm_error
 from deploy.emulator.world.store import Resource
 
 PROVIDER = "Microsoft.MachineLearningServices"
@@ -15,7 +15,7 @@ def require(call: Call) -> Resource:
     """The workspace a request's path names.
 
     Raises:
-        Refusal: 404 in the gateway's words when the subscription, the group or the workspace is not there.
+        Refusal: 404 when the subscription, the group or the workspace does not exist.
     """
     names = call.path
     subscription = f"/subscriptions/{names['subscription']}"
@@ -26,25 +26,25 @@ def require(call: Call) -> Resource:
     if call.world.get(subscription) is None:
         raise no_subscription(names["subscription"])
     if call.world.get(group) is None:
-        raise gateway(404, "ResourceGroupNotFound", f"Resource group '{names['group']}' could not be found.")
+        raise arm_error(404, "ResourceGroupNotFound", f"Resource group '{names['group']}' could not be found.")
     raise not_found(f"{WORKSPACE}/{names['workspace']}", names["group"])
 
 
 def require_subscription(call: Call, scope: str) -> None:
-    """404 when a scope is in a subscription that is not there."""
+    """Raise 404 when the subscription of a scope does not exist."""
     name = call.path.get("subscription") or scope.strip("/").removeprefix("subscriptions/").partition("/")[0]
     if call.world.get(f"/subscriptions/{name}") is None:
         raise no_subscription(name)
 
 
 def no_subscription(name: str) -> Refusal:
-    """404 for a subscription that is not there."""
-    return gateway(404, "SubscriptionNotFound", f"The subscription '{name}' could not be found.")
+    """404 for a missing subscription."""
+    return arm_error(404, "SubscriptionNotFound", f"The subscription '{name}' could not be found.")
 
 
 def not_found(name: str, group: str) -> Refusal:
-    """404 for a resource that is not there; `name` is its type and names, provider first."""
-    return gateway(
+    """404 for a missing resource; `name` is its type and names, provider first."""
+    return arm_error(
         404, "ResourceNotFound",
         f"The Resource '{name}' under resource group '{group}' was not found. "
         "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
@@ -57,7 +57,7 @@ def get(call: Call) -> Answer:
 
 
 def listing(call: Call) -> Answer:
-    """GET the workspaces of a resource group, or of all groups, that the caller may read."""
+    """GET the workspaces of a resource group, or of a subscription, that the caller can read."""
     subscription = f"/subscriptions/{call.path['subscription']}"
     named = call.path.get("group")
     groups = (
@@ -71,11 +71,11 @@ def listing(call: Call) -> Answer:
 
 
 def subscriptions(call: Call) -> Answer:
-    """GET the subscriptions in which the caller may read anything."""
+    """GET the subscriptions in which the caller has any role."""
     rows = call.world.db.execute("SELECT id FROM resources WHERE kind = 'subscription' ORDER BY number").fetchall()
     found = [item for row in rows if (item := call.world.get(row[0])) is not None]
-    sees = call.rights.sees
-    return Answer(200, {"value": [item.body for item in found if sees(call.caller.id, SUBSCRIPTION_READ, item.id)]})
+    can_see = call.rights.can_see
+    return Answer(200, {"value": [item.body for item in found if can_see(call.caller.id, SUBSCRIPTION_READ, item.id)]})
 
 
 def subscription(call: Call) -> Answer:
@@ -90,17 +90,17 @@ def group(call: Call) -> Answer:
     """GET a resource group."""
     found = call.world.get(f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}")
     if found is None:
-        raise gateway(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
+        raise arm_error(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
     return Answer(200, found.body)
 
 
 def computes(call: Call) -> Answer:
-    """GET the compute of a workspace: none, since managed endpoints need none and no cluster can be attached here."""
+    """GET the computes of a workspace: always none."""
     require(call)
     return Answer(200, {"value": []})
 
 
 def compute(call: Call) -> Answer:
-    """GET one compute: 404, as there is none."""
+    """GET one compute: always 404."""
     require(call)
     raise not_found(f"{WORKSPACE}/{call.path['workspace']}/computes/{call.path['compute']}", call.path["group"])

@@ -1,6 +1,6 @@
-"""TLS material of the loopback server, made once and kept in the state folder so that clients keep their trust.
+"""TLS certificates of the loopback server, created once per state folder, so that clients can keep trusting them.
 
-The authority's private key is thrown away as soon as it has signed the one certificate: nobody can misuse it later.
+The private key of the certificate authority is discarded after it has signed the server certificate.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Certificates:
-    """`ca` is what clients trust; `server` holds the certificate chain and its key (mode 0600)."""
+    """`ca` is the certificate authority for clients; `server` has the certificate chain and its key (mode 0600)."""
 
     ca: Path
     server: Path
 
 
 def prepare(state: Path) -> Certificates:
-    """The certificates of a state folder, made if they are missing. Safe when several processes ask at once."""
+    """The certificates of a state folder, created if missing. Safe with several processes at once."""
     folder = state / "tls"
     found = Certificates(folder / "ca.pem", folder / "server.pem")
     if not found.server.exists():
         state.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix="tls-", dir=state))
-        _make(draft)
+        _create(draft)
         try:
             draft.rename(folder)
         except OSError:
@@ -38,7 +38,7 @@ def prepare(state: Path) -> Certificates:
     return found
 
 
-def _make(folder: Path) -> None:
+def _create(folder: Path) -> None:
     import trustme
 
     authority = trustme.CA(organization_name="amldeploy emulator")
@@ -47,17 +47,17 @@ def _make(folder: Path) -> None:
     private_file(folder / "server.pem", leaf.private_key_and_cert_chain_pem.bytes)
 
 
-def private_file(path: Path, fresh: Callable[[], bytes]) -> bytes:
-    """The content of a file that only its owner may read; `fresh` makes it when it is missing. Atomic."""
+def private_file(path: Path, create: Callable[[], bytes]) -> bytes:
+    """The content of a file with mode 0600; `create` returns the content of a missing one. Atomic."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=path.parent)  # mkstemp creates it with mode 0600
         with os.fdopen(handle, "wb") as stream:
-            stream.write(fresh())
+            stream.write(create())
         try:
             os.link(draft, path)
         except FileExistsError:
-            pass  # another process was first, and its content counts
+            pass  # another process was first; use its content
         finally:
             Path(draft).unlink()
     return path.read_bytes()

@@ -1,7 +1,7 @@
-"""What rules a world beside its resources: its clock, the faults ordered, the file it began from. Shared by processes.
+"""The control state of a world: its clock, the registered faults, its world file. Shared by all processes.
 
-Every process keeps a copy and asks SQLite only whether somebody else has written since (`PRAGMA data_version`), so a
-world without faults costs a request next to nothing.
+Every process has a copy and reads it again only when another connection has written (`PRAGMA data_version`), so that a
+world without faults adds almost no time to a request.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import sqlite3
 from dataclasses import asdict
 from typing import Any
 
-from deploy.emulator.world.timing import Dial
+from deploy.emulator.world.timing import ClockState
 
 SCHEMA = """
 CREATE TABLE controls (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE faults (
     number INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, times INTEGER NOT NULL, since INTEGER NOT NULL,
     seen INTEGER NOT NULL DEFAULT 0, applied INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE earlier (id TEXT PRIMARY KEY, resource TEXT);
+CREATE TABLE previous_resources (id TEXT PRIMARY KEY, resource TEXT);
 CREATE TABLE buckets (name TEXT PRIMARY KEY, tokens REAL NOT NULL, at REAL NOT NULL);
 """
-TABLES = ("faults", "earlier", "buckets")
-"""What a reset empties. The controls stay."""
+TABLES = ("faults", "previous_resources", "buckets")
+"""The tables that a reset empties. The controls stay."""
 
 
 class Controls:
@@ -31,39 +31,39 @@ class Controls:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._version = -1
-        self.dial = Dial()
-        self.armed = False
-        """Whether any fault waits to be applied."""
+        self.clock_state = ClockState()
+        self.has_active_faults = False
+        """Whether any fault can still apply."""
 
     def refresh(self) -> None:
-        """Read anew what another process, or we ourselves, may have written."""
+        """Read the state again if it may have changed."""
         version = self._db.execute("PRAGMA data_version").fetchone()[0]
         if version != self._version:
-            self.dial = Dial(**(self.get("clock") or {}))
-            self.armed = bool(self._db.execute("SELECT 1 FROM faults WHERE applied < times").fetchone())
+            self.clock_state = ClockState(**(self.get("clock") or {}))
+            self.has_active_faults = bool(self._db.execute("SELECT 1 FROM faults WHERE applied < times").fetchone())
             self._version = version
 
-    def forget(self) -> None:
-        """Our own writes do not change the version; whoever writes says so here."""
+    def invalidate(self) -> None:
+        """Force the next `refresh` to read. Needed after own writes, which do not change `data_version`."""
         self._version = -1
 
     def get(self, name: str) -> Any:
-        """A control's JSON value; None when it was never set."""
+        """A control's JSON value; None when it is not set."""
         row = self._db.execute("SELECT value FROM controls WHERE name = ?", (name,)).fetchone()
         return json.loads(row[0]) if row else None
 
     def set(self, name: str, value: Any) -> None:
         """Set a control for every process. Must run inside a transaction."""
         self._db.execute("INSERT OR REPLACE INTO controls VALUES (?, ?)", (name, json.dumps(value)))
-        self.forget()
+        self.invalidate()
 
-    def turn(self, dial: Dial) -> None:
-        """Let the world's clock go by this dial."""
-        self.set("clock", asdict(dial))
-        self.dial = dial
+    def set_clock(self, clock_state: ClockState) -> None:
+        """Set the world's clock."""
+        self.set("clock", asdict(clock_state))
+        self.clock_state = clock_state
 
-    def restart(self, wall: float) -> None:
-        """Back to the time on the wall, at the speed it had; whatever else we know is read anew."""
+    def reset_clock(self, real: float) -> None:
+        """Set the clock to real time, at its current speed."""
         if self.get("clock") is not None:
-            self.turn(Dial(wall, wall, self.dial.scale))
-        self.forget()
+            self.set_clock(ClockState(real, real, self.clock_state.scale))
+        self.invalidate()

@@ -1,4 +1,7 @@
-"""ISO 8601 durations as Azure ML writes them: days, hours, minutes and seconds."""
+"""ISO 8601 durations as Azure ML accepts them: days, hours, minutes and seconds.
+
+Written here because isodate also accepts signs, weeks, months, years and commas, and has no type hints.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ _DURATION = re.compile(r"P(?=.)(?:(\d{1,9})D)?(?:T(?=.)(?:(\d{1,9})H)?(?:(\d{1,9
 
 
 def readable(duration: str) -> bool:
-    """Whether this is such a duration."""
+    """Whether the text is such a duration."""
     return _DURATION.fullmatch(duration) is not None
 
 
 def seconds(duration: str) -> float:
-    """A duration in seconds; 5 s, the service's default request timeout, for what is none."""
+    """A duration in seconds; 5.0, the service's default request timeout, for any other text."""
     match = _DURATION.fullmatch(duration)
     if match is None:
         return 5.0

@@ -1,4 +1,4 @@
-"""What resources were before the last write: remembered at each write, shown again when a stale read is ordered."""
+"""The state of resources before their last write, for the fault `stale` and for failed deletions."""
 
 from __future__ import annotations
 
@@ -11,59 +11,61 @@ _COLUMNS = "number, id, kind, parent, name, location, body, private"
 _ROW = "json_array(number, id, kind, parent, name, location, body, private)"
 
 
-def remember(world: World, path: str, *, below: bool) -> None:
-    """Before a write: keep the resource at `path` as it stands (or that there is none), with all `below` if asked."""
+def save_previous(world: World, path: str, *, below: bool) -> None:
+    """Before a write: save the resource at `path` (or its absence); with `below`, also everything below it."""
     low = path.lower()
-    row = world.db.execute(f"SELECT {_ROW} FROM resources WHERE id = ?", (low,)).fetchone()  # noqa: S608 - ours
-    world.db.execute("INSERT OR REPLACE INTO earlier VALUES (?, ?)", (low, row and row[0]))
+    row = world.db.execute(f"SELECT {_ROW} FROM resources WHERE id = ?", (low,)).fetchone()  # noqa: S608 - constant names
+    world.db.execute("INSERT OR REPLACE INTO previous_resources VALUES (?, ?)", (low, row and row[0]))
     if below:
         world.db.execute(
-            f"INSERT OR REPLACE INTO earlier SELECT id, {_ROW} FROM resources WHERE id > ? AND id < ?",  # noqa: S608
+            f"INSERT OR REPLACE INTO previous_resources SELECT id, {_ROW} FROM resources WHERE id > ? AND id < ?",  # noqa: S608
             (low + "/", low + "0"),
         )
 
 
-def known(world: World, path: str) -> bool:
-    """Whether anything at or below `path` was ever written by a request."""
+def has_previous(world: World, path: str) -> bool:
+    """Whether a request has ever written at or below `path`."""
     return (
-        world.db.execute("SELECT 1 FROM earlier WHERE id = ? OR (id > ? AND id < ?)", _range(path)).fetchone()
+        world.db.execute(
+            "SELECT 1 FROM previous_resources WHERE id = ? OR (id > ? AND id < ?)", _range(path)
+        ).fetchone()
         is not None
     )
 
 
 @contextmanager
-def shown(world: World, path: str) -> Iterator[None]:
-    """Everything at and below `path` is what it was before its last write, until the block ends."""
-    with _undone(world):
+def previous_state(world: World, path: str) -> Iterator[None]:
+    """Inside the block, everything at and below `path` has its state before the last write."""
+    with _rolled_back(world):
         restore(world, path)
         yield
 
 
 @contextmanager
-def gone(world: World, path: str) -> Iterator[None]:
-    """There is nothing at `path`, until the block ends."""
-    with _undone(world):
+def hidden(world: World, path: str) -> Iterator[None]:
+    """Inside the block, there is no resource at `path`."""
+    with _rolled_back(world):
         world.db.execute("DELETE FROM resources WHERE id = ?", (path.lower(),))
         yield
 
 
 def restore(world: World, path: str) -> None:
-    """Put everything at and below `path` back to what it was before its last write."""
+    """Restore everything at and below `path` to its state before the last write."""
     where = "id = ? OR (id > ? AND id < ?)"
     world.db.execute(
-        f"DELETE FROM resources WHERE id IN (SELECT id FROM earlier WHERE {where})",  # noqa: S608
+        f"DELETE FROM resources WHERE id IN (SELECT id FROM previous_resources WHERE {where})",  # noqa: S608
         _range(path),
     )
     values = ", ".join(f"json_extract(resource, '$[{place}]')" for place in range(8))
     world.db.execute(
-        f"INSERT OR REPLACE INTO resources ({_COLUMNS}) SELECT {values} FROM earlier"  # noqa: S608
+        f"INSERT OR REPLACE INTO resources ({_COLUMNS}) SELECT {values} FROM previous_resources"  # noqa: S608
         f" WHERE resource IS NOT NULL AND ({where})",
         _range(path),
     )
 
 
 @contextmanager
-def _undone(world: World) -> Iterator[None]:
+def _rolled_back(world: World) -> Iterator[None]:
     world.db.execute("SAVEPOINT look")
     try:
         yield

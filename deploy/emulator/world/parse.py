@@ -1,4 +1,4 @@
-"""What people write for the emulator, read strictly: YAML or JSON against a model, every misfit with path and place."""
+"""Strict validation of the emulator's input, YAML or JSON: every problem with its key path and its line."""
 
 from __future__ import annotations
 
@@ -11,55 +11,55 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deploy.emulator.world.problems import Trouble, WrongFile
+from deploy.emulator.world.problems import FileProblem, InvalidFile
 
 
 class Strict(BaseModel):
-    """A model that refuses unknown keys and converts nothing."""
+    """A model that refuses unknown keys and converts no types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 M = TypeVar("M", bound=Strict)
 T = TypeVar("T")
-Way = tuple[str | int, ...]
-"""Keys and indexes that lead to a value."""
+KeyPath = tuple[str | int, ...]
+"""The keys and indexes of a value in its document."""
 
 
-def obey(path: Path, model: type[M], use: Callable[[M], T]) -> T:
-    """Do with the content of a YAML file what `use` does; a Misfit that it raises is told at its place too.
+def load_and_apply(path: Path, model: type[M], use: Callable[[M], T]) -> T:
+    """Validate a YAML file and call `use` with its content; an InvalidValue that `use` raises also gets its line.
 
     Raises:
-        WrongFile: the file cannot be read, is no YAML, does not fit the model, or asks for what cannot be.
+        InvalidFile: the file cannot be read, is not YAML, does not match the model, or contains an impossible value.
     """
     try:
         text = path.read_text(encoding="utf-8")
-        node, value = _parsed(text)
+        node, value = _parse(text)
     except OSError as error:
-        raise WrongFile(str(path), [Trouble(f"{error.strerror}.")]) from None
+        raise InvalidFile(str(path), [FileProblem(f"{error.strerror}.")]) from None
     except UnicodeDecodeError:
-        raise WrongFile(str(path), [Trouble("This is not UTF-8 text.")]) from None
+        raise InvalidFile(str(path), [FileProblem("This is not UTF-8 text.")]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        words = getattr(error, "problem", None) or "This is not YAML"
-        raise WrongFile(str(path), [Trouble(f"{words}.", *_place(mark))]) from None
+        message = getattr(error, "problem", None) or "This is not YAML"
+        raise InvalidFile(str(path), [FileProblem(f"{message}.", *_line_and_column(mark))]) from None
     except (ValueError, RecursionError) as error:
-        raise WrongFile(str(path), [Trouble(f"{error}.")]) from None
+        raise InvalidFile(str(path), [FileProblem(f"{error}.")]) from None
     try:
-        return use(fit({} if value is None else value, model))
-    except Misfit as misfit:
-        raise misfit.within(str(path), node) from None
+        return use(validate({} if value is None else value, model))
+    except InvalidValue as error:
+        raise error.within(str(path), node) from None
 
 
-def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
-    """The nodes, which know their places, and what they say. A world may have thousands of lines."""
+def _parse(text: str) -> tuple[yaml.Node | None, Any]:
+    """The YAML node (with lines) and the value. Uses the fast loader: a world file can have thousands of lines."""
     try:
-        return _parsed_by(getattr(yaml, "CSafeLoader", yaml.SafeLoader), text)
+        return _parse_with(getattr(yaml, "CSafeLoader", yaml.SafeLoader), text)
     except yaml.YAMLError:
-        return _parsed_by(yaml.SafeLoader, text)  # slower, and it knows better where the mistake is
+        return _parse_with(yaml.SafeLoader, text)  # slower, with a better position of the mistake
 
 
-def _parsed_by(loader: Any, text: str) -> tuple[yaml.Node | None, Any]:
+def _parse_with(loader: Any, text: str) -> tuple[yaml.Node | None, Any]:
     reader = loader(text)
     try:
         node = reader.get_single_node()
@@ -68,76 +68,82 @@ def _parsed_by(loader: Any, text: str) -> tuple[yaml.Node | None, Any]:
         reader.dispose()
 
 
-class Misfit(ValueError):
-    """A value that does not fit its model: the way to each thing wrong, and words."""
+class InvalidValue(ValueError):
+    """A value that does not match its model: key path and message of each problem."""
 
-    def __init__(self, troubles: Sequence[tuple[Way, str]]) -> None:
-        self.troubles = tuple(troubles)
-        super().__init__(" ".join(said(way, words) for way, words in self.troubles))
+    def __init__(self, problems: Sequence[tuple[KeyPath, str]]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" ".join(with_path(key_path, message) for key_path, message in self.problems))
 
-    def within(self, file: str, node: yaml.Node | None) -> WrongFile:
-        """The same troubles, at their places in the file that the value was read from."""
-        return WrongFile(file, [Trouble(said(way, words), *_place(_mark(node, way))) for way, words in self.troubles])
+    def within(self, file: str, node: yaml.Node | None) -> InvalidFile:
+        """The problems with their lines in the file that the value was read from."""
+        return InvalidFile(
+            file,
+            [
+                FileProblem(with_path(key_path, message), *_line_and_column(_find_mark(node, key_path)))
+                for key_path, message in self.problems
+            ],
+        )
 
 
-def fit(value: Any, model: type[M]) -> M:
-    """A value as its model.
+def validate(value: Any, model: type[M]) -> M:
+    """Validate a value against a model.
 
     Raises:
-        Misfit: it does not fit.
+        InvalidValue: it does not match.
     """
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise Misfit([(each["loc"], _words(each, model)) for each in error.errors(include_url=False)]) from None
+        raise InvalidValue([(each["loc"], _message(each, model)) for each in error.errors(include_url=False)]) from None
 
 
-def said(way: Way, words: str) -> str:
-    """`regions.eastus.endpoints: expected ...`."""
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in way).lstrip(".")
-    return f"{path}: {words}" if path else words
+def with_path(key_path: KeyPath, message: str) -> str:
+    """A message with its key path: `regions.eastus.endpoints: expected ...`."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in key_path).lstrip(".")
+    return f"{path}: {message}" if path else message
 
 
-def _words(error: Any, model: type[Strict]) -> str:
+def _message(error: Any, model: type[Strict]) -> str:
     message = str(error["msg"]).removeprefix("Value error, ").replace("Input should be ", "expected ")
     if error["type"] == "missing":
         return "is missing."
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(error["loc"][-1]), sorted(_keys(model, error["loc"][:-1])), n=1)
-        return f"is not a key of this place.{f' Did you mean {near[0]}?' if near else ''}"
+        return f"is not a key here.{f' Did you mean {near[0]}?' if near else ''}"
     if error["type"] == "model_type":
         message = "expected keys and values"
     if error["type"] == "value_error":
         return f"{message}."
-    return f"{message}, found {_shown(error['input'])}."
+    return f"{message}, found {_preview(error['input'])}."
 
 
-def _keys(model: type[Strict], way: Way) -> set[str]:
-    """The keys of the place that a way leads to; names and indexes that a person chose lead nowhere else."""
+def _keys(model: type[Strict], key_path: KeyPath) -> set[str]:
+    """The allowed keys at a key path. Indexes and user-chosen names are skipped."""
     models = {model}
-    for step in way:
+    for step in key_path:
         fields = [field for each in models for name, field in each.model_fields.items() if name == step]
         models = {found for field in fields for found in _models(field.annotation)} or models
     return {name for each in models for name in each.model_fields}
 
 
 def _models(annotation: Any) -> Iterator[type[Strict]]:
-    """Every model that an annotation speaks of."""
+    """Every model in an annotation."""
     if isinstance(annotation, type) and issubclass(annotation, Strict):
         yield annotation
     for part in typing.get_args(annotation):
         yield from _models(part)
 
 
-def _shown(value: Any) -> str:
+def _preview(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _mark(node: yaml.Node | None, way: Way) -> Any:
-    """Where the value at the end of `way` stands, or the nearest thing above it that is there."""
+def _find_mark(node: yaml.Node | None, key_path: KeyPath) -> Any:
+    """The position of the value at `key_path`, or of its nearest existing parent."""
     mark = node and node.start_mark
-    for step in way:
+    for step in key_path:
         if isinstance(node, yaml.MappingNode):
             node = next((value for key, value in node.value if key.value == str(step)), None)
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
@@ -150,5 +156,5 @@ def _mark(node: yaml.Node | None, way: Way) -> Any:
     return mark
 
 
-def _place(mark: Any) -> tuple[int, int]:
+def _line_and_column(mark: Any) -> tuple[int, int]:
     return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)

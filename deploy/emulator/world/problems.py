@@ -1,6 +1,6 @@
-"""Files that stop the emulator, as errors: a wrong one with every trouble's place, a world that cannot be opened.
+"""Errors of the emulator's files: an invalid input file, and a world file that cannot be opened.
 
-Light, for those who catch them.
+A module of its own, so that callers can catch them without heavy imports.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """One thing wrong: where in the file (lines and columns count from 1) and in words."""
+class FileProblem:
+    """One problem: message, line and column (from 1)."""
 
-    words: str
+    message: str
     line: int = 1
     column: int = 1
 
 
-class WrongFile(ValueError):
-    """A file, or a request's body, that cannot be obeyed. Holds every trouble found."""
+class InvalidFile(ValueError):
+    """An invalid file or request body, with every problem found."""
 
-    def __init__(self, file: str, troubles: Sequence[Trouble]) -> None:
-        self.file, self.troubles = file, tuple(troubles)
-        super().__init__("\n".join(f"{file}:{t.line}:{t.column}: {t.words}" for t in self.troubles))
+    def __init__(self, file: str, problems: Sequence[FileProblem]) -> None:
+        self.file, self.problems = file, tuple(problems)
+        super().__init__("\n".join(f"{file}:{t.line}:{t.column}: {t.message}" for t in self.problems))
 
 
-class Unopened(RuntimeError):
-    """A world file that cannot be opened: why, and what to do."""
+class WorldUnavailable(RuntimeError):
+    """A world file that cannot be opened: the reason, and the cure."""
 
-    def __init__(self, file: object, why: object, cure: str) -> None:
-        self.why, self.cure = str(why), cure
-        super().__init__(f"cannot open {file}: {why}. {cure}.")
+    def __init__(self, file: object, reason: object, cure: str) -> None:
+        self.reason, self.cure = str(reason), cure
+        super().__init__(f"cannot open {file}: {reason}. {cure}.")

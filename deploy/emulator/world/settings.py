@@ -1,4 +1,4 @@
-"""The emulator's settings: what differs between subscriptions, or cannot be asked of Azure. Stored in the world."""
+"""The emulator's settings: what differs between subscriptions, or what no Azure API returns. Stored in the world."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DEFAULTS: dict[str, Any] = {
     "access_token_seconds": 86_400,
     "issuers": {},
 }
-"""What holds until it is set. `shared_quota_instances` is the size of the pool that test deployments borrow from;
-`shared_quota_since` the oldest api-version that keeps the properties of a lease, older ones drop them (none do if "");
-`issuers` maps foreign token issuers to their key sets (`{"keys": [...]}`), since the emulator asks nobody outside."""
+"""The defaults. `shared_quota_instances` is the size of the shared quota pool. `shared_quota_since` is the oldest
+api-version that keeps the properties of a lease; older ones drop them ("": all keep them). `issuers` maps other token
+issuers to their key sets (`{"keys": [...]}`), because the emulator sends no requests to other hosts."""
 
 
 def get(world: World, name: str) -> Any:

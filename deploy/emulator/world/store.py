@@ -1,7 +1,7 @@
-"""The world: one SQLite file that holds everything the emulator knows. It stores and settles; it has no rules.
+"""The world: one SQLite file with the whole state of the emulator. It stores resources and applies operations.
 
-Every request is one transaction, so several processes can share a world and a killed process loses nothing it had
-answered. Time is lazy: what was due by now is applied at the start of each transaction, and nothing runs in between.
+Every request is one transaction, so that several processes can share a world, and a killed process loses no answered
+request. There is no background work: each transaction first applies the operations that are due.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from deploy.emulator.world.timing import QUICK, Clock, SystemClock, Timing
 
 @dataclass
 class Resource:
-    """One ARM resource: `body` is what the caller may read, `private` what only we know (keys, history)."""
+    """One ARM resource: `body` is what callers can read; `private` is internal (keys, operation ids)."""
 
     id: str
     kind: str
@@ -43,20 +43,20 @@ class Resource:
         return str(self.properties.get("provisioningState", ""))
 
 
-class OtherVersion(Exception):
-    """A world file with other tables than ours."""
+class IncompatibleVersion(Exception):
+    """The world file has the tables of another version."""
 
 
 class World:
-    """One connection to the world file; use it from the thread that made it, and `close` it. See `opening`.
+    """One connection to the world file; use it from the thread that opened it, and `close` it. See `seed.open_world`.
 
-    `furnish` fills an empty world, inside a transaction.
+    `fill` creates the content of an empty world, inside a transaction.
     """
 
     def __init__(
-        self, path: Path, furnish: Callable[[World], None], clock: Clock | None = None, timing: Timing = QUICK
+        self, path: Path, fill: Callable[[World], None], clock: Clock | None = None, timing: Timing = QUICK
     ) -> None:
-        self.path, self.folder, self._furnish = path, path.parent, furnish
+        self.path, self.folder, self._fill = path, path.parent, fill
         self.clock: Clock = clock or SystemClock()
         self.timing = timing
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,39 +72,39 @@ class World:
             raise
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.db.close()
 
     def now(self) -> float:
         """The world's time, in seconds since 1970."""
-        return self.controls.dial.at(self.clock.now())
+        return self.controls.clock_state.at(self.clock.now())
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; what was due by now has been applied inside."""
+        """A transaction; due operations are applied first."""
         self.db.execute("BEGIN IMMEDIATE")
         try:
             self.controls.refresh()
-            self.settle()
+            self.apply_due()
             yield
         except BaseException:
             self.db.execute("ROLLBACK")
-            self.controls.forget()
+            self.controls.invalidate()
             raise
         self.db.execute("COMMIT")
 
     def reset(self, written: dict[str, Any] | None = None) -> None:
-        """Empty the world and furnish it anew, by its file or from now on by this one; faults are gone.
+        """Empty the world and fill it again, from its world file or from a new one (`written`). Removes all faults.
 
-        The clock shows the wall's time and keeps its speed.
+        Sets the clock to real time and keeps its speed.
         """
         with self.transaction():
-            self.controls.restart(self.clock.now())
+            self.controls.reset_clock(self.clock.now())
             for table in TABLES:
-                self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are ours, a few lines above
+                self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - constant names
             if written is not None:
                 self.controls.set("world", written)
-            self._furnish(self)
+            self._fill(self)
 
     def get(self, identifier: str) -> Resource | None:
         """A resource by its ARM id, in any case."""
@@ -116,8 +116,8 @@ class World:
         rows = self.db.execute(_SELECT + "parent = ? AND kind = ? ORDER BY number", (parent.lower(), kind))
         return [_resource(row) for row in rows]
 
-    def named(self, kind: str, location: str, name: str) -> Resource | None:
-        """Who in a region bears this name."""
+    def find_by_name(self, kind: str, location: str, name: str) -> Resource | None:
+        """The resource of a kind with this name in a region."""
         row = self.db.execute(
             _SELECT + "kind = ? AND location = ? AND name = ?",
             (kind, location, name.lower()),
@@ -136,7 +136,7 @@ class World:
         )  # fmt: skip
 
     def remove(self, identifier: str) -> None:
-        """Take away a resource, everything below it, its cores and its identity. Role assignments stay, as on Azure."""
+        """Delete a resource, everything below it, its cores and its identity. Role assignments stay, as on Azure."""
         low = identifier.lower()
         below = (low, low + "/", low + "0")  # '0' follows '/', so the range is every id that begins with "<low>/"
         self.db.execute("DELETE FROM resources WHERE id = ? OR (id > ? AND id < ?)", below)
@@ -148,7 +148,7 @@ class World:
             below,
         )
 
-    def count(self, name: str) -> int:
+    def next_number(self, name: str) -> int:
         """The next number of a counter, from 0."""
         row = self.db.execute(
             "INSERT INTO counters VALUES (?, 0) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
@@ -156,8 +156,8 @@ class World:
         ).fetchone()
         return int(row[0])
 
-    def settle(self) -> None:
-        """Apply what is due by now. Every transaction begins with it."""
+    def apply_due(self) -> None:
+        """Apply the operations that are due. Every transaction begins with it."""
         due = self.db.execute(
             "SELECT id, target, error, effect FROM operations WHERE state = 'Updating' AND due <= ? ORDER BY due",
             (self.now(),),
@@ -187,9 +187,9 @@ class World:
                 for statement in (*SCHEMA.split(";"), *TRIGGERS):
                     self.db.execute(statement)
                 self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                self._furnish(self)
+                self._fill(self)
             elif self._version() != SCHEMA_VERSION:
-                raise OtherVersion("another version of the emulator wrote it")
+                raise IncompatibleVersion("another version of the emulator wrote it")
             self.db.execute("COMMIT")
         except BaseException:
             self.db.execute("ROLLBACK")
@@ -208,5 +208,5 @@ def _resource(row: tuple[str, ...]) -> Resource:
 
 
 def dump(value: Any) -> str:
-    """JSON as it is stored and sent: short, text as it is."""
+    """Compact JSON, as it is stored and sent; not escaped to ASCII."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

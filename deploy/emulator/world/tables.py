@@ -1,10 +1,10 @@
-"""The tables of the world file. Another version of them is another number, and an older world is not opened."""
+"""The tables of the world file. A change of the tables needs a new SCHEMA_VERSION; older worlds are not opened."""
 
 from __future__ import annotations
 
 from deploy.emulator.world import controls
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SCHEMA = (
     controls.SCHEMA
     + """
@@ -33,7 +33,7 @@ CREATE TABLE role_assignments (
     body TEXT NOT NULL);
 CREATE INDEX role_assignments_of_principal ON role_assignments (principal);
 CREATE INDEX role_assignments_of_scope ON role_assignments (scope);
-CREATE TABLE memberships (team TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (member, team));
+CREATE TABLE memberships (group_id TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (member, group_id));
 CREATE TABLE applications (id TEXT PRIMARY KEY, principal TEXT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE revision (value INTEGER NOT NULL);
@@ -53,11 +53,11 @@ CREATE INDEX requests_of_target ON requests (target) WHERE target != '';
 """
 )
 TRIGGERS = tuple(
-    f"CREATE TRIGGER {table}_{event} AFTER {event} ON {table} BEGIN UPDATE revision SET value = random(); END"  # noqa: S608 - ours
+    f"CREATE TRIGGER {table}_{event} AFTER {event} ON {table} BEGIN UPDATE revision SET value = random(); END"  # noqa: S608 - constant names
     for table in ("role_assignments", "role_definitions", "memberships", "settings")
     for event in ("INSERT", "UPDATE", "DELETE")
 )
-"""`revision` is another number after each change of what callers may do; a change that is taken back takes it along."""
+"""`revision` changes with every change of roles, groups and settings; a rollback restores it."""
 TABLES = (
     "resources", "operations", "quotas", "allocations", "principals", "role_definitions", "role_assignments",
     "memberships", "applications", "settings", "blobs", "parts", "blocks", "counters", "requests", "sqlite_sequence",

@@ -1,4 +1,4 @@
-"""How long Azure takes, and what time it is. Durations are data; nobody waits here."""
+"""The durations of operations by profile, and the clock of the world."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """A source of the world's time."""
+    """A source of real time."""
 
     def now(self) -> float:
         """Seconds since 1970."""
@@ -17,34 +17,34 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The clock on the wall."""
+    """Real time."""
 
     def now(self) -> float:
         return time.time()
 
 
 @dataclass(frozen=True)
-class Dial:
-    """The world's time against the wall's: `world` was shown when the wall showed `wall`, and goes `scale` as fast."""
+class ClockState:
+    """The world's clock: it was `world` at the real time `real`, and runs `scale` times as fast as real time."""
 
-    wall: float = 0.0
+    real: float = 0.0
     world: float = 0.0
     scale: float = 1.0
 
-    def at(self, wall: float) -> float:
-        """The world's time (seconds since 1970) when the wall shows `wall`."""
-        return self.world + (wall - self.wall) * self.scale
+    def at(self, real: float) -> float:
+        """The world's time at a real time, both in seconds since 1970."""
+        return self.world + (real - self.real) * self.scale
 
 
-def moment(text: str) -> float:
-    """ISO 8601 with its zone, as seconds since 1970.
+def parse_time(text: str) -> float:
+    """ISO 8601 with a time zone, as seconds since 1970.
 
     Raises:
-        ValueError: it is something else, or has no zone.
+        ValueError: it is not ISO 8601, or has no time zone.
     """
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
-        raise ValueError("the zone is missing")
+        raise ValueError("the time zone is missing")
     return found.timestamp()
 
 
@@ -52,7 +52,7 @@ def moment(text: str) -> float:
 class Timing:
     """Seconds each operation takes, and the polling hint (milliseconds; None sends none, as Azure does).
 
-    `probe_pace` shortens the waits between a container's probes while it starts.
+    `probe_pace` is a factor for the waits between readiness probes of a starting container.
     """
 
     endpoint_create: float
@@ -69,15 +69,15 @@ class Timing:
 
 
 INSTANT = Timing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, retry_after_ms=50, probe_pace=0.005)
-"""Done at the first look; states in between are seen in the first answer only."""
+"""Done at the next request; only the first answer shows the intermediate state."""
 QUICK = Timing(0.1, 0.1, 0.1, 0.2, 0.2, 0.1, 0.05, retry_after_ms=50, probe_pace=0.005)
-"""Long enough that every state is seen, short enough that a run is quick."""
+"""Long enough to see every state, short enough for a fast run."""
 REALISTIC = Timing(90.0, 20.0, 60.0, 554.0, 480.0, 120.0, 10.0, retry_after_ms=None, throttle=True)
-"""What was measured on Azure: an endpoint 90 s, traffic 20 s, a deployment 9 min 14 s."""
+"""As measured on Azure: an endpoint 90 s, traffic 20 s, a deployment 9 min 14 s."""
 PROFILES = {"instant": INSTANT, "quick": QUICK, "realistic": REALISTIC}
 
 
-def profiled(name: str, throttle: bool | None = None) -> Timing:
-    """A profile, with its own way of throttling or the one that is said."""
+def timing_for(name: str, throttle: bool | None = None) -> Timing:
+    """A profile; `throttle` replaces its default."""
     profile = PROFILES[name]
     return profile if throttle is None else replace(profile, throttle=throttle)

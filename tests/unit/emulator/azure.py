@@ -1,4 +1,4 @@
-"""The emulator as one object: requests go straight into the application, and hours pass in a call."""
+"""The emulator as one object: requests go directly to the application, and the clock can be advanced."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deploy.emulator.entra.access_tokens import Tokens
 from deploy.emulator.entra.directory import Principal
 from deploy.emulator.http.app import Emulator
 from deploy.emulator.seed import default_world
-from deploy.emulator.seed.open_world import opened
+from deploy.emulator.seed.open_world import open_world
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
 WORKSPACE = default_world.WORKSPACE_ID
@@ -24,7 +24,7 @@ HOST = "127.0.0.1:1234"
 
 
 class SetClock:
-    """A clock that stands still until it is told."""
+    """A clock that only `advance` moves."""
 
     def __init__(self) -> None:
         self.time = time.time()
@@ -52,29 +52,29 @@ class Reply:
 
     @property
     def message(self) -> str:
-        """The words of a refusal, with those nested in it."""
+        """The message of an error, with the nested ones."""
         error = self.json["error"]
         return " ".join([error["message"], *(f"{d['code']} {d['message']}" for d in error.get("details", []))])
 
 
 class Azure:
-    """A world of its own, the application over it, and somebody signed in."""
+    """A new world, its application, and a signed-in caller."""
 
     def __init__(self, folder: Path, tokens: Tokens) -> None:
         self.clock, self.tokens = SetClock(), tokens
-        self.world = opened(folder / "world.sqlite", self.clock)
+        self.world = open_world(folder / "world.sqlite", self.clock)
         self.app = Emulator(self.world, tokens)
         self.token = access_tokens.issue(tokens, "https://management.azure.com", time.time())
 
     def sign_in(self, name: str, kind: str = "ServicePrincipal", **more: Any) -> str:
-        """From now on somebody new is calling; returns their object id."""
+        """Sign in a new principal; returns its object id."""
         who = Principal(str(uuid.uuid4()), kind, name, str(uuid.uuid4()) if kind == "ServicePrincipal" else "")
         body = {"kind": kind, "name": name, **({"appId": who.client} if who.client else {}), **more}
         assert self.send("PUT", f"/emulator/principals/{who.id}", body).status == 200
         self.token = access_tokens.issue(self.tokens, "https://management.azure.com", time.time(), who)
         return who.id
 
-    def give(self, principal: str, role: str, scope: str) -> Reply:
+    def assign_role(self, principal: str, role: str, scope: str) -> Reply:
         """Assign a role as the world's owner."""
         path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
         definition = f"/subscriptions/x/providers/Microsoft.Authorization/roleDefinitions/{role}"
@@ -100,17 +100,17 @@ class Azure:
         return asyncio.run(self._exchange(scope, raw))
 
     async def _exchange(self, scope: dict[str, Any], raw: bytes) -> Reply:
-        told: list[Any] = []
+        sent_messages: list[Any] = []
 
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": raw, "more_body": False}
 
         async def send(message: Any) -> None:
-            told.append(message)
+            sent_messages.append(message)
 
         await self.app(scope, receive, send)
-        headers = {k.decode().lower(): v.decode("latin-1") for k, v in told[0]["headers"]}
-        return Reply(told[0]["status"], headers, b"".join(m.get("body", b"") for m in told[1:]))
+        headers = {k.decode().lower(): v.decode("latin-1") for k, v in sent_messages[0]["headers"]}
+        return Reply(sent_messages[0]["status"], headers, b"".join(m.get("body", b"") for m in sent_messages[1:]))
 
     def endpoint(self, name: str = "mip", **changes: Any) -> Reply:
         """PUT an endpoint; `changes` go into its properties."""
@@ -124,15 +124,15 @@ class Azure:
     def get(self, path: str) -> Any:
         return self.send("GET", f"{WORKSPACE}/onlineEndpoints/{path}").json
 
-    def served(self, name: str = "mip", **traffic: int) -> None:
-        """An endpoint whose deployments stand and have traffic."""
+    def serving_endpoint(self, name: str = "mip", **traffic: int) -> None:
+        """Create an endpoint with Succeeded deployments and traffic."""
         assert self.endpoint(name).status == 201
-        self.settle()
+        self.finish_operations()
         for deployment in traffic:
             assert self.deployment(deployment, name).status == 201
-        self.settle()
+        self.finish_operations()
         assert self.endpoint(name, traffic=traffic).status == 201
-        self.settle()
+        self.finish_operations()
 
     def score(self, body: Any, name: str = "mip", headers: dict[str, str] | None = None) -> Reply:
         """A scoring request with the endpoint's primary key."""
@@ -140,8 +140,8 @@ class Azure:
         shown = {"authorization": f"Bearer {key}", **(headers or {})}
         return self.send("POST", f"/inference/eastus/{name}/score", body, shown)
 
-    def settle(self) -> None:
-        """Let every operation end."""
+    def finish_operations(self) -> None:
+        """Advance the clock so that every operation ends."""
         self.clock.advance(3600)
 
 

@@ -1,4 +1,4 @@
-"""A fresh world for each test; one signing key for all, since making one takes longer than most tests."""
+"""A fresh world for each test; one signing key for all, because creating one takes longer than most tests."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Stand-ins for registry models, so that an endpoint of the emulator answers like the model's own.
+"""Stand-ins for registry models: they answer the scoring requests of the emulator's endpoints.
 
-Each honours the documented request and response of its model, computes its answer from the image it is sent, and says
-that it is a stand-in. None of them is the model, and nothing they answer has a medical meaning.
+Each has the documented request and response of its model, computes its answer from the image in the request, and
+identifies itself as a stand-in. None of them is the model, and their answers have no medical meaning.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 Scorer = Callable[[dict[str, Any]], Any]
-"""Takes the decoded JSON of a scoring request, returns what the model would answer, to be written as JSON."""
+"""Decoded JSON of a scoring request -> answer, a JSON value."""
 
 _REGISTRY_MODEL = re.compile(r"(?i)azureml://registries/[^/]+/models/(?P<name>[^/]+)(/(versions|labels)/[^/]+)?/?")
 
@@ -23,11 +23,11 @@ _MODULES: Mapping[str, str] = {
     "cxrreportgen": "cxrreportgen",
     "prov-gigapath": "gigapath",
 }
-"""A registry model's name in lower case -> its stand-in, which is imported when it is needed: numpy is heavy."""
+"""A registry model's name in lower case -> the module of its stand-in. Imported at first use: numpy is heavy."""
 
 
 class ScoringError(Exception):
-    """The model's container refuses or fails; `status` is what it would answer."""
+    """The model's container would refuse or fail; `status` is its HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
 """A stand-in for CxrReportGen. It is not the model, its sentences are no findings and have no medical meaning.
 
-It really compares the left and the right half of the image it is sent: it looks for a large dark area in each, and for
-places inside them that are brighter than their mirror image. Request and answer are the model's documented ones: the
+It compares the left and the right half of the image: it looks for a large dark area in each, and for spots inside them
+that are brighter than their mirror image. Request and answer are the model's documented ones: the
 sentences and boxes packed as JSON inside a string, boxes in shares of the square cut from the middle of the image.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deploy.emulator.runtime.standins import table
-from deploy.emulator.runtime.standins.segmentation import Grey, Pieces, Plane, pieces, tones
+from deploy.emulator.runtime.standins.segmentation import Components, Grey, Plane, connected_components, tones
 from deploy.emulator.runtime.standins.vectors import eight_bit
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ Finding = list[Any]
 def score(body: dict[str, Any]) -> list[dict[str, Any]]:
     """One object for each row: `output`, JSON in a string.
 
-    ScoringError 400 when the table is wrong, 500 when an image cannot be read.
+    ScoringError 400 for an invalid table, 500 for an unreadable image.
     """
     return [{"output": json.dumps(_findings(row))} for row in table.rows(body, ("frontal_image",), MOST_ROWS)]
 
@@ -51,23 +51,23 @@ def _findings(row: dict[str, Any]) -> list[Finding]:
     for column in _IMAGES:
         if row.get(column):
             table.image(row, column)
-    return [[NOTICE, None], *compared(_square(frontal))]
+    return [[NOTICE, None], *compare(_square(frontal))]
 
 
-def compared(grey: Grey) -> list[Finding]:
-    """What differs between the halves of a square image. An image of a single value has nothing to compare."""
+def compare(grey: Grey) -> list[Finding]:
+    """The differences between the halves of a square image; one sentence for an image of a single value."""
     toned = tones(grey)
     if toned is None:
         return [["All of the image is equally bright.", None]]
-    found = pieces(toned == 0)
+    found = connected_components(toned == 0)
     dark = [_darkest(found, left) for left in (True, False)]
     areas = np.any(dark, axis=0)
     sentences = [_area(plane, side) for plane, side in zip(dark, ("left", "right"), strict=True)]
     return [*sentences, *_brighter(grey, areas | areas[:, ::-1])]
 
 
-def _darkest(found: Pieces, left: bool) -> Plane:
-    """The largest dark piece whose centre lies in one half, and which the border does not cut."""
+def _darkest(found: Components, left: bool) -> Plane:
+    """The largest dark component with its centre in one half that does not touch the border."""
     middle = (found.shape[1] - 1) / 2
     side = found.x < middle if left else found.x > middle
     return found.plane(np.flatnonzero(side & ~found.edge)[:1])
@@ -82,7 +82,7 @@ def _area(plane: Plane, side: str) -> Finding:
 def _brighter(grey: Grey, where: Plane) -> list[Finding]:
     deep = grey.astype(np.int16)
     more = deep - deep[:, ::-1]
-    found = pieces((more > _BRIGHTER) & where)
+    found = connected_components((more > _BRIGHTER) & where)
     large = np.flatnonzero(found.area >= grey.size * _SMALLEST_SHARE)[:_MOST_PLACES]
     planes = [found.plane(np.array([place])) for place in large]
     return [
@@ -97,7 +97,7 @@ def _box(plane: Plane) -> list[float]:
 
 
 def _square(image: Image.Image) -> Grey:
-    """The middle of the image, as wide as its shorter side, at 256 x 256 and a little smoothed."""
+    """The centre square of the image, scaled to 256 x 256 and slightly smoothed."""
     from PIL import Image, ImageFilter
 
     side = min(image.size)

@@ -1,9 +1,9 @@
 """A stand-in for Prov-GigaPath. It is not the model, and its vectors have no medical meaning.
 
-It really computes 1536 numbers from the tile it is sent: colours on a grid and the histogram of each colour. They are
-packed as the model packs them: base64 of the zip archive that `torch.save` writes for a float32 tensor, here of shape
-[1, 1536]. The archive is made without torch, its pickle spelled out opcode by opcode after the format that torch reads;
-what torch adds for its own bookkeeping (alignment, a serialisation id) is left out.
+It computes 1536 numbers from the tile: colours on a grid and the histogram of each colour. They are packed like the
+model's: base64 of the zip archive that `torch.save` writes for a float32 tensor, here of shape
+[1, 1536]. The archive is written without torch, with its pickle built opcode by opcode. What only torch itself needs
+(alignment, a serialisation id) is omitted.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ NOTICE = (
     "Its vectors have no medical meaning."
 )
 MOST_ROWS = 256
-"""The model documents no limit; this one keeps an answer within memory."""
+"""The model documents no limit; this one limits the memory of an answer."""
 
 
 def score(body: dict[str, Any]) -> list[dict[str, Any]]:
     """One object for each row: `image_features`, base64 of a saved tensor.
 
-    ScoringError 400 when the table is wrong, 500 when a row holds no readable image.
+    ScoringError 400 for an invalid table, 500 for an unreadable image.
     """
     return [_answer(row) for row in table.rows(body, ("image",), MOST_ROWS)]
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
     vector = of_image(table.image(row, "image"), "RGB")
-    return {"image_features": base64.b64encode(saved(vector)).decode("ascii")}
+    return {"image_features": base64.b64encode(serialize(vector)).decode("ascii")}
 
 
-def saved(vector: Vector) -> bytes:
+def serialize(vector: Vector) -> bytes:
     """A tensor of one row as `torch.save` writes it: the pickle names the storage, the storage is raw numbers."""
     parts = {
-        "data.pkl": _pickled(len(vector)),
+        "data.pkl": _pickle(len(vector)),
         "byteorder": b"little",
         "data/0": vector.astype("<f4").tobytes(),
         "version": b"3\n",
@@ -54,7 +54,7 @@ def saved(vector: Vector) -> bytes:
     return out.getvalue()
 
 
-def _pickled(count: int) -> bytes:
+def _pickle(count: int) -> bytes:
     """The call `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)`."""
     storage = (
         pickle.MARK

@@ -1,8 +1,8 @@
 """A stand-in for MedImageInsight. It is not the model, and its vectors have no medical meaning.
 
-It really computes a vector from the image it is sent (colours on a grid and the histogram of brightness) and one from
-the text (its runs of three letters), so equal inputs agree and different ones differ. The two have nothing in common:
-how near an image is to a text tells nothing here. Request and answer are the model's documented ones, 1024 numbers.
+It computes a vector from the image (colours on a grid and the histogram of brightness) and one from the text (its runs
+of three letters), so that equal inputs have equal vectors. Image and text vectors are unrelated: their similarity means
+nothing here. Request and answer are the model's documented ones, 1024 numbers.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ NOTICE = (
 MOST_ROWS = 1024
 LENGTH = 1024
 SCALING_FACTOR = 4.5
-"""A constant of the model, not something computed from a request; this is the value of a published example."""
+"""A constant of the model; this is the value of a published example."""
 
 
 def score(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """One object for each row: `image_features` and `text_features`, each [[1024 numbers]], for what the row holds.
+    """One object for each row: `image_features` and `text_features`, each [[1024 numbers]], if the row has them.
 
     ScoringError 400 when the table is wrong or a row is empty, 500 when an image cannot be read.
     """

@@ -1,7 +1,7 @@
 """A stand-in for MedImageParse. It is not the model, and its masks have no medical meaning.
 
-It really segments the image it is sent, by classical means: three tones by Otsu's thresholds, connected pieces, and a
-choice among them by the words of the prompt (lung: dark; skull: bright; left, lower, largest, ...). Request and answer
+It segments the image with classical methods: three tones by Otsu's thresholds, connected components, and a selection of
+them by the words of the prompt (lung: dark; skull: bright; left, lower, largest, ...). Request and answer
 are the model's documented ones: prompts joined by `&`, one 0/255 mask each, packed as JSON inside a string.
 """
 
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.emulator.runtime.standins import table
-from deploy.emulator.runtime.standins.prompts import DARK, Ask, understood
-from deploy.emulator.runtime.standins.segmentation import Grey, Pieces, Plane, pieces, tones
+from deploy.emulator.runtime.standins.prompts import DARK, Selection, parse_prompt
+from deploy.emulator.runtime.standins.segmentation import Components, Grey, Plane, connected_components, tones
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,52 +27,54 @@ NOTICE = (
 )
 MOST_ROWS = 256
 _SMALLEST_SHARE = 1 / 5000
-"""Pieces below this share of the image are noise, unless there is nothing else."""
+"""Components below this share of the image count as noise, unless there are no others."""
 
 
 def score(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """One answer for each row: `image_features` (JSON in a string) and `text_features` (a category a prompt).
+    """One answer for each row: `image_features` (JSON in a string) and `text_features` (a category per prompt).
 
-    ScoringError 400 when the table is wrong, 500 when a row holds no readable image.
+    ScoringError 400 for an invalid table, 500 for an unreadable image.
     """
     return [_answer(row) for row in table.rows(body, ("image", "text"), MOST_ROWS)]
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
-    asks = [understood(prompt) for prompt in table.text(row, "text").split("&")]
-    masks = segment(_grey(table.image(row, "image")), asks)
+    selections = [parse_prompt(prompt) for prompt in table.text(row, "text").split("&")]
+    masks = segment(_grey(table.image(row, "image")), selections)
     features = {
         "data": base64.b64encode(np.where(masks, np.uint8(255), np.uint8(0)).tobytes()).decode("ascii"),
         "shape": list(masks.shape),
         "dtype": "uint8",
     }
-    return {"image_features": json.dumps(features), "text_features": [ask.category for ask in asks]}
+    return {"image_features": json.dumps(features), "text_features": [selection.category for selection in selections]}
 
 
-def segment(grey: Grey, asks: list[Ask]) -> Plane:
-    """One mask for each ask: [asks, height, width]. An image of a single value has nothing to show."""
+def segment(grey: Grey, selections: list[Selection]) -> Plane:
+    """One mask for each selection: [selections, height, width]. All are empty for an image of a single value."""
     toned = tones(grey)
     if toned is None:
-        return np.zeros((len(asks), *grey.shape), np.bool_)
-    found: dict[int, Pieces] = {}
-    for tone in {tone for ask in asks for tone in ask.tones}:
-        found[tone] = pieces(toned == tone)
+        return np.zeros((len(selections), *grey.shape), np.bool_)
+    found: dict[int, Components] = {}
+    for tone in {tone for selection in selections for tone in selection.tones}:
+        found[tone] = connected_components(toned == tone)
     body = np.flatnonzero((toned != DARK).any(axis=0)), np.flatnonzero((toned != DARK).any(axis=1))
     middle = (float(body[0][0] + body[0][-1]) / 2, float(body[1][0] + body[1][-1]) / 2)
-    return np.stack([_mask(found, ask, middle) for ask in asks])
+    return np.stack([_mask(found, selection, middle) for selection in selections])
 
 
-def _mask(found: dict[int, Pieces], ask: Ask, middle: tuple[float, float]) -> Plane:
-    each = next((found[tone] for tone in ask.tones if len(found[tone].area)), found[ask.tones[0]])
+def _mask(found: dict[int, Components], selection: Selection, middle: tuple[float, float]) -> Plane:
+    each = next((found[tone] for tone in selection.tones if len(found[tone].area)), found[selection.tones[0]])
     usable = _usable(each)
-    there = usable[_on_side(each.x[usable] - middle[0], ask.right) & _on_side(each.y[usable] - middle[1], ask.down)]
+    there = usable[
+        _on_side(each.x[usable] - middle[0], selection.right) & _on_side(each.y[usable] - middle[1], selection.down)
+    ]
     if len(there):
-        return each.plane(there[::-1][: ask.most] if ask.smallest else there[: ask.most])
-    return each.plane(usable) & _half(each.shape, ask, middle)
+        return each.plane(there[::-1][: selection.most] if selection.smallest else there[: selection.most])
+    return each.plane(usable) & _half(each.shape, selection, middle)
 
 
-def _usable(each: Pieces) -> NDArray[np.int64]:
-    """Pieces worth choosing, largest first: no noise, and nothing that the image's border cuts, as far as possible."""
+def _usable(each: Components) -> NDArray[np.int64]:
+    """The components to select from, largest first: without noise and without those at the border, if possible."""
     chosen = np.arange(len(each.area))
     for good in (each.area >= each.shape[0] * each.shape[1] * _SMALLEST_SHARE, ~each.edge):
         if good[chosen].any():
@@ -84,15 +86,15 @@ def _on_side(offset: NDArray[Any], direction: int) -> Plane:
     return offset * direction > 0 if direction else np.ones(len(offset), np.bool_)
 
 
-def _half(shape: tuple[int, int], ask: Ask, middle: tuple[float, float]) -> Plane:
-    """One side of the body's middle, for pieces that span both sides."""
-    across = _on_side(np.arange(shape[1]) - middle[0], ask.right)
-    along = _on_side(np.arange(shape[0]) - middle[1], ask.down)
+def _half(shape: tuple[int, int], selection: Selection, middle: tuple[float, float]) -> Plane:
+    """One side of the body's middle, for components that span both sides."""
+    across = _on_side(np.arange(shape[1]) - middle[0], selection.right)
+    along = _on_side(np.arange(shape[0]) - middle[1], selection.down)
     return along[:, None] & across[None, :]
 
 
 def _grey(image: Image.Image) -> Grey:
-    """8-bit luminance, a little smoothed so that noise makes no pieces."""
+    """8-bit luminance, slightly smoothed against noise."""
     from PIL import Image, ImageFilter
 
     if image.mode.startswith(("I", "F")):

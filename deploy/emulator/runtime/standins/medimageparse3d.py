@@ -1,9 +1,9 @@
 """A stand-in for MedImageParse 3D. It is not the model, and its labels have no medical meaning.
 
-It really segments the volume it is sent, by classical means: three tones by Otsu's thresholds, connected bodies, and a
-choice among them by the words of the prompt, left and right as the file's affine says. Request and answer are the
+It segments the volume with classical methods: three tones by Otsu's thresholds, connected bodies, and a selection of
+them by the words of the prompt, with left and right from the file's affine. Request and answer are the
 model's documented ones: prompts joined by `&`, one volume of labels as .nii.gz, packed as JSON inside a string.
-Label n is the n-th prompt; where two prompts want one voxel, the first has it.
+Label n is the n-th prompt; a voxel of two prompts gets the first one's label.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.emulator.runtime.standins import ScoringError, nifti, table
-from deploy.emulator.runtime.standins.prompts import Ask, understood
-from deploy.emulator.runtime.standins.segmentation import Plane, pieces, tones
+from deploy.emulator.runtime.standins.prompts import Selection, parse_prompt
+from deploy.emulator.runtime.standins.segmentation import Plane, connected_components, tones
 
 NOTICE = (
     "This is the emulator's stand-in for MedImageParse 3D: classical image processing, not the model. "
@@ -27,13 +27,13 @@ NOTICE = (
 MOST_ROWS = 1
 MOST_PROMPTS = 255
 _SMALLEST_SHARE = 1 / 20000
-"""Bodies below this share of the volume are noise, unless there is nothing else."""
+"""Bodies below this share of the volume count as noise, unless there are no others."""
 
 
 @dataclass(frozen=True)
 class Bodies:
-    """Connected bodies, largest first. `number` is 1 and up at each voxel, 0 where there is none; the other arrays
-    have one entry a body: voxels, centroid in voxels, and whether a side of the volume cuts it."""
+    """Connected bodies, largest first. `number` is 1 and up at each voxel, 0 outside; the other arrays have one
+    entry per body: size in voxels, centroid in voxels, and whether it touches a side of the volume."""
 
     number: NDArray[np.int64]
     size: NDArray[np.int64]
@@ -44,7 +44,7 @@ class Bodies:
 def score(body: dict[str, Any]) -> list[dict[str, Any]]:
     """One answer: `nifti_file`, JSON in a string.
 
-    ScoringError 400 when the table is wrong, 500 when the row holds no readable volume.
+    ScoringError 400 for an invalid table, 500 for an unreadable volume.
     """
     return [_answer(row) for row in table.rows(body, ("image", "text"), MOST_ROWS)]
 
@@ -54,57 +54,57 @@ def _answer(row: dict[str, Any]) -> dict[str, Any]:
     if len(prompts) > MOST_PROMPTS:
         raise ScoringError(500, f"{len(prompts)} prompts, labels go up to {MOST_PROMPTS}")
     volume = nifti.read(table.content(row, "image"))
-    labels = segment(volume, [understood(prompt) for prompt in prompts])
-    data = base64.b64encode(nifti.written(volume, labels)).decode("ascii")
+    labels = segment(volume, [parse_prompt(prompt) for prompt in prompts])
+    data = base64.b64encode(nifti.write(volume, labels)).decode("ascii")
     return {"nifti_file": json.dumps({"data": data})}
 
 
-def segment(volume: nifti.Volume, asks: list[Ask]) -> NDArray[np.uint8]:
-    """A label for each voxel. A volume of a single value has nothing to show."""
+def segment(volume: nifti.Volume, selections: list[Selection]) -> NDArray[np.uint8]:
+    """A label for each voxel; all 0 for a volume of a single value."""
     labels = np.zeros(volume.values.shape, np.uint8)
     toned = tones(_grey(volume.values))
     if toned is None:
         return labels
-    found = {tone: bodies(toned == tone) for tone in {tone for ask in asks for tone in ask.tones}}
-    for label, ask in enumerate(asks, 1):
-        chosen = _chosen(found, ask, volume)
+    found = {tone: bodies(toned == tone) for tone in {tone for selection in selections for tone in selection.tones}}
+    for label, selection in enumerate(selections, 1):
+        chosen = _select(found, selection, volume)
         labels[chosen & (labels == 0)] = label
     return labels
 
 
-def _chosen(found: dict[int, Bodies], ask: Ask, volume: nifti.Volume) -> Plane:
-    each = next((found[tone] for tone in ask.tones if len(found[tone].size)), found[ask.tones[0]])
+def _select(found: dict[int, Bodies], selection: Selection, volume: nifti.Volume) -> Plane:
+    each = next((found[tone] for tone in selection.tones if len(found[tone].size)), found[selection.tones[0]])
     keep = np.arange(len(each.size))
     for good in (each.size >= volume.values.size * _SMALLEST_SHARE, ~each.cut):
         if good[keep].any():
             keep = keep[good[keep]]
-    offset = (each.centre[keep] - (np.array(volume.values.shape) - 1) / 2) @ -volume.turn.T
-    for direction, axis in ((ask.right, 0), (ask.down, 2)):  # a patient's left is on an image's right
+    offset = (each.centre[keep] - (np.array(volume.values.shape) - 1) / 2) @ -volume.orientation.T
+    for direction, axis in ((selection.right, 0), (selection.down, 2)):  # a patient's left is on an image's right
         if direction:
             on_side = offset[:, axis] * direction > 0
             keep, offset = keep[on_side], offset[on_side]
-    keep = keep[::-1][: ask.most] if ask.smallest else keep[: ask.most]
+    keep = keep[::-1][: selection.most] if selection.smallest else keep[: selection.most]
     return np.isin(each.number, keep + 1)
 
 
 def bodies(plane: NDArray[np.bool_]) -> Bodies:
-    """Find the bodies: the pieces of each slice, joined where they lie on each other in the next."""
+    """Find the bodies: the components of each slice, joined where they overlap in the next slice."""
     number = np.zeros(plane.shape, np.int64)
     total = 0
     for z in range(plane.shape[2]):
-        found = pieces(plane[:, :, z])
-        number[:, :, z][plane[:, :, z]] = np.repeat(found.piece, found.ends - found.starts) + total + 1
+        found = connected_components(plane[:, :, z])
+        number[:, :, z][plane[:, :, z]] = np.repeat(found.component, found.ends - found.starts) + total + 1
         total += len(found.area)
-    roots = _joined(number, total)
+    roots = _connected(number, total)
     order = np.argsort(-np.bincount(roots[number].ravel(), minlength=total + 1)[1:], kind="stable") + 1
     used = order[roots[order] == order]
     rank = np.zeros(total + 1, np.int64)
     rank[used] = np.arange(1, len(used) + 1)
-    return _measured(rank[roots[number]], len(used))
+    return _measure(rank[roots[number]], len(used))
 
 
-def _joined(number: NDArray[np.int64], total: int) -> NDArray[np.int64]:
-    """The smallest piece that each piece is connected with; piece 0 is no piece."""
+def _connected(number: NDArray[np.int64], total: int) -> NDArray[np.int64]:
+    """The smallest component that each component is connected to; 0 means none."""
     lower, upper = number[:, :, :-1], number[:, :, 1:]
     both = (lower > 0) & (upper > 0)
     pairs = np.unique(np.stack([lower[both], upper[both]]), axis=1).T
@@ -122,7 +122,7 @@ def _root(roots: list[int], piece: int) -> int:
     return piece
 
 
-def _measured(number: NDArray[np.int64], count: int) -> Bodies:
+def _measure(number: NDArray[np.int64], count: int) -> Bodies:
     flat = number.ravel()
     size = np.bincount(flat, minlength=count + 1)[1:]
     places = [np.broadcast_to(axis, number.shape).ravel() for axis in np.ogrid[tuple(map(slice, number.shape))]]
@@ -133,7 +133,7 @@ def _measured(number: NDArray[np.int64], count: int) -> Bodies:
 
 
 def _grey(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """8 bits from any numbers: the middle 99 % of them spread from 0 to 255."""
+    """8 bits from any numbers: the middle 99 % of them are scaled to 0 to 255."""
     real = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0) / 2  # so that no difference overflows
     low, high = np.percentile(real, (0.5, 99.5))
     if low == high:

@@ -1,6 +1,6 @@
-"""NIfTI-1 volumes as the 3D stand-in reads and writes them: gzipped, one file, numbers by numpy.
+"""Read and write NIfTI-1 volumes: one gzipped file. An unreadable one is refused with 500, as by the model.
 
-What cannot be read is refused with 500, as the model's container trips over it.
+Written here because nibabel is a large dependency for two functions, and reads without limits.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 7
 
 @dataclass(frozen=True)
 class Volume:
-    """`values` indexed x, y, z; `header` the 348 bytes that came; `order` their byte order.
+    """`values` indexed x, y, z; `header` the 348 bytes of the file; `order` their byte order.
 
-    `turn` is the affine's 3 x 3 part, from voxel steps to millimetres to the right, front and head.
+    `orientation` is the affine's 3 x 3 part, from voxel steps to millimetres to the right, front and head.
     """
 
     values: NDArray[Any]
     header: bytes
     order: str
-    turn: NDArray[np.float64]
+    orientation: NDArray[np.float64]
 
 
 def read(content: bytes) -> Volume:
@@ -50,11 +50,11 @@ def read(content: bytes) -> Volume:
     if len(data) != size:
         raise _unreadable(f"{size} bytes of data expected, {len(data)} there")
     values = np.frombuffer(data, kind).reshape(shape, order="F")
-    return Volume(values, header, order, _turn(header, order))
+    return Volume(values, header, order, _orientation(header, order))
 
 
-def written(volume: Volume, labels: NDArray[np.uint8]) -> bytes:
-    """Labels in place of the values: the header as it came but for the type of number, gzipped without a date."""
+def write(volume: Volume, labels: NDArray[np.uint8]) -> bytes:
+    """A gzipped file with labels as values: the same header except for the number type, without a date."""
     header = bytearray(volume.header)
     struct.pack_into(volume.order + "8h", header, 40, 3, *labels.shape, 1, 1, 1, 1)
     struct.pack_into(volume.order + "2h", header, 70, 2, 8)
@@ -85,8 +85,8 @@ def _layout(header: bytes, order: str) -> tuple[tuple[int, ...], np.dtype[Any], 
     return tuple(sizes[:3]), np.dtype(order + _TYPES[code]), int(start)
 
 
-def _turn(header: bytes, order: str) -> NDArray[np.float64]:
-    """Without an affine the axes are taken as most scanners store them: to the patient's left, back and head."""
+def _orientation(header: bytes, order: str) -> NDArray[np.float64]:
+    """The affine's 3 x 3 part. Default, as most scanners store volumes: to the patient's left, back and head."""
     (stated,) = struct.unpack_from(order + "h", header, 254)
     if stated <= 0:
         return np.diag([-1.0, -1.0, 1.0])

@@ -1,6 +1,6 @@
-"""What the words of a prompt ask the MedImageParse stand-in for: a tone, a place, a size, a category.
+"""Parse a prompt of the MedImageParse stand-ins: tone, side, size and category, by word rules.
 
-Plain word rules. They know how organs usually look (air is dark, bone is bright), not where they are in an image.
+The rules contain how organs usually look (air is dark, bone is bright), not where they are in an image.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ DARK, MIDDLE, BRIGHT = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Ask:
-    """What is wanted: pieces of the first tone that has any, on one side, so many of them.
+class Selection:
+    """Which components a prompt selects: of the first tone that has any, on one side.
 
-    `right` and `down` are directions on the image (-1, 0, 1). `most` is how many pieces, None for all.
+    `right` and `down` are directions on the image (-1, 0, 1). `most` is the maximum number, None for all.
     """
 
     category: str
@@ -28,7 +28,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class _Rule:
-    """Words (by their beginnings) that mean a category, and how it usually looks."""
+    """Prefixes of the words of a category, and its usual tones."""
 
     category: str
     begins: tuple[str, ...]
@@ -55,19 +55,19 @@ _RULES = (
     _Rule("other organ", ("stomach", "bowel", "colon", "trachea", "esophag", "duoden"), (DARK, MIDDLE)),
     _Rule("other organ", ("spleen", "bladder", "gallbladder", "prostate", "uterus", "adrenal"), (MIDDLE, BRIGHT), 1),
 )
-_ANYTHING = _Rule("other", (), (MIDDLE, BRIGHT, DARK))
+_DEFAULT_RULE = _Rule("other", (), (MIDDLE, BRIGHT, DARK))
 
 
-def understood(prompt: str) -> Ask:
-    """Read a prompt. A patient's left is on the image's right, as radiologists hang images."""
+def parse_prompt(prompt: str) -> Selection:
+    """The selection of a prompt. A patient's left is on the image's right, as in radiology."""
     words = re.findall(r"[a-z]+", prompt.lower())
-    rule = next((rule for rule in _RULES if _any(words, *rule.begins)), _ANYTHING)
+    rule = next((rule for rule in _RULES if _any(words, *rule.begins)), _DEFAULT_RULE)
     right = _any(words, "left") - _any(words, "right")
     down = _any(words, "lower", "inferior", "bottom") - _any(words, "upper", "superior", "top")
     one = right or down or _any(words, "largest", "biggest", "smallest")
-    return Ask(
+    return Selection(
         category=rule.category,
-        tones=_spoken_tone(words) or rule.tones,
+        tones=_named_tone(words) or rule.tones,
         most=1 if one else rule.most,
         right=right,
         down=down,
@@ -75,7 +75,7 @@ def understood(prompt: str) -> Ask:
     )
 
 
-def _spoken_tone(words: list[str]) -> tuple[int, ...]:
+def _named_tone(words: list[str]) -> tuple[int, ...]:
     if _any(words, "dark", "black", "hypo"):
         return (DARK,)
     if _any(words, "bright", "white", "hyper"):

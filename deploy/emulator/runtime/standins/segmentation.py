@@ -1,7 +1,4 @@
-"""Classical segmentation: an image's tones (two Otsu thresholds) and the connected pieces of one tone.
-
-numpy alone. It knows no words and no organs; it measures pieces so that somebody else can choose among them.
-"""
+"""Classical segmentation with numpy: tones (two Otsu thresholds) and connected components."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ Plane = NDArray[np.bool_]
 def tones(grey: Grey) -> NDArray[np.uint8] | None:
     """0 dark, 1 middle, 2 bright for each pixel; None when the image has a single value.
 
-    Two thresholds part the histogram so that the variance between the three classes is largest.
+    Two thresholds split the histogram with the largest variance between the three classes.
     """
     histogram = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
     used = np.flatnonzero(histogram)
@@ -42,10 +39,10 @@ def _between(mass: Any, moment: Any, start: Any, end: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Pieces:
-    """The 4-connected pieces of a plane, largest first; one entry a piece in every array.
+class Components:
+    """The 4-connected components of a plane, largest first; one entry per component in every array.
 
-    `x` and `y` are centroids in pixels; `edge` says whether a piece touches the image's border.
+    `x` and `y` are centroids in pixels; `edge` is whether a component touches the image's border.
     """
 
     shape: tuple[int, int]
@@ -55,33 +52,33 @@ class Pieces:
     edge: Plane
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
-    piece: NDArray[np.int64]
+    component: NDArray[np.int64]
 
     def plane(self, chosen: NDArray[np.int64]) -> Plane:
-        """The mask of the chosen pieces."""
-        kept = np.isin(self.piece, chosen)
+        """The mask of the chosen components."""
+        selected = np.isin(self.component, chosen)
         height, width = self.shape
         steps = np.zeros(height * (width + 1) + 1, np.int8)
-        steps[self.starts[kept]] = 1
-        steps[self.ends[kept]] = -1
+        steps[self.starts[selected]] = 1
+        steps[self.ends[selected]] = -1
         return np.cumsum(steps[:-1], dtype=np.int8).reshape(height, width + 1)[:, :width].astype(np.bool_)
 
 
-def pieces(plane: Plane) -> Pieces:
-    """Find the pieces by joining the runs of neighbouring rows, so the cost follows the runs and not the pixels."""
+def connected_components(plane: Plane) -> Components:
+    """Find the components by joining the runs of adjacent rows: the cost grows with the runs, not the pixels."""
     height, width = plane.shape
     stride = width + 1
     padded = np.zeros((height, stride), np.int8)
     padded[:, :width] = plane
     steps = np.diff(padded.ravel(), prepend=np.int8(0))
     starts, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
-    roots = _joined(starts, ends, stride)
-    _, piece = np.unique(roots, return_inverse=True)
-    return _measured((height, width), starts, ends, piece)
+    roots = _connected(starts, ends, stride)
+    _, component = np.unique(roots, return_inverse=True)
+    return _measure((height, width), starts, ends, component)
 
 
-def _joined(starts: NDArray[np.int64], ends: NDArray[np.int64], stride: int) -> NDArray[np.int64]:
-    """The smallest run that each run is connected with."""
+def _connected(starts: NDArray[np.int64], ends: NDArray[np.int64], stride: int) -> NDArray[np.int64]:
+    """The smallest run that each run is connected to."""
     first = np.searchsorted(ends, starts + stride, side="right")
     last = np.searchsorted(starts, ends + stride, side="left")
     counts = np.maximum(last - first, 0)
@@ -98,17 +95,19 @@ def _joined(starts: NDArray[np.int64], ends: NDArray[np.int64], stride: int) -> 
     return roots
 
 
-def _measured(
-    shape: tuple[int, int], starts: NDArray[np.int64], ends: NDArray[np.int64], piece: NDArray[np.int64]
-) -> Pieces:
-    stride, count = shape[1] + 1, int(piece.max(initial=-1)) + 1
+def _measure(
+    shape: tuple[int, int], starts: NDArray[np.int64], ends: NDArray[np.int64], component: NDArray[np.int64]
+) -> Components:
+    stride, count = shape[1] + 1, int(component.max(initial=-1)) + 1
     row, left, length = starts // stride, starts % stride, ends - starts
-    area = np.bincount(piece, length, count)
-    x = np.bincount(piece, length * (left + (length - 1) / 2), count) / np.maximum(area, 1)
-    y = np.bincount(piece, length * row, count) / np.maximum(area, 1)
+    area = np.bincount(component, length, count)
+    x = np.bincount(component, length * (left + (length - 1) / 2), count) / np.maximum(area, 1)
+    y = np.bincount(component, length * row, count) / np.maximum(area, 1)
     touching = (row == 0) | (row == shape[0] - 1) | (left == 0) | (left + length == shape[1])
-    edge = np.bincount(piece, touching, count) > 0
+    edge = np.bincount(component, touching, count) > 0
     order = np.argsort(-area, kind="stable")
     rank = np.empty(count, np.int64)
     rank[order] = np.arange(count)
-    return Pieces(shape, area[order].astype(np.int64), x[order], y[order], edge[order], starts, ends, rank[piece])
+    return Components(
+        shape, area[order].astype(np.int64), x[order], y[order], edge[order], starts, ends, rank[component]
+    )

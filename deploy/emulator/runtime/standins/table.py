@@ -1,7 +1,7 @@
-"""The request envelope that the healthcare models share, taken apart the way their containers do.
+"""The request envelope of the healthcare models, parsed like in their containers.
 
-`{"input_data": {"columns": [...], "index": [...], "data": [[...], ...]}, "params": {}}`: a wrong table is refused with
-400, as a request that never reached the model; what the model itself trips over is 500.
+`{"input_data": {"columns": [...], "index": [...], "data": [[...], ...]}, "params": {}}`: an invalid table is refused
+with 400, before the model runs; an error of the model itself is 500.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_PIXELS = 64_000_000
 
 
 def rows(body: Any, columns: Sequence[str], most: int) -> list[dict[str, Any]]:
-    """One mapping for each row, column name -> value. All of `columns` must be there; at most `most` rows."""
+    """One mapping for each row, column name -> value. All of `columns` are required; at most `most` rows."""
     table = body.get("input_data") if isinstance(body, dict) else None
     if not isinstance(table, dict):
         raise ScoringError(400, "the request must be an object with 'input_data' holding columns, index and data")
@@ -41,7 +41,7 @@ def rows(body: Any, columns: Sequence[str], most: int) -> list[dict[str, Any]]:
 
 
 def text(row: dict[str, Any], column: str) -> str:
-    """A column that must hold text."""
+    """The text of a column."""
     value = row[column]
     if not isinstance(value, str):
         raise ScoringError(400, f"'{column}' must be text")
@@ -58,7 +58,7 @@ def content(row: dict[str, Any], column: str) -> bytes:
 
 
 def image(row: dict[str, Any], column: str) -> Image.Image:
-    """A column's PNG or JPEG, read whole."""
+    """The PNG or JPEG of a column, fully loaded."""
     from PIL import Image
 
     raw = content(row, column)
@@ -69,6 +69,6 @@ def image(row: dict[str, Any], column: str) -> Image.Image:
         opened.load()
     except ScoringError:
         raise
-    except Exception as error:  # noqa: BLE001 - pillow's readers raise whatever they trip over
+    except Exception as error:  # noqa: BLE001 - pillow's readers raise many types
         raise ScoringError(500, f"'{column}' is not an image that can be read: {error}") from None
     return opened

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from deploy.emulator.control import clock_api
 from deploy.emulator.entra.access_tokens import Tokens
 from deploy.emulator.world import parse
-from deploy.emulator.world.timing import PROFILES, Dial
+from deploy.emulator.world.timing import PROFILES, ClockState
 from tests.unit.emulator.azure import Azure
 
 WEEK = 168 * 3600
@@ -29,8 +29,8 @@ def shown(azure: Azure) -> Any:
     return azure.send("GET", "/emulator/clock").json
 
 
-def test_168_hours_pass_in_a_call(azure: Azure) -> None:
-    """What was under way ends, what is created later says so, the Date header agrees; the caller is still let in."""
+def test_advancing_the_clock_by_168_hours_ends_operations(azure: Azure) -> None:
+    """Operations end, later resources have the new time, the Date header agrees; the caller's token stays valid."""
     azure.world.timing = PROFILES["realistic"]
     azure.endpoint()
     before = azure.clock.now()
@@ -57,10 +57,10 @@ def _endpoint(name: str) -> str:
     return f"{WORKSPACE}/onlineEndpoints/{name}"
 
 
-def test_a_key_of_a_day_runs_out_when_its_day_has_passed(azure: Azure) -> None:
-    """The service's own tokens live by the world's clock."""
+def test_an_aml_token_expires_after_a_day_of_the_world(azure: Azure) -> None:
+    """AML tokens expire by the world's clock."""
     azure.endpoint(authMode="AMLToken")
-    azure.settle()
+    azure.finish_operations()
     token = azure.send("POST", f"{_endpoint('mip')}/token").json["accessToken"]
     shown_token = {"authorization": f"Bearer {token}"}
     assert azure.send("POST", "/inference/eastus/mip/score", {}, shown_token).status == 404
@@ -68,8 +68,8 @@ def test_a_key_of_a_day_runs_out_when_its_day_has_passed(azure: Azure) -> None:
     assert azure.send("POST", "/inference/eastus/mip/score", {}, shown_token).status == 401
 
 
-def test_it_is_set_scaled_and_stopped(azure: Azure) -> None:
-    """Sixty world seconds a second, or none."""
+def test_the_clock_is_set_scaled_and_stopped(azure: Azure) -> None:
+    """60 world seconds per second, or none."""
     assert turn(azure, set="2030-01-01T00:00:00Z", scale=60)["now"] == "2030-01-01T00:00:00.0000000+00:00"
     azure.clock.advance(2)
     assert shown(azure)["now"] == "2030-01-01T00:02:00.0000000+00:00"
@@ -79,8 +79,8 @@ def test_it_is_set_scaled_and_stopped(azure: Azure) -> None:
     assert turn(azure, set="2026-01-01T01:00:00+01:00", advance=3.5)["now"].startswith("2026-01-01T00:00:03.5")
 
 
-def test_processes_share_it_and_a_restart_keeps_it(azure: Azure, tokens: Tokens) -> None:
-    """A second connection, open before or made after, shows the same time."""
+def test_processes_share_the_clock_and_a_restart_keeps_it(azure: Azure, tokens: Tokens) -> None:
+    """A second connection, opened before or after, has the same time."""
     path = Path(azure.world.db.execute("PRAGMA database_list").fetchone()[2])
     open_before = Azure(path.parent, tokens)
     turn(azure, advance=WEEK)
@@ -90,8 +90,8 @@ def test_processes_share_it_and_a_restart_keeps_it(azure: Azure, tokens: Tokens)
         other.world.close()
 
 
-def test_a_reset_goes_back_to_the_wall_at_the_same_speed(azure: Azure) -> None:
-    """So that a fresh world is of today."""
+def test_a_reset_sets_real_time_and_keeps_the_speed(azure: Azure) -> None:
+    """A fresh world has the current date."""
     turn(azure, advance=WEEK, scale=60)
     azure.send("POST", "/emulator/reset")
     found = shown(azure)
@@ -101,17 +101,17 @@ def test_a_reset_goes_back_to_the_wall_at_the_same_speed(azure: Azure) -> None:
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        ({}, "say what to do with the clock"),
-        ({"set": "yesterday"}, "set: expected a moment with its zone"),
-        ({"set": "2026-01-01T00:00:00"}, "the zone is missing"),
+        ({}, "use at least one of set, advance and scale"),
+        ({"set": "yesterday"}, "set: expected a time with its time zone"),
+        ({"set": "2026-01-01T00:00:00"}, "the time zone is missing"),
         ({"set": "1600-01-01T00:00:00Z"}, "between 1970 and 2071"),
         ({"advance": -1}, "advance: expected greater than or equal to 0"),
         ({"scale": 1e99}, "scale: expected less than or equal to 1000000"),
         ({"advnce": 1}, "Did you mean advance?"),
     ],
 )
-def test_what_makes_no_sense_is_refused(azure: Azure, wanted: Any, words: str) -> None:
-    """With what is expected; the clock goes on as it was."""
+def test_an_invalid_clock_change_is_refused(azure: Azure, wanted: Any, words: str) -> None:
+    """The message has the expected value; the clock does not change."""
     reply = azure.send("POST", "/emulator/clock", wanted)
     assert reply.status == 400
     assert words in reply.message
@@ -119,24 +119,24 @@ def test_what_makes_no_sense_is_refused(azure: Azure, wanted: Any, words: str) -
 
 
 @given(wall=st.floats(0, 4e9), world=st.floats(0, 4e9), scale=st.floats(0, 1e6), more=st.floats(0, 1e6))
-def test_a_dial_never_goes_back(wall: float, world: float, scale: float, more: float) -> None:
-    """And shows its own moment when it was set."""
-    dial = Dial(wall, world, scale)
+def test_the_clock_never_runs_backwards(wall: float, world: float, scale: float, more: float) -> None:
+    """At the real time of its setting it has exactly the set time."""
+    dial = ClockState(wall, world, scale)
     assert dial.at(wall) == world
     assert dial.at(wall + more) >= world
 
 
 @given(value=st.dictionaries(st.sampled_from(["set", "advance", "scale"]), st.text() | st.floats() | st.none()))
-def test_any_words_turn_the_clock_or_are_a_misfit(value: Any) -> None:
-    """Never a traceback."""
+def test_any_clock_change_is_valid_or_an_invalid_value(value: Any) -> None:
+    """Never another exception."""
     import contextlib
 
-    with contextlib.suppress(parse.Misfit):
-        assert isinstance(parse.fit(value, clock_api.Turn), clock_api.Turn)
+    with contextlib.suppress(parse.InvalidValue):
+        assert isinstance(parse.validate(value, clock_api.ClockChange), clock_api.ClockChange)
 
 
-def test_the_instant_profile_is_done_at_the_first_look(azure: Azure) -> None:
-    """The answer still says Creating, as Azure's does; the next request sees it stand."""
+def test_the_instant_profile_is_done_at_the_next_request(azure: Azure) -> None:
+    """The answer has the state Creating, as on Azure; the next GET has Succeeded."""
     azure.world.timing = PROFILES["instant"]
     assert azure.endpoint().json["properties"]["provisioningState"] == "Creating"
     assert azure.get("mip")["properties"]["provisioningState"] == "Succeeded"

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from deploy.emulator.dataplane import scoring
-from deploy.emulator.dataplane.scoring import Turn
+from deploy.emulator.dataplane.scoring import AdmittedRequest
 from deploy.emulator.entra import access_tokens
 from deploy.emulator.world import durations
 from tests.unit.emulator.azure import WORKSPACE, Azure
@@ -17,8 +17,8 @@ SCORE = "/inference/eastus/mip/score"
 
 
 def test_a_refused_request_is_424_with_the_models_status(azure: Azure) -> None:
-    """The container's answer travels in headers; the front door signs."""
-    azure.served(blue=100)
+    """The container's answer is in headers; the front end adds its own."""
+    azure.serving_endpoint(blue=100)
     reply = azure.score({"nonsense": 1})
     assert reply.status == 424
     assert reply.headers["ms-azureml-model-error-statuscode"] == "400"
@@ -31,27 +31,27 @@ def test_a_refused_request_is_424_with_the_models_status(azure: Azure) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\xff", b'{"a":' * 5000])
 def test_what_is_not_a_json_object_is_424(azure: Azure, body: bytes) -> None:
-    """No body breaks the door."""
-    azure.served(blue=100)
+    """For any body."""
+    azure.serving_endpoint(blue=100)
     reply = azure.score(body)
     assert (reply.status, reply.headers["ms-azureml-model-error-statuscode"]) == (424, "400")
 
 
-def test_a_model_without_stand_in_says_so(azure: Azure) -> None:
-    """It never pretends."""
+def test_a_model_without_stand_in_is_424(azure: Azure) -> None:
+    """The answer names the model."""
     azure.send("PUT", f"{WORKSPACE}/models/mine/versions/1", {"properties": {}})
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     azure.deployment(model=f"{WORKSPACE}/models/mine/versions/1")
-    azure.settle()
+    azure.finish_operations()
     reply = azure.score({}, headers={"azureml-model-deployment": "blue"})
     assert reply.status == 424
     assert "no stand-in" in reply.json["error"]["message"]
 
 
-def test_a_key_is_asked_for(azure: Azure) -> None:
-    """Either key opens; anything else is 401 with the front door's words."""
-    azure.served(blue=100)
+def test_scoring_needs_one_of_the_keys(azure: Azure) -> None:
+    """Both keys are valid; anything else is 401 with the front end's text."""
+    azure.serving_endpoint(blue=100)
     keys = azure.send("POST", f"{WORKSPACE}/onlineEndpoints/mip/listKeys").json
     for key in keys.values():
         assert azure.send("POST", SCORE, {}, {"authorization": f"Bearer {key}"}).status == 424
@@ -60,11 +60,11 @@ def test_a_key_is_asked_for(azure: Azure) -> None:
     assert azure.send("POST", SCORE, {}, {"authorization": "nope"}).content == b"key_auth_bad_header_forbidden"
 
 
-def test_an_aml_token_opens_its_own_endpoint_for_a_day(azure: Azure) -> None:
-    """Not another endpoint, and not tomorrow."""
+def test_an_aml_token_is_valid_for_its_endpoint_for_a_day(azure: Azure) -> None:
+    """Not for another endpoint, and not after a day."""
     for name in ("one", "two"):
         azure.endpoint(name, authMode="AMLToken")
-    azure.settle()
+    azure.finish_operations()
     token = azure.send("POST", f"{WORKSPACE}/onlineEndpoints/one/token").json["accessToken"]
     shown = {"authorization": f"Bearer {token}"}
     assert azure.send("POST", "/inference/eastus/one/score", {}, shown).status == 404  # let in, nobody there
@@ -74,30 +74,30 @@ def test_an_aml_token_opens_its_own_endpoint_for_a_day(azure: Azure) -> None:
 
 
 def test_an_entra_token_must_be_for_the_data_plane(azure: Azure) -> None:
-    """A token for the control plane does not score."""
+    """A token for the control plane cannot score."""
     azure.endpoint(authMode="AADToken")
-    azure.settle()
+    azure.finish_operations()
     for audience, status in (("https://ml.azure.com", 404), ("https://management.azure.com", 401)):
         token = access_tokens.issue(azure.tokens, audience, time.time())
         assert azure.send("POST", SCORE, {}, {"authorization": f"Bearer {token}"}).status == status
 
 
-def test_traffic_is_shared_and_the_header_overrides(azure: Azure) -> None:
-    """Weights are exact over a hundred requests; a named deployment answers at zero percent too."""
-    azure.served(blue=90, green=10)
+def test_traffic_is_split_by_shares_and_the_header_overrides(azure: Azure) -> None:
+    """Shares are exact over 100 requests; the header also reaches a deployment with 0 percent."""
+    azure.serving_endpoint(blue=90, green=10)
     seen = Counter(azure.score({}).headers["azureml-model-deployment"] for _ in range(100))
     assert seen == {"blue": 90, "green": 10}
     azure.endpoint(traffic={"blue": 100})
-    azure.settle()
+    azure.finish_operations()
     named = azure.score({}, headers={"azureml-model-deployment": "green"})
     assert named.headers["azureml-model-deployment"] == "green"
 
 
-def test_without_anybody_to_answer_it_is_404(azure: Azure) -> None:
-    """No traffic, an unknown deployment, one that does not stand, no endpoint."""
+def test_scoring_without_a_ready_deployment_is_404(azure: Azure) -> None:
+    """No traffic, an unknown deployment, one that is not Succeeded, no endpoint."""
     azure.endpoint()
     assert azure.send("POST", SCORE, {}).status == 404
-    azure.settle()
+    azure.finish_operations()
     azure.deployment()
     assert azure.score({}).status == 404
     assert azure.score({}, headers={"azureml-model-deployment": "blue"}).status == 404
@@ -105,12 +105,12 @@ def test_without_anybody_to_answer_it_is_404(azure: Azure) -> None:
     assert azure.send("POST", "/inference/westus/mip/score", {}).status == 404
 
 
-def test_too_slow_is_408(azure: Azure) -> None:
+def test_a_slow_answer_is_408(azure: Azure) -> None:
     """`requestTimeout` is the limit."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     azure.deployment(requestSettings={"requestTimeout": "PT0S"})
-    azure.settle()
+    azure.finish_operations()
     reply = azure.score({"x": 1}, headers={"azureml-model-deployment": "blue"})
     assert (reply.status, reply.headers["azureml-model-deployment"]) == (408, "blue")
 
@@ -130,32 +130,32 @@ def test_too_slow_is_408(azure: Azure) -> None:
     ],
 )
 def test_durations_are_read(text: str, seconds: float) -> None:
-    """ISO 8601, and the default for what it cannot read."""
+    """ISO 8601, and the default for other texts."""
     assert durations.seconds(text) == seconds
 
 
 def test_the_reason_fits_a_header() -> None:
-    """Line breaks and letters beyond ASCII cannot leave the header."""
-    reason = scoring.model_error(Turn("blue", "", None, 5, b""), 400, "a\r\nSet-Cookie: é").headers
+    """Line breaks and non-ASCII letters are replaced."""
+    reason = scoring.model_error(AdmittedRequest("blue", "", None, 5, b""), 400, "a\r\nSet-Cookie: é").headers
     assert reason["ms-azureml-model-error-reason"] == "a??Set-Cookie: ?"
 
 
-def test_swagger_tells_the_route(azure: Azure) -> None:
-    """For whoever holds a key."""
-    azure.served(blue=100)
+def test_swagger_has_the_scoring_route(azure: Azure) -> None:
+    """It needs a key."""
+    azure.serving_endpoint(blue=100)
     key = azure.send("POST", f"{WORKSPACE}/onlineEndpoints/mip/listKeys").json["primaryKey"]
     reply = azure.send("GET", "/inference/eastus/mip/swagger.json", headers={"authorization": f"Bearer {key}"})
     assert "/score" in reply.json["paths"]
     assert azure.send("GET", "/inference/eastus/mip/swagger.json").status == 401
 
 
-def test_a_mirror_is_noted_and_never_for_a_named_deployment(azure: Azure) -> None:
-    """The log tells which requests a shadow would have seen; the answer is the live deployment's."""
-    azure.served(blue=100)
+def test_mirrored_requests_are_logged_except_with_the_header(azure: Azure) -> None:
+    """The note has the mirror deployment; the answer is the live deployment's."""
+    azure.serving_endpoint(blue=100)
     azure.deployment("green")
-    azure.settle()
+    azure.finish_operations()
     azure.endpoint(traffic={"blue": 100}, mirrorTraffic={"green": 50})
-    azure.settle()
+    azure.finish_operations()
     assert {azure.score({}).headers["azureml-model-deployment"] for _ in range(20)} == {"blue"}
     azure.score({}, headers={"azureml-model-deployment": "blue"})
     rows = [row for row in azure.send("GET", "/emulator/requests").json["value"] if row["operation"] == "Score"]

@@ -1,4 +1,4 @@
-"""Who may come in."""
+"""Access tokens and authentication."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deploy.emulator.entra.access_tokens import Tokens
 from tests.unit.emulator.azure import WORKSPACE, Azure
 
 
-def test_the_identity_endpoint_hands_out_tokens_that_open_the_door(azure: Azure) -> None:
+def test_the_identity_endpoint_issues_valid_tokens(azure: Azure) -> None:
     """Over plain HTTP, in the form of a managed identity."""
     reply = azure.send(
         "GET",
@@ -28,15 +28,15 @@ def test_the_identity_endpoint_hands_out_tokens_that_open_the_door(azure: Azure)
     assert (claims["oid"], claims["tid"]) == (access_tokens.SIGNED_IN, access_tokens.TENANT)
 
 
-def test_the_identity_endpoint_wants_its_header_and_a_resource(azure: Azure) -> None:
+def test_the_identity_endpoint_needs_its_header_and_a_resource(azure: Azure) -> None:
     """A page in a browser cannot send the header."""
     assert azure.send("GET", "/msi/token?resource=x", scheme="http").status == 401
     assert azure.send("GET", "/msi/token", headers={"x-identity-header": "x"}, scheme="http").status == 400
 
 
 @pytest.mark.parametrize("token", ["x", "nonsense", "a.b.c", "é"])
-def test_without_a_token_of_ours_nobody_gets_in(azure: Azure, token: str) -> None:
-    """401 in Azure's form, with a challenge."""
+def test_an_invalid_token_is_401(azure: Azure, token: str) -> None:
+    """In Azure's form, with a challenge."""
     azure.token = token
     reply = azure.send("GET", WORKSPACE)
     assert (reply.status, reply.code) == (401, "InvalidAuthenticationToken")
@@ -44,8 +44,8 @@ def test_without_a_token_of_ours_nobody_gets_in(azure: Azure, token: str) -> Non
     assert azure.send("GET", WORKSPACE, headers={"authorization": ""}).code == "AuthenticationFailed"
 
 
-def test_expired_and_misdirected_tokens_are_told_apart(azure: Azure) -> None:
-    """Each has its own code; the data plane's token does not open the control plane."""
+def test_expired_tokens_and_wrong_audiences_have_their_own_codes(azure: Azure) -> None:
+    """A token for the data plane is not valid on the control plane."""
     azure.token = access_tokens.issue(azure.tokens, "https://management.azure.com/", time.time() - 90_000)
     assert azure.send("GET", WORKSPACE).code == "ExpiredAuthenticationToken"
     azure.token = access_tokens.issue(azure.tokens, "https://ml.azure.com", time.time())
@@ -53,20 +53,20 @@ def test_expired_and_misdirected_tokens_are_told_apart(azure: Azure) -> None:
     assert azure.send("GET", "/registrymanagement/v1.0/registries/azureml/discovery").status == 200
 
 
-def test_a_token_signed_elsewhere_is_worth_nothing(azure: Azure, tmp_path: Path) -> None:
+def test_a_token_of_another_key_is_401(azure: Azure, tmp_path: Path) -> None:
     """Another state folder has another key."""
     azure.token = access_tokens.issue(Tokens(tmp_path / "other"), "https://management.azure.com", time.time())
     assert azure.send("GET", WORKSPACE).code == "InvalidAuthenticationToken"
 
 
-def test_a_key_is_kept_and_private(tmp_path: Path) -> None:
-    """A restart knows the tokens of before; only the owner may read the file."""
+def test_the_signing_key_is_stored_with_mode_0600(tmp_path: Path) -> None:
+    """Tokens stay valid after a restart."""
     token = access_tokens.issue(Tokens(tmp_path), "x", 1.0)
     assert Tokens(tmp_path).claims(token) is not None
     assert (tmp_path / "tokens.pem").stat().st_mode & 0o777 == 0o600
 
 
-def test_plain_http_serves_nothing_but_identity(azure: Azure) -> None:
-    """Tokens and keys do not travel in the clear."""
+def test_plain_http_serves_only_the_identity_endpoint(azure: Azure) -> None:
+    """Tokens and keys need TLS."""
     assert azure.send("GET", WORKSPACE, scheme="http").code == "HttpsRequired"
     assert azure.send("POST", "/inference/eastus/mip/score", {}, scheme="http").code == "HttpsRequired"

@@ -47,8 +47,8 @@ def _assert(azure: Azure, assertion: str) -> Reply:
     return _token(azure, client_assertion=assertion, client_assertion_type=JWT)
 
 
-def test_a_secret_opens_the_door(azure: Azure) -> None:
-    """The token says who it is; what they may do is another matter."""
+def test_a_client_secret_signs_in(azure: Azure) -> None:
+    """The token has the claims of the application's principal."""
     _application(azure)
     reply = _token(azure, client_secret="open sesame")
     assert (reply.status, reply.json["token_type"]) == (200, "Bearer")
@@ -63,8 +63,8 @@ def test_a_secret_opens_the_door(azure: Azure) -> None:
     assert f"The client '{APP}' with object id '{PRINCIPAL}'" in refused.message
 
 
-def test_an_assertion_of_a_trusted_issuer_opens_the_door(azure: Azure) -> None:
-    """Issuer, subject and audience are those of a federated credential, the signature is the issuer's."""
+def test_an_assertion_of_a_trusted_issuer_signs_in(azure: Azure) -> None:
+    """Issuer, subject and audience match a federated credential, the signature is the issuer's."""
     _application(azure)
     assert _assert(azure, _github(azure)).status == 200
 
@@ -81,8 +81,8 @@ def test_an_assertion_of_a_trusted_issuer_opens_the_door(azure: Azure) -> None:
         ({"client_assertion": "nonsense", "client_assertion_type": JWT}, 401, 50027),
     ],
 )
-def test_refusals_are_entras(azure: Azure, form: dict[str, str], status: int, code: int) -> None:
-    """With the code in words and as a number, and nothing of the secret."""
+def test_errors_have_entras_form(azure: Azure, form: dict[str, str], status: int, code: int) -> None:
+    """With the code in the text and as a number, without the secret."""
     _application(azure)
     reply = _token(azure, **form)
     assert (reply.status, reply.json["error_codes"]) == (status, [code])
@@ -90,8 +90,8 @@ def test_refusals_are_entras(azure: Azure, form: dict[str, str], status: int, co
     assert "guess" not in reply.content.decode()
 
 
-def test_an_expired_secret_is_told_from_a_wrong_one(azure: Azure) -> None:
-    """One that still holds is enough."""
+def test_an_expired_secret_has_its_own_code(azure: Azure) -> None:
+    """One valid secret is enough."""
     old = {"secretText": "old", "endDateTime": "2020-01-01T00:00:00Z"}
     _application(azure, secrets=[old])
     assert _token(azure, client_secret="old").json["error_codes"] == [7000222]
@@ -100,7 +100,7 @@ def test_an_expired_secret_is_told_from_a_wrong_one(azure: Azure) -> None:
 
 
 def test_assertions_that_match_no_credential_are_refused(azure: Azure) -> None:
-    """Another subject, another audience, no credential at all; the answer names what was presented."""
+    """Wrong subject, wrong audience, no credential; the error contains the presented values."""
     _application(azure)
     fork = "repo:somebody/else:ref:refs/heads/main"
     for assertion in (_github(azure, subject=fork), _github(azure, audience="api://other")):
@@ -114,7 +114,7 @@ def test_assertions_that_match_no_credential_are_refused(azure: Azure) -> None:
 
 
 def test_an_assertion_expires(azure: Azure, tokens: access_tokens.Tokens) -> None:
-    """After five minutes, which is what long jobs run into."""
+    """After five minutes, a common problem of long jobs."""
     _application(azure)
     now = time.time()
     claims = {"iss": GITHUB, "sub": MAIN, "aud": "api://AzureADTokenExchange", "nbf": now - 400, "exp": now - 100}
@@ -128,7 +128,7 @@ def test_an_assertion_expires(azure: Azure, tokens: access_tokens.Tokens) -> Non
 
 
 def test_other_issuers_are_trusted_by_their_keys(azure: Azure, tmp_path: Path) -> None:
-    """Their key sets are a setting, since the emulator asks nobody outside; another key is refused."""
+    """Their key sets are a setting; a token of another key is refused."""
     issuer, mine, other = "https://issuer.example", Signer(tmp_path / "a", "a"), Signer(tmp_path / "b", "b")
     _application(azure, federatedCredentials=[{"issuer": issuer, "subject": "me"}])
     claims = {"iss": issuer, "sub": "me", "aud": "api://AzureADTokenExchange", "exp": time.time() + 60}
@@ -139,15 +139,15 @@ def test_other_issuers_are_trusted_by_their_keys(azure: Azure, tmp_path: Path) -
     assert verified("x.y.z", {"keys": [{"n": 1}, "odd", {}]}) is None
 
 
-def test_a_token_for_github_is_no_token_for_azure(azure: Azure) -> None:
-    """Its key is another one, whatever audience was asked for; and it needs the request token."""
+def test_a_github_token_is_not_valid_for_azure(azure: Azure) -> None:
+    """It has another key, for any audience; it needs the request token."""
     azure.token = _github(azure, audience="https://management.azure.com")
     assert azure.send("GET", WORKSPACE).code == "InvalidAuthenticationToken"
     assert azure.send("GET", "/github/token?audience=x", headers={"authorization": "bearer guess"}).status == 401
 
 
-def test_documents_lead_to_the_keys(azure: Azure) -> None:
-    """OpenID metadata, instance discovery, and keys that check the tokens."""
+def test_discovery_documents_have_the_key_urls(azure: Azure) -> None:
+    """OpenID configuration, instance discovery, and the keys of the tokens."""
     for tenant in (access_tokens.TENANT, "adfs"):
         for version in ("", "/v2.0"):
             document = azure.send("GET", f"/{tenant}{version}/.well-known/openid-configuration").json
@@ -162,8 +162,8 @@ def test_documents_lead_to_the_keys(azure: Azure) -> None:
     assert found["metadata"][0]["aliases"] == ["127.0.0.1:1234"]
 
 
-def test_the_identity_endpoint_signs_in_whom_one_names(azure: Azure) -> None:
-    """By application or object id; nobody unknown."""
+def test_the_identity_endpoint_signs_in_the_requested_principal(azure: Azure) -> None:
+    """By application or object id; an unknown one is refused."""
     _application(azure)
     for name, value in (("client_id", APP), ("object_id", PRINCIPAL), ("principal_id", PRINCIPAL)):
         reply = azure.send("GET", f"/msi/token?resource=x&{name}={value}", headers={"x-identity-header": "x"})
@@ -173,8 +173,8 @@ def test_the_identity_endpoint_signs_in_whom_one_names(azure: Azure) -> None:
     assert azure.send("GET", "/msi/token?resource=x&client_id=no", headers={"x-identity-header": "x"}).status == 400
 
 
-def test_the_directory_shows_everybody_and_no_secret(azure: Azure) -> None:
-    """Neither in lists nor in the world file."""
+def test_the_directory_lists_all_principals_without_secrets(azure: Azure) -> None:
+    """No secret is in lists or in the world file."""
     _application(azure)
     listed = azure.send("GET", "/emulator/principals")
     mine = next(item for item in listed.json["value"] if item["id"] == PRINCIPAL)
@@ -190,8 +190,8 @@ def test_the_directory_shows_everybody_and_no_secret(azure: Azure) -> None:
         {"appId": "x"}, {"kind": "Group", "members": ["x"]}, {"appId": access_tokens.SIGNED_IN_APP},
     ],
 )  # fmt: skip
-def test_a_wrong_principal_is_refused(azure: Azure, body: dict[str, Any]) -> None:
-    """Before anything is written."""
+def test_an_invalid_principal_is_refused(azure: Azure, body: dict[str, Any]) -> None:
+    """Nothing is written."""
     assert azure.send("PUT", f"/emulator/principals/{PRINCIPAL}", body).status in (400, 409)
     assert PRINCIPAL not in azure.send("GET", "/emulator/principals").content.decode()
 
@@ -199,8 +199,8 @@ def test_a_wrong_principal_is_refused(azure: Azure, body: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     "body", [{"unknown": 1}, {"shared_quota_eligible": 1}, {"role_assignment_delay_seconds": -1}, {"issuers": []}]
 )
-def test_a_wrong_setting_is_refused(azure: Azure, body: dict[str, Any]) -> None:
-    """By name and by type; null gives the default back."""
+def test_an_invalid_setting_is_refused(azure: Azure, body: dict[str, Any]) -> None:
+    """By name and by type; null restores the default."""
     assert azure.send("PUT", "/emulator/settings", body).code == "InvalidSetting"
     azure.send("PUT", "/emulator/settings", {"role_assignment_delay_seconds": 5})
     assert azure.send("PUT", "/emulator/settings", {"role_assignment_delay_seconds": None}).json == azure.send(

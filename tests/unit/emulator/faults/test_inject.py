@@ -17,8 +17,8 @@ EP = f"{WORKSPACE}/onlineEndpoints"
 PUT = {"operation": "OnlineEndpoints_CreateOrUpdate"}
 
 
-def order(azure: Azure, **rule: Any) -> int:
-    """Order one fault through the control door; its number."""
+def add_fault(azure: Azure, **rule: Any) -> int:
+    """Add one fault through the control API; returns its number."""
     reply = azure.send("POST", "/emulator/faults", rule)
     assert reply.status == 201, reply.content
     return int(reply.json["value"][0]["fault"])
@@ -32,9 +32,9 @@ def state(azure: Azure, path: str = "mip") -> str:
     return str(azure.get(path)["properties"]["provisioningState"])
 
 
-def test_refused_in_azures_words_and_without_effect(azure: Azure) -> None:
-    """Status, code, message and headers as ordered; once, and told in the log."""
-    number = order(azure, kind="refuse", status=503, message="Come back.", headers={"Retry-After": 7}, **PUT)
+def test_refuse_answers_in_azures_form_without_effect(azure: Azure) -> None:
+    """Status, code, message and headers are the fault's; it applies once and is in the log."""
+    number = add_fault(azure, kind="refuse", status=503, message="Come back.", headers={"Retry-After": 7}, **PUT)
     reply = azure.endpoint()
     assert (reply.status, reply.code, reply.message) == (503, "ServiceUnavailable", "Come back.")
     assert (reply.headers["retry-after"], reply.headers["x-ms-failure-cause"]) == ("7", "gateway")
@@ -44,24 +44,24 @@ def test_refused_in_azures_words_and_without_effect(azure: Azure) -> None:
 
 
 @pytest.mark.parametrize(("body", "sent"), [({"a": [1]}, b'{"a":[1]}'), ("gone fishing", b"gone fishing")])
-def test_a_refusal_takes_any_body(azure: Azure, body: Any, sent: bytes) -> None:
-    """JSON as JSON, text as it is."""
-    order(azure, kind="refuse", status=418, body=body)
+def test_refuse_takes_any_body(azure: Azure, body: Any, sent: bytes) -> None:
+    """JSON as JSON, text unchanged."""
+    add_fault(azure, kind="refuse", status=418, body=body)
     reply = azure.send("GET", EP)
     assert (reply.status, reply.content) == (418, sent)
 
 
-def test_an_error_can_come_although_the_effect_stands(azure: Azure) -> None:
-    """As from a gateway that waited too long."""
-    order(azure, kind="refuse", status=504, effect=True, **PUT)
+def test_refuse_with_effect_keeps_the_effect(azure: Azure) -> None:
+    """Like a gateway timeout."""
+    add_fault(azure, kind="refuse", status=504, effect=True, **PUT)
     assert azure.endpoint().code == "GatewayTimeout"
     assert state(azure) == "Creating"
 
 
-def test_the_nth_of_the_resource_manager_is_refused(azure: Azure) -> None:
-    """Counted from the order on; other planes and the control door do not count."""
+def test_the_nth_arm_request_is_refused(azure: Azure) -> None:
+    """Counted since the fault was added; other planes and control requests do not count."""
     azure.send("GET", EP)
-    order(azure, kind="refuse", number=3)
+    add_fault(azure, kind="refuse", number=3)
     seen = []
     for _ in range(4):
         azure.send("GET", "/metadata/endpoints")
@@ -71,9 +71,9 @@ def test_the_nth_of_the_resource_manager_is_refused(azure: Azure) -> None:
 
 
 @pytest.mark.parametrize("form", ["seconds", "date", "milliseconds", "none"])
-def test_throttled_in_each_form(azure: Azure, form: str) -> None:
-    """429 in the Resource Manager's words, with the wait where that form has it."""
-    order(azure, kind="throttle", retry_after=2.5, form=form)
+def test_throttle_in_each_form(azure: Azure, form: str) -> None:
+    """429 in the Resource Manager's form, with the wait in the fault's form."""
+    add_fault(azure, kind="throttle", retry_after=2.5, form=form)
     reply = azure.send("GET", EP)
     assert (reply.status, reply.code) == (429, "SubscriptionRequestsThrottled")
     waits = {name: value for name, value in reply.headers.items() if "retry-after" in name}
@@ -83,20 +83,20 @@ def test_throttled_in_each_form(azure: Azure, form: str) -> None:
     assert waits == {"seconds": {"retry-after": "3"}, "milliseconds": {"retry-after-ms": "2500"}}.get(form, {})
 
 
-def test_unauthorized_in_the_middle(azure: Azure) -> None:
-    """With a challenge, as when a token has run out."""
-    order(azure, kind="unauthorized")
+def test_unauthorized_answers_401(azure: Azure) -> None:
+    """With a challenge, as for an expired token."""
+    add_fault(azure, kind="unauthorized")
     reply = azure.send("GET", EP)
     assert (reply.status, reply.code) == (401, "ExpiredAuthenticationToken")
     assert "invalid_token" in reply.headers["www-authenticate"]
 
 
-def test_a_lost_answer_leaves_its_effect_and_a_reset_none(azure: Azure) -> None:
-    """Nobody hears either; the log tells them apart."""
-    order(azure, kind="lose", **PUT)
+def test_lose_keeps_the_effect_and_reset_has_none(azure: Azure) -> None:
+    """The client gets no answer; the log shows the difference."""
+    add_fault(azure, kind="lose", **PUT)
     with pytest.raises(IndexError):  # nothing was sent
         azure.endpoint("lost")
-    order(azure, kind="reset", **PUT)
+    add_fault(azure, kind="reset", **PUT)
     with pytest.raises(IndexError):
         azure.endpoint("reset")
     assert [item["name"] for item in azure.get("")["value"]] == ["lost"]
@@ -104,11 +104,11 @@ def test_a_lost_answer_leaves_its_effect_and_a_reset_none(azure: Azure) -> None:
     assert [(row["status"], row["note"]) for row in rows] == [(201, "fault 1: lose"), (0, "fault 2: reset")]
 
 
-def test_an_answer_is_cut_or_is_html(azure: Azure) -> None:
-    """Neither can be read as JSON."""
-    order(azure, kind="truncate")
-    order(azure, kind="html", status=502)
-    order(azure, kind="html", status=200, effect=True, **PUT)
+def test_truncate_and_html_are_not_json(azure: Azure) -> None:
+    """The client cannot parse either."""
+    add_fault(azure, kind="truncate")
+    add_fault(azure, kind="html", status=502)
+    add_fault(azure, kind="html", status=200, effect=True, **PUT)
     cut, page = azure.send("GET", EP), azure.send("GET", EP)
     assert (cut.status, cut.headers["content-type"]) == (200, "application/json; charset=utf-8")
     assert int(cut.headers["content-length"]) == len(cut.content) > 0
@@ -119,38 +119,38 @@ def test_an_answer_is_cut_or_is_html(azure: Azure) -> None:
     assert state(azure) == "Creating"
 
 
-def test_an_answer_drips(azure: Azure) -> None:
-    """Whole in the end, but not at once."""
-    order(azure, kind="drip", seconds=0.2)
+def test_drip_sends_the_answer_slowly(azure: Azure) -> None:
+    """The answer is complete at the end."""
+    add_fault(azure, kind="drip", seconds=0.2)
     begun = time.perf_counter()
     assert azure.send("GET", EP).json == {"value": []}
     assert time.perf_counter() - begun >= 0.19
 
 
-def test_a_stale_answer_shows_what_was_before_the_last_write(azure: Azure) -> None:
-    """Of one resource and of lists; a deleted one is back, a new one is not there yet; nothing really changes."""
-    azure.served(blue=100, green=0)
+def test_stale_answers_have_the_state_before_the_last_write(azure: Azure) -> None:
+    """For one resource and for lists; the world does not change."""
+    azure.serving_endpoint(blue=100, green=0)
     azure.endpoint(traffic={"green": 100})
-    azure.settle()
-    order(azure, kind="stale", times=2)
+    azure.finish_operations()
+    add_fault(azure, kind="stale", times=2)
     assert azure.get("mip")["properties"]["traffic"] == {"blue": 100}
     assert azure.get("")["value"][0]["properties"]["traffic"] == {"blue": 100}
     assert azure.get("mip")["properties"]["traffic"] == {"green": 100}
     assert azure.send("DELETE", f"{EP}/mip/deployments/blue").status == 202
-    azure.settle()
-    order(azure, kind="stale", path="*/deployments/blue")
+    azure.finish_operations()
+    add_fault(azure, kind="stale", path="*/deployments/blue")
     assert state(azure, "mip/deployments/blue") == "Succeeded"
     assert azure.send("GET", f"{EP}/mip/deployments/blue").status == 404
     azure.endpoint("fresh")
-    order(azure, kind="stale")
+    add_fault(azure, kind="stale")
     assert azure.send("GET", f"{EP}/fresh").status == 404
     assert azure.send("GET", f"{EP}/fresh").status == 200
 
 
-def test_a_new_resource_is_a_ghost_at_first(azure: Azure) -> None:
-    """404 as often as was said, only for what was made since the order."""
+def test_ghost_hides_a_new_resource(azure: Azure) -> None:
+    """404 for `times` requests, only for resources created after the fault was added."""
     azure.endpoint("old")
-    order(azure, kind="ghost", times=2)
+    add_fault(azure, kind="ghost", times=2)
     assert azure.send("GET", f"{EP}/old").status == 200
     assert azure.send("GET", f"{EP}/mip").status == 404
     azure.endpoint()
@@ -165,50 +165,50 @@ def _status(azure: Azure, reply: Reply) -> Reply:
 
 
 @pytest.mark.parametrize(("kind", "word"), [("operation_failed", "Failed"), ("operation_canceled", "Canceled")])
-def test_an_operation_ends_badly(azure: Azure, kind: str, word: str) -> None:
-    """After its time, with the code and words ordered; what it was to change stays as it was."""
-    azure.served(blue=100, green=0)
-    order(azure, kind=kind, code="OutOfCapacity", message="No machine.")
+def test_an_operation_fails_or_is_canceled(azure: Azure, kind: str, word: str) -> None:
+    """After its time, with the fault's code and message; the resource is unchanged."""
+    azure.serving_endpoint(blue=100, green=0)
+    add_fault(azure, kind=kind, code="OutOfCapacity", message="No machine.")
     reply = azure.endpoint(traffic={"green": 100})
     assert reply.status == 201
     assert _status(azure, reply).json["status"] == "Updating"
-    azure.settle()
+    azure.finish_operations()
     told = _status(azure, reply).json
     assert (told["status"], told["error"]["code"], told["error"]["message"]) == (word, "OutOfCapacity", "No machine.")
     assert state(azure) == word
     assert azure.get("mip")["properties"]["traffic"] == {"blue": 100}
     azure.endpoint(traffic={"green": 100})
-    azure.settle()
+    azure.finish_operations()
     assert (state(azure), notes(azure)) == ("Succeeded", [f"fault 1: {kind}"])
 
 
-def test_a_request_that_begins_nothing_does_not_use_up_a_fault_of_operations(azure: Azure) -> None:
-    """Refused, or nothing to delete: the next one meets it."""
-    order(azure, kind="operation_failed")
+def test_a_request_without_operation_does_not_use_up_a_fault(azure: Azure) -> None:
+    """Refused, or nothing to delete: the fault applies to the next operation."""
+    add_fault(azure, kind="operation_failed")
     assert azure.endpoint("no").status == 400
     assert azure.send("DELETE", f"{EP}/mip").status == 204
     assert _status(azure, azure.endpoint()).status == 200
-    azure.settle()
+    azure.finish_operations()
     assert state(azure) == "Failed"
     assert azure.send("DELETE", f"{EP}/mip").status == 202
 
 
-def test_a_failed_deletion_leaves_what_is_below(azure: Azure) -> None:
-    """The endpoint is Failed, its deployments stand, and it can be deleted again."""
-    azure.served(blue=100)
-    order(azure, kind="operation_failed")
+def test_a_failed_deletion_keeps_the_children(azure: Azure) -> None:
+    """The endpoint is Failed, its deployments exist, and it can be deleted again."""
+    azure.serving_endpoint(blue=100)
+    add_fault(azure, kind="operation_failed")
     azure.send("DELETE", f"{EP}/mip")
-    azure.settle()
+    azure.finish_operations()
     assert (state(azure), state(azure, "mip/deployments/blue")) == ("Failed", "Succeeded")
     azure.send("DELETE", f"{EP}/mip")
-    azure.settle()
+    azure.finish_operations()
     assert azure.send("GET", f"{EP}/mip").status == 404
 
 
-def test_an_operation_never_ends_or_takes_longer(azure: Azure) -> None:
-    """For ever, or for the seconds that were said."""
-    order(azure, kind="operation_stuck", path="*/never")
-    order(azure, kind="operation_stuck", seconds=7200, path="*/long")
+def test_operation_stuck_never_ends_or_takes_longer(azure: Azure) -> None:
+    """Without `seconds` it never ends."""
+    add_fault(azure, kind="operation_stuck", path="*/never")
+    add_fault(azure, kind="operation_stuck", seconds=7200, path="*/long")
     never, long = azure.endpoint("never"), azure.endpoint("long")
     azure.clock.advance(3600)
     assert [_status(azure, reply).json["status"] for reply in (never, long)] == ["Updating", "Updating"]
@@ -217,19 +217,19 @@ def test_an_operation_never_ends_or_takes_longer(azure: Azure) -> None:
     assert (state(azure, "never"), state(azure, "long")) == ("Creating", "Succeeded")
 
 
-def test_an_operation_vanishes_and_still_does_its_work(azure: Azure) -> None:
-    """Only its status is never found."""
-    order(azure, kind="operation_vanished")
+def test_operation_vanished_still_has_its_effect(azure: Azure) -> None:
+    """Only its status is 404."""
+    add_fault(azure, kind="operation_vanished")
     reply = azure.endpoint()
     assert _status(azure, reply).status == 404
-    azure.settle()
+    azure.finish_operations()
     assert _status(azure, reply).status == 404
     assert state(azure) == "Succeeded"
 
 
-def test_faults_are_listed_taken_back_and_gone_after_a_reset(azure: Azure) -> None:
-    """One by its number, or all; wrong orders are refused and none of them is kept."""
-    one, two = order(azure, kind="lose", number=9), order(azure, kind="refuse", status=500)
+def test_faults_are_listed_removed_and_gone_after_a_reset(azure: Azure) -> None:
+    """One by its number, or all; with an invalid fault none is added."""
+    one, two = add_fault(azure, kind="lose", number=9), add_fault(azure, kind="refuse", status=500)
     azure.send("GET", EP)
     listed = azure.send("GET", "/emulator/faults").json["value"]
     assert [(f["fault"], f["seen"], f["applied"], f["left"]) for f in listed] == [(one, 1, 0, 1), (two, 1, 1, 0)]
@@ -238,28 +238,28 @@ def test_faults_are_listed_taken_back_and_gone_after_a_reset(azure: Azure) -> No
     wrong = azure.send("POST", "/emulator/faults", {"faults": [{"kind": "lose"}, {"kind": "loose"}]})
     assert (wrong.status, "faults[1].kind" in wrong.message) == (400, True)
     assert len(azure.send("GET", "/emulator/faults").json["value"]) == 1
-    order(azure, kind="lose")
+    add_fault(azure, kind="lose")
     assert azure.send("POST", "/emulator/reset").status == 200
     assert azure.send("GET", "/emulator/faults").json["value"] == []
     assert azure.send("GET", EP).status == 200
 
 
 def test_processes_share_their_faults(azure: Azure, tokens: Tokens) -> None:
-    """One orders, another meets it, and it is used up for both."""
+    """One adds it, another applies it, and it is used up for both."""
     path = Path(azure.world.db.execute("PRAGMA database_list").fetchone()[2])
     other = Azure(path.parent, tokens)
     assert other.send("GET", EP).status == 200
-    order(azure, kind="refuse", status=500)
+    add_fault(azure, kind="refuse", status=500)
     assert other.send("GET", EP).status == 500
     assert azure.send("GET", EP).status == 200
     other.world.close()
 
 
-def test_scoring_meets_faults_too(azure: Azure) -> None:
-    """Before the model is asked, or after it has answered."""
-    azure.served(blue=100)
-    order(azure, kind="refuse", status=503, operation="Score")
-    order(azure, kind="html", status=200, effect=True, path="*/score")
+def test_faults_apply_to_scoring_too(azure: Azure) -> None:
+    """Before the model runs, or after its answer."""
+    azure.serving_endpoint(blue=100)
+    add_fault(azure, kind="refuse", status=503, operation="Score")
+    add_fault(azure, kind="html", status=200, effect=True, path="*/score")
     assert azure.score({}).status == 503
     assert azure.score({}).content.startswith(b"<html>")
     assert azure.score({}).status == 424

@@ -39,7 +39,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, tokens: Tokens) -> Any:
     """One world for all examples: what they leave behind must not harm either."""
     folder: Path = tmp_path_factory.mktemp("hostile")
     azure = Azure(folder, tokens)
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     yield azure
     azure.world.close()
 
@@ -48,7 +48,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, tokens: Tokens) -> Any:
 def quiet(tmp_path_factory: pytest.TempPathFactory, tokens: Tokens) -> Any:
     """One that is only read: what is in it stays."""
     azure = Azure(tmp_path_factory.mktemp("quiet"), tokens)
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     yield azure
     azure.world.close()
 
@@ -84,14 +84,14 @@ def _well_formed(reply: Any) -> None:
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(addresses(), some.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()), HEADERS)
 def test_any_request_is_answered(world: Azure, address: tuple[str, str], body: bytes, headers: dict[str, str]) -> None:
-    """Known routes, any names, any body, any headers."""
+    """Known routes with any names, body and headers."""
     _well_formed(world.send(*address, body, headers))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(some.booleans(), some.data())
 def test_any_value_in_any_field_is_answered(world: Azure, deployment: bool, data: some.DataObject) -> None:
-    """A body that is right but for one field of it."""
+    """A valid body except for one field."""
     body = deployment_body() if deployment else endpoint_body()
     known = ["location", "tags", "identity", "sku", "properties.authMode", "properties.traffic", "properties.model"]
     groups = ["requestSettings", "livenessProbe", "codeConfiguration", "environmentVariables", "scaleSettings"]
@@ -106,16 +106,16 @@ def test_any_value_in_any_field_is_answered(world: Azure, deployment: bool, data
     name = "mip/deployments/any" if deployment else "any"
     _well_formed(world.send("PUT", f"{WORKSPACE}/onlineEndpoints/{name}", json.dumps(body).encode()))
     _well_formed(world.send("GET", f"{WORKSPACE}/onlineEndpoints/{name}"))
-    world.settle()
+    world.finish_operations()
     _well_formed(world.send("POST", f"{WORKSPACE}/onlineEndpoints/{name}/getLogs", {}))
     world.send("DELETE", f"{WORKSPACE}/onlineEndpoints/{name}")
-    world.settle()
+    world.finish_operations()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(some.text(max_size=20), some.text(max_size=20))
 def test_any_api_version_is_echoed_or_refused(quiet: Azure, version: str, name: str) -> None:
-    """Never into a header as it is."""
+    """It is never copied unescaped into a header."""
     from urllib.parse import quote
 
     path = f"{WORKSPACE}/onlineEndpoints/mip?api-version={quote(version)}&x={quote(name)}"

@@ -15,12 +15,12 @@ DP = f"{WORKSPACE}/onlineEndpoints/mip/deployments"
 def ready(azure: Azure) -> Azure:
     """A world with an endpoint that stands."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     return azure
 
 
 def test_a_deployment_is_creating_and_then_succeeded(ready: Azure) -> None:
-    """201 with an operation; the defaults of the service are filled in."""
+    """201 with an operation; the service's defaults are added."""
     reply = ready.deployment()
     assert (reply.status, reply.json["properties"]["provisioningState"]) == (201, "Creating")
     assert reply.headers["x-ms-ratelimit-remaining-subscription-resource-requests"] == "24"
@@ -34,8 +34,8 @@ def test_a_deployment_is_creating_and_then_succeeded(ready: Azure) -> None:
     assert found["sku"] == {"name": "Default", "tier": "Standard", "capacity": 1}
 
 
-def test_settings_are_laid_over_the_defaults(ready: Azure) -> None:
-    """What is said counts; what is not said keeps the default."""
+def test_settings_override_the_defaults(ready: Azure) -> None:
+    """A missing setting has its default."""
     ready.deployment(requestSettings={"requestTimeout": "PT1M30S"}, livenessProbe={"initialDelay": "PT10M"})
     found = ready.get("mip/deployments/blue")["properties"]
     assert found["requestSettings"]["requestTimeout"] == "PT1M30S"
@@ -51,26 +51,26 @@ def test_settings_are_laid_over_the_defaults(ready: Azure) -> None:
         {"scaleSettings": {"scaleType": "TargetUtilization"}}, {"environmentVariables": {"a": {}}},
     ],
 )  # fmt: skip
-def test_a_wrong_body_is_refused(ready: Azure, change: dict[str, object]) -> None:
-    """400, and neither a deployment nor held cores remain."""
+def test_an_invalid_deployment_body_is_refused(ready: Azure, change: dict[str, object]) -> None:
+    """400; no deployment and no reserved cores remain."""
     assert ready.deployment(**change).status == 400  # type: ignore[arg-type]
     assert ready.send("GET", f"{DP}/blue").status == 404
     assert ready.world.db.execute("SELECT COUNT(*) FROM allocations").fetchone() == (0,)
 
 
 def test_a_deployment_needs_its_endpoint(azure: Azure) -> None:
-    """ParentResourceNotFound when there is none; DELETE finds nothing to do."""
+    """ParentResourceNotFound without one; DELETE answers 204."""
     assert azure.deployment().code == "ParentResourceNotFound"
     assert azure.send("DELETE", f"{DP}/blue").status == 204
 
 
 def test_an_unknown_model_fails_after_the_request_was_accepted(ready: Azure) -> None:
-    """The failure is decided at the start and seen by nobody before its time."""
+    """The failure is visible only at the end of the operation."""
     reply = ready.deployment(model=MODEL.replace("/17", "/99"))
     assert reply.status == 201
     url = reply.headers["azure-asyncoperation"].removeprefix("https://127.0.0.1:1234")
     assert "error" not in ready.send("GET", url).json
-    ready.settle()
+    ready.finish_operations()
     status = ready.send("GET", url).json
     assert (status["status"], status["error"]["code"]) == ("Failed", "ResourceNotFound")
     assert ready.get("mip/deployments/blue")["properties"]["provisioningState"] == "Failed"
@@ -79,12 +79,12 @@ def test_an_unknown_model_fails_after_the_request_was_accepted(ready: Azure) -> 
     assert "was not found" in logs
 
 
-def test_a_failed_deployment_can_be_mended_and_deleted(ready: Azure) -> None:
-    """Another PUT heals it; so does taking it away."""
+def test_a_failed_deployment_can_be_updated_and_deleted(ready: Azure) -> None:
+    """Another PUT can succeed."""
     ready.deployment(model=MODEL.replace("/17", "/99"))
-    ready.settle()
+    ready.finish_operations()
     ready.deployment()
-    ready.settle()
+    ready.finish_operations()
     assert ready.get("mip/deployments/blue")["properties"]["provisioningState"] == "Succeeded"
 
 
@@ -101,17 +101,17 @@ def test_a_failed_deployment_can_be_mended_and_deleted(ready: Azure) -> None:
     ],
 )
 def test_models_are_found_in_registry_and_workspace(ready: Azure, model: str, state: str) -> None:
-    """By version or as the latest; registry names have a case."""
+    """By version or label; registry names are case-sensitive."""
     ready.send("PUT", f"{WORKSPACE}/models/mine/versions/1", {"properties": {"modelUri": "x"}})
     ready.deployment(model=model)
-    ready.settle()
+    ready.finish_operations()
     assert ready.get("mip/deployments/blue")["properties"]["provisioningState"] == state
 
 
-def test_another_instance_type_is_quietly_ignored(ready: Azure) -> None:
-    """The service keeps the machine a deployment was created with, and its cores."""
+def test_another_instance_type_is_ignored(ready: Azure) -> None:
+    """The deployment keeps its VM size and its cores."""
     ready.deployment()
-    ready.settle()
+    ready.finish_operations()
     reply = ready.deployment(instanceType="Standard_DS4_v2", appInsightsEnabled=True)
     assert reply.status == 201
     assert reply.json["properties"]["instanceType"] == "Standard_DS3_v2"
@@ -119,48 +119,48 @@ def test_another_instance_type_is_quietly_ignored(ready: Azure) -> None:
     assert ready.world.db.execute("SELECT cores FROM allocations").fetchall() == [(8,)]
 
 
-def test_patch_scales(ready: Azure) -> None:
-    """`sku.capacity` alone; busy while it lasts."""
+def test_patch_changes_the_instance_count(ready: Azure) -> None:
+    """`sku.capacity` only; another PATCH is refused meanwhile."""
     ready.deployment()
-    ready.settle()
+    ready.finish_operations()
     reply = ready.send("PATCH", f"{DP}/blue", {"sku": {"name": "Default", "capacity": 3}})
     assert (reply.status, reply.json["properties"]["provisioningState"]) == (202, "Updating")
     assert ready.deployment().status == 409
-    ready.settle()
+    ready.finish_operations()
     assert ready.get("mip/deployments/blue")["sku"]["capacity"] == 3
     assert ready.world.db.execute("SELECT cores FROM allocations").fetchall() == [(16,)]
 
 
-def test_a_deployment_with_callers_cannot_be_deleted(azure: Azure) -> None:
-    """Live and mirror traffic both protect; at zero it goes, and its cores with it."""
-    azure.served(blue=100)
+def test_a_deployment_with_traffic_cannot_be_deleted(azure: Azure) -> None:
+    """Neither with live nor with mirror traffic; at zero it is deleted, with its cores."""
+    azure.serving_endpoint(blue=100)
     azure.deployment("green")
-    azure.settle()
+    azure.finish_operations()
     azure.endpoint(traffic={"blue": 100}, mirrorTraffic={"green": 10})
     assert azure.send("DELETE", f"{DP}/green").status == 409
-    azure.settle()
+    azure.finish_operations()
     assert "live traffic" in azure.send("DELETE", f"{DP}/blue").message
     assert "mirror traffic" in azure.send("DELETE", f"{DP}/green").message
     azure.endpoint(traffic={"blue": 100})
-    azure.settle()
+    azure.finish_operations()
     reply = azure.send("DELETE", f"{DP}/green")
     assert (reply.status, reply.content) == (202, b"")
     assert azure.send("DELETE", f"{DP}/green").status == 202
-    azure.settle()
+    azure.finish_operations()
     assert azure.send("DELETE", f"{DP}/green").status == 204
     assert [item["name"] for item in azure.get("mip/deployments")["value"]] == ["blue"]
 
 
-def test_skus_tell_how_far_it_scales(ready: Azure) -> None:
-    """One to fifty."""
+def test_skus_have_the_range_of_the_instance_count(ready: Azure) -> None:
+    """1 to 50."""
     ready.deployment(instances=3)
     row = ready.get("mip/deployments/blue/skus")["value"][0]
     assert (row["capacity"]["minimum"], row["capacity"]["maximum"], row["capacity"]["default"]) == (1, 50, 3)
 
 
-def test_a_stand_in_says_that_it_is_one(azure: Azure) -> None:
-    """The server's log names the stand-in and every request it answered; `tail` cuts."""
-    azure.served(blue=100)
+def test_the_log_names_the_stand_in(azure: Azure) -> None:
+    """And every request that it answered; `tail` limits the lines."""
+    azure.serving_endpoint(blue=100)
     azure.score({"nonsense": 1})
     logs = azure.send("POST", f"{DP}/blue/getLogs", {}).json["content"]
     assert "STAND-IN" in logs
@@ -169,8 +169,8 @@ def test_a_stand_in_says_that_it_is_one(azure: Azure) -> None:
     assert azure.send("POST", f"{DP}/blue/getLogs", {"containerType": "Sidecar"}).status == 400
 
 
-def test_the_body_is_what_was_sent(ready: Azure) -> None:
-    """Tags and environment variables come back; numbers among them as text."""
+def test_the_body_has_the_tags_and_variables_sent(ready: Azure) -> None:
+    """Numbers become text."""
     body = deployment_body(environmentVariables={"WORKER_COUNT": 3})
     reply = ready.send("PUT", f"{DP}/blue", {**body, "tags": {"a": "ä"}})
     assert json.loads(reply.content)["tags"] == {"a": "ä"}

@@ -10,8 +10,8 @@ from tests.unit.emulator.azure import WORKSPACE, Azure, endpoint_body
 EP = f"{WORKSPACE}/onlineEndpoints"
 
 
-def test_a_new_endpoint_is_creating_until_its_time_has_come(azure: Azure) -> None:
-    """The state follows the clock, and addresses appear only when the endpoint stands."""
+def test_a_new_endpoint_is_creating_until_its_operation_ends(azure: Azure) -> None:
+    """The state follows the clock; URLs appear only at the end."""
     reply = azure.endpoint()
     assert (reply.status, reply.json["properties"]["provisioningState"]) == (201, "Creating")
     assert reply.json["properties"]["scoringUri"] is None
@@ -24,28 +24,28 @@ def test_a_new_endpoint_is_creating_until_its_time_has_come(azure: Azure) -> Non
 
 
 def test_the_operation_is_updating_and_then_succeeded(azure: Azure) -> None:
-    """The address in Azure-AsyncOperation tells how it stands, with a hint how soon to ask again."""
+    """The Azure-AsyncOperation URL returns the status, with a polling hint."""
     url = azure.endpoint().headers["azure-asyncoperation"].removeprefix("https://127.0.0.1:1234")
     first = azure.send("GET", url)
     assert (first.json["status"], first.json["percentComplete"]) == ("Updating", 0.0)
     assert first.json["endTime"] == "0001-01-01T00:00:00+00:00"
     assert first.headers["retry-after-ms"] == "50"
-    azure.settle()
+    azure.finish_operations()
     last = azure.send("GET", url)
     assert last.json["status"] == "Succeeded"
     assert "retry-after-ms" not in last.headers
 
 
 @pytest.mark.parametrize("name", ["ab", "1abc", "has_underscore", "a" * 33, "ends-", "dött"])
-def test_a_bad_name_is_refused(azure: Azure, name: str) -> None:
-    """Three to thirty-two letters, digits and dashes, a letter first."""
+def test_an_invalid_endpoint_name_is_refused(azure: Azure, name: str) -> None:
+    """3 to 32 letters, digits and dashes, beginning with a letter."""
     from urllib.parse import quote
 
     assert azure.endpoint(quote(name)).status == 400
 
 
-def test_a_name_is_taken_for_the_whole_region(azure: Azure) -> None:
-    """Another workspace cannot have an endpoint with the same name."""
+def test_an_endpoint_name_is_unique_in_its_region(azure: Azure) -> None:
+    """Another workspace cannot use the same name."""
     azure.endpoint()
     other = azure.world.get(WORKSPACE)
     assert other is not None
@@ -68,8 +68,10 @@ def test_a_name_is_taken_for_the_whole_region(azure: Azure) -> None:
         ({"traffic": [1]}, "object"),
     ],
 )
-def test_a_wrong_body_is_refused_with_the_field_named(azure: Azure, change: dict[str, object], words: str) -> None:
-    """Nothing is created by a body that is refused."""
+def test_an_invalid_endpoint_body_is_refused_with_the_field_named(
+    azure: Azure, change: dict[str, object], words: str
+) -> None:
+    """Nothing is created."""
     reply = azure.endpoint(**change)
     assert reply.status == 400
     assert words in reply.message
@@ -77,18 +79,18 @@ def test_a_wrong_body_is_refused_with_the_field_named(azure: Azure, change: dict
 
 
 def test_another_location_is_refused(azure: Azure) -> None:
-    """An endpoint stands where its workspace stands, and stays there."""
+    """An endpoint is in the region of its workspace."""
     body = endpoint_body()
     assert azure.send("PUT", f"{EP}/mip", {**body, "location": "westus"}).status == 400
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     reply = azure.send("PUT", f"{EP}/mip", {**body, "location": "westus"})
     assert (reply.status, reply.code) == (409, "InvalidResourceLocation")
     assert azure.send("PUT", f"{EP}/mip", {"properties": body["properties"]}).code == "LocationRequired"
 
 
-def test_a_busy_endpoint_refuses(azure: Azure) -> None:
-    """While an operation is at work: no update, no deletion, no deployment, no new keys."""
+def test_a_busy_endpoint_refuses_changes(azure: Azure) -> None:
+    """During an operation: no update, no deletion, no deployment, no new keys."""
     azure.endpoint()
     replies = (
         azure.endpoint(), azure.send("DELETE", f"{EP}/mip"), azure.deployment(),
@@ -99,32 +101,32 @@ def test_a_busy_endpoint_refuses(azure: Azure) -> None:
 
 
 def test_traffic_takes_effect_when_the_operation_ends(azure: Azure) -> None:
-    """The answer to the PUT still shows the old map; callers see the new one later."""
-    azure.served(blue=100)
+    """The answer to the PUT has the old traffic."""
+    azure.serving_endpoint(blue=100)
     azure.deployment("green")
-    azure.settle()
+    azure.finish_operations()
     reply = azure.endpoint(traffic={"blue": 0, "GREEN": 100})
     assert reply.json["properties"]["traffic"] == {"blue": 100}
     assert azure.get("mip")["properties"]["traffic"] == {"blue": 100}
-    azure.settle()
+    azure.finish_operations()
     assert azure.get("mip")["properties"]["traffic"] == {"green": 100}
 
 
-def test_traffic_goes_to_deployments_that_stand(azure: Azure) -> None:
-    """A deployment in the making gets none; one that is updated in place keeps what it has."""
-    azure.served(blue=100)
+def test_traffic_needs_succeeded_deployments(azure: Azure) -> None:
+    """A deployment in creation gets none; one in update keeps its traffic."""
+    azure.serving_endpoint(blue=100)
     azure.deployment("green")
     assert "not in provisioning state Succeeded" in azure.endpoint(traffic={"green": 100}).message
-    azure.settle()
+    azure.finish_operations()
     azure.deployment("blue", instances=2)
     assert azure.get("mip/deployments/blue")["properties"]["provisioningState"] == "Updating"
     assert azure.endpoint(traffic={"blue": 100}).status == 201
 
 
 def test_properties_are_added_and_never_changed(azure: Azure) -> None:
-    """A value that is there wins over the one that is sent, and leaving it out does not remove it."""
+    """An existing value wins, and omitting it does not remove it."""
     azure.endpoint(properties={"a": "1", "n": 5})
-    azure.settle()
+    azure.finish_operations()
     azure.endpoint(properties={"a": "2", "b": "3"})
     found = azure.get("mip")["properties"]["properties"]
     assert (found["a"], found["b"], found["n"]) == ("1", "3", "5")
@@ -132,18 +134,18 @@ def test_properties_are_added_and_never_changed(azure: Azure) -> None:
     assert found["AzureAsyncOperationUri"].startswith("https://127.0.0.1:1234/subscriptions/")
 
 
-def test_the_identity_stays(azure: Azure) -> None:
-    """The identity is there at once, survives updates and cannot be exchanged."""
+def test_the_identity_cannot_change(azure: Azure) -> None:
+    """It exists at once and survives updates."""
     born = azure.endpoint().json["identity"]
-    azure.settle()
+    azure.finish_operations()
     body = {**endpoint_body(), "identity": {"type": "UserAssigned", "userAssignedIdentities": {"/x/y": {}}}}
     assert azure.send("PUT", f"{EP}/mip", body).status == 400
     assert azure.endpoint().json["identity"] == born
 
 
-def test_deletion_takes_everything_below_and_only_then(azure: Azure) -> None:
-    """Deleting is seen first; then endpoint and deployments are gone, and a second DELETE finds nothing."""
-    azure.served(blue=100)
+def test_deletion_removes_endpoint_and_deployments_at_its_end(azure: Azure) -> None:
+    """Before that the state is Deleting; a second DELETE answers 204."""
+    azure.serving_endpoint(blue=100)
     azure.deployment("green")
     reply = azure.send("DELETE", f"{EP}/mip")
     assert (reply.status, reply.content) == (202, b"null")
@@ -152,15 +154,15 @@ def test_deletion_takes_everything_below_and_only_then(azure: Azure) -> None:
     azure.clock.advance(0.05)
     assert azure.get("mip/deployments/green")["properties"]["provisioningState"] == "Deleting"
     assert azure.send("DELETE", f"{EP}/mip").headers["azure-asyncoperation"] == reply.headers["azure-asyncoperation"]
-    azure.settle()
+    azure.finish_operations()
     assert azure.send("GET", f"{EP}/mip").code == "ResourceNotFound"
     assert azure.send("DELETE", f"{EP}/mip").status == 204
     assert azure.world.db.execute("SELECT COUNT(*) FROM allocations").fetchone() == (0,)
 
 
-def test_deletion_ends_what_was_at_work_below(azure: Azure) -> None:
-    """A deployment in the making does not come to life while its endpoint goes."""
-    azure.served(blue=100)
+def test_deletion_cancels_operations_of_deployments(azure: Azure) -> None:
+    """A deployment in creation is deleted with its endpoint."""
+    azure.serving_endpoint(blue=100)
     azure.deployment("green")
     azure.clock.advance(0.15)
     azure.send("DELETE", f"{EP}/mip")
@@ -169,7 +171,7 @@ def test_deletion_ends_what_was_at_work_below(azure: Azure) -> None:
 
 
 def test_the_list_is_newest_first_and_pages(azure: Azure) -> None:
-    """`count` cuts a page, `nextLink` leads on, `name` and `tags` filter."""
+    """`count` limits a page, `nextLink` is the next one, `name` and `tags` filter."""
     for number in range(5):
         azure.send("PUT", f"{EP}/ep-{number}", {**endpoint_body(), "tags": {"n": str(number)}})
     seen, path = [], f"{EP}?count=2"
@@ -184,11 +186,11 @@ def test_the_list_is_newest_first_and_pages(azure: Azure) -> None:
     assert azure.send("GET", f"{EP}?count=²").status == 400
 
 
-def test_keys_are_null_until_the_endpoint_stands_and_change_when_asked(azure: Azure) -> None:
-    """Renewing takes an operation; a key sent back unchanged asks for a fresh one, another value is taken as it is."""
+def test_keys_are_null_until_succeeded_and_can_be_regenerated(azure: Azure) -> None:
+    """Regeneration is an operation; the current key as value requests a new one, another value is used as sent."""
     azure.endpoint()
     assert azure.send("POST", f"{EP}/mip/listKeys").json == {"primaryKey": None, "secondaryKey": None}
-    azure.settle()
+    azure.finish_operations()
     old = azure.send("POST", f"{EP}/mip/listKeys").json
     reply = azure.send("POST", f"{EP}/mip/regenerateKeys", {"keyType": "Secondary", "keyValue": old["secondaryKey"]})
     assert reply.status == 202
@@ -196,7 +198,7 @@ def test_keys_are_null_until_the_endpoint_stands_and_change_when_asked(azure: Az
     where = reply.headers["location"].removeprefix("https://127.0.0.1:1234")
     assert azure.send("GET", where).status == 202
     azure.send("POST", f"{EP}/mip/regenerateKeys", {"keyType": "Primary", "keyValue": "chosen"})
-    azure.settle()
+    azure.finish_operations()
     assert azure.send("GET", where).status == 200
     new = azure.send("POST", f"{EP}/mip/listKeys").json
     assert new["primaryKey"] == "chosen"
@@ -204,10 +206,10 @@ def test_keys_are_null_until_the_endpoint_stands_and_change_when_asked(azure: Az
 
 
 def test_each_auth_mode_has_its_own_credential(azure: Azure) -> None:
-    """Keys for Key, a token for AMLToken, and neither for the other."""
+    """Keys for Key, a token for AMLToken."""
     azure.endpoint("keyed")
     azure.endpoint("tokened", authMode="amltoken")
-    azure.settle()
+    azure.finish_operations()
     assert azure.send("POST", f"{EP}/keyed/token").status == 400
     assert azure.send("POST", f"{EP}/tokened/listKeys").status == 400
     token = azure.send("POST", f"{EP}/tokened/token").json
@@ -217,18 +219,18 @@ def test_each_auth_mode_has_its_own_credential(azure: Azure) -> None:
     assert (claims["iss"], claims["endpointName"]) == ("azureml", "tokened")
 
 
-def test_patch_changes_tags(azure: Azure) -> None:
-    """PATCH answers 202 with an operation and leaves the rest alone."""
+def test_patch_changes_only_tags(azure: Azure) -> None:
+    """PATCH answers 202 with an operation."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     reply = azure.send("PATCH", f"{EP}/mip", {"tags": {"a": "b"}})
     assert (reply.status, reply.json["tags"]) == (202, {"a": "b"})
-    azure.settle()
+    azure.finish_operations()
     assert azure.get("mip")["properties"]["provisioningState"] == "Succeeded"
 
 
-def test_names_in_a_path_are_read_in_any_case(azure: Azure) -> None:
-    """ARM ids know no case."""
+def test_names_in_a_path_are_case_insensitive(azure: Azure) -> None:
+    """Like ARM ids."""
     azure.endpoint("Mip")
     assert azure.send("GET", f"{EP}/mIP".upper()).json["name"] == "Mip"
 
@@ -243,14 +245,14 @@ def test_names_in_a_path_are_read_in_any_case(azure: Azure) -> None:
         (f"{EP}/none/deployments/blue", "ResourceNotFound"),
     ],
 )
-def test_what_is_missing_is_named_by_the_gateway(azure: Azure, path: str, code: str) -> None:
-    """404 with the code of the first thing that is not there."""
+def test_a_missing_parent_is_404_with_its_code(azure: Azure, path: str, code: str) -> None:
+    """The code of the first missing resource."""
     reply = azure.send("GET", path)
     assert (reply.status, reply.code, reply.headers["x-ms-failure-cause"]) == (404, code, "gateway")
 
 
-def test_the_realistic_profile_takes_its_time_and_gives_no_hint(azure: Azure) -> None:
-    """As measured on Azure: ninety seconds, and no word on when to ask again."""
+def test_the_realistic_profile_takes_90_seconds_without_polling_hint(azure: Azure) -> None:
+    """As measured on Azure."""
     azure.world.timing = PROFILES["realistic"]
     reply = azure.endpoint()
     assert "retry-after-ms" not in reply.headers

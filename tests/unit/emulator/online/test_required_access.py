@@ -21,7 +21,7 @@ def _owned(azure: Azure) -> str:
     """An endpoint with a user-assigned identity stands; returns its principal."""
     reply = azure.send("PUT", EP, {**endpoint_body(), "identity": USER})
     assert reply.status == 201
-    azure.settle()
+    azure.finish_operations()
     found = azure.get("mip")["identity"]["userAssignedIdentities"][default_world.IDENTITY_ID]
     assert found == {key: azure.send("GET", default_world.IDENTITY_ID).json["properties"][key] for key in found}
     return str(found["principalId"])
@@ -29,12 +29,12 @@ def _owned(azure: Azure) -> str:
 
 def _ended(azure: Azure, reply: Reply) -> Any:
     assert reply.status == 201
-    azure.settle()
+    azure.finish_operations()
     return azure.send("GET", reply.headers["azure-asyncoperation"].removeprefix("https://127.0.0.1:1234")).json
 
 
-def test_an_identity_that_is_not_there_is_refused(azure: Azure) -> None:
-    """Before anything is made, in the Resource Manager's words."""
+def test_a_missing_identity_is_refused(azure: Azure) -> None:
+    """Nothing is created."""
     who = {
         "type": "UserAssigned",
         "userAssignedIdentities": {default_world.IDENTITY_ID.replace("id-local", "nobody"): {}},
@@ -46,7 +46,7 @@ def test_an_identity_that_is_not_there_is_refused(azure: Azure) -> None:
 
 
 def test_a_deployment_needs_both_roles_of_a_user_identity(azure: Azure) -> None:
-    """Without one of them it fails with BadArgument; with both it stands, and only once they count."""
+    """Without one of them it fails with BadArgument."""
     me = _owned(azure)
     for scope, role, words in (
         (default_world.CONTAINER_REGISTRY_ID, builtin_roles.ACR_PULL, "AcrPull"),
@@ -55,35 +55,35 @@ def test_a_deployment_needs_both_roles_of_a_user_identity(azure: Azure) -> None:
         ended = _ended(azure, azure.deployment())
         assert (ended["status"], ended["error"]["code"]) == ("Failed", "BadArgument")
         assert words in ended["error"]["message"]
-        azure.give(me, role, scope)
+        azure.assign_role(me, role, scope)
     assert _ended(azure, azure.deployment())["status"] == "Succeeded"
 
 
-def test_roles_that_do_not_count_yet_are_none(azure: Azure) -> None:
-    """The delay of role assignments holds for endpoints' identities too."""
+def test_a_role_that_is_not_in_effect_is_missing(azure: Azure) -> None:
+    """The delay of role assignments also applies to endpoint identities."""
     me = _owned(azure)
     azure.send("PUT", "/emulator/settings", {"role_assignment_delay_seconds": 7200})
-    azure.give(me, builtin_roles.ACR_PULL, default_world.CONTAINER_REGISTRY_ID)
-    azure.give(me, builtin_roles.BLOB_READER, default_world.STORAGE_ID)
+    azure.assign_role(me, builtin_roles.ACR_PULL, default_world.CONTAINER_REGISTRY_ID)
+    azure.assign_role(me, builtin_roles.BLOB_READER, default_world.STORAGE_ID)
     assert _ended(azure, azure.deployment())["error"]["code"] == "BadArgument"
-    azure.settle()
-    azure.settle()
+    azure.finish_operations()
+    azure.finish_operations()
     assert _ended(azure, azure.deployment())["status"] == "Succeeded"
 
 
-def test_data_collection_writes(azure: Azure) -> None:
-    """So reading is not enough."""
+def test_data_collection_needs_a_write_role(azure: Azure) -> None:
+    """Storage Blob Data Reader is not enough."""
     me = _owned(azure)
-    azure.give(me, builtin_roles.ACR_PULL, default_world.CONTAINER_REGISTRY_ID)
-    azure.give(me, builtin_roles.BLOB_READER, default_world.STORAGE_ID)
+    azure.assign_role(me, builtin_roles.ACR_PULL, default_world.CONTAINER_REGISTRY_ID)
+    azure.assign_role(me, builtin_roles.BLOB_READER, default_world.STORAGE_ID)
     collected = {"dataCollector": {"collections": {"request": {"dataCollectionMode": "Enabled"}}}}
     assert "Contributor" in _ended(azure, azure.deployment(**collected))["error"]["message"]
-    azure.give(me, BLOB_CONTRIBUTOR, default_world.STORAGE_ID)
+    azure.assign_role(me, BLOB_CONTRIBUTOR, default_world.STORAGE_ID)
     assert _ended(azure, azure.deployment(**collected))["status"] == "Succeeded"
 
 
-def test_secret_stores_give_the_system_identity_a_fourth_role(azure: Azure) -> None:
-    """Only with the flag."""
+def test_secret_store_access_assigns_a_fourth_role(azure: Azure) -> None:
+    """To a system-assigned identity, with the flag."""
     for name, flags, expected in (("plain", {}, 3), ("flagged", FLAG, 4)):
         principal = azure.endpoint(name, properties=flags).json["identity"]["principalId"]
         path = f"{WORKSPACE}/providers/Microsoft.Authorization/roleAssignments?$filter=principalId eq '{principal}'"
@@ -92,38 +92,38 @@ def test_secret_stores_give_the_system_identity_a_fourth_role(azure: Azure) -> N
         assert (builtin_roles.SECRETS_READER in str(above)) is (expected == 4)
 
 
-def test_secret_stores_are_not_for_user_identities(azure: Azure) -> None:
-    """Refused with the property's name."""
+def test_secret_store_access_needs_a_system_identity(azure: Azure) -> None:
+    """The error has the property's name."""
     body = {**endpoint_body(properties=FLAG), "identity": USER}
     reply = azure.send("PUT", EP, body)
     assert reply.status == 400
     assert required_access.ENFORCED in reply.message
 
 
-def test_who_may_not_list_secrets_enforces_nothing(azure: Azure) -> None:
-    """Neither an endpoint with the flag, nor a deployment in one."""
+def test_secret_store_access_needs_the_permission_to_list_secrets(azure: Azure) -> None:
+    """For an endpoint with the flag, and for a deployment in one."""
     azure.endpoint("flagged", properties=FLAG)
-    azure.settle()
+    azure.finish_operations()
     me = azure.sign_in("deployer")
-    azure.give(me, "3afb7f49-54cb-416e-8c09-6dc049efa503", WORKSPACE)
+    azure.assign_role(me, "3afb7f49-54cb-416e-8c09-6dc049efa503", WORKSPACE)
     assert azure.endpoint("plain").status == 201
     for reply in (azure.endpoint("mip", properties=FLAG), azure.deployment("blue", "flagged")):
         assert (reply.status, reply.code) == (403, "Forbidden")
         assert required_access.LISTING in reply.message
-    azure.give(me, builtin_roles.SECRETS_READER, WORKSPACE)
+    azure.assign_role(me, builtin_roles.SECRETS_READER, WORKSPACE)
     assert azure.endpoint("mip", properties=FLAG).status == 201
 
 
-@pytest.mark.parametrize(("flags", "made", "words"), [({}, True, "may not perform"), (FLAG, False, "no connection")])
-def test_a_secret_that_cannot_be_had_fails_the_deployment(
+@pytest.mark.parametrize(("flags", "made", "words"), [({}, True, "allowed to perform"), (FLAG, False, "no connection")])
+def test_an_unresolvable_secret_fails_the_deployment(
     flags: dict[str, str], made: bool, words: str, azure: Azure
 ) -> None:
-    """For want of the right, or of the connection."""
+    """Without permission, or without the connection."""
     if made:
         properties = {"authType": "ApiKey", "category": "CustomKeys", "target": "x", "credentials": {"key": "hush"}}
         assert azure.send("PUT", f"{WORKSPACE}/connections/llm", {"properties": properties}).status == 200
     azure.endpoint(properties=flags)
-    azure.settle()
+    azure.finish_operations()
     variables = {"KEY": "${{azureml://connections/llm/credentials/key}}"}
     error = _ended(azure, azure.deployment(environmentVariables=variables))["error"]
     assert error["code"] == "SecretsInjectionError"

@@ -27,12 +27,12 @@ def _used(azure: Azure) -> dict[str, int]:
     return {row["name"]["value"]: row["currentValue"] for row in rows if "lowPriority" not in row["type"]}
 
 
-def test_it_costs_no_quota_and_ends_after_168_hours(azure: Azure) -> None:
-    """The endpoint goes with its deployments by the world's clock; roles stay behind as orphans."""
+def test_shared_quota_uses_no_family_quota_and_ends_after_168_hours(azure: Azure) -> None:
+    """The endpoint is deleted with its deployments by the world's clock; role assignments stay as orphans."""
     made = _shared(azure)
     assert made.status == 201
     principal = made.json["identity"]["principalId"]
-    azure.settle()
+    azure.finish_operations()
     assert vm_sizes.find(A100) is not None
     assert azure.deployment(instances=5, instanceType=A100).status == 201  # 480 cores; the family has 96
     assert set(_used(azure).values()) == {0}
@@ -50,53 +50,53 @@ def test_it_costs_no_quota_and_ends_after_168_hours(azure: Azure) -> None:
 
 
 def test_updates_do_not_move_the_deadline(azure: Azure) -> None:
-    """Another time is quietly not taken; an endpoint without cannot come to it later."""
+    """Another time is ignored; an existing endpoint cannot switch to shared quota."""
     first = _shared(azure, 24).json["properties"]["properties"]["TargetAutoDeletionTime"]
-    azure.settle()
+    azure.finish_operations()
     assert _shared(azure, 100).json["properties"]["properties"]["TargetAutoDeletionTime"] == first
     azure.clock.advance(24 * 3600)
     assert azure.send("GET", ENDPOINT).status == 404
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     assert "only when an endpoint is created" in _shared(azure).message
     azure.clock.advance(200 * 3600)
     assert azure.send("GET", ENDPOINT).status == 200
 
 
-def test_deleting_it_first_ends_the_matter(azure: Azure) -> None:
-    """An endpoint of the same name that comes later is not deleted in its place."""
+def test_deletion_cancels_the_scheduled_deletion(azure: Azure) -> None:
+    """A later endpoint of the same name is not deleted."""
     _shared(azure, 10)
-    azure.settle()
+    azure.finish_operations()
     azure.send("DELETE", ENDPOINT)
-    azure.settle()
+    azure.finish_operations()
     azure.endpoint()
     azure.clock.advance(20 * 3600)
     assert azure.send("GET", ENDPOINT).status == 200
 
 
 @pytest.mark.parametrize("when", ["", "2026-05-05T10:00:00Z", "soon", "Mon, 01 Jan 2001 00:00:00 GMT"])
-def test_a_deadline_must_be_readable_and_ahead(azure: Azure, when: str) -> None:
+def test_a_deadline_must_be_valid_and_in_the_future(azure: Azure, when: str) -> None:
     """In RFC 1123 format."""
     assert "TargetAutoDeletionTime" in _shared(azure, TargetAutoDeletionTime=when).message
     assert "168 hours" in _shared(azure, 169).message
 
 
 def test_the_subscription_must_be_eligible(azure: Azure) -> None:
-    """A setting, since there is nobody to ask."""
+    """Eligibility is a setting."""
     azure.send("PUT", "/emulator/settings", {"shared_quota_eligible": False})
     assert "not eligible" in _shared(azure).message
     assert azure.endpoint(properties={"SharedComputeCapacityEnabled": "false"}).status == 201
 
 
-def test_only_marked_models_may_borrow(azure: Azure) -> None:
-    """By property or by tag; one that does not exist fails later, as always."""
+def test_only_marked_models_allow_shared_quota(azure: Azure) -> None:
+    """By property or by tag; a missing model fails later."""
     mine = f"{WORKSPACE}/models/mine/versions"
     for number, more in (("1", {}), ("2", {"tags": {"sharedComputeCapacityEnabled": ""}}),
                          ("3", {"properties": {"SharedComputeCapacityEnabled": "True"}}),
                          ("4", {"properties": {"SharedComputeCapacityEnabled": "False"}})):  # fmt: skip
         azure.send("PUT", f"{mine}/{number}", {"properties": {"modelUri": "x", **more}})
     _shared(azure)
-    azure.settle()
+    azure.finish_operations()
     assert "not marked" in azure.deployment("bad", model=f"{mine}/1").message
     assert "not marked" in azure.deployment("bad", model=f"{mine}/4").message
     assert azure.deployment("tagged", model=f"{mine}/2").status == 201
@@ -104,30 +104,30 @@ def test_only_marked_models_may_borrow(azure: Azure) -> None:
     assert azure.deployment("none", model="azureml://registries/azureml/models/MedImageParse/versions/99").status == 201
 
 
-def test_the_pool_is_exhausted_in_azures_words(azure: Azure) -> None:
-    """It counts instances over all endpoints of the subscription; scaling down and deleting give back."""
+def test_an_exhausted_pool_has_azures_message(azure: Azure) -> None:
+    """It counts instances of all endpoints of the subscription; scaling down and deletion free them."""
     azure.send("PUT", "/emulator/settings", {"shared_quota_instances": 3})
     for name in ("mip", "mip-2"):
         _shared(azure, name=name)
-    azure.settle()
+    azure.finish_operations()
     assert azure.deployment(instances=2).status == 201
     refused = azure.deployment("green", "mip-2", instances=2)
     assert (refused.status, refused.code) == (400, "UserErrorFromQuotaService")
     assert "Simultaneous count exceeded for subscription." in refused.message
-    azure.settle()
+    azure.finish_operations()
     assert azure.deployment(instances=1).status == 201
     assert azure.deployment("green", "mip-2", instances=2).status == 201
-    azure.settle()
+    azure.finish_operations()
     azure.send("DELETE", f"{WORKSPACE}/onlineEndpoints/mip-2")
-    azure.settle()
+    azure.finish_operations()
     assert azure.deployment(instances=3).status == 201
 
 
-def test_it_is_a_matter_of_the_one_subscription(azure: Azure) -> None:
-    """What others of the world hold in their families stays counted."""
-    azure.served(blue=100)
+def test_shared_quota_is_per_subscription(azure: Azure) -> None:
+    """Family quota of others still counts."""
+    azure.serving_endpoint(blue=100)
     _shared(azure, name="borrowed")
-    azure.settle()
+    azure.finish_operations()
     azure.deployment("blue", "borrowed", instances=4)
     assert _used(azure)["standardDSv2Family"] == 8
     assert default_world.SUBSCRIPTION in azure.get("borrowed")["id"]

@@ -41,8 +41,8 @@ def state(tmp_path: Path) -> Iterator[Path]:
     emulator.stop(tmp_path)
 
 
-def test_embedded_it_answers_and_leaves_nothing_open(state: Path) -> None:
-    """On loopback, with a certificate that only its own file vouches for; afterwards nobody answers."""
+def test_an_embedded_emulator_closes_everything(state: Path) -> None:
+    """On loopback, with its own certificate authority; afterwards connections are refused."""
     with emulator.embed(state) as running:
         assert running.pid == os.getpid()
         assert _get(running, "/metadata/endpoints")[0] == 200
@@ -52,8 +52,8 @@ def test_embedded_it_answers_and_leaves_nothing_open(state: Path) -> None:
     assert [row["operation"] for row in emulator.requests(state)] == ["Metadata_Endpoints"]
 
 
-def test_clients_that_hold_on_are_cut_off(state: Path) -> None:
-    """An idle connection neither delays the end nor stays behind."""
+def test_idle_connections_are_aborted_at_the_end(state: Path) -> None:
+    """They do not delay the end."""
     with emulator.embed(state) as running:
         address = urlsplit(running.url)
         context = ssl.create_default_context(cafile=running.ca)
@@ -65,7 +65,7 @@ def test_clients_that_hold_on_are_cut_off(state: Path) -> None:
     connection.close()
 
 
-def test_two_embedded_ones_share_a_world(state: Path) -> None:
+def test_two_embedded_emulators_share_a_world(state: Path) -> None:
     """Each on its own port."""
     with emulator.embed(state) as one, emulator.embed(state) as two:
         assert one.url != two.url
@@ -73,8 +73,8 @@ def test_two_embedded_ones_share_a_world(state: Path) -> None:
         assert len(json.loads(_get(two, "/emulator/requests")[1])["value"]) == 1
 
 
-def test_launched_it_lives_on_is_found_and_stopped(state: Path) -> None:
-    """A second launch finds the first; the certificate survives; stopping twice says that there was nothing."""
+def test_a_launched_emulator_runs_on_and_is_found_and_stopped(state: Path) -> None:
+    """A second launch finds the first; the certificate is kept; a second stop returns False."""
     running = emulator.launch(state)
     assert emulator.launch(state) == running
     assert emulator.find(state) == running
@@ -94,8 +94,8 @@ def test_launched_it_lives_on_is_found_and_stopped(state: Path) -> None:
     assert len(emulator.requests(state)) == 1
 
 
-def test_a_record_of_somebody_dead_is_removed(state: Path) -> None:
-    """Also one that is no JSON."""
+def test_a_stale_record_is_removed(state: Path) -> None:
+    """Also one that is not JSON."""
     record = state / "emulator.json"
     record.write_text(json.dumps({"url": "https://127.0.0.1:9", "identity_url": "", "ca": "none", "pid": 1}))
     assert emulator.find(state) is None
@@ -104,8 +104,8 @@ def test_a_record_of_somebody_dead_is_removed(state: Path) -> None:
     assert emulator.find(state) is None
 
 
-def test_who_is_recorded_meanwhile_stays_recorded(state: Path) -> None:
-    """Who was recorded does not answer; while that is found out another server writes its record."""
+def test_a_record_written_meanwhile_is_kept(state: Path) -> None:
+    """The recorded server does not answer; another one writes its record during the check."""
     with emulator.embed(state / "other") as live, socket.create_server(("127.0.0.1", 0)) as dead:
         record, ours = state / "emulator.json", asdict(live)
         record.write_text(json.dumps({**ours, "url": f"https://127.0.0.1:{dead.getsockname()[1]}"}))
@@ -122,8 +122,8 @@ def test_who_is_recorded_meanwhile_stays_recorded(state: Path) -> None:
         record.unlink()
 
 
-def test_when_it_is_stopped_its_port_is_free(state: Path) -> None:
-    """At once, however often."""
+def test_the_port_is_free_after_a_stop(state: Path) -> None:
+    """At once, every time."""
     port = 0
     for _ in range(3):
         running = emulator.launch(state, port=port)
@@ -134,8 +134,8 @@ def test_when_it_is_stopped_its_port_is_free(state: Path) -> None:
             assert taken.connect_ex((str(address.hostname), port)) != 0
 
 
-def test_a_server_that_ends_leaves_the_record_of_the_next(state: Path) -> None:
-    """Somebody who found it silent has started another over the same folder."""
+def test_a_server_keeps_the_record_of_another(state: Path) -> None:
+    """Another server has started on the same folder."""
     running = emulator.launch(state)
     with emulator.embed(state) as other:
         (state / "emulator.json").write_text(json.dumps(asdict(other)))
@@ -145,8 +145,8 @@ def test_a_server_that_ends_leaves_the_record_of_the_next(state: Path) -> None:
         (state / "emulator.json").unlink()
 
 
-def test_a_taken_port_is_told(state: Path) -> None:
-    """The log's last line is part of the message."""
+def test_a_port_in_use_is_reported(state: Path) -> None:
+    """The message has the last line of the log."""
     with emulator.embed(state / "a") as running:
         port = int(running.url.rpartition(":")[2])
         with pytest.raises(RuntimeError, match="Choose another --port"):
@@ -154,15 +154,15 @@ def test_a_taken_port_is_told(state: Path) -> None:
 
 
 def test_importing_is_light() -> None:
-    """No server, no TLS, no numbers until an emulator is started."""
+    """Server, TLS and numpy are imported at the start of an emulator."""
     heavy = ("starlette", "uvicorn", "numpy", "trustme", "azure", "cryptography")
     code = f"import sys, deploy.emulator; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-def test_without_its_packages_it_says_what_to_install() -> None:
-    """A RuntimeError with the words of the cure."""
+def test_missing_packages_are_reported_with_the_extra() -> None:
+    """A RuntimeError with the cure."""
     code = (
         "import sys, pathlib; sys.modules['trustme'] = None\n"
         "from deploy import emulator\n"
@@ -174,8 +174,8 @@ def test_without_its_packages_it_says_what_to_install() -> None:
     assert 'Install "amldeploy[local]"' in done.stdout
 
 
-def test_variables_name_every_door() -> None:
-    """What another program needs, and nothing of ours."""
+def test_the_variables_have_every_address() -> None:
+    """Everything that another program needs."""
     running = Running("https://127.0.0.1:1", "http://127.0.0.1:2/msi/token", "/ca.pem", 3)
     found = running.variables()
     assert found["ARM_CLOUD_METADATA_URL"] == "https://127.0.0.1:1/metadata/endpoints"
@@ -188,24 +188,24 @@ def test_variables_name_every_door() -> None:
 @pytest.mark.parametrize(
     "written", ["{", "[1]", "null", "", '{"url": 5}', '{"url":"a","identity_url":"b","ca":"c","pid":"x"}']
 )
-def test_a_record_that_says_nothing_counts_as_none(written: str, state: Path) -> None:
-    """It is told of, stops nobody from starting, and is gone when it was looked at."""
+def test_an_unreadable_record_counts_as_none(written: str, state: Path) -> None:
+    """It does not prevent a start, and `find` removes it."""
     (state / "emulator.json").write_text(written)
-    assert emulator.unreadable(state)
+    assert emulator.has_unreadable_record(state)
     assert emulator.stop(state) is False
-    assert not emulator.unreadable(state)
+    assert not emulator.has_unreadable_record(state)
     assert not (state / "emulator.json").exists()
 
 
-def test_a_server_starts_over_a_record_that_says_nothing(state: Path) -> None:
-    """As if there were none."""
+def test_a_server_replaces_an_unreadable_record(state: Path) -> None:
+    """As without a record."""
     (state / "emulator.json").write_bytes(b"\xff\x00")
     running = emulator.launch(state)
     assert emulator.find(state) == running
 
 
 def test_two_starts_at_the_same_time_end_with_one_emulator(state: Path) -> None:
-    """Both get the same one, also when the world is not there yet."""
+    """Both get the same one, also without a world."""
     code = "import pathlib, sys; from deploy import emulator; print(emulator.launch(pathlib.Path(sys.argv[1])).pid)"
     both = [
         subprocess.Popen([sys.executable, "-c", code, str(state)], stdout=subprocess.PIPE, text=True) for _ in range(2)

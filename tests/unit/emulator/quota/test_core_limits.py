@@ -15,10 +15,10 @@ from tests.unit.emulator.azure import LOCATION, WORKSPACE, Azure
 
 
 @given(st.sampled_from(vm_sizes.SIZES), st.integers(1, 50))
-def test_the_reserve_is_a_fifth_rounded_up_unless_exempt(size: vm_sizes.Size, instances: int) -> None:
-    """Whole instances are reserved, so one instance needs the cores of two."""
+def test_the_reserve_is_20_percent_rounded_up_unless_exempt(size: vm_sizes.Size, instances: int) -> None:
+    """Whole instances are reserved: one instance needs the cores of two."""
     machines = instances if size.exempt else math.ceil(instances * 12 / 10)
-    assert size.needed(instances) == machines * size.cores
+    assert size.quota_cores(instances) == machines * size.cores
 
 
 @pytest.mark.parametrize(
@@ -29,14 +29,14 @@ def test_the_reserve_is_a_fifth_rounded_up_unless_exempt(size: vm_sizes.Size, in
     ],
 )  # fmt: skip
 def test_published_examples_of_the_reserve(name: str, instances: int, cores: int) -> None:
-    """The numbers that documentation and real refusals give."""
+    """The numbers of the documentation and of real errors."""
     size = vm_sizes.find(name)
     assert size is not None
-    assert size.needed(instances) == cores
+    assert size.quota_cores(instances) == cores
 
 
 def test_every_size_has_a_family_with_a_limit() -> None:
-    """Sizes and usages can be joined, and no name appears twice."""
+    """Every family of a size is in the usages, and names are unique."""
     families = {family.name for family in vm_sizes.FAMILIES}
     assert {size.family for size in vm_sizes.SIZES} == families
     assert len({size.name.lower() for size in vm_sizes.SIZES}) == len(vm_sizes.SIZES)
@@ -49,9 +49,9 @@ def _usage(azure: Azure) -> dict[str, tuple[int, int]]:
     }
 
 
-def test_cores_are_held_from_the_request_and_freed_by_deletion(azure: Azure) -> None:
-    """Usages show family, total and count of clusters."""
-    azure.served(blue=100)
+def test_cores_are_reserved_at_the_request_and_freed_by_deletion(azure: Azure) -> None:
+    """Usages have family, total and number of clusters."""
+    azure.serving_endpoint(blue=100)
     usage = _usage(azure)
     assert (usage["standardDSv2Family"], usage["TotalDedicatedCores"], usage["TotalClusters"]) == (
         (8, 100),
@@ -59,16 +59,16 @@ def test_cores_are_held_from_the_request_and_freed_by_deletion(azure: Azure) -> 
         (1, 200),
     )
     azure.endpoint(traffic={})
-    azure.settle()
+    azure.finish_operations()
     azure.send("DELETE", f"{WORKSPACE}/onlineEndpoints/mip/deployments/blue")
     assert _usage(azure)["standardDSv2Family"] == (8, 100)
-    azure.settle()
+    azure.finish_operations()
     assert _usage(azure)["standardDSv2Family"] == (0, 100)
 
 
-def test_too_little_quota_is_refused_in_azures_words(azure: Azure) -> None:
-    """400 BadRequest; the nested message holds JSON with usage, limit and what is needed."""
-    azure.served(blue=100)
+def test_too_little_quota_has_azures_message(azure: Azure) -> None:
+    """400 BadRequest; the nested message is JSON with usage, limit and the missing cores."""
+    azure.serving_endpoint(blue=100)
     reply = azure.deployment("green", instances=20)
     assert (reply.status, reply.code) == (400, "BadRequest")
     detail = reply.json["error"]["details"][0]
@@ -81,10 +81,10 @@ def test_too_little_quota_is_refused_in_azures_words(azure: Azure) -> None:
 
 
 def test_scaling_needs_only_the_difference(azure: Azure) -> None:
-    """A deployment's own cores count as held; a refused scaling leaves it as it was."""
-    azure.served(blue=100)
+    """The deployment's own cores count; a refused scaling changes nothing."""
+    azure.serving_endpoint(blue=100)
     assert azure.deployment("blue", instances=20).status == 201
-    azure.settle()
+    azure.finish_operations()
     refused = azure.deployment("blue", instances=21)
     assert "Additional needed: 8 " in refused.message
     found = azure.get("mip/deployments/blue")
@@ -93,9 +93,9 @@ def test_scaling_needs_only_the_difference(azure: Azure) -> None:
     assert _usage(azure)["standardDSv2Family"] == (8, 100)
 
 
-def test_the_total_of_the_region_is_a_gate_of_its_own(azure: Azure) -> None:
-    """Families may add up to more than the region has."""
-    azure.served(blue=100)
+def test_the_total_of_the_region_is_a_separate_limit(azure: Azure) -> None:
+    """The limits of families can add up to more."""
+    azure.serving_endpoint(blue=100)
     assert azure.deployment("a-1", instances=4, instanceType="Standard_NC24ads_A100_v4").status == 201
     assert azure.deployment("h-1", instances=2, instanceType="Standard_NC40ads_H100_v5").status == 201
     assert azure.deployment("d-1", instances=17).status == 201  # 84 more
@@ -104,8 +104,8 @@ def test_the_total_of_the_region_is_a_gate_of_its_own(azure: Azure) -> None:
     assert "Current usage/limit: 300/300. Additional needed: 8 " in refused.message
 
 
-def test_sizes_say_whether_endpoints_take_them(azure: Azure) -> None:
-    """`MIR` among the compute types; the family joins with the usages."""
+def test_sizes_show_whether_endpoints_support_them(azure: Azure) -> None:
+    """`MIR` among the compute types; the family is in the usages."""
     rows = {row["name"]: row for row in azure.send("GET", f"{LOCATION}/vmSizes").json["value"]}
     assert "MIR" in rows["Standard_NC24ads_A100_v4"]["supportedComputeTypes"]
     assert "MIR" not in rows["Standard_DS11_v2"]["supportedComputeTypes"]
@@ -114,7 +114,7 @@ def test_sizes_say_whether_endpoints_take_them(azure: Azure) -> None:
 
 
 def test_low_priority_rows_share_the_name_and_differ_in_type(azure: Azure) -> None:
-    """Only the type separates them; without limit is -1."""
+    """A limit of -1 means unlimited."""
     rows = [
         r for r in azure.send("GET", f"{LOCATION}/usages").json["value"] if r["name"]["value"] == "standardDSv2Family"
     ]
@@ -125,11 +125,11 @@ def test_low_priority_rows_share_the_name_and_differ_in_type(azure: Azure) -> No
 
 
 def test_quotas_list_the_limits(azure: Azure) -> None:
-    """One row a family."""
+    """One row per family."""
     rows = {r["name"]["value"]: r["limit"] for r in azure.send("GET", f"{LOCATION}/quotas").json["value"]}
     assert rows["standardNCADSA100v4Family"] == 96
 
 
 def test_an_unknown_region_is_refused(azure: Azure) -> None:
-    """This world has one region."""
+    """The default world has one region."""
     assert azure.send("GET", LOCATION.replace("eastus", "marsnorth") + "/usages").code == "NoRegisteredProviderFound"

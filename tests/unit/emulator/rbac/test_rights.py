@@ -23,8 +23,8 @@ _word = st.text("abAB./", min_size=0, max_size=6)
 
 
 @given(st.lists(_word, min_size=1, max_size=4), st.lists(_word, min_size=3, max_size=3))
-def test_a_star_stands_for_any_text(parts: list[str], filling: list[str]) -> None:
-    """Also for none and for slashes; everything else is literal, in any case."""
+def test_a_star_matches_any_text(parts: list[str], filling: list[str]) -> None:
+    """Also none, and slashes; everything else is literal, in any case."""
     found = rights.pattern(["*".join(parts)])
     assert found is not None
     text = parts[0] + "".join(fill + part for fill, part in zip(filling, parts[1:], strict=False))
@@ -35,7 +35,7 @@ def test_a_star_stands_for_any_text(parts: list[str], filling: list[str]) -> Non
 
 @given(st.text("a.+(*/", max_size=6), st.text("a.+(/", max_size=5))
 def test_patterns_agree_with_a_plain_matcher(wild: str, text: str) -> None:
-    """The pattern says what walking through both texts says; `/*/` is also one slash."""
+    """A slow matcher gives the same result; `/*/` also matches one slash."""
 
     def matches(pattern: str, rest: str) -> bool:
         if not pattern:
@@ -55,15 +55,15 @@ _scope = st.lists(st.sampled_from(["a", "ab", "b"]), max_size=4).map(lambda part
 
 
 @given(_scope, _scope)
-def test_a_scope_holds_for_whole_segments_below_it(inner: str, outer: str) -> None:
-    """`/a` holds for `/a/b` and not for `/ab`; the root for everything."""
+def test_a_scope_includes_whole_segments_below_it(inner: str, outer: str) -> None:
+    """`/a` includes `/a/b`, not `/ab`; the root includes everything."""
     held, wanted = ([part for part in scope.split("/") if part] for scope in (outer, inner))
     assert rights.within(inner, outer) == (wanted[: len(held)] == held)
 
 
 @given(st.sampled_from(["x/read", "x/write", "y/read"]), st.booleans())
-def test_what_is_taken_back_is_not_allowed(action: str, data: bool) -> None:
-    """Within one role; data actions are another matter than actions."""
+def test_not_actions_are_not_allowed(action: str, data: bool) -> None:
+    """Within one role; data actions are separate from actions."""
     block = rights.permission({"actions": ["*"], "notActions": ["x/write"], "dataActions": ["y/*"]})
     assert block.allows(action, data) == (action == "y/read" if data else action != "x/write")
 
@@ -82,12 +82,12 @@ def test_what_is_taken_back_is_not_allowed(action: str, data: bool) -> None:
         ("Assets_List", "Microsoft.MachineLearningServices/workspaces/{kind}/read"),
     ],
 )  # fmt: skip
-def test_actions_are_read_from_addresses(name: str, action: str) -> None:
-    """The types of the address, and the method."""
+def test_actions_follow_from_the_route(name: str, action: str) -> None:
+    """The types of the path, and the method."""
     assert next(route for route in routes.ROUTES if route.name == name).action == action
 
 
-def test_lists_and_posts_are_about_the_resource_they_are_asked_of() -> None:
+def test_the_scope_of_lists_and_posts_is_their_parent() -> None:
     """A named resource is its own scope."""
     by_name = {route.name: route.path for route in routes.ROUTES}
     for name, address, scope in (
@@ -97,17 +97,17 @@ def test_lists_and_posts_are_about_the_resource_they_are_asked_of() -> None:
         ("Workspaces_ListByResourceGroup", WORKSPACE.rpartition("/")[0], GROUP),
         ("RoleAssignments_ListForScope", f"{GROUP}/providers/Microsoft.Authorization/roleAssignments", GROUP),
     ):
-        assert actions.scope(by_name[name], address) == scope
+        assert actions.scope_of(by_name[name], address) == scope
 
 
-def test_a_reader_lists_and_does_not_write(azure: Azure) -> None:
-    """403 in Azure's words; reading works, keys are no reading."""
+def test_a_reader_can_list_but_not_write(azure: Azure) -> None:
+    """403 AuthorizationFailed; keys need more than read."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     reader = azure.sign_in("reader")
     refused = azure.send("GET", ENDPOINT)
     assert (refused.status, refused.code) == (403, "AuthorizationFailed")
-    azure.give(reader, builtin_roles.READER, GROUP)
+    azure.assign_role(reader, builtin_roles.READER, GROUP)
     assert azure.send("GET", ENDPOINT).status == 200
     assert azure.send("GET", f"{WORKSPACE}/onlineEndpoints").status == 200
     refused = azure.send("PUT", ENDPOINT, endpoint_body())
@@ -122,10 +122,10 @@ def test_a_reader_lists_and_does_not_write(azure: Azure) -> None:
     assert azure.send("GET", f"{SUBSCRIPTION[:-1]}9/resourceGroups/x").code == "SubscriptionNotFound"
 
 
-def test_a_contributor_deploys_and_does_not_assign(azure: Azure) -> None:
-    """As in Azure: the pipeline that lacks roleAssignments/write is told so."""
+def test_a_contributor_can_deploy_but_not_assign_roles(azure: Azure) -> None:
+    """roleAssignments/write is missing, as on Azure."""
     who = azure.sign_in("pipeline")
-    azure.give(who, builtin_roles.CONTRIBUTOR, GROUP)
+    azure.assign_role(who, builtin_roles.CONTRIBUTOR, GROUP)
     assert azure.endpoint().status == 201
     path = f"{WORKSPACE}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
     refused = azure.send("PUT", path, {})
@@ -134,9 +134,9 @@ def test_a_contributor_deploys_and_does_not_assign(azure: Azure) -> None:
 
 
 def test_a_role_on_a_workspace_does_not_reach_the_subscription(azure: Azure) -> None:
-    """A Data Scientist deploys and polls, and cannot read usages."""
+    """A Data Scientist can deploy and poll, and cannot read usages."""
     who = azure.sign_in("scientist")
-    azure.give(who, builtin_roles.DATA_SCIENTIST, WORKSPACE)
+    azure.assign_role(who, builtin_roles.DATA_SCIENTIST, WORKSPACE)
     begun = azure.endpoint()
     assert begun.status == 201
     assert azure.send("GET", begun.headers["azure-asyncoperation"].partition(":1234")[2]).status == 200
@@ -145,13 +145,13 @@ def test_a_role_on_a_workspace_does_not_reach_the_subscription(azure: Azure) -> 
     assert azure.send("GET", WORKSPACE).status == 200
 
 
-def test_a_role_counts_after_its_delay(azure: Azure) -> None:
-    """By the world's clock; a role that is taken away is gone at once; the owner was there before."""
+def test_a_role_takes_effect_after_its_delay(azure: Azure) -> None:
+    """By the world's clock; a removal takes effect at once."""
     assert azure.send("PUT", "/emulator/settings", {"role_assignment_delay_seconds": 300}).status == 200
     azure.endpoint()
     azure.clock.advance(1)
     who = azure.sign_in("late")
-    given = azure.give(who, builtin_roles.READER, WORKSPACE).json
+    given = azure.assign_role(who, builtin_roles.READER, WORKSPACE).json
     assert azure.send("GET", ENDPOINT).status == 403
     azure.clock.advance(299)
     assert azure.send("GET", ENDPOINT).status == 403
@@ -161,41 +161,41 @@ def test_a_role_counts_after_its_delay(azure: Azure) -> None:
     assert azure.send("GET", ENDPOINT).status == 403
 
 
-def test_groups_give_their_roles_to_members(azure: Azure) -> None:
-    """Also through groups of groups, and round a circle of them."""
+def test_members_have_the_roles_of_their_groups(azure: Azure) -> None:
+    """Also of nested groups, and with a cycle of groups."""
     who = azure.sign_in("member")
     inner, outer = str(uuid.uuid4()), str(uuid.uuid4())
     for group, members in ((inner, [who, outer]), (outer, [inner])):
         azure.send("PUT", f"/emulator/principals/{group}", {"kind": "Group", "name": "g", "members": members})
     assert azure.send("GET", WORKSPACE).status == 403
-    azure.give(outer, builtin_roles.READER, SUBSCRIPTION)
+    azure.assign_role(outer, builtin_roles.READER, SUBSCRIPTION)
     assert azure.send("GET", WORKSPACE).status == 200
 
 
-def test_everybody_may_ask_what_they_are_allowed(azure: Azure) -> None:
-    """One block for each role that counts at the scope."""
+def test_every_caller_can_list_its_permissions(azure: Azure) -> None:
+    """One block for each role in effect at the scope."""
     who = azure.sign_in("curious")
     assert azure.send("GET", f"{WORKSPACE}{PERMISSIONS}").json == {"value": []}
-    azure.give(who, builtin_roles.READER, GROUP)
-    azure.give(who, builtin_roles.DATA_SCIENTIST, WORKSPACE)
-    azure.give(who, builtin_roles.OWNER, default_world.STORAGE_ID)
+    azure.assign_role(who, builtin_roles.READER, GROUP)
+    azure.assign_role(who, builtin_roles.DATA_SCIENTIST, WORKSPACE)
+    azure.assign_role(who, builtin_roles.OWNER, default_world.STORAGE_ID)
     blocks = azure.send("GET", f"{WORKSPACE}{PERMISSIONS}").json["value"]
     assert [block["actions"][0] for block in blocks] == [
         "*/read", "Microsoft.MachineLearningServices/workspaces/*/read",
     ]  # fmt: skip
 
 
-def test_custom_roles_allow_what_they_say(azure: Azure) -> None:
-    """Written, replaced, refused to go while assigned; those of Azure cannot be changed."""
+def test_custom_roles_are_created_replaced_and_deleted(azure: Azure) -> None:
+    """Deletion is refused while assigned; built-in roles cannot be changed."""
     role = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{uuid.uuid4()}"
     block = {"actions": ["Microsoft.MachineLearningServices/*"], "notActions": ["*/listKeys/action"]}
     body = {"properties": {"roleName": "no keys", "permissions": [block]}}
     assert azure.send("PUT", role, body).json["properties"]["type"] == "CustomRole"
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     owner = azure.token
     who = azure.sign_in("custom")
-    azure.give(who, role.rpartition("/")[2], WORKSPACE)
+    azure.assign_role(who, role.rpartition("/")[2], WORKSPACE)
     assert azure.send("GET", ENDPOINT).status == 200
     assert azure.send("POST", f"{ENDPOINT}/listKeys").status == 403
     azure.token = owner
@@ -211,21 +211,21 @@ def test_custom_roles_allow_what_they_say(azure: Azure) -> None:
     assert azure.send("PUT", twin, body).code == "RoleDefinitionWithSameNameExists"
 
 
-def test_lists_show_what_one_may_read(azure: Azure) -> None:
-    """Workspaces and subscriptions are collected; who may read none is refused."""
+def test_lists_contain_what_the_caller_can_read(azure: Azure) -> None:
+    """Workspaces and subscriptions; a caller without any role is refused."""
     every = f"{SUBSCRIPTION}/providers/Microsoft.MachineLearningServices/workspaces"
     assert [item["name"] for item in azure.send("GET", every).json["value"]] == [default_world.WORKSPACE]
     who = azure.sign_in("nobody")
     assert azure.send("GET", every).status == 403
-    azure.give(who, builtin_roles.READER, WORKSPACE)
+    azure.assign_role(who, builtin_roles.READER, WORKSPACE)
     for address in (every, WORKSPACE.rpartition("/")[0], "/subscriptions"):
         assert len(azure.send("GET", address).json["value"]) == 1
 
 
-def test_deleted_principals_leave_orphans(azure: Azure) -> None:
-    """Their assignments are listed as written; the directory knows them no more."""
+def test_deleted_principals_leave_orphan_assignments(azure: Azure) -> None:
+    """They are listed unchanged; the directory has no such principal."""
     who = azure.sign_in("gone")
-    azure.give(who, builtin_roles.READER, WORKSPACE)
+    azure.assign_role(who, builtin_roles.READER, WORKSPACE)
     assert azure.send("DELETE", f"/emulator/principals/{who}").status == 200
     assert azure.send("DELETE", f"/emulator/principals/{who}").status == 204
     assert azure.send("GET", WORKSPACE).status == 200  # a token that was issued stays good until it expires
@@ -233,17 +233,17 @@ def test_deleted_principals_leave_orphans(azure: Azure) -> None:
     assert [item["properties"]["principalType"] for item in azure.send("GET", listed).json["value"]] == [
         "ServicePrincipal"
     ]
-    assert azure.give(who, builtin_roles.OWNER, WORKSPACE).code == "PrincipalNotFound"
+    assert azure.assign_role(who, builtin_roles.OWNER, WORKSPACE).code == "PrincipalNotFound"
 
 
 def test_scoring_with_a_directory_token_needs_the_score_action(azure: Azure) -> None:
-    """On the endpoint or above; reading is not scoring."""
+    """On the endpoint or above; read permission is not enough."""
     azure.endpoint(authMode="AADToken")
-    azure.settle()
+    azure.finish_operations()
     azure.deployment()
-    azure.settle()
+    azure.finish_operations()
     azure.endpoint(authMode="AADToken", traffic={"blue": 100})
-    azure.settle()
+    azure.finish_operations()
     who = azure.sign_in("caller")
 
     def score() -> int:
@@ -253,23 +253,23 @@ def test_scoring_with_a_directory_token_needs_the_score_action(azure: Azure) -> 
         return azure.send("POST", "/inference/eastus/mip/score", {}, shown).status
 
     assert score() == 401
-    azure.give(who, builtin_roles.READER, ENDPOINT)
+    azure.assign_role(who, builtin_roles.READER, ENDPOINT)
     assert score() == 401
-    azure.give(who, builtin_roles.DATA_SCIENTIST, ENDPOINT)
+    azure.assign_role(who, builtin_roles.DATA_SCIENTIST, ENDPOINT)
     assert score() not in (401, 403)
 
 
 @pytest.mark.parametrize(
     "scope", [WORKSPACE, GROUP, SUBSCRIPTION, default_world.STORAGE_ID, default_world.CONTAINER_REGISTRY_ID, ENDPOINT]
 )
-def test_permissions_hold_at_each_scope_what_is_inherited(scope: str, azure: Azure) -> None:
-    """Roles from here and above count, with their data actions; one that does not count yet is left out."""
+def test_permissions_include_inherited_roles(scope: str, azure: Azure) -> None:
+    """With data actions, without assignments that are not in effect yet."""
     azure.endpoint()
     azure.send("PUT", "/emulator/settings", {"role_assignment_delay_seconds": 600})
     me = azure.sign_in("asks")
     assert azure.send("GET", scope + PERMISSIONS).json["value"] == []
-    azure.give(me, builtin_roles.BLOB_READER, scope)
-    azure.give(me, builtin_roles.CONTRIBUTOR, SUBSCRIPTION)
+    azure.assign_role(me, builtin_roles.BLOB_READER, scope)
+    azure.assign_role(me, builtin_roles.CONTRIBUTOR, SUBSCRIPTION)
     assert azure.send("GET", scope + PERMISSIONS).json["value"] == []
     azure.clock.advance(601)
     found = azure.send("GET", scope + PERMISSIONS).json["value"]

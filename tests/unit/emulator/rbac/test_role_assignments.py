@@ -31,8 +31,8 @@ def _list(azure: Azure, scope: str, words: str = "") -> list[dict[str, str]]:
     return [item["properties"] for item in azure.send("GET", path).json["value"]]
 
 
-def test_a_system_identity_gets_three_roles_and_leaves_them_behind(azure: Azure) -> None:
-    """AcrPull, Storage Blob Data Reader and Metrics Writer come with the endpoint and outlive it as orphans."""
+def test_a_system_identity_gets_three_roles_that_become_orphans(azure: Azure) -> None:
+    """AcrPull, Storage Blob Data Reader and Metrics Writer, assigned at creation."""
     principal = azure.endpoint().json["identity"]["principalId"]
     given = {
         (a["scope"], a["roleDefinitionId"][-36:]) for a in _list(azure, SUBSCRIPTION, f"principalId eq '{principal}'")
@@ -43,10 +43,10 @@ def test_a_system_identity_gets_three_roles_and_leaves_them_behind(azure: Azure)
         (WORKSPACE, builtin_roles.METRICS_WRITER),
     }  # fmt: skip
     assert given == expected
-    azure.settle()
+    azure.finish_operations()
     assert _put(azure, WORKSPACE, principalId=principal, principalType=None).status == 201
     azure.send("DELETE", ENDPOINT)
-    azure.settle()
+    azure.finish_operations()
     assert len(_list(azure, SUBSCRIPTION, f"principalId eq '{principal}'")) == 4
     assert (
         _put(azure, WORKSPACE, role=builtin_roles.ACR_PULL, principalId=principal, principalType=None).code
@@ -55,7 +55,7 @@ def test_a_system_identity_gets_three_roles_and_leaves_them_behind(azure: Azure)
 
 
 def test_a_user_identity_gets_no_role(azure: Azure) -> None:
-    """Its principal exists and is the same for every endpoint that uses it."""
+    """Its principal is the same for every endpoint that uses it."""
     one = f"{SUBSCRIPTION}/resourceGroups/rg-local/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-local"
     who = {"type": "UserAssigned", "userAssignedIdentities": {one: {}}}
     replies = [azure.send("PUT", f"{ENDPOINT}{n}", {**endpoint_body(), "identity": who}) for n in (1, 2)]
@@ -64,8 +64,8 @@ def test_a_user_identity_gets_no_role(azure: Azure) -> None:
     assert _list(azure, SUBSCRIPTION, f"principalId eq '{principals.pop()}'") == []
 
 
-def test_an_assignment_lives(azure: Azure) -> None:
-    """201, then 200 for the very same, readable, deleted with its body, and then 204."""
+def test_an_assignment_is_created_read_and_deleted(azure: Azure) -> None:
+    """201, 200 for the same one again, readable, deleted with its body, then 204."""
     name = str(uuid.uuid4())
     created = _put(azure, WORKSPACE, name)
     assert (created.status, created.json["properties"]["createdBy"]) == (201, None)
@@ -78,15 +78,15 @@ def test_an_assignment_lives(azure: Azure) -> None:
 
 
 def test_the_same_assignment_under_another_name_is_refused(azure: Azure) -> None:
-    """409 RoleAssignmentExists names the one that is there."""
+    """409 RoleAssignmentExists has the existing name."""
     name = _put(azure, WORKSPACE).json["name"]
     again = _put(azure, WORKSPACE)
     assert (again.status, again.code) == (409, "RoleAssignmentExists")
     assert name.replace("-", "") in again.message
 
 
-def test_a_name_cannot_be_given_to_another_assignment(azure: Azure) -> None:
-    """The principal behind a name does not change."""
+def test_a_name_cannot_be_reused_for_another_assignment(azure: Azure) -> None:
+    """The principal of a name cannot change."""
     name = _put(azure, WORKSPACE).json["name"]
     reply = _put(azure, WORKSPACE, name, principalId=str(uuid.uuid4()))
     assert (reply.status, reply.code) == (400, "RoleAssignmentUpdateNotPermitted")
@@ -104,20 +104,20 @@ def test_a_name_cannot_be_given_to_another_assignment(azure: Azure) -> None:
         ({"scope": f"{WORKSPACE}/onlineEndpoints/none"}, 404, "ResourceNotFound"),
     ],
 )
-def test_a_wrong_assignment_is_refused(azure: Azure, change: dict[str, str], status: int, code: str) -> None:
-    """In Azure's codes."""
+def test_an_invalid_assignment_is_refused(azure: Azure, change: dict[str, str], status: int, code: str) -> None:
+    """With Azure's codes."""
     reply = _put(azure, **{"scope": WORKSPACE, **change})  # type: ignore[arg-type]
     assert (reply.status, reply.code) == (status, code)
 
 
 def test_a_known_principal_needs_no_type(azure: Azure) -> None:
-    """The directory knows who it is."""
+    """The directory has its type."""
     reply = _put(azure, WORKSPACE, principalId=access_tokens.SIGNED_IN, principalType=None)
     assert reply.json["properties"]["principalType"] == "ServicePrincipal"
 
 
-def test_lists_look_up_and_down(azure: Azure) -> None:
-    """Without filter everything at, above and below; atScope() not below; beside is never seen."""
+def test_lists_include_scopes_above_and_below(azure: Azure) -> None:
+    """atScope() omits those below; siblings are never included."""
     azure.endpoint()
     for scope in (WORKSPACE, ENDPOINT, default_world.STORAGE_ID):
         _put(azure, scope)
@@ -132,7 +132,7 @@ def test_lists_look_up_and_down(azure: Azure) -> None:
 
 
 def test_roles_are_found_by_name_and_by_guid(azure: Azure) -> None:
-    """With the actions they allow."""
+    """With their actions."""
     root = f"{WORKSPACE}/providers/Microsoft.Authorization/roleDefinitions"
     found = azure.send("GET", f"{root}?$filter=roleName eq 'Storage Blob Data Reader'").json["value"]
     assert [item["name"] for item in found] == [builtin_roles.BLOB_READER]

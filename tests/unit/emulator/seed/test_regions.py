@@ -8,7 +8,7 @@ import pytest
 
 from deploy.emulator.entra.access_tokens import Tokens
 from deploy.emulator.seed import default_world
-from deploy.emulator.world.problems import WrongFile
+from deploy.emulator.world.problems import InvalidFile
 from tests.unit.emulator.azure import LOCATION, WORKSPACE, Azure
 from tests.unit.emulator.seed.test_world_file import begun
 
@@ -38,7 +38,7 @@ def world(tmp_path: Path, tokens: Tokens) -> Azure:
     return begun(tmp_path, tokens, FILE)
 
 
-def test_each_region_answers_by_its_own_content(world: Azure) -> None:
+def test_each_region_has_its_own_content(world: Azure) -> None:
     """Sizes, prices, usages, quotas."""
     sizes = {row["name"]: row for row in world.send("GET", f"{EUROPE}/vmSizes").json["value"]}
     assert set(sizes) == {"Standard_DS3_v2", "Standard_NC24ads_A100_v4"}
@@ -55,8 +55,8 @@ def test_each_region_answers_by_its_own_content(world: Azure) -> None:
     world.world.close()
 
 
-def test_every_size_says_what_it_is_and_costs(azure: Azure) -> None:
-    """Prices, compute types, processors, memory: what choosing a machine needs."""
+def test_every_size_has_its_facts_and_prices(azure: Azure) -> None:
+    """Prices, compute types, cores, memory."""
     for row in azure.send("GET", f"{LOCATION}/vmSizes").json["value"]:
         assert row["vCPUs"] > 0
         assert row["memoryGB"] > 0
@@ -65,12 +65,12 @@ def test_every_size_says_what_it_is_and_costs(azure: Azure) -> None:
         assert all(price["retailPrice"] > 0 for price in row["estimatedVMPrices"]["values"])
 
 
-def test_a_size_that_a_region_lacks_is_not_deployed(world: Azure) -> None:
-    """Though another region has it."""
+def test_a_size_missing_in_a_region_is_refused(world: Azure) -> None:
+    """Even if another region has it."""
     path = f"{WORKSPACE.replace('mlw-local', 'mlw-europe')}/onlineEndpoints/mip"
     body = {"location": "westeurope", "properties": {"authMode": "Key"}}
     assert world.send("PUT", path, body).status == 201
-    world.settle()
+    world.finish_operations()
     wanted = {
         "model": "azureml://registries/azureml/models/MedImageParse/versions/17",
         "instanceType": "Standard_F4s_v2",
@@ -81,10 +81,10 @@ def test_a_size_that_a_region_lacks_is_not_deployed(world: Azure) -> None:
     world.world.close()
 
 
-def test_a_workspace_may_use_no_more_than_its_share(world: Azure) -> None:
-    """The row of the workspace tells it; a deployment beyond it is refused with its numbers."""
+def test_a_workspace_has_its_own_limit(world: Azure) -> None:
+    """It is a row of usages; a deployment beyond it is refused with the numbers."""
     world.endpoint()
-    world.settle()
+    world.finish_operations()
     assert world.deployment(instances=1).status == 201  # 8 cores with the reserve
     reply = world.deployment("green", instances=1)
     assert (reply.status, "8/8" in reply.message) == (400, True)
@@ -95,8 +95,8 @@ def test_a_workspace_may_use_no_more_than_its_share(world: Azure) -> None:
     world.world.close()
 
 
-def test_identities_and_connections_stand(world: Azure) -> None:
-    """The file's, in place of the default world's; the secret is asked for apart."""
+def test_identities_and_connections_exist(world: Azure) -> None:
+    """They replace those of the default world; secrets need their own request."""
     assert world.send("GET", default_world.IDENTITY_ID).status == 404
     held = world.send("GET", f"{WORKSPACE}/onlineEndpoints/held").json["identity"]
     assert [name.rpartition("/")[2] for name in held["userAssignedIdentities"]] == ["id-clinic"]
@@ -109,14 +109,14 @@ def test_identities_and_connections_stand(world: Azure) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("regions: {eastus: {prices: {Standard_Nothing: 1}}}", "no size of machines"),
-        ("regions: {eastus: {sizes: [Standard_Nothing]}}", "no size of machines"),
-        ("workspaces: [{name: mlw-local, quotas: {nothing: 1}}]", "no family of machines"),
+        ("regions: {eastus: {prices: {Standard_Nothing: 1}}}", "not a VM size"),
+        ("regions: {eastus: {sizes: [Standard_Nothing]}}", "not a VM size"),
+        ("workspaces: [{name: mlw-local, quotas: {nothing: 1}}]", "not a VM family"),
         ("identities: [{name: id-x, resource_group: rg-none}]", "no resource group"),
         ("endpoints: [{name: mip, identity: nobody}]", "no identity"),
     ],
 )
-def test_what_cannot_be_is_refused_with_its_line(text: str, words: str, tmp_path: Path, tokens: Tokens) -> None:
-    """And nothing is changed."""
-    with pytest.raises(WrongFile, match=words):
+def test_an_impossible_value_is_refused_with_its_line(text: str, words: str, tmp_path: Path, tokens: Tokens) -> None:
+    """Nothing is changed."""
+    with pytest.raises(InvalidFile, match=words):
         begun(tmp_path, tokens, text)

@@ -40,8 +40,8 @@ def clinic(tmp_path: Path, tokens: Tokens) -> Iterator[Azure]:
     found.world.close()
 
 
-def test_the_example_is_there(clinic: Azure) -> None:
-    """Workspaces with what belongs to them, registries, and an endpoint that stands and has traffic."""
+def test_the_example_is_applied(clinic: Azure) -> None:
+    """Workspaces with their resources, registries, and an endpoint with traffic."""
     workspace = clinic.send("GET", CLINIC).json
     assert (workspace["location"], workspace["id"]) == ("westeurope", CLINIC)
     assert workspace["properties"]["storageAccount"].endswith("/stmlwclinic")
@@ -62,8 +62,8 @@ def test_the_example_is_there(clinic: Azure) -> None:
     assert "/workspaces/mlw-clinic" in str(clinic.send("GET", f"{CLINIC}/{'onlineEndpoints'}").json)
 
 
-def test_its_roles_are_the_only_ones(clinic: Azure) -> None:
-    """Beside those that identities are born with."""
+def test_only_the_roles_of_the_file_are_assigned(clinic: Azure) -> None:
+    """Besides those of the identities."""
     found = clinic.send("GET", f"{CLINIC}/providers/Microsoft.Authorization/roleAssignments?$filter=atScope()").json
     names = {guid: name for guid, name, *_ in ROLES}
     held = {
@@ -77,29 +77,29 @@ def test_its_roles_are_the_only_ones(clinic: Azure) -> None:
     }  # fmt: skip
 
 
-def test_its_limits_hold(clinic: Azure) -> None:
-    """Endpoints and deployments of the region, deployments of an endpoint; in Azure's form, with the numbers."""
+def test_the_limits_of_the_file_are_enforced(clinic: Azure) -> None:
+    """Endpoints and deployments of the region, deployments of an endpoint; with the numbers."""
     where = f"{CLINIC}/onlineEndpoints"
     body = {**endpoint_body(), "location": "westeurope"}
     assert [clinic.send("PUT", f"{where}/ep-{n}", body).status for n in range(2)] == [201, 201]
     refused = clinic.send("PUT", f"{where}/ep-2", body)
     assert (refused.status, refused.code) == (400, "BadRequest")
     assert "region westeurope has reached its limit. Current usage/limit: 3/3." in refused.message
-    clinic.settle()
+    clinic.finish_operations()
     assert clinic.send("PUT", f"{where}/ep-1", body).status == 201
     small = {**deployment_body(), "location": "westeurope"}
     assert clinic.send("PUT", f"{where}/ep-0/deployments/one", small).status == 201
-    clinic.settle()
+    clinic.finish_operations()
     assert clinic.send("PUT", f"{where}/ep-0/deployments/two", small).status == 201
-    clinic.settle()
+    clinic.finish_operations()
     refused = clinic.send("PUT", f"{where}/ep-0/deployments/three", small)
     assert "deployments of this endpoint has reached its limit. Current usage/limit: 2/2." in refused.message
 
 
 def test_by_default_the_limits_are_azures(azure: Azure) -> None:
-    """Twenty deployments in an endpoint, a hundred endpoints in a region."""
+    """20 deployments in an endpoint, 100 endpoints in a region."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     for number in range(20):
         assert azure.deployment(f"d-{number}", instanceType="Standard_DS1_v2").status == 201
     assert "Current usage/limit: 20/20" in azure.deployment("d-20").message
@@ -108,8 +108,8 @@ def test_by_default_the_limits_are_azures(azure: Azure) -> None:
     assert "Current usage/limit: 100/100" in azure.endpoint("ep-99").message
 
 
-def test_a_reset_returns_to_it_and_the_same_file_loses_nothing(clinic: Azure, tmp_path: Path) -> None:
-    """Another file begins the world anew; an empty one is the default world."""
+def test_a_reset_returns_to_the_file_and_the_same_file_changes_nothing(clinic: Azure, tmp_path: Path) -> None:
+    """Another file resets the world; an empty one restores the default world."""
     made = f"{CLINIC}/onlineEndpoints/made"
     body = {**endpoint_body(), "location": "westeurope"}
     clinic.send("PUT", made, body)
@@ -127,11 +127,11 @@ def test_a_reset_returns_to_it_and_the_same_file_loses_nothing(clinic: Azure, tm
 NO_MODEL = "{name: blue, model: azureml://registries/azureml/models/None/versions/1, instance_type: Standard_DS3_v2}"
 TOO_MANY = "{name: blue, model: x, instance_type: Standard_NC24ads_A100_v4, instance_count: 40}"
 WRONG = [
-    ("workspaces: [{name: mlw-x, regin: eastus}]", "1:35: workspaces[0].regin: is not a key of this place."),
+    ("workspaces: [{name: mlw-x, regin: eastus}]", "1:35: workspaces[0].regin: is not a key here."),
     ("workspaces: [{name: mlw-x, regin: eastus}]", "Did you mean region?"),
-    ("resource_group: rg", "1:17: resource_group: is not a key of this place.\n"),
-    ("subscription_id: x", "1:18: subscription_id: is not a key of this place.\n"),
-    ("regions: {eastus: {familes: {}}}", "regions.eastus.familes: is not a key of this place. Did you mean families?"),
+    ("resource_group: rg", "1:17: resource_group: is not a key here.\n"),
+    ("subscription_id: x", "1:18: subscription_id: is not a key here.\n"),
+    ("regions: {eastus: {familes: {}}}", "regions.eastus.familes: is not a key here. Did you mean families?"),
     ("regions:\n  eastus: {total_cores: many}", "2:25: regions.eastus.total_cores: expected a valid integer, found"),
     ("regions:\n  eastus: {families: {standardXFamily: 4}}", "2:40: regions.eastus.families.standardXFamily: is no"),
     ("workspaces: []", "1:13: workspaces:"),
@@ -153,9 +153,11 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "words"), WRONG)
-def test_a_wrong_file_is_refused_with_path_and_place(tmp_path: Path, tokens: Tokens, text: str, words: str) -> None:
-    """And the world stays what it was."""
-    with pytest.raises(emulator.WrongFile) as caught:
+def test_an_invalid_file_is_refused_with_key_path_and_line(
+    tmp_path: Path, tokens: Tokens, text: str, words: str
+) -> None:
+    """The world does not change."""
+    with pytest.raises(emulator.InvalidFile) as caught:
         begun(tmp_path, tokens, text)
     assert f"{tmp_path / 'given.yml'}:" in str(caught.value)
     assert words in f"{caught.value}\n"
@@ -164,17 +166,17 @@ def test_a_wrong_file_is_refused_with_path_and_place(tmp_path: Path, tokens: Tok
     azure.world.close()
 
 
-def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
-    """Said in words too."""
-    with pytest.raises(emulator.WrongFile, match="No such file"):
+def test_a_missing_file_and_a_binary_file_are_reported(tmp_path: Path) -> None:
+    """With the reason."""
+    with pytest.raises(emulator.InvalidFile, match="No such file"):
         emulator.begin(tmp_path, world=tmp_path / "none.yml")
     (tmp_path / "binary.yml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(emulator.WrongFile, match="UTF-8"):
+    with pytest.raises(emulator.InvalidFile, match="UTF-8"):
         emulator.begin(tmp_path, faults=tmp_path / "binary.yml")
 
 
-def test_the_example_of_faults_is_ordered_in_place_of_others(tmp_path: Path, tokens: Tokens) -> None:
-    """Each start orders the file's faults, and only those."""
+def test_the_example_of_faults_replaces_other_faults(tmp_path: Path, tokens: Tokens) -> None:
+    """Each start replaces all faults by those of the file."""
     for _ in range(2):
         emulator.begin(tmp_path, faults=ROOT / "docs" / "emulator" / "faults.yml", time_scale=60)
     azure = Azure(tmp_path, tokens)
@@ -183,9 +185,9 @@ def test_the_example_of_faults_is_ordered_in_place_of_others(tmp_path: Path, tok
     ]  # fmt: skip
     assert azure.send("GET", "/emulator/clock").json["scale"] == 60
     azure.world.close()
-    with pytest.raises(emulator.WrongFile, match=r"faults\[0\]\.kind"):
+    with pytest.raises(emulator.InvalidFile, match=r"faults\[0\]\.kind"):
         emulator.begin(tmp_path, faults=[{"kind": "x"}])
-    with pytest.raises(emulator.WrongFile, match="scale"):
+    with pytest.raises(emulator.InvalidFile, match="scale"):
         emulator.begin(tmp_path, time_scale=-1)
 
 
@@ -199,15 +201,15 @@ VALUES = st.recursive(
 
 
 @given(value=VALUES)
-def test_any_yaml_is_a_world_or_is_refused_in_words(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
-    """Never a traceback, always a place."""
+def test_any_yaml_is_a_world_or_refused_with_a_line(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
+    """Never another exception."""
     path = tmp_path_factory.getbasetemp() / "any.yml"
     path.write_text(yaml.safe_dump(value))
     try:
-        found = parse.obey(path, WorldFile, lambda wanted: wanted)
-    except emulator.WrongFile as wrong:
+        found = parse.load_and_apply(path, WorldFile, lambda wanted: wanted)
+    except emulator.InvalidFile as wrong:
         found = None
-        places = [(t.line, t.column, bool(t.words)) for t in wrong.troubles]
+        places = [(t.line, t.column, bool(t.message)) for t in wrong.problems]
     else:
         places = [(1, 1, True)]
     assert places
@@ -215,15 +217,15 @@ def test_any_yaml_is_a_world_or_is_refused_in_words(tmp_path_factory: pytest.Tem
     assert found is None or isinstance(found, WorldFile)
 
 
-def test_the_manual_names_everything_there_is() -> None:
-    """Every kind of fault, every key of both files, every address of the control door, every profile."""
+def test_the_documentation_is_complete() -> None:
+    """Every kind of fault, every key of both files, every control request, every profile."""
     from deploy.emulator.faults import schema as fault_schema
     from deploy.emulator.http import routes
     from deploy.emulator.seed import schema
     from deploy.emulator.world import timing
 
     manual = (ROOT / "docs" / "emulator.md").read_text()
-    wanted = {*fault_schema.KINDS, *fault_schema.Order.model_fields, *timing.PROFILES} - {"kind"}
+    wanted = {*fault_schema.KINDS, *fault_schema.FaultSpec.model_fields, *timing.PROFILES} - {"kind"}
     for model in (schema.WorldFile, schema.Region, schema.Workspace, schema.Model, schema.Endpoint):
         wanted |= set(model.model_fields)
     for more in (schema.Deployment, schema.Role, schema.Identity, schema.Connection):
@@ -233,8 +235,8 @@ def test_the_manual_names_everything_there_is() -> None:
     assert [path for path in sorted(addresses) if path not in manual] == []
 
 
-def test_the_default_workspace_can_be_elsewhere(tmp_path: Path, tokens: Tokens) -> None:
-    """With the ids it always has; a second one beside it has its own."""
+def test_the_default_workspace_can_be_in_another_region(tmp_path: Path, tokens: Tokens) -> None:
+    """It keeps its ids; a second workspace has its own."""
     azure = begun(tmp_path, tokens, "workspaces: [{name: mlw-local, region: uksouth}, {name: mlw-local-2}]")
     one, two = (azure.send("GET", default_world.WORKSPACE_ID + end).json for end in ("", "-2"))
     assert (one["location"], two["location"]) == ("uksouth", "eastus")

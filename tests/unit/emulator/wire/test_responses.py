@@ -48,9 +48,9 @@ def _with(body: object, path: list[str], value: object) -> object:
 def test_no_body_breaks_the_emulator(
     azure: Azure, target: tuple[str, str, object], path: list[str], value: object
 ) -> None:
-    """Any value in any field is accepted or refused in the envelope, never a 500; and what is stored can be read."""
+    """Any value in any field is accepted or refused, never a 500; stored values can be read."""
     method, where, body = target
-    azure.settle()
+    azure.finish_operations()
     reply = azure.send(method, where, _with(body, path, value))
     assert reply.status < 500
     if reply.status >= 400:
@@ -67,15 +67,15 @@ def test_what_is_not_a_json_object_is_refused(azure: Azure, raw: bytes) -> None:
     assert (reply.status, reply.code) == (400, "InvalidRequestContent")
 
 
-def test_the_api_version_must_be_there_and_is_echoed(azure: Azure) -> None:
-    """Its value is not judged, and cannot break out of an address."""
+def test_the_api_version_is_required_and_echoed(azure: Azure) -> None:
+    """Any value is valid, and it is escaped in URLs."""
     assert azure.send("GET", f"{WORKSPACE}?api-version=").code == "MissingApiVersionParameter"
     reply = azure.send("PUT", f"{WORKSPACE}/onlineEndpoints/mip?api-version=1999%0d%0aX:%20y", endpoint_body())
     assert reply.headers["azure-asyncoperation"].endswith("?api-version=1999%0D%0AX%3A%20y")
 
 
-def test_every_control_plane_answer_carries_azures_headers(azure: Azure) -> None:
-    """Request ids, what is left of the rate, and the caller's own id back."""
+def test_every_control_plane_answer_has_azures_headers(azure: Azure) -> None:
+    """Request ids, rate limits, and the client's request id."""
     for path, status in ((WORKSPACE, 200), (f"{WORKSPACE}/onlineEndpoints/none", 404)):
         reply = azure.send("GET", path, headers={"x-ms-client-request-id": "mine"})
         assert reply.status == status
@@ -87,8 +87,8 @@ def test_every_control_plane_answer_carries_azures_headers(azure: Azure) -> None
     assert written["x-ms-ratelimit-remaining-subscription-global-writes"] == "2999"
 
 
-def test_what_is_not_emulated_says_so(azure: Azure) -> None:
-    """404 in the envelope, and a word in the log."""
+def test_an_unknown_route_is_404_and_logged(azure: Azure) -> None:
+    """With the note `not emulated`."""
     reply = azure.send("GET", f"{WORKSPACE}/computes/cpu/nodes")
     assert (reply.status, reply.code) == (404, "ResourceNotFound")
     assert "does not emulate GET" in reply.message
@@ -96,8 +96,8 @@ def test_what_is_not_emulated_says_so(azure: Azure) -> None:
     assert (last["operation"], last["note"], last["plane"]) == ("NotEmulated", "not emulated", "unknown")
 
 
-def test_front_end_refusals_carry_the_front_ends_marks(azure: Azure) -> None:
-    """Nested details and additionalInfo, as the service sends them."""
+def test_front_end_errors_have_the_front_ends_form(azure: Azure) -> None:
+    """Nested details and additionalInfo, as recorded."""
     reply = azure.endpoint(authMode="x")
     assert reply.headers["x-ms-response-type"] == "error"
     kinds = [item["type"] for item in reply.json["error"]["additionalInfo"]]
@@ -106,11 +106,11 @@ def test_front_end_refusals_carry_the_front_ends_marks(azure: Azure) -> None:
     assert lost.json["error"]["details"][0]["code"] == "OperationNotFound"
 
 
-def test_the_log_remembers_every_request(azure: Azure) -> None:
-    """Number, plane, operation, caller, and whether it changed something; refused ones too, the control door not."""
+def test_the_log_has_every_request(azure: Azure) -> None:
+    """Number, plane, operation, caller, mutating; refused ones too, control requests not."""
     azure.endpoint()
     azure.endpoint("no")
-    azure.settle()
+    azure.finish_operations()
     azure.score({})
     azure.send("GET", "/metadata/endpoints")
     rows = azure.send("GET", "/emulator/requests").json["value"]
@@ -125,8 +125,8 @@ def test_the_log_remembers_every_request(azure: Azure) -> None:
     assert azure.send("GET", "/emulator/requests?after=x").status == 400
 
 
-def test_only_what_changes_something_is_mutating() -> None:
-    """PUT, PATCH and DELETE, and of the POSTs only those that make new keys or set quota."""
+def test_only_changes_are_mutating() -> None:
+    """PUT, PATCH and DELETE, and the POSTs for new keys and quota."""
     azures = [route for route in routes.ROUTES if route.plane != "control"]
     by_method = {route.name for route in azures if route.method in ("PUT", "PATCH", "DELETE")}
     assert {route.name for route in azures if route.mutating} == by_method | {
@@ -137,8 +137,8 @@ def test_only_what_changes_something_is_mutating() -> None:
 
 
 def test_reset_empties_the_world_and_counts_from_one(azure: Azure) -> None:
-    """What was furnished stands again."""
-    azure.served(blue=100)
+    """The initial content is restored."""
+    azure.serving_endpoint(blue=100)
     assert azure.send("POST", "/emulator/reset").status == 200
     assert azure.get("")["value"] == []
     assert [row["number"] for row in request_log.read(azure.world)] == [1]
@@ -146,8 +146,8 @@ def test_reset_empties_the_world_and_counts_from_one(azure: Azure) -> None:
 
 
 @pytest.mark.parametrize("route", routes.ROUTES, ids=lambda route: f"{route.method} {route.name}")
-def test_every_route_is_reached_by_its_own_address(route: routes.Route) -> None:
-    """No entry of the table hides behind an earlier one."""
+def test_every_route_is_reachable(route: routes.Route) -> None:
+    """No earlier route matches its path."""
     path = route.path.replace("*}", "}")
     for word in ("subscription", "group", "workspace", "scope"):
         path = path.replace("{" + word + "}", "/s/x" if word == "scope" else word)
@@ -157,8 +157,8 @@ def test_every_route_is_reached_by_its_own_address(route: routes.Route) -> None:
     assert found[0] is route
 
 
-def test_json_travels_as_utf8(azure: Azure) -> None:
-    """Text beyond ASCII comes back as it was sent."""
+def test_json_is_sent_as_utf8(azure: Azure) -> None:
+    """Non-ASCII text is unchanged."""
     reply = azure.send(
         "PUT", f"{WORKSPACE}/onlineEndpoints/mip", {**endpoint_body(description="größe"), "tags": {"ä": "日本"}}
     )

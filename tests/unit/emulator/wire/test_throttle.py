@@ -26,8 +26,8 @@ def counted(azure: Azure) -> Azure:
     return azure
 
 
-def test_what_remains_is_told(counted: Azure) -> None:
-    """Reads, writes and deletes each on their own, the principal's and the subscription's; refused requests count."""
+def test_remaining_requests_are_in_headers(counted: Azure) -> None:
+    """For reads, writes and deletes, the principal's and the subscription's; refused requests count."""
     replies = [counted.send("GET", EP), counted.send("GET", f"{EP}/none"), counted.endpoint(), counted.endpoint()]
     assert [(r.headers[f"{LEFT}-reads"], r.headers[f"{LEFT}-global-reads"]) for r in replies[:2]] == [
         ("249", "3749"), ("248", "3748"),
@@ -41,8 +41,8 @@ def test_what_remains_is_told(counted: Azure) -> None:
     assert counted.send("GET", EP).headers[f"{LEFT}-reads"] == "249"
 
 
-def test_an_empty_bucket_refuses_in_the_managers_words(counted: Azure) -> None:
-    """429 with the seconds to wait; other kinds go on; after the wait it goes on too."""
+def test_an_empty_bucket_is_429(counted: Azure) -> None:
+    """With the seconds to wait; other kinds are not affected; after the wait requests pass."""
     replies = [counted.send("DELETE", f"{EP}/none") for _ in range(201)]
     assert [reply.status for reply in replies] == [204] * 200 + [429]
     refused = replies[-1]
@@ -58,8 +58,8 @@ def test_an_empty_bucket_refuses_in_the_managers_words(counted: Azure) -> None:
     assert counted.send("DELETE", f"{EP}/none").status == 204
 
 
-def test_processes_draw_from_the_same_buckets(counted: Azure, tokens: Tokens) -> None:
-    """And so does a server after a restart."""
+def test_processes_share_the_buckets(counted: Azure, tokens: Tokens) -> None:
+    """Also after a restart."""
     other = Azure(Path(counted.world.db.execute("PRAGMA database_list").fetchone()[2]).parent, tokens)
     other.world.timing, other.clock.time = counted.world.timing, counted.clock.time
     counted.send("GET", EP)
@@ -67,8 +67,8 @@ def test_processes_draw_from_the_same_buckets(counted: Azure, tokens: Tokens) ->
     other.world.close()
 
 
-def test_uncounted_nobody_is_refused(azure: Azure) -> None:
-    """The headers tell of full buckets, and nothing is written."""
+def test_without_throttling_no_request_is_refused(azure: Azure) -> None:
+    """The headers have full buckets, and nothing is stored."""
     for _ in range(260):
         reply = azure.send("GET", EP)
     assert (reply.status, reply.headers[f"{LEFT}-reads"], reply.headers[f"{LEFT}-global-reads"]) == (200, "249", "3749")
@@ -76,8 +76,8 @@ def test_uncounted_nobody_is_refused(azure: Azure) -> None:
 
 
 @given(waits=st.lists(st.floats(0, 3), min_size=1, max_size=25))
-def test_a_bucket_holds_what_arithmetic_says(counted_once: Azure, waits: list[float]) -> None:
-    """Whatever the pauses between draws; never more than full, never less than nothing."""
+def test_a_bucket_refills_at_its_rate(counted_once: Azure, waits: list[float]) -> None:
+    """For any pauses; never above its size, never below zero."""
     world = counted_once.world
     with world.transaction():
         world.db.execute("DELETE FROM buckets")
@@ -85,7 +85,7 @@ def test_a_bucket_holds_what_arithmetic_says(counted_once: Azure, waits: list[fl
         for wait in waits:
             counted_once.clock.advance(wait)
             level = min(250.0, level + wait * 25) - 1
-            told = throttle.draw(world, "GET", "s", "p")
+            told = throttle.take(world, "GET", "s", "p")
             assert int(told[f"{LEFT}-reads"]) == pytest.approx(int(level), abs=1)
             level = max(level, 0.0)
 

@@ -14,27 +14,27 @@ SHARES = st.dictionaries(st.sampled_from(NAMES), st.integers(-5, 110))
 
 
 @given(SHARES, SHARES, st.dictionaries(st.sampled_from(NAMES), st.booleans()), SHARES)
-def test_a_map_that_is_accepted_keeps_the_law(
+def test_valid_traffic_sums_to_0_or_100(
     live: dict[str, int], mirror: dict[str, int], ready: dict[str, bool], current: dict[str, int]
 ) -> None:
-    """It sums to 0 or 100 and names only deployments that stand, or that already serve."""
-    if traffic.problem(live, mirror, ready, current):
+    """And contains only deployments that are Succeeded or already have traffic."""
+    if traffic.traffic_problem(live, mirror, ready, current):
         return
     assert sum(live.values()) in (0, 100)
-    served = {name for shares in (live, mirror) for name, share in shares.items() if share > 0}
-    assert all(ready[name] or current.get(name) for name in served)
+    serving_endpoint = {name for shares in (live, mirror) for name, share in shares.items() if share > 0}
+    assert all(ready[name] or current.get(name) for name in serving_endpoint)
     assert sum(mirror.values()) <= traffic.MIRROR_LIMIT
     assert not {n for n in live if live[n] > 0} & {n for n in mirror if mirror[n] > 0}
 
 
 @given(st.sampled_from([{}, {"blue": 100}, {"blue": 30, "green": 70}, {"blue": 1, "green": 1, "red": 98}]))
-def test_a_right_map_is_accepted(live: dict[str, int]) -> None:
-    """Nothing is wrong with shares that add up between deployments that stand."""
-    assert traffic.problem(live, {}, dict.fromkeys(NAMES, True), {}) == ""
+def test_traffic_of_100_percent_is_valid(live: dict[str, int]) -> None:
+    """Between Succeeded deployments."""
+    assert traffic.traffic_problem(live, {}, dict.fromkeys(NAMES, True), {}) == ""
 
 
-def test_each_wrong_map_is_told_what_is_wrong() -> None:
-    """One sentence for each rule."""
+def test_invalid_traffic_has_its_reason() -> None:
+    """One message for each rule."""
     ready = dict.fromkeys(NAMES, True)
     cases = [
         ({"blue": 99}, {}, "add up to 99"), ({"blue": 101}, {}, "between 0 and 100"),
@@ -43,12 +43,12 @@ def test_each_wrong_map_is_told_what_is_wrong() -> None:
         ({"blue": 100}, {"green": 10, "red": 10}, "Only one"),
     ]  # fmt: skip
     for live, mirror, words in cases:
-        assert words in traffic.problem(live, mirror, ready, {})
+        assert words in traffic.traffic_problem(live, mirror, ready, {})
 
 
 @given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 10_000))
-def test_a_hundred_requests_are_shared_exactly(first: int, second: int, start: int) -> None:
-    """Any hundred in a row see each deployment as often as its percentage says."""
+def test_100_requests_follow_the_shares_exactly(first: int, second: int, start: int) -> None:
+    """For any 100 requests in a row."""
     second = min(second, 100 - first)
     live = {"blue": first, "green": second, "red": 100 - first - second}
     seen = Counter(traffic.choose(live, turn) for turn in range(start, start + 100))
@@ -56,26 +56,26 @@ def test_a_hundred_requests_are_shared_exactly(first: int, second: int, start: i
 
 
 @given(st.integers(0, 50), st.integers(0, 10_000))
-def test_a_mirror_sees_its_share(share: int, start: int) -> None:
+def test_a_mirror_gets_its_share(share: int, start: int) -> None:
     """Copies are counted like live requests."""
-    assert sum(traffic.mirrored({"green": share}, turn) == "green" for turn in range(start, start + 100)) == share
+    assert sum(traffic.choose_mirror({"green": share}, turn) == "green" for turn in range(start, start + 100)) == share
 
 
-def test_without_traffic_nobody_answers() -> None:
+def test_without_traffic_there_is_no_deployment() -> None:
     """No map, or only zeros."""
     assert traffic.choose({}, 3) is None
     assert traffic.choose({"blue": 0}, 3) is None
 
 
 @given(st.from_regex(r"[a-zA-Z][-a-zA-Z0-9]{1,30}[a-zA-Z0-9]", fullmatch=True))
-def test_good_names_are_accepted(name: str) -> None:
+def test_valid_names_are_accepted(name: str) -> None:
     """3 to 32 letters, digits and dashes, a letter first, no dash last."""
     assert traffic.name_problem("endpoint", name) == ""
 
 
 @given(st.text(max_size=40))
-def test_names_that_are_accepted_are_plain(name: str) -> None:
-    """Nothing but ASCII letters, digits and dashes ever gets through."""
+def test_accepted_names_are_ascii(name: str) -> None:
+    """Only letters, digits and dashes."""
     if not traffic.name_problem("endpoint", name):
         assert name.isascii()
         assert name.replace("-", "").isalnum()

@@ -10,7 +10,7 @@ BLOB = "/stmlwlocal.blob.core.windows.net/box/dir/a%20b.txt"
 
 
 def test_a_version_is_created_read_listed_and_deleted(azure: Azure) -> None:
-    """201, then 200; the container tells the latest and the next."""
+    """201, then 200; the container has the latest and the next version."""
     root = f"{WORKSPACE}/models/mine"
     assert azure.send("GET", root).status == 404
     body = {"properties": {"modelUri": "azureml://x", "tags": {"a": "b"}, "properties": {"n": 1}}}
@@ -31,8 +31,8 @@ def test_a_version_is_created_read_listed_and_deleted(azure: Azure) -> None:
     assert azure.send("GET", f"{root}/versions/2").status == 404
 
 
-def test_code_that_was_uploaded_before_is_found_by_its_hash(azure: Azure) -> None:
-    """Whatever it is called, so a client need not send it again."""
+def test_uploaded_code_is_found_by_its_hash(azure: Azure) -> None:
+    """Under any name, so that a client need not upload it again."""
     root = f"{WORKSPACE}/codes/c2/versions"
     azure.send(
         "PUT",
@@ -43,8 +43,8 @@ def test_code_that_was_uploaded_before_is_found_by_its_hash(azure: Azure) -> Non
     assert azure.send("GET", f"{root}?hash=xyz").json["value"] == []
 
 
-def test_the_default_datastore_leads_here(azure: Azure) -> None:
-    """Its account name holds our address; secrets are a SAS, or a key for older clients."""
+def test_the_default_datastore_has_the_emulators_address(azure: Azure) -> None:
+    """In its account name; secrets are a SAS, or a key for older clients."""
     found = azure.send("GET", f"{WORKSPACE}/datastores?isDefault=true").json["value"]
     assert [item["name"] for item in found] == ["workspaceblobstore"]
     assert found[0]["properties"]["accountName"] == "127.0.0.1:1234/stmlwlocal"
@@ -72,8 +72,8 @@ def test_a_blob_keeps_its_bytes_and_metadata(azure: Azure) -> None:
     assert azure.send("GET", BLOB).status == 404
 
 
-def test_blocks_make_a_blob(azure: Azure) -> None:
-    """In the order of the list; a block that is not there is refused."""
+def test_blocks_are_joined_to_a_blob(azure: Azure) -> None:
+    """In the order of the list; a missing block is refused."""
     for name, content in (("QQ", b"one "), ("Qg", b"two")):
         azure.send("PUT", f"{BLOB}?comp=block&blockid={name}", content)
     order = b"<BlockList><Latest>Qg</Latest><Latest>QQ</Latest></BlockList>"
@@ -82,8 +82,8 @@ def test_blocks_make_a_blob(azure: Azure) -> None:
     assert azure.send("PUT", f"{BLOB}?comp=blocklist", order).status == 400
 
 
-def test_head_tells_the_size_without_the_bytes(azure: Azure) -> None:
-    """As storage does; a blob of several parts is one."""
+def test_head_has_the_size_without_the_content(azure: Azure) -> None:
+    """As in storage; also for a blob of several parts."""
     content = bytes(range(256)) * 40_000  # more than two parts
     azure.send("PUT", BLOB, content)
     head = azure.send("HEAD", BLOB)
@@ -91,8 +91,8 @@ def test_head_tells_the_size_without_the_bytes(azure: Azure) -> None:
     assert azure.send("GET", BLOB).content == content
 
 
-def test_a_range_is_that_part_or_nothing(azure: Azure) -> None:
-    """206 with the bytes and where they are, or 416 with the size: each range of a blob of three parts."""
+def test_a_range_is_that_part_or_416(azure: Azure) -> None:
+    """206 with the bytes and their position, for each range of a blob of three parts."""
     content = bytes(range(13))
     for name, block in (("QQ", content[:5]), ("Qg", content[5:6]), ("Qw", content[6:])):
         azure.send("PUT", f"{BLOB}?comp=block&blockid={name}", block)

@@ -10,8 +10,8 @@ CONNECTION = f"{WORKSPACE}/connections/llm"
 SAID = {"authType": "ApiKey", "category": "CustomKeys", "target": "https://x", "credentials": {"key": "hush"}}
 
 
-def test_a_connection_shows_its_secret_only_to_who_may_list_it(azure: Azure) -> None:
-    """Not when read, not in lists, not to a reader."""
+def test_only_listsecrets_returns_the_secret(azure: Azure) -> None:
+    """Not GET, not lists, not for a reader."""
     assert azure.send("PUT", CONNECTION, {"properties": SAID}).status == 200
     for path in (CONNECTION, f"{WORKSPACE}/connections"):
         reply = azure.send("GET", path)
@@ -19,13 +19,13 @@ def test_a_connection_shows_its_secret_only_to_who_may_list_it(azure: Azure) -> 
         assert b"hush" not in reply.content
     assert azure.send("POST", f"{CONNECTION}/listsecrets").json["properties"]["credentials"] == {"key": "hush"}
     me = azure.sign_in("reads")
-    azure.give(me, builtin_roles.READER, WORKSPACE)
+    azure.assign_role(me, builtin_roles.READER, WORKSPACE)
     assert azure.send("GET", CONNECTION).status == 200
     assert azure.send("POST", f"{CONNECTION}/listsecrets").code == "AuthorizationFailed"
 
 
-def test_connections_are_picked_deleted_and_missed(azure: Azure) -> None:
-    """By category; 204 for one that is gone; a connection without a category is refused."""
+def test_connections_are_filtered_and_deleted(azure: Azure) -> None:
+    """By category; 204 for a missing one; a connection without category is refused."""
     azure.send("PUT", CONNECTION, {"properties": SAID})
     assert azure.send("GET", f"{WORKSPACE}/connections?category=git").json["value"] == []
     assert len(azure.send("GET", f"{WORKSPACE}/connections?category=customkeys").json["value"]) == 1
@@ -34,8 +34,8 @@ def test_connections_are_picked_deleted_and_missed(azure: Azure) -> None:
     assert azure.send("GET", CONNECTION).status == 404
 
 
-def test_an_identity_lives(azure: Azure) -> None:
-    """The same name is the same principal; deleted, the directory forgets it."""
+def test_a_user_assigned_identity_is_created_and_deleted(azure: Azure) -> None:
+    """The same name has the same principal; deletion removes it from the directory."""
     path = default_world.IDENTITY_ID.replace("id-local", "mine")
     assert azure.send("PUT", path, {}).code == "LocationRequired"
     made = azure.send("PUT", path, {"location": "eastus", "tags": {"a": "b"}})
@@ -55,7 +55,7 @@ def test_an_identity_lives(azure: Azure) -> None:
 
 
 def test_batch_endpoints_count_as_endpoints(azure: Azure) -> None:
-    """They take from the same limit of their region."""
+    """For the same limit of their region."""
     azure.world.db.execute("INSERT INTO quotas VALUES (?, 'eastus', 'Endpoints', 2)", (default_world.SUBSCRIPTION,))
     path = f"{WORKSPACE}/batchEndpoints"
     assert azure.send("PUT", f"{path}/one", {"location": "eastus", "properties": {}}).status == 201
@@ -66,12 +66,12 @@ def test_batch_endpoints_count_as_endpoints(azure: Azure) -> None:
 
 
 def test_batch_deployments_count_as_deployments(azure: Azure) -> None:
-    """Of their region, whichever kind comes first; and of their endpoint."""
+    """For the limits of their region and of their endpoint."""
     azure.world.db.execute("INSERT INTO quotas VALUES (?, 'eastus', 'Deployments', 2)", (default_world.SUBSCRIPTION,))
     path, body = f"{WORKSPACE}/batchEndpoints/one", {"location": "eastus", "properties": {}}
     azure.send("PUT", path, body)
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     assert azure.deployment("blue").status == 201
     assert azure.send("PUT", f"{path}/deployments/one", body).status == 201
     assert "DeploymentsLimitReached" in azure.send("PUT", f"{path}/deployments/two", body).content.decode()
@@ -85,8 +85,8 @@ def test_batch_deployments_count_as_deployments(azure: Azure) -> None:
     assert "DeploymentsPerEndpointLimitReached" in refused.content.decode()
 
 
-def test_batch_deployments_go_with_their_endpoint(azure: Azure) -> None:
-    """And need one."""
+def test_batch_deployments_are_deleted_with_their_endpoint(azure: Azure) -> None:
+    """They need an endpoint."""
     path = f"{WORKSPACE}/batchEndpoints/one"
     body = {"location": "eastus", "properties": {"compute": "cpu"}}
     assert azure.send("PUT", f"{path}/deployments/blue", body).status == 404
@@ -99,8 +99,8 @@ def test_batch_deployments_go_with_their_endpoint(azure: Azure) -> None:
     assert azure.send("GET", f"{path}/deployments/blue").status == 404
 
 
-def test_serverless_keys_are_renewed_one_at_a_time(azure: Azure) -> None:
-    """The other one stays."""
+def test_serverless_keys_are_regenerated_one_at_a_time(azure: Azure) -> None:
+    """The other key stays."""
     path = f"{WORKSPACE}/serverlessEndpoints/one"
     azure.send("PUT", path, {"location": "eastus", "properties": {"authMode": "Key"}})
     before = azure.send("POST", f"{path}/listKeys").json
@@ -109,10 +109,10 @@ def test_serverless_keys_are_renewed_one_at_a_time(azure: Azure) -> None:
     assert after["secondaryKey"] != before["secondaryKey"]
 
 
-def test_names_of_deployments_are_free_until_taken(azure: Azure) -> None:
-    """Wrong, free, taken."""
+def test_deployment_name_availability(azure: Azure) -> None:
+    """Invalid, free, used."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     path = f"{WORKSPACE}/onlineEndpoints/mip/deployments"
     ask = [azure.send("GET", f"{path}/{name}/checkNameAvailability").json for name in ("b_", "blue")]
     azure.deployment()

@@ -11,8 +11,8 @@ ROOT = (
 )
 
 
-def test_discovery_leads_back_to_us(azure: Azure) -> None:
-    """The primary region's address is the emulator's own."""
+def test_discovery_has_the_emulators_address(azure: Azure) -> None:
+    """As the primary region's address."""
     found = azure.send("GET", "/registrymanagement/v1.0/registries/azureml/discovery?api-version=v1.0").json
     assert found["primaryRegionResourceProviderUri"] == "https://127.0.0.1:1234/"
     assert (found["subscriptionId"], found["resourceGroup"]) == (
@@ -22,8 +22,8 @@ def test_discovery_leads_back_to_us(azure: Azure) -> None:
     assert azure.send("GET", "/registrymanagement/v1.0/registries/none/discovery").status == 404
 
 
-def test_the_models_are_there_in_their_versions(azure: Azure) -> None:
-    """The five healthcare models, newest version first, with the gate to shared quota and the allowed machines."""
+def test_the_default_models_have_their_versions(azure: Azure) -> None:
+    """The five healthcare models, newest version first, with the shared quota mark and the allowed sizes."""
     names = {
         row["name"]: row["properties"]["latestVersion"] for row in azure.send("GET", f"{ROOT}/models").json["value"]
     }
@@ -44,8 +44,8 @@ def test_the_models_are_there_in_their_versions(azure: Azure) -> None:
     assert azure.send("GET", f"{ROOT}/models/MedImageParse").json["properties"]["nextVersion"] == "18"
 
 
-def test_a_version_that_is_not_there_is_404(azure: Azure) -> None:
-    """Names have a case."""
+def test_a_missing_version_is_404(azure: Azure) -> None:
+    """Names are case-sensitive."""
     assert azure.send("GET", f"{ROOT}/models/MedImageParse/versions/17").status == 200
     for path in ("MedImageParse/versions/18", "medimageparse/versions/17", "medimageparse"):
         assert azure.send("GET", f"{ROOT}/models/{path}").status == 404

@@ -14,23 +14,23 @@ import pytest
 from deploy import emulator
 from deploy.emulator.entra.access_tokens import Tokens
 from deploy.emulator.seed import default_world
-from deploy.emulator.seed.open_world import BrokenWorld, opened
+from deploy.emulator.seed.open_world import UnreadableWorld, open_world
 from tests.unit.emulator.azure import WORKSPACE, Azure
 
 SPAWN = multiprocessing.get_context("spawn")
 
 
 def _write(path: str, name: str, times: int) -> None:
-    world = opened(Path(path))
+    world = open_world(Path(path))
     for _ in range(times):
         with world.transaction():
-            world.count(name)
-            world.count("all")
+            world.next_number(name)
+            world.next_number("all")
     world.close()
 
 
-def test_processes_share_a_world_from_its_first_moment(tmp_path: Path) -> None:
-    """Several open a file that is not there yet; nobody's writes are lost."""
+def test_processes_share_a_new_world(tmp_path: Path) -> None:
+    """Several open a missing file at once; no write is lost."""
     path = tmp_path / "world.sqlite"
     writers = [SPAWN.Process(target=_write, args=(str(path), f"p{n}", 50)) for n in range(3)]
     for writer in writers:
@@ -38,40 +38,40 @@ def test_processes_share_a_world_from_its_first_moment(tmp_path: Path) -> None:
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
-    world = opened(path)
+    world = open_world(path)
     with world.transaction():
-        assert world.count("all") == 150
+        assert world.next_number("all") == 150
         assert world.get(default_world.WORKSPACE_ID) is not None
     world.close()
 
 
 def _die(path: str) -> None:
-    world = opened(Path(path))
+    world = open_world(Path(path))
     with world.transaction():
-        world.count("kept")
+        world.next_number("kept")
     world.db.execute("BEGIN IMMEDIATE")
-    world.count("kept")
+    world.next_number("kept")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_killed_process_loses_nothing_it_had_answered(tmp_path: Path) -> None:
-    """What was committed stays; what was not is gone as a whole."""
+def test_a_killed_process_loses_no_committed_request(tmp_path: Path) -> None:
+    """An uncommitted transaction is rolled back."""
     writer = SPAWN.Process(target=_die, args=(str(tmp_path / "w"),))
     writer.start()
     writer.join()
     assert writer.exitcode == -signal.SIGKILL
-    world = opened(tmp_path / "w")
+    world = open_world(tmp_path / "w")
     with world.transaction():
-        assert world.count("kept") == 1
+        assert world.next_number("kept") == 1
     world.close()
 
 
 def test_another_server_sees_the_same_world_under_its_own_address(azure: Azure, tokens: Tokens) -> None:
-    """Addresses are made when asked, so a restart on another port shows its own; operations go on."""
+    """URLs have the port of the server that answers; operations continue."""
     url = azure.endpoint().headers["azure-asyncoperation"].removeprefix("https://127.0.0.1:1234")
     path = Path(azure.world.db.execute("PRAGMA database_list").fetchone()[2])
     other = Azure(path.parent, tokens)
-    other.settle()
+    other.finish_operations()
     assert other.send("GET", url).json["status"] == "Succeeded"
     found = other.send("GET", f"{WORKSPACE}/onlineEndpoints/mip", headers={"host": "localhost:99"}).json["properties"]
     assert found["scoringUri"].startswith("https://localhost:99/")
@@ -79,45 +79,45 @@ def test_another_server_sees_the_same_world_under_its_own_address(azure: Azure, 
 
 
 def test_a_refused_request_changes_nothing(azure: Azure) -> None:
-    """The transaction is all or nothing, also when a refusal comes late."""
+    """Also when the refusal comes late."""
     before = list(azure.world.db.iterdump())
     with contextlib.suppress(KeyError), azure.world.transaction():
-        azure.world.count("x")
+        azure.world.next_number("x")
         azure.world.remove(WORKSPACE)
         raise KeyError
     assert list(azure.world.db.iterdump()) == before
 
 
-def test_removing_takes_the_subtree_and_nothing_beside_it(azure: Azure) -> None:
-    """An endpoint whose name begins with another's is not below it."""
+def test_removal_deletes_only_the_subtree(azure: Azure) -> None:
+    """An endpoint with the same prefix in its name is kept."""
     for name in ("mip", "mip0", "mip-2"):
         azure.endpoint(name)
-    azure.settle()
+    azure.finish_operations()
     azure.deployment("blue", "mip0")
     azure.deployment("blue", "mip")
-    azure.settle()
+    azure.finish_operations()
     azure.send("DELETE", f"{WORKSPACE}/onlineEndpoints/mip")
-    azure.settle()
+    azure.finish_operations()
     assert [item["name"] for item in azure.get("")["value"]] == ["mip-2", "mip0"]
     assert azure.send("GET", f"{WORKSPACE}/onlineEndpoints/mip0/deployments/blue").status == 200
 
 
-def test_a_world_of_another_version_is_not_touched(tmp_path: Path) -> None:
-    """It says what to do."""
+def test_a_world_of_another_version_is_not_opened(tmp_path: Path) -> None:
+    """The message has the cure."""
     db = sqlite3.connect(tmp_path / "w")
     db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(BrokenWorld, match=r"another version.*amldeploy emulator reset"):
-        opened(tmp_path / "w")
+    with pytest.raises(UnreadableWorld, match=r"another version.*amldeploy emulator reset"):
+        open_world(tmp_path / "w")
 
 
 @pytest.mark.parametrize("content", [b"no database at all, and long enough", b"SQLite format 3\x00" + b"\x00" * 84])
-def test_a_world_that_cannot_be_read_is_named_with_its_cure(content: bytes, tmp_path: Path) -> None:
-    """Everybody who opens it says so; a reset sets it aside and begins a new one."""
+def test_an_unreadable_world_is_reported_with_its_cure(content: bytes, tmp_path: Path) -> None:
+    """A reset moves it aside and creates a new one."""
     path = tmp_path / "world.sqlite"
     path.write_bytes(content)
-    with pytest.raises(BrokenWorld, match=r"world\.sqlite.*amldeploy emulator reset"):
-        opened(path)
+    with pytest.raises(UnreadableWorld, match=r"world\.sqlite.*amldeploy emulator reset"):
+        open_world(path)
     with pytest.raises(RuntimeError, match="amldeploy emulator reset"):
         emulator.requests(tmp_path)
     aside = emulator.reset(tmp_path)
@@ -127,26 +127,26 @@ def test_a_world_that_cannot_be_read_is_named_with_its_cure(content: bytes, tmp_
     assert emulator.reset(tmp_path) is None
 
 
-def test_a_world_that_may_not_be_opened_is_as_it_was(tmp_path: Path) -> None:
-    """A folder in its place, no permission, a full disk: it is named with its cure, and never set aside."""
+def test_an_unavailable_world_is_not_changed(tmp_path: Path) -> None:
+    """A folder in its place, no permission, a full disk: reported with the cure, not moved aside."""
     (tmp_path / "world.sqlite").mkdir()
     for use in (emulator.requests, emulator.reset, emulator.clock):
-        with pytest.raises(emulator.Unopened, match=r"world\.sqlite.* can be written") as told:
+        with pytest.raises(emulator.WorldUnavailable, match=r"world\.sqlite.* is writable") as caught:
             use(tmp_path)
-        assert not isinstance(told.value, BrokenWorld)
+        assert not isinstance(caught.value, UnreadableWorld)
     assert [path.name for path in tmp_path.iterdir()] == ["world.sqlite"]
 
 
-def test_half_a_world_is_healed(tmp_path: Path) -> None:
-    """A file that was cut in the middle."""
+def test_a_truncated_world_can_be_reset(tmp_path: Path) -> None:
+    """Half of the file is missing."""
     path = tmp_path / "world.sqlite"
-    opened(path).close()
+    open_world(path).close()
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(BrokenWorld):
-        opened(path)
+    with pytest.raises(UnreadableWorld):
+        open_world(path)
     emulator.reset(tmp_path)
-    world = opened(path)
+    world = open_world(path)
     with world.transaction():
         assert world.get(default_world.WORKSPACE_ID) is not None
     world.close()

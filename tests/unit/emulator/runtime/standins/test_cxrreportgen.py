@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from deploy.emulator.runtime.standins import ScoringError, cxrreportgen
 from deploy.emulator.runtime.standins.cxrreportgen import NOTICE, score
-from tests.unit.emulator.runtime.standins.given import encoded, nearly, request, sample
+from tests.unit.emulator.runtime.standins.samples import encoded, nearly, request, sample
 
 COLUMNS = ["frontal_image", "indication", "technique", "comparison"]
 
@@ -47,8 +47,8 @@ def test_the_dark_areas_are_boxed():
     assert (same, none) == ("Inside the dark areas, left and right are equally bright.", None)
 
 
-def test_what_is_brighter_than_its_mirror_image_is_boxed():
-    """A spot on one side is found, with its difference; one on both sides is no difference."""
+def test_a_spot_brighter_than_its_mirror_image_is_boxed():
+    """With its difference; a spot on both sides is no difference."""
     *_, (text, [box]) = findings(scene((50, 90, 80, 120)))
     assert re.fullmatch(r"Brighter than its mirror image by 1[0-3]\d grey values\.", text)
     assert box == pytest.approx([50 / 256, 90 / 256, 80 / 256, 120 / 256], abs=3 / 256)
@@ -69,14 +69,14 @@ def test_boxes_refer_to_the_middle_square():
 
 
 def test_a_uniform_image_has_nothing_to_compare():
-    """Where nothing differs, nothing is said."""
+    """It has no findings."""
     assert findings(np.full((50, 40), 9)) == [["All of the image is equally bright.", None]]
 
 
 @settings(max_examples=40, deadline=None)
 @given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40)))
-def test_every_box_is_a_box(pixels):
-    """Any image: every box lies in the square and has an inside."""
+def test_every_box_is_valid(pixels):
+    """For any image: inside the square, with an area."""
     for text, boxes in findings(pixels):
         assert text
         for left, top, right, bottom in boxes or ():
@@ -119,12 +119,12 @@ def test_what_the_model_refuses_is_refused(name):
 
 
 @given(nearly(COLUMNS[:1]) | st.none())
-def test_garbage_raises_a_scoring_error_and_nothing_else(body):
-    """Whatever JSON comes, it is refused in the container's words."""
+def test_any_json_raises_only_scoring_errors(body):
+    """For any JSON."""
     with pytest.raises(ScoringError):
         score(body)
 
 
-def test_the_stand_in_says_what_it_is():
-    """Its first sentence tells every reader of the report."""
+def test_the_notice_names_the_stand_in():
+    """It cannot be mistaken for the model."""
     assert re.search("stand-in.*not the model.*no medical meaning", cxrreportgen.NOTICE)

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from deploy.emulator.runtime.standins import ScoringError, gigapath
 from deploy.emulator.runtime.standins.gigapath import score
-from tests.unit.emulator.runtime.standins.given import encoded, nearly, request, sample
+from tests.unit.emulator.runtime.standins.samples import encoded, nearly, request, sample
 
 TILE = sample("gigapath/probe/tile.png")
 
@@ -66,7 +66,7 @@ def test_the_tensor_is_one_row_of_1536_numbers(pixels):
 
 
 def test_the_numbers_follow_the_image():
-    """The same tile gives the same bytes, a mirrored one other numbers."""
+    """The same tile gives the same bytes, a mirrored one gives other numbers."""
     pixels = np.zeros((32, 32, 3), np.uint8)
     pixels[:, 16:] = (200, 80, 160)
     assert score(request(["image"], [TILE])) == score(request(["image"], [TILE]))
@@ -75,7 +75,7 @@ def test_the_numbers_follow_the_image():
 
 
 def test_several_rows_give_as_many_answers():
-    """Each row is answered by itself, in order."""
+    """One answer per row, in order."""
     other = encoded(np.zeros((8, 8)))
     assert score(request(["image"], [TILE], [other])) == [
         *score(request(["image"], [TILE])),
@@ -103,12 +103,12 @@ def test_what_the_model_refuses_is_refused(name):
 
 
 @given(nearly(["image"]))
-def test_garbage_raises_a_scoring_error_and_nothing_else(body):
-    """Whatever JSON comes, it is refused in the container's words."""
+def test_any_json_raises_only_scoring_errors(body):
+    """For any JSON."""
     with pytest.raises(ScoringError):
         score(body)
 
 
-def test_the_stand_in_says_what_it_is():
-    """Nobody can take it for the model."""
+def test_the_notice_names_the_stand_in():
+    """It cannot be mistaken for the model."""
     assert re.search("stand-in.*not the model.*no medical meaning", gigapath.NOTICE)

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from deploy.emulator.runtime.standins import ScoringError, medimageinsight
 from deploy.emulator.runtime.standins.medimageinsight import score
-from tests.unit.emulator.runtime.standins.given import encoded, nearly, request, sample
+from tests.unit.emulator.runtime.standins.samples import encoded, nearly, request, sample
 
 COLUMNS = ("image", "text")
 CHEST = sample("medimageinsight/probe/chest.png")
@@ -52,8 +52,8 @@ def test_near_images_are_near():
     assert chest @ brighter > chest @ vector(sample("gigapath/probe/tile.png"))
 
 
-def test_place_and_colour_count():
-    """A mirrored image and a coloured one have vectors of their own."""
+def test_position_and_colour_matter():
+    """A mirrored image and a coloured one have other vectors."""
     half = np.zeros((64, 64), np.uint8)
     half[:, 32:] = 200
     red = np.zeros((64, 64, 3), np.uint8)
@@ -73,8 +73,8 @@ def test_texts_that_share_spelling_are_near():
     ("image", "text", "keys"),
     [(CHEST, "", {"image_features"}), (None, "x-ray", {"text_features"}), (CHEST, None, {"image_features"})],
 )
-def test_what_a_row_does_not_hold_is_not_answered(image, text, keys):
-    """Either column may be empty or null."""
+def test_an_empty_column_has_no_vector(image, text, keys):
+    """Either column can be empty or null."""
     [answer] = score(request(COLUMNS, (image, text)))
     assert set(answer) == keys
 
@@ -82,15 +82,15 @@ def test_what_a_row_does_not_hold_is_not_answered(image, text, keys):
 @pytest.mark.parametrize(
     "params", [{"get_scaling_factor": asked} for asked in (True, "true", False, "no")] + [{}, None, 7]
 )
-def test_the_scaling_factor_comes_when_it_is_asked_for(params):
-    """Both published ways of asking work; nothing else brings it."""
+def test_the_scaling_factor_is_returned_on_request(params):
+    """For both published ways to request it."""
     [answer] = score(request(COLUMNS, ("", "x-ray"), params=params))
     asked = params in ({"get_scaling_factor": True}, {"get_scaling_factor": "true"})
     assert ("scaling_factor" in answer) == asked
 
 
 def test_several_rows_give_as_many_answers():
-    """Each row is answered by itself, in order."""
+    """One answer per row, in order."""
     first, second = score(request(COLUMNS, (CHEST, "a"), ("", "b")))
     assert first["image_features"] == score(request(COLUMNS, (CHEST, "a")))[0]["image_features"]
     assert list(second) == ["text_features"]
@@ -117,12 +117,12 @@ def test_what_the_model_refuses_is_refused(name):
 
 
 @given(nearly(COLUMNS))
-def test_garbage_raises_a_scoring_error_and_nothing_else(body):
-    """Whatever JSON comes, it is refused in the container's words."""
+def test_any_json_raises_only_scoring_errors(body):
+    """For any JSON."""
     with pytest.raises(ScoringError):
         score(body)
 
 
-def test_the_stand_in_says_what_it_is():
-    """Nobody can take it for the model."""
+def test_the_notice_names_the_stand_in():
+    """It cannot be mistaken for the model."""
     assert re.search("stand-in.*not the model.*no medical meaning", medimageinsight.NOTICE)

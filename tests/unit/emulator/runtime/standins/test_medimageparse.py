@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from deploy.emulator.runtime.standins import ScoringError, find, medimageparse
-from deploy.emulator.runtime.standins.prompts import understood
+from deploy.emulator.runtime.standins.prompts import parse_prompt
 
 REPOSITORY = Path(__file__).parents[5]
 CATEGORIES = {
@@ -83,8 +83,8 @@ def test_the_phantoms_dark_ellipses_are_found():
     assert answer["text_features"] == ["lung", "lung"]
 
 
-def test_words_choose_among_the_pieces():
-    """Side, tone and size words each choose the piece that they describe."""
+def test_words_select_components():
+    """Side, tone and size words each select the described component."""
     left, right, both, spot, body, largest = found(
         "left lung & right lung & lungs & bright spot & liver & largest dark hole"
     )
@@ -105,8 +105,8 @@ def test_the_answer_follows_the_image():
     assert np.array_equal(mirrored[1], plain[0][:, ::-1])
 
 
-def test_a_uniform_image_shows_nothing():
-    """Where nothing differs, nothing is found."""
+def test_a_uniform_image_has_empty_masks():
+    """There is nothing to segment."""
     assert not found("lung & skull", np.full((40, 50), 77, np.uint8)).any()
 
 
@@ -129,21 +129,21 @@ def test_n_prompts_give_n_masks_of_the_images_size(size, mode, seed, prompts):
 
 
 def test_several_rows_give_as_many_answers():
-    """Each row is answered by itself, in order."""
+    """One answer per row, in order."""
     small, large = encoded(scene()[:50, :50]), encoded(scene())
     answers = medimageparse.score(request((small, "lung"), (large, "lung & liver")))
     assert [masks(answer).shape for answer in answers] == [(1, 50, 50), (2, 200, 300)]
 
 
-def test_columns_may_come_in_another_order():
-    """Columns are known by name."""
+def test_columns_can_have_another_order():
+    """They are found by name."""
     image = encoded(scene())
     turned = {"input_data": {"columns": ["text", "image"], "data": [["lung", image]]}}
     assert medimageparse.score(turned) == medimageparse.score(request((image, "lung")))
 
 
 def test_line_breaks_in_base64_are_allowed():
-    """Clients that encode with line breaks are understood."""
+    """Some clients encode with line breaks."""
     image = encoded(scene())
     broken = base64.encodebytes(base64.b64decode(image)).decode()
     assert medimageparse.score(request((broken, "lung"))) == medimageparse.score(request((image, "lung")))
@@ -193,8 +193,8 @@ ANYTHING = st.recursive(
 
 
 @given(ANYTHING | st.tuples(ANYTHING, ANYTHING).map(lambda two: table(columns=["image", "text"], data=[list(two)])))
-def test_garbage_raises_a_scoring_error_and_nothing_else(body):
-    """Whatever JSON comes, it is refused in the container's words."""
+def test_any_json_raises_only_scoring_errors(body):
+    """For any JSON."""
     with pytest.raises(ScoringError):
         medimageparse.score(body)
 
@@ -237,12 +237,12 @@ def outcome(body):
 )
 def test_a_prompt_has_one_of_the_documented_categories(prompt, category):
     """Words decide the category; what is wrong with an organ counts more than the organ."""
-    assert understood(prompt).category == category
+    assert parse_prompt(prompt).category == category
     assert category in CATEGORIES
 
 
-def test_the_stand_in_says_what_it_is():
-    """Nobody can take it for the model."""
+def test_the_notice_names_the_stand_in():
+    """It cannot be mistaken for the model."""
     assert re.search("stand-in.*not the model.*no medical meaning", medimageparse.NOTICE)
 
 

@@ -19,7 +19,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from deploy.emulator.runtime.standins import ScoringError, medimageparse3d, nifti
 from deploy.emulator.runtime.standins.medimageparse3d import bodies, score
 from tests.project import ROOT
-from tests.unit.emulator.runtime.standins.given import nearly, request, sample
+from tests.unit.emulator.runtime.standins.samples import nearly, request, sample
 from tests.unit.probes.given import TYPES
 from tests.unit.probes.given import nifti as written
 
@@ -90,8 +90,8 @@ def test_the_samples_lungs_are_found():
         assert np.array_equal(seen == label, true)
 
 
-def test_words_choose_among_the_bodies():
-    """Side, tone and size words each choose the body that they describe."""
+def test_words_select_bodies():
+    """Side, tone and size words each select the described body."""
     affine = np.hstack([LEFT_BACK_HEAD, np.zeros((3, 1))])
     seen = labels(packed(scene(), affine=affine), "left lung & right lung & spine & smallest dark hole").values
     assert (seen[29, 15, 12], seen[12, 15, 12], seen[20, 22, 4]) == (1, 2, 3)
@@ -103,8 +103,8 @@ def test_words_choose_among_the_bodies():
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_left_is_where_the_affine_says(axis):
-    """Stored in the other direction, with the affine that says so, the same lung is the left one."""
+def test_left_follows_the_affine(axis):
+    """Stored in the other direction, with a matching affine, the same lung is the left one."""
     signs = np.where(np.arange(3) == axis, -1, 1)
     plain = labels(packed(scene(), affine=np.hstack([LEFT_BACK_HEAD, np.zeros((3, 1))])), "left lung").values
     flipped = packed(np.flip(scene(), axis), affine=np.hstack([LEFT_BACK_HEAD * signs, np.zeros((3, 1))]))
@@ -112,8 +112,8 @@ def test_left_is_where_the_affine_says(axis):
     assert plain.sum() == 6 * 10 * 8
 
 
-def test_a_uniform_volume_shows_nothing():
-    """Where nothing differs, nothing is found."""
+def test_a_uniform_volume_has_no_labels():
+    """There is nothing to segment."""
     assert not labels(packed(np.full((4, 5, 6), 7, np.int16)), "lung & liver").values.any()
 
 
@@ -132,11 +132,11 @@ def test_the_answer_is_a_volume_like_the_one_sent(values, order, prompts):
     assert seen.values.dtype == np.uint8
     assert seen.values.max() <= len(prompts)
     assert struct.unpack_from(seen.order + "h", seen.header, 254) == (1,)
-    assert np.array_equal(seen.turn, LEFT_BACK_HEAD * 2)
+    assert np.array_equal(seen.orientation, LEFT_BACK_HEAD * 2)
 
 
 def test_the_same_volume_gives_the_same_bytes():
-    """Nothing in the answer depends on when it is made."""
+    """The answer does not depend on the time."""
     asked = request(COLUMNS, (sample("medimageparse3d/probe/torso.nii.gz"), "left lung"))
     assert score(asked) == score(asked)
 
@@ -176,8 +176,8 @@ def test_what_the_model_refuses_is_refused(name):
 
 
 @given(nearly(COLUMNS))
-def test_garbage_raises_a_scoring_error_and_nothing_else(body):
-    """Whatever JSON comes, it is refused in the container's words."""
+def test_any_json_raises_only_scoring_errors(body):
+    """For any JSON."""
     with pytest.raises(ScoringError):
         score(body)
 
@@ -194,6 +194,6 @@ def test_a_damaged_header_is_scored_or_refused(changes):
     assert answers in (1, 500)
 
 
-def test_the_stand_in_says_what_it_is():
-    """Nobody can take it for the model."""
+def test_the_notice_names_the_stand_in():
+    """It cannot be mistaken for the model."""
     assert re.search("stand-in.*not the model.*no medical meaning", medimageparse3d.NOTICE)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from deploy.emulator.runtime.standins.segmentation import pieces, tones
+from deploy.emulator.runtime.standins.segmentation import connected_components, tones
 
 planes = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=12))
 
@@ -31,7 +31,7 @@ def flooded(plane):
 @given(planes)
 def test_pieces_are_those_of_a_flood_fill(plane):
     """Runs joined row by row give the same pieces, areas, centroids and edges as walking from pixel to pixel."""
-    found, walked = pieces(plane), flooded(plane)
+    found, walked = connected_components(plane), flooded(plane)
     drawn = [frozenset(zip(*np.nonzero(found.plane(np.array([n]))), strict=True)) for n in range(len(found.area))]
     assert sorted(map(sorted, drawn)) == sorted(map(sorted, walked))
     assert list(found.area) == sorted((len(piece) for piece in walked), reverse=True)
@@ -51,7 +51,7 @@ def test_rings_joined_by_bridges_are_one_piece():
         plane[ring : side - ring, ring] = plane[ring : side - ring, side - 1 - ring] = True
         if ring:
             plane[ring, ring - 2 : ring] = True
-    assert len(pieces(plane).area) == 1
+    assert len(connected_components(plane).area) == 1
 
 
 @settings(deadline=None)
@@ -67,8 +67,8 @@ def test_tones_keep_the_order_of_brightness(grey):
     assert len(np.unique(toned)) == min(3, len(np.unique(grey)))
 
 
-def test_tones_part_three_levels_where_they_are():
-    """Three levels with noise around them come out as three tones."""
+def test_tones_separate_three_levels():
+    """With noise around them."""
     rng = np.random.default_rng(0)
     level = np.repeat([20, 110, 240], 400).reshape(30, 40)
     toned = tones((level + rng.integers(-9, 10, level.shape)).astype(np.uint8))

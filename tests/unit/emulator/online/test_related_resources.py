@@ -20,9 +20,9 @@ FAMILY = "standardDSv2Family"
 
 
 def test_tags_are_read_and_written_at_once(azure: Azure) -> None:
-    """PUT replaces; PATCH merges, replaces or deletes by name and value; the endpoint shows them."""
+    """PUT replaces; PATCH merges, replaces or deletes by name and value; the endpoint has them."""
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     put = azure.send("PUT", TAGS, {"properties": {"tags": {"a": "1", "b": "2"}}})
     assert (put.status, put.json["properties"]["tags"]) == (200, {"a": "1", "b": "2"})
     for operation, tags, left in (
@@ -39,7 +39,7 @@ def test_tags_are_read_and_written_at_once(azure: Azure) -> None:
 
 def test_tags_of_deployments_and_limits(azure: Azure) -> None:
     """50 tags, names of 512 and values of 256 characters."""
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     tags = TAGS.replace("/providers/Microsoft.Resources", "/deployments/blue/providers/Microsoft.Resources")
     many = {f"t{n}": "x" for n in range(50)}
     assert azure.send("PUT", tags, {"properties": {"tags": many}}).status == 200
@@ -60,17 +60,17 @@ def _setting(least: int = 1, most: int = 3, default: int = 1) -> dict[str, Any]:
     }
 
 
-def test_autoscale_settings_live_and_outlive(azure: Azure) -> None:
-    """201, 200, listed in group and subscription, deleted; they do not go with their deployment."""
+def test_autoscale_settings_outlive_their_deployment(azure: Azure) -> None:
+    """201, 200, listed in group and subscription, deleted."""
     one = f"{GROUP}{SCALE}/mip-blue"
     assert azure.send("PUT", one, _setting()).status == 201
     assert azure.send("PUT", one, _setting(most=5)).status == 200
     found = azure.send("GET", one).json
     assert (found["properties"]["enabled"], found["properties"]["name"]) == (True, "mip-blue")
     assert found["properties"]["profiles"][0]["capacity"]["maximum"] == "5"
-    azure.served(blue=100)
+    azure.serving_endpoint(blue=100)
     azure.send("DELETE", ENDPOINT)
-    azure.settle()
+    azure.finish_operations()
     for place in (GROUP, f"/subscriptions/{default_world.SUBSCRIPTION}"):
         assert [item["name"] for item in azure.send("GET", place + SCALE).json["value"]] == ["mip-blue"]
     assert [azure.send("DELETE", one).status, azure.send("DELETE", one).status] == [200, 204]
@@ -78,8 +78,8 @@ def test_autoscale_settings_live_and_outlive(azure: Azure) -> None:
 
 
 @given(st.integers(-2, 5), st.integers(-2, 5), st.integers(-2, 5))
-def test_a_capacity_is_ordered(least: int, default: int, most: int) -> None:
-    """0 <= minimum <= default <= maximum, and nothing else is accepted."""
+def test_an_autoscale_capacity_must_be_ordered(least: int, default: int, most: int) -> None:
+    """Only 0 <= minimum <= default <= maximum is valid."""
     from deploy.emulator.online import autoscale
     from deploy.emulator.wire.responses import Refusal
 
@@ -93,15 +93,15 @@ def test_a_capacity_is_ordered(least: int, default: int, most: int) -> None:
 
 
 @pytest.mark.parametrize("change", [{"profiles": []}, {"profiles": ["x"]}, {"targetResourceUri": None}])
-def test_a_wrong_autoscale_setting_is_refused(azure: Azure, change: dict[str, Any]) -> None:
-    """A target and 1 to 20 profiles."""
+def test_an_invalid_autoscale_setting_is_refused(azure: Azure, change: dict[str, Any]) -> None:
+    """It needs a target and 1 to 20 profiles."""
     body = _setting()
     body["properties"] |= change
     assert azure.send("PUT", f"{GROUP}{SCALE}/x", body).code == "BadRequest"
 
 
-def test_a_workspace_can_have_less_than_its_subscription(azure: Azure) -> None:
-    """updateQuotas judges each row; the limit is a gate of its own; -1 lifts it."""
+def test_update_quotas_limits_a_workspace(azure: Azure) -> None:
+    """Each row has its status; the limit is enforced; -1 removes it."""
 
     def update(limit: int, family: str = FAMILY, place: str = WORKSPACE) -> str:
         row = {"id": f"{place}/quotas/{family}", "type": "x", "limit": limit, "unit": "Count"}
@@ -114,7 +114,7 @@ def test_a_workspace_can_have_less_than_its_subscription(azure: Azure) -> None:
     assert update(1, "standardXFamily") == "InvalidVMFamilyName"
     assert update(1, place=GROUP) == "Undefined"
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     assert azure.deployment().status == 201  # 8 cores
     assert "Current usage/limit: 8/10. Additional needed: 8 " in azure.deployment("green").message
     assert update(7) == "InvalidQuotaBelowClusterMinimum"
@@ -123,27 +123,27 @@ def test_a_workspace_can_have_less_than_its_subscription(azure: Azure) -> None:
     assert azure.send("POST", f"{LOCATION}/updateQuotas", {"value": "x"}).status == 400
 
 
-def test_a_name_can_be_asked_for(azure: Azure) -> None:
-    """Free, taken in the region, or no name at all."""
+def test_endpoint_name_availability(azure: Azure) -> None:
+    """Free, used in the region, or invalid."""
     assert azure.get("mip/checkNameAvailability")["nameAvailable"] is True
     azure.endpoint()
     assert azure.get("mip/checkNameAvailability")["reason"] == "AlreadyExists"
     assert azure.get("1x/checkNameAvailability")["reason"] == "Invalid"
     who = azure.sign_in("x")
     assert azure.send("GET", f"{ENDPOINT}/checkNameAvailability").status == 403
-    azure.give(who, builtin_roles.READER, WORKSPACE)
+    azure.assign_role(who, builtin_roles.READER, WORKSPACE)
     assert azure.send("GET", f"{ENDPOINT}/checkNameAvailability").status == 200
 
 
-def test_there_is_no_kubernetes(azure: Azure) -> None:
-    """Neither endpoint nor deployment; the refusal says what is missing."""
+def test_kubernetes_is_refused(azure: Azure) -> None:
+    """For endpoints and deployments, with the missing part in the message."""
     assert "Kubernetes compute 'k8s' was not found" in azure.endpoint(compute=f"{WORKSPACE}/computes/k8s").message
     azure.endpoint()
-    azure.settle()
+    azure.finish_operations()
     assert "attached Kubernetes compute" in azure.deployment(endpointComputeType="Kubernetes").message
 
 
-def test_a_registry_is_read_beside_other_resources(azure: Azure) -> None:
-    """In the control plane too, by whoever may."""
+def test_a_registry_is_readable_on_the_control_plane(azure: Azure) -> None:
+    """With permission."""
     path = f"{GROUP}/providers/Microsoft.MachineLearningServices/registries/azureml"
     assert azure.send("GET", path).json["name"] == "azureml"
