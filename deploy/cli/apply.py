@@ -31,7 +31,7 @@ def apply(
 ) -> None:
     """Make it so: an environment's endpoints, or one plan file."""
     agreed = runner.call(lambda commands, project: commands.plan_file(project, environment, what or ()))
-    asked = runner.Asked(
+    asked = runner.Invocation(
         "apply", environment, (what or [])[1 if agreed else 0 :], yes=yes or agreed is not None, events=events
     )
     flags = {"cleanup": cleanup, "allow_rolled_back": allow_rolled_back, "allow_exposure": allow_exposure}
@@ -48,7 +48,7 @@ def teardown(
     events: Events = None,
 ) -> None:
     """Delete roles, deployments and endpoints. Registered models, code and environments stay and are listed."""
-    asked = runner.Asked("teardown", environment, endpoints or (), yes=yes, events=events)
+    asked = runner.Invocation("teardown", environment, endpoints or (), yes=yes, events=events)
     runner.finish(runner.carry(asked, lambda commands, ways: commands.teardown(**ways, jobs=jobs)), output, asked)
 
 
@@ -65,7 +65,7 @@ def rollback(
     events: Events = None,
 ) -> None:
     """Move traffic back to the previous release. It is probed first. Running it twice changes nothing more."""
-    asked = runner.Asked("rollback", environment, endpoints or (), yes=yes, events=events)
+    asked = runner.Invocation("rollback", environment, endpoints or (), yes=yes, events=events)
     done = runner.carry(asked, lambda commands, ways: commands.rollback(**ways, every=every, to=to, jobs=jobs))
     runner.finish(done, output, asked)
 
@@ -78,6 +78,6 @@ def probe(
     events: Events = None,
 ) -> None:
     """Run the probes now, against whatever serves callers."""
-    asked = runner.Asked("probe", environment, endpoints or (), yes=True, events=events)
+    asked = runner.Invocation("probe", environment, endpoints or (), yes=True, events=events)
     done = runner.carry(asked, lambda commands, ways: commands.probe(**ways, save=save))
     runner.finish(done, output, asked)

@@ -79,7 +79,7 @@ def noticed(words: Iterable[Message]) -> None:
 
 
 def _by_urgency(word: Message) -> tuple[bool, str]:
-    return not word.trouble, str(word.ends or "")
+    return not word.problem, str(word.ends or "")
 
 
 def failed(error: DeployError, environment: str) -> None:
@@ -103,7 +103,7 @@ def _places(environment: str) -> Mapping[str, Place]:
     from deploy import commands
 
     try:
-        return commands.places(commands.Project(), environment)
+        return commands.entry_places(commands.Project(), environment)
     except DeployError:
         return {}
 

@@ -51,6 +51,6 @@ def adopt(
     ] = None,
 ) -> None:
     """Manage existing endpoints with amldeploy (changes tags only)."""
-    asked = runner.Asked("adopt", environment, endpoints or (), yes=yes, events=events)
+    asked = runner.Invocation("adopt", environment, endpoints or (), yes=yes, events=events)
     done = runner.carry(asked, lambda commands, ways: commands.adopt(**ways, owners=owners or (), jobs=jobs))
     runner.finish(done, output, asked)

@@ -27,7 +27,7 @@ from deploy.cli.console import is_interactive, is_plain, page, say, show
 from deploy.errors import DeployError, Exit, Place, Problem, Refused, SpecError, UsageError
 
 if TYPE_CHECKING:
-    from deploy.commands import Done
+    from deploy.commands import Result
     from deploy.domain.plan import Plan
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class TextOrJson(StrEnum):
 
 
 @dataclass(frozen=True)
-class Asked:
+class Invocation:
     """What was typed of a verb that carries out a plan."""
 
     verb: str
@@ -96,13 +96,13 @@ def emulator(work: Callable[[ModuleType], T]) -> T:
         raise UsageError("use the emulator", str(error).partition(": ")[2] or str(error), code="AML632") from error
 
 
-def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
+def carry(asked: Invocation, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
     """The result of a verb that carries out a plan, watched and asked about on stderr."""
     from deploy import commands
     from deploy.execution import progress
 
     err = sys.stderr or io.StringIO()
-    ask = _Question(asked, err)
+    ask = _Approval(asked, err)
     drawn = {"interactive": is_interactive(err), "plain": is_plain(err)}
     with progress.open_progress(err, **drawn, events=asked.events, goes_on=asked.goes_on) as emit, _hushed():
         project = commands.Project(secret=github_actions.masker(err))
@@ -113,7 +113,7 @@ def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
             raise Refused(refused.findings, asked.words) from refused
 
 
-def finish(done: Done, form: str, asked: Asked) -> None:
+def finish(done: Result, form: str, asked: Invocation) -> None:
     """Print what became of a plan and leave with its code, also when it cannot be printed."""
     from deploy import reporter
 
@@ -136,7 +136,7 @@ def finish(done: Done, form: str, asked: Asked) -> None:
         say(signals.words(asked.verb, done.plan.environment, asked.endpoints))
         for line in reporter.onward(asked.verb, done.plan, done.traffic):
             say(line)
-    for words in (*done.failed, *([done.unkept] if done.unkept else ())):
+    for words in (*done.failed, *([done.not_saved] if done.not_saved else ())):
         say(words)
     raise SystemExit(done.exit)
 
@@ -210,7 +210,7 @@ def _typed(short: str, long: str) -> str:
     return ""
 
 
-def _in_words(done: Done) -> str:
+def _in_words(done: Result) -> str:
     from deploy import reporter
 
     how = page(sys.stdout)
@@ -227,10 +227,10 @@ def _hushed() -> Iterator[None]:
         yield
 
 
-class _Question:
+class _Approval:
     """Shows a plan and asks for `yes`; knows when there is nobody to ask."""
 
-    def __init__(self, asked: Asked, err: TextIO) -> None:
+    def __init__(self, asked: Invocation, err: TextIO) -> None:
         self.asked, self.err = asked, err
 
     def __call__(self, plan: Plan, needed: bool) -> None:

@@ -46,7 +46,7 @@ def reap(
     told, worst = [], int(Exit.OK)
     with noticing() as warn:
         for number, name in enumerate(dict.fromkeys(environments)):
-            asked = runner.Asked("reap", name, (), yes=True, events=events, goes_on=number > 0)
+            asked = runner.Invocation("reap", name, (), yes=True, events=events, goes_on=number > 0)
             try:
                 reaped = _reap(asked, rules, yes, output, warn)
             except DeployError as error:  # the others are none the worse for it
@@ -62,7 +62,7 @@ def reap(
     raise SystemExit(worst)
 
 
-def _reap(asked: runner.Asked, rules: Any, yes: bool, output: Output, warn: Any) -> Any:
+def _reap(asked: runner.Invocation, rules: Any, yes: bool, output: Output, warn: Any) -> Any:
     """One environment, judged and done; its words, unless it is JSON that is wanted."""
     with aloud(output) as show:
 
@@ -102,7 +102,7 @@ def renew(
     events: Events = None,
 ) -> None:
     """Replace endpoints by successors before their leases end. Does what is due and nothing else."""
-    asked = runner.Asked("renew", environment, endpoints or (), yes=yes, events=events)
+    asked = runner.Invocation("renew", environment, endpoints or (), yes=yes, events=events)
     hours = hours_of(within)
     with aloud(output) as show, noticing() as warn:
         done = runner.carry(
@@ -123,7 +123,7 @@ def restore(
     events: Events = None,
 ) -> None:
     """Make again an endpoint that reap deleted. Deployments, traffic, tags and roles, from what was kept of it."""
-    asked = runner.Asked("restore", environment, [str(folder)], yes=yes, events=events)
+    asked = runner.Invocation("restore", environment, [str(folder)], yes=yes, events=events)
     done = runner.carry(
         asked,
         lambda commands, ways: commands.restore(
@@ -146,7 +146,7 @@ def reaped_json(reaped: Any) -> dict[str, Any]:
         "idle": [asdict(each) for each in reaped.judged.idle],
         "kept_idle": [asdict(each) for each in reaped.judged.kept],
         "report": reporter.report_json(reaped.done.report) if reaped.done else None,
-        "notices": list(reaped.told.given),
+        "notices": list(reaped.told.sent),
         "failed_notices": list(reaped.told.failed),
         **(reporter.error_json(reaped.refused) if reaped.refused else {}),
     }

@@ -64,7 +64,7 @@ def reap(world: World) -> Path:
     return max((world.state / "reaped").glob("*/*"))
 
 
-def restore(world: World, folder: Path, name: str = "law") -> commands.Done:
+def restore(world: World, folder: Path, name: str = "law") -> commands.Result:
     return commands.restore(world.project, name, folder, approve=lambda *_: None, emit=world.watch)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.cli.inspect import _next
-from deploy.cli.runner import Asked, _Question
+from deploy.cli.runner import Invocation, _Approval
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.errors import UsageError
 
@@ -19,7 +19,7 @@ PLAN = Plan("prod", (Step(Verb.CREATE, "endpoint/mip", {}, "new"),))
 @pytest.mark.parametrize("needed", [False, True])
 def test_a_question_that_nobody_can_answer_names_the_flag(yes: bool, needed: bool) -> None:
     """Refused only where it is asked for and not answered."""
-    ask = _Question(Asked("teardown", "prod", (), yes=yes, events=None), io.StringIO())
+    ask = _Approval(Invocation("teardown", "prod", (), yes=yes, events=None), io.StringIO())
     if yes or not needed:
         ask(PLAN, needed)
         ask(Plan("prod", ()), True)

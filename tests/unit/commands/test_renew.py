@@ -32,11 +32,11 @@ def renewed(release: str) -> Plan:
         "mip-ab": lent("mip-ab", "Tue, 01 Dec 2026 05:00:00 GMT"),
         "mip-ab-00abc": lent("mip-ab-00abc", "Tue, 08 Dec 2026 05:00:00 GMT"),
     }
-    (turn,) = lineage.lineages([spec(release=release, pipeline=PIPELINE)], bodies, NOW, 24)
+    (renewal,) = lineage.due_renewals([spec(release=release, pipeline=PIPELINE)], bodies, NOW, 24)
     seen = {name: facts(body, (deployment_body("blue", release="r1"),)) for name, body in bodies.items()}
     behind = {"blue": deployment_body("blue", release="r1")}
-    live = successor.carrying_live(turn, bodies, dict.fromkeys(bodies, behind))
-    return _renewal(environment(), turn.new, live, seen, Path("kept"), in_place=False)
+    live = successor.with_live_release(renewal, bodies, dict.fromkeys(bodies, behind))
+    return _renewal(environment(), renewal.successor, live, seen, Path("kept"), in_place=False)
 
 
 def test_what_was_cut_off_is_ended() -> None:

@@ -52,16 +52,16 @@ def test_the_end_of_a_missed_lease_is_told_by_its_name(minutes: int) -> None:
     before = leases._EPOCH + leases.timedelta(minutes=minutes)
     name = leases.successor(entry.base, leases.Lease(entry.base, before))
 
-    assert missed.find(entry, {}, [name]) == missed.Missed(name, before + leases.LONGEST, latest=True)
+    assert missed.find_missed(entry, {}, [name]) == missed.MissedLease(name, before + leases.LONGEST, latest=True)
     told = {"endpoint": name, "lease_ends": leases.written(before)}
-    assert missed.find(entry, told, [entry.base]) == missed.Missed(name, before)
-    assert missed.find(entry, {}, [entry.base]) == missed.Missed(entry.base)
+    assert missed.find_missed(entry, told, [entry.base]) == missed.MissedLease(name, before)
+    assert missed.find_missed(entry, {}, [entry.base]) == missed.MissedLease(entry.base)
 
 
 def test_what_was_never_there_is_not_missed() -> None:
     """No alias and no mark; an alias of another line; dedicated quota that no lease was told of."""
     entry = spec(pipeline=SHARED)
 
-    assert missed.find(entry, {"endpoint": None}, []) is None
-    assert missed.find(entry, {"endpoint": "other"}, []) is None
-    assert missed.find(spec(), {"endpoint": spec().name, "lease_ends": ""}, []) is None
+    assert missed.find_missed(entry, {"endpoint": None}, []) is None
+    assert missed.find_missed(entry, {"endpoint": "other"}, []) is None
+    assert missed.find_missed(spec(), {"endpoint": spec().name, "lease_ends": ""}, []) is None

@@ -46,7 +46,7 @@ def deployments(draw: st.DrawFn) -> dict[str, Any]:
 def moved(
     files: EndpointSpec, body: dict[str, Any], behind: dict[str, Any], name: str = "mip-ab-00abc"
 ) -> EndpointSpec:
-    return live_release.carried(files.at(name), body, behind)
+    return live_release.live_spec(files.at(name), body, behind)
 
 
 @settings(max_examples=25)
@@ -167,20 +167,20 @@ def test_what_a_renewal_ends(first: dict[str, Any], olds: list[str]) -> None:
     second = leases.successor("mip-ab", leases.Lease("mip-ab", leases.moment(SOON)))  # type: ignore[arg-type]
     bodies = {"mip-ab": first, second: lent(second, LATE)}
     assert NOW is not None
-    found = lineage.lineages([spec(pipeline=SHARED)], bodies, NOW, 24)
+    found = lineage.due_renewals([spec(pipeline=SHARED)], bodies, NOW, 24)
 
-    assert [old.name for turn in found for old in turn.olds] == olds
+    assert [old.name for renewal in found for old in renewal.predecessors] == olds
 
 
 @pytest.mark.parametrize("capacity", ["shared", "dedicated"])
 def test_a_lease_is_renewed_whatever_the_files_say(capacity: str) -> None:
     """It is the endpoint that has a lease."""
     assert NOW is not None
-    (turn,) = lineage.lineages(
+    (renewal,) = lineage.due_renewals(
         [spec(pipeline={"quota": {"capacity": capacity}})], {"mip-ab": lent("mip-ab", SOON)}, NOW, 24
     )
 
-    assert (turn.served, turn.new.name[:7]) == ("mip-ab", "mip-ab-")
+    assert (renewal.serving, renewal.successor.name[:7]) == ("mip-ab", "mip-ab-")
 
 
 def test_what_was_never_live_is_not_renewed() -> None:
@@ -188,7 +188,7 @@ def test_what_was_never_live_is_not_renewed() -> None:
     assert NOW is not None
     bodies = {"mip-ab": lent("mip-ab", SOON, {})}
 
-    assert lineage.lineages([spec(pipeline=SHARED)], bodies, NOW, 24) == []
+    assert lineage.due_renewals([spec(pipeline=SHARED)], bodies, NOW, 24) == []
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_on_dedicated_quota_a_new_name_is_no_succession(tag: str, name: str) -> 
     """A name that looks like a successor's is one only with a lease, or with a tag of a renewal or a restore."""
     there = endpoint_body({"blue": 100}, name="mip-ab-12345", tags={OWNER_TAG: OWNER, tag: "x"})
 
-    assert lineage.settle([spec()], {"mip-ab-12345": there})[0].name == name
+    assert lineage.with_current_names([spec()], {"mip-ab-12345": there})[0].name == name
 
 
 def test_the_record_of_its_assets_is_kept_by_a_second_try() -> None:
