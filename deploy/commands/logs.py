@@ -24,8 +24,7 @@ def logs(project: Project, name: str, key: str, *, slot: str | None = None, line
 
 
 def _deployment(spec: EndpointSpec, facts: Facts, slot: str | None) -> str:
-    """`slot`, else the deployment with the most traffic, else the one that was changed last. Raises when none exists.
-    """
+    """`slot`, else the deployment with the most traffic, else the one that was changed last."""
     found = facts_of(facts, "deployment", spec.key)
     changed = sorted(found, key=lambda name: str((found[name].get("systemData") or {}).get("lastModifiedAt")))
     if not found:

@@ -19,8 +19,7 @@ from deploy.steps import alias
 def teardown(
     project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, emit: Emit, jobs: int = 8
 ) -> Result:
-    """Delete the endpoints, and every other endpoint and role assignment with the tag of their entries. Those go first.
-    """
+    """Delete the endpoints, and first every other endpoint and role assignment with the owner tag of their entries."""
     environment, specs = validate(project, name, only)
     deleted = {spec.key for spec in specs}
     specs = [replace(spec, siblings=tuple(each for each in spec.siblings if each.key not in deleted)) for spec in specs]

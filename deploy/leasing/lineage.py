@@ -104,8 +104,7 @@ def adoptable(spec: EndpointSpec, bodies: Bodies, owners: Collection[str]) -> li
 
 
 def other_names(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
-    """Each spec under every other name that has its owner tag: after an interrupted renewal, or a change of its name.
-    """
+    """Each spec under every other name that has its owner tag: after an interrupted renewal, or a rename."""
     return [
         spec.at(name)
         for spec in specs

@@ -17,8 +17,7 @@ from deploy.domain.spec import EndpointSpec
 
 @dataclass(frozen=True)
 class MissedLease:
-    """The deleted endpoint. `ended`: when its lease ended, in UTC, None when unknown; `latest`: it is an upper limit.
-    """
+    """The deleted endpoint. `ended`: the end of its lease in UTC, None when unknown; `latest`: it ended then or before."""
 
     name: str
     ended: datetime | None = None

@@ -121,7 +121,7 @@ def test_a_run_shows_the_soonest_ten_and_counts_the_rest(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
     words = [notices.Message("dev", f"mip-{n:02}\n::error::x", WORD.ends + timedelta(hours=n), 24) for n in range(25)]
-    github_actions.noticed(words[::-1])
+    github_actions.report_notices(words[::-1])
     told = capsys.readouterr().err.splitlines()
     assert [re.search(r"mip-\d\d|\d+ more", line)[0] for line in told] == [  # type: ignore[index]
         *(f"mip-{n:02}" for n in range(9)), "16 more",
