@@ -84,7 +84,7 @@ def env(state: State = _STATE, form: Form = Output.TEXT) -> None:
 
 
 def reset(state: State = _STATE, form: Form = Output.TEXT) -> None:
-    """Reset the emulator's data to the world file, or to the default world."""
+    """Reset the data to the world file, or to the default world."""
     broken = runner.run_emulator(lambda emulator: emulator.reset(state))
     if broken is not None:
         console.say(f"The data could not be read. It was moved to {broken}; the new data is the default world.")

@@ -29,7 +29,7 @@ def probe(project: Project, name: str, only: Sequence[str] = (), *, emit: Emit, 
 
 def _steps(specs: Sequence[EndpointSpec], facts: Mapping[str, Facts]) -> list[Step]:
     """A probe of each live deployment. Raises CloudError when an endpoint with a probe has none."""
-    live = [(spec, live_slot(served(facts, spec.key))) for spec in specs if spec.pipeline.probe]
+    live = [(spec, live_slot(served(facts[spec.key], spec.key))) for spec in specs if spec.pipeline.probe]
     if missing := [spec for spec, slot in live if slot is None]:
         causes = [f"{spec.name} {_why_missing(facts[spec.key], spec.key)}" for spec in missing]
         what = f"probe {', '.join(spec.key for spec in missing)}"

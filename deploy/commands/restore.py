@@ -166,7 +166,7 @@ def _with_restored_tag(spec: EndpointSpec, when: str) -> EndpointSpec:
 
 
 def _with_entry_settings(saved: EndpointSpec, entry: EndpointSpec | None) -> EndpointSpec:
-    """The saved spec in its entry's line, with the entry's alias, probe, retry and fallback: Azure does not store them."""
+    """The saved spec in its entry's line, with the entry's alias, probe, retry and fallback."""
     if entry is None:
         return saved
     first = entry.base if leases.is_of_line(entry.base, saved.name) else ""

@@ -17,7 +17,7 @@ from deploy.domain.spec import EndpointSpec
 
 @dataclass(frozen=True)
 class MissedLease:
-    """The deleted endpoint. `ended`: the end of its lease in UTC, None when unknown; `latest`: it ended then or before."""
+    """The deleted endpoint. `ended`: the end of its lease in UTC, None when unknown; `latest`: it may be earlier."""
 
     name: str
     ended: datetime | None = None
