@@ -62,7 +62,7 @@ def _print_version(requested: bool) -> None:
     if requested:
         from importlib.metadata import version
 
-        console.show(f"amldeploy {version('amldeploy')}")
+        console.print_result(f"amldeploy {version('amldeploy')}")
         raise typer.Exit
 
 

@@ -74,7 +74,7 @@ def install() -> None:
     sys.stdout, sys.stderr = _tolerant(sys.stdout), _tolerant(sys.stderr)
 
 
-def show(text: str, out: TextIO | None = None, *, done: bool = False) -> bool:
+def print_result(text: str, out: TextIO | None = None, *, done: bool = False) -> bool:
     """Print the result on stdout. Returns whether the reader still reads; raises OSError for any other write error.
 
     `done`: the command has already changed something, so a write error is only reported.
@@ -86,11 +86,11 @@ def show(text: str, out: TextIO | None = None, *, done: bool = False) -> bool:
         return error is None
     if not done:
         raise error
-    say(f"The result cannot be printed: {error}.")
+    print_message(f"The result cannot be printed: {error}.")
     return False
 
 
-def say(text: str) -> None:
+def print_message(text: str) -> None:
     """Print a message on stderr."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201 the CLI prints
 

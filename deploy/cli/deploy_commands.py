@@ -69,7 +69,7 @@ def render(
     for name, text in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         _write_private(out / name, text)
-        console.show(str(out / name))
+        console.print_result(str(out / name))
 
 
 def plan(

@@ -53,10 +53,12 @@ def start(
     found = _find(state)
     running = runner.run_emulator(lambda emulator: emulator.launch(state, port, profile.value, **settings))
     if found is not None and (port or profile is not Profile.QUICK or throttle is not None):
-        console.say("The emulator was already running: --port, --profile and --throttle have no effect. Stop it first.")
+        console.print_message(
+            "The emulator was already running: --port, --profile and --throttle have no effect. Stop it first."
+        )
     _show(f"The emulator runs at {running.url} (pid {running.pid}).", {**_status(running), "started": not found}, form)
     if form is not Output.JSON:
-        console.say('Connect other programs with: eval "$(amldeploy emulator env)"')
+        console.print_message('Connect other programs with: eval "$(amldeploy emulator env)"')
 
 
 def stop(state: State = _STATE, form: Form = Output.TEXT) -> None:
@@ -87,7 +89,9 @@ def reset(state: State = _STATE, form: Form = Output.TEXT) -> None:
     """Reset the data to the world file, or to the default world."""
     broken = runner.run_emulator(lambda emulator: emulator.reset(state))
     if broken is not None:
-        console.say(f"The data could not be read. It was moved to {broken}; the new data is the default world.")
+        console.print_message(
+            f"The data could not be read. It was moved to {broken}; the new data is the default world."
+        )
     _show("The emulator's data is reset.", {"reset": True, "aside": broken and str(broken)}, form)
 
 
@@ -153,7 +157,9 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 def _find(state: Path) -> Any:
     """The running emulator. An unreadable record of one counts as none, with a message."""
     if runner.run_emulator(lambda emulator: emulator.unreadable(state)):
-        console.say(f"{state / 'emulator.json'} cannot be read. It is ignored, as if no emulator were running.")
+        console.print_message(
+            f"{state / 'emulator.json'} cannot be read. It is ignored, as if no emulator were running."
+        )
     return runner.run_emulator(lambda emulator: emulator.find(state))
 
 

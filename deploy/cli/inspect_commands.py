@@ -57,7 +57,7 @@ def _watch(environment: str, endpoints: Sequence[str], form: StatusOutput, every
     clear = "\x1b[H\x1b[2J\x1b[3J" if out.isatty() and form is StatusOutput.TEXT else ""
 
     def show(rows: Sequence[Any]) -> None:
-        if not console.show(clear + output.render(_view(rows, out, environment), form), out):
+        if not console.print_result(clear + output.render(_view(rows, out, environment), form), out):
             raise KeyboardInterrupt  # the reader closed the pipe
 
     with contextlib.suppress(KeyboardInterrupt):

@@ -68,5 +68,5 @@ def render(view: View, form: str) -> str:
 
 
 def show(view: View, form: str, *, done: bool = False) -> None:
-    """Print the result on stdout. `done`: see console.show."""
-    console.show(render(view, form), done=done)
+    """Print the result on stdout. `done`: see console.print_result."""
+    console.print_result(render(view, form), done=done)

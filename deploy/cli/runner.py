@@ -113,15 +113,15 @@ def finish(result: Result, form: str, invocation: Invocation) -> None:
     output.show(_result_view(result), form, done=True)
     github_actions.report_result(result.plan, result.report, result.rows)
     for note in (*result.plan.notes, *result.idle):
-        console.say(f"Note: {note}")
+        console.print_message(f"Note: {note}")
     for each in result.plan.held:
-        console.say(f"{reporter.HELD}: {reporter.held(each)}")
+        console.print_message(f"{reporter.HELD}: {reporter.held(each)}")
     if result.report.stopped:
-        console.say(signals.message(invocation.command, result.plan.environment, invocation.arguments))
+        console.print_message(signals.message(invocation.command, result.plan.environment, invocation.arguments))
         for line in reporter.onward(invocation.command, result.plan, result.traffic):
-            console.say(line)
+            console.print_message(line)
     for message in (*result.failed, *([result.not_saved] if result.not_saved else ())):
-        console.say(message)
+        console.print_message(message)
     raise SystemExit(result.exit)
 
 
@@ -181,14 +181,14 @@ def exit_code(work: Callable[[], object]) -> int:
             UsageError("read the command line", error.format_message(), f"See {command} --help", code="AML648")
         )
     except (typer.Abort, KeyboardInterrupt) as stop:
-        console.say(signals.message(next(iter(sys.argv[1:]), ""), _option("-e", "--environment")))
+        console.print_message(signals.message(next(iter(sys.argv[1:]), ""), _option("-e", "--environment")))
         return signals.exit_code(stop)
     except OSError as error:
         cure = "Check that the path is correct and that you can write to it"
         return report_error(UsageError("continue", str(error), cure, code="AML649"))
     except Exception:  # noqa: BLE001 a bug is reported, too
         traceback.print_exc()
-        console.say("This is a bug in amldeploy, not in your files. Please report it with the lines above.")
+        console.print_message("This is a bug in amldeploy, not in your files. Please report it with the lines above.")
         return Exit.BUG
     return Exit.OK
 
@@ -200,7 +200,7 @@ def report_error(error: DeployError, *, in_result: bool = False) -> int:
     view = View(lambda: str(error), lambda: reporter.error_json(error), lambda: reporter.error_markdown(error))
     if (form := _option("-o", "--output")) in output.ERROR_FORMS and not in_result:
         output.show(view, form, done=True)
-    console.say(reporter.error_text(error, **console.layout(sys.stderr)).rstrip("\n"))
+    console.print_message(reporter.error_text(error, **console.layout(sys.stderr)).rstrip("\n"))
     github_actions.report_error(error, _option("-e", "--environment"))
     return error.exit
 

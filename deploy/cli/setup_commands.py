@@ -35,9 +35,9 @@ def import_(
         return
     for name, place in made.hidden.items():
         cure = f"Set values.{name}, or reference a Key Vault secret there"
-        console.say(f"Not written because it looks like a secret: {place}. {cure}.")
+        console.print_message(f"Not written because it looks like a secret: {place}. {cure}.")
     yes = " --yes" if runner.needs_yes(environment) else ""
-    console.say(
+    console.print_message(
         f"Next: amldeploy plan -e {environment} {made.key}, then amldeploy adopt -e {environment} {made.key}{yes}"
     )
 
@@ -68,4 +68,4 @@ def schema(
     if name is not None and name not in names:
         cure = f"Use one of {', '.join(names)}"
         raise UsageError(f"print schema {name}", "no schema has this name", cure, code="AML630")
-    console.show((folder / f"{name}.json").read_text(encoding="utf-8") if name else "\n".join(names))
+    console.print_result((folder / f"{name}.json").read_text(encoding="utf-8") if name else "\n".join(names))

@@ -78,11 +78,11 @@ def _reap(invocation: Invocation, rules: Any, yes: bool, form: Output, warn: Any
     result = reaped.result
     if form is not Output.JSON:
         text = reporter.reaped_text(reaped.judged, reaped.plan, result and result.report)
-        console.show(text, done=result is not None)
+        console.print_result(text, done=result is not None)
     for message in reaped.notices.failed:
-        console.say(message)
+        console.print_message(message)
     if result and result.report.stopped:
-        console.say(signals.message("reap", reaped.environment))
+        console.print_message(signals.message("reap", reaped.environment))
     if reaped.refused:
         runner.report_error(reaped.refused, in_result=True)
     if result:

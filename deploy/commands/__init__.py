@@ -12,7 +12,7 @@ from deploy.commands.import_endpoint import Import, import_endpoint
 from deploy.commands.logs import logs
 from deploy.commands.plan import plan
 from deploy.commands.probe import probe
-from deploy.commands.project import STATE, Project, entry_places, needs_approval, validate
+from deploy.commands.project import Project, entry_places, needs_approval, validate
 from deploy.commands.reap import ReapResult, reap
 from deploy.commands.render import render
 from deploy.commands.renew import renew
@@ -23,7 +23,6 @@ from deploy.commands.status import status, watch
 from deploy.commands.teardown import teardown
 
 __all__ = [
-    "STATE",
     "Approve",
     "Import",
     "Project",

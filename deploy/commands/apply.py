@@ -7,13 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy import reporter
-from deploy.commands.project import (
-    Project,
-    read_facts_with_siblings,
-    require_code_support,
-    validate,
-    with_lease_ends,
-)
+from deploy.commands.project import Project, read_facts_with_siblings, require_code_support, validate, with_lease_ends
 from deploy.commands.result import Approve, Result, run_plan, with_status
 from deploy.config import reader, selection, validation
 from deploy.execution.executor import Emit

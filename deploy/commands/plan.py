@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.commands.project import (
-    Project,
-    read_facts_with_siblings,
-    require_code_support,
-    validate,
-    with_lease_ends,
-)
+from deploy.commands.project import Project, read_facts_with_siblings, require_code_support, validate, with_lease_ends
 from deploy.domain.plan import Plan
 from deploy.planning import planner
 from deploy.steps import quota

@@ -23,8 +23,6 @@ from deploy.leasing import lineage
 from deploy.planning import observe
 from deploy.steps import ARRIVING, STEP_TYPES, StepType
 
-STATE = Path(".amldeploy")
-
 
 @dataclass(frozen=True)
 class Project:
@@ -37,7 +35,7 @@ class Project:
     @property
     def state(self) -> Path:
         """The folder of the emulator's world, locks, reports and exports. Git ignores it."""
-        folder = self.root / STATE
+        folder = self.root / ".amldeploy"
         folder.mkdir(exist_ok=True)
         ignore = folder / ".gitignore"
         if not ignore.exists():

@@ -50,7 +50,7 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, emit
             if alias_problem := alias.unreadable(spec, facts[spec.key]):
                 spec = _without_alias(spec, saved)
         plan = with_lease_ends(cloud, _plan(environment, spec, facts, refusal, siblings))
-        settings = autoscale.remade(spec.key, _read_list(folder, "autoscale.json"), facts[spec.key], spec.retry)
+        settings = autoscale.remade(spec.key, _read(folder / "autoscale.json", folder), facts[spec.key], spec.retry)
         steps = [step for step in plan.steps if step.kind != "probe" or _gets_traffic(spec, step)]
         notes = [] if spec.pipeline.probe else [f"{spec.key}: it gets traffic without a probe; its entry has none."]
         if alias_problem:
@@ -71,7 +71,7 @@ def _saved_spec(environment: Environment, folder: Path) -> EndpointSpec:
     deployments = [_read(path, folder) for path in sorted((folder / "deployments").glob("*.json"))]
     if not deployments:
         raise _not_an_export(folder, "it contains no deployment")
-    roles = _read_list(folder, "roles.json")
+    roles = _read(folder / "roles.json", folder)
     key = owner.key if owner else str(body["name"])
     texts = export.whole_files(body, deployments, roles)
     sources = {file: yaml12.parse(text, str(folder / file)) for file, text in texts.items()}
@@ -182,11 +182,6 @@ def _with_entry_settings(saved: EndpointSpec, entry: EndpointSpec | None) -> End
 def _without_alias(spec: EndpointSpec, saved: EndpointSpec) -> EndpointSpec:
     """The spec without its alias, which cannot be read and so is not written."""
     return replace(spec, pipeline=spec.pipeline.model_copy(update={"lease": saved.pipeline.lease}))
-
-
-def _read_list(folder: Path, name: str) -> Json:
-    """The list in a file of the folder; empty when the file does not exist."""
-    return _read(folder / name, folder) if (folder / name).exists() else []
 
 
 def _read(path: Path, folder: Path) -> Json:

@@ -47,8 +47,8 @@ def fails() -> None:
 def test_a_closed_pipe_changes_no_exit_code(gone: console.TolerantStream) -> None:
     """Also when the error itself is the result."""
     with stdout(gone) as err:
-        assert not console.show("a result")
-        assert runner.exit_code(lambda: console.show("a result")) == Exit.OK
+        assert not console.print_result("a result")
+        assert runner.exit_code(lambda: console.print_result("a result")) == Exit.OK
         assert runner.exit_code(fails) == Exit.USAGE
         sys.stdout.write("a library's word " * 9999)
         sys.stdout.flush()
@@ -60,8 +60,8 @@ def test_a_closed_pipe_changes_no_exit_code(gone: console.TolerantStream) -> Non
 def test_a_full_disk_fails_a_command_that_only_prints(full: console.TolerantStream) -> None:
     """A command that changed something keeps its exit code."""
     with stdout(full) as err:
-        assert runner.exit_code(lambda: console.show("a result")) == Exit.USAGE
-        assert runner.exit_code(lambda: console.show("a result", done=True)) == Exit.OK
+        assert runner.exit_code(lambda: console.print_result("a result")) == Exit.USAGE
+        assert runner.exit_code(lambda: console.print_result("a result", done=True)) == Exit.OK
     assert err.getvalue().count("No space left on device") == 2
 
 
@@ -80,7 +80,7 @@ def test_an_error_as_json_on_a_full_disk(full: console.TolerantStream) -> None:
 def test_characters_that_an_encoding_lacks_are_escaped(encoding: str, tmp_path: Path) -> None:
     """Every text can be written."""
     with (tmp_path / "out").open("wb") as file, stdout(out := console.TolerantStream(file.fileno(), encoding)):
-        assert console.show("✓ Hülle 漢")
+        assert console.print_result("✓ Hülle 漢")
     assert out.error is None
     told = (tmp_path / "out").read_bytes().decode(encoding)
     assert told == "✓ Hülle 漢\n".encode(encoding, "backslashreplace").decode(encoding)
