@@ -29,6 +29,25 @@ def test_without_a_terminal_the_error_names_the_flag(yes: bool, needed: bool) ->
     assert asked.value.code == "AML642"
 
 
+class Terminal(io.StringIO):
+    """A terminal with an answer."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("answer", ["y", "no", "", "YES"])
+def test_any_answer_but_yes_cancels(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the word to type. The word itself goes on."""
+    ask = Approval(Invocation("apply", "prod", (), yes=False, events=None), io.StringIO())
+    monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
+    with pytest.raises(UsageError, match=r'cancelled, nothing was changed: you must type "yes"') as cancelled:
+        ask(PLAN, True)
+    assert cancelled.value.code == "AML643"
+    monkeypatch.setattr("sys.stdin", Terminal("yes\n"))
+    ask(PLAN, True)
+
+
 def test_the_hint_is_a_complete_command() -> None:
     """With --yes where apply needs a confirmation and has no terminal. A plan file never needs a flag."""
     allowed = Plan("prod", PLAN.steps, allow_exposure=True)
