@@ -1,34 +1,35 @@
-"""amldeploy: Azure ML online endpoints from files.
+"""amldeploy: deploy Azure ML online endpoints from YAML files.
 
-Files say what you want. Azure says what is there. The planner lists the steps between the two. The executor does them,
-one remote call each, and tells you. Nothing is remembered anywhere else: Azure is the database.
+The files describe the desired endpoints. Azure contains the existing ones. The planner lists the steps between the two.
+The executor runs them, one remote call each, and reports. There is no state file: every run reads Azure again.
 
-Follow `amldeploy apply -e local` through the house:
+The packages, in the order of `amldeploy apply -e local`:
 
-    cli           reads the command line; prints the result; leaves with an exit code
-    verbs         say each verb in a sentence of calls:
-      reader        environments/local.yml and templates/medimageparse/ -> text and values, each with its place
-      renderer      text + values -> documents; a value is data and can never become syntax
-      validator     documents -> EndpointSpec, or every problem at once
-      cloud         the only door to Azure; for `cloud: local`, to the emulator that lives in this package
-      observer      cloud + specs -> facts: what Azure says is there
-      planner       specs x facts -> plan; pure
-      executor      plan -> report; the only loop over steps, the only place that tries a step again
-      reporter      plan | report | status -> text, markdown, JSON, HTML
-      progress      says what is going on, while it goes on
-    importer      a live endpoint -> the files that say it; adoption puts our tags on it
-    steps         the rooms, one kind of step each: quota, models, place and permission look; endpoint, record, roles,
-                  deployment, probe, traffic and alias build; export and autoscale come before an end
-    probes        what a right answer of a model looks like
-    diff          the difference between a document and what Azure holds, as a table: one row a field
-    model, outcome    the nouns: what is wanted and planned; what became of it
-    emulator      a small Azure ML that speaks the wire; imports nothing of ours
+    cli           reads the command line; prints the result; exits with its code
+    commands      one function for each command: it calls the packages below
+    config        environments/local.yml and templates/medimageparse/ -> EndpointSpec, or every problem with its place
+    cloud         all requests to Azure, or to the emulator for `cloud: local`
+    planning      specs and facts -> plan. Pure: no clock, no network, no file
+    preflight     read-only checks of the plan before any change: quota, permissions, models, guards
+    steps         one module for each step type: what exists, which steps lead to what is desired, how to run one
+    execution     plan -> report: the only loop over steps, the only place that retries a step; progress
+    reporter      plan, report, status and errors -> text, Markdown, JSON, HTML
 
-A step is data: a verb, an address, a body, a reason, a retry budget. A plan is a tuple of steps and can be kept in a
-file. A room answers three questions: what is there, which steps lead from there to what is wanted, and do this one
-step. Teardown is the same planner walking towards nothing; a rescue is the same planner walking back.
+What these packages use:
 
-What this costs: every run looks at Azure anew, so a plan is as slow as a handful of reads; and since a step can pass
-nothing to the next, a step that needs a fact asks for it again. In return there is no state file to lose, and killing a
-run loses nothing.
+    domain        the nouns: spec, plan, report, facts, lease, owner, release
+    documents     what users write: CLI v2 YAML, pipeline.yml, environments; YAML with line and column
+    diff          the fields of a document compared with Azure: a table with one row for each field
+    probes        test requests to each kind of model, and the check of the answers
+    aliases       the file, variable or command in which clients look up the current endpoint
+    leasing       endpoints on shared quota: successors, missed leases, notices
+    github        identities for GitHub Actions
+    diagnosis     why a deployment failed, from Azure's error and the container logs
+    emulator      an emulator of Azure ML, for tests and for trying things out; imports nothing from this project
+
+A step is data: a verb, an address, a body, a reason, a retry budget. So a plan can be saved and applied later.
+Teardown, rollback and rescue are plans, too, for the same executor.
+
+Every run reads Azure, so a plan takes as long as a few requests, and a step that needs a fact reads it. In return no
+state file can be lost or wrong, and a killed run loses nothing.
 """

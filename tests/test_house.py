@@ -115,7 +115,7 @@ BREACHES = [
     ("Layers of the emulator", "emulator/wire/call.py", "import deploy.emulator.rbac.rights"),
     ("No circles in the emulator", "emulator/wire/responses.py", "from deploy.emulator.wire.call import Call"),
     ("Step types are independent", "steps/traffic.py", "import deploy.steps.probe"),
-    ("Only the cloud and the CLI start an emulator", "commands/inspect.py", "import deploy.emulator"),
+    ("Only the cloud and the CLI start an emulator", "commands/status.py", "import deploy.emulator"),
     ("Only the cloud imports azure", "steps/quota.py", "import azure.core"),
     ("Only the executor retries", "cloud/arm.py", "import tenacity"),
 ]

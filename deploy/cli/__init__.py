@@ -1,63 +1,82 @@
-"""The street door: reads the command line, calls one verb, prints what it returns, leaves with its exit code.
+"""The command-line interface: reads the command line, runs one command, prints its result, exits with its code.
 
-Nothing about the domain is decided here. How a verb is called and left (progress, questions, errors) is `door`'s; what
-is said leaves through `speech`.
+deploy_commands, inspect_commands, shared_quota_commands,
+setup_commands, github_commands, emulator_commands        the commands, a module for each group of `--help`
+options, output, command_help   shared options; the forms of a result (-o); `--help`
+runner                     how a command runs: progress, confirmation, errors, exit code
+console, signals           printing; Ctrl-C and SIGTERM
+github_actions             annotations, outputs and summaries in a job of GitHub Actions
 """
 
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from deploy.cli import (
-    apply,
+    command_help,
     console,
-    doctor,
+    deploy_commands,
     emulator_commands,
-    explain,
-    github,
-    import_endpoints,
-    inspect,
+    github_commands,
+    inspect_commands,
     runner,
-    shared_quota,
+    setup_commands,
+    shared_quota_commands,
     signals,
 )
 
-app = typer.Typer(
-    name="amldeploy",
-    help="Plan, apply, probe and tear down Azure ML online endpoints. Start with: amldeploy apply -e local",
-    add_completion=True,
-    rich_markup_mode=None,
+_DEPLOY, _INSPECT, _SHARED, _SET_UP, _EMULATOR = "Deploy", "Inspect", "Shared quota", "Set up", "Emulator"
+app = command_help.group(
+    "amldeploy",
+    "Deploy Azure ML online endpoints from YAML files. Try it with the emulator: amldeploy apply -e local",
     pretty_exceptions_enable=False,
 )
-for command in (
-    inspect.render,
-    inspect.validate,
-    inspect.plan,
-    apply.apply,
-    apply.rollback,
-    apply.teardown,
-    apply.probe,
-    shared_quota.reap,
-    shared_quota.renew,
-    shared_quota.restore,
-    inspect.status,
-    inspect.logs,
-    doctor.doctor,
-    inspect.schema,
-    import_endpoints.adopt,
-    explain.explain,
+for panel, function, example, docs in (
+    (_DEPLOY, deploy_commands.validate, "validate -e local", "README.md"),
+    (_DEPLOY, deploy_commands.render, "render -e local --out rendered", "README.md"),
+    (_DEPLOY, deploy_commands.plan, "plan -e prod --out prod.plan", "docs/preflight.md"),
+    (_DEPLOY, deploy_commands.apply, "apply -e local", "docs/releases.md"),
+    (_DEPLOY, deploy_commands.probe, "probe -e local mip --save results", "README.md"),
+    (_DEPLOY, deploy_commands.rollback, "rollback -e prod mip", "docs/rollback.md"),
+    (_DEPLOY, deploy_commands.teardown, "teardown -e local", "README.md"),
+    (_INSPECT, inspect_commands.status, "status -e prod --watch", "docs/releases.md"),
+    (_INSPECT, inspect_commands.logs, "logs -e prod mip --lines 200", "docs/errors.md"),
+    (_INSPECT, inspect_commands.doctor, "doctor -e prod", "docs/preflight.md"),
+    (_INSPECT, inspect_commands.explain, "explain AML310", "docs/errors.md"),
+    (_SHARED, shared_quota_commands.reap, "reap -e dev --within 2h --yes", "docs/leases.md"),
+    (_SHARED, shared_quota_commands.renew, "renew -e dev --within 24h --yes", "docs/leases.md"),
+    (_SHARED, shared_quota_commands.restore, "restore -e dev .amldeploy/reaped/TIME/NAME", "docs/leases.md"),
+    (_SET_UP, setup_commands.import_, "import -e dev --endpoint my-endpoint", "README.md"),
+    (_SET_UP, setup_commands.adopt, "adopt -e dev my-endpoint", "README.md"),
+    (_SET_UP, setup_commands.schema, "schema pipeline", "README.md"),
 ):
-    app.command()(command)
-app.command("import")(import_endpoints.import_)
-app.add_typer(emulator_commands.commands, name="emulator")
-app.add_typer(github.commands, name="github")
+    command_help.add(app, function, f"amldeploy {example}", docs, panel=panel, name=function.__name__.rstrip("_"))
+app.add_typer(github_commands.app, rich_help_panel=_SET_UP)
+app.add_typer(emulator_commands.app, rich_help_panel=_EMULATOR)
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        from importlib.metadata import version
+
+        console.print_result(f"amldeploy {version('amldeploy')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Deploy Azure ML online endpoints from YAML files. Try it with the emulator: amldeploy apply -e local"""
 
 
 def main() -> NoReturn:
-    """Everything ends here: a result, or an error in words, and an exit code."""
-    console.begin()
-    signals.Stopping().listen()
-    sys.exit(runner.leave(lambda: app(sys.argv[1:] or ["--help"], prog_name="amldeploy", standalone_mode=False)))
+    """Run the command line and exit: without arguments, print the help."""
+    console.install()
+    signals.SignalHandler().install()
+    sys.exit(runner.exit_code(lambda: app(sys.argv[1:] or ["--help"], prog_name="amldeploy", standalone_mode=False)))

@@ -1,137 +1,137 @@
-"""What a command prints: the result on stdout, messages on stderr, in a form that the stream can show.
+"""Printing: the result on stdout, messages on stderr, in a form that the stream supports.
 
-Output never stops the work: a closed pipe is written to no more and the exit code stays that of the work; letters that
-an encoding lacks are escaped; a full disk is reported when the result is shown.
+Output never stops a command: after a closed pipe nothing more is written and the exit code does not change, characters
+that an encoding lacks are escaped, and a full disk is reported when the result is printed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
-import contextlib
-from collections.abc import Callable, Iterator
-
 from deploy.cli import github_actions
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
-def page(stream: TextIO | None) -> dict[str, Any]:
-    """How wide, colourful and plain text on `stream` may be; NO_COLOR, FORCE_COLOR, TERM and COLUMNS are honoured."""
-    if stream is None:  # closed by whoever called us
+
+def layout(stream: TextIO | None) -> dict[str, Any]:
+    """`width`, `colour` and `ascii` for text on a stream, from the stream, NO_COLOR, FORCE_COLOR, TERM and COLUMNS."""
+    if stream is None:  # the parent process closed it
         return {}
     terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
     colour = not os.environ.get("NO_COLOR") and (terminal or bool(os.environ.get("FORCE_COLOR")))
     width = shutil.get_terminal_size((100, 24)).columns
-    return {"width": min(max(width, 60), 200), "colour": colour, "ascii": is_plain(stream)}
+    return {"width": min(max(width, 60), 200), "colour": colour, "ascii": is_ascii_only(stream)}
 
 
-def is_plain(stream: TextIO) -> bool:
-    """Whether only ASCII is understood: by the encoding, a dumb terminal, or the C locale where it is named."""
+def is_ascii_only(stream: TextIO) -> bool:
+    """Whether the encoding, a dumb terminal or the C locale restricts the stream to ASCII."""
     locale = next((os.environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(name)), "")
     return os.environ.get("TERM") == "dumb" or locale in ("C", "POSIX") or "utf" not in (stream.encoding or "").lower()
 
 
 def is_interactive(stream: TextIO | None) -> bool:
-    """Whether somebody watches who can be shown a table that moves."""
+    """Whether a table on the stream can be redrawn."""
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
-class _Open(io.FileIO):
-    """A descriptor that takes whatever is written to it, also once it cannot be written to any more."""
+class _TolerantFile(io.FileIO):
+    """A descriptor that accepts every write; after an error it discards them."""
 
-    trouble: OSError | None = None
+    error: OSError | None = None
 
     def write(self, data: ReadableBuffer, /) -> int:
-        if self.trouble is None:
+        if self.error is None:
             try:
                 return super().write(data)
             except OSError as error:
-                self.trouble = error
+                self.error = error
         return memoryview(data).nbytes
 
 
-class Outlet(io.TextIOWrapper):
-    """A stream that never raises: it remembers what stopped it, and says nothing from then on."""
+class TolerantStream(io.TextIOWrapper):
+    """A text stream that never raises on write; `error` is what stopped it."""
 
     def __init__(self, descriptor: int, encoding: str, *, line_buffering: bool = False) -> None:
-        self._open = _Open(descriptor, "w", closefd=False)
-        buffer = io.BufferedWriter(self._open)
+        self._file = _TolerantFile(descriptor, "w", closefd=False)
+        buffer = io.BufferedWriter(self._file)
         super().__init__(buffer, encoding=encoding, errors="backslashreplace", line_buffering=line_buffering)
 
     @property
-    def trouble(self) -> OSError | None:
-        """What stopped it; None while it is heard."""
-        return self._open.trouble
+    def error(self) -> OSError | None:
+        return self._file.error
 
 
-def begin() -> None:
-    """From now on stdout and stderr are outlets, for typer, rich and every library, too."""
-    sys.stdout, sys.stderr = _outlet(sys.stdout), _outlet(sys.stderr)
+def install() -> None:
+    """Make stdout and stderr tolerant, for typer, rich and every library, too."""
+    sys.stdout, sys.stderr = _tolerant(sys.stdout), _tolerant(sys.stderr)
 
 
-def show(text: str, out: TextIO | None = None, *, done: bool = False) -> bool:
-    """The result, on stdout; whether somebody listens. Raises OSError where it cannot be written for another reason.
+def print_result(text: str, out: TextIO | None = None, *, done: bool = False) -> bool:
+    """Print the result on stdout. Returns whether the reader still reads; raises OSError for any other write error.
 
-    `done`: what it tells of is done, and its exit code stands; that it is not shown is said.
+    `done`: the command has already changed something, so a write error is only reported.
     """
     out = out or sys.stdout
     print(text.rstrip("\n"), file=out, flush=True)
-    trouble = out.trouble if isinstance(out, Outlet) else None
-    if trouble is None or isinstance(trouble, BrokenPipeError):
-        return trouble is None
+    error = out.error if isinstance(out, TolerantStream) else None
+    if error is None or isinstance(error, BrokenPipeError):
+        return error is None
     if not done:
-        raise trouble
-    say(f"The result is not shown: {trouble}.")
+        raise error
+    print_message(f"The result cannot be printed: {error}.")
     return False
 
 
-def say(text: str) -> None:
-    """A word beside the result, on stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 the street door prints
+def print_message(text: str) -> None:
+    """Print a message on stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 the CLI prints
 
 
-def _outlet(stream: TextIO | None) -> TextIO:
-    if stream is None:  # closed by whoever called us; print would take the other stream in its place
+def _tolerant(stream: TextIO | None) -> TextIO:
+    if stream is None:  # the parent process closed it; print would use the other stream
         return Path(os.devnull).open("w", encoding="utf-8")
     buffer = getattr(stream, "buffer", None)
     if type(getattr(buffer, "raw", buffer)) is not io.FileIO:  # such as a console of Windows
         return stream
-    return Outlet(stream.fileno(), stream.encoding, line_buffering=stream.isatty())
+    return TolerantStream(stream.fileno(), stream.encoding, line_buffering=stream.isatty())
 
 
 @contextlib.contextmanager
-def aloud(form: str) -> Iterator[Callable[[str], None]]:
-    """Says lines at once: on stdout, or beside it where JSON is the result. A live table would be drawn over them:
-    they wait until it is done.
+def line_printer(form: str) -> Iterator[Callable[[str], None]]:
+    """A function that prints a line at once: on stdout, or on stderr when the result is JSON.
+
+    While a live table is drawn on stderr, lines wait until it is finished.
     """
     stream = (sys.stderr if form == "json" else sys.stdout) or io.StringIO()
-    held: list[str] = []
-    waits = is_interactive(sys.stderr)
+    waiting: list[str] = []
+    wait = is_interactive(sys.stderr)
 
     def emit(line: str) -> None:
-        if waits:
-            held.append(line)
+        if wait:
+            waiting.append(line)
         else:
             print(line, file=stream, flush=True)
 
     try:
         yield emit
     finally:
-        for line in held:
+        for line in waiting:
             print(line, file=stream, flush=True)
 
 
 @contextlib.contextmanager
-def noticing() -> Iterator[Callable[[Any], None] | None]:
-    """Where a run on GitHub listens, its notices are kept for the end, when they can be counted."""
-    words: list[Any] = []
+def collected_notices() -> Iterator[Callable[[Any], None] | None]:
+    """In a job on GitHub: a function that collects notices, which are reported together at the end. Else None."""
+    notices: list[Any] = []
     try:
-        yield words.append if github_actions.is_on() else None
+        yield notices.append if github_actions.is_on() else None
     finally:
-        github_actions.noticed(words)
+        github_actions.report_notices(notices)

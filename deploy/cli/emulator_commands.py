@@ -1,8 +1,7 @@
-"""The commands of the local Azure ML: `amldeploy emulator ...`. They ask the emulator and show what it says."""
+"""The commands `amldeploy emulator ...`: start, stop and control the emulator of Azure ML."""
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,147 +11,161 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli import console, runner
-from deploy.cli.options import hours_of
-from deploy.cli.runner import Output
+from deploy.cli import command_help, console, output, runner
+from deploy.cli.options import Form, State, hours_of
+from deploy.cli.output import Output, View
 from deploy.errors import UsageError
 
-commands = typer.Typer(help="The local Azure ML.", rich_markup_mode=None)
+app = command_help.group("emulator", "Run a local emulator of Azure ML.")
+_STATE = Path(".amldeploy")
 
 
 class Profile(StrEnum):
-    """How long Azure takes."""
+    """How long operations take."""
 
     INSTANT = "instant"
     QUICK = "quick"
     REALISTIC = "realistic"
 
 
-State = Annotated[Path, typer.Option("--state", help="Folder of the emulator's world.")]
-Form = Annotated[Output, typer.Option("-o", "--output", help="Form of the result on stdout.")]
-_HERE = Path(".amldeploy")
-
-
-@commands.command("start")
 def start(
-    state: State = _HERE,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
-    profile: Annotated[Profile, typer.Option("--profile", help="How long operations take.")] = Profile.QUICK,
+    state: State = _STATE,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port on 127.0.0.1; 0 for a free one.")
+    ] = 0,
+    profile: Annotated[Profile, typer.Option("--profile", help="Duration of operations.")] = Profile.QUICK,
     time_scale: Annotated[
-        float | None, typer.Option("--time-scale", min=0, help="Seconds that pass in its world in each second.")
+        float | None,
+        typer.Option("--time-scale", metavar="FACTOR", min=0, help="Clock speed (60 = one minute per second)."),
     ] = None,
-    world: Annotated[Path | None, typer.Option("--world", help="A file that says what there is at first.")] = None,
-    faults: Annotated[Path | None, typer.Option("--faults", help="A file that says what shall go wrong.")] = None,
+    world: Annotated[
+        Path | None, typer.Option("--world", metavar="FILE", help="File with the initial resources.")
+    ] = None,
+    faults: Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="File with faults to inject.")] = None,
     throttle: Annotated[
         bool | None,
-        typer.Option("--throttle/--no-throttle", help="Count requests as Azure does; by default if realistic."),
+        typer.Option("--throttle/--no-throttle", help="Throttle requests as Azure does; the default of realistic."),
     ] = None,
-    output: Form = Output.TEXT,
+    form: Form = Output.TEXT,
 ) -> None:
-    """Start it in the background, or find the one that runs."""
-    said: dict[str, Any] = {"world": world, "faults": faults, "time_scale": time_scale}
+    """Start the emulator in the background, or find the running one."""
+    settings: dict[str, Any] = {"world": world, "faults": faults, "time_scale": time_scale, "throttle": throttle}
     found = _find(state)
-    running = runner.emulator(lambda emulator: emulator.launch(state, port, profile.value, throttle=throttle, **said))
+    running = runner.run_emulator(lambda emulator: emulator.launch(state, port, profile.value, **settings))
     if found is not None and (port or profile is not Profile.QUICK or throttle is not None):
-        console.say("It ran already: port, profile and throttling stay as they are. Stop it first to change them.")
-    if output is Output.JSON:
-        console.show(json.dumps({**_told(running), "started": found is None}))
-        return
-    console.show(f"The emulator answers at {running.url} (pid {running.pid}).")
-    console.say('Point a program at it: eval "$(amldeploy emulator env)"')
+        console.print_message(
+            "The emulator was already running: --port, --profile and --throttle have no effect. Stop it first."
+        )
+    _show(f"The emulator runs at {running.url} (pid {running.pid}).", {**_status(running), "started": not found}, form)
+    if form is not Output.JSON:
+        console.print_message('Connect other programs with: eval "$(amldeploy emulator env)"')
 
 
-@commands.command("stop")
-def stop(state: State = _HERE, output: Form = Output.TEXT) -> None:
-    """Stop it. Its world stays."""
+def stop(state: State = _STATE, form: Form = Output.TEXT) -> None:
+    """Stop the emulator. Its data stays."""
     _find(state)
-    stopped = runner.emulator(lambda emulator: emulator.stop(state))
-    text = "The emulator is stopped." if stopped else "No emulator was running."
-    console.show(json.dumps({"stopped": stopped}) if output is Output.JSON else text)
+    stopped = runner.run_emulator(lambda emulator: emulator.stop(state))
+    _show("The emulator is stopped." if stopped else "No emulator was running.", {"stopped": stopped}, form)
 
 
-@commands.command("status")
-def status(state: State = _HERE, output: Form = Output.TEXT) -> None:
-    """Say whether it runs, and where."""
+def status(state: State = _STATE, form: Form = Output.TEXT) -> None:
+    """Show whether the emulator runs, and its URL."""
     running = _find(state)
-    told = _told(running)
-    text = f"The emulator answers at {told['url']} (pid {told['pid']})." if running else "No emulator is running."
-    console.show(json.dumps(told) if output is Output.JSON else text)
+    text = f"The emulator runs at {running.url} (pid {running.pid})." if running else "No emulator is running."
+    _show(text, _status(running), form)
 
 
-@commands.command("env")
-def env(state: State = _HERE, output: Form = Output.TEXT) -> None:
-    """Print the variables that point any other program at it."""
-    running = runner.emulator(lambda emulator: emulator.find(state))
+def env(state: State = _STATE, form: Form = Output.TEXT) -> None:
+    """Print the environment variables with which other programs connect."""
+    running = runner.run_emulator(lambda emulator: emulator.find(state))
     if running is None:
         cure = "Start it: amldeploy emulator start"
-        raise UsageError("print its variables", "no emulator is running", cure, code="AML633")
+        raise UsageError("print the emulator's variables", "no emulator is running", cure, code="AML633")
     values = running.variables()
-    text = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
-    console.show(json.dumps(values) if output is Output.JSON else text)
+    _show("\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items()), values, form)
 
 
-@commands.command("reset")
-def reset(state: State = _HERE, output: Form = Output.TEXT) -> None:
-    """Forget what was made in it. Back to its world file, or to the default world."""
-    aside = runner.emulator(lambda emulator: emulator.reset(state))
-    if aside is not None:
-        console.say(f"The world could not be read. It is set aside as {aside}; the new one is the default world.")
-    told = {"reset": True, "aside": aside and str(aside)}
-    console.show(json.dumps(told) if output is Output.JSON else "The emulator's world is as new.")
+def reset(state: State = _STATE, form: Form = Output.TEXT) -> None:
+    """Reset the data to the world file, or to the default world."""
+    broken = runner.run_emulator(lambda emulator: emulator.reset(state))
+    if broken is not None:
+        console.print_message(
+            f"The data could not be read. It was moved to {broken}; the new data is the default world."
+        )
+    _show("The emulator's data is reset.", {"reset": True, "aside": broken and str(broken)}, form)
 
 
-@commands.command("clock")
 def clock(
-    state: State = _HERE,
+    state: State = _STATE,
     advance: Annotated[
-        str | None, typer.Option("--advance", metavar="160h", help="Let this time pass: 90m, 24h, 7d.")
+        str | None, typer.Option("--advance", metavar="TIME", help="Move the clock forward: 90m, 24h, 7d.")
     ] = None,
     set_to: Annotated[
-        str | None, typer.Option("--set", metavar="MOMENT", help="Such as 2027-01-31T12:00:00Z; before --advance.")
+        str | None, typer.Option("--set", metavar="TIME", help="Set the clock, before --advance: 2027-01-31T12:00:00Z.")
     ] = None,
-    output: Form = Output.TEXT,
+    form: Form = Output.TEXT,
 ) -> None:
-    """Say what time it is there, or turn its clock. What is over by then is gone."""
-    turn = {"set": set_to, "advance": 3600 * (hours_of(advance) or 0.0) if advance else None}
-    told = runner.emulator(lambda emulator: emulator.clock(state, **{k: v for k, v in turn.items() if v is not None}))
-    when = f"{datetime.fromtimestamp(told['seconds'], UTC):%Y-%m-%d %H:%M} UTC"
-    hours = f"{abs(told['ahead']) / 3600:.1f} h {'ahead of' if told['ahead'] >= 0 else 'behind'} the clock on the wall"
-    console.show(json.dumps(told) if output is Output.JSON else f"It is {when} there, {hours}.")
+    """Show the emulator's clock, or change it. Azure's operations and leases end accordingly."""
+    change = {"set": set_to, "advance": 3600 * (hours_of(advance) or 0.0) if advance else None}
+    given = {name: value for name, value in change.items() if value is not None}
+    found = runner.run_emulator(lambda emulator: emulator.clock(state, **given))
+    when = f"{datetime.fromtimestamp(found['seconds'], UTC):%Y-%m-%d %H:%M} UTC"
+    hours = found["ahead"] / 3600
+    offset = f"{abs(hours):.1f} h {'ahead of' if hours > 0 else 'behind'} real time"
+    _show(f"Clock: {when}, {offset if abs(hours) >= 0.05 else 'no offset to real time'}.", found, form)
 
 
-@commands.command("requests")
 def requests(
-    state: State = _HERE,
-    mutating: Annotated[bool, typer.Option("--mutating", help="Only those that change something.")] = False,
-    after: Annotated[int, typer.Option("--after", min=0, help="Only those after this number.")] = 0,
-    output: Form = Output.TEXT,
+    state: State = _STATE,
+    mutating: Annotated[bool, typer.Option("--mutating", help="Only mutating requests.")] = False,
+    after: Annotated[
+        int, typer.Option("--after", metavar="NUMBER", min=0, help="Only requests after this number.")
+    ] = 0,
+    form: Form = Output.TEXT,
 ) -> None:
-    """Show the requests it has answered, oldest first."""
-    rows = runner.emulator(lambda emulator: emulator.requests(state, after=after, mutating=mutating or None))
-    console.show(json.dumps(rows) if output is Output.JSON else table(rows))
+    """List the requests that the emulator answered, oldest first."""
+    rows = runner.run_emulator(lambda emulator: emulator.requests(state, after=after, mutating=mutating or None))
+    output.show(View(lambda: table(rows), lambda: rows, indent=None), form)
 
 
-def _find(state: Path) -> Any:
-    """The emulator that runs. A record that cannot be read counts as none, and is told of."""
-    if runner.emulator(lambda emulator: emulator.has_unreadable_record(state)):
-        console.say(f"{state / 'emulator.json'} cannot be read: taken as if no emulator were running.")
-    return runner.emulator(lambda emulator: emulator.find(state))
-
-
-def _told(running: Any) -> dict[str, Any]:
-    return {"running": running is not None, "url": running and running.url, "pid": running and running.pid}
+for command, example in (
+    (start, "start --time-scale 60"),
+    (stop, "stop"),
+    (status, "status"),
+    (env, "env"),
+    (reset, "reset"),
+    (clock, "clock --advance 160h"),
+    (requests, "requests --mutating"),
+):
+    command_help.add(app, command, f"amldeploy emulator {example}", "docs/emulator.md")
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Requests as lines under a heading; what the emulator noted of one stands at its end in brackets."""
+    """The requests as lines below a heading; a note of the emulator is at the end in brackets."""
     lines = [("number", "method", "status", "ms", "operation", "path")]
     for row in rows:
         path = row["path"] + (f"  [{row['note']}]" if row["note"] else "")
-        took = f"{row['milliseconds']:.1f}"
-        lines.append((str(row["number"]), row["method"], str(row["status"]), took, row["operation"], path))
+        time = f"{row['milliseconds']:.1f}"
+        lines.append((str(row["number"]), row["method"], str(row["status"]), time, row["operation"], path))
     wide = [max(len(line[at]) for line in lines) for at in range(5)]
     return "\n".join(
-        f"{number:>{wide[0]}}  {method:<{wide[1]}}  {answered:>{wide[2]}}  {took:>{wide[3]}}  {name:<{wide[4]}}  {path}"
-        for number, method, answered, took, name, path in lines
+        f"{number:>{wide[0]}}  {method:<{wide[1]}}  {status:>{wide[2]}}  {time:>{wide[3]}}  {name:<{wide[4]}}  {path}"
+        for number, method, status, time, name, path in lines
     )
+
+
+def _find(state: Path) -> Any:
+    """The running emulator. An unreadable record of one counts as none, with a message."""
+    if runner.run_emulator(lambda emulator: emulator.has_unreadable_record(state)):
+        console.print_message(
+            f"{state / 'emulator.json'} cannot be read. It is ignored, as if no emulator were running."
+        )
+    return runner.run_emulator(lambda emulator: emulator.find(state))
+
+
+def _status(running: Any) -> dict[str, Any]:
+    return {"running": running is not None, "url": running and running.url, "pid": running and running.pid}
+
+
+def _show(text: str, document: dict[str, Any], form: Output) -> None:
+    output.show(View(lambda: text, lambda: document, indent=None), form)

@@ -1,7 +1,7 @@
-"""A job of GitHub Actions is told what it can show: annotations, the step's outputs, the step's summary.
+"""Annotations, step outputs and step summaries for a job of GitHub Actions: only when GITHUB_ACTIONS is true.
 
-Only where GITHUB_ACTIONS is true. Workflow commands go to stderr, which the runner reads too, so that stdout stays one
-result. What cannot be written is said once and stops nothing.
+Workflow commands are printed on stderr, which the runner reads, too, so that stdout contains the result only. A file
+that cannot be written is reported and stops nothing.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def is_on() -> bool:
-    """Whether a runner of GitHub's listens."""
+    """Whether the process runs in a job of GitHub Actions."""
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
-def planned(plan: Plan, file: Path | None = None) -> None:
-    """Of a plan: whether it changes anything, its fingerprint, the file it is in, and the plan for people."""
+def report_plan(plan: Plan, file: Path | None = None) -> None:
+    """Outputs: changes, fingerprint, scoring-uri and planfile. Summary: the plan."""
     if not is_on():
         return
     from deploy import reporter
@@ -40,8 +40,8 @@ def planned(plan: Plan, file: Path | None = None) -> None:
     _summary(reporter.plan_markdown(plan))
 
 
-def done(plan: Plan, report: Report, rows: Iterable[EndpointRow] = ()) -> None:
-    """Of a plan that was carried out: where callers find it, and what became of each step."""
+def report_result(plan: Plan, report: Report, rows: Iterable[EndpointRow] = ()) -> None:
+    """Outputs: scoring-uri, fingerprint and environment-url. Summary and annotations: the outcome of each step."""
     if not is_on():
         return
     from deploy import reporter
@@ -55,7 +55,7 @@ def done(plan: Plan, report: Report, rows: Iterable[EndpointRow] = ()) -> None:
 
 
 def mask(secrets: Iterable[str], stream: TextIO | None) -> None:
-    """Before anything is shown or done that they are part of: the runner hides them."""
+    """Make the runner hide these secrets in its log. Call it before they are printed or used."""
     if is_on():
         from deploy import reporter
 
@@ -63,27 +63,24 @@ def mask(secrets: Iterable[str], stream: TextIO | None) -> None:
 
 
 def masker(stream: TextIO | None) -> Callable[[str], None]:
-    """Masks each secret as soon as it is read, past the sink that libraries print into."""
+    """A function that masks one secret on `stream`, also while stdout and stderr are redirected."""
     return lambda secret: mask([secret], stream)
 
 
-def noticed(words: Iterable[Message]) -> None:
-    """Of leases that end, the soonest first: what a workflow can turn into an issue."""
-    told = [(word.title, word.text) for word in sorted(words, key=_by_urgency)]
-    if not told or not is_on():
+def report_notices(messages: Iterable[Message]) -> None:
+    """Annotations and summary: problems first, then the leases that end, the earliest first."""
+    ordered = sorted(messages, key=lambda message: (not message.problem, str(message.ends or "")))
+    if not ordered or not is_on():
         return
     from deploy import reporter
 
-    _command(reporter.annotated(reporter.of_notices(told)))
-    _summary(reporter.notices_markdown(told))
+    notices = [(message.title, message.text) for message in ordered]
+    _command(reporter.annotated(reporter.of_notices(notices)))
+    _summary(reporter.notices_markdown(notices))
 
 
-def _by_urgency(word: Message) -> tuple[bool, str]:
-    return not word.trouble, str(word.ends or "")
-
-
-def failed(error: DeployError, environment: str) -> None:
-    """Of an error: on the lines that it speaks of. `environment`: its name, empty if none was typed."""
+def report_error(error: DeployError, environment: str) -> None:
+    """Annotations on the lines of the error, and a summary. `environment`: its name; empty when unknown."""
     if not is_on():
         return
     from deploy import reporter
@@ -93,23 +90,17 @@ def failed(error: DeployError, environment: str) -> None:
     _summary(reporter.error_markdown(error))
 
 
-def said(text: str) -> None:
-    """Of whatever else a command found."""
-    if is_on():
-        _summary(text)
-
-
 def _places(environment: str) -> Mapping[str, Place]:
     from deploy import commands
 
     try:
-        return commands.places(commands.Project(), environment)
+        return commands.entry_places(commands.Project(), environment)
     except DeployError:
         return {}
 
 
 def _prefix() -> str:
-    """Where the project is, seen from the root of the repository: annotations are addressed from there."""
+    """The project's path relative to the root of the repository: paths in annotations start there."""
     workspace = os.environ.get("GITHUB_WORKSPACE")
     if not workspace:
         return ""
@@ -142,8 +133,8 @@ def _summary(text: str) -> None:
     from deploy import reporter
 
     path = os.environ.get("GITHUB_STEP_SUMMARY")
-    there = Path(path).stat().st_size if path and Path(path).is_file() else 0
-    _append("GITHUB_STEP_SUMMARY", reporter.fitting(text.rstrip("\n") + "\n\n", reporter.SUMMARY_ROOM - there))
+    size = Path(path).stat().st_size if path and Path(path).is_file() else 0
+    _append("GITHUB_STEP_SUMMARY", reporter.fitting(text.rstrip("\n") + "\n\n", reporter.SUMMARY_ROOM - size))
 
 
 def _append(variable: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What is typed the same way behind many commands."""
+"""The options and arguments that several commands share, and the conversion of their values."""
 
 from __future__ import annotations
 
@@ -7,38 +7,55 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.runner import Output, TextOrJson
+from deploy.cli.output import Output, StatusOutput, TextOrJson
 from deploy.errors import UsageError
 
-Env = Annotated[str, typer.Option("-e", "--environment", help="A file of environments/, without .yml.", metavar="NAME")]
-Keys = Annotated[list[str] | None, typer.Argument(help="Endpoints of the environment; all when none is named.")]
-Form = Annotated[Output, typer.Option("-o", "--output", help="Form of the result on stdout.")]
-PlainForm = Annotated[TextOrJson, typer.Option("-o", "--output", help="Form of the result on stdout.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-AllowExposure = Annotated[
-    bool, typer.Option("--allow-exposure", help="Open network access or weaken authentication, though protected.")
+_ENVIRONMENT = "-e", "--environment"
+_OUTPUT = "-o", "--output"
+_OUTPUT_HELP = "Form of the result on stdout."
+_ENVIRONMENT_HELP = "File in environments/, without .yml."
+
+Environment = Annotated[str, typer.Option(*_ENVIRONMENT, metavar="NAME", help=_ENVIRONMENT_HELP)]
+Environments = Annotated[
+    list[str], typer.Option(*_ENVIRONMENT, metavar="NAME", help=f"{_ENVIRONMENT_HELP} Repeatable.")
 ]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, max=64, help="Endpoints worked on side by side.")]
+OptionalEnvironment = Annotated[
+    str | None, typer.Option(*_ENVIRONMENT, metavar="NAME", help=f"{_ENVIRONMENT_HELP} Omit with a plan file.")
+]
+Endpoints = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY", help="Endpoints of the environment; omit for all.")
+]
+Form = Annotated[Output, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
+PlainForm = Annotated[TextOrJson, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
+StatusForm = Annotated[StatusOutput, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
+Yes = Annotated[bool, typer.Option("--yes", help="Skip the confirmation.")]
+Jobs = Annotated[int, typer.Option("--jobs", metavar="NUMBER", min=1, max=64, help="Endpoints to process in parallel.")]
 Events = Annotated[
-    Path | None, typer.Option("--events", help="Write every event to this file, one JSON object a line.")
+    Path | None, typer.Option("--events", metavar="FILE", help="Write progress events to this file as JSON lines.")
 ]
-RolledBack = Annotated[bool, typer.Option("--allow-rolled-back", help="Deploy a release again that was rolled back.")]
+AllowExposure = Annotated[
+    bool,
+    typer.Option(
+        "--allow-exposure", help="In a protected environment, allow open network access or weaker authentication."
+    ),
+]
+AllowRolledBack = Annotated[bool, typer.Option("--allow-rolled-back", help="Deploy a release that was rolled back.")]
 Regions = Annotated[
-    str, typer.Option("--regions", help="When quota is short: look for room there, too.", metavar="REGION,REGION...")
+    str, typer.Option("--regions", metavar="REGION,...", help="Other regions to check when quota is short.")
 ]
+State = Annotated[Path, typer.Option("--state", metavar="FOLDER", help="Folder with the emulator's data.")]
 
 
-def regions_of(typed: str) -> list[str]:
-    """The regions that were typed, each once, as Azure writes them."""
-    return list(dict.fromkeys(word.replace(" ", "").lower() for word in typed.split(",") if word.strip()))
+def regions_of(text: str) -> list[str]:
+    """The regions in a comma-separated list, each once, in Azure's form: `West US` is `westus`."""
+    return list(dict.fromkeys(word.replace(" ", "").lower() for word in text.split(",") if word.strip()))
 
 
 def hours_of(text: str | None) -> float | None:
-    """`24h`, `7d`, `90m` as hours."""
+    """`24h`, `7d`, `90m` in hours."""
     if text is None:
         return None
     units = {"m": 1 / 60, "h": 1.0, "d": 24.0}
     if text[-1:] not in units or not text[:-1].replace(".", "", 1).isdecimal():
-        cure = "Write 90m, 24h or 7d"
-        raise UsageError(f"read {text!r} as a time", "it is not a number and a unit", cure, code="AML661")
+        raise UsageError(f"read {text!r} as a time", "it has no number and unit", "Use 90m, 24h or 7d", code="AML661")
     return float(text[:-1]) * units[text[-1]]

@@ -1,20 +1,17 @@
-"""How commands are called and left: what every command of the street door shares. What is said leaves through `speech`.
+"""Running a command: progress and confirmation on stderr, the result on stdout, every error as text and exit code.
 
-stdout carries the result and nothing else; progress and questions go to stderr. Libraries that print on their own (the
-SDK's dots and notices) print into a sink while a verb runs. The commands are imported when the first one is called:
-`--help` is quick.
+Libraries that print on their own (the SDK's dots and notices) print into a sink while a command runs. `deploy.commands`
+is imported when the first command runs, so that `--help` is quick.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import json
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -22,63 +19,48 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import typer
 
-from deploy.cli import github_actions, signals
-from deploy.cli.console import is_interactive, is_plain, page, say, show
+from deploy.cli import console, github_actions, output, signals
+from deploy.cli.output import View
 from deploy.errors import DeployError, Exit, Place, Problem, Refused, SpecError, UsageError
 
 if TYPE_CHECKING:
-    from deploy.commands import Done
+    from deploy.commands import Result
     from deploy.domain.plan import Plan
 
 T = TypeVar("T")
-_WRONG_WORDS: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-"""Whatever typer raises about a command line; whether it brings its own click depends on its version."""
-
-
-class Output(StrEnum):
-    """Forms of the result."""
-
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
-
-
-class TextOrJson(StrEnum):
-    """Forms of a result that has no Markdown."""
-
-    TEXT = "text"
-    JSON = "json"
+_CLICK_ERROR: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""The base class of typer's errors about a command line: click's own, or that of a click inside typer."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What was typed of a verb that carries out a plan."""
+class Invocation:
+    """The command line of a command that runs a plan."""
 
-    verb: str
+    command: str
     environment: str | None
-    endpoints: Sequence[str]
+    arguments: Sequence[str]
     yes: bool
     events: Path | None
-    goes_on: bool = False
-    """Whether it is the next of several, whose events stand in one file."""
+    append_events: bool = False
+    """Whether the events of an earlier environment are in the same file."""
 
     @property
-    def words(self) -> str:
-        """The verb as somebody does it."""
-        return {"teardown": "tear down", "rollback": "roll back"}.get(self.verb, self.verb)
+    def verb(self) -> str:
+        """The command in a sentence."""
+        return {"teardown": "tear down", "rollback": "roll back"}.get(self.command, self.command)
 
 
-def call(work: Callable[[ModuleType, Any], T]) -> T:
-    """A verb's result; what libraries print meanwhile goes nowhere."""
+def run(work: Callable[[ModuleType, Any], T]) -> T:
+    """The result of `work(deploy.commands, project)`. What libraries print is discarded."""
     from deploy import commands
 
     project = commands.Project(secret=github_actions.masker(sys.stderr))
-    with _hushed():
+    with _silenced():
         return work(commands, project)
 
 
-def emulator(work: Callable[[ModuleType], T]) -> T:
-    """A word with the emulator."""
+def run_emulator(work: Callable[[ModuleType], T]) -> T:
+    """The result of `work(deploy.emulator)`, with its errors as DeployError."""
     from deploy import emulator
 
     try:
@@ -92,116 +74,139 @@ def emulator(work: Callable[[ModuleType], T]) -> T:
         ) from wrong
     except emulator.WorldUnavailable as error:
         raise UsageError("open the emulator's world", error.reason, error.cure, code="AML645") from error
-    except RuntimeError as error:  # its own words say what could not be done, and what to do
+    except RuntimeError as error:  # its message is complete: what failed and how to fix it
         raise UsageError("use the emulator", str(error).partition(": ")[2] or str(error), code="AML632") from error
 
 
-def carry(asked: Asked, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
-    """The result of a verb that carries out a plan, watched and asked about on stderr."""
+def run_with_progress(invocation: Invocation, work: Callable[[ModuleType, dict[str, Any]], T]) -> T:
+    """The result of `work(deploy.commands, arguments)`, with progress and the confirmation on stderr.
+
+    The arguments are those that all commands share: project, name, only, emit and, except for a probe, approve.
+    """
     from deploy import commands
     from deploy.execution import progress
 
     err = sys.stderr or io.StringIO()
-    ask = _Question(asked, err)
-    drawn = {"interactive": is_interactive(err), "plain": is_plain(err)}
-    with progress.open_progress(err, **drawn, events=asked.events, goes_on=asked.goes_on) as emit, _hushed():
+    style = {"interactive": console.is_interactive(err), "plain": console.is_ascii_only(err)}
+    events, append = invocation.events, invocation.append_events
+    with progress.open_progress(err, **style, events=events, goes_on=append) as emit, _silenced():
         project = commands.Project(secret=github_actions.masker(err))
-        ways = {"project": project, "name": asked.environment, "only": asked.endpoints, "emit": emit}
+        arguments: dict[str, Any] = {"project": project, "name": invocation.environment, "emit": emit}
+        arguments["only"] = invocation.arguments
+        if invocation.command != "probe":
+            arguments["approve"] = Approval(invocation, err)
         try:
-            return work(commands, ways if asked.verb == "probe" else {**ways, "approve": ask})
+            return work(commands, arguments)
         except Refused as refused:
-            raise Refused(refused.findings, asked.words) from refused
+            raise Refused(refused.findings, invocation.verb) from refused
 
 
-def finish(done: Done, form: str, asked: Asked) -> None:
-    """Print what became of a plan and leave with its code, also when it cannot be printed."""
+def change(invocation: Invocation, form: str, work: Callable[[ModuleType, dict[str, Any]], Result]) -> None:
+    """Run a command that runs a plan, print its result and exit."""
+    finish(run_with_progress(invocation, work), form, invocation)
+
+
+def finish(result: Result, form: str, invocation: Invocation) -> None:
+    """Print the result of a plan and exit with its code, also when it cannot be printed."""
     from deploy import reporter
 
-    told = {"notices": list(done.notices), "failed_notices": list(done.failed)} if done.notices or done.failed else {}
-    told |= {"ok": False} if done.failed else {}
-    told |= {"traffic": done.traffic} if done.traffic else {}
-    told |= {"stays": list(done.plan.stays)} if done.plan.stays else {}
-    forms: dict[str, Callable[[], str]] = {
-        "json": lambda: json.dumps({**reporter.report_json(done.report), **told}, indent=2),
-        "markdown": lambda: reporter.report_markdown(done.report, done.plan),
-        "text": lambda: _in_words(done),
-    }
-    show(forms[form](), done=True)
-    github_actions.done(done.plan, done.report, done.rows)
-    for note in (*done.plan.notes, *done.idle):
-        say(f"Note: {note}")
-    for each in done.plan.held:
-        say(f"{reporter.HELD}: {reporter.held(each)}")
-    if done.report.stopped:
-        say(signals.words(asked.verb, done.plan.environment, asked.endpoints))
-        for line in reporter.onward(asked.verb, done.plan, done.traffic):
-            say(line)
-    for words in (*done.failed, *([done.unkept] if done.unkept else ())):
-        say(words)
-    raise SystemExit(done.exit)
+    output.show(_result_view(result), form, done=True)
+    github_actions.report_result(result.plan, result.report, result.rows)
+    for note in (*result.plan.notes, *result.idle):
+        console.print_message(f"Note: {note}")
+    for each in result.plan.held:
+        console.print_message(f"{reporter.HELD}: {reporter.held(each)}")
+    if result.report.stopped:
+        console.print_message(signals.message(invocation.command, result.plan.environment, invocation.arguments))
+        for line in reporter.onward(invocation.command, result.plan, result.traffic):
+            console.print_message(line)
+    for message in (*result.failed, *([result.not_saved] if result.not_saved else ())):
+        console.print_message(message)
+    raise SystemExit(result.exit)
 
 
-def plan_as(plan: Plan, form: str, hint: str) -> str:
-    """A plan in the form asked for; `hint` is what to type next."""
+def _result_view(result: Result) -> View:
     from deploy import reporter
 
-    forms: dict[str, Callable[[], str]] = {
-        "json": lambda: json.dumps(reporter.plan_json(plan), indent=2),
-        "markdown": lambda: reporter.plan_markdown(plan),
-        "text": lambda: reporter.plan_text(plan, **page(sys.stdout), hint=hint),
-    }
-    return forms[form]()
+    def document() -> dict[str, Any]:
+        body = dict(reporter.report_json(result.report))
+        if result.notices or result.failed:
+            body |= {"notices": list(result.notices), "failed_notices": list(result.failed)}
+        body |= {"ok": False} if result.failed else {}
+        body |= {"traffic": result.traffic} if result.traffic else {}
+        body |= {"stays": list(result.plan.stays)} if result.plan.stays else {}
+        return body
+
+    def text() -> str:
+        layout = console.layout(sys.stdout)
+        parts = [reporter.report_text(result.report, result.plan, **layout)]
+        parts += [reporter.status_text(result.rows, **layout)] if result.rows else []
+        parts += ["\n".join(f"Saved: {path}" for path in result.files)] if result.files else []
+        return "\n\n".join(part.rstrip("\n") for part in parts)
+
+    return View(text, document, lambda: reporter.report_markdown(result.report, result.plan))
+
+
+def plan_view(plan: Plan, hint: str) -> View:
+    """The forms of a plan; `hint` is the command that applies it."""
+    from deploy import reporter
+
+    return View(
+        lambda: reporter.plan_text(plan, **console.layout(sys.stdout), hint=hint),
+        lambda: reporter.plan_json(plan),
+        lambda: reporter.plan_markdown(plan),
+    )
 
 
 def needs_yes(environment: str) -> bool:
-    """Whether a command that changes this environment would ask, and nobody could answer."""
-    return not can_ask() and call(lambda commands, project: bool(commands.asks(project, environment)))
+    """Whether a command that changes this environment needs --yes, because stdin is not a terminal."""
+    return not _can_ask() and run(lambda commands, project: bool(commands.needs_approval(project, environment)))
 
 
-def can_ask() -> bool:
-    """Whether there is a terminal to answer a question on."""
+def _can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def leave(work: Callable[[], object]) -> int:
-    """Run a command; every failure in words, every end with its exit code."""
+def exit_code(work: Callable[[], object]) -> int:
+    """Run a command and print its error. Returns the exit code."""
     try:
         work()
     except DeployError as error:
-        return explain(error)
+        return report_error(error)
     except typer.Exit as left:
         return left.exit_code
-    except _WRONG_WORDS as wrong:
-        where = getattr(getattr(wrong, "ctx", None), "command_path", "amldeploy")
-        return explain(
-            UsageError("read the command line", wrong.format_message(), f"See {where} --help", code="AML648")
+    except _CLICK_ERROR as error:
+        command = getattr(getattr(error, "ctx", None), "command_path", "amldeploy")
+        return report_error(
+            UsageError("read the command line", error.format_message(), f"See {command} --help", code="AML648")
         )
     except (typer.Abort, KeyboardInterrupt) as stop:
-        say(signals.words(next(iter(sys.argv[1:]), ""), _typed("-e", "--environment")))
-        return signals.code(stop)
+        console.print_message(signals.message(next(iter(sys.argv[1:]), ""), _option("-e", "--environment")))
+        return signals.exit_code(stop)
     except OSError as error:
-        return explain(UsageError("go on", str(error), "See that the path is right and may be written", code="AML649"))
-    except Exception:  # noqa: BLE001 the last word about a bug
+        cure = "Check that the path is correct and that you can write to it"
+        return report_error(UsageError("continue", str(error), cure, code="AML649"))
+    except Exception:  # noqa: BLE001 a bug is reported, too
         traceback.print_exc()
-        say("This is a bug in amldeploy, not in your files. Please report it with the lines above.")
+        console.print_message("This is a bug in amldeploy, not in your files. Please report it with the lines above.")
         return Exit.BUG
     return Exit.OK
 
 
-def explain(error: DeployError, *, told: bool = False) -> int:
-    """A failure in words; its exit code. `told`: the result that was shown says it too."""
+def report_error(error: DeployError, *, in_result: bool = False) -> int:
+    """Print an error. Returns its exit code. `in_result`: the printed result contains it already."""
     from deploy import reporter
 
-    forms = {"json": lambda e: json.dumps(reporter.error_json(e), indent=2), "markdown": reporter.error_markdown}
-    if (form := forms.get(_typed("-o", "--output"))) and not told:
-        show(form(error), done=True)
-    say(reporter.error_text(error, **page(sys.stderr)).rstrip("\n"))
-    github_actions.failed(error, _typed("-e", "--environment"))
+    view = View(lambda: str(error), lambda: reporter.error_json(error), lambda: reporter.error_markdown(error))
+    if (form := _option("-o", "--output")) in output.ERROR_FORMS and not in_result:
+        output.show(view, form, done=True)
+    console.print_message(reporter.error_text(error, **console.layout(sys.stderr)).rstrip("\n"))
+    github_actions.report_error(error, _option("-e", "--environment"))
     return error.exit
 
 
-def _typed(short: str, long: str) -> str:
-    """What was typed behind an option, before anybody has read the command line; empty if it was not."""
+def _option(short: str, long: str) -> str:
+    """The value of an option, also when the command line is invalid; empty when it is missing."""
     for word, after in pairwise([*sys.argv, ""]):
         if word in (short, long):
             return after
@@ -210,43 +215,32 @@ def _typed(short: str, long: str) -> str:
     return ""
 
 
-def _in_words(done: Done) -> str:
-    from deploy import reporter
-
-    how = page(sys.stdout)
-    parts = [reporter.report_text(done.report, done.plan, **how)]
-    parts += [reporter.status_text(done.rows, **how)] if done.rows else []
-    parts += ["\n".join(f"Kept: {path}" for path in done.files)] if done.files else []
-    return "\n\n".join(part.rstrip("\n") for part in parts)
-
-
 @contextlib.contextmanager
-def _hushed() -> Iterator[None]:
+def _silenced() -> Iterator[None]:
     sink = io.StringIO()
     with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
         yield
 
 
-class _Question:
-    """Shows a plan and asks for `yes`; knows when there is nobody to ask."""
+class Approval:
+    """Shows a plan and asks for `yes`. Raises UsageError for any other answer, and without a terminal."""
 
-    def __init__(self, asked: Asked, err: TextIO) -> None:
-        self.asked, self.err = asked, err
+    def __init__(self, invocation: Invocation, err: TextIO) -> None:
+        self.invocation, self.err = invocation, err
 
     def __call__(self, plan: Plan, needed: bool) -> None:
         from deploy import reporter
 
         github_actions.mask(reporter.secrets_of(plan), self.err)
         if plan.steps:
-            self.err.write(reporter.plan_text(plan, **page(self.err)).rstrip("\n") + "\n")
-        if self.asked.yes or not needed or not plan.steps:
+            self.err.write(reporter.plan_text(plan, **console.layout(self.err)).rstrip("\n") + "\n")
+        if self.invocation.yes or not needed or not plan.steps:
             return
-        what = f"{self.asked.words} {plan.environment}"
-        if not can_ask():
-            raise UsageError(what, "there is no terminal to ask on", "Use --yes", code="AML642")
+        what = f"{self.invocation.verb} {plan.environment}"
+        if not _can_ask():
+            raise UsageError(what, "no terminal is available for the confirmation", "Use --yes", code="AML642")
         self.err.write(f"\nType yes to {what}: ")
         self.err.flush()
         if sys.stdin.readline().strip() != "yes":
-            raise UsageError(
-                what, "you did not say yes, so nothing was changed", "Type yes, or use --yes", code="AML643"
-            )
+            cause = 'cancelled, nothing was changed: you must type "yes"'
+            raise UsageError(what, cause, 'Type "yes", or use --yes', code="AML643")

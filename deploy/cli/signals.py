@@ -1,6 +1,6 @@
-"""Being told to stop: Ctrl-C and SIGTERM break off whatever waits, once. The report is written on the way out.
+"""Ctrl-C and SIGTERM: the first one interrupts whatever waits, and the report is still written.
 
-A runner of GitHub Actions that is cancelled sends SIGINT, 7.5 s later SIGTERM and 2.5 s later kills.
+When a job of GitHub Actions is cancelled, the runner sends SIGINT, 7.5 s later SIGTERM, and 2.5 s later kills.
 """
 
 from __future__ import annotations
@@ -14,46 +14,48 @@ from types import FrameType
 from deploy.errors import Exit, Terminated
 
 _CHANGING = frozenset({"adopt", "apply", "reap", "renew", "restore", "rollback", "teardown"})
-"""Commands that begin operations in Azure."""
-_ECHO = 2.0
-"""Seconds in which a second Ctrl-C is the first one's echo."""
+"""Commands that start operations in Azure."""
+_REPEAT = 2.0
+"""Seconds in which a second Ctrl-C counts as the same one: wrappers send it again."""
 
 
-def words(command: str, environment: str | None = None, endpoints: Sequence[str] = ()) -> str:
-    """What is said of a command that was interrupted: the same command finishes what it began, and no other does.
-    `endpoints`: what was typed after it, which may be a plan file or a folder.
+def message(command: str, environment: str | None = None, arguments: Sequence[str] = ()) -> str:
+    """What is printed after an interruption, with the command that finishes the work: the same one.
+
+    `arguments`: the endpoints, the plan file or the folder of the interrupted command.
     """
     if command not in _CHANGING:
         return "Interrupted."
     options = [*(["-e", environment] if environment else []), *(["--yes"] if command == "reap" else [])]
-    again = shlex.join(["amldeploy", command, *options, *endpoints])
+    again = shlex.join(["amldeploy", command, *options, *arguments])
     return f"Interrupted. Operations that have begun continue in Azure. To finish, run the same command again: {again}"
 
 
-class Stopping:
-    """A signal handler. What follows a signal adds nothing: wrappers pass on what the terminal has sent already.
-    A Ctrl-C some seconds later is a person who will not wait.
+class SignalHandler:
+    """Raises KeyboardInterrupt or Terminated on the first signal, and on a Ctrl-C some seconds later.
+
+    Other signals after the first are ignored, so that the report can be written.
     """
 
     def __init__(self) -> None:
-        self._asked: float | None = None
+        self._first: float | None = None
 
-    def listen(self) -> None:
-        """From now on. A process that was started to ignore Ctrl-C goes on ignoring it."""
+    def install(self) -> None:
+        """Handle the signals. A process that was started with SIGINT ignored keeps ignoring it."""
         signal.signal(signal.SIGTERM, self)
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, self)
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         now = time.monotonic()
-        since = None if self._asked is None else now - self._asked
+        since = None if self._first is None else now - self._first
         if since is None:
-            self._asked = now
+            self._first = now
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated
-        if number == signal.SIGINT and since > _ECHO:
+        if number == signal.SIGINT and since > _REPEAT:
             raise KeyboardInterrupt
 
 
-def code(stop: BaseException) -> Exit:
-    """The code to leave with; typer wraps what it was told."""
+def exit_code(stop: BaseException) -> Exit:
+    """The exit code of an interruption; typer wraps the exception."""
     return Exit.TERMINATED if isinstance(stop.__cause__ or stop, Terminated) else Exit.INTERRUPTED

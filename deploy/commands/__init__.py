@@ -1,34 +1,41 @@
-"""The verbs: what a user types, each a sentence of calls. No verb prints, asks or exits; the street door does that.
+"""The commands, one function each. No command prints, asks or exits: the CLI does that.
 
-`root` is the folder that holds `environments/` and `templates/`; `only` names endpoints of the environment (none: all
-of them).
+Common arguments: `project`, the folder with `environments/` and `templates/`; `name`, the environment; `only`, the keys
+of endpoints (empty: all); `approve` and `emit`, callbacks for the confirmation and for progress events.
 """
 
-from deploy.commands.apply import apply, plan_file, probe, rollback, teardown
+from deploy.commands.adopt import adopt
+from deploy.commands.apply import apply, plan_file
 from deploy.commands.doctor import doctor
-from deploy.commands.github import federate
-from deploy.commands.import_endpoints import Import, adopt, import_endpoint
-from deploy.commands.inspect import asks, logs, places, plan, render, status, watch
-from deploy.commands.project import STATE, Approve, Done, Project, validate
-from deploy.commands.reap import Reaped, reap
+from deploy.commands.federate import federate
+from deploy.commands.import_endpoint import Import, import_endpoint
+from deploy.commands.logs import logs
+from deploy.commands.plan import plan
+from deploy.commands.probe import probe
+from deploy.commands.project import Project, entry_places, needs_approval, validate
+from deploy.commands.reap import ReapResult, reap
+from deploy.commands.render import render
 from deploy.commands.renew import renew
 from deploy.commands.restore import restore
+from deploy.commands.result import Approve, Result
+from deploy.commands.rollback import rollback
+from deploy.commands.status import status, watch
+from deploy.commands.teardown import teardown
 
 __all__ = [
-    "STATE",
     "Approve",
-    "Done",
     "Import",
     "Project",
-    "Reaped",
+    "ReapResult",
+    "Result",
     "adopt",
     "apply",
-    "asks",
     "doctor",
+    "entry_places",
     "federate",
     "import_endpoint",
     "logs",
-    "places",
+    "needs_approval",
     "plan",
     "plan_file",
     "probe",

@@ -1,6 +1,6 @@
-"""The lock: in one folder, one run at a time changes an environment. It never says anything about other machines.
+"""The lock of an environment: in one folder only one run at a time changes it. Other machines are not locked out.
 
-The kernel frees it when its holder ends, however that ends: there is no lock to be broken by hand.
+The kernel releases the lock when its process ends, so a lock never needs to be removed by hand.
 """
 
 from __future__ import annotations
@@ -17,23 +17,26 @@ from deploy.errors import Locked
 
 
 @contextlib.contextmanager
-def held(folder: Path, environment: str, verb: str, clock: Clock) -> Iterator[None]:
-    """Hold the environment's lock. Raises Locked, with who holds it and since when, rather than wait."""
+def locked(folder: Path, environment: str, verb: str, clock: Clock) -> Iterator[None]:
+    """Hold the environment's lock. Raises Locked at once, with the holder and its start, when another run holds it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{environment}.lock").open("a+", encoding="utf-8") as file:
-        if not _taken(file):
-            raise _locked(file, environment, verb)
-        _write(file, {"verb": verb, "process": os.getpid(), "since": f"{clock.now():%Y-%m-%d %H:%M:%S} UTC"})
+        if not _acquire(file):
+            raise _refusal(file, environment, verb)
+        file.truncate(0)
+        holder = {"verb": verb, "process": os.getpid(), "since": f"{clock.now():%Y-%m-%d %H:%M:%S} UTC"}
+        file.write(json.dumps(holder))
+        file.flush()
         try:
             yield
         finally:
-            file.truncate(0)  # which needs no room on a disk
+            file.truncate(0)  # works on a full disk, too
 
 
-def _taken(file: IO[str]) -> bool:
+def _acquire(file: IO[str]) -> bool:
     try:
         import fcntl
-    except ImportError:  # Windows has none: there the lock keeps nobody out
+    except ImportError:  # Windows has no flock: there nothing is locked
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -42,19 +45,12 @@ def _taken(file: IO[str]) -> bool:
     return True
 
 
-def _write(file: IO[str], holder: dict[str, object]) -> None:
-    file.truncate(0)
-    file.write(json.dumps(holder))
-    file.flush()
-
-
-def _locked(file: IO[str], environment: str, verb: str) -> Locked:
+def _refusal(file: IO[str], environment: str, verb: str) -> Locked:
     file.seek(0)
     try:
         holder = json.loads(file.read() or "{}")
-    except ValueError:  # it is being written at this moment
+    except ValueError:  # the holder is writing it now
         holder = {}
-    who = f"{holder['verb']} (process {holder['process']}) has been" if holder else "another run is"
-    since = f" since {holder['since']}" if holder else ""
-    cure = f"Wait until it has ended, then {verb} again"
-    return Locked(f"{verb} in {environment}", f"{who} at work there{since}", cure, code="AML670")
+    cause = f"{holder['verb']} (process {holder['process']})" if holder else "another run"
+    cause += f" has held the lock since {holder['since']}" if holder else " holds the lock"
+    return Locked(f"{verb} in {environment}", cause, f"Wait until it ends, then {verb} again", code="AML670")

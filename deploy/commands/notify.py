@@ -1,4 +1,4 @@
-"""Telling people, each channel once, that a lease ends. Who has been told of what stands in a tag of the endpoint."""
+"""Sending the notices that are due, each to every channel once. A tag of the endpoint records which were sent."""
 
 from __future__ import annotations
 
@@ -15,100 +15,102 @@ from deploy.domain.owners import key_in, owner_tag
 from deploy.domain.preserved import is_protected
 from deploy.errors import DeployError
 from deploy.leasing import lineage, notices
+from deploy.leasing.notices import Message
 
 Show = Callable[[str], None]
-"""Says a line at once."""
-Warn = Callable[[notices.Message], None]
-"""Tells a run on GitHub, where there is one."""
+"""Prints a line at once."""
+Warn = Callable[[Message], None]
+"""Adds a notice to the job on GitHub; None outside of a job."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """Notices that were given, as JSON tells of them, and in words those that did not arrive."""
+class Sent:
+    """The notices that were sent, as JSON, and an error message for each that was not."""
 
-    given: tuple[Mapping[str, Json], ...] = ()
+    sent: tuple[Mapping[str, Json], ...] = ()
     failed: tuple[str, ...] = ()
 
-    def __add__(self, other: Told) -> Told:
-        return Told(self.given + other.given, self.failed + other.failed)
+    def __add__(self, other: Sent) -> Sent:
+        return Sent(self.sent + other.sent, self.failed + other.failed)
 
 
 def notify(
     cloud: Cloud, file: validation.EnvironmentFile, bodies: lineage.Bodies | None, show: Show, warn: Warn | None
-) -> Told:
-    """Gives each notice that is due. `bodies`: what is there; None when that is to be looked at anew.
+) -> Sent:
+    """Send each notice that is due. `bodies`: the endpoints; None to read them now.
 
-    Never raises for what Azure or a channel refuses: what was said before must not be lost with it.
+    Never raises for an error of Azure or of a channel, so that the caller's result is not lost.
     """
-    found = Told()
+    result = Sent()
     if not file.notices:
-        return found
+        return result
     try:
-        there = endpoints.list_endpoints(cloud) if bodies is None else bodies
+        existing = endpoints.list_endpoints(cloud) if bodies is None else bodies
     except DeployError as error:
-        return Told(failed=(str(error),))
-    for name, body in there.items():
-        tags = body.get("tags") or {}
+        return Sent(failed=(str(error),))
+    for name, body in existing.items():
         lease = leases.of(body) if key_in(file.environment, owner_tag(body)) else None
         if lease is None:
             continue
-        told = leases.told(str(tags.get(leases.NOTICED_TAG) or ""))
-        late = {each: leases.due(lease, told.get(_named(each)), cloud.now()) for each in file.notices}
-        hours = [each for each in late.values() if each is not None]
-        if hours:
-            word = notices.Message(file.environment.name, name, lease.ends, hours[0], protected=is_protected(body))
-            found += _tell(
-                cloud, str(body["id"]), word, [each for each in late if late[each] is not None], told, show, warn
-            )
-    return found
+        before = leases.told(str((body.get("tags") or {}).get(leases.NOTICED_TAG) or ""))
+        hours = {each: leases.due(lease, before.get(_channel(each)), cloud.now()) for each in file.notices}
+        due = [each for each in file.notices if hours[each] is not None]
+        if due:
+            threshold = int(hours[due[0]] or 0)
+            message = Message(file.environment.name, name, lease.ends, threshold, protected=is_protected(body))
+            result += _send_and_record(cloud, str(body["id"]), message, due, before, show, warn)
+    return result
 
 
-def complain(file: validation.EnvironmentFile, words: Sequence[notices.Message], show: Show, warn: Warn | None) -> Told:
-    """Tells every channel what is wrong now. No endpoint keeps a record of it, so each visit tells it until it is
-    repaired.
-    """
-    found = Told()
-    for word in words:
-        for each in file.notices:
-            try:
-                notices.send(each.to, each.url_from, word, show, warn)
-                found += Told(given=({"to": each.to, **notices.payload("webhook", word)},))
-            except (DeployError, OSError) as error:
-                found += Told(failed=(str(error),))
-    return found
+def report_problems(
+    file: validation.EnvironmentFile, messages: Sequence[Message], show: Show, warn: Warn | None
+) -> Sent:
+    """Send each problem to every channel. Not recorded, so each run sends it until the problem is fixed."""
+    result = Sent()
+    for message in messages:
+        for channel in file.notices:
+            result += _send(channel, message, show, warn)
+    return result
 
 
-def _tell(
+def _send(channel: Notice, message: Message, show: Show, warn: Warn | None) -> Sent:
+    try:
+        notices.send(channel.to, channel.url_from, message, show, warn)
+    except (DeployError, OSError) as error:
+        return Sent(failed=(str(error),))
+    return Sent(sent=({"to": channel.to, **notices.payload("webhook", message)},))
+
+
+def _send_and_record(
     cloud: Cloud,
     resource: str,
-    word: notices.Message,
+    message: Message,
     channels: Sequence[Notice],
-    told: Mapping[str, int],
+    before: Mapping[str, int],
     show: Show,
     warn: Warn | None,
-) -> Told:
-    """Noted first, so that no other run says it too; whoever did not hear it is taken off again and hears it later."""
-    what = f"note the notice about {word.name}"
-    after = {**told, **{_named(each): word.hours for each in channels}}
-    given: list[Mapping[str, Json]] = []
-    failed: list[str] = []
+) -> Sent:
+    """Record the notice, then send it, so that no parallel run sends it again. A channel that fails is removed from the
+    record, so that the next run tries again.
+    """
+    what = f"record the notice about {message.name}"
+    record = {**before, **{_channel(each): message.hours for each in channels}}
+    result = Sent()
     try:
-        orphans.merge_tags(cloud, resource, {leases.NOTICED_TAG: leases.noted(after)}, what)
-        for each in channels:
-            try:
-                notices.send(each.to, each.url_from, word, show, warn)
-                given.append({"to": each.to, **notices.payload("webhook", word)})
-            except (DeployError, OSError) as error:
-                failed.append(str(error))
-                del after[_named(each)]
-                after |= {_named(each): told[_named(each)]} if _named(each) in told else {}
-        if failed:
-            orphans.merge_tags(cloud, resource, {leases.NOTICED_TAG: leases.noted(after)}, what)
+        orphans.merge_tags(cloud, resource, {leases.NOTICED_TAG: leases.noted(record)}, what)
+        for channel in channels:
+            result += (sent := _send(channel, message, show, warn))
+            if sent.failed:
+                name = _channel(channel)
+                del record[name]
+                record |= {name: before[name]} if name in before else {}
+        if result.failed:
+            orphans.merge_tags(cloud, resource, {leases.NOTICED_TAG: leases.noted(record)}, what)
     except DeployError as error:
-        failed.append(str(error))
-    return Told(tuple(given), tuple(failed))
+        result += Sent(failed=(str(error),))
+    return result
 
 
-def _named(channel: Notice) -> str:
-    """The channel in the tag: its kind, and which variable holds its address."""
+def _channel(channel: Notice) -> str:
+    """The channel's name in the tag: its kind and the variable with its URL."""
     return f"{channel.to}/{channel.url_from}" if channel.url_from else channel.to

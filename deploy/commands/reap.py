@@ -1,4 +1,4 @@
-"""The verb that reaps: what is over goes, and who has a lease that ends is told in time."""
+"""The command reap: delete endpoints with an ending lease and idle slots, and send the notices that are due."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from itertools import chain
 
 from deploy.cloud import endpoints, orphans, role_assignments
 from deploy.cloud.connect import Cloud
-from deploy.commands.notify import Show, Told, Warn, notify
-from deploy.commands.project import Approve, Done, Project, carry_out, exports, right
+from deploy.commands.notify import Sent, Show, Warn, notify
+from deploy.commands.project import Project, export_folder, valid_specs
+from deploy.commands.result import Approve, Result, run_plan, undeleted_aliases
 from deploy.config import reader, validation
 from deploy.domain import idle_slots, leases
 from deploy.domain.arm import OWNER_TAG, Json, address
@@ -18,41 +19,42 @@ from deploy.errors import Exit, Refused
 from deploy.execution.executor import Emit
 from deploy.planning import expired_slots, reaping
 from deploy.planning.reaping import Inventory, Rules, Selection
-from deploy.steps import alias, export, roles
+from deploy.steps import alias, roles
 
 
 @dataclass(frozen=True)
-class Reaped:
-    """What was judged, and what became of it. `done` is None when nothing was to be changed: dry, or refused."""
+class ReapResult:
+    """What reap selected in one environment, and the result of the deletion: None in a dry run and when refused."""
 
     environment: str
     judged: Selection
     plan: Plan
-    done: Done | None
-    told: Told = field(default_factory=Told)
+    result: Result | None
+    notices: Sent = field(default_factory=Sent)
 
     @property
     def refused(self) -> Refused | None:
-        """What a guard has against it."""
+        """The findings of the guards as an error."""
         return Refused(self.judged.findings, "reap") if self.judged.findings else None
 
     @property
     def ok(self) -> bool:
-        """Whether everything that was due is gone, and everybody told."""
+        """Whether everything that was due is deleted, and every notice is sent."""
         return self.exit is Exit.OK
 
     @property
     def exit(self) -> Exit:
-        """A dry run has nothing to fail at but a guard; a guard stops no idle slot, whose failure says more."""
+        """A dry run fails only when a guard refuses. Guards do not stop idle slots, so a failure there comes first."""
         refused = Exit.REFUSED if self.judged.findings else Exit.OK
-        if self.done is None:
+        if self.result is None:
             return refused
-        whys = [*(each.why for each in self.judged.spared), *(each.why for each in self.judged.kept)]
-        late = any("--max" in why for why in whys)
-        own = self.done.report.exit
+        reasons = [*(each.why for each in self.judged.spared), *(each.why for each in self.judged.kept)]
+        over_limit = any("--max" in why for why in reasons)
+        report = self.result.report
         if refused:
-            return own or refused
-        return Exit.STEP_FAILED if own is Exit.OK and (late or self.told.failed or not self.done.report.ok) else own
+            return report.exit or refused
+        failed = over_limit or self.notices.failed or not report.ok
+        return Exit.STEP_FAILED if report.exit is Exit.OK and failed else report.exit
 
 
 def reap(
@@ -65,89 +67,100 @@ def reap(
     emit: Emit,
     show: Show,
     warn: Warn | None = None,
-) -> Reaped:
-    """Judge a workspace; with `yes` keep and delete what is due, and give the notices that are due.
+) -> ReapResult:
+    """Select what is due in a workspace. With `yes`: export it, delete it and send the notices that are due.
 
-    A guard that stops the deletion stops no notice.
+    Notices are sent even when a guard refuses the deletion.
     """
     file = validation.validate_environment(reader.read_environment(project.root, name))
-    with project.alone(file.environment, "reap") if yes else project.connect(file.environment) as cloud:
-        there = _inventory(project, cloud, file)
-        judged = reaping.select(file.environment, there, rules, cloud.now())
+    environment = file.environment
+    with project.locked(environment, "reap") if yes else project.connect(environment) as cloud:
+        inventory = _inventory(project, cloud, file)
+        judged = reaping.select(environment, inventory, rules, cloud.now())
         if judged.candidates:
-            heirs = _heirs(project, cloud, file, there, judged.going)
-            there = replace(there, autoscale=orphans.autoscale_settings(cloud) or (), heirs=heirs)
-        folder = exports(project, cloud)
-        plan = reaping.plan(file.environment, there, judged, str(folder))
-        freed = _aliases(project, cloud, file, there, _aged(judged, rules))
-        pairs = [(step, freed.get(step.endpoint, ()) if step.kind == export.NAME else ()) for step in plan.steps]
-        plan = replace(plan, steps=tuple(chain.from_iterable((step, *after) for step, after in pairs)))
+            heirs = _heirs(project, cloud, file, inventory, judged.going)
+            inventory = replace(inventory, autoscale=orphans.autoscale_settings(cloud) or (), heirs=heirs)
+        folder = str(export_folder(project, cloud))
+        plan = reaping.plan(environment, inventory, judged, folder)
+        plan = _with_aliases(plan, _alias_steps(project, cloud, file, inventory, _still_leased(judged, rules)))
         if not yes:
-            return Reaped(name, judged, plan, None)
-        rest = reaping.plan_idle(file.environment, there, judged, str(folder)) if judged.findings else plan
-        if judged.findings and not rest.steps:
-            return Reaped(name, judged, plan, None, notify(cloud, file, there.endpoints, show, warn))
-        approve(rest, False)
-        done = carry_out(project, cloud, rest, "reap", emit)
-        if done.report.stopped:
-            return Reaped(name, judged, plan, done)
-        gone = frozenset[str]() if judged.findings else judged.going
-        kept = {n: body for n, body in there.endpoints.items() if n not in gone}
-        seen = [outcome.evidence.data for outcome in done.report.outcomes]
-        left = Told(failed=tuple(str(data["left"]) for data in seen if "left" in data))
-        return Reaped(name, judged, plan, done, left + notify(cloud, file, kept, show, warn))
+            return ReapResult(name, judged, plan, None)
+        allowed = reaping.plan_idle(environment, inventory, judged, folder) if judged.findings else plan
+        if judged.findings and not allowed.steps:
+            return ReapResult(name, judged, plan, None, notify(cloud, file, inventory.endpoints, show, warn))
+        approve(allowed, False)
+        result = run_plan(project, cloud, allowed, "reap", emit)
+        if result.report.stopped:
+            return ReapResult(name, judged, plan, result)
+        deleted = frozenset[str]() if judged.findings else judged.going
+        remaining = {name: body for name, body in inventory.endpoints.items() if name not in deleted}
+        notices = Sent(failed=undeleted_aliases(result.report)) + notify(cloud, file, remaining, show, warn)
+        return ReapResult(name, judged, plan, result, notices)
 
 
 def _inventory(project: Project, cloud: Cloud, file: validation.EnvironmentFile) -> Inventory:
-    """Two lists, whatever their length, and the deployments of each endpoint that may have an idle slot; another list
-    only when somebody goes.
+    """The endpoints and role assignments (one list each), and the deployments of each endpoint with an idle slot.
+
+    Autoscale settings are read later, only when an endpoint is to be deleted.
     """
     bodies = endpoints.list_endpoints(cloud)
-    behind = _behind(project, cloud, file, bodies)
-    return Inventory(cloud.workspace_id, bodies, role_assignments.assignments(cloud), (), behind=behind)
+    deployments = _deployments(project, cloud, file, bodies)
+    return Inventory(cloud.workspace_id, bodies, role_assignments.assignments(cloud), (), behind=deployments)
 
 
-def _behind(
+def _deployments(
     project: Project, cloud: Cloud, file: validation.EnvironmentFile, bodies: Mapping[str, Json]
 ) -> expired_slots.Behind:
-    """The deployments, and for how long the files as they are now keep an idle slot: not known where they name none."""
+    """The deployments of endpoints that may have an idle slot, and how long the files keep such a slot; unknown for
+    an endpoint that is not in the files.
+    """
     some = {n: b for n, b in bodies.items() if reaping.is_ours(file.environment, b) and expired_slots.may_be(b)}
-    specs = {spec.owner: spec for spec in right(project, file).values()} if some else {}
+    specs = {spec.owner: spec for spec in valid_specs(project, file).values()} if some else {}
     entries = {name: specs.get(str(body["tags"][OWNER_TAG])) for name, body in some.items()}
     keep = {n: idle_slots.keep_of(spec) for n, spec in entries.items() if spec and leases.is_of_line(spec.base, n)}
     return expired_slots.Behind({name: endpoints.read_deployments(cloud, name) for name in some}, keep)
 
 
 def _heirs(
-    project: Project, cloud: Cloud, file: validation.EnvironmentFile, there: Inventory, going: Collection[str]
+    project: Project,
+    cloud: Cloud,
+    file: validation.EnvironmentFile,
+    inventory: Inventory,
+    deleted: Collection[str],
 ) -> Mapping[str, Json]:
-    """Who stays and asks for a role that goes with somebody."""
-    rows = [row for row in there.seen if (mark := role_assignments.marked(row)) and not mark.own]
-    left = {name: body for name, body in there.endpoints.items() if name not in going}
-    return roles.heirs_of(cloud, list(right(project, file).values()) if rows else [], rows, left)
+    """The remaining entries that need a role assignment of a deleted endpoint."""
+    rows = [row for row in inventory.seen if (mark := role_assignments.marked(row)) and not mark.own]
+    remaining = {name: body for name, body in inventory.endpoints.items() if name not in deleted}
+    return roles.heirs_of(cloud, list(valid_specs(project, file).values()) if rows else [], rows, remaining)
 
 
-def _aged(judged: Selection, rules: Rules) -> set[str]:
-    """Endpoints that go although their lease does not end: they are not to come back at the next renewal."""
-    ending = rules.within or 0.0
+def _still_leased(judged: Selection, rules: Rules) -> set[str]:
+    """Endpoints that are deleted although their lease does not end: the next renewal must not create them again."""
+    within = rules.within or 0.0
     return {
         each.name
         for each in judged.candidates
-        if not each.gone and (each.hours_left is None or each.hours_left > ending)
+        if not each.gone and (each.hours_left is None or each.hours_left > within)
     }
 
 
-def _aliases(
-    project: Project, cloud: Cloud, file: validation.EnvironmentFile, there: Inventory, aged: Collection[str]
+def _alias_steps(
+    project: Project, cloud: Cloud, file: validation.EnvironmentFile, inventory: Inventory, names: Collection[str]
 ) -> Mapping[str, Sequence[Step]]:
-    """The end of each alias that names one of these, by that name: `renew` would take it for a missed lease."""
+    """Endpoint -> the deletion of the alias that names it. Otherwise `renew` would find a missed lease."""
     found: dict[str, list[Step]] = {}
-    for spec in right(project, file).values() if aged else ():
-        for name in leases.order(spec.base, aged):
-            if (there.endpoints[name].get("tags") or {}).get(OWNER_TAG) != spec.owner:
+    for spec in valid_specs(project, file).values() if names else ():
+        for name in leases.order(spec.base, names):
+            if (inventory.endpoints[name].get("tags") or {}).get(OWNER_TAG) != spec.owner:
                 continue
             facts = alias.observe(cloud, spec.at(name))
-            told = facts.get(address("alias", spec.key)) or {}
-            if told.get("endpoint") == name:
+            target = facts.get(address("alias", spec.key)) or {}
+            if target.get("endpoint") == name:
                 found[name] = [replace(step, address=address("alias", name)) for step in alias.clearing(spec, facts)]
     return found
+
+
+def _with_aliases(plan: Plan, aliases: Mapping[str, Sequence[Step]]) -> Plan:
+    """The plan with the deletion of each alias after the export of its endpoint."""
+    pairs = [(step, aliases.get(step.endpoint, ()) if step.kind == "export" else ()) for step in plan.steps]
+    return replace(plan, steps=tuple(chain.from_iterable((step, *after) for step, after in pairs)))

@@ -1,6 +1,7 @@
-"""The verb that renews: the plan of who comes, where callers are sent and who goes, and carrying it out.
+"""The command renew: create successors of endpoints with an ending lease, move the aliases, delete the predecessors.
 
-The successor gets the live release, as Azure holds it; a new release is for `apply`. What is deleted is exported first.
+The successor gets the live release, as it exists in Azure; a new release is deployed by `apply`. What is deleted is
+exported first.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from pathlib import Path
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.commands import lease_state, repair, successor
-from deploy.commands.notify import Show, Warn, complain, notify
-from deploy.commands.project import Approve, Done, Project, carry_out, dated, exports, validate, with_rows
+from deploy.commands.notify import Show, Warn, notify, report_problems
+from deploy.commands.project import Project, export_folder, validate, with_lease_ends
+from deploy.commands.result import Approve, Result, run_plan, with_status
 from deploy.config import reader, validation
 from deploy.domain.arm import Facts
 from deploy.domain.plan import Plan, Step, Verb
@@ -22,13 +24,12 @@ from deploy.domain.spec import EndpointSpec, Environment, Guards
 from deploy.errors import Refused
 from deploy.execution.executor import Emit
 from deploy.leasing import lineage, live_release
-from deploy.leasing.lineage import Lineage
+from deploy.leasing.lineage import Renewal
 from deploy.planning import observe, planner
 from deploy.planning.build import target_of
 from deploy.preflight import guards
-from deploy.steps import export, needs_cores
 
-_MISSED = "reach nobody until this is done: renew again"
+_OUTAGE = "reach no endpoint until this step succeeds: renew again"
 
 
 def renew(
@@ -43,84 +44,86 @@ def renew(
     show: Show,
     warn: Warn | None = None,
     jobs: int = 8,
-) -> Done:
-    """Replace each endpoint whose lease ends within so many hours by its successor. Safe to call at any time."""
+) -> Result:
+    """Replace each endpoint with a lease that ends within `within` hours by its successor. Safe to run at any time."""
     file = validation.validate_environment(reader.read_environment(project.root, name))
     environment, specs = validate(project, name, only)
     specs, short = repair.renewable(specs, within)
-    with project.alone(environment, "renew") as cloud:
+    with project.locked(environment, "renew") as cloud:
         with cloud.arm.remembering():
             bodies = endpoints.list_endpoints(cloud)
-            is_in_effect = lease_state.of(cloud, specs, bodies)
-            lineages = [*lineage.lineages(specs, bodies, cloud.now(), within), *repair.missed(is_in_effect)]
-            live = successor.live(cloud, lineages, bodies)
-            plan, refused = _renewals(cloud, environment, lineages, live, exports(project, cloud), in_place=in_place)
-            repairs, unread = repair.aliases(environment, is_in_effect, {each.new.key for each in lineages})
-            plan, refused = dated(cloud, _as_one(environment, [plan, repairs])), [*short, *refused, *unread]
+            states = lease_state.read_lease_states(cloud, specs, bodies)
+            due = [*lineage.due_renewals(specs, bodies, cloud.now(), within), *repair.missed_renewals(states)]
+            live = successor.with_live_releases(cloud, due, bodies)
+            plan, refused = _plan(cloud, environment, due, live, export_folder(project, cloud), in_place=in_place)
+            repairs, unreadable = repair.plan_aliases(environment, states, {each.successor.key for each in due})
+            plan = with_lease_ends(cloud, _merge(environment, [plan, repairs]))
+            refused = [*short, *refused, *unreadable]
         if plan.steps:
             approve(plan, environment.cloud != "local")
-        # The next visit asks a full pool again; whoever wants to wait for it here says so.
+        # A full pool is tried again by the next run, unless the files have a `retry`.
         fail_fast = {spec.key for spec in specs if "retry" not in spec.pipeline.model_fields_set}
-        done = carry_out(project, cloud, plan, "renew", emit, jobs, fail_fast=fail_fast)
-        if done.report.stopped:
-            return done
-        report = replace(done.report, outcomes=(*done.report.outcomes, *refused))
-        told = notify(cloud, file, None if plan.steps else bodies, show, warn)
-        told += complain(file, repair.unrepaired(environment, is_in_effect, report), show, warn)
-        done = replace(done, report=report, notices=told.given, failed=told.failed)
-        keys = {each.new.key for each in lineages} | {step.endpoint for step in repairs.steps}
-        return with_rows(cloud, [spec for spec in specs if spec.key in keys], done) if keys else done
+        result = run_plan(project, cloud, plan, "renew", emit, jobs, fail_fast=fail_fast)
+        if result.report.stopped:
+            return result
+        report = replace(result.report, outcomes=(*result.report.outcomes, *refused))
+        sent = notify(cloud, file, None if plan.steps else bodies, show, warn)
+        sent += report_problems(file, repair.unrepaired(environment, states, report), show, warn)
+        result = replace(result, report=report, notices=sent.sent, failed=sent.failed)
+        keys = {each.successor.key for each in due} | {step.endpoint for step in repairs.steps}
+        return with_status(cloud, [spec for spec in specs if spec.key in keys], result) if keys else result
 
 
-def _renewals(
+def _plan(
     cloud: Cloud,
     environment: Environment,
-    lineages: Sequence[Lineage],
-    live: Sequence[Lineage],
+    due: Sequence[Renewal],
+    live: Sequence[Renewal],
     folder: Path,
     *,
     in_place: bool,
 ) -> tuple[Plan, list[Outcome]]:
-    """One look at all who come and go, then the steps of each. One that is refused keeps nobody else waiting.
+    """One plan for all renewals, and a refusal of each renewal that is not possible; the others do not wait for it.
 
-    `turns` are as the files say, `live` with the release that each carries. Exports go to `folder`.
+    `due` have the release of the files, `live` the live release. Exports go to `folder`.
     """
     plans: list[Plan] = []
     refused: list[Outcome] = []
-    done: list[Lineage] = []
-    moving = [each for each in live if not each.protected]
-    everyone = [spec for each in moving for spec in (each.new, *each.olds)]
-    seen, siblings = observe.observe_names(cloud, everyone), observe.observe_siblings(cloud, environment, everyone)
-    for files, each in zip(lineages, live, strict=True):
+    planned: list[Renewal] = []
+    specs = [spec for each in live if not each.protected for spec in (each.successor, *each.predecessors)]
+    existing, siblings = observe.observe_names(cloud, specs), observe.observe_siblings(cloud, environment, specs)
+    for files, each in zip(due, live, strict=True):
         try:
-            successor.must_be_free(each)
-            siblings |= {} if in_place else {old.name: seen[old.name] for old in each.olds}
-            made = _renewal(environment, files.new, each, seen, folder, in_place=in_place)
-            _must_fit(environment, [*done, each], [*plans, made], seen, siblings)
-            plans.append(made)
-            done.append(each)
+            successor.require_unprotected(each)
+            siblings |= {} if in_place else {old.name: existing[old.name] for old in each.predecessors}
+            plan = _renewal(environment, files.successor, each, existing, folder, in_place=in_place)
+            _require_instances(environment, [*planned, each], [*plans, plan], existing, siblings)
+            plans.append(plan)
+            planned.append(each)
         except Refused as error:
-            refused.append(repair.refused(each.new.key, error))
-    return _as_one(environment, plans), refused
+            refused.append(repair.refusal(each.successor.key, error))
+    return _merge(environment, plans), refused
 
 
-def _must_fit(
+def _require_instances(
     environment: Environment,
-    lineages: Sequence[Lineage],
+    renewals: Sequence[Renewal],
     plans: Sequence[Plan],
-    seen: Mapping[str, Facts],
+    existing: Mapping[str, Facts],
     siblings: Mapping[str, Facts],
 ) -> None:
-    """Refuses what would run more instances than the environment allows, with those that are renewed at the same time.
-    Unless it ends first (in place), an endpoint that is replaced runs until its successor serves.
+    """Raises Refused when all renewals together run more instances than the environment allows.
+
+    Unless the renewal is in place, a predecessor runs until its successor receives traffic.
     """
-    news = [each.new for each in lineages]
+    new = [each.successor for each in renewals]
     steps = [step for plan in plans for step in plan.steps]
-    if findings := guards.too_many(environment, news, {new.key: seen[new.name] for new in news}, steps, siblings):
+    facts = {spec.key: existing[spec.name] for spec in new}
+    if findings := guards.too_many(environment, new, facts, steps, siblings):
         raise Refused(findings)
 
 
-def _as_one(environment: Environment, plans: Sequence[Plan]) -> Plan:
+def _merge(environment: Environment, plans: Sequence[Plan]) -> Plan:
     return Plan(
         environment.name,
         tuple(step for plan in plans for step in plan.steps),
@@ -136,69 +139,75 @@ def _as_one(environment: Environment, plans: Sequence[Plan]) -> Plan:
 def _renewal(
     environment: Environment,
     files: EndpointSpec,
-    each: Lineage,
-    seen: Mapping[str, Facts],
+    renewal: Renewal,
+    existing: Mapping[str, Facts],
     folder: Path,
     *,
     in_place: bool,
 ) -> Plan:
-    """The successor, the alias, and the end of whoever came before; and the same with one on dedicated quota."""
-    new, facts = each.new, seen[each.new.name]
-    # The deletions of a renewal have a successor, so `protected` is not against them; instances are counted elsewhere.
+    """The steps that create the successor, move the alias and delete the predecessors; also for the fallback."""
+    new, facts = renewal.successor, existing[renewal.successor.name]
+    # `protected` does not refuse deletions with a successor. Instances are counted for all renewals together.
     unguarded = replace(environment, guards=Guards(), protected=())
-    made = planner.plan_release(unguarded if each.served else environment, [new], {new.key: facts})
-    other = live_release.differs(files, new) if each.served else ""
-    made = replace(made, notes=(*made.notes, *successor.notes(environment, each, seen, other)))
-    if each.served:
-        made = replace(made, steps=(*successor.cleared(each, facts), *successor.probed(new, made.steps)))
-        made = replace(made, fallback=tuple(successor.probed(new, made.fallback)))
-    ended = _ends(unguarded, each.olds, seen, facts, folder)
-    if in_place and each.olds and each.served != new.name and any(step.kind == "deployment" for step in made.steps):
-        successor.must_have_files(environment, each, other)
-        return _in_place(each, made, ended)
-    steps = _missed(made.steps) if each.is_missed else made.steps
-    after = _drained(each, ended)
-    return replace(made, steps=(*steps, *after), fallback=(*made.fallback, *after) if made.fallback else ())
+    plan = planner.plan_release(unguarded if renewal.serving else environment, [new], {new.key: facts})
+    other = live_release.undeployed_releases(files, new) if renewal.serving else ""
+    plan = replace(plan, notes=(*plan.notes, *successor.notes(environment, renewal, existing, other)))
+    if renewal.serving:
+        steps = (*successor.delete_stale(renewal, facts), *successor.without_idle_probes(new, plan.steps))
+        plan = replace(plan, steps=steps, fallback=tuple(successor.without_idle_probes(new, plan.fallback)))
+    deletions = _deletions(unguarded, renewal.predecessors, existing, facts, folder)
+    creates = renewal.serving != new.name and any(step.kind == "deployment" for step in plan.steps)
+    if in_place and renewal.predecessors and creates:
+        successor.require_in_place_allowed(environment, renewal, other)
+        return _in_place(renewal, plan, deletions)
+    steps = tuple(_with_outage(plan.steps)) if renewal.is_interrupted else plan.steps
+    after = _after_drain(renewal, deletions)
+    return replace(plan, steps=(*steps, *after), fallback=(*plan.fallback, *after) if plan.fallback else ())
 
 
-def _drained(each: Lineage, ended: Sequence[Step]) -> Sequence[Step]:
-    """The same, once callers who still have the old address have had time to look up the new one."""
-    drain = each.new.pipeline.lease.drain
-    if not ended or not drain or each.served is None:
-        return ended
-    first = ended[0]
-    why = f"{first.why}; {drain:.0f} s after callers were sent to its successor"
-    return [replace(first, why=why, retry=replace(first.retry, wait=drain)), *ended[1:]]
+def _after_drain(renewal: Renewal, deletions: Sequence[Step]) -> Sequence[Step]:
+    """The deletions after the drain time, in which clients with the old address look up the new one."""
+    drain = renewal.successor.pipeline.lease.drain
+    if not deletions or not drain or renewal.serving is None:
+        return deletions
+    first = deletions[0]
+    why = f"{first.why}; {drain:.0f} s after the alias names its successor"
+    return [replace(first, why=why, retry=replace(first.retry, wait=drain)), *deletions[1:]]
 
 
-def _ends(
-    environment: Environment, olds: Sequence[EndpointSpec], seen: Mapping[str, Facts], new: Facts, folder: Path
+def _deletions(
+    environment: Environment,
+    predecessors: Sequence[EndpointSpec],
+    existing: Mapping[str, Facts],
+    new: Facts,
+    folder: Path,
 ) -> list[Step]:
-    """The export and the end of each, but for the roles that its successor holds with it."""
+    """The export and the deletion of each predecessor, without the role assignments that its successor shares."""
     shared = {body["id"] for where, body in new.items() if where.kind == "role" and body["giver"] == "line"}
-    ends: list[Step] = []
-    for old in olds:
-        ends.append(export.step_for(old.key, old.name, str(folder), old.name))
-        gone = planner.plan_teardown(environment, [old], {old.key: seen[old.name]})
-        ends += [step for step in gone.steps if step.body.get("id") not in shared]
-    return ends
+    steps: list[Step] = []
+    for old in predecessors:
+        steps.append(export.step_for(old.key, old.name, str(folder), old.name))
+        teardown = planner.plan_teardown(environment, [old], {old.key: existing[old.name]})
+        steps += [step for step in teardown.steps if step.body.get("id") not in shared]
+    return steps
 
 
-def _in_place(each: Lineage, made: Plan, ended: Sequence[Step]) -> Plan:
-    """The successor's name and roles, which need no cores; then whatever holds the cores goes; then callers are sent
-    to the successor. The old endpoint itself goes last: while it is there, a run that is cut off is taken up again.
+def _in_place(renewal: Renewal, plan: Plan, deletions: Sequence[Step]) -> Plan:
+    """First the successor's endpoint and roles, which need no cores; then the deletion of what uses cores; then the
+    successor's deployments and the alias. The old endpoint is deleted last: while it exists, an interrupted run can
+    be continued.
     """
-    ahead = next(number for number, step in enumerate(made.steps) if needs_cores(step))
-    kept = [step for step in ended if step.verb is Verb.CHECK]
-    cores = [step for step in ended if needs_cores(step)]
-    last = [step for step in ended if step not in kept and not needs_cores(step)]
-    steps = (*made.steps[:ahead], *kept, *_missed(cores), *_missed(made.steps[ahead:]), *last)
-    whom = each.served or each.new.base
-    note = f"{each.new.key}: an outage. {whom} ends first; callers reach nobody until {each.new.name} serves them."
-    second = (*_missed(made.fallback), *last) if made.fallback else ()
-    return replace(made, steps=steps, fallback=second, notes=(*made.notes, note))
+    first = next(number for number, step in enumerate(plan.steps) if needs_cores(step))
+    exports = [step for step in deletions if step.verb is Verb.CHECK]
+    cores = [step for step in deletions if needs_cores(step)]
+    last = [step for step in deletions if step not in exports and not needs_cores(step)]
+    steps = (*plan.steps[:first], *exports, *_with_outage(cores), *_with_outage(plan.steps[first:]), *last)
+    old, new = renewal.serving or renewal.successor.base, renewal.successor
+    note = f"{new.key}: an outage. {old} is deleted first; requests fail until {new.name} receives traffic."
+    fallback = (*_with_outage(plan.fallback), *last) if plan.fallback else ()
+    return replace(plan, steps=steps, fallback=fallback, notes=(*plan.notes, note))
 
 
-def _missed(steps: Sequence[Step]) -> list[Step]:
-    """The same, known to leave callers with nobody when they fail."""
-    return [replace(step, body={**step.body, "callers": _MISSED}) for step in steps]
+def _with_outage(steps: Sequence[Step]) -> list[Step]:
+    """The steps, marked as steps that leave an outage when they fail."""
+    return [replace(step, body={**step.body, "callers": _OUTAGE}) for step in steps]

@@ -1,79 +1,81 @@
-"""What a renewal repairs although no lease is about to end: a lease that was missed, an alias that names another."""
+"""What a renewal repairs besides leases that end: missed leases, and aliases that name another endpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from deploy.commands.lease_state import Standing
+from deploy.commands.lease_state import LeaseState
 from deploy.domain.arm import address
 from deploy.domain.plan import Desired, Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State, as_json
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import Finding, Refused, UsageError
-from deploy.leasing.lineage import Lineage
-from deploy.leasing.live_release import succeeding
+from deploy.leasing.lineage import Renewal
+from deploy.leasing.live_release import with_predecessor_tag
 from deploy.leasing.notices import Message
 from deploy.steps import alias
 
 
 def renewable(specs: Sequence[EndpointSpec], within: float) -> tuple[list[EndpointSpec], list[Outcome]]:
-    """The entries whose new lease would not be due again at once, and a refusal of each other one. `within`: hours.
+    """The entries with a lease longer than `within` hours, and a refusal of each other one: it would be due at once.
 
-    Raises UsageError when it is so of all of them: then it is the command line that is wrong.
+    Raises UsageError when no lease is longer: then the argument is wrong.
     """
-    lent = [spec for spec in specs if spec.pipeline.quota.capacity == "shared"]
-    short = [spec for spec in lent if spec.pipeline.quota.duration <= within * 3600]
+    shared = [spec for spec in specs if spec.pipeline.quota.capacity == "shared"]
+    short = [spec for spec in shared if spec.pipeline.quota.duration <= within * 3600]
     causes = {
         spec.key: f"its lease of {spec.pipeline.quota.duration / 3600:g} h is not longer than --within {within:g}h"
         for spec in short
     }
-    cure = "Use a shorter --within, or write a longer quota.duration"
-    if short and len(short) == len(lent):
+    cure = "Use a shorter --within, or a longer quota.duration"
+    if short and len(short) == len(shared):
         raise UsageError(f"renew {', '.join(causes)}", next(iter(causes.values())), cure, code="AML666")
     found = {key: Finding(str(address("endpoint", key)), "AML666", cause, cure) for key, cause in causes.items()}
-    outcomes = [refused(key, Refused([finding], "renew")) for key, finding in found.items()]
+    outcomes = [refusal(key, Refused([finding], "renew")) for key, finding in found.items()]
     return [spec for spec in specs if spec.key not in causes], outcomes
 
 
-def missed(is_in_effect: Mapping[str, Standing]) -> list[Lineage]:
-    """Entries whose endpoint Azure deleted: made as `apply` would, under the name in the file. A tag says so, by which
-    the next visit knows one that was cut off.
+def missed_renewals(states: Mapping[str, LeaseState]) -> list[Renewal]:
+    """The entries whose endpoint Azure deleted: created as `apply` would, under the name in the file, with the tag that
+    lets the next run recognise an interrupted renewal.
     """
-    return [Lineage(succeeding(each.spec, each.spec.name), (), None) for each in is_in_effect.values() if each.missed]
+    specs = [with_predecessor_tag(each.spec, each.spec.name) for each in states.values() if each.missed]
+    return [Renewal(spec, (), None) for spec in specs]
 
 
-def aliases(
-    environment: Environment, is_in_effect: Mapping[str, Standing], but: Collection[str]
+def plan_aliases(
+    environment: Environment, states: Mapping[str, LeaseState], but: Collection[str]
 ) -> tuple[Plan, list[Outcome]]:
-    """The aliases that do not name the endpoint that serves, moved; those that cannot be read, refused. `but`: entries
-    whose renewal moves theirs.
+    """A step for each alias that does not name the serving endpoint, and a refusal of each alias that cannot be read.
+
+    `but`: entries whose renewal moves the alias.
     """
     steps: list[Step] = []
-    failed: list[Outcome] = []
-    for key, each in is_in_effect.items():
-        if key in but or not each.trouble:
+    refused: list[Outcome] = []
+    for key, each in states.items():
+        if key in but or not each.alias_problem:
             continue
         try:
             steps += alias.plan(Desired(each.spec, {}, ({},)), each.facts)
         except Refused as error:
-            failed.append(refused(key, error))
-    return Plan(environment.name, tuple(steps)), failed
+            refused.append(refusal(key, error))
+    return Plan(environment.name, tuple(steps)), refused
 
 
-def refused(key: str, error: Refused) -> Outcome:
-    """An entry about which nothing was done; the others do not wait for it."""
+def refusal(key: str, error: Refused) -> Outcome:
+    """The outcome of an entry that is not renewed. Other entries are renewed all the same."""
     return Outcome(address("endpoint", key), Verb.CHECK, State.FAILED, 0, 0.0, as_json(error))
 
 
-def unrepaired(environment: Environment, is_in_effect: Mapping[str, Standing], report: Report) -> list[Message]:
-    """A notice for each entry that was found broken and still is."""
+def unrepaired(environment: Environment, states: Mapping[str, LeaseState], report: Report) -> list[Message]:
+    """A notice for each entry with a problem that the run did not repair."""
     undone = (State.FAILED, State.NOT_REACHED)
     failed = {outcome.address.endpoint for outcome in report.outcomes if outcome.state in undone}
     found = []
-    for key, each in is_in_effect.items():
-        words = each.missed.words if each.missed else each.trouble
-        if words and key in failed:
+    for key, each in states.items():
+        problem = each.missed.text if each.missed else each.alias_problem
+        if problem and key in failed:
             ended = each.missed.ended if each.missed else None
             cure = f"Repair it with: amldeploy renew -e {environment.name} {key}"
-            found.append(Message(environment.name, each.spec.name, ended, 0, f"{words}. {cure}"))
+            found.append(Message(environment.name, each.spec.name, ended, 0, f"{problem}. {cure}"))
     return found

@@ -1,4 +1,4 @@
-"""What a renewal gives the successor of an endpoint, what is said about it, and what forbids it."""
+"""The successor of an endpoint in a renewal: its live release, the notes of the plan, and what refuses it."""
 
 from __future__ import annotations
 
@@ -15,80 +15,89 @@ from deploy.domain.preserved import PROTECT_TAG
 from deploy.domain.spec import PATIENT, EndpointSpec, Environment
 from deploy.errors import Finding, Refused
 from deploy.leasing import lineage, live_release
-from deploy.leasing.lineage import Lineage
+from deploy.leasing.lineage import Renewal
 from deploy.parallel import run_parallel
 
-_LANES = 8
+_JOBS = 8
 """How many endpoints are read at the same time."""
 
 
-def live(cloud: Cloud, lineages: Sequence[Lineage], bodies: lineage.Bodies) -> list[Lineage]:
-    """The same, each with the live release instead of what the files say; where nothing is live, with the files'."""
-    names = [each.served for each in lineages if each.served]
-    behind = run_parallel({name: partial(endpoints.read_deployments, cloud, name) for name in names}, _LANES)
-    return [carrying_live(each, bodies, behind) for each in lineages]
+def with_live_releases(cloud: Cloud, renewals: Sequence[Renewal], bodies: lineage.Bodies) -> list[Renewal]:
+    """The renewals with the live release as successor; where nothing is live, with the release of the files."""
+    names = [each.serving for each in renewals if each.serving]
+    deployments = run_parallel({name: partial(endpoints.read_deployments, cloud, name) for name in names}, _JOBS)
+    return [with_live_release(each, bodies, deployments) for each in renewals]
 
 
-def carrying_live(each: Lineage, bodies: lineage.Bodies, behind: Mapping[str, live_release.Bodies]) -> Lineage:
-    if each.served:
-        return replace(each, new=live_release.carried(each.new, bodies[each.served], behind[each.served]))
-    begins = each.olds and each.new.name not in bodies
-    return replace(each, new=live_release.succeeding(each.new, each.olds[-1].name)) if begins else each
+def with_live_release(
+    renewal: Renewal, bodies: lineage.Bodies, deployments: Mapping[str, live_release.Bodies]
+) -> Renewal:
+    """One renewal with the live release. `deployments`: endpoint -> deployment -> ARM body."""
+    new, serving = renewal.successor, renewal.serving
+    if serving:
+        return replace(renewal, successor=live_release.live_spec(new, bodies[serving], deployments[serving]))
+    if renewal.predecessors and new.name not in bodies:
+        new = live_release.with_predecessor_tag(new, renewal.predecessors[-1].name)
+    return replace(renewal, successor=new)
 
 
-def must_be_free(each: Lineage) -> None:
-    if each.protected:
-        name, ends = each.protected.name, leases.both(each.protected.ends)
-        cause = f"endpoint {name} carries the tag {PROTECT_TAG}, so renew leaves it; Azure deletes it at {ends}"
-        cure = "Take the tag off the endpoint and renew again"
-        raise Refused([Finding(str(address("endpoint", each.new.key)), "AML275", cause, cure)], "renew")
+def require_unprotected(renewal: Renewal) -> None:
+    """Raises Refused when the endpoint to replace has the protect tag."""
+    if renewal.protected:
+        name, ends = renewal.protected.name, leases.both(renewal.protected.ends)
+        cause = f"endpoint {name} has the tag {PROTECT_TAG}, so renew does not replace it; Azure deletes it at {ends}"
+        cure = "Remove the tag from the endpoint and renew again"
+        raise Refused([Finding(str(address("endpoint", renewal.successor.key)), "AML275", cause, cure)], "renew")
 
 
-def notes(environment: Environment, each: Lineage, seen: Mapping[str, Facts], other: str) -> list[str]:
-    """What a person should know before agreeing: that the files say something else, and what is not carried."""
-    key = each.new.key
-    apply = f"amldeploy apply -e {environment.name} {key}"
-    files = f"{key}: the files describe release {other}, which renew does not deploy. To deploy it: {apply}."
-    if history.ROLLED_BACK_TAG in (each.new.endpoint.get("tags") or {}):
-        files = f"{key}: the files describe release {other}, which renew does not deploy. A rollback is recorded."
+def notes(environment: Environment, renewal: Renewal, existing: Mapping[str, Facts], other: str) -> list[str]:
+    """Notes of the plan: the release of the files, when it is another one, and settings that the successor lacks."""
+    new, key = renewal.successor, renewal.successor.key
+    files = f"{key}: the files describe release {other}, which renew does not deploy. "
+    if history.ROLLED_BACK_TAG in (new.endpoint.get("tags") or {}):
+        files += "A rollback is recorded."
+    else:
+        files += f"To deploy it: amldeploy apply -e {environment.name} {key}."
     return [
         *([files] if other else []),
         *(
-            f"{key}: autoscale setting {name} is deleted with {old.name}; {each.new.name} has none."
-            for old in each.olds
-            for name in facts_of(seen[old.name], "autoscale", key)
+            f"{key}: autoscale setting {name} is deleted with {old.name}; {new.name} has none."
+            for old in renewal.predecessors
+            for name in facts_of(existing[old.name], "autoscale", key)
         ),
     ]
 
 
-def probed(new: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
-    """Without the probes of deployments that get no requests: theirs is made when they are about to get some."""
-    served = new.traffic or {}
-    return [step for step in steps if step.verb is not Verb.PROBE or served.get(step.address.name)]
+def without_idle_probes(new: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
+    """The steps without probes of deployments at 0 %: those are probed before they get traffic."""
+    traffic = new.traffic or {}
+    return [step for step in steps if step.kind != "probe" or traffic.get(step.address.name)]
 
 
-def cleared(each: Lineage, facts: Facts) -> list[Step]:
-    """Deployments of an earlier try at the successor that the live release has none of any more: they hold cores."""
-    if each.served == each.new.name:
+def delete_stale(renewal: Renewal, facts: Facts) -> list[Step]:
+    """The deletion of deployments that an earlier attempt left on the successor and the live release does not have:
+    they use cores.
+    """
+    if renewal.serving == renewal.successor.name:
         return []
-    new, why = each.new, f"it is not of the release that {each.served} serves"
-    gone = [
+    new, why = renewal.successor, f"it is not of the live release of {renewal.serving}"
+    stale = [
         name
         for name, body in facts_of(facts, "deployment", new.key).items()
         if name not in (new.traffic or {}) and (body.get("tags") or {}).get(OWNER_TAG) == new.owner
     ]
-    wheres = [(address("deployment", new.key, name), {"endpoint": new.name, "name": name}) for name in gone]
-    return [Step(Verb.DELETE, where, body, why, PATIENT) for where, body in wheres]
+    targets = [(address("deployment", new.key, name), {"endpoint": new.name, "name": name}) for name in stale]
+    return [Step(Verb.DELETE, where, body, why, PATIENT) for where, body in targets]
 
 
-def must_have_files(environment: Environment, each: Lineage, other: str) -> None:
-    """Raises Refused where what is deleted first could not be made again, or must not be deleted first."""
-    where, findings = str(address("endpoint", each.new.key)), []
-    if environment.guards.protected and each.served:
-        cause = "the environment is protected, and --in-place deletes before there is a successor"
+def require_in_place_allowed(environment: Environment, renewal: Renewal, other: str) -> None:
+    """Raises Refused when the endpoint must not be deleted before its successor exists, or could not be recreated."""
+    where, findings = str(address("endpoint", renewal.successor.key)), []
+    if environment.guards.protected and renewal.serving:
+        cause = "the environment is protected, and --in-place deletes the endpoint before its successor exists"
         findings.append(Finding(where, "AML241", cause, "Renew without --in-place"))
     if other:
-        cause = f"the files describe release {other}, and a renewal in place that is cut off is made from the files"
+        cause = f"the files describe release {other}, and an interrupted renewal in place continues from the files"
         findings.append(Finding(where, "AML276", cause, "Renew without --in-place, or apply the files first"))
     if findings:
         raise Refused(findings, "renew")

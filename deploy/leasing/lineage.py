@@ -1,8 +1,8 @@
-"""Which endpoint an entry stands for now, when endpoints on shared quota succeed each other. Pure.
+"""Which Azure endpoint belongs to an entry now, when endpoints on shared quota succeed each other. Pure.
 
-The file names the first of a line; a renewal makes the next under a name of its own. Whatever is asked of the entry is
-asked of the one that serves callers, or of the newest when none does. Whether an endpoint has a lease is read from the
-endpoint: the files may have been changed since it was created.
+The entry names the first endpoint of a line. Each renewal creates the next one under a name of its own. Commands use
+the endpoint of the line that receives traffic, or the newest one when none does. The lease is read from the endpoint,
+not from the files: the files may have changed since the endpoint was created.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ Bodies = Mapping[str, Mapping[str, Json]]
 
 
 @dataclass(frozen=True)
-class Lineage:
-    """A renewal: who comes, or is there already and not yet whole, and who goes, oldest first."""
+class Renewal:
+    """One renewal: the endpoint to create or to finish, and the endpoints to delete afterwards, oldest first."""
 
-    new: EndpointSpec
-    olds: tuple[EndpointSpec, ...]
-    served: str | None
-    """The one that callers reach now."""
+    successor: EndpointSpec
+    predecessors: tuple[EndpointSpec, ...]
+    serving: str | None
+    """Name of the endpoint that receives traffic now."""
     protected: leases.Lease | None = None
-    """Set when the lease that is due belongs to an endpoint with the protect tag: that endpoint is not replaced."""
+    """The lease that ends, when its endpoint has the protect tag: then the endpoint is not replaced."""
 
     @property
-    def is_missed(self) -> bool:
-        """Whether callers who were once sent here reach nobody: a renewal in place was cut off."""
-        return self.served is None and self.new.name != self.new.base
+    def is_interrupted(self) -> bool:
+        """Whether no endpoint receives traffic because a renewal in place was interrupted."""
+        return self.serving is None and self.successor.name != self.successor.base
 
 
 def owned(bodies: Bodies) -> Mapping[str, Bodies]:
-    """Owner -> the endpoints that carry its tag, of a whole workspace: looked through once, however many ask."""
+    """Owner tag -> the endpoints that have it, of a whole workspace. One pass for all entries."""
     found: dict[str, dict[str, Mapping[str, Json]]] = {}
     for name, body in bodies.items():
         if owner := owner_tag(body):
@@ -48,54 +48,54 @@ def owned(bodies: Bodies) -> Mapping[str, Bodies]:
     return found
 
 
-def lineages(specs: Sequence[EndpointSpec], bodies: Bodies, now: datetime, within: float) -> list[Lineage]:
-    """What is to be done about entries whose lease ends within so many hours, or whose renewal was cut off."""
+def due_renewals(specs: Sequence[EndpointSpec], bodies: Bodies, now: datetime, within: float) -> list[Renewal]:
+    """The entries with a lease that ends within `within` hours, and those with an interrupted renewal."""
     mine = owned(bodies)
-    found = (_turn(spec, mine.get(spec.owner, {}), now, within) for spec in specs)
+    found = (_due_renewal(spec, mine.get(spec.owner, {}), now, within) for spec in specs)
     return [each for each in found if each]
 
 
-def _turn(spec: EndpointSpec, mine: Bodies, now: datetime, within: float) -> Lineage | None:
-    there = _line(spec, mine)
-    serving = _current(spec, mine)
-    served = serving if there and serves(mine[serving]) else None
-    if not there or (served is None and serving == spec.base and not _replaces(mine[serving])):
-        return None  # what was never live has no release to renew: that is for apply
-    lease = leases.of(mine[serving])
+def _due_renewal(spec: EndpointSpec, mine: Bodies, now: datetime, within: float) -> Renewal | None:
+    line = _line(spec, mine)
+    current = _current(spec, mine)
+    serving = current if line and has_traffic(mine[current]) else None
+    if not line or (serving is None and current == spec.base and not _made_by_renewal(mine[current])):
+        return None  # an endpoint that was never live has no release to renew: apply deploys it
+    lease = leases.of(mine[current])
     due = lease if lease and lease.hours_left(now) <= within else None
-    new = spec.at(leases.successor(spec.base, due) if due else serving)
-    before = [name for name in there[: there.index(serving)] if _has_ended(spec, mine[name], serving)]
-    olds = tuple(spec.at(name) for name in [*before, serving] if name != new.name)
-    protected = due if due and is_protected(mine[serving]) else None
-    return Lineage(new, olds, served, protected) if olds or served is None else None
+    successor = spec.at(leases.successor(spec.base, due) if due else current)
+    before = [name for name in line[: line.index(current)] if _is_deletable(spec, mine[name], current)]
+    predecessors = tuple(spec.at(name) for name in [*before, current] if name != successor.name)
+    protected = due if due and is_protected(mine[current]) else None
+    return Renewal(successor, predecessors, serving, protected) if predecessors or serving is None else None
 
 
-def _replaces(body: Mapping[str, Json]) -> bool:
-    """Whether a renewal made it, in the place of one whose lease was missed."""
+def _made_by_renewal(body: Mapping[str, Json]) -> bool:
+    """Whether a renewal created the endpoint as a replacement for one with a missed lease."""
     return leases.SUCCEEDS_TAG in (body.get("tags") or {})
 
 
-def _has_ended(spec: EndpointSpec, body: Mapping[str, Json], serving: str) -> bool:
-    """Whether an endpoint before the serving one in the line is a predecessor of it that may be deleted.
+def _is_deletable(spec: EndpointSpec, body: Mapping[str, Json], current: str) -> bool:
+    """Whether an endpoint that comes before the current one in the line is its predecessor and may be deleted.
 
-    Not one with the protect tag; and not one that was restored after the serving one had been made, which its lease
-    shows: the successor of that lease would come later in the line.
+    Not an endpoint with the protect tag. Not an endpoint that was restored after the current one was created. Its lease
+    shows that: the successor's name for that lease would come later in the line.
     """
     tags, lease = body.get("tags") or {}, leases.of(body)
-    if leases.RESTORED_TAG in tags and (lease is None or leases.successor(spec.base, lease) > serving):
+    if leases.RESTORED_TAG in tags and (lease is None or leases.successor(spec.base, lease) > current):
         return False
     return not is_protected(body)
 
 
-def settle(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
-    """Each spec under the name that it has now."""
+def with_current_names(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
+    """Each spec under the current name of its endpoint."""
     mine = owned(bodies)
     return [spec.at(_current(spec, mine.get(spec.owner, {}))) for spec in specs]
 
 
 def adoptable(spec: EndpointSpec, bodies: Bodies, owners: Collection[str]) -> list[EndpointSpec]:
-    """A spec under its own name, if it exists, and each name of its line that has its owner or one of these; where
-    there is none of them, under each that has any owner.
+    """The spec under its own name, if that exists, and under each name of its line that has its owner tag or one of
+    `owners`. Without any of these: under each name of the line that has an owner tag.
     """
     line = leases.order(spec.base, bodies) if spec.pipeline.quota.capacity == "shared" else []
     found = [n for n in line if n == spec.name or owner_tag(bodies[n]) in {*owners, spec.owner}]
@@ -103,8 +103,8 @@ def adoptable(spec: EndpointSpec, bodies: Bodies, owners: Collection[str]) -> li
     return [spec if name == spec.name else spec.at(name) for name in found or [spec.name]]
 
 
-def others(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
-    """Each spec under every other name that carries its owner's tag: half a renewal, a name that it had before."""
+def other_names(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
+    """Each spec under every other name that has its owner tag: after an interrupted renewal, or a rename."""
     return [
         spec.at(name)
         for spec in specs
@@ -114,13 +114,13 @@ def others(specs: Sequence[EndpointSpec], bodies: Bodies) -> list[EndpointSpec]:
 
 
 def _current(spec: EndpointSpec, mine: Bodies) -> str:
-    """The newest of its line that serves callers; failing that the newest; failing that the name in the file.
+    """The newest endpoint of the line that receives traffic, else the newest, else the name in the file.
 
-    A name alone proves nothing: `mine` are those that carry its owner's tag.
+    `mine` are the endpoints with the entry's owner tag: a name alone does not make an endpoint part of the line.
     """
-    there = _line(spec, mine)
-    serving = [name for name in there if serves(mine[name])]
-    return (serving or there or [spec.name])[-1]
+    line = _line(spec, mine)
+    serving = [name for name in line if has_traffic(mine[name])]
+    return (serving or line or [spec.name])[-1]
 
 
 def _line(spec: EndpointSpec, mine: Bodies) -> list[str]:
@@ -129,10 +129,10 @@ def _line(spec: EndpointSpec, mine: Bodies) -> list[str]:
 
 
 def is_of_line(spec: EndpointSpec, name: str, body: Mapping[str, Json]) -> bool:
-    """Whether an endpoint of the same owner is the one that the files name, or one of its successors.
+    """Whether an endpoint with the entry's owner tag is the one in the files, or one of its successors.
 
-    On dedicated quota an endpoint is renamed without a successor, so there a name that looks like a successor's is
-    not enough: the endpoint has a lease, or a tag that `renew` or `restore` writes.
+    On dedicated quota an endpoint has no successor, so a name in the form of a successor's is not enough there: the
+    endpoint must have a lease, or a tag that `renew` or `restore` writes.
     """
     if name == spec.base or not leases.is_of_line(spec.base, name):
         return name == spec.base
@@ -140,6 +140,6 @@ def is_of_line(spec: EndpointSpec, name: str, body: Mapping[str, Json]) -> bool:
     return bool(marked) or spec.pipeline.quota.capacity == "shared" or leases.of(body) is not None
 
 
-def serves(body: Mapping[str, Json]) -> bool:
-    """Whether callers reach a deployment of this endpoint."""
+def has_traffic(body: Mapping[str, Json]) -> bool:
+    """Whether a deployment of the endpoint has a share of its traffic."""
     return bool(shares(body))

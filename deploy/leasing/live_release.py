@@ -1,8 +1,8 @@
-"""The live release of an endpoint as a spec, so that a renewal creates it again under another name. Pure.
+"""The live release of an endpoint as a spec, so that a renewal can create it under another name. Pure.
 
-The endpoint and its deployments are taken from their ARM bodies: what the files say may be a release that was rolled
-back, or an edit that was never applied. Assets that were made of local files are taken by the ids that Azure registered
-them under, so nothing is uploaded. What `pipeline.yml` says (roles, probe, lease, retry, quota) is the files'.
+The endpoint and its deployments come from their ARM bodies: the files may describe a release that was rolled back, or
+an edit that was never applied. Assets made from local files are referenced by the ids under which Azure registered
+them, so nothing is uploaded. The settings of `pipeline.yml` (roles, probe, lease, retry, quota) come from the files.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Bodies = Mapping[str, Mapping[str, Json]]
 _LEASE = frozenset({ENABLED.lower(), DEADLINE.lower()})
 
 
-def carried(spec: EndpointSpec, body: Mapping[str, Json], deployments: Bodies) -> EndpointSpec:
-    """`spec`, under its name, with the settings of endpoint `body` and its live deployments instead of the files'.
+def live_spec(spec: EndpointSpec, body: Mapping[str, Json], deployments: Bodies) -> EndpointSpec:
+    """`spec`, under its own name, with the settings and the live deployments of endpoint `body`.
 
-    Raises CloudError when Azure lists no deployment of a name that has traffic.
+    Raises CloudError when a deployment that has traffic is missing in `deployments`.
     """
     moves = spec.name != body["name"]
     traffic = _traffic(spec, body, deployments)
@@ -36,23 +36,24 @@ def carried(spec: EndpointSpec, body: Mapping[str, Json], deployments: Bodies) -
     releases = {name: _release(spec, document, moves=moves) for name, document in documents.items()}
     endpoint = _endpoint(spec, body, traffic)
     spec = replace(spec, endpoint=endpoint, deployments=tuple(documents.values()), releases=releases, traffic=traffic)
-    return succeeding(spec, str(body["name"])) if moves else spec
+    return with_predecessor_tag(spec, str(body["name"])) if moves else spec
 
 
-def succeeding(spec: EndpointSpec, predecessor: str) -> EndpointSpec:
-    """The same with the tag that says which endpoint it replaces."""
+def with_predecessor_tag(spec: EndpointSpec, predecessor: str) -> EndpointSpec:
+    """The spec with the tag that names the endpoint that it replaces."""
     tags = {**(spec.endpoint.get("tags") or {}), SUCCEEDS_TAG: predecessor}
     return replace(spec, endpoint={**spec.endpoint, "tags": tags})
 
 
-def differs(files: EndpointSpec, live: EndpointSpec) -> str:
-    """The releases that the files describe and that are not among the live ones: `1a2b3c4d, 5e6f7a8b`; or empty."""
+def undeployed_releases(files: EndpointSpec, live: EndpointSpec) -> str:
+    """The releases in the files that are not live: `1a2b3c4d, 5e6f7a8b`; empty when there are none."""
     return ", ".join(sorted({release[:8] for release in set(files.releases.values()) - set(live.releases.values())}))
 
 
 def _traffic(spec: EndpointSpec, body: Mapping[str, Json], deployments: Bodies) -> dict[str, int]:
-    """Deployment -> percent. Of slots of ours the live one gets all; deployments that the user named keep their shares,
-    and those that the files name and that get no requests come along.
+    """Deployment -> percent. Of the slots blue and green only the live one is included, with 100 %. Deployments that
+    the user named keep their shares; those in the files or in the mirror traffic are included with 0 % when they are
+    healthy.
     """
     served = shares(body)
     if missing := sorted(served.keys() - deployments.keys()):
@@ -72,15 +73,15 @@ def _is_healthy(body: Mapping[str, Json]) -> bool:
 
 
 def _endpoint(spec: EndpointSpec, body: Mapping[str, Json], traffic: Mapping[str, int]) -> dict[str, Json]:
-    """Its document without what belongs to one endpoint alone: our own tags, and the properties of its lease. What was
-    rolled back stays rolled back.
+    """The endpoint's document without what belongs to one endpoint alone: our own tags except the record of a rollback,
+    and the properties of its lease.
     """
     document = diff.written(body, diff.ENDPOINT)
-    there = document.pop("tags", None) or {}
-    tags = {name: value for name, value in there.items() if not is_ours(name) or name == history.ROLLED_BACK_TAG}
-    held = {k: v for k, v in (document.pop("properties", None) or {}).items() if k.lower() not in _LEASE}
+    existing = document.pop("tags", None) or {}
+    tags = {name: value for name, value in existing.items() if not is_ours(name) or name == history.ROLLED_BACK_TAG}
+    properties = {k: v for k, v in (document.pop("properties", None) or {}).items() if k.lower() not in _LEASE}
     mirror = {name: share for name, share in shares(body, "mirrorTraffic").items() if name in traffic}
-    optional = {"tags": tags, "properties": held, "mirror_traffic": mirror}
+    optional = {"tags": tags, "properties": properties, "mirror_traffic": mirror}
     return {"name": spec.name, **document, **{name: value for name, value in optional.items() if value}}
 
 
@@ -89,9 +90,9 @@ def _deployment(spec: EndpointSpec, name: str, body: Mapping[str, Json]) -> dict
 
 
 def _release(spec: EndpointSpec, document: Mapping[str, Json], *, moves: bool) -> str:
-    """The release on its tag. One that was not proven is proven by the probe of the successor.
+    """The release in the deployment's tag, or the digest of its document when it has no tag.
 
-    One without a tag gets the digest of what it is.
+    The probe of the successor verifies a release that was not verified yet.
     """
-    held = str((document.get("tags") or {}).get(RELEASE_TAG) or digest(dict(document), 12))
-    return held.removesuffix(UNVERIFIED) if moves and spec.pipeline.probe else held
+    release = str((document.get("tags") or {}).get(RELEASE_TAG) or digest(dict(document), 12))
+    return release.removesuffix(UNVERIFIED) if moves and spec.pipeline.probe else release

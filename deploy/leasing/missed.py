@@ -1,7 +1,7 @@
-"""Missed leases: entries whose endpoint Azure deleted at the end of its lease, with no successor. Pure.
+"""Missed leases: entries whose endpoint Azure deleted at the end of its lease, without a successor. Pure.
 
-Nothing in Azure says so: the endpoint is gone with its tags. What remains is the alias, which still names it, and role
-assignments that our description names as its own. An entry with neither was never deployed, or was torn down.
+The endpoint is deleted with its tags. Two traces remain: the alias, which still names the endpoint, and role
+assignments with the entry's owner in their description. An entry without either was never deployed, or was torn down.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from deploy.domain.spec import EndpointSpec
 
 
 @dataclass(frozen=True)
-class Missed:
-    """The endpoint that is gone. `ended`: when, in UTC, None when that is not known; `latest`: or before."""
+class MissedLease:
+    """The deleted endpoint. `ended`: the end of its lease in UTC, None when unknown; `latest`: it may be earlier."""
 
     name: str
     ended: datetime | None = None
     latest: bool = False
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """`Azure deleted mip-abc at 2026-11-30 08:00 UTC`."""
         if self.ended is None:
             return f"Azure deleted {self.name} at the end of its lease"
         return f"Azure deleted {self.name} at {leases.both(self.ended)}{' at the latest' if self.latest else ''}"
 
 
-def find(spec: EndpointSpec, told: Mapping[str, Json], marked: Collection[str]) -> Missed | None:
-    """What an entry of whose line no endpoint exists has missed.
+def find_missed(spec: EndpointSpec, alias: Mapping[str, Json], assigned: Collection[str]) -> MissedLease | None:
+    """The missed lease of an entry of which no endpoint exists; None when it has none.
 
-    `told`: where its alias sends traffic, {endpoint, lease_ends}; `marked`: the endpoints that role assignments name as
-    this entry's.
+    `alias`: where its alias sends traffic, {endpoint, lease_ends}; `assigned`: the endpoints that role assignments
+    name as this entry's.
     """
-    named = str(told.get("endpoint") or "")
-    names = leases.order(spec.base, [*filter(None, [named]), *marked])
-    lent = spec.pipeline.quota.capacity == "shared" or bool(told.get("lease_ends"))
-    if not names or not lent:
+    named = str(alias.get("endpoint") or "")
+    names = leases.order(spec.base, [*filter(None, [named]), *assigned])
+    has_lease = spec.pipeline.quota.capacity == "shared" or bool(alias.get("lease_ends"))
+    if not names or not has_lease:
         return None
     name = names[-1]
-    if name == named and (ended := leases.moment(told.get("lease_ends"))):
-        return Missed(name, ended)
+    if name == named and (ended := leases.moment(alias.get("lease_ends"))):
+        return MissedLease(name, ended)
     before = leases.predecessor_end(spec.base, name)
-    return Missed(name, before + leases.LONGEST if before else None, latest=before is not None)
+    return MissedLease(name, before + leases.LONGEST if before else None, latest=before is not None)

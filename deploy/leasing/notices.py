@@ -1,4 +1,4 @@
-"""Telling people that a lease ends: what is said, in which form for whom, and sending it. Decides nothing."""
+"""Notices about a lease that ends: their text, the JSON body for each kind of webhook, and sending one."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ from deploy.errors import CloudError, Transient
 from deploy.no_netrc import unchanged
 
 _TIMEOUT = 20.0
+"""Seconds for one request to a webhook."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One notice: which endpoint of which environment, when its lease ends, and how many hours were left."""
+    """One notice about an endpoint of an environment. `ends`: the end of its lease, None when that is not known."""
 
     environment: str
     name: str
     ends: datetime | None
-    """None only where there is no lease to speak of, or its end is not known."""
     hours: int
-    """The threshold that was passed; 0 when it is not a threshold but a trouble."""
-    trouble: str = ""
-    """What is wrong now, in words, with what to do; empty for a lease that is about to end."""
+    """The threshold that was passed, in hours before the end; 0 when the message is about a problem."""
+    problem: str = ""
+    """What is wrong now and how to fix it; empty when the message is about a lease that ends."""
     protected: bool = False
-    """Whether the endpoint carries the protect tag, so that `renew` leaves it."""
+    """Whether the endpoint has the protect tag. `renew` does not replace such an endpoint."""
 
     @property
     def title(self) -> str:
-        if self.trouble:
-            return f"{self.name} ({self.environment}): requests may reach no endpoint"
+        if self.problem:
+            return f"{self.name} ({self.environment}): requests may not reach an endpoint"
         return f"{self.name} ({self.environment}): less than {self.hours} h left on shared quota"
 
     @property
     def text(self) -> str:
-        if self.trouble:
-            return self.trouble
-        tagged = f"It carries the tag {PROTECT_TAG}, so renew leaves it: take the tag off first. "
+        if self.problem:
+            return self.problem
+        tagged = f"It has the tag {PROTECT_TAG}, so renew does not replace it. Remove the tag first. "
         return (
-            f"Azure deletes the endpoint at {leases.both(self.ends) if self.ends else 'a time not known'}. "
+            f"Azure deletes the endpoint at {leases.both(self.ends) if self.ends else 'an unknown time'}. "
             f"{tagged if self.protected else ''}"
             f"Renew it with: amldeploy renew -e {self.environment} --within {self.hours}h"
         )
 
 
-def payload(to: str, word: Message) -> Mapping[str, Any]:
-    """The JSON that a webhook of this kind wants."""
+def payload(to: str, message: Message) -> Mapping[str, Any]:
+    """The JSON body for this kind of webhook."""
     if to == "slack":
-        return {"text": f"*{word.title}*\n{word.text}"}
+        return {"text": f"*{message.title}*\n{message.text}"}
     if to == "teams":
         lines = [
-            {"type": "TextBlock", "text": word.title, "weight": "bolder", "wrap": True},
-            {"type": "TextBlock", "text": word.text, "wrap": True},
+            {"type": "TextBlock", "text": message.title, "weight": "bolder", "wrap": True},
+            {"type": "TextBlock", "text": message.text, "wrap": True},
         ]
         card = {
             "type": "AdaptiveCard",
@@ -69,42 +69,43 @@ def payload(to: str, word: Message) -> Mapping[str, Any]:
             "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}],
         }
     return {
-        "environment": word.environment,
-        "endpoint": word.name,
-        "lease_ends": leases.written(word.ends) if word.ends else "",
-        "threshold_hours": word.hours,
-        "title": word.title,
-        "text": word.text,
+        "environment": message.environment,
+        "endpoint": message.name,
+        "lease_ends": leases.written(message.ends) if message.ends else "",
+        "threshold_hours": message.hours,
+        "title": message.title,
+        "text": message.text,
     }
 
 
 def send(
     to: str,
     url_from: str | None,
-    word: Message,
+    message: Message,
     show: Callable[[str], None],
     warn: Callable[[Message], None] | None = None,
 ) -> None:
-    """Tell it. `show` writes a line on stdout; `warn` tells a run on GitHub, and None is there when there is no run.
-    Raises CloudError when it did not arrive.
+    """Send one notice. `show` prints a line on stdout; `warn` adds it to the job on GitHub, None outside of one.
+
+    Raises CloudError or Transient when the webhook did not accept it.
     """
     if to == "github" and warn:
-        warn(word)
+        warn(message)
     elif to in ("stdout", "github"):
-        show(f"{word.title}. {word.text}")
+        show(f"{message.title}. {message.text}")
     else:
-        _post(to, str(url_from), word)
+        _post(to, str(url_from), message)
 
 
-def _post(to: str, url_from: str, word: Message) -> None:
+def _post(to: str, url_from: str, message: Message) -> None:
     import requests
 
-    what, cure = f"tell {to} about {word.name}", f"See that the variable {url_from} holds the address of a webhook"
+    what, cure = f"send a notice about {message.name} to {to}", f"Set the variable {url_from} to the URL of a webhook"
     url = os.environ.get(url_from)
     if not url:
         raise CloudError(what, f"the variable {url_from} is not set", cure, code="AML610")
     try:
-        answer = requests.post(url, json=payload(to, word), timeout=_TIMEOUT, auth=unchanged)
+        answer = requests.post(url, json=payload(to, message), timeout=_TIMEOUT, auth=unchanged)
     except requests.RequestException as error:
         raise Transient(what, f"it could not be reached ({type(error).__name__})", cure, code="AML611") from error
     if answer.status_code >= 400:

@@ -69,7 +69,7 @@ def heirs_of(
 ) -> dict[str, Json]:
     """Assignment -> what describes it as that of another entry that asks for the same. `bodies`: who is there."""
     found: dict[str, Json] = {}
-    for other in lineage.settle(others, bodies) if rows else ():
+    for other in lineage.with_current_names(others, bodies) if rows else ():
         body = bodies.get(other.name) or {}
         if owner_tag(body) == other.owner:
             desired = _wishes(cloud, other, body)

@@ -73,10 +73,10 @@ class World:
         }
         (self.project.root / "environments" / "law.yml").write_text(yaml.safe_dump(body))
 
-    def apply(self, name: str = "law") -> commands.Done:
+    def apply(self, name: str = "law") -> commands.Result:
         return commands.apply(self.project, name, approve=_yes, emit=self.watch)
 
-    def teardown(self, name: str = "law") -> commands.Done:
+    def teardown(self, name: str = "law") -> commands.Result:
         return commands.teardown(self.project, name, approve=_yes, emit=self.watch)
 
     def mutating(self) -> int:

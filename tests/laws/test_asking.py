@@ -25,8 +25,8 @@ def test_the_emulator_is_changed_without_a_question(world: World) -> None:
     commands.teardown(world.project, "law", **ways)
 
     assert asked == [("law", False)] * 5
-    assert not commands.asks(world.project, "law")
-    assert commands.asks(world.project, "prod")
+    assert not commands.needs_approval(world.project, "law")
+    assert commands.needs_approval(world.project, "prod")
 
 
 def test_what_a_teardown_leaves_is_listed(world: World) -> None:

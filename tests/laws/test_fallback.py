@@ -53,7 +53,7 @@ class Pool:
         text = yaml.safe_dump({**LENT, "quota": quota, **more})
         (self.world.project.root / "templates" / "plain" / "pipeline.yml.j2").write_text(text)
 
-    def apply(self, **how: Any) -> commands.Done:
+    def apply(self, **how: Any) -> commands.Result:
         return commands.apply(self.world.project, "law", approve=lambda *_: None, emit=self.hear, **how)
 
     def hear(self, event: Event) -> None:
@@ -90,7 +90,7 @@ class Pool:
         self._put("clock", {"advance": hours * 3600}, "POST")
         self.world.project.clock.sleep(hours * 3600)
 
-    def renew(self) -> commands.Done:
+    def renew(self) -> commands.Result:
         return commands.renew(
             self.world.project, "law", within=24, approve=lambda *_: None, emit=self.hear, show=self.world.said.append
         )
@@ -126,7 +126,7 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
     assert world.broken == []
 
 
-def states(done: commands.Done) -> list[str]:
+def states(done: commands.Result) -> list[str]:
     """`verb address: state` of every change."""
     return [f"{o.verb} {o.address}: {o.state}" for o in done.report.outcomes if o.verb != "check"]
 

@@ -68,7 +68,7 @@ def two_releases(stage: Stage, written: str) -> None:
     stage.begin("2")
 
 
-def reap(world: World, **more: Any) -> commands.Reaped:
+def reap(world: World, **more: Any) -> commands.ReapResult:
     return commands.reap(world.project, "law", Rules(), yes=True, show=lambda _: None, **{**QUIET, **more})
 
 
@@ -215,8 +215,8 @@ def test_a_slot_that_is_used_again_is_not_deleted(world: World) -> None:
 
     for meanwhile, words in ((tagged, PROTECT_TAG), (back, "blue receives 100 % of the traffic")):
         reaped = reap(world, approve=meanwhile)
-        assert reaped.done
-        (error,) = failures(reaped.done)
+        assert reaped.result
+        (error,) = failures(reaped.result)
         assert (reaped.exit, error["code"]) == (Exit.STEP_FAILED, "AML338")
         assert words in error["message"]
         assert behind(world) == ["blue", "green"]
@@ -240,6 +240,6 @@ def test_the_shipped_production_file_keeps_no_idle_slot(world: World) -> None:
     assert guards["protected"] is True
     assert (reaped.exit, behind(world)) == (Exit.OK, ["green"])
     everything = commands.reap(world.project, "law", Rules(older_than=1.0), yes=True, show=lambda _: None, **QUIET)
-    assert (everything.exit, everything.done) == (Exit.REFUSED, None)
+    assert (everything.exit, everything.result) == (Exit.REFUSED, None)
     assert {finding.code for finding in everything.judged.findings} == {"AML241", "AML270"}
     assert behind(world) == ["green"]

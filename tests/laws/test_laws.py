@@ -32,7 +32,7 @@ def everything(world: World) -> dict[str, Any]:
         }
 
 
-def failures(done: commands.Done) -> list[Any]:
+def failures(done: commands.Result) -> list[Any]:
     """What went wrong, for a readable assertion."""
     return [outcome.error for outcome in done.report.outcomes if outcome.error]
 

@@ -41,7 +41,7 @@ def carried(world: World) -> list[tuple[str, str]]:
     ]
 
 
-def apply(world: World) -> tuple[commands.Done, list[Any]]:
+def apply(world: World) -> tuple[commands.Result, list[Any]]:
     """Apply, then the endpoints that are there, read while the emulator still runs."""
     seen: list[Any] = []
     done = commands.apply(

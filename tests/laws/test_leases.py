@@ -49,7 +49,7 @@ def advance(server: Any, hours: float) -> None:
     requests.post(f"{server.url}/emulator/clock", json={"advance": hours * HOUR}, verify=server.ca, timeout=10)
 
 
-def reap(world: World, **rules: Any) -> commands.Reaped:
+def reap(world: World, **rules: Any) -> commands.ReapResult:
     return commands.reap(
         world.project,
         "law",
@@ -61,7 +61,7 @@ def reap(world: World, **rules: Any) -> commands.Reaped:
     )
 
 
-def renew(world: World, within: float = 24, **how: Any) -> commands.Done:
+def renew(world: World, within: float = 24, **how: Any) -> commands.Result:
     return commands.renew(
         world.project, "law", within=within, approve=lambda *_: None, emit=world.watch, show=world.said.append, **how
     )
@@ -166,7 +166,7 @@ def test_who_did_not_hear_hears_it_again(world: World, verb: str, monkeypatch: p
     def visit() -> tuple[int, list[str], list[str]]:
         world.said.clear()
         done: Any = reap(world) if verb == "reap" else renew(world, within=1)
-        told = (done.told.given, done.told.failed) if verb == "reap" else (done.notices, done.failed)
+        told = (done.notices.sent, done.notices.failed) if verb == "reap" else (done.notices, done.failed)
         return int(done.exit), [each["to"] for each in told[0]], list(told[1])
 
     lend(world)
@@ -229,7 +229,7 @@ def test_a_guard_stops_no_notice(world: World) -> None:
     advance_alone(world, 150)
     reaped = reap(world, within=24, force=True)
 
-    assert (int(reaped.exit), reaped.done, [finding.code for finding in reaped.judged.findings]) == (
+    assert (int(reaped.exit), reaped.result, [finding.code for finding in reaped.judged.findings]) == (
         4,
         None,
         ["AML241"],

@@ -92,7 +92,7 @@ def tagged(world: World, resource: str, **tags: str) -> None:
         orphans.merge_tags(cloud, f"{WORKSPACE}/onlineEndpoints/{resource}", tags, "tag it")
 
 
-def codes(done: commands.Done) -> tuple[int, list[str]]:
+def codes(done: commands.Result) -> tuple[int, list[str]]:
     """How it ended, and every reason."""
     errors = [outcome.error for outcome in done.report.outcomes if outcome.error]
     return done.exit, [str(found["code"]) for error in errors for found in error.get("findings", [error])]
@@ -115,7 +115,7 @@ def edited(world: World) -> None:
     assert renew(world).exit is Exit.OK
     advance_alone(world, 150)
     assert codes(renew(world)) == (Exit.REFUSED, ["AML275"])
-    assert ["carries the tag amldeploy-protect" in said for said in world.said] == [True]
+    assert ["has the tag amldeploy-protect" in said for said in world.said] == [True]
     tagged(world, name, **{PROTECT_TAG: "false"})
     sent = world.mutating()
     assert codes(renew(world, in_place=True)) == (Exit.REFUSED, ["AML241", "AML276"])

@@ -30,7 +30,7 @@ def agree(world: World) -> tuple[Path, Plan]:
     return file, made
 
 
-def carry_out(world: World, file: Path, emit: Callable[[Event], None] | None = None) -> commands.Done:
+def carry_out(world: World, file: Path, emit: Callable[[Event], None] | None = None) -> commands.Result:
     return commands.apply(world.project, None, approve=lambda *_: None, emit=emit or world.watch, plan_file=file)
 
 

@@ -31,7 +31,7 @@ def sent(weeks: Weeks, work: Any) -> tuple[Any, list[Any]]:
     return done, [row for row in rows if "/metadata" not in row["path"] and "token" not in row["path"]]
 
 
-def plan(weeks: Weeks, **rules: Any) -> commands.Reaped:
+def plan(weeks: Weeks, **rules: Any) -> commands.ReapResult:
     quiet: dict[str, Any] = {"approve": lambda *_: None, "emit": lambda _: None, "show": lambda _: None}
     return commands.reap(weeks.world.project, "law", Rules(most=1000, force=True, **rules), yes=False, **quiet)
 

@@ -65,7 +65,7 @@ def reap(world: World) -> Path:
     return max((world.state / "reaped").glob("*/*"))
 
 
-def restore(world: World, folder: Path, name: str = "law") -> commands.Done:
+def restore(world: World, folder: Path, name: str = "law") -> commands.Result:
     return commands.restore(world.project, name, folder, approve=lambda *_: None, emit=world.watch)
 
 
@@ -153,11 +153,11 @@ def test_nothing_is_restored_over_a_live_release(world: World) -> None:
     lend(world)
     world.apply()
     assert alias(world)["endpoint"] == first
-    refused(world, folder, f"endpoint {first} serves")
+    refused(world, folder, f"endpoint {first} receives traffic")
     advance_alone(world, 150)
     assert failures(renew(world)) == []
     after = alias(world)
-    refused(world, folder, f"endpoint {after['endpoint']} serves")
+    refused(world, folder, f"endpoint {after['endpoint']} receives traffic")
     assert (alias(world), [body["name"] for body in world_of(world)["endpoints"]]) == (after, [after["endpoint"]])
 
     assert failures(world.teardown()) == []

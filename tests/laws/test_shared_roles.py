@@ -40,9 +40,9 @@ def want(world: World, *giving: str) -> None:
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "endpoints": entries}))
 
 
-def do(world: World, verb: str, *only: str) -> commands.Done:
+def do(world: World, verb: str, *only: str) -> commands.Result:
     work: Any = getattr(commands, verb)
-    done: commands.Done = work(world.project, "law", only, approve=lambda *_: None, emit=lambda _: None)
+    done: commands.Result = work(world.project, "law", only, approve=lambda *_: None, emit=lambda _: None)
     assert failures(done) == []
     return done
 

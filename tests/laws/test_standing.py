@@ -55,7 +55,7 @@ def _file(keys: tuple[str, ...]) -> dict[str, str]:
     return {"file": "live/{{ endpoint }}.json" if keys else "live/mip.json"}
 
 
-def renew(stage: Stage, *only: str, within: float = 24) -> commands.Done:
+def renew(stage: Stage, *only: str, within: float = 24) -> commands.Result:
     stage.world.said.clear()
     return commands.renew(stage.world.project, "law", only, within=within, approve=lambda *_: None, emit=stage.watch,
         show=stage.world.said.append)  # fmt: skip

@@ -73,7 +73,7 @@ class Elsewhere(commands.Project):
     """A runner on another machine: no lock of this folder holds it up."""
 
     @contextmanager
-    def alone(self, environment: Environment, verb: str) -> Iterator[Cloud]:  # noqa: ARG002 nobody asks who it is
+    def locked(self, environment: Environment, verb: str) -> Iterator[Cloud]:  # noqa: ARG002 one run at a time here
         with self.connect(environment) as cloud:
             yield cloud
 
@@ -110,12 +110,12 @@ class Weeks:
         project = self.world.project
         return (project, Elsewhere(project.root, project.clock))[self.turn % 2]
 
-    def renew(self, within: float = 24) -> commands.Done:
+    def renew(self, within: float = 24) -> commands.Result:
         return commands.renew(
             self.runner, "law", within=within, approve=_yes, emit=self.watch, show=self.world.said.append
         )
 
-    def reap(self, within: float = 2) -> commands.Reaped:
+    def reap(self, within: float = 2) -> commands.ReapResult:
         return commands.reap(
             self.runner, "law", Rules(within), yes=True, approve=_yes, emit=_quiet, show=self.world.said.append
         )
@@ -137,7 +137,7 @@ class Weeks:
             if (hours := leases.due(lease, said, when))
         ]
         judged = select(environment, there, Rules(reap), when)
-        return [*lineage.lineages(specs, bodies, when, renew), *judged.candidates, *late]
+        return [*lineage.due_renewals(specs, bodies, when, renew), *judged.candidates, *late]
 
     def watch(self, event: Event) -> None:
         """Callers ask through the alias while their endpoint is renewed."""

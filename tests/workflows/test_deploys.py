@@ -122,7 +122,7 @@ def test_cancelled_in_the_middle_and_run_again(stage: Stage) -> None:
     again = replace(stage.push(), id=run.id)
     given = {"environment": "dev", "digest": sha256(plan).hexdigest()}
     assert again.workflow("apply.yml", given, RIGHTS)[0] == "success", "\n".join(again.log)
-    assert "This plan was begun before" in "\n".join(again.log)
+    assert "This plan was started before" in "\n".join(again.log)
     assert stage.release() == "1"
     assert len(stage.deployments()) == 1
 

@@ -1,4 +1,4 @@
-"""The emulator's commands as typed: what they print, what they refuse, with which exit code."""
+"""The emulator's commands: what they print, what they refuse, and with which exit code."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def state(tmp_path: Path) -> Iterator[Path]:
 
 def said(*words: str) -> str:
     """What a command prints on stdout."""
-    ran = CliRunner().invoke(emulator_commands.commands, list(words))
+    ran = CliRunner().invoke(emulator_commands.app, list(words))
     assert ran.exit_code == 0, ran.output
     return ran.stdout
 
 
-def test_it_starts_as_it_is_told(state: Path) -> None:
-    """A world file, faults, a faster clock; a second start finds it and orders the faults anew."""
+def test_start_uses_its_options(state: Path) -> None:
+    """A world file, faults, a faster clock. A second start finds the running emulator."""
     options = ["--world", str(DOCS / "world.yml"), "--faults", str(DOCS / "faults.yml"), "--time-scale", "60"]
     first = said("start", "--state", str(state), "--profile", "realistic", "--throttle", *options)
     assert said("start", "--state", str(state)) == first
     assert json.loads(said("status", "--state", str(state), "-o", "json"))["running"] is True
     assert "ARM_CLOUD_METADATA_URL=" in said("env", "--state", str(state))
-    assert said("reset", "--state", str(state)) == "The emulator's world is as new.\n"
+    assert said("reset", "--state", str(state)) == "The emulator's data is reset.\n"
     assert said("stop", "--state", str(state)) == "The emulator is stopped.\n"
 
 
@@ -58,11 +58,11 @@ def test_requests_are_a_table_or_json(state: Path) -> None:
     assert json.loads(said("requests", "--state", str(state), "--mutating", "-o", "json")) == []
 
 
-def test_a_wrong_file_is_told_with_its_place(state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit 3, as for any file that is wrong; nothing is started."""
+def test_an_invalid_file_is_reported(state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 3, as for every invalid file; nothing is started."""
     (tmp_path / "faults.yml").write_text("faults:\n  - {kind: los}\n")
-    left = runner.leave(
-        lambda: emulator_commands.commands(
+    left = runner.exit_code(
+        lambda: emulator_commands.app(
             ["start", "--state", str(state), "--faults", str(tmp_path / "faults.yml")], standalone_mode=False
         )
     )
@@ -73,18 +73,18 @@ def test_a_wrong_file_is_told_with_its_place(state: Path, tmp_path: Path, capsys
     assert emulator.find(state) is None
 
 
-def test_a_taken_port_is_told(state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit 64, in words."""
+def test_a_port_in_use_is_reported(state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 64, with a cure."""
     with emulator.embed(tmp_path / "other") as running:
         port = running.url.rpartition(":")[2]
-        left = runner.leave(
-            lambda: emulator_commands.commands(["start", "--state", str(state), "--port", port], standalone_mode=False)
+        left = runner.exit_code(
+            lambda: emulator_commands.app(["start", "--state", str(state), "--port", port], standalone_mode=False)
         )
     assert left == Exit.USAGE
     assert "Choose another --port" in " ".join(capsys.readouterr().err.split())
 
 
-def test_starting_stopping_and_resetting_are_told_as_json(state: Path) -> None:
+def test_start_stop_and_reset_print_json(state: Path) -> None:
     """Whether it was started, whether one was stopped, where a broken world went."""
     words = ("--state", str(state), "-o", "json")
     first, second = (json.loads(said("start", *words)) for _ in range(2))
@@ -97,13 +97,11 @@ def test_starting_stopping_and_resetting_are_told_as_json(state: Path) -> None:
     assert json.loads(said("reset", *words))["aside"].endswith("world.broken")
 
 
-def test_a_record_that_says_nothing_is_told_of(state: Path) -> None:
-    """`status` takes it for none, and the next one says no more of it."""
+def test_an_unreadable_record_is_reported(state: Path) -> None:
+    """`status` ignores it, and the next `status` does not mention it again."""
     state.mkdir()
     (state / "emulator.json").write_text("{")
-    first, second = (
-        CliRunner().invoke(emulator_commands.commands, ["status", "--state", str(state)]) for _ in range(2)
-    )
+    first, second = (CliRunner().invoke(emulator_commands.app, ["status", "--state", str(state)]) for _ in range(2))
     assert first.stdout == second.stdout == "No emulator is running.\n"
     assert "emulator.json cannot be read" in first.stderr
     assert second.stderr == ""

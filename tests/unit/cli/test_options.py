@@ -1,4 +1,4 @@
-"""What is typed behind many verbs: a time is a time, or is refused in words."""
+"""Values of shared options: a time is read, or refused with a message."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_time_is_read(typed: str | None, hours: float | None) -> None:
 @example("²h")
 @example(".h")
 @example("1.2.3h")
-def test_anything_else_is_refused_in_words(typed: str) -> None:
-    """No traceback, whatever was typed."""
+def test_any_other_text_is_refused(typed: str) -> None:
+    """No traceback for any text."""
     with contextlib.suppress(UsageError):
         assert (hours_of(typed) or 0.0) >= 0

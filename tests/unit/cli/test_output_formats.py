@@ -1,20 +1,26 @@
-"""Every form that `-o` offers, of every verb that only looks: it works, and JSON fits the schema of its name."""
+"""Every form of `-o`, of every command without a change, and `--help`. JSON matches the schema of its name."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import deploy
+from deploy.cli import app
 from deploy.errors import CloudError, DeployError, Finding, Place, Problem, Refused, SpecError, StalePlan
 from deploy.reporter import error_json
 from tests.project import ROOT, make_project
@@ -24,7 +30,7 @@ SCHEMAS = Path(deploy.__file__).parent / "schemas"
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One with an endpoint that serves callers."""
+    """A project with an endpoint that receives traffic."""
     root = make_project(tmp_path_factory.mktemp("forms"))
     assert run(root, "apply", "-e", "local").returncode == 0
     return root
@@ -55,8 +61,8 @@ def fits(name: str, text: str) -> Any:
         ("report", ("apply",)),
     ],
 )
-def test_each_verb_speaks_each_form(project: Path, schema: str, words: tuple[str, ...]) -> None:
-    """JSON is one document that fits its schema; the other forms are words."""
+def test_each_command_prints_each_form(project: Path, schema: str, words: tuple[str, ...]) -> None:
+    """JSON is one document that matches its schema; the other forms are text."""
     verb, *rest = words
     ran = {form: run(project, verb, "-e", "local", *rest, "-o", form) for form in ("json", "markdown", "text")}
     assert [each.returncode for each in ran.values()] == [0, 0, 0]
@@ -69,20 +75,20 @@ def test_each_verb_speaks_each_form(project: Path, schema: str, words: tuple[str
 @pytest.mark.parametrize(
     ("exit_code", "words"),
     [
-        (64, ("plan", "-e", "local", "nobody")),
+        (64, ("plan", "-e", "local", "unknown")),
         (3, ("plan", "-e", "nowhere")),
         (4, ("rollback", "-e", "local", "--all", "--yes")),
     ],
 )
-def test_a_failure_is_json_too(project: Path, exit_code: int, words: tuple[str, ...]) -> None:
-    """Whoever asked for JSON reads the failure in it, with the exit code that the process leaves."""
+def test_an_error_is_json_too(project: Path, exit_code: int, words: tuple[str, ...]) -> None:
+    """With -o json the error is a JSON document with the exit code of the process."""
     ran = run(project, *words, "-o", "json")
     assert ran.returncode == exit_code
     assert fits("error", ran.stdout)["error"]["exit"] == exit_code
 
 
-def test_the_emulator_speaks_json(tmp_path: Path) -> None:
-    """Each of its commands prints one document, which fits the part of the schema that has its name."""
+def test_the_emulator_commands_print_json(tmp_path: Path) -> None:
+    """Each prints one document that matches the part of the schema with its name."""
     whole = json.loads((SCHEMAS / "emulator.json").read_text())
     order = (
         ("start",),
@@ -104,13 +110,13 @@ def test_the_emulator_speaks_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("explain",), ("explain", "AML310")])
-def test_explain_speaks_json(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_explain_prints_json(tmp_path: Path, words: tuple[str, ...]) -> None:
     """One code or all of them."""
     assert fits("explain", run(tmp_path, *words, "-o", "json").stdout)
 
 
-def test_import_speaks_json(project: Path, tmp_path: Path) -> None:
-    """What was written, and what was not."""
+def test_import_prints_json(project: Path, tmp_path: Path) -> None:
+    """The files that were written, and the values that were left out."""
     project = shutil.copytree(project, tmp_path / "copy")
     (row,) = json.loads(run(project, "status", "-e", "local", "-o", "json").stdout)["endpoints"]
     there = (project / "environments" / "local.yml").read_text()
@@ -120,11 +126,11 @@ def test_import_speaks_json(project: Path, tmp_path: Path) -> None:
     assert fits("import", ran.stdout)["key"] == "again"
 
 
-def test_a_watch_prints_a_document_a_line(project: Path) -> None:
-    """JSON lines: whoever reads them needs no parser that looks for the end of a document."""
+def test_a_watch_prints_one_document_per_line(project: Path) -> None:
+    """JSON lines, so that a reader needs no parser that finds the end of a document."""
     command = [sys.executable, "-m", "deploy", "status", "-e", "local", "--watch", "--every", "1", "-o", "json"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
     try:
         with subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True) as watching:
             assert watching.stdout
@@ -136,25 +142,70 @@ def test_a_watch_prints_a_document_a_line(project: Path) -> None:
     assert [bool(fits("status", line)["endpoints"]) for line in lines] == [True, True]
 
 
-@pytest.mark.parametrize("group", [(), ("emulator",), ("github",)])
-def test_help_says_each_command_in_one_line(tmp_path: Path, group: tuple[str, ...]) -> None:
-    """On 80 columns, nothing is cut."""
-    command = [sys.executable, "-m", "deploy", *group, "--help"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
-    said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
-    listed = said.partition("Commands:")[2].strip().splitlines()
+def helps(root: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The path and the help of the command line and of every command in it, at 80 columns."""
+    ran = CliRunner().invoke(app, [*path, "-h"], env={"COLUMNS": "80"}, prog_name="amldeploy")
+    assert ran.exit_code == 0
+    yield path, ran.stdout
+    found = root
+    for name in path:
+        found = found.commands[name]
+    for name in getattr(found, "commands", {}):
+        yield from helps(root, (*path, name))
+
+
+HELPS = dict(helps(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("path", [(), ("emulator",), ("github",)])
+def test_a_group_lists_each_command_in_one_line(path: tuple[str, ...]) -> None:
+    """At 80 columns, without a cut."""
+    listed = [line for line in HELPS[path].partition("-h, --help")[2].splitlines()[1:] if line.startswith("  ")]
 
     assert listed
     assert [line for line in listed if "..." in line or not line.endswith(".")] == []
 
 
+def test_commands_are_grouped() -> None:
+    """In the order in which a user needs them."""
+    headings = [line for line in HELPS[()].splitlines() if line.endswith(":") and not line.startswith((" ", "Usage"))]
+
+    assert headings == ["Options:", "Deploy:", "Inspect:", "Shared quota:", "Set up:", "Emulator:"]
+
+
+@pytest.mark.parametrize("path", HELPS, ids=" ".join)
+def test_help_is_complete(path: tuple[str, ...]) -> None:
+    """No Python types; each command has an example, and a docs page that exists; no line is longer than 80 columns."""
+    text = HELPS[path]
+
+    assert not re.search(r"<(list|int|float|path|str|bool)|\b(TEXT|INTEGER|PATH)\b", text)
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+    if not re.search(r"\nCommands:|\nDeploy:", text):
+        example = re.search(r"\nExample: (.*)", text)
+        docs = re.search(r"\nDocs: +(.*)", text)
+        assert example
+        assert docs
+        assert example[1].startswith(" ".join(("amldeploy", *path)))
+        assert (ROOT / docs[1]).is_file()
+
+
+def test_the_version_is_printed(tmp_path: Path) -> None:
+    """As `amldeploy VERSION`."""
+    assert run(tmp_path, "--version").stdout == f"amldeploy {version('amldeploy')}\n"
+
+
+def test_no_arguments_print_the_help(tmp_path: Path) -> None:
+    """The same text as --help."""
+    assert run(tmp_path).stdout == run(tmp_path, "--help").stdout
+
+
 @pytest.mark.parametrize(
     "error",
     [
-        Refused([Finding("endpoint/mip", "AML240", "it is so", "Mend it")]),
+        Refused([Finding("endpoint/mip", "AML240", "it is so", "Fix it")]),
         StalePlan("apply the plan", "the world moved", "Plan again", code="AML700"),
-        CloudError("create endpoint/mip", "no", "Mend it", code="AML300"),
-        SpecError([Problem(Place("a.yml"), "AML101", "It is so.", "Mend it.")]),
+        CloudError("create endpoint/mip", "no", "Fix it", code="AML300"),
+        SpecError([Problem(Place("a.yml"), "AML101", "It is so.", "Fix it.")]),
     ],
     ids=lambda error: type(error).__name__,
 )

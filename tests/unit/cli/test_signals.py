@@ -1,4 +1,4 @@
-"""Being told to stop: once, with the code of the signal."""
+"""Signals: the first one interrupts, with the exit code of the signal."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ import signal
 import pytest
 import typer
 
-from deploy.cli.signals import Stopping, code, words
+from deploy.cli.signals import SignalHandler, exit_code, message
 from deploy.errors import Exit, Terminated
 
 
 @pytest.mark.parametrize(("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
-def test_the_first_signal_stops_and_its_echo_does_not(number: int, kind: type[BaseException]) -> None:
-    """The report is being written when the second one comes, whichever it is."""
-    stopping = Stopping()
+def test_only_the_first_signal_interrupts(number: int, kind: type[BaseException]) -> None:
+    """A second signal at once is ignored: the report is being written."""
+    handler = SignalHandler()
     with pytest.raises(kind):
-        stopping(number, None)
+        handler(number, None)
     for echo in (signal.SIGINT, signal.SIGTERM):
-        stopping(echo, None)
+        handler(echo, None)
 
 
-def test_a_later_ctrl_c_is_a_person() -> None:
-    """Who presses it again some seconds later will not wait; a runner's SIGTERM after 7.5 s still adds nothing."""
-    stopping = Stopping()
+def test_a_later_ctrl_c_interrupts_again() -> None:
+    """Some seconds later; a runner's SIGTERM after 7.5 s is still ignored."""
+    handler = SignalHandler()
     with pytest.raises(KeyboardInterrupt):
-        stopping(signal.SIGINT, None)
-    assert stopping._asked is not None
-    stopping._asked -= 7.5
-    stopping(signal.SIGTERM, None)
+        handler(signal.SIGINT, None)
+    assert handler._first is not None
+    handler._first -= 7.5
+    handler(signal.SIGTERM, None)
     with pytest.raises(KeyboardInterrupt):
-        stopping(signal.SIGINT, None)
+        handler(signal.SIGINT, None)
 
 
-def test_the_codes() -> None:
-    """Also through what typer makes of it."""
+def test_exit_codes() -> None:
+    """Also of an exception that typer wrapped."""
     wrapped = typer.Abort()
     wrapped.__cause__ = Terminated()
-    assert [code(stop) for stop in (KeyboardInterrupt(), Terminated(), wrapped, typer.Abort())] == [
+    assert [exit_code(stop) for stop in (KeyboardInterrupt(), Terminated(), wrapped, typer.Abort())] == [
         Exit.INTERRUPTED, Exit.TERMINATED, Exit.TERMINATED, Exit.INTERRUPTED,
     ]  # fmt: skip
 
@@ -51,10 +51,10 @@ def test_the_codes() -> None:
         ("restore", ["kept/a b"], "amldeploy restore -e prod 'kept/a b'"),
     ],
 )
-def test_the_advice_names_the_command_that_was_interrupted(command: str, typed: list[str], again: str) -> None:
-    """To apply after a teardown that was cut off would make again what was to go."""
-    said = words(command, "prod", typed)
+def test_the_message_names_the_interrupted_command(command: str, typed: list[str], again: str) -> None:
+    """An apply after an interrupted teardown would recreate what was deleted."""
+    said = message(command, "prod", typed)
 
     assert said.endswith(f": {again}")
     assert "apply" not in said
-    assert words("status", "prod") == "Interrupted."
+    assert message("status", "prod") == "Interrupted."

@@ -1,4 +1,4 @@
-"""What a stream can show is told by its encoding and by the environment."""
+"""The layout of text depends on the stream's encoding and on the environment."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.cli.console import page
+from deploy.cli.console import layout
 
 NAMES = ("LC_ALL", "LC_CTYPE", "LANG", "TERM")
 
 
 @pytest.fixture(autouse=True)
-def bare() -> Iterator[None]:
-    """None of the variables, and all of them again afterwards."""
+def clean_environment() -> Iterator[None]:
+    """Remove the variables, and restore them afterwards."""
     before = {name: os.environ.pop(name) for name in NAMES if name in os.environ}
     yield
     for name in NAMES:
@@ -37,7 +37,7 @@ def bare() -> Iterator[None]:
     ],
 )
 def test_plain_terminals_get_plain_text(variables: dict[str, str], encoding: str, plain: bool) -> None:
-    """The C locale where somebody names it, a dumb terminal, an encoding without the letters."""
+    """An explicit C locale, a dumb terminal, an encoding without the characters."""
     os.environ.update(variables)
 
-    assert page(io.TextIOWrapper(io.BytesIO(), encoding=encoding))["ascii"] is plain
+    assert layout(io.TextIOWrapper(io.BytesIO(), encoding=encoding))["ascii"] is plain

@@ -1,4 +1,4 @@
-"""`status --watch`: looks again and again, on a clock that is told what time it is."""
+"""`status --watch` refreshes until an interrupt. The clock is a test clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.project import make_project
 
 @dataclass
 class Interrupted:
-    """A clock on which somebody presses Ctrl-C in the last of so many pauses."""
+    """A clock that raises KeyboardInterrupt in the last of `pauses` pauses."""
 
     pauses: int
     slept: list[float] = field(default_factory=list)
@@ -31,8 +31,8 @@ class Interrupted:
             raise KeyboardInterrupt
 
 
-def test_it_looks_until_it_is_interrupted(tmp_path: Path) -> None:
-    """One look before each pause, all through one door, and each look is a new one."""
+def test_it_refreshes_until_an_interrupt(tmp_path: Path) -> None:
+    """One refresh before each pause, all through one connection, each with new reads."""
     clock, looks = Interrupted(3), []
     project = commands.Project(make_project(tmp_path), clock)
 

@@ -1,4 +1,4 @@
-"""What a renewal is made of: the release, its rescue, and the end of whoever came before."""
+"""The plan of a renewal: the release, its rescue, and the deletion of the predecessor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PIPELINE = {"quota": {"capacity": "shared"}, "rollout": {"stages": [10, 100]}}
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
-def lent(name: str, ends: str) -> dict[str, Any]:
+def leased(name: str, ends: str) -> dict[str, Any]:
     body = endpoint_body({"blue": 100})
     properties = {leases.ENABLED: "true", leases.DEADLINE: ends}
     return {
@@ -27,36 +27,36 @@ def lent(name: str, ends: str) -> dict[str, Any]:
 
 
 def renewed(release: str) -> Plan:
-    """The predecessor still there, the successor serving the first release, and the files as `release`."""
+    """A predecessor exists, the successor serves release r1, and the files describe `release`."""
     bodies = {
-        "mip-ab": lent("mip-ab", "Tue, 01 Dec 2026 05:00:00 GMT"),
-        "mip-ab-00abc": lent("mip-ab-00abc", "Tue, 08 Dec 2026 05:00:00 GMT"),
+        "mip-ab": leased("mip-ab", "Tue, 01 Dec 2026 05:00:00 GMT"),
+        "mip-ab-00abc": leased("mip-ab-00abc", "Tue, 08 Dec 2026 05:00:00 GMT"),
     }
-    (turn,) = lineage.lineages([spec(release=release, pipeline=PIPELINE)], bodies, NOW, 24)
+    (renewal,) = lineage.due_renewals([spec(release=release, pipeline=PIPELINE)], bodies, NOW, 24)
     seen = {name: facts(body, (deployment_body("blue", release="r1"),)) for name, body in bodies.items()}
     behind = {"blue": deployment_body("blue", release="r1")}
-    live = successor.carrying_live(turn, bodies, dict.fromkeys(bodies, behind))
-    return _renewal(environment(), turn.new, live, seen, Path("kept"), in_place=False)
+    live = successor.with_live_release(renewal, bodies, dict.fromkeys(bodies, behind))
+    return _renewal(environment(), renewal.successor, live, seen, Path("exports"), in_place=False)
 
 
-def test_what_was_cut_off_is_ended() -> None:
-    """The successor is whole, so nothing is left but the end of whoever came before."""
+def test_an_interrupted_renewal_deletes_the_predecessor() -> None:
+    """The successor is complete, so only the deletion is left."""
     made = renewed("r1")
 
     assert [s.verb for s in made.steps if s.kind == "endpoint"] == [Verb.DELETE]
     assert made.rescue == ()
 
 
-def test_a_release_that_the_files_describe_is_not_deployed() -> None:
-    """The files hold another release than the one that serves: it is named, and the steps are the same as without."""
+def test_the_release_of_the_files_is_not_deployed() -> None:
+    """A note names it, and the steps are the same as without it."""
     made = renewed("r2")
 
     assert made.steps == renewed("r1").steps
     assert [note.split(", ")[0] for note in made.notes] == ["mip: the files describe release r2"]
 
 
-def test_what_goes_is_exported_first() -> None:
-    """The first step that deletes something of an endpoint comes after its export."""
+def test_a_deletion_comes_after_its_export() -> None:
+    """The first deletion of an endpoint's resources comes after the export."""
     step_types = [s.kind for s in renewed("r1").steps if s.verb is Verb.DELETE or s.kind == "export"]
 
     assert step_types[0] == "export"

@@ -1,4 +1,4 @@
-"""Which leases a renewal may replace, and what it repairs."""
+"""Which leases a renewal may replace, and which were missed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.unit.specs import spec
 SHARED = {"quota": {"capacity": "shared"}}
 
 
-def lent(key: str, hours: float) -> EndpointSpec:
+def shared(key: str, hours: float) -> EndpointSpec:
     return replace(spec(pipeline={"quota": {"capacity": "shared", "duration": hours * 3600}}), key=key)
 
 
-def test_a_lease_that_would_be_due_again_at_once_is_refused() -> None:
-    """By itself while others can be renewed; where there is no other the command line is wrong."""
-    one, two, dedicated = lent("one", 12), lent("two", 168), replace(spec(), key="three")
+def test_a_lease_shorter_than_within_is_refused() -> None:
+    """An outcome while others can be renewed; a usage error when there is no other."""
+    one, two, dedicated = shared("one", 12), shared("two", 168), replace(spec(), key="three")
     specs, refused = repair.renewable([one, two, dedicated], 24)
 
     assert [each.key for each in specs] == ["two", "three"]
@@ -38,30 +38,30 @@ def test_a_lease_that_would_be_due_again_at_once_is_refused() -> None:
 
 
 @given(st.integers(1, 168), st.integers(1, 168))
-def test_what_may_be_renewed_is_not_due_at_once(hours: int, within: int) -> None:
-    """Whatever the numbers: a new lease has more time left than the visit looks ahead."""
-    specs, _ = repair.renewable([lent("one", hours), lent("two", 168)], within - 0.5)
+def test_a_renewed_lease_is_not_due_at_once(hours: int, within: int) -> None:
+    """A new lease is longer than --within, for all numbers."""
+    specs, _ = repair.renewable([shared("one", hours), shared("two", 168)], within - 0.5)
 
     assert all(each.pipeline.quota.duration > (within - 0.5) * 3600 for each in specs)
 
 
 @given(st.integers(60, 60 * 24 * 365 * 30))
-def test_the_end_of_a_missed_lease_is_told_by_its_name(minutes: int) -> None:
-    """A successor's name is its predecessor's end, so its own is 168 h later at the latest; an alias tells it."""
+def test_the_end_of_a_missed_lease_is_in_its_name(minutes: int) -> None:
+    """A successor's name contains its predecessor's end; its own end is at most 168 h later. An alias contains it."""
     entry = spec(pipeline=SHARED)
     before = leases._EPOCH + leases.timedelta(minutes=minutes)
     name = leases.successor(entry.base, leases.Lease(entry.base, before))
 
-    assert missed.find(entry, {}, [name]) == missed.Missed(name, before + leases.LONGEST, latest=True)
-    told = {"endpoint": name, "lease_ends": leases.written(before)}
-    assert missed.find(entry, told, [entry.base]) == missed.Missed(name, before)
-    assert missed.find(entry, {}, [entry.base]) == missed.Missed(entry.base)
+    assert missed.find_missed(entry, {}, [name]) == missed.MissedLease(name, before + leases.LONGEST, latest=True)
+    alias = {"endpoint": name, "lease_ends": leases.written(before)}
+    assert missed.find_missed(entry, alias, [entry.base]) == missed.MissedLease(name, before)
+    assert missed.find_missed(entry, {}, [entry.base]) == missed.MissedLease(entry.base)
 
 
-def test_what_was_never_there_is_not_missed() -> None:
-    """No alias and no mark; an alias of another line; dedicated quota that no lease was told of."""
+def test_an_entry_without_traces_has_no_missed_lease() -> None:
+    """No alias and no role assignment; an alias of another line; dedicated quota without a lease."""
     entry = spec(pipeline=SHARED)
 
-    assert missed.find(entry, {"endpoint": None}, []) is None
-    assert missed.find(entry, {"endpoint": "other"}, []) is None
-    assert missed.find(spec(), {"endpoint": spec().name, "lease_ends": ""}, []) is None
+    assert missed.find_missed(entry, {"endpoint": None}, []) is None
+    assert missed.find_missed(entry, {"endpoint": "other"}, []) is None
+    assert missed.find_missed(spec(), {"endpoint": spec().name, "lease_ends": ""}, []) is None

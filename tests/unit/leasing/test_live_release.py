@@ -1,4 +1,4 @@
-"""What a successor carries is what Azure holds, whatever the files say."""
+"""A successor gets the release that exists in Azure, not that of the files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def put(body: dict[str, Any], path: str, value: Any) -> None:
 
 @st.composite
 def deployments(draw: st.DrawFn) -> dict[str, Any]:
-    """A deployment as Azure may hold it: any of the table's fields, with tags of anybody."""
+    """A deployment as Azure may hold it: any of the table's fields, with any tags."""
     body = deployment_body("blue", release="live", count=draw(st.integers(1, 9)))
     body["tags"] |= draw(
         st.dictionaries(st.sampled_from(["team", "amldeploy-commit", "amldeploy-model"]), st.just("x"))
@@ -46,13 +46,13 @@ def deployments(draw: st.DrawFn) -> dict[str, Any]:
 def moved(
     files: EndpointSpec, body: dict[str, Any], behind: dict[str, Any], name: str = "mip-ab-00abc"
 ) -> EndpointSpec:
-    return live_release.carried(files.at(name), body, behind)
+    return live_release.live_spec(files.at(name), body, behind)
 
 
 @settings(max_examples=25)
 @given(deployments())
-def test_a_deployment_is_carried_as_it_is(body: dict[str, Any]) -> None:
-    """The successor's document is no different from the live deployment in any field, and in no tag."""
+def test_the_live_deployment_is_copied_unchanged(body: dict[str, Any]) -> None:
+    """The successor's document equals the live deployment in every field and tag."""
     files = spec(release="files", pipeline=SHARED, instance_count=17, environment_variables={"NEW": "1"})
     made = planner.plan_release(
         environment(), [moved(files, endpoint_body({"blue": 100}), {"blue": body})], {"mip": facts()}
@@ -67,16 +67,16 @@ def test_a_deployment_is_carried_as_it_is(body: dict[str, Any]) -> None:
 
 @settings(max_examples=25)
 @given(deployments())
-def test_what_serves_already_needs_nothing(body: dict[str, Any]) -> None:
-    """Carried to where it is, there is no step, whatever the files say."""
+def test_the_endpoint_that_serves_needs_no_step(body: dict[str, Any]) -> None:
+    """Its live release is deployed already, whatever the files contain."""
     there = endpoint_body({"blue": 100}, tags={OWNER_TAG: OWNER, "cost": "1"})
-    carried = moved(spec(release="files", instance_count=17), there, {"blue": body}, "mip-ab")
+    made = moved(spec(release="files", instance_count=17), there, {"blue": body}, "mip-ab")
 
-    assert planner.plan_release(environment(), [carried], {"mip": facts(there, (body,))}).steps == ()
+    assert planner.plan_release(environment(), [made], {"mip": facts(there, (body,))}).steps == ()
 
 
-def test_of_an_endpoint_what_belongs_to_it_alone_stays() -> None:
-    """Its lease, notices and history stay; tags, properties and settings of others come along."""
+def test_the_successor_gets_no_lease_or_history() -> None:
+    """Nor notices; other tags, properties and settings are copied."""
     ours = {leases.ENDS_TAG: "x", leases.NOTICED_TAG: "x", "amldeploy-live": "x", OWNER_TAG: OWNER}
     body = endpoint_body({"blue": 100}, tags={**ours, "cost": "1", PROTECT_TAG: "false"})
     body["properties"] |= {
@@ -103,14 +103,12 @@ def test_of_an_endpoint_what_belongs_to_it_alone_stays() -> None:
         ({"old": 80, "new": 20}, None, {"old": 80, "new": 20}),
         ({"blue": 100}, {"blue": 100, "spare": 0, "ill": 0, "absent": 0}, {"blue": 100, "spare": 0}),
     ],
-    ids=["one slot", "a rollout that was not finished", "a split", "what the files name"],
+    ids=["one slot", "a rollout that was not finished", "a split", "named in the files"],
 )
-def test_which_deployments_come_along(
+def test_which_deployments_the_successor_gets(
     traffic: dict[str, int], files: dict[str, int] | None, wanted: dict[str, int]
 ) -> None:
-    """Of slots of ours the live one; of deployments that the user named all with traffic, and healthy ones of the
-    files.
-    """
+    """Of blue and green the live one. Of named deployments all with traffic, and healthy ones in the files."""
     behind = {name: deployment_body(name) for name in (*traffic, "spare", "ill", "green")}
     behind["ill"]["properties"]["provisioningState"] = "Failed"
     given_ = spec(traffic=files)
@@ -118,14 +116,14 @@ def test_which_deployments_come_along(
     given_ = EndpointSpec(
         **{**vars(given_), "deployments": written, "releases": dict.fromkeys(files or ("blue",), "r1")}
     )
-    carried = moved(given_, endpoint_body(traffic), behind)
+    made = moved(given_, endpoint_body(traffic), behind)
 
-    assert carried.traffic == wanted
-    assert {str(document["name"]) for document in carried.deployments} == wanted.keys()
+    assert made.traffic == wanted
+    assert {str(document["name"]) for document in made.deployments} == wanted.keys()
 
 
-def test_a_probe_proves_what_was_not_proven() -> None:
-    """The successor is probed before it serves, so its release is proven then; without a probe the mark stays."""
+def test_a_probe_verifies_an_unverified_release() -> None:
+    """The successor is probed before it gets traffic. Without a probe the release stays unverified."""
     body = deployment_body("blue", release=f"r1{UNVERIFIED}")
     there = endpoint_body({"blue": 100})
 
@@ -135,13 +133,13 @@ def test_a_probe_proves_what_was_not_proven() -> None:
     assert len(moved(spec(), there, {"blue": body}).releases["blue"]) == 12
 
 
-def test_a_list_without_what_serves_is_no_answer() -> None:
-    """Nothing is made of half of what is live."""
+def test_a_list_without_the_live_deployment_is_an_error() -> None:
+    """A successor never gets a part of the live deployments."""
     with pytest.raises(CloudError, match="green has traffic and is not in Azure's list"):
         moved(spec(), endpoint_body({"green": 100}), {"blue": deployment_body("blue")})
 
 
-def lent(name: str, ends: str, traffic: dict[str, int] | None = None, **tags: str) -> dict[str, Any]:
+def leased(name: str, ends: str, traffic: dict[str, int] | None = None, **tags: str) -> dict[str, Any]:
     body = endpoint_body({"blue": 100} if traffic is None else traffic)
     properties = {leases.ENABLED: "true", leases.DEADLINE: ends}
     properties = {**body["properties"], "properties": properties}
@@ -153,57 +151,57 @@ LATE, SOON = "2026-12-07T00:00:00Z", "2026-12-01T05:00:00Z"
 
 
 @pytest.mark.parametrize(
-    ("first", "olds"),
+    ("first", "names"),
     [
-        (lent("mip-ab", SOON), ["mip-ab"]),
-        (lent("mip-ab", SOON, **{PROTECT_TAG: "yes"}), []),
-        (lent("mip-ab", LATE, **{leases.RESTORED_TAG: "x"}), []),
-        (lent("mip-ab", SOON, **{leases.RESTORED_TAG: "x"}), ["mip-ab"]),
+        (leased("mip-ab", SOON), ["mip-ab"]),
+        (leased("mip-ab", SOON, **{PROTECT_TAG: "yes"}), []),
+        (leased("mip-ab", LATE, **{leases.RESTORED_TAG: "x"}), []),
+        (leased("mip-ab", SOON, **{leases.RESTORED_TAG: "x"}), ["mip-ab"]),
     ],
-    ids=["a predecessor", "a protected one", "restored beside", "restored and then renewed"],
+    ids=["a predecessor", "a protected one", "restored later", "restored and then renewed"],
 )
-def test_what_a_renewal_ends(first: dict[str, Any], olds: list[str]) -> None:
-    """A predecessor of the one that serves; not a protected one, nor one that was restored beside it later."""
+def test_which_predecessors_a_renewal_deletes(first: dict[str, Any], names: list[str]) -> None:
+    """Not a protected one, and not one that was restored after the serving one was created."""
     second = leases.successor("mip-ab", leases.Lease("mip-ab", leases.moment(SOON)))  # type: ignore[arg-type]
-    bodies = {"mip-ab": first, second: lent(second, LATE)}
+    bodies = {"mip-ab": first, second: leased(second, LATE)}
     assert NOW is not None
-    found = lineage.lineages([spec(pipeline=SHARED)], bodies, NOW, 24)
+    found = lineage.due_renewals([spec(pipeline=SHARED)], bodies, NOW, 24)
 
-    assert [old.name for turn in found for old in turn.olds] == olds
+    assert [old.name for renewal in found for old in renewal.predecessors] == names
 
 
 @pytest.mark.parametrize("capacity", ["shared", "dedicated"])
-def test_a_lease_is_renewed_whatever_the_files_say(capacity: str) -> None:
-    """It is the endpoint that has a lease."""
+def test_a_lease_is_renewed_whatever_the_files_contain(capacity: str) -> None:
+    """The endpoint has the lease, not the files."""
     assert NOW is not None
-    (turn,) = lineage.lineages(
-        [spec(pipeline={"quota": {"capacity": capacity}})], {"mip-ab": lent("mip-ab", SOON)}, NOW, 24
+    (renewal,) = lineage.due_renewals(
+        [spec(pipeline={"quota": {"capacity": capacity}})], {"mip-ab": leased("mip-ab", SOON)}, NOW, 24
     )
 
-    assert (turn.served, turn.new.name[:7]) == ("mip-ab", "mip-ab-")
+    assert (renewal.serving, renewal.successor.name[:7]) == ("mip-ab", "mip-ab-")
 
 
-def test_what_was_never_live_is_not_renewed() -> None:
-    """Its release is for apply: nothing is made of the files."""
+def test_an_endpoint_that_was_never_live_is_not_renewed() -> None:
+    """Apply deploys it from the files."""
     assert NOW is not None
-    bodies = {"mip-ab": lent("mip-ab", SOON, {})}
+    bodies = {"mip-ab": leased("mip-ab", SOON, {})}
 
-    assert lineage.lineages([spec(pipeline=SHARED)], bodies, NOW, 24) == []
+    assert lineage.due_renewals([spec(pipeline=SHARED)], bodies, NOW, 24) == []
 
 
 @pytest.mark.parametrize(
     ("tag", "name"),
     [("other", "mip-ab"), (leases.SUCCEEDS_TAG, "mip-ab-12345"), (leases.RESTORED_TAG, "mip-ab-12345")],
 )
-def test_on_dedicated_quota_a_new_name_is_no_succession(tag: str, name: str) -> None:
-    """A name that looks like a successor's is one only with a lease, or with a tag of a renewal or a restore."""
+def test_on_dedicated_quota_a_new_name_is_not_a_successor(tag: str, name: str) -> None:
+    """A name in a successor's form needs a lease, or a tag of a renewal or a restore."""
     there = endpoint_body({"blue": 100}, name="mip-ab-12345", tags={OWNER_TAG: OWNER, tag: "x"})
 
-    assert lineage.settle([spec()], {"mip-ab-12345": there})[0].name == name
+    assert lineage.with_current_names([spec()], {"mip-ab-12345": there})[0].name == name
 
 
-def test_the_record_of_its_assets_is_kept_by_a_second_try() -> None:
-    """The successor's deployment failed: the PUT that tries again still says which asset was made of the files."""
+def test_a_second_attempt_keeps_the_record_of_the_assets() -> None:
+    """The successor's deployment failed. The next PUT still has the tag with the asset."""
     body = deployment_body("blue")
     body["tags"]["amldeploy-model"] = "azureml:m:1"
     failed = {**body, "properties": {**body["properties"], "provisioningState": "Failed"}}

@@ -1,4 +1,4 @@
-"""The verb that says how GitHub and Azure come to trust each other. Reads files; asks nobody."""
+"""The command github federate: the identities and roles with which a repository's jobs sign in to Azure."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 
 
 def federate(project: Project, name: str, repository: Repository) -> list[Trust]:
-    """The identities for an environment's plan and apply. Raises SpecError for wrong files, UsageError for words."""
+    """The identities for an environment's plan, apply and reap jobs. Reads the files only, no network.
+
+    Raises SpecError for invalid files and UsageError for invalid arguments.
+    """
     what = f"federate {name}"
     if not _NAME.fullmatch(repository.name):
-        raise UsageError(what, f"{repository.name!r} is no repository", "Write OWNER/NAME", code="AML662")
+        raise UsageError(what, f"{repository.name!r} is not a repository", "Use OWNER/NAME", code="AML662")
     if any(number and not number.isdecimal() for number in (repository.owner_id, repository.id)):
-        cure = "Look at: gh api repos/OWNER/NAME --jq '.owner.id, .id'"
-        raise UsageError(what, "--owner-id and --repo-id are numbers", cure, code="AML662")
+        cure = "Get them with: gh api repos/OWNER/NAME --jq '.owner.id, .id'"
+        raise UsageError(what, "--owner-id and --repo-id must be numbers", cure, code="AML662")
     environment, specs = validate(project, name)
     if environment.cloud == "local":
-        raise UsageError(
-            what, "the emulator trusts whoever can reach it", "Name an environment in Azure", code="AML663"
-        )
+        cause, cure = "the emulator needs no federated identity", "Use an environment in Azure"
+        raise UsageError(what, cause, cure, code="AML663")
     audience = github.AUDIENCES.get(environment.cloud, github.PUBLIC)
     return federation.trusts(environment, specs, repository, audience, BUILT_IN)

@@ -1,0 +1,195 @@
+"""The commands of the group Deploy: validate, render, plan, apply, probe, rollback, teardown."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploy.cli import console, github_actions, output, runner
+from deploy.cli.options import (
+    AllowExposure,
+    AllowRolledBack,
+    Endpoints,
+    Environment,
+    Events,
+    Form,
+    Jobs,
+    OptionalEnvironment,
+    Regions,
+    Yes,
+    regions_of,
+)
+from deploy.cli.output import Output, View
+from deploy.cli.runner import Invocation
+from deploy.errors import Exit
+from deploy.text import count
+
+if TYPE_CHECKING:
+    from deploy.domain.plan import Plan
+
+
+def validate(environment: Environment, endpoints: Endpoints = None, form: Form = Output.TEXT) -> None:
+    """Check the files offline. Prints every problem with its file, line and column."""
+    _, specs = runner.run(lambda commands, project: commands.validate(project, environment, endpoints or ()))
+    document = {"ok": True, "environment": environment, "endpoints": [spec.key for spec in specs]}
+    text = f"{environment}: no problems in {count(len(specs), 'endpoint')}."
+    output.show(View(lambda: text, lambda: document, indent=None), form)
+
+
+def render(
+    environment: Environment,
+    endpoints: Endpoints = None,
+    form: Form = Output.TEXT,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Write files to this folder, with secrets.")
+    ] = None,
+) -> None:
+    """Print the CLI v2 YAML for `az ml`. Secrets are hidden, except in the files of --out."""
+    whole = out is not None
+    plain = not whole and sys.stdout is not None and console.is_ascii_only(sys.stdout)
+    files = runner.run(
+        lambda commands, project: commands.render(project, environment, endpoints or (), whole=whole, plain=plain)
+    )
+    if out is None:
+        output.show(
+            View(
+                lambda: "---\n".join(f"# {name}\n{text}" for name, text in files.items()).rstrip(),
+                lambda: {"files": files},
+                lambda: "\n".join(code_block(name, text, "yaml") for name, text in files.items()),
+            ),
+            form,
+        )
+        return
+    for name, text in files.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        _write_private(out / name, text)
+        console.print_result(str(out / name))
+
+
+def plan(
+    environment: Environment,
+    endpoints: Endpoints = None,
+    form: Form = Output.TEXT,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Also save the plan to this file, for apply.")
+    ] = None,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there are changes.")
+    ] = False,
+    regions: Regions = "",
+    for_another: Annotated[
+        bool,
+        typer.Option("--for-another", help="Plan for another identity: missing permissions are warnings."),
+    ] = False,
+    allow_rolled_back: AllowRolledBack = False,
+    allow_exposure: AllowExposure = False,
+) -> None:
+    """Show what apply would change. Changes nothing."""
+    flags = {"for_another": for_another, "allow_rolled_back": allow_rolled_back, "allow_exposure": allow_exposure}
+    others = regions_of(regions)
+    made = runner.run(lambda commands, project: commands.plan(project, environment, endpoints or (), others, **flags))
+    from deploy import reporter
+
+    if out is not None:
+        _write_private(out, reporter.plan_dump(made))
+    github_actions.report_plan(made, out)
+    needs_yes = out is None and bool(made.steps) and runner.needs_yes(environment)
+    hint = _apply_command(made, endpoints or (), out, needs_yes=needs_yes) if made.steps else ""
+    output.show(runner.plan_view(made, hint), form)
+    raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
+
+
+def apply(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PLANFILE|KEY", help="One file of plan --out, or endpoints; omit for all."),
+    ] = None,
+    environment: OptionalEnvironment = None,
+    form: Form = Output.TEXT,
+    yes: Yes = False,
+    jobs: Jobs = 8,
+    events: Events = None,
+    cleanup: Annotated[
+        bool, typer.Option("--cleanup", help="Delete the deployment of a release that fails; its logs are saved.")
+    ] = False,
+    allow_rolled_back: AllowRolledBack = False,
+    allow_exposure: AllowExposure = False,
+) -> None:
+    """Deploy an environment, or a saved plan."""
+    file = runner.run(lambda commands, project: commands.plan_file(project, environment, arguments or ()))
+    endpoints = (arguments or [])[1 if file else 0 :]
+    flags = {"cleanup": cleanup, "allow_rolled_back": allow_rolled_back, "allow_exposure": allow_exposure}
+    invocation = Invocation("apply", environment, endpoints, yes=yes or file is not None, events=events)
+    runner.change(
+        invocation, form, lambda commands, common: commands.apply(**common, jobs=jobs, plan_file=file, **flags)
+    )
+
+
+def teardown(
+    environment: Environment,
+    endpoints: Endpoints = None,
+    form: Form = Output.TEXT,
+    yes: Yes = False,
+    jobs: Jobs = 8,
+    events: Events = None,
+) -> None:
+    """Delete everything that this environment created. Registered models, code and environments stay."""
+    invocation = Invocation("teardown", environment, endpoints or (), yes=yes, events=events)
+    runner.change(invocation, form, lambda commands, common: commands.teardown(**common, jobs=jobs))
+
+
+def rollback(
+    environment: Environment,
+    endpoints: Endpoints = None,
+    every: Annotated[bool, typer.Option("--all", help="Roll back all endpoints that have a previous release.")] = False,
+    to: Annotated[
+        str, typer.Option("--to", metavar="RELEASE|COMMIT", help="An earlier live release that is still deployed.")
+    ] = "",
+    form: Form = Output.TEXT,
+    yes: Yes = False,
+    jobs: Jobs = 8,
+    events: Events = None,
+) -> None:
+    """Move traffic back to the previous release. It is probed first."""
+    invocation = Invocation("rollback", environment, endpoints or (), yes=yes, events=events)
+    runner.change(invocation, form, lambda commands, common: commands.rollback(**common, every=every, to=to, jobs=jobs))
+
+
+def probe(
+    environment: Environment,
+    endpoints: Endpoints = None,
+    form: Form = Output.TEXT,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FOLDER", help="Save the probe results (images, JSON) here.")
+    ] = None,
+    events: Events = None,
+) -> None:
+    """Send test requests to the live deployments. Checks their answers."""
+    invocation = Invocation("probe", environment, endpoints or (), yes=True, events=events)
+    runner.change(invocation, form, lambda commands, common: commands.probe(**common, save=save))
+
+
+def code_block(title: str, text: str, language: str) -> str:
+    """Markdown: a heading and a block of code with a fence that the text does not contain."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"### {title}\n{fence}{language}\n{text.rstrip()}\n{fence}\n"
+
+
+def _apply_command(plan: Plan, endpoints: Sequence[str], out: Path | None, *, needs_yes: bool) -> str:
+    """The command that applies the plan."""
+    chosen = {"--allow-rolled-back": plan.allow_rolled_back, "--allow-exposure": plan.allow_exposure}
+    flags = [flag for flag, is_on in {**chosen, "--yes": needs_yes}.items() if is_on]
+    return shlex.join(["amldeploy", "apply", *([str(out)] if out else ["-e", plan.environment, *endpoints, *flags])])
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read: rendered files and plans can contain secrets."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,64 @@
+"""The commands `amldeploy github ...`: what a repository needs in Azure. They print commands and change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploy.cli import command_help, output, runner
+from deploy.cli.options import Environment, PlainForm
+from deploy.cli.output import TextOrJson, View
+
+if TYPE_CHECKING:
+    from deploy.github.federation import Trust
+
+_HEADER = """\
+# GitHub uses one of two forms for a job's subject. It uses ids when this prints use_immutable_subject: true:
+#   gh api repos/{repo}/actions/oidc/customization/sub
+# The numbers for --owner-id and --repo-id:
+#   gh api repos/{repo} --jq '.owner.id, .id'
+# Quota belongs to the subscription. An identity without read access there plans without it, with a note."""
+app = command_help.group("github", "Connect GitHub Actions with Azure.")
+
+
+@app.callback()
+def _group() -> None:
+    """Connect GitHub Actions with Azure."""
+
+
+def federate(
+    environment: Environment,
+    repo: Annotated[str, typer.Option("--repo", metavar="OWNER/NAME", help="Repository on GitHub.")],
+    owner_id: Annotated[str, typer.Option("--owner-id", metavar="ID", help="Numeric GitHub owner id.")] = "",
+    repo_id: Annotated[str, typer.Option("--repo-id", metavar="ID", help="Numeric GitHub repository id.")] = "",
+    form: PlainForm = TextOrJson.TEXT,
+) -> None:
+    """Print the identities and roles that jobs need. With the fewest permissions for plan, apply and reap."""
+    from deploy.github.federation import Repository
+
+    repository = Repository(repo, owner_id, repo_id)
+    found = runner.run(lambda commands, project: commands.federate(project, environment, repository))
+    document = {"environment": environment, "repository": repo, "trusts": [asdict(trust) for trust in found]}
+    output.show(View(lambda: _script(found, repo), lambda: document), form)
+
+
+command_help.add(
+    app, federate, "amldeploy github federate -e prod --repo OWNER/NAME", "docs/github-actions.md", name="federate"
+)
+
+
+def _script(trusts: Sequence[Trust], repo: str) -> str:
+    """A shell script; what is not a command is a comment."""
+    parts = [_HEADER.format(repo=repo)]
+    for trust in trusts:
+        lines = [f"# {trust.job}: GitHub environment {trust.environment}, identity {trust.identity}"]
+        lines += [
+            f"#   subject by {form:<6} {subject}{' (used below)' if form == trust.form else ''}"
+            for form, subject in trust.subjects.items()
+        ]
+        lines += [f"#   {grant.role}: {grant.why}" for grant in trust.grants]
+        parts.append("\n".join([*lines, *trust.commands]))
+    return "\n\n".join(parts)

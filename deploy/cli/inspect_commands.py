@@ -1,0 +1,132 @@
+"""The commands of the group Inspect: status, logs, doctor, explain."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any, TextIO
+
+import typer
+
+from deploy.cli import console, output, runner
+from deploy.cli.deploy_commands import code_block
+from deploy.cli.options import Endpoints, Environment, Form, PlainForm, Regions, StatusForm, hours_of, regions_of
+from deploy.cli.output import Output, StatusOutput, TextOrJson, View
+from deploy.errors import Exit
+
+
+def status(
+    environment: Environment,
+    endpoints: Endpoints = None,
+    form: StatusForm = StatusOutput.TEXT,
+    fail_under: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-under", metavar="TIME", help="Exit with 5 when a lease ends within this time or an alias is wrong."
+        ),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Refresh until Ctrl-C; with -o json, one line per refresh.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option("--every", metavar="SECONDS", min=1, help="Refresh interval of --watch.")
+    ] = 5.0,
+) -> None:
+    """Show endpoints, traffic, releases and leases. The lease that ends first comes first."""
+    hours = hours_of(fail_under)
+    if watch:
+        _watch(environment, endpoints or (), form, every)
+        return
+    rows = runner.run(lambda commands, project: commands.status(project, environment, endpoints or ()))
+    output.show(_view(rows, sys.stdout, environment), form)
+    if hours is not None and any(_needs_attention(row, hours) for row in rows):
+        raise SystemExit(Exit.STEP_FAILED)
+
+
+def _needs_attention(row: Any, hours: float) -> bool:
+    """Whether the lease ends within so many hours or was missed, or the alias is wrong."""
+    return row.is_broken or (row.hours_left is not None and row.hours_left < hours)
+
+
+def _watch(environment: str, endpoints: Sequence[str], form: StatusOutput, every: float) -> None:
+    """Print the status repeatedly. On a terminal each replaces the one before."""
+    out = sys.stdout
+    clear = "\x1b[H\x1b[2J\x1b[3J" if out.isatty() and form is StatusOutput.TEXT else ""
+
+    def show(rows: Sequence[Any]) -> None:
+        if not console.print_result(clear + output.render(_view(rows, out, environment), form), out):
+            raise KeyboardInterrupt  # the reader closed the pipe
+
+    with contextlib.suppress(KeyboardInterrupt):
+        runner.run(lambda commands, project: commands.watch(project, environment, endpoints, show=show, every=every))
+
+
+def _view(rows: Sequence[Any], out: TextIO, environment: str) -> View:
+    from deploy import reporter
+
+    return View(
+        lambda: reporter.status_text(rows, **console.layout(out)),
+        lambda: reporter.status_json(rows),
+        lambda: reporter.status_markdown(rows),
+        ics=lambda: reporter.status_ics(rows, datetime.now(UTC), environment),
+        indent=None,
+    )
+
+
+def logs(
+    environment: Environment,
+    endpoint: Annotated[str, typer.Argument(metavar="KEY", help="Endpoint of the environment.")],
+    slot: Annotated[
+        str | None, typer.Option("--slot", metavar="DEPLOYMENT", help="Deployment; omit for the live one.")
+    ] = None,
+    lines: Annotated[
+        int, typer.Option("--lines", metavar="NUMBER", min=1, max=5000, help="Last lines of each container.")
+    ] = 100,
+    form: Form = Output.TEXT,
+) -> None:
+    """Print the last lines of both containers of a deployment."""
+    found = runner.run(lambda commands, project: commands.logs(project, environment, endpoint, slot=slot, lines=lines))
+    output.show(
+        View(
+            lambda: "\n".join(f"== {container}\n{text.rstrip()}\n" for container, text in found.items()),
+            lambda: found,
+            lambda: "\n".join(code_block(container, text, "") for container, text in found.items()),
+            indent=None,
+        ),
+        form,
+    )
+
+
+def doctor(
+    environment: Environment,
+    endpoints: Endpoints = None,
+    form: PlainForm = TextOrJson.TEXT,
+    regions: Regions = "",
+) -> None:
+    """Check the prerequisites of apply. Credential, workspace, permissions, quota, models, limits; changes nothing."""
+    others = regions_of(regions)
+    found = runner.run(lambda commands, project: commands.doctor(project, environment, endpoints or (), others))
+    from deploy import reporter
+
+    layout = console.layout(sys.stdout)
+    output.show(View(lambda: reporter.doctor_text(found, **layout), lambda: reporter.doctor_json(found)), form)
+    raise SystemExit(found.exit)
+
+
+def explain(
+    code: Annotated[str | None, typer.Argument(metavar="CODE", help="Error code; omit to list all.")] = None,
+    form: Form = Output.TEXT,
+) -> None:
+    """Explain an error code and how to fix it."""
+    from deploy import error_codes
+
+    if code is None:
+        rows = list(error_codes.explanations().values())
+        titles = [f"{row.code}  {row.title}" for row in rows]
+        output.show(View(lambda: "\n".join(titles), lambda: [asdict(row) for row in rows]), form)
+        return
+    row = error_codes.explain(code)
+    output.show(View(lambda: error_codes.as_text(row), lambda: asdict(row)), form)

@@ -1,0 +1,72 @@
+"""The forms of a result (-o). A new form is an entry of an enum and a row of the table here.
+
+Each command makes a View of its result; the table turns a view into text. No other module knows which forms exist.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from deploy.cli import console
+
+
+class Output(StrEnum):
+    """The forms of most results."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+class TextOrJson(StrEnum):
+    """The forms of a result without Markdown."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class StatusOutput(StrEnum):
+    """The forms of a status; `ics` is a calendar of the leases."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    ICS = "ics"
+
+
+@dataclass(frozen=True)
+class View:
+    """A result in each form. A function is called only when its form is requested."""
+
+    text: Callable[[], str]
+    document: Callable[[], Any]
+    """The JSON value."""
+    markdown: Callable[[], str] | None = None
+    """None: the text is used."""
+    ics: Callable[[], str] | None = None
+    indent: int | None = 2
+    """Of the JSON; None writes it in one line."""
+
+
+_FORMS: dict[str, Callable[[View], str]] = {
+    "text": lambda view: view.text(),
+    "json": lambda view: json.dumps(view.document(), indent=view.indent),
+    "markdown": lambda view: (view.markdown or view.text)(),
+    "ics": lambda view: (view.ics or view.text)(),
+}
+ERROR_FORMS = frozenset({"json", "markdown"})
+"""Forms in which an error is printed on stdout, too."""
+
+
+def render(view: View, form: str) -> str:
+    """The result in one form."""
+    return _FORMS[form](view)
+
+
+def show(view: View, form: str, *, done: bool = False) -> None:
+    """Print the result on stdout. `done`: see console.print_result."""
+    console.print_result(render(view, form), done=done)

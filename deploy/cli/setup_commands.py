@@ -1,0 +1,71 @@
+"""The commands of the group Set up: import, adopt, schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.cli import console, output, runner
+from deploy.cli.options import Endpoints, Environment, Events, Form, Jobs, Yes
+from deploy.cli.output import Output, View
+from deploy.cli.runner import Invocation
+from deploy.errors import UsageError
+
+
+def import_(
+    environment: Environment,
+    endpoint: Annotated[str, typer.Option("--endpoint", metavar="NAME", help="Name of the endpoint in Azure.")],
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="KEY", help="Key of the new entry; the endpoint's name by default.")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="NAME", help="Name of the new template; the key by default.")
+    ] = None,
+    form: Form = Output.TEXT,
+) -> None:
+    """Generate files from an existing endpoint. Changes nothing in Azure."""
+    made = runner.run(
+        lambda commands, project: commands.import_endpoint(project, environment, endpoint, key=key, template=template)
+    )
+    document = {"key": made.key, "files": list(made.files), "hidden": dict(made.hidden)}
+    output.show(View(lambda: "\n".join(made.files), lambda: document), form)
+    if form is Output.JSON:
+        return
+    for name, place in made.hidden.items():
+        cure = f"Set values.{name}, or reference a Key Vault secret there"
+        console.print_message(f"Not written because it looks like a secret: {place}. {cure}.")
+    yes = " --yes" if runner.needs_yes(environment) else ""
+    console.print_message(
+        f"Next: amldeploy plan -e {environment} {made.key}, then amldeploy adopt -e {environment} {made.key}{yes}"
+    )
+
+
+def adopt(
+    environment: Environment,
+    endpoints: Endpoints = None,
+    form: Form = Output.TEXT,
+    yes: Yes = False,
+    jobs: Jobs = 8,
+    events: Events = None,
+    owners: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="OWNER", help="Also adopt from this owner, as in its tag. Repeatable."),
+    ] = None,
+) -> None:
+    """Manage existing endpoints with amldeploy (changes tags only)."""
+    invocation = Invocation("adopt", environment, endpoints or (), yes=yes, events=events)
+    runner.change(invocation, form, lambda commands, common: commands.adopt(**common, owners=owners or (), jobs=jobs))
+
+
+def schema(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Schema; omit to list all.")] = None,
+) -> None:
+    """Print the JSON Schema of your files, or of an -o json output."""
+    folder = Path(__file__).parents[1] / "schemas"
+    names = sorted(path.stem for path in folder.glob("*.json"))
+    if name is not None and name not in names:
+        cure = f"Use one of {', '.join(names)}"
+        raise UsageError(f"print schema {name}", "no schema has this name", cure, code="AML630")
+    console.print_result((folder / f"{name}.json").read_text(encoding="utf-8") if name else "\n".join(names))

@@ -1,0 +1,34 @@
+"""The command adopt: manage existing endpoints with amldeploy, by changing their tags only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from deploy.cloud import endpoints, role_assignments
+from deploy.commands.project import Project, validate
+from deploy.commands.result import Approve, Result, run_plan
+from deploy.execution.executor import Emit
+from deploy.leasing import lineage
+from deploy.planning import adoption, observe
+
+
+def adopt(
+    project: Project,
+    name: str,
+    only: Sequence[str] = (),
+    *,
+    owners: Collection[str] = (),
+    approve: Approve,
+    emit: Emit,
+    jobs: int = 8,
+) -> Result:
+    """Write our tags on endpoints without an owner tag, or with one of `owners`. Nothing else is changed."""
+    environment, specs = validate(project, name, only)
+    with project.locked(environment, "adopt") as cloud:
+        with cloud.arm.remembering():
+            bodies = endpoints.list_endpoints(cloud)
+            specs = [each for spec in specs for each in lineage.adoptable(spec, bodies, owners)]
+            existing, rows = observe.observe_names(cloud, specs), role_assignments.assignments(cloud)
+        plan = adoption.plan_adoption(environment, specs, existing, rows, owners)
+        approve(plan, environment.cloud != "local")
+        return run_plan(project, cloud, plan, "adopt", emit, jobs)

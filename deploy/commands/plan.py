@@ -1,0 +1,42 @@
+"""The command plan: the steps of apply, without a change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deploy.commands.project import Project, read_facts_with_siblings, require_code_support, validate, with_lease_ends
+from deploy.domain.plan import Plan
+from deploy.planning import planner
+from deploy.steps import quota
+
+
+def plan(
+    project: Project,
+    name: str,
+    only: Sequence[str] = (),
+    regions: Sequence[str] = (),
+    *,
+    for_another: bool = False,
+    allow_rolled_back: bool = False,
+    allow_exposure: bool = False,
+) -> Plan:
+    """What apply would do. Sends no mutating request.
+
+    `regions`: other regions in which to look for free quota. `for_another`: another identity applies the plan, so
+    missing permissions are warnings. `allow_rolled_back`: see planner.draft_release. `allow_exposure`: allow less
+    protection in a protected environment.
+    """
+    environment, specs = validate(project, name, only)
+    with project.connect(environment) as cloud:
+        specs, facts, siblings = read_facts_with_siblings(cloud, environment, specs)
+        others = quota.elsewhere(cloud, facts, regions)
+        made = planner.plan_release(
+            environment,
+            specs,
+            {key: {**facts[key], **others[key]} for key in facts},
+            planner.Choices(
+                for_another=for_another, allow_rolled_back=allow_rolled_back, allow_exposure=allow_exposure
+            ),
+            siblings=siblings,
+        )
+        return with_lease_ends(cloud, require_code_support(cloud, made))

@@ -1,0 +1,141 @@
+"""Running a plan for a command: the report, where it is saved, and the endpoints afterwards."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from deploy import reporter
+from deploy.cloud import endpoints, whoami
+from deploy.cloud.connect import Cloud
+from deploy.commands import lease_state
+from deploy.commands.project import Project, read_facts
+from deploy.domain.arm import Json
+from deploy.domain.plan import Plan
+from deploy.domain.provenance import Provenance
+from deploy.domain.report import Report
+from deploy.domain.spec import EndpointSpec
+from deploy.domain.traffic_shares import shares
+from deploy.errors import CloudError, Exit
+from deploy.execution import executor
+from deploy.execution.executor import Emit
+from deploy.steps import SHOWN
+
+Approve = Callable[[Plan, bool], None]
+"""Called with the plan before anything changes, and with whether confirmation is required. Raises to refuse."""
+_READ_TIMEOUT = 5.0
+"""Seconds that an interrupted run waits to read the traffic: GitHub kills the process after ten."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A plan that was run, its report, the files of the report, and the endpoints afterwards."""
+
+    plan: Plan
+    report: Report
+    folder: Path | None = None
+    files: Sequence[Path] = ()
+    rows: Sequence[reporter.EndpointRow] = ()
+    notices: Sequence[Mapping[str, Json]] = ()
+    """Notices that were sent."""
+    failed: Sequence[str] = ()
+    """Messages about notices that were not sent and aliases that were not deleted."""
+    idle: Sequence[str] = ()
+    """Notes about idle slots."""
+    not_saved: str = ""
+    """Why the report was not saved; empty when it was."""
+    traffic: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """After an interruption: endpoint -> deployment -> percent. Endpoints that could not be read are missing."""
+
+    @property
+    def exit(self) -> Exit:
+        """The report's exit code. An entry in `failed` is a failure, too."""
+        return Exit.STEP_FAILED if self.failed and self.report.exit is Exit.OK else self.report.exit
+
+
+def run_plan(
+    project: Project,
+    cloud: Cloud,
+    plan: Plan,
+    verb: str,
+    emit: Emit,
+    jobs: int = 8,
+    *,
+    save: Path | None = None,
+    fail_fast: Collection[str] = (),
+) -> Result:
+    """Execute the plan and save its report in `save` or a new folder. `fail_fast`: endpoints that
+    do not wait when the shared pool is full."""
+    if not plan.steps:
+        return Result(plan, Report(plan.environment, plan.fingerprint, ()))
+    report = executor.execute(plan, cloud, project.clock, emit, jobs=jobs, fail_fast=fail_fast)
+    report = replace(report, provenance=_provenance(cloud, plan, report))
+    try:
+        folder = save or project.state / "reports" / f"{project.clock.now():%Y%m%dT%H%M%S.%fZ}-{verb}"
+        return Result(plan, report, folder, _save(plan, report, folder))
+    except OSError as error:  # the plan was run: its result is still printed
+        return Result(plan, report, not_saved=f"The report is not saved: {error}. Make its folder writable.")
+
+
+def _provenance(cloud: Cloud, plan: Plan, report: Report) -> Provenance | None:
+    """The source and the identity of a run that changes something. After an interruption no token is requested."""
+    if not any(step.changes for step in plan.steps):
+        return None
+    return replace(cloud.made_from, at=cloud.now()) if report.stopped else whoami.provenance(cloud)
+
+
+def _save(plan: Plan, report: Report, folder: Path) -> list[Path]:
+    """Write the plan, the report and the probe results. Returns the paths of the files that are not JSON."""
+    files = reporter.report_files(plan, report)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, content in files.items():
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_bytes(content)
+    return [folder / name for name in files if not name.endswith(".json")]
+
+
+def with_status(cloud: Cloud, specs: Sequence[EndpointSpec], result: Result) -> Result:
+    """The result with the endpoints' status, if it can be read; after an interruption with their traffic only."""
+    if result.report.stopped:
+        return replace(result, traffic=_read_traffic(cloud, specs))
+    with suppress(CloudError):
+        return replace(result, rows=status_rows(cloud, specs))
+    return result
+
+
+def status_rows(cloud: Cloud, specs: Sequence[EndpointSpec], *, aliases: bool = True) -> list[reporter.EndpointRow]:
+    """One row for each endpoint; the lease that ends first comes first. `aliases`: also read the aliases."""
+    with cloud.arm.remembering():
+        current, facts = read_facts(cloud, specs, SHOWN)
+        states = lease_state.read_lease_states(cloud, specs, endpoints.list_endpoints(cloud)) if aliases else {}
+    rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in current]
+    rows = [_with_lease_state(row, states[row.key]) if row.key in states else row for row in rows]
+    return sorted(rows, key=lambda row: (row.hours_left is None, row.hours_left or 0.0))
+
+
+def _with_lease_state(row: reporter.EndpointRow, state: lease_state.LeaseState) -> reporter.EndpointRow:
+    missed = state.missed.text if state.missed else ""
+    return replace(row, alias=state.alias_problem, missed=missed, gone_since=state.deleted_since)
+
+
+def undeleted_aliases(report: Report) -> tuple[str, ...]:
+    """A message about each alias that a step could not delete."""
+    return tuple(str(each.evidence.data["left"]) for each in report.outcomes if "left" in each.evidence.data)
+
+
+def _read_traffic(cloud: Cloud, specs: Sequence[EndpointSpec]) -> dict[str, dict[str, int]]:
+    """Key -> deployment -> percent, of the endpoints that can be read within a few seconds."""
+    found: dict[str, dict[str, int]] = {}
+
+    def read() -> None:
+        with suppress(Exception):  # the connection may be closed meanwhile
+            bodies = endpoints.list_endpoints(cloud)
+            found.update({spec.key: shares(bodies.get(spec.name) or {}) for spec in specs})
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    thread.join(_READ_TIMEOUT)
+    return dict(found)
