@@ -33,7 +33,7 @@ def planned(plan: Plan, file: Path | None = None) -> None:
         return
     from deploy import reporter
 
-    mask(reporter.secrets_of(plan), sys.stderr)
+    mask(reporter.plan_secrets(plan), sys.stderr)
     values = {"changes": "true" if plan.steps else "false", "fingerprint": plan.fingerprint}
     values["scoring-uri"] = "\n".join(plan.scoring_uris)
     _outputs({**values, **({"planfile": str(file)} if file else {})})
@@ -51,7 +51,7 @@ def done(plan: Plan, report: Report, rows: Iterable[EndpointRow] = ()) -> None:
     only = addresses[0] if len(addresses) == 1 else _run_url()
     _outputs({**values, "environment-url": only})
     _summary(reporter.job_summary(report, plan, _run_url()))
-    _command(reporter.annotated(reporter.of_report(report, _places(plan.environment)), _prefix()))
+    _command(reporter.annotation_commands(reporter.report_annotations(report, _places(plan.environment)), _prefix()))
 
 
 def mask(secrets: Iterable[str], stream: TextIO | None) -> None:
@@ -74,7 +74,7 @@ def noticed(words: Iterable[Message]) -> None:
         return
     from deploy import reporter
 
-    _command(reporter.annotated(reporter.of_notices(told)))
+    _command(reporter.annotation_commands(reporter.notice_annotations(told)))
     _summary(reporter.notices_markdown(told))
 
 
@@ -89,7 +89,7 @@ def failed(error: DeployError, environment: str) -> None:
     from deploy import reporter
 
     places = _places(environment) if isinstance(error, Refused) else {}
-    _command(reporter.annotated(reporter.of_error(error, places), _prefix()))
+    _command(reporter.annotation_commands(reporter.error_annotations(error, places), _prefix()))
     _summary(reporter.error_markdown(error))
 
 
@@ -143,7 +143,7 @@ def _summary(text: str) -> None:
 
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     there = Path(path).stat().st_size if path and Path(path).is_file() else 0
-    _append("GITHUB_STEP_SUMMARY", reporter.fitting(text.rstrip("\n") + "\n\n", reporter.SUMMARY_ROOM - there))
+    _append("GITHUB_STEP_SUMMARY", reporter.fit_summary(text.rstrip("\n") + "\n\n", reporter.SUMMARY_LIMIT - there))
 
 
 def _append(variable: str, text: str) -> None:

@@ -131,10 +131,10 @@ def finish(done: Done, form: str, asked: Asked) -> None:
     for note in (*done.plan.notes, *done.idle):
         say(f"Note: {note}")
     for each in done.plan.held:
-        say(f"{reporter.HELD}: {reporter.held(each)}")
+        say(f"{reporter.HELD_BACK}: {reporter.held_back(each)}")
     if done.report.stopped:
         say(signals.words(asked.verb, done.plan.environment, asked.endpoints))
-        for line in reporter.onward(asked.verb, done.plan, done.traffic):
+        for line in reporter.interruption_notes(asked.verb, done.plan, done.traffic):
             say(line)
     for words in (*done.failed, *([done.unkept] if done.unkept else ())):
         say(words)
@@ -236,7 +236,7 @@ class _Question:
     def __call__(self, plan: Plan, needed: bool) -> None:
         from deploy import reporter
 
-        github_actions.mask(reporter.secrets_of(plan), self.err)
+        github_actions.mask(reporter.plan_secrets(plan), self.err)
         if plan.steps:
             self.err.write(reporter.plan_text(plan, **page(self.err)).rstrip("\n") + "\n")
         if self.asked.yes or not needed or not plan.steps:

@@ -74,7 +74,7 @@ def _reap(asked: runner.Asked, rules: Any, yes: bool, output: Output, warn: Any)
     from deploy import reporter
 
     if output is not Output.JSON:
-        words = reporter.reaped_text(reaped.judged, reaped.plan, reaped.done and reaped.done.report)
+        words = reporter.reap_text(reaped.judged, reaped.plan, reaped.done and reaped.done.report)
         console.show(words, done=reaped.done is not None)
     for words in reaped.told.failed:
         console.say(words)

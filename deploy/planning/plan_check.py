@@ -18,7 +18,7 @@ from deploy.errors import StalePlan
 from deploy.planning import build, effects
 from deploy.planning.effects import Moved
 from deploy.redact import redact_secrets
-from deploy.reporter import changed_value
+from deploy.reporter import format_value
 
 _NAMED = 8
 _SHIFTED = ("after", "before", "mirror_after", "endpoint")
@@ -161,11 +161,11 @@ def _in_words(moved: Moved, steps: Iterable[Step]) -> Iterator[str]:
     made = [s for s in steps if s.address == where and s.verb is Verb.CREATE and now is not None]
     if fields := [field for step in made for field in effects.unexplained_fields(step, now)]:
         for field in fields:
-            yield f"{where}: {field} is {changed_value(field, effects.at(now, field))}, which is not of this plan"
+            yield f"{where}: {field} is {format_value(field, effects.at(now, field))}, which is not of this plan"
     elif not path:
         yield f"{where} {'is gone' if now is None else 'has appeared'}"
     else:
-        yield f"{where}: {path} {changed_value(path, before)} -> {changed_value(path, now)}"
+        yield f"{where}: {path} {format_value(path, before)} -> {format_value(path, now)}"
 
 
 def _stale(foreign: Sequence[str]) -> StalePlan:

@@ -38,7 +38,7 @@ class Annotation:
     place: Place | None = None
 
 
-def of_error(error: DeployError, places: Mapping[str, Place]) -> list[Annotation]:
+def error_annotations(error: DeployError, places: Mapping[str, Place]) -> list[Annotation]:
     """One for each problem or finding. `places`: where each endpoint's entry is written, for what has no place."""
     if isinstance(error, SpecError):
         return [Annotation(Level.ERROR, p.code, f"{p.cause} {p.cure}".strip(), p.place) for p in error.problems]
@@ -50,7 +50,7 @@ def of_error(error: DeployError, places: Mapping[str, Place]) -> list[Annotation
     return [Annotation(Level.ERROR, error.code, str(error))]
 
 
-def of_report(report: Report, places: Mapping[str, Place]) -> list[Annotation]:
+def report_annotations(report: Report, places: Mapping[str, Place]) -> list[Annotation]:
     """One for each step that failed, those that callers feel first; one broken off or replaced is a warning."""
     failed = sorted(
         (o for o in report.outcomes if o.state is State.FAILED), key=lambda o: "callers" not in (o.error or {})
@@ -61,12 +61,12 @@ def of_report(report: Report, places: Mapping[str, Place]) -> list[Annotation]:
     ]
 
 
-def of_notices(notices: Iterable[tuple[str, str]]) -> list[Annotation]:
+def notice_annotations(notices: Iterable[tuple[str, str]]) -> list[Annotation]:
     """A warning for each title and text, in their order."""
     return [Annotation(Level.WARNING, title, text) for title, text in notices]
 
 
-def annotated(found: Sequence[Annotation], prefix: str = "") -> str:
+def annotation_commands(found: Sequence[Annotation], prefix: str = "") -> str:
     """Workflow commands, a line each: the worst first, at most ten, the rest counted. `prefix`: the project's folder
     as seen from the repository's root, with a slash at its end, or empty.
     """
@@ -78,7 +78,7 @@ def annotated(found: Sequence[Annotation], prefix: str = "") -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def secrets_of(plan: Plan) -> frozenset[str]:
+def plan_secrets(plan: Plan) -> frozenset[str]:
     """What is secret in a plan, whole."""
     return secret_values([step.body for step in plan.all_steps])
 

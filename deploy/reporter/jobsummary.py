@@ -15,7 +15,7 @@ from deploy.reporter.markdown import report_markdown
 from deploy.reporter.timeline import starting_times
 from deploy.text import count
 
-ROOM = 1_048_576
+LIMIT = 1_048_576
 """Bytes of a step's summary."""
 _BARS, _NAME = 200, 60
 """Steps in a timeline, letters of a step's name: mermaid gives up at 50,000 letters."""
@@ -50,10 +50,10 @@ def timeline(outcomes: Sequence[Outcome]) -> str:
     return "\n".join([*lines, "```", *more])
 
 
-def fitting(text: str, step_type: int) -> str:
-    """The text if it has no more than `room` bytes; otherwise a word that it has not, or nothing."""
+def fit_summary(text: str, limit: int) -> str:
+    """The text if it has no more than `limit` bytes; otherwise a word that it has not, or nothing."""
     for words in (text, _TOO_MUCH):
-        if len(words.encode("utf-8", "replace")) <= step_type:
+        if len(words.encode("utf-8", "replace")) <= limit:
             return words
     return ""
 

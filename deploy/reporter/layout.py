@@ -105,12 +105,12 @@ class Ink:
         return next((at for at in (wanted, min(wanted, _MARGIN)) if at + taken <= self.width), 0)
 
     def _fill(self, text: str, first: int, rest: int) -> Iterator[str]:
-        line, step_type = "", first
+        line, room = "", first
         for word in _GLUE.sub("\u00a0", text).split(" "):
             longer = f"{line} {word}" if line else word
-            if line and cells(longer) > step_type:
+            if line and cells(longer) > room:
                 yield line.replace("\u00a0", " ")
-                line, step_type = word, rest
+                line, room = word, rest
             else:
                 line = longer
         if line:

@@ -29,7 +29,7 @@ class Judged(Protocol):
     def kept(self) -> Iterable[Any]: ...
 
 
-def reaped_text(judged: Judged, plan: Plan, report: Report | None) -> str:
+def reap_text(judged: Judged, plan: Plan, report: Report | None) -> str:
     """A line for each endpoint, then for each idle slot, and a sentence. `report` is None for a dry run.
 
     Where a guard refused, no endpoint goes, and a report is about the idle slots alone.

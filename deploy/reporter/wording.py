@@ -30,7 +30,7 @@ VERDICTS: dict[str, tuple[str, str]] = {
 }
 """The sign and the word for what a check came to."""
 SIGNS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
-HELD = "Held back"
+HELD_BACK = "Held back"
 _MAPS = ("environment_variables.", "tags.", "properties.", "data_collector.collections.")
 """Paths that begin so are keys of a map, which have no default."""
 UNCHECKED = "Not checked: whether key vault and registry can be reached (see `amldeploy doctor`)."
@@ -207,12 +207,12 @@ def untold(step: Step) -> list[tuple[str, str, str]]:
     return [(path, old, new) for path, old, new in changes(step) if f"{path} {old} -> {new}" not in step.why]
 
 
-def before_and_after(path: str, before: Json, after: Json) -> str:
+def format_change(path: str, before: Json, after: Json) -> str:
     """`1 -> 2` for what stands at a dotted path; `1 -> (default)` or `1 -> (removed)` for what the files leave out."""
-    return f"{changed_value(path, before)} -> {_after(path, redact_at(path, after))}"
+    return f"{format_value(path, before)} -> {_after(path, redact_at(path, after))}"
 
 
-def changed_value(path: str, value: Json) -> str:
+def format_value(path: str, value: Json) -> str:
     """A value at a dotted path on one line, hidden if its name or its looks say that it is a secret."""
     return shown(redact_at(path, value))
 
@@ -263,7 +263,7 @@ def reasons(report: Report, plan: Plan | None) -> list[str]:
     return found
 
 
-def onward(verb: str, plan: Plan, traffic: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+def interruption_notes(verb: str, plan: Plan, traffic: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     """After an interrupted run: where the traffic of each endpoint is, and how to go back."""
     for key, shares in traffic.items():
         yield f"Traffic now: {key}: {format_traffic(shares) if any(shares.values()) else 'none'}."
@@ -272,7 +272,7 @@ def onward(verb: str, plan: Plan, traffic: Mapping[str, Mapping[str, int]]) -> I
         yield f"To go back: amldeploy rollback {typed}"
 
 
-def held(entry: Mapping[str, Json]) -> str:
+def held_back(entry: Mapping[str, Json]) -> str:
     """An endpoint that is held back: `mip: release 136d9660aabb was rolled back by jane@contoso.com at ...; ...`."""
     by = f" by {entry['by']}" if entry.get("by") else ""
     words = f"{entry['endpoint']}: release {entry['release']} was rolled back{by} at {entry['at']}"

@@ -145,5 +145,5 @@ def test_a_report_says_what_was_replaced() -> None:
         assert POOL_FULL in shown
         assert "superseded, 29 min 50 s, 20 attempts" in shown
     assert "an endpoint cannot leave it" in reporter.report_html(report, made)
-    (warning,) = reporter.of_report(report, {})
+    (warning,) = reporter.report_annotations(report, {})
     assert (warning.level.name, warning.title) == ("WARNING", f"{POOL_FULL} deployment/mip/blue")

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State
 from deploy.errors import CloudError, Finding, Place, Problem, Refused, SpecError
-from deploy.reporter import annotated, mask_commands, of_error, of_notices, of_report, outputs, secrets_of
+from deploy.reporter import (
+    annotation_commands,
+    error_annotations,
+    mask_commands,
+    notice_annotations,
+    outputs,
+    plan_secrets,
+    report_annotations,
+)
 from deploy.reporter.actions import MOST, Annotation, Level
 
 from . import given as g
@@ -40,7 +48,7 @@ def _plain(text: str) -> str:
 @given(st.lists(ANNOTATIONS, max_size=30), st.sampled_from(["", "infra/"]))
 def test_one_line_each_worst_first_ten_at_most(found: list[Annotation], prefix: str) -> None:
     """Whatever words and names hold, the runner reads as many commands as were meant, and none is lost uncounted."""
-    lines = annotated(found, prefix).split("\n")[:-1]
+    lines = annotation_commands(found, prefix).split("\n")[:-1]
     told = [runner(line) for line in lines]
     assert len(told) == min(len(found), MOST)
     kinds = [Level[kind.upper()] for kind, *_ in told]
@@ -81,7 +89,7 @@ def test_problems_stand_on_their_own_lines() -> None:
     error = SpecError(
         [Problem(Place("templates/a/deployment.yml.j2", 7, 3), "AML120", "It is wrong.", "Mend it, so: x")]
     )
-    assert annotated(of_error(error, {}), "deploy/") == (
+    assert annotation_commands(error_annotations(error, {}), "deploy/") == (
         "::error file=deploy/templates/a/deployment.yml.j2,line=7,col=3,title=AML120::It is wrong. Mend it, so: x\n"
     )
 
@@ -91,10 +99,12 @@ def test_findings_stand_where_their_endpoint_is_written() -> None:
     error = Refused(
         [Finding("quota/mip/size", "AML200", "24 too few", "Ask"), Finding("model/x", "AML244", "no", "yes")]
     )
-    found = of_error(error, {"mip": Place("environments/dev.yml", 9, 3)})
+    found = error_annotations(error, {"mip": Place("environments/dev.yml", 9, 3)})
     assert [one.place for one in found] == [Place("environments/dev.yml", 9, 3), None]
-    assert runner(annotated(found).splitlines()[0])[1]["title"] == "AML200 quota/mip/size"
-    assert annotated(of_error(CloudError("do it", "no"), {})).startswith("::error title=AML300::cannot do it: no.")
+    assert runner(annotation_commands(found).splitlines()[0])[1]["title"] == "AML200 quota/mip/size"
+    assert annotation_commands(error_annotations(CloudError("do it", "no"), {})).startswith(
+        "::error title=AML300::cannot do it: no."
+    )
 
 
 def test_what_callers_feel_comes_first() -> None:
@@ -106,7 +116,9 @@ def test_what_callers_feel_comes_first() -> None:
         Outcome("traffic/c", Verb.SHIFT, State.FAILED, 1, 1.0, {**error, "callers": "on green"}),
         Outcome("traffic/d", Verb.SHIFT, State.DONE, 1, 1.0),
     )
-    lines = annotated([*of_notices([("Note", "it ends")]), *of_report(Report("dev", "f", outcomes), {})]).splitlines()
+    lines = annotation_commands(
+        [*notice_annotations([("Note", "it ends")]), *report_annotations(Report("dev", "f", outcomes), {})]
+    ).splitlines()
     assert [runner(line)[:2] for line in lines] == [
         ("error", {"title": "AML310 traffic/c"}),
         ("error", {"title": "AML310 endpoint/b"}),
@@ -119,12 +131,12 @@ def test_secrets_are_masked_line_by_line() -> None:
     """Each line of a secret by itself; what is no secret is not."""
     document = {"environment_variables": {"API_KEY": "first-line\nsecond%line", "MODE": "not-a-secret"}}
     plan = Plan("dev", (Step(Verb.CREATE, "deployment/a/blue", {"document": document}, "new"),))
-    assert mask_commands(secrets_of(plan)) == "::add-mask::first-line\n::add-mask::second%25line\n"
+    assert mask_commands(plan_secrets(plan)) == "::add-mask::first-line\n::add-mask::second%25line\n"
 
 
 @g.few
 @given(st.lists(st.tuples(TEXTS, TEXTS), max_size=12), g.REPORTS)
 def test_no_secret_and_no_command_of_anybody_else(notices: list[tuple[str, str]], report: Report) -> None:
     """Any notices and report, any words in them: every line is one of ours."""
-    for line in annotated([*of_notices(notices), *of_report(report, {})]).split("\n")[:-1]:
+    for line in annotation_commands([*notice_annotations(notices), *report_annotations(report, {})]).split("\n")[:-1]:
         runner(line)

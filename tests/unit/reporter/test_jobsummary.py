@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence, Outcome, Report, State
-from deploy.reporter import SUMMARY_ROOM, annotated, fitting, job_summary, of_report, plan_markdown
+from deploy.reporter import (
+    SUMMARY_LIMIT,
+    annotation_commands,
+    fit_summary,
+    job_summary,
+    plan_markdown,
+    report_annotations,
+)
 from deploy.reporter.jobsummary import timeline
 
 from . import given as g
@@ -41,9 +48,9 @@ def test_a_hundred_endpoints_fit() -> None:
     plan, report = many(100)
     comment, summary = plan_markdown(plan), job_summary(report, plan, "https://github.com/o/r/actions/runs/1")
     assert len(comment) < COMMENT - 100
-    assert len(summary.encode()) < SUMMARY_ROOM
+    assert len(summary.encode()) < SUMMARY_LIMIT
     assert len(timeline(report.outcomes)) < 50_000
-    assert len(annotated(of_report(report, {})).splitlines()) == 10
+    assert len(annotation_commands(report_annotations(report, {})).splitlines()) == 10
     assert "more steps" in summary
     assert "1,600 pictures in [the run's artifacts](https://github.com/o/r/actions/runs/1#artifacts)" in summary
 
@@ -73,10 +80,10 @@ def test_a_timeline() -> None:
 
 
 @given(st.text(max_size=300), st.integers(-5, 400))
-def test_what_does_not_fit_is_left_out_and_said(text: str, step_type: int) -> None:
+def test_what_does_not_fit_is_left_out_and_said(text: str, limit: int) -> None:
     """Never more bytes than there is room for; all of it or none of it."""
-    found = fitting(text, step_type)
-    assert len(found.encode("utf-8", "replace")) <= max(step_type, 0)
+    found = fit_summary(text, limit)
+    assert len(found.encode("utf-8", "replace")) <= max(limit, 0)
     assert found == text or text not in found or not text
-    if len(text.encode("utf-8", "replace")) <= step_type:
+    if len(text.encode("utf-8", "replace")) <= limit:
         assert found == text
