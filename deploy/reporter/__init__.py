@@ -1,16 +1,16 @@
-"""Says what is planned, what became of it and what is there, as text, Markdown, JSON and HTML.
+"""Outputs: plan, report, status, doctor, reap and errors as text, Markdown, JSON and HTML.
 
-Pure: values in, a string or a JSON value out. Nothing is printed, read or decided here. All text from far away passes
-through `errors.neutral`, and what looks like a secret is hidden, whatever the form.
+Pure: values in, a string or a JSON value out. Nothing is printed, read from Azure or decided here. All remote text
+passes through `text.sanitize`, and secrets are hidden in each format.
 
-    ink, sentences, details    words on lines; what is said in the same words everywhere; what stands in a step
-    text, problems, doctor     for a terminal: plan and report, errors, a diagnosis
-    status, rows, calendar     what is there, from facts: for people and machines, and when leases end
-    reaped                     who goes and who stays
-    markdown, document         for pull requests, for machines
-    html, style, timeline      for keeping: one page, its looks, how long each step took
-    actions, jobsummary        for a job of GitHub Actions
-    files                      what is written to disk, by name
+    layout, wording, details        lines on a terminal; sentences of several outputs; fields of a step
+    text, problems, doctor, reap    for a terminal: plan and report, errors, checks, reaped endpoints
+    status, status_rows, calendar   existing endpoints: for a terminal, as rows, the ends of leases as iCalendar
+    markdown, document              for pull requests; as JSON
+    html, timeline                  the report as one HTML page (templates/report.html.j2); time of each step
+    actions, jobsummary             for a job of GitHub Actions
+    origin                          commit, user, time and run of a deployment
+    files                           the files of a report and of `render`
 """
 
 from __future__ import annotations
