@@ -23,7 +23,7 @@ from deploy.reporter import (
     status_text,
 )
 from deploy.reporter.layout import Layout, Style, cells
-from deploy.reporter.wording import duration, symbol
+from deploy.reporter.wording import UNCHECKED, duration, symbol
 
 from . import given as g
 
