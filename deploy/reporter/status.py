@@ -139,7 +139,7 @@ def _retention(slot: SlotRow) -> str:
     if since is None or ends is None:
         return "kept until rollout.keep_previous is changed"
     over = (ends - since).total_seconds() <= (slot.idle_hours or 0.0) * 3600
-    return "no longer kept: reap deletes it" if over else f"kept until {leases.both(ends)}"
+    return "past rollout.keep_previous: reap deletes it" if over else f"kept until {leases.both(ends)}"
 
 
 def idle_notes(environment: str, rows: Sequence[EndpointRow]) -> list[str]:

@@ -291,7 +291,7 @@ def test_status_and_the_end_of_apply_say_how_long_it_stays() -> None:
     ends = leases.both(ago(-18))
     size = "1 x Standard_NC24ads_A100_v4"
     assert f"\n    idle for 30 h, kept until {ends}\n" in status_text([row("48h")])
-    assert "\n    idle for 30 h, no longer kept: reap deletes it\n" in status_text([row("24h")])
+    assert "\n    idle for 30 h, past rollout.keep_previous: reap deletes it\n" in status_text([row("24h")])
     assert "\n    idle for 30 h, kept until rollout.keep_previous is changed\n" in status_text([row("forever")])
     (note,) = idle_notes("dev", [row("48h")])
     assert note == (
