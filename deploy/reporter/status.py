@@ -83,21 +83,21 @@ def _endpoint(layout: Layout, row: EndpointRow) -> list[str]:
             (row.state, Style.DIM if row.state == "absent" else state_style(row.state)),
             (row.foreign, Style.YELLOW),
             (f"auth {row.auth_mode}" if row.auth_mode else "", Style.DIM),
-            *_lease(row),
         ],
         indent=0,
     )
+    lines += _lease(layout, row)
     lines += layout.flow([(f"{row.missed}; renew or apply recreates it", Style.BAD)], indent=2) if row.missed else []
     lines += layout.flow([(f"alias: {row.alias}", Style.BAD)], indent=2) if row.alias else []
     return lines + layout.line(row.scoring_uri, Style.DIM, indent=2) + _slots(layout, row.slots)
 
 
-def _lease(row: EndpointRow) -> list[Span]:
+def _lease(layout: Layout, row: EndpointRow) -> list[str]:
     if row.hours_left is None:
         return []
     ends = leases.moment(row.lease_ends)
-    when = f", {leases.both(ends)}" if ends else ""
-    return [(f"lease {lease_expiry(row.hours_left)}{when}", Style.BAD if row.hours_left < _SOON else Style.YELLOW)]
+    words = f"lease {lease_expiry(row.hours_left)}" + (f", {leases.both(ends)}" if ends else "")
+    return layout.line(words, Style.BAD if row.hours_left < _SOON else Style.YELLOW, indent=2)
 
 
 def _slots(layout: Layout, slots: Sequence[SlotRow]) -> list[str]:

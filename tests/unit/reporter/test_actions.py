@@ -22,7 +22,7 @@ from deploy.reporter import (
 )
 from deploy.reporter.actions import MOST, Annotation, Level
 
-from . import given as g
+from . import examples as g
 
 TEXTS = st.text(max_size=60) | st.sampled_from(["::error::x", "a\n::warning::b", "%0A%", "a,b:c", "\r\n", "\u2028"])
 PLACES = st.none() | st.builds(Place, TEXTS, st.integers(1, 999), st.integers(1, 200))

@@ -18,7 +18,7 @@ from deploy.domain.plan import Plan, Step, Verb
 from deploy.errors import SpecError
 from deploy.reporter import plan_dump, plan_json, plan_load, report_json, status_json
 
-from . import given as g
+from . import examples as g
 
 
 def _validator(name: str) -> jsonschema.Draft202012Validator:
@@ -106,7 +106,7 @@ def test_a_wrong_plan_file_is_a_problem_with_a_place(text, message):
 def test_evidence_names_its_files():
     """A report's JSON has the names of the files, never their bytes; without evidence the key is absent."""
     outcomes = report_json(g.REPORT)["outcomes"]
-    assert outcomes[1]["evidence"] == {"summary": "a sight", "data": {"n": 1}, "files": ["seen.png"]}
+    assert outcomes[1]["evidence"] == {"summary": "a result", "data": {"n": 1}, "files": ["seen.png"]}
     assert "evidence" not in outcomes[0]
 
 

@@ -13,7 +13,7 @@ from deploy.domain.plan import Verb
 from deploy.domain.report import Evidence, Outcome, Report, State
 from deploy.reporter import report_html
 
-from . import given as g
+from . import examples as g
 
 _VOID = {"meta", "img", "br", "line", "rect"}
 

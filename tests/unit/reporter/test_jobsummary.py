@@ -19,7 +19,7 @@ from deploy.reporter import (
 )
 from deploy.reporter.jobsummary import timeline
 
-from . import given as g
+from . import examples as g
 
 COMMENT, STEPS = 65_536, 8
 BAR = re.compile(r"  [A-Za-z0-9 ._/-]{1,60} :((done|active|crit), )*2000-01-\d\d \d\d:\d\d:\d\d\.\d{3}, [1-9]\d*ms")

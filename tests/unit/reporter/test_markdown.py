@@ -12,7 +12,7 @@ from deploy.domain.report import Outcome, Report, State
 from deploy.reporter import plan_markdown, report_markdown, status_markdown
 from deploy.reporter.markdown import LIMIT
 
-from . import given as g
+from . import examples as g
 
 PAGES = st.one_of(
     g.PLANS.map(plan_markdown),

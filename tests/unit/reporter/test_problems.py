@@ -12,7 +12,7 @@ from deploy.errors import CloudError, Finding, Place, Problem, Refused, SpecErro
 from deploy.reporter import error_json, error_text
 from deploy.reporter.layout import cells
 
-from . import given as g
+from . import examples as g
 
 SPEC = SpecError(
     [

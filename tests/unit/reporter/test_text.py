@@ -25,7 +25,7 @@ from deploy.reporter import (
 from deploy.reporter.layout import Layout, Style, cells
 from deploy.reporter.wording import UNCHECKED, duration, symbol
 
-from . import given as g
+from . import examples as g
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 ADDRESS = 11
@@ -272,11 +272,11 @@ def test_a_good_report_is_done():
     assert report_text(report).splitlines()[-1] == "Done: 1 step; 3.1 s, 4 requests."
 
 
-def test_status_lines_up_where_it_fits_and_flows_where_not():
-    """Slots are a table on a wide page and broken between cells on a narrow one."""
+def test_slots_are_aligned_on_a_wide_terminal_and_wrapped_on_a_narrow_one():
+    """Lines are wrapped between cells."""
     wide = status_text(g.ROWS, width=100).splitlines()
-    assert wide[2] == "  blue   live   90 %  Succeeded  1 x Standard_NC24ads_A100_v4  release 3f2a9c1b"
-    assert wide[3] == "  green         10 %  Succeeded  2 x Standard_NC24ads_A100_v4  release 99aa9c1b"
+    assert wide[3] == "  blue   live   90 %  Succeeded  1 x Standard_NC24ads_A100_v4  release 3f2a9c1b"
+    assert wide[4] == "  green         10 %  Succeeded  2 x Standard_NC24ads_A100_v4  release 99aa9c1b"
     assert "  blue  live  90 %  Succeeded  1 x Standard_NC24ads_A100_v4\n  release 3f2a9c1b" in status_text(
         g.ROWS, width=60
     )

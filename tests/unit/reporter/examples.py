@@ -62,14 +62,13 @@ FAILURE = {
     "status": 400,
     "request_id": "3f0a5f1e",
 }
-SIGHT, LOG = Evidence("a sight", {"n": 1}, {"seen.png": PNG}), Evidence("", {}, {"a.log": b"boom"})
 REPORT = Report(
     "dev",
     PLAN.fingerprint,
     (
         Outcome("quota/mip/standard_nc24ads_a100_v4", Verb.CHECK, State.DONE, 1, 0.4),
         Outcome(
-            "endpoint/mip", Verb.CREATE, State.DONE, 2, 41.2, None, Evidence("a sight", {"n": 1}, {"seen.png": PNG})
+            "endpoint/mip", Verb.CREATE, State.DONE, 2, 41.2, None, Evidence("a result", {"n": 1}, {"seen.png": PNG})
         ),
         Outcome(
             "deployment/mi2/blue", Verb.UPDATE, State.FAILED, 6, 733.0, FAILURE, Evidence("", {}, {"a.log": b"boom"})
