@@ -33,7 +33,7 @@ def report_plan(plan: Plan, file: Path | None = None) -> None:
         return
     from deploy import reporter
 
-    mask(reporter.secrets_of(plan), sys.stderr)
+    mask(reporter.plan_secrets(plan), sys.stderr)
     values = {"changes": "true" if plan.steps else "false", "fingerprint": plan.fingerprint}
     values["scoring-uri"] = "\n".join(plan.scoring_uris)
     _outputs({**values, **({"planfile": str(file)} if file else {})})
@@ -51,7 +51,7 @@ def report_result(plan: Plan, report: Report, rows: Iterable[EndpointRow] = ()) 
     only = addresses[0] if len(addresses) == 1 else _run_url()
     _outputs({**values, "environment-url": only})
     _summary(reporter.job_summary(report, plan, _run_url()))
-    _command(reporter.annotated(reporter.of_report(report, _places(plan.environment)), _prefix()))
+    _command(reporter.annotation_commands(reporter.report_annotations(report, _places(plan.environment)), _prefix()))
 
 
 def mask(secrets: Iterable[str], stream: TextIO | None) -> None:
@@ -75,7 +75,7 @@ def report_notices(messages: Iterable[Message]) -> None:
     from deploy import reporter
 
     notices = [(message.title, message.text) for message in ordered]
-    _command(reporter.annotated(reporter.of_notices(notices)))
+    _command(reporter.annotation_commands(reporter.notice_annotations(notices)))
     _summary(reporter.notices_markdown(notices))
 
 
@@ -86,7 +86,7 @@ def report_error(error: DeployError, environment: str) -> None:
     from deploy import reporter
 
     places = _places(environment) if isinstance(error, Refused) else {}
-    _command(reporter.annotated(reporter.of_error(error, places), _prefix()))
+    _command(reporter.annotation_commands(reporter.error_annotations(error, places), _prefix()))
     _summary(reporter.error_markdown(error))
 
 
@@ -134,7 +134,7 @@ def _summary(text: str) -> None:
 
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     size = Path(path).stat().st_size if path and Path(path).is_file() else 0
-    _append("GITHUB_STEP_SUMMARY", reporter.fitting(text.rstrip("\n") + "\n\n", reporter.SUMMARY_ROOM - size))
+    _append("GITHUB_STEP_SUMMARY", reporter.fit_summary(text.rstrip("\n") + "\n\n", reporter.SUMMARY_LIMIT - size))
 
 
 def _append(variable: str, text: str) -> None:

@@ -115,10 +115,10 @@ def finish(result: Result, form: str, invocation: Invocation) -> None:
     for note in (*result.plan.notes, *result.idle):
         console.print_message(f"Note: {note}")
     for each in result.plan.held:
-        console.print_message(f"{reporter.HELD}: {reporter.held(each)}")
+        console.print_message(f"{reporter.HELD_BACK}: {reporter.held_back(each)}")
     if result.report.stopped:
         console.print_message(signals.message(invocation.command, result.plan.environment, invocation.arguments))
-        for line in reporter.onward(invocation.command, result.plan, result.traffic):
+        for line in reporter.interruption_notes(invocation.command, result.plan, result.traffic):
             console.print_message(line)
     for message in (*result.failed, *([result.not_saved] if result.not_saved else ())):
         console.print_message(message)
@@ -231,7 +231,7 @@ class Approval:
     def __call__(self, plan: Plan, needed: bool) -> None:
         from deploy import reporter
 
-        github_actions.mask(reporter.secrets_of(plan), self.err)
+        github_actions.mask(reporter.plan_secrets(plan), self.err)
         if plan.steps:
             self.err.write(reporter.plan_text(plan, **console.layout(self.err)).rstrip("\n") + "\n")
         if self.invocation.yes or not needed or not plan.steps:

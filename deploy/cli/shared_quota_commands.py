@@ -77,7 +77,7 @@ def _reap(invocation: Invocation, rules: Any, yes: bool, form: Output, warn: Any
 
     result = reaped.result
     if form is not Output.JSON:
-        text = reporter.reaped_text(reaped.judged, reaped.plan, result and result.report)
+        text = reporter.reap_text(reaped.judged, reaped.plan, result and result.report)
         console.print_result(text, done=result is not None)
     for message in reaped.notices.failed:
         console.print_message(message)

@@ -47,7 +47,7 @@ def _check(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec]
     draft = planner.draft_release(environment, specs, everywhere, siblings=siblings)
     lines = of_plan(draft.steps, draft.findings)
     unchanged = [spec.key for spec in specs if not any(step.endpoint == spec.key for step in draft.steps)]
-    held = {str(each["endpoint"]): reporter.held(each).partition(": ")[2] for each in draft.held}
+    held = {str(each["endpoint"]): reporter.held_back(each).partition(": ")[2] for each in draft.held}
     lines += [Line(f"endpoint/{key}", Verdict.YES, held.get(key, "nothing to do")) for key in unchanged]
     return [Line(what, Verdict.YES, f"found, in {region}", "workspace"), *lines]
 

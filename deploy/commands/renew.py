@@ -28,6 +28,7 @@ from deploy.leasing.lineage import Renewal
 from deploy.planning import observe, planner
 from deploy.planning.build import target_of
 from deploy.preflight import guards
+from deploy.steps import export, needs_cores
 
 _OUTAGE = "reach no endpoint until this step succeeds: renew again"
 

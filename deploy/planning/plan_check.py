@@ -19,7 +19,7 @@ from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import StalePlan
 from deploy.planning import build
 from deploy.redact import redact_secrets
-from deploy.reporter import changed_value
+from deploy.reporter import format_value
 
 _NAMED = 8
 
@@ -153,11 +153,11 @@ def _in_words(moved: Difference, agreed: Iterable[Step]) -> Iterator[str]:
     made = [s for s in agreed if s.address == where and s.verb is Verb.CREATE and now is not None]
     if fields := [field for step in made for field in steps.unexplained(step, now)]:
         for field in fields:
-            yield f"{where}: {field} is {changed_value(field, effects.at(now, field))}, which this plan did not write"
+            yield f"{where}: {field} is {format_value(field, effects.at(now, field))}, which this plan did not write"
     elif not path:
         yield f"{where} {'no longer exists' if now is None else 'has appeared'}"
     else:
-        yield f"{where}: {path} {changed_value(path, before)} -> {changed_value(path, now)}"
+        yield f"{where}: {path} {format_value(path, before)} -> {format_value(path, now)}"
 
 
 def _stale(foreign: Sequence[str]) -> StalePlan:

@@ -1,77 +1,85 @@
-"""Says what is planned, what became of it and what is there, as text, Markdown, JSON and HTML.
+"""Outputs: plan, report, status, doctor, reap and errors as text, Markdown, JSON and HTML.
 
-Pure: values in, a string or a JSON value out. Nothing is printed, read or decided here. All text from far away passes
-through `errors.neutral`, and what looks like a secret is hidden, whatever the form.
+Pure: values in, a string or a JSON value out. Nothing is printed, read from Azure or decided here. All remote text
+passes through `text.sanitize`, and secrets are hidden in each format.
 
-    ink, sentences, details    words on lines; what is said in the same words everywhere; what stands in a step
-    text, problems, doctor     for a terminal: plan and report, errors, a diagnosis
-    status, rows, calendar     what is there, from facts: for people and machines, and when leases end
-    reaped                     who goes and who stays
-    markdown, document         for pull requests, for machines
-    html, style, timeline      for keeping: one page, its looks, how long each step took
-    actions, jobsummary        for a job of GitHub Actions
-    files                      what is written to disk, by name
+    layout, wording, details        lines on a terminal; sentences of several outputs; fields of a step
+    text, problems, doctor, reap    for a terminal: plan and report, errors, checks, reaped endpoints
+    status, status_rows, calendar   existing endpoints: for a terminal, as rows, the ends of leases as iCalendar
+    markdown, document              for pull requests; as JSON
+    html, timeline                  the report as one HTML page (templates/report.html.j2); time of each step
+    actions, jobsummary             for a job of GitHub Actions
+    origin                          commit, user, time and run of a deployment
+    files                           the files of a report and of `render`
 """
 
 from __future__ import annotations
 
 from deploy.redact import HIDDEN, is_secret
-from deploy.reporter.actions import annotated, mask_commands, of_error, of_notices, of_report, outputs, secrets_of
+from deploy.reporter.actions import (
+    annotation_commands,
+    error_annotations,
+    mask_commands,
+    notice_annotations,
+    outputs,
+    plan_secrets,
+    report_annotations,
+)
 from deploy.reporter.calendar import status_ics
 from deploy.reporter.doctor import doctor_json, doctor_text
 from deploy.reporter.document import plan_dump, plan_json, plan_load, report_json
 from deploy.reporter.files import cli_files, report_files
 from deploy.reporter.html import report_html
-from deploy.reporter.jobsummary import ROOM as SUMMARY_ROOM
-from deploy.reporter.jobsummary import fitting, job_summary
+from deploy.reporter.jobsummary import LIMIT as SUMMARY_LIMIT
+from deploy.reporter.jobsummary import fit_summary, job_summary
 from deploy.reporter.markdown import error_markdown, notices_markdown, plan_markdown, report_markdown, status_markdown
 from deploy.reporter.problems import error_json, error_text
-from deploy.reporter.reap import reaped_text
+from deploy.reporter.reap import reap_text
 from deploy.reporter.status import idle_notes, status_json, status_text
 from deploy.reporter.status_rows import EndpointRow, SlotRow, endpoint_row
 from deploy.reporter.text import plan_text, report_text
-from deploy.reporter.wording import HELD, before_and_after, changed_value, held, onward
+from deploy.reporter.wording import HELD_BACK, format_change, format_value, held_back, interruption_notes
 
 __all__ = [
-    "HELD",
+    "HELD_BACK",
     "HIDDEN",
-    "SUMMARY_ROOM",
+    "SUMMARY_LIMIT",
     "EndpointRow",
     "SlotRow",
-    "annotated",
-    "before_and_after",
-    "changed_value",
+    "annotation_commands",
     "cli_files",
     "doctor_json",
     "doctor_text",
     "endpoint_row",
+    "error_annotations",
     "error_json",
     "error_markdown",
     "error_text",
-    "fitting",
-    "held",
+    "fit_summary",
+    "format_change",
+    "format_value",
+    "held_back",
     "idle_notes",
+    "interruption_notes",
     "is_secret",
     "job_summary",
     "mask_commands",
+    "notice_annotations",
     "notices_markdown",
-    "of_error",
-    "of_notices",
-    "of_report",
-    "onward",
     "outputs",
     "plan_dump",
     "plan_json",
     "plan_load",
     "plan_markdown",
+    "plan_secrets",
     "plan_text",
-    "reaped_text",
+    "reap_text",
+    "report_annotations",
     "report_files",
     "report_html",
     "report_json",
     "report_markdown",
     "report_text",
-    "secrets_of",
     "status_ics",
     "status_json",
     "status_markdown",

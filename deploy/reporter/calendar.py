@@ -1,4 +1,4 @@
-"""Leases as an iCalendar feed (RFC 5545): one event at the end of each, with an alarm a day before."""
+"""Leases as an iCalendar feed (RFC 5545): one event at the end of each lease, with an alarm one day before."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import datetime
 from deploy.domain import leases
 from deploy.reporter.status_rows import EndpointRow
 
-_LONGEST_LINE = 74
+_MAX_LINE = 74
 
 
 def status_ics(rows: Sequence[EndpointRow], now: datetime, environment: str) -> str:
-    """A calendar of the leases among `rows`, an environment's; `now` is when it was made."""
+    """A calendar of the leases of `rows`. `now`: the time at which it is created."""
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//amldeploy//leases//EN", "CALSCALE:GREGORIAN"]
     for row in rows:
         if row.lease_ends and (ends := leases.moment(row.lease_ends)):
@@ -24,15 +24,15 @@ def status_ics(rows: Sequence[EndpointRow], now: datetime, environment: str) -> 
 
 def _ending(row: EndpointRow, ends: datetime, now: datetime, environment: str) -> list[str]:
     """The end of a lease, with an alarm a day before."""
-    how = f"Renew it in the last 24 hours: amldeploy renew -e {environment} {row.key} --within 24h"
+    how = f"Renew it in its last 24 hours: amldeploy renew -e {environment} {row.key} --within 24h"
     alarm = [
         "BEGIN:VALARM",
         "ACTION:DISPLAY",
         "TRIGGER:-P1D",
-        f"DESCRIPTION:{_text(f'{row.name}: one day left on shared quota')}",
+        f"DESCRIPTION:{_text(f'{row.name}: the lease on shared quota expires in one day')}",
         "END:VALARM",
     ]
-    title, text = f"{row.name}: Azure deletes this endpoint", f"The lease of {row.key} on shared quota ends. {how}"
+    title, text = f"{row.name}: Azure deletes this endpoint", f"The lease of {row.key} on shared quota expires. {how}"
     return _event(f"{row.name}-{ends:%Y%m%dT%H%M%SZ}", ends, now, title, text, alarm)
 
 
@@ -40,7 +40,7 @@ def _gone(row: EndpointRow, ended: datetime, now: datetime, environment: str) ->
     """An event in the past, without an alarm."""
     text = f"{row.missed}. Recreate it: amldeploy renew -e {environment} {row.key}"
     uid = f"{row.name}-{ended:%Y%m%dT%H%M%SZ}-missed"
-    return _event(uid, ended, now, f"{row.key}: the lease was missed", text, [])
+    return _event(uid, ended, now, f"{row.key}: the lease expired without a renewal", text, [])
 
 
 def _event(uid: str, at: datetime, now: datetime, title: str, text: str, alarm: list[str]) -> list[str]:
@@ -58,17 +58,17 @@ def _event(uid: str, at: datetime, now: datetime, title: str, text: str, alarm: 
 
 
 def _text(words: str) -> str:
-    """TEXT escapes of RFC 5545, section 3.3.11."""
+    """Text with the escapes of RFC 5545, section 3.3.11."""
     for char in ("\\", ";", ","):
         words = words.replace(char, "\\" + char)
     return words.replace("\n", "\\n")
 
 
 def _folded(line: str) -> Iterator[str]:
-    """No line over 75 octets (section 3.1); what follows begins with a space."""
-    while len(line.encode()) > _LONGEST_LINE:
-        cut = _LONGEST_LINE
-        while len(line[:cut].encode()) > _LONGEST_LINE:
+    """Lines of at most 75 octets (section 3.1); a continuation line starts with a space."""
+    while len(line.encode()) > _MAX_LINE:
+        cut = _MAX_LINE
+        while len(line[:cut].encode()) > _MAX_LINE:
             cut -= 1
         yield line[:cut]
         line = " " + line[cut:]

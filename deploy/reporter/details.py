@@ -1,7 +1,4 @@
-"""What stands in a step: the fields it sets, those that Azure decides, those that stay. Secrets are hidden.
-
-Steps in, pairs of words out. Layout belongs to the rooms that set the page.
-"""
+"""Fields of a step: those it sets, those that Azure sets, those that stay unchanged. Secrets are hidden. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Json
 from deploy.domain.plan import Step, Verb
 from deploy.redact import redact_secrets
-from deploy.reporter.wording import changes, shown
+from deploy.reporter.wording import changes, one_line
 from deploy.text import count
 
 UNKNOWN = "(known after apply)"
-_SAID_ELSEWHERE = frozenset({"$schema", "name", "endpoint_name", f"tags.{OWNER_TAG}", "traffic", "mirror_traffic"})
+_OMITTED = frozenset({"$schema", "name", "endpoint_name", f"tags.{OWNER_TAG}", "traffic", "mirror_traffic"})
 
 
 def fields(step: Step) -> list[tuple[str, str]]:
-    """(path, value) of each field of what is created, those that Azure decides last; empty for any other step."""
+    """(path, value) of each field that a step creates, the fields that Azure sets last; empty for other verbs."""
     document = step.body.get("document")
     if step.verb is not Verb.CREATE or step.body.get("changes"):
         return []
@@ -26,25 +23,25 @@ def fields(step: Step) -> list[tuple[str, str]]:
         return [("principal", UNKNOWN)]
     if not isinstance(document, Mapping):
         return []
-    told = [(path, shown(value)) for path, value in _leaves(redact_secrets(document)) if path not in _SAID_ELSEWHERE]
-    return [(path, value[:12] if path == f"tags.{RELEASE_TAG}" else value) for path, value in told] + _decided(
+    found = [(path, one_line(value)) for path, value in _leaves(redact_secrets(document)) if path not in _OMITTED]
+    return [(path, value[:12] if path == f"tags.{RELEASE_TAG}" else value) for path, value in found] + _set_by_azure(
         step, document
     )
 
 
 def unchanged(step: Step) -> str:
-    """`12 unchanged fields hidden`, for what has changes; empty when there is none."""
+    """`(12 unchanged fields hidden)` for a step with changes; empty if there are none."""
     document, found = step.body.get("document"), [path for path, _, _ in changes(step)]
     if not found or not isinstance(document, Mapping):
         return ""
-    paths = [path for path, _ in _leaves(document) if path not in _SAID_ELSEWHERE]
+    paths = [path for path, _ in _leaves(document) if path not in _OMITTED]
     left = [path for path in paths if not any(path == each or path.startswith(f"{each}.") for each in found)]
     same = "unchanged field" if step.verb is Verb.UPDATE else "more field"
     return f"({count(len(left), same)} hidden)" if left else ""
 
 
-def _decided(step: Step, document: Mapping[str, Json]) -> list[tuple[str, str]]:
-    """What only Azure knows, and only once the thing is there."""
+def _set_by_azure(step: Step, document: Mapping[str, Json]) -> list[tuple[str, str]]:
+    """Fields that Azure sets when it creates the resource."""
     if step.kind != "endpoint":
         return []
     kind = (document.get("identity") or {}).get("type", "system_assigned")

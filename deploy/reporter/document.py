@@ -1,6 +1,6 @@
-"""Plan and report as JSON, and a plan file back into a plan. Writes and reads text, never files.
+"""Plan and report as JSON, and a plan from the text of a plan file. Pure.
 
-Secrets are hidden in all of it: whoever applies a plan file has the project's files, which hold them.
+Secrets are hidden: `apply` of a plan file reads them from the project's files.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from deploy.errors import Place, Problem, SpecError
 from deploy.redact import redact_secrets
 from deploy.reporter.origin import origin_json
 
-_CURE = "Make a new one: amldeploy plan -e ENVIRONMENT --out FILE"
-_READ = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts", "target")
-_MAY_BE = ("world", "fallback", "sealed", "held", "allow_rolled_back", "exposure", "allow_exposure", "stays")
+_CURE = "Create a new plan file: amldeploy plan -e ENVIRONMENT --out FILE"
+_REQUIRED = ("environment", "endpoints", "steps", "rescue", "leases", "notes", "facts", "target")
+_OPTIONAL = ("world", "fallback", "sealed", "held", "allow_rolled_back", "exposure", "allow_exposure", "stays")
 
 
 def plan_json(plan: Plan) -> dict[str, Json]:
     """The plan as `schemas/plan.json` describes it, secrets hidden."""
     shown = redact_secrets(_plan(plan))
-    assert isinstance(shown, dict)  # noqa: S101 - hide keeps the shape
+    assert isinstance(shown, dict)  # noqa: S101 - redaction keeps the type
     return shown
 
 
 def plan_dump(plan: Plan) -> str:
-    """The text of a plan file, keys sorted: `plan_json`, the world that it stands on, digests of what is hidden."""
+    """The text of a plan file, keys sorted: `plan_json`, the facts it was made from, digests of hidden values."""
     more = {"world": {str(where): body for where, body in plan.world.items()}, "sealed": dict(plan.sealed)}
     return json.dumps(plan_json(plan) | more, indent=1, sort_keys=True) + "\n"
 
 
 def plan_load(text: str, file: str = "plan.json") -> Plan:
-    """The plan that `plan_dump` wrote; SpecError for anything else, and for a file that was changed since."""
+    """The plan that `plan_dump` wrote. SpecError (AML190) for any other text, (AML191) for a file that was edited."""
     try:
         body = json.loads(text)
     except (ValueError, RecursionError) as error:
         line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
         raise _wrong(file, "AML190", f"is not JSON: {getattr(error, 'msg', error)}.", line, column) from None
     if not isinstance(body, dict):
-        raise _wrong(file, "AML190", "is not a plan: a mapping was expected.")
+        raise _wrong(file, "AML190", "is not a plan: it is not a JSON object.")
     try:
-        read = {key: body[key] for key in _READ} | {key: body[key] for key in _MAY_BE if key in body}
+        read = {key: body[key] for key in _REQUIRED} | {key: body[key] for key in _OPTIONAL if key in body}
         plan = TypeAdapter(Plan).validate_json(json.dumps(read))
     except KeyError as error:
         raise _wrong(file, "AML190", f"is not a plan: {error} is missing.") from None
@@ -60,7 +60,7 @@ def plan_load(text: str, file: str = "plan.json") -> Plan:
 
 
 def report_json(report: Report) -> dict[str, Json]:
-    """The report as `schemas/report.json` describes it, secrets hidden; files of evidence by name only."""
+    """The report as `schemas/report.json` describes it, secrets hidden; of evidence files only the names."""
     shown = redact_secrets(
         {
             "ok": report.ok,
@@ -72,7 +72,7 @@ def report_json(report: Report) -> dict[str, Json]:
             "provenance": origin_json(report.provenance) if report.provenance else None,
         }
     )
-    assert isinstance(shown, dict)  # noqa: S101 - hide keeps the shape
+    assert isinstance(shown, dict)  # noqa: S101 - redaction keeps the type
     return shown
 
 
@@ -118,9 +118,9 @@ def _outcome(outcome: Outcome) -> dict[str, Json]:
         "error": dict(outcome.error) if outcome.error is not None else None,
     }
     body |= {"rescue": True} if outcome.rescue else {}
-    seen = outcome.evidence
-    if seen.summary or seen.data or seen.files:
-        body["evidence"] = {"summary": seen.summary, "data": dict(seen.data), "files": sorted(seen.files)}
+    found = outcome.evidence
+    if found.summary or found.data or found.files:
+        body["evidence"] = {"summary": found.summary, "data": dict(found.data), "files": sorted(found.files)}
     return body
 
 

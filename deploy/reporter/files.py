@@ -1,7 +1,4 @@
-"""What is written to disk, as file name -> content: a report with what was seen, and the CLI v2 files of a spec.
-
-Nothing is written here.
-"""
+"""Contents of files, as file name -> content: those of a report, and the CLI v2 files of an endpoint. Pure."""
 
 from __future__ import annotations
 
@@ -24,14 +21,14 @@ from deploy.reporter.html import report_html
 
 
 def report_files(plan: Plan, report: Report) -> dict[str, bytes]:
-    """Every file that a step saw, named after its step; the report as a page and as JSON; the plan as JSON."""
-    seen = {
+    """The evidence files of each step, named after the step; the report as HTML and as JSON; the plan as JSON."""
+    evidence = {
         f"{'-'.join((outcome.address.kind, outcome.address.endpoint, *outcome.address.rest))}-{name}": content
         for outcome in report.outcomes
         for name, content in outcome.evidence.files.items()
     }
     return {
-        **seen,
+        **evidence,
         "report.html": report_html(report, plan).encode(),
         "report.json": json.dumps(report_json(report), indent=2).encode(),
         "plan.json": json.dumps(plan_json(plan), indent=2).encode(),
@@ -39,9 +36,10 @@ def report_files(plan: Plan, report: Report) -> dict[str, bytes]:
 
 
 def cli_files(spec: EndpointSpec, root: Path, *, whole: bool = True, plain: bool = False) -> dict[str, str]:
-    """The CLI v2 files of one endpoint. Local paths become absolute, since the files may be put anywhere.
+    """The CLI v2 files of one endpoint. Local paths become absolute, so that the files work in any folder.
 
-    Unless `whole` their secrets are hidden: for a screen, not for a deployment. `plain`: other letters are escaped.
+    `whole`: with secrets, for a deployment; otherwise they are hidden, for a screen. `plain`: non-ASCII characters are
+    escaped.
     """
 
     def write(document: Mapping[str, Json]) -> str:
@@ -58,15 +56,15 @@ def cli_files(spec: EndpointSpec, root: Path, *, whole: bool = True, plain: bool
 def _absolute(document: Mapping[str, Json], folder: Path) -> dict[str, Json]:
     whole = copy.deepcopy(dict(document))
     for (*above, last), path in local_paths(document, folder):
-        around: Json = whole
+        parent: Json = whole
         for part in above:
-            around = around[part]
-        around[last] = str(path)
+            parent = parent[part]
+        parent[last] = str(path)
     return whole
 
 
 class _Dumper(yaml.SafeDumper):
-    """Text that YAML 1.2 would not read as text is quoted, beside what 1.1 would not."""
+    """Quotes each text that YAML 1.1 or YAML 1.2 would parse as another type."""
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:

@@ -1,6 +1,6 @@
-"""The summary of a job on GitHub: the plan, or the report with a timeline and how many pictures there are.
+"""The summary of a GitHub Actions job: the plan, or the report with a timeline and the number of pictures.
 
-A summary of more than 1 MiB is refused whole, so every part has a budget and what does not fit is left out and counted.
+GitHub rejects a summary of more than 1 MiB, so each part has a limit; what exceeds it is left out and counted.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from deploy.reporter.markdown import report_markdown
 from deploy.reporter.timeline import starting_times
 from deploy.text import count
 
-ROOM = 1_048_576
-"""Bytes of a step's summary."""
+LIMIT = 1_048_576
+"""Size limit of a step's summary, in bytes."""
 _BARS, _NAME = 200, 60
-"""Steps in a timeline, letters of a step's name: mermaid gives up at 50,000 letters."""
+"""Limits: steps in a timeline, characters of a step's name. Mermaid draws no text of more than 50,000 characters."""
 _MARKS = {
     State.DONE: "done, ",
     State.FAILED: "crit, ",
@@ -26,17 +26,17 @@ _MARKS = {
     State.INTERRUPTED: "crit, active, ",
     State.SUPERSEDED: "crit, active, ",
 }
-_TOO_MUCH = "_The rest does not fit into a summary: see the report among the artifacts._\n"
+_CUT = "_This part exceeds the size limit of a summary: see the report in the artifacts._\n"
 
 
 def job_summary(report: Report, plan: Plan, run_url: str = "") -> str:
-    """What became of each step, when, and what the probes saw. `run_url`: the page that lists the run's artifacts."""
+    """The report, a timeline and the number of pictures. `run_url`: the page that lists the run's artifacts."""
     blocks = [report_markdown(report, plan).rstrip("\n"), timeline(report.outcomes), _pictures(report, run_url)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def timeline(outcomes: Sequence[Outcome]) -> str:
-    """A mermaid gantt chart of the steps that ran: an endpoint a section, each from zero, as they run side by side."""
+    """A mermaid gantt chart of the steps that ran. Each endpoint is a section that starts at zero."""
     timed = [(o, start) for o, start in zip(outcomes, starting_times(outcomes), strict=True) if o.seconds > 0]
     sections: dict[str, list[str]] = {}
     for outcome, start in timed[:_BARS]:
@@ -50,10 +50,10 @@ def timeline(outcomes: Sequence[Outcome]) -> str:
     return "\n".join([*lines, "```", *more])
 
 
-def fitting(text: str, step_type: int) -> str:
-    """The text if it has no more than `room` bytes; otherwise a word that it has not, or nothing."""
-    for words in (text, _TOO_MUCH):
-        if len(words.encode("utf-8", "replace")) <= step_type:
+def fit_summary(text: str, limit: int) -> str:
+    """The text if it has at most `limit` bytes; otherwise a note that it was left out, or nothing."""
+    for words in (text, _CUT):
+        if len(words.encode("utf-8", "replace")) <= limit:
             return words
     return ""
 
@@ -65,7 +65,7 @@ def _bar(outcome: Outcome, start: float) -> str:
 
 
 def _moment(seconds: float) -> str:
-    """A moment after a midnight that no clock change is near; more than a month does not happen."""
+    """A time after a fixed midnight without a clock change, for a date axis; at most 27 days."""
     milliseconds = min(round(seconds * 1000), 27 * 86_400_000)
     days, rest = divmod(milliseconds, 86_400_000)
     hours, rest = divmod(rest, 3_600_000)
@@ -74,13 +74,13 @@ def _moment(seconds: float) -> str:
 
 
 def _plain(text: str) -> str:
-    """Letters that mean nothing to mermaid."""
+    """Text without characters that are syntax in mermaid."""
     return re.sub(r"[^A-Za-z0-9 ._/-]+", " ", sanitize(text))[:_NAME].strip() or "step"
 
 
 def _pictures(report: Report, run_url: str) -> str:
-    """How many there are, and where: a link to each is known only to who has kept them."""
+    """The number of pictures and where they are. Their own links are not known before the upload."""
     names = [name for outcome in report.outcomes for name in outcome.evidence.files]
     found = sum(name.endswith((".png", ".svg", ".jpg")) for name in names)
     where = f"[the run's artifacts]({run_url}#artifacts)" if run_url else "the report's folder"
-    return f"**Seen by the probes**: {count(found, 'picture')} in {where}." if found else ""
+    return f"**Probe results**: {count(found, 'picture')} in {where}." if found else ""

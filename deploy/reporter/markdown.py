@@ -1,6 +1,6 @@
-"""Plan, report and status for a pull request or a job summary: GitHub Markdown, kept under the size of a comment.
+"""Plan, report and status for a pull request or a job summary: GitHub Markdown, shorter than a comment may be.
 
-Words from far away can neither start a table, a tag or a code block, nor mention anybody.
+Remote text cannot start a table, a tag or a code block, and cannot mention a user.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from deploy.domain.provenance import Provenance
 from deploy.domain.report import Outcome, Report, State
 from deploy.errors import DeployError, sanitize
 from deploy.reporter.details import fields, unchanged
-from deploy.reporter.origin import words
+from deploy.reporter.origin import origin_words
 from deploy.reporter.problems import diagnosis_lines, error_text
-from deploy.reporter.status import idle, instances, lease_left, status_summary
+from deploy.reporter.status import idle, instances, lease_expiry, status_summary
 from deploy.reporter.status_rows import EndpointRow
 from deploy.reporter.wording import (
     EXPOSURE,
     FALLBACK,
-    HELD,
+    HELD_BACK,
     RESCUE,
     STAYS,
-    became,
     changes,
-    exposed,
-    held,
+    exposure_lines,
+    held_back,
     lease,
+    outcome_text,
     plan_summary,
     reason,
     reasons,
+    remaining_assets,
     report_summary,
-    sign,
-    staying,
+    symbol,
     target,
-    unchecked,
+    unchecked_note,
 )
 
 LIMIT = 60_000
 """Characters; GitHub refuses a comment of more than 65,536."""
-_STATE_SIGNS = {
+_STATE_SYMBOLS = {
     State.DONE: "✅",
     State.FAILED: "❌",
     State.NOT_REACHED: "⬜",
@@ -53,57 +53,57 @@ _CELL, _ERROR, _NAMED = 500, 6_000, 12
 
 
 def plan_markdown(plan: Plan) -> str:
-    """A table of steps; changed fields, rescue and leases folded below it."""
+    """A table of steps, and below it folded sections: changed fields, rescue, leases."""
     return _document(
         f"### Plan for {_code(plan.environment)}",
         f"**{_words(plan_summary(plan))}**",
         _words(target(plan)),
         _exposure(plan),
         _caution([str(step.address) for step in plan.steps if step.verb is Verb.DELETE]),
-        _table(["", "step", "why"], [_step(step) for step in plan.steps], 26_000),
-        unchecked(plan),
-        _folded("Fields that are set or change", _diff(plan.steps, 16_000)),
-        _folded("If a step fails", _table(["", "step", "why"], [_step(step) for step in plan.rescue], 5_000)),
-        _folded(FALLBACK, _table(["", "step", "why"], [_step(step) for step in plan.fallback], 4_000)),
+        _table(["", "step", "reason"], [_step(step) for step in plan.steps], 26_000),
+        unchecked_note(plan),
+        _folded("Fields set or changed", _diff(plan.steps, 16_000)),
+        _folded("If a step fails", _table(["", "step", "reason"], [_step(step) for step in plan.rescue], 5_000)),
+        _folded(FALLBACK, _table(["", "step", "reason"], [_step(step) for step in plan.fallback], 4_000)),
         _stays(plan),
         _folded("Leases", "\n".join(_within([f"- {_words(lease(one))}" for one in plan.leases], 4_000, "- {} more"))),
-        _titled(HELD, _within([f"- {_words(held(one))}" for one in plan.held], 4_000, "- {} more")),
+        _titled(HELD_BACK, _within([f"- {_words(held_back(one))}" for one in plan.held], 4_000, "- {} more")),
         "\n".join(_within([f"- {_words(note)}" for note in plan.notes], 2_000, "- {} more")),
         f"Fingerprint {_code(plan.fingerprint[:12])}",
     )
 
 
 def report_markdown(report: Report, plan: Plan | None = None) -> str:
-    """What became of each step, errors in full below. `plan` tells why a step was there."""
-    told = list(zip(report.outcomes, reasons(report, plan), strict=True))
-    rows, rescue = ([_outcome(o, why) for o, why in told if o.rescue is mine] for mine in (False, True))
+    """The full errors and a table of outcomes. `plan`: adds the reason of each step."""
+    pairs = list(zip(report.outcomes, reasons(report, plan), strict=True))
+    rows, rescue = ([_outcome(o, why) for o, why in pairs if o.rescue is own] for own in (False, True))
     errors = [_error(outcome) for outcome in report.outcomes if outcome.error]
     return _document(
         f"### Report for {_code(report.environment)}",
         f"**{_words(report_summary(report))}**",
         _origin(report.provenance) if report.provenance else "",
         "\n\n".join(_within(errors, 25_000, "And {} more.")),
-        _table(["", "step", "became", "seen"], rows, 28_000),
-        f"#### {RESCUE}\n\n{_table(['', 'step', 'became', 'seen'], rescue, 2_000)}" if rescue else "",
+        _table(["", "step", "outcome", "result"], rows, 28_000),
+        f"#### {RESCUE}\n\n{_table(['', 'step', 'outcome', 'result'], rescue, 2_000)}" if rescue else "",
         _stays(plan),
         f"Fingerprint {_code(report.fingerprint[:12])}",
     )
 
 
 def error_markdown(error: DeployError) -> str:
-    """What stops a command: every problem or finding, as on a terminal."""
-    text = error_text(error, width=100)[: LIMIT // 6]  # as HTML a letter may take six
-    return _document("### Not done", f"<pre>{html.escape(text)}</pre>")
+    """An error that stopped a command: every problem or finding, as on a terminal."""
+    text = error_text(error, width=100)[: LIMIT // 6]  # escaped as HTML, a character takes up to six
+    return _document("### Error", f"<pre>{html.escape(text)}</pre>")
 
 
 def notices_markdown(notices: Iterable[tuple[str, str]]) -> str:
-    """A line for each title and text."""
+    """A list item for each title and text."""
     lines = [f"- **{_words(title)}**. {_words(text)}" for title, text in notices]
     return "\n".join(_within(lines, LIMIT, "- {} more")) + "\n"
 
 
 def status_markdown(rows: Sequence[EndpointRow]) -> str:
-    """A table with a line a slot."""
+    """A table with a row for each slot."""
     head = ["endpoint", "state", "slot", "traffic", "instances", "slot state", "release", "deployed from", "lease"]
     return _document(
         f"**{_words(status_summary(rows))}**",
@@ -116,26 +116,26 @@ def _document(*blocks: str) -> str:
 
 
 def _step(step: Step) -> str:
-    return f"| `{sign(step)[0]}` {step.verb} | {_code(str(step.address))} | {_words(reason(step) or step.why)} |"
+    return f"| `{symbol(step)[0]}` {step.verb} | {_code(str(step.address))} | {_words(reason(step) or step.why)} |"
 
 
 def _outcome(outcome: Outcome, why: str) -> str:
-    seen = outcome.evidence.summary or ("" if outcome.state is State.DONE else why)
-    sign = f"{_STATE_SIGNS[outcome.state]} {outcome.verb}"
-    return f"| {sign} | {_code(str(outcome.address))} | {_words(became(outcome))} | {_words(seen)} |"
+    result = outcome.evidence.summary or ("" if outcome.state is State.DONE else why)
+    verb = f"{_STATE_SYMBOLS[outcome.state]} {outcome.verb}"
+    return f"| {verb} | {_code(str(outcome.address))} | {_words(outcome_text(outcome))} | {_words(result)} |"
 
 
 def _error(outcome: Outcome) -> str:
     error = outcome.error or {}
-    said = sanitize(f"{error.get('code') or ''} {error.get('message') or ''}".strip())[:_ERROR]
+    title = sanitize(f"{error.get('code') or ''} {error.get('message') or ''}".strip())[:_ERROR]
     request = f"\nrequest id {sanitize(str(error['request_id']))[:100]}" if error.get("request_id") else ""
     why = "".join(f"\n{sanitize(line)}" for line in diagnosis_lines(error))[:_ERROR]
-    who = f"{RESCUE}: {_code(str(outcome.address))}" if outcome.rescue else _code(str(outcome.address))
-    return f"{who}\n<pre>{html.escape(said + request + why)}</pre>"
+    address = f"{RESCUE}: {_code(str(outcome.address))}" if outcome.rescue else _code(str(outcome.address))
+    return f"{address}\n<pre>{html.escape(title + request + why)}</pre>"
 
 
 def _slots(row: EndpointRow) -> Iterator[str]:
-    lease_words = "" if row.hours_left is None else f"ends {lease_left(row.hours_left)}"
+    lease_words = "" if row.hours_left is None else f"{lease_expiry(row.hours_left)}"
     first = [_code(row.key), _words(", ".join(filter(None, (row.state, row.foreign, row.missed, row.alias))))]
     if not row.slots:
         yield f"| {' | '.join([*first, '', '', '', '', '', '', _words(lease_words)])} |"
@@ -149,19 +149,20 @@ def _slots(row: EndpointRow) -> Iterator[str]:
 
 
 def _origin(provenance: Provenance) -> str:
-    """The words, and a link to the run: its URL holds nothing that could end the link."""
-    told = _words(", ".join(words(provenance)))
-    return ", ".join(filter(None, (told, f"[run]({provenance.run_url})" if provenance.run_url else "")))
+    """Commit, user and time, and a link to the run. The URL contains no character that ends the link."""
+    text = _words(", ".join(origin_words(provenance)))
+    return ", ".join(filter(None, (text, f"[run]({provenance.run_url})" if provenance.run_url else "")))
 
 
 def _exposure(plan: Plan) -> str:
-    lines = list(_within([f"> - {_words(each)}" for each in exposed(plan)], 4_000, "> - {} more"))
+    lines = list(_within([f"> - {_words(each)}" for each in exposure_lines(plan)], 4_000, "> - {} more"))
     return "\n".join([f"> [!WARNING]\n> **{EXPOSURE}**", *lines]) if lines else ""
 
 
 def _stays(plan: Plan | None) -> str:
     return _folded(
-        STAYS, "\n".join(_within([f"- {_code(each)}" for each in staying(plan)], 4_000, "- {} more") if plan else ())
+        STAYS,
+        "\n".join(_within([f"- {_code(each)}" for each in remaining_assets(plan)], 4_000, "- {} more") if plan else ()),
     )
 
 
@@ -180,11 +181,11 @@ def _diff(steps: Iterable[Step], budget: int) -> str:
 
 def _changed(step: Step) -> Iterator[str]:
     found = [tuple(" ".join(sanitize(part).split()) for part in change) for change in changes(step)]
-    told = [(path, value) for path, value in fields(step)]
-    if found or told:
+    new = fields(step)
+    if found or new:
         lines = [f"@@ {' '.join(sanitize(str(step.address)).split())} @@"]
         lines += [f"- {path}: {old}\n+ {path}: {new}" for path, old, new in found]
-        lines += [f"+ {' '.join(sanitize(path).split())}: {' '.join(sanitize(value).split())}" for path, value in told]
+        lines += [f"+ {' '.join(sanitize(path).split())}: {' '.join(sanitize(value).split())}" for path, value in new]
         lines += [f"  {unchanged(step)}"] if unchanged(step) else []
         yield from lines
 
@@ -197,7 +198,7 @@ def _table(head: Sequence[str], rows: Sequence[str], budget: int) -> str:
 
 
 def _within(lines: Sequence[str], budget: int, more: str) -> Iterator[str]:
-    """Lines as long as there is room, then how many were left out."""
+    """Lines up to `budget` characters, then the number of the lines left out."""
     for n, line in enumerate(lines):
         budget -= len(line) + 2
         if budget < 0:
@@ -216,7 +217,7 @@ def _folded(title: str, inside: str) -> str:
 
 
 def _words(text: str) -> str:
-    """Plain words: no Markdown, no HTML, nobody mentioned."""
+    """Plain text: Markdown and HTML are escaped, and no user is mentioned."""
     line = " ".join(sanitize(text).split())
     line = line if len(line) <= _CELL else line[: _CELL - 1] + "…"
     line = re.sub(r"([\\`*_{}\[\]|~#])", r"\\\1", html.escape(line, quote=False))
@@ -224,7 +225,7 @@ def _words(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Words in code letters, whatever they hold."""
+    """Text as inline code, with as many backticks as it needs."""
     line = " ".join(sanitize(text).split()).replace("|", "\\|")[:_CELL]
     if not line:
         return ""

@@ -1,4 +1,4 @@
-"""Who goes, who stays, and what became of it: words for a person who reads it the morning after."""
+"""Result of `reap` as text: a line for each endpoint and idle slot, deleted or kept, with the reason."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State
 from deploy.text import count
 
+_DRY = " Nothing was changed: use --yes to delete."
 
-class Judged(Protocol):
-    """What is needed of a judgement."""
+
+class ReapDecision(Protocol):
+    """The attributes of a `planning.reaping.Selection` that are printed."""
 
     @property
     def candidates(self) -> Iterable[Any]: ...
@@ -30,34 +32,38 @@ class Judged(Protocol):
     def kept(self) -> Iterable[Any]: ...
 
 
-def reaped_text(judged: Judged, plan: Plan, report: Report | None) -> str:
-    """A line for each endpoint, then for each idle slot, and a sentence. `report` is None for a dry run.
+def reap_text(decision: ReapDecision, plan: Plan, report: Report | None) -> str:
+    """A line for each endpoint, then for each idle slot, and a summary. `report` is None for a dry run.
 
-    Where a guard refused, no endpoint goes, and a report is about the idle slots alone.
+    If a guard refused, no endpoint is deleted, and the report contains only the idle slots.
     """
     outcomes = {} if report is None else {(o.address, o.verb): o for o in report.outcomes}
-    candidates, going = list(judged.candidates), None if judged.findings else report
-    slots = {address("deployment", each.endpoint, each.deployment) for each in judged.idle}
+    candidates, endpoints_report = list(decision.candidates), None if decision.findings else report
+    slots = {address("deployment", each.endpoint, each.deployment) for each in decision.idle}
     undone = {key[0].endpoint for key, o in outcomes.items() if o.state is not State.DONE and key[0] not in slots}
     failed = undone & {each.name for each in candidates}
     lines = []
     for each in candidates:
-        verb = "would go" if going is None else "not deleted" if each.name in failed else "deleted"
-        verb = "would clear" if verb == "would go" and each.earlier else "cleared" if each.earlier else verb
+        clean, done = ("clean up", "cleaned up") if each.earlier else ("delete", "deleted")
+        verb = f"would {clean}" if endpoints_report is None else f"not {done}" if each.name in failed else done
         steps = [s for s in plan.steps if s.endpoint == each.name and s.verb is Verb.DELETE and s.address not in slots]
-        lines.append(f"{verb:<11}  {each.name}: {each.why} ({count(len(steps), 'deletion')})")
-    lines += [f"{'spared':<11}  {each.name}: {each.why}" for each in judged.spared]
-    lines += [f"{_slot_verb(each, report, outcomes):<11}  {_slot(each)}" for each in judged.idle]
-    lines += [f"{'kept':<11}  {_slot(each)}" for each in judged.kept]
-    lines += [_record(step, going, outcomes) for step in plan.steps if step.kind == "identity"]
-    lines += [
-        f"{'':<11}  {o.address}: {o.error['message']}" for o in outcomes.values() if o.error and o.state is State.FAILED
-    ]
-    left = sum(_slot_verb(each, report, outcomes) != "deleted" for each in judged.idle)
+        lines.append(_line(verb, f"{each.name}: {each.why} ({count(len(steps), 'deletion')})"))
+    lines += [_line("kept", f"{each.name}: {each.why}") for each in decision.spared]
+    lines += [_line(_slot_verb(each, report, outcomes), _slot(each)) for each in decision.idle]
+    lines += [_line("kept", _slot(each)) for each in decision.kept]
+    lines += [_identity(step, endpoints_report, outcomes) for step in plan.steps if step.kind == "identity"]
+    failures = [o for o in outcomes.values() if o.error and o.state is State.FAILED]
+    lines += [_line("", f"{o.address}: {(o.error or {})['message']}") for o in failures]
+    left = sum(_slot_verb(each, report, outcomes) != "deleted" for each in decision.idle)
     ends = [each.name for each in candidates if not each.earlier]
-    parts = [("endpoint", len(ends), len(failed & {*ends}), going), ("idle slot", len(slots), left, report)]
-    sentence = _sentence([part for part in parts if part[1]], cleared=len(candidates) > len(ends), dry=report is None)
-    return "\n".join([*lines, sentence if not judged.findings else sentence.partition(" Nothing was")[0]]) + "\n"
+    parts = [("endpoint", len(ends), len(failed & {*ends}), endpoints_report), ("idle slot", len(slots), left, report)]
+    orphans = len(candidates) > len(ends)
+    summary = _summary([part for part in parts if part[1]], orphans=orphans, dry=report is None)
+    return "\n".join([*lines, summary.removesuffix(_DRY) if decision.findings else summary]) + "\n"
+
+
+def _line(verb: str, text: str) -> str:
+    return f"{verb:<14}  {text}"
 
 
 def _slot(each: Any) -> str:
@@ -70,29 +76,29 @@ def _slot(each: Any) -> str:
 def _slot_verb(each: Any, report: Report | None, outcomes: Mapping[tuple[Address, Verb], Outcome]) -> str:
     outcome = outcomes.get((address("deployment", each.endpoint, each.deployment), Verb.DELETE))
     done = outcome is not None and outcome.state is State.DONE
-    return "would go" if report is None else "deleted" if done else "not deleted"
+    return "would delete" if report is None else "deleted" if done else "not deleted"
 
 
-def _record(step: Step, report: Report | None, outcomes: Mapping[tuple[Address, Verb], Outcome]) -> str:
-    """Somebody who stays and of whom it is noted whose it is."""
+def _identity(step: Step, report: Report | None, outcomes: Mapping[tuple[Address, Verb], Outcome]) -> str:
+    """An endpoint that is kept and gets a record of its owner."""
     outcome = outcomes.get((step.address, step.verb))
     done = outcome is not None and outcome.state is State.DONE
-    verb = "would note" if report is None else "noted" if done else "not noted"
-    return f"{verb:<11}  {step.endpoint}: {step.why}"
+    return _line(
+        "would update" if report is None else "updated" if done else "not updated", f"{step.endpoint}: {step.why}"
+    )
 
 
-def _sentence(parts: Sequence[tuple[str, int, int, Report | None]], *, cleared: bool, dry: bool) -> str:
-    """Of (what, how many, how many of them stay, the report or None)."""
-    ahead = [count(number, what) for what, number, _, report in parts if report is None]
-    behind = [
+def _summary(parts: Sequence[tuple[str, int, int, Report | None]], *, orphans: bool, dry: bool) -> str:
+    """`parts`: (noun, number, number of those not deleted, report or None). `orphans`: whether orphans are deleted."""
+    planned = [count(number, what) for what, number, _, report in parts if report is None]
+    done = [
         f"{count(number - left, what)} deleted" + (f", {left} not." if left else ".")
         for what, number, left, report in parts
         if report is not None
     ]
-    if not parts and cleared:
-        return "No endpoint is due." + (" Nothing was changed: use --yes to delete." if dry else "")
+    if not parts and orphans:
+        return "No endpoint to delete, only orphans." + (_DRY if dry else "")
     if not parts:
-        return "Nothing is due."
-    told = [f"{' and '.join(ahead)} would go."] if ahead else []
-    asked = ["Nothing was changed: use --yes to delete."] if ahead and not behind else []
-    return " ".join([*told, *behind, *asked])
+        return "Nothing to delete."
+    words = [f"{' and '.join(planned)} would be deleted."] if planned else []
+    return " ".join([*words, *done]) + (_DRY if planned and not done else "")

@@ -1,4 +1,4 @@
-"""What is there now: endpoints and their slots, for people, pull requests and machines."""
+"""Existing endpoints and their slots as text and JSON."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import asdict
 from deploy.domain import leases
 from deploy.domain.arm import Json
 from deploy.redact import redact_secrets
-from deploy.reporter.layout import Ink, Span, Style, cells
-from deploy.reporter.origin import origin_json, words
+from deploy.reporter.layout import Layout, Span, Style, cells
+from deploy.reporter.origin import origin_json, origin_words
 from deploy.reporter.status_rows import EndpointRow, SlotRow
 from deploy.text import count
 
-_GOOD, _BUSY = "Succeeded", ("Creating", "Updating", "Deleting", "Scaling")
+_SUCCEEDED, _IN_PROGRESS = "Succeeded", ("Creating", "Updating", "Deleting", "Scaling")
 _SOON = 24.0
-"""Hours of a lease below which it is time to renew."""
+"""A lease with fewer hours left is shown in red."""
 
 
 def status_json(rows: Sequence[EndpointRow]) -> dict[str, Json]:
@@ -33,38 +33,36 @@ def status_text(
     *,
     width: int = 80,
     colour: bool = False,
-    ascii: bool = False,  # noqa: A002 - the word that people use
+    ascii: bool = False,  # noqa: A002 - the usual word
 ) -> str:
-    """A paragraph an endpoint, a line a slot; the last line counts."""
-    ink = Ink(width, colour, ascii)
-    blocks = [_endpoint(ink, row) for row in rows]
-    blocks.append(ink.line(status_summary(rows), Style.BOLD))
+    """A paragraph for each endpoint with a line for each slot; the last line is the summary."""
+    layout = Layout(width, colour, ascii)
+    blocks = [_endpoint(layout, row) for row in rows]
+    blocks.append(layout.line(status_summary(rows), Style.BOLD))
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
 
 
 def status_summary(rows: Sequence[EndpointRow]) -> str:
-    """One sentence: how many there are, how many are well, which lease ends first."""
+    """One sentence: number of endpoints, number that receive traffic, problems, the lease that expires first."""
     if not rows:
         return "No endpoints."
-    told = f"{count(len(rows), 'endpoint')}, {sum(is_served(row) for row in rows)} with callers served"
-    ill = [f"{row.key} is {row.state}" for row in rows if row.state not in (_GOOD, "absent")]
-    ill += [f"{row.key} has missed its lease" for row in rows if row.missed]
-    ill += [f"the alias of {row.key} is wrong" for row in rows if row.alias]
-    told += f"; {', '.join(ill)}" if ill else ""
-    lent = sorted((row.hours_left, row.key) for row in rows if row.hours_left is not None)
-    return told + (f"; the next lease to end is {lent[0][1]}'s, {lease_left(lent[0][0])}." if lent else ".")
+    words = f"{count(len(rows), 'endpoint')}, {sum(receives_traffic(row) for row in rows)} receiving traffic"
+    problems = [f"{row.key} is {row.state}" for row in rows if row.state not in (_SUCCEEDED, "absent")]
+    problems += [f"the lease of {row.key} expired without a renewal" for row in rows if row.missed]
+    problems += [f"the alias of {row.key} is wrong" for row in rows if row.alias]
+    words += f"; {', '.join(problems)}" if problems else ""
+    leased = sorted((row.hours_left, row.key) for row in rows if row.hours_left is not None)
+    return words + (f"; next lease: {leased[0][1]} {lease_expiry(leased[0][0])}." if leased else ".")
 
 
-def is_served(row: EndpointRow) -> bool:
-    """Whether callers are: all of the traffic goes to deployments that succeeded, whatever became of the last change
-    of the endpoint.
-    """
-    return sum(slot.traffic for slot in row.slots if slot.state == _GOOD) == 100
+def receives_traffic(row: EndpointRow) -> bool:
+    """Whether all traffic goes to deployments in state Succeeded. The endpoint's own state may still be Failed."""
+    return sum(slot.traffic for slot in row.slots if slot.state == _SUCCEEDED) == 100
 
 
-def lease_left(hours: float) -> str:
-    """`71 h left`, `expired`."""
-    return f"in {hours:.0f} h" if hours >= 1 else f"in {hours * 60:.0f} min" if hours > 0 else "already over"
+def lease_expiry(hours: float) -> str:
+    """`expires in 71 h`, `expires in 20 min`, `expired`."""
+    return f"expires in {hours:.0f} h" if hours >= 1 else f"expires in {hours * 60:.0f} min" if hours > 0 else "expired"
 
 
 def instances(slot: SlotRow) -> str:
@@ -73,92 +71,93 @@ def instances(slot: SlotRow) -> str:
 
 
 def state_style(state: str) -> Style:
-    """Green for well, yellow for busy, red for anything else."""
-    return Style.GREEN if state == _GOOD else Style.YELLOW if state in _BUSY else Style.RED
+    """Green for Succeeded, yellow for a running operation, red for any other state."""
+    return Style.GREEN if state == _SUCCEEDED else Style.YELLOW if state in _IN_PROGRESS else Style.RED
 
 
-def _endpoint(ink: Ink, row: EndpointRow) -> list[str]:
-    lines = ink.flow(
+def _endpoint(layout: Layout, row: EndpointRow) -> list[str]:
+    lines = layout.flow(
         [
             (row.key, Style.BOLD),
             (row.name, Style.PLAIN),
             (row.state, Style.DIM if row.state == "absent" else state_style(row.state)),
             (row.foreign, Style.YELLOW),
             (f"auth {row.auth_mode}" if row.auth_mode else "", Style.DIM),
-            *_lease(row),
         ],
         indent=0,
     )
-    lines += ink.flow([(f"{row.missed}; renew or apply recreates it", Style.BAD)], indent=2) if row.missed else []
-    lines += ink.flow([(f"alias: {row.alias}", Style.BAD)], indent=2) if row.alias else []
-    return lines + ink.line(row.scoring_uri, Style.DIM, indent=2) + _slots(ink, row.slots)
+    lines += _lease(layout, row)
+    lines += layout.flow([(f"{row.missed}; renew or apply recreates it", Style.BAD)], indent=2) if row.missed else []
+    lines += layout.flow([(f"alias: {row.alias}", Style.BAD)], indent=2) if row.alias else []
+    return lines + layout.line(row.scoring_uri, Style.DIM, indent=2) + _slots(layout, row.slots)
 
 
-def _lease(row: EndpointRow) -> list[Span]:
+def _lease(layout: Layout, row: EndpointRow) -> list[str]:
     if row.hours_left is None:
         return []
     ends = leases.moment(row.lease_ends)
-    when = f", {leases.both(ends)}" if ends else ""
-    return [(f"lease ends {lease_left(row.hours_left)}{when}", Style.BAD if row.hours_left < _SOON else Style.YELLOW)]
+    words = f"lease {lease_expiry(row.hours_left)}" + (f", {leases.both(ends)}" if ends else "")
+    return layout.line(words, Style.BAD if row.hours_left < _SOON else Style.YELLOW, indent=2)
 
 
-def _slots(ink: Ink, slots: Sequence[SlotRow]) -> list[str]:
-    """Aligned columns where they fit, else the same cells flowing; below each slot where it was deployed from."""
-    table = [[(ink.clean(text), style) for text, style in _cells(slot)] for slot in slots]
+def _slots(layout: Layout, slots: Sequence[SlotRow]) -> list[str]:
+    """Aligned columns if they fit, else wrapped cells; below each slot its commit, user, time and run."""
+    table = [[(layout.clean(text), style) for text, style in _cells(slot)] for slot in slots]
     table = [[*row[:2], (row[2][0].rjust(5), row[2][1]), *row[3:]] for row in table]
     sizes = [max(cells(row[n][0]) for row in table) for n in range(6)] if table else []
-    if sum(sizes) + 2 * 6 > ink.width:
-        lines = [ink.flow([part for part in row if part[0]], indent=2) for row in table]
+    if sum(sizes) + 2 * 6 > layout.width:
+        lines = [layout.flow([part for part in row if part[0]], indent=2) for row in table]
     else:
-        lines = [["  " + "  ".join(_padded(ink, row, sizes)).rstrip()] for row in table]
+        lines = [["  " + "  ".join(_padded(layout, row, sizes)).rstrip()] for row in table]
     return [
-        line for slot, own in zip(slots, lines, strict=True) for line in (*own, *_origin(ink, slot), *_idle(ink, slot))
+        line
+        for slot, own in zip(slots, lines, strict=True)
+        for line in (*own, *_origin(layout, slot), *_idle(layout, slot))
     ]
 
 
-def _origin(ink: Ink, slot: SlotRow) -> list[str]:
-    return ink.flow([(part, Style.DIM) for part in (*words(slot.provenance), slot.provenance.run_url)], indent=4)
+def _origin(layout: Layout, slot: SlotRow) -> list[str]:
+    return layout.flow(
+        [(part, Style.DIM) for part in (*origin_words(slot.provenance), slot.provenance.run_url)], indent=4
+    )
 
 
-def _idle(ink: Ink, slot: SlotRow) -> list[str]:
-    return ink.line(idle(slot), Style.YELLOW, indent=4, hang=6) if slot.idle_since else []
+def _idle(layout: Layout, slot: SlotRow) -> list[str]:
+    return layout.line(idle(slot), Style.YELLOW, indent=4, hang=6) if slot.idle_since else []
 
 
 def idle(slot: SlotRow) -> str:
-    """`idle for 3 h, kept until 2026-11-30 08:00 UTC`; empty for a slot that is not idle."""
+    """`idle for 3 h, kept until 2026-11-30 08:00 UTC`; empty if the slot is not idle."""
     if slot.idle_hours is None:
         return ""
     hours = f"{slot.idle_hours:.0f} h" if slot.idle_hours >= 1 else f"{slot.idle_hours * 60:.0f} min"
-    return f"idle for {hours}{', its release failed' if slot.failed else ''}, {_kept(slot)}"
+    return f"idle for {hours}{', its release failed' if slot.failed else ''}, {_retention(slot)}"
 
 
-def _kept(slot: SlotRow) -> str:
+def _retention(slot: SlotRow) -> str:
     since, ends = leases.moment(slot.idle_since), leases.moment(slot.kept_until)
     if since is None or ends is None:
         return "kept until rollout.keep_previous is changed"
     over = (ends - since).total_seconds() <= (slot.idle_hours or 0.0) * 3600
-    return "no longer kept: reap deletes it" if over else f"kept until {leases.both(ends)}"
+    return "past rollout.keep_previous: reap deletes it" if over else f"kept until {leases.both(ends)}"
 
 
 def idle_notes(environment: str, rows: Sequence[EndpointRow]) -> list[str]:
-    """What a person should know after a rollout: what stays, how long, what it is good for, and how it is deleted."""
+    """A note for each idle slot after a rollout: what it contains, until when it is kept, how it is deleted."""
     return [_note(environment, row, slot) for row in rows for slot in row.slots if slot.idle_since]
 
 
 def _note(environment: str, row: EndpointRow, slot: SlotRow) -> str:
-    what, use = ("the previous release", "A rollback needs it.")
-    if slot.failed:
-        what, use = ("a release that failed", "Its logs are there until then.")
+    release = "a failed release, for its logs" if slot.failed else "the previous release, for a rollback"
     ends = leases.moment(slot.kept_until)
-    stays = f"stays until {leases.both(ends)}" if ends else "stays (rollout.keep_previous: forever)"
-    command = f"amldeploy reap -e {environment} --yes"
-    deletes = f"Afterwards it is deleted by: {command}" if ends else f"With another value it is deleted by: {command}"
-    return f"{row.key}: {slot.name} ({instances(slot)}) holds {what} and {stays}. {use} {deletes}"
+    kept = f"until {leases.both(ends)}; then" if ends else "forever (rollout.keep_previous); after you change that,"
+    words = f"{row.key}: {slot.name} ({instances(slot)}) contains {release}. It is kept {kept}"
+    return f"{words} this command deletes it: amldeploy reap -e {environment} --yes"
 
 
-def _padded(ink: Ink, row: Sequence[Span], sizes: Sequence[int]) -> list[str]:
+def _padded(layout: Layout, row: Sequence[Span], sizes: Sequence[int]) -> list[str]:
     parts = [
-        ink.paint(text, style) + " " * (size - cells(text)) for (text, style), size in zip(row, sizes, strict=True)
+        layout.paint(text, style) + " " * (size - cells(text)) for (text, style), size in zip(row, sizes, strict=True)
     ]
     return [*parts[:-1], parts[-1].rstrip()]
 

@@ -1,4 +1,4 @@
-"""What there is, a row an endpoint: facts in, rows out."""
+"""Existing endpoints as rows, made from facts. Pure."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _AUTH = {arm.lower(): word for word, arm in AUTH_MODES.items()}
 
 @dataclass(frozen=True)
 class SlotRow:
-    """One deployment behind an endpoint. `traffic` in percent; `release` the digest on its tag, or empty;
-    `provenance` what its tags say of the run that deployed it.
+    """One deployment of an endpoint. `traffic`: percent; `release`: the digest in its tag, or empty; `provenance`: from
+    its tags.
 
-    Of an idle slot: since when (ISO 8601), for how many hours, until when it is kept (None: forever), and whether its
-    release failed.
+    Only of an idle slot: `idle_since` and `kept_until` (ISO 8601; None: forever), `idle_hours`, and `failed`: whether
+    its release failed.
     """
 
     name: str
@@ -41,11 +41,12 @@ class SlotRow:
 
 @dataclass(frozen=True)
 class EndpointRow:
-    """One endpoint. `state` is Azure's, or `absent`; `lease_ends` (ISO 8601), `hours_left`: None when dedicated.
+    """One endpoint. `state`: the provisioning state, or `absent`; `lease_ends` (ISO 8601), `hours_left`: None on
+    dedicated quota.
 
-    `alias`: what is wrong with the alias, in words; `missed`: that its lease ended without a successor, in words, and
-    `gone_since`: when (ISO 8601), None when that is not known; each empty when there is nothing of the kind.
-    `foreign`: whose it is, in words, where no plan of this environment changes it; empty when it is ours.
+    Texts, empty if there is no problem: `alias`: what is wrong with the alias; `missed`: the lease expired without a
+    successor; `foreign`: the endpoint is unmanaged, with its owner. `gone_since`: when a missed lease expired (ISO
+    8601), None if unknown.
     """
 
     key: str
@@ -63,12 +64,12 @@ class EndpointRow:
 
     @property
     def is_broken(self) -> bool:
-        """Whether requests through the alias may reach nothing, whatever is left of the lease."""
+        """Whether requests through the alias may fail: the alias is wrong or the lease was missed."""
         return bool(self.alias or self.missed)
 
 
 def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow:
-    """The row of one endpoint, from the ARM bodies in its facts. `now` carries a zone."""
+    """The row of one endpoint, from the ARM bodies in its facts. `now` has a time zone."""
     body = facts.get(address("endpoint", spec.key))
     if body is None:
         return EndpointRow(spec.key, spec.name, "absent")

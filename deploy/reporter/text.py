@@ -1,4 +1,4 @@
-"""Plan and report for a terminal: a line a step, its reason beside it, one bold sentence at the end."""
+"""Plan and report for a terminal: one line for each step with its reason, and a summary as the last line."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from itertools import chain
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State
 from deploy.reporter.details import fields, unchanged
-from deploy.reporter.layout import Ink, Style, cells
+from deploy.reporter.layout import Layout, Style, cells
 from deploy.reporter.problems import outcome_error
 from deploy.reporter.wording import (
     EXPOSURE,
     FALLBACK,
-    HELD,
+    HELD_BACK,
     RESCUE,
     STAYS,
-    became,
-    exposed,
-    held,
+    exposure_lines,
+    held_back,
     lease,
+    outcome_text,
     plan_summary,
-    quota,
+    quota_fits,
     reason,
     reasons,
+    remaining_assets,
     report_summary,
-    sign,
-    staying,
+    symbol,
     target,
-    unchecked,
-    untold,
+    unchecked_note,
+    undescribed_changes,
 )
 from deploy.text import count
 
 _STYLES = {
     "ok": Style.CYAN,
     "refused": Style.BAD,
-    "could not tell": Style.YELLOW,
+    "unknown": Style.YELLOW,
     Verb.CREATE: Style.GREEN,
     Verb.UPDATE: Style.YELLOW,
     Verb.DELETE: Style.RED,
     Verb.PROBE: Style.MAGENTA,
     Verb.SHIFT: Style.BLUE,
 }
-"""How a sign is painted, by what it means, in the order of the legend."""
-STATE_SIGNS = {
+"""Style of a symbol by its meaning, in the order of the legend."""
+STATE_SYMBOLS = {
     State.DONE: ("✓", Style.GREEN),
     State.FAILED: ("✗", Style.BAD),
     State.NOT_REACHED: ("·", Style.DIM),
@@ -53,10 +53,10 @@ STATE_SIGNS = {
     State.SUPERSEDED: ("↪", Style.YELLOW),
 }
 _ADDRESS = 11
-"""Column where addresses start: a margin of two, the sign, a space, the longest verb, a space."""
+"""Column where addresses start: a margin of two, the symbol, a space, the longest verb, a space."""
 _IN_FULL = 12
-"""Steps that create something whose every field is shown; of the others their number."""
-_SUMS = {True: Style.PLAIN, False: Style.BAD, None: Style.YELLOW}
+"""Number of created resources that are shown with all fields; of the others only the number of fields is shown."""
+_FITS = {True: Style.PLAIN, False: Style.BAD, None: Style.YELLOW}
 
 
 def plan_text(
@@ -64,29 +64,29 @@ def plan_text(
     *,
     width: int = 80,
     colour: bool = False,
-    ascii: bool = False,  # noqa: A002 - the word that people use
+    ascii: bool = False,  # noqa: A002 - the usual word
     hint: str = "",
 ) -> str:
-    """The plan as a person reads it. `hint` is the command to type next; without one, no next command is named."""
-    ink = Ink(width, colour, ascii)
-    used = sorted({sign(step) for step in plan.all_steps}, key=lambda pair: [*_STYLES, Verb.CHECK].index(pair[1]))
+    """The plan for a terminal. `hint`: the command to type next; empty for none."""
+    layout = Layout(width, colour, ascii)
+    used = sorted({symbol(step) for step in plan.all_steps}, key=lambda pair: [*_STYLES, Verb.CHECK].index(pair[1]))
     legend = [(" ".join(pair), _STYLES.get(pair[1], Style.CYAN)) for pair in used]
     blocks = [
-        [*_heading(ink, "Plan", plan.environment, plan.fingerprint), *ink.line(target(plan), Style.DIM)],
-        _section(ink, EXPOSURE, chain.from_iterable(ink.line(f"! {w}", Style.BAD, indent=2) for w in exposed(plan))),
-        _steps(ink, plan.steps),
-        ink.line(unchecked(plan), Style.DIM),
-        _section(ink, "If a step fails", _steps(ink, plan.rescue)),
-        _section(ink, FALLBACK, _steps(ink, plan.fallback, brief=True)),
-        _section(ink, STAYS, chain.from_iterable(ink.line(each, indent=2) for each in staying(plan))),
-        _section(ink, "Leases", chain.from_iterable(ink.line(lease(one), indent=2, hang=4) for one in plan.leases)),
-        list(chain.from_iterable(ink.line(f"Note: {note}", Style.YELLOW, hang=6) for note in plan.notes)),
-        _section(ink, HELD, chain.from_iterable(ink.line(held(one), indent=2, hang=4) for one in plan.held)),
-        ink.flow([("Signs:", Style.DIM), *legend], indent=0) if legend else [],
-        ink.line(f"Next: {hint}", Style.DIM) if hint else [],
-        ink.line(plan_summary(plan), Style.BOLD if any(step.changes for step in plan.steps) else Style.GOOD),
+        [*_heading(layout, "Plan", plan.environment, plan.fingerprint), *layout.line(target(plan), Style.DIM)],
+        _section(layout, EXPOSURE, layout.lines([f"! {one}" for one in exposure_lines(plan)], Style.BAD, indent=2)),
+        _steps(layout, plan.steps),
+        layout.line(unchecked_note(plan), Style.DIM),
+        _section(layout, "If a step fails", _steps(layout, plan.rescue)),
+        _section(layout, FALLBACK, _steps(layout, plan.fallback, brief=True)),
+        _section(layout, STAYS, layout.lines(remaining_assets(plan), indent=2)),
+        _section(layout, "Leases", layout.lines(map(lease, plan.leases), indent=2, hang=4)),
+        layout.lines([f"Note: {note}" for note in plan.notes], Style.YELLOW, hang=6),
+        _section(layout, HELD_BACK, layout.lines(map(held_back, plan.held), indent=2, hang=4)),
+        layout.flow([("Legend:", Style.DIM), *legend], indent=0) if legend else [],
+        layout.line(f"Next: {hint}", Style.DIM) if hint else [],
+        layout.line(plan_summary(plan), Style.BOLD if any(step.changes for step in plan.steps) else Style.GOOD),
     ]
-    return page(blocks)
+    return join_blocks(blocks)
 
 
 def report_text(
@@ -95,89 +95,93 @@ def report_text(
     *,
     width: int = 80,
     colour: bool = False,
-    ascii: bool = False,  # noqa: A002 - the word that people use
+    ascii: bool = False,  # noqa: A002 - the usual word
 ) -> str:
-    """What became of each step when one failed, errors in full; what probes saw; `plan` tells why a step was there.
+    """The report for a terminal. `plan`: adds the reason of each step.
 
-    Of a plan that went well no more than that is said, and why it fell back: whoever watched has seen its steps.
+    If a step failed: the outcome of each step and the full errors. Otherwise only probe results and the reason of a
+    fallback, because the progress has listed the steps.
     """
-    ink = Ink(width, colour, ascii)
-    shown = [(o, why) for o, why in zip(report.outcomes, reasons(report, plan), strict=True) if _tells(o, report)]
-    column = _column(ink, [str(outcome.address) for outcome, _ in shown])
-    lines = [(outcome.rescue, _outcome(ink, outcome, column, why)) for outcome, why in shown]
+    layout = Layout(width, colour, ascii)
+    shown = [(o, why) for o, why in zip(report.outcomes, reasons(report, plan), strict=True) if _is_shown(o, report)]
+    column = _column(layout, [str(outcome.address) for outcome, _ in shown])
+    lines = [(outcome.rescue, _outcome(layout, outcome, column, why)) for outcome, why in shown]
     blocks = [
-        _heading(ink, "Report", report.environment, report.fingerprint),
+        _heading(layout, "Report", report.environment, report.fingerprint),
         list(chain.from_iterable(each for rescue, each in lines if not rescue)),
-        _section(ink, RESCUE, chain.from_iterable(each for rescue, each in lines if rescue)),
-        _section(ink, STAYS, chain.from_iterable(ink.line(w, indent=2) for w in staying(plan))) if plan else [],
-        ink.line(report_summary(report), Style.GOOD if report.ok else Style.BAD),
+        _section(layout, RESCUE, chain.from_iterable(each for rescue, each in lines if rescue)),
+        _section(layout, STAYS, layout.lines(remaining_assets(plan) if plan else (), indent=2)),
+        layout.line(report_summary(report), Style.GOOD if report.ok else Style.BAD),
     ]
-    return page(blocks)
+    return join_blocks(blocks)
 
 
-def _tells(outcome: Outcome, report: Report) -> bool:
+def _is_shown(outcome: Outcome, report: Report) -> bool:
     return not report.ok or (outcome.verb is Verb.PROBE and outcome.attempts > 0) or outcome.error is not None
 
 
-def page(blocks: Iterable[Sequence[str]]) -> str:
+def join_blocks(blocks: Iterable[Sequence[str]]) -> str:
     """Blocks of lines with a blank line between them."""
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
-def _heading(ink: Ink, what: str, environment: str, fingerprint: str) -> list[str]:
-    return ink.flow(
+def _heading(layout: Layout, what: str, environment: str, fingerprint: str) -> list[str]:
+    return layout.flow(
         [(f"{what} for {environment}", Style.BOLD), (f"fingerprint {fingerprint[:12]}", Style.DIM)], indent=0
     )
 
 
-def _section(ink: Ink, title: str, lines: Iterable[str]) -> list[str]:
+def _section(layout: Layout, title: str, lines: Iterable[str]) -> list[str]:
     below = list(lines)
-    return [*ink.line(title, Style.BOLD), *below] if below else []
+    return [*layout.line(title, Style.BOLD), *below] if below else []
 
 
-def _column(ink: Ink, addresses: Iterable[str]) -> int:
-    """Where reasons start: after the longest address that leaves them most of the line."""
-    ends = [_ADDRESS + cells(ink.clean(address)) for address in addresses]
-    return max((end for end in ends if end <= ink.width * 2 // 5), default=_ADDRESS) + 2
+def _column(layout: Layout, addresses: Iterable[str]) -> int:
+    """Column of the reasons: after the longest address that takes at most two fifths of the line."""
+    ends = [_ADDRESS + cells(layout.clean(address)) for address in addresses]
+    return max((end for end in ends if end <= layout.width * 2 // 5), default=_ADDRESS) + 2
 
 
-def _steps(ink: Ink, steps: Sequence[Step], *, brief: bool = False) -> list[str]:
-    """A step's line and below it the fields that it sets; `brief` leaves those out, as they stand elsewhere."""
-    column = _column(ink, [str(step.address) for step in steps])
+def _steps(layout: Layout, steps: Sequence[Step], *, brief: bool = False) -> list[str]:
+    """The line of each step and the fields that it sets below; `brief` omits the fields."""
+    column = _column(layout, [str(step.address) for step in steps])
     if brief:
-        return [line for step in steps for line in _step(ink, step, column)]
+        return [line for step in steps for line in _step(layout, step, column)]
     created = [step for step in steps if fields(step)][:_IN_FULL]
-    return [line for step in steps for line in (*_step(ink, step, column), *_fields(ink, step, full=step in created))]
+    return [
+        line for step in steps for line in (*_step(layout, step, column), *_fields(layout, step, full=step in created))
+    ]
 
 
-def _step(ink: Ink, step: Step, column: int) -> list[str]:
-    style = _SUMS[quota(step.body).enough] if step.kind == "quota" and "needed" in step.body else Style.PLAIN
-    below = [(reason(step), style)] + [(f"{path}: {old} -> {new}", Style.PLAIN) for path, old, new in untold(step)]
+def _step(layout: Layout, step: Step, column: int) -> list[str]:
+    style = _FITS[quota_fits(step.body)] if step.kind == "quota" and "needed" in step.body else Style.PLAIN
+    below = [(reason(step), style)]
+    below += [(f"{path}: {old} -> {new}", Style.PLAIN) for path, old, new in undescribed_changes(step)]
     below += [(unchanged(step), Style.DIM)]
-    mark, meaning = sign(step)
-    return _entry(ink, mark, _STYLES.get(meaning, Style.CYAN), step.verb, str(step.address), below, column)
+    mark, meaning = symbol(step)
+    return _entry(layout, mark, _STYLES.get(meaning, Style.CYAN), step.verb, str(step.address), below, column)
 
 
-def _fields(ink: Ink, step: Step, *, full: bool) -> list[str]:
-    told = [f"{path}: {value}" for path, value in fields(step)]
-    told = told if full or not told else [f"({count(len(told), 'field')}: see -o json)"]
-    return [line for text in told for line in ink.line(text, Style.DIM, indent=_ADDRESS, hang=_ADDRESS + 2)]
+def _fields(layout: Layout, step: Step, *, full: bool) -> list[str]:
+    lines = [f"{path}: {value}" for path, value in fields(step)]
+    lines = lines if full or not lines else [f"({count(len(lines), 'field')}: see -o json)"]
+    return layout.lines(lines, Style.DIM, indent=_ADDRESS, hang=_ADDRESS + 2)
 
 
-def _outcome(ink: Ink, outcome: Outcome, column: int, why: str) -> list[str]:
-    words = became(outcome) + (f": {why}" if why and outcome.state is State.NOT_REACHED else "")
+def _outcome(layout: Layout, outcome: Outcome, column: int, why: str) -> list[str]:
+    words = outcome_text(outcome) + (f": {why}" if why and outcome.state is State.NOT_REACHED else "")
     below = [
         (words, Style.DIM if outcome.state is State.DONE else Style.PLAIN),
         (outcome.evidence.summary, Style.PLAIN),
     ]
-    lines = _entry(ink, *STATE_SIGNS[outcome.state], outcome.verb, str(outcome.address), below, column)
-    return lines + (outcome_error(ink, outcome.error, indent=_ADDRESS) if outcome.error else [])
+    lines = _entry(layout, *STATE_SYMBOLS[outcome.state], outcome.verb, str(outcome.address), below, column)
+    return lines + (outcome_error(layout, outcome.error, indent=_ADDRESS) if outcome.error else [])
 
 
 def _entry(
-    ink: Ink, sign: str, style: Style, verb: Verb, address: str, below: Sequence[tuple[str, Style]], column: int
+    layout: Layout, mark: str, style: Style, verb: Verb, address: str, below: Sequence[tuple[str, Style]], column: int
 ) -> list[str]:
-    """A step's own line, with whatever is said about it in the column beside and below."""
-    said = [(text, how) for text, how in below if text.strip()] or [("", Style.PLAIN)]
-    first = ink.row((f"  {ink.clean(sign)} {verb:<6} ", style), address, *said[0], column=column)
-    return first + [line for text, how in said[1:] for line in ink.line(text, how, indent=column, hang=column + 2)]
+    """The line of a step, with the texts of `below` in the column beside it and on the lines below."""
+    first, *others = [(text, how) for text, how in below if text.strip()] or [("", Style.PLAIN)]
+    lines = layout.row((f"  {layout.clean(mark)} {verb:<6} ", style), address, *first, column=column)
+    return lines + [line for text, how in others for line in layout.line(text, how, indent=column, hang=column + 2)]

@@ -1,13 +1,12 @@
-"""What is said in the same words everywhere: durations, sums, quota arithmetic, changes, leases.
+"""Sentences that several outputs share: durations, sums, quota arithmetic, changes, leases. Pure.
 
-Numbers in, a sentence out. Layout, colour and escaping belong to the rooms that set the page.
+Values in, text out. Layout, colour and escaping are added by the module of each output.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from deploy.domain.arm import Json
 from deploy.domain.plan import Plan, Step, Verb
@@ -19,21 +18,20 @@ from deploy.text import count, noun
 
 STATE_WORDS = {state: state.value.replace("_", " ") for state in State}
 RESCUE = "Rescue"
-FALLBACK = "If the shared pool stays full: on dedicated quota instead"
-EXPOSURE = "More exposed: opens network access, or weakens authentication"
-STAYS = "Stays in the workspace: registered assets, which cost only storage and may be in use elsewhere"
-_UNKNOWN = "could not tell"
+FALLBACK = "If the shared quota pool stays full: use dedicated quota instead"
+EXPOSURE = "Increased exposure: opens network access or weakens authentication"
+STAYS = "Not deleted: registered assets of the workspace. They cost only storage and may be in use elsewhere"
 VERDICTS: dict[str, tuple[str, str]] = {
     Verdict.YES: ("✓", "ok"),
     Verdict.NO: ("✗", "refused"),
-    Verdict.UNKNOWN: ("?", _UNKNOWN),
+    Verdict.UNKNOWN: ("?", "unknown"),
 }
-"""The sign and the word for what a check came to."""
-SIGNS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
-HELD = "Held back"
+"""Symbol and word of a check's verdict."""
+SYMBOLS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»", Verb.SHIFT: "⇄"}
+HELD_BACK = "Held back"
 _MAPS = ("environment_variables.", "tags.", "properties.", "data_collector.collections.")
-"""Paths that begin so are keys of a map, which have no default."""
-UNCHECKED = "Not checked: whether key vault and registry can be reached (see `amldeploy doctor`)."
+"""Path prefixes of maps. Their keys have no default value."""
+UNCHECKED = "Not checked: network access to the key vault and the container registry (see `amldeploy doctor`)."
 
 
 def duration(seconds: float) -> str:
@@ -50,58 +48,58 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h" + (f" {whole % 3600 // 60} min" if whole % 3600 // 60 else "")
 
 
-def sign(step: Step) -> tuple[str, str]:
-    """A step's sign and what it means: a check's is what it came to, if it was made."""
+def symbol(step: Step) -> tuple[str, str]:
+    """Symbol and meaning of a step: of its verb, or of the verdict if it is a check."""
     if step.verb is Verb.CHECK:
         return VERDICTS.get(str(step.body.get("verdict")), ("?", step.verb.value))
-    return SIGNS[step.verb], step.verb.value
+    return SYMBOLS[step.verb], step.verb.value
 
 
-def exposed(plan: Plan) -> list[str]:
-    """`endpoint/mip public_network_access: disabled -> enabled` of each field that becomes more exposed."""
+def exposure_lines(plan: Plan) -> list[str]:
+    """`endpoint/mip public_network_access: disabled -> enabled` for each field that increases exposure."""
     found = plan.exposure
     return [f"{each['address']} {each['path']}: {each['before']} -> {each['after']}" for each in found]
 
 
-def staying(plan: Plan) -> list[str]:
-    """`model med:3` of each asset that stays in the workspace."""
+def remaining_assets(plan: Plan) -> list[str]:
+    """`model med:3` for each asset that a teardown does not delete."""
     parts = [each.split("/") for each in plan.stays]
     return [f"{ids[-4].removesuffix('s')} {ids[-3]}:{ids[-1]}" for ids in parts]
 
 
-def unchecked(plan: Plan) -> str:
-    """What the checks of a plan leave out; empty for a plan without any."""
+def unchecked_note(plan: Plan) -> str:
+    """What the checks of a plan do not cover; empty for a plan without checks."""
     return UNCHECKED if any("verdict" in step.body for step in plan.steps) else ""
 
 
 def _checks(plan: Plan) -> str:
-    untold = sum(step.body.get("verdict") == Verdict.UNKNOWN for step in plan.steps)
-    return count(plan.summary[Verb.CHECK], "check") + (f" ({untold} {_UNKNOWN})" if untold else "")
+    unknown = sum(step.body.get("verdict") == Verdict.UNKNOWN for step in plan.steps)
+    return count(plan.summary[Verb.CHECK], "check") + (f" ({unknown} unknown)" if unknown else "")
 
 
 def plan_summary(plan: Plan) -> str:
-    """One sentence: what will be different."""
+    """The last line of a plan: how many changes of each kind."""
     total = plan.summary
-    said = {
+    counts = {
         Verb.SHIFT: count(total[Verb.SHIFT], "traffic shift"),
         Verb.CHECK: _checks(plan),
         Verb.PROBE: count(total[Verb.PROBE], "probe"),
     }
-    extras = [words for verb, words in said.items() if total[verb]]
-    touched = {step.endpoint for step in plan.steps if step.changes}
-    same = sum(key not in touched for key in plan.endpoints) - len(plan.held)
-    back = f"{count(len(plan.held), 'endpoint')} held back" if plan.held else ""
+    extras = [words for verb, words in counts.items() if total[verb]]
+    changed = {step.endpoint for step in plan.steps if step.changes}
+    same = sum(key not in changed for key in plan.endpoints) - len(plan.held)
+    held = f"{count(len(plan.held), 'endpoint')} held back" if plan.held else ""
     if not any(step.changes for step in plan.steps):
-        same_as = "Azure has what the files say." if not back else f"{back}."
-        return f"No changes. {same_as}" + (f" {' and '.join(extras)} to run." if extras else "")
-    changes = [f"{total[Verb.CREATE]} to create", f"{total[Verb.UPDATE]} to change", f"{total[Verb.DELETE]} to delete"]
+        reason = f"{held}." if held else "Azure matches the files."
+        return f"No changes. {reason}" + (f" {' and '.join(extras)} to run." if extras else "")
+    changes = [f"{total[Verb.CREATE]} to create", f"{total[Verb.UPDATE]} to update", f"{total[Verb.DELETE]} to delete"]
     extras += [count(same, "endpoint") + " unchanged"] if same else []
-    extras += [back] if back else []
+    extras += [held] if held else []
     return f"Plan: {', '.join(changes + extras)}."
 
 
 def report_summary(report: Report) -> str:
-    """One sentence: what became of it, how long it took, how much was asked."""
+    """The last line of a report: number of steps in each state, duration, requests."""
     states = {state: sum(o.state is state for o in report.outcomes) for state in State}
     counted = ", ".join(f"{n} {STATE_WORDS[state]}" for state, n in states.items() if n)
     if not counted:
@@ -110,68 +108,66 @@ def report_summary(report: Report) -> str:
     failed = next((o.address for o in report.outcomes if o.state is State.FAILED), "")
     if failed:
         return f"Failed at {failed}: {counted}; {effort}."
+    if report.ok and states[State.DONE] == len(report.outcomes):
+        counted = count(states[State.DONE], "step")
     return f"{'Done' if report.ok else 'Not finished'}: {counted}; {effort}."
 
 
-@dataclass(frozen=True)
-class Arithmetic:
-    """A quota check in words. `enough` is None when Azure did not tell, or when it is not the family that pays."""
-
-    who: str
-    needs: str
-    has: str
-    enough: bool | None
-
-    def __str__(self) -> str:
-        return f"{self.who}: {self.needs}; {self.has}"
+def quota_fits(body: Mapping[str, Json]) -> bool | None:
+    """Whether the cores of a quota check suffice; None if unknown, or if the shared pool is used."""
+    needed, left = _number(body, "needed"), _free(body)
+    if body.get("capacity") == "shared" or needed is None:
+        return None
+    if left is None:
+        return True if _number(body, "limit") == -1 else None
+    return needed <= left
 
 
-def quota(body: Mapping[str, Json]) -> Arithmetic:
-    """The arithmetic of a quota check's body: instances x cores against limit - in use.
+def quota_text(body: Mapping[str, Json]) -> str:
+    """`need 24 cores (1 instance x 24), 72 free of 96 in standardNCADSA100v4Family: OK`.
 
-    Keys: instance_type, family, instances, held, cores_per_instance, reserve, needed, in_use, limit, left, total_left,
-    capacity; null is what could not be told, a limit of -1 is no limit.
+    Keys of the body: instance_type, family, instances, held, cores_per_instance, reserve, needed, in_use, limit, left,
+    total_left, workspace_left, capacity. null is unknown; a limit of -1 is no limit.
     """
-    needed, left = _number(body, "needed"), _least(_number(body, "left"), _number(body, "total_left"))
-    left = _least(left, _number(body, "workspace_left"))
-    who = str(body.get("instance_type") or "quota")
     if body.get("capacity") == "shared":
-        return Arithmetic(who, _needs(body, needed), "taken from the shared pool, not from the family's quota", None)
-    has = f"{body.get('family') or 'quota'}: {_has(body)}"
-    if needed is None or left is None:
-        enough = True if needed is not None and _number(body, "limit") == -1 else None
-        return Arithmetic(who, _needs(body, needed), has, enough)
-    verdict = f"enough, {left - needed:g} to spare" if needed <= left else f"{needed - left:g} too few"
-    return Arithmetic(who, _needs(body, needed), f"{has}, {verdict}", needed <= left)
+        return f"{_needed(body)} from the shared quota pool, not from the quota of the family"
+    needed, left, fits = _number(body, "needed"), _free(body), quota_fits(body)
+    words = f"{_needed(body)}, {_available(body)}"
+    if needed is None or left is None or fits is None:
+        return words
+    return f"{words}: OK" if fits else f"{words}: {needed - left:g} too few"
 
 
-def _needs(body: Mapping[str, Json], needed: float | None) -> str:
-    instances, cores = _number(body, "instances"), _number(body, "cores_per_instance")
-    held = _number(body, "held") or 0
-    total = f"{_UNKNOWN} how many cores are needed" if needed is None else f"{needed:g} {noun(needed, 'core')}"
+def _needed(body: Mapping[str, Json]) -> str:
+    needed, instances = _number(body, "needed"), _number(body, "instances")
+    cores, held = _number(body, "cores_per_instance"), _number(body, "held")
+    total = "need an unknown number of cores" if needed is None else f"need {needed:g} {noun(needed, 'core')}"
     if instances is None:
         return total
-    more = f"{held:g} -> {instances:g} instances, {instances - held:g} more"
-    grows = more if held else f"{instances:g} {noun(instances, 'instance')}"
+    grows = f"{held:g} -> {instances:g} instances" if held else f"{instances:g} {noun(instances, 'instance')}"
     if needed is None or not cores:
-        return f"{grows}, {total}"
-    reserve = ", 20 % reserve included" if body.get("reserve") is True else ""
-    return f"{grows}{reserve} = {needed / cores:g} x {cores:g} = {total}"
+        return f"{total} ({grows})"
+    if body.get("reserve") is True:
+        return f"{total} ({grows}, Azure keeps 20 % for upgrades: {needed / cores:g} x {cores:g})"
+    return f"{total} ({grows}: {needed / cores:g} x {cores:g})" if held else f"{total} ({grows} x {cores:g})"
 
 
-def _has(body: Mapping[str, Json]) -> str:
-    limit, in_use, left, total = (_number(body, key) for key in ("limit", "in_use", "left", "total_left"))
+def _available(body: Mapping[str, Json]) -> str:
+    limit, left, total = (_number(body, key) for key in ("limit", "left", "total_left"))
+    family = f" in {body['family']}" if body.get("family") else ""
     if limit == -1:
-        return "no limit"
+        return f"no limit{family}"
     if left is None:
-        return f"{_UNKNOWN} how many are left"
-    words = f"{left:g} left" if limit is None or in_use is None else f"{limit:g} − {in_use:g} in use = {left:g} left"
+        return f"free cores{family} unknown"
+    words = f"{left:g} free" + (f" of {limit:g}" if limit is not None else "") + family
     words += f" ({total:g} in all families together)" if total is not None and total < left else ""
     own = _number(body, "workspace_left")
     return words + (f" ({own:g} for the workspace)" if own is not None and own < left else "")
 
 
-def _least(*numbers: float | None) -> float | None:
+def _free(body: Mapping[str, Json]) -> float | None:
+    """Cores that are free of the family, of the region and of the workspace: the least of them."""
+    numbers = (_number(body, key) for key in ("left", "total_left", "workspace_left"))
     return min((n for n in numbers if n is not None), default=None)
 
 
@@ -181,16 +177,15 @@ def _number(body: Mapping[str, Json], key: str) -> float | None:
 
 
 def target(plan: Plan) -> str:
-    """Where a plan is made, on one line; empty when it does not say."""
-    words = (
+    """`Workspace mlw, resource group rg, subscription ..., cloud local, region eastus`; empty if unknown."""
+    labels = (
         ("workspace", "Workspace"),
         ("resource_group", "resource group"),
         ("subscription_id", "subscription"),
         ("cloud", "cloud"),
         ("region", "region"),
     )
-    told = [f"{word} {plan.target[name]}" for name, word in words if plan.target.get(name)]
-    return ", ".join(told)
+    return ", ".join(f"{label} {plan.target[name]}" for name, label in labels if plan.target.get(name))
 
 
 def changes(step: Step) -> Iterator[tuple[str, str, str]]:
@@ -199,32 +194,32 @@ def changes(step: Step) -> Iterator[tuple[str, str, str]]:
     for change in listed if isinstance(listed, list) else []:
         if isinstance(change, dict):
             path = str(change.get("path", ""))
-            yield path, shown(change.get("before")), _after(path, change.get("after"))
+            yield path, one_line(change.get("before")), _after(path, change.get("after"))
 
 
-def untold(step: Step) -> list[tuple[str, str, str]]:
-    """The changes that the step's reason does not say already."""
+def undescribed_changes(step: Step) -> list[tuple[str, str, str]]:
+    """The changes that the step's reason does not contain."""
     return [(path, old, new) for path, old, new in changes(step) if f"{path} {old} -> {new}" not in step.why]
 
 
-def before_and_after(path: str, before: Json, after: Json) -> str:
-    """`1 -> 2` for what stands at a dotted path; `1 -> (default)` or `1 -> (removed)` for what the files leave out."""
-    return f"{changed_value(path, before)} -> {_after(path, redact_at(path, after))}"
+def format_change(path: str, before: Json, after: Json) -> str:
+    """`1 -> 2` of the field at a dotted path; `1 -> (default)` or `1 -> (removed)` if the files do not set it."""
+    return f"{format_value(path, before)} -> {_after(path, redact_at(path, after))}"
 
 
-def changed_value(path: str, value: Json) -> str:
-    """A value at a dotted path on one line, hidden if its name or its looks say that it is a secret."""
-    return shown(redact_at(path, value))
+def format_value(path: str, value: Json) -> str:
+    """The value at a dotted path on one line, hidden if its name or its form is that of a secret."""
+    return one_line(redact_at(path, value))
 
 
 def _after(path: str, value: Json) -> str:
     if value is not None:
-        return shown(value)
+        return one_line(value)
     return "(removed)" if path.startswith(_MAPS) else "(default)"
 
 
-def shown(value: Json, limit: int = 120) -> str:
-    """A value on one line, cut where it is long; `(none)` for nothing."""
+def one_line(value: Json, limit: int = 120) -> str:
+    """A JSON value on one line, cut at `limit` characters; `(none)` for null."""
     if value is None:
         return "(none)"
     text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
@@ -232,16 +227,17 @@ def shown(value: Json, limit: int = 120) -> str:
 
 
 def reason(step: Step) -> str:
-    """Why there is this step: its own words, or its sums; empty when the fields it changes say it already."""
+    """The reason for a step, or the arithmetic of a quota check; empty if the changed fields are the whole reason."""
     if step.kind == "quota" and step.verb is Verb.CHECK and "needed" in step.body and "unknown" not in step.body:
-        sums = quota(step.body)
-        said = f"{sums.needs}; {sums.has}" if sums.who.lower() in str(step.address).lower() else str(sums)
-        return f"{said} ({step.body['source']})" if step.body.get("source") else said
+        size = str(step.body.get("instance_type") or "quota")
+        words = quota_text(step.body)
+        words = words if size.lower() in str(step.address).lower() else f"{size}: {words}"
+        return f"{words} ({step.body['source']})" if step.body.get("source") else words
     words = "" if step.why == ", ".join(path for path, _, _ in changes(step)) else step.why
-    return words + (f" (waits {duration(step.retry.wait)} first)" if step.retry.wait else "")
+    return words + (f" (starts after {duration(step.retry.wait)})" if step.retry.wait else "")
 
 
-def became(outcome: Outcome) -> str:
+def outcome_text(outcome: Outcome) -> str:
     """`done, 41 s`, `failed, 12 min 3 s, 6 attempts`, `not reached`."""
     words = [STATE_WORDS[outcome.state]]
     words += [duration(outcome.seconds)] if outcome.attempts else []
@@ -250,10 +246,10 @@ def became(outcome: Outcome) -> str:
 
 
 def reasons(report: Report, plan: Plan | None) -> list[str]:
-    """Why there was a step, for each outcome, from the plan that the report is about."""
+    """The reason of each outcome's step, from the plan that was applied; empty without a plan."""
     used_fallback = {o.address.endpoint for o in report.outcomes if o.state is State.SUPERSEDED}
-    second = [step for step in plan.fallback if step.endpoint in used_fallback] if plan else []
-    left = [*plan.steps, *second, *plan.rescue] if plan else []
+    fallback = [step for step in plan.fallback if step.endpoint in used_fallback] if plan else []
+    left = [*plan.steps, *fallback, *plan.rescue] if plan else []
     found = []
     for outcome in report.outcomes:
         step = next((s for s in left if (s.address, s.verb) == (outcome.address, outcome.verb)), None)
@@ -263,25 +259,25 @@ def reasons(report: Report, plan: Plan | None) -> list[str]:
     return found
 
 
-def onward(verb: str, plan: Plan, traffic: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
-    """After an interrupted run: where the traffic of each endpoint is, and how to go back."""
+def interruption_notes(verb: str, plan: Plan, traffic: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """After an interrupted run: the current traffic of each endpoint, and the command that rolls back."""
     for key, shares in traffic.items():
         yield f"Traffic now: {key}: {format_traffic(shares) if any(shares.values()) else 'none'}."
-    typed = " ".join(["-e", plan.environment, *(plan.endpoints or traffic)])
+    arguments = " ".join(["-e", plan.environment, *(plan.endpoints or traffic)])
     if verb == "apply" and any(any(shares.values()) for shares in traffic.values()):
-        yield f"To go back: amldeploy rollback {typed}"
+        yield f"To roll back: amldeploy rollback {arguments}"
 
 
-def held(entry: Mapping[str, Json]) -> str:
-    """An endpoint that is held back: `mip: release 136d9660aabb was rolled back by jane@contoso.com at ...; ...`."""
+def held_back(entry: Mapping[str, Json]) -> str:
+    """`mip: release 136d9660aabb was rolled back by jane@contoso.com at ...; ...` of an endpoint that is held back."""
     by = f" by {entry['by']}" if entry.get("by") else ""
     words = f"{entry['endpoint']}: release {entry['release']} was rolled back{by} at {entry['at']}"
     return f"{words}. Change the files, or use --allow-rolled-back to deploy it again."
 
 
 def lease(entry: Mapping[str, Json]) -> str:
-    """Until when an endpoint on shared quota lives, from whatever the plan knows about it."""
+    """`mip: ends 2026-11-30 09:12 UTC`: an endpoint on shared quota and what the plan contains about its lease."""
     known = {key: value for key, value in redact_secrets(entry).items() if value is not None}
-    who = known.pop("endpoint", None) or known.pop("address", None)
-    words = ", ".join(f"{key.replace('_', ' ')} {shown(value)}" for key, value in known.items())
-    return ": ".join(part for part in (shown(who) if who else "", words) if part)
+    name = known.pop("endpoint", None) or known.pop("address", None)
+    words = ", ".join(f"{key.replace('_', ' ')} {one_line(value)}" for key, value in known.items())
+    return ": ".join(part for part in (one_line(name) if name else "", words) if part)

@@ -21,7 +21,7 @@ from deploy.domain.traffic_shares import served, shares
 from deploy.errors import CloudError, Finding, Refused, Transient
 from deploy.preflight import permissions as rights
 from deploy.preflight import refusals
-from deploy.reporter import before_and_after
+from deploy.reporter import format_change
 
 NAME = "deployment"
 VOLATILE_FACTS = ("asset",)
@@ -238,7 +238,7 @@ def _differences(found: Sequence[diff.Change], most: int, files: str) -> str:
     told = [change for change in found if change.path != _RELEASE]
     if not told:
         return files or "the definition of the model or the environment"
-    said = [f"{change.path} {before_and_after(change.path, change.before, change.after)}" for change in told[:most]]
+    said = [f"{change.path} {format_change(change.path, change.before, change.after)}" for change in told[:most]]
     more = [f"{len(told) - most} more"] if len(told) > most else []
     return ", ".join([*said, *more, *([files] if files else [])])
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deploy.redact import HIDDEN, is_secret, redact_at, redact_secrets
 from deploy.text import sanitize
 from tests.project import ROOT
-from tests.unit.reporter import given as g
+from tests.unit.reporter import examples as g
 
 JWT = "eyJhbGciOiJSUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl"
 

@@ -292,18 +292,18 @@ def test_status_and_the_end_of_apply_say_how_long_it_stays() -> None:
     ends = leases.both(ago(-18))
     size = "1 x Standard_NC24ads_A100_v4"
     assert f"\n    idle for 30 h, kept until {ends}\n" in status_text([row("48h")])
-    assert "\n    idle for 30 h, no longer kept: reap deletes it\n" in status_text([row("24h")])
+    assert "\n    idle for 30 h, past rollout.keep_previous: reap deletes it\n" in status_text([row("24h")])
     assert "\n    idle for 30 h, kept until rollout.keep_previous is changed\n" in status_text([row("forever")])
     (note,) = idle_notes("dev", [row("48h")])
-    assert note.startswith(
-        f"mip: blue ({size}) holds the previous release and stays until {ends}. A rollback needs it."
+    assert note == (
+        f"mip: blue ({size}) contains the previous release, for a rollback. It is kept until {ends}; "
+        "then this command deletes it: amldeploy reap -e dev --yes"
     )
-    assert note.endswith(" Afterwards it is deleted by: amldeploy reap -e dev --yes")
-    assert "rollout.keep_previous: forever" in idle_notes("dev", [row("forever")])[0]
+    assert "kept forever (rollout.keep_previous)" in idle_notes("dev", [row("forever")])[0]
     failed = endpoint(record("blue", "r1", 200), {"blue": 100}, record("green", "r2", 5))
     made = {"blue": deployment("blue", "r1", 300), "green": deployment("green", "r2", 30)}
     assert "\n    idle for 5 h, its release failed, kept until " in status_text([row("24h", failed, made)])
-    assert "holds a release that failed" in idle_notes("dev", [row("24h", failed, made)])[0]
+    assert "contains a failed release" in idle_notes("dev", [row("24h", failed, made)])[0]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 from deploy.cli import github_actions
 from deploy.errors import CloudError, Transient
 from deploy.leasing import notices
-from deploy.reporter import SUMMARY_ROOM, notices_markdown
+from deploy.reporter import SUMMARY_LIMIT, notices_markdown
 
 MESSAGE = notices.Message("dev", "mip-ab12c", datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC), 24)
 SECRET = "s3cr3t-part-of-the-address"
@@ -136,7 +136,7 @@ def test_a_job_shows_ten_annotations_and_counts_the_rest(
 def test_notices_keep_a_summary_within_its_limit() -> None:
     """What is left out is counted."""
     text = notices_markdown([("x" * 400, "y" * 400)] * 5_000)
-    assert len(text.encode()) < SUMMARY_ROOM
+    assert len(text.encode()) < SUMMARY_LIMIT
     assert re.fullmatch(r"- \d+ more", text.splitlines()[-1])
 
 

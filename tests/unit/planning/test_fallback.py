@@ -119,8 +119,8 @@ def test_it_is_part_of_what_is_agreed_to() -> None:
     assert made.fingerprint != replace(made, fallback=()).fingerprint
     assert plan_check.remaining_plan(again, made).fallback == made.fallback
     for shown in (reporter.plan_text(made), reporter.plan_markdown(made)):
-        assert "If the shared pool stays full: on dedicated quota instead" in shown
-        assert "1 x 24 = 24 cores" in shown
+        assert "If the shared quota pool stays full: use dedicated quota instead" in shown
+        assert "need 24 cores" in shown
 
 
 def test_a_fallback_that_nobody_agreed_to_is_not_taken() -> None:
@@ -146,5 +146,5 @@ def test_a_report_says_what_was_replaced() -> None:
         assert POOL_FULL in shown
         assert "superseded, 29 min 50 s, 20 attempts" in shown
     assert "Azure cannot move an endpoint to dedicated quota" in reporter.report_html(report, made)
-    (warning,) = reporter.of_report(report, {})
+    (warning,) = reporter.report_annotations(report, {})
     assert (warning.level.name, warning.title) == ("WARNING", f"{POOL_FULL} deployment/mip/blue")

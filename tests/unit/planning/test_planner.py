@@ -15,7 +15,7 @@ from deploy.domain.plan import Plan, Step, Verb
 from deploy.errors import Refused
 from deploy.planning import planner
 from deploy.reporter import plan_json, plan_markdown, plan_text
-from deploy.reporter.wording import staying
+from deploy.reporter.wording import remaining_assets
 from tests.addresses import addr
 from tests.unit.specs import SIZE, deployment_body, endpoint_body, environment, facts, quota_row, spec
 
@@ -256,7 +256,7 @@ def test_a_teardown_says_what_stays() -> None:
     green["properties"] |= {"model": f"{far}/models/m/versions/1", "environmentId": f"{own}/environments/e/versions/2"}
     made = planner.plan_teardown(environment(), [spec()], {"mip": facts(endpoint_body(), (blue, green))})
 
-    assert staying(made) == ["model m:1", "environment e:2", "code c:3"]
+    assert remaining_assets(made) == ["model m:1", "environment e:2", "code c:3"]
     assert plan_json(made)["stays"] == list(made.stays)
     assert "environment e:2" in plan_text(made)
     assert "`environment e:2`" in plan_markdown(made)

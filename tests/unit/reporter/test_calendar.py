@@ -1,4 +1,4 @@
-"""The calendar of leases: what any calendar program can read."""
+"""The calendar of leases: valid iCalendar."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ENDS = "2026-11-30T08:00:00Z"
 
 
-def test_one_event_a_lease() -> None:
-    """Dedicated endpoints have none."""
+def test_one_event_for_each_lease() -> None:
+    """Endpoints on dedicated quota have none."""
     rows = [EndpointRow("mip", "mip-a", "Succeeded", lease_ends=ENDS), EndpointRow("cxr", "cxr-a", "Succeeded")]
     text = status_ics(rows, NOW, "dev")
 
@@ -28,7 +28,7 @@ def test_one_event_a_lease() -> None:
 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=90))
 def test_lines_keep_their_length(name: str) -> None:
-    """Whatever a name holds: no line over 75 octets, and unfolded the words are all there."""
+    """With any name, no line has more than 75 octets, and the unfolded text is complete."""
     text = status_ics([EndpointRow(name, "mip-a", "Succeeded", lease_ends=ENDS)], NOW, "dev")
 
     assert max(len(line.encode()) for line in text.split("\r\n")) <= 75
@@ -37,7 +37,7 @@ def test_lines_keep_their_length(name: str) -> None:
 
 
 def test_a_missed_lease_is_an_event_in_the_past() -> None:
-    """When it ended and how the endpoint is created again; without a moment there is nothing to put in a calendar."""
+    """With the time of its end and the command that recreates the endpoint; without a time there is no event."""
     row = EndpointRow("mip", "mip-a", "absent", missed="Azure deleted mip-a", gone_since=ENDS)
     text = status_ics([row, EndpointRow("cxr", "cxr-a", "absent", missed="Azure deleted cxr-a")], NOW, "dev")
 

@@ -1,4 +1,4 @@
-"""A diagnosis in words and as JSON."""
+"""The result of `doctor` as text and JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jsonschema
 from deploy import reporter
 from deploy.domain.plan import Step, Verb
 from deploy.errors import Exit, Finding
-from deploy.preflight.check_result import CheckResult, Reason, Verdict
+from deploy.preflight.check_result import Reason, Verdict
 from deploy.preflight.doctor import Diagnosis, Line, of_plan
 from tests.addresses import addr
 from tests.project import ROOT
@@ -18,24 +18,24 @@ SHORT = Finding("quota/mip/x", "AML200", "24 too few (usages of eastus)", "Ask f
 LINES = (
     Line("credential", Verdict.YES, "AzureCliCredential: object id 1"),
     Line("quota/mip/x", Verdict.NO, "24 too few", "usages of eastus", (SHORT,)),
-    Line("limits/mip", Verdict.UNKNOWN, "could not tell whether the name is free"),
+    Line("limits/mip", Verdict.UNKNOWN, "unknown whether the name is free"),
 )
 
 
 def test_text() -> None:
-    """A line each, reasons and cures below a refusal, what was not looked at, and one sentence at the end."""
+    """A line for each check, reasons and cures below a refusal, what is not checked, and a summary."""
     text = reporter.doctor_text(Diagnosis("dev", LINES, ("the weather",)), width=120)
 
-    assert "ok             credential: AzureCliCredential: object id 1" in text
-    assert "refused        quota/mip/x\n                 AML200 24 too few (usages of eastus)\n" in text
+    assert "ok       credential: AzureCliCredential: object id 1" in text
+    assert "refused  quota/mip/x\n           AML200 24 too few (usages of eastus)\n" in text
     assert "→ Ask for more" in text
-    assert "could not tell limits/mip" in text
+    assert "unknown  limits/mip" in text
     assert "- the weather" in text
-    assert text.rstrip().splitlines()[-1].endswith("1 ok, 1 refused, 1 could not tell; an apply would be refused.")
+    assert text.rstrip().splitlines()[-1].endswith("3 checks: 1 ok, 1 refused, 1 unknown; apply would be refused.")
 
 
 def test_json() -> None:
-    """The shape that the schema promises."""
+    """The document matches its schema."""
     body = reporter.doctor_json(Diagnosis("dev", LINES, ("the weather",)))
     jsonschema.validate(body, json.loads((ROOT / "deploy" / "schemas" / "doctor.json").read_text()))
 
@@ -44,13 +44,13 @@ def test_json() -> None:
 
 
 def test_exit() -> None:
-    """Only a refusal stops; what could not be told does not."""
+    """A refusal changes the exit code; an unknown verdict does not."""
     assert Diagnosis("dev", LINES, ()).exit is Exit.REFUSED
     assert Diagnosis("dev", LINES[::2], ()).exit is Exit.OK
 
 
 def test_lines_of_a_plan() -> None:
-    """Each check is a line, and each reason against the plan that no check has; changes are none."""
+    """Each check is a line, and each finding without a check; changes are not."""
     bad = CheckResult("w", "s", (Reason("AML200", "few", "more"),)).step("quota/mip/x", {})
     good = CheckResult("w", "s").step(addr("model/mip/blue"), {})
     guard = Finding("environment/dev", "AML240", "too many", "fewer")

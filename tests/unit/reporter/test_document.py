@@ -1,4 +1,4 @@
-"""JSON: the shapes of the schemas, plan files that come back as they were, and no secret in what is printed."""
+"""JSON: it matches the schemas, plan files are read back unchanged, and no secret is printed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from deploy.errors import SpecError
 from deploy.reporter import plan_dump, plan_json, plan_load, report_json, status_json
 from tests.addresses import addr
 
-from . import given as g
+from . import examples as g
 
 
 def _validator(name: str) -> jsonschema.Draft202012Validator:
@@ -34,27 +34,27 @@ PLAN, REPORT, STATUS = _validator("plan"), _validator("report"), _validator("sta
 @g.few
 @given(g.PLANS)
 def test_any_plan_fits_its_schema(plan):
-    """What `plan -o json` prints is what the schema promises."""
+    """What `plan -o json` prints matches its schema."""
     PLAN.validate(json.loads(json.dumps(plan_json(plan))))
 
 
 @g.few
 @given(g.REPORTS)
 def test_any_report_fits_its_schema(report):
-    """What `apply -o json` prints is what the schema promises."""
+    """What `apply -o json` prints matches its schema."""
     REPORT.validate(json.loads(json.dumps(report_json(report))))
 
 
 @g.few
 @given(st.lists(g.ENDPOINT_ROWS, max_size=3))
 def test_any_status_fits_its_schema(rows):
-    """What `status -o json` prints is what the schema promises."""
+    """What `status -o json` prints matches its schema."""
     STATUS.validate(json.loads(json.dumps(status_json(rows))))
 
 
 @pytest.mark.parametrize(("schema", "body"), [(PLAN, plan_json(g.PLAN)), (REPORT, report_json(g.REPORT))])
 def test_the_schemas_are_strict(schema, body):
-    """A key that is missing or unknown does not pass."""
+    """A missing or unknown key is invalid."""
     schema.validate(body)
     for wrong in ({**body, "surplus": 1}, {key: value for key, value in body.items() if key != "environment"}):
         with pytest.raises(jsonschema.ValidationError):
@@ -63,7 +63,7 @@ def test_the_schemas_are_strict(schema, body):
 
 @g.few
 @given(g.PLANS)
-def test_a_plan_file_comes_back_as_it_was(plan):
+def test_a_plan_file_is_read_back_unchanged(plan):
     """Writing and reading a plan file changes nothing."""
     assert plan_load(plan_dump(plan)) == plan
 
@@ -71,14 +71,14 @@ def test_a_plan_file_comes_back_as_it_was(plan):
 @g.few
 @given(g.PLANS)
 def test_printed_json_without_secrets_is_a_plan_file_too(plan):
-    """Where nothing was hidden, what was printed can be read back."""
+    """If nothing was hidden, the printed JSON can be read back."""
     printed = json.dumps(plan_json(plan))
     if "(hidden)" not in printed:
         assert plan_load(printed) == plan
 
 
-def test_a_plan_file_holds_no_secret():
-    """Neither what is printed nor a plan file says a secret; the file is still that plan, by its fingerprint."""
+def test_a_plan_file_contains_no_secret():
+    """Neither the printed JSON nor the plan file contains a secret; the fingerprint stays the same."""
     body = {"document": {"environment_variables": {"API_KEY": "hunter22", "WORKERS": "2"}}}
     plan = Plan("dev", (Step(Verb.CREATE, addr("deployment/mip/blue"), body, "new"),))
     for text in (json.dumps(plan_json(plan)), plan_dump(plan)):
@@ -88,31 +88,31 @@ def test_a_plan_file_holds_no_secret():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{\n  oops", r"out/p\.json:2:3: AML190 is not JSON"),
         ("[" * 100_000, "AML190 is not JSON"),
-        ("[]", "AML190 is not a plan: a mapping was expected"),
+        ("[]", "AML190 is not a plan: it is not a JSON object"),
         ("{}", "AML190 is not a plan: 'environment' is missing"),
         (json.dumps(plan_json(g.PLAN) | {"steps": [{"verb": "dance"}]}), r"AML190 is not a plan: steps\.0\.verb"),
         (plan_dump(g.PLAN).replace("mip-dev", "mip-prod"), "AML191"),
     ],
 )
-def test_a_wrong_plan_file_is_a_problem_with_a_place(text, said):
-    """What is no plan, and a plan that somebody edited, is refused as a problem of that file."""
-    with pytest.raises(SpecError, match=said):
+def test_a_wrong_plan_file_is_a_problem_with_a_place(text, message):
+    """A file that is not a plan, and an edited plan, is a problem of that file."""
+    with pytest.raises(SpecError, match=message):
         plan_load(text, "out/p.json")
 
 
 def test_evidence_names_its_files():
     """A report's JSON has the names of the files, never their bytes; without evidence the key is absent."""
     outcomes = report_json(g.REPORT)["outcomes"]
-    assert outcomes[1]["evidence"] == {"summary": "a sight", "data": {"n": 1}, "files": ["seen.png"]}
+    assert outcomes[1]["evidence"] == {"summary": "a result", "data": {"n": 1}, "files": ["seen.png"]}
     assert "evidence" not in outcomes[0]
 
 
 def _paths(value, path=()):
-    """Every place in a JSON value."""
+    """The path of each value in a JSON value."""
     yield path
     if isinstance(value, dict | list):
         for key in value if isinstance(value, dict) else range(len(value)):
@@ -124,8 +124,8 @@ FOREIGN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
 
 @g.few
 @given(st.data())
-def test_a_plan_file_that_was_changed_anywhere_is_refused_in_words(data):
-    """One value replaced or taken out, wherever: a problem of the file, or the same changes; never a traceback."""
+def test_an_edited_plan_file_is_a_problem_without_a_traceback(data):
+    """One value replaced or removed anywhere: a problem of the file, or the same changes."""
     body = json.loads(plan_dump(g.PLAN))
     where = data.draw(st.sampled_from([path for path in _paths(body) if path]))
     holder = body
@@ -141,8 +141,8 @@ def test_a_plan_file_that_was_changed_anywhere_is_refused_in_words(data):
 
 @g.few
 @given(st.integers(0, 3000), st.binary(max_size=3))
-def test_a_plan_file_that_was_damaged_is_refused_in_words(at, noise):
-    """Cut off or overwritten at any byte."""
+def test_a_damaged_plan_file_is_a_problem_without_a_traceback(at, noise):
+    """Truncated or overwritten at any byte."""
     content = plan_dump(g.PLAN).encode()
     damaged = (content[:at] + noise + content[at + len(noise) + 1 :]).decode(errors="replace")
     with contextlib.suppress(SpecError):
@@ -150,15 +150,15 @@ def test_a_plan_file_that_was_damaged_is_refused_in_words(at, noise):
 
 
 def test_the_world_of_a_plan_file_cannot_be_edited():
-    """What moved is told by what the file remembers, so nobody may change that."""
-    world = {addr("endpoint/mip"): {"tags": {"a": "1"}}}
+    """A stale plan is detected by comparison with these facts, so a change of them is refused."""
+    world = {"endpoint/mip": {"tags": {"a": "1"}}}
     plan = replace(g.PLAN, world=world, facts=digest(world, 16))
     assert plan_load(plan_dump(plan)).world == world
     with pytest.raises(SpecError, match="AML191"):
         plan_load(plan_dump(plan).replace('"a": "1"', '"a": "2"'))
 
 
-def test_a_plan_file_is_written_in_one_way():
-    """Keys sorted: the same plan is the same bytes."""
+def test_equal_plans_have_equal_plan_files():
+    """Keys are sorted, so the bytes are equal."""
     text = plan_dump(g.PLAN)
     assert text == json.dumps(json.loads(text), indent=1, sort_keys=True) + "\n"

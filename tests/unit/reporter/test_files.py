@@ -1,4 +1,4 @@
-"""The CLI v2 files that are rendered: every text is read as that text, whichever YAML reads it."""
+"""Rendered CLI v2 files: each text is parsed as that text by YAML 1.1 and 1.2."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def written(tags: dict[str, str], *, plain: bool = False) -> str:
 
 
 @given(st.dictionaries(TEXTS, TEXTS, max_size=4))
-def test_text_is_text_for_every_yaml(tags: dict[str, str]) -> None:
-    """For YAML 1.2, which editors assume, and for 1.1, which `az ml` reads."""
+def test_text_is_text_in_each_yaml_version(tags: dict[str, str]) -> None:
+    """YAML 1.2, which editors assume, and 1.1, which `az ml` reads."""
     text = written(tags)
 
     assert yaml12.parse(text, "x").value["tags"] == tags
@@ -41,8 +41,8 @@ def test_text_is_text_for_every_yaml(tags: dict[str, str]) -> None:
 
 
 @given(st.dictionaries(TEXTS, TEXTS, max_size=4))
-def test_plain_text_is_the_same_text(tags: dict[str, str]) -> None:
-    """In ASCII alone, for a stream that has no other letters."""
+def test_plain_files_contain_the_same_text(tags: dict[str, str]) -> None:
+    """In ASCII, for a stream without other characters."""
     text = written(tags, plain=True)
 
     assert text.isascii()
@@ -50,8 +50,8 @@ def test_plain_text_is_the_same_text(tags: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("value", AMBIGUOUS)
-def test_what_looks_like_something_else_is_text(value: str) -> None:
-    """The known ones, each as a key and as a value."""
+def test_ambiguous_text_is_text(value: str) -> None:
+    """As a key and as a value."""
     text = written({value: value})
 
     assert yaml12.parse(text, "x").value["tags"] == {value: value}
@@ -59,12 +59,12 @@ def test_what_looks_like_something_else_is_text(value: str) -> None:
 
 
 FIELDS = ("code_configuration.code", "model.path", "environment.conda_file", "environment.build.path")
-"""Every field of a deployment document that can name files of the user's."""
+"""Each field of a deployment document that can be a local path."""
 
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("value", "shown"),
     [
         ("code", "/project/templates/m/code"),
         ("../shared", "/project/templates/m/../shared"),
@@ -76,15 +76,15 @@ FIELDS = ("code_configuration.code", "model.path", "environment.conda_file", "en
         ("git+ssh://host/r.git#main", "git+ssh://host/r.git#main"),
     ],
 )
-def test_what_is_elsewhere_stays_where_it_is(field: str, said: str, shown: str) -> None:
-    """Paths become absolute; an address of whatever kind is no path."""
+def test_local_paths_become_absolute_and_others_do_not(field: str, value: str, shown: str) -> None:
+    """A URI or an asset name is not a path."""
     *above, last = field.split(".")
-    document: dict[str, Any] = {last: said}
+    document: dict[str, Any] = {last: value}
     for part in reversed(above):
         document = {part: document}
     spec = EndpointSpec("mip", "e/mip", "templates/m", {"name": "mip"}, (document,), {}, Pipeline(), None)
-    held = yaml.safe_load(cli_files(spec, Path("/project"))["mip/deployment.yml"])
+    result = yaml.safe_load(cli_files(spec, Path("/project"))["mip/deployment.yml"])
     for part in above:
-        held = held[part]
+        result = result[part]
 
-    assert held == {last: shown}
+    assert result == {last: shown}

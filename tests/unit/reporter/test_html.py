@@ -1,4 +1,4 @@
-"""The HTML report: one page that needs nothing else and runs nothing."""
+"""The HTML report: one page without other files, requests and scripts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from deploy.domain.report import Evidence, Outcome, Report, State
 from deploy.reporter import report_html
 from tests.addresses import addr
 
-from . import given as g
+from . import examples as g
 
 _VOID = {"meta", "img", "br", "line", "rect"}
 
 
 class _Reader(HTMLParser):
-    """Notes every tag and attribute, and whether all that was opened was closed in order."""
+    """Collects tags and attributes, and checks that each tag is closed in order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ def test_any_report_is_a_closed_page(report, plan):
 
 
 def test_pictures_are_inside():
-    """A PNG that a probe saw is part of the page; a file that only claims to be one is not."""
+    """A PNG of a probe is part of the page; a file with that extension and other content is not."""
     text = report_html(g.REPORT)
     assert f'src="data:image/png;base64,{b64encode(g.PNG).decode()}"' in text
     fake = Outcome(
@@ -75,24 +75,24 @@ def test_pictures_are_inside():
 
 
 def test_errors_and_logs_can_be_read():
-    """What failed stands on the page in full, with its log open and harmless."""
+    """The page contains the full error, with its log open and escaped."""
     text = report_html(g.REPORT, g.PLAN)
     assert "Not enough quota. Request more." in text
     assert "BadRequest &gt; OutOfQuota" in text
     assert "<details open><summary>a.log</summary><pre>boom</pre></details>" in text
 
 
-def test_secrets_in_kept_files_are_hidden():
-    """A JSON file that a probe kept is shown without its secrets."""
-    kept = {"answer.json": b'{"hf_token": "abc123", "n": 1}'}
-    seen = Outcome(addr("probe/a/b"), Verb.PROBE, State.DONE, 1, 1, None, Evidence("", {}, kept))
+def test_secrets_in_evidence_files_are_hidden():
+    """A JSON file of a probe is shown without its secrets."""
+    files = {"answer.json": b'{"hf_token": "abc123", "n": 1}'}
+    seen = Outcome("probe/a/b", Verb.PROBE, State.DONE, 1, 1, None, Evidence("", {}, files))
     text = report_html(Report("dev", "f", (seen,)))
     assert "abc123" not in text
     assert "answer.json" in text
 
 
-def test_the_timeline_has_a_bar_a_step():
-    """Each outcome has its bar; steps of one endpoint follow one another, endpoints start side by side."""
+def test_the_timeline_has_a_bar_for_each_step():
+    """The steps of an endpoint follow one another; each endpoint starts at zero."""
     bars = re.findall(r'<rect class="(\w+)" x="([\d.]+)"', report_html(g.REPORT))
     assert [state for state, _ in bars] == ["done", "done", "failed", "not_reached", "rescued"]
     starts = [float(x) for _, x in bars]

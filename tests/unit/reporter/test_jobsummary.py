@@ -1,4 +1,4 @@
-"""The summary of a job: within GitHub's limits whatever was done, and a timeline that mermaid can read."""
+"""The job summary: within GitHub's limits for any report, and a timeline that mermaid can parse."""
 
 from __future__ import annotations
 
@@ -9,50 +9,56 @@ from hypothesis import strategies as st
 
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence, Outcome, Report, State
-from deploy.reporter import SUMMARY_ROOM, annotated, fitting, job_summary, of_report, plan_markdown
+from deploy.reporter import (
+    SUMMARY_LIMIT,
+    annotation_commands,
+    fit_summary,
+    job_summary,
+    plan_markdown,
+    report_annotations,
+)
 from deploy.reporter.jobsummary import timeline
-from tests.addresses import addr
 
-from . import given as g
+from . import examples as g
 
 COMMENT, STEPS = 65_536, 8
 BAR = re.compile(r"  [A-Za-z0-9 ._/-]{1,60} :((done|active|crit), )*2000-01-\d\d \d\d:\d\d:\d\d\.\d{3}, [1-9]\d*ms")
 
 
 def many(endpoints: int) -> tuple[Plan, Report]:
-    """A plan with eight steps an endpoint, each with much to say, and a report in which half of them fail."""
-    said = "ü<|@`\U0001f600 " * 40
-    body = {"changes": [{"path": f"environment_variables.{n}", "before": said, "after": said} for n in range(9)]}
-    error = {"code": "AML310", "message": said * 9, "request_id": "0" * 36}
+    """A plan with eight long steps for each endpoint, and a report with a failure in each."""
+    text = "ü<|@`\U0001f600 " * 40
+    body = {"changes": [{"path": f"environment_variables.{n}", "before": text, "after": text} for n in range(9)]}
+    error = {"code": "AML310", "message": text * 9, "request_id": "0" * 36}
     steps, outcomes = [], []
     for endpoint in range(endpoints):
         for n in range(STEPS):
-            address = addr(f"deployment/endpoint-number-{endpoint}/slot-{n}")
-            steps.append(Step(Verb.DELETE if n % 2 else Verb.UPDATE, address, body, said))
+            address = f"deployment/endpoint-number-{endpoint}/slot-{n}"
+            steps.append(Step(Verb.DELETE if n % 2 else Verb.UPDATE, address, body, text))
             state = State.FAILED if n == STEPS // 2 else State.DONE
-            seen = Evidence(said, {}, {f"masks-{n}.png": b"", f"look-{n}.png": b""})
-            told = error if state is State.FAILED else None
-            outcomes.append(Outcome(address, Verb.UPDATE, state, 3, 900.0 * n, told, seen))
+            evidence = Evidence(text, {}, {f"masks-{n}.png": b"", f"look-{n}.png": b""})
+            failure = error if state is State.FAILED else None
+            outcomes.append(Outcome(address, Verb.UPDATE, state, 3, 900.0 * n, failure, evidence))
     plan = Plan("production", tuple(steps), tuple(steps), (), tuple(f"e{n}" for n in range(endpoints)))
     return plan, Report("production", plan.fingerprint, tuple(outcomes), 99_999, 1e6)
 
 
 def test_a_hundred_endpoints_fit() -> None:
-    """A comment of fewer than 65,536 letters, a summary of less than 1 MiB, ten annotations."""
+    """A comment of less than 65,536 characters, a summary of less than 1 MiB, ten annotations."""
     plan, report = many(100)
     comment, summary = plan_markdown(plan), job_summary(report, plan, "https://github.com/o/r/actions/runs/1")
     assert len(comment) < COMMENT - 100
-    assert len(summary.encode()) < SUMMARY_ROOM
+    assert len(summary.encode()) < SUMMARY_LIMIT
     assert len(timeline(report.outcomes)) < 50_000
-    assert len(annotated(of_report(report, {})).splitlines()) == 10
+    assert len(annotation_commands(report_annotations(report, {})).splitlines()) == 10
     assert "more steps" in summary
     assert "1,600 pictures in [the run's artifacts](https://github.com/o/r/actions/runs/1#artifacts)" in summary
 
 
 @g.few
 @given(g.REPORTS, g.PLANS)
-def test_any_timeline_is_a_timeline(report: Report, plan: Plan) -> None:
-    """Every line of the chart is one that mermaid knows, whatever the names; the fence closes."""
+def test_any_timeline_is_valid_mermaid(report: Report, plan: Plan) -> None:
+    """Each line of the chart has mermaid's syntax, with any names; the fence is closed."""
     lines = timeline(report.outcomes).splitlines()
     assert not lines or (lines[0], lines[-1]) == ("```mermaid", "```")
     for line in lines[4:-1]:
@@ -61,7 +67,7 @@ def test_any_timeline_is_a_timeline(report: Report, plan: Plan) -> None:
 
 
 def test_a_timeline() -> None:
-    """Endpoints are sections; a step begins where the one before it ended; what was not reached has no bar."""
+    """Endpoints are sections; a step starts at the end of the previous one; a step not reached has no bar."""
     assert timeline(g.REPORT.outcomes).splitlines()[4:-1] == [
         "  section mip",
         "  check quota/standard_nc24ads_a100_v4 :done, 2000-01-01 00:00:00.000, 400ms",
@@ -74,10 +80,10 @@ def test_a_timeline() -> None:
 
 
 @given(st.text(max_size=300), st.integers(-5, 400))
-def test_what_does_not_fit_is_left_out_and_said(text: str, step_type: int) -> None:
-    """Never more bytes than there is room for; all of it or none of it."""
-    found = fitting(text, step_type)
-    assert len(found.encode("utf-8", "replace")) <= max(step_type, 0)
+def test_text_over_the_limit_is_replaced_by_a_note(text: str, limit: int) -> None:
+    """At most `limit` bytes; the whole text or none of it."""
+    found = fit_summary(text, limit)
+    assert len(found.encode("utf-8", "replace")) <= max(limit, 0)
     assert found == text or text not in found or not text
-    if len(text.encode("utf-8", "replace")) <= step_type:
+    if len(text.encode("utf-8", "replace")) <= limit:
         assert found == text

@@ -1,4 +1,4 @@
-"""Markdown: short enough for a comment, and nothing from far away breaks out of its cell."""
+"""Markdown: short enough for a comment, and remote text stays in its cell."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State
 from deploy.reporter import plan_markdown, report_markdown, status_markdown
 from deploy.reporter.markdown import LIMIT
-from tests.addresses import addr
 
-from . import given as g
+from . import examples as g
 
 PAGES = st.one_of(
     g.PLANS.map(plan_markdown),
@@ -25,7 +24,7 @@ PAGES = st.one_of(
 @g.few
 @given(PAGES)
 def test_tables_stay_tables(text):
-    """Every row of a table has as many cells as its head, whatever is written in them."""
+    """Each row of a table has as many cells as its head, with any text in them."""
     columns = 0
     for line in text.split("\n"):
         if line.startswith("|"):
@@ -38,19 +37,17 @@ def test_tables_stay_tables(text):
 
 @g.few
 @given(PAGES)
-def test_no_foreign_html_and_nobody_is_mentioned(text):
-    """Outside of code, a foreign tag is only letters and a foreign @ calls nobody."""
+def test_remote_html_is_escaped_and_no_user_is_mentioned(text):
+    """Outside of code, a remote tag is text and a remote @ mentions no user."""
     plain = re.sub(r"```diff\n.*?\n```|<pre>.*?</pre>", "", text, flags=re.DOTALL)
     plain = re.sub(r"(?<=[|>\n ])(`+)(?!`)[^\n]*?(?<!`)\1(?=[ ,.\n])", "", plain)
     assert set(re.findall(r"<[^>]*>", plain)) <= {"<details>", "</details>", "<summary>", "</summary>"}
     assert not re.search(r"@\w", plain)
 
 
-def test_a_long_plan_is_cut_and_says_so():
-    """A thousand steps still fit into a comment, and the rest is counted."""
-    step = Step(
-        Verb.DELETE, addr("deployment/mip/blue"), {"changes": [{"path": "a" * 90, "after": "<" * 90}]}, "`|<@" * 50
-    )
+def test_a_long_plan_is_cut_and_counts_the_rest():
+    """A plan of a thousand steps fits into a comment."""
+    step = Step(Verb.DELETE, "deployment/mip/blue", {"changes": [{"path": "a" * 90, "after": "<" * 90}]}, "`|<@" * 50)
     for steps in ((step,) * 1_000, (step,) * 200):
         text = plan_markdown(Plan("dev", steps, steps, ({"endpoint": "x" * 999},) * 100))
         assert len(text) < LIMIT
@@ -63,7 +60,7 @@ def test_a_long_plan_is_cut_and_says_so():
 def test_a_plan_for_a_pull_request():
     """Heading, summary, a red box for what is deleted, the steps, and the details folded."""
     text = plan_markdown(g.PLAN)
-    assert text.startswith("### Plan for `dev`\n\n**Plan: 1 to create, 1 to change, 1 to delete")
+    assert text.startswith("### Plan for `dev`\n\n**Plan: 1 to create, 1 to update, 1 to delete")
     assert "> [!CAUTION]\n> Deletes `deployment/mip/blue`." in text
     assert "| `+` create | `endpoint/mip` | there is no endpoint mip-dev yet |" in text
     assert "- instance_count: 1\n+ instance_count: 2" in text
@@ -72,7 +69,7 @@ def test_a_plan_for_a_pull_request():
 
 
 def test_a_report_shows_its_errors():
-    """What failed stands above the table, with the request id."""
+    """Errors are above the table, with the request id."""
     text = report_markdown(g.REPORT, g.PLAN)
     assert "<pre>AML310 cannot update deployment/mi2/blue" in text
     assert "request id 3f0a5f1e</pre>" in text
@@ -80,8 +77,8 @@ def test_a_report_shows_its_errors():
     assert "| ❌ update | `deployment/mi2/blue` | failed, 12 min 13 s, 6 attempts |" in text
 
 
-def test_a_status_has_a_line_a_slot():
-    """Each slot has its row; the endpoint is named on the first."""
+def test_a_status_has_a_row_for_each_slot():
+    """The first row of an endpoint contains its name."""
     text = status_markdown(g.ROWS)
     assert "| `mip` | Succeeded | **blue** (live) | 90 % |" in text
     assert "|  |  | green | 10 % |" in text

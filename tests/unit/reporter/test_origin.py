@@ -33,15 +33,15 @@ def rows(made: Provenance) -> list[EndpointRow]:
 
 
 @pytest.mark.parametrize("width", [80, 160])
-def test_status_says_it_within_the_width(width: int) -> None:
-    """All of it, on lines of its own below the slot."""
+def test_status_shows_the_origin_within_the_width(width: int) -> None:
+    """In full, on its own lines below the slot."""
     text = status_text(rows(MADE), width=width)
     assert all(len(line) <= width for line in text.splitlines())
     for part in ("commit 01234567 (uncommitted changes)", "by jane@contoso.com", "13:27", RUN):
         assert part in text
 
 
-def test_status_says_nothing_where_nothing_is_recorded() -> None:
+def test_status_without_a_recorded_origin() -> None:
     """No empty line, and in JSON empty texts."""
     assert "commit" not in status_text(rows(Provenance()))
     (slot,) = status_json(rows(Provenance()))["endpoints"][0]["slots"]
@@ -61,7 +61,7 @@ def test_reports_link_the_run() -> None:
 
 
 def test_a_hostile_name_stays_text() -> None:
-    """It starts no tag, no cell and no mention."""
+    """It cannot start a tag, a cell or a mention."""
     made = replace(MADE, by="<img src=x> | @team [x](y)")
     assert "<img" not in report_html(replace(REPORT, provenance=made))
     text = status_markdown(rows(made))

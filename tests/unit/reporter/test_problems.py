@@ -1,4 +1,4 @@
-"""Errors: places first, then code and cause, then what to do."""
+"""Errors: place, code, cause, cure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deploy.errors import CloudError, Finding, Place, Problem, Refused, SpecErro
 from deploy.reporter import error_json, error_text
 from deploy.reporter.layout import cells
 
-from . import given as g
+from . import examples as g
 
 SPEC = SpecError(
     [
@@ -33,7 +33,7 @@ CLOUD = CloudError(
 ERRORS = [SPEC, REFUSED, CLOUD, StalePlan("apply", "moved")]
 
 
-def test_problems_begin_with_their_place():
+def test_problems_start_with_their_place():
     """Each problem starts a line with file:line:column; all are shown, in the order of the file, and counted."""
     assert error_text(SPEC, width=100) == (
         "environments/dev.yml:3:1: AML110 no workspace.\n"
@@ -46,14 +46,14 @@ def test_problems_begin_with_their_place():
 
 
 def test_every_finding_of_a_refusal_is_shown():
-    """One visit mends all: each finding with its numbers and its cure."""
+    """Each finding with its numbers and its cure, so that one run is enough to fix all."""
     text = error_text(REFUSED, width=100)
     assert "AML200 cannot plan quota/mip/size: 24 cores; 0 of 12 in use, 12 too few\n    → Request more quota" in text
     assert "AML230 cannot plan endpoint/mip" in text
 
 
-def test_azure_is_quoted():
-    """A cloud error shows Azure's codes from the outermost inwards, the status and the request id."""
+def test_azure_codes_are_shown():
+    """A cloud error shows Azure's codes from the outermost to the innermost, the status and the request id."""
     text = error_text(CLOUD, width=100)
     assert text == (
         "AML310 cannot create deployment/mip/green: Not enough quota\n"
@@ -74,7 +74,7 @@ def test_an_error_is_json(error):
 @g.few
 @given(g.SENTENCES, g.SENTENCES, g.WIDTHS)
 def test_errors_fit_the_page(cause, cure, width):
-    """Whatever Azure says, no line is too long and no secret passes."""
+    """With any text from Azure, no line is too long and no secret is shown."""
     secret = "eyJhbGciOiJSUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl"
     text = error_text(CloudError("create it", f"{cause} {secret}", cure), width=width)
     assert all(cells(line) <= width for line in text.split("\n"))
@@ -84,6 +84,6 @@ def test_errors_fit_the_page(cause, cure, width):
 @g.few
 @given(st.lists(st.tuples(g.WORDS, g.SENTENCES), min_size=1, max_size=4), g.WIDTHS)
 def test_problems_fit_the_page(parts, width):
-    """Problems of any words fit too."""
+    """Problems with any text fit the width."""
     error = SpecError([Problem(Place("environments/dev.yml", 1, 1), "AML100", cause, cure) for cure, cause in parts])
     assert all(cells(line) <= width for line in error_text(error, width=width).split("\n"))

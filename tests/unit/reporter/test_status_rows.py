@@ -1,4 +1,4 @@
-"""Rows of `status`, from Azure's bodies."""
+"""Rows of `status`, from ARM bodies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _facts(**properties):
 
 
 def test_an_absent_endpoint_is_absent():
-    """No facts, no endpoint: its name is still known."""
+    """Without facts the row has the name of the spec."""
     assert endpoint_row(SPEC, {}, NOW) == EndpointRow("mip", "mip-dev", "absent")
 
 
@@ -45,7 +45,7 @@ def test_slots_come_from_deployments_and_traffic():
 
 
 def test_one_slot_is_live():
-    """While callers are on two slots, the one with most of them is live."""
+    """If both slots receive traffic, the one with more is live."""
     row = endpoint_row(SPEC, _facts(traffic={"green": 10, "blue": 90}), NOW)
     assert [(slot.name, slot.live, slot.traffic) for slot in row.slots] == [("blue", True, 90), ("green", False, 10)]
 
@@ -59,8 +59,8 @@ def test_a_lease_counts_down(end, enabled):
 
 
 @pytest.mark.parametrize("written", [{}, {leases.DEADLINE: "soon"}, {leases.DEADLINE: None}])
-def test_a_lease_is_seen_as_renew_and_reap_see_it(written):
-    """What cannot be read stands in our tag, too."""
+def test_a_lease_without_a_deadline_property_is_read_from_the_tag(written):
+    """`renew` and `reap` read it from the same tag."""
     facts = _facts(properties={leases.ENABLED: "true", **written})
     assert endpoint_row(SPEC, facts, NOW).hours_left is None
     body = {**facts[addr("endpoint/mip")], "tags": leases.tags(NOW + timedelta(hours=3))}
@@ -69,7 +69,7 @@ def test_a_lease_is_seen_as_renew_and_reap_see_it(written):
 
 
 def test_dedicated_quota_is_no_lease():
-    """An end alone lends nothing: nobody renews or reaps it."""
+    """A deadline without the flag is no lease: `renew` and `reap` skip it."""
     properties = {leases.DEADLINE: "2026-11-30T09:12:00Z"}
     assert endpoint_row(SPEC, _facts(properties=properties), NOW).hours_left is None
 
@@ -82,24 +82,24 @@ def test_dedicated_quota_is_no_lease():
         ({}, "was not made by amldeploy"),
     ],
 )
-def test_what_belongs_to_others_says_so(tags, foreign):
-    """In the words of a plan that leaves it alone."""
+def test_an_unmanaged_endpoint_shows_its_owner(tags, foreign):
+    """In the words of the refusal of a plan."""
     facts = _facts()
     facts[addr("endpoint/mip")]["tags"] = tags
     row = endpoint_row(SPEC, facts, NOW)
     assert row.foreign == foreign
-    for told in (status_text([row]), status_markdown([row])):
-        assert (foreign in told) is True
-        assert ("belongs" in told or "was not made" in told) is bool(foreign)
+    for text in (status_text([row]), status_markdown([row])):
+        assert (foreign in text) is True
+        assert ("belongs" in text or "was not made" in text) is bool(foreign)
 
 
-def test_what_is_broken_is_shown() -> None:
-    """A missed lease and a wrong alias, in every form, and in the sentence that counts."""
+def test_a_missed_lease_and_a_wrong_alias_are_shown() -> None:
+    """In each format and in the summary."""
     gone = EndpointRow("mip", "mip-a", "absent", missed="Azure deleted mip-a", gone_since="2026-11-30T08:00:00Z")
     wrong = EndpointRow("cxr", "cxr-a", "Succeeded", alias="file live/cxr.json names cxr-b")
-    for told in (status_text([gone, wrong], width=200), status_markdown([gone, wrong])):
-        assert "Azure deleted mip-a" in told
-        assert "file live/cxr.json names cxr-b" in told
-        assert "mip has missed its lease" in told
-        assert "the alias of cxr is wrong" in told
+    for text in (status_text([gone, wrong], width=200), status_markdown([gone, wrong])):
+        assert "Azure deleted mip-a" in text
+        assert "file live/cxr.json names cxr-b" in text
+        assert "the lease of mip expired without a renewal" in text
+        assert "the alias of cxr is wrong" in text
     assert (gone.is_broken, wrong.is_broken, EndpointRow("a", "a", "absent").is_broken) == (True, True, False)

@@ -1,4 +1,4 @@
-"""Pages for a terminal: what they say, and that they stay within its limits whatever they are about."""
+"""Text for a terminal: its content, and its limits for any content."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ from deploy.reporter import (
     report_text,
     status_text,
 )
-from deploy.reporter.layout import Ink, Style, cells
-from deploy.reporter.wording import duration, sign
-from tests.addresses import addr
+from deploy.reporter.layout import Layout, Style, cells
+from deploy.reporter.wording import UNCHECKED, duration, symbol
 
-from . import given as g
+from . import examples as g
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 ADDRESS = 11
-"""Columns before an address, which stands on the line of its verb even if it is too long for it."""
+"""Columns before an address. An address that is too long stays on the line of its verb."""
 Page = Callable[..., str]
 
 
@@ -48,7 +47,7 @@ PAGES = st.one_of(
 @g.few
 @given(PAGES, g.WIDTHS, st.booleans())
 def test_no_line_is_wider_than_the_page(page, width, ascii_only):
-    """Whatever a page is about, a line fits or holds a word that cannot, ends without spaces, and is ASCII if asked."""
+    """Each line fits, or contains a word that cannot fit; has no trailing spaces; is ASCII if requested."""
     text = page(width=width, ascii=ascii_only)
     for line in text.split("\n"):
         assert line == line.rstrip()
@@ -58,14 +57,14 @@ def test_no_line_is_wider_than_the_page(page, width, ascii_only):
 
 @g.few
 @given(PAGES, g.WIDTHS)
-def test_colour_changes_nothing_but_colour(page, width):
+def test_colour_adds_only_colour_codes(page, width):
     """A page in colour, its colour codes taken out, is the page without colour."""
     assert _ANSI.sub("", page(width=width, colour=True)) == page(width=width)
 
 
 @g.few
 @given(PAGES, g.WIDTHS)
-def test_words_from_far_away_command_nobody(page, width):
+def test_remote_text_cannot_control_the_terminal_or_the_runner(page, width):
     """No control character reaches the terminal and no line begins a workflow command."""
     for line in page(width=width).split("\n"):
         assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", line)
@@ -76,9 +75,9 @@ def test_words_from_far_away_command_nobody(page, width):
 @g.few
 @given(g.WIDTHS, st.integers(1, 300), st.integers(0, 30))
 def test_nothing_is_cut_off(width, length, words):
-    """An address and a reason are there in full, however long they are."""
-    address, why = addr(f"role/mip/{'x' * length}"), f"{'because ' * words}{'y' * length}"
-    plan = Plan("dev", (Step(Verb.CREATE, address, {}, why), Step(Verb.CREATE, addr("endpoint/mip"), {}, why)))
+    """An address and a reason are printed in full at any length."""
+    address, why = f"role/mip/{'x' * length}", f"{'because ' * words}{'y' * length}"
+    plan = Plan("dev", (Step(Verb.CREATE, address, {}, why), Step(Verb.CREATE, "endpoint/mip", {}, why)))
     text = " ".join(plan_text(plan, width=width).split())
     assert address in text
     assert text.count(why) == 2
@@ -87,55 +86,56 @@ def test_nothing_is_cut_off(width, length, words):
 def test_a_workflow_command_cannot_start_a_wrapped_line():
     """A `::command::` in the middle of a message stays harmless when the line is broken right before it."""
     for width in range(60, 120):
-        lines = Ink(width).line("Azure says " + "much " * 20 + "::error::boom and ::add-mask::x", indent=4, hang=6)
+        lines = Layout(width).line("Azure says " + "much " * 20 + "::error::boom and ::add-mask::x", indent=4, hang=6)
         assert not any(line.lstrip().startswith("::") for line in lines)
         assert max(map(cells, lines)) <= width
 
 
 def test_a_plan_ends_with_its_summary():
-    """The last line counts what will be different; the next command stands before it."""
+    """The last line counts what will be different; the next command is above it."""
     lines = plan_text(g.PLAN, width=100, hint="amldeploy apply -e dev").splitlines()
-    assert lines[-1] == "Plan: 1 to create, 1 to change, 1 to delete, 1 traffic shift, 1 check."
+    assert lines[-1] == "Plan: 1 to create, 1 to update, 1 to delete, 1 traffic shift, 1 check."
     assert "Next: amldeploy apply -e dev" in lines
     assert "Next" not in plan_text(g.PLAN, width=100)
 
 
-def test_the_legend_names_only_the_signs_used():
-    """A plan without a probe has no sign for probes in its legend."""
-    legend = next(line for line in plan_text(g.PLAN, width=100).splitlines() if line.startswith("Signs:"))
-    assert legend == "Signs:  ✓ ok  + create  ~ update  - delete  ⇄ shift"
+def test_the_legend_lists_only_used_symbols():
+    """The legend of a plan without a probe has no symbol for probes."""
+    legend = next(line for line in plan_text(g.PLAN, width=100).splitlines() if line.startswith("Legend:"))
+    assert legend == "Legend:  ✓ ok  + create  ~ update  - delete  ⇄ shift"
 
 
-def test_what_could_not_be_told_looks_like_nothing_else():
-    """A sign, a word and a number of its own; and what no check looks at is said below them."""
+def test_an_unknown_verdict_has_its_own_symbol_and_count():
+    """Unknown is neither ok nor refused; what no check covers is printed below the checks."""
     verdicts = ("yes", "unknown", "no", "unknown")
     steps = [Step(Verb.CHECK, addr(f"limits/m{n}"), {"verdict": verdict}, "x") for n, verdict in enumerate(verdicts)]
     text = plan_text(Plan("dev", (*steps, g.PLAN.steps[1])), width=100)
-    signs = [line.split()[0] for line in text.splitlines() if " check  limits/" in line]
+    symbols = [line.split()[0] for line in text.splitlines() if " check  limits/" in line]
 
-    assert signs == ["✓", "?", "✗", "?"]
-    assert "\nSigns:  ✓ ok  ✗ refused  ? could not tell  + create\n" in text
-    assert text.splitlines()[-1].endswith(" 4 checks (2 could not tell).")
-    assert "\nNot checked: whether key vault and registry can be reached (see `amldeploy doctor`).\n" in text
+    assert symbols == ["✓", "?", "✗", "?"]
+    assert "\nLegend:  ✓ ok  ✗ refused  ? unknown  + create\n" in text
+    assert text.splitlines()[-1].endswith(" 4 checks (2 unknown).")
+    assert f"\n{UNCHECKED}\n" in text
     assert "Not checked" not in plan_text(Plan("dev", g.PLAN.steps[1:]))
     assert "| `?` check | `limits/m1` |" in plan_markdown(Plan("dev", tuple(steps)))
     assert "| `✓` check | `limits/m0` |" in plan_markdown(Plan("dev", tuple(steps)))
     assert "Not checked" in plan_markdown(Plan("dev", tuple(steps)))
 
 
-def test_an_empty_plan_reassures():
+def test_an_empty_plan_is_one_green_sentence():
     """Nothing to do is one sentence, in bold green."""
-    assert plan_text(Plan("dev", ())).endswith("\n\nNo changes. Azure has what the files say.\n")
+    assert plan_text(Plan("dev", ())).endswith("\n\nNo changes. Azure matches the files.\n")
     assert "\x1b[1;32mNo changes." in plan_text(Plan("dev", ()), colour=True)
 
 
 def test_checks_alone_are_no_changes():
-    """A plan that only looks says that nothing changes and what it will look at."""
-    plan = Plan("dev", (Step(Verb.PROBE, addr("probe/mip/blue"), {}, "asked for"),))
-    assert plan_text(plan).splitlines()[-1] == "No changes. Azure has what the files say. 1 probe to run."
+    """A plan with probes only has no changes, and counts the probes."""
+    plan = Plan("dev", (Step(Verb.PROBE, "probe/mip/blue", {}, "asked for"),))
+    assert plan_text(plan).splitlines()[-1] == "No changes. Azure matches the files. 1 probe to run."
 
 
-NEEDS, FAMILY = "1 instance = 1 x 24 = 24 cores", "standardNCADSA100v4Family"
+NEEDS, FAMILY = "need 24 cores (1 instance x 24)", "standardNCADSA100v4Family"
+GROWS = "need 4 cores (2 -> 3 instances, Azure keeps 20 % for upgrades: 1 x 4)"
 UNKNOWN = {"needed": None, "cores_per_instance": None, "left": None}
 GROWING = {
     "reserve": True,
@@ -149,27 +149,26 @@ GROWING = {
 
 
 @pytest.mark.parametrize(
-    ("numbers", "needs", "has"),
+    ("numbers", "text"),
     [
-        ({}, NEEDS, f"{FAMILY}: 48 − 0 in use = 48 left, enough, 24 to spare"),
+        ({}, f"{NEEDS}, 48 free of 48 in {FAMILY}: OK"),
+        ({"left": 0}, f"{NEEDS}, 0 free of 48 in {FAMILY}: 24 too few"),
         (
             GROWING,
-            "2 -> 3 instances, 1 more, 20 % reserve included = 1 x 4 = 4 cores",
-            f"{FAMILY}: 48 − 0 in use = 12 left (3 in all families together), 1 too few",
+            f"{GROWS}, 12 free of 48 in {FAMILY} (3 in all families together): 1 too few",
         ),
         (
             UNKNOWN,
-            "1 instance, could not tell how many cores are needed",
-            f"{FAMILY}: could not tell how many are left",
+            f"need an unknown number of cores (1 instance), free cores in {FAMILY} unknown",
         ),
-        ({"limit": -1, "left": None, "total_left": None}, NEEDS, f"{FAMILY}: no limit"),
-        ({"capacity": "shared"}, NEEDS, "taken from the shared pool, not from the family's quota"),
+        ({"limit": -1, "left": None, "total_left": None}, f"{NEEDS}, no limit in {FAMILY}"),
+        ({"capacity": "shared"}, f"{NEEDS} from the shared quota pool, not from the quota of the family"),
     ],
 )
-def test_quota_is_shown_as_arithmetic(numbers, needs, has):
-    """A quota check shows what is needed, what is left, and whether that is enough; what is unknown is said to be."""
-    plan = Plan("dev", (Step(Verb.CHECK, addr(f"quota/mip/{g.SIZE.lower()}"), g.QUOTA | numbers, "why"),))
-    assert f"{needs}; {has}" in " ".join(plan_text(plan, width=200).split())
+def test_quota_is_shown_as_arithmetic(numbers, text):
+    """Needed cores, free cores and whether they suffice; unknown numbers are named."""
+    plan = Plan("dev", (Step(Verb.CHECK, f"quota/mip/{g.SIZE.lower()}", g.QUOTA | numbers, "why"),))
+    assert text in " ".join(plan_text(plan, width=200).split())
 
 
 def test_an_update_shows_its_fields_and_hides_secrets():
@@ -181,8 +180,8 @@ def test_an_update_shows_its_fields_and_hides_secrets():
 
 
 def test_a_wait_is_announced():
-    """A step that bakes first says how long."""
-    assert "(waits 5 min first)" in plan_text(g.PLAN, width=120)
+    """A step that bakes first prints the time."""
+    assert "(starts after 5 min)" in plan_text(g.PLAN, width=120)
 
 
 def test_rescue_and_leases_have_their_sections():
@@ -192,7 +191,7 @@ def test_rescue_and_leases_have_their_sections():
     assert "Leases\n  mip: ends 2026-11-30 09:12 UTC" in text
 
 
-def test_a_report_tells_the_failure_in_full():
+def test_a_report_contains_the_failure_in_full():
     """A failed step shows code, words, Azure's nested codes, status and request id; the last line sums up."""
     text = report_text(g.REPORT, g.PLAN, width=120)
     assert "✗ update deployment/mi2/blue                 failed, 12 min 13 s, 6 attempts" in text
@@ -204,9 +203,9 @@ def test_a_report_tells_the_failure_in_full():
 
 
 def test_reasons_follow_their_steps():
-    """Two steps of one address keep their own reasons: the shift not reached and its rescue are told apart."""
+    """Two steps of one address keep their own reasons: the shift that was not reached and its rescue."""
     text = report_text(g.REPORT, g.PLAN, width=160)
-    assert "not reached: blue 100 % -> green 100 % (waits 5 min first)" in text
+    assert "not reached: blue 100 % -> green 100 % (starts after 5 min)" in text
 
 
 RESCUE_FAILED = Report(
@@ -222,7 +221,7 @@ RESCUE_FAILED = Report(
 
 
 def test_a_rescue_has_a_heading_of_its_own():
-    """The step that failed and the rescue that failed look alike but for where they stand, in every form."""
+    """The failed step and the failed rescue are in different sections, in each format."""
     before, _, after = report_text(RESCUE_FAILED).partition("\nRescue\n")
     assert "no again" not in before
     assert "no again" in after
@@ -233,8 +232,8 @@ def test_a_rescue_has_a_heading_of_its_own():
     assert RESCUE_FAILED.exit is Exit.RESCUE_FAILED
 
 
-def test_a_reason_is_not_said_twice():
-    """What the reason says of a change does not stand below it again."""
+def test_a_reason_is_not_repeated():
+    """A change that the reason contains is not printed below it again."""
     change = {"path": "instance_count", "before": 1, "after": 2}
     text = plan_text(
         Plan("dev", (Step(Verb.UPDATE, addr("deployment/mip/blue"), {"changes": [change]}, "instance_count 1 -> 2"),))
@@ -243,7 +242,7 @@ def test_a_reason_is_not_said_twice():
 
 
 def test_nothing_to_do_counts_nothing():
-    """Azure was read to find that out, so no number of requests is claimed."""
+    """No number of requests is printed: reading Azure needed some, too."""
     assert report_text(Report("dev", "f", ())).splitlines()[-1] == "Done: nothing to do."
 
 
@@ -261,39 +260,39 @@ TIMES = {
 }
 
 
-@pytest.mark.parametrize(("seconds", "said"), TIMES.items())
-def test_times_are_short(seconds, said):
-    """Never more digits than a person reads, and nothing is rounded to sixty."""
-    assert duration(seconds) == said
+@pytest.mark.parametrize(("seconds", "text"), TIMES.items())
+def test_times_are_short(seconds, text):
+    """Few digits, and nothing is rounded to sixty."""
+    assert duration(seconds) == text
 
 
 def test_a_good_report_is_done():
-    """When every step is done the summary says so."""
-    report = Report("dev", "f", (Outcome(addr("endpoint/mip"), Verb.CREATE, State.DONE, 1, 3.04),), 4, 3.1)
-    assert report_text(report).splitlines()[-1] == "Done: 1 done; 3.1 s, 4 requests."
+    """The summary counts the steps if all are done."""
+    report = Report("dev", "f", (Outcome("endpoint/mip", Verb.CREATE, State.DONE, 1, 3.04),), 4, 3.1)
+    assert report_text(report).splitlines()[-1] == "Done: 1 step; 3.1 s, 4 requests."
 
 
-def test_status_lines_up_where_it_fits_and_flows_where_not():
-    """Slots are a table on a wide page and broken between cells on a narrow one."""
+def test_slots_are_aligned_on_a_wide_terminal_and_wrapped_on_a_narrow_one():
+    """Lines are wrapped between cells."""
     wide = status_text(g.ROWS, width=100).splitlines()
-    assert wide[2] == "  blue   live   90 %  Succeeded  1 x Standard_NC24ads_A100_v4  release 3f2a9c1b"
-    assert wide[3] == "  green         10 %  Succeeded  2 x Standard_NC24ads_A100_v4  release 99aa9c1b"
+    assert wide[3] == "  blue   live   90 %  Succeeded  1 x Standard_NC24ads_A100_v4  release 3f2a9c1b"
+    assert wide[4] == "  green         10 %  Succeeded  2 x Standard_NC24ads_A100_v4  release 99aa9c1b"
     assert "  blue  live  90 %  Succeeded  1 x Standard_NC24ads_A100_v4\n  release 3f2a9c1b" in status_text(
         g.ROWS, width=60
     )
 
 
-def test_status_counts_who_is_served_and_whose_lease_ends():
-    """The last line says how many endpoints serve their callers and which lease ends first."""
+def test_status_counts_endpoints_with_traffic_and_names_the_next_lease():
+    """The last line contains the number of endpoints that receive traffic, and the lease that expires first."""
     last = status_text(g.ROWS, width=120).splitlines()[-1]
-    assert last == "2 endpoints, 1 with callers served; the next lease to end is mip's, in 71 h."
+    assert last == "2 endpoints, 1 receiving traffic; next lease: mip expires in 71 h."
     assert status_text(()) == "No endpoints.\n"
 
 
-def test_a_failed_endpoint_may_serve_its_callers():
-    """Whether they are served is where the traffic goes; that the endpoint's last change failed is said beside it."""
+def test_a_failed_endpoint_can_receive_traffic():
+    """Only the deployments with traffic count; the endpoint's own state is printed beside it."""
     failed = [replace(row, state="Failed", lease_ends=None, hours_left=None) for row in g.ROWS[:1]]
-    assert status_text(failed).splitlines()[-1] == "1 endpoint, 1 with callers served; mip is Failed."
+    assert status_text(failed).splitlines()[-1] == "1 endpoint, 1 receiving traffic; mip is Failed."
 
 
 CREATED = Step(
@@ -311,8 +310,8 @@ CREATED = Step(
 )
 
 
-def test_what_is_created_is_shown_and_what_azure_decides_is_said_to_be_unknown():
-    """Fields as they will be, secrets hidden; scoring URI, identity and lease are known after apply."""
+def test_created_fields_are_shown_and_those_of_azure_are_known_after_apply():
+    """Fields with their values, secrets hidden; scoring URI, identity and lease are known after apply."""
     text = plan_text(Plan("dev", (CREATED,)), width=100)
     for line in ("auth_mode: key", "tags.team: x", "tags.token: (hidden)"):
         assert line in text
@@ -321,8 +320,8 @@ def test_what_is_created_is_shown_and_what_azure_decides_is_said_to_be_unknown()
     assert "hunter22" not in text
 
 
-def test_what_stays_is_counted():
-    """An update says how many fields it leaves alone, and the summary how many endpoints."""
+def test_unchanged_fields_and_endpoints_are_counted():
+    """An update counts its unchanged fields, and the summary the unchanged endpoints."""
     body = {
         "document": {"name": "blue", "instance_count": 2, "tags": {"a": "1", "b": "2"}},
         "changes": [{"path": "instance_count", "before": 1, "after": 2}],
@@ -336,9 +335,9 @@ def test_what_stays_is_counted():
     assert text.endswith("1 endpoint unchanged.\n")
 
 
-def test_a_long_plan_counts_the_fields_of_what_it_does_not_spell_out():
-    """Twelve in full, the rest by number."""
-    steps = tuple(Step(Verb.CREATE, addr(f"endpoint/m{n}"), CREATED.body, "new") for n in range(14))
+def test_a_long_plan_shows_only_the_first_fields():
+    """Twelve resources in full; of the rest only the number of fields."""
+    steps = tuple(Step(Verb.CREATE, f"endpoint/m{n}", CREATED.body, "new") for n in range(14))
     text = plan_text(Plan("dev", steps), width=120)
     assert text.count("auth_mode: key") == 12
     assert text.count("(6 fields: see -o json)") == 2
@@ -346,21 +345,21 @@ def test_a_long_plan_counts_the_fields_of_what_it_does_not_spell_out():
 
 @g.few
 @given(g.PLANS, g.WIDTHS, st.booleans())
-def test_the_legend_is_the_signs_used_and_no_others(plan, width, ascii_only):
-    """Each sign before a step is in the legend, each of the legend is before a step."""
+def test_the_legend_lists_each_used_symbol_and_no_other(plan, width, ascii_only):
+    """Each symbol of a step is in the legend, and the reverse."""
     text = plan_text(plan, width=width, ascii=ascii_only)
-    used = {sign(step) for step in plan.all_steps}
-    legend = text.rpartition("\nSigns:")[2].partition("\n\n")[0] if "\nSigns:" in text else ""
-    ink = Ink(width, ascii=ascii_only)
-    assert set(legend.split()) == {word for mark, meaning in used for word in (ink.clean(mark), *meaning.split())}
+    used = {symbol(step) for step in plan.all_steps}
+    legend = text.rpartition("\nLegend:")[2].partition("\n\n")[0] if "\nLegend:" in text else ""
+    layout = Layout(width, ascii=ascii_only)
+    assert set(legend.split()) == {word for mark, meaning in used for word in (layout.clean(mark), *meaning.split())}
 
 
 @g.few
 @given(g.WIDTHS, st.integers(1, 300), st.integers(0, 9), st.integers(0, 30))
 def test_only_the_long_word_moves(width, length, before, after):
-    """A word that has no room where it belongs stands further left, alone; all others stay."""
+    """A word that does not fit at its column is further left, on its own line; all others stay."""
     text = f"{'because ' * before}{'y' * length}{' therefore' * after}"
-    for n, line in enumerate(Ink(width).line(text, indent=11, hang=13)):
+    for n, line in enumerate(Layout(width).line(text, indent=11, hang=13)):
         at = 13 if n else 11
         assert line.startswith(" " * at + line.lstrip()[:1]) or line.split() == ["y" * length]
         assert cells(line) <= width or line == "y" * length
@@ -371,9 +370,9 @@ def test_only_the_long_word_moves(width, length, before, after):
 def test_a_long_word_beside_a_name_moves_alone(width, length):
     """In a title, and in a column beside one."""
     long = "y" * length
-    siblings = Ink(width).row(("AML250 ", Style.BAD), "cannot plan it", f"one {long} two", column=30)
+    siblings = Layout(width).row(("AML250 ", Style.BAD), "cannot plan it", f"one {long} two", column=30)
     assert [line.split(" one")[0].strip() for line in siblings[:1]] == ["AML250 cannot plan it"]
-    title = Ink(width).row(
+    title = Layout(width).row(
         ("AML250 ", Style.BAD), f"cannot plan it: {long} is not there, and so on and on", "", column=0
     )
     assert all(line.startswith(" " * 9 + line.lstrip()[:1]) for line in title[1:] if "y" not in line)

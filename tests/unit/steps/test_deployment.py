@@ -46,9 +46,7 @@ def test_what_a_removal_takes_away_is_said() -> None:
         "tags.team a -> (removed)",
     }
     step = made_beside(live)
-    listed = {
-        f"{c['path']} {reporter.before_and_after(c['path'], c['before'], c['after'])}" for c in step.body["changes"]
-    }
+    listed = {f"{c['path']} {reporter.format_change(c['path'], c['before'], c['after'])}" for c in step.body["changes"]}
     assert said == {each for each in listed if "amldeploy-release" not in each}
 
     step = made_beside(live, deployment_body("green", release="r0"))

@@ -1,4 +1,4 @@
-"""Plans, reports and rows: a few that are told like a story, and strategies for any."""
+"""Plans, reports and rows: a few examples, and strategies that generate any."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deploy.reporter import EndpointRow, SlotRow
 from tests.addresses import addr
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""Enough for what is generated here; a busy machine fails no test."""
+"""Few examples and no deadline, so that a slow machine fails no test."""
 SIZE = "Standard_NC24ads_A100_v4"
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 QUOTA = {
@@ -44,11 +44,11 @@ TARGET = {
 PLAN = Plan(
     "dev",
     (
-        Step(Verb.CHECK, addr("quota/mip/standard_nc24ads_a100_v4"), QUOTA, "1 x 24 cores"),
-        Step(Verb.CREATE, addr("endpoint/mip"), {"document": {"name": "mip-dev"}}, "there is no endpoint mip-dev yet"),
-        Step(Verb.UPDATE, addr("deployment/mi2/blue"), {"changes": CHANGES}, "instance_count"),
-        Step(Verb.SHIFT, addr("traffic/mip"), {}, "blue 100 % -> green 100 %", Retry(6, 1800.0, 300.0)),
-        Step(Verb.DELETE, addr("deployment/mip/blue"), {}, "deployment blue is no longer wanted"),
+        Step(Verb.CHECK, "quota/mip/standard_nc24ads_a100_v4", QUOTA, "1 x 24 cores"),
+        Step(Verb.CREATE, "endpoint/mip", {"document": {"name": "mip-dev"}}, "there is no endpoint mip-dev yet"),
+        Step(Verb.UPDATE, "deployment/mi2/blue", {"changes": CHANGES}, "instance_count"),
+        Step(Verb.SHIFT, "traffic/mip", {}, "blue 100 % -> green 100 %", Retry(6, 1800.0, 300.0)),
+        Step(Verb.DELETE, "deployment/mip/blue", {}, "removed by teardown"),
     ),
     (Step(Verb.SHIFT, addr("traffic/mip"), {}, "green 100 % -> blue 100 %"),),
     ({"endpoint": "mip", "ends": "2026-11-30 09:12 UTC"},),
@@ -63,20 +63,13 @@ FAILURE = {
     "status": 400,
     "request_id": "3f0a5f1e",
 }
-SIGHT, LOG = Evidence("a sight", {"n": 1}, {"seen.png": PNG}), Evidence("", {}, {"a.log": b"boom"})
 REPORT = Report(
     "dev",
     PLAN.fingerprint,
     (
         Outcome(addr("quota/mip/standard_nc24ads_a100_v4"), Verb.CHECK, State.DONE, 1, 0.4),
         Outcome(
-            addr("endpoint/mip"),
-            Verb.CREATE,
-            State.DONE,
-            2,
-            41.2,
-            None,
-            Evidence("a sight", {"n": 1}, {"seen.png": PNG}),
+            "endpoint/mip", Verb.CREATE, State.DONE, 2, 41.2, None, Evidence("a result", {"n": 1}, {"seen.png": PNG})
         ),
         Outcome(
             addr("deployment/mi2/blue"),
@@ -112,7 +105,7 @@ ROWS = (
 
 WIDTHS = st.integers(60, 200)
 WORDS = st.text(min_size=0, max_size=20) | st.text("abc::`|@<&#[_* \u202e\x1b\n\u2028\u00a0\t漢", max_size=20)
-"""No word of these is longer than 20 columns twice over, so no line of a page may be too long."""
+"""No word is longer than 40 columns, so no line of a page may be too long."""
 SENTENCES = st.lists(WORDS, max_size=6).map(" ".join)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | WORDS,
