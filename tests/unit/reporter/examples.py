@@ -44,11 +44,11 @@ TARGET = {
 PLAN = Plan(
     "dev",
     (
-        Step(Verb.CHECK, "quota/mip/standard_nc24ads_a100_v4", QUOTA, "1 x 24 cores"),
-        Step(Verb.CREATE, "endpoint/mip", {"document": {"name": "mip-dev"}}, "there is no endpoint mip-dev yet"),
-        Step(Verb.UPDATE, "deployment/mi2/blue", {"changes": CHANGES}, "instance_count"),
-        Step(Verb.SHIFT, "traffic/mip", {}, "blue 100 % -> green 100 %", Retry(6, 1800.0, 300.0)),
-        Step(Verb.DELETE, "deployment/mip/blue", {}, "removed by teardown"),
+        Step(Verb.CHECK, addr("quota/mip/standard_nc24ads_a100_v4"), QUOTA, "1 x 24 cores"),
+        Step(Verb.CREATE, addr("endpoint/mip"), {"document": {"name": "mip-dev"}}, "there is no endpoint mip-dev yet"),
+        Step(Verb.UPDATE, addr("deployment/mi2/blue"), {"changes": CHANGES}, "instance_count"),
+        Step(Verb.SHIFT, addr("traffic/mip"), {}, "blue 100 % -> green 100 %", Retry(6, 1800.0, 300.0)),
+        Step(Verb.DELETE, addr("deployment/mip/blue"), {}, "removed by teardown"),
     ),
     (Step(Verb.SHIFT, addr("traffic/mip"), {}, "green 100 % -> blue 100 %"),),
     ({"endpoint": "mip", "ends": "2026-11-30 09:12 UTC"},),
@@ -69,7 +69,13 @@ REPORT = Report(
     (
         Outcome(addr("quota/mip/standard_nc24ads_a100_v4"), Verb.CHECK, State.DONE, 1, 0.4),
         Outcome(
-            "endpoint/mip", Verb.CREATE, State.DONE, 2, 41.2, None, Evidence("a result", {"n": 1}, {"seen.png": PNG})
+            addr("endpoint/mip"),
+            Verb.CREATE,
+            State.DONE,
+            2,
+            41.2,
+            None,
+            Evidence("a result", {"n": 1}, {"seen.png": PNG}),
         ),
         Outcome(
             addr("deployment/mi2/blue"),

@@ -131,7 +131,7 @@ def test_failures_that_affect_traffic_are_first() -> None:
 def test_secrets_are_masked_line_by_line() -> None:
     """Each line of a secret has its own mask; other values have none."""
     document = {"environment_variables": {"API_KEY": "first-line\nsecond%line", "MODE": "not-a-secret"}}
-    plan = Plan("dev", (Step(Verb.CREATE, "deployment/a/blue", {"document": document}, "new"),))
+    plan = Plan("dev", (Step(Verb.CREATE, addr("deployment/a/blue"), {"document": document}, "new"),))
     assert mask_commands(plan_secrets(plan)) == "::add-mask::first-line\n::add-mask::second%25line\n"
 
 

@@ -9,7 +9,7 @@ import jsonschema
 from deploy import reporter
 from deploy.domain.plan import Step, Verb
 from deploy.errors import Exit, Finding
-from deploy.preflight.check_result import Reason, Verdict
+from deploy.preflight.check_result import CheckResult, Reason, Verdict
 from deploy.preflight.doctor import Diagnosis, Line, of_plan
 from tests.addresses import addr
 from tests.project import ROOT
@@ -51,7 +51,7 @@ def test_exit() -> None:
 
 def test_lines_of_a_plan() -> None:
     """Each check is a line, and each finding without a check; changes are not."""
-    bad = CheckResult("w", "s", (Reason("AML200", "few", "more"),)).step("quota/mip/x", {})
+    bad = CheckResult("w", "s", (Reason("AML200", "few", "more"),)).step(addr("quota/mip/x"), {})
     good = CheckResult("w", "s").step(addr("model/mip/blue"), {})
     guard = Finding("environment/dev", "AML240", "too many", "fewer")
     own = Finding("quota/mip/x", "AML200", "few (s)", "more")

@@ -85,7 +85,7 @@ def test_errors_and_logs_can_be_read():
 def test_secrets_in_evidence_files_are_hidden():
     """A JSON file of a probe is shown without its secrets."""
     files = {"answer.json": b'{"hf_token": "abc123", "n": 1}'}
-    seen = Outcome("probe/a/b", Verb.PROBE, State.DONE, 1, 1, None, Evidence("", {}, files))
+    seen = Outcome(addr("probe/a/b"), Verb.PROBE, State.DONE, 1, 1, None, Evidence("", {}, files))
     text = report_html(Report("dev", "f", (seen,)))
     assert "abc123" not in text
     assert "answer.json" in text

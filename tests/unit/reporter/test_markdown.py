@@ -11,6 +11,7 @@ from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State
 from deploy.reporter import plan_markdown, report_markdown, status_markdown
 from deploy.reporter.markdown import LIMIT
+from tests.addresses import addr
 
 from . import examples as g
 
@@ -47,12 +48,14 @@ def test_remote_html_is_escaped_and_no_user_is_mentioned(text):
 
 def test_a_long_plan_is_cut_and_counts_the_rest():
     """A plan of a thousand steps fits into a comment."""
-    step = Step(Verb.DELETE, "deployment/mip/blue", {"changes": [{"path": "a" * 90, "after": "<" * 90}]}, "`|<@" * 50)
+    step = Step(
+        Verb.DELETE, addr("deployment/mip/blue"), {"changes": [{"path": "a" * 90, "after": "<" * 90}]}, "`|<@" * 50
+    )
     for steps in ((step,) * 1_000, (step,) * 200):
         text = plan_markdown(Plan("dev", steps, steps, ({"endpoint": "x" * 999},) * 100))
         assert len(text) < LIMIT
         assert re.search(r"\| \d+ more \|", text)
-    outcome = Outcome("a/b", Verb.CHECK, State.FAILED, 1, 1.0, {"code": "AML1", "message": "<" * 9_000})
+    outcome = Outcome(addr("a/b"), Verb.CHECK, State.FAILED, 1, 1.0, {"code": "AML1", "message": "<" * 9_000})
     assert len(report_markdown(Report("dev", "f", (outcome,) * 1_000))) < LIMIT
     assert len(status_markdown(g.ROWS * 1_000)) < LIMIT
 

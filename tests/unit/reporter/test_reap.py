@@ -11,6 +11,7 @@ import pytest
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Outcome, Report, State
 from deploy.reporter import reap_text
+from tests.addresses import addr
 
 DRY = " Nothing was changed: use --yes to delete."
 
@@ -27,14 +28,14 @@ class Decision:
 EXPIRED = SimpleNamespace(name="mip", why="expired", earlier=False)
 EARLIER = SimpleNamespace(name="cxr", why="expired", earlier=True)
 SLOT = SimpleNamespace(endpoint="mip", deployment="blue", why="idle", instances=2, instance_type="S")
-DELETE = Step(Verb.DELETE, "endpoint/mip", {}, "expired")
-RECORD = Step(Verb.UPDATE, "identity/mi2", {}, "records its owner")
+DELETE = Step(Verb.DELETE, addr("endpoint/mip"), {}, "expired")
+RECORD = Step(Verb.UPDATE, addr("identity/mi2"), {}, "records its owner")
 PLAN = Plan("dev", (DELETE,))
 
 
 def report(state: State) -> Report:
     error = {"code": "AML300", "message": "no"} if state is State.FAILED else None
-    return Report("dev", "f", (Outcome("endpoint/mip", Verb.DELETE, state, 1, 1.0, error),))
+    return Report("dev", "f", (Outcome(addr("endpoint/mip"), Verb.DELETE, state, 1, 1.0, error),))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from deploy.reporter import (
 )
 from deploy.reporter.layout import Layout, Style, cells
 from deploy.reporter.wording import UNCHECKED, duration, symbol
+from tests.addresses import addr
 
 from . import examples as g
 
@@ -77,7 +78,7 @@ def test_remote_text_cannot_control_the_terminal_or_the_runner(page, width):
 def test_nothing_is_cut_off(width, length, words):
     """An address and a reason are printed in full at any length."""
     address, why = f"role/mip/{'x' * length}", f"{'because ' * words}{'y' * length}"
-    plan = Plan("dev", (Step(Verb.CREATE, address, {}, why), Step(Verb.CREATE, "endpoint/mip", {}, why)))
+    plan = Plan("dev", (Step(Verb.CREATE, address, {}, why), Step(Verb.CREATE, addr("endpoint/mip"), {}, why)))
     text = " ".join(plan_text(plan, width=width).split())
     assert address in text
     assert text.count(why) == 2
@@ -130,7 +131,7 @@ def test_an_empty_plan_is_one_green_sentence():
 
 def test_checks_alone_are_no_changes():
     """A plan with probes only has no changes, and counts the probes."""
-    plan = Plan("dev", (Step(Verb.PROBE, "probe/mip/blue", {}, "asked for"),))
+    plan = Plan("dev", (Step(Verb.PROBE, addr("probe/mip/blue"), {}, "asked for"),))
     assert plan_text(plan).splitlines()[-1] == "No changes. Azure matches the files. 1 probe to run."
 
 
@@ -167,7 +168,7 @@ GROWING = {
 )
 def test_quota_is_shown_as_arithmetic(numbers, text):
     """Needed cores, free cores and whether they suffice; unknown numbers are named."""
-    plan = Plan("dev", (Step(Verb.CHECK, f"quota/mip/{g.SIZE.lower()}", g.QUOTA | numbers, "why"),))
+    plan = Plan("dev", (Step(Verb.CHECK, addr(f"quota/mip/{g.SIZE.lower()}"), g.QUOTA | numbers, "why"),))
     assert text in " ".join(plan_text(plan, width=200).split())
 
 
@@ -212,9 +213,15 @@ RESCUE_FAILED = Report(
     "dev",
     "f",
     (
-        Outcome("traffic/mip", Verb.SHIFT, State.FAILED, 1, 1.0, {"code": "AML300", "message": "no"}),
+        Outcome(addr("traffic/mip"), Verb.SHIFT, State.FAILED, 1, 1.0, {"code": "AML300", "message": "no"}),
         Outcome(
-            "traffic/mip", Verb.SHIFT, State.FAILED, 1, 1.0, {"code": "AML300", "message": "no again"}, rescue=True
+            addr("traffic/mip"),
+            Verb.SHIFT,
+            State.FAILED,
+            1,
+            1.0,
+            {"code": "AML300", "message": "no again"},
+            rescue=True,
         ),
     ),
 )
@@ -268,7 +275,7 @@ def test_times_are_short(seconds, text):
 
 def test_a_good_report_is_done():
     """The summary counts the steps if all are done."""
-    report = Report("dev", "f", (Outcome("endpoint/mip", Verb.CREATE, State.DONE, 1, 3.04),), 4, 3.1)
+    report = Report("dev", "f", (Outcome(addr("endpoint/mip"), Verb.CREATE, State.DONE, 1, 3.04),), 4, 3.1)
     assert report_text(report).splitlines()[-1] == "Done: 1 step; 3.1 s, 4 requests."
 
 
@@ -337,7 +344,7 @@ def test_unchanged_fields_and_endpoints_are_counted():
 
 def test_a_long_plan_shows_only_the_first_fields():
     """Twelve resources in full; of the rest only the number of fields."""
-    steps = tuple(Step(Verb.CREATE, f"endpoint/m{n}", CREATED.body, "new") for n in range(14))
+    steps = tuple(Step(Verb.CREATE, addr(f"endpoint/m{n}"), CREATED.body, "new") for n in range(14))
     text = plan_text(Plan("dev", steps), width=120)
     assert text.count("auth_mode: key") == 12
     assert text.count("(6 fields: see -o json)") == 2
