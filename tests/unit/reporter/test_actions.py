@@ -124,7 +124,7 @@ def test_failures_that_affect_traffic_are_first() -> None:
         ("error", {"title": "AML310 traffic/c"}),
         ("error", {"title": "AML310 endpoint/b"}),
         ("warning", {"title": "Note"}),
-        ("warning", {"title": addr("endpoint/a")}),
+        ("warning", {"title": "endpoint/a"}),
     ]
 
 

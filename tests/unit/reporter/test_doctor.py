@@ -59,7 +59,7 @@ def test_lines_of_a_plan() -> None:
 
     assert [(line.subject, line.verdict) for line in lines] == [
         ("quota/mip/x", Verdict.NO),
-        (addr("model/mip/blue"), Verdict.YES),
+        ("model/mip/blue", Verdict.YES),
         ("environment/dev", Verdict.NO),
     ]
     assert lines[0].findings == (own,)

@@ -18,6 +18,7 @@ from deploy.reporter import (
     report_annotations,
 )
 from deploy.reporter.jobsummary import timeline
+from tests.addresses import addr
 
 from . import examples as g
 
@@ -33,7 +34,7 @@ def many(endpoints: int) -> tuple[Plan, Report]:
     steps, outcomes = [], []
     for endpoint in range(endpoints):
         for n in range(STEPS):
-            address = f"deployment/endpoint-number-{endpoint}/slot-{n}"
+            address = addr(f"deployment/endpoint-number-{endpoint}/slot-{n}")
             steps.append(Step(Verb.DELETE if n % 2 else Verb.UPDATE, address, body, text))
             state = State.FAILED if n == STEPS // 2 else State.DONE
             evidence = Evidence(text, {}, {f"masks-{n}.png": b"", f"look-{n}.png": b""})

@@ -78,7 +78,7 @@ def test_remote_text_cannot_control_the_terminal_or_the_runner(page, width):
 def test_nothing_is_cut_off(width, length, words):
     """An address and a reason are printed in full at any length."""
     address, why = f"role/mip/{'x' * length}", f"{'because ' * words}{'y' * length}"
-    plan = Plan("dev", (Step(Verb.CREATE, address, {}, why), Step(Verb.CREATE, addr("endpoint/mip"), {}, why)))
+    plan = Plan("dev", (Step(Verb.CREATE, addr(address), {}, why), Step(Verb.CREATE, addr("endpoint/mip"), {}, why)))
     text = " ".join(plan_text(plan, width=width).split())
     assert address in text
     assert text.count(why) == 2
