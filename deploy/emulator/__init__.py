@@ -5,7 +5,7 @@
         MLClient(DefaultAzureCredential(), "00000000-0000-0000-0000-000000000001", "rg-local", "mlw-local")
 
 All its state is in `<state>/world.sqlite`; several processes can share it. It binds 127.0.0.1 only and imports no other
-module of `deploy`. Stand-ins answer for models and say so. `http/routes.py` lists the requests that it answers.
+module of `deploy`. Stand-ins answer for models. `http/routes.py` lists the requests that it answers.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ LOWEST, HIGHEST = 0, 1000
 
 def put(call: Call) -> Answer:
     """PUT: 201 when new, 200 when it replaces one."""
-    group, body = _group(call), call.object()
+    group, body = workspaces.require_group(call), call.object()
     location = fields.text(body, "location")
     if location is None:
         raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
@@ -31,7 +31,7 @@ def put(call: Call) -> Answer:
     for profile in _profiles(properties):
         _check_capacity(profile)
     name = call.path["name"]
-    found = call.world.get(_id(call))
+    found = call.world.get(workspaces.id_in_group(call, TYPE))
     shown: dict[str, Any] = {
         "id": f"{group.body['id']}/providers/{TYPE}/{name}", "name": name, "type": TYPE, "location": location,
         "tags": fields.texts(body, "tags"),
@@ -43,38 +43,24 @@ def put(call: Call) -> Answer:
 
 def get(call: Call) -> Answer:
     """GET one setting."""
-    found = call.world.get(_id(call))
+    found = call.world.get(workspaces.id_in_group(call, TYPE))
     if found is None:
-        _group(call)
+        workspaces.require_group(call)
         raise workspaces.not_found(f"{TYPE}/{call.path['name']}", call.path["group"])
     return Answer(200, found.body)
 
 
 def listing(call: Call) -> Answer:
     """GET the settings of a resource group, or of a subscription."""
-    subscription = f"/subscriptions/{call.path['subscription']}"
-    groups = [_group(call)] if "group" in call.path else call.world.children(subscription, "group")
-    return Answer(200, {"value": [item.body for group in groups for item in call.world.children(group.id, KIND)]})
+    return workspaces.list_in_groups(call, KIND)
 
 
 def delete(call: Call) -> Answer:
     """DELETE: 200, or 204 when absent."""
-    if call.world.get(_id(call)) is None:
+    if call.world.get(workspaces.id_in_group(call, TYPE)) is None:
         return Answer(204)
-    call.world.remove(_id(call))
+    call.world.remove(workspaces.id_in_group(call, TYPE))
     return Answer(200)
-
-
-def _group(call: Call) -> Resource:
-    found = call.world.get(f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}")
-    if found is None:
-        raise arm_error(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
-    return found
-
-
-def _id(call: Call) -> str:
-    names = call.path
-    return f"/subscriptions/{names['subscription']}/resourceGroups/{names['group']}/providers/{TYPE}/{names['name']}"
 
 
 def _profiles(properties: dict[str, Json]) -> list[dict[str, Json]]:

@@ -25,7 +25,7 @@ def replaceable_properties(properties: dict[str, Json]) -> dict[str, Any]:
             "The endpointComputeType 'Kubernetes' does not match the endpoint's, which is 'Managed'. "
             "A Kubernetes deployment needs an endpoint on an attached Kubernetes compute."
         )
-    code = fields.mapping(properties, "codeConfiguration")
+    code, scale = fields.mapping(properties, "codeConfiguration"), fields.mapping(properties, "scaleSettings")
     return {
         "description": fields.text(properties, "description"),
         "model": model,
@@ -33,7 +33,7 @@ def replaceable_properties(properties: dict[str, Json]) -> dict[str, Any]:
         "codeConfiguration": {k: fields.text(code, k) for k in ("codeId", "scoringScript")} if code else None,
         "environmentVariables": fields.texts(properties, "environmentVariables"),
         "appInsightsEnabled": fields.flag(properties, "appInsightsEnabled", False),
-        "scaleSettings": {"scaleType": _scale_type(fields.mapping(properties, "scaleSettings"))},
+        "scaleSettings": {"scaleType": fields.one_of(scale, "scaleType", ("Default",), "Default")},
         "requestSettings": {**_REQUESTS, **_group(properties, "requestSettings")},
         "livenessProbe": {**_PROBE, **_group(properties, "livenessProbe")},
         "readinessProbe": {**_PROBE, **_group(properties, "readinessProbe")},
@@ -56,10 +56,6 @@ def _group(properties: dict[str, Json], key: str) -> dict[str, Json]:
         elif name in (*_PROBE, *_REQUESTS) and not durations.readable(fields.text(group, name) or ""):
             raise user_error(f"The value '{value}' of '{name}' in '{key}' is not a duration such as PT5S.")
     return group
-
-
-def _scale_type(settings: dict[str, Json]) -> str:
-    return fields.one_of(settings, "scaleType", ("Default",), "Default")
 
 
 def sku(body: dict[str, Json], default: int) -> dict[str, Json]:

@@ -41,17 +41,16 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
         raise user_error(
             f"An endpoint with this name already exists: {name}. Endpoint names must be unique in a region, {location}."
         )
-    _refuse_kubernetes(fields.mapping(body, "properties"), workspace)
+    properties = fields.mapping(body, "properties")
+    _refuse_kubernetes(properties, workspace)
     limits.check_endpoint_limit(call.world, call.path["subscription"], location)
-    requested = _requested(body, fields.mapping(body, "properties"))
+    requested = _requested(body, properties)
     live, mirror = requested.pop("traffic"), requested.pop("mirrorTraffic")
     if problem := traffic.traffic_problem(live, mirror, {}, {}):
         raise user_error(problem)
     now = timestamp(call.world.now())
     identifier = f"{workspace.body['id']}/onlineEndpoints/{name}"
-    user_properties = shared_quota.supported_properties(
-        call, fields.texts(fields.mapping(body, "properties"), "properties")
-    )
+    user_properties = shared_quota.supported_properties(call, fields.texts(properties, "properties"))
     identity = endpoint_identity.new_identity(
         call, identifier, workspace, fields.mapping(body, "identity"), user_properties
     )
@@ -61,15 +60,12 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
             "id": identifier, "name": name, "type": TYPE,
             "properties": {
                 **requested, "compute": None, "traffic": {}, "mirrorTraffic": {}, "provisioningState": "Creating",
-                "properties": {
-                    **user_properties,
-                    "azureml.onlineendpointid": identifier.lower(),
-                },
+                "properties": {**user_properties, "azureml.onlineendpointid": identifier.lower()},
             },
             "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
             "tags": fields.texts(body, "tags"), "location": location, "kind": "Managed", "identity": identity,
         },
-        {**_keys(fields.mapping(body, "properties")), "ready": False},
+        {**_keys(properties), "ready": False},
     )  # fmt: skip
     effect = {"properties": {"provisioningState": "Succeeded"}, "private": {"ready": True}}
     shared_quota.schedule_deletion(call.world, endpoint)
@@ -235,7 +231,6 @@ def _checked_traffic(
 
 
 def _begin(call: Call, endpoint: Resource, seconds: float, effect: dict[str, Any]) -> Resource:
-    operation = operations.begin(call.world, operations.ENDPOINT, endpoint, seconds, effect)
-    endpoint.private["operation"] = operation
+    endpoint.private["operation"] = operations.begin(call.world, operations.ENDPOINT, endpoint, seconds, effect)
     call.world.save(endpoint)
     return endpoint

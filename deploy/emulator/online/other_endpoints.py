@@ -114,13 +114,8 @@ def _require(call: Call) -> Resource:
     parent, kind, name = _locate(call)
     found = call.world.get(f"{parent}/{kind}/{name}")
     if found is None:
-        raise _missing(call, _relative_id(call, f"{parent}/{kind}/{name}"))
+        raise _missing(call, f"{parent}/{kind}/{name}"[len(workspaces.require(call).id) + 1 :])
     return found
-
-
-def _relative_id(call: Call, identifier: str) -> str:
-    """An id relative to the workspace."""
-    return identifier[len(workspaces.require(call).id) + 1 :]
 
 
 def _missing(call: Call, name: str) -> Refusal:

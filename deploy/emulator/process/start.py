@@ -6,6 +6,7 @@ They are written into the world, so that they also apply to running servers and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,28 +31,19 @@ def begin(
     Raises:
         InvalidFile: a file, a fault or the speed is invalid.
     """
-    opened_world = open_world(path)
+    opened = open_world(path)
     try:
         if world is not None:
-            parse.load_and_apply(world, WorldFile, lambda requested: _replace_world(opened_world, requested))
+            parse.load_and_apply(world, WorldFile, partial(_replace_world, opened))
         if isinstance(faults, Path):
-            parse.load_and_apply(faults, FaultFile, lambda requested: _replace_faults(opened_world, requested))
+            parse.load_and_apply(faults, FaultFile, partial(_replace_faults, opened))
         elif faults is not None:
-            _validate_and_apply(
-                {"faults": [dict(fault) for fault in faults]},
-                FaultFile,
-                "faults",
-                lambda requested: _replace_faults(opened_world, requested),
-            )
+            content = {"faults": [dict(fault) for fault in faults]}
+            _validate_and_apply(content, FaultFile, "faults", partial(_replace_faults, opened))
         if time_scale is not None:
-            _validate_and_apply(
-                {"scale": float(time_scale)},
-                clock_api.ClockChange,
-                "time scale",
-                lambda requested: _change_clock(opened_world, requested),
-            )
+            change_clock(opened, {"scale": float(time_scale)}, "time scale")
     finally:
-        opened_world.close()
+        opened.close()
 
 
 def _validate_and_apply(value: Any, model: type[parse.M], what: str, use: Any) -> None:
@@ -75,9 +67,9 @@ def _replace_faults(world: World, requested: FaultFile) -> None:
         inject.register(world, requested.faults)
 
 
-def change_clock(world: World, requested: Mapping[str, Any]) -> None:
-    """Change the clock of an open world. Raises InvalidFile."""
-    _validate_and_apply(dict(requested), clock_api.ClockChange, "clock", lambda fit: _change_clock(world, fit))
+def change_clock(world: World, requested: Mapping[str, Any], what: str = "clock") -> None:
+    """Change the clock of an open world. Raises InvalidFile, which names `what`."""
+    _validate_and_apply(dict(requested), clock_api.ClockChange, what, partial(_change_clock, world))
 
 
 def _change_clock(world: World, requested: clock_api.ClockChange) -> None:

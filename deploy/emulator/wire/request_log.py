@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deploy.emulator.wire.responses import Json
@@ -49,17 +48,12 @@ def read(
     world: World, after: int = 0, mutating: bool | None = None, target: str | None = None
 ) -> list[dict[str, Json]]:
     """The requests after number `after`, oldest first."""
-    return list(_rows(world, after, mutating, target))
-
-
-def _rows(world: World, after: int, mutating: bool | None, target: str | None) -> Iterator[dict[str, Json]]:
-    sql, values = f"SELECT {', '.join(COLUMNS)} FROM requests WHERE number > ?", [after]  # noqa: S608 - constant names
+    conditions: dict[str, int | str] = {"number > ?": after}
     if mutating is not None:
-        sql, values = sql + " AND mutating = ?", [*values, int(mutating)]
-    parameters: list[int | str] = list(values)
+        conditions["mutating = ?"] = int(mutating)
     if target is not None:
-        sql += " AND target = ?"
-        parameters.append(target.lower())
-    for row in world.db.execute(sql + " ORDER BY number", parameters):
-        found = dict(zip(COLUMNS, row, strict=True))
-        yield {**found, "mutating": bool(found["mutating"])}
+        conditions["target = ?"] = target.lower()
+    where = " AND ".join(conditions)
+    sql = f"SELECT {', '.join(COLUMNS)} FROM requests WHERE {where} ORDER BY number"  # noqa: S608 - constant names
+    found = [dict(zip(COLUMNS, row, strict=True)) for row in world.db.execute(sql, list(conditions.values()))]
+    return [{**row, "mutating": bool(row["mutating"])} for row in found]

@@ -40,8 +40,8 @@ def find(world: World, identifier: str) -> Resource | None:
 
 def get(call: Call) -> Answer:
     """GET one identity."""
-    _group(call)
-    found = call.world.get(_identifier(call))
+    workspaces.require_group(call)
+    found = call.world.get(workspaces.id_in_group(call, TYPE))
     if found is None:
         raise workspaces.not_found(f"{TYPE}/{call.path['name']}", call.path["group"])
     return Answer(200, found.body)
@@ -49,19 +49,16 @@ def get(call: Call) -> Answer:
 
 def listing(call: Call) -> Answer:
     """GET the identities of a resource group, or of a subscription."""
-    groups = call.world.children(f"/subscriptions/{call.path['subscription']}", "group")
-    if named := call.path.get("group"):
-        groups = [_group(call)] if named else groups
-    return Answer(200, {"value": [item.body for group in groups for item in call.world.children(group.id, KIND)]})
+    return workspaces.list_in_groups(call, KIND)
 
 
 def put(call: Call) -> Answer:
     """PUT an identity: 201 when new, 200 when it replaces one."""
-    group, body = _group(call), call.object()
+    group, body = workspaces.require_group(call), call.object()
     location = fields.text(body, "location")
     if not location:
         raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
-    existed = call.world.get(_identifier(call)) is not None
+    existed = call.world.get(workspaces.id_in_group(call, TYPE)) is not None
     region = location.replace(" ", "").lower()
     created = save(call.world, group.body["id"], call.path["name"], region, fields.texts(body, "tags"))
     return Answer(200 if existed else 201, created.body)
@@ -69,21 +66,8 @@ def put(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """DELETE an identity: 200, or 204 when absent. Its role assignments stay as orphans, as on Azure."""
-    _group(call)
-    if call.world.get(_identifier(call)) is None:
+    workspaces.require_group(call)
+    if call.world.get(workspaces.id_in_group(call, TYPE)) is None:
         return Answer(204)
-    call.world.remove(_identifier(call))
+    call.world.remove(workspaces.id_in_group(call, TYPE))
     return Answer(200)
-
-
-def _group(call: Call) -> Resource:
-    found = call.world.get(f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}")
-    if found is None:
-        raise arm_error(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
-    return found
-
-
-def _identifier(call: Call) -> str:
-    names = call.path
-    group = f"/subscriptions/{names['subscription']}/resourceGroups/{names['group']}"
-    return f"{group}/providers/{TYPE}/{names['name']}"

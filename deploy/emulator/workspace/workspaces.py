@@ -88,10 +88,29 @@ def subscription(call: Call) -> Answer:
 
 def group(call: Call) -> Answer:
     """GET a resource group."""
+    return Answer(200, require_group(call).body)
+
+
+def require_group(call: Call) -> Resource:
+    """The resource group that a request's path names; 404 otherwise."""
     found = call.world.get(f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}")
     if found is None:
         raise arm_error(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
-    return Answer(200, found.body)
+    return found
+
+
+def list_in_groups(call: Call, kind: str) -> Answer:
+    """GET the resources of a kind in the path's resource group, or in all groups of its subscription."""
+    subscription = f"/subscriptions/{call.path['subscription']}"
+    groups = [require_group(call)] if "group" in call.path else call.world.children(subscription, "group")
+    return Answer(200, {"value": [item.body for group in groups for item in call.world.children(group.id, kind)]})
+
+
+def id_in_group(call: Call, resource_type: str) -> str:
+    """The id of a resource directly in a resource group, from the names in a request's path."""
+    names = call.path
+    group = f"/subscriptions/{names['subscription']}/resourceGroups/{names['group']}"
+    return f"{group}/providers/{resource_type}/{names['name']}"
 
 
 def computes(call: Call) -> Answer:

@@ -1,7 +1,7 @@
 """Stand-ins for registry models: they answer the scoring requests of the emulator's endpoints.
 
-Each has the documented request and response of its model, computes its answer from the image in the request, and
-identifies itself as a stand-in. None of them is the model, and their answers have no medical meaning.
+Each has the documented request and response of its model and computes its answer from the image in the request. None of
+them is the model, and their answers have no medical meaning. The log of a deployment names its stand-in.
 """
 
 from __future__ import annotations

@@ -18,10 +18,6 @@ from typing import Any
 from deploy.emulator.runtime.standins import table
 from deploy.emulator.runtime.standins.vectors import Vector, of_image
 
-NOTICE = (
-    "This is the emulator's stand-in for Prov-GigaPath: plain measurements, not the model. "
-    "Its vectors have no medical meaning."
-)
 MOST_ROWS = 256
 """The model documents no limit; this one limits the memory of an answer."""
 

@@ -12,10 +12,6 @@ from typing import Any
 from deploy.emulator.runtime.standins import ScoringError, table
 from deploy.emulator.runtime.standins.vectors import of_image, of_text
 
-NOTICE = (
-    "This is the emulator's stand-in for MedImageInsight: plain measurements, not the model. "
-    "Its vectors have no medical meaning."
-)
 MOST_ROWS = 1024
 LENGTH = 1024
 SCALING_FACTOR = 4.5

@@ -17,14 +17,11 @@ from numpy.typing import NDArray
 from deploy.emulator.runtime.standins import table
 from deploy.emulator.runtime.standins.prompts import DARK, Selection, parse_prompt
 from deploy.emulator.runtime.standins.segmentation import Components, Grey, Plane, connected_components, tones
+from deploy.emulator.runtime.standins.vectors import eight_bit
 
 if TYPE_CHECKING:
     from PIL import Image
 
-NOTICE = (
-    "This is the emulator's stand-in for MedImageParse: classical image processing, not the model. "
-    "Its masks have no medical meaning."
-)
 MOST_ROWS = 256
 _SMALLEST_SHARE = 1 / 5000
 """Components below this share of the image count as noise, unless there are no others."""
@@ -95,11 +92,7 @@ def _half(shape: tuple[int, int], selection: Selection, middle: tuple[float, flo
 
 def _grey(image: Image.Image) -> Grey:
     """8-bit luminance, slightly smoothed against noise."""
-    from PIL import Image, ImageFilter
+    from PIL import ImageFilter
 
-    if image.mode.startswith(("I", "F")):
-        deep = np.asarray(image, np.float64)
-        span = float(np.ptp(deep)) or 1.0
-        image = Image.fromarray(np.rint((deep - deep.min()) / span * 255).astype(np.uint8))
-    smooth = image.convert("RGB").convert("L").filter(ImageFilter.GaussianBlur(max(image.size) / 512))
+    smooth = eight_bit(image).convert("RGB").convert("L").filter(ImageFilter.GaussianBlur(max(image.size) / 512))
     return np.asarray(smooth)

@@ -20,10 +20,6 @@ from deploy.emulator.runtime.standins import ScoringError, nifti, table
 from deploy.emulator.runtime.standins.prompts import Selection, parse_prompt
 from deploy.emulator.runtime.standins.segmentation import Plane, connected_components, tones
 
-NOTICE = (
-    "This is the emulator's stand-in for MedImageParse 3D: classical image processing, not the model. "
-    "Its labels have no medical meaning."
-)
 MOST_ROWS = 1
 MOST_PROMPTS = 255
 _SMALLEST_SHARE = 1 / 20000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import pickle
-import re
 import zipfile
 
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from deploy.emulator.runtime.standins import ScoringError, gigapath
+from deploy.emulator.runtime.standins import ScoringError
 from deploy.emulator.runtime.standins.gigapath import score
 from tests.unit.emulator.runtime.standins.samples import encoded, nearly, request, sample
 
@@ -107,8 +106,3 @@ def test_any_json_raises_only_scoring_errors(body):
     """For any JSON."""
     with pytest.raises(ScoringError):
         score(body)
-
-
-def test_the_notice_names_the_stand_in():
-    """It cannot be mistaken for the model."""
-    assert re.search("stand-in.*not the model.*no medical meaning", gigapath.NOTICE)

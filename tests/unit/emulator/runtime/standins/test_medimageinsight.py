@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from deploy.emulator.runtime.standins import ScoringError, medimageinsight
+from deploy.emulator.runtime.standins import ScoringError
 from deploy.emulator.runtime.standins.medimageinsight import score
 from tests.unit.emulator.runtime.standins.samples import encoded, nearly, request, sample
 
@@ -121,8 +119,3 @@ def test_any_json_raises_only_scoring_errors(body):
     """For any JSON."""
     with pytest.raises(ScoringError):
         score(body)
-
-
-def test_the_notice_names_the_stand_in():
-    """It cannot be mistaken for the model."""
-    assert re.search("stand-in.*not the model.*no medical meaning", medimageinsight.NOTICE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import re
 import struct
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -16,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from deploy.emulator.runtime.standins import ScoringError, medimageparse3d, nifti
+from deploy.emulator.runtime.standins import ScoringError, nifti
 from deploy.emulator.runtime.standins.medimageparse3d import bodies, score
 from tests.project import ROOT
 from tests.unit.emulator.runtime.standins.samples import nearly, request, sample
@@ -192,8 +191,3 @@ def test_a_damaged_header_is_scored_or_refused(changes):
     except ScoringError as refused:
         answers = refused.status
     assert answers in (1, 500)
-
-
-def test_the_notice_names_the_stand_in():
-    """It cannot be mistaken for the model."""
-    assert re.search("stand-in.*not the model.*no medical meaning", medimageparse3d.NOTICE)
