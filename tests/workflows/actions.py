@@ -1,4 +1,6 @@
-"""Stand-ins for the four marketplace actions that our workflows use: each does what the real one does, on this disk."""
+"""Stand-ins for the four marketplace actions that our workflows use: each does what the real one does, on the local
+disk.
+"""
 
 from __future__ import annotations
 
