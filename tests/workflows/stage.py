@@ -23,7 +23,7 @@ from deploy.emulator.entra import access_tokens
 from deploy.emulator.rbac import builtin_roles
 from deploy.emulator.seed import default_world
 from deploy.emulator.world.settings import GITHUB
-from tests.laws.conftest import PLAIN, furnish
+from tests.laws.conftest import PLAIN, write_project
 from tests.project import ROOT
 from tests.workflows.github import GitHub
 
@@ -72,7 +72,7 @@ class Stage:
     """Worlds that were left by an apply, for scenarios that begin with one."""
     github: GitHub
     azure: Running
-    furnished: int = 0
+    write_projected: int = 0
 
     @property
     def head(self) -> Path:
@@ -162,7 +162,7 @@ class Stage:
 
     def senders(self) -> set[str]:
         """Who has sent requests that change something."""
-        rows = emulator.requests(self.root / "azure", after=self.furnished, mutating=True)
+        rows = emulator.requests(self.root / "azure", after=self.write_projected, mutating=True)
         return {str(row["caller"]) for row in rows if row["plane"] == "control"}
 
 
@@ -174,10 +174,10 @@ def open_stage(root: Path, worlds: Path) -> Stage:
     stage.github.variables.update(AZURE_TENANT_ID=access_tokens.TENANT, AMLDEPLOY_ENVIRONMENTS='["dev"]')
     for name in (*READ, *WRITTEN):
         stage.github.environments[name] = {"AZURE_CLIENT_ID": READER if name in READ else WRITER}
-    _furnish(stage)
-    stage.furnished = emulator.requests(root / "azure")[-1]["number"]
+    _write_project(stage)
+    stage.write_projected = emulator.requests(root / "azure")[-1]["number"]
     (root / "project").mkdir()
-    furnish(root / "project")
+    write_project(root / "project")
     (root / "commits").mkdir()
     return stage
 
@@ -198,7 +198,7 @@ def _tool(folder: Path) -> Path:
     return folder
 
 
-def _furnish(stage: Stage) -> None:
+def _write_project(stage: Stage) -> None:
     definitions = {name: guid for guid, name, *_ in builtin_roles.ROLES}
     for app, places in ((READER, READ), (WRITER, WRITTEN)):
         federated = [

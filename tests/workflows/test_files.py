@@ -60,7 +60,7 @@ def test_ci_runs_the_tests_and_the_lock() -> None:
 
 
 def test_saved_pictures_are_linked(tmp_path: Path) -> None:
-    """Each picture is linked once, without characters that mean something in Markdown; of many, a hundred and a count."""
+    """Each picture is linked once, without characters of Markdown syntax; of many, a hundred and a count."""
     for name in ("a-1/masks.png", "a-2/masks.png", "a-1/x](http:y).svg", "a-1/report.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
