@@ -65,7 +65,7 @@ def variables() -> Iterator[dict[str, str]]:
 
 
 class History:
-    """Two entries: one with an alias in a file or, in every second seed, a variable; one with a command and a fallback."""
+    """Two entries: one with an alias in a file (in every second seed a variable), one with a command and a fallback."""
 
     def __init__(self, stage: Stage, victims: Victims, variables: dict[str, str] | None) -> None:
         emulator.reset(stage.state)
