@@ -46,7 +46,7 @@ DISC = (
     "iVBORw0KGgoAAAANSUhEUgAAABgAAAAYCAAAAADFHGIkAAAAT0lEQVR42mMUYcAOmBioJsECZ21hYGBg8IFzGUWQhJGlmNDE4SwmNHE4G7+rtqAI"
     "baG2B/FL+KAI+RBjlA+GBpgOH3RxeCDiDF2aexAbAADxsgl/HfDcWQAAAABJRU5ErkJggg=="
 )
-"""A picture of 24 by 24 pixels: the masks of a big one would take longer than all that is asked about here."""
+"""An image of 24 by 24 pixels: the masks of a large image would take longer than the test itself."""
 
 
 @dataclass

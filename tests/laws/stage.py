@@ -26,9 +26,9 @@ from deploy.execution.progress import Event, Kind
 
 WORKSPACE = default_world.WORKSPACE_ID
 MOST_SENDS = 4
-"""One request of one step is sent so often at most."""
+"""How often one request of one step is sent at most."""
 HELD = 30.0
-"""Seconds that an answer drips at which a victim is killed; it does not live to see its end."""
+"""Seconds for which the answer drips while the victim is killed; it never receives the whole answer."""
 ENDS = {Exit.REFUSED, Exit.STEP_FAILED, Exit.RESCUE_FAILED, Exit.AUTH}
 
 

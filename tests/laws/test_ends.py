@@ -21,7 +21,7 @@ from tests.laws.stage import Stage, Victims
 from tests.laws.test_leases import advance_alone, lend
 
 REQUESTS = 45
-"""More than a deploy sends; a number beyond the last one strikes nobody."""
+"""More requests than a deploy sends; a number after the last request has no effect."""
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "refuse", "status": 403},
     {"kind": "refuse", "status": 503, "times": "always"},

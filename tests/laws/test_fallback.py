@@ -25,7 +25,7 @@ from tests.laws.stage import Ahead
 
 FAMILY = "standardNCADSA100v4Family"
 SLOW = 10.0
-"""Seconds that a busy machine may take beside what is slept."""
+"""Seconds that a busy machine can take in addition to the sleeps."""
 LENT = {
     "quota": {"capacity": "shared"},
     "roles": [{"role": "Storage Blob Data Contributor", "scope": "workspace_storage"}],

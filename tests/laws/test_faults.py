@@ -66,15 +66,15 @@ SORTS: tuple[tuple[Fault, Sequence[Fault]], ...] = (
 )  # fmt: skip
 """Which requests, and the faults that can strike one of them."""
 SOME, ALL = 16, 160
-"""Into how many tests the cases are dealt: the choice, and everything."""
+"""The number of tests that share the cases: for the selection, and for all cases."""
 NEVER = 10**6
-"""The number of a request that no apply gets to."""
+"""A request number that no apply reaches."""
 
 
 @functools.cache
 def undisturbed(stage: Stage, release: str) -> tuple[End, Any, tuple[int, ...]]:
     """What an apply sends and leaves without faults, and how many of its requests fit each of SORTS."""
-    stage.begin(RELEASES[-1])  # what the SDK asks once in the life of a process is asked now
+    stage.begin(RELEASES[-1])  # requests that the SDK sends once per process are sent now
     stage.begin(release)
     stage.order(*({"kind": "refuse", **fits, "number": NEVER} for fits, _ in SORTS))
     end = stage.apply()

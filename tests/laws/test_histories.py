@@ -113,7 +113,7 @@ class Project:
         elif command == "rollback":
             self.check_rollback(before, now, traffic, slots)
         elif command.startswith("apply") and now and now != before:
-            if command != "apply" and code:  # where nothing was live the fault may meet no request
+            if command != "apply" and code:  # without a live release the fault can hit no request
                 self.broken.append(f"{command}: {now} is live")
             self.lived = [now, *(each for each in self.lived if each != now)]
             self.moved_back = False

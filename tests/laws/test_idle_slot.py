@@ -22,7 +22,7 @@ from tests.outsider import Outsider
 from tests.project import ROOT
 
 REQUESTS = {"apply": 36, "reap": 20}
-"""More than each of the two sends; a number beyond the last one strikes nothing."""
+"""More requests than each of the two sends; a number after the last request has no effect."""
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "refuse", "status": 403},
     {"kind": "refuse", "status": 503, "times": "always"},

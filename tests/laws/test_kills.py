@@ -14,7 +14,7 @@ from tests.laws.stage import Stage, Victims, end_state
 from tests.laws.test_faults import PLANES, RELEASES, places, undisturbed
 
 SOME, ALL = 4, 40
-"""Into how many tests the cases are dealt: those that change something, and all of the Resource Manager's."""
+"""The number of tests that share the cases: for mutating requests, and for all requests to Azure Resource Manager."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

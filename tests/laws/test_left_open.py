@@ -17,7 +17,7 @@ from tests.outsider import Outsider
 from tests.table import SAMPLES
 
 KEPT_OUT = ("identity", "code_", "private_", "instance_", "model", "scale_", "data_collector")
-"""Rows that the files say, that nobody can change live, or whose end nothing is known of."""
+"""Rows that the files set, that cannot change live, or that have no known final state."""
 ENDPOINT, DEPLOYMENT = (
     [row for row in table if row.mutability is diff.Mutability.UPDATE and not row.yaml.startswith(KEPT_OUT)]
     for table in (diff.ENDPOINT, diff.DEPLOYMENT)

@@ -192,7 +192,7 @@ def made_of_files(world: World) -> None:
     (plain / "src").mkdir()
     (plain / "src" / "score.py").write_text("def init(): pass\ndef run(data): return data\n")
     text = (plain / "deployment.yml.j2").read_text()
-    (plain / "deployment.yml.j2").write_text(text.split("environment_variables")[0])  # the emulator keeps them
+    (plain / "deployment.yml.j2").write_text(text.split("environment_variables")[0])  # the emulator preserves them
     with (plain / "deployment.yml.j2").open("a") as file:
         file.write(
             "environment_variables: {RELEASE: '{{ values.release }}'}\n"

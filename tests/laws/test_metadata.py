@@ -54,7 +54,7 @@ def test_metadata_that_never_arrives(stage: Stage) -> None:
 
 def test_metadata_is_not_read_again(stage: Stage) -> None:
     """After the import nothing more is read there: azure-ai-ml gets the metadata of the emulator's cloud from us."""
-    stage.begin("2")  # whose first release imports everything
+    stage.begin("2")  # the first release of its setup imports everything
     stage.order({"kind": "refuse", "plane": "metadata", "times": "always"})
 
     assert stage.apply().strikes == 0

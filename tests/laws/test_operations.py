@@ -98,10 +98,10 @@ def test_an_apply_needs_few_requests(stage: Stage) -> None:
     )
     twice = {"Usages_List", "Quotas_List", "Permissions_List", "VirtualMachineSizes_List"}
     assert {name: asked[name] for name in twice if asked[name] > 2} == {}
-    assert asked["OnlineEndpoints_List"] <= 4  # at first and at last, and of the seconds in which they are made
+    assert asked["OnlineEndpoints_List"] <= 4  # before, after, and during the creation
     assert asked["AutoscaleSettings_ListByResourceGroup"] == 0
     assert asked["OnlineEndpoints_CheckNameAvailability"] == len(keys)
-    assert asked["Workspaces_Get"] <= 1 + len(keys)  # all lanes may begin at once
-    assert asked["OnlineEndpoints_Get"] <= 3 * len(keys)  # made, how it is before its traffic, its traffic
+    assert asked["Workspaces_Get"] <= 1 + len(keys)  # all threads can start at the same time
+    assert asked["OnlineEndpoints_Get"] <= 3 * len(keys)  # creation, read before the traffic update, traffic update
     assert asked["OnlineDeployments_Get"] <= 2 * len(keys)
     assert asked["OperationsStatus_Get"] == 0

@@ -29,7 +29,7 @@ from tests.laws.test_leases import advance_alone, alias, lend
 from tests.laws.weeks import Elsewhere
 
 REQUESTS = 75
-"""More than a renewal sends; a number beyond the last one strikes nobody."""
+"""More requests than a renewal sends; a number after the last request has no effect."""
 TEAM = {"object_id": "11111111-1111-1111-1111-111111111111", "type": "Group"}
 WAYS = ("renew", "in-place")
 

@@ -19,7 +19,7 @@ from tests.laws.stage import Stage, Victims
 
 FAULTS: tuple[dict[str, Any], ...] = ({"kind": "refuse", "status": 403}, {"kind": "lose", "times": 4})
 LAST, SOME = 40, (2, 4, 6)
-"""More than an apply or a rollback sends; and the changes that are struck by default."""
+"""More requests than an apply or a rollback sends; and the mutating requests that are hit by default."""
 
 
 def rollback(stage: Stage, **more: Any) -> int:

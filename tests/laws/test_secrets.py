@@ -30,7 +30,7 @@ PLANTED = {
     "HF_TOKEN": "hf_Wq7plantedToken5abcdefgh",
 }
 MARKS = ("Wq7", "eyJ")
-"""What is in every planted secret, and how every token begins."""
+"""Text in every planted secret, and the start of every token."""
 LIFE = (
     (0, "validate -e law"),
     (0, "validate -e law -o json"),
@@ -198,7 +198,7 @@ def test_no_output_contains_a_planted_secret(life: dict[str, str]) -> None:
         f"{where}: {line.strip()[:160]}"
         for where, text in life.items()
         for line in text.splitlines()
-        if not line.startswith("::add-mask::")  # GitHub takes this out of its log, and the value everywhere else
+        if not line.startswith("::add-mask::")  # GitHub removes this line from its log, and the value everywhere else
         if any(mark in line for mark in (*MARKS, *keys))
     ]
 

@@ -34,7 +34,7 @@ from tests.laws.weeks import HOUR, Weeks, resident, settle
 QUARTER = timedelta(minutes=15)
 RENEW, REAP = 24.0, 2.0
 CROSSED = (*leases.THRESHOLDS, RENEW, REAP, 0, -0.1)
-"""Hours before an end at which a visit has something to do; the last one when Azure has deleted what was protected."""
+"""Hours before an end at which a run has work; the last one is after Azure deleted protected endpoints."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -22,7 +22,7 @@ DEPLOYMENT = (
     "description: a {{ values.text }} b\n"
 )
 NO_FILE_HOLDS = "\ufeff\u2028\u2029\ufffe\uffff"
-"""Refused wherever they stand; a file has them as escapes."""
+"""Refused in every position; a file contains them as escapes."""
 TEXT = st.text(
     st.characters(exclude_categories=("Cs", "Cc"), exclude_characters=NO_FILE_HOLDS)
     | st.sampled_from("\n\t#:{}[]&*!|>'\"%@`,?-"),

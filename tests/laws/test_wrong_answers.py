@@ -25,7 +25,7 @@ MODELS = {
     "http": ("MedImageInsight", 13),
 }
 Spoil = Callable[[Any], Any]
-"""The right row in, what is sent instead out: a row, or text that is sent as it is."""
+"""Takes the correct row and returns what is sent instead: a row, or raw text."""
 EVERYWHERE: list[tuple[Spoil, str]] = [
     (lambda _: "<html><title>Sign in</title></html>", "an HTML page, 'Sign in'"),
     (lambda _: "\n", "an empty body"),

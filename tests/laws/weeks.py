@@ -40,8 +40,8 @@ from tests.laws.conftest import WORKSPACE, World, write_project
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
 HOUR = timedelta(hours=1)
 TOGETHER = 4
-"""So many lines were deployed together and end together."""
-# One clock for all endpoints runs ahead by what each of them sleeps, hence the deadline.
+"""This number of endpoints is deployed together, and their leases end together."""
+# One clock for all endpoints moves forward by the sleep of each of them, hence the deadline.
 PIPELINE = {
     "quota": {"capacity": "shared"},
     "probe": {"type": "http", "body": "request.json", "attempts": 1},
@@ -73,7 +73,7 @@ class Elsewhere(commands.Project):
     """A runner on another machine: locks of this folder do not affect it."""
 
     @contextmanager
-    def alone(self, environment: Environment, verb: str) -> Iterator[Cloud]:  # noqa: ARG002 nobody asks who it is
+    def alone(self, environment: Environment, verb: str) -> Iterator[Cloud]:  # noqa: ARG002 the parameters of the real one
         with self.connect(environment) as cloud:
             yield cloud
 

@@ -24,7 +24,7 @@ JOBS = [
 
 
 def line_of(queues: Queues, tmp_path: Path, number: int, **how: Any) -> list[str]:
-    """What becomes of so many runs of one group that come while the first is at work, in the order of arrival."""
+    """Return the result of this number of runs of one group that start while the first one runs, in order of arrival."""
     github = GitHub(tmp_path, ROOT)
     runs = [github.start("push", ROOT) for _ in range(number)]
     goes, order = threading.Event(), []
