@@ -24,7 +24,9 @@ JOBS = [
 
 
 def line_of(queues: Queues, tmp_path: Path, number: int, **how: Any) -> list[str]:
-    """Return the result of this number of runs of one group that start while the first one runs, in order of arrival."""
+    """Return the result of this number of runs of one group that start while the first one runs, in order of
+    arrival.
+    """
     github = GitHub(tmp_path, ROOT)
     runs = [github.start("push", ROOT) for _ in range(number)]
     goes, order = threading.Event(), []
