@@ -66,7 +66,7 @@ WAYS: dict[str, tuple[str, dict[str, str], list[tuple[str, str]], str]] = {
         "made with api-version 2025-04-01-preview",
     ),
 }  # fmt: skip
-"""What keeps leases, what the files say, what is sent, what is told of it."""
+"""What preserves leases, the setting in the files, the requests, the note in the output."""
 
 
 @pytest.mark.parametrize("way", WAYS)

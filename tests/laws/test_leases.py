@@ -156,7 +156,7 @@ def test_each_notice_is_sent_once(world: World) -> None:
 
 
 def emit(world: World, *channels: dict[str, str], **more: Any) -> None:
-    """Who is to be told, from now on."""
+    """Set the notice channels."""
     path = world.project.root / "environments" / "law.yml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "notices": list(channels), **more}))
 

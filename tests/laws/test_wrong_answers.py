@@ -115,7 +115,7 @@ TEMPLATE = {
         "  answer: {type: object, required: [label], properties: {label: {enum: [ill, well]}}}\n"
     ),
 }
-"""What `http` is told to expect of an endpoint that it knows nothing about."""
+"""What `http` expects of an endpoint without its own probe type."""
 HTTP: list[tuple[Any, str]] = [
     ({"kind": "refuse", "status": 202, "body": '{"label": "well"}'}, "202"),
     ("<html><title>Sign in</title></html>", "an HTML page, 'Sign in'"),
