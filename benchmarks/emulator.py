@@ -1,4 +1,4 @@
-"""How quick and how large the emulator is, as a process of its own over TLS. Numbers to look at, not a test.
+"""Measure speed and memory of the emulator, as a separate process over TLS. Prints numbers; never fails.
 
 .venv/bin/python benchmarks/emulator.py
 """
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from deploy import emulator  # noqa: E402 the checkout comes first
+from deploy import emulator  # noqa: E402 import from this checkout
 from deploy.emulator import Running  # noqa: E402
 from deploy.emulator.entra import access_tokens  # noqa: E402
 from deploy.emulator.seed import default_world  # noqa: E402
@@ -33,7 +33,7 @@ LIST = f"{default_world.WORKSPACE_ID}/onlineEndpoints"
 
 
 class Client:
-    """One connection that is kept."""
+    """A client with one persistent connection."""
 
     def __init__(self, running: Running, token: str) -> None:
         address = urlsplit(running.url)
@@ -41,7 +41,7 @@ class Client:
         self.connection = http.client.HTTPSConnection(str(address.hostname), address.port, context=context, timeout=60)
         self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
-    def ask(self, method: str, path: str, body: object = None) -> bytes:
+    def send(self, method: str, path: str, body: object = None) -> bytes:
         sent = None if body is None else json.dumps(body)
         self.connection.request(method, path, sent, self.headers)
         answer = self.connection.getresponse()
@@ -52,35 +52,35 @@ class Client:
 
 
 def get_for_a_while(running: Running, token: str, number: int) -> list[float]:
-    """How long each GET of an endpoint took, in seconds."""
+    """Send GET requests of endpoints for SECONDS; return the duration of each, in seconds."""
     client, times = Client(running, token), []
     until = time.perf_counter() + SECONDS
     while (begun := time.perf_counter()) < until:
-        client.ask("GET", f"{LIST}/bench{(number * 37 + len(times)) % ENDPOINTS}?{VERSION}")
+        client.send("GET", f"{LIST}/bench{(number * 37 + len(times)) % ENDPOINTS}?{VERSION}")
         times.append(time.perf_counter() - begun)
     return times
 
 
 def pooled(running: Running, token: str, clients: int) -> list[float]:
-    """The same from several processes at once."""
+    """Run get_for_a_while in several processes at once; return all durations."""
     with multiprocessing.get_context("spawn").Pool(clients) as pool:
         work = [(running, token, number) for number in range(clients)]
         return [each for times in pool.starmap(get_for_a_while, work) for each in times]
 
 
 def memory(pid: int) -> float:
-    """Resident megabytes of a process."""
+    """Return the resident memory of a process in megabytes."""
     shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)  # noqa: S607
     return int(shown.stdout) / 1024
 
 
 def list_all(client: Client) -> float:
-    """Seconds to list every endpoint, page by page; the best of five."""
+    """Return the seconds to list every endpoint, page by page; the shortest of five runs."""
     times = []
     for _ in range(5):
         begun, path, found = time.perf_counter(), f"{LIST}?{VERSION}", 0
         while path:
-            page = json.loads(client.ask("GET", path))
+            page = json.loads(client.send("GET", path))
             found += len(page["value"])
             rest = urlsplit(page.get("nextLink") or "")
             path = f"{rest.path}?{rest.query}" if rest.path else ""
@@ -91,7 +91,7 @@ def list_all(client: Client) -> float:
 
 
 def show(label: str, value: float, unit: str, limit: float, *, more_is_better: bool = False) -> None:
-    """One line: the figure, and whether it is within its limit."""
+    """Print one line: the number, and whether it is within its limit."""
     good = value >= limit if more_is_better else value <= limit
     print(f"{label:<42} {value:9.1f} {unit:<12} {'within' if good else 'MISSES'} {limit:g}")
 
@@ -101,7 +101,7 @@ def main() -> None:
         state = Path(name)
         roomy = state / "world.yml"
         roomy.write_text("regions: {eastus: {endpoints: 100000}}")
-        emulator.launch(state, world=roomy)  # the first start makes keys and certificates
+        emulator.launch(state, world=roomy)  # the first start creates keys and certificates
         emulator.stop(state)
         begun = time.perf_counter()
         running = emulator.launch(state)
@@ -118,7 +118,7 @@ def measure(running: Running, state: Path, start: float) -> None:
     body = {"location": "eastus", "identity": {"type": "SystemAssigned"}, "properties": {"authMode": "Key"}}
     begun = time.perf_counter()
     for number in range(ENDPOINTS):
-        client.ask("PUT", f"{LIST}/bench{number}?{VERSION}", body)
+        client.send("PUT", f"{LIST}/bench{number}?{VERSION}", body)
     filled = time.perf_counter() - begun
     time.sleep(0.3)
     alone = pooled(running, token, 1)

@@ -1,8 +1,8 @@
-"""How quick many endpoints are: plan and apply of a hundred, against the emulator as a process of its own.
+"""Measure plan and apply of a hundred endpoints, against the emulator as a separate process.
 
-Wall time, requests, and the processor time of our own process; beside it the least that the resource manager's budget
-of writes allows (200 at once, then 10 a second), which rules when requests are counted; and as a ratio to the same
-writes done with azure-ai-ml alone, one after the other. Numbers to look at, not a test.
+Prints wall time, requests and the processor time of amldeploy; the minimum time that the write limit of Azure Resource
+Manager allows (200 at once, then 10 per second), which applies with --throttle; and the ratio to the same writes with
+azure-ai-ml alone, one after the other. Never fails.
 
 .venv/bin/python benchmarks/many.py [--endpoints 100] [--no-throttle] [--alone 10]
 """
@@ -28,7 +28,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from deploy import emulator  # noqa: E402 the checkout comes first
+from deploy import emulator  # noqa: E402 import from this checkout
 
 ENDPOINT = 'name: "{{ endpoint }}-{{ unique(5) }}"\nauth_mode: key\n'
 DEPLOYMENT = (
@@ -62,7 +62,7 @@ print(time.perf_counter() - started)
 
 
 def project(folder: Path, count: int) -> None:
-    """An environment of `count` endpoints with an endpoint file and a deployment file each."""
+    """Write an environment of `count` endpoints, each with an endpoint file and a deployment file."""
     (folder / "templates" / "plain").mkdir(parents=True)
     (folder / "environments").mkdir()
     (folder / "templates" / "plain" / "endpoint.yml.j2").write_text(ENDPOINT)
@@ -75,8 +75,8 @@ def project(folder: Path, count: int) -> None:
 
 @contextlib.contextmanager
 def measured(state: Path, label: str, most: float | None = None) -> Iterator[None]:
-    """Prints what was done inside: seconds, requests, processor seconds of the processes we started. It begins a minute
-    after what was done before, so that Azure's budgets are whole.
+    """Print what the block used: seconds, requests, processor seconds of child processes. First advances the clock of
+    the emulator by a minute, so that the write limit is not used up.
     """
     emulator.clock(state, advance=60)
     before, cpu = len(emulator.requests(state)), _cpu()
@@ -99,7 +99,7 @@ def _cpu() -> float:
 
 
 def amldeploy(folder: Path, *words: str) -> None:
-    """One command, as a person types it."""
+    """Run one command in a new process."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(
         [sys.executable, "-m", "deploy", *words], cwd=folder, env=environment, check=True, capture_output=True
@@ -107,7 +107,7 @@ def amldeploy(folder: Path, *words: str) -> None:
 
 
 def alone(folder: Path, running: Any, count: int) -> float:
-    """Seconds that azure-ai-ml takes by itself for the same writes, once it is imported."""
+    """Return the seconds that azure-ai-ml alone needs for the same writes, without its import."""
     environment = {**os.environ, **running.variables()}
     ran = subprocess.run(
         [sys.executable, "-c", ALONE, SUBSCRIPTION, GROUP, WORKSPACE, str(count)],
@@ -119,7 +119,7 @@ def alone(folder: Path, running: Any, count: int) -> float:
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     asked.add_argument("--endpoints", type=int, default=100)
-    asked.add_argument("--alone", type=int, default=10, help="endpoints made with azure-ai-ml alone; 0 for none")
+    asked.add_argument("--alone", type=int, default=10, help="endpoints to create with azure-ai-ml alone; 0 for none")
     asked.add_argument(
         "--throttle", action=argparse.BooleanOptionalAction, default=True, help="count requests as Azure does"
     )
@@ -153,7 +153,7 @@ def measure(folder: Path, state: Path, running: Any, options: argparse.Namespace
         ):
             theirs = alone(folder, running, options.alone) / options.alone
         print(json.dumps({"seconds an endpoint": round(ours, 3), "alone": round(theirs, 3)}))
-        print(f"an endpoint takes {ours / theirs:.2f} of what azure-ai-ml alone takes")
+        print(f"an endpoint takes {ours / theirs:.2f} of the time of azure-ai-ml alone")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""How quick the reaper is: a plan over a thousand endpoints on shared quota, against the emulator as its own process.
+"""Measure `reap` and `renew` over a thousand endpoints on shared quota, against the emulator as a separate process.
 
-Wall time of the whole command, and the requests that it sent to the Resource Manager: one list of endpoints, one of
-role assignments, and one more when anybody goes. The same of a renewal with nothing to do. Numbers, and a verdict.
+Prints the wall time of each command and its requests to Azure Resource Manager: `reap` lists endpoints and role
+assignments, and sends one more request when an endpoint is due; `renew` has nothing to do. Exits with 1 when a command
+is slower than its limit.
 
 .venv/bin/python benchmarks/reap.py [--endpoints 1000] [--due 200]
 """
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from deploy import emulator  # noqa: E402
-from deploy.domain import leases  # noqa: E402 the checkout comes first
+from deploy.domain import leases  # noqa: E402 import from this checkout
 
 SECONDS = 5.0
 SIZE = "Standard_NC24ads_A100_v4"
@@ -38,7 +39,7 @@ ENVIRONMENT = {
 
 
 def world(count: int, due: int) -> dict[str, Any]:
-    """So many endpoints of ours, each with a deployment; the first `due` end within a day."""
+    """Return a world file with `count` managed endpoints with a deployment; the first `due` leases end within a day."""
     now = datetime.now(UTC)
     made = []
     for n in range(count):
@@ -51,7 +52,7 @@ def world(count: int, due: int) -> dict[str, Any]:
 
 
 def measured(folder: Path, *words: str) -> bool:
-    """One command, as a person types it."""
+    """Run one command in a new process; return whether it is within the limit."""
     state = folder / ".amldeploy"
     last = emulator.requests(state)[-1:]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

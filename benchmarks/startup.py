@@ -1,4 +1,4 @@
-"""How quick the street door is, as ratios to `import azure.ai.ml` measured in one run. A number to look at, not a test.
+"""Measure the start-up time of the CLI, as ratios to `import azure.ai.ml` in the same run. Never fails.
 
 Run it with the interpreter of an installation: .venv/bin/python benchmarks/startup.py
 """
@@ -21,7 +21,7 @@ AMLDEPLOY = [sys.executable, "-m", "deploy"]
 
 
 def best(command: list[str], folder: Path) -> float:
-    """The shortest of several runs, in seconds: what the machine can do when nothing disturbs it."""
+    """Return the shortest of several runs, in seconds, to exclude disturbances."""
     times = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
@@ -31,7 +31,7 @@ def best(command: list[str], folder: Path) -> float:
 
 
 def many_endpoints(folder: Path, count: int) -> None:
-    """An environment of `count` MedImageParse endpoints."""
+    """Write an environment of `count` MedImageParse endpoints."""
     for name in ("templates", "environments"):
         shutil.copytree(ROOT / name, folder / name)
     body = yaml.safe_load((ROOT / "environments" / "local.yml").read_text())
@@ -41,10 +41,10 @@ def many_endpoints(folder: Path, count: int) -> None:
 
 
 def imports_of_plan(folder: Path) -> bool:
-    """Whether `plan` of one endpoint imports azure.ai.ml."""
+    """Return whether `plan` of one endpoint imports azure.ai.ml."""
     code = (
-        "import sys; from pathlib import Path; from deploy import verbs;"
-        "verbs.plan(verbs.Project(Path('.')), 'local');"
+        "import sys; from pathlib import Path; from deploy import commands;"
+        "commands.plan(commands.Project(Path('.')), 'local');"
         "sys.exit('azure.ai.ml' in sys.modules)"
     )
     return subprocess.run([sys.executable, "-c", code], cwd=folder, check=False).returncode != 0

@@ -1,4 +1,4 @@
-"""Somebody else at work in the same workspace: raw ARM requests, past everything of ours."""
+"""Another client in the same workspace: raw ARM requests without code of amldeploy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE = 180.0
 
 
 class Outsider:
-    """Signed in as the emulator's owner, while an emulator is open in this process."""
+    """A client that is signed in as the emulator's owner, while an emulator is open in this process."""
 
     def __init__(self) -> None:
         self.session = requests.Session()
@@ -31,7 +31,7 @@ class Outsider:
         self.session.headers["Authorization"] = f"Bearer {told.json()['access_token']}"
 
     def send(self, method: str, path: str, body: Any = None) -> Any:
-        """One request; the answer's body. `path` begins below the workspace."""
+        """Send one request; return the body of the response. `path` starts below the workspace."""
         answer = self.session.request(
             method, f"{self.manager}{WORKSPACE}{path}", params={"api-version": VERSION}, json=body, timeout=10
         )
@@ -39,12 +39,12 @@ class Outsider:
         return answer.json() if answer.content else None
 
     def put(self, path: str, body: Any) -> None:
-        """PUT, seen through to its end."""
+        """PUT, and wait for the end of the operation."""
         self.send("PUT", path, body)
         self.settle(path)
 
     def settle(self, path: str) -> None:
-        """Ask until no operation is at work on it."""
+        """Wait until no operation runs on it."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             if self.send("GET", path)["properties"]["provisioningState"] not in ("Creating", "Updating"):
@@ -52,7 +52,7 @@ class Outsider:
         raise AssertionError(f"{path} does not settle")
 
     def gone(self, path: str) -> None:
-        """Ask until it is not there."""
+        """Wait until it does not exist."""
         above, _, name = path.rpartition("/")
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
@@ -70,5 +70,5 @@ class Outsider:
         self.put(f"/onlineEndpoints/{endpoint}/deployments/{name}", {"location": "eastus", "tags": {}, **body})
 
     def get(self, path: str) -> Any:
-        """The body at a path below the workspace's endpoints."""
+        """Return the body at a path below the workspace's endpoints."""
         return self.send("GET", f"/onlineEndpoints/{path}")

@@ -1,4 +1,4 @@
-"""A project folder of its own for a test, with the shipped templates and environments in it."""
+"""A project folder for a test, with the shipped templates and environments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CANARY = "Wq9canary-secret-that-nobody-may-say"
 
 
 def make_project(folder: Path) -> Path:
-    """A copy of what a user has: templates/ and environments/, with a secret among the values."""
+    """Copy what a user has: templates/ and environments/, with a secret among the values."""
     for name in ("templates", "environments"):
         shutil.copytree(ROOT / name, folder / name)
     for path in (folder / "environments").glob("*.yml"):
@@ -25,8 +25,8 @@ def make_project(folder: Path) -> Path:
 
 
 def canary_in(folder: Path) -> list[str]:
-    """The files below a project that hold the secret and should not: all but those that the user wrote, what is kept
-    for its owner alone, and the emulator's world.
+    """Return the files below a project that contain the secret and should not: all except the user's files, exports
+    that only their owner can read, and the emulator's world.
     """
     ours = [path for path in (folder / ".amldeploy").rglob("*") if path.is_file() and "reaped" not in path.parts]
     return [str(path) for path in ours if "world" not in path.name and CANARY.encode() in path.read_bytes()]

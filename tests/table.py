@@ -1,4 +1,4 @@
-"""Two values for each row of the diff's table, as CLI v2 writes them and as Azure answers them."""
+"""Two values for each row of the diff table, in CLI v2 and in Azure's response."""
 
 from __future__ import annotations
 
@@ -87,5 +87,5 @@ SAMPLES: dict[str, tuple[Sample, Sample]] = {
 
 
 def samples_of(row: diff.Field) -> tuple[Sample, Sample]:
-    """A value and another, for a row of either table."""
+    """Return a value and another one, for a row of either table."""
     return SAMPLES[row.yaml]

@@ -1,4 +1,4 @@
-"""Endpoint and deployment documents as people write them, drawn by Hypothesis: every field, each present or not."""
+"""Endpoint and deployment documents drawn by Hypothesis: every field, each present or absent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _maps(keys: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _once(held: dict[str, Any]) -> dict[str, Any]:
-    """Names of tags and properties have no case: one of each."""
+    """Names of tags and properties ignore case: keep one of each."""
     return dict({name.lower(): (name, held[name]) for name in held}.values())
 
 

@@ -1,4 +1,4 @@
-"""A project on an emulator of its own, driven through the verbs, with a look at the world at every event."""
+"""A project on its own emulator, driven through the commands, with a check of the world at every event."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ DISC = (
     "iVBORw0KGgoAAAANSUhEUgAAABgAAAAYCAAAAADFHGIkAAAAT0lEQVR42mMUYcAOmBioJsECZ21hYGBg8IFzGUWQhJGlmNDE4SwmNHE4G7+rtqAI"
     "baG2B/FL+KAI+RBjlA+GBpgOH3RxeCDiDF2aexAbAADxsgl/HfDcWQAAAABJRU5ErkJggg=="
 )
-"""A picture of 24 by 24 pixels: the masks of a big one would take longer than all that is asked about here."""
+"""An image of 24 by 24 pixels: the masks of a large image would take longer than the test itself."""
 
 
 @dataclass
 class World:
-    """What the tests do and see."""
+    """The project and emulator of a test."""
 
     project: commands.Project
     broken: list[str] = field(default_factory=list)
@@ -62,7 +62,7 @@ class World:
         return self.project.state
 
     def want(self, **values: Any) -> None:
-        """Write the environment anew, with these values."""
+        """Write the environment file with these values."""
         body = {
             "cloud": "local",
             "subscription_id": "00000000-0000-0000-0000-000000000001",
@@ -74,16 +74,16 @@ class World:
         (self.project.root / "environments" / "law.yml").write_text(yaml.safe_dump(body))
 
     def apply(self, name: str = "law") -> commands.Result:
-        return commands.apply(self.project, name, approve=_yes, emit=self.watch)
+        return commands.apply(self.project, name, approve=_approve, emit=self.watch)
 
     def teardown(self, name: str = "law") -> commands.Result:
-        return commands.teardown(self.project, name, approve=_yes, emit=self.watch)
+        return commands.teardown(self.project, name, approve=_approve, emit=self.watch)
 
     def mutating(self) -> int:
         return sum(bool(row["mutating"]) for row in emulator.requests(self.state))
 
     def watch(self, event: Event) -> None:
-        """Law 5, at every event: traffic sums to 100 or 0 and names only deployments that succeeded."""
+        """Law 5, at every event: traffic sums to 100 or 0 and names only Succeeded deployments."""
         for endpoint in self.read(f"{WORKSPACE}/onlineEndpoints"):
             traffic = endpoint["properties"]["traffic"]
             path = f"{WORKSPACE}/onlineEndpoints/{endpoint['name']}/deployments"
@@ -97,7 +97,7 @@ class World:
             ]
 
     def read(self, path: str) -> list[Any]:
-        """A list of the emulator's, read past everything of ours, while a verb holds the emulator open."""
+        """Return a list from the emulator without using code of amldeploy, while a command holds the emulator open."""
         token = requests.get(
             os.environ["IDENTITY_ENDPOINT"],
             params={"api-version": "2019-08-01", "resource": "https://management.azure.com"},
@@ -115,12 +115,12 @@ class World:
         return list(answer.json()["value"])
 
 
-def _yes(plan: Plan, needed: bool) -> None:
-    """Whatever is planned is agreed to."""
+def _approve(plan: Plan, needed: bool) -> None:
+    """Approve every plan."""
 
 
-def furnish(folder: Path, clock: Clock | None = None) -> World:
-    """A project in `folder` with the plain template, and the environment `law` for release 1."""
+def write_project(folder: Path, clock: Clock | None = None) -> World:
+    """A project in `folder` with the plain template and the environment `law` for release 1."""
     project = make_project(folder)
     (project / "templates" / "plain").mkdir()
     for name, text in PLAIN.items():
@@ -134,7 +134,7 @@ def furnish(folder: Path, clock: Clock | None = None) -> World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    found = furnish(tmp_path)
+    found = write_project(tmp_path)
     yield found
     assert found.broken == []
 
@@ -146,8 +146,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A world for many cases, served by a process of its own."""
-    found = furnish(tmp_path_factory.mktemp("stage"), clock=Ahead())
+    """A world for many cases, in a separate process."""
+    found = write_project(tmp_path_factory.mktemp("stage"), clock=Ahead())
     emulator.launch(found.state, profile="instant")
     yield Stage(found)
     emulator.stop(found.state)
@@ -155,7 +155,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def victims() -> Iterator[Victims]:
-    """Clients to be killed, for many cases."""
+    """Clients to kill, for many cases."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.laws.victim"],
         cwd=ROOT,

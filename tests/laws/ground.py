@@ -1,4 +1,4 @@
-"""One project on one open emulator, with one endpoint, an outsider who changes it live, and its files."""
+"""One project on one open emulator with one endpoint, its files, and a second client that changes the endpoint live."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENVIRONMENT = {
 
 
 class Ground:
-    """One project on one open emulator, with one endpoint that says something for every row."""
+    """One project on one open emulator; its endpoint sets a value for every row of the diff table."""
 
     def __init__(self, root: Path, strategy: str) -> None:
         self.project, self.outsider = commands.Project(make_project(root)), Outsider.__new__(Outsider)
@@ -36,18 +36,18 @@ class Ground:
         path.write_text(yaml.safe_dump(document, sort_keys=False))
 
     def files(self, **changed: Any) -> None:
-        """The template as it is, or with another endpoint or deployment."""
+        """Write the template as it is, or with another endpoint or deployment."""
         self.write("templates/all/endpoint.yml", changed.get("endpoint", self.endpoint))
         self.write("templates/all/deployment.yml", changed.get("deployment", self.deployment))
 
     @property
     def live(self) -> str:
-        """Where the deployment is that callers are on."""
+        """Return the path of the deployment that receives traffic."""
         (slot,) = self.outsider.get("all-here")["properties"]["traffic"]
         return f"all-here/deployments/{slot}"
 
-    def turn(self, *slots: str) -> None:
-        """Somebody else sends all callers to a slot, or turns them away."""
+    def move_traffic(self, *slots: str) -> None:
+        """Another client moves all traffic to a slot, or removes all traffic."""
         body = self.outsider.get("all-here")
         body["properties"]["traffic"] = dict.fromkeys(slots, 100)
         self.outsider.put("/onlineEndpoints/all-here", body)
@@ -56,7 +56,7 @@ class Ground:
         return commands.plan(self.project, "law")
 
     def apply(self) -> list[Any]:
-        """Applies; what went wrong."""
+        """Apply; return the problems."""
         done = commands.apply(self.project, "law", approve=lambda *_: None, emit=lambda _: None)
         return [outcome.error for outcome in done.report.outcomes if outcome.error]
 

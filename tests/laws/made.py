@@ -1,4 +1,4 @@
-"""The way of a document without HTTP: the validator, the SDK's own entities, the emulator's PUT and GET."""
+"""Handles documents without HTTP: the validator, the entities of the SDK, PUT and GET of the emulator."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ BLOB_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 
 
 class _Quoted(yaml.SafeDumper):
-    """Every string in quotes: what is text for the YAML of old is text for today's."""
+    """A dumper that quotes every string, so that YAML 1.1 and 1.2 read the same text."""
 
 
 _Quoted.add_representer(str, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"'))
 
 
 def text_of(value: Any) -> str:
-    """A document as somebody may write it."""
+    """Return a document as YAML text."""
     return yaml.dump(value, Dumper=_Quoted)
 
 
 @contextmanager
 def open_azure(folders: pytest.TempPathFactory) -> Iterator[Azure]:
-    """A world of its own with the assets that the drawn documents name."""
+    """Open a new world with the assets that the drawn documents name."""
     found = Azure(folders.mktemp("world"), Tokens(folders.mktemp("tokens")))
     for path in ("models/M/versions/3", "environments/E/versions/2"):
         assert found.send("PUT", f"{WORKSPACE}/{path}", {"properties": {"modelUri": "x", "image": "x"}}).status < 300
@@ -55,7 +55,7 @@ def open_azure(folders: pytest.TempPathFactory) -> Iterator[Azure]:
 
 
 def spec_of(folder: Path, texts: dict[str, str]) -> EndpointSpec:
-    """What the validator makes of a template's texts."""
+    """Return the spec that the validator makes of a template's texts."""
     sources = {name: yaml12.parse(text, name) for name, text in texts.items()}
     pipeline = sources.pop("pipeline.yml", None)
     rendered = Rendered("mip", folder, sources.pop("endpoint.yml"), tuple(sources.values()), pipeline)
@@ -63,14 +63,14 @@ def spec_of(folder: Path, texts: dict[str, str]) -> EndpointSpec:
 
 
 def sent(entity: Any) -> Any:
-    """The body that the SDK sends for an entity."""
+    """Return the body that the SDK sends for an entity."""
     from azure.ai.ml._restclient.arm_ml_service._utils.model_base import SdkJSONEncoder
 
     return json.loads(json.dumps(entity, cls=SdkJSONEncoder, exclude_readonly=True))
 
 
 def put(azure: Azure, spec: EndpointSpec, deployments: Mapping[str, Any]) -> dict[str, Any]:
-    """What apply would leave behind: facts."""
+    """Return the facts that an apply leaves."""
     from azure.ai.ml import load_online_deployment, load_online_endpoint
 
     path = f"{WORKSPACE}/onlineEndpoints/{spec.name}"
@@ -87,7 +87,7 @@ def put(azure: Azure, spec: EndpointSpec, deployments: Mapping[str, Any]) -> dic
     return {**facts, addr("endpoint/mip"): azure.send("GET", path).json}
 
 
-def gone(azure: Azure, name: str) -> None:
-    """The endpoint and what is behind it, deleted."""
+def deleted(azure: Azure, name: str) -> None:
+    """Delete the endpoint and its deployments."""
     azure.send("DELETE", f"{WORKSPACE}/onlineEndpoints/{name}")
     azure.finish_operations()

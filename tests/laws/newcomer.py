@@ -1,4 +1,4 @@
-"""A client in a process of its own, which has yet to import everything: applies one project and says how it ended."""
+"""A client in a new process that has not imported anything yet: applies one project and prints its exit."""
 
 from __future__ import annotations
 

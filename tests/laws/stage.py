@@ -1,7 +1,7 @@
-"""A world under faults: one emulator in a process of its own, one project, and what must hold whatever goes wrong.
+"""A world under faults: one emulator in a separate process, one project, and the promises that hold in every case.
 
-The emulator takes no time for operations and the client's clock runs ahead whenever somebody sleeps, so that hours of
-retries cost nothing. The world is read in its file, past every fault.
+Operations take no time in the emulator, and the client's clock moves forward in each sleep, so hours of retries take no
+time. Tests read the file of the world, so faults do not affect them.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from deploy.execution.progress import Event, Kind
 
 WORKSPACE = default_world.WORKSPACE_ID
 MOST_SENDS = 4
-"""One request of one step is sent so often at most."""
+"""How often one request of one step is sent at most."""
 HELD = 30.0
-"""Seconds that an answer drips at which a victim is killed; it does not live to see its end."""
+"""Seconds for which the answer drips while the victim is killed; it never receives the whole answer."""
 ENDS = {Exit.REFUSED, Exit.STEP_FAILED, Exit.RESCUE_FAILED, Exit.AUTH}
 
 
 class Ahead:
-    """A clock that is ahead by all that was slept."""
+    """A clock that moves forward by the time of each sleep."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -51,7 +51,7 @@ class Ahead:
 
 @dataclass(frozen=True)
 class End:
-    """How an apply ended: its exit code, our error codes, what it sent."""
+    """The end of an apply: exit code, error codes, and what it sent."""
 
     exit: int
     codes: tuple[str, ...]
@@ -62,7 +62,7 @@ class End:
 
 @dataclass(eq=False)
 class Stage:
-    """Where a case is played. `broken` collects breaches of the law of traffic."""
+    """Runs a case. `broken` collects violations of the law of traffic."""
 
     world: Any
     broken: list[str] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Stage:
         return self.world.state
 
     def begin(self, release: str) -> None:
-        """A new world, and in it all that comes before `release`."""
+        """Start a new world with everything that comes before `release`."""
         emulator.reset(self.state)
         self.broken.clear()
         self.want("1")
@@ -87,7 +87,7 @@ class Stage:
         emulator.begin(self.state, faults=faults)
 
     def apply(self) -> End:
-        """Apply, and judge nothing but that a failure is one of ours."""
+        """Apply; assert only that a failure is one of our errors."""
         after = self.last()
         codes: list[str] = []
         try:
@@ -101,7 +101,7 @@ class Stage:
         return End(code, tuple(codes), sent, sum("fault" in r["note"] for r in rows), len(rows))
 
     def watch(self, event: Event) -> None:
-        """Traffic sums to 100 or 0 and names only deployments that succeeded, at every event."""
+        """Check at every event that traffic sums to 100 or 0 and names only Succeeded deployments."""
         if event.kind in (Kind.PLANNED, Kind.WAITING):
             return
         for name, (traffic, states) in self.seen()["endpoints"].items():
@@ -114,7 +114,7 @@ class Stage:
             ]
 
     def seen(self) -> dict[str, Any]:
-        """Endpoints with traffic and states of their deployments, releases with callers, roles, cores."""
+        """Return endpoints with traffic and states of their deployments, releases with traffic, roles, cores."""
         held = open_world(self.state / "world.sqlite")
         try:
             with held.transaction():
@@ -132,7 +132,7 @@ class Stage:
             held.close()
 
     def counted(self) -> list[int]:
-        """How many requests each standing fault fits, in the order in which they were ordered."""
+        """Return how many requests each standing fault matches, in the order of the faults."""
         held = open_world(self.state / "world.sqlite")
         try:
             return [fault.seen for fault in inject.registered(held)]
@@ -140,22 +140,22 @@ class Stage:
             held.close()
 
     def last(self) -> int:
-        """The number of the last request so far."""
+        """Return the number of the last request."""
         rows = emulator.requests(self.state)
         return int(rows[-1]["number"]) if rows else 0
 
 
 @dataclass(frozen=True)
 class Victims:
-    """A process whose children do what they are told and say nothing (`victim`)."""
+    """A process that starts a child for each task (`victim`)."""
 
     process: subprocess.Popen[str]
 
     def kill_one(
         self, stage: Stage, at: Mapping[str, Any], *, at_work: str = "apply", ends: Collection[int] = (0,)
     ) -> bool:
-        """Have a child work, and kill it while the answer to the request `at` drips: that had its effect. False when
-        no request was that one; then it has ended by itself, with one of the exit codes `ends`.
+        """Start a child and kill it while the answer to request `at` drips, so the request has taken effect. Return
+        False when no request had this number; then the child has ended by itself, with one of the exit codes `ends`.
         """
         stage.order({"kind": "drip", "seconds": HELD, **at})
         child = int(self._ask(f"{at_work} {stage.world.project.root}\n"))
@@ -175,7 +175,7 @@ class Victims:
 
 
 def _kill_at_the_fault(stage: Stage, child: int) -> bool:
-    """Wait until a request has met the fault, then kill; False when the child was done before."""
+    """Wait until a request has met the fault, then kill; return False when the child ended before."""
     deadline = time.monotonic() + HELD
     while time.monotonic() < deadline:
         if any("drip" in row["note"] for row in emulator.requests(stage.state)):
@@ -196,7 +196,7 @@ def _is_over(child: int) -> bool:
 
 
 def end_state(stage: Stage) -> dict[str, Any]:
-    """What two good ends have in common: one endpoint, one release with all callers, no role or core more."""
+    """Return what two good ends have in common: one endpoint, one release with all traffic, no extra role or core."""
     seen = stage.seen()
     return {
         "traffic": [sorted(traffic.values()) for traffic, _ in seen["endpoints"].values()],
@@ -206,8 +206,8 @@ def end_state(stage: Stage) -> dict[str, Any]:
 
 
 def too_often(end: End, undisturbed: End, *, lasting: bool = False) -> dict[tuple[str, str], int]:
-    """Requests that were sent more often than the steps may send them: one of them four times, or, when the fault is
-    `lasting`, each of them.
+    """Return the requests that were sent more often than allowed: one of them four times, or each of them when the
+    fault is `lasting`.
     """
     found = {}
     for request, times in end.sent.items():

@@ -1,4 +1,4 @@
-"""In one folder, one run at a time changes an environment: the second is told so before it has changed anything."""
+"""In one folder, one run at a time changes an environment: a second run is refused before it changes anything."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from tests.laws.conftest import World
 CHANGING: dict[str, Callable[[World], object]] = {
     "apply": World.apply,
     "teardown": World.teardown,
-    "rollback": lambda w: commands.rollback(w.project, "law", every=True, approve=agree, emit=w.watch),
-    "adopt": lambda w: commands.adopt(w.project, "law", approve=agree, emit=w.watch),
+    "rollback": lambda w: commands.rollback(w.project, "law", every=True, approve=approve, emit=w.watch),
+    "adopt": lambda w: commands.adopt(w.project, "law", approve=approve, emit=w.watch),
     "reap": lambda w: commands.reap(
-        w.project, "law", Rules(), yes=True, approve=agree, emit=w.watch, show=w.said.append
+        w.project, "law", Rules(), yes=True, approve=approve, emit=w.watch, show=w.said.append
     ),
-    "renew": lambda w: commands.renew(w.project, "law", within=24, approve=agree, emit=w.watch, show=w.said.append),
+    "renew": lambda w: commands.renew(w.project, "law", within=24, approve=approve, emit=w.watch, show=w.said.append),
 }
 
 
-def agree(*_: object) -> None:
-    """Whatever is planned is agreed to."""
+def approve(*_: object) -> None:
+    """Approve every plan."""
 
 
 @pytest.mark.parametrize("verb", CHANGING)
-def test_nobody_changes_what_another_run_is_at(world: World, verb: str) -> None:
-    """While the first is asked whether it may: every verb that changes things is refused, looking is not."""
+def test_a_second_run_is_refused_while_the_first_asks(world: World, verb: str) -> None:
+    """While the first run waits for approval, every changing command is refused; reading commands work."""
     refused: list[Locked] = []
 
     def meanwhile(*_: object) -> None:
@@ -37,7 +37,9 @@ def test_nobody_changes_what_another_run_is_at(world: World, verb: str) -> None:
             CHANGING[verb](world)
         refused.append(caught.value)
         commands.plan(world.project, "law")
-        commands.reap(world.project, "law", Rules(), yes=False, approve=agree, emit=world.watch, show=world.said.append)
+        commands.reap(
+            world.project, "law", Rules(), yes=False, approve=approve, emit=world.watch, show=world.said.append
+        )
 
     done = commands.apply(world.project, "law", approve=meanwhile, emit=world.watch)
     assert done.report.ok
@@ -45,8 +47,8 @@ def test_nobody_changes_what_another_run_is_at(world: World, verb: str) -> None:
     assert str(refused[0]).startswith(f"cannot {verb} in law: apply (process ")
 
 
-def test_a_run_that_ends_lets_the_next_one_in(world: World) -> None:
-    """Also one that was told no."""
+def test_the_lock_is_released_when_a_run_ends(world: World) -> None:
+    """Also when the first run was not approved."""
 
     def no(*_: object) -> None:
         raise KeyboardInterrupt

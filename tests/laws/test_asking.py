@@ -1,4 +1,4 @@
-"""What is asked before it is done: nothing where the emulator is changed; and what stays after a teardown is told."""
+"""Commands ask before they change Azure and never before they change the emulator; a teardown lists what stays."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_emulator_is_changed_without_a_question(world: World) -> None:
 
 
 def test_what_a_teardown_leaves_is_listed(world: World) -> None:
-    """Model and environment that were registered from files stay; a registry's model is not the workspace's."""
+    """A model and environment that were registered from files stay; a model of a registry is not in the workspace."""
     folder = world.project.root / "templates" / "plain"
     assert commands.teardown(world.project, "law", approve=lambda *_: None, emit=world.watch).plan.stays == ()
     _own_files(folder)

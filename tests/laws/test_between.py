@@ -1,4 +1,6 @@
-"""Between a plan and its steps others are at work: what they make is left alone, what they write stays."""
+"""Changes of other clients between a plan and its steps: what they create is not changed, what they write is
+preserved.
+"""
 
 from __future__ import annotations
 
@@ -22,21 +24,23 @@ THEIRS = {"team": "radiology"}
 
 
 def first(world: World) -> str:
-    """Nothing is there; a stranger makes the endpoint."""
+    """Nothing exists; another client creates the endpoint."""
     world.want()
     return ""
 
 
 def second(world: World) -> str:
-    """A release serves; a stranger makes the other slot."""
+    """A release receives traffic; another client creates the other slot."""
     world.apply()
     world.want(release="2")
     return "/deployments/green"
 
 
 @pytest.mark.parametrize("prepare", [first, second])
-def test_a_stranger_that_appears_is_left_alone(world: World, prepare: Callable[[World], str]) -> None:
-    """While somebody thinks about the plan another makes what is to be made: exit 5, AML230, and it is as it was."""
+def test_a_resource_that_appears_after_the_plan_is_not_changed(world: World, prepare: Callable[[World], str]) -> None:
+    """Before the approval another client creates the planned resource: exit 5, AML230, and the resource is
+    unchanged.
+    """
     below = prepare(world)
     made: dict[str, Any] = {}
 
@@ -65,8 +69,8 @@ def test_a_stranger_that_appears_is_left_alone(world: World, prepare: Callable[[
     assert after == before
 
 
-def test_another_run_is_no_stranger(world: World) -> None:
-    """A runner on another machine deploys while somebody thinks: who is served by then is served at every event."""
+def test_another_run_that_deploys_meanwhile_keeps_its_traffic(world: World) -> None:
+    """A runner on another machine deploys before the approval: its deployment receives traffic at every event."""
     other = Elsewhere(world.project.root, world.project.clock)
     served: list[int] = []
 
@@ -87,7 +91,7 @@ def test_another_run_is_no_stranger(world: World) -> None:
 
 
 def tag(name: str, tags: dict[str, str]) -> None:
-    """Somebody else merges tags into an endpoint, whatever is at work on it."""
+    """Another client merges tags into an endpoint, whatever operation is running on it."""
     outsider = Outsider()
     path = f"{outsider.manager}{WORKSPACE}/onlineEndpoints/{name}/providers/Microsoft.Resources/tags/default"
     body = {"operation": "Merge", "properties": {"tags": tags}}
@@ -96,9 +100,9 @@ def tag(name: str, tags: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("capacity", ["dedicated", "shared"])
-def test_what_is_written_meanwhile_stays(world: World, capacity: str) -> None:
-    """Tags that others add while a new endpoint gets its deployment, and the lease that came with it, outlive the PUT
-    that brings callers.
+def test_tags_written_meanwhile_are_preserved(world: World, capacity: str) -> None:
+    """Tags that others add while a new endpoint gets its deployment, and its lease, survive the PUT that
+    moves traffic.
     """
     pipeline = {"quota": {"capacity": capacity}}
     (world.project.root / "templates" / "plain" / "pipeline.yml.j2").write_text(yaml.safe_dump(pipeline))

@@ -1,4 +1,4 @@
-"""Laws of the data collector: what a PUT of one does, at the second attempt as at the first, and how it is ended."""
+"""Laws of the data collector: a retry sends the same body as the first attempt, and a collection can be ended."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def collections(ground: Ground, slot: str) -> dict[str, Any]:
 
 @in_place
 def test_the_second_attempt_sends_the_same(ground: Ground) -> None:
-    """An operation that failed out of sight is asked for again, with a body that says all that the first did."""
+    """An operation that failed later is retried with the same complete body."""
     failed = {"kind": "operation_failed", "operation": "OnlineDeployments_CreateOrUpdate"}
     unseen = {"kind": "refuse", "status": 404, "operation": "OperationsStatus_Get"}
     emulator.begin(ground.project.state, faults=[failed, unseen])
@@ -54,9 +54,9 @@ def test_the_second_attempt_sends_the_same(ground: Ground) -> None:
     assert ground.plan().steps == ()
 
 
-def test_a_collector_taken_out_of_the_files_ends(ground: Ground) -> None:
-    """The release without one ends the collection of the deployment that it goes to, in place or in the second release
-    after it, and the plan says so; then it is empty.
+def test_a_collector_removed_from_the_files_ends(ground: Ground) -> None:
+    """The release without a collector ends the collection of the deployment that it goes to, in place or in the second
+    release after it. The plan shows it; then it is empty.
     """
     assert ground.apply() == []
     del ground.deployment["data_collector"]
@@ -77,8 +77,8 @@ def test_a_collector_taken_out_of_the_files_ends(ground: Ground) -> None:
 
 
 @in_place
-def test_rates_that_differ_are_left_alone(ground: Ground) -> None:
-    """Another rate for one collection, which files cannot say, neither blocks an update nor is lost in one."""
+def test_sampling_rates_that_differ_are_preserved(ground: Ground) -> None:
+    """A sampling rate of one collection, which files cannot express, neither blocks an update nor is lost in one."""
     ground.deployment["data_collector"] = {"collections": {n: {"enabled": "True"} for n in ("request", "response")}}
     ground.files()
     assert ground.apply() == []
@@ -97,7 +97,9 @@ def test_rates_that_differ_are_left_alone(ground: Ground) -> None:
 
 @in_place
 def test_what_only_azure_has_is_removed(ground: Ground) -> None:
-    """A variable or a collection that somebody added to a map of the files: shown, removed, then the plan is empty."""
+    """A variable or a collection that another client added to a map of the files is shown and removed; then the plan is
+    empty.
+    """
     ground.deployment["environment_variables"] = {"OURS": "1"}
     ground.files()
     assert ground.apply() == []

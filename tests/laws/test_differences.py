@@ -1,4 +1,4 @@
-"""Laws of the diff, on the emulator, with the real SDK: what an outsider changes is seen as it is, and healed."""
+"""Laws of the diff, on the emulator, with the real SDK: a change of another client is shown as it is, and repaired."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ in_place = pytest.mark.parametrize("ground", ["in_place"], indirect=True)
 
 
 @pytest.mark.parametrize(("what", "row"), LIVE)
-def test_what_an_outsider_changes_is_seen_and_healed(ground: Ground, what: str, row: diff.Field) -> None:
-    """Whatever field is changed live: the plan shows that change and nothing else, apply heals it, then it is empty."""
+def test_a_live_change_is_shown_and_repaired(ground: Ground, what: str, row: diff.Field) -> None:
+    """For each field: the plan shows this change and nothing else, apply repairs it, then the plan is empty."""
     one, other = SAMPLES[row.yaml]
     where = "all-here" if what == "endpoint" else ground.live
     body = ground.outsider.get(where)
@@ -72,8 +72,8 @@ def test_what_an_outsider_changes_is_seen_and_healed(ground: Ground, what: str, 
     assert ground.plan().steps == ()
 
 
-def test_the_file_changes_what_azure_cannot(ground: Ground) -> None:
-    """Identity and properties of an endpoint are refused, each with its place; nothing is sent."""
+def test_immutable_fields_are_refused(ground: Ground) -> None:
+    """A changed identity or property of an endpoint is refused with its position; nothing is sent."""
     for change, code in (({"identity": {"type": "none"}}, "AML220"), ({"properties": {"k": "2"}}, "AML221")):
         ground.files(endpoint={**ground.endpoint, **change, "traffic": {"blue": 100}})
         with pytest.raises(Refused, match=code):
@@ -88,8 +88,8 @@ def test_the_file_changes_what_azure_cannot(ground: Ground) -> None:
 
 
 @in_place
-def test_count_and_the_rest_at_once(ground: Ground) -> None:
-    """Two changes in one apply are two steps: the count by a PATCH of its own, then the rest."""
+def test_instance_count_changes_in_its_own_step(ground: Ground) -> None:
+    """Two changes in one apply are two steps: a PATCH of the count, then the rest."""
     changed = copy.deepcopy(ground.deployment)
     changed |= {"instance_count": 3, "description": "two things at once"}
     ground.files(deployment=changed)
@@ -105,8 +105,8 @@ def test_count_and_the_rest_at_once(ground: Ground) -> None:
 
 
 @in_place
-def test_files_are_compared_by_the_release(ground: Ground) -> None:
-    """A model and an environment of one's own: plan after apply is empty, and another content is one change."""
+def test_local_files_are_compared_by_release(ground: Ground) -> None:
+    """A local model and environment: plan after apply is empty, and changed content is one change."""
     weights = ground.project.root / "templates/all/weights/w.bin"
     weights.parent.mkdir()
     weights.write_bytes(b"one")
@@ -136,8 +136,10 @@ FILES = {
 
 @in_place
 @pytest.mark.parametrize("field", ["model", "environment", pytest.param("code_configuration.code", marks=needs_server)])
-def test_an_asset_made_of_files_is_told_apart(ground: Ground, field: str) -> None:
-    """Files do not say what Azure calls what was made of them; another in its place is one change, and healed."""
+def test_another_asset_in_place_of_local_files_is_repaired(ground: Ground, field: str) -> None:
+    """Files do not contain the name of the asset that was registered from them; another asset in its place is one
+    change and is repaired.
+    """
     said, other, arm = FILES[field]
     for name in ("weights/w.bin", "src/score.py"):
         file = ground.project.root / "templates/all" / name
@@ -164,19 +166,21 @@ def test_an_asset_made_of_files_is_told_apart(ground: Ground, field: str) -> Non
 
 
 @pytest.mark.parametrize("path", ["instance_type", "properties.*"])
-def test_what_was_made_anew_is_seen_and_healed(ground: Ground, path: str) -> None:
-    """What Azure cannot change, somebody can by making it anew: one change, made next to it, under either strategy."""
+def test_a_recreated_deployment_is_repaired(ground: Ground, path: str) -> None:
+    """A deployment that another client recreated with an immutable change is one change, made next to it under either
+    strategy.
+    """
     (row,) = [row for row in diff.DEPLOYMENT if row.yaml == path]
     assert row.mutability is not diff.Mutability.UPDATE
     one, other = SAMPLES[path]
     where = ground.live
     slot, body = where.rpartition("/")[2], ground.outsider.get(where)
     put(body, row.arm, other.arm)
-    ground.turn()
+    ground.move_traffic()
     ground.outsider.send("DELETE", f"/onlineEndpoints/{where}")
     ground.outsider.gone(f"/onlineEndpoints/{where}")
     ground.outsider.put(f"/onlineEndpoints/{where}", body)
-    ground.turn(slot)
+    ground.move_traffic(slot)
     made, shift = [step for step in ground.plan().steps if step.changes]
 
     name = path.replace("*", "k")
@@ -189,8 +193,10 @@ def test_what_was_made_anew_is_seen_and_healed(ground: Ground, path: str) -> Non
     ground.outsider.gone(f"/onlineEndpoints/{where}")
 
 
-def test_an_identity_that_was_made_anew_is_named(ground: Ground) -> None:
-    """An endpoint that somebody made anew with another identity is not ours to delete: refused, and it is named."""
+def test_a_recreated_endpoint_with_another_identity_is_refused(ground: Ground) -> None:
+    """An endpoint that another client recreated with another identity is not deleted: the plan is refused and
+    names it.
+    """
     body = ground.outsider.get("all-here")
     ground.outsider.send("DELETE", "/onlineEndpoints/all-here")
     ground.outsider.gone("/onlineEndpoints/all-here")

@@ -1,8 +1,9 @@
-"""The law of ends: after a teardown, or after Azure's own deletion and a reap, the world is what it was before.
+"""Law 6: after a teardown, or after Azure's own deletion and a reap, the world is the same as before.
 
-Also when a request of the end is refused, or its answer is lost, whichever it is: asked again, nothing is left. And
-also when the deploy was refused, lost its answers or was killed, whichever request it was at: an endpoint that is there
-says whose it is, or says so after one visit of the reaper. The world is read in its file, past every fault.
+This also holds when a request of the teardown is refused or its answer is lost, whichever request it is: a second run
+leaves nothing. And it holds when the deploy was refused, lost its answers or was killed at any request: an existing
+endpoint has its owner recorded, or has it after one run of reap. Tests read the file of the world, so faults do not
+affect them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tests.laws.stage import Stage, Victims
 from tests.laws.test_leases import advance_alone, lend
 
 REQUESTS = 45
-"""More than a deploy sends; a number beyond the last one strikes nobody."""
+"""More requests than a deploy sends; a number after the last request has no effect."""
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "refuse", "status": 403},
     {"kind": "refuse", "status": 503, "times": "always"},
@@ -41,7 +42,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("killed_at", numbers if full else numbers[21::9])
 
 
-def held(stage: Stage) -> dict[str, list[str]]:
+def resources(stage: Stage) -> dict[str, list[str]]:
     """Every resource, role assignment and core in use, of the whole world."""
     world = open_world(stage.state / "world.sqlite")
     try:
@@ -59,7 +60,7 @@ def held(stage: Stage) -> dict[str, list[str]]:
 
 
 def end(stage: Stage, how: str) -> None:
-    """One end, as it comes: what it may raise is said in words."""
+    """One teardown or reap; errors of ours are allowed."""
     with contextlib.suppress(DeployError):
         quiet: dict[str, Any] = {"approve": lambda *_: None, "emit": lambda _: None}
         if how == "reap":
@@ -70,12 +71,12 @@ def end(stage: Stage, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["teardown", "reap"])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault['kind']}{fault.get('status', '')}")
-def test_whatever_is_refused_or_lost_nothing_is_left(stage: Stage, how: str, fault: dict[str, Any]) -> None:
-    """For every request of an end."""
+def test_a_fault_in_a_teardown_leaves_nothing_behind(stage: Stage, how: str, fault: dict[str, Any]) -> None:
+    """For every request of a teardown or reap."""
     emulator.reset(stage.state)
     stage.want("1")
     lend(stage.world)
-    before = held(stage)
+    before = resources(stage)
     number, struck = 0, True
     while struck:
         number += 1
@@ -89,21 +90,21 @@ def test_whatever_is_refused_or_lost_nothing_is_left(stage: Stage, how: str, fau
         stage.order()
         end(stage, how)
 
-        assert held(stage) == before, f"request {number}"
+        assert resources(stage) == before, f"request {number}"
     assert number > 5
 
 
 def shared(stage: Stage) -> dict[str, list[str]]:
-    """A new world, what is in it, and files that ask for shared quota and a role."""
+    """A new world, its resources, and files for shared quota and a role."""
     emulator.reset(stage.state)
     stage.order()
     stage.want("1")
     lend(stage.world)
-    return held(stage)
+    return resources(stage)
 
 
 def azure_deletes_it(stage: Stage) -> None:
-    """What was not recorded when the deploy ended is so after a visit of the reaper; then its lease ends."""
+    """Run reap, which records the owner if the deploy did not; then the lease ends."""
     if stage.seen()["endpoints"] and not recorded(stage):
         end(stage, "reap")
         assert recorded(stage)
@@ -113,7 +114,7 @@ def azure_deletes_it(stage: Stage) -> None:
 
 
 def recorded(stage: Stage) -> bool:
-    """Whether one of the assignments that Azure gave says whose it is."""
+    """Return whether one of the role assignments that Azure created has the owner in its description."""
     world = open_world(stage.state / "world.sqlite")
     try:
         bodies = [row[0] for row in world.db.execute("SELECT body FROM role_assignments")]
@@ -122,28 +123,28 @@ def recorded(stage: Stage) -> bool:
     return any("given by Azure" in body for body in bodies)
 
 
-def test_whatever_stops_a_deploy_nothing_is_left(stage: Stage, stopped: dict[str, Any]) -> None:
-    """A deploy that is refused or loses its answers, and that nobody repeats."""
+def test_a_failed_deploy_leaves_nothing_after_the_lease(stage: Stage, stopped: dict[str, Any]) -> None:
+    """A deploy that is refused or loses its answers, and is never repeated."""
     before = shared(stage)
     stage.order(stopped)
     stage.apply()
     stage.order()
     azure_deletes_it(stage)
 
-    assert held(stage) == before
+    assert resources(stage) == before
 
 
-def test_a_deploy_that_is_killed_leaves_nothing(stage: Stage, victims: Victims, killed_at: int) -> None:
-    """Nobody is left to write anything down."""
+def test_a_killed_deploy_leaves_nothing_after_the_lease(stage: Stage, victims: Victims, killed_at: int) -> None:
+    """The killed process cannot record anything."""
     before = shared(stage)
     victims.kill_one(stage, {"number": killed_at})
     azure_deletes_it(stage)
 
-    assert held(stage) == before
+    assert resources(stage) == before
 
 
-def test_a_role_that_is_refused_is_no_leak(stage: Stage) -> None:
-    """The endpoint is recorded before anything else of ours: no visit is needed while it lives."""
+def test_the_owner_is_recorded_before_roles(stage: Stage) -> None:
+    """The owner of an endpoint is recorded before any other step, so no run of reap is needed during its life."""
     before = shared(stage)
     stage.order(
         {"kind": "refuse", "status": 403, "operation": "RoleAssignments_Create", "times": "always", "number": 2}
@@ -153,15 +154,15 @@ def test_a_role_that_is_refused_is_no_leak(stage: Stage) -> None:
     assert recorded(stage)
     azure_deletes_it(stage)
 
-    assert held(stage) == before
+    assert resources(stage) == before
 
 
-def test_roles_that_are_taken_out_of_the_files_take_no_record_with_them(stage: Stage) -> None:
-    """With the last role of ours its mark goes; Azure's own assignments still say whose they are."""
+def test_removed_roles_keep_the_owner_record(stage: Stage) -> None:
+    """The last role of the files is removed; the role assignments that Azure created still record the owner."""
     before = shared(stage)
     assert stage.apply().exit == 0
     lend(stage.world, roles=False)
     assert stage.apply().exit == 0
     azure_deletes_it(stage)
 
-    assert held(stage) == before
+    assert resources(stage) == before

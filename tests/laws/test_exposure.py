@@ -1,4 +1,4 @@
-"""A protected environment is opened only where that is allowed, by the command or by the plan file that says so."""
+"""A protected environment is exposed only if --allow-exposure was used, with the command or in the plan file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _write(world: World, mode: str) -> None:
 
 
 def test_a_plan_file_remembers_what_is_allowed(world: World, tmp_path: Path) -> None:
-    """Refused without the flag; a plan with it is applied without; a second apply has nothing to do."""
+    """Refused without the flag; a plan with the flag is applied without it; a second apply has nothing to do."""
     _write(world, "aad_token")
     assert world.apply().report.ok
     _write(world, "key")

@@ -1,6 +1,6 @@
-"""The laws of the fallback: an endpoint that finds the shared pool full goes to dedicated quota, if its files say so.
+"""Laws of the fallback: an endpoint that finds the shared pool full goes to dedicated quota, if its files allow it.
 
-The pool is a setting of the emulator, full for as long as a test likes; the clock runs ahead when somebody sleeps.
+The pool is a setting of the emulator, full as long as a test needs; the clock moves forward in each sleep.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from deploy.domain import leases
 from deploy.domain.report import State
 from deploy.errors import Exit
 from deploy.execution.progress import Event, Kind
-from tests.laws.conftest import WORKSPACE, World, furnish
+from tests.laws.conftest import WORKSPACE, World, write_project
 from tests.laws.stage import Ahead
 
 FAMILY = "standardNCADSA100v4Family"
 SLOW = 10.0
-"""Seconds that a busy machine may take beside what is slept."""
+"""Seconds that a busy machine can take in addition to the sleeps."""
 LENT = {
     "quota": {"capacity": "shared"},
     "roles": [{"role": "Storage Blob Data Contributor", "scope": "workspace_storage"}],
@@ -37,7 +37,7 @@ LENT = {
 
 @dataclass
 class Pool:
-    """A project on an emulator of its own process, and how much it has to lend."""
+    """A project on an emulator in a separate process, and the size of the shared pool."""
 
     world: World
     server: Any
@@ -54,10 +54,10 @@ class Pool:
         (self.world.project.root / "templates" / "plain" / "pipeline.yml.j2").write_text(text)
 
     def apply(self, **how: Any) -> commands.Result:
-        return commands.apply(self.world.project, "law", approve=lambda *_: None, emit=self.hear, **how)
+        return commands.apply(self.world.project, "law", approve=lambda *_: None, emit=self.watch, **how)
 
-    def hear(self, event: Event) -> None:
-        """Looks at the traffic law, and frees the pool after so many tries."""
+    def watch(self, event: Event) -> None:
+        """Check the traffic law, and free the pool after a number of attempts."""
         self.world.watch(event)
         self.notes += [event.text] if event.kind is Kind.NOTE else []
         if event.kind is Kind.RETRYING:
@@ -72,12 +72,12 @@ class Pool:
         return self._get(f"{WORKSPACE}/onlineEndpoints/{endpoint}/deployments")
 
     def roles(self) -> list[str]:
-        """Who holds roles: the principals of all assignments but the signed-in one's."""
+        """Return the principals of all role assignments but that of the signed-in identity."""
         rows = self._get(f"{WORKSPACE}/providers/Microsoft.Authorization/roleAssignments", "2022-04-01")
         return [row["properties"]["principalId"] for row in rows]
 
     def used(self) -> int:
-        """Cores of the family in use."""
+        """Return the cores of the family in use."""
         subscription = WORKSPACE.split("/resourceGroups/")[0]
         path = f"{subscription}/providers/Microsoft.MachineLearningServices/locations/eastus/usages"
         rows = self._get(path)
@@ -92,7 +92,7 @@ class Pool:
 
     def renew(self) -> commands.Result:
         return commands.renew(
-            self.world.project, "law", within=24, approve=lambda *_: None, emit=self.hear, show=self.world.said.append
+            self.world.project, "law", within=24, approve=lambda *_: None, emit=self.watch, show=self.world.said.append
         )
 
     def _put(self, what: str, body: Any, method: str = "PUT") -> None:
@@ -119,7 +119,7 @@ class Pool:
 
 @pytest.fixture
 def pool(tmp_path: Path) -> Iterator[Pool]:
-    world = furnish(tmp_path, clock=Ahead())
+    world = write_project(tmp_path, clock=Ahead())
     found = Pool(world, emulator.launch(world.state, profile="instant"))
     yield found
     emulator.stop(world.state)
@@ -131,8 +131,8 @@ def states(done: commands.Result) -> list[str]:
     return [f"{o.verb} {o.address}: {o.state}" for o in done.report.outcomes if o.verb != "check"]
 
 
-def test_a_pool_that_frees_in_time_lends(pool: Pool) -> None:
-    """Full for more tries than retry.attempts, then free: the endpoint is on shared quota, and nothing fell back."""
+def test_a_pool_that_frees_in_time_is_used(pool: Pool) -> None:
+    """Full for more attempts than retry.attempts, then free: the endpoint is on shared quota, without fallback."""
     pool.want(fallback=True)
     pool.size(0)
     pool.free_after = 4
@@ -146,8 +146,10 @@ def test_a_pool_that_frees_in_time_lends(pool: Pool) -> None:
     assert pool.used() == 0
 
 
-def test_a_pool_that_stays_full_sends_it_to_dedicated_quota(pool: Pool) -> None:
-    """Full until the deadline: one endpoint, dedicated, serving, with roles of its own alone; again is nothing."""
+def test_a_pool_that_stays_full_leads_to_dedicated_quota(pool: Pool) -> None:
+    """Full until the deadline: one endpoint on dedicated quota receives traffic, with its own roles only; a second
+    apply does nothing.
+    """
     pool.want(fallback=True)
     before = pool.roles()
     pool.size(0)
@@ -169,12 +171,12 @@ def test_a_pool_that_stays_full_sends_it_to_dedicated_quota(pool: Pool) -> None:
     again = pool.apply()
     assert again.plan.steps == ()
     assert any("is on dedicated quota, not on shared" in note for note in again.plan.notes)
-    assert commands.teardown(pool.world.project, "law", approve=lambda *_: None, emit=pool.hear).report.ok
+    assert commands.teardown(pool.world.project, "law", approve=lambda *_: None, emit=pool.watch).report.ok
     assert sorted(pool.roles()) == sorted(before)
 
 
-def test_without_a_fallback_it_fails_as_ever(pool: Pool) -> None:
-    """Exit 5 after retry.attempts; the endpoint stays where it is, on shared quota and without callers."""
+def test_without_a_fallback_a_full_pool_fails(pool: Pool) -> None:
+    """Exit 5 after retry.attempts; the endpoint stays on shared quota without traffic."""
     pool.want(fallback=False)
     pool.size(0)
     done = pool.apply()
@@ -187,8 +189,10 @@ def test_without_a_fallback_it_fails_as_ever(pool: Pool) -> None:
     assert State.SUPERSEDED not in {o.state for o in done.report.outcomes}
 
 
-def test_whoever_learns_of_the_fallback_later_still_has_it(pool: Pool) -> None:
-    """A first apply failed; with the fallback in the file the next one takes it, since nobody is served yet."""
+def test_a_fallback_added_later_is_used(pool: Pool) -> None:
+    """A first apply failed; with the fallback in the file the next apply uses it, since the endpoint has no traffic
+    yet.
+    """
     pool.want(fallback=False)
     pool.size(0)
     pool.apply()
@@ -203,17 +207,17 @@ def test_whoever_learns_of_the_fallback_later_still_has_it(pool: Pool) -> None:
 
 
 class Killed(BaseException):
-    """Nobody goes on after this."""
+    """Simulates a killed process."""
 
 
 @pytest.mark.parametrize("cut", ["delete endpoint/mip", "create endpoint/mip", "create deployment/mip/blue"])
-def test_cut_off_during_the_fallback_it_is_taken_up(pool: Pool, cut: str) -> None:
-    """Killed after any step of it, the next apply ends with one endpoint on dedicated quota that serves."""
+def test_an_interrupted_fallback_is_continued(pool: Pool, cut: str) -> None:
+    """Killed after any step of it, the next apply ends with one endpoint on dedicated quota that receives traffic."""
     pool.want(fallback=True)
     pool.size(0)
 
     def dies(event: Event) -> None:
-        pool.hear(event)
+        pool.watch(event)
         if pool.notes and event.kind is Kind.DONE and f"{event.verb} {event.address}" == cut:
             raise Killed
 
@@ -228,8 +232,10 @@ def test_cut_off_during_the_fallback_it_is_taken_up(pool: Pool, cut: str) -> Non
     assert pool.apply().plan.steps == ()
 
 
-def test_a_plan_file_that_was_begun_keeps_its_fallback(pool: Pool) -> None:
-    """Killed when the endpoint on shared quota is there; the same file goes on, finds the pool full, falls back."""
+def test_an_interrupted_plan_file_keeps_its_fallback(pool: Pool) -> None:
+    """Killed after the endpoint on shared quota exists; the same file continues, finds the pool full, and
+    falls back.
+    """
     pool.want(fallback=True)
     pool.size(0)
     file = pool.world.project.root / "agreed.json"
@@ -241,14 +247,14 @@ def test_a_plan_file_that_was_begun_keeps_its_fallback(pool: Pool) -> None:
 
     with pytest.raises(Killed):
         commands.apply(pool.world.project, None, approve=lambda *_: None, emit=dies, plan_file=file)
-    done = commands.apply(pool.world.project, None, approve=lambda *_: None, emit=pool.hear, plan_file=file)
+    done = commands.apply(pool.world.project, None, approve=lambda *_: None, emit=pool.watch, plan_file=file)
 
     assert done.report.exit is Exit.OK
     assert leases.of(pool.endpoints()[0]) is None
 
 
-def test_both_full_is_told_and_costs_nothing(pool: Pool) -> None:
-    """Neither pool nor family has room: exit 5 with both causes, the endpoint left on shared quota for another try."""
+def test_both_pools_full_is_reported_and_deletes_nothing(pool: Pool) -> None:
+    """Neither pool nor family has room: exit 5 with both causes; the endpoint stays on shared quota for another try."""
     pool.want(fallback=True)
     file = pool.world.project.root / "templates" / "plain" / "deployment.yml.j2"
     file.write_text(file.read_text().replace("default(1)", "default(5)"))
@@ -267,7 +273,9 @@ def test_both_full_is_told_and_costs_nothing(pool: Pool) -> None:
 
 
 def test_a_successor_falls_back_too(pool: Pool) -> None:
-    """A renewal that finds the pool full makes the successor on dedicated quota, moves the alias, ends the old one."""
+    """A renewal that finds the pool full creates the successor on dedicated quota, moves the alias, deletes the old
+    endpoint.
+    """
     pool.want(fallback=True)
     assert pool.apply().report.exit is Exit.OK
     first = pool.alias()["endpoint"]
@@ -285,8 +293,8 @@ def test_a_successor_falls_back_too(pool: Pool) -> None:
     assert pool.apply().plan.steps == ()
 
 
-def test_a_renewal_leaves_a_full_pool_to_the_next_visit(pool: Pool) -> None:
-    """Asked once and exit 5, unless pipeline.yml says how long to wait."""
+def test_a_renewal_tries_a_full_pool_once(pool: Pool) -> None:
+    """One attempt and exit 5, unless pipeline.yml sets how long to wait."""
     pool.want(fallback=False)
     assert pool.apply().report.exit is Exit.OK
     pool.size(0)

@@ -1,9 +1,9 @@
-"""Laws 2 and 3, and every other fault: whatever goes wrong at whichever request, callers are safe and a re-run heals.
+"""Laws 2 and 3, and every other fault: whatever fails at whichever request, traffic is safe and a re-run heals.
 
-Each case is one fault at one request of an apply. It must succeed or end with one of our codes; nothing is sent more
-than four times; callers are on one whole release at every event; and a re-run brings what an undisturbed apply brings.
-How many requests there are to strike, on each plane and for each kind, the emulator counts in an undisturbed apply.
-`--laws full` plays every kind at every request of a first deploy and of a new release; otherwise a choice is played.
+Each case is one fault at one request of an apply. The apply must succeed or end with one of our codes; nothing is sent
+more than four times; all traffic is on one whole release at every event; and a re-run has the same result as an
+undisturbed apply. The emulator counts in an undisturbed apply how many requests each plane has for each kind of fault.
+`--laws full` runs every kind at every request of a first deploy and of a new release; otherwise a selection runs.
 """
 
 from __future__ import annotations
@@ -66,15 +66,15 @@ SORTS: tuple[tuple[Fault, Sequence[Fault]], ...] = (
 )  # fmt: skip
 """Which requests, and the faults that can strike one of them."""
 SOME, ALL = 16, 160
-"""Into how many tests the cases are dealt: the choice, and everything."""
+"""The number of tests that share the cases: for the selection, and for all cases."""
 NEVER = 10**6
-"""The number of a request that no apply gets to."""
+"""A request number that no apply reaches."""
 
 
 @functools.cache
 def undisturbed(stage: Stage, release: str) -> tuple[End, Any, tuple[int, ...]]:
-    """What an apply sends and leaves when nothing goes wrong, and how many of its requests fit each of SORTS."""
-    stage.begin(RELEASES[-1])  # what the SDK asks once in the life of a process is asked now
+    """What an apply sends and leaves without faults, and how many of its requests fit each of SORTS."""
+    stage.begin(RELEASES[-1])  # requests that the SDK sends once per process are sent now
     stage.begin(release)
     stage.order(*({"kind": "refuse", **fits, "number": NEVER} for fits, _ in SORTS))
     end = stage.apply()
@@ -85,7 +85,7 @@ def undisturbed(stage: Stage, release: str) -> tuple[End, Any, tuple[int, ...]]:
 
 
 def places(lasts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Every request number up to the last, in the releases by turns where both have one."""
+    """Every request number up to the last, in alternating releases where both have one."""
     return [
         (next(release for release in (RELEASES[number % 2 :] + RELEASES) if number <= lasts[release]), number)
         for number in range(1, max(lasts.values()) + 1)
@@ -102,7 +102,7 @@ def _choice(fitting: Mapping[str, Sequence[int]]) -> Iterator[Case]:
 
 
 def _everything(fitting: Mapping[str, Sequence[int]]) -> Iterator[Case]:
-    """Every fault at every request that it fits; what lasts beyond the apply begins with the first."""
+    """Every fault at every request that it fits; faults that last longer than the apply start with the first."""
     for release in RELEASES:
         for (fits, faults), last in zip(SORTS, fitting[release], strict=True):
             for fault in faults:
@@ -123,7 +123,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def test_faults(stage: Stage, kind: Kind, share: tuple[int, int]) -> None:
-    """Success, or a code that is explained; four sends at most; a re-run heals and leaves nothing over."""
+    """Success, or a code that `explain` knows; at most four sends; a re-run heals and leaves nothing over."""
     first, step = share
     cases = list(kind({release: undisturbed(stage, release)[2] for release in RELEASES}))[first::step]
     broken = {str(case): promises for case in cases if (promises := _broken(stage, *case))}
@@ -133,7 +133,7 @@ def test_faults(stage: Stage, kind: Kind, share: tuple[int, int]) -> None:
 
 
 def _broken(stage: Stage, release: str, fault: Fault) -> list[str]:
-    """The promises that are not kept under one fault."""
+    """The promises that are broken under one fault."""
     usual, wanted, _ = undisturbed(stage, release)
     stage.begin(release)
     stage.order(fault)
@@ -155,7 +155,7 @@ def _broken(stage: Stage, release: str, fault: Fault) -> list[str]:
 
 
 def test_signing_in_waits_by_our_clock(stage: Stage) -> None:
-    """Who gives tokens may ask for patience too, and nobody sleeps behind our back."""
+    """A throttled token endpoint is retried by our clock, without hidden sleeps."""
     stage.begin("1")
     clock = stage.world.project.clock
     before = clock.ahead
@@ -166,8 +166,8 @@ def test_signing_in_waits_by_our_clock(stage: Stage) -> None:
     assert clock.ahead - before >= 40
 
 
-def test_nobody_changes_what_callers_are_on(stage: Stage) -> None:
-    """A list that is behind says that nobody is on the slot: the step that would change it looks first."""
+def test_a_stale_list_does_not_change_the_live_slot(stage: Stage) -> None:
+    """A stale list shows a slot without traffic: the step that would change it reads it again first."""
     stage.begin("2")
     before = stage.seen()
     stage.order({"kind": "stale", "operation": "OnlineEndpoints_List"})
@@ -181,8 +181,8 @@ def test_nobody_changes_what_callers_are_on(stage: Stage) -> None:
     assert end_state(stage) == undisturbed(stage, "2")[1]
 
 
-def test_the_choice_leaves_nothing_out(stage: Stage) -> None:
-    """Every fault is played, and of every plane every request is struck, in one release or the other."""
+def test_the_selection_covers_every_fault_and_request(stage: Stage) -> None:
+    """Every fault runs, and every request of every plane is hit, in one release or the other."""
     fitting = {release: undisturbed(stage, release)[2] for release in RELEASES}
     chosen = list(_choice(fitting))
     faults = [{**fits, **fault} for fits, faults in SORTS if faults is not ANYWHERE for fault in faults]

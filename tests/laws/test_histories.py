@@ -1,9 +1,9 @@
 """The law of histories: two projects in one workspace, each with random applies (good and bad), rollbacks, reaps and
 teardowns.
 
-Traffic only ever goes to releases that were probed. A rollback goes to the release that was live before, a second one
-changes nothing. No command of one project changes anything of the other. Otherwise than with `--laws full` a fixed
-choice of histories is played.
+Traffic only goes to releases that were probed. A rollback goes to the release that was live before; a second one
+changes nothing. No command of one project changes anything of the other. Without `--laws full` a fixed selection of
+histories runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from deploy.emulator.seed.open_world import open_world
 from deploy.errors import DeployError
 from deploy.execution.progress import Event, Kind
 from deploy.planning.reaping import Rules
-from tests.laws.conftest import WORKSPACE, furnish
+from tests.laws.conftest import WORKSPACE, write_project
 from tests.laws.stage import Ahead
 
 SOME, FULL, LENGTH = (3, 11), 60, 9
@@ -38,11 +38,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 class Project:
-    """One of the two: its files, what it was seen to probe, and what was live, newest first."""
+    """One of the two: its files, the probes that ran, and the live releases, newest first."""
 
     def __init__(self, folder: Path, name: str) -> None:
         folder.mkdir()
-        self.world, self.name = furnish(folder, Ahead()), name
+        self.world, self.name = write_project(folder, Ahead()), name
         self.want("1")
 
     def begin(self) -> None:
@@ -64,7 +64,7 @@ class Project:
         return commands.validate(self.world.project, "law")[1][0].name
 
     def seen(self) -> tuple[dict[str, int], dict[str, tuple[str, str]]]:
-        """Traffic, and deployment -> (release, its digest), read in the world's file."""
+        """Return traffic, and deployment -> (release, its digest), from the file of the world."""
         held = open_world(self.world.state / "world.sqlite")
         try:
             with held.transaction():
@@ -88,7 +88,7 @@ class Project:
             held.close()
 
     def watch(self, event: Event) -> None:
-        """What was probed is noted; whatever has traffic must have been."""
+        """Record what was probed; check that everything with traffic was probed."""
         traffic, slots = self.seen()
         if event.kind is Kind.DONE and event.verb is Verb.PROBE:
             self.probed.add(slots[event.address.split("/")[-1]][0])
@@ -102,7 +102,7 @@ class Project:
         return {"approve": lambda *_: None, "emit": self.watch}
 
     def play(self, command: str) -> None:
-        """One command, and what must be so afterwards."""
+        """Run one command, and check what must hold afterwards."""
         before, (traffic, slots) = self.live(), self.seen()
         code = self.run(command)
         now, (moved, held) = self.live(), self.seen()
@@ -113,7 +113,7 @@ class Project:
         elif command == "rollback":
             self.check_rollback(before, now, traffic, slots)
         elif command.startswith("apply") and now and now != before:
-            if command != "apply" and code:  # where nothing was live the fault may meet no request
+            if command != "apply" and code:  # without a live release the fault can hit no request
                 self.broken.append(f"{command}: {now} is live")
             self.lived = [now, *(each for each in self.lived if each != now)]
             self.moved_back = False
@@ -172,7 +172,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Pro
 
 
 def test_histories(two: tuple[Project, Project], seed: int) -> None:
-    """Each command is followed by a look at both projects."""
+    """After each command both projects are checked."""
     emulator.reset(two[0].world.state)
     for each in two:
         each.begin()

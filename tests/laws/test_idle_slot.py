@@ -1,5 +1,5 @@
 """The law of the idle slot: whatever is refused, lost or killed, traffic stays on the whole live release, and a re-run
-ends with one deployment. Asked of a rollout that ends with the deletion, and of a reap once the time is over.
+ends with one deployment. Checked for a rollout that ends with the deletion, and for a reap after keep_previous.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.outsider import Outsider
 from tests.project import ROOT
 
 REQUESTS = {"apply": 36, "reap": 20}
-"""More than each of the two sends; a number beyond the last one strikes nothing."""
+"""More requests than each of the two sends; a number after the last request has no effect."""
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "refuse", "status": 403},
     {"kind": "refuse", "status": 503, "times": "always"},
@@ -47,7 +47,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def world(stage: Stage) -> World:
-    """A new world with nothing in it, and files with release 1."""
+    """A new empty world, and files with release 1."""
     stage.order()
     stage.begin("1")
     assert isinstance(stage.world, World)
@@ -55,7 +55,7 @@ def world(stage: Stage) -> World:
 
 
 def keep(world: World, written: str) -> None:
-    """The template with this `keep_previous`."""
+    """Write the template with this `keep_previous`."""
     path = world.project.root / "templates" / "plain" / "pipeline.yml.j2"
     lines = [line for line in path.read_text().splitlines() if not line.startswith("rollout:")]
     path.write_text("\n".join([*lines, f"rollout: {{stages: [10, 100], keep_previous: {written}}}"]) + "\n")
@@ -73,7 +73,7 @@ def reap(world: World, **more: Any) -> commands.ReapResult:
 
 
 def visit(stage: Stage) -> None:
-    """One visit of the reaper, whatever becomes of it."""
+    """Run reap once; errors are allowed."""
     try:
         reap(stage.world)
     except DeployError:
@@ -85,8 +85,8 @@ def slots(stage: Stage) -> list[str]:
     return sorted(states)
 
 
-def test_whatever_strikes_traffic_stays_whole(stage: Stage, struck: tuple[str, dict[str, Any]]) -> None:
-    """And the release that was live before is deleted in the end, by the same command."""
+def test_traffic_stays_on_one_release_under_any_fault(stage: Stage, struck: tuple[str, dict[str, Any]]) -> None:
+    """In the end the same command deletes the previous release."""
     how, fault = struck
     two_releases(stage, "0" if how == "apply" else "24h")
     if how == "reap":
@@ -103,8 +103,8 @@ def test_whatever_strikes_traffic_stays_whole(stage: Stage, struck: tuple[str, d
     assert commands.plan(stage.world.project, "law").steps == ()
 
 
-def test_a_deletion_that_fails_moves_nothing_back(stage: Stage) -> None:
-    """The new release is live and stays live; the next apply has one step."""
+def test_a_failed_deletion_moves_no_traffic(stage: Stage) -> None:
+    """The new release stays live; the next apply has one step."""
     two_releases(stage, "0")
     stage.order(DELETION)
     done = commands.apply(stage.world.project, "law", **QUIET)
@@ -124,8 +124,8 @@ def changes(steps: Any) -> list[tuple[Verb, str]]:
 
 
 @pytest.mark.parametrize("operation", ["OnlineEndpoints_CreateOrUpdate", "OnlineDeployments_Delete"])
-def test_a_rollout_that_is_killed_is_ended_by_the_next(stage: Stage, victims: Victims, operation: str) -> None:
-    """Between the last shift and the deletion, or in the middle of it."""
+def test_a_killed_rollout_is_completed_by_the_next_apply(stage: Stage, victims: Victims, operation: str) -> None:
+    """Killed between the last shift and the deletion, or during it."""
     two_releases(stage, "0")
     number = 2 if operation.startswith("OnlineEndpoints") else 1
 
@@ -136,7 +136,7 @@ def test_a_rollout_that_is_killed_is_ended_by_the_next(stage: Stage, victims: Vi
 
 
 def test_an_interrupted_rollout_deletes_nothing(stage: Stage) -> None:
-    """Before all traffic is on the new release both stay; the one that failed is over at once, as `0` says."""
+    """Before all traffic is on the new release both slots stay; with `0` a failed one expires at once."""
     two_releases(stage, "0")
     stage.order({"kind": "refuse", "status": 403, "operation": "OnlineEndpoints_CreateOrUpdate", "number": 2})
 
@@ -151,7 +151,7 @@ def test_an_interrupted_rollout_deletes_nothing(stage: Stage) -> None:
 
 
 def two(world: World, written: str = "24h") -> str:
-    """Two releases, one after the other; the endpoint's name."""
+    """Deploy two releases, one after the other; return the name of the endpoint."""
     keep(world, written)
     assert failures(world.apply()) == []
     world.want(release="2")
@@ -164,8 +164,8 @@ def behind(world: World) -> list[str]:
     return [slot.name for slot in commands.status(world.project, "law")[0].slots]
 
 
-def test_time_alone_is_no_step_of_a_plan(world: World) -> None:
-    """Only reap deletes what is over, once, and leaves an endpoint that the files describe."""
+def test_plan_does_not_delete_an_expired_slot(world: World) -> None:
+    """Only reap deletes an expired slot, once, and never an endpoint of the files."""
     two(world)
     assert reap(world).judged.idle == ()
     advance_alone(world, 25)
@@ -185,8 +185,8 @@ def test_time_alone_is_no_step_of_a_plan(world: World) -> None:
     assert behind(world) == ["blue", "green"]
 
 
-def test_files_that_are_wrong_or_say_forever_keep_it(world: World) -> None:
-    """Also when the apply that made the release promised less."""
+def test_wrong_files_or_forever_keep_the_slot(world: World) -> None:
+    """Also when the apply that created the release had a shorter time."""
     two(world)
     advance_alone(world, 9_000)
     keep(world, "forever")
@@ -200,7 +200,9 @@ def test_files_that_are_wrong_or_say_forever_keep_it(world: World) -> None:
 
 
 def test_a_slot_that_is_used_again_is_not_deleted(world: World) -> None:
-    """Between the judgement and the deletion its traffic comes back, or somebody puts the tag on its endpoint."""
+    """Between the decision and the deletion the slot receives traffic again, or another client adds the protect tag to
+    its endpoint.
+    """
     name = two(world)
     advance_alone(world, 25)
 
@@ -228,8 +230,8 @@ def test_a_slot_that_is_used_again_is_not_deleted(world: World) -> None:
             )
 
 
-def test_the_shipped_production_file_keeps_no_idle_slot(world: World) -> None:
-    """Its guards, read from it, on an endpoint of this world: protected, and the slot goes all the same."""
+def test_a_protected_environment_deletes_idle_slots(world: World) -> None:
+    """The guards of the shipped prod.yml protect the endpoint; the slot is deleted."""
     guards = yaml.safe_load((ROOT / "environments" / "prod.yml").read_text())["guards"]
     two(world)
     path = world.project.root / "environments" / "law.yml"

@@ -1,4 +1,6 @@
-"""Law: what is imported is what is there. Whatever an outsider made, the plan of its files is empty."""
+"""Law: imported files describe the existing endpoint. Whatever another client created, the plan of its files
+is empty.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from deploy.domain.arm import OWNER_TAG, RELEASE_TAG
 from deploy.domain.spec import EndpointSpec
 from deploy.planning import planner
 from tests.addresses import addr
-from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of, text_of
+from tests.laws.made import ENVIRONMENT, deleted, open_azure, put, spec_of, text_of
 from tests.unit.emulator.azure import Azure
 from tests.written import DEPLOYMENTS, ENDPOINTS
 
@@ -45,7 +47,7 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
 def test_import_then_plan_is_empty(
     azure: Azure, endpoint: dict[str, Any], deployment: dict[str, Any], names: list[str], share: int, secret: str
 ) -> None:
-    """Nothing is planned, something is said, and no secret stands in a file."""
+    """Nothing is planned, the owner is noted, and no file contains a secret."""
     variables = {**deployment.get("environment_variables", {}), "API_KEY": secret}
     documents = {n: {**deployment, "environment_variables": variables, "name": n, "instance_count": 2} for n in names}
     texts = {"endpoint.yml": text_of({"name": "mip", **endpoint})} | {
@@ -53,7 +55,7 @@ def test_import_then_plan_is_empty(
     }
     made = spec_of(Path(), texts)
     facts = put(azure, made, {str(document["name"]): document for document in made.deployments})
-    gone(azure, "mip")
+    deleted(azure, "mip")
     shares = [100] if len(names) == 1 else [share, 100 - share]
     facts[addr("endpoint/mip")]["properties"]["traffic"] = dict(zip(names, shares, strict=True))
     for body in facts.values():
@@ -71,7 +73,7 @@ def test_import_then_plan_is_empty(
 
 
 def _spec(made: export.Imported, secret: str) -> EndpointSpec:
-    """The imported template, rendered with what was left open."""
+    """The imported template, rendered with the values that were left open."""
     values = {name: secret for name, where in made.hidden.items() if "API_KEY" in where}
     stems = sorted(name for name in made.files if "deployment" in name)
     (endpoint,) = (name for name in made.files if name.startswith("endpoint"))

@@ -1,4 +1,6 @@
-"""An environment that a deployment file defines: a plan names what a release changes in it, or that it cannot tell."""
+"""An environment that a deployment file defines inline: a plan names what a release changes in it, or that it could not
+tell.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from tests.laws.ground import Ground
 
 @pytest.fixture
 def ground(tmp_path: Path) -> Iterator[Ground]:
-    """An emulator with a deployment whose environment has its packages in a file of its own; then other packages."""
+    """An emulator with a deployment that has its packages in a separate file; then other packages."""
     found = Ground(tmp_path, "blue_green")
     needed = ("name", "endpoint_name", "instance_type", "instance_count", "model")
     found.endpoint = {"name": "all-here"}
@@ -36,15 +38,15 @@ def reads(ground: Ground) -> list[object]:
 
 
 def release(ground: Ground) -> str:
-    """The reason of the step that makes another release with other packages."""
+    """The reason of the step that creates another release with other packages."""
     packages = yaml.safe_dump({"dependencies": ["python=3.11", "numpy=2.0"], "channels": ["c"]})
     (ground.project.root / "templates/all/conda.yml").write_text(packages)
     (step,) = [step for step in ground.plan().steps if step.address == addr("deployment/all/green")]
     return str(step.why)
 
 
-def test_the_packages_that_change_are_named(ground: Ground) -> None:
-    """Read from the version that is live, once, and only while its release is not the one of the files."""
+def test_changed_packages_are_named(ground: Ground) -> None:
+    """They are read from the live version, once, and only while the live release is not the one of the files."""
     before = len(reads(ground))
     assert ground.plan().steps == ()
     assert len(reads(ground)) == before
@@ -58,8 +60,8 @@ def test_the_packages_that_change_are_named(ground: Ground) -> None:
 
 
 @pytest.mark.parametrize(("status", "why"), [(403, "may not be read"), (404, "it is not there")])
-def test_what_cannot_be_read_is_said(ground: Ground, status: int, why: str) -> None:
-    """Neither a missing right nor a missing version stands in the way of a plan."""
+def test_an_environment_that_cannot_be_read_is_noted(ground: Ground, status: int, why: str) -> None:
+    """A missing permission or a missing version does not block a plan."""
     fault = {
         "kind": "refuse",
         "status": status,

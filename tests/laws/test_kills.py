@@ -1,6 +1,6 @@
 """Law 4: the client is killed while it waits for the answer of request n, for every n; a re-run heals.
 
-Otherwise than with `--laws full` it is only killed at requests that change something.
+Without `--laws full` it is killed only at requests that change something.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.laws.stage import Stage, Victims, end_state
 from tests.laws.test_faults import PLANES, RELEASES, places, undisturbed
 
 SOME, ALL = 4, 40
-"""Into how many tests the cases are dealt: those that change something, and all of the Resource Manager's."""
+"""The number of tests that share the cases: for mutating requests, and for all requests to Azure Resource Manager."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -24,7 +24,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _cases(stage: Stage, *, full: bool) -> list[tuple[str, dict[str, Any]]]:
-    """A release, and which of its requests to die at."""
+    """A release, and the number of the request at which the client is killed."""
     ends = {release: undisturbed(stage, release) for release in RELEASES}
     if full:
         arm = PLANES.index("arm")
@@ -34,7 +34,7 @@ def _cases(stage: Stage, *, full: bool) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_killed(stage: Stage, victims: Victims, share: int, request: pytest.FixtureRequest) -> None:
-    """Its effect stands, its answer never arrives, and the next apply sees it through without leaving anything over."""
+    """The request has taken effect without an answer; the next apply completes it and leaves nothing over."""
     full = request.config.getoption("--laws", default="some") == "full"
     cases = _cases(stage, full=full)[share :: ALL if full else SOME]
     broken = {str(case): promises for case in cases if (promises := _broken(stage, victims, *case))}
@@ -44,7 +44,7 @@ def test_killed(stage: Stage, victims: Victims, share: int, request: pytest.Fixt
 
 
 def _broken(stage: Stage, victims: Victims, release: str, fits: dict[str, Any]) -> list[str]:
-    """The promises that are not kept to who is killed at one request."""
+    """The promises that are broken for a client that was killed at one request."""
     _, wanted, _ = undisturbed(stage, release)
     stage.begin(release)
     killed = victims.kill_one(stage, fits)

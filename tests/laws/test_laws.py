@@ -1,4 +1,4 @@
-"""The laws: what holds for every apply and every teardown, on the emulator, with the real SDK."""
+"""The laws for every apply and every teardown, on the emulator, with the real SDK."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.laws.conftest import WORKSPACE, World
 
 
 def everything(world: World) -> dict[str, Any]:
-    """What a teardown must give back: endpoints, role assignments, cores in use."""
+    """What a teardown must remove: endpoints, role assignments, cores in use."""
     environment, _ = commands.validate(world.project, "law")
     subscription = f"/subscriptions/{environment.subscription_id}"
     with world.project.connect(environment):
@@ -33,13 +33,13 @@ def everything(world: World) -> dict[str, Any]:
 
 
 def failures(done: commands.Result) -> list[Any]:
-    """What went wrong, for a readable assertion."""
+    """What failed, for a readable assertion."""
     return [outcome.error for outcome in done.report.outcomes if outcome.error]
 
 
 @pytest.mark.parametrize("name", ["law", "local"])
 def test_apply_twice_is_apply_once(world: World, name: str) -> None:
-    """Law 1: the second apply plans nothing and sends nothing that changes anything."""
+    """Law 1: the second apply plans nothing and sends no mutating request."""
     assert failures(world.apply(name)) == []
     before = world.mutating()
     again = world.apply(name)
@@ -49,8 +49,8 @@ def test_apply_twice_is_apply_once(world: World, name: str) -> None:
     assert world.mutating() == before
 
 
-def test_endpoints_side_by_side(world: World) -> None:
-    """Three endpoints at once: each gets its own steps in its own order, and the second apply is nothing."""
+def test_three_endpoints_in_parallel(world: World) -> None:
+    """Each endpoint gets its own steps in its own order, and the second apply does nothing."""
     world.want()
     path = world.project.root / "environments" / "law.yml"
     body = yaml.safe_load(path.read_text())
@@ -64,7 +64,7 @@ def test_endpoints_side_by_side(world: World) -> None:
 
 
 def test_teardown_leaves_nothing(world: World) -> None:
-    """Law 6: after a teardown the world is what it was: no endpoint, no role assignment, no core in use."""
+    """Law 6: after a teardown the world is the same as before: no endpoint, no role assignment, no core in use."""
     before = everything(world)
     world.apply()
     world.want(release="2")
@@ -76,7 +76,7 @@ def test_teardown_leaves_nothing(world: World) -> None:
 
 
 def test_a_dry_run_changes_nothing(world: World) -> None:
-    """Law 7: whatever only looks sends no mutating request, before a deployment, after it, and with changes ahead."""
+    """Law 7: reading commands send no mutating request: before a deployment, after it, and with changes to apply."""
     for prepare in (lambda: None, world.apply, lambda: world.want(release="2")):
         prepare()
         before = world.mutating()
@@ -93,8 +93,10 @@ def test_a_dry_run_changes_nothing(world: World) -> None:
     assert {r["method"] for r in emulator.requests(world.state)} >= {"GET", "PUT", "POST"}
 
 
-def test_a_release_that_fails_its_probe_gets_no_callers(world: World) -> None:
-    """A first release whose probe fails ends with 5 and nobody is sent there; the next one heals it."""
+def test_a_release_that_fails_its_probe_gets_no_traffic(world: World) -> None:
+    """Law 11: a first release with a failing probe ends with exit 5 and receives no traffic; the next release
+    heals it.
+    """
     world.want(expect=418)
     done = world.apply()
 
@@ -104,8 +106,8 @@ def test_a_release_that_fails_its_probe_gets_no_callers(world: World) -> None:
     assert failures(world.apply()) == []
 
 
-def test_a_bad_release_leaves_callers_where_they_were(world: World) -> None:
-    """The live slot keeps all callers when its successor fails."""
+def test_a_failed_release_leaves_traffic_on_the_live_slot(world: World) -> None:
+    """The live slot keeps all traffic when its successor fails."""
     world.apply()
     world.want(release="2", expect=418)
     done = world.apply()
@@ -116,8 +118,8 @@ def test_a_bad_release_leaves_callers_where_they_were(world: World) -> None:
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["first release", "new release"])
-def test_cleanup_takes_away_what_a_bad_release_made(world: World, first: bool) -> None:
-    """With --cleanup the failed slot is deleted, callers stay where they were, and the next release heals."""
+def test_cleanup_deletes_a_failed_slot(world: World, first: bool) -> None:
+    """With --cleanup the failed slot is deleted, traffic stays, and the next release heals."""
     if not first:
         world.apply()
     before = {} if first else {slot.name: slot.traffic for slot in commands.status(world.project, "law")[0].slots}
@@ -135,8 +137,8 @@ BROKEN = {"kind": "operation_failed", "operation": "OnlineDeployments_CreateOrUp
 STOCK = {"code": "ResourceNotReady", "message": "User container has crashed or terminated."}
 
 
-def test_cleanup_takes_away_what_failed_before(world: World) -> None:
-    """A slot that an earlier run left as Failed goes too; callers stay."""
+def test_cleanup_deletes_a_slot_that_failed_before(world: World) -> None:
+    """A slot that an earlier run left as Failed is deleted too; traffic stays."""
     world.apply()
     world.want(release="2")
     emulator.begin(world.state, faults=[{**BROKEN, **STOCK}])
@@ -152,8 +154,8 @@ def _roles(world: World, *roles: dict[str, str]) -> None:
     path.write_text(yaml.safe_dump({"roles": [{"scope": "workspace", **role} for role in roles]}))
 
 
-def test_a_role_is_one_in_any_spelling(world: World) -> None:
-    """Its name in any case, its GUID, its scope as a word or an id, and twice the same: plan after apply is empty."""
+def test_spellings_of_a_role_are_equal(world: World) -> None:
+    """Its name in any case, its GUID, its scope as a word or an id, and duplicates: plan after apply is empty."""
     names = ("reader", "Reader", "acdd72a7-3385-48ef-bd42-f606fba81ae7", "Reader")
     _roles(world, *({"role": name} for name in names), {"role": "READER", "scope": WORKSPACE})
     assert failures(world.apply()) == []
@@ -162,8 +164,8 @@ def test_a_role_is_one_in_any_spelling(world: World) -> None:
     assert world.apply().report.ok
 
 
-def test_a_role_that_nobody_knows_is_refused_before_any_change(world: World) -> None:
-    """A slip of the pen is not found out by a quarter of an hour of deploying."""
+def test_an_unknown_role_is_refused_before_any_change(world: World) -> None:
+    """A typo is found before a deployment of a quarter of an hour."""
     _roles(world, {"role": "No Such Role"})
     with pytest.raises(CloudError, match="no role has this name") as refused:
         world.apply()
@@ -171,8 +173,8 @@ def test_a_role_that_nobody_knows_is_refused_before_any_change(world: World) -> 
     assert world.mutating() == 0
 
 
-def test_why_a_log_is_missing_is_said(world: World) -> None:
-    """A caller who may deploy and not read logs is told which action that takes; the cause and the cure agree."""
+def test_a_missing_log_permission_is_named(world: World) -> None:
+    """An identity that can deploy but not read logs gets the name of the missing action; cause and fix agree."""
     refused = {"kind": "refuse", "operation": "OnlineDeployments_GetLogs", "status": 403, "times": "always"}
     for faults, unread in (([{**BROKEN, **STOCK}, refused], 2), ([{**BROKEN, **STOCK}], 0)):
         emulator.reset(world.state)
@@ -187,8 +189,8 @@ def test_why_a_log_is_missing_is_said(world: World) -> None:
         assert unread or str(error["message"]).endswith(f"{found['cure']}.")
 
 
-def test_a_bad_change_in_place_is_not_forgotten(world: World) -> None:
-    """Callers are on it, so a person is needed; and every plan says so until the release is proven."""
+def test_a_failed_change_in_place_is_shown_until_verified(world: World) -> None:
+    """The deployment receives traffic, so exit 6; every plan shows it until the release is verified."""
     world.want(strategy="in_place")
     world.apply()
     world.want(release="2", expect=418, strategy="in_place")
@@ -211,8 +213,8 @@ ACTIONS = st.lists(
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ACTIONS)
-def test_callers_are_always_on_whole_releases(world: World, actions: list[tuple[str, str, int]]) -> None:
-    """Law 5 through any history: at every event traffic sums to 100 or 0 and names only what succeeded; a good apply
+def test_traffic_is_always_on_whole_releases(world: World, actions: list[tuple[str, str, int]]) -> None:
+    """Law 5 for any history: at every event traffic sums to 100 or 0 and names only Succeeded deployments; a good apply
     heals.
     """
     emulator.reset(world.state)
@@ -227,7 +229,7 @@ def test_callers_are_always_on_whole_releases(world: World, actions: list[tuple[
 
 
 def test_no_key_is_ever_written(world: World, capfd: pytest.CaptureFixture[str]) -> None:
-    """Law 9, for the keys of an endpoint: not in a report, a plan, an event or on the terminal."""
+    """Law 9 for the keys of an endpoint: no report, plan, event or terminal output contains them."""
     told: list[str] = []
     done = commands.apply(world.project, "law", approve=lambda *_: None, emit=lambda event: told.append(repr(event)))
     environment, specs = commands.validate(world.project, "law")
@@ -242,8 +244,8 @@ def test_no_key_is_ever_written(world: World, capfd: pytest.CaptureFixture[str])
     assert [key for key in keys for text in written if key in text] == []
 
 
-def test_the_process_is_left_as_it_was(world: World) -> None:
-    """The variables of the emulator are set for the time of a verb and not a moment longer."""
+def test_emulator_variables_are_unset_after_a_command(world: World) -> None:
+    """The variables of the emulator are set only during a command."""
     before = dict(os.environ)
     world.apply()
 

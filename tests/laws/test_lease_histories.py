@@ -1,10 +1,9 @@
-"""The law of leases: two entries on shared quota stay whole, whatever is applied, renewed, reaped, restored, rolled
-back and torn down, and whatever fails or is killed meanwhile.
+"""The law of leases: two entries on shared quota stay whole under any sequence of apply, renew, reap, restore, rollback
+and teardown, with any failure or kill.
 
-After each exit 0 the alias of an entry that is deployed names an endpoint that serves. A renewal never changes the
-release that is live. What a renewal or a reap deletes was exported. Exit codes are those of the README. At the end one
-teardown leaves no endpoint, role assignment or core. Otherwise than with `--laws full` a fixed choice of histories is
-played.
+After each exit 0 the alias of a deployed entry names an endpoint that receives traffic. A renewal never changes the
+live release. What a renewal or a reap deletes was exported. Exit codes are those of the README. At the end one teardown
+leaves no endpoint, role assignment or core. Without `--laws full` a fixed selection of histories runs.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from deploy.emulator.seed.open_world import open_world
 from deploy.errors import DeployError, Exit
 from deploy.planning.reaping import Rules
 from tests.laws.stage import WORKSPACE, Stage, Victims
-from tests.laws.test_ends import held
+from tests.laws.test_ends import resources
 from tests.laws.test_leases import advance_alone
 from tests.laws.test_renewals import pool
 from tests.laws.test_standing import COMMAND
@@ -48,7 +47,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def variables() -> Iterator[dict[str, str]]:
-    """The variables of a repository, in a server that speaks GitHub's API; who is asked finds it by the environment."""
+    """The variables of a repository, on a server with the API of GitHub; clients find it through the process
+    environment.
+    """
     server = ThreadingHTTPServer(("127.0.0.1", 0), GitHub)
     server.held, server.instead = {}, None  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -64,7 +65,7 @@ def variables() -> Iterator[dict[str, str]]:
 
 
 class History:
-    """Two entries: one whose alias is a file or, at every other seed, a variable; one with a command and a fallback."""
+    """Two entries: one with an alias in a file (in every second seed a variable), one with a command and a fallback."""
 
     def __init__(self, stage: Stage, victims: Victims, variables: dict[str, str] | None) -> None:
         emulator.reset(stage.state)
@@ -77,14 +78,14 @@ class History:
         if variables:
             variables.clear()
         self.files("1")
-        self.before = held(stage)
+        self.before = resources(stage)
 
     @property
     def root(self) -> Path:
         return self.stage.world.project.root
 
     def files(self, release: str, expect: int = 200) -> None:
-        """What the files describe: this release for both entries."""
+        """Return the content of the files: this release for both entries."""
         values = {"release": release, "expect": expect}
         body = {
             "cloud": "local", "subscription_id": "00000000-0000-0000-0000-000000000001",
@@ -109,7 +110,7 @@ class History:
             (folder / "pipeline.yml.j2").write_text(yaml.safe_dump(pipeline))
 
     def endpoints(self) -> dict[str, tuple[str, str]]:
-        """Name -> (key of its entry, release with all traffic or empty), read in the world's file."""
+        """Name -> (key of its entry, release with all traffic or empty), from the file of the world."""
         world = open_world(self.stage.state / "world.sqlite")
         try:
             with world.transaction():
@@ -126,12 +127,12 @@ class History:
             world.close()
 
     def live(self) -> dict[str, set[str]]:
-        """Key -> releases that serve."""
+        """Key -> releases that receive traffic."""
         there = self.endpoints().values()
         return {key: {release for owner, release in there if owner == key and release} for key in KEYS}
 
     def alias(self) -> str:
-        """The endpoint that the file or the variable names; empty when there is none."""
+        """Return the endpoint that the file or variable names; empty without one."""
         if self.variables is not None:
             return str(json.loads(self.variables["ONE"])["endpoint"]) if "ONE" in self.variables else ""
         path = self.root / "live" / "one.json"
@@ -141,7 +142,7 @@ class History:
         return {path.name for path in (self.stage.state / "reaped").glob("*/*")}
 
     def play(self, command: str, trouble: str, chance: random.Random) -> None:
-        """One command, disturbed or not, and what must be so afterwards."""
+        """Run one command, with or without a fault, and check what must hold afterwards."""
         before, live, saved = self.endpoints(), self.live(), self.exported()
         number = chance.randint(1, 12)
         code = self.killed(command, number) if trouble == "kill" else self.disturbed(command, trouble, number, chance)
@@ -167,7 +168,7 @@ class History:
         self.stage.broken.append(words)
 
     def killed(self, command: str, number: int) -> None:
-        """A client that is killed at a change; only apply and renew can be."""
+        """Kill a client at a change; only apply and renew support it."""
         work = "renew" if command == "renew" else "apply"
         if command in ("apply", "renew"):
             self.victims.kill_one(self.stage, {"mutating": True, "number": number}, at_work=work, ends=CODES)
@@ -210,7 +211,7 @@ class History:
 
 
 def test_histories_of_leases(variables: dict[str, str], stage: Stage, victims: Victims, seed: int) -> None:
-    """Time passes between the commands, at times more than a lease lasts."""
+    """Time passes between the commands, sometimes more than a lease."""
     chance = random.Random(seed)
     history = History(stage, victims, variables if seed % 2 else None)
     history.play("apply", "", chance)
@@ -220,4 +221,4 @@ def test_histories_of_leases(variables: dict[str, str], stage: Stage, victims: V
         assert not stage.broken, "\n".join(history.told)
     stage.order()
     commands.teardown(stage.world.project, "law", approve=lambda *_: None, emit=lambda _: None)
-    assert held(stage) == history.before, "\n".join(history.told)
+    assert resources(stage) == history.before, "\n".join(history.told)

@@ -1,6 +1,7 @@
-"""Nobody documents which api-version keeps a lease, so whatever the service drops is seen and made again.
+"""No document states which api-version preserves a lease, so a lease that the service drops is detected and requested
+again.
 
-The emulator is told by its world file from which api-version on it keeps the two properties.
+The world file sets from which api-version on the emulator preserves the two properties.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from deploy.cloud.shared_quota import KNOWN
 from deploy.domain import leases
 from deploy.errors import Exit
 from tests.addresses import addr
-from tests.laws.conftest import WORKSPACE, World, furnish
+from tests.laws.conftest import WORKSPACE, World, write_project
 from tests.laws.stage import Ahead
 
 
 def lent(folder: Path, since: str, **quota: str) -> World:
-    """A project on shared quota, and an emulator that drops leases that are asked for with an older api-version."""
-    world = furnish(folder, clock=Ahead())
+    """A project on shared quota, and an emulator that drops leases that are requested with an older api-version."""
+    world = write_project(folder, clock=Ahead())
     pipeline = {"quota": {"capacity": "shared", **quota}, "retry": {"attempts": 1, "deadline": "10m"}}
     (world.project.root / "templates" / "plain" / "pipeline.yml.j2").write_text(yaml.safe_dump(pipeline))
     (folder / "world.yml").write_text(yaml.safe_dump({"settings": {"shared_quota_since": since}}))
@@ -32,7 +33,9 @@ def lent(folder: Path, since: str, **quota: str) -> World:
 
 
 def carried(world: World) -> list[tuple[str, str]]:
-    """(method, api-version) of each request that made or deleted the endpoint, in order; not the one for traffic."""
+    """(method, api-version) of each request that created or deleted the endpoint, in order, without the
+    traffic update.
+    """
     rows = [(row, urlsplit(row["path"])) for row in emulator.requests(world.state) if row["mutating"]]
     return [
         (row["method"], parse_qs(url.query)["api-version"][0])
@@ -42,7 +45,7 @@ def carried(world: World) -> list[tuple[str, str]]:
 
 
 def apply(world: World) -> tuple[commands.Result, list[Any]]:
-    """Apply, then the endpoints that are there, read while the emulator still runs."""
+    """Apply; return the existing endpoints, read while the emulator still runs."""
     seen: list[Any] = []
     done = commands.apply(
         world.project, "law", approve=lambda *_: None,
@@ -64,12 +67,14 @@ WAYS: dict[str, tuple[str, dict[str, str], list[tuple[str, str]], str]] = {
         "made with api-version 2025-04-01-preview",
     ),
 }  # fmt: skip
-"""What keeps leases, what the files say, what is sent, what is told of it."""
+"""What preserves leases, the setting in the files, the requests, the note in the output."""
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_lease_that_was_dropped_is_asked_for_again(tmp_path: Path, way: str) -> None:
-    """The SDK's way first; an endpoint that lost its lease goes and is made again with the version that is known."""
+def test_a_dropped_lease_is_requested_again(tmp_path: Path, way: str) -> None:
+    """First through the SDK; an endpoint that lost its lease is deleted and recreated with the documented
+    api-version.
+    """
     since, quota, expected, words = WAYS[way]
     world = lent(tmp_path, since, **quota)
     done, endpoints = apply(world)
@@ -82,8 +87,8 @@ def test_a_lease_that_was_dropped_is_asked_for_again(tmp_path: Path, way: str) -
     assert words in told
 
 
-def test_a_service_that_keeps_no_lease_is_told(tmp_path: Path) -> None:
-    """Dropped by the SDK's version and by the known one: refused with the field to change, and nothing is left."""
+def test_a_service_without_leases_is_refused(tmp_path: Path) -> None:
+    """Dropped by the SDK's api-version and by the documented one: refused with the field to change; nothing is left."""
     world = lent(tmp_path, "2030-01-01")
     done, endpoints = apply(world)
     emulator.stop(world.state)

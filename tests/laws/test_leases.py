@@ -1,4 +1,4 @@
-"""The laws of leases, on the emulator: what Azure's deletion leaves behind is reaped, what ends is renewed in time."""
+"""Laws of leases, on the emulator: what Azure's deletion leaves is reaped, and leases are renewed in time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOUR = 3600.0
 
 
 def lend(world: World, roles: bool = True, drain: str = "0s") -> None:
-    """The plain template on shared quota, with an alias in a file and people to be told."""
+    """The plain template on shared quota, with an alias in a file and notice channels."""
     pipeline: dict[str, Any] = {
         "quota": {"capacity": "shared"},
         "probe": {"type": "http", "body": "request.json", "attempts": 1},
@@ -41,7 +41,7 @@ def lend(world: World, roles: bool = True, drain: str = "0s") -> None:
 
 
 def running(world: World) -> AbstractContextManager[Any]:
-    """An emulator that stays for the block, so that its clock can be turned."""
+    """An emulator that stays for the block, so that the test can set its clock."""
     return emulator.embed(world.state)
 
 
@@ -73,7 +73,7 @@ def alias(world: World) -> dict[str, str]:
 
 @pytest.mark.parametrize("roles", [True, False], ids=["roles of ours", "only Azure's roles"])
 def test_after_azures_deletion_nothing_is_left(world: World, roles: bool) -> None:
-    """Deploy on shared quota, let Azure delete the endpoint, reap: the world is what it was, down to its roles."""
+    """Deploy on shared quota, let Azure delete the endpoint, reap: the world is the same as before, including roles."""
     lend(world, roles=roles)
     before = everything(world)
     assert failures(world.apply()) == []
@@ -95,7 +95,7 @@ def advance_alone(world: World, hours: float) -> None:
 
 @pytest.mark.parametrize("roles", [True, False], ids=["roles of ours", "only Azure's roles"])
 def test_teardown_after_azures_deletion(world: World, roles: bool) -> None:
-    """Teardown by name finds the same leftovers."""
+    """Teardown by name removes the same orphans."""
     lend(world, roles=roles)
     before = everything(world)
     world.apply()
@@ -106,7 +106,9 @@ def test_teardown_after_azures_deletion(world: World, roles: bool) -> None:
 
 
 def test_a_lease_is_renewed_once(world: World) -> None:
-    """Near its end an endpoint gets a successor; the alias moves; the old one goes; asked again, nothing is done."""
+    """Near its end an endpoint gets a successor, the alias moves, the old endpoint is deleted; a second run does
+    nothing.
+    """
     lend(world)
     world.apply()
     first = alias(world)
@@ -126,7 +128,7 @@ def test_a_lease_is_renewed_once(world: World) -> None:
 
 
 def test_generations_follow_each_other(world: World) -> None:
-    """Four weeks of renewals: every name is new, one endpoint at a time, and teardown ends it all."""
+    """Four weeks of renewals: every name is new, one endpoint at a time, and teardown deletes everything."""
     lend(world)
     before = everything(world)
     world.apply()
@@ -141,8 +143,8 @@ def test_generations_follow_each_other(world: World) -> None:
     assert everything(world) == before
 
 
-def test_each_notice_is_given_once(world: World) -> None:
-    """Looked at every quarter of an hour, each threshold is said once."""
+def test_each_notice_is_sent_once(world: World) -> None:
+    """With a run every quarter of an hour, each threshold sends one notice."""
     lend(world)
     world.apply()
     advance_alone(world, 118.5)
@@ -154,14 +156,14 @@ def test_each_notice_is_given_once(world: World) -> None:
 
 
 def emit(world: World, *channels: dict[str, str], **more: Any) -> None:
-    """Who is to be told, from now on."""
+    """Set the notice channels."""
     path = world.project.root / "environments" / "law.yml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "notices": list(channels), **more}))
 
 
 @pytest.mark.parametrize("verb", ["reap", "renew"])
-def test_who_did_not_hear_hears_it_again(world: World, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two channels one fails: exit 5; it is told again at each visit until it hears, and the other is not."""
+def test_a_failed_notice_is_sent_again(world: World, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of two channels fails: exit 5; each run sends again to this channel only, until it succeeds."""
 
     def visit() -> tuple[int, list[str], list[str]]:
         world.said.clear()
@@ -180,7 +182,7 @@ def test_who_did_not_hear_hears_it_again(world: World, verb: str, monkeypatch: p
     assert "HOOK" in failed[0]
     code, given, failed = visit()
     assert (code, given, len(failed), world.said) == (5, [], 1, [])
-    with listening() as (address, heard):
+    with webhook() as (address, heard):
         monkeypatch.setenv("HOOK", address)
         assert visit() == (0, ["webhook"], [])
         assert visit() == (0, [], [])
@@ -190,7 +192,7 @@ def test_who_did_not_hear_hears_it_again(world: World, verb: str, monkeypatch: p
 
 
 def test_a_lost_answer_loses_no_notice(world: World) -> None:
-    """The tag is there although nobody said so: it is looked at, people are told, and only once."""
+    """The tag was written although the answer was lost: it is read again, and the notice is sent once."""
     lend(world)
     world.apply()
     advance_alone(world, 130)
@@ -200,8 +202,8 @@ def test_a_lost_answer_loses_no_notice(world: World) -> None:
 
 
 @contextmanager
-def listening() -> Iterator[tuple[str, list[Any]]]:
-    """A webhook, and what it was told."""
+def webhook() -> Iterator[tuple[str, list[Any]]]:
+    """A webhook, and what it received."""
     heard: list[Any] = []
 
     class Hook(http.server.BaseHTTPRequestHandler):
@@ -221,8 +223,8 @@ def listening() -> Iterator[tuple[str, list[Any]]]:
         thread.join()
 
 
-def test_a_guard_stops_no_notice(world: World) -> None:
-    """What would go is listed, nothing goes, exit 4; and people are told all the same."""
+def test_notices_are_sent_when_a_guard_refuses(world: World) -> None:
+    """The candidates are listed, nothing is deleted, exit 4; notices are sent."""
     lend(world)
     world.apply()
     emit(world, {"to": "stdout"}, guards={"protected": True})
@@ -239,8 +241,10 @@ def test_a_guard_stops_no_notice(world: World) -> None:
     assert len(everything(world)["endpoints"]) == 1
 
 
-def test_nobody_goes_whose_roles_cannot_be_seen(world: World) -> None:
-    """Who may not read role assignments deletes nothing, and is told why; people hear of the lease all the same."""
+def test_reap_refuses_when_roles_cannot_be_read(world: World) -> None:
+    """Without permission to read role assignments nothing is deleted, with the reason; notices of the lease
+    are sent.
+    """
     lend(world)
     world.apply()
     advance_alone(world, 150)
@@ -257,8 +261,8 @@ def test_nobody_goes_whose_roles_cannot_be_seen(world: World) -> None:
     assert everything(world)["endpoints"] == []
 
 
-def test_in_place_states_the_outage(world: World) -> None:
-    """--in-place gives the cores back first; the successor has another name, and a note says that callers wait."""
+def test_in_place_announces_downtime(world: World) -> None:
+    """--in-place frees the cores first; the successor has another name, and a note announces the downtime."""
     lend(world)
     world.apply()
     first = alias(world)
@@ -272,8 +276,10 @@ def test_in_place_states_the_outage(world: World) -> None:
     assert alias(world)["endpoint"] != first["endpoint"]
 
 
-def test_what_is_reaped_can_be_restored(world: World) -> None:
-    """Kept, deleted, restored: deployments, traffic, tags and roles are what they were; again is nothing."""
+def test_a_reaped_endpoint_can_be_restored(world: World) -> None:
+    """Exported, deleted, restored: deployments, traffic, tags and roles are as before; a second restore does
+    nothing.
+    """
     lend(world)
     world.apply()
     world.want(release="2")
@@ -300,7 +306,7 @@ def test_what_is_reaped_can_be_restored(world: World) -> None:
 
 
 def scale(world: World) -> None:
-    """Somebody lets the live deployment scale."""
+    """Another client adds autoscale to the live deployment."""
     environment, _ = commands.validate(world.project, "law")
     group = WORKSPACE.partition("/providers/")[0]
     with world.project.connect(environment) as cloud:
@@ -326,7 +332,9 @@ def settings(world: World) -> list[Any]:
 
 
 def alike(world: World) -> Any:
-    """What is there without what Azure makes anew each time: moments, identities, ids, the lease's end."""
+    """The existing resources without what Azure creates anew each time: times, identities, ids, the end of
+    the lease.
+    """
     environment, _ = commands.validate(world.project, "law")
     with world.project.connect(environment) as cloud:
         found = []
@@ -346,8 +354,8 @@ def _wanted(deployment: dict[str, Any]) -> dict[str, Any]:
     return {name: deployment["properties"].get(name) for name in names}
 
 
-def test_a_folder_that_is_no_export(world: World) -> None:
-    """Whatever is named instead of a kept endpoint is said, and nothing is changed."""
+def test_a_folder_without_an_export_is_refused(world: World) -> None:
+    """Any other path than an export is refused with its cause, and nothing is changed."""
     for folder in (world.project.root, world.project.root / "nowhere"):
         with pytest.raises(UsageError, match="Name the folder of one endpoint") as refused:
             commands.restore(world.project, "law", folder, approve=lambda *_: None, emit=world.watch)

@@ -1,4 +1,4 @@
-"""What the files leave open is not ours: a change of something else leaves it as others set it, or says so first."""
+"""Fields that the files do not set are not ours: other changes preserve them, or the plan lists them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.outsider import Outsider
 from tests.table import SAMPLES
 
 KEPT_OUT = ("identity", "code_", "private_", "instance_", "model", "scale_", "data_collector")
-"""Rows that the files say, that nobody can change live, or whose end nothing is known of."""
+"""Rows that the files set, that cannot change live, or that have no known final state."""
 ENDPOINT, DEPLOYMENT = (
     [row for row in table if row.mutability is diff.Mutability.UPDATE and not row.yaml.startswith(KEPT_OUT)]
     for table in (diff.ENDPOINT, diff.DEPLOYMENT)
@@ -26,7 +26,7 @@ ENDPOINT, DEPLOYMENT = (
 
 @pytest.fixture(params=["in_place", "blue_green"])
 def ground(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ground]:
-    """Files that say no more than they must; then somebody else sets every field that they leave open."""
+    """Minimal files; then another client sets every field that they leave open."""
     found = Ground(tmp_path, request.param)
     found.endpoint = {"name": "all-here"}
     found.deployment = {name: found.deployment[name] for name in ("name", "endpoint_name", "instance_type", "model")}
@@ -50,8 +50,8 @@ def ground(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ground]:
 RECORDS = {*history.TAGS, *provenance.TAGS, *manifest.TAGS}
 
 
-def held(ground: Ground, where: str, table: Any) -> dict[str, Any]:
-    """Every field as CLI v2 writes it, by its path, but for what runs record in tags."""
+def fields(ground: Ground, where: str, table: Any) -> dict[str, Any]:
+    """Every field as CLI v2 writes it, by its path, except tags that record runs."""
     found = flat(diff.written(ground.outsider.get(where), table))
     return {path: value for path, value in found.items() if path.removeprefix("tags.") not in RECORDS}
 
@@ -63,8 +63,8 @@ def flat(document: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     return found
 
 
-def moved(before: Mapping[str, Any], after: Mapping[str, Any], table: Any) -> set[str]:
-    """Paths of what is different, but for what the service fills in where nobody says anything."""
+def changed_paths(before: Mapping[str, Any], after: Mapping[str, Any], table: Any) -> set[str]:
+    """Paths that differ, except those that the service fills in."""
     silent = {row.yaml: row.silent for row in table}
     return {
         path
@@ -77,37 +77,37 @@ def announced(ground: Ground, step_type: str) -> set[str]:
     return {c["path"] for s in ground.plan().steps if s.kind == step_type for c in s.body.get("changes") or ()}
 
 
-def test_a_tag_changes_nothing_else(ground: Ground) -> None:
-    """Of endpoint and deployment: no door is opened again, no variable lost, no probe made hasty."""
+def test_a_tag_change_preserves_all_other_fields(ground: Ground) -> None:
+    """For endpoint and deployment: network access, variables and probes stay."""
     slot = ground.live
-    before = {where: held(ground, where, t) for where, t in (("all-here", diff.ENDPOINT), (slot, diff.DEPLOYMENT))}
+    before = {where: fields(ground, where, t) for where, t in (("all-here", diff.ENDPOINT), (slot, diff.DEPLOYMENT))}
     ground.files(
         endpoint={**ground.endpoint, "tags": {"new": "1"}}, deployment={**ground.deployment, "tags": {"new": "1"}}
     )
     assert ground.apply() == []
 
     for where, was in before.items():
-        after = held(ground, where, diff.ENDPOINT if where == "all-here" else diff.DEPLOYMENT)
+        after = fields(ground, where, diff.ENDPOINT if where == "all-here" else diff.DEPLOYMENT)
         assert after == {**was, "tags.new": "1"}
     assert ground.plan().steps == ()
 
 
-def test_a_release_changes_what_the_plan_says(ground: Ground) -> None:
-    """The endpoint stays as it was through every shift; a deployment that becomes another release under its callers
-    becomes what the files say, and the plan lists each field that goes back.
+def test_a_release_resets_only_listed_fields(ground: Ground) -> None:
+    """The endpoint is preserved through every shift. A deployment that changes in place gets the values of the files,
+    and the plan lists each field that is reset.
     """
-    before, slot = held(ground, "all-here", diff.ENDPOINT), ground.live
-    was = held(ground, slot, diff.DEPLOYMENT)
+    before, slot = fields(ground, "all-here", diff.ENDPOINT), ground.live
+    was = fields(ground, slot, diff.DEPLOYMENT)
     ground.files(
         deployment={**ground.deployment, "model": "azureml://registries/azureml/models/MedImageParse/versions/16"}
     )
     said = announced(ground, "deployment")
     assert ground.apply() == []
 
-    assert held(ground, "all-here", diff.ENDPOINT) == before
-    now = held(ground, slot, diff.DEPLOYMENT)
+    assert fields(ground, "all-here", diff.ENDPOINT) == before
+    now = fields(ground, slot, diff.DEPLOYMENT)
     if ground.live == slot:
-        assert moved(was, now, diff.DEPLOYMENT) == said
+        assert changed_paths(was, now, diff.DEPLOYMENT) == said
         assert {"environment_variables.k", "liveness_probe.initial_delay", "description"} <= said
         assert f"tags.{RELEASE_TAG}" in said
     else:
@@ -115,8 +115,8 @@ def test_a_release_changes_what_the_plan_says(ground: Ground) -> None:
     assert ground.plan().steps == ()
 
 
-def test_going_back_changes_nothing_else(ground: Ground) -> None:
-    """Files that ask for more are not applied by a rollback: it moves callers."""
+def test_a_rollback_changes_only_traffic(ground: Ground) -> None:
+    """A rollback does not apply other changes of the files."""
     from deploy import commands
 
     if commands.validate(ground.project, "law")[1][0].pipeline.rollout.strategy == "in_place":
@@ -124,9 +124,9 @@ def test_going_back_changes_nothing_else(ground: Ground) -> None:
     other = {**ground.deployment, "model": "azureml://registries/azureml/models/MedImageParse/versions/16"}
     ground.files(deployment=other)
     assert ground.apply() == []
-    before = held(ground, "all-here", diff.ENDPOINT)
+    before = fields(ground, "all-here", diff.ENDPOINT)
     ground.files(deployment=other, endpoint={**ground.endpoint, "tags": {"new": "1"}, "description": "ours"})
     done = commands.rollback(ground.project, "law", every=True, approve=lambda *_: None, emit=lambda _: None)
 
     assert done.report.ok
-    assert held(ground, "all-here", diff.ENDPOINT) == before
+    assert fields(ground, "all-here", diff.ENDPOINT) == before

@@ -1,4 +1,4 @@
-"""What a renewal carries is what is live: release, settings and tags as Azure holds them, whatever the files say."""
+"""A renewal copies the live release: release, settings and tags as Azure holds them, whatever the files contain."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def world(stage: Stage) -> Iterator[World]:
-    """A new world on the emulator that all tests here share: they turn its clock, and each command is quicker so."""
+    """A new world on the emulator that all tests here share; tests set its clock. A shared emulator is faster."""
     found: World = stage.world
     emulator.reset(found.state)
     plain = found.project.root / "templates" / "plain"
@@ -55,7 +55,7 @@ def plan(world: World) -> Plan:
 
 
 def words(made: Plan) -> list[tuple[str, str]]:
-    """Each change, without the name of the endpoint, and why."""
+    """Each change without the name of the endpoint, and its reason."""
     return [(f"{step.verb} {step.address}", step.why) for step in made.steps if step.changes]
 
 
@@ -64,7 +64,7 @@ def endpoints(world: World) -> dict[str, Any]:
 
 
 def live(world: World) -> dict[str, dict[str, Any]]:
-    """The deployments that get requests, by name: settings, tags and share."""
+    """The deployments that receive traffic, by name: settings, tags and share."""
     environment, _ = commands.validate(world.project, "law")
     with world.project.connect(environment):
         found = {}
@@ -86,22 +86,22 @@ def behind(world: World, name: str) -> list[str]:
 
 
 def tagged(world: World, resource: str, **tags: str) -> None:
-    """Somebody writes tags on a resource."""
+    """Another client writes tags on a resource."""
     environment, _ = commands.validate(world.project, "law")
     with world.project.connect(environment) as cloud:
         orphans.merge_tags(cloud, f"{WORKSPACE}/onlineEndpoints/{resource}", tags, "tag it")
 
 
 def codes(done: commands.Result) -> tuple[int, list[str]]:
-    """How it ended, and every reason."""
+    """The exit code and every reason."""
     errors = [outcome.error for outcome in done.report.outcomes if outcome.error]
     return done.exit, [str(found["code"]) for error in errors for found in error.get("findings", [error])]
 
 
 def edited(world: World) -> None:
-    """The files hold an edit that was not applied, in an environment that is protected. Afterwards the same release
-    serves with the same settings and tags, also those of others, and the plan shows what it showed before. What went
-    was exported. With the protect tag on the endpoint, and in place, nothing is changed: exit 4.
+    """The files contain an edit that was not applied, in a protected environment. Afterwards the same release receives
+    traffic with the same settings and tags, also those of others, and the plan shows the same as before. The deleted
+    endpoint was exported. With the protect tag on the endpoint, and in place, nothing is changed: exit 4.
     """
     lend(world)
     assert failures(world.apply()) == []
@@ -135,7 +135,7 @@ def edited(world: World) -> None:
 
 
 def rolled_back(world: World) -> None:
-    """The files hold the release that was rolled back."""
+    """The files contain the release that was rolled back."""
     lend(world)
     assert failures(world.apply()) == []
     world.want(release="2")
@@ -143,7 +143,7 @@ def rolled_back(world: World) -> None:
     assert failures(world.apply()) == []
     ways: dict[str, Any] = {"approve": lambda *_: None, "emit": world.watch}
     assert failures(commands.rollback(world.project, "law", ["mip"], **ways)) == []
-    the_same_serves(world)
+    the_same_release_is_live(world)
     assert [each["endpoint"] for each in plan(world).held] == ["mip"]
     assert {body["environmentVariables"]["RELEASE"] for body in live(world).values()} == {"1"}
     assert failures(commands.apply(world.project, "law", allow_rolled_back=True, **ways)) == []
@@ -151,7 +151,7 @@ def rolled_back(world: World) -> None:
 
 
 def named(world: World) -> None:
-    """Deployments that the user named, with a split of the traffic; and an edit of each that was not applied."""
+    """Deployments that the user named, with a traffic split; and an edit of each that was not applied."""
     lend(world)
     plain = world.project.root / "templates" / "plain"
     text = (plain / "deployment.yml.j2").read_text()
@@ -164,11 +164,13 @@ def named(world: World) -> None:
     assert failures(world.apply()) == []
     world.want(release="2")
     lend(world)
-    the_same_serves(world, before=words(plan(world)))
+    the_same_release_is_live(world, before=words(plan(world)))
 
 
-def the_same_serves(world: World, before: list[tuple[str, str]] | None = None) -> None:
-    """After a renewal release 1 serves as before, and the plan shows what it did; the next apply goes by the files."""
+def the_same_release_is_live(world: World, before: list[tuple[str, str]] | None = None) -> None:
+    """After a renewal release 1 receives the same traffic, and the plan shows the same as before; the next apply
+    deploys the files.
+    """
     slots = live(world)
     advance_alone(world, 150)
     assert failures(renew(world)) == []
@@ -180,8 +182,8 @@ def the_same_serves(world: World, before: list[tuple[str, str]] | None = None) -
 
 
 def made_of_files(world: World) -> None:
-    """Scoring code and an environment of its own: the successor names the assets that are registered, and the files
-    still describe what is there.
+    """Local scoring code and a local environment: the successor names the registered assets, and the files
+    still match.
     """
     lend(world)
     pipeline = world.project.root / "templates" / "plain" / "pipeline.yml.j2"
@@ -190,7 +192,7 @@ def made_of_files(world: World) -> None:
     (plain / "src").mkdir()
     (plain / "src" / "score.py").write_text("def init(): pass\ndef run(data): return data\n")
     text = (plain / "deployment.yml.j2").read_text()
-    (plain / "deployment.yml.j2").write_text(text.split("environment_variables")[0])  # the emulator keeps them
+    (plain / "deployment.yml.j2").write_text(text.split("environment_variables")[0])  # the emulator preserves them
     with (plain / "deployment.yml.j2").open("a") as file:
         file.write(
             "environment_variables: {RELEASE: '{{ values.release }}'}\n"
@@ -211,7 +213,9 @@ def made_of_files(world: World) -> None:
 
 
 def tried_before(world: World) -> None:
-    """A renewal was cut off with its deployment made; a new release went live meanwhile: the successor holds that."""
+    """A renewal was interrupted after its deployment was created, and then a new release went live: the successor has
+    the new one.
+    """
     lend(world)
     world.apply()
     advance_alone(world, 150)
@@ -234,8 +238,8 @@ def tried_before(world: World) -> None:
 SCENARIOS = (edited, rolled_back, named, made_of_files, tried_before)
 
 
-def test_what_is_live_is_carried(world: World, scenario: Callable[[World], None]) -> None:
-    """Whatever the files say."""
+def test_the_live_release_is_renewed(world: World, scenario: Callable[[World], None]) -> None:
+    """Whatever the files contain."""
     scenario(world)
 
 
@@ -245,8 +249,8 @@ def capacity(world: World, where: str) -> None:
 
 
 def to_dedicated(world: World) -> None:
-    """The files say dedicated while the endpoint is on shared quota: plan says so and comes to rest; the lease is
-    renewed, by a successor on dedicated quota that every command then finds; teardown leaves nothing.
+    """The files contain dedicated while the endpoint is on shared quota: plan prints a note and has no step; the lease
+    is renewed by a successor on dedicated quota, which every command then finds; teardown leaves nothing.
     """
     lend(world)
     before = everything(world)
@@ -278,7 +282,9 @@ def to_dedicated(world: World) -> None:
 
 
 def to_shared(world: World) -> None:
-    """The files say shared while the endpoint is on dedicated quota: plan says how, and the way works."""
+    """The files contain shared while the endpoint is on dedicated quota: plan prints how to change it, and the way
+    works.
+    """
     lend(world)
     capacity(world, "dedicated")
     world.apply()
@@ -298,6 +304,6 @@ def to_shared(world: World) -> None:
 MOVES = (to_dedicated, to_shared)
 
 
-def test_the_quota_moves(world: World, move: Callable[[World], None]) -> None:
-    """The files name another quota than the endpoint is on."""
+def test_a_changed_quota_kind_in_the_files(world: World, move: Callable[[World], None]) -> None:
+    """The files contain another capacity than the existing endpoint."""
     move(world)

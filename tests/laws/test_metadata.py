@@ -1,4 +1,6 @@
-"""As it is imported azure-ai-ml reads, and without our session, what the cloud is made of: a hiccup there heals."""
+"""azure-ai-ml reads the metadata of the cloud during its import, outside of our session: a transient error
+there heals.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ HICCUPS: tuple[dict[str, Any], ...] = ({"kind": "throttle"}, {"kind": "reset"}, 
 
 
 def imported_anew(stage: Stage) -> tuple[int, list[str], bool]:
-    """An apply of a process that has just begun: exit code, error codes, whether the fault struck."""
+    """An apply of a new process: exit code, error codes, and whether the fault was hit."""
     after = stage.last()
     root = str(stage.world.project.root)
     ran = subprocess.run(
@@ -30,8 +32,8 @@ def imported_anew(stage: Stage) -> tuple[int, list[str], bool]:
 
 
 @pytest.mark.parametrize("fault", HICCUPS, ids=lambda fault: fault["kind"])
-def test_one_hiccup_is_tried_again(stage: Stage, fault: dict[str, Any]) -> None:
-    """With tries to spare the apply succeeds; no step is given up for a request that changes nothing."""
+def test_one_transient_error_is_retried(stage: Stage, fault: dict[str, Any]) -> None:
+    """With attempts left the apply succeeds; no step fails for a request that changes nothing."""
     stage.begin("1")
     stage.world.want(attempts=3)
     stage.order({**fault, "plane": "metadata"})
@@ -39,8 +41,8 @@ def test_one_hiccup_is_tried_again(stage: Stage, fault: dict[str, Any]) -> None:
     assert imported_anew(stage) == (Exit.OK, [], True)
 
 
-def test_a_cloud_that_never_says_it(stage: Stage) -> None:
-    """Whatever is refused there for ever: no change; never a bug, and a re-run heals."""
+def test_metadata_that_never_arrives(stage: Stage) -> None:
+    """Whatever is refused permanently: no change, never a bug, and a re-run heals."""
     stage.begin("1")
     stage.order({"kind": "refuse", "status": 503, "times": "always", "plane": "metadata"})
     first = imported_anew(stage)
@@ -50,9 +52,9 @@ def test_a_cloud_that_never_says_it(stage: Stage) -> None:
     assert stage.apply().exit == 0
 
 
-def test_what_is_told_is_not_asked(stage: Stage) -> None:
-    """Once it is imported nothing more is read there: azure-ai-ml is told what the emulator's cloud is made of."""
-    stage.begin("2")  # whose first release imports everything
+def test_metadata_is_not_read_again(stage: Stage) -> None:
+    """After the import nothing more is read there: azure-ai-ml gets the metadata of the emulator's cloud from us."""
+    stage.begin("2")  # the first release of its setup imports everything
     stage.order({"kind": "refuse", "plane": "metadata", "times": "always"})
 
     assert stage.apply().strikes == 0

@@ -1,4 +1,6 @@
-"""Law: names of tags, properties and variables are data. Whatever they are, there is a plan, and after it none."""
+"""Law: names of tags, properties and variables are data. Whatever they are, a plan exists, and the plan after apply is
+empty.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from deploy import diff, reporter
 from deploy.errors import SpecError
 from deploy.planning import planner, slots
 from tests.addresses import addr
-from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of, text_of
+from tests.laws.made import ENVIRONMENT, deleted, open_azure, put, spec_of, text_of
 from tests.unit.emulator.azure import Azure
 from tests.written import DEPLOYMENTS
 
@@ -45,7 +47,9 @@ def test_any_name_is_planned(
     more: dict[str, str],
     document: Any,
 ) -> None:
-    """Refused at its place, or applied: then the plan is empty. What others add in odd names shows as they named it."""
+    """A name is refused with its position, or applied: then the plan is empty. Odd names that others add are shown as
+    they are.
+    """
     maps = {"tags": first, "properties": second, "environment_variables": third}
     texts = {
         "endpoint.yml": text_of({"name": "mip", "tags": first, "properties": second}),
@@ -59,7 +63,7 @@ def test_any_name_is_planned(
     spec = spec_of(Path(), texts)
     facts = put(azure, spec, slots.choose(spec, {}).deployments)
     facts[addr("endpoint/mip")]["properties"]["traffic"] = {"blue": 100}
-    gone(azure, "mip")
+    deleted(azure, "mip")
 
     assert planner.plan_release(ENVIRONMENT, [spec], {"mip": facts}).steps == ()
     held = facts[addr("deployment/mip/blue")]["properties"]["environmentVariables"]

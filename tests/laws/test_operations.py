@@ -1,4 +1,6 @@
-"""Operations: how often a change is sent, what is looked at before it is sent again, what an apply asks in all."""
+"""Operations: how often a change is sent, what is read before it is sent again, and how many requests an
+apply needs.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ CHANGES = ("OnlineEndpoints_CreateOrUpdate", "OnlineDeployments_CreateOrUpdate")
 
 
 def patient(stage: Stage) -> None:
-    """A pipeline that leaves everything to Azure's own wishes: many tries, much time."""
+    """A pipeline.yml with many attempts and a long deadline."""
     stage.begin("1")
     path = stage.world.project.root / "environments" / "law.yml"
     body = yaml.safe_load(path.read_text())
@@ -29,7 +31,7 @@ def patient(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("operation", CHANGES)
-def test_a_lock_that_stays_is_not_hammered(stage: Stage, operation: str) -> None:
+def test_a_permanent_409_is_sent_four_times(stage: Stage, operation: str) -> None:
     """409 "is in Updating provisioning state", always: four sends, each after a pause."""
     patient(stage)
     stage.order({**BUSY, "operation": operation})
@@ -39,8 +41,8 @@ def test_a_lock_that_stays_is_not_hammered(stage: Stage, operation: str) -> None
 
 
 @pytest.mark.parametrize("operation", CHANGES)
-def test_a_cancelled_operation_is_looked_at_before_it_is_sent_again(stage: Stage, operation: str) -> None:
-    """Between the end of an operation and the next send of the same change somebody looks at what it changes."""
+def test_a_cancelled_operation_is_read_before_it_is_sent_again(stage: Stage, operation: str) -> None:
+    """Between the end of an operation and the next send of the same change, the changed resource is read."""
     patient(stage)
     after = stage.last()
     stage.order({"kind": "operation_canceled", "operation": operation})
@@ -54,8 +56,8 @@ def test_a_cancelled_operation_is_looked_at_before_it_is_sent_again(stage: Stage
 
 
 @pytest.mark.parametrize("fault", ["lose", "operation_vanished"])
-def test_scaling_that_came_about_is_not_asked_for_again(stage: Stage, fault: str) -> None:
-    """Its answer was lost, or its operation is out of sight: Azure says two instances, and that is what was wanted."""
+def test_completed_scaling_is_not_sent_again(stage: Stage, fault: str) -> None:
+    """Its answer or operation was lost: Azure returns two instances, as desired."""
     stage.begin("1")
     assert stage.apply().exit == 0
     stage.world.want(release="1", count=2)
@@ -65,8 +67,8 @@ def test_scaling_that_came_about_is_not_asked_for_again(stage: Stage, fault: str
     assert [times for (method, _), times in end.sent.items() if method == "PATCH"] == [1]
 
 
-def test_scaling_that_failed_has_not_come_about(stage: Stage) -> None:
-    """Its operation failed and is out of sight: two instances are asked for, the deployment has failed."""
+def test_failed_scaling_is_reported_as_failed(stage: Stage) -> None:
+    """Its operation failed unseen: two instances are set, and the deployment is Failed."""
     stage.begin("1")
     assert stage.apply().exit == 0
     stage.world.want(release="1", count=2)
@@ -79,8 +81,10 @@ def test_scaling_that_failed_has_not_come_about(stage: Stage) -> None:
     assert [times for (method, _), times in end.sent.items() if method == "PATCH"] == [2]
 
 
-def test_an_apply_asks_little(stage: Stage) -> None:
-    """What endpoints share is read once, the SDK's own looks included, and each operation is asked about closely."""
+def test_an_apply_needs_few_requests(stage: Stage) -> None:
+    """Shared resources are read once, including the reads of the SDK, and each operation is polled at short
+    intervals.
+    """
     stage.begin("1")
     path = stage.world.project.root / "environments" / "law.yml"
     body = yaml.safe_load(path.read_text())
@@ -94,10 +98,10 @@ def test_an_apply_asks_little(stage: Stage) -> None:
     )
     twice = {"Usages_List", "Quotas_List", "Permissions_List", "VirtualMachineSizes_List"}
     assert {name: asked[name] for name in twice if asked[name] > 2} == {}
-    assert asked["OnlineEndpoints_List"] <= 4  # at first and at last, and of the seconds in which they are made
+    assert asked["OnlineEndpoints_List"] <= 4  # before, after, and during the creation
     assert asked["AutoscaleSettings_ListByResourceGroup"] == 0
     assert asked["OnlineEndpoints_CheckNameAvailability"] == len(keys)
-    assert asked["Workspaces_Get"] <= 1 + len(keys)  # all lanes may begin at once
-    assert asked["OnlineEndpoints_Get"] <= 3 * len(keys)  # made, how it is before its traffic, its traffic
+    assert asked["Workspaces_Get"] <= 1 + len(keys)  # all threads can start at the same time
+    assert asked["OnlineEndpoints_Get"] <= 3 * len(keys)  # creation, read before the traffic update, traffic update
     assert asked["OnlineDeployments_Get"] <= 2 * len(keys)
     assert asked["OperationsStatus_Get"] == 0

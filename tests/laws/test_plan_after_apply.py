@@ -1,7 +1,7 @@
-"""Law: the plan after an apply is empty, for whatever can be written.
+"""Law: the plan after an apply is empty, for every possible document.
 
-The documents go the whole way (validator, the SDK's own entities, the emulator's PUT and GET, the planner) with no HTTP
-between, so that hundreds are quick.
+The documents pass the validator, the SDK's own entities, the emulator's PUT and GET, and the planner, without HTTP, so
+that hundreds take little time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from deploy import diff
 from deploy.planning import planner, slots
 from tests.addresses import addr
-from tests.laws.made import ENVIRONMENT, gone, open_azure, put, spec_of, text_of
+from tests.laws.made import ENVIRONMENT, deleted, open_azure, put, spec_of, text_of
 from tests.unit.emulator.azure import Azure
 from tests.written import DEPLOYMENTS, ENDPOINTS
 
@@ -37,7 +37,7 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
 def test_plan_after_apply_is_empty(
     azure: Azure, endpoint: dict[str, Any], deployment: dict[str, Any], strategy: str
 ) -> None:
-    """Whatever is written: what Azure then holds is what is wanted, and the two spellings are one document."""
+    """For any document: Azure then holds the desired content, and the two spellings are one document."""
     texts = {
         "endpoint.yml": text_of({"name": "mip", **endpoint}),
         "deployment.yml": text_of({"name": "blue", "endpoint_name": "mip", **deployment}),
@@ -47,7 +47,7 @@ def test_plan_after_apply_is_empty(
     wanted = slots.choose(spec, {})
     facts = put(azure, spec, wanted.deployments)
     facts[addr("endpoint/mip")]["properties"]["traffic"] = {"blue": 100}
-    gone(azure, "mip")
+    deleted(azure, "mip")
 
     assert planner.plan_release(ENVIRONMENT, [spec], {"mip": facts}).steps == ()
     for where, table in ((addr("endpoint/mip"), diff.ENDPOINT), (addr("deployment/mip/blue"), diff.DEPLOYMENT)):

@@ -1,4 +1,4 @@
-"""The law of a plan file: interrupted after any step it is taken up where it was left; a foreign change voids it."""
+"""The law of a plan file: interrupted after any step it continues there; a change of another client makes it stale."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.outsider import Outsider
 
 
 class Killed(BaseException):
-    """Nobody goes on after this."""
+    """Simulates a killed process."""
 
 
-def agree(world: World) -> tuple[Path, Plan]:
-    """A plan file, and the plan in it."""
+def plan_file(world: World) -> tuple[Path, Plan]:
+    """Write a plan file; return it with its plan."""
     made = commands.plan(world.project, "law")
     file = world.project.root / "agreed.json"
     file.write_text(reporter.plan_dump(made))
@@ -35,7 +35,7 @@ def carry_out(world: World, file: Path, emit: Callable[[Event], None] | None = N
 
 
 def killed_after(world: World, file: Path, steps: int) -> None:
-    """Apply, and end for good after so many steps."""
+    """Apply, and stop for good after this number of steps."""
     left = [steps]
 
     def emit(event: Event) -> None:
@@ -48,7 +48,7 @@ def killed_after(world: World, file: Path, steps: int) -> None:
 
 
 def seen(world: World) -> Any:
-    """What is there, without moments."""
+    """The existing resources without times."""
     return [(r.name, r.state, [(s.name, s.traffic, s.release, s.state) for s in r.slots]) for r in rows(world)]
 
 
@@ -57,45 +57,45 @@ def rows(world: World) -> list[Any]:
 
 
 def first(world: World) -> None:
-    """Nothing is there."""
+    """Nothing exists."""
 
 
 def second(world: World) -> None:
-    """One release serves, another is wanted."""
+    """One release receives traffic, another is desired."""
     world.apply()
     world.want(release="2")
 
 
 def in_place(world: World) -> None:
-    """The live deployment changes under its callers."""
+    """The live deployment changes in place."""
     world.want(strategy="in_place")
     world.apply()
     world.want(release="2", strategy="in_place")
 
 
 def scaled(world: World) -> None:
-    """The live deployment is to have one instance more, and another release."""
+    """The live deployment gets one instance more and another release."""
     world.want(strategy="in_place")
     world.apply()
     world.want(release="2", strategy="in_place", count=2)
 
 
 def unfinished(world: World) -> None:
-    """A tenth of the callers were sent to a second release, nobody went on, and a third is wanted."""
+    """A second release has a tenth of the traffic, its rollout stopped, and a third is desired."""
     second(world)
-    file, made = agree(world)
+    file, made = plan_file(world)
     killed_after(world, file, until(made, "traffic"))
     world.want(release="3")
 
 
 @pytest.mark.parametrize("prepare", [first, second, in_place, scaled, unfinished])
-def test_a_killed_apply_is_finished_by_the_same_plan(
+def test_a_killed_apply_is_completed_by_the_same_plan(
     world: World, prepare: Callable[[World], None], request: pytest.FixtureRequest
 ) -> None:
-    """Killed after step k, for every third k, or every k with `--laws full`: the same plan brings the same end."""
+    """Killed after step k, for every third k, or every k with `--laws full`: the same plan has the same result."""
     every = 1 if request.config.getoption("--laws", default="some") == "full" else 3
     prepare(world)
-    file, made = agree(world)
+    file, made = plan_file(world)
     for steps in range(len(made.steps) - 1, 0, -every):
         killed_after(world, file, steps)
         done = carry_out(world, file)
@@ -107,13 +107,13 @@ def test_a_killed_apply_is_finished_by_the_same_plan(
         world.teardown()
         world.want()
         prepare(world)
-        file, made = agree(world)
+        file, made = plan_file(world)
     assert carry_out(world, file).report.ok
     assert seen(world) == end
 
 
 def put_tags(world: World, path: str, **tags: str) -> None:
-    """Somebody else changes the tags of a resource."""
+    """Another client changes the tags of a resource."""
     environment, specs = commands.validate(world.project, "law")
     with world.project.connect(environment) as cloud:
         from azure.core.rest import HttpRequest
@@ -127,15 +127,15 @@ def put_tags(world: World, path: str, **tags: str) -> None:
 
 
 def until(made: Plan, step_type: str) -> int:
-    """How many steps of a plan there are up to the first of this room."""
+    """The number of steps before the first step of this type."""
     return 1 + [step.kind for step in made.steps].index(step_type)
 
 
 @pytest.mark.parametrize("step_type", ["deployment", "probe", "traffic"])
-def test_a_foreign_change_voids_the_plan(world: World, step_type: str) -> None:
-    """Killed, and then somebody changes what was there before: exit 7, and it is named with before and after."""
+def test_another_clients_change_makes_the_plan_stale(world: World, step_type: str) -> None:
+    """Killed, and then another client changes an existing resource: exit 7 with field, before and after."""
     second(world)
-    file, made = agree(world)
+    file, made = plan_file(world)
     killed_after(world, file, until(made, step_type))
     put_tags(world, "/deployments/blue", colour="red")
 
@@ -143,10 +143,10 @@ def test_a_foreign_change_voids_the_plan(world: World, step_type: str) -> None:
         carry_out(world, file)
 
 
-def test_callers_moved_by_hand_void_the_plan(world: World) -> None:
-    """Traffic that is at none of the plan's stages is somebody else's doing."""
+def test_traffic_moved_by_hand_makes_the_plan_stale(world: World) -> None:
+    """Traffic that fits no stage of the plan was moved by another client."""
     second(world)
-    file, made = agree(world)
+    file, made = plan_file(world)
     killed_after(world, file, until(made, "deployment"))
     environment, specs = commands.validate(world.project, "law")
     with world.project.connect(environment):
@@ -158,10 +158,10 @@ def test_callers_moved_by_hand_void_the_plan(world: World) -> None:
 
 
 @pytest.mark.parametrize("value", ["2", "AccountName=st;AccountKey=another-secret-than-before=="])
-def test_changed_files_void_the_plan(world: World, value: str) -> None:
-    """The plan is for the files as they were: the steps that would be others now are named, be it for a secret."""
+def test_changed_files_make_the_plan_stale(world: World, value: str) -> None:
+    """The plan is for the earlier files: the changed steps are named, also for a secret."""
     world.want(release="AccountName=st;AccountKey=the-secret-that-was-agreed-on==")
-    file, _ = agree(world)
+    file, _ = plan_file(world)
     assert "agreed-on" not in file.read_text()
     world.want(release=value)
 
@@ -170,8 +170,8 @@ def test_changed_files_void_the_plan(world: World, value: str) -> None:
 
 
 def test_a_step_that_was_not_done_is_not_taken_for_done(world: World) -> None:
-    """The files want one step less, and the world is the same: that is not the rest of the plan."""
-    file, _ = agree(world)
+    """The files need one step less, and Azure is unchanged: that is not the rest of the plan."""
+    file, _ = plan_file(world)
     template = world.project.root / "templates" / "plain" / "pipeline.yml.j2"
     text = template.read_text()
     template.write_text(text.replace("roles: [{role: Storage Blob Data Contributor, scope: workspace_storage}]", ""))
@@ -180,10 +180,10 @@ def test_a_step_that_was_not_done_is_not_taken_for_done(world: World) -> None:
         carry_out(world, file)
 
 
-def test_the_rescue_of_a_continued_plan_is_the_agreed_one(world: World) -> None:
-    """Interrupted between stages, callers go back to the release they came from, not to the stage they were at."""
+def test_a_continued_plan_keeps_its_rescue(world: World) -> None:
+    """Interrupted between stages, traffic goes back to the release that was live before, not to the stage."""
     second(world)
-    file, made = agree(world)
+    file, made = plan_file(world)
     killed_after(world, file, until(made, "traffic"))
     done = carry_out(world, file)
 
@@ -195,7 +195,7 @@ OURS = {"amldeploy-owner": "law/mip"}
 
 
 def put_with(where: str, change: Callable[[Any], None]) -> Callable[[Outsider], None]:
-    """Somebody else's PUT of what is there, with a change."""
+    """Another client PUTs the existing body with a change."""
 
     def act(outsider: Outsider) -> None:
         body = outsider.get(where)
@@ -205,8 +205,10 @@ def put_with(where: str, change: Callable[[Any], None]) -> Callable[[Outsider], 
     return act
 
 
-def foreign_changes(outsider: Outsider, name: str) -> dict[str, Callable[[Outsider], None]]:
-    """What somebody else can do to an endpoint and to each deployment of it, by name; no step of ours does it."""
+def changes_by_others(outsider: Outsider, name: str) -> dict[str, Callable[[Outsider], None]]:
+    """What another client can change on an endpoint and on each of its deployments, by name; no step of ours
+    does it.
+    """
     there = outsider.send("GET", "/onlineEndpoints")["value"]
     if name not in [body["name"] for body in there]:
         return {"endpoint/mip appeared": lambda o: o.endpoint(name, tags=OURS, properties={"authMode": "AADToken"})}
@@ -245,8 +247,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("examples", [200 if metafunc.config.getoption("laws", "some") == "full" else 6])
 
 
-def test_whatever_somebody_else_changes_voids_the_plan(world: World, examples: int) -> None:
-    """Killed after any step, or not begun at all, and then changed by somebody else: exit 7, and it is named."""
+def test_any_change_by_others_makes_the_plan_stale(world: World, examples: int) -> None:
+    """Killed after any step, or not started, and then changed by another client: exit 7 with the change."""
     environment, specs = commands.validate(world.project, "law")
 
     with world.project.connect(environment):
@@ -257,10 +259,10 @@ def test_whatever_somebody_else_changes_voids_the_plan(world: World, examples: i
             world.want()
             prepare = chance.choice([first, second, in_place, scaled, unfinished])
             prepare(world)
-            file, made = agree(world)
+            file, made = plan_file(world)
             if steps := chance.randint(0, len(made.steps)):
                 killed_after(world, file, steps)
-            changes = foreign_changes(outsider, specs[0].name)
+            changes = changes_by_others(outsider, specs[0].name)
             what = chance.choice(sorted(changes))
             changes[what](outsider)
             case = (seed, prepare.__name__, steps, what)
@@ -271,12 +273,12 @@ def test_whatever_somebody_else_changes_voids_the_plan(world: World, examples: i
 
 @pytest.mark.parametrize("taken_back", [True, False])
 @pytest.mark.parametrize("field", ["count", "release"])
-def test_another_apply_in_between_voids_the_plan(world: World, field: str, taken_back: bool) -> None:
-    """Somebody applied other files meanwhile: neither does the plan go on from there, nor is it taken for done."""
+def test_another_apply_makes_the_plan_stale(world: World, field: str, taken_back: bool) -> None:
+    """Another run applied other files meanwhile: the plan does not continue from there and does not count as done."""
     world.want(**{field: 1, "strategy": "in_place"})
     world.apply()
     world.want(**{field: 2, "strategy": "in_place"})
-    file, _ = agree(world)
+    file, _ = plan_file(world)
     world.want(**{field: 3, "strategy": "in_place"})
     world.apply()
     if taken_back:

@@ -1,4 +1,4 @@
-"""The law of provenance: each PUT says from which commit, by whom and of which files, and nothing compares it."""
+"""The law of provenance: each PUT records commit, identity and files, and no comparison uses them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def commit(world: World, message: str) -> str:
 
 @pytest.fixture
 def committed(world: World) -> World:
-    """A project in a repository, whose deployment has a folder of files."""
+    """A project in a repository; its deployment has a folder of files."""
     folder = world.project.root / "templates" / "plain"
     folder.joinpath("deployment.yml.j2").write_text(PLAIN["deployment.yml.j2"] + BUILD)
     (folder / "context").mkdir()
@@ -54,8 +54,8 @@ def whys(made: Plan) -> list[str]:
     return [step.why for step in made.steps]
 
 
-def test_a_deployment_says_where_it_comes_from(committed: World) -> None:
-    """Commit, caller, time and files are in the PUT; then nothing is left to do, whatever is committed since."""
+def test_a_deployment_records_its_origin(committed: World) -> None:
+    """Commit, identity, time and files are in the PUT; then nothing is left to do, whatever is committed later."""
     sha = commit(committed, "first")
     done = committed.apply()
     assert done.exit == 0
@@ -99,7 +99,9 @@ def test_a_plan_names_the_files_that_changed(committed: World) -> None:
 
 
 def test_a_plan_file_of_another_commit_is_applied(committed: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made on a laptop and applied in CI, it carries the commit and the run of CI; and the fingerprint neither."""
+    """Created on a laptop and applied in CI, it records the commit and the run of CI; the fingerprint
+    contains neither.
+    """
     first = commit(committed, "first")
     made = commands.plan(committed.project, "law")
     file = committed.project.root / "agreed.json"
@@ -117,8 +119,8 @@ def test_a_plan_file_of_another_commit_is_applied(committed: World, monkeypatch:
     assert found.run_url == "https://github.com/contoso/imaging/actions/runs/77"
 
 
-def test_the_next_put_replaces_what_the_last_one_said(committed: World) -> None:
-    """A change of tags in place is a PUT of the same release: it says its own commit, and keeps the list of files."""
+def test_the_next_put_updates_the_origin(committed: World) -> None:
+    """A change of tags in place is a PUT of the same release: it records its own commit and keeps the list of files."""
     commit(committed, "first")
     committed.apply()
     before = deployments(committed)["blue"]
@@ -133,7 +135,7 @@ def test_the_next_put_replaces_what_the_last_one_said(committed: World) -> None:
 
 
 def test_a_deployment_full_of_tags_is_deployed(committed: World) -> None:
-    """Azure takes 50 tags: as many as files may have, and ours beside them."""
+    """Azure allows 50 tags: as many as files can have, and ours."""
     template = committed.project.root / "templates" / "plain" / "deployment.yml.j2"
     tags = {f"tag{n}": "x" for n in range(40)}
     template.write_text(template.read_text() + f"tags: {json.dumps(tags)}\n")
@@ -145,9 +147,7 @@ def test_a_deployment_full_of_tags_is_deployed(committed: World) -> None:
     assert [step for step in commands.plan(committed.project, "law").steps if step.changes] == []
 
 
-def test_nothing_is_asked_of_git_without_a_change(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reading_commands_do_not_start_git(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`validate` and `plan` do not start git."""
     program, marker = tmp_path / "bin" / "git", tmp_path / "asked"
     program.parent.mkdir()

@@ -1,4 +1,4 @@
-"""What a verb is asked for that is not there, or is there already: refused in words that say what to do."""
+"""Commands for a resource that does not exist, or exists already, are refused with a fix."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.laws.conftest import World
 from tests.outsider import Outsider
 
 
-def test_a_probe_of_nothing_is_refused(world: World) -> None:
-    """An endpoint that is absent, or serves nobody, answers no probe: that is no success."""
+def test_a_probe_without_a_target_is_refused(world: World) -> None:
+    """An endpoint that is absent or has no traffic cannot be probed."""
     with pytest.raises(CloudError, match=r"cannot probe mip: mip-\w+ does not exist") as refused:
         commands.probe(world.project, "law", emit=world.watch)
     assert refused.value.exit is Exit.REFUSED
@@ -24,8 +24,8 @@ def test_a_probe_of_nothing_is_refused(world: World) -> None:
         commands.probe(world.project, "law", emit=world.watch)
 
 
-def test_what_has_its_files_is_not_imported(world: World) -> None:
-    """The entry that says what the endpoint is, is named, and nothing is written."""
+def test_a_managed_endpoint_is_not_imported(world: World) -> None:
+    """The entry of the endpoint is named, and nothing is written."""
     _, specs = commands.validate(world.project, "law")
     with pytest.raises(
         UsageError, match=r"entry mip of .*law\.yml already describes it, with templates/plain"
@@ -36,8 +36,8 @@ def test_what_has_its_files_is_not_imported(world: World) -> None:
     assert not (world.project.root / "templates" / specs[0].name).exists()
 
 
-def test_a_name_that_looks_like_a_successors_is_anybodys(world: World) -> None:
-    """Its tag says whether an endpoint is a successor: the entry's has its files, somebody else's can be imported."""
+def test_the_tag_decides_what_a_successor_is(world: World) -> None:
+    """A successor of an entry has its files; an endpoint of another owner with such a name can be imported."""
     environment, (spec,) = commands.validate(world.project, "law")
     with world.project.connect(environment):
         Outsider().endpoint(f"{spec.name}-00abc", properties={"authMode": "Key"}, tags={OWNER_TAG: spec.owner})
@@ -52,8 +52,8 @@ def test_a_name_that_looks_like_a_successors_is_anybodys(world: World) -> None:
     assert commands.import_endpoint(world.project, "law", f"{spec.name}-liver").key == f"{spec.name}-liver"
 
 
-def test_a_guard_counts_what_was_not_chosen(world: World) -> None:
-    """One at a time is no way around it, and a file that asks for less is."""
+def test_max_instances_counts_endpoints_that_were_not_chosen(world: World) -> None:
+    """Applying one endpoint at a time does not avoid the guard; a file with fewer instances is allowed."""
     path = world.project.root / "environments" / "law.yml"
     body = yaml.safe_load(path.read_text())
     entries = {key: {"template": "plain", "values": {"release": "1", "count": 2}} for key in ("mip", "two")}
@@ -68,7 +68,7 @@ def test_a_guard_counts_what_was_not_chosen(world: World) -> None:
             assert ("2 in its files" in str(refused.value)) == bool(only)
 
 
-def test_a_guard_counts_what_others_run(world: World) -> None:
+def test_max_instances_counts_idle_slots(world: World) -> None:
     """An idle slot of an endpoint that was not chosen runs, so it counts."""
     path = world.project.root / "environments" / "law.yml"
     body = yaml.safe_load(path.read_text())
@@ -86,7 +86,7 @@ def test_a_guard_counts_what_others_run(world: World) -> None:
 
 
 def test_an_endpoint_without_deployments_cannot_be_imported(world: World) -> None:
-    """And it is said why."""
+    """The reason is printed."""
     environment, _ = commands.validate(world.project, "law")
     with world.project.connect(environment):
         Outsider().endpoint("bare", properties={"authMode": "Key"})
@@ -94,8 +94,8 @@ def test_an_endpoint_without_deployments_cannot_be_imported(world: World) -> Non
         commands.import_endpoint(world.project, "law", "bare")
 
 
-def test_what_is_another_owners_names_the_way_to_take_it_over(world: World) -> None:
-    """Which owner it has, and the command that moves it."""
+def test_another_owner_is_named_with_the_adopt_command(world: World) -> None:
+    """The message has the owner and the command that moves the endpoint."""
     world.apply()
     text = (world.project.root / "environments" / "law.yml").read_text()
     (world.project.root / "environments" / "other.yml").write_text(text.replace("release: '1'", "release: 2"))

@@ -1,9 +1,10 @@
-"""The law of renewal: whatever cuts one off, and wherever, renewing until nothing is left to do ends as if nothing had.
+"""The law of renewal: wherever a renewal is interrupted, renewing until nothing is due has the same result as without
+interruption.
 
 Each case is one fault at one request of a renewal: it is refused, its answer is lost, the connection is reset, or the
-process is killed; or a second runner renews in between. Then one endpoint of the line is there, it serves, the alias
-points at it, roles, cores and principals are those of an undisturbed renewal; and at no moment did a caller who looks
-up the alias find nobody, but for `--in-place`, which says so. `--laws full` plays every request.
+process is killed; or a second runner renews in between. Then one endpoint of the entry exists and receives traffic, the
+alias names it, and roles, cores and principals are those of an undisturbed renewal. At every moment a client finds an
+endpoint through the alias, except with `--in-place`, which announces it. `--laws full` runs every request.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from deploy.errors import DeployError, Exit
 from deploy.execution.progress import Event, Kind
 from deploy.planning.reaping import Rules
 from tests.laws.stage import Stage, Victims
-from tests.laws.test_ends import FAULTS, held
+from tests.laws.test_ends import FAULTS, resources
 from tests.laws.test_leases import advance_alone, alias, lend
 from tests.laws.weeks import Elsewhere
 
 REQUESTS = 75
-"""More than a renewal sends; a number beyond the last one strikes nobody."""
+"""More requests than a renewal sends; a number after the last request has no effect."""
 TEAM = {"object_id": "11111111-1111-1111-1111-111111111111", "type": "Group"}
 WAYS = ("renew", "in-place")
 
@@ -51,7 +52,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @dataclass
 class Renewing:
-    """One line on shared quota, near its end. `silent` are moments at which callers through the alias found nobody."""
+    """One endpoint on shared quota, near its end. `silent` are moments at which the alias led to no endpoint."""
 
     stage: Stage
     way: str
@@ -86,7 +87,7 @@ class Renewing:
         return int(done.report.exit), done.plan.steps == () and done.report.exit == Exit.OK
 
     def to_the_end(self) -> None:
-        """As a schedule does it: renew, until there is nothing to do, and reap, which writes what record is missing."""
+        """Renew until there is nothing to do, as a schedule does, and reap, which adds missing records."""
         for _ in range(4):
             code, idle = self.renew()
             if idle:
@@ -103,7 +104,7 @@ class Renewing:
         (name,) = self.stage.seen()["endpoints"]
         assert alias(self.stage.world)["endpoint"] == name != self.was
         assert self.served()
-        counts = {part: len(ids) for part, ids in held(self.stage).items()}
+        counts = {part: len(ids) for part, ids in resources(self.stage).items()}
         return {**counts, "described": described(self.stage, name), "live": self.stage.seen()["live"]}
 
 
@@ -142,7 +143,7 @@ UNDISTURBED: dict[str, dict[str, Any]] = {}
 
 
 def undisturbed(stage: Stage) -> dict[str, Any]:
-    """How a renewal ends when nothing goes wrong."""
+    """The end of a renewal without faults."""
     if not UNDISTURBED:
         here = near_its_end(stage, "renew")
         before = described(stage, here.was)
@@ -167,7 +168,9 @@ def select(here: Renewing, wanted: dict[str, Any]) -> None:
 
 
 def test_a_fault_at_any_request(stage: Stage, way: str, fault: dict[str, Any]) -> None:
-    """Refused, lost, reset: the next visits see it through. Exit 5 says that callers are served, and 6 that not."""
+    """Refused, lost, reset: the next runs complete it. Exit 5 means that an endpoint receives traffic, 6 that none
+    does.
+    """
     wanted = undisturbed(stage)
     here = near_its_end(stage, way)
     stage.order(fault)
@@ -180,8 +183,8 @@ def test_a_fault_at_any_request(stage: Stage, way: str, fault: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("kind", ["reset", "lose"])
-def test_a_role_of_both_becomes_the_successors(stage: Stage, kind: str) -> None:
-    """Whatever becomes of the request that describes it anew: while it says the former's name, a reap would take it."""
+def test_a_shared_role_names_the_successor(stage: Stage, kind: str) -> None:
+    """Whatever happens to the request that updates its description: with the old name, a reap would remove the role."""
     wanted = undisturbed(stage)
     here = near_its_end(stage, "renew")
     stage.order({"kind": kind, "operation": "RoleAssignments_Create", "number": 4})
@@ -190,7 +193,7 @@ def test_a_role_of_both_becomes_the_successors(stage: Stage, kind: str) -> None:
 
 
 def test_killed_at_any_request(stage: Stage, victims: Victims, way: str, number: int) -> None:
-    """The effect stands, the answer never arrives and nobody is left to bring anything back."""
+    """The request takes effect, the answer never arrives, and the process cannot undo anything."""
     wanted = undisturbed(stage)
     here = near_its_end(stage, way)
     victims.kill_one(stage, {"number": number}, at_work=way)
@@ -198,7 +201,7 @@ def test_killed_at_any_request(stage: Stage, victims: Victims, way: str, number:
 
 
 def test_a_second_runner_at_any_moment(stage: Stage, way: str, event: int) -> None:
-    """Both see it through: the second whole, in the middle of the first."""
+    """Both runners complete it: the second one runs completely in the middle of the first."""
     wanted = undisturbed(stage)
     here = near_its_end(stage, way)
     project = here.stage.world.project
@@ -218,8 +221,10 @@ def test_a_second_runner_at_any_moment(stage: Stage, way: str, event: int) -> No
 
 
 @pytest.mark.parametrize("size", [0, 1])
-def test_a_full_pool_cuts_nobody_off(stage: Stage, size: int) -> None:
-    """No second place: exit 5, nothing is lost; in place it is done, or said that nobody is served (6)."""
+def test_a_full_pool_keeps_traffic(stage: Stage, size: int) -> None:
+    """No second capacity: exit 5, nothing is lost; in place it succeeds, or exit 6 reports that nothing receives
+    traffic.
+    """
     wanted = undisturbed(stage)
     here = near_its_end(stage, "renew")
     with pool(stage, size):
@@ -238,7 +243,7 @@ def test_a_full_pool_cuts_nobody_off(stage: Stage, size: int) -> None:
 
 
 def pool(stage: Stage, size: int) -> AbstractContextManager[None]:
-    """The shared pool has room for so many instances, for the block."""
+    """The shared pool has room for this number of instances, for the block."""
 
     @contextmanager
     def sized() -> Iterator[None]:

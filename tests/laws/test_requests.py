@@ -1,4 +1,4 @@
-"""What looking at leases costs: two lists however many endpoints there are, and one request more for each that goes."""
+"""Requests of reap and renew: two lists however many endpoints exist, and one more request for each deleted one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weeks]:
 
 
 def sent(weeks: Weeks, work: Any) -> tuple[Any, list[Any]]:
-    """What a verb says, and the requests to the Resource Manager that it took."""
+    """The result of a command, and its requests to Azure Resource Manager."""
     before = emulator.requests(weeks.world.state)
     done = work()
     rows = emulator.requests(weeks.world.state, after=before[-1]["number"] if before else 0)
@@ -37,8 +37,8 @@ def plan(weeks: Weeks, **rules: Any) -> commands.ReapResult:
 
 
 @pytest.mark.parametrize("within", [None, 24, 100])
-def test_a_plan_of_the_reaper(weeks: Weeks, within: float | None) -> None:
-    """At most 1 + 1 + the number of candidates; and nothing is changed."""
+def test_a_dry_run_of_reap_sends_few_requests(weeks: Weeks, within: float | None) -> None:
+    """At most 1 + 1 + the number of candidates; nothing is changed."""
     weeks.at(weeks.begin + timedelta(minutes=1))
     reaped, rows = sent(weeks, lambda: plan(weeks, within=within))
 
@@ -47,8 +47,8 @@ def test_a_plan_of_the_reaper(weeks: Weeks, within: float | None) -> None:
     assert (within is None) == (reaped.judged.candidates == ())
 
 
-def test_a_renewal_with_nothing_due(weeks: Weeks) -> None:
-    """One list, whatever its length, once what was due is done."""
+def test_a_renewal_with_nothing_due_sends_one_list(weeks: Weeks) -> None:
+    """One list, whatever its length, when nothing is due."""
     weeks.at(weeks.begin + HOUR)
     weeks.renew(0.5)
     done, rows = sent(weeks, lambda: weeks.renew(0.5))

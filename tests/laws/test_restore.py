@@ -1,4 +1,4 @@
-"""What reap deletes, restore makes again: the live objects are the same but for what only the server sets."""
+"""restore recreates what reap deleted: the resources are the same except for what only the server sets."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def world_of(world: World) -> dict[str, Any]:
 
 
 def reap(world: World) -> Path:
-    """Everything of ours goes; the folder where the last one of it is kept."""
+    """Reap everything of ours; return the folder of the last export."""
     advance_alone(world, 0.01)  # an endpoint's age is counted in whole seconds
     done = commands.reap(
         world.project, "law", Rules(older_than=0, force=True), yes=True,
@@ -71,7 +71,7 @@ def restore(world: World, folder: Path, name: str = "law") -> commands.Result:
 
 @pytest.fixture(params=["dedicated", "shared"])
 def deployed(world: World, request: pytest.FixtureRequest) -> World:
-    """Two releases behind one endpoint, callers on both, tags and settings of all kinds."""
+    """Two releases behind one endpoint with traffic on both, tags and settings of all kinds."""
     pipeline = {
         "quota": {"capacity": request.param},
         "roles": [
@@ -100,20 +100,22 @@ def deployed(world: World, request: pytest.FixtureRequest) -> World:
             "request_settings: {request_timeout_ms: 90000, max_concurrent_requests_per_instance: 3}\n"
             "liveness_probe: {initial_delay: 600, period: 10, failure_threshold: 30}\n"
         )
-    with_friend(world)
+    with_user(world)
     assert failures(world.apply()) == []
     return world
 
 
-def with_friend(world: World) -> None:
-    """Somebody in the directory who may be given a role."""
+def with_user(world: World) -> None:
+    """A user in the directory for role assignments."""
     path = world.project.root / "world.yml"
     path.write_text("principals: [{id: 00000000-0000-0000-0000-00000000abcd, name: friend}]\n")
     emulator.begin(world.state, world=path)
 
 
-def test_what_was_reaped_comes_back(deployed: World) -> None:
-    """reap --yes, then restore: endpoint, deployments, traffic, tags and roles are as they were; again: nothing."""
+def test_reap_then_restore_is_identical(deployed: World) -> None:
+    """reap --yes, then restore: endpoint, deployments, traffic, tags and roles are as before; a second restore does
+    nothing.
+    """
     before = world_of(deployed)
     folder = reap(deployed)
     assert world_of(deployed)["endpoints"] == []
@@ -124,8 +126,8 @@ def test_what_was_reaped_comes_back(deployed: World) -> None:
     assert deployed.apply().plan.steps == ()
 
 
-def test_folders_that_no_export_wrote_are_refused(world: World, tmp_path: Path) -> None:
-    """Nothing there, half a file, another environment's: each is said, and nothing is sent."""
+def test_folders_without_an_export_are_refused(world: World, tmp_path: Path) -> None:
+    """Missing, incomplete, of another environment: each is named, and nothing is sent."""
     for text, code in ((None, "AML664"), ("{", "AML664"), ("[]", "AML664")):
         folder = tmp_path / f"kept{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
@@ -144,7 +146,9 @@ def test_folders_that_no_export_wrote_are_refused(world: World, tmp_path: Path) 
 
 
 def test_nothing_is_restored_over_a_live_release(world: World) -> None:
-    """A successor serves, or the same name with another release: exit 4, nothing changes, and the ways out are said."""
+    """A successor receives traffic, or the same name with another release: exit 4, nothing changes, and the
+    alternatives are listed.
+    """
     lend(world)
     world.apply()
     first = alias(world)["endpoint"]
@@ -166,7 +170,7 @@ def test_nothing_is_restored_over_a_live_release(world: World) -> None:
 
 
 def refused(world: World, folder: Path, cause: str) -> None:
-    """Restoring is refused for this cause, with what can be done, and sends nothing."""
+    """Restoring is refused for this cause with a fix, and sends nothing."""
     before, sent = world_of(world), world.mutating()
     with pytest.raises(Refused, match=cause) as caught:
         restore(world, folder)
@@ -175,8 +179,8 @@ def refused(world: World, folder: Path, cause: str) -> None:
     assert (world_of(world), world.mutating()) == (before, sent)
 
 
-def test_what_is_restored_is_probed_first(world: World) -> None:
-    """With the probe of its entry: an answer that is wrong leaves it without traffic, and the same again heals."""
+def test_a_restored_endpoint_is_probed_first(world: World) -> None:
+    """With the probe of its entry: a wrong response leaves it without traffic, and a second restore heals it."""
     lend(world)
     world.apply()
     folder = reap(world)
@@ -195,8 +199,8 @@ def test_what_is_restored_is_probed_first(world: World) -> None:
     assert (failures(done), there["properties"]["traffic"]) == ([], {"blue": 100})
 
 
-def test_what_was_restored_is_renewed_and_not_deleted(world: World) -> None:
-    """With nothing due `renew` does nothing to it; near its end it is exported, and its successor serves."""
+def test_a_restored_endpoint_is_renewed(world: World) -> None:
+    """With nothing due `renew` does not change it; near its end it is exported and gets a successor."""
     lend(world)
     world.apply()
     advance_alone(world, 150)
@@ -212,8 +216,8 @@ def test_what_was_restored_is_renewed_and_not_deleted(world: World) -> None:
     assert len(list((world.state / "reaped").glob(f"*/{second}/endpoint.json"))) == 2
 
 
-def test_what_was_restored_is_told_although_nobody_says_what_is_there_now(world: World) -> None:
-    """After all changes a look that is not answered loses no report, and who was interrupted asks no more."""
+def test_a_failed_final_read_keeps_the_report(world: World) -> None:
+    """After all changes a failed read loses no report, and an interrupted run reads nothing more."""
     lend(world)
     world.apply()
     folder = reap(world)
@@ -229,9 +233,9 @@ def test_what_was_restored_is_told_although_nobody_says_what_is_there_now(world:
     assert (failures(done), done.report.exit, done.rows, done.folder is None) == ([], 0, (), False)
 
 
-def test_a_full_pool_is_met_as_the_entry_says(stage: Stage) -> None:
-    """Its retry and its fallback, not the default half hour; what is waited for is said. An alias that cannot be read
-    stops nothing: it stays where it is, and a note says so.
+def test_restore_follows_retry_and_fallback_of_the_entry(stage: Stage) -> None:
+    """Its retry and fallback apply, not the default half hour; the wait is printed. An alias that cannot be read blocks
+    nothing: it stays unchanged, with a note.
     """
     emulator.reset(stage.state)
     stage.order()

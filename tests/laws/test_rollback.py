@@ -1,8 +1,8 @@
-"""The law of rollback: whatever became of an apply, a rollback never moves traffic to a release that was not live.
+"""The law of rollback: whatever happened to an apply, a rollback never moves traffic to a release that was not live.
 
-Each request of the apply of a bad day is refused, loses its answer, or is the last of a client that is killed; then the
-rollback is made, each of whose requests meets the same. Otherwise than with `--laws full` only requests that change
-something are struck.
+Each request of an apply of release 2 is refused, loses its answer, or is the last of a client that is killed; then a
+rollback runs, and each of its requests meets the same. Without `--laws full` only requests that change something are
+hit.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from tests.laws.stage import Stage, Victims
 
 FAULTS: tuple[dict[str, Any], ...] = ({"kind": "refuse", "status": 403}, {"kind": "lose", "times": 4})
 LAST, SOME = 40, (2, 4, 6)
-"""More than an apply or a rollback sends; and the changes that are struck by default."""
+"""More requests than an apply or a rollback sends; and the mutating requests that are hit by default."""
 
 
 def rollback(stage: Stage, **more: Any) -> int:
-    """One rollback as it comes; its exit code."""
+    """One rollback; its exit code. Errors are allowed."""
     asked: dict[str, Any] = {"approve": lambda *_: None, "emit": stage.watch, "every": True, **more}
     try:
         return int(commands.rollback(stage.world.project, "law", **asked).report.exit)
@@ -45,7 +45,7 @@ def mutating(stage: Stage, after: int) -> int:
 
 
 def back_on_the_first(stage: Stage, told: list[str], case: str) -> None:
-    """A rollback brings or leaves all traffic on release 1, and a second one sends no change."""
+    """A rollback moves or leaves all traffic on release 1, and a second one sends no change."""
     code = rollback(stage)
     if code not in (Exit.OK, Exit.REFUSED) or stage.seen()["live"] != ["1"]:
         told.append(f"{case}: exit {code}, live {stage.seen()['live']}")
@@ -59,7 +59,7 @@ def back_on_the_first(stage: Stage, told: list[str], case: str) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault["kind"]))
 def test_a_rollback_after_a_failed_apply(stage: Stage, fault: dict[str, Any], request: pytest.FixtureRequest) -> None:
-    """For every request of the apply of release 2, also where that apply came to a good end all the same."""
+    """For every request of the apply of release 2, also if that apply succeeded."""
     told: list[str] = []
     for number in numbers(request):
         stage.begin("2")
@@ -87,10 +87,10 @@ def test_a_rollback_after_a_killed_apply(stage: Stage, victims: Victims, request
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault["kind"]))
-def test_a_rollback_that_fails_is_made_again(
+def test_a_failed_rollback_is_completed_by_the_next(
     stage: Stage, fault: dict[str, Any], request: pytest.FixtureRequest
 ) -> None:
-    """For every request of a rollback: traffic is on one whole release, and the next one brings it to release 1."""
+    """For every request of a rollback: traffic is on one whole release, and the next rollback moves it to release 1."""
     told: list[str] = []
     for number in numbers(request):
         stage.begin("2")
@@ -110,7 +110,9 @@ def test_a_rollback_that_fails_is_made_again(
 
 
 def test_after_a_rescue_a_rollback_changes_nothing(stage: Stage) -> None:
-    """Its second shift is refused, the rescue moves traffic back: the failed release is no target, and it says so."""
+    """The second shift is refused and the rescue moves traffic back: the failed release is no target, and the output
+    explains it.
+    """
     stage.begin("2")
     shift = {"operation": "OnlineEndpoints_CreateOrUpdate", "number": 2}
     stage.order({"kind": "refuse", "status": 403, **shift})
@@ -123,8 +125,8 @@ def test_after_a_rescue_a_rollback_changes_nothing(stage: Stage) -> None:
     assert "traffic is already back on blue" in notes[0]
 
 
-def test_what_was_rolled_back_is_held_back_until_the_files_change(stage: Stage) -> None:
-    """Plan and apply leave it alone; with --allow-rolled-back, or with other files, it is deployed."""
+def test_a_rolled_back_release_is_held_back_until_the_files_change(stage: Stage) -> None:
+    """Plan and apply do not change it; with --allow-rolled-back, or with other files, it is deployed."""
     project = stage.world.project
     stage.begin("2")
     assert stage.apply().exit == 0
@@ -145,7 +147,7 @@ def test_what_was_rolled_back_is_held_back_until_the_files_change(stage: Stage) 
 
 
 def test_a_plan_file_remembers_that_a_rolled_back_release_is_allowed(stage: Stage) -> None:
-    """The flag is typed once, when the plan is made; beside a plan file it is refused."""
+    """The flag is used when the plan is created; with a plan file it is refused."""
     project = stage.world.project
     stage.begin("2")
     assert stage.apply().exit == 0
@@ -161,7 +163,7 @@ def test_a_plan_file_remembers_that_a_rolled_back_release_is_allowed(stage: Stag
 
 
 def test_a_plan_file_is_applied_again_after_its_rescue(stage: Stage) -> None:
-    """The rescue records the failure on the endpoint, which is no foreign change."""
+    """The rescue records the failure on the endpoint; this does not make the plan stale."""
     project = stage.world.project
     stage.begin("2")
     file = project.root / "agreed.plan"
@@ -174,7 +176,7 @@ def test_a_plan_file_is_applied_again_after_its_rescue(stage: Stage) -> None:
     assert stage.seen()["live"] == ["2"]
 
 
-def test_a_rollback_names_its_endpoints(stage: Stage) -> None:
-    """None named is not all."""
+def test_a_rollback_needs_endpoint_names(stage: Stage) -> None:
+    """No name does not mean all."""
     with pytest.raises(UsageError, match="Name the endpoints, or use --all"):
         commands.rollback(stage.world.project, "law", approve=lambda *_: None, emit=lambda _: None)

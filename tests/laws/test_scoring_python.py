@@ -1,4 +1,4 @@
-"""Code of a deployment's own on the emulator: what it cannot run is refused by plan, and the cure works as printed."""
+"""Local code of a deployment on the emulator: plan refuses what the emulator cannot run, and the printed fix works."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _python(folder: Path, name: str, line: str) -> str:
 def test_plan_refuses_what_the_emulator_cannot_run(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the inference server plan and apply refuse before any change; with it the same command goes on."""
+    """Without the inference server plan and apply refuse before any change; with it the same command continues."""
     folder = world.project.root / "templates" / "plain"
     for name, text in {"code/score.py": "def init(): pass\n", "model/w.txt": "1\n", "conda.yml": "name: a\n"}.items():
         (folder / name).parent.mkdir(exist_ok=True)
@@ -47,10 +47,10 @@ def test_plan_refuses_what_the_emulator_cannot_run(
     assert commands.plan(world.project, "law").steps
 
 
-def test_a_running_emulator_obeys_the_variable_of_the_next_command(
+def test_a_running_emulator_uses_the_variable_of_the_next_command(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was started without: what the next command says counts, and lasts."""
+    """It was started without the variable: the value of the next command is used, and stays."""
     monkeypatch.delenv(interpreter.VARIABLE, raising=False)
     emulator.launch(world.state, profile="instant")
     try:
@@ -64,7 +64,7 @@ def test_a_running_emulator_obeys_the_variable_of_the_next_command(
         emulator.stop(world.state)
 
 
-def test_a_python_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No traceback: what cannot be run, and what to set."""
+def test_an_invalid_interpreter_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback: the message names what cannot be run and what to set."""
     monkeypatch.setenv(interpreter.VARIABLE, str(tmp_path / "gone"))
     assert emulator.scoring_problem(tmp_path).startswith(f"cannot run {tmp_path / 'gone'}: No such file")

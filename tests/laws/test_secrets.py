@@ -1,6 +1,7 @@
-"""Law 9, through the door: secrets planted in every place a user or Azure can have them appear in nothing that we say.
+"""Law 9, through the CLI: secrets planted wherever a user or Azure can have them appear in no output.
 
-Said is what every command prints, in every form, and every file that is left behind: plan, report, pictures of a probe.
+Output is everything that a command prints, in every format, and every file that it writes: plan, report, pictures of a
+probe.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ PLANTED = {
     "HF_TOKEN": "hf_Wq7plantedToken5abcdefgh",
 }
 MARKS = ("Wq7", "eyJ")
-"""What is in every planted secret, and how every token begins."""
+"""Text in every planted secret, and the start of every token."""
 LIFE = (
     (0, "validate -e law"),
     (0, "validate -e law -o json"),
@@ -79,7 +80,7 @@ JOB = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": "summary.md", "GITHUB_OU
 
 
 def _run(world: World, exit_code: int, line: str, **more: str) -> str:
-    """One command, and that it ends as it should; all that it said."""
+    """Run one command and check its exit code; return all output."""
     ran = subprocess.run(
         [sys.executable, "-m", "deploy", *line.split()],
         cwd=world.project.root,
@@ -95,7 +96,7 @@ def _run(world: World, exit_code: int, line: str, **more: str) -> str:
 
 
 def _plant(world: World) -> None:
-    """In the environments' values, and by them in the deployments."""
+    """Plant secrets in the values of the environments, and through them in the deployments."""
     templates, environments = world.project.root / "templates", world.project.root / "environments"
     template = templates / "plain" / "deployment.yml.j2"
     text = template.read_text().partition("environment_variables:")[0]
@@ -113,7 +114,7 @@ def _plant(world: World) -> None:
 
 
 def _keys(running: emulator.Running) -> list[str]:
-    """The endpoint's own keys, as its owner reads them."""
+    """The keys of the endpoint, as its owner reads them."""
     variables = running.variables()
     told = requests.get(
         variables["IDENTITY_ENDPOINT"],
@@ -131,12 +132,12 @@ def _keys(running: emulator.Running) -> list[str]:
 
 
 def _files(world: World) -> dict[str, str]:
-    """Every file of the project that we wrote and a person may open or pass on, as what we said. The user's own files
-    hold what was planted in them, and the emulator's world is its own. What reap keeps is for its owner alone.
+    """Every file of the project that amldeploy wrote and a person could open or share. Excluded: the user's own files,
+    where the secrets were planted, the emulator's world, and exports of reap, which only their owner can read.
     """
     root = world.project.root
     theirs = [root / "templates" / "plain", root / "templates" / "lent", root / "environments" / "law.yml"]
-    theirs += [root / "environments" / "lent.yml", *world.state.glob("world.sqlite*"), *_kept(world)]
+    theirs += [root / "environments" / "lent.yml", *world.state.glob("world.sqlite*"), *_exports(world)]
     return {
         str(path.relative_to(root)): path.read_bytes().decode("utf-8", "replace")
         for path in root.rglob("*")
@@ -147,14 +148,14 @@ def _files(world: World) -> dict[str, str]:
     }
 
 
-def _kept(world: World) -> list[Path]:
-    """What reap keeps so that restore can give it back whole."""
+def _exports(world: World) -> list[Path]:
+    """The exports that reap wrote so that restore can recreate everything."""
     return list((world.state / "reaped").glob("*/*/deployments/*.json"))
 
 
 @pytest.fixture
-def told(world: World) -> dict[str, str]:
-    """Everything that was said in the life of an endpoint, by where it was said."""
+def life(world: World) -> dict[str, str]:
+    """All output in the life of an endpoint, by its source."""
     _plant(world)
     quoting = "; ".join(f"{name}={value}" for name, value in PLANTED.items())
     with emulator.embed(world.state) as running:
@@ -173,7 +174,7 @@ def told(world: World) -> dict[str, str]:
             found = sorted((world.state / "reaped").glob("*/*"))
             said[line] = _run(world, code, line.replace("KEPT", str(found[-1]) if found else ""))
     said |= _files(world)
-    assert {path.stat().st_mode & 0o777 for path in _kept(world)} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in _exports(world)} == {0o600}
     said["keys"] = "\n".join(keys)
     return said
 
@@ -185,19 +186,19 @@ def _next_release(world: World) -> None:
     path.write_text(yaml.safe_dump(body, width=1000))
 
 
-def test_nothing_planted_is_said(told: dict[str, str]) -> None:
-    """No command and no file says any of it; nor the endpoint's keys."""
-    keys = told.pop("keys").splitlines()
+def test_no_output_contains_a_planted_secret(life: dict[str, str]) -> None:
+    """No command and no file contains any of them, nor the keys of the endpoint."""
+    keys = life.pop("keys").splitlines()
     assert all(len(key) > 20 for key in keys)
-    written = "\n".join(told)
+    written = "\n".join(life)
     for kind in ("agreed.json", "events.jsonl", "failed.jsonl", "summary.md", "templates/taken", "seen/", "report.html",
                  "InferenceServer", "reaped/"):  # fmt: skip
         assert kind in written, f"nothing was written that is called {kind}: the test looks at less than it says"
     found = [
         f"{where}: {line.strip()[:160]}"
-        for where, text in told.items()
+        for where, text in life.items()
         for line in text.splitlines()
-        if not line.startswith("::add-mask::")  # GitHub takes this out of its log, and the value everywhere else
+        if not line.startswith("::add-mask::")  # GitHub removes this line from its log, and the value everywhere else
         if any(mark in line for mark in (*MARKS, *keys))
     ]
 

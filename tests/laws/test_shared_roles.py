@@ -1,6 +1,6 @@
-"""The law of roles that two entries give: whoever goes first, the other keeps it; when both are gone, it is gone too.
+"""The law of a role that two entries assign: it stays while one of them exists, and is removed with the last.
 
-Azure has one assignment for a scope, a principal and a role, and one description on it.
+Azure has one assignment for a scope, principal and role, with one description.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ KEYS = ("one", "two")
 
 @pytest.fixture
 def two(world: World) -> World:
-    """A template that gives a team a role if its entry says so."""
+    """A template that assigns a role to a team if its entry sets it."""
     plain = world.project.root / "templates" / "plain"
     (plain / "pipeline.yml.j2").write_text(yaml.safe_dump({"roles": "{{ values.roles }}"}))
     return world
 
 
 def want(world: World, *giving: str) -> None:
-    """Both entries; these give the role."""
+    """Write both entries; these assign the role."""
     path = world.project.root / "environments" / "law.yml"
     entries = {
         key: {"template": "plain", "values": {"release": "1", "roles": [ROLE] if key in giving else []}} for key in KEYS
@@ -53,8 +53,8 @@ def at_rest(world: World, *only: str) -> bool:
 
 @pytest.mark.parametrize("together", [True, False], ids=["at once", "one by one"])
 @pytest.mark.parametrize("order", [KEYS, KEYS[::-1]], ids="-".join)
-def test_whoever_is_torn_down_first(two: World, order: tuple[str, str], together: bool) -> None:
-    """The other's plan stays empty, and what is left at the end is nothing."""
+def test_a_shared_role_survives_the_first_teardown(two: World, order: tuple[str, str], together: bool) -> None:
+    """The plan of the other entry stays empty, and at the end nothing is left."""
     want(two, *KEYS)
     before = everything(two)
     for only in [KEYS] if together else [[key] for key in KEYS]:
@@ -69,8 +69,8 @@ def test_whoever_is_torn_down_first(two: World, order: tuple[str, str], together
 
 
 @pytest.mark.parametrize("dropped", KEYS)
-def test_whoever_gives_it_no_more(two: World, dropped: str) -> None:
-    """A role that one of two entries no longer gives is the other's; that none gives is taken back."""
+def test_a_role_dropped_by_one_entry_stays_for_the_other(two: World, dropped: str) -> None:
+    """A role that one of two entries no longer assigns stays for the other; a role that no entry assigns is removed."""
     want(two)
     do(two, "apply")
     bare = everything(two)["roles"]
@@ -86,8 +86,8 @@ def test_whoever_gives_it_no_more(two: World, dropped: str) -> None:
     assert everything(two)["roles"] == bare
 
 
-def test_a_plan_file_that_was_begun_goes_on(two: World, tmp_path: Path) -> None:
-    """What was handed on is a step that is done, and no reason to call the plan stale."""
+def test_an_interrupted_plan_file_continues_after_a_handover(two: World, tmp_path: Path) -> None:
+    """A handed-over role is a completed step and does not make the plan stale."""
     want(two, *KEYS)
     do(two, "apply", "one")
     do(two, "apply", "two")
@@ -102,7 +102,7 @@ def test_a_plan_file_that_was_begun_goes_on(two: World, tmp_path: Path) -> None:
 
 
 def test_both_torn_down_at_once(two: World) -> None:
-    """Nobody inherits from somebody who goes with him."""
+    """The role is not handed over to an entry that is torn down in the same plan."""
     want(two, *KEYS)
     before = everything(two)
     do(two, "apply")
@@ -111,8 +111,8 @@ def test_both_torn_down_at_once(two: World) -> None:
     assert everything(two) == before
 
 
-def test_who_is_not_there_inherits_nothing(two: World) -> None:
-    """An entry that was never deployed has nothing to lose: the role goes."""
+def test_a_role_is_not_handed_to_an_absent_entry(two: World) -> None:
+    """An entry that was never deployed does not need the role: it is removed."""
     want(two, *KEYS)
     before = everything(two)
     do(two, "apply", "one")
@@ -122,8 +122,8 @@ def test_who_is_not_there_inherits_nothing(two: World) -> None:
     assert everything(two) == before
 
 
-def test_what_is_reaped_takes_nothing_from_others(two: World) -> None:
-    """Likewise when the reaper ends the one whose the role is."""
+def test_reap_keeps_roles_of_other_entries(two: World) -> None:
+    """Reap deletes the entry that assigned the role; the role stays for the other."""
     want(two, *KEYS)
     do(two, "apply", "one")
     do(two, "apply", "two")

@@ -1,14 +1,14 @@
-"""Four weeks of renewing and reaping every quarter of an hour: nobody is cut off, nothing foreign goes, all are told.
+"""Four weeks of renew and reap every quarter of an hour: no endpoint expires unplanned, no unmanaged resource is
+deleted, all notices are sent.
 
-`--laws full` plays four weeks in a workspace of a thousand endpoints, of which a hundred are renewed; otherwise nine
-days with some. Lines end in groups, as they were deployed. Two runners take turns; at every second visit that renews
-one request is refused or loses its answer, and the visit after it must mend that.
+`--laws full` runs four weeks in a workspace of a thousand endpoints, of which a hundred are renewed; otherwise nine
+days with fewer. Endpoints end in groups, as they were deployed. Two runners alternate; in every second run that renews,
+one request is refused or loses its answer, and the next run must repair that.
 
-What is sampled: of the visits at which nothing can be due (no lease crosses a threshold between the visit before and
-this one) every twentieth is made, and must do nothing with one list (renew) and two (reap); at the others only what
-decides (renewal, reaping, notices) is asked, by the world as it is, and must find nothing to do. Of the lines five are
-called at each visit that is made, those that are renewed at every move and every deletion, and all of them every four
-days.
+What is sampled: of the runs at which nothing can be due (no lease crosses a threshold since the run before) every
+twentieth is executed, and must do nothing with one list (renew) and two (reap). For the others only the decisions
+(renewal, reaping, notices) are computed from the current world, and must be empty. Of the endpoints, five get requests
+at each executed run, those that are renewed at every move and every deletion, and all of them every four days.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tests.laws.weeks import HOUR, Weeks, resident, settle
 QUARTER = timedelta(minutes=15)
 RENEW, REAP = 24.0, 2.0
 CROSSED = (*leases.THRESHOLDS, RENEW, REAP, 0, -0.1)
-"""Hours before an end at which a visit has something to do; the last one when Azure has deleted what was protected."""
+"""Hours before an end at which a run has work; the last one is after Azure deleted protected endpoints."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -52,7 +52,9 @@ def weeks(tmp_path: Path, size: int, lines: int) -> Iterator[Weeks]:
 
 
 def test_weeks(weeks: Weeks, days: int, record_property: Callable[[str, object], None]) -> None:
-    """No unplanned expiry, no foreign deletion, each notice once, no caller refused, and memory stays flat."""
+    """No unplanned expiry, no deletion of unmanaged resources, each notice once, no failed request, and constant
+    memory.
+    """
     chance = random.Random(7)
     before = there = weeks.endpoints()
     idle = due = broken = 0
@@ -74,7 +76,7 @@ def test_weeks(weeks: Weeks, days: int, record_property: Callable[[str, object],
         made, mend = _visit(weeks, idle=not crossed, fault=_fault(chance) if disturbed else None)
         renewed, broken = renewed + made, broken + mend
         there = weeks.endpoints()
-        _nobody_expired(weeks, there, halves=mend)
+        _none_expired(weeks, there, halves=mend)
         if when - day >= timedelta(days=4):
             day = when
             _call_all(weeks)
@@ -83,7 +85,7 @@ def test_weeks(weeks: Weeks, days: int, record_property: Callable[[str, object],
             gc.collect()
             held.append((resident(os.getpid()), resident(weeks.running.pid)))
 
-    _nothing_foreign(weeks, before, there)
+    _nothing_unmanaged(weeks, before, there)
     record_property(
         "weeks",
         f"{due} visits made in {time.monotonic() - began:.0f} s, {idle} had nothing due; {renewed} renewals begun, "
@@ -91,11 +93,11 @@ def test_weeks(weeks: Weeks, days: int, record_property: Callable[[str, object],
     )
     assert weeks.failures == []
     assert renewed >= len(weeks.lines) * (days * 24 // 168)
-    _stays_flat(held)
+    _memory_is_constant(held)
 
 
 def visits(begin: datetime, chance: random.Random, days: int) -> Iterator[datetime]:
-    """Every quarter of an hour, but for gaps of six hours, one in each three days."""
+    """Every quarter of an hour, with a gap of six hours in each three days."""
     gaps = [begin + timedelta(days=3 * n, hours=chance.uniform(0, 66)) for n in range(days // 3 + 1)]
     for n in range(1, days * 96):
         when = begin + n * QUARTER
@@ -104,7 +106,7 @@ def visits(begin: datetime, chance: random.Random, days: int) -> Iterator[dateti
 
 
 def _crosses(there: dict[str, Any], before: datetime, now: datetime, marks: Sequence[float]) -> bool:
-    """Whether a lease of ours comes below one of the marks between two visits."""
+    """Whether a lease of ours crosses one of the marks between two runs."""
     for body in there.values():
         lease = leases.of(body)
         if lease and _is_ours(body):
@@ -115,7 +117,7 @@ def _crosses(there: dict[str, Any], before: datetime, now: datetime, marks: Sequ
 
 
 def _fault(chance: random.Random) -> dict[str, Any]:
-    """Something that goes wrong at one of the requests of a renewal."""
+    """A fault at one of the requests of a renewal."""
     kinds: tuple[dict[str, Any], ...] = ({"kind": "refuse", "status": 403}, {"kind": "lose", "times": 4})
     return {**chance.choice(kinds), "operation": "Online*", "mutating": True, "number": chance.randint(1, 6)}
 
@@ -126,8 +128,8 @@ def _call_all(weeks: Weeks) -> None:
 
 
 def _visit(weeks: Weeks, *, idle: bool, fault: dict[str, Any] | None) -> tuple[int, bool]:
-    """Renew, then reap; the number of renewals, and whether one was cut off. Everything that is due is said, once, and
-    by the first who sees it.
+    """Renew, then reap; the number of renewals, and whether one was interrupted. Each due notice is sent once, by the
+    first run that finds it.
     """
     weeks.world.said.clear()
     emulator.begin(weeks.world.state, faults=[fault] if fault else [])
@@ -135,7 +137,7 @@ def _visit(weeks: Weeks, *, idle: bool, fault: dict[str, Any] | None) -> tuple[i
     cut_off = bool(done.report.exit)
     emulator.begin(weeks.world.state, faults=[])
     assert fault or [o for o in done.report.outcomes if o.error] == []
-    assert _said(weeks) == _to_be_said(weeks)
+    assert _said(weeks) == _expected_notices(weeks)
     weeks.world.said.clear()
     reaped = weeks.reap(REAP)
     assert reaped.ok, reaped
@@ -154,8 +156,8 @@ def _said(weeks: Weeks) -> set[tuple[str, int]]:
     return set(found)
 
 
-def _to_be_said(weeks: Weeks) -> set[tuple[str, int]]:
-    """What nobody was told yet of the endpoints that are there, by our own book."""
+def _expected_notices(weeks: Weeks) -> set[tuple[str, int]]:
+    """The notices that were not sent yet for the existing endpoints, by our own record."""
     wanted = set()
     for name, body in weeks.endpoints().items():
         lease = leases.of(body)
@@ -169,15 +171,15 @@ def _to_be_said(weeks: Weeks) -> set[tuple[str, int]]:
     return wanted
 
 
-def _nobody_expired(weeks: Weeks, there: dict[str, Any], *, halves: bool) -> None:
-    """One endpoint a line; two where a renewal was cut off just now."""
+def _none_expired(weeks: Weeks, there: dict[str, Any], *, halves: bool) -> None:
+    """One endpoint per entry; two where a renewal was interrupted just now."""
     owners = collections.Counter((body["tags"] or {}).get(OWNER_TAG) for body in there.values())
     for line in weeks.lines:
         assert 1 <= owners[f"law/{line}"] <= 1 + halves, (weeks.clock.world, line)
 
 
-def _nothing_foreign(weeks: Weeks, before: dict[str, Any], there: dict[str, Any]) -> None:
-    """Only our names stand in requests that change something, and what has no lease and is not ours is as it was."""
+def _nothing_unmanaged(weeks: Weeks, before: dict[str, Any], there: dict[str, Any]) -> None:
+    """Mutating requests contain only our names, and resources that have no lease and are not ours are unchanged."""
     foreign = {name for name, body in before.items() if not _is_ours(body)}
     rows = [r for r in emulator.requests(weeks.world.state, mutating=True) if "/onlineEndpoints/" in r["path"]]
     touched = {r["path"].split("/onlineEndpoints/")[1].split("/")[0].split("?")[0] for r in rows}
@@ -198,8 +200,8 @@ def _is_ours(body: Any) -> bool:
     return str((body["tags"] or {}).get(OWNER_TAG)).startswith("law/")
 
 
-def _stays_flat(held: list[tuple[float, float]]) -> None:
-    """From the first quarter on neither process grows by more than a fifth."""
+def _memory_is_constant(held: list[tuple[float, float]]) -> None:
+    """After the first quarter neither process grows by more than a fifth."""
     first, last = held[len(held) // 4], held[-1]
     for early, late in zip(first, last, strict=True):
         assert late < early * 1.2 + 10, held

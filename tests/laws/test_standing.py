@@ -1,7 +1,8 @@
-"""The law of standing: whatever became of an endpoint or of its alias while no run looked, the next visit sees it.
+"""The law of repair: whatever happened to an endpoint or its alias between two runs, the next run detects it.
 
-A lease that was missed, an alias that names another endpoint, one that cannot be read, and role assignments of earlier
-endpoints: `status` shows it, `renew` repairs what it can and fails for the rest by itself, a teardown leaves nothing.
+A missed lease, an alias that names another endpoint, one that cannot be read, and role assignments of earlier
+endpoints: `status` shows it, `renew` repairs what it can and fails only for the affected entry, a teardown leaves
+nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from deploy.execution.progress import Event
 from deploy.planning.reaping import Rules
 from tests.addresses import addr
 from tests.laws.stage import WORKSPACE, Stage
-from tests.laws.test_ends import end, held
+from tests.laws.test_ends import end, resources
 from tests.laws.test_leases import advance_alone, lend
 from tests.laws.test_renewals import pool
 
@@ -33,7 +34,7 @@ COMMAND = [sys.executable, "-c", MOVE + "p.write_text(sys.argv[1])", "{endpoint}
 
 
 def begin(stage: Stage, *keys: str, **alias: Any) -> dict[str, list[str]]:
-    """A new world and files that ask for shared quota; what is in it. `keys`: entries with an alias each."""
+    """Start a new world and write files for shared quota; return its resources. `keys`: entries with an alias each."""
     emulator.reset(stage.state)
     stage.order()
     stage.want("1")
@@ -48,7 +49,7 @@ def begin(stage: Stage, *keys: str, **alias: Any) -> dict[str, list[str]]:
         path = root / "environments" / "law.yml"
         entries = {key: {"template": "plain", "values": {"release": "1"}} for key in keys}
         path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "endpoints": entries}))
-    return held(stage)
+    return resources(stage)
 
 
 def _file(keys: tuple[str, ...]) -> dict[str, str]:
@@ -75,10 +76,10 @@ def target(stage: Stage, name: str = "mip") -> dict[str, str]:
     return found
 
 
-def test_a_missed_lease_is_seen_and_made_again(stage: Stage) -> None:
-    """Azure deleted the endpoint and nothing succeeded it: status says since when, renew makes it as apply would.
+def test_a_missed_lease_is_detected_and_recreated(stage: Stage) -> None:
+    """Azure deleted the endpoint and no successor exists: status shows since when, renew creates it as apply would.
 
-    While the pool is full that is exit 5 with a notice; before the first deploy and after a teardown it is nothing.
+    While the pool is full that is exit 5 with a notice; before the first deploy and after a teardown it does nothing.
     """
     before = begin(stage)
     assert (renew(stage).exit, names(stage)) == (0, [])
@@ -100,12 +101,12 @@ def test_a_missed_lease_is_seen_and_made_again(stage: Stage) -> None:
     assert earlier(stage) == []
     assert row(stage).state == "Succeeded"
     end(stage, "teardown")
-    assert held(stage) == before
+    assert resources(stage) == before
     assert (renew(stage).exit, names(stage), row(stage).is_broken) == (0, [], False)
 
 
 def earlier(stage: Stage) -> list[str]:
-    """Principals that are gone and still hold a role."""
+    """Principals that are deleted and still have a role."""
     world = open_world(stage.state / "world.sqlite")
     try:
         rows = world.db.execute(GONE)
@@ -114,14 +115,14 @@ def earlier(stage: Stage) -> list[str]:
         world.close()
 
 
-def test_one_teardown_ends_every_generation(stage: Stage) -> None:
-    """An endpoint that Azure deleted and that was made again under its name; and a successor that is gone."""
+def test_one_teardown_removes_roles_of_every_generation(stage: Stage) -> None:
+    """An endpoint that Azure deleted and that was recreated under its name; and a deleted successor."""
     before = begin(stage, command=COMMAND)
     stage.apply()
     advance_alone(stage.world, 169)
     stage.apply()
     end(stage, "teardown")
-    assert held(stage) == before
+    assert resources(stage) == before
 
     stage.apply()
     advance_alone(stage.world, 150)
@@ -129,11 +130,13 @@ def test_one_teardown_ends_every_generation(stage: Stage) -> None:
     advance_alone(stage.world, 169)
     assert row(stage).missed.endswith("at the latest")
     end(stage, "teardown")
-    assert held(stage) == before
+    assert resources(stage) == before
 
 
-def test_an_alias_that_does_not_name_the_endpoint_is_due(stage: Stage) -> None:
-    """Its command failed in the renewal and the old endpoint ended meanwhile: the next visit moves it; also a file."""
+def test_a_wrong_alias_is_moved(stage: Stage) -> None:
+    """Its command failed in the renewal and the old endpoint ended meanwhile: the next run moves it; also for
+    a file.
+    """
     begin(stage, command=COMMAND)
     stage.apply()
     root = stage.world.project.root
@@ -151,8 +154,8 @@ def test_an_alias_that_does_not_name_the_endpoint_is_due(stage: Stage) -> None:
     assert (renew(stage).plan.steps, row(stage).is_broken) == ((), False)
 
 
-def test_an_alias_that_cannot_be_read_stops_nothing_else(stage: Stage) -> None:
-    """A folder is in the way of one alias: that entry fails by itself; the other is renewed; teardown ends both."""
+def test_an_unreadable_alias_fails_only_its_entry(stage: Stage) -> None:
+    """The path of one alias is a folder: that entry fails; the other is renewed; teardown deletes both."""
     before = begin(stage, "one", "two")
     stage.apply()
     root = stage.world.project.root
@@ -169,7 +172,7 @@ def test_an_alias_that_cannot_be_read_stops_nothing_else(stage: Stage) -> None:
         assert target(stage, "two")["endpoint"] == names(stage)[1] != was[1]
         assert leases.is_of_line(was[1], names(stage)[1])
         ended = commands.teardown(stage.world.project, "law", approve=lambda *_: None, emit=stage.watch)
-        assert (ended.exit, held(stage)) == (Exit.STEP_FAILED, before)
+        assert (ended.exit, resources(stage)) == (Exit.STEP_FAILED, before)
         assert ["one.json" in words for words in ended.failed] == [True]
         assert not (root / "live" / "two.json").exists()
     finally:
@@ -179,7 +182,7 @@ def test_an_alias_that_cannot_be_read_stops_nothing_else(stage: Stage) -> None:
 
 
 def keys(stage: Stage) -> tuple[str, str]:
-    """Both keys of the one endpoint, read in the world's file."""
+    """Both keys of the endpoint, read from the file of the world."""
     world = open_world(stage.state / "world.sqlite")
     try:
         with world.transaction():
@@ -190,7 +193,7 @@ def keys(stage: Stage) -> tuple[str, str]:
 
 
 def test_a_successor_has_the_keys_of_its_predecessor(stage: Stage) -> None:
-    """Clients go on with the key that they have. Where the keys may not be read, the report says what they need."""
+    """Clients continue with their key. If the keys cannot be read, the report says what clients need."""
     begin(stage)
     stage.apply()
     before = keys(stage)

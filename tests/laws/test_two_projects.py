@@ -1,7 +1,7 @@
-"""The law of two projects in one workspace: what the tag of one names, no command of the other changes.
+"""The law of two projects in one workspace: no command of one project changes what has the tag of the other.
 
-Two folders, as two repositories have them, with the same environment file, the same key and the same endpoint name, and
-one emulator behind both.
+Two folders, like two repositories, with the same environment file, the same key and the same endpoint name, and one
+emulator for both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from deploy.errors import Refused, StalePlan
 from deploy.execution.progress import Event, Kind
 from deploy.planning.reaping import Rules
 from deploy.reporter import plan_dump
-from tests.laws.conftest import World, furnish
+from tests.laws.conftest import World, write_project
 from tests.laws.stage import Ahead
 from tests.laws.test_laws import everything, failures
 from tests.project import CANARY
@@ -28,7 +28,7 @@ HOURS = 160.0
 
 
 class Killed(BaseException):
-    """The process ends here."""
+    """Simulates a killed process."""
 
 
 class Two:
@@ -39,9 +39,9 @@ class Two:
         (folder / "theirs" / ".amldeploy").symlink_to(self.ours.state, target_is_directory=True)
 
     def project(self, folder: Path) -> World:
-        """A folder whose entry is on shared quota and gives a role, under a name that both have."""
+        """A folder with an entry on shared quota that assigns a role, under a name that both have."""
         folder.mkdir()
-        found = furnish(folder, Ahead())
+        found = write_project(folder, Ahead())
         plain = folder / "templates" / "plain"
         for name in ("endpoint.yml.j2", "deployment.yml.j2"):
             text = (plain / name).read_text()
@@ -70,7 +70,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
 
 @pytest.fixture
 def two(workspace: Two) -> Iterator[Two]:
-    """Each test finds and leaves the endpoint of `theirs`."""
+    """Each test starts and ends with the endpoint of `theirs`."""
     for project in ("ours", "theirs"):
         workspace.write(getattr(workspace, project), project)
     assert failures(workspace.theirs.apply()) == []
@@ -104,7 +104,7 @@ def every_command(world: World) -> dict[str, Callable[[], object]]:
 
 @pytest.mark.parametrize("release", ["1", "2"], ids=["the same files", "other files"])
 def test_no_command_changes_what_the_other_project_manages(two: Two, release: str) -> None:
-    """Whatever is asked of one project, no request of it changes Azure, and the other's plan stays empty."""
+    """No request of any command of one project changes Azure, and the plan of the other stays empty."""
     two.write(two.ours, "ours", release=release)
     before = two.ours.mutating()
     for name, command in every_command(two.ours).items():
@@ -115,9 +115,9 @@ def test_no_command_changes_what_the_other_project_manages(two: Two, release: st
     assert [step for step in made.steps if step.changes] == []
 
 
-def test_a_move_to_another_project_heals_wherever_it_is_killed(two: Two, request: pytest.FixtureRequest) -> None:
-    """Killed after the first and the third step, or each with `--laws full`: the same command again brings all of it
-    over, and once more does nothing.
+def test_an_interrupted_adopt_from_is_completed_by_the_next(two: Two, request: pytest.FixtureRequest) -> None:
+    """Killed after the first and the third step, or each with `--laws full`: the same command again moves everything,
+    and a further one does nothing.
     """
     side = [(two.ours, "theirs"), (two.theirs, "ours")]
     sizes: list[int] = []
@@ -154,7 +154,7 @@ def test_a_move_to_another_project_heals_wherever_it_is_killed(two: Two, request
 
 
 def test_a_renamed_key_and_a_renamed_file_follow_with_adopt(two: Two) -> None:
-    """The cure that a refusal names is a command that works, and the next plan is empty."""
+    """The fix in the refusal is a command that works, and the next plan is empty."""
     two.write(two.theirs, "theirs", key="liver")
     moves = (("law", "liver", "law/mip"), ("live", "liver", "law/liver"), ("law", "mip", "live/liver"))
     for name, key, before in ((name, key, f"theirs/{before}") for name, key, before in moves):
@@ -168,7 +168,7 @@ def test_a_renamed_key_and_a_renamed_file_follow_with_adopt(two: Two) -> None:
 
 
 def test_a_plan_file_is_applied_in_its_workspace_alone(two: Two) -> None:
-    """The file names another workspace now: nothing is sent there, and what moved is named."""
+    """The file names another workspace now: nothing is sent, and the message names the change."""
     file = two.theirs.project.root / "agreed.json"
     file.write_text(plan_dump(commands.plan(two.theirs.project, "law")))
     path = two.theirs.project.root / "environments" / "law.yml"

@@ -1,4 +1,4 @@
-"""Law 8, the whole way from an environment file to the CLI v2 files: no value changes the structure or a type."""
+"""Law 8, from an environment file to the CLI v2 files: no value changes the structure or a type."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEPLOYMENT = (
     "description: a {{ values.text }} b\n"
 )
 NO_FILE_HOLDS = "\ufeff\u2028\u2029\ufffe\uffff"
-"""Refused wherever they stand; a file has them as escapes."""
+"""Refused in every position; a file contains them as escapes."""
 TEXT = st.text(
     st.characters(exclude_categories=("Cs", "Cc"), exclude_characters=NO_FILE_HOLDS)
     | st.sampled_from("\n\t#:{}[]&*!|>'\"%@`,?-"),
@@ -91,7 +91,7 @@ def check(root: Path, text: str, count: int, mapping: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_values(root: Path, text: str) -> None:
-    """Text that means something to YAML, jinja or a shell is text."""
+    """Text with a meaning in YAML, jinja or a shell stays text."""
     check(root, text, 1, {"KEY": text})
 
 
@@ -101,5 +101,5 @@ def test_hostile_values(root: Path, text: str) -> None:
     text=TEXT, count=st.integers(1, 50), mapping=st.dictionaries(st.from_regex(r"[A-Z_]{1,8}", fullmatch=True), TEXT)
 )
 def test_no_value_changes_the_structure(root: Path, text: str, count: int, mapping: dict[str, str]) -> None:
-    """Any text, number or mapping arrives where it was put, as it was, and nothing else moves."""
+    """Any text, number or mapping arrives unchanged in its position, and nothing else changes."""
     check(root, text, count, mapping)

@@ -1,4 +1,6 @@
-"""An answer that is wrong in exactly one way fails its probe, and the message says which. The emulator sends it."""
+"""A response with exactly one error fails its probe, and the message names the error. The emulator sends the
+response.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ MODELS = {
     "http": ("MedImageInsight", 13),
 }
 Spoil = Callable[[Any], Any]
-"""The right row in, what is sent instead out: a row, or text that is sent as it is."""
+"""Takes the correct row and returns what is sent instead: a row, or raw text."""
 EVERYWHERE: list[tuple[Spoil, str]] = [
     (lambda _: "<html><title>Sign in</title></html>", "an HTML page, 'Sign in'"),
     (lambda _: "\n", "an empty body"),
@@ -113,7 +115,7 @@ TEMPLATE = {
         "  answer: {type: object, required: [label], properties: {label: {enum: [ill, well]}}}\n"
     ),
 }
-"""What `http` is told to expect of an endpoint that it knows nothing about."""
+"""What `http` expects of an endpoint without its own probe type."""
 HTTP: list[tuple[Any, str]] = [
     ({"kind": "refuse", "status": 202, "body": '{"label": "well"}'}, "202"),
     ("<html><title>Sign in</title></html>", "an HTML page, 'Sign in'"),
@@ -125,7 +127,7 @@ HTTP: list[tuple[Any, str]] = [
 
 
 def project_of(folder: Path, kind: str, answers: list[Any]) -> commands.Project:
-    """A world in which the endpoint of this kind is there with callers, and answers what it is told to."""
+    """A world with an endpoint of this type that receives traffic and sends the given response."""
     folder.mkdir()
     root = make_project(folder)
     for name, text in TEMPLATE.items():
@@ -158,8 +160,8 @@ def as_sent(spoiled: Any) -> str:
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_what_is_wrong_is_said(tmp_path: Path, kind: str) -> None:
-    """One thing wrong, one sentence about it; and after all of them, the right answer is right."""
+def test_each_error_is_named(tmp_path: Path, kind: str) -> None:
+    """One error, one sentence about it; after all of them, the correct response passes."""
     probe = next(
         spec.pipeline.probe.model_dump(mode="json")
         for spec in commands.validate(project_of(tmp_path / "a", kind, []), "wrong")[1]
@@ -181,8 +183,8 @@ def test_what_is_wrong_is_said(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("answer", "words"), HTTP, ids=[words[:20] for _, words in HTTP])
-def test_what_is_wrong_with_any_answer_is_said(tmp_path: Path, answer: Any, words: str) -> None:
-    """Status and form of an endpoint that no probe of its own fits; an answer of this form is right."""
+def test_errors_of_any_response_are_named(tmp_path: Path, answer: Any, words: str) -> None:
+    """Status and format of an endpoint without its own probe type; a response of this format passes."""
     right = '{"label": "well"}'
     project = project_of(tmp_path / "a", "http", [answer, right])
     [outcome] = commands.probe(project, "wrong", emit=lambda _: None).report.outcomes
@@ -194,8 +196,8 @@ def test_what_is_wrong_with_any_answer_is_said(tmp_path: Path, answer: Any, word
     assert again.error is None
 
 
-def test_an_answer_that_comes_too_late_is_wrong(tmp_path: Path) -> None:
-    """Whatever the kind of probe, and however right the answer; in time, the same answer is right."""
+def test_a_slow_response_fails(tmp_path: Path) -> None:
+    """For every probe type, even if the response is correct; in time, the same response passes."""
     project = project_of(tmp_path / "a", "medimageinsight", [{"kind": "drip", "seconds": 3}])
     pipeline = project.root / "templates" / "medimageinsight" / "pipeline.yml.j2"
     pipeline.write_text(

@@ -1,7 +1,7 @@
-"""A client to be killed: reads lines (`apply`, `renew` or `in-place`, and a project's folder) and does each in a child,
-whose process id it says, and how it ended.
+"""A client to kill: reads lines (`apply`, `renew` or `in-place`, and the folder of a project), runs each in a child,
+and prints the process id and the exit of the child.
 
-Everything heavy is imported before the first child is made, so that a child costs next to nothing.
+Heavy modules are imported before the first child starts, so a child starts fast.
 """
 
 from __future__ import annotations

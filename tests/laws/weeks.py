@@ -1,7 +1,7 @@
-"""Weeks on shared quota: a workspace full of endpoints, a runner whose clock is wrong, and callers who know the alias.
+"""Weeks on shared quota: a workspace full of endpoints, a runner with a wrong clock, and clients that use the alias.
 
-The emulator is a process of its own whose time is set, never waited for. Who is there at first says `populate`; what
-one visit of the runner does says `Weeks.visit`.
+The emulator is a separate process; tests set its time and never wait. `populate` creates the first endpoints.
+`Weeks.visit` is one run of the runner.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from deploy.emulator.world.store import World as EmulatedWorld
 from deploy.execution.progress import Event, Kind
 from deploy.leasing import lineage
 from deploy.planning.reaping import PROTECT_TAG, Inventory, Rules, select
-from tests.laws.conftest import WORKSPACE, World, furnish
+from tests.laws.conftest import WORKSPACE, World, write_project
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
 HOUR = timedelta(hours=1)
 TOGETHER = 4
-"""So many lines were deployed together and end together."""
-# One clock for all endpoints runs ahead by what each of them sleeps, hence the deadline.
+"""This number of endpoints is deployed together, and their leases end together."""
+# One clock for all endpoints moves forward by the sleep of each of them, hence the deadline.
 PIPELINE = {
     "quota": {"capacity": "shared"},
     "probe": {"type": "http", "body": "request.json", "attempts": 1},
@@ -52,7 +52,7 @@ PIPELINE = {
 
 @dataclass
 class WrongClock:
-    """The runner's clock: `off` beside the world's time; whoever sleeps does so in no time."""
+    """The clock of the runner: `off` seconds from the world's time; sleeping takes no time."""
 
     world: datetime
     off: timedelta = timedelta(0)
@@ -70,7 +70,7 @@ class WrongClock:
 
 
 class Elsewhere(commands.Project):
-    """A runner on another machine: no lock of this folder holds it up."""
+    """A runner on another machine: locks of this folder do not affect it."""
 
     @contextmanager
     def locked(self, environment: Environment, verb: str) -> Iterator[Cloud]:  # noqa: ARG002 one run at a time here
@@ -80,7 +80,7 @@ class Elsewhere(commands.Project):
 
 @dataclass
 class Weeks:
-    """The world, the runner and the callers. `ours` are the names with our tag, `foreign` all others at first."""
+    """The world, the runner and the clients. `ours` are the names with our tag, `foreign` all others at the start."""
 
     world: World
     clock: WrongClock
@@ -100,7 +100,7 @@ class Weeks:
         return self.world.project.root
 
     def at(self, when: datetime) -> None:
-        """It is `when`, everywhere but on the runner's clock; whatever is over by then, Azure has deleted."""
+        """Set the time to `when`, except on the runner's clock; Azure has deleted every lease that expired before."""
         self.clock.world = when
         turn = {"set": when.isoformat(), "scale": 0}
         self.wire.post(f"{self.running.url}/emulator/clock", json=turn, verify=self.running.ca, timeout=30)
@@ -112,21 +112,21 @@ class Weeks:
 
     def renew(self, within: float = 24) -> commands.Result:
         return commands.renew(
-            self.runner, "law", within=within, approve=_yes, emit=self.watch, show=self.world.said.append
+            self.runner, "law", within=within, approve=_approve, emit=self.watch, show=self.world.said.append
         )
 
     def reap(self, within: float = 2) -> commands.ReapResult:
         return commands.reap(
-            self.runner, "law", Rules(within), yes=True, approve=_yes, emit=_quiet, show=self.world.said.append
+            self.runner, "law", Rules(within), yes=True, approve=_approve, emit=_ignore, show=self.world.said.append
         )
 
     @cached_property
     def entries(self) -> tuple[Environment, list[EndpointSpec]]:
-        """What the environment's file says."""
+        """Return the entries of the environment file."""
         return validate(self.world.project, "law")
 
     def due(self, bodies: Mapping[str, Any], when: datetime, renew: float, reap: float) -> list[Any]:
-        """What a visit at `when` would decide to do about `bodies`: whom to renew, to reap, to speak of."""
+        """Return what a run at `when` would decide about `bodies`: endpoints to renew, to reap, to send notices for."""
         environment, specs = self.entries
         there = Inventory(WORKSPACE, bodies, (), ())
         late = [
@@ -140,7 +140,7 @@ class Weeks:
         return [*lineage.due_renewals(specs, bodies, when, renew), *judged.candidates, *late]
 
     def watch(self, event: Event) -> None:
-        """Callers ask through the alias while their endpoint is renewed."""
+        """Clients send requests through the alias while their endpoint is renewed."""
         if (
             event.kind is Kind.DONE
             and event.verb in (Verb.SHIFT, Verb.DELETE)
@@ -149,7 +149,7 @@ class Weeks:
             self.call(event.address.split("/")[1])
 
     def call(self, line: str) -> None:
-        """One caller: looks up the alias, asks, and complains of everything but 200."""
+        """One client: reads the alias, sends a request, and records every status but 200."""
         target = json.loads((self.root / "live" / f"{line}.json").read_text())
         key = self.keys.get(target["endpoint"]) or self._key(target["endpoint"])
         self.called += 1
@@ -164,7 +164,7 @@ class Weeks:
             self.failures.append(f"{self.clock.world} {line} at {target['endpoint']}: {answer.status_code}")
 
     def endpoints(self) -> dict[str, Any]:
-        """What there is, read in the world's file and past everything of ours: name -> body."""
+        """Return the existing endpoints from the file of the world, without code of amldeploy: name -> body."""
         with self._held() as held:
             return {found.name: found.body for found in held.children(WORKSPACE, "endpoint")}
 
@@ -184,19 +184,19 @@ class Weeks:
             held.close()
 
 
-def _yes(*_: object) -> None:
-    """Whatever is planned is agreed to."""
+def _approve(*_: object) -> None:
+    """Approve every plan."""
 
 
-def _quiet(_: Event) -> None:
-    """Nobody listens."""
+def _ignore(_: Event) -> None:
+    """Ignore the event."""
 
 
 def settle(folder: Path, size: int, lines: int) -> Weeks:
-    """A project with `lines` entries in a workspace of `size` endpoints; from now on time is set by hand."""
+    """Create a project with `lines` entries in a workspace of `size` endpoints; from now on the test sets the time."""
     begin = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     clock = WrongClock(begin)
-    world = furnish(folder, clock)
+    world = write_project(folder, clock)
     plain = world.project.root / "templates" / "plain"
     (plain / "pipeline.yml.j2").write_text(yaml.safe_dump(PIPELINE))
     for name in ("endpoint.yml.j2", "deployment.yml.j2"):
@@ -222,15 +222,15 @@ def settle(folder: Path, size: int, lines: int) -> Weeks:
 
 
 def _picture() -> bytes:
-    """A small one, for callers who ask often."""
+    """A small image, for clients that send many requests."""
     out = io.BytesIO()
     Image.new("RGB", (16, 16), "grey").save(out, "PNG")
     return out.getvalue()
 
 
 def populate(begin: datetime, size: int, lines: int) -> Mapping[str, Any]:
-    """`lines` endpoints of the environment's entries; of the rest a third is its former entries' (some protected), and
-    the others belong to another environment or to nobody. Two thirds of all that is not an entry's is on shared quota.
+    """Create `lines` endpoints for the entries. A third of the others belong to former entries (some protected); the
+    rest belong to another environment or have no owner. Two thirds of those are on shared quota.
     """
     ends = [begin + (50 + n // TOGETHER * 11 % 118) * HOUR for n in range(lines)]
     made = [_endpoint(f"line{n}", f"law/line{n}", end) for n, end in enumerate(ends)]
@@ -253,7 +253,9 @@ def populate(begin: datetime, size: int, lines: int) -> Mapping[str, Any]:
 
 
 def _endpoint(name: str, owner: str, ends: datetime | None, tags: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """On shared quota and with a deployment when its end is said; otherwise an empty one that stays."""
+    """Create an endpoint on shared quota with a deployment if an end is given, otherwise an empty endpoint without a
+    lease.
+    """
     owned = {OWNER_TAG: owner} if owner else {}
     body: dict[str, Any] = {"name": name, "tags": {**owned, **(tags or {})}}
     if ends is None:
@@ -265,6 +267,6 @@ def _endpoint(name: str, owner: str, ends: datetime | None, tags: Mapping[str, s
 
 
 def resident(pid: int) -> float:
-    """Megabytes of memory that a process holds."""
+    """Return the resident memory of a process in megabytes."""
     ran = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)  # noqa: S607
     return int(ran.stdout) / 1024

@@ -1,4 +1,6 @@
-"""Stand-ins for the four marketplace actions that our workflows use: each does what the real one does, on this disk."""
+"""Stand-ins for the four marketplace actions that our workflows use: each does what the real one does, on the local
+disk.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ _PINNED = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)@[0-9a-f]{40}")
 
 
 def stand_in(machine: Machine, uses: str, given: Mapping[str, Any]) -> Answer:
-    """Do what the action does. One that is not pinned to a commit, or not known here, is not run."""
+    """Do what the action does. An action that is not pinned to a commit, or not known here, is refused."""
     pinned = _PINNED.fullmatch(uses)
     if pinned is None:
         raise AssertionError(f"{uses} is not pinned to a commit")

@@ -1,4 +1,4 @@
-"""A stage for each scenario."""
+"""Provides a stage for each scenario."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Expressions of GitHub Actions: `${{ }}` in text, and conditions. What a workflow of ours may use, and no more.
+"""Expressions of GitHub Actions: `${{ }}` in text, and conditions. Supports only what our workflows use.
 
-Values are JSON's. As there: names ignore case, what is missing is null, strings compare without case, `&&` and
-`||` give one of their operands.
+Values are JSON values. As on GitHub: names ignore case, a missing value is null, strings compare without case, `&&` and
+`||` return one of their operands.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ STATUS = ("success", "failure", "cancelled", "always")
 
 
 class Wrong(ValueError):
-    """It is not an expression."""
+    """The text is not a valid expression."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What an expression may name: contexts, and functions beside the common ones."""
+    """The names that an expression can use: contexts, and functions in addition to the common ones."""
 
     contexts: Mapping[str, Any]
     functions: Mapping[str, Callable[..., Any]]
 
     def value(self, text: str) -> Any:
-        """What the expression `text` (without `${{ }}`) is."""
+        """Return the value of the expression `text` (without `${{ }}`)."""
         parser = _Parser(text, self)
         found = parser.either()
         parser.end()
         return found
 
     def fill(self, text: Any) -> Any:
-        """A scalar with its expressions evaluated: one that is a single expression keeps its type."""
+        """Return a scalar with its expressions evaluated; a scalar that is a single expression keeps its type."""
         if not isinstance(text, str):
             return text
         whole = _HOLE.fullmatch(text.strip())
@@ -48,7 +48,7 @@ class Scope:
         return _HOLE.sub(lambda hole: words(self.value(hole[1])), text)
 
     def holds(self, condition: Any) -> bool:
-        """Whether an `if:` is met. One that asks for no status asks for success()."""
+        """Return whether an `if:` is met. A condition without a status function means success()."""
         text = "success()" if condition is None else words(condition)
         inner = _HOLE.fullmatch(text.strip())
         text = inner[1] if inner else text
@@ -163,7 +163,7 @@ def truthy(value: Any) -> bool:
 
 
 def words(value: Any) -> str:
-    """A value as text, as it stands in a string."""
+    """Return a value as text in a string."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -172,7 +172,7 @@ def words(value: Any) -> str:
 
 
 def compare(sign: str, left: Any, right: Any) -> bool:
-    """Strings without case; what is of different types as numbers, and what is no number equals nothing."""
+    """Strings compare without case; values of different types compare as numbers; what is no number equals nothing."""
     if isinstance(left, str) and isinstance(right, str):
         left, right = left.lower(), right.lower()
     elif type(left) is not type(right):

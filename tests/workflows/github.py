@@ -1,6 +1,6 @@
-"""What stands in for GitHub beside the runner: repository, environments, approvals, queues, artifacts, comments.
+"""A simulation of GitHub apart from the runner: repository, environments, approvals, queues, artifacts, comments.
 
-The REST API is real HTTP, of three operations on comments; a job's token opens it as far as the job's permissions go.
+The REST API is real HTTP with three operations on comments; a job's token has the permissions of the job.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from tests.workflows.runs import Run
 
 HERE = Path(__file__).parent
 PATH = os.pathsep.join([str(HERE / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
-"""Ours first, then a python3 that is no shim of a version manager: those take a third of a second to start."""
+"""Our commands first, then a python3 that is not a shim of a version manager: a shim takes a third of a second."""
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 
 
 class Queues:
-    """Concurrency groups as GitHub keeps them: one at a time. By default one waits, and a newer one takes its place;
-    with `queue: max` all wait, in the order of arrival. `cancel-in-progress` ends whoever is at work. Who loses is
+    """Concurrency groups as on GitHub: one run at a time. By default one run waits, and a newer one replaces it; with
+    `queue: max` all wait, in order of arrival. `cancel-in-progress` cancels the running one. Replaced runs are
     cancelled.
     """
 
@@ -65,14 +65,16 @@ class Queues:
                 self._changed.notify_all()
 
     def joined(self, group: str, run: Run) -> None:
-        """Wait until the run is in a group's line."""
+        """Wait until the run is in the queue of a group."""
         with self._changed:
             assert self._changed.wait_for(lambda: run in self._lines.get(group, ()), timeout=30)
 
 
 @dataclass
 class GitHub:
-    """The service, for one repository. `tool` holds the workflows; `approve` is called before an environment's job."""
+    """The service, for one repository. `tool` holds the workflows; `approve` is called before the job of an
+    environment.
+    """
 
     root: Path
     tool: Path
@@ -93,11 +95,11 @@ class GitHub:
     _count: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def start(self, event: str, tree: Path, *, more: Mapping[str, Any] | None = None, **how: Any) -> Run:
-        """A new run, not yet going."""
+        """Create a run, not started yet."""
         return Run(self, next(self._count), event, more or {}, tree, **how)
 
     def shown(self, where: str, content: str | bytes) -> None:
-        """Somebody can read this from now on."""
+        """Record that this text is visible to readers."""
         text = content if isinstance(content, str) else content.decode(errors="replace")
         self.leaks += [f"{mask} in {where}: {text[:2000]}" for mask in self.masks if mask in text]
 
@@ -112,7 +114,7 @@ class GitHub:
         return found
 
     def machine_variables(self, run: Run, folder: Path, place: str, rights: Mapping[str, str]) -> dict[str, str]:
-        """The environment of every step of a job. A job asks for ID tokens only if it may."""
+        """The environment variables of every step of a job. ID tokens only if the job has the permission."""
         subject = f"environment:{place}" if place else run.event_name
         ask = f"{self.issuer}/github/token?api-version=2.0&subject=repo:{self.repository}:{subject}"
         ids = {"ACTIONS_ID_TOKEN_REQUEST_URL": ask, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "amldeploy-emulator"}
@@ -128,7 +130,7 @@ class GitHub:
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[GitHub]:
-        """The REST API answers at `api` for the block."""
+        """Serve the REST API at `api` for the block."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"github": self}))
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         self.api = f"http://127.0.0.1:{server.server_port}"
@@ -141,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
     github: GitHub
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Nothing: the log is the tests' own."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)

@@ -1,6 +1,6 @@
 """A run of a workflow: jobs in the order of their needs, matrices, reusable workflows, environments, concurrency.
 
-Jobs of one run go one after the other; runs go side by side, each in a thread of its own.
+Jobs of one run are executed one after the other; runs are executed in parallel, each in its own thread.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _POWER = {"read": 1, "write": 2}
 
 @dataclass
 class Run:
-    """One run; what it left is read by tests. `heard` is told every line of its log."""
+    """One run and its results. `heard` is called with every line of its log."""
 
     github: GitHub
     id: int
@@ -51,7 +51,7 @@ class Run:
         self.heard(self, line)
 
     def cancel(self) -> None:
-        """As somebody who clicks on Cancel."""
+        """Cancel the run, as a click on Cancel does."""
         self.stopped.set()
         if self.process is not None:
             interrupt(self.process)
@@ -69,7 +69,7 @@ class Run:
         }  # fmt: skip
 
     def workflow(self, file: str, inputs: Mapping[str, Any], allowed: Mapping[str, str] | None = None) -> Any:
-        """Run a workflow file; returns its result and outputs. `allowed`: what the job that calls it may do."""
+        """Run a workflow file; return its result and outputs. `allowed`: the permissions of the calling job."""
         document = yaml.safe_load((self.github.tool / ".github/workflows" / file).read_text())
         called = document[True].get("workflow_call" if allowed is not None else self.event_name) or {}
         called = {} if isinstance(called, list) else called  # a schedule

@@ -1,7 +1,7 @@
-"""A repository on GitHub and a subscription in Azure, both played here: what the scenarios are told on.
+"""A simulated repository on GitHub and subscription in Azure for the scenarios.
 
-The workflows, the composite actions, the scripts and amldeploy are the real ones. Azure is the emulator, in a process
-of its own, with an application that may read and one that may write; both are known by federated credentials alone.
+The workflows, the composite actions, the scripts and amldeploy are real. Azure is the emulator in a separate process,
+with one application that can read and one that can write; both have only federated credentials.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from deploy.emulator.entra import access_tokens
 from deploy.emulator.rbac import builtin_roles
 from deploy.emulator.seed import default_world
 from deploy.emulator.world.settings import GITHUB
-from tests.laws.conftest import PLAIN, furnish
+from tests.laws.conftest import PLAIN, write_project
 from tests.project import ROOT
 from tests.workflows.github import GitHub
 
 READER, WRITER = str(uuid.uuid4()), str(uuid.uuid4())
-"""Each is application and principal in one."""
+"""Each id is used for the application and for its principal."""
 READ, WRITTEN = ("dev-plan", "prod-plan"), ("dev", "dev-reap", "prod")
-"""GitHub environments: where one signs in as the reader, and where as the writer."""
+"""GitHub environments in which jobs sign in as the reader, and as the writer."""
 GROUP_ID = default_world.WORKSPACE_ID.partition("/providers/")[0]
 SUBSCRIPTION_ID = GROUP_ID.partition("/resourceGroups/")[0]
 ROLES = {
@@ -41,9 +41,9 @@ ROLES = {
         ("Role Based Access Control Administrator", GROUP_ID),
     ),
 }
-"""What docs/github-actions.md gives them."""
+"""The roles in docs/github-actions.md."""
 LAUNCHER = """#!{python}
-# The real amldeploy, told that Azure's hosts are an emulator's; so is azure-ai-ml, when it is first used.
+# The real amldeploy, with the hosts of Azure replaced by those of the emulator, also for azure-ai-ml at its first use.
 import os
 from functools import cached_property
 from deploy.cloud import connect
@@ -65,22 +65,22 @@ main()
 
 @dataclass
 class Stage:
-    """Where a scenario is played."""
+    """The repository and the subscription of a scenario."""
 
     root: Path
     worlds: Path
     """Worlds that were left by an apply, for scenarios that begin with one."""
     github: GitHub
     azure: Running
-    furnished: int = 0
+    write_projected: int = 0
 
     @property
     def head(self) -> Path:
-        """The newest commit: what a run checks out, as a folder."""
+        """The newest commit, which a run checks out, as a folder."""
         return max((self.root / "commits").iterdir())
 
     def commit(self, name: str = "dev", capacity: str = "dedicated", key: str = "mip", **values: Any) -> Path:
-        """A new commit, with these values in one environment."""
+        """Create a commit with these values in one environment."""
         commits = self.root / "commits"
         number = len(list(commits.iterdir()))
         folder = commits / f"{number:03}"
@@ -97,11 +97,13 @@ class Stage:
         return folder
 
     def push(self, **how: Any) -> Any:
-        """A run of what happens on a push to main, not yet going."""
+        """Create the run of a push to main, not started yet."""
         return self.github.start("push", self.head, **how)
 
     def deployed(self, capacity: str = "dedicated", **values: Any) -> None:
-        """A new commit, applied by deploy.yml; in a fresh world only the first time, after that as it was left then."""
+        """A new commit, applied by deploy.yml. Only the first call in a new world applies it; later calls reuse the
+        result.
+        """
         fresh = not self.endpoints()
         self.commit(capacity=capacity, **values)
         kept = self.worlds / "-".join((capacity, *map(str, values.values())))
@@ -118,14 +120,14 @@ class Stage:
             self.open()
 
     def open(self) -> None:
-        """Azure answers, and the jobs know where."""
+        """Start the emulator, and configure the jobs for it."""
         self.azure = azure = emulator.launch(self.root / "azure", profile="instant")
         told = {name: t for name, t in azure.variables().items() if not name.startswith(("IDENTITY_", "AZURE_"))}
         self.github.issuer = azure.url
         self.github.machine = {**told, "EMULATOR": azure.url, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
 
     def send(self, method: str, path: str, body: object = None, version: str = "2024-10-01") -> Any:
-        """A request as the owner of the subscription: somebody in the portal."""
+        """Send a request as the owner of the subscription, as a person in the portal does."""
         token = requests.get(
             self.azure.identity_url,
             params={"resource": "https://management.azure.com", "api-version": "2019-08-01"},
@@ -148,21 +150,21 @@ class Stage:
         return list(self.send("GET", f"{default_world.WORKSPACE_ID}/onlineEndpoints/{name}/deployments")["value"])
 
     def principals(self) -> set[str]:
-        """Who has a role in the subscription."""
+        """The principals with a role in the subscription."""
         path = f"{_given(SUBSCRIPTION_ID)}/roleAssignments"
         found = self.send("GET", path, version="2022-04-01")["value"]
         return {each["properties"]["principalId"] for each in found}
 
     def release(self) -> str:
-        """The value `release` of what callers reach."""
+        """The value `release` of the deployment that receives traffic."""
         traffic = self.endpoints()[0]["properties"]["traffic"]
         live = max(traffic, key=lambda name: traffic[name])
         found = next(each for each in self.deployments() if each["name"] == live)
         return str(found["properties"]["environmentVariables"]["RELEASE"])
 
     def senders(self) -> set[str]:
-        """Who has sent requests that change something."""
-        rows = emulator.requests(self.root / "azure", after=self.furnished, mutating=True)
+        """The principals that sent mutating requests."""
+        rows = emulator.requests(self.root / "azure", after=self.write_projected, mutating=True)
         return {str(row["caller"]) for row in rows if row["plane"] == "control"}
 
 
@@ -174,16 +176,16 @@ def open_stage(root: Path, worlds: Path) -> Stage:
     stage.github.variables.update(AZURE_TENANT_ID=access_tokens.TENANT, AMLDEPLOY_ENVIRONMENTS='["dev"]')
     for name in (*READ, *WRITTEN):
         stage.github.environments[name] = {"AZURE_CLIENT_ID": READER if name in READ else WRITER}
-    _furnish(stage)
-    stage.furnished = emulator.requests(root / "azure")[-1]["number"]
+    _write_project(stage)
+    stage.write_projected = emulator.requests(root / "azure")[-1]["number"]
     (root / "project").mkdir()
-    furnish(root / "project")
+    write_project(root / "project")
     (root / "commits").mkdir()
     return stage
 
 
 def _tool(folder: Path) -> Path:
-    """This repository as GitHub fetches it for `$/`, and in it what scripts/install-locked leaves when it is done."""
+    """This repository as GitHub fetches it for `$/`, with the completed result of scripts/install-locked."""
     for name in (".github", "scripts"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
@@ -198,7 +200,7 @@ def _tool(folder: Path) -> Path:
     return folder
 
 
-def _furnish(stage: Stage) -> None:
+def _write_project(stage: Stage) -> None:
     definitions = {name: guid for guid, name, *_ in builtin_roles.ROLES}
     for app, places in ((READER, READ), (WRITER, WRITTEN)):
         federated = [

@@ -1,4 +1,4 @@
-"""One job on one machine: its steps, one after the other, by bash or by what stands in for a marketplace action."""
+"""One job on one machine: its steps in order, run by bash or by a stand-in for a marketplace action."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHELLS = {"bash": ["--noprofile", "--norc", "-eo", "pipefail"], None: ["-e"]}
 
 @dataclass
 class Machine:
-    """A job's machine. `contexts` are the job's; `env` is what GITHUB_ENV has added."""
+    """The machine of a job. `contexts` are those of the job; `env` is what GITHUB_ENV added."""
 
     run: Run
     folder: Path
@@ -43,7 +43,7 @@ class Machine:
         return self.folder / "workspace"
 
     def work(self, steps: list[Mapping[str, Any]], action: Path | None = None, **contexts: Any) -> dict[str, Any]:
-        """Run steps of the job, or of a composite action; returns their `steps` context."""
+        """Run steps of the job, or of a composite action; return their `steps` context."""
         done: dict[str, Any] = {}
         for step in steps:
             scope = self._scope({**contexts, "steps": done})
@@ -104,7 +104,7 @@ class Machine:
             file.touch()
         (place / "script.sh").write_text(script)
         process = subprocess.Popen(
-            # Whoever runs the tests in the background would hand on a deafness to SIGINT.
+            # A background shell ignores SIGINT, and child processes would inherit that.
             ["env", "--default-signal=INT", "bash", *_SHELLS[shell], str(place / "script.sh")],  # noqa: S607
             cwd=self.workspace,
             env={
@@ -152,7 +152,7 @@ def _plain(text: str) -> str:
 
 
 def _pairs(text: str) -> dict[str, str]:
-    """`name=value` and `name<<END` ... `END`, as the runner reads them."""
+    """Parse `name=value` and `name<<END` ... `END` as the runner does."""
     found: dict[str, str] = {}
     lines = iter(text.splitlines())
     for line in lines:
@@ -171,7 +171,9 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:
-    """As GitHub cancels: SIGINT to the step's first process, SIGTERM 7.5 seconds later, the end 2.5 seconds on."""
+    """Cancel as GitHub does: SIGINT to the first process of the step, SIGTERM after 7.5 seconds, SIGKILL after 2.5
+    more.
+    """
     process.send_signal(signal.SIGINT)
     for seconds, number in ((7.5, signal.SIGTERM), (10.0, signal.SIGKILL)):
         timer = threading.Timer(seconds, lambda number=number: process.poll() is None and process.send_signal(number))

@@ -1,4 +1,4 @@
-"""scripts/comment against the API of GitHub, played here: one comment for each environment, whatever happens."""
+"""Tests scripts/comment against a simulated GitHub API: one comment for each environment in every case."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def bodies(github: GitHub) -> list[str]:
 
 
 def test_a_hundred_pushes_leave_one_comment(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each environment has one of its own, and it is the newest plan. One process says all hundred, to be quick."""
+    """Each environment has its own comment with the newest plan. One process sends all hundred, for speed."""
     for name, value in variables(github, "write").items():
         monkeypatch.setenv(name, value)
     script = runpy.run_path(str(ROOT / "scripts" / "comment"))
@@ -55,8 +55,8 @@ def test_a_hundred_pushes_leave_one_comment(github: GitHub, monkeypatch: pytest.
     assert bodies(github) == ["<!-- amldeploy:prod -->\nplan 98\n", "<!-- amldeploy:dev -->\nplan 99\n"]
 
 
-def test_it_is_found_among_many(github: GitHub) -> None:
-    """On the second page, behind what people said; nobody's comment with our mark in it is taken for ours."""
+def test_own_comment_is_found_among_many(github: GitHub) -> None:
+    """The comment is on the second page. Comments of other accounts with the marker are not taken for ours."""
     marked = "<!-- amldeploy:dev -->\nmine"
     github.comments += [{"id": n, "issue": 7, "user": STRANGER, "body": marked} for n in range(1, 121)]
     github.comments.append({"id": 500, "issue": 7, "user": BOT, "body": "<!-- amldeploy:dev -->\r\nold"})
@@ -65,26 +65,26 @@ def test_it_is_found_among_many(github: GitHub) -> None:
     assert bodies(github).count(marked) == 120
 
 
-def test_a_second_one_of_ours_goes(github: GitHub) -> None:
-    """Two runs that posted at once are put right by the next."""
+def test_a_duplicate_comment_is_deleted(github: GitHub) -> None:
+    """When two runs posted at the same time, the next run deletes the newer comment."""
     github.comments += [{"id": n, "issue": 7, "user": BOT, "body": "<!-- amldeploy:dev -->\nold"} for n in (2, 3)]
     assert comment(github, "new").returncode == 0
     assert [each["id"] for each in github.comments] == [2]
 
 
-def test_a_plan_too_long_is_cut_and_says_where_the_rest_is(github: GitHub) -> None:
-    """Blocks are closed, and the end leads to the run."""
+def test_a_long_plan_is_cut_and_links_to_the_run(github: GitHub) -> None:
+    """Code blocks are closed, and the last line links to the run."""
     assert comment(github, "<details>\n\n```diff\n" + "+ a line\n" * 20_000).returncode == 0
     body = bodies(github)[0]
     assert len(body) < 65_536
     assert body.count("```") % 2 == 0
     assert body.count("<details>") == body.count("</details>")
-    assert body.endswith("[all of it](https://github.com/octo-org/octo-repo/actions/runs/5).\n")
+    assert body.endswith("[full plan](https://github.com/octo-org/octo-repo/actions/runs/5).\n")
 
 
-def test_without_the_permission_it_says_which(github: GitHub) -> None:
-    """GitHub's words, and what to do."""
+def test_a_missing_permission_is_named(github: GitHub) -> None:
+    """The error contains GitHub's message and the permission to add."""
     ran = comment(github, "plan", right="read")
     assert ran.returncode == 1
     assert "Resource not accessible by integration" in ran.stderr
-    assert ran.stderr.endswith("Give the job `pull-requests: write`.\n")
+    assert ran.stderr.endswith("Add the permission `pull-requests: write` to the job.\n")

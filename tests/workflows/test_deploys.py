@@ -1,4 +1,4 @@
-"""What is merged is planned, approved, and applied as it was planned; whatever comes between, nothing else is."""
+"""Pushes to main are planned, approved and applied exactly as planned."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def deploy(run: Run) -> str:
     return str(run.workflow("deploy.yml", {})[0])
 
 
-def test_what_is_merged_waits_for_approval_and_is_applied(stage: Stage) -> None:
-    """The plan is made before anybody is asked; after that the writer applies it, and the deployment has an address."""
+def test_a_push_waits_for_approval_and_is_applied(stage: Stage) -> None:
+    """The plan exists before the approval is requested; then the writer applies it, and the deployment has a URL."""
     stage.commit(release="1")
     asked: list[tuple[str, bool, int]] = []
     run = stage.push()
@@ -34,11 +34,11 @@ def test_what_is_merged_waits_for_approval_and_is_applied(stage: Stage) -> None:
     assert [url.startswith("https://") for place, url in run.deployments if place == "dev"] == [True]
     assert stage.senders() <= {WRITER}
     *_, link = run.summaries
-    assert f"**Kept**: [reports-dev](https://github.com/octo-org/octo-repo/actions/runs/{run.id}/artifacts/2)" in link
+    assert f"**Saved**: [reports-dev](https://github.com/octo-org/octo-repo/actions/runs/{run.id}/artifacts/2)" in link
 
 
-def test_nothing_to_do_asks_nobody(stage: Stage) -> None:
-    """Without changes there is no approval to wait for, and the callers' address is told all the same."""
+def test_without_changes_no_approval_is_requested(stage: Stage) -> None:
+    """Without changes there is no approval, and the output still contains the scoring URI."""
     stage.commit(release="1")
     first, again = (stage.push().workflow("release.yml", {"environment": "dev"}, RIGHTS) for _ in range(2))
     assert (first[0], again[0]) == ("success", "success")
@@ -51,7 +51,7 @@ def test_nothing_to_do_asks_nobody(stage: Stage) -> None:
     assert asked == ["dev-plan"]
 
 
-def test_what_exposes_a_protected_environment_needs_the_input(stage: Stage) -> None:
+def test_exposing_a_protected_environment_needs_the_input(stage: Stage) -> None:
     """A push is refused; a run that is started by hand with the input is planned and applied."""
     cases = [("aad_token", {}, "success"), ("key", {}, "failure"), ("key", {"allow-exposure": True}, "success")]
     for mode, inputs, ends in cases:
@@ -65,8 +65,8 @@ def test_what_exposes_a_protected_environment_needs_the_input(stage: Stage) -> N
         assert run.workflow("deploy.yml", inputs)[0] == ends, "\n".join(run.log)
 
 
-def test_a_plan_gone_stale_is_refused(stage: Stage) -> None:
-    """The world moved while people read the plan: exit 7, nothing is changed, and the annotation says what moved."""
+def test_a_stale_plan_is_refused(stage: Stage) -> None:
+    """Azure changed before the approval: exit 7, nothing is changed, and the annotation names the change."""
     stage.deployed()
     stage.commit(release="2")
 
@@ -85,7 +85,7 @@ def test_a_plan_gone_stale_is_refused(stage: Stage) -> None:
 
 
 def test_another_plan_than_the_one_approved_is_refused(stage: Stage) -> None:
-    """Whoever exchanges the artifact after the approval meets the digest."""
+    """A plan artifact that was replaced after the approval fails the digest check."""
     stage.commit(release="1")
     run = stage.push()
 
@@ -100,7 +100,7 @@ def test_another_plan_than_the_one_approved_is_refused(stage: Stage) -> None:
     assert [a["title"] for a in run.annotations if a["level"] == "error"] == ["Another plan"]
 
 
-def test_cancelled_in_the_middle_and_run_again(stage: Stage) -> None:
+def test_a_cancelled_run_is_completed_by_a_rerun(stage: Stage) -> None:
     """Ctrl-C reaches amldeploy, which ends by itself, and its report is kept. The same run, run again with the same
     plan, sees the rest through without making anything twice.
     """
@@ -128,7 +128,7 @@ def test_cancelled_in_the_middle_and_run_again(stage: Stage) -> None:
 
 
 def test_three_pushes_are_applied_in_order(stage: Stage) -> None:
-    """Each plans when the one before it is done: all are applied, none is dropped, none is cut off, none is stale."""
+    """Each push is planned after the apply of the one before: all are applied, none is skipped, cancelled or stale."""
     gate, order = threading.Event(), []
     stage.github.approve = lambda _: gate.wait(60)
 
@@ -151,7 +151,7 @@ def test_three_pushes_are_applied_in_order(stage: Stage) -> None:
 
 
 def test_dev_comes_before_prod(stage: Stage) -> None:
-    """Each is planned when the one before it is done, and approved for itself."""
+    """Each environment is planned after the apply of the one before, and has its own approval."""
     stage.github.variables["AMLDEPLOY_ENVIRONMENTS"] = '["dev", "prod"]'
     stage.commit(release="1")
     stage.commit("prod", key="pmip", release="1")
@@ -163,18 +163,18 @@ def test_dev_comes_before_prod(stage: Stage) -> None:
     assert len(stage.endpoints()) == 2
 
 
-def test_an_environment_without_a_place_is_named(stage: Stage) -> None:
-    """Nothing is applied in silence, and nothing that was listed is left out in silence."""
+def test_an_environment_without_a_job_is_named(stage: Stage) -> None:
+    """The run fails and names it; nothing is applied."""
     stage.github.variables["AMLDEPLOY_ENVIRONMENTS"] = '["dev", "staging"]'
     stage.commit()
     run = stage.push()
     assert deploy(run) == "failure"
-    assert [a["title"] for a in run.annotations] == ["staging has no place"]
+    assert [a["title"] for a in run.annotations] == ["staging has no job"]
     assert [result for _, result in run.jobs] == ["failure", "skipped", "skipped"]
 
 
 def test_no_key_is_shown(stage: Stage) -> None:
-    """The runner is told the endpoint's key and what is secret in the files; neither stands in anything it can show."""
+    """The endpoint key and the secrets of the files are masked and are in no log, output or artifact."""
     file = stage.commit(release="1", token="hunter2-not-for-your-eyes") / "templates/plain/deployment.yml.j2"
     file.write_text(file.read_text().replace("{RELEASE:", '{HF_TOKEN: "{{ values.token }}", RELEASE:'))
     run = stage.push()

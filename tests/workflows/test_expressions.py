@@ -1,4 +1,4 @@
-"""Expressions of workflows: what they are worth is GitHub's, whatever is in them."""
+"""Expressions of workflows evaluate as on GitHub, for any value."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ SCOPE = Scope(
     ],
 )
 def test_values(text: str, value: Any) -> None:
-    """As GitHub documents them."""
+    """Values are as GitHub documents them."""
     assert SCOPE.value(text) == value
 
 
-def test_a_condition_asks_for_success_unless_it_asks_otherwise() -> None:
-    """`success()` is in a string only: it does not count."""
+def test_a_condition_without_a_status_function_means_success() -> None:
+    """`success()` inside a string does not count."""
     assert not SCOPE.holds("true")
     assert not SCOPE.holds("'always()' != ''")
     assert SCOPE.holds("${{ always() }}")
@@ -49,8 +49,8 @@ def test_a_condition_asks_for_success_unless_it_asks_otherwise() -> None:
 
 
 @given(WORDS)
-def test_a_string_stays_what_it_is(word: str) -> None:
-    """Quoted, encoded, or filled into text: nothing in it is evaluated."""
+def test_text_in_a_string_is_not_evaluated(word: str) -> None:
+    """Quoted, encoded, or formatted into text: expressions inside a string stay text."""
     quoted = word.replace("'", "''")
     assert SCOPE.value(f"'{quoted}'") == word
     scope = Scope({"inputs": {"x": word}}, {})
@@ -59,14 +59,14 @@ def test_a_string_stays_what_it_is(word: str) -> None:
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | WORDS, st.lists))
-def test_json_goes_round(value: Any) -> None:
-    """fromJSON undoes toJSON."""
+def test_json_round_trip(value: Any) -> None:
+    """fromJSON reverses toJSON."""
     assert json.dumps(Scope({"inputs": {"x": value}}, {}).value("fromJSON(toJSON(inputs.x))")) == json.dumps(value)
 
 
 @given(st.text(max_size=20))
-def test_what_is_no_expression_is_refused(text: str) -> None:
-    """With our own error, never another."""
+def test_invalid_expressions_are_refused(text: str) -> None:
+    """The parser raises its own error and no other."""
     try:
         Scope({}, {}).value(text)
     except Wrong:

@@ -1,4 +1,4 @@
-"""What can be told of the workflow files without running them: also of CI, which GitHub alone runs."""
+"""Checks of the workflow files without running them, including CI, which only GitHub runs."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def steps(file: Path) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
-def test_what_is_run_is_there(file: Path) -> None:
-    """Each script is bash, and each command of ours that it names can be run."""
+def test_scripts_and_commands_exist(file: Path) -> None:
+    """Each script is valid bash, and each of our commands in it is executable."""
     for script in (step["run"] for step in steps(file) if "run" in step):
         subprocess.run(["bash", "-n"], input=script, text=True, check=True)  # noqa: S607
         for name in COMMAND.findall(script):
@@ -37,8 +37,8 @@ def test_what_is_run_is_there(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
-def test_what_is_used_is_there(file: Path) -> None:
-    """Each action is ours, or one that scenarios know, by its commit with the version beside it."""
+def test_used_actions_exist(file: Path) -> None:
+    """Each action is ours or known to the scenarios, pinned to a commit with the version in a comment."""
     for line in (line.strip().removeprefix("- ") for line in file.read_text().splitlines() if " uses: " in line):
         if "uses: $/" in line:
             place = ROOT / line.removeprefix("uses: $/")
@@ -50,7 +50,7 @@ def test_what_is_used_is_there(file: Path) -> None:
 
 
 def test_ci_runs_the_tests_and_the_lock() -> None:
-    """Every check that a person has, on the oldest Python and a new one, and once from the lock."""
+    """CI runs scripts/test on the oldest and a new Python, and one apply from the lock."""
     jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
     runs = {name: "".join(step.get("run", "") for step in job["steps"]) for name, job in jobs.items()}
     assert runs["test"] == "exec scripts/test"
@@ -59,8 +59,8 @@ def test_ci_runs_the_tests_and_the_lock() -> None:
     assert "zizmor" in runs["pins"]
 
 
-def test_kept_pictures_are_linked(tmp_path: Path) -> None:
-    """Each picture once, by a name that Markdown cannot take for its own; of many, a hundred and a count."""
+def test_saved_pictures_are_linked(tmp_path: Path) -> None:
+    """Each picture is linked once, without characters of Markdown syntax; of many, a hundred and a count."""
     for name in ("a-1/masks.png", "a-2/masks.png", "a-1/x](http:y).svg", "a-1/report.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -69,7 +69,7 @@ def test_kept_pictures_are_linked(tmp_path: Path) -> None:
     env = {"GITHUB_STEP_SUMMARY": str(summary), "PATH": "/usr/bin:/bin"}
     subprocess.run(command, env=env, check=True)
     assert summary.read_text().splitlines() == [
-        "**Kept**: [reports-dev](https://g/1)", "", "- [masks.png](https://g/1)", "- [xhttpy.svg](https://g/1)",
+        "**Saved**: [reports-dev](https://g/1)", "", "- [masks.png](https://g/1)", "- [xhttpy.svg](https://g/1)",
     ]  # fmt: skip
     for number in range(120):
         (tmp_path / f"p{number:03}.png").touch()
@@ -77,8 +77,8 @@ def test_kept_pictures_are_linked(tmp_path: Path) -> None:
     assert summary.read_text().splitlines()[-1] == "- and 22 more"
 
 
-def test_nothing_kept_is_no_list(tmp_path: Path) -> None:
+def test_no_pictures_is_no_list(tmp_path: Path) -> None:
     """Reports without pictures are one line."""
     env = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary"), "PATH": "/usr/bin:/bin"}
     subprocess.run([str(ROOT / "scripts/link"), "reports-dev", "https://g/1", str(tmp_path)], env=env, check=True)
-    assert (tmp_path / "summary").read_text() == "**Kept**: [reports-dev](https://g/1)\n"
+    assert (tmp_path / "summary").read_text() == "**Saved**: [reports-dev](https://g/1)\n"

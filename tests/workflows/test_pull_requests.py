@@ -1,4 +1,4 @@
-"""Pull requests: what would change is in one comment, what is wrong is on its line, and Azure is only read."""
+"""Pull requests: the plan is in one comment, problems are on their lines, and Azure is only read."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def pull(stage: Stage, number: int = 7, repository: str = "octo-org/octo-repo") 
     return run.workflow("pull-request.yml", {})[0], run
 
 
-def test_changes_are_shown_in_one_comment_and_not_made(stage: Stage) -> None:
-    """Two pushes leave one comment, of the second; nothing in Azure has changed, and nobody but the reader asked."""
+def test_changes_are_posted_in_one_comment_and_not_applied(stage: Stage) -> None:
+    """Two pushes leave one comment, with the second plan; Azure is unchanged, and only the reader signed in."""
     stage.commit(release="1")
     result, run = pull(stage)
     assert result == "success", "\n".join(run.log)
@@ -33,8 +33,8 @@ def test_changes_are_shown_in_one_comment_and_not_made(stage: Stage) -> None:
     assert ("dev-plan", "") in run.deployments
 
 
-def test_nothing_to_do_says_so(stage: Stage) -> None:
-    """When Azure is as the files say, the comment of before says that, and the plan's output is false."""
+def test_no_changes_replaces_the_comment(stage: Stage) -> None:
+    """Without changes the earlier comment is replaced by "No changes.", and the output `changes` is false."""
     stage.commit(release="1")
     assert pull(stage)[0] == "success"
     assert stage.push().workflow("deploy.yml", {})[0] == "success"
@@ -44,7 +44,9 @@ def test_nothing_to_do_says_so(stage: Stage) -> None:
 
 
 def test_a_wrong_file_is_marked_on_its_line(stage: Stage) -> None:
-    """The annotation points at file and line, the comment has it in place of the plan of before, nobody signs in."""
+    """The annotation has file and line, the comment contains the problem instead of the earlier plan, and no sign-in
+    happens.
+    """
     stage.commit(release="1")
     assert pull(stage)[0] == "success"
     seen = len(emulator.requests(stage.root / "azure"))
@@ -63,15 +65,15 @@ def test_a_wrong_file_is_marked_on_its_line(stage: Stage) -> None:
     assert len(emulator.requests(stage.root / "azure")) == seen
 
 
-def test_a_fork_is_validated_and_signs_in_nowhere(stage: Stage) -> None:
-    """GitHub gives a fork no ID token."""
+def test_a_fork_is_validated_without_sign_in(stage: Stage) -> None:
+    """GitHub issues no ID token to a fork."""
     stage.commit()
     result, run = pull(stage, repository="someone/octo-repo")
     assert result == "success"
     assert run.jobs == [("pull-request.yml/validate", "success"), ("pull-request.yml/review", "skipped")]
 
 
-def test_a_plan_that_fails_replaces_the_comment(stage: Stage) -> None:
+def test_a_failed_plan_replaces_the_comment(stage: Stage) -> None:
     """An old plan must not stay below a push that cannot be planned."""
     stage.commit()
     assert pull(stage)[0] == "success"

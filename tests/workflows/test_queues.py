@@ -1,4 +1,4 @@
-"""Concurrency: what the runner does with groups is what GitHub documents, and our workflows stand in the right ones."""
+"""Concurrency groups work as GitHub documents them, and each of our jobs is in the right group."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ JOBS = [
 
 
 def line_of(queues: Queues, tmp_path: Path, number: int, **how: Any) -> list[str]:
-    """What becomes of so many runs of one group that come while the first is at work, in the order of arrival."""
+    """Return the result of this number of runs of one group that start while the first one runs, in order of
+    arrival.
+    """
     github = GitHub(tmp_path, ROOT)
     runs = [github.start("push", ROOT) for _ in range(number)]
     goes, order = threading.Event(), []
@@ -47,30 +49,30 @@ def line_of(queues: Queues, tmp_path: Path, number: int, **how: Any) -> list[str
     return found
 
 
-def test_by_default_one_waits_and_the_newest_takes_its_place(tmp_path: Path) -> None:
-    """The first is never disturbed."""
+def test_by_default_the_newest_run_replaces_the_waiting_one(tmp_path: Path) -> None:
+    """The running one is not cancelled."""
     assert line_of(Queues(), tmp_path, 4) == ["done", "cancelled", "cancelled", "done"]
 
 
-def test_with_queue_max_all_wait(tmp_path: Path) -> None:
-    """And go in the order of arrival."""
+def test_with_queue_max_all_runs_wait(tmp_path: Path) -> None:
+    """They run in order of arrival."""
     assert line_of(Queues(), tmp_path, 5, queue="max") == ["done"] * 5
 
 
-def test_cancel_in_progress_ends_who_is_at_work(tmp_path: Path) -> None:
-    """Only the newest is done."""
+def test_cancel_in_progress_cancels_the_running_one(tmp_path: Path) -> None:
+    """Only the newest run finishes."""
     assert line_of(Queues(), tmp_path, 3, cancel=True) == ["cancelled", "cancelled", "done"]
 
 
-def test_both_at_once_are_refused(tmp_path: Path) -> None:
-    """As GitHub refuses such a file."""
+def test_queue_max_with_cancel_in_progress_is_refused(tmp_path: Path) -> None:
+    """GitHub refuses such a file."""
     run = GitHub(tmp_path, ROOT).start("push", ROOT)
     with pytest.raises(AssertionError, match="refuses"), Queues().turn("g", run, queue="max", cancel=True):
         pass
 
 
-def test_nobody_goes_on_who_has_waited_in_vain(tmp_path: Path) -> None:
-    """A turn that does not come is a failure, and leaves the line."""
+def test_a_run_that_waits_too_long_fails(tmp_path: Path) -> None:
+    """It fails and leaves the queue."""
     github, queues = GitHub(tmp_path, ROOT), Queues(patience=0.05)
     first, second = github.start("push", ROOT), github.start("push", ROOT)
     late = pytest.raises(AssertionError, match="in vain")
@@ -81,8 +83,10 @@ def test_nobody_goes_on_who_has_waited_in_vain(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_who_writes_to_an_environment_stands_in_its_line(job: Any) -> None:
-    """One group for each environment, one for its leases; nobody is dropped, nobody is cut off. Readers are free."""
+def test_writing_jobs_are_in_the_queue_of_their_environment(job: Any) -> None:
+    """One group for each environment and one for its leases, without skipping or cancelling. Reading jobs have no
+    queue.
+    """
     place = str((job.get("environment") or {}).get("name", ""))
     if not place or place.endswith("-plan"):
         return
@@ -93,8 +97,8 @@ def test_who_writes_to_an_environment_stands_in_its_line(job: Any) -> None:
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_who_calls_for_a_release_waits_before_planning(job: Any) -> None:
-    """A plan made while another one is applied would be stale."""
+def test_callers_of_release_wait_before_planning(job: Any) -> None:
+    """A plan that is created during another apply would be stale."""
     if str(job.get("uses")).endswith("/release.yml"):
         group = f"release-{job['with']['environment']}"
         assert job["concurrency"] == {"group": group, "cancel-in-progress": False, "queue": "max"}
@@ -106,6 +110,6 @@ def writers() -> Iterator[str]:
             yield file.stem
 
 
-def test_all_who_write_are_known() -> None:
-    """A new workflow that signs in is seen here, and whoever writes it thinks of the line it stands in."""
+def test_all_writing_workflows_are_listed() -> None:
+    """A new workflow that signs in fails here until its queue is decided."""
     assert set(writers()) == {"apply", "drift", "plan", "reap", "rollback", "teardown"}

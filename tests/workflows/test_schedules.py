@@ -1,4 +1,4 @@
-"""What a clock or a person starts: leases renewed and reaped, drift told, callers rolled back, all torn down."""
+"""Workflows started by a schedule or by hand: renew, reap, drift, rollback, teardown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def start(stage: Stage, file: str, event: str = "schedule", **inputs: Any) -> tu
 
 
 def test_a_lease_that_ends_soon_is_renewed(stage: Stage) -> None:
-    """A successor takes over a day before Azure deletes the endpoint; too early, nothing happens."""
+    """A successor replaces the endpoint a day before Azure deletes it; before that, nothing happens."""
     stage.deployed(capacity="shared")
     before = stage.endpoints()[0]["name"]
     result, run = start(stage, "reap.yml")
@@ -30,8 +30,8 @@ def test_a_lease_that_ends_soon_is_renewed(stage: Stage) -> None:
     assert {place for place, _ in run.deployments} == {"dev-reap"}
 
 
-def test_a_missed_lease_is_made_again_and_what_it_left_is_reaped(stage: Stage) -> None:
-    """After 168 hours Azure deletes the endpoint: it is created again, and what the former one left is cleared away."""
+def test_a_missed_lease_is_recreated_and_orphans_are_reaped(stage: Stage) -> None:
+    """After 168 hours Azure deletes the endpoint: it is created again, and orphaned role assignments are removed."""
     stage.deployed(capacity="shared")
     everybody, (endpoint,) = stage.principals(), stage.endpoints()
     assert endpoint["identity"]["principalId"] in everybody
@@ -45,8 +45,8 @@ def test_a_missed_lease_is_made_again_and_what_it_left_is_reaped(stage: Stage) -
     assert "reports-dev-reap" in [name for _, name in stage.github.artifacts]
 
 
-def test_a_lease_waits_for_no_approval(stage: Stage) -> None:
-    """While people think about a plan its environment is held, and leases are renewed all the same."""
+def test_renewal_does_not_wait_for_an_approval(stage: Stage) -> None:
+    """Leases are renewed while a plan of the same environment waits for approval."""
     stage.deployed(capacity="shared")
     stage.commit(capacity="shared", release="2")
     stage.github.queues.patience = 60
@@ -66,8 +66,8 @@ def test_a_lease_waits_for_no_approval(stage: Stage) -> None:
     assert 7 in run.codes, "the plan is older than the successor, and is refused"
 
 
-def test_drift_is_a_red_run(stage: Stage) -> None:
-    """Somebody changed Azure by hand: the run fails and says so. Without drift it is green."""
+def test_drift_fails_the_run(stage: Stage) -> None:
+    """A change by hand in Azure fails the run with an annotation. Without drift the run succeeds."""
     stage.deployed()
     assert start(stage, "drift.yml")[0] == "success"
     name = stage.endpoints()[0]["name"]
@@ -80,8 +80,8 @@ def test_drift_is_a_red_run(stage: Stage) -> None:
     assert "deployment/mip/blue" in "".join(run.summaries)
 
 
-def test_rollback_gives_callers_the_release_before(stage: Stage) -> None:
-    """Two releases, one click."""
+def test_rollback_moves_traffic_to_the_previous_release(stage: Stage) -> None:
+    """Two releases, one run by hand."""
     stage.deployed()
     stage.deployed(release="2")
     result, run = start(stage, "rollback.yml", "workflow_dispatch", environment="dev", endpoints="mip")
@@ -95,8 +95,8 @@ def test_rollback_gives_callers_the_release_before(stage: Stage) -> None:
     assert "Held back" in "".join(run.summaries)
 
 
-def test_rollback_reads_every_line_and_takes_blanks_for_no_name(stage: Stage) -> None:
-    """Endpoints may be on lines of their own, an empty first one too; a field without a name is not "all"."""
+def test_rollback_reads_endpoints_from_all_lines(stage: Stage) -> None:
+    """Endpoints can be on separate lines, with an empty first line; a field with only blanks does not mean all."""
     stage.commit()
     said = {"environment": "dev", "endpoints": " \n\n"}
     result, run = start(stage, "rollback.yml", "workflow_dispatch", **said)
@@ -110,7 +110,9 @@ def test_rollback_reads_every_line_and_takes_blanks_for_no_name(stage: Stage) ->
 
 
 def test_teardown_needs_the_name_twice(stage: Stage) -> None:
-    """Another name deletes nothing; the same name deletes the endpoints that are named, and blanks name none."""
+    """With a different name nothing is deleted; with the same name the named endpoints are deleted, and blanks are
+    refused.
+    """
     stage.deployed()
     result, run = start(stage, "teardown.yml", "workflow_dispatch", environment="dev", again="prod")
     assert (result, run.codes[-1]) == ("failure", 64)
@@ -126,8 +128,8 @@ def test_teardown_needs_the_name_twice(stage: Stage) -> None:
     assert (run.id, "reports-dev-teardown") in stage.github.artifacts
 
 
-def test_a_repository_without_environments_rests(stage: Stage) -> None:
-    """A copy of this repository that has no Azure has no red runs."""
+def test_a_repository_without_environments_does_nothing(stage: Stage) -> None:
+    """A copy of this repository without Azure has no failing runs."""
     stage.commit()
     del stage.github.variables["AMLDEPLOY_ENVIRONMENTS"]
     for file, event in (("deploy.yml", "push"), ("reap.yml", "schedule"), ("drift.yml", "schedule")):
