@@ -20,15 +20,15 @@ LONGEST = timedelta(hours=168)
 ENABLED, DEADLINE = "SharedComputeCapacityEnabled", "TargetAutoDeletionTime"
 """Endpoint properties that put it on shared quota, as public deployments write them."""
 ENDS_TAG = "amldeploy-lease-ends"
-"""Tag on an endpoint: the end of its lease in ISO 8601, for people and for whoever cannot read the property."""
+"""Tag on an endpoint: the end of its lease in ISO 8601, readable without the property."""
 NOTICED_TAG = "amldeploy-noticed"
-"""Tag on an endpoint: of how many hours before its end each channel was told last: `stdout=24 slack/TEAM_HOOK=48`."""
+"""Tag on an endpoint: hours before the end at which each channel got its last notice: `stdout=24 slack/TEAM_HOOK=48`."""
 SUCCEEDS_TAG = "amldeploy-succeeds"
 """Tag on an endpoint that a renewal made: the name of the endpoint that it replaces. Written when it is created."""
 RESTORED_TAG = "amldeploy-restored"
 """Tag on an endpoint that `restore` made again: when, in ISO 8601. Written when it is created."""
 THRESHOLDS = (48, 24, 6, 1)
-"""Hours before the end at which people are told."""
+"""Hours before the end at which notices are sent."""
 LEAST = 3600.0
 """Seconds, beside the drain time, that a lease must have: the last notice is one hour before the end, and a deployment
 with a large image takes a good part of it.
@@ -47,7 +47,7 @@ class Lease:
     ends: datetime
 
     def hours_left(self, now: datetime) -> float:
-        """Hours until Azure deletes the endpoint; negative when it is over."""
+        """Hours until Azure deletes the endpoint; negative after the lease expired."""
         return (self.ends - now).total_seconds() / 3600
 
 
@@ -66,7 +66,7 @@ def of(body: Mapping[str, Json]) -> Lease | None:
 
 
 def borrows(capacity: str, body: Mapping[str, Json] | None) -> bool:
-    """Whether an endpoint's cores are the shared pool's: one that is there says it itself, of another its files do."""
+    """Whether an endpoint uses the shared pool: read from its body if it exists, else from its files."""
     return of(body) is not None if body else capacity == "shared"
 
 
@@ -76,7 +76,7 @@ def properties(ends: datetime) -> dict[str, str]:
 
 
 def tags(ends: datetime) -> dict[str, str]:
-    """Our own record of the same moment."""
+    """The tag with the end of the lease."""
     return {ENDS_TAG: written(ends)}
 
 
@@ -95,7 +95,7 @@ def both(when: datetime) -> str:
 
 
 def expected(entry: Mapping[str, Json], now: datetime) -> Mapping[str, Json]:
-    """A lease in a plan: one that has yet to begin, of so many `hours`, with its end as it would be."""
+    """A lease in a plan: one that has not begun, with `hours` and its end if it began now."""
     rest = {key: value for key, value in entry.items() if key != "hours"}
     if "hours" not in entry:
         return rest
@@ -159,11 +159,11 @@ def due(lease: Lease, told: int | None, now: datetime) -> int | None:
 
 
 def told(tag: str) -> dict[str, int]:
-    """Channel -> the hours of which it was told last, from NOTICED_TAG."""
+    """Channel -> hours before the end of its last notice, from NOTICED_TAG."""
     words = [word.rpartition("=") for word in tag.split()]
     return {channel: int(hours) for channel, _, hours in words if channel and hours.isdecimal()}
 
 
 def noted(channels: Mapping[str, int]) -> str:
-    """The tag that says the same."""
+    """The text of NOTICED_TAG."""
     return " ".join(f"{channel}={hours}" for channel, hours in channels.items())

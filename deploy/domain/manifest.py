@@ -25,7 +25,7 @@ Files = Mapping[str, str]
 TAGS = tuple(f"amldeploy-files-{number}" for number in range(1, 5))
 """Tags on a deployment that list its files; the run writes them."""
 _LONGEST = 256
-"""Characters of a tag's value that Azure takes."""
+"""Characters that Azure accepts in the value of a tag."""
 _ROOM = _LONGEST * len(TAGS)
 _DIGITS = 6
 _MOST = 65_536
@@ -95,7 +95,7 @@ def changed(before: Files, files: Files) -> list[tuple[str, str]]:
 
 
 def in_words(before: Files | None, files: Files) -> str:
-    """`files: code/score.py changed, code/notes.md added (+3 more)`; empty when they are the same."""
+    """`files: code/score.py changed, code/notes.md added (+3 more)`; empty without a difference."""
     if before is None:
         return "files (not recorded)" if files else ""
     found = changed(before, files)

@@ -27,9 +27,9 @@ from deploy.errors import sanitize
 Json = Any
 COMMIT_TAG, BY_TAG, RUN_TAG, AT_TAG = "amldeploy-commit", "amldeploy-by", "amldeploy-run", "amldeploy-at"
 TAGS = frozenset({COMMIT_TAG, BY_TAG, RUN_TAG, AT_TAG})
-"""Tags on a deployment that the run writes; whoever sends the next PUT replaces them."""
+"""Tags on a deployment that the run writes; the next PUT replaces them."""
 _LONGEST = 256
-"""Characters of a tag's value that Azure takes."""
+"""Characters that Azure accepts in the value of a tag."""
 _COMMIT = re.compile(r"(?P<commit>[0-9a-f]{40}(?:[0-9a-f]{24})?)(?P<dirty>-dirty)?")
 _DIRTY = "-dirty"
 _URL = re.compile(r"https://[^\s<>\"'`()\[\]\\|]+")
@@ -66,7 +66,7 @@ class Provenance:
     at: datetime | None = None
 
     def tags(self) -> dict[str, str]:
-        """The tags that say it; what is not known has none."""
+        """The tags; a value that is not known has none."""
         told = {
             COMMIT_TAG: self.commit + _DIRTY if self.commit and self.dirty else self.commit,
             BY_TAG: self.by[:_LONGEST],
@@ -77,7 +77,7 @@ class Provenance:
 
 
 def recorded(body: Mapping[str, Json]) -> Provenance:
-    """What the tags of a deployment (its ARM body) say. A value that is not of the documented form counts as absent."""
+    """The provenance in the tags of a deployment. A value that is not of the documented form counts as absent."""
     tags = {str(name).lower(): str(value) for name, value in (body.get("tags") or {}).items()}
     commit = _COMMIT.fullmatch(tags.get(COMMIT_TAG, ""))
     url = tags.get(RUN_TAG, "")

@@ -108,7 +108,5 @@ def too_many(steps: Sequence[Step], facts: Mapping[str, Facts]) -> list[Finding]
     seen = sum(len(facts_of(there, "deployment", key)) for key, there in facts.items())
     if not made or seen > DEPLOYMENTS or seen + len(made) <= DEPLOYMENTS:
         return []
-    cause = (
-        f"existing: {count(seen, 'deployment')}, planned: {len(made)} more; the limit of a region is {DEPLOYMENTS}"
-    )
+    cause = f"existing: {count(seen, 'deployment')}, planned: {len(made)} more; the limit of a region is {DEPLOYMENTS}"
     return [Finding(str(made[0].address), "AML262", cause, _CURES["AML261"])]

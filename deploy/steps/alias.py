@@ -1,6 +1,6 @@
-"""The alias: where callers look up which endpoint to ask. Moved after the traffic, in one stroke.
+"""The alias: a file, variable or command by which clients find the endpoint. It is moved after the traffic.
 
-An alias that cannot be read is a fact like any other: it stops what has to move it, and nothing else.
+An alias that cannot be read refuses only the steps that have to move it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ MOVED_TAG = "amldeploy-alias"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`alias/<key>`: {endpoint}: where callers are sent, or null; {lease_ends} if the alias says it; {untold: {code,
-    cause, cure}} when it cannot be read.
+    """`alias/<key>`: {endpoint}: its target, or null; {lease_ends} if the alias contains it; {untold: {code, cause,
+    cure}} when it cannot be read.
     """
     alias = _alias(spec)
     if alias is None:
@@ -47,7 +47,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
-    """One move when callers are sent elsewhere. Towards nothing none: see `clearing`."""
+    """One move when the alias names another endpoint. A deletion needs none: see `clearing`."""
     if desired is None or (alias := _alias(desired.spec)) is None:
         return ()
     spec, where = desired.spec, address(NAME, desired.spec.key)
@@ -64,7 +64,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
 
 
 def trouble(spec: EndpointSpec, facts: Facts) -> str:
-    """What is wrong with the alias of an endpoint that serves, in words; empty when it names it, or there is none."""
+    """What is wrong with the alias of an endpoint with traffic, in words; empty if it is right, or there is none."""
     try:
         steps = plan(Desired(spec, {}, ({},)), facts)
     except Refused as refused:
@@ -78,8 +78,8 @@ def trouble(spec: EndpointSpec, facts: Facts) -> str:
 
 
 def clearing(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
-    """The end of an alias that names an endpoint of this line, before that is deleted: a schedule that renews would
-    take it for a missed lease. One that cannot be read now is tried again in the step.
+    """The deletion of an alias that names an endpoint of this line, before the endpoint is deleted. Otherwise a
+    scheduled renew would see a missed lease. The step reads an alias again that cannot be read now.
     """
     told, alias = facts.get(address(NAME, spec.key)) or {}, _alias(spec)
     if alias is None or "command" in alias:
@@ -99,7 +99,7 @@ def clearing(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
 
 
 def staying(spec: EndpointSpec, facts: Facts) -> str:
-    """What a teardown cannot do about the alias, in words; empty when there is nothing of the kind."""
+    """Why a teardown leaves the alias as it is, in words; empty if it does not."""
     alias, told = _alias(spec), facts.get(address(NAME, spec.key)) or {}
     if alias and "command" in alias and told.get("endpoint"):
         return f"{aliases.named(alias)} is not run, so its target still names {told['endpoint']}"
@@ -147,7 +147,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
 
 
 def _clear(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
-    """A teardown does not wait for an alias: what could not be deleted is said (`left`), and the rest goes on."""
+    """A teardown does not fail because of an alias: what could not be deleted is reported (`left`)."""
     named = aliases.named(alias)
     try:
         there = aliases.read(alias, _outside(cloud))

@@ -1,7 +1,7 @@
-"""The export: everything about an endpoint that could be wanted again, in a folder, before it is deleted.
+"""The export: what is needed to restore an endpoint, written to a folder before it is deleted.
 
-ARM bodies as they are, the files that say the same (CLI v2 documents and pipeline, secrets left open as `import` leaves
-them), autoscale settings, and the last lines of both containers. Keys are not among them: Azure makes new ones.
+It contains the ARM bodies, the files that describe them (CLI v2 documents and pipeline, secrets left open as `import`
+does), autoscale settings, and the last lines of both containers. It contains no keys: Azure creates new ones.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from deploy.errors import CloudError, sanitize
 NAME = "export"
 
 
-def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 every room answers the same three questions
-    """Nothing: an export is made when somebody goes, not when somebody looks."""
+def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 as every step type
+    """No facts: an export is only written before a deletion."""
     return {}
 
 
-def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same three questions
-    """None: who is deleted by name has its files; only the reaper asks for this."""
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 as every step type
+    """No steps: only reap and renew export, with `step_for`."""
     return ()
 
 
@@ -41,7 +41,7 @@ def step_for(key: str, name: str, folder: str, *rest: str) -> Step:
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Writes `<folder>/<name>/`: endpoint.json, roles.json, autoscale.json, deployments/*.json, spec/*.yml, logs/*.log.
 
-    Raises when it cannot be kept.
+    Raises CloudError when it cannot be written.
     """
     name, folder = str(step.body["name"]), Path(str(step.body["folder"])) / str(step.body["name"])
     body = endpoints.read_endpoint(cloud, name)

@@ -1,6 +1,6 @@
-"""Permissions: may the caller do what the steps of a plan do. Changes nothing.
+"""The check of permissions: is the caller allowed to do what the steps of a plan do. Changes nothing.
 
-Which actions those are is judged in `refusals`, when all steps are known; here is looked.
+`check` needs the steps of all step types, so the planner calls it last.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ VOLATILE_FACTS = (NAME,)
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`permission/<key>/<scope>`: {word, scope, blocks, told} of the workspace and of each scope of a role to be given.
+    """`permission/<key>/<scope>`: {word, scope, blocks, told} of the workspace and of each scope where a role is assigned.
 
-    `blocks` is null when Azure did not say, and `told` why; it is [] for a scope whose answer is the workspace's.
+    `blocks` is null when Azure did not answer, and `told` is why; [] for a scope that inherits the workspace's.
     """
     scopes = {"workspace": cloud.workspace_id, **role_state.moving(cloud, spec)}
     answers = _ask(cloud, scopes, inherited=_fresh(cloud, spec.name))
     return {address(NAME, spec.key, _place(word)): {"word": word, **answer} for word, answer in answers.items()}
 
 
-def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same questions
-    """Nothing: a permission is needed for the steps of the other rooms."""
+def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 as every step type
+    """No steps: see `check`."""
     return ()
 
 
@@ -50,12 +50,12 @@ def run(cloud: Cloud, step: Step) -> Evidence:
 
 
 def _fresh(cloud: Cloud, name: str) -> Sequence[str]:
-    """The scopes of an endpoint that is not there yet: they can only inherit."""
+    """The scopes of an endpoint that does not exist yet: they can only inherit."""
     return () if name in endpoints.list_endpoints(cloud) else ("endpoint",)
 
 
 def _ask(cloud: Cloud, scopes: dict[str, str], *, inherited: Sequence[str]) -> dict[str, dict[str, Json]]:
-    """One request a scope, and none for one that a scope above has settled or that is not there yet."""
+    """One request per scope; none if a scope above decides it, or if the scope does not exist yet."""
     asked: dict[str, tuple[list[Json] | None, str]] = {}
     for word, scope in sorted(scopes.items(), key=lambda pair: (pair[0] != "workspace", len(pair[1]))):
         if scope not in asked and word not in inherited and not permissions.settled(_blocks(asked), scope):
