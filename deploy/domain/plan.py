@@ -95,7 +95,7 @@ class Plan:
     stays: tuple[str, ...] = ()  # ARM ids of assets in the workspace that the deployments used which it deletes
     scoring_uris: tuple[str, ...] = field(default=(), compare=False)  # of endpoints that exist; not in a plan file
     held: tuple[Mapping[str, Json], ...] = ()
-    """Endpoints that are not changed because their files describe a release that was rolled back: {endpoint, name, release,
+    """Endpoints that are not changed, as their files describe a release that was rolled back: {endpoint, name, release,
     at, by}.
     """
     allow_rolled_back: bool = False

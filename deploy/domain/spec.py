@@ -63,8 +63,8 @@ class EndpointSpec:
     """One endpoint of an environment, rendered and valid.
 
     `endpoint` and `deployments` are CLI v2 documents. `traffic` is the map the user wrote, or None when the planner
-    chooses the slots (one deployment file, no map). `folder` is the template's, where relative paths start. `releases` and
-    `files` map a deployment's written name to its digest and its local files. `owner` is its tag.
+    chooses the slots (one deployment file, no map). `folder` is the folder of the template, where relative paths start.
+    `releases` and `files`: name of a deployment in its file -> digest; its local files. `owner` is its tag.
     """
 
     key: str

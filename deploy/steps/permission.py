@@ -20,7 +20,7 @@ VOLATILE_FACTS = (NAME,)
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`permission/<key>/<scope>`: {word, scope, blocks, told} of the workspace and of each scope where a role is assigned.
+    """`permission/<key>/<scope>`: {word, scope, blocks, told} of the workspace and of the scopes of roles.
 
     `blocks` is null when Azure did not answer, and `told` is why; [] for a scope that inherits the workspace's.
     """

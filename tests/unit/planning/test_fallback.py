@@ -106,7 +106,7 @@ def test_dedicated_quota_that_is_short_is_a_note() -> None:
 
     (note,) = made.notes
     assert "if the shared pool stays full, dedicated quota is not enough now" in note
-    assert "need 48, 24 free" in note
+    assert "need 24, 0 free" in note
     assert "delete endpoint/mip" in story(made.fallback)
 
 

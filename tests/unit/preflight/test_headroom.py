@@ -108,6 +108,6 @@ def test_a_hundred_endpoints_are_one_sum_in_few_words() -> None:
         steps = [CheckResult("", "").step(addr(f"quota/e{n}/x"), body) for n, body in enumerate(asked)]
         return headroom.together(steps)[0].cause
 
-    assert said([48, 72]) == "48 + 72 = 120 cores of x, 96 left"
-    assert said([24] * 100) == "100 x 24 = 2400 cores of x, 96 left"
-    assert said([48, *[24] * 98, 48]) == "98 x 24 + 2 x 48 = 2448 cores of x, 96 left"
+    assert said([48, 72]) == "cores of x: need 48 + 72 = 120, 96 free"
+    assert said([24] * 100) == "cores of x: need 100 x 24 = 2400, 96 free"
+    assert said([48, *[24] * 98, 48]) == "cores of x: need 98 x 24 + 2 x 48 = 2448, 96 free"
