@@ -50,7 +50,7 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, emit
             if unread := alias.unreadable(spec, facts[spec.key]):
                 spec = _without_alias(spec, kept)
         plan = dated(cloud, _planned(environment, spec, facts, live, siblings))
-        scaled = autoscale.remade(spec.key, _kept(folder, "autoscale.json"), facts[spec.key], spec.retry)
+        scaled = autoscale.recreated(spec.key, _kept(folder, "autoscale.json"), facts[spec.key], spec.retry)
         steps = [step for step in plan.steps if step.verb is not Verb.PROBE or _gets_traffic(spec, step)]
         told = [] if spec.pipeline.probe else [f"{spec.key}: it gets traffic without a probe; its entry has none."]
         told += [f"{unread}. Traffic is not sent to {spec.name}: see the alias of {spec.key}."] if unread else []

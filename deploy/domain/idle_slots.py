@@ -2,7 +2,7 @@
 
 Such a deployment stays for a rollback, and its instances cost money. It is idle only if everything here is
 known: it and its endpoint are managed by the same entry, one other slot receives all traffic and the endpoint's history
-says since when, and the history says of this very deployment that its release was live, or that a rescue moved traffic
+contains since when, and the history lists the release of this deployment as live, or that a rescue moved traffic
 away from it. A deployment of an unfinished rollout has no such record and is never idle.
 """
 
@@ -22,7 +22,7 @@ from deploy.domain.traffic_shares import shares
 
 Json = Any
 _AT_REST = ("Succeeded", "Failed", "Canceled")
-"""Provisioning states in which no operation is running."""
+"""Provisioning states without a running operation."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def of(endpoint: Mapping[str, Json], deployments: Mapping[str, Mapping[str, Json
 
 
 def _recorded(endpoint: Mapping[str, Json], body: Mapping[str, Json], slot: str, live: history.Record) -> Idle | None:
-    """The slot with the time from which it is idle, if the history knows the deployment that is in it now."""
+    """The slot with the time from which it is idle, if the history lists its current deployment."""
     release, made = _tag(body, RELEASE_TAG), body.get("systemData") or {}
     created, modified = (leases.moment(made.get(name)) for name in ("createdAt", "lastModifiedAt"))
     failed = history.failed(endpoint)

@@ -56,7 +56,7 @@ def is_unmanaged(owner: str, body: Mapping[str, Json] | None) -> bool:
     return bool(body) and owner_tag(body) != owner
 
 
-def whose(body: Mapping[str, Json]) -> str:
+def owner_in_words(body: Mapping[str, Json]) -> str:
     """The owner of an unmanaged resource, in words."""
     tag = owner_tag(body)
     return f"is managed by {sanitize(tag)}" if tag else "is not managed by amldeploy"

@@ -34,20 +34,20 @@ def is_protected(body: Mapping[str, Json]) -> bool:
     return any(name.lower() == PROTECT_TAG and str(value).lower() != "false" for name, value in tags.items())
 
 
-def merged_tags(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
+def merged_tags(body: Mapping[str, Json], desired: Mapping[str, Json]) -> dict[str, Json]:
     """The tags that a PUT must send so that the tags of others stay. Their names are not case-sensitive."""
-    return _merged(body.get("tags") or {}, wanted)
+    return _merged(body.get("tags") or {}, desired)
 
 
-def merged_properties(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
+def merged_properties(body: Mapping[str, Json], desired: Mapping[str, Json]) -> dict[str, Json]:
     """The properties that a PUT must send so that those of others stay, without those that the service adds."""
     held = (body.get("properties") or {}).get("properties") or {}
-    return _merged({name: value for name, value in held.items() if name.lower() not in SERVERS_OWN}, wanted)
+    return _merged({name: value for name, value in held.items() if name.lower() not in SERVERS_OWN}, desired)
 
 
-def _merged(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
-    ours = {name.lower() for name in wanted}
-    return {**{name: value for name, value in held.items() if name.lower() not in ours}, **wanted}
+def _merged(held: Mapping[str, Json], desired: Mapping[str, Json]) -> dict[str, Json]:
+    names = {name.lower() for name in desired}
+    return {**{name: value for name, value in held.items() if name.lower() not in names}, **desired}
 
 
 def identity(body: Mapping[str, Json]) -> dict[str, Json] | None:

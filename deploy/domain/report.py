@@ -85,10 +85,10 @@ class Report:
 
 def as_json(error: DeployError) -> dict[str, Json]:
     """An error as JSON, for the report."""
-    told: dict[str, Json] = {"code": error.code, "message": error.message, "cure": error.cure}
+    body: dict[str, Json] = {"code": error.code, "message": error.message, "cure": error.cure}
     if isinstance(error, CloudError):
-        told |= {"azure_codes": list(error.codes), "status": error.status, "request_id": error.request_id}
-        told |= {"diagnosis": dict(error.diagnosis)} if error.diagnosis else {}
+        body |= {"azure_codes": list(error.codes), "status": error.status, "request_id": error.request_id}
+        body |= {"diagnosis": dict(error.diagnosis)} if error.diagnosis else {}
     if isinstance(error, Refused):
-        told["findings"] = [vars(f) for f in error.findings]
-    return told
+        body["findings"] = [vars(f) for f in error.findings]
+    return body

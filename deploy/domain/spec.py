@@ -107,8 +107,8 @@ class EndpointSpec:
         or of a lease, and an identity, which cannot change. An unmanaged endpoint gets no tag of ours.
         """
         managed = (body.get("tags") or {}).get(OWNER_TAG) == self.owner
-        ours = {OWNER_TAG: self.owner} if managed or not body else {}
-        tags = merged_tags(body, {**(self.endpoint.get("tags") or {}), **ours})
+        own = {OWNER_TAG: self.owner} if managed or not body else {}
+        tags = merged_tags(body, {**(self.endpoint.get("tags") or {}), **own})
         properties = merged_properties(body, self.endpoint.get("properties") or {})
         written = self.endpoint.get("identity") or identity(body)
         more = {"properties": properties, "identity": written}

@@ -67,12 +67,14 @@ def target_of(environment: Environment, facts: Mapping[str, Facts] | None = None
 
 
 def _region(key: str, facts: Facts) -> str:
-    told = [
+    candidates = [
         (facts.get(address("endpoint", key)) or {}).get("location"),
         (facts.get(address("limits", key)) or {}).get("region"),
     ]
-    told += [row.get("region") for rest, row in facts_of(facts, "quota", key).items() if not rest.startswith("in/")]
-    return next((str(region).lower().replace(" ", "") for region in told if region), "")
+    candidates += [
+        row.get("region") for rest, row in facts_of(facts, "quota", key).items() if not rest.startswith("in/")
+    ]
+    return next((str(region).lower().replace(" ", "") for region in candidates if region), "")
 
 
 def sealed_of(environment: Environment, specs: Sequence[EndpointSpec]) -> dict[str, str]:

@@ -125,26 +125,26 @@ def select(environment: Environment, there: Inventory, rules: Rules, now: dateti
     return Selection(tuple(chosen[: rules.most]), (*spared, *late), tuple(findings), tuple(idle), tuple(kept))
 
 
-def plan(environment: Environment, there: Inventory, judged: Selection, folder: str) -> Plan:
+def plan(environment: Environment, there: Inventory, selection: Selection, folder: str) -> Plan:
     """The steps: the export, then autoscale settings, role assignments, and the endpoint with its deployments.
 
     Role assignments with our mark are removed last: if an earlier step fails, the mark still shows what remains. An
     endpoint that stays and has no record of its identity, as an apply was interrupted, gets one.
     """
-    steps = [step for each in judged.candidates for step in _steps(environment, there, each, folder)]
-    going = judged.going
+    steps = [step for each in selection.candidates for step in _steps(environment, there, each, folder)]
+    going = selection.going
     held = orphans.by_holder(there.seen)
     for name, body in there.endpoints.items():
         if name not in going and is_ours(environment, body) and leases.of(body) is not None:
             steps += _recorded(name, body, held.get(role_assignments.system_identity(body) or "", ()))
-    steps += expired_slots.steps(judged.idle, there.behind, folder)
-    names = tuple(each.name for each in judged.candidates)
+    steps += expired_slots.steps(selection.idle, there.behind, folder)
+    names = tuple(each.name for each in selection.candidates)
     return Plan(environment.name, tuple(steps), endpoints=names, target=target_of(environment))
 
 
-def plan_idle(environment: Environment, there: Inventory, judged: Selection, folder: str) -> Plan:
+def plan_idle(environment: Environment, there: Inventory, selection: Selection, folder: str) -> Plan:
     """The deletions of idle slots, which guards about endpoints do not stop."""
-    steps = tuple(expired_slots.steps(judged.idle, there.behind, folder))
+    steps = tuple(expired_slots.steps(selection.idle, there.behind, folder))
     return Plan(environment.name, steps, target=target_of(environment))
 
 

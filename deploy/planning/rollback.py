@@ -116,8 +116,8 @@ def _alone(there: Mapping[str, Json], share: Mapping[str, int], whole: str | Non
     others = [
         f"{name} holds {release_of(body) or 'no release'}" for name, body in sorted(there.items()) if name != whole
     ]
-    told = "; ".join(f"{words}, which is not recorded as having received all traffic" for words in others)
-    return f"traffic is on {format_traffic(share)}, and no release that was live before is left: {told}"
+    details = "; ".join(f"{words}, which is not recorded as having received all traffic" for words in others)
+    return f"traffic is on {format_traffic(share)}, and no release that was live before is left: {details}"
 
 
 def _unfit(spec: EndpointSpec, there: Mapping[str, Json], former: Record) -> str:
@@ -177,7 +177,7 @@ def plan(
             notes.append(f"{spec.key}: {target.why}. Nothing to do.")
             continue
         own = _steps(spec, seen, target)
-        findings += refusals.foreign(spec, own, seen)
+        findings += refusals.unmanaged_changes(spec, own, seen)
         checks = sum(step.verb is Verb.CHECK for step in own)
         own[checks:checks] = checks_of(spec, own, seen)
         steps += own

@@ -72,9 +72,9 @@ def _share(region: Mapping[str, Json], kind: str) -> Mapping[str, Json]:
 
 def _sources(region: Mapping[str, Json]) -> dict[str, Json]:
     names = {"vmSizes": region["sizes"], "usages": region["usages"], "quotas": region["quotas"]}
-    heard, reasons = [name for name, answer in names.items() if answer is not None], region["silent"]
+    answered, reasons = [name for name, answer in names.items() if answer is not None], region["silent"]
     return {
-        "source": f"{', '.join(heard)} of {region['region']}" if heard else "",
+        "source": f"{', '.join(answered)} of {region['region']}" if answered else "",
         "silent": [
             f"{', '.join(name for name in reasons if reasons[name] == why)} of {region['region']} {why}"
             for why in dict.fromkeys(reasons.values())
@@ -84,13 +84,13 @@ def _sources(region: Mapping[str, Json]) -> dict[str, Json]:
 
 def price(size: Mapping[str, Json]) -> tuple[float | None, str]:
     """Price and currency of an hour of a dedicated Linux machine; (None, "") if it is unknown."""
-    told = size.get("estimatedVMPrices") or {}
+    answer = size.get("estimatedVMPrices") or {}
     found = [
         float(value["retailPrice"])
-        for value in told.get("values") or ()
+        for value in answer.get("values") or ()
         if (value.get("osType"), value.get("vmTier")) == ("Linux", "Standard") and value.get("retailPrice") is not None
     ]
-    return (min(found), str(told.get("billingCurrency") or "")) if found else (None, "")
+    return (min(found), str(answer.get("billingCurrency") or "")) if found else (None, "")
 
 
 def fitting(region: Mapping[str, Json], sizes: Iterable[str], counts: Sequence[int]) -> list[Offer]:
@@ -123,15 +123,15 @@ def words(size: str, counts: Sequence[int], home: Json, others: Sequence[Json], 
 def _elsewhere(size: str, counts: Sequence[int], others: Sequence[Json]) -> list[str]:
     """Regions with quota for a size, regions without, and regions that could not be read."""
     desired = sorted((offer for other in others for offer in fitting(other, [size], counts)), key=_cheapest)
-    heard = [str(o["region"]) for o in others if o["sizes"] is not None and o["usages"] is not None]
-    full = [region for region in heard if region not in {offer.region for offer in desired}]
-    silent = [str(o["region"]) for o in others if o["region"] not in heard]
-    said = (
+    answered = [str(o["region"]) for o in others if o["sizes"] is not None and o["usages"] is not None]
+    full = [region for region in answered if region not in {offer.region for offer in desired}]
+    silent = [str(o["region"]) for o in others if o["region"] not in answered]
+    lists = (
         (f"Quota for {size}", [f"{offer.region} ({offer.cost})" for offer in desired]),
         (f"No quota for {size}", full),
         ("Unknown", silent),
     )
-    return [f"{words}: {', '.join(places)}" for words, places in said if places]
+    return [f"{words}: {', '.join(places)}" for words, places in lists if places]
 
 
 def _cheapest(offer: Offer) -> tuple[bool, float, str, str]:
@@ -149,7 +149,7 @@ def of_facts(facts: Facts, key: str, size: str, counts: Sequence[int]) -> str:
 
 def _common(lists: Sequence[Sequence[str] | None]) -> list[str] | None:
     """The sizes that every model allows; None if no model lists sizes."""
-    told = [list(sizes) for sizes in lists if sizes]
-    if not told:
+    answer = [list(sizes) for sizes in lists if sizes]
+    if not answer:
         return None
-    return [size for size in told[0] if all(size in other for other in told)]
+    return [size for size in answer[0] if all(size in other for other in answer)]

@@ -47,8 +47,8 @@ class CheckResult:
     @property
     def why(self) -> str:
         """The words, what is unknown, and the source."""
-        untold = f"could not tell {', '.join(self.unknown)}" if self.unknown else ""
-        return "; ".join(part for part in (self.words, untold) if part) + (f" ({self.source})" if self.source else "")
+        missing = f"could not tell {', '.join(self.unknown)}" if self.unknown else ""
+        return "; ".join(part for part in (self.words, missing) if part) + (f" ({self.source})" if self.source else "")
 
     def step(self, where: Address, body: Mapping[str, Json]) -> Step:
         """The check as a step: `body` and the verdict, its source, and for a no its reasons."""

@@ -67,7 +67,7 @@ def sums(row: Mapping[str, Json], size: str, pairs: Pairs, *, shared: bool = Fal
         "total_left": left(row.get("total_limit"), row.get("total_in_use")),
         "workspace_left": left(row.get("workspace_limit"), row.get("workspace_in_use")),
     }
-    return {**found, "limits": [gate.body() for gate in limits(row, found)]}
+    return {**found, "limits": [each.body() for each in limits(row, found)]}
 
 
 def limits(row: Mapping[str, Json], found: Mapping[str, Json]) -> list[Limit]:
@@ -81,7 +81,7 @@ def limits(row: Mapping[str, Json], found: Mapping[str, Json]) -> list[Limit]:
         Limit(f"cores of {row.get('family')} for the workspace", needed, _own(row, needed), "AML243"),
     ]
     limits = (row.get("limit"), row.get("total_limit"), row.get("workspace_limit", -1))
-    return [gate for gate, limit in zip(found_limits, limits, strict=True) if limit != -1]
+    return [each for each, limit in zip(found_limits, limits, strict=True) if limit != -1]
 
 
 def _own(row: Mapping[str, Json], needed: int) -> int | None:
@@ -104,11 +104,11 @@ def check(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") ->
         cause = f"managed online endpoints do not run on {size} in {where}: its supportedComputeTypes lack MIR"
         reasons.append(Reason("AML242", cause, _join(also, "Choose an instance_type of the list for online endpoints")))
     reasons += [
-        Reason(gate.code, f"{arithmetic(found)}; {gate.what}: need {gate.needs}, {gate.left} free", _join(also, _FREE))
-        for gate in asked
-        if gate.short
+        Reason(each.code, f"{arithmetic(found)}; {each.what}: need {each.needs}, {each.left} free", _join(also, _FREE))
+        for each in asked
+        if each.short
     ]
-    unknown = [f"how many {gate.what} are left" for gate in asked if gate.left is None]
+    unknown = [f"how many {each.what} are left" for each in asked if each.left is None]
     if found["capacity"] == "shared":
         unknown = ["how full the shared pool is (Azure has no API for it)"]
     elif found["needed"] is None:

@@ -48,5 +48,5 @@ def of_plan(steps: Sequence[Step], against: Sequence[Finding]) -> list[Line]:
         )
         for step in checks
     ]
-    told = {finding for line in lines for finding in line.findings}
-    return lines + [Line(f.address, Verdict.NO, f.cause, "", (f,)) for f in against if f not in told]
+    known = {finding for line in lines for finding in line.findings}
+    return lines + [Line(f.address, Verdict.NO, f.cause, "", (f,)) for f in against if f not in known]

@@ -72,12 +72,12 @@ def too_many(
     chosen, others = {s.key for s in specs}, {s.key: s for spec in specs for s in spec.siblings}
     for key in sorted({*others, *(a.endpoint for each in siblings.values() for a in each)}):
         there = {pair: n for each in siblings.values() for pair, n in _running(each, key).items()}
-        asked = 0 if key in chosen or key not in others else instances(others[key])
+        requested = 0 if key in chosen or key not in others else instances(others[key])
         runs = sum(there.values())
-        words = f"{_added(there)} running" if runs and runs >= asked else f"{asked} in its files"
-        n, told = parts.get(key, (0, ""))
-        if more := max(runs, asked):
-            parts[key] = (n + more, f"{told} + {words}" if told else words)
+        words = f"{_added(there)} running" if runs and runs >= requested else f"{requested} in its files"
+        n, summary = parts.get(key, (0, ""))
+        if more := max(runs, requested):
+            parts[key] = (n + more, f"{summary} + {words}" if summary else words)
     total = sum(n for n, _ in parts.values())
     if total <= limit or not (_asks(specs) > limit or any(_grows(step, facts) for step in steps)):
         return []

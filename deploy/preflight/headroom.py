@@ -44,13 +44,13 @@ def left(limit: Json, used: Json) -> int | None:
 
 def together(steps: Sequence[Step]) -> list[Finding]:
     """Limits that are enough for each check alone, but not for all checks together."""
-    asked: dict[str, list[tuple[Step, Mapping[str, Json]]]] = {}
+    by_limit: dict[str, list[tuple[Step, Mapping[str, Json]]]] = {}
     for step in steps:
         if step.body.get("verdict") != Verdict.NO:
             for limit in step.body.get("limits", ()):
-                asked.setdefault(str(limit["what"]), []).append((step, limit))
+                by_limit.setdefault(str(limit["what"]), []).append((step, limit))
     findings = []
-    for what, asking in asked.items():
+    for what, asking in by_limit.items():
         needs = [int(limit["needs"]) for _, limit in asking]
         known = [int(limit["left"]) for _, limit in asking if limit["left"] is not None]
         if len(asking) > 1 and known and sum(needs) > min(known):
@@ -67,7 +67,7 @@ def _source(step: Step) -> str:
 def _sum(numbers: Iterable[int]) -> str:
     """`24 + 48 = 72`; for many numbers, equal ones are counted: `100 x 24 = 2400`."""
     parts = [n for n in numbers if n]
-    told = list(map(str, parts))
+    terms = list(map(str, parts))
     if len(parts) > _TERMS:
-        told = [f"{times} x {n}" for n, times in sorted(Counter(parts).items())]
-    return f"{' + '.join(told)} = {sum(parts)}"
+        terms = [f"{times} x {n}" for n, times in sorted(Counter(parts).items())]
+    return f"{' + '.join(terms)} = {sum(parts)}"

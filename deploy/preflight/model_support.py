@@ -25,8 +25,8 @@ _MEASURES = (
 
 def claims(body: Mapping[str, Json]) -> dict[str, Json]:
     """{allowed: sizes, smallest: [cores, GPUs, GB, GB], shared: bool} of an ARM body; null: not stated."""
-    said = body.get("properties") or {}
-    tags, properties = said.get("tags"), said.get("properties")
+    stated = body.get("properties") or {}
+    tags, properties = stated.get("tags"), stated.get("properties")
     both = {**(properties or {}), **(tags or {})}
     sizes = re.findall(r"[A-Za-z][\w-]+", str(both.get(_ALLOWED) or ""))
     numbers = re.findall(r"\d+(?:\.\d+)?", str(both.get(_SMALLEST) or ""))
@@ -51,8 +51,8 @@ def check(
     """
     reference, source = str(looked["reference"]), str(looked.get("source") or "")
     if looked["exists"] is None:
-        told = str(looked["told"]).rstrip(". ")
-        return CheckResult(reference, source, unknown=(f"whether the model exists: {told}",))
+        detail = str(looked["told"]).rstrip(". ")
+        return CheckResult(reference, source, unknown=(f"whether the model exists: {detail}",))
     if not looked["exists"]:
         cure = "Check the name, which is case-sensitive, and the version"
         newest = f"; its newest version is {looked['newest']}" if looked.get("newest") else ""

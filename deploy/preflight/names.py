@@ -33,8 +33,8 @@ def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, 
     """
     made = [step for step in steps if step.verb is Verb.CREATE]
     gone = {step.address for step in steps if step.verb is Verb.DELETE}
-    untold = "told" in facts.get(address("role", spec.key), {})
-    roles = len(spec.pipeline.roles) if untold else sum(step.kind == "role" for step in made)
+    unread = "told" in facts.get(address("role", spec.key), {})
+    roles = len(spec.pipeline.roles) if unread else sum(step.kind == "role" for step in made)
     if not made and not roles:
         return None
     fresh = [step for step in made if step.kind == "deployment" and step.address not in gone]
@@ -49,7 +49,7 @@ def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, 
 
 def limits(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> list[Limit]:
     """The limits for what is created. `seen`: {region, endpoints, assignments, ...}; null: unknown."""
-    return [gate for gate, _, _ in _limits(desired, seen)]
+    return [each for each, _, _ in _limits(desired, seen)]
 
 
 def _limits(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple[Limit, str, str]]:
@@ -80,25 +80,25 @@ def check(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> CheckResult:
     """Whether the name is free and every limit is enough."""
     found, name, where = _limits(desired, seen), desired["name"], seen.get("region")
     reasons = [
-        Reason(gate.code, f"{more}, {gate.left} left of the published limit", _CURES[gate.code])
-        for gate, more, _ in found
-        if gate.short
+        Reason(each.code, f"{more}, {each.left} left of the published limit", _CURES[each.code])
+        for each, more, _ in found
+        if each.short
     ]
-    unknown = [_untold(gate, seen) for gate, _, _ in found if gate.left is None]
-    said = [words for gate, _, words in found if gate.left is not None]
+    unknown = [_untold(each, seen) for each, _, _ in found if each.left is None]
+    parts = [words for each, _, words in found if each.left is not None]
     if desired["endpoints"] and seen.get("free") is False:
         words = f"the name {name} is not available in {where}: {seen.get('told') or 'no reason given'}"
         reasons.append(Reason("AML265", words, "Choose another endpoint name; unique(n) in the template makes one"))
     elif desired["endpoints"] and seen.get("free"):
-        said.insert(0, f"{name} is free in {where}")
+        parts.insert(0, f"{name} is free in {where}")
     elif desired["endpoints"]:
         unknown.insert(0, f"whether {name} is free in {where}: {str(seen.get('told')).rstrip('. ')}")
-    return CheckResult("; ".join(said), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
+    return CheckResult("; ".join(parts), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
 
 
-def _untold(gate: Limit, seen: Mapping[str, Json]) -> str:
-    why = seen.get("uncounted") if gate.code == "AML264" else ""
-    return f"how many {gate.what} are left" + (f": role assignments {why}" if why else "")
+def _untold(each: Limit, seen: Mapping[str, Json]) -> str:
+    why = seen.get("uncounted") if each.code == "AML264" else ""
+    return f"how many {each.what} are left" + (f": role assignments {why}" if why else "")
 
 
 def too_many(steps: Sequence[Step], facts: Mapping[str, Facts]) -> list[Finding]:

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from deploy.domain import history, leases
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts, Json, address, facts_of
-from deploy.domain.owners import adopt_command, is_unmanaged, owner_tag, whose
+from deploy.domain.owners import adopt_command, is_unmanaged, owner_in_words, owner_tag
 from deploy.domain.plan import Step, Verb
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import live_slot, served
 from deploy.errors import CloudError, Finding
 
 
-def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
+def unmanaged_changes(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
     """A finding for each unmanaged resource that a step would change. A change of an entry changes its endpoint."""
     touched = {step.address for step in steps if step.changes}
     touched |= {address("endpoint", spec.key)} if touched else set()
@@ -23,7 +23,7 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
         Finding(
             str(where),
             "AML230",
-            f"{where.kind} {body['name']} exists and {whose(body)}",
+            f"{where.kind} {body['name']} exists and {owner_in_words(body)}",
             f"Choose another name, or adopt it first: {adopt_command(spec, owner_tag(body))}",
         )
         for where in sorted(touched)
@@ -34,14 +34,14 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
 def appeared(body: Mapping[str, Json] | None, owner: Json, what: str) -> None:
     """Raises CloudError if the resource was created by others after the plan was made."""
     if body and is_unmanaged(str(owner), body):
-        cause = f"{body['name']} was created after the plan was made, and it {whose(body)}"
+        cause = f"{body['name']} was created after the plan was made, and it {owner_in_words(body)}"
         raise CloudError(what, cause, "It was not changed. Plan again, or choose another name", code="AML230")
 
 
 def changed_owner(body: Mapping[str, Json] | None, step: Step, what: str) -> None:
     """Raises CloudError if the resource to adopt got another owner after the plan was made."""
     if body and owner_tag(body) not in (step.body["before"], step.body["adopted"][OWNER_TAG]):
-        cause = f"the owner of {body['name']} changed after the plan was made: it {whose(body)}"
+        cause = f"the owner of {body['name']} changed after the plan was made: it {owner_in_words(body)}"
         raise CloudError(what, cause, "It was not changed. Plan again", code="AML230")
 
 
@@ -63,7 +63,7 @@ def unmanaged(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[s
         if (body := facts.get(where)) and is_unmanaged(spec.owner, body) and where not in adopted
     ]
     return [
-        f"{where.kind} {body['name']} {whose(body)} and will not be changed; "
+        f"{where.kind} {body['name']} {owner_in_words(body)} and will not be changed; "
         f"adopt it with: {adopt_command(spec, owner_tag(body))}"
         for where, body in (found[:1] if found and found[0][0] == endpoint else found)
     ]

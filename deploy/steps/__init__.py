@@ -105,10 +105,10 @@ def permissions_needed(spec: EndpointSpec, steps: Sequence[Step]) -> Needs:
     """The actions that the steps of an endpoint need, at which scope. Checks need none."""
     found: dict[str, dict[str, list[str]]] = {}
     for step in steps:
-        ask = _answer(step, "permissions", default=None)
-        if ask is None or step.verb is Verb.CHECK:
+        method = _answer(step, "permissions", default=None)
+        if method is None or step.verb is Verb.CHECK:
             continue
-        scope, actions = ask(spec, step)
+        scope, actions = method(spec, step)
         for action in actions:
             asking = found.setdefault(scope, {}).setdefault(action, [])
             asking += [str(step.address)] if str(step.address) not in asking else []
@@ -123,8 +123,8 @@ def checks_of(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[S
 
 def is_in_effect(step: Step, world: World) -> bool:
     """Whether the world is as a step leaves it."""
-    if ask := _answer(step, "is_in_effect", default=None):
-        return bool(ask(step, world))
+    if method := _answer(step, "is_in_effect", default=None):
+        return bool(method(step, world))
     return (step.address in world) is (step.verb is not Verb.DELETE)
 
 
@@ -132,21 +132,21 @@ def explains(step: Step, found: Difference, world: World) -> bool:
     """Whether a difference is what a step, or the service by itself, made of it."""
     if effects.is_server_property(found.path):
         return True
-    if ask := _answer(step, "explains", default=None):
-        return bool(ask(step, found, world))
+    if method := _answer(step, "explains", default=None):
+        return bool(method(step, found, world))
     return found.address == step.address and is_in_effect(step, world)
 
 
 def unexplained(step: Step, body: Json) -> Iterator[str]:
     """ARM paths of a resource that are not as a step leaves them."""
-    ask = _answer(step, "unexplained", default=None)
-    return iter(ask(step, body)) if ask else iter(())
+    method = _answer(step, "unexplained", default=None)
+    return iter(method(step, body)) if method else iter(())
 
 
 def essence(step: Step) -> Json:
     """What makes two steps at one address the same after an interruption."""
-    ask = _answer(step, "essence", default=None)
-    return ask(step) if ask else dict(step.body)
+    method = _answer(step, "essence", default=None)
+    return method(step) if method else dict(step.body)
 
 
 _BY_NAME = {each.NAME: each for each in ALL_STEP_TYPES}

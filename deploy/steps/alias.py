@@ -40,10 +40,10 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     try:
         there = aliases.read(alias, _outside(cloud))
     except CloudError as error:
-        untold = {"code": error.code, "cause": error.cause, "cure": error.cure}
-        return {address(NAME, spec.key): {"endpoint": None, "untold": untold}}
-    told = {"endpoint": there.endpoint, "lease_ends": there.lease_ends} if there else {"endpoint": None}
-    return {address(NAME, spec.key): told}
+        unread = {"code": error.code, "cause": error.cause, "cure": error.cure}
+        return {address(NAME, spec.key): {"endpoint": None, "untold": unread}}
+    seen = {"endpoint": there.endpoint, "lease_ends": there.lease_ends} if there else {"endpoint": None}
+    return {address(NAME, spec.key): seen}
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
@@ -51,11 +51,11 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     if desired is None or (alias := _alias(desired.spec)) is None:
         return ()
     spec, where = desired.spec, address(NAME, desired.spec.key)
-    told, body = facts.get(where) or {}, facts.get(address("endpoint", spec.key))
-    if untold := told.get("untold"):
-        raise Refused([Finding(str(where), untold["code"], _unread(alias, untold["cause"]), untold["cure"])])
-    before = told.get("endpoint")
-    if before == spec.name and body is not None and told.get("lease_ends", _ends(body)) == _ends(body):
+    seen, body = facts.get(where) or {}, facts.get(address("endpoint", spec.key))
+    if unread := seen.get("untold"):
+        raise Refused([Finding(str(where), unread["code"], _unread(alias, unread["cause"]), unread["cure"])])
+    before = seen.get("endpoint")
+    if before == spec.name and body is not None and seen.get("lease_ends", _ends(body)) == _ends(body):
         return ()
     why = f"{aliases.named(alias)}: {before or 'none'} -> {spec.name}"
     if before == spec.name:
@@ -81,10 +81,10 @@ def clearing(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
     """The deletion of an alias that names an endpoint of this line, before the endpoint is deleted. Otherwise a
     scheduled renew would see a missed lease. The step reads an alias again that cannot be read now.
     """
-    told, alias = facts.get(address(NAME, spec.key)) or {}, _alias(spec)
+    seen, alias = facts.get(address(NAME, spec.key)) or {}, _alias(spec)
     if alias is None or "command" in alias:
         return ()
-    if not told.get("untold") and not leases.is_of_line(spec.base, str(told.get("endpoint") or "")):
+    if not seen.get("untold") and not leases.is_of_line(spec.base, str(seen.get("endpoint") or "")):
         return ()
     body = {"alias": alias, "base": spec.base}
     return [
@@ -100,16 +100,16 @@ def clearing(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
 
 def staying(spec: EndpointSpec, facts: Facts) -> str:
     """Why a teardown leaves the alias as it is, in words; empty if it does not."""
-    alias, told = _alias(spec), facts.get(address(NAME, spec.key)) or {}
-    if alias and "command" in alias and told.get("endpoint"):
-        return f"{aliases.named(alias)} is not run, so its target still names {told['endpoint']}"
+    alias, seen = _alias(spec), facts.get(address(NAME, spec.key)) or {}
+    if alias and "command" in alias and seen.get("endpoint"):
+        return f"{aliases.named(alias)} is not run, so its target still names {seen['endpoint']}"
     return unreadable(spec, facts)
 
 
 def unreadable(spec: EndpointSpec, facts: Facts) -> str:
     """Why the alias cannot be read, in words; empty when it can, or there is none."""
-    untold, alias = (facts.get(address(NAME, spec.key)) or {}).get("untold"), _alias(spec)
-    return _unread(alias, untold["cause"]) if untold and alias else ""
+    unread, alias = (facts.get(address(NAME, spec.key)) or {}).get("untold"), _alias(spec)
+    return _unread(alias, unread["cause"]) if unread and alias else ""
 
 
 def is_in_effect(step: Step, world: World) -> bool:

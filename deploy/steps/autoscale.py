@@ -1,7 +1,7 @@
 """Autoscale settings: separate resources that outlive the deployment they scale, so they are deleted before it.
 
-A setting that scales a managed deployment is deleted, whoever created it. Only restore creates settings: those that
-were exported.
+A setting that scales a managed deployment is deleted, even if others created it. Only restore creates settings:
+those that were exported.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     ]
 
 
-def remade(key: str, kept: Sequence[Json], facts: Facts, retry: Retry) -> Sequence[Step]:
+def recreated(key: str, exported: Sequence[Json], facts: Facts, retry: Retry) -> Sequence[Step]:
     """Steps that create the exported settings that no longer exist."""
-    steps = [(address(NAME, key, str(row["name"])), row) for row in kept]
+    steps = [(address(NAME, key, str(row["name"])), row) for row in exported]
     return [Step(Verb.CREATE, at, {"setting": row}, "it was exported", retry) for at, row in steps if at not in facts]
 
 

@@ -56,7 +56,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
         for name, document in desired.deployments.items()
         for step in _beside(desired.spec, live, asset, document, _steps(desired.spec, name, document, there.get(name)))
     ]
-    if findings := _serving(desired, steps, facts):
+    if findings := _deleted_with_traffic(desired, steps, facts):
         raise Refused(findings)
     if address("endpoint", desired.spec.key) not in facts:
         return steps  # a new endpoint has no traffic and no other deployment
@@ -70,7 +70,7 @@ def _unsettled(step: Step) -> Step:
     return replace(step, body={**step.body, claim: True}) if claim and "document" in step.body else step
 
 
-def _serving(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Finding]:
+def _deleted_with_traffic(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Finding]:
     """Deployments that would be deleted while they have traffic, which Azure refuses."""
     endpoint = facts.get(address("endpoint", desired.spec.key)) or {}
     called = {*shares(endpoint), *shares(endpoint, "mirrorTraffic")}
@@ -175,7 +175,7 @@ def _steps(
     where, retry = address(NAME, spec.key, name), spec.retry
     if body is None:
         return [Step(Verb.CREATE, where, body_of(spec, document), f"there is no deployment {name} yet", retry)]
-    document = kept(document, body)
+    document = merged_document(document, body)
     found = diff.changes(document, body, diff.DEPLOYMENT)
     files = ""
     if any(change.path == _RELEASE for change in found):
@@ -233,15 +233,15 @@ def _files_changed(spec: EndpointSpec, document: Mapping[str, Json], body: Mappi
 
 def _differences(found: Sequence[diff.Change], most: int, files: str) -> str:
     """`instance_type A -> B, files: code/score.py changed`; the release is named by what differs in it."""
-    told = [change for change in found if change.path != _RELEASE]
-    if not told:
+    shown = [change for change in found if change.path != _RELEASE]
+    if not shown:
         return files or "the definition of the model or the environment"
-    said = [f"{change.path} {before_and_after(change.path, change.before, change.after)}" for change in told[:most]]
-    more = [f"{len(told) - most} more"] if len(told) > most else []
-    return ", ".join([*said, *more, *([files] if files else [])])
+    texts = [f"{change.path} {before_and_after(change.path, change.before, change.after)}" for change in shown[:most]]
+    more = [f"{len(shown) - most} more"] if len(shown) > most else []
+    return ", ".join([*texts, *more, *([files] if files else [])])
 
 
-def kept(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Json]:
+def merged_document(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Json]:
     """The document with what a PUT would otherwise remove: tags and properties of others and, if the release stays the
     same, every field that the files do not set.
     """

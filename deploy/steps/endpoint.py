@@ -151,7 +151,7 @@ def explains(step: Step, found: Difference, world: World) -> bool:
 
 
 def essence(step: Step) -> Json:
-    """What makes two steps the same after an interruption: the document without what a PUT takes from the endpoint."""
+    """What makes two steps the same after an interruption: the document without fields of others."""
     document = step.body.get("document")
     if not isinstance(document, Mapping):
         return dict(step.body)
@@ -196,16 +196,16 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
 
 def _put(cloud: Cloud, step: Step, document: Mapping[str, Json], what: str) -> Evidence | None:
     """An endpoint on dedicated quota, with the keys of the one that it succeeds if there is one."""
-    patience, said = step.retry.deadline, ""
+    patience, note = step.retry.deadline, ""
     if former := step.body.get("predecessor"):
-        made, said = shared_quota.with_keys(cloud, document, VERSION, str(former), what=what, patience=patience)
+        made, note = shared_quota.with_keys(cloud, document, VERSION, str(former), what=what, patience=patience)
         if made:
-            return Evidence(said)
+            return Evidence(note)
     endpoints.put_endpoint(
         cloud, document, what=what, patience=patience,
         settled=lambda there: not diff.changes(document, there, diff.ENDPOINT),
     )  # fmt: skip
-    return Evidence(said) if said else None
+    return Evidence(note) if note else None
 
 
 def _created_meanwhile(cloud: Cloud, name: str, *, alone: bool) -> Json | None:

@@ -28,8 +28,8 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     body = endpoints.list_endpoints(cloud).get(spec.name)
     if not leases.borrows(spec.pipeline.quota.capacity, body):
         return {}
-    rows, untold = if_told(lambda: role_assignments.assignments(cloud))
-    missing = body is None or untold or orphans.unrecorded(body, rows or ())
+    rows, unread = if_told(lambda: role_assignments.assignments(cloud))
+    missing = body is None or unread or orphans.unrecorded(body, rows or ())
     return {} if missing else {address(NAME, spec.key): {}}
 
 

@@ -57,15 +57,15 @@ def _name(cloud: Cloud, name: str) -> tuple[bool | None, str]:
 def _read(cloud: Cloud, name: str) -> dict[str, Json]:
     there = endpoints.list_endpoints(cloud)
     count, uncounted = role_assignments.count_assignments(cloud)
-    heard = ["endpoints of the workspace", *(["role assignments"] if count is not None else [])]
-    free, told = (None, "") if name in there else _name(cloud, name)
-    heard += ["checkNameAvailability"] if free is not None else []
+    sources = ["endpoints of the workspace", *(["role assignments"] if count is not None else [])]
+    free, reason = (None, "") if name in there else _name(cloud, name)
+    sources += ["checkNameAvailability"] if free is not None else []
     return {
         "region": cloud.workspace()["location"],
         "endpoints": len(there),
         "assignments": count,
         "uncounted": uncounted,
         "free": free,
-        "told": told,
-        "source": ", ".join(heard),
+        "told": reason,
+        "source": ", ".join(sources),
     }

@@ -49,8 +49,8 @@ def _read(cloud: Cloud, reference: str) -> dict[str, Json]:
         return {**row, "told": error.cause}
     if found is None:
         return row
-    told = {"newest": found.newest, "published": found.published, "source": found.source, "told": ""}
-    return {**row, **told, **claims(found.body or {}), "exists": found.body is not None}
+    details = {"newest": found.newest, "published": found.published, "source": found.source, "told": ""}
+    return {**row, **details, **claims(found.body or {}), "exists": found.body is not None}
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:

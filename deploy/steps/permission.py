@@ -56,18 +56,20 @@ def _fresh(cloud: Cloud, name: str) -> Sequence[str]:
 
 def _ask(cloud: Cloud, scopes: dict[str, str], *, inherited: Sequence[str]) -> dict[str, dict[str, Json]]:
     """One request per scope; none if a scope above decides it, or if the scope does not exist yet."""
-    asked: dict[str, tuple[list[Json] | None, str]] = {}
+    answered: dict[str, tuple[list[Json] | None, str]] = {}
     for word, scope in sorted(scopes.items(), key=lambda pair: (pair[0] != "workspace", len(pair[1]))):
-        if scope not in asked and word not in inherited and not permissions.settled(_blocks(asked), scope):
-            asked[scope] = role_assignments.permissions(cloud, scope)
-    blocks, told = asked[cloud.workspace_id]
-    above: tuple[list[Json] | None, str] = (None, told) if blocks is None else ([], "")
-    answers = {word: asked.get(scope, above if word in inherited else ([], "")) for word, scope in scopes.items()}
-    return {word: {"scope": scopes[word], "blocks": blocks, "told": told} for word, (blocks, told) in answers.items()}
+        if scope not in answered and word not in inherited and not permissions.settled(_blocks(answered), scope):
+            answered[scope] = role_assignments.permissions(cloud, scope)
+    blocks, reason = answered[cloud.workspace_id]
+    above: tuple[list[Json] | None, str] = (None, reason) if blocks is None else ([], "")
+    answers = {word: answered.get(scope, above if word in inherited else ([], "")) for word, scope in scopes.items()}
+    return {
+        word: {"scope": scopes[word], "blocks": blocks, "told": reason} for word, (blocks, reason) in answers.items()
+    }
 
 
-def _blocks(asked: Mapping[str, tuple[list[Json] | None, str]]) -> list[tuple[str, list[Json] | None]]:
-    return [(scope, blocks) for scope, (blocks, _) in asked.items()]
+def _blocks(answered: Mapping[str, tuple[list[Json] | None, str]]) -> list[tuple[str, list[Json] | None]]:
+    return [(scope, blocks) for scope, (blocks, _) in answered.items()]
 
 
 def _place(word: str) -> str:

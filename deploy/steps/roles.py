@@ -44,9 +44,9 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     `role/<key>`: {id: "", giver: "unseen"} when they may not be read; {id: "", giver: "untold", told: why} when Azure
     does not answer.
     """
-    _, untold = if_told(lambda: role_assignments.assignments(cloud))
-    if untold:
-        return {address(NAME, spec.key): {"id": "", "giver": _UNTOLD, "told": untold}}
+    _, unread = if_told(lambda: role_assignments.assignments(cloud))
+    if unread:
+        return {address(NAME, spec.key): {"id": "", "giver": _UNTOLD, "told": unread}}
     found = role_state.held(cloud, spec)
     if found is None:
         return {address(NAME, spec.key): {"id": "", "giver": _UNSEEN}}
@@ -106,13 +106,13 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
         seen.sort(key=lambda each: bool(each[1].get("marked")))
         return [_remove(a, body) for a, body in seen if body["giver"] in _WHY_REMOVED]
     spec = desired.spec
-    asked = {_address(spec.key, role): role for role in spec.pipeline.roles}
-    assigned = [_assign(spec, role) for where, role in asked.items() if where not in facts]
-    assigned += [_keep(spec, role) for where, role in asked.items() if _is_of_entry(facts.get(where))]
+    by_address = {_address(spec.key, role): role for role in spec.pipeline.roles}
+    assigned = [_assign(spec, role) for where, role in by_address.items() if where not in facts]
+    assigned += [_keep(spec, role) for where, role in by_address.items() if _is_of_entry(facts.get(where))]
     removed = [
         _remove(where, body)
         for where, body in sorted(facts.items())
-        if (where.kind, where.endpoint) == (NAME, spec.key) and where not in asked and body["giver"] == "us"
+        if (where.kind, where.endpoint) == (NAME, spec.key) and where not in by_address and body["giver"] == "us"
     ]
     return [*assigned, *removed]
 
