@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from deploy import steps
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import OWNER_TAG, Address, Facts, Json, address
@@ -52,5 +53,5 @@ def _deployments(cloud: Cloud, name: str, key: str) -> Facts:
 def _observe(cloud: Cloud, spec: EndpointSpec, step_types: Sequence[StepType]) -> Facts:
     facts: dict[Address, Mapping[str, Json]] = {}
     for step_type in step_types:
-        facts |= step_type.observe(cloud, spec)
+        facts |= steps.observe(step_type, cloud, spec)
     return facts

@@ -19,7 +19,7 @@ from deploy.planning import fallback, slots
 from deploy.planning.build import build_plan
 from deploy.planning.slots import choose
 from deploy.preflight import check_result, exposure, guards, headroom, names, refusals
-from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, grants_access, probe, traffic
+from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, grants_access, plan, probe, traffic
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def _plan_step_types(
     steps: list[Step] = []
     for step_type in step_types:
         try:
-            steps += step_type.plan(desired, facts)
+            steps += plan(step_type, desired, facts)
         except Refused as refused:
             findings += refused.findings
     return steps

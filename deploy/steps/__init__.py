@@ -1,13 +1,10 @@
 """Step types: a module for each kind of step, which answers every question about its kind. They run in this order.
 
-Every step type has a NAME, which is the kind of its addresses, and three functions:
+Every step type has a NAME, which is the kind of its addresses, and `run(cloud, step) -> evidence`: one remote call,
+which raises CloudError, or Transient when a retry may succeed. The rest is optional:
 
-    observe(cloud, spec) -> facts            what exists; reads only
-    plan(desired | None, facts) -> steps     pure; None: delete everything
-    run(cloud, step) -> evidence             one remote call; raises CloudError, or Transient when a retry may succeed
-
-The rest is optional. A step type that has no answer of its own gets the default of the function here:
-
+    observe(cloud, spec)                     the facts: what exists; reads only; default: none
+    plan(desired | None, facts)              the steps; pure; None: delete everything; default: none
     permissions(spec, step)                  scope and actions that the step needs; default: none
     is_in_effect(step, world)                whether the world is as the step leaves it; default: its address exists
     explains(step, difference, world)        whether the step made a difference; default: at its address and in effect
@@ -56,10 +53,6 @@ class StepType(Protocol):
 
     NAME: str
 
-    def observe(self, cloud: Cloud, spec: EndpointSpec, /) -> Facts: ...
-
-    def plan(self, desired: Desired | None, facts: Facts, /) -> Sequence[Step]: ...
-
     def run(self, cloud: Cloud, step: Step, /) -> Evidence | None: ...
 
 
@@ -89,6 +82,18 @@ ALL_STEP_TYPES: tuple[StepType, ...] = (*STEP_TYPES, export)
 
 VOLATILE_FACTS = frozenset(kind for each in ALL_STEP_TYPES for kind in getattr(each, "VOLATILE_FACTS", ()))
 OUTLIVE_ENDPOINT = frozenset(each.NAME for each in ALL_STEP_TYPES if getattr(each, "OUTLIVES_ENDPOINT", False))
+
+
+def observe(step_type: StepType, cloud: Cloud, spec: EndpointSpec) -> Facts:
+    """The facts that a step type reads."""
+    method = getattr(step_type, "observe", None)
+    return method(cloud, spec) if method else {}
+
+
+def plan(step_type: StepType, desired: Desired | None, facts: Facts) -> Sequence[Step]:
+    """The steps of a step type. Raises Refused."""
+    method = getattr(step_type, "plan", None)
+    return method(desired, facts) if method else ()
 
 
 def needs_cores(step: Step) -> bool:

@@ -8,29 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.cloud import endpoints, orphans, role_state
 from deploy.cloud.connect import Cloud
 from deploy.config import export
-from deploy.domain.arm import Facts, Json, address
-from deploy.domain.plan import Desired, Step, Verb
+from deploy.domain.arm import Json, address
+from deploy.domain.plan import Step, Verb
 from deploy.domain.report import Evidence
-from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError, sanitize
 
 NAME = "export"
-
-
-def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 as every step type
-    """No facts: an export is only written before a deletion."""
-    return {}
-
-
-def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 as every step type
-    """No steps: only reap and renew export, with `step_for`."""
-    return ()
 
 
 def step_for(key: str, name: str, folder: str, *rest: str) -> Step:

@@ -11,7 +11,7 @@ from deploy.cloud import endpoints, role_assignments
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
 from deploy.domain.arm import Facts, Json, address
-from deploy.domain.plan import Desired, Step
+from deploy.domain.plan import Step
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.preflight import names
@@ -26,11 +26,6 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     `free` is read only if the workspace has no such endpoint; `told` and `uncounted`: why a value is unknown.
     """
     return {address(NAME, spec.key): _read(cloud, spec.name)}
-
-
-def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 as every step type
-    """No steps: see `check`."""
-    return ()
 
 
 def check(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:

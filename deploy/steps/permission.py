@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from deploy.cloud import endpoints, role_assignments, role_state
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import Facts, Json, address, facts_of
-from deploy.domain.plan import Desired, Step
+from deploy.domain.plan import Step
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.preflight import permissions
@@ -27,11 +27,6 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     scopes = {"workspace": cloud.workspace_id, **role_state.moving(cloud, spec)}
     answers = _ask(cloud, scopes, inherited=_fresh(cloud, spec.name))
     return {address(NAME, spec.key, _place(word)): {"word": word, **answer} for word, answer in answers.items()}
-
-
-def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 as every step type
-    """No steps: see `check`."""
-    return ()
 
 
 def check(spec: EndpointSpec, needs: permissions.Needs, facts: Facts) -> list[Step]:

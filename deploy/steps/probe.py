@@ -25,11 +25,6 @@ _KEPT = 1_000_000
 """Bytes of a wrong answer that the report contains."""
 
 
-def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 as every step type
-    """No facts: a probe leaves nothing in Azure."""
-    return {}
-
-
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """One probe for each deployment that is new, changed, or gets more traffic."""
     if desired is None or desired.spec.pipeline.probe is None:

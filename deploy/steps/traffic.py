@@ -23,11 +23,6 @@ NEEDS_CORES = True
 _HISTORY = tuple(f"tags.{name}" for name in history.TAGS)
 
 
-def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 as every step type
-    """No facts of its own: the endpoint's body contains the traffic."""
-    return {}
-
-
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """One shift for each stage not yet reached; for a deletion, one that removes all traffic."""
     if desired is None:
