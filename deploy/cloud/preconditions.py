@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Json
-from deploy.domain.owners import whose
+from deploy.domain.owners import owner_in_words
 from deploy.domain.preserved import PROTECT_TAG, is_protected
 from deploy.domain.traffic_shares import shares
 from deploy.errors import CloudError
@@ -29,7 +29,7 @@ def check_idle(cloud: Cloud, body: Mapping[str, Json], what: str) -> None:
 def _moved(body: Mapping[str, Json], there: Mapping[str, Json]) -> str:
     tags = there.get("tags") or {}
     if tags.get(OWNER_TAG) != body["owner"]:
-        return f"{body['name']} {whose(there)}, not to {body['owner']}"
+        return f"{body['name']} {owner_in_words(there)}, not by {body['owner']}"
     if tags.get(RELEASE_TAG) != body["release"]:
         return f"{body['name']} holds release {tags.get(RELEASE_TAG)} now, not {body['release']}"
     return ""

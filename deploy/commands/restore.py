@@ -50,7 +50,7 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, emit
             if alias_problem := alias.unreadable(spec, facts[spec.key]):
                 spec = _without_alias(spec, saved)
         plan = with_lease_ends(cloud, _plan(environment, spec, facts, refusal, siblings))
-        settings = autoscale.remade(spec.key, _read(folder / "autoscale.json", folder), facts[spec.key], spec.retry)
+        settings = autoscale.recreated(spec.key, _read(folder / "autoscale.json", folder), facts[spec.key], spec.retry)
         steps = [step for step in plan.steps if step.kind != "probe" or _gets_traffic(spec, step)]
         notes = [] if spec.pipeline.probe else [f"{spec.key}: it gets traffic without a probe; its entry has none."]
         if alias_problem:

@@ -1,4 +1,4 @@
-"""Reading what Azure holds: ARM bodies by address, and the tags that amldeploy writes."""
+"""Addresses, facts (ARM bodies by address), and the tags that amldeploy writes."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Address(NamedTuple):
 Facts = Mapping[Address, Mapping[str, Json]]
 """What exists in Azure: address -> ARM body. An address that is absent is a resource that does not exist."""
 OWNER_TAG = "amldeploy-owner"
-"""Tag on endpoint and deployment: see `owners.Owner`. Nothing without our own is ever changed."""
+"""Tag on endpoint and deployment: see `owners.Owner`. Resources without our tag are never changed."""
 RELEASE_TAG = "amldeploy-release"
 """Tag on a deployment: the digest of what it is made of."""
 SLOTS = ("blue", "green")
-UNVERIFIED = "-unverified"  # follows the release of a live deployment that was changed in place and not yet probed
+UNVERIFIED = "-unverified"  # suffix of the release tag: changed in place while it had traffic, not yet probed
 
 
 def address(kind: str, key: str, *rest: str) -> Address:
@@ -61,10 +61,10 @@ def facts_of(facts: Facts, kind: str, key: str) -> dict[str, Mapping[str, Json]]
 
 
 def release_of(body: Mapping[str, Json] | None) -> str:
-    """The release that a deployment (ARM body or document) holds, proven or not; empty if no tag names one."""
+    """The release of a deployment (ARM body or document), verified or not; empty without a release tag."""
     return str(((body or {}).get("tags") or {}).get(RELEASE_TAG) or "").removesuffix(UNVERIFIED)
 
 
 def capacity_of(body: Mapping[str, Json] | None) -> int:
-    """The instances of a deployment, from its ARM body; 0 where it says none."""
+    """The instances of a deployment, from its ARM body; 0 if it contains no number."""
     return int(((body or {}).get("sku") or {}).get("capacity") or 0)

@@ -24,13 +24,13 @@ _ENTRIES = 100_000
 WRITTEN_BY_PROGRAMS = frozenset({"__pycache__", ".ipynb_checkpoints", ".git", ".amldeploy", ".DS_Store"})
 """Names of files and folders that are no part of a release; `*.pyc` neither. docs/releases.md lists them."""
 _HEAD, _CHUNK = 8_000, 1 << 20
-"""Bytes in which a NUL tells that a file is not text, as git decides; bytes that are read at once."""
+"""Bytes in which a NUL means that a file is not text, as in git; bytes that are read at once."""
 Entries = tuple[tuple[str, str], ...]
 """(path in the folder, digest of the content) of each file, in order; the path of a single file is empty."""
 
 
 class TooMuch(Exception):
-    """The folder holds more files than a deployment has any use for."""
+    """The folder contains too many files for a deployment."""
 
 
 def digest(value: Any, length: int = 64) -> str:

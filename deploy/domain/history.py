@@ -1,4 +1,4 @@
-"""The history of an endpoint's traffic, kept in tags of the endpoint. Pure.
+"""The history of an endpoint's traffic, stored in tags of the endpoint. Pure.
 
 A tag is written in the same PUT as the change that it describes. So a release is recorded as live exactly when a PUT
 that gave it all traffic was accepted, and as failed when the rescue moved traffic away from it.
@@ -26,7 +26,7 @@ LIVE_TAG = "amldeploy-live"
 FAILED_TAG = "amldeploy-failed"
 """Tag on an endpoint: the release that the last rescue moved traffic away from."""
 ROLLED_BACK_TAG = "amldeploy-rolled-back"
-"""Tag on an endpoint: the release that the last rollback moved traffic away from, when, and who did it."""
+"""Tag on an endpoint: the release that the last rollback moved traffic away from, when, and by whom."""
 TAGS = (LIVE_TAG, FAILED_TAG, ROLLED_BACK_TAG)
 _LONGEST = 256
 _ENTRY = re.compile(r"(?P<slot>[^=@\s]+)=(?P<release>[^=@\s]+)@(?P<at>\S+)")

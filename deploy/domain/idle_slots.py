@@ -1,8 +1,8 @@
 """The idle slot: the deployment that received the traffic before the live release, or failed after it. Pure.
 
-Such a deployment is kept for a rollback and costs as much as its instances do. It is idle only if everything here is
+Such a deployment stays for a rollback, and its instances cost money. It is idle only if everything here is
 known: it and its endpoint are managed by the same entry, one other slot receives all traffic and the endpoint's history
-says since when, and the history says of this very deployment that its release was live, or that a rescue moved traffic
+contains since when, and the history lists the release of this deployment as live, or that a rescue moved traffic
 away from it. A deployment of an unfinished rollout has no such record and is never idle.
 """
 
@@ -22,7 +22,7 @@ from deploy.domain.traffic_shares import shares
 
 Json = Any
 _AT_REST = ("Succeeded", "Failed", "Canceled")
-"""Provisioning states in which no operation is running."""
+"""Provisioning states without a running operation."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,18 @@ class Idle:
         return f"{self.instances} x {self.instance_type}"
 
     def until(self, keep: float) -> datetime | None:
-        """When it has been kept for `keep` seconds; None for FOREVER."""
+        """When `keep` seconds have passed since it became idle; None for FOREVER."""
         return None if keep == FOREVER else self.since + timedelta(seconds=keep)
 
 
 def claim(endpoint: str, body: Mapping[str, Json]) -> dict[str, Json]:
     """The body of the step that deletes a deployment as an idle slot: what `claims` checks right before."""
-    told = {"owner": owner_tag(body), "release": _tag(body, RELEASE_TAG)}
-    return {"endpoint": endpoint, "name": str(body["name"]), "idle": True, **told}
+    more = {"owner": owner_tag(body), "release": _tag(body, RELEASE_TAG)}
+    return {"endpoint": endpoint, "name": str(body["name"]), "idle": True, **more}
 
 
 def was_live(endpoint: Mapping[str, Json], body: Mapping[str, Json]) -> bool:
-    """Whether the release in a deployment of ours received all traffic once."""
+    """Whether the release of a managed deployment received all traffic before."""
     ours = owner_tag(body) == owner_tag(endpoint) != ""
     held = (str(body["name"]), _tag(body, RELEASE_TAG))
     return ours and any((each.slot, each.release) == held for each in history.live(endpoint))
@@ -82,7 +82,7 @@ def of(endpoint: Mapping[str, Json], deployments: Mapping[str, Mapping[str, Json
 
 
 def _recorded(endpoint: Mapping[str, Json], body: Mapping[str, Json], slot: str, live: history.Record) -> Idle | None:
-    """The slot with the time from which it is idle, if the history knows the deployment that is in it now."""
+    """The slot with the time from which it is idle, if the history lists its current deployment."""
     release, made = _tag(body, RELEASE_TAG), body.get("systemData") or {}
     created, modified = (leases.moment(made.get(name)) for name in ("createdAt", "lastModifiedAt"))
     failed = history.failed(endpoint)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NAMES = (".amlignore", ".gitignore")
-"""The first that exists is used, the other is not read."""
+"""The first that exists is used; the other is not read."""
 LARGEST = 1_048_576
 """Bytes of an ignore file."""
 _BELOW = "(?:/.*)?"
@@ -24,7 +24,7 @@ _ANY = "**"
 
 
 class Unusable(Exception):
-    """An ignore file that azure-ai-ml cannot use; the text says which, and why."""
+    """An ignore file that azure-ai-ml cannot use; the text contains which, and why."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _expression(pattern: str) -> str:
 
 
 def _segments(parts: list[str]) -> Iterator[str]:
-    """The expressions of the parts between slashes; `**` stands for any number of them."""
+    """The expressions of the parts between slashes; `**` matches any number of them."""
     last, slash = len(parts) - 1, ""
     for number, part in enumerate(parts):
         if part == _ANY:
@@ -131,7 +131,7 @@ def _letters(part: str) -> Iterator[str]:
 
 
 def _end_of_set(part: str, start: int) -> int:
-    """Where the bracket closes; 0 when it does not, so that it stands for itself. One right after `[` is in the set."""
+    """The index of the closing bracket; 0 if there is none (a literal `[`). A `]` right after `[` is in the set."""
     after = start + (part[start : start + 1] == "!")
     return max(part.find("]", after + (part[after : after + 1] == "]")), 0)
 

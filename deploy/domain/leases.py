@@ -2,7 +2,7 @@
 
 Azure deletes such an endpoint at the moment that its creator stated, 168 hours after creation at the latest. The moment
 can never be moved, so a lease is renewed by a successor under another name. Everything here is computed from what Azure
-shows and from the moment that the service's own clock tells, so two runners always come to the same result.
+returns and from the time of Azure's own clock, so two runners always compute the same result.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ LONGEST = timedelta(hours=168)
 ENABLED, DEADLINE = "SharedComputeCapacityEnabled", "TargetAutoDeletionTime"
 """Endpoint properties that put it on shared quota, as public deployments write them."""
 ENDS_TAG = "amldeploy-lease-ends"
-"""Tag on an endpoint: the end of its lease in ISO 8601, for people and for whoever cannot read the property."""
+"""Tag on an endpoint: the end of its lease in ISO 8601, readable without the property."""
 NOTICED_TAG = "amldeploy-noticed"
-"""Tag on an endpoint: of how many hours before its end each channel was told last: `stdout=24 slack/TEAM_HOOK=48`."""
+"""Tag on an endpoint: hours before the end of the last notice per channel: `stdout=24 slack/TEAM_HOOK=48`."""
 SUCCEEDS_TAG = "amldeploy-succeeds"
-"""Tag on an endpoint that a renewal made: the name of the endpoint that it replaces. Written when it is created."""
+"""Tag on an endpoint that a renewal created: the name of the endpoint that it replaces. Written when it is created."""
 RESTORED_TAG = "amldeploy-restored"
-"""Tag on an endpoint that `restore` made again: when, in ISO 8601. Written when it is created."""
+"""Tag on an endpoint that `restore` recreated: when, in ISO 8601. Written when it is created."""
 THRESHOLDS = (48, 24, 6, 1)
-"""Hours before the end at which people are told."""
+"""Hours before the end at which notices are sent."""
 LEAST = 3600.0
 """Seconds, beside the drain time, that a lease must have: the last notice is one hour before the end, and a deployment
-with a large image takes a good part of it.
+with a large image needs a good part of it.
 """
 LONGEST_BASE = 26
 """Letters of a name that can be renewed: Azure allows 32, and a successor's has six more."""
@@ -47,14 +47,14 @@ class Lease:
     ends: datetime
 
     def hours_left(self, now: datetime) -> float:
-        """Hours until Azure deletes the endpoint; negative when it is over."""
+        """Hours until Azure deletes the endpoint; negative after the lease expired."""
         return (self.ends - now).total_seconds() / 3600
 
 
 def of(body: Mapping[str, Json]) -> Lease | None:
     """The lease of an endpoint, from its ARM body; None when it is not on shared quota.
 
-    The property is what Azure goes by; its case and its form are not documented, so both are read with an open mind.
+    Azure uses the property. Its case and form are not documented, so every known form is accepted.
     """
     properties = {
         str(key).lower(): value for key, value in ((body.get("properties") or {}).get("properties") or {}).items()
@@ -66,7 +66,7 @@ def of(body: Mapping[str, Json]) -> Lease | None:
 
 
 def borrows(capacity: str, body: Mapping[str, Json] | None) -> bool:
-    """Whether an endpoint's cores are the shared pool's: one that is there says it itself, of another its files do."""
+    """Whether an endpoint uses the shared pool: read from its body if it exists, else from its files."""
     return of(body) is not None if body else capacity == "shared"
 
 
@@ -76,7 +76,7 @@ def properties(ends: datetime) -> dict[str, str]:
 
 
 def tags(ends: datetime) -> dict[str, str]:
-    """Our own record of the same moment."""
+    """The tag with the end of the lease."""
     return {ENDS_TAG: written(ends)}
 
 
@@ -95,7 +95,7 @@ def both(when: datetime) -> str:
 
 
 def expected(entry: Mapping[str, Json], now: datetime) -> Mapping[str, Json]:
-    """A lease in a plan: one that has yet to begin, of so many `hours`, with its end as it would be."""
+    """A lease in a plan: one that has not begun, with `hours` and its end if it began now."""
     rest = {key: value for key, value in entry.items() if key != "hours"}
     if "hours" not in entry:
         return rest
@@ -116,8 +116,8 @@ def moment(text: Json) -> datetime | None:
 def successor(base: str, predecessor: Lease) -> str:
     """`<base>-<generation>`: the generation is the predecessor's end in minutes since 2024, in base 36.
 
-    Ends only grow, so no name is ever used again; and whoever asks, however often, hears the same name, so a renewal
-    that was cut off is continued instead of begun anew. Six characters longer than the base until 2055.
+    Ends only grow, so no name is used twice. The name is the same each time it is computed, so an interrupted renewal
+    is continued. Six characters longer than the base until 2055.
     """
     minutes = max(0, int((predecessor.ends - _EPOCH).total_seconds() // 60))
     digits = ""
@@ -148,10 +148,9 @@ def order(base: str, names: Iterable[str]) -> list[str]:
 
 
 def due(lease: Lease, told: int | None, now: datetime) -> int | None:
-    """The notice to give now to whoever was last told of `told` hours, or of nothing yet: the nearest threshold that
-    has passed; None when there is none.
+    """The notice to send now: the nearest threshold (hours) that has passed; None if there is none.
 
-    After a gap only the nearest is worth saying; those before it count as said.
+    `told`: the threshold of the last notice, None if none was sent. After a gap only the nearest notice is sent.
     """
     left = lease.hours_left(now)
     passed = [hours for hours in THRESHOLDS if left <= hours]
@@ -159,11 +158,11 @@ def due(lease: Lease, told: int | None, now: datetime) -> int | None:
 
 
 def told(tag: str) -> dict[str, int]:
-    """Channel -> the hours of which it was told last, from NOTICED_TAG."""
+    """Channel -> hours before the end of its last notice, from NOTICED_TAG."""
     words = [word.rpartition("=") for word in tag.split()]
     return {channel: int(hours) for channel, _, hours in words if channel and hours.isdecimal()}
 
 
 def noted(channels: Mapping[str, int]) -> str:
-    """The tag that says the same."""
+    """The text of NOTICED_TAG."""
     return " ".join(f"{channel}={hours}" for channel, hours in channels.items())

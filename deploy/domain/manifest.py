@@ -25,11 +25,11 @@ Files = Mapping[str, str]
 TAGS = tuple(f"amldeploy-files-{number}" for number in range(1, 5))
 """Tags on a deployment that list its files; the run writes them."""
 _LONGEST = 256
-"""Characters of a tag's value that Azure takes."""
+"""Characters that Azure accepts in the value of a tag."""
 _ROOM = _LONGEST * len(TAGS)
 _DIGITS = 6
 _MOST = 65_536
-"""Bytes of a list of files. One that was written here is far smaller."""
+"""Bytes of a list of files; lists that amldeploy wrote are far smaller."""
 _PARTS = {"code_configuration.code": "code", "model.path": "model"}
 """Field that names local files -> the part of the deployment; any other is the environment."""
 _NAMED, _PATH = 3, 80
@@ -75,15 +75,15 @@ def read_tags(body: Mapping[str, Json]) -> dict[str, str] | None:
 
 def rolled_up(files: Files, folders: Iterable[str]) -> dict[str, str]:
     """The files, with one entry for each of these folders (the outermost counts) instead of what it holds."""
-    wanted = set(folders)
-    kept, inside = {}, dict[str, list[list[str]]]()
+    chosen = set(folders)
+    listed, inside = {}, dict[str, list[list[str]]]()
     for path, digits in files.items():
-        folder = next((each for each in _above(path) if each in wanted), None)
+        folder = next((each for each in _above(path) if each in chosen), None)
         if folder is None:
-            kept[path] = digits
+            listed[path] = digits
         else:
             inside.setdefault(folder, []).append([path, digits])
-    return kept | {folder: digest(sorted(held), _DIGITS) for folder, held in inside.items()}
+    return listed | {folder: digest(sorted(held), _DIGITS) for folder, held in inside.items()}
 
 
 def changed(before: Files, files: Files) -> list[tuple[str, str]]:
@@ -95,7 +95,7 @@ def changed(before: Files, files: Files) -> list[tuple[str, str]]:
 
 
 def in_words(before: Files | None, files: Files) -> str:
-    """`files: code/score.py changed, code/notes.md added (+3 more)`; empty when they are the same."""
+    """`files: code/score.py changed, code/notes.md added (+3 more)`; empty without a difference."""
     if before is None:
         return "files (not recorded)" if files else ""
     found = changed(before, files)
@@ -104,7 +104,7 @@ def in_words(before: Files | None, files: Files) -> str:
 
 
 def _fitting(files: Files) -> str:
-    """The list in letters, with as few folders rolled up as it takes to fit."""
+    """The list in letters, with as few folders rolled up as needed to fit."""
     text, rolled = _packed(files), list[str]()
     sizes = Counter(folder for path in files for folder in _above(path))
     for depth in sorted({folder.count("/") for folder in sizes}, reverse=True):

@@ -56,8 +56,8 @@ def is_unmanaged(owner: str, body: Mapping[str, Json] | None) -> bool:
     return bool(body) and owner_tag(body) != owner
 
 
-def whose(body: Mapping[str, Json]) -> str:
-    """Of what is unmanaged, in words: which owner it has."""
+def owner_in_words(body: Mapping[str, Json]) -> str:
+    """The owner of an unmanaged resource, in words."""
     tag = owner_tag(body)
     return f"is managed by {sanitize(tag)}" if tag else "is not managed by amldeploy"
 
@@ -69,7 +69,7 @@ def entry(spec: EndpointSpec) -> str:
 
 
 def adopt_command(spec: EndpointSpec, *owners: str) -> str:
-    """What to type to take over resources with these owner tags; an empty tag is none."""
+    """The command that adopts resources with these owner tags; an empty tag is ignored."""
     return f"amldeploy adopt -e {entry(spec)}" + "".join(
         f" --from {shlex.quote(sanitize(tag))}" for tag in owners if tag
     )

@@ -1,4 +1,4 @@
-"""A plan: its steps, and what is done if one of them fails. Can be written as JSON."""
+"""A plan: its steps, its rescue and its fallback. Can be written as JSON."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Step:
 
     @property
     def changes(self) -> bool:
-        """Whether Azure is different afterwards."""
+        """Whether it changes something in Azure."""
         return self.verb not in (Verb.CHECK, Verb.PROBE)
 
 
@@ -78,44 +78,44 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps between what is wanted and what is there, and what to do if one fails."""
+    """The steps from what exists to what is desired, and the steps that run if one fails."""
 
     environment: str
     steps: tuple[Step, ...]
     rescue: tuple[Step, ...] = ()
     leases: tuple[Mapping[str, Json], ...] = ()
-    endpoints: tuple[str, ...] = ()  # those that were asked for, whether they need a step or not
-    facts: str = ""  # digest of the facts that the plan stands on
-    notes: tuple[str, ...] = ()  # what a person should know before agreeing
+    endpoints: tuple[str, ...] = ()  # the keys that were requested, whether they need a step or not
+    facts: str = ""  # digest of the facts that the plan depends on
+    notes: tuple[str, ...] = ()  # what a person should know before approving
     world: World = field(default_factory=dict)
-    """Those facts, address -> body without what changes by itself, each secret as a digest; empty if not kept."""
-    fallback: tuple[Step, ...] = ()  # what is done instead of the rest when the shared pool stays full
+    """Those facts, each secret as a digest; empty if they are not stored."""
+    fallback: tuple[Step, ...] = ()  # the steps that replace the rest when the shared pool stays full
     exposure: tuple[Mapping[str, Json], ...] = ()  # {address, path, before, after} of what becomes more exposed
-    allow_exposure: bool = False  # whether a protected environment takes that
+    allow_exposure: bool = False  # whether that is allowed in a protected environment
     stays: tuple[str, ...] = ()  # ARM ids of assets in the workspace that the deployments used which it deletes
-    scoring_uris: tuple[str, ...] = field(default=(), compare=False)  # of endpoints that are there; in no plan file
+    scoring_uris: tuple[str, ...] = field(default=(), compare=False)  # of endpoints that exist; not in a plan file
     held: tuple[Mapping[str, Json], ...] = ()
-    """Endpoints left as they are because their files describe a release that was rolled back: {endpoint, name, release,
+    """Endpoints that are not changed, as their files describe a release that was rolled back: {endpoint, name, release,
     at, by}.
     """
     allow_rolled_back: bool = False
     """Whether a release that was rolled back may be deployed again."""
-    target: Mapping[str, str] = field(default_factory=dict)  # cloud, subscription_id, ... as `sealing.target_of`
-    sealed: Mapping[str, str] = field(default_factory=dict)  # of what no plan shows -> digest, as `sealing.sealed_of`
+    target: Mapping[str, str] = field(default_factory=dict)  # cloud, subscription_id, ... see `build.target_of`
+    sealed: Mapping[str, str] = field(default_factory=dict)  # hidden value -> digest, see `build.sealed_of`
 
     @property
     def all_steps(self) -> tuple[Step, ...]:
-        """All that may come to be done."""
+        """The steps, those of the rescue and those of the fallback."""
         return (*self.steps, *self.rescue, *self.fallback)
 
     @property
     def fingerprint(self) -> str:
-        """What apply compares. Checks are made anew anyway; a secret counts by its digest in `sealed` or `world`."""
+        """What apply compares. Checks are left out: apply repeats them. Secrets count by their digests."""
         steps = [_as_data(step) for step in (*self.steps, *self.rescue) if step.verb is not Verb.CHECK]
         second = [_as_data(step) for step in self.fallback if step.verb is not Verb.CHECK]
-        place = [self.environment, list(self.endpoints), dict(self.target), dict(self.sealed)]
+        where = [self.environment, list(self.endpoints), dict(self.target), dict(self.sealed)]
         chosen = {"held": self.held, "allow": [self.allow_rolled_back, self.allow_exposure]}
-        return digest([*place, self.facts, redact_secrets(steps), redact_secrets(second), chosen])
+        return digest([*where, self.facts, redact_secrets(steps), redact_secrets(second), chosen])
 
     @property
     def summary(self) -> dict[str, int]:
@@ -124,7 +124,7 @@ class Plan:
 
     @property
     def quota(self) -> tuple[Mapping[str, Json], ...]:
-        """The arithmetic of each quota check."""
+        """The body of each quota check."""
         return tuple(s.body for s in self.steps if s.kind == "quota")
 
 

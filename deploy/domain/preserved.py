@@ -1,6 +1,6 @@
-"""What a PUT must send so that it takes nothing away: tags and properties of others, an identity that nobody wrote.
+"""What a PUT must send so that it removes nothing: tags and properties of others, an identity that no file sets.
 
-And which tags are nobody's but ours.
+Also: which tags only amldeploy may write.
 """
 
 from __future__ import annotations
@@ -12,46 +12,46 @@ Json = Any
 SERVERS_OWN = frozenset(
     {"createdby", "createdat", "lastmodifiedat", "azureml.onlineendpointid", "azureasyncoperationuri"}
 )
-"""Properties that the service adds by itself, in lower case: never a difference, never sent back."""
+"""Properties that the service adds by itself, in lower case: never a difference, never sent."""
 
 AZURE_VARIABLES = frozenset({"AZUREML_MODEL_DIR", "AZUREML_ENTRY_SCRIPT", "AML_APP_ROOT"})
-"""Environment variables that the service adds to a deployment by itself (seen in recorded answers to GET): that they
-are only in Azure is never a difference. Tags need no such list: those that only Azure has are kept.
+"""Environment variables that the service adds to a deployment by itself (seen in recorded answers to GET): they
+are never a difference. Tags need no such list: those that only Azure has stay.
 """
 
 PROTECT_TAG = "amldeploy-protect"
-"""Tag that anybody may put on an endpoint: it is never reaped, whatever the tag says but `false`."""
+"""Tag that a user may put on an endpoint, so that it is never reaped; the value `false` has no effect."""
 
 
 def is_ours(tag: str) -> bool:
-    """Whether only we may write a tag of this name; names of tags have no case."""
+    """Whether only amldeploy may write a tag of this name; names of tags are not case-sensitive."""
     return tag.lower().startswith("amldeploy-") and tag.lower() != PROTECT_TAG
 
 
 def is_protected(body: Mapping[str, Json]) -> bool:
-    """Whether the tag is on a resource (its ARM body). Names of tags have no case."""
+    """Whether the tag is on a resource (its ARM body). Names of tags are not case-sensitive."""
     tags = body.get("tags") or {}
     return any(name.lower() == PROTECT_TAG and str(value).lower() != "false" for name, value in tags.items())
 
 
-def merged_tags(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
-    """The tags that a PUT must send so that those of others survive it. Their names have no case."""
-    return _merged(body.get("tags") or {}, wanted)
+def merged_tags(body: Mapping[str, Json], desired: Mapping[str, Json]) -> dict[str, Json]:
+    """The tags that a PUT must send so that the tags of others stay. Their names are not case-sensitive."""
+    return _merged(body.get("tags") or {}, desired)
 
 
-def merged_properties(body: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
-    """Likewise the properties, without those that the service adds by itself."""
+def merged_properties(body: Mapping[str, Json], desired: Mapping[str, Json]) -> dict[str, Json]:
+    """The properties that a PUT must send so that those of others stay, without those that the service adds."""
     held = (body.get("properties") or {}).get("properties") or {}
-    return _merged({name: value for name, value in held.items() if name.lower() not in SERVERS_OWN}, wanted)
+    return _merged({name: value for name, value in held.items() if name.lower() not in SERVERS_OWN}, desired)
 
 
-def _merged(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str, Json]:
-    ours = {name.lower() for name in wanted}
-    return {**{name: value for name, value in held.items() if name.lower() not in ours}, **wanted}
+def _merged(held: Mapping[str, Json], desired: Mapping[str, Json]) -> dict[str, Json]:
+    names = {name.lower() for name in desired}
+    return {**{name: value for name, value in held.items() if name.lower() not in names}, **desired}
 
 
 def identity(body: Mapping[str, Json]) -> dict[str, Json] | None:
-    """What CLI v2 would write for an identity that is not the default."""
+    """The CLI v2 form of an identity that is not the default."""
     held = body.get("identity") or {}
     if ids := [{"resource_id": each} for each in held.get("userAssignedIdentities") or ()]:
         return {"type": "user_assigned", "user_assigned_identities": ids}

@@ -27,16 +27,16 @@ from deploy.errors import sanitize
 Json = Any
 COMMIT_TAG, BY_TAG, RUN_TAG, AT_TAG = "amldeploy-commit", "amldeploy-by", "amldeploy-run", "amldeploy-at"
 TAGS = frozenset({COMMIT_TAG, BY_TAG, RUN_TAG, AT_TAG})
-"""Tags on a deployment that the run writes; whoever sends the next PUT replaces them."""
+"""Tags on a deployment that the run writes; the next PUT replaces them."""
 _LONGEST = 256
-"""Characters of a tag's value that Azure takes."""
+"""Characters that Azure accepts in the value of a tag."""
 _COMMIT = re.compile(r"(?P<commit>[0-9a-f]{40}(?:[0-9a-f]{24})?)(?P<dirty>-dirty)?")
 _DIRTY = "-dirty"
 _URL = re.compile(r"https://[^\s<>\"'`()\[\]\\|]+")
 _TIMEOUT = 10.0
-"""Seconds for one question to git."""
+"""Seconds for one call of git."""
 _SAFE = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.untrackedCache=false", "protocol.allow=never")
-"""Settings under which git starts no program that a repository names, and asks no other repository."""
+"""Settings under which git starts no program that a repository names, and reads no other repository."""
 _ELSEWHERE = frozenset(
     {
         "GIT_DIR",
@@ -50,7 +50,7 @@ _ELSEWHERE = frozenset(
 )
 """Variables that send git to another repository, as in a hook."""
 _SOURCES = ("environments", "templates")
-"""Folders in which a file that git does not know counts as a change."""
+"""Folders in which an untracked file counts as a change."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,18 @@ class Provenance:
     at: datetime | None = None
 
     def tags(self) -> dict[str, str]:
-        """The tags that say it; what is not known has none."""
-        told = {
+        """The tags; a value that is not known has none."""
+        values = {
             COMMIT_TAG: self.commit + _DIRTY if self.commit and self.dirty else self.commit,
             BY_TAG: self.by[:_LONGEST],
             RUN_TAG: self.run_url if len(self.run_url) <= _LONGEST else "",
             AT_TAG: leases.written(self.at) if self.at else "",
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in values.items() if value}
 
 
 def recorded(body: Mapping[str, Json]) -> Provenance:
-    """What the tags of a deployment (its ARM body) say. A value that is not of the documented form counts as absent."""
+    """The provenance in the tags of a deployment. A value that is not of the documented form counts as absent."""
     tags = {str(name).lower(): str(value) for name, value in (body.get("tags") or {}).items()}
     commit = _COMMIT.fullmatch(tags.get(COMMIT_TAG, ""))
     url = tags.get(RUN_TAG, "")
@@ -96,10 +96,10 @@ def commit_of(body: Mapping[str, Json]) -> str:
 
 
 def of_project(root: Path, variables: Mapping[str, str]) -> Provenance:
-    """What git and the environment variables of GitHub Actions say about a project's folder.
+    """The provenance of a project's folder, from git and the environment variables of GitHub Actions.
 
     Without an answer from git (not installed, no repository, a repository of another user) the commit is that of the
-    GitHub run, if there is one. The project is dirty when a file that git knows has changed, or when `environments/`
+    GitHub run, if there is one. The project is dirty when a tracked file has changed, or when `environments/`
     or `templates/` hold one that it does not know; also when git does not answer that question.
     """
     commit = _hex(_git(root, "rev-parse", "--verify", "HEAD^{commit}"))
@@ -142,7 +142,7 @@ def _filters(root: Path) -> list[str]:
 
 
 def _git(root: Path, *words: str, off: list[str] | None = None) -> str | None:
-    """What git prints; None when it is not there, refuses, or takes too long. `off`: settings that count as empty."""
+    """The output of git; None if git is missing, fails, or exceeds the timeout. `off`: settings that count as empty."""
     program = shutil.which("git")
     if program is None:
         return None
@@ -163,7 +163,7 @@ def _git(root: Path, *words: str, off: list[str] | None = None) -> str | None:
 
 
 def _variables(off: list[str]) -> dict[str, str]:
-    """The process's variables without those that name another repository, and those under which git asks nothing."""
+    """The process's variables without those that name another repository, and with those that stop prompts of git."""
     mine = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
     mine |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
     first = int(mine["GIT_CONFIG_COUNT"]) if mine.get("GIT_CONFIG_COUNT", "").isdecimal() else 0

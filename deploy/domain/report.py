@@ -1,4 +1,4 @@
-"""What became of a plan: an outcome for each step, with what it saw. Frozen data and nothing else."""
+"""The report of a run: an outcome for each step, with its evidence. Frozen data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deploy.errors import BUG, CloudError, DeployError, Exit, Refused
 
 
 class State(StrEnum):
-    """What became of a step."""
+    """The state of a step after a run."""
 
     DONE = "done"
     FAILED = "failed"
@@ -21,12 +21,12 @@ class State(StrEnum):
     RESCUED = "rescued"
     INTERRUPTED = "interrupted"
     SUPERSEDED = "superseded"
-    """It failed for want of a place in the shared pool, or comes after such a step; the fallback was begun instead."""
+    """The shared pool was full, or the step comes after such a step; the fallback ran instead."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a step saw: a sentence, data for JSON, and files (name -> bytes) worth keeping."""
+    """What a step read: a sentence, data for JSON, and files (name -> bytes) for the report."""
 
     summary: str = ""
     data: Mapping[str, Json] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one step. `error` is {code, message, ...} or None."""
+    """The outcome of one step. `error` is {code, message, ...} or None."""
 
     address: Address
     verb: Verb
@@ -45,12 +45,12 @@ class Outcome:
     error: Mapping[str, Json] | None = None
     evidence: Evidence = Evidence()
     rescue: bool = False
-    """Whether it is of the rescue, and not of the plan's own steps."""
+    """Whether it is a step of the rescue."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a plan."""
+    """The outcomes of a plan."""
 
     environment: str
     fingerprint: str
@@ -58,9 +58,9 @@ class Report:
     requests: int = 0
     seconds: float = 0.0
     stopped: Exit | None = None
-    """How somebody broke it off, INTERRUPTED or TERMINATED; None when it came to its own end."""
+    """INTERRUPTED or TERMINATED if the run was interrupted, else None."""
     provenance: Provenance | None = None
-    """The commit of the files, the caller and the run; None when nothing was to change."""
+    """The commit of the files, the caller and the run; None without changes."""
 
     @property
     def ok(self) -> bool:
@@ -68,9 +68,7 @@ class Report:
 
     @property
     def exit(self) -> Exit:
-        """A rescue may fail too, and some failures nothing can rescue. What was refused before any change is no failed
-        step.
-        """
+        """The exit code. A step that was refused before any change is not a failed step."""
         if self.stopped:
             return self.stopped
         failed = [outcome for outcome in self.outcomes if outcome.state is State.FAILED]
@@ -86,11 +84,11 @@ class Report:
 
 
 def as_json(error: DeployError) -> dict[str, Json]:
-    """An error as the report keeps it."""
-    told: dict[str, Json] = {"code": error.code, "message": error.message, "cure": error.cure}
+    """An error as JSON, for the report."""
+    body: dict[str, Json] = {"code": error.code, "message": error.message, "cure": error.cure}
     if isinstance(error, CloudError):
-        told |= {"azure_codes": list(error.codes), "status": error.status, "request_id": error.request_id}
-        told |= {"diagnosis": dict(error.diagnosis)} if error.diagnosis else {}
+        body |= {"azure_codes": list(error.codes), "status": error.status, "request_id": error.request_id}
+        body |= {"diagnosis": dict(error.diagnosis)} if error.diagnosis else {}
     if isinstance(error, Refused):
-        told["findings"] = [vars(f) for f in error.findings]
-    return told
+        body["findings"] = [vars(f) for f in error.findings]
+    return body

@@ -1,4 +1,4 @@
-"""What a user wants: environments and endpoint specs, rendered and valid."""
+"""Environments and endpoint specs, rendered and valid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Guards:
 
 @dataclass(frozen=True)
 class Environment:
-    """One file of `environments/`, read and found right."""
+    """One file of `environments/`, read and valid."""
 
     name: str
     cloud: str
@@ -45,7 +45,7 @@ class Environment:
 class Retry:
     """How often and how long a step is tried (seconds in all), and how long to wait before its first attempt.
 
-    `fresh_role`: the plan gives a role or makes an identity before this step, so a refusal of access may pass.
+    `fresh_role`: a role or an identity is created before this step, so Azure may refuse access at first.
     """
 
     attempts: int = 1
@@ -55,16 +55,16 @@ class Retry:
 
 
 PATIENT, BRIEF = Retry(6, 1800.0), Retry(3, 120.0)
-"""For steps that no pipeline speaks for any more; `BRIEF` for those that are one small request."""
+"""For steps without a pipeline.yml; `BRIEF` for those that are one small request."""
 
 
 @dataclass(frozen=True)
 class EndpointSpec:
-    """One endpoint of an environment, rendered and found right.
+    """One endpoint of an environment, rendered and valid.
 
-    `endpoint` and `deployments` are CLI v2 documents. `traffic` is the map the user wrote, or None when the slots are
-    ours to choose (one deployment file, no map). `folder` is the template's, where relative paths start. `releases` and
-    `files` map a deployment's written name to its digest and its local files. `owner` is its tag.
+    `endpoint` and `deployments` are CLI v2 documents. `traffic` is the map the user wrote, or None when the planner
+    chooses the slots (one deployment file, no map). `folder` is the folder of the template, where relative paths start.
+    `releases` and `files`: name of a deployment in its file -> digest; its local files. `owner` is its tag.
     """
 
     key: str
@@ -78,15 +78,15 @@ class EndpointSpec:
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     first: str = ""
     probe_files: str = ""  # digest of the files that its probe reads
-    siblings: tuple[EndpointSpec, ...] = ()  # the other entries of its environment's file whose files are right
+    siblings: tuple[EndpointSpec, ...] = ()  # the other entries of its environment file that are valid
 
     @property
     def base(self) -> str:
-        """The name in the file: the first of a line of endpoints on shared quota."""
+        """The name in the file: the first endpoint of a line on shared quota."""
         return self.first or self.name
 
     def at(self, name: str) -> EndpointSpec:
-        """The same, under another name of its line."""
+        """The spec with another name of its line."""
         moved = tuple({**document, "endpoint_name": name} for document in self.deployments)
         return replace(self, endpoint={**self.endpoint, "name": name}, deployments=moved, first=self.base)
 
@@ -97,18 +97,18 @@ class EndpointSpec:
 
     @property
     def retry(self) -> Retry:
-        """How long the pipeline lets a step of this endpoint wait for slow truths."""
+        """How often and how long pipeline.yml lets a step of this endpoint be retried."""
         return Retry(self.pipeline.retry.attempts, self.pipeline.retry.deadline)
 
     def owned(self, body: Mapping[str, Json]) -> dict[str, Json]:
-        """The endpoint's document with our tag and with what a PUT would otherwise take from the endpoint as it is.
+        """The endpoint's document with our tag and with what a PUT would otherwise remove.
 
-        `body` is its ARM body, empty when there is none: tags and properties that others or the lease of shared quota
-        have put there, and the identity, which cannot change. An unmanaged endpoint gets no tag of ours.
+        `body` is its ARM body, empty when there is none: it may have tags and properties of others
+        or of a lease, and an identity, which cannot change. An unmanaged endpoint gets no tag of ours.
         """
         managed = (body.get("tags") or {}).get(OWNER_TAG) == self.owner
-        ours = {OWNER_TAG: self.owner} if managed or not body else {}
-        tags = merged_tags(body, {**(self.endpoint.get("tags") or {}), **ours})
+        own = {OWNER_TAG: self.owner} if managed or not body else {}
+        tags = merged_tags(body, {**(self.endpoint.get("tags") or {}), **own})
         properties = merged_properties(body, self.endpoint.get("properties") or {})
         written = self.endpoint.get("identity") or identity(body)
         more = {"properties": properties, "identity": written}

@@ -1,4 +1,4 @@
-"""Where an endpoint's callers are, as its ARM body says it. Pure."""
+"""The traffic of an endpoint, from its ARM body. Pure."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from deploy.domain.arm import Facts, address
 
 
 def shares(body: Mapping[str, Any], arm: str = "traffic") -> dict[str, int]:
-    """Deployment -> percent of the callers (or, `mirrorTraffic`, of their copies); those without any not."""
+    """Deployment -> percent of the traffic (`mirrorTraffic`: of the copied requests), without zeros."""
     return positive((body.get("properties") or {}).get(arm) or {})
 
 
 def positive(traffic: Mapping[str, int]) -> dict[str, int]:
-    """A map as files write it, too, without those that get nobody."""
+    """A traffic map without zeros."""
     return {name: share for name, share in traffic.items() if share}
 
 
 def served(facts: Facts, key: str) -> dict[str, int]:
-    """The same of the endpoint of this key; nothing where there is none."""
+    """Deployment -> percent of the traffic of the endpoint with this key; empty if it does not exist."""
     return shares(facts.get(address("endpoint", key)) or {})
 
 
 def live_slot(traffic: Mapping[str, int]) -> str | None:
-    """The slot with most traffic; None when nobody is served."""
+    """The deployment with most traffic; None without traffic."""
     served = sorted((name for name, share in traffic.items() if share > 0), key=lambda name: (-traffic[name], name))
     return served[0] if served else None
 

@@ -1,1 +1,1 @@
-"""From specs and facts to a plan: which steps lead from what exists to what is described. Pure."""
+"""From specs and facts to a plan: the steps from what exists to what is desired. Pure."""

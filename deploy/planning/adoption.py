@@ -1,10 +1,10 @@
-"""Managing what exists: a plan that puts our tags on resources without one, or moves them from another owner. Pure.
+"""Adoption: a plan that puts our tags on unmanaged resources, or replaces the tags of another owner. Pure.
 
-Nothing else is changed. The tag of another owner is replaced only where that owner was named: another repository, or
-another entry, may still manage the resource. The descriptions of role assignments name an owner, too, and follow.
+Nothing else is changed. The tag of another owner is replaced only if the user named that owner: another repository, or
+another entry, may still manage the resource. The owner in the descriptions of role assignments is replaced, too.
 
-A deployment that is exactly what the files say gets the tag of their release, too, so that the next plan is empty. One
-that is not, or that is made of local files (of which Azure keeps no trace), gets none: the next plan brings it there.
+A deployment that is exactly as in the files also gets the release tag of the files, so that the next plan is empty.
+Other deployments, and those made of local files (which Azure does not store), get none: the next plan changes them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from deploy.planning.build import build_plan
 from deploy.planning.slots import choose
 
 Marks = Sequence[tuple[Json, role_assignments.Mark]]
-"""Role assignments that have a mark of ours, each with it."""
+"""Role assignments with our mark, each with its mark."""
 
 
 def plan_adoption(
@@ -36,7 +36,7 @@ def plan_adoption(
 ) -> Plan:
     """Tags for every endpoint of `specs`, for its deployments, and the marks of its role assignments.
 
-    `facts`: endpoint name -> its facts; an entry on shared quota may stand for several. `rows`: the role assignments,
+    `facts`: endpoint name -> its facts; an entry on shared quota may have several. `rows`: the role assignments,
     None when they cannot be read. `owners`: those whose tags are replaced. Raises Refused for an endpoint that does not
     exist, and for the tag or mark of any other owner.
     """
@@ -60,7 +60,7 @@ _UNREAD = (
 
 
 def _marks_of(environment: Environment, spec: EndpointSpec, marks: Marks) -> Marks:
-    """Those that speak of this endpoint."""
+    """The role assignments that describe this endpoint."""
     where = path_in(environment.workspace_id, spec.name).lower()
     return [(row, mark) for row, mark in marks if mark.endpoint == where]
 

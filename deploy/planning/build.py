@@ -1,4 +1,4 @@
-"""Steps become a plan: with leases, with notes that a person should read, and with the facts they stand on. Pure."""
+"""Building a plan of steps: with leases, notes and the facts that it depends on. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from deploy.preflight import refusals
 from deploy.redact import redact_secrets, secrets_in
 from deploy.steps import VOLATILE_FACTS
 
-_PASSING = frozenset({"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "heir"})
-_PASSING |= {*provenance.TAGS, *manifest.TAGS}
-"""What Azure changes by itself, what only says where it answers, what others would get, and what each run records."""
+_NOT_COMPARED = frozenset(
+    {"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "heir"}
+)
+_NOT_COMPARED |= {*provenance.TAGS, *manifest.TAGS}
+"""Fields that Azure changes by itself, URIs, heirs of role assignments, and tags that each run writes."""
 
 
 def build_plan(
@@ -30,11 +32,11 @@ def build_plan(
     *,
     fallback: Sequence[Step] = (),
 ) -> Plan:
-    """A plan of these steps, fingerprinted with the facts that it stands on. Raises Refused for any finding."""
+    """A plan of these steps, with the facts that it depends on. Raises Refused if there are findings."""
     if findings:
         raise Refused(findings)
     world = {
-        where: redact_secrets(_lasting(body), mark=lambda value: f" {_slow(environment, value)}")
+        where: redact_secrets(_compared(body), mark=lambda value: f" {_slow(environment, value)}")
         for seen in facts.values()
         for where, body in seen.items()
         if where.kind not in VOLATILE_FACTS
@@ -58,24 +60,26 @@ def build_plan(
 
 
 def target_of(environment: Environment, facts: Mapping[str, Facts] | None = None) -> dict[str, str]:
-    """Where a plan is made: cloud, subscription, resource group, workspace, and the region if the facts tell it."""
+    """Where a plan applies: cloud, subscription, resource group, workspace, and the region if the facts contain it."""
     found = {name: getattr(environment, name) for name in ("cloud", "subscription_id", "resource_group", "workspace")}
     regions = [region for key, seen in (facts or {}).items() if (region := _region(key, seen))]
     return {**found, "region": regions[0] if regions else ""}
 
 
 def _region(key: str, facts: Facts) -> str:
-    told = [
+    candidates = [
         (facts.get(address("endpoint", key)) or {}).get("location"),
         (facts.get(address("limits", key)) or {}).get("region"),
     ]
-    told += [row.get("region") for rest, row in facts_of(facts, "quota", key).items() if not rest.startswith("in/")]
-    return next((str(region).lower().replace(" ", "") for region in told if region), "")
+    candidates += [
+        row.get("region") for rest, row in facts_of(facts, "quota", key).items() if not rest.startswith("in/")
+    ]
+    return next((str(region).lower().replace(" ", "") for region in candidates if region), "")
 
 
 def sealed_of(environment: Environment, specs: Sequence[EndpointSpec]) -> dict[str, str]:
-    """What the files say and no plan shows, each with its digest: `endpoint/mip tags.api_token` for values that are
-    hidden, `probe/mip` for the files of its probe.
+    """What the files contain and a plan does not show -> its digest: `endpoint/mip tags.api_token` for hidden values,
+    `probe/mip` for the files of its probe.
     """
     found: dict[str, Json] = {}
     for spec in specs:
@@ -106,8 +110,8 @@ def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
     return {"endpoint": spec.key, "name": spec.name, "hours": spec.pipeline.quota.duration / 3600}
 
 
-def _lasting(body: Json) -> Json:
+def _compared(body: Json) -> Json:
     """A body without what changes by itself."""
     if not isinstance(body, Mapping):
         return body
-    return {key: _lasting(value) for key, value in body.items() if key not in _PASSING}
+    return {key: _compared(value) for key, value in body.items() if key not in _NOT_COMPARED}

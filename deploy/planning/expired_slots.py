@@ -1,6 +1,6 @@
-"""Which idle slots reap deletes: those whose `rollout.keep_previous` is over. Pure: no clock, no network, no file.
+"""Which idle slots reap deletes: those older than `rollout.keep_previous`. Pure: no clock, no network, no file.
 
-Apart from endpoints: a protected environment and the limit of 30 % count endpoints and do not keep an idle slot.
+A protected environment and the limit of 30 % are about endpoints; they do not stop the deletion of an idle slot.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Bodies = Mapping[str, Mapping[str, Json]]
 class Lapsed:
     """An idle slot, its endpoint's name in Azure, `since` when it is idle (ISO 8601), and for how many hours.
 
-    `release` is on its tag; `why` says why it is deleted, or why it is kept although its time is over.
+    `release` is on its tag; `why`: why it is deleted, or why it stays although it is expired.
     """
 
     endpoint: str
@@ -46,13 +46,13 @@ class Behind:
 
 
 def may_be(endpoint: Mapping[str, Json]) -> bool:
-    """Whether its history knows more than the release that is live: without that there is no idle slot to look for."""
+    """Whether the history has more than the live release: otherwise there is no idle slot."""
     return len(history.live(endpoint)) > 1 or bool(history.live(endpoint) and history.failed(endpoint))
 
 
 def select(endpoints: Bodies, behind: Behind, most: int, now: datetime) -> tuple[list[Lapsed], list[Lapsed]]:
-    """Those to delete, at most `most`, longest idle first; and those that are kept all the same. `endpoints` are those
-    of the environment that stay.
+    """The slots to delete, at most `most`, longest idle first; and those that expired and stay. `endpoints`: those of
+    the environment that are not deleted.
     """
     due: list[Lapsed] = []
     kept: list[Lapsed] = []
@@ -64,19 +64,19 @@ def select(endpoints: Bodies, behind: Behind, most: int, now: datetime) -> tuple
         keep, hours = behind.keep.get(name), (now - found.since).total_seconds() / 3600
         if keep is None:
             kept.append(
-                _told(name, found, hours, "its files cannot be read here, so rollout.keep_previous is not known")
+                _lapsed(name, found, hours, "its files cannot be read here, so rollout.keep_previous is not known")
             )
         elif keep != FOREVER and hours * 3600 >= keep:
             safe = is_protected(body) or is_protected(held[found.slot])
             why = f"the tag {PROTECT_TAG} is on it" if safe else _why(found, hours, keep)
-            (kept if safe else due).append(_told(name, found, hours, why))
+            (kept if safe else due).append(_lapsed(name, found, hours, why))
     due.sort(key=lambda each: (-each.hours, each.endpoint))
     late = [replace(each, why=f"{each.why}, but --max is reached") for each in due[most:]]
     return due[:most], [*kept, *late]
 
 
 def steps(due: Sequence[Lapsed], behind: Behind, folder: str) -> list[Step]:
-    """Exported first, with all of its endpoint; then deleted, if it still is what was judged."""
+    """The export of each endpoint, then the deletion of the slot if it is still idle."""
     found = []
     for each in due:
         body = behind.deployments[each.endpoint][each.deployment]
@@ -91,6 +91,6 @@ def _why(found: idle_slots.Idle, hours: float, keep: float) -> str:
     return f"{state}, kept for {keep / 3600:g} h"
 
 
-def _told(endpoint: str, found: idle_slots.Idle, hours: float, why: str) -> Lapsed:
+def _lapsed(endpoint: str, found: idle_slots.Idle, hours: float, why: str) -> Lapsed:
     since, hours = leases.written(found.since), round(hours, 2)
     return Lapsed(endpoint, found.slot, found.release, found.instance_type, found.instances, since, hours, why)

@@ -1,7 +1,7 @@
-"""The fallback: an endpoint on shared quota that finds the pool full is made on dedicated quota instead. Pure.
+"""The fallback: an endpoint is created on dedicated quota if the shared pool stays full. Pure.
 
-Azure cannot move an endpoint from one to the other, so the one on shared quota goes first. That is done only where
-nobody is served yet. The dedicated quota is looked at before anything goes, and is no reason against the plan.
+Azure cannot move an endpoint between the two, so the one on shared quota is deleted first. That is done only if it has
+no traffic yet. Dedicated quota is checked before the deletion; too little of it does not refuse the plan.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WHY = "the shared pool stayed full, and Azure cannot move an endpoint to dedica
 
 
 def may_be(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> bool:
-    """Whether the files ask for it, these steps borrow from the pool, and nobody is served by what would go."""
+    """Whether the files set a fallback, the steps use the shared pool, and what would be deleted has no traffic."""
     quota, body = spec.pipeline.quota, facts.get(address("endpoint", spec.key))
     if quota.fallback is None or quota.capacity != "shared" or not any(step.kind == "deployment" for step in steps):
         return False
@@ -32,12 +32,12 @@ def may_be(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> bool:
         owner_tag(body) == spec.owner
         and leases.of(body) is not None
         and not shares(body)
-        and not _is_of_use(spec, facts)
+        and not _has_usable_deployment(spec, facts)
     )
 
 
-def _is_of_use(spec: EndpointSpec, facts: Facts) -> bool:
-    """Whether a deployment is healthy, or not ours."""
+def _has_usable_deployment(spec: EndpointSpec, facts: Facts) -> bool:
+    """Whether a deployment is healthy or unmanaged."""
     return any(
         (body.get("properties") or {}).get("provisioningState") == "Succeeded" or owner_tag(body) != spec.owner
         for body in facts_of(facts, "deployment", spec.key).values()
@@ -45,18 +45,18 @@ def _is_of_use(spec: EndpointSpec, facts: Facts) -> bool:
 
 
 def dedicated(spec: EndpointSpec) -> EndpointSpec:
-    """The same, had its files asked for dedicated quota."""
+    """The spec with dedicated quota."""
     quota = spec.pipeline.quota.model_copy(update={"capacity": "dedicated"})
     return replace(spec, pipeline=spec.pipeline.model_copy(update={"quota": quota}))
 
 
 def without_endpoint(facts: Facts) -> Facts:
-    """What is there once the endpoint on shared quota is gone with all that hangs on it."""
+    """The facts after the deletion of the endpoint on shared quota."""
     return {where: body for where, body in facts.items() if where.kind in OUTLIVE_ENDPOINT}
 
 
 def with_keys(steps: Sequence[Step], former: str | None) -> list[Step]:
-    """The same, and the endpoint that they create has the keys of the one that it succeeds."""
+    """The steps; the endpoint that they create gets the keys of the one that it succeeds."""
     return [
         replace(step, body={**step.body, "predecessor": former})
         if former and step.kind == "endpoint" and step.verb is Verb.CREATE
@@ -66,7 +66,7 @@ def with_keys(steps: Sequence[Step], former: str | None) -> list[Step]:
 
 
 def in_order(spec: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
-    """Quota is looked at, then the endpoint on shared quota goes with its roles, then `steps` make the other one."""
+    """The check of quota, the deletion of the endpoint on shared quota with its roles, then the other steps."""
     checks = [step for step in steps if step.verb is Verb.CHECK]
     made = [step for step in steps if step.verb is not Verb.CHECK]
     role, where = address("role", spec.key, spec.name), address("endpoint", spec.key)
@@ -77,7 +77,7 @@ def in_order(spec: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
 
 
 def notes(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Iterator[str]:
-    """What to know: that the fallback would not do as things are, or that it was taken before."""
+    """Notes: dedicated quota is not enough now, or the endpoint is on the other quota than the files name."""
     own = [step for step in steps if step.endpoint == spec.key]
     for finding in check_result.findings(own):
         yield f"{spec.key}: if the shared pool stays full, dedicated quota is not enough now: {finding.cause}."
@@ -85,7 +85,7 @@ def notes(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Iterator[s
 
 
 def _other_quota(spec: EndpointSpec, body: Mapping[str, Json] | None) -> Iterator[str]:
-    """What to know when the endpoint was created on the other quota than the files name: Azure cannot move it."""
+    """A note if the endpoint is on the other quota than the files name: Azure cannot move it."""
     lease, shared = leases.of(body) if body else None, spec.pipeline.quota.capacity == "shared"
     if body and shared and lease is None:
         again = "to try the shared pool again, tear it down and apply"

@@ -1,12 +1,11 @@
-"""Looking: cloud and specs in, facts out. Reads only, endpoints side by side, and each thing once however many share
-it.
-"""
+"""Observation: cloud and specs in, facts out. Reads only. Endpoints are read in parallel, and each URL once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from deploy import steps
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import OWNER_TAG, Address, Facts, Json, address
@@ -18,21 +17,21 @@ from deploy.steps import STEP_TYPES, StepType
 def observe(
     cloud: Cloud, specs: Sequence[EndpointSpec], step_types: Sequence[StepType] = STEP_TYPES, *, jobs: int = 8
 ) -> dict[str, Facts]:
-    """Endpoint key -> its facts, as each of `rooms` sees them."""
+    """Endpoint key -> its facts, as each step type reads them."""
     with cloud.arm.remembering():
-        return run_parallel({spec.key: partial(_look, cloud, spec, step_types) for spec in specs}, jobs)
+        return run_parallel({spec.key: partial(_observe, cloud, spec, step_types) for spec in specs}, jobs)
 
 
 def observe_names(cloud: Cloud, specs: Sequence[EndpointSpec], jobs: int = 8) -> dict[str, Facts]:
-    """Endpoint name -> its facts, for entries that stand for several endpoints at once."""
+    """Endpoint name -> its facts, for entries with several endpoints."""
     with cloud.arm.remembering():
-        return run_parallel({spec.name: partial(_look, cloud, spec, STEP_TYPES) for spec in specs}, jobs)
+        return run_parallel({spec.name: partial(_observe, cloud, spec, STEP_TYPES) for spec in specs}, jobs)
 
 
 def observe_siblings(
     cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec], jobs: int = 8
 ) -> dict[str, Facts]:
-    """Endpoint name -> its deployments, of every endpoint of the file's entries that is none of `specs`.
+    """Endpoint name -> its deployments, of the file's endpoints that are not in `specs`.
 
     Read only where guards.max_instances counts them: one list for each such endpoint.
     """
@@ -51,8 +50,8 @@ def _deployments(cloud: Cloud, name: str, key: str) -> Facts:
     return {address("deployment", key, each): body for each, body in endpoints.read_deployments(cloud, name).items()}
 
 
-def _look(cloud: Cloud, spec: EndpointSpec, step_types: Sequence[StepType]) -> Facts:
+def _observe(cloud: Cloud, spec: EndpointSpec, step_types: Sequence[StepType]) -> Facts:
     facts: dict[Address, Mapping[str, Json]] = {}
     for step_type in step_types:
-        facts |= step_type.observe(cloud, spec)
+        facts |= steps.observe(step_type, cloud, spec)
     return facts

@@ -1,9 +1,9 @@
-"""What a plan file is held to: the very plan, or the rest of it after an interruption. Pure; decides and does nothing.
+"""The check of a plan file: it is applied as it is, or what is left of it after an interruption. Pure.
 
-Somebody agreed to these steps in this world. If the world or the files moved, that agreement is void, and what moved is
-named. One difference is allowed: that steps of this plan have been done, from the first on. Then what is planned now
-must be exactly the steps that are left, with the changes that were agreed on, and the world exactly what the others
-made of it. Of the first step that is left, some may have come about already: an operation that was broken off.
+The steps were approved for certain facts and files. If Azure or the files changed since, the plan is stale, and the
+differences are listed. One difference is allowed: the first steps of this plan have run. Then a new plan must have
+exactly the other steps, with the approved changes, and the facts must be exactly what the first steps left. The first
+of the other steps may have had part of its effect: an operation that was interrupted.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _NAMED = 8
 
 
 def remaining_plan(agreed: Plan, fresh: Plan) -> Plan:
-    """What of `agreed` is to be done: all of it, or what an interruption left. Raises StalePlan naming what moved."""
+    """All of `agreed`, or what an interruption left of it. Raises StalePlan with the differences."""
     if agreed.fingerprint == fresh.fingerprint:
         return fresh
-    if other := _otherwise(agreed, fresh.target, fresh.sealed):
+    if other := _other_target(agreed, fresh.target, fresh.sealed):
         raise _stale(other)
-    foreign: list[str] = []
+    unexpected: list[str] = []
     for key in dict.fromkeys((*agreed.endpoints, *fresh.endpoints)):
-        foreign += _foreign(key, agreed, fresh)
-    if foreign:
-        raise _stale(foreign)
+        unexpected += _unexpected_in(key, agreed, fresh)
+    if unexpected:
+        raise _stale(unexpected)
     moving = {step.endpoint for step in agreed.rescue} & {s.endpoint for s in fresh.steps if s.verb is Verb.SHIFT}
     kept = [s for s in fresh.rescue if s.endpoint not in moving] + [s for s in agreed.rescue if s.endpoint in moving]
     second = [s for s in fresh.fallback if s.endpoint in {step.endpoint for step in agreed.fallback}]
@@ -42,17 +42,17 @@ def remaining_plan(agreed: Plan, fresh: Plan) -> Plan:
 
 
 def must_be_for(agreed: Plan, environment: Environment, specs: Sequence[EndpointSpec]) -> None:
-    """Raises StalePlan when the files name another workspace now, or when what no plan shows changed. Only files
-    are read, so that no request goes to a workspace that the plan is not for.
+    """Raises StalePlan if the files name another workspace, or if a hidden value changed. Only files are read, so that
+    no request goes to another workspace.
     """
     here = {**build.target_of(environment), "region": agreed.target.get("region", "")}
-    if other := _otherwise(agreed, here, build.sealed_of(environment, specs)):
+    if other := _other_target(agreed, here, build.sealed_of(environment, specs)):
         raise _stale(other)
 
 
-def _otherwise(agreed: Plan, target: Mapping[str, str], sealed: Mapping[str, str]) -> list[str]:
-    """What moved of where the plan is made (a region that is not known is the same); else, of what no plan shows, whose
-    digests are of one workspace.
+def _other_target(agreed: Plan, target: Mapping[str, str], sealed: Mapping[str, str]) -> list[str]:
+    """Differences of the target (an unknown region is no difference); if there are none, of the hidden values, as their
+    digests depend on the workspace.
     """
     moved = [
         f"{name.removesuffix('_id').replace('_', ' ')} {before} -> {target[name]}"
@@ -69,24 +69,24 @@ def _otherwise(agreed: Plan, target: Mapping[str, str], sealed: Mapping[str, str
 
 
 def already_done(agreed: Plan, rest: Plan) -> int:
-    """How many of the agreed changes need not be made any more."""
+    """How many of the approved changes have been made already."""
     return sum(s.changes for s in agreed.steps) - sum(s.changes for s in rest.steps)
 
 
-def _foreign(key: str, agreed: Plan, fresh: Plan) -> list[str]:
-    """What is not of the agreed plan's doing, in words; nothing when `fresh` is the rest of it."""
+def _unexpected_in(key: str, agreed: Plan, fresh: Plan) -> list[str]:
+    """Differences that the approved plan did not make, in words; empty if `fresh` is the rest of it."""
     desired, left = _changes(agreed, key), _changes(fresh, key)
     moved = list(_moved(_of(agreed.world, key), _of(fresh.world, key)))
     begun = _begun(desired, left)
-    if begun is not None and all(_is_seen(begun, n, fresh) for n in range(len(desired) - len(left))):
-        strange = [m for m in moved if not any(steps.explains(s, m, fresh.world) for s in begun)]
-        return [words for m in strange for words in _in_words(m, begun)]
-    strange = [m for m in moved if not any(steps.explains(s, m, fresh.world) for s in desired)]
-    return [words for m in strange or moved for words in _in_words(m, desired)] or _other_steps(desired, left)
+    if begun is not None and all(_has_run(begun, n, fresh) for n in range(len(desired) - len(left))):
+        unexplained = [m for m in moved if not any(steps.explains(s, m, fresh.world) for s in begun)]
+        return [words for m in unexplained for words in _in_words(m, begun)]
+    unexplained = [m for m in moved if not any(steps.explains(s, m, fresh.world) for s in desired)]
+    return [words for m in unexplained or moved for words in _in_words(m, desired)] or _other_steps(desired, left)
 
 
 def _begun(desired: Sequence[Step], left: Sequence[Step]) -> Sequence[Step] | None:
-    """The steps of a plan that were begun, when what is `left` is the rest of it; None when it is something else."""
+    """The steps that were started, if `left` is the rest of the plan; None if it is something else."""
     done = len(desired) - len(left)
     if done < 0 or [_essence(s) for s in desired[done:]] != [_essence(s) for s in left]:
         return None
@@ -99,8 +99,8 @@ def _begun(desired: Sequence[Step], left: Sequence[Step]) -> Sequence[Step] | No
     return begun
 
 
-def _is_seen(begun: Sequence[Step], number: int, fresh: Plan) -> bool:
-    """Whether the world has it that a step was done; a later one at the same place speaks for it."""
+def _has_run(begun: Sequence[Step], number: int, fresh: Plan) -> bool:
+    """Whether the facts show that a step has run, or a later one at the same address."""
     later = any(step.address == begun[number].address for step in begun[number + 1 :])
     return later or steps.is_in_effect(begun[number], fresh.world)
 
@@ -110,7 +110,7 @@ def _listed(step: Step) -> list[Json]:
 
 
 def _other_steps(desired: Sequence[Step], left: Sequence[Step]) -> list[str]:
-    """The world is the same, so the files are not: which steps they change."""
+    """The facts are the same, so the files changed: the addresses of the steps that differ."""
     before, after = ({repr(_essence(s)): s for s in each} for each in (desired, left))
     named = [before[e] for e in before.keys() - after.keys()] + [after[e] for e in after.keys() - before.keys()]
     return [f"{where}: the files changed" for where in sorted({s.address for s in named})] or ["the order of the steps"]
@@ -125,13 +125,13 @@ def _of(world: World, key: str) -> dict[Address, Json]:
 
 
 def _essence(step: Step) -> Json:
-    """A step without what an interruption changes about it: creating is updating once it has begun."""
+    """A step without what an interruption changes: a creation becomes an update once it has started."""
     verb = "put" if step.verb in (Verb.CREATE, Verb.UPDATE) else step.verb
     return [verb, str(step.address), steps.essence(step)]
 
 
 def _moved(before: World, now: World) -> Iterator[Difference]:
-    """Every field that differs; a resource that came or went is one difference."""
+    """Every field that differs; a resource that appeared or disappeared is one difference."""
     for where in sorted(before.keys() | now.keys()):
         if where in before and where in now:
             yield from (Difference(where, *each) for each in _fields(before[where], now[where], ""))
@@ -148,7 +148,7 @@ def _fields(before: Json, now: Json, path: str) -> Iterator[tuple[str, Json, Jso
 
 
 def _in_words(moved: Difference, agreed: Iterable[Step]) -> Iterator[str]:
-    """What moved, with before and after; of a resource that a step made, what is not as it made it."""
+    """A difference in words; of a resource that a step created, the fields that are not as it left them."""
     where, path, before, now = moved
     made = [s for s in agreed if s.address == where and s.verb is Verb.CREATE and now is not None]
     if fields := [field for step in made for field in steps.unexplained(step, now)]:
@@ -160,9 +160,9 @@ def _in_words(moved: Difference, agreed: Iterable[Step]) -> Iterator[str]:
         yield f"{where}: {path} {format_value(path, before)} -> {format_value(path, now)}"
 
 
-def _stale(foreign: Sequence[str]) -> StalePlan:
-    named = "; ".join(foreign[:_NAMED])
-    more = f"; and {len(foreign) - _NAMED} more" if len(foreign) > _NAMED else ""
+def _stale(unexpected: Sequence[str]) -> StalePlan:
+    named = "; ".join(unexpected[:_NAMED])
+    more = f"; and {len(unexpected) - _NAMED} more" if len(unexpected) > _NAMED else ""
     return StalePlan(
         "apply the plan file",
         f"Azure or the files changed since it was made: {named}{more}",

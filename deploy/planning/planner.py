@@ -19,7 +19,7 @@ from deploy.planning import fallback, slots
 from deploy.planning.build import build_plan
 from deploy.planning.slots import choose
 from deploy.preflight import check_result, exposure, guards, headroom, names, refusals
-from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, grants_access, probe, traffic
+from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, grants_access, plan, probe, traffic
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def draft_release(
         unproven = [step for step in own if step.verb is Verb.PROBE and step.why == probe.UNVERIFIED_WHY]
         own += [_mark_verified(desired, step, seen) for step in unproven]
         own += slots.ending(desired, own, seen)
-        findings += refusals.foreign(spec, own, seen)
+        findings += refusals.unmanaged_changes(spec, own, seen)
         exposed += exposure.changes(desired, own, facts[spec.key])
         looked = sum(step.verb is Verb.CHECK for step in own)
         own[looked:looked] = _clearing(desired, facts[spec.key], seen)
@@ -146,7 +146,7 @@ def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts
     findings = refusals.protected(environment, specs)
     for spec in specs:
         own = _plan_step_types(None, facts[spec.key], STEP_TYPES[::-1], findings)
-        findings += refusals.foreign(spec, own, facts[spec.key])
+        findings += refusals.unmanaged_changes(spec, own, facts[spec.key])
         steps += own
     stays = dict.fromkeys(asset for spec in specs for asset in slots.assets(spec, facts[spec.key]))
     return replace(build_plan(environment, specs, steps, [], facts, findings), stays=tuple(stays))
@@ -180,7 +180,7 @@ def _mark_verified(desired: Desired, step: Step, facts: Facts) -> Step:
     """The same PUT with the release tag without its mark."""
     name = str(step.body["deployment"])
     where = address("deployment", desired.spec.key, name)
-    document = deployment.kept(desired.deployments[name], facts.get(where) or {})
+    document = deployment.merged_document(desired.deployments[name], facts.get(where) or {})
     return Step(
         Verb.UPDATE, where, deployment.body_of(desired.spec, document), "its probe succeeded", desired.spec.retry
     )
@@ -192,7 +192,7 @@ def _plan_step_types(
     steps: list[Step] = []
     for step_type in step_types:
         try:
-            steps += step_type.plan(desired, facts)
+            steps += plan(step_type, desired, facts)
         except Refused as refused:
             findings += refused.findings
     return steps

@@ -1,7 +1,7 @@
-"""What is to be deleted because its time is over, and what is spared, and why. Pure: no clock, no network, no file.
+"""Reaping: which endpoints and idle slots are deleted because they expired, which are spared, and why. Pure.
 
-Only what carries the tag of an environment that was named is ever looked at, or what a pattern names and the caller
-adopts. The list is a plan: a dry run shows the very steps that a run takes.
+Only resources with the tag of a named environment are considered, and those that match a pattern if the caller adopts
+them. The result is a plan: a dry run shows the steps of the run.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOST_OF_ALL = 0.3
 
 @dataclass(frozen=True)
 class Rules:
-    """What was asked for. Hours; `include` are shell patterns of names, heeded only with `adopt`."""
+    """The options of reap. Hours; `include`: shell patterns of names, used only with `adopt`."""
 
     within: float | None = None
     older_than: float | None = None
@@ -44,26 +44,26 @@ class Rules:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What a workspace holds: endpoints by name, and every role assignment that we see (None: they may not be read)."""
+    """The endpoints of a workspace by name, and its role assignments (None: they cannot be read)."""
 
     workspace_id: str
     endpoints: Mapping[str, Mapping[str, Json]]
     assignments: Sequence[Json] | None
     autoscale: Sequence[Json]
     heirs: Mapping[str, Json] = field(default_factory=dict)
-    """Assignment -> what describes it as that of an entry that stays and asks for the same."""
+    """Assignment id -> the step body that hands it on to an entry that stays and needs it."""
     behind: expired_slots.Behind = field(default_factory=expired_slots.Behind)
 
     @property
     def seen(self) -> Sequence[Json]:
-        """The assignments that there are, as far as anybody here knows."""
+        """The role assignments; empty if they cannot be read."""
         return self.assignments or ()
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One endpoint that goes, or (`gone`) one that Azure has deleted and that left something behind. `earlier`: another
-    endpoint has its name now, and stays.
+    """An endpoint to delete. `gone`: Azure deleted it, and something of it remains. `earlier`: another endpoint has its
+    name now, and stays.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Spared:
-    """One endpoint that fits the rules and stays all the same."""
+    """An endpoint that matches the rules and is not deleted."""
 
     name: str
     why: str
@@ -83,23 +83,23 @@ class Spared:
 
 @dataclass(frozen=True)
 class Selection:
-    """Those that go, most urgent first, those that are spared, and what a guard has against it."""
+    """The endpoints to delete, most urgent first, those that are spared, and the findings of guards."""
 
     candidates: tuple[Candidate, ...]
     spared: tuple[Spared, ...]
     findings: tuple[Finding, ...] = ()
     idle: tuple[expired_slots.Lapsed, ...] = ()
-    """Idle slots to delete: the findings are about endpoints and do not keep them."""
+    """Idle slots to delete: the findings are about endpoints and do not stop this."""
     kept: tuple[expired_slots.Lapsed, ...] = ()
 
     @property
     def going(self) -> frozenset[str]:
-        """The names under which no endpoint is left afterwards."""
+        """The names of endpoints that do not exist afterwards."""
         return frozenset(each.name for each in self.candidates if not each.earlier)
 
 
 def select(environment: Environment, there: Inventory, rules: Rules, now: datetime) -> Selection:
-    """Who goes and who stays. A guard that says no stops nobody from seeing who would have gone."""
+    """Which endpoints are deleted and which stay. If a guard refuses, the candidates are listed all the same."""
     chosen: list[Candidate] = []
     spared: list[Spared] = []
     for name, body in there.endpoints.items():
@@ -125,26 +125,26 @@ def select(environment: Environment, there: Inventory, rules: Rules, now: dateti
     return Selection(tuple(chosen[: rules.most]), (*spared, *late), tuple(findings), tuple(idle), tuple(kept))
 
 
-def plan(environment: Environment, there: Inventory, judged: Selection, folder: str) -> Plan:
-    """The steps: kept first, then autoscale settings, roles, and the endpoint with whatever is behind it.
+def plan(environment: Environment, there: Inventory, selection: Selection, folder: str) -> Plan:
+    """The steps: the export, then autoscale settings, role assignments, and the endpoint with its deployments.
 
-    Of the roles those that carry our mark go last: whatever fails before, the mark still says what is left. Who stays
-    and has no record, since a deploy was cut off, gets it.
+    Role assignments with our mark are removed last: if an earlier step fails, the mark still shows what remains. An
+    endpoint that stays and has no record of its identity, as an apply was interrupted, gets one.
     """
-    steps = [step for each in judged.candidates for step in _steps(environment, there, each, folder)]
-    going = judged.going
+    steps = [step for each in selection.candidates for step in _steps(environment, there, each, folder)]
+    going = selection.going
     held = orphans.by_holder(there.seen)
     for name, body in there.endpoints.items():
         if name not in going and is_ours(environment, body) and leases.of(body) is not None:
             steps += _recorded(name, body, held.get(role_assignments.system_identity(body) or "", ()))
-    steps += expired_slots.steps(judged.idle, there.behind, folder)
-    names = tuple(each.name for each in judged.candidates)
+    steps += expired_slots.steps(selection.idle, there.behind, folder)
+    names = tuple(each.name for each in selection.candidates)
     return Plan(environment.name, tuple(steps), endpoints=names, target=target_of(environment))
 
 
-def plan_idle(environment: Environment, there: Inventory, judged: Selection, folder: str) -> Plan:
-    """The steps that a guard about endpoints does not stop."""
-    steps = tuple(expired_slots.steps(judged.idle, there.behind, folder))
+def plan_idle(environment: Environment, there: Inventory, selection: Selection, folder: str) -> Plan:
+    """The deletions of idle slots, which guards about endpoints do not stop."""
+    steps = tuple(expired_slots.steps(selection.idle, there.behind, folder))
     return Plan(environment.name, steps, target=target_of(environment))
 
 
@@ -175,12 +175,12 @@ def is_ours(environment: Environment, body: Mapping[str, Json]) -> bool:
 
 
 def _is_named(name: str, rules: Rules) -> bool:
-    """Whether it is to be adopted by its name."""
+    """Whether it matches a pattern of names to adopt."""
     return rules.adopt and any(fnmatchcase(name, pattern) for pattern in rules.include)
 
 
 def _leftovers(environment: Environment, there: Inventory) -> list[Candidate]:
-    """Endpoints that are gone and of which an assignment of ours still speaks."""
+    """Endpoints that no longer exist and are still described by a role assignment of ours."""
     prefix = path_in(there.workspace_id, "").lower()
     known = {name.lower() for name in there.endpoints}
     gone: dict[str, int] = {}
@@ -194,7 +194,7 @@ def _leftovers(environment: Environment, there: Inventory) -> list[Candidate]:
 
 
 def _earlier(environment: Environment, there: Inventory, going: Collection[str]) -> list[Candidate]:
-    """Endpoints that exist, and of whose earlier ones of the same name an assignment of ours still speaks."""
+    """Endpoints that exist, while a role assignment still describes an earlier one of the same name."""
     why = "an earlier endpoint of this name was deleted; what remains of it is deleted"
     return [
         Candidate(name, why, gone=True, earlier=True)
@@ -208,14 +208,14 @@ def _former(environment: Environment, there: Inventory, name: str) -> set[str]:
 
 
 def _marks(environment: Environment, there: Inventory, name: str) -> list[tuple[Json, role_assignments.Mark]]:
-    """The assignments that our description names as this endpoint's."""
+    """The role assignments that our description assigns to this endpoint."""
     where = path_in(there.workspace_id, name).lower()
     marks = [(row, mark) for row in there.seen if (mark := role_assignments.marked(row)) and mark.endpoint == where]
     return [(row, mark) for row, mark in marks if key_in(environment, mark.owner)]
 
 
 def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidate], rules: Rules) -> Iterator[Finding]:
-    """Counts whatever would be deleted now, whether its time is over or not; what Azure has deleted is gone."""
+    """Findings of guards. Endpoints that Azure has deleted already do not count."""
     where = f"environment/{environment.name}"
     going = sum(not each.gone for each in chosen)
     if environment.guards.protected and chosen:
@@ -252,7 +252,7 @@ def _ended(where: Address, row: Json, there: Inventory, why: str) -> Step:
 
 
 def _roles(environment: Environment, there: Inventory, each: Candidate) -> list[Json]:
-    """Ours that speak of this endpoint, and all that its own identity holds, which goes with it."""
+    """The role assignments that describe this endpoint, and all of its identity, which is deleted with it."""
     if each.earlier:
         former = _former(environment, there, each.name)
         return sorted(

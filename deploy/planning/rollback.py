@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Settled:
-    """Nothing to do, and why."""
+    """Nothing to do; `why` is the reason."""
 
     why: str
 
@@ -116,8 +116,8 @@ def _alone(there: Mapping[str, Json], share: Mapping[str, int], whole: str | Non
     others = [
         f"{name} holds {release_of(body) or 'no release'}" for name, body in sorted(there.items()) if name != whole
     ]
-    told = "; ".join(f"{words}, which is not recorded as having received all traffic" for words in others)
-    return f"traffic is on {format_traffic(share)}, and no release that was live before is left: {told}"
+    details = "; ".join(f"{words}, which is not recorded as having received all traffic" for words in others)
+    return f"traffic is on {format_traffic(share)}, and no release that was live before is left: {details}"
 
 
 def _unfit(spec: EndpointSpec, there: Mapping[str, Json], former: Record) -> str:
@@ -158,8 +158,8 @@ def plan(
 ) -> Plan:
     """All traffic back to the previous release, which is scaled up to what is live and probed first.
 
-    `every`: an endpoint that has no previous release is a note, as long as there is one that has. `beside`: deployments
-    of the file's other endpoints, for guards.max_instances. Raises Refused.
+    `every`: an endpoint without a previous release is a note, if another one has one. `siblings`: the deployments of
+    the file's other endpoints, for guards.max_instances. Raises Refused.
     """
     steps: list[Step] = []
     rescue: list[Step] = []
@@ -177,7 +177,7 @@ def plan(
             notes.append(f"{spec.key}: {target.why}. Nothing to do.")
             continue
         own = _steps(spec, seen, target)
-        findings += refusals.foreign(spec, own, seen)
+        findings += refusals.unmanaged_changes(spec, own, seen)
         checks = sum(step.verb is Verb.CHECK for step in own)
         own[checks:checks] = checks_of(spec, own, seen)
         steps += own
@@ -232,7 +232,7 @@ def _updates(spec: EndpointSpec, facts: Facts, scale: Mapping[str, Mapping[str, 
 def _rescue(spec: EndpointSpec, facts: Facts, target: Target) -> list[Step]:
     """Traffic stays where it is; the target did not fail, so a second rollback tries it again."""
     where, now = address("endpoint", spec.key), served(facts, spec.key)
-    if len(now) != 1:  # out of a rollout that stopped half-way there is no whole release to return to
+    if len(now) != 1:  # a rollout that stopped half-way has no whole release to return to
         return []
     body = facts[where]
     moved = {**body, "properties": {**body["properties"], "traffic": {target.slot: 100}}}

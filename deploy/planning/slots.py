@@ -1,4 +1,4 @@
-"""Slots: which deployment a release goes to, and how callers get there. Pure."""
+"""Slots: which deployment gets a release, and the stages of its traffic. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deploy.domain.traffic_shares import live_slot, positive, served, shares
 
 
 def choose(spec: EndpointSpec, facts: Facts) -> Desired:
-    """The slot that the release goes to, and how callers get there. Deployments named by the user keep their names."""
+    """The slot that gets the release, and the stages of traffic. Deployments that the user named keep their names."""
     now = served(facts, spec.key)
     live = live_slot(now)
     if spec.traffic is not None or len(spec.deployments) != 1:
@@ -31,13 +31,13 @@ def choose(spec: EndpointSpec, facts: Facts) -> Desired:
 
 
 def cleared(desired: Desired, facts: Facts) -> Facts:
-    """What is there once nobody is on the slot that gets another release: those of a rollout that was not finished go
-    back to where most callers are. Of deployments that the user named, once traffic is where the user wants it, if
-    that is what one needs that has to be recreated.
+    """The facts after traffic left the slot that gets another release: after an unfinished rollout, all traffic goes to
+    the live slot. For deployments that the user named: the facts with the desired traffic, if a deployment that is
+    recreated needs that.
     """
     spec, now = desired.spec, served(facts, desired.spec.key)
     if spec.traffic is not None or len(spec.deployments) != 1:
-        return _taken_away(desired, facts)
+        return _with_desired_traffic(desired, facts)
     if not desired.live:
         return facts
     ((slot, document),) = desired.deployments.items()
@@ -51,8 +51,8 @@ def cleared(desired: Desired, facts: Facts) -> Facts:
 
 
 def ending(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Step]:
-    """With `rollout.keep_previous: 0` the rollout ends with the deletion of the previous release, also when an earlier
-    run was interrupted before it. Deleted is only what the history knows as live, once the files' release is live.
+    """The deletion of the previous release with `rollout.keep_previous: 0`, also after an earlier run was interrupted
+    before it. Only a release that the history lists as live is deleted, once the release of the files is live.
     """
     spec, endpoint = desired.spec, facts.get(address("endpoint", desired.spec.key)) or {}
     if idle_slots.keep_of(spec) != 0 or is_protected(endpoint):
@@ -74,16 +74,16 @@ def ending(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Step]:
 def _is_over(
     endpoint: Mapping[str, Json], there: Mapping[str, Json], document: Mapping[str, Json], other: str, *, shifts: bool
 ) -> bool:
-    """Whether `other` holds the previous release once the steps are done: those that move its traffic, or none."""
+    """Whether `other` has the previous release after the steps, which move its traffic (`shifts`) or do not."""
     if shifts and other in shares(endpoint):
         return idle_slots.was_live(endpoint, there[other])
     found = idle_slots.of(endpoint, there)
     return found is not None and not found.failed and found.live == document["tags"].get(RELEASE_TAG)
 
 
-def _taken_away(desired: Desired, facts: Facts) -> Facts:
-    """What is there after the traffic moved as the files say, where that takes all traffic from the deployments that
-    have to be recreated and sends it only to deployments that stay as they are; else what is there.
+def _with_desired_traffic(desired: Desired, facts: Facts) -> Facts:
+    """The facts with the traffic of the files, if that leaves the deployments that are recreated without traffic and
+    uses only deployments that do not change; else the facts as they are.
     """
     spec, where = desired.spec, address("endpoint", desired.spec.key)
     there, body = facts_of(facts, "deployment", spec.key), facts.get(where) or {}
@@ -91,15 +91,19 @@ def _taken_away(desired: Desired, facts: Facts) -> Facts:
     mirror = spec.endpoint.get("mirror_traffic")
     mirror = mirror_now if mirror is None else positive(mirror)
     after = {*positive(desired.traffic), *mirror}
-    remade = {n for n, d in desired.deployments.items() if n in there and _must_be_remade(d, there[n])}
-    if not remade & {*now, *mirror_now} or remade & after or not all(_stays(desired, there, name) for name in after):
+    recreated = {n for n, d in desired.deployments.items() if n in there and _must_be_recreated(d, there[n])}
+    if (
+        not recreated & {*now, *mirror_now}
+        or recreated & after
+        or not all(_stays(desired, there, name) for name in after)
+    ):
         return facts
     properties = {**body["properties"], "traffic": positive(desired.traffic), "mirrorTraffic": mirror}
     return {**facts, where: {**body, "properties": properties}}
 
 
 def _stays(desired: Desired, there: Mapping[str, Json], name: str) -> bool:
-    """Whether a deployment is there, healthy, and as its file says."""
+    """Whether a deployment exists, is healthy, and is as in its file."""
     if name not in there or name not in desired.deployments:
         return False
     healthy = there[name]["properties"].get("provisioningState") == "Succeeded"
@@ -109,9 +113,9 @@ def _stays(desired: Desired, there: Mapping[str, Json], name: str) -> bool:
 def _slot(
     spec: EndpointSpec, documents: Mapping[str, Mapping[str, Json]], there: Mapping[str, Json], live: str | None
 ) -> str:
-    """Where the release is already; else the live slot if it may change in place; else the one that is not live."""
+    """The slot that has the release; else the live slot if it may change in place; else the one that is not live."""
     ordered = sorted(documents, key=lambda name: name != live)
-    keeps = [n for n in ordered if n in there and not _must_be_remade(documents[n], there[n])]
+    keeps = [n for n in ordered if n in there and not _must_be_recreated(documents[n], there[n])]
     for name in keeps:
         if (there[name].get("tags") or {}).get(RELEASE_TAG) == documents[name]["tags"].get(RELEASE_TAG):
             return name
@@ -120,14 +124,14 @@ def _slot(
     return next(name for name in documents if name != live)
 
 
-def _must_be_remade(document: Mapping[str, Json], body: Mapping[str, Json]) -> bool:
+def _must_be_recreated(document: Mapping[str, Json], body: Mapping[str, Json]) -> bool:
     found = diff.changes(document, body, diff.DEPLOYMENT)
     return not all(change.in_place for change in found)
 
 
 def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str, facts: Facts) -> dict[str, Json]:
-    """The document of one slot, with our tags unless an unmanaged deployment has the name. Of one that another entry
-    manages the release is compared: where it is the same, and the fields too, there is nothing to change.
+    """The document of one slot, with our tags unless an unmanaged deployment has the name. For a deployment of another
+    entry it has the release tag only: without a difference there is nothing to change.
     """
     body = facts.get(address("deployment", spec.key, name))
     tags = {OWNER_TAG: spec.owner, RELEASE_TAG: spec.releases[str(written["name"])]}
@@ -142,14 +146,14 @@ def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str, facts:
 
 
 def is_void(body: Mapping[str, Json] | None) -> bool:
-    """Whether nothing is lost when it goes: it is not there, or it failed and never served."""
+    """Whether a deployment does not exist, or failed and never had traffic."""
     properties = (body or {}).get("properties")
     return not body or (isinstance(properties, Mapping) and properties.get("provisioningState") == "Failed")
 
 
 def assets(spec: EndpointSpec, facts: Facts) -> Iterator[str]:
     """ARM ids of the workspace's models, environments and code that an endpoint's deployments use; Azure keeps them
-    when the deployments go. What is in a registry is not the workspace's.
+    when the deployments are deleted. Assets of a registry are not listed.
     """
     for _, body in sorted(facts_of(facts, "deployment", spec.key).items()):
         properties = body.get("properties") or {}

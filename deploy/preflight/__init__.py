@@ -1,13 +1,16 @@
-"""Judging, before any change: does Azure have room for what is wanted, and may we do it. Pure: values in, verdicts out.
+"""Checks before any change: does Azure have quota for the plan, and is the caller allowed to apply it. Pure.
 
-    verdict    yes, no or could not tell; who answered; the reasons for a no
-    gates      so many are needed, so many are left: the one arithmetic of quota and limits
-    cores      what instances of a size ask of a family, of the region's total and of the workspace's own share
-    offers     other sizes and regions that would do, cheapest first
-    claims     what a model's publisher says about sizes and shared quota
-    rights     which actions the steps of a plan need, and whether a list of permissions allows them
-    diagnosis  all of it, a line each, for `doctor`
-    places     names, and how many endpoints, deployments and role assignments there may be
+    check_result   yes, no or unknown; the source; the reasons for a no
+    headroom       the arithmetic of limits: how much a plan needs, how much is left
+    core_quota     cores that a plan needs: of a family, of the region, and of the workspace's own share
+    alternatives   other sizes and regions with enough quota, cheapest first
+    model_support  what the publisher of a model states about sizes and shared quota
+    names          names, and the limits of endpoints, deployments and role assignments
+    permissions    the actions that steps need, and whether a list of permissions allows them
+    exposure       changes that open a resource to more networks or weaken its authentication
+    guards         limits of an environment file
+    refusals       changes that a plan must not make
+    doctor         all checks, one line each
 
-Nothing here reads or raises. A `no` refuses a plan; what could not be told is shown and blocks nothing.
+No module here reads from Azure. A `no` refuses a plan; an unknown result is shown and refuses nothing.
 """

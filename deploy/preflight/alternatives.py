@@ -1,6 +1,6 @@
-"""Offers: other sizes and regions that would do, cheapest first. Prices are the service's own, an hour and instance.
+"""Alternatives: other sizes and regions with enough quota, cheapest first. Prices are Azure's, per hour and instance.
 
-A region is what the service says of it: {region, sizes, usages, quotas, ...}; `row` is one size of it.
+A region is what Azure returned for it: {region, sizes, usages, quotas, ...}; `row` is one size of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOST = 3
 
 @dataclass(frozen=True)
 class Offer:
-    """One size in one region, with room for what is wanted. `price` is None where the service names none."""
+    """One size in one region with enough quota. `price` is None if Azure names none."""
 
     size: str
     region: str
@@ -36,7 +36,7 @@ class Offer:
 
 
 def row(region: Mapping[str, Json], size: str) -> dict[str, Json]:
-    """One size in one region; null where nobody told."""
+    """One size in one region; null: unknown."""
     sizes, usages, quotas = region["sizes"], region["usages"], region["quotas"]
     known = (sizes or {}).get(size.lower()) or {}
     kind = core_quota.family(str(known.get("family") or ""))
@@ -60,21 +60,21 @@ def row(region: Mapping[str, Json], size: str) -> dict[str, Json]:
         "total_limit": total.get("limit"),
         "workspace_in_use": share.get("currentValue"),
         "workspace_limit": None if quotas is None and not share else share.get("limit", -1),
-        **_heard(region),
+        **_sources(region),
     }
 
 
 def _share(region: Mapping[str, Json], kind: str) -> Mapping[str, Json]:
-    """What the workspace may use of a family by itself, from usages, which count it too, or else from quotas."""
-    told = (region.get("own") or {}).get(kind) or (region["quotas"] or {}).get(kind)
-    return told or {}
+    """The workspace's own share of a family, from usages, which include its use, or else from quotas."""
+    own = (region.get("own") or {}).get(kind) or (region["quotas"] or {}).get(kind)
+    return own or {}
 
 
-def _heard(region: Mapping[str, Json]) -> dict[str, Json]:
+def _sources(region: Mapping[str, Json]) -> dict[str, Json]:
     names = {"vmSizes": region["sizes"], "usages": region["usages"], "quotas": region["quotas"]}
-    heard, reasons = [name for name, answer in names.items() if answer is not None], region["silent"]
+    answered, reasons = [name for name, answer in names.items() if answer is not None], region["silent"]
     return {
-        "source": f"{', '.join(heard)} of {region['region']}" if heard else "",
+        "source": f"{', '.join(answered)} of {region['region']}" if answered else "",
         "silent": [
             f"{', '.join(name for name in reasons if reasons[name] == why)} of {region['region']} {why}"
             for why in dict.fromkeys(reasons.values())
@@ -83,18 +83,18 @@ def _heard(region: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def price(size: Mapping[str, Json]) -> tuple[float | None, str]:
-    """What an hour of a dedicated Linux machine costs, and in which currency: (None, "") where it is not named."""
-    told = size.get("estimatedVMPrices") or {}
+    """Price and currency of an hour of a dedicated Linux machine; (None, "") if it is unknown."""
+    answer = size.get("estimatedVMPrices") or {}
     found = [
         float(value["retailPrice"])
-        for value in told.get("values") or ()
+        for value in answer.get("values") or ()
         if (value.get("osType"), value.get("vmTier")) == ("Linux", "Standard") and value.get("retailPrice") is not None
     ]
-    return (min(found), str(told.get("billingCurrency") or "")) if found else (None, "")
+    return (min(found), str(answer.get("billingCurrency") or "")) if found else (None, "")
 
 
 def fitting(region: Mapping[str, Json], sizes: Iterable[str], counts: Sequence[int]) -> list[Offer]:
-    """Those of `sizes` of which a region certainly has room for new deployments of `counts` instances."""
+    """Those of `sizes` for which a region has quota for new deployments of `counts` instances."""
     offers = []
     for size in dict.fromkeys(sizes):
         there = row(region, size)
@@ -105,9 +105,9 @@ def fitting(region: Mapping[str, Json], sizes: Iterable[str], counts: Sequence[i
 
 
 def words(size: str, counts: Sequence[int], home: Json, others: Sequence[Json], allowed: Sequence[str] | None) -> str:
-    """What else would do: other sizes that the model allows here, then regions with room. Empty when nothing is known.
+    """The alternatives in words: other sizes that the model allows here, then other regions. Empty if none is known.
 
-    `home` and `others` are regions; `allowed` the model's sizes, None when it names none.
+    `home` and `others` are regions; `allowed` the model's sizes, None if it lists none.
     """
     sizes = [name for name in allowed or () if name.lower() != size.lower()]
     here = fitting(home, sizes, counts)[:_MOST] if home else []
@@ -121,17 +121,17 @@ def words(size: str, counts: Sequence[int], home: Json, others: Sequence[Json], 
 
 
 def _elsewhere(size: str, counts: Sequence[int], others: Sequence[Json]) -> list[str]:
-    """Where there is room for a size, where there is none, and of which regions nothing can be told."""
+    """Regions with quota for a size, regions without, and regions that could not be read."""
     desired = sorted((offer for other in others for offer in fitting(other, [size], counts)), key=_cheapest)
-    heard = [str(o["region"]) for o in others if o["sizes"] is not None and o["usages"] is not None]
-    full = [region for region in heard if region not in {offer.region for offer in desired}]
-    silent = [str(o["region"]) for o in others if o["region"] not in heard]
-    said = (
+    answered = [str(o["region"]) for o in others if o["sizes"] is not None and o["usages"] is not None]
+    full = [region for region in answered if region not in {offer.region for offer in desired}]
+    silent = [str(o["region"]) for o in others if o["region"] not in answered]
+    lists = (
         (f"Quota for {size}", [f"{offer.region} ({offer.cost})" for offer in desired]),
         (f"No quota for {size}", full),
         ("Unknown", silent),
     )
-    return [f"{words}: {', '.join(places)}" for words, places in said if places]
+    return [f"{words}: {', '.join(places)}" for words, places in lists if places]
 
 
 def _cheapest(offer: Offer) -> tuple[bool, float, str, str]:
@@ -139,7 +139,7 @@ def _cheapest(offer: Offer) -> tuple[bool, float, str, str]:
 
 
 def of_facts(facts: Facts, key: str, size: str, counts: Sequence[int]) -> str:
-    """`words`, from the facts of an endpoint: its own region is the first that was looked at."""
+    """`words`, from the facts of an endpoint: its own region is the first one."""
     regions = [body for rest, body in facts_of(facts, "quota", key).items() if rest.startswith("in/")]
     allowed = [row.get("allowed") for row in facts_of(facts, "model", key).values()]
     if not regions:
@@ -148,8 +148,8 @@ def of_facts(facts: Facts, key: str, size: str, counts: Sequence[int]) -> str:
 
 
 def _common(lists: Sequence[Sequence[str] | None]) -> list[str] | None:
-    """The sizes that every model allows; None when none names any."""
-    told = [list(sizes) for sizes in lists if sizes]
-    if not told:
+    """The sizes that every model allows; None if no model lists sizes."""
+    answer = [list(sizes) for sizes in lists if sizes]
+    if not answer:
         return None
-    return [size for size in told[0] if all(size in other for other in told)]
+    return [size for size in answer[0] if all(size in other for other in answer)]

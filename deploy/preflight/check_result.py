@@ -1,4 +1,4 @@
-"""Verdicts: what a check came to, who answered, and why not. A check is a step, and its body carries the verdict."""
+"""The result of a check: yes, no or unknown, its source, and the reasons for a no. The body of its step contains it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deploy.errors import Finding, Refused
 
 
 class Verdict(StrEnum):
-    """What a check came to. `unknown`: nobody said, which blocks nothing."""
+    """The result of a check. `unknown`: Azure did not answer, which refuses nothing."""
 
     YES = "yes"
     NO = "no"
@@ -31,7 +31,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A check's result in words. `source` says which answers it stands on, `unknown` what could not be told."""
+    """The result in words. `source`: the answers of Azure that it depends on. `unknown`: what could not be read."""
 
     words: str
     source: str
@@ -46,28 +46,28 @@ class CheckResult:
 
     @property
     def why(self) -> str:
-        """The words, what could not be told, and who answered."""
-        untold = f"could not tell {', '.join(self.unknown)}" if self.unknown else ""
-        return "; ".join(part for part in (self.words, untold) if part) + (f" ({self.source})" if self.source else "")
+        """The words, what is unknown, and the source."""
+        missing = f"could not tell {', '.join(self.unknown)}" if self.unknown else ""
+        return "; ".join(part for part in (self.words, missing) if part) + (f" ({self.source})" if self.source else "")
 
     def step(self, where: Address, body: Mapping[str, Json]) -> Step:
         """The check as a step: `body` and the verdict, its source, and for a no its reasons."""
-        told: dict[str, Json] = {"verdict": self.verdict.value, "source": self.source}
+        more: dict[str, Json] = {"verdict": self.verdict.value, "source": self.source}
         if self.unknown:
-            told["unknown"] = list(self.unknown)
+            more["unknown"] = list(self.unknown)
         if self.reasons:
-            told["reasons"] = [asdict(reason) for reason in self.reasons]
-        return Step(Verb.CHECK, where, {**body, **told}, self.why)
+            more["reasons"] = [asdict(reason) for reason in self.reasons]
+        return Step(Verb.CHECK, where, {**body, **more}, self.why)
 
     def evidence(self, where: Address, data: Mapping[str, Json]) -> Evidence:
-        """What a check saw when it was made again; raises Refused for a no."""
+        """The evidence of a check that runs right before the first change; raises Refused for a no."""
         if self.reasons:
             raise Refused(findings([self.step(where, data)]))
         return Evidence(self.why, {**data, "verdict": self.verdict.value, "source": self.source})
 
 
 def findings(steps: Sequence[Step]) -> list[Finding]:
-    """Every reason of every check that came to a no, each with who said so."""
+    """Every reason of every failed check, with its source."""
     return [
         Finding(str(step.address), str(reason["code"]), _sourced(str(reason["cause"]), step.body), str(reason["cure"]))
         for step in steps

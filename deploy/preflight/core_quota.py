@@ -1,8 +1,8 @@
-"""Cores: what instances of a size ask for, and what is left of them.
+"""Quota of cores: how many the instances of a size need, and how many are left.
 
-Azure asks for `ceil(1.2 x instances) x cores` of a size's family unless the size is exempt from the reserve, and the
+Azure requires `ceil(1.2 x instances) x cores` of a size's family unless the size is exempt from the reserve, and the
 same of the region's total and of the workspace's own share, where one was set (documentation of quota allocation for
-online deployments). A row is one size in one region, as `steps.quota` looks it up; null is what could not be told.
+online deployments). A row is one size in one region, as `alternatives.row` returns it; null: unknown.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from deploy.preflight.headroom import Limit, left
 from deploy.text import noun
 
 Pairs = Sequence[Sequence[int]]
-"""(instances held, instances wanted) of each deployment that grows. Azure rounds each one up for itself."""
+"""(existing instances, desired instances) of each deployment that grows. Azure rounds up for each deployment."""
 _SUFFIX = "clusterdedicatedvcpus"
 
 
 def family(name: str) -> str:
-    """A family's name as it can be compared: answers and documents differ in case, spaces and what they append."""
+    """The name of a family in one form: answers and documents of Azure differ in case, spaces and suffix."""
     return name.replace(" ", "").replace("_", "").lower().removesuffix(_SUFFIX)
 
 
@@ -41,12 +41,12 @@ _FREE = "Free cores (amldeploy teardown), use fewer instances, or request more q
 
 
 def reserved(instances: int, exempt: bool) -> int:
-    """Instances that quota counts: one in five more, rounded up, in whole numbers."""
+    """Instances that quota counts: 20 % more, rounded up."""
     return instances if exempt else -(-6 * instances // 5)
 
 
 def sums(row: Mapping[str, Json], size: str, pairs: Pairs, *, shared: bool = False) -> dict[str, Json]:
-    """The arithmetic as a check's body keeps it; `needed` is null when nobody says how many cores the size has."""
+    """The arithmetic, for the body of a check; `needed` is null if the number of cores of the size is unknown."""
     cores, kind = row.get("cores"), row.get("family")
     exempt = kind is not None and family(str(kind)) in EXEMPT
     more = sum(reserved(after, exempt) - reserved(before, exempt) for before, after in pairs)
@@ -67,25 +67,25 @@ def sums(row: Mapping[str, Json], size: str, pairs: Pairs, *, shared: bool = Fal
         "total_left": left(row.get("total_limit"), row.get("total_in_use")),
         "workspace_left": left(row.get("workspace_limit"), row.get("workspace_in_use")),
     }
-    return {**found, "limits": [gate.body() for gate in limits(row, found)]}
+    return {**found, "limits": [each.body() for each in limits(row, found)]}
 
 
 def limits(row: Mapping[str, Json], found: Mapping[str, Json]) -> list[Limit]:
-    """The gates that `needed` cores have to pass: the family's, the region's, and the workspace's own if it has one."""
+    """The limits for `needed` cores: of the family, of the region, and of the workspace if it has its own."""
     needed, where = found["needed"], row.get("region")
     if needed is None or found["capacity"] == "shared":
         return []
-    passed = [
+    found_limits = [
         Limit(f"cores of {row.get('family')} in {where}", needed, found["left"], "AML200"),
         Limit(f"dedicated cores in {where}", needed, found["total_left"], "AML202"),
         Limit(f"cores of {row.get('family')} for the workspace", needed, _own(row, needed), "AML243"),
     ]
     limits = (row.get("limit"), row.get("total_limit"), row.get("workspace_limit", -1))
-    return [gate for gate, limit in zip(passed, limits, strict=True) if limit != -1]
+    return [each for each, limit in zip(found_limits, limits, strict=True) if limit != -1]
 
 
 def _own(row: Mapping[str, Json], needed: int) -> int | None:
-    """What is left of the workspace's share; without its use at least this is known: it is not more than the share."""
+    """What is left of the workspace's share; if its use is unknown, the share itself if that is too small."""
     limit, used = row.get("workspace_limit"), row.get("workspace_in_use")
     if used is None and limit is not None and needed > int(limit):
         return int(limit)
@@ -93,7 +93,7 @@ def _own(row: Mapping[str, Json], needed: int) -> int | None:
 
 
 def check(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") -> CheckResult:
-    """Whether the region offers the size, endpoints accept it, and every gate is wide enough. `also` joins a cure."""
+    """Whether the region offers the size, endpoints run on it, and every limit is enough. `also`: part of the cure."""
     size, where = found["instance_type"], row.get("region")
     asked, silent = limits(row, found), tuple(row.get("silent", ()))
     reasons = []
@@ -104,11 +104,11 @@ def check(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") ->
         cause = f"managed online endpoints do not run on {size} in {where}: its supportedComputeTypes lack MIR"
         reasons.append(Reason("AML242", cause, _join(also, "Choose an instance_type of the list for online endpoints")))
     reasons += [
-        Reason(gate.code, f"{arithmetic(found)}; {gate.what}: need {gate.needs}, {gate.left} free", _join(also, _FREE))
-        for gate in asked
-        if gate.short
+        Reason(each.code, f"{arithmetic(found)}; {each.what}: need {each.needs}, {each.left} free", _join(also, _FREE))
+        for each in asked
+        if each.short
     ]
-    unknown = [f"how many {gate.what} are left" for gate in asked if gate.left is None]
+    unknown = [f"how many {each.what} are left" for each in asked if each.left is None]
     if found["capacity"] == "shared":
         unknown = ["how full the shared pool is (Azure has no API for it)"]
     elif found["needed"] is None:
@@ -123,7 +123,7 @@ def _join(first: str, then: str) -> str:
 
 
 def arithmetic(found: Mapping[str, Json]) -> str:
-    """The sums as a person would write them."""
+    """The arithmetic in words."""
     count, cores, needed = found["instances"] - found["held"], found["cores_per_instance"], found["needed"]
     more = f"{count} x {found['instance_type']}"
     if found["capacity"] == "shared":

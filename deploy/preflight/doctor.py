@@ -1,4 +1,4 @@
-"""Diagnosis: what would stop an apply, one line for each thing looked at. Pure data."""
+"""The report of `doctor`: a line for each check before apply. Pure data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deploy.preflight.check_result import Verdict, findings
 
 @dataclass(frozen=True)
 class Line:
-    """One thing looked at. `findings` say why not; `source` who answered, where the words do not say so themselves."""
+    """One check. `findings`: the reasons for a no; `source`: the answer of Azure, if the words do not contain it."""
 
     subject: str
     verdict: Verdict
@@ -23,7 +23,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Every line, and what was not looked at."""
+    """Every line, and what is not checked."""
 
     environment: str
     lines: tuple[Line, ...]
@@ -31,12 +31,12 @@ class Diagnosis:
 
     @property
     def exit(self) -> Exit:
-        """What apply would leave with before its first change."""
+        """The exit code that apply would have before its first change."""
         return Exit.REFUSED if any(line.verdict is Verdict.NO for line in self.lines) else Exit.OK
 
 
 def of_plan(steps: Sequence[Step], against: Sequence[Finding]) -> list[Line]:
-    """A line for each check, and one for each reason against the plan that is no check's."""
+    """A line for each check, and one for each other reason to refuse the plan."""
     checks = [step for step in steps if step.verb is Verb.CHECK]
     lines = [
         Line(
@@ -48,5 +48,5 @@ def of_plan(steps: Sequence[Step], against: Sequence[Finding]) -> list[Line]:
         )
         for step in checks
     ]
-    told = {finding for line in lines for finding in line.findings}
-    return lines + [Line(f.address, Verdict.NO, f.cause, "", (f,)) for f in against if f not in told]
+    known = {finding for line in lines for finding in line.findings}
+    return lines + [Line(f.address, Verdict.NO, f.cause, "", (f,)) for f in against if f not in known]

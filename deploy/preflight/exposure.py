@@ -1,7 +1,7 @@
-"""Exposure: what a plan opens to more networks, or to a weaker way to sign in, than what exists. Pure.
+"""Exposure: fields that a plan opens to more networks, or to weaker authentication, than what exists. Pure.
 
 A deployment of a new slot is compared with the live one, since its traffic moves there; an endpoint that succeeds
-another on shared quota is compared with that one. What nothing comes before is no change.
+another on shared quota is compared with that one. A resource without a predecessor is no change.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from deploy.domain.traffic_shares import served
 from deploy.errors import Finding
 
 _STRENGTH = {"key": 0, "amltoken": 1, "aadtoken": 2}
-"""Ways to sign in, the weakest first: keys do not expire, AML tokens do, Microsoft Entra tokens name a principal."""
+"""Authentication modes, weakest first: keys do not expire, AML tokens do, Microsoft Entra tokens name a principal."""
 _AUTH, _INGRESS, _EGRESS = "auth_mode", "public_network_access", "egress_public_network_access"
 _ARM = {_AUTH: "authMode", _INGRESS: "publicNetworkAccess", _EGRESS: "egressPublicNetworkAccess"}
 
@@ -74,7 +74,7 @@ def _of_deployments(desired: Desired, steps: Sequence[Step], facts: Facts) -> It
 
 
 def _document(steps: Sequence[Step], where: Address) -> Mapping[str, Json] | None:
-    """The document that the steps leave at an address; None where they write none."""
+    """The last document that the steps write at an address; None if they write none."""
     documents = [step.body["document"] for step in steps if step.address == where and "document" in step.body]
     return documents[-1] if documents else None
 

@@ -1,4 +1,4 @@
-"""Guards: limits of an environment that can refuse a plan, and what a plan says where the guard is not set. Pure."""
+"""Guards: limits of an environment that can refuse a plan, and the notes of plans without the guard. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def without_probe(environment: Environment, unprobed: Sequence[EndpointSpec]) ->
 
 
 def moves_unprobed(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> bool:
-    """Whether an endpoint without a probe gets another release under its traffic, or more traffic on a deployment."""
+    """Whether an endpoint without a probe gets another release with traffic, or more traffic on a deployment."""
     if spec.pipeline.probe is not None:
         return False
     own, now = [step for step in steps if step.endpoint == spec.key], served(facts, spec.key)
@@ -60,9 +60,9 @@ def too_many(
 ) -> list[Finding]:
     """A finding where more than guards.max_instances would run at the peak of a plan that adds or changes instances.
 
-    Counted are the endpoints of the plan as `peak_instances` does, and of every other entry of the file what runs or
-    what its files ask for, whichever is more. `beside`: facts with the deployments of endpoints that the plan does not
-    touch (without them, only what the files ask for). A plan that only takes instances away is never refused.
+    Counted are the endpoints of the plan as `peak_instances` does, and of every other entry of the file the larger of
+    what runs and what its files request. `siblings`: facts with the deployments of endpoints that are not in
+    the plan (without them, only what the files request). A plan that only removes instances is never refused.
     """
     limit = environment.guards.max_instances
     if limit is None:
@@ -72,16 +72,16 @@ def too_many(
     chosen, others = {s.key for s in specs}, {s.key: s for spec in specs for s in spec.siblings}
     for key in sorted({*others, *(a.endpoint for each in siblings.values() for a in each)}):
         there = {pair: n for each in siblings.values() for pair, n in _running(each, key).items()}
-        asked = 0 if key in chosen or key not in others else instances(others[key])
+        requested = 0 if key in chosen or key not in others else instances(others[key])
         runs = sum(there.values())
-        words = f"{_added(there)} running" if runs and runs >= asked else f"{asked} in its files"
-        n, told = parts.get(key, (0, ""))
-        if more := max(runs, asked):
-            parts[key] = (n + more, f"{told} + {words}" if told else words)
+        words = f"{_added(there)} running" if runs and runs >= requested else f"{requested} in its files"
+        n, summary = parts.get(key, (0, ""))
+        if more := max(runs, requested):
+            parts[key] = (n + more, f"{summary} + {words}" if summary else words)
     total = sum(n for n, _ in parts.values())
     if total <= limit or not (_asks(specs) > limit or any(_grows(step, facts) for step in steps)):
         return []
-    cause = f"{count(total, 'instance')} would run at the peak ({_told(parts)}) and guards.max_instances is {limit}"
+    cause = f"{count(total, 'instance')} would run at the peak ({_in_words(parts)}) and guards.max_instances is {limit}"
     cure = "Use fewer instances, delete deployments that receive no traffic, or raise the guard"
     return [Finding(f"environment/{environment.name}", "AML240", cause, cure)]
 
@@ -110,7 +110,7 @@ def _peak(running: Counts, spec: EndpointSpec, steps: Sequence[Step]) -> Counts:
 
 
 def _named(step: Step) -> dict[tuple[str, str], int]:
-    """The deployment that a step leaves, and its instances; empty for a step that says nothing about them."""
+    """The deployment that a step leaves, and its instances; empty for a step that does not change them."""
     body = step.body
     if step.kind != "deployment":
         return {}
@@ -122,7 +122,7 @@ def _named(step: Step) -> dict[tuple[str, str], int]:
 
 
 def _running(facts: Facts, key: str) -> dict[tuple[str, str], int]:
-    """The deployments of an endpoint's facts, under the endpoint's name as their ids say it."""
+    """The deployments of an endpoint's facts, under the endpoint's name, from their ids."""
     return {
         (str(body["id"]).split("/")[-3], str(body["name"])): capacity_of(body)
         for body in facts_of(facts, "deployment", key).values()
@@ -130,7 +130,7 @@ def _running(facts: Facts, key: str) -> dict[tuple[str, str], int]:
 
 
 def _grows(step: Step, facts: Mapping[str, Facts]) -> bool:
-    """Whether a step creates a deployment, or writes one without taking instances from it."""
+    """Whether a step creates a deployment, or writes one without fewer instances."""
     if step.kind != "deployment" or step.verb is Verb.DELETE:
         return False
     held = (facts.get(step.endpoint) or {}).get(step.address)
@@ -139,7 +139,7 @@ def _grows(step: Step, facts: Mapping[str, Facts]) -> bool:
 
 
 def instances(spec: EndpointSpec) -> int:
-    """How many instances the files of an endpoint ask for."""
+    """The instances that the files of an endpoint request."""
     return sum(int(document["instance_count"]) for document in spec.deployments)
 
 
@@ -152,7 +152,7 @@ def _added(counts: Counts) -> str:
     return " + ".join(f"{name} {n}" for (_, name), n in counts.items() if n)
 
 
-def _told(parts: Mapping[str, tuple[int, str]]) -> str:
+def _in_words(parts: Mapping[str, tuple[int, str]]) -> str:
     """`mip: blue 3 + green 3, insight: 1 in its files`, the largest first."""
     return ", ".join(_words(sorted(parts.items(), key=lambda part: (-part[1][0], part[0]))))
 

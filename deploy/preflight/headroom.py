@@ -1,4 +1,4 @@
-"""Gates: so many are needed, so many are left. The one arithmetic of quota and limits, for one check or for many."""
+"""Headroom: how much of a limit a plan needs, and how much is left. For one check, and for all checks of a plan."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _TERMS = 4
 
 @dataclass(frozen=True)
 class Limit:
-    """Something of which there is only so much. `what` names it ("cores of standardDSv2Family in eastus").
+    """A limit. `what` names it ("cores of standardDSv2Family in eastus"). `left` is None if it is unknown.
 
-    `left` is None where it could not be told. What is unlimited is no gate.
+    What is unlimited has no Limit.
     """
 
     what: str
@@ -29,38 +29,35 @@ class Limit:
 
     @property
     def short(self) -> int:
-        """How many are missing; 0 when there are enough or nobody knows."""
+        """How many are missing; 0 if there are enough, or if it is unknown."""
         return max(self.needs - self.left, 0) if self.left is not None else 0
 
     def body(self) -> dict[str, Json]:
-        """As a check's body keeps it."""
+        """The limit, for the body of a check."""
         return {"what": self.what, "needs": self.needs, "left": self.left}
 
 
 def left(limit: Json, used: Json) -> int | None:
-    """What is left below a limit; None where a number is missing, or the limit is -1, which is none."""
+    """What is left of a limit; None if a number is unknown, or the limit is -1 (unlimited)."""
     return None if limit in (None, -1) or used is None else int(limit) - int(used)
 
 
 def together(steps: Sequence[Step]) -> list[Finding]:
-    """Gates that each check finds wide enough, but not all checks at once."""
-    asked: dict[str, list[tuple[Step, Mapping[str, Json]]]] = {}
+    """Limits that are enough for each check alone, but not for all checks together."""
+    by_limit: dict[str, list[tuple[Step, Mapping[str, Json]]]] = {}
     for step in steps:
         if step.body.get("verdict") != Verdict.NO:
-            for gate in step.body.get("limits", ()):
-                asked.setdefault(str(gate["what"]), []).append((step, gate))
-    return [
-        Finding(
-            str(asking[0][0].address),
-            "AML203",
-            f"{_sum(gate['needs'] for _, gate in asking)} {what}, {least} left{_source(asking[0][0])}",
-            "Use less, apply fewer endpoints, or request more",
-        )
-        for what, asking in asked.items()
-        if len(asking) > 1
-        and (least := min((gate["left"] for _, gate in asking if gate["left"] is not None), default=None)) is not None
-        and sum(gate["needs"] for _, gate in asking) > least
-    ]
+            for limit in step.body.get("limits", ()):
+                by_limit.setdefault(str(limit["what"]), []).append((step, limit))
+    findings = []
+    for what, asking in by_limit.items():
+        needs = [int(limit["needs"]) for _, limit in asking]
+        known = [int(limit["left"]) for _, limit in asking if limit["left"] is not None]
+        if len(asking) > 1 and known and sum(needs) > min(known):
+            first, cure = asking[0][0], "Use less, apply fewer endpoints, or request more"
+            cause = f"{what}: need {_sum(needs)}, {min(known)} free{_source(first)}"
+            findings.append(Finding(str(first.address), "AML203", cause, cure))
+    return findings
 
 
 def _source(step: Step) -> str:
@@ -68,9 +65,9 @@ def _source(step: Step) -> str:
 
 
 def _sum(numbers: Iterable[int]) -> str:
-    """`24 + 48 = 72`; many equal ones are counted, since a hundred endpoints are one sum and not a hundred words."""
+    """`24 + 48 = 72`; for many numbers, equal ones are counted: `100 x 24 = 2400`."""
     parts = [n for n in numbers if n]
-    told = list(map(str, parts))
+    terms = list(map(str, parts))
     if len(parts) > _TERMS:
-        told = [f"{times} x {n}" for n, times in sorted(Counter(parts).items())]
-    return f"{' + '.join(told)} = {sum(parts)}"
+        terms = [f"{times} x {n}" for n, times in sorted(Counter(parts).items())]
+    return f"{' + '.join(terms)} = {sum(parts)}"

@@ -1,8 +1,8 @@
-"""What a model's publisher says of it: the sizes it may run on, the smallest machine, and shared quota.
+"""What the publisher of a model states: the sizes that it runs on, the smallest machine, and shared quota.
 
 Registry models of the healthcare collection carry the tag `inference_compute_allow_list` and the property
 `inference-min-sku-spec` (cores|GPUs|GB memory|GB disk). `SharedComputeCapacityEnabled` is a property ("True") or a tag.
-Models of one's own carry none of these, and then nobody said anything.
+Models of the workspace usually have none of these; then nothing is known.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _MEASURES = (
 
 
 def claims(body: Mapping[str, Json]) -> dict[str, Json]:
-    """{allowed: sizes, smallest: [cores, GPUs, GB, GB], shared: bool} of an ARM body; null is what it does not say."""
-    said = body.get("properties") or {}
-    tags, properties = said.get("tags"), said.get("properties")
+    """{allowed: sizes, smallest: [cores, GPUs, GB, GB], shared: bool} of an ARM body; null: not stated."""
+    stated = body.get("properties") or {}
+    tags, properties = stated.get("tags"), stated.get("properties")
     both = {**(properties or {}), **(tags or {})}
     sizes = re.findall(r"[A-Za-z][\w-]+", str(both.get(_ALLOWED) or ""))
     numbers = re.findall(r"\d+(?:\.\d+)?", str(both.get(_SMALLEST) or ""))
@@ -45,14 +45,14 @@ def _shared(tags: Mapping[str, Json], properties: Mapping[str, Json]) -> bool:
 def check(
     looked: Mapping[str, Json], size: str, machine: Mapping[str, Json], *, shared: bool, also: str
 ) -> CheckResult:
-    """Whether there is the model, and whether it may be deployed so.
+    """Whether the model exists, and whether it may be deployed so.
 
     `looked` is {reference, exists, told, source, newest, published, ...claims}; `machine` the size's row.
     """
     reference, source = str(looked["reference"]), str(looked.get("source") or "")
     if looked["exists"] is None:
-        told = str(looked["told"]).rstrip(". ")
-        return CheckResult(reference, source, unknown=(f"whether the model exists: {told}",))
+        detail = str(looked["told"]).rstrip(". ")
+        return CheckResult(reference, source, unknown=(f"whether the model exists: {detail}",))
     if not looked["exists"]:
         cure = "Check the name, which is case-sensitive, and the version"
         newest = f"; its newest version is {looked['newest']}" if looked.get("newest") else ""
@@ -87,7 +87,7 @@ def _sizes(looked: Mapping[str, Json], size: str, also: str) -> Sequence[Reason]
 
 
 def _measures(looked: Mapping[str, Json], size: str, machine: Mapping[str, Json], also: str) -> Sequence[Reason]:
-    """Judged where no list speaks: a publisher who names the size has measured it."""
+    """Reasons from the smallest machine, only without a list of sizes: a listed size is known to work."""
     if looked.get("allowed"):
         return ()
     disk = machine.get("disk")

@@ -1,9 +1,9 @@
-"""Places: whether an endpoint's name is free in its region, and how many of each thing there may be. That a deployment
-has at most 50 instances is seen in the files (`validator`).
+"""Names and limits: whether an endpoint's name is free in its region, and how many resources Azure allows. The limit of
+50 instances per deployment is checked in the files (`config.validation`).
 
-The limits are the published defaults for a subscription in a region. Most can be raised, and nobody says by how much:
-where there is more already than a limit allows, it was raised, and then nothing is known. What others of the
-subscription hold is not seen from one workspace.
+The limits are the published defaults for a subscription in a region. Most can be raised, and no API returns the raised
+value: if more exists than a limit allows, it was raised, and what is left is unknown. Resources of other workspaces of
+the subscription are not visible.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _CURES = {
 
 
 def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, Json] | None:
-    """What the steps of one endpoint add, and the `siblings` that its deployments have already; None for nothing.
+    """What the steps of one endpoint create, and the number of its existing deployments (`siblings`); None for nothing.
 
-    Where nobody tells which roles are given, none of them may be.
+    If the role assignments could not be read, all roles of the pipeline count.
     """
     made = [step for step in steps if step.verb is Verb.CREATE]
     gone = {step.address for step in steps if step.verb is Verb.DELETE}
-    untold = "told" in facts.get(address("role", spec.key), {})
-    roles = len(spec.pipeline.roles) if untold else sum(step.kind == "role" for step in made)
+    unread = "told" in facts.get(address("role", spec.key), {})
+    roles = len(spec.pipeline.roles) if unread else sum(step.kind == "role" for step in made)
     if not made and not roles:
         return None
     fresh = [step for step in made if step.kind == "deployment" and step.address not in gone]
@@ -48,12 +48,12 @@ def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, 
 
 
 def limits(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> list[Limit]:
-    """The limits that `wanted` has to pass. `seen`: {region, endpoints, assignments, ...}; null was not told."""
-    return [gate for gate, _, _ in _limits(desired, seen)]
+    """The limits for what is created. `seen`: {region, endpoints, assignments, ...}; null: unknown."""
+    return [each for each, _, _ in _limits(desired, seen)]
 
 
 def _limits(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple[Limit, str, str]]:
-    """Each gate that something is asked of, what that is, and how full it would be, in words."""
+    """Each limit that applies, what is created, and the use of the limit afterwards, in words."""
     where, name = seen.get("region"), desired["name"]
     rows = (
         (desired["endpoints"], seen.get("endpoints"), ENDPOINTS, "endpoint", f"in {where}", "AML260"),
@@ -72,33 +72,33 @@ def _limits(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple
 
 
 def _left(limit: int, held: Json) -> int | None:
-    """None where nobody said, or where there is more than the default allows: then the limit was raised."""
+    """What is left; None if the number is unknown, or above the default limit, which was raised then."""
     return None if held is None or held > limit else limit - int(held)
 
 
 def check(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> CheckResult:
-    """Whether the name is free and every limit wide enough."""
+    """Whether the name is free and every limit is enough."""
     found, name, where = _limits(desired, seen), desired["name"], seen.get("region")
     reasons = [
-        Reason(gate.code, f"{more}, {gate.left} left of the published limit", _CURES[gate.code])
-        for gate, more, _ in found
-        if gate.short
+        Reason(each.code, f"{more}, {each.left} left of the published limit", _CURES[each.code])
+        for each, more, _ in found
+        if each.short
     ]
-    unknown = [_untold(gate, seen) for gate, _, _ in found if gate.left is None]
-    said = [words for gate, _, words in found if gate.left is not None]
+    unknown = [_untold(each, seen) for each, _, _ in found if each.left is None]
+    parts = [words for each, _, words in found if each.left is not None]
     if desired["endpoints"] and seen.get("free") is False:
         words = f"the name {name} is not available in {where}: {seen.get('told') or 'no reason given'}"
         reasons.append(Reason("AML265", words, "Choose another endpoint name; unique(n) in the template makes one"))
     elif desired["endpoints"] and seen.get("free"):
-        said.insert(0, f"{name} is free in {where}")
+        parts.insert(0, f"{name} is free in {where}")
     elif desired["endpoints"]:
         unknown.insert(0, f"whether {name} is free in {where}: {str(seen.get('told')).rstrip('. ')}")
-    return CheckResult("; ".join(said), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
+    return CheckResult("; ".join(parts), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
 
 
-def _untold(gate: Limit, seen: Mapping[str, Json]) -> str:
-    why = seen.get("uncounted") if gate.code == "AML264" else ""
-    return f"how many {gate.what} are left" + (f": role assignments {why}" if why else "")
+def _untold(each: Limit, seen: Mapping[str, Json]) -> str:
+    why = seen.get("uncounted") if each.code == "AML264" else ""
+    return f"how many {each.what} are left" + (f": role assignments {why}" if why else "")
 
 
 def too_many(steps: Sequence[Step], facts: Mapping[str, Facts]) -> list[Finding]:

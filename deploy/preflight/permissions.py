@@ -1,8 +1,8 @@
-"""Rights: which actions the steps of a plan need at which scope, and whether what we hold there allows them.
+"""Permissions: the actions of Azure that steps need, and whether the caller's permissions allow them.
 
-Permissions are blocks of actions with `*` for any text, as Azure lists them for the caller; a role given above counts
-below. Deny assignments and conditions are not in that list. Actions are those of the documented access to online
-endpoints and of role assignments.
+Permissions are blocks of actions with `*` for any text, as Azure lists them for the caller; a role assigned at a scope
+applies below it. Deny assignments and conditions are not in that list. The actions are those that Azure documents for
+online endpoints and role assignments.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ WORKSPACES = "Microsoft.MachineLearningServices/workspaces"
 ENDPOINTS = f"{WORKSPACES}/onlineEndpoints"
 _GIVING = "Microsoft.Authorization/roleAssignments"
 GIVING = (f"{_GIVING}/write", f"{_GIVING}/delete")
-"""Giving a role and taking it back."""
+"""Assigning a role and removing the assignment."""
 LOGS = f"{ENDPOINTS}/deployments/getlogs/action"
-"""Not needed for any step, and missed when a deployment fails: without it nobody is told why."""
+"""Not needed for a step. Without it the cause of a failed deployment is unknown."""
 KEYS = f"{ENDPOINTS}/listkeys/action"
-"""Needed for a probe under key authentication, and for a successor that is to have its predecessor's keys: without it
-the successor has new ones.
+"""Needed for a probe under key authentication, and for a successor that gets the keys of its predecessor: without it
+the successor has new keys.
 """
 ENDPOINT_WRITE = (f"{WORKSPACES}/read", f"{ENDPOINTS}/read", f"{ENDPOINTS}/write")
 ENDPOINT_DELETE = (f"{ENDPOINTS}/delete",)
@@ -41,11 +41,11 @@ ROLES: tuple[tuple[str, Mapping[str, Json]], ...] = (
     ("Contributor", {"actions": ("*",), "notActions": _TAKEN}),
     ("Owner", {"actions": ("*",)}),
 )
-"""Built-in roles that help, the least first, with what of them matters here (Azure's public list, 2026-04)."""
+"""Built-in roles that help, the least first, with the part that matters here (Azure's public list, 2026-04)."""
 
 
 def allows(blocks: Iterable[Mapping[str, Json]], action: str) -> bool:
-    """Whether any block gives the action and does not take it back."""
+    """Whether any block contains the action and does not exclude it."""
     return any(
         _matches(block.get("actions") or (), action) and not _matches(block.get("notActions") or (), action)
         for block in blocks
@@ -57,7 +57,7 @@ def _matches(patterns: Iterable[str], action: str) -> bool:
 
 
 def _pattern(words: str) -> re.Pattern[str]:
-    """`a/*/write` is also `a/write`: Azure's own roles take that back where they give the other."""
+    """`a/*/write` also matches `a/write`: built-in roles of Azure rely on it."""
     anywhere = re.sub(r"/\\\*(?=/)", "(?:/.*)?", re.escape(words))
     return re.compile(anywhere.replace(r"\*", ".*"), re.IGNORECASE | re.DOTALL)
 
@@ -84,7 +84,7 @@ def check(desired: Needs, answers: Mapping[str, Mapping[str, Json]]) -> CheckRes
 
 
 def _without_logs(desired: Needs, blocks: Json) -> Sequence[str]:
-    """What will not be told where a deployment is written and its logs may certainly not be read."""
+    """The unknown cause of a later failure, if a deployment is written and its logs cannot be read."""
     writes = any(action.endswith("/deployments/write") for actions in desired.values() for action in actions)
     if not writes or blocks is None or allows(blocks, LOGS):
         return ()
@@ -100,7 +100,7 @@ def _lacking(scope: str, missing: Sequence[str], actions: Mapping[str, Sequence[
 
 
 def suffice(missing: Sequence[str]) -> list[str]:
-    """The least built-in role that allows all of them, or the least for each."""
+    """The smallest built-in role that allows all of them, or the smallest for each."""
     for name, block in ROLES:
         if all(allows([block], action) for action in missing):
             return [name]
@@ -108,7 +108,7 @@ def suffice(missing: Sequence[str]) -> list[str]:
 
 
 def settled(answers: Iterable[tuple[str, Sequence[Mapping[str, Json]] | None]], scope: str) -> bool:
-    """Whether a scope at or above this one has already answered that roles may be given and taken here."""
+    """Whether an answer for this scope or one above already allows assigning and removing roles here."""
     return any(
         blocks is not None and _within(scope.lower(), at.lower()) and all(allows(blocks, action) for action in GIVING)
         for at, blocks in answers

@@ -1,4 +1,4 @@
-"""What a plan must not do: touch what is not ours, do what the caller may not, ask for more than is allowed. Pure."""
+"""Refusals: changes of unmanaged or protected resources, and releases that were rolled back. Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from deploy.domain import history, leases
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Facts, Json, address, facts_of
-from deploy.domain.owners import adopt_command, is_unmanaged, owner_tag, whose
+from deploy.domain.owners import adopt_command, is_unmanaged, owner_in_words, owner_tag
 from deploy.domain.plan import Step, Verb
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.domain.traffic_shares import live_slot, served
 from deploy.errors import CloudError, Finding
 
 
-def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
-    """Whatever a step would change that does not carry our tag. Every change of an entry is one of its endpoint."""
+def unmanaged_changes(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Finding]:
+    """A finding for each unmanaged resource that a step would change. A change of an entry changes its endpoint."""
     touched = {step.address for step in steps if step.changes}
     touched |= {address("endpoint", spec.key)} if touched else set()
     if any(s.verb is Verb.DELETE and s.kind == "endpoint" for s in steps):
@@ -23,7 +23,7 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
         Finding(
             str(where),
             "AML230",
-            f"{where.kind} {body['name']} exists and {whose(body)}",
+            f"{where.kind} {body['name']} exists and {owner_in_words(body)}",
             f"Choose another name, or adopt it first: {adopt_command(spec, owner_tag(body))}",
         )
         for where in sorted(touched)
@@ -32,27 +32,27 @@ def foreign(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Fin
 
 
 def appeared(body: Mapping[str, Json] | None, owner: Json, what: str) -> None:
-    """Raises when what is about to be made is there, and was made by somebody else since the plan."""
+    """Raises CloudError if the resource was created by others after the plan was made."""
     if body and is_unmanaged(str(owner), body):
-        cause = f"{body['name']} was created after the plan was made, and it {whose(body)}"
+        cause = f"{body['name']} was created after the plan was made, and it {owner_in_words(body)}"
         raise CloudError(what, cause, "It was not changed. Plan again, or choose another name", code="AML230")
 
 
 def changed_owner(body: Mapping[str, Json] | None, step: Step, what: str) -> None:
-    """Raises when what is about to be adopted got another owner since the plan."""
+    """Raises CloudError if the resource to adopt got another owner after the plan was made."""
     if body and owner_tag(body) not in (step.body["before"], step.body["adopted"][OWNER_TAG]):
-        cause = f"the owner of {body['name']} changed after the plan was made: it {whose(body)}"
+        cause = f"the owner of {body['name']} changed after the plan was made: it {owner_in_words(body)}"
         raise CloudError(what, cause, "It was not changed. Plan again", code="AML230")
 
 
 def of_caller(findings: Sequence[Finding]) -> list[Finding]:
-    """Those that are about who asks, and not about what is asked for."""
+    """The findings about the permissions of the caller."""
     return [finding for finding in findings if finding.code in ("AML250", "AML251")]
 
 
 def unmanaged(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[str]:
-    """What exists under an entry's names without its tag, in words; nothing for what these steps adopt. An endpoint
-    speaks for its deployments.
+    """The unmanaged resources with the names of an entry, in words, without those that these steps adopt. For an
+    unmanaged endpoint, its deployments are not listed.
     """
     adopted = {step.address for step in steps if "adopted" in step.body}
     endpoint = address("endpoint", spec.key)
@@ -63,14 +63,14 @@ def unmanaged(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[s
         if (body := facts.get(where)) and is_unmanaged(spec.owner, body) and where not in adopted
     ]
     return [
-        f"{where.kind} {body['name']} {whose(body)} and will not be changed; "
+        f"{where.kind} {body['name']} {owner_in_words(body)} and will not be changed; "
         f"adopt it with: {adopt_command(spec, owner_tag(body))}"
         for where, body in (found[:1] if found and found[0][0] == endpoint else found)
     ]
 
 
 def protected(environment: Environment, specs: Sequence[EndpointSpec]) -> list[Finding]:
-    """What the environment file protects from deletion, of endpoints that are to be deleted."""
+    """Findings for endpoints that the environment file protects from deletion."""
     where, file = f"environment/{environment.name}", f"environments/{environment.name}.yml"
     cure = "Remove guards.protected from the environment file first"
     whole = [Finding(where, "AML241", "the environment is protected", cure)] if environment.guards.protected else []
@@ -87,7 +87,7 @@ def protected(environment: Environment, specs: Sequence[EndpointSpec]) -> list[F
 
 
 def held_back(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
-    """What is said of an endpoint whose files still describe the release that was rolled back; None for any other."""
+    """{endpoint, name, release, at, by} if the files still describe the release that was rolled back; else None."""
     body, there = facts.get(address("endpoint", spec.key)) or {}, facts_of(facts, "deployment", spec.key)
     last = history.rolled_back(body)
     sent = {release for name, release in spec.releases.items() if spec.traffic is None or spec.traffic.get(name)}
@@ -95,13 +95,13 @@ def held_back(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
         return None
     tags = [(there.get(name) or {}).get("tags") or {} for name in served(facts, spec.key)]
     if any(each.get(RELEASE_TAG) == last.release for each in tags):
-        return None  # traffic went back to it by another way
+        return None  # it has traffic again
     at = leases.written(last.at)
     return {"endpoint": spec.key, "name": spec.name, "release": last.release, "at": at, "by": last.by}
 
 
 def forward(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> str:
-    """What to know when callers are to leave a release for one that is there already."""
+    """A note if traffic moves to a release that is deployed already; else empty."""
     own = [step for step in steps if step.endpoint == spec.key]
     shifts = [step.body["after"] for step in own if step.verb is Verb.SHIFT and "after" in step.body]
     here = live_slot(served(facts, spec.key))

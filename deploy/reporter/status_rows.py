@@ -8,7 +8,7 @@ from datetime import datetime
 from deploy.documents.cli_v2 import AUTH_MODES
 from deploy.domain import idle_slots, leases
 from deploy.domain.arm import RELEASE_TAG, Facts, Json, address, capacity_of, facts_of
-from deploy.domain.owners import owner_tag, whose
+from deploy.domain.owners import owner_in_words, owner_tag
 from deploy.domain.provenance import Provenance, recorded
 from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import live_slot
@@ -87,7 +87,7 @@ def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow
         tuple(_idle(spec, spare, _slot(name, slots[name], traffic), now) for name in sorted(slots)),
         leases.written(lease.ends) if lease else None,
         round(lease.hours_left(now), 2) if lease else None,
-        "" if owner_tag(body) == spec.owner else whose(body),
+        "" if owner_tag(body) == spec.owner else owner_in_words(body),
     )
 
 

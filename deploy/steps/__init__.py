@@ -1,13 +1,10 @@
 """Step types: a module for each kind of step, which answers every question about its kind. They run in this order.
 
-Every step type has a NAME, which is the kind of its addresses, and three functions:
+Every step type has a NAME, which is the kind of its addresses, and `run(cloud, step) -> evidence`: one remote call,
+which raises CloudError, or Transient when a retry may succeed. The rest is optional:
 
-    observe(cloud, spec) -> facts            what exists; reads only
-    plan(desired | None, facts) -> steps     pure; None: delete everything
-    run(cloud, step) -> evidence             one remote call; raises CloudError, or Transient when a retry may succeed
-
-The rest is optional. A step type that has no answer of its own gets the default of the function here:
-
+    observe(cloud, spec)                     the facts: what exists; reads only; default: none
+    plan(desired | None, facts)              the steps; pure; None: delete everything; default: none
     permissions(spec, step)                  scope and actions that the step needs; default: none
     is_in_effect(step, world)                whether the world is as the step leaves it; default: its address exists
     explains(step, difference, world)        whether the step made a difference; default: at its address and in effect
@@ -56,10 +53,6 @@ class StepType(Protocol):
 
     NAME: str
 
-    def observe(self, cloud: Cloud, spec: EndpointSpec, /) -> Facts: ...
-
-    def plan(self, desired: Desired | None, facts: Facts, /) -> Sequence[Step]: ...
-
     def run(self, cloud: Cloud, step: Step, /) -> Evidence | None: ...
 
 
@@ -91,6 +84,18 @@ VOLATILE_FACTS = frozenset(kind for each in ALL_STEP_TYPES for kind in getattr(e
 OUTLIVE_ENDPOINT = frozenset(each.NAME for each in ALL_STEP_TYPES if getattr(each, "OUTLIVES_ENDPOINT", False))
 
 
+def observe(step_type: StepType, cloud: Cloud, spec: EndpointSpec) -> Facts:
+    """The facts that a step type reads."""
+    method = getattr(step_type, "observe", None)
+    return method(cloud, spec) if method else {}
+
+
+def plan(step_type: StepType, desired: Desired | None, facts: Facts) -> Sequence[Step]:
+    """The steps of a step type. Raises Refused."""
+    method = getattr(step_type, "plan", None)
+    return method(desired, facts) if method else ()
+
+
 def needs_cores(step: Step) -> bool:
     """Whether a step waits until the cores of a deployment are free."""
     return bool(_answer(step, "NEEDS_CORES", default=False))
@@ -105,10 +110,10 @@ def permissions_needed(spec: EndpointSpec, steps: Sequence[Step]) -> Needs:
     """The actions that the steps of an endpoint need, at which scope. Checks need none."""
     found: dict[str, dict[str, list[str]]] = {}
     for step in steps:
-        ask = _answer(step, "permissions", default=None)
-        if ask is None or step.verb is Verb.CHECK:
+        method = _answer(step, "permissions", default=None)
+        if method is None or step.verb is Verb.CHECK:
             continue
-        scope, actions = ask(spec, step)
+        scope, actions = method(spec, step)
         for action in actions:
             asking = found.setdefault(scope, {}).setdefault(action, [])
             asking += [str(step.address)] if str(step.address) not in asking else []
@@ -123,8 +128,8 @@ def checks_of(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[S
 
 def is_in_effect(step: Step, world: World) -> bool:
     """Whether the world is as a step leaves it."""
-    if ask := _answer(step, "is_in_effect", default=None):
-        return bool(ask(step, world))
+    if method := _answer(step, "is_in_effect", default=None):
+        return bool(method(step, world))
     return (step.address in world) is (step.verb is not Verb.DELETE)
 
 
@@ -132,21 +137,21 @@ def explains(step: Step, found: Difference, world: World) -> bool:
     """Whether a difference is what a step, or the service by itself, made of it."""
     if effects.is_server_property(found.path):
         return True
-    if ask := _answer(step, "explains", default=None):
-        return bool(ask(step, found, world))
+    if method := _answer(step, "explains", default=None):
+        return bool(method(step, found, world))
     return found.address == step.address and is_in_effect(step, world)
 
 
 def unexplained(step: Step, body: Json) -> Iterator[str]:
     """ARM paths of a resource that are not as a step leaves them."""
-    ask = _answer(step, "unexplained", default=None)
-    return iter(ask(step, body)) if ask else iter(())
+    method = _answer(step, "unexplained", default=None)
+    return iter(method(step, body)) if method else iter(())
 
 
 def essence(step: Step) -> Json:
     """What makes two steps at one address the same after an interruption."""
-    ask = _answer(step, "essence", default=None)
-    return ask(step) if ask else dict(step.body)
+    method = _answer(step, "essence", default=None)
+    return method(step) if method else dict(step.body)
 
 
 _BY_NAME = {each.NAME: each for each in ALL_STEP_TYPES}

@@ -1,6 +1,6 @@
-"""The alias: where callers look up which endpoint to ask. Moved after the traffic, in one stroke.
+"""The alias: a file, variable or command by which clients find the endpoint. It is moved after the traffic.
 
-An alias that cannot be read is a fact like any other: it stops what has to move it, and nothing else.
+An alias that cannot be read refuses only the steps that have to move it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ MOVED_TAG = "amldeploy-alias"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`alias/<key>`: {endpoint}: where callers are sent, or null; {lease_ends} if the alias says it; {untold: {code,
-    cause, cure}} when it cannot be read.
+    """`alias/<key>`: {endpoint}: its target, or null; {lease_ends} if the alias contains it; {untold: {code, cause,
+    cure}} when it cannot be read.
     """
     alias = _alias(spec)
     if alias is None:
@@ -40,22 +40,22 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     try:
         there = aliases.read(alias, _outside(cloud))
     except CloudError as error:
-        untold = {"code": error.code, "cause": error.cause, "cure": error.cure}
-        return {address(NAME, spec.key): {"endpoint": None, "untold": untold}}
-    told = {"endpoint": there.endpoint, "lease_ends": there.lease_ends} if there else {"endpoint": None}
-    return {address(NAME, spec.key): told}
+        unread = {"code": error.code, "cause": error.cause, "cure": error.cure}
+        return {address(NAME, spec.key): {"endpoint": None, "untold": unread}}
+    seen = {"endpoint": there.endpoint, "lease_ends": there.lease_ends} if there else {"endpoint": None}
+    return {address(NAME, spec.key): seen}
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
-    """One move when callers are sent elsewhere. Towards nothing none: see `clearing`."""
+    """One move when the alias names another endpoint. A deletion needs none: see `clearing`."""
     if desired is None or (alias := _alias(desired.spec)) is None:
         return ()
     spec, where = desired.spec, address(NAME, desired.spec.key)
-    told, body = facts.get(where) or {}, facts.get(address("endpoint", spec.key))
-    if untold := told.get("untold"):
-        raise Refused([Finding(str(where), untold["code"], _unread(alias, untold["cause"]), untold["cure"])])
-    before = told.get("endpoint")
-    if before == spec.name and body is not None and told.get("lease_ends", _ends(body)) == _ends(body):
+    seen, body = facts.get(where) or {}, facts.get(address("endpoint", spec.key))
+    if unread := seen.get("untold"):
+        raise Refused([Finding(str(where), unread["code"], _unread(alias, unread["cause"]), unread["cure"])])
+    before = seen.get("endpoint")
+    if before == spec.name and body is not None and seen.get("lease_ends", _ends(body)) == _ends(body):
         return ()
     why = f"{aliases.named(alias)}: {before or 'none'} -> {spec.name}"
     if before == spec.name:
@@ -64,7 +64,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
 
 
 def trouble(spec: EndpointSpec, facts: Facts) -> str:
-    """What is wrong with the alias of an endpoint that serves, in words; empty when it names it, or there is none."""
+    """What is wrong with the alias of an endpoint with traffic, in words; empty if it is right, or there is none."""
     try:
         steps = plan(Desired(spec, {}, ({},)), facts)
     except Refused as refused:
@@ -78,13 +78,13 @@ def trouble(spec: EndpointSpec, facts: Facts) -> str:
 
 
 def clearing(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
-    """The end of an alias that names an endpoint of this line, before that is deleted: a schedule that renews would
-    take it for a missed lease. One that cannot be read now is tried again in the step.
+    """The deletion of an alias that names an endpoint of this line, before the endpoint is deleted. Otherwise a
+    scheduled renew would see a missed lease. The step reads an alias again that cannot be read now.
     """
-    told, alias = facts.get(address(NAME, spec.key)) or {}, _alias(spec)
+    seen, alias = facts.get(address(NAME, spec.key)) or {}, _alias(spec)
     if alias is None or "command" in alias:
         return ()
-    if not told.get("untold") and not leases.is_of_line(spec.base, str(told.get("endpoint") or "")):
+    if not seen.get("untold") and not leases.is_of_line(spec.base, str(seen.get("endpoint") or "")):
         return ()
     body = {"alias": alias, "base": spec.base}
     return [
@@ -99,17 +99,17 @@ def clearing(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
 
 
 def staying(spec: EndpointSpec, facts: Facts) -> str:
-    """What a teardown cannot do about the alias, in words; empty when there is nothing of the kind."""
-    alias, told = _alias(spec), facts.get(address(NAME, spec.key)) or {}
-    if alias and "command" in alias and told.get("endpoint"):
-        return f"{aliases.named(alias)} is not run, so its target still names {told['endpoint']}"
+    """Why a teardown leaves the alias as it is, in words; empty if it does not."""
+    alias, seen = _alias(spec), facts.get(address(NAME, spec.key)) or {}
+    if alias and "command" in alias and seen.get("endpoint"):
+        return f"{aliases.named(alias)} is not run, so its target still names {seen['endpoint']}"
     return unreadable(spec, facts)
 
 
 def unreadable(spec: EndpointSpec, facts: Facts) -> str:
     """Why the alias cannot be read, in words; empty when it can, or there is none."""
-    untold, alias = (facts.get(address(NAME, spec.key)) or {}).get("untold"), _alias(spec)
-    return _unread(alias, untold["cause"]) if untold and alias else ""
+    unread, alias = (facts.get(address(NAME, spec.key)) or {}).get("untold"), _alias(spec)
+    return _unread(alias, unread["cause"]) if unread and alias else ""
 
 
 def is_in_effect(step: Step, world: World) -> bool:
@@ -147,7 +147,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
 
 
 def _clear(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
-    """A teardown does not wait for an alias: what could not be deleted is said (`left`), and the rest goes on."""
+    """A teardown does not fail because of an alias: what could not be deleted is reported (`left`)."""
     named = aliases.named(alias)
     try:
         there = aliases.read(alias, _outside(cloud))

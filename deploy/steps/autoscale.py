@@ -1,7 +1,7 @@
-"""Autoscale settings: resources of their own that outlive the deployment they scale. Taken away before it.
+"""Autoscale settings: separate resources that outlive the deployment they scale, so they are deleted before it.
 
-Whoever made one for a deployment of ours made it for that deployment alone. Only restore makes any: those that were
-kept.
+A setting that scales a managed deployment is deleted, even if others created it. Only restore creates settings:
+those that were exported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
-    """Towards nothing, each is deleted; otherwise they are left alone."""
+    """A deletion for each when the endpoint is deleted; otherwise no step."""
     if desired is not None:
         return ()
     why = "it scales a deployment that is deleted"
@@ -38,9 +38,9 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     ]
 
 
-def remade(key: str, kept: Sequence[Json], facts: Facts, retry: Retry) -> Sequence[Step]:
-    """Those that were kept and are not there any more, made again."""
-    steps = [(address(NAME, key, str(row["name"])), row) for row in kept]
+def recreated(key: str, exported: Sequence[Json], facts: Facts, retry: Retry) -> Sequence[Step]:
+    """Steps that create the exported settings that no longer exist."""
+    steps = [(address(NAME, key, str(row["name"])), row) for row in exported]
     return [Step(Verb.CREATE, at, {"setting": row}, "it was exported", retry) for at, row in steps if at not in facts]
 
 

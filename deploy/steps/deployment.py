@@ -1,6 +1,4 @@
-"""Deployments: what is behind an endpoint. One PUT makes or changes one, one DELETE ends it. Traffic is not this
-room's.
-"""
+"""Deployments: one PUT creates or changes a deployment, one DELETE deletes it. Traffic is another step type."""
 
 from __future__ import annotations
 
@@ -30,14 +28,14 @@ _UPLOADED = {"code_configuration": "codes", "environment": "environments", "mode
 _COUNT = "instance_count"
 _RELEASE = f"tags.{RELEASE_TAG}"
 _TOLD = 3
-"""Differences that a reason names one by one."""
+"""Differences that a reason lists."""
 _TAGS = 50
 """Tags that a resource can have in Azure."""
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`deployment/<key>/<name>`: each deployment's ARM body; `asset/<key>/<name>`: what `environments` reads. Nothing
-    is asked about an endpoint that is not there.
+    """`deployment/<key>/<name>`: each deployment's ARM body; `asset/<key>/<name>`: what `environments` reads. Empty
+    for an endpoint that does not exist.
     """
     if (endpoint := endpoints.list_endpoints(cloud).get(spec.name)) is None:
         return {}
@@ -47,7 +45,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
-    """Create, change or replace what is wanted; towards nothing, delete all."""
+    """Create, change or recreate the desired deployments; without a desired state, delete all."""
     if desired is None:
         return [_delete(where, body) for where, body in sorted(facts.items()) if where.kind == NAME]
     there = facts_of(facts, NAME, desired.spec.key)
@@ -58,22 +56,22 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
         for name, document in desired.deployments.items()
         for step in _beside(desired.spec, live, asset, document, _steps(desired.spec, name, document, there.get(name)))
     ]
-    if findings := _serving(desired, steps, facts):
+    if findings := _deleted_with_traffic(desired, steps, facts):
         raise Refused(findings)
     if address("endpoint", desired.spec.key) not in facts:
-        return steps  # nobody else is there where nothing is yet
+        return steps  # a new endpoint has no traffic and no other deployment
     called = served(facts, desired.spec.key)
     return [step if step.address.name in called else _unsettled(step) for step in steps]
 
 
 def _unsettled(step: Step) -> Step:
-    """A change of what nobody calls, or of what is not there: whether that is so is looked at again right before it."""
+    """A change of a deployment without traffic, or a creation: the step checks that again right before it writes."""
     claim = {Verb.UPDATE: "unserved", Verb.CREATE: "absent"}.get(step.verb)
     return replace(step, body={**step.body, claim: True}) if claim and "document" in step.body else step
 
 
-def _serving(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Finding]:
-    """Deployments that would have to go while callers are on them, which Azure refuses."""
+def _deleted_with_traffic(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Finding]:
+    """Deployments that would be deleted while they have traffic, which Azure refuses."""
     endpoint = facts.get(address("endpoint", desired.spec.key)) or {}
     called = {*shares(endpoint), *shares(endpoint, "mirrorTraffic")}
     cure = "Rename the deployment in its file and move the traffic to the new one; or first apply only a change of "
@@ -140,7 +138,7 @@ def run(cloud: Cloud, step: Step) -> None:
         there = endpoints.read_deployment(cloud, str(document["endpoint_name"]), str(document["name"]))
         refusals.appeared(there, document["tags"].get(OWNER_TAG), what)
     if body.get("unserved"):
-        _see_nobody(cloud, document, what)
+        _check_without_traffic(cloud, document, what)
     try:
         endpoints.put_deployment(
             cloud, document, folder, what=what, patience=step.retry.deadline,
@@ -155,8 +153,8 @@ def run(cloud: Cloud, step: Step) -> None:
 
 
 def _records(cloud: Cloud, body: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, str]:
-    """The tags that a PUT writes by itself: its assets, its commit and run, its files; as many as Azure takes. A
-    release that is carried to another endpoint, or restored, keeps those that it has.
+    """The tags that a PUT adds: assets, commit and run, files; as many as Azure accepts. A release that is carried to
+    another endpoint, or restored, keeps the tags that it has.
     """
     tags, assets = body["document"]["tags"], diff.records(body["document"], made)
     carried = any(name in tags for name in provenance.TAGS)
@@ -164,8 +162,8 @@ def _records(cloud: Cloud, body: Mapping[str, Json], made: Mapping[str, Json]) -
     return {**assets, **dict(list(more.items())[: max(0, _TAGS - len(tags) - len(assets))])}
 
 
-def _see_nobody(cloud: Cloud, document: Mapping[str, Json], what: str) -> None:
-    """Raises when callers are on it after all: since the plan somebody sent them there, or the plan saw an old list."""
+def _check_without_traffic(cloud: Cloud, document: Mapping[str, Json], what: str) -> None:
+    """Raises CloudError when the deployment has traffic, which it did not have when the plan was made."""
     if document["name"] in shares(endpoints.read_endpoint(cloud, str(document["endpoint_name"])) or {}):
         cause = f"{document['name']} had no traffic when the plan was made, and has traffic now"
         raise CloudError(what, cause, "Nothing was changed. Plan again", code="AML319")
@@ -177,7 +175,7 @@ def _steps(
     where, retry = address(NAME, spec.key, name), spec.retry
     if body is None:
         return [Step(Verb.CREATE, where, body_of(spec, document), f"there is no deployment {name} yet", retry)]
-    document = kept(document, body)
+    document = merged_document(document, body)
     found = diff.changes(document, body, diff.DEPLOYMENT)
     files = ""
     if any(change.path == _RELEASE for change in found):
@@ -209,7 +207,7 @@ def _beside(
     document: Mapping[str, Json],
     steps: Sequence[Step],
 ) -> Sequence[Step]:
-    """The same steps; what goes to another slot says what callers will find different from the slot they are on."""
+    """The steps; the one for another slot lists the differences from the live deployment."""
     if live is None or live[0] == document["name"] or not steps or "document" not in steps[-1].body:
         return steps
     name, body = live
@@ -229,23 +227,23 @@ def _beside(
 
 
 def _files_changed(spec: EndpointSpec, document: Mapping[str, Json], body: Mapping[str, Json]) -> str:
-    """The local files that differ from those of a deployment that exists, in words; empty when they are the same."""
+    """The local files that differ from those of a deployment that exists, in words; empty without a difference."""
     return manifest.in_words(manifest.read_tags(body), manifest.of_slot(spec.files, str(document["name"])))
 
 
 def _differences(found: Sequence[diff.Change], most: int, files: str) -> str:
     """`instance_type A -> B, files: code/score.py changed`; the release is named by what differs in it."""
-    told = [change for change in found if change.path != _RELEASE]
-    if not told:
+    shown = [change for change in found if change.path != _RELEASE]
+    if not shown:
         return files or "the definition of the model or the environment"
-    said = [f"{change.path} {format_change(change.path, change.before, change.after)}" for change in told[:most]]
-    more = [f"{len(told) - most} more"] if len(told) > most else []
-    return ", ".join([*said, *more, *([files] if files else [])])
+    texts = [f"{change.path} {format_change(change.path, change.before, change.after)}" for change in shown[:most]]
+    more = [f"{len(shown) - most} more"] if len(shown) > most else []
+    return ", ".join([*texts, *more, *([files] if files else [])])
 
 
-def kept(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Json]:
-    """The document with what a PUT would otherwise take away: tags and properties of others and, of the release that
-    is there already, whatever else the files leave open. Another release is what its files say.
+def merged_document(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Json]:
+    """The document with what a PUT would otherwise remove: tags and properties of others and, if the release stays the
+    same, every field that the files do not set.
     """
     named = document["tags"]
     if (body.get("tags") or {}).get(RELEASE_TAG) == named.get(RELEASE_TAG):
@@ -261,7 +259,7 @@ def kept(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Js
 def _remade(
     spec: EndpointSpec, where: Address, document: Mapping[str, Json], found: Sequence[diff.Change], files: str
 ) -> Sequence[Step]:
-    """A deployment that keeps its name and cannot become what it should be."""
+    """Deletion and creation of a deployment that Azure cannot change in place."""
     gone = {"endpoint": spec.name, "name": document["name"]}
     fixed = _paths([change for change in found if not change.in_place])
     return [

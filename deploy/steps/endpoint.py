@@ -1,5 +1,5 @@
-"""The endpoint: one PUT makes or changes it, one DELETE ends it with whatever is behind it. Traffic is not this
-room's.
+"""The endpoint: one PUT creates or changes it, one DELETE deletes it with all its deployments. Traffic is another
+step type.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TRAFFIC = (("traffic", "traffic"), ("mirror_traffic", "mirrorTraffic"))
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`endpoint/<key>`: the endpoint's ARM body; `endpoint/<key>/<name>`: another that carries this owner's tag."""
+    """`endpoint/<key>`: the endpoint's ARM body; `endpoint/<key>/<name>`: another one with the same owner tag."""
     return {
         address(NAME, spec.key, *([] if name == spec.name else [name])): body
         for name, body in endpoints.list_endpoints(cloud).items()
@@ -42,7 +42,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     """Create, change or delete the endpoint. A change that Azure cannot make is refused."""
     if desired is None:
-        # Another of the same owner has an end of its own: its deployments and roles go before it.
+        # Another endpoint of the same owner has its own teardown: its deployments and roles are deleted before it.
         return [_delete(where, body) for where, body in facts.items() if where.kind == NAME and not where.rest]
     spec, where = desired.spec, address(NAME, desired.spec.key)
     others = {name: body for name, body in facts_of(facts, NAME, spec.key).items() if name}
@@ -67,7 +67,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
 
 
 def keys_of(spec: EndpointSpec, facts: Facts) -> str | None:
-    """The endpoint that a new one succeeds, under key authentication: clients go on with its keys."""
+    """The endpoint that a new one succeeds, under key authentication: clients continue to use its keys."""
     if str(spec.endpoint.get("auth_mode") or "key") != "key":
         return None
     found = facts_of(facts, NAME, spec.key).items()
@@ -79,7 +79,7 @@ def keys_of(spec: EndpointSpec, facts: Facts) -> str | None:
 
 
 def _may_read_keys(spec: EndpointSpec, facts: Facts) -> bool:
-    """False only where Azure says that the caller may not."""
+    """False only if Azure lists no such permission for the caller."""
     blocks = (facts.get(address("permission", spec.key, "workspace")) or {}).get("blocks")
     return blocks is None or rights.allows(blocks, rights.KEYS)
 
@@ -100,7 +100,7 @@ def _change(spec: EndpointSpec, where: Address, body: Mapping[str, Json], retry:
 
 
 def _refusals(where: Address, changes: Sequence[diff.Change]) -> list[Finding]:
-    """A finding for each thing that cannot be changed: an identity is one, however many of its fields differ."""
+    """A finding for each field that cannot be changed; all fields of an identity are one."""
     together: dict[tuple[str, diff.Mutability], list[diff.Change]] = {}
     for change in changes:
         thing = "identity" if change.path.startswith("identity.") else change.path
@@ -109,7 +109,7 @@ def _refusals(where: Address, changes: Sequence[diff.Change]) -> list[Finding]:
 
 
 def _refusal(where: Address, thing: str, mutability: diff.Mutability, changes: Sequence[diff.Change]) -> Finding:
-    """Why a change cannot be made, and the ways out."""
+    """Why Azure cannot make a change, and what to do."""
     before, after = _words([c.before for c in changes]), _words([c.after for c in changes])
     cause = f"Azure cannot change {thing} of an endpoint that exists: it is {before}, the files set {after}"
     if mutability is diff.Mutability.ADD_ONLY:
@@ -122,7 +122,7 @@ def _refusal(where: Address, thing: str, mutability: diff.Mutability, changes: S
 
 
 def _words(values: Sequence[Json]) -> str:
-    """What is there, in one breath: `system_assigned`; `user_assigned with ID`."""
+    """The values in words: `system_assigned`; `user_assigned with ID`."""
     flat = [value for each in values for value in (each if isinstance(each, list | tuple) else [each])]
     first, *others = [str(value) for value in flat if value not in (None, "")] or ["nothing"]
     return f"{first} with {', '.join(others)}" if others else first
@@ -151,7 +151,7 @@ def explains(step: Step, found: Difference, world: World) -> bool:
 
 
 def essence(step: Step) -> Json:
-    """What makes two steps the same after an interruption: the document without what a PUT takes from the endpoint."""
+    """What makes two steps the same after an interruption: the document without fields of others."""
     document = step.body.get("document")
     if not isinstance(document, Mapping):
         return dict(step.body)
@@ -179,10 +179,10 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
         endpoints.patch(cloud, path, {"tags": step.body["adopted"]}, what=what, patience=step.retry.deadline)
         return None
     document, loan = step.body["document"], step.body.get("shared")
-    there = _there(cloud, str(document["name"]), alone=bool(loan)) if step.verb is Verb.CREATE else None
+    there = _created_meanwhile(cloud, str(document["name"]), alone=bool(loan)) if step.verb is Verb.CREATE else None
     refusals.appeared(there, document["tags"].get(OWNER_TAG), what)
     if loan:
-        if (lease := _lent(there)) is not None:
+        if (lease := _lease_of(there)) is not None:
             return Evidence(f"another run created it; its lease expires {leases.both(lease.ends)}")
         seconds, version, former = float(loan["seconds"]), loan["api_version"], step.body.get("predecessor")
         patience = step.retry.deadline
@@ -190,33 +190,33 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
             shared_quota.create(cloud, document, seconds, version, what=what, patience=patience, keys_of=former)
         )
     if there and _is_whole(there) and not diff.changes(document, there, diff.ENDPOINT):
-        return Evidence("it exists already")  # a PUT without its callers would turn them away
+        return Evidence("it exists already")  # a PUT without its traffic would remove it
     return _put(cloud, step, document, what)
 
 
 def _put(cloud: Cloud, step: Step, document: Mapping[str, Json], what: str) -> Evidence | None:
     """An endpoint on dedicated quota, with the keys of the one that it succeeds if there is one."""
-    patience, said = step.retry.deadline, ""
+    patience, note = step.retry.deadline, ""
     if former := step.body.get("predecessor"):
-        made, said = shared_quota.with_keys(cloud, document, VERSION, str(former), what=what, patience=patience)
+        made, note = shared_quota.with_keys(cloud, document, VERSION, str(former), what=what, patience=patience)
         if made:
-            return Evidence(said)
+            return Evidence(note)
     endpoints.put_endpoint(
         cloud, document, what=what, patience=patience,
         settled=lambda there: not diff.changes(document, there, diff.ENDPOINT),
     )  # fmt: skip
-    return Evidence(said) if said else None
+    return Evidence(note) if note else None
 
 
-def _there(cloud: Cloud, name: str, *, alone: bool) -> Json | None:
-    """What has come to be under this name since the plan. Azure takes few reads a second: many that are made at once
-    share a list of the last seconds; where a second PUT would ask for another lease, it is looked at by itself.
+def _created_meanwhile(cloud: Cloud, name: str, *, alone: bool) -> Json | None:
+    """The endpoint of this name, if it was created after the plan was made. Azure accepts few reads per second, so
+    endpoints that are created at once share a recent list; `alone` reads it fresh, as a second PUT changes the lease.
     """
     return endpoints.read_endpoint(cloud, name) if alone else endpoints.list_lately(cloud).get(name)
 
 
-def _lent(body: Mapping[str, Json] | None) -> leases.Lease | None:
-    """The lease of an endpoint that is there all the same: a second PUT would ask Azure for another end of it."""
+def _lease_of(body: Mapping[str, Json] | None) -> leases.Lease | None:
+    """The lease of an endpoint that exists already: a second PUT would request another end."""
     return leases.of(body) if body and _is_whole(body) else None
 
 
@@ -235,5 +235,5 @@ def _delete(where: Address, body: Mapping[str, Json]) -> Step:
 
 
 def _without_mirror(document: Mapping[str, Json]) -> dict[str, Json]:
-    """Azure mirrors to deployments that exist, so a new endpoint starts without."""
+    """The document without mirror traffic: Azure mirrors only to deployments that exist."""
     return {key: value for key, value in document.items() if key != "mirror_traffic"}

@@ -1,36 +1,24 @@
-"""The export: everything about an endpoint that could be wanted again, in a folder, before it is deleted.
+"""The export: what is needed to restore an endpoint, written to a folder before it is deleted.
 
-ARM bodies as they are, the files that say the same (CLI v2 documents and pipeline, secrets left open as `import` leaves
-them), autoscale settings, and the last lines of both containers. Keys are not among them: Azure makes new ones.
+It contains the ARM bodies, the files that describe them (CLI v2 documents and pipeline, secrets left open as `import`
+does), autoscale settings, and the last lines of both containers. It contains no keys: Azure creates new ones.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.cloud import endpoints, orphans, role_state
 from deploy.cloud.connect import Cloud
 from deploy.config import export
-from deploy.domain.arm import Facts, Json, address
-from deploy.domain.plan import Desired, Step, Verb
+from deploy.domain.arm import Json, address
+from deploy.domain.plan import Step, Verb
 from deploy.domain.report import Evidence
-from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError, sanitize
 
 NAME = "export"
-
-
-def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 every room answers the same three questions
-    """Nothing: an export is made when somebody goes, not when somebody looks."""
-    return {}
-
-
-def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same three questions
-    """None: who is deleted by name has its files; only the reaper asks for this."""
-    return ()
 
 
 def step_for(key: str, name: str, folder: str, *rest: str) -> Step:
@@ -41,7 +29,7 @@ def step_for(key: str, name: str, folder: str, *rest: str) -> Step:
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Writes `<folder>/<name>/`: endpoint.json, roles.json, autoscale.json, deployments/*.json, spec/*.yml, logs/*.log.
 
-    Raises when it cannot be kept.
+    Raises CloudError when it cannot be written.
     """
     name, folder = str(step.body["name"]), Path(str(step.body["folder"])) / str(step.body["name"])
     body = endpoints.read_endpoint(cloud, name)

@@ -1,8 +1,8 @@
-"""The record: one of the role assignments that Azure gave an endpoint's identity says, in its description, whose it is.
+"""The record of an endpoint's identity: the description of one of its role assignments names its owner.
 
-When a lease ends Azure deletes the endpoint and leaves these assignments behind, with a principal that nobody knows any
-more. The record names it. It is written as soon as there is an endpoint, whatever roles its pipeline gives: those may
-never be given, and may be taken back.
+When a lease expires, Azure deletes the endpoint and leaves these role assignments, whose principal no longer exists.
+The record shows whose they were. It is written as soon as the endpoint exists, because the roles of its pipeline.yml
+may not be assigned yet, or may be removed.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ NAME = "identity"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`identity/<key>`: {} when an assignment of Azure's says whose it is, or when there is none that could say so."""
+    """`identity/<key>`: {} if the record exists, or if there is no role assignment that could contain it."""
     body = endpoints.list_endpoints(cloud).get(spec.name)
     if not leases.borrows(spec.pipeline.quota.capacity, body):
         return {}
-    rows, untold = if_told(lambda: role_assignments.assignments(cloud))
-    missing = body is None or untold or orphans.unrecorded(body, rows or ())
+    rows, unread = if_told(lambda: role_assignments.assignments(cloud))
+    missing = body is None or unread or orphans.unrecorded(body, rows or ())
     return {} if missing else {address(NAME, spec.key): {}}
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
-    """One note on shared quota; towards nothing, none."""
+    """One step on shared quota; none for a deletion."""
     if desired is None:
         return ()
     spec, where = desired.spec, address(NAME, desired.spec.key)
@@ -60,7 +60,7 @@ def explains(step: Step, found: Difference, world: World) -> bool:
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:
-    """One that may not be written is said and blocks nothing."""
+    """A record that the caller cannot write is reported, and does not fail the step."""
     name, what = str(step.body["endpoint"]), f"{step.verb} {step.address}"
     body = endpoints.read_endpoint(cloud, name)
     own = role_assignments.system_identity(body)

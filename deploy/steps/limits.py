@@ -1,6 +1,6 @@
-"""Places: is the endpoint's name free, and is there room under the limits of the subscription. Changes nothing.
+"""The check of names and limits: is the endpoint's name free, and do the limits of the subscription allow the plan.
 
-How much is asked for is judged in `refusals`, when all steps are known; here is looked.
+`check` needs the steps of all step types, so the planner calls it last. Changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from deploy.cloud import endpoints, role_assignments
 from deploy.cloud.connect import Cloud
 from deploy.cloud.failures import if_told
 from deploy.domain.arm import Facts, Json, address
-from deploy.domain.plan import Desired, Step
+from deploy.domain.plan import Step
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.preflight import names
@@ -21,16 +21,11 @@ VOLATILE_FACTS = (NAME,)
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`limits/<key>`: {region, endpoints, assignments, uncounted, free, told, source}; null is what could not be told.
+    """`limits/<key>`: {region, endpoints, assignments, uncounted, free, told, source}; null: unknown.
 
-    `free` is asked only for an endpoint that the workspace does not have; `told` and `uncounted` say why not.
+    `free` is read only if the workspace has no such endpoint; `told` and `uncounted`: why a value is unknown.
     """
-    return {address(NAME, spec.key): _look(cloud, spec.name)}
-
-
-def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same questions
-    """Nothing: how much is asked for is seen in the steps of the other rooms."""
-    return ()
+    return {address(NAME, spec.key): _read(cloud, spec.name)}
 
 
 def check(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
@@ -46,7 +41,7 @@ def check(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Counts again, right before the first change."""
     desired = step.body["asked"]
-    return names.check(desired, _look(cloud, str(desired["name"]))).evidence(step.address, {})
+    return names.check(desired, _read(cloud, str(desired["name"]))).evidence(step.address, {})
 
 
 def _name(cloud: Cloud, name: str) -> tuple[bool | None, str]:
@@ -54,18 +49,18 @@ def _name(cloud: Cloud, name: str) -> tuple[bool | None, str]:
     return answer or (None, f"checkNameAvailability {why}")
 
 
-def _look(cloud: Cloud, name: str) -> dict[str, Json]:
+def _read(cloud: Cloud, name: str) -> dict[str, Json]:
     there = endpoints.list_endpoints(cloud)
     count, uncounted = role_assignments.count_assignments(cloud)
-    heard = ["endpoints of the workspace", *(["role assignments"] if count is not None else [])]
-    free, told = (None, "") if name in there else _name(cloud, name)
-    heard += ["checkNameAvailability"] if free is not None else []
+    sources = ["endpoints of the workspace", *(["role assignments"] if count is not None else [])]
+    free, reason = (None, "") if name in there else _name(cloud, name)
+    sources += ["checkNameAvailability"] if free is not None else []
     return {
         "region": cloud.workspace()["location"],
         "endpoints": len(there),
         "assignments": count,
         "uncounted": uncounted,
         "free": free,
-        "told": told,
-        "source": ", ".join(heard),
+        "told": reason,
+        "source": ", ".join(sources),
     }

@@ -1,4 +1,4 @@
-"""Models: does the model that a deployment names exist, and may it be deployed so. Changes nothing."""
+"""The check of models: does the model of a deployment exist, and may it be deployed so. Changes nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VOLATILE_FACTS = (NAME,)
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`model/<key>/<deployment>`: {reference, instance_type, exists, told, source, newest, published, machine, ...}.
 
-    `exists` is null when it could not be told; `machine` is the size's row in the workspace's region.
+    `exists` is null when it is unknown; `machine` is the size's row in the workspace's region.
     """
     region = quota.read_region(cloud, str(cloud.workspace()["location"]))
     facts = {}
@@ -32,16 +32,16 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
             size = str(document["instance_type"])
             row = alternatives.row(region, size)
             machine = {"instance_type": size, "machine": {key: row[key] for key in ("cores", "gpus", "memory", "disk")}}
-            facts[address(NAME, spec.key, str(document["name"]))] = {**_look(cloud, str(document["model"])), **machine}
+            facts[address(NAME, spec.key, str(document["name"]))] = {**_read(cloud, str(document["model"])), **machine}
     return facts
 
 
-def _look(cloud: Cloud, reference: str) -> dict[str, Json]:
+def _read(cloud: Cloud, reference: str) -> dict[str, Json]:
     row: dict[str, Json] = {
         "reference": reference,
         "source": registry.source(reference),
         "exists": None,
-        "told": "it is named in a form that cannot be asked about",
+        "told": "its reference has a form that cannot be looked up",
     }
     try:
         found = registry.read_model(cloud, reference)
@@ -49,12 +49,12 @@ def _look(cloud: Cloud, reference: str) -> dict[str, Json]:
         return {**row, "told": error.cause}
     if found is None:
         return row
-    told = {"newest": found.newest, "published": found.published, "source": found.source, "told": ""}
-    return {**row, **told, **claims(found.body or {}), "exists": found.body is not None}
+    details = {"newest": found.newest, "published": found.published, "source": found.source, "told": ""}
+    return {**row, **details, **claims(found.body or {}), "exists": found.body is not None}
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
-    """A check for each deployment that is to be made with a model from a registry or workspace."""
+    """A check for each deployment that gets a model from a registry or workspace."""
     if desired is None:
         return ()
     key, there = desired.spec.key, facts_of(facts, "deployment", desired.spec.key)
@@ -72,18 +72,18 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:
-    """Looks again, right before the first change."""
+    """Reads it again right before the first change."""
     body = step.body
-    row = _look(cloud, str(body["reference"]))
-    judged = check(row, str(body["instance_type"]), body["machine"], shared=bool(body["shared"]), also="")
-    return judged.evidence(step.address, {"reference": row["reference"], "newest": row.get("newest")})
+    row = _read(cloud, str(body["reference"]))
+    result = check(row, str(body["instance_type"]), body["machine"], shared=bool(body["shared"]), also="")
+    return result.evidence(step.address, {"reference": row["reference"], "newest": row.get("newest")})
 
 
 def _check(where: Address, row: Json, *, shared: bool, also: str) -> Step:
     size, machine = str(row["instance_type"]), row["machine"]
     body = {"reference": row["reference"], "newest": row.get("newest"), "shared": shared}
-    judged = check(row, size, machine, shared=shared, also=also)
-    return judged.step(where, {**body, "instance_type": size, "machine": machine})
+    result = check(row, size, machine, shared=shared, also=also)
+    return result.step(where, {**body, "instance_type": size, "machine": machine})
 
 
 def _has(body: Json, reference: str, size: str) -> bool:

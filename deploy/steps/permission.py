@@ -1,6 +1,6 @@
-"""Permissions: may the caller do what the steps of a plan do. Changes nothing.
+"""The check of permissions: is the caller allowed to do what the steps of a plan do. Changes nothing.
 
-Which actions those are is judged in `refusals`, when all steps are known; here is looked.
+`check` needs the steps of all step types, so the planner calls it last.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from deploy.cloud import endpoints, role_assignments, role_state
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import Facts, Json, address, facts_of
-from deploy.domain.plan import Desired, Step
+from deploy.domain.plan import Step
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
 from deploy.preflight import permissions
@@ -20,18 +20,13 @@ VOLATILE_FACTS = (NAME,)
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`permission/<key>/<scope>`: {word, scope, blocks, told} of the workspace and of each scope of a role to be given.
+    """`permission/<key>/<scope>`: {word, scope, blocks, told} of the workspace and of the scopes of roles.
 
-    `blocks` is null when Azure did not say, and `told` why; it is [] for a scope whose answer is the workspace's.
+    `blocks` is null when Azure did not answer, and `told` is why; [] for a scope that inherits the workspace's.
     """
     scopes = {"workspace": cloud.workspace_id, **role_state.moving(cloud, spec)}
     answers = _ask(cloud, scopes, inherited=_fresh(cloud, spec.name))
     return {address(NAME, spec.key, _place(word)): {"word": word, **answer} for word, answer in answers.items()}
-
-
-def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:  # noqa: ARG001 every room answers the same questions
-    """Nothing: a permission is needed for the steps of the other rooms."""
-    return ()
 
 
 def check(spec: EndpointSpec, needs: permissions.Needs, facts: Facts) -> list[Step]:
@@ -50,24 +45,26 @@ def run(cloud: Cloud, step: Step) -> Evidence:
 
 
 def _fresh(cloud: Cloud, name: str) -> Sequence[str]:
-    """The scopes of an endpoint that is not there yet: they can only inherit."""
+    """The scopes of an endpoint that does not exist yet: they can only inherit."""
     return () if name in endpoints.list_endpoints(cloud) else ("endpoint",)
 
 
 def _ask(cloud: Cloud, scopes: dict[str, str], *, inherited: Sequence[str]) -> dict[str, dict[str, Json]]:
-    """One request a scope, and none for one that a scope above has settled or that is not there yet."""
-    asked: dict[str, tuple[list[Json] | None, str]] = {}
+    """One request per scope; none if a scope above decides it, or if the scope does not exist yet."""
+    answered: dict[str, tuple[list[Json] | None, str]] = {}
     for word, scope in sorted(scopes.items(), key=lambda pair: (pair[0] != "workspace", len(pair[1]))):
-        if scope not in asked and word not in inherited and not permissions.settled(_blocks(asked), scope):
-            asked[scope] = role_assignments.permissions(cloud, scope)
-    blocks, told = asked[cloud.workspace_id]
-    above: tuple[list[Json] | None, str] = (None, told) if blocks is None else ([], "")
-    answers = {word: asked.get(scope, above if word in inherited else ([], "")) for word, scope in scopes.items()}
-    return {word: {"scope": scopes[word], "blocks": blocks, "told": told} for word, (blocks, told) in answers.items()}
+        if scope not in answered and word not in inherited and not permissions.settled(_blocks(answered), scope):
+            answered[scope] = role_assignments.permissions(cloud, scope)
+    blocks, reason = answered[cloud.workspace_id]
+    above: tuple[list[Json] | None, str] = (None, reason) if blocks is None else ([], "")
+    answers = {word: answered.get(scope, above if word in inherited else ([], "")) for word, scope in scopes.items()}
+    return {
+        word: {"scope": scopes[word], "blocks": blocks, "told": reason} for word, (blocks, reason) in answers.items()
+    }
 
 
-def _blocks(asked: Mapping[str, tuple[list[Json] | None, str]]) -> list[tuple[str, list[Json] | None]]:
-    return [(scope, blocks) for scope, (blocks, _) in asked.items()]
+def _blocks(answered: Mapping[str, tuple[list[Json] | None, str]]) -> list[tuple[str, list[Json] | None]]:
+    return [(scope, blocks) for scope, (blocks, _) in answered.items()]
 
 
 def _place(word: str) -> str:

@@ -1,4 +1,4 @@
-"""Probes: a real scoring request to one deployment, before any caller is sent there. Changes nothing.
+"""Probes: a real scoring request to one deployment, before it gets traffic. Changes nothing.
 
 The request names its deployment in a header, so it works at 0 % of the traffic.
 """
@@ -22,16 +22,11 @@ NAME = "probe"
 NEEDS_CORES = True
 UNVERIFIED_WHY = "it has traffic and is not verified"
 _KEPT = 1_000_000
-"""Bytes of a wrong answer that are kept for whoever looks into it."""
-
-
-def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 every room answers the same three questions
-    """Nothing: a probe leaves nothing behind that could be looked at."""
-    return {}
+"""Bytes of a wrong answer that the report contains."""
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
-    """One probe for each deployment that is new, changed, or about to get callers it does not have."""
+    """One probe for each deployment that is new, changed, or gets more traffic."""
     if desired is None or desired.spec.pipeline.probe is None:
         return ()
     spec, there = desired.spec, facts_of(facts, "deployment", desired.spec.key)
@@ -61,7 +56,7 @@ def _why(release: str, body: object, share: int, now: int) -> str:
 def step_for(spec: EndpointSpec, deployment: str, why: str, *, wait: float = 0.0) -> Step:
     """A probe of one deployment; `wait` seconds pass before it."""
     probe = spec.pipeline.probe
-    assert probe is not None  # noqa: S101 callers ask only for what the pipeline has
+    assert probe is not None  # noqa: S101 only for specs with a probe
     body = {
         "endpoint": spec.name,
         "deployment": deployment,
@@ -109,6 +104,6 @@ def run(cloud: Cloud, step: Step) -> Evidence:
 
 
 def _in_time(most: float | None, took: float) -> None:
-    """A right answer that comes too late for callers is a wrong one."""
+    """Raises WrongAnswer for an answer that took longer than max_seconds."""
     if most is not None and took > most:
         raise probes.WrongAnswer(f"expected an answer within {most:g} s (max_seconds), it took {took:.2f} s")

@@ -1,6 +1,6 @@
-"""Quota: are there cores enough for what is wanted, before anything is created. Changes nothing.
+"""The check of quota: are there enough cores for what the plan creates. Changes nothing.
 
-What we may not read blocks nothing. The arithmetic is `judging.cores`'.
+Quota that cannot be read refuses nothing. `preflight.core_quota` has the arithmetic.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ NAME = "quota"
 OUTLIVES_ENDPOINT = True
 VOLATILE_FACTS = (NAME,)
 _IN = "in"
-"""`quota/<key>/in/<region>`: all that a region says. The first is the workspace's own."""
+"""`quota/<key>/in/<region>`: what was read of a region. The first is the region of the workspace."""
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`quota/<key>/<size>`: a row of `offers.row`; and `quota/<key>/in/<region>`: what it is a row of."""
+    """`quota/<key>/<size>`: a row of `alternatives.row`; `quota/<key>/in/<region>`: its region."""
     region = _home(cloud)
     sizes = {str(d["instance_type"]).lower() for d in spec.deployments}
     rows = {address(NAME, spec.key, size): alternatives.row(region, size) for size in sorted(sizes)}
@@ -32,7 +32,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 
 
 def elsewhere(cloud: Cloud, keys: Iterable[str], regions: Sequence[str]) -> dict[str, Facts]:
-    """Endpoint key -> facts of other regions, to be offered when quota is short."""
+    """Endpoint key -> facts of other regions, as alternatives when quota is short."""
     read = [quota.read_region(cloud, region) for region in regions]
     return {key: {address(NAME, key, _IN, str(region["region"])): region for region in read} for key in keys}
 
@@ -47,13 +47,13 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     for size, pairs in _grown(desired, facts_of(facts, "deployment", key)).items():
         row = rows.get(size.lower()) or _row(rows, size)
         sums = core_quota.sums(row, size, pairs, shared=shared)
-        judged = core_quota.check(row, sums, alternatives.of_facts(facts, key, size, [after for _, after in pairs]))
-        steps.append(judged.step(address(NAME, key, size), sums))
+        result = core_quota.check(row, sums, alternatives.of_facts(facts, key, size, [after for _, after in pairs]))
+        steps.append(result.step(address(NAME, key, size), sums))
     return steps
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:
-    """Reads the numbers again, right before the first change."""
+    """Reads the numbers again right before the first change."""
     size = str(step.body["instance_type"])
     row = alternatives.row(_home(cloud), size)
     sums = core_quota.sums(row, size, step.body["deployments"], shared=step.body["capacity"] == "shared")
@@ -61,7 +61,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
 
 
 def _row(rows: Mapping[str, Json], size: str) -> Mapping[str, Json]:
-    """A size that the files do not name, from what the workspace's own region says."""
+    """The row of a size that the files do not name, in the workspace's region."""
     home = next((body for where, body in rows.items() if where.startswith(f"{_IN}/")), None)
     return alternatives.row(home, size) if home else {}
 

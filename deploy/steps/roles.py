@@ -1,13 +1,12 @@
-"""Roles: who may do what, given before the first deployment needs it and taken back before the endpoint goes.
+"""Role assignments: created before the first deployment needs them, removed before the endpoint is deleted.
 
-Only assignments that carry our description, or that belong to the endpoint's own system identity, are ever taken back.
-Azure knows one assignment for a scope, a principal and a role, and its description names one endpoint. So where another
-entry of the file, whose endpoint is there, asks for the same, it is handed on instead.
+Only assignments with our description, or of the endpoint's system identity, are removed. Azure has one assignment for a
+scope, a principal and a role, and its description names one endpoint. So if another entry of the file, whose endpoint
+exists, needs the same assignment, it is handed on instead.
 
-Where the list of assignments may not be read (403), that is so for good: every role that is wanted is given, which
-changes nothing where it is there. Where the list is not answered, that passes, and no plan is made meanwhile. A blind
-one would ask for the right to give roles that are there and refuse whoever lacks it, would never come to rest, and
-would leave with somebody what the files do not give any more. Their limit is another matter, and blocks nothing.
+If the list of assignments may not be read (403), every desired role is assigned, which changes nothing if it exists.
+If the list is not answered for another reason, the plan is refused: a plan without the list would need the permission
+to assign roles that exist, would never be empty, and would leave roles that the files no longer contain.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from deploy.text import count
 
 NAME = "role"
 GRANTS_ACCESS = True
-_GIVEN = {
+_WHY_REMOVED = {
     "us": "assigned by amldeploy and no longer in the files",
     "azure": "assigned by Azure to the endpoint's identity",
 }
@@ -39,15 +38,15 @@ _UNSEEN, _UNTOLD = "unseen", "untold"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`role/<key>/<role>/<scope>`: {id, giver, marked} of assignments that are wanted and there, and of others of ours.
+    """`role/<key>/<role>/<scope>`: {id, giver, marked} of desired assignments that exist, and of other managed ones.
 
-    `marked`: its description says whose it is. `heir`: what describes it as that of another entry that wants it, too.
+    `marked`: its description names the owner. `heir`: the step body that hands it on to another entry that needs it.
     `role/<key>`: {id: "", giver: "unseen"} when they may not be read; {id: "", giver: "untold", told: why} when Azure
-    does not say.
+    does not answer.
     """
-    _, untold = if_told(lambda: role_assignments.assignments(cloud))
-    if untold:
-        return {address(NAME, spec.key): {"id": "", "giver": _UNTOLD, "told": untold}}
+    _, unread = if_told(lambda: role_assignments.assignments(cloud))
+    if unread:
+        return {address(NAME, spec.key): {"id": "", "giver": _UNTOLD, "told": unread}}
     found = role_state.held(cloud, spec)
     if found is None:
         return {address(NAME, spec.key): {"id": "", "giver": _UNSEEN}}
@@ -67,20 +66,20 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 def heirs_of(
     cloud: Cloud, others: Sequence[EndpointSpec], rows: Sequence[Json], bodies: lineage.Bodies
 ) -> dict[str, Json]:
-    """Assignment -> what describes it as that of another entry that asks for the same. `bodies`: who is there."""
+    """Assignment id -> the step body that hands it on to another entry. `bodies`: the endpoints that exist."""
     found: dict[str, Json] = {}
     for other in lineage.with_current_names(others, bodies) if rows else ():
         body = bodies.get(other.name) or {}
         if owner_tag(body) == other.owner:
-            desired = _wishes(cloud, other, body)
+            desired = _roles_of(cloud, other, body)
             for row in rows:
                 if role_state.triple_of(row) in desired:
                     found.setdefault(str(row["id"]), _described(row, other))
     return found
 
 
-def _wishes(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[role_state.Triple, Sequence[Role]]:
-    """Of another entry: a role or a scope of its that nobody knows is its own trouble."""
+def _roles_of(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[role_state.Triple, Sequence[Role]]:
+    """The roles of another entry; empty if one of its roles or scopes is unknown."""
     try:
         return role_state.wishes(cloud, other, role_state.identity(body))
     except CloudError as error:
@@ -90,41 +89,41 @@ def _wishes(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[role_state
 
 
 def _described(row: Json, heir: EndpointSpec) -> dict[str, Json]:
-    """The step's body that says of an assignment that it is the heir's."""
+    """The step body that describes an assignment as the heir's."""
     (_, principal, role), kind = role_state.triple_of(row), row["properties"].get("principalType")
     what = {"role": role, "scope": str(row["properties"]["scope"]), "principal": principal, "principal_type": kind}
     return {"id": row["id"], **what, "endpoint": heir.name, "owner": heir.owner}
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
-    """Give what is missing, take back what we gave and no longer want; towards nothing, what Azure gave, too."""
-    _refuse_blindness(facts)
+    """Assign what is missing, remove what is no longer in the files; for a deletion, also what Azure assigned."""
+    _refuse_unread(facts)
     if desired is None:
         seen = [(a, body) for a, body in sorted(facts.items()) if a.kind == NAME]
         if unseen := [a for a, body in seen if body["giver"] == _UNSEEN]:
             raise Refused([unreadable(unseen[0])])
-        # The marked ones last: whatever fails before, the mark still says what is left.
+        # Those with a mark last: if an earlier step fails, the mark still shows what remains.
         seen.sort(key=lambda each: bool(each[1].get("marked")))
-        return [_take(a, body) for a, body in seen if body["giver"] in _GIVEN]
+        return [_remove(a, body) for a, body in seen if body["giver"] in _WHY_REMOVED]
     spec = desired.spec
-    asked = {_address(spec.key, role): role for role in spec.pipeline.roles}
-    give = [_give(spec, role) for where, role in asked.items() if where not in facts]
-    give += [_keep(spec, role) for where, role in asked.items() if _is_of_entry(facts.get(where))]
-    take = [
-        _take(where, body)
+    by_address = {_address(spec.key, role): role for role in spec.pipeline.roles}
+    assigned = [_assign(spec, role) for where, role in by_address.items() if where not in facts]
+    assigned += [_keep(spec, role) for where, role in by_address.items() if _is_of_entry(facts.get(where))]
+    removed = [
+        _remove(where, body)
         for where, body in sorted(facts.items())
-        if (where.kind, where.endpoint) == (NAME, spec.key) and where not in asked and body["giver"] == "us"
+        if (where.kind, where.endpoint) == (NAME, spec.key) and where not in by_address and body["giver"] == "us"
     ]
-    return [*give, *take]
+    return [*assigned, *removed]
 
 
 def unreadable(where: Address) -> Finding:
-    """Nobody whose roles cannot be seen is deleted: they would stay behind for a principal that is no more."""
+    """The finding for an endpoint that is not deleted, because its role assignments would remain."""
     cause = "role assignments cannot be read, so it is unknown which must be removed"
     return Finding(str(where), "AML252", cause, "Assign Reader on the resource group to the caller")
 
 
-def _refuse_blindness(facts: Facts) -> None:
+def _refuse_unread(facts: Facts) -> None:
     for where, body in facts.items():
         if where.kind == NAME and body["giver"] == _UNTOLD:
             cause = f"role assignments {body['told']}, so it is unknown which exist and which must be removed"
@@ -151,7 +150,7 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
 def run(cloud: Cloud, step: Step) -> Evidence | None:
     what = f"{step.verb} {step.address}"
     if step.verb is Verb.DELETE and "endpoint" in step.body:
-        return _take_all(cloud, str(step.body["endpoint"]), what)
+        return _remove_all(cloud, str(step.body["endpoint"]), what)
     if step.verb is Verb.DELETE:
         role_assignments.unassign(cloud, str(step.body["id"]), what=what)
         return None
@@ -177,7 +176,7 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
 
 
 def _move(cloud: Cloud, step: Step, what: str) -> Evidence | None:
-    """The description of an assignment names another owner from now on; the rest of it stays."""
+    """Replace the owner in the description of an assignment."""
     rows = [row for row in role_assignments.assignments(cloud) or () if row["id"] == step.body["id"]]
     mark = role_assignments.marked(rows[0]) if rows else None
     if mark is None or mark.owner != step.body["adopted"]:
@@ -187,8 +186,8 @@ def _move(cloud: Cloud, step: Step, what: str) -> Evidence | None:
     return None
 
 
-def _take_all(cloud: Cloud, endpoint: str, what: str) -> Evidence:
-    """Whatever the system identity of an endpoint holds; what may not be taken back is said and blocks nothing."""
+def _remove_all(cloud: Cloud, endpoint: str, what: str) -> Evidence:
+    """Remove all assignments of an endpoint's system identity; those that cannot be removed are reported."""
     own = role_assignments.system_identity(endpoints.read_endpoint(cloud, endpoint))
     rows = [row for row in role_assignments.assignments(cloud) or () if own and role_assignments.holder(row) == own]
     for number, row in enumerate(rows):
@@ -201,7 +200,7 @@ def _take_all(cloud: Cloud, endpoint: str, what: str) -> Evidence:
     return Evidence(count(len(rows), "role assignment"))
 
 
-def _give(spec: EndpointSpec, role: Role) -> Step:
+def _assign(spec: EndpointSpec, role: Role) -> Step:
     own, holder = isinstance(role.principal, str), role.principal
     body = {
         "role": role.role,
@@ -216,31 +215,31 @@ def _give(spec: EndpointSpec, role: Role) -> Step:
 
 
 def _is_of_entry(body: Mapping[str, Json] | None) -> bool:
-    """Whether it is held already, for another endpoint of the same entry, with whose end it would go."""
+    """Whether the assignment exists for another endpoint of the same entry."""
     return body is not None and body["giver"] == "line"
 
 
 def _keep(spec: EndpointSpec, role: Role) -> Step:
-    """The same assignment, described as this endpoint's from now on."""
-    return replace(_give(spec, role), verb=Verb.UPDATE, why="it was assigned for another endpoint of this entry")
+    """The step that describes an assignment as this endpoint's."""
+    return replace(_assign(spec, role), verb=Verb.UPDATE, why="it was assigned for another endpoint of this entry")
 
 
 def _found(key: str, row: Json, taken: Facts) -> Address:
-    """The address of an assignment that nobody wants: its role and what it is on, its name too if need be."""
+    """The address of an assignment that is not desired: role and scope, and its name if that is ambiguous."""
     properties = row["properties"]
     role = role_assignments.role_name(str(properties["roleDefinitionId"])).replace(" ", "-")
     where = address(NAME, key, role, str(properties["scope"]).rsplit("/", 1)[-1])
     return where._replace(rest=(*where.rest, str(row["name"]))) if where in taken else where
 
 
-def _take(where: Address, body: Mapping[str, Json]) -> Step:
+def _remove(where: Address, body: Mapping[str, Json]) -> Step:
     if heir := body.get("heir"):
         return hand_on(where, heir)
-    return Step(Verb.DELETE, where, {"id": body["id"]}, _GIVEN[str(body["giver"])], BRIEF)
+    return Step(Verb.DELETE, where, {"id": body["id"]}, _WHY_REMOVED[str(body["giver"])], BRIEF)
 
 
 def hand_on(where: Address, heir: Mapping[str, Json]) -> Step:
-    """The same assignment, described as another entry's from now on."""
+    """The step that describes an assignment as another entry's."""
     return Step(Verb.UPDATE, where, heir, f"{heir['owner']} needs it too and manages it from now on", PATIENT)
 
 

@@ -1,4 +1,4 @@
-"""Traffic: which deployment callers reach. A PUT of the endpoint as it is, with other callers, one a stage."""
+"""Traffic: the share of each deployment. A shift is a PUT of the endpoint with other traffic, one per stage."""
 
 from __future__ import annotations
 
@@ -23,16 +23,11 @@ NEEDS_CORES = True
 _HISTORY = tuple(f"tags.{name}" for name in history.TAGS)
 
 
-def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:  # noqa: ARG001 every room answers the same three questions
-    """Nothing of its own: the traffic map stands in the endpoint's body."""
-    return {}
-
-
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
-    """One shift for each stage not yet reached; towards nothing, one that turns all callers away."""
+    """One shift for each stage not yet reached; for a deletion, one that removes all traffic."""
     if desired is None:
         return [
-            _stop(where, body)
+            _remove_traffic(where, body)
             for where, body in facts.items()
             if where.kind == "endpoint" and not where.rest and shares(body)
         ]
@@ -66,20 +61,18 @@ def live_after(desired: Desired, facts: Facts, after: Mapping[str, int]) -> dict
 
 
 def release_in(desired: Desired, facts: Facts, slot: str) -> str:
-    """The release that a deployment holds once the plan has run; empty if no tag says it."""
+    """The release that a deployment holds once the plan has run; empty without a tag."""
     return release_of(desired.deployments.get(slot) or facts.get(address("deployment", desired.spec.key, slot)))
 
 
 def recorded(step: Step, record: Mapping[str, str] | None) -> Step:
-    """The same shift, which writes this history record (`deploy.domain.history`) in its PUT; None writes none."""
+    """The shift with a history record (`deploy.domain.history`) that its PUT writes; None: without one."""
     body = {name: value for name, value in step.body.items() if name != "record"}
     return replace(step, body={**body, **({"record": dict(record)} if record else {})})
 
 
 def _with_mirroring(shifts: Sequence[Step], now: Mapping[str, int]) -> list[Step]:
-    """The same steps; one that changes the mirrored traffic says so, and keeps it as `mirror_before` and
-    `mirror_after`.
-    """
+    """The steps; one that changes mirrored traffic contains `mirror_before` and `mirror_after`."""
     found = []
     for step in shifts:
         after = positive(step.body["document"].get("mirror_traffic") or {})
@@ -94,7 +87,7 @@ def _with_mirroring(shifts: Sequence[Step], now: Mapping[str, int]) -> list[Step
 
 
 def _mirroring(name: str, before: Mapping[str, int], after: Mapping[str, int]) -> str:
-    """`mirroring 20 % to shadow starts`; empty where nothing changes."""
+    """`mirroring 20 % to shadow starts`; empty without a change."""
     old, new = before.get(name), after.get(name)
     if old == new:
         return ""
@@ -138,7 +131,7 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
 def run(cloud: Cloud, step: Step) -> Evidence | None:
     there = endpoints.read_endpoint(cloud, str(step.body["document"]["name"]))
     if not step.body["after"] and there is None:
-        return Evidence("it is already deleted")  # a PUT would bring it back
+        return Evidence("it is already deleted")  # a PUT would create it again
     document = _with_history(cloud, _as_it_is(step.body["document"], there), step.body.get("record"))
     desired = (positive(document["traffic"]), positive(document.get("mirror_traffic") or {}), _history(document))
     endpoints.put_endpoint(
@@ -149,7 +142,7 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
 
 
 def _with_history(cloud: Cloud, document: Mapping[str, Json], record: Mapping[str, str] | None) -> Mapping[str, Json]:
-    """The document with the history tags that the record asks for; a shift without one leaves them as they are."""
+    """The document with the history tags of the record; a shift without one does not change them."""
     if record is None:
         return document
     slot, release, now = record["slot"], record["release"], cloud.now()
@@ -167,7 +160,7 @@ def _history(body: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _as_it_is(document: Mapping[str, Json], there: Mapping[str, Json] | None) -> Mapping[str, Json]:
-    """The endpoint of this moment with the document's callers: a lease and what others wrote may be newer than it."""
+    """The endpoint as it is now with the document's traffic: a lease and tags of others may be newer than the plan."""
     if there is None:
         return document
     moved = {part: document[part] for part in ("name", "traffic", "mirror_traffic") if part in document}
@@ -175,7 +168,7 @@ def _as_it_is(document: Mapping[str, Json], there: Mapping[str, Json] | None) ->
 
 
 def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[dict[str, int]]:
-    """The stages after the one that callers are at."""
+    """The stages after the current one."""
     maps = [positive(stage) for stage in stages]
     return maps[maps.index(dict(now)) + 1 :] if now in maps else maps
 
@@ -185,7 +178,7 @@ def _shift(
 ) -> Step:
     whole = diff.filled(spec.owned(body), body, diff.ENDPOINT)
     document = {"mirror_traffic": shares(body, "mirrorTraffic"), **whole, "traffic": dict(after)}
-    # Azure takes no name for both: who gets callers gets no copies any more.
+    # Azure accepts a name in one of the two maps only.
     document["mirror_traffic"] = {n: share for n, share in document["mirror_traffic"].items() if not after.get(n)}
     retry = replace(spec.retry, wait=wait)
     noted = {"document": document, "before": dict(before), "after": dict(after)}
@@ -194,8 +187,8 @@ def _shift(
     )
 
 
-def _stop(where: Address, body: Mapping[str, Json]) -> Step:
-    """All callers turned away: Azure refuses to delete a deployment that has traffic."""
+def _remove_traffic(where: Address, body: Mapping[str, Json]) -> Step:
+    """A shift that removes all traffic: Azure refuses to delete a deployment that has traffic."""
     before = shares(body)
     document = {**diff.written(body, diff.ENDPOINT), "name": body["name"], "traffic": {}}
     return Step(

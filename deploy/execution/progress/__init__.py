@@ -1,7 +1,7 @@
-"""Tells what is going on while it goes on: a live table, lines, a file of events. Decides nothing, never stops a run.
+"""Progress of a run: a live table, lines, a file of events. It never stops a run.
 
-Writes to the stream it was given when it was opened and never looks one up, since stdout and stderr point elsewhere
-while the SDK is at work. `neutral` makes every word from far away safe and hides secrets.
+It writes to the stream that it was opened with, since stdout and stderr are redirected while the SDK runs. Remote text
+is made safe before it is written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Event", "EventLines", "Kind", "Lines", "Progress", "both", "open_pro
 
 
 def both(*progresses: Progress) -> Progress:
-    """One that tells all of them, in order."""
+    """A progress that passes each event to all of them, in order."""
 
     def emit(event: Event) -> None:
         for progress in progresses:
@@ -33,29 +33,29 @@ def open_progress(
 ) -> Iterator[Progress]:
     """A live table on a terminal, lines elsewhere; and every event as a JSON line in the file `events`, if named.
 
-    `plain`: the table draws with ASCII alone. `goes_on`: the file follows what stands in it, else it begins anew.
+    `plain`: the table draws with ASCII alone. `goes_on`: events are appended to the file, else it is overwritten.
     """
-    with ExitStack() as step_types:
-        file = step_types.enter_context(_kept(events, "a" if goes_on else "w", stream)) if events else None
+    with ExitStack() as stack:
+        file = stack.enter_context(_events_file(events, "a" if goes_on else "w", stream)) if events else None
         if interactive:
             from rich.console import Console
 
             from deploy.execution.progress.table import LiveTable
 
-            shown: Progress = step_types.enter_context(LiveTable(Console(file=stream), plain=plain))
+            shown: Progress = stack.enter_context(LiveTable(Console(file=stream), plain=plain))
         else:
-            shown = step_types.enter_context(Lines(stream))
+            shown = stack.enter_context(Lines(stream))
         yield both(shown, EventLines(file)) if file else shown
 
 
 @contextmanager
-def _kept(events: Path, mode: Literal["a", "w"], stream: TextIO) -> Iterator[TextIO]:
-    """The file of events. That it could not be written whole is said at the end, and stops nobody's deployment."""
+def _events_file(events: Path, mode: Literal["a", "w"], stream: TextIO) -> Iterator[TextIO]:
+    """The file of events. If it cannot be written completely, a line at the end reports that."""
     file = events.open(mode, encoding="utf-8")
     try:
         yield file
     finally:
         try:
-            file.close()  # which tries once more to write what is left
+            file.close()  # which tries to write the rest once more
         except OSError as error:
-            put(stream, f"{events} does not hold every event: {error}. See that it can be written.")
+            put(stream, f"{events} does not contain every event: {error}. Check that the file is writable.")

@@ -1,4 +1,4 @@
-"""What there is to tell, and to whom: one `Event` at a time, from any thread."""
+"""Events of a run, and the protocol of what receives them, from any thread."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 
 OVER = frozenset({Kind.DONE, Kind.FAILED})
-"""After these a step is not heard of again."""
+"""The last events of a step."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +40,20 @@ class Event:
 
 
 class Progress(Protocol):
-    """Whoever wants to hear."""
+    """A receiver of events."""
 
     def __call__(self, event: Event) -> None:
-        """Hear of one event. Never raises for the sake of a stream or a file."""
+        """Receive one event. A stream or a file that cannot be written raises nothing."""
         ...
 
 
 def one_line(text: str) -> str:
-    """Text from far away as one line of safe words."""
+    """Remote text as one safe line."""
     return " ".join(sanitize(text).split())
 
 
 def span(seconds: float) -> str:
-    """`3.2 s`, `12 min 3 s`: time as it passes, short enough for a column."""
+    """`3.2 s`, `12 min 3 s`: a duration, short enough for a column."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"

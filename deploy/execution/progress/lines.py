@@ -14,7 +14,7 @@ from deploy.errors import sanitize
 from deploy.execution.progress.event import OVER, Event, Kind, one_line, span
 
 SILENCE = 10.0
-"""Seconds after which a step that still runs is named again."""
+"""Seconds after which a running step gets another line."""
 _BEAT = 1.0
 
 
@@ -22,11 +22,11 @@ _BEAT = 1.0
 class _Running:
     event: Event
     since: float
-    told: float
+    shown: float
 
 
 class Lines:
-    """One line an event, and one every ten seconds for each step that runs. A context manager: a thread counts."""
+    """One line per event, and one every ten seconds for each running step. A context manager with a thread."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Lines:
         monotonic: Callable[[], float] = time.monotonic,
         wait: Callable[[float], bool] | None = None,
     ) -> None:
-        """`wait(seconds)` is the pause between two looks at the clock; True from it ends the thread."""
+        """`wait(seconds)` pauses between two beats; if it returns True, the thread ends."""
         self._stream, self._monotonic, self._started = stream, monotonic, monotonic()
         self._stopped, self._lock = threading.Event(), threading.Lock()
         self._wait = wait or self._stopped.wait
@@ -57,16 +57,16 @@ class Lines:
             if event.address and event.kind not in OVER and (before or event.kind is Kind.STARTED):
                 self._running[step] = _Running(event, before.since if before else now, now)
             if event.kind is not Kind.PLANNED or not event.address:
-                self._write(now, event, _said(event))
+                self._write(now, event, _words(event))
 
     def beat(self) -> None:
-        """Name each step that runs and has not been named for almost ten seconds."""
+        """Write a line for each running step that had none for almost ten seconds."""
         now = self._monotonic()
         with self._lock:
             for step, running in self._running.items():
-                if now - running.told > SILENCE - _BEAT:
-                    self._running[step] = replace(running, told=now)
-                    last = "" if running.event.kind is Kind.STARTED else _said(running.event)
+                if now - running.shown > SILENCE - _BEAT:
+                    self._running[step] = replace(running, shown=now)
+                    last = "" if running.event.kind is Kind.STARTED else _words(running.event)
                     words = f"still running after {span(now - running.since)}"
                     self._write(now, running.event, f"{words}; {last}" if last else words)
 
@@ -75,8 +75,8 @@ class Lines:
             self.beat()
 
     def _write(self, now: float, event: Event, words: str) -> None:
-        who = f"{event.verb or '':<6} {one_line(event.address)}".strip()
-        put(self._stream, "  ".join(part for part in (f"{now - self._started:7.1f} s", who, words) if part))
+        step = f"{event.verb or '':<6} {one_line(event.address)}".strip()
+        put(self._stream, "  ".join(part for part in (f"{now - self._started:7.1f} s", step, words) if part))
 
 
 class EventLines:
@@ -101,7 +101,7 @@ class EventLines:
 
 
 def put(stream: TextIO, line: str) -> None:
-    """One line, now. A stream that is closed or broken, or too poor for a letter, stops nobody's deployment."""
+    """Write and flush one line. A stream that is closed or broken, or cannot encode a letter, raises nothing."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
@@ -110,7 +110,7 @@ def put(stream: TextIO, line: str) -> None:
         return
 
 
-def _said(event: Event) -> str:
+def _words(event: Event) -> str:
     words = {
         Kind.DONE: f"done in {span(event.seconds)}",
         Kind.FAILED: f"failed after {span(event.seconds)}",

@@ -1,4 +1,4 @@
-"""Progress as a live table on a terminal: a row a step, its last words beside it. The last state stays."""
+"""Progress as a live table on a terminal: one row per step, with its last event. The last state stays."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class LiveTable:
         self._start()
 
     def note(self, event: Event) -> None:
-        """Take the event down without drawing."""
+        """Store the event without drawing."""
         with self._lock:
             if event.address:
                 self._put(event)

@@ -130,7 +130,7 @@ def test_only_what_is_known_to_be_idle_and_over_is_deleted(
 
 
 @pytest.mark.parametrize(("hours", "gone"), [(23, []), (24, ["mip-ab/blue"]), (500, ["mip-ab/blue"])])
-def test_it_goes_when_its_time_is_over(hours: float, gone: list[str]) -> None:
+def test_an_idle_slot_is_deleted_when_it_expired(hours: float, gone: list[str]) -> None:
     """And not a moment before."""
     body = endpoint(f"{record('green', 'r2', hours)} {record('blue', 'r1', 600)}", {"green": 100})
     found = select(body, {"blue": deployment("blue", "r1", 700), "green": deployment("green", "r2", 700)})

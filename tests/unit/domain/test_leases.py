@@ -82,7 +82,7 @@ def test_each_notice_is_given_once(ends: datetime, moments: list[float]) -> None
     assert given_ == sorted(set(given_), reverse=True)
 
 
-def test_every_threshold_is_heard_without_gaps() -> None:
+def test_every_threshold_gets_a_notice_without_gaps() -> None:
     """Asked every quarter of an hour, all four are given."""
     ends = datetime(2026, 11, 30, tzinfo=UTC)
     told, heard = None, []
@@ -133,7 +133,7 @@ def test_whatever_stands_for_an_end_is_none_or_can_be_said(text: str, here: str)
         time.tzset()
 
 
-def test_a_moment_is_told_as_the_wall_has_it_and_as_azure_has_it() -> None:
+def test_a_moment_is_shown_in_local_time_and_in_utc() -> None:
     """Where the wall has UTC it is told once."""
     told = leases.both(datetime(2026, 11, 30, 23, 30, tzinfo=UTC))
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.domain.arm import OWNER_TAG
-from deploy.domain.owners import Owner, adopt_command, is_unmanaged, key_in, whose
+from deploy.domain.owners import Owner, adopt_command, is_unmanaged, key_in, owner_in_words
 from deploy.domain.spec import Environment
 from tests.unit.specs import OWNER, spec
 
@@ -48,4 +48,4 @@ def test_the_command_names_the_owner_and_is_safe_to_paste() -> None:
     assert adopt_command(spec(), "") == "amldeploy adopt -e test mip"
     assert adopt_command(spec(), "imaging/prod/mip") == "amldeploy adopt -e test mip --from imaging/prod/mip"
     assert shlex.split(adopt_command(spec(), "x; reboot"))[-2:] == ["--from", "x; reboot"]
-    assert whose({"tags": {OWNER_TAG: OWNER}}) == "is managed by test/mip"
+    assert owner_in_words({"tags": {OWNER_TAG: OWNER}}) == "is managed by test/mip"

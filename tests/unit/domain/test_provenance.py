@@ -109,7 +109,7 @@ def test_a_detached_head_and_a_shallow_clone_have_a_commit(project: Path, tmp_pa
 
 
 @pytest.mark.parametrize("why", ["no git", "no repository", "another user's", "no commit", "broken"])
-def test_without_an_answer_the_run_says_the_commit(
+def test_without_git_the_run_contains_the_commit(
     why: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing fails; outside of a run there is no commit then."""

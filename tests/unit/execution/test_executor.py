@@ -40,7 +40,7 @@ class Later:
 
 
 class StepType:
-    """A room that does what it is told: each address has a list of errors to raise before it succeeds."""
+    """A step type whose steps fail as configured: each address has a list of errors to raise before it succeeds."""
 
     def __init__(self, name: str, troubles: dict[str, list[Exception]] | None = None) -> None:
         self.NAME, self.troubles, self.ran = name, troubles or {}, []
@@ -101,7 +101,7 @@ def test_a_final_error_stops_its_endpoint_only() -> None:
     assert report.exit is Exit.STEP_FAILED
 
 
-def test_rescue_runs_only_when_what_it_mends_was_touched() -> None:
+def test_a_rescue_runs_only_if_a_step_it_reverts_was_started() -> None:
     """Callers who were never moved need no moving back."""
     rescue = [step("a/x/traffic")]
     before = StepType("a", {"a/x/1": [trouble(later=False)]})
@@ -152,7 +152,7 @@ def test_a_deadline_that_is_out_of_reach_is_not_slept_for() -> None:
     assert clock.passed == 0
 
 
-def test_waits_are_told_in_pieces() -> None:
+def test_waits_emit_events() -> None:
     """A bake of five minutes says every few seconds that it is alive."""
     clock = Later()
     _, events = run([step("a/x", wait=300)], StepType("a"), clock=clock)
@@ -161,7 +161,7 @@ def test_waits_are_told_in_pieces() -> None:
     assert len([e for e in events if e.kind is Kind.WAITING]) >= 30
 
 
-def test_a_bug_is_told_and_rescued() -> None:
+def test_a_bug_is_reported_and_rescued() -> None:
     """What is not one of our errors is a bug: callers are brought back all the same, and the exit code says so."""
     step_type = StepType("a", {"a/x/traffic": [ZeroDivisionError("who divides?")]})
     report, _ = run([step("a/x/traffic")], step_type, [step("a/x/traffic")])
@@ -212,7 +212,7 @@ def test_some_troubles_are_tried_less_often() -> None:
     assert len(step_type.ran) == 3
 
 
-def test_nobody_multiplies_what_http_has_tried() -> None:
+def test_retries_of_http_are_not_multiplied() -> None:
     """An answer that never came is not asked for again by the step."""
     step_type = StepType("a", {"a/x": [Unanswered("update a/x", "nobody there", code="AML360")]})
     report, _ = run([step("a/x", attempts=9, deadline=10**6)], step_type)
@@ -239,7 +239,7 @@ def test_an_attempt_gets_what_is_left_of_the_deadline() -> None:
 
 
 @given(length=st.integers(1, 6), at=st.integers(0, 5), stop=st.sampled_from([KeyboardInterrupt, Terminated]))
-def test_told_to_stop_it_says_where_it_was(length: int, at: int, stop: type[BaseException]) -> None:
+def test_an_interrupt_reports_the_running_step(length: int, at: int, stop: type[BaseException]) -> None:
     """What was done is done, the step it was at is interrupted, the rest is not reached, and nothing else begins."""
     at = min(at, length - 1)
     troubles: dict[str, Any] = {f"a/x/{at}": [stop()]}
@@ -254,7 +254,7 @@ def test_told_to_stop_it_says_where_it_was(length: int, at: int, stop: type[Base
 
 
 @given(length=st.integers(1, 4))
-def test_told_to_stop_during_a_rescue(length: int) -> None:
+def test_an_interrupt_during_a_rescue(length: int) -> None:
     """The failure stays a failure; the rescue that it was at is interrupted."""
     troubles: dict[str, Any] = {"a/x/0": [trouble(later=False), KeyboardInterrupt()]}
     report, _ = run([step(f"a/x/{n}") for n in range(length)], StepType("a", troubles), [step("a/x/0"), step("a/x/1")])
@@ -264,7 +264,7 @@ def test_told_to_stop_during_a_rescue(length: int) -> None:
     assert report.exit is Exit.INTERRUPTED
 
 
-def test_told_to_stop_nobody_waits_on() -> None:
+def test_an_interrupt_ends_every_wait() -> None:
     """A step that waits for its time to come ends with the others, and begins nothing."""
 
     class Stopped(Later):
@@ -370,7 +370,7 @@ def test_a_day_of_waiting_is_waited() -> None:
 
 
 @given(at=st.integers(0, 2))
-def test_told_to_stop_during_the_fallback(at: int) -> None:
+def test_an_interrupt_during_the_fallback(at: int) -> None:
     """What it was at is interrupted, and what was left of the fallback is not reached."""
     troubles: dict[str, Any] = {"a/x/0": [full()], f"a/x/{7 + at}": [KeyboardInterrupt()]}
     fallback = [step(f"a/x/{n}") for n in (7, 8, 9)]

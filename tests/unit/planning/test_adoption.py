@@ -42,7 +42,7 @@ def refusal(seen: Facts, *owners: str, rows: Any = ()) -> list[tuple[str, str, s
     return [(f.address, f.code, f.cure) for f in refused.value.findings]
 
 
-def test_another_owner_is_named_with_the_command_that_takes_over() -> None:
+def test_another_owner_is_named_with_the_command_that_adopts() -> None:
     """Without the flag nothing is planned, and the same command with the flag plans it."""
     found = refusal(theirs(), rows=[row(OTHER)])
     assert [(where, code) for where, code, _ in found] == [
@@ -63,7 +63,7 @@ def test_tags_and_marks_move_and_nothing_else() -> None:
     assert made.notes == ()
 
 
-def test_a_third_owner_is_not_taken_over() -> None:
+def test_a_third_owner_is_not_adopted() -> None:
     """Only the owner that was named: another one, of a deployment or of a role, still refuses, and is named."""
     mixed = {**theirs(), addr("deployment/mip/green"): deployment_body("green", owner="third/prod/mip")}
     found = refusal(mixed, OTHER)
@@ -84,7 +84,7 @@ def test_a_move_that_was_cut_off_is_finished(moved: int) -> None:
     assert adopt(theirs(OWNER), OTHER, rows=[row(OWNER)]).steps == ()
 
 
-def test_unreadable_roles_are_said() -> None:
+def test_unreadable_roles_are_a_note() -> None:
     assert "cannot be read" in adopt(theirs(), OTHER, rows=None).notes[0]
 
 

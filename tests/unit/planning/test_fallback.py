@@ -73,13 +73,13 @@ def test_only_if_the_files_say_so(quota: dict[str, str]) -> None:
     assert made.fingerprint == replace(made, fallback=()).fingerprint
 
 
-def test_an_endpoint_that_serves_nobody_may_go_too() -> None:
+def test_an_endpoint_without_traffic_may_be_deleted_too() -> None:
     """Left by an apply that failed: ours, on shared quota, without callers and without a healthy deployment."""
     assert "delete endpoint/mip" in story(plan(lent()).fallback)
     assert "create deployment/mip/blue" in story(plan(lent()).fallback)
 
 
-def test_an_endpoint_of_use_stays() -> None:
+def test_an_endpoint_with_a_healthy_deployment_stays() -> None:
     """With callers, with a healthy deployment, or off shared quota: there is no fallback, whatever is to be done."""
     assert plan(lent("Succeeded", {"blue": 100}), release="r2").fallback == ()
     assert plan(lent("Succeeded"), release="r2").fallback == ()
@@ -106,7 +106,7 @@ def test_dedicated_quota_that_is_short_is_a_note() -> None:
 
     (note,) = made.notes
     assert "if the shared pool stays full, dedicated quota is not enough now" in note
-    assert "need 48, 24 free" in note
+    assert "need 24, 0 free" in note
     assert "delete endpoint/mip" in story(made.fallback)
 
 
@@ -123,14 +123,14 @@ def test_it_is_part_of_what_is_agreed_to() -> None:
         assert "need 24 cores" in shown
 
 
-def test_a_fallback_that_nobody_agreed_to_is_not_taken() -> None:
+def test_a_fallback_that_was_not_approved_is_not_run() -> None:
     """A plan file without one is carried out without one, although the files have one by now."""
     agreed = plan(facts(), {**LENT, "quota": {"capacity": "shared"}})
 
     assert plan_check.remaining_plan(agreed, plan(facts())).fallback == ()
 
 
-def test_a_report_says_what_was_replaced() -> None:
+def test_a_report_lists_what_was_superseded() -> None:
     """The pool's error stands in a report that went well, in every form, and is a warning to whoever reads the job."""
     made = plan(facts())
     error = {"code": POOL_FULL, "message": "cannot create deployment/mip/blue: the pool is full", "cure": "Wait"}

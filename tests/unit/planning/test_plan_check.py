@@ -59,7 +59,7 @@ def test_a_region_that_moved_is_named() -> None:
         plan_check.remaining_plan(agreed, replace(agreed, target={**agreed.target, "region": "westus"}))
 
 
-def test_a_hidden_value_that_changed_is_named_and_not_told() -> None:
+def test_a_hidden_value_that_changed_is_named_and_not_shown() -> None:
     """By its name or by its looks; in tags, properties and the deployment."""
     url = "https://x.blob.core.windows.net/c?sig=%s"
     agreed = reporter.plan_load(reporter.plan_dump(made(entry(note=url % "AAAAAAAAAAAAAAAA"))))

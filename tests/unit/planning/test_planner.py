@@ -85,7 +85,7 @@ def test_an_interrupted_rollout_goes_on() -> None:
     assert [s.body["after"] for s in made.steps] == [{"green": 50, "blue": 50}, {"green": 100}]
 
 
-def test_callers_leave_a_slot_before_it_gets_another_release() -> None:
+def test_traffic_leaves_a_slot_before_it_gets_another_release() -> None:
     """A rollout that was not finished, and another release: those who were sent ahead go back first. What fails then
     leaves all callers where they are; nobody goes back to a release that is gone.
     """
@@ -107,7 +107,7 @@ def test_callers_leave_a_slot_before_it_gets_another_release() -> None:
     assert [s.body["after"] for s in made.rescue] == [{"blue": 100}]
 
 
-def test_callers_leave_a_slot_before_it_is_made_anew() -> None:
+def test_traffic_leaves_a_slot_before_it_is_recreated() -> None:
     """Also where Azure cannot change it in place."""
     green = deployment_body("green", release="r2", size="Standard_NC48ads_A100_v4")
     there = facts(endpoint_body({"blue": 90, "green": 10}), (deployment_body("blue"), green))
@@ -118,7 +118,7 @@ def test_callers_leave_a_slot_before_it_is_made_anew() -> None:
     ]  # fmt: skip
 
 
-def test_whoever_has_callers_bears_the_mark() -> None:
+def test_a_deployment_with_traffic_gets_the_unverified_mark() -> None:
     """Deployments that the user named change under their callers, however few those are, and say so until proven."""
     two = ({"name": "blue"}, {"name": "green"})
     wanted = spec(pipeline=PROBE, traffic={"blue": 90, "green": 10})
@@ -139,7 +139,7 @@ def test_whoever_has_callers_bears_the_mark() -> None:
     assert probe.body["callers"] == "are on it"
 
 
-def test_who_gets_callers_gets_no_copies() -> None:
+def test_a_deployment_with_traffic_gets_no_mirrored_traffic() -> None:
     """Azure takes no deployment for both, so a mirror ends where the release of its deployment begins to serve."""
     body = endpoint_body({"blue": 100})
     body["properties"]["mirrorTraffic"] = {"green": 20}
@@ -174,7 +174,7 @@ def test_instance_type_cannot_change_in_place() -> None:
     assert "create deployment/mip/green" in story(made)
 
 
-def test_the_idle_slot_is_remade_when_it_must() -> None:
+def test_the_idle_slot_is_recreated_when_needed() -> None:
     """An idle slot of another instance type is deleted before it is made anew."""
     there = facts(
         endpoint_body({"blue": 100}), (deployment_body("blue"), deployment_body("green", size="Standard_DS3_v2"))
@@ -191,7 +191,7 @@ def test_quota_refuses_with_the_arithmetic() -> None:
 
     text = str(refused.value)
     assert "3 x Standard_NC24ads_A100_v4 x 24 cores = 72 cores" in text
-    assert "24 of 48 in use" in text
+    assert "24 free of 48" in text
     assert "need 72, 24 free" in text
 
 
@@ -216,14 +216,14 @@ def test_unknown_quota_blocks_nothing() -> None:
     assert made.steps[0].body["verdict"] == "unknown"
 
 
-def test_what_is_not_ours_is_refused() -> None:
+def test_changes_of_unmanaged_resources_are_refused() -> None:
     """An endpoint without our tag, or with another owner's, is never changed."""
     for owner in ("", "prod/mip"):
         with pytest.raises(Refused, match="AML230"):
             plan(spec(), facts(endpoint_body({}, owner=owner)))
 
 
-def test_foreign_deployments_stop_a_teardown() -> None:
+def test_unmanaged_deployments_stop_a_teardown() -> None:
     """Deleting the endpoint would take a stranger's deployment with it."""
     there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"), deployment_body("theirs", owner="")))
     with pytest.raises(Refused, match=r"deployment theirs exists and is not managed by amldeploy"):
@@ -244,7 +244,7 @@ def test_teardown_goes_backwards() -> None:
     ]
 
 
-def test_a_teardown_says_what_stays() -> None:
+def test_a_teardown_lists_assets_that_stay() -> None:
     """Model, environment and code of the workspace, each once; nothing of a registry, no image that is no asset."""
     own, far = "/subscriptions/s/x/workspaces/ws", "azureml://registries/r"
     blue, green = deployment_body("blue"), deployment_body("green")
@@ -289,7 +289,7 @@ def worlds(draw) -> tuple[dict, str | None]:
 
 
 @given(worlds(), st.sampled_from(["r1", "r2"]), st.lists(st.integers(1, 99), unique=True, max_size=3).map(sorted))
-def test_callers_are_never_split_wrongly(world, release: str, stages: list[int]) -> None:
+def test_traffic_is_never_split_wrongly(world, release: str, stages: list[int]) -> None:
     """From any world: every shift sums to 100 and names only slots that are there by then; the last names one. No slot
     gets another release while callers are on it.
     """
@@ -321,7 +321,7 @@ def test_fingerprint_is_of_what_matters(world, release: str) -> None:
 
 
 @given(share=st.integers(0, 100))
-def test_without_a_map_callers_stay_where_they_are(share: int) -> None:
+def test_without_a_map_traffic_stays(share: int) -> None:
     """Several deployments and no traffic map, as CLI v2 has them: who sent callers there by hand finds them there."""
     one = spec(instance_count=2)
     two = replace(
@@ -351,11 +351,11 @@ def test_endpoints_share_a_quota() -> None:
         "mip": facts(quota=quota_row(limit=96)),
         "mi2": {addr(f"quota/mi2/{SIZE.lower()}"): quota_row(limit=96)},
     }
-    with pytest.raises(Refused, match=r"48 \+ 72 = 120 cores of standardNCADSA100v4Family in eastus, 96 left"):
+    with pytest.raises(Refused, match=r"cores of standardNCADSA100v4Family in eastus: need 48 \+ 72 = 120, 96 free"):
         planner.plan_release(environment(), [spec(instance_count=2), other], there)
 
 
-def test_shared_quota_asks_for_no_cores_of_ours() -> None:
+def test_shared_quota_needs_no_cores_of_the_family() -> None:
     """On shared quota the family's cores are not needed, however few are left."""
     made = plan(spec(pipeline={"quota": {"capacity": "shared"}}), facts(quota=quota_row(limit=0)))
 
@@ -378,7 +378,7 @@ def test_roles_of_others_stay() -> None:
     assert not any(step.kind == "role" for step in made.steps)
 
 
-def test_a_change_under_callers_is_not_forgotten() -> None:
+def test_an_unverified_change_with_traffic_is_probed_again() -> None:
     """In place: the release counts as reached only when its probe was answered; until then every plan asks again."""
     in_place = spec(release="r2", pipeline={"rollout": {"strategy": "in_place"}, **PROBE})
     before = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
@@ -394,7 +394,7 @@ def test_a_change_under_callers_is_not_forgotten() -> None:
     assert story(plan(in_place, done)) == []
 
 
-def test_what_others_put_there_survives_the_proof() -> None:
+def test_tags_of_others_survive_the_verification() -> None:
     """The PUT that takes the mark off sends the tags and properties of others along, as every other does."""
     body = deployment_body("blue", release="r2-unverified")
     body["tags"] |= {"cost": "42", "amldeploy-environment": "azureml:made:1"}
@@ -407,7 +407,7 @@ def test_what_others_put_there_survives_the_proof() -> None:
     assert document["properties"] == {"theirs": "1"}
 
 
-def test_another_slot_says_how_it_differs() -> None:
+def test_another_slot_lists_its_differences() -> None:
     """What is made next to the live slot names the difference: in its reason and as changes, secrets hidden."""
     there = facts(endpoint_body({"blue": 100}), (deployment_body("blue", size="Standard_F4s_v2"),))
     there[addr("deployment/mip/blue")]["properties"]["environmentVariables"] = {"API_KEY": "the-old-secret"}
@@ -426,7 +426,7 @@ def test_another_slot_says_how_it_differs() -> None:
     )
 
 
-def test_a_slot_that_is_used_again_says_both() -> None:
+def test_a_slot_that_is_used_again_lists_both_differences() -> None:
     """Its reason is the difference from the live slot; its changes are from what it was itself."""
     there = facts(
         endpoint_body({"blue": 100}),
@@ -522,7 +522,7 @@ def test_what_others_added_survives() -> None:
             {"identity": {"type": "none"}},
             "AML220.*identity of an.*system_assigned, the files set none.*tear the endpoint down.*another key and name",
         ),
-        ({"properties": {"old": "2"}}, "AML221.*properties.old.*only be added.*another name"),
+        ({"properties": {"old": "2"}}, "AML221.*properties.old.*another name.*only be added"),
     ],
 )
 def test_what_an_endpoint_keeps_is_refused_with_a_way_out(change: dict, words: str) -> None:
@@ -543,7 +543,7 @@ def test_a_property_is_added_in_place() -> None:
     ]
 
 
-def test_a_named_slot_is_remade_only_without_callers() -> None:
+def test_a_named_deployment_is_recreated_only_without_traffic() -> None:
     """Who names the deployment gets it deleted and made anew; with callers on it that is refused, with the ways out."""
     idle = facts(endpoint_body({}), (deployment_body("blue", size="Standard_DS3_v2"),))
     named = spec(traffic={})
@@ -596,7 +596,7 @@ def test_one_change_of_identity_is_one_finding() -> None:
 @pytest.mark.parametrize(
     ("state", "share", "goes"), [("Failed", 0, True), ("Failed", 10, False), ("Succeeded", 0, False), (None, 0, True)]
 )
-def test_cleanup_takes_away_what_nobody_loses(state: str | None, share: int, goes: bool) -> None:
+def test_cleanup_deletes_only_deployments_without_traffic(state: str | None, share: int, goes: bool) -> None:
     """A slot that this run makes, or that had failed before it; never one that is whole, or that has callers."""
     green = deployment_body("green", release="old")
     green["properties"]["provisioningState"] = state
@@ -610,7 +610,7 @@ def test_cleanup_takes_away_what_nobody_loses(state: str | None, share: int, goe
     assert deletes == ([addr("deployment/mip/green")] if goes else [])
 
 
-def test_cleanup_takes_away_a_failed_slot_that_is_made_anew() -> None:
+def test_cleanup_deletes_a_failed_slot_that_is_recreated() -> None:
     """What cannot change in place is deleted and made again, and if that fails, it is gone as well."""
     green = deployment_body("green", release="old", size="Standard_DS3_v2")
     green["properties"]["provisioningState"] = "Failed"

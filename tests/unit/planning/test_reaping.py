@@ -53,7 +53,7 @@ def names(judgement: reaping.Selection) -> list[str]:
     return [each.name for each in judgement.candidates]
 
 
-def test_what_is_over_goes_and_nothing_else() -> None:
+def test_only_expired_endpoints_are_deleted() -> None:
     """Without a word about time only leases that are over are due."""
     inventory = there(endpoint("over", -1), endpoint("soon", 3), endpoint("dedicated", None, age=9000))
 
@@ -67,7 +67,7 @@ def test_soonest_first() -> None:
     assert names(judged(inventory, within=24)) == ["a", "b"]
 
 
-def test_the_old_go_when_asked() -> None:
+def test_old_endpoints_are_deleted_on_request() -> None:
     """--older-than looks at the age, whatever the quota."""
     inventory = there(endpoint("old", None, age=800), endpoint("young", None, age=10))
 
@@ -75,14 +75,14 @@ def test_the_old_go_when_asked() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(-100, 100), st.sampled_from(["", "prod/mip", "devx/mip", "other"])), max_size=12))
-def test_what_others_made_is_never_touched(made: list[tuple[float, str]]) -> None:
+def test_resources_of_others_are_never_changed(made: list[tuple[float, str]]) -> None:
     """A workspace full of endpoints without our environment's tag: no candidate, whatever the rules."""
     inventory = there(*(endpoint(f"e{n}", left, owner) for n, (left, owner) in enumerate(made)))
 
     assert judged(inventory, within=1000, older_than=0).candidates == ()
 
 
-def test_adoption_needs_both_words() -> None:
+def test_adoption_needs_include_and_adopt() -> None:
     """A pattern takes in what bears no tag, and only with --adopt; what is another environment's is never taken."""
     inventory = there(endpoint("demo-1", -1, ""), endpoint("demo-2", -1, "prod/mip"), endpoint("else", -1, ""))
 
@@ -113,7 +113,7 @@ def test_too_many_at_once_is_refused() -> None:
     assert refusals(judged(inventory, within=24, force=True)) == []
 
 
-def test_what_is_over_counts_and_what_is_gone_does_not() -> None:
+def test_expired_endpoints_count_and_deleted_ones_do_not() -> None:
     """A lease that is over and an endpoint that is still there is a deletion like any other."""
     over = there(endpoint("a", -1), endpoint("b", 100), endpoint("c", 100))
     row = assignment(1, "dead", f"amldeploy dev/mip {WORKSPACE}/onlineEndpoints/gone".lower() + " its own identity")
@@ -131,7 +131,7 @@ def test_a_protected_environment_is_refused() -> None:
     assert names(found) == ["a"]
 
 
-def test_nobody_goes_whose_roles_cannot_be_seen() -> None:
+def test_an_endpoint_with_unreadable_roles_is_not_deleted() -> None:
     """They would stay for good, for a principal that is no more; where nobody goes, nobody minds."""
     unseen = there(endpoint("a", -1), endpoint("b", 100), assignments=None)
 
@@ -168,7 +168,7 @@ def test_what_an_earlier_endpoint_of_a_name_left_goes() -> None:
     assert judged(there(waiting, assignments=rows)).candidates == ()
 
 
-def test_who_stays_without_a_record_gets_one() -> None:
+def test_an_endpoint_that_stays_without_a_record_gets_one() -> None:
     """A deploy was cut off after its endpoint was made: what Azure gave it says whose it is from now on."""
     bare = there(endpoint("a", 100), assignments=[assignment(1, "principal-of-a")])
     (step,) = reaping.plan(DEV, bare, judged(bare), "folder").steps
@@ -210,7 +210,7 @@ def test_leftovers_of_what_azure_deleted() -> None:
     assert sorted(step.body["id"] for step in plan.steps) == ["/a/1", "/a/2", "/a/4"]
 
 
-def test_the_order_of_an_end() -> None:
+def test_the_order_of_a_deletion() -> None:
     """Kept first; then autoscale settings, roles, the endpoint: what needs its name goes before it."""
     target = f"{WORKSPACE}/onlineEndpoints/a/deployments/blue"
     setting = {"id": "/s/1", "name": "scale", "properties": {"targetResourceUri": target}}

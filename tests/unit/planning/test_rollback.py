@@ -100,7 +100,7 @@ def test_without_a_release_that_was_live_there_is_no_target(
     assert [finding.code for finding in refused.value.findings] == ["AML650"]
 
 
-def test_out_of_an_unfinished_rollout_traffic_goes_to_the_last_whole_release() -> None:
+def test_a_rescue_of_an_unfinished_rollout_returns_to_the_last_whole_release() -> None:
     """That is the one that was live, not the older one."""
     seen = there({"blue": 90, "green": 10}, {"blue": "r1", "green": "r2"}, tags=live(("blue", "r1")))
     made = plan(seen)

@@ -34,7 +34,7 @@ def test_reserve(instances: int) -> None:
 
 
 @given(NUMBERS, NUMBERS, NUMBERS, st.integers(0, 500), PAIRS)
-def test_verdict_follows_the_numbers(
+def test_the_result_follows_the_numbers(
     limit: int | None, total: int | None, own: int | None, used: int, pairs: list[tuple[int, int]]
 ) -> None:
     """No exactly when some gate is known to be too narrow; yes only when every gate is known and wide enough."""
@@ -55,7 +55,7 @@ def test_verdict_follows_the_numbers(
     assert core_quota.check(row, found).verdict is verdict
 
 
-def test_each_gate_has_its_code() -> None:
+def test_each_limit_has_its_code() -> None:
     """Family, region and workspace are told apart."""
     there = region(a100=12, total=20)
     there["own"] = {"standardncadsa100v4family": {"currentValue": 4, "limit": 8}}
@@ -82,7 +82,7 @@ def test_what_may_not_be_read_blocks_nothing() -> None:
     assert judged(region() | {"usages": None}).source == "vmSizes, quotas of eastus"
 
 
-def test_sizes_that_endpoints_do_not_take() -> None:
+def test_sizes_that_endpoints_do_not_run_on() -> None:
     """A size without the compute type of online endpoints is refused; one without any list of types is not."""
     assert [reason.code for reason in judged(region(), usable=False).reasons] == ["AML242"]
     assert judged(region(), usable=None).verdict is Verdict.YES

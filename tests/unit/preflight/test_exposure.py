@@ -50,7 +50,7 @@ def told(made: Plan) -> list[tuple[str, str, str]]:
     access=st.sampled_from(["Enabled", "Disabled"]),
     asked=st.sampled_from(["enabled", "disabled", None]),
 )
-def test_an_endpoint_that_opens_is_told_and_refused(before, after, access, asked) -> None:
+def test_an_endpoint_that_opens_is_listed_and_refused(before, after, access, asked) -> None:
     """Weaker authentication and public access are; stronger, the same, and what the files leave open are not."""
     there = facts(endpoint(before, access), (deployment_body("blue"),))
     files = wanted(auth_mode=after, **({INGRESS: asked} if asked else {}))
@@ -72,7 +72,7 @@ def test_an_endpoint_that_opens_is_told_and_refused(before, after, access, asked
     asked=st.sampled_from(["enabled", "disabled", None]),
     strategy=st.sampled_from(["blue_green", "in_place"]),
 )
-def test_a_deployment_that_opens_is_told(live, idle, asked, strategy) -> None:
+def test_a_deployment_that_opens_is_listed(live, idle, asked, strategy) -> None:
     """Also on a new slot, compared with the live one, and where the key is taken out of the files."""
     bodies = (deployment("blue", live), *([deployment("green", idle, "r0")] if idle else []))
     there = facts(endpoint(), bodies)

@@ -47,7 +47,7 @@ def test_an_idle_slot_counts() -> None:
         release(spec(release="r2", instance_count=3), there, max_instances=5)
 
 
-def test_taking_instances_away_is_never_refused() -> None:
+def test_removing_instances_is_never_refused() -> None:
     """Above the limit, nothing to do and a smaller count are planned: they are the way back below it."""
     there = facts(LIVE, (deployment_body("blue", count=3), deployment_body("green", release="r0", count=3)), PLENTY)
 
@@ -102,7 +102,7 @@ def test_the_peak_is_what_the_steps_run(counts, live, asked, fresh) -> None:
     assert sum(guards.peak_instances([wanted], {"mip": there}, made.steps)["mip"].values()) == max(sums)
 
 
-def test_an_endpoint_that_goes_first_runs_no_more() -> None:
+def test_a_deleted_endpoint_does_not_count_as_running() -> None:
     """The peak of a teardown is what there is; what is created after it counts by itself."""
     there = facts(LIVE, (deployment_body("blue", count=3),))
     gone = planner.plan_teardown(environment(), [spec()], {"mip": there}).steps
@@ -111,7 +111,7 @@ def test_an_endpoint_that_goes_first_runs_no_more() -> None:
     assert guards.peak_instances([spec()], {"mip": there}, [*gone, *again])["mip"] == {("mip-ab", "blue"): 3}
 
 
-def test_traffic_without_a_probe_is_told() -> None:
+def test_traffic_without_a_probe_is_a_note() -> None:
     """From nothing to all traffic, and from one release to the next, by a shift or in place."""
     there = facts(LIVE, (deployment_body("blue"),))
     in_place = {"rollout": {"strategy": "in_place"}}
@@ -129,7 +129,7 @@ def test_traffic_without_a_probe_is_told() -> None:
             release(wanted, seen, require_probe=True)
 
 
-def test_without_traffic_or_with_a_probe_nothing_is_told() -> None:
+def test_without_traffic_or_with_a_probe_there_is_no_note() -> None:
     """A probe, nothing to do, a change of the count or of tags, a deployment that receives no traffic."""
     there = facts(LIVE, (deployment_body("blue"),))
     for wanted, seen in (

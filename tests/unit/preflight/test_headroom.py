@@ -17,7 +17,7 @@ SEEN = {"region": "eastus", "endpoints": 3, "assignments": 40, "free": True, "to
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 50)), max_size=6), st.integers(50, 150))
 @example([("a", 50), ("a", 50)], 100)
-def test_together(asks: list[tuple[str, int]], left: int) -> None:
+def test_limits_of_all_checks_together(asks: list[tuple[str, int]], left: int) -> None:
     """Refused exactly when what several ask of one gate is more than is left of it."""
     steps = [
         CheckResult("", "").step(f"quota/{n}/x", {"limits": [headroom.Limit(what, needs, left, "AML200").body()]})
@@ -39,7 +39,7 @@ def test_together_leaves_out_the_refused() -> None:
 
 
 @given(st.none() | st.integers(-1, 300), st.none() | st.integers(0, 300))
-def test_left(limit: int | None, used: int | None) -> None:
+def test_what_is_left_of_a_limit(limit: int | None, used: int | None) -> None:
     """The difference, where both are known and there is a limit."""
     known = limit not in (None, -1) and used is not None
     assert headroom.left(limit, used) == (limit - used if known else None)
@@ -58,7 +58,7 @@ def test_every_reason_is_a_finding_with_its_source() -> None:
     assert step.body["verdict"] == "no"
 
 
-def test_what_is_asked_of_the_region() -> None:
+def test_limits_of_the_region() -> None:
     """New endpoints, deployments and roles count; a deployment made anew does not; without anything new, nothing."""
     there = facts(endpoint_body(), (deployment_body("blue"),))
     made = [
@@ -83,7 +83,7 @@ def test_limits_refuse() -> None:
     assert [reason.code for reason in found.reasons] == ["AML260", "AML261", "AML264", "AML265"]
 
 
-def test_limits_that_nobody_tells() -> None:
+def test_unknown_limits() -> None:
     """More than the default limit means that it was raised; what is not told blocks nothing."""
     assert names.check(NEW, SEEN).verdict is Verdict.YES
     for more in ({"endpoints": 130}, {"assignments": None}, {"free": None, "told": "closed to us"}):
@@ -108,6 +108,6 @@ def test_a_hundred_endpoints_are_one_sum_in_few_words() -> None:
         steps = [CheckResult("", "").step(addr(f"quota/e{n}/x"), body) for n, body in enumerate(asked)]
         return headroom.together(steps)[0].cause
 
-    assert said([48, 72]) == "48 + 72 = 120 cores of x, 96 left"
-    assert said([24] * 100) == "100 x 24 = 2400 cores of x, 96 left"
-    assert said([48, *[24] * 98, 48]) == "98 x 24 + 2 x 48 = 2448 cores of x, 96 left"
+    assert said([48, 72]) == "cores of x: need 48 + 72 = 120, 96 free"
+    assert said([24] * 100) == "cores of x: need 100 x 24 = 2400, 96 free"
+    assert said([48, *[24] * 98, 48]) == "cores of x: need 98 x 24 + 2 x 48 = 2448, 96 free"

@@ -57,7 +57,7 @@ def test_refusals() -> None:
     assert [r.code for r in check(looked(shared=False), A100, MACHINE, shared=True, also="").reasons] == ["AML246"]
 
 
-def test_what_could_not_be_told() -> None:
+def test_unknown_results() -> None:
     """A registry that refuses, a published model without an allow-list, a shared flag nobody shows: none blocks."""
     assert judged(exists=None, told="not for you").verdict is Verdict.UNKNOWN
     assert judged(allowed=None).verdict is Verdict.UNKNOWN

@@ -98,7 +98,7 @@ def test_missing_actions_are_named() -> None:
     assert "10 minutes" in second.cure
 
 
-def test_silence_blocks_nothing() -> None:
+def test_an_unknown_answer_refuses_nothing() -> None:
     """Where Azure does not say what we may do, nothing is refused; what it does say still counts."""
     assert permissions.check(NEEDS, answers(None, None)).verdict is Verdict.UNKNOWN
     assert permissions.check(NEEDS, answers([SCIENTIST], None)).verdict is Verdict.UNKNOWN
@@ -106,7 +106,7 @@ def test_silence_blocks_nothing() -> None:
     assert permissions.check(NEEDS, answers([SCIENTIST], [OWNER])).verdict is Verdict.YES
 
 
-def test_logs_are_asked_for_and_block_nothing() -> None:
+def test_missing_permission_for_logs_refuses_nothing() -> None:
     """Who may deploy and not read logs may go on, and knows what they will not be told."""
     deploys = {"workspace": {f"{WRITE.rsplit('/', 1)[0]}/deployments/write": ["deployment/mip/blue"]}}
     writer = {"actions": [*deploys["workspace"]]}

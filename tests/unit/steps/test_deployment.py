@@ -28,7 +28,7 @@ def made_beside(live: dict[str, Any], other: dict[str, Any] | None = None, **doc
     return step
 
 
-def test_what_a_removal_takes_away_is_said() -> None:
+def test_a_removal_lists_what_it_removes() -> None:
     """Probe settings, a variable, app insights: each with the value that the live deployment has."""
     live = deployment_body("blue")
     live["properties"] |= {
@@ -57,7 +57,7 @@ ROWS = [row for row in diff.DEPLOYMENT if not row.record and row.yaml != "instan
 
 
 @given(st.sets(st.sampled_from(ROWS)), st.data())
-def test_every_field_that_differs_is_said(rows: set[diff.Field], data: st.DataObject) -> None:
+def test_every_field_that_differs_is_listed(rows: set[diff.Field], data: st.DataObject) -> None:
     """Whatever the live deployment has and the files have not, or have otherwise, is listed with its path."""
     live, document = deployment_body("blue"), {}
     expected = set()
@@ -119,7 +119,9 @@ OLD, NEW = inline(1), inline(2)
         ),
     ],
 )
-def test_what_an_inline_environment_changes_is_said(held: dict[str, Any], said: set[tuple[str, str, str]]) -> None:
+def test_changes_of_an_inline_environment_are_in_the_reason(
+    held: dict[str, Any], said: set[tuple[str, str, str]]
+) -> None:
     """Each field of the environment, and the packages that come and go, against the version that is live."""
     live = deployment_body("blue")
     live["properties"]["environmentId"] = "/subscriptions/s/x/environments/e/versions/1"

@@ -39,7 +39,7 @@ def test_it_has_the_keys_of_the_one_that_receives_traffic() -> None:
 
 
 @pytest.mark.parametrize("endpoints", [{}, {"mip_ab": body(OLD, mode="AADToken")}])
-def test_without_a_key_there_is_none_to_have(endpoints: dict[str, Any]) -> None:
+def test_without_key_authentication_no_keys_are_carried(endpoints: dict[str, Any]) -> None:
     """The first of a line, and one that follows another kind of authentication."""
     step = created(**endpoints)
 
@@ -47,7 +47,7 @@ def test_without_a_key_there_is_none_to_have(endpoints: dict[str, Any]) -> None:
     assert "keys" not in step.why
 
 
-def test_who_may_not_read_keys_is_told_that_they_are_new() -> None:
+def test_without_permission_to_read_keys_the_plan_notes_new_keys() -> None:
     """And the plan is not refused for it. What Azure does not tell is tried."""
     lacking = created(blocks=[{"actions": ["*/read"]}], mip_ab=body(OLD))
 

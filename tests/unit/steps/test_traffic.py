@@ -42,7 +42,9 @@ def planned(wanted: EndpointSpec, traffic: dict[str, int], mirror: dict[str, int
         ({"shadow": 20}, {"shadow": 10}, "mirroring to shadow 20 % -> 10 %"),
     ],
 )
-def test_a_change_of_mirrored_traffic_is_said(before: dict[str, int], after: dict[str, int], said: str) -> None:
+def test_a_change_of_mirrored_traffic_is_in_the_reason(
+    before: dict[str, int], after: dict[str, int], said: str
+) -> None:
     """Where only the mirrored traffic changes, the reason says that and nothing else; the body has it for programs."""
     (shift,) = [step for step in planned(two(after, {"main": 100}), {"main": 100}, before).steps if step.changes]
 
@@ -50,14 +52,14 @@ def test_a_change_of_mirrored_traffic_is_said(before: dict[str, int], after: dic
     assert (shift.body["mirror_before"], shift.body["mirror_after"]) == (before, {n: s for n, s in after.items() if s})
 
 
-def test_mirroring_that_stops_with_a_shift_is_said() -> None:
+def test_mirroring_that_stops_with_a_shift_is_in_the_reason() -> None:
     """Azure takes no deployment for both: one that gets traffic gets no mirrored traffic any more."""
     (shift,) = [s for s in planned(two(None, {"shadow": 100}), {"main": 100}, {"shadow": 20}).steps if s.changes]
 
     assert shift.why == "main 100 % -> shadow 100 %; mirroring 20 % to shadow stops"
 
 
-def test_a_shift_without_mirrored_traffic_says_nothing_of_it() -> None:
+def test_a_shift_without_mirrored_traffic_does_not_mention_it() -> None:
     (shift,) = [s for s in planned(two(None, {"shadow": 100}), {"main": 100}, {}).steps if s.changes]
 
     assert (shift.why, "mirror_after" in shift.body) == ("main 100 % -> shadow 100 %", False)

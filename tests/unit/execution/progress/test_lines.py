@@ -147,7 +147,7 @@ def test_events_are_json_lines(events):
     assert all(set(row) == {"at", "kind", "address", "verb", "text", "attempt", "seconds"} for row in told)
 
 
-def test_no_secret_is_told():
+def test_no_secret_is_in_an_event():
     """A token in Azure's words reaches neither the screen nor the file."""
     said = Event(Kind.FAILED, GREEN, Verb.CREATE, "refused Bearer eyJhbGciOiJSUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl")
     stream, lines = _lines()
@@ -156,7 +156,7 @@ def test_no_secret_is_told():
     assert "eyJ" not in stream.getvalue()
 
 
-def test_a_poor_terminal_gets_what_it_can_show():
+def test_a_terminal_without_unicode_gets_ascii():
     """Letters that a stream cannot write are escaped instead of failing."""
     raw = io.BytesIO()
     with io.TextIOWrapper(raw, encoding="ascii", write_through=True) as stream:
@@ -164,7 +164,7 @@ def test_a_poor_terminal_gets_what_it_can_show():
         assert raw.getvalue() == b"    0.0 s  5 \\xd7 na\\xefve\n"
 
 
-def test_a_broken_stream_stops_nobody():
+def test_a_broken_stream_stops_no_run():
     """A closed terminal is no reason to leave a deployment half done."""
     stream = io.StringIO()
     stream.close()
@@ -207,7 +207,7 @@ def test_the_file_goes_on_for_the_next_of_several(tmp_path):
     assert counted == [1, 2, 1]
 
 
-def test_a_file_of_events_on_a_full_disk_is_told_and_stops_nobody() -> None:
+def test_a_file_of_events_on_a_full_disk_is_reported_and_stops_no_run() -> None:
     """At the end, in words."""
     stream = io.StringIO()
     with open_progress(stream, interactive=False, events=Path("/dev/full")) as emit:
