@@ -349,6 +349,6 @@ def _wanted(deployment: dict[str, Any]) -> dict[str, Any]:
 def test_a_folder_that_is_no_export(world: World) -> None:
     """Whatever is named instead of a kept endpoint is said, and nothing is changed."""
     for folder in (world.project.root, world.project.root / "nowhere"):
-        with pytest.raises(UsageError, match="Name the folder of one endpoint") as refused:
+        with pytest.raises(UsageError, match="Use the folder of one endpoint") as refused:
             commands.restore(world.project, "law", folder, approve=lambda *_: None, emit=world.watch)
         assert refused.value.code == "AML664"
