@@ -53,7 +53,7 @@ for panel, function, example, docs in (
     (_SET_UP, setup_commands.adopt, "adopt -e dev my-endpoint", "README.md"),
     (_SET_UP, setup_commands.schema, "schema pipeline", "README.md"),
 ):
-    command_help.add(app, function, f"amldeploy {example}", docs, panel=panel, name=function.__name__.rstrip("_"))
+    command_help.add(app, function, f"amldeploy {example}", docs, panel=panel)
 app.add_typer(github_commands.app, rich_help_panel=_SET_UP)
 app.add_typer(emulator_commands.app, rich_help_panel=_EMULATOR)
 

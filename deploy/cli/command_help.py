@@ -1,6 +1,6 @@
 """`--help`: commands in groups, and an example and a docs page for each command.
 
-Plain text by click's formatter. typer's own groups need rich, which doubles the time of `--help`.
+Plain text by click's formatter: typer can group commands only with rich, which draws boxes and takes time to import.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 
 class Command(TyperCommand):
@@ -17,11 +17,11 @@ class Command(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         parameters = self.get_params(ctx)
-        arguments = [(str(p.metavar), str(p.help)) for p in parameters if isinstance(p, typer.core.TyperArgument)]
+        arguments = [(str(p.metavar), str(p.help)) for p in parameters if isinstance(p, TyperArgument)]
         if arguments:
             with formatter.section("Arguments"):
                 formatter.write_dl(arguments)
-        options = [p.get_help_record(ctx) for p in parameters if not isinstance(p, typer.core.TyperArgument)]
+        options = [p.get_help_record(ctx) for p in parameters if not isinstance(p, TyperArgument)]
         with formatter.section("Options"):
             formatter.write_dl([record for record in options if record])
 
@@ -33,13 +33,12 @@ class Group(TyperGroup):
     """A group that lists its commands by help panel."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        width = max(len(name) for name, _ in commands)
+        width = max(len(name) for name in self.list_commands(ctx))
         panels: dict[str, list[tuple[str, str]]] = {}
-        for name, command in commands:
-            panel = str(getattr(command, "rich_help_panel", None) or "Commands")
-            summary = command.get_short_help_str(formatter.width) if command else ""
-            panels.setdefault(panel, []).append((name.ljust(width), summary))
+        for name in self.list_commands(ctx):
+            command: Any = self.get_command(ctx, name)
+            row = (name.ljust(width), command.get_short_help_str(formatter.width))
+            panels.setdefault(command.rich_help_panel or "Commands", []).append(row)
         for panel, rows in panels.items():
             with formatter.section(panel):
                 formatter.write_dl(rows)
@@ -51,15 +50,7 @@ def group(name: str | None, summary: str, **options: Any) -> typer.Typer:
     return typer.Typer(name=name, help=summary, cls=Group, context_settings=settings, rich_markup_mode=None, **options)
 
 
-def add(
-    app: typer.Typer,
-    function: Callable[..., None],
-    example: str,
-    docs: str,
-    *,
-    panel: str | None = None,
-    name: str | None = None,
-) -> None:
-    """Add a command to a group, with its example and its docs page."""
+def add(app: typer.Typer, function: Callable[..., None], example: str, docs: str, *, panel: str | None = None) -> None:
+    """Add a command, named after its function, with its example and its docs page."""
     epilog = f"Example: {example}\nDocs:    {docs}"
-    app.command(name, cls=Command, rich_help_panel=panel, epilog=epilog)(function)
+    app.command(function.__name__.rstrip("_"), cls=Command, rich_help_panel=panel, epilog=epilog)(function)

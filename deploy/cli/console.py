@@ -105,12 +105,12 @@ def _tolerant(stream: TextIO | None) -> TextIO:
 
 
 @contextlib.contextmanager
-def line_printer(form: str) -> Iterator[Callable[[str], None]]:
-    """A function that prints a line at once: on stdout, or on stderr when the result is JSON.
+def line_printer(*, on_stderr: bool) -> Iterator[Callable[[str], None]]:
+    """A function that prints a line at once on stdout or stderr.
 
     While a live table is drawn on stderr, lines wait until it is finished.
     """
-    stream = (sys.stderr if form == "json" else sys.stdout) or io.StringIO()
+    stream = (sys.stderr if on_stderr else sys.stdout) or io.StringIO()
     waiting: list[str] = []
     wait = is_interactive(sys.stderr)
 

@@ -57,7 +57,7 @@ def start(
             "The emulator was already running: --port, --profile and --throttle have no effect. Stop it first."
         )
     _show(f"The emulator runs at {running.url} (pid {running.pid}).", {**_status(running), "started": not found}, form)
-    if form is not Output.JSON:
+    if not output.is_document(form):
         console.print_message('Connect other programs with: eval "$(amldeploy emulator env)"')
 
 

@@ -45,9 +45,7 @@ def federate(
     output.show(View(lambda: _script(found, repo), lambda: document), form)
 
 
-command_help.add(
-    app, federate, "amldeploy github federate -e prod --repo OWNER/NAME", "docs/github-actions.md", name="federate"
-)
+command_help.add(app, federate, "amldeploy github federate -e prod --repo OWNER/NAME", "docs/github-actions.md")
 
 
 def _script(trusts: Sequence[Trust], repo: str) -> str:

@@ -60,6 +60,12 @@ _FORMS: dict[str, Callable[[View], str]] = {
 }
 ERROR_FORMS = frozenset({"json", "markdown"})
 """Forms in which an error is printed on stdout, too."""
+_DOCUMENTS = frozenset({"json"})
+
+
+def is_document(form: str) -> bool:
+    """Whether stdout contains one document for programs and nothing else."""
+    return form in _DOCUMENTS
 
 
 def render(view: View, form: str) -> str:

@@ -31,7 +31,7 @@ def import_(
     )
     document = {"key": made.key, "files": list(made.files), "hidden": dict(made.hidden)}
     output.show(View(lambda: "\n".join(made.files), lambda: document), form)
-    if form is Output.JSON:
+    if output.is_document(form):
         return
     for name, place in made.hidden.items():
         cure = f"Set values.{name}, or reference a Key Vault secret there"

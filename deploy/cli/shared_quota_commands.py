@@ -58,15 +58,15 @@ def reap(
                 continue
             documents.append(reap_json(reaped))
             worst = max(worst, reaped.exit)
-    if form is Output.JSON:
+    if output.is_document(form):
         document = {"ok": worst == Exit.OK, "environments": documents}
-        output.show(View(str, lambda: document), form, done=True)
+        output.show(View(lambda: "", lambda: document), form, done=True)
     raise SystemExit(worst)
 
 
 def _reap(invocation: Invocation, rules: Any, yes: bool, form: Output, warn: Any) -> Any:
     """Reap one environment and print the text of its result; JSON is printed once, for all environments."""
-    with console.line_printer(form) as show:
+    with console.line_printer(on_stderr=output.is_document(form)) as show:
 
         def work(commands: Any, common: dict[str, Any]) -> Any:
             arguments = {key: common[key] for key in ("project", "name", "emit", "approve")}
@@ -76,7 +76,7 @@ def _reap(invocation: Invocation, rules: Any, yes: bool, form: Output, warn: Any
     from deploy import reporter
 
     result = reaped.result
-    if form is not Output.JSON:
+    if not output.is_document(form):
         text = reporter.reap_text(reaped.judged, reaped.plan, result and result.report)
         console.print_result(text, done=result is not None)
     for message in reaped.notices.failed:
@@ -109,7 +109,7 @@ def renew(
     """Replace endpoints before their leases end. Does nothing when no lease ends soon."""
     invocation = Invocation("renew", environment, endpoints or (), yes=yes, events=events)
     own = {"within": hours_of(within), "in_place": in_place, "jobs": jobs}
-    with console.line_printer(form) as show, console.collected_notices() as warn:
+    with console.line_printer(on_stderr=output.is_document(form)) as show, console.collected_notices() as warn:
         result = runner.run_with_progress(
             invocation, lambda commands, common: commands.renew(**common, **own, show=show, warn=warn)
         )

@@ -84,7 +84,7 @@ def test_a_dry_run_changes_nothing(world: World) -> None:
         commands.render(world.project, "law")
         commands.plan(world.project, "law")
         rows = commands.status(world.project, "law")
-        with contextlib.nullcontext() if rows[0].slots else pytest.raises(CloudError, match="is not there"):
+        with contextlib.nullcontext() if rows[0].slots else pytest.raises(CloudError, match="does not exist"):
             commands.probe(world.project, "law", emit=world.watch)
         if rows[0].slots:
             commands.logs(world.project, "law", "mip")

@@ -357,6 +357,6 @@ def _wanted(deployment: dict[str, Any]) -> dict[str, Any]:
 def test_a_folder_without_an_export_is_refused(world: World) -> None:
     """Any other path than an export is refused with its cause, and nothing is changed."""
     for folder in (world.project.root, world.project.root / "nowhere"):
-        with pytest.raises(UsageError, match="Name the folder of one endpoint") as refused:
+        with pytest.raises(UsageError, match="Use the folder of one endpoint") as refused:
             commands.restore(world.project, "law", folder, approve=lambda *_: None, emit=world.watch)
         assert refused.value.code == "AML664"

@@ -90,7 +90,7 @@ def test_an_endpoint_without_deployments_cannot_be_imported(world: World) -> Non
     environment, _ = commands.validate(world.project, "law")
     with world.project.connect(environment):
         Outsider().endpoint("bare", properties={"authMode": "Key"})
-    with pytest.raises(CloudError, match="it has no deployment, and a template has at least one"):
+    with pytest.raises(CloudError, match="it has no deployment, and a template needs at least one"):
         commands.import_endpoint(world.project, "law", "bare")
 
 
