@@ -8,10 +8,11 @@ from datetime import datetime
 from deploy.documents.cli_v2 import AUTH_MODES
 from deploy.domain import idle_slots, leases
 from deploy.domain.arm import RELEASE_TAG, Facts, Json, address, capacity_of, facts_of
-from deploy.domain.owners import owner_in_words, owner_tag
+from deploy.domain.owners import owner_tag
 from deploy.domain.provenance import Provenance, recorded
 from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import live_slot
+from deploy.text import sanitize
 
 _AUTH = {arm.lower(): word for word, arm in AUTH_MODES.items()}
 
@@ -45,7 +46,7 @@ class EndpointRow:
     dedicated quota.
 
     Texts, empty if there is no problem: `alias`: what is wrong with the alias; `missed`: the lease expired without a
-    successor; `foreign`: the endpoint is unmanaged, with its owner. `gone_since`: when a missed lease expired (ISO
+    successor; `foreign`: this environment does not manage the endpoint. `gone_since`: when a missed lease expired (ISO
     8601), None if unknown.
     """
 
@@ -87,8 +88,16 @@ def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow
         tuple(_idle(spec, spare, _slot(name, slots[name], traffic), now) for name in sorted(slots)),
         leases.written(lease.ends) if lease else None,
         round(lease.hours_left(now), 2) if lease else None,
-        "" if owner_tag(body) == spec.owner else owner_in_words(body),
+        _other_owner(spec, body),
     )
+
+
+def _other_owner(spec: EndpointSpec, body: Json) -> str:
+    """`managed by prod/mip` or `unmanaged`; empty if this environment manages the endpoint."""
+    tag = owner_tag(body)
+    if tag == spec.owner:
+        return ""
+    return f"managed by {sanitize(tag)}" if tag else "unmanaged"
 
 
 def _idle(spec: EndpointSpec, spare: idle_slots.Idle | None, row: SlotRow, now: datetime) -> SlotRow:
