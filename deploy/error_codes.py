@@ -1,4 +1,4 @@
-"""The table of error codes: what each one means and what to do. Reads `codes.yml`; decides and prints nothing."""
+"""The table of error codes: what each one means and what to do. Reads `error_codes.yml`; decides and prints nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 
 from deploy.errors import UsageError
 
-FILE = Path(__file__).with_name("codes.yml")
+FILE = Path(__file__).with_name("error_codes.yml")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def as_page() -> str:
 
 _HEAD = """# Error codes
 
-Made by `scripts/errors` from `deploy/codes.yml`. `amldeploy explain CODE` prints one of them.
+Made by `scripts/errors` from `deploy/error_codes.yml`. `amldeploy explain CODE` prints one of them.
 A code keeps its meaning for ever.
 """
 _PARTS = {
