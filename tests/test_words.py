@@ -1,7 +1,8 @@
 """The texts use plain words: the standard noun of the field, no aphorisms, no things that speak or stand.
 
-Checked are `--help` of each command, each text constant of deploy/, the table of error codes, the schemas, the docs, the
-texts of .github, and docstrings and comments. A phrase that is right in one place is listed in EXCEPTIONS with the reason.
+Checked are `--help` of each command, each text constant of deploy/, the table of error codes, the schemas, the docs,
+the texts of .github, and docstrings and comments. EXCEPTIONS lists each phrase that is right in one place, with the
+reason.
 """
 
 from __future__ import annotations
@@ -143,16 +144,17 @@ def _remarks(source: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             yield node.lineno, node.value.value
-    comments: dict[int, str] = {}
+    block: list[str] = []
+    first = last = 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
-            comments[token.start[0]] = token.string.lstrip("# ")
-    for line, text in comments.items():
-        if line - 1 not in comments:
-            after = line + 1
-            while after in comments:
-                text, after = f"{text} {comments[after]}", after + 1
-            yield line, text
+            if block and token.start[0] > last + 1:
+                yield first, " ".join(block)
+                block = []
+            first, last = (first if block else token.start[0]), token.start[0]
+            block.append(token.string.lstrip("# "))
+    if block:
+        yield first, " ".join(block)
 
 
 MODULES = sorted((ROOT / "deploy").rglob("*.py"))

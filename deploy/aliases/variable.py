@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.aliases.target import Context, Target, parsed
 from deploy.errors import CloudError, Transient
-from deploy.no_netrc import unchanged
+from deploy.no_netrc import no_netrc_auth
 
 _TIMEOUT = 30.0
 _VERBS = {"GET": "read", "DELETE": "delete"}
@@ -59,7 +59,7 @@ def _ask(
     try:
         answer = requests.request(
             method, f"{place}/repos/{repository}/actions/variables{rest}", json=body, headers=headers,
-            timeout=_TIMEOUT, auth=unchanged,
+            timeout=_TIMEOUT, auth=no_netrc_auth,
         )  # fmt: skip
     except requests.RequestException as error:
         raise Transient(what, f"GitHub could not be reached ({type(error).__name__})", _CURE, code="AML603") from error

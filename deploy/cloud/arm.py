@@ -19,7 +19,7 @@ from deploy.cloud import response_schemas
 from deploy.cloud.failures import asking
 from deploy.cloud.rate_limit import caseless
 from deploy.cloud.read_cache import Memory
-from deploy.cloud.response_schemas import Form
+from deploy.cloud.response_schemas import Schema
 from deploy.cloud.transport import RETRIES, open_session
 
 Json = Any
@@ -58,27 +58,27 @@ class Arm:
 
     @property
     def requests(self) -> int:
-        return int(self.transport.ear.requests)
+        return int(self.transport.meter.requests)
 
     @property
     def told(self) -> tuple[datetime, float] | None:
         """The last Date that an answer bore, and when that was (monotonic seconds)."""
-        return self.transport.ear.told  # type: ignore[no-any-return]
+        return self.transport.meter.told  # type: ignore[no-any-return]
 
-    def remembering(self, seconds: float = 0.0) -> AbstractContextManager[None]:
+    def cached_reads(self, seconds: float = 0.0) -> AbstractContextManager[None]:
         """Inside, each URL is read once, refusals included: one look at the world, in which endpoints share. What
         another look was told in the last `seconds` is not read again.
         """
         return self._memory.open(seconds)
 
-    def get(self, path: str, version: str, what: str, form: type[Form] = Form, **query: str) -> Json | None:
+    def get(self, path: str, version: str, what: str, schema: type[Schema] = Schema, **query: str) -> Json | None:
         """The body at `path`, of that form; None when Azure says 404."""
         key = f"{path}?{version}&{sorted(query.items())}"
-        return self._memory.ask(path, key, lambda: self._read(path, version, what, form, query))
+        return self._memory.ask(path, key, lambda: self._read(path, version, what, schema, query))
 
-    def recent(self, path: str, version: str, what: str, form: type[Form]) -> Json | None:
+    def recent(self, path: str, version: str, what: str, schema: type[Schema]) -> Json | None:
         """The same, for who asks about what does not change: as it was told a moment ago, if it was."""
-        return self._read(path, version, what, form, {}, recent=True)
+        return self._read(path, version, what, schema, {}, recent=True)
 
     def forget(self, path: str) -> None:
         """What looks were told at `path` is asked again by the next."""
@@ -88,32 +88,34 @@ class Arm:
         """What `make` says, once in a look: for what is made of answers and is long to make."""
         return self._memory.ask(question, question, make)
 
-    def look(self, path: str, version: str, what: str, form: type[Form]) -> Json | None:
+    def look(self, path: str, version: str, what: str, schema: type[Schema]) -> Json | None:
         """The body at `path` as it is this moment, asked for once: who looks again decides when."""
-        return self._read(path, version, what, form, {}, retry_total=0)
+        return self._read(path, version, what, schema, {}, retry_total=0)
 
-    def list(self, path: str, version: str, what: str, row: type[Form] = Form, **query: str) -> list[Json]:
+    def list(self, path: str, version: str, what: str, row: type[Schema] = Schema, **query: str) -> list[Json]:
         """Every item of a paged list; nothing when the parent is absent."""
         return self.find(path, version, what, row, **query) or []
 
-    def find(self, path: str, version: str, what: str, row: type[Form] = Form, **query: str) -> Items | None:
+    def find(self, path: str, version: str, what: str, row: type[Schema] = Schema, **query: str) -> Items | None:
         """Every item of a paged list, each of that form; None when the parent is absent."""
-        form, links = response_schemas.page(row), set[str]()
-        page = self.get(path, version, what, form, **query)
+        schema, links = response_schemas.page(row), set[str]()
+        page = self.get(path, version, what, schema, **query)
         if page is None:
             return None
         items: Items = [*page["value"]]
         while link := page.get("nextLink"):
-            page = None if link in links else self.get(link, "", what, form)
+            page = None if link in links else self.get(link, "", what, schema)
             if page is None:
-                raise response_schemas.foreign(what, f"page {len(links) + 2} of it is not there, or was there before")
+                raise response_schemas.unexpected_response(
+                    what, f"page {len(links) + 2} of it is not there, or was there before"
+                )
             links.add(link)
             items += page["value"]
         return items
 
-    def post(self, path: str, version: str, what: str, form: type[Form], body: Json = None) -> Json:
+    def post(self, path: str, version: str, what: str, schema: type[Schema], body: Json = None) -> Json:
         """The answer to an action, of that form."""
-        return response_schemas.checked(self._send("POST", path, version, what, {}, body).body, form, what)
+        return response_schemas.checked(self._send("POST", path, version, what, {}, body).body, schema, what)
 
     def put(self, path: str, version: str, what: str, body: Json) -> None:
         """One PUT, of what azure-ai-ml has no word for."""
@@ -136,10 +138,10 @@ class Arm:
         self._client.close()
 
     def _read(
-        self, path: str, version: str, what: str, form: type[Form], query: dict[str, str], **options: Json
+        self, path: str, version: str, what: str, schema: type[Schema], query: dict[str, str], **options: Json
     ) -> Json | None:
         answer = self._send("GET", path, version, what, query, **options)
-        return None if answer.status == 404 else response_schemas.checked(answer.body, form, what)
+        return None if answer.status == 404 else response_schemas.checked(answer.body, schema, what)
 
     def _send(
         self, method: str, path: str, version: str, what: str, query: dict[str, str], body: Json = None, **options: Json

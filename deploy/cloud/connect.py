@@ -19,7 +19,7 @@ from deploy.clock import Clock
 from deploy.cloud import github, response_schemas
 from deploy.cloud.arm import Arm
 from deploy.cloud.failures import asking
-from deploy.cloud.poll_interval import Pace
+from deploy.cloud.poll_interval import PollInterval
 from deploy.cloud.transport import IMPORT_LOCK, RETRIES, open_sign_in
 from deploy.domain.arm import Json
 from deploy.domain.provenance import Provenance, of_project
@@ -98,8 +98,8 @@ class Cloud:
         self.root = root.resolve()
         self.credential = _credential(environment, hosts, clock)
         self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", clock, ca=ca)
-        self.pace = Pace()
-        self.doubts: set[str] = set()
+        self.poll_interval = PollInterval()
+        self.unconfirmed: set[str] = set()
         """Paths of what was begun and not seen to end well: looked at before it is begun again."""
         self.lacks: Callable[[], str] = str
         """Why a deployment's own code cannot run here, with what to do; empty where it can, as in Azure."""

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from deploy.cloud import entities, response_schemas
 from deploy.cloud.connect import Cloud
-from deploy.cloud.operations import VERSION, Aim, see_through
+from deploy.cloud.operations import VERSION, Operation, run_operation
 from deploy.domain.arm import Json
 from deploy.errors import CloudError
 
-Settled = Callable[[Json], bool]
+Condition = Callable[[Json], bool]
 """Whether an ARM body is what its document says."""
 _LATELY, _REMEMBERED = 5.0, 30.0
 """Seconds for which one list serves all who make something; and for which other reads of theirs are kept meanwhile."""
@@ -41,7 +41,7 @@ def read_endpoint(cloud: Cloud, name: str) -> Json | None:
     return None if body is None else _caseless(body)
 
 
-def recent_endpoint(cloud: Cloud, name: str) -> Json | None:
+def read_recent_endpoint(cloud: Cloud, name: str) -> Json | None:
     """The same as it was a moment ago: for its identity, its URI, and its way to be asked."""
     body = cloud.arm.recent(endpoint_path(cloud, name), VERSION, f"read endpoint {name}", response_schemas.Resource)
     return None if body is None else _caseless(body)
@@ -53,9 +53,9 @@ def list_endpoints(cloud: Cloud) -> dict[str, Json]:
     return found
 
 
-def list_lately(cloud: Cloud) -> dict[str, Json]:
+def list_recent_endpoints(cloud: Cloud) -> dict[str, Json]:
     """The same as of the last few seconds, whatever a look before was told."""
-    with cloud.arm.remembering(_REMEMBERED):
+    with cloud.arm.cached_reads(_REMEMBERED):
         moment = int(cloud.clock.monotonic() / _LATELY)
         found: dict[str, Json] = cloud.arm.once(f"every endpoint at {moment}", lambda: _list_anew(cloud))
     return found
@@ -100,7 +100,7 @@ def read_deployment(cloud: Cloud, endpoint: str, name: str) -> Json | None:
     return cloud.arm.get(deployment_path(cloud, endpoint, name), VERSION, what, response_schemas.Resource)
 
 
-def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
+def check_name(cloud: Cloud, name: str) -> tuple[bool | None, str]:
     """Whether no endpoint of the region has this name, and Azure's words; None where it does not say.
 
     The action is documented, its answer is not: read as the form that Azure's other name checks share.
@@ -117,7 +117,7 @@ def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
     return (free, words) if isinstance(free, bool) else (None, words)
 
 
-def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float, settled: Settled) -> None:
+def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float, settled: Condition) -> None:
     """Create or replace an endpoint from its CLI v2 document; `patience` in seconds, `settled` once it is as said.
 
     azure-ai-ml changes an entity that it sends, so each attempt loads its own.
@@ -126,7 +126,9 @@ def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patie
     def begin() -> None:
         cloud.ml.online_endpoints.begin_create_or_update(entities.load_endpoint(document))
 
-    see_through(cloud, Aim(what, endpoint_path(cloud, str(document["name"])), succeeded(settled), patience), begin)
+    run_operation(
+        cloud, Operation(what, endpoint_path(cloud, str(document["name"])), succeeded(settled), patience), begin
+    )
 
 
 def put_deployment(
@@ -136,7 +138,7 @@ def put_deployment(
     *,
     what: str,
     patience: float,
-    settled: Settled,
+    settled: Condition,
     record: entities.Record,
 ) -> None:
     """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`.
@@ -149,8 +151,8 @@ def put_deployment(
         cloud.ml.online_deployments.begin_create_or_update(entities.load_deployment(document, folder, record))
 
     above = endpoint_path(cloud, str(document["endpoint_name"]))
-    aim = Aim(what, f"{above}/deployments/{document['name']}", succeeded(settled), patience, above)
-    see_through(cloud, aim, begin)
+    operation = Operation(what, f"{above}/deployments/{document['name']}", succeeded(settled), patience, above)
+    run_operation(cloud, operation, begin)
 
 
 def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patience: float) -> None:
@@ -163,20 +165,20 @@ def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patie
         return there is not None and there.get("tags") == body["tags"]
 
     settled = succeeded(scaled) if "sku" in body else tagged
-    see_through(cloud, Aim(what, path, settled, patience), lambda: cloud.arm.patch(path, VERSION, what, body))
+    run_operation(cloud, Operation(what, path, settled, patience), lambda: cloud.arm.patch(path, VERSION, what, body))
 
 
 def delete_endpoint(cloud: Cloud, name: str, *, what: str, patience: float) -> None:
     """Delete an endpoint with whatever is behind it; an absent one is success."""
-    aim = Aim(what, endpoint_path(cloud, name), _is_gone, patience)
-    see_through(cloud, aim, lambda: cloud.ml.online_endpoints.begin_delete(name=name))
+    operation = Operation(what, endpoint_path(cloud, name), _is_gone, patience)
+    run_operation(cloud, operation, lambda: cloud.ml.online_endpoints.begin_delete(name=name))
 
 
 def delete_deployment(cloud: Cloud, endpoint: str, name: str, *, what: str, patience: float) -> None:
     """Delete a deployment, which must have no traffic; an absent one is success."""
     above = endpoint_path(cloud, endpoint)
-    aim = Aim(what, f"{above}/deployments/{name}", _is_gone, patience, above)
-    see_through(cloud, aim, lambda: cloud.ml.online_deployments.begin_delete(name=name, endpoint_name=endpoint))
+    operation = Operation(what, f"{above}/deployments/{name}", _is_gone, patience, above)
+    run_operation(cloud, operation, lambda: cloud.ml.online_deployments.begin_delete(name=name, endpoint_name=endpoint))
 
 
 def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, lines: int) -> str:
@@ -191,7 +193,7 @@ def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, line
     return body.get("content") or ""
 
 
-def succeeded(settled: Settled) -> Callable[[Json | None], bool]:
+def succeeded(settled: Condition) -> Callable[[Json | None], bool]:
     """Whether a body is there, at rest, and `settled`."""
     return lambda body: (
         body is not None and body["properties"].get("provisioningState") == "Succeeded" and settled(body)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import if_told
+from deploy.cloud.failures import try_read
 from deploy.cloud.operations import VERSION
 from deploy.documents.inline import is_inline, parsed
 from deploy.domain.arm import RELEASE_TAG, Json, address
@@ -39,15 +39,15 @@ def observe(
 def _read(cloud: Cloud, where: str) -> dict[str, Json]:
     if not where.startswith("/subscriptions/"):  # a registry's, or none: the reference says what it is
         return {"held": None, "untold": ""}
-    body, untold = if_told(lambda: cloud.arm.get(where, VERSION, f"read {where}", response_schemas.Form))
+    body, untold = try_read(lambda: cloud.arm.get(where, VERSION, f"read {where}", response_schemas.Schema))
     return {"held": (body or {}).get("properties"), "untold": "" if body else untold or "it is not there"}
 
 
 def _conda(environment: Mapping[str, Json], folder: Path) -> Json:
-    given = environment.get("conda_file")
-    if not isinstance(given, str):
-        return parsed(given)
+    conda = environment.get("conda_file")
+    if not isinstance(conda, str):
+        return parsed(conda)
     try:
-        return parsed((folder / given).read_bytes())
+        return parsed((folder / conda).read_bytes())
     except OSError:
         return None

@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Trouble:
+class ErrorRule:
     """One row. `wait`: seconds between tries at least. `tries`: so many in all at most, whatever the step allows."""
 
     seen: re.Pattern[str]
@@ -43,8 +43,8 @@ class Trouble:
 
 def _row(
     seen: str, code: str, kind: Kind, cure: str, *, wait: float | None = None, tries: int | None = None
-) -> Trouble:
-    return Trouble(re.compile(seen, re.IGNORECASE | re.DOTALL), code, kind, cure, wait, tries)
+) -> ErrorRule:
+    return ErrorRule(re.compile(seen, re.IGNORECASE | re.DOTALL), code, kind, cure, wait, tries)
 
 
 _SHORT = r"(?:not enough|insufficient|out of|exceeds?|exceeded|more)"
@@ -58,7 +58,7 @@ _CLUSTER = {
     "InferencingClientCallFailed": "The service cannot work with the cluster: detach the compute and attach it anew",
 }
 """Troubles of a Kubernetes cluster, by code, and what to do about each."""
-TROUBLES = (
+ERROR_RULES = (
     _row(
         r"Simultaneous count exceeded|\bUserErrorFromQuotaService\b", POOL_FULL, Kind.LATER,
         "The shared quota pool is in full use: try again later, or set quota.capacity to dedicated", wait=60,
@@ -238,6 +238,6 @@ TROUBLES = (
 )  # fmt: skip
 
 
-def find(words: str) -> Trouble | None:
+def find(words: str) -> ErrorRule | None:
     """The row for the codes and words of an answer."""
-    return next((row for row in TROUBLES if row.seen.search(words)), None)
+    return next((row for row in ERROR_RULES if row.seen.search(words)), None)

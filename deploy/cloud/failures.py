@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from deploy.cloud import github
 from deploy.cloud.error_table import Kind, find
-from deploy.cloud.transport import IMPORT_LOCK, AnswerLost, AskedToWait
+from deploy.cloud.transport import IMPORT_LOCK, AnswerLost, LongWait
 from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ def asking(what: str) -> Iterator[None]:
         raise ours from error
 
 
-def if_told(read: Callable[[], T]) -> tuple[T | None, str]:
+def try_read(read: Callable[[], T]) -> tuple[T | None, str]:
     """What is read and ""; or None and why not ("may not be read"): for what no more than a check stands on."""
     try:
         return read(), ""
@@ -61,7 +61,7 @@ def translate(error: Exception, what: str) -> DeployError | None:
 
     if isinstance(error, AnswerLost):
         return _lost(what, _first_line(str(error)))
-    if isinstance(error, AskedToWait):
+    if isinstance(error, LongWait):
         cure = "Azure limits how much is asked of it: wait"
         throttled = Transient(what, f"Azure asks to wait {error.seconds:.0f} s", cure, code="AML352")
         throttled.retry_after = error.seconds
@@ -142,7 +142,7 @@ def from_answer(
     ours = kind(what, told, row.cure, code=row.code, codes=codes, status=status, request_id=request_id)
     ours.after_role = row.kind is Kind.AFTER_ROLE
     if isinstance(ours, Transient):
-        wishes = [wish for wish in (wish_of(headers), row.wait) if wish is not None]
+        wishes = [wish for wish in (retry_after_seconds(headers), row.wait) if wish is not None]
         ours.retry_after = max(wishes, default=None)
         ours.patient, ours.tries = row.kind is Kind.PATIENT, row.tries
     return ours
@@ -161,7 +161,7 @@ def _plain(status: int | None) -> tuple[str, str]:
     return "AML300", "See what Azure says above"
 
 
-def wish_of(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Seconds that an answer wishes us to wait, in whichever form it says so; None when it says nothing of sense."""
     said = {name.lower(): value.strip() for name, value in headers.items()}
     for name, unit in (("retry-after-ms", 1000.0), ("x-ms-retry-after-ms", 1000.0), ("retry-after", 1.0)):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from deploy.cloud import response_schemas
 from deploy.cloud.arm import Answer
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import asking, from_answer, wish_of
+from deploy.cloud.failures import asking, from_answer, retry_after_seconds
 from deploy.cloud.transport import Accepted
 from deploy.domain.arm import Json
 from deploy.errors import CloudError, NotAuthenticated, Unanswered
@@ -28,7 +28,7 @@ _FINISHED = frozenset({"succeeded", "failed", "canceled"})
 
 
 @dataclass(frozen=True)
-class Aim:
+class Operation:
     """What an operation is to bring about: `path` and `parent` are ARM ids, `settled` says of a body whether it is so.
 
     `patience`: seconds from the first request to the last look.
@@ -41,35 +41,35 @@ class Aim:
     parent: str | None = None
 
 
-def see_through(cloud: Cloud, aim: Aim, begin: Callable[[], object]) -> None:
+def run_operation(cloud: Cloud, operation: Operation, begin: Callable[[], object]) -> None:
     """Start with `begin`, whose last request is the change, and return when the aim is reached. What did not end well
     the last time is looked at before it is started again.
 
     Raises CloudError as Azure words it, Transient when Azure may agree later, and Unanswered when the end is not known.
     """
-    deadline = cloud.clock.monotonic() + max(aim.patience, _LEAST)
-    if aim.path in cloud.doubts and aim.settled(_look(cloud, aim, deadline)):
+    deadline = cloud.clock.monotonic() + max(operation.patience, _LEAST)
+    if operation.path in cloud.unconfirmed and operation.settled(_look(cloud, operation, deadline)):
         return
-    cloud.doubts.add(aim.path)
-    _insist(cloud, aim, begin, deadline)
-    cloud.doubts.discard(aim.path)
+    cloud.unconfirmed.add(operation.path)
+    _insist(cloud, operation, begin, deadline)
+    cloud.unconfirmed.discard(operation.path)
 
 
-def _insist(cloud: Cloud, aim: Aim, begin: Callable[[], object], deadline: float) -> None:
+def _insist(cloud: Cloud, operation: Operation, begin: Callable[[], object], deadline: float) -> None:
     for asks_left in reversed(range(_ASKS)):
         try:
-            return _follow(cloud, aim, begin, deadline)
+            return _follow(cloud, operation, begin, deadline)
         except (CloudError, NotAuthenticated) as error:
-            if not _is_unclear(error, aim):
+            if not _is_unclear(error, operation):
                 raise
-            if aim.settled(_look(cloud, aim, deadline)):
+            if operation.settled(_look(cloud, operation, deadline)):
                 return None
             if not asks_left or not _may_ask_again(error):
                 raise
     return None
 
 
-def make_sure(send: Callable[[], None], is_so: Callable[[], bool]) -> None:
+def send_once(send: Callable[[], None], is_so: Callable[[], bool]) -> None:
     """A change that is one request: sent once more only if its answer was lost and it has not come about."""
     try:
         send()
@@ -81,63 +81,63 @@ def make_sure(send: Callable[[], None], is_so: Callable[[], bool]) -> None:
         send()
 
 
-def _follow(cloud: Cloud, aim: Aim, begin: Callable[[], object], deadline: float) -> None:
-    with asking(aim.what):
+def _follow(cloud: Cloud, operation: Operation, begin: Callable[[], object], deadline: float) -> None:
+    with asking(operation.what):
         begin()
     accepted = cloud.arm.transport.kept.accepted
     where, started = accepted.operation or accepted.result, cloud.clock.monotonic()
     if where is None:
-        return _at_rest(cloud, aim, accepted, deadline)
-    kind, wish = f"{accepted.method} {aim.path.split('/')[-2]}", wish_of(accepted.headers)
+        return _at_rest(cloud, operation, accepted, deadline)
+    kind, wish = f"{accepted.method} {operation.path.split('/')[-2]}", retry_after_seconds(accepted.headers)
     while (spent := cloud.clock.monotonic() - started) < deadline - started:
-        cloud.clock.sleep(min(cloud.pace.pause(kind, spent, wish), deadline - started - spent))
-        state, answer = _stands(cloud, aim, accepted, where)
+        cloud.clock.sleep(min(cloud.poll_interval.pause(kind, spent, wish), deadline - started - spent))
+        state, answer = _stands(cloud, operation, accepted, where)
         if state in _FINISHED:
-            cloud.pace.ended(kind, cloud.clock.monotonic() - started)
-            return _ended(aim, state, answer)
-        wish = wish_of(answer.headers) if answer else wish
-    raise _still_running(aim)
+            cloud.poll_interval.ended(kind, cloud.clock.monotonic() - started)
+            return _ended(operation, state, answer)
+        wish = retry_after_seconds(answer.headers) if answer else wish
+    raise _still_running(operation)
 
 
-def _at_rest(cloud: Cloud, aim: Aim, accepted: Accepted, deadline: float) -> None:
+def _at_rest(cloud: Cloud, operation: Operation, accepted: Accepted, deadline: float) -> None:
     """Of a change that names no operation, the resource itself says how it ended."""
     if accepted.method == "DELETE":
         return
-    body = _look(cloud, aim, deadline)
-    _ended(aim, str(((body or {}).get("properties") or {}).get("provisioningState") or "Succeeded").lower(), None)
+    body = _look(cloud, operation, deadline)
+    _ended(operation, str(((body or {}).get("properties") or {}).get("provisioningState") or "Succeeded").lower(), None)
 
 
-def _stands(cloud: Cloud, aim: Aim, accepted: Accepted, where: str) -> tuple[str, Answer | None]:
+def _stands(cloud: Cloud, operation: Operation, accepted: Accepted, where: str) -> tuple[str, Answer | None]:
     """How a change stands, in lower case. What was PUT is looked at itself; where that is at rest and not what was
     wanted, the operation says why.
     """
     if accepted.method == "PUT":
         with suppress(CloudError, NotAuthenticated):
             body = response_schemas.checked(
-                cloud.arm.ask(accepted.url, aim.what).body, response_schemas.Resource, aim.what
+                cloud.arm.ask(accepted.url, operation.what).body, response_schemas.Resource, operation.what
             )
             if _is_busy(body):
                 return "updating", None
-            if aim.settled(body):
+            if operation.settled(body):
                 return "succeeded", None
-    answer = _progress(cloud, aim, where)
-    return (_state(aim, answer) if accepted.operation else _arrived(answer)), answer
+    answer = _progress(cloud, operation, where)
+    return (_state(operation, answer) if accepted.operation else _arrived(answer)), answer
 
 
-def _progress(cloud: Cloud, aim: Aim, where: str) -> Answer:
+def _progress(cloud: Cloud, operation: Operation, where: str) -> Answer:
     try:
-        return cloud.arm.ask(where, aim.what)
+        return cloud.arm.ask(where, operation.what)
     except (NotAuthenticated, CloudError) as error:
         if isinstance(error, CloudError) and error.status == 400:  # an operation that is told by its result ends so
             raise
         raise _lost_sight(error) from error
 
 
-def _state(aim: Aim, answer: Answer) -> str:
+def _state(operation: Operation, answer: Answer) -> str:
     """The status in an operation's own words, in lower case."""
     told = answer.body.get("status") if isinstance(answer.body, Mapping) else None
     if not isinstance(told, str):
-        raise _out_of_sight(aim.what, "the answer does not say how it stands")
+        raise _out_of_sight(operation.what, "the answer does not say how it stands")
     return told.lower()
 
 
@@ -145,13 +145,13 @@ def _arrived(answer: Answer) -> str:
     return "updating" if answer.status == 202 else "succeeded"
 
 
-def _ended(aim: Aim, state: str, answer: Answer | None) -> None:
+def _ended(operation: Operation, state: str, answer: Answer | None) -> None:
     if state == "succeeded":
         return
     if answer is not None and isinstance(answer.body.get("error"), Mapping):
-        raise from_answer(aim.what, answer.status, answer.body, answer.headers)
+        raise from_answer(operation.what, answer.status, answer.body, answer.headers)
     cause = f"it ended as {state}, and Azure does not say why"
-    raise CloudError(aim.what, cause, "Read `amldeploy logs`", code="AML345")
+    raise CloudError(operation.what, cause, "Read `amldeploy logs`", code="AML345")
 
 
 def _lost_sight(error: CloudError | NotAuthenticated) -> CloudError:
@@ -167,11 +167,11 @@ def _out_of_sight(what: str, cause: str) -> Unanswered:
     return lost
 
 
-def _is_unclear(error: CloudError | NotAuthenticated, aim: Aim) -> bool:
+def _is_unclear(error: CloudError | NotAuthenticated, operation: Operation) -> bool:
     if isinstance(error, NotAuthenticated) or error.code == "AML361":
         return False
-    gone = error.status == 404 and aim.parent is not None
-    return isinstance(error, Unanswered) or gone
+    is_gone = error.status == 404 and operation.parent is not None
+    return isinstance(error, Unanswered) or is_gone
 
 
 def _may_ask_again(error: CloudError | NotAuthenticated) -> bool:
@@ -179,26 +179,26 @@ def _may_ask_again(error: CloudError | NotAuthenticated) -> bool:
     return not isinstance(error, Unanswered) or error.sent
 
 
-def _look(cloud: Cloud, aim: Aim, deadline: float) -> Json | None:
+def _look(cloud: Cloud, operation: Operation, deadline: float) -> Json | None:
     """The resource once nobody is at work on it or on what it belongs to; None when it is not there."""
     while True:
-        body = _read(cloud, aim, aim.path)
-        above = _read(cloud, aim, aim.parent) if aim.parent else None
+        body = _read(cloud, operation, operation.path)
+        above = _read(cloud, operation, operation.parent) if operation.parent else None
         if not (_is_busy(body) or _is_busy(above)):
             return body
         if cloud.clock.monotonic() + _PAUSE > deadline:
-            raise _still_running(aim)
+            raise _still_running(operation)
         cloud.clock.sleep(_PAUSE)
 
 
-def _read(cloud: Cloud, aim: Aim, path: str) -> Json | None:
+def _read(cloud: Cloud, operation: Operation, path: str) -> Json | None:
     """One look, and a few more after pauses when nobody answers."""
     for pause in (_PAUSE * 3**n for n in range(_LOOKS - 1)):
         try:
-            return cloud.arm.look(path, VERSION, aim.what, response_schemas.Resource)
+            return cloud.arm.look(path, VERSION, operation.what, response_schemas.Resource)
         except Unanswered:
             cloud.clock.sleep(pause)
-    return cloud.arm.look(path, VERSION, aim.what, response_schemas.Resource)
+    return cloud.arm.look(path, VERSION, operation.what, response_schemas.Resource)
 
 
 def _is_busy(body: Json | None) -> bool:
@@ -206,10 +206,10 @@ def _is_busy(body: Json | None) -> bool:
     return state.lower() not in _FINISHED
 
 
-def _still_running(aim: Aim) -> Unanswered:
+def _still_running(operation: Operation) -> Unanswered:
     return Unanswered(
-        aim.what,
-        f"the operation is still running after {aim.patience:.0f} s",
+        operation.what,
+        f"the operation is still running after {operation.patience:.0f} s",
         "Azure goes on with it: apply again to see it through, or raise retry.deadline in pipeline.yml",
         code="AML361",
     )

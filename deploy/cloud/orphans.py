@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from deploy.cloud import response_schemas, role_assignments
 from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path, path_in
-from deploy.cloud.operations import VERSION, make_sure
+from deploy.cloud.operations import VERSION, send_once
 from deploy.domain.arm import Json
 from deploy.errors import CloudError
 
@@ -29,10 +29,10 @@ def autoscale_settings(cloud: Cloud) -> list[Json] | None:
 
 def scaling(cloud: Cloud, endpoint: str) -> list[Json]:
     """The autoscale settings of an endpoint's deployments, as far as we may look."""
-    return behind(autoscale_settings(cloud) or (), endpoint_path(cloud, endpoint))
+    return settings_of_endpoint(autoscale_settings(cloud) or (), endpoint_path(cloud, endpoint))
 
 
-def behind(settings: Sequence[Json], endpoint: str) -> list[Json]:
+def settings_of_endpoint(settings: Sequence[Json], endpoint: str) -> list[Json]:
     """Those of some autoscale settings that scale a deployment of the endpoint at this path."""
     prefix = f"{endpoint}/deployments/".lower()
     return [
@@ -62,7 +62,7 @@ def merge_tags(cloud: Cloud, resource: str, tags: Mapping[str, str], what: str) 
         there = cloud.arm.get(resource, VERSION, what, response_schemas.Resource) or {}
         return tags.items() <= (there.get("tags") or {}).items()
 
-    make_sure(lambda: cloud.arm.patch(path, _TAGS, what, body), are_there)
+    send_once(lambda: cloud.arm.patch(path, _TAGS, what, body), are_there)
 
 
 def record(cloud: Cloud, owner: str, endpoint: str) -> str:
@@ -70,7 +70,7 @@ def record(cloud: Cloud, owner: str, endpoint: str) -> str:
     return f"{role_assignments.mark(cloud, owner, endpoint, own=True)}{role_assignments.BY_AZURE}"
 
 
-def unrecorded(body: Json | None, rows: Sequence[Json]) -> list[Json]:
+def unmarked_assignments(body: Json | None, rows: Sequence[Json]) -> list[Json]:
     """What Azure gave an endpoint's own identity, while none of it says whose it is; nothing once one does."""
     own = role_assignments.system_identity(body)
     held = [row for row in rows if own and role_assignments.holder(row) == own]
@@ -83,7 +83,7 @@ def unrecorded(body: Json | None, rows: Sequence[Json]) -> list[Json]:
     )
 
 
-def gone(cloud: Cloud, rows: Sequence[Json], bodies: Mapping[str, Json]) -> dict[str, list[str]]:
+def endpoints_gone(cloud: Cloud, rows: Sequence[Json], bodies: Mapping[str, Json]) -> dict[str, list[str]]:
     """Owner -> endpoints of this workspace that assignments of ours name and that are not among `bodies`, by name."""
     prefix, found = path_in(cloud.workspace_id, "").lower(), dict[str, set[str]]()
     for row in rows:
@@ -94,7 +94,7 @@ def gone(cloud: Cloud, rows: Sequence[Json], bodies: Mapping[str, Json]) -> dict
     return {owner: sorted(names) for owner, names in found.items()}
 
 
-def former(body: Json, marks: Sequence[tuple[Json, role_assignments.Mark]]) -> set[str]:
+def former_principals(body: Json, marks: Sequence[tuple[Json, role_assignments.Mark]]) -> set[str]:
     """The principals of earlier endpoints of the same name, from the assignments that name this endpoint. None while
     the endpoint that exists has not yet been given its own: one of these may be it.
     """

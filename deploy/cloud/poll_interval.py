@@ -7,7 +7,7 @@ _SHARE = 4
 """A fourth of what has passed is waited once more, so that an end is seen late by a quarter of its time at most."""
 
 
-class Pace:
+class PollInterval:
     """Learns how long each kind of operation takes at least, and does not ask before. Seconds everywhere."""
 
     def __init__(self) -> None:

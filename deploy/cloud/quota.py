@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import if_told
+from deploy.cloud.failures import try_read
 from deploy.domain.arm import Json
 from deploy.preflight.core_quota import family
 
@@ -23,13 +23,13 @@ def read_region(cloud: Cloud, region: str) -> dict[str, Json]:
         f"/providers/Microsoft.MachineLearningServices/locations/{region}"
     )
     what = f"read the quota of {region}"
-    usages, no_usages = if_told(lambda: cloud.arm.list(f"{place}/usages", VERSION, what, response_schemas.Usage))
+    usages, no_usages = try_read(lambda: cloud.arm.list(f"{place}/usages", VERSION, what, response_schemas.Usage))
     quotas, no_quotas = usages, no_usages  # whoever is not told the one is not told the other
     if usages:
         own = f"read the workspace quota of {region}"
-        quotas, no_quotas = if_told(lambda: cloud.arm.list(f"{place}/quotas", VERSION, own, response_schemas.Usage))
+        quotas, no_quotas = try_read(lambda: cloud.arm.list(f"{place}/quotas", VERSION, own, response_schemas.Usage))
     all_sizes = f"read the sizes of {region}"
-    sizes, no_sizes = if_told(lambda: cloud.arm.find(f"{place}/vmSizes", VERSION, all_sizes, response_schemas.Size))
+    sizes, no_sizes = try_read(lambda: cloud.arm.find(f"{place}/vmSizes", VERSION, all_sizes, response_schemas.Size))
     absent = "is not there" if sizes is None else ""
     reasons = {"vmSizes": no_sizes or absent, "usages": no_usages, "quotas": no_quotas}
     whole = [r for r in usages or () if "/workspaces/" not in _word(r, "id") and "dedicatedcores" in _word(r, "type")]

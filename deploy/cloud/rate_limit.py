@@ -19,7 +19,7 @@ _PLENTY = 0.25
 """Answers come in another order than Azure counted in: near the end, our own count is believed where it is lower."""
 _LONGEST = 30.0
 """Seconds that everybody waits for one who was told to; whoever is told longer alone knows its deadline."""
-Heard = Callable[[int, Mapping[str, str]], None]
+OnResponse = Callable[[int, Mapping[str, str]], None]
 """Told the status and the headers of an answer."""
 
 
@@ -45,7 +45,7 @@ class _Bucket:
         return max(0.001, (1 - self.left) / self.refill) if self.left < 1 else 0.0
 
 
-class Budget:
+class RateLimiter:
     """Tokens of each kind of request. Safe to use from many threads."""
 
     def __init__(
@@ -59,7 +59,7 @@ class Budget:
         self._delete = _Bucket("deletes", 200, 10, 200, now)
 
     @contextmanager
-    def turn(self, method: str) -> Iterator[Heard]:
+    def turn(self, method: str) -> Iterator[OnResponse]:
         """Waits for a token and takes it; inside, the request is sent and its answer told."""
         bucket = {"GET": self._read, "HEAD": self._read, "DELETE": self._delete}.get(method, self._write)
         self._take(bucket)

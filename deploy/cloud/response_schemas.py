@@ -22,19 +22,19 @@ Number = Whole | float
 _CURE = "See whether somebody answers in Azure's place, a proxy for one, and try again"
 
 
-class Form(BaseModel):
+class Schema(BaseModel):
     """An object; whatever else it holds is not looked at."""
 
     model_config = ConfigDict(strict=True, alias_generator=to_camel, allow_inf_nan=False, defer_build=True)
 
 
-class Name(Form):
+class Name(Schema):
     """The name of a row of quota."""
 
     value: str
 
 
-class Usage(Form):
+class Usage(Schema):
     """A row of usages or quotas."""
 
     id: str
@@ -44,7 +44,7 @@ class Usage(Form):
     limit: Limit | None = None
 
 
-class Price(Form):
+class Price(Schema):
     """What an hour of a size costs."""
 
     retail_price: Number | None = None
@@ -52,14 +52,14 @@ class Price(Form):
     vm_tier: str | None = None
 
 
-class Prices(Form):
+class Prices(Schema):
     """All that a size costs."""
 
     values: list[Price] | None = None
     billing_currency: str | None = None
 
 
-class Size(Form):
+class Size(Schema):
     """A row of vmSizes."""
 
     name: str
@@ -72,14 +72,14 @@ class Size(Form):
     supported_compute_types: list[str] | None = None
 
 
-class Permission(Form):
+class Permission(Schema):
     """One block of what the caller may do."""
 
     actions: list[str]
     not_actions: list[str] | None = None
 
 
-class Assigned(Form):
+class Assigned(Schema):
     """Who holds what where."""
 
     scope: str
@@ -89,7 +89,7 @@ class Assigned(Form):
     description: str | None = None
 
 
-class Assignment(Form):
+class Assignment(Schema):
     """A role assignment."""
 
     id: str
@@ -97,27 +97,27 @@ class Assignment(Form):
     properties: Assigned
 
 
-class Definition(Form):
+class Definition(Schema):
     """A role."""
 
     name: str
 
 
-class Claims(Form):
+class Claims(Schema):
     """What a publisher says of a model."""
 
     tags: dict[str, str | None] | None = None
     properties: dict[str, str | None] | None = None
 
 
-class Version(Form):
+class Version(Schema):
     """A version of a model."""
 
     name: str
     properties: Claims | None = None
 
 
-class Registry(Form):
+class Registry(Schema):
     """Where a registry is at home."""
 
     primary_region_resource_provider_uri: str = Field(pattern="^https://")
@@ -126,14 +126,14 @@ class Registry(Form):
     registry_name: str
 
 
-class Availability(Form):
+class Availability(Schema):
     """Whether a name is free."""
 
     name_available: bool | None = None
     message: str | None = None
 
 
-class Stores(Form):
+class Stores(Schema):
     """What belongs to a workspace."""
 
     storage_account: str | None = None
@@ -141,14 +141,14 @@ class Stores(Form):
     key_vault: str | None = None
 
 
-class Workspace(Form):
+class Workspace(Schema):
     """A workspace."""
 
     location: str
     properties: Stores | None = None
 
 
-class Identity(Form):
+class Identity(Schema):
     """Who an endpoint is."""
 
     type: str | None = None
@@ -156,13 +156,13 @@ class Identity(Form):
     user_assigned_identities: dict[str, Any] | None = None
 
 
-class Sku(Form):
+class Sku(Schema):
     """How many instances a deployment has."""
 
     capacity: Whole | None = None
 
 
-class Online(Form):
+class Online(Schema):
     """How an endpoint or a deployment is; what a file can say of it is compared as it came."""
 
     provisioning_state: str | None = None
@@ -172,7 +172,7 @@ class Online(Form):
     properties: dict[str, Any] | None = None
 
 
-class Resource(Form):
+class Resource(Schema):
     """An endpoint or a deployment."""
 
     id: str
@@ -183,31 +183,31 @@ class Resource(Form):
     sku: Sku | None = None
 
 
-class Keys(Form):
+class Keys(Schema):
     """What callers of an endpoint show."""
 
     primary_key: str | None = None
 
 
-class Token(Form):
+class Token(Schema):
     """What callers of an endpoint show for an hour."""
 
     access_token: str
 
 
-class Log(Form):
+class Log(Schema):
     """What a container said."""
 
     content: str | None = None
 
 
-class Scaled(Form):
+class Scaled(Schema):
     """What an autoscale setting scales."""
 
     target_resource_uri: str | None = None
 
 
-class Autoscale(Form):
+class Autoscale(Schema):
     """An autoscale setting."""
 
     id: str
@@ -216,23 +216,23 @@ class Autoscale(Form):
 
 
 @cache
-def page(row: type[Form]) -> type[Form]:
+def page(row: type[Schema]) -> type[Schema]:
     """A page of a list of such rows."""
-    return create_model("Page", __base__=Form, value=(list[row], ...), next_link=(str | None, None))  # type: ignore[valid-type]
+    return create_model("Page", __base__=Schema, value=(list[row], ...), next_link=(str | None, None))  # type: ignore[valid-type]
 
 
-def checked(answer: Json, form: type[Form], what: str) -> Json:
+def checked(answer: Json, schema: type[Schema], what: str) -> Json:
     """The answer as it came. Raises Unanswered for one of another form."""
     try:
-        form.model_validate(answer)
+        schema.model_validate(answer)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:80] or "it"
         said = "is missing" if first["type"] == "missing" else "has another form"
-        raise foreign(what, f"{where} {said}") from None
+        raise unexpected_response(what, f"{where} {said}") from None
     return answer
 
 
-def foreign(what: str, why: str) -> Unanswered:
+def unexpected_response(what: str, why: str) -> Unanswered:
     """The error for an answer that is not what Azure's documentation says."""
     return Unanswered(what, f"the answer is not as Azure documents it: {why}", _CURE, code="AML362")

@@ -13,8 +13,8 @@ from typing import Any
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
-from deploy.cloud.failures import asking, if_told
-from deploy.cloud.operations import make_sure
+from deploy.cloud.failures import asking, try_read
+from deploy.cloud.operations import send_once
 from deploy.cloud.transport import IMPORT_LOCK, RETRIES
 from deploy.domain.arm import Json
 from deploy.errors import CloudError
@@ -104,7 +104,7 @@ def held_by(cloud: Cloud, principal: str) -> list[Json] | None:
 
 def count_assignments(cloud: Cloud) -> tuple[int | None, str]:
     """How many role assignments the subscription has; None and why not when we do not see them all."""
-    seen, why = if_told(lambda: _assignments(cloud))
+    seen, why = try_read(lambda: _assignments(cloud))
     rows, whole = seen or (None, False)
     return (len(rows), "") if whole and rows is not None else (None, why or "may not all be read")
 
@@ -128,7 +128,7 @@ def permissions(cloud: Cloud, scope: str) -> tuple[list[Json] | None, str]:
     """The blocks of actions that the caller holds at a scope; None and why not when Azure does not say."""
     path = f"{scope}/providers/Microsoft.Authorization/permissions"
     what = f"read what the caller may do at {scope}"
-    return if_told(lambda: cloud.arm.list(path, VERSION, what, response_schemas.Permission))
+    return try_read(lambda: cloud.arm.list(path, VERSION, what, response_schemas.Permission))
 
 
 def assignment_name(scope: str, principal: str, role: str) -> str:
@@ -223,7 +223,7 @@ def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, rol
         there = cloud.arm.get(path, VERSION, what, response_schemas.Assignment) or {}
         return (there.get("properties") or {}).get("description") == mark
 
-    make_sure(send, is_given)
+    send_once(send, is_given)
 
 
 def unassign(cloud: Cloud, assignment: str, *, what: str) -> None:
@@ -233,7 +233,7 @@ def unassign(cloud: Cloud, assignment: str, *, what: str) -> None:
         with asking(what):
             _client(cloud).role_assignments.delete_by_id(assignment)
 
-    make_sure(send, lambda: cloud.arm.get(assignment, VERSION, what) is None)
+    send_once(send, lambda: cloud.arm.get(assignment, VERSION, what) is None)
 
 
 def _client(cloud: Cloud) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deploy.cloud import endpoints, role_assignments
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import if_told
+from deploy.cloud.failures import try_read
 from deploy.documents import Role
 from deploy.domain.arm import Json
 from deploy.domain.spec import EndpointSpec
@@ -24,12 +24,12 @@ _AUTOMATIC = frozenset(
 )
 
 
-Triple = tuple[str, str, str]
+RoleKey = tuple[str, str, str]
 """Scope, principal, role's GUID, in lower case."""
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldRole:
     """One assignment. `roles` are the wishes that it fulfils, one in each spelling; none for what nobody asks for.
 
     `giver`: `us`; `line` for us, but for another endpoint of the entry; `azure` for what the system identity of this
@@ -41,7 +41,7 @@ class Held:
     roles: Sequence[Role]
 
 
-def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
+def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[HeldRole] | None:
     """Assignments that are wanted and there, and any others of ours; None when they may not be read."""
     rows = role_assignments.assignments(cloud)
     if rows is None:
@@ -50,10 +50,10 @@ def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
     principal = identity(body)
     marks = {role_assignments.mark(cloud, spec.owner, spec.name, own=each) for each in (True, False)}
     own = _own(body, rows, role_assignments.mark(cloud, spec.owner, spec.name))
-    wanted = wishes(cloud, spec, principal)
+    wanted = desired_roles(cloud, spec, principal)
     found = []
     for row in rows:
-        triple = triple_of(row)
+        triple = key_of(row)
         ours = row["properties"].get("description") in marks
         giver = "us" if ours else "azure" if triple[1] in own else "others"
         if (
@@ -64,15 +64,15 @@ def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
         ):
             giver = "line"
         if triple in wanted or giver != "others":
-            found.append(Held(row, giver, wanted.get(triple, ())))
+            found.append(HeldRole(row, giver, wanted.get(triple, ())))
     return found
 
 
-def wishes(cloud: Cloud, spec: EndpointSpec, identity: str | None) -> dict[Triple, list[Role]]:
+def desired_roles(cloud: Cloud, spec: EndpointSpec, identity: str | None) -> dict[RoleKey, list[Role]]:
     """What the pipeline of an endpoint asks for, by what Azure knows it by. Raises for a role that has no such name,
     also while there is nobody yet to give it to.
     """
-    found: dict[Triple, list[Role]] = {}
+    found: dict[RoleKey, list[Role]] = {}
     for role in spec.pipeline.roles:
         holder = _principal(role, identity)
         try:
@@ -88,27 +88,27 @@ def wishes(cloud: Cloud, spec: EndpointSpec, identity: str | None) -> dict[Tripl
     return found
 
 
-def triple_of(row: Json) -> Triple:
+def key_of(row: Json) -> RoleKey:
     """An assignment by what Azure knows it by: two of the same triple cannot be."""
     properties = row["properties"]
     role = str(properties["roleDefinitionId"]).rsplit("/", 1)[-1].lower()
     return str(properties["scope"]).lower(), str(properties["principalId"]).lower(), role
 
 
-def moving(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:
+def scopes_to_change(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:
     """Word of pipeline.yml or ARM id -> ARM id of each scope at which a role may have to be given or taken back.
 
     All that are wanted when nobody tells which are given.
     """
-    told, _ = if_told(lambda: role_assignments.assignments(cloud))
+    told, _ = try_read(lambda: role_assignments.assignments(cloud))
     there = (held(cloud, spec) if told is not None else None) or ()
     lacking = [role for role in spec.pipeline.roles if role not in [each for one in there for each in one.roles]]
-    given = {role.scope: role_assignments.scope_id(cloud, role.scope, spec.name) for role in lacking}
+    added = {role.scope: role_assignments.scope_id(cloud, role.scope, spec.name) for role in lacking}
     taken = [str(one.row["properties"]["scope"]) for one in there if not one.roles and one.giver == "us"]
-    return {**given, **{scope: scope for scope in taken}}
+    return {**added, **{scope: scope for scope in taken}}
 
 
-def given(cloud: Cloud, body: Mapping[str, Json]) -> list[dict[str, Json]]:
+def roles_to_export(cloud: Cloud, body: Mapping[str, Json]) -> list[dict[str, Json]]:
     """{role, scope, principal} of what goes with an endpoint, as pipeline.yml writes it: what its own identity was
     given, what anybody was given on it, and what is marked as ours for it.
 

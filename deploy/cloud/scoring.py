@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
-from deploy.cloud.failures import asking, wish_of
+from deploy.cloud.failures import asking, retry_after_seconds
 from deploy.cloud.operations import VERSION
 from deploy.domain.arm import Json
 from deploy.errors import CloudError, Transient
-from deploy.no_netrc import unchanged
+from deploy.no_netrc import no_netrc_auth
 from deploy.redact import redact_values
 
 
@@ -72,7 +72,7 @@ def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout
     started = time.perf_counter()
     try:
         answer = requests.post(
-            uri, data=body, headers=headers, timeout=timeout, verify=cloud.ca or True, auth=unchanged
+            uri, data=body, headers=headers, timeout=timeout, verify=cloud.ca or True, auth=no_netrc_auth
         )
     except requests.Timeout:
         raise Transient(
@@ -89,7 +89,7 @@ def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout
         request_id=redact_values(answer.headers.get("x-request-id", ""), secrets),
         model_status=int(model) if model.isdecimal() else None,
         model_reason=redact_values(answer.headers.get("ms-azureml-model-error-reason", ""), secrets),
-        retry_after=wish_of(answer.headers),
+        retry_after=retry_after_seconds(answer.headers),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from deploy.cloud import endpoint_keys, endpoints
 from deploy.cloud.connect import Cloud
-from deploy.cloud.operations import Aim, see_through
+from deploy.cloud.operations import Operation, run_operation
 from deploy.documents.cli_v2 import AUTH_MODES
 from deploy.domain import leases
 from deploy.domain.arm import Json
@@ -95,8 +95,8 @@ def _put(
 ) -> None:
     """One PUT past the SDK, seen through like any other."""
     path = endpoints.endpoint_path(cloud, str(document["name"]))
-    aim = Aim(what, path, endpoints.succeeded(lambda _: True), patience)
-    see_through(cloud, aim, lambda: cloud.arm.put(path, version, what, _body(cloud, document, keys)))
+    operation = Operation(what, path, endpoints.succeeded(lambda _: True), patience)
+    run_operation(cloud, operation, lambda: cloud.arm.put(path, version, what, _body(cloud, document, keys)))
 
 
 def _body(cloud: Cloud, document: Mapping[str, Json], keys: endpoint_keys.Keys | None = None) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from deploy.clock import Clock
-from deploy.cloud.rate_limit import Budget, caseless
-from deploy.no_netrc import unchanged
+from deploy.cloud.rate_limit import RateLimiter, caseless
+from deploy.no_netrc import no_netrc_auth
 
 RETRIES: dict[str, Any] = {
     "retry_total": 3,
@@ -44,7 +44,7 @@ class AnswerLost(Exception):
     """A request that changes something left, and no answer that can be read came back."""
 
 
-class AskedToWait(Exception):
+class LongWait(Exception):
     """Azure wishes to be left alone for `seconds`, longer than a hiccup lasts."""
 
     def __init__(self, seconds: float) -> None:
@@ -52,7 +52,7 @@ class AskedToWait(Exception):
         self.seconds = seconds
 
 
-class Followed(Exception):
+class PollerStopped(Exception):
     """What this thread of the SDK's would poll is followed by us."""
 
 
@@ -84,8 +84,8 @@ def open_session(clock: Clock, ca: str | None) -> Any:
     class Session(RequestsTransport):  # type: ignore[misc] # azure-core is untyped here
         def __init__(self) -> None:
             super().__init__(connection_verify=ca or True)
-            self.ear = _Ear(clock)
-            self.kept = _Kept(clock)
+            self.meter = _Meter(clock)
+            self.kept = _Responses(clock)
 
         def send(self, request: Any, **options: Any) -> Any:
             _may_send()
@@ -95,15 +95,17 @@ def open_session(clock: Clock, ca: str | None) -> Any:
                 return known
             reads = ours or request.method.upper() in _READS
             response = self._ask(request, reads, **options)
-            self.kept.keep(request, response, reads=reads, whole=not options.get("stream"))
+            self.kept.store(request, response, reads=reads, whole=not options.get("stream"))
             return response
 
         def _ask(self, request: Any, reads: bool, **options: Any) -> Any:
             try:
-                response = self.ear.hear(request.method, lambda: super(Session, self).send(request, **options))
+                response = self.meter.send_metered(
+                    request.method, lambda: super(Session, self).send(request, **options)
+                )
                 if response.status_code >= 400:
                     _release(response)
-                if garbled(response, options):
+                if is_unreadable(response, options):
                     raise ServiceResponseError(_NOT_JSON)
             except (ServiceResponseError, DecodeError) as error:
                 raise (ServiceResponseError(str(error), error=error) if reads else AnswerLost(str(error))) from error
@@ -132,11 +134,11 @@ def open_sign_in(clock: Clock) -> Any:
 
 def _signing_nothing(transport: Any) -> Any:
     transport.open()
-    transport.session.auth = unchanged
+    transport.session.auth = no_netrc_auth
     return transport
 
 
-class _Kept:
+class _Responses:
     """What was answered and is needed again: workspaces and endpoints by address, and each thread's last change."""
 
     def __init__(self, clock: Clock) -> None:
@@ -155,34 +157,34 @@ class _Kept:
         azure-ai-ml takes a workspace's region from it, and of an endpoint only that it is there; so an endpoint's
         answer serves whatever api-version is asked for.
         """
-        asked, answer = self._answers.get(_key(request.url), (0.0, None))
+        asked, answer = self._answers.get(_cache_key(request.url), (0.0, None))
         fresh = self._clock.monotonic() - asked <= _MOMENT or "/onlineEndpoints/" not in request.url
         return answer if request.method == "GET" and fresh else None
 
-    def keep(self, request: Any, response: Any, *, reads: bool, whole: bool) -> None:
+    def store(self, request: Any, response: Any, *, reads: bool, whole: bool) -> None:
         if not reads:
-            self._answers.pop(_key(request.url), None)
+            self._answers.pop(_cache_key(request.url), None)
             told = caseless(response.headers)
             self._last.accepted = Accepted(request.method, request.url, response.status_code, told)
         elif whole and response.status_code == 200 and request.method == "GET" and _KEPT.search(request.url):
-            self._answers[_key(request.url)] = (self._clock.monotonic(), response)
+            self._answers[_cache_key(request.url)] = (self._clock.monotonic(), response)
 
 
-def _key(url: str) -> str:
+def _cache_key(url: str) -> str:
     return url.partition("?")[0].lower() if "/onlineEndpoints/" in url else url
 
 
-class _Ear:
+class _Meter:
     """Counts and sends when it is our turn, and hears what the answer says beside: what is left, what time it is."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock, self._budget = clock, Budget(monotonic=clock.monotonic, sleep=clock.sleep)
+        self._clock, self._budget = clock, RateLimiter(monotonic=clock.monotonic, sleep=clock.sleep)
         self._lock = threading.Lock()
         self.requests = 0
         self.told: tuple[datetime, float] | None = None
         """The service's clock at the last answer, and ours (monotonic seconds)."""
 
-    def hear(self, method: str, send: Callable[[], Any]) -> Any:
+    def send_metered(self, method: str, send: Callable[[], Any]) -> Any:
         with self._lock:
             self.requests += 1
         with self._budget.turn(method) as heard:
@@ -196,12 +198,12 @@ class _Ear:
 def _may_send() -> None:
     """The SDK begins to poll whatever it has begun, each in a thread; nobody reads what such a thread finds."""
     if threading.current_thread().name.startswith("LROPoller"):
-        raise Followed
+        raise PollerStopped
 
 
 def _may_sleep(seconds: float) -> None:
     if seconds > LONGEST_HICCUP:
-        raise AskedToWait(seconds)
+        raise LongWait(seconds)
 
 
 def _release(response: Any) -> None:
@@ -210,7 +212,7 @@ def _release(response: Any) -> None:
     response.internal_response.close()
 
 
-def garbled(response: Any, options: Mapping[str, Any]) -> bool:
+def is_unreadable(response: Any, options: Mapping[str, Any]) -> bool:
     """Whether an answer that says it went well cannot be read: half of a JSON text, a page of somebody between, or JSON
     that is no object, as all answers of Azure are but those that say nothing (`null`).
 

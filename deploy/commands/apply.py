@@ -130,7 +130,7 @@ def teardown(
     going = {spec.key for spec in specs}
     specs = [replace(spec, siblings=tuple(each for each in spec.siblings if each.key not in going)) for spec in specs]
     with project.alone(environment, "teardown") as cloud:
-        with cloud.arm.remembering():
+        with cloud.arm.cached_reads():
             bodies = endpoints.list_endpoints(cloud)
             specs = lineage.settle(specs, bodies)
             others = [*lineage.others(specs, bodies), *lease_state.gone(cloud, specs, bodies)]

@@ -40,14 +40,14 @@ def import_endpoint(
     environment = validation.validate_environment(source).environment
     key = key or endpoint.lower()
     template, what = template or key, f"import endpoint {endpoint}"
-    with project.connect(environment) as cloud, cloud.arm.remembering():
+    with project.connect(environment) as cloud, cloud.arm.cached_reads():
         body = endpoints.list_endpoints(cloud).get(endpoint.lower())
         _must_be_nobodys(project, source, what, endpoint.lower(), owner_tag(body))
         _must_be_free(project, source, what, key, template)
         behind = endpoints.read_deployments(cloud, str(body["name"])) if body else {}
         if body is None or not behind:
             raise _nothing(what, there=body is not None)
-        made = export.files_of(body, [behind[one] for one in sorted(behind)], role_state.given(cloud, body))
+        made = export.files_of(body, [behind[one] for one in sorted(behind)], role_state.roles_to_export(cloud, body))
     return Import(key, _write(project, source, made, key, template), made.hidden)
 
 
@@ -66,7 +66,7 @@ def adopt(
     """
     environment, specs = validate(project, name, only)
     with project.alone(environment, "adopt") as cloud:
-        with cloud.arm.remembering():
+        with cloud.arm.cached_reads():
             bodies = endpoints.list_endpoints(cloud)
             specs = [each for spec in specs for each in lineage.adoptable(spec, bodies, owners)]
             seen, rows = observe.observe_names(cloud, specs), role_assignments.assignments(cloud)

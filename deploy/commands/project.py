@@ -167,7 +167,7 @@ def look(
     cloud: Cloud, specs: Sequence[EndpointSpec], step_types: Sequence[StepType] = STEP_TYPES
 ) -> tuple[list[EndpointSpec], dict[str, Facts]]:
     """The specs under the names that they have now, and what is there: one look at the world."""
-    with cloud.arm.remembering():
+    with cloud.arm.cached_reads():
         settled = lineage.settle(specs, endpoints.list_endpoints(cloud))
         return settled, observe.observe(cloud, settled, step_types)
 
@@ -176,7 +176,7 @@ def look_with_siblings(
     cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec]
 ) -> tuple[list[EndpointSpec], dict[str, Facts], dict[str, Facts]]:
     """The same for a release, and the deployments of the file's other endpoints where a guard counts them."""
-    with cloud.arm.remembering():
+    with cloud.arm.cached_reads():
         settled, facts = look(cloud, specs, ARRIVING)
         return settled, facts, observe.observe_siblings(cloud, environment, settled)
 
@@ -203,7 +203,7 @@ def dated(cloud: Cloud, plan: Plan) -> Plan:
 
 def rows_of(cloud: Cloud, specs: Sequence[EndpointSpec], *, aliases: bool = True) -> list[reporter.EndpointRow]:
     """What is there now, as people look at it; unless `aliases` is off, with what their aliases say."""
-    with cloud.arm.remembering():
+    with cloud.arm.cached_reads():
         settled, facts = look(cloud, specs, SHOWN)
         is_in_effect = lease_state.of(cloud, specs, endpoints.list_endpoints(cloud)) if aliases else {}
     rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in settled]

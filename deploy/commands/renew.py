@@ -51,7 +51,7 @@ def renew(
     environment, specs = validate(project, name, only)
     specs, short = repair.renewable(specs, within)
     with project.alone(environment, "renew") as cloud:
-        with cloud.arm.remembering():
+        with cloud.arm.cached_reads():
             bodies = endpoints.list_endpoints(cloud)
             is_in_effect = lease_state.of(cloud, specs, bodies)
             lineages = [*lineage.lineages(specs, bodies, cloud.now(), within), *repair.missed(is_in_effect)]
@@ -90,8 +90,8 @@ def _renewals(
     plans: list[Plan] = []
     refused: list[Outcome] = []
     done: list[Lineage] = []
-    moving = [each for each in live if not each.protected]
-    everyone = [spec for each in moving for spec in (each.new, *each.olds)]
+    scopes_to_change = [each for each in live if not each.protected]
+    everyone = [spec for each in scopes_to_change for spec in (each.new, *each.olds)]
     seen, siblings = observe.observe_names(cloud, everyone), observe.observe_siblings(cloud, environment, everyone)
     for files, each in zip(lineages, live, strict=True):
         try:

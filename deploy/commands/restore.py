@@ -38,7 +38,7 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, emit
     kept = _spec(environment, folder)
     entry = _entry(project, name, kept)
     with project.alone(environment, "restore") as cloud:
-        with cloud.arm.remembering():
+        with cloud.arm.cached_reads():
             bodies = endpoints.list_endpoints(cloud)
             spec = _of_its_line(kept, entry)
             serving, live = _live(spec, bodies, folder)

@@ -63,7 +63,7 @@ def _documents(endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, 
     documents = {"endpoint": _endpoint(endpoint)}
     for body in deployments:
         stem = "deployment" if len(deployments) == 1 else f"{body['name']}-deployment"
-        held = _without_ours(diff.written(body, diff.DEPLOYMENT))
+        held = _without_ours(diff.to_document(body, diff.DEPLOYMENT))
         collector = held.get("data_collector") or {}
         if isinstance(rates := collector.get("sampling_rate"), Mapping):  # files have one for all: never collect more
             held["data_collector"] = {
@@ -75,7 +75,7 @@ def _documents(endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, 
 
 
 def _endpoint(body: Mapping[str, Json]) -> dict[str, Json]:
-    document = _without_ours(diff.written(body, diff.ENDPOINT))
+    document = _without_ours(diff.to_document(body, diff.ENDPOINT))
     kept = {k: v for k, v in (document.pop("properties", None) or {}).items() if k not in (ENABLED, DEADLINE)}
     mirror = shares(body, "mirrorTraffic")
     return {

@@ -16,16 +16,20 @@ Json = Any
 _ROUTES = ("liveness_route", "readiness_route", "scoring_route")
 
 
-def compare(wanted: Mapping[str, Json], conda: Json, held: Mapping[str, Json]) -> tuple[Change, ...]:
+def compare(desired: Mapping[str, Json], conda: Json, existing_value: Mapping[str, Json]) -> tuple[Change, ...]:
     """`wanted`: the environment of a deployment file; `conda`: the content of its conda_file; `held`: `properties` of
     an environment version, as ARM has them.
     """
     pairs = [
-        ("image", held.get("image"), wanted.get("image")),
-        ("build.dockerfile_path", _dockerfile(held, "dockerfilePath"), _dockerfile(wanted, "dockerfile_path")),
-        ("os_type", _lower(held.get("osType")), _lower(wanted.get("os_type"))),
-        *_routes(held.get("inferenceConfig") or {}, wanted.get("inference_config") or {}),
-        *_packages(parsed(held.get("condaFile")) or {}, conda or {}),
+        ("image", existing_value.get("image"), desired.get("image")),
+        (
+            "build.dockerfile_path",
+            _dockerfile(existing_value, "dockerfilePath"),
+            _dockerfile(desired, "dockerfile_path"),
+        ),
+        ("os_type", _lower(existing_value.get("osType")), _lower(desired.get("os_type"))),
+        *_routes(existing_value.get("inferenceConfig") or {}, desired.get("inference_config") or {}),
+        *_packages(parsed(existing_value.get("condaFile")) or {}, conda or {}),
     ]
     return tuple(
         Change(f"environment.{path}", before, after, Mutability.UPDATE)
@@ -43,21 +47,21 @@ def _dockerfile(environment: Mapping[str, Json], key: str) -> Json:
     return (build.get(key) or "Dockerfile") if isinstance(build, Mapping) else None
 
 
-def _routes(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> Iterator[tuple[str, Json, Json]]:
+def _routes(existing_value: Mapping[str, Json], desired: Mapping[str, Json]) -> Iterator[tuple[str, Json, Json]]:
     for name in _ROUTES:
         first, _, rest = name.partition("_")
-        before, after = held.get(first + rest.title()) or {}, wanted.get(name) or {}
+        before, after = existing_value.get(first + rest.title()) or {}, desired.get(name) or {}
         for key in ("port", "path"):
             yield f"inference_config.{name}.{key}", before.get(key), after.get(key)
 
 
-def _packages(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> Iterator[tuple[str, Json, Json]]:
+def _packages(existing_value: Mapping[str, Json], desired: Mapping[str, Json]) -> Iterator[tuple[str, Json, Json]]:
     """Of the dependencies, those that go and those that come."""
-    before, after = _flat(held.get("dependencies")), _flat(wanted.get("dependencies"))
+    before, after = _flat(existing_value.get("dependencies")), _flat(desired.get("dependencies"))
     gone, new = [each for each in before if each not in after], [each for each in after if each not in before]
     yield "conda_file.dependencies", gone or None, new or None
-    for key in sorted((held.keys() | wanted.keys()) - {"dependencies"}):
-        yield f"conda_file.{key}", held.get(key), wanted.get(key)
+    for key in sorted((existing_value.keys() | desired.keys()) - {"dependencies"}):
+        yield f"conda_file.{key}", existing_value.get(key), desired.get(key)
 
 
 def _flat(dependencies: Json) -> list[str]:

@@ -77,4 +77,4 @@ def at(value: Json, path: Sequence[Part]) -> Json:
 
 
 def _folded(value: Mapping[str, Json], name: str) -> Json:
-    return next((held for key, held in value.items() if key.lower() == name.lower()), None)
+    return next((existing_value for key, existing_value in value.items() if key.lower() == name.lower()), None)

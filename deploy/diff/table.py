@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from deploy.diff import values
-from deploy.diff.values import Form
+from deploy.diff.values import Conversion
 from deploy.domain import manifest, provenance
 
 Json = Any
@@ -51,7 +51,7 @@ class Field:
 
     yaml: str
     arm: str
-    form: Form = values.SAME
+    conversion: Conversion = values.SAME
     mutability: Mutability = Mutability.UPDATE
     record: str = ""
     """The tag that keeps which asset was made, where files can stand instead of a reference."""
@@ -88,7 +88,7 @@ ENDPOINT: tuple[Field, ...] = (
 
 DEPLOYMENT: tuple[Field, ...] = (
     Field("instance_count", "sku.capacity"),
-    Field("instance_type", "properties.instanceType", Form(values.SAME.read, values.WORD.same), _CREATE_ONLY),
+    Field("instance_type", "properties.instanceType", Conversion(values.SAME.read, values.WORD.same), _CREATE_ONLY),
     Field("model", "properties.model", values.ASSET, record="amldeploy-model"),
     Field("model_mount_path", "properties.modelMountPath"),
     Field("environment", "properties.environmentId", values.ASSET, record="amldeploy-environment"),

@@ -144,7 +144,7 @@ class _EndpointRun:
 
     def look(self, step: Step) -> AbstractContextManager[None]:
         """A check reads what nobody read just now; whatever changes something sees the world as it is."""
-        return self.cloud.arm.remembering(_JUST_NOW) if step.verb is Verb.CHECK else nullcontext()
+        return self.cloud.arm.cached_reads(_JUST_NOW) if step.verb is Verb.CHECK else nullcontext()
 
     def retrying(self, step: Step, began: float) -> tenacity.Retrying:
         def pause(state: tenacity.RetryCallState) -> float:

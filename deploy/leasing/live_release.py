@@ -75,7 +75,7 @@ def _endpoint(spec: EndpointSpec, body: Mapping[str, Json], traffic: Mapping[str
     """Its document without what belongs to one endpoint alone: our own tags, and the properties of its lease. What was
     rolled back stays rolled back.
     """
-    document = diff.written(body, diff.ENDPOINT)
+    document = diff.to_document(body, diff.ENDPOINT)
     there = document.pop("tags", None) or {}
     tags = {name: value for name, value in there.items() if not is_ours(name) or name == history.ROLLED_BACK_TAG}
     held = {k: v for k, v in (document.pop("properties", None) or {}).items() if k.lower() not in _LEASE}
@@ -85,7 +85,7 @@ def _endpoint(spec: EndpointSpec, body: Mapping[str, Json], traffic: Mapping[str
 
 
 def _deployment(spec: EndpointSpec, name: str, body: Mapping[str, Json]) -> dict[str, Json]:
-    return {**diff.written(body, diff.DEPLOYMENT), "name": name, "endpoint_name": spec.name}
+    return {**diff.to_document(body, diff.DEPLOYMENT), "name": name, "endpoint_name": spec.name}
 
 
 def _release(spec: EndpointSpec, document: Mapping[str, Json], *, moves: bool) -> str:

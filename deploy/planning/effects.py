@@ -71,7 +71,7 @@ def unexplained_fields(step: Step, body: Json) -> Iterator[str]:
             yield "sku.capacity"
         return
     document = _with_records(document, body)
-    for arm, so, held in diff.standing(document, body, table):
+    for arm, so, held in diff.compare_fields(document, body, table):
         if not so and not _is_hidden(held):
             yield arm
     if step.verb is Verb.CREATE:
@@ -80,7 +80,7 @@ def unexplained_fields(step: Step, body: Json) -> Iterator[str]:
 
 def _additions(document: Mapping[str, Json], body: Json, table: Sequence[diff.Field]) -> Iterator[str]:
     """ARM paths of what a new resource has and nobody of ours wrote."""
-    there = diff.written(body, table)
+    there = diff.to_document(body, table)
     for name, arm in _NOBODYS.items():
         held, wrote = there.get(name) or {}, document.get(name) or {}
         if not isinstance(held, Mapping):
@@ -107,7 +107,7 @@ def _wrote(step: Step, path: str, now: Json, world: World) -> bool:
         return path == "sku.capacity" and now == step.body.get("count")
     rows = [
         so or _is_hidden(held)
-        for arm, so, held in diff.standing(_with_records(document, body), body, _table(step))
+        for arm, so, held in diff.compare_fields(_with_records(document, body), body, _table(step))
         if _covers(arm, path)
     ]
     return all(rows) if rows else now is None and not path.startswith("tags")

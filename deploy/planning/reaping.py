@@ -148,7 +148,7 @@ def plan_idle(environment: Environment, there: Inventory, judged: Judgement, fol
 
 
 def _recorded(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list[Step]:
-    if not orphans.unrecorded(body, held):
+    if not orphans.unmarked_assignments(body, held):
         return []
     noted, why = {"endpoint": name, "owner": owner_tag(body)}, "so that its roles can be found when the lease is over"
     return [Step(Verb.UPDATE, address("identity", name), noted, why, PATIENT)]
@@ -204,7 +204,7 @@ def _earlier(environment: Environment, there: Inventory, going: Collection[str])
 
 
 def _former(environment: Environment, there: Inventory, name: str) -> set[str]:
-    return orphans.former(there.endpoints[name], _marks(environment, there, name))
+    return orphans.former_principals(there.endpoints[name], _marks(environment, there, name))
 
 
 def _marks(environment: Environment, there: Inventory, name: str) -> list[tuple[Json, role_assignments.Mark]]:
@@ -233,7 +233,9 @@ def _steps(environment: Environment, there: Inventory, each: Candidate, folder: 
     steps = [] if each.gone else [Step(Verb.CHECK, keep, {"name": each.name, "folder": folder}, "kept before it goes")]
     steps += [
         Step(Verb.DELETE, address("autoscale", each.name, str(row["name"])), {"id": row["id"]}, each.why, PATIENT)
-        for row in orphans.behind(() if each.earlier else there.autoscale, path_in(there.workspace_id, each.name))
+        for row in orphans.settings_of_endpoint(
+            () if each.earlier else there.autoscale, path_in(there.workspace_id, each.name)
+        )
     ]
     steps += [
         _ended(address("role", each.name, str(row["name"])), row, there, each.why)

@@ -91,7 +91,7 @@ def _change(spec: EndpointSpec, where: str, body: Mapping[str, Json], retry: Ret
     if not found and (state == "Succeeded" or is_unmanaged(spec.owner, body)):
         return []
     served = {name: body["properties"].get(arm) or {} for name, arm in _TRAFFIC}
-    whole = diff.filled(wanted, body, diff.ENDPOINT)
+    whole = diff.fill_from_existing(wanted, body, diff.ENDPOINT)
     step_body = {"document": {**whole, **served}, "changes": [asdict(c) for c in found]}
     why = ", ".join(c.path for c in found) or f"it is {state}"
     return [Step(Verb.UPDATE, where, step_body, why, retry)]
@@ -168,7 +168,7 @@ def _there(cloud: Cloud, name: str, *, alone: bool) -> Json | None:
     """What has come to be under this name since the plan. Azure takes few reads a second: many that are made at once
     share a list of the last seconds; where a second PUT would ask for another lease, it is looked at by itself.
     """
-    return endpoints.read_endpoint(cloud, name) if alone else endpoints.list_lately(cloud).get(name)
+    return endpoints.read_endpoint(cloud, name) if alone else endpoints.list_recent_endpoints(cloud).get(name)
 
 
 def _lent(body: Mapping[str, Json] | None) -> leases.Lease | None:

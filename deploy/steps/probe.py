@@ -74,7 +74,7 @@ def step_for(spec: EndpointSpec, deployment: str, why: str, *, wait: float = 0.0
 def run(cloud: Cloud, step: Step) -> Evidence:
     what, body = f"probe {step.address.removeprefix('probe/')}", step.body
     kind, folder = probes.find(str(body["probe"]["type"])), cloud.root / str(body["folder"])
-    endpoint = endpoints.recent_endpoint(cloud, str(body["endpoint"]))
+    endpoint = endpoints.read_recent_endpoint(cloud, str(body["endpoint"]))
     if endpoint is None:
         raise CloudError(what, f"there is no endpoint {body['endpoint']}", "Apply first", code="AML375", status=404)
     answer = scoring.score(

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from deploy.cloud import endpoints, role_assignments, role_state
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import if_told
+from deploy.cloud.failures import try_read
 from deploy.documents import Role
 from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.owners import owner_tag
@@ -40,7 +40,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     `role/<key>`: {id: "", giver: "unseen"} when they may not be read; {id: "", giver: "untold", told: why} when Azure
     does not say.
     """
-    _, untold = if_told(lambda: role_assignments.assignments(cloud))
+    _, untold = try_read(lambda: role_assignments.assignments(cloud))
     if untold:
         return {address(NAME, spec.key): {"id": "", "giver": _UNTOLD, "told": untold}}
     found = role_state.held(cloud, spec)
@@ -69,15 +69,15 @@ def heirs_of(
         if owner_tag(body) == other.owner:
             wanted = _wishes(cloud, other, body)
             for row in rows:
-                if role_state.triple_of(row) in wanted:
+                if role_state.key_of(row) in wanted:
                     found.setdefault(str(row["id"]), _described(row, other))
     return found
 
 
-def _wishes(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[role_state.Triple, Sequence[Role]]:
+def _wishes(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[role_state.RoleKey, Sequence[Role]]:
     """Of another entry: a role or a scope of its that nobody knows is its own trouble."""
     try:
-        return role_state.wishes(cloud, other, role_state.identity(body))
+        return role_state.desired_roles(cloud, other, role_state.identity(body))
     except CloudError as error:
         if error.code not in ("AML324", "AML325"):
             raise
@@ -86,7 +86,7 @@ def _wishes(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[role_state
 
 def _described(row: Json, heir: EndpointSpec) -> dict[str, Json]:
     """The step's body that says of an assignment that it is the heir's."""
-    (_, principal, role), kind = role_state.triple_of(row), row["properties"].get("principalType")
+    (_, principal, role), kind = role_state.key_of(row), row["properties"].get("principalType")
     what = {"role": role, "scope": str(row["properties"]["scope"]), "principal": principal, "principal_type": kind}
     return {"id": row["id"], **what, "endpoint": heir.name, "owner": heir.owner}
 
@@ -138,7 +138,7 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     principal, kind = step.body["principal"], step.body["principal_type"]
     own = False
     if principal == "endpoint":
-        body = endpoints.recent_endpoint(cloud, str(step.body["endpoint"]))
+        body = endpoints.read_recent_endpoint(cloud, str(step.body["endpoint"]))
         principal, own = role_state.identity(body), role_assignments.system_identity(body) is not None
         if not principal:
             raise Transient(what, "the endpoint has no identity yet", "Wait until it is provisioned", code="AML326")

@@ -133,7 +133,7 @@ def _as_it_is(document: Mapping[str, Json], there: Mapping[str, Json] | None) ->
     if there is None:
         return document
     moved = {part: document[part] for part in ("name", "traffic", "mirror_traffic") if part in document}
-    return {**diff.written(there, diff.ENDPOINT), **moved}
+    return {**diff.to_document(there, diff.ENDPOINT), **moved}
 
 
 def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[dict[str, int]]:
@@ -145,7 +145,7 @@ def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[
 def _shift(
     spec: EndpointSpec, body: Mapping[str, Json], before: Mapping[str, int], after: Mapping[str, int], *, wait: float
 ) -> Step:
-    whole = diff.filled(spec.owned(body), body, diff.ENDPOINT)
+    whole = diff.fill_from_existing(spec.owned(body), body, diff.ENDPOINT)
     document = {"mirror_traffic": shares(body, "mirrorTraffic"), **whole, "traffic": dict(after)}
     # Azure takes no name for both: who gets callers gets no copies any more.
     document["mirror_traffic"] = {n: share for n, share in document["mirror_traffic"].items() if not after.get(n)}
@@ -159,7 +159,7 @@ def _shift(
 def _stop(where: str, body: Mapping[str, Json]) -> Step:
     """All callers turned away: Azure refuses to delete a deployment that has traffic."""
     before = shares(body)
-    document = {**diff.written(body, diff.ENDPOINT), "name": body["name"], "traffic": {}}
+    document = {**diff.to_document(body, diff.ENDPOINT), "name": body["name"], "traffic": {}}
     key = where.split("/")[1]
     return Step(
         Verb.SHIFT,

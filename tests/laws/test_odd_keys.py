@@ -68,7 +68,7 @@ def test_any_name_is_planned(
     assert {c["path"] for step in plan.steps for c in step.body.get("changes") or ()} == wanted
     assert reporter.plan_text(plan)
     facts["endpoint/mip"]["tags"] |= {"*": "x", "a.b": "y"}
-    assert isinstance(diff.written(facts["endpoint/mip"], diff.ENDPOINT), dict)
+    assert isinstance(diff.to_document(facts["endpoint/mip"], diff.ENDPOINT), dict)
 
 
 @pytest.mark.parametrize(
