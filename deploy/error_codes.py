@@ -55,7 +55,10 @@ def as_page() -> str:
     parts = [_HEAD]
     for hundred, title in _PARTS.items():
         rows = [row for row in explanations().values() if row.code[3] in hundred]
-        lines = [f'| <a id="{r.code.lower()}"></a>`{r.code}` | {r.title} | {_cell(r.cause)} | {_cell(r.cure)} |' for r in rows]
+        lines = [
+            f'| <a id="{r.code.lower()}"></a>`{r.code}` | {r.title} | {_cell(r.cause)} | {_cell(r.cure)} |'
+            for r in rows
+        ]
         parts.append("\n".join([f"## {title}\n", "| code | error | cause | fix |", "|---|---|---|---|", *lines, ""]))
     return "\n".join(parts)
 

@@ -1,4 +1,4 @@
-"""Environment versions that live deployments use, read where a release brings another that its file defines inline."""
+"""Reads the environment versions of live deployments, for releases with an inline environment."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def observe(
     cloud: Cloud, spec: EndpointSpec, endpoint: Mapping[str, Json], bodies: Mapping[str, Mapping[str, Json]]
 ) -> dict[str, Json]:
     """`asset/<key>/<deployment>`: {held, untold, conda} of each deployment with traffic whose release is not in the
-    files; nothing where the files define no environment inline.
+    files; empty if the files define no environment inline.
 
-    `held`: properties of its environment version; `untold`: why they are not known; `conda`: name of a deployment file
-    -> content of its conda_file.
+    `held`: properties of its environment version; `untold`: why they are unknown; `conda`: deployment name -> content
+    of its conda_file.
     """
     files = [document for document in spec.deployments if is_inline(document)]
     folder = cloud.root / spec.folder
@@ -37,10 +37,10 @@ def observe(
 
 
 def _read(cloud: Cloud, where: str) -> dict[str, Json]:
-    if not where.startswith("/subscriptions/"):  # a registry's, or none: the reference says what it is
+    if not where.startswith("/subscriptions/"):  # in a registry, or none: the reference is enough
         return {"held": None, "untold": ""}
     body, untold = try_read(lambda: cloud.arm.get(where, VERSION, f"read {where}", response_schemas.Schema))
-    return {"held": (body or {}).get("properties"), "untold": "" if body else untold or "it is not there"}
+    return {"held": (body or {}).get("properties"), "untold": "" if body else untold or "it does not exist"}
 
 
 def _conda(environment: Mapping[str, Json], folder: Path) -> Json:

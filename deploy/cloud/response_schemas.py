@@ -1,7 +1,7 @@
-"""What is read of Azure's answers, as its documentation has them. An answer of any other form is no answer.
+"""Schemas of Azure's responses, as documented. A response of another form counts as no response.
 
-Only what we read is named here, and what may be null there may be null here. Whoever asks gets the answer as it came;
-nothing is converted. Why a form is foreign is said by its first wrong place.
+The schemas contain only the fields that we read, nullable as in the documentation. Responses are checked, not
+converted. The error names the first field that does not match.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from deploy.errors import Unanswered
 
 Whole = Annotated[int, Field(ge=0, lt=2**63)]
 Limit = Annotated[int, Field(ge=-1, lt=2**63)]
-"""-1 is no limit."""
+"""-1 means no limit."""
 Number = Whole | float
-_CURE = "See whether somebody answers in Azure's place, a proxy for one, and try again"
+_CURE = "Check whether a proxy answers instead of Azure, and try again"
 
 
 class Schema(BaseModel):
-    """An object; whatever else it holds is not looked at."""
+    """An object; other fields are ignored."""
 
     model_config = ConfigDict(strict=True, alias_generator=to_camel, allow_inf_nan=False, defer_build=True)
 
@@ -45,7 +45,7 @@ class Usage(Schema):
 
 
 class Price(Schema):
-    """What an hour of a size costs."""
+    """The price per hour of a VM size."""
 
     retail_price: Number | None = None
     os_type: str | None = None
@@ -53,7 +53,7 @@ class Price(Schema):
 
 
 class Prices(Schema):
-    """All that a size costs."""
+    """All prices of a VM size."""
 
     values: list[Price] | None = None
     billing_currency: str | None = None
@@ -73,14 +73,14 @@ class Size(Schema):
 
 
 class Permission(Schema):
-    """One block of what the caller may do."""
+    """One block of allowed actions."""
 
     actions: list[str]
     not_actions: list[str] | None = None
 
 
 class Assigned(Schema):
-    """Who holds what where."""
+    """The properties of a role assignment."""
 
     scope: str
     principal_id: str
@@ -104,7 +104,7 @@ class Definition(Schema):
 
 
 class Claims(Schema):
-    """What a publisher says of a model."""
+    """Tags and properties of a model version."""
 
     tags: dict[str, str | None] | None = None
     properties: dict[str, str | None] | None = None
@@ -118,7 +118,7 @@ class Version(Schema):
 
 
 class Registry(Schema):
-    """Where a registry is at home."""
+    """The location of a registry."""
 
     primary_region_resource_provider_uri: str = Field(pattern="^https://")
     subscription_id: str
@@ -127,14 +127,14 @@ class Registry(Schema):
 
 
 class Availability(Schema):
-    """Whether a name is free."""
+    """Whether a name is available."""
 
     name_available: bool | None = None
     message: str | None = None
 
 
 class Stores(Schema):
-    """What belongs to a workspace."""
+    """The resources of a workspace."""
 
     storage_account: str | None = None
     container_registry: str | None = None
@@ -149,7 +149,7 @@ class Workspace(Schema):
 
 
 class Identity(Schema):
-    """Who an endpoint is."""
+    """The identity of an endpoint."""
 
     type: str | None = None
     principal_id: str | None = None
@@ -157,13 +157,13 @@ class Identity(Schema):
 
 
 class Sku(Schema):
-    """How many instances a deployment has."""
+    """The number of instances of a deployment."""
 
     capacity: Whole | None = None
 
 
 class Online(Schema):
-    """How an endpoint or a deployment is; what a file can say of it is compared as it came."""
+    """The properties of an endpoint or a deployment. The diff reads further fields."""
 
     provisioning_state: str | None = None
     scoring_uri: str | None = None
@@ -184,25 +184,25 @@ class Resource(Schema):
 
 
 class Keys(Schema):
-    """What callers of an endpoint show."""
+    """The keys of an endpoint."""
 
     primary_key: str | None = None
 
 
 class Token(Schema):
-    """What callers of an endpoint show for an hour."""
+    """A token of an endpoint, valid for an hour."""
 
     access_token: str
 
 
 class Log(Schema):
-    """What a container said."""
+    """The log of a container."""
 
     content: str | None = None
 
 
 class Scaled(Schema):
-    """What an autoscale setting scales."""
+    """The target of an autoscale setting."""
 
     target_resource_uri: str | None = None
 
@@ -217,22 +217,22 @@ class Autoscale(Schema):
 
 @cache
 def page(row: type[Schema]) -> type[Schema]:
-    """A page of a list of such rows."""
+    """The schema of a page of a list."""
     return create_model("Page", __base__=Schema, value=(list[row], ...), next_link=(str | None, None))  # type: ignore[valid-type]
 
 
 def checked(answer: Json, schema: type[Schema], what: str) -> Json:
-    """The answer as it came. Raises Unanswered for one of another form."""
+    """The unchanged response. Raises Unanswered if it does not match the schema."""
     try:
         schema.model_validate(answer)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:80] or "it"
-        said = "is missing" if first["type"] == "missing" else "has another form"
-        raise unexpected_response(what, f"{where} {said}") from None
+        problem = "is missing" if first["type"] == "missing" else "has another form"
+        raise unexpected_response(what, f"{where} {problem}") from None
     return answer
 
 
 def unexpected_response(what: str, why: str) -> Unanswered:
-    """The error for an answer that is not what Azure's documentation says."""
-    return Unanswered(what, f"the answer is not as Azure documents it: {why}", _CURE, code="AML362")
+    """The error for a response that does not match Azure's documentation."""
+    return Unanswered(what, f"the response differs from Azure's documentation: {why}", _CURE, code="AML362")

@@ -62,9 +62,9 @@ def apply(
     remembers both.
     """
     flags = {"--cleanup": cleanup, "--allow-rolled-back": allow_rolled_back, "--allow-exposure": allow_exposure}
-    selection.must_agree(plan_file, flags)
+    selection.refuse_flags(plan_file, flags)
     agreed = reporter.plan_load(plan_file.read_text(errors="replace"), str(plan_file)) if plan_file else None
-    name, only = selection.asked(agreed, name, only)
+    name, only = selection.environment_and_endpoints(agreed, name, only)
     environment, specs = validate(project, name, only)
     if agreed:
         plan_check.must_be_for(agreed, environment, specs)
@@ -112,7 +112,7 @@ def rollback(
     """All traffic back to the previous release, or to release or commit `to`: a plan like any other, asked about and
     done. `every`: all endpoints; those without a previous release are skipped with a note.
     """
-    selection.must_name(only, every)
+    selection.require_endpoints(only, every)
     environment, specs = validate(project, name, only)
     with project.alone(environment, "rollback") as cloud:
         specs, facts = look(cloud, specs)

@@ -98,7 +98,7 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
     file = validation.survey_environment(reader.read_environment(project.root, name))
     specs: list[EndpointSpec] = []
     problems: list[Problem] = list(file.problems)
-    for key in selection.chosen(file, only) if not problems else file.entries:
+    for key in selection.selected(file, only) if not problems else file.entries:
         try:
             specs.append(spec_of(project, file, key))
         except SpecError as error:

@@ -76,7 +76,7 @@ def _spec(environment: Environment, folder: Path) -> EndpointSpec:
     sources = {file: yaml12.parse(text, str(folder / file)) for file, text in texts.items()}
     endpoint, pipeline = sources.pop("endpoint.yml"), sources.pop("pipeline.yml", None)
     spec = validation.validate_endpoint(
-        Rendered(key, folder, endpoint, tuple(sources.values()), pipeline), environment, key, folder, kept=True
+        Rendered(key, folder, endpoint, tuple(sources.values()), pipeline), environment, key, folder, restored=True
     )
     # The releases that they were, not new ones of the same content: the files that made them apply to nothing.
     tags = {str(each["name"]): each.get("tags") or {} for each in behind}

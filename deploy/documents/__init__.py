@@ -32,7 +32,7 @@ class Quota(Document):
 
     capacity: Literal["dedicated", "shared"] = Field(
         default="dedicated",
-        description="dedicated: quota of the subscription. shared: a lease of at most 168 hours on Azure's shared pool.",
+        description="dedicated: quota of the subscription. shared: a lease of 168 hours on Azure's shared pool.",
     )
     duration: Annotated[Duration, Field(gt=0, le=604_800)] = Field(
         default=604_800.0, description="Lease of an endpoint on shared quota: at most 168h."
@@ -81,7 +81,9 @@ class Probe(Document):
     )
     max_seconds: Duration | None = Field(default=None, description="Longest response time that passes: 2s, 1m.")
     attempts: Whole = Field(default=5, ge=1, le=100)
-    timeout: Annotated[Duration, Field(gt=0)] = Field(default=90.0, description="Timeout of one attempt: 90s, 5m, or seconds.")
+    timeout: Annotated[Duration, Field(gt=0)] = Field(
+        default=90.0, description="Timeout of one attempt: 90s, 5m, or seconds."
+    )
 
 
 class RetryPolicy(Document):
@@ -92,14 +94,16 @@ class RetryPolicy(Document):
 
 
 class Alias(Document):
-    """The record in which clients look up the current endpoint. Set exactly one of file, github_variable and command."""
+    """Where clients look up the current endpoint. Set exactly one of file, github_variable and command."""
 
     file: str | None = Field(default=None, min_length=1, description="JSON file, relative to the project folder.")
     github_variable: str | None = Field(
         default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Name of a GitHub Actions variable."
     )
     repository: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name.")
-    command: tuple[str, ...] | None = Field(default=None, min_length=1, description="Program and arguments, run without a shell.")
+    command: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="Program and arguments, run without a shell."
+    )
 
     @model_validator(mode="after")
     def _is_one(self) -> Alias:
@@ -116,10 +120,14 @@ class LeasePolicy(Document):
 
 
 class Notice(Document):
-    """A channel for notices about the end of a lease. The URL of a webhook is a secret, so `url_from` names a variable."""
+    """A channel for notices that a lease ends. The URL of a webhook is a secret, so `url_from` names a variable."""
 
     to: Literal["stdout", "github", "teams", "slack", "webhook"]
-    url_from: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Environment variable with the URL of the webhook.")
+    url_from: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Environment variable with the URL of the webhook.",
+    )
 
     @model_validator(mode="after")
     def _has_address(self) -> Notice:
@@ -139,7 +147,9 @@ class Pipeline(Document):
     lease: LeasePolicy = LeasePolicy()
 
 
-_PROJECT = "Short name of this repository, part of the tag that marks managed resources. Required unless cloud is local."
+_PROJECT = (
+    "Short name of this repository, part of the tag that marks managed resources. Required unless cloud is local."
+)
 _IDLE = "Idle slots of a blue/green rollout can still be deleted."
 
 
@@ -165,7 +175,9 @@ class EntryDocument(Document):
     """An endpoint: a template and its values."""
 
     template: str = Field(min_length=1, description="Name of a folder in templates/.")
-    values: dict[str, Any] = Field(default={}, description="Values that override the values of the environment with the same key.")
+    values: dict[str, Any] = Field(
+        default={}, description="Values that override the values of the environment with the same key."
+    )
     protected: Flag = Field(default=False, description=f"Refuse plans that delete this endpoint. {_IDLE}")
 
 

@@ -52,9 +52,9 @@ class EndpointDocument(Document):
     name: Name = Field(description="Unique in its Azure region. 3 to 32 lower-case letters, digits and single dashes.")
     description: str | None = None
     tags: StringMap = Field(default={})
-    properties: StringMap = Field(default={}, description="Can be added to, never changed.")
+    properties: StringMap = Field(default={}, description="Properties can be added, but not changed or removed.")
     auth_mode: Literal["key", "aml_token", "aad_token"] = "key"
-    identity: Identity | None = Field(default=None, description="The endpoint's own (system_assigned) when absent.")
+    identity: Identity | None = Field(default=None, description="Default: system_assigned.")
     traffic: dict[str, Percent] | None = Field(default=None, description="Deployment -> percent. The sum is 0 or 100.")
     mirror_traffic: dict[str, Percent] | None = Field(default=None, description="One deployment -> at most 50 percent.")
     public_network_access: Switch = "enabled"
@@ -196,7 +196,7 @@ class DeploymentDocument(Document):
     type: Literal["managed"] = "managed"
     description: str | None = None
     tags: StringMap = Field(default={})
-    properties: StringMap = Field(default={}, description="Can be added to, never changed.")
+    properties: StringMap = Field(default={}, description="Properties can be added, but not changed or removed.")
     model: Annotated[
         Annotated[Asset, Tag("reference")] | Annotated[InlineModel, Tag("inline")], Discriminator(union_tag)
     ] = Field(default="azureml:", description="azureml:<name>:<version>, a model in a registry, or an inline model.")
@@ -204,7 +204,10 @@ class DeploymentDocument(Document):
     code_configuration: Code | None = None
     environment: Annotated[
         Annotated[Asset, Tag("reference")] | Annotated[InlineEnvironment, Tag("inline")], Discriminator(union_tag)
-    ] = Field(default="azureml:", description="azureml:<name>:<version>, an environment in a registry, or an inline environment.")
+    ] = Field(
+        default="azureml:",
+        description="azureml:<name>:<version>, an environment in a registry, or an inline environment.",
+    )
     environment_variables: StringMap = Field(default={}, description="Values are text in the container.")
     instance_type: str = Field(min_length=1, description="A VM size, such as Standard_NC24ads_A100_v4.")
     instance_count: Whole = Field(ge=1, le=50)

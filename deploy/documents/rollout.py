@@ -17,7 +17,9 @@ class Rollout(Document):
         description="blue_green: a second deployment receives traffic in stages. in_place: the deployment is updated.",
     )
     stages: tuple[Annotated[Percent, Field(ge=1)], ...] = Field(
-        default=(100,), min_length=1, description="Percentages of traffic for the new release, ascending; the last is 100."
+        default=(100,),
+        min_length=1,
+        description="Percentages of traffic for the new release, ascending; the last is 100.",
     )
     bake: Duration = Field(default=0.0, description="How long a stage is observed before the next: 5m, or seconds.")
     keep_previous: Retention = Field(

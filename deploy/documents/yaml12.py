@@ -96,9 +96,7 @@ class _Composer:
             if error.context_mark and "flow" in str(error.context):
                 begun = self._locate(error.context_mark.index)
                 place = place if begun.file == place.file else begun
-            raise _problem(
-                place, "AML103", f"This is not YAML: {words}.", "Fix the text here or just above."
-            ) from None
+            raise _problem(place, "AML103", f"This is not YAML: {words}.", "Fix the text here or just above.") from None
         except yaml.YAMLError as error:
             words = str(error).splitlines()[0]
             raise _problem(self._locate(0), "AML103", f"This is not YAML: {words}.", "Fix the text.") from None
