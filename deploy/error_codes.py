@@ -33,7 +33,7 @@ def explanations() -> dict[str, Explanation]:
 
 
 def explain(code: str) -> Explanation:
-    """The explanation of a code in the form `AML310`, `aml310` or `310`. UsageError with the nearest codes if unknown."""
+    """The explanation of a code in the form `AML310`, `aml310` or `310`. UsageError with similar codes if unknown."""
     known = explanations()
     name = code.strip().upper()
     name = name if name.startswith("AML") else f"AML{name}"

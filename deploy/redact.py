@@ -87,7 +87,7 @@ def redact_at(path: str, value: Json) -> Json:
 
 
 def _name_at(path: str) -> str:
-    """The name at the end of a path. Keys of maps can contain dots, so the first end that names a secret is returned."""
+    """The name at the end of a path. Keys of maps can contain dots, so the first end that names a secret wins."""
     names = path.split(".")
     ends = [".".join(names[number:]) for number in range(1, len(names))]
     return next(filter(is_secret, ends), names[-1])

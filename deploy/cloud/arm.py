@@ -18,7 +18,7 @@ from deploy.clock import Clock
 from deploy.cloud import response_schemas
 from deploy.cloud.failures import asking
 from deploy.cloud.rate_limit import caseless
-from deploy.cloud.read_cache import Memory
+from deploy.cloud.read_cache import ReadCache
 from deploy.cloud.response_schemas import Schema
 from deploy.cloud.transport import RETRIES, open_session
 
@@ -44,7 +44,7 @@ class Arm:
 
         self.base_url, self.credential, self.scope = base_url.rstrip("/"), credential, scope
         self.transport = open_session(clock, ca)
-        self._cache = Memory(clock.monotonic)
+        self._cache = ReadCache(clock.monotonic)
         self._client: Any = PipelineClient(
             self.base_url,
             transport=self.transport,

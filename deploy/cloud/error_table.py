@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class ErrorRule:
-    """One row. `wait`: minimum seconds between attempts. `tries`: maximum number of attempts, even if the step allows more."""
+    """One row. `wait`: minimum seconds between attempts. `tries`: maximum attempts, even if the step allows more."""
 
     pattern: re.Pattern[str]
     code: str
@@ -53,7 +53,7 @@ _CLUSTER = {
     "TokenRefreshFailed": "The cluster's extension has lost its identity: reinstall the machine learning extension",
     "ACRAuthenticationChallengeFailed": "The cluster cannot reach the container registry: check the network of both",
     "KubernetesUnaccessible": "The cluster cannot be reached: apply again after 5 hours, or attach the compute again",
-    "NamespaceNotFound": "The compute's namespace no longer exists in the cluster: create it, or attach the compute with another one",
+    "NamespaceNotFound": "The compute's namespace no longer exists in the cluster: create it, or use another one",
     "ScoringFeUnhealthy": "The cluster's azureml-fe is not healthy: check its pods and the extension's installation",
     "InferencingClientCallFailed": "The service cannot work with the cluster: detach the compute and attach it again",
 }
@@ -145,7 +145,7 @@ ERROR_RULES = (
         r"|(?:lacks?|(?:has|have) no|do(?:es)?(?: not|n't) have) (?:\w+ ){0,2}(?:authorization|permissions?|access)"
         r"|(?:access|permissions?) (?:\w+ ){0,6}(?:missing|denied)|Storage Blob Data \w+)",
         "AML344", Kind.AFTER_ROLE,
-        "Assign Storage Blob Data Reader on the workspace's storage and AcrPull on its registry to the endpoint's identity",
+        "Assign Storage Blob Data Reader on the storage and AcrPull on the registry to the endpoint's identity",
     ),
     _row(
         r"\b(?:Err)?ImagePull(?:LoopBackOff|BackOff|Fail\w*)?\b|manifest (?:\S+ ){0,6}(?:unknown|not found)"

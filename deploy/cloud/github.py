@@ -72,7 +72,7 @@ class GitHubCredential:
 
 
 def refused(words: str, client: str) -> DeployError:
-    """The error for an ID token that Entra refused. Entra's message contains issuer, subject and audience, no secrets."""
+    """The error for an ID token that Entra refused. The message contains issuer, subject and audience, no secrets."""
     message = " ".join(line.strip() for line in words.splitlines()[:3]).partition(" Trace ID:")[0]
     if any(code in words for code in ("AADSTS70021", "AADSTS700211", "AADSTS700212", "AADSTS700213")):
         return NotAuthenticated(

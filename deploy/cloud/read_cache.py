@@ -41,7 +41,7 @@ _LASTING = re.compile(
 """Paths of resources that do not change: workspaces, the VM sizes of a region, the region of a registry."""
 
 
-class Memory:
+class ReadCache:
     """Responses by key. Thread-safe; `open` applies to the thread that calls it, and to threads with its context."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:

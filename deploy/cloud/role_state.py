@@ -30,7 +30,7 @@ RoleKey = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class HeldRole:
-    """One role assignment. `roles`: the roles of the pipeline file that it fulfils, one for each spelling; may be empty.
+    """One role assignment. `roles`: the roles of the pipeline file that it fulfils, one per spelling; may be empty.
 
     `giver` (who assigned it): `us`; `line` for us, but for another endpoint of the entry; `azure` for assignments to
     the system identity of this endpoint, or of a deleted one with the same name; otherwise `others`.

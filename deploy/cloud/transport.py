@@ -214,8 +214,7 @@ def _release(response: Any) -> None:
 
 
 def is_unreadable(response: Any, options: Mapping[str, Any]) -> bool:
-    """Whether a successful response is invalid: incomplete JSON, an HTML page of a proxy, or JSON that is not an object.
-    Azure's responses are objects or `null`.
+    """Whether a successful response is invalid: incomplete JSON, an HTML page of a proxy, or JSON other than an object or `null`.
 
     The parsed JSON is reused where the response class caches it, so that long lists are not parsed twice.
     """

@@ -1,4 +1,4 @@
-"""The signed-in principal: the type of the credential, and the claims of its token. The token itself is not returned."""
+"""The signed-in principal: the type of the credential, and the claims of its token. Never returns the token."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 `no`, `on` and `12:30:45` are text, `010` is ten and `0o10` eight, as editors assume. Refused: duplicate keys, keys that
 are not text, the merge key `<<`, tags other than the core ones, several documents in one file, more than 64 levels, and
 more than a million values after aliases are expanded.
-Our own, on PyYAML's events: no library has the core schema, locations, these limits and values for placeholders at once.
+Our own, on PyYAML's events: no library has the core schema, locations, these limits and placeholders at once.
 """
 
 from __future__ import annotations

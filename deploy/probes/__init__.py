@@ -1,8 +1,8 @@
-"""What a right answer looks like, one module for each type of probe.
+"""The probe types, one module for each.
 
-A probe is a real scoring request with an expected answer. A module makes the request from the template's sample files
-and judges what came back: `check` returns what was seen, or raises `WrongAnswer` with the one thing that was wrong.
-It sends nothing and waits for nothing; the room that does so is `deploy.steps.probe`.
+A probe is a real scoring request with an expected response. A module builds the request from sample files of the template
+and checks the response: `check` returns the results, or raises `WrongAnswer` with the first problem. The requests are
+sent by `deploy.steps.probe`.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from deploy.domain.report import Evidence
 from deploy.errors import DeployError
 from deploy.probes import cxrreportgen, gigapath, http, medimageinsight, medimageparse, medimageparse3d
 from deploy.probes.answers import WrongAnswer
-from deploy.probes.samples import Unfit
+from deploy.probes.samples import InvalidProbe
 
-__all__ = ["Judge", "Unfit", "WrongAnswer", "find"]
+__all__ = ["InvalidProbe", "ProbeType", "WrongAnswer", "find"]
 
 
-class Judge(Protocol):
-    """A type of probe. `probe` is the `probe` part of pipeline.yml as a mapping, `folder` the template's."""
+class ProbeType(Protocol):
+    """A probe type. `probe` is the `probe` part of pipeline.yml as a mapping, `folder` the template's folder."""
 
     def request(self, probe: Mapping[str, Any], folder: Path) -> bytes:
-        """The JSON body to POST. Unfit when a sample file is missing or unfit, or the probe lacks a key."""
+        """The JSON body to POST. InvalidProbe if a sample file is missing or unsuitable, or the probe lacks a key."""
         ...
 
     def check(self, probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:
-        """What was seen in the answer. WrongAnswer when it is not what was expected."""
+        """The results of the response. WrongAnswer if it is not as expected."""
         ...
 
 
-_JUDGES: Mapping[str, Judge] = {
+_TYPES: Mapping[str, ProbeType] = {
     "http": http,
     "medimageparse": medimageparse,
     "medimageparse3d": medimageparse3d,
@@ -42,13 +42,13 @@ _JUDGES: Mapping[str, Judge] = {
 }
 
 
-def find(type_name: str) -> Judge:
-    """The module for a probe's `type`."""
-    if type_name not in _JUDGES:
+def find(type_name: str) -> ProbeType:
+    """The module of a probe type."""
+    if type_name not in _TYPES:
         raise DeployError(
             "probe the endpoint",
-            f"this version has no probe of type '{type_name}'",
-            f"Use one of: {', '.join(_JUDGES)}; 'http' fits every endpoint",
+            f"this version has no probe type '{type_name}'",
+            f"Use one of: {', '.join(_TYPES)}; 'http' works with every endpoint",
             code="AML412",
         )
-    return _JUDGES[type_name]
+    return _TYPES[type_name]

@@ -259,6 +259,6 @@ def _request(source: Source, probe: Mapping[str, Json], folder: Path) -> Problem
         probe = {**probe, "answer": redact_values(probe["answer"], source.secrets)}
     try:
         probes.find(str(probe["type"])).request(probe, folder)
-    except probes.Unfit as unfit:
+    except probes.InvalidProbe as unfit:
         cause = f"{unfit.cause[:1].upper()}{unfit.cause[1:]}."
         yield problem(source, ("probe", unfit.field), unfit.code, cause, f"{unfit.cure}.")

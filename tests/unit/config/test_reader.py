@@ -68,7 +68,7 @@ def test_what_is_there_and_cannot_be_read_is_not_called_absent(tmp_path: Path) -
     (tmp_path / "environments" / "link.yml").symlink_to("nowhere")
     (tmp_path / "environments" / "a b.yml").touch()
     (tmp_path / "templates" / "Üñï").mkdir()
-    letters = "Use letters from a to z, digits, dots, dashes and underscores, a letter or digit first."
+    letters = "Use letters from a to z, digits, dots, dashes and underscores, and start with a letter or digit."
     assert problem(reader.read_environment, tmp_path, "link")[2:] == (
         "link.yml is a broken link.", "Replace it with a file.",
     )  # fmt: skip
