@@ -51,7 +51,8 @@ def try_read(read: Callable[[], T]) -> tuple[T | None, str]:
     try:
         return read(), ""
     except CloudError as error:
-        return None, "no permission to read" if error.status == 403 else f"read failed: {error.cause.rstrip('. ')}"
+        reason = "permission denied" if error.status == 403 else error.cause.rstrip(". ")
+        return None, f"could not be read: {reason}"
 
 
 def translate(error: Exception, what: str) -> DeployError | None:

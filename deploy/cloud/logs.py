@@ -39,6 +39,6 @@ def _logs(cloud: Cloud, endpoint: str, name: str) -> tuple[dict[str, bytes], dic
             logs[f"{container}.log"] = sanitize(text).encode()
         except CloudError as error:
             if error.status != 404:  # 404: there is no deployment, and no log
-                refused = f"no permission to read it; {permissions.LOGS} is needed"
+                refused = f"could not be read without the permission {permissions.LOGS}"
                 unread[container] = refused if error.status == 403 else f"could not be read: {error.cause.rstrip('.')}"
     return logs, unread

@@ -30,7 +30,7 @@ _FINISHED = frozenset({"succeeded", "failed", "canceled"})
 
 @dataclass(frozen=True)
 class Operation:
-    """A change and its desired state: `path` and `parent` are ARM ids, `settled` checks whether a body is in that state.
+    """A change and the desired state; `path` and `parent` are ARM ids, `settled` checks whether a body has it.
 
     `patience`: seconds from the first request to the last read.
     """

@@ -104,7 +104,7 @@ def count_assignments(cloud: Cloud) -> tuple[int | None, str]:
     """The number of role assignments of the subscription; None and the reason if not all can be read."""
     seen, why = try_read(lambda: _assignments(cloud))
     rows, whole = seen or (None, False)
-    return (len(rows), "") if whole and rows is not None else (None, why or "no permission to read all of them")
+    return (len(rows), "") if whole and rows is not None else (None, why or "could not all be read: permission denied")
 
 
 def _assignments(cloud: Cloud, **query: str) -> tuple[list[Json] | None, bool]:

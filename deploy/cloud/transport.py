@@ -214,7 +214,7 @@ def _release(response: Any) -> None:
 
 
 def is_unreadable(response: Any, options: Mapping[str, Any]) -> bool:
-    """Whether a successful response is invalid: incomplete JSON, an HTML page of a proxy, or JSON other than an object or `null`.
+    """Whether a successful response is invalid: incomplete JSON, a proxy's HTML page, or no object and not `null`.
 
     The parsed JSON is reused where the response class caches it, so that long lists are not parsed twice.
     """

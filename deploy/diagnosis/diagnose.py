@@ -23,7 +23,7 @@ _ADDABLE = frozenset({"liveness_probe", "readiness_probe", "roles", "quota", "en
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`cause` is a keyword, `says` a sentence, `field` the field of the files to change ("" if none).
+    """`cause` is a keyword with a sentence about it, `field` the field of the files to change ("" if none).
 
     `cure`: how to fix it, where the cure of the error code does not apply. `evidence`: the lines that match the cause.
     `logs`: container -> its last lines. `unread`: container -> why its log could not be read.
@@ -58,7 +58,7 @@ def diagnose(
 ) -> Diagnosis:
     """The first cause in the table that matches `code`, Azure's message (`words`) or a log.
 
-    `code` is an AML code; if it names a cause that no row has, `says` is empty. `document` is the deployment's; a field
+    `code` is an AML code; if it names a cause that no row has, the sentence is empty. `document` is the deployment's; a field
     that it lacks is not returned, unless it can be added.
     """
     last = {name: tuple(_short(line) for line in _nonempty(text)[-LINES:]) for name, text in logs.items()}

@@ -1,8 +1,7 @@
-"""The difference between a CLI v2 document and Azure's answer, by a table: one row a field (`table`, `forms`, `paths`).
+"""Compares a CLI v2 document with an ARM body, by a table with one row per field (`table`, `values`, `paths`).
 
-What the user did not set is not compared, so a default of the service is never a difference. A map that a PUT replaces
-as a whole is compared as a whole where the user wrote it: a key that only Azure has is a removal. This module decides
-nothing: what to do about a change is for the step types.
+Fields that the user did not set are not compared, so a default of the service is never a difference. If the user set a
+map that a PUT replaces as a whole, a key that only Azure has is a removal. The step types decide what a change leads to.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ __all__ = [
 Json = Any
 _SURVIVE = ("tags", "properties")
 _LONGEST_TAG = 256
-"""Characters of a tag's value that Azure takes."""
+"""Azure's limit for the value of a tag, in characters."""
 _COLLECTIONS, _RATE = ("data_collector", "collections"), ("data_collector", "sampling_rate")
 
 
 def changes(desired: Mapping[str, Json], existing: Mapping[str, Json], table: Sequence[Field]) -> tuple[Change, ...]:
-    """Every row of `table` that the user set and that Azure holds differently, and what a PUT takes out of the maps
-    that the user set. Maps are reported key by key.
+    """All fields of `table` that the user set and that differ in Azure, and the keys that a PUT removes from the maps that
+    the user set. Maps are reported key by key.
     """
     return tuple(
         change for row in table for change in (*_changed(row, desired, existing), *_removed(row, desired, existing))
@@ -52,13 +51,16 @@ def changes(desired: Mapping[str, Json], existing: Mapping[str, Json], table: Se
 
 
 def resets(
-    desired: Mapping[str, Json], existing: Mapping[str, Json], table: Sequence[Field], *, siblings: bool = False
+    desired: Mapping[str, Json], existing: Mapping[str, Json], table: Sequence[Field], *, other_deployment: bool = False
 ) -> tuple[Change, ...]:
-    """Every field that the user did not set and that a PUT takes back to what it is where nothing is said. Tags and
-    properties survive one. `beside`: `actual` is another deployment than the one that the PUT makes, so nothing of it
-    survives.
+    """All fields that the user did not set and that a PUT resets to their default. A PUT keeps tags and properties.
+    `other_deployment`: `existing` is another deployment than the one that the PUT creates, so nothing of it is kept.
     """
-    rows = [row for row in table if siblings or (row.mutability is Mutability.UPDATE and _first(row) not in _SURVIVE)]
+    rows = [
+        row
+        for row in table
+        if other_deployment or (row.mutability is Mutability.UPDATE and _first(row) not in _SURVIVE)
+    ]
     existing_value = to_document(existing, rows)
     return tuple(
         Change(dotted(path), value, None, row.mutability)
@@ -75,26 +77,26 @@ def differences(
     environment: Mapping[str, Json] | None = None,
     conda: Json = None,
 ) -> tuple[Change, ...]:
-    """Every field that a deployment made of this document has otherwise than another that exists, its body `other`.
+    """All fields in which a deployment of this document would differ from another existing one with the body `other`.
 
-    `environment`: properties of the version that the other uses, where they are known; `conda`: content of the
+    `environment`: properties of the environment version that the other uses, if known; `conda`: content of the
     document's conda_file.
     """
-    fields = (*changes(desired, other, DEPLOYMENT), *resets(desired, other, DEPLOYMENT, siblings=True))
+    fields = (*changes(desired, other, DEPLOYMENT), *resets(desired, other, DEPLOYMENT, other_deployment=True))
     existing_value = at(other, ("properties", "environmentId"))
     if not is_inline(desired) or not existing_value:
         return fields
     if environment is not None:
         return (*fields, *compare(desired["environment"], conda, environment))
-    foreign = not str(existing_value).startswith("/subscriptions/")  # of a registry
+    in_registry = not str(existing_value).startswith("/subscriptions/")
     replaced = Change("environment", short_reference(existing_value), desired["environment"], Mutability.UPDATE)
-    return (*fields, replaced) if foreign else fields
+    return (*fields, replaced) if in_registry else fields
 
 
 def fill_from_existing(
     desired: Mapping[str, Json], existing: Mapping[str, Json], table: Sequence[Field]
 ) -> dict[str, Json]:
-    """The document with every field that it leaves open as `actual` holds it: a PUT of it changes nothing else."""
+    """The document, with the fields that it does not set taken from `existing`, so that a PUT changes nothing else."""
     document = _merge(to_document(existing, table), desired, {_map_of(row) for row in table if row.whole})
     rates = at(document, _RATE)
     if isinstance(rates, Mapping):
@@ -105,11 +107,11 @@ def fill_from_existing(
 
 
 def stop_data_collection(desired: Mapping[str, Json], existing: Mapping[str, Json]) -> dict[str, Json]:
-    """The document of a release that names no data collector, with an end to what the deployment collects.
+    """The document of a release without a data collector, extended so that it stops data collection.
 
-    Azure does not document what a PUT without a data collector does to the one that the deployment has (the REST
-    reference calls the property optional and nullable, azure-ai-ml leaves it out, the emulator keeps it). So the end is
-    written out: every collection as it is, with `dataCollectionMode: Disabled`.
+    Azure does not document what a PUT without a data collector does to an existing one (the REST reference calls the
+    property optional and nullable, azure-ai-ml omits it, the emulator keeps it). So each collection is sent unchanged
+    but with `dataCollectionMode: Disabled`.
     """
     existing_value = (
         to_document(existing, [row for row in DEPLOYMENT if _first(row) == "data_collector"]).get("data_collector")
@@ -125,7 +127,7 @@ def stop_data_collection(desired: Mapping[str, Json], existing: Mapping[str, Jso
 def compare_fields(
     desired: Mapping[str, Json], existing: Mapping[str, Json], table: Sequence[Field]
 ) -> Iterator[tuple[str, bool, Json]]:
-    """ARM path of every row that the user set, whether Azure holds it so, and what Azure holds."""
+    """ARM path of each field that the user set, whether Azure has the desired value, and Azure's value."""
     for row in table:
         for names, after in spread(desired, parts(row.yaml)):
             arm = fill(row.arm, names)
@@ -137,7 +139,7 @@ def compare_fields(
 
 
 def records(desired: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, str]:
-    """The tags that say which assets were made of a deployment's files. `made`: path in the file -> ARM id."""
+    """The tags that record the assets created from a deployment's files. `made`: path in the file -> ARM id."""
     return {
         row.record: str(row.conversion.read(made[row.yaml]))[:_LONGEST_TAG]
         for row in DEPLOYMENT
@@ -148,9 +150,9 @@ def records(desired: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, 
 
 
 def to_document(existing: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Json]:
-    """The CLI v2 document that says what `actual` holds: `changes` between the two are none. Server's own left out.
+    """The CLI v2 document that is equal to `existing`, so that `changes` finds no difference. Without read-only properties.
 
-    Where collections differ in their sampling rate, which CLI v2 cannot say, it is a map: collection -> rate.
+    If collections have different sampling rates, which CLI v2 does not support, the rate is a map: collection -> rate.
     """
     document: dict[str, Json] = {}
     for row in table:
@@ -173,8 +175,8 @@ def _merge(
     wholes: Container[tuple[Part, ...]],
     above: Names = (),
 ) -> dict[str, Json]:
-    """What is held under what is wanted. Of a map that is replaced as a whole, only what is wanted and what Azure
-    writes; of tags and properties, one of two spellings.
+    """The existing document updated with the desired one. Of a map that a PUT replaces as a whole, only the desired keys
+    and Azure's own are kept; of tags and properties, one of two spellings.
     """
     left = dict(existing_value)
     if above in wholes:
@@ -187,7 +189,7 @@ def _merge(
 
 
 def _value_at(document: Json, path: Sequence[Part]) -> Json:
-    """What a document says at a path; whoever says something above it (an asset's files) has said it too."""
+    """The value at a path of a document, or the value above it that is not a mapping (a reference to an asset)."""
     for name in path:
         if not isinstance(document, Mapping):
             break
@@ -203,7 +205,7 @@ def _changed(row: Field, desired: Mapping[str, Json], existing: Mapping[str, Jso
 
 
 def _removed(row: Field, desired: Mapping[str, Json], existing: Mapping[str, Json]) -> Iterator[Change]:
-    """What only Azure has in a map that the user wrote and that a PUT replaces."""
+    """The keys that only Azure has in a map that the user set and that a PUT replaces."""
     user_map = at(desired, _map_of(row)) if row.whole else None
     if not isinstance(user_map, Mapping):
         return
@@ -216,7 +218,7 @@ def _removed(row: Field, desired: Mapping[str, Json], existing: Mapping[str, Jso
 def _is_expected_reset(
     row: Field, names: Names, value: Json, desired: Mapping[str, Json], existing: Mapping[str, Json]
 ) -> bool:
-    """Whether what a PUT resets is no news: `changes` says it, Azure or we write it again, or it was off."""
+    """Whether a reset is not worth reporting: `changes` reports it, Azure or we set the value again, or it was off."""
     if row.whole and isinstance(at(desired, _map_of(row)), Mapping) and names[0] not in at(desired, _map_of(row)):
         return True
     if _first(row) == "data_collector":
@@ -227,7 +229,7 @@ def _is_expected_reset(
 
 
 def _map_of(row: Field) -> tuple[Part, ...]:
-    """Path of the map whose keys the row's star stands for."""
+    """Path of the map with the keys that match the row's star."""
     return parts(row.yaml)[: parts(row.yaml).index(ANY)]
 
 
@@ -236,7 +238,7 @@ def _first(row: Field) -> str:
 
 
 def _desired_and_existing(row: Field, after: Json, existing: Mapping[str, Json], names: Names) -> tuple[Json, Json]:
-    """What is wanted and what is held. Files do not say which asset was made of them; the record of it does."""
+    """The desired and the existing value. If files define an asset, the record has the id of the asset made of them."""
     before = row.conversion.read(at(existing, fill(row.arm, names)))
     if not row.record or not made_of_files(after):
         return after, before

@@ -1,7 +1,4 @@
-"""The two spellings of a value: how Azure's is read as CLI v2 writes it, and when two of those mean the same.
-
-Pure functions on JSON values; which field has which form is the table's to say.
-"""
+"""Conversions of values from ARM to CLI v2, and their comparison. Pure functions on JSON values."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ Json = Any
 
 @dataclass(frozen=True)
 class Conversion:
-    """`read` turns Azure's value into CLI v2's; `same` compares (wanted, actual), both as CLI v2 writes them."""
+    """`read` converts ARM's value to the form of CLI v2; `same` compares (desired, existing), both in that form."""
 
     read: Callable[[Json], Json]
     same: Callable[[Json, Json], bool]
@@ -31,12 +28,15 @@ _ENUMS = {arm.lower(): word for word, arm in AUTH_MODES.items()} | {
     "systemassigned": "system_assigned",
     "userassigned": "user_assigned",
     "targetutilization": "target_utilization",
-    "systemassigneduserassigned": "user_assigned",  # CLI v2 has no word for both
+    "systemassigneduserassigned": "user_assigned",  # CLI v2 has no value for both
 }
 
 
 def iso_seconds(text: str) -> float | None:
-    """Seconds of an ISO 8601 duration such as `PT1M30S`; None when it is none."""
+    """Seconds of an ISO 8601 duration such as `PT1M30S`; None for any other text.
+
+    Our own instead of isodate, which accepts `PT` and signs, and raises OverflowError for long numbers.
+    """
     match = _DURATION.fullmatch(text)
     if not match or text in ("P", "PT"):
         return None
@@ -88,7 +88,7 @@ def _ids(given: Json) -> set[str]:
 
 
 def short_reference(value: Json) -> Json:
-    """`azureml:<name>:<version>` for the ARM id of an asset in a workspace; any other id with `azureml:` before it."""
+    """`azureml:<name>:<version>` for the ARM id of an asset in a workspace; any other id with the prefix `azureml:`."""
     if not isinstance(value, str) or not value:
         return None
     found = _ID.fullmatch(value.removeprefix("azureml:"))
@@ -98,14 +98,14 @@ def short_reference(value: Json) -> Json:
 
 
 def made_of_files(desired: Json) -> bool:
-    """Whether Azure's name for it is not known before it is made."""
+    """Whether a deployment creates the asset from files, so that its ARM id is not known before."""
     if isinstance(desired, Mapping):
         return not desired.get("name") or desired.get("version") is None
     return not str(desired).startswith("azureml:")
 
 
 def _same_asset(desired: Json, existing: Json) -> bool:
-    """References by meaning. What is made of files and has no version of its own may be anything."""
+    """Whether two references mean the same asset. Any existing asset matches one created from files."""
     if made_of_files(desired):
         return bool(existing)
     if isinstance(desired, Mapping):
@@ -133,7 +133,7 @@ def _same_data(desired: Json, existing: Json) -> bool:
 
 
 def _same_rate(desired: Json, existing: Json) -> bool:
-    """One rate for all collections, or a rate for each of some."""
+    """One rate for all collections, or a map with rates of some."""
     if isinstance(desired, Mapping):
         return all(
             (existing.get(n) if isinstance(existing, Mapping) else existing) == rate for n, rate in desired.items()

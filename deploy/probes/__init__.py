@@ -1,8 +1,8 @@
 """The probe types, one module for each.
 
-A probe is a real scoring request with an expected response. A module builds the request from sample files of the template
-and checks the response: `check` returns the results, or raises `WrongAnswer` with the first problem. The requests are
-sent by `deploy.steps.probe`.
+A probe is a real scoring request with an expected response. A module builds the request from sample files of the
+template and checks the response: `check` returns the results, or raises `WrongAnswer` with the first problem.
+`deploy.steps.probe` sends the requests.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def test_the_packages_that_change_are_named(ground: Ground) -> None:
     assert ground.plan().steps == ()
 
 
-@pytest.mark.parametrize(("status", "why"), [(403, "may not be read"), (404, "it is not there")])
+@pytest.mark.parametrize(("status", "why"), [(403, "could not be read: permission denied"), (404, "it does not exist")])
 def test_what_cannot_be_read_is_said(ground: Ground, status: int, why: str) -> None:
     """Neither a missing right nor a missing version stands in the way of a plan."""
     fault = {

@@ -165,7 +165,7 @@ def test_a_role_is_one_in_any_spelling(world: World) -> None:
 def test_a_role_that_nobody_knows_is_refused_before_any_change(world: World) -> None:
     """A slip of the pen is not found out by a quarter of an hour of deploying."""
     _roles(world, {"role": "No Such Role"})
-    with pytest.raises(CloudError, match="no role has this name") as refused:
+    with pytest.raises(CloudError, match="there is no role with this name") as refused:
         world.apply()
     assert (refused.value.exit, refused.value.code) == (Exit.REFUSED, "AML324")
     assert world.mutating() == 0

@@ -171,7 +171,7 @@ def test_a_foreign_answer_leaves_a_question_open(end: str, answer: Any) -> None:
 @given(answer=JSON)
 def test_what_a_plan_stands_on_refuses(end: str, answer: Any) -> None:
     """No plan is made of an answer that nobody can read."""
-    with pytest.raises(Unanswered, match="not as Azure documents it") as refused:
+    with pytest.raises(Unanswered, match="differs from Azure's documentation") as refused:
         checks({**ANSWERS, end: answer})
     assert refused.value.code == "AML362"
 

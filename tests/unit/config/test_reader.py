@@ -77,7 +77,7 @@ def test_what_is_there_and_cannot_be_read_is_not_called_absent(tmp_path: Path) -
         "Replace it with a file.",
     )
     assert problem(reader.read_environment, tmp_path, "a b")[2:] == ("'a b' is not a valid environment name.", letters)
-    assert problem(reader.read_template, tmp_path, "file")[2:] == ("file is no folder.", "Replace it with a folder.")
+    assert problem(reader.read_template, tmp_path, "file")[2:] == ("file is not a folder.", "Replace it with a folder.")
     assert problem(reader.read_template, tmp_path, "Üñï")[2:] == ("'Üñï' is not a valid template name.", letters)
     assert problem(reader.read_environment, tmp_path, "lnk")[3] == "Add environments/lnk.yml."
 

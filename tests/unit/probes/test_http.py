@@ -151,13 +151,13 @@ def test_what_is_shown_is_short_and_has_no_secrets(tmp_path):
 def test_a_form_that_is_none_is_refused_before_sending(tmp_path, form):
     """A wrong schema is the file's fault, not the endpoint's."""
     (tmp_path / "text.json").write_text("oops")
-    with pytest.raises(DeployError, match="cannot make the probe's request"):
+    with pytest.raises(DeployError, match="cannot build the probe's request"):
         http.request({"type": "http", "answer": form}, tmp_path)
 
 
 def test_nothing_is_fetched_for_a_form(tmp_path):
     """A schema that points elsewhere is not followed there."""
-    with pytest.raises(WrongAnswer, match="cannot be followed"):
+    with pytest.raises(WrongAnswer, match="cannot be resolved"):
         judged(tmp_path, b"{}", {"$ref": "http://127.0.0.1:9/form.json"})
 
 

@@ -81,7 +81,10 @@ def one(value):
 
 DAMAGE = {
     "not JSON": (b"oops", r"expected JSON, got something else"),
-    "two rows": (b'[{"image_features": 1, "text_features": 1}, {}]', r"expected one object for the one row sent, 2"),
+    "two rows": (
+        b'[{"image_features": 1, "text_features": 1}, {}]',
+        r"expected one object for the one row sent, got 2",
+    ),
     "one key twice": (b'[{"image_features": 1}, {"image_features": 1}]', r"for the one row sent, got 2"),
     "no image": (b'[{"text_features": []}]', r"expected the key 'image_features' .* got only 'text_features'"),
     "no text": (json.dumps([{"image_features": [UNIT]}]).encode(), r"expected the key 'text_features'"),
@@ -96,7 +99,7 @@ DAMAGE = {
     "null inside": (answered(one(None)), r"at 1023, got null"),
     "not a number": (answered(one(math.nan)), r"expected a finite number in 'image_features' at 1023, got nan"),
     "infinite": (answered(text=one(-math.inf)), r"expected a finite number in 'text_features' at 1023, got -inf"),
-    "too large": (answered(one(10**400)), r"expected a finite number in 'image_features' at 1023, 1000"),
+    "too large": (answered(one(10**400)), r"expected a finite number in 'image_features' at 1023, got 1000"),
     "zeros": (answered([[0] * 1024]), r"a vector with values other than zero in 'image_features', got 1024 zeros"),
     "factor of words": (answered(scaling_factor="4.5"), r"expected a number in 'scaling_factor', got a string"),
     "factor of zero": (answered(scaling_factor=0), r"expected a number above zero in 'scaling_factor', got 0"),

@@ -171,7 +171,7 @@ DAMAGE = {
         r"expected 2097152 bytes for the shape \[2, 1024, 1024\], got 100",
     ),
     "base64 cut": (lambda good: answered({**good, "data": good["data"][:-1]}), r"expected base64 text in 'data'"),
-    "not base64": (lambda good: answered({**good, "data": "b'\\x00'"}), r"expected base64 text in 'data', 'b'"),
+    "not base64": (lambda good: answered({**good, "data": "b'\\x00'"}), r"expected base64 text in 'data', got 'b'"),
     "data is null": (lambda good: answered({**good, "data": None}), r"expected base64 text in 'data', got null"),
     "no mask says anything": (
         lambda _: answered(features(data=bytes(SIDE * SIDE) + b"\xff" * SIDE * SIDE)),
@@ -224,4 +224,4 @@ def test_without_numpy_everything_is_checked_and_the_picture_is_excused(template
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stderr == ""
-    assert done.stdout == "5000 0 numpy is not installed; pip install 'amldeploy[local]' draws pictures\n"
+    assert done.stdout == "5000 0 numpy is not installed; pip install 'amldeploy[local]' adds pictures\n"
