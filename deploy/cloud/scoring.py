@@ -34,7 +34,7 @@ class Answer:
 
 
 def read_key(cloud: Cloud, endpoint: Json) -> str:
-    """The bearer credential: a key, a token of the endpoint or an Entra token, by the endpoint's auth mode."""
+    """What follows `Bearer `: a key, a token of the endpoint or an Entra token, by the endpoint's auth mode."""
     key = _read(cloud, endpoint)
     if key:
         cloud.secret(key)

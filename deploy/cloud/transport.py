@@ -95,15 +95,13 @@ def open_session(clock: Clock, ca: str | None) -> Any:
             if known is not None:
                 return known
             reads = ours or request.method.upper() in _READS
-            response = self._ask(request, reads, **options)
+            response = self._send_checked(request, reads, **options)
             self.responses.store(request, response, reads=reads, whole=not options.get("stream"))
             return response
 
-        def _ask(self, request: Any, reads: bool, **options: Any) -> Any:
+        def _send_checked(self, request: Any, reads: bool, **options: Any) -> Any:
             try:
-                response = self.meter.send_metered(
-                    request.method, lambda: super(Session, self).send(request, **options)
-                )
+                response = self.meter.send(request.method, lambda: super(Session, self).send(request, **options))
                 if response.status_code >= 400:
                     _release(response)
                 if is_unreadable(response, options):
@@ -185,7 +183,7 @@ class _Meter:
         self.service_time: tuple[datetime, float] | None = None
         """The Date header of the last response, and when it was received (monotonic seconds)."""
 
-    def send_metered(self, method: str, send: Callable[[], Any]) -> Any:
+    def send(self, method: str, send: Callable[[], Any]) -> Any:
         with self._lock:
             self.requests += 1
         with self._limiter.turn(method) as on_response:

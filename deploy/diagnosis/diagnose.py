@@ -58,8 +58,8 @@ def diagnose(
 ) -> Diagnosis:
     """The first cause in the table that matches `code`, Azure's message (`words`) or a log.
 
-    `code` is an AML code; if it names a cause that no row has, the sentence is empty. `document` is the deployment's; a field
-    that it lacks is not returned, unless it can be added.
+    `code` is an AML code; if it names a cause that no row has, the sentence is empty. `document` is the
+    deployment's; a field that it lacks is not returned, unless it can be added.
     """
     last = {name: tuple(_short(line) for line in _nonempty(text)[-LINES:]) for name, text in logs.items()}
     parts = (state, tuple(azure_codes), last)

@@ -1,7 +1,7 @@
 """Compares a CLI v2 document with an ARM body, by a table with one row per field (`table`, `values`, `paths`).
 
 Fields that the user did not set are not compared, so a default of the service is never a difference. If the user set a
-map that a PUT replaces as a whole, a key that only Azure has is a removal. The step types decide what a change leads to.
+map that a PUT replaces as a whole, a key that only Azure has is a removal. Step types decide what a change leads to.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _COLLECTIONS, _RATE = ("data_collector", "collections"), ("data_collector", "sam
 
 
 def changes(desired: Mapping[str, Json], existing: Mapping[str, Json], table: Sequence[Field]) -> tuple[Change, ...]:
-    """All fields of `table` that the user set and that differ in Azure, and the keys that a PUT removes from the maps that
-    the user set. Maps are reported key by key.
+    """All fields of `table` that the user set and that differ in Azure, and the keys that a PUT removes from the maps
+    that the user set. Maps are reported key by key.
     """
     return tuple(
         change for row in table for change in (*_changed(row, desired, existing), *_removed(row, desired, existing))
@@ -150,7 +150,7 @@ def records(desired: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, 
 
 
 def to_document(existing: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Json]:
-    """The CLI v2 document that is equal to `existing`, so that `changes` finds no difference. Without read-only properties.
+    """The CLI v2 document that is equal to `existing`, so that `changes` finds none. Skips read-only properties.
 
     If collections have different sampling rates, which CLI v2 does not support, the rate is a map: collection -> rate.
     """
@@ -175,8 +175,8 @@ def _merge(
     wholes: Container[tuple[Part, ...]],
     above: Names = (),
 ) -> dict[str, Json]:
-    """The existing document updated with the desired one. Of a map that a PUT replaces as a whole, only the desired keys
-    and Azure's own are kept; of tags and properties, one of two spellings.
+    """The existing document updated with the desired one. Of a map that a PUT replaces as a whole, only the desired
+    keys and Azure's own are kept; of tags and properties, one of two spellings.
     """
     left = dict(existing_value)
     if above in wholes:

@@ -1,7 +1,7 @@
 """The table: a row for each field of the CLI v2 endpoint and deployment files, and whether Azure can change it.
 
-Without `traffic` and `mirror_traffic`, which are compared and changed by steps of type traffic, with stages, probes and a
-rescue. `LEFT_OUT` lists all fields without a row, with the reason.
+Without `traffic` and `mirror_traffic`, which are compared and changed by steps of type traffic, with stages, probes and
+a rescue. `LEFT_OUT` lists all fields without a row, with the reason.
 """
 
 from __future__ import annotations

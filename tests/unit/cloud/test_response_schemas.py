@@ -107,7 +107,7 @@ class Saying(Arm):
     """The answers that it is given, by how a path ends; anything else is not there."""
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
-        self.answers, self._memory = answers, ReadCache()
+        self.answers, self._cache = answers, ReadCache()
 
     def _send(self, _method: str, path: str, *_: Any, **__: Any) -> Answer:
         found = [end for end in self.answers if path.endswith(end)]

@@ -134,7 +134,7 @@ DAMAGE = {
     "cut off": (lambda good: answered(good[:-20]), r"got one that ends in"),
     "other size": (changed(labels()[:48]), r"a volume of 96 x 96 x 64 voxels like the one sent, got 48 x 96 x 64"),
     "nothing": (changed(labels() * np.uint8(0)), r"expected labels and background, got 0 for all 589824 voxels"),
-    "everything": (changed(labels() * np.uint8(0) + np.uint8(1)), r"all 589824 voxels are 1"),
+    "everything": (changed(labels() * np.uint8(0) + np.uint8(1)), r"got 1 for all 589824 voxels"),
     "probabilities": (changed(labels("f4") * np.float32(0.4)), r"labels 0, 1, 2 and so on, got a voxel of 0.4"),
     "negative": (changed(-labels("i2")), r"labels 0, 1, 2 and so on, got a voxel of -[12]"),
     "not a number": (changed(labels("f4") * np.float32(np.nan)), r"got a voxel of nan"),
