@@ -1,7 +1,4 @@
-"""The only place that knows what time it is, so that everything else can be told.
-
-Rooms and the executor take a `Clock`; tests hand them one whose hours pass in a call.
-"""
+"""The time source. Commands, steps and the executor receive a `Clock`; tests pass one in which hours pass at once."""
 
 from __future__ import annotations
 
@@ -11,23 +8,23 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """A source of time that can also wait."""
+    """A source of time that can also sleep."""
 
     def now(self) -> datetime:
-        """The moment, with its zone (UTC)."""
+        """The current time, with its zone (UTC)."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that only ever grow."""
+        """Seconds of a clock that never goes back."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for a number of seconds."""
         ...
 
 
 class SystemClock:
-    """The clock on the wall."""
+    """Real time."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)

@@ -1,19 +1,18 @@
-"""What can go wrong, and what to do about it.
+"""The error classes. Each has an exit code and a message that includes what to do.
 
-Every failure that a person or Azure can cause is one of these classes, carries its exit code, and reads
-**cannot <do what>: <the words of whoever refused>. <what to do>.** Anything else that escapes is a bug.
-This room never prints and never decides; it holds words.
+Every failure that a user or Azure can cause is one of these classes. Its message has the form
+**cannot <verb> <address>: <cause>. <What to do>.** Any other exception is a bug.
 
     DeployError
-    ├── SpecError      fix a file: every problem at once, each with its place       exit 3
-    ├── Refused        quota, permission, model, guard: before any change            exit 4
-    ├── StalePlan      the world moved since the plan was made                       exit 7
-    ├── Locked         somebody else is at work                                      exit 8
+    ├── SpecError      the files are invalid: all problems, each with its location   exit 3
+    ├── Refused        refused before any change: quota, permission, model, guard    exit 4
+    ├── StalePlan      Azure or the files changed after the plan was made            exit 7
+    ├── Locked         another run changes this environment                          exit 8
     ├── NotAuthenticated  no credential, or one that Azure does not accept           exit 9
-    ├── UsageError     the command line cannot be obeyed as it stands                exit 64
-    └── CloudError     Azure refused; asking again would not help                    exit 5
-        ├── Transient  Azure may agree later
-        └── Unanswered Azure did not answer, however often it was asked
+    ├── UsageError     the command line is invalid                                   exit 64
+    └── CloudError     Azure refused, and a retry would not help                     exit 5
+        ├── Transient  a later retry may succeed
+        └── Unanswered no usable response after all retries
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ from enum import IntEnum
 from typing import ClassVar
 
 from deploy.text import count
-from deploy.text import sanitize as sanitize  # noqa: PLC0414 errors are where it is looked for
+from deploy.text import sanitize as sanitize  # noqa: PLC0414 re-exported for the modules that raise errors
 
 BUG = "AML001"
-"""The code of a failure that is ours."""
+"""The code of a bug in amldeploy."""
 POOL_FULL = "AML311"
-"""The code of a shared pool that has nothing left to lend."""
+"""The code of a shared quota pool without free machines."""
 
 
 class Exit(IntEnum):
-    """Exit codes; stable for ever."""
+    """Exit codes. They never change."""
 
     OK = 0
     BUG = 1
@@ -52,7 +51,7 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """A point in a file a person wrote; line and column count from 1."""
+    """A location in a file that the user wrote; line and column count from 1."""
 
     file: str
     line: int = 1
@@ -64,7 +63,7 @@ class Place:
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing wrong in one place: what it is and how to mend it."""
+    """One problem at one location: its cause and how to fix it."""
 
     place: Place
     code: str
@@ -77,7 +76,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Finding:
-    """One reason to refuse a plan, with the numbers it stands on."""
+    """One reason to refuse a plan, with its numbers."""
 
     address: str
     code: str
@@ -86,7 +85,7 @@ class Finding:
 
 
 class DeployError(Exception):
-    """Anything a user or Azure can do wrong. `what` completes the words "cannot ..."."""
+    """A failure that a user or Azure can cause. `what` completes the sentence "cannot ..."."""
 
     exit: ClassVar[Exit] = Exit.STEP_FAILED
 
@@ -99,19 +98,19 @@ class DeployError(Exception):
 
     @property
     def message(self) -> str:
-        """What is said where the code stands beside it."""
+        """The text without error codes."""
         return str(self)
 
 
 class SpecError(DeployError):
-    """The files are wrong. Holds every problem found, sorted by place."""
+    """The files are invalid. Holds all problems, sorted by location."""
 
     exit = Exit.FILES
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
         super().__init__(
-            "read the files", f"{count(len(self.problems), 'problem')} found", "Mend each one", code="AML100"
+            "read the files", f"{count(len(self.problems), 'problem')} found", "Fix each one", code="AML100"
         )
 
     def __str__(self) -> str:
@@ -119,7 +118,7 @@ class SpecError(DeployError):
 
 
 class Refused(DeployError):
-    """A plan that must not start. Holds every finding, so that one visit mends all; `doing` is what is refused."""
+    """A plan that must not start. Holds all findings, so that the user can fix them at once; `doing` is the verb."""
 
     exit = Exit.REFUSED
 
@@ -142,36 +141,36 @@ class Refused(DeployError):
 
 
 class StalePlan(DeployError):
-    """The plan file no longer fits the world."""
+    """The plan no longer matches Azure or the files."""
 
     exit = Exit.STALE
 
 
 class Locked(DeployError):
-    """Another run is at work in this environment."""
+    """Another run is changing this environment."""
 
     exit = Exit.LOCKED
 
 
 class NotAuthenticated(DeployError):
-    """No credential could be found, or none that Azure accepts."""
+    """No credential was found, or Azure does not accept it."""
 
     exit = Exit.AUTH
 
 
 class UsageError(DeployError):
-    """The command cannot be obeyed as typed; the cure names the flag or word that is missing."""
+    """The command line is invalid; the cure names the missing flag or argument."""
 
     exit = Exit.USAGE
 
 
 class CloudError(DeployError):
-    """Azure refused, and asking again would not help. What a step meets is the report's; any other precedes all change.
+    """Azure refused, and a retry would not help. Exit code 4; the report sets exit code 5 where a step raised it.
 
     `codes` are Azure's error codes from the outermost inwards, `status` the HTTP status (200 for an operation
-    that failed after it was accepted), `request_id` what a support ticket needs. `attached` holds what a person will
-    want to read next (container logs, a wrong answer), by file name; it goes into the report's folder. `diagnosis`
-    says why a deployment failed. `after_role`: a role that was given just now may be what is not yet in effect.
+    that failed after it was accepted), `request_id` what a support ticket needs. `attached`: file name -> content of
+    what the user needs next (container logs, a wrong answer); it is saved in the report folder. `diagnosis`: the cause
+    of a failed deployment. `after_role`: the cause may be a new role assignment that is not yet effective.
     """
 
     exit = Exit.REFUSED
@@ -195,10 +194,10 @@ class CloudError(DeployError):
 
 
 class Transient(CloudError):
-    """Azure may agree later. `retry_after` is the shortest wait in seconds, when Azure or its documentation names one.
+    """A later retry may succeed. `retry_after`: shortest wait in seconds, where Azure or its documentation names one.
 
-    `patient`: what is in the way ends by itself (an operation, a replication), so only the deadline ends the waiting.
-    `tries`: no more than so many in all, whatever the step would allow.
+    `patient`: the obstacle ends by itself (an operation, a replication), so only the deadline ends the retries.
+    `tries`: the maximum number of attempts, even if the step allows more.
     """
 
     retry_after: float | None = None
@@ -207,16 +206,16 @@ class Transient(CloudError):
 
 
 class Unanswered(CloudError):
-    """No answer that can be used, although HTTP was given its chances: whoever asked for a change must look again.
+    """No usable response after all HTTP retries: after a change request, read the resource again.
 
-    `sent`: the request left once and its answer was lost, so what it asked for may be done.
+    `sent`: the request was sent once and its response was lost, so the change may have happened.
     """
 
     sent: bool = False
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: like Ctrl-C, except for the code to leave with."""
+    """SIGTERM: like Ctrl-C, with another exit code."""
 
 
 def _sentence(text: str) -> str:

@@ -1,10 +1,10 @@
-"""Who signs a request: whoever makes it. Left alone, requests would sign with what ~/.netrc holds. Holds no secret."""
+"""Prevents `requests` from adding credentials of ~/.netrc to our requests, which it does where `auth` is not set."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-def unchanged(request: Any) -> Any:
-    """An `auth` for requests that adds nothing: our Authorization stays, and where there is none, none is sent."""
+def no_netrc_auth(request: Any) -> Any:
+    """An `auth` for requests that adds nothing, so that only our own Authorization header is sent."""
     return request

@@ -1,6 +1,6 @@
-"""Hides what nobody should read, by the name a value carries and by the look of the value itself.
+"""Replaces secrets in JSON values and text by `(hidden)`: by the name of a value, and by the pattern of its text.
 
-Knows nothing of plans or reports: a JSON value goes in, the same value without its secrets comes out.
+A JSON value goes in, the same value without its secrets comes out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from deploy.errors import sanitize
 
 Json = Any
 HIDDEN = "(hidden)"
-_LAST_WORDS = {
+_SECRET_WORDS = {
     "secret",
     "secrets",
     "password",
@@ -31,21 +31,21 @@ _JOINED = re.compile(
 _HARMLESS_KEYS = {"public", "endpoint", "partition", "sort", "foreign"}
 _SHORTEST = 6
 """Characters; a shorter secret would hide half of every text."""
-_NAMED_BESIDE = ("before", "after", "value")
+_NAMED_BY_SIBLING = ("before", "after", "value")
 
 
 def is_secret(name: str) -> bool:
-    """Whether a value of this name is one to hide: `API_KEY`, `primaryKey`, `hf-token`; not `max_tokens`."""
+    """Whether a value with this name is a secret: `API_KEY`, `primaryKey`, `hf-token`; not `max_tokens`."""
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
     if len(words) > 1 and words[-1] == "key":
         return words[-2] not in _HARMLESS_KEYS
-    return bool(words and words[-1] in _LAST_WORDS) or bool(_JOINED.search(name))
+    return bool(words and words[-1] in _SECRET_WORDS) or bool(_JOINED.search(name))
 
 
 def redact_secrets(value: Json, name: str = "", mark: Callable[[Json], str] = lambda _: "") -> Json:
-    """The same value, its secrets replaced by `(hidden)` and its `mark`; text without a secret is not touched.
+    """The value with each secret replaced by `(hidden)` and its `mark`; text without a secret does not change.
 
-    A list entry such as {path, before, after} or {name, value} is judged by the name that stands beside the value.
+    In an entry such as {path, before, after} or {name, value}, `path` or `name` decides about the values.
     """
     if _is_hidden(value, name):
         return HIDDEN + mark(value)
@@ -60,7 +60,7 @@ def redact_secrets(value: Json, name: str = "", mark: Callable[[Json], str] = la
 
 
 def secrets_in(value: Json, name: str = "", path: str = "") -> Iterator[tuple[str, Json]]:
-    """Dotted path and value of everything that `hide` hides, in whole or in part."""
+    """Dotted path and value of everything that `redact_secrets` replaces, in whole or in part."""
     if _is_hidden(value, name) or (isinstance(value, str) and redact_text(value) != value):
         yield path, value
     elif isinstance(value, Mapping):
@@ -76,31 +76,27 @@ def _is_hidden(value: Json, name: str) -> bool:
 
 
 def _name(around: Mapping[str, Json], key: str) -> str:
-    """The name by which a value of a mapping is judged."""
-    siblings = _name_at(str(around.get("path") or around.get("name") or ""))
-    return siblings if key in _NAMED_BESIDE and siblings else str(key)
+    """The name that decides whether a value of a mapping is a secret."""
+    sibling = _name_at(str(around.get("path") or around.get("name") or ""))
+    return sibling if key in _NAMED_BY_SIBLING and sibling else str(key)
 
 
 def redact_at(path: str, value: Json) -> Json:
-    """Likewise a value at a dotted path."""
+    """The value at a dotted path, its secrets replaced."""
     return redact_secrets(value, _name_at(path))
 
 
 def _name_at(path: str) -> str:
-    """The name to judge a value by: the last of the path's. Keys of maps may have dots, so any end of the path that
-    names a secret counts.
-    """
+    """The name at the end of a path. Keys of maps can contain dots, so the first end that names a secret wins."""
     names = path.split(".")
     ends = [".".join(names[number:]) for number in range(1, len(names))]
     return next(filter(is_secret, ends), names[-1])
 
 
 def secret_values(value: Json, name: str = "") -> frozenset[str]:
-    """The texts that `hide` would hide for their name: what must not turn up elsewhere either."""
+    """The texts that `redact_secrets` replaces because of their name, so that they can be replaced elsewhere, too."""
     if isinstance(value, Mapping):
-        siblings = _name_at(str(value.get("path") or value.get("name") or ""))
-        inside = [secret_values(v, siblings if k in _NAMED_BESIDE and siblings else str(k)) for k, v in value.items()]
-        return frozenset().union(*inside)
+        return frozenset().union(*(secret_values(item, _name(value, key)) for key, item in value.items()))
     if isinstance(value, list | tuple):
         return frozenset().union(*(secret_values(item, name) for item in value))
     found = isinstance(value, str) and len(value) >= _SHORTEST and is_secret(name) and not _is_reference(value)
@@ -108,7 +104,7 @@ def secret_values(value: Json, name: str = "") -> frozenset[str]:
 
 
 def redact_values(value: Any, secrets: Collection[str]) -> Any:
-    """The same value (text, bytes, JSON) with these texts hidden wherever they stand."""
+    """The value (text, bytes, JSON) with each occurrence of these texts replaced."""
     if isinstance(value, str):
         for secret in sorted(secrets, key=len, reverse=True):
             value = value.replace(secret, HIDDEN)
@@ -123,7 +119,7 @@ def redact_values(value: Any, secrets: Collection[str]) -> Any:
 
 
 def redact_text(text: str) -> str:
-    """The text without the secrets that can be told by their looks, otherwise untouched."""
+    """The text without the secrets that a pattern recognizes; text without such secrets does not change."""
     safe = sanitize(text)
     return safe if safe.count(HIDDEN) > text.count(HIDDEN) else text
 

@@ -1,4 +1,4 @@
-"""Text for people: a count with its noun, and text from outside made safe to print."""
+"""Text for users: a count with its noun, and remote text made safe to print."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 
 def noun(number: float, one: str, many: str = "") -> str:
-    """`check` for one, `checks` for any other number; `many` where an s does not make it."""
+    """`check` for one, `checks` for any other number; `many` is an irregular plural."""
     return one if number == 1 else many or f"{one}s"
 
 
@@ -36,16 +36,16 @@ _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 
 
 def sanitize(text: str) -> str:
-    """Text from far away, made safe to print: no control characters, no workflow commands, no secrets."""
-    return _known(text) if len(text) <= _SHORT else _made_safe(text)
+    """Remote text made safe to print: without control characters, workflow commands and secrets."""
+    return _sanitize_cached(text) if len(text) <= _SHORT else _sanitize(text)
 
 
-def _made_safe(text: str) -> str:
+def _sanitize(text: str) -> str:
     text = _LOGIN.sub("(hidden)", _ANSI.sub("", text))
     text = _NAMED.sub(r"\g<keep>(hidden)", _KNOWN.sub("(hidden)", text))
     text = _SECRETS.sub(r"\g<keep>(hidden)", _JWT.sub("(hidden)", text.translate(_CONTROL)))
     return _COMMAND.sub("# #", re.sub(r"(?m)^(\s*):(?=:)", "\\1\u2236", text))
 
 
-_known = lru_cache(maxsize=4096)(_made_safe)
-"""A plan says the same short texts in each of its forms."""
+_sanitize_cached = lru_cache(maxsize=4096)(_sanitize)
+"""A plan contains the same short texts in each of its output formats."""

@@ -1,12 +1,12 @@
-"""Aliases: the one place where callers look up which endpoint to ask. Renewal moves it in one stroke.
+"""Aliases: the record in which clients look up the current endpoint. A renewal moves it to the successor.
 
-An alias is read and written here and nowhere else. Each kind is a module with three functions:
+Each kind is a module with three functions:
 
-    read(alias, outside) -> Target | None      where callers are sent now; None when nobody knows
-    write(alias, target, outside) -> None      send them there. Raises CloudError, and then nothing moved
-    clear(alias, outside) -> None              delete what write wrote. Raises CloudError
+    read(alias, context) -> Target | None      the current target; None if unknown
+    write(alias, target, context) -> None      set the target. After a CloudError it has not changed
+    clear(alias, context) -> None              delete the alias. Raises CloudError
 
-`outside` is what an alias may use of the world: the folder of the project and the variables of the process.
+`context` contains the folder of the project and the variables of the process.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from deploy.aliases.target import Context, Target
 KINDS: Mapping[str, ModuleType] = {"file": file, "github_variable": variable, "command": command}
 
 
-def read(alias: Mapping[str, Any], outside: Context) -> Target | None:
-    """Where callers are sent now."""
-    return _kind(alias).read(alias, outside)  # type: ignore[no-any-return]
+def read(alias: Mapping[str, Any], context: Context) -> Target | None:
+    """The current target; None if unknown."""
+    return _kind(alias).read(alias, context)  # type: ignore[no-any-return]
 
 
-def write(alias: Mapping[str, Any], target: Target, outside: Context) -> None:
-    """Send callers to `target`."""
-    _kind(alias).write(alias, target, outside)
+def write(alias: Mapping[str, Any], target: Target, context: Context) -> None:
+    """Set the target of the alias."""
+    _kind(alias).write(alias, target, context)
 
 
-def clear(alias: Mapping[str, Any], outside: Context) -> None:
-    """Delete the alias, whose endpoint is about to be deleted."""
-    _kind(alias).clear(alias, outside)
+def clear(alias: Mapping[str, Any], context: Context) -> None:
+    """Delete the alias, before its endpoint is deleted."""
+    _kind(alias).clear(alias, context)
 
 
 def named(alias: Mapping[str, Any]) -> str:
-    """The alias in a few words: `file live/mip.json`."""
+    """The alias as text, such as `file live/mip.json`."""
     kind = next(kind for kind in KINDS if alias.get(kind))
     what = alias[kind]
     return f"{kind.replace('_', ' ')} {what[0] if isinstance(what, list) else what}"

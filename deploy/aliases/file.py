@@ -1,4 +1,4 @@
-"""An alias in a local file: JSON with scoring URI, endpoint and lease end. A reader sees the old one or the new one."""
+"""An alias in a local file: JSON with scoring URI, endpoint and lease end. The file is replaced atomically."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from deploy.aliases.target import Context, Target, parsed
 from deploy.errors import CloudError
 
 
-def read(alias: Mapping[str, Any], outside: Context) -> Target | None:
-    """What the file says; None when there is none."""
+def read(alias: Mapping[str, Any], context: Context) -> Target | None:
+    """The target in the file; None if there is no file or its content is something else."""
     try:
-        return parsed((outside.root / alias["file"]).read_text(encoding="utf-8"))
+        return parsed((context.root / alias["file"]).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise _cannot("read", alias, error) from error
 
 
-def write(alias: Mapping[str, Any], target: Target, outside: Context) -> None:
-    """Written beside it, then moved over it in one stroke."""
-    path: Path = outside.root / alias["file"]
+def write(alias: Mapping[str, Any], target: Target, context: Context) -> None:
+    """Write a temporary file in the same folder, then rename it."""
+    path: Path = context.root / alias["file"]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, siblings = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as out:
                 out.write(target.as_json())
                 out.flush()
                 os.fsync(out.fileno())
-            Path(siblings).chmod(0o644)
-            Path(siblings).replace(path)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
         except OSError:
-            Path(siblings).unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
         raise _cannot("write", alias, error) from error
 
 
-def clear(alias: Mapping[str, Any], outside: Context) -> None:
-    """Delete the file; an absent one is success."""
+def clear(alias: Mapping[str, Any], context: Context) -> None:
+    """Delete the file; success if it does not exist."""
     try:
-        (outside.root / alias["file"]).unlink(missing_ok=True)
+        (context.root / alias["file"]).unlink(missing_ok=True)
     except OSError as error:
         raise _cannot("delete", alias, error) from error
 
 
 def _cannot(verb: str, alias: Mapping[str, Any], error: Exception) -> CloudError:
-    cure = "See that the path in lease.alias.file is right and may be written"
+    cure = "Check that the path in lease.alias.file is correct and writable"
     return CloudError(f"{verb} the alias {alias['file']}", str(error), cure, code="AML600")

@@ -1,4 +1,4 @@
-"""What an alias points at, and what it may use of the world."""
+"""The target of an alias, and the context in which an alias is read and written."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Target:
-    """Where callers are sent: the endpoint's name, its scoring URI, and when its lease ends (ISO 8601)."""
+    """The current endpoint: its name, its scoring URI, and the end of its lease (ISO 8601)."""
 
     endpoint: str
     scoring_uri: str
     lease_ends: str
 
     def as_json(self) -> str:
-        """The form in which files and variables hold it."""
+        """The JSON that files and variables contain."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
 @dataclass(frozen=True)
 class Context:
-    """The project's folder, where relative paths start, and the variables of this process."""
+    """The project folder, where relative paths start, and the variables of this process."""
 
     root: Path
     variables: Mapping[str, str]
 
 
 def parsed(text: str) -> Target | None:
-    """A target from its JSON; None for anything else: whoever wrote that did not speak of an endpoint of ours."""
+    """A target from its JSON; None for any other text."""
     try:
-        told = json.loads(text)
-        return Target(str(told["endpoint"]), str(told["scoring_uri"]), str(told.get("lease_ends") or ""))
+        found = json.loads(text)
+        return Target(str(found["endpoint"]), str(found["scoring_uri"]), str(found.get("lease_ends") or ""))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -1,15 +1,16 @@
-"""The only door to Azure: what we ask of it, and nothing we do not.
+"""All access to Azure.
 
-    connect, github, caller       the door, signing in at it, and who has signed in
-    session, budget, arm, memory  one HTTP session, how much may be asked, asking ARM, what it answered
-    endpoints, shared, scoring    endpoints and what is behind them; those on shared quota; asking a model
-    access, holdings, leftovers   roles, what is held of them, what else stands around an endpoint
-    quota, registry               cores and sizes of a region; models
-    operations, pace              seeing a change through, and how soon to look again
-    failures, troubles, forms     Azure's errors as ours, once; its texts; which form an answer has
-    importing                     Azure's large libraries, when they are first needed
+    connect, github, whoami                   connecting to a workspace; sign-in from GitHub Actions; the principal
+    transport, rate_limit, arm, read_cache    the HTTP session, its request budget, ARM requests, their cache
+    endpoints, entities, scoring              endpoints and deployments; azure-ai-ml's entities; scoring requests
+    shared_quota, endpoint_keys               endpoints on shared quota; endpoints with the keys of another
+    role_assignments, role_state, orphans     roles; the roles of an endpoint; autoscale settings, tags, marks
+    quota, registry, environments             cores and VM sizes of a region; models; environment versions
+    operations, poll_interval, preconditions  long-running operations; how often to poll; checks before a write
+    failures, error_table, response_schemas   Azure's errors as ours; the table of errors; the form of responses
+    logs                                      the logs of a failed deployment
 
-Reads are plain ARM requests through azure-core (0.1 s to import). azure-ai-ml (1.5 s, when it is first needed) writes
-deployments, and endpoints that are not on shared quota. Nothing here decides what is to be done, and no step is tried
-again here: a request is sent again when HTTP had a hiccup, a change when a look has shown that it did not come about.
+Reads are plain ARM requests through azure-core (0.1 s to import). azure-ai-ml (1.5 s, imported at its first use) writes
+deployments, and endpoints that are not on shared quota. Steps are not retried here: only HTTP errors are retried, and
+a change is sent again only after a read has shown that it did not happen.
 """

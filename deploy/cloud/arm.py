@@ -1,8 +1,8 @@
-"""Reading ARM: plain JSON in, plain JSON out, over one session, through azure-core's pipeline.
+"""ARM requests: JSON in, JSON out, over one session, through azure-core's pipeline.
 
-Answers are Azure's own bodies, so a diff compares what Azure said and not what a model class kept of it. Bounded
-retries of HTTP hiccups belong to azure-core's policy here and nowhere else. What is posted (listKeys, token, getLogs)
-changes nothing; what is changed here is what azure-ai-ml has no word for.
+Our own instead of azure-mgmt-machinelearningservices, which drops fields that its models lack: a diff needs Azure's
+bodies. azure-core's policy retries HTTP errors. POST requests (listKeys, token, getLogs) change nothing; PUT and PATCH
+are for what azure-ai-ml does not support.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from deploy.clock import Clock
 from deploy.cloud import response_schemas
 from deploy.cloud.failures import asking
 from deploy.cloud.rate_limit import caseless
-from deploy.cloud.read_cache import Memory
-from deploy.cloud.response_schemas import Form
+from deploy.cloud.read_cache import ReadCache
+from deploy.cloud.response_schemas import Schema
 from deploy.cloud.transport import RETRIES, open_session
 
 Json = Any
@@ -28,7 +28,7 @@ Items = list[Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, headers by their names in lower case, and the JSON of the body; None when there is none."""
+    """Status, headers with lower-case names, and the JSON of the body; None if it is empty."""
 
     status: int
     headers: Mapping[str, str]
@@ -36,7 +36,7 @@ class Answer:
 
 
 class Arm:
-    """A session to one resource manager. `requests` counts what was sent, through here and through the SDK."""
+    """A session with one resource manager. `requests` is the number of requests sent, those of the SDK included."""
 
     def __init__(self, base_url: str, credential: Any, scope: str, clock: Clock, *, ca: str | None = None) -> None:
         from azure.core import PipelineClient
@@ -44,7 +44,7 @@ class Arm:
 
         self.base_url, self.credential, self.scope = base_url.rstrip("/"), credential, scope
         self.transport = open_session(clock, ca)
-        self._memory = Memory(clock.monotonic)
+        self._cache = ReadCache(clock.monotonic)
         self._client: Any = PipelineClient(
             self.base_url,
             transport=self.transport,
@@ -58,77 +58,77 @@ class Arm:
 
     @property
     def requests(self) -> int:
-        return int(self.transport.ear.requests)
+        return int(self.transport.meter.requests)
 
     @property
-    def told(self) -> tuple[datetime, float] | None:
-        """The last Date that an answer bore, and when that was (monotonic seconds)."""
-        return self.transport.ear.told  # type: ignore[no-any-return]
+    def service_time(self) -> tuple[datetime, float] | None:
+        """The Date header of the last response, and when it was received (monotonic seconds)."""
+        return self.transport.meter.service_time  # type: ignore[no-any-return]
 
-    def remembering(self, seconds: float = 0.0) -> AbstractContextManager[None]:
-        """Inside, each URL is read once, refusals included: one look at the world, in which endpoints share. What
-        another look was told in the last `seconds` is not read again.
-        """
-        return self._memory.open(seconds)
+    def cached_reads(self, seconds: float = 0.0) -> AbstractContextManager[None]:
+        """Inside, each URL is read once, refusals included. Cached responses of the last `seconds` are used, too."""
+        return self._cache.open(seconds)
 
-    def get(self, path: str, version: str, what: str, form: type[Form] = Form, **query: str) -> Json | None:
-        """The body at `path`, of that form; None when Azure says 404."""
+    def get(self, path: str, version: str, what: str, schema: type[Schema] = Schema, **query: str) -> Json | None:
+        """The body at `path`, checked against the schema; None for 404."""
         key = f"{path}?{version}&{sorted(query.items())}"
-        return self._memory.ask(path, key, lambda: self._read(path, version, what, form, query))
+        return self._cache.get(path, key, lambda: self._read(path, version, what, schema, query))
 
-    def recent(self, path: str, version: str, what: str, form: type[Form]) -> Json | None:
-        """The same, for who asks about what does not change: as it was told a moment ago, if it was."""
-        return self._read(path, version, what, form, {}, recent=True)
+    def recent(self, path: str, version: str, what: str, schema: type[Schema]) -> Json | None:
+        """The body at `path` from the transport's cache, if it was read or written a moment ago; None for 404."""
+        return self._read(path, version, what, schema, {}, recent=True)
 
     def forget(self, path: str) -> None:
-        """What looks were told at `path` is asked again by the next."""
-        self._memory.forget(f"{path}?")
+        """Remove the cached responses for `path`."""
+        self._cache.forget(f"{path}?")
 
-    def once(self, question: str, make: Callable[[], Json]) -> Json:
-        """What `make` says, once in a look: for what is made of answers and is long to make."""
-        return self._memory.ask(question, question, make)
+    def once(self, key: str, make: Callable[[], Json]) -> Json:
+        """The result of `make`, computed once inside `cached_reads`."""
+        return self._cache.get(key, key, make)
 
-    def look(self, path: str, version: str, what: str, form: type[Form]) -> Json | None:
-        """The body at `path` as it is this moment, asked for once: who looks again decides when."""
-        return self._read(path, version, what, form, {}, retry_total=0)
+    def look(self, path: str, version: str, what: str, schema: type[Schema]) -> Json | None:
+        """The body at `path`, read now, without retries; None for 404."""
+        return self._read(path, version, what, schema, {}, retry_total=0)
 
-    def list(self, path: str, version: str, what: str, row: type[Form] = Form, **query: str) -> list[Json]:
-        """Every item of a paged list; nothing when the parent is absent."""
+    def list(self, path: str, version: str, what: str, row: type[Schema] = Schema, **query: str) -> list[Json]:
+        """All items of a paged list; empty if the parent does not exist."""
         return self.find(path, version, what, row, **query) or []
 
-    def find(self, path: str, version: str, what: str, row: type[Form] = Form, **query: str) -> Items | None:
-        """Every item of a paged list, each of that form; None when the parent is absent."""
-        form, links = response_schemas.page(row), set[str]()
-        page = self.get(path, version, what, form, **query)
+    def find(self, path: str, version: str, what: str, row: type[Schema] = Schema, **query: str) -> Items | None:
+        """All items of a paged list, each checked against the schema; None if the parent does not exist."""
+        schema, links = response_schemas.page(row), set[str]()
+        page = self.get(path, version, what, schema, **query)
         if page is None:
             return None
         items: Items = [*page["value"]]
         while link := page.get("nextLink"):
-            page = None if link in links else self.get(link, "", what, form)
+            page = None if link in links else self.get(link, "", what, schema)
             if page is None:
-                raise response_schemas.foreign(what, f"page {len(links) + 2} of it is not there, or was there before")
+                raise response_schemas.unexpected_response(
+                    what, f"page {len(links) + 2} of it does not exist, or repeats"
+                )
             links.add(link)
             items += page["value"]
         return items
 
-    def post(self, path: str, version: str, what: str, form: type[Form], body: Json = None) -> Json:
-        """The answer to an action, of that form."""
-        return response_schemas.checked(self._send("POST", path, version, what, {}, body).body, form, what)
+    def post(self, path: str, version: str, what: str, schema: type[Schema], body: Json = None) -> Json:
+        """The response to an action, checked against the schema."""
+        return response_schemas.checked(self._send("POST", path, version, what, {}, body).body, schema, what)
 
     def put(self, path: str, version: str, what: str, body: Json) -> None:
-        """One PUT, of what azure-ai-ml has no word for."""
+        """One PUT request, for what azure-ai-ml does not support."""
         self._send("PUT", path, version, what, {}, body)
 
     def patch(self, path: str, version: str, what: str, body: Json) -> None:
-        """One PATCH."""
+        """One PATCH request."""
         self._send("PATCH", path, version, what, {}, body)
 
     def delete(self, path: str, version: str, what: str) -> None:
-        """Delete; what is gone is success."""
+        """One DELETE request; success if the resource does not exist."""
         self._send("DELETE", path, version, what, {})
 
-    def ask(self, url: str, what: str) -> Answer:
-        """How an operation stands, at the address that Azure gave for it."""
+    def poll(self, url: str, what: str) -> Answer:
+        """The status of an operation, at the URL that Azure returned."""
         with asking(what):
             return self._exchange("GET", url)
 
@@ -136,10 +136,10 @@ class Arm:
         self._client.close()
 
     def _read(
-        self, path: str, version: str, what: str, form: type[Form], query: dict[str, str], **options: Json
+        self, path: str, version: str, what: str, schema: type[Schema], query: dict[str, str], **options: Json
     ) -> Json | None:
         answer = self._send("GET", path, version, what, query, **options)
-        return None if answer.status == 404 else response_schemas.checked(answer.body, form, what)
+        return None if answer.status == 404 else response_schemas.checked(answer.body, schema, what)
 
     def _send(
         self, method: str, path: str, version: str, what: str, query: dict[str, str], body: Json = None, **options: Json
@@ -160,7 +160,7 @@ class Arm:
         absent: Container[int] = (),
         **options: Json,
     ) -> Answer:
-        """One request and its answer. A refusal is raised; a status in `absent` is an answer without a body."""
+        """One request and its response. Raises on errors; a status in `absent` returns no body."""
         from azure.core.exceptions import HttpResponseError
         from azure.core.rest import HttpRequest
 
@@ -175,7 +175,7 @@ class Arm:
 
 
 def _decoded(response: Any) -> Json:
-    """The JSON of an answer; brackets without an end, or a number of thousands of digits, are none."""
+    """The JSON of a response. JSONDecodeError also for endless nesting and for numbers of thousands of digits."""
     try:
         return response.json()
     except (ValueError, RecursionError) as error:

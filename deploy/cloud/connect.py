@@ -1,7 +1,7 @@
-"""Opening the door: which cloud, which credential, one session. For `cloud: local` it starts or finds the emulator.
+"""Connects to a workspace: the cloud's hosts, the credential, one session; for `cloud: local`, to an emulator.
 
-A local environment is not a special case behind this door: the variables that `amldeploy emulator env` prints are set
-for this process, and from there on everything is as it is in Azure.
+For an emulator, which is found or started, the variables that `amldeploy emulator env` prints are set for this process;
+everything else is the same as in Azure.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from deploy.clock import Clock
 from deploy.cloud import github, response_schemas
 from deploy.cloud.arm import Arm
 from deploy.cloud.failures import asking
-from deploy.cloud.poll_interval import Pace
+from deploy.cloud.poll_interval import PollInterval
 from deploy.cloud.transport import IMPORT_LOCK, RETRIES, open_sign_in
 from deploy.domain.arm import Json
 from deploy.domain.provenance import Provenance, of_project
@@ -31,22 +31,24 @@ if TYPE_CHECKING:
 
 WORKSPACES = "2024-10-01"
 Secret = Callable[[str], None]
-"""Told each key and token for scoring as soon as it is read, before anything is done with it."""
+"""Called with each key and token for scoring as soon as it is read, before it is used."""
 
 
 @dataclass(frozen=True)
 class Hosts:
-    """Where one cloud's planes are. `data` is the scope of a scoring token, `registries` where registries are found."""
+    """The hosts of one cloud. `data` is the scope of a scoring token, `registries` the discovery host of registries."""
 
     manager: str
     data: str
     registries: str
     authority: str | None = None
     storage: str | None = None
-    """The suffix of storage accounts, of a cloud that azure-ai-ml does not know by its name."""
+    """The suffix of storage accounts, for a cloud that azure-ai-ml does not know."""
 
     def named(self, cloud: str) -> dict[str, Json]:
-        """What azure-ai-ml is told of this cloud; of one that it does not know, everything, so that it asks nobody."""
+        """Arguments of MLClient for this cloud; for a cloud that it does not know, complete metadata, so that it
+        sends no discovery request.
+        """
         if self.storage is None:
             return {"cloud": cloud}
         parts = {
@@ -81,7 +83,7 @@ CLOUDS = {
 
 
 class Cloud:
-    """A signed-in door to one workspace. `root` is where the paths in steps start."""
+    """A connection to one workspace. Paths in steps are relative to `root`."""
 
     def __init__(
         self,
@@ -98,27 +100,26 @@ class Cloud:
         self.root = root.resolve()
         self.credential = _credential(environment, hosts, clock)
         self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", clock, ca=ca)
-        self.pace = Pace()
-        self.doubts: set[str] = set()
-        """Paths of what was begun and not seen to end well: looked at before it is begun again."""
+        self.poll_interval = PollInterval()
+        self.unconfirmed: set[str] = set()
+        """Paths of changes without a confirmed success: they are read before the change is sent again."""
         self.lacks: Callable[[], str] = str
-        """Why a deployment's own code cannot run here, with what to do; empty where it can, as in Azure."""
+        """Why a scoring script cannot run here, and how to fix it; empty if it can, as in Azure."""
 
     @property
     def workspace_id(self) -> str:
         return self.environment.workspace_id
 
     def now(self) -> datetime:
-        """The moment by the service's clock, as its last answer told it; by ours before the first answer."""
-        told = self.arm.told
-        if told is None:
+        """The service's time, from the Date header of its last response; our time before the first response."""
+        if self.arm.service_time is None:
             return self.clock.now()
-        moment, when = told
-        return moment + timedelta(seconds=self.clock.monotonic() - when)
+        date, received = self.arm.service_time
+        return date + timedelta(seconds=self.clock.monotonic() - received)
 
     @cached_property
     def made_from(self) -> Provenance:
-        """The commit of the project's files and the run, as git and GitHub Actions tell them: asked once."""
+        """The commit of the project and the run, from git and GitHub Actions; read once."""
         return of_project(self.root, os.environ)
 
     def workspace(self) -> Json:
@@ -139,7 +140,7 @@ class Cloud:
 
     @cached_property
     def ml(self) -> Any:
-        """azure-ai-ml's client, through our session, its retries bounded."""
+        """azure-ai-ml's client, over our session, with bounded retries."""
         with asking("open azure-ai-ml"), IMPORT_LOCK:
             from azure.ai.ml import MLClient
 
@@ -164,7 +165,7 @@ class Cloud:
 
 @contextmanager
 def connect(environment: Environment, root: Path, state: Path, clock: Clock, secret: Secret) -> Iterator[Cloud]:
-    """The door to `environment`, closed at the end. `root` holds the files, `state` the emulator's world."""
+    """A connection, closed at the end. `root` is the project folder, `state` the emulator's folder."""
     if environment.cloud != "local":
         cloud = Cloud(environment, CLOUDS[environment.cloud], root, clock, secret=secret)
         try:
@@ -223,7 +224,7 @@ def _variables(values: dict[str, str]) -> Iterator[None]:
 
 
 def _credential(environment: Environment, hosts: Hosts, clock: Clock) -> Any:
-    """A job of GitHub Actions that may ask for ID tokens signs in with them; everybody else as azure-identity finds."""
+    """GitHub's ID tokens in a job that can request them, otherwise azure-identity's DefaultAzureCredential."""
     if environment.cloud != "local" and github.is_offered(os.environ):
         return github.GitHubCredential(os.environ, environment.cloud, hosts.authority, clock)
     from azure.identity import DefaultAzureCredential

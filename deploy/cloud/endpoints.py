@@ -1,6 +1,6 @@
-"""Endpoints and deployments: read as ARM says them, written as the CLI v2 documents say them.
+"""Endpoints and deployments: reads return ARM bodies, writes use CLI v2 documents.
 
-Each write is one PUT or DELETE made by azure-ai-ml, followed to its end. Nothing is read in order to be written back.
+Each write is one PUT or DELETE of azure-ai-ml, polled to its end. No write is based on a previous read.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from pathlib import Path
 
 from deploy.cloud import entities, response_schemas
 from deploy.cloud.connect import Cloud
-from deploy.cloud.operations import VERSION, Aim, see_through
+from deploy.cloud.operations import VERSION, Operation, run_operation
 from deploy.domain.arm import Json
 from deploy.errors import CloudError
 
-Settled = Callable[[Json], bool]
-"""Whether an ARM body is what its document says."""
+Condition = Callable[[Json], bool]
+"""Whether an ARM body is in the desired state."""
 _LATELY, _REMEMBERED = 5.0, 30.0
-"""Seconds for which one list serves all who make something; and for which other reads of theirs are kept meanwhile."""
+"""Seconds for which a list of endpoints is shared by all steps that need it, and for which other reads are cached."""
 CONTAINERS = ("StorageInitializer", "InferenceServer")
 TAIL = 200
-"""Lines of a log that are kept."""
+"""Lines of a log that are saved."""
 
 
 def endpoint_path(cloud: Cloud, name: str) -> str:
@@ -41,27 +41,27 @@ def read_endpoint(cloud: Cloud, name: str) -> Json | None:
     return None if body is None else _caseless(body)
 
 
-def recent_endpoint(cloud: Cloud, name: str) -> Json | None:
-    """The same as it was a moment ago: for its identity, its URI, and its way to be asked."""
+def read_recent_endpoint(cloud: Cloud, name: str) -> Json | None:
+    """The endpoint's body as of a moment ago, for its identity, scoring URI and auth mode; None if missing."""
     body = cloud.arm.recent(endpoint_path(cloud, name), VERSION, f"read endpoint {name}", response_schemas.Resource)
     return None if body is None else _caseless(body)
 
 
 def list_endpoints(cloud: Cloud) -> dict[str, Json]:
-    """Every endpoint of the workspace: name -> ARM body. Read once in an observation, however many specs look."""
-    found: dict[str, Json] = cloud.arm.once("every endpoint", lambda: _list_endpoints(cloud))
+    """All endpoints of the workspace: name -> ARM body. Read once inside `cached_reads`."""
+    found: dict[str, Json] = cloud.arm.once("all endpoints", lambda: _list_endpoints(cloud))
     return found
 
 
-def list_lately(cloud: Cloud) -> dict[str, Json]:
-    """The same as of the last few seconds, whatever a look before was told."""
-    with cloud.arm.remembering(_REMEMBERED):
+def list_recent_endpoints(cloud: Cloud) -> dict[str, Json]:
+    """All endpoints of the workspace, at most a few seconds old, even inside `cached_reads`."""
+    with cloud.arm.cached_reads(_REMEMBERED):
         moment = int(cloud.clock.monotonic() / _LATELY)
-        found: dict[str, Json] = cloud.arm.once(f"every endpoint at {moment}", lambda: _list_anew(cloud))
+        found: dict[str, Json] = cloud.arm.once(f"all endpoints at {moment}", lambda: _list_uncached(cloud))
     return found
 
 
-def _list_anew(cloud: Cloud) -> dict[str, Json]:
+def _list_uncached(cloud: Cloud) -> dict[str, Json]:
     cloud.arm.forget(_every_path(cloud))
     return _list_endpoints(cloud)
 
@@ -75,20 +75,20 @@ def _list_endpoints(cloud: Cloud) -> dict[str, Json]:
     found = cloud.arm.find(path, VERSION, what, response_schemas.Resource)
     if found is None:
         cloud.workspace()
-        raise CloudError(what, "Azure knows the workspace and finds no list", "Try again", code="AML304", status=404)
+        raise CloudError(what, "Azure returned the workspace but no list", "Try again", code="AML304", status=404)
     return {body["name"]: body for body in map(_caseless, found)}
 
 
 def read_deployments(cloud: Cloud, endpoint: str) -> dict[str, Json]:
-    """Deployment name -> ARM body; empty when there is no such endpoint.
+    """Deployment name -> ARM body; empty if the endpoint does not exist.
 
-    That there is none is not taken from this answer alone: a slot with callers would be taken for an empty one.
+    A 404 is checked against the list of endpoints, because a slot with traffic must not be taken for an empty one.
     """
     path, what = f"{endpoint_path(cloud, endpoint)}/deployments", f"list the deployments of {endpoint}"
     found = cloud.arm.find(path, VERSION, what, response_schemas.Resource)
     if found is None:
         if endpoint in list_endpoints(cloud):
-            cause = "Azure lists the endpoint and says it is not there"
+            cause = "Azure lists the endpoint but returned 404 for it"
             raise CloudError(what, cause, "Try again", code="AML304", status=404)
         return {}
     return {body["name"]: body for body in map(_caseless, found)}
@@ -100,33 +100,35 @@ def read_deployment(cloud: Cloud, endpoint: str, name: str) -> Json | None:
     return cloud.arm.get(deployment_path(cloud, endpoint, name), VERSION, what, response_schemas.Resource)
 
 
-def name_is_free(cloud: Cloud, name: str) -> tuple[bool | None, str]:
-    """Whether no endpoint of the region has this name, and Azure's words; None where it does not say.
+def check_name(cloud: Cloud, name: str) -> tuple[bool | None, str]:
+    """Whether the name is free in the region, and Azure's message; None if Azure does not answer that.
 
-    The action is documented, its answer is not: read as the form that Azure's other name checks share.
+    The action is documented, its response is not: it is read in the form of Azure's other name checks.
     """
     path = f"{endpoint_path(cloud, name)}/checkNameAvailability"
     try:
-        body = cloud.arm.get(path, VERSION, f"ask whether the name {name} is free", response_schemas.Availability)
+        body = cloud.arm.get(path, VERSION, f"check whether the name {name} is free", response_schemas.Availability)
     except CloudError as error:
         if error.status is not None and 400 <= error.status < 500:
             return None, error.cause
         raise
     free = (body or {}).get("nameAvailable")
-    words = str((body or {}).get("message") or "the answer does not say")
+    words = str((body or {}).get("message") or "the response has no message")
     return (free, words) if isinstance(free, bool) else (None, words)
 
 
-def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float, settled: Settled) -> None:
-    """Create or replace an endpoint from its CLI v2 document; `patience` in seconds, `settled` once it is as said.
+def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float, settled: Condition) -> None:
+    """Create or replace an endpoint from its CLI v2 document; `patience` in seconds, `settled`: the desired state.
 
-    azure-ai-ml changes an entity that it sends, so each attempt loads its own.
+    azure-ai-ml changes an entity while sending it, so each attempt loads its own.
     """
 
     def begin() -> None:
         cloud.ml.online_endpoints.begin_create_or_update(entities.load_endpoint(document))
 
-    see_through(cloud, Aim(what, endpoint_path(cloud, str(document["name"])), succeeded(settled), patience), begin)
+    run_operation(
+        cloud, Operation(what, endpoint_path(cloud, str(document["name"])), succeeded(settled), patience), begin
+    )
 
 
 def put_deployment(
@@ -136,47 +138,47 @@ def put_deployment(
     *,
     what: str,
     patience: float,
-    settled: Settled,
+    settled: Condition,
     record: entities.Record,
 ) -> None:
     """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`.
 
-    azure-ai-ml changes an entity that it sends (a data collector loses its sampling rate and cannot be sent again), so
-    each attempt loads its own.
+    azure-ai-ml changes an entity while sending it (a data collector loses its sampling rate and cannot be sent again),
+    so each attempt loads its own.
     """
 
     def begin() -> None:
         cloud.ml.online_deployments.begin_create_or_update(entities.load_deployment(document, folder, record))
 
     above = endpoint_path(cloud, str(document["endpoint_name"]))
-    aim = Aim(what, f"{above}/deployments/{document['name']}", succeeded(settled), patience, above)
-    see_through(cloud, aim, begin)
+    operation = Operation(what, f"{above}/deployments/{document['name']}", succeeded(settled), patience, above)
+    run_operation(cloud, operation, begin)
 
 
 def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patience: float) -> None:
-    """Change tags or the number of instances of what is at `path` and nothing else, as ARM's PATCH does."""
+    """Change the tags or the number of instances of the resource at `path` with a PATCH."""
 
-    def scaled(there: Json) -> bool:  # Azure's sku says more than the number
-        return bool((there.get("sku") or {}).get("capacity") == body["sku"]["capacity"])
+    def scaled(existing: Json) -> bool:  # Azure's sku has more fields than the capacity
+        return bool((existing.get("sku") or {}).get("capacity") == body["sku"]["capacity"])
 
-    def tagged(there: Json | None) -> bool:  # what has failed can be taken over, too
-        return there is not None and there.get("tags") == body["tags"]
+    def tagged(existing: Json | None) -> bool:  # a failed resource can be adopted, too
+        return existing is not None and existing.get("tags") == body["tags"]
 
     settled = succeeded(scaled) if "sku" in body else tagged
-    see_through(cloud, Aim(what, path, settled, patience), lambda: cloud.arm.patch(path, VERSION, what, body))
+    run_operation(cloud, Operation(what, path, settled, patience), lambda: cloud.arm.patch(path, VERSION, what, body))
 
 
 def delete_endpoint(cloud: Cloud, name: str, *, what: str, patience: float) -> None:
-    """Delete an endpoint with whatever is behind it; an absent one is success."""
-    aim = Aim(what, endpoint_path(cloud, name), _is_gone, patience)
-    see_through(cloud, aim, lambda: cloud.ml.online_endpoints.begin_delete(name=name))
+    """Delete an endpoint and its deployments; success if it does not exist."""
+    operation = Operation(what, endpoint_path(cloud, name), _is_gone, patience)
+    run_operation(cloud, operation, lambda: cloud.ml.online_endpoints.begin_delete(name=name))
 
 
 def delete_deployment(cloud: Cloud, endpoint: str, name: str, *, what: str, patience: float) -> None:
-    """Delete a deployment, which must have no traffic; an absent one is success."""
+    """Delete a deployment, which must have no traffic; success if it does not exist."""
     above = endpoint_path(cloud, endpoint)
-    aim = Aim(what, f"{above}/deployments/{name}", _is_gone, patience, above)
-    see_through(cloud, aim, lambda: cloud.ml.online_deployments.begin_delete(name=name, endpoint_name=endpoint))
+    operation = Operation(what, f"{above}/deployments/{name}", _is_gone, patience, above)
+    run_operation(cloud, operation, lambda: cloud.ml.online_deployments.begin_delete(name=name, endpoint_name=endpoint))
 
 
 def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, lines: int) -> str:
@@ -191,15 +193,15 @@ def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, line
     return body.get("content") or ""
 
 
-def succeeded(settled: Settled) -> Callable[[Json | None], bool]:
-    """Whether a body is there, at rest, and `settled`."""
+def succeeded(settled: Condition) -> Callable[[Json | None], bool]:
+    """Whether a resource exists, was provisioned successfully, and is in the desired state."""
     return lambda body: (
         body is not None and body["properties"].get("provisioningState") == "Succeeded" and settled(body)
     )
 
 
 def _caseless(body: Json) -> dict[str, Json]:
-    """Names of endpoints and deployments have no case, and azure-ai-ml sends them in lower case."""
+    """The body with lower-case names: they are case-insensitive, and azure-ai-ml sends them in lower case."""
     properties = body.get("properties") or {}
     maps = {
         arm: {str(name).lower(): share for name, share in properties[arm].items()}

@@ -1,4 +1,4 @@
-"""azure-ai-ml's entities of endpoints and deployments, loaded from CLI v2 documents, with what a file cannot say."""
+"""azure-ai-ml's entities of endpoints and deployments, loaded from CLI v2 documents, with fields that CLI v2 lacks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deploy.cloud.transport import IMPORT_LOCK
 from deploy.domain.arm import Json
 
 Record = Callable[[Mapping[str, Json]], Mapping[str, str]]
-"""Ids of a deployment's assets (path in the file -> ARM id) -> the tags that go with it."""
+"""Ids of a deployment's assets (path in the file -> ARM id) -> the tags that record them."""
 
 
 def load_endpoint(document: Mapping[str, Json]) -> Any:
@@ -26,15 +26,15 @@ def load_endpoint(document: Mapping[str, Json]) -> Any:
 def load_deployment(document: Mapping[str, Json], folder: Path, record: Record) -> Any:
     """Relative paths of the document start at `folder`.
 
-    When its body is written, the entity adds the record of its assets, which are made just before, and the sampling
-    rates of collections where they differ.
+    When its body is written, the entity adds the tags that record its assets, which are created just before, and the
+    sampling rates of collections if they differ.
     """
     with IMPORT_LOCK:
         from azure.ai.ml import load_online_deployment
 
     plain, rates = _with_one_rate(document)
     entity: Any = load_online_deployment(_as_file(plain), relative_origin=str(folder / "deployment.yml"))
-    write = entity._to_rest_object  # noqa: SLF001 called when its assets are made
+    write = entity._to_rest_object  # noqa: SLF001 called after its assets are created
 
     def write_whole(*args: Any, **kwargs: Any) -> Any:
         code = entity.code_configuration and entity.code_configuration.code
@@ -50,7 +50,7 @@ def load_deployment(document: Mapping[str, Json], folder: Path, record: Record) 
 
 
 def _with_one_rate(document: Mapping[str, Json]) -> tuple[Mapping[str, Json], Mapping[str, float]]:
-    """A document that CLI v2 knows, and the sampling rate of each collection where it is not one for all."""
+    """A valid CLI v2 document, and the sampling rate of each collection if there is no common one."""
     collector = document.get("data_collector") or {}
     if not isinstance(rates := collector.get("sampling_rate"), Mapping):
         return document, {}
@@ -59,5 +59,5 @@ def _with_one_rate(document: Mapping[str, Json]) -> tuple[Mapping[str, Json], Ma
 
 
 def _as_file(document: Mapping[str, Json]) -> io.StringIO:
-    """In ASCII: of other characters, some that are line ends for one reader of YAML are not for another."""
+    """The document as YAML in ASCII, because YAML parsers disagree about some non-ASCII line ends."""
     return io.StringIO(yaml.safe_dump(dict(document), sort_keys=False))

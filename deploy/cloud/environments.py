@@ -1,4 +1,4 @@
-"""Environment versions that live deployments use, read where a release brings another that its file defines inline."""
+"""Reads the environment versions of live deployments, for releases with an inline environment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import if_told
+from deploy.cloud.failures import try_read
 from deploy.cloud.operations import VERSION
 from deploy.documents.inline import is_inline, parsed
 from deploy.domain.arm import RELEASE_TAG, Address, Json, address
@@ -19,10 +19,10 @@ def observe(
     cloud: Cloud, spec: EndpointSpec, endpoint: Mapping[str, Json], bodies: Mapping[str, Mapping[str, Json]]
 ) -> dict[Address, Json]:
     """`asset/<key>/<deployment>`: {held, untold, conda} of each deployment with traffic whose release is not in the
-    files; nothing where the files define no environment inline.
+    files; empty if the files define no environment inline.
 
-    `held`: properties of its environment version; `untold`: why they are not known; `conda`: name of a deployment file
-    -> content of its conda_file.
+    `held`: properties of its environment version; `untold`: why they are unknown; `conda`: deployment name -> content
+    of its conda_file.
     """
     files = [document for document in spec.deployments if is_inline(document)]
     folder = cloud.root / spec.folder
@@ -37,17 +37,17 @@ def observe(
 
 
 def _read(cloud: Cloud, where: str) -> dict[str, Json]:
-    if not where.startswith("/subscriptions/"):  # a registry's, or none: the reference says what it is
+    if not where.startswith("/subscriptions/"):  # in a registry, or none: the reference is enough
         return {"held": None, "untold": ""}
-    body, untold = if_told(lambda: cloud.arm.get(where, VERSION, f"read {where}", response_schemas.Form))
-    return {"held": (body or {}).get("properties"), "untold": "" if body else untold or "it is not there"}
+    body, untold = try_read(lambda: cloud.arm.get(where, VERSION, f"read {where}", response_schemas.Schema))
+    return {"held": (body or {}).get("properties"), "untold": "" if body else untold or "it does not exist"}
 
 
 def _conda(environment: Mapping[str, Json], folder: Path) -> Json:
-    given = environment.get("conda_file")
-    if not isinstance(given, str):
-        return parsed(given)
+    conda = environment.get("conda_file")
+    if not isinstance(conda, str):
+        return parsed(conda)
     try:
-        return parsed((folder / given).read_bytes())
+        return parsed((folder / conda).read_bytes())
     except OSError:
         return None

@@ -1,8 +1,8 @@
-"""The table of Azure's troubles: which text means which trouble, what kind it is, what to do. Nothing is done here.
+"""The table of Azure's errors: pattern, error code, whether a retry can help, and how to fix it.
 
-The first row whose pattern is found in the codes and words of an answer wins, so the narrow rows stand before the wide
-ones. The codes and causes are those of Azure's page on troubleshooting online endpoints, of its page on role
-assignments, and of answers that people have published; which of them pass is read from the same pages.
+The first row with a pattern that matches the codes and the message of a response wins, so specific rows are before
+general ones. Sources: Azure's page on troubleshooting online endpoints, its page on role assignments, and published
+error messages; also for whether a retry can help.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from deploy.errors import POOL_FULL
 
 
 class Kind(StrEnum):
-    """Whether asking again can help."""
+    """Whether a retry can help."""
 
     FINAL = "final"
-    """Never: somebody must change something."""
+    """Never: the user must change something."""
     PASSING = "passing"
-    """In a moment, and only so often."""
+    """Soon, with a limited number of attempts."""
     PATIENT = "patient"
-    """It ends by itself, in its own time: only the step's deadline ends the waiting."""
+    """The obstacle ends by itself: retry until the step's deadline."""
     LATER = "later"
-    """When others have let go of what we need: a long wait between tries."""
+    """When other users release capacity: a long wait between attempts."""
     AFTER_ROLE = "after_role"
-    """Only if a role or an identity is so new that it is not in effect everywhere; otherwise final."""
+    """Only if a role assignment or an identity is new and not yet effective everywhere; otherwise final."""
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """One row. `wait`: seconds between tries at least. `tries`: so many in all at most, whatever the step allows."""
+class ErrorRule:
+    """One row. `wait`: minimum seconds between attempts. `tries`: maximum attempts, even if the step allows more."""
 
-    seen: re.Pattern[str]
+    pattern: re.Pattern[str]
     code: str
     kind: Kind
     cure: str
@@ -42,110 +42,110 @@ class Trouble:
 
 
 def _row(
-    seen: str, code: str, kind: Kind, cure: str, *, wait: float | None = None, tries: int | None = None
-) -> Trouble:
-    return Trouble(re.compile(seen, re.IGNORECASE | re.DOTALL), code, kind, cure, wait, tries)
+    pattern: str, code: str, kind: Kind, cure: str, *, wait: float | None = None, tries: int | None = None
+) -> ErrorRule:
+    return ErrorRule(re.compile(pattern, re.IGNORECASE | re.DOTALL), code, kind, cure, wait, tries)
 
 
 _SHORT = r"(?:not enough|insufficient|out of|exceeds?|exceeded|more)"
 _DENIED = r"(?:unauthori[sz]ed|denied|forbidden|authentication required)"
 _CLUSTER = {
-    "TokenRefreshFailed": "The cluster's extension has lost its identity: install the machine learning extension anew",
+    "TokenRefreshFailed": "The cluster's extension has lost its identity: reinstall the machine learning extension",
     "ACRAuthenticationChallengeFailed": "The cluster cannot reach the container registry: check the network of both",
-    "KubernetesUnaccessible": "The cluster cannot be reached: apply again after 5 hours, or attach the compute anew",
-    "NamespaceNotFound": "The compute's namespace is gone from the cluster: create it, or attach it with another",
+    "KubernetesUnaccessible": "The cluster cannot be reached: apply again after 5 hours, or attach the compute again",
+    "NamespaceNotFound": "The compute's namespace no longer exists in the cluster: create it, or use another one",
     "ScoringFeUnhealthy": "The cluster's azureml-fe is not healthy: check its pods and the extension's installation",
-    "InferencingClientCallFailed": "The service cannot work with the cluster: detach the compute and attach it anew",
+    "InferencingClientCallFailed": "The service cannot work with the cluster: detach the compute and attach it again",
 }
-"""Troubles of a Kubernetes cluster, by code, and what to do about each."""
-TROUBLES = (
+"""Errors of a Kubernetes cluster: Azure's code -> how to fix it."""
+ERROR_RULES = (
     _row(
         r"Simultaneous count exceeded|\bUserErrorFromQuotaService\b", POOL_FULL, Kind.LATER,
-        "The shared quota pool is in full use: try again later, or set quota.capacity to dedicated", wait=60,
+        "The shared quota pool is full: try again later, or set quota.capacity to dedicated", wait=60,
     ),
     _row(
         r"\bOutOfCapacity\b|\bAllocationFailed\b|\bSkuNotAvailable\b.*capacity|unable to provision\b.*capacity"
         r"|(?:not enough|insufficient|lack of|no) (?:[\w-]+ ){0,3}capacity"
         r"|capacity (?:[\w-]+ ){0,4}(?:not available|unavailable|exhausted)",
         "AML316", Kind.LATER,
-        "The region has no such machine free now: try again later, or choose another size or region", wait=120,
+        "The region has no free machine of this size now: try again later, or use another size or region", wait=120,
     ),
     _row(
         r"\bImageBuildFailure\b", "AML341", Kind.FINAL,
-        "Read the image build log in the workspace's storage account; pin the packages, or build the image beforehand",
+        "Read the image build log in the workspace's storage account. Pin the packages, or build the image beforehand",
     ),
     _row(
         r"Not enough quota available for|Current usage/limit: \d", "AML310", Kind.FINAL,
-        "Free cores, choose a smaller or fewer instances, or ask for more quota of this VM family in this region",
+        "Free cores, use smaller or fewer instances, or request more quota for this VM family in this region",
     ),
     _row(
         r"\bclusters? (?:count )?quota\b|quota (?:of|for) (?:the )?(?:number of )?clusters?\b", "AML312", Kind.FINAL,
-        "Ask for a higher quota of clusters in this region, or delete deployments that nobody needs",
+        "Request more cluster quota in this region, or delete unused deployments",
     ),
     _row(
         rf"\bOutOfQuota\b.*\b{_SHORT} (?:\w+ ){{0,2}}disk\b|no space left on device", "AML313", Kind.FINAL,
-        "Choose an instance_type with a bigger disk, or make image and model smaller",
+        "Use an instance_type with a larger disk, or make the image and the model smaller",
     ),
     _row(
         rf"\bOutOfQuota\b.*\b{_SHORT} (?:\w+ ){{0,2}}memory\b|\bOOMKilled\b|\bPodOutOfMemory\b|\bout of memory\b",
         "AML314", Kind.FINAL,
-        "Choose an instance_type with more memory, or load less",
+        "Use an instance_type with more memory, or load less",
     ),
     _row(
         r"\bRoleAssignmentLimitExceeded\b|\bNo more role assignments can be created"
         r"|\brole assignments? (?:quota|limit)\b|\bquota (?:of|for) (?:\w+ ){0,2}role assignments?\b",
         "AML321", Kind.FINAL,
-        "Delete role assignments that nobody needs (4000 in a subscription is the limit)",
+        "Delete unused role assignments (a subscription can have 4000)",
     ),
     _row(
         r"\b(?:number of|too many) (?:\w+ ){0,2}(?:endpoints|deployments)\b"
         r"|\b(?:endpoint|deployment)s? (?:count )?(?:quota|limit)\b"
         r"|\bquota (?:of|for) (?:\w+ ){0,2}(?:endpoints|deployments)\b",
         "AML315", Kind.FINAL,
-        "Delete endpoints or deployments that nobody needs, or ask for a higher limit",
+        "Delete unused endpoints or deployments, or request a higher limit",
     ),
     _row(
         r"\bPodUnschedulable\b|requests? (?:more|greater) than (?:the )?(?:limits?|instance)"
         r"|needs more resources than|could not be scheduled", "AML317", Kind.FINAL,
-        "Choose a bigger instance_type, or ask for less",
+        "Use a larger instance_type, or request less",
     ),
     _row(
         r"oe-tsg#error-outofquota|Not enough quota|\bOutOfQuota\b|\bQuotaExceeded\b", "AML310", Kind.FINAL,
-        "Free cores, choose a smaller or fewer instances, or ask for more quota of this VM family in this region",
+        "Free cores, use smaller or fewer instances, or request more quota for this VM family in this region",
     ),
     _row(
         r"\bPrincipalNotFound\b", "AML320", Kind.PATIENT,
-        "A new identity is not yet known everywhere: wait",
+        "Wait: the new identity is not yet known everywhere",
     ),
     _row(
         r"\bUnmatchedPrincipalType\b", "AML327", Kind.FINAL,
-        "Say what the principal is: principal.type is User, Group or ServicePrincipal",
+        "Set principal.type to User, Group or ServicePrincipal",
     ),
     _row(
         r"\bRoleAssignmentUpdateNotPermitted\b", "AML322", Kind.FINAL,
-        "An assignment of this name belongs to an identity that is gone: delete it, then apply again",
+        "Delete the role assignment with this name, which belongs to a deleted identity, then apply again",
     ),
     _row(
         r"\bSecretsInjectionError\b", "AML342", Kind.AFTER_ROLE,
-        "Check the secret reference, and that the endpoint's identity has a role that reads it",
+        "Check the secret reference, and that the endpoint's identity has a role that can read it",
     ),
     _row(
         r"\bACRTokenExchangeFailed\b|\bACRSecretError\b|\bGetAADTokenFailed\b", "AML355", Kind.PASSING,
-        "The cluster could not sign in to the registry or to Entra: try again in a minute", wait=60, tries=3,
+        "Try again in a minute: the cluster could not sign in to the registry or to Entra", wait=60, tries=3,
     ),
     _row(
         r"\bAcrPull\b|\bcontainer registry authorization error\b|\binaccessible container registry\b"
         rf"|(?:\.azurecr\.\w+|\b(?:container|docker) registry)\b.{{0,200}}\b{_DENIED}"
         rf"|\b{_DENIED}\b.{{0,200}}\.azurecr\.\w",
         "AML346", Kind.AFTER_ROLE,
-        "The endpoint's identity may not pull the image: give it AcrPull on the registry",
+        "Assign AcrPull on the registry to the endpoint's identity, which is not allowed to pull the image",
     ),
     _row(
         r"\bBadArgument\b.*\b(?:authorization (?:error|fail\w*)|not (?:be )?authori[sz]ed"
         r"|(?:lacks?|(?:has|have) no|do(?:es)?(?: not|n't) have) (?:\w+ ){0,2}(?:authorization|permissions?|access)"
         r"|(?:access|permissions?) (?:\w+ ){0,6}(?:missing|denied)|Storage Blob Data \w+)",
         "AML344", Kind.AFTER_ROLE,
-        "Give the endpoint's identity Storage Blob Data Reader on the workspace's storage and AcrPull on its registry",
+        "Assign Storage Blob Data Reader on the storage and AcrPull on the registry to the endpoint's identity",
     ),
     _row(
         r"\b(?:Err)?ImagePull(?:LoopBackOff|BackOff|Fail\w*)?\b|manifest (?:\S+ ){0,6}(?:unknown|not found)"
@@ -158,41 +158,41 @@ TROUBLES = (
         r"\b(?:unable to|failed to|could not|cannot|can't) download (?:\S+ ){0,3}model\b"
         r"|\bmodel(?:'s)? (?:\S+ ){0,4}(?:could not|cannot|can't) be (?:accessed|downloaded|found)",
         "AML348", Kind.FINAL,
-        "Check that the model is registered and its files are there; see the StorageInitializer's log",
+        "Check that the model is registered and that its files exist. See the log of StorageInitializer",
     ),
     _row(
         r"invalid template function|\bRequestDisallowedByPolicy\b|\bPolicyViolation\b|Azure Policy",
         "AML306", Kind.FINAL,
-        "A policy of the subscription forbids it: change what it names, or have the policy's assignment mended",
+        "Change the setting that the policy names, or ask for a change of the policy assignment",
     ),
     _row(
         r"\bLinkedAuthorizationFailed\b", "AML323", Kind.FINAL,
-        "Give the signed-in principal a role that allows this action at this scope, or sign in as another",
+        "Assign a role that allows this action at this scope to the signed-in principal, or use another account",
     ),
     _row(
         r"\bAuthorizationFailed\b", "AML323", Kind.AFTER_ROLE,
-        "Give the signed-in principal a role that allows this action at this scope, or sign in as another",
+        "Assign a role that allows this action at this scope to the signed-in principal, or use another account",
     ),
     _row(
         r"\bOperationCancell?ed\b", "AML332", Kind.PASSING,
-        "Another operation came first: try again after a minute", wait=60, tries=3,
+        "Try again after a minute: another operation replaced this one", wait=60, tries=3,
     ),
     _row(
         r"in (?:Updating|Creating|Deleting|Scaling) provisioning state|EndpointBusy"
         r"|\bis (?:being|currently) (?:updat|creat|delet|scal)"
         r"|operation is already in progress|\bConflict\w*\b.*(?:Updating|Creating|Deleting|Scaling)",
         "AML330", Kind.PASSING,
-        "Another operation holds the endpoint: wait for it to end", wait=20, tries=4,
+        "Wait until the other operation on the endpoint has ended", wait=20, tries=4,
     ),
     _row(
         r"name already exists|\bNameUnavailable\b|\bEndpointAlreadyExists\b|already (?:in use|taken)",
         "AML331", Kind.FINAL,
-        "Choose another endpoint name: names are unique in a region",
+        "Choose another endpoint name, since names are unique in a region",
     ),
     _row(
         r"\bInferencingClientCallFailed\b.*not ?found|not ?found.*\bInferencingClientCallFailed\b",
         "AML333", Kind.PASSING,
-        "An endpoint of this name was deleted a moment ago: wait, then apply again", wait=60, tries=3,
+        "Wait, then apply again: an endpoint with this name is still being deleted", wait=60, tries=3,
     ),
     _row(
         r"\bWorkspaceManagedNetworkNotReady\b", "AML343", Kind.FINAL,
@@ -208,36 +208,36 @@ TROUBLES = (
     ),
     _row(
         r"\bMissingSubscriptionRegistration\b|not registered to use namespace", "AML308", Kind.FINAL,
-        "Register the resource provider that it names in this subscription",
+        "Register the resource provider in Azure's message in this subscription",
     ),
     _row(
         r"\bResourceNotReady\b|\b(?:liveness|readiness) probe|\b(?:Deployment|Kubernetes)CrashLoopBackOff\b"
         r"|\bUserScript\w+\b|\bValidateScoringFailed\b",
         "AML340", Kind.FINAL,
-        "Read `amldeploy logs`; give the container more time (liveness_probe.initial_delay) or mend the scoring script",
+        "Read `amldeploy logs`. Raise liveness_probe.initial_delay, or fix the scoring script",
     ),
     _row(
         r"azureml-fe\b.{0,80}\b(?:isn't|is not|not) ready", "AML356", Kind.PASSING,
-        "The cluster's azureml-fe is not ready yet: check its pods, then try again", wait=60, tries=3,
+        "Check the pods of azureml-fe in the cluster, which are not ready yet, then try again", wait=60, tries=3,
     ),
     *(_row(rf"\b{code}\b", "AML356", Kind.FINAL, cure) for code, cure in _CLUSTER.items()),
     _row(
         r"\bBadArgument\b|\bInvalidDeploymentSpec\b|\bMissingDriverProgram\b|\bInvalidParameter\w*\b"
         r"|\bSubscriptionNotFound\b",
         "AML309", Kind.FINAL,
-        "Mend the field that Azure names",
+        "Fix the field in Azure's message",
     ),
     _row(
         r"\bResourceNotFound\b|\bEndpointNotFound\b|oe-tsg#error-resourcenotfound", "AML304", Kind.FINAL,
-        "Check the names that Azure names, and that what they stand for still exists",
+        "Check the names in Azure's message, and that the resources still exist",
     ),
     _row(
         r"\bInternalServerError\b", "AML350", Kind.PASSING,
-        "Azure failed: try again, then open a ticket with the request id", tries=3,
+        "Try again. If the problem persists, open a support ticket with the request id", tries=3,
     ),
 )  # fmt: skip
 
 
-def find(words: str) -> Trouble | None:
-    """The row for the codes and words of an answer."""
-    return next((row for row in TROUBLES if row.seen.search(words)), None)
+def find(text: str) -> ErrorRule | None:
+    """The row for the codes and the message of a response."""
+    return next((row for row in ERROR_RULES if row.pattern.search(text)), None)

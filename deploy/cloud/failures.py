@@ -1,8 +1,8 @@
-"""Azure's errors become ours, once: which may pass, which are final, what to do about each.
+"""Translates errors of Azure and of its libraries to our error classes: final or transient, and how to fix them.
 
-Azure's outer code says little (`BadRequest`) and the status of an accepted operation that failed is 200, so a failure
-is judged by every nested code and by its words, with the table of `troubles`. What HTTP was retried for and is still
-there becomes `Unanswered`, so that nobody multiplies the tries. No retrying happens here.
+Azure's outer code is often unspecific (`BadRequest`), and the status of an accepted operation that failed is 200, so
+all nested codes and messages are matched against `error_table`. An HTTP error that remains after HTTP retries becomes
+`Unanswered`, so that steps do not multiply the retries.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from typing import Any, TypeVar
 
 from deploy.cloud import github
 from deploy.cloud.error_table import Kind, find
-from deploy.cloud.transport import IMPORT_LOCK, AnswerLost, AskedToWait
+from deploy.cloud.transport import IMPORT_LOCK, AnswerLost, LongWait
 from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
 
 T = TypeVar("T")
-_AGAIN = "Something between here and Azure cut the answer off: apply again, and it is looked at what was done"
+_AGAIN = "Apply again: the connection broke, and amldeploy checks first what was done"
 _UNKNOWN_CLOUD = "Unknown cloud environment"
-"""What azure-ai-ml says of any failure to read where the planes of a cloud are; it keeps the reason to itself."""
+"""azure-ai-ml's message for any failure to read the metadata of a cloud; it does not contain the reason."""
 _AZURE = ("azure.", "msrest", "isodate")
 _HICCUPS = frozenset({408, 429, 500, 502, 503, 504})
-"""Statuses that azure-core has asked about again before they come here."""
+"""Statuses that azure-core has retried before."""
 
 
 @contextmanager
 def asking(what: str) -> Iterator[None]:
-    """Everything that azure libraries raise inside leaves as one of our errors, saying `cannot <what>`."""
+    """Translates all exceptions of azure libraries to our errors, with the message `cannot <what>: ...`."""
     try:
         yield
     except DeployError:
@@ -46,29 +46,32 @@ def asking(what: str) -> Iterator[None]:
         raise ours from error
 
 
-def if_told(read: Callable[[], T]) -> tuple[T | None, str]:
-    """What is read and ""; or None and why not ("may not be read"): for what no more than a check stands on."""
+def try_read(read: Callable[[], T]) -> tuple[T | None, str]:
+    """The result and ""; or None and the reason, for checks that can be skipped."""
     try:
         return read(), ""
     except CloudError as error:
-        return None, "may not be read" if error.status == 403 else f"could not be read: {error.cause.rstrip('. ')}"
+        reason = "permission denied" if error.status == 403 else error.cause.rstrip(". ")
+        return None, f"could not be read: {reason}"
 
 
 def translate(error: Exception, what: str) -> DeployError | None:
-    """Our error for one of azure's or requests'; None for anything else, which is a bug and stays one."""
+    """Our error for one of azure's libraries or of requests; None for any other exception, which is a bug."""
     from azure.core import exceptions as azure
     from azure.identity import CredentialUnavailableError
 
     if isinstance(error, AnswerLost):
         return _lost(what, _first_line(str(error)))
-    if isinstance(error, AskedToWait):
-        cure = "Azure limits how much is asked of it: wait"
-        throttled = Transient(what, f"Azure asks to wait {error.seconds:.0f} s", cure, code="AML352")
+    if isinstance(error, LongWait):
+        cure = "Wait, since Azure throttles requests"
+        throttled = Transient(what, f"Azure requests a wait of {error.seconds:.0f} s", cure, code="AML352")
         throttled.retry_after = error.seconds
         return throttled
     if isinstance(error, (CredentialUnavailableError, azure.ClientAuthenticationError)):
         if github.is_withheld(os.environ):
-            return NotAuthenticated(what, "GitHub offers this job no ID token", github.PERMIT, code="AML328")
+            return NotAuthenticated(
+                what, "this job cannot request an ID token from GitHub", github.PERMIT, code="AML328"
+            )
         return NotAuthenticated(
             what,
             _first_line(str(error)),
@@ -78,37 +81,39 @@ def translate(error: Exception, what: str) -> DeployError | None:
     if isinstance(error, azure.HttpResponseError):
         return _from_response(error, what)
     if _UNKNOWN_CLOUD in str(error):
-        _import_anew()
+        _reset_import()
         where = os.environ.get("ARM_CLOUD_METADATA_URL", "the Resource Manager")
         cure = "Check the network, and ARM_CLOUD_METADATA_URL if it is set, then apply again"
-        return Transient(what, f"azure-ai-ml could not read at {where} what the cloud is made of", cure, code="AML364")
+        return Transient(
+            what, f"azure-ai-ml could not read the metadata of the cloud from {where}", cure, code="AML364"
+        )
     if type(error).__module__.startswith(("azure.ai.ml", "marshmallow")):
-        return CloudError(what, _first_line(str(error)), "Mend what it names", code="AML301")
+        return CloudError(what, _first_line(str(error)), "Fix the field in the message", code="AML301")
     if isinstance(error, azure.AzureError):
         return Unanswered(what, _first_line(str(error)), "Check the network, then apply again", code="AML360")
     return _unreadable(error, what)
 
 
 def _unreadable(error: Exception, what: str) -> Unanswered | None:
-    """Our error for an answer that was read and cannot be: azure's libraries take each for well-formed and stumble."""
+    """Our error for an invalid response, on which azure's libraries raise unspecific exceptions."""
     if isinstance(error, ValueError) and "json" in type(error).__module__:
-        return Unanswered(what, "the answer is no JSON object", _AGAIN, code="AML362")
+        return Unanswered(what, "the response is not a JSON object", _AGAIN, code="AML362")
     frames = list(traceback.walk_tb(error.__traceback__))
     if frames and str(frames[-1][0].f_globals.get("__name__")).startswith(_AZURE):
-        told = f"{type(error).__name__}: {_first_line(str(error))}"
-        return _lost(what, f"azure's client cannot read what came as an answer ({told})")
+        reason = f"{type(error).__name__}: {_first_line(str(error))}"
+        return _lost(what, f"azure's client cannot read the response ({reason})")
     return None
 
 
 def _lost(what: str, why: str) -> Unanswered:
-    """The error for a request that left, and nobody knows what came of it."""
+    """The error for a request that was sent, with an unknown result."""
     lost = Unanswered(what, why, _AGAIN, code="AML362")
     lost.sent = True
     return lost
 
 
-def _import_anew() -> None:
-    """azure-ai-ml reads what the cloud is made of as it is imported, too, and half imported it could never be again."""
+def _reset_import() -> None:
+    """azure-ai-ml reads the cloud's metadata also during its import; a failed import must be removed to be repeated."""
     with IMPORT_LOCK:
         if "azure.ai.ml" not in sys.modules:
             for name in [name for name in sys.modules if name.startswith("azure.ai.ml.")]:
@@ -124,48 +129,49 @@ def _from_response(error: Any, what: str) -> DeployError:
 def from_answer(
     what: str, status: int | None, body: Any, headers: Mapping[str, str], *, words: str = ""
 ) -> CloudError | NotAuthenticated:
-    """Our error for an ARM answer: its status, its parsed body and its headers."""
+    """Our error for an ARM response: its status, its parsed body and its headers."""
     codes, messages = _walk(body.get("error") if isinstance(body, Mapping) else None)
-    told = " ".join(dict.fromkeys(m for m in messages if m)) or _first_line(words) or f"HTTP status {status}"
+    message = " ".join(dict.fromkeys(m for m in messages if m)) or _first_line(words) or f"HTTP status {status}"
     request_id = headers.get("x-ms-request-id") or headers.get("x-ms-correlation-request-id") or ""
     if status == 401:
-        return NotAuthenticated(what, told, "Sign in again; the token is expired or for another tenant", code="AML901")
-    row = find(" ".join((*codes, told)))
+        cure = "Sign in again; the token has expired or is for another tenant"
+        return NotAuthenticated(what, message, cure, code="AML901")
+    row = find(" ".join((*codes, message)))
     if status in _HICCUPS:
         code, cure = (row.code, row.cure) if row else _hiccup(status)
-        return Unanswered(what, told, cure, code=code, codes=codes, status=status, request_id=request_id)
+        return Unanswered(what, message, cure, code=code, codes=codes, status=status, request_id=request_id)
     if row is None:
         code, cure = _plain(status)
-        return CloudError(what, told, cure, code=code, codes=codes, status=status, request_id=request_id)
+        return CloudError(what, message, cure, code=code, codes=codes, status=status, request_id=request_id)
     passes = row.kind in (Kind.PASSING, Kind.PATIENT, Kind.LATER)
     kind = Transient if passes else CloudError
-    ours = kind(what, told, row.cure, code=row.code, codes=codes, status=status, request_id=request_id)
+    ours = kind(what, message, row.cure, code=row.code, codes=codes, status=status, request_id=request_id)
     ours.after_role = row.kind is Kind.AFTER_ROLE
     if isinstance(ours, Transient):
-        wishes = [wish for wish in (wish_of(headers), row.wait) if wish is not None]
-        ours.retry_after = max(wishes, default=None)
+        waits = [seconds for seconds in (retry_after_seconds(headers), row.wait) if seconds is not None]
+        ours.retry_after = max(waits, default=None)
         ours.patient, ours.tries = row.kind is Kind.PATIENT, row.tries
     return ours
 
 
 def _hiccup(status: int) -> tuple[str, str]:
     if status == 429:
-        return "AML352", "Azure limits how much is asked of it: wait some minutes, then apply again"
-    return "AML351", "Azure did not manage to answer: see its status page, then apply again"
+        return "AML352", "Wait some minutes, then apply again: Azure throttles requests"
+    return "AML351", "Check Azure's status page, then apply again"
 
 
 def _plain(status: int | None) -> tuple[str, str]:
-    """What is said of a refusal whose words the table does not know."""
+    """Code and cure of a refusal that is not in the table."""
     if status == 404:
-        return "AML304", "Check the names in the environment file, and that it still exists"
-    return "AML300", "See what Azure says above"
+        return "AML304", "Check the names in the environment file, and that the resource still exists"
+    return "AML300", "Read Azure's message above"
 
 
-def wish_of(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds that an answer wishes us to wait, in whichever form it says so; None when it says nothing of sense."""
-    said = {name.lower(): value.strip() for name, value in headers.items()}
+def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds to wait, from the Retry-After headers of a response; None if they are missing or invalid."""
+    values = {name.lower(): value.strip() for name, value in headers.items()}
     for name, unit in (("retry-after-ms", 1000.0), ("x-ms-retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        value = said.get(name, "")
+        value = values.get(name, "")
         if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
             return float(value) / unit
         if name == "retry-after" and value:
@@ -177,7 +183,7 @@ def wish_of(headers: Mapping[str, str], now: datetime | None = None) -> float | 
 
 
 def _body(error: Any) -> Any:
-    """The JSON of a failed answer, or of the operation that failed after it was accepted."""
+    """The JSON of a failed response, or of an operation that failed after it was accepted."""
     response = getattr(error, "response", None)
     try:
         return json.loads(response.text()) if response is not None else None
@@ -186,11 +192,11 @@ def _body(error: Any) -> Any:
 
 
 def _walk(error: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Every code and message, outermost first. Azure nests both in `details`."""
+    """All codes and messages, outermost first. Azure nests both in `details`."""
     if not isinstance(error, Mapping):
         return (), ()
     codes: tuple[str, ...] = (str(error.get("code") or ""),)
-    messages: tuple[str, ...] = (_plain_words(str(error.get("message") or "")),)
+    messages: tuple[str, ...] = (_plain_text(str(error.get("message") or "")),)
     details = error.get("details")
     for detail in details if isinstance(details, list) else ():
         more_codes, more_messages = _walk(detail)
@@ -198,8 +204,8 @@ def _walk(error: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(c for c in codes if c), messages
 
 
-def _plain_words(message: str) -> str:
-    """The sentences inside a message that embeds JSON, as the quota failure does; otherwise the message."""
+def _plain_text(message: str) -> str:
+    """The texts in a message with embedded JSON, as in quota errors; otherwise the message."""
     start = message.find('{"errors"')
     if start < 0:
         return message.strip()

@@ -1,4 +1,4 @@
-"""The logs of a deployment that failed: read, kept beside its error, and searched for the cause."""
+"""The container logs of a failed deployment: read, attached to the error, and searched for the cause."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deploy.preflight import permissions
 
 
 def examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> None:
-    """Put the containers' logs and the likeliest cause beside the error, and the cure for that cause into it."""
+    """Attach the container logs, the most likely cause and its cure to the error."""
     endpoint, name = str(document["endpoint_name"]), str(document["name"])
     logs, unread = _logs(cloud, endpoint, name)
     state = ""
@@ -31,14 +31,14 @@ def examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> No
 
 
 def _logs(cloud: Cloud, endpoint: str, name: str) -> tuple[dict[str, bytes], dict[str, str]]:
-    """What both containers last said; and of each whose log we are not given, why not."""
+    """File name -> the last lines of each container's log; container -> why its log could not be read."""
     logs, unread = {}, {}
     for container in endpoints.CONTAINERS:
         try:
             text = endpoints.read_logs(cloud, endpoint, name, container, endpoints.TAIL)
             logs[f"{container}.log"] = sanitize(text).encode()
         except CloudError as error:
-            if error.status != 404:  # then there is no deployment, and no log either
-                refused = f"may not be read: that takes {permissions.LOGS}"
+            if error.status != 404:  # 404: there is no deployment, and no log
+                refused = f"could not be read without the permission {permissions.LOGS}"
                 unread[container] = refused if error.status == 403 else f"could not be read: {error.cause.rstrip('.')}"
     return logs, unread

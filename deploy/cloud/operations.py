@@ -1,9 +1,10 @@
-"""Long operations seen through: started once, followed to their end, and looked at again when the thread is lost.
+"""Long-running operations: started once, polled to their end, and checked by reading the resource if polling fails.
 
-A lost answer, an operation whose status is not found, one that was cancelled, another in the way: in each case the
-resource itself says what is the case. It is waited for while it is being changed; what is as wanted is done; only what
-is not is asked for again, and not often. No change is ever sent again without such a look. The SDK sends the change;
-its end is read here, since the SDK's pollers take 5 to 30 s to notice and read back what nobody asked for.
+If a response is lost, or the status of an operation cannot be found, or it was cancelled, or another operation is
+running, the resource itself shows the result: it is polled while it is being changed, and only if it is not in the
+desired state, the change is sent again, at most twice. No change is sent again without such a read.
+Our own instead of azure-core's LROPoller, which notices an end 5 to 30 s late and sends extra reads; azure-ai-ml sends
+the change.
 """
 
 from __future__ import annotations
@@ -15,23 +16,23 @@ from dataclasses import dataclass
 from deploy.cloud import response_schemas
 from deploy.cloud.arm import Answer
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import asking, from_answer, wish_of
+from deploy.cloud.failures import asking, from_answer, retry_after_seconds
 from deploy.cloud.transport import Accepted
 from deploy.domain.arm import Json
 from deploy.errors import CloudError, NotAuthenticated, Unanswered
 
 VERSION = "2024-10-01"
-_ASKS = 3
-_LOOKS = 4
+_STARTS = 3
+_READS = 4
 _PAUSE, _LEAST = 5.0, 1.0
 _FINISHED = frozenset({"succeeded", "failed", "canceled"})
 
 
 @dataclass(frozen=True)
-class Aim:
-    """What an operation is to bring about: `path` and `parent` are ARM ids, `settled` says of a body whether it is so.
+class Operation:
+    """A change and the desired state; `path` and `parent` are ARM ids, `settled` checks whether a body has it.
 
-    `patience`: seconds from the first request to the last look.
+    `patience`: seconds from the first request to the last read.
     """
 
     what: str
@@ -41,164 +42,166 @@ class Aim:
     parent: str | None = None
 
 
-def see_through(cloud: Cloud, aim: Aim, begin: Callable[[], object]) -> None:
-    """Start with `begin`, whose last request is the change, and return when the aim is reached. What did not end well
-    the last time is looked at before it is started again.
+def run_operation(cloud: Cloud, operation: Operation, begin: Callable[[], object]) -> None:
+    """Start with `begin`, which sends the change as its last request; return in the desired state. If the last attempt
+    was not confirmed, the resource is read first.
 
-    Raises CloudError as Azure words it, Transient when Azure may agree later, and Unanswered when the end is not known.
+    Raises CloudError with Azure's message, Transient if a retry may succeed, and Unanswered if the end is unknown.
     """
-    deadline = cloud.clock.monotonic() + max(aim.patience, _LEAST)
-    if aim.path in cloud.doubts and aim.settled(_look(cloud, aim, deadline)):
+    deadline = cloud.clock.monotonic() + max(operation.patience, _LEAST)
+    if operation.path in cloud.unconfirmed and operation.settled(_read_at_rest(cloud, operation, deadline)):
         return
-    cloud.doubts.add(aim.path)
-    _insist(cloud, aim, begin, deadline)
-    cloud.doubts.discard(aim.path)
+    cloud.unconfirmed.add(operation.path)
+    _start_and_follow(cloud, operation, begin, deadline)
+    cloud.unconfirmed.discard(operation.path)
 
 
-def _insist(cloud: Cloud, aim: Aim, begin: Callable[[], object], deadline: float) -> None:
-    for asks_left in reversed(range(_ASKS)):
+def _start_and_follow(cloud: Cloud, operation: Operation, begin: Callable[[], object], deadline: float) -> None:
+    for starts_left in reversed(range(_STARTS)):
         try:
-            return _follow(cloud, aim, begin, deadline)
+            return _follow(cloud, operation, begin, deadline)
         except (CloudError, NotAuthenticated) as error:
-            if not _is_unclear(error, aim):
+            if not _is_unclear(error, operation):
                 raise
-            if aim.settled(_look(cloud, aim, deadline)):
+            if operation.settled(_read_at_rest(cloud, operation, deadline)):
                 return None
-            if not asks_left or not _may_ask_again(error):
+            if not starts_left or not _can_send_again(error):
                 raise
     return None
 
 
-def make_sure(send: Callable[[], None], is_so: Callable[[], bool]) -> None:
-    """A change that is one request: sent once more only if its answer was lost and it has not come about."""
+def send_once(send: Callable[[], None], is_done: Callable[[], bool]) -> None:
+    """Send a change that is one request; once more only if its response was lost and the change did not happen."""
     try:
         send()
     except Unanswered as error:
-        if is_so():
+        if is_done():
             return
         if not error.sent:
             raise
         send()
 
 
-def _follow(cloud: Cloud, aim: Aim, begin: Callable[[], object], deadline: float) -> None:
-    with asking(aim.what):
+def _follow(cloud: Cloud, operation: Operation, begin: Callable[[], object], deadline: float) -> None:
+    with asking(operation.what):
         begin()
-    accepted = cloud.arm.transport.kept.accepted
+    accepted = cloud.arm.transport.responses.accepted
     where, started = accepted.operation or accepted.result, cloud.clock.monotonic()
     if where is None:
-        return _at_rest(cloud, aim, accepted, deadline)
-    kind, wish = f"{accepted.method} {aim.path.split('/')[-2]}", wish_of(accepted.headers)
+        return _end_without_operation(cloud, operation, accepted, deadline)
+    kind, retry_after = f"{accepted.method} {operation.path.split('/')[-2]}", retry_after_seconds(accepted.headers)
     while (spent := cloud.clock.monotonic() - started) < deadline - started:
-        cloud.clock.sleep(min(cloud.pace.pause(kind, spent, wish), deadline - started - spent))
-        state, answer = _stands(cloud, aim, accepted, where)
+        cloud.clock.sleep(min(cloud.poll_interval.pause(kind, spent, retry_after), deadline - started - spent))
+        state, answer = _state_of(cloud, operation, accepted, where)
         if state in _FINISHED:
-            cloud.pace.ended(kind, cloud.clock.monotonic() - started)
-            return _ended(aim, state, answer)
-        wish = wish_of(answer.headers) if answer else wish
-    raise _still_running(aim)
+            cloud.poll_interval.ended(kind, cloud.clock.monotonic() - started)
+            return _ended(operation, state, answer)
+        retry_after = retry_after_seconds(answer.headers) if answer else retry_after
+    raise _still_running(operation)
 
 
-def _at_rest(cloud: Cloud, aim: Aim, accepted: Accepted, deadline: float) -> None:
-    """Of a change that names no operation, the resource itself says how it ended."""
+def _end_without_operation(cloud: Cloud, operation: Operation, accepted: Accepted, deadline: float) -> None:
+    """The end of a change without an operation, from the state of the resource."""
     if accepted.method == "DELETE":
         return
-    body = _look(cloud, aim, deadline)
-    _ended(aim, str(((body or {}).get("properties") or {}).get("provisioningState") or "Succeeded").lower(), None)
+    body = _read_at_rest(cloud, operation, deadline)
+    _ended(operation, str(((body or {}).get("properties") or {}).get("provisioningState") or "Succeeded").lower(), None)
 
 
-def _stands(cloud: Cloud, aim: Aim, accepted: Accepted, where: str) -> tuple[str, Answer | None]:
-    """How a change stands, in lower case. What was PUT is looked at itself; where that is at rest and not what was
-    wanted, the operation says why.
+def _state_of(cloud: Cloud, operation: Operation, accepted: Accepted, where: str) -> tuple[str, Answer | None]:
+    """The state of a change, in lower case. After a PUT the resource is read first; if it is at rest but not in the
+    desired state, the operation returns the reason.
     """
     if accepted.method == "PUT":
         with suppress(CloudError, NotAuthenticated):
             body = response_schemas.checked(
-                cloud.arm.ask(accepted.url, aim.what).body, response_schemas.Resource, aim.what
+                cloud.arm.poll(accepted.url, operation.what).body, response_schemas.Resource, operation.what
             )
             if _is_busy(body):
                 return "updating", None
-            if aim.settled(body):
+            if operation.settled(body):
                 return "succeeded", None
-    answer = _progress(cloud, aim, where)
-    return (_state(aim, answer) if accepted.operation else _arrived(answer)), answer
+    answer = _progress(cloud, operation, where)
+    return (_state_of_operation(operation, answer) if accepted.operation else _state_of_result(answer)), answer
 
 
-def _progress(cloud: Cloud, aim: Aim, where: str) -> Answer:
+def _progress(cloud: Cloud, operation: Operation, where: str) -> Answer:
     try:
-        return cloud.arm.ask(where, aim.what)
+        return cloud.arm.poll(where, operation.what)
     except (NotAuthenticated, CloudError) as error:
-        if isinstance(error, CloudError) and error.status == 400:  # an operation that is told by its result ends so
+        if (
+            isinstance(error, CloudError) and error.status == 400
+        ):  # the failure of an operation without a status of its own
             raise
-        raise _lost_sight(error) from error
+        raise _not_followed(error) from error
 
 
-def _state(aim: Aim, answer: Answer) -> str:
-    """The status in an operation's own words, in lower case."""
-    told = answer.body.get("status") if isinstance(answer.body, Mapping) else None
-    if not isinstance(told, str):
-        raise _out_of_sight(aim.what, "the answer does not say how it stands")
-    return told.lower()
+def _state_of_operation(operation: Operation, answer: Answer) -> str:
+    """The status of an operation, in lower case."""
+    status = answer.body.get("status") if isinstance(answer.body, Mapping) else None
+    if not isinstance(status, str):
+        raise _cannot_follow(operation.what, "the response has no status")
+    return status.lower()
 
 
-def _arrived(answer: Answer) -> str:
+def _state_of_result(answer: Answer) -> str:
     return "updating" if answer.status == 202 else "succeeded"
 
 
-def _ended(aim: Aim, state: str, answer: Answer | None) -> None:
+def _ended(operation: Operation, state: str, answer: Answer | None) -> None:
     if state == "succeeded":
         return
     if answer is not None and isinstance(answer.body.get("error"), Mapping):
-        raise from_answer(aim.what, answer.status, answer.body, answer.headers)
-    cause = f"it ended as {state}, and Azure does not say why"
-    raise CloudError(aim.what, cause, "Read `amldeploy logs`", code="AML345")
+        raise from_answer(operation.what, answer.status, answer.body, answer.headers)
+    cause = f"it ended as {state}, and Azure returned no reason"
+    raise CloudError(operation.what, cause, "Read `amldeploy logs`", code="AML345")
 
 
-def _lost_sight(error: CloudError | NotAuthenticated) -> CloudError:
-    """Of an operation that was accepted, an answer other than its own end says only that it is out of sight."""
+def _not_followed(error: CloudError | NotAuthenticated) -> CloudError:
+    """The error for an accepted operation that cannot be polled, which does not mean that it failed."""
     if isinstance(error, Unanswered):
         return error
-    return _out_of_sight(error.what, error.cause)
+    return _cannot_follow(error.what, error.cause)
 
 
-def _out_of_sight(what: str, cause: str) -> Unanswered:
-    lost = Unanswered(what, f"the operation is out of sight: {cause}", "Apply again", code="AML363")
+def _cannot_follow(what: str, cause: str) -> Unanswered:
+    lost = Unanswered(what, f"the operation cannot be followed: {cause}", "Apply again", code="AML363")
     lost.sent = True
     return lost
 
 
-def _is_unclear(error: CloudError | NotAuthenticated, aim: Aim) -> bool:
+def _is_unclear(error: CloudError | NotAuthenticated, operation: Operation) -> bool:
     if isinstance(error, NotAuthenticated) or error.code == "AML361":
         return False
-    gone = error.status == 404 and aim.parent is not None
-    return isinstance(error, Unanswered) or gone
+    is_gone = error.status == 404 and operation.parent is not None
+    return isinstance(error, Unanswered) or is_gone
 
 
-def _may_ask_again(error: CloudError | NotAuthenticated) -> bool:
-    """What HTTP has been retried for is not sent again; what was sent once, or never reached its place, is."""
+def _can_send_again(error: CloudError | NotAuthenticated) -> bool:
+    """Whether to send the change again: not after HTTP retries, but after a lost response or a missing parent."""
     return not isinstance(error, Unanswered) or error.sent
 
 
-def _look(cloud: Cloud, aim: Aim, deadline: float) -> Json | None:
-    """The resource once nobody is at work on it or on what it belongs to; None when it is not there."""
+def _read_at_rest(cloud: Cloud, operation: Operation, deadline: float) -> Json | None:
+    """The resource, after all operations on it and its parent have ended; None if it does not exist."""
     while True:
-        body = _read(cloud, aim, aim.path)
-        above = _read(cloud, aim, aim.parent) if aim.parent else None
+        body = _read(cloud, operation, operation.path)
+        above = _read(cloud, operation, operation.parent) if operation.parent else None
         if not (_is_busy(body) or _is_busy(above)):
             return body
         if cloud.clock.monotonic() + _PAUSE > deadline:
-            raise _still_running(aim)
+            raise _still_running(operation)
         cloud.clock.sleep(_PAUSE)
 
 
-def _read(cloud: Cloud, aim: Aim, path: str) -> Json | None:
-    """One look, and a few more after pauses when nobody answers."""
-    for pause in (_PAUSE * 3**n for n in range(_LOOKS - 1)):
+def _read(cloud: Cloud, operation: Operation, path: str) -> Json | None:
+    """The resource; read again after pauses if there is no response."""
+    for pause in (_PAUSE * 3**n for n in range(_READS - 1)):
         try:
-            return cloud.arm.look(path, VERSION, aim.what, response_schemas.Resource)
+            return cloud.arm.look(path, VERSION, operation.what, response_schemas.Resource)
         except Unanswered:
             cloud.clock.sleep(pause)
-    return cloud.arm.look(path, VERSION, aim.what, response_schemas.Resource)
+    return cloud.arm.look(path, VERSION, operation.what, response_schemas.Resource)
 
 
 def _is_busy(body: Json | None) -> bool:
@@ -206,10 +209,10 @@ def _is_busy(body: Json | None) -> bool:
     return state.lower() not in _FINISHED
 
 
-def _still_running(aim: Aim) -> Unanswered:
+def _still_running(operation: Operation) -> Unanswered:
     return Unanswered(
-        aim.what,
-        f"the operation is still running after {aim.patience:.0f} s",
-        "Azure goes on with it: apply again to see it through, or raise retry.deadline in pipeline.yml",
+        operation.what,
+        f"the operation is still running after {operation.patience:.0f} s",
+        "Apply again to wait for it, since it continues in Azure, or raise retry.deadline in pipeline.yml",
         code="AML361",
     )

@@ -1,4 +1,4 @@
-"""What an endpoint leaves around itself: autoscale settings, tags that are merged, the record of its identity."""
+"""Autoscale settings of deployments, tags of endpoints, and the marks of role assignments that outlive an endpoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from deploy.cloud import response_schemas, role_assignments
 from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path, path_in
-from deploy.cloud.operations import VERSION, make_sure
+from deploy.cloud.operations import VERSION, send_once
 from deploy.domain.arm import Json
 from deploy.errors import CloudError
 
@@ -16,7 +16,7 @@ _TAGS = "2021-04-01"
 
 
 def autoscale_settings(cloud: Cloud) -> list[Json] | None:
-    """Every autoscale setting of the resource group; None when we may not look."""
+    """All autoscale settings of the resource group; None if reading them is forbidden."""
     group = cloud.workspace_id.split("/providers/")[0]
     path = f"{group}/providers/Microsoft.Insights/autoscalesettings"
     try:
@@ -28,12 +28,12 @@ def autoscale_settings(cloud: Cloud) -> list[Json] | None:
 
 
 def scaling(cloud: Cloud, endpoint: str) -> list[Json]:
-    """The autoscale settings of an endpoint's deployments, as far as we may look."""
-    return behind(autoscale_settings(cloud) or (), endpoint_path(cloud, endpoint))
+    """The autoscale settings of an endpoint's deployments; empty if reading them is forbidden."""
+    return settings_of_endpoint(autoscale_settings(cloud) or (), endpoint_path(cloud, endpoint))
 
 
-def behind(settings: Sequence[Json], endpoint: str) -> list[Json]:
-    """Those of some autoscale settings that scale a deployment of the endpoint at this path."""
+def settings_of_endpoint(settings: Sequence[Json], endpoint: str) -> list[Json]:
+    """The settings that scale a deployment of the endpoint at this path."""
     prefix = f"{endpoint}/deployments/".lower()
     return [
         row
@@ -43,48 +43,48 @@ def behind(settings: Sequence[Json], endpoint: str) -> list[Json]:
 
 
 def put_autoscale(cloud: Cloud, setting: Mapping[str, Json], *, what: str) -> None:
-    """Make one again, as it was kept."""
+    """Create a saved autoscale setting."""
     body = {part: setting[part] for part in ("location", "tags", "properties") if setting.get(part) is not None}
     cloud.arm.put(str(setting["id"]), _AUTOSCALE, what, body)
 
 
 def delete_autoscale(cloud: Cloud, setting: str, *, what: str) -> None:
-    """Delete one, by its ARM id. One that is gone is success."""
+    """Delete an autoscale setting by its ARM id; success if it does not exist."""
     cloud.arm.delete(setting, _AUTOSCALE, what)
 
 
 def merge_tags(cloud: Cloud, resource: str, tags: Mapping[str, str], what: str) -> None:
-    """Add or change tags of an endpoint without a look at the others. One request; nothing is read to be written."""
+    """Add or change tags of a resource in one request, without reading or changing the others."""
     body = {"operation": "Merge", "properties": {"tags": dict(tags)}}
     path = f"{resource}/providers/Microsoft.Resources/tags/default"
 
-    def are_there() -> bool:
-        there = cloud.arm.get(resource, VERSION, what, response_schemas.Resource) or {}
-        return tags.items() <= (there.get("tags") or {}).items()
+    def are_set() -> bool:
+        existing = cloud.arm.get(resource, VERSION, what, response_schemas.Resource) or {}
+        return tags.items() <= (existing.get("tags") or {}).items()
 
-    make_sure(lambda: cloud.arm.patch(path, _TAGS, what, body), are_there)
+    send_once(lambda: cloud.arm.patch(path, _TAGS, what, body), are_set)
 
 
 def record(cloud: Cloud, owner: str, endpoint: str) -> str:
-    """The description of an assignment that Azure gave to an endpoint's own identity and that says whose it was."""
+    """The description that marks a role assignment which Azure created for an endpoint's system identity."""
     return f"{role_assignments.mark(cloud, owner, endpoint, own=True)}{role_assignments.BY_AZURE}"
 
 
-def unrecorded(body: Json | None, rows: Sequence[Json]) -> list[Json]:
-    """What Azure gave an endpoint's own identity, while none of it says whose it is; nothing once one does."""
+def unmarked_assignments(body: Json | None, rows: Sequence[Json]) -> list[Json]:
+    """The role assignments that Azure created for an endpoint's system identity; empty if one of them is marked."""
     own = role_assignments.system_identity(body)
     held = [row for row in rows if own and role_assignments.holder(row) == own]
-    said = [str(row["properties"].get("description")) for row in held if role_assignments.marked(row)]
+    marks = [str(row["properties"].get("description")) for row in held if role_assignments.marked(row)]
     bare = [row for row in held if not role_assignments.marked(row)]
     return (
         []
-        if any(text.endswith(role_assignments.BY_AZURE) for text in said)
+        if any(text.endswith(role_assignments.BY_AZURE) for text in marks)
         else sorted(bare, key=lambda row: str(row["id"]))
     )
 
 
-def gone(cloud: Cloud, rows: Sequence[Json], bodies: Mapping[str, Json]) -> dict[str, list[str]]:
-    """Owner -> endpoints of this workspace that assignments of ours name and that are not among `bodies`, by name."""
+def endpoints_gone(cloud: Cloud, rows: Sequence[Json], bodies: Mapping[str, Json]) -> dict[str, list[str]]:
+    """Owner -> names of endpoints of this workspace that marked role assignments name and that are not in `bodies`."""
     prefix, found = path_in(cloud.workspace_id, "").lower(), dict[str, set[str]]()
     for row in rows:
         mark = role_assignments.marked(row)
@@ -94,9 +94,9 @@ def gone(cloud: Cloud, rows: Sequence[Json], bodies: Mapping[str, Json]) -> dict
     return {owner: sorted(names) for owner, names in found.items()}
 
 
-def former(body: Json, marks: Sequence[tuple[Json, role_assignments.Mark]]) -> set[str]:
-    """The principals of earlier endpoints of the same name, from the assignments that name this endpoint. None while
-    the endpoint that exists has not yet been given its own: one of these may be it.
+def former_principals(body: Json, marks: Sequence[tuple[Json, role_assignments.Mark]]) -> set[str]:
+    """The principals of deleted endpoints with the same name, from the marks that name this endpoint. Empty while the
+    existing endpoint has no principal yet, because it may be one of these.
     """
     now = role_assignments.system_identity(body)
     if not now and "systemassigned" in str((body.get("identity") or {}).get("type") or "").lower():
@@ -105,7 +105,7 @@ def former(body: Json, marks: Sequence[tuple[Json, role_assignments.Mark]]) -> s
 
 
 def by_holder(rows: Sequence[Json]) -> Mapping[str, list[Json]]:
-    """Principal -> its assignments: looked through once, however many ask."""
+    """Principal -> its role assignments."""
     found: dict[str, list[Json]] = {}
     for row in rows:
         found.setdefault(role_assignments.holder(row), []).append(row)

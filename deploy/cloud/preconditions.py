@@ -1,4 +1,4 @@
-"""What a step says must be so, checked by a fresh read right before it writes. Raises when it is not so any more."""
+"""Preconditions of steps, checked by a fresh read right before the write. Raises CloudError if one is not met."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from deploy.errors import CloudError
 
 
 def check_idle(cloud: Cloud, body: Mapping[str, Json], what: str) -> None:
-    """Raises when a deployment that is to be deleted as an idle slot is not that one, or not idle, any more.
+    """Raises if the deployment to delete as an idle slot has changed or is no longer idle.
 
-    One that is gone is no failure. The traffic is read last, so as little time as can be lies before the deletion.
+    Success if it does not exist. The traffic is read last, to keep the time before the deletion short.
     """
     there = endpoints.read_deployment(cloud, str(body["endpoint"]), str(body["name"]))
     if there is None:
         return
     above = endpoints.read_endpoint(cloud, str(body["endpoint"])) or {}
-    if cause := _moved(body, there) or _used(str(body["name"]), above, there):
-        raise CloudError(what, cause, "Nothing was deleted: run the command again", code="AML338")
+    if cause := _changed(body, there) or _used(str(body["name"]), above, there):
+        raise CloudError(what, cause, "Run the command again; nothing was deleted", code="AML338")
 
 
-def _moved(body: Mapping[str, Json], there: Mapping[str, Json]) -> str:
+def _changed(body: Mapping[str, Json], there: Mapping[str, Json]) -> str:
     tags = there.get("tags") or {}
     if tags.get(OWNER_TAG) != body["owner"]:
         return f"{body['name']} {owner_in_words(there)}, not by {body['owner']}"
     if tags.get(RELEASE_TAG) != body["release"]:
-        return f"{body['name']} holds release {tags.get(RELEASE_TAG)} now, not {body['release']}"
+        return f"{body['name']} has release {tags.get(RELEASE_TAG)} now, not {body['release']}"
     return ""
 
 
@@ -44,5 +44,5 @@ def _used(name: str, above: Mapping[str, Json], there: Mapping[str, Json]) -> st
     if sum(traffic.values()) != 100:
         return f"no other deployment receives all traffic in place of {name}"
     if is_protected(above) or is_protected(there):
-        return f"the tag {PROTECT_TAG} is on it"
+        return f"it has the tag {PROTECT_TAG}"
     return ""

@@ -1,10 +1,10 @@
-"""Quota and sizes of a region, as the machine learning service counts them (not Microsoft.Compute)."""
+"""Core quota and VM sizes of a region, from the machine learning service (not Microsoft.Compute)."""
 
 from __future__ import annotations
 
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import if_told
+from deploy.cloud.failures import try_read
 from deploy.domain.arm import Json
 from deploy.preflight.core_quota import family
 
@@ -12,25 +12,25 @@ VERSION = "2024-10-01"
 
 
 def read_region(cloud: Cloud, region: str) -> dict[str, Json]:
-    """What the service says of a region: {region, sizes, usages, own, quotas, silent}; null for what it does not say.
+    """{region, sizes, usages, own, quotas, silent} of a region; null for what could not be read.
 
     `sizes` by lower-case name, the others by family: `usages` the subscription's dedicated cores in use and their
-    limit, `own` the same of this workspace alone, `quotas` the workspace's own limits. Low-priority rows bear the same
-    names as dedicated ones and are left out; the type tells them apart. `silent`: which answer is missing -> why.
+    limit, `own` those of this workspace, `quotas` the workspace's own limits. Low-priority rows, which have the same
+    names and differ by their type, are left out. `silent`: missing response -> reason.
     """
     place = (
         f"/subscriptions/{cloud.environment.subscription_id}"
         f"/providers/Microsoft.MachineLearningServices/locations/{region}"
     )
     what = f"read the quota of {region}"
-    usages, no_usages = if_told(lambda: cloud.arm.list(f"{place}/usages", VERSION, what, response_schemas.Usage))
-    quotas, no_quotas = usages, no_usages  # whoever is not told the one is not told the other
+    usages, no_usages = try_read(lambda: cloud.arm.list(f"{place}/usages", VERSION, what, response_schemas.Usage))
+    quotas, no_quotas = usages, no_usages  # without permission for the one there is none for the other
     if usages:
         own = f"read the workspace quota of {region}"
-        quotas, no_quotas = if_told(lambda: cloud.arm.list(f"{place}/quotas", VERSION, own, response_schemas.Usage))
+        quotas, no_quotas = try_read(lambda: cloud.arm.list(f"{place}/quotas", VERSION, own, response_schemas.Usage))
     all_sizes = f"read the sizes of {region}"
-    sizes, no_sizes = if_told(lambda: cloud.arm.find(f"{place}/vmSizes", VERSION, all_sizes, response_schemas.Size))
-    absent = "is not there" if sizes is None else ""
+    sizes, no_sizes = try_read(lambda: cloud.arm.find(f"{place}/vmSizes", VERSION, all_sizes, response_schemas.Size))
+    absent = "does not exist" if sizes is None else ""
     reasons = {"vmSizes": no_sizes or absent, "usages": no_usages, "quotas": no_quotas}
     whole = [r for r in usages or () if "/workspaces/" not in _word(r, "id") and "dedicatedcores" in _word(r, "type")]
     return {

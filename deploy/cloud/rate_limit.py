@@ -1,9 +1,10 @@
-"""How many requests the resource manager still takes: one gate for every client of this process.
+"""Client-side rate limiting: the request budget of the resource manager, shared by all clients of this process.
 
-Azure keeps a token bucket for each subscription and principal (documented: 250 reads and 25 new ones a second, 200
-writes and deletes each and 10 a second) and tells in each answer what is left. What it tells is believed, less
-what is under way; without a word the documented figures hold. Whoever sends waits here until there is a token, so that
-nothing needs to be refused. Nothing is sent or retried here.
+Azure has a token bucket for each subscription and principal (documented: 250 reads and 25 new ones per second; 200
+writes and 200 deletes, and 10 new ones per second), and each response contains the remaining number. That number is
+used, less the requests in flight; without it the documented figures apply. Senders wait here for a token, so that Azure
+does not have to refuse requests.
+Our own: libraries such as pyrate-limiter cannot follow the remaining number in Azure's headers.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 _PLENTY = 0.25
-"""Answers come in another order than Azure counted in: near the end, our own count is believed where it is lower."""
+"""Responses arrive in another order than Azure counted: below this share, our own count is used if it is lower."""
 _LONGEST = 30.0
-"""Seconds that everybody waits for one who was told to; whoever is told longer alone knows its deadline."""
-Heard = Callable[[int, Mapping[str, str]], None]
-"""Told the status and the headers of an answer."""
+"""Longest Retry-After in seconds that stops all requests; a longer one only concerns the step that received it."""
+OnResponse = Callable[[int, Mapping[str, str]], None]
+"""Called with the status and the headers of a response."""
 
 
 @dataclass
 class _Bucket:
-    """`left` tokens at the moment `at`; none before `closed_until`. Before the first answer, one request at a time."""
+    """`left` tokens at time `at`; none before `closed_until`. Before the first response, one request at a time."""
 
     word: str
     size: float
@@ -37,7 +38,7 @@ class _Bucket:
     out: int = 0
 
     def wait(self, now: float) -> float:
-        """Seconds until one more may be sent; nothing when it may be sent now."""
+        """Seconds until the next request can be sent; 0 for now."""
         self.left = min(self.size, self.left + max(0.0, now - self.at) * self.refill)
         self.at = now
         if self.closed_until > now:
@@ -45,8 +46,8 @@ class _Bucket:
         return max(0.001, (1 - self.left) / self.refill) if self.left < 1 else 0.0
 
 
-class Budget:
-    """Tokens of each kind of request. Safe to use from many threads."""
+class RateLimiter:
+    """Token buckets for reads, writes and deletes. Thread-safe."""
 
     def __init__(
         self, *, monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
@@ -59,12 +60,12 @@ class Budget:
         self._delete = _Bucket("deletes", 200, 10, 200, now)
 
     @contextmanager
-    def turn(self, method: str) -> Iterator[Heard]:
-        """Waits for a token and takes it; inside, the request is sent and its answer told."""
+    def turn(self, method: str) -> Iterator[OnResponse]:
+        """Wait for a token and use it; inside, send the request and report its response to the yielded function."""
         bucket = {"GET": self._read, "HEAD": self._read, "DELETE": self._delete}.get(method, self._write)
         self._take(bucket)
         try:
-            yield lambda status, headers: self._hear(bucket, status, headers)
+            yield lambda status, headers: self._update(bucket, status, headers)
         finally:
             with self._changed:
                 bucket.out -= 1
@@ -82,21 +83,21 @@ class Budget:
                     return
             self._sleep(wait)
 
-    def _hear(self, bucket: _Bucket, status: int, headers: Mapping[str, str]) -> None:
+    def _update(self, bucket: _Bucket, status: int, headers: Mapping[str, str]) -> None:
         low = caseless(headers)
         with self._changed:
             bucket.known = True
             now = self._monotonic()
             names = (f"subscription-{bucket.word}", f"subscription-global-{bucket.word}")
-            told = [low.get(f"x-ms-ratelimit-remaining-{name}", "") for name in names]
-            if counted := [float(rest) for rest in told if rest.isdecimal()]:
+            remaining = [low.get(f"x-ms-ratelimit-remaining-{name}", "") for name in names]
+            if counted := [float(rest) for rest in remaining if rest.isdecimal()]:
                 rest = min(*counted, bucket.size) - (bucket.out - 1)
                 bucket.left = rest if rest > _PLENTY * bucket.size else min(bucket.left, rest)
-            wish = low.get("retry-after", "")
-            if status == 429 and re.fullmatch(r"\d{1,4}", wish) and float(wish) <= _LONGEST:
-                bucket.closed_until = max(bucket.closed_until, now + float(wish))
+            retry_after = low.get("retry-after", "")
+            if status == 429 and re.fullmatch(r"\d{1,4}", retry_after) and float(retry_after) <= _LONGEST:
+                bucket.closed_until = max(bucket.closed_until, now + float(retry_after))
 
 
 def caseless(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers by their names in lower case."""
+    """Headers with lower-case names."""
     return {name.lower(): value for name, value in headers.items()}

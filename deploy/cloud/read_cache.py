@@ -1,8 +1,7 @@
-"""What was read is read once, however many ask at the same time. Keeps answers; sends nothing itself.
+"""A cache of reads, shared by threads: concurrent reads of the same resource are sent once.
 
-Who asks first reads; who asks for the same meanwhile waits for that one answer, and nobody waits for another's
-question. An observation remembers all its reads, and a check that follows it at once need not read them again. What
-does not change while a command runs is remembered as long.
+The first thread reads; others that need the same resource wait for its response. Inside `open` all reads are cached.
+Resources that do not change during a command are cached as long as the process runs.
 """
 
 from __future__ import annotations
@@ -23,84 +22,88 @@ Json = Any
 
 
 @dataclass(frozen=True, eq=False)
-class _Answer:
-    """What was told, or will be, and when it was asked for (monotonic seconds)."""
+class _Entry:
+    """A response, or a pending one, and when the request started (monotonic seconds)."""
 
-    asked: float
-    told: Future[Json] = field(default_factory=Future)
+    started: float
+    result: Future[Json] = field(default_factory=Future)
 
     @property
-    def is_hiccup(self) -> bool:
-        """Whether nobody answered."""
-        return self.told.done() and isinstance(self.told.exception(), Unanswered)
+    def is_unanswered(self) -> bool:
+        """Whether there was no usable response."""
+        return self.result.done() and isinstance(self.result.exception(), Unanswered)
 
 
 _LASTING = re.compile(
     r"/(?:Microsoft\.MachineLearningServices/(?:workspaces/[^/]+|locations/[^/]+/vmSizes)"
     r"|registrymanagement/v1\.0/registries/[^/]+/discovery)$"
 )
-"""Workspaces, a region's sizes, where a registry is."""
+"""Paths of resources that do not change: workspaces, the VM sizes of a region, the region of a registry."""
 
 
-class Memory:
-    """Answers by question. Safe to ask from many threads; whether a look is open is each thread's own."""
+class ReadCache:
+    """Responses by key. Thread-safe; `open` applies to the thread that calls it, and to threads with its context."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._looking: ContextVar[bool] = ContextVar("looking", default=False)
-        self._lasting: dict[str, _Answer] = {}
-        self._passing: dict[str, _Answer] = {}
+        self._is_open: ContextVar[bool] = ContextVar("is_open", default=False)
+        self._lasting: dict[str, _Entry] = {}
+        self._passing: dict[str, _Entry] = {}
 
     @contextmanager
     def open(self, seconds: float = 0.0) -> Iterator[None]:
-        """Inside, everything is remembered, and so is what looks of the last `seconds` were told; not that nobody
-        answered them. A look begun inside another is part of it.
+        """Inside, all reads are cached, and responses of the last `seconds` are used, but not missing ones. An inner
+        `open` has no effect.
         """
-        if self._looking.get():
+        if self._is_open.get():
             yield
             return
         with self._lock:
             since = self._monotonic() - seconds
-            kept = {key: held for key, held in self._passing.items() if held.asked >= since and not held.is_hiccup}
-            self._passing = kept if seconds else {}
-        looking = self._looking.set(True)
+            recent = {
+                k: entry for k, entry in self._passing.items() if entry.started >= since and not entry.is_unanswered
+            }
+            self._passing = recent if seconds else {}
+        token = self._is_open.set(True)
         try:
             yield
         finally:
-            self._looking.reset(looking)
+            self._is_open.reset(token)
 
-    def forget(self, question: str) -> None:
-        """No look that comes takes what one before was told of all that begin so."""
+    def forget(self, prefix: str) -> None:
+        """Remove the responses with keys that start with `prefix`."""
         with self._lock:
-            self._passing = {key: held for key, held in self._passing.items() if not key.startswith(question)}
+            self._passing = {key: entry for key, entry in self._passing.items() if not key.startswith(prefix)}
 
-    def ask(self, path: str, key: str, read: Callable[[], Json]) -> Json:
-        """The answer to `key`: remembered, or read now. A failure is remembered too, unless Azure may agree later."""
+    def get(self, path: str, key: str, read: Callable[[], Json]) -> Json:
+        """The response for `key`, cached or read now. A failure is cached too, unless a retry may succeed."""
         lasts = _LASTING.search(path) is not None
-        if not lasts and not self._looking.get():
+        if not lasts and not self._is_open.get():
             return read()
         with self._lock:
             known = self._lasting if lasts else self._passing
-            held = known.get(key) or self._passing.get(key)
-            mine = held is None
-            held = held or known.setdefault(key, _Answer(self._monotonic()))
-        if mine:
-            self._fill(key, held, read)
-        return held.told.result()
+            entry = known.get(key) or self._passing.get(key)
+            is_new = entry is None
+            entry = entry or known.setdefault(key, _Entry(self._monotonic()))
+        if is_new:
+            self._fill(key, entry, read)
+        return entry.result.result()
 
-    def _fill(self, key: str, held: _Answer, read: Callable[[], Json]) -> None:
+    def _fill(self, key: str, entry: _Entry, read: Callable[[], Json]) -> None:
         try:
-            held.told.set_result(read())
-        except BaseException as error:  # noqa: BLE001 whoever waits hears it too
+            entry.result.set_result(read())
+        except BaseException as error:  # noqa: BLE001 raised in all threads that wait for it
             with self._lock:
-                if self._lasting.get(key) is held:  # only for this look: by the next somebody may have given the right
+                if (
+                    self._lasting.get(key) is entry
+                ):  # a failure is not cached for long: a role may be assigned meanwhile
                     self._passing[key] = self._lasting.pop(key)
-                if not _is_final(error) and self._passing.get(key) is held:
+                if not _is_final(error) and self._passing.get(key) is entry:
                     del self._passing[key]
-            held.told.set_exception(error)
+            entry.result.set_exception(error)
 
 
 def _is_final(error: BaseException) -> bool:
-    """Whether nobody asks again within the same look: refused, or not answered though HTTP was given its chances."""
+    """Whether a failure is cached inside `open`: refused, or unanswered after all HTTP retries."""
     return isinstance(error, CloudError) and not isinstance(error, Transient)

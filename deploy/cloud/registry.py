@@ -1,4 +1,4 @@
-"""Models: whether a reference stands for one that exists. Asks registries and workspaces; changes nothing."""
+"""Reads models of registries and workspaces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORKSPACE_VERSION = "2024-10-01"
 
 @dataclass(frozen=True)
 class Model:
-    """What was found: the version's ARM body (None: there is none), the newest version's number, and who was asked."""
+    """The version's ARM body (None if it does not exist), the newest version, and where it was looked up."""
 
     body: Json | None
     newest: str
@@ -28,26 +28,23 @@ class Model:
 
 
 def read_model(cloud: Cloud, reference: str) -> Model | None:
-    """The model version that `reference` names; None for a reference in a form that cannot be asked about.
-
-    Raises CloudError with the words of whoever knew.
-    """
+    """The model version of a reference; None for a reference in a form that cannot be looked up. Raises CloudError."""
     if match := _REGISTRY.fullmatch(reference):
         parent = _registry_path(cloud, match["registry"])
-        return _ask(cloud, parent, _REGISTRY_VERSION, match, f"registry {match['registry']}")
+        return _find(cloud, parent, _REGISTRY_VERSION, match, f"registry {match['registry']}")
     if match := _WORKSPACE.fullmatch(reference):
-        return _ask(cloud, cloud.workspace_id, _WORKSPACE_VERSION, match, "the workspace's models")
+        return _find(cloud, cloud.workspace_id, _WORKSPACE_VERSION, match, "the workspace's models")
     return None
 
 
 def source(reference: str) -> str:
-    """Who knows of the model that `reference` names."""
+    """Where the model of a reference is looked up."""
     match = _REGISTRY.fullmatch(reference)
     return f"registry {match['registry']}" if match else "the workspace's models"
 
 
-def _ask(cloud: Cloud, parent: str | None, version: str, match: re.Match[str], source: str) -> Model:
-    """One page of versions, newest first, tells mostly both: whether there is this one, and which is the newest."""
+def _find(cloud: Cloud, parent: str | None, version: str, match: re.Match[str], source: str) -> Model:
+    """The version and the newest version; mostly one page of versions, newest first, contains both."""
     published = match.re is _REGISTRY
     if parent is None:
         return Model(None, "", source, published)
@@ -64,7 +61,7 @@ def _ask(cloud: Cloud, parent: str | None, version: str, match: re.Match[str], s
 
 
 def _registry_path(cloud: Cloud, registry: str) -> str | None:
-    """Where a registry's assets are read: found by name, then asked at its own region."""
+    """The URL of a registry's assets in its region, found by the name of the registry; None if it does not exist."""
     where = f"{cloud.hosts.registries}/registrymanagement/v1.0/registries/{registry}/discovery"
     found = cloud.arm.get(where, "v1.0", f"find registry {registry}", response_schemas.Registry)
     if found is None:

@@ -1,7 +1,7 @@
-"""What is read of Azure's answers, as its documentation has them. An answer of any other form is no answer.
+"""Schemas of Azure's responses, as documented. A response of another form counts as no response.
 
-Only what we read is named here, and what may be null there may be null here. Whoever asks gets the answer as it came;
-nothing is converted. Why a form is foreign is said by its first wrong place.
+The schemas contain only the fields that we read, nullable as in the documentation. Responses are checked, not
+converted. The error names the first field that does not match.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from deploy.errors import Unanswered
 
 Whole = Annotated[int, Field(ge=0, lt=2**63)]
 Limit = Annotated[int, Field(ge=-1, lt=2**63)]
-"""-1 is no limit."""
+"""-1 means no limit."""
 Number = Whole | float
-_CURE = "See whether somebody answers in Azure's place, a proxy for one, and try again"
+_CURE = "Check whether a proxy answers instead of Azure, and try again"
 
 
-class Form(BaseModel):
-    """An object; whatever else it holds is not looked at."""
+class Schema(BaseModel):
+    """An object; other fields are ignored."""
 
     model_config = ConfigDict(strict=True, alias_generator=to_camel, allow_inf_nan=False, defer_build=True)
 
 
-class Name(Form):
+class Name(Schema):
     """The name of a row of quota."""
 
     value: str
 
 
-class Usage(Form):
+class Usage(Schema):
     """A row of usages or quotas."""
 
     id: str
@@ -44,22 +44,22 @@ class Usage(Form):
     limit: Limit | None = None
 
 
-class Price(Form):
-    """What an hour of a size costs."""
+class Price(Schema):
+    """The price per hour of a VM size."""
 
     retail_price: Number | None = None
     os_type: str | None = None
     vm_tier: str | None = None
 
 
-class Prices(Form):
-    """All that a size costs."""
+class Prices(Schema):
+    """All prices of a VM size."""
 
     values: list[Price] | None = None
     billing_currency: str | None = None
 
 
-class Size(Form):
+class Size(Schema):
     """A row of vmSizes."""
 
     name: str
@@ -72,15 +72,15 @@ class Size(Form):
     supported_compute_types: list[str] | None = None
 
 
-class Permission(Form):
-    """One block of what the caller may do."""
+class Permission(Schema):
+    """One block of allowed actions."""
 
     actions: list[str]
     not_actions: list[str] | None = None
 
 
-class Assigned(Form):
-    """Who holds what where."""
+class Assigned(Schema):
+    """The properties of a role assignment."""
 
     scope: str
     principal_id: str
@@ -89,7 +89,7 @@ class Assigned(Form):
     description: str | None = None
 
 
-class Assignment(Form):
+class Assignment(Schema):
     """A role assignment."""
 
     id: str
@@ -97,28 +97,28 @@ class Assignment(Form):
     properties: Assigned
 
 
-class Definition(Form):
+class Definition(Schema):
     """A role."""
 
     name: str
 
 
-class Claims(Form):
-    """What a publisher says of a model."""
+class Claims(Schema):
+    """Tags and properties of a model version."""
 
     tags: dict[str, str | None] | None = None
     properties: dict[str, str | None] | None = None
 
 
-class Version(Form):
+class Version(Schema):
     """A version of a model."""
 
     name: str
     properties: Claims | None = None
 
 
-class Registry(Form):
-    """Where a registry is at home."""
+class Registry(Schema):
+    """The location of a registry."""
 
     primary_region_resource_provider_uri: str = Field(pattern="^https://")
     subscription_id: str
@@ -126,44 +126,44 @@ class Registry(Form):
     registry_name: str
 
 
-class Availability(Form):
-    """Whether a name is free."""
+class Availability(Schema):
+    """Whether a name is available."""
 
     name_available: bool | None = None
     message: str | None = None
 
 
-class Stores(Form):
-    """What belongs to a workspace."""
+class Stores(Schema):
+    """The resources of a workspace."""
 
     storage_account: str | None = None
     container_registry: str | None = None
     key_vault: str | None = None
 
 
-class Workspace(Form):
+class Workspace(Schema):
     """A workspace."""
 
     location: str
     properties: Stores | None = None
 
 
-class Identity(Form):
-    """Who an endpoint is."""
+class Identity(Schema):
+    """The identity of an endpoint."""
 
     type: str | None = None
     principal_id: str | None = None
     user_assigned_identities: dict[str, Any] | None = None
 
 
-class Sku(Form):
-    """How many instances a deployment has."""
+class Sku(Schema):
+    """The number of instances of a deployment."""
 
     capacity: Whole | None = None
 
 
-class Online(Form):
-    """How an endpoint or a deployment is; what a file can say of it is compared as it came."""
+class Online(Schema):
+    """The properties of an endpoint or a deployment. The diff reads further fields."""
 
     provisioning_state: str | None = None
     scoring_uri: str | None = None
@@ -172,7 +172,7 @@ class Online(Form):
     properties: dict[str, Any] | None = None
 
 
-class Resource(Form):
+class Resource(Schema):
     """An endpoint or a deployment."""
 
     id: str
@@ -183,31 +183,31 @@ class Resource(Form):
     sku: Sku | None = None
 
 
-class Keys(Form):
-    """What callers of an endpoint show."""
+class Keys(Schema):
+    """The keys of an endpoint."""
 
     primary_key: str | None = None
 
 
-class Token(Form):
-    """What callers of an endpoint show for an hour."""
+class Token(Schema):
+    """A token of an endpoint, valid for an hour."""
 
     access_token: str
 
 
-class Log(Form):
-    """What a container said."""
+class Log(Schema):
+    """The log of a container."""
 
     content: str | None = None
 
 
-class Scaled(Form):
-    """What an autoscale setting scales."""
+class Scaled(Schema):
+    """The target of an autoscale setting."""
 
     target_resource_uri: str | None = None
 
 
-class Autoscale(Form):
+class Autoscale(Schema):
     """An autoscale setting."""
 
     id: str
@@ -216,23 +216,23 @@ class Autoscale(Form):
 
 
 @cache
-def page(row: type[Form]) -> type[Form]:
-    """A page of a list of such rows."""
-    return create_model("Page", __base__=Form, value=(list[row], ...), next_link=(str | None, None))  # type: ignore[valid-type]
+def page(row: type[Schema]) -> type[Schema]:
+    """The schema of a page of a list."""
+    return create_model("Page", __base__=Schema, value=(list[row], ...), next_link=(str | None, None))  # type: ignore[valid-type]
 
 
-def checked(answer: Json, form: type[Form], what: str) -> Json:
-    """The answer as it came. Raises Unanswered for one of another form."""
+def checked(answer: Json, schema: type[Schema], what: str) -> Json:
+    """The unchanged response. Raises Unanswered if it does not match the schema."""
     try:
-        form.model_validate(answer)
+        schema.model_validate(answer)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:80] or "it"
-        said = "is missing" if first["type"] == "missing" else "has another form"
-        raise foreign(what, f"{where} {said}") from None
+        problem = "is missing" if first["type"] == "missing" else "has another form"
+        raise unexpected_response(what, f"{where} {problem}") from None
     return answer
 
 
-def foreign(what: str, why: str) -> Unanswered:
-    """The error for an answer that is not what Azure's documentation says."""
-    return Unanswered(what, f"the answer is not as Azure documents it: {why}", _CURE, code="AML362")
+def unexpected_response(what: str, why: str) -> Unanswered:
+    """The error for a response that does not match Azure's documentation."""
+    return Unanswered(what, f"the response differs from Azure's documentation: {why}", _CURE, code="AML362")

@@ -1,6 +1,6 @@
-"""Roles: which exist, who holds them, giving and taking them. Built on azure-mgmt-authorization.
+"""Role definitions and role assignments, through azure-mgmt-authorization.
 
-Assignments get names computed from scope, principal and role, so giving the same role twice is the same request twice.
+The name of a role assignment is computed from scope, principal and role, so a repeated assignment has no effect.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
-from deploy.cloud.failures import asking, if_told
-from deploy.cloud.operations import make_sure
+from deploy.cloud.failures import asking, try_read
+from deploy.cloud.operations import send_once
 from deploy.cloud.transport import IMPORT_LOCK, RETRIES
 from deploy.domain.arm import Json
 from deploy.errors import CloudError
@@ -45,7 +45,7 @@ _NAMES = uuid.UUID("6f0f3b1e-1c2d-5e8a-9a57-2f6d6c0e41aa")
 
 
 def role_id(cloud: Cloud, role: str) -> str:
-    """The GUID of a role given by name or GUID."""
+    """The GUID of a role, from its name or GUID."""
     if re.fullmatch(r"[0-9a-fA-F-]{36}", role):
         return role.lower()
     if known := {name.lower(): guid for name, guid in BUILT_IN.items()}.get(role.lower()):
@@ -55,18 +55,18 @@ def role_id(cloud: Cloud, role: str) -> str:
     what, asked = f"look up role {role}", {"$filter": f"roleName eq '{quoted}'"}
     found = cloud.arm.list(path, VERSION, what, response_schemas.Definition, **asked)
     if not found:
-        raise CloudError(what, "no role has this name", "Check roles in pipeline.yml", code="AML324")
+        raise CloudError(what, "there is no role with this name", "Check roles in pipeline.yml", code="AML324")
     return str(found[0]["name"])
 
 
 def role_name(definition: str) -> str:
-    """The name of a built-in role by its definition's id; the id's GUID for any other."""
+    """The name of a built-in role from the id of its definition; the GUID for any other role."""
     guid = definition.rsplit("/", 1)[-1].lower()
     return next((name for name, known in BUILT_IN.items() if known == guid), guid)
 
 
 def scope_id(cloud: Cloud, scope: str, endpoint: str) -> str:
-    """The ARM id that a scope word of pipeline.yml stands for; an ARM id stands for itself."""
+    """The ARM id of a scope in pipeline.yml, which is a known word or an ARM id."""
     if scope.startswith("/"):
         return scope.rstrip("/")
     if scope == "endpoint":
@@ -82,31 +82,29 @@ def scope_id(cloud: Cloud, scope: str, endpoint: str) -> str:
     }[scope]
     found = (cloud.workspace().get("properties") or {}).get(field)
     if not found:
-        raise CloudError(
-            f"find {scope}", f"the workspace has no {field}", "Give the scope as a full ARM id", code="AML325"
-        )
+        raise CloudError(f"find {scope}", f"the workspace has no {field}", "Use a full ARM id as scope", code="AML325")
     return str(found)
 
 
 def assignments(cloud: Cloud) -> list[Json] | None:
-    """Every role assignment in the subscription; in the resource group or the workspace where more is closed to us.
+    """All role assignments of the subscription, or of the resource group or the workspace if only those can be read.
 
-    None when none of them may be read. Raises CloudError when the list is not answered: half of the truth is no ground
-    to give or take anything (`steps.roles`).
+    None if reading is forbidden. Raises CloudError if there is no response, because a plan must not assign or remove
+    roles without a complete list (`steps.roles`).
     """
     return _assignments(cloud)[0]
 
 
 def held_by(cloud: Cloud, principal: str) -> list[Json] | None:
-    """The role assignments of one principal, as far as they may be read; None when none may."""
+    """The role assignments of one principal, as far as they can be read; None if reading is forbidden."""
     return _assignments(cloud, **{"$filter": f"principalId eq '{principal}'"})[0]
 
 
 def count_assignments(cloud: Cloud) -> tuple[int | None, str]:
-    """How many role assignments the subscription has; None and why not when we do not see them all."""
-    seen, why = if_told(lambda: _assignments(cloud))
+    """The number of role assignments of the subscription; None and the reason if not all can be read."""
+    seen, why = try_read(lambda: _assignments(cloud))
     rows, whole = seen or (None, False)
-    return (len(rows), "") if whole and rows is not None else (None, why or "may not all be read")
+    return (len(rows), "") if whole and rows is not None else (None, why or "could not all be read: permission denied")
 
 
 def _assignments(cloud: Cloud, **query: str) -> tuple[list[Json] | None, bool]:
@@ -125,27 +123,27 @@ def _assignments(cloud: Cloud, **query: str) -> tuple[list[Json] | None, bool]:
 
 
 def permissions(cloud: Cloud, scope: str) -> tuple[list[Json] | None, str]:
-    """The blocks of actions that the caller holds at a scope; None and why not when Azure does not say."""
+    """The blocks of actions that the signed-in principal has at a scope; None and the reason if unknown."""
     path = f"{scope}/providers/Microsoft.Authorization/permissions"
-    what = f"read what the caller may do at {scope}"
-    return if_told(lambda: cloud.arm.list(path, VERSION, what, response_schemas.Permission))
+    what = f"read the permissions at {scope}"
+    return try_read(lambda: cloud.arm.list(path, VERSION, what, response_schemas.Permission))
 
 
 def assignment_name(scope: str, principal: str, role: str) -> str:
-    """The one name for this scope, principal and role: a GUID of version 5."""
+    """The name of the assignment of this role at this scope to this principal: a GUID of version 5."""
     return str(uuid.uuid5(_NAMES, f"{scope}|{principal}|{role}".lower()))
 
 
 OWN = "its own identity"
-"""Ends the description of an assignment whose principal came with the endpoint and goes with it."""
+"""The end of the description of an assignment to a system identity, which is created and deleted with its endpoint."""
 BY_AZURE = ", given by Azure"
-"""Follows that, where Azure gave it and only the description is ours."""
+"""The suffix for an assignment that Azure created and that amldeploy only described."""
 _MARK = re.compile(rf"amldeploy (?P<owner>\S+) (?P<endpoint>/subscriptions/\S+?)(?P<own> {OWN}({BY_AZURE})?)?")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What the description of an assignment of ours says. `endpoint` is an ARM id in lower case."""
+    """The parsed description of a managed role assignment. `endpoint` is an ARM id in lower case."""
 
     owner: str
     endpoint: str
@@ -153,15 +151,15 @@ class Mark:
 
 
 def mark(cloud: Cloud, owner: str, endpoint: str, *, own: bool = False) -> str:
-    """The description of assignments of ours. It outlives the endpoint, so it says which one that was, in full: an
-    owner's name alone may be another team's in the same subscription.
+    """The description of managed role assignments. It outlives the endpoint, so it contains the full ARM id: in one
+    subscription another team can use the same owner name.
     """
     where = endpoint_path(cloud, endpoint).lower()
     return f"amldeploy {owner} {where}" + (f" {OWN}" if own else "")
 
 
 def marked(row: Json) -> Mark | None:
-    """What an assignment says of itself; None when it is not ours."""
+    """The mark in the description of a role assignment; None if amldeploy does not manage it."""
     found = _MARK.fullmatch(str(row["properties"].get("description") or ""))
     return Mark(found["owner"], found["endpoint"], bool(found["own"])) if found else None
 
@@ -172,13 +170,13 @@ def holder(row: Json) -> str:
 
 
 def system_identity(body: Json | None) -> str | None:
-    """The principal that came with an endpoint and goes with it; None when there is none."""
+    """The principal of an endpoint's system identity, in lower case; None if there is none."""
     found = ((body or {}).get("identity") or {}).get("principalId")
     return str(found).lower() if found else None
 
 
 def describe(cloud: Cloud, row: Json, description: str, *, what: str) -> None:
-    """Give an assignment that is there a description; everything else of it stays as it is."""
+    """Set the description of an existing role assignment, and change nothing else."""
     with asking(what):
         with IMPORT_LOCK:
             from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
@@ -194,7 +192,7 @@ def describe(cloud: Cloud, row: Json, description: str, *, what: str) -> None:
 
 
 def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, role: str, mark: str, what: str) -> None:
-    """Give a role, described by `mark`. One that is held already, under whatever name, is success."""
+    """Assign a role, with the description `mark`; success if the assignment exists, under any name."""
     with asking(what):
         with IMPORT_LOCK:
             from azure.core.exceptions import ResourceExistsError
@@ -217,23 +215,23 @@ def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, rol
                 if getattr(error.error, "code", "") != "RoleAssignmentExists":
                     raise
 
-    def is_given() -> bool:
-        """Under our name, and described so: one that a former endpoint of the line was given is not yet this one's."""
+    def is_assigned() -> bool:
+        """Whether it exists with our name and this mark. A predecessor's assignment has another mark."""
         path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
-        there = cloud.arm.get(path, VERSION, what, response_schemas.Assignment) or {}
-        return (there.get("properties") or {}).get("description") == mark
+        existing = cloud.arm.get(path, VERSION, what, response_schemas.Assignment) or {}
+        return (existing.get("properties") or {}).get("description") == mark
 
-    make_sure(send, is_given)
+    send_once(send, is_assigned)
 
 
 def unassign(cloud: Cloud, assignment: str, *, what: str) -> None:
-    """Take a role back, by the assignment's ARM id. One that is gone is success."""
+    """Remove a role assignment by its ARM id; success if it does not exist."""
 
     def send() -> None:
         with asking(what):
             _client(cloud).role_assignments.delete_by_id(assignment)
 
-    make_sure(send, lambda: cloud.arm.get(assignment, VERSION, what) is None)
+    send_once(send, lambda: cloud.arm.get(assignment, VERSION, what) is None)
 
 
 def _client(cloud: Cloud) -> Any:

@@ -1,4 +1,4 @@
-"""What is held of the roles that an endpoint's pipeline asks for, and what else of ours there is."""
+"""The existing role assignments of an endpoint, compared with the roles in its pipeline file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deploy.cloud import endpoints, role_assignments
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import if_told
+from deploy.cloud.failures import try_read
 from deploy.documents import Role
 from deploy.domain.arm import Json
 from deploy.domain.spec import EndpointSpec
@@ -24,16 +24,16 @@ _AUTOMATIC = frozenset(
 )
 
 
-Triple = tuple[str, str, str]
-"""Scope, principal, role's GUID, in lower case."""
+RoleKey = tuple[str, str, str]
+"""Scope, principal and GUID of the role, in lower case."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """One assignment. `roles` are the wishes that it fulfils, one in each spelling; none for what nobody asks for.
+class HeldRole:
+    """One role assignment. `roles`: the roles of the pipeline file that it fulfils, one per spelling; may be empty.
 
-    `giver`: `us`; `line` for us, but for another endpoint of the entry; `azure` for what the system identity of this
-    endpoint, or of an earlier one of the same name, was given with it; else `others`.
+    `giver` (who assigned it): `us`; `line` for us, but for another endpoint of the entry; `azure` for assignments to
+    the system identity of this endpoint, or of a deleted one with the same name; otherwise `others`.
     """
 
     row: Json
@@ -41,8 +41,8 @@ class Held:
     roles: Sequence[Role]
 
 
-def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
-    """Assignments that are wanted and there, and any others of ours; None when they may not be read."""
+def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[HeldRole] | None:
+    """Existing assignments that are desired, and any others that we manage; None if reading is forbidden."""
     rows = role_assignments.assignments(cloud)
     if rows is None:
         return None
@@ -50,29 +50,24 @@ def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[Held] | None:
     principal = identity(body)
     marks = {role_assignments.mark(cloud, spec.owner, spec.name, own=each) for each in (True, False)}
     own = _own(body, rows, role_assignments.mark(cloud, spec.owner, spec.name))
-    wanted = wishes(cloud, spec, principal)
+    desired = desired_roles(cloud, spec, principal)
     found = []
     for row in rows:
-        triple = triple_of(row)
+        key = key_of(row)
         ours = row["properties"].get("description") in marks
-        giver = "us" if ours else "azure" if triple[1] in own else "others"
-        if (
-            triple in wanted
-            and giver == "others"
-            and (mark := role_assignments.marked(row))
-            and mark.owner == spec.owner
-        ):
+        giver = "us" if ours else "azure" if key[1] in own else "others"
+        if key in desired and giver == "others" and (mark := role_assignments.marked(row)) and mark.owner == spec.owner:
             giver = "line"
-        if triple in wanted or giver != "others":
-            found.append(Held(row, giver, wanted.get(triple, ())))
+        if key in desired or giver != "others":
+            found.append(HeldRole(row, giver, desired.get(key, ())))
     return found
 
 
-def wishes(cloud: Cloud, spec: EndpointSpec, identity: str | None) -> dict[Triple, list[Role]]:
-    """What the pipeline of an endpoint asks for, by what Azure knows it by. Raises for a role that has no such name,
-    also while there is nobody yet to give it to.
+def desired_roles(cloud: Cloud, spec: EndpointSpec, identity: str | None) -> dict[RoleKey, list[Role]]:
+    """The roles in the pipeline file of an endpoint, by key. Raises CloudError for an unknown role, also before the
+    endpoint has a principal.
     """
-    found: dict[Triple, list[Role]] = {}
+    found: dict[RoleKey, list[Role]] = {}
     for role in spec.pipeline.roles:
         holder = _principal(role, identity)
         try:
@@ -88,31 +83,31 @@ def wishes(cloud: Cloud, spec: EndpointSpec, identity: str | None) -> dict[Tripl
     return found
 
 
-def triple_of(row: Json) -> Triple:
-    """An assignment by what Azure knows it by: two of the same triple cannot be."""
+def key_of(row: Json) -> RoleKey:
+    """The key of a role assignment; Azure does not allow two with the same key."""
     properties = row["properties"]
     role = str(properties["roleDefinitionId"]).rsplit("/", 1)[-1].lower()
     return str(properties["scope"]).lower(), str(properties["principalId"]).lower(), role
 
 
-def moving(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:
-    """Word of pipeline.yml or ARM id -> ARM id of each scope at which a role may have to be given or taken back.
+def scopes_to_change(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:
+    """Word of pipeline.yml or ARM id -> ARM id of each scope at which a role may have to be assigned or removed.
 
-    All that are wanted when nobody tells which are given.
+    All scopes of the pipeline file if the existing assignments are unknown.
     """
-    told, _ = if_told(lambda: role_assignments.assignments(cloud))
-    there = (held(cloud, spec) if told is not None else None) or ()
+    readable, _ = try_read(lambda: role_assignments.assignments(cloud))
+    there = (held(cloud, spec) if readable is not None else None) or ()
     lacking = [role for role in spec.pipeline.roles if role not in [each for one in there for each in one.roles]]
-    given = {role.scope: role_assignments.scope_id(cloud, role.scope, spec.name) for role in lacking}
-    taken = [str(one.row["properties"]["scope"]) for one in there if not one.roles and one.giver == "us"]
-    return {**given, **{scope: scope for scope in taken}}
+    added = {role.scope: role_assignments.scope_id(cloud, role.scope, spec.name) for role in lacking}
+    removed = [str(one.row["properties"]["scope"]) for one in there if not one.roles and one.giver == "us"]
+    return {**added, **{scope: scope for scope in removed}}
 
 
-def given(cloud: Cloud, body: Mapping[str, Json]) -> list[dict[str, Json]]:
-    """{role, scope, principal} of what goes with an endpoint, as pipeline.yml writes it: what its own identity was
-    given, what anybody was given on it, and what is marked as ours for it.
+def roles_to_export(cloud: Cloud, body: Mapping[str, Json]) -> list[dict[str, Json]]:
+    """{role, scope, principal}, as in pipeline.yml, of the roles of an endpoint: those of its system identity, those
+    with the endpoint as scope, and those with our mark for it.
 
-    Left out is what Azure gives every such identity by itself.
+    Without the roles that Azure assigns to each system identity.
     """
     own, here = role_assignments.system_identity(body), endpoints.endpoint_path(cloud, body["name"]).lower()
 
@@ -141,14 +136,14 @@ def given(cloud: Cloud, body: Mapping[str, Json]) -> list[dict[str, Json]]:
 
 
 def _written(row: Json, endpoint: str | None) -> Json:
-    """A principal as pipeline.yml names it."""
+    """A principal in the form of pipeline.yml."""
     if str(row["principalId"]).lower() == endpoint:
         return "endpoint"
     return {"object_id": str(row["principalId"]), "type": str(row["principalType"])}
 
 
 def identity(body: Json | None) -> str | None:
-    """The principal of an endpoint: its system identity, or its one user-assigned identity, which outlives it."""
+    """The principal of an endpoint: of its system identity, or of its user-assigned identity, which outlives it."""
     if found := role_assignments.system_identity(body):
         return found
     block = (body or {}).get("identity") or {}
@@ -163,13 +158,15 @@ def _principal(role: Role, endpoint: str | None) -> str | None:
 
 
 def _own(body: Json | None, rows: Sequence[Json], mark: str) -> set[str]:
-    """The principals that came with endpoints of this name: of the one that exists, and of each that is gone and that
-    our mark still names. An endpoint that was made again has another principal each time.
+    """The principals of system identities of endpoints with this name: the existing one, and deleted ones in our marks.
+    A recreated endpoint has a new principal.
     """
     now = role_assignments.system_identity(body)
-    return {role_assignments.holder(row) for row in rows if _speaks_of_own(row, mark)} | ({now} if now else set())
+    return {role_assignments.holder(row) for row in rows if _marks_system_identity(row, mark)} | (
+        {now} if now else set()
+    )
 
 
-def _speaks_of_own(row: Json, mark: str) -> bool:
+def _marks_system_identity(row: Json, mark: str) -> bool:
     found = role_assignments.marked(row)
     return found is not None and found.own and str(row["properties"]["description"]).startswith(f"{mark} ")

@@ -1,8 +1,8 @@
-"""Endpoints on shared quota: made with a lease, and looked at afterwards, since nobody documents who keeps it.
+"""Creates endpoints on shared quota, and checks that Azure saved the lease, which is not documented.
 
-azure-ai-ml speaks api-version 2022-02-01-preview, of which it is not known whether it keeps the two properties; the one
-public use of them speaks 2025-01-01-preview to ARM. So the SDK's way is tried first, the endpoint is read back, and one
-that lost its lease is made again the other way.
+azure-ai-ml uses api-version 2022-02-01-preview; whether that version saves the two properties is unknown. The only
+public example uses 2025-01-01-preview with ARM. So azure-ai-ml is tried first, the endpoint is read back, and one
+without a lease is recreated with the other api-version.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 from deploy.cloud import endpoint_keys, endpoints
 from deploy.cloud.connect import Cloud
-from deploy.cloud.operations import Aim, see_through
+from deploy.cloud.operations import Operation, run_operation
 from deploy.documents.cli_v2 import AUTH_MODES
 from deploy.domain import leases
 from deploy.domain.arm import Json
 from deploy.errors import CloudError
 
 KNOWN = "2025-01-01-preview"
-"""The api-version with which an endpoint on shared quota has been seen to be made."""
+"""The api-version of the only public example of an endpoint on shared quota."""
 
 
 def create(
@@ -33,10 +33,10 @@ def create(
     patience: float,
     keys_of: str | None = None,
 ) -> str:
-    """Create an endpoint whose lease ends in `seconds`, or in 168 h if that is sooner. Returns a sentence about it.
-    `keys_of`: the endpoint whose keys it is to have.
+    """Create an endpoint with a lease that ends in `seconds`, at most 168 h. Returns a note about it.
+    `keys_of`: the endpoint with the keys to use.
 
-    Raises CloudError when the service keeps no lease either way; the endpoint is then gone again.
+    Raises CloudError if the service saves the lease with neither api-version; the endpoint is then deleted.
     """
     ends = cloud.now() + min(timedelta(seconds=seconds), leases.LONGEST)
     leased = {
@@ -48,30 +48,30 @@ def create(
     if keys_of:
         made, keys = with_keys(cloud, leased, api_version or KNOWN, keys_of, what=what, patience=patience)
         until = f"{until}; {keys}"
-        if made and _kept(cloud, name):
-            return f"{until}; made with api-version {api_version or KNOWN}"
+        if made and _has_lease(cloud, name):
+            return f"{until}; created with api-version {api_version or KNOWN}"
         if made:
             endpoints.delete_endpoint(cloud, name, what=what, patience=patience)
     if api_version is None:
         endpoints.put_endpoint(cloud, leased, what=what, patience=patience, settled=lambda _: True)
-        if _kept(cloud, name):
+        if _has_lease(cloud, name):
             return until
         endpoints.delete_endpoint(cloud, name, what=what, patience=patience)
     version = api_version or KNOWN
     _put(cloud, leased, version, what=what, patience=patience)
-    if _kept(cloud, name):
-        why = "" if api_version else ", since azure-ai-ml's own did not keep the lease"
-        return f"{until}; made with api-version {version}{why}"
+    if _has_lease(cloud, name):
+        why = "" if api_version else ", because azure-ai-ml's own did not save the lease"
+        return f"{until}; created with api-version {version}{why}"
     endpoints.delete_endpoint(cloud, name, what=what, patience=patience)
-    cure = "Set quota.capacity to dedicated, or quota.api_version to one that keeps the two properties"
-    cause = f"the service made the endpoint without the lease, with api-version {version} too"
+    cure = "Set quota.capacity to dedicated, or quota.api_version to one that saves the two properties"
+    cause = f"the service created the endpoint without the lease, also with api-version {version}"
     raise CloudError(what, cause, cure, code="AML318")
 
 
 def with_keys(
     cloud: Cloud, document: Mapping[str, Json], version: str, former: str, *, what: str, patience: float
 ) -> tuple[bool, str]:
-    """Whether it created an endpoint with the keys of `former`, and a sentence about its keys."""
+    """Whether the endpoint was created with the keys of `former`, and a note about its keys."""
 
     def put(keys: endpoint_keys.Keys) -> None:
         _put(cloud, document, version, what=what, patience=patience, keys=keys)
@@ -79,7 +79,7 @@ def with_keys(
     return endpoint_keys.create(cloud, str(document["name"]), former, put)
 
 
-def _kept(cloud: Cloud, name: str) -> bool:
+def _has_lease(cloud: Cloud, name: str) -> bool:
     body = endpoints.read_endpoint(cloud, name)
     return body is not None and leases.of(body) is not None
 
@@ -93,10 +93,10 @@ def _put(
     patience: float,
     keys: endpoint_keys.Keys | None = None,
 ) -> None:
-    """One PUT past the SDK, seen through like any other."""
+    """One PUT to ARM without azure-ai-ml, polled to its end."""
     path = endpoints.endpoint_path(cloud, str(document["name"]))
-    aim = Aim(what, path, endpoints.succeeded(lambda _: True), patience)
-    see_through(cloud, aim, lambda: cloud.arm.put(path, version, what, _body(cloud, document, keys)))
+    operation = Operation(what, path, endpoints.succeeded(lambda _: True), patience)
+    run_operation(cloud, operation, lambda: cloud.arm.put(path, version, what, _body(cloud, document, keys)))
 
 
 def _body(cloud: Cloud, document: Mapping[str, Json], keys: endpoint_keys.Keys | None = None) -> dict[str, Any]:

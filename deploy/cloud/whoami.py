@@ -1,4 +1,4 @@
-"""Who is calling: which kind of credential was used, and whom its token names. The token itself goes nowhere."""
+"""The signed-in principal: the type of the credential, and the claims of its token. Never returns the token."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from deploy.errors import DeployError, sanitize
 
 @dataclass(frozen=True)
 class Caller:
-    """The class of the credential that gave a token, the principal's object id and its tenant; empty: not told.
+    """The class of the credential, the principal's object id and its tenant; empty if unknown.
 
-    `client`: the application that the credential was made for, where it was made for one.
+    `client`: the application of the credential, if it has one.
     """
 
     credential: str
@@ -29,7 +29,7 @@ class Caller:
 
 
 def signed_in(cloud: Cloud) -> Caller:
-    """Whoever the token for the resource manager names. Raises NotAuthenticated when there is none."""
+    """The principal of the token for the resource manager. Raises NotAuthenticated if there is no token."""
     with asking("sign in"):
         token = cloud.credential.get_token(cloud.arm.scope).token
     claims = _claims(str(token))
@@ -40,7 +40,7 @@ def signed_in(cloud: Cloud) -> Caller:
 
 
 def who(cloud: Cloud) -> str:
-    """The caller's name, or its object id; `unknown` when no token can be had."""
+    """The principal's name or object id; `unknown` without a token."""
     try:
         caller = signed_in(cloud)
     except DeployError:
@@ -49,12 +49,12 @@ def who(cloud: Cloud) -> str:
 
 
 def provenance(cloud: Cloud) -> Provenance:
-    """What this run deploys from, its caller, and the moment by the service's clock."""
+    """The commit and run of this deployment, its principal, and the service's time."""
     return replace(cloud.made_from, by=who(cloud), at=cloud.now())
 
 
 def _claims(token: str) -> dict[str, Json]:
-    """The middle part of a JSON Web Token, unverified: it is read to be shown, not to be trusted."""
+    """The claims of a JSON Web Token, not verified, for display only."""
     try:
         middle = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))

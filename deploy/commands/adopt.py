@@ -25,7 +25,7 @@ def adopt(
     """Write our tags on endpoints without an owner tag, or with one of `owners`. Nothing else is changed."""
     environment, specs = validate(project, name, only)
     with project.locked(environment, "adopt") as cloud:
-        with cloud.arm.remembering():
+        with cloud.arm.cached_reads():
             bodies = endpoints.list_endpoints(cloud)
             specs = [each for spec in specs for each in lineage.adoptable(spec, bodies, owners)]
             existing, rows = observe.observe_names(cloud, specs), role_assignments.assignments(cloud)

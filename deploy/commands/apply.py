@@ -36,9 +36,9 @@ def apply(
     A plan file contains both.
     """
     flags = {"--cleanup": cleanup, "--allow-rolled-back": allow_rolled_back, "--allow-exposure": allow_exposure}
-    selection.must_agree(plan_file, flags)
+    selection.refuse_flags(plan_file, flags)
     saved = reporter.plan_load(plan_file.read_text(errors="replace"), str(plan_file)) if plan_file else None
-    name, only = selection.asked(saved, name, only)
+    name, only = selection.environment_and_endpoints(saved, name, only)
     environment, specs = validate(project, name, only)
     if saved:
         plan_check.must_be_for(saved, environment, specs)

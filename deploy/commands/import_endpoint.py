@@ -37,7 +37,7 @@ def import_endpoint(
     environment = validation.validate_environment(source).environment
     key = key or endpoint.lower()
     template, what = template or key, f"import endpoint {endpoint}"
-    with project.connect(environment) as cloud, cloud.arm.remembering():
+    with project.connect(environment) as cloud, cloud.arm.cached_reads():
         body = endpoints.list_endpoints(cloud).get(endpoint.lower())
         _require_no_entry(project, source, what, endpoint.lower(), owner_tag(body))
         _require_free_names(project, source, what, key, template)
@@ -45,7 +45,7 @@ def import_endpoint(
         if body is None or not deployments:
             raise _not_importable(what, exists=body is not None)
         bodies = [deployments[each] for each in sorted(deployments)]
-        made = export.files_of(body, bodies, role_state.given(cloud, body))
+        made = export.files_of(body, bodies, role_state.roles_to_export(cloud, body))
     return Import(key, _write(project, source, made, key, template), made.hidden)
 
 

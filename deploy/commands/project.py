@@ -58,7 +58,7 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
     file = validation.survey_environment(reader.read_environment(project.root, name))
     specs: list[EndpointSpec] = []
     problems: list[Problem] = list(file.problems)
-    for key in selection.chosen(file, only) if not problems else file.entries:
+    for key in selection.selected(file, only) if not problems else file.entries:
         try:
             specs.append(load_spec(project, file, key))
         except SpecError as error:
@@ -114,7 +114,7 @@ def read_facts(
     cloud: Cloud, specs: Sequence[EndpointSpec], step_types: Sequence[StepType] = STEP_TYPES
 ) -> tuple[list[EndpointSpec], dict[str, Facts]]:
     """The specs under their current names, and key -> what exists in Azure."""
-    with cloud.arm.remembering():
+    with cloud.arm.cached_reads():
         current = lineage.with_current_names(specs, endpoints.list_endpoints(cloud))
         return current, observe.observe(cloud, current, step_types)
 
@@ -123,7 +123,7 @@ def read_facts_with_siblings(
     cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec]
 ) -> tuple[list[EndpointSpec], dict[str, Facts], dict[str, Facts]]:
     """What `read_facts` returns for a release, and the deployments of the other entries when a guard counts them."""
-    with cloud.arm.remembering():
+    with cloud.arm.cached_reads():
         current, facts = read_facts(cloud, specs, ARRIVING)
         return current, facts, observe.observe_siblings(cloud, environment, current)
 

@@ -51,7 +51,7 @@ def renew(
     environment, specs = validate(project, name, only)
     specs, short = repair.renewable(specs, within)
     with project.locked(environment, "renew") as cloud:
-        with cloud.arm.remembering():
+        with cloud.arm.cached_reads():
             bodies = endpoints.list_endpoints(cloud)
             states = lease_state.read_lease_states(cloud, specs, bodies)
             due = [*lineage.due_renewals(specs, bodies, cloud.now(), within), *repair.missed_renewals(states)]

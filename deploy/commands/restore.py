@@ -38,7 +38,7 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, emit
     saved = _saved_spec(environment, folder)
     entry = _entry(project, name, saved)
     with project.locked(environment, "restore") as cloud:
-        with cloud.arm.remembering():
+        with cloud.arm.cached_reads():
             bodies = endpoints.list_endpoints(cloud)
             spec = _with_entry_settings(saved, entry)
             serving, refusal = _serving(spec, bodies, folder)
@@ -77,7 +77,7 @@ def _saved_spec(environment: Environment, folder: Path) -> EndpointSpec:
     sources = {file: yaml12.parse(text, str(folder / file)) for file, text in texts.items()}
     endpoint, pipeline = sources.pop("endpoint.yml"), sources.pop("pipeline.yml", None)
     spec = validation.validate_endpoint(
-        Rendered(key, folder, endpoint, tuple(sources.values()), pipeline), environment, key, folder, kept=True
+        Rendered(key, folder, endpoint, tuple(sources.values()), pipeline), environment, key, folder, restored=True
     )
     # The saved releases, not new ones of the same content: an apply of the same files then changes nothing.
     tags = {str(each["name"]): each.get("tags") or {} for each in deployments}

@@ -108,7 +108,7 @@ def with_status(cloud: Cloud, specs: Sequence[EndpointSpec], result: Result) -> 
 
 def status_rows(cloud: Cloud, specs: Sequence[EndpointSpec], *, aliases: bool = True) -> list[reporter.EndpointRow]:
     """One row for each endpoint; the lease that ends first comes first. `aliases`: also read the aliases."""
-    with cloud.arm.remembering():
+    with cloud.arm.cached_reads():
         current, facts = read_facts(cloud, specs, SHOWN)
         states = lease_state.read_lease_states(cloud, specs, endpoints.list_endpoints(cloud)) if aliases else {}
     rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in current]

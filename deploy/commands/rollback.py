@@ -27,7 +27,7 @@ def rollback(
 
     `every`: all endpoints; those without a previous release are skipped with a note.
     """
-    selection.must_name(only, every)
+    selection.require_endpoints(only, every)
     environment, specs = validate(project, name, only)
     with project.locked(environment, "rollback") as cloud:
         specs, facts = read_facts(cloud, specs)

@@ -24,7 +24,7 @@ def teardown(
     deleted = {spec.key for spec in specs}
     specs = [replace(spec, siblings=tuple(each for each in spec.siblings if each.key not in deleted)) for spec in specs]
     with project.locked(environment, "teardown") as cloud:
-        with cloud.arm.remembering():
+        with cloud.arm.cached_reads():
             bodies = endpoints.list_endpoints(cloud)
             specs = lineage.with_current_names(specs, bodies)
             others = [*lineage.other_names(specs, bodies), *deleted_names(cloud, specs, bodies)]

@@ -1,1 +1,1 @@
-"""From the files that users write to specs: read, render, validate; and back, export."""
+"""Converts the files of a project to specs (read, render, validate), and existing endpoints to files (export)."""

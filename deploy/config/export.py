@@ -1,6 +1,6 @@
-"""A live endpoint to files: the template folder that says what is there, and the entry of the environment file. Pure.
+"""Converts an existing endpoint to files: a template folder and an entry of the environment file.
 
-What looks like a secret is never written: its place is taken by `{{ values.<name> }}`, and a note names it.
+Values that look like secrets are not written: `{{ values.<name> }}` replaces them, and a note lists them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from deploy.domain.preserved import is_ours
 from deploy.domain.traffic_shares import shares
 from deploy.errors import SpecError, sanitize
 
-_TELLING = re.compile(
+_SECRET_NAME = re.compile(
     r"(?i)(^|[_.-])(key|token|secret|password|passwd|pwd|pass|credentials?|sas|auth|dsn|connection_?string)s?$"
     r"|(key|token|secret|password|connection_?string)$"
 )
@@ -32,7 +32,7 @@ _BRACES = re.compile(r"(?<!\$)\{\{|\{[%#]")
 
 @dataclass(frozen=True)
 class Imported:
-    """The files of a template (name -> text), and for each value that was left open, where it was."""
+    """The files of a template (name -> text), and for each value that was replaced, its location."""
 
     files: Mapping[str, str]
     hidden: Mapping[str, str]
@@ -41,9 +41,7 @@ class Imported:
 def files_of(
     endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, Json]], roles: Sequence[Mapping[str, Json]]
 ) -> Imported:
-    """The template that says what is there. `endpoint` and `deployments` are ARM bodies, `roles` as pipeline.yml has
-    them.
-    """
+    """The template of an existing endpoint. `endpoint` and `deployments` are ARM bodies, `roles` as in pipeline.yml."""
     hidden: dict[str, str] = {}
     files = dict(_file(stem, document, hidden) for stem, document in _documents(endpoint, deployments).items())
     if pipeline := _pipeline(endpoint, roles):
@@ -54,7 +52,7 @@ def files_of(
 def whole_files(
     endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, Json]], roles: Sequence[Mapping[str, Json]]
 ) -> dict[str, str]:
-    """The same files with no value left open: to bring back what was kept, never to be written anywhere."""
+    """The files with all values, secrets included: for restoring a saved endpoint, never for writing to disk."""
     documents = {**_documents(endpoint, deployments), "pipeline": _pipeline(endpoint, roles)}
     return {f"{stem}.yml": _yaml(document) for stem, document in documents.items() if document}
 
@@ -63,9 +61,9 @@ def _documents(endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, 
     documents = {"endpoint": _endpoint(endpoint)}
     for body in deployments:
         stem = "deployment" if len(deployments) == 1 else f"{body['name']}-deployment"
-        held = _without_ours(diff.written(body, diff.DEPLOYMENT))
+        held = _without_ours(diff.to_document(body, diff.DEPLOYMENT))
         collector = held.get("data_collector") or {}
-        if isinstance(rates := collector.get("sampling_rate"), Mapping):  # files have one for all: never collect more
+        if isinstance(rates := collector.get("sampling_rate"), Mapping):  # a file has one rate for all: use the lowest
             held["data_collector"] = {
                 **collector,
                 "sampling_rate": min(rate for rate in rates.values() if rate is not None),
@@ -75,7 +73,7 @@ def _documents(endpoint: Mapping[str, Json], deployments: Sequence[Mapping[str, 
 
 
 def _endpoint(body: Mapping[str, Json]) -> dict[str, Json]:
-    document = _without_ours(diff.written(body, diff.ENDPOINT))
+    document = _without_ours(diff.to_document(body, diff.ENDPOINT))
     kept = {k: v for k, v in (document.pop("properties", None) or {}).items() if k not in (ENABLED, DEADLINE)}
     mirror = shares(body, "mirrorTraffic")
     return {
@@ -102,7 +100,7 @@ def _pipeline(endpoint: Mapping[str, Json], roles: Sequence[Mapping[str, Json]])
 
 
 def _file(stem: str, document: Mapping[str, Json], hidden: dict[str, str]) -> tuple[str, str]:
-    """Name and text; a file that leaves a value open is a jinja2 template."""
+    """Name and text; a file with replaced values is a jinja2 template."""
     taken: dict[str, str] = {}
     masked = _masked(document, f"{stem}.yml.j2", taken, hidden)
     text = _yaml(masked)
@@ -115,7 +113,7 @@ def _file(stem: str, document: Mapping[str, Json], hidden: dict[str, str]) -> tu
 
 
 def _masked(document: Mapping[str, Json], file: str, taken: dict[str, str], hidden: dict[str, str]) -> dict[str, Json]:
-    """The document with a mark in the place of each secret; `taken` says which value each mark stands for."""
+    """The document with a mark in place of each secret; `taken`: mark -> name of the value."""
     whole = dict(document)
     for part in ("environment_variables", "tags", "properties"):
         for name, value in (whole.get(part) or {}).items():
@@ -134,28 +132,28 @@ def _free(name: str, hidden: Mapping[str, str]) -> str:
 
 
 def looks_secret(name: str, value: str) -> bool:
-    """Whether a value must not stand in a file: by its name, by its form, or by being long and random.
+    """Whether a value may be a secret: by its name, by its form, or because it is long and random.
 
-    A reference such as `${{keyvault:...}}` is no secret, nor is a truth value or a small number.
+    A reference such as `${{keyvault:...}}`, a boolean or a small number is no secret.
     """
     if _HARMLESS.fullmatch(value):
         return False
-    return bool(_TELLING.search(name) or sanitize(value) != value or _RANDOM.search(value))
+    return bool(_SECRET_NAME.search(name) or sanitize(value) != value or _RANDOM.search(value))
 
 
 def entry(key: str, template: str, indent: int = 2) -> str:
-    """The lines of an environment file that name the endpoint."""
+    """The lines of an environment file for one endpoint."""
     return f"{' ' * indent}{key}:\n{' ' * (indent + 2)}template: {template}\n"
 
 
 def with_entry(text: str, source: Source, key: str, template: str) -> str | None:
-    """The environment file with one endpoint more and everything else as it was; None when that cannot be promised."""
+    """The environment file with one more endpoint and everything else unchanged; None if that is not possible."""
     wanted = {**source.value, "endpoints": {**(source.value.get("endpoints") or {}), key: {"template": template}}}
     lines = text.splitlines(keepends=True)
     lines[-1] += "" if lines[-1].endswith("\n") else "\n"
     there = source.find(("endpoints",))
     if there is None:
-        return _mark_verified("".join([*lines, "endpoints:\n", entry(key, template)]), source.file, wanted)
+        return _if_equal("".join([*lines, "endpoints:\n", entry(key, template)]), source.file, wanted)
     begins = source.root.keys["endpoints"].line
     after = [place.line for place in source.root.keys.values() if place.line > begins]
     end = min(after, default=len(lines) + 1) - 1
@@ -163,10 +161,11 @@ def with_entry(text: str, source: Source, key: str, template: str) -> str | None
         end -= 1
     columns = [place.column - 1 for place in there.keys.values()]
     added = entry(key, template, columns[0] if columns else 2)
-    return _mark_verified("".join([*lines[:end], added, *lines[end:]]), source.file, wanted)
+    return _if_equal("".join([*lines[:end], added, *lines[end:]]), source.file, wanted)
 
 
-def _mark_verified(text: str, file: str, wanted: Json) -> str | None:
+def _if_equal(text: str, file: str, wanted: Json) -> str | None:
+    """The text, if it parses to the expected value."""
     try:
         return text if yaml12.parse(text, file).value == wanted else None
     except SpecError:
@@ -174,7 +173,7 @@ def _mark_verified(text: str, file: str, wanted: Json) -> str | None:
 
 
 class _Plain(yaml.SafeDumper):
-    """Text that YAML 1.2 reads as something else is quoted, too, and nothing is an alias."""
+    """Quotes text that YAML 1.2 reads as another type, and writes no aliases."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 PyYAML's
         return True

@@ -1,7 +1,6 @@
-"""Files to text and values, each value with its place. The only room that reads what users write.
+"""Reads the files of a project: text, and values with their locations.
 
-Bounds: 1 MiB a file, UTF-8 (a byte order mark is forgiven), nothing outside `environments/` and `templates/`. It never
-renders and never judges.
+Limits: 1 MiB per file, UTF-8 (a byte order mark is accepted), nothing outside `environments/` and `templates/`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _SUFFIX = re.compile(r"\.ya?ml(\.j2)?$")
 
 
 def read_environment(root: Path, name: str) -> Source:
-    """The file `environments/<name>.yml` (or .yaml). Raises SpecError when it is absent or no YAML."""
+    """The file `environments/<name>.yml` (or .yaml). Raises SpecError if it is missing or invalid YAML."""
     folder = root / ENVIRONMENTS
     paths = [folder / f"{name}{suffix}" for suffix in _YAML]
     there = [path for path in paths if is_name(name) and path.is_file()]
@@ -34,22 +33,22 @@ def read_environment(root: Path, name: str) -> Source:
         return yaml12.parse(_text(there[0], file), file)
     known = [path.stem for path in _entries(folder) if path.suffix in _YAML and is_name(path.stem) and path.is_file()]
     add = f"Add {ENVIRONMENTS}/{name}.yml."
-    elsewhere = f"Go to the folder that holds {ENVIRONMENTS}/ and {TEMPLATES}/, or a"
+    elsewhere = f"Change to the folder that contains {ENVIRONMENTS}/ and {TEMPLATES}/, or a"
     cure = did_you_mean(name, known) or (add if folder.is_dir() else elsewhere + add[1:])
     unfit = next(filter(None, (_unfit(path, name, "environment", "file") for path in paths)), None)
     raise _problem(f"{ENVIRONMENTS}/{name}.yml", "AML101", *(unfit or (f"There is no environment {name!r}.", cure)))
 
 
 def is_name(text: str) -> bool:
-    """Whether an environment or a template can be called so."""
+    """Whether the text is a valid name of an environment or a template."""
     return bool(_NAME.fullmatch(text))
 
 
 def read_template(root: Path, name: str, wanted: Place | None = None) -> TemplateFiles:
-    """Which files the template has. `wanted` is the place that names it, for the message when it is absent.
+    """The files of a template. `wanted` is the location that names it, for the message if it is missing.
 
-    An endpoint file, at least one deployment file (`deployment`, `<slot>-deployment` or anything in `deployments/`),
-    perhaps a pipeline file; each .yml or .yaml, with or without .j2.
+    An endpoint file, at least one deployment file (`deployment`, `<slot>-deployment` or any file in `deployments/`),
+    and optionally a pipeline file; each .yml or .yaml, with or without .j2.
     """
     folder = root / TEMPLATES / name
     if not is_name(name) or not folder.is_dir():
@@ -76,7 +75,7 @@ def read_template(root: Path, name: str, wanted: Place | None = None) -> Templat
 
 
 def _documents(folder: Path) -> dict[str, list[str]]:
-    """Name without suffixes -> the files of that name, below the folder."""
+    """Name without suffixes -> the files with that name, relative to the folder."""
     found: dict[str, list[str]] = {}
     for path in (*_entries(folder), *_entries(folder / "deployments")):
         if path.is_file() and _SUFFIX.search(path.name):
@@ -86,18 +85,18 @@ def _documents(folder: Path) -> dict[str, list[str]]:
 
 
 def _unfit(path: Path, name: str, role: str, kind: str) -> tuple[str, str] | None:
-    """Cause and cure for what is there and cannot be taken; None when nothing is there."""
+    """Cause and cure for an existing path that cannot be used; None if nothing exists there."""
     if not os.path.lexists(path):
         return None
     if not is_name(name):
-        letters = "Use letters from a to z, digits, dots, dashes and underscores, a letter or digit first."
-        return f"No {role} can be called {name!r}.", letters
-    what = f"no {kind}" if path.exists() else "a link to nothing"
-    return f"{path.name} is {what}.", f"Put a {kind} there."
+        letters = "Use letters from a to z, digits, dots, dashes and underscores, and start with a letter or digit."
+        return f"{name!r} is not a valid {role} name.", letters
+    what = f"not a {kind}" if path.exists() else "a broken link"
+    return f"{path.name} is {what}.", f"Replace it with a {kind}."
 
 
 def _twice(folder: str, first: str, second: str, *_: str) -> Problem:
-    return Problem(Place(f"{folder}/{second}"), "AML101", f"There is also {first}.", "Keep one of the two.")
+    return Problem(Place(f"{folder}/{second}"), "AML101", f"{first} exists, too.", "Remove one of the two.")
 
 
 def _absent(name: str, what: str) -> Problem:
@@ -107,13 +106,13 @@ def _absent(name: str, what: str) -> Problem:
 
 
 class _Reading:
-    """Texts below `templates/`, by name."""
+    """Reads files in `templates/` by name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
 
     def text(self, name: str) -> str | None:
-        """The file's text, or None when there is no such file inside the folder (also not by way of a link)."""
+        """The text of a file, or None if there is no such file in the folder; links out of the folder count as none."""
         try:
             path = (self._folder / name).resolve()
             if not path.is_relative_to(self._folder) or not path.is_file():
@@ -127,14 +126,16 @@ class _Reading:
 
 
 def _text(path: Path, file: str) -> str:
-    """The file as text with \\n for every line end."""
+    """The file as text with \\n as line end."""
     try:
         with path.open("rb") as stream:
             content = stream.read(SIZE + 1)
     except OSError as error:
-        raise _problem(file, "AML102", f"The file cannot be read: {error.strerror}.", "Check its rights.") from None
+        raise _problem(
+            file, "AML102", f"The file cannot be read: {error.strerror}.", "Check its permissions."
+        ) from None
     if len(content) > SIZE:
-        raise _problem(file, "AML104", "The file is larger than 1 MiB.", "Write less, or split it.")
+        raise _problem(file, "AML104", "The file is larger than 1 MiB.", "Make it shorter, or split it.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -145,7 +146,7 @@ def _text(path: Path, file: str) -> str:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What a folder holds, hidden files left out; nothing when it cannot be read."""
+    """The entries of a folder without hidden files; empty if it cannot be read."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:

@@ -1,1 +1,1 @@
-"""Why a deployment failed: the table of causes, and matching Azure's messages and container logs against it."""
+"""Finds the cause of a failed deployment: matches Azure's messages and container logs against a table of causes."""

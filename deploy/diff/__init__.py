@@ -1,8 +1,7 @@
-"""The difference between a CLI v2 document and Azure's answer, by a table: one row a field (`table`, `forms`, `paths`).
+"""Compares a CLI v2 document with an ARM body, by a table with one row per field (`table`, `values`, `paths`).
 
-What the user did not set is not compared, so a default of the service is never a difference. A map that a PUT replaces
-as a whole is compared as a whole where the user wrote it: a key that only Azure has is a removal. This module decides
-nothing: what to do about a change is for the step types.
+Fields that the user did not set are not compared, so a default of the service is never a difference. If the user set a
+map that a PUT replaces as a whole, a key that only Azure has is a removal. Step types decide what a change leads to.
 """
 
 from __future__ import annotations
@@ -25,73 +24,80 @@ __all__ = [
     "Change",
     "Field",
     "Mutability",
-    "between",
     "changes",
-    "ended",
-    "filled",
+    "compare_fields",
+    "differences",
+    "fill_from_existing",
     "iso_seconds",
     "records",
     "resets",
-    "standing",
-    "written",
+    "stop_data_collection",
+    "to_document",
 ]
 Json = Any
 _SURVIVE = ("tags", "properties")
 _LONGEST_TAG = 256
-"""Characters of a tag's value that Azure takes."""
+"""Azure's limit for the value of a tag, in characters."""
 _COLLECTIONS, _RATE = ("data_collector", "collections"), ("data_collector", "sampling_rate")
 
 
-def changes(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]) -> tuple[Change, ...]:
-    """Every row of `table` that the user set and that Azure holds differently, and what a PUT takes out of the maps
+def changes(desired: Mapping[str, Json], existing: Mapping[str, Json], table: Sequence[Field]) -> tuple[Change, ...]:
+    """All fields of `table` that the user set and that differ in Azure, and the keys that a PUT removes from the maps
     that the user set. Maps are reported key by key.
     """
-    return tuple(change for row in table for change in (*_row(row, wanted, actual), *_removed(row, wanted, actual)))
-
-
-def resets(
-    wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field], *, siblings: bool = False
-) -> tuple[Change, ...]:
-    """Every field that the user did not set and that a PUT takes back to what it is where nothing is said. Tags and
-    properties survive one. `beside`: `actual` is another deployment than the one that the PUT makes, so nothing of it
-    survives.
-    """
-    rows = [row for row in table if siblings or (row.mutability is Mutability.UPDATE and _first(row) not in _SURVIVE)]
-    held = written(actual, rows)
     return tuple(
-        Change(dotted(path), value, None, row.mutability)
-        for row in rows
-        for names, value in spread(held, parts(row.yaml))
-        if value not in row.silent and _told(wanted, path := fill(row.yaml, names)) is None
-        if not _is_said(row, names, value, wanted, actual)
+        change for row in table for change in (*_changed(row, desired, existing), *_removed(row, desired, existing))
     )
 
 
-def between(
-    wanted: Mapping[str, Json],
+def resets(
+    desired: Mapping[str, Json], existing: Mapping[str, Json], table: Sequence[Field], *, other_deployment: bool = False
+) -> tuple[Change, ...]:
+    """All fields that the user did not set and that a PUT resets to their default. A PUT keeps tags and properties.
+    `other_deployment`: `existing` is another deployment than the one that the PUT creates, so nothing of it is kept.
+    """
+    rows = [
+        row
+        for row in table
+        if other_deployment or (row.mutability is Mutability.UPDATE and _first(row) not in _SURVIVE)
+    ]
+    existing_value = to_document(existing, rows)
+    return tuple(
+        Change(dotted(path), value, None, row.mutability)
+        for row in rows
+        for names, value in spread(existing_value, parts(row.yaml))
+        if value not in row.silent and _value_at(desired, path := fill(row.yaml, names)) is None
+        if not _is_expected_reset(row, names, value, desired, existing)
+    )
+
+
+def differences(
+    desired: Mapping[str, Json],
     other: Mapping[str, Json],
     environment: Mapping[str, Json] | None = None,
     conda: Json = None,
 ) -> tuple[Change, ...]:
-    """Every field that a deployment made of this document has otherwise than another that exists, its body `other`.
+    """All fields in which a deployment of this document would differ from another existing one with the body `other`.
 
-    `environment`: properties of the version that the other uses, where they are known; `conda`: content of the
+    `environment`: properties of the environment version that the other uses, if known; `conda`: content of the
     document's conda_file.
     """
-    fields = (*changes(wanted, other, DEPLOYMENT), *resets(wanted, other, DEPLOYMENT, siblings=True))
-    held = at(other, ("properties", "environmentId"))
-    if not is_inline(wanted) or not held:
+    fields = (*changes(desired, other, DEPLOYMENT), *resets(desired, other, DEPLOYMENT, other_deployment=True))
+    existing_value = at(other, ("properties", "environmentId"))
+    if not is_inline(desired) or not existing_value:
         return fields
     if environment is not None:
-        return (*fields, *compare(wanted["environment"], conda, environment))
-    foreign = not str(held).startswith("/subscriptions/")  # of a registry
-    replaced = Change("environment", short_reference(held), wanted["environment"], Mutability.UPDATE)
-    return (*fields, replaced) if foreign else fields
+        return (*fields, *compare(desired["environment"], conda, environment))
+    in_registry = not str(existing_value).startswith("/subscriptions/")
+    replaced = Change("environment", short_reference(existing_value), desired["environment"], Mutability.UPDATE)
+    return (*fields, replaced) if in_registry else fields
 
 
-def filled(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Json]:
-    """The document with every field that it leaves open as `actual` holds it: a PUT of it changes nothing else."""
-    document = _over(written(actual, table), wanted, {_map_of(row) for row in table if row.whole})
+def fill_from_existing(
+    desired: Mapping[str, Json], existing: Mapping[str, Json], table: Sequence[Field]
+) -> dict[str, Json]:
+    """The document, with the fields that it does not set taken from `existing`, so that a PUT changes nothing else."""
+    document = _merge(to_document(existing, table), desired, {_map_of(row) for row in table if row.whole})
     rates = at(document, _RATE)
     if isinstance(rates, Mapping):
         named = at(document, _COLLECTIONS) or {}
@@ -100,52 +106,59 @@ def filled(wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequen
     return document
 
 
-def ended(wanted: Mapping[str, Json], actual: Mapping[str, Json]) -> dict[str, Json]:
-    """The document of a release that names no data collector, with an end to what the deployment collects.
+def stop_data_collection(desired: Mapping[str, Json], existing: Mapping[str, Json]) -> dict[str, Json]:
+    """The document of a release without a data collector, extended so that it stops data collection.
 
-    Azure does not document what a PUT without a data collector does to the one that the deployment has (the REST
-    reference calls the property optional and nullable, azure-ai-ml leaves it out, the emulator keeps it). So the end is
-    written out: every collection as it is, with `dataCollectionMode: Disabled`.
+    Azure does not document what a PUT without a data collector does to an existing one (the REST reference calls the
+    property optional and nullable, azure-ai-ml omits it, the emulator keeps it). So each collection is sent unchanged
+    but with `dataCollectionMode: Disabled`.
     """
-    held = written(actual, [row for row in DEPLOYMENT if _first(row) == "data_collector"]).get("data_collector") or {}
-    collections = held.get("collections") or {}
-    if "data_collector" in wanted or all(each.get("enabled") != "True" for each in collections.values()):
-        return dict(wanted)
+    existing_value = (
+        to_document(existing, [row for row in DEPLOYMENT if _first(row) == "data_collector"]).get("data_collector")
+        or {}
+    )
+    collections = existing_value.get("collections") or {}
+    if "data_collector" in desired or all(each.get("enabled") != "True" for each in collections.values()):
+        return dict(desired)
     off = {name: {**each, "enabled": "False"} for name, each in collections.items()}
-    return {**wanted, "data_collector": {**held, "collections": off}}
+    return {**desired, "data_collector": {**existing_value, "collections": off}}
 
 
-def standing(
-    wanted: Mapping[str, Json], actual: Mapping[str, Json], table: Sequence[Field]
+def compare_fields(
+    desired: Mapping[str, Json], existing: Mapping[str, Json], table: Sequence[Field]
 ) -> Iterator[tuple[str, bool, Json]]:
-    """ARM path of every row that the user set, whether Azure holds it so, and what Azure holds."""
+    """ARM path of each field that the user set, whether Azure has the desired value, and Azure's value."""
     for row in table:
-        for names, after in spread(wanted, parts(row.yaml)):
+        for names, after in spread(desired, parts(row.yaml)):
             arm = fill(row.arm, names)
-            yield dotted(arm), row.form.same(*_meant(row, after, actual, names)), at(actual, arm)
+            yield (
+                dotted(arm),
+                row.conversion.same(*_desired_and_existing(row, after, existing, names)),
+                at(existing, arm),
+            )
 
 
-def records(wanted: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, str]:
-    """The tags that say which assets were made of a deployment's files. `made`: path in the file -> ARM id."""
+def records(desired: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, str]:
+    """The tags that record the assets created from a deployment's files. `made`: path in the file -> ARM id."""
     return {
-        row.record: str(row.form.read(made[row.yaml]))[:_LONGEST_TAG]
+        row.record: str(row.conversion.read(made[row.yaml]))[:_LONGEST_TAG]
         for row in DEPLOYMENT
         if row.record and made.get(row.yaml)
-        for _, value in spread(wanted, parts(row.yaml))
+        for _, value in spread(desired, parts(row.yaml))
         if made_of_files(value)
     }
 
 
-def written(actual: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Json]:
-    """The CLI v2 document that says what `actual` holds: `changes` between the two are none. Server's own left out.
+def to_document(existing: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Json]:
+    """The CLI v2 document that is equal to `existing`, so that `changes` finds none. Skips read-only properties.
 
-    Where collections differ in their sampling rate, which CLI v2 cannot say, it is a map: collection -> rate.
+    If collections have different sampling rates, which CLI v2 does not support, the rate is a map: collection -> rate.
     """
     document: dict[str, Json] = {}
     for row in table:
-        for names, found in spread(actual, parts(row.arm)):
-            held = found if stars(row.yaml) == stars(row.arm) else at(actual, parts(row.arm))
-            value = row.form.read(held)
+        for names, found in spread(existing, parts(row.arm)):
+            existing_value = found if stars(row.yaml) == stars(row.arm) else at(existing, parts(row.arm))
+            value = row.conversion.read(existing_value)
             if value is None or (row.yaml == "properties.*" and names[0].lower() in SERVERS_OWN):
                 continue
             path = fill(row.yaml, names[: stars(row.yaml)])
@@ -156,24 +169,27 @@ def written(actual: Mapping[str, Json], table: Sequence[Field]) -> dict[str, Jso
     return document
 
 
-def _over(
-    held: Mapping[str, Json], wanted: Mapping[str, Json], wholes: Container[tuple[Part, ...]], above: Names = ()
+def _merge(
+    existing_value: Mapping[str, Json],
+    desired: Mapping[str, Json],
+    wholes: Container[tuple[Part, ...]],
+    above: Names = (),
 ) -> dict[str, Json]:
-    """What is held under what is wanted. Of a map that is replaced as a whole, only what is wanted and what Azure
-    writes; of tags and properties, one of two spellings.
+    """The existing document updated with the desired one. Of a map that a PUT replaces as a whole, only the desired
+    keys and Azure's own are kept; of tags and properties, one of two spellings.
     """
-    left = dict(held)
+    left = dict(existing_value)
     if above in wholes:
-        left = {name: value for name, value in left.items() if name in wanted or name in AZURE_VARIABLES}
+        left = {name: value for name, value in left.items() if name in desired or name in AZURE_VARIABLES}
     if above and above[0] in _SURVIVE:
-        spelled = {name.lower() for name in wanted}
+        spelled = {name.lower() for name in desired}
         left = {name: value for name, value in left.items() if name.lower() not in spelled}
-    both = {name for name in wanted if isinstance(wanted[name], Mapping) and isinstance(left.get(name), Mapping)}
-    return {**left, **wanted, **{name: _over(left[name], wanted[name], wholes, (*above, name)) for name in both}}
+    both = {name for name in desired if isinstance(desired[name], Mapping) and isinstance(left.get(name), Mapping)}
+    return {**left, **desired, **{name: _merge(left[name], desired[name], wholes, (*above, name)) for name in both}}
 
 
-def _told(document: Json, path: Sequence[Part]) -> Json:
-    """What a document says at a path; whoever says something above it (an asset's files) has said it too."""
+def _value_at(document: Json, path: Sequence[Part]) -> Json:
+    """The value at a path of a document, or the value above it that is not a mapping (a reference to an asset)."""
     for name in path:
         if not isinstance(document, Mapping):
             break
@@ -181,37 +197,39 @@ def _told(document: Json, path: Sequence[Part]) -> Json:
     return document
 
 
-def _row(row: Field, wanted: Mapping[str, Json], actual: Mapping[str, Json]) -> Iterator[Change]:
-    for names, value in spread(wanted, parts(row.yaml)):
-        after, before = _meant(row, value, actual, names)
-        if not row.form.same(after, before):
+def _changed(row: Field, desired: Mapping[str, Json], existing: Mapping[str, Json]) -> Iterator[Change]:
+    for names, value in spread(desired, parts(row.yaml)):
+        after, before = _desired_and_existing(row, value, existing, names)
+        if not row.conversion.same(after, before):
             yield Change(dotted(fill(row.yaml, names)), before, after, row.mutability)
 
 
-def _removed(row: Field, wanted: Mapping[str, Json], actual: Mapping[str, Json]) -> Iterator[Change]:
-    """What only Azure has in a map that the user wrote and that a PUT replaces."""
-    told = at(wanted, _map_of(row)) if row.whole else None
-    if not isinstance(told, Mapping):
+def _removed(row: Field, desired: Mapping[str, Json], existing: Mapping[str, Json]) -> Iterator[Change]:
+    """The keys that only Azure has in a map that the user set and that a PUT replaces."""
+    user_map = at(desired, _map_of(row)) if row.whole else None
+    if not isinstance(user_map, Mapping):
         return
-    for names, found in spread(actual, parts(row.arm)):
-        value = row.form.read(found)
-        if value is not None and names[0] not in told and names[0] not in AZURE_VARIABLES:
+    for names, found in spread(existing, parts(row.arm)):
+        value = row.conversion.read(found)
+        if value is not None and names[0] not in user_map and names[0] not in AZURE_VARIABLES:
             yield Change(dotted(fill(row.yaml, names)), value, None, row.mutability)
 
 
-def _is_said(row: Field, names: Names, value: Json, wanted: Mapping[str, Json], actual: Mapping[str, Json]) -> bool:
-    """Whether what a PUT resets is no news: `changes` says it, Azure or we write it again, or it was off."""
-    if row.whole and isinstance(at(wanted, _map_of(row)), Mapping) and names[0] not in at(wanted, _map_of(row)):
+def _is_expected_reset(
+    row: Field, names: Names, value: Json, desired: Mapping[str, Json], existing: Mapping[str, Json]
+) -> bool:
+    """Whether a reset is not worth reporting: `changes` reports it, Azure or we set the value again, or it was off."""
+    if row.whole and isinstance(at(desired, _map_of(row)), Mapping) and names[0] not in at(desired, _map_of(row)):
         return True
     if _first(row) == "data_collector":
-        own = f"{wanted.get('endpoint_name')}-{actual.get('name')}-{''.join(names)}"
+        own = f"{desired.get('endpoint_name')}-{existing.get('name')}-{''.join(names)}"
         silent = row.yaml.endswith(".data") and value == {"name": own, "version": "1"}
-        return silent or ("data_collector" not in wanted and (row.yaml[-8:], value) != (".enabled", "True"))
+        return silent or ("data_collector" not in desired and (row.yaml[-8:], value) != (".enabled", "True"))
     return bool(names) and (is_ours(names[0]) if row.yaml == "tags.*" else names[0] in AZURE_VARIABLES)
 
 
 def _map_of(row: Field) -> tuple[Part, ...]:
-    """Path of the map whose keys the row's star stands for."""
+    """Path of the map with the keys that match the row's star."""
     return parts(row.yaml)[: parts(row.yaml).index(ANY)]
 
 
@@ -219,10 +237,10 @@ def _first(row: Field) -> str:
     return str(parts(row.yaml)[0])
 
 
-def _meant(row: Field, after: Json, actual: Mapping[str, Json], names: Names) -> tuple[Json, Json]:
-    """What is wanted and what is held. Files do not say which asset was made of them; the record of it does."""
-    before = row.form.read(at(actual, fill(row.arm, names)))
+def _desired_and_existing(row: Field, after: Json, existing: Mapping[str, Json], names: Names) -> tuple[Json, Json]:
+    """The desired and the existing value. If files define an asset, the record has the id of the asset made of them."""
+    before = row.conversion.read(at(existing, fill(row.arm, names)))
     if not row.record or not made_of_files(after):
         return after, before
-    recorded = at(actual, ("tags", row.record))
+    recorded = at(existing, ("tags", row.record))
     return (before if recorded == str(before)[:_LONGEST_TAG] else recorded or after), before

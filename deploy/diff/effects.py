@@ -32,7 +32,7 @@ def unexplained_fields(step: Step, body: Json, table: Table) -> Iterator[str]:
             yield "sku.capacity"
         return
     document = _with_records(document, body)
-    for arm, same, held in diff.standing(document, body, table):
+    for arm, same, held in diff.compare_fields(document, body, table):
         if not same and not _is_hidden(held):
             yield arm
     if step.verb is Verb.CREATE:
@@ -50,7 +50,7 @@ def is_written_by(step: Step, found: Difference, body: Json, table: Table) -> bo
         return found.path == "sku.capacity" and bool(found.after == step.body.get("count"))
     rows = [
         same or _is_hidden(held)
-        for arm, same, held in diff.standing(_with_records(document, body), body, table)
+        for arm, same, held in diff.compare_fields(_with_records(document, body), body, table)
         if _covers(arm, found.path)
     ]
     return all(rows) if rows else found.after is None and not found.path.startswith("tags")
@@ -70,7 +70,7 @@ def at(body: Json, path: str) -> Json:
 
 def _additions(document: Mapping[str, Json], body: Json, table: Table) -> Iterator[str]:
     """ARM paths of fields that a new resource has and its document does not set."""
-    there = diff.written(body, table)
+    there = diff.to_document(body, table)
     for name, arm in _FIELDS_WITHOUT_DEFAULT.items():
         held, wrote = there.get(name) or {}, document.get(name) or {}
         if not isinstance(held, Mapping):

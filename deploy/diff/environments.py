@@ -1,7 +1,6 @@
-"""Environment assets that a deployment file defines inline: what a release changes in them. Pure.
+"""Compares an inline environment of a deployment file with the environment version of the live deployment.
 
-The version that the live deployment uses is compared with the file, field by field. The build context is not: Azure has
-the address of its copy; the release tells it apart.
+The build context is not compared, since Azure only has the URL of its copy; the release changes with it.
 """
 
 from __future__ import annotations
@@ -16,16 +15,20 @@ Json = Any
 _ROUTES = ("liveness_route", "readiness_route", "scoring_route")
 
 
-def compare(wanted: Mapping[str, Json], conda: Json, held: Mapping[str, Json]) -> tuple[Change, ...]:
-    """`wanted`: the environment of a deployment file; `conda`: the content of its conda_file; `held`: `properties` of
-    an environment version, as ARM has them.
+def compare(desired: Mapping[str, Json], conda: Json, existing: Mapping[str, Json]) -> tuple[Change, ...]:
+    """`desired`: the environment of a deployment file; `conda`: the content of its conda_file; `existing`: the
+    ARM `properties` of an environment version.
     """
     pairs = [
-        ("image", held.get("image"), wanted.get("image")),
-        ("build.dockerfile_path", _dockerfile(held, "dockerfilePath"), _dockerfile(wanted, "dockerfile_path")),
-        ("os_type", _lower(held.get("osType")), _lower(wanted.get("os_type"))),
-        *_routes(held.get("inferenceConfig") or {}, wanted.get("inference_config") or {}),
-        *_packages(parsed(held.get("condaFile")) or {}, conda or {}),
+        ("image", existing.get("image"), desired.get("image")),
+        (
+            "build.dockerfile_path",
+            _dockerfile(existing, "dockerfilePath"),
+            _dockerfile(desired, "dockerfile_path"),
+        ),
+        ("os_type", _lower(existing.get("osType")), _lower(desired.get("os_type"))),
+        *_routes(existing.get("inferenceConfig") or {}, desired.get("inference_config") or {}),
+        *_packages(parsed(existing.get("condaFile")) or {}, conda or {}),
     ]
     return tuple(
         Change(f"environment.{path}", before, after, Mutability.UPDATE)
@@ -43,25 +46,25 @@ def _dockerfile(environment: Mapping[str, Json], key: str) -> Json:
     return (build.get(key) or "Dockerfile") if isinstance(build, Mapping) else None
 
 
-def _routes(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> Iterator[tuple[str, Json, Json]]:
+def _routes(existing: Mapping[str, Json], desired: Mapping[str, Json]) -> Iterator[tuple[str, Json, Json]]:
     for name in _ROUTES:
         first, _, rest = name.partition("_")
-        before, after = held.get(first + rest.title()) or {}, wanted.get(name) or {}
+        before, after = existing.get(first + rest.title()) or {}, desired.get(name) or {}
         for key in ("port", "path"):
             yield f"inference_config.{name}.{key}", before.get(key), after.get(key)
 
 
-def _packages(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> Iterator[tuple[str, Json, Json]]:
-    """Of the dependencies, those that go and those that come."""
-    before, after = _flat(held.get("dependencies")), _flat(wanted.get("dependencies"))
+def _packages(existing: Mapping[str, Json], desired: Mapping[str, Json]) -> Iterator[tuple[str, Json, Json]]:
+    """The removed and the added dependencies, and changes of other keys."""
+    before, after = _flat(existing.get("dependencies")), _flat(desired.get("dependencies"))
     gone, new = [each for each in before if each not in after], [each for each in after if each not in before]
     yield "conda_file.dependencies", gone or None, new or None
-    for key in sorted((held.keys() | wanted.keys()) - {"dependencies"}):
-        yield f"conda_file.{key}", held.get(key), wanted.get(key)
+    for key in sorted((existing.keys() | desired.keys()) - {"dependencies"}):
+        yield f"conda_file.{key}", existing.get(key), desired.get(key)
 
 
 def _flat(dependencies: Json) -> list[str]:
-    """`numpy=1.26`, `pip: torch==2.4`."""
+    """The dependencies as text: `numpy=1.26`, `pip: torch==2.4`."""
     found: list[str] = []
     for each in dependencies if isinstance(dependencies, list) else []:
         if isinstance(each, Mapping):

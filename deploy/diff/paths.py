@@ -1,4 +1,4 @@
-"""Paths of the table in documents and bodies. Keys of maps are data: a key named `*` is a key, never the star of a row.
+"""Paths of the table in documents and bodies. A map key named `*` is a key, not the star of a row.
 
 Pure functions on JSON values.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 Json = Any
 Names = tuple[str, ...]
-"""The keys that a row's stars stand for."""
+"""The map keys that match a row's stars."""
 
 
 class Star(Enum):
@@ -24,17 +24,17 @@ class Star(Enum):
 Part = str | Star
 ANY = Star.ANY
 _CASELESS = (["tags"], ["properties", "properties"])
-"""Maps in which names have no case: ARM's of tags and properties."""
+"""Maps with case-insensitive names: ARM's tags and properties."""
 
 
 @cache
 def parts(path: str) -> tuple[Part, ...]:
-    """A dotted path of the table, its stars told apart from keys."""
+    """The parts of a dotted path of the table."""
     return tuple(ANY if part == "*" else part for part in path.split("."))
 
 
 def dotted(path: Sequence[Part]) -> str:
-    """The path as text, for people."""
+    """The path as text."""
     return ".".join(part.value if isinstance(part, Star) else part for part in path)
 
 
@@ -43,13 +43,13 @@ def stars(path: str) -> int:
 
 
 def fill(path: str, names: Names) -> tuple[Part, ...]:
-    """The path with its stars replaced; those that no name is left for stay."""
+    """The path with its stars replaced by names; further stars stay."""
     left = list(names)
     return tuple(left.pop(0) if part is ANY and left else part for part in parts(path))
 
 
 def spread(value: Json, path: Sequence[Part], names: Names = ()) -> Iterator[tuple[Names, Json]]:
-    """Every value at a path, with the keys that its stars stand for. What is null is absent."""
+    """All values at a path, each with the keys that match its stars. Null counts as absent."""
     if not path:
         if value is not None:
             yield names, value
@@ -64,7 +64,7 @@ def spread(value: Json, path: Sequence[Part], names: Names = ()) -> Iterator[tup
 
 
 def at(value: Json, path: Sequence[Part]) -> Json:
-    """The value at a path of a body. For a star, the one value that all keys share, or else key -> value."""
+    """The value at a path of a body. For a star, the common value of all keys, otherwise a map: key -> value."""
     for number, name in enumerate(path):
         if not isinstance(value, Mapping):
             return None
@@ -77,4 +77,4 @@ def at(value: Json, path: Sequence[Part]) -> Json:
 
 
 def _folded(value: Mapping[str, Json], name: str) -> Json:
-    return next((held for key, held in value.items() if key.lower() == name.lower()), None)
+    return next((existing_value for key, existing_value in value.items() if key.lower() == name.lower()), None)

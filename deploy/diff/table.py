@@ -1,8 +1,7 @@
-"""The table: a row for each field of the CLI v2 endpoint and deployment files, and what Azure can do about a change.
+"""The table: a row for each field of the CLI v2 endpoint and deployment files, and whether Azure can change it.
 
-Not here: `traffic` and `mirror_traffic`. Moving callers is no change of the endpoint but a step of its own, with
-stages, probes and a rescue; the traffic room compares and moves them. `LEFT_OUT` lists every other field that has no
-row, with the reason.
+Without `traffic` and `mirror_traffic`, which are compared and changed by steps of type traffic, with stages, probes and
+a rescue. `LEFT_OUT` lists all fields without a row, with the reason.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ from enum import StrEnum
 from typing import Any
 
 from deploy.diff import values
-from deploy.diff.values import Form
+from deploy.diff.values import Conversion
 from deploy.domain import manifest, provenance
 
 Json = Any
 
 
 class Mutability(StrEnum):
-    """What the service lets happen to a field after creation."""
+    """How a field can change after creation."""
 
     UPDATE = "update"
     ADD_ONLY = "add_only"
@@ -28,7 +27,7 @@ class Mutability(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """One field that is not as wanted; `before` and `after` as CLI v2 writes them."""
+    """One field that differs; `before` and `after` in the form of CLI v2."""
 
     path: str
     before: Json
@@ -37,7 +36,7 @@ class Change:
 
     @property
     def in_place(self) -> bool:
-        """Whether Azure can make it on what is there: what can only be added is there for good."""
+        """Whether Azure can change the field of the existing resource."""
         added = self.mutability is Mutability.ADD_ONLY and self.before is None
         return added or self.mutability is Mutability.UPDATE
 
@@ -46,19 +45,19 @@ class Change:
 class Field:
     """One row: `yaml` and `arm` are dotted paths; `*` is any key of a map, the same key on both sides.
 
-    A `*` on Azure's side alone means that the service keeps the one value once for each key.
+    A `*` only on Azure's side means that the service stores the value once for each key.
     """
 
     yaml: str
     arm: str
-    form: Form = values.SAME
+    conversion: Conversion = values.SAME
     mutability: Mutability = Mutability.UPDATE
     record: str = ""
-    """The tag that keeps which asset was made, where files can stand instead of a reference."""
+    """The tag that records the created asset, for fields that can contain files instead of a reference."""
     silent: tuple[object, ...] = (None,)
-    """What the service holds where nobody said anything, as CLI v2 writes it (azure-ai-ml's YAML reference)."""
+    """The service's defaults, in the form of CLI v2 (azure-ai-ml's YAML reference)."""
     whole: bool = False
-    """Whether a PUT replaces the map that the star stands in: a key that it does not send is gone."""
+    """Whether a PUT replaces the map of the star, so that keys that it does not contain are removed."""
 
 
 def _probe(name: str, arm: str) -> tuple[Field, ...]:
@@ -88,7 +87,7 @@ ENDPOINT: tuple[Field, ...] = (
 
 DEPLOYMENT: tuple[Field, ...] = (
     Field("instance_count", "sku.capacity"),
-    Field("instance_type", "properties.instanceType", Form(values.SAME.read, values.WORD.same), _CREATE_ONLY),
+    Field("instance_type", "properties.instanceType", Conversion(values.SAME.read, values.WORD.same), _CREATE_ONLY),
     Field("model", "properties.model", values.ASSET, record="amldeploy-model"),
     Field("model_mount_path", "properties.modelMountPath"),
     Field("environment", "properties.environmentId", values.ASSET, record="amldeploy-environment"),
@@ -124,26 +123,26 @@ DEPLOYMENT: tuple[Field, ...] = (
     Field("properties.*", "properties.properties.*", values.ENTRY, _ADD_ONLY),
     Field("tags.*", "tags.*", values.ENTRY),
 )
-"""Managed online deployment fields. What files hold (code, a model or an environment of its own) is told apart by the
-release; whether Azure still has what was made of them, by the record.
+"""Managed online deployment fields. Changes in files (code, an inline model or environment) change the release; the
+record shows whether Azure still has the asset created from them.
 """
 RECORDS = frozenset(row.record for row in DEPLOYMENT if row.record) | provenance.TAGS | frozenset(manifest.TAGS)
-"""Tags of a deployment that each PUT writes anew: its assets, its commit and run, its files. They are not compared."""
+"""Tags of a deployment that each PUT sets: its assets, its commit and run, its files. They are not compared."""
 
 LEFT_OUT = {
     "endpoint": {
-        "$schema": "a word to editors, never sent",
+        "$schema": "only for editors, never sent",
         "name": "the address: another name is another endpoint",
-        "identity.principal_id": "given by Azure, never sent",
-        "identity.tenant_id": "given by Azure, never sent",
-        "traffic": "the traffic room compares and moves callers",
-        "mirror_traffic": "the traffic room compares and moves callers",
+        "identity.principal_id": "set by Azure, never sent",
+        "identity.tenant_id": "set by Azure, never sent",
+        "traffic": "compared and changed by steps of type traffic",
+        "mirror_traffic": "compared and changed by steps of type traffic",
     },
     "deployment": {
-        "$schema": "a word to editors, never sent",
+        "$schema": "only for editors, never sent",
         "name": "the address: another name is another deployment",
         "endpoint_name": "the address",
-        "type": "managed is the only one that is deployed",
+        "type": "only managed is supported",
     },
 }
 """Fields without a row, and why."""

@@ -1,7 +1,4 @@
-"""The two spellings of a value: how Azure's is read as CLI v2 writes it, and when two of those mean the same.
-
-Pure functions on JSON values; which field has which form is the table's to say.
-"""
+"""Conversions of values from ARM to CLI v2, and their comparison. Pure functions on JSON values."""
 
 from __future__ import annotations
 
@@ -16,8 +13,8 @@ Json = Any
 
 
 @dataclass(frozen=True)
-class Form:
-    """`read` turns Azure's value into CLI v2's; `same` compares (wanted, actual), both as CLI v2 writes them."""
+class Conversion:
+    """`read` converts ARM's value to the form of CLI v2; `same` compares (desired, existing), both in that form."""
 
     read: Callable[[Json], Json]
     same: Callable[[Json, Json], bool]
@@ -31,12 +28,15 @@ _ENUMS = {arm.lower(): word for word, arm in AUTH_MODES.items()} | {
     "systemassigned": "system_assigned",
     "userassigned": "user_assigned",
     "targetutilization": "target_utilization",
-    "systemassigneduserassigned": "user_assigned",  # CLI v2 has no word for both
+    "systemassigneduserassigned": "user_assigned",  # CLI v2 has no value for both
 }
 
 
 def iso_seconds(text: str) -> float | None:
-    """Seconds of an ISO 8601 duration such as `PT1M30S`; None when it is none."""
+    """Seconds of an ISO 8601 duration such as `PT1M30S`; None for any other text.
+
+    Our own instead of isodate, which accepts `PT` and signs, and raises OverflowError for long numbers.
+    """
     match = _DURATION.fullmatch(text)
     if not match or text in ("P", "PT"):
         return None
@@ -48,23 +48,23 @@ def _as_is(value: Json) -> Json:
     return value
 
 
-def _equal(wanted: Json, actual: Json) -> bool:
-    return bool(wanted == actual)
+def _equal(desired: Json, existing: Json) -> bool:
+    return bool(desired == existing)
 
 
 def _plain(value: Json) -> str:
     return re.sub(r"[_, ]", "", str("" if value is None else value)).lower()
 
 
-def _alike(wanted: Json, actual: Json) -> bool:
-    return _plain(wanted) == _plain(actual)
+def _same_word(desired: Json, existing: Json) -> bool:
+    return _plain(desired) == _plain(existing)
 
 
 def _word(value: Json) -> Json:
     return _ENUMS.get(_plain(value), str(value).lower()) if isinstance(value, str) else value
 
 
-def _lasting(unit: float) -> Callable[[Json], Json]:
+def _duration_in(unit: float) -> Callable[[Json], Json]:
     def read(value: Json) -> Json:
         seconds = iso_seconds(value) if isinstance(value, str) else None
         if seconds is None:
@@ -79,8 +79,8 @@ def _identities(value: Json) -> Json:
     return [{"resource_id": key} for key in value or ()] or None
 
 
-def _same_identities(wanted: Json, actual: Json) -> bool:
-    return _ids(wanted) == _ids(actual)
+def _same_identities(desired: Json, existing: Json) -> bool:
+    return _ids(desired) == _ids(existing)
 
 
 def _ids(given: Json) -> set[str]:
@@ -88,7 +88,7 @@ def _ids(given: Json) -> set[str]:
 
 
 def short_reference(value: Json) -> Json:
-    """`azureml:<name>:<version>` for the ARM id of an asset in a workspace; any other id with `azureml:` before it."""
+    """`azureml:<name>:<version>` for the ARM id of an asset in a workspace; any other id with the prefix `azureml:`."""
     if not isinstance(value, str) or not value:
         return None
     found = _ID.fullmatch(value.removeprefix("azureml:"))
@@ -97,26 +97,26 @@ def short_reference(value: Json) -> Json:
     return value if value.startswith("azureml:") else f"azureml:{value}"
 
 
-def made_of_files(wanted: Json) -> bool:
-    """Whether Azure's name for it is not known before it is made."""
-    if isinstance(wanted, Mapping):
-        return not wanted.get("name") or wanted.get("version") is None
-    return not str(wanted).startswith("azureml:")
+def made_of_files(desired: Json) -> bool:
+    """Whether a deployment creates the asset from files, so that its ARM id is not known before."""
+    if isinstance(desired, Mapping):
+        return not desired.get("name") or desired.get("version") is None
+    return not str(desired).startswith("azureml:")
 
 
-def _same_asset(wanted: Json, actual: Json) -> bool:
-    """References by meaning. What is made of files and has no version of its own may be anything."""
-    if made_of_files(wanted):
-        return bool(actual)
-    if isinstance(wanted, Mapping):
-        wanted = f"azureml:{wanted['name']}:{wanted['version']}"
-    actual, wanted = str(actual or ""), str(short_reference(str(wanted)))
-    if label := _LABEL.fullmatch(wanted):
-        return bool(actual.lower().startswith(f"{label['stem']}/".lower()))
-    short, held = (_SHORT.fullmatch(each.removeprefix("azureml:")) for each in (wanted, actual))
+def _same_asset(desired: Json, existing: Json) -> bool:
+    """Whether two references mean the same asset. Any existing asset matches one created from files."""
+    if made_of_files(desired):
+        return bool(existing)
+    if isinstance(desired, Mapping):
+        desired = f"azureml:{desired['name']}:{desired['version']}"
+    existing, desired = str(existing or ""), str(short_reference(str(desired)))
+    if label := _LABEL.fullmatch(desired):
+        return bool(existing.lower().startswith(f"{label['stem']}/".lower()))
+    short, existing_value = (_SHORT.fullmatch(each.removeprefix("azureml:")) for each in (desired, existing))
     if short and short["label"]:
-        return bool(held) and held["name"].lower() == short["name"].lower()  # type: ignore[index]
-    return str(wanted).lower() == str(actual).lower()
+        return bool(existing_value) and existing_value["name"].lower() == short["name"].lower()  # type: ignore[index]
+    return str(desired).lower() == str(existing).lower()
 
 
 def _data(value: Json) -> Json:
@@ -124,37 +124,40 @@ def _data(value: Json) -> Json:
     return {"name": found["name"], "version": found["version"]} if found else None
 
 
-def _same_data(wanted: Json, actual: Json) -> bool:
-    if not isinstance(wanted, Mapping) or not wanted.get("name"):
+def _same_data(desired: Json, existing: Json) -> bool:
+    if not isinstance(desired, Mapping) or not desired.get("name"):
         return True
-    held = actual or {}
-    version = str(wanted.get("version") or "1")
-    return (wanted["name"], version) == (held.get("name"), held.get("version"))
+    existing_value = existing or {}
+    version = str(desired.get("version") or "1")
+    return (desired["name"], version) == (existing_value.get("name"), existing_value.get("version"))
 
 
-def _same_rate(wanted: Json, actual: Json) -> bool:
-    """One rate for all collections, or a rate for each of some."""
-    if isinstance(wanted, Mapping):
-        return all((actual.get(n) if isinstance(actual, Mapping) else actual) == rate for n, rate in wanted.items())
-    return bool(wanted == actual)
+def _same_rate(desired: Json, existing: Json) -> bool:
+    """One rate for all collections, or a map with rates of some."""
+    if isinstance(desired, Mapping):
+        return all(
+            (existing.get(n) if isinstance(existing, Mapping) else existing) == rate for n, rate in desired.items()
+        )
+    return bool(desired == existing)
 
 
 def _switch(value: Json) -> Json:
     return None if value is None else str(str(value).lower() in ("true", "enabled"))
 
 
-SAME = Form(_as_is, _equal)
-TEXT = Form(_as_is, lambda wanted, actual: (wanted or "") == (actual or ""))
-ENTRY = Form(_as_is, lambda wanted, actual: actual is not None and str(wanted) == str(actual))
-WORD = Form(_word, _alike)
-RATE = Form(_as_is, _same_rate)
-SECONDS = Form(_lasting(1), _equal)
-MILLISECONDS = Form(_lasting(0.001), _equal)
-ASSET = Form(short_reference, _same_asset)
-DATA = Form(_data, _same_data)
-IDENTITIES = Form(_identities, _same_identities)
-SWITCH = Form(_switch, _alike)
-FLAG = Form(
-    lambda value: None if value is None else str(value).lower() == "true", lambda wanted, actual: wanted == bool(actual)
+SAME = Conversion(_as_is, _equal)
+TEXT = Conversion(_as_is, lambda desired, existing: (desired or "") == (existing or ""))
+ENTRY = Conversion(_as_is, lambda desired, existing: existing is not None and str(desired) == str(existing))
+WORD = Conversion(_word, _same_word)
+RATE = Conversion(_as_is, _same_rate)
+SECONDS = Conversion(_duration_in(1), _equal)
+MILLISECONDS = Conversion(_duration_in(0.001), _equal)
+ASSET = Conversion(short_reference, _same_asset)
+DATA = Conversion(_data, _same_data)
+IDENTITIES = Conversion(_identities, _same_identities)
+SWITCH = Conversion(_switch, _same_word)
+FLAG = Conversion(
+    lambda value: None if value is None else str(value).lower() == "true",
+    lambda desired, existing: desired == bool(existing),
 )
-LIST = Form(lambda value: value or None, lambda wanted, actual: list(wanted) == list(actual or ()))
+LIST = Conversion(lambda value: value or None, lambda desired, existing: list(desired) == list(existing or ()))

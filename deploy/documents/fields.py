@@ -1,4 +1,4 @@
-"""The kinds of fields that documents are made of. No document is described here."""
+"""The field types that the models of documents share."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def _seconds(value: Any) -> Any:
     if isinstance(value, str):
         match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", value.strip())
         if not match:
-            raise ValueError("is not a duration: write a number and a unit, such as 90s, 5m or 1h")
+            raise ValueError("is not a duration: use a number and a unit, such as 90s, 5m or 1h")
         return float(match[1]) * _UNITS[match[2]]
     return value
 
 
-def _kept(value: Any) -> Any:
+def _retention(value: Any) -> Any:
     if value == "forever":
         return FOREVER
     try:
         seconds = _seconds(value)
     except ValueError:
-        raise ValueError("is not a time to keep something: write a duration such as 24h, or 0, or forever") from None
+        raise ValueError("is not a retention time: use a duration such as 24h, or 0, or forever") from None
     if isinstance(seconds, float | int) and seconds > _YEAR:
-        raise ValueError("is longer than a year: write forever")
+        raise ValueError("is longer than a year: use forever")
     return seconds
 
 
@@ -51,7 +51,7 @@ def _scalar(value: Any) -> Any:
     raise ValueError("must be text, a number or a boolean")
 
 
-def shape(value: Any) -> str:
+def union_tag(value: Any) -> str:
     return "inline" if isinstance(value, dict) else "reference"
 
 
@@ -69,11 +69,11 @@ Duration = Annotated[
         }
     ),
 ]
-"""Seconds, a year at most; written `90s`, `5m`, `1h` or as a bare number."""
-Kept = Annotated[
+"""Seconds, at most a year; written `90s`, `5m`, `1h` or as a number."""
+Retention = Annotated[
     float,
     Strict(),
-    BeforeValidator(_kept),
+    BeforeValidator(_retention),
     Field(ge=0),
     WithJsonSchema(
         {
@@ -84,21 +84,21 @@ Kept = Annotated[
         }
     ),
 ]
-"""Seconds, written like a duration; `forever` is FOREVER."""
+"""Seconds, written as a duration; `forever` is FOREVER."""
 Whole = Annotated[int, Strict()]
 Count = Annotated[int, Strict(), Field(le=2**31 - 1)]
-"""Where Azure names no limit: what its documents call int32. As seconds, what its client can hold as a duration."""
+"""A number without a documented limit: int32, as in Azure's OpenAPI documents, and as azure-ai-ml's durations allow."""
 Flag = Annotated[bool, Strict()]
 Percent = Annotated[int, Strict(), Field(ge=0, le=100)]
 Scalar = Annotated[Any, AfterValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]
-"""Becomes text; a number or boolean as it was written."""
-Words = dict[str, Scalar]
+"""Converted to text; a number or boolean as it was written."""
+StringMap = dict[str, Scalar]
 Name = Annotated[str, Field(pattern=NAME, min_length=3, max_length=32)]
 Asset = Annotated[str, Field(pattern=r"^azureml:.+$")]
 Switch = Literal["enabled", "disabled"]
 
 
-class Written(BaseModel):
-    """Base of everything a user writes: unknown keys are errors, nothing changes after reading."""
+class Document(BaseModel):
+    """Base model of all files that a user writes: unknown keys are errors, and instances are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)

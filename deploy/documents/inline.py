@@ -1,4 +1,4 @@
-"""Environments that a deployment file defines itself: whether it does, and what its conda file says. Pure."""
+"""Environment assets that a deployment file defines inline, and their conda specification."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Json = Any
 
 
 def is_inline(document: Mapping[str, Json]) -> bool:
-    """Whether a deployment's environment is made of its file, in a version that Azure names."""
+    """Whether the deployment file defines its environment inline, without a version of its own."""
     environment = document.get("environment")
     if not isinstance(environment, Mapping):
         return False
@@ -19,7 +19,7 @@ def is_inline(document: Mapping[str, Json]) -> bool:
 
 
 def parsed(text: Json) -> Json:
-    """A conda specification, or its text, as a value; None for what is not one."""
+    """A conda specification, or its text, as a value; None if it is invalid."""
     if not isinstance(text, str | bytes):
         return text if isinstance(text, Mapping) else None
     try:

@@ -1,4 +1,4 @@
-"""What a deployment document holds of the user's own machine: the fields that name files, told from addresses."""
+"""The fields of a deployment document that refer to local files, as opposed to URIs and asset references."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _FIELDS: tuple[Trail, ...] = (
     ("environment", "build", "path"),
 )
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-"""`azureml:`, `https:` and the like; a single letter is a drive."""
+"""A prefix such as `azureml:` or `https:`; a single letter is a Windows drive."""
 
 
 def local_paths(document: Mapping[str, Any], folder: Path) -> Iterator[tuple[Trail, Path]]:
-    """Where a file or folder is named, and its path; one that is relative starts at `folder`."""
+    """Trail of each field that refers to a local file or folder, and its path; relative paths start at `folder`."""
     for trail in _FIELDS:
         value = at(document, trail)
         if isinstance(value, str) and value and not _ADDRESS.match(value):

@@ -1,6 +1,6 @@
-"""What was read: values, and the place in a file where each of them was written.
+"""Parsed documents: values, and the location in a file at which each value was written.
 
-This room holds the nouns that reader, renderer and validator hand to each other. It parses nothing and decides nothing.
+The reader, the renderer and the validator exchange these types.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any
 from deploy.errors import Place
 
 TEMPLATES = "templates"
-"""The folder of templates, below the root of a project."""
+"""The folder of templates in a project."""
 Trail = tuple[str | int, ...]
-"""The way from a document to one of its values: mapping keys and list positions."""
+"""The path from a document to one of its values: mapping keys and list positions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and where it was written.
+    """A value and its location.
 
-    `value` holds builtin types only. `children` are the nodes of a mapping's values or a list's items, `keys` the
-    places of a mapping's keys. `written` is the text of a plain number, boolean or null. `origin` is the place in the
-    environment file when an expression put the value here; `place` is then the expression's.
+    `value` has builtin types only. `children` are the nodes of a mapping's values or a list's items, `keys` the
+    locations of a mapping's keys. `written` is the text of a plain number, boolean or null. `origin` is the location in
+    the environment file if an expression produced the value; `place` is then the location of the expression.
     """
 
     value: Any
@@ -38,7 +38,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One document. `file` is its path as a person would type it; `secrets` are texts that no message may quote."""
+    """One document. `file` is its path relative to the project; `secrets` are texts that no message may contain."""
 
     file: str
     root: Node
@@ -50,21 +50,21 @@ class Source:
         return self.root.value
 
     def place(self, trail: Trail = ()) -> Place:
-        """Where the value was written; that of what surrounds it when it was computed or is absent."""
+        """The location of the value; of the surrounding value if it was computed or is absent."""
         *_, last = self._walk(trail)
         return last.origin or last.place
 
     def key(self, trail: Trail) -> Place:
-        """Where the key of the value was written."""
+        """The location of the value's key."""
         around = self.find(trail[:-1])
         return (around and around.keys.get(str(trail[-1]))) or self.place(trail)
 
     def via(self, trail: Trail) -> Place | None:
-        """The place of the expression in the template, when the value was written in the environment file."""
+        """The location of the expression in the template, if the value was written in the environment file."""
         return next((node.place for node in self._walk(trail) if node.origin), None)
 
     def text(self, trail: Trail) -> str:
-        """The text of a scalar: as it was written or, when it was computed, as YAML would write it."""
+        """The text of a scalar: as it was written or, if it was computed, as YAML would write it."""
         *_, last = self._walk(trail)
         return as_text(last.value, last.written)
 
@@ -85,10 +85,10 @@ class Source:
 
 @dataclass(frozen=True)
 class TemplateFiles:
-    """The files of one template, by their names below `templates/`. A name that ends in .j2 is rendered by jinja2.
+    """The files of one template, by their names in `templates/`. jinja2 renders those with the suffix .j2.
 
-    `folder` is absolute. `read` gives the text of any file below `templates/`: None when there is none, SpecError when
-    it cannot be read as text.
+    `folder` is absolute. `read` returns the text of any file in `templates/`, None if there is none, and raises
+    SpecError if it cannot be read as text.
     """
 
     name: str
@@ -101,7 +101,7 @@ class TemplateFiles:
 
 @dataclass(frozen=True)
 class Rendered:
-    """One endpoint's documents. `folder` is the template's, absolute."""
+    """The documents of one endpoint. `folder` is the absolute path of its template."""
 
     key: str
     folder: Path
@@ -111,14 +111,14 @@ class Rendered:
 
 
 def at(value: Any, trail: Trail) -> Any:
-    """What a document holds at a trail; None where it holds nothing."""
+    """The value at a trail of a document, or None."""
     for part in trail:
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
 
 
 def as_text(value: Any, written: str | None = None) -> str:
-    """A scalar inside a text: as it was written, or `true`, `false`, `null` and a number's shortest form."""
+    """A scalar as text: as it was written, or `true`, `false`, `null` and the shortest form of a number."""
     if isinstance(value, str):
         return str.__str__(value)
     if written is not None:
@@ -131,7 +131,7 @@ def as_text(value: Any, written: str | None = None) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """The nearest known word as a question; failing that `otherwise`, or what is known."""
+    """The most similar known word as a question, otherwise `otherwise` or the list of known words."""
     known = sorted(known)
     if near := get_close_matches(word, known, 1):
         return f"Did you mean {near[0]}?"

@@ -1,4 +1,4 @@
-"""How a new release replaces the one before it: the `rollout` of a pipeline file."""
+"""The `rollout` part of a pipeline file: how a new release replaces the previous one."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from deploy.documents.fields import Duration, Kept, Percent, Written
+from deploy.documents.fields import Document, Duration, Percent, Retention
 
 
-class Rollout(Written):
-    """How traffic moves from one release to the next."""
+class Rollout(Document):
+    """How traffic moves to a new release."""
 
     strategy: Literal["blue_green", "in_place"] = Field(
         default="blue_green",
-        description="blue_green: a second deployment takes over by stages. in_place: the same one changes.",
+        description="blue_green: a second deployment receives traffic in stages. in_place: the deployment is updated.",
     )
     stages: tuple[Annotated[Percent, Field(ge=1)], ...] = Field(
-        default=(100,), min_length=1, description="Percentages of traffic on the new release; growing, the last is 100."
+        default=(100,),
+        min_length=1,
+        description="Percentages of traffic for the new release, ascending; the last is 100.",
     )
-    bake: Duration = Field(default=0.0, description="How long a stage is watched before the next: 5m, or seconds.")
-    keep_previous: Kept = Field(
+    bake: Duration = Field(default=0.0, description="How long a stage is observed before the next: 5m, or seconds.")
+    keep_previous: Retention = Field(
         default=86_400.0,
-        description="How long the previous release stays in the idle slot: 24h, 0 or forever. A rollback needs it. "
-        "With 0 the rollout ends with its deletion; with a duration `reap` deletes it afterwards.",
+        description="How long the previous release stays in the idle slot for a rollback: 24h, 0 or forever. "
+        "0: the rollout deletes it at its end. A duration: `reap` deletes it afterwards.",
     )

@@ -1,8 +1,9 @@
-"""YAML 1.2, core schema: text to values with places, or a SpecError.
+"""Parses YAML 1.2 (core schema) to values with locations; raises SpecError.
 
 `no`, `on` and `12:30:45` are text, `010` is ten and `0o10` eight, as editors assume. Refused: duplicate keys, keys that
 are not text, the merge key `<<`, tags other than the core ones, several documents in one file, more than 64 levels, and
-more than a million values once aliases are followed. This room never touches a file.
+more than a million values after aliases are expanded.
+Our own, on PyYAML's events: no library has the core schema, locations, these limits and placeholders at once.
 """
 
 from __future__ import annotations
@@ -34,20 +35,20 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\
 _PLAIN_START = frozenset("-+.0123456789~ntfNTF")
 
 Locate = Callable[[int], Place]
-"""Offset in the parsed text (in characters) -> where a person wrote it."""
+"""Offset in the parsed text (in characters) -> location in the file."""
 Fill = Callable[[str, Place], Node | None]
-"""A scalar's text and its place -> the node that stands for it, or None when the text is only itself."""
+"""Text and location of a scalar -> the node that replaces it, or None if the text contains no placeholder."""
 
 
 def parse(text: str, file: str, locate: Locate | None = None, fill: Fill | None = None) -> Source:
-    """Parse one document; an empty one is null. Every problem is at its place."""
+    """Parse one document; an empty one is null. Each problem has its location."""
     locate = locate or Lines(text, file)
     refuse_characters(text, locate)
     return Source(file, _Composer(text, locate, fill or (lambda *_: None)).document())
 
 
 class Lines:
-    """Offset in a text -> place in its file."""
+    """Offset in a text -> location in its file."""
 
     def __init__(self, text: str, file: str) -> None:
         self._file, self._end = file, len(text)
@@ -60,13 +61,13 @@ class Lines:
 
 
 def refuse_characters(text: str, locate: Locate) -> None:
-    """Refuse what YAML cannot hold or what its versions read differently (U+0085, U+2028, U+2029)."""
+    """Refuse characters that YAML does not allow or that its versions read differently (U+0085, U+2028, U+2029)."""
     if found := _FORBIDDEN.search(text):
         raise _problem(
             locate(found.start()),
             "AML102",
-            f"The character U+{ord(found[0]):04X} cannot stand in a file.",
-            'Remove it, or write it as an escape in a "double-quoted" text.',
+            f"The character U+{ord(found[0]):04X} is not allowed in a file.",
+            'Remove it, or use an escape sequence in a "double-quoted" text.',
         )
 
 
@@ -75,7 +76,7 @@ def _problem(place: Place, code: str, cause: str, cure: str) -> SpecError:
 
 
 class _Composer:
-    """Events to nodes, one document long."""
+    """Builds the nodes of one document from its events."""
 
     def __init__(self, text: str, locate: Locate, fill: Fill) -> None:
         self._text, self._locate, self._fill = text, locate, fill
@@ -95,12 +96,10 @@ class _Composer:
             if error.context_mark and "flow" in str(error.context):
                 begun = self._locate(error.context_mark.index)
                 place = place if begun.file == place.file else begun
-            raise _problem(
-                place, "AML103", f"This is not YAML: {words}.", "Mend the text here or just above."
-            ) from None
+            raise _problem(place, "AML103", f"This is not YAML: {words}.", "Fix the text here or just above.") from None
         except yaml.YAMLError as error:
             words = str(error).splitlines()[0]
-            raise _problem(self._locate(0), "AML103", f"This is not YAML: {words}.", "Mend the text.") from None
+            raise _problem(self._locate(0), "AML103", f"This is not YAML: {words}.", "Fix the text.") from None
 
     def document(self) -> Node:
         next(self._events)
@@ -111,14 +110,14 @@ class _Composer:
         next(self._events)
         more = next(self._events)
         if isinstance(more, yaml.DocumentStartEvent):
-            raise self._fault(more, "AML103", "A second document begins here.", "Keep one document in a file.")
+            raise self._fault(more, "AML103", "A second document starts here.", "Keep one document per file.")
         return node
 
     def _fault(self, event: Any, code: str, cause: str, cure: str) -> SpecError:
         return _problem(self._locate(event.start_mark.index), code, cause, cure)
 
     def _node(self, event: Any, depth: int) -> Node:
-        """The node that begins with the event; counts values and levels on the way."""
+        """The node that starts with the event; counts values and levels."""
         before, outer, self._deepest = self._count, self._deepest, depth
         self._bound(event, 1, depth)
         if isinstance(event, yaml.AliasEvent):
@@ -140,13 +139,13 @@ class _Composer:
         if self._deepest > DEPTH:
             raise self._fault(event, "AML104", f"Values are nested deeper than {DEPTH} levels.", "Make it flatter.")
         if self._count > VALUES:
-            cause = f"The file holds more than {VALUES} values once aliases are followed."
-            raise self._fault(event, "AML104", cause, "Write less, or fewer aliases.")
+            cause = f"The file has more than {VALUES} values after its aliases are expanded."
+            raise self._fault(event, "AML104", cause, "Use fewer values or aliases.")
 
     def _alias(self, event: Any, depth: int) -> Node:
         if event.anchor not in self._anchors:
-            cause = f"The alias *{event.anchor} names nothing that is complete above it."
-            raise self._fault(event, "AML103", cause, f"Write &{event.anchor} before the value it repeats.")
+            cause = f"The alias *{event.anchor} has no complete anchor above it."
+            raise self._fault(event, "AML103", cause, f"Add &{event.anchor} before the value to repeat.")
         node, size, height = self._anchors[event.anchor]
         self._bound(event, size, depth + height)
         return node
@@ -169,8 +168,8 @@ class _Composer:
                 break
             key = self._key(item, depth)
             if key.value in children:
-                cause = f"The key {key.value!r} is already at line {keys[key.value].line}."
-                raise self._fault(item, "AML105", cause, "Keep one of the two.")
+                cause = f"The key {key.value!r} exists already in line {keys[key.value].line}."
+                raise self._fault(item, "AML105", cause, "Remove one of the two.")
             keys[key.value] = key.origin or key.place
             children[key.value] = self._node(next(self._events), depth + 1)
         value = {key: child.value for key, child in children.items()}
@@ -181,13 +180,13 @@ class _Composer:
             raise self._fault(event, "AML106", 'The merge key "<<" is not YAML 1.2.', "Repeat the keys, or use values.")
         node = self._node(event, depth + 1)
         if not isinstance(node.value, str):
-            cause = f"A key must be text, and this one is {kind(node.value)}."
-            raise self._fault(event, "AML106", cause, 'Put it in quotes: "key".')
+            cause = f"A key must be text, but this one is {kind(node.value)}."
+            raise self._fault(event, "AML106", cause, 'Use quotes: "key".')
         return node
 
     def _core_tag(self, event: Any, name: str) -> None:
         if event.tag not in (None, "!", _TAG + name):
-            raise self._fault(event, "AML106", f"The tag {event.tag!r} means nothing here.", "Remove the tag.")
+            raise self._fault(event, "AML106", f"The tag {event.tag!r} is not supported.", "Remove the tag.")
 
     def _scalar(self, event: Any, depth: int) -> Node:
         place = self._locate(event.start_mark.index)
@@ -198,7 +197,7 @@ class _Composer:
         try:
             value = resolve(event.value) if plain else self._tagged(event)
         except ValueError:
-            raise self._fault(event, "AML104", "This number is too long.", "Put it in quotes if it is text.") from None
+            raise self._fault(event, "AML104", "This number is too long.", "Use quotes if it is text.") from None
         return Node(value, place, written=None if isinstance(value, str) else event.value)
 
     def _tagged(self, event: Any) -> Any:
@@ -211,7 +210,7 @@ class _Composer:
 
 
 def resolve(text: str) -> Any:
-    """What a plain scalar means in the core schema."""
+    """The value of a plain scalar in the core schema."""
     if text and text[0] not in _PLAIN_START:
         return text
     for _, pattern, convert in _CORE:
@@ -221,12 +220,12 @@ def resolve(text: str) -> Any:
 
 
 def _height(value: Any) -> int:
-    """How many levels lie below a value; it is a tree, never a circle."""
+    """The number of levels below a value; values have no cycles."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return max((1 + _height(item) for item in inner), default=0)
 
 
 def kind(value: Any) -> str:
-    """What a value is, in a word a person knows."""
+    """The type of a value in plain words, such as `a number`."""
     names = {bool: "a boolean", int: "a number", float: "a number", str: "text", dict: "a mapping", list: "a list"}
     return names.get(type(value), "null")

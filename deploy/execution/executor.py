@@ -171,7 +171,7 @@ class _EndpointRun:
 
     def _reads(self, step: Step) -> AbstractContextManager[None]:
         """Checks share what was read in the last seconds; a step that changes something reads again."""
-        return self.run.cloud.arm.remembering(_MEMORY) if step.verb is Verb.CHECK else nullcontext()
+        return self.run.cloud.arm.cached_reads(_MEMORY) if step.verb is Verb.CHECK else nullcontext()
 
     def _retrying(self, step: Step, began: float) -> tenacity.Retrying:
         run = self.run

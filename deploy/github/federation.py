@@ -1,9 +1,9 @@
-"""Trust between GitHub and Azure: which identities a repository's jobs sign in as, and the least each may do. Pure.
+"""Trust between GitHub and Azure: the identities that a repository's jobs sign in as, and their least permissions.
 
-Two identities: one that plans and only reads, in the GitHub environment `<name>-plan`, and one that applies, in
-`<name>`, which reviewers guard, and renews and reaps by the clock in `<name>-reap`, which nobody guards. GitHub writes
-a job's subject in one of two forms, as the repository is set: by names, or by names with numbers that are never given
-twice (the default for repositories made or renamed since July 2026).
+Two identities: one plans and only reads, in the GitHub environment `<name>-plan`; the other applies in `<name>`, which
+has reviewers, and renews and reaps on a schedule in `<name>-reap`, which has none. The subject of a job has one of two
+forms, by a setting of the repository: names, or names with ids that GitHub never reuses (the default for repositories
+created or renamed since July 2026). Pure functions.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from dataclasses import dataclass
 from deploy.domain.spec import EndpointSpec, Environment
 
 ISSUER = "https://token.actions.githubusercontent.com"
-_GIVE, _TAKE = (f"Microsoft.Authorization/roleAssignments/{verb}" for verb in ("write", "delete"))
+_ASSIGN, _REMOVE = (f"Microsoft.Authorization/roleAssignments/{verb}" for verb in ("write", "delete"))
 _VARIABLES = {"AZURE_CLIENT_ID": "$client", "AZURE_TENANT_ID": "$tenant"}
-"""What a job must be told to sign in, and where the commands keep it."""
+"""Variable that a job needs to sign in -> shell variable of the commands."""
 _ROLE = "Microsoft.Authorization/roleAssignments:RoleDefinitionId"
 
 
 @dataclass(frozen=True)
 class Repository:
-    """`owner/name`, and the numbers of both where they are known."""
+    """`owner/name`, and the ids of both if they are known."""
 
     name: str
     owner_id: str = ""
     id: str = ""
 
     def subjects(self, environment: str) -> dict[str, str]:
-        """Form -> what GitHub calls a job in this environment. Unknown numbers are told as words to be replaced."""
+        """Form -> subject of a job in this environment. Unknown ids are placeholders."""
         owner, _, name = self.name.partition("/")
-        numbered = f"{owner}@{self.owner_id or 'OWNER_ID'}/{name}@{self.id or 'REPOSITORY_ID'}"
-        forms = {"names": self.name, "ids": numbered}
-        return {form: f"repo:{who}:environment:{environment}" for form, who in forms.items()}
+        with_ids = f"{owner}@{self.owner_id or 'OWNER_ID'}/{name}@{self.id or 'REPOSITORY_ID'}"
+        forms = {"names": self.name, "ids": with_ids}
+        return {form: f"repo:{repository}:environment:{environment}" for form, repository in forms.items()}
 
 
 @dataclass(frozen=True)
 class Grant:
-    """A role at a scope (an ARM id), why, and the condition that narrows it."""
+    """A role at a scope (an ARM id), the reason, and the condition of the role assignment."""
 
     role: str
     scope: str
@@ -50,7 +50,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Trust:
-    """A job's identity, whom it trusts and what it may do. `form` is the subject that the commands use."""
+    """A job's identity, its subjects and its roles. `form` is the form of subject that the commands use."""
 
     job: str
     environment: str
@@ -68,7 +68,7 @@ def trusts(
     audience: str,
     guids: Mapping[str, str],
 ) -> list[Trust]:
-    """The identity that plans and the one that applies and reaps. `guids`: built-in role -> its GUID."""
+    """The trust of the jobs that plan, apply and reap. `guids`: built-in role -> its GUID."""
     name = environment.name
     subscription = f"/subscriptions/{environment.subscription_id}"
     reading = [Grant("Reader", subscription, "reads the workspace, role assignments and the quota")]
@@ -78,7 +78,7 @@ def trusts(
     jobs = (("plan", f"{name}-plan", f"{name}-plan", reading), ("apply", name, name, writing))
     for job, place, owner, grants in (*jobs, ("reap", f"{name}-reap", name, writing)):
         identity, subjects = "id-amldeploy-" + re.sub(r"[^A-Za-z0-9_-]", "-", owner), repository.subjects(place)
-        first = place == owner  # who makes the identity and gives it its roles
+        first = place == owner  # the job for which the commands create the identity and assign its roles
         commands = [
             *_identity(environment, identity, "github" if first else f"github-{job}", subjects[form], audience),
             *(_grant(grant) for grant in grants if first),
@@ -89,7 +89,7 @@ def trusts(
 
 
 def _writing(environment: Environment, specs: Sequence[EndpointSpec], guids: Mapping[str, str]) -> list[Grant]:
-    found = [Grant("AzureML Data Scientist", environment.workspace_id, "makes, probes and deletes endpoints")]
+    found = [Grant("AzureML Data Scientist", environment.workspace_id, "creates, probes and deletes endpoints")]
     given: dict[str, set[str]] = {}
     for spec in specs:
         for role in spec.pipeline.roles:
@@ -98,7 +98,7 @@ def _writing(environment: Environment, specs: Sequence[EndpointSpec], guids: Map
         why = f"{spec.key} uses this identity"
         found += [Grant("Managed Identity Operator", str(user["resource_id"]), why) for user in users]
     for scope, roles in sorted(given.items()):
-        why = f"gives and takes back {', '.join(sorted(roles))}"
+        why = f"assigns and removes {', '.join(sorted(roles))}"
         found.append(Grant("Role Based Access Control Administrator", scope, why, _only(roles, guids)))
     return list(dict.fromkeys(found))
 
@@ -110,7 +110,7 @@ def _scope(environment: Environment, word: str) -> str:
 
 
 def _only(roles: set[str], guids: Mapping[str, str]) -> str:
-    """The condition that no other role is given or taken; empty when a role's GUID is not known here."""
+    """The condition that allows only these roles to be assigned or removed; empty if the GUID of a role is unknown."""
     known = {name.lower(): guid for name, guid in guids.items()}
     ids = sorted(known.get(role.lower(), role.lower()) for role in roles)
     if any(one not in known.values() for one in ids):
@@ -118,7 +118,7 @@ def _only(roles: set[str], guids: Mapping[str, str]) -> str:
     listed = "{" + ", ".join(ids) + "}"
     return " AND ".join(
         f"((!(ActionMatches{{'{action}'}})) OR (@{side}[{_ROLE}] ForAnyOfAnyValues:GuidEquals {listed}))"
-        for action, side in ((_GIVE, "Request"), (_TAKE, "Resource"))
+        for action, side in ((_ASSIGN, "Request"), (_REMOVE, "Resource"))
     )
 
 
@@ -127,7 +127,7 @@ def _group(environment: Environment) -> str:
 
 
 def _identity(environment: Environment, identity: str, credential: str, subject: str, audience: str) -> list[str]:
-    """Makes it (or finds it made), has it trust the subject, and remembers how it is called."""
+    """Commands that create the identity, add a federated credential for the subject, and set shell variables."""
     within = f"--subscription {environment.subscription_id} --resource-group {shlex.quote(environment.resource_group)}"
     trust = f"--issuer {ISSUER} --subject {shlex.quote(subject)} --audiences {audience}"
     show = f"az identity show {within} --name {identity} --output tsv --query"
@@ -139,10 +139,10 @@ def _identity(environment: Environment, identity: str, credential: str, subject:
 
 
 def _grant(grant: Grant) -> str:
-    who = '--assignee-object-id "$principal" --assignee-principal-type ServicePrincipal'
+    assignee = '--assignee-object-id "$principal" --assignee-principal-type ServicePrincipal'
     narrowed = f" --condition-version 2.0 --condition {shlex.quote(grant.condition)}" if grant.condition else ""
     what = f"--role {shlex.quote(grant.role)} --scope {shlex.quote(grant.scope)}"
-    return f"az role assignment create {who} {what}{narrowed}"
+    return f"az role assignment create {assignee} {what}{narrowed}"
 
 
 def _variable(repository: Repository, place: str, name: str, value: str) -> str:

@@ -76,7 +76,7 @@ def _endpoint(spec: EndpointSpec, body: Mapping[str, Json], traffic: Mapping[str
     """The endpoint's document without what belongs to one endpoint alone: our own tags except the record of a rollback,
     and the properties of its lease.
     """
-    document = diff.written(body, diff.ENDPOINT)
+    document = diff.to_document(body, diff.ENDPOINT)
     existing = document.pop("tags", None) or {}
     tags = {name: value for name, value in existing.items() if not is_ours(name) or name == history.ROLLED_BACK_TAG}
     properties = {k: v for k, v in (document.pop("properties", None) or {}).items() if k.lower() not in _LEASE}
@@ -86,7 +86,7 @@ def _endpoint(spec: EndpointSpec, body: Mapping[str, Json], traffic: Mapping[str
 
 
 def _deployment(spec: EndpointSpec, name: str, body: Mapping[str, Json]) -> dict[str, Json]:
-    return {**diff.written(body, diff.DEPLOYMENT), "name": name, "endpoint_name": spec.name}
+    return {**diff.to_document(body, diff.DEPLOYMENT), "name": name, "endpoint_name": spec.name}
 
 
 def _release(spec: EndpointSpec, document: Mapping[str, Json], *, moves: bool) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from deploy.domain import leases
 from deploy.domain.preserved import PROTECT_TAG
 from deploy.errors import CloudError, Transient
-from deploy.no_netrc import unchanged
+from deploy.no_netrc import no_netrc_auth
 
 _TIMEOUT = 20.0
 """Seconds for one request to a webhook."""
@@ -105,7 +105,7 @@ def _post(to: str, url_from: str, message: Message) -> None:
     if not url:
         raise CloudError(what, f"the variable {url_from} is not set", cure, code="AML610")
     try:
-        answer = requests.post(url, json=payload(to, message), timeout=_TIMEOUT, auth=unchanged)
+        answer = requests.post(url, json=payload(to, message), timeout=_TIMEOUT, auth=no_netrc_auth)
     except requests.RequestException as error:
         raise Transient(what, f"it could not be reached ({type(error).__name__})", cure, code="AML611") from error
     if answer.status_code >= 400:

@@ -18,13 +18,13 @@ def observe(
     cloud: Cloud, specs: Sequence[EndpointSpec], step_types: Sequence[StepType] = STEP_TYPES, *, jobs: int = 8
 ) -> dict[str, Facts]:
     """Endpoint key -> its facts, as each step type reads them."""
-    with cloud.arm.remembering():
+    with cloud.arm.cached_reads():
         return run_parallel({spec.key: partial(_observe, cloud, spec, step_types) for spec in specs}, jobs)
 
 
 def observe_names(cloud: Cloud, specs: Sequence[EndpointSpec], jobs: int = 8) -> dict[str, Facts]:
     """Endpoint name -> its facts, for entries with several endpoints."""
-    with cloud.arm.remembering():
+    with cloud.arm.cached_reads():
         return run_parallel({spec.name: partial(_observe, cloud, spec, STEP_TYPES) for spec in specs}, jobs)
 
 
@@ -38,7 +38,7 @@ def observe_siblings(
     if environment.guards.max_instances is None:
         return {}
     mine, keys = {spec.name for spec in specs}, {s.owner: s.key for spec in specs for s in (spec, *spec.siblings)}
-    with cloud.arm.remembering():
+    with cloud.arm.cached_reads():
         owners = {
             name: str((body.get("tags") or {}).get(OWNER_TAG)) for name, body in endpoints.list_endpoints(cloud).items()
         }

@@ -35,8 +35,12 @@ def remaining_plan(agreed: Plan, fresh: Plan) -> Plan:
         unexpected += _unexpected_in(key, agreed, fresh)
     if unexpected:
         raise _stale(unexpected)
-    moving = {step.endpoint for step in agreed.rescue} & {s.endpoint for s in fresh.steps if s.verb is Verb.SHIFT}
-    kept = [s for s in fresh.rescue if s.endpoint not in moving] + [s for s in agreed.rescue if s.endpoint in moving]
+    scopes_to_change = {step.endpoint for step in agreed.rescue} & {
+        s.endpoint for s in fresh.steps if s.verb is Verb.SHIFT
+    }
+    kept = [s for s in fresh.rescue if s.endpoint not in scopes_to_change] + [
+        s for s in agreed.rescue if s.endpoint in scopes_to_change
+    ]
     second = [s for s in fresh.fallback if s.endpoint in {step.endpoint for step in agreed.fallback}]
     return replace(fresh, rescue=tuple(kept), fallback=tuple(second))
 

@@ -149,7 +149,7 @@ def plan_idle(environment: Environment, there: Inventory, selection: Selection, 
 
 
 def _recorded(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list[Step]:
-    if not orphans.unrecorded(body, held):
+    if not orphans.unmarked_assignments(body, held):
         return []
     return [identity_record.step_for(name, name, owner_tag(body), PATIENT)]
 
@@ -204,7 +204,7 @@ def _earlier(environment: Environment, there: Inventory, going: Collection[str])
 
 
 def _former(environment: Environment, there: Inventory, name: str) -> set[str]:
-    return orphans.former(there.endpoints[name], _marks(environment, there, name))
+    return orphans.former_principals(there.endpoints[name], _marks(environment, there, name))
 
 
 def _marks(environment: Environment, there: Inventory, name: str) -> list[tuple[Json, role_assignments.Mark]]:
@@ -234,7 +234,9 @@ def _steps(environment: Environment, there: Inventory, each: Candidate, folder: 
     steps = [] if each.gone else [export.step_for(each.name, each.name, folder)]
     steps += [
         Step(Verb.DELETE, address("autoscale", each.name, str(row["name"])), {"id": row["id"]}, each.why, PATIENT)
-        for row in orphans.behind(() if each.earlier else there.autoscale, path_in(there.workspace_id, each.name))
+        for row in orphans.settings_of_endpoint(
+            () if each.earlier else there.autoscale, path_in(there.workspace_id, each.name)
+        )
     ]
     steps += [
         _ended(address("role", each.name, str(row["name"])), row, there, each.why)

@@ -14,22 +14,22 @@ from deploy.domain.report import Evidence
 from deploy.errors import DeployError
 from deploy.probes import cxrreportgen, gigapath, http, medimageinsight, medimageparse, medimageparse3d
 from deploy.probes.answers import WrongAnswer
-from deploy.probes.samples import Unfit
+from deploy.probes.samples import InvalidProbe
 
-__all__ = ["TYPES", "ProbeType", "Unfit", "WrongAnswer", "find"]
+__all__ = ["TYPES", "InvalidProbe", "ProbeType", "WrongAnswer", "find"]
 
 
 class ProbeType(Protocol):
-    """A type of probe. `probe` is the `probe` part of pipeline.yml as a mapping, `folder` the template's."""
+    """A probe type. `probe` is the `probe` part of pipeline.yml as a mapping, `folder` the template's folder."""
 
     NEEDS: tuple[str, ...]
 
     def request(self, probe: Mapping[str, Any], folder: Path) -> bytes:
-        """The JSON body to POST. Unfit when a sample file is missing or unfit, or the probe lacks a key."""
+        """The JSON body to POST. InvalidProbe if a sample file is missing or unsuitable, or the probe lacks a key."""
         ...
 
     def check(self, probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:
-        """What was seen in the answer. WrongAnswer when it is not what was expected."""
+        """The results of the response. WrongAnswer if it is not as expected."""
         ...
 
 
@@ -49,7 +49,7 @@ def find(type_name: str) -> ProbeType:
         raise DeployError(
             "probe the endpoint",
             f"this version has no probe of type '{type_name}'",
-            f"Use one of: {', '.join(TYPES)}; 'http' fits every endpoint",
+            f"Use one of: {', '.join(TYPES)}; 'http' works with every endpoint",
             code="AML412",
         )
     return TYPES[type_name]

@@ -1,7 +1,7 @@
-"""Pictures of findings: the image that was sent, each box drawn in the colour of its sentence, and the sentences.
+"""Draws findings: the image that was sent, each box in the colour of its sentence, and the sentences.
 
-The square that the model sees is framed by a thin line where the image is longer than wide or the other way round.
-Without numpy and pillow there is a sentence instead of a picture, never an error.
+A thin line frames the square that the model uses if the image is not square. Without numpy and pillow, the result is
+the reason instead of a picture.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LETTERS, _LINE, _PAD, _LINES = 22, 30, 14, 4
 def marked(
     image: bytes, size: tuple[int, int], findings: Sequence[tuple[str, Sequence[Box]]], title: str, subtitle: str
 ) -> bytes | str:
-    """The picture as PNG, at least 1024 pixels on its longer side; or why there is none. Boxes are in pixels."""
+    """The picture as PNG, at least 1024 pixels on its longer side, or the reason for none. Boxes are in pixels."""
     return drawn(image, lambda picture: _page(picture, size, findings, title, subtitle))
 
 
@@ -74,7 +74,7 @@ def _frame(page: Image.Image, size: tuple[int, int], frame: tuple[int, int, floa
 
 
 def _outline(page: Image.Image, place: int, box: Box, frame: tuple[int, int, float]) -> None:
-    """A line of the finding's colour between two dark ones, so that it is seen on bright and on dark."""
+    """A line in the finding's colour between two dark ones, visible on bright and on dark parts."""
     from PIL import ImageDraw
 
     left, top, scale = frame
@@ -88,7 +88,7 @@ def _outline(page: Image.Image, place: int, box: Box, frame: tuple[int, int, flo
 
 
 def _sentence(page: Image.Image, place: int, lines: Sequence[str], boxed: bool, y: int) -> int:
-    """Write one finding; returns where the next begins."""
+    """Draw the text of one finding; returns the y position of the next."""
     from PIL import ImageDraw
 
     pen, tall = ImageDraw.Draw(page), _tall(lines)
@@ -103,17 +103,17 @@ def _sentence(page: Image.Image, place: int, lines: Sequence[str], boxed: bool, 
     return y + tall
 
 
-def _wrapped(text: str, step_type: int) -> list[str]:
-    """Lines that fit, four at most; the last one is cut when there is more to say."""
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text in at most four lines of a width in pixels; the last one is cut if necessary."""
     letters, lines = font(_LETTERS), [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and letters.getlength(longer) > step_type:
+        if lines[-1] and letters.getlength(longer) > width:
             lines.append(word)
         else:
             lines[-1] = longer
     rest = " ".join(lines[_LINES - 1 :])
-    return [fitted(line, _LETTERS, step_type) for line in [*lines[: _LINES - 1], *([rest] if rest else [])]]
+    return [fitted(line, _LETTERS, width) for line in [*lines[: _LINES - 1], *([rest] if rest else [])]]
 
 
 def _tall(lines: Sequence[str]) -> int:

@@ -1,9 +1,8 @@
-"""CxrReportGen: a chest X-ray and what the doctor asks go in, sentences with boxes come out.
+"""CxrReportGen: input is a chest X-ray and the indication, output is sentences with boxes.
 
-The right answer, as its notebooks decode it: one object a row; `output` is JSON inside a string, a list of
-[sentence, boxes]. Boxes are null or a list of [x_min, y_min, x_max, y_max] in shares of the square that is cut from the
-middle of the image along its shorter side, because that square is what the model sees. What a finding says is not
-judged.
+The expected response, as in its notebooks: one object per row; `output` is JSON inside a string, a list of
+[sentence, boxes]. Boxes are null or a list of [x_min, y_min, x_max, y_max] in shares (0 to 1) of the square in the
+middle of the image, with its shorter side; the model uses only that square. The text of a finding is not checked.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _COLUMNS = ("frontal_image", "indication", "technique", "comparison")
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence, and where it points: boxes as they came, in shares of the square."""
+    """A sentence and its boxes, in shares of the square."""
 
     text: str
     boxes: tuple[Box, ...]
@@ -41,13 +40,13 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
 
 
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:
-    """Read every finding. The picture needs numpy and pillow; without them `data` says why there is none."""
+    """Read all findings. The picture needs numpy and pillow; without them `data` contains the reason for none."""
     row = only_row(probe, status, body)
     findings = _findings(packed(member(row, "output"), "output"))
     image = read(folder, wanted(probe, "image"))
     size = png_size(image, probe["image"])
     pixels = [[_on_image(box, size) for box in finding.boxes] for finding in findings]
-    words = f"cxrreportgen probe, {Path(probe['image']).name}, the square that the model sees is framed"
+    words = f"cxrreportgen probe, {Path(probe['image']).name}, the frame is the square that the model uses"
     marks = [(finding.text, boxes) for finding, boxes in zip(findings, pixels, strict=True)]
     picture = marked(image, size, marks, _count(findings), words)
     return _evidence(probe, findings, pixels, picture)
@@ -55,42 +54,42 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
 
 def _findings(listed: Any) -> list[Finding]:
     if not isinstance(listed, list):
-        raise WrongAnswer(f"expected a list of findings in 'output', {kind(listed)} came")
+        raise WrongAnswer(f"expected a list of findings in 'output', got {kind(listed)}")
     if not listed:
-        raise WrongAnswer("expected at least one finding in 'output', an empty list came")
+        raise WrongAnswer("expected at least one finding in 'output', got an empty list")
     return [_finding(each, f"finding {place}") for place, each in enumerate(listed, 1)]
 
 
 def _finding(value: Any, where: str) -> Finding:
     if not isinstance(value, list):
-        raise WrongAnswer(f"expected [sentence, boxes] as {where}, {kind(value)} came")
+        raise WrongAnswer(f"expected [sentence, boxes] as {where}, got {kind(value)}")
     if len(value) != 2:
-        raise WrongAnswer(f"expected a sentence and its boxes as {where}, a list of {len(value)} came")
+        raise WrongAnswer(f"expected a sentence and its boxes as {where}, got a list of {len(value)}")
     text, boxes = value
     if not isinstance(text, str):
-        raise WrongAnswer(f"expected a sentence in {where}, {kind(text)} came")
+        raise WrongAnswer(f"expected a sentence in {where}, got {kind(text)}")
     if not text.strip():
-        raise WrongAnswer(f"expected a sentence in {where}, an empty string came")
+        raise WrongAnswer(f"expected a sentence in {where}, got an empty string")
     if boxes is not None and not isinstance(boxes, list):
-        raise WrongAnswer(f"expected a list of boxes or null in {where}, {kind(boxes)} came")
+        raise WrongAnswer(f"expected a list of boxes or null in {where}, got {kind(boxes)}")
     words = " ".join(sanitize(text[:2000]).split())
     return Finding(words, tuple(_box(box, f"box {place} of {where}") for place, box in enumerate(boxes or (), 1)))
 
 
 def _box(value: Any, where: str) -> Box:
     if not isinstance(value, list) or len(value) != 4:
-        came = f"a list of {len(value)}" if isinstance(value, list) else kind(value)
-        raise WrongAnswer(f"expected [x_min, y_min, x_max, y_max] as {where}, {came} came")
+        actual = f"a list of {len(value)}" if isinstance(value, list) else kind(value)
+        raise WrongAnswer(f"expected [x_min, y_min, x_max, y_max] as {where}, got {actual}")
     for each in value:
         if isinstance(each, bool) or not isinstance(each, int | float):
-            raise WrongAnswer(f"expected numbers in {where}, {kind(each)} came")
+            raise WrongAnswer(f"expected numbers in {where}, got {kind(each)}")
         if not 0 <= each <= 1:
-            raise WrongAnswer(f"expected shares from 0 to 1 in {where}, {sanitize(repr(each)[:40])} came")
+            raise WrongAnswer(f"expected shares from 0 to 1 in {where}, got {sanitize(repr(each)[:40])}")
     left, top, right, bottom = map(float, value)
     if left >= right:
-        raise WrongAnswer(f"expected x_min below x_max in {where}, {left:g} and {right:g} came")
+        raise WrongAnswer(f"expected x_min below x_max in {where}, got {left:g} and {right:g}")
     if top >= bottom:
-        raise WrongAnswer(f"expected y_min below y_max in {where}, {top:g} and {bottom:g} came")
+        raise WrongAnswer(f"expected y_min below y_max in {where}, got {top:g} and {bottom:g}")
     return left, top, right, bottom
 
 
@@ -107,14 +106,14 @@ def _evidence(
 ) -> Evidence:
     name = f"{Path(probe['image']).stem}-findings.png"
     files = {name: picture} if isinstance(picture, bytes) else {}
-    told = [
+    listed = [
         {"text": finding.text, "boxes": [list(box) for box in finding.boxes], "pixels": [list(box) for box in boxes]}
         for finding, boxes in zip(findings, pixels, strict=True)
     ]
     data = {
         "type": "cxrreportgen",
         "image": probe["image"],
-        "findings": told,
+        "findings": listed,
         "picture": name if files else None,
         "no_picture": None if files else picture,
     }

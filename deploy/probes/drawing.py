@@ -1,7 +1,7 @@
-"""What every picture of a probe is drawn with: colours, letters, numbered discs, and reading the image that was sent.
+"""Shared parts of the probes' pictures: colours, fonts, numbered discs, and reading the image that was sent.
 
-The colours are those of Okabe and Ito, which people with colour-blindness can tell apart; each thing drawn has a
-number, too. numpy and pillow are optional, so they are imported when something is drawn and never before.
+The colours are those of Okabe and Ito, which people with colour blindness can distinguish; each item also has a number.
+numpy and pillow are optional, so they are imported only for drawing.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ SIDE, MARGIN, ROW = 1024, 48, 56
 
 
 def missing() -> str | None:
-    """Why nothing can be drawn on this machine, or None."""
+    """Why drawing is not possible on this machine, or None."""
     try:
-        import numpy  # noqa: F401, ICN001 - only asked for
-        import PIL  # noqa: F401 - only asked for
+        import numpy  # noqa: F401, ICN001 - only a check
+        import PIL  # noqa: F401 - only a check
     except ImportError as error:
-        return f"{error.name or 'numpy or pillow'} is not installed; pip install 'amldeploy[local]' draws pictures"
+        return f"{error.name or 'numpy or pillow'} is not installed; pip install 'amldeploy[local]' adds pictures"
     return None
 
 
 def drawn(image: bytes, draw: Callable[[Image.Image], bytes]) -> bytes | str:
-    """What `draw` makes of the image that was sent, as PNG; or why there is none."""
-    if excuse := missing():
-        return excuse
+    """The result of `draw` for the image that was sent, as PNG, or the reason for none."""
+    if reason := missing():
+        return reason
     picture = opened(image)
     return picture if isinstance(picture, str) else draw(picture)
 
 
 def enlarged(size: tuple[int, int], side: int = SIDE) -> tuple[float, int, int]:
-    """(scale, width, height) of an image whose longer side is to have at least `side` pixels."""
+    """(scale, width, height) of an image, enlarged so that its longer side has at least `side` pixels."""
     scale = max(1.0, side / max(size))
     return scale, round(size[0] * scale), round(size[1] * scale)
 
 
 def sheet(picture: Image.Image, below: int, title: str, subtitle: str) -> tuple[Image.Image, int, int, int]:
-    """A page with two lines, the picture under them, and `below` pixels of room for what is told about it.
+    """A page with two lines of text, the picture, and `below` free pixels for its legend.
 
-    Returns the page, the picture's left and top, and where the room begins.
+    Returns the page, the picture's left and top, and the top of the legend.
     """
     from PIL import Image
 
@@ -59,12 +59,12 @@ def sheet(picture: Image.Image, below: int, title: str, subtitle: str) -> tuple[
 
 
 def across(width: int) -> int:
-    """How wide the page of a picture is."""
+    """The width of the page for a picture."""
     return max(width, SIDE) + 2 * MARGIN
 
 
 def opened(image: bytes) -> Image.Image | str:
-    """A PNG as RGB, or why it cannot be drawn."""
+    """A PNG as RGB, or the reason why it cannot be drawn."""
     from PIL import Image
 
     try:
@@ -75,16 +75,16 @@ def opened(image: bytes) -> Image.Image | str:
 
 
 def headed(page: Image.Image, title: str, subtitle: str) -> None:
-    """Write the two lines at the top of a page."""
+    """Draw the two lines of text at the top of a page."""
     from PIL import ImageDraw
 
-    pen, step_type = ImageDraw.Draw(page), page.width - 2 * MARGIN
-    pen.text((MARGIN, MARGIN - 10), fitted(title, 38, step_type), INK, font(38))
-    pen.text((MARGIN, MARGIN + 40), fitted(subtitle, 22, step_type), PALE, font(22))
+    pen, width = ImageDraw.Draw(page), page.width - 2 * MARGIN
+    pen.text((MARGIN, MARGIN - 10), fitted(title, 38, width), INK, font(38))
+    pen.text((MARGIN, MARGIN + 40), fitted(subtitle, 22, width), PALE, font(22))
 
 
 def disc(page: Image.Image, centre: tuple[int, int], place: int) -> None:
-    """A numbered disc, drawn four times as large and reduced: pillow's own ellipses have jagged edges."""
+    """A numbered disc, drawn four times as large and reduced, because pillow's ellipses have jagged edges."""
     from PIL import Image, ImageDraw
 
     side, finer = 38, 4
@@ -98,21 +98,21 @@ def disc(page: Image.Image, centre: tuple[int, int], place: int) -> None:
 
 
 def colour(place: int) -> tuple[int, int, int]:
-    """The colour of the thing at a place, counted from 0."""
+    """The colour of an item by its position, counted from 0."""
     return PALETTE[place % len(PALETTE)]
 
 
 def font(size: int) -> Any:
-    """Letters of a size in pixels."""
+    """The default font in a size in pixels."""
     from PIL import ImageFont
 
     return ImageFont.load_default(size)
 
 
-def fitted(text: str, size: int, step_type: int) -> str:
-    """The text, cut where it would leave its room."""
+def fitted(text: str, size: int, width: int) -> str:
+    """The text, cut to a width in pixels."""
     letters, cut = font(size), text
-    while cut and letters.getlength(cut if cut == text else cut + "...") > step_type:
+    while cut and letters.getlength(cut if cut == text else cut + "...") > width:
         cut = cut[:-1]
     return cut if cut == text else cut.rstrip() + "..."
 

@@ -1,8 +1,8 @@
-"""Prov-GigaPath: a tile of a pathology slide goes in, a tensor that torch saved comes out.
+"""Prov-GigaPath: input is a tile of a pathology slide, output is a tensor saved by torch.
 
-The right answer, as its client decodes it: one object a row; `image_features` is base64 of what `torch.save` writes, a
-zip archive with a pickle and the raw numbers of each storage. Unpickling runs code, so nothing from afar is unpickled
-here: the archive is opened and checked, and its numbers are known only by their bytes.
+The expected response, as in its client: one object per row; `image_features` is base64 of an archive of `torch.save`, a
+zip file with a pickle and the raw numbers of each storage. Unpickling runs code, so remote data is never unpickled: the
+archive is checked, and its numbers only as bytes.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     return envelope(("image",), (base64_text(image),))
 
 
-def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:  # noqa: ARG001 - one shape for all
-    """Open the archive, read every part of it against its checksum, and weigh the numbers."""
+def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:  # noqa: ARG001 - the signature of all probe types
+    """Open the archive, verify the checksum of each part, and check that there are numbers other than zero."""
     row = only_row(probe, status, body)
     saved = unbase64(member(row, "image_features"), "image_features")
     if not saved.startswith(_ZIP):
-        came = "nothing" if not saved else f"a beginning of {saved[:4].hex(' ')}"
-        raise WrongAnswer(f"expected a zip archive as torch.save writes in 'image_features', {came} came")
+        actual = "nothing" if not saved else f"a beginning of {saved[:4].hex(' ')}"
+        raise WrongAnswer(f"expected a zip archive as torch.save writes in 'image_features', got {actual}")
     parts = _parts(saved)
     if not any(name.name == "data.pkl" for name in parts):
         listed = ", ".join(excerpt(str(name), 40) for name in list(parts)[:8]) or "nothing"
-        raise WrongAnswer(f"expected the entry data.pkl in the archive of 'image_features', {listed} came")
+        raise WrongAnswer(f"expected the entry data.pkl in the archive of 'image_features', got {listed}")
     storages = [content for name, content in parts.items() if name.parent.name == "data"]
     size = sum(map(len, storages))
     if not size:
-        raise WrongAnswer("expected numbers in the archive of 'image_features', no storage came")
+        raise WrongAnswer("expected numbers in the archive of 'image_features', got no storage")
     if not any(content.strip(b"\0") for content in storages):
-        raise WrongAnswer(f"expected a tensor that says something in 'image_features', {size} zero bytes came")
+        raise WrongAnswer(f"expected a tensor with values other than zero in 'image_features', got {size} zero bytes")
     data = {
         "type": "gigapath",
         "image": probe["image"],
@@ -66,8 +66,8 @@ def _parts(saved: bytes) -> dict[PurePosixPath, bytes]:
             unpacked = sum(entry.file_size for entry in archive.infolist())
             if unpacked > MOST_BYTES:
                 raise WrongAnswer(
-                    f"expected one tile's numbers in 'image_features', an archive of {unpacked} bytes came"
+                    f"expected one tile's numbers in 'image_features', got an archive of {unpacked} bytes"
                 )
             return {PurePosixPath(entry.filename): archive.read(entry) for entry in archive.infolist()}
     except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError, ValueError, zlib.error) as error:
-        raise WrongAnswer(f"expected a whole zip archive in 'image_features', a broken one came ({error})") from None
+        raise WrongAnswer(f"expected a whole zip archive in 'image_features', got a broken one ({error})") from None

@@ -1,7 +1,6 @@
-"""The probe that fits every endpoint: send a body, expect a status, JSON where JSON is promised, and the answer's form.
+"""The probe type for any endpoint: sends a body, checks the status, and that the response is valid JSON if it looks so.
 
-The form is a JSON Schema of the user's own (`answer`). Without one it is not judged what the answer says; a model's own
-type of probe does that.
+`answer` is an optional JSON Schema for the response. Without it the content is not checked.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ from typing import Any
 
 from deploy.domain.report import Evidence
 from deploy.probes.answers import WrongAnswer, decoded, excerpt, expect_status, kind, shown
-from deploy.probes.samples import Unfit, read
+from deploy.probes.samples import InvalidProbe, read
 
 NEEDS: tuple[str, ...] = ()
 """Keys of `probe` in pipeline.yml that this type needs."""
 
 
 def request(probe: Mapping[str, Any], folder: Path) -> bytes:
-    """The bytes of the `body` file, which must be JSON; an empty object when the probe names none."""
+    """The bytes of the `body` file, which must be JSON; an empty object without `body`."""
     _form(probe, folder)
     name = probe.get("body")
     if not name:
@@ -29,12 +28,12 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     try:
         json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Unfit("body", f"'{name}' is not JSON ({error})", "Mend the file") from None
+        raise InvalidProbe("body", f"'{name}' is not JSON ({error})", "Fix the file") from None
     return body
 
 
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:
-    """The status must be the expected one; a body that begins like an object or a list, one; and the form as asked."""
+    """Check the status, the JSON of a body that starts like an object or a list, and the schema."""
     expect_status(probe, status, body)
     data = {"type": "http", "status": status, "bytes": len(body)}
     if (form := _form(probe, folder)) is not None:
@@ -47,7 +46,7 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
 
 
 def _form(probe: Mapping[str, Any], folder: Path) -> Any:
-    """The JSON Schema that the answer must fit, itself found right; None when the probe has none."""
+    """The JSON Schema of the response, checked itself; None if the probe has none."""
     form = probe.get("answer")
     if form is None:
         return None
@@ -58,25 +57,25 @@ def _form(probe: Mapping[str, Any], folder: Path) -> Any:
         jsonschema.Draft202012Validator.check_schema(form)
     except (ValueError, RecursionError, jsonschema.SchemaError) as error:
         words = excerpt(getattr(error, "message", None) or str(error))
-        cause, cure = f"'answer' is not a JSON Schema ({words})", "Mend 'answer' of 'probe' in pipeline.yml"
-        raise Unfit("answer", cause, cure) from None
+        cause, cure = f"'answer' is not a JSON Schema ({words})", "Fix 'answer' of 'probe' in pipeline.yml"
+        raise InvalidProbe("answer", cause, cure) from None
     return form
 
 
 def _fits(answer: Any, form: Any) -> None:
-    """Raises WrongAnswer with the first thing that does not fit. What a schema refers to elsewhere is never fetched."""
+    """Raises WrongAnswer with the first mismatch. Remote references of a schema are never fetched."""
     import jsonschema
     import referencing
 
-    judge = jsonschema.Draft202012Validator(form, registry=referencing.Registry())
+    validator = jsonschema.Draft202012Validator(form, registry=referencing.Registry())
     try:
-        wrong = jsonschema.exceptions.best_match(judge.iter_errors(answer))
+        wrong = jsonschema.exceptions.best_match(validator.iter_errors(answer))
     except (referencing.exceptions.Unresolvable, RecursionError) as error:
-        raise WrongAnswer(f"the JSON Schema of 'answer' cannot be followed: {excerpt(str(error))}") from None
+        raise WrongAnswer(f"the JSON Schema of 'answer' cannot be resolved: {excerpt(str(error))}") from None
     if wrong is not None:
         name = next((part for part in reversed(wrong.absolute_path) if isinstance(part, str)), "")
         rule = f"{wrong.validator} {shown(wrong.validator_value, name)}" if wrong.validator else "nothing"
         at = f"at {wrong.json_path}"
         raise WrongAnswer(
-            f"expected an answer of the form in 'answer', {at}: {rule}, {shown(wrong.instance, name)} came"
+            f"expected an answer of the form in 'answer', {at}: {rule}, got {shown(wrong.instance, name)}"
         )

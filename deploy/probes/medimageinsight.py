@@ -1,8 +1,8 @@
-"""MedImageInsight: an image and a text go in, a vector of 1024 numbers for each comes out.
+"""MedImageInsight: input is an image and a text, output is a vector of 1024 numbers for each.
 
-The right answer has `image_features`, one vector in a list, and `text_features` likewise when a text was sent;
-`scaling_factor` comes only when asked for and is checked when it is there. Clients show a list of one object, the
-documentation the object bare, the model card three objects of one key each; all three are understood.
+The expected response has `image_features`, one vector in a list, and `text_features` in the same form if a text was
+sent; `scaling_factor` is optional. The client returns a list of one object, the documentation shows one object, the
+model card three objects of one key each; all three forms are accepted.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     return envelope(("image", "text"), (base64_text(image), probe.get("text") or ""))
 
 
-def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:  # noqa: ARG001 - one shape for all
-    """Measure the vectors; both of them when a text was sent."""
+def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:  # noqa: ARG001 - the signature of all probe types
+    """Check and measure the vectors."""
     row = _joined(probe, status, body)
     vectors = {"image": vector(member(row, "image_features"), "image_features", LENGTH)}
     if (probe.get("text") or "").strip():
@@ -45,14 +45,16 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
         "cosine": round(cosine(vectors["image"], vectors["text"]), 6) if "text" in vectors else None,
         "scaling_factor": None if factor is None else positive(factor, "scaling_factor"),
     }
-    said = " and ".join(f"{name} vector of {LENGTH} numbers, norm {norm(each):.4g}" for name, each in vectors.items())
-    siblings = f", cosine {data['cosine']:.3f}" if "text" in vectors else ""
+    summary = " and ".join(
+        f"{name} vector of {LENGTH} numbers, norm {norm(each):.4g}" for name, each in vectors.items()
+    )
+    similarity = f", cosine {data['cosine']:.3f}" if "text" in vectors else ""
     files = {f"{Path(probe['image']).stem}-vectors.json": json.dumps(vectors).encode()}
-    return Evidence(said + siblings, data, files)
+    return Evidence(summary + similarity, data, files)
 
 
 def _joined(probe: Mapping[str, Any], status: int, body: bytes) -> Mapping[str, Any]:
-    """The row as one object, even when each of its keys came in an object of its own."""
+    """The row as one object, also if each of its keys is in a separate object."""
     expect_status(probe, status, body)
     answer = decoded(body)
     if isinstance(answer, list) and len(answer) > 1 and all(isinstance(each, dict) for each in answer):

@@ -1,9 +1,9 @@
-"""MedImageParse: an image and prompts joined by `&` go in, one mask for each prompt comes out.
+"""MedImageParse: input is an image and prompts separated by `&`, output is one mask for each prompt.
 
-The right answer, as its notebooks decode it: one object a row; `image_features` is JSON inside a string with base64
-`data`, `shape` [prompts, height, width] and `dtype` uint8; a pixel belongs to the mask when its value is 128 or more
-(the upper half of 0-255). `text_features` lists a category for each prompt. A mask that is empty or covers the whole
-image is a warning; when no mask says anything, the answer is wrong.
+The expected response, as in its notebooks: one object per row; `image_features` is JSON inside a string with base64
+`data`, `shape` [prompts, height, width] and `dtype` uint8; a pixel belongs to the mask if its value is 128 or more (the
+upper half of 0-255). `text_features` lists a category for each prompt. A mask that is empty or covers the whole image
+is a warning; if all masks are so, the response is wrong.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _ONE_WHERE_FOREGROUND = bytes(value >= FOREGROUND for value in range(256))
 
 @dataclass(frozen=True)
 class Mask:
-    """What one prompt found. `area` is a share of the image; `box` is left, top, right, bottom in pixels, the last
-    two exclusive; `centroid` is x, y in pixels. Box and centroid are None when the mask is empty."""
+    """The result of one prompt. `area` is a share of the image; `box` is left, top, right, bottom in pixels, the last
+    two exclusive; `centroid` is x, y in pixels. Box and centroid are None if the mask is empty."""
 
     prompt: str
     category: str | None
@@ -39,7 +39,7 @@ class Mask:
     centroid: tuple[float, float] | None
 
     @property
-    def says_something(self) -> bool:
+    def is_partial(self) -> bool:
         return 0 < self.area < 1
 
 
@@ -52,7 +52,7 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
 
 
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:
-    """Measure each mask. The picture needs numpy and pillow; without them `data` says why there is none."""
+    """Measure each mask. The picture needs numpy and pillow; without them `data` contains the reason for none."""
     prompts = prompts_of(probe)
     row = only_row(probe, status, body)
     image = read(folder, wanted(probe, "image"))
@@ -60,8 +60,8 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
     planes = _planes(member(row, "image_features"), len(prompts), width, height)
     categories = _categories(row, len(prompts))
     masks = [_measured(*each, width) for each in zip(prompts, categories, planes, strict=True)]
-    if not any(mask.says_something for mask in masks):
-        raise WrongAnswer(f"expected a mask that shows something, {_nothing(masks)}")
+    if not any(mask.is_partial for mask in masks):
+        raise WrongAnswer(f"expected a mask of a part of the image, {_nothing(masks)}")
     layers = [Layer(m.prompt, m.category or "", m.area, plane) for m, plane in zip(masks, planes, strict=True)]
     words = f"medimageparse probe, {Path(probe['image']).name}, {_masks(len(masks))} of {width} x {height} pixels"
     picture = overlay(image, (width, height), layers, words)
@@ -71,19 +71,19 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
 def _planes(features: Any, count: int, width: int, height: int) -> list[bytes]:
     array = packed(features, "image_features")
     if not isinstance(array, dict):
-        raise WrongAnswer(f"expected an object with data, shape and dtype in 'image_features', {kind(array)} came")
+        raise WrongAnswer(f"expected an object with data, shape and dtype in 'image_features', got {kind(array)}")
     shape, dtype = member(array, "shape"), member(array, "dtype")
     if not isinstance(shape, list) or len(shape) != 3 or not all(type(n) is int for n in shape):
-        raise WrongAnswer(f"expected a shape of [prompts, height, width], {_short(shape)} came")
+        raise WrongAnswer(f"expected a shape of [prompts, height, width], got {_short(shape)}")
     if shape[0] != count:
-        raise WrongAnswer(f"expected {_masks(count)} for {count} prompt{'s' * (count > 1)}, {shape[0]} came")
+        raise WrongAnswer(f"expected {_masks(count)} for {count} prompt{'s' * (count > 1)}, got {shape[0]}")
     if shape[1:] != [height, width]:
-        raise WrongAnswer(f"expected masks as large as the image, {width} x {height}, {shape[2]} x {shape[1]} came")
+        raise WrongAnswer(f"expected masks as large as the image, {width} x {height}, got {shape[2]} x {shape[1]}")
     if dtype != "uint8":
-        raise WrongAnswer(f"expected dtype uint8, {_short(dtype)} came")
+        raise WrongAnswer(f"expected dtype uint8, got {_short(dtype)}")
     data, size = unbase64(member(array, "data"), "data"), width * height
     if len(data) != count * size:
-        raise WrongAnswer(f"expected {count * size} bytes for the shape {_short(shape)}, {len(data)} came")
+        raise WrongAnswer(f"expected {count * size} bytes for the shape {_short(shape)}, got {len(data)}")
     return [data[start : start + size].translate(_ONE_WHERE_FOREGROUND) for start in range(0, len(data), size)]
 
 
@@ -92,10 +92,10 @@ def _categories(row: Mapping[str, Any], count: int) -> list[str | None]:
     if listed is None:
         return [None] * count
     if not isinstance(listed, list):
-        raise WrongAnswer(f"expected a list of categories in 'text_features', {kind(listed)} came")
+        raise WrongAnswer(f"expected a list of categories in 'text_features', got {kind(listed)}")
     if len(listed) != count:
         wanted = f"{count} {noun(count, 'category', 'categories')} in 'text_features', one for each prompt"
-        raise WrongAnswer(f"expected {wanted}, {len(listed)} came")
+        raise WrongAnswer(f"expected {wanted}, got {len(listed)}")
     if not all(isinstance(name, str) for name in listed):
         return [None] * count
     return [" ".join(sanitize(name[:60]).split()) for name in listed]
@@ -124,11 +124,11 @@ def _evidence(probe: Mapping[str, Any], size: tuple[int, int], masks: list[Mask]
         "image": probe["image"],
         "size": list(size),
         "masks": [asdict(mask) for mask in masks],
-        "warnings": [_warning(mask) for mask in masks if not mask.says_something],
+        "warnings": [_warning(mask) for mask in masks if not mask.is_partial],
         "picture": name if files else None,
         "no_picture": None if files else picture,
     }
-    found = ", ".join(f"{mask.prompt} {mask.area:.1%}" if mask.says_something else _warning(mask) for mask in masks)
+    found = ", ".join(f"{mask.prompt} {mask.area:.1%}" if mask.is_partial else _warning(mask) for mask in masks)
     return Evidence(f"{_masks(len(masks))} of {size[0]} x {size[1]} pixels: {found}", data, files)
 
 
@@ -142,7 +142,7 @@ def _masks(count: int) -> str:
 
 def _nothing(masks: list[Mask]) -> str:
     empty = sum(mask.area == 0 for mask in masks)
-    return f"{empty} empty and {len(masks) - empty} full came"
+    return f"got {empty} empty and {len(masks) - empty} full"
 
 
 def _short(value: Any) -> str:

@@ -1,9 +1,9 @@
-"""MedImageParse 3D: a NIfTI volume and prompts joined by `&` go in, a volume of labels of the same size comes out.
+"""MedImageParse 3D: input is a NIfTI volume and prompts separated by `&`, output is a label volume of the same size.
 
-The right answer, as its model card decodes it: one object a row; `nifti_file` is JSON inside a string with base64
-`data`, a .nii.gz of whole numbers where 0 is background. The card does not say which label is which prompt; they are
-taken in order, 1 for the first. A prompt without a voxel and a label without a prompt are warnings; when nothing is
-labelled, or everything, the answer is wrong.
+The expected response, as in its model card: one object per row; `nifti_file` is JSON inside a string with base64
+`data`, a .nii.gz of whole numbers where 0 is background. The card does not document the label of each prompt; we assume
+their order, 1 for the first. A prompt without a voxel and a label without a prompt are warnings; if all voxels have the
+same label, the response is wrong.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from deploy.probes import nifti
 from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed, unbase64
 from deploy.probes.nifti import Header, NotNifti, sized
 from deploy.probes.pictures import Layer
-from deploy.probes.samples import Unfit, base64_text, prompts_of, read, wanted
+from deploy.probes.samples import InvalidProbe, base64_text, prompts_of, read, wanted
 from deploy.probes.volumes import slices
 from deploy.text import noun
 
@@ -30,7 +30,7 @@ NEEDS: tuple[str, ...] = ("image", "text")
 
 @dataclass(frozen=True)
 class Found:
-    """What one prompt found: how many voxels carry its label, as a share of the volume and in millilitres."""
+    """The result of one prompt: the number of voxels with its label, their share of the volume, their millilitres."""
 
     prompt: str
     label: int
@@ -47,7 +47,7 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
 
 
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:
-    """Count each prompt's voxels. The picture needs numpy and pillow; without them `data` says why there is none."""
+    """Count the voxels of each prompt. The picture needs numpy and pillow; without them `data` contains the reason."""
     prompts = prompts_of(probe)
     row = only_row(probe, status, body)
     volume, head = _sent(probe, folder)
@@ -68,18 +68,20 @@ def _sent(probe: Mapping[str, Any], folder: Path) -> tuple[bytes, Header]:
     try:
         return volume, nifti.header(volume)
     except NotNifti as wrong:
-        raise Unfit("image", f"'{name}': expected {wrong}", "The model takes one volume as .nii.gz") from None
+        raise InvalidProbe(
+            "image", f"'{name}': expected {wrong}", "Use one volume as .nii.gz, which the model expects"
+        ) from None
 
 
 def _content(value: Any) -> bytes:
     file = packed(value, "nifti_file")
     if not isinstance(file, dict):
-        raise WrongAnswer(f"expected an object with data in 'nifti_file', {kind(file)} came")
+        raise WrongAnswer(f"expected an object with data in 'nifti_file', got {kind(file)}")
     return unbase64(member(file, "data"), "data")
 
 
 def _labels(content: bytes, sent: Header) -> tuple[dict[int, float], array[float], Counter[int]]:
-    """Label -> how the file stores it; the stored values; label -> voxels."""
+    """Label -> its stored value in the file; the stored values; label -> number of voxels."""
     try:
         head, values = nifti.volume(content, sent.shape)
     except NotNifti as wrong:
@@ -87,12 +89,12 @@ def _labels(content: bytes, sent: Header) -> tuple[dict[int, float], array[float
     stored, counts = {}, Counter[int]()
     for number, count in Counter(values).items():
         value = number * head.slope + head.intercept
-        if not -(2**53) < value < 2**53 or value != int(value) or value < 0:  # false for what is not a number, too
-            raise WrongAnswer(f"expected labels 0, 1, 2 and so on, a voxel of {value:g} came")
+        if not -(2**53) < value < 2**53 or value != int(value) or value < 0:  # false for NaN, too
+            raise WrongAnswer(f"expected labels 0, 1, 2 and so on, got a voxel of {value:g}")
         stored[int(value)] = number
         counts[int(value)] += count
     if len(counts) == 1:
-        raise WrongAnswer(f"expected labels among background, all {sent.voxels} voxels are {next(iter(counts))}")
+        raise WrongAnswer(f"expected labels and background, got {next(iter(counts))} for all {sent.voxels} voxels")
     return stored, values, counts
 
 
@@ -121,7 +123,7 @@ def _evidence(
     probe: Mapping[str, Any],
     shape: tuple[int, int, int],
     found: list[Found],
-    strange: list[int],
+    unassigned: list[int],
     answer: bytes,
     picture: bytes | str,
 ) -> Evidence:
@@ -131,7 +133,7 @@ def _evidence(
     if isinstance(picture, bytes):
         files = {f"{stem}-labels.png": picture, **files}
     warnings = [f"'{each.prompt}' found nothing" for each in found if not each.voxels]
-    warnings += [f"label {label} belongs to no prompt" for label in strange]
+    warnings += [f"label {label} belongs to no prompt" for label in unassigned]
     data = {
         "type": "medimageparse3d",
         "image": probe["image"],
@@ -141,9 +143,9 @@ def _evidence(
         "picture": drawn,
         "no_picture": None if drawn else picture,
     }
-    said = [
+    summary = [
         f"{each.prompt} {each.voxels} {noun(each.voxels, 'voxel')} ({each.millilitres:g} ml)"
         for each in found
         if each.voxels
     ]
-    return Evidence(f"labels of {sized(shape)} voxels: {', '.join(said + warnings)}", data, files)
+    return Evidence(f"labels of {sized(shape)} voxels: {', '.join(summary + warnings)}", data, files)

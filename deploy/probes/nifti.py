@@ -1,6 +1,7 @@
-"""Reading a NIfTI-1 volume with the standard library: its size, its place in the world, its values.
+"""Reads a NIfTI-1 volume with the standard library: its size, its position in space, its values.
 
-It reads no more than the header promises, so a small answer cannot unpack into all of memory.
+Our own instead of nibabel, which needs numpy: probes run with the standard library. It reads at most the size in the
+header, so a small response cannot unpack to more than that.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ MOST_VOXELS = 512 * 512 * 2048
 
 
 class NotNifti(Exception):
-    """What is wrong with a volume, in words that follow "expected"."""
+    """The volume is invalid. The message is a phrase that follows "expected"."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the first 348 bytes say.
+    """The first 348 bytes.
 
-    `shape` is voxels along x, y, z; `spacing` millimetres; `affine` the three rows from voxel to world, None when the
-    file states none that way; `code` the type of number; `start` where the data begins; `slope` and `intercept` give
-    a value its meaning.
+    `shape`: voxels along x, y, z. `spacing`: millimetres. `affine`: three rows from voxel to world, None without an
+    sform. `code`: the number type. `start`: offset of the data. A stored value times `slope` plus `intercept` is the
+    real value.
     """
 
     shape: tuple[int, int, int]
@@ -48,17 +49,17 @@ class Header:
 
 
 def header(content: bytes) -> Header:
-    """The header of a .nii.gz (or an unpacked .nii). NotNifti when it is not one of a single 3D volume."""
+    """The header of a .nii.gz (or an unpacked .nii). NotNifti if it is not a single 3D volume."""
     with _opened(content) as stream:
         return _header(_taken(stream, 348, "the header"))
 
 
 def volume(content: bytes, shape: tuple[int, int, int]) -> tuple[Header, array[float]]:
-    """Header and stored values, x fastest. NotNifti when the volume has another shape or its data is incomplete."""
+    """Header and stored values, x fastest. NotNifti if the volume has another shape or its data is incomplete."""
     with _opened(content) as stream:
         head = _header(_taken(stream, 348, "the header"))
         if head.shape != shape:
-            raise NotNifti(f"a volume of {sized(shape)} voxels like the one sent, {sized(head.shape)} came")
+            raise NotNifti(f"a volume of {sized(shape)} voxels like the one sent, got {sized(head.shape)}")
         _taken(stream, head.start - 348, "the header's extensions")
         values: array[float] = array(head.code)
         values.frombytes(_taken(stream, head.voxels * values.itemsize, f"the data of {sized(shape)} voxels"))
@@ -68,7 +69,7 @@ def volume(content: bytes, shape: tuple[int, int, int]) -> tuple[Header, array[f
 
 
 def sized(shape: tuple[int, ...]) -> str:
-    """A shape in words."""
+    """A shape as text, such as `96 x 96 x 64`."""
     return " x ".join(map(str, shape))
 
 
@@ -81,24 +82,24 @@ def _taken(stream: gzip.GzipFile | io.BytesIO, count: int, what: str) -> bytes:
     try:
         taken = stream.read(count)
     except (OSError, EOFError, zlib.error) as error:
-        raise NotNifti(f"a gzipped NIfTI file, its compression breaks off in {what} ({error})") from None
+        raise NotNifti(f"a gzipped NIfTI file, got one that ends in {what} ({error})") from None
     if len(taken) != count:
-        raise NotNifti(f"{count} bytes for {what}, {len(taken)} came")
+        raise NotNifti(f"{count} bytes for {what}, got {len(taken)}")
     return taken
 
 
 def _header(raw: bytes) -> Header:
     order = next((order for order in "<>" if struct.unpack_from(order + "i", raw)[0] == 348), None)
     if order is None:
-        raise NotNifti("a NIfTI-1 header, whose first number is 348; another beginning came")
+        raise NotNifti("a NIfTI-1 header, with 348 as first number, got another")
     if raw[344:348] == b"ni1\0":
-        raise NotNifti("header and data in one file ('n+1'), a header whose data is in another file ('ni1') came")
+        raise NotNifti("header and data in one file ('n+1'), got a header with its data in another file ('ni1')")
     if raw[344:348] != b"n+1\0":
-        raise NotNifti(f"the NIfTI-1 magic 'n+1' at byte 344, {raw[344:348]!r} came")
+        raise NotNifti(f"the NIfTI-1 magic 'n+1' at byte 344, got {raw[344:348]!r}")
     dimensions = struct.unpack_from(order + "8h", raw, 40)
     datatype = struct.unpack_from(order + "h", raw, 70)[0]
     if datatype not in _CODES:
-        raise NotNifti(f"whole or real numbers of 8 to 64 bits, NIfTI type {datatype} came")
+        raise NotNifti(f"whole or real numbers of 8 to 64 bits, got NIfTI type {datatype}")
     sform = struct.unpack_from(order + "h", raw, 254)[0]
     start, slope, intercept = struct.unpack_from(order + "3f", raw, 108)
     scaled = math.isfinite(slope) and slope != 0 and math.isfinite(intercept)
@@ -117,10 +118,10 @@ def _header(raw: bytes) -> Header:
 def _shape(dimensions: tuple[int, ...]) -> tuple[int, int, int]:
     count, sizes = dimensions[0], dimensions[1:]
     if not 3 <= count <= 7 or min(sizes[:count]) < 1 or max(sizes[3:count], default=1) > 1:
-        raise NotNifti(f"one volume of three dimensions, {count} dimensions of {sized(sizes[: max(0, count)])} came")
+        raise NotNifti(f"one volume of three dimensions, got {count} dimensions of {sized(sizes[: max(0, count)])}")
     x, y, z = sizes[:3]
     if x * y * z > MOST_VOXELS:
-        raise NotNifti(f"at most {MOST_VOXELS} voxels, {sized((x, y, z))} came")
+        raise NotNifti(f"at most {MOST_VOXELS} voxels, got {sized((x, y, z))}")
     return x, y, z
 
 
@@ -131,5 +132,5 @@ def _spacing(stored: tuple[float, ...]) -> tuple[float, float, float]:
 
 def _start(stored: float) -> int:
     if not math.isfinite(stored) or not 348 <= stored < 1 << 24:
-        raise NotNifti(f"data that begins at byte 352 or later, {stored} came")
+        raise NotNifti(f"data that starts at byte 352 or later, got {stored}")
     return int(stored)

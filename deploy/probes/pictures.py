@@ -1,6 +1,6 @@
-"""Pictures of masks: the image that was sent, each mask drawn over it in its colour, and a legend.
+"""Draws masks: the image that was sent, each mask in its colour over it, and a legend.
 
-Without numpy and pillow there is a sentence instead of a picture, never an error.
+Without numpy and pillow, the result is the reason instead of a picture.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _SMOOTH = 2.5
 
 @dataclass(frozen=True)
 class Layer:
-    """One mask to draw: `pixels` holds 1 where it is and 0 elsewhere, a byte a pixel, rows from the top.
+    """One mask to draw: `pixels` has one byte per pixel, 1 inside and 0 outside the mask, rows from the top.
 
-    `area` is the share that it covers of what `whole` names.
+    `area` is its share of `whole`.
     """
 
     label: str
@@ -52,7 +52,7 @@ class Layer:
 def overlay(
     image: bytes, size: tuple[int, int], layers: Sequence[Layer], subtitle: str, side: int = SIDE
 ) -> bytes | str:
-    """The picture as PNG, the longer side of the image at least `side` pixels; or why there is none.
+    """The picture as PNG, the longer side of the image at least `side` pixels, or the reason for none.
 
     `size` is the masks' width and height.
     """
@@ -73,10 +73,10 @@ def _page(picture: Image.Image, size: tuple[int, int], layers: Sequence[Layer], 
 
 
 def _painted(picture: Image.Image, size: tuple[int, int], layers: Sequence[Layer]) -> Image.Image:
-    """The image with each mask as a translucent colour inside a crisp line.
+    """The image with each mask as a translucent colour inside a sharp line.
 
-    A blurred mask crosses one half exactly at the mask's edge and falls off evenly around it, so its value tells the
-    distance to the edge: that gives a smooth line of even width at any size.
+    A blurred mask is one half exactly at the edge of the mask and falls evenly around it, so its value is a measure of
+    the distance to the edge: that gives a smooth line of constant width at any size.
     """
     import numpy as np
     from PIL import Image, ImageFilter
@@ -102,14 +102,14 @@ def _mixed(below: Any, above: Any, share: Any) -> Any:
 
 
 def _badge(page: Image.Image, place: int, layer: Layer, size: tuple[int, int], frame: tuple[int, int, float]) -> None:
-    spot = _heart(layer.pixels, size)
+    spot = _label_position(layer.pixels, size)
     if spot:
         left, top, scale = frame
         disc(page, (round(left + (spot[0] + 0.5) * scale), round(top + (spot[1] + 0.5) * scale)), place)
 
 
-def _heart(pixels: bytes, size: tuple[int, int]) -> tuple[int, int] | None:
-    """The middle of the longest run in the mask's middle row, so that a badge lies on the mask and not beside it."""
+def _label_position(pixels: bytes, size: tuple[int, int]) -> tuple[int, int] | None:
+    """The middle of the longest run in the mask's middle row, so that the badge is on the mask; None if it is empty."""
     width, total = size[0], pixels.count(1)
     if not total:
         return None

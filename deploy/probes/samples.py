@@ -1,6 +1,6 @@
-"""The files a probe sends: reading them, and knowing an image's size.
+"""Reads the sample files of probes.
 
-Only files inside the template's folder are read, so a template cannot carry a file of this machine to an endpoint.
+Only files inside the template's folder are read, so a template cannot send other files of this machine to an endpoint.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 from deploy.errors import DeployError
 
 
-class Unfit(DeployError):
-    """The request of a probe cannot be made. `field` is the key of `probe` in pipeline.yml that is to blame."""
+class InvalidProbe(DeployError):
+    """The request of a probe cannot be built. `field` is the key of `probe` in pipeline.yml to fix."""
 
     def __init__(self, field: str, cause: str, cure: str) -> None:
-        super().__init__("make the probe's request", cause, cure, code="AML411")
+        super().__init__("build the probe's request", cause, cure, code="AML411")
         self.field = field
 
 
@@ -26,30 +26,34 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def wanted(probe: Mapping[str, Any], key: str) -> str:
-    """A key that this type of probe cannot do without."""
+    """A required key of this probe type."""
     value = probe.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise Unfit(key, f"a probe of type {probe.get('type')} needs '{key}'", "Add it to 'probe' in pipeline.yml")
+        raise InvalidProbe(
+            key, f"a probe of type {probe.get('type')} needs '{key}'", "Add it to 'probe' in pipeline.yml"
+        )
     return value
 
 
 def read(folder: Path, name: str, field: str = "image") -> bytes:
-    """The bytes of a file inside `folder`; `field` is the key that names it."""
+    """The bytes of a file inside `folder`; `field` is the key with its name."""
     file = (folder / name).resolve()
     if not file.is_relative_to(folder.resolve()):
-        raise Unfit(field, f"'{name}' is outside the template's folder", "Copy the file into the template")
+        raise InvalidProbe(
+            field, f"'{name}' is outside the template's folder", "Copy the file into the template folder"
+        )
     try:
         return file.read_bytes()
     except OSError as error:
-        cure = "Mend the path in 'probe' of pipeline.yml"
-        raise Unfit(field, f"{file}: {error.strerror or error}", cure) from None
+        cure = "Fix the path in 'probe' of pipeline.yml"
+        raise InvalidProbe(field, f"{file}: {error.strerror or error}", cure) from None
 
 
 def png_size(image: bytes, name: str) -> tuple[int, int]:
     """Width and height in pixels, from the header of a PNG."""
     if len(image) < 24 or not image.startswith(_PNG) or image[12:16] != b"IHDR":
-        cure = "Convert it: the model is documented for 8-bit RGB PNG"
-        raise Unfit("image", f"'{name}' is not a PNG image", cure)
+        cure = "Convert it to 8-bit RGB PNG, the documented format"
+        raise InvalidProbe("image", f"'{name}' is not a PNG image", cure)
     width, height = struct.unpack(">II", image[16:24])
     return width, height
 
@@ -60,9 +64,9 @@ def base64_text(content: bytes) -> str:
 
 
 def prompts_of(probe: Mapping[str, Any]) -> list[str]:
-    """The prompts of a probe's text, which `&` joins; an empty one is an error."""
+    """The prompts of a probe's text, separated by `&`; an empty one is an error."""
     prompts = [prompt.strip() for prompt in wanted(probe, "text").split("&")]
     if not all(prompts):
-        cure = "Write prompts with one & between two of them"
-        raise Unfit("text", f"'text' has an empty prompt in '{probe['text']}'", cure)
+        cure = "Use one & between two prompts"
+        raise InvalidProbe("text", f"'text' has an empty prompt in '{probe['text']}'", cure)
     return prompts

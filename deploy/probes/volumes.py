@@ -1,7 +1,7 @@
-"""Pictures of a volume: three slices side by side, as radiologists hang them, with the labels drawn over them.
+"""Draws a volume: three slices side by side in radiological convention, with the labels over them.
 
-Each slice is the one that holds most of the labels. The patient's left is on the right, the front at the top of the
-first slice, the head at the top of the others. A file that states no affine is shown as it is stored.
+Each slice is the one with the most labelled voxels. The patient's left is on the right, the front at the top of the
+first slice, the head at the top of the others. A file without an affine is shown as it is stored.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ def slices(
     prompts: Sequence[tuple[float | None, Layer]],
     subtitle: str,
 ) -> bytes | str:
-    """The picture as PNG; or why there is none.
+    """The picture as PNG, or the reason for none.
 
-    `prompts` pairs a label as the file stores it (None: it is not there) with its layer, whose pixels are made here.
+    `prompts`: the stored value of each label (None if it does not occur) and its layer; the pixels are computed here.
     """
-    if excuse := missing():
-        return excuse
+    if reason := missing():
+        return reason
     import numpy as np
     from PIL import Image
 
-    grey, spacing = _hung(_windowed(np.asarray(image)), head)
-    found, _ = _hung(np.asarray(labels), head)
+    grey, spacing = _oriented(_windowed(np.asarray(image)), head)
+    found, _ = _oriented(np.asarray(labels), head)
     wanted = np.isin(found, [label for label, _ in prompts if label is not None])
     cuts = [int(np.argmax(wanted.sum(axis=tuple(a for a in range(3) if a != axis)))) for axis in range(3)]
     picture = _row([_panel(grey, axis, cuts[axis], spacing) for axis in (2, 1, 0)])
@@ -49,7 +49,7 @@ def slices(
 
 
 def _windowed(values: Any) -> Any:
-    """8-bit grey from any numbers: the middle 99 % of them, and nothing that is not a number."""
+    """8-bit grey from any numbers: the middle 99 % of them; NaN and infinity count as 0."""
     import numpy as np
 
     real = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
@@ -57,7 +57,7 @@ def _windowed(values: Any) -> Any:
     return np.rint(np.clip((real - low) / ((high - low) or 1.0), 0, 1) * 255).astype(np.uint8)
 
 
-def _hung(flat: Any, head: Header) -> tuple[Any, tuple[float, ...]]:
+def _oriented(flat: Any, head: Header) -> tuple[Any, tuple[float, ...]]:
     """The volume with its axes to the patient's left, to the back and to the feet, and its spacing in that order."""
     import numpy as np
 
@@ -74,7 +74,7 @@ def _hung(flat: Any, head: Header) -> tuple[Any, tuple[float, ...]]:
 
 
 def _axes(strength: Any) -> tuple[int, int, int]:
-    """Which stored axis runs most along each of the world's; each is used once."""
+    """The stored axis that is most parallel to each axis of the world; each is used once."""
     from itertools import permutations
 
     x, y, z = max(permutations(range(3)), key=lambda order: sum(strength[w, a] for w, a in enumerate(order)))
@@ -82,7 +82,7 @@ def _axes(strength: Any) -> tuple[int, int, int]:
 
 
 def _panel(values: Any, axis: int, cut: int, spacing: Sequence[float]) -> Any:
-    """One slice with rows downwards, its pixels square, small ones enlarged so that masks get smooth edges."""
+    """One slice with rows from the top and square pixels; small ones are enlarged so that masks have smooth edges."""
     import numpy as np
     from PIL import Image
 

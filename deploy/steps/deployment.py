@@ -214,7 +214,7 @@ def _beside(
     *before, last = steps
     conda = asset.get("conda") or {}
     content = conda.get(document["name"], next(iter(conda.values()), None))
-    found = diff.between(last.body["document"], body, asset.get("held"), content)
+    found = diff.differences(last.body["document"], body, asset.get("held"), content)
     most, files = _TOLD if last.verb is Verb.CREATE else len(found), _files_changed(spec, document, body)
     words = f"{_differences(found, most, files)}, next to {name}"
     words = words if found else last.why
@@ -247,9 +247,9 @@ def merged_document(document: Mapping[str, Json], body: Mapping[str, Json]) -> d
     """
     named = document["tags"]
     if (body.get("tags") or {}).get(RELEASE_TAG) == named.get(RELEASE_TAG):
-        document = diff.filled(document, body, diff.DEPLOYMENT)
+        document = diff.fill_from_existing(document, body, diff.DEPLOYMENT)
     else:
-        document = diff.ended(document, body)
+        document = diff.stop_data_collection(document, body)
     old = diff.RECORDS - named.keys()  # a release that is carried to a successor brings the records of its assets
     tags = {name: value for name, value in merged_tags(body, document["tags"]).items() if name not in old}
     properties = merged_properties(body, document.get("properties") or {})

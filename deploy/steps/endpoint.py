@@ -93,7 +93,7 @@ def _change(spec: EndpointSpec, where: Address, body: Mapping[str, Json], retry:
     if not found and (state == "Succeeded" or is_unmanaged(spec.owner, body)):
         return []
     served = {name: body["properties"].get(arm) or {} for name, arm in _TRAFFIC}
-    whole = diff.filled(desired, body, diff.ENDPOINT)
+    whole = diff.fill_from_existing(desired, body, diff.ENDPOINT)
     step_body = {"document": {**whole, **served}, "changes": [asdict(c) for c in found]}
     why = ", ".join(c.path for c in found) or f"it is {state}"
     return [Step(Verb.UPDATE, where, step_body, why, retry)]
@@ -212,7 +212,7 @@ def _created_meanwhile(cloud: Cloud, name: str, *, alone: bool) -> Json | None:
     """The endpoint of this name, if it was created after the plan was made. Azure accepts few reads per second, so
     endpoints that are created at once share a recent list; `alone` reads it fresh, as a second PUT changes the lease.
     """
-    return endpoints.read_endpoint(cloud, name) if alone else endpoints.list_lately(cloud).get(name)
+    return endpoints.read_endpoint(cloud, name) if alone else endpoints.list_recent_endpoints(cloud).get(name)
 
 
 def _lease_of(body: Mapping[str, Json] | None) -> leases.Lease | None:

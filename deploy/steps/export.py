@@ -38,7 +38,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     behind = endpoints.read_deployments(cloud, name)
     try:
         _write(folder / "endpoint.json", body)
-        roles = role_state.given(cloud, body)
+        roles = role_state.roles_to_export(cloud, body)
         _write(folder / "roles.json", roles)
         _write(folder / "autoscale.json", orphans.scaling(cloud, name))
         for file, text in export.files_of(body, list(behind.values()), roles).files.items():

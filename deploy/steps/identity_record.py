@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from deploy.cloud import endpoints, orphans, role_assignments
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import if_told
+from deploy.cloud.failures import try_read
 from deploy.domain import leases
 from deploy.domain.arm import Facts, address
 from deploy.domain.plan import Desired, Difference, Step, Verb, World
@@ -28,8 +28,8 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     body = endpoints.list_endpoints(cloud).get(spec.name)
     if not leases.borrows(spec.pipeline.quota.capacity, body):
         return {}
-    rows, unread = if_told(lambda: role_assignments.assignments(cloud))
-    missing = body is None or unread or orphans.unrecorded(body, rows or ())
+    rows, unread = try_read(lambda: role_assignments.assignments(cloud))
+    missing = body is None or unread or orphans.unmarked_assignments(body, rows or ())
     return {} if missing else {address(NAME, spec.key): {}}
 
 
@@ -64,7 +64,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     name, what = str(step.body["endpoint"]), f"{step.verb} {step.address}"
     body = endpoints.read_endpoint(cloud, name)
     own = role_assignments.system_identity(body)
-    rows = orphans.unrecorded(body, (role_assignments.held_by(cloud, own) if own else None) or ())
+    rows = orphans.unmarked_assignments(body, (role_assignments.held_by(cloud, own) if own else None) or ())
     if not rows:
         return Evidence("there is nothing to record, or it is recorded")
     try:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from deploy.cloud import endpoints, role_assignments
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import if_told
+from deploy.cloud.failures import try_read
 from deploy.domain.arm import Facts, Json, address
 from deploy.domain.plan import Step
 from deploy.domain.report import Evidence
@@ -45,7 +45,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
 
 
 def _name(cloud: Cloud, name: str) -> tuple[bool | None, str]:
-    answer, why = if_told(lambda: endpoints.name_is_free(cloud, name))
+    answer, why = try_read(lambda: endpoints.check_name(cloud, name))
     return answer or (None, f"checkNameAvailability {why}")
 
 

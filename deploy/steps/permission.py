@@ -24,7 +24,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 
     `blocks` is null when Azure did not answer, and `told` is why; [] for a scope that inherits the workspace's.
     """
-    scopes = {"workspace": cloud.workspace_id, **role_state.moving(cloud, spec)}
+    scopes = {"workspace": cloud.workspace_id, **role_state.scopes_to_change(cloud, spec)}
     answers = _ask(cloud, scopes, inherited=_fresh(cloud, spec.name))
     return {address(NAME, spec.key, _place(word)): {"word": word, **answer} for word, answer in answers.items()}
 

@@ -77,7 +77,7 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
 def run(cloud: Cloud, step: Step) -> Evidence:
     what, body = f"probe {'/'.join((step.endpoint, *step.address.rest))}", step.body
     kind, folder = probes.find(str(body["probe"]["type"])), cloud.root / str(body["folder"])
-    endpoint = endpoints.recent_endpoint(cloud, str(body["endpoint"]))
+    endpoint = endpoints.read_recent_endpoint(cloud, str(body["endpoint"]))
     if endpoint is None:
         raise CloudError(what, f"there is no endpoint {body['endpoint']}", "Apply first", code="AML375", status=404)
     answer = scoring.score(

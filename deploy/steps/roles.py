@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from deploy.cloud import endpoints, role_assignments, role_state
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import if_told
+from deploy.cloud.failures import try_read
 from deploy.documents import Role
 from deploy.domain.arm import Address, Facts, Json, address
 from deploy.domain.owners import owner_tag
@@ -44,7 +44,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     `role/<key>`: {id: "", giver: "unseen"} when they may not be read; {id: "", giver: "untold", told: why} when Azure
     does not answer.
     """
-    _, unread = if_told(lambda: role_assignments.assignments(cloud))
+    _, unread = try_read(lambda: role_assignments.assignments(cloud))
     if unread:
         return {address(NAME, spec.key): {"id": "", "giver": _UNTOLD, "told": unread}}
     found = role_state.held(cloud, spec)
@@ -73,15 +73,15 @@ def heirs_of(
         if owner_tag(body) == other.owner:
             desired = _roles_of(cloud, other, body)
             for row in rows:
-                if role_state.triple_of(row) in desired:
+                if role_state.key_of(row) in desired:
                     found.setdefault(str(row["id"]), _described(row, other))
     return found
 
 
-def _roles_of(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[role_state.Triple, Sequence[Role]]:
+def _roles_of(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[role_state.RoleKey, Sequence[Role]]:
     """The roles of another entry; empty if one of its roles or scopes is unknown."""
     try:
-        return role_state.wishes(cloud, other, role_state.identity(body))
+        return role_state.desired_roles(cloud, other, role_state.identity(body))
     except CloudError as error:
         if error.code not in ("AML324", "AML325"):
             raise
@@ -90,7 +90,7 @@ def _roles_of(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[role_sta
 
 def _described(row: Json, heir: EndpointSpec) -> dict[str, Json]:
     """The step body that describes an assignment as the heir's."""
-    (_, principal, role), kind = role_state.triple_of(row), row["properties"].get("principalType")
+    (_, principal, role), kind = role_state.key_of(row), row["properties"].get("principalType")
     what = {"role": role, "scope": str(row["properties"]["scope"]), "principal": principal, "principal_type": kind}
     return {"id": row["id"], **what, "endpoint": heir.name, "owner": heir.owner}
 
@@ -159,7 +159,7 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     principal, kind = step.body["principal"], step.body["principal_type"]
     own = False
     if principal == "endpoint":
-        body = endpoints.recent_endpoint(cloud, str(step.body["endpoint"]))
+        body = endpoints.read_recent_endpoint(cloud, str(step.body["endpoint"]))
         principal, own = role_state.identity(body), role_assignments.system_identity(body) is not None
         if not principal:
             raise Transient(what, "the endpoint has no identity yet", "Wait until it is provisioned", code="AML326")

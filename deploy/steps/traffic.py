@@ -164,7 +164,7 @@ def _as_it_is(document: Mapping[str, Json], there: Mapping[str, Json] | None) ->
     if there is None:
         return document
     moved = {part: document[part] for part in ("name", "traffic", "mirror_traffic") if part in document}
-    return {**diff.written(there, diff.ENDPOINT), **moved}
+    return {**diff.to_document(there, diff.ENDPOINT), **moved}
 
 
 def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[dict[str, int]]:
@@ -176,7 +176,7 @@ def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[
 def _shift(
     spec: EndpointSpec, body: Mapping[str, Json], before: Mapping[str, int], after: Mapping[str, int], *, wait: float
 ) -> Step:
-    whole = diff.filled(spec.owned(body), body, diff.ENDPOINT)
+    whole = diff.fill_from_existing(spec.owned(body), body, diff.ENDPOINT)
     document = {"mirror_traffic": shares(body, "mirrorTraffic"), **whole, "traffic": dict(after)}
     # Azure accepts a name in one of the two maps only.
     document["mirror_traffic"] = {n: share for n, share in document["mirror_traffic"].items() if not after.get(n)}
@@ -190,7 +190,7 @@ def _shift(
 def _remove_traffic(where: Address, body: Mapping[str, Json]) -> Step:
     """A shift that removes all traffic: Azure refuses to delete a deployment that has traffic."""
     before = shares(body)
-    document = {**diff.written(body, diff.ENDPOINT), "name": body["name"], "traffic": {}}
+    document = {**diff.to_document(body, diff.ENDPOINT), "name": body["name"], "traffic": {}}
     return Step(
         Verb.SHIFT,
         address(NAME, where.endpoint),

@@ -131,17 +131,17 @@ SILENT = {
 FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"kind": "refuse", "status": 403}, ""),
     ({"kind": "throttle", "form": "none"}, ""),
-    ({"kind": "throttle", "retry_after": 300}, "asks to wait 300 s"),
+    ({"kind": "throttle", "retry_after": 300}, "requests a wait of 300 s"),
     ({"kind": "refuse", "status": 500, "message": "it broke"}, "it broke"),
     ({"kind": "refuse", "status": 503, "message": "it is busy"}, "it is busy"),
-    ({"kind": "truncate"}, "no JSON object"),
+    ({"kind": "truncate"}, "not a JSON object"),
     ({"kind": "html", "status": 502}, ""),
-    ({"kind": "html", "status": 200}, "no JSON object"),
-    ({"kind": "refuse", "status": 200, "body": []}, "no JSON object"),
-    ({"kind": "refuse", "status": 200, "body": "null"}, "not as Azure documents it"),
+    ({"kind": "html", "status": 200}, "not a JSON object"),
+    ({"kind": "refuse", "status": 200, "body": []}, "not a JSON object"),
+    ({"kind": "refuse", "status": 200, "body": "null"}, "differs from Azure's documentation"),
     ({"kind": "refuse", "status": 200, "body": {"value": "none"}}, ""),
     ({"kind": "refuse", "status": 200, "body": {"value": [None]}}, ""),
-    ({"kind": "refuse", "status": 200, "body": "[" * 9000 + "]" * 9000}, "no JSON object"),
+    ({"kind": "refuse", "status": 200, "body": "[" * 9000 + "]" * 9000}, "not a JSON object"),
 ]
 """What a read meets, and what is told of it."""
 

@@ -59,7 +59,7 @@ def test_changed_packages_are_named(ground: Ground) -> None:
     assert ground.plan().steps == ()
 
 
-@pytest.mark.parametrize(("status", "why"), [(403, "may not be read"), (404, "it is not there")])
+@pytest.mark.parametrize(("status", "why"), [(403, "could not be read: permission denied"), (404, "it does not exist")])
 def test_an_environment_that_cannot_be_read_is_noted(ground: Ground, status: int, why: str) -> None:
     """A missing permission or a missing version does not block a plan."""
     fault = {

@@ -167,7 +167,7 @@ def test_spellings_of_a_role_are_equal(world: World) -> None:
 def test_an_unknown_role_is_refused_before_any_change(world: World) -> None:
     """A typo is found before a deployment of a quarter of an hour."""
     _roles(world, {"role": "No Such Role"})
-    with pytest.raises(CloudError, match="no role has this name") as refused:
+    with pytest.raises(CloudError, match="there is no role with this name") as refused:
         world.apply()
     assert (refused.value.exit, refused.value.code) == (Exit.REFUSED, "AML324")
     assert world.mutating() == 0

@@ -35,7 +35,7 @@ SOME, FULL, LENGTH = (4, 5), 200, 8
 KEYS = ("one", "two")
 HOURS = (6.0, 60.0, 150.0)
 COMMANDS = ("apply", "bad", "renew", "renew", "renew", "reap", "restore", "rollback", "teardown")
-TROUBLES = ("", "", "", "refuse", "lose", "full", "kill")
+ERROR_RULES = ("", "", "", "refuse", "lose", "full", "kill")
 CODES = {int(code) for code in Exit} - {int(Exit.BUG), int(Exit.FILES), int(Exit.AUTH)}
 
 
@@ -217,7 +217,7 @@ def test_histories_of_leases(variables: dict[str, str], stage: Stage, victims: V
     history.play("apply", "", chance)
     for _ in range(LENGTH):
         advance_alone(stage.world, chance.choice(HOURS))
-        history.play(chance.choice(COMMANDS), chance.choice(TROUBLES), chance)
+        history.play(chance.choice(COMMANDS), chance.choice(ERROR_RULES), chance)
         assert not stage.broken, "\n".join(history.told)
     stage.order()
     commands.teardown(stage.world.project, "law", approve=lambda *_: None, emit=lambda _: None)

@@ -60,11 +60,11 @@ WAYS: dict[str, tuple[str, dict[str, str], list[tuple[str, str]], str]] = {
     "kept": ("", {}, [("PUT", SDK), TRAFFIC], ""),
     "dropped": (
         KNOWN, {}, [("PUT", SDK), ("DELETE", SDK), ("PUT", KNOWN), TRAFFIC],
-        f"made with api-version {KNOWN}, since azure-ai-ml's own did not keep the lease",
+        f"created with api-version {KNOWN}, because azure-ai-ml's own did not save the lease",
     ),
     "past the SDK at once": (
         KNOWN, {"api_version": "2025-04-01-preview"}, [("PUT", "2025-04-01-preview"), TRAFFIC],
-        "made with api-version 2025-04-01-preview",
+        "created with api-version 2025-04-01-preview",
     ),
 }  # fmt: skip
 """What preserves leases, the setting in the files, the requests, the note in the output."""

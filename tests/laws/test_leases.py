@@ -345,7 +345,7 @@ def alike(world: World) -> Any:
                 k: v for k, v in endpoint["tags"].items() if not k.startswith(("amldeploy-lease", leases.RESTORED_TAG))
             }
             found.append((endpoint["name"], endpoint["properties"]["traffic"], tags, sorted(rows, key=str)))
-            found += sorted(role_state.given(cloud, endpoint), key=str)
+            found += sorted(role_state.roles_to_export(cloud, endpoint), key=str)
         return found
 
 

@@ -52,7 +52,7 @@ RECORDS = {*history.TAGS, *provenance.TAGS, *manifest.TAGS}
 
 def fields(ground: Ground, where: str, table: Any) -> dict[str, Any]:
     """Every field as CLI v2 writes it, by its path, except tags that record runs."""
-    found = flat(diff.written(ground.outsider.get(where), table))
+    found = flat(diff.to_document(ground.outsider.get(where), table))
     return {path: value for path, value in found.items() if path.removeprefix("tags.") not in RECORDS}
 
 

@@ -73,18 +73,18 @@ def test_any_name_is_planned(
     assert {c["path"] for step in plan.steps for c in step.body.get("changes") or ()} == wanted
     assert reporter.plan_text(plan)
     facts[addr("endpoint/mip")]["tags"] |= {"*": "x", "a.b": "y"}
-    assert isinstance(diff.written(facts[addr("endpoint/mip")], diff.ENDPOINT), dict)
+    assert isinstance(diff.to_document(facts[addr("endpoint/mip")], diff.ENDPOINT), dict)
 
 
 @pytest.mark.parametrize(
     ("tags", "code", "cause"),
     [
         ({"A": "1", "a": "2"}, "AML138", "tags has 'A' and 'a', which are one name in Azure"),
-        ({"a/b": "1"}, "AML141", "The name of the tag 'a/b' has '/' in it"),
+        ({"a/b": "1"}, "AML141", "The name of the tag 'a/b' contains '/'"),
         ({"": "1"}, "AML141", "has 0 characters"),
         ({"k" * 513: "1"}, "AML141", "has 513 characters"),
-        ({"k": "v" * 257}, "AML141", "has 257 characters; it can have 256"),
-        ({f"k{number}": "1" for number in range(41)}, "AML141", "There are 41 tags; 40 are possible"),
+        ({"k": "v" * 257}, "AML141", "has 257 characters; the maximum is 256"),
+        ({f"k{number}": "1" for number in range(41)}, "AML141", "There are 41 tags; the maximum is 40"),
     ],
 )
 @pytest.mark.parametrize("what", ["endpoint", "deployment"])

@@ -51,4 +51,4 @@ def test_plan_after_apply_is_empty(
 
     assert planner.plan_release(ENVIRONMENT, [spec], {"mip": facts}).steps == ()
     for where, table in ((addr("endpoint/mip"), diff.ENDPOINT), (addr("deployment/mip/blue"), diff.DEPLOYMENT)):
-        assert diff.changes(diff.written(facts[where], table), facts[where], table) == ()
+        assert diff.changes(diff.to_document(facts[where], table), facts[where], table) == ()

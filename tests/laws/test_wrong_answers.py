@@ -29,9 +29,9 @@ Spoil = Callable[[Any], Any]
 EVERYWHERE: list[tuple[Spoil, str]] = [
     (lambda _: "<html><title>Sign in</title></html>", "an HTML page, 'Sign in'"),
     (lambda _: "\n", "an empty body"),
-    (lambda row: json.dumps([row])[:-9], "expected JSON, something else came"),
+    (lambda row: json.dumps([row])[:-9], "expected JSON, got something else"),
     (lambda row: json.dumps([json.dumps(row)]), "encoded once more than expected"),
-    (lambda _: "[]", "expected one object for the one row sent, 0 came"),
+    (lambda _: "[]", "expected one object for the one row sent, got 0"),
 ]
 
 
@@ -62,7 +62,7 @@ WRONG: dict[str, list[tuple[Spoil, str]]] = {
         (inside("image_features", lambda f: {**f, "data": f["data"][: len(f["data"]) // 8 * 4]}), "bytes"),
         (inside("image_features", lambda f: {"shape": f["shape"], "dtype": f["dtype"]}), "expected the key 'data'"),
         (lambda row: {**row, "image_features": "{'data': 1}"}, "expected JSON inside the string 'image_features'"),
-        (lambda row: {**row, "text_features": row["text_features"][:1]}, "expected 2 categories .* 1 came"),
+        (lambda row: {**row, "text_features": row["text_features"][:1]}, "expected 2 categories .* got 1"),
     ],
     "medimageparse3d": [
         redact_values("nifti_file"),
@@ -70,16 +70,16 @@ WRONG: dict[str, list[tuple[Spoil, str]]] = {
         (inside("nifti_file", lambda f: {**f, "data": f["data"][: len(f["data"]) // 8 * 4]}), "gzip|cut|end"),
         (
             inside("nifti_file", lambda f: {**f, "data": base64.b64encode(b"no gzip").decode()}),
-            "expected 348 bytes for the header, 7 came",
+            "expected 348 bytes for the header, got 7",
         ),
         (lambda row: {**row, "nifti_file": "oops"}, "expected JSON inside the string 'nifti_file'"),
     ],
     "medimageinsight": [
         redact_values("image_features"),
-        (vector_with(0.1, 1023), "expected 1024 numbers in 'image_features', 1023 came"),
-        (vector_with(float("nan")), "expected a finite number in 'image_features' at 0, nan came"),
-        (vector_with("0.1"), "expected a number in 'image_features' at 0, a string came"),
-        (lambda row: {**row, "image_features": [[0.0] * 1024]}, "points somewhere"),
+        (vector_with(0.1, 1023), "expected 1024 numbers in 'image_features', got 1023"),
+        (vector_with(float("nan")), "expected a finite number in 'image_features' at 0, got nan"),
+        (vector_with("0.1"), "expected a number in 'image_features' at 0, got a string"),
+        (lambda row: {**row, "image_features": [[0.0] * 1024]}, "with values other than zero"),
         (lambda row: {**row, "image_features": row["image_features"] * 2}, "expected one vector"),
     ],
     "cxrreportgen": [
@@ -98,8 +98,8 @@ WRONG: dict[str, list[tuple[Spoil, str]]] = {
             lambda row: {**row, "image_features": row["image_features"][: len(row["image_features"]) // 8 * 4]},
             "zip",
         ),
-        (lambda row: {**row, "image_features": [0.1, 0.2]}, "expected base64 text in 'image_features', a list came"),
-        (lambda row: {**row, "image_features": ""}, "expected a zip archive .* nothing came"),
+        (lambda row: {**row, "image_features": [0.1, 0.2]}, "expected base64 text in 'image_features', got a list"),
+        (lambda row: {**row, "image_features": ""}, "expected a zip archive .* got nothing"),
     ],
 }
 
@@ -119,9 +119,9 @@ TEMPLATE = {
 HTTP: list[tuple[Any, str]] = [
     ({"kind": "refuse", "status": 202, "body": '{"label": "well"}'}, "202"),
     ("<html><title>Sign in</title></html>", "an HTML page, 'Sign in'"),
-    ('{"label": "we', "expected JSON, something else came"),
-    ('{"lable": "well"}', r'at \$: required \["label"\], \{"lable": "well"\} came'),
-    ('{"label": "dead"}', r'at \$\.label: enum \["ill", "well"\], "dead" came'),
+    ('{"label": "we', "expected JSON, got something else"),
+    ('{"lable": "well"}', r'at \$: required \["label"\], got \{"lable": "well"\}'),
+    ('{"label": "dead"}', r'at \$\.label: enum \["ill", "well"\], got "dead"'),
 ]
 """What is sent instead of an answer, and what is said of it."""
 

@@ -1,4 +1,4 @@
-"""Every error code is explained, none is explained for nothing, and the page of codes is up to date."""
+"""Each error code that the code uses is explained, no other is, and docs/errors.md is up to date."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ SCHEMA = json.loads((ROOT / "deploy" / "schemas" / "error.json").read_text())
 
 
 def used() -> set[str]:
-    """Every code that stands in our code; the emulator has none of ours."""
+    """All codes in deploy/ outside the emulator, which has none."""
     files = (p for p in (ROOT / "deploy").rglob("*.py") if "emulator" not in p.parts)
     return {code for file in files for code in CODE.findall(file.read_text(encoding="utf-8"))}
 
 
 def test_every_code_that_is_used_is_explained_and_no_other() -> None:
-    """The table and the code know the same codes."""
+    """The table and the code have the same codes."""
     assert sorted(used() ^ set(explanations())) == []
 
 
-def test_codes_stand_in_order() -> None:
-    """The file is a list that people look things up in."""
+def test_codes_are_sorted() -> None:
+    """Users look codes up in the file."""
     assert list(explanations()) == sorted(explanations())
 
 
 @pytest.mark.parametrize("code", sorted(explanations()))
 def test_each_code_has_a_cause_and_a_cure(code: str) -> None:
-    """A title that is a name, a cause and a cure that are sentences."""
+    """The title is a name; the cause is a sentence; the text contains the code."""
     row = explain(code)
     assert row.title
     assert not row.title.endswith(".")
@@ -58,28 +58,28 @@ def test_each_code_has_a_cause_and_a_cure(code: str) -> None:
 
 
 def test_the_page_is_up_to_date() -> None:
-    """docs/errors.md is what scripts/errors writes."""
+    """docs/errors.md equals the output of scripts/errors; each code has an anchor."""
     page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     assert page == as_page()
-    assert all(f"`{code}`" in page for code in explanations())
+    assert all(f'<a id="{code.lower()}"></a>`{code}`' in page for code in explanations())
 
 
 @pytest.mark.parametrize("typed", ["AML310", "aml310", " 310 "])
-def test_a_code_is_found_however_it_is_typed(typed: str) -> None:
-    """Nobody has to shout."""
+def test_a_code_is_found_in_each_spelling(typed: str) -> None:
+    """Case, blanks and the prefix do not matter."""
     assert explain(typed).code == "AML310"
 
 
 @given(st.text(max_size=8).filter(lambda text: not CODE.search(f"AML{text.upper()}") and not CODE.search(text.upper())))
 def test_an_unknown_code_is_a_usage_error(typed: str) -> None:
-    """It names the nearest ones or says where the list is."""
-    with pytest.raises(UsageError, match=r"no error of this code\. .+\."):
+    """The cure names similar codes, or the command that lists them."""
+    with pytest.raises(UsageError, match=r"there is no such error code\. .+\."):
         explain(typed)
 
 
-def test_a_slip_of_the_finger_names_its_neighbour() -> None:
-    """AML3100 is near AML310."""
-    with pytest.raises(UsageError, match=r"Near it: .*AML310"):
+def test_a_typo_gets_similar_codes() -> None:
+    """AML3100 is similar to AML310."""
+    with pytest.raises(UsageError, match=r"Similar codes: .*AML310"):
         explain("AML3100")
 
 
@@ -95,7 +95,7 @@ ERRORS = (
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_each_error_fits_its_schema(error: DeployError) -> None:
-    """What `-o json` prints of a failure is what the schema promises, and nothing else passes."""
+    """`-o json` prints failures in the form of the schema, which allows no further keys."""
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     body = json.loads(json.dumps(error_json(error)))
     jsonschema.validate(body, SCHEMA)

@@ -1,8 +1,8 @@
-"""Templates and values to documents: rendered as text, parsed as YAML, and only then filled with the values.
+"""Renders templates to documents: jinja2 writes placeholders, the text is parsed as YAML, then values replace them.
 
-A scalar that is exactly one expression becomes its value with its type, quoted or not; a mapping or list too. Anything
-else is text: strings as they are, numbers and booleans as they were written. This room reads files only through the
-`read` that it is handed, and never judges a document.
+A scalar that consists of one expression becomes the value with its type, quoted or not; also a mapping or a list.
+Otherwise the value becomes text: strings as they are, numbers and booleans as they were written.
+Our own, because no template engine keeps values apart from the structure of YAML, with a location for each value.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError
 
 from deploy import redact
 from deploy.config.rendering.markers import MARK, TOKEN
-from deploy.config.rendering.provenance import labelled, node_of, placed
+from deploy.config.rendering.provenance import labelled, node_of, with_locations
 from deploy.config.rendering.sandbox import Sandbox
-from deploy.config.rendering.undefined import Missing
-from deploy.config.rendering.unused import unspoken
+from deploy.config.rendering.undefined import UndefinedValue
+from deploy.config.rendering.unused import unused_values
 from deploy.documents import yaml12
 from deploy.documents.places import TEMPLATES, Node, Rendered, Source, TemplateFiles, as_text
 from deploy.domain.spec import Environment
@@ -31,19 +31,19 @@ from deploy.errors import Place, Problem, SpecError, sanitize
 SIZE = 2**20
 _ENDLESS = "This has no end: a file includes itself, a macro calls itself, or brackets are nested too deeply."
 _OWNERS = re.compile(r"(?<![\w.<>])(?:[\w<>]+\.)*(?:_|(?:sync_)?do_)?(?=[a-z]\w*\(\) )")
-"""What Python puts before the name that a template knows a function by."""
+"""The prefix in Python's messages before the name of a function that a template can call."""
 _NO_VALUE = "A null, a mapping or a list cannot be part of a text"
 
 
 def render_endpoint(
     files: TemplateFiles, environment: Environment, key: str, values: Node, own: Mapping[str, Place] | None = None
 ) -> Rendered:
-    """Render every file of a template for one endpoint. Raises SpecError with the problems of all of them.
+    """Render all files of a template for one endpoint. Raises SpecError with the problems of all files.
 
-    `own` says where the endpoint's own values are written; one that no file speaks of is a problem, too.
+    `own`: locations of the endpoint's own values; one that no file uses is a problem, too.
     """
     names, secrets = _names(environment, key, values), redact.secret_values(values.value)
-    problems = unspoken(files, own or {})
+    problems = unused_values(files, own or {})
 
     def document(name: str) -> Source:
         try:
@@ -61,9 +61,9 @@ def render_endpoint(
 
 
 def unique_letters(environment: Environment, count: int) -> str:
-    """`count` letters a-z (1 to 32), the same for ever for one subscription, workspace and project."""
+    """`count` letters a-z (1 to 32), stable for one subscription, workspace and project."""
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 32:
-        raise ValueError("unique(n) takes a number from 1 to 32")
+        raise ValueError("unique(n) needs a number from 1 to 32")
     parts = (environment.subscription_id, environment.workspace, environment.project)
     seed = "/".join(filter(None, parts)).lower()
     return "".join(chr(97 + byte % 26) for byte in hashlib.sha256(seed.encode()).digest()[:count])
@@ -77,7 +77,7 @@ def _names(environment: Environment, key: str, values: Node) -> dict[str, Any]:
     return {
         "environment": labelled({field: getattr(environment, field) for field in fields}, "environment"),
         "endpoint": key,
-        "values": placed(values, "values"),
+        "values": with_locations(values, "values"),
         "unique": unique,
     }
 
@@ -93,17 +93,17 @@ def _document(files: TemplateFiles, name: str, names: Mapping[str, Any]) -> Sour
         raw = _run(sandbox, files, name)
     except SpecError as error:
         problems += error.problems
-    problems += [_missed(files, *found) for found in sandbox.missed]
+    problems += [_undefined_problem(files, *found) for found in sandbox.undefined_values]
     if problems:
         raise SpecError(problems)
-    filling = _Filling(sandbox, raw, file)
-    source = yaml12.parse(filling.text, file, filling.locate, filling.fill)
-    filling.check()
+    rendering = _Rendering(sandbox, raw, file)
+    source = yaml12.parse(rendering.text, file, rendering.locate, rendering.fill)
+    rendering.check()
     return source
 
 
-class _Filling:
-    """The rendered text without its marks, and what to put in the place of its tokens."""
+class _Rendering:
+    """The rendered text without its marks, and the values for its tokens."""
 
     def __init__(self, sandbox: Sandbox, raw: str, file: str) -> None:
         self._sandbox, self._file = sandbox, file
@@ -117,16 +117,16 @@ class _Filling:
         self.text = "".join(pieces)
         self._seen: Counter[int] = Counter()
         if len(self.text) > SIZE:
-            raise _problem(Place(file), "AML104", "The template renders to more than 1 MiB.", "Write less.")
+            raise _problem(Place(file), "AML104", "The template renders to more than 1 MiB.", "Make it shorter.")
 
     def locate(self, offset: int) -> Place:
-        """Offset in the text -> place in the template that wrote it."""
+        """Offset in the text -> location in the template."""
         number = bisect_right(self._offsets, offset) - 1
         place = self._places[number]
         return Place(place.file, place.line, place.column + offset - self._offsets[number])
 
     def fill(self, text: str, place: Place) -> Node | None:
-        """The node for a scalar that holds tokens."""
+        """The node for a scalar with tokens; None if it has none."""
         if not TOKEN.search(text):
             return None
         if whole := TOKEN.fullmatch(text):
@@ -134,10 +134,10 @@ class _Filling:
         return Node(TOKEN.sub(lambda found: self._part(found, place), text), place)
 
     def check(self) -> None:
-        """Every expression must have ended up in a value or a key."""
+        """Raises SpecError for an expression that is not part of a value or a key."""
         for found in TOKEN.finditer(self.text):
             if self._seen[int(found[1])] < 1:
-                cause = "An expression stands where no value can go: in a YAML comment, a tag or an anchor."
+                cause = "An expression is not allowed here: in a YAML comment, a tag or an anchor."
                 raise _problem(self.locate(found.start()), "AML114", cause, "To comment it out, use {# ... #}.")
             self._seen[int(found[1])] -= 1
 
@@ -149,16 +149,16 @@ class _Filling:
         value, node = self._value(found)
         if not isinstance(value, (str, int, float)):
             where = f" (at {node.place})" if node else ""
-            raise _problem(place, "AML114", f"{_NO_VALUE}{where}.", "Give it a scalar of its own.")
+            raise _problem(place, "AML114", f"{_NO_VALUE}{where}.", "Use the expression as the whole scalar.")
         return as_text(value, node.written if node else None)
 
     def _node(self, value: Any, origin: Node | None, place: Place) -> Node:
-        """A template's value as builtin types, every part of it with its place."""
+        """The value of an expression as builtin types, each part with its location."""
         origin = origin or node_of(value)
         if origin:
             return Node(origin.value, place, origin.children, origin.keys, origin.written, origin.place)
         match value:
-            case Missing():
+            case UndefinedValue():
                 cause, _, cure = value.words().partition("\n")
                 raise _problem(place, "AML112", cause, cure)
             case dict() if all(isinstance(key, str) for key in value):
@@ -178,7 +178,9 @@ class _Filling:
                 return Node(int.__int__(value), place)
             case float():
                 return Node(float.__float__(value), place)
-        raise _problem(place, "AML114", f"A {type(value).__name__} is not a value.", "Give text, a number or a list.")
+        raise _problem(
+            place, "AML114", f"A {type(value).__name__} is not a YAML value.", "Use text, a number or a list."
+        )
 
 
 def _run(sandbox: Sandbox, files: TemplateFiles, name: str) -> str:
@@ -189,37 +191,37 @@ def _run(sandbox: Sandbox, files: TemplateFiles, name: str) -> str:
     except TemplateSyntaxError as error:
         place = _place(files, error.name or name, error.lineno, "")
         raise _problem(
-            place, "AML111", f"This is not jinja: {_sentence(error.message)}", "Mend the template."
+            place, "AML111", f"This is not valid jinja2: {_sentence(error.message)}", "Fix the template."
         ) from None
     except UndefinedError as error:
-        raise SpecError([_missed(files, str(error.message), *_at(error, name))]) from None
+        raise SpecError([_undefined_problem(files, str(error.message), *_at(error, name))]) from None
     except TemplateNotFound as error:
-        cause = f"There is no {error.name!r} in {TEMPLATES}/{files.name}/, nor below {TEMPLATES}/."
-        cure = f"Write a file's name in {TEMPLATES}/{files.name}/, or its path below {TEMPLATES}/."
+        cause = f"There is no {error.name!r} in {TEMPLATES}/{files.name}/ or {TEMPLATES}/."
+        cure = f"Use the name of a file in {TEMPLATES}/{files.name}/, or its path in {TEMPLATES}/."
         raise _problem(_where(error, files, name, str(error.name)), "AML115", cause, cure) from None
     except RecursionError as error:
-        cure = "Give it an end, or take it out."
+        cure = "Add an end condition, or remove it."
         raise _problem(_where(error, files, name, ""), "AML113", _ENDLESS, cure) from None
-    except Exception as error:  # noqa: BLE001 an expression of a user's can raise anything at all
+    except Exception as error:  # noqa: BLE001 a user's expression can raise any exception
         words = _OWNERS.sub("", str(error) or type(error).__name__)
-        cause = f"The expression fails: {_sentence(words)}"
-        raise _problem(_where(error, files, name, ""), "AML113", cause, "Mend the expression.") from None
+        cause = f"The expression failed: {_sentence(words)}"
+        raise _problem(_where(error, files, name, ""), "AML113", cause, "Fix the expression.") from None
 
 
-def _missed(files: TemplateFiles, words: str, name: str, line: int) -> Problem:
-    """A value that is not there, at its last word in the line that asks for it."""
+def _undefined_problem(files: TemplateFiles, words: str, name: str, line: int) -> Problem:
+    """The problem of an undefined value, at its last word in the line that uses it."""
     cause, _, cure = words.partition("\n")
     last = re.split(r"[.\s]", cause.removesuffix(" is not defined."))[-1]
     return Problem(_place(files, name, line, last), "AML112", sanitize(cause), cure)
 
 
 def _where(error: BaseException, files: TemplateFiles, name: str, word: str) -> Place:
-    """The line of the template that was running, and the column of a word in it."""
+    """The location of a word in the line of the template that was running."""
     return _place(files, *_at(error, name), word)
 
 
 def _at(error: BaseException, name: str) -> tuple[str, int]:
-    """The template that was running, and its line."""
+    """Name and line of the template that was running."""
     line, trace = 1, error.__traceback__
     while trace:
         template = trace.tb_frame.f_globals.get("__jinja_template__")

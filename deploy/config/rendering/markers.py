@@ -1,7 +1,7 @@
-"""The two signs that a rendering leaves in its text, and the lexer that sets them.
+"""The two markers in rendered text, and the lexer that writes them.
 
-A token stands for a value, a mark says where the text after it was written. Both hold a word that nobody can guess, so
-no file and no value can forge one. This room renders nothing.
+A token is the placeholder of a value; a mark contains the location of the text after it. Both contain a random word,
+so that no file and no value can forge one.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from jinja2.lexer import TOKEN_DATA, TOKEN_VARIABLE_BEGIN, Lexer
 
 _NONCE = secrets.token_hex(8)
 TOKEN = re.compile(f"zq{_NONCE}x([0-9]+)qz")
-"""Stands for value number n. It is a plain word to YAML, and no escape sequence can begin with its first letter."""
+"""The placeholder of value number n: a plain word in YAML; no escape sequence starts with its first letter."""
 MARK = re.compile(f"\x02{_NONCE};([0-9]+);([0-9]+);([^\x03]*)\x03")
 """Line, column and template of the text that follows."""
-_FOREIGN = re.compile(r"\$\{\{(?:(?:(?!\$\{\{|\}\})[^\n])*\}\})?")
+_AZURE_EXPRESSION = re.compile(r"\$\{\{(?:(?:(?!\$\{\{|\}\})[^\n])*\}\})?")
 _HIDDEN_BRACE = "\x0e"
 
 
 def token(number: int) -> str:
-    """What the text holds in the place of value `number`."""
+    """The placeholder of value `number`."""
     return f"zq{_NONCE}x{number}qz"
 
 
 class MarkingLexer(Lexer):
-    """Puts a mark before every line of template text and every expression; `${{ ... }}` stays text."""
+    """Writes a mark before each line of template text and each expression; `${{ ... }}` stays text."""
 
     def tokeniter(
         self, source: str, name: str | None, filename: str | None = None, state: str | None = None
     ) -> Iterator[tuple[int, str, str]]:
-        secrets_in = _FOREIGN.sub(lambda found: found[0].replace("{", _HIDDEN_BRACE), source)
+        hidden = _AZURE_EXPRESSION.sub(lambda found: found[0].replace("{", _HIDDEN_BRACE), source)
         starts = [0, *accumulate(len(line) + 1 for line in source.split("\n"))]
         at = 0
-        for lineno, kind, value in super().tokeniter(secrets_in, name, filename, state):
-            at = secrets_in.index(value, at)
+        for lineno, kind, value in super().tokeniter(hidden, name, filename, state):
+            at = hidden.index(value, at)
             line = bisect_right(starts, at)
             shown = value.replace(_HIDDEN_BRACE, "{")
             if kind == TOKEN_VARIABLE_BEGIN:

@@ -1,6 +1,6 @@
-"""Values from an environment file that remember where they were written, for as long as nobody changes them.
+"""Values from an environment file with their location, which is lost when an expression changes the value.
 
-They behave like the builtin types that they are kinds of, and never leave the renderer.
+They are subclasses of the builtin types, and are used only inside the renderer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from deploy.documents.places import Node
 
 
 class Placed:
-    """A value that knows its node in the environment file and the dotted path that leads to it."""
+    """A value with its node in the environment file and its dotted path."""
 
     node: Node | None = None
     label = ""
@@ -38,14 +38,16 @@ class PlacedDict(Placed, dict[str, Any]):
     """A mapping from an environment file."""
 
 
-def placed(node: Node, label: str) -> Any:
-    """The node's value for a template's eyes. Booleans and null stay bare: Python allows no kind of them."""
+def with_locations(node: Node, label: str) -> Any:
+    """The value of a node for a template. Booleans and null stay plain: Python allows no subclasses of them."""
     value: Any = node.value
     match value:
         case dict():
-            value = PlacedDict({str(key): placed(child, f"{label}.{key}") for key, child in node.children.items()})
+            value = PlacedDict(
+                {str(key): with_locations(child, f"{label}.{key}") for key, child in node.children.items()}
+            )
         case list():
-            value = PlacedList(placed(child, f"{label}[{key}]") for key, child in node.children.items())
+            value = PlacedList(with_locations(child, f"{label}[{key}]") for key, child in node.children.items())
         case None | bool():
             return value
         case str() | int() | float():
@@ -55,12 +57,12 @@ def placed(node: Node, label: str) -> Any:
 
 
 def node_of(value: Any) -> Node | None:
-    """The node of a value that comes from an environment file as it is."""
+    """The node of an unchanged value from an environment file."""
     return value.node if isinstance(value, Placed) else None
 
 
 def labelled(value: Mapping[str, str], label: str) -> PlacedDict:
-    """A mapping that is not from a file, so that a misspelt key of it can be named."""
+    """A mapping that is not from a file, with a label for messages about misspelt keys."""
     found = PlacedDict(value)
     found.label = label
     return found

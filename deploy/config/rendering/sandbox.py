@@ -1,8 +1,10 @@
-"""The jinja2 that templates run in: it reaches nothing of Python, and what it interpolates is data, never text.
+"""The sandboxed jinja2 environment: templates cannot access Python, and expressions produce data, never text.
 
-Every expression leaves an opaque token in the output, every piece of template text an invisible mark that names its
-place; the renderer takes both out again. What a macro, a block or `{% set %}...{% endset %}` makes is template text and
-keeps its tokens; as soon as a filter or an operator touches it, it is data. This room knows no YAML and reads no file.
+Each expression writes an opaque token, each piece of template text a mark with its location; the renderer removes both.
+The result of a macro, a block or `{% set %}...{% endset %}` is template text and keeps its tokens; a filter or an
+operator converts it to data.
+Our own subclasses of jinja2's Lexer and CodeGenerator, because jinja2 has no hook for the location of a value; they
+depend on its internals, so pyproject.toml pins jinja2 <3.2.
 """
 
 from __future__ import annotations
@@ -24,17 +26,17 @@ from jinja2.utils import missing
 
 from deploy.config.rendering.markers import MARK, TOKEN, MarkingLexer, token
 from deploy.config.rendering.provenance import Placed, PlacedDict, PlacedList, node_of
-from deploy.config.rendering.undefined import Missing
+from deploy.config.rendering.undefined import UndefinedValue
 from deploy.documents.places import Node, as_text
 
 BUDGET, DEPTH, BITS = 1_000_000, 64, 1024
-"""Loop rounds, calls and values that one file may cost; how deep a value may be, and how long a number."""
+"""Limits: loop rounds, calls and values per file; nesting of a value; bits of a number."""
 TEXT = 8 * 2**20
 _METHODS = frozenset({"get", "items", "keys", "values"})
 
 
 class Text(str):
-    """Template text with its tokens and marks in `raw`; to filters and operators it is the finished string."""
+    """Template text with its tokens and marks in `raw`; filters and operators see the finished string."""
 
     raw: str
 
@@ -45,7 +47,7 @@ class Text(str):
 
 
 class _Generator(CodeGenerator):
-    """What a call block gives is finished like any other expression; jinja2 alone would write it as it is."""
+    """Finalizes the result of a call block like other expressions, which jinja2 does not."""
 
     def visit_CallBlock(self, node: nodes.CallBlock, frame: Frame) -> None:  # noqa: N802 jinja2's name
         body, macro = self.macro_body(node, frame)
@@ -77,27 +79,27 @@ class _Library(BaseLoader):
 
 
 def resolved(read: Callable[[str], str | None], name: str, parent: str) -> str:
-    """The file that `name` means in `parent`: one of the same template folder before one below `templates/`."""
+    """The file that `name` refers to in `parent`: first in its template folder, then in `templates/`."""
     own = f"{parent.partition('/')[0]}/{name}"
     return own if read(own) is not None else name
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """One rendering of one file. `values[n]` is what token n stands for, and the node it came from if that is known."""
+    """One rendering of one file. `values[n]` is the value of token n, and its node in the environment file, if any."""
 
     code_generator_class = _Generator
     intercepted_binops = frozenset({"*", "**"})
 
     def __init__(self, read: Callable[[str], str | None], names: Mapping[str, Any]) -> None:
         self._read = read
-        super().__init__(undefined=Missing, loader=_Library(read), keep_trailing_newline=True, cache_size=50)
+        super().__init__(undefined=UndefinedValue, loader=_Library(read), keep_trailing_newline=True, cache_size=50)
         self.finalize = self._token
         self.filters["_counted"] = self._counted
         for gone, table in (("random", self.filters), ("lipsum", self.globals)):
             table.pop(gone)
         self.globals.update(range=self._range, **names)
         self.values: list[tuple[Any, Node | None]] = []
-        self.missed: list[tuple[str, str, int]] = []
+        self.undefined_values: list[tuple[str, str, int]] = []
         self._spent = 0
         self._last: tuple[Any, Node | None] = (missing, None)
 
@@ -106,7 +108,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return _lexer()
 
     def join_path(self, template: str, parent: str) -> str:
-        """jinja2's question which file an include, import or extends means."""
+        """The file that an include, import or extends refers to."""
         return resolved(self._read, template, parent)
 
     def run(self, name: str) -> str:
@@ -115,7 +117,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self._join(template.root_render_func(template.new_context()))
 
     def concat(self, parts: Iterable[str]) -> Text:
-        """Joins what a macro or block has written."""
+        """Joins the output of a macro or block."""
         raw = self._join(parts)
         return Text(raw, TOKEN.sub(lambda found: self._finished(int(found[1])), MARK.sub("", raw)))
 
@@ -125,17 +127,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
             pieces.append(part.raw if isinstance(part, Text) else part)
             size += len(pieces[-1])
             if size > TEXT:
-                raise OverflowError("the template writes more than fits into a file")
+                raise OverflowError("the output of the template is too large")
         return "".join(pieces)
 
     def spend(self, amount: int) -> None:
-        """Counts work; a template that costs too much is stopped."""
+        """Counts work; raises OverflowError above the budget."""
         self._spent += amount
         if self._spent > BUDGET:
-            raise OverflowError("the template loops too often or makes too many values")
+            raise OverflowError("the template has too many loop rounds or values")
 
     def _weigh(self, value: Any, depth: int = 0) -> None:
-        """Spends one for every value in a value and every KiB of text."""
+        """Counts one for each value in a value and each KiB of text."""
         self.spend(1 + (len(value) // 1024 if isinstance(value, str) else 0))
         if depth > DEPTH:
             raise OverflowError(f"a value is nested deeper than {DEPTH} levels")
@@ -158,7 +160,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return not (isinstance(obj, Placed) and hasattr(Placed, attr)) and super().is_safe_attribute(obj, attr, value)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """`values.items` is the key `items` when there is one; of a mapping's methods only the reading ones exist."""
+        """`values.items` is the key `items` if it exists; only the reading methods of a mapping are available."""
         if isinstance(obj, PlacedDict) and (attribute in obj or attribute not in _METHODS):
             return self.getitem(obj, attribute)
         return super().getattr(obj, attribute)
@@ -176,7 +178,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     @pass_context
     def _token(self, _: Context, value: Any) -> str:
-        """jinja2's `finalize`: what an expression writes."""
+        """jinja2's `finalize`: the text that an expression writes."""
         if isinstance(value, Text):
             return value.raw
         if isinstance(value, Undefined):
@@ -190,14 +192,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return token(len(self.values) - 1)
 
     def _note(self, value: Undefined) -> str:
-        """A value that is not there is noted with its line, and the rendering goes on: one visit finds them all."""
+        """Records an undefined value with its line and continues, so that one run reports all of them."""
         frame = inspect.currentframe()
         while frame and "__jinja_template__" not in frame.f_globals:
             frame = frame.f_back
-        if frame is None or not isinstance(value, Missing):
+        if frame is None or not isinstance(value, UndefinedValue):
             return str(value)
         template = frame.f_globals["__jinja_template__"]
-        self.missed.append((value.words(), str(template.name), template.get_corresponding_lineno(frame.f_lineno)))
+        self.undefined_values.append(
+            (value.words(), str(template.name), template.get_corresponding_lineno(frame.f_lineno))
+        )
         return ""
 
     def _finished(self, number: int) -> str:
@@ -218,7 +222,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 def _size_of(operator: str, left: Any, right: Any) -> int:
-    """About how many bits or items the result of a power or product has."""
+    """The approximate number of bits or items of a power or product."""
     if isinstance(left, int) and isinstance(right, int):
         return left.bit_length() * right if operator == "**" else left.bit_length() + right.bit_length()
     many, times = (left, right) if isinstance(right, int) else (right, left)
@@ -227,7 +231,7 @@ def _size_of(operator: str, left: Any, right: Any) -> int:
 
 @cache
 def _lexer() -> Lexer:
-    return MarkingLexer(Environment(keep_trailing_newline=True))  # noqa: S701 nothing is rendered with it, and not HTML
+    return MarkingLexer(Environment(keep_trailing_newline=True))  # noqa: S701 used for its lexer only
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A value that a template asks for and that nobody has written: what to say of it. Raises as jinja2's own does."""
+"""The message for an undefined value of a template. The class raises like jinja2's StrictUndefined."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from deploy.documents.places import did_you_mean
 GLOBALS = ("endpoint", "environment", "unique", "values")
 
 
-class Missing(StrictUndefined):
-    """A value that is not there. Its message is a cause and a cure, one a line."""
+class UndefinedValue(StrictUndefined):
+    """An undefined value. Its message is a cause and a cure, one per line."""
 
     __slots__ = ()
 
@@ -31,5 +31,5 @@ class Missing(StrictUndefined):
         label = self._undefined_obj.label
         path = f"{label}.{name}"
         near = did_you_mean(name, self._undefined_obj, "-").removeprefix("Did you mean ")
-        otherwise = f"Set it in the environment, or write {{{{ {path} | default(...) }}}}."
+        otherwise = f"Set it in the environment, or use {{{{ {path} | default(...) }}}}."
         return f"{path} is not defined.\n{otherwise if near == '-' else f'Did you mean {label}.{near}'}"

@@ -1,6 +1,6 @@
-"""Which values a template speaks of, so that a value that nothing speaks of (a misspelt one, most often) is found.
+"""Finds values of an environment that no file of the template uses; most often they are misspelt.
 
-A template that takes `values` as a whole, or includes by a computed name, may use any of them: then nothing is claimed.
+A template that uses `values` as a whole, or includes a file by a computed name, may use any value: no problem then.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from deploy.errors import Place, Problem
 _VALUES = "values"
 
 
-def unspoken(files: TemplateFiles, own: Mapping[str, Place]) -> list[Problem]:
-    """A problem for each of an endpoint's own values (name -> place) that no file of its template speaks of."""
+def unused_values(files: TemplateFiles, own: Mapping[str, Place]) -> list[Problem]:
+    """A problem for each of an endpoint's own values (name -> location) that no file of its template uses."""
     known = _known(files) if own else None
     if known is None:
         return []
@@ -27,7 +27,7 @@ def unspoken(files: TemplateFiles, own: Mapping[str, Place]) -> list[Problem]:
             place,
             "AML116",
             f"No file of template {files.name} uses values.{name}.",
-            did_you_mean(name, known, "Take it out."),
+            did_you_mean(name, known, "Remove it."),
         )
         for name, place in own.items()
         if name not in known
@@ -35,7 +35,7 @@ def unspoken(files: TemplateFiles, own: Mapping[str, Place]) -> list[Problem]:
 
 
 def _known(files: TemplateFiles) -> frozenset[str] | None:
-    """Every value that the files and what they include speak of; None when that cannot be told."""
+    """The names of all values that the files and their includes use; None if unknown."""
     known: frozenset[str] = frozenset()
     ahead, seen = [n for n in (files.endpoint, *files.deployments, files.pipeline) if n and n.endswith(".j2")], set()
     while ahead:
@@ -44,27 +44,27 @@ def _known(files: TemplateFiles) -> frozenset[str] | None:
         seen.add(name)
         if text is None:
             continue
-        spoken, included = _read(text)
-        if spoken is None or None in included:
+        used, included = _read(text)
+        if used is None or None in included:
             return None
-        known |= spoken
+        known |= used
         ahead += [resolved(files.read, other, name) for other in included if other]
     return known
 
 
 @lru_cache(maxsize=256)
 def _read(text: str) -> tuple[frozenset[str] | None, tuple[str | None, ...]]:
-    """(the values that one text speaks of, the files that it includes); None for what cannot be told."""
+    """(names of the values that one text uses, files that it includes); None for what is unknown."""
     try:
         tree = Sandbox(lambda _: None, {}).parse(text)
     except TemplateSyntaxError:
         return None, ()
     looks = (node for node in tree.find_all(nodes.Expr) if isinstance(node, nodes.Getattr | nodes.Getitem))
     named = [node for node in looks if _is_values(node.node)]
-    spoken = [_word(node) for node in named]
+    used = [_word(node) for node in named]
     whole = sum(_is_values(node) for node in tree.find_all(nodes.Name)) > len(named)
     included = tuple(meta.find_referenced_templates(tree))
-    return (None if whole or None in spoken else frozenset(str(word) for word in spoken)), included
+    return (None if whole or None in used else frozenset(str(word) for word in used)), included
 
 
 def _is_values(node: nodes.Node) -> bool:

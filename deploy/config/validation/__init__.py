@@ -1,6 +1,6 @@
-"""Documents to what is wanted, or every problem at once. It knows what Azure refuses and its SDK's loader lets pass.
+"""Validates documents and converts them to specs, or raises SpecError with all problems.
 
-It reads local files to see that they exist and to digest them; it never asks Azure and never imports its SDK.
+Includes what Azure refuses but azure-ai-ml's loader accepts. Reads local files to check and digest them; works offline.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from deploy.domain.owners import Owner
 from deploy.domain.spec import EndpointSpec, Environment, Guards
 from deploy.errors import Place, Problem, SpecError
 
-_STAND_INS = {
+_PLACEHOLDERS = {
     "cloud": "local",
     "subscription_id": "00000000-0000-0000-0000-000000000000",
     "resource_group": "none",
@@ -45,7 +45,7 @@ _TEXTS: tuple[Trail, ...] = (
 
 @dataclass(frozen=True)
 class Entry:
-    """One endpoint of an environment: its template, the place that names it, and its values over the defaults."""
+    """One endpoint of an environment: its template, its location, and its values merged over the defaults."""
 
     template: str
     place: Place
@@ -55,9 +55,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class EnvironmentFile:
-    """An environment, and what each of its endpoints is rendered from.
+    """An environment, and the template and values of each of its endpoints.
 
-    `problems` is empty unless the file was surveyed; what is wrong is then left out, or replaced by a stand-in.
+    `problems` is only set by `survey_environment`; invalid parts are then left out, or replaced by a placeholder.
     """
 
     environment: Environment
@@ -67,9 +67,9 @@ class EnvironmentFile:
 
 
 def validate_environment(source: Source) -> EnvironmentFile:
-    """The environment that a file describes. Raises SpecError with every problem.
+    """The environment of a file. Raises SpecError with all problems.
 
-    A value of an endpoint replaces the environment's value of the same key as a whole; mappings are not merged.
+    A value of an endpoint replaces the environment's value with the same key as a whole; mappings are not merged.
     """
     found = survey_environment(source)
     if found.problems:
@@ -78,9 +78,9 @@ def validate_environment(source: Source) -> EnvironmentFile:
 
 
 def survey_environment(source: Source) -> EnvironmentFile:
-    """Likewise, and as much as can be made of a file with problems, so that its templates can be checked as well."""
+    """The environment of a file, with its problems: its valid part, so that its templates can be checked."""
     checked = check(EnvironmentDocument, source)
-    written = checked.model or _sound(checked)
+    written = checked.model or _valid_part(checked)
     if not isinstance(written, EnvironmentDocument):
         raise SpecError(checked.problems)
     guards = Guards(**written.guards.model_dump())
@@ -98,9 +98,9 @@ def survey_environment(source: Source) -> EnvironmentFile:
     return EnvironmentFile(environment, entries, problems, written.notices)
 
 
-def _sound(checked: Checked) -> EnvironmentDocument | None:
-    """What is right in a file, with stand-ins for what every environment must have. Nobody deploys with it."""
-    rest = {**_STAND_INS, **checked.rest}
+def _valid_part(checked: Checked) -> EnvironmentDocument | None:
+    """The valid part of a file, with placeholders for the required keys. It is never deployed."""
+    rest = {**_PLACEHOLDERS, **checked.rest}
     entries = rest.get("endpoints") or {}
     rest["endpoints"] = {
         key: entry for key, entry in entries.items() if isinstance(entry, dict) and "template" in entry
@@ -123,11 +123,11 @@ def _entry(source: Source, key: str) -> Entry:
 
 
 def validate_endpoint(
-    rendered: Rendered, environment: Environment, key: str, root: Path, *, kept: bool = False
+    rendered: Rendered, environment: Environment, key: str, root: Path, *, restored: bool = False
 ) -> EndpointSpec:
-    """The endpoint that the documents describe. Raises SpecError with every problem; places are files below `root`.
+    """The spec of an endpoint. Raises SpecError with all problems; locations are relative to `root`.
 
-    `kept`: it says what was there and not what somebody wrote, so its name may be a successor's and its tags ours.
+    `restored`: the documents were exported from Azure, so the name of a successor and amldeploy's tags are allowed.
     """
     endpoint = _checked(EndpointDocument, rendered.endpoint, "compute", "Remove `compute`.")
     deployments = [
@@ -135,12 +135,12 @@ def validate_endpoint(
     ]
     pipeline = check(Pipeline, rendered.pipeline or Source("", Node({}, Place(""))))
     problems = [found for each in (endpoint, *deployments, pipeline) for found in each.problems]
-    problems += rules.endpoint(endpoint, [each.sound.get("name") for each in deployments])
+    problems += rules.endpoint(endpoint, [each.valid.get("name") for each in deployments])
     problems += [found for each in deployments for found in rules.deployment(each, endpoint, rendered.folder, root)]
     problems += rules.names(deployments)
     problems += [found for each in (endpoint, *deployments) for found in rules.spellings(each)]
     problems += rules.pipeline(pipeline, endpoint, rendered.folder)
-    if not kept:
+    if not restored:
         problems += rules.renewable(pipeline, endpoint)
         problems += [found for each in (endpoint, *deployments) for found in rules.tags(each)]
     if problems or not isinstance(pipeline.model, Pipeline):
@@ -164,7 +164,7 @@ def _spec(rendered: Rendered, environment: Environment, key: str, root: Path, pi
 
 
 def _probe_files(rendered: Rendered, pipeline: Pipeline) -> str:
-    """A digest over the files that the probe reads; empty where it reads none."""
+    """A digest of the files that the probe reads; empty if it reads none."""
     probe, source = pipeline.probe, rendered.pipeline
     names = [name for name in (probe.image, probe.body, probe.answer) if isinstance(name, str)] if probe else []
     try:
@@ -172,11 +172,11 @@ def _probe_files(rendered: Rendered, pipeline: Pipeline) -> str:
     except OSError as error:
         cause = f"A file of the probe cannot be read: {error.strerror}."
         where = source or rendered.endpoint
-        raise SpecError([problem(where, ("probe",), "AML128", cause, "Check the path and its rights.")]) from None
+        raise SpecError([problem(where, ("probe",), "AML128", cause, "Check the path and its permissions.")]) from None
 
 
 def _document(source: Source) -> dict[str, Json]:
-    """The document as Azure is to get it: what must be text is text, as it was written."""
+    """The document to send to Azure: values of text fields as text, as they were written."""
     document: dict[str, Json] = {key: _copy(item) for key, item in source.value.items() if item is not None}
     for trail in _TEXTS:
         around, node = at(document, trail[:-1]), source.find(trail)
@@ -200,29 +200,29 @@ def _copy(value: Json) -> Any:
 
 
 def _trees(document: Mapping[str, Json], source: Source, folder: Path, root: Path) -> dict[str, tuple[str, Entries]]:
-    """Field that names local files -> the name of the file or folder, and what counts in it."""
+    """Field with a local path -> the name of the file or folder, and its relevant entries."""
     trees = {}
     for trail, path in local_paths(document, folder):
         try:
             trees[".".join(map(str, trail))] = (path.name, read_tree(path, root))
         except (OSError, TooMuch, Unusable) as error:
             cause = f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}."
-            cure = "Fix the ignore file." if isinstance(error, Unusable) else "Check the path and its rights."
+            cure = "Fix the ignore file." if isinstance(error, Unusable) else "Check the path and its permissions."
             raise SpecError([problem(source, trail, "AML128", cause, cure)]) from None
     return trees
 
 
 def _release(document: Mapping[str, Json], trees: Mapping[str, tuple[str, Entries]]) -> str:
-    """12 hex digits over what the deployment is made of, the contents of local files included."""
+    """12 hex digits of a digest of the deployment's content, local files included."""
     parts = {name: value for name, value in document.items() if name not in _NOT_THE_RELEASE}
     return digest({"document": parts, "files": {field: digest_entries(each) for field, (_, each) in trees.items()}}, 12)
 
 
 def _checked(model: type[EndpointDocument | DeploymentDocument], source: Source, sign: str, cure: str) -> Checked:
-    """The document's shape; one for Kubernetes is refused as a whole, since none of its keys would fit."""
+    """The document checked against its model; one for Kubernetes gets one problem, not one for each key."""
     value = source.value if isinstance(source.value, dict) else {}
     trail: Trail | None = (sign,) if sign in value else ("type",) if value.get("type") == "kubernetes" else None
     if trail is None:
         return check(model, source)
-    cause = "This is for Kubernetes; only managed online endpoints can be deployed."
+    cause = "This is for a Kubernetes endpoint; amldeploy supports only managed online endpoints."
     return Checked(source, {}, (problem(source, trail, "AML127", cause, cure),))

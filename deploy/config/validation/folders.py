@@ -1,4 +1,4 @@
-"""Files and folders of the user's that go to Azure: what in them cannot be read or sent. It only looks."""
+"""Finds files and folders of a template that cannot be read or uploaded to Azure."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-_ENOUGH = 10
-"""Problems of one folder that are told; who has more has seen the pattern."""
+_MOST = 10
+"""Maximum number of reported problems per folder."""
 
 
 def unfit(path: Path, written: str) -> Iterator[str]:
-    """A cause for whatever cannot be read or sent: links to nothing, pipes, what we have no right to read.
+    """A cause for each entry that cannot be read or uploaded: broken links, pipes, missing permissions.
 
-    `written` is how the files name the path.
+    `written` is the path as the files name it.
     """
-    told = 0
+    reported = 0
     for found in (path, *_below(path)):
         cause = _cause(found)
-        if cause and told < _ENOUGH:
-            told += 1
+        if cause and reported < _MOST:
+            reported += 1
             yield f"{(Path(written) / found.relative_to(path)).as_posix()} {cause}"
 
 
@@ -34,7 +34,7 @@ def _cause(path: Path) -> str:
     try:
         kind = path.stat().st_mode
     except OSError as error:
-        return "is a link to nothing." if path.is_symlink() else f"cannot be read: {error.strerror}."
+        return "is a broken link." if path.is_symlink() else f"cannot be read: {error.strerror}."
     if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-        return "is neither a file nor a folder."
+        return "is not a file or a folder."
     return "" if os.access(path, os.R_OK) else "cannot be read: Permission denied."

@@ -1,6 +1,6 @@
-"""The rules that span fields, documents or files: what Azure refuses and its SDK's loader lets pass.
+"""Rules for several fields, documents or files: what Azure refuses but azure-ai-ml's loader accepts.
 
-Each takes documents whose fields have the right shape and yields problems; a field that has not is left out of `sound`.
+Each function yields problems. Fields with problems of their own are not in `valid` and are skipped.
 """
 
 from __future__ import annotations
@@ -21,59 +21,57 @@ from deploy.domain.preserved import is_ours
 from deploy.errors import Place, Problem, sanitize
 from deploy.redact import redact_values
 
-Found = Iterator[Problem]
+Problems = Iterator[Problem]
 _MOST_TAGS, _LONGEST_NAME, _LONGEST_VALUE = 40, 512, 256
-"""Azure's limits of tags: a resource has 50, of which 10 are left to ours."""
+"""Azure's limits for tags: 50 per resource, of which 10 are reserved for amldeploy."""
 _NOT_IN_TAGS = frozenset("<>%&\\?/")
 
 
-def environment(checked: Checked) -> Found:
-    """Two repositories can have an environment file and a key of the same names, and share a workspace."""
-    source, cloud = checked.source, checked.sound.get("cloud", "local")
+def environment(checked: Checked) -> Problems:
+    """`project` is required, because two repositories can share a workspace and use the same file name and key."""
+    source, cloud = checked.source, checked.valid.get("cloud", "local")
     if cloud != "local" and at(source.value, ("project",)) is None:
-        cause = f"There is no project, and cloud is {cloud}: other repositories may use the same workspace."
-        cure = "Add `project: NAME`, a short name of this repository that no other one in the workspace has."
+        cause = f"project is missing and cloud is {cloud}: other repositories may use the same workspace."
+        cure = "Add `project: NAME` with a short name for this repository that is unique in the workspace."
         yield problem(source, ("cloud",), "AML139", cause, cure)
 
 
-def endpoint(checked: Checked, names: list[str | None]) -> Found:
-    source, document = checked.source, checked.sound
+def endpoint(checked: Checked, names: list[str | None]) -> Problems:
+    source, document = checked.source, checked.valid
     traffic, mirror = document.get("traffic") or {}, document.get("mirror_traffic") or {}
     if sum(traffic.values()) not in (0, 100):
-        cause = f"Traffic adds up to {sum(traffic.values())}; it must be 100, or 0 for nobody."
+        cause = f"The traffic adds up to {sum(traffic.values())}; it must be 100, or 0 for no traffic."
         yield problem(source, ("traffic",), "AML124", cause, "Change the percentages.")
     for field in ("traffic", "mirror_traffic"):
         for name in document.get(field) or {}:
             if None not in names and name not in names:
                 cause = f"There is no deployment {name!r} in this template."
                 yield Problem(source.key((field, name)), "AML124", cause, did_you_mean(name, filter(None, names)))
-    ours = len(names) == 1 and at(source.value, ("traffic",)) is None
-    yield from _mirror(source, mirror, traffic, ours=ours)
+    automatic = len(names) == 1 and at(source.value, ("traffic",)) is None
+    yield from _mirror(source, mirror, traffic, automatic=automatic)
     yield from _identity(source, document.get("identity") or {})
 
 
-def _mirror(source: Source, mirror: Mapping[str, int], traffic: Mapping[str, int], *, ours: bool) -> Found:
-    """`ours`: which deployment the callers get is not the user's to say, so none can be promised copies only."""
+def _mirror(source: Source, mirror: Mapping[str, int], traffic: Mapping[str, int], *, automatic: bool) -> Problems:
+    """`automatic`: amldeploy chooses the slot that receives traffic, so the user cannot mirror to a certain one."""
     if len(mirror) > 1:
-        cause = "Mirrored traffic can go to one deployment only."
-        yield problem(source, ("mirror_traffic",), "AML125", cause, "Keep one.")
+        cause = "Traffic can be mirrored to only one deployment."
+        yield problem(source, ("mirror_traffic",), "AML125", cause, "Remove the others.")
     for name, percent in mirror.items():
         trail = ("mirror_traffic", name)
         if percent > 50:
-            cause = f"Mirrored traffic is {percent}; it can be 50 at most."
-            yield problem(source, trail, "AML125", cause, "Write 50 or less.")
+            cause = f"The mirrored traffic is {percent}; the maximum is 50."
+            yield problem(source, trail, "AML125", cause, "Use 50 or less.")
         if percent and traffic.get(name):
-            cause = f"The deployment {name!r} has live traffic; it cannot get mirrored traffic too."
-            yield problem(source, trail, "AML125", cause, "Keep one of the two.")
-        if percent and ours:
-            cause = (
-                f"{name!r} may get the callers: with one deployment file and no traffic map we choose the deployment."
-            )
-            cure = "Take mirror_traffic out, or give each deployment a file of its own and say who serves in traffic."
+            cause = f"The deployment {name!r} has live traffic; it cannot receive mirrored traffic, too."
+            yield problem(source, trail, "AML125", cause, "Remove one of the two.")
+        if percent and automatic:
+            cause = f"{name!r} may receive all traffic: without a traffic map, amldeploy chooses the slot."
+            cure = "Remove mirror_traffic, or add a file for each deployment and a traffic map."
             yield problem(source, trail, "AML125", cause, cure)
 
 
-def _identity(source: Source, identity: Mapping[str, Json]) -> Found:
+def _identity(source: Source, identity: Mapping[str, Json]) -> Problems:
     given = identity.get("user_assigned_identities") or []
     trail: Trail = ("identity", "user_assigned_identities")
     if identity.get("type") == "user_assigned" and not given:
@@ -81,18 +79,18 @@ def _identity(source: Source, identity: Mapping[str, Json]) -> Found:
         yield problem(source, ("identity",), "AML126", cause, "Add `- resource_id: /subscriptions/...` below it.")
     if given and identity.get("type") != "user_assigned":
         cause = f"identity.type is {identity.get('type')}, so there can be no user_assigned_identities."
-        yield problem(source, trail, "AML126", cause, "Write `type: user_assigned`, or remove them.")
+        yield problem(source, trail, "AML126", cause, "Use `type: user_assigned`, or remove them.")
     for number, each in enumerate(given):
         if not each.get("resource_id"):
             yield problem(source, (*trail, number), "AML126", "The identity has no resource_id.", "Add its ARM id.")
 
 
-def deployment(checked: Checked, endpoint: Checked, folder: Path, root: Path) -> Found:
-    source, document = checked.source, checked.sound
-    name, named = endpoint.sound.get("name"), document.get("endpoint_name")
+def deployment(checked: Checked, endpoint: Checked, folder: Path, root: Path) -> Problems:
+    source, document = checked.source, checked.valid
+    name, named = endpoint.valid.get("name"), document.get("endpoint_name")
     if name and named and name != named:
-        cause = f"endpoint_name is {named!r}, and the endpoint is {name!r}."
-        yield problem(source, ("endpoint_name",), "AML131", cause, "Make them equal.")
+        cause = f"endpoint_name is {named!r}, but the name of the endpoint is {name!r}."
+        yield problem(source, ("endpoint_name",), "AML131", cause, "Use the same name.")
     for trail, path in local_paths(document, folder):
         yield from _local(source, trail, path, root)
     code = document.get("code_configuration") or {}
@@ -106,129 +104,129 @@ def deployment(checked: Checked, endpoint: Checked, folder: Path, root: Path) ->
     inline = document.get("environment")
     if isinstance(inline, dict) and inline.get("image") and inline.get("build"):
         cause = "The environment has both image and build."
-        yield problem(source, ("environment", "build"), "AML122", cause, "Keep one of the two.")
+        yield problem(source, ("environment", "build"), "AML122", cause, "Remove one of the two.")
 
 
 def _scores(code: Path, script: str) -> bool:
-    """Whether the script is there; a folder that is absent has its own problem."""
-    return not os.path.isdir(code) or os.path.isfile(code / script)  # noqa: PTH112,PTH113 these take any text
+    """Whether the script exists; a missing folder has its own problem."""
+    return not os.path.isdir(code) or os.path.isfile(code / script)  # noqa: PTH112,PTH113 these accept any text
 
 
-def _local(source: Source, trail: Trail, path: Path, root: Path) -> Found:
+def _local(source: Source, trail: Trail, path: Path, root: Path) -> Problems:
     written = source.text(trail)
-    if not os.path.exists(path):  # noqa: PTH110 unlike Path.exists it takes any text
+    if not os.path.exists(path):  # noqa: PTH110 unlike Path.exists it accepts any text
         shown = os.path.relpath(path, root.resolve())
         shown = written if shown.startswith("..") else shown
         near = did_you_mean(path.name, _names_in(path.parent), "Check the path.")
         yield problem(source, trail, "AML128", f"There is no file or folder {shown}.", near)
         return
     for cause in folders.unfit(path, written):
-        yield problem(source, trail, "AML134", cause, "Take it out of the folder, or put a readable file there.")
+        yield problem(source, trail, "AML134", cause, "Remove it from the folder, or replace it with a readable file.")
 
 
 def _names_in(folder: Path) -> list[str]:
     try:
-        return os.listdir(folder)  # noqa: PTH208 takes any text
+        return os.listdir(folder)  # noqa: PTH208 accepts any text
     except (OSError, ValueError):
         return []
 
 
-def tags(checked: Checked) -> Found:
-    """Ours say who owns what and which release it is; written by hand they would be lost, or lie."""
-    held = checked.sound.get("tags") or {}
-    for name in held:
+def tags(checked: Checked) -> Problems:
+    """amldeploy's own tags are reserved; they contain the manager and the release of a resource."""
+    written = checked.valid.get("tags") or {}
+    for name in written:
         if is_ours(name):
-            cause = f"The tag {name!r} is ours to write."
-            cure = "Take it out; give a tag of your own another name."
+            cause = f"The tag {name!r} is reserved for amldeploy."
+            cure = "Remove the tag, or rename it."
             yield Problem(checked.source.key(("tags", name)), "AML137", sanitize(cause), cure)
-    if len(held) > _MOST_TAGS:
-        cause = f"There are {len(held)} tags; {_MOST_TAGS} are possible beside those of amldeploy."
-        yield problem(checked.source, ("tags",), "AML141", cause, f"Remove {len(held) - _MOST_TAGS}.")
-    for name, value in held.items():
+    if len(written) > _MOST_TAGS:
+        cause = f"There are {len(written)} tags; the maximum is {_MOST_TAGS}, without those of amldeploy."
+        yield problem(checked.source, ("tags",), "AML141", cause, f"Remove {len(written) - _MOST_TAGS}.")
+    for name, value in written.items():
         yield from _refused_tag(checked.source, name, str(value))
 
 
-def _refused_tag(source: Source, name: str, value: str) -> Found:
+def _refused_tag(source: Source, name: str, value: str) -> Problems:
     """Limits of Azure Resource Manager (its documentation on tag resources, "Limitations")."""
     where = source.key(("tags", name))
     shown = repr(name if len(name) <= 60 else f"{name[:57]}...")
     if bad := "".join(sorted(_NOT_IN_TAGS & set(name))):
-        cure = "Choose another name, for example with . or - in its place."
-        yield Problem(where, "AML141", sanitize(f"The name of the tag {shown} has {bad!r} in it."), cure)
+        cure = "Choose another name, for example with . or - instead."
+        yield Problem(where, "AML141", sanitize(f"The name of the tag {shown} contains {bad!r}."), cure)
     if not name.strip() or len(name) > _LONGEST_NAME:
         cause = f"The name of the tag {shown} has {len(name)} characters; it must be 1 to {_LONGEST_NAME}."
         yield Problem(where, "AML141", sanitize(cause), "Choose another name.")
     if len(value) > _LONGEST_VALUE:
-        cause = f"The value of the tag {shown} has {len(value)} characters; it can have {_LONGEST_VALUE}."
+        cause = f"The value of the tag {shown} has {len(value)} characters; the maximum is {_LONGEST_VALUE}."
         yield Problem(where, "AML141", sanitize(cause), "Shorten it.")
 
 
-def spellings(checked: Checked) -> Found:
-    """Names of tags and properties that differ in case alone: Azure has one place for both."""
+def spellings(checked: Checked) -> Problems:
+    """Names of tags and properties that differ only in case, which are one name in Azure."""
     for part in ("tags", "properties"):
         first: dict[str, str] = {}
-        for name in checked.sound.get(part) or {}:
+        for name in checked.valid.get(part) or {}:
             if first.setdefault(name.lower(), name) != name:
                 cause = f"{part} has {first[name.lower()]!r} and {name!r}, which are one name in Azure."
-                yield Problem(checked.source.key((part, name)), "AML138", sanitize(cause), "Keep one of the two.")
+                yield Problem(checked.source.key((part, name)), "AML138", sanitize(cause), "Remove one of the two.")
 
 
-def names(deployments: list[Checked]) -> Found:
+def names(deployments: list[Checked]) -> Problems:
     seen: dict[str, Place] = {}
     for each in deployments:
-        name = each.sound.get("name")
+        name = each.valid.get("name")
         if name in seen:
-            cause = f"The deployment {name!r} is also at {seen[name]}."
-            yield problem(each.source, ("name",), "AML132", cause, "Give it a name of its own.")
+            cause = f"The deployment {name!r} exists already at {seen[name]}."
+            yield problem(each.source, ("name",), "AML132", cause, "Rename one of them.")
         elif name:
             seen[name] = each.source.place(("name",))
 
 
-def pipeline(checked: Checked, endpoint: Checked, folder: Path) -> Found:
-    source, document = checked.source, checked.sound
+def pipeline(checked: Checked, endpoint: Checked, folder: Path) -> Problems:
+    source, document = checked.source, checked.valid
     stages = (document.get("rollout") or {}).get("stages") or [100]
     if stages != sorted(set(stages)) or stages[-1] != 100:
-        cause = "The stages of a rollout must grow, and the last must be 100."
-        yield problem(source, ("rollout", "stages"), "AML129", cause, "Write them like [10, 50, 100].")
-    if (endpoint.sound.get("identity") or {}).get("type") == "none":
+        cause = "The stages of a rollout must be ascending, and the last must be 100."
+        yield problem(source, ("rollout", "stages"), "AML129", cause, "Use stages such as [10, 50, 100].")
+    if (endpoint.valid.get("identity") or {}).get("type") == "none":
         for number, role in enumerate(document.get("roles") or ()):
             if role.get("principal", "endpoint") == "endpoint":
-                cause = "The endpoint has no identity that could be given a role."
-                yield problem(source, ("roles", number), "AML133", cause, "Give it an identity, or name a principal.")
+                cause = "The endpoint has no identity that a role can be assigned to."
+                yield problem(source, ("roles", number), "AML133", cause, "Add an identity, or a principal.")
     quota = document.get("quota") or {}
     if quota.get("fallback") and quota.get("capacity") != "shared":
-        cause = "There is nothing to fall back from: quota.capacity is not shared."
-        yield problem(source, ("quota", "fallback"), "AML135", cause, "Write `capacity: shared`, or take it out.")
+        cause = "quota.fallback needs shared quota, but quota.capacity is not shared."
+        yield problem(source, ("quota", "fallback"), "AML135", cause, "Add `capacity: shared`, or remove it.")
     yield from _probe(source, document.get("probe") or {}, folder)
 
 
-def renewable(pipeline: Checked, endpoint: Checked) -> Found:
-    """Whether a successor can have a name, and be made before the lease ends: otherwise it could never be renewed."""
-    name, quota = endpoint.sound.get("name") or "", pipeline.sound.get("quota") or {}
+def renewable(pipeline: Checked, endpoint: Checked) -> Problems:
+    """A successor needs a valid name, and enough time before the lease ends; otherwise renewal is impossible."""
+    name, quota = endpoint.valid.get("name") or "", pipeline.valid.get("quota") or {}
     if quota.get("capacity") == "shared" and len(name) > leases.LONGEST_BASE:
         cause = (
-            f"The name {name!r} has {len(name)} letters. On shared quota it can have {leases.LONGEST_BASE} at most, "
-            "since its successors have six more and Azure allows 32."
+            f"The name {name!r} has {len(name)} characters. On shared quota the maximum is {leases.LONGEST_BASE}, "
+            "because successors add six and Azure allows 32."
         )
-        yield problem(endpoint.source, ("name",), "AML136", cause, "Write a shorter one.")
+        yield problem(endpoint.source, ("name",), "AML136", cause, "Use a shorter name.")
     written = pipeline.model
     if isinstance(written, Pipeline) and written.quota.capacity == "shared":
         least = written.lease.drain + leases.LEAST
         if written.quota.duration < least:
             cause = (
-                f"A lease of {written.quota.duration / 3600:g} h is too short to be renewed: lease.drain and one hour "
-                f"for the successor are {least / 3600:.3g} h."
+                f"A lease of {written.quota.duration / 3600:g} h is too short for a renewal: lease.drain and one hour "
+                f"for the successor need {least / 3600:.3g} h."
             )
-            yield problem(pipeline.source, ("quota", "duration"), "AML142", cause, "Write a longer one, up to 168h.")
+            yield problem(pipeline.source, ("quota", "duration"), "AML142", cause, "Use a longer one, up to 168h.")
 
 
-def _probe(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
+def _probe(source: Source, probe: Mapping[str, Json], folder: Path) -> Problems:
     found = [*_named_by(source, probe, folder)]
     yield from found or _request(source, probe, folder)
 
 
-def _named_by(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
-    """What the probe lacks: keys, and the files that it names."""
+def _named_by(source: Source, probe: Mapping[str, Json], folder: Path) -> Problems:
+    """Missing keys of the probe, and missing files."""
     known = probes.TYPES.get(str(probe.get("type")))
     for field in known.NEEDS if known else ():
         if not probe.get(field):
@@ -238,22 +236,22 @@ def _named_by(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
         if not name or not isinstance(name, str):
             continue
         path = folder / name
-        if not os.path.isfile(path):  # noqa: PTH113 unlike Path.is_file it takes any text
+        if not os.path.isfile(path):  # noqa: PTH113 unlike Path.is_file it accepts any text
             cause = f"There is no file {name!r} in the template folder."
             yield problem(source, ("probe", field), "AML128", cause, "Check the path.")
         elif not path.resolve().is_relative_to(folder.resolve()):
-            cause = f"{name!r} leads out of the template folder."
-            yield problem(source, ("probe", field), "AML128", cause, "Put the file into the template folder.")
+            cause = f"{name!r} is outside the template folder."
+            yield problem(source, ("probe", field), "AML128", cause, "Copy the file into the template folder.")
 
 
-def _request(source: Source, probe: Mapping[str, Json], folder: Path) -> Found:
-    """Whether its request can be made: better known now than when a machine is waiting for it."""
+def _request(source: Source, probe: Mapping[str, Json], folder: Path) -> Problems:
+    """A problem if the request of the probe cannot be built, so that it is found before a deployment exists."""
     if not probe:
         return
-    if isinstance(probe.get("answer"), dict):  # a judge quotes it, and shortens what it quotes
+    if isinstance(probe.get("answer"), dict):  # its message contains a shortened copy of it
         probe = {**probe, "answer": redact_values(probe["answer"], source.secrets)}
     try:
         probes.find(str(probe["type"])).request(probe, folder)
-    except probes.Unfit as unfit:
+    except probes.InvalidProbe as unfit:
         cause = f"{unfit.cause[:1].upper()}{unfit.cause[1:]}."
         yield problem(source, ("probe", unfit.field), unfit.code, cause, f"{unfit.cure}.")

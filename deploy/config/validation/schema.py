@@ -1,6 +1,6 @@
-"""A document against its pydantic model: every misfit becomes a problem at the place of the value, in our words.
+"""Checks a document against its pydantic model: each validation error becomes a problem with a location.
 
-It knows nothing of Azure; what a field may hold is written in `documents`.
+The rules are in `documents`.
 """
 
 from __future__ import annotations
@@ -18,28 +18,36 @@ from deploy.documents.yaml12 import kind
 from deploy.errors import Problem, sanitize
 from deploy.redact import redact_values
 
-_WANTED = {
-    "int": ("a whole number", "Write digits, without quotes."),
-    "float": ("a number", "Write digits, without quotes."),
-    "bool": ("a boolean", "Write true or false."),
-    "string": ("text", "Put it in quotes."),
-    "dict": ("a mapping", "Write `name: value` lines below it."),
-    "model": ("a mapping", "Write `name: value` lines below it."),
-    "list": ("a list", "Write one `- ` line for each item."),
-    "tuple": ("a list", "Write one `- ` line for each item."),
+_EXPECTED = {
+    "int": ("a whole number", "Use digits, without quotes."),
+    "float": ("a number", "Use digits, without quotes."),
+    "bool": ("a boolean", "Use true or false."),
+    "string": ("text", "Use quotes."),
+    "dict": ("a mapping", "Add `name: value` lines below it."),
+    "model": ("a mapping", "Add `name: value` lines below it."),
+    "list": ("a list", "Add a `- ` line for each item."),
+    "tuple": ("a list", "Add a `- ` line for each item."),
 }
 _PATTERNS = {
-    NAME: ("AML123", "is not a name", "Use lower-case letters, digits and single dashes, a letter first."),
-    GUID: ("AML122", "is not a GUID", "It looks like 00000000-0000-0000-0000-000000000000."),
-    SCOPE: ("AML130", "is no scope", "Write endpoint, workspace, workspace_storage, ... or an ARM id."),
-    WORKSPACE: ("AML123", "is not a workspace's name", "It has 2 to 33 letters, digits, dashes and underscores."),
-    RESOURCE_GROUP: ("AML123", "is not a resource group's name", "It has at most 90 letters, digits, and ( ) _ - ."),
+    NAME: (
+        "AML123",
+        "is not a valid name",
+        "Use lower-case letters, digits and single dashes, and start with a letter.",
+    ),
+    GUID: ("AML122", "is not a GUID", "Use the form 00000000-0000-0000-0000-000000000000."),
+    SCOPE: ("AML130", "is not a valid scope", "Use endpoint, workspace, workspace_storage, ... or an ARM id."),
+    WORKSPACE: ("AML123", "is not a valid workspace name", "Use 2 to 33 letters, digits, dashes and underscores."),
+    RESOURCE_GROUP: ("AML123", "is not a valid resource group name", "Use at most 90 letters, digits, and ( ) _ - ."),
     IDENTITY: (
         "AML122",
         "is not the ARM id of a user-assigned identity",
-        "Take all of it: /subscriptions/.../providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>.",
+        "Use the full id: /subscriptions/.../providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>.",
     ),
-    "^azureml:.+$": ("AML122", "names no asset", "Write azureml:<name>:<version> or azureml://registries/...."),
+    "^azureml:.+$": (
+        "AML122",
+        "is not a valid asset reference",
+        "Use azureml:<name>:<version> or azureml://registries/....",
+    ),
 }
 _LIMITS = {
     "greater_than": "more than {gt}",
@@ -54,72 +62,74 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class Checked:
-    """A document and what is wrong with its shape.
+    """A document and its problems.
 
-    `sound` holds the top-level keys whose values have the right shape, `rest` the document without what is wrong in
-    it, `model` the whole when nothing is.
+    `valid`: the top-level keys without problems. `rest`: the document without its invalid values. `model`: the parsed
+    document, if there are no problems.
     """
 
     source: Source
-    sound: Mapping[str, Any]
+    valid: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
     model: BaseModel | None = None
     rest: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check(model: type[BaseModel], source: Source) -> Checked:
-    """Every misfit. A key at the top that has no value counts as absent, so that a loop may be empty."""
+    """The document with all its problems. A top-level key without a value counts as absent, for loops without items."""
     value = {} if source.value is None else source.value
     if not isinstance(value, dict):
         return Checked(
-            source, {}, (problem(source, (), "AML122", f"The file must hold a mapping; it is {kind(value)}."),)
+            source, {}, (problem(source, (), "AML122", f"The file must contain a mapping; it is {kind(value)}."),)
         )
     value = {key: item for key, item in value.items() if item is not None}
     try:
         return Checked(source, value, model=model.model_validate(value))
     except ValidationError as error:
-        misfits = error.errors(include_url=False)
-        wrong = {misfit["loc"][0] for misfit in misfits if misfit["loc"] and misfit["type"] != "extra_forbidden"}
-        sound = {key: item for key, item in value.items() if key not in wrong}
-        rest = _without(value, [_trail(source, misfit["loc"]) for misfit in misfits])
-        return Checked(source, sound, tuple(_misfit(model, source, misfit) for misfit in misfits), rest=rest)
+        failures = error.errors(include_url=False)
+        wrong = {failure["loc"][0] for failure in failures if failure["loc"] and failure["type"] != "extra_forbidden"}
+        valid = {key: item for key, item in value.items() if key not in wrong}
+        rest = _without(value, [_trail(source, failure["loc"]) for failure in failures])
+        return Checked(source, valid, tuple(_problem_of(model, source, failure) for failure in failures), rest=rest)
 
 
 def problem(source: Source, trail: Trail, code: str, cause: str, cure: str = "") -> Problem:
-    """A problem at the value's place, which is the environment file's when the value came from there."""
+    """A problem at the location of the value, in the environment file if the value is from there."""
     via = source.via(trail)
-    return Problem(source.place(trail), code, sanitize(cause) + (f" It came through {via}." if via else ""), cure)
+    return Problem(
+        source.place(trail), code, sanitize(cause) + (f" The template uses it at {via}." if via else ""), cure
+    )
 
 
-def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
-    loc: tuple[str | int, ...] = misfit["loc"]
+def _problem_of(model: type[BaseModel], source: Source, failure: Any) -> Problem:
+    loc: tuple[str | int, ...] = failure["loc"]
     trail = _trail(source, loc)
     name, about, found = (
         ".".join(map(str, trail)) or "The file",
-        misfit["type"],
-        _shown(redact_values(misfit["input"], source.secrets)),
+        failure["type"],
+        _shown(redact_values(failure["input"], source.secrets)),
     )
     if about == "missing":
         return problem(
             source,
             trail,
             "AML121",
-            f"{_named(_trail(source, loc[:-1]), loc[-1])} is missing.",
+            f"{_label(_trail(source, loc[:-1]), loc[-1])} is missing.",
             f"Add `{loc[-1]}: ...`.",
         )
     if about == "extra_forbidden":
         cause, cure = f"{loc[-1]!r} is not a key here.", did_you_mean(str(loc[-1]), _known(model, loc[:-1]))
         return Problem(source.key(trail), "AML120", sanitize(cause), cure)
     sort = re.sub(r"_(type|from_float|parsing)$|_(attributes_type)$", "", about)
-    if sort in _WANTED:
-        wanted, how = _WANTED[sort]
-        cause = f"{name} must be {wanted}; it is {_held(sort, misfit['input'])}."
-        return problem(source, trail, "AML122", cause, _cure(sort, misfit["input"]) or how)
-    context = misfit.get("ctx") or {}
+    if sort in _EXPECTED:
+        wanted, how = _EXPECTED[sort]
+        cause = f"{name} must be {wanted}; it is {_type_shown(sort, failure['input'])}."
+        return problem(source, trail, "AML122", cause, _cure(sort, failure["input"]) or how)
+    context = failure.get("ctx") or {}
     if about == "literal_error":
         known = re.findall(r"'([^']*)'", context["expected"])
         cause = f"{name} is {found}; it must be {context['expected']}."
-        return problem(source, trail, "AML122", cause, did_you_mean(found.strip("'"), known, "Write one of these."))
+        return problem(source, trail, "AML122", cause, did_you_mean(found.strip("'"), known, "Use one of these."))
     if about == "string_pattern_mismatch":
         code, cause, cure = _PATTERNS.get(context["pattern"], ("AML122", "has the wrong form", ""))
         return problem(source, trail, code, f"{name} {cause}: {found}.", cure or f"It must match {context['pattern']}")
@@ -127,25 +137,25 @@ def _misfit(model: type[BaseModel], source: Source, misfit: Any) -> Problem:
     if about in _LIMITS:
         cause = f"{name} is {found}; it must be {_LIMITS[about].format(**context)}."
         return problem(source, trail, code, cause, "Change it.")
-    own = misfit["msg"].startswith("Value error, ")
-    words, _, cure = misfit["msg"].removeprefix("Value error, ").partition(": ")
+    own = failure["msg"].startswith("Value error, ")
+    words, _, cure = failure["msg"].removeprefix("Value error, ").partition(": ")
     cause = f"{name} {words}." if own else f"{name}: {words}."
     return problem(source, trail, code, cause, f"{cure[:1].upper()}{cure[1:]}." if cure else "Change it.")
 
 
-def _held(sort: str, value: Any) -> str:
+def _type_shown(sort: str, value: Any) -> str:
     return _shown(value) if sort == "int" and isinstance(value, float) else kind(value)
 
 
 def _cure(sort: str, value: Any) -> str:
-    """A cure that fits what was written, when the usual one does not."""
+    """A special cure for some values."""
     if sort == "int" and isinstance(value, float):
-        return "Write digits alone, without a point or an exponent."
-    return "Write a text in its place." if sort == "string" and not isinstance(value, int | float) else ""
+        return "Use digits only, without a point or an exponent."
+    return "Replace it with text." if sort == "string" and not isinstance(value, int | float) else ""
 
 
 def _trail(source: Source, loc: tuple[str | int, ...]) -> Trail:
-    """The way to the value; pydantic's own words for branches of a union are left out."""
+    """The path to the value, without pydantic's names for the branches of a union."""
     node, trail = source.root, []
     for part in loc:
         if part in node.children:
@@ -155,7 +165,7 @@ def _trail(source: Source, loc: tuple[str | int, ...]) -> Trail:
 
 
 def _without(value: Any, trails: Sequence[Trail]) -> Any:
-    """A copy without the values that the trails lead to."""
+    """A copy without the values at the trails."""
     if not isinstance(value, dict):
         return value
     gone = {trail[0] for trail in trails if len(trail) == 1}
@@ -166,7 +176,7 @@ def _without(value: Any, trails: Sequence[Trail]) -> Any:
     }
 
 
-def _named(trail: Trail, last: str | int) -> str:
+def _label(trail: Trail, last: str | int) -> str:
     return ".".join(map(str, (*trail, last)))
 
 
@@ -178,7 +188,7 @@ def _shown(value: Any) -> str:
 
 
 def _known(model: type[BaseModel], loc: tuple[str | int, ...]) -> set[str]:
-    """The keys that a document may have at a location."""
+    """The keys that a model allows at a location."""
     models = {model}
     for part in loc:
         inner = [field.annotation for each in models for name, field in _fields(each) if name == part]
@@ -191,7 +201,7 @@ def _fields(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Every model that an annotation speaks of."""
+    """All models in an annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):

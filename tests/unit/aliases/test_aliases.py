@@ -76,7 +76,7 @@ def test_a_command_that_fails_says_so(tmp_path: Path) -> None:
     """Its last words are in the error."""
     alias = {"command": [sys.executable, "-c", "import sys; sys.exit('no such host')"]}
 
-    with pytest.raises(CloudError, match="it ended with 1: no such host"):
+    with pytest.raises(CloudError, match="it exited with 1: no such host"):
         aliases.write(alias, NEW, Context(tmp_path, {}))
 
 
@@ -159,7 +159,7 @@ def test_a_variable_that_may_not_be_written(tmp_path: Path, github: dict[str, st
     """GitHub's words, the permission that is missing, and no token."""
     with pytest.raises(CloudError, match="403: Resource not accessible") as refused:
         aliases.write({"github_variable": "MIP"}, NEW, Context(tmp_path, {**github, "GH_TOKEN": "wrong-token"}))
-    assert "may write repository variables" in str(refused.value)
+    assert "can write repository variables" in str(refused.value)
     assert "wrong-token" not in str(refused.value)
 
 

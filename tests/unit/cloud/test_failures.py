@@ -413,7 +413,7 @@ def test_only_access_may_pass_after_a_role(status: int, body: object, code: str)
 def test_every_row_is_met() -> None:
     """No row of the table is without a text, and none is hidden by a wider one before it."""
     met = {id(error_table.find(_told(body))) for _, body, _, _ in ALL_STEP_TYPES if body}
-    assert [row.seen.pattern for row in error_table.TROUBLES if id(row) not in met] == []
+    assert [row.seen.pattern for row in error_table.ERROR_RULES if id(row) not in met] == []
 
 
 def _told(body: dict) -> str:
@@ -479,7 +479,7 @@ def test_what_azure_cannot_read_is_no_answer() -> None:
     """An answer of another form makes azure's own libraries stumble; where ours do, it is a bug and stays one."""
     from azure.mgmt.core.tools import parse_resource_id
 
-    with pytest.raises(Unanswered, match="cannot read what came as an answer") as theirs, failures.asking("do it"):
+    with pytest.raises(Unanswered, match="cannot read the response") as theirs, failures.asking("do it"):
         parse_resource_id(7)  # type: ignore[arg-type]
     assert (theirs.value.code, theirs.value.sent) == ("AML362", True)
     with pytest.raises(TypeError), failures.asking("do it"):
@@ -517,13 +517,13 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     """Azure's wish is read in each of its forms; anything else is no wish."""
-    assert failures.wish_of(headers, NOW) == seconds
+    assert failures.retry_after_seconds(headers, NOW) == seconds
 
 
 @given(st.text(max_size=40))
 def test_no_wish_is_too_strange(text: str) -> None:
     """Whatever stands in the header, it is a time to wait or none."""
-    wish = failures.wish_of({"Retry-After": text}, NOW)
+    wish = failures.retry_after_seconds({"Retry-After": text}, NOW)
     assert wish is None or wish >= 0
 
 
@@ -535,7 +535,7 @@ def test_no_wish_is_too_strange(text: str) -> None:
 )
 def test_a_wish_as_a_date_comes_back(moment: datetime) -> None:
     """A date is so many seconds from now, and none that has passed."""
-    wish = failures.wish_of({"Retry-After": format_datetime(moment, usegmt=True)}, NOW)
+    wish = failures.retry_after_seconds({"Retry-After": format_datetime(moment, usegmt=True)}, NOW)
     assert wish == max(0.0, (moment.replace(microsecond=0) - NOW).total_seconds())
 
 

@@ -5,45 +5,45 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.cloud.poll_interval import Pace
+from deploy.cloud.poll_interval import PollInterval
 
 SECONDS = st.floats(0, 3600)
 
 
-def asked(pace: Pace, takes: float, wish: float | None) -> list[float]:
+def asked(pace: PollInterval, takes: float, retry_after: float | None) -> list[float]:
     """The moments at which an operation that takes `takes` seconds is asked about; the last one sees its end."""
     moments, now = [], 0.0
     while not moments or now < takes:
-        now += pace.pause("PUT deployments", now, wish)
+        now += pace.pause("PUT deployments", now, retry_after)
         moments.append(now)
     pace.ended("PUT deployments", now)
     return moments
 
 
 @given(SECONDS, st.none() | st.floats(0.01, 5))
-def test_an_end_is_seen_soon(takes: float, wish: float | None) -> None:
+def test_an_end_is_seen_soon(takes: float, retry_after: float | None) -> None:
     """Late by a quarter of its time, by the shortest pause, or by five seconds, whichever is least but for the wish."""
-    soonest = 0.5 if wish is None else wish
-    late = asked(Pace(), takes, wish)[-1] - takes
+    soonest = 0.5 if retry_after is None else retry_after
+    late = asked(PollInterval(), takes, retry_after)[-1] - takes
     assert late <= max(soonest, min(5.0, takes / 4 + 0.001))
 
 
 @given(st.floats(60, 3600))
 def test_a_long_one_is_asked_about_seldom(takes: float) -> None:
     """Not more than twice as often as every five seconds."""
-    assert len(asked(Pace(), takes, None)) <= takes / 5 + 14
+    assert len(asked(PollInterval(), takes, None)) <= takes / 5 + 14
 
 
 @given(st.floats(0.2, 5))
 def test_the_second_of_a_kind_is_asked_about_once(takes: float) -> None:
     """The quickest so far is waited for; another kind is not mistaken for it."""
-    pace = Pace()
+    pace = PollInterval()
     first = asked(pace, takes, 0.05)[-1]
     assert asked(pace, takes, 0.05) == [min(5.0, first)] or first > 5.0
     assert pace.pause("DELETE deployments", 0.0, 0.05) == 0.05
 
 
 @given(SECONDS, st.floats(0, 600))
-def test_a_wish_is_kept(spent: float, wish: float) -> None:
+def test_a_wish_is_kept(spent: float, retry_after: float) -> None:
     """Azure's Retry-After is the least that is waited."""
-    assert Pace().pause("PUT onlineEndpoints", spent, wish) >= wish
+    assert PollInterval().pause("PUT onlineEndpoints", spent, retry_after) >= retry_after

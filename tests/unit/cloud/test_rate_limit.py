@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.cloud.rate_limit import Budget
+from deploy.cloud.rate_limit import RateLimiter
 
 REST = "x-ms-ratelimit-remaining-subscription-writes"
 WHOLE = "x-ms-ratelimit-remaining-subscription-global-writes"
@@ -31,7 +31,7 @@ class Azure:
         self.now += seconds
         self.tokens = min(200.0, self.tokens + 10 * seconds)
 
-    def send(self, budget: Budget, method: str = "PUT") -> None:
+    def send(self, budget: RateLimiter, method: str = "PUT") -> None:
         with budget.turn(method) as heard:
             if self.tokens < 1:
                 self.refused += 1
@@ -40,8 +40,8 @@ class Azure:
                 self.tokens -= 1
                 heard(200, {REST: str(int(self.tokens))})
 
-    def budget(self) -> Budget:
-        return Budget(monotonic=self.monotonic, sleep=self.sleep)
+    def budget(self) -> RateLimiter:
+        return RateLimiter(monotonic=self.monotonic, sleep=self.sleep)
 
 
 def test_a_full_bucket_is_spent_at_once_and_then_ten_a_second() -> None:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from deploy.cloud.read_cache import Memory
+from deploy.cloud.read_cache import ReadCache
 from deploy.errors import CloudError, Transient, Unanswered
 from deploy.parallel import run_parallel
 
@@ -15,15 +15,15 @@ WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearni
 
 def test_many_who_ask_at_once_hear_one_answer() -> None:
     """Eight ask for the same while it is being read: it is read once."""
-    memory, reads, begun = Memory(), [], threading.Event()
+    cache, reads, begun = ReadCache(), [], threading.Event()
 
     def read() -> str:
         reads.append(1)
         begun.wait(0.05)
         return "told"
 
-    with memory.open():
-        told = run_parallel({str(n): lambda: memory.ask("/p", "key", read) for n in range(8)}, 8)
+    with cache.open():
+        told = run_parallel({str(n): lambda: cache.get("/p", "key", read) for n in range(8)}, 8)
 
     assert set(told.values()) == {"told"}
     assert len(reads) == 1
@@ -31,18 +31,18 @@ def test_many_who_ask_at_once_hear_one_answer() -> None:
 
 def test_nobody_waits_for_another_question() -> None:
     """While one question hangs, another is answered."""
-    memory, free = Memory(), threading.Event()
-    with memory.open():
+    cache, free = ReadCache(), threading.Event()
+    with cache.open():
         works = {
-            "slow": lambda: memory.ask("/slow", "slow", lambda: free.wait(5)),
-            "quick": lambda: memory.ask("/quick", "quick", lambda: free.set() or "quick"),
+            "slow": lambda: cache.get("/slow", "slow", lambda: free.wait(5)),
+            "quick": lambda: cache.get("/quick", "quick", lambda: free.set() or "quick"),
         }
         assert run_parallel(works, 2) == {"slow": True, "quick": "quick"}
 
 
 def test_a_read_that_fails_is_asked_again() -> None:
     """The failure is heard by whoever asked, and not remembered."""
-    memory, answers = Memory(), iter([ValueError("no"), "yes"])
+    cache, answers = ReadCache(), iter([ValueError("no"), "yes"])
 
     def read() -> str:
         answer = next(answers)
@@ -50,10 +50,10 @@ def test_a_read_that_fails_is_asked_again() -> None:
             raise answer
         return str(answer)
 
-    with memory.open():
+    with cache.open():
         with pytest.raises(ValueError, match="no"):
-            memory.ask("/p", "key", read)
-        assert memory.ask("/p", "key", read) == "yes"
+            cache.get("/p", "key", read)
+        assert cache.get("/p", "key", read) == "yes"
 
 
 @pytest.mark.parametrize(
@@ -69,19 +69,19 @@ def test_a_read_that_fails_is_asked_again() -> None:
 )
 def test_only_what_does_not_change_outlives_a_look(path: str, reads: int) -> None:
     """A workspace is read once in a command; what changes is read anew in each look."""
-    memory, seen = Memory(), []
+    cache, seen = ReadCache(), []
     for _ in range(2):
-        with memory.open():
-            memory.ask(path, path, lambda: seen.append(1))
-            memory.ask(path, path, lambda: seen.append(1))
+        with cache.open():
+            cache.get(path, path, lambda: seen.append(1))
+            cache.get(path, path, lambda: seen.append(1))
     assert len(seen) == reads
 
 
 def test_outside_a_look_everything_is_read() -> None:
-    """What changes is never answered from memory while a plan is carried out."""
-    memory, seen = Memory(), []
-    memory.ask("/p", "key", lambda: seen.append(1))
-    memory.ask("/p", "key", lambda: seen.append(1))
+    """What changes is never answered from cache while a plan is carried out."""
+    cache, seen = ReadCache(), []
+    cache.get("/p", "key", lambda: seen.append(1))
+    cache.get("/p", "key", lambda: seen.append(1))
     assert len(seen) == 2
 
 
@@ -97,22 +97,22 @@ class Hand:
 def test_a_check_takes_what_was_read_just_now() -> None:
     """Thirty seconds old is good enough for who says so; a look that says nothing reads anew."""
     hand, seen = Hand(), []
-    memory = Memory(hand)
+    cache = ReadCache(hand)
     for moment, seconds, reads in ((0, 0, 1), (29, 30, 1), (31, 30, 2), (40, 30, 2), (41, 0, 3), (41, 0, 4)):
         hand.now = moment
-        with memory.open(seconds):
-            memory.ask("/p", "key", lambda: seen.append(1))
+        with cache.open(seconds):
+            cache.get("/p", "key", lambda: seen.append(1))
         assert len(seen) == reads
 
 
 def test_a_look_is_its_own_threads() -> None:
     """While one thread looks, another that changes things reads everything as it is; lanes of a look are part of it."""
-    memory, seen = Memory(), []
+    cache, seen = ReadCache(), []
 
     def ask() -> None:
-        memory.ask("/p", "key", lambda: seen.append(1))
+        cache.get("/p", "key", lambda: seen.append(1))
 
-    with memory.open():
+    with cache.open():
         ask()
         stranger = threading.Thread(target=ask)
         stranger.start()
@@ -122,7 +122,7 @@ def test_a_look_is_its_own_threads() -> None:
     assert len(seen) == 2
 
 
-def failing(memory: Memory, error: Exception) -> list[int]:
+def failing(cache: ReadCache, error: Exception) -> list[int]:
     """Ask for what fails; the list counts how often it is read."""
     seen: list[int] = []
 
@@ -131,7 +131,7 @@ def failing(memory: Memory, error: Exception) -> list[int]:
         raise error
 
     with pytest.raises(type(error)):
-        memory.ask("/p", "key", read)
+        cache.get("/p", "key", read)
     return seen
 
 
@@ -145,24 +145,24 @@ def failing(memory: Memory, error: Exception) -> list[int]:
 )
 def test_a_check_asks_again_what_nobody_answered(error: CloudError, reads: int) -> None:
     """A refusal of just now stands for the next check too; that nobody answered says nothing about it."""
-    memory = Memory(Hand())
-    with memory.open():
-        failing(memory, error)
-    with memory.open(30):
-        assert len(failing(memory, error)) == reads
+    cache = ReadCache(Hand())
+    with cache.open():
+        failing(cache, error)
+    with cache.open(30):
+        assert len(failing(cache, error)) == reads
 
 
 def test_within_a_look_nobody_is_asked_again_who_did_not_answer() -> None:
     """HTTP was given its chances; the other endpoints of the look need not wait as long again."""
-    memory = Memory(Hand())
-    with memory.open():
-        failing(memory, Unanswered("read", "503", "", code="AML351", status=503))
-        assert failing(memory, Unanswered("read", "503", "", code="AML351", status=503)) == []
+    cache = ReadCache(Hand())
+    with cache.open():
+        failing(cache, Unanswered("read", "503", "", code="AML351", status=503))
+        assert failing(cache, Unanswered("read", "503", "", code="AML351", status=503)) == []
 
 
 def test_what_fails_for_the_moment_is_not_kept_by_a_look_that_begins_meanwhile() -> None:
     """A look is opened while another's read is under way, which then fails: the next one who asks reads anew."""
-    memory, asked, begun = Memory(Hand()), threading.Event(), threading.Event()
+    cache, asked, begun = ReadCache(Hand()), threading.Event(), threading.Event()
 
     def read() -> None:
         asked.set()
@@ -170,13 +170,13 @@ def test_what_fails_for_the_moment_is_not_kept_by_a_look_that_begins_meanwhile()
         raise Transient("read", "busy", "", code="AML352")
 
     def first() -> None:
-        with memory.open(30), pytest.raises(Transient):
-            memory.ask("/p", "key", read)
+        with cache.open(30), pytest.raises(Transient):
+            cache.get("/p", "key", read)
 
     reader = threading.Thread(target=first)
     reader.start()
     asked.wait(5)
-    with memory.open(30):
+    with cache.open(30):
         begun.set()
         reader.join()
-        assert memory.ask("/p", "key", lambda: "told") == "told"
+        assert cache.get("/p", "key", lambda: "told") == "told"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from deploy.cloud import endpoints
 from deploy.cloud.arm import Answer, Arm
 from deploy.cloud.connect import CLOUDS, Cloud
-from deploy.cloud.read_cache import Memory
+from deploy.cloud.read_cache import ReadCache
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG
 from deploy.domain.plan import Step, Verb
 from deploy.domain.traffic_shares import shares
@@ -108,7 +108,7 @@ class Saying(Arm):
     """The answers that it is given, by how a path ends; anything else is not there."""
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
-        self.answers, self._memory = answers, Memory()
+        self.answers, self._cache = answers, ReadCache()
 
     def _send(self, _method: str, path: str, *_: Any, **__: Any) -> Answer:
         found = [end for end in self.answers if path.endswith(end)]
@@ -172,7 +172,7 @@ def test_a_foreign_answer_leaves_a_question_open(end: str, answer: Any) -> None:
 @given(answer=JSON)
 def test_what_a_plan_stands_on_refuses(end: str, answer: Any) -> None:
     """No plan is made of an answer that nobody can read."""
-    with pytest.raises(Unanswered, match="not as Azure documents it") as refused:
+    with pytest.raises(Unanswered, match="differs from Azure's documentation") as refused:
         checks({**ANSWERS, end: answer})
     assert refused.value.code == "AML362"
 

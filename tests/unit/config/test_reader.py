@@ -57,7 +57,7 @@ def test_a_missing_environment_names_its_nearest(tmp_path: Path) -> None:
         "environments/prd.yml:1:1", "AML101", "There is no environment 'prd'.", "Did you mean prod?",
     )  # fmt: skip
     assert problem(reader.read_environment, tmp_path, "zzz")[3] == "Known: dev, prod."
-    nowhere = "Go to the folder that holds environments/ and templates/, or add environments/dev.yml."
+    nowhere = "Change to the folder that contains environments/ and templates/, or add environments/dev.yml."
     assert problem(reader.read_environment, tmp_path / "nowhere", "dev")[3] == nowhere
     assert problem(reader.read_template, tmp_path / "nowhere", "mip")[3] == "Add the folder templates/mip."
 
@@ -68,14 +68,17 @@ def test_what_is_there_and_cannot_be_read_is_not_called_absent(tmp_path: Path) -
     (tmp_path / "environments" / "link.yml").symlink_to("nowhere")
     (tmp_path / "environments" / "a b.yml").touch()
     (tmp_path / "templates" / "Üñï").mkdir()
-    letters = "Use letters from a to z, digits, dots, dashes and underscores, a letter or digit first."
+    letters = "Use letters from a to z, digits, dots, dashes and underscores, and start with a letter or digit."
     assert problem(reader.read_environment, tmp_path, "link")[2:] == (
-        "link.yml is a link to nothing.", "Put a file there.",
+        "link.yml is a broken link.", "Replace it with a file.",
     )  # fmt: skip
-    assert problem(reader.read_environment, tmp_path, "folder")[2:] == ("folder.yml is no file.", "Put a file there.")
-    assert problem(reader.read_environment, tmp_path, "a b")[2:] == ("No environment can be called 'a b'.", letters)
-    assert problem(reader.read_template, tmp_path, "file")[2:] == ("file is no folder.", "Put a folder there.")
-    assert problem(reader.read_template, tmp_path, "Üñï")[2:] == ("No template can be called 'Üñï'.", letters)
+    assert problem(reader.read_environment, tmp_path, "folder")[2:] == (
+        "folder.yml is not a file.",
+        "Replace it with a file.",
+    )
+    assert problem(reader.read_environment, tmp_path, "a b")[2:] == ("'a b' is not a valid environment name.", letters)
+    assert problem(reader.read_template, tmp_path, "file")[2:] == ("file is not a folder.", "Replace it with a folder.")
+    assert problem(reader.read_template, tmp_path, "Üñï")[2:] == ("'Üñï' is not a valid template name.", letters)
     assert problem(reader.read_environment, tmp_path, "lnk")[3] == "Add environments/lnk.yml."
 
 
@@ -83,7 +86,7 @@ def test_an_environment_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     """One of the two would be lost."""
     write(tmp_path, environments__dev_yml="a: 1", environments__dev_yaml="a: 2")
     assert problem(reader.read_environment, tmp_path, "dev") == (
-        "environments/dev.yaml:1:1", "AML101", "There is also dev.yml.", "Keep one of the two.",
+        "environments/dev.yaml:1:1", "AML101", "dev.yml exists, too.", "Remove one of the two.",
     )  # fmt: skip
 
 
@@ -161,7 +164,7 @@ def test_a_template_that_is_not_whole_says_what_is_missing(tmp_path: Path) -> No
         reader.read_template(tmp_path, "m")
     assert [(found.place.file, found.cause) for found in caught.value.problems] == [
         ("templates/m/deployment.yml.j2", "The template 'm' has no deployment file."),
-        ("templates/m/endpoint.yml.j2", "There is also endpoint.yml."),
+        ("templates/m/endpoint.yml.j2", "endpoint.yml exists, too."),
     ]
 
 

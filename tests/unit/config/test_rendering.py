@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from deploy.config import rendering
-from deploy.config.rendering.unused import unspoken
+from deploy.config.rendering.unused import unused_values
 from deploy.documents import yaml12
 from deploy.documents.places import Node, Source, TemplateFiles, Trail
 from deploy.domain.spec import Environment
@@ -258,18 +258,18 @@ def test_a_key_must_be_text() -> None:
         ("values.a.prot", "values.a.prot is not defined. Did you mean values.a.port?"),
         (
             "values['zzz']",
-            "values.zzz is not defined. Set it in the environment, or write {{ values.zzz | default(...) }}.",
+            "values.zzz is not defined. Set it in the environment, or use {{ values.zzz | default(...) }}.",
         ),
         ("enviroment.name", "enviroment is not defined. Did you mean environment?"),
         ("environment.worksapce", "environment.worksapce is not defined. Did you mean environment.workspace?"),
         ("values.a.prot.d.e", "values.a.prot is not defined. Did you mean values.a.port?"),
         (
             "[values.zzz]",
-            "values.zzz is not defined. Set it in the environment, or write {{ values.zzz | default(...) }}.",
+            "values.zzz is not defined. Set it in the environment, or use {{ values.zzz | default(...) }}.",
         ),
         (
             "values.pop",
-            "values.pop is not defined. Set it in the environment, or write {{ values.pop | default(...) }}.",
+            "values.pop is not defined. Set it in the environment, or use {{ values.pop | default(...) }}.",
         ),
     ],
 )
@@ -345,9 +345,9 @@ def test_work_is_bounded(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        ("a: {{ unique() }}", "The expression fails: unique() missing 1 required positional argument: 'count'."),
-        ("a: {{ range(x=1) }}", "The expression fails: range() got an unexpected keyword argument 'x'."),
-        ("a: {{ 'x' | upper(1) }}", "The expression fails: upper() takes 1 positional argument but 2 were given."),
+        ("a: {{ unique() }}", "The expression failed: unique() missing 1 required positional argument: 'count'."),
+        ("a: {{ range(x=1) }}", "The expression failed: range() got an unexpected keyword argument 'x'."),
+        ("a: {{ 'x' | upper(1) }}", "The expression failed: upper() takes 1 positional argument but 2 were given."),
         ("{% include '" + NAME + "' %}", TOO_DEEP),
         ("{% extends '" + NAME + "' %}", TOO_DEEP),
         ("{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}", TOO_DEEP),
@@ -363,9 +363,9 @@ def test_a_failure_is_said_in_the_words_of_a_template(text: str, cause: str) -> 
 def test_an_include_that_is_not_there_is_named(name: str) -> None:
     """The place is that of the include."""
     found = refused(f"a: 1\n{{% include '{name}' %}}\n")
-    assert found[:3] == ("AML115", found[1], f"There is no {name!r} in templates/m/, nor below templates/.")
+    assert found[:3] == ("AML115", found[1], f"There is no {name!r} in templates/m/ or templates/.")
     assert found[1].startswith(f"templates/{NAME}:2:")
-    assert found[3] == "Write a file's name in templates/m/, or its path below templates/."
+    assert found[3] == "Use the name of a file in templates/m/, or its path in templates/."
 
 
 @pytest.mark.parametrize("name", ["part", "m/part"])
@@ -551,7 +551,7 @@ def test_a_value_that_nothing_uses_is_told(template: str, told: list[str]) -> No
     """A misspelt value of an endpoint is found, unless a template may use any value."""
     texts = {"t/endpoint.yml.j2": template, "more.yml.j2": "name: {{ values.nmae }}\n"}
     files = TemplateFiles("t", Path("/t"), "t/endpoint.yml.j2", (), None, texts.get)
-    found = [f"{p.code} {p.cause} {p.cure}" for p in unspoken(files, {"nmae": Place("e.yml", 7, 3)})]
+    found = [f"{p.code} {p.cause} {p.cure}" for p in unused_values(files, {"nmae": Place("e.yml", 7, 3)})]
 
     assert len(found) == len(told)
     assert all(text.startswith(start) for text, start in zip(found, told, strict=True))

@@ -53,7 +53,7 @@ def check(
     pipeline: str | None = None,
     root: Path = Path("/nowhere"),
     *,
-    kept: bool = False,
+    restored: bool = False,
 ) -> EndpointSpec:
     """The spec of an endpoint, given its files."""
     texts = [deployment] if isinstance(deployment, str) else deployment
@@ -65,7 +65,7 @@ def check(
         deployments,
         None if pipeline is None else source(pipeline, "pipeline"),
     )
-    return validation.validate_endpoint(rendered, ENVIRONMENT, "mip", root, kept=kept)
+    return validation.validate_endpoint(rendered, ENVIRONMENT, "mip", root, restored=restored)
 
 
 def problems(*args: Any, **kwargs: Any) -> list[str]:
@@ -103,31 +103,31 @@ KINDS_OF_IDENTITY = "it must be 'system_assigned', 'user_assigned' or 'none'."
 KINDS_OF_PROBE = (
     "it must be 'http', 'medimageparse', 'medimageparse3d', 'medimageinsight', 'cxrreportgen' or 'gigapath'."
 )
-KUBERNETES = "This is for Kubernetes; only managed online endpoints can be deployed."
+KUBERNETES = "This is for a Kubernetes endpoint; amldeploy supports only managed online endpoints."
 ENDPOINT_CASES = [
-    ("name: Abc", "1:7 AML123 name is not a name: 'Abc'."),
+    ("name: Abc", "1:7 AML123 name is not a valid name: 'Abc'."),
     ("name: ab", "1:7 AML123 name is 'ab'; it must be 3 or more characters long."),
     (f"name: {'a' * 33}", f"1:7 AML123 name is '{'a' * 33}'; it must be at most 32 characters long."),
-    ("name: a--b", "1:7 AML123 name is not a name: 'a--b'."),
-    ("name: abc-", "1:7 AML123 name is not a name: 'abc-'."),
-    ("name: 1abc", "1:7 AML123 name is not a name: '1abc'."),
-    ("name: a_b", "1:7 AML123 name is not a name: 'a_b'."),
+    ("name: a--b", "1:7 AML123 name is not a valid name: 'a--b'."),
+    ("name: abc-", "1:7 AML123 name is not a valid name: 'abc-'."),
+    ("name: 1abc", "1:7 AML123 name is not a valid name: '1abc'."),
+    ("name: a_b", "1:7 AML123 name is not a valid name: 'a_b'."),
     ("name:", "1:6 AML121 name is missing."),
     ("auth: key", "2:1 AML120 'auth' is not a key here."),
     ("auth_mode: Key", "2:12 AML122 auth_mode is 'Key'; it must be 'key', 'aml_token' or 'aad_token'."),
-    ("traffic: {blue: 50}", "2:10 AML124 Traffic adds up to 50; it must be 100, or 0 for nobody."),
+    ("traffic: {blue: 50}", "2:10 AML124 The traffic adds up to 50; it must be 100, or 0 for no traffic."),
     ("traffic: {blue: 101}", "2:17 AML122 traffic.blue is 101; it must be at most 100."),
     ("traffic: {blue: '100'}", "2:17 AML122 traffic.blue must be a whole number; it is text."),
     ("traffic: {blue: 100, gren: 0}", "2:22 AML124 There is no deployment 'gren' in this template."),
-    ("mirror_traffic: {blue: 51}", "2:24 AML125 Mirrored traffic is 51; it can be 50 at most."),
+    ("mirror_traffic: {blue: 51}", "2:24 AML125 The mirrored traffic is 51; the maximum is 50."),
     ("mirror_traffic: {green: 5}", "2:18 AML124 There is no deployment 'green' in this template."),
     (
         "traffic: {blue: 100}\nmirror_traffic: {blue: 10}",
-        "3:24 AML125 The deployment 'blue' has live traffic; it cannot get mirrored traffic too.",
+        "3:24 AML125 The deployment 'blue' has live traffic; it cannot receive mirrored traffic, too.",
     ),
     (
         "mirror_traffic: {blue: 10}",
-        "2:24 AML125 'blue' may get the callers: with one deployment file and no traffic map we choose the deployment.",
+        "2:24 AML125 'blue' may receive all traffic: without a traffic map, amldeploy chooses the slot.",
     ),
     ("compute: azureml:k8s", f"2:10 AML127 {KUBERNETES}"),
     (
@@ -163,10 +163,10 @@ ENDPOINT_CASES = [
         f"2:18 AML122 identity.type is 'system_assigned,user_assigned'; {KINDS_OF_IDENTITY}",
     ),
     ("tags: {a: [1]}", "2:11 AML122 tags.a must be text, a number or a boolean."),
-    ("tags: {amldeploy-owner: x}", "2:8 AML137 The tag 'amldeploy-owner' is ours to write."),
-    ("tags: {team: x, AMLDeploy-Noticed: y}", "2:17 AML137 The tag 'AMLDeploy-Noticed' is ours to write."),
+    ("tags: {amldeploy-owner: x}", "2:8 AML137 The tag 'amldeploy-owner' is reserved for amldeploy."),
+    ("tags: {team: x, AMLDeploy-Noticed: y}", "2:17 AML137 The tag 'AMLDeploy-Noticed' is reserved for amldeploy."),
     ("public_network_access: true", "2:24 AML122 public_network_access is true; it must be 'enabled' or 'disabled'."),
-    ("[]", "1:1 AML122 The file must hold a mapping; it is a list."),
+    ("[]", "1:1 AML122 The file must contain a mapping; it is a list."),
 ]
 
 
@@ -191,9 +191,9 @@ DEPLOYMENT_CASES = [
     ("instance_count: true", "AML122 instance_count must be a whole number; it is a boolean."),
     ("instance_count: 1.5", "AML122 instance_count must be a whole number; it is 1.5."),
     ("instance_count:", "AML121 instance_count is missing."),
-    ("name: Blue", "AML123 name is not a name: 'Blue'."),
-    ("endpoint_name: mip-abd", "AML131 endpoint_name is 'mip-abd', and the endpoint is 'mip-abc'."),
-    ("model: mip:1", "AML122 model names no asset: 'mip:1'."),
+    ("name: Blue", "AML123 name is not a valid name: 'Blue'."),
+    ("endpoint_name: mip-abd", "AML131 endpoint_name is 'mip-abd', but the name of the endpoint is 'mip-abc'."),
+    ("model: mip:1", "AML122 model is not a valid asset reference: 'mip:1'."),
     ("model: {name: x}", "AML121 model.path is missing."),
     ("type: kubernetes", f"AML127 {KUBERNETES}"),
     ("resources: {}", f"AML127 {KUBERNETES}"),
@@ -223,7 +223,7 @@ DEPLOYMENT_CASES = [
         "request_settings: {max_queue_wait_ms: 99999999999999999999}",
         "AML122 request_settings.max_queue_wait_ms is 99999999999999999999; it must be at most 2147483647.",
     ),
-    ("tags: {Amldeploy-release: x}", "AML137 The tag 'Amldeploy-release' is ours to write."),
+    ("tags: {Amldeploy-release: x}", "AML137 The tag 'Amldeploy-release' is reserved for amldeploy."),
     ("startup_probe: {}", "AML120 'startup_probe' is not a key here."),
     ("liveness_probe: {initial_dely: 3}", "AML120 'initial_dely' is not a key here."),
     ("data_collector: {sampling_rate: 1.1}", "AML122 data_collector.sampling_rate is 1.1; it must be at most 1.0."),
@@ -256,7 +256,7 @@ PIPELINE_CASES = [
     ("quota: {capacity: shard}", "1:19 AML122 quota.capacity is 'shard'; it must be 'dedicated' or 'shared'."),
     ("quotas: {}", "1:1 AML120 'quotas' is not a key here."),
     ("roles: [{role: '', scope: endpoint}]", "1:16 AML122 roles.0.role is ''; it must be 1 or more characters long."),
-    ("roles: [{role: AcrPull, scope: here}]", "1:32 AML130 roles.0.scope is no scope: 'here'."),
+    ("roles: [{role: AcrPull, scope: here}]", "1:32 AML130 roles.0.scope is not a valid scope: 'here'."),
     (
         "roles: [{role: AcrPull, scope: endpoint, principal: somebody}]",
         "1:53 AML122 roles.0.principal is 'somebody'; it must be 'endpoint'.",
@@ -265,9 +265,15 @@ PIPELINE_CASES = [
         "roles: [{role: AcrPull, scope: endpoint, principal: {object_id: x, type: Group}}]",
         "1:65 AML122 roles.0.principal.object_id is not a GUID: 'x'.",
     ),
-    ("rollout: {stages: [50, 10, 100]}", "1:19 AML129 The stages of a rollout must grow, and the last must be 100."),
-    ("rollout: {stages: [10, 50]}", "1:19 AML129 The stages of a rollout must grow, and the last must be 100."),
-    ("rollout: {stages: [10, 10, 100]}", "1:19 AML129 The stages of a rollout must grow, and the last must be 100."),
+    (
+        "rollout: {stages: [50, 10, 100]}",
+        "1:19 AML129 The stages of a rollout must be ascending, and the last must be 100.",
+    ),
+    ("rollout: {stages: [10, 50]}", "1:19 AML129 The stages of a rollout must be ascending, and the last must be 100."),
+    (
+        "rollout: {stages: [10, 10, 100]}",
+        "1:19 AML129 The stages of a rollout must be ascending, and the last must be 100.",
+    ),
     ("rollout: {stages: [0, 100]}", "1:20 AML122 rollout.stages.0 is 0; it must be at least 1."),
     ("rollout: {stages: []}", "1:19 AML122 rollout.stages is a list; it must be at least 1 long."),
     (
@@ -358,19 +364,19 @@ def test_a_value_from_the_environment_is_placed_there() -> None:
         validation.validate_endpoint(rendered, ENVIRONMENT, "mip", Path("/t"))
     (found,) = caught.value.problems
     assert str(found.place) == "environments/dev.yml:2:8"
-    assert found.cause.endswith("It came through templates/m/deployment.yml.j2:5:17.")
+    assert found.cause.endswith("The template uses it at templates/m/deployment.yml.j2:5:17.")
 
 
 @pytest.mark.parametrize(
     ("line", "cure"),
     [
-        ("instance_count: 1.0", "Write digits alone, without a point or an exponent."),
-        ("instance_count: 1e0", "Write digits alone, without a point or an exponent."),
-        ("instance_count: '1'", "Write digits, without quotes."),
-        ("description: [a]", "Write a text in its place."),
-        ("description: {a: 1}", "Write a text in its place."),
-        ("description: true", "Put it in quotes."),
-        ("model_mount_path: 3", "Put it in quotes."),
+        ("instance_count: 1.0", "Use digits only, without a point or an exponent."),
+        ("instance_count: 1e0", "Use digits only, without a point or an exponent."),
+        ("instance_count: '1'", "Use digits, without quotes."),
+        ("description: [a]", "Replace it with text."),
+        ("description: {a: 1}", "Replace it with text."),
+        ("description: true", "Use quotes."),
+        ("model_mount_path: 3", "Use quotes."),
     ],
 )
 def test_a_cure_cures_what_was_written(line: str, cure: str) -> None:
@@ -438,13 +444,15 @@ def test_traffic_is_the_users_when_written() -> None:
 def test_who_wants_an_endpoint_spared_says_so_in_its_tags() -> None:
     """Of the tags with our name that one alone is a person's; and what was kept is made again whatever it carries."""
     assert check(f"{ENDPOINT}tags: {{amldeploy-protect: yes}}\n").endpoint["tags"] == {"amldeploy-protect": "yes"}
-    assert check(f"{ENDPOINT}tags: {{amldeploy-alias: x}}\n", kept=True).endpoint["tags"] == {"amldeploy-alias": "x"}
+    assert check(f"{ENDPOINT}tags: {{amldeploy-alias: x}}\n", restored=True).endpoint["tags"] == {
+        "amldeploy-alias": "x"
+    }
 
 
 def test_one_name_is_one_deployment() -> None:
     """Two files cannot describe the same deployment."""
     assert problems(deployment=[DEPLOYMENT, DEPLOYMENT]) == [
-        "deployment1.yml:1:7 AML132 The deployment 'blue' is also at templates/m/deployment.yml:1:7."
+        "deployment1.yml:1:7 AML132 The deployment 'blue' exists already at templates/m/deployment.yml:1:7."
     ]
 
 
@@ -452,7 +460,7 @@ def test_a_fallback_needs_something_to_fall_back_from() -> None:
     """Without `capacity: shared` there is no pool that could be full."""
     for quota in ("{fallback: dedicated}", "{capacity: dedicated, fallback: dedicated}"):
         (found,) = problems(pipeline=f"quota: {quota}")
-        assert "AML135 There is nothing to fall back from" in found
+        assert "AML135 quota.fallback needs shared quota" in found
     assert check(pipeline="quota: {capacity: shared, fallback: dedicated}").pipeline.quota.fallback == "dedicated"
 
 
@@ -465,7 +473,7 @@ def test_a_lease_leaves_time_for_its_successor(minutes: int, drain: int) -> None
         assert found.startswith("pipeline.yml:1:37 AML142 ")
     else:
         assert check(pipeline=f"quota: {{capacity: shared, {written}")
-    assert check(pipeline=f"quota: {{capacity: shared, {written}", kept=True)
+    assert check(pipeline=f"quota: {{capacity: shared, {written}", restored=True)
     assert check(pipeline=f"quota: {{capacity: dedicated, {written}")
 
 
@@ -479,7 +487,7 @@ def test_whatever_is_right_can_be_renewed(letters: int, hours: int) -> None:
     if len(after) > 32:
         (found,) = problems(*files, pipeline="quota: {capacity: shared}")
         assert found.startswith("endpoint.yml:1:7 AML136 ")
-        assert check(*files, pipeline="quota: {capacity: shared}", kept=True).name == name
+        assert check(*files, pipeline="quota: {capacity: shared}", restored=True).name == name
     else:
         assert check(*files, pipeline="quota: {capacity: shared}").name == name
     assert check(*files).name == name
@@ -488,7 +496,7 @@ def test_whatever_is_right_can_be_renewed(letters: int, hours: int) -> None:
 def test_an_endpoint_without_identity_gets_no_role() -> None:
     """There would be nobody to give it to."""
     found = problems(f"{ENDPOINT}identity: {{type: none}}\n", pipeline="roles: [{role: AcrPull, scope: workspace}]")
-    assert found == ["pipeline.yml:1:9 AML133 The endpoint has no identity that could be given a role."]
+    assert found == ["pipeline.yml:1:9 AML133 The endpoint has no identity that a role can be assigned to."]
 
 
 def release(text: str = DEPLOYMENT, root: Path = Path("/nowhere")) -> str:
@@ -592,7 +600,7 @@ def test_probe_files_stay_inside_the_template(tmp_path: Path) -> None:
     (tmp_path / "templates/m").mkdir(parents=True)
     (tmp_path / "x.json").write_text("{}")
     assert problems(pipeline="probe: {type: http, body: ../../x.json}", root=tmp_path) == [
-        "pipeline.yml:1:27 AML128 '../../x.json' leads out of the template folder."
+        "pipeline.yml:1:27 AML128 '../../x.json' is outside the template folder."
     ]
 
 
@@ -701,9 +709,9 @@ WITH_CODE = DEPLOYMENT + "code_configuration: {code: src, scoring_script: score.
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda folder: (folder / "w.bin").symlink_to(folder / "gone"), "w.bin is a link to nothing"),
-        (lambda folder: os.mkfifo(folder / "w.bin"), "w.bin is neither a file nor a folder"),
-        (lambda folder: (folder / "w.bin").symlink_to("w.bin"), "w.bin is a link to nothing"),
+        (lambda folder: (folder / "w.bin").symlink_to(folder / "gone"), "w.bin is a broken link"),
+        (lambda folder: os.mkfifo(folder / "w.bin"), "w.bin is not a file or a folder"),
+        (lambda folder: (folder / "w.bin").symlink_to("w.bin"), "w.bin is a broken link"),
     ],
 )
 def test_a_folder_that_cannot_be_sent_is_refused(make: Any, words: str, tmp_path: Path) -> None:
@@ -728,7 +736,7 @@ def test_a_folder_outside_of_the_project_is_named_as_it_was_written(whole: bool,
     (outside / "w.bin").symlink_to("gone")
     written = str(outside) if whole else "../../../src"
     text = WITH_CODE.replace("code: src", f"code: {written}")
-    assert problems(deployment=text, root=root) == [f"deployment.yml:6:28 AML134 {written}/w.bin is a link to nothing."]
+    assert problems(deployment=text, root=root) == [f"deployment.yml:6:28 AML134 {written}/w.bin is a broken link."]
     absent = problems(deployment=text.replace(f"{written},", f"{written}s,"), root=root)
     assert absent == [f"deployment.yml:6:28 AML128 There is no file or folder {written}s."]
 

@@ -137,7 +137,7 @@ def test_every_row_reads_both_spellings(table: tuple[diff.Field, ...], row: diff
     for sample in samples_of(row):
         body = _nest(row.arm, sample.arm)
 
-        assert diff.written(body, [row]) == _nest(row.yaml, sample.yaml)
+        assert diff.to_document(body, [row]) == _nest(row.yaml, sample.yaml)
         assert diff.changes(_nest(row.yaml, sample.yaml), body, table) == ()
 
 
@@ -183,7 +183,7 @@ def test_what_the_service_adds_is_not_ours(name: str) -> None:
     body = {"properties": {"properties": {name: "x", "ours": "1"}}}
 
     assert diff.changes({"properties": {"ours": "1"}}, body, diff.ENDPOINT) == ()
-    assert diff.written(body, diff.ENDPOINT) == {"properties": {"ours": "1"}}
+    assert diff.to_document(body, diff.ENDPOINT) == {"properties": {"ours": "1"}}
     assert merged_properties(body, {}) == {"ours": "1"}
 
 
@@ -215,10 +215,10 @@ def test_rates_that_differ_stay() -> None:
     }
     body = {"properties": {"dataCollector": {"collections": held}}}
     wanted = {"data_collector": {"collections": {"a": {"enabled": "True"}, "new": {"enabled": "True"}}}}
-    whole = diff.filled(wanted, body, diff.DEPLOYMENT)
+    whole = diff.fill_from_existing(wanted, body, diff.DEPLOYMENT)
 
-    assert diff.filled({}, body, diff.DEPLOYMENT)["data_collector"]["sampling_rate"] == {"a": 0.5, "b": 1.0}
-    assert diff.changes(diff.filled({}, body, diff.DEPLOYMENT), body, diff.DEPLOYMENT) == ()
+    assert diff.fill_from_existing({}, body, diff.DEPLOYMENT)["data_collector"]["sampling_rate"] == {"a": 0.5, "b": 1.0}
+    assert diff.changes(diff.fill_from_existing({}, body, diff.DEPLOYMENT), body, diff.DEPLOYMENT) == ()
     assert whole["data_collector"]["sampling_rate"] == {"a": 0.5}
     assert whole["data_collector"]["collections"].keys() == {"a", "new"}
 
@@ -239,7 +239,7 @@ def test_a_plan_shows_what_a_put_does_to_variables(wanted: dict | None, held: di
     """Exactly the variables that differ after it; where the files have no map, none. Then the plan is empty."""
     written = {} if wanted is None else {"environment_variables": wanted}
     before = {"properties": {"environmentVariables": held}}
-    sent = diff.filled(written, before, diff.DEPLOYMENT).get("environment_variables") or {}
+    sent = diff.fill_from_existing(written, before, diff.DEPLOYMENT).get("environment_variables") or {}
     after = _put(held, sent)
     shown = {(c.path.partition(".")[2], c.before, c.after) for c in diff.changes(written, before, diff.DEPLOYMENT)}
 
@@ -254,7 +254,7 @@ def test_one_spelling_of_a_tag_is_sent(wanted: dict, held: dict) -> None:
     """A PUT sends each tag once, in whatever case Azure has it; those that the files do not name stay."""
     wanted, held = ({n.lower(): (n, v) for n, v in tags.items()} for tags in (wanted, held))
     wanted, held = (dict(tags.values()) for tags in (wanted, held))
-    sent = diff.filled({"tags": wanted}, {"tags": held}, diff.ENDPOINT).get("tags") or {}
+    sent = diff.fill_from_existing({"tags": wanted}, {"tags": held}, diff.ENDPOINT).get("tags") or {}
 
     assert len({name.lower() for name in sent}) == len(sent)
     assert {name.lower(): value for name, value in sent.items()} == {

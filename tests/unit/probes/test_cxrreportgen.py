@@ -80,34 +80,37 @@ def boxed(*box):
 
 
 DAMAGE = {
-    "not JSON": (b"oops", r"expected JSON, something else came"),
-    "two rows": (b"[{}, {}]", r"expected one object for the one row sent, 2 came"),
-    "other key": (b'[{"findings": []}]', r"expected the key 'output' in the answer, only 'findings' came"),
-    "prose": (b'[{"output": "The heart is normal."}]', r"expected JSON inside the string 'output', 'The heart is"),
+    "not JSON": (b"oops", r"expected JSON, got something else"),
+    "two rows": (b"[{}, {}]", r"expected one object for the one row sent, got 2"),
+    "other key": (b'[{"findings": []}]', r"expected the key 'output' in the answer, got only 'findings'"),
+    "prose": (b'[{"output": "The heart is normal."}]', r"expected JSON inside the string 'output', got 'The heart is"),
     "single quotes": (b'[{"output": "[[\'a\', None]]"}]', r"expected JSON inside the string 'output'"),
-    "an object": (answered({"text": "x"}), r"expected a list of findings in 'output', an object came"),
-    "nothing": (answered([]), r"expected at least one finding in 'output', an empty list came"),
-    "a sentence alone": (answered(["Fine."]), r"expected \[sentence, boxes\] as finding 1, a string came"),
-    "three things": (answered([["a", None, 1]]), r"a sentence and its boxes as finding 1, a list of 3 came"),
-    "no sentence": (answered([["a", None], [None, None]]), r"expected a sentence in finding 2, null came"),
-    "empty sentence": (answered([[" ", None]]), r"expected a sentence in finding 1, an empty string came"),
-    "boxes are words": (answered([["a", "left"]]), r"a list of boxes or null in finding 1, a string came"),
-    "box not in a list": (answered([["a", [0, 0, 1, 1]]]), r"as box 1 of finding 1, a number came"),
-    "three numbers": (boxed(0, 0, 1), r"expected \[x_min, y_min, x_max, y_max\] as box 1 of finding 2, a list of 3"),
-    "a word in a box": (boxed(0, 0, 1, "1"), r"expected numbers in box 1 of finding 2, a string came"),
-    "truth in a box": (boxed(0, 0, 1, True), r"expected numbers in box 1 of finding 2, a truth value came"),
-    "pixels": (boxed(10, 20, 300, 400), r"expected shares from 0 to 1 in box 1 of finding 2, 10 came"),
-    "negative": (boxed(-0.1, 0, 1, 1), r"shares from 0 to 1 in box 1 of finding 2, -0.1 came"),
-    "not a number": (boxed(float("nan"), 0, 1, 1), r"shares from 0 to 1 in box 1 of finding 2, nan came"),
-    "x reversed": (boxed(0.6, 0, 0.4, 1), r"expected x_min below x_max in box 1 of finding 2, 0.6 and 0.4 came"),
-    "x flat": (boxed(0.5, 0, 0.5, 1), r"expected x_min below x_max in box 1 of finding 2, 0.5 and 0.5 came"),
-    "y flat": (boxed(0, 0.5, 1, 0.5), r"expected y_min below y_max in box 1 of finding 2, 0.5 and 0.5 came"),
+    "an object": (answered({"text": "x"}), r"expected a list of findings in 'output', got an object"),
+    "nothing": (answered([]), r"expected at least one finding in 'output', got an empty list"),
+    "a sentence alone": (answered(["Fine."]), r"expected \[sentence, boxes\] as finding 1, got a string"),
+    "three things": (answered([["a", None, 1]]), r"a sentence and its boxes as finding 1, got a list of 3"),
+    "no sentence": (answered([["a", None], [None, None]]), r"expected a sentence in finding 2, got null"),
+    "empty sentence": (answered([[" ", None]]), r"expected a sentence in finding 1, got an empty string"),
+    "boxes are words": (answered([["a", "left"]]), r"a list of boxes or null in finding 1, got a string"),
+    "box not in a list": (answered([["a", [0, 0, 1, 1]]]), r"as box 1 of finding 1, got a number"),
+    "three numbers": (
+        boxed(0, 0, 1),
+        r"expected \[x_min, y_min, x_max, y_max\] as box 1 of finding 2, got a list of 3",
+    ),
+    "a word in a box": (boxed(0, 0, 1, "1"), r"expected numbers in box 1 of finding 2, got a string"),
+    "truth in a box": (boxed(0, 0, 1, True), r"expected numbers in box 1 of finding 2, got a boolean"),
+    "pixels": (boxed(10, 20, 300, 400), r"expected shares from 0 to 1 in box 1 of finding 2, got 10"),
+    "negative": (boxed(-0.1, 0, 1, 1), r"shares from 0 to 1 in box 1 of finding 2, got -0.1"),
+    "not a number": (boxed(float("nan"), 0, 1, 1), r"shares from 0 to 1 in box 1 of finding 2, got nan"),
+    "x reversed": (boxed(0.6, 0, 0.4, 1), r"expected x_min below x_max in box 1 of finding 2, got 0.6 and 0.4"),
+    "x flat": (boxed(0.5, 0, 0.5, 1), r"expected x_min below x_max in box 1 of finding 2, got 0.5 and 0.5"),
+    "y flat": (boxed(0, 0.5, 1, 0.5), r"expected y_min below y_max in box 1 of finding 2, got 0.5 and 0.5"),
 }
 
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_each_damage_is_named(name):
-    """Whatever is wrong with an answer, the reason says what was expected and what came."""
+    """The reason contains what was expected and what the answer contains."""
     body, words = DAMAGE[name]
     with pytest.raises(WrongAnswer, match=words):
         checked(body)
@@ -115,7 +118,7 @@ def test_each_damage_is_named(name):
 
 def test_another_status_is_wrong_whatever_the_body():
     """A right body with a wrong status is a wrong answer."""
-    with pytest.raises(WrongAnswer, match="expected HTTP status 200, 424 came"):
+    with pytest.raises(WrongAnswer, match="expected HTTP status 200, got 424"):
         cxrreportgen.check(PROBE, FOLDER, 424, answered(FINDINGS))
 
 

@@ -69,24 +69,27 @@ def test_a_bare_object_is_accepted():
 
 
 DAMAGE = {
-    "not JSON": (b"oops", r"expected JSON, something else came"),
-    "two rows": (b"[{}, {}]", r"expected one object for the one row sent, 2 came"),
-    "other key": (b'[{"features": ""}]', r"expected the key 'image_features' .* only 'features' came"),
-    "a list of numbers": (b'[{"image_features": [1, 2]}]', r"expected base64 text in 'image_features', a list came"),
-    "not base64": (b'[{"image_features": "%"}]', r"expected base64 text in 'image_features', '%' came"),
-    "empty": (answered(b""), r"expected a zip archive as torch.save writes in 'image_features', nothing came"),
-    "raw floats": (answered(b"\0\0\x80?"), r"torch.save writes in 'image_features', a beginning of 00 00 80 3f came"),
-    "cut off": (answered(GOOD[:-40]), r"expected a whole zip archive in 'image_features', a broken one came"),
-    "a byte changed": (answered(GOOD.replace(b"\x80?", b"\x80@", 1)), r"a broken one came \(Bad CRC-32"),
-    "other archive": (answered(archive(notes=b"hello")), r"expected the entry data.pkl .* 'archive/notes' came"),
-    "no storage": (answered(archive(pkl=b"\x80\x02.")), r"expected numbers .* no storage came"),
-    "zeros": (answered(archive(pkl=b"\x80\x02.", data_0=bytes(64))), r"a tensor that says something .* 64 zero bytes"),
+    "not JSON": (b"oops", r"expected JSON, got something else"),
+    "two rows": (b"[{}, {}]", r"expected one object for the one row sent, got 2"),
+    "other key": (b'[{"features": ""}]', r"expected the key 'image_features' .* got only 'features'"),
+    "a list of numbers": (b'[{"image_features": [1, 2]}]', r"expected base64 text in 'image_features', got a list"),
+    "not base64": (b'[{"image_features": "%"}]', r"expected base64 text in 'image_features', got '%'"),
+    "empty": (answered(b""), r"expected a zip archive as torch.save writes in 'image_features', got nothing"),
+    "raw floats": (answered(b"\0\0\x80?"), r"torch.save writes in 'image_features', got a beginning of 00 00 80 3f"),
+    "cut off": (answered(GOOD[:-40]), r"expected a whole zip archive in 'image_features', got a broken one"),
+    "a byte changed": (answered(GOOD.replace(b"\x80?", b"\x80@", 1)), r"got a broken one \(Bad CRC-32"),
+    "other archive": (answered(archive(notes=b"hello")), r"expected the entry data.pkl .* got 'archive/notes'"),
+    "no storage": (answered(archive(pkl=b"\x80\x02.")), r"expected numbers .* got no storage"),
+    "zeros": (
+        answered(archive(pkl=b"\x80\x02.", data_0=bytes(64))),
+        r"a tensor with values other than zero .* 64 zero bytes",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_each_damage_is_named(name):
-    """Whatever is wrong with an answer, the reason says what was expected and what came."""
+    """The reason contains what was expected and what the answer contains."""
     body, words = DAMAGE[name]
     with pytest.raises(WrongAnswer, match=words):
         checked(body)
@@ -98,13 +101,13 @@ def test_an_archive_that_unpacks_into_all_of_memory_is_refused():
     with zipfile.ZipFile(big, "w", zipfile.ZIP_DEFLATED) as file, file.open("archive/data.pkl", "w") as part:
         for _ in range(257):
             part.write(bytes(1024 * 1024))
-    with pytest.raises(WrongAnswer, match=r"one tile's numbers in 'image_features', an archive of 269484032 bytes"):
+    with pytest.raises(WrongAnswer, match=r"one tile's numbers in 'image_features', got an archive of 269484032 bytes"):
         checked(answered(big.getvalue()))
 
 
 def test_another_status_is_wrong_whatever_the_body():
     """A right body with a wrong status is a wrong answer."""
-    with pytest.raises(WrongAnswer, match="expected HTTP status 200, 500 came"):
+    with pytest.raises(WrongAnswer, match="expected HTTP status 200, got 500"):
         gigapath.check(PROBE, FOLDER, 500, answered(GOOD))
 
 

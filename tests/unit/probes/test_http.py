@@ -65,11 +65,11 @@ def test_an_answer_in_plain_text_is_quoted(tmp_path):
 @pytest.mark.parametrize(
     ("status", "body", "words"),
     [
-        (503, b"", r"expected HTTP status 200, 503 came with an empty body"),
-        (424, b'{"message": "boom"}', r"424 came with '\{\"message\": \"boom\"\}'"),
-        (502, b"<html><title>Bad\nGateway</title>", r"502 came with an HTML page, 'Bad Gateway'"),
-        (200, b'{"a": ', r"expected JSON, something else came"),
-        (200, b"[" * 100_000, r"expected JSON, something else came: '\["),
+        (503, b"", r"expected HTTP status 200, got 503 with an empty body"),
+        (424, b'{"message": "boom"}', r"got 424 with '\{\"message\": \"boom\"\}'"),
+        (502, b"<html><title>Bad\nGateway</title>", r"got 502 with an HTML page, 'Bad Gateway'"),
+        (200, b'{"a": ', r"expected JSON, got something else"),
+        (200, b"[" * 100_000, r"expected JSON, got something else: '\["),
         (500, b"Authorization: Bearer abcdefghijkl", r"Bearer \(hidden\)"),
     ],
 )
@@ -103,13 +103,13 @@ def test_an_answer_of_the_right_form_is_right(tmp_path):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b'{"label": "ill"}', r"at \$: required \[\"label\", \"scores\"\], \{\"label\": \"ill\"\} came"),
-        (b'{"label": "dead", "scores": [0, 1]}', r'at \$\.label: enum \["ill", "well"\], "dead" came'),
-        (b'{"label": "ill", "scores": [0]}', r"at \$\.scores: minItems 2, \[0\] came"),
-        (b'{"label": "ill", "scores": [0, "1"]}', r'at \$\.scores\[1\]: type "number", "1" came'),
-        (b'{"label": "ill", "scores": [0, 7]}', r"at \$\.scores\[1\]: maximum 1, 7 came"),
-        (b"[]", r'at \$: type "object", \[\] came'),
-        (b"", r"expected JSON, something else came: an empty body"),
+        (b'{"label": "ill"}', r"at \$: required \[\"label\", \"scores\"\], got \{\"label\": \"ill\"\}"),
+        (b'{"label": "dead", "scores": [0, 1]}', r'at \$\.label: enum \["ill", "well"\], got "dead"'),
+        (b'{"label": "ill", "scores": [0]}', r"at \$\.scores: minItems 2, got \[0\]"),
+        (b'{"label": "ill", "scores": [0, "1"]}', r'at \$\.scores\[1\]: type "number", got "1"'),
+        (b'{"label": "ill", "scores": [0, 7]}', r"at \$\.scores\[1\]: maximum 1, got 7"),
+        (b"[]", r'at \$: type "object", got \[\]'),
+        (b"", r"expected JSON, got something else: an empty body"),
         (b"<html>", r"an HTML page"),
     ],
 )
@@ -124,7 +124,7 @@ def test_what_does_not_fit_is_named_with_its_place(tmp_path, body, words):
     came=st.sampled_from([True, False, None, 7, "text", ["a", "b"], {"a": 1}]),
 )
 def test_both_sides_of_a_comparison_are_shown(rule, came):
-    """Whatever rule an answer breaks: the rule with its value, and the value that came."""
+    """The reason contains the broken rule with its value, and the value in the answer."""
     value = {
         "const": "other", "enum": ["x"], "type": "integer", "maximum": 1, "minLength": 9, "pattern": "^z",
         "required": ["z"], "maxItems": 1, "not": {},
@@ -133,13 +133,13 @@ def test_both_sides_of_a_comparison_are_shown(rule, came):
         wrong = stack.enter_context(pytest.raises(WrongAnswer))
         judged(Path(), json.dumps({"v": came}).encode(), {"properties": {"v": {rule: value}}})
         assume(False)
-    assert f"at $.v: {rule} {json.dumps(value)}, {json.dumps(came)} came" in wrong.value.reason
+    assert f"at $.v: {rule} {json.dumps(value)}, got {json.dumps(came)}" in wrong.value.reason
 
 
 def test_what_is_shown_is_short_and_has_no_secrets(tmp_path):
     """A value under a secret-like name is hidden on both sides, and a long one is cut."""
     form = {"properties": {"token": {"const": "hunter2-expected"}, "long": {"const": 1}}}
-    with pytest.raises(WrongAnswer, match=r'at \$\.token: const "\(hidden\)", "\(hidden\)" came') as secrets_in:
+    with pytest.raises(WrongAnswer, match=r'at \$\.token: const "\(hidden\)", got "\(hidden\)"') as secrets_in:
         judged(tmp_path, b'{"token": "hunter2-came"}', form)
     assert "hunter2" not in secrets_in.value.reason
     with pytest.raises(WrongAnswer) as long:
@@ -151,13 +151,13 @@ def test_what_is_shown_is_short_and_has_no_secrets(tmp_path):
 def test_a_form_that_is_none_is_refused_before_sending(tmp_path, form):
     """A wrong schema is the file's fault, not the endpoint's."""
     (tmp_path / "text.json").write_text("oops")
-    with pytest.raises(DeployError, match="cannot make the probe's request"):
+    with pytest.raises(DeployError, match="cannot build the probe's request"):
         http.request({"type": "http", "answer": form}, tmp_path)
 
 
 def test_nothing_is_fetched_for_a_form(tmp_path):
     """A schema that points elsewhere is not followed there."""
-    with pytest.raises(WrongAnswer, match="cannot be followed"):
+    with pytest.raises(WrongAnswer, match="cannot be resolved"):
         judged(tmp_path, b"{}", {"$ref": "http://127.0.0.1:9/form.json"})
 
 

@@ -80,32 +80,35 @@ def one(value):
 
 
 DAMAGE = {
-    "not JSON": (b"oops", r"expected JSON, something else came"),
-    "two rows": (b'[{"image_features": 1, "text_features": 1}, {}]', r"expected one object for the one row sent, 2"),
-    "one key twice": (b'[{"image_features": 1}, {"image_features": 1}]', r"for the one row sent, 2 came"),
-    "no image": (b'[{"text_features": []}]', r"expected the key 'image_features' .* only 'text_features' came"),
+    "not JSON": (b"oops", r"expected JSON, got something else"),
+    "two rows": (
+        b'[{"image_features": 1, "text_features": 1}, {}]',
+        r"expected one object for the one row sent, got 2",
+    ),
+    "one key twice": (b'[{"image_features": 1}, {"image_features": 1}]', r"for the one row sent, got 2"),
+    "no image": (b'[{"text_features": []}]', r"expected the key 'image_features' .* got only 'text_features'"),
     "no text": (json.dumps([{"image_features": [UNIT]}]).encode(), r"expected the key 'text_features'"),
-    "a number": (answered(7), r"expected a list of one vector in 'image_features', a number came"),
-    "prose": (answered("none"), r"expected JSON inside the string 'image_features', 'none' came"),
-    "nothing": (answered([]), r"expected 1024 numbers in 'image_features', 0 came"),
-    "two vectors": (answered([UNIT, UNIT]), r"expected one vector in 'image_features' for the one row sent, 2 came"),
-    "short": (answered([UNIT[:512]]), r"expected 1024 numbers in 'image_features', 512 came"),
-    "long text": (answered(text=[UNIT * 2]), r"expected 1024 numbers in 'text_features', 2048 came"),
-    "a string inside": (answered(one("1")), r"expected a number in 'image_features' at 1023, a string came"),
-    "a truth inside": (answered(one(True)), r"expected a number in 'image_features' at 1023, a truth value came"),
-    "null inside": (answered(one(None)), r"at 1023, null came"),
-    "not a number": (answered(one(math.nan)), r"expected a finite number in 'image_features' at 1023, nan came"),
-    "infinite": (answered(text=one(-math.inf)), r"expected a finite number in 'text_features' at 1023, -inf came"),
-    "too large": (answered(one(10**400)), r"expected a finite number in 'image_features' at 1023, 1000"),
-    "zeros": (answered([[0] * 1024]), r"a vector that points somewhere in 'image_features', 1024 zeros came"),
-    "factor of words": (answered(scaling_factor="4.5"), r"expected a number in 'scaling_factor', a string came"),
-    "factor of zero": (answered(scaling_factor=0), r"expected a number above zero in 'scaling_factor', 0 came"),
+    "a number": (answered(7), r"expected a list of one vector in 'image_features', got a number"),
+    "prose": (answered("none"), r"expected JSON inside the string 'image_features', got 'none'"),
+    "nothing": (answered([]), r"expected 1024 numbers in 'image_features', got 0"),
+    "two vectors": (answered([UNIT, UNIT]), r"expected one vector in 'image_features' for the one row sent, got 2"),
+    "short": (answered([UNIT[:512]]), r"expected 1024 numbers in 'image_features', got 512"),
+    "long text": (answered(text=[UNIT * 2]), r"expected 1024 numbers in 'text_features', got 2048"),
+    "a string inside": (answered(one("1")), r"expected a number in 'image_features' at 1023, got a string"),
+    "a truth inside": (answered(one(True)), r"expected a number in 'image_features' at 1023, got a boolean"),
+    "null inside": (answered(one(None)), r"at 1023, got null"),
+    "not a number": (answered(one(math.nan)), r"expected a finite number in 'image_features' at 1023, got nan"),
+    "infinite": (answered(text=one(-math.inf)), r"expected a finite number in 'text_features' at 1023, got -inf"),
+    "too large": (answered(one(10**400)), r"expected a finite number in 'image_features' at 1023, got 1000"),
+    "zeros": (answered([[0] * 1024]), r"a vector with values other than zero in 'image_features', got 1024 zeros"),
+    "factor of words": (answered(scaling_factor="4.5"), r"expected a number in 'scaling_factor', got a string"),
+    "factor of zero": (answered(scaling_factor=0), r"expected a number above zero in 'scaling_factor', got 0"),
 }
 
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_each_damage_is_named(name):
-    """Whatever is wrong with an answer, the reason says what was expected and what came."""
+    """The reason contains what was expected and what the answer contains."""
     body, words = DAMAGE[name]
     with pytest.raises(WrongAnswer, match=words):
         checked(body)
@@ -113,7 +116,7 @@ def test_each_damage_is_named(name):
 
 def test_another_status_is_wrong_whatever_the_body():
     """A right body with a wrong status is a wrong answer."""
-    with pytest.raises(WrongAnswer, match="expected HTTP status 200, 500 came"):
+    with pytest.raises(WrongAnswer, match="expected HTTP status 200, got 500"):
         medimageinsight.check(PROBE, FOLDER, 500, answered())
 
 

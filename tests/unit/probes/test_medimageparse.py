@@ -135,58 +135,58 @@ def redact_values(array, key):
 DAMAGE = {
     "not JSON": (
         b"Internal Server Error",
-        r"expected JSON, something else came .*'Internal Server Error'",
+        r"expected JSON, got something else .*'Internal Server Error'",
     ),
     "HTML": (b"<!doctype html><title>Sign in</title>", r"an HTML page, 'Sign in'"),
-    "empty": (b"", r"expected JSON, something else came: an empty body"),
-    "cut off": (lambda good: answered(good)[:-200], r"expected JSON, something else came"),
+    "empty": (b"", r"expected JSON, got something else: an empty body"),
+    "cut off": (lambda good: answered(good)[:-200], r"expected JSON, got something else"),
     "encoded once more": (
         lambda good: json.dumps(answered(good).decode()).encode(),
-        r"expected an object for the row sent, a string came: the whole answer is encoded once more",
+        r"expected an object for the row sent, got a string: the whole answer is encoded once more",
     ),
-    "no row": (b"[]", r"expected one object for the one row sent, 0 came"),
-    "two rows": (b"[{}, {}]", r"2 came"),
-    "row is a number": (b"[7]", r"a number came"),
-    "other key": (b'[{"nifti_file": ""}]', r"expected the key 'image_features' .* only 'nifti_file' came"),
-    "no key": (b"[{}]", r"only an empty object came"),
+    "no row": (b"[]", r"expected one object for the one row sent, got 0"),
+    "two rows": (b"[{}, {}]", r"got 2"),
+    "row is a number": (b"[7]", r"got a number"),
+    "other key": (b'[{"nifti_file": ""}]', r"expected the key 'image_features' .* got only 'nifti_file'"),
+    "no key": (b"[{}]", r"got only an empty object"),
     "features are prose": (
         b'[{"image_features": "none"}]',
-        r"expected JSON inside the string 'image_features', 'none' came",
+        r"expected JSON inside the string 'image_features', got 'none'",
     ),
-    "features are a list": (b'[{"image_features": "[1]"}]', r"expected an object .* a list came"),
+    "features are a list": (b'[{"image_features": "[1]"}]', r"expected an object .* got a list"),
     "no dtype": (lambda good: answered(redact_values(good, "dtype")), r"expected the key 'dtype'"),
     "no shape": (lambda good: answered(redact_values(good, "shape")), r"expected the key 'shape'"),
     "no data": (lambda good: answered(redact_values(good, "data")), r"expected the key 'data'"),
-    "one mask too few": (lambda _: answered(features(count=1)), r"expected 2 masks for 2 prompts, 1 came"),
+    "one mask too few": (lambda _: answered(features(count=1)), r"expected 2 masks for 2 prompts, got 1"),
     "other size": (
         lambda _: answered(features(height=512, width=256)),
-        r"expected masks as large as the image, 1024 x 1024, 256 x 512 came",
+        r"expected masks as large as the image, 1024 x 1024, got 256 x 512",
     ),
-    "flat": (lambda good: answered({**good, "shape": [2 * SIDE * SIDE]}), r"a shape of .*, \[2097152\] came"),
+    "flat": (lambda good: answered({**good, "shape": [2 * SIDE * SIDE]}), r"a shape of .*, got \[2097152\]"),
     "shape of words": (lambda good: answered({**good, "shape": ["2", 1, 1]}), r"expected a shape of"),
     "shape of truth": (lambda good: answered({**good, "shape": [True, 1, 1]}), r"expected a shape of"),
-    "float": (lambda good: answered({**good, "dtype": "float32"}), r"expected dtype uint8, 'float32' came"),
+    "float": (lambda good: answered({**good, "dtype": "float32"}), r"expected dtype uint8, got 'float32'"),
     "bytes missing": (
         lambda _: answered(features(data=bytes(100))),
-        r"expected 2097152 bytes for the shape \[2, 1024, 1024\], 100 came",
+        r"expected 2097152 bytes for the shape \[2, 1024, 1024\], got 100",
     ),
     "base64 cut": (lambda good: answered({**good, "data": good["data"][:-1]}), r"expected base64 text in 'data'"),
-    "not base64": (lambda good: answered({**good, "data": "b'\\x00'"}), r"expected base64 text in 'data', 'b'"),
-    "data is null": (lambda good: answered({**good, "data": None}), r"expected base64 text in 'data', null came"),
+    "not base64": (lambda good: answered({**good, "data": "b'\\x00'"}), r"expected base64 text in 'data', got 'b'"),
+    "data is null": (lambda good: answered({**good, "data": None}), r"expected base64 text in 'data', got null"),
     "no mask says anything": (
         lambda _: answered(features(data=bytes(SIDE * SIDE) + b"\xff" * SIDE * SIDE)),
-        r"expected a mask that shows something, 1 empty and 1 full came",
+        r"expected a mask of a part of the image, got 1 empty and 1 full",
     ),
     "categories are a string": (
         lambda good: answered(good, text_features="lung"),
-        r"expected a list of categories in 'text_features', a string came",
+        r"expected a list of categories in 'text_features', got a string",
     ),
 }
 
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_each_damage_is_named(phantom, template, good, name):
-    """Whatever is wrong with an answer, the reason says what was expected and what came."""
+    """The reason contains what was expected and what the answer contains."""
     damage, words = DAMAGE[name]
     with pytest.raises(WrongAnswer, match=words):
         medimageparse.check(phantom, template, 200, damage if isinstance(damage, bytes) else damage(good))
@@ -194,7 +194,7 @@ def test_each_damage_is_named(phantom, template, good, name):
 
 def test_another_status_is_wrong_whatever_the_body(phantom, template, good):
     """A right body with a wrong status is a wrong answer."""
-    with pytest.raises(WrongAnswer, match="expected HTTP status 200, 424 came"):
+    with pytest.raises(WrongAnswer, match="expected HTTP status 200, got 424"):
         medimageparse.check(phantom, template, 424, answered(good))
 
 
@@ -224,4 +224,4 @@ def test_without_numpy_everything_is_checked_and_the_picture_is_excused(template
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stderr == ""
-    assert done.stdout == "5000 0 numpy is not installed; pip install 'amldeploy[local]' draws pictures\n"
+    assert done.stdout == "5000 0 numpy is not installed; pip install 'amldeploy[local]' adds pictures\n"

@@ -40,27 +40,27 @@ def test_scale_spacing_and_affine_are_read():
 
 
 WRONG = {
-    "empty": (b"", r"348 bytes for the header, 0 came"),
-    "prose": (b"x" * 400, r"a NIfTI-1 header, whose first number is 348"),
+    "empty": (b"", r"348 bytes for the header, got 0"),
+    "prose": (b"x" * 400, r"a NIfTI-1 header, with 348 as first number"),
     "gzipped prose": (gzip.compress(b"x" * 400), r"a NIfTI-1 header"),
-    "broken gzip": (b"\x1f\x8b" + bytes(400), r"compression breaks off in the header"),
-    "gzip cut off": (nifti(SMALL)[:-30], r"compression breaks off in"),
-    "other magic": (nifti(SMALL, change={344: b"n+2\0"}), r"the NIfTI-1 magic 'n\+1' at byte 344, b'n\+2"),
-    "header of a pair": (nifti(SMALL, change={344: b"ni1\0"}), r"a header whose data is in another file"),
-    "two dimensions": (nifti(SMALL, change={40: b"\2\0"}), r"one volume of three dimensions, 2 dimensions of 2 x 3"),
-    "a series": (nifti(SMALL, change={40: b"\4\0", 48: b"\5\0"}), r"4 dimensions of 2 x 3 x 4 x 5 came"),
+    "broken gzip": (b"\x1f\x8b" + bytes(400), r"got one that ends in the header"),
+    "gzip cut off": (nifti(SMALL)[:-30], r"got one that ends in"),
+    "other magic": (nifti(SMALL, change={344: b"n+2\0"}), r"the NIfTI-1 magic 'n\+1' at byte 344, got b'n\+2"),
+    "header of a pair": (nifti(SMALL, change={344: b"ni1\0"}), r"a header with its data in another file"),
+    "two dimensions": (nifti(SMALL, change={40: b"\2\0"}), r"volume of three dimensions, got 2 dimensions of 2 x 3"),
+    "a series": (nifti(SMALL, change={40: b"\4\0", 48: b"\5\0"}), r"got 4 dimensions of 2 x 3 x 4 x 5"),
     "no voxels": (nifti(SMALL, change={44: b"\0\0"}), r"3 dimensions of 2 x 0 x 4"),
     "too many": (nifti(SMALL, change={42: b"\xff\x7f" * 3}), r"at most \d+ voxels"),
-    "colours": (nifti(SMALL, change={70: b"\x80\0"}), r"NIfTI type 128 came"),
-    "data before the header's end": (nifti(SMALL, change={108: struct.pack("<f", 10)}), r"byte 352 or later, 10.0"),
-    "data at no number": (nifti(SMALL, change={108: struct.pack("<f", np.nan)}), r"byte 352 or later, nan"),
-    "data missing": (nifti(SMALL, packed=False)[:-1], r"48 bytes for the data of 2 x 3 x 4 voxels, 47 came"),
+    "colours": (nifti(SMALL, change={70: b"\x80\0"}), r"got NIfTI type 128"),
+    "data before the header's end": (nifti(SMALL, change={108: struct.pack("<f", 10)}), r"byte 352 or later, got 10.0"),
+    "data at no number": (nifti(SMALL, change={108: struct.pack("<f", np.nan)}), r"byte 352 or later, got nan"),
+    "data missing": (nifti(SMALL, packed=False)[:-1], r"48 bytes for the data of 2 x 3 x 4 voxels, got 47"),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_each_damage_is_named(name):
-    """Whatever is wrong with a volume, the words say what was expected and what came."""
+    """The message contains what was expected and what the file contains."""
     content, words = WRONG[name]
     with pytest.raises(NotNifti, match=words):
         volume(content, (2, 3, 4))
@@ -68,7 +68,7 @@ def test_each_damage_is_named(name):
 
 def test_another_shape_is_refused_before_its_data_is_read():
     """A volume of another size is not unpacked."""
-    with pytest.raises(NotNifti, match="a volume of 4 x 3 x 2 voxels like the one sent, 2 x 3 x 4 came"):
+    with pytest.raises(NotNifti, match="a volume of 4 x 3 x 2 voxels like the one sent, got 2 x 3 x 4"):
         volume(nifti(SMALL), (4, 3, 2))
 
 
