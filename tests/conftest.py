@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tests import fork_server
+from tests.fork_server import ForkServer
 from tests.project import CANARY, canary_in
 
 settings.register_profile("unhurried", deadline=None)
@@ -24,3 +28,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     if report.passed and found:
         report.outcome, report.longrepr = "failed", f"A secret was said: {', '.join(found)}"
     return report
+
+
+@pytest.fixture(scope="session")
+def amldeploy() -> Iterator[ForkServer]:
+    """Runs `amldeploy` in processes that start at once."""
+    with tempfile.TemporaryDirectory(prefix="amldeploy-") as folder, fork_server.serve(Path(folder)) as found:
+        yield found

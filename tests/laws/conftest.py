@@ -15,7 +15,7 @@ import requests
 import yaml
 
 from deploy import commands, emulator
-from deploy.clock import Clock, SystemClock
+from deploy.clock import Clock
 from deploy.domain.plan import Plan
 from deploy.execution.progress import Event
 from tests.laws.stage import Ahead, Stage, Victims
@@ -127,7 +127,7 @@ def furnish(folder: Path, clock: Clock | None = None) -> World:
         (project / "templates" / "plain" / name).write_text(text)
     body = '{"input_data": {"columns": ["image", "text"], "index": [0], "data": [["%s", "lung"]]}}'
     (project / "templates" / "plain" / "request.json").write_text(body % DISC)
-    found = World(commands.Project(project, clock or SystemClock()))
+    found = World(commands.Project(project, clock or Ahead()))
     found.want()
     return found
 
@@ -147,7 +147,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A world for many cases, served by a process of its own."""
-    found = furnish(tmp_path_factory.mktemp("stage"), clock=Ahead())
+    found = furnish(tmp_path_factory.mktemp("stage"))
     emulator.launch(found.state, profile="instant")
     yield Stage(found)
     emulator.stop(found.state)

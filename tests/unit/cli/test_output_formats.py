@@ -17,24 +17,18 @@ import pytest
 import deploy
 from deploy.errors import CloudError, DeployError, Finding, Place, Problem, Refused, SpecError, StalePlan
 from deploy.reporter import error_json
+from tests.fork_server import ForkServer
 from tests.project import ROOT, make_project
 
 SCHEMAS = Path(deploy.__file__).parent / "schemas"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, amldeploy: ForkServer) -> Path:
     """One with an endpoint that serves callers."""
     root = make_project(tmp_path_factory.mktemp("forms"))
-    assert run(root, "apply", "-e", "local").returncode == 0
+    assert amldeploy.run(root, "apply", "-e", "local").returncode == 0
     return root
-
-
-def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "deploy", *words], cwd=root, env=environment, capture_output=True, text=True, check=False
-    )
 
 
 def fits(name: str, text: str) -> Any:
@@ -55,10 +49,12 @@ def fits(name: str, text: str) -> Any:
         ("report", ("apply",)),
     ],
 )
-def test_each_verb_speaks_each_form(project: Path, schema: str, words: tuple[str, ...]) -> None:
+def test_each_verb_speaks_each_form(amldeploy: ForkServer, project: Path, schema: str, words: tuple[str, ...]) -> None:
     """JSON is one document that fits its schema; the other forms are words."""
     verb, *rest = words
-    ran = {form: run(project, verb, "-e", "local", *rest, "-o", form) for form in ("json", "markdown", "text")}
+    ran = {
+        form: amldeploy.run(project, verb, "-e", "local", *rest, "-o", form) for form in ("json", "markdown", "text")
+    }
     assert [each.returncode for each in ran.values()] == [0, 0, 0]
     assert fits(schema, ran["json"].stdout)
     assert all(ran[form].stdout.strip() for form in ("markdown", "text"))
@@ -74,14 +70,14 @@ def test_each_verb_speaks_each_form(project: Path, schema: str, words: tuple[str
         (4, ("rollback", "-e", "local", "--all", "--yes")),
     ],
 )
-def test_a_failure_is_json_too(project: Path, exit_code: int, words: tuple[str, ...]) -> None:
+def test_a_failure_is_json_too(amldeploy: ForkServer, project: Path, exit_code: int, words: tuple[str, ...]) -> None:
     """Whoever asked for JSON reads the failure in it, with the exit code that the process leaves."""
-    ran = run(project, *words, "-o", "json")
+    ran = amldeploy.run(project, *words, "-o", "json")
     assert ran.returncode == exit_code
     assert fits("error", ran.stdout)["error"]["exit"] == exit_code
 
 
-def test_the_emulator_speaks_json(tmp_path: Path) -> None:
+def test_the_emulator_speaks_json(amldeploy: ForkServer, tmp_path: Path) -> None:
     """Each of its commands prints one document, which fits the part of the schema that has its name."""
     whole = json.loads((SCHEMAS / "emulator.json").read_text())
     order = (
@@ -96,7 +92,7 @@ def test_the_emulator_speaks_json(tmp_path: Path) -> None:
         ("stop",),
     )
     for words in order:
-        ran = run(tmp_path, "emulator", *words, "-o", "json")
+        ran = amldeploy.run(tmp_path, "emulator", *words, "-o", "json")
         assert ran.returncode == 0, ran.stderr
         part = {**whole["$defs"][words[0]], "$schema": whole["$schema"]}
         jsonschema.Draft202012Validator(part).validate(json.loads(ran.stdout))
@@ -104,18 +100,18 @@ def test_the_emulator_speaks_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("explain",), ("explain", "AML310")])
-def test_explain_speaks_json(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_explain_speaks_json(amldeploy: ForkServer, tmp_path: Path, words: tuple[str, ...]) -> None:
     """One code or all of them."""
-    assert fits("explain", run(tmp_path, *words, "-o", "json").stdout)
+    assert fits("explain", amldeploy.run(tmp_path, *words, "-o", "json").stdout)
 
 
-def test_import_speaks_json(project: Path, tmp_path: Path) -> None:
+def test_import_speaks_json(amldeploy: ForkServer, project: Path, tmp_path: Path) -> None:
     """What was written, and what was not."""
     project = shutil.copytree(project, tmp_path / "copy")
-    (row,) = json.loads(run(project, "status", "-e", "local", "-o", "json").stdout)["endpoints"]
+    (row,) = json.loads(amldeploy.run(project, "status", "-e", "local", "-o", "json").stdout)["endpoints"]
     there = (project / "environments" / "local.yml").read_text()
     (project / "environments" / "other.yml").write_text(there.replace("  mip:", "  elsewhere:"))
-    ran = run(project, "import", "-e", "other", "--endpoint", row["name"], "--key", "again", "-o", "json")
+    ran = amldeploy.run(project, "import", "-e", "other", "--endpoint", row["name"], "--key", "again", "-o", "json")
     assert ran.returncode == 0, ran.stderr
     assert fits("import", ran.stdout)["key"] == "again"
 
@@ -137,11 +133,9 @@ def test_a_watch_prints_a_document_a_line(project: Path) -> None:
 
 
 @pytest.mark.parametrize("group", [(), ("emulator",), ("github",)])
-def test_help_says_each_command_in_one_line(tmp_path: Path, group: tuple[str, ...]) -> None:
+def test_help_says_each_command_in_one_line(amldeploy: ForkServer, tmp_path: Path, group: tuple[str, ...]) -> None:
     """On 80 columns, nothing is cut."""
-    command = [sys.executable, "-m", "deploy", *group, "--help"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
-    said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    said = amldeploy.run(tmp_path, *group, "--help", COLUMNS="80").stdout
     listed = said.partition("Commands:")[2].strip().splitlines()
 
     assert listed
