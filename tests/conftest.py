@@ -18,6 +18,11 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--laws full`: every fault at every request, which takes long."""
+    parser.addoption("--laws", choices=("some", "full"), default="some", help="How many of the laws' cases to play.")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     """A test that passed has failed after all when the canary stands in what it printed or in a report that it left."""

@@ -50,7 +50,7 @@ for number in (signal.SIGINT, signal.SIGTERM):
 code = line.recv(1)
 sys.exit(code[0] if code else 137)
 """
-"""The command `amldeploy` as a program that imports next to nothing. It passes on signals and, killed, kills its fork."""
+"""The command `amldeploy`, which imports next to nothing. It passes SIGINT and SIGTERM on; its fork ends with it."""
 
 
 @dataclass(frozen=True)

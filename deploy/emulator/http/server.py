@@ -86,7 +86,7 @@ class Server:
         await _hang_up(servers)
 
 
-class _Listener(uvicorn.Server):  # type: ignore[misc]
+class _Listener(uvicorn.Server):
     """Stops at once: uvicorn checks for its end every 0.1 s and then waits 0.1 s for answers, which `_serve` does."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -97,7 +97,7 @@ class _Listener(uvicorn.Server):  # type: ignore[misc]
         await self.on_tick(0)  # sets the default headers
         await self.exit.wait()
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
