@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tests import fork_server
+from tests.fork_server import ForkServer
 from tests.project import CANARY, canary_in
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--laws full`: every fault at every request, which takes long."""
+    parser.addoption("--laws", choices=("some", "full"), default="some", help="How many of the laws' cases to play.")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -24,3 +33,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     if report.passed and found:
         report.outcome, report.longrepr = "failed", f"A secret was said: {', '.join(found)}"
     return report
+
+
+@pytest.fixture(scope="session")
+def amldeploy() -> Iterator[ForkServer]:
+    """Runs `amldeploy` in processes that start at once."""
+    with tempfile.TemporaryDirectory(prefix="amldeploy-") as folder, fork_server.serve(Path(folder)) as found:
+        yield found

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import requests
 import yaml
 
 from deploy import commands, emulator
-from deploy.clock import Clock, SystemClock
+from deploy.clock import Clock
 from deploy.domain.plan import Plan
+from deploy.emulator.world import timing
 from deploy.execution.progress import Event
 from tests.laws.stage import Ahead, Stage, Victims
 from tests.project import CANARY, ROOT, make_project
@@ -56,6 +57,8 @@ class World:
     project: commands.Project
     broken: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    _reader: tuple[str, requests.Session] | None = None
+    """The emulator that was read last, and the session for it."""
 
     @property
     def state(self) -> Path:
@@ -98,21 +101,25 @@ class World:
 
     def read(self, path: str) -> list[Any]:
         """Return a list from the emulator without using code of amldeploy, while a command holds the emulator open."""
-        token = requests.get(
-            os.environ["IDENTITY_ENDPOINT"],
-            params={"api-version": "2019-08-01", "resource": "https://management.azure.com"},
-            headers={"X-IDENTITY-HEADER": os.environ["IDENTITY_HEADER"]},
-            timeout=10,
-        ).json()["access_token"]
         manager = os.environ["REGISTRY_DISCOVERY_ENDPOINT_URL"].rstrip("/")
-        answer = requests.get(
-            manager + path,
-            params={"api-version": "2024-10-01"},
-            headers={"Authorization": f"Bearer {token}"},
-            verify=os.environ["REQUESTS_CA_BUNDLE"],
-            timeout=10,
-        )
+        if self._reader is None or self._reader[0] != manager:
+            self._reader = (manager, _signed_in())
+        answer = self._reader[1].get(manager + path, params={"api-version": "2024-10-01"}, timeout=10)
         return list(answer.json()["value"])
+
+
+def _signed_in() -> requests.Session:
+    """A session that trusts the emulator that the environment names, with a token for it."""
+    session = requests.Session()
+    session.verify = os.environ["REQUESTS_CA_BUNDLE"]
+    token = session.get(
+        os.environ["IDENTITY_ENDPOINT"],
+        params={"api-version": "2019-08-01", "resource": "https://management.azure.com"},
+        headers={"X-IDENTITY-HEADER": os.environ["IDENTITY_HEADER"]},
+        timeout=10,
+    ).json()["access_token"]
+    session.headers["Authorization"] = f"Bearer {token}"
+    return session
 
 
 def _approve(plan: Plan, needed: bool) -> None:
@@ -127,9 +134,19 @@ def write_project(folder: Path, clock: Clock | None = None) -> World:
         (project / "templates" / "plain" / name).write_text(text)
     body = '{"input_data": {"columns": ["image", "text"], "index": [0], "data": [["%s", "lung"]]}}'
     (project / "templates" / "plain" / "request.json").write_text(body % DISC)
-    found = World(commands.Project(project, clock or SystemClock()))
+    found = World(commands.Project(project, clock or Ahead()))
     found.want()
     return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def brief_operations() -> Iterator[None]:
+    """Operations of an emulator in this process take so long that each state is seen once or twice, and no longer."""
+    quick = timing.PROFILES["quick"]
+    operations = [each.name for each in fields(quick) if each.name.startswith(("endpoint_", "deployment_"))]
+    timing.PROFILES["quick"] = replace(quick, **dict.fromkeys((*operations, "keys"), 0.02))
+    yield
+    timing.PROFILES["quick"] = quick
 
 
 @pytest.fixture
@@ -139,15 +156,10 @@ def world(tmp_path: Path) -> Iterator[World]:
     assert found.broken == []
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--laws full`: every fault at every request, which takes long."""
-    parser.addoption("--laws", choices=("some", "full"), default="some", help="How many of the laws' cases to play.")
-
-
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A world for many cases, in a separate process."""
-    found = write_project(tmp_path_factory.mktemp("stage"), clock=Ahead())
+    found = write_project(tmp_path_factory.mktemp("stage"))
     emulator.launch(found.state, profile="instant")
     yield Stage(found)
     emulator.stop(found.state)

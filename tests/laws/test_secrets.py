@@ -6,10 +6,7 @@ probe.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,8 +14,8 @@ import requests
 import yaml
 
 from deploy import emulator
+from tests.fork_server import ForkServer
 from tests.laws.conftest import WORKSPACE, World
-from tests.project import ROOT
 
 PLANTED = {
     "DB_PASSWORD": "Wq7-planted-password-1",
@@ -79,17 +76,9 @@ FAILS = (
 JOB = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": "summary.md", "GITHUB_OUTPUT": "outputs.txt"}
 
 
-def _run(world: World, exit_code: int, line: str, **more: str) -> str:
+def _run(world: World, amldeploy: ForkServer, exit_code: int, line: str, **more: str) -> str:
     """Run one command and check its exit code; return all output."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "deploy", *line.split()],
-        cwd=world.project.root,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **more},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    ran = amldeploy.run(world.project.root, *line.split(), NO_COLOR="1", **more)
     assert "Traceback" not in ran.stderr
     assert ran.returncode == exit_code, f"$ {line}\n{ran.stdout}{ran.stderr}"
     return f"$ {line}\n{ran.stdout}{ran.stderr}"
@@ -154,25 +143,25 @@ def _exports(world: World) -> list[Path]:
 
 
 @pytest.fixture
-def life(world: World) -> dict[str, str]:
+def life(world: World, amldeploy: ForkServer) -> dict[str, str]:
     """All output in the life of an endpoint, by its source."""
     _plant(world)
     quoting = "; ".join(f"{name}={value}" for name, value in PLANTED.items())
     with emulator.embed(world.state) as running:
-        said = {line: _run(world, code, line) for code, line in LIFE}
+        said = {line: _run(world, amldeploy, code, line) for code, line in LIFE}
         keys = _keys(running)
         emulator.begin(world.state, faults=[{"kind": "refuse", "status": 400, "message": quoting, "times": "always"}])
         for code, line in ((4, "plan -e law"), (4, "teardown -e law --yes"), (4, "status -e law -o json")):
-            said[f"{line}, refused"] = _run(world, code, line)
+            said[f"{line}, refused"] = _run(world, amldeploy, code, line)
         failed = {"kind": "operation_failed", "operation": "OnlineDeployments_CreateOrUpdate", "message": quoting}
         emulator.begin(world.state, faults=[failed])
         _next_release(world)
         for code, line in FAILS:
-            said[f"{line}, failed"] = _run(world, code, line, **JOB)
+            said[f"{line}, failed"] = _run(world, amldeploy, code, line, **JOB)
         emulator.begin(world.state, faults=[])
         for code, line in ((0, "teardown -e law --yes -o json"), (0, "emulator requests -o json"), *LENT):
             found = sorted((world.state / "reaped").glob("*/*"))
-            said[line] = _run(world, code, line.replace("KEPT", str(found[-1]) if found else ""))
+            said[line] = _run(world, amldeploy, code, line.replace("KEPT", str(found[-1]) if found else ""))
     said |= _files(world)
     assert {path.stat().st_mode & 0o777 for path in _exports(world)} == {0o600}
     said["keys"] = "\n".join(keys)

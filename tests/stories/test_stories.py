@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fork_server import ForkServer
 from tests.project import CANARY, ROOT, canary_in, make_project
 
 HERE = Path(__file__).parent
@@ -38,14 +39,14 @@ PASSING = (
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_story(name: str, tmp_path: Path) -> None:
+def test_story(name: str, tmp_path: Path, amldeploy: ForkServer) -> None:
     """Told again, the story is the same."""
     story = HERE / name / "story.txt"
     written = story.read_text(encoding="utf-8")
     project = make_project(tmp_path)
     if (HERE / name / "files").is_dir():
         shutil.copytree(HERE / name / "files", project, dirs_exist_ok=True)
-    told = "\n".join(_tell(line, project) for line in written.splitlines() if line.startswith(("$ ", "## ")))
+    told = "\n".join(_tell(line, project, amldeploy) for line in written.splitlines() if line.startswith(("$ ", "## ")))
     assert CANARY not in told
     assert canary_in(project) == []
     assert not re.search(r"\beyJ[\w-]{8,}\.", told), "a token was said"
@@ -66,13 +67,13 @@ def test_every_refusal_of_the_preflight_has_a_story() -> None:
     assert {code for code in codes if code not in told} == set()
 
 
-def _tell(line: str, project: Path) -> str:
+def _tell(line: str, project: Path, amldeploy: ForkServer) -> str:
     if line.startswith("## "):
         return line
     ran = subprocess.run(
         ["bash", "-c", line[2:]],  # noqa: S607
         cwd=project,
-        env=_environment(project),
+        env=_environment(project, amldeploy),
         capture_output=True,
         text=True,
         timeout=120,
@@ -84,12 +85,11 @@ def _tell(line: str, project: Path) -> str:
     return _lasting("\n".join(part for part in parts if part), project) + "\n"
 
 
-def _environment(project: Path) -> dict[str, str]:
+def _environment(project: Path, amldeploy: ForkServer) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
-    bin_folder = str(Path(sys.executable).parent)
     return {
         **kept,
-        "PATH": f"{bin_folder}{os.pathsep}{kept['PATH']}",
+        "PATH": os.pathsep.join((str(amldeploy.commands), str(Path(sys.executable).parent), kept["PATH"])),
         "PYTHONPATH": str(ROOT),
         "PYTHONUTF8": "1",
         "TZ": "UTC",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy import emulator
+from tests.fork_server import ForkServer
 from tests.workflows.stage import Stage, open_stage
 
 
@@ -17,8 +18,8 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, worlds: Path) -> Iterator[Stage]:
-    found = open_stage(tmp_path, worlds)
+def stage(tmp_path: Path, worlds: Path, amldeploy: ForkServer) -> Iterator[Stage]:
+    found = open_stage(tmp_path, worlds, amldeploy)
     with found.github.serving():
         yield found
     assert found.github.leaks == []

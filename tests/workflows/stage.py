@@ -23,6 +23,7 @@ from deploy.emulator.entra import access_tokens
 from deploy.emulator.rbac import builtin_roles
 from deploy.emulator.seed import default_world
 from deploy.emulator.world.settings import GITHUB
+from tests.fork_server import ForkServer
 from tests.laws.conftest import PLAIN, write_project
 from tests.project import ROOT
 from tests.workflows.github import GitHub
@@ -96,6 +97,11 @@ class Stage:
         )
         return folder
 
+    def start_interpreters(self) -> None:
+        """From now on each command starts an interpreter of its own, as signals find it on a runner."""
+        commands = self.root / "tool" / ".venv-locked" / "bin"
+        (commands / "launcher").replace(commands / "amldeploy")
+
     def push(self, **how: Any) -> Any:
         """Create the run of a push to main, not started yet."""
         return self.github.start("push", self.head, **how)
@@ -168,10 +174,10 @@ class Stage:
         return {str(row["caller"]) for row in rows if row["plane"] == "control"}
 
 
-def open_stage(root: Path, worlds: Path) -> Stage:
+def open_stage(root: Path, worlds: Path, amldeploy: ForkServer) -> Stage:
     """A stage with an empty subscription and a repository without environments."""
     azure = emulator.launch(root / "azure", profile="instant")
-    stage = Stage(root, worlds, GitHub(root, _tool(root / "tool")), azure)
+    stage = Stage(root, worlds, GitHub(root, _tool(root / "tool", amldeploy)), azure)
     stage.open()
     stage.github.variables.update(AZURE_TENANT_ID=access_tokens.TENANT, AMLDEPLOY_ENVIRONMENTS='["dev"]')
     for name in (*READ, *WRITTEN):
@@ -184,16 +190,17 @@ def open_stage(root: Path, worlds: Path) -> Stage:
     return stage
 
 
-def _tool(folder: Path) -> Path:
+def _tool(folder: Path, amldeploy: ForkServer) -> Path:
     """This repository as GitHub fetches it for `$/`, with the completed result of scripts/install-locked."""
     for name in (".github", "scripts"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
     place = folder / ".venv-locked"
     (place / "bin").mkdir(parents=True)
-    command = place / "bin" / "amldeploy"
-    command.write_text(LAUNCHER.format(python=sys.executable))
-    command.chmod(0o755)
+    launcher = place / "bin" / "launcher"
+    launcher.write_text(LAUNCHER.format(python=sys.executable))
+    launcher.chmod(0o755)
+    amldeploy.write_command(place / "bin" / "amldeploy", str(launcher))
     mark = "cat .github/actions/setup/requirements.lock pyproject.toml | cksum"
     made = subprocess.run(["bash", "-c", mark], cwd=folder, capture_output=True, text=True, check=True)  # noqa: S607
     (place / "installed").write_text(made.stdout)

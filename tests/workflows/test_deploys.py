@@ -104,6 +104,7 @@ def test_a_cancelled_run_is_completed_by_a_rerun(stage: Stage) -> None:
     """Ctrl-C reaches amldeploy, which ends by itself, and its report is kept. The same run, run again with the same
     plan, sees the rest through without making anything twice.
     """
+    stage.start_interpreters()
     stage.commit(release="1")
 
     def impatient(run: Run, line: str) -> None:

@@ -23,24 +23,18 @@ import deploy
 from deploy.cli import app
 from deploy.errors import CloudError, DeployError, Finding, Place, Problem, Refused, SpecError, StalePlan
 from deploy.reporter import error_json
+from tests.fork_server import ForkServer
 from tests.project import ROOT, make_project
 
 SCHEMAS = Path(deploy.__file__).parent / "schemas"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, amldeploy: ForkServer) -> Path:
     """A project with an endpoint that receives traffic."""
     root = make_project(tmp_path_factory.mktemp("forms"))
-    assert run(root, "apply", "-e", "local").returncode == 0
+    assert amldeploy.run(root, "apply", "-e", "local").returncode == 0
     return root
-
-
-def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "deploy", *words], cwd=root, env=environment, capture_output=True, text=True, check=False
-    )
 
 
 def fits(name: str, text: str) -> Any:
@@ -61,10 +55,14 @@ def fits(name: str, text: str) -> Any:
         ("report", ("apply",)),
     ],
 )
-def test_each_command_prints_each_form(project: Path, schema: str, words: tuple[str, ...]) -> None:
+def test_each_command_prints_each_form(
+    amldeploy: ForkServer, project: Path, schema: str, words: tuple[str, ...]
+) -> None:
     """JSON is one document that matches its schema; the other forms are text."""
     verb, *rest = words
-    ran = {form: run(project, verb, "-e", "local", *rest, "-o", form) for form in ("json", "markdown", "text")}
+    ran = {
+        form: amldeploy.run(project, verb, "-e", "local", *rest, "-o", form) for form in ("json", "markdown", "text")
+    }
     assert [each.returncode for each in ran.values()] == [0, 0, 0]
     assert fits(schema, ran["json"].stdout)
     assert all(ran[form].stdout.strip() for form in ("markdown", "text"))
@@ -80,14 +78,14 @@ def test_each_command_prints_each_form(project: Path, schema: str, words: tuple[
         (4, ("rollback", "-e", "local", "--all", "--yes")),
     ],
 )
-def test_an_error_is_json_too(project: Path, exit_code: int, words: tuple[str, ...]) -> None:
+def test_an_error_is_json_too(amldeploy: ForkServer, project: Path, exit_code: int, words: tuple[str, ...]) -> None:
     """With -o json the error is a JSON document with the exit code of the process."""
-    ran = run(project, *words, "-o", "json")
+    ran = amldeploy.run(project, *words, "-o", "json")
     assert ran.returncode == exit_code
     assert fits("error", ran.stdout)["error"]["exit"] == exit_code
 
 
-def test_the_emulator_commands_print_json(tmp_path: Path) -> None:
+def test_the_emulator_commands_print_json(amldeploy: ForkServer, tmp_path: Path) -> None:
     """Each prints one document that matches the part of the schema with its name."""
     whole = json.loads((SCHEMAS / "emulator.json").read_text())
     order = (
@@ -102,7 +100,7 @@ def test_the_emulator_commands_print_json(tmp_path: Path) -> None:
         ("stop",),
     )
     for words in order:
-        ran = run(tmp_path, "emulator", *words, "-o", "json")
+        ran = amldeploy.run(tmp_path, "emulator", *words, "-o", "json")
         assert ran.returncode == 0, ran.stderr
         part = {**whole["$defs"][words[0]], "$schema": whole["$schema"]}
         jsonschema.Draft202012Validator(part).validate(json.loads(ran.stdout))
@@ -110,18 +108,18 @@ def test_the_emulator_commands_print_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("explain",), ("explain", "AML310")])
-def test_explain_prints_json(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_explain_prints_json(amldeploy: ForkServer, tmp_path: Path, words: tuple[str, ...]) -> None:
     """One code or all of them."""
-    assert fits("explain", run(tmp_path, *words, "-o", "json").stdout)
+    assert fits("explain", amldeploy.run(tmp_path, *words, "-o", "json").stdout)
 
 
-def test_import_prints_json(project: Path, tmp_path: Path) -> None:
+def test_import_prints_json(amldeploy: ForkServer, project: Path, tmp_path: Path) -> None:
     """The files that were written, and the values that were left out."""
     project = shutil.copytree(project, tmp_path / "copy")
-    (row,) = json.loads(run(project, "status", "-e", "local", "-o", "json").stdout)["endpoints"]
+    (row,) = json.loads(amldeploy.run(project, "status", "-e", "local", "-o", "json").stdout)["endpoints"]
     there = (project / "environments" / "local.yml").read_text()
     (project / "environments" / "other.yml").write_text(there.replace("  mip:", "  elsewhere:"))
-    ran = run(project, "import", "-e", "other", "--endpoint", row["name"], "--key", "again", "-o", "json")
+    ran = amldeploy.run(project, "import", "-e", "other", "--endpoint", row["name"], "--key", "again", "-o", "json")
     assert ran.returncode == 0, ran.stderr
     assert fits("import", ran.stdout)["key"] == "again"
 
