@@ -7,10 +7,12 @@ from pathlib import Path
 from deploy import commands
 from deploy.domain.plan import Plan
 from tests.laws.conftest import World
+from tests.laws.test_leases import advance_alone, lend
+from tests.laws.test_restore import reap
 
 
 def test_the_emulator_is_changed_without_a_question(world: World) -> None:
-    """Apply, rollback, adopt and teardown of a local environment need no --yes."""
+    """Apply, rollback, adopt, teardown, renew and restore of a local environment need no --yes."""
     asked: list[tuple[str, bool]] = []
 
     def approve(plan: Plan, needed: bool) -> None:
@@ -24,7 +26,14 @@ def test_the_emulator_is_changed_without_a_question(world: World) -> None:
     commands.adopt(world.project, "law", **ways)
     commands.teardown(world.project, "law", **ways)
 
-    assert asked == [("law", False)] * 5
+    lend(world)
+    commands.apply(world.project, "law", **ways)
+    advance_alone(world, 150)
+    assert commands.renew(world.project, "law", within=24, show=world.said.append, **ways).plan.steps
+    folder = reap(world)
+    assert commands.restore(world.project, "law", folder, **ways).plan.steps
+
+    assert asked == [("law", False)] * 8
     assert not commands.needs_approval(world.project, "law")
     assert commands.needs_approval(world.project, "prod")
 
@@ -32,7 +41,9 @@ def test_the_emulator_is_changed_without_a_question(world: World) -> None:
 def test_what_a_teardown_leaves_is_listed(world: World) -> None:
     """A model and environment that were registered from files stay; a model of a registry is not in the workspace."""
     folder = world.project.root / "templates" / "plain"
-    assert commands.teardown(world.project, "law", approve=lambda *_: None, emit=world.watch).plan.stays == ()
+    assert world.apply().report.ok
+    made = world.teardown().plan
+    assert (bool(made.steps), made.stays) == (True, ())
     _own_files(folder)
     world.apply()
     done = world.teardown()

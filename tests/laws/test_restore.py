@@ -22,6 +22,7 @@ from tests.laws.stage import Stage
 from tests.laws.test_laws import failures
 from tests.laws.test_leases import advance_alone, alias, lend, renew
 from tests.laws.test_renewals import pool
+from tests.outsider import Outsider
 
 SERVERS = {
     "id", "systemData", "AzureAsyncOperationUri", "azureml.onlineendpointid", "azureml.onlinedeploymentid",
@@ -52,6 +53,24 @@ def world_of(world: World) -> dict[str, Any]:
             ],
             "roles": sorted((r["properties"]["roleDefinitionId"], r["properties"]["scope"]) for r in rows),
         }
+
+
+def marked(world: World) -> list[tuple[str, bool]]:
+    """Each endpoint, and whether it has the tag that `restore` writes."""
+    environment, _ = commands.validate(world.project, "law")
+    with world.project.connect(environment):
+        bodies = world.read(f"{WORKSPACE}/onlineEndpoints")
+    return sorted((body["name"], leases.RESTORED_TAG in body["tags"]) for body in bodies)
+
+
+def shift(world: World, name: str, **traffic: int) -> None:
+    """Another person moves the traffic of an endpoint."""
+    environment, _ = commands.validate(world.project, "law")
+    with world.project.connect(environment):
+        outsider = Outsider()
+        body = outsider.send("GET", f"/onlineEndpoints/{name}")
+        body["properties"]["traffic"] = traffic
+        outsider.put(f"/onlineEndpoints/{name}", body)
 
 
 def reap(world: World) -> Path:
@@ -122,6 +141,7 @@ def test_reap_then_restore_is_identical(deployed: World) -> None:
     assert failures(restore(deployed, folder)) == []
 
     assert world_of(deployed) == before
+    assert [is_marked for _, is_marked in marked(deployed)] == [True]
     assert restore(deployed, folder).plan.steps == ()
     assert deployed.apply().plan.steps == ()
 
@@ -214,6 +234,28 @@ def test_a_restored_endpoint_is_renewed(world: World) -> None:
     third = alias(world)["endpoint"]
     assert [body["name"] for body in world_of(world)["endpoints"]] == [third] != [second]
     assert len(list((world.state / "reaped").glob(f"*/{second}/endpoint.json"))) == 2
+
+
+def test_a_restored_endpoint_beside_the_one_that_serves_is_no_predecessor(world: World) -> None:
+    """The older endpoint of the line was restored while its successor had no traffic. Both serve now, and a renewal
+    with nothing due deletes neither.
+    """
+    lend(world)
+    world.apply()
+    first = alias(world)["endpoint"]
+    advance_alone(world, 150)
+    assert failures(renew(world)) == []
+    second = alias(world)["endpoint"]
+    folder = next((world.state / "reaped").glob(f"*/{first}"))
+    shift(world, second)
+    assert failures(restore(world, folder)) == []
+    shift(world, second, blue=100)
+    there = [(first, True), (second, False)]
+    assert marked(world) == there
+    done = renew(world)
+
+    assert (failures(done), [step for step in done.plan.steps if step.verb is Verb.DELETE]) == ([], [])
+    assert (marked(world), alias(world)["endpoint"]) == (there, second)
 
 
 def test_a_failed_final_read_keeps_the_report(world: World) -> None:

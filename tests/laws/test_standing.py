@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from deploy import commands, emulator
+from deploy.cli import app, runner
 from deploy.domain import leases
 from deploy.domain.plan import Verb
 from deploy.emulator.seed.open_world import open_world
@@ -65,6 +66,15 @@ def renew(stage: Stage, *only: str, within: float = 24) -> commands.Result:
 def row(stage: Stage) -> Any:
     (found,) = commands.status(stage.world.project, "law")
     return found
+
+
+def late(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> int:
+    """The exit code of `amldeploy status -e law --fail-under 1h`."""
+    monkeypatch.chdir(stage.world.project.root)
+    words = ["status", "-e", "law", "--fail-under", "1h"]
+    with pytest.raises(SystemExit) as left:
+        sys.exit(runner.leave(lambda: app(words, prog_name="amldeploy", standalone_mode=False)))
+    return int(left.value.code or 0)
 
 
 def names(stage: Stage) -> list[str]:
@@ -216,6 +226,25 @@ def test_a_successor_has_the_keys_of_its_predecessor(stage: Stage) -> None:
         o.evidence.summary for o in done.report.outcomes if o.verb is Verb.CREATE and o.address == addr("endpoint/mip")
     ]
     assert [("clients need its new keys" in words, keys(stage) == before) for words in said] == [(True, False)]
+
+
+def test_status_fails_for_a_wrong_alias_and_for_a_missed_lease(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--fail-under` is exit 5 for both, and exit 0 once renew has repaired them, with days left of the lease."""
+    begin(stage)
+    assert late(monkeypatch, stage) == 0, "nothing was deployed"
+    stage.apply()
+    assert late(monkeypatch, stage) == 0
+    path = stage.world.project.root / "live" / "mip.json"
+    for text in (json.dumps({**target(stage), "endpoint": "mip-another"}), ""):
+        path.write_text(text) if text else path.unlink()
+        assert (late(monkeypatch, stage), row(stage).hours_left > 100) == (Exit.STEP_FAILED, True)
+        assert (renew(stage).exit, late(monkeypatch, stage)) == (0, 0)
+    advance_alone(stage.world, 169)
+    assert (late(monkeypatch, stage), row(stage).hours_left) == (Exit.STEP_FAILED, None)
+    assert (renew(stage).exit, late(monkeypatch, stage)) == (0, 0)
+    capsys.readouterr()
 
 
 @pytest.fixture(autouse=True)

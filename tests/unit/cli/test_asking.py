@@ -1,19 +1,41 @@
-"""Confirmations and hints without a terminal: they name --yes where it is needed, and only there."""
+"""Questions, hints and flags of the command line: --yes is named where it is needed, and nowhere else."""
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from deploy import commands
+from deploy.cli import app, runner
 from deploy.cli.deploy_commands import _apply_command
 from deploy.cli.runner import Approval, Invocation
 from deploy.domain.plan import Plan, Step, Verb
-from deploy.errors import UsageError
+from deploy.domain.report import Report
+from deploy.errors import Exit, UsageError
 from tests.addresses import addr
+from tests.project import make_project
 
-PLAN = Plan("prod", (Step(Verb.CREATE, addr("endpoint/mip"), {}, "new"),))
+PLAN = Plan("prod", (Step(Verb.CREATE, addr("endpoint/mip"), {}, "new"),), endpoints=("mip",))
+
+
+def typed(*words: str) -> int:
+    """The exit code of a command line, carried out in this process."""
+    with pytest.raises(SystemExit) as left:
+        raise SystemExit(runner.leave(lambda: app(list(words), prog_name="amldeploy", standalone_mode=False)))
+    return int(left.value.code or 0)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The shipped environments in the working folder, and no terminal."""
+    folder = make_project(tmp_path)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    return folder
 
 
 @pytest.mark.parametrize("yes", [False, True])
@@ -57,3 +79,87 @@ def test_the_hint_is_a_complete_command() -> None:
     assert _apply_command(PLAN, [], None, needs_yes=True) == "amldeploy apply -e prod --yes"
     assert _apply_command(allowed, [], None, needs_yes=True) == "amldeploy apply -e prod --allow-exposure --yes"
     assert _apply_command(allowed, [], Path("a.plan"), needs_yes=False) == "amldeploy apply a.plan"
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(("name", "is_asked"), [("prod", True), ("dev", True), ("local", False)])
+def test_a_hint_names_the_flag_where_a_command_would_ask(
+    name: str, is_asked: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The hint of `plan` and the last line of `import`, without a terminal: --yes, but not for the emulator."""
+    monkeypatch.setattr(commands, "plan", lambda *_, **__: Plan(name, PLAN.steps))
+    monkeypatch.setattr(commands, "import_endpoint", lambda *_, **__: SimpleNamespace(key="mip", files=(), hidden={}))
+    assert typed("plan", "-e", name, "mip") == Exit.OK
+    planned = capsys.readouterr().out
+    assert typed("import", "-e", name, "--endpoint", "mip-ab") == Exit.OK
+    imported = capsys.readouterr().err
+
+    yes = " --yes" if is_asked else ""
+    for text, command in ((planned, f"amldeploy apply -e {name} mip"), (imported, f"amldeploy adopt -e {name} mip")):
+        (line,) = [line for line in text.splitlines() if command in line]
+        assert line.endswith(command + yes)
+
+
+@pytest.mark.usefixtures("project")
+def test_a_hint_names_no_flag_where_there_is_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command asks there."""
+    monkeypatch.setattr(commands, "plan", lambda *_, **__: PLAN)
+    monkeypatch.setattr(runner, "_can_ask", lambda: True)
+    assert typed("plan", "-e", "prod") == Exit.OK
+    assert "--yes" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("flag", ["--allow-rolled-back", "--allow-exposure", "--cleanup"])
+def test_flags_of_apply_reach_it(
+    flag: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each alone, as typed."""
+    got: dict[str, Any] = {}
+
+    def apply(**ways: Any) -> commands.Result:
+        got.update(ways)
+        return commands.Result(Plan("local", ()), Report("local", "", ()))
+
+    monkeypatch.setattr(commands, "apply", apply)
+    assert typed("apply", "-e", "local", "mip", flag) == Exit.OK
+    capsys.readouterr()
+
+    flags = ("--allow-rolled-back", "--allow-exposure", "--cleanup")
+    assert {each: got[each[2:].replace("-", "_")] for each in flags} == {each: each == flag for each in flags}
+    assert (got["name"], got["only"]) == ("local", ["mip"])
+
+
+@pytest.mark.parametrize(
+    ("verb", "traffic", "command"),
+    [
+        ("apply", {"mip": {"blue": 100}}, "amldeploy rollback -e prod mip"),
+        ("apply", {"mip": {"blue": 90, "green": 10}}, "amldeploy rollback -e prod mip"),
+        ("apply", {"mip": {}}, ""),
+        ("teardown", {"mip": {"blue": 100}}, ""),
+        ("rollback", {"mip": {"blue": 100}}, ""),
+    ],
+    ids=["live", "unfinished", "first release", "teardown", "rollback"],
+)
+def test_an_interrupted_apply_names_the_command_that_goes_back(
+    verb: str, traffic: dict[str, dict[str, int]], command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On stderr, below the traffic of each endpoint; where nothing serves there is nothing to go back to."""
+    stopped = Report("prod", "", (), stopped=Exit.INTERRUPTED)
+    with pytest.raises(SystemExit) as left:
+        runner.finish(
+            commands.Result(PLAN, stopped, traffic=traffic),
+            "text",
+            Invocation(verb, "prod", ["mip"], yes=True, events=None),
+        )
+    out, err = capsys.readouterr()
+
+    assert (left.value.code, "amldeploy rollback" in out) == (Exit.INTERRUPTED, False)
+    lines = err.splitlines()
+    if command:
+        assert lines[-1].endswith(command)
+        assert all(f"{slot} {share} %" in lines[-2] for slot, share in traffic["mip"].items())
+    else:
+        assert not [line for line in lines if "amldeploy rollback -e prod mip" in line and "same command" not in line]

@@ -187,14 +187,14 @@ def test_help_is_complete(path: tuple[str, ...]) -> None:
         assert (ROOT / docs[1]).is_file()
 
 
-def test_the_version_is_printed(tmp_path: Path) -> None:
+def test_the_version_is_printed(amldeploy: ForkServer, tmp_path: Path) -> None:
     """As `amldeploy VERSION`."""
-    assert run(tmp_path, "--version").stdout == f"amldeploy {version('amldeploy')}\n"
+    assert amldeploy.run(tmp_path, "--version").stdout == f"amldeploy {version('amldeploy')}\n"
 
 
-def test_no_arguments_print_the_help(tmp_path: Path) -> None:
+def test_no_arguments_print_the_help(amldeploy: ForkServer, tmp_path: Path) -> None:
     """The same text as --help."""
-    assert run(tmp_path).stdout == run(tmp_path, "--help").stdout
+    assert amldeploy.run(tmp_path).stdout == amldeploy.run(tmp_path, "--help").stdout
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from deploy.commands import successor
-from deploy.commands.renew import _renewal
+from deploy.commands.renew import _merge, _renewal
 from deploy.domain import leases
 from deploy.domain.plan import Plan, Verb
 from deploy.leasing import lineage
+from deploy.leasing.lineage import Renewal
 from tests.unit.specs import deployment_body, endpoint_body, environment, facts, spec
 
 PIPELINE = {"quota": {"capacity": "shared"}, "rollout": {"stages": [10, 100]}}
@@ -53,6 +54,21 @@ def test_the_release_of_the_files_is_not_deployed() -> None:
 
     assert made.steps == renewed("r1").steps
     assert [note.split(", ")[0] for note in made.notes] == ["mip: the files describe release r2"]
+
+
+def test_a_renewal_lists_what_it_exposes() -> None:
+    """The endpoint of a missed lease is made from the files, which open it: the plan of all renewals lists that."""
+    body = endpoint_body()
+    body["properties"]["authMode"] = "AADToken"
+    wanted = spec(pipeline=PIPELINE)
+    made = _renewal(
+        environment(), wanted, Renewal(wanted, (), None), {"mip-ab": facts(body)}, Path("x"), in_place=False
+    )
+    both = _merge(environment(), [renewed("r1"), made])
+
+    assert [(each["path"], each["before"], each["after"]) for each in both.exposure] == [
+        ("auth_mode", "aad_token", "key")
+    ]
 
 
 def test_a_deletion_comes_after_its_export() -> None:

@@ -51,6 +51,16 @@ def test_the_environments_are_right(name: str) -> None:
     assert specs(ROOT, name)
 
 
+def test_the_shipped_guards_are_strict_in_production_alone() -> None:
+    """Production is protected, needs a probe, and has a limit of instances."""
+    files = {name: validation.validate_environment(reader.read_environment(ROOT, name)) for name in ("local", "prod")}
+    guards = {name: file.environment.guards for name, file in files.items()}
+
+    assert (guards["prod"].protected, guards["prod"].require_probe) == (True, True)
+    assert guards["prod"].max_instances == 18
+    assert (guards["local"].protected, guards["local"].require_probe) == (False, False)
+
+
 def test_local_is_one_endpoint_of_the_emulator() -> None:
     """The newcomer's environment needs no account."""
     found = validation.validate_environment(reader.read_environment(ROOT, "local")).environment

@@ -279,6 +279,29 @@ def test_tags_of_others_survive() -> None:
     assert made.steps[-1].body["document"]["tags"]["cost-centre"] == "42"
 
 
+def test_a_put_sends_one_spelling_of_a_tag() -> None:
+    """Names of tags have no case: of `A` in the files and `a` in Azure, the PUT of an endpoint, of a deployment, of
+    traffic and of a deployment in a used slot sends `A` alone.
+    """
+    tags = {"tags": {"A": "1"}}
+    there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"), deployment_body("green", release="r0")))
+    for body in there.values():
+        body.setdefault("tags", {})["a"] = "2"
+    in_place = {"rollout": {"strategy": "in_place"}}
+    moved, changed = (
+        replace(each, endpoint={**each.endpoint, **tags})
+        for each in (spec(release="r2", **tags), spec(release="r2", pipeline=in_place, **tags))
+    )
+    found = {
+        step.kind: {name: value for name, value in step.body["document"]["tags"].items() if name.lower() == "a"}
+        for made in (plan(moved, there), plan(changed, there))
+        for step in made.steps
+        if "document" in step.body
+    }
+
+    assert found == {kind: {"A": "1"} for kind in ("endpoint", "deployment", "traffic")}
+
+
 @st.composite
 def worlds(draw) -> tuple[dict, str | None]:
     slots = draw(st.lists(st.sampled_from(["blue", "green"]), unique=True))

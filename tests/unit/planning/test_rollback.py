@@ -100,6 +100,24 @@ def test_without_a_release_that_was_live_there_is_no_target(
     assert [finding.code for finding in refused.value.findings] == ["AML650"]
 
 
+@pytest.mark.parametrize("to", ["", "r1"], ids=["previous", "named"])
+@pytest.mark.parametrize(
+    ("tags", "state"),
+    [({OWNER_TAG: "test/other"}, "Succeeded"), ({}, "Failed"), ({}, "Updating")],
+    ids=["another owner", "failed", "updating"],
+)
+def test_a_deployment_that_cannot_receive_traffic_is_no_target(tags: dict[str, str], state: str, to: str) -> None:
+    """Its release was live; it belongs to another entry now, or it is not Succeeded. Nothing is planned."""
+    seen = there({"green": 100}, {"blue": "r1", "green": "r2"}, tags=live(("green", "r2"), ("blue", "r1")))
+    assert plan(seen, to=to).steps
+    body = seen["deployment/mip/blue"]
+    body["tags"] |= tags
+    body["properties"]["provisioningState"] = state
+    with pytest.raises(Refused) as refused:
+        plan(seen, to=to)
+    assert [finding.code for finding in refused.value.findings] == ["AML650"]
+
+
 def test_a_rescue_of_an_unfinished_rollout_returns_to_the_last_whole_release() -> None:
     """That is the one that was live, not the older one."""
     seen = there({"blue": 90, "green": 10}, {"blue": "r1", "green": "r2"}, tags=live(("blue", "r1")))
@@ -115,6 +133,16 @@ def test_a_release_or_a_commit_can_be_named(to: str) -> None:
     seen = there({"green": 100}, {"blue": "r1", "green": "r2"}, tags=live(("green", "r2"), ("blue", "r1")))
     seen[addr("deployment/mip/blue")]["tags"]["amldeploy-commit"] = "c0ffee" + "0" * 34
     assert plan(seen, to=to).steps[-1].body["after"] == {"blue": 100}
+
+
+def test_a_named_release_that_has_all_traffic_needs_no_step() -> None:
+    """A note says so; a release that has a part of the traffic gets the rest."""
+    releases, tags = {"blue": "r1", "green": "r2"}, live(("green", "r2"), ("blue", "r1"))
+    made = plan(there({"green": 100}, releases, tags=tags), to="r2")
+
+    assert (made.steps, made.rescue, len(made.notes)) == ((), (), 1)
+    part = plan(there({"green": 90, "blue": 10}, releases, tags=tags), to="r2")
+    assert part.steps[-1].body["after"] == {"green": 100}
 
 
 @pytest.mark.parametrize("to", ["r3", "r"])
