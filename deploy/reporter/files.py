@@ -26,7 +26,7 @@ from deploy.reporter.html import report_html
 def report_files(plan: Plan, report: Report) -> dict[str, bytes]:
     """Every file that a step saw, named after its step; the report as a page and as JSON; the plan as JSON."""
     seen = {
-        f"{'-'.join((outcome.address.kind, outcome.address.endpoint, *outcome.address.rest))}-{name}": content
+        f"{str(outcome.address).replace('/', '-')}-{name}": content
         for outcome in report.outcomes
         for name, content in outcome.evidence.files.items()
     }
