@@ -78,8 +78,8 @@ def test_dedicated_quota_is_no_lease():
     ("tags", "foreign"),
     [
         ({"amldeploy-owner": "dev/mip"}, ""),
-        ({"amldeploy-owner": "prod/mip"}, "belongs to prod/mip"),
-        ({}, "was not made by amldeploy"),
+        ({"amldeploy-owner": "prod/mip"}, "is managed by prod/mip"),
+        ({}, "is not managed by amldeploy"),
     ],
 )
 def test_what_belongs_to_others_says_so(tags, foreign):
@@ -90,7 +90,7 @@ def test_what_belongs_to_others_says_so(tags, foreign):
     assert row.foreign == foreign
     for told in (status_text([row]), status_markdown([row])):
         assert (foreign in told) is True
-        assert ("belongs" in told or "was not made" in told) is bool(foreign)
+        assert ("managed by" in told) is bool(foreign)
 
 
 def test_what_is_broken_is_shown() -> None:
