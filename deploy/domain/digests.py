@@ -20,7 +20,7 @@ from deploy.domain.ignore_file import IgnoreFile, read_ignore_file
 
 FILES = 10_000
 _ENTRIES = 100_000
-"""Entries of a folder that are looked at, ignored ones included."""
+"""Entries of a folder that are read at most, ignored ones included."""
 WRITTEN_BY_PROGRAMS = frozenset({"__pycache__", ".ipynb_checkpoints", ".git", ".amldeploy", ".DS_Store"})
 """Names of files and folders that are no part of a release; `*.pyc` neither. docs/releases.md lists them."""
 _HEAD, _CHUNK = 8_000, 1 << 20

@@ -47,7 +47,7 @@ class Record:
 
 @dataclass(frozen=True)
 class RolledBack:
-    """The release that a rollback moved traffic away from, when (UTC), and who did it (name or object id)."""
+    """The release that a rollback moved traffic away from, when (UTC), and by whom (name or object id)."""
 
     release: str
     at: datetime

@@ -44,7 +44,7 @@ class IgnoreFile:
         return next((ignored for pattern, ignored in reversed(self.patterns) if pattern.match(name)), False)
 
     def excludes_all_of(self, folder: str) -> bool:
-        """Whether it is known, without a look into the folder, that all of its files are left out."""
+        """Whether all files of a folder are certainly left out, without reading the folder."""
         return self.plain and any(pattern.match(f"{_relative(folder, self.base)}/") for pattern, _ in self.patterns)
 
 

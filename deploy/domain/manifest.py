@@ -1,6 +1,6 @@
 """The local files of a release, listed in tags of its deployment, so that a plan can name those that changed. Pure.
 
-Of each file there is its path, with the part of the deployment before it (`code/score.py`), and six hex digits of its
+It contains the path of each file, after its part of the deployment (`code/score.py`), and six hex digits of its
 digest. The list is a line a file (path, TAB, digits), compressed by zlib, in URL-safe base64 without padding, cut into
 tags `amldeploy-files-1` to `-4` of 256 characters. Where it does not fit, folders become one line each
 (`code/vendor/`), with a digest of what they hold: the deepest first, of those the largest first.
@@ -58,7 +58,7 @@ def tags_of(files: Files) -> dict[str, str]:
 
 
 def read_tags(body: Mapping[str, Json]) -> dict[str, str] | None:
-    """The files that the tags of a deployment (its ARM body) list; None when there is no list that can be read."""
+    """The files that the tags of a deployment (its ARM body) list; None without a readable list."""
     tags = {str(name).lower(): str(value) for name, value in (body.get("tags") or {}).items()}
     text = "".join(tags.get(name, "") for name in TAGS)
     try:

@@ -100,7 +100,7 @@ def of_project(root: Path, variables: Mapping[str, str]) -> Provenance:
 
     Without an answer from git (not installed, no repository, a repository of another user) the commit is that of the
     GitHub run, if there is one. The project is dirty when a tracked file has changed, or when `environments/`
-    or `templates/` hold one that it does not know; also when git does not answer that question.
+    or `templates/` contain an untracked file; also when git does not answer.
     """
     commit = _hex(_git(root, "rev-parse", "--verify", "HEAD^{commit}"))
     if commit:

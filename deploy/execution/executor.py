@@ -79,7 +79,7 @@ class _EndpointRun:
     fallback: Sequence[Step]
     """The steps instead, for a shared pool that stays full until the deadline."""
     fail_fast: bool
-    """A full pool is not asked again."""
+    """A full pool is not tried again."""
     outcomes: list[Outcome] = field(default_factory=list)
     used_fallback: bool = False
     """There is only one fallback."""
@@ -218,7 +218,7 @@ def execute(
     """Run every step of `plan`, `jobs` endpoints at a time. The report has an outcome for each step; no step raises.
 
     An interrupt ends all waits at once, and the report shows which step ran. `emit` gets every event, without secrets.
-    `fail_fast`: keys of endpoints for which a full shared pool is not asked again.
+    `fail_fast`: keys of endpoints for which a full shared pool is not tried again.
     """
     started, sent = clock.monotonic(), cloud.arm.requests
     secrets = redact.secret_values([step.body for step in plan.all_steps])

@@ -110,7 +110,7 @@ def _is(record: Record, slot: str, release: str) -> bool:
 
 
 def _alone(there: Mapping[str, Json], share: Mapping[str, int], whole: str | None) -> str:
-    """Why there is no release to go to."""
+    """Why there is no release to return to."""
     if whole and len(there) == 1:
         return f"{whole} is the only deployment, so there is no previous release"
     others = [

@@ -63,7 +63,7 @@ def _pattern(words: str) -> re.Pattern[str]:
 
 
 def check(desired: Needs, answers: Mapping[str, Mapping[str, Json]]) -> CheckResult:
-    """Whether all is allowed. `answers`: word or ARM id -> {scope: ARM id, blocks: list; null: not told, told: why}."""
+    """Whether all is allowed. `answers`: word or ARM id -> {scope: ARM id, blocks: list or null, told: why null}."""
     ids = {word: str(answer["scope"]) for word, answer in answers.items()}
     known = {str(a["scope"]).lower(): a["blocks"] for a in answers.values() if a["blocks"] is not None}
     whys = {str(a["scope"]).lower(): f": permissions {a['told']}" for a in answers.values() if a.get("told")}

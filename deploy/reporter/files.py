@@ -23,7 +23,7 @@ from deploy.reporter.html import report_html
 def report_files(plan: Plan, report: Report) -> dict[str, bytes]:
     """The evidence files of each step, named after the step; the report as HTML and as JSON; the plan as JSON."""
     evidence = {
-        f"{'-'.join((outcome.address.kind, outcome.address.endpoint, *outcome.address.rest))}-{name}": content
+        f"{str(outcome.address).replace('/', '-')}-{name}": content
         for outcome in report.outcomes
         for name, content in outcome.evidence.files.items()
     }

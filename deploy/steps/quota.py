@@ -71,7 +71,7 @@ def _home(cloud: Cloud) -> dict[str, Json]:
 
 
 def _grown(desired: Desired, present: Mapping[str, Mapping[str, Json]]) -> dict[str, list[tuple[int, int]]]:
-    """Size -> (instances held, instances wanted) of each deployment that grows."""
+    """Size -> (existing instances, desired instances) of each deployment that grows."""
     grown: dict[str, list[tuple[int, int]]] = {}
     for name, document in desired.deployments.items():
         size, after = str(document["instance_type"]), int(document["instance_count"])

@@ -263,7 +263,7 @@ def test_both_pools_full_is_reported_and_deletes_nothing(pool: Pool) -> None:
     (endpoint,) = pool.endpoints()
     codes = [o.error["code"] for o in done.report.outcomes if o.error]
 
-    assert any("need 24, 0 free" in note for note in done.plan.notes)
+    assert any("need 120, 96 free" in note for note in done.plan.notes)
     assert done.report.exit is Exit.STEP_FAILED
     assert codes == ["AML311", "AML200"]
     assert leases.of(endpoint) is not None
