@@ -192,7 +192,7 @@ class Hosting:
             shutil.rmtree(folder(self.world, name), ignore_errors=True)
         with contextlib.suppress(BrokenPipeError):
             if process.stdin is not None:
-                process.stdin.write(b"forget" if delete_files else b"")
+                process.stdin.write(b"delete" if delete_files else b"")
                 process.stdin.close()
         self._stopping.append(process)
 

@@ -147,7 +147,7 @@ class Supervisor:
         while True:
             left = until - time.monotonic()
             if select.select([0], [], [], max(0.0, min(left, 0.1)))[0]:
-                self.delete_files = b"forget" in os.read(0, 100)
+                self.delete_files = b"delete" in os.read(0, 100)
                 raise Stopped
             if left <= 0 or (self.server is not None and self.server.poll() is not None):
                 return
