@@ -48,8 +48,8 @@ def instances(call: Call) -> Answer:
     """GET instance discovery: this authority is a separate cloud."""
     host = call.base.partition("//")[2]
     names = {"preferred_network": host, "preferred_cache": host, "aliases": [host]}
-    where = f"{call.base}/{TENANT}/v2.0/.well-known/openid-configuration"
-    return Answer(200, {"tenant_discovery_endpoint": where, "api-version": "1.1", "metadata": [names]})
+    url = f"{call.base}/{TENANT}/v2.0/.well-known/openid-configuration"
+    return Answer(200, {"tenant_discovery_endpoint": url, "api-version": "1.1", "metadata": [names]})
 
 
 def token(call: Call) -> Answer:

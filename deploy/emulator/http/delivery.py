@@ -10,8 +10,8 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-PIECES = 20
-SLOW = 1.0
+CHUNKS = 20
+DEFAULT_SECONDS = 1.0
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with timeout 0: closing sends RST instead of FIN."""
 
@@ -25,7 +25,7 @@ async def send(kind: str, seconds: float | None, response: Response, channel: tu
         case "reset":
             await _close(receive, out, reset=True)
         case "drip":
-            await _drip(response, SLOW if seconds is None else seconds, out)
+            await _drip(response, DEFAULT_SECONDS if seconds is None else seconds, out)
         case "truncate":
             await _truncated(response)(scope, receive, out)
         case _:
@@ -40,7 +40,7 @@ def _truncated(response: Response) -> Response:
 async def _drip(response: Response, seconds: float, out: Send) -> None:
     """Send the headers at once, then the body in equal chunks, the last one after `seconds`."""
     body = bytes(response.body)
-    size = max(1, -(-len(body) // PIECES))
+    size = max(1, -(-len(body) // CHUNKS))
     chunks = [body[at : at + size] for at in range(0, len(body), size)] or [b""]
     await out({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     for number, chunk in enumerate(chunks, 1):

@@ -32,13 +32,13 @@ def put(call: Call) -> Answer:
         _check_capacity(profile)
     name = call.path["name"]
     found = call.world.get(workspaces.id_in_group(call, TYPE))
-    shown: dict[str, Any] = {
+    created: dict[str, Any] = {
         "id": f"{group.body['id']}/providers/{TYPE}/{name}", "name": name, "type": TYPE, "location": location,
         "tags": fields.texts(body, "tags"),
         "properties": {"enabled": True, "notifications": [], **properties, "name": properties.get("name") or name},
     }  # fmt: skip
-    call.world.save(Resource(shown["id"], KIND, group.id, name, location, shown, {}))
-    return Answer(200 if found else 201, shown)
+    call.world.save(Resource(created["id"], KIND, group.id, name, location, created, {}))
+    return Answer(200 if found else 201, created)
 
 
 def get(call: Call) -> Answer:
@@ -75,11 +75,11 @@ def _profiles(properties: dict[str, Json]) -> list[dict[str, Json]]:
 def _check_capacity(profile: dict[str, Json]) -> None:
     capacity = fields.mapping(profile, "capacity")
     try:
-        least, most, default = (int(capacity[key]) for key in ("minimum", "maximum", "default"))
+        minimum, maximum, default = (int(capacity[key]) for key in ("minimum", "maximum", "default"))
     except (KeyError, TypeError, ValueError):
         raise _bad("The capacity of a profile needs minimum, maximum and default, each a number as a string.") from None
-    if not LOWEST <= least <= default <= most <= HIGHEST:
-        raise _bad(f"The capacity {least} to {most} with default {default} is not valid.")
+    if not LOWEST <= minimum <= default <= maximum <= HIGHEST:
+        raise _bad(f"The capacity {minimum} to {maximum} with default {default} is not valid.")
 
 
 def _bad(message: str) -> Exception:

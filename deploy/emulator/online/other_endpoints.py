@@ -39,14 +39,14 @@ def put(call: Call) -> Answer:
         limits.check_deployment_limit(call.world, call.path["subscription"], parent_resource)
     now = timestamp(call.world.now())
     within = "batchEndpoints/" if kind == "deployments" else ""
-    shown = f"{parent_resource.body['id']}/{kind}/{name}"
+    resource_id = f"{parent_resource.body['id']}/{kind}/{name}"
     properties = {
         **_service_properties(call, kind, name),
         **fields.mapping(body, "properties"),
         "provisioningState": "Succeeded",
     }
     created: dict[str, Any] = {
-        "id": shown, "name": name, "type": f"{workspaces.WORKSPACE}/{within}{kind}",
+        "id": resource_id, "name": name, "type": f"{workspaces.WORKSPACE}/{within}{kind}",
         "location": fields.text(body, "location", workspace.location),
         "tags": fields.texts(body, "tags"), "properties": properties,
         **{key: body[key] for key in ("sku", "kind", "identity") if body.get(key)},

@@ -66,7 +66,7 @@ def launch(
             break
         time.sleep(0.02)
     lines = (state / LOG).read_text(errors="replace").strip().splitlines()
-    raise RuntimeError(f"cannot start the emulator: {lines[-1] if lines else 'it options nothing'}. See {state / LOG}.")
+    raise RuntimeError(f"cannot start the emulator: {lines[-1] if lines else 'its log is empty'}. See {state / LOG}.")
 
 
 @contextlib.contextmanager

@@ -30,19 +30,19 @@ def reserve(
     """
     need = size.quota_cores(instances)
     existing = world.db.execute("SELECT cores FROM allocations WHERE deployment = ?", (deployment.lower(),)).fetchone()
-    more = need - (existing[0] if existing else 0)
+    additional = need - (existing[0] if existing else 0)
     used, limit = _used(world, subscription, location), limits(world, subscription, location)
     for family in (size.family, TOTAL):
-        if more > 0 and used.get(family, 0) + more > limit.get(family, 0):
-            raise _not_enough(size.name, subscription, used.get(family, 0), limit.get(family, 0), more)
+        if additional > 0 and used.get(family, 0) + additional > limit.get(family, 0):
+            raise _not_enough(size.name, subscription, used.get(family, 0), limit.get(family, 0), additional)
     workspace = deployment.lower().partition("/onlineendpoints/")[0]
     maximum = limits(world, workspace, location).get(size.family, UNLIMITED)
     if (
         maximum != UNLIMITED
-        and more > 0
-        and (workspace_used := used_in(world, workspace, size.family)) + more > maximum
+        and additional > 0
+        and (workspace_used := used_in(world, workspace, size.family)) + additional > maximum
     ):
-        raise _not_enough(size.name, subscription, workspace_used, maximum, more)
+        raise _not_enough(size.name, subscription, workspace_used, maximum, additional)
     world.db.execute(
         "INSERT OR REPLACE INTO allocations VALUES (?, ?, ?, ?, ?)",
         (deployment.lower(), subscription.lower(), location, size.family, need),
@@ -84,8 +84,8 @@ def usages(call: Call) -> Answer:
     for workspace, family, maximum in _shares(call.world, subscription, location):
         workspace_used, row = used_in(call.world, workspace.id, family.name), _row(workspace, "usages", family)
         title = f"{family.title} Cluster Dedicated vCPUs"
-        shown = _usage(row, family.name, title, "workspaces/dedicatedCores", workspace_used, maximum)
-        rows.append({**shown, "amlWorkspaceLocation": location})
+        usage = _usage(row, family.name, title, "workspaces/dedicatedCores", workspace_used, maximum)
+        rows.append({**usage, "amlWorkspaceLocation": location})
     return Answer(200, {"value": rows})
 
 
@@ -199,10 +199,10 @@ def _used(world: World, subscription: str, location: str) -> dict[str, int]:
     return {**used, TOTAL: sum(used.values()), CLUSTERS: sum(count for _, _, count in rows)}
 
 
-def _not_enough(size: str, subscription: str, used: int, limit: int, more: int) -> Refusal:
+def _not_enough(size: str, subscription: str, used: int, limit: int, additional: int) -> Refusal:
     sentence = (
         f"Not enough quota available for {size} in SubscriptionId {subscription}. Current usage/limit: {used}/{limit}. "
-        f"Additional needed: {more} Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
+        f"Additional needed: {additional} Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
     )
     validation_errors = json.dumps(
         {

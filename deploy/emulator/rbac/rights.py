@@ -59,8 +59,8 @@ def pattern(actions: Iterable[str]) -> re.Pattern[str] | None:
 
     `a/*/read` also matches `a/read`: Azure's roles exclude `workspaces/write` where they include `workspaces/*/write`.
     """
-    words = [re.sub(r"/\\\*(?=/)", "(?:/.*)?", re.escape(action)).replace(r"\*", ".*") for action in actions]
-    return re.compile("|".join(words), re.IGNORECASE | re.DOTALL) if words else None
+    patterns = [re.sub(r"/\\\*(?=/)", "(?:/.*)?", re.escape(action)).replace(r"\*", ".*") for action in actions]
+    return re.compile("|".join(patterns), re.IGNORECASE | re.DOTALL) if patterns else None
 
 
 def permission(block: Json) -> Permission:

@@ -91,12 +91,12 @@ _FAILURE_LOGS = (
 def server(error: Json, names: dict[str, str], moment: str) -> list[str]:
     """The log of the inference server."""
     found = _find(error)
-    reached = [f"{name}: Succeeded" for name in STATUS[: STATUS.index(found.failed_status)]] + [
+    statuses = [f"{name}: Succeeded" for name in STATUS[: STATUS.index(found.failed_status)]] + [
         f"{found.failed_status}: Failed"
     ]
     events = [event(name, message.format(**names), moment) for name, message in found.events]
     log_lines = [_NOTHING_RAN, *(line.format(**names) for line in found.server)] if found.server else []
-    return ["Instance status:", *reached, "", "Container events:", *events, "", "Container logs:", *log_lines]
+    return ["Instance status:", *statuses, "", "Container events:", *events, "", "Container logs:", *log_lines]
 
 
 def storage(error: Json, names: dict[str, str]) -> list[str]:

@@ -25,8 +25,8 @@ from deploy.emulator.wire import operations
 from deploy.emulator.wire.responses import Json, error_body
 from deploy.emulator.world.store import Resource, World, dump
 
-MADE_OF = ("model", "environmentId", "codeConfiguration", "environmentVariables", "modelMountPath")
-MADE_OF_PROBES = ("livenessProbe", "readinessProbe")
+_KEY_PROPERTIES = ("model", "environmentId", "codeConfiguration", "environmentVariables", "modelMountPath")
+_KEY_PROBES = ("livenessProbe", "readinessProbe")
 _STOP_SECONDS = 10
 
 
@@ -42,9 +42,9 @@ class Status:
 
 def server_key(deployment: Resource) -> str:
     """The key of the server that a deployment needs."""
-    made_of = {name: deployment.properties[name] for name in (*MADE_OF, *MADE_OF_PROBES)}
-    born = deployment.body["systemData"]["createdAt"]
-    return hashlib.sha256(dump([deployment.id.lower(), born, made_of]).encode()).hexdigest()[:24]
+    key_properties = {name: deployment.properties[name] for name in (*_KEY_PROPERTIES, *_KEY_PROBES)}
+    created_at = deployment.body["systemData"]["createdAt"]
+    return hashlib.sha256(dump([deployment.id.lower(), created_at, key_properties]).encode()).hexdigest()[:24]
 
 
 def effect(deployment: Resource, earliest: float) -> dict[str, Any]:
@@ -192,7 +192,7 @@ class Hosting:
             shutil.rmtree(folder(self.world, name), ignore_errors=True)
         with contextlib.suppress(BrokenPipeError):
             if process.stdin is not None:
-                process.stdin.write(b"forget" if delete_files else b"")
+                process.stdin.write(b"delete" if delete_files else b"")
                 process.stdin.close()
         self._stopping.append(process)
 

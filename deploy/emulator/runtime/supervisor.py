@@ -120,10 +120,10 @@ class Supervisor:
         # The profile shortens the wait between probes, not the time limit of the server.
         limit = time.monotonic() + probe["initialDelay"] + probe["failureThreshold"] * probe["period"]
         self._pause(probe["initialDelay"] * pace)
-        good = 0
-        while good < probe["successThreshold"]:
-            good = good + 1 if self._is_healthy(probe["timeout"]) else 0
-            if good < probe["successThreshold"]:
+        successes = 0
+        while successes < probe["successThreshold"]:
+            successes = successes + 1 if self._is_healthy(probe["timeout"]) else 0
+            if successes < probe["successThreshold"]:
                 if time.monotonic() > limit:
                     raise ServerFailed("the readiness probe failed for longer than its settings allow")
                 self._pause(max(0.02, probe["period"] * pace))
@@ -131,13 +131,13 @@ class Supervisor:
 
     def _watch(self) -> None:
         """Return when the server needs a restart."""
-        probe, bad = self.spec["liveness"], 0
+        probe, failures = self.spec["liveness"], 0
         self._pause(probe["initialDelay"])
-        while bad < probe["failureThreshold"]:
+        while failures < probe["failureThreshold"]:
             if self.server is None or self.server.poll() is not None:
                 self._log("amldeploy emulator: the server ended and is started again")
                 return
-            bad = 0 if self._is_healthy(probe["timeout"]) else bad + 1
+            failures = 0 if self._is_healthy(probe["timeout"]) else failures + 1
             self._pause(max(0.02, probe["period"]))
         self._log("amldeploy emulator: the liveness probe failed; the server is started again")
 
@@ -147,7 +147,7 @@ class Supervisor:
         while True:
             left = until - time.monotonic()
             if select.select([0], [], [], max(0.0, min(left, 0.1)))[0]:
-                self.delete_files = b"forget" in os.read(0, 100)
+                self.delete_files = b"delete" in os.read(0, 100)
                 raise Stopped
             if left <= 0 or (self.server is not None and self.server.poll() is not None):
                 return

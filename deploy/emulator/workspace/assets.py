@@ -68,7 +68,7 @@ def put(call: Call) -> Answer:
     identifier = f"{workspace.body['id']}/{kind}/{name}/versions/{number}"
     found = call.world.get(identifier)
     now = timestamp(call.world.now())
-    created = found.body["systemData"]["createdAt"] if found else now
+    created_at = found.body["systemData"]["createdAt"] if found else now
     filled: dict[str, Json] = {
         "description": None,
         "tags": {},
@@ -79,14 +79,14 @@ def put(call: Call) -> Answer:
     }
     if kind == "models":
         filled["flavors"] = {}
-    shown = {
+    created = {
         "id": identifier, "name": number, "type": f"{workspaces.WORKSPACE}/{kind}/versions",
         "properties": {**filled, **{key: value for key, value in properties.items() if value is not None}, **texts},
-        "systemData": {"createdAt": created, "createdBy": call.caller.name, "lastModifiedAt": now},
+        "systemData": {"createdAt": created_at, "createdBy": call.caller.name, "lastModifiedAt": now},
     }  # fmt: skip
-    item = Resource(identifier, kind, workspace.id, f"{name}:{number}", workspace.location, shown, {"asset": name})
+    item = Resource(identifier, kind, workspace.id, f"{name}:{number}", workspace.location, created, {"asset": name})
     call.world.save(item)
-    return Answer(200 if found else 201, shown)
+    return Answer(200 if found else 201, created)
 
 
 def delete(call: Call) -> Answer:

@@ -8,7 +8,7 @@ from deploy.emulator.wire.responses import Answer, Json, arm_error
 from deploy.emulator.world.store import Resource
 
 TYPE = "Microsoft.Resources/tags"
-MOST, LONGEST_NAME, LONGEST_VALUE = 50, 512, 256
+MAX_TAGS, MAX_NAME, MAX_VALUE = 50, 512, 256
 
 
 def get(call: Call) -> Answer:
@@ -53,17 +53,19 @@ def _resource(call: Call) -> Resource:
 
 def _requested(call: Call) -> dict[str, str]:
     tags = fields.texts(fields.mapping(call.object(), "properties"), "tags")
-    if any(len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE for name, value in tags.items()):
+    if any(len(name) > MAX_NAME or len(value) > MAX_VALUE for name, value in tags.items()):
         raise arm_error(
             400, "InvalidTagNameOrValue",
-            f"A tag's name has at most {LONGEST_NAME} characters, its value {LONGEST_VALUE}.",
+            f"A tag's name has at most {MAX_NAME} characters, its value {MAX_VALUE}.",
         )  # fmt: skip
     return tags
 
 
 def _write(call: Call, resource: Resource, tags: dict[str, str]) -> Answer:
-    if len(tags) > MOST:
-        raise arm_error(400, "TagsLimitExceeded", f"A resource has at most {MOST} tags; these would be {len(tags)}.")
+    if len(tags) > MAX_TAGS:
+        raise arm_error(
+            400, "TagsLimitExceeded", f"A resource has at most {MAX_TAGS} tags; these would be {len(tags)}."
+        )
     resource.body["tags"] = tags
     call.world.save(resource)
     return Answer(200, _show(resource))

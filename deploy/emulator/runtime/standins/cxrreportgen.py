@@ -23,12 +23,12 @@ NOTICE = (
     "These sentences are by the emulator's stand-in for CxrReportGen: a comparison of brightness, not the model. "
     "They have no medical meaning."
 )
-MOST_ROWS = 10
+MAX_ROWS = 10
 _IMAGES = ("lateral_image", "prior_image")
 _TEXTS = ("indication", "technique", "comparison", "prior_report")
 _SIDE = 256
 _BRIGHTER = 24
-_MOST_PLACES = 3
+_MAX_SPOTS = 3
 _SMALLEST_SHARE = 1 / 400
 
 Finding = list[Any]
@@ -40,7 +40,7 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
     ScoringError 400 for an invalid table, 500 for an unreadable image.
     """
-    return [{"output": json.dumps(_findings(row))} for row in table.rows(body, ("frontal_image",), MOST_ROWS)]
+    return [{"output": json.dumps(_findings(row))} for row in table.rows(body, ("frontal_image",), MAX_ROWS)]
 
 
 def _findings(row: dict[str, Any]) -> list[Finding]:
@@ -80,10 +80,10 @@ def _area(plane: Plane, side: str) -> Finding:
 
 
 def _brighter(grey: Grey, where: Plane) -> list[Finding]:
-    deep = grey.astype(np.int16)
-    more = deep - deep[:, ::-1]
+    values = grey.astype(np.int16)
+    more = values - values[:, ::-1]
     found = connected_components((more > _BRIGHTER) & where)
-    large = np.flatnonzero(found.area >= grey.size * _SMALLEST_SHARE)[:_MOST_PLACES]
+    large = np.flatnonzero(found.area >= grey.size * _SMALLEST_SHARE)[:_MAX_SPOTS]
     planes = [found.plane(np.array([place])) for place in large]
     return [
         [f"Brighter than its mirror image by {more[plane].mean():.0f} grey values.", [_box(plane)]] for plane in planes

@@ -18,7 +18,7 @@ from typing import Any
 from deploy.emulator.runtime.standins import table
 from deploy.emulator.runtime.standins.vectors import Vector, of_image
 
-MOST_ROWS = 256
+MAX_ROWS = 256
 """The model documents no limit; this one limits the memory of an answer."""
 
 
@@ -27,7 +27,7 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
     ScoringError 400 for an invalid table, 500 for an unreadable image.
     """
-    return [_answer(row) for row in table.rows(body, ("image",), MOST_ROWS)]
+    return [_answer(row) for row in table.rows(body, ("image",), MAX_ROWS)]
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from deploy.emulator.runtime.standins import ScoringError, table
 from deploy.emulator.runtime.standins.vectors import of_image, of_text
 
-MOST_ROWS = 1024
+MAX_ROWS = 1024
 LENGTH = 1024
 SCALING_FACTOR = 4.5
 """A constant of the model; this is the value of a published example."""
@@ -23,7 +23,7 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
     ScoringError 400 when the table is wrong or a row is empty, 500 when an image cannot be read.
     """
-    rows = table.rows(body, ("image", "text"), MOST_ROWS)
+    rows = table.rows(body, ("image", "text"), MAX_ROWS)
     extra = {"scaling_factor": SCALING_FACTOR} if _wants_factor(body.get("params")) else {}
     return [{**_answer(row), **extra} for row in rows]
 

@@ -22,7 +22,7 @@ from deploy.emulator.runtime.standins.vectors import eight_bit
 if TYPE_CHECKING:
     from PIL import Image
 
-MOST_ROWS = 256
+MAX_ROWS = 256
 _SMALLEST_SHARE = 1 / 5000
 """Components below this share of the image count as noise, unless there are no others."""
 
@@ -32,7 +32,7 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
     ScoringError 400 for an invalid table, 500 for an unreadable image.
     """
-    return [_answer(row) for row in table.rows(body, ("image", "text"), MOST_ROWS)]
+    return [_answer(row) for row in table.rows(body, ("image", "text"), MAX_ROWS)]
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
@@ -62,11 +62,13 @@ def segment(grey: Grey, selections: list[Selection]) -> Plane:
 def _mask(found: dict[int, Components], selection: Selection, middle: tuple[float, float]) -> Plane:
     each = next((found[tone] for tone in selection.tones if len(found[tone].area)), found[selection.tones[0]])
     usable = _usable(each)
-    there = usable[
+    candidates = usable[
         _on_side(each.x[usable] - middle[0], selection.right) & _on_side(each.y[usable] - middle[1], selection.down)
     ]
-    if len(there):
-        return each.plane(there[::-1][: selection.most] if selection.smallest else there[: selection.most])
+    if len(candidates):
+        return each.plane(
+            candidates[::-1][: selection.max_count] if selection.smallest else candidates[: selection.max_count]
+        )
     return each.plane(usable) & _half(each.shape, selection, middle)
 
 

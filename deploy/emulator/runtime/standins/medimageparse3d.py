@@ -20,8 +20,8 @@ from deploy.emulator.runtime.standins import ScoringError, nifti, table
 from deploy.emulator.runtime.standins.prompts import Selection, parse_prompt
 from deploy.emulator.runtime.standins.segmentation import Plane, connected_components, tones
 
-MOST_ROWS = 1
-MOST_PROMPTS = 255
+MAX_ROWS = 1
+MAX_PROMPTS = 255
 _SMALLEST_SHARE = 1 / 20000
 """Bodies below this share of the volume count as noise, unless there are no others."""
 
@@ -42,13 +42,13 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
     ScoringError 400 for an invalid table, 500 for an unreadable volume.
     """
-    return [_answer(row) for row in table.rows(body, ("image", "text"), MOST_ROWS)]
+    return [_answer(row) for row in table.rows(body, ("image", "text"), MAX_ROWS)]
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
     prompts = table.text(row, "text").split("&")
-    if len(prompts) > MOST_PROMPTS:
-        raise ScoringError(500, f"{len(prompts)} prompts, labels go up to {MOST_PROMPTS}")
+    if len(prompts) > MAX_PROMPTS:
+        raise ScoringError(500, f"{len(prompts)} prompts, labels go up to {MAX_PROMPTS}")
     volume = nifti.read(table.content(row, "image"))
     labels = segment(volume, [parse_prompt(prompt) for prompt in prompts])
     data = base64.b64encode(nifti.write(volume, labels)).decode("ascii")
@@ -79,7 +79,7 @@ def _select(found: dict[int, Bodies], selection: Selection, volume: nifti.Volume
         if direction:
             on_side = offset[:, axis] * direction > 0
             keep, offset = keep[on_side], offset[on_side]
-    keep = keep[::-1][: selection.most] if selection.smallest else keep[: selection.most]
+    keep = keep[::-1][: selection.max_count] if selection.smallest else keep[: selection.max_count]
     return np.isin(each.number, keep + 1)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from deploy.emulator.runtime.standins import ScoringError
 
-MOST_VOXELS = 64_000_000
+MAX_VOXELS = 64_000_000
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
 
 
@@ -76,7 +76,7 @@ def _layout(header: bytes, order: str) -> tuple[tuple[int, ...], np.dtype[Any], 
         raise _unreadable(
             f"a volume of three dimensions expected, {count} dimensions of {sizes[: max(0, count)]} there"
         )
-    if math.prod(sizes[:3]) > MOST_VOXELS:
+    if math.prod(sizes[:3]) > MAX_VOXELS:
         raise _unreadable(f"{math.prod(sizes[:3])} voxels, more than memory allows")
     (code,) = struct.unpack_from(order + "h", header, 70)
     (start,) = struct.unpack_from(order + "f", header, 108)

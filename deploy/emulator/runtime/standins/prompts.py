@@ -15,12 +15,12 @@ DARK, MIDDLE, BRIGHT = 0, 1, 2
 class Selection:
     """Which components a prompt selects: of the first tone that has any, on one side.
 
-    `right` and `down` are directions on the image (-1, 0, 1). `most` is the maximum number, None for all.
+    `right` and `down` are directions on the image (-1, 0, 1). `max_count` is the maximum number, None for all.
     """
 
     category: str
     tones: tuple[int, ...]
-    most: int | None = 1
+    max_count: int | None = 1
     right: int = 0
     down: int = 0
     smallest: bool = False
@@ -33,7 +33,7 @@ class _Rule:
     category: str
     begins: tuple[str, ...]
     tones: tuple[int, ...]
-    most: int | None = 1
+    max_count: int | None = 1
 
 
 _RULES = (
@@ -68,7 +68,7 @@ def parse_prompt(prompt: str) -> Selection:
     return Selection(
         category=rule.category,
         tones=_named_tone(words) or rule.tones,
-        most=1 if one else rule.most,
+        max_count=1 if one else rule.max_count,
         right=right,
         down=down,
         smallest=_any(words, "smallest"),

@@ -17,11 +17,11 @@ from deploy.emulator.runtime.standins import ScoringError
 if TYPE_CHECKING:
     from PIL import Image
 
-MOST_PIXELS = 64_000_000
+MAX_PIXELS = 64_000_000
 
 
-def rows(body: Any, columns: Sequence[str], most: int) -> list[dict[str, Any]]:
-    """One mapping for each row, column name -> value. All of `columns` are required; at most `most` rows."""
+def rows(body: Any, columns: Sequence[str], max_count: int) -> list[dict[str, Any]]:
+    """One mapping for each row, column name -> value. All of `columns` are required; at most `max_count` rows."""
     table = body.get("input_data") if isinstance(body, dict) else None
     if not isinstance(table, dict):
         raise ScoringError(400, "the request must be an object with 'input_data' holding columns, index and data")
@@ -33,8 +33,8 @@ def rows(body: Any, columns: Sequence[str], most: int) -> list[dict[str, Any]]:
         raise ScoringError(400, f"the model is missing inputs {missing}; inputs given: {names}")
     if not isinstance(data, list) or not all(isinstance(row, list) and len(row) == len(names) for row in data):
         raise ScoringError(400, f"'data' must be a list of rows of {len(names)} values")
-    if not 1 <= len(data) <= most:
-        raise ScoringError(400, f"'data' must have 1 to {most} rows, it has {len(data)}")
+    if not 1 <= len(data) <= max_count:
+        raise ScoringError(400, f"'data' must have 1 to {max_count} rows, it has {len(data)}")
     if index is not None and (not isinstance(index, list) or len(index) != len(data)):
         raise ScoringError(400, f"'index' must have one entry for each of the {len(data)} rows")
     return [dict(zip(names, row, strict=True)) for row in data]
@@ -64,7 +64,7 @@ def image(row: dict[str, Any], column: str) -> Image.Image:
     raw = content(row, column)
     try:
         opened = Image.open(io.BytesIO(raw), formats=("PNG", "JPEG"))
-        if opened.width * opened.height > MOST_PIXELS:
+        if opened.width * opened.height > MAX_PIXELS:
             raise ScoringError(500, f"'{column}' has {opened.width} x {opened.height} pixels, more than memory allows")
         opened.load()
     except ScoringError:

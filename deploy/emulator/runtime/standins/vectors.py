@@ -47,9 +47,9 @@ def eight_bit(image: Image.Image) -> Image.Image:
 
     if not image.mode.startswith(("I", "F")):
         return image
-    deep = np.asarray(image, np.float64)
-    span = float(np.ptp(deep)) or 1.0
-    return Image.fromarray(np.rint((deep - deep.min()) / span * 255).astype(np.uint8))
+    values = np.asarray(image, np.float64)
+    span = float(np.ptp(values)) or 1.0
+    return Image.fromarray(np.rint((values - values.min()) / span * 255).astype(np.uint8))
 
 
 def _normalize(numbers: NDArray[np.float64]) -> Vector:

@@ -1,4 +1,4 @@
-"""The world's clock: set, advanced, scaled, stopped; shared by processes and kept over a restart."""
+"""The world's clock: set, advance, scale, stop; shared by processes, kept across restarts."""
 
 from __future__ import annotations
 

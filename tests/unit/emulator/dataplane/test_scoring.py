@@ -1,4 +1,4 @@
-"""The data plane: credentials, routing, refusals."""
+"""Scoring: credentials, traffic, errors."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_an_aml_token_is_valid_for_its_endpoint_for_a_day(azure: Azure) -> None:
     azure.finish_operations()
     token = azure.send("POST", f"{WORKSPACE}/onlineEndpoints/one/token").json["accessToken"]
     shown = {"authorization": f"Bearer {token}"}
-    assert azure.send("POST", "/inference/eastus/one/score", {}, shown).status == 404  # let in, nobody there
+    assert azure.send("POST", "/inference/eastus/one/score", {}, shown).status == 404  # valid token, no deployment
     assert azure.send("POST", "/inference/eastus/two/score", {}, shown).status == 401
     azure.clock.advance(86_401)
     assert azure.send("POST", "/inference/eastus/one/score", {}, shown).status == 401

@@ -1,4 +1,4 @@
-"""Signing in: secrets, assertions of trusted issuers, managed identities; and refusals in Entra's form."""
+"""Sign-in: secrets, assertions of trusted issuers, managed identities, and errors in Entra's form."""
 
 from __future__ import annotations
 

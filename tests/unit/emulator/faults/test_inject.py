@@ -1,4 +1,4 @@
-"""Faults at the door: what a caller gets, what becomes of the world, what the request log says."""
+"""Faults: the answer, the effect on the world, the note in the request log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which requests a fault counts, and how an order that makes no sense is refused."""
+"""Which requests a fault counts, and how an invalid fault is refused."""
 
 from __future__ import annotations
 

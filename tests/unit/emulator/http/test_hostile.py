@@ -1,4 +1,4 @@
-"""Whatever comes in, an answer goes out in the form of its plane, and never a 500."""
+"""Any request is answered in the form of its plane, never with 500."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ROUTES = [route for route in routes.ROUTES if route.name != "Emulator_Reset"]
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, tokens: Tokens) -> Any:
-    """One world for all examples: what they leave behind must not harm either."""
+    """One world for all examples: their effects must not cause errors either."""
     folder: Path = tmp_path_factory.mktemp("hostile")
     azure = Azure(folder, tokens)
     azure.serving_endpoint(blue=100)
@@ -46,7 +46,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, tokens: Tokens) -> Any:
 
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory, tokens: Tokens) -> Any:
-    """One that is only read: what is in it stays."""
+    """A world that is only read."""
     azure = Azure(tmp_path_factory.mktemp("quiet"), tokens)
     azure.serving_endpoint(blue=100)
     yield azure

@@ -1,4 +1,4 @@
-"""What Azure enforces about deployments, and what a stand-in writes in its log."""
+"""Azure's rules for deployments, and the log of a stand-in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DP = f"{WORKSPACE}/onlineEndpoints/mip/deployments"
 
 @pytest.fixture
 def ready(azure: Azure) -> Azure:
-    """A world with an endpoint that stands."""
+    """A world with a Succeeded endpoint."""
     azure.endpoint()
     azure.finish_operations()
     return azure

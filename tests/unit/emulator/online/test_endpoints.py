@@ -1,4 +1,4 @@
-"""What Azure enforces about endpoints."""
+"""Azure's rules for endpoints."""
 
 from __future__ import annotations
 

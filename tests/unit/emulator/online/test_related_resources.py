@@ -1,4 +1,4 @@
-"""What stands beside endpoints: tags, autoscale settings, quota of workspaces, name checks, Kubernetes."""
+"""Tags, autoscale settings, quota of workspaces, name checks, Kubernetes."""
 
 from __future__ import annotations
 

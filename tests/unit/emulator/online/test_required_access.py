@@ -1,4 +1,4 @@
-"""What an endpoint's identity must be allowed, and what happens when it is not."""
+"""The permissions that an endpoint's identity needs, and the errors without them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FLAG = {required_access.ENFORCED: "enabled"}
 
 
 def _owned(azure: Azure) -> str:
-    """An endpoint with a user-assigned identity stands; returns its principal."""
+    """Create an endpoint with a user-assigned identity; returns its principal."""
     reply = azure.send("PUT", EP, {**endpoint_body(), "identity": USER})
     assert reply.status == 201
     azure.finish_operations()

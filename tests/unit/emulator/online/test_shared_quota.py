@@ -1,4 +1,4 @@
-"""Shared quota: who gets it, what it counts against, and that it ends."""
+"""Shared quota: eligibility, the pool, and the deletion at the end."""
 
 from __future__ import annotations
 

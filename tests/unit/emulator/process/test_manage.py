@@ -1,4 +1,4 @@
-"""Starting, finding, stopping: real processes, real sockets."""
+"""Start, find and stop emulators, with real processes and sockets."""
 
 from __future__ import annotations
 

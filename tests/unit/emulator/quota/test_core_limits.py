@@ -1,4 +1,4 @@
-"""Quota: what a deployment needs, what a subscription has, and the words of a refusal."""
+"""Core quota: the need of a deployment, the limits, and the error."""
 
 from __future__ import annotations
 

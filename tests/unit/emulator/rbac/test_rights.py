@@ -1,4 +1,4 @@
-"""Who may do what where."""
+"""Permission checks."""
 
 from __future__ import annotations
 

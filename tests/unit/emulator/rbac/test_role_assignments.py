@@ -1,4 +1,4 @@
-"""Roles: who holds what where, and what an endpoint leaves behind."""
+"""Role assignments, and the orphans of a deleted endpoint."""
 
 from __future__ import annotations
 

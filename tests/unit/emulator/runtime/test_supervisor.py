@@ -1,4 +1,4 @@
-"""What a keeper unpacks stays in its folder."""
+"""Unpacking writes only inside its folder."""
 
 from __future__ import annotations
 

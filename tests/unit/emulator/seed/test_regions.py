@@ -1,4 +1,4 @@
-"""Regions, prices, workspace quotas, identities and connections as a world file says them."""
+"""Regions, prices, workspace quotas, identities and connections of a world file."""
 
 from __future__ import annotations
 

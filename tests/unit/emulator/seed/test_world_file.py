@@ -1,4 +1,4 @@
-"""World files: what they make, how they are refused, and that a reset returns to them."""
+"""World files: their resources, their errors, and resets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EUROPE = f"/subscriptions/{default_world.SUBSCRIPTION}/{PROVIDER}/locations/west
 
 
 def begun(folder: Path, tokens: Tokens, text: str) -> Azure:
-    """A world that begins from this file."""
+    """A world with this world file."""
     (folder / "given.yml").write_text(text)
     emulator.begin(folder, world=folder / "given.yml")
     return Azure(folder, tokens)

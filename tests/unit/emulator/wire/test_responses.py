@@ -1,4 +1,4 @@
-"""The envelope: every answer is Azure's, whatever is sent."""
+"""Every answer has Azure's form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Resource Manager counts: remaining counts are true, an empty bucket refuses, time fills it."""
+"""Throttling: remaining counts, empty buckets, refill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traffic as arithmetic."""
+"""The rules of traffic and names."""
 
 from __future__ import annotations
 

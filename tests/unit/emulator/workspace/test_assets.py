@@ -1,4 +1,4 @@
-"""Workspace assets and the blobs behind them."""
+"""Workspace assets and their blobs."""
 
 from __future__ import annotations
 

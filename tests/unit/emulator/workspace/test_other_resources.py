@@ -1,4 +1,4 @@
-"""What stands beside online endpoints: connections, identities, batch and serverless endpoints, free names."""
+"""Connections, identities, batch and serverless endpoints, name checks."""
 
 from __future__ import annotations
 

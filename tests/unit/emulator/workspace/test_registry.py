@@ -1,4 +1,4 @@
-"""The furnished registry."""
+"""The default registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The world file: shared, durable, and settled by the clock."""
+"""The world file: shared, durable, with operations applied by the clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the stand-ins share: requests, images, and JSON that is nearly a request."""
+"""Requests and images for the tests of the stand-ins."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def request(columns, *rows, **more):
 
 
 def nearly(columns):
-    """Any JSON, and right tables with anything in their cells."""
+    """Any JSON, and valid tables with any values."""
     value = st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
         lambda inner: (

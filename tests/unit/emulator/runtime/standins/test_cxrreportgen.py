@@ -1,4 +1,4 @@
-"""The stand-in for CxrReportGen: its contract, and that it really compares left and right."""
+"""The stand-in for CxrReportGen: its contract, and the comparison of left and right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-in for Prov-GigaPath: its contract, and that its archive is one that torch reads."""
+"""The stand-in for Prov-GigaPath: its contract, and an archive that torch can read."""
 
 from __future__ import annotations
 

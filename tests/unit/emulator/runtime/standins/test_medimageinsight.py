@@ -1,4 +1,4 @@
-"""The stand-in for MedImageInsight: its contract, and that its vectors come from what it is sent."""
+"""The stand-in for MedImageInsight: its contract, and vectors that depend on the input."""
 
 from __future__ import annotations
 

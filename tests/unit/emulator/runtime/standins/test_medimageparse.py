@@ -1,4 +1,4 @@
-"""The stand-in for MedImageParse: its contract, and that it really looks at the image."""
+"""The stand-in for MedImageParse: its contract, and masks that depend on the image."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def outcome(body):
     ],
 )
 def test_a_prompt_has_one_of_the_documented_categories(prompt, category):
-    """Words decide the category; what is wrong with an organ counts more than the organ."""
+    """Words decide the category; a lesion counts more than its organ."""
     assert parse_prompt(prompt).category == category
     assert category in CATEGORIES
 
@@ -256,5 +256,5 @@ def test_a_prompt_has_one_of_the_documented_categories(prompt, category):
     ],
 )
 def test_registry_models_are_found_by_name(model, known):
-    """Only a registry model that has a stand-in is answered for."""
+    """None for any other model."""
     assert (find(model) is not None) == known

@@ -1,4 +1,4 @@
-"""The stand-in for MedImageParse 3D: its contract, and that it really looks at the volume."""
+"""The stand-in for MedImageParse 3D: its contract, and labels that depend on the volume."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def flooded(volume):
 @settings(deadline=None)
 @given(arrays(np.bool_, array_shapes(min_dims=3, max_dims=3, max_side=6)))
 def test_bodies_are_those_of_a_flood_fill(volume):
-    """Pieces joined slice by slice give the same bodies, sizes, centres and cuts as walking from voxel to voxel."""
+    """Components joined slice by slice give the same bodies, sizes, centres and cuts as walking from voxel to voxel."""
     found, walked = bodies(volume), flooded(volume)
     drawn = [set(map(tuple, np.argwhere(found.number == n + 1).tolist())) for n in range(len(found.size))]
     assert sorted(map(sorted, drawn)) == sorted(map(sorted, walked))

@@ -1,4 +1,4 @@
-"""Tones and connected pieces, against slow and obvious ways of finding them."""
+"""Tones and connected components, compared with slow reference methods."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ planes = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=12))
 
 
 def flooded(plane):
-    """Each connected piece as a set of pixels, by walking from neighbour to neighbour."""
+    """Each connected component as a set of pixels, by walking from neighbour to neighbour."""
     left = set(zip(*np.nonzero(plane), strict=True))
     found = []
     while left:
@@ -29,8 +29,8 @@ def flooded(plane):
 
 @settings(deadline=None)
 @given(planes)
-def test_pieces_are_those_of_a_flood_fill(plane):
-    """Runs joined row by row give the same pieces, areas, centroids and edges as walking from pixel to pixel."""
+def test_components_are_those_of_a_flood_fill(plane):
+    """Runs joined row by row give the same components, areas, centroids and edges as walking from pixel to pixel."""
     found, walked = connected_components(plane), flooded(plane)
     drawn = [frozenset(zip(*np.nonzero(found.plane(np.array([n]))), strict=True)) for n in range(len(found.area))]
     assert sorted(map(sorted, drawn)) == sorted(map(sorted, walked))
@@ -42,8 +42,8 @@ def test_pieces_are_those_of_a_flood_fill(plane):
         assert found.edge[n] == any(y in (0, height - 1) or x in (0, width - 1) for y, x in piece)
 
 
-def test_rings_joined_by_bridges_are_one_piece():
-    """A piece that winds through many rows is joined to the end."""
+def test_rings_joined_by_bridges_are_one_component():
+    """A component that winds through many rows is joined."""
     side = 64
     plane = np.zeros((side, side), np.bool_)
     for ring in range(0, side // 2, 2):
