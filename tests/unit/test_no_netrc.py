@@ -83,7 +83,7 @@ SIGNED: dict[str, Callable[[str], None]] = {
 
 
 @pytest.mark.parametrize("caller", SIGNED)
-def test_our_own_signature_arrives(caller: str, listener: Any) -> None:
+def test_our_authorization_header_is_sent(caller: str, listener: Any) -> None:
     """Of everybody who signs."""
     SIGNED[caller](f"http://127.0.0.1:{listener.server_port}")
     assert set(listener.signed) == {"Bearer ours"}

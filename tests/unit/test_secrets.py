@@ -99,7 +99,7 @@ def everything_said(words: str, body: dict) -> str:
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SECRET)
 @pytest.mark.parametrize("said", SAID)
-def test_what_looks_like_a_secret_is_never_said(said: str, secret: str) -> None:
+def test_values_that_look_like_secrets_are_not_printed(said: str, secret: str) -> None:
     """In whichever wrapping it comes back, with nothing known of it."""
     assert secret not in everything_said_of_strangers(said.format(secret))
 
@@ -117,7 +117,7 @@ def everything_said_of_strangers(words: str) -> str:
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SECRET, st.sampled_from(("HF_TOKEN", "API_KEY", "STORAGE_CONNECTION_STRING", "DB_PASSWORD", "client_secret")))
-def test_a_secret_of_the_files_is_never_said(secret: str, name: str) -> None:
+def test_problems_contain_no_secrets_of_the_files(secret: str, name: str) -> None:
     """A secret of the environment variables stays unsaid when Azure, a log or the model says it plainly."""
     body = {"document": {"environment_variables": {name: secret}}}
     assert secret not in everything_said(f"cannot start: {secret} is odd; said {secret}", body)

@@ -403,14 +403,14 @@ def test_each_text_has_its_class(status: int, body: object, kind: type, code: st
 
 
 @pytest.mark.parametrize(("status", "body", "code"), [(s, b, c) for s, b, k, c in ALL_STEP_TYPES if k is FINAL])
-def test_only_access_may_pass_after_a_role(status: int, body: object, code: str) -> None:
+def test_only_permission_errors_depend_on_a_new_role(status: int, body: object, code: str) -> None:
     """What a fresh role would mend says so; nothing else does, nor does what is linked to somebody else's."""
     ours = failures.from_answer("create x", status, body, {})
     assert isinstance(ours, CloudError)
     assert ours.after_role == (code in AFTER_ROLE and "LinkedAuthorizationFailed" not in ours.codes)
 
 
-def test_every_row_is_met() -> None:
+def test_each_row_matches_an_error() -> None:
     """No row of the table is without a text, and none is hidden by a wider one before it."""
     met = {id(error_table.find(_told(body))) for _, body, _, _ in ALL_STEP_TYPES if body}
     assert [row.seen.pattern for row in error_table.ERROR_RULES if id(row) not in met] == []
@@ -462,7 +462,7 @@ def _words(body: dict[str, Any] | None) -> list[str]:
     return inner or ([error["message"]] if error else [])
 
 
-def test_a_cloud_that_does_not_describe_itself_may_do_so_later() -> None:
+def test_missing_cloud_metadata_is_transient() -> None:
     """The SDK says nothing of why, and the network is the likeliest cause."""
     from azure.ai.ml.exceptions import MlException
 
@@ -475,7 +475,7 @@ def test_a_cloud_that_does_not_describe_itself_may_do_so_later() -> None:
     assert "ARM_CLOUD_METADATA_URL" in ours.cure
 
 
-def test_what_azure_cannot_read_is_no_answer() -> None:
+def test_an_unreadable_response_is_no_response() -> None:
     """An answer of another form makes azure's own libraries stumble; where ours do, it is a bug and stays one."""
     from azure.mgmt.core.tools import parse_resource_id
 
@@ -486,7 +486,7 @@ def test_what_azure_cannot_read_is_no_answer() -> None:
         len(7)  # type: ignore[arg-type]
 
 
-def test_embedded_words_come_out() -> None:
+def test_embedded_json_is_unwrapped() -> None:
     """The quota failure hides its one useful sentence in JSON inside a message."""
     ours = failures.from_answer("create x", 400, QUOTA, {"x-ms-request-id": "42"})
 
@@ -521,7 +521,7 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
 
 
 @given(st.text(max_size=40))
-def test_no_wish_is_too_strange(text: str) -> None:
+def test_any_retry_after_header_is_accepted(text: str) -> None:
     """Whatever stands in the header, it is a time to wait or none."""
     wish = failures.retry_after_seconds({"Retry-After": text}, NOW)
     assert wish is None or wish >= 0
@@ -533,13 +533,13 @@ def test_no_wish_is_too_strange(text: str) -> None:
         timezones=st.just(UTC),
     )
 )
-def test_a_wish_as_a_date_comes_back(moment: datetime) -> None:
+def test_retry_after_can_be_a_date(moment: datetime) -> None:
     """A date is so many seconds from now, and none that has passed."""
     wish = failures.retry_after_seconds({"Retry-After": format_datetime(moment, usegmt=True)}, NOW)
     assert wish == max(0.0, (moment.replace(microsecond=0) - NOW).total_seconds())
 
 
-def test_a_wish_goes_with_what_passes() -> None:
+def test_transient_errors_have_a_retry_after() -> None:
     """The longer of Azure's wish and what its documentation says."""
     canceled = simple("OperationCanceled", "x")
     short = failures.from_answer("x", 200, canceled, {"Retry-After": "5"})
@@ -559,7 +559,7 @@ json_values = st.recursive(
 
 
 @given(st.integers(400, 599), json_values)
-def test_no_body_is_too_strange(status: int, body: object) -> None:
+def test_any_body_is_translated(status: int, body: object) -> None:
     """Whatever the far side says becomes one of our errors."""
     assert str(failures.from_answer("x", status, body, {}))
 

@@ -56,7 +56,7 @@ def test_a_full_bucket_is_spent_at_once_and_then_ten_a_second() -> None:
 
 
 @given(st.floats(1, 200))
-def test_what_others_have_spent_is_heard(tokens: float) -> None:
+def test_requests_of_other_clients_are_counted(tokens: float) -> None:
     """However little was left at first, one answer tells it, and nothing after it is refused."""
     azure = Azure(tokens=tokens)
     budget = azure.budget()
@@ -78,7 +78,7 @@ def test_the_subscription_counts_too() -> None:
     assert sum(azure.waits) == pytest.approx(0.1)
 
 
-def test_a_refusal_closes_the_gate_for_everybody() -> None:
+def test_a_429_stops_all_requests() -> None:
     """After 429 nobody sends before Retry-After is over."""
     azure = Azure()
     budget = azure.budget()
@@ -103,7 +103,7 @@ def test_reads_and_deletes_have_budgets_of_their_own() -> None:
     assert azure.waits == []
 
 
-def test_what_is_told_is_believed() -> None:
+def test_the_remaining_number_of_azure_is_used() -> None:
     """Where Azure says that the bucket is full, nobody waits for the documented pace."""
     azure = Azure()
     budget = azure.budget()
@@ -114,7 +114,7 @@ def test_what_is_told_is_believed() -> None:
     assert azure.waits == []
 
 
-def test_what_is_under_way_is_counted() -> None:
+def test_requests_in_flight_are_counted() -> None:
     """Three are out when one hears that three are left: one more may go, and the next waits."""
     azure = Azure()
     budget = azure.budget()

@@ -13,7 +13,7 @@ from deploy.parallel import run_parallel
 WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
 
 
-def test_many_who_ask_at_once_hear_one_answer() -> None:
+def test_concurrent_reads_share_one_request() -> None:
     """Eight ask for the same while it is being read: it is read once."""
     cache, reads, begun = ReadCache(), [], threading.Event()
 
@@ -29,7 +29,7 @@ def test_many_who_ask_at_once_hear_one_answer() -> None:
     assert len(reads) == 1
 
 
-def test_nobody_waits_for_another_question() -> None:
+def test_reads_of_different_resources_do_not_wait() -> None:
     """While one question hangs, another is answered."""
     cache, free = ReadCache(), threading.Event()
     with cache.open():
@@ -67,7 +67,7 @@ def test_a_read_that_fails_is_asked_again() -> None:
         (f"{WORKSPACE}/onlineEndpoints/workspaces", 2),
     ],
 )
-def test_only_what_does_not_change_outlives_a_look(path: str, reads: int) -> None:
+def test_only_constant_resources_are_cached_longer(path: str, reads: int) -> None:
     """A workspace is read once in a command; what changes is read anew in each look."""
     cache, seen = ReadCache(), []
     for _ in range(2):
@@ -77,7 +77,7 @@ def test_only_what_does_not_change_outlives_a_look(path: str, reads: int) -> Non
     assert len(seen) == reads
 
 
-def test_outside_a_look_everything_is_read() -> None:
+def test_without_open_nothing_is_cached() -> None:
     """What changes is never answered from cache while a plan is carried out."""
     cache, seen = ReadCache(), []
     cache.get("/p", "key", lambda: seen.append(1))
@@ -94,7 +94,7 @@ class Hand:
         return self.now
 
 
-def test_a_check_takes_what_was_read_just_now() -> None:
+def test_a_check_uses_recent_reads() -> None:
     """Thirty seconds old is good enough for who says so; a look that says nothing reads anew."""
     hand, seen = Hand(), []
     cache = ReadCache(hand)
@@ -105,7 +105,7 @@ def test_a_check_takes_what_was_read_just_now() -> None:
         assert len(seen) == reads
 
 
-def test_a_look_is_its_own_threads() -> None:
+def test_an_open_cache_applies_to_its_own_thread() -> None:
     """While one thread looks, another that changes things reads everything as it is; lanes of a look are part of it."""
     cache, seen = ReadCache(), []
 
@@ -143,7 +143,7 @@ def failing(cache: ReadCache, error: Exception) -> list[int]:
         (Transient("read", "busy", "", code="AML352"), 1),
     ],
 )
-def test_a_check_asks_again_what_nobody_answered(error: CloudError, reads: int) -> None:
+def test_a_check_repeats_an_unanswered_read(error: CloudError, reads: int) -> None:
     """A refusal of just now stands for the next check too; that nobody answered says nothing about it."""
     cache = ReadCache(Hand())
     with cache.open():
@@ -152,7 +152,7 @@ def test_a_check_asks_again_what_nobody_answered(error: CloudError, reads: int) 
         assert len(failing(cache, error)) == reads
 
 
-def test_within_a_look_nobody_is_asked_again_who_did_not_answer() -> None:
+def test_an_unanswered_read_is_cached_inside_open() -> None:
     """HTTP was given its chances; the other endpoints of the look need not wait as long again."""
     cache = ReadCache(Hand())
     with cache.open():
@@ -160,7 +160,7 @@ def test_within_a_look_nobody_is_asked_again_who_did_not_answer() -> None:
         assert failing(cache, Unanswered("read", "503", "", code="AML351", status=503)) == []
 
 
-def test_what_fails_for_the_moment_is_not_kept_by_a_look_that_begins_meanwhile() -> None:
+def test_a_transient_failure_is_not_cached_by_a_concurrent_open() -> None:
     """A look is opened while another's read is under way, which then fails: the next one who asks reads anew."""
     cache, asked, begun = ReadCache(Hand()), threading.Event(), threading.Event()
 

@@ -146,7 +146,7 @@ JSON = st.recursive(
 )
 
 
-def test_answers_as_documented_tell_everything() -> None:
+def test_documented_responses_are_accepted() -> None:
     """Or nothing would be shown by what follows."""
     assert verdicts(ANSWERS) == QUIET
 
@@ -156,7 +156,7 @@ LISTS = st.fixed_dictionaries({"value": JSON}) | st.fixed_dictionaries({"value":
 
 @pytest.mark.parametrize("end", OPEN)
 @given(answer=JSON | LISTS)
-def test_a_foreign_answer_leaves_a_question_open(end: str, answer: Any) -> None:
+def test_an_invalid_response_makes_a_check_unknown(end: str, answer: Any) -> None:
     """Whatever JSON comes instead: could not tell, and no other check is touched."""
     assume(answer != {"value": []})
     found = checks({**ANSWERS, end: answer})
@@ -169,7 +169,7 @@ def test_a_foreign_answer_leaves_a_question_open(end: str, answer: Any) -> None:
 
 @pytest.mark.parametrize("end", sorted(ANSWERS.keys() - OPEN))
 @given(answer=JSON)
-def test_what_a_plan_stands_on_refuses(end: str, answer: Any) -> None:
+def test_a_missing_required_read_refuses_the_plan(end: str, answer: Any) -> None:
     """No plan is made of an answer that nobody can read."""
     with pytest.raises(Unanswered, match="differs from Azure's documentation") as refused:
         checks({**ANSWERS, end: answer})
@@ -202,7 +202,7 @@ def kind(value: Any) -> type:
 
 
 @pytest.mark.parametrize("end", ANSWERS)
-def test_one_foreign_place_refuses_nothing(end: str) -> None:
+def test_one_invalid_field_refuses_nothing(end: str) -> None:
     """A field that is missing, null or of another kind: all is told as before or could not be told, and never a no."""
     kinds = (..., None, True, 24, -0.5, "24", "", [], ["24"], {}, {"value": "24"})
     told, heard = [QUIET, QUIET | {OPEN.get(end, "limits"): Verdict.UNKNOWN.value}], 0
@@ -219,7 +219,7 @@ def test_one_foreign_place_refuses_nothing(end: str) -> None:
 
 
 @pytest.mark.parametrize("link", [7, True, ["x"], {"href": "x"}, "x", "https://management.azure.com/x", "/x", " "])
-def test_a_list_that_cannot_be_read_to_its_end_could_not_be_told(link: Any) -> None:
+def test_an_incomplete_list_makes_a_check_unknown(link: Any) -> None:
     """Half of a list is none. Of a model's versions the first page is all that is read."""
     for end, step_type in OPEN.items():
         if "value" in ANSWERS[end] and step_type != "model":
@@ -273,13 +273,13 @@ def changed(answers: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(s.verb, s.address) for s in planner.draft_release(environment(), [one], facts).steps if s.changes]
 
 
-def test_a_live_endpoint_is_planned_for() -> None:
+def test_the_plan_uses_the_slots_of_an_existing_endpoint() -> None:
     """Or nothing would be shown by what follows."""
     assert ("update", "deployment/mip/green") in changed(LIVE)
 
 
 @pytest.mark.parametrize("end", sorted(LIVE.keys() - ANSWERS.keys() | {"/workspaces/ws/onlineEndpoints"}))
-def test_one_foreign_place_of_what_is_there_is_no_bug(end: str) -> None:
+def test_one_invalid_field_is_not_a_bug(end: str) -> None:
     """A plan is made, or refused in words, whatever stands at any place of an endpoint or a deployment."""
     for where, _ in places(LIVE[end]):
         for instead in (..., None, True, 24, -0.5, "24", "", [], ["24"], {}, {"value": "24"}, {"blue": "24"}):

@@ -45,7 +45,7 @@ def parrot() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_no_answer_hands_the_key_back(mode: str, parrot: Any) -> None:
+def test_no_response_contains_the_key(mode: str, parrot: Any) -> None:
     """In no header, no body, no error; and who keeps secrets heard it first, whatever kind it is."""
     cloud: Any = SimpleNamespace(
         workspace_id="/w",

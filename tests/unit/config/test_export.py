@@ -42,7 +42,7 @@ def test_what_looks_like_a_secret(name: str, value: str) -> None:
         ("PASSWORD", ""),
     ],
 )
-def test_what_does_not(name: str, value: str) -> None:
+def test_other_values_are_no_secrets(name: str, value: str) -> None:
     """Numbers, truth values, paths, references."""
     assert not export.looks_secret(name, value)
 
@@ -66,7 +66,7 @@ def test_what_does_not(name: str, value: str) -> None:
         ("{cloud: local, endpoints: {}}\n", None),
     ],
 )
-def test_the_entry_disturbs_nothing(text: str, wanted: str | None) -> None:
+def test_adding_an_entry_changes_nothing_else(text: str, wanted: str | None) -> None:
     """It is put at the end of the block; what cannot be extended safely is not."""
     assert export.with_entry(text, yaml12.parse(text, "e.yml"), "new", "t") == wanted
 

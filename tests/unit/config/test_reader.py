@@ -106,7 +106,7 @@ def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, place: str, 
     assert problem(reader.read_environment, tmp_path, "dev")[:2] == (place, code)
 
 
-def test_a_byte_order_mark_and_other_line_ends_are_forgiven(tmp_path: Path) -> None:
+def test_byte_order_marks_and_crlf_are_accepted(tmp_path: Path) -> None:
     """Files come from all kinds of editors."""
     write(tmp_path, environments__dev_yml=b"\xef\xbb\xbfa: 1\r\nb: 2\rc: 3\n")
     source = reader.read_environment(tmp_path, "dev")
@@ -157,7 +157,7 @@ def test_several_deployments_are_found(tmp_path: Path, names: list[str], expecte
     assert (files.endpoint, files.pipeline) == ("m/endpoint.yml.j2", "m/pipeline.yaml")
 
 
-def test_a_template_that_is_not_whole_says_what_is_missing(tmp_path: Path) -> None:
+def test_missing_files_of_a_template_are_listed(tmp_path: Path) -> None:
     """An endpoint file and a deployment file are needed, each once."""
     write(tmp_path, templates__m__pipeline_yml="", templates__m__endpoint_yml="", templates__m__endpoint_yml_j2="")
     with pytest.raises(SpecError) as caught:

@@ -319,7 +319,7 @@ TOO_DEEP = "This has no end: a file includes itself, a macro calls itself, or br
         "{1: 2}",
     ],
 )
-def test_nothing_of_python_is_within_reach(expression: str) -> None:
+def test_templates_cannot_access_python(expression: str) -> None:
     """Escapes, bombs and things that are no values end as a problem at their place."""
     code, place, _, _ = refused(f"a: 1\nb: {{{{ {expression} }}}}\n", {"v": "x"})
     assert code in ("AML112", "AML113", "AML114")
@@ -337,7 +337,7 @@ def test_nothing_of_python_is_within_reach(expression: str) -> None:
         "{% include '" + NAME + "' %}",
     ],
 )
-def test_work_is_bounded(text: str) -> None:
+def test_the_work_of_a_template_is_bounded(text: str) -> None:
     """A template cannot loop, nest or write without end."""
     assert refused(text)[0] in ("AML104", "AML113")
 
@@ -354,7 +354,7 @@ def test_work_is_bounded(text: str) -> None:
         ("a: {{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", TOO_DEEP),
     ],
 )
-def test_a_failure_is_said_in_the_words_of_a_template(text: str, cause: str) -> None:
+def test_an_error_in_an_expression_uses_the_names_of_the_template(text: str, cause: str) -> None:
     """No name of a function inside this house, and no word of Python's about its own stack."""
     assert refused(text)[0::2] == ("AML113", cause)
 
@@ -379,7 +379,7 @@ def test_a_file_of_the_own_folder_needs_no_folder(name: str) -> None:
     ).value == {"b": 1}
 
 
-def test_a_value_of_an_included_file_of_the_own_folder_is_spoken_of() -> None:
+def test_values_in_included_files_count_as_used() -> None:
     """What is included is read to see which values are used."""
     files = {NAME: "{% include 'part' %}", "m/part": "a: {{ values.b }}"}
     found = TemplateFiles("m", Path("/"), NAME, (), None, files.get)
@@ -388,7 +388,7 @@ def test_a_value_of_an_included_file_of_the_own_folder_is_spoken_of() -> None:
 
 
 @pytest.mark.parametrize("after", ["", "\nb: 2\n"])
-def test_what_an_included_file_leaves_open_is_said_of_it(after: str) -> None:
+def test_undefined_values_of_an_included_file_are_reported_there(after: str) -> None:
     """A flow that is never closed began in the file that must be mended."""
     found = refused("{% include 'part' %}" + after, m__part="x: 0\na: [1, 2\n")
     assert (found[0], found[1].split(":")[0]) == ("AML103", "templates/m/part")
@@ -547,7 +547,7 @@ def test_any_template_is_refused_or_rendered(text: str) -> None:
         ("{% include values.file %}", []),
     ],
 )
-def test_a_value_that_nothing_uses_is_told(template: str, told: list[str]) -> None:
+def test_an_unused_value_is_a_problem(template: str, told: list[str]) -> None:
     """A misspelt value of an endpoint is found, unless a template may use any value."""
     texts = {"t/endpoint.yml.j2": template, "more.yml.j2": "name: {{ values.nmae }}\n"}
     files = TemplateFiles("t", Path("/t"), "t/endpoint.yml.j2", (), None, texts.get)

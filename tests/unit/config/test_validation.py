@@ -84,7 +84,7 @@ def environment_problems(text: str) -> list[str]:
     ]
 
 
-def test_a_right_endpoint_becomes_a_spec() -> None:
+def test_a_valid_endpoint_becomes_a_spec() -> None:
     """The documents go through as they are written; nothing is added that the user did not set."""
     found = check()
     assert found.endpoint == {"name": "mip-abc"}
@@ -335,7 +335,7 @@ def test_project_and_protection_reach_the_spec() -> None:
     assert validation.validate_endpoint(rendered, found, "mip", Path("/nowhere")).owner == "imaging/dev/mip"
 
 
-def test_everything_wrong_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     """One visit mends all: every document, shapes and rules."""
     found = problems(
         "name: mip-abc\ntrafic: {}\nmirror_traffic: {blue: 60}\n",
@@ -379,7 +379,7 @@ def test_a_value_from_the_environment_is_placed_there() -> None:
         ("model_mount_path: 3", "Use quotes."),
     ],
 )
-def test_a_cure_cures_what_was_written(line: str, cure: str) -> None:
+def test_the_cure_fits_the_written_value(line: str, cure: str) -> None:
     """Quotes around a list make no text of it that anybody wants, and no quotes are taken from what has none."""
     kept = [old for old in DEPLOYMENT.splitlines() if key_of(old) != key_of(line)]
     with pytest.raises(SpecError) as caught:
@@ -441,7 +441,7 @@ def test_traffic_is_the_users_when_written() -> None:
     assert check(deployment=[DEPLOYMENT, GREEN]).traffic is None
 
 
-def test_who_wants_an_endpoint_spared_says_so_in_its_tags() -> None:
+def test_the_protect_tag_is_allowed_in_files() -> None:
     """Of the tags with our name that one alone is a person's; and what was kept is made again whatever it carries."""
     assert check(f"{ENDPOINT}tags: {{amldeploy-protect: yes}}\n").endpoint["tags"] == {"amldeploy-protect": "yes"}
     assert check(f"{ENDPOINT}tags: {{amldeploy-alias: x}}\n", restored=True).endpoint["tags"] == {
@@ -456,7 +456,7 @@ def test_one_name_is_one_deployment() -> None:
     ]
 
 
-def test_a_fallback_needs_something_to_fall_back_from() -> None:
+def test_a_fallback_needs_shared_quota() -> None:
     """Without `capacity: shared` there is no pool that could be full."""
     for quota in ("{fallback: dedicated}", "{capacity: dedicated, fallback: dedicated}"):
         (found,) = problems(pipeline=f"quota: {quota}")
@@ -558,7 +558,7 @@ def test_an_ignore_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
         "name: green",
     ],
 )
-def test_a_release_is_not_what_it_is_called_or_how_many(line: str) -> None:
+def test_name_and_instance_count_do_not_change_the_release(line: str) -> None:
     """Names, tags and counts change without a new release."""
     kept = [old for old in DEPLOYMENT.splitlines() if key_of(old) != key_of(line)]
     assert release("\n".join([*kept, line])) == release()
@@ -573,7 +573,7 @@ def test_a_release_is_not_what_it_is_called_or_how_many(line: str) -> None:
         "app_insights_enabled: true",
     ],
 )
-def test_a_release_is_what_the_deployment_is_made_of(line: str) -> None:
+def test_the_content_of_a_deployment_determines_its_release(line: str) -> None:
     """Another model, machine or setting is another release."""
     kept = [old for old in DEPLOYMENT.splitlines() if key_of(old) != key_of(line)]
     assert release("\n".join([*kept, line])) != release()
@@ -618,7 +618,7 @@ def test_an_environment_is_read() -> None:
     assert (file.entries["mip"].template, str(file.entries["mip"].place)) == ("m", "environments/dev.yml:8:15")
 
 
-def test_an_environment_tells_all_its_problems() -> None:
+def test_all_problems_of_an_environment_are_reported() -> None:
     """Missing and unknown keys, wrong forms and types, each at its place."""
     text = (
         "cloud: azure\nsubscription_id: 1\nworkspace: x\nendpoint: {}\nendpoints:\n  Mip: {template: [a], value: 3}\n"
@@ -767,7 +767,7 @@ ENTRIES = "endpoints:\n  mip: {template: m}\n"
         ENVIRONMENT_FILE + ENTRIES + "  BAD_KEY: {template: m}\n",
     ],
 )
-def test_a_wrong_environment_hides_no_template(text: str) -> None:
+def test_problems_of_an_environment_do_not_hide_those_of_templates(text: str) -> None:
     """Whatever is wrong in the file, the endpoints that it names are known, and so can be checked."""
     found = validation.survey_environment(yaml12.parse(text, "environments/dev.yml"))
 
@@ -801,7 +801,7 @@ UNFIT_PROBES = [
 
 
 @pytest.mark.parametrize(("probe", "field", "words"), UNFIT_PROBES)
-def test_a_request_that_cannot_be_made_is_told_before_a_machine_waits(
+def test_an_invalid_probe_request_is_a_problem_of_the_files(
     probe: str, field: str, words: str, tmp_path: Path
 ) -> None:
     """What a probe would send and compare is read and judged offline, at the key that is to blame."""
@@ -814,7 +814,7 @@ def test_a_request_that_cannot_be_made_is_told_before_a_machine_waits(
     assert found.startswith(f"pipeline.yml:1:{text.index(f'{field}: ') + len(field) + 3} {words}")
 
 
-def test_no_secret_stands_in_a_problem_of_a_probe(tmp_path: Path) -> None:
+def test_problems_of_probes_contain_no_secrets(tmp_path: Path) -> None:
     """The judge quotes the beginning of what it cannot use; of a value that nobody may read no part is shown."""
     secret = "Hunter22" * 40
     pipeline = Source(

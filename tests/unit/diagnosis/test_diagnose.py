@@ -101,7 +101,7 @@ TABLE: list[tuple[str, str, dict[str, str], str, str]] = [
 @pytest.mark.parametrize(
     ("code", "words", "logs", "cause", "field"), TABLE, ids=[f"{row[3]}-{n}" for n, row in enumerate(TABLE)]
 )
-def test_each_cause_is_told(code: str, words: str, logs: dict[str, str], cause: str, field: str) -> None:
+def test_each_cause_has_its_message(code: str, words: str, logs: dict[str, str], cause: str, field: str) -> None:
     """By our code, by Azure's words, or by what a container said; a sentence that Azure always says proves nothing."""
     found = diagnose(code, words, logs, document=OWN)
 
@@ -150,7 +150,7 @@ def test_an_environment_by_name_is_named_as_such() -> None:
 
 
 @pytest.mark.parametrize("row", causes.CAUSES, ids=[f"{row.cause}-{n}" for n, row in enumerate(causes.CAUSES)])
-def test_the_cure_is_the_cause_s(row: causes.Cause) -> None:
+def test_the_cure_belongs_to_the_cause(row: causes.Cause) -> None:
     """Where the code's cure is about something else, the cause brings its own; never two that disagree."""
     assert row.cure
     for code in row.codes:
@@ -164,7 +164,7 @@ def test_every_cause_is_in_the_schema_and_in_the_table() -> None:
     assert told == set(SCHEMA["$defs"]["diagnosis"]["properties"]["cause"]["enum"]) == {row[3] for row in TABLE}
 
 
-def test_the_last_lines_are_kept() -> None:
+def test_the_last_lines_of_a_log_are_saved() -> None:
     """Some lines of each container; the whole log is a file."""
     log = "\n".join(f"line {n}" for n in range(100))
     assert diagnose("AML340", "x", {"InferenceServer": log}).logs["InferenceServer"][-1] == "line 99"

@@ -120,7 +120,7 @@ def _nest(path: str, value: object) -> dict:
 
 
 @pytest.mark.parametrize(("table", "row"), ROWS)
-def test_every_row_tells_a_difference(table: tuple[diff.Field, ...], row: diff.Field) -> None:
+def test_each_row_finds_a_difference(table: tuple[diff.Field, ...], row: diff.Field) -> None:
     """No row is blind: what Azure does not have, or has otherwise, is one change at one path."""
     one, other = samples_of(row)
 
@@ -178,7 +178,7 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
 @pytest.mark.parametrize(
     "name", ["createdBy", "createdAt", "lastModifiedAt", "azureml.onlineendpointid", "AzureAsyncOperationUri"]
 )
-def test_what_the_service_adds_is_not_ours(name: str) -> None:
+def test_values_added_by_the_service_are_not_differences(name: str) -> None:
     """It never shows, is not written into an imported file, and is not sent back."""
     body = {"properties": {"properties": {name: "x", "ours": "1"}}}
 
@@ -264,7 +264,7 @@ def test_one_spelling_of_a_tag_is_sent(wanted: dict, held: dict) -> None:
     assert diff.changes({"tags": wanted}, {"tags": sent}, diff.ENDPOINT) == ()
 
 
-def test_what_is_said_of_a_removal() -> None:
+def test_a_removal_is_one_change() -> None:
     """What a PUT removes is one change, also for a release that takes the rest back to its defaults."""
     wanted, body = {"environment_variables": {}}, {"properties": {"environmentVariables": {"HF_ENDPOINT": "x"}}}
     (change,) = diff.changes(wanted, body, diff.DEPLOYMENT)
@@ -298,7 +298,7 @@ MADE = {"properties": {"environmentId": f"{WORKSPACE}/environments/made/versions
         ("azureml:made:0", [("azureml:made:1", "azureml:made:0")]),
     ],
 )
-def test_the_record_tells_what_was_made_of_files(tag: str | None, seen: list[tuple[str, str]]) -> None:
+def test_the_record_contains_assets_created_from_files(tag: str | None, seen: list[tuple[str, str]]) -> None:
     """An asset that files define is held against the record of what was made of them; without one, anything will do."""
     actual = {**MADE, "tags": {"amldeploy-environment": tag} if tag else {}}
     found = diff.changes({"environment": {"image": "i"}}, actual, diff.DEPLOYMENT)

@@ -105,7 +105,7 @@ def test_not_a_number_is_one() -> None:
         ("a: &a [" + "[" * 40 + "]" * 40 + "]\nb: " + "[" * 40 + "*a" + "]" * 40, "AML104", 2, 44),
     ],
 )
-def test_what_is_refused_says_where(text: str, code: str, line: int, column: int) -> None:
+def test_refusals_have_a_location(text: str, code: str, line: int, column: int) -> None:
     """Each refusal has its code and the place of its cause."""
     with pytest.raises(SpecError) as caught:
         yaml12.parse(text, FILE)

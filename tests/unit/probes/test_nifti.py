@@ -59,7 +59,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_each_damage_is_named(name):
+def test_each_damage_has_its_message(name):
     """The message contains what was expected and what the file contains."""
     content, words = WRONG[name]
     with pytest.raises(NotNifti, match=words):
@@ -73,7 +73,7 @@ def test_another_shape_is_refused_before_its_data_is_read():
 
 
 @given(st.binary(max_size=500), st.lists(st.tuples(st.integers(0, 351), st.integers(0, 255)), max_size=8))
-def test_noise_raises_nothing_else(noise, changes):
+def test_random_text_raises_no_other_error(noise, changes):
     """Noise, and a good file with changed bytes: a volume or NotNifti."""
     damaged = nifti(SMALL, packed=False, change={at: bytes([value]) for at, value in changes})
     for content in (noise, gzip.compress(noise), damaged):
