@@ -11,7 +11,7 @@ from deploy.parallel import run_parallel
 
 
 def test_results_come_in_the_order_asked() -> None:
-    """Whoever ends first, the order is that of the question."""
+    """The order of the results is that of the tasks."""
     gate = threading.Event()
 
     def first() -> int:
@@ -43,7 +43,7 @@ def test_at_most_max_workers_run_at_once(lanes: int) -> None:
 
 
 def test_after_an_error_no_task_starts() -> None:
-    """What has begun ends; the error is the caller's."""
+    """Running tasks finish; the error is raised in the calling thread."""
     began: list[int] = []
 
     def work(n: int) -> None:

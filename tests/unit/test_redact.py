@@ -61,7 +61,7 @@ def test_hiding_twice_is_hiding_once(body):
 
 
 def test_our_own_texts_are_not_redacted():
-    """A cure that is hidden cures nothing: whatever the house itself says passes the mask as it is."""
+    """The texts of amldeploy itself pass the redaction unchanged."""
     step_types = [path for path in (ROOT / "deploy").rglob("*.py") if path.stem not in ("redact", "text")]
     ours = [path for path in step_types if "emulator" not in path.parts]
     said = {

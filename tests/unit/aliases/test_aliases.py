@@ -54,7 +54,7 @@ def test_readers_see_the_old_or_the_new(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
-    """It says which, and the old one stays."""
+    """The message names the file, and the old one is unchanged."""
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(CloudError, match=r"cannot write the alias file/mip\.json"):
@@ -62,7 +62,7 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_command_receives_the_target(tmp_path: Path) -> None:
-    """Arguments are filled in and not read by a shell; variables say the same."""
+    """Placeholders in arguments are replaced without a shell; the variables have the same values."""
     code = "import os, sys; open('told', 'w').write(repr((sys.argv[1:], os.environ['AMLDEPLOY_SCORING_URI'])))"
     alias = {"command": [sys.executable, "-c", code, "{endpoint}", "$(touch owned); {lease_ends}"]}
     aliases.write(alias, NEW, Context(tmp_path, {}))

@@ -1,4 +1,4 @@
-"""When an operation is asked about: not before one of its kind has ever ended, never late by much, as Azure wishes."""
+"""Poll intervals: not before the shortest duration of the kind, never much too late, at least Retry-After."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def asked(pace: PollInterval, takes: float, retry_after: float | None) -> list[f
 
 @given(SECONDS, st.none() | st.floats(0.01, 5))
 def test_an_end_is_noticed_soon(takes: float, retry_after: float | None) -> None:
-    """Late by a quarter of its time, by the shortest pause, or by five seconds, whichever is least but for the wish."""
+    """The delay is at most a quarter of the duration, the shortest pause or five seconds, unless Retry-After is
+    longer.
+    """
     soonest = 0.5 if retry_after is None else retry_after
     late = asked(PollInterval(), takes, retry_after)[-1] - takes
     assert late <= max(soonest, min(5.0, takes / 4 + 0.001))

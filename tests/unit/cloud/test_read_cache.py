@@ -1,4 +1,4 @@
-"""Reads that are shared: each thing once, nobody waits for another's question."""
+"""Shared reads: each resource is read once, and reads of different resources do not wait for each other."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_reads_of_different_resources_do_not_wait() -> None:
 
 
 def test_a_read_that_fails_is_asked_again() -> None:
-    """The failure is heard by whoever asked, and not remembered."""
+    """The failure is raised in all waiting threads, and not cached."""
     cache, answers = ReadCache(), iter([ValueError("no"), "yes"])
 
     def read() -> str:
@@ -68,7 +68,7 @@ def test_a_read_that_fails_is_asked_again() -> None:
     ],
 )
 def test_only_constant_resources_are_cached_longer(path: str, reads: int) -> None:
-    """A workspace is read once in a command; what changes is read anew in each look."""
+    """A workspace is read once in a command; other resources are read again in each `open`."""
     cache, seen = ReadCache(), []
     for _ in range(2):
         with cache.open():
@@ -95,7 +95,7 @@ class Hand:
 
 
 def test_a_check_uses_recent_reads() -> None:
-    """Thirty seconds old is good enough for who says so; a look that says nothing reads anew."""
+    """`open(30)` uses reads of the last 30 seconds; `open()` reads again."""
     hand, seen = Hand(), []
     cache = ReadCache(hand)
     for moment, seconds, reads in ((0, 0, 1), (29, 30, 1), (31, 30, 2), (40, 30, 2), (41, 0, 3), (41, 0, 4)):
@@ -144,7 +144,7 @@ def failing(cache: ReadCache, error: Exception) -> list[int]:
     ],
 )
 def test_a_check_repeats_an_unanswered_read(error: CloudError, reads: int) -> None:
-    """A refusal of just now stands for the next check too; that nobody answered says nothing about it."""
+    """A recent refusal is used by the next check; a missing response is not."""
     cache = ReadCache(Hand())
     with cache.open():
         failing(cache, error)
@@ -161,7 +161,7 @@ def test_an_unanswered_read_is_cached_inside_open() -> None:
 
 
 def test_a_transient_failure_is_not_cached_by_a_concurrent_open() -> None:
-    """A look is opened while another's read is under way, which then fails: the next one who asks reads anew."""
+    """An `open` starts while a read of another one is pending and then fails: the next read is sent."""
     cache, asked, begun = ReadCache(Hand()), threading.Event(), threading.Event()
 
     def read() -> None:

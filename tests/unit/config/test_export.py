@@ -77,7 +77,7 @@ def test_adding_an_entry_changes_nothing_else(text: str, wanted: str | None) -> 
     )
 )
 def test_whatever_the_file_the_entry_is_added_or_nothing(lines: list[str]) -> None:
-    """The result says what it said before and the entry; every line that was there is there, in its order."""
+    """The result parses to the old value plus the entry, and keeps all old lines in their order."""
     text = "\n".join(["cloud: local", *lines]) + "\n"
     try:
         source = yaml12.parse(text, "e.yml")

@@ -336,7 +336,7 @@ def test_project_and_protection_reach_the_spec() -> None:
 
 
 def test_all_problems_are_reported_at_once() -> None:
-    """One visit mends all: every document, shapes and rules."""
+    """Problems of all documents are reported at once."""
     found = problems(
         "name: mip-abc\ntrafic: {}\nmirror_traffic: {blue: 60}\n",
         DEPLOYMENT.replace("instance_count: 1", "instance_count: 0").replace("mip-abc", "mip-x"),
@@ -355,7 +355,7 @@ def test_all_problems_are_reported_at_once() -> None:
 
 
 def test_a_value_from_the_environment_is_placed_there() -> None:
-    """The file to mend is the one that holds the value; the template is mentioned."""
+    """The problem is in the file with the value; the message names the template, too."""
     texts = {"m/endpoint.yml": ENDPOINT, "m/deployment.yml.j2": DEPLOYMENT.replace(": 1\n", ': "{{ values.count }}"\n')}
     files = TemplateFiles("m", Path("/t/m"), "m/endpoint.yml", ("m/deployment.yml.j2",), None, texts.get)
     values = yaml12.parse("x: 1\ncount: 0\n", "environments/dev.yml").root
@@ -380,7 +380,7 @@ def test_a_value_from_the_environment_is_placed_there() -> None:
     ],
 )
 def test_the_cure_fits_the_written_value(line: str, cure: str) -> None:
-    """Quotes around a list make no text of it that anybody wants, and no quotes are taken from what has none."""
+    """Quotes around a list do not make it text, and scalars without quotes keep their type."""
     kept = [old for old in DEPLOYMENT.splitlines() if key_of(old) != key_of(line)]
     with pytest.raises(SpecError) as caught:
         check(deployment="\n".join([*kept, line]))
@@ -431,7 +431,7 @@ GREEN = DEPLOYMENT.replace("blue", "green")
 
 
 def test_traffic_is_the_users_when_written() -> None:
-    """A map is kept and taken out of the document; without one nothing is said of where callers are."""
+    """The traffic map is moved out of the document; without one there is no traffic in the spec."""
     written = check(f"{ENDPOINT}traffic: {{blue: 90, green: 10}}\n", [DEPLOYMENT, GREEN])
     assert written.traffic == {"blue": 90, "green": 10}
     assert "traffic" not in written.endpoint
@@ -442,7 +442,7 @@ def test_traffic_is_the_users_when_written() -> None:
 
 
 def test_the_protect_tag_is_allowed_in_files() -> None:
-    """Of the tags with our name that one alone is a person's; and what was kept is made again whatever it carries."""
+    """Users may set only this one of the reserved tags; a restored document may have all of them."""
     assert check(f"{ENDPOINT}tags: {{amldeploy-protect: yes}}\n").endpoint["tags"] == {"amldeploy-protect": "yes"}
     assert check(f"{ENDPOINT}tags: {{amldeploy-alias: x}}\n", restored=True).endpoint["tags"] == {
         "amldeploy-alias": "x"
@@ -466,7 +466,7 @@ def test_a_fallback_needs_shared_quota() -> None:
 
 @given(st.integers(1, 168 * 60), st.integers(0, 168 * 60))
 def test_a_lease_leaves_time_for_its_successor(minutes: int, drain: int) -> None:
-    """An hour beside the drain time; on dedicated quota there is no lease, and what was kept is made again."""
+    """The minimum is the drain time plus one hour; it does not apply to dedicated quota and restored documents."""
     written = f"duration: {minutes}m}}\nlease: {{drain: {drain}m}}"
     if minutes < drain + 60:
         (found,) = problems(pipeline=f"quota: {{capacity: shared, {written}")
@@ -494,7 +494,7 @@ def test_whatever_is_right_can_be_renewed(letters: int, hours: int) -> None:
 
 
 def test_an_endpoint_without_identity_gets_no_role() -> None:
-    """There would be nobody to give it to."""
+    """A role of the endpoint's identity is refused without an identity."""
     found = problems(f"{ENDPOINT}identity: {{type: none}}\n", pipeline="roles: [{role: AcrPull, scope: workspace}]")
     assert found == ["pipeline.yml:1:9 AML133 The endpoint has no identity that a role can be assigned to."]
 
@@ -678,7 +678,7 @@ def ways(value: Any, so_far: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @settings(max_examples=200)
 @given(st.sampled_from(ways(WHOLE)[1:]), JSON)
 def test_any_document_is_a_spec_or_a_spec_error(way: tuple[Any, ...], value: Any) -> None:
-    """Whatever stands anywhere in a document, nothing but a SpecError comes of it."""
+    """Any value in a document raises nothing but SpecError."""
     documents = json.loads(json.dumps(WHOLE))
     around = documents
     for part in way[:-1]:
@@ -715,7 +715,7 @@ WITH_CODE = DEPLOYMENT + "code_configuration: {code: src, scoring_script: score.
     ],
 )
 def test_a_folder_that_cannot_be_sent_is_refused(make: Any, words: str, tmp_path: Path) -> None:
-    """Dangling links and pipes in a code folder are told with the place that names the folder."""
+    """Broken links and pipes in a code folder are reported at the location that names the folder."""
     code = _code(tmp_path)
     assert check(deployment=WITH_CODE, root=tmp_path)
     (code / "deep").mkdir()
@@ -801,9 +801,7 @@ UNFIT_PROBES = [
 
 
 @pytest.mark.parametrize(("probe", "field", "words"), UNFIT_PROBES)
-def test_an_invalid_probe_request_is_a_problem_of_the_files(
-    probe: str, field: str, words: str, tmp_path: Path
-) -> None:
+def test_an_invalid_probe_request_is_a_problem_of_the_files(probe: str, field: str, words: str, tmp_path: Path) -> None:
     """What a probe would send and compare is read and judged offline, at the key that is to blame."""
     folder = tmp_path / "templates" / "m"
     folder.mkdir(parents=True)
@@ -815,7 +813,7 @@ def test_an_invalid_probe_request_is_a_problem_of_the_files(
 
 
 def test_problems_of_probes_contain_no_secrets(tmp_path: Path) -> None:
-    """The judge quotes the beginning of what it cannot use; of a value that nobody may read no part is shown."""
+    """The message quotes the start of an invalid schema, but no part of a secret."""
     secret = "Hunter22" * 40
     pipeline = Source(
         "templates/m/pipeline.yml",

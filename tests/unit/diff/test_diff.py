@@ -70,7 +70,7 @@ def test_same_meaning(name: str, wanted: object, body: dict) -> None:
 
 
 def test_each_change_names_its_path() -> None:
-    """A change says where, from what, to what, and whether Azure can make it."""
+    """A change has its path, both values, and whether Azure can make it."""
     wanted = {"instance_type": "B", "request_settings": {"request_timeout_ms": 90000}, "tags": {"a": "2"}}
     actual = {"properties": {"instanceType": "A", "requestSettings": {"requestTimeout": "PT5S"}}, "tags": {"a": "1"}}
 
@@ -143,7 +143,7 @@ def test_every_row_reads_both_spellings(table: tuple[diff.Field, ...], row: diff
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_field_has_a_row(name: str) -> None:
-    """Each leaf of the documents stands in the table, or among the exceptions with a reason; and nothing else does."""
+    """Each leaf of the documents is in the table or in LEFT_OUT with a reason, and nothing else is."""
     rows, left_out = {row.yaml for row in TABLES[name]}, diff.LEFT_OUT[name]
     met: set[str] = set()
 
@@ -208,7 +208,7 @@ def test_one_rate_for_all_collections() -> None:
 
 
 def test_rates_that_differ_stay() -> None:
-    """Files say one rate or none; where they say none, each collection keeps its own, and that is no difference."""
+    """Without a rate in the files, each collection keeps its own, and there is no difference."""
     held = {
         "a": {"samplingRate": 0.5, "dataCollectionMode": "Enabled"},
         "b": {"samplingRate": 1.0, "dataCollectionMode": "Disabled"},
@@ -307,7 +307,7 @@ def test_the_record_contains_assets_created_from_files(tag: str | None, seen: li
 
 
 def test_only_what_is_made_of_files_is_recorded() -> None:
-    """References say themselves what is wanted. A record is never longer than a tag may be."""
+    """References need no record. A record is never longer than the limit of a tag."""
     ids = {
         "model": f"{WORKSPACE}/models/m/versions/1",
         "environment": f"{WORKSPACE}/environments/{'e' * 255}/versions/1",

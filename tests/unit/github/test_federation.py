@@ -71,14 +71,14 @@ def test_a_role_of_unknown_id_is_not_narrowed() -> None:
 
 @pytest.mark.parametrize("repository", [Repository("octo"), Repository("a/b c"), Repository("a/b", "1", "x")])
 def test_what_is_no_repository(repository: Repository) -> None:
-    """Said before anything is printed that somebody might run."""
+    """The error is raised before any command is printed."""
     with pytest.raises(UsageError) as caught:
         commands.federate(PROJECT, "dev", repository)
     assert caught.value.code == "AML662"
 
 
 def test_an_emulator_environment_needs_no_project() -> None:
-    """It signs in whoever reaches it."""
+    """It has no sign-in."""
     with pytest.raises(UsageError) as caught:
         commands.federate(PROJECT, "local", Repository("a/b"))
     assert caught.value.code == "AML663"

@@ -113,7 +113,7 @@ def test_another_status_is_wrong_whatever_the_body():
 
 @given(shared.bodies("image_features"))
 def test_no_answer_raises_anything_but_wrong_answer(body):
-    """Whatever the endpoint says, the judge stays calm."""
+    """Any response raises nothing but WrongAnswer."""
     with pytest.raises(WrongAnswer):
         checked(body)
 

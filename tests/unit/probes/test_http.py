@@ -56,7 +56,7 @@ def test_the_expected_status_is_a_right_answer(tmp_path, status):
 
 
 def test_an_answer_in_plain_text_is_quoted(tmp_path):
-    """An endpoint need not speak JSON; what it says is quoted and made safe."""
+    """A response without JSON is quoted and sanitized."""
     seen = http.check({"type": "http"}, tmp_path, 200, b"Healthy\x1b[31m")
     assert seen.summary == "HTTP 200 with 'Healthy'"
     assert not seen.files

@@ -63,7 +63,7 @@ def test_the_request_is_one_row_of_image_and_text(phantom, template):
     ],
 )
 def test_an_invalid_probe_is_refused_before_sending(phantom, template, change, words):
-    """What the probe lacks is said before anything is sent."""
+    """Missing keys are reported before a request is sent."""
     with pytest.raises(DeployError, match=words):
         medimageparse.request({**phantom, **change}, template)
 
@@ -202,7 +202,7 @@ def test_another_status_is_wrong_whatever_the_body(phantom, template, good):
     st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["image_features", "data", "shape", "dtype"]), inner)
 )).map(lambda value: json.dumps(value).encode()))  # fmt: skip
 def test_no_answer_raises_anything_but_wrong_answer(body):
-    """Whatever the endpoint says, the judge stays calm."""
+    """Any response raises nothing but WrongAnswer."""
     probe = {"type": "medimageparse", "image": "probe/phantom.png", "text": "lung"}
     with pytest.raises(WrongAnswer) as wrong:
         medimageparse.check(probe, Path(__file__).parents[3] / "templates/medimageparse", 200, body)

@@ -66,7 +66,7 @@ def test_the_request_is_one_row_of_volume_and_text():
     ],
 )
 def test_an_invalid_probe_is_refused_before_sending(change, words):
-    """What the probe lacks is said before anything is sent."""
+    """Missing keys are reported before a request is sent."""
     with pytest.raises(DeployError, match=words):
         medimageparse3d.request({**PROBE, **change}, FOLDER)
 
@@ -158,7 +158,7 @@ def test_another_status_is_wrong_whatever_the_body(good):
 
 @given(shared.bodies("nifti_file", "data"))
 def test_no_answer_raises_anything_but_wrong_answer(body):
-    """Whatever the endpoint says, the judge stays calm."""
+    """Any response raises nothing but WrongAnswer."""
     with pytest.raises(WrongAnswer):
         checked(body)
 

@@ -30,7 +30,7 @@ def test_every_number_comes_back(values, order, packed):
 
 
 def test_scale_spacing_and_affine_are_read():
-    """A slope of zero means no scaling; an affine counts only when its code says that it is there."""
+    """A slope of zero means no scaling; an affine counts only if its code is set."""
     affine = [[-2, 0, 0, 9], [0, -2, 0, 8], [0, 0, 3, -7]]
     head = header(nifti(SMALL, affine=affine, scale=(2.5, -1), spacing=(2, -2, 3)))
     assert (head.slope, head.intercept, head.spacing) == (2.5, -1, (2, 2, 3))
