@@ -43,7 +43,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     _, untold = try_read(lambda: role_assignments.assignments(cloud))
     if untold:
         return {address(NAME, spec.key): {"id": "", "giver": _UNTOLD, "told": untold}}
-    found = role_state.held(cloud, spec)
+    found = role_state.existing_roles(cloud, spec)
     if found is None:
         return {address(NAME, spec.key): {"id": "", "giver": _UNSEEN}}
     facts: dict[str, Mapping[str, Json]] = {}

@@ -479,10 +479,10 @@ def test_an_unreadable_response_is_no_response() -> None:
     """An answer of another form makes azure's own libraries stumble; where ours do, it is a bug and stays one."""
     from azure.mgmt.core.tools import parse_resource_id
 
-    with pytest.raises(Unanswered, match="cannot read the response") as theirs, failures.asking("do it"):
+    with pytest.raises(Unanswered, match="cannot read the response") as theirs, failures.translated_errors("do it"):
         parse_resource_id(7)  # type: ignore[arg-type]
     assert (theirs.value.code, theirs.value.sent) == ("AML362", True)
-    with pytest.raises(TypeError), failures.asking("do it"):
+    with pytest.raises(TypeError), failures.translated_errors("do it"):
         len(7)  # type: ignore[arg-type]
 
 
