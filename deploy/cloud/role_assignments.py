@@ -136,7 +136,7 @@ def assignment_name(scope: str, principal: str, role: str) -> str:
 
 OWN = "its own identity"
 """The end of the description of an assignment to a system identity, which is created and deleted with its endpoint."""
-BY_AZURE = ", given by Azure"
+BY_AZURE = ", assigned by Azure"
 """The suffix for an assignment that Azure created and that amldeploy only described."""
 _MARK = re.compile(rf"amldeploy (?P<owner>\S+) (?P<endpoint>/subscriptions/\S+?)(?P<own> {OWN}({BY_AZURE})?)?")
 

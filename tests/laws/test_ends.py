@@ -119,7 +119,7 @@ def recorded(stage: Stage) -> bool:
         bodies = [row[0] for row in world.db.execute("SELECT body FROM role_assignments")]
     finally:
         world.close()
-    return any("given by Azure" in body for body in bodies)
+    return any("assigned by Azure" in body for body in bodies)
 
 
 def test_whatever_stops_a_deploy_nothing_is_left(stage: Stage, stopped: dict[str, Any]) -> None:
