@@ -16,7 +16,7 @@ from typing import Any
 
 from deploy.clock import Clock
 from deploy.cloud import response_schemas
-from deploy.cloud.failures import asking
+from deploy.cloud.failures import translated_errors
 from deploy.cloud.rate_limit import caseless
 from deploy.cloud.read_cache import ReadCache
 from deploy.cloud.response_schemas import Schema
@@ -129,7 +129,7 @@ class Arm:
 
     def poll(self, url: str, what: str) -> Answer:
         """The status of an operation, at the URL that Azure returned."""
-        with asking(what):
+        with translated_errors(what):
             return self._exchange("GET", url)
 
     def close(self) -> None:
@@ -147,7 +147,7 @@ class Arm:
         params = {"api-version": version, **query} if version else query
         url = path if path.startswith("https://") else self.base_url + path
         absent = {404} if method in ("GET", "DELETE") else frozenset[int]()
-        with asking(what):
+        with translated_errors(what):
             return self._exchange(method, url, params=params, json=body, absent=absent, **options)
 
     def _exchange(

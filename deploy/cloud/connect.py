@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.clock import Clock
 from deploy.cloud import github, response_schemas
 from deploy.cloud.arm import Arm
-from deploy.cloud.failures import asking
+from deploy.cloud.failures import translated_errors
 from deploy.cloud.poll_interval import PollInterval
 from deploy.cloud.transport import IMPORT_LOCK, RETRIES, open_sign_in
 from deploy.domain.arm import Json
@@ -141,10 +141,10 @@ class Cloud:
     @cached_property
     def ml(self) -> Any:
         """azure-ai-ml's client, over our session, with bounded retries."""
-        with asking("open azure-ai-ml"), IMPORT_LOCK:
+        with translated_errors("open azure-ai-ml"), IMPORT_LOCK:
             from azure.ai.ml import MLClient
 
-        with asking("open azure-ai-ml"):
+        with translated_errors("open azure-ai-ml"):
             return MLClient(
                 self.credential,
                 self.environment.subscription_id,
@@ -225,7 +225,7 @@ def _variables(values: dict[str, str]) -> Iterator[None]:
 
 def _credential(environment: Environment, hosts: Hosts, clock: Clock) -> Any:
     """GitHub's ID tokens in a job that can request them, otherwise azure-identity's DefaultAzureCredential."""
-    if environment.cloud != "local" and github.is_offered(os.environ):
+    if environment.cloud != "local" and github.can_request_id_token(os.environ):
         return github.GitHubCredential(os.environ, environment.cloud, hosts.authority, clock)
     from azure.identity import DefaultAzureCredential
 

@@ -33,7 +33,7 @@ _HICCUPS = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @contextmanager
-def asking(what: str) -> Iterator[None]:
+def translated_errors(what: str) -> Iterator[None]:
     """Translates all exceptions of azure libraries to our errors, with the message `cannot <what>: ...`."""
     try:
         yield
@@ -68,7 +68,7 @@ def translate(error: Exception, what: str) -> DeployError | None:
         throttled.retry_after = error.seconds
         return throttled
     if isinstance(error, (CredentialUnavailableError, azure.ClientAuthenticationError)):
-        if github.is_withheld(os.environ):
+        if github.lacks_id_token_permission(os.environ):
             return NotAuthenticated(
                 what, "this job cannot request an ID token from GitHub", github.PERMIT, code="AML328"
             )

@@ -23,14 +23,14 @@ PERMIT = "Add `permissions: {id-token: write, contents: read}` to the job"
 _FEDERATE = "Compare it with the federated credentials that amldeploy github federate prints"
 
 
-def is_withheld(variables: Mapping[str, str]) -> bool:
+def lacks_id_token_permission(variables: Mapping[str, str]) -> bool:
     """Whether this job has a client id, but no permission to request ID tokens."""
     return (
         variables.get("GITHUB_ACTIONS") == "true" and bool(variables.get("AZURE_CLIENT_ID")) and not variables.get(URL)
     )
 
 
-def is_offered(variables: Mapping[str, str]) -> bool:
+def can_request_id_token(variables: Mapping[str, str]) -> bool:
     """Whether this job has a client id and can request ID tokens."""
     return all(variables.get(name) for name in (URL, "AZURE_CLIENT_ID", "AZURE_TENANT_ID"))
 

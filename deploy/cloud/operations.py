@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from deploy.cloud import response_schemas
 from deploy.cloud.arm import Answer
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import asking, from_answer, retry_after_seconds
+from deploy.cloud.failures import from_answer, retry_after_seconds, translated_errors
 from deploy.cloud.transport import Accepted
 from deploy.domain.arm import Json
 from deploy.errors import CloudError, NotAuthenticated, Unanswered
@@ -83,7 +83,7 @@ def send_once(send: Callable[[], None], is_done: Callable[[], bool]) -> None:
 
 
 def _follow(cloud: Cloud, operation: Operation, begin: Callable[[], object], deadline: float) -> None:
-    with asking(operation.what):
+    with translated_errors(operation.what):
         begin()
     accepted = cloud.arm.transport.responses.accepted
     where, started = accepted.operation or accepted.result, cloud.clock.monotonic()

@@ -13,7 +13,7 @@ from typing import Any
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
-from deploy.cloud.failures import asking, try_read
+from deploy.cloud.failures import translated_errors, try_read
 from deploy.cloud.operations import send_once
 from deploy.cloud.transport import IMPORT_LOCK, RETRIES
 from deploy.domain.arm import Json
@@ -136,7 +136,7 @@ def assignment_name(scope: str, principal: str, role: str) -> str:
 
 OWN = "its own identity"
 """The end of the description of an assignment to a system identity, which is created and deleted with its endpoint."""
-BY_AZURE = ", given by Azure"
+BY_AZURE = ", assigned by Azure"
 """The suffix for an assignment that Azure created and that amldeploy only described."""
 _MARK = re.compile(rf"amldeploy (?P<owner>\S+) (?P<endpoint>/subscriptions/\S+?)(?P<own> {OWN}({BY_AZURE})?)?")
 
@@ -177,7 +177,7 @@ def system_identity(body: Json | None) -> str | None:
 
 def describe(cloud: Cloud, row: Json, description: str, *, what: str) -> None:
     """Set the description of an existing role assignment, and change nothing else."""
-    with asking(what):
+    with translated_errors(what):
         with IMPORT_LOCK:
             from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
@@ -193,7 +193,7 @@ def describe(cloud: Cloud, row: Json, description: str, *, what: str) -> None:
 
 def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, role: str, mark: str, what: str) -> None:
     """Assign a role, with the description `mark`; success if the assignment exists, under any name."""
-    with asking(what):
+    with translated_errors(what):
         with IMPORT_LOCK:
             from azure.core.exceptions import ResourceExistsError
             from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
@@ -208,7 +208,7 @@ def assign(cloud: Cloud, *, scope: str, principal: str, principal_type: str, rol
         name = assignment_name(scope, principal, role)
 
     def send() -> None:
-        with asking(what):
+        with translated_errors(what):
             try:
                 _client(cloud).role_assignments.create(scope, name, wanted)
             except ResourceExistsError as error:
@@ -228,7 +228,7 @@ def unassign(cloud: Cloud, assignment: str, *, what: str) -> None:
     """Remove a role assignment by its ARM id; success if it does not exist."""
 
     def send() -> None:
-        with asking(what):
+        with translated_errors(what):
             _client(cloud).role_assignments.delete_by_id(assignment)
 
     send_once(send, lambda: cloud.arm.get(assignment, VERSION, what) is None)

@@ -41,7 +41,7 @@ class HeldRole:
     roles: Sequence[Role]
 
 
-def held(cloud: Cloud, spec: EndpointSpec) -> Sequence[HeldRole] | None:
+def existing_roles(cloud: Cloud, spec: EndpointSpec) -> Sequence[HeldRole] | None:
     """Existing assignments that are desired, and any others that we manage; None if reading is forbidden."""
     rows = role_assignments.assignments(cloud)
     if rows is None:
@@ -96,7 +96,7 @@ def scopes_to_change(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:
     All scopes of the pipeline file if the existing assignments are unknown.
     """
     readable, _ = try_read(lambda: role_assignments.assignments(cloud))
-    there = (held(cloud, spec) if readable is not None else None) or ()
+    there = (existing_roles(cloud, spec) if readable is not None else None) or ()
     lacking = [role for role in spec.pipeline.roles if role not in [each for one in there for each in one.roles]]
     added = {role.scope: role_assignments.scope_id(cloud, role.scope, spec.name) for role in lacking}
     removed = [str(one.row["properties"]["scope"]) for one in there if not one.roles and one.giver == "us"]

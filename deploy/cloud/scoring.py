@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
-from deploy.cloud.failures import asking, retry_after_seconds
+from deploy.cloud.failures import retry_after_seconds, translated_errors
 from deploy.cloud.operations import VERSION
 from deploy.domain.arm import Json
 from deploy.errors import CloudError, Transient
@@ -45,7 +45,7 @@ def _read(cloud: Cloud, endpoint: Json) -> str:
     name, mode = endpoint["name"], str(endpoint["properties"].get("authMode")).lower()
     path = endpoint_path(cloud, name)
     if mode == "aadtoken":
-        with asking(f"sign in to {name}"):
+        with translated_errors(f"sign in to {name}"):
             return str(cloud.credential.get_token(cloud.hosts.data).token)
     if mode == "amltoken":
         return str(

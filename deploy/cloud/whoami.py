@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, replace
 
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import asking
+from deploy.cloud.failures import translated_errors
 from deploy.domain.arm import Json
 from deploy.domain.provenance import Provenance
 from deploy.errors import DeployError, sanitize
@@ -30,7 +30,7 @@ class Caller:
 
 def signed_in(cloud: Cloud) -> Caller:
     """The principal of the token for the resource manager. Raises NotAuthenticated if there is no token."""
-    with asking("sign in"):
+    with translated_errors("sign in"):
         token = cloud.credential.get_token(cloud.arm.scope).token
     claims = _claims(str(token))
     used = getattr(cloud.credential, "_successful_credential", None) or cloud.credential
@@ -39,7 +39,7 @@ def signed_in(cloud: Cloud) -> Caller:
     return Caller(type(used).__name__, oid, tid, str(getattr(used, "client", "")), name)
 
 
-def who(cloud: Cloud) -> str:
+def principal_name(cloud: Cloud) -> str:
     """The principal's name or object id; `unknown` without a token."""
     try:
         caller = signed_in(cloud)
@@ -50,7 +50,7 @@ def who(cloud: Cloud) -> str:
 
 def provenance(cloud: Cloud) -> Provenance:
     """The commit and run of this deployment, its principal, and the service's time."""
-    return replace(cloud.made_from, by=who(cloud), at=cloud.now())
+    return replace(cloud.made_from, by=principal_name(cloud), at=cloud.now())
 
 
 def _claims(token: str) -> dict[str, Json]:

@@ -47,7 +47,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     _, unread = try_read(lambda: role_assignments.assignments(cloud))
     if unread:
         return {address(NAME, spec.key): {"id": "", "giver": _UNTOLD, "told": unread}}
-    found = role_state.held(cloud, spec)
+    found = role_state.existing_roles(cloud, spec)
     if found is None:
         return {address(NAME, spec.key): {"id": "", "giver": _UNSEEN}}
     facts: dict[Address, Mapping[str, Json]] = {}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from deploy import diff
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
-from deploy.cloud.whoami import who
+from deploy.cloud.whoami import principal_name
 from deploy.diff import effects
 from deploy.domain import history
 from deploy.domain.arm import Address, Facts, Json, address, release_of
@@ -147,7 +147,7 @@ def _with_history(cloud: Cloud, document: Mapping[str, Json], record: Mapping[st
         return document
     slot, release, now = record["slot"], record["release"], cloud.now()
     if record["kind"] == "rolled_back":
-        tags = history.after_rollback(document, slot, release, record["left"], now, who(cloud))
+        tags = history.after_rollback(document, slot, release, record["left"], now, principal_name(cloud))
     else:
         after = history.after_rescue if record["kind"] == "failed" else history.after_live
         tags = after(document, slot, release, now)

@@ -120,7 +120,7 @@ def recorded(stage: Stage) -> bool:
         bodies = [row[0] for row in world.db.execute("SELECT body FROM role_assignments")]
     finally:
         world.close()
-    return any("given by Azure" in body for body in bodies)
+    return any("assigned by Azure" in body for body in bodies)
 
 
 def test_a_failed_deploy_leaves_nothing_after_the_lease(stage: Stage, stopped: dict[str, Any]) -> None:

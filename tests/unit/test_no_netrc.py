@@ -35,7 +35,7 @@ class Listener(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = _hear  # noqa: N815
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @pytest.fixture
@@ -83,8 +83,8 @@ SIGNED: dict[str, Callable[[str], None]] = {
 
 
 @pytest.mark.parametrize("caller", SIGNED)
-def test_our_own_signature_arrives(caller: str, listener: Any) -> None:
-    """Of everybody who signs."""
+def test_our_authorization_header_is_sent(caller: str, listener: Any) -> None:
+    """All calls that set an auth."""
     SIGNED[caller](f"http://127.0.0.1:{listener.server_port}")
     assert set(listener.signed) == {"Bearer ours"}
 

@@ -11,7 +11,7 @@ from deploy.parallel import run_parallel
 
 
 def test_results_come_in_the_order_asked() -> None:
-    """Whoever ends first, the order is that of the question."""
+    """The order of the results is that of the tasks."""
     gate = threading.Event()
 
     def first() -> int:
@@ -26,7 +26,7 @@ def test_results_come_in_the_order_asked() -> None:
 
 
 @pytest.mark.parametrize("lanes", [1, 3, 8])
-def test_no_more_at_once_than_lanes(lanes: int) -> None:
+def test_at_most_max_workers_run_at_once(lanes: int) -> None:
     """At no moment are more at work than there are lanes, and every one is done."""
     lock, now, most = threading.Lock(), [0], [0]
 
@@ -42,8 +42,8 @@ def test_no_more_at_once_than_lanes(lanes: int) -> None:
     assert most[0] <= lanes
 
 
-def test_an_error_is_raised_and_no_new_work_begins() -> None:
-    """What has begun ends; the error is the caller's."""
+def test_after_an_error_no_task_starts() -> None:
+    """Running tasks finish; the error is raised in the calling thread."""
     began: list[int] = []
 
     def work(n: int) -> None:
@@ -56,6 +56,6 @@ def test_an_error_is_raised_and_no_new_work_begins() -> None:
     assert began == [0, 1, 2]
 
 
-def test_nothing_to_do_is_nothing() -> None:
+def test_no_tasks_have_no_results() -> None:
     """No work, no threads, no result."""
     assert run_parallel({}, 8) == {}

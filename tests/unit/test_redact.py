@@ -34,7 +34,7 @@ def test_names_of_anything_else(name):
     assert not is_secret(name)
 
 
-def test_a_secret_is_hidden_wherever_it_stands():
+def test_secrets_are_redacted_everywhere():
     """By its own name, by the name beside it in a list, deep inside, or by its looks alone."""
     value = {
         "a": [{"name": "API_KEY", "value": "x1"}, {"path": "variables.DB_PASSWORD", "before": "x2", "after": "x3"}],
@@ -60,8 +60,8 @@ def test_hiding_twice_is_hiding_once(body):
     assert redact_secrets(redact_secrets(body)) == redact_secrets(body)
 
 
-def test_no_word_of_ours_is_taken_for_a_secret():
-    """A cure that is hidden cures nothing: whatever the house itself says passes the mask as it is."""
+def test_our_own_texts_are_not_redacted():
+    """The texts of amldeploy itself pass the redaction unchanged."""
     step_types = [path for path in (ROOT / "deploy").rglob("*.py") if path.stem not in ("redact", "text")]
     ours = [path for path in step_types if "emulator" not in path.parts]
     said = {

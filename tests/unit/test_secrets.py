@@ -1,4 +1,4 @@
-"""Law 9: whatever is planted, wherever it comes back from, no form of output says it."""
+"""Law 9: no output contains a secret, wherever it was planted and returned from."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ SAID = (
     "api_key='{}'",
     "password={}",
 )
-"""How keys, tokens, SAS and connection strings come back in Azure's words, logs and answers."""
+"""The forms of keys, tokens, SAS and connection strings in Azure's messages, logs and responses."""
 
 
 class StepType:
-    """Fails, and says everything it knows in every place it has."""
+    """Fails with secrets in each of its fields."""
 
     NAME = "deployment"
 
@@ -102,8 +102,8 @@ def everything_said(words: str, body: dict) -> str:
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SECRET)
 @pytest.mark.parametrize("said", SAID)
-def test_what_looks_like_a_secret_is_never_said(said: str, secret: str) -> None:
-    """In whichever wrapping it comes back, with nothing known of it."""
+def test_values_that_look_like_secrets_are_not_printed(said: str, secret: str) -> None:
+    """Secrets are redacted in any surrounding text, without knowing their value."""
     assert secret not in everything_said_of_strangers(said.format(secret))
 
 
@@ -120,14 +120,14 @@ def everything_said_of_strangers(words: str) -> str:
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SECRET, st.sampled_from(("HF_TOKEN", "API_KEY", "STORAGE_CONNECTION_STRING", "DB_PASSWORD", "client_secret")))
-def test_a_secret_of_the_files_is_never_said(secret: str, name: str) -> None:
-    """A secret of the environment variables stays unsaid when Azure, a log or the model says it plainly."""
+def test_problems_contain_no_secrets_of_the_files(secret: str, name: str) -> None:
+    """A secret of the environment variables is redacted in Azure's messages, in logs and in responses."""
     body = {"document": {"environment_variables": {name: secret}}}
     assert secret not in everything_said(f"cannot start: {secret} is odd; said {secret}", body)
 
 
 def test_account_keys_are_known_by_their_looks() -> None:
-    """64 bytes in base64, whatever stands before."""
+    """64 bytes in base64, after any text."""
     key = base64.b64encode(bytes(range(64))).decode()
     assert key not in sanitize(f"tried {key} in vain")
 
@@ -142,7 +142,7 @@ def test_account_keys_are_known_by_their_looks() -> None:
     ],
 )
 def test_plain_words_stay(words: str) -> None:
-    """Words that only speak of secrets are kept."""
+    """Words about secrets are not redacted."""
     assert sanitize(words) == words
 
 
@@ -179,7 +179,7 @@ def test_a_secret_in_the_wrong_place_is_not_quoted(tmp_path: Path, line: str, se
 
 @pytest.mark.parametrize("command", ["##[error]owned", "##vso[task.setvariable]owned", "x ##[add-mask]y"])
 def test_a_workflow_command_in_brackets_is_none(command: str) -> None:
-    """It is obeyed wherever in a line it stands."""
+    """A workflow command works at any position in a line."""
     assert "##[" not in sanitize(command)
     assert "##vso[" not in sanitize(command)
     assert command.replace("##", "# #") == sanitize(command)

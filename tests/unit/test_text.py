@@ -72,7 +72,7 @@ def test_for_one_and_for_many(which: str) -> None:
     assert not re.search(r"\b1 (more )?(role )?(endpoint|deployment|assignment|core|GPU|instance)s\b", say(1))
 
 
-def test_one_deployment_there() -> None:
+def test_one_deployment_in_the_folder() -> None:
     """The last way to come to the limit."""
     assert beyond(1)(500) == "existing: 1 deployment, planned: 500 more; the limit of a region is 500"
 

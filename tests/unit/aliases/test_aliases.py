@@ -54,15 +54,15 @@ def test_readers_see_the_old_or_the_new(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
-    """It says which, and the old one stays."""
+    """The message names the file, and the old one is unchanged."""
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(CloudError, match=r"cannot write the alias file/mip\.json"):
         aliases.write({"file": "file/mip.json"}, NEW, Context(tmp_path, {}))
 
 
-def test_a_command_is_told_what_to_do(tmp_path: Path) -> None:
-    """Arguments are filled in and not read by a shell; variables say the same."""
+def test_a_command_receives_the_target(tmp_path: Path) -> None:
+    """Placeholders in arguments are replaced without a shell; the variables have the same values."""
     code = "import os, sys; open('told', 'w').write(repr((sys.argv[1:], os.environ['AMLDEPLOY_SCORING_URI'])))"
     alias = {"command": [sys.executable, "-c", code, "{endpoint}", "$(touch owned); {lease_ends}"]}
     aliases.write(alias, NEW, Context(tmp_path, {}))
@@ -72,7 +72,7 @@ def test_a_command_is_told_what_to_do(tmp_path: Path) -> None:
     assert not (tmp_path / "owned").exists()
 
 
-def test_a_command_that_fails_says_so(tmp_path: Path) -> None:
+def test_a_failing_command_is_an_error(tmp_path: Path) -> None:
     """Its last words are in the error."""
     alias = {"command": [sys.executable, "-c", "import sys; sys.exit('no such host')"]}
 
@@ -80,7 +80,7 @@ def test_a_command_that_fails_says_so(tmp_path: Path) -> None:
         aliases.write(alias, NEW, Context(tmp_path, {}))
 
 
-def test_a_command_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_command_is_an_error(tmp_path: Path) -> None:
     """No traceback of ours."""
     with pytest.raises(CloudError, match="No such file"):
         aliases.write({"command": ["./not-there"]}, NEW, Context(tmp_path, {}))
@@ -145,7 +145,7 @@ def github(server: Any) -> dict[str, str]:
     return {"GITHUB_API_URL": place, "GITHUB_REPOSITORY": "o/r", "GH_TOKEN": "token"}
 
 
-def test_a_variable_is_made_and_moved(tmp_path: Path, github: dict[str, str]) -> None:
+def test_a_variable_is_created_and_updated(tmp_path: Path, github: dict[str, str]) -> None:
     """The first write makes it, the next change it."""
     alias, outside = {"github_variable": "MIP"}, Context(tmp_path, github)
 
@@ -155,7 +155,7 @@ def test_a_variable_is_made_and_moved(tmp_path: Path, github: dict[str, str]) ->
     assert aliases.read(alias, outside) == NEW
 
 
-def test_a_variable_that_may_not_be_written(tmp_path: Path, github: dict[str, str]) -> None:
+def test_a_variable_without_write_permission_is_an_error(tmp_path: Path, github: dict[str, str]) -> None:
     """GitHub's words, the permission that is missing, and no token."""
     with pytest.raises(CloudError, match="403: Resource not accessible") as refused:
         aliases.write({"github_variable": "MIP"}, NEW, Context(tmp_path, {**github, "GH_TOKEN": "wrong-token"}))
@@ -164,7 +164,7 @@ def test_a_variable_that_may_not_be_written(tmp_path: Path, github: dict[str, st
 
 
 @pytest.mark.parametrize("said", [b"<html>Sign in to the proxy</html>", b"[]", b"7", b"null"])
-def test_somebody_else_who_answers_is_told_from_github(
+def test_a_proxy_response_is_not_taken_for_github(
     said: bytes, tmp_path: Path, server: Any, github: dict[str, str]
 ) -> None:
     """A proxy's page, or JSON of another form: no answer of GitHub's, which may be asked again."""
@@ -175,6 +175,6 @@ def test_somebody_else_who_answers_is_told_from_github(
 
 
 @given(st.text(max_size=60))
-def test_whatever_stands_there_is_read(text: str) -> None:
+def test_any_alias_file_is_read(text: str) -> None:
     """Something else than a target is none, and no error."""
     assert parsed(text) is None or isinstance(parsed(text), Target)

@@ -21,18 +21,18 @@ NOT_ENOUGH = (
 
 
 def simple(code: str, message: str) -> dict:
-    """As the Resource Manager's gateway and a failed operation say it."""
+    """The form of the Resource Manager's gateway and of a failed operation."""
     return {"error": {"code": code, "message": message}}
 
 
 def nested(code: str, message: str) -> dict:
-    """As the machine learning service says it: the code that matters is a detail."""
+    """The form of the machine learning service: the specific code is a detail."""
     details = [{"code": code, "message": message, "details": [], "additionalInfo": []}]
     return {"error": {"code": "UserError", "message": "The request is invalid.", "details": details}}
 
 
 def embedded(field: str, message: str) -> dict:
-    """As a refused deployment says it: JSON in the words of a detail."""
+    """The form of a refused deployment: JSON in the message of a detail."""
     told = json.dumps({"errors": {field: [message]}, "title": "One or more validation errors occurred.", "status": 400})
     details = [
         {"code": "InferencingClientCreateDeploymentFailed", "message": f"HttpRequest error, error detail: {told}"}
@@ -260,7 +260,7 @@ TABLE: list[tuple[int, dict[str, Any] | None, type, str]] = [
     ),
     (401, simple("InvalidAuthenticationToken", "The access token is invalid."), SIGN_IN, "AML901"),
 ]
-"""Azure's own words where somebody has published them, otherwise the reason that its documentation gives for a code."""
+"""Azure's published messages, otherwise the reason for the code in its documentation."""
 NEAR: list[tuple[int, dict[str, Any] | None, type, str]] = [
     (
         200,
@@ -363,7 +363,7 @@ NEAR: list[tuple[int, dict[str, Any] | None, type, str]] = [
     (200, simple("DeploymentCrashLoopBackOff", "x"), FINAL, "AML340"),
     (200, simple("PodOutOfMemory", "x"), FINAL, "AML314"),
 ]
-"""Texts that a wider row might take for its own, and codes that say all there is to say."""
+"""Texts that a more general row could match first, and codes without further text."""
 ALL_STEP_TYPES = [*TABLE, *NEAR]
 AFTER_ROLE = {"AML323", "AML342", "AML344", "AML346"}
 HOW = {
@@ -403,14 +403,14 @@ def test_each_text_has_its_class(status: int, body: object, kind: type, code: st
 
 
 @pytest.mark.parametrize(("status", "body", "code"), [(s, b, c) for s, b, k, c in ALL_STEP_TYPES if k is FINAL])
-def test_only_access_may_pass_after_a_role(status: int, body: object, code: str) -> None:
-    """What a fresh role would mend says so; nothing else does, nor does what is linked to somebody else's."""
+def test_only_permission_errors_depend_on_a_new_role(status: int, body: object, code: str) -> None:
+    """Errors that a new role assignment can cause are marked; linked authorization errors are not."""
     ours = failures.from_answer("create x", status, body, {})
     assert isinstance(ours, CloudError)
     assert ours.after_role == (code in AFTER_ROLE and "LinkedAuthorizationFailed" not in ours.codes)
 
 
-def test_every_row_is_met() -> None:
+def test_each_row_matches_an_error() -> None:
     """No row of the table is without a text, and none is hidden by a wider one before it."""
     met = {id(error_table.find(_told(body))) for _, body, _, _ in ALL_STEP_TYPES if body}
     assert [row.seen.pattern for row in error_table.ERROR_RULES if id(row) not in met] == []
@@ -462,8 +462,8 @@ def _words(body: dict[str, Any] | None) -> list[str]:
     return inner or ([error["message"]] if error else [])
 
 
-def test_a_cloud_that_does_not_describe_itself_may_do_so_later() -> None:
-    """The SDK says nothing of why, and the network is the likeliest cause."""
+def test_missing_cloud_metadata_is_transient() -> None:
+    """The SDK returns no reason, and the network is the most likely cause."""
     from azure.ai.ml.exceptions import MlException
 
     told = 'Unknown cloud environment supplied: "AmlEmulator".'
@@ -475,18 +475,18 @@ def test_a_cloud_that_does_not_describe_itself_may_do_so_later() -> None:
     assert "ARM_CLOUD_METADATA_URL" in ours.cure
 
 
-def test_what_azure_cannot_read_is_no_answer() -> None:
+def test_an_unreadable_response_is_no_response() -> None:
     """An answer of another form makes azure's own libraries stumble; where ours do, it is a bug and stays one."""
     from azure.mgmt.core.tools import parse_resource_id
 
-    with pytest.raises(Unanswered, match="cannot read the response") as theirs, failures.asking("do it"):
+    with pytest.raises(Unanswered, match="cannot read the response") as theirs, failures.translated_errors("do it"):
         parse_resource_id(7)  # type: ignore[arg-type]
     assert (theirs.value.code, theirs.value.sent) == ("AML362", True)
-    with pytest.raises(TypeError), failures.asking("do it"):
+    with pytest.raises(TypeError), failures.translated_errors("do it"):
         len(7)  # type: ignore[arg-type]
 
 
-def test_embedded_words_come_out() -> None:
+def test_embedded_json_is_unwrapped() -> None:
     """The quota failure hides its one useful sentence in JSON inside a message."""
     ours = failures.from_answer("create x", 400, QUOTA, {"x-ms-request-id": "42"})
 
@@ -516,13 +516,13 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
     ],
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    """Azure's wish is read in each of its forms; anything else is no wish."""
+    """Retry-After is read in each of its forms; any other value is ignored."""
     assert failures.retry_after_seconds(headers, NOW) == seconds
 
 
 @given(st.text(max_size=40))
-def test_no_wish_is_too_strange(text: str) -> None:
-    """Whatever stands in the header, it is a time to wait or none."""
+def test_any_retry_after_header_is_accepted(text: str) -> None:
+    """Any header value is a number of seconds or None."""
     wish = failures.retry_after_seconds({"Retry-After": text}, NOW)
     assert wish is None or wish >= 0
 
@@ -533,14 +533,14 @@ def test_no_wish_is_too_strange(text: str) -> None:
         timezones=st.just(UTC),
     )
 )
-def test_a_wish_as_a_date_comes_back(moment: datetime) -> None:
+def test_retry_after_can_be_a_date(moment: datetime) -> None:
     """A date is so many seconds from now, and none that has passed."""
     wish = failures.retry_after_seconds({"Retry-After": format_datetime(moment, usegmt=True)}, NOW)
     assert wish == max(0.0, (moment.replace(microsecond=0) - NOW).total_seconds())
 
 
-def test_a_wish_goes_with_what_passes() -> None:
-    """The longer of Azure's wish and what its documentation says."""
+def test_transient_errors_have_a_retry_after() -> None:
+    """The longer of Retry-After and the documented wait."""
     canceled = simple("OperationCanceled", "x")
     short = failures.from_answer("x", 200, canceled, {"Retry-After": "5"})
     long = failures.from_answer("x", 200, canceled, {"Retry-After": "500"})
@@ -559,8 +559,8 @@ json_values = st.recursive(
 
 
 @given(st.integers(400, 599), json_values)
-def test_no_body_is_too_strange(status: int, body: object) -> None:
-    """Whatever the far side says becomes one of our errors."""
+def test_any_body_is_translated(status: int, body: object) -> None:
+    """Any response becomes one of our errors."""
     assert str(failures.from_answer("x", status, body, {}))
 
 

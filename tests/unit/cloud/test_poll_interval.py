@@ -1,4 +1,4 @@
-"""When an operation is asked about: not before one of its kind has ever ended, never late by much, as Azure wishes."""
+"""Poll intervals: not before the shortest duration of the kind, never much too late, at least Retry-After."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ def asked(pace: PollInterval, takes: float, retry_after: float | None) -> list[f
 
 
 @given(SECONDS, st.none() | st.floats(0.01, 5))
-def test_an_end_is_seen_soon(takes: float, retry_after: float | None) -> None:
-    """Late by a quarter of its time, by the shortest pause, or by five seconds, whichever is least but for the wish."""
+def test_an_end_is_noticed_soon(takes: float, retry_after: float | None) -> None:
+    """The delay is at most a quarter of the duration, the shortest pause or five seconds, unless Retry-After is
+    longer.
+    """
     soonest = 0.5 if retry_after is None else retry_after
     late = asked(PollInterval(), takes, retry_after)[-1] - takes
     assert late <= max(soonest, min(5.0, takes / 4 + 0.001))
 
 
 @given(st.floats(60, 3600))
-def test_a_long_one_is_asked_about_seldom(takes: float) -> None:
+def test_long_operations_are_polled_less_often(takes: float) -> None:
     """Not more than twice as often as every five seconds."""
     assert len(asked(PollInterval(), takes, None)) <= takes / 5 + 14
 
 
 @given(st.floats(0.2, 5))
-def test_the_second_of_a_kind_is_asked_about_once(takes: float) -> None:
+def test_the_second_operation_of_a_kind_is_polled_once(takes: float) -> None:
     """The quickest so far is waited for; another kind is not mistaken for it."""
     pace = PollInterval()
     first = asked(pace, takes, 0.05)[-1]
@@ -44,6 +46,6 @@ def test_the_second_of_a_kind_is_asked_about_once(takes: float) -> None:
 
 
 @given(SECONDS, st.floats(0, 600))
-def test_a_wish_is_kept(spent: float, retry_after: float) -> None:
+def test_retry_after_is_the_minimum_interval(spent: float, retry_after: float) -> None:
     """Azure's Retry-After is the least that is waited."""
     assert PollInterval().pause("PUT onlineEndpoints", spent, retry_after) >= retry_after

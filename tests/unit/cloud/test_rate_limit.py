@@ -16,7 +16,7 @@ WHOLE = "x-ms-ratelimit-remaining-subscription-global-writes"
 
 @dataclass
 class Azure:
-    """A resource manager with one bucket, and the time that everybody shares."""
+    """A resource manager with one bucket, and a shared clock."""
 
     tokens: float = 200.0
     now: float = 0.0
@@ -56,8 +56,8 @@ def test_a_full_bucket_is_spent_at_once_and_then_ten_a_second() -> None:
 
 
 @given(st.floats(1, 200))
-def test_what_others_have_spent_is_heard(tokens: float) -> None:
-    """However little was left at first, one answer tells it, and nothing after it is refused."""
+def test_requests_of_other_clients_are_counted(tokens: float) -> None:
+    """With any number of tokens left, the first response updates the bucket, and no later request is refused."""
     azure = Azure(tokens=tokens)
     budget = azure.budget()
     for _ in range(250):
@@ -78,8 +78,8 @@ def test_the_subscription_counts_too() -> None:
     assert sum(azure.waits) == pytest.approx(0.1)
 
 
-def test_a_refusal_closes_the_gate_for_everybody() -> None:
-    """After 429 nobody sends before Retry-After is over."""
+def test_a_429_stops_all_requests() -> None:
+    """After a 429, no request is sent before Retry-After has passed."""
     azure = Azure()
     budget = azure.budget()
     with budget.turn("PUT") as heard:
@@ -91,7 +91,7 @@ def test_a_refusal_closes_the_gate_for_everybody() -> None:
 
 
 def test_reads_and_deletes_have_budgets_of_their_own() -> None:
-    """A writer that waits holds up nobody who reads or deletes."""
+    """A waiting write does not delay reads or deletes."""
     azure = Azure()
     budget = azure.budget()
     with budget.turn("PUT") as heard:
@@ -103,8 +103,8 @@ def test_reads_and_deletes_have_budgets_of_their_own() -> None:
     assert azure.waits == []
 
 
-def test_what_is_told_is_believed() -> None:
-    """Where Azure says that the bucket is full, nobody waits for the documented pace."""
+def test_the_remaining_number_of_azure_is_used() -> None:
+    """If Azure returns a full bucket, requests do not wait for the documented refill."""
     azure = Azure()
     budget = azure.budget()
     for _ in range(1000):
@@ -114,8 +114,8 @@ def test_what_is_told_is_believed() -> None:
     assert azure.waits == []
 
 
-def test_what_is_under_way_is_counted() -> None:
-    """Three are out when one hears that three are left: one more may go, and the next waits."""
+def test_requests_in_flight_are_counted() -> None:
+    """With three in flight and three left in a response, one more can be sent, and the next waits."""
     azure = Azure()
     budget = azure.budget()
     azure.send(budget)

@@ -1,4 +1,4 @@
-"""Reads that are shared: each thing once, nobody waits for another's question."""
+"""Shared reads: each resource is read once, and reads of different resources do not wait for each other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deploy.parallel import run_parallel
 WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
 
 
-def test_many_who_ask_at_once_hear_one_answer() -> None:
+def test_concurrent_reads_share_one_request() -> None:
     """Eight ask for the same while it is being read: it is read once."""
     cache, reads, begun = ReadCache(), [], threading.Event()
 
@@ -29,7 +29,7 @@ def test_many_who_ask_at_once_hear_one_answer() -> None:
     assert len(reads) == 1
 
 
-def test_nobody_waits_for_another_question() -> None:
+def test_reads_of_different_resources_do_not_wait() -> None:
     """While one question hangs, another is answered."""
     cache, free = ReadCache(), threading.Event()
     with cache.open():
@@ -41,7 +41,7 @@ def test_nobody_waits_for_another_question() -> None:
 
 
 def test_a_read_that_fails_is_asked_again() -> None:
-    """The failure is heard by whoever asked, and not remembered."""
+    """The failure is raised in all waiting threads, and not cached."""
     cache, answers = ReadCache(), iter([ValueError("no"), "yes"])
 
     def read() -> str:
@@ -67,8 +67,8 @@ def test_a_read_that_fails_is_asked_again() -> None:
         (f"{WORKSPACE}/onlineEndpoints/workspaces", 2),
     ],
 )
-def test_only_what_does_not_change_outlives_a_look(path: str, reads: int) -> None:
-    """A workspace is read once in a command; what changes is read anew in each look."""
+def test_only_constant_resources_are_cached_longer(path: str, reads: int) -> None:
+    """A workspace is read once in a command; other resources are read again in each `open`."""
     cache, seen = ReadCache(), []
     for _ in range(2):
         with cache.open():
@@ -77,7 +77,7 @@ def test_only_what_does_not_change_outlives_a_look(path: str, reads: int) -> Non
     assert len(seen) == reads
 
 
-def test_outside_a_look_everything_is_read() -> None:
+def test_without_open_nothing_is_cached() -> None:
     """What changes is never answered from cache while a plan is carried out."""
     cache, seen = ReadCache(), []
     cache.get("/p", "key", lambda: seen.append(1))
@@ -94,8 +94,8 @@ class Hand:
         return self.now
 
 
-def test_a_check_takes_what_was_read_just_now() -> None:
-    """Thirty seconds old is good enough for who says so; a look that says nothing reads anew."""
+def test_a_check_uses_recent_reads() -> None:
+    """`open(30)` uses reads of the last 30 seconds; `open()` reads again."""
     hand, seen = Hand(), []
     cache = ReadCache(hand)
     for moment, seconds, reads in ((0, 0, 1), (29, 30, 1), (31, 30, 2), (40, 30, 2), (41, 0, 3), (41, 0, 4)):
@@ -105,7 +105,7 @@ def test_a_check_takes_what_was_read_just_now() -> None:
         assert len(seen) == reads
 
 
-def test_a_look_is_its_own_threads() -> None:
+def test_an_open_cache_applies_to_its_own_thread() -> None:
     """While one thread looks, another that changes things reads everything as it is; lanes of a look are part of it."""
     cache, seen = ReadCache(), []
 
@@ -143,8 +143,8 @@ def failing(cache: ReadCache, error: Exception) -> list[int]:
         (Transient("read", "busy", "", code="AML352"), 1),
     ],
 )
-def test_a_check_asks_again_what_nobody_answered(error: CloudError, reads: int) -> None:
-    """A refusal of just now stands for the next check too; that nobody answered says nothing about it."""
+def test_a_check_repeats_an_unanswered_read(error: CloudError, reads: int) -> None:
+    """A recent refusal is used by the next check; a missing response is not."""
     cache = ReadCache(Hand())
     with cache.open():
         failing(cache, error)
@@ -152,7 +152,7 @@ def test_a_check_asks_again_what_nobody_answered(error: CloudError, reads: int) 
         assert len(failing(cache, error)) == reads
 
 
-def test_within_a_look_nobody_is_asked_again_who_did_not_answer() -> None:
+def test_an_unanswered_read_is_cached_inside_open() -> None:
     """HTTP was given its chances; the other endpoints of the look need not wait as long again."""
     cache = ReadCache(Hand())
     with cache.open():
@@ -160,8 +160,8 @@ def test_within_a_look_nobody_is_asked_again_who_did_not_answer() -> None:
         assert failing(cache, Unanswered("read", "503", "", code="AML351", status=503)) == []
 
 
-def test_what_fails_for_the_moment_is_not_kept_by_a_look_that_begins_meanwhile() -> None:
-    """A look is opened while another's read is under way, which then fails: the next one who asks reads anew."""
+def test_a_transient_failure_is_not_cached_by_a_concurrent_open() -> None:
+    """An `open` starts while a read of another one is pending and then fails: the next read is sent."""
     cache, asked, begun = ReadCache(Hand()), threading.Event(), threading.Event()
 
     def read() -> None:

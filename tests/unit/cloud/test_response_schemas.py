@@ -1,4 +1,4 @@
-"""An answer of a foreign form is no answer: what a check stands on could not be told, what a plan stands on refuses."""
+"""Invalid responses count as none: optional checks become unknown, required reads refuse the plan."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ OPEN: Mapping[str, str] = {
     "/roleAssignments": "limits",
     "/permissions": "permission",
 }
-"""Which check alone stands on a read; a plan stands on the others."""
+"""The check that needs a read; the plan needs the other reads."""
 
 
 class Saying(Arm):
@@ -116,7 +116,7 @@ class Saying(Arm):
 
 
 class Told(Cloud):
-    """A cloud that says no more than these answers."""
+    """A cloud with only these responses."""
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self.environment, self.hosts, self.arm = environment(), CLOUDS["AzureCloud"], Saying(answers)
@@ -124,7 +124,7 @@ class Told(Cloud):
 
 
 def checks(answers: Mapping[str, Any]) -> dict[str, Step]:
-    """Every check of two first releases, one with a model that its list has; of a room the first that is not well."""
+    """All checks of two first releases, one with a model in its list; the first failing one for each step type."""
     found: dict[str, Step] = {}
     for model in (MODEL, OTHER):
         one = spec(pipeline={"roles": [{"role": "Reader", "scope": "workspace"}]}, model=model)
@@ -147,7 +147,7 @@ JSON = st.recursive(
 )
 
 
-def test_answers_as_documented_tell_everything() -> None:
+def test_documented_responses_are_accepted() -> None:
     """Or nothing would be shown by what follows."""
     assert verdicts(ANSWERS) == QUIET
 
@@ -157,8 +157,8 @@ LISTS = st.fixed_dictionaries({"value": JSON}) | st.fixed_dictionaries({"value":
 
 @pytest.mark.parametrize("end", OPEN)
 @given(answer=JSON | LISTS)
-def test_a_foreign_answer_leaves_a_question_open(end: str, answer: Any) -> None:
-    """Whatever JSON comes instead: could not tell, and no other check is touched."""
+def test_an_invalid_response_makes_a_check_unknown(end: str, answer: Any) -> None:
+    """Any other JSON makes the check unknown, and affects no other check."""
     assume(answer != {"value": []})
     found = checks({**ANSWERS, end: answer})
 
@@ -170,15 +170,15 @@ def test_a_foreign_answer_leaves_a_question_open(end: str, answer: Any) -> None:
 
 @pytest.mark.parametrize("end", sorted(ANSWERS.keys() - OPEN))
 @given(answer=JSON)
-def test_what_a_plan_stands_on_refuses(end: str, answer: Any) -> None:
-    """No plan is made of an answer that nobody can read."""
+def test_a_missing_required_read_refuses_the_plan(end: str, answer: Any) -> None:
+    """An unreadable response refuses the plan."""
     with pytest.raises(Unanswered, match="differs from Azure's documentation") as refused:
         checks({**ANSWERS, end: answer})
     assert refused.value.code == "AML362"
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Every place inside a value, and what stands there."""
+    """All trails inside a value, with their values."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, each in inner:
         yield (*path, key), each
@@ -203,8 +203,8 @@ def kind(value: Any) -> type:
 
 
 @pytest.mark.parametrize("end", ANSWERS)
-def test_one_foreign_place_refuses_nothing(end: str) -> None:
-    """A field that is missing, null or of another kind: all is told as before or could not be told, and never a no."""
+def test_one_invalid_field_refuses_nothing(end: str) -> None:
+    """A missing, null or wrong field makes the check unknown or changes nothing; it never refuses."""
     kinds = (..., None, True, 24, -0.5, "24", "", [], ["24"], {}, {"value": "24"})
     told, heard = [QUIET, QUIET | {OPEN.get(end, "limits"): Verdict.UNKNOWN.value}], 0
     for where, held in places(ANSWERS[end]):
@@ -220,7 +220,7 @@ def test_one_foreign_place_refuses_nothing(end: str) -> None:
 
 
 @pytest.mark.parametrize("link", [7, True, ["x"], {"href": "x"}, "x", "https://management.azure.com/x", "/x", " "])
-def test_a_list_that_cannot_be_read_to_its_end_could_not_be_told(link: Any) -> None:
+def test_an_incomplete_list_makes_a_check_unknown(link: Any) -> None:
     """Half of a list is none. Of a model's versions the first page is all that is read."""
     for end, step_type in OPEN.items():
         if "value" in ANSWERS[end] and step_type != "model":
@@ -264,7 +264,7 @@ LIVE: dict[str, Any] = {
         ]
     },
 }  # fmt: skip
-"""The same with an endpoint of ours, which has callers."""
+"""The same with a managed endpoint that receives traffic."""
 
 
 def changed(answers: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -274,14 +274,14 @@ def changed(answers: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(s.verb, s.address) for s in planner.draft_release(environment(), [one], facts).steps if s.changes]
 
 
-def test_a_live_endpoint_is_planned_for() -> None:
+def test_the_plan_uses_the_slots_of_an_existing_endpoint() -> None:
     """Or nothing would be shown by what follows."""
     assert ("update", addr("deployment/mip/green")) in changed(LIVE)
 
 
 @pytest.mark.parametrize("end", sorted(LIVE.keys() - ANSWERS.keys() | {"/workspaces/ws/onlineEndpoints"}))
-def test_one_foreign_place_of_what_is_there_is_no_bug(end: str) -> None:
-    """A plan is made, or refused in words, whatever stands at any place of an endpoint or a deployment."""
+def test_one_invalid_field_is_not_a_bug(end: str) -> None:
+    """Any value in an endpoint or a deployment leads to a plan or a refusal."""
     for where, _ in places(LIVE[end]):
         for instead in (..., None, True, 24, -0.5, "24", "", [], ["24"], {}, {"value": "24"}, {"blue": "24"}):
             if instead is ... and isinstance(where[-1], int):
@@ -291,7 +291,7 @@ def test_one_foreign_place_of_what_is_there_is_no_bug(end: str) -> None:
 
 
 def test_names_of_deployments_have_no_case() -> None:
-    """However somebody wrote them by hand: whoever asks for one endpoint is told as who asks for all."""
+    """Names in any case: reading one endpoint returns the same as listing all."""
     body = spoilt(LIVE["/workspaces/ws/onlineEndpoints"]["value"][0], ("properties", "traffic"), {"Blue": 100})
     cloud = Told({**LIVE, "/onlineEndpoints/mip-ab": body, "/workspaces/ws/onlineEndpoints": {"value": [body]}})
 
@@ -300,7 +300,7 @@ def test_names_of_deployments_have_no_case() -> None:
 
 
 def test_pages_that_lead_to_one_another_end() -> None:
-    """And what could not be read to its end could not be told."""
+    """An incomplete list makes the check unknown."""
     rounds = {**ANSWERS["/usages"], "nextLink": f"https://management.azure.com{HOME}/locations/eastus/usages"}
 
     assert verdicts({**ANSWERS, "/usages": rounds}) == QUIET | {"quota": Verdict.UNKNOWN.value}

@@ -1,4 +1,4 @@
-"""Scoring: whoever keeps secrets is told the key before it is sent, and no answer hands it back."""
+"""Scoring: the key is registered as a secret before it is sent, and no response contains it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODES = {"Key": "listKeys", "AMLToken": "token", "AADToken": ""}
 
 
 class Parrot(BaseHTTPRequestHandler):
-    """A container that puts what it was sent into all that it says."""
+    """A container that copies the request into its response."""
 
     def do_POST(self) -> None:
         said = self.headers["Authorization"]
@@ -30,7 +30,7 @@ class Parrot(BaseHTTPRequestHandler):
         self.wfile.write(f"I got {said}".encode())
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the library's name
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def parrot() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_no_answer_hands_the_key_back(mode: str, parrot: Any) -> None:
-    """In no header, no body, no error; and who keeps secrets heard it first, whatever kind it is."""
+def test_no_response_contains_the_key(mode: str, parrot: Any) -> None:
+    """No header, body or error contains the key; it was registered as a secret first, for each auth mode."""
     cloud: Any = SimpleNamespace(
         workspace_id="/w",
         ca=None,

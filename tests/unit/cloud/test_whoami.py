@@ -29,14 +29,14 @@ def caller(token: str) -> Caller:
     return signed_in(cloud)
 
 
-def test_claims() -> None:
+def test_token_claims_are_read() -> None:
     """Object id and tenant, from the middle part."""
     middle = base64.urlsafe_b64encode(json.dumps({"oid": "o1", "tid": "t1"}).encode()).decode().rstrip("=")
 
     assert caller(f"head.{middle}.secret") == Caller("StaticCredential", "o1", "t1")
 
 
-def test_who_was_made_for_an_application_names_it() -> None:
+def test_a_credential_of_an_application_has_its_client_id() -> None:
     """A job of GitHub Actions is an application's, and that is what its federated credential is found by."""
     credential = StaticCredential("a.b.c")
     credential.client = "c1"  # type: ignore[attr-defined]
@@ -47,6 +47,6 @@ def test_who_was_made_for_an_application_names_it() -> None:
 
 @given(st.text())
 @pytest.mark.parametrize("form", ["{}", "a.{}.b"])
-def test_other_tokens_name_nobody(form: str, text: str) -> None:
+def test_other_tokens_have_no_principal(form: str, text: str) -> None:
     """A token that is no JSON Web Token is no reason to stop."""
     assert caller(form.format(text)).credential == "StaticCredential"

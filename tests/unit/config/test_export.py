@@ -42,7 +42,7 @@ def test_what_looks_like_a_secret(name: str, value: str) -> None:
         ("PASSWORD", ""),
     ],
 )
-def test_what_does_not(name: str, value: str) -> None:
+def test_other_values_are_no_secrets(name: str, value: str) -> None:
     """Numbers, truth values, paths, references."""
     assert not export.looks_secret(name, value)
 
@@ -66,7 +66,7 @@ def test_what_does_not(name: str, value: str) -> None:
         ("{cloud: local, endpoints: {}}\n", None),
     ],
 )
-def test_the_entry_disturbs_nothing(text: str, wanted: str | None) -> None:
+def test_adding_an_entry_changes_nothing_else(text: str, wanted: str | None) -> None:
     """It is put at the end of the block; what cannot be extended safely is not."""
     assert export.with_entry(text, yaml12.parse(text, "e.yml"), "new", "t") == wanted
 
@@ -77,7 +77,7 @@ def test_the_entry_disturbs_nothing(text: str, wanted: str | None) -> None:
     )
 )
 def test_whatever_the_file_the_entry_is_added_or_nothing(lines: list[str]) -> None:
-    """The result says what it said before and the entry; every line that was there is there, in its order."""
+    """The result parses to the old value plus the entry, and keeps all old lines in their order."""
     text = "\n".join(["cloud: local", *lines]) + "\n"
     try:
         source = yaml12.parse(text, "e.yml")

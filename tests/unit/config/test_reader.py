@@ -13,7 +13,7 @@ from deploy.errors import Place, SpecError
 
 
 def write(root: Path, **files: str | bytes) -> Path:
-    """Files below a root; `__` in a name stands for a slash, `_` for a dot."""
+    """Files in a root folder; `__` in a name is a slash, `_` a dot."""
     for name, content in files.items():
         path = root / name.replace("__", "/").replace("_", ".")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,9 @@ def test_a_missing_environment_names_its_nearest(tmp_path: Path) -> None:
 
 
 def test_what_is_there_and_cannot_be_read_is_not_called_absent(tmp_path: Path) -> None:
-    """A link to nothing, a folder in a file's place, a file in a folder's, a name with other letters: each is said."""
+    """A broken link, a folder instead of a file, a file instead of a folder, invalid characters: each has its
+    message.
+    """
     write(tmp_path, environments__folder_yml__x="", templates__file="")
     (tmp_path / "environments" / "link.yml").symlink_to("nowhere")
     (tmp_path / "environments" / "a b.yml").touch()
@@ -106,7 +108,7 @@ def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, place: str, 
     assert problem(reader.read_environment, tmp_path, "dev")[:2] == (place, code)
 
 
-def test_a_byte_order_mark_and_other_line_ends_are_forgiven(tmp_path: Path) -> None:
+def test_byte_order_marks_and_crlf_are_accepted(tmp_path: Path) -> None:
     """Files come from all kinds of editors."""
     write(tmp_path, environments__dev_yml=b"\xef\xbb\xbfa: 1\r\nb: 2\rc: 3\n")
     source = reader.read_environment(tmp_path, "dev")
@@ -129,7 +131,7 @@ def test_any_file_is_read_or_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_pair_of_plain_files_is_a_template(tmp_path: Path) -> None:
-    """Whoever has files for `az ml` brings them unchanged."""
+    """Files for `az ml` work unchanged."""
     write(tmp_path, templates__m__endpoint_yml="name: x", templates__m__deployment_yml="name: y")
     files = reader.read_template(tmp_path, "m")
     assert (files.endpoint, files.deployments, files.pipeline) == ("m/endpoint.yml", ("m/deployment.yml",), None)
@@ -157,7 +159,7 @@ def test_several_deployments_are_found(tmp_path: Path, names: list[str], expecte
     assert (files.endpoint, files.pipeline) == ("m/endpoint.yml.j2", "m/pipeline.yaml")
 
 
-def test_a_template_that_is_not_whole_says_what_is_missing(tmp_path: Path) -> None:
+def test_missing_files_of_a_template_are_listed(tmp_path: Path) -> None:
     """An endpoint file and a deployment file are needed, each once."""
     write(tmp_path, templates__m__pipeline_yml="", templates__m__endpoint_yml="", templates__m__endpoint_yml_j2="")
     with pytest.raises(SpecError) as caught:
@@ -169,7 +171,7 @@ def test_a_template_that_is_not_whole_says_what_is_missing(tmp_path: Path) -> No
 
 
 def test_a_missing_template_is_placed_where_it_is_named(tmp_path: Path) -> None:
-    """The environment is the file to mend."""
+    """The environment is the file to fix."""
     (tmp_path / "templates" / "medimageparse").mkdir(parents=True)
     place = Place("environments/dev.yml", 7, 15)
     assert problem(reader.read_template, tmp_path, "medimagepars", place) == (

@@ -150,7 +150,7 @@ def test_text_around_a_value_stays_text(one: str, other: str) -> None:
 
 @given(TEXTS)
 def test_a_key_can_be_a_value(key: str) -> None:
-    """Text in a key is a key, whatever it says."""
+    """Any text in a key stays a key."""
     assume(key != "last")
     assert render("{{ values.k }}: 1\nlast: 2\n", {"k": key}).value == {key: 1, "last": 2}
 
@@ -319,7 +319,7 @@ TOO_DEEP = "This has no end: a file includes itself, a macro calls itself, or br
         "{1: 2}",
     ],
 )
-def test_nothing_of_python_is_within_reach(expression: str) -> None:
+def test_templates_cannot_access_python(expression: str) -> None:
     """Escapes, bombs and things that are no values end as a problem at their place."""
     code, place, _, _ = refused(f"a: 1\nb: {{{{ {expression} }}}}\n", {"v": "x"})
     assert code in ("AML112", "AML113", "AML114")
@@ -337,7 +337,7 @@ def test_nothing_of_python_is_within_reach(expression: str) -> None:
         "{% include '" + NAME + "' %}",
     ],
 )
-def test_work_is_bounded(text: str) -> None:
+def test_the_work_of_a_template_is_bounded(text: str) -> None:
     """A template cannot loop, nest or write without end."""
     assert refused(text)[0] in ("AML104", "AML113")
 
@@ -354,8 +354,8 @@ def test_work_is_bounded(text: str) -> None:
         ("a: {{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", TOO_DEEP),
     ],
 )
-def test_a_failure_is_said_in_the_words_of_a_template(text: str, cause: str) -> None:
-    """No name of a function inside this house, and no word of Python's about its own stack."""
+def test_an_error_in_an_expression_uses_the_names_of_the_template(text: str, cause: str) -> None:
+    """No name of an internal function, and no message about Python's stack."""
     assert refused(text)[0::2] == ("AML113", cause)
 
 
@@ -379,7 +379,7 @@ def test_a_file_of_the_own_folder_needs_no_folder(name: str) -> None:
     ).value == {"b": 1}
 
 
-def test_a_value_of_an_included_file_of_the_own_folder_is_spoken_of() -> None:
+def test_values_in_included_files_count_as_used() -> None:
     """What is included is read to see which values are used."""
     files = {NAME: "{% include 'part' %}", "m/part": "a: {{ values.b }}"}
     found = TemplateFiles("m", Path("/"), NAME, (), None, files.get)
@@ -388,8 +388,8 @@ def test_a_value_of_an_included_file_of_the_own_folder_is_spoken_of() -> None:
 
 
 @pytest.mark.parametrize("after", ["", "\nb: 2\n"])
-def test_what_an_included_file_leaves_open_is_said_of_it(after: str) -> None:
-    """A flow that is never closed began in the file that must be mended."""
+def test_undefined_values_of_an_included_file_are_reported_there(after: str) -> None:
+    """An unclosed flow started in the file to fix."""
     found = refused("{% include 'part' %}" + after, m__part="x: 0\na: [1, 2\n")
     assert (found[0], found[1].split(":")[0]) == ("AML103", "templates/m/part")
 
@@ -478,7 +478,7 @@ def test_globals() -> None:
 
 
 def test_unique_belongs_to_subscription_workspace_and_project() -> None:
-    """The same for ever, another elsewhere."""
+    """Stable, and different for other inputs."""
     elsewhere = Environment("dev", "local", SUBSCRIPTION, "rg", "mlw-other", ())
     again = Environment("other", "AzureCloud", SUBSCRIPTION, "rg-2", "MLW-local", ())
     assert rendering.unique_letters(ENVIRONMENT, 5) == "papdf"
@@ -495,7 +495,7 @@ def test_a_file_without_j2_is_not_rendered() -> None:
 
 
 def test_every_file_is_rendered_before_giving_up() -> None:
-    """Problems of all files are told at once."""
+    """Problems of all files are reported at once."""
     texts = {"m/e.j2": "a: {{ values.a }}", "m/d.j2": "a: [", "m/p.j2": "{% if %}"}
     files = TemplateFiles("m", Path("/"), "m/e.j2", ("m/d.j2",), "m/p.j2", texts.get)
     with pytest.raises(SpecError) as caught:
@@ -547,7 +547,7 @@ def test_any_template_is_refused_or_rendered(text: str) -> None:
         ("{% include values.file %}", []),
     ],
 )
-def test_a_value_that_nothing_uses_is_told(template: str, told: list[str]) -> None:
+def test_an_unused_value_is_a_problem(template: str, told: list[str]) -> None:
     """A misspelt value of an endpoint is found, unless a template may use any value."""
     texts = {"t/endpoint.yml.j2": template, "more.yml.j2": "name: {{ values.nmae }}\n"}
     files = TemplateFiles("t", Path("/t"), "t/endpoint.yml.j2", (), None, texts.get)
@@ -559,7 +559,7 @@ def test_a_value_that_nothing_uses_is_told(template: str, told: list[str]) -> No
 
 @given(st.lists(st.sampled_from(["one", "two", "three", "there"]), min_size=1, max_size=6))
 def test_one_missing_value_hides_no_other(names: list[str]) -> None:
-    """Every value that is not there is told, each at its own place; those that are there are not."""
+    """Each undefined value is reported at its own location; defined ones are not."""
     text = "".join(f"k{number}: {{{{ values.{name} }}}}\n" for number, name in enumerate(names))
     wrong = [number for number, name in enumerate(names) if name != "there"]
 
@@ -567,7 +567,7 @@ def test_one_missing_value_hides_no_other(names: list[str]) -> None:
 
 
 def test_what_stops_a_rendering_hides_nothing_above_it() -> None:
-    """A value that is asked about in a condition ends the rendering; those before it are told all the same."""
+    """An undefined value in a condition ends the rendering; those before it are still reported."""
     text = "a: {{ values.one }}\nb: {{ values.two }}, {{ enviroment }}\n{% if values.three %}c: 1\n{% endif %}\n"
     with pytest.raises(SpecError) as error:
         render(text, {})

@@ -62,6 +62,6 @@ def test_two_files_are_one_when_their_paths_are(way: list[str], name: str) -> No
 
 
 def test_two_variables_of_two_repositories_are_two() -> None:
-    """And a command tells nothing of what it writes."""
+    """The target of a command is unknown."""
     assert problems({"github_variable": "L", "repository": "o/r"}, {"github_variable": "L", "repository": "o/s"}) == []
     assert problems({"command": ["move"]}, {"command": ["move"]}) == []

@@ -1,4 +1,4 @@
-"""The templates and environments that come with the tool are right, and say what the models need."""
+"""The shipped templates and environments are valid and meet the needs of the models."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_rendered_files_fit_the_schemas(project: Path, name: str) -> None:
 
 
 def test_values_reach_every_place(project: Path) -> None:
-    """The values that the templates speak of do what they say."""
+    """The values of the templates have their effect."""
     values = {
         "name": "my-endpoint",
         "instance_type": "Standard_X",
@@ -139,7 +139,7 @@ def test_values_reach_every_place(project: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_names_its_schema(path: Path) -> None:
-    """The first line tells the editor, and the file that it names is there."""
+    """The first line refers to an existing schema."""
     first = path.read_text(encoding="utf-8").splitlines()[0]
     prefix = "# yaml-language-server: $schema="
     assert first.startswith(prefix)

@@ -84,7 +84,7 @@ def environment_problems(text: str) -> list[str]:
     ]
 
 
-def test_a_right_endpoint_becomes_a_spec() -> None:
+def test_a_valid_endpoint_becomes_a_spec() -> None:
     """The documents go through as they are written; nothing is added that the user did not set."""
     found = check()
     assert found.endpoint == {"name": "mip-abc"}
@@ -335,8 +335,8 @@ def test_project_and_protection_reach_the_spec() -> None:
     assert validation.validate_endpoint(rendered, found, "mip", Path("/nowhere")).owner == "imaging/dev/mip"
 
 
-def test_everything_wrong_is_told_at_once() -> None:
-    """One visit mends all: every document, shapes and rules."""
+def test_all_problems_are_reported_at_once() -> None:
+    """Problems of all documents are reported at once."""
     found = problems(
         "name: mip-abc\ntrafic: {}\nmirror_traffic: {blue: 60}\n",
         DEPLOYMENT.replace("instance_count: 1", "instance_count: 0").replace("mip-abc", "mip-x"),
@@ -355,7 +355,7 @@ def test_everything_wrong_is_told_at_once() -> None:
 
 
 def test_a_value_from_the_environment_is_placed_there() -> None:
-    """The file to mend is the one that holds the value; the template is mentioned."""
+    """The problem is in the file with the value; the message names the template, too."""
     texts = {"m/endpoint.yml": ENDPOINT, "m/deployment.yml.j2": DEPLOYMENT.replace(": 1\n", ': "{{ values.count }}"\n')}
     files = TemplateFiles("m", Path("/t/m"), "m/endpoint.yml", ("m/deployment.yml.j2",), None, texts.get)
     values = yaml12.parse("x: 1\ncount: 0\n", "environments/dev.yml").root
@@ -379,8 +379,8 @@ def test_a_value_from_the_environment_is_placed_there() -> None:
         ("model_mount_path: 3", "Use quotes."),
     ],
 )
-def test_a_cure_cures_what_was_written(line: str, cure: str) -> None:
-    """Quotes around a list make no text of it that anybody wants, and no quotes are taken from what has none."""
+def test_the_cure_fits_the_written_value(line: str, cure: str) -> None:
+    """Quotes around a list do not make it text, and scalars without quotes keep their type."""
     kept = [old for old in DEPLOYMENT.splitlines() if key_of(old) != key_of(line)]
     with pytest.raises(SpecError) as caught:
         check(deployment="\n".join([*kept, line]))
@@ -431,7 +431,7 @@ GREEN = DEPLOYMENT.replace("blue", "green")
 
 
 def test_traffic_is_the_users_when_written() -> None:
-    """A map is kept and taken out of the document; without one nothing is said of where callers are."""
+    """The traffic map is moved out of the document; without one there is no traffic in the spec."""
     written = check(f"{ENDPOINT}traffic: {{blue: 90, green: 10}}\n", [DEPLOYMENT, GREEN])
     assert written.traffic == {"blue": 90, "green": 10}
     assert "traffic" not in written.endpoint
@@ -441,8 +441,8 @@ def test_traffic_is_the_users_when_written() -> None:
     assert check(deployment=[DEPLOYMENT, GREEN]).traffic is None
 
 
-def test_who_wants_an_endpoint_spared_says_so_in_its_tags() -> None:
-    """Of the tags with our name that one alone is a person's; and what was kept is made again whatever it carries."""
+def test_the_protect_tag_is_allowed_in_files() -> None:
+    """Users may set only this one of the reserved tags; a restored document may have all of them."""
     assert check(f"{ENDPOINT}tags: {{amldeploy-protect: yes}}\n").endpoint["tags"] == {"amldeploy-protect": "yes"}
     assert check(f"{ENDPOINT}tags: {{amldeploy-alias: x}}\n", restored=True).endpoint["tags"] == {
         "amldeploy-alias": "x"
@@ -456,7 +456,7 @@ def test_one_name_is_one_deployment() -> None:
     ]
 
 
-def test_a_fallback_needs_something_to_fall_back_from() -> None:
+def test_a_fallback_needs_shared_quota() -> None:
     """Without `capacity: shared` there is no pool that could be full."""
     for quota in ("{fallback: dedicated}", "{capacity: dedicated, fallback: dedicated}"):
         (found,) = problems(pipeline=f"quota: {quota}")
@@ -466,7 +466,7 @@ def test_a_fallback_needs_something_to_fall_back_from() -> None:
 
 @given(st.integers(1, 168 * 60), st.integers(0, 168 * 60))
 def test_a_lease_leaves_time_for_its_successor(minutes: int, drain: int) -> None:
-    """An hour beside the drain time; on dedicated quota there is no lease, and what was kept is made again."""
+    """The minimum is the drain time plus one hour; it does not apply to dedicated quota and restored documents."""
     written = f"duration: {minutes}m}}\nlease: {{drain: {drain}m}}"
     if minutes < drain + 60:
         (found,) = problems(pipeline=f"quota: {{capacity: shared, {written}")
@@ -494,7 +494,7 @@ def test_whatever_is_right_can_be_renewed(letters: int, hours: int) -> None:
 
 
 def test_an_endpoint_without_identity_gets_no_role() -> None:
-    """There would be nobody to give it to."""
+    """A role of the endpoint's identity is refused without an identity."""
     found = problems(f"{ENDPOINT}identity: {{type: none}}\n", pipeline="roles: [{role: AcrPull, scope: workspace}]")
     assert found == ["pipeline.yml:1:9 AML133 The endpoint has no identity that a role can be assigned to."]
 
@@ -558,7 +558,7 @@ def test_an_ignore_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
         "name: green",
     ],
 )
-def test_a_release_is_not_what_it_is_called_or_how_many(line: str) -> None:
+def test_name_and_instance_count_do_not_change_the_release(line: str) -> None:
     """Names, tags and counts change without a new release."""
     kept = [old for old in DEPLOYMENT.splitlines() if key_of(old) != key_of(line)]
     assert release("\n".join([*kept, line])) == release()
@@ -573,7 +573,7 @@ def test_a_release_is_not_what_it_is_called_or_how_many(line: str) -> None:
         "app_insights_enabled: true",
     ],
 )
-def test_a_release_is_what_the_deployment_is_made_of(line: str) -> None:
+def test_the_content_of_a_deployment_determines_its_release(line: str) -> None:
     """Another model, machine or setting is another release."""
     kept = [old for old in DEPLOYMENT.splitlines() if key_of(old) != key_of(line)]
     assert release("\n".join([*kept, line])) != release()
@@ -618,7 +618,7 @@ def test_an_environment_is_read() -> None:
     assert (file.entries["mip"].template, str(file.entries["mip"].place)) == ("m", "environments/dev.yml:8:15")
 
 
-def test_an_environment_tells_all_its_problems() -> None:
+def test_all_problems_of_an_environment_are_reported() -> None:
     """Missing and unknown keys, wrong forms and types, each at its place."""
     text = (
         "cloud: azure\nsubscription_id: 1\nworkspace: x\nendpoint: {}\nendpoints:\n  Mip: {template: [a], value: 3}\n"
@@ -678,7 +678,7 @@ def ways(value: Any, so_far: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @settings(max_examples=200)
 @given(st.sampled_from(ways(WHOLE)[1:]), JSON)
 def test_any_document_is_a_spec_or_a_spec_error(way: tuple[Any, ...], value: Any) -> None:
-    """Whatever stands anywhere in a document, nothing but a SpecError comes of it."""
+    """Any value in a document raises nothing but SpecError."""
     documents = json.loads(json.dumps(WHOLE))
     around = documents
     for part in way[:-1]:
@@ -715,7 +715,7 @@ WITH_CODE = DEPLOYMENT + "code_configuration: {code: src, scoring_script: score.
     ],
 )
 def test_a_folder_that_cannot_be_sent_is_refused(make: Any, words: str, tmp_path: Path) -> None:
-    """Dangling links and pipes in a code folder are told with the place that names the folder."""
+    """Broken links and pipes in a code folder are reported at the location that names the folder."""
     code = _code(tmp_path)
     assert check(deployment=WITH_CODE, root=tmp_path)
     (code / "deep").mkdir()
@@ -767,7 +767,7 @@ ENTRIES = "endpoints:\n  mip: {template: m}\n"
         ENVIRONMENT_FILE + ENTRIES + "  BAD_KEY: {template: m}\n",
     ],
 )
-def test_a_wrong_environment_hides_no_template(text: str) -> None:
+def test_problems_of_an_environment_do_not_hide_those_of_templates(text: str) -> None:
     """Whatever is wrong in the file, the endpoints that it names are known, and so can be checked."""
     found = validation.survey_environment(yaml12.parse(text, "environments/dev.yml"))
 
@@ -801,9 +801,7 @@ UNFIT_PROBES = [
 
 
 @pytest.mark.parametrize(("probe", "field", "words"), UNFIT_PROBES)
-def test_a_request_that_cannot_be_made_is_told_before_a_machine_waits(
-    probe: str, field: str, words: str, tmp_path: Path
-) -> None:
+def test_an_invalid_probe_request_is_a_problem_of_the_files(probe: str, field: str, words: str, tmp_path: Path) -> None:
     """What a probe would send and compare is read and judged offline, at the key that is to blame."""
     folder = tmp_path / "templates" / "m"
     folder.mkdir(parents=True)
@@ -814,8 +812,8 @@ def test_a_request_that_cannot_be_made_is_told_before_a_machine_waits(
     assert found.startswith(f"pipeline.yml:1:{text.index(f'{field}: ') + len(field) + 3} {words}")
 
 
-def test_no_secret_stands_in_a_problem_of_a_probe(tmp_path: Path) -> None:
-    """The judge quotes the beginning of what it cannot use; of a value that nobody may read no part is shown."""
+def test_problems_of_probes_contain_no_secrets(tmp_path: Path) -> None:
+    """The message quotes the start of an invalid schema, but no part of a secret."""
     secret = "Hunter22" * 40
     pipeline = Source(
         "templates/m/pipeline.yml",

@@ -1,4 +1,4 @@
-"""Why a deployment failed: the cause, the field to change, the lines that say so."""
+"""The cause of a failed deployment, the field to change, and the evidence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STOCK = (
     "ResourceNotReady User container has crashed or terminated. Please see troubleshooting guide, available here:"
     " https://aka.ms/oe-tsg#error-resourcenotready"
 )
-"""What Azure says whenever a container did not come up."""
+"""Azure's message for any container that did not start."""
 OWN = {
     "model": "azureml:m:1",
     "code_configuration": {"code": "src", "scoring_script": "score.py"},
@@ -101,8 +101,8 @@ TABLE: list[tuple[str, str, dict[str, str], str, str]] = [
 @pytest.mark.parametrize(
     ("code", "words", "logs", "cause", "field"), TABLE, ids=[f"{row[3]}-{n}" for n, row in enumerate(TABLE)]
 )
-def test_each_cause_is_told(code: str, words: str, logs: dict[str, str], cause: str, field: str) -> None:
-    """By our code, by Azure's words, or by what a container said; a sentence that Azure always says proves nothing."""
+def test_each_cause_has_its_message(code: str, words: str, logs: dict[str, str], cause: str, field: str) -> None:
+    """By our code, by Azure's message or by a container's log; a message that Azure always returns is no evidence."""
     found = diagnose(code, words, logs, document=OWN)
 
     assert found.cause == cause
@@ -113,7 +113,7 @@ def test_each_cause_is_told(code: str, words: str, logs: dict[str, str], cause: 
 
 @pytest.mark.parametrize(("code", "words", "logs", "cause"), [row[:4] for row in TABLE])
 def test_a_cause_that_was_found_is_not_called_unknown(code: str, words: str, logs: dict[str, str], cause: str) -> None:
-    """Where our code names the cause, the table says nothing below it; only an open code has an unknown cause."""
+    """If our code names the cause, there is no second one; only an unspecific code has an unknown cause."""
     found = diagnose(code, words, logs, document=OWN)
     lines = diagnosis_lines({"diagnosis": found.as_json()})
     told = [line for line in lines if line.startswith("Likely cause: ")]
@@ -150,7 +150,7 @@ def test_an_environment_by_name_is_named_as_such() -> None:
 
 
 @pytest.mark.parametrize("row", causes.CAUSES, ids=[f"{row.cause}-{n}" for n, row in enumerate(causes.CAUSES)])
-def test_the_cure_is_the_cause_s(row: causes.Cause) -> None:
+def test_the_cure_belongs_to_the_cause(row: causes.Cause) -> None:
     """Where the code's cure is about something else, the cause brings its own; never two that disagree."""
     assert row.cure
     for code in row.codes:
@@ -159,12 +159,12 @@ def test_the_cure_is_the_cause_s(row: causes.Cause) -> None:
 
 
 def test_every_cause_is_in_the_schema_and_in_the_table() -> None:
-    """None is promised that is never told, and none is told that is not promised."""
+    """The schema lists exactly the causes in the table."""
     told = {row.cause for row in causes.CAUSES} | {"unknown"}
     assert told == set(SCHEMA["$defs"]["diagnosis"]["properties"]["cause"]["enum"]) == {row[3] for row in TABLE}
 
 
-def test_the_last_lines_are_kept() -> None:
+def test_the_last_lines_of_a_log_are_saved() -> None:
     """Some lines of each container; the whole log is a file."""
     log = "\n".join(f"line {n}" for n in range(100))
     assert diagnose("AML340", "x", {"InferenceServer": log}).logs["InferenceServer"][-1] == "line 99"
@@ -173,7 +173,7 @@ def test_the_last_lines_are_kept() -> None:
 
 @given(st.text(), st.text(), st.dictionaries(st.sampled_from(["StorageInitializer", "InferenceServer"]), st.text()))
 def test_any_text_gives_a_diagnosis_of_the_schema(code: str, words: str, logs: dict[str, str]) -> None:
-    """Whatever was said, the report's JSON is as promised."""
+    """The report's JSON matches the schema for any text."""
     found = diagnose(code, words, logs, azure_codes=["A"], state="Failed", unread={"x": words})
     body = json.loads(json.dumps(found.as_json()))
     jsonschema.validate(body, {**SCHEMA["$defs"]["diagnosis"]})

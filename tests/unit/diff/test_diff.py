@@ -70,7 +70,7 @@ def test_same_meaning(name: str, wanted: object, body: dict) -> None:
 
 
 def test_each_change_names_its_path() -> None:
-    """A change says where, from what, to what, and whether Azure can make it."""
+    """A change has its path, both values, and whether Azure can make it."""
     wanted = {"instance_type": "B", "request_settings": {"request_timeout_ms": 90000}, "tags": {"a": "2"}}
     actual = {"properties": {"instanceType": "A", "requestSettings": {"requestTimeout": "PT5S"}}, "tags": {"a": "1"}}
 
@@ -120,7 +120,7 @@ def _nest(path: str, value: object) -> dict:
 
 
 @pytest.mark.parametrize(("table", "row"), ROWS)
-def test_every_row_tells_a_difference(table: tuple[diff.Field, ...], row: diff.Field) -> None:
+def test_each_row_finds_a_difference(table: tuple[diff.Field, ...], row: diff.Field) -> None:
     """No row is blind: what Azure does not have, or has otherwise, is one change at one path."""
     one, other = samples_of(row)
 
@@ -143,7 +143,7 @@ def test_every_row_reads_both_spellings(table: tuple[diff.Field, ...], row: diff
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_field_has_a_row(name: str) -> None:
-    """Each leaf of the documents stands in the table, or among the exceptions with a reason; and nothing else does."""
+    """Each leaf of the documents is in the table or in LEFT_OUT with a reason, and nothing else is."""
     rows, left_out = {row.yaml for row in TABLES[name]}, diff.LEFT_OUT[name]
     met: set[str] = set()
 
@@ -178,7 +178,7 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
 @pytest.mark.parametrize(
     "name", ["createdBy", "createdAt", "lastModifiedAt", "azureml.onlineendpointid", "AzureAsyncOperationUri"]
 )
-def test_what_the_service_adds_is_not_ours(name: str) -> None:
+def test_values_added_by_the_service_are_not_differences(name: str) -> None:
     """It never shows, is not written into an imported file, and is not sent back."""
     body = {"properties": {"properties": {name: "x", "ours": "1"}}}
 
@@ -208,7 +208,7 @@ def test_one_rate_for_all_collections() -> None:
 
 
 def test_rates_that_differ_stay() -> None:
-    """Files say one rate or none; where they say none, each collection keeps its own, and that is no difference."""
+    """Without a rate in the files, each collection keeps its own, and there is no difference."""
     held = {
         "a": {"samplingRate": 0.5, "dataCollectionMode": "Enabled"},
         "b": {"samplingRate": 1.0, "dataCollectionMode": "Disabled"},
@@ -265,7 +265,7 @@ def test_one_spelling_of_a_tag_is_sent(wanted: dict, held: dict) -> None:
     assert diff.changes({"tags": wanted}, {"tags": sent}, diff.ENDPOINT) == ()
 
 
-def test_what_is_said_of_a_removal() -> None:
+def test_a_removal_is_one_change() -> None:
     """What a PUT removes is one change, also for a release that takes the rest back to its defaults."""
     wanted, body = {"environment_variables": {}}, {"properties": {"environmentVariables": {"HF_ENDPOINT": "x"}}}
     (change,) = diff.changes(wanted, body, diff.DEPLOYMENT)
@@ -299,7 +299,7 @@ MADE = {"properties": {"environmentId": f"{WORKSPACE}/environments/made/versions
         ("azureml:made:0", [("azureml:made:1", "azureml:made:0")]),
     ],
 )
-def test_the_record_tells_what_was_made_of_files(tag: str | None, seen: list[tuple[str, str]]) -> None:
+def test_the_record_contains_assets_created_from_files(tag: str | None, seen: list[tuple[str, str]]) -> None:
     """An asset that files define is held against the record of what was made of them; without one, anything will do."""
     actual = {**MADE, "tags": {"amldeploy-environment": tag} if tag else {}}
     found = diff.changes({"environment": {"image": "i"}}, actual, diff.DEPLOYMENT)
@@ -308,7 +308,7 @@ def test_the_record_tells_what_was_made_of_files(tag: str | None, seen: list[tup
 
 
 def test_only_what_is_made_of_files_is_recorded() -> None:
-    """References say themselves what is wanted. A record is never longer than a tag may be."""
+    """References need no record. A record is never longer than the limit of a tag."""
     ids = {
         "model": f"{WORKSPACE}/models/m/versions/1",
         "environment": f"{WORKSPACE}/environments/{'e' * 255}/versions/1",

@@ -58,7 +58,7 @@ def test_a_schema_is_one(name: str) -> None:
         ("pipeline", {"roles": "{{ values.roles }}"}),
     ],
 )
-def test_an_expression_stands_for_anything(name: str, document: Any) -> None:
+def test_an_expression_is_valid_for_each_field(name: str, document: Any) -> None:
     """The editor accepts a template where a number, a word or a list belongs."""
     assert fits(name, document)
 

@@ -105,7 +105,7 @@ def test_not_a_number_is_one() -> None:
         ("a: &a [" + "[" * 40 + "]" * 40 + "]\nb: " + "[" * 40 + "*a" + "]" * 40, "AML104", 2, 44),
     ],
 )
-def test_what_is_refused_says_where(text: str, code: str, line: int, column: int) -> None:
+def test_refusals_have_a_location(text: str, code: str, line: int, column: int) -> None:
     """Each refusal has its code and the place of its cause."""
     with pytest.raises(SpecError) as caught:
         yaml12.parse(text, FILE)
@@ -119,7 +119,7 @@ def test_a_quoted_merge_sign_is_a_key() -> None:
 
 
 def test_an_alias_bomb_is_refused() -> None:
-    """A small file cannot stand for a billion values."""
+    """A small file cannot expand to a billion values."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
     assert code_of("\n".join(lines)) == "AML104"
@@ -152,7 +152,7 @@ def test_numbers_remember_how_they_were_written() -> None:
 
 @given(VALUES)
 def test_json_is_yaml(value: object) -> None:
-    """Whatever JSON can say is read as it was meant."""
+    """Any JSON document is read as the same value."""
     assert yaml12.parse(json.dumps(value), FILE).value == value
 
 

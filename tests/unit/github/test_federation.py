@@ -41,7 +41,7 @@ def test_the_subjects_in_both_forms() -> None:
         assert any(f"--subject {trust.subjects['ids']} " in command for command in trust.commands)
 
 
-def test_who_plans_only_reads() -> None:
+def test_the_plan_identity_only_reads() -> None:
     """One role; who applies may give no role but those of the files."""
     plan, apply, _ = commands.federate(PROJECT, "dev", Repository("octo-org/octo-repo"))
     assert [grant.role for grant in plan.grants] == ["Reader"]
@@ -52,7 +52,7 @@ def test_who_plans_only_reads() -> None:
     assert plan.form == "names"
 
 
-def test_who_reaps_is_who_applies() -> None:
+def test_reap_and_apply_use_the_same_identity() -> None:
     """The same identity in an environment without reviewers: a credential more, and no role is given twice."""
     _, apply, reap = commands.federate(PROJECT, "dev", Repository("octo-org/octo-repo"))
     assert (reap.identity, reap.grants) == (apply.identity, apply.grants)
@@ -71,21 +71,21 @@ def test_a_role_of_unknown_id_is_not_narrowed() -> None:
 
 @pytest.mark.parametrize("repository", [Repository("octo"), Repository("a/b c"), Repository("a/b", "1", "x")])
 def test_what_is_no_repository(repository: Repository) -> None:
-    """Said before anything is printed that somebody might run."""
+    """The error is raised before any command is printed."""
     with pytest.raises(UsageError) as caught:
         commands.federate(PROJECT, "dev", repository)
     assert caught.value.code == "AML662"
 
 
-def test_the_emulator_needs_none() -> None:
-    """It signs in whoever reaches it."""
+def test_an_emulator_environment_needs_no_project() -> None:
+    """It has no sign-in."""
     with pytest.raises(UsageError) as caught:
         commands.federate(PROJECT, "local", Repository("a/b"))
     assert caught.value.code == "AML663"
 
 
 @given(group=WORDS, workspace=WORDS, name=WORDS)
-def test_a_shell_reads_every_command_as_meant(group: str, workspace: str, name: str) -> None:
+def test_commands_are_quoted_for_the_shell(group: str, workspace: str, name: str) -> None:
     """Whatever a name holds, it is one word of the command that it belongs to."""
     environment = Environment(name, "AzureCloud", "s", group, workspace, ("mip",))
     for trust in federation.trusts(environment, [spec()], Repository("o/r"), "api://a", BUILT_IN):

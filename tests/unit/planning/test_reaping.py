@@ -154,8 +154,8 @@ def test_what_an_earlier_endpoint_of_a_name_left_goes() -> None:
     ones last. While it has no principal of its own yet, none is known to be dead.
     """
     mark = f"amldeploy dev/mip {WORKSPACE}/onlineEndpoints/mip".lower() + " its own identity"
-    rows = [assignment(1, "dead1", mark), assignment(2, "dead1"), assignment(3, "dead2", f"{mark}, given by Azure")]
-    rows += [assignment(4, "principal-of-mip", f"{mark}, given by Azure"), assignment(5, "principal-of-mip")]
+    rows = [assignment(1, "dead1", mark), assignment(2, "dead1"), assignment(3, "dead2", f"{mark}, assigned by Azure")]
+    rows += [assignment(4, "principal-of-mip", f"{mark}, assigned by Azure"), assignment(5, "principal-of-mip")]
     inventory = there(endpoint("mip", 100), assignments=rows)
     found = judged(inventory)
     steps = reaping.plan(DEV, inventory, found, "kept").steps
@@ -172,7 +172,7 @@ def test_an_endpoint_that_stays_without_a_record_gets_one() -> None:
     """A deploy was cut off after its endpoint was made: what Azure gave it says whose it is from now on."""
     bare = there(endpoint("a", 100), assignments=[assignment(1, "principal-of-a")])
     (step,) = reaping.plan(DEV, bare, judged(bare), "folder").steps
-    whose = f"amldeploy dev/mip {WORKSPACE}/onlineEndpoints/a".lower() + " its own identity, given by Azure"
+    whose = f"amldeploy dev/mip {WORKSPACE}/onlineEndpoints/a".lower() + " its own identity, assigned by Azure"
     noted = there(endpoint("a", 100), assignments=[assignment(1, "principal-of-a", whose)])
 
     assert (step.address, step.body) == (addr("identity/a"), {"endpoint": "a", "owner": "dev/mip"})

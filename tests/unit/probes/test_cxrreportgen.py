@@ -109,7 +109,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_each_damage_is_named(name):
+def test_each_damage_has_its_message(name):
     """The reason contains what was expected and what the answer contains."""
     body, words = DAMAGE[name]
     with pytest.raises(WrongAnswer, match=words):
@@ -124,7 +124,7 @@ def test_another_status_is_wrong_whatever_the_body():
 
 @given(shared.bodies("output", "findings"))
 def test_no_answer_raises_anything_but_wrong_answer(body):
-    """Whatever the endpoint says, the judge stays calm."""
+    """Any response raises nothing but WrongAnswer."""
     with pytest.raises(WrongAnswer):
         checked(body)
 

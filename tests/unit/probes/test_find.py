@@ -11,7 +11,7 @@ TYPES = ["http", "medimageparse", "medimageparse3d", "medimageinsight", "cxrrepo
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_a_known_type_has_a_judge(name):
+def test_each_probe_type_has_a_module(name):
     """A type with a module is found by its name."""
     check = probes.find(name)
     assert callable(check.request)

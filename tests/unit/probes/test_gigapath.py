@@ -88,7 +88,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_each_damage_is_named(name):
+def test_each_damage_has_its_message(name):
     """The reason contains what was expected and what the answer contains."""
     body, words = DAMAGE[name]
     with pytest.raises(WrongAnswer, match=words):
@@ -113,14 +113,14 @@ def test_another_status_is_wrong_whatever_the_body():
 
 @given(shared.bodies("image_features"))
 def test_no_answer_raises_anything_but_wrong_answer(body):
-    """Whatever the endpoint says, the judge stays calm."""
+    """Any response raises nothing but WrongAnswer."""
     with pytest.raises(WrongAnswer):
         checked(body)
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(4, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=4))
-def test_a_damaged_archive_is_right_or_wrong_and_nothing_else(changes):
+def test_a_damaged_archive_is_accepted_or_refused(changes):
     """Change bytes of an archive anywhere: there is an answer or a WrongAnswer."""
     damaged = bytearray(GOOD)
     for place, value in changes:

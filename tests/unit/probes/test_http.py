@@ -56,7 +56,7 @@ def test_the_expected_status_is_a_right_answer(tmp_path, status):
 
 
 def test_an_answer_in_plain_text_is_quoted(tmp_path):
-    """An endpoint need not speak JSON; what it says is quoted and made safe."""
+    """A response without JSON is quoted and sanitized."""
     seen = http.check({"type": "http"}, tmp_path, 200, b"Healthy\x1b[31m")
     assert seen.summary == "HTTP 200 with 'Healthy'"
     assert not seen.files
@@ -73,7 +73,7 @@ def test_an_answer_in_plain_text_is_quoted(tmp_path):
         (500, b"Authorization: Bearer abcdefghijkl", r"Bearer \(hidden\)"),
     ],
 )
-def test_a_wrong_answer_says_what_came(tmp_path, status, body, words):
+def test_a_wrong_response_is_quoted(tmp_path, status, body, words):
     """Each wrong answer names what was expected and what came."""
     with pytest.raises(WrongAnswer, match=words):
         http.check({"type": "http", "status": 200}, tmp_path, status, body)
@@ -148,14 +148,14 @@ def test_what_is_shown_is_short_and_has_no_secrets(tmp_path):
 
 
 @pytest.mark.parametrize("form", [{"type": "dance"}, {"minItems": "two"}, "gone.json", "../form.json", "text.json"])
-def test_a_form_that_is_none_is_refused_before_sending(tmp_path, form):
+def test_an_invalid_schema_is_refused_before_sending(tmp_path, form):
     """A wrong schema is the file's fault, not the endpoint's."""
     (tmp_path / "text.json").write_text("oops")
     with pytest.raises(DeployError, match="cannot build the probe's request"):
         http.request({"type": "http", "answer": form}, tmp_path)
 
 
-def test_nothing_is_fetched_for_a_form(tmp_path):
+def test_remote_references_of_a_schema_are_not_fetched(tmp_path):
     """A schema that points elsewhere is not followed there."""
     with pytest.raises(WrongAnswer, match="cannot be resolved"):
         judged(tmp_path, b"{}", {"$ref": "http://127.0.0.1:9/form.json"})

@@ -57,7 +57,7 @@ def test_the_stand_ins_answer_is_right():
 
 
 def test_three_published_shapes_are_understood():
-    """A list of one object, the object bare, and an object for each key say the same."""
+    """A list of one object, one object, and one object per key mean the same."""
     keys = {"image_features": [UNIT], "text_features": [UNIT], "scaling_factor": 4.5}
     whole = checked(json.dumps([keys]).encode())
     assert whole.data["scaling_factor"] == 4.5
@@ -107,7 +107,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_each_damage_is_named(name):
+def test_each_damage_has_its_message(name):
     """The reason contains what was expected and what the answer contains."""
     body, words = DAMAGE[name]
     with pytest.raises(WrongAnswer, match=words):
@@ -122,7 +122,7 @@ def test_another_status_is_wrong_whatever_the_body():
 
 @given(shared.bodies("image_features", "text_features", "scaling_factor"))
 def test_no_answer_raises_anything_but_wrong_answer(body):
-    """Whatever the endpoint says, the judge stays calm."""
+    """Any response raises nothing but WrongAnswer."""
     with pytest.raises(WrongAnswer):
         checked(body)
 

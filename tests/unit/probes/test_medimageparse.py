@@ -62,8 +62,8 @@ def test_the_request_is_one_row_of_image_and_text(phantom, template):
         ({"image": "/etc/hostname"}, "outside the template's folder"),
     ],
 )
-def test_an_unfit_probe_is_refused_before_sending(phantom, template, change, words):
-    """What the probe lacks is said before anything is sent."""
+def test_an_invalid_probe_is_refused_before_sending(phantom, template, change, words):
+    """Missing keys are reported before a request is sent."""
     with pytest.raises(DeployError, match=words):
         medimageparse.request({**phantom, **change}, template)
 
@@ -119,7 +119,7 @@ def test_a_bare_object_and_a_bare_array_are_accepted(phantom, template, good):
 @pytest.mark.parametrize(
     ("fill", "words"), [(0, "'right lung' found nothing"), (255, "'right lung' covers the whole image")]
 )
-def test_one_mask_that_says_nothing_is_a_warning(phantom, template, fill, words):
+def test_one_empty_mask_is_a_warning(phantom, template, fill, words):
     """An empty or a full mask is reported, and the answer still counts."""
     size = SIDE * SIDE
     array = features(data=bytes([255]) + bytes(size - 1) + bytes([fill]) * size)
@@ -185,7 +185,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_each_damage_is_named(phantom, template, good, name):
+def test_each_damage_has_its_message(phantom, template, good, name):
     """The reason contains what was expected and what the answer contains."""
     damage, words = DAMAGE[name]
     with pytest.raises(WrongAnswer, match=words):
@@ -202,7 +202,7 @@ def test_another_status_is_wrong_whatever_the_body(phantom, template, good):
     st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["image_features", "data", "shape", "dtype"]), inner)
 )).map(lambda value: json.dumps(value).encode()))  # fmt: skip
 def test_no_answer_raises_anything_but_wrong_answer(body):
-    """Whatever the endpoint says, the judge stays calm."""
+    """Any response raises nothing but WrongAnswer."""
     probe = {"type": "medimageparse", "image": "probe/phantom.png", "text": "lung"}
     with pytest.raises(WrongAnswer) as wrong:
         medimageparse.check(probe, Path(__file__).parents[3] / "templates/medimageparse", 200, body)

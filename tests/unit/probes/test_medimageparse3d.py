@@ -65,8 +65,8 @@ def test_the_request_is_one_row_of_volume_and_text():
         ({"image": "pipeline.yml.j2"}, r"'pipeline.yml.j2': expected a NIfTI-1 header"),
     ],
 )
-def test_an_unfit_probe_is_refused_before_sending(change, words):
-    """What the probe lacks is said before anything is sent."""
+def test_an_invalid_probe_is_refused_before_sending(change, words):
+    """Missing keys are reported before a request is sent."""
     with pytest.raises(DeployError, match=words):
         medimageparse3d.request({**PROBE, **change}, FOLDER)
 
@@ -143,7 +143,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_each_damage_is_named(good, name):
+def test_each_damage_has_its_message(good, name):
     """The reason contains what was expected and what the answer contains."""
     damage, words = DAMAGE[name]
     with pytest.raises(WrongAnswer, match=words):
@@ -158,7 +158,7 @@ def test_another_status_is_wrong_whatever_the_body(good):
 
 @given(shared.bodies("nifti_file", "data"))
 def test_no_answer_raises_anything_but_wrong_answer(body):
-    """Whatever the endpoint says, the judge stays calm."""
+    """Any response raises nothing but WrongAnswer."""
     with pytest.raises(WrongAnswer):
         checked(body)
 

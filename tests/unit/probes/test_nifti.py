@@ -30,7 +30,7 @@ def test_every_number_comes_back(values, order, packed):
 
 
 def test_scale_spacing_and_affine_are_read():
-    """A slope of zero means no scaling; an affine counts only when its code says that it is there."""
+    """A slope of zero means no scaling; an affine counts only if its code is set."""
     affine = [[-2, 0, 0, 9], [0, -2, 0, 8], [0, 0, 3, -7]]
     head = header(nifti(SMALL, affine=affine, scale=(2.5, -1), spacing=(2, -2, 3)))
     assert (head.slope, head.intercept, head.spacing) == (2.5, -1, (2, 2, 3))
@@ -59,7 +59,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_each_damage_is_named(name):
+def test_each_damage_has_its_message(name):
     """The message contains what was expected and what the file contains."""
     content, words = WRONG[name]
     with pytest.raises(NotNifti, match=words):
@@ -73,7 +73,7 @@ def test_another_shape_is_refused_before_its_data_is_read():
 
 
 @given(st.binary(max_size=500), st.lists(st.tuples(st.integers(0, 351), st.integers(0, 255)), max_size=8))
-def test_noise_raises_nothing_else(noise, changes):
+def test_random_text_raises_no_other_error(noise, changes):
     """Noise, and a good file with changed bytes: a volume or NotNifti."""
     damaged = nifti(SMALL, packed=False, change={at: bytes([value]) for at, value in changes})
     for content in (noise, gzip.compress(noise), damaged):

@@ -56,7 +56,7 @@ def test_the_volume_carries_no_date(made):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_templates_own_probe_passes_against_the_stand_in(name):
-    """What pipeline.yml.j2 sends is understood, and what comes back is judged right without a warning."""
+    """The request of pipeline.yml.j2 is accepted, and the response passes without a warning."""
     text = (template(name) / "pipeline.yml.j2").read_text(encoding="utf-8")
     start = text.index("\nprobe:\n")
     probe = {"text": None, "status": 200, **yaml.safe_load(text[start : text.index("\nrollout:")])["probe"]}

@@ -56,8 +56,8 @@ def middle(picture, colour):
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 @pytest.mark.parametrize("signs", list(product((1, -1), repeat=3))[::3])
-def test_however_it_is_stored_it_is_hung_the_same_way(order, signs):
-    """The same body stored along other axes and in other directions, with the affine that says so: one picture."""
+def test_the_orientation_does_not_depend_on_the_storage_order(order, signs):
+    """The same body stored along other axes and directions, with a matching affine, gives the same picture."""
     image, labels = body()
     turned = [np.flip(each.transpose(order), [a for a in range(3) if signs[a] < 0]) for each in (image, labels)]
     affine = (LEFT_BACK_FEET[:, order]) * np.array(signs)
