@@ -241,7 +241,7 @@ def foreign_changes(outsider: Outsider, name: str) -> dict[str, Callable[[Outsid
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`--laws full` tries many more interruptions and changes."""
     if "examples" in metafunc.fixturenames:
-        metafunc.parametrize("examples", [200 if metafunc.config.getoption("laws", "some") == "full" else 6])
+        metafunc.parametrize("examples", [60 if metafunc.config.getoption("laws", "some") == "full" else 6])
 
 
 def test_whatever_somebody_else_changes_voids_the_plan(world: World, examples: int) -> None:
