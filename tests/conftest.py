@@ -19,8 +19,13 @@ settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--laws full`: every fault at every request, which takes long."""
+    """`--laws full`: many more cases of each law, which takes long."""
     parser.addoption("--laws", choices=("some", "full"), default="some", help="How many of the laws' cases to play.")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test first, so that no worker is left alone with it."""
+    items.sort(key=lambda item: not item.name.startswith("test_weeks"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -100,8 +100,9 @@ def main() -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(16)
-        for name in IMPORTED:
-            importlib.import_module(name)
+        with contextlib.redirect_stderr(io.StringIO()):  # azure-ai-ml logs to the stream that it finds, as in a command
+            for name in IMPORTED:
+                importlib.import_module(name)
         from PIL import Image
 
         Image.init()  # loads the image formats

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -193,6 +193,13 @@ def _is_over(child: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+def spread(faults: Sequence[Mapping[str, Any]], numbers: Sequence[int], every: int = 1) -> list[dict[str, Any]]:
+    """Each fault at every `every`-th request, each fault one request later than the one before it: so every request
+    meets some of the faults.
+    """
+    return [{**fault, "number": n} for i, fault in enumerate(faults) for n in numbers if (n + i) % every == 0]
 
 
 def end_state(stage: Stage) -> dict[str, Any]:

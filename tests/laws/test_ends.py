@@ -17,7 +17,7 @@ from deploy import commands, emulator
 from deploy.emulator.seed.open_world import open_world
 from deploy.errors import DeployError
 from deploy.planning.reaping import Rules
-from tests.laws.stage import Stage, Victims
+from tests.laws.stage import Stage, Victims, spread
 from tests.laws.test_leases import advance_alone, lend
 
 REQUESTS = 45
@@ -34,7 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     full = metafunc.config.getoption("--laws", default="some") == "full"
     numbers = range(1, REQUESTS + 1)
     if "stopped" in metafunc.fixturenames:
-        cases = [{**fault, "number": n} for fault in FAULTS for n in numbers]
+        cases = spread(FAULTS, numbers, every=2 if full else 1)
         ids = [f"{fault['kind']}{fault.get('status', '')}-{fault['number']}" for fault in cases]
         pick = slice(None) if full else slice(20, None, 37)
         metafunc.parametrize("stopped", cases[pick], ids=ids[pick])

@@ -26,7 +26,7 @@ from deploy.planning.reaping import Rules
 from tests.laws.conftest import WORKSPACE, write_project
 from tests.laws.stage import Ahead
 
-SOME, FULL, LENGTH = (3, 11), 60, 9
+SOME, FULL, LENGTH = (3, 11), 30, 9
 COMMANDS = ("apply", "apply", "apply bad", "apply refused", "rollback", "rollback", "reap", "teardown")
 REFUSED = {"kind": "refuse", "status": 403, "operation": "OnlineEndpoints_CreateOrUpdate", "number": 2}
 

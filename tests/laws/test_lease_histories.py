@@ -31,7 +31,7 @@ from tests.laws.test_renewals import pool
 from tests.laws.test_standing import COMMAND
 from tests.unit.aliases.test_aliases import GitHub
 
-SOME, FULL, LENGTH = (4, 5), 200, 8
+SOME, FULL, LENGTH = (4, 5), 80, 8
 KEYS = ("one", "two")
 HOURS = (6.0, 60.0, 150.0)
 COMMANDS = ("apply", "bad", "renew", "renew", "renew", "reap", "restore", "rollback", "teardown")

@@ -244,7 +244,7 @@ def changes_by_others(outsider: Outsider, name: str) -> dict[str, Callable[[Outs
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`--laws full` tries many more interruptions and changes."""
     if "examples" in metafunc.fixturenames:
-        metafunc.parametrize("examples", [200 if metafunc.config.getoption("laws", "some") == "full" else 6])
+        metafunc.parametrize("examples", [60 if metafunc.config.getoption("laws", "some") == "full" else 6])
 
 
 def test_any_change_by_others_makes_the_plan_stale(world: World, examples: int) -> None:

@@ -25,7 +25,7 @@ PLAN = Plan("prod", (Step(Verb.CREATE, addr("endpoint/mip"), {}, "new"),), endpo
 def typed(*words: str) -> int:
     """The exit code of a command line, carried out in this process."""
     with pytest.raises(SystemExit) as left:
-        raise SystemExit(runner.leave(lambda: app(list(words), prog_name="amldeploy", standalone_mode=False)))
+        raise SystemExit(runner.exit_code(lambda: app(list(words), prog_name="amldeploy", standalone_mode=False)))
     return int(left.value.code or 0)
 
 

@@ -110,7 +110,7 @@ def test_a_deployment_that_cannot_receive_traffic_is_no_target(tags: dict[str, s
     """Its release was live; it belongs to another entry now, or it is not Succeeded. Nothing is planned."""
     seen = there({"green": 100}, {"blue": "r1", "green": "r2"}, tags=live(("green", "r2"), ("blue", "r1")))
     assert plan(seen, to=to).steps
-    body = seen["deployment/mip/blue"]
+    body = seen[addr("deployment/mip/blue")]
     body["tags"] |= tags
     body["properties"]["provisioningState"] = state
     with pytest.raises(Refused) as refused:

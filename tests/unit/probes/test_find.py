@@ -21,5 +21,5 @@ def test_each_probe_type_has_a_module(name):
 @pytest.mark.parametrize("name", ["", "gigatime", "HTTP"])
 def test_an_unknown_type_is_refused_with_the_known_ones(name):
     """A type without a module names those that have one."""
-    with pytest.raises(DeployError, match=rf"no probe type .*Use one of: {', '.join(TYPES)};"):
+    with pytest.raises(DeployError, match=rf"no probe of type .*Use one of: {', '.join(TYPES)};"):
         probes.find(name)
