@@ -28,7 +28,7 @@ def message(command: str, environment: str | None = None, arguments: Sequence[st
         return "Interrupted."
     options = [*(["-e", environment] if environment else []), *(["--yes"] if command == "reap" else [])]
     again = shlex.join(["amldeploy", command, *options, *arguments])
-    return f"Interrupted. Operations that have begun continue in Azure. To finish, run the same command again: {again}"
+    return f"Interrupted. Started operations continue in Azure. To finish, run the same command again: {again}"
 
 
 class SignalHandler:

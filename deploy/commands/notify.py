@@ -52,7 +52,7 @@ def notify(
         lease = leases.of(body) if key_in(file.environment, owner_tag(body)) else None
         if lease is None:
             continue
-        before = leases.told(str((body.get("tags") or {}).get(leases.NOTICED_TAG) or ""))
+        before = leases.noticed(str((body.get("tags") or {}).get(leases.NOTICED_TAG) or ""))
         hours = {each: leases.due(lease, before.get(_channel(each)), cloud.now()) for each in file.notices}
         due = [each for each in file.notices if hours[each] is not None]
         if due:

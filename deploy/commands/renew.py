@@ -211,4 +211,4 @@ def _in_place(renewal: Renewal, plan: Plan, deletions: Sequence[Step]) -> Plan:
 
 def _with_outage(steps: Sequence[Step]) -> list[Step]:
     """The steps, marked as steps that leave an outage when they fail."""
-    return [replace(step, body={**step.body, "callers": _OUTAGE}) for step in steps]
+    return [replace(step, body={**step.body, "traffic": _OUTAGE}) for step in steps]

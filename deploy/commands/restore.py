@@ -54,7 +54,7 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, emit
         steps = [step for step in plan.steps if step.kind != "probe" or _gets_traffic(spec, step)]
         notes = [] if spec.pipeline.probe else [f"{spec.key}: it gets traffic without a probe; its entry has none."]
         if alias_problem:
-            notes.append(f"{alias_problem}. The alias of {spec.key} is not changed and may not name {spec.name}.")
+            notes.append(f"{alias_problem}. The alias of {spec.key} is not changed and might not name {spec.name}.")
         plan = replace(plan, steps=(*steps, *settings), notes=(*plan.notes, *(notes if steps else ())))
         approve(plan, environment.cloud != "local")
         return with_status(cloud, [spec], run_plan(project, cloud, plan, "restore", emit, jobs))

@@ -30,7 +30,7 @@ class Diagnosis:
     """
 
     cause: str
-    says: str
+    explanation: str
     field: str
     evidence: tuple[str, ...]
     state: str

@@ -95,7 +95,7 @@ def both(when: datetime) -> str:
 
 
 def expected(entry: Mapping[str, Json], now: datetime) -> Mapping[str, Json]:
-    """A lease in a plan: one that has not begun, with `hours` and its end if it began now."""
+    """A lease in a plan: one that has not started, with `hours` and its end if it started now."""
     rest = {key: value for key, value in entry.items() if key != "hours"}
     if "hours" not in entry:
         return rest
@@ -147,17 +147,17 @@ def order(base: str, names: Iterable[str]) -> list[str]:
     return sorted((name for name in names if is_of_line(base, name)), key=lambda name: name.removeprefix(base))
 
 
-def due(lease: Lease, told: int | None, now: datetime) -> int | None:
+def due(lease: Lease, last: int | None, now: datetime) -> int | None:
     """The notice to send now: the nearest threshold (hours) that has passed; None if there is none.
 
-    `told`: the threshold of the last notice, None if none was sent. After a gap only the nearest notice is sent.
+    `last`: the threshold of the last notice, None if none was sent. After a gap only the nearest notice is sent.
     """
     left = lease.hours_left(now)
     passed = [hours for hours in THRESHOLDS if left <= hours]
-    return passed[-1] if left > 0 and passed and (told is None or told > passed[-1]) else None
+    return passed[-1] if left > 0 and passed and (last is None or last > passed[-1]) else None
 
 
-def told(tag: str) -> dict[str, int]:
+def noticed(tag: str) -> dict[str, int]:
     """Channel -> hours before the end of its last notice, from NOTICED_TAG."""
     words = [word.rpartition("=") for word in tag.split()]
     return {channel: int(hours) for channel, _, hours in words if channel and hours.isdecimal()}

@@ -1,4 +1,4 @@
-"""Owners: the tag that says which entry of which environment file manages a resource. Built and parsed only here. Pure.
+"""Owner tags: which entry of which environment file manages a resource. Built and parsed only here. Pure.
 
 A resource with another owner's tag is unmanaged, like one without a tag: it is never changed until it is adopted.
 """

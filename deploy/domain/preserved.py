@@ -1,4 +1,4 @@
-"""What a PUT must send so that it removes nothing: tags and properties of others, an identity that no file sets.
+"""What a PUT must send so that it removes nothing: unmanaged tags and properties, an identity that no file sets.
 
 Also: which tags only amldeploy may write.
 """
@@ -35,12 +35,12 @@ def is_protected(body: Mapping[str, Json]) -> bool:
 
 
 def merged_tags(body: Mapping[str, Json], desired: Mapping[str, Json]) -> dict[str, Json]:
-    """The tags that a PUT must send so that the tags of others stay. Their names are not case-sensitive."""
+    """The tags that a PUT must send so that unmanaged tags stay. Their names are not case-sensitive."""
     return _merged(body.get("tags") or {}, desired)
 
 
 def merged_properties(body: Mapping[str, Json], desired: Mapping[str, Json]) -> dict[str, Json]:
-    """The properties that a PUT must send so that those of others stay, without those that the service adds."""
+    """The properties that a PUT must send so that unmanaged properties stay, without those that the service adds."""
     held = (body.get("properties") or {}).get("properties") or {}
     return _merged({name: value for name, value in held.items() if name.lower() not in SERVERS_OWN}, desired)
 

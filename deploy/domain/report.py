@@ -74,7 +74,7 @@ class Report:
         failed = [outcome for outcome in self.outcomes if outcome.state is State.FAILED]
         if any(outcome.error and outcome.error["code"] == BUG for outcome in self.outcomes):
             return Exit.BUG
-        exposed = any(outcome.error and "callers" in outcome.error for outcome in self.outcomes)
+        exposed = any(outcome.error and "traffic" in outcome.error for outcome in self.outcomes)
         if exposed or any(outcome.rescue for outcome in failed):
             return Exit.RESCUE_FAILED
         refused = all("findings" in (outcome.error or {}) for outcome in failed)

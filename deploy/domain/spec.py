@@ -103,8 +103,8 @@ class EndpointSpec:
     def owned(self, body: Mapping[str, Json]) -> dict[str, Json]:
         """The endpoint's document with our tag and with what a PUT would otherwise remove.
 
-        `body` is its ARM body, empty when there is none: it may have tags and properties of others
-        or of a lease, and an identity, which cannot change. An unmanaged endpoint gets no tag of ours.
+        `body` is its ARM body, empty when there is none: it may have unmanaged tags and properties, those of a lease,
+        and an identity, which cannot change. An unmanaged endpoint gets no tag of ours.
         """
         managed = (body.get("tags") or {}).get(OWNER_TAG) == self.owner
         own = {OWNER_TAG: self.owner} if managed or not body else {}

@@ -34,7 +34,7 @@ _FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
 _DOUBLINGS = 5
 """After so many doublings the first wait exceeds the longest."""
 _MEMORY = 30.0
-"""Seconds for which what was read of quota, limits, models and permissions is used for the checks of others."""
+"""Seconds for which what was read of quota, limits, models and permissions is used for the checks of other steps."""
 
 
 class _Cancelled(BaseException):
@@ -159,7 +159,7 @@ class _EndpointRun:
             began = run.clock.monotonic()
             evidence = self._retrying(step, began)(once)
         except DeployError as error:
-            more = {"callers": step.body["callers"]} if "callers" in step.body else {}
+            more = {"traffic": step.body["traffic"]} if "traffic" in step.body else {}
             return failed(str(error), as_json(error) | more, getattr(error, "attached", {}))
         except Exception as bug:  # noqa: BLE001 traffic must be moved back and the report written, whatever this is
             words = {"code": BUG, "message": f"{type(bug).__name__}: {sanitize(str(bug))}", "cure": ""}

@@ -34,7 +34,7 @@ class Message:
     @property
     def title(self) -> str:
         if self.problem:
-            return f"{self.name} ({self.environment}): requests may not reach an endpoint"
+            return f"{self.name} ({self.environment}): requests might not reach an endpoint"
         return f"{self.name} ({self.environment}): less than {self.hours} h left on shared quota"
 
     @property

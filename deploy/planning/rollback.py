@@ -126,7 +126,8 @@ def _unfit(spec: EndpointSpec, there: Mapping[str, Json], former: Record) -> str
     if body is None:
         return f"release {former.release} was live before, and its deployment {former.slot} is deleted"
     if (held := release_of(body)) != former.release:
-        return f"release {former.release} was live before, and {former.slot} now holds {held or 'no release of ours'}"
+        now = f"release {held}" if held else "a deployment without a release tag"
+        return f"release {former.release} was live before, and {former.slot} is now {now}"
     if str(body["tags"][RELEASE_TAG]).endswith(UNVERIFIED):
         return f"{former.slot} holds release {former.release}, and its last change was never probed"
     if is_unmanaged(spec.owner, body):

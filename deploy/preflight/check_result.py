@@ -47,7 +47,7 @@ class CheckResult:
     @property
     def why(self) -> str:
         """The words, what is unknown, and the source."""
-        missing = f"could not tell {', '.join(self.unknown)}" if self.unknown else ""
+        missing = f"unknown: {', '.join(self.unknown)}" if self.unknown else ""
         return "; ".join(part for part in (self.words, missing) if part) + (f" ({self.source})" if self.source else "")
 
     def step(self, where: Address, body: Mapping[str, Json]) -> Step:

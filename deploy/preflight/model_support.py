@@ -47,11 +47,11 @@ def check(
 ) -> CheckResult:
     """Whether the model exists, and whether it may be deployed so.
 
-    `looked` is {reference, exists, told, source, newest, published, ...claims}; `machine` the size's row.
+    `looked` is {reference, exists, unread, source, newest, published, ...claims}; `machine` the size's row.
     """
     reference, source = str(looked["reference"]), str(looked.get("source") or "")
     if looked["exists"] is None:
-        detail = str(looked["told"]).rstrip(". ")
+        detail = str(looked["unread"]).rstrip(". ")
         return CheckResult(reference, source, unknown=(f"whether the model exists: {detail}",))
     if not looked["exists"]:
         cure = "Check the name, which is case-sensitive, and the version"

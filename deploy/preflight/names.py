@@ -33,7 +33,7 @@ def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, 
     """
     made = [step for step in steps if step.verb is Verb.CREATE]
     gone = {step.address for step in steps if step.verb is Verb.DELETE}
-    unread = "told" in facts.get(address("role", spec.key), {})
+    unread = "unread" in facts.get(address("role", spec.key), {})
     roles = len(spec.pipeline.roles) if unread else sum(step.kind == "role" for step in made)
     if not made and not roles:
         return None
@@ -87,12 +87,12 @@ def check(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> CheckResult:
     unknown = [_untold(each, seen) for each, _, _ in found if each.left is None]
     parts = [words for each, _, words in found if each.left is not None]
     if desired["endpoints"] and seen.get("free") is False:
-        words = f"the name {name} is not available in {where}: {seen.get('told') or 'no reason given'}"
+        words = f"the name {name} is not available in {where}: {seen.get('unread') or 'no reason given'}"
         reasons.append(Reason("AML265", words, "Choose another endpoint name; unique(n) in the template makes one"))
     elif desired["endpoints"] and seen.get("free"):
         parts.insert(0, f"{name} is free in {where}")
     elif desired["endpoints"]:
-        unknown.insert(0, f"whether {name} is free in {where}: {str(seen.get('told')).rstrip('. ')}")
+        unknown.insert(0, f"whether {name} is free in {where}: {str(seen.get('unread')).rstrip('. ')}")
     return CheckResult("; ".join(parts), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
 
 

@@ -63,10 +63,10 @@ def _pattern(words: str) -> re.Pattern[str]:
 
 
 def check(desired: Needs, answers: Mapping[str, Mapping[str, Json]]) -> CheckResult:
-    """Whether all is allowed. `answers`: word or ARM id -> {scope: ARM id, blocks: list or null, told: why null}."""
+    """Whether all is allowed. `answers`: word or ARM id -> {scope: ARM id, blocks: list or null, unread: why null}."""
     ids = {word: str(answer["scope"]) for word, answer in answers.items()}
     known = {str(a["scope"]).lower(): a["blocks"] for a in answers.values() if a["blocks"] is not None}
-    whys = {str(a["scope"]).lower(): f": permissions {a['told']}" for a in answers.values() if a.get("told")}
+    whys = {str(a["scope"]).lower(): f": permissions {a['unread']}" for a in answers.values() if a.get("unread")}
     reasons, unknown = [], []
     for word, actions in desired.items():
         scope = ids.get(word, word)

@@ -55,7 +55,7 @@ def error_annotations(error: DeployError, places: Mapping[str, Place]) -> list[A
 def report_annotations(report: Report, places: Mapping[str, Place]) -> list[Annotation]:
     """An error for each failed step, those that affect traffic first; a warning for an interrupted or replaced one."""
     failed = sorted(
-        (o for o in report.outcomes if o.state is State.FAILED), key=lambda o: "callers" not in (o.error or {})
+        (o for o in report.outcomes if o.state is State.FAILED), key=lambda o: "traffic" not in (o.error or {})
     )
     others = (o for o in report.outcomes if o.state is State.INTERRUPTED or (o.state is State.SUPERSEDED and o.error))
     return [_of_outcome(o, Level.ERROR, places) for o in failed] + [

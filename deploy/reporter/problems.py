@@ -70,7 +70,7 @@ def diagnosis_lines(error: Mapping[str, Json]) -> list[str]:
     if not isinstance(found, Mapping) or not found:
         return []
     lines = [f"State: {found['state']}"] if found.get("state") else []
-    lines += [f"Likely cause: {found['says']}"] if found.get("says") else []
+    lines += [f"Likely cause: {found['explanation']}"] if found.get("explanation") else []
     lines += [f"Change: {found['field']}"] if found.get("field") else []
     for container, last in (found.get("logs") or {}).items():
         lines += [f"Last lines of the {container} log:", *(f"  {line}" for line in last)] if last else []

@@ -81,7 +81,7 @@ def _endpoint(layout: Layout, row: EndpointRow) -> list[str]:
             (row.key, Style.BOLD),
             (row.name, Style.PLAIN),
             (row.state, Style.DIM if row.state == "absent" else state_style(row.state)),
-            (row.foreign, Style.YELLOW),
+            (row.unmanaged, Style.YELLOW),
             (f"auth {row.auth_mode}" if row.auth_mode else "", Style.DIM),
         ],
         indent=0,

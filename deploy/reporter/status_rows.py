@@ -46,8 +46,8 @@ class EndpointRow:
     dedicated quota.
 
     Texts, empty if there is no problem: `alias`: what is wrong with the alias; `missed`: the lease expired without a
-    successor; `foreign`: this environment does not manage the endpoint. `gone_since`: when a missed lease expired (ISO
-    8601), None if unknown.
+    successor; `unmanaged`: this environment does not manage the endpoint. `gone_since`: when a missed
+    lease expired (ISO 8601), None if unknown.
     """
 
     key: str
@@ -58,7 +58,7 @@ class EndpointRow:
     slots: tuple[SlotRow, ...] = ()
     lease_ends: str | None = None
     hours_left: float | None = None
-    foreign: str = ""
+    unmanaged: str = ""
     alias: str = ""
     missed: str = ""
     gone_since: str | None = None

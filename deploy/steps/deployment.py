@@ -242,7 +242,7 @@ def _differences(found: Sequence[diff.Change], most: int, files: str) -> str:
 
 
 def merged_document(document: Mapping[str, Json], body: Mapping[str, Json]) -> dict[str, Json]:
-    """The document with what a PUT would otherwise remove: tags and properties of others and, if the release stays the
+    """The document with what a PUT would otherwise remove: unmanaged tags and properties and, if the release stays the
     same, every field that the files do not set.
     """
     named = document["tags"]

@@ -151,7 +151,7 @@ def explains(step: Step, found: Difference, world: World) -> bool:
 
 
 def essence(step: Step) -> Json:
-    """What makes two steps the same after an interruption: the document without fields of others."""
+    """What makes two steps the same after an interruption: the document without unmanaged fields."""
     document = step.body.get("document")
     if not isinstance(document, Mapping):
         return dict(step.body)

@@ -21,9 +21,9 @@ VOLATILE_FACTS = (NAME,)
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`limits/<key>`: {region, endpoints, assignments, uncounted, free, told, source}; null: unknown.
+    """`limits/<key>`: {region, endpoints, assignments, uncounted, free, unread, source}; null: unknown.
 
-    `free` is read only if the workspace has no such endpoint; `told` and `uncounted`: why a value is unknown.
+    `free` is read only if the workspace has no such endpoint; `unread` and `uncounted`: why a value is unknown.
     """
     return {address(NAME, spec.key): _read(cloud, spec.name)}
 
@@ -61,6 +61,6 @@ def _read(cloud: Cloud, name: str) -> dict[str, Json]:
         "assignments": count,
         "uncounted": uncounted,
         "free": free,
-        "told": reason,
+        "unread": reason,
         "source": ", ".join(sources),
     }

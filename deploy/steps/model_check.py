@@ -21,7 +21,7 @@ VOLATILE_FACTS = (NAME,)
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`model/<key>/<deployment>`: {reference, instance_type, exists, told, source, newest, published, machine, ...}.
+    """`model/<key>/<deployment>`: {reference, instance_type, exists, unread, source, newest, published, machine, ...}.
 
     `exists` is null when it is unknown; `machine` is the size's row in the workspace's region.
     """
@@ -41,15 +41,15 @@ def _read(cloud: Cloud, reference: str) -> dict[str, Json]:
         "reference": reference,
         "source": registry.source(reference),
         "exists": None,
-        "told": "its reference has a form that cannot be looked up",
+        "unread": "its reference has a form that cannot be looked up",
     }
     try:
         found = registry.read_model(cloud, reference)
     except (CloudError, NotAuthenticated) as error:
-        return {**row, "told": error.cause}
+        return {**row, "unread": error.cause}
     if found is None:
         return row
-    details = {"newest": found.newest, "published": found.published, "source": found.source, "told": ""}
+    details = {"newest": found.newest, "published": found.published, "source": found.source, "unread": ""}
     return {**row, **details, **claims(found.body or {}), "exists": found.body is not None}
 
 

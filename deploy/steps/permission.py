@@ -20,9 +20,9 @@ VOLATILE_FACTS = (NAME,)
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`permission/<key>/<scope>`: {word, scope, blocks, told} of the workspace and of the scopes of roles.
+    """`permission/<key>/<scope>`: {word, scope, blocks, unread} of the workspace and of the scopes of roles.
 
-    `blocks` is null when Azure did not answer, and `told` is why; [] for a scope that inherits the workspace's.
+    `blocks` is null when Azure did not answer, and `unread` is why; [] for a scope that inherits the workspace's.
     """
     scopes = {"workspace": cloud.workspace_id, **role_state.scopes_to_change(cloud, spec)}
     answers = _ask(cloud, scopes, inherited=_fresh(cloud, spec.name))
@@ -59,7 +59,7 @@ def _ask(cloud: Cloud, scopes: dict[str, str], *, inherited: Sequence[str]) -> d
     above: tuple[list[Json] | None, str] = (None, reason) if blocks is None else ([], "")
     answers = {word: answered.get(scope, above if word in inherited else ([], "")) for word, scope in scopes.items()}
     return {
-        word: {"scope": scopes[word], "blocks": blocks, "told": reason} for word, (blocks, reason) in answers.items()
+        word: {"scope": scopes[word], "blocks": blocks, "unread": reason} for word, (blocks, reason) in answers.items()
     }
 
 

@@ -62,7 +62,7 @@ def step_for(spec: EndpointSpec, deployment: str, why: str, *, wait: float = 0.0
         "deployment": deployment,
         "folder": spec.folder,
         "probe": probe.model_dump(mode="json"),
-        **({"callers": "are on it"} if why == UNVERIFIED_WHY else {}),
+        **({"traffic": "is on it"} if why == UNVERIFIED_WHY else {}),
     }
     retry = Retry(probe.attempts, spec.pipeline.retry.deadline, wait)
     return Step(Verb.PROBE, address(NAME, spec.key, deployment), body, why, retry)

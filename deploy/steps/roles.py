@@ -41,12 +41,12 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`role/<key>/<role>/<scope>`: {id, giver, marked} of desired assignments that exist, and of other managed ones.
 
     `marked`: its description names the owner. `heir`: the step body that hands it on to another entry that needs it.
-    `role/<key>`: {id: "", giver: "unseen"} when they may not be read; {id: "", giver: "untold", told: why} when Azure
+    `role/<key>`: {id: "", giver: "unseen"} when they may not be read; {id: "", giver: "untold", unread: why} when Azure
     does not answer.
     """
     _, unread = try_read(lambda: role_assignments.assignments(cloud))
     if unread:
-        return {address(NAME, spec.key): {"id": "", "giver": _UNTOLD, "told": unread}}
+        return {address(NAME, spec.key): {"id": "", "giver": _UNTOLD, "unread": unread}}
     found = role_state.existing_roles(cloud, spec)
     if found is None:
         return {address(NAME, spec.key): {"id": "", "giver": _UNSEEN}}
@@ -126,7 +126,7 @@ def unreadable(where: Address) -> Finding:
 def _refuse_unread(facts: Facts) -> None:
     for where, body in facts.items():
         if where.kind == NAME and body["giver"] == _UNTOLD:
-            cause = f"role assignments {body['told']}, so it is unknown which exist and which must be removed"
+            cause = f"role assignments {body['unread']}, so it is unknown which exist and which must be removed"
             raise Refused(
                 [Finding(str(where), "AML253", cause, "Try again. If it continues, check Azure's status page")]
             )

@@ -160,7 +160,7 @@ def _history(body: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _as_it_is(document: Mapping[str, Json], there: Mapping[str, Json] | None) -> Mapping[str, Json]:
-    """The endpoint as it is now with the document's traffic: a lease and tags of others may be newer than the plan."""
+    """The endpoint as it is now with the document's traffic: a lease and unmanaged tags may be newer than the plan."""
     if there is None:
         return document
     moved = {part: document[part] for part in ("name", "traffic", "mirror_traffic") if part in document}

@@ -4,7 +4,8 @@ interruption.
 Each case is one fault at one request of a renewal: it is refused, its answer is lost, the connection is reset, or the
 process is killed; or a second runner renews in between. Then one endpoint of the entry exists and receives traffic, the
 alias names it, and roles, cores and principals are those of an undisturbed renewal. At every moment a client finds an
-endpoint through the alias, except with `--in-place`, which announces it. `--laws full` injects half of the faults at every request.
+endpoint through the alias, except with `--in-place`, which announces it. `--laws full` injects half
+of the faults at every request.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ class Weeks:
             (name, hours)
             for name, body in bodies.items()
             if (lease := leases.of(body))
-            for said in [leases.told(str(body["tags"].get(leases.NOTICED_TAG) or "")).get("stdout")]
+            for said in [leases.noticed(str(body["tags"].get(leases.NOTICED_TAG) or "")).get("stdout")]
             if (hours := leases.due(lease, said, when))
         ]
         judged = select(environment, there, Rules(reap), when)

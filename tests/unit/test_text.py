@@ -15,7 +15,7 @@ from tests.addresses import addr
 from tests.unit.specs import environment, spec
 
 ASKED = {"name": "mip-ab", "endpoints": 0, "deployments": 0, "siblings": 20, "roles": 0}
-FULL = {"region": "eastus", "endpoints": 100, "assignments": 4000, "free": True, "told": "", "source": ""}
+FULL = {"region": "eastus", "endpoints": 100, "assignments": 4000, "free": True, "unread": "", "source": ""}
 SUMS = {"instances": 1, "held": 0, "instance_type": "S", "capacity": "dedicated", "reserve": False, "limit": None}
 
 

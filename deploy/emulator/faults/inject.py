@@ -110,7 +110,7 @@ def override_reads(world: World, fault: Fault | None, path: str) -> AbstractCont
 
 
 def on_request(fault: Fault | None, world: World, subscription: str, caller: str) -> None:
-    """Stop a request before it has an effect, if the fault says so.
+    """Stop a request before it has an effect, if the fault requires it.
 
     Raises:
         Refusal: with the fault's answer; status 0 for `reset`.

@@ -167,7 +167,7 @@ def require(call: Call) -> Resource:
 
 
 def render(call: Call, deployment: Resource) -> dict[str, Json]:
-    """A deployment as returned to callers."""
+    """A deployment as returned to clients."""
     uri = operations.url(call, deployment.private["operation"], deployment.location)
     properties = deployment.properties
     return {

@@ -159,7 +159,7 @@ def require(call: Call) -> Resource:
 
 
 def render(call: Call, endpoint: Resource) -> dict[str, Json]:
-    """An endpoint as returned to callers; its URLs are those of the server that answers."""
+    """An endpoint as returned to clients; its URLs are those of the server that answers."""
     properties = endpoint.properties
     where = f"{call.base}/inference/{endpoint.location}/{endpoint.body['name']}" if endpoint.private["ready"] else None
     uri = operations.url(call, endpoint.private["operation"], endpoint.location)

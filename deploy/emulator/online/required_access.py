@@ -40,7 +40,7 @@ def enforces_secret_access(properties: Mapping[str, str]) -> bool:
 
 
 def allow_secret_stores(call: Call, workspace: Resource, properties: Mapping[str, str], kind: str) -> None:
-    """Refuse the flag with any other than a system-assigned identity, and for callers that cannot list the secrets."""
+    """Refuse the flag with any other than a system-assigned identity, and without access to the secrets."""
     if not enforces_secret_access(properties):
         return
     if kind != "SystemAssigned":

@@ -1,6 +1,6 @@
 """Errors of the emulator's files: an invalid input file, and a world file that cannot be opened.
 
-A module of its own, so that callers can catch them without heavy imports.
+A module of its own, so that other modules can catch them without heavy imports.
 """
 
 from __future__ import annotations

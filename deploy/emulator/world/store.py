@@ -21,7 +21,7 @@ from deploy.emulator.world.timing import QUICK, Clock, SystemClock, Timing
 
 @dataclass
 class Resource:
-    """One ARM resource: `body` is what callers can read; `private` is internal (keys, operation ids)."""
+    """One ARM resource: `body` is what clients can read; `private` is internal (keys, operation ids)."""
 
     id: str
     kind: str

@@ -99,15 +99,15 @@ def test_each_channel_is_remembered_by_itself() -> None:
     """What is written in the tag is read; whatever else stands there is nobody's."""
     told = {"stdout": 24, "slack/TEAM_HOOK": 48}
 
-    assert leases.told(leases.noted(told)) == told
-    assert leases.told("48 24 x= =y") == {}
-    assert leases.told("x=² y=٣ z=-1 stdout=24") == {"y": 3, "stdout": 24}
+    assert leases.noticed(leases.noted(told)) == told
+    assert leases.noticed("48 24 x= =y") == {}
+    assert leases.noticed("x=² y=٣ z=-1 stdout=24") == {"y": 3, "stdout": 24}
 
 
 @given(st.text(max_size=30) | st.text("=0123456789²٣ xy", max_size=30))
 def test_whatever_stands_in_the_tag_is_read(text: str) -> None:
     """Tags are anybody's to write."""
-    assert all(isinstance(hours, int) for hours in leases.told(text).values())
+    assert all(isinstance(hours, int) for hours in leases.noticed(text).values())
 
 
 ANY_TIME = st.datetimes(

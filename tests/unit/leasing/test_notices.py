@@ -154,5 +154,5 @@ def test_a_problem_has_its_own_text(to: str) -> None:
     told = json.dumps(notices.payload(to, word))
 
     assert "Azure deleted mip-a. Repair it with" in told
-    assert "requests may not reach an endpoint" in told
+    assert "requests might not reach an endpoint" in told
     assert "less than" not in told

@@ -136,7 +136,7 @@ def test_a_deployment_with_traffic_gets_the_unverified_mark() -> None:
     assert [s.body["document"]["tags"][RELEASE_TAG] for s in made.steps if s.kind == "deployment"] == [
         "r3" + UNVERIFIED, "r3",
     ]  # fmt: skip
-    assert probe.body["callers"] == "are on it"
+    assert probe.body["traffic"] == "is on it"
 
 
 def test_a_deployment_with_traffic_gets_no_mirrored_traffic() -> None:
@@ -212,7 +212,7 @@ def test_unknown_quota_blocks_nothing() -> None:
     row = {**quota_row(), "cores": None, "family": None, "limit": None, "in_use": None}
     made = plan(spec(), facts(quota=row))
 
-    assert "could not tell how many cores" in made.steps[0].why
+    assert "unknown: how many cores" in made.steps[0].why
     assert made.steps[0].body["verdict"] == "unknown"
 
 
@@ -314,7 +314,7 @@ def worlds(draw) -> tuple[dict, str | None]:
 @given(worlds(), st.sampled_from(["r1", "r2"]), st.lists(st.integers(1, 99), unique=True, max_size=3).map(sorted))
 def test_traffic_is_never_split_wrongly(world, release: str, stages: list[int]) -> None:
     """From any world: every shift sums to 100 and names only slots that are there by then; the last names one. No slot
-    gets another release while callers are on it.
+    gets another release while it receives traffic.
     """
     there, _ = world
     made = plan(spec(release=release, pipeline={"rollout": {"stages": [*stages, 100]}}), there)

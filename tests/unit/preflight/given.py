@@ -37,5 +37,5 @@ def region(
 
 def looked(**more: Any) -> dict[str, Any]:
     """A registry's model that allows two sizes."""
-    told = {"reference": MODEL, "exists": True, "told": "", "source": "registry azureml", "newest": "17"}
+    told = {"reference": MODEL, "exists": True, "unread": "", "source": "registry azureml", "newest": "17"}
     return {**told, "published": True, "allowed": [A100, H100], "smallest": [24, 1, 220, 64], "shared": True, **more}

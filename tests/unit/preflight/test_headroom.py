@@ -12,7 +12,7 @@ from tests.addresses import addr
 from tests.unit.specs import deployment_body, endpoint_body, facts, spec
 
 NEW = {"name": "mip-ab", "endpoints": 1, "deployments": 1, "siblings": 0, "roles": 2}
-SEEN = {"region": "eastus", "endpoints": 3, "assignments": 40, "free": True, "told": "", "source": "endpoints"}
+SEEN = {"region": "eastus", "endpoints": 3, "assignments": 40, "free": True, "unread": "", "source": "endpoints"}
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 50)), max_size=6), st.integers(50, 150))
@@ -77,7 +77,7 @@ def test_limits_of_the_region() -> None:
 
 def test_limits_refuse() -> None:
     """Each published limit has its code."""
-    full = SEEN | {"endpoints": 100, "assignments": 4000, "free": False, "told": "in use"}
+    full = SEEN | {"endpoints": 100, "assignments": 4000, "free": False, "unread": "in use"}
     found = names.check(NEW | {"siblings": 20}, full)
 
     assert [reason.code for reason in found.reasons] == ["AML260", "AML261", "AML264", "AML265"]
@@ -86,7 +86,7 @@ def test_limits_refuse() -> None:
 def test_unknown_limits() -> None:
     """More than the default limit means that it was raised; what is not told blocks nothing."""
     assert names.check(NEW, SEEN).verdict is Verdict.YES
-    for more in ({"endpoints": 130}, {"assignments": None}, {"free": None, "told": "closed to us"}):
+    for more in ({"endpoints": 130}, {"assignments": None}, {"free": None, "unread": "closed to us"}):
         assert names.check(NEW, SEEN | more).verdict is Verdict.UNKNOWN
 
 

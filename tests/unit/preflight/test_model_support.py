@@ -59,7 +59,7 @@ def test_refusals() -> None:
 
 def test_unknown_results() -> None:
     """A registry that refuses, a published model without an allow-list, a shared flag nobody shows: none blocks."""
-    assert judged(exists=None, told="not for you").verdict is Verdict.UNKNOWN
+    assert judged(exists=None, unread="not for you").verdict is Verdict.UNKNOWN
     assert judged(allowed=None).verdict is Verdict.UNKNOWN
     assert check(looked(shared=None), A100, MACHINE, shared=True, also="").verdict is Verdict.UNKNOWN
     assert judged(machine={}).verdict is Verdict.YES

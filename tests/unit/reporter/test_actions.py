@@ -114,7 +114,7 @@ def test_failures_that_affect_traffic_are_first() -> None:
     outcomes = (
         Outcome(addr("endpoint/a"), Verb.CREATE, State.INTERRUPTED, 1, 1.0),
         Outcome(addr("endpoint/b"), Verb.CREATE, State.FAILED, 1, 1.0, error),
-        Outcome(addr("traffic/c"), Verb.SHIFT, State.FAILED, 1, 1.0, {**error, "callers": "on green"}),
+        Outcome(addr("traffic/c"), Verb.SHIFT, State.FAILED, 1, 1.0, {**error, "traffic": "on green"}),
         Outcome(addr("traffic/d"), Verb.SHIFT, State.DONE, 1, 1.0),
     )
     lines = annotation_commands(

@@ -75,22 +75,22 @@ def test_dedicated_quota_is_no_lease():
 
 
 @pytest.mark.parametrize(
-    ("tags", "foreign"),
+    ("tags", "unmanaged"),
     [
         ({"amldeploy-owner": "dev/mip"}, ""),
         ({"amldeploy-owner": "prod/mip"}, "managed by prod/mip"),
         ({}, "unmanaged"),
     ],
 )
-def test_an_unmanaged_endpoint_shows_its_owner(tags, foreign):
+def test_an_unmanaged_endpoint_shows_its_owner(tags, unmanaged):
     """In the words of the refusal of a plan."""
     facts = _facts()
     facts[addr("endpoint/mip")]["tags"] = tags
     row = endpoint_row(SPEC, facts, NOW)
-    assert row.foreign == foreign
+    assert row.unmanaged == unmanaged
     for text in (status_text([row]), status_markdown([row])):
-        assert (foreign in text) is True
-        assert ("managed" in text) is bool(foreign)
+        assert (unmanaged in text) is True
+        assert ("managed" in text) is bool(unmanaged)
 
 
 def test_a_missed_lease_and_a_wrong_alias_are_shown() -> None:
