@@ -163,7 +163,7 @@ def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Ca
         return Candidate(name, f"its lease expires in {left:.1f} h", left)
     born = leases.moment((body.get("systemData") or {}).get("createdAt"))
     if rules.older_than is not None and born is not None:
-        age = (now - born).total_seconds() / 3600
+        age = max((now - born).total_seconds() / 3600, 0.0)  # `now` has whole seconds, `createdAt` fractions
         if age >= rules.older_than:
             return Candidate(name, f"it is {age:.0f} h old", left)
     return None

@@ -48,7 +48,7 @@ def main(state: Path, hours: float, *, kept: bool) -> None:
         )
         cloud = _cloud(running.url)
         if kept:
-            once = cloud.credential._ask()
+            once = cloud.credential._request()
             cloud.credential._inner._func = lambda: once
         told = _work(cloud, hours)
         cloud.close()

@@ -105,7 +105,7 @@ def test_a_cancelled_apply_leaves_a_report(project: Path, signals: tuple[int, ..
     assert set(states[:at]) <= {"done"}
     assert set(states[at + 1 :]) == {"not_reached"}
     assert not told["ok"]
-    assert "Operations that have begun continue in Azure" in err
+    assert "Started operations continue in Azure" in err
     assert "Traffic now: mip: none." in err
     assert "run the same command again: amldeploy apply -e local" in err
     (report,) = (project / ".amldeploy" / "reports").glob("*-apply/report.json")

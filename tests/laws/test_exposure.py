@@ -36,7 +36,7 @@ def test_a_plan_file_remembers_what_is_allowed(world: World, tmp_path: Path) -> 
     made = commands.plan(world.project, "law", allow_exposure=True)
     file = tmp_path / "law.plan"
     file.write_text(reporter.plan_dump(made))
-    with pytest.raises(UsageError, match="Leave out --allow-exposure"):
+    with pytest.raises(UsageError, match="Use --allow-exposure with plan"):
         commands.apply(
             world.project, None, approve=lambda *_: None, emit=world.watch, plan_file=file, allow_exposure=True
         )

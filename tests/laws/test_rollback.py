@@ -158,7 +158,7 @@ def test_a_plan_file_remembers_that_a_rolled_back_release_is_allowed(stage: Stag
         file.write_text(reporter.plan_dump(commands.plan(project, "law", allow_rolled_back=allowed)))
         assert commands.apply(project, None, **ways).report.exit is Exit.OK
         assert stage.seen()["live"] == ["2" if allowed else "1"]
-    with pytest.raises(UsageError, match="Leave out --allow-rolled-back"):
+    with pytest.raises(UsageError, match="Use --allow-rolled-back with plan"):
         commands.apply(project, None, allow_rolled_back=True, **ways)
 
 

@@ -73,7 +73,7 @@ def late(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> int:
     monkeypatch.chdir(stage.world.project.root)
     words = ["status", "-e", "law", "--fail-under", "1h"]
     with pytest.raises(SystemExit) as left:
-        sys.exit(runner.leave(lambda: app(words, prog_name="amldeploy", standalone_mode=False)))
+        sys.exit(runner.exit_code(lambda: app(words, prog_name="amldeploy", standalone_mode=False)))
     return int(left.value.code or 0)
 
 

@@ -55,9 +55,9 @@ SAID: dict[str, tuple[Callable[[int], str], str, str]] = {
     "smallest": (small, "0 of 1 core, 0 of 1 GPU (", "0 of 2 cores, 0 of 2 GPUs ("),
     "guard": (guarded, "1 instance would run", "2 instances would run"),
     "sums": (
-        lambda n: wording.quota({"needed": n, "instances": n, "cores_per_instance": 1}).needs,
-        "1 instance = 1 x 1 = 1 core",
-        "2 instances = 2 x 1 = 2 cores",
+        lambda n: wording.quota_text({"needed": n, "instances": n, "cores_per_instance": 1}),
+        "need 1 core (1 instance x 1)",
+        "need 2 cores (2 instances x 1)",
     ),
 }
 
