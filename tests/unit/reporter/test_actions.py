@@ -112,7 +112,7 @@ def test_what_callers_feel_comes_first() -> None:
         ("error", {"title": "AML310 traffic/c"}),
         ("error", {"title": "AML310 endpoint/b"}),
         ("warning", {"title": "Note"}),
-        ("warning", {"title": addr("endpoint/a")}),
+        ("warning", {"title": "endpoint/a"}),
     ]
 
 

@@ -51,7 +51,7 @@ def test_exit() -> None:
 
 def test_lines_of_a_plan() -> None:
     """Each check is a line, and each reason against the plan that no check has; changes are none."""
-    bad = CheckResult("w", "s", (Reason("AML200", "few", "more"),)).step("quota/mip/x", {})
+    bad = CheckResult("w", "s", (Reason("AML200", "few", "more"),)).step(addr("quota/mip/x"), {})
     good = CheckResult("w", "s").step(addr("model/mip/blue"), {})
     guard = Finding("environment/dev", "AML240", "too many", "fewer")
     own = Finding("quota/mip/x", "AML200", "few (s)", "more")
@@ -59,7 +59,7 @@ def test_lines_of_a_plan() -> None:
 
     assert [(line.subject, line.verdict) for line in lines] == [
         ("quota/mip/x", Verdict.NO),
-        (addr("model/mip/blue"), Verdict.YES),
+        ("model/mip/blue", Verdict.YES),
         ("environment/dev", Verdict.NO),
     ]
     assert lines[0].findings == (own,)

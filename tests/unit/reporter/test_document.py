@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import deploy
-from deploy.domain.digests import digest
-from deploy.domain.plan import Plan, Step, Verb
+from deploy.domain.plan import Plan, Step, Verb, digest_world
 from deploy.errors import SpecError
 from deploy.reporter import plan_dump, plan_json, plan_load, report_json, status_json
 from tests.addresses import addr
@@ -152,7 +151,7 @@ def test_a_plan_file_that_was_damaged_is_refused_in_words(at, noise):
 def test_the_world_of_a_plan_file_cannot_be_edited():
     """What moved is told by what the file remembers, so nobody may change that."""
     world = {addr("endpoint/mip"): {"tags": {"a": "1"}}}
-    plan = replace(g.PLAN, world=world, facts=digest(world, 16))
+    plan = replace(g.PLAN, world=world, facts=digest_world(world))
     assert plan_load(plan_dump(plan)).world == world
     with pytest.raises(SpecError, match="AML191"):
         plan_load(plan_dump(plan).replace('"a": "1"', '"a": "2"'))

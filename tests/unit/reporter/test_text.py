@@ -80,7 +80,7 @@ def test_nothing_is_cut_off(width, length, words):
     address, why = addr(f"role/mip/{'x' * length}"), f"{'because ' * words}{'y' * length}"
     plan = Plan("dev", (Step(Verb.CREATE, address, {}, why), Step(Verb.CREATE, addr("endpoint/mip"), {}, why)))
     text = " ".join(plan_text(plan, width=width).split())
-    assert address in text
+    assert str(address) in text
     assert text.count(why) == 2
 
 
@@ -213,9 +213,15 @@ RESCUE_FAILED = Report(
     "dev",
     "f",
     (
-        Outcome("traffic/mip", Verb.SHIFT, State.FAILED, 1, 1.0, {"code": "AML300", "message": "no"}),
+        Outcome(addr("traffic/mip"), Verb.SHIFT, State.FAILED, 1, 1.0, {"code": "AML300", "message": "no"}),
         Outcome(
-            "traffic/mip", Verb.SHIFT, State.FAILED, 1, 1.0, {"code": "AML300", "message": "no again"}, rescue=True
+            addr("traffic/mip"),
+            Verb.SHIFT,
+            State.FAILED,
+            1,
+            1.0,
+            {"code": "AML300", "message": "no again"},
+            rescue=True,
         ),
     ),
 )

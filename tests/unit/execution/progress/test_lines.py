@@ -212,4 +212,4 @@ def test_a_file_of_events_on_a_full_disk_is_reported_and_stops_no_run() -> None:
     stream = io.StringIO()
     with open_progress(stream, interactive=False, events=Path("/dev/full")) as emit:
         emit(Event(Kind.STARTED, GREEN, Verb.CREATE))
-    assert "/dev/full does not hold every event: [Errno 28] No space left on device." in stream.getvalue()
+    assert "/dev/full does not contain every event: [Errno 28] No space left on device." in stream.getvalue()
