@@ -20,7 +20,7 @@ SEEN = {"region": "eastus", "endpoints": 3, "assignments": 40, "free": True, "un
 def test_limits_of_all_checks_together(asks: list[tuple[str, int]], left: int) -> None:
     """Refused exactly when what several ask of one gate is more than is left of it."""
     steps = [
-        CheckResult("", "").step(f"quota/{n}/x", {"limits": [headroom.Limit(what, needs, left, "AML200").body()]})
+        CheckResult("", "").step(addr(f"quota/{n}/x"), {"limits": [headroom.Limit(what, needs, left, "AML200").body()]})
         for n, (what, needs) in enumerate(asks)
     ]
     sums = {what: sum(needs for w, needs in asks if w == what) for what, _ in asks}
@@ -31,7 +31,7 @@ def test_limits_of_all_checks_together(asks: list[tuple[str, int]], left: int) -
 def test_together_leaves_out_the_refused() -> None:
     """What is refused by itself is not refused again with others, and what nobody knows refuses nothing."""
     body = {"limits": [headroom.Limit("x", 80, 100, "AML200").body()]}
-    bad = CheckResult("", "", (Reason("AML200", "", ""),)).step("quota/a/x", body)
+    bad = CheckResult("", "", (Reason("AML200", "", ""),)).step(addr("quota/a/x"), body)
     blind = {"limits": [headroom.Limit("x", 80, None, "AML200").body()]}
 
     assert headroom.together([bad, CheckResult("", "").step(addr("quota/b/x"), body)]) == []
