@@ -182,8 +182,10 @@ class Project:
             emulator.begin(self.world.state, faults=[])
 
     def reach_for(self, name: str, command: str) -> None:
-        """Play a command with files that contain the name of an endpoint of the other project: it is refused."""
-        self.want(str(self.number), name=name)
+        """Play a command with files that contain the name of an endpoint of the other project, and a new release. It is
+        refused.
+        """
+        self.want(f"{self.name} {self.number}", name=name)
         code = self.run(command)
         if code != Exit.REFUSED:
             self.broken.append(f"{command} of {name}: exit {code}")
