@@ -1,9 +1,9 @@
-"""The law of histories: two projects in one workspace, each with random applies (good and bad), rollbacks, reaps and
-teardowns.
+"""The law of histories: two projects in one workspace, each with random applies (good, bad, refused and killed),
+rollbacks, reaps and teardowns.
 
 Traffic only goes to releases that were probed. A rollback goes to the release that was live before; a second one
-changes nothing. No command of one project changes anything of the other. Without `--laws full` a fixed selection of
-histories runs.
+changes nothing. No command of one project changes anything of the other, also when its files contain the name of the
+other's endpoint, and when a reap deletes all that is old. Without `--laws full` a fixed selection of histories runs.
 """
 
 from __future__ import annotations
@@ -20,14 +20,19 @@ from deploy import commands, emulator
 from deploy.domain.arm import RELEASE_TAG
 from deploy.domain.plan import Verb
 from deploy.emulator.seed.open_world import open_world
-from deploy.errors import DeployError
+from deploy.errors import DeployError, Exit
 from deploy.execution.progress import Event, Kind
 from deploy.planning.reaping import Rules
 from tests.laws.conftest import WORKSPACE, write_project
 from tests.laws.stage import Ahead
 
-SOME, FULL, LENGTH = (3, 11), 30, 9
-COMMANDS = ("apply", "apply", "apply bad", "apply refused", "rollback", "rollback", "reap", "teardown")
+SOME, FULL, LENGTH = (8951, 18899), 30, 11
+COMMANDS = (
+    *("apply", "apply", "apply bad", "apply refused", "apply killed"),
+    *("rollback", "rollback", "reap", "reap old", "teardown", "apply theirs", "teardown theirs"),
+)
+DAY = 25 * 3600.0
+"""Seconds that pass before a reap: more than an idle slot is kept."""
 REFUSED = {"kind": "refuse", "status": 403, "operation": "OnlineEndpoints_CreateOrUpdate", "number": 2}
 
 
@@ -37,31 +42,38 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", range(FULL) if full else SOME)
 
 
+class Killed(BaseException):
+    """The process ends here."""
+
+
 class Project:
     """One of the two: its files, the probes that ran, and the live releases, newest first."""
 
     def __init__(self, folder: Path, name: str) -> None:
         folder.mkdir()
         self.world, self.name = write_project(folder, Ahead()), name
+        plain = folder / "templates" / "plain"
+        for file in ("endpoint.yml.j2", "deployment.yml.j2"):
+            text = (plain / file).read_text()
+            (plain / file).write_text(text.replace("{{ endpoint }}-{{ unique(5) }}", "{{ values.name }}"))
+        self.endpoint = f"mip-{name}"
         self.want("1")
 
     def begin(self) -> None:
         """Nothing is deployed and nothing is known."""
         self.number, self.probed, self.lived, self.moved_back = 0, set[str](), list[str](), False
         self.broken: list[str] = []
+        self.kills = False
+        self.want("1")
 
-    def want(self, release: str, expect: int = 200) -> None:
-        values = {"release": release, "expect": expect}
+    def want(self, release: str, expect: int = 200, name: str = "") -> None:
+        values = {"release": release, "expect": expect, "name": name or self.endpoint}
         body = {
             "cloud": "local", "project": self.name, "subscription_id": "00000000-0000-0000-0000-000000000001",
             "resource_group": "rg-local", "workspace": "mlw-local",
             "endpoints": {"mip": {"template": "plain", "values": values}},
         }  # fmt: skip
         (self.world.project.root / "environments" / "law.yml").write_text(yaml.safe_dump(body))
-
-    @property
-    def endpoint(self) -> str:
-        return commands.validate(self.world.project, "law")[1][0].name
 
     def seen(self) -> tuple[dict[str, int], dict[str, tuple[str, str]]]:
         """Return traffic, and deployment -> (release, its digest), from the file of the world."""
@@ -90,13 +102,16 @@ class Project:
     def watch(self, event: Event) -> None:
         """Record what was probed; check that everything with traffic was probed."""
         traffic, slots = self.seen()
-        if event.kind is Kind.DONE and event.verb is Verb.PROBE:
-            self.probed.add(slots[event.address.split("/")[-1]][0])
+        slot = event.address.split("/")[-1]
+        if event.kind is Kind.DONE and event.verb is Verb.PROBE and slot in slots:
+            self.probed.add(slots[slot][0])
         self.broken += [
             f"{event.kind} {event.address}: {slot} holds {slots.get(slot)}, which was not probed"
             for slot in traffic
             if slots.get(slot, ("",))[0] not in self.probed
         ]
+        if self.kills and event.kind is Kind.DONE and event.verb is Verb.PROBE:
+            raise Killed
 
     def quiet(self) -> dict[str, Any]:
         return {"approve": lambda *_: None, "emit": self.watch}
@@ -108,8 +123,8 @@ class Project:
         now, (moved, held) = self.live(), self.seen()
         if sum(moved.values()) not in (0, 100):
             self.broken.append(f"{command}: {moved}")
-        if command == "teardown":
-            self.begin_again(code, held)
+        if command in ("teardown", "reap old"):
+            self.begin_again(command, code, held)
         elif command == "rollback":
             self.check_rollback(before, now, traffic, slots)
         elif command.startswith("apply") and now and now != before:
@@ -121,9 +136,9 @@ class Project:
             self.moved_back = True
         self.lived = [each for each in self.lived if each in {release for release, _ in held.values()}]
 
-    def begin_again(self, code: int, held: dict[str, Any]) -> None:
+    def begin_again(self, command: str, code: int, held: dict[str, Any]) -> None:
         if code == 0 and held:
-            self.broken.append(f"teardown leaves {held}")
+            self.broken.append(f"{command} leaves {held}")
         self.lived, self.moved_back = [], False
 
     def check_rollback(self, before: str, now: str, traffic: dict[str, int], slots: dict[str, Any]) -> None:
@@ -142,23 +157,39 @@ class Project:
 
     def run(self, command: str) -> int:
         project = self.world.project
-        if command.startswith("apply"):
+        if command.startswith("apply") and command != "apply theirs":
             self.number += 1
             self.want(str(self.number), 418 if command == "apply bad" else 200)
         if command == "apply refused":
             emulator.begin(self.world.state, faults=[REFUSED])
+        self.kills = command == "apply killed"
         try:
-            if command == "reap":
-                return int(commands.reap(project, "law", Rules(), yes=True, show=lambda _: None, **self.quiet()).exit)
-            if command == "teardown":
+            if command.startswith("reap"):
+                emulator.clock(self.world.state, advance=DAY)
+                rules = Rules(older_than=1, force=True) if command == "reap old" else Rules()
+                return int(commands.reap(project, "law", rules, yes=True, show=lambda _: None, **self.quiet()).exit)
+            if command.startswith("teardown"):
                 return int(commands.teardown(project, "law", **self.quiet()).report.exit)
             if command == "rollback":
                 return int(commands.rollback(project, "law", ["mip"], **self.quiet()).report.exit)
             return int(commands.apply(project, "law", **self.quiet()).report.exit)
         except DeployError as error:
             return int(error.exit)
+        except Killed:
+            return -1
         finally:
+            self.kills = False
             emulator.begin(self.world.state, faults=[])
+
+    def reach_for(self, name: str, command: str) -> None:
+        """Play a command with files that contain the name of an endpoint of the other project, and a new release. It is
+        refused.
+        """
+        self.want(f"{self.name} {self.number}", name=name)
+        code = self.run(command)
+        if code != Exit.REFUSED:
+            self.broken.append(f"{command} of {name}: exit {code}")
+        self.want(str(self.number))
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +213,10 @@ def test_histories(two: tuple[Project, Project], seed: int) -> None:
         mine, other = chance.sample(two, 2)
         command, before = chance.choice(COMMANDS), other.seen()
         told.append(f"{mine.name}: {command}")
-        mine.play(command)
+        if not command.endswith("theirs"):
+            mine.play(command)
+        elif before[1]:
+            mine.reach_for(other.endpoint, command)
         told += [f"  {each.name}: {words}" for each in two for words in each.broken]
         assert other.seen() == before, told
         assert mine.broken + other.broken == [], "\n".join(told)

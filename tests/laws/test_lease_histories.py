@@ -1,15 +1,17 @@
 """The law of leases: two entries on shared quota stay whole under any sequence of apply, renew, reap, restore, rollback
 and teardown, with any failure or kill.
 
-After each exit 0 the alias of a deployed entry names an endpoint that receives traffic. A renewal never changes the
-live release. What a renewal or a reap deletes was exported. Exit codes are those of the README. At the end one teardown
-leaves no endpoint, role assignment or core. Without `--laws full` a fixed selection of histories runs.
+After each exit 0 the alias of a deployed entry names an endpoint that receives traffic, also where another program
+removed or changed the alias before an apply or a renewal. A renewal never changes the live release. What a renewal or a
+reap deletes was exported by the same run. Exit codes are those of the README. At the end one teardown leaves no
+endpoint, role assignment or core. Without `--laws full` a fixed selection of histories runs.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,11 +33,11 @@ from tests.laws.test_renewals import pool
 from tests.laws.test_standing import COMMAND
 from tests.unit.aliases.test_aliases import GitHub
 
-SOME, FULL, LENGTH = (4, 5), 80, 8
+SOME, FULL, LENGTH = (30744, 20787), 80, 8
 KEYS = ("one", "two")
 HOURS = (6.0, 60.0, 150.0)
 COMMANDS = ("apply", "bad", "renew", "renew", "renew", "reap", "restore", "rollback", "teardown")
-ERROR_RULES = ("", "", "", "refuse", "lose", "full", "kill")
+ERROR_RULES = ("", "", "", "refuse", "lose", "full", "kill", "alias")
 CODES = {int(code) for code in Exit} - {int(Exit.BUG), int(Exit.FILES), int(Exit.AUTH)}
 
 
@@ -75,6 +77,7 @@ class History:
         self.variables = variables
         (self.root / "live" / "one.json").unlink(missing_ok=True)
         (self.root / "moved").unlink(missing_ok=True)
+        shutil.rmtree(stage.state / "reaped", ignore_errors=True)
         if variables:
             variables.clear()
         self.files("1")
@@ -138,22 +141,40 @@ class History:
         path = self.root / "live" / "one.json"
         return str(json.loads(path.read_text())["endpoint"]) if path.exists() else ""
 
-    def exported(self) -> set[str]:
-        return {path.name for path in (self.stage.state / "reaped").glob("*/*")}
+    def mangle_alias(self, chance: random.Random) -> None:
+        """Another program removes the alias, or lets it name an endpoint that does not exist."""
+        path, text = self.root / "live" / "one.json", chance.choice(["", '{"endpoint": "mip-another"}'])
+        if self.variables is None:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text) if text else path.unlink(missing_ok=True)
+        elif text:
+            self.variables["ONE"] = text
+        else:
+            self.variables.pop("ONE", None)
+
+    def exported(self) -> dict[str, set[Path]]:
+        """Endpoint -> the folders with an export of it, one for each run."""
+        found: dict[str, set[Path]] = {}
+        for path in (self.stage.state / "reaped").glob("*/*/endpoint.json"):
+            found.setdefault(path.parent.name, set()).add(path.parent)
+        return found
 
     def play(self, command: str, trouble: str, chance: random.Random) -> None:
         """Run one command, with or without a fault, and check what must hold afterwards."""
         before, live, saved = self.endpoints(), self.live(), self.exported()
         number = chance.randint(1, 12)
+        if trouble == "alias" and command in ("apply", "renew"):
+            self.mangle_alias(chance)
         code = self.killed(command, number) if trouble == "kill" else self.disturbed(command, trouble, number, chance)
         after = self.endpoints()
         said = f"{command} {trouble} {number}: exit {code}"
         self.told.append(f"{said}, {before} -> {after}")
         if code is not None and code not in CODES:
             self.broken(f"{said} is no exit code of it")
+        exported = {name for name, folders in self.exported().items() if folders - saved.get(name, set())}
         gone = before.keys() - after.keys()
-        if command in ("renew", "reap") and not gone <= self.exported():
-            self.broken(f"{said}: {gone - saved} went without an export")
+        if command in ("renew", "reap") and not gone <= exported:
+            self.broken(f"{said}: {gone - exported} went without an export")
         if command == "renew":
             changed = {key: (live[key], now) for key, now in self.live().items() if live[key] and not live[key] & now}
             if changed and trouble != "full":
