@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from deploy.domain.arm import Json
 from deploy.preflight.check_result import CheckResult, Reason
 from deploy.preflight.headroom import Limit, left
-from deploy.text import noun
+from deploy.text import count
 
 Pairs = Sequence[Sequence[int]]
 """(existing instances, desired instances) of each deployment that grows. Azure rounds up for each deployment."""
@@ -123,16 +123,31 @@ def _join(first: str, then: str) -> str:
 
 
 def arithmetic(found: Mapping[str, Json]) -> str:
-    """The arithmetic in words."""
-    count, cores, needed = found["instances"] - found["held"], found["cores_per_instance"], found["needed"]
-    more = f"{count} x {found['instance_type']}"
+    """`need 24 cores (1 instance x 24), 72 free of 96 in standardNCADSA100v4Family: OK`.
+
+    Without what is unknown. "in all families together" and "for the workspace" are added where they are less.
+    """
+    needed, limit, free = found["needed"], found["limit"], found["left"]
     if found["capacity"] == "shared":
-        return f"{more} on shared quota, which does not use the quota of the family"
-    if cores is None:
-        return more
-    reserve = " + 20 % that Azure keeps for upgrades" if found["reserve"] else ""
-    words = f"{more} x {cores} {noun(cores, 'core')}{reserve} = {needed} {noun(needed, 'core')}"
-    if found["limit"] is None or found["in_use"] is None:
-        return words
-    free = "unlimited" if found["limit"] == -1 else f"{found['limit'] - found['in_use']} free of {found['limit']}"
-    return f"{words}; {found['family']}: {free}"
+        return f"{_needed(found)} from the shared quota pool, not from the quota of the family"
+    if needed is None or (free is None and limit != -1):
+        return _needed(found)
+    others = {"in all families together": found["total_left"], "for the workspace": found["workspace_left"]}
+    less = {where: n for where, n in others.items() if n is not None and (free is None or n < free)}
+    least = min((n for n in (free, *less.values()) if n is not None), default=needed)
+    words = f"{_needed(found)}, {'no limit' if free is None else f'{free} free of {limit}'} in {found['family']}"
+    words += f" ({', '.join(f'{n} {where}' for where, n in less.items())})" if less else ""
+    return f"{words}: OK" if needed <= least else f"{words}: {needed - least} too few"
+
+
+def _needed(found: Mapping[str, Json]) -> str:
+    held, total, cores, needed = found["held"], found["instances"], found["cores_per_instance"], found["needed"]
+    grows = f"{held} -> {total} instances" if held else count(total, "instance")
+    if not cores or needed is None:
+        return grows
+    counted = f"{needed // cores} x {cores}"
+    if found["reserve"]:
+        counted = f"{grows}, Azure keeps 20 % for upgrades: {counted}"
+    else:
+        counted = f"{grows}: {counted}" if held else f"{grows} x {cores}"
+    return f"need {count(needed, 'core')} ({counted})"

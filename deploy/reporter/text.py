@@ -21,7 +21,6 @@ from deploy.reporter.wording import (
     lease,
     outcome_text,
     plan_summary,
-    quota_fits,
     reason,
     reasons,
     remaining_assets,
@@ -56,7 +55,6 @@ _ADDRESS = 11
 """Column where addresses start: a margin of two, the symbol, a space, the longest verb, a space."""
 _IN_FULL = 12
 """Number of created resources that are shown with all fields; of the others only the number of fields is shown."""
-_FITS = {True: Style.PLAIN, False: Style.BAD, None: Style.YELLOW}
 
 
 def plan_text(
@@ -154,8 +152,7 @@ def _steps(layout: Layout, steps: Sequence[Step], *, brief: bool = False) -> lis
 
 
 def _step(layout: Layout, step: Step, column: int) -> list[str]:
-    style = _FITS[quota_fits(step.body)] if step.kind == "quota" and "needed" in step.body else Style.PLAIN
-    below = [(reason(step), style)]
+    below = [(reason(step), Style.PLAIN)]
     below += [(f"{path}: {old} -> {new}", Style.PLAIN) for path, old, new in undescribed_changes(step)]
     below += [(unchanged(step), Style.DIM)]
     mark, meaning = symbol(step)

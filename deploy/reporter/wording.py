@@ -1,4 +1,4 @@
-"""Sentences that several outputs share: durations, sums, quota arithmetic, changes, leases. Pure.
+"""Sentences that several outputs share: durations, sums, changes, leases. Pure.
 
 Values in, text out. Layout, colour and escaping are added by the module of each output.
 """
@@ -14,7 +14,7 @@ from deploy.domain.report import Outcome, Report, State
 from deploy.domain.traffic_shares import format_traffic
 from deploy.preflight.check_result import Verdict
 from deploy.redact import redact_at, redact_secrets
-from deploy.text import count, noun
+from deploy.text import count
 
 STATE_WORDS = {state: state.value.replace("_", " ") for state in State}
 RESCUE = "Rescue"
@@ -113,69 +113,6 @@ def report_summary(report: Report) -> str:
     return f"{'Done' if report.ok else 'Not finished'}: {counted}; {effort}."
 
 
-def quota_fits(body: Mapping[str, Json]) -> bool | None:
-    """Whether the cores of a quota check suffice; None if unknown, or if the shared pool is used."""
-    needed, left = _number(body, "needed"), _free(body)
-    if body.get("capacity") == "shared" or needed is None:
-        return None
-    if left is None:
-        return True if _number(body, "limit") == -1 else None
-    return needed <= left
-
-
-def quota_text(body: Mapping[str, Json]) -> str:
-    """`need 24 cores (1 instance x 24), 72 free of 96 in standardNCADSA100v4Family: OK`.
-
-    Keys of the body: instance_type, family, instances, held, cores_per_instance, reserve, needed, in_use, limit, left,
-    total_left, workspace_left, capacity. null is unknown; a limit of -1 is no limit.
-    """
-    if body.get("capacity") == "shared":
-        return f"{_needed(body)} from the shared quota pool, not from the quota of the family"
-    needed, left, fits = _number(body, "needed"), _free(body), quota_fits(body)
-    words = f"{_needed(body)}, {_available(body)}"
-    if needed is None or left is None or fits is None:
-        return words
-    return f"{words}: OK" if fits else f"{words}: {needed - left:g} too few"
-
-
-def _needed(body: Mapping[str, Json]) -> str:
-    needed, instances = _number(body, "needed"), _number(body, "instances")
-    cores, held = _number(body, "cores_per_instance"), _number(body, "held")
-    total = "need an unknown number of cores" if needed is None else f"need {needed:g} {noun(needed, 'core')}"
-    if instances is None:
-        return total
-    grows = f"{held:g} -> {instances:g} instances" if held else f"{instances:g} {noun(instances, 'instance')}"
-    if needed is None or not cores:
-        return f"{total} ({grows})"
-    if body.get("reserve") is True:
-        return f"{total} ({grows}, Azure keeps 20 % for upgrades: {needed / cores:g} x {cores:g})"
-    return f"{total} ({grows}: {needed / cores:g} x {cores:g})" if held else f"{total} ({grows} x {cores:g})"
-
-
-def _available(body: Mapping[str, Json]) -> str:
-    limit, left, total = (_number(body, key) for key in ("limit", "left", "total_left"))
-    family = f" in {body['family']}" if body.get("family") else ""
-    if limit == -1:
-        return f"no limit{family}"
-    if left is None:
-        return f"free cores{family} unknown"
-    words = f"{left:g} free" + (f" of {limit:g}" if limit is not None else "") + family
-    words += f" ({total:g} in all families together)" if total is not None and total < left else ""
-    own = _number(body, "workspace_left")
-    return words + (f" ({own:g} for the workspace)" if own is not None and own < left else "")
-
-
-def _free(body: Mapping[str, Json]) -> float | None:
-    """Cores that are free of the family, of the region and of the workspace: the least of them."""
-    numbers = (_number(body, key) for key in ("left", "total_left", "workspace_left"))
-    return min((n for n in numbers if n is not None), default=None)
-
-
-def _number(body: Mapping[str, Json], key: str) -> float | None:
-    value = body.get(key)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 def target(plan: Plan) -> str:
     """`Workspace mlw, resource group rg, subscription ..., cloud local, region eastus`; empty if unknown."""
     labels = (
@@ -227,12 +164,7 @@ def one_line(value: Json, limit: int = 120) -> str:
 
 
 def reason(step: Step) -> str:
-    """The reason for a step, or the arithmetic of a quota check; empty if the changed fields are the whole reason."""
-    if step.kind == "quota" and step.verb is Verb.CHECK and "needed" in step.body and "unknown" not in step.body:
-        size = str(step.body.get("instance_type") or "quota")
-        words = quota_text(step.body)
-        words = words if size.lower() in str(step.address).lower() else f"{size}: {words}"
-        return f"{words} ({step.body['source']})" if step.body.get("source") else words
+    """The reason for a step; empty if the changed fields are the whole reason."""
     words = "" if step.why == ", ".join(path for path, _, _ in changes(step)) else step.why
     return words + (f" (starts after {duration(step.retry.wait)})" if step.retry.wait else "")
 

@@ -9,14 +9,13 @@ import pytest
 
 from deploy.domain.plan import Step, Verb
 from deploy.preflight import core_quota, guards, model_support, names
-from deploy.reporter import wording
 from deploy.text import count, noun
 from tests.addresses import addr
 from tests.unit.specs import environment, spec
 
 ASKED = {"name": "mip-ab", "endpoints": 0, "deployments": 0, "siblings": 20, "roles": 0}
 FULL = {"region": "eastus", "endpoints": 100, "assignments": 4000, "free": True, "unread": "", "source": ""}
-SUMS = {"instances": 1, "held": 0, "instance_type": "S", "capacity": "dedicated", "reserve": False, "limit": None}
+SUMS = {"instances": 1, "held": 0, "capacity": "dedicated", "reserve": False, "limit": None, "left": None}
 
 
 def lacks(of: str) -> Callable[[int], str]:
@@ -49,16 +48,11 @@ SAID: dict[str, tuple[Callable[[int], str], str, str]] = {
     "region": (beyond(500), "existing: 500 deployments, planned: 1 more", "existing: 500 deployments, planned: 2 more"),
     "cores": (
         lambda n: core_quota.arithmetic(SUMS | {"cores_per_instance": n, "needed": n}),
-        "1 x S x 1 core = 1 core",
-        "1 x S x 2 cores = 2 cores",
+        "need 1 core (1 instance x 1)",
+        "need 2 cores (1 instance x 2)",
     ),
     "smallest": (small, "0 of 1 core, 0 of 1 GPU (", "0 of 2 cores, 0 of 2 GPUs ("),
     "guard": (guarded, "1 instance would run", "2 instances would run"),
-    "sums": (
-        lambda n: wording.quota_text({"needed": n, "instances": n, "cores_per_instance": 1}),
-        "need 1 core (1 instance x 1)",
-        "need 2 cores (2 instances x 1)",
-    ),
 }
 
 

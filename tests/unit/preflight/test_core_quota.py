@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,3 +94,54 @@ def test_families_are_compared_loosely() -> None:
     """Answers differ in case, spaces and in what they append."""
     assert core_quota.family("Standard NCASv3_T4 Family") == core_quota.family("standardNCASv3T4Family")
     assert core_quota.family("Standard DSv2 Family Cluster Dedicated vCPUs") == core_quota.family("standardDSv2Family")
+
+
+QUOTA = {
+    "instance_type": A100,
+    "family": "standardNCADSA100v4Family",
+    "cores_per_instance": 24,
+    "instances": 1,
+    "held": 0,
+    "capacity": "dedicated",
+    "reserve": False,
+    "needed": 24,
+    "in_use": 0,
+    "limit": 48,
+    "left": 48,
+    "total_left": 200,
+    "workspace_left": None,
+}
+NEEDS, FAMILY = "need 24 cores (1 instance x 24)", "standardNCADSA100v4Family"
+GROWS = "need 4 cores (2 -> 3 instances, Azure keeps 20 % for upgrades: 1 x 4)"
+UNKNOWN = {"needed": None, "cores_per_instance": None, "left": None}
+GROWING = {
+    "reserve": True,
+    "instances": 3,
+    "held": 2,
+    "cores_per_instance": 4,
+    "needed": 4,
+    "left": 12,
+    "total_left": 3,
+}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ({}, f"{NEEDS}, 48 free of 48 in {FAMILY}: OK"),
+        ({"left": 0}, f"{NEEDS}, 0 free of 48 in {FAMILY}: 24 too few"),
+        (
+            GROWING,
+            f"{GROWS}, 12 free of 48 in {FAMILY} (3 in all families together): 1 too few",
+        ),
+        (
+            UNKNOWN,
+            "1 instance",
+        ),
+        ({"limit": -1, "left": None, "total_left": None}, f"{NEEDS}, no limit in {FAMILY}: OK"),
+        ({"capacity": "shared"}, f"{NEEDS} from the shared quota pool, not from the quota of the family"),
+    ],
+)
+def test_the_arithmetic_is_written_out(numbers: dict[str, object], text: str) -> None:
+    """Needed cores, free cores and whether they suffice; unknown numbers are left out."""
+    assert core_quota.arithmetic(QUOTA | numbers) == text

@@ -135,43 +135,6 @@ def test_checks_alone_are_no_changes():
     assert plan_text(plan).splitlines()[-1] == "No changes. Azure matches the files. 1 probe to run."
 
 
-NEEDS, FAMILY = "need 24 cores (1 instance x 24)", "standardNCADSA100v4Family"
-GROWS = "need 4 cores (2 -> 3 instances, Azure keeps 20 % for upgrades: 1 x 4)"
-UNKNOWN = {"needed": None, "cores_per_instance": None, "left": None}
-GROWING = {
-    "reserve": True,
-    "instances": 3,
-    "held": 2,
-    "cores_per_instance": 4,
-    "needed": 4,
-    "left": 12,
-    "total_left": 3,
-}
-
-
-@pytest.mark.parametrize(
-    ("numbers", "text"),
-    [
-        ({}, f"{NEEDS}, 48 free of 48 in {FAMILY}: OK"),
-        ({"left": 0}, f"{NEEDS}, 0 free of 48 in {FAMILY}: 24 too few"),
-        (
-            GROWING,
-            f"{GROWS}, 12 free of 48 in {FAMILY} (3 in all families together): 1 too few",
-        ),
-        (
-            UNKNOWN,
-            f"need an unknown number of cores (1 instance), free cores in {FAMILY} unknown",
-        ),
-        ({"limit": -1, "left": None, "total_left": None}, f"{NEEDS}, no limit in {FAMILY}"),
-        ({"capacity": "shared"}, f"{NEEDS} from the shared quota pool, not from the quota of the family"),
-    ],
-)
-def test_quota_is_shown_as_arithmetic(numbers, text):
-    """Needed cores, free cores and whether they suffice; unknown numbers are named."""
-    plan = Plan("dev", (Step(Verb.CHECK, addr(f"quota/mip/{g.SIZE.lower()}"), g.QUOTA | numbers, "why"),))
-    assert text in " ".join(plan_text(plan, width=200).split())
-
-
 def test_an_update_shows_its_fields_and_hides_secrets():
     """Each changed field has its line, before and after; the value of a token is not shown."""
     text = plan_text(g.PLAN, width=120)
