@@ -25,7 +25,7 @@ from deploy.errors import DeployError, Exit
 from deploy.execution.progress import Event, Kind
 from deploy.planning.reaping import Rules
 from tests.laws.stage import Stage, Victims, spread
-from tests.laws.test_ends import FAULTS, resources
+from tests.laws.test_deletion_faults import FAULTS, resources
 from tests.laws.test_leases import advance_alone, alias, lend
 from tests.laws.weeks import Elsewhere
 

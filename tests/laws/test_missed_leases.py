@@ -25,7 +25,7 @@ from deploy.execution.progress import Event
 from deploy.planning.reaping import Rules
 from tests.addresses import addr
 from tests.laws.stage import WORKSPACE, Stage
-from tests.laws.test_ends import end, resources
+from tests.laws.test_deletion_faults import end, resources
 from tests.laws.test_leases import advance_alone, lend
 from tests.laws.test_renewals import pool
 
