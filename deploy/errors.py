@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
+from deploy.sanitize import sanitize as sanitize  # noqa: PLC0414 re-exported for the modules that raise errors
 from deploy.text import count
-from deploy.text import sanitize as sanitize  # noqa: PLC0414 re-exported for the modules that raise errors
 
 BUG = "AML001"
 """The code of a bug in amldeploy."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from deploy.errors import sanitize
+from deploy.sanitize import sanitize
 
 Json = Any
 HIDDEN = "(hidden)"

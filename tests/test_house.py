@@ -79,6 +79,8 @@ CHANGES = {
     "a field of the deployment YAML": ("app_insights_enabled", "appInsightsEnabled"),
     "a check before apply": ("model_check", "model_support", "AML245"),
     "a probe type": ("gigapath",),
+    "an alias kind": ("github_variable",),
+    "a fault kind": ("drip",),
     "a step type": ("identity_record",),
     "an emulated ARM operation": ("name_checks",),
     "an error code": ("AML376",),
@@ -116,7 +118,7 @@ BREACHES = [
     ("No circles in the emulator", "emulator/wire/responses.py", "from deploy.emulator.wire.call import Call"),
     ("Step types are independent", "steps/traffic.py", "import deploy.steps.probe"),
     ("Only the cloud and the CLI start an emulator", "commands/status.py", "import deploy.emulator"),
-    ("Only the cloud imports azure", "steps/quota.py", "import azure.core"),
+    ("Only the cloud imports azure", "steps/quota_check.py", "import azure.core"),
     ("Only the executor retries", "cloud/arm.py", "import tenacity"),
 ]
 

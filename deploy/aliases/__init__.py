@@ -1,10 +1,11 @@
 """Aliases: the record in which clients look up the current endpoint. A renewal moves it to the successor.
 
-Each kind is a module with three functions:
+Each kind is a module with four functions:
 
     read(alias, context) -> Target | None      the current target; None if unknown
     write(alias, target, context) -> None      set the target. After a CloudError it has not changed
     clear(alias, context) -> None              delete the alias. Raises CloudError
+    location(alias, context) -> tuple | None   what the alias writes to, in normal form; None if unknown
 
 `context` contains the folder of the project and the variables of the process.
 """
@@ -36,6 +37,11 @@ def clear(alias: Mapping[str, Any], context: Context) -> None:
     _kind(alias).clear(alias, context)
 
 
+def location(alias: Mapping[str, Any], context: Context) -> tuple[str, ...] | None:
+    """What the alias writes to, in normal form; None if unknown. Two endpoints must not have the same."""
+    return _kind(alias).location(alias, context)  # type: ignore[no-any-return]
+
+
 def named(alias: Mapping[str, Any]) -> str:
     """The alias as text, such as `file live/mip.json`."""
     kind = next(kind for kind in KINDS if alias.get(kind))
@@ -47,4 +53,4 @@ def _kind(alias: Mapping[str, Any]) -> ModuleType:
     return next(module for kind, module in KINDS.items() if alias.get(kind))
 
 
-__all__ = ["KINDS", "Context", "Target", "clear", "named", "read", "write"]
+__all__ = ["KINDS", "Context", "Target", "clear", "location", "named", "read", "write"]

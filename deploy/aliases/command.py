@@ -52,3 +52,7 @@ def _filled(word: str, values: Mapping[str, str]) -> str:
     for name, value in values.items():
         word = word.replace("{" + name + "}", value)
     return word
+
+
+def location(alias: Mapping[str, Any], context: Context) -> None:
+    """Unknown: the command decides what it writes to."""

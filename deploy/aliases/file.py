@@ -53,3 +53,8 @@ def clear(alias: Mapping[str, Any], context: Context) -> None:
 def _cannot(verb: str, alias: Mapping[str, Any], error: Exception) -> CloudError:
     cure = "Check that the path in lease.alias.file is correct and writable"
     return CloudError(f"{verb} the alias {alias['file']}", str(error), cure, code="AML600")
+
+
+def location(alias: Mapping[str, Any], context: Context) -> tuple[str, ...]:
+    """The real path of the file."""
+    return "file", os.path.realpath(context.root / alias["file"])

@@ -88,3 +88,9 @@ def _message(answer: Any) -> str:
         return str(answer.json().get("message"))
     except (ValueError, AttributeError):
         return "(not JSON)"
+
+
+def location(alias: Mapping[str, Any], context: Context) -> tuple[str, ...]:
+    """Repository and variable. Their names are case-insensitive in GitHub."""
+    repository = alias.get("repository") or context.variables.get("GITHUB_REPOSITORY") or ""
+    return "variable", repository.lower(), str(alias["github_variable"]).lower()

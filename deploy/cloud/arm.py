@@ -16,7 +16,7 @@ from typing import Any
 
 from deploy.clock import Clock
 from deploy.cloud import response_schemas
-from deploy.cloud.failures import translated_errors
+from deploy.cloud.error_translation import translated_errors
 from deploy.cloud.rate_limit import caseless
 from deploy.cloud.read_cache import ReadCache
 from deploy.cloud.response_schemas import Schema

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.clock import Clock
 from deploy.cloud import github, response_schemas
 from deploy.cloud.arm import Arm
-from deploy.cloud.failures import translated_errors
+from deploy.cloud.error_translation import translated_errors
 from deploy.cloud.poll_interval import PollInterval
 from deploy.cloud.transport import IMPORT_LOCK, RETRIES, open_sign_in
 from deploy.domain.arm import Json

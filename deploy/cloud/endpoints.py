@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.cloud import entities, response_schemas
+from deploy.cloud import response_schemas, sdk_entities
 from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import VERSION, Operation, run_operation
 from deploy.domain.arm import Json
@@ -124,7 +124,7 @@ def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patie
     """
 
     def begin() -> None:
-        cloud.ml.online_endpoints.begin_create_or_update(entities.load_endpoint(document))
+        cloud.ml.online_endpoints.begin_create_or_update(sdk_entities.load_endpoint(document))
 
     run_operation(
         cloud, Operation(what, endpoint_path(cloud, str(document["name"])), succeeded(settled), patience), begin
@@ -139,7 +139,7 @@ def put_deployment(
     what: str,
     patience: float,
     settled: Condition,
-    record: entities.Record,
+    record: sdk_entities.Record,
 ) -> None:
     """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`.
 
@@ -148,7 +148,7 @@ def put_deployment(
     """
 
     def begin() -> None:
-        cloud.ml.online_deployments.begin_create_or_update(entities.load_deployment(document, folder, record))
+        cloud.ml.online_deployments.begin_create_or_update(sdk_entities.load_deployment(document, folder, record))
 
     above = endpoint_path(cloud, str(document["endpoint_name"]))
     operation = Operation(what, f"{above}/deployments/{document['name']}", succeeded(settled), patience, above)

@@ -9,8 +9,9 @@ from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.diagnosis.diagnose import diagnose
 from deploy.domain.arm import Json
-from deploy.errors import CloudError, sanitize
+from deploy.errors import CloudError
 from deploy.preflight import permissions
+from deploy.sanitize import sanitize
 
 
 def examine(cloud: Cloud, error: CloudError, document: Mapping[str, Json]) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from deploy.cloud import response_schemas
 from deploy.cloud.arm import Answer
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import from_answer, retry_after_seconds, translated_errors
+from deploy.cloud.error_translation import from_answer, retry_after_seconds, translated_errors
 from deploy.cloud.transport import Accepted
 from deploy.domain.arm import Json
 from deploy.errors import CloudError, NotAuthenticated, Unanswered

@@ -8,7 +8,7 @@ from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Json
 from deploy.domain.owners import owner_in_words
-from deploy.domain.preserved import PROTECT_TAG, is_protected
+from deploy.domain.put_merge import PROTECT_TAG, is_protected
 from deploy.domain.traffic_shares import shares
 from deploy.errors import CloudError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import try_read
+from deploy.cloud.error_translation import try_read
 from deploy.domain.arm import Json
 from deploy.preflight.core_quota import family
 

@@ -13,7 +13,7 @@ from typing import Any
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
-from deploy.cloud.failures import translated_errors, try_read
+from deploy.cloud.error_translation import translated_errors, try_read
 from deploy.cloud.operations import send_once
 from deploy.cloud.transport import IMPORT_LOCK, RETRIES
 from deploy.domain.arm import Json

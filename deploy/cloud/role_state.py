@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from deploy.cloud import endpoints, role_assignments
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import try_read
-from deploy.documents import Role
+from deploy.cloud.error_translation import try_read
+from deploy.documents.pipeline import Role
 from deploy.domain.arm import Json
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
-from deploy.cloud.failures import retry_after_seconds, translated_errors
+from deploy.cloud.error_translation import retry_after_seconds, translated_errors
 from deploy.cloud.operations import VERSION
 from deploy.domain.arm import Json
 from deploy.errors import CloudError, Transient

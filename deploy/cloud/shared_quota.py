@@ -14,7 +14,7 @@ from typing import Any
 from deploy.cloud import endpoint_keys, endpoints
 from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import Operation, run_operation
-from deploy.documents.cli_v2 import AUTH_MODES
+from deploy.documents.endpoint_and_deployment import AUTH_MODES
 from deploy.domain import leases
 from deploy.domain.arm import Json
 from deploy.errors import CloudError

@@ -7,10 +7,11 @@ import json
 from dataclasses import dataclass, replace
 
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import translated_errors
+from deploy.cloud.error_translation import translated_errors
 from deploy.domain.arm import Json
 from deploy.domain.provenance import Provenance
-from deploy.errors import DeployError, sanitize
+from deploy.errors import DeployError
+from deploy.sanitize import sanitize
 
 
 @dataclass(frozen=True)

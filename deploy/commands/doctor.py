@@ -13,7 +13,7 @@ from deploy.errors import CloudError, Finding
 from deploy.planning import planner
 from deploy.preflight.check_result import Verdict
 from deploy.preflight.doctor import Diagnosis, Line, of_plan
-from deploy.steps import quota
+from deploy.steps import quota_check
 
 UNCHECKED = (
     "whether the key vault and the container registry can be reached, and their network rules",
@@ -39,7 +39,7 @@ def _check(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec]
     try:
         region = str(cloud.workspace()["location"])
         specs, facts, siblings = read_facts_with_siblings(cloud, environment, specs)
-        others = quota.elsewhere(cloud, facts, regions)
+        others = quota_check.elsewhere(cloud, facts, regions)
     except CloudError as error:
         finding = Finding(what, error.code, error.cause, error.cure)
         return [Line(what, Verdict.NO, f"cannot {error.what}: {error.cause}", "", (finding,))]

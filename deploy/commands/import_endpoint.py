@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from deploy.cloud import endpoints, role_state
 from deploy.commands.project import Project, load_spec
-from deploy.config import export, reader, validation
-from deploy.documents.places import TEMPLATES, Source
+from deploy.config import files_from_endpoint, reader, validation
+from deploy.documents.locations import TEMPLATES, Source
 from deploy.domain import leases
 from deploy.domain.owners import owner_tag
 from deploy.errors import CloudError, SpecError, UsageError
@@ -45,7 +45,7 @@ def import_endpoint(
         if body is None or not deployments:
             raise _not_importable(what, exists=body is not None)
         bodies = [deployments[each] for each in sorted(deployments)]
-        made = export.files_of(body, bodies, role_state.roles_to_export(cloud, body))
+        made = files_from_endpoint.files_of(body, bodies, role_state.roles_to_export(cloud, body))
     return Import(key, _write(project, source, made, key, template), made.hidden)
 
 
@@ -89,7 +89,7 @@ def _require_free_names(project: Project, source: Source, what: str, key: str, t
         raise UsageError(what, cause, "Choose another key with --key", code="AML227")
 
 
-def _write(project: Project, source: Source, made: export.Imported, key: str, template: str) -> list[str]:
+def _write(project: Project, source: Source, made: files_from_endpoint.Imported, key: str, template: str) -> list[str]:
     """Write the template, then the entry. Raises UsageError when the environment file cannot be extended safely."""
     folder = project.root / TEMPLATES / template
     folder.mkdir(parents=True)
@@ -98,10 +98,10 @@ def _write(project: Project, source: Source, made: export.Imported, key: str, te
             stream.write(text)
     path = project.root / source.file
     raw = path.read_bytes().decode("utf-8")
-    changed = export.with_entry(raw.removeprefix(_BOM).replace("\r\n", "\n"), source, key, template)
+    changed = files_from_endpoint.with_entry(raw.removeprefix(_BOM).replace("\r\n", "\n"), source, key, template)
     if changed is None:
         cause = f"its form does not allow a safe change; {TEMPLATES}/{template} is written"
-        cure = f"Add this entry to its endpoints yourself:\n{export.entry(key, template).rstrip()}\n"
+        cure = f"Add this entry to its endpoints yourself:\n{files_from_endpoint.entry(key, template).rstrip()}\n"
         raise UsageError(f"extend {source.file}", cause, cure, code="AML228")
     changed = (_BOM if raw.startswith(_BOM) else "") + changed
     path.write_bytes((changed.replace("\n", "\r\n") if "\r\n" in raw else changed).encode())

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from deploy.cloud import orphans, role_assignments
+from deploy.cloud import autoscale_and_tags, role_assignments
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import try_read
+from deploy.cloud.error_translation import try_read
 from deploy.domain import leases
 from deploy.domain.arm import Facts, address
 from deploy.domain.spec import EndpointSpec
@@ -70,4 +70,4 @@ def deleted_names(cloud: Cloud, specs: Sequence[EndpointSpec], bodies: lineage.B
 def _deleted_with_roles(cloud: Cloud, bodies: lineage.Bodies) -> Mapping[str, Sequence[str]]:
     """Owner -> deleted endpoints that role assignments name as the owner's; empty when they cannot be read."""
     rows, _ = try_read(lambda: role_assignments.assignments(cloud))
-    return orphans.endpoints_gone(cloud, rows or (), bodies)
+    return autoscale_and_tags.endpoints_gone(cloud, rows or (), bodies)

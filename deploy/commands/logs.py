@@ -7,7 +7,8 @@ from deploy.commands.project import Project, read_facts, validate
 from deploy.domain.arm import Facts, facts_of
 from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import live_slot, served
-from deploy.errors import CloudError, UsageError, sanitize
+from deploy.errors import CloudError, UsageError
+from deploy.sanitize import sanitize
 from deploy.steps import SHOWN
 
 

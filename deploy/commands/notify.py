@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from deploy.cloud import endpoints, orphans
+from deploy.cloud import autoscale_and_tags, endpoints
 from deploy.cloud.connect import Cloud
 from deploy.config import validation
-from deploy.documents import Notice
+from deploy.documents.environment import Notice
 from deploy.domain import leases
 from deploy.domain.arm import Json
 from deploy.domain.owners import key_in, owner_tag
-from deploy.domain.preserved import is_protected
+from deploy.domain.put_merge import is_protected
 from deploy.errors import DeployError
 from deploy.leasing import lineage, notices
 from deploy.leasing.notices import Message
@@ -97,7 +97,7 @@ def _send_and_record(
     record = {**before, **{_channel(each): message.hours for each in channels}}
     result = Sent()
     try:
-        orphans.merge_tags(cloud, resource, {leases.NOTICED_TAG: leases.noted(record)}, what)
+        autoscale_and_tags.merge_tags(cloud, resource, {leases.NOTICED_TAG: leases.noted(record)}, what)
         for channel in channels:
             result += (sent := _send(channel, message, show, warn))
             if sent.failed:
@@ -105,7 +105,7 @@ def _send_and_record(
                 del record[name]
                 record |= {name: before[name]} if name in before else {}
         if result.failed:
-            orphans.merge_tags(cloud, resource, {leases.NOTICED_TAG: leases.noted(record)}, what)
+            autoscale_and_tags.merge_tags(cloud, resource, {leases.NOTICED_TAG: leases.noted(record)}, what)
     except DeployError as error:
         result += Sent(failed=(str(error),))
     return result

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from deploy.commands.project import Project, read_facts_with_siblings, require_code_support, validate, with_lease_ends
 from deploy.domain.plan import Plan
 from deploy.planning import planner
-from deploy.steps import quota
+from deploy.steps import quota_check
 
 
 def plan(
@@ -29,7 +29,7 @@ def plan(
     environment, specs = validate(project, name, only)
     with project.connect(environment) as cloud:
         specs, facts, siblings = read_facts_with_siblings(cloud, environment, specs)
-        others = quota.elsewhere(cloud, facts, regions)
+        others = quota_check.elsewhere(cloud, facts, regions)
         made = planner.plan_release(
             environment,
             specs,

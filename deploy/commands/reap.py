@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from deploy.cloud import endpoints, orphans, role_assignments
+from deploy.cloud import autoscale_and_tags, endpoints, role_assignments
 from deploy.cloud.connect import Cloud
 from deploy.commands.notify import Sent, Show, Warn, notify
 from deploy.commands.project import Project, export_folder, valid_specs
@@ -79,7 +79,7 @@ def reap(
         judged = reaping.select(environment, inventory, rules, cloud.now())
         if judged.candidates:
             heirs = _heirs(project, cloud, file, inventory, judged.going)
-            inventory = replace(inventory, autoscale=orphans.autoscale_settings(cloud) or (), heirs=heirs)
+            inventory = replace(inventory, autoscale=autoscale_and_tags.autoscale_settings(cloud) or (), heirs=heirs)
         folder = str(export_folder(project, cloud))
         plan = reaping.plan(environment, inventory, judged, folder)
         plan = _with_aliases(plan, _alias_steps(project, cloud, file, inventory, _still_leased(judged, rules)))

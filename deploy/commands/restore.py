@@ -12,9 +12,9 @@ from deploy import diff
 from deploy.cloud import endpoints
 from deploy.commands.project import Project, validate, with_lease_ends
 from deploy.commands.result import Approve, Result, run_plan, with_status
-from deploy.config import export, reader, validation
+from deploy.config import files_from_endpoint, reader, validation
 from deploy.documents import yaml12
-from deploy.documents.places import Rendered
+from deploy.documents.locations import Rendered
 from deploy.domain import history, leases, owners
 from deploy.domain.arm import RELEASE_TAG, Facts, Json, address
 from deploy.domain.owners import Owner, owner_tag
@@ -73,7 +73,7 @@ def _saved_spec(environment: Environment, folder: Path) -> EndpointSpec:
         raise _not_an_export(folder, "it contains no deployment")
     roles = _read(folder / "roles.json", folder)
     key = owner.key if owner else str(body["name"])
-    texts = export.whole_files(body, deployments, roles)
+    texts = files_from_endpoint.whole_files(body, deployments, roles)
     sources = {file: yaml12.parse(text, str(folder / file)) for file, text in texts.items()}
     endpoint, pipeline = sources.pop("endpoint.yml"), sources.pop("pipeline.yml", None)
     spec = validation.validate_endpoint(

@@ -11,7 +11,7 @@ from deploy.cloud.connect import Cloud
 from deploy.domain import history, leases
 from deploy.domain.arm import OWNER_TAG, Facts, address, facts_of
 from deploy.domain.plan import Step, Verb
-from deploy.domain.preserved import PROTECT_TAG
+from deploy.domain.put_merge import PROTECT_TAG
 from deploy.domain.spec import PATIENT, EndpointSpec, Environment
 from deploy.errors import Finding, Refused
 from deploy.leasing import lineage, live_release

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from deploy.documents import yaml12
-from deploy.documents.places import TEMPLATES, Source, TemplateFiles, did_you_mean
+from deploy.documents.locations import TEMPLATES, Source, TemplateFiles, did_you_mean
 from deploy.errors import Place, Problem, SpecError
 
 ENVIRONMENTS = "environments"

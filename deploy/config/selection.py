@@ -6,12 +6,13 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from deploy import aliases
 from deploy.config.validation import EnvironmentFile
-from deploy.documents import Alias
-from deploy.documents.places import did_you_mean
+from deploy.documents.locations import did_you_mean
 from deploy.domain.plan import Plan
 from deploy.domain.spec import EndpointSpec
-from deploy.errors import Problem, UsageError, sanitize
+from deploy.errors import Problem, UsageError
+from deploy.sanitize import sanitize
 
 
 def selected(file: EnvironmentFile, only: Sequence[str]) -> list[str]:
@@ -49,27 +50,18 @@ def shared_aliases(
     `specs`: all valid entries. Pairs without a selected endpoint are not reported.
     """
     first: dict[tuple[str, ...], str] = {}
+    context = aliases.Context(root, os.environ)
     found = []
     for spec in specs:
-        alias = spec.pipeline.lease.alias
-        place = _place(alias, root) if alias else None
-        other = first.setdefault(place, spec.key) if place else spec.key
-        if alias and other != spec.key and {other, spec.key} & {*selected}:
-            named = f"file {alias.file}" if alias.file else f"variable {alias.github_variable}"
-            cause = f"Endpoints {other} (at {file.entries[other].place}) and {spec.key} have the same alias, {named}."
+        alias = spec.pipeline.lease.alias.model_dump() if spec.pipeline.lease.alias else {}
+        location = aliases.location(alias, context) if alias else None
+        other = first.setdefault(location, spec.key) if location else spec.key
+        if other != spec.key and {other, spec.key} & {*selected}:
+            cause = f"Endpoints {other} (at {file.entries[other].place}) and {spec.key} have the same alias, "
+            cause += f"{aliases.named(alias)}."
             cure = "Use a different alias for each."
             found.append(Problem(file.entries[spec.key].place, "AML143", sanitize(cause), cure))
     return found
-
-
-def _place(alias: Alias, root: Path) -> tuple[str, ...] | None:
-    """What an alias writes to, in normal form; None for a command. Names in GitHub are case-insensitive."""
-    if alias.file:
-        return "file", os.path.realpath(root / alias.file)
-    if alias.github_variable:
-        repository = alias.repository or os.environ.get("GITHUB_REPOSITORY") or ""
-        return "variable", repository.lower(), alias.github_variable.lower()
-    return None
 
 
 def environment_and_endpoints(agreed: Plan | None, name: str | None, only: Sequence[str]) -> tuple[str, Sequence[str]]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
-from deploy.diff.environments import compare
+from deploy.diff.environment_versions import compare
+from deploy.diff.fields import DEPLOYMENT, ENDPOINT, LEFT_OUT, RECORDS, Change, Field, Mutability
 from deploy.diff.paths import ANY, Names, Part, at, dotted, fill, parts, spread, stars
-from deploy.diff.table import DEPLOYMENT, ENDPOINT, LEFT_OUT, RECORDS, Change, Field, Mutability
 from deploy.diff.values import iso_seconds, made_of_files, short_reference
 from deploy.documents.inline import is_inline
-from deploy.domain.preserved import AZURE_VARIABLES, SERVERS_OWN, is_ours
+from deploy.domain.put_merge import AZURE_VARIABLES, SERVERS_OWN, is_ours
 
 __all__ = [
     "DEPLOYMENT",

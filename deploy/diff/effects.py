@@ -12,7 +12,7 @@ from itertools import zip_longest
 from deploy import diff
 from deploy.domain.arm import Json
 from deploy.domain.plan import Difference, Step, Verb
-from deploy.domain.preserved import AZURE_VARIABLES, SERVERS_OWN
+from deploy.domain.put_merge import AZURE_VARIABLES, SERVERS_OWN
 from deploy.redact import HIDDEN
 
 Table = Sequence[diff.Field]

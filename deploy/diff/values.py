@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.documents.cli_v2 import AUTH_MODES
+from deploy.documents.endpoint_and_deployment import AUTH_MODES
 
 Json = Any
 

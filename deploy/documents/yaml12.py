@@ -15,8 +15,9 @@ from typing import Any
 
 import yaml
 
-from deploy.documents.places import Node, Source
-from deploy.errors import Place, Problem, SpecError, sanitize
+from deploy.documents.locations import Node, Source
+from deploy.errors import Place, Problem, SpecError
+from deploy.sanitize import sanitize
 
 DEPTH = 64
 VALUES = 1_000_000

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deploy.domain.arm import OWNER_TAG, Json
 from deploy.domain.spec import EndpointSpec, Environment
-from deploy.text import sanitize
+from deploy.sanitize import sanitize
 
 _PART = r"[^/\s]+"
 _OWNER = re.compile(rf"(?:(?P<project>{_PART})/)?(?P<environment>{_PART})/(?P<key>{_PART})")

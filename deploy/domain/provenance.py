@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.domain import leases
-from deploy.errors import sanitize
+from deploy.sanitize import sanitize
 
 Json = Any
 COMMIT_TAG, BY_TAG, RUN_TAG, AT_TAG = "amldeploy-commit", "amldeploy-by", "amldeploy-run", "amldeploy-at"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from deploy.documents import Pipeline
+from deploy.documents.pipeline import Pipeline
 from deploy.domain.arm import OWNER_TAG, Json
-from deploy.domain.preserved import identity, merged_properties, merged_tags
+from deploy.domain.put_merge import identity, merged_properties, merged_tags
 
 
 @dataclass(frozen=True)

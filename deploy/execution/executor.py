@@ -24,9 +24,10 @@ from deploy.cloud.connect import Cloud
 from deploy.domain.arm import Json
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence, Outcome, Report, State, as_json
-from deploy.errors import BUG, POOL_FULL, DeployError, Exit, Terminated, Transient, sanitize
+from deploy.errors import BUG, POOL_FULL, DeployError, Exit, Terminated, Transient
 from deploy.execution.progress import Event, Kind
 from deploy.parallel import run_parallel
+from deploy.sanitize import sanitize
 from deploy.steps import ALL_STEP_TYPES, StepType
 
 Emit = Callable[[Event], None]

@@ -14,7 +14,7 @@ from datetime import datetime
 from deploy.domain import leases
 from deploy.domain.arm import Json
 from deploy.domain.owners import owner_tag
-from deploy.domain.preserved import is_protected
+from deploy.domain.put_merge import is_protected
 from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import shares
 

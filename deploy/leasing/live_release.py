@@ -15,7 +15,7 @@ from deploy.domain import history
 from deploy.domain.arm import RELEASE_TAG, SLOTS, UNVERIFIED, Json
 from deploy.domain.digests import digest
 from deploy.domain.leases import DEADLINE, ENABLED, SUCCEEDS_TAG
-from deploy.domain.preserved import is_ours
+from deploy.domain.put_merge import is_ours
 from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import live_slot, shares
 from deploy.errors import CloudError

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from deploy.domain import leases
-from deploy.domain.preserved import PROTECT_TAG
+from deploy.domain.put_merge import PROTECT_TAG
 from deploy.errors import CloudError, Transient
 from deploy.no_netrc import no_netrc_auth
 

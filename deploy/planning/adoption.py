@@ -17,7 +17,7 @@ from deploy.cloud.endpoints import path_in
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Address, Facts, Json, address, facts_of
 from deploy.domain.owners import adopt_command, owner_tag
 from deploy.domain.plan import Plan, Step, Verb
-from deploy.domain.preserved import merged_tags
+from deploy.domain.put_merge import merged_tags
 from deploy.domain.spec import BRIEF, EndpointSpec, Environment
 from deploy.errors import Finding, Refused
 from deploy.planning.build import build_plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from deploy.domain import leases, manifest, provenance
+from deploy.domain import file_list, leases, provenance
 from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.digests import digest, slow_digest
 from deploy.domain.plan import Plan, Step, digest_world
@@ -17,7 +17,7 @@ from deploy.steps import VOLATILE_FACTS
 _NOT_COMPARED = frozenset(
     {"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "heir"}
 )
-_NOT_COMPARED |= {*provenance.TAGS, *manifest.TAGS}
+_NOT_COMPARED |= {*provenance.TAGS, *file_list.TAGS}
 """Fields that Azure changes by itself, URIs, heirs of role assignments, and tags that each run writes."""
 
 

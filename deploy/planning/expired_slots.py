@@ -13,7 +13,7 @@ from deploy.documents.fields import FOREVER
 from deploy.domain import history, idle_slots, leases
 from deploy.domain.arm import Json, address
 from deploy.domain.plan import Step, Verb
-from deploy.domain.preserved import PROTECT_TAG, is_protected
+from deploy.domain.put_merge import PROTECT_TAG, is_protected
 from deploy.domain.spec import PATIENT
 from deploy.steps import export
 

@@ -18,7 +18,7 @@ from deploy.errors import Finding, Refused
 from deploy.planning import fallback, slots
 from deploy.planning.build import build_plan
 from deploy.planning.slots import choose
-from deploy.preflight import check_result, exposure, guards, headroom, names, refusals
+from deploy.preflight import check_result, exposure, guards, headroom, limits, refusals
 from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, grants_access, plan, probe, traffic
 
 
@@ -104,7 +104,7 @@ def draft_release(
         rescue += _cleanup(desired, own, facts[spec.key]) if choices.cleanup else ()
         if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
             second += _fallback(spec, own, seen)  # which deletes the endpoint that exists
-    findings += [*check_result.findings(steps), *headroom.together(steps), *names.too_many(steps, facts)]
+    findings += [*check_result.findings(steps), *headroom.together(steps), *limits.too_many(steps, facts)]
     findings += exposure.refused(environment, exposed, allowed=choices.allow_exposure)
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
     unprobed = [spec for spec in specs if not choices.restored and guards.moves_unprobed(spec, steps, facts[spec.key])]

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from deploy.cloud import orphans, role_assignments
+from deploy.cloud import autoscale_and_tags, role_assignments
 from deploy.cloud.endpoints import path_in
 from deploy.domain import leases
 from deploy.domain.arm import Address, Json, address
 from deploy.domain.owners import key_in, owner_tag
 from deploy.domain.plan import Plan, Step, Verb
-from deploy.domain.preserved import PROTECT_TAG, is_protected
+from deploy.domain.put_merge import PROTECT_TAG, is_protected
 from deploy.domain.spec import BRIEF, PATIENT, Environment
 from deploy.errors import Finding
 from deploy.planning import expired_slots
@@ -133,7 +133,7 @@ def plan(environment: Environment, there: Inventory, selection: Selection, folde
     """
     steps = [step for each in selection.candidates for step in _steps(environment, there, each, folder)]
     going = selection.going
-    held = orphans.by_holder(there.seen)
+    held = autoscale_and_tags.by_holder(there.seen)
     for name, body in there.endpoints.items():
         if name not in going and is_ours(environment, body) and leases.of(body) is not None:
             steps += _recorded(name, body, held.get(role_assignments.system_identity(body) or "", ()))
@@ -149,7 +149,7 @@ def plan_idle(environment: Environment, there: Inventory, selection: Selection, 
 
 
 def _recorded(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list[Step]:
-    if not orphans.unmarked_assignments(body, held):
+    if not autoscale_and_tags.unmarked_assignments(body, held):
         return []
     return [identity_record.step_for(name, name, owner_tag(body), PATIENT)]
 
@@ -204,7 +204,7 @@ def _earlier(environment: Environment, there: Inventory, going: Collection[str])
 
 
 def _former(environment: Environment, there: Inventory, name: str) -> set[str]:
-    return orphans.former_principals(there.endpoints[name], _marks(environment, there, name))
+    return autoscale_and_tags.former_principals(there.endpoints[name], _marks(environment, there, name))
 
 
 def _marks(environment: Environment, there: Inventory, name: str) -> list[tuple[Json, role_assignments.Mark]]:
@@ -234,7 +234,7 @@ def _steps(environment: Environment, there: Inventory, each: Candidate, folder: 
     steps = [] if each.gone else [export.step_for(each.name, each.name, folder)]
     steps += [
         Step(Verb.DELETE, address("autoscale", each.name, str(row["name"])), {"id": row["id"]}, each.why, PATIENT)
-        for row in orphans.settings_of_endpoint(
+        for row in autoscale_and_tags.settings_of_endpoint(
             () if each.earlier else there.autoscale, path_in(there.workspace_id, each.name)
         )
     ]

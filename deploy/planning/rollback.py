@@ -21,7 +21,7 @@ from deploy.domain.traffic_shares import format_traffic, live_slot, served
 from deploy.errors import Finding, Refused
 from deploy.planning.build import build_plan
 from deploy.preflight import check_result, guards, headroom, refusals
-from deploy.steps import checks_of, probe, quota, traffic
+from deploy.steps import checks_of, probe, quota_check, traffic
 from deploy.text import count
 
 _FORWARD = (
@@ -200,7 +200,7 @@ def plan(
 
 def _steps(spec: EndpointSpec, facts: Facts, target: Target) -> list[Step]:
     scale = _scaled(spec, facts, target.slot)
-    checks = quota.plan(Desired(spec, scale, (), target.slot), facts) if scale else ()
+    checks = quota_check.plan(Desired(spec, scale, (), target.slot), facts) if scale else ()
     why = "verified before it gets traffic again"
     probed = [probe.step_for(spec, target.slot, why)] if spec.pipeline.probe else []
     record = {"kind": "rolled_back", **asdict(target)}

@@ -9,7 +9,7 @@ from deploy.domain import idle_slots
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, SLOTS, Facts, Json, address, facts_of
 from deploy.domain.owners import is_unmanaged, owner_tag
 from deploy.domain.plan import Desired, Step, Verb
-from deploy.domain.preserved import is_protected
+from deploy.domain.put_merge import is_protected
 from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import live_slot, positive, served, shares
 

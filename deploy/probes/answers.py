@@ -13,8 +13,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy.errors import sanitize
 from deploy.redact import redact_secrets
+from deploy.sanitize import sanitize
 
 _LONGEST = 160
 """Characters of a value in a message."""

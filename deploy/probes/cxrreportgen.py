@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy.domain.report import Evidence
-from deploy.errors import sanitize
 from deploy.probes.answers import WrongAnswer, envelope, excerpt, kind, member, only_row, packed
 from deploy.probes.boxes import Box, marked
 from deploy.probes.samples import base64_text, png_size, read, wanted
+from deploy.sanitize import sanitize
 from deploy.text import count
 
 NEEDS: tuple[str, ...] = ("image",)

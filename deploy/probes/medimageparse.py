@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy.domain.report import Evidence
-from deploy.errors import sanitize
 from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed, unbase64
 from deploy.probes.pictures import Layer, overlay
 from deploy.probes.samples import base64_text, png_size, prompts_of, read, wanted
+from deploy.sanitize import sanitize
 from deploy.text import noun
 
 NEEDS: tuple[str, ...] = ("image", "text")

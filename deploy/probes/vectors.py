@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from deploy.probes.answers import WrongAnswer, kind, packed
-from deploy.text import sanitize
+from deploy.sanitize import sanitize
 
 
 def vector(value: Any, key: str, length: int) -> list[float]:

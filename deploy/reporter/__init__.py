@@ -16,7 +16,21 @@ passes through `text.sanitize`, and secrets are hidden in each format.
 from __future__ import annotations
 
 from deploy.redact import HIDDEN, is_secret
-from deploy.reporter.actions import (
+from deploy.reporter.doctor import doctor_json, doctor_text
+from deploy.reporter.files import cli_files, report_files
+from deploy.reporter.html import report_html
+from deploy.reporter.ics import status_ics
+from deploy.reporter.jobsummary import LIMIT as SUMMARY_LIMIT
+from deploy.reporter.jobsummary import fit_summary, job_summary
+from deploy.reporter.json_documents import plan_dump, plan_json, plan_load, report_json
+from deploy.reporter.markdown import error_markdown, notices_markdown, plan_markdown, report_markdown, status_markdown
+from deploy.reporter.problems import error_json, error_text
+from deploy.reporter.reap import reap_text
+from deploy.reporter.status import idle_notes, status_json, status_text
+from deploy.reporter.status_rows import EndpointRow, SlotRow, endpoint_row
+from deploy.reporter.text import plan_text, report_text
+from deploy.reporter.wording import HELD_BACK, format_change, format_value, held_back, interruption_notes
+from deploy.reporter.workflow_commands import (
     annotation_commands,
     error_annotations,
     mask_commands,
@@ -25,20 +39,6 @@ from deploy.reporter.actions import (
     plan_secrets,
     report_annotations,
 )
-from deploy.reporter.calendar import status_ics
-from deploy.reporter.doctor import doctor_json, doctor_text
-from deploy.reporter.document import plan_dump, plan_json, plan_load, report_json
-from deploy.reporter.files import cli_files, report_files
-from deploy.reporter.html import report_html
-from deploy.reporter.jobsummary import LIMIT as SUMMARY_LIMIT
-from deploy.reporter.jobsummary import fit_summary, job_summary
-from deploy.reporter.markdown import error_markdown, notices_markdown, plan_markdown, report_markdown, status_markdown
-from deploy.reporter.problems import error_json, error_text
-from deploy.reporter.reap import reap_text
-from deploy.reporter.status import idle_notes, status_json, status_text
-from deploy.reporter.status_rows import EndpointRow, SlotRow, endpoint_row
-from deploy.reporter.text import plan_text, report_text
-from deploy.reporter.wording import HELD_BACK, format_change, format_value, held_back, interruption_notes
 
 __all__ = [
     "HELD_BACK",

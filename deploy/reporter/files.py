@@ -10,14 +10,14 @@ from pathlib import Path
 import yaml
 
 from deploy.documents import yaml12
-from deploy.documents.local import local_paths
+from deploy.documents.local_paths import local_paths
 from deploy.domain.arm import Json
 from deploy.domain.plan import Plan
 from deploy.domain.report import Report
 from deploy.domain.spec import EndpointSpec
 from deploy.redact import redact_secrets
-from deploy.reporter.document import plan_json, report_json
 from deploy.reporter.html import report_html
+from deploy.reporter.json_documents import plan_json, report_json
 
 
 def report_files(plan: Plan, report: Report) -> dict[str, bytes]:

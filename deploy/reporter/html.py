@@ -32,7 +32,8 @@ from deploy.reporter.wording import (
     report_summary,
     target,
 )
-from deploy.text import count, sanitize
+from deploy.sanitize import sanitize
+from deploy.text import count
 
 if TYPE_CHECKING:
     from jinja2 import Template

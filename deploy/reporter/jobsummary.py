@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from deploy.domain.plan import Plan
 from deploy.domain.report import Outcome, Report, State
-from deploy.errors import sanitize
 from deploy.reporter.markdown import report_markdown
 from deploy.reporter.timeline import starting_times
+from deploy.sanitize import sanitize
 from deploy.text import count
 
 LIMIT = 1_048_576

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from unicodedata import combining, east_asian_width
 
-from deploy.errors import sanitize
+from deploy.sanitize import sanitize
 
 
 class Style(StrEnum):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.provenance import Provenance
 from deploy.domain.report import Outcome, Report, State
-from deploy.errors import DeployError, sanitize
+from deploy.errors import DeployError
 from deploy.reporter.details import fields, unchanged
 from deploy.reporter.origin import origin_words
 from deploy.reporter.problems import diagnosis_lines, error_text
@@ -38,6 +38,7 @@ from deploy.reporter.wording import (
     target,
     unchecked_note,
 )
+from deploy.sanitize import sanitize
 
 LIMIT = 60_000
 """Characters; GitHub refuses a comment of more than 65,536."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from deploy.documents.cli_v2 import AUTH_MODES
+from deploy.documents.endpoint_and_deployment import AUTH_MODES
 from deploy.domain import idle_slots, leases
 from deploy.domain.arm import RELEASE_TAG, Facts, Json, address, capacity_of, facts_of
 from deploy.domain.owners import owner_tag
 from deploy.domain.provenance import Provenance, recorded
 from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import live_slot
-from deploy.text import sanitize
+from deploy.sanitize import sanitize
 
 _AUTH = {arm.lower(): word for word, arm in AUTH_MODES.items()}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from deploy.domain.report import Outcome
 from deploy.reporter.wording import STATE_WORDS, duration
-from deploy.text import sanitize
+from deploy.sanitize import sanitize
 
 _WIDTH, _LABEL, _ROW, _TOP = 1080, 330, 24, 26
 _PLOT = _WIDTH - _LABEL - 90

@@ -38,11 +38,11 @@ from deploy.steps import (
     endpoint,
     export,
     identity_record,
-    limits,
+    limits_check,
     model_check,
-    permission,
+    permission_check,
     probe,
-    quota,
+    quota_check,
     roles,
     traffic,
 )
@@ -57,10 +57,10 @@ class StepType(Protocol):
 
 
 STEP_TYPES: tuple[StepType, ...] = (
-    quota,
+    quota_check,
     model_check,
-    limits,
-    permission,
+    limits_check,
+    permission_check,
     endpoint,
     identity_record,
     roles,
@@ -123,7 +123,7 @@ def permissions_needed(spec: EndpointSpec, steps: Sequence[Step]) -> Needs:
 def checks_of(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
     """The checks that depend on the steps of all types: names and limits, and permissions."""
     needs = permissions_needed(spec, steps)
-    return [*limits.check(spec, steps, facts), *permission.check(spec, needs, facts)]
+    return [*limits_check.check(spec, steps, facts), *permission_check.check(spec, needs, facts)]
 
 
 def is_in_effect(step: Step, world: World) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from deploy import aliases
 from deploy.aliases import Context, Target
-from deploy.cloud import endpoints, orphans
+from deploy.cloud import autoscale_and_tags, endpoints
 from deploy.cloud.connect import Cloud
 from deploy.domain import leases
 from deploy.domain.arm import Facts, Json, address
@@ -142,7 +142,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
         raise Transient(f"move the alias to {name}", "it has no scoring URI yet", "Wait until it is provisioned")
     aliases.write(alias, Target(name, str(uri), _ends(body)), _outside(cloud))
     if "command" in alias:
-        orphans.merge_tags(cloud, str(body["id"]), {MOVED_TAG: digest(alias, 16)}, f"mark {name}")
+        autoscale_and_tags.merge_tags(cloud, str(body["id"]), {MOVED_TAG: digest(alias, 16)}, f"mark {name}")
     return Evidence(f"{aliases.named(alias)} names {name}")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.cloud import orphans
+from deploy.cloud import autoscale_and_tags
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import Facts, Json, address
 from deploy.domain.plan import Desired, Step, Verb
@@ -22,7 +22,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`autoscale/<key>/<setting>`: {id, target} of each setting that scales a deployment of the endpoint."""
     return {
         address(NAME, spec.key, str(row["name"])): {"id": row["id"], "target": row["properties"]["targetResourceUri"]}
-        for row in orphans.scaling(cloud, spec.name)
+        for row in autoscale_and_tags.scaling(cloud, spec.name)
     }
 
 
@@ -46,6 +46,6 @@ def recreated(key: str, exported: Sequence[Json], facts: Facts, retry: Retry) ->
 
 def run(cloud: Cloud, step: Step) -> None:
     if "setting" in step.body:
-        orphans.put_autoscale(cloud, step.body["setting"], what=f"{step.verb} {step.address}")
+        autoscale_and_tags.put_autoscale(cloud, step.body["setting"], what=f"{step.verb} {step.address}")
         return
-    orphans.delete_autoscale(cloud, str(step.body["id"]), what=f"{step.verb} {step.address}")
+    autoscale_and_tags.delete_autoscale(cloud, str(step.body["id"]), what=f"{step.verb} {step.address}")

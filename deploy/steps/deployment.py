@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from deploy import diff
-from deploy.cloud import endpoints, environments, logs, preconditions, whoami
+from deploy.cloud import endpoints, environment_versions, logs, preconditions, whoami
 from deploy.cloud.connect import Cloud
 from deploy.diff import effects
-from deploy.domain import manifest, provenance
+from deploy.domain import file_list, provenance
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Address, Facts, Json, address, facts_of
 from deploy.domain.owners import is_unmanaged
 from deploy.domain.plan import Desired, Difference, Step, Verb, World
-from deploy.domain.preserved import merged_properties, merged_tags
+from deploy.domain.put_merge import merged_properties, merged_tags
 from deploy.domain.spec import PATIENT, EndpointSpec
 from deploy.domain.traffic_shares import served, shares
 from deploy.errors import CloudError, Finding, Refused, Transient
@@ -40,7 +40,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     if (endpoint := endpoints.list_endpoints(cloud).get(spec.name)) is None:
         return {}
     found = endpoints.read_deployments(cloud, spec.name)
-    inline = environments.observe(cloud, spec, endpoint, found)
+    inline = environment_versions.observe(cloud, spec, endpoint, found)
     return {address(NAME, spec.key, name): body for name, body in found.items()} | inline
 
 
@@ -228,7 +228,7 @@ def _beside(
 
 def _files_changed(spec: EndpointSpec, document: Mapping[str, Json], body: Mapping[str, Json]) -> str:
     """The local files that differ from those of a deployment that exists, in words; empty without a difference."""
-    return manifest.in_words(manifest.read_tags(body), manifest.of_slot(spec.files, str(document["name"])))
+    return file_list.in_words(file_list.read_tags(body), file_list.of_slot(spec.files, str(document["name"])))
 
 
 def _differences(found: Sequence[diff.Change], most: int, files: str) -> str:
@@ -278,7 +278,7 @@ def _paths(found: Sequence[diff.Change]) -> str:
 
 def body_of(spec: EndpointSpec, document: Mapping[str, Json]) -> dict[str, Json]:
     """The body of a step that sends the document; `files`: the tags that list its local files."""
-    files = manifest.tags_of(manifest.of_slot(spec.files, str(document["name"])))
+    files = file_list.tags_of(file_list.of_slot(spec.files, str(document["name"])))
     return {"document": dict(document), "folder": spec.folder, "files": files}
 
 

@@ -10,13 +10,14 @@ import contextlib
 import json
 from pathlib import Path
 
-from deploy.cloud import endpoints, orphans, role_state
+from deploy.cloud import autoscale_and_tags, endpoints, role_state
 from deploy.cloud.connect import Cloud
-from deploy.config import export
+from deploy.config import files_from_endpoint
 from deploy.domain.arm import Json, address
 from deploy.domain.plan import Step, Verb
 from deploy.domain.report import Evidence
-from deploy.errors import CloudError, sanitize
+from deploy.errors import CloudError
+from deploy.sanitize import sanitize
 
 NAME = "export"
 
@@ -40,8 +41,8 @@ def run(cloud: Cloud, step: Step) -> Evidence:
         _write(folder / "endpoint.json", body)
         roles = role_state.roles_to_export(cloud, body)
         _write(folder / "roles.json", roles)
-        _write(folder / "autoscale.json", orphans.scaling(cloud, name))
-        for file, text in export.files_of(body, list(behind.values()), roles).files.items():
+        _write(folder / "autoscale.json", autoscale_and_tags.scaling(cloud, name))
+        for file, text in files_from_endpoint.files_of(body, list(behind.values()), roles).files.items():
             _private(folder / "spec" / file, text)
         for deployment, found in behind.items():
             _write(folder / "deployments" / f"{deployment}.json", found)

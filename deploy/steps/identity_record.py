@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.cloud import endpoints, orphans, role_assignments
+from deploy.cloud import autoscale_and_tags, endpoints, role_assignments
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import try_read
+from deploy.cloud.error_translation import try_read
 from deploy.domain import leases
 from deploy.domain.arm import Facts, address
 from deploy.domain.plan import Desired, Difference, Step, Verb, World
@@ -29,7 +29,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     if not leases.borrows(spec.pipeline.quota.capacity, body):
         return {}
     rows, unread = try_read(lambda: role_assignments.assignments(cloud))
-    missing = body is None or unread or orphans.unmarked_assignments(body, rows or ())
+    missing = body is None or unread or autoscale_and_tags.unmarked_assignments(body, rows or ())
     return {} if missing else {address(NAME, spec.key): {}}
 
 
@@ -64,11 +64,12 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     name, what = str(step.body["endpoint"]), f"{step.verb} {step.address}"
     body = endpoints.read_endpoint(cloud, name)
     own = role_assignments.system_identity(body)
-    rows = orphans.unmarked_assignments(body, (role_assignments.held_by(cloud, own) if own else None) or ())
+    rows = autoscale_and_tags.unmarked_assignments(body, (role_assignments.held_by(cloud, own) if own else None) or ())
     if not rows:
         return Evidence("there is nothing to record, or it is recorded")
     try:
-        role_assignments.describe(cloud, rows[0], orphans.record(cloud, str(step.body["owner"]), name), what=what)
+        words = autoscale_and_tags.record(cloud, str(step.body["owner"]), name)
+        role_assignments.describe(cloud, rows[0], words, what=what)
     except CloudError as error:
         if error.status != 403:
             raise

@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from deploy.cloud import endpoints, role_assignments, role_state
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import try_read
-from deploy.documents import Role
+from deploy.cloud.error_translation import try_read
+from deploy.documents.pipeline import Role
 from deploy.domain.arm import Address, Facts, Json, address
 from deploy.domain.owners import owner_tag
 from deploy.domain.plan import Desired, Step, Verb, World

@@ -14,7 +14,7 @@ import yaml
 
 from deploy.config import validation
 from deploy.documents import yaml12
-from deploy.documents.places import Rendered
+from deploy.documents.locations import Rendered
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.emulator.entra.access_tokens import Tokens
 from deploy.emulator.rbac import builtin_roles

@@ -10,7 +10,7 @@ import pytest
 
 from deploy import commands, emulator, reporter
 from deploy.config import reader, validation
-from deploy.domain.preserved import AZURE_VARIABLES
+from deploy.domain.put_merge import AZURE_VARIABLES
 from tests.laws.ground import Ground
 from tests.laws.stage import Ahead
 from tests.outsider import Outsider

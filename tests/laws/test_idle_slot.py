@@ -11,7 +11,7 @@ import yaml
 
 from deploy import commands
 from deploy.domain.plan import Verb
-from deploy.domain.preserved import PROTECT_TAG
+from deploy.domain.put_merge import PROTECT_TAG
 from deploy.errors import DeployError, Exit, Refused
 from deploy.planning.reaping import Rules
 from tests.addresses import addr

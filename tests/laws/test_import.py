@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from deploy.config import export, rendering, validation
+from deploy.config import files_from_endpoint, rendering, validation
 from deploy.documents import yaml12
-from deploy.documents.places import TemplateFiles
+from deploy.documents.locations import TemplateFiles
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG
 from deploy.domain.spec import EndpointSpec
 from deploy.planning import planner
@@ -62,7 +62,8 @@ def test_import_then_plan_is_empty(
         body["tags"] = {name: value for name, value in body["tags"].items() if name not in (OWNER_TAG, RELEASE_TAG)}
     bodies = [facts[addr(f"deployment/mip/{name}")] for name in names]
     facts[addr("role/mip/Reader/workspace")] = {"id": "/r", "giver": "others"}
-    files = export.files_of(facts[addr("endpoint/mip")], bodies, [{"role": "Reader", "scope": "workspace"}])
+    roles = [{"role": "Reader", "scope": "workspace"}]
+    files = files_from_endpoint.files_of(facts[addr("endpoint/mip")], bodies, roles)
     plan = planner.plan_release(ENVIRONMENT, [_spec(files, secret)], {"mip": facts})
 
     assert plan.steps == ()
@@ -72,7 +73,7 @@ def test_import_then_plan_is_empty(
     )
 
 
-def _spec(made: export.Imported, secret: str) -> EndpointSpec:
+def _spec(made: files_from_endpoint.Imported, secret: str) -> EndpointSpec:
     """The imported template, rendered with the values that were left open."""
     values = {name: secret for name, where in made.hidden.items() if "API_KEY" in where}
     stems = sorted(name for name in made.files if "deployment" in name)

@@ -29,8 +29,8 @@ from deploy.planning.reaping import Rules
 from tests.laws.stage import WORKSPACE, Stage, Victims
 from tests.laws.test_deletion_faults import resources
 from tests.laws.test_leases import advance_alone
-from tests.laws.test_renewals import pool
 from tests.laws.test_missed_leases import COMMAND
+from tests.laws.test_renewals import pool
 from tests.unit.aliases.test_aliases import GitHub
 
 SOME, FULL, LENGTH = (30744, 20787), 80, 8

@@ -14,7 +14,7 @@ import requests
 import yaml
 
 from deploy import commands, emulator
-from deploy.cloud import orphans, role_state
+from deploy.cloud import autoscale_and_tags, role_state
 from deploy.domain import leases
 from deploy.domain.arm import RELEASE_TAG
 from deploy.errors import UsageError
@@ -328,7 +328,7 @@ def scale(world: World) -> None:
 def settings(world: World) -> list[Any]:
     environment, _ = commands.validate(world.project, "law")
     with world.project.connect(environment) as cloud:
-        return list(orphans.autoscale_settings(cloud) or ())
+        return list(autoscale_and_tags.autoscale_settings(cloud) or ())
 
 
 def alike(world: World) -> Any:

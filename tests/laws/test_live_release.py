@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from deploy import commands, emulator
-from deploy.cloud import orphans
+from deploy.cloud import autoscale_and_tags
 from deploy.domain import history, leases
 from deploy.domain.plan import Plan
-from deploy.domain.preserved import PROTECT_TAG
+from deploy.domain.put_merge import PROTECT_TAG
 from deploy.errors import Exit
 from tests.laws.conftest import PLAIN, WORKSPACE, World
 from tests.laws.stage import Stage
@@ -89,7 +89,7 @@ def tagged(world: World, resource: str, **tags: str) -> None:
     """Another client writes tags on a resource."""
     environment, _ = commands.validate(world.project, "law")
     with world.project.connect(environment) as cloud:
-        orphans.merge_tags(cloud, f"{WORKSPACE}/onlineEndpoints/{resource}", tags, "tag it")
+        autoscale_and_tags.merge_tags(cloud, f"{WORKSPACE}/onlineEndpoints/{resource}", tags, "tag it")
 
 
 def codes(done: commands.Result) -> tuple[int, list[str]]:

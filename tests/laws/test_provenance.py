@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deploy import commands, emulator, reporter
-from deploy.domain import manifest, provenance
+from deploy.domain import file_list, provenance
 from deploy.domain.plan import Plan
 from tests.laws.conftest import PLAIN, WORKSPACE, World
 from tests.unit.domain.test_provenance import ACTIONS, SHA, git
@@ -66,7 +66,7 @@ def test_a_deployment_records_its_origin(committed: World) -> None:
     assert found.at is not None
     assert abs((datetime.now(UTC) - found.at).total_seconds()) < 3600
     assert provenance.commit_of(body) == sha
-    assert sorted(manifest.read_tags(body) or ()) == ["environment/.amlignore", "environment/Dockerfile"]
+    assert sorted(file_list.read_tags(body) or ()) == ["environment/.amlignore", "environment/Dockerfile"]
     (committed.project.root / "environments" / "note.txt").touch()
     commit(committed, "second")
     again = commands.plan(committed.project, "law")
@@ -131,7 +131,7 @@ def test_the_next_put_updates_the_origin(committed: World) -> None:
     after = deployments(committed)["blue"]
     assert after["tags"]["team"] == "imaging"
     assert provenance.commit_of(after) == second != provenance.commit_of(before)
-    assert manifest.read_tags(after) == manifest.read_tags(before)
+    assert file_list.read_tags(after) == file_list.read_tags(before)
 
 
 def test_a_deployment_full_of_tags_is_deployed(committed: World) -> None:

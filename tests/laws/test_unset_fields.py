@@ -10,7 +10,7 @@ import pytest
 
 from deploy import diff
 from deploy.config import reader, validation
-from deploy.domain import history, manifest, provenance
+from deploy.domain import file_list, history, provenance
 from deploy.domain.arm import RELEASE_TAG
 from tests.laws.ground import Ground, put
 from tests.outsider import Outsider
@@ -47,7 +47,7 @@ def ground(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ground]:
         yield found
 
 
-RECORDS = {*history.TAGS, *provenance.TAGS, *manifest.TAGS}
+RECORDS = {*history.TAGS, *provenance.TAGS, *file_list.TAGS}
 
 
 def fields(ground: Ground, where: str, table: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.documents import Pipeline
+from deploy.documents.pipeline import Pipeline
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG
 from deploy.domain.spec import EndpointSpec, Environment, Guards
 from tests.addresses import addr

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.redact import HIDDEN, is_secret, redact_at, redact_secrets
-from deploy.text import sanitize
+from deploy.sanitize import sanitize
 from tests.project import ROOT
 from tests.unit.reporter import examples as g
 
@@ -62,7 +62,7 @@ def test_hiding_twice_is_hiding_once(body):
 
 def test_our_own_texts_are_not_redacted():
     """The texts of amldeploy itself pass the redaction unchanged."""
-    step_types = [path for path in (ROOT / "deploy").rglob("*.py") if path.stem not in ("redact", "text")]
+    step_types = [path for path in (ROOT / "deploy").rglob("*.py") if path.stem not in ("redact", "sanitize")]
     ours = [path for path in step_types if "emulator" not in path.parts]
     said = {
         (path.name, node.value)

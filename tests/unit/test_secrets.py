@@ -18,7 +18,7 @@ from deploy.domain import report
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence
 from deploy.domain.spec import Retry
-from deploy.errors import CloudError, SpecError, sanitize
+from deploy.errors import CloudError, SpecError
 from deploy.execution import executor
 from deploy.execution.progress import Event
 from deploy.reporter import (
@@ -32,6 +32,7 @@ from deploy.reporter import (
     report_markdown,
     report_text,
 )
+from deploy.sanitize import sanitize
 from tests.addresses import addr
 from tests.project import make_project
 from tests.unit.execution.test_executor import Later

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from deploy.domain.plan import Step, Verb
-from deploy.preflight import core_quota, guards, model_support, names
+from deploy.preflight import core_quota, guards, limits, model_support
 from deploy.text import count, noun
 from tests.addresses import addr
 from tests.unit.specs import environment, spec
@@ -19,14 +19,14 @@ SUMS = {"instances": 1, "held": 0, "capacity": "dedicated", "reserve": False, "l
 
 
 def lacks(of: str) -> Callable[[int], str]:
-    return lambda n: names.check(ASKED | {of: n}, FULL).reasons[0].cause
+    return lambda n: limits.check(ASKED | {of: n}, FULL).reasons[0].cause
 
 
 def beyond(there: int) -> Callable[[int], str]:
     """The deployments of a region, with so many there and n more wanted."""
     steps = [Step(Verb.CREATE, addr(f"deployment/mip/n{n}"), {}, "") for n in range(500)]
     facts = {"mip": {addr(f"deployment/mip/d{n}"): {} for n in range(there)}}
-    return lambda n: names.too_many(steps[:n], facts)[0].cause
+    return lambda n: limits.too_many(steps[:n], facts)[0].cause
 
 
 def small(n: int) -> str:

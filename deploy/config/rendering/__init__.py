@@ -19,14 +19,15 @@ from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError
 
 from deploy import redact
 from deploy.config.rendering.markers import MARK, TOKEN
-from deploy.config.rendering.provenance import labelled, node_of, with_locations
 from deploy.config.rendering.sandbox import Sandbox
 from deploy.config.rendering.undefined import UndefinedValue
 from deploy.config.rendering.unused import unused_values
+from deploy.config.rendering.value_locations import labelled, node_of, with_locations
 from deploy.documents import yaml12
-from deploy.documents.places import TEMPLATES, Node, Rendered, Source, TemplateFiles, as_text
+from deploy.documents.locations import TEMPLATES, Node, Rendered, Source, TemplateFiles, as_text
 from deploy.domain.spec import Environment
-from deploy.errors import Place, Problem, SpecError, sanitize
+from deploy.errors import Place, Problem, SpecError
+from deploy.sanitize import sanitize
 
 SIZE = 2**20
 _ENDLESS = "This has no end: a file includes itself, a macro calls itself, or brackets are nested too deeply."

@@ -25,9 +25,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from deploy.config.rendering.markers import MARK, TOKEN, MarkingLexer, token
-from deploy.config.rendering.provenance import Placed, PlacedDict, PlacedList, node_of
 from deploy.config.rendering.undefined import UndefinedValue
-from deploy.documents.places import Node, as_text
+from deploy.config.rendering.value_locations import Placed, PlacedDict, PlacedList, node_of
+from deploy.documents.locations import Node, as_text
 
 BUDGET, DEPTH, BITS = 1_000_000, 64, 1024
 """Limits: loop rounds, calls and values per file; nesting of a value; bits of a number."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from jinja2 import StrictUndefined
 from jinja2.utils import missing
 
-from deploy.config.rendering.provenance import PlacedDict
-from deploy.documents.places import did_you_mean
+from deploy.config.rendering.value_locations import PlacedDict
+from deploy.documents.locations import did_you_mean
 
 GLOBALS = ("endpoint", "environment", "unique", "values")
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from jinja2 import TemplateSyntaxError, meta, nodes
 
 from deploy.config.rendering.sandbox import Sandbox, resolved
-from deploy.documents.places import TemplateFiles, did_you_mean
+from deploy.documents.locations import TemplateFiles, did_you_mean
 from deploy.errors import Place, Problem
 
 _VALUES = "values"

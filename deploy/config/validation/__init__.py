@@ -14,14 +14,15 @@ from pydantic import ValidationError
 
 from deploy.config.validation import rules
 from deploy.config.validation.schema import Checked, check, problem
-from deploy.documents import EnvironmentDocument, Notice, Pipeline
-from deploy.documents.cli_v2 import DeploymentDocument, EndpointDocument
-from deploy.documents.local import local_paths
-from deploy.documents.places import Node, Rendered, Source, Trail, as_text, at
+from deploy.documents.endpoint_and_deployment import DeploymentDocument, EndpointDocument
+from deploy.documents.environment import EnvironmentDocument, Notice
+from deploy.documents.local_paths import local_paths
+from deploy.documents.locations import Node, Rendered, Source, Trail, as_text, at
+from deploy.documents.pipeline import Pipeline
 from deploy.domain.arm import Json
 from deploy.domain.digests import Entries, TooMuch, digest, digest_entries, digest_tree, read_tree
+from deploy.domain.file_list import listed
 from deploy.domain.ignore_file import Unusable
-from deploy.domain.manifest import listed
 from deploy.domain.owners import Owner
 from deploy.domain.spec import EndpointSpec, Environment, Guards
 from deploy.errors import Place, Problem, SpecError

@@ -12,14 +12,15 @@ from pathlib import Path
 from deploy import probes
 from deploy.config.validation import folders
 from deploy.config.validation.schema import Checked, problem
-from deploy.documents import Pipeline
-from deploy.documents.local import local_paths
-from deploy.documents.places import Source, Trail, at, did_you_mean
+from deploy.documents.local_paths import local_paths
+from deploy.documents.locations import Source, Trail, at, did_you_mean
+from deploy.documents.pipeline import Pipeline
 from deploy.domain import leases
 from deploy.domain.arm import Json
-from deploy.domain.preserved import is_ours
-from deploy.errors import Place, Problem, sanitize
+from deploy.domain.put_merge import is_ours
+from deploy.errors import Place, Problem
 from deploy.redact import redact_values
+from deploy.sanitize import sanitize
 
 Problems = Iterator[Problem]
 _MOST_TAGS, _LONGEST_NAME, _LONGEST_VALUE = 40, 512, 256

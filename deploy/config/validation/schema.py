@@ -13,10 +13,11 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from deploy.documents.fields import GUID, IDENTITY, NAME, RESOURCE_GROUP, SCOPE, WORKSPACE
-from deploy.documents.places import Source, Trail, as_text, did_you_mean
+from deploy.documents.locations import Source, Trail, as_text, did_you_mean
 from deploy.documents.yaml12 import kind
-from deploy.errors import Problem, sanitize
+from deploy.errors import Problem
 from deploy.redact import redact_values
+from deploy.sanitize import sanitize
 
 _EXPECTED = {
     "int": ("a whole number", "Use digits, without quotes."),

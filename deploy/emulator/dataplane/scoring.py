@@ -22,7 +22,7 @@ from deploy.emulator.entra.access_tokens import SCORING_HOSTS, has_audience
 from deploy.emulator.online.endpoints import KIND
 from deploy.emulator.online.keys import SCORE_ACTION
 from deploy.emulator.runtime import proxy, standins
-from deploy.emulator.wire import traffic
+from deploy.emulator.wire import traffic_rules
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.responses import Answer, Json, Refusal
 from deploy.emulator.world.durations import seconds
@@ -66,7 +66,7 @@ def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
     requested, path = call.headers.get(DEPLOYMENT_HEADER), call.address.rstrip("/").rpartition("/")[2]
     scores = path == "score"
     turn = call.world.next_number(f"requests of {endpoint.id}") if scores else 0
-    name = requested if requested is not None else traffic.choose(endpoint.properties["traffic"], turn)
+    name = requested if requested is not None else traffic_rules.choose(endpoint.properties["traffic"], turn)
     found = call.world.get(f"{endpoint.id}/deployments/{name}") if name else None
     swagger = None if scores else document(call.base, endpoint)
     if found is None or found.state in ("Creating", "Failed", "Deleting"):
@@ -78,7 +78,8 @@ def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
     limit = 2 * int(settings["maxConcurrentRequestsPerInstance"]) * int(found.body["sku"]["capacity"])
     if pending.get(found.id, 0) >= limit:
         raise _refusal(429, "TooManyRequests", "too many pending requests", found.body["name"])
-    shadow = traffic.choose_mirror(endpoint.properties["mirrorTraffic"], turn) if requested is None and scores else None
+    mirrored = endpoint.properties["mirrorTraffic"] if requested is None and scores else {}
+    shadow = traffic_rules.choose_mirror(mirrored, turn)
     return AdmittedRequest(
         found.body["name"], found.id, found.properties["model"], seconds(str(settings["requestTimeout"])), call.raw,
         shadow, found.private.get("server", ""), "POST" if scores else "GET",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from deploy.emulator.rbac import rights
-from deploy.emulator.wire import actions
+from deploy.emulator.wire import rbac_actions
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.routing import Route
 from deploy.emulator.workspace import workspaces
@@ -13,11 +13,11 @@ from deploy.emulator.workspace import workspaces
 
 def allow(evaluator: rights.Rights, route: Route, call: Call) -> None:
     """Return if the request is allowed; raise the Resource Manager's Refusal otherwise."""
-    scope = actions.scope_of(route.path, unquote(call.address))
-    if route.name in actions.OPEN or (route.name in actions.TENANT_WIDE and not call.path["scope"]):
+    scope = rbac_actions.scope_of(route.path, unquote(call.address))
+    if route.name in rbac_actions.OPEN or (route.name in rbac_actions.TENANT_WIDE and not call.path["scope"]):
         return
     action = route.action.replace("{kind}", call.path.get("kind", ""))
-    is_allowed = evaluator.can_see if route.name in actions.COLLECTED else evaluator.allows
+    is_allowed = evaluator.can_see if route.name in rbac_actions.COLLECTED else evaluator.allows
     if is_allowed(call.caller.id, action, scope):
         return
     workspaces.require_subscription(call, scope)

@@ -7,10 +7,10 @@ from urllib.parse import unquote
 from deploy.emulator.control import api, settings_api
 from deploy.emulator.dataplane import blobs
 from deploy.emulator.entra import directory, github, signin
-from deploy.emulator.online import autoscale, deployments, endpoints, keys, name_checks, other_endpoints
+from deploy.emulator.online import autoscale, batch_and_serverless, deployments, endpoints, keys, name_checks
 from deploy.emulator.quota import core_limits, workspace_quotas
 from deploy.emulator.rbac import role_assignments, role_definitions
-from deploy.emulator.wire import operations
+from deploy.emulator.wire import long_running
 from deploy.emulator.wire.routing import (
     BLOB,
     DP,
@@ -40,10 +40,10 @@ _SERVERLESS = WS + "/serverlessEndpoints/{endpoint}"
 def _stored(collection: str, path: str, name: str) -> tuple[Route, ...]:
     """The four routes of a resource that is stored as written."""
     return (
-        read(collection, f"{name}_List", other_endpoints.listing),
-        read(path, f"{name}_Get", other_endpoints.get),
-        write("PUT", path, f"{name}_CreateOrUpdate", other_endpoints.put),
-        write("DELETE", path, f"{name}_Delete", other_endpoints.delete),
+        read(collection, f"{name}_List", batch_and_serverless.listing),
+        read(path, f"{name}_Get", batch_and_serverless.get),
+        write("PUT", path, f"{name}_CreateOrUpdate", batch_and_serverless.put),
+        write("DELETE", path, f"{name}_Delete", batch_and_serverless.delete),
     )
 
 
@@ -63,11 +63,14 @@ _OTHER_RESOURCES = (
     write("DELETE", GROUP + _USERS + "/{name}", "UserAssignedIdentities_Delete", user_identities.delete),
     *_stored(WS + "/batchEndpoints", _BATCH, "BatchEndpoints"),
     *_stored(_BATCH + "/deployments", _BATCH + "/deployments/{deployment}", "BatchDeployments"),
-    post(_BATCH + "/listkeys", "BatchEndpoints_ListKeys", other_endpoints.list_keys),
+    post(_BATCH + "/listkeys", "BatchEndpoints_ListKeys", batch_and_serverless.list_keys),
     *_stored(WS + "/serverlessEndpoints", _SERVERLESS, "ServerlessEndpoints"),
-    post(_SERVERLESS + "/listKeys", "ServerlessEndpoints_ListKeys", other_endpoints.list_keys),
+    post(_SERVERLESS + "/listKeys", "ServerlessEndpoints_ListKeys", batch_and_serverless.list_keys),
     write(
-        "POST", _SERVERLESS + "/regenerateKeys", "ServerlessEndpoints_RegenerateKeys", other_endpoints.regenerate_keys
+        "POST",
+        _SERVERLESS + "/regenerateKeys",
+        "ServerlessEndpoints_RegenerateKeys",
+        batch_and_serverless.regenerate_keys,
     ),
 )
 
@@ -90,8 +93,8 @@ _GITHUB = (
 ROUTES = (
     read(EP, "OnlineEndpoints_Get", endpoints.get),
     read(DP, "OnlineDeployments_Get", deployments.get),
-    read(LOC + "/mfeOperationsStatus/{operation}", "OperationsStatus_Get", operations.status),
-    read(LOC + "/mfeOperationResults/{operation}", "OperationResults_Get", operations.result),
+    read(LOC + "/mfeOperationsStatus/{operation}", "OperationsStatus_Get", long_running.status),
+    read(LOC + "/mfeOperationResults/{operation}", "OperationResults_Get", long_running.result),
     Route("scoring", "POST", "/inference/{location}/{endpoint}/score", "Score", None),
     Route("scoring", "GET", "/inference/{location}/{endpoint}/swagger.json", "Swagger_Get", None),
     read(WS + "/onlineEndpoints", "OnlineEndpoints_List", endpoints.listing),

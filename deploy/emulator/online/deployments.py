@@ -12,7 +12,7 @@ from deploy.emulator.online import deployment_body, endpoints, required_access, 
 from deploy.emulator.quota import core_limits, limits
 from deploy.emulator.runtime import container_logs, hosting
 from deploy.emulator.runtime.code_spec import find_code
-from deploy.emulator.wire import fields, operations, traffic
+from deploy.emulator.wire import fields, long_running, traffic_rules
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.paging import page
 from deploy.emulator.wire.responses import Answer, Json, arm_error, error_body, timestamp, user_error
@@ -35,7 +35,7 @@ def put(call: Call) -> Answer:
         )
     deployment = _create(call, endpoint, body) if found is None else _update(found, body)
     _start(call, endpoint, deployment, created=found is None)
-    headers = operations.headers(call, deployment.private["operation"], deployment.location)
+    headers = long_running.headers(call, deployment.private["operation"], deployment.location)
     where = f"{call.base}{deployment.body['id']}?api-version={call.version}"
     extra = {"Location": where, "x-ms-ratelimit-remaining-subscription-resource-requests": "24"}
     return Answer(201, render(call, deployment), headers | extra)
@@ -43,7 +43,7 @@ def put(call: Call) -> Answer:
 
 def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
     name = call.path["deployment"]
-    if problem := traffic.name_problem("deployment", name):
+    if problem := traffic_rules.name_problem("deployment", name):
         raise user_error(problem)
     location = endpoints.region(body, endpoint.location)
     limits.check_deployment_limit(call.world, call.path["subscription"], endpoint)
@@ -93,7 +93,7 @@ def patch(call: Call) -> Answer:
     deployment.body["sku"] = deployment_body.sku(body, deployment.body["sku"]["capacity"])
     deployment.properties["provisioningState"] = "Updating"
     _start(call, endpoint, deployment, created=False)
-    headers = operations.headers(call, deployment.private["operation"], deployment.location, result=True)
+    headers = long_running.headers(call, deployment.private["operation"], deployment.location, result=True)
     return Answer(202, render(call, deployment), headers)
 
 
@@ -127,7 +127,8 @@ def delete(call: Call) -> Answer:
                 )
         deployment.properties["provisioningState"] = "Deleting"
         _begin(call, deployment, call.world.timing.deployment_delete, {"remove": True})
-    return Answer(202, b"", operations.headers(call, deployment.private["operation"], deployment.location, result=True))
+    headers = long_running.headers(call, deployment.private["operation"], deployment.location, result=True)
+    return Answer(202, b"", headers)
 
 
 def logs(call: Call) -> Answer:
@@ -168,7 +169,7 @@ def require(call: Call) -> Resource:
 
 def render(call: Call, deployment: Resource) -> dict[str, Json]:
     """A deployment as returned to clients."""
-    uri = operations.url(call, deployment.private["operation"], deployment.location)
+    uri = long_running.url(call, deployment.private["operation"], deployment.location)
     properties = deployment.properties
     return {
         **deployment.body,
@@ -233,7 +234,7 @@ def _failure(call: Call, deployment: Resource) -> Json:
 
 
 def _begin(call: Call, deployment: Resource, seconds: float, effect: dict[str, Any], error: Json = None) -> None:
-    deployment.private["operation"] = operations.begin(
-        call.world, operations.DEPLOYMENT, deployment, seconds, effect, error
+    deployment.private["operation"] = long_running.begin(
+        call.world, long_running.DEPLOYMENT, deployment, seconds, effect, error
     )
     call.world.save(deployment)

@@ -7,7 +7,7 @@ from typing import Any
 
 from deploy.emulator.online import endpoint_identity, shared_quota
 from deploy.emulator.quota import limits
-from deploy.emulator.wire import fields, operations, traffic
+from deploy.emulator.wire import fields, long_running, traffic_rules
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.paging import page
 from deploy.emulator.wire.responses import Answer, Json, arm_error, ml_error, timestamp, user_error
@@ -29,12 +29,12 @@ def put(call: Call) -> Answer:
     endpoint = _create(call, workspace, body) if found is None else _update(call, found, body)
     operation = endpoint.private["operation"]
     where = {"Location": call.base + endpoint.body["id"] + f"?api-version={call.version}"}
-    return Answer(201, render(call, endpoint), operations.headers(call, operation, endpoint.location) | where)
+    return Answer(201, render(call, endpoint), long_running.headers(call, operation, endpoint.location) | where)
 
 
 def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
     name = call.path["endpoint"]
-    if problem := traffic.name_problem("endpoint", name):
+    if problem := traffic_rules.name_problem("endpoint", name):
         raise user_error(problem)
     location = region(body, workspace.location)
     if call.world.find_by_name(KIND, location, name) is not None:
@@ -46,7 +46,7 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
     limits.check_endpoint_limit(call.world, call.path["subscription"], location)
     requested = _requested(body, properties)
     live, mirror = requested.pop("traffic"), requested.pop("mirrorTraffic")
-    if problem := traffic.traffic_problem(live, mirror, {}, {}):
+    if problem := traffic_rules.traffic_problem(live, mirror, {}, {}):
         raise user_error(problem)
     now = timestamp(call.world.now())
     identifier = f"{workspace.body['id']}/onlineEndpoints/{name}"
@@ -113,7 +113,7 @@ def patch(call: Call) -> Answer:
     endpoint.properties["provisioningState"] = "Updating"
     _begin(call, endpoint, call.world.timing.endpoint_update, {"properties": {"provisioningState": "Succeeded"}})
     operation = endpoint.private["operation"]
-    return Answer(202, render(call, endpoint), operations.headers(call, operation, endpoint.location, result=True))
+    return Answer(202, render(call, endpoint), long_running.headers(call, operation, endpoint.location, result=True))
 
 
 def get(call: Call) -> Answer:
@@ -139,12 +139,12 @@ def delete(call: Call) -> Answer:
     else:
         refuse_busy(endpoint, f"delete endpoint {endpoint.body['name']}")
         for resource in (*call.world.children(endpoint.id, DEPLOYMENT_KIND), endpoint):
-            operations.cancel(call.world, resource.id)
+            long_running.cancel(call.world, resource.id)
             resource.properties["provisioningState"] = "Deleting"
             call.world.save(resource)
         _begin(call, endpoint, call.world.timing.endpoint_delete, {"remove": True})
         operation = endpoint.private["operation"]
-    headers = operations.headers(call, operation, endpoint.location, result=True)
+    headers = long_running.headers(call, operation, endpoint.location, result=True)
     return Answer(202, b"null", headers | {"Content-Type": "application/json; charset=utf-8"})
 
 
@@ -162,7 +162,7 @@ def render(call: Call, endpoint: Resource) -> dict[str, Json]:
     """An endpoint as returned to clients; its URLs are those of the server that answers."""
     properties = endpoint.properties
     where = f"{call.base}/inference/{endpoint.location}/{endpoint.body['name']}" if endpoint.private["ready"] else None
-    uri = operations.url(call, endpoint.private["operation"], endpoint.location)
+    uri = long_running.url(call, endpoint.private["operation"], endpoint.location)
     shown = {
         **properties,
         "scoringUri": where and f"{where}/score",
@@ -223,7 +223,7 @@ def _checked_traffic(
     current = {name.lower(): share for name, share in endpoint.properties["traffic"].items()}
     served = {key: current.get(key.lower(), 0) for key in live if ready.get(key.lower()) is False}
     served = {key: share for key, share in served.items() if deployments[key.lower()].state == "Updating"}
-    if problem := traffic.traffic_problem(live, mirror, ready, served):
+    if problem := traffic_rules.traffic_problem(live, mirror, ready, served):
         raise user_error(problem)
     return tuple(
         {deployments[n.lower()].body["name"]: share for n, share in shares.items()} for shares in (live, mirror)
@@ -231,6 +231,6 @@ def _checked_traffic(
 
 
 def _begin(call: Call, endpoint: Resource, seconds: float, effect: dict[str, Any]) -> Resource:
-    endpoint.private["operation"] = operations.begin(call.world, operations.ENDPOINT, endpoint, seconds, effect)
+    endpoint.private["operation"] = long_running.begin(call.world, long_running.ENDPOINT, endpoint, seconds, effect)
     call.world.save(endpoint)
     return endpoint

@@ -8,7 +8,7 @@ import uuid
 
 from deploy.emulator.entra.access_tokens import TENANT
 from deploy.emulator.online import endpoints
-from deploy.emulator.wire import fields, operations
+from deploy.emulator.wire import fields, long_running
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.responses import Answer, user_error
 
@@ -34,10 +34,10 @@ def regenerate_keys(call: Call) -> Answer:
     value = fields.text(body, "keyValue")
     if value is None or value == endpoint.private[which]:
         value = secrets.token_hex(16)
-    operation = operations.begin(
-        call.world, operations.ENDPOINT, endpoint, call.world.timing.keys, {"private": {which: value}}
+    operation = long_running.begin(
+        call.world, long_running.ENDPOINT, endpoint, call.world.timing.keys, {"private": {which: value}}
     )
-    headers = operations.headers(call, operation, endpoint.location, asynchronous=False, result=True)
+    headers = long_running.headers(call, operation, endpoint.location, asynchronous=False, result=True)
     return Answer(202, b"null", headers | {"Content-Type": "application/json; charset=utf-8"})
 
 

@@ -6,7 +6,7 @@ Azure lists these actions without a documented answer; this one has the form of 
 from __future__ import annotations
 
 from deploy.emulator.online import endpoints
-from deploy.emulator.wire import traffic
+from deploy.emulator.wire import traffic_rules
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.responses import Answer
 from deploy.emulator.workspace import workspaces
@@ -15,7 +15,7 @@ from deploy.emulator.workspace import workspaces
 def endpoint(call: Call) -> Answer:
     """GET checkNameAvailability of an endpoint."""
     workspace, name = workspaces.require(call), call.path["endpoint"]
-    if problem := traffic.name_problem("endpoint", name):
+    if problem := traffic_rules.name_problem("endpoint", name):
         return _answer("Invalid", problem)
     if call.world.find_by_name(endpoints.KIND, workspace.location, name) is not None:
         where = f"in region {workspace.location}"
@@ -26,7 +26,7 @@ def endpoint(call: Call) -> Answer:
 def deployment(call: Call) -> Answer:
     """GET checkNameAvailability of a deployment."""
     parent, name = endpoints.require(call), call.path["deployment"]
-    if problem := traffic.name_problem("deployment", name):
+    if problem := traffic_rules.name_problem("deployment", name):
         return _answer("Invalid", problem)
     if call.world.get(f"{parent.id}/deployments/{name}") is not None:
         where = f"in endpoint {parent.body['name']}"

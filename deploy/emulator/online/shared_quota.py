@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-from deploy.emulator.wire import operations
+from deploy.emulator.wire import long_running
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.responses import Json, ml_error, user_error
 from deploy.emulator.workspace import registry
@@ -57,7 +57,7 @@ def schedule_deletion(world: World, endpoint: Resource) -> None:
     left = _deadline(properties) - world.now()
     if not 0 < left <= LONGEST_LEASE + CLOCK_TOLERANCE:
         raise user_error("The property 'TargetAutoDeletionTime' must be in the future and at most 168 hours ahead.")
-    operations.begin(world, EXPIRY, endpoint, left, {"remove": True})
+    long_running.begin(world, EXPIRY, endpoint, left, {"remove": True})
 
 
 def require_same(old: Mapping[str, str], new: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deploy.emulator.runtime import failure_logs, hosting, standins
 from deploy.emulator.runtime.code_spec import find_code
-from deploy.emulator.wire import operations, request_log
+from deploy.emulator.wire import long_running, request_log
 from deploy.emulator.world.store import Resource, World
 
 NAMES = ("InferenceServer", "StorageInitializer")
@@ -16,7 +16,7 @@ NAMES = ("InferenceServer", "StorageInitializer")
 def lines(world: World, deployment: Resource, container: str) -> list[str]:
     """The log of one container, oldest line first. A failed score.py has its real log."""
     stores = container == "StorageInitializer"
-    error, hosted = operations.failure_of(world, str(deployment.private.get("operation")))
+    error, hosted = long_running.failure_of(world, str(deployment.private.get("operation")))
     if deployment.state == "Failed" and not hosted:
         properties = deployment.properties
         model, image = str(properties["model"] or "no model"), str(properties["environmentId"] or properties["model"])

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.emulator.runtime.code_spec import specification
-from deploy.emulator.wire import operations
+from deploy.emulator.wire import long_running
 from deploy.emulator.wire.responses import Json, error_body
 from deploy.emulator.world.store import Resource, World, dump
 
@@ -87,7 +87,7 @@ class Hosting:
     def update(self) -> None:
         """End operations with a ready or failed server, start the servers that others wait for, stop unused servers."""
         now, ended = self.world.now(), False
-        for operation, target, effect in operations.undecided(self.world):
+        for operation, target, effect in long_running.undecided(self.world):
             if "server" not in effect:
                 continue  # it does not wait for a server
             deployment = self.world.get(target)
@@ -97,12 +97,12 @@ class Hosting:
             path = folder(self.world, effect["server"])
             found = status(path)
             if found is not None and (found.state, found.run) == ("failed", operation):
-                operations.finish(self.world, operation, _not_ready_error(found.reason))
+                long_running.finish(self.world, operation, _not_ready_error(found.reason))
             elif not is_supervised(path):
                 self._start_for(deployment, operation)
                 continue
             elif found is not None and found.state == "ready":
-                operations.finish(self.world, operation, None)
+                long_running.finish(self.world, operation, None)
             else:
                 continue
             ended = True

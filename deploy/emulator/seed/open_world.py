@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from deploy.emulator.seed import apply
+from deploy.emulator.seed import fill_world
 from deploy.emulator.world.problems import WorldUnavailable
 from deploy.emulator.world.store import IncompatibleVersion, World
 from deploy.emulator.world.timing import QUICK, Clock, Timing
@@ -30,7 +30,7 @@ def open_world(path: Path, clock: Clock | None = None, timing: Timing = QUICK) -
         WorldUnavailable: the file is intact, but cannot be used now.
     """
     try:
-        world = World(path, apply.fill, clock, timing)
+        world = World(path, fill_world.fill, clock, timing)
     except sqlite3.OperationalError as error:  # locked, disk full, no permission: the file itself is intact
         cure = f"Check that {path.parent.name}/{path.name} is writable and that its disk has free space"
         raise WorldUnavailable(path, error, cure) from error

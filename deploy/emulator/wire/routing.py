@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from deploy.emulator.wire import actions
+from deploy.emulator.wire import rbac_actions
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.responses import Answer
 
@@ -28,7 +28,7 @@ class Route:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pattern", _pattern(self.path))
-        object.__setattr__(self, "action", actions.action_of(self.method, self.path))
+        object.__setattr__(self, "action", rbac_actions.action_of(self.method, self.path))
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from deploy.domain.plan import Verb
-from deploy.errors import sanitize
+from deploy.sanitize import sanitize
 
 
 class Kind(StrEnum):

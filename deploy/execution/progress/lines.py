@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Self, TextIO
 
 from deploy.domain.plan import Verb
-from deploy.errors import sanitize
 from deploy.execution.progress.event import OVER, Event, Kind, one_line, span
+from deploy.sanitize import sanitize
 
 SILENCE = 10.0
 """Seconds after which a running step gets another line."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from deploy.config import rendering
 from deploy.config.rendering.unused import unused_values
 from deploy.documents import yaml12
-from deploy.documents.places import Node, Source, TemplateFiles, Trail
+from deploy.documents.locations import Node, Source, TemplateFiles, Trail
 from deploy.domain.spec import Environment
 from deploy.errors import Place, SpecError
 

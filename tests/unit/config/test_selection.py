@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from deploy.config.selection import shared_aliases
 from deploy.config.validation import Entry, EnvironmentFile
-from deploy.documents.places import Node
+from deploy.documents.locations import Node
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import Place
 from tests.unit.specs import environment, spec

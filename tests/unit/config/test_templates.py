@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from deploy.config import reader, rendering, validation
-from deploy.documents import schema
+from deploy.documents.json_schema import schema
 from deploy.domain.spec import EndpointSpec
 from tests.project import ROOT, make_project
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from deploy.config import rendering, validation
 from deploy.documents import yaml12
-from deploy.documents.places import Rendered, Source, TemplateFiles
+from deploy.documents.locations import Rendered, Source, TemplateFiles
 from deploy.domain import leases
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import SpecError

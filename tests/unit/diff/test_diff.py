@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from deploy import diff
-from deploy.documents import MODELS
-from deploy.domain.preserved import AZURE_VARIABLES, merged_properties
+from deploy.documents.json_schema import MODELS
+from deploy.domain.put_merge import AZURE_VARIABLES, merged_properties
 from tests.table import samples_of
 
 TABLES = {"endpoint": diff.ENDPOINT, "deployment": diff.DEPLOYMENT}

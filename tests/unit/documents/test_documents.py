@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from deploy.documents import MODELS, Pipeline, schema
 from deploy.documents.fields import Duration
+from deploy.documents.json_schema import MODELS, schema
+from deploy.documents.pipeline import Pipeline
 from tests.project import ROOT
 
 DEPLOYMENT: dict[str, Any] = {

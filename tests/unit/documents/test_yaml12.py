@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.documents import yaml12
-from deploy.documents.places import Source, Trail
+from deploy.documents.locations import Source, Trail
 from deploy.errors import SpecError
 
 FILE = "environments/dev.yml"

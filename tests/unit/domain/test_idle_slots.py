@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from deploy.config import validation
 from deploy.config.reader import read_environment
-from deploy.documents import Pipeline
+from deploy.documents.pipeline import Pipeline
 from deploy.domain import history, idle_slots, leases
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG
 from deploy.domain.plan import Step, Verb
-from deploy.domain.preserved import PROTECT_TAG
+from deploy.domain.put_merge import PROTECT_TAG
 from deploy.domain.spec import Environment
 from deploy.planning import expired_slots, planner, reaping
 from deploy.planning.reaping import Inventory, Rules

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deploy import diff
 from deploy.domain import leases
 from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, UNVERIFIED
-from deploy.domain.preserved import PROTECT_TAG
+from deploy.domain.put_merge import PROTECT_TAG
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import CloudError
 from deploy.leasing import lineage, live_release

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.domain import manifest, provenance
+from deploy.domain import file_list, provenance
 from deploy.domain.arm import RELEASE_TAG, UNVERIFIED
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.errors import Refused
@@ -470,7 +470,7 @@ def test_files_that_changed_are_named() -> None:
         made = plan(replace(wanted, **changes), facts(endpoint_body({"blue": 100}), (body,)))
         return [step.why for step in made.steps if step.address == addr("deployment/mip/green")]
 
-    listed = {**there, "tags": {**there["tags"], **manifest.tags_of(before)}}
+    listed = {**there, "tags": {**there["tags"], **file_list.tags_of(before)}}
     told = "files: code/new.py added, code/score.py changed"
     assert why(listed) == [f"{told}, next to blue"]
     two = {**wanted.deployments[0], "environment_variables": {"A": "b"}}
@@ -483,14 +483,14 @@ def test_the_list_of_files_is_sent_with_each_put() -> None:
     """It is part of the step, and a plan does not change with the commit."""
     files = {"blue": {"code/score.py": "1"}}
     (made,) = [s for s in plan(replace(spec(), files=files), facts()).steps if s.kind == "deployment"]
-    assert made.body["files"] == manifest.tags_of(files["blue"])
+    assert made.body["files"] == file_list.tags_of(files["blue"])
     assert not provenance.TAGS & made.body["document"]["tags"].keys()
 
 
 def test_what_a_run_records_voids_no_plan() -> None:
     """A plan stands on what is deployed, not on who deployed it, when, and from which commit."""
     body = deployment_body("blue")
-    more = dict.fromkeys((*provenance.TAGS, *manifest.TAGS), "x")
+    more = dict.fromkeys((*provenance.TAGS, *file_list.TAGS), "x")
     tagged = {**body, "tags": {**body["tags"], **more}}
     made, again = (plan(spec(), facts(endpoint_body({"blue": 100}), (each,))) for each in (body, tagged))
     assert made.fingerprint == again.fingerprint

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deploy.domain.plan import Step, Verb
-from deploy.preflight import headroom, names
+from deploy.preflight import headroom, limits
 from deploy.preflight.check_result import CheckResult, Reason, Verdict, findings
 from tests.addresses import addr
 from tests.unit.specs import deployment_body, endpoint_body, facts, spec
@@ -66,8 +66,8 @@ def test_limits_of_the_region() -> None:
         Step(Verb.CREATE, addr("deployment/mip/green"), {"document": {}}, ""),
     ]
 
-    assert names.asked(spec(), [], there) is None
-    assert names.asked(spec(), [*made, Step(Verb.CREATE, addr("role/mip/r/s"), {}, "")], there) == NEW | {
+    assert limits.asked(spec(), [], there) is None
+    assert limits.asked(spec(), [*made, Step(Verb.CREATE, addr("role/mip/r/s"), {}, "")], there) == NEW | {
         "endpoints": 0,
         "deployments": 0,
         "siblings": 1,
@@ -78,16 +78,16 @@ def test_limits_of_the_region() -> None:
 def test_limits_refuse() -> None:
     """Each published limit has its code."""
     full = SEEN | {"endpoints": 100, "assignments": 4000, "free": False, "unread": "in use"}
-    found = names.check(NEW | {"siblings": 20}, full)
+    found = limits.check(NEW | {"siblings": 20}, full)
 
     assert [reason.code for reason in found.reasons] == ["AML260", "AML261", "AML264", "AML265"]
 
 
 def test_unknown_limits() -> None:
     """More than the default limit means that it was raised; what is not told blocks nothing."""
-    assert names.check(NEW, SEEN).verdict is Verdict.YES
+    assert limits.check(NEW, SEEN).verdict is Verdict.YES
     for more in ({"endpoints": 130}, {"assignments": None}, {"free": None, "unread": "closed to us"}):
-        assert names.check(NEW, SEEN | more).verdict is Verdict.UNKNOWN
+        assert limits.check(NEW, SEEN | more).verdict is Verdict.UNKNOWN
 
 
 def test_deployments_of_the_region() -> None:
@@ -95,9 +95,9 @@ def test_deployments_of_the_region() -> None:
     many = {"mip": {addr(f"deployment/mip/d{n}"): {} for n in range(500)}}
     more = [Step(Verb.CREATE, addr("deployment/mip/blue"), {}, "")]
 
-    assert [f.code for f in names.too_many(more, many)] == ["AML262"]
-    assert names.too_many(more, {"mip": {}}) == []
-    assert names.too_many([], many) == []
+    assert [f.code for f in limits.too_many(more, many)] == ["AML262"]
+    assert limits.too_many(more, {"mip": {}}) == []
+    assert limits.too_many([], many) == []
 
 
 def test_a_hundred_endpoints_are_one_sum_in_few_words() -> None:

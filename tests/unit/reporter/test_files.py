@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.documents import Pipeline, yaml12
+from deploy.documents import yaml12
+from deploy.documents.pipeline import Pipeline
 from deploy.domain.spec import EndpointSpec
 from deploy.reporter import cli_files
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from deploy import diff, reporter
 from deploy.domain.plan import Step
-from deploy.domain.preserved import is_ours
+from deploy.domain.put_merge import is_ours
 from deploy.planning import planner
 from deploy.reporter import wording
 from tests.addresses import addr

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deploy.emulator.runtime.standins import table
+from deploy.emulator.runtime.standins import request_table
 from deploy.emulator.runtime.standins.segmentation import Components, Grey, Plane, connected_components, tones
 from deploy.emulator.runtime.standins.vectors import eight_bit
 
@@ -40,17 +40,17 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
     ScoringError 400 for an invalid table, 500 for an unreadable image.
     """
-    return [{"output": json.dumps(_findings(row))} for row in table.rows(body, ("frontal_image",), MAX_ROWS)]
+    return [{"output": json.dumps(_findings(row))} for row in request_table.rows(body, ("frontal_image",), MAX_ROWS)]
 
 
 def _findings(row: dict[str, Any]) -> list[Finding]:
-    frontal = table.image(row, "frontal_image")
+    frontal = request_table.image(row, "frontal_image")
     for column in _TEXTS:
         if row.get(column) is not None:
-            table.text(row, column)
+            request_table.text(row, column)
     for column in _IMAGES:
         if row.get(column):
-            table.image(row, column)
+            request_table.image(row, column)
     return [[NOTICE, None], *compare(_square(frontal))]
 
 

@@ -15,7 +15,7 @@ import struct
 import zipfile
 from typing import Any
 
-from deploy.emulator.runtime.standins import table
+from deploy.emulator.runtime.standins import request_table
 from deploy.emulator.runtime.standins.vectors import Vector, of_image
 
 MAX_ROWS = 256
@@ -27,11 +27,11 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
     ScoringError 400 for an invalid table, 500 for an unreadable image.
     """
-    return [_answer(row) for row in table.rows(body, ("image",), MAX_ROWS)]
+    return [_answer(row) for row in request_table.rows(body, ("image",), MAX_ROWS)]
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
-    vector = of_image(table.image(row, "image"), "RGB")
+    vector = of_image(request_table.image(row, "image"), "RGB")
     return {"image_features": base64.b64encode(serialize(vector)).decode("ascii")}
 
 

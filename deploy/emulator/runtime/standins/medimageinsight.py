@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.emulator.runtime.standins import ScoringError, table
+from deploy.emulator.runtime.standins import ScoringError, request_table
 from deploy.emulator.runtime.standins.vectors import of_image, of_text
 
 MAX_ROWS = 1024
@@ -23,7 +23,7 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
     ScoringError 400 when the table is wrong or a row is empty, 500 when an image cannot be read.
     """
-    rows = table.rows(body, ("image", "text"), MAX_ROWS)
+    rows = request_table.rows(body, ("image", "text"), MAX_ROWS)
     extra = {"scaling_factor": SCALING_FACTOR} if _wants_factor(body.get("params")) else {}
     return [{**_answer(row), **extra} for row in rows]
 
@@ -36,9 +36,9 @@ def _wants_factor(params: Any) -> bool:
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     if row["image"] not in (None, ""):
-        answer["image_features"] = [of_image(table.image(row, "image"), "L").tolist()]
+        answer["image_features"] = [of_image(request_table.image(row, "image"), "L").tolist()]
     if row["text"] not in (None, ""):
-        answer["text_features"] = [of_text(table.text(row, "text"), LENGTH).tolist()]
+        answer["text_features"] = [of_text(request_table.text(row, "text"), LENGTH).tolist()]
     if not answer:
         raise ScoringError(400, "a row must hold an image or a text")
     return answer

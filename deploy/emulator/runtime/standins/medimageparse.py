@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.emulator.runtime.standins import table
+from deploy.emulator.runtime.standins import request_table
 from deploy.emulator.runtime.standins.prompts import DARK, Selection, parse_prompt
 from deploy.emulator.runtime.standins.segmentation import Components, Grey, Plane, connected_components, tones
 from deploy.emulator.runtime.standins.vectors import eight_bit
@@ -32,12 +32,12 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
     ScoringError 400 for an invalid table, 500 for an unreadable image.
     """
-    return [_answer(row) for row in table.rows(body, ("image", "text"), MAX_ROWS)]
+    return [_answer(row) for row in request_table.rows(body, ("image", "text"), MAX_ROWS)]
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
-    selections = [parse_prompt(prompt) for prompt in table.text(row, "text").split("&")]
-    masks = segment(_grey(table.image(row, "image")), selections)
+    selections = [parse_prompt(prompt) for prompt in request_table.text(row, "text").split("&")]
+    masks = segment(_grey(request_table.image(row, "image")), selections)
     features = {
         "data": base64.b64encode(np.where(masks, np.uint8(255), np.uint8(0)).tobytes()).decode("ascii"),
         "shape": list(masks.shape),

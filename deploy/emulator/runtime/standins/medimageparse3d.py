@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.emulator.runtime.standins import ScoringError, nifti, table
+from deploy.emulator.runtime.standins import ScoringError, nifti, request_table
 from deploy.emulator.runtime.standins.prompts import Selection, parse_prompt
 from deploy.emulator.runtime.standins.segmentation import Plane, connected_components, tones
 
@@ -42,14 +42,14 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
     ScoringError 400 for an invalid table, 500 for an unreadable volume.
     """
-    return [_answer(row) for row in table.rows(body, ("image", "text"), MAX_ROWS)]
+    return [_answer(row) for row in request_table.rows(body, ("image", "text"), MAX_ROWS)]
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
-    prompts = table.text(row, "text").split("&")
+    prompts = request_table.text(row, "text").split("&")
     if len(prompts) > MAX_PROMPTS:
         raise ScoringError(500, f"{len(prompts)} prompts, labels go up to {MAX_PROMPTS}")
-    volume = nifti.read(table.content(row, "image"))
+    volume = nifti.read(request_table.content(row, "image"))
     labels = segment(volume, [parse_prompt(prompt) for prompt in prompts])
     data = base64.b64encode(nifti.write(volume, labels)).decode("ascii")
     return {"nifti_file": json.dumps({"data": data})}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from deploy.emulator.http import routes
 from deploy.emulator.rbac import builtin_roles, rights
 from deploy.emulator.seed import default_world
-from deploy.emulator.wire import actions
+from deploy.emulator.wire import rbac_actions
 from tests.unit.emulator.azure import LOCATION, WORKSPACE, Azure, endpoint_body
 
 SUBSCRIPTION = f"/subscriptions/{default_world.SUBSCRIPTION}"
@@ -97,7 +97,7 @@ def test_the_scope_of_lists_and_posts_is_their_parent() -> None:
         ("Workspaces_ListByResourceGroup", WORKSPACE.rpartition("/")[0], GROUP),
         ("RoleAssignments_ListForScope", f"{GROUP}/providers/Microsoft.Authorization/roleAssignments", GROUP),
     ):
-        assert actions.scope_of(by_name[name], address) == scope
+        assert rbac_actions.scope_of(by_name[name], address) == scope
 
 
 def test_a_reader_can_list_but_not_write(azure: Azure) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deploy.diff.table import Change, Mutability
+from deploy.diff.fields import Change, Mutability
 from deploy.documents.inline import parsed
 
 Json = Any

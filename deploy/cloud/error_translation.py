@@ -19,7 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from deploy.cloud import github
-from deploy.cloud.error_table import Kind, find
+from deploy.cloud.azure_errors import Kind, find
 from deploy.cloud.transport import IMPORT_LOCK, AnswerLost, LongWait
 from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
 

@@ -13,12 +13,13 @@ import yaml
 
 from deploy import diff
 from deploy.documents import yaml12
-from deploy.documents.places import Source
+from deploy.documents.locations import Source
 from deploy.domain.arm import Json
 from deploy.domain.leases import DEADLINE, ENABLED
-from deploy.domain.preserved import is_ours
+from deploy.domain.put_merge import is_ours
 from deploy.domain.traffic_shares import shares
-from deploy.errors import SpecError, sanitize
+from deploy.errors import SpecError
+from deploy.sanitize import sanitize
 
 _SECRET_NAME = re.compile(
     r"(?i)(^|[_.-])(key|token|secret|password|passwd|pwd|pass|credentials?|sas|auth|dsn|connection_?string)s?$"

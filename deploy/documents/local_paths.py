@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deploy.documents.places import Trail, at
+from deploy.documents.locations import Trail, at
 
 _FIELDS: tuple[Trail, ...] = (
     ("code_configuration", "code"),

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from deploy.cloud import endpoints, role_assignments
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import try_read
+from deploy.cloud.error_translation import try_read
 from deploy.domain.arm import Facts, Json, address
 from deploy.domain.plan import Step
 from deploy.domain.report import Evidence
 from deploy.domain.spec import EndpointSpec
-from deploy.preflight import names
+from deploy.preflight import limits
 
 NAME = "limits"
 VOLATILE_FACTS = (NAME,)
@@ -31,17 +31,17 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 def check(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
     """The check of what all steps of an endpoint create; none where they create nothing."""
     where = address(NAME, spec.key)
-    asked, seen = names.asked(spec, steps, facts), facts.get(where)
+    asked, seen = limits.asked(spec, steps, facts), facts.get(where)
     if asked is None or seen is None:
         return []
-    body = {"asked": asked, "limits": [limit.body() for limit in names.limits(asked, seen)]}
-    return [names.check(asked, seen).step(where, body)]
+    body = {"asked": asked, "limits": [limit.body() for limit in limits.limits(asked, seen)]}
+    return [limits.check(asked, seen).step(where, body)]
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Counts again, right before the first change."""
     desired = step.body["asked"]
-    return names.check(desired, _read(cloud, str(desired["name"]))).evidence(step.address, {})
+    return limits.check(desired, _read(cloud, str(desired["name"]))).evidence(step.address, {})
 
 
 def _name(cloud: Cloud, name: str) -> tuple[bool | None, str]:

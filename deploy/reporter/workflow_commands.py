@@ -12,8 +12,9 @@ from enum import IntEnum
 from deploy.domain.arm import Address
 from deploy.domain.plan import Plan
 from deploy.domain.report import Outcome, Report, State
-from deploy.errors import DeployError, Place, Refused, SpecError, sanitize
+from deploy.errors import DeployError, Place, Refused, SpecError
 from deploy.redact import secret_values
+from deploy.sanitize import sanitize
 
 MOST = 10
 """Number of annotations that GitHub shows of a step."""

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.cloud import error_table, failures
+from deploy.cloud import azure_errors, error_translation
 from deploy.errors import CloudError, NotAuthenticated, Transient, Unanswered
 
 NOT_ENOUGH = (
@@ -393,7 +393,7 @@ def how(ours: CloudError | NotAuthenticated) -> tuple[object, ...]:
 )
 def test_each_text_has_its_class(status: int, body: object, kind: type, code: str) -> None:
     """Judged by every nested code and by the words, not by the status alone."""
-    ours = failures.from_answer("create x", status, body, {})
+    ours = error_translation.from_answer("create x", status, body, {})
 
     assert (ours.code, type(ours)) == (code, kind)
     if isinstance(ours, Transient):
@@ -405,19 +405,19 @@ def test_each_text_has_its_class(status: int, body: object, kind: type, code: st
 @pytest.mark.parametrize(("status", "body", "code"), [(s, b, c) for s, b, k, c in ALL_STEP_TYPES if k is FINAL])
 def test_only_permission_errors_depend_on_a_new_role(status: int, body: object, code: str) -> None:
     """Errors that a new role assignment can cause are marked; linked authorization errors are not."""
-    ours = failures.from_answer("create x", status, body, {})
+    ours = error_translation.from_answer("create x", status, body, {})
     assert isinstance(ours, CloudError)
     assert ours.after_role == (code in AFTER_ROLE and "LinkedAuthorizationFailed" not in ours.codes)
 
 
 def test_each_row_matches_an_error() -> None:
     """No row of the table is without a text, and none is hidden by a wider one before it."""
-    met = {id(error_table.find(_told(body))) for _, body, _, _ in ALL_STEP_TYPES if body}
-    assert [row.seen.pattern for row in error_table.ERROR_RULES if id(row) not in met] == []
+    met = {id(azure_errors.find(_told(body))) for _, body, _, _ in ALL_STEP_TYPES if body}
+    assert [row.seen.pattern for row in azure_errors.ERROR_RULES if id(row) not in met] == []
 
 
 def _told(body: dict) -> str:
-    codes, messages = failures._walk(body["error"])
+    codes, messages = error_translation._walk(body["error"])
     return " ".join((*codes, *messages))
 
 
@@ -437,7 +437,7 @@ def _detailed(code: str, error: dict) -> dict:
 def test_an_envelope_changes_nothing(row: tuple, outside: list[str], as_json: bool) -> None:
     """However deep a text is nested, and in JSON inside a message or not: the same class, waits and cure."""
     status, body, _, _ = row
-    bare = failures.from_answer("create x", status, body, {})
+    bare = error_translation.from_answer("create x", status, body, {})
     if body is None:
         return
     error = body["error"]
@@ -446,7 +446,7 @@ def test_an_envelope_changes_nothing(row: tuple, outside: list[str], as_json: bo
     for code in outside:
         error = _detailed(code, error)
 
-    assert how(failures.from_answer("create x", status, {"error": error}, {})) == how(bare)
+    assert how(error_translation.from_answer("create x", status, {"error": error}, {})) == how(bare)
 
 
 def test_the_table_is_of_texts() -> None:
@@ -467,7 +467,7 @@ def test_missing_cloud_metadata_is_transient() -> None:
     from azure.ai.ml.exceptions import MlException
 
     told = 'Unknown cloud environment supplied: "AmlEmulator".'
-    ours = failures.translate(MlException(message=told, no_personal_data_message=told), "open azure-ai-ml")
+    ours = error_translation.translate(MlException(message=told, no_personal_data_message=told), "open azure-ai-ml")
 
     assert isinstance(ours, Transient)
     assert ours.code == "AML364"
@@ -479,16 +479,17 @@ def test_an_unreadable_response_is_no_response() -> None:
     """An answer of another form makes azure's own libraries stumble; where ours do, it is a bug and stays one."""
     from azure.mgmt.core.tools import parse_resource_id
 
-    with pytest.raises(Unanswered, match="cannot read the response") as theirs, failures.translated_errors("do it"):
+    translated = error_translation.translated_errors("do it")
+    with pytest.raises(Unanswered, match="cannot read the response") as theirs, translated:
         parse_resource_id(7)  # type: ignore[arg-type]
     assert (theirs.value.code, theirs.value.sent) == ("AML362", True)
-    with pytest.raises(TypeError), failures.translated_errors("do it"):
+    with pytest.raises(TypeError), error_translation.translated_errors("do it"):
         len(7)  # type: ignore[arg-type]
 
 
 def test_embedded_json_is_unwrapped() -> None:
     """The quota failure hides its one useful sentence in JSON inside a message."""
-    ours = failures.from_answer("create x", 400, QUOTA, {"x-ms-request-id": "42"})
+    ours = error_translation.from_answer("create x", 400, QUOTA, {"x-ms-request-id": "42"})
 
     assert isinstance(ours, CloudError)
     assert "Additional needed: 8" in ours.cause
@@ -517,13 +518,13 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     """Retry-After is read in each of its forms; any other value is ignored."""
-    assert failures.retry_after_seconds(headers, NOW) == seconds
+    assert error_translation.retry_after_seconds(headers, NOW) == seconds
 
 
 @given(st.text(max_size=40))
 def test_any_retry_after_header_is_accepted(text: str) -> None:
     """Any header value is a number of seconds or None."""
-    wish = failures.retry_after_seconds({"Retry-After": text}, NOW)
+    wish = error_translation.retry_after_seconds({"Retry-After": text}, NOW)
     assert wish is None or wish >= 0
 
 
@@ -535,15 +536,15 @@ def test_any_retry_after_header_is_accepted(text: str) -> None:
 )
 def test_retry_after_can_be_a_date(moment: datetime) -> None:
     """A date is so many seconds from now, and none that has passed."""
-    wish = failures.retry_after_seconds({"Retry-After": format_datetime(moment, usegmt=True)}, NOW)
+    wish = error_translation.retry_after_seconds({"Retry-After": format_datetime(moment, usegmt=True)}, NOW)
     assert wish == max(0.0, (moment.replace(microsecond=0) - NOW).total_seconds())
 
 
 def test_transient_errors_have_a_retry_after() -> None:
     """The longer of Retry-After and the documented wait."""
     canceled = simple("OperationCanceled", "x")
-    short = failures.from_answer("x", 200, canceled, {"Retry-After": "5"})
-    long = failures.from_answer("x", 200, canceled, {"Retry-After": "500"})
+    short = error_translation.from_answer("x", 200, canceled, {"Retry-After": "5"})
+    long = error_translation.from_answer("x", 200, canceled, {"Retry-After": "500"})
     assert isinstance(short, Transient)
     assert isinstance(long, Transient)
     assert (short.retry_after, long.retry_after) == (60, 500)
@@ -561,13 +562,13 @@ json_values = st.recursive(
 @given(st.integers(400, 599), json_values)
 def test_any_body_is_translated(status: int, body: object) -> None:
     """Any response becomes one of our errors."""
-    assert str(failures.from_answer("x", status, body, {}))
+    assert str(error_translation.from_answer("x", status, body, {}))
 
 
 def test_remote_text_is_neutral() -> None:
     """No control character, workflow command or secret of the far side survives in our words."""
     hostile = "\x1b[31mred\n::error::owned Bearer abcdefghijk"
-    text = str(failures.from_answer("x", 400, simple("A", hostile), {}))
+    text = str(error_translation.from_answer("x", 400, simple("A", hostile), {}))
 
     assert "\x1b" not in text
     assert "\n::" not in text

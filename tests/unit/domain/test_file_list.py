@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.domain import manifest
+from deploy.domain import file_list
 from deploy.domain.digests import digest
-from deploy.domain.manifest import changed, in_words, listed, read_tags, rolled_up, tags_of
+from deploy.domain.file_list import changed, in_words, listed, read_tags, rolled_up, tags_of
 
 PARTS = st.lists(st.sampled_from(["src", "a", "b", "vendor", "é", "x.py", "with space"]), min_size=1, max_size=4)
 PATHS = PARTS.map(lambda parts: "/".join(["code", *parts, "file.py"]))
@@ -102,7 +102,7 @@ def test_parts_are_told_apart() -> None:
 
 def packed(raw: bytes) -> dict[str, str]:
     text = base64.urlsafe_b64encode(zlib.compress(raw)).decode().rstrip("=")
-    return dict(zip(manifest.TAGS, [text[at : at + 256] for at in range(0, len(text), 256)], strict=False))
+    return dict(zip(file_list.TAGS, [text[at : at + 256] for at in range(0, len(text), 256)], strict=False))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_list_that_cannot_be_read_is_none(tags: dict[str, str]) -> None:
     assert read_tags(body(tags)) is None
 
 
-@given(st.lists(st.text(max_size=30), max_size=4).map(lambda values: dict(zip(manifest.TAGS, values, strict=False))))
+@given(st.lists(st.text(max_size=30), max_size=4).map(lambda values: dict(zip(file_list.TAGS, values, strict=False))))
 def test_tags_of_anybody_break_nothing(tags: dict[str, str]) -> None:
     """Whatever stands in them."""
     in_words(read_tags(body(tags)), {"code/a.py": "1"})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
-from deploy.cloud.failures import try_read
+from deploy.cloud.error_translation import try_read
 from deploy.cloud.operations import VERSION
 from deploy.documents.inline import is_inline, parsed
 from deploy.domain.arm import RELEASE_TAG, Address, Json, address

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from deploy.domain.digests import Entries, digest
-from deploy.errors import sanitize
+from deploy.sanitize import sanitize
 
 Json = Any
 Files = Mapping[str, str]

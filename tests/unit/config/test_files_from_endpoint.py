@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.config import export
+from deploy.config import files_from_endpoint
 from deploy.documents import yaml12
 
 HEAD = "# mine\ncloud: local\n\nsubscription_id: a\n"
@@ -27,7 +27,7 @@ HEAD = "# mine\ncloud: local\n\nsubscription_id: a\n"
 )
 def test_what_looks_like_a_secret(name: str, value: str) -> None:
     """By its name, by its form, or because it is long and random."""
-    assert export.looks_secret(name, value)
+    assert files_from_endpoint.looks_secret(name, value)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_looks_like_a_secret(name: str, value: str) -> None:
 )
 def test_other_values_are_no_secrets(name: str, value: str) -> None:
     """Numbers, truth values, paths, references."""
-    assert not export.looks_secret(name, value)
+    assert not files_from_endpoint.looks_secret(name, value)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_other_values_are_no_secrets(name: str, value: str) -> None:
 )
 def test_adding_an_entry_changes_nothing_else(text: str, wanted: str | None) -> None:
     """It is put at the end of the block; what cannot be extended safely is not."""
-    assert export.with_entry(text, yaml12.parse(text, "e.yml"), "new", "t") == wanted
+    assert files_from_endpoint.with_entry(text, yaml12.parse(text, "e.yml"), "new", "t") == wanted
 
 
 @given(
@@ -85,7 +85,7 @@ def test_whatever_the_file_the_entry_is_added_or_nothing(lines: list[str]) -> No
         return
     if not isinstance(source.value.get("endpoints") or {}, dict):
         return
-    found = export.with_entry(text, source, "new", "t")
+    found = files_from_endpoint.with_entry(text, source, "new", "t")
     if found is not None:
         added = [line for line in found.splitlines() if line.strip() in ("new:", "template: t")]
         rest = [line for line in found.splitlines() if line not in added]

@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.diff import values
 from deploy.diff.values import Conversion
-from deploy.domain import manifest, provenance
+from deploy.domain import file_list, provenance
 
 Json = Any
 
@@ -126,7 +126,7 @@ DEPLOYMENT: tuple[Field, ...] = (
 """Managed online deployment fields. Changes in files (code, an inline model or environment) change the release; the
 record shows whether Azure still has the asset created from them.
 """
-RECORDS = frozenset(row.record for row in DEPLOYMENT if row.record) | provenance.TAGS | frozenset(manifest.TAGS)
+RECORDS = frozenset(row.record for row in DEPLOYMENT if row.record) | provenance.TAGS | frozenset(file_list.TAGS)
 """Tags of a deployment that each PUT sets: its assets, its commit and run, its files. They are not compared."""
 
 LEFT_OUT = {

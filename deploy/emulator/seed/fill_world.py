@@ -16,7 +16,7 @@ from deploy.emulator.entra.access_tokens import SIGNED_IN
 from deploy.emulator.quota import core_limits, limits, vm_sizes
 from deploy.emulator.rbac import role_assignments
 from deploy.emulator.rbac.builtin_roles import AI_ADMINISTRATOR, OWNER
-from deploy.emulator.seed import default_world, deployed
+from deploy.emulator.seed import default_world, seed_endpoints
 from deploy.emulator.seed.schema import Identity, Region, Registry, Role, Workspace, WorldFile
 from deploy.emulator.workspace import connections, registry, user_identities
 from deploy.emulator.world.parse import InvalidValue, KeyPath
@@ -53,7 +53,7 @@ def _apply_file(world: World, spec: WorldFile) -> None:
     for each in spec.principals:
         directory.add(world, each.id.lower(), each.type, each.name)
     _roles(world, workspaces, spec.roles)
-    deployed.deploy(world, workspaces, spec.endpoints)
+    seed_endpoints.deploy(world, workspaces, spec.endpoints)
 
 
 def _workspaces(world: World, workspaces: list[Workspace]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.documents.places import Node
+from deploy.documents.locations import Node
 
 
 class Placed:

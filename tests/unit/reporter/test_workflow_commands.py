@@ -20,7 +20,7 @@ from deploy.reporter import (
     plan_secrets,
     report_annotations,
 )
-from deploy.reporter.actions import MOST, Annotation, Level
+from deploy.reporter.workflow_commands import MOST, Annotation, Level
 from tests.addresses import addr
 
 from . import examples as g

@@ -1,0 +1,120 @@
+"""The pydantic models of a template's `pipeline.yml`. Rules for several fields are in config/validation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from deploy.documents.fields import (
+    GUID,
+    SCOPE,
+    Document,
+    Duration,
+    Whole,
+    union_tag,
+)
+from deploy.documents.rollout import Rollout
+
+
+class Quota(Document):
+    """The quota that the instances use."""
+
+    capacity: Literal["dedicated", "shared"] = Field(
+        default="dedicated",
+        description="dedicated: quota of the subscription. shared: a lease of 168 hours on Azure's shared pool.",
+    )
+    duration: Annotated[Duration, Field(gt=0, le=604_800)] = Field(
+        default=604_800.0, description="Lease of an endpoint on shared quota: at most 168h."
+    )
+    fallback: Literal["dedicated"] | None = Field(
+        default=None, description="Quota for a new endpoint if the shared pool is still full at retry.deadline."
+    )
+    api_version: str | None = Field(
+        default=None,
+        pattern=r"^\d{4}-\d{2}-\d{2}(-preview)?$",
+        description="api-version for creating the endpoint directly with ARM, without azure-ai-ml.",
+    )
+
+
+class Principal(Document):
+    """The principal of a role assignment, by object id."""
+
+    object_id: str = Field(pattern=GUID, description="Object id in Microsoft Entra ID.")
+    type: Literal["User", "Group", "ServicePrincipal"]
+
+
+class Role(Document):
+    """A role assignment. `role` is the name or GUID of a built-in role; `scope` is a known word or a full ARM id."""
+
+    role: str = Field(min_length=1, description="Name or GUID of a built-in role.")
+    scope: str = Field(
+        pattern=SCOPE,
+        description="Scope of the role assignment: endpoint, workspace, workspace_storage, ... or a full ARM id.",
+    )
+    principal: Annotated[
+        Annotated[Literal["endpoint"], Tag("reference")] | Annotated[Principal, Tag("inline")], Discriminator(union_tag)
+    ] = Field(default="endpoint", description="The identity of the endpoint, or an object id.")
+
+
+class Probe(Document):
+    """A real scoring request with an expected response. `image` and `body` are paths inside the template folder."""
+
+    type: Literal["http", "medimageparse", "medimageparse3d", "medimageinsight", "cxrreportgen", "gigapath"]
+    image: str | None = Field(default=None, description="Sample image, a path inside the template folder.")
+    text: str | None = Field(default=None, description="One prompt, or several separated by &.")
+    body: str | None = Field(default=None, description="Request body, a JSON file inside the template folder.")
+    status: Whole = Field(default=200, ge=100, le=599, description="Expected HTTP status.")
+    answer: dict[str, Any] | str | None = Field(
+        default=None,
+        description="http only: JSON Schema of the response, or a file in the template folder that contains it.",
+    )
+    max_seconds: Duration | None = Field(default=None, description="Longest response time that passes: 2s, 1m.")
+    attempts: Whole = Field(default=5, ge=1, le=100)
+    timeout: Annotated[Duration, Field(gt=0)] = Field(
+        default=90.0, description="Timeout of one attempt: 90s, 5m, or seconds."
+    )
+
+
+class RetryPolicy(Document):
+    """How long a step is retried, for example while a role is not yet effective or an endpoint is busy."""
+
+    attempts: Whole = Field(default=6, ge=1, le=100)
+    deadline: Duration = Field(default=1800.0, description="Time for all attempts together: 30m, or seconds.")
+
+
+class Alias(Document):
+    """Where clients look up the current endpoint. Set exactly one of file, github_variable and command."""
+
+    file: str | None = Field(default=None, min_length=1, description="JSON file, relative to the project folder.")
+    github_variable: str | None = Field(
+        default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Name of a GitHub Actions variable."
+    )
+    repository: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name.")
+    command: tuple[str, ...] | None = Field(
+        default=None, min_length=1, description="Program and arguments, run without a shell."
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Alias:
+        if sum(kind is not None for kind in (self.file, self.github_variable, self.command)) != 1:
+            raise ValueError("must have exactly one of file, github_variable and command")
+        return self
+
+
+class LeasePolicy(Document):
+    """Settings for the renewal of a lease on shared quota."""
+
+    alias: Alias | None = None
+    drain: Duration = Field(default=600.0, description="How long the old endpoint keeps running after the alias moved.")
+
+
+class Pipeline(Document):
+    """`pipeline.yml`: settings that the CLI v2 files do not have. Each key is optional."""
+
+    quota: Quota = Quota()
+    roles: tuple[Role, ...] = ()
+    probe: Probe | None = None
+    rollout: Rollout = Rollout()
+    retry: RetryPolicy = RetryPolicy()
+    lease: LeasePolicy = LeasePolicy()
