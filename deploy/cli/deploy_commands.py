@@ -158,7 +158,7 @@ def rollback(
     jobs: Jobs = 8,
     events: Events = None,
 ) -> None:
-    """Move traffic back to the previous release. It is probed first."""
+    """Move traffic back to the previous release. Probes that release first."""
     invocation = Invocation("rollback", environment, endpoints or (), yes=yes, events=events)
     runner.run_plan_command(
         invocation, output_format, lambda commands, common: commands.rollback(**common, every=every, to=to, jobs=jobs)

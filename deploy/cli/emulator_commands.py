@@ -44,7 +44,7 @@ def start(
     faults: Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="File with faults to inject.")] = None,
     throttle: Annotated[
         bool | None,
-        typer.Option("--throttle/--no-throttle", help="Throttle requests as Azure does; the default of realistic."),
+        typer.Option("--throttle/--no-throttle", help="Throttle requests as Azure does; on by default with realistic."),
     ] = None,
     output_format: Format = Output.TEXT,
 ) -> None:
@@ -102,14 +102,18 @@ def reset(state: State = _STATE, output_format: Format = Output.TEXT) -> None:
 def clock(
     state: State = _STATE,
     advance: Annotated[
-        str | None, typer.Option("--advance", metavar="TIME", help="Move the clock forward: 90m, 24h, 7d.")
+        str | None,
+        typer.Option("--advance", metavar="TIME", help="Move the clock forward, for example 90m, 24h or 7d."),
     ] = None,
     set_to: Annotated[
-        str | None, typer.Option("--set", metavar="TIME", help="Set the clock, before --advance: 2027-01-31T12:00:00Z.")
+        str | None,
+        typer.Option(
+            "--set", metavar="TIME", help="Set the clock, for example 2027-01-31T12:00:00Z. Comes before --advance."
+        ),
     ] = None,
     output_format: Format = Output.TEXT,
 ) -> None:
-    """Show the emulator's clock, or change it. Azure's operations and leases end accordingly."""
+    """Show the emulator's clock, or change it. Operations and leases end by this clock."""
     change = {"set": set_to, "advance": 3600 * (hours_of(advance) or 0.0) if advance else None}
     given = {name: value for name, value in change.items() if value is not None}
     found = runner.run_emulator(lambda emulator: emulator.clock(state, **given))

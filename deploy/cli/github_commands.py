@@ -36,7 +36,7 @@ def federate(
     repo_id: Annotated[str, typer.Option("--repo-id", metavar="ID", help="Numeric GitHub repository id.")] = "",
     output_format: PlainFormat = TextOrJson.TEXT,
 ) -> None:
-    """Print the identities and roles that jobs need. With the fewest permissions for plan, apply and reap."""
+    """Print the identities and roles that jobs need. They have only the permissions that plan, apply and reap use."""
     from deploy.github.federation import Repository
 
     repository = Repository(repo, owner_id, repo_id)

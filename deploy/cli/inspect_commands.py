@@ -35,7 +35,7 @@ def status(
         float, typer.Option("--every", metavar="SECONDS", min=1, help="Refresh interval of --watch.")
     ] = 5.0,
 ) -> None:
-    """Show endpoints, traffic, releases and leases. The lease that ends first comes first."""
+    """Show endpoints, traffic, releases and leases. Sorted by the end of the lease."""
     hours = hours_of(fail_under)
     if watch:
         _watch(environment, endpoints or (), output_format, every)
@@ -106,7 +106,10 @@ def doctor(
     output_format: PlainFormat = TextOrJson.TEXT,
     regions: Regions = "",
 ) -> None:
-    """Check the prerequisites of apply. Credential, workspace, permissions, quota, models, limits; changes nothing."""
+    """Check the prerequisites of apply. Changes nothing.
+
+    Checks the credential, the workspace, permissions, quota, models and limits.
+    """
     others = regions_of(regions)
     found = runner.run(lambda commands, project: commands.doctor(project, environment, endpoints or (), others))
     from deploy import reporter

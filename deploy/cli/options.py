@@ -22,9 +22,7 @@ Environments = Annotated[
 OptionalEnvironment = Annotated[
     str | None, typer.Option(*_ENVIRONMENT, metavar="NAME", help=f"{_ENVIRONMENT_HELP} Omit with a plan file.")
 ]
-Endpoints = Annotated[
-    list[str] | None, typer.Argument(metavar="KEY", help="Endpoints of the environment; omit for all.")
-]
+Endpoints = Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Endpoint keys. Default: all endpoints.")]
 Format = Annotated[Output, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
 PlainFormat = Annotated[TextOrJson, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
 StatusFormat = Annotated[StatusOutput, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]

@@ -136,7 +136,10 @@ def restore(
     output_format: Format = Output.TEXT,
     events: Events = None,
 ) -> None:
-    """Recreate an endpoint that reap deleted. With its deployments, traffic, tags and role assignments."""
+    """Recreate an endpoint that reap deleted.
+
+    Also recreates its deployments, traffic, tags and role assignments.
+    """
     invocation = Invocation("restore", environment, [str(folder)], yes=yes, events=events)
 
     def work(commands: Any, common: dict[str, Any]) -> Any:
