@@ -2,7 +2,7 @@
 
 deploy_commands, inspect_commands, shared_quota_commands,
 setup_commands, github_commands, emulator_commands        the commands, a module for each group of `--help`
-options, output, command_help   shared options; the forms of a result (-o); `--help`
+options, output, command_help   shared options; the output formats (-o); `--help`
 runner                     how a command runs: progress, confirmation, errors, exit code
 console, signals           printing; Ctrl-C and SIGTERM
 github_actions             annotations, outputs and summaries in a job of GitHub Actions
@@ -50,7 +50,7 @@ for panel, function, example, docs in (
     (_SHARED, shared_quota_commands.renew, "renew -e dev --within 24h --yes", "docs/leases.md"),
     (_SHARED, shared_quota_commands.restore, "restore -e dev .amldeploy/reaped/TIME/NAME", "docs/leases.md"),
     (_SET_UP, setup_commands.import_, "import -e dev --endpoint my-endpoint", "README.md"),
-    (_SET_UP, setup_commands.adopt, "adopt -e dev my-endpoint", "README.md"),
+    (_SET_UP, setup_commands.adopt, "adopt -e dev mip", "README.md"),
     (_SET_UP, setup_commands.schema, "schema pipeline", "README.md"),
 ):
     command_help.add(app, function, f"amldeploy {example}", docs, panel=panel)

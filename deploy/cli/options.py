@@ -12,7 +12,7 @@ from deploy.errors import UsageError
 
 _ENVIRONMENT = "-e", "--environment"
 _OUTPUT = "-o", "--output"
-_OUTPUT_HELP = "Form of the result on stdout."
+_OUTPUT_HELP = "Output format."
 _ENVIRONMENT_HELP = "File in environments/, without .yml."
 
 Environment = Annotated[str, typer.Option(*_ENVIRONMENT, metavar="NAME", help=_ENVIRONMENT_HELP)]
@@ -22,12 +22,10 @@ Environments = Annotated[
 OptionalEnvironment = Annotated[
     str | None, typer.Option(*_ENVIRONMENT, metavar="NAME", help=f"{_ENVIRONMENT_HELP} Omit with a plan file.")
 ]
-Endpoints = Annotated[
-    list[str] | None, typer.Argument(metavar="KEY", help="Endpoints of the environment; omit for all.")
-]
-Form = Annotated[Output, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
-PlainForm = Annotated[TextOrJson, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
-StatusForm = Annotated[StatusOutput, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
+Endpoints = Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Endpoint keys. Default: all endpoints.")]
+Format = Annotated[Output, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
+PlainFormat = Annotated[TextOrJson, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
+StatusFormat = Annotated[StatusOutput, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
 Yes = Annotated[bool, typer.Option("--yes", help="Skip the confirmation.")]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="NUMBER", min=1, max=64, help="Endpoints to process in parallel.")]
 Events = Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from deploy.cli import console, github_actions, output, runner, signals
-from deploy.cli.options import Endpoints, Environment, Environments, Events, Form, Jobs, Yes, hours_of
+from deploy.cli.options import Endpoints, Environment, Environments, Events, Format, Jobs, Yes, hours_of
 from deploy.cli.output import Output, View
 from deploy.cli.runner import Invocation
 from deploy.errors import DeployError, Exit, UsageError
@@ -18,14 +18,20 @@ from deploy.errors import DeployError, Exit, UsageError
 def reap(
     environments: Environments,
     within: Annotated[
-        str | None, typer.Option("--within", metavar="TIME", help="Also leases that end within this time: 24h.")
+        str | None,
+        typer.Option("--within", metavar="TIME", help="Also leases that end within this time, for example 24h."),
     ] = None,
     older_than: Annotated[
-        str | None, typer.Option("--older-than", metavar="TIME", help="Also endpoints older than this: 30d.")
+        str | None,
+        typer.Option("--older-than", metavar="TIME", help="Also endpoints older than this, for example 30d."),
     ] = None,
     include: Annotated[
         list[str] | None,
-        typer.Option("--include", metavar="PATTERN", help="Also unmanaged endpoints with such names; with --adopt."),
+        typer.Option(
+            "--include",
+            metavar="PATTERN",
+            help="Also unmanaged endpoints with a name that matches PATTERN. Requires --adopt.",
+        ),
     ] = None,
     adopt: Annotated[bool, typer.Option("--adopt", help="Treat the endpoints of --include as managed.")] = False,
     most: Annotated[
@@ -35,10 +41,13 @@ def reap(
         bool, typer.Option("--force", help="Also delete more than 30 % of all endpoints in the workspace.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete; without it nothing is changed.")] = False,
-    form: Form = Output.TEXT,
+    output_format: Format = Output.TEXT,
     events: Events = None,
 ) -> None:
-    """Delete endpoints with an expired lease, and idle slots. And what Azure left of them; a dry run unless --yes."""
+    """Delete endpoints with an expired lease, and idle slots.
+
+    Also deletes leftovers (role assignments, autoscale settings). Without --yes nothing is deleted.
+    """
     if bool(include) != adopt:
         raise UsageError("reap", "--include and --adopt must be used together", "Use both or neither", code="AML660")
     from deploy.planning.reaping import Rules
@@ -49,7 +58,7 @@ def reap(
         for number, name in enumerate(dict.fromkeys(environments)):
             invocation = Invocation("reap", name, (), yes=True, events=events, append_events=number > 0)
             try:
-                reaped = _reap(invocation, rules, yes, form, warn)
+                reaped = _reap(invocation, rules, yes, output_format, warn)
             except DeployError as error:  # the other environments are still reaped
                 if len(environments) == 1:
                     raise
@@ -58,15 +67,15 @@ def reap(
                 continue
             documents.append(reap_json(reaped))
             worst = max(worst, reaped.exit)
-    if output.is_document(form):
+    if output.is_machine_readable(output_format):
         document = {"ok": worst == Exit.OK, "environments": documents}
-        output.show(View(lambda: "", lambda: document), form, done=True)
+        output.show(View(lambda: "", lambda: document), output_format, done=True)
     raise SystemExit(worst)
 
 
-def _reap(invocation: Invocation, rules: Any, yes: bool, form: Output, warn: Any) -> Any:
+def _reap(invocation: Invocation, rules: Any, yes: bool, output_format: Output, warn: Any) -> Any:
     """Reap one environment and print the text of its result; JSON is printed once, for all environments."""
-    with console.line_printer(on_stderr=output.is_document(form)) as show:
+    with console.line_printer(on_stderr=output.is_machine_readable(output_format)) as show:
 
         def work(commands: Any, common: dict[str, Any]) -> Any:
             arguments = {key: common[key] for key in ("project", "name", "emit", "approve")}
@@ -76,7 +85,7 @@ def _reap(invocation: Invocation, rules: Any, yes: bool, form: Output, warn: Any
     from deploy import reporter
 
     result = reaped.result
-    if not output.is_document(form):
+    if not output.is_machine_readable(output_format):
         text = reporter.reap_text(reaped.judged, reaped.plan, result and result.report)
         console.print_result(text, done=result is not None)
     for message in reaped.notices.failed:
@@ -103,17 +112,20 @@ def renew(
     ] = False,
     yes: Yes = False,
     jobs: Jobs = 8,
-    form: Form = Output.TEXT,
+    output_format: Format = Output.TEXT,
     events: Events = None,
 ) -> None:
     """Replace endpoints before their leases end. Does nothing when no lease ends soon."""
     invocation = Invocation("renew", environment, endpoints or (), yes=yes, events=events)
     own = {"within": hours_of(within), "in_place": in_place, "jobs": jobs}
-    with console.line_printer(on_stderr=output.is_document(form)) as show, console.collected_notices() as warn:
+    with (
+        console.line_printer(on_stderr=output.is_machine_readable(output_format)) as show,
+        console.collected_notices() as warn,
+    ):
         result = runner.run_with_progress(
             invocation, lambda commands, common: commands.renew(**common, **own, show=show, warn=warn)
         )
-    runner.finish(result, form, invocation)
+    runner.finish(result, output_format, invocation)
 
 
 def restore(
@@ -121,21 +133,24 @@ def restore(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of one endpoint in .amldeploy/reaped/.")],
     yes: Yes = False,
     jobs: Jobs = 8,
-    form: Form = Output.TEXT,
+    output_format: Format = Output.TEXT,
     events: Events = None,
 ) -> None:
-    """Recreate an endpoint that reap deleted. With its deployments, traffic, tags and role assignments."""
+    """Recreate an endpoint that reap deleted.
+
+    Also recreates its deployments, traffic, tags and role assignments.
+    """
     invocation = Invocation("restore", environment, [str(folder)], yes=yes, events=events)
 
     def work(commands: Any, common: dict[str, Any]) -> Any:
         arguments = {key: common[key] for key in ("project", "name", "emit", "approve")}
         return commands.restore(**arguments, folder=folder, jobs=jobs)
 
-    runner.change(invocation, form, work)
+    runner.run_plan_command(invocation, output_format, work)
 
 
 def reap_json(reaped: Any) -> dict[str, Any]:
-    """The result of one environment, in the form of `schemas/reap.json`."""
+    """The result of one environment, as `schemas/reap.json` defines it."""
     from deploy import reporter
 
     return {

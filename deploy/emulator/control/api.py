@@ -53,13 +53,13 @@ def add_faults(call: Call) -> Answer:
 
 
 def remove_faults(call: Call) -> Answer:
-    """DELETE one fault by its number, or all of them."""
-    number = call.path.get("fault", "")
-    if number and not (number.isascii() and number.isdigit() and len(number) < 10):
-        raise arm_error(404, "FaultNotFound", f"There is no fault {number}.")
-    removed = inject.remove(call.world, int(number) if number else None)
-    if number and not removed:
-        raise arm_error(404, "FaultNotFound", f"There is no fault {number}.")
+    """DELETE one fault by its id, or all of them."""
+    fault_id = call.route_params.get("fault", "")
+    if fault_id and not (fault_id.isascii() and fault_id.isdigit() and len(fault_id) < 10):
+        raise arm_error(404, "FaultNotFound", f"There is no fault {fault_id}.")
+    removed = inject.remove(call.world, int(fault_id) if fault_id else None)
+    if fault_id and not removed:
+        raise arm_error(404, "FaultNotFound", f"There is no fault {fault_id}.")
     return Answer(200, {"removed": removed})
 
 

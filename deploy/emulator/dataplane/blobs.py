@@ -79,12 +79,12 @@ def delete(call: Call) -> Answer:
 
 def listing(call: Call) -> Answer:
     """GET the blobs of a container that begin with `prefix`."""
-    root = f"{call.path['account']}/{call.path['container']}/"
+    root = f"{call.route_params['account']}/{call.route_params['container']}/"
     prefix = root + call.query.get("prefix", "")
     rows = call.world.db.execute(
         "SELECT path, size FROM blobs WHERE substr(path, 1, ?) = ? ORDER BY path", (len(prefix), prefix)
     )
-    document = ET.Element("EnumerationResults", ContainerName=call.path["container"])
+    document = ET.Element("EnumerationResults", ContainerName=call.route_params["container"])
     blobs = ET.SubElement(document, "Blobs")
     for path, size in rows:
         blob = ET.SubElement(blobs, "Blob")
@@ -135,7 +135,7 @@ def _slice(call: Call, start: int, end: int) -> bytes:
 
 
 def _path(call: Call) -> str:
-    return f"{call.path['account']}/{call.path['container']}/{call.path['blob']}"
+    return f"{call.route_params['account']}/{call.route_params['container']}/{call.route_params['blob']}"
 
 
 def _find(call: Call) -> tuple[int, str] | None:

@@ -47,7 +47,7 @@ class AdmittedRequest:
     model: str | None
     timeout: float
     payload: bytes
-    shadow: str | None = None
+    mirror_deployment: str | None = None
     server: str = ""
     method: str = "POST"
     route: str = "/score"
@@ -63,10 +63,10 @@ def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
     """
     endpoint = _endpoint(call)
     _authorize(call, endpoint)
-    requested, path = call.headers.get(DEPLOYMENT_HEADER), call.address.rstrip("/").rpartition("/")[2]
+    requested, path = call.headers.get(DEPLOYMENT_HEADER), call.url_path.rstrip("/").rpartition("/")[2]
     scores = path == "score"
-    turn = call.world.next_number(f"requests of {endpoint.id}") if scores else 0
-    name = requested if requested is not None else traffic_rules.choose(endpoint.properties["traffic"], turn)
+    request_number = call.world.next_number(f"requests of {endpoint.id}") if scores else 0
+    name = requested if requested is not None else traffic_rules.choose(endpoint.properties["traffic"], request_number)
     found = call.world.get(f"{endpoint.id}/deployments/{name}") if name else None
     swagger = None if scores else document(call.base, endpoint)
     if found is None or found.state in ("Creating", "Failed", "Deleting"):
@@ -79,10 +79,10 @@ def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
     if pending.get(found.id, 0) >= limit:
         raise _refusal(429, "TooManyRequests", "too many pending requests", found.body["name"])
     mirrored = endpoint.properties["mirrorTraffic"] if requested is None and scores else {}
-    shadow = traffic_rules.choose_mirror(mirrored, turn)
+    mirror_deployment = traffic_rules.choose_mirror(mirrored, request_number)
     return AdmittedRequest(
         found.body["name"], found.id, found.properties["model"], seconds(str(settings["requestTimeout"])), call.raw,
-        shadow, found.private.get("server", ""), "POST" if scores else "GET",
+        mirror_deployment, found.private.get("server", ""), "POST" if scores else "GET",
         f"/{path}" + (f"?{call.search}" if call.search else ""), call.headers, swagger,
     )  # fmt: skip
 
@@ -169,10 +169,12 @@ def timed_out(admitted: AdmittedRequest) -> Answer:
 
 
 def _endpoint(call: Call) -> Resource:
-    endpoint = call.world.find_by_name(KIND, call.path["location"].lower(), call.path["endpoint"])
+    endpoint = call.world.find_by_name(KIND, call.route_params["location"].lower(), call.route_params["endpoint"])
     if endpoint is None or not endpoint.private["ready"] or endpoint.state == "Deleting":
         raise _refusal(
-            404, "NotFound", f"There is no endpoint named {call.path['endpoint']} in {call.path['location']}."
+            404,
+            "NotFound",
+            f"There is no endpoint named {call.route_params['endpoint']} in {call.route_params['location']}.",
         )
     return endpoint
 

@@ -71,7 +71,7 @@ def listing(call: Call) -> Answer:
 def put(call: Call) -> Answer:
     """PUT /emulator/principals/{id}: `kind`, `name`; groups have `members`; service principals `appId`, `secrets`
     ([{secretText, endDateTime?}]) and `federatedCredentials` ([{name, issuer, subject, audiences}])."""
-    world, body, identifier = call.world, call.object(), _guid(call.path["name"])
+    world, body, identifier = call.world, call.object(), _guid(call.route_params["name"])
     kind = fields.one_of(body, "kind", KINDS, "ServicePrincipal")
     name = fields.text(body, "name") or identifier
     _remove(world, identifier)
@@ -92,9 +92,9 @@ def put(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """DELETE /emulator/principals/{id}: 200, or 204 when absent. Role assignments stay as orphans, as on Azure."""
-    if find(call.world, call.path["name"]) is None:
+    if find(call.world, call.route_params["name"]) is None:
         return Answer(204)
-    _remove(call.world, _guid(call.path["name"]))
+    _remove(call.world, _guid(call.route_params["name"]))
     return Answer(200)
 
 

@@ -113,7 +113,7 @@ def managed_identity(call: Call) -> Answer:
 
 
 def _tenant(call: Call) -> str:
-    name = call.path["tenant"].lower()
+    name = call.route_params["tenant"].lower()
     if name not in TENANTS:
         raise _refusal(
             400, "invalid_tenant", 90002,

@@ -36,10 +36,13 @@ _OPERATION = re.compile(r"/mfeOperation(?:sStatus|Results)/([^?]+)")
 
 @dataclass(frozen=True)
 class Fault:
-    """A registered fault: requests that matched (`seen`), times it was `applied`, and `since`, the last resource number
-    when it was registered."""
+    """A registered fault.
 
-    number: int
+    `seen` counts the requests that matched, `applied` those that it changed. `since` is the number of the newest
+    resource when the fault was registered.
+    """
+
+    id: int
     spec: FaultSpec
     since: int
     seen: int
@@ -48,7 +51,7 @@ class Fault:
     @property
     def note(self) -> str:
         """The note in the request log of a request that it applied to."""
-        return f"fault {self.number}: {self.spec.kind}"
+        return f"fault {self.id}: {self.spec.kind}"
 
     def to_json(self) -> dict[str, Json]:
         """The fault in the control API."""
@@ -56,7 +59,7 @@ class Fault:
         if self.spec.times == ALWAYS:
             spec["times"] = "always"
         left = "always" if self.spec.times == ALWAYS else max(0, self.spec.times - self.applied)
-        return {"fault": self.number, "seen": self.seen, "applied": self.applied, "left": left, **spec}
+        return {"fault": self.id, "seen": self.seen, "applied": self.applied, "left": left, **spec}
 
 
 def register(world: World, specs: Sequence[FaultSpec]) -> list[Fault]:
@@ -78,9 +81,9 @@ def registered(world: World) -> list[Fault]:
     return list(_read(world, "1"))
 
 
-def remove(world: World, number: int | None = None) -> int:
+def remove(world: World, fault_id: int | None = None) -> int:
     """Remove one fault, or all; returns how many were removed. Must run inside a transaction."""
-    found = world.db.execute("DELETE FROM faults WHERE ?1 IS NULL OR number = ?1", (number,))
+    found = world.db.execute("DELETE FROM faults WHERE ?1 IS NULL OR number = ?1", (fault_id,))
     world.controls.invalidate()
     return found.rowcount
 
@@ -91,12 +94,14 @@ def match(world: World, request: Request) -> Fault | None:
     if not world.controls.has_active_faults:
         return None
     with world.transaction():
-        fitting = [f for f in _read(world, "applied < times") if f.spec.matches(request) and _is_due(world, f, request)]
-        world.db.executemany("UPDATE faults SET seen = seen + 1 WHERE number = ?", [(f.number,) for f in fitting])
-        striking = next((f for f in fitting if f.seen + 1 >= f.spec.number), None)
-        if striking is not None and not striking.spec.kind.startswith("operation_"):
-            _count_applied(world, striking)
-        return striking
+        matching = [
+            f for f in _read(world, "applied < times") if f.spec.matches(request) and _is_due(world, f, request)
+        ]
+        world.db.executemany("UPDATE faults SET seen = seen + 1 WHERE number = ?", [(f.id,) for f in matching])
+        due = next((f for f in matching if f.seen + 1 >= f.spec.number), None)
+        if due is not None and not due.spec.kind.startswith("operation_"):
+            _count_applied(world, due)
+        return due
 
 
 def override_reads(world: World, fault: Fault | None, path: str) -> AbstractContextManager[None]:
@@ -228,7 +233,7 @@ def _is_due(world: World, fault: Fault, request: Request) -> bool:
 
 
 def _count_applied(world: World, fault: Fault) -> None:
-    world.db.execute("UPDATE faults SET applied = applied + 1 WHERE number = ?", (fault.number,))
+    world.db.execute("UPDATE faults SET applied = applied + 1 WHERE number = ?", (fault.id,))
     world.controls.invalidate()
 
 
@@ -236,5 +241,5 @@ def _read(world: World, where: str) -> Iterator[Fault]:
     rows = world.db.execute(
         f"SELECT number, rule, since, seen, applied FROM faults WHERE {where} ORDER BY number"  # noqa: S608 - constant names
     ).fetchall()
-    for number, rule, since, seen, applied in rows:
-        yield Fault(number, FaultSpec.model_validate_json(rule), since, seen, applied)
+    for fault_id, rule, since, seen, applied in rows:
+        yield Fault(fault_id, FaultSpec.model_validate_json(rule), since, seen, applied)

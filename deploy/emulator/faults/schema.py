@@ -65,6 +65,7 @@ class FaultSpec(Strict):
 
     kind: Annotated[str, AfterValidator(_known_kind)]
     number: int = Field(1, ge=1)
+    """The first matching request that the fault changes; not the id of the fault."""
     times: Annotated[int, BeforeValidator(_always)] = Field(1, ge=1)
     plane: Plane | None = None
     method: str | None = None
@@ -77,8 +78,10 @@ class FaultSpec(Strict):
     headers: dict[str, Text] = Field({})
     body: Any = None
     effect: bool = False
+    """Whether the request still has its effect; only the answer is replaced."""
     retry_after: float = Field(1, ge=0)
     form: Literal["seconds", "date", "milliseconds", "none"] = "seconds"
+    """The format of `retry_after` in the answer."""
     seconds: float | None = Field(None, ge=0)
 
     @model_validator(mode="after")

@@ -121,19 +121,19 @@ class Emulator:
         try:
             with self._transaction():
                 self._admit(exchange)
-                turn = scoring.admit(exchange.call, self._pending)
+                admitted = scoring.admit(exchange.call, self._pending)
         except Refusal as refusal:
             return self._refuse(exchange, refusal)
-        exchange.target = turn.target
-        exchange.note = f"mirrored to {turn.shadow}" if turn.shadow else ""
-        self._pending[turn.target] += 1
+        exchange.target = admitted.target
+        exchange.note = f"mirrored to {admitted.mirror_deployment}" if admitted.mirror_deployment else ""
+        self._pending[admitted.target] += 1
         try:
-            answer = await scoring.answer(turn, self.hosting)
+            answer = await scoring.answer(admitted, self.hosting)
         except Exception as error:  # noqa: BLE001 - a bug of a stand-in is answered like a bug of a model
             traceback.print_exception(error, file=sys.stderr)
-            answer = scoring.model_error(turn, 500, "An unexpected error occurred in scoring script.")
+            answer = scoring.model_error(admitted, 500, "An unexpected error occurred in scoring script.")
         finally:
-            self._pending[turn.target] -= 1
+            self._pending[admitted.target] -= 1
         with self.world.transaction():
             self._log(exchange, answer.status)
         return answer
@@ -195,7 +195,7 @@ class Emulator:
         route, call = exchange.route, exchange.call
         if route.plane == "control":
             return
-        path = unquote(call.address) + (f"?{call.search}" if call.search else "")
+        path = unquote(call.url_path) + (f"?{call.search}" if call.search else "")
         client = call.headers.get("x-ms-client-request-id", "")
         if self._is_throttled(exchange):
             drawn = 0 if exchange.note == "throttled" else 1

@@ -13,10 +13,10 @@ from deploy.emulator.workspace import workspaces
 
 def allow(evaluator: rights.Rights, route: Route, call: Call) -> None:
     """Return if the request is allowed; raise the Resource Manager's Refusal otherwise."""
-    scope = rbac_actions.scope_of(route.path, unquote(call.address))
-    if route.name in rbac_actions.OPEN or (route.name in rbac_actions.TENANT_WIDE and not call.path["scope"]):
+    scope = rbac_actions.scope_of(route.path, unquote(call.url_path))
+    if route.name in rbac_actions.OPEN or (route.name in rbac_actions.TENANT_WIDE and not call.route_params["scope"]):
         return
-    action = route.action.replace("{kind}", call.path.get("kind", ""))
+    action = route.action.replace("{kind}", call.route_params.get("kind", ""))
     is_allowed = evaluator.can_see if route.name in rbac_actions.COLLECTED else evaluator.allows
     if is_allowed(call.caller.id, action, scope):
         return

@@ -37,7 +37,7 @@ class Exchange:
     @property
     def path(self) -> str:
         """The decoded path, without a slash at the end."""
-        return unquote(self.call.address).rstrip("/")
+        return unquote(self.call.url_path).rstrip("/")
 
     @property
     def subscription(self) -> str:
@@ -50,7 +50,7 @@ def not_emulated(exchange: Exchange) -> Refusal:
     """404 in Azure's form, with the note `not emulated` for the log."""
     return arm_error(
         404, "ResourceNotFound",
-        f"The emulator does not emulate {exchange.route.method} {unquote(exchange.call.address)}.",
+        f"The emulator does not emulate {exchange.route.method} {unquote(exchange.call.url_path)}.",
         note="not emulated",
     )  # fmt: skip
 

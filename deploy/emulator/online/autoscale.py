@@ -30,7 +30,7 @@ def put(call: Call) -> Answer:
         raise _bad("The 'targetResourceUri' of the autoscale setting is required.")
     for profile in _profiles(properties):
         _check_capacity(profile)
-    name = call.path["name"]
+    name = call.route_params["name"]
     found = call.world.get(workspaces.id_in_group(call, TYPE))
     created: dict[str, Any] = {
         "id": f"{group.body['id']}/providers/{TYPE}/{name}", "name": name, "type": TYPE, "location": location,
@@ -46,7 +46,7 @@ def get(call: Call) -> Answer:
     found = call.world.get(workspaces.id_in_group(call, TYPE))
     if found is None:
         workspaces.require_group(call)
-        raise workspaces.not_found(f"{TYPE}/{call.path['name']}", call.path["group"])
+        raise workspaces.not_found(f"{TYPE}/{call.route_params['name']}", call.route_params["group"])
     return Answer(200, found.body)
 
 

@@ -33,10 +33,10 @@ def put(call: Call) -> Answer:
     parent, kind, name = _locate(call)
     found = call.world.get(f"{parent}/{kind}/{name}")
     if found is None and kind == "batchEndpoints":
-        limits.check_endpoint_limit(call.world, call.path["subscription"], workspace.location)
+        limits.check_endpoint_limit(call.world, call.route_params["subscription"], workspace.location)
     parent_resource = call.world.get(parent) or workspace
     if found is None and kind == "deployments":
-        limits.check_deployment_limit(call.world, call.path["subscription"], parent_resource)
+        limits.check_deployment_limit(call.world, call.route_params["subscription"], parent_resource)
     now = timestamp(call.world.now())
     within = "batchEndpoints/" if kind == "deployments" else ""
     resource_id = f"{parent_resource.body['id']}/{kind}/{name}"
@@ -90,14 +90,14 @@ def _locate(call: Call) -> tuple[str, str, str]:
         Refusal: 404 when the parent does not exist.
     """
     workspace = workspaces.require(call)
-    parts = call.address.strip("/").split("/")[8:]  # after the workspace's id
-    kind, name = _KINDS[parts[0].lower()], call.path.get("endpoint", "")
+    parts = call.url_path.strip("/").split("/")[8:]  # after the workspace's id
+    kind, name = _KINDS[parts[0].lower()], call.route_params.get("endpoint", "")
     if len(parts) < 3 or parts[2].lower() != "deployments":
         return workspace.id, kind, name.lower()
     parent = f"{workspace.id}/{kind}/{name}".lower()
     if call.world.get(parent) is None:
         raise _missing(call, f"{kind}/{name}")
-    return parent, "deployments", call.path.get("deployment", "").lower()
+    return parent, "deployments", call.route_params.get("deployment", "").lower()
 
 
 def _service_properties(call: Call, kind: str, name: str) -> dict[str, Json]:
@@ -119,4 +119,6 @@ def _require(call: Call) -> Resource:
 
 
 def _missing(call: Call, name: str) -> Refusal:
-    return workspaces.not_found(f"{workspaces.WORKSPACE}/{call.path['workspace']}/{name}", call.path["group"])
+    return workspaces.not_found(
+        f"{workspaces.WORKSPACE}/{call.route_params['workspace']}/{name}", call.route_params["group"]
+    )

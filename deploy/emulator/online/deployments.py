@@ -26,7 +26,7 @@ TYPE = f"{endpoints.TYPE}/deployments"
 def put(call: Call) -> Answer:
     """PUT: create or update. Always 201 and an operation, as on Azure."""
     endpoint, body = _parent(call), call.object()
-    found = call.world.get(f"{endpoint.id}/deployments/{call.path['deployment']}")
+    found = call.world.get(f"{endpoint.id}/deployments/{call.route_params['deployment']}")
     if endpoint.state != "Succeeded":
         verb = "create a deployment in" if found is None else "update a deployment of"
         endpoints.refuse_busy(endpoint, f"{verb} endpoint {endpoint.body['name']}")
@@ -42,13 +42,13 @@ def put(call: Call) -> Answer:
 
 
 def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
-    name = call.path["deployment"]
+    name = call.route_params["deployment"]
     if problem := traffic_rules.name_problem("deployment", name):
         raise user_error(problem)
     location = endpoints.region(body, endpoint.location)
-    limits.check_deployment_limit(call.world, call.path["subscription"], endpoint)
+    limits.check_deployment_limit(call.world, call.route_params["subscription"], endpoint)
     kind = (endpoint.body["identity"] or {}).get("type", "None")
-    required_access.allow_secret_stores(call, workspaces.require(call), endpoint.properties["properties"], kind)
+    required_access.require_secret_store_access(call, workspaces.require(call), endpoint.properties["properties"], kind)
     properties = fields.mapping(body, "properties")
     size = deployment_body.supported_size(fields.text(properties, "instanceType"))
     if not core_limits.is_available(call.world, location, size):
@@ -110,7 +110,7 @@ def listing(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     """DELETE: 202 and an operation; 204 when absent; refused while the deployment receives traffic."""
     endpoint = call.world.get(_endpoint_id(call))
-    deployment = endpoint and call.world.get(f"{endpoint.id}/deployments/{call.path['deployment']}")
+    deployment = endpoint and call.world.get(f"{endpoint.id}/deployments/{call.route_params['deployment']}")
     if endpoint is None or deployment is None:
         workspaces.require(call)
         return Answer(204)
@@ -159,9 +159,9 @@ def skus(call: Call) -> Answer:
 def require(call: Call) -> Resource:
     """The deployment a request's path names; 404 otherwise."""
     endpoint = endpoints.require(call)
-    found = call.world.get(f"{endpoint.id}/deployments/{call.path['deployment']}")
+    found = call.world.get(f"{endpoint.id}/deployments/{call.route_params['deployment']}")
     if found is None:
-        names = call.path
+        names = call.route_params
         endpoint_name = f"{workspaces.WORKSPACE}/{names['workspace']}/onlineEndpoints/{names['endpoint']}"
         raise workspaces.not_found(f"{endpoint_name}/deployments/{names['deployment']}", names["group"])
     return found
@@ -190,7 +190,7 @@ def _parent(call: Call) -> Resource:
 
 
 def _endpoint_id(call: Call) -> str:
-    names = call.path
+    names = call.route_params
     return (
         f"/subscriptions/{names['subscription']}/resourceGroups/{names['group']}/providers/{workspaces.WORKSPACE}"
         f"/{names['workspace']}/onlineEndpoints/{names['endpoint']}"
@@ -202,7 +202,7 @@ def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: boo
     timing = call.world.timing
     if not shared_quota.reserve(call.world, endpoint, deployment):  # shared quota does not count against a family
         size = deployment_body.supported_size(deployment.properties["instanceType"])
-        subscription = call.path["subscription"]
+        subscription = call.route_params["subscription"]
         core_limits.reserve(
             call.world, subscription, deployment.location, deployment.id, size, deployment.body["sku"]["capacity"]
         )

@@ -27,7 +27,7 @@ def new_identity(
     user-assigned one gets none.
     """
     world, kind = call.world, fields.one_of(requested, "type", KINDS, "SystemAssigned")
-    required_access.allow_secret_stores(call, workspace, user_properties, kind)
+    required_access.require_secret_store_access(call, workspace, user_properties, kind)
     if kind == "None":
         return {"type": "None"}
     if kind == "UserAssigned":

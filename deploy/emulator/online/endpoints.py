@@ -25,7 +25,7 @@ def put(call: Call) -> Answer:
     """PUT: create or update. 201 and an operation."""
     workspace = workspaces.require(call)
     body = call.object()
-    found = call.world.get(f"{workspace.id}/onlineEndpoints/{call.path['endpoint']}")
+    found = call.world.get(f"{workspace.id}/onlineEndpoints/{call.route_params['endpoint']}")
     endpoint = _create(call, workspace, body) if found is None else _update(call, found, body)
     operation = endpoint.private["operation"]
     where = {"Location": call.base + endpoint.body["id"] + f"?api-version={call.version}"}
@@ -33,7 +33,7 @@ def put(call: Call) -> Answer:
 
 
 def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
-    name = call.path["endpoint"]
+    name = call.route_params["endpoint"]
     if problem := traffic_rules.name_problem("endpoint", name):
         raise user_error(problem)
     location = region(body, workspace.location)
@@ -43,7 +43,7 @@ def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
         )
     properties = fields.mapping(body, "properties")
     _refuse_kubernetes(properties, workspace)
-    limits.check_endpoint_limit(call.world, call.path["subscription"], location)
+    limits.check_endpoint_limit(call.world, call.route_params["subscription"], location)
     requested = _requested(body, properties)
     live, mirror = requested.pop("traffic"), requested.pop("mirrorTraffic")
     if problem := traffic_rules.traffic_problem(live, mirror, {}, {}):
@@ -131,7 +131,7 @@ def listing(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     """DELETE with everything below: 202 and an operation; 204 when there is nothing to delete."""
     workspace = workspaces.require(call)
-    endpoint = call.world.get(f"{workspace.id}/onlineEndpoints/{call.path['endpoint']}")
+    endpoint = call.world.get(f"{workspace.id}/onlineEndpoints/{call.route_params['endpoint']}")
     if endpoint is None:
         return Answer(204)
     if endpoint.state == "Deleting":
@@ -151,10 +151,12 @@ def delete(call: Call) -> Answer:
 def require(call: Call) -> Resource:
     """The endpoint a request's path names; 404 otherwise."""
     workspace = workspaces.require(call)
-    found = call.world.get(f"{workspace.id}/onlineEndpoints/{call.path['endpoint']}")
+    found = call.world.get(f"{workspace.id}/onlineEndpoints/{call.route_params['endpoint']}")
     if found is None:
-        name = f"{workspaces.WORKSPACE}/{call.path['workspace']}/onlineEndpoints/{call.path['endpoint']}"
-        raise workspaces.not_found(name, call.path["group"])
+        name = (
+            f"{workspaces.WORKSPACE}/{call.route_params['workspace']}/onlineEndpoints/{call.route_params['endpoint']}"
+        )
+        raise workspaces.not_found(name, call.route_params["group"])
     return found
 
 

@@ -14,7 +14,7 @@ from deploy.emulator.workspace import workspaces
 
 def endpoint(call: Call) -> Answer:
     """GET checkNameAvailability of an endpoint."""
-    workspace, name = workspaces.require(call), call.path["endpoint"]
+    workspace, name = workspaces.require(call), call.route_params["endpoint"]
     if problem := traffic_rules.name_problem("endpoint", name):
         return _answer("Invalid", problem)
     if call.world.find_by_name(endpoints.KIND, workspace.location, name) is not None:
@@ -25,7 +25,7 @@ def endpoint(call: Call) -> Answer:
 
 def deployment(call: Call) -> Answer:
     """GET checkNameAvailability of a deployment."""
-    parent, name = endpoints.require(call), call.path["deployment"]
+    parent, name = endpoints.require(call), call.route_params["deployment"]
     if problem := traffic_rules.name_problem("deployment", name):
         return _answer("Invalid", problem)
     if call.world.get(f"{parent.id}/deployments/{name}") is not None:

@@ -39,8 +39,12 @@ def enforces_secret_access(properties: Mapping[str, str]) -> bool:
     return str(properties.get(ENFORCED, "")).lower() == "enabled"
 
 
-def allow_secret_stores(call: Call, workspace: Resource, properties: Mapping[str, str], kind: str) -> None:
-    """Refuse the flag with any other than a system-assigned identity, and without access to the secrets."""
+def require_secret_store_access(call: Call, workspace: Resource, properties: Mapping[str, str], kind: str) -> None:
+    """If the endpoint enables secret access, require a system-assigned identity and a caller who can list the secrets.
+
+    Raises:
+        Refusal: one of them is missing.
+    """
     if not enforces_secret_access(properties):
         return
     if kind != "SystemAssigned":

@@ -138,7 +138,7 @@ def _is_listed(size: vm_sizes.Size, region: Mapping[str, Any]) -> bool:
 
 def require_region(call: Call) -> tuple[str, str]:
     """The subscription and the region of a request; refused when either does not exist."""
-    subscription, location = call.path["subscription"], call.path["location"].replace(" ", "").lower()
+    subscription, location = call.route_params["subscription"], call.route_params["location"].replace(" ", "").lower()
     if call.world.get(f"/subscriptions/{subscription}") is None:
         raise workspaces.no_subscription(subscription)
     if not limits(call.world, subscription, location):

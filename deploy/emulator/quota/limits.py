@@ -8,8 +8,8 @@ from __future__ import annotations
 from deploy.emulator.wire.responses import Refusal, ml_error
 from deploy.emulator.world.store import Resource, World
 
-ENDPOINTS, DEPLOYMENTS, SIBLINGS = "Endpoints", "Deployments", "DeploymentsPerEndpoint"
-DEFAULTS = {ENDPOINTS: 100, DEPLOYMENTS: 500, SIBLINGS: 20}
+ENDPOINTS, DEPLOYMENTS, DEPLOYMENTS_PER_ENDPOINT = "Endpoints", "Deployments", "DeploymentsPerEndpoint"
+DEFAULTS = {ENDPOINTS: 100, DEPLOYMENTS: 500, DEPLOYMENTS_PER_ENDPOINT: 20}
 """Stored in the table of the core limits, under these names."""
 _ENDPOINTS, _DEPLOYMENTS = ("endpoint", "batchEndpoints"), ("deployment", "deployments")
 """Online and batch."""
@@ -31,7 +31,7 @@ def check_deployment_limit(world: World, subscription: str, endpoint: Resource) 
         Refusal: 400 with the limit of the endpoint or of the region, when it is reached.
     """
     siblings = sum(len(world.children(endpoint.id, kind)) for kind in _DEPLOYMENTS)
-    _check(world, SIBLINGS, subscription, endpoint.location, siblings)
+    _check(world, DEPLOYMENTS_PER_ENDPOINT, subscription, endpoint.location, siblings)
     count = _count(world, _DEPLOYMENTS, subscription, endpoint.location)
     _check(world, DEPLOYMENTS, subscription, endpoint.location, count)
 
@@ -50,7 +50,7 @@ def _limit_reached(what: str, subscription: str, location: str, limit: int) -> R
     thing = {
         ENDPOINTS: f"endpoints of subscription {subscription} in region {location}",
         DEPLOYMENTS: f"deployments of subscription {subscription} in region {location}",
-        SIBLINGS: "deployments of this endpoint",
+        DEPLOYMENTS_PER_ENDPOINT: "deployments of this endpoint",
     }[what]
     sentence = (
         f"The number of {thing} has reached its limit. Current usage/limit: {limit}/{limit}. Delete some, or request "

@@ -1,4 +1,4 @@
-"""VM sizes for managed online endpoints: cores, GPUs, memory, price, and exemption from the 20 % reserve.
+"""VM sizes for managed online endpoints: cores, GPUs, memory, price, and exemption from the 20 % extra quota.
 
 Sizes, families and exemptions are those of the published list. Prices are rounded pay-as-you-go list prices of East US,
 for tests, not for accounting.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Size:
-    """One size. `price` is US dollars per hour, `memory` GB; `exempt` sizes have no reserve."""
+    """One size. `price` is US dollars per hour, `memory` GB; `exempt` sizes need no extra quota for upgrades."""
 
     name: str
     family: str

@@ -47,7 +47,7 @@ def assign(
 
 def put(call: Call) -> Answer:
     """PUT a role assignment: 201; 200 for the same one again; 409 RoleAssignmentExists under another name."""
-    scope, name = _scope(call), call.path["name"]
+    scope, name = _scope(call), call.route_params["name"]
     if not _GUID.fullmatch(name):
         raise arm_error(
             400,
@@ -91,7 +91,9 @@ def get(call: Call) -> Answer:
     """GET one role assignment."""
     row = _find(call)
     if row is None:
-        raise arm_error(404, "RoleAssignmentNotFound", f"The role assignment '{call.path['name']}' is not found.")
+        raise arm_error(
+            404, "RoleAssignmentNotFound", f"The role assignment '{call.route_params['name']}' is not found."
+        )
     return Answer(200, json.loads(row))
 
 
@@ -128,7 +130,7 @@ def listing(call: Call) -> Answer:
 
 
 def _scope(call: Call) -> str:
-    return "/" + call.path.get("scope", "").strip("/")
+    return "/" + call.route_params.get("scope", "").strip("/")
 
 
 def _require_scope(call: Call, scope: str) -> None:
@@ -180,6 +182,6 @@ def _update_description(call: Call, same: tuple[str, str], name: str, descriptio
 
 
 def _find(call: Call) -> str | None:
-    identifier = f"{_scope(call)}/providers/{ASSIGNMENT}/{call.path['name']}".replace("//", "/")
+    identifier = f"{_scope(call)}/providers/{ASSIGNMENT}/{call.route_params['name']}".replace("//", "/")
     row = call.world.db.execute("SELECT body FROM role_assignments WHERE id = ?", (identifier.lower(),)).fetchone()
     return str(row[0]) if row else None

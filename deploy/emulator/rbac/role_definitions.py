@@ -20,9 +20,9 @@ BLOCK = ("actions", "notActions", "dataActions", "notDataActions")
 
 def get(call: Call) -> Answer:
     """GET one role definition."""
-    found = _find(call.world, call.path["name"])
+    found = _find(call.world, call.route_params["name"])
     if found is None:
-        raise _missing(call.path["name"])
+        raise _missing(call.route_params["name"])
     return Answer(200, found)
 
 
@@ -41,7 +41,7 @@ def listing(call: Call) -> Answer:
 
 def put(call: Call) -> Answer:
     """PUT a custom role: 201, also when it replaces one. Built-in roles cannot be changed."""
-    name, scope = call.path["name"].lower(), "/" + call.path["scope"].strip("/")
+    name, scope = call.route_params["name"].lower(), "/" + call.route_params["scope"].strip("/")
     old = _find(call.world, name)
     if old is not None and old["properties"]["type"] != "CustomRole":
         raise arm_error(
@@ -74,7 +74,7 @@ def put(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """DELETE a custom role: 200 with its body, 204 when absent; refused while it is assigned."""
-    name = call.path["name"].lower()
+    name = call.route_params["name"].lower()
     found = _find(call.world, name)
     if found is None:
         return Answer(204)
@@ -90,7 +90,7 @@ def delete(call: Call) -> Answer:
 
 def permissions(call: Call) -> Answer:
     """GET the caller's permissions at a scope: one block for each role in effect, from this scope or above."""
-    scope = "/" + call.path.get("scope", "").strip("/")
+    scope = "/" + call.route_params.get("scope", "").strip("/")
     permission_blocks = call.rights.permission_blocks(call.caller.id, scope)
     return Answer(200, {"value": [{key: block.get(key, []) for key in BLOCK} for block in permission_blocks]})
 

@@ -1,6 +1,7 @@
-"""Fill a world from its world file. It starts from the default world; deployments use the same code as requests.
+"""Create the resources of a world file. The file replaces parts of the default world.
 
-What Azure would refuse is refused here too, with its position in the file.
+Endpoints and deployments are created by the handlers of requests (`seed_endpoints`). A value that Azure would refuse
+raises InvalidValue with its position in the file.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _WORKSPACE_KINDS = '["subscription", "group", "linked", "workspace", "datastore"
 
 
 def fill(world: World) -> None:
-    """Fill an empty world, from its world file if it has one. Must run inside a transaction.
+    """Create the default resources in an empty world, then apply its world file, if any. Must run in a transaction.
 
     Raises:
         InvalidValue: the file contains an impossible value.
@@ -156,7 +157,7 @@ def _region(world: World, subscription: str, name: str, region: Region) -> None:
         core_limits.TOTAL: (region.total_cores, vm_sizes.TOTAL_LIMIT), core_limits.CLUSTERS: (region.clusters, 200),
         core_limits.LOW_PRIORITY: (region.low_priority_cores, 100),
         limits.ENDPOINTS: (region.endpoints, None), limits.DEPLOYMENTS: (region.deployments, None),
-        limits.SIBLINGS: (region.deployments_per_endpoint, None),
+        limits.DEPLOYMENTS_PER_ENDPOINT: (region.deployments_per_endpoint, None),
     }  # fmt: skip
     counts = {what: default if count is None else count for what, (count, default) in counted.items()}
     for what, limit in {**cores, **counts}.items():

@@ -1,4 +1,7 @@
-"""Deploy the endpoints and deployments of a world file, with the handlers of requests and the profile `instant`."""
+"""Create the endpoints and deployments of a world file.
+
+It calls the handlers that answer PUT requests, with the profile `instant`: every operation ends at once.
+"""
 
 from __future__ import annotations
 
@@ -38,15 +41,15 @@ def _endpoint(world: World, workspaces: list[Workspace], spec: Endpoint, key_pat
     workspace = next((p for p in workspaces if spec.workspace in (None, p.name)), None)
     if workspace is None:
         raise InvalidValue([((*key_path, "workspace"), f"there is no workspace '{spec.workspace}' in this world.")])
-    path = {
+    route_params = {
         "subscription": workspace.subscription, "group": workspace.resource_group, "workspace": workspace.name,
         "endpoint": spec.name,
     }  # fmt: skip
-    call = _call(world, path)
+    call = _call(world, route_params)
     body = _endpoint_body(spec, workspace) | _identity(world, spec, key_path)
     _put(call, endpoints, body, key_path)
     for at, deployment in enumerate(spec.deployments):
-        inner = replace(call, path={**path, "deployment": deployment.name})
+        inner = replace(call, route_params={**route_params, "deployment": deployment.name})
         _put(inner, deployments, _deployment_body(deployment, workspace), (*key_path, "deployments", at))
     if spec.traffic:
         body["properties"]["traffic"] = spec.traffic
@@ -73,10 +76,10 @@ def _reason(world: World, identifier: str) -> str:
     return str(json.loads(row[0])["message"]) if row and row[0] else "It did not reach Succeeded."
 
 
-def _call(world: World, path: dict[str, str]) -> Call:
+def _call(world: World, route_params: dict[str, str]) -> Call:
     caller = Caller(SIGNED_IN, SIGNED_IN_NAME)
     query = {"api-version": "2023-04-01-preview"}
-    return Call(world, Tokens(Path()), path, query, {}, b"", "", "", "", caller, Rights(world))
+    return Call(world, Tokens(Path()), route_params, query, {}, b"", "", "", "", caller, Rights(world))
 
 
 def _endpoint_body(spec: Endpoint, workspace: Workspace) -> dict[str, Any]:

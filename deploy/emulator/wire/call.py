@@ -50,19 +50,20 @@ class Caller:
 
 @dataclass(frozen=True)
 class Call:
-    """One request, matched to its route. `path` has the route's names, `base` is the emulator's URL without a slash.
+    """One request, matched to its route.
 
-    `address` is the path as sent, still encoded; `search` is the query string.
+    `route_params` are the values of the route's variables, such as `workspace`. `base` is the emulator's URL without a
+    slash at the end. `url_path` is the path as sent, still encoded; `search` is the query string.
     """
 
     world: World
     tokens: Tokens
-    path: Mapping[str, str]
+    route_params: Mapping[str, str]
     query: Mapping[str, str]
     headers: Mapping[str, str]
     raw: bytes
     base: str
-    address: str
+    url_path: str
     search: str
     caller: Caller
     rights: Rights

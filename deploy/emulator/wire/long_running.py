@@ -75,7 +75,7 @@ def cancel(world: World, target: str) -> None:
 def url(call: Call, operation: str, location: str, kind: str = "mfeOperationsStatus") -> str:
     """The status URL of an operation, with the api-version of the current request."""
     return (
-        f"{call.base}/subscriptions/{call.path['subscription']}/providers/Microsoft.MachineLearningServices"
+        f"{call.base}/subscriptions/{call.route_params['subscription']}/providers/Microsoft.MachineLearningServices"
         f"/locations/{location}/{kind}/{operation}?api-version={call.version}"
     )
 
@@ -102,7 +102,7 @@ def status(call: Call) -> Answer:
     """GET mfeOperationsStatus: 200 with `Updating`, `Succeeded`, `Failed` or `Canceled`."""
     row = _row(call)
     body: dict[str, Json] = {
-        "id": call.base + call.address,
+        "id": call.base + call.url_path,
         "name": row["id"],
         "startTime": timestamp(row["started"]),
         "endTime": "0001-01-01T00:00:00+00:00" if row["state"] == "Updating" else timestamp(row["due"]),
@@ -118,7 +118,7 @@ def result(call: Call) -> Answer:
     """GET mfeOperationResults: 202 while it runs, then 200, or 400 with the error of an operation that failed."""
     row = _row(call)
     if row["state"] == "Updating":
-        again = f"{call.base}{call.address}?api-version={call.version}"
+        again = f"{call.base}{call.url_path}?api-version={call.version}"
         return Answer(202, b"null", {"Location": again, "Content-Type": "application/json", **polling_hint(call.world)})
     return (
         Answer(400, {"error": row["error"]})
@@ -128,7 +128,7 @@ def result(call: Call) -> Answer:
 
 
 def _row(call: Call) -> dict[str, Any]:
-    operation = call.path["operation"]
+    operation = call.route_params["operation"]
     found = call.world.db.execute(
         "SELECT id, started, due, state, error, effect FROM operations WHERE id = ?", (operation,)
     ).fetchone()

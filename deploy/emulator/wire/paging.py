@@ -22,7 +22,7 @@ def page(call: Call, found: Sequence[Resource], render: Callable[[Call, Resource
     body: dict[str, Json] = {"value": [render(call, item) for item in found[start : start + size]]}
     if start + size < len(found):
         query = {**call.query, "$skip": str(start + size)}
-        body["nextLink"] = f"{call.base}{call.address}?{urlencode(query)}"
+        body["nextLink"] = f"{call.base}{call.url_path}?{urlencode(query)}"
     return Answer(200, body)
 
 

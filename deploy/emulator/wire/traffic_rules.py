@@ -44,10 +44,10 @@ def _sum_problem(live: Mapping[str, int]) -> str:
 
 
 def _mirror_problem(live: Mapping[str, int], mirror: Mapping[str, int]) -> str:
-    shadows = [name for name, share in mirror.items() if share > 0]
-    if len(shadows) > 1:
+    mirrored = [name for name, share in mirror.items() if share > 0]
+    if len(mirrored) > 1:
         return "Only one deployment can receive mirror traffic."
-    for name in shadows:
+    for name in mirrored:
         if mirror[name] > MIRROR_LIMIT:
             return f"The mirror traffic of deployment '{name}' is {mirror[name]}; the limit is {MIRROR_LIMIT}."
         if any(share > 0 and served.lower() == name.lower() for served, share in live.items()):
@@ -55,10 +55,10 @@ def _mirror_problem(live: Mapping[str, int], mirror: Mapping[str, int]) -> str:
     return ""
 
 
-def choose(live: Mapping[str, int], turn: int) -> str | None:
-    """The deployment for request number `turn`. Each 100 requests in a row follow the shares exactly, evenly mixed."""
+def choose(live: Mapping[str, int], request_number: int) -> str | None:
+    """The deployment for this request. Each 100 requests in a row follow the shares exactly, evenly mixed."""
     shares = [(name, share) for name, share in sorted(live.items()) if share > 0]
-    point = turn * 37 % 100  # 37 and 100 have no common factor: 100 turns reach every point once
+    point = request_number * 37 % 100  # 37 and 100 have no common factor: 100 requests reach every point once
     for name, share in shares:
         point -= share
         if point < 0:
@@ -66,6 +66,6 @@ def choose(live: Mapping[str, int], turn: int) -> str | None:
     return shares[0][0] if shares else None
 
 
-def choose_mirror(mirror: Mapping[str, int], turn: int) -> str | None:
-    """The deployment that gets a copy of request number `turn`."""
-    return next((name for name, share in mirror.items() if turn * 37 % 100 < share), None)
+def choose_mirror(mirror: Mapping[str, int], request_number: int) -> str | None:
+    """The deployment that gets a copy of this request."""
+    return next((name for name, share in mirror.items() if request_number * 37 % 100 < share), None)

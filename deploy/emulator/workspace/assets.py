@@ -19,7 +19,7 @@ STORAGE = "stmlwlocal"
 def containers(call: Call) -> Answer:
     """GET the datastores, or the names of one kind of asset."""
     workspace = workspaces.require(call)
-    if call.path["kind"].lower() == "datastores":
+    if call.route_params["kind"].lower() == "datastores":
         found = [_datastore(call, item) for item in call.world.children(workspace.id, "datastore")]
         if call.query.get("isDefault", "").lower() == "true":
             found = [item for item in found if item["properties"]["isDefault"]]
@@ -34,12 +34,12 @@ def containers(call: Call) -> Answer:
 def container(call: Call) -> Answer:
     """GET one datastore, or an asset's container with its latest and next version."""
     workspace = workspaces.require(call)
-    if call.path["kind"].lower() == "datastores":
-        return Answer(200, _datastore(call, _one_datastore(call, call.path["asset"])))
-    found = _versions(call, call.path["asset"])
+    if call.route_params["kind"].lower() == "datastores":
+        return Answer(200, _datastore(call, _one_datastore(call, call.route_params["asset"])))
+    found = _versions(call, call.route_params["asset"])
     if not found:
-        raise _missing(f"There is no {call.path['kind']} container with name {call.path['asset']}.")
-    return Answer(200, _container(workspace, _kind(call), call.path["asset"], found))
+        raise _missing(f"There is no {call.route_params['kind']} container with name {call.route_params['asset']}.")
+    return Answer(200, _container(workspace, _kind(call), call.route_params["asset"], found))
 
 
 def versions(call: Call) -> Answer:
@@ -50,7 +50,7 @@ def versions(call: Call) -> Answer:
         candidates = call.world.children(workspace.id, _kind(call))
         found = [i for i in candidates if i.properties["properties"].get("hash_sha256") == requested][::-1]
     else:
-        found = _versions(call, call.path["asset"])[::-1]
+        found = _versions(call, call.route_params["asset"])[::-1]
     return Answer(200, {"value": [item.body for item in found[: paging.number(call, "$top", len(found))]]})
 
 
@@ -62,7 +62,7 @@ def version(call: Call) -> Answer:
 def put(call: Call) -> Answer:
     """PUT a version: 201 when new, 200 when it replaces one. Its files are not checked."""
     workspace, kind, body = workspaces.require(call), _kind(call), call.object()
-    name, number = call.path["asset"], call.path["version"]
+    name, number = call.route_params["asset"], call.route_params["version"]
     properties = fields.mapping(body, "properties")
     texts = {key: fields.texts(properties, key) for key in ("tags", "properties")}
     identifier = f"{workspace.body['id']}/{kind}/{name}/versions/{number}"
@@ -92,7 +92,7 @@ def put(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     """DELETE a version: 200, or 204 when absent."""
     workspace = workspaces.require(call)
-    identifier = f"{workspace.id}/{_kind(call)}/{call.path['asset']}/versions/{call.path['version']}"
+    identifier = f"{workspace.id}/{_kind(call)}/{call.route_params['asset']}/versions/{call.route_params['version']}"
     if call.world.get(identifier) is None:
         return Answer(204)
     call.world.remove(identifier)
@@ -102,7 +102,7 @@ def delete(call: Call) -> Answer:
 def start_upload(call: Call) -> Answer:
     """POST startPendingUpload: the URL for the files of a version."""
     workspaces.require(call)
-    kind, name, number = _kind(call), call.path["asset"], call.path["version"]
+    kind, name, number = _kind(call), call.route_params["asset"], call.route_params["version"]
     blob = f"{call.base}/{STORAGE}.blob.core.windows.net/{kind}-{name}-{number}".lower()
     upload = {
         "blobUri": blob,
@@ -122,7 +122,7 @@ def start_upload(call: Call) -> Answer:
 def secrets(call: Call) -> Answer:
     """POST listSecrets: a SAS token, or the account key when an older client requests one that does not expire."""
     workspaces.require(call)
-    _one_datastore(call, call.path["datastore"])
+    _one_datastore(call, call.route_params["datastore"])
     if call.object().get("expirableSecret") is False:
         return Answer(200, {"secretsType": "AccountKey", "key": "ZW11bGF0b3I="})
     return Answer(200, {"secretsType": "Sas", "sasToken": SAS})
@@ -130,9 +130,9 @@ def secrets(call: Call) -> Answer:
 
 def _kind(call: Call) -> str:
     for kind in KINDS:
-        if kind == call.path["kind"].lower():
+        if kind == call.route_params["kind"].lower():
             return kind
-    raise _missing(f"The emulator has no assets of kind {call.path['kind']}.", "not emulated")
+    raise _missing(f"The emulator has no assets of kind {call.route_params['kind']}.", "not emulated")
 
 
 def _versions(call: Call, name: str) -> list[Resource]:
@@ -142,11 +142,12 @@ def _versions(call: Call, name: str) -> list[Resource]:
 
 def _require(call: Call) -> Resource:
     workspace = workspaces.require(call)
-    found = call.world.get(f"{workspace.id}/{_kind(call)}/{call.path['asset']}/versions/{call.path['version']}")
+    found = call.world.get(
+        f"{workspace.id}/{_kind(call)}/{call.route_params['asset']}/versions/{call.route_params['version']}"
+    )
     if found is None:
-        raise _missing(
-            f"There is no {call.path['kind']} {call.path['asset']}:{call.path['version']} in this workspace."
-        )
+        asset = "{kind} {asset}:{version}".format_map(call.route_params)
+        raise _missing(f"There is no {asset} in this workspace.")
     return found
 
 

@@ -48,12 +48,12 @@ def put(call: Call) -> Answer:
     for key in ("authType", "category"):
         if not fields.text(properties, key):
             raise ml_error(400, "UserError", f"The field '{key}' of a connection is required.")
-    return Answer(200, save(call.world, workspace, call.path["connection"], properties).body)
+    return Answer(200, save(call.world, workspace, call.route_params["connection"], properties).body)
 
 
 def delete(call: Call) -> Answer:
     """DELETE a connection: 200, or 204 when absent."""
-    found = call.world.get(f"{workspaces.require(call).id}/connections/{call.path['connection']}")
+    found = call.world.get(f"{workspaces.require(call).id}/connections/{call.route_params['connection']}")
     if found is None:
         return Answer(204)
     call.world.remove(found.id)
@@ -68,9 +68,9 @@ def list_secrets(call: Call) -> Answer:
 
 
 def _require(call: Call) -> Resource:
-    found = call.world.get(f"{workspaces.require(call).id}/connections/{call.path['connection']}")
+    found = call.world.get(f"{workspaces.require(call).id}/connections/{call.route_params['connection']}")
     if found is None:
-        raise _missing(call.path["connection"])
+        raise _missing(call.route_params["connection"])
     return found
 
 

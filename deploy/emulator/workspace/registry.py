@@ -46,7 +46,7 @@ def model(call: Call) -> Answer:
         200,
         {
             "id": latest.body["id"].rpartition("/versions/")[0],
-            "name": call.path["model"],
+            "name": call.route_params["model"],
             "type": f"{workspaces.PROVIDER}/registries/models",
             "properties": {
                 "description": latest.properties["description"], "tags": {}, "properties": {}, "isArchived": False,
@@ -74,11 +74,12 @@ def models(call: Call) -> Answer:
 
 def version(call: Call) -> Answer:
     """GET one version of a model."""
-    requested = call.path["version"]
+    requested = call.route_params["version"]
     for found in _versions(call):
         if found.body["name"] == requested:
             return Answer(200, found.body)
-    raise _missing(f"The model {call.path['model']} has no version {requested} in registry {call.path['registry']}.")
+    model = call.route_params["model"]
+    raise _missing(f"The model {model} has no version {requested} in registry {call.route_params['registry']}.")
 
 
 def versions(call: Call) -> Answer:
@@ -104,17 +105,17 @@ def resolve(world: World, identifier: str) -> Resource | None:
 
 
 def _registry(call: Call) -> Resource:
-    found = call.world.get(f"/registries/{call.path['registry']}")
+    found = call.world.get(f"/registries/{call.route_params['registry']}")
     if found is None:
-        raise _missing(f"There is no registry with name {call.path['registry']}.")
+        raise _missing(f"There is no registry with name {call.route_params['registry']}.")
     return found
 
 
 def _versions(call: Call) -> list[Resource]:
-    name = call.path["model"]
+    name = call.route_params["model"]
     found = [item for item in call.world.children(_registry(call).id, "model") if item.private["model"] == name]
     if not found:
-        raise _missing(f"There is no model with name {name} in registry {call.path['registry']}.")
+        raise _missing(f"There is no model with name {name} in registry {call.route_params['registry']}.")
     return found
 
 

@@ -44,9 +44,9 @@ def delete(call: Call) -> Answer:
 
 
 def _resource(call: Call) -> Resource:
-    scope = "/" + call.path["scope"].strip("/")
+    scope = "/" + call.route_params["scope"].strip("/")
     found = call.world.get(scope)
-    if found is None or call.path["name"].lower() != "default":
+    if found is None or call.route_params["name"].lower() != "default":
         raise arm_error(404, "ResourceNotFound", f"The resource '{scope}' was not found.")
     return found
 

@@ -43,7 +43,7 @@ def get(call: Call) -> Answer:
     workspaces.require_group(call)
     found = call.world.get(workspaces.id_in_group(call, TYPE))
     if found is None:
-        raise workspaces.not_found(f"{TYPE}/{call.path['name']}", call.path["group"])
+        raise workspaces.not_found(f"{TYPE}/{call.route_params['name']}", call.route_params["group"])
     return Answer(200, found.body)
 
 
@@ -60,7 +60,7 @@ def put(call: Call) -> Answer:
         raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
     existed = call.world.get(workspaces.id_in_group(call, TYPE)) is not None
     region = location.replace(" ", "").lower()
-    created = save(call.world, group.body["id"], call.path["name"], region, fields.texts(body, "tags"))
+    created = save(call.world, group.body["id"], call.route_params["name"], region, fields.texts(body, "tags"))
     return Answer(200 if existed else 201, created.body)
 
 

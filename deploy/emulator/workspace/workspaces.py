@@ -17,7 +17,7 @@ def require(call: Call) -> Resource:
     Raises:
         Refusal: 404 when the subscription, the group or the workspace does not exist.
     """
-    names = call.path
+    names = call.route_params
     subscription = f"/subscriptions/{names['subscription']}"
     group = f"{subscription}/resourceGroups/{names['group']}"
     found = call.world.get(f"{group}/providers/{WORKSPACE}/{names['workspace']}")
@@ -32,7 +32,7 @@ def require(call: Call) -> Resource:
 
 def require_subscription(call: Call, scope: str) -> None:
     """Raise 404 when the subscription of a scope does not exist."""
-    name = call.path.get("subscription") or scope.strip("/").removeprefix("subscriptions/").partition("/")[0]
+    name = call.route_params.get("subscription") or scope.strip("/").removeprefix("subscriptions/").partition("/")[0]
     if call.world.get(f"/subscriptions/{name}") is None:
         raise no_subscription(name)
 
@@ -58,8 +58,8 @@ def get(call: Call) -> Answer:
 
 def listing(call: Call) -> Answer:
     """GET the workspaces of a resource group, or of a subscription, that the caller can read."""
-    subscription = f"/subscriptions/{call.path['subscription']}"
-    named = call.path.get("group")
+    subscription = f"/subscriptions/{call.route_params['subscription']}"
+    named = call.route_params.get("group")
     groups = (
         [f"{subscription}/resourceGroups/{named}"]
         if named
@@ -80,9 +80,9 @@ def subscriptions(call: Call) -> Answer:
 
 def subscription(call: Call) -> Answer:
     """GET a subscription."""
-    found = call.world.get(f"/subscriptions/{call.path['subscription']}")
+    found = call.world.get(f"/subscriptions/{call.route_params['subscription']}")
     if found is None:
-        raise no_subscription(call.path["subscription"])
+        raise no_subscription(call.route_params["subscription"])
     return Answer(200, found.body)
 
 
@@ -93,22 +93,26 @@ def group(call: Call) -> Answer:
 
 def require_group(call: Call) -> Resource:
     """The resource group that a request's path names; 404 otherwise."""
-    found = call.world.get(f"/subscriptions/{call.path['subscription']}/resourceGroups/{call.path['group']}")
+    found = call.world.get(
+        f"/subscriptions/{call.route_params['subscription']}/resourceGroups/{call.route_params['group']}"
+    )
     if found is None:
-        raise arm_error(404, "ResourceGroupNotFound", f"Resource group '{call.path['group']}' could not be found.")
+        raise arm_error(
+            404, "ResourceGroupNotFound", f"Resource group '{call.route_params['group']}' could not be found."
+        )
     return found
 
 
 def list_in_groups(call: Call, kind: str) -> Answer:
     """GET the resources of a kind in the path's resource group, or in all groups of its subscription."""
-    subscription = f"/subscriptions/{call.path['subscription']}"
-    groups = [require_group(call)] if "group" in call.path else call.world.children(subscription, "group")
+    subscription = f"/subscriptions/{call.route_params['subscription']}"
+    groups = [require_group(call)] if "group" in call.route_params else call.world.children(subscription, "group")
     return Answer(200, {"value": [item.body for group in groups for item in call.world.children(group.id, kind)]})
 
 
 def id_in_group(call: Call, resource_type: str) -> str:
     """The id of a resource directly in a resource group, from the names in a request's path."""
-    names = call.path
+    names = call.route_params
     group = f"/subscriptions/{names['subscription']}/resourceGroups/{names['group']}"
     return f"{group}/providers/{resource_type}/{names['name']}"
 
@@ -122,4 +126,7 @@ def computes(call: Call) -> Answer:
 def compute(call: Call) -> Answer:
     """GET one compute: always 404."""
     require(call)
-    raise not_found(f"{WORKSPACE}/{call.path['workspace']}/computes/{call.path['compute']}", call.path["group"])
+    raise not_found(
+        f"{WORKSPACE}/{call.route_params['workspace']}/computes/{call.route_params['compute']}",
+        call.route_params["group"],
+    )
