@@ -1,4 +1,4 @@
-"""The command adopt: manage existing endpoints with amldeploy, by changing their tags only."""
+"""The command adopt: manage existing endpoints with amldeploy, by changing only tags and descriptions."""
 
 from __future__ import annotations
 
