@@ -2,7 +2,7 @@
 
 deploy_commands, inspect_commands, shared_quota_commands,
 setup_commands, github_commands, emulator_commands        the commands, a module for each group of `--help`
-options, output, command_help   shared options; the forms of a result (-o); `--help`
+options, output, command_help   shared options; the output formats (-o); `--help`
 runner                     how a command runs: progress, confirmation, errors, exit code
 console, signals           printing; Ctrl-C and SIGTERM
 github_actions             annotations, outputs and summaries in a job of GitHub Actions

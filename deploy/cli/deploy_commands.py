@@ -18,7 +18,7 @@ from deploy.cli.options import (
     Endpoints,
     Environment,
     Events,
-    Form,
+    FormatOption,
     Jobs,
     OptionalEnvironment,
     Regions,
@@ -34,18 +34,18 @@ if TYPE_CHECKING:
     from deploy.domain.plan import Plan
 
 
-def validate(environment: Environment, endpoints: Endpoints = None, form: Form = Output.TEXT) -> None:
+def validate(environment: Environment, endpoints: Endpoints = None, output_format: FormatOption = Output.TEXT) -> None:
     """Check the files offline. Prints every problem with its file, line and column."""
     _, specs = runner.run(lambda commands, project: commands.validate(project, environment, endpoints or ()))
     document = {"ok": True, "environment": environment, "endpoints": [spec.key for spec in specs]}
     text = f"{environment}: no problems in {count(len(specs), 'endpoint')}."
-    output.show(View(lambda: text, lambda: document, indent=None), form)
+    output.show(View(lambda: text, lambda: document, indent=None), output_format)
 
 
 def render(
     environment: Environment,
     endpoints: Endpoints = None,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Write files to this folder, with secrets.")
     ] = None,
@@ -63,7 +63,7 @@ def render(
                 lambda: {"files": files},
                 lambda: "\n".join(code_block(name, text, "yaml") for name, text in files.items()),
             ),
-            form,
+            output_format,
         )
         return
     for name, text in files.items():
@@ -75,7 +75,7 @@ def render(
 def plan(
     environment: Environment,
     endpoints: Endpoints = None,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Also save the plan to this file, for apply.")
     ] = None,
@@ -101,7 +101,7 @@ def plan(
     github_actions.report_plan(made, out)
     needs_yes = out is None and bool(made.steps) and runner.needs_yes(environment)
     hint = _apply_command(made, endpoints or (), out, needs_yes=needs_yes) if made.steps else ""
-    output.show(runner.plan_view(made, hint), form)
+    output.show(runner.plan_view(made, hint), output_format)
     raise SystemExit(Exit.CHANGES if detailed_exitcode and made.steps else Exit.OK)
 
 
@@ -111,7 +111,7 @@ def apply(
         typer.Argument(metavar="PLANFILE|KEY", help="One file of plan --out, or endpoints; omit for all."),
     ] = None,
     environment: OptionalEnvironment = None,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
     yes: Yes = False,
     jobs: Jobs = 8,
     events: Events = None,
@@ -126,22 +126,22 @@ def apply(
     endpoints = (arguments or [])[1 if file else 0 :]
     flags = {"cleanup": cleanup, "allow_rolled_back": allow_rolled_back, "allow_exposure": allow_exposure}
     invocation = Invocation("apply", environment, endpoints, yes=yes or file is not None, events=events)
-    runner.change(
-        invocation, form, lambda commands, common: commands.apply(**common, jobs=jobs, plan_file=file, **flags)
+    runner.run_plan_command(
+        invocation, output_format, lambda commands, common: commands.apply(**common, jobs=jobs, plan_file=file, **flags)
     )
 
 
 def teardown(
     environment: Environment,
     endpoints: Endpoints = None,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
     yes: Yes = False,
     jobs: Jobs = 8,
     events: Events = None,
 ) -> None:
     """Delete everything that this environment created. Registered models, code and environments stay."""
     invocation = Invocation("teardown", environment, endpoints or (), yes=yes, events=events)
-    runner.change(invocation, form, lambda commands, common: commands.teardown(**common, jobs=jobs))
+    runner.run_plan_command(invocation, output_format, lambda commands, common: commands.teardown(**common, jobs=jobs))
 
 
 def rollback(
@@ -151,20 +151,22 @@ def rollback(
     to: Annotated[
         str, typer.Option("--to", metavar="RELEASE|COMMIT", help="An earlier live release that is still deployed.")
     ] = "",
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
     yes: Yes = False,
     jobs: Jobs = 8,
     events: Events = None,
 ) -> None:
     """Move traffic back to the previous release. It is probed first."""
     invocation = Invocation("rollback", environment, endpoints or (), yes=yes, events=events)
-    runner.change(invocation, form, lambda commands, common: commands.rollback(**common, every=every, to=to, jobs=jobs))
+    runner.run_plan_command(
+        invocation, output_format, lambda commands, common: commands.rollback(**common, every=every, to=to, jobs=jobs)
+    )
 
 
 def probe(
     environment: Environment,
     endpoints: Endpoints = None,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
     save: Annotated[
         Path | None, typer.Option("--save", metavar="FOLDER", help="Save the probe results (images, JSON) here.")
     ] = None,
@@ -172,7 +174,7 @@ def probe(
 ) -> None:
     """Send test requests to the live deployments. Checks their answers."""
     invocation = Invocation("probe", environment, endpoints or (), yes=True, events=events)
-    runner.change(invocation, form, lambda commands, common: commands.probe(**common, save=save))
+    runner.run_plan_command(invocation, output_format, lambda commands, common: commands.probe(**common, save=save))
 
 
 def code_block(title: str, text: str, language: str) -> str:

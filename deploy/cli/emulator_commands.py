@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from deploy.cli import command_help, console, output, runner
-from deploy.cli.options import Form, State, hours_of
+from deploy.cli.options import FormatOption, State, hours_of
 from deploy.cli.output import Output, View
 from deploy.errors import UsageError
 
@@ -46,7 +46,7 @@ def start(
         bool | None,
         typer.Option("--throttle/--no-throttle", help="Throttle requests as Azure does; the default of realistic."),
     ] = None,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
 ) -> None:
     """Start the emulator in the background, or find the running one."""
     settings: dict[str, Any] = {"world": world, "faults": faults, "time_scale": time_scale, "throttle": throttle}
@@ -56,43 +56,47 @@ def start(
         console.print_message(
             "The emulator was already running: --port, --profile and --throttle have no effect. Stop it first."
         )
-    _show(f"The emulator runs at {running.url} (pid {running.pid}).", {**_status(running), "started": not found}, form)
-    if not output.is_document(form):
+    _show(
+        f"The emulator runs at {running.url} (pid {running.pid}).",
+        {**_status(running), "started": not found},
+        output_format,
+    )
+    if not output.is_machine_readable(output_format):
         console.print_message('Connect other programs with: eval "$(amldeploy emulator env)"')
 
 
-def stop(state: State = _STATE, form: Form = Output.TEXT) -> None:
+def stop(state: State = _STATE, output_format: FormatOption = Output.TEXT) -> None:
     """Stop the emulator. Its data stays."""
     _find(state)
     stopped = runner.run_emulator(lambda emulator: emulator.stop(state))
-    _show("The emulator is stopped." if stopped else "No emulator was running.", {"stopped": stopped}, form)
+    _show("The emulator is stopped." if stopped else "No emulator was running.", {"stopped": stopped}, output_format)
 
 
-def status(state: State = _STATE, form: Form = Output.TEXT) -> None:
+def status(state: State = _STATE, output_format: FormatOption = Output.TEXT) -> None:
     """Show whether the emulator runs, and its URL."""
     running = _find(state)
     text = f"The emulator runs at {running.url} (pid {running.pid})." if running else "No emulator is running."
-    _show(text, _status(running), form)
+    _show(text, _status(running), output_format)
 
 
-def env(state: State = _STATE, form: Form = Output.TEXT) -> None:
+def env(state: State = _STATE, output_format: FormatOption = Output.TEXT) -> None:
     """Print the environment variables with which other programs connect."""
     running = runner.run_emulator(lambda emulator: emulator.find(state))
     if running is None:
         cure = "Start it: amldeploy emulator start"
         raise UsageError("print the emulator's variables", "no emulator is running", cure, code="AML633")
     values = running.variables()
-    _show("\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items()), values, form)
+    _show("\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items()), values, output_format)
 
 
-def reset(state: State = _STATE, form: Form = Output.TEXT) -> None:
+def reset(state: State = _STATE, output_format: FormatOption = Output.TEXT) -> None:
     """Reset the data to the world file, or to the default world."""
     broken = runner.run_emulator(lambda emulator: emulator.reset(state))
     if broken is not None:
         console.print_message(
             f"The data could not be read. It was moved to {broken}; the new data is the default world."
         )
-    _show("The emulator's data is reset.", {"reset": True, "aside": broken and str(broken)}, form)
+    _show("The emulator's data is reset.", {"reset": True, "aside": broken and str(broken)}, output_format)
 
 
 def clock(
@@ -103,7 +107,7 @@ def clock(
     set_to: Annotated[
         str | None, typer.Option("--set", metavar="TIME", help="Set the clock, before --advance: 2027-01-31T12:00:00Z.")
     ] = None,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
 ) -> None:
     """Show the emulator's clock, or change it. Azure's operations and leases end accordingly."""
     change = {"set": set_to, "advance": 3600 * (hours_of(advance) or 0.0) if advance else None}
@@ -112,7 +116,7 @@ def clock(
     when = f"{datetime.fromtimestamp(found['seconds'], UTC):%Y-%m-%d %H:%M} UTC"
     hours = found["ahead"] / 3600
     offset = f"{abs(hours):.1f} h {'ahead of' if hours > 0 else 'behind'} real time"
-    _show(f"Clock: {when}, {offset if abs(hours) >= 0.05 else 'no offset to real time'}.", found, form)
+    _show(f"Clock: {when}, {offset if abs(hours) >= 0.05 else 'no offset to real time'}.", found, output_format)
 
 
 def requests(
@@ -121,11 +125,11 @@ def requests(
     after: Annotated[
         int, typer.Option("--after", metavar="NUMBER", min=0, help="Only requests after this number.")
     ] = 0,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
 ) -> None:
     """List the requests that the emulator answered, oldest first."""
     rows = runner.run_emulator(lambda emulator: emulator.requests(state, after=after, mutating=mutating or None))
-    output.show(View(lambda: table(rows), lambda: rows, indent=None), form)
+    output.show(View(lambda: table(rows), lambda: rows, indent=None), output_format)
 
 
 for command, example in (
@@ -167,5 +171,5 @@ def _status(running: Any) -> dict[str, Any]:
     return {"running": running is not None, "url": running and running.url, "pid": running and running.pid}
 
 
-def _show(text: str, document: dict[str, Any], form: Output) -> None:
-    output.show(View(lambda: text, lambda: document, indent=None), form)
+def _show(text: str, document: dict[str, Any], output_format: Output) -> None:
+    output.show(View(lambda: text, lambda: document, indent=None), output_format)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploy.cli import command_help, output, runner
-from deploy.cli.options import Environment, PlainForm
+from deploy.cli.options import Environment, PlainFormatOption
 from deploy.cli.output import TextOrJson, View
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def federate(
     repo: Annotated[str, typer.Option("--repo", metavar="OWNER/NAME", help="Repository on GitHub.")],
     owner_id: Annotated[str, typer.Option("--owner-id", metavar="ID", help="Numeric GitHub owner id.")] = "",
     repo_id: Annotated[str, typer.Option("--repo-id", metavar="ID", help="Numeric GitHub repository id.")] = "",
-    form: PlainForm = TextOrJson.TEXT,
+    output_format: PlainFormatOption = TextOrJson.TEXT,
 ) -> None:
     """Print the identities and roles that jobs need. With the fewest permissions for plan, apply and reap."""
     from deploy.github.federation import Repository
@@ -42,7 +42,7 @@ def federate(
     repository = Repository(repo, owner_id, repo_id)
     found = runner.run(lambda commands, project: commands.federate(project, environment, repository))
     document = {"environment": environment, "repository": repo, "trusts": [asdict(trust) for trust in found]}
-    output.show(View(lambda: _script(found, repo), lambda: document), form)
+    output.show(View(lambda: _script(found, repo), lambda: document), output_format)
 
 
 command_help.add(app, federate, "amldeploy github federate -e prod --repo OWNER/NAME", "docs/github-actions.md")

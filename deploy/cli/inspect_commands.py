@@ -13,7 +13,16 @@ import typer
 
 from deploy.cli import console, output, runner
 from deploy.cli.deploy_commands import code_block
-from deploy.cli.options import Endpoints, Environment, Form, PlainForm, Regions, StatusForm, hours_of, regions_of
+from deploy.cli.options import (
+    Endpoints,
+    Environment,
+    FormatOption,
+    PlainFormatOption,
+    Regions,
+    StatusFormatOption,
+    hours_of,
+    regions_of,
+)
 from deploy.cli.output import Output, StatusOutput, TextOrJson, View
 from deploy.errors import Exit
 
@@ -21,7 +30,7 @@ from deploy.errors import Exit
 def status(
     environment: Environment,
     endpoints: Endpoints = None,
-    form: StatusForm = StatusOutput.TEXT,
+    output_format: StatusFormatOption = StatusOutput.TEXT,
     fail_under: Annotated[
         str | None,
         typer.Option(
@@ -38,10 +47,10 @@ def status(
     """Show endpoints, traffic, releases and leases. The lease that ends first comes first."""
     hours = hours_of(fail_under)
     if watch:
-        _watch(environment, endpoints or (), form, every)
+        _watch(environment, endpoints or (), output_format, every)
         return
     rows = runner.run(lambda commands, project: commands.status(project, environment, endpoints or ()))
-    output.show(_view(rows, sys.stdout, environment), form)
+    output.show(_view(rows, sys.stdout, environment), output_format)
     if hours is not None and any(_needs_attention(row, hours) for row in rows):
         raise SystemExit(Exit.STEP_FAILED)
 
@@ -51,13 +60,13 @@ def _needs_attention(row: Any, hours: float) -> bool:
     return row.is_broken or (row.hours_left is not None and row.hours_left < hours)
 
 
-def _watch(environment: str, endpoints: Sequence[str], form: StatusOutput, every: float) -> None:
+def _watch(environment: str, endpoints: Sequence[str], output_format: StatusOutput, every: float) -> None:
     """Print the status repeatedly. On a terminal each replaces the one before."""
     out = sys.stdout
-    clear = "\x1b[H\x1b[2J\x1b[3J" if out.isatty() and form is StatusOutput.TEXT else ""
+    clear = "\x1b[H\x1b[2J\x1b[3J" if out.isatty() and output_format is StatusOutput.TEXT else ""
 
     def show(rows: Sequence[Any]) -> None:
-        if not console.print_result(clear + output.render(_view(rows, out, environment), form), out):
+        if not console.print_result(clear + output.render(_view(rows, out, environment), output_format), out):
             raise KeyboardInterrupt  # the reader closed the pipe
 
     with contextlib.suppress(KeyboardInterrupt):
@@ -85,7 +94,7 @@ def logs(
     lines: Annotated[
         int, typer.Option("--lines", metavar="NUMBER", min=1, max=5000, help="Last lines of each container.")
     ] = 100,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
 ) -> None:
     """Print the last lines of both containers of a deployment."""
     found = runner.run(lambda commands, project: commands.logs(project, environment, endpoint, slot=slot, lines=lines))
@@ -96,14 +105,14 @@ def logs(
             lambda: "\n".join(code_block(container, text, "") for container, text in found.items()),
             indent=None,
         ),
-        form,
+        output_format,
     )
 
 
 def doctor(
     environment: Environment,
     endpoints: Endpoints = None,
-    form: PlainForm = TextOrJson.TEXT,
+    output_format: PlainFormatOption = TextOrJson.TEXT,
     regions: Regions = "",
 ) -> None:
     """Check the prerequisites of apply. Credential, workspace, permissions, quota, models, limits; changes nothing."""
@@ -112,13 +121,13 @@ def doctor(
     from deploy import reporter
 
     layout = console.layout(sys.stdout)
-    output.show(View(lambda: reporter.doctor_text(found, **layout), lambda: reporter.doctor_json(found)), form)
+    output.show(View(lambda: reporter.doctor_text(found, **layout), lambda: reporter.doctor_json(found)), output_format)
     raise SystemExit(found.exit)
 
 
 def explain(
     code: Annotated[str | None, typer.Argument(metavar="CODE", help="Error code; omit to list all.")] = None,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
 ) -> None:
     """Explain an error code and how to fix it."""
     from deploy import error_codes
@@ -126,7 +135,7 @@ def explain(
     if code is None:
         rows = list(error_codes.explanations().values())
         titles = [f"{row.code}  {row.title}" for row in rows]
-        output.show(View(lambda: "\n".join(titles), lambda: [asdict(row) for row in rows]), form)
+        output.show(View(lambda: "\n".join(titles), lambda: [asdict(row) for row in rows]), output_format)
         return
     row = error_codes.explain(code)
-    output.show(View(lambda: error_codes.as_text(row), lambda: asdict(row)), form)
+    output.show(View(lambda: error_codes.as_text(row), lambda: asdict(row)), output_format)

@@ -25,9 +25,9 @@ OptionalEnvironment = Annotated[
 Endpoints = Annotated[
     list[str] | None, typer.Argument(metavar="KEY", help="Endpoints of the environment; omit for all.")
 ]
-Form = Annotated[Output, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
-PlainForm = Annotated[TextOrJson, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
-StatusForm = Annotated[StatusOutput, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
+FormatOption = Annotated[Output, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
+PlainFormatOption = Annotated[TextOrJson, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
+StatusFormatOption = Annotated[StatusOutput, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
 Yes = Annotated[bool, typer.Option("--yes", help="Skip the confirmation.")]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="NUMBER", min=1, max=64, help="Endpoints to process in parallel.")]
 Events = Annotated[

@@ -1,6 +1,6 @@
-"""The forms of a result (-o). A new form is an entry of an enum and a row of the table here.
+"""The output formats (-o). A new format is an entry of an enum and a row of the table here.
 
-Each command makes a View of its result; the table turns a view into text. No other module knows which forms exist.
+Each command makes a View of its result; the table turns a view into text. No other module knows which formats exist.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from deploy.cli import console
 
 
 class Output(StrEnum):
-    """The forms of most results."""
+    """The formats of most results."""
 
     TEXT = "text"
     JSON = "json"
@@ -23,14 +23,14 @@ class Output(StrEnum):
 
 
 class TextOrJson(StrEnum):
-    """The forms of a result without Markdown."""
+    """The formats of a result without Markdown."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class StatusOutput(StrEnum):
-    """The forms of a status; `ics` is a calendar of the leases."""
+    """The formats of a status; `ics` is a calendar of the leases."""
 
     TEXT = "text"
     JSON = "json"
@@ -40,7 +40,7 @@ class StatusOutput(StrEnum):
 
 @dataclass(frozen=True)
 class View:
-    """A result in each form. A function is called only when its form is requested."""
+    """A result in each format. A function is called only when its format is requested."""
 
     text: Callable[[], str]
     document: Callable[[], Any]
@@ -52,27 +52,27 @@ class View:
     """Of the JSON; None writes it in one line."""
 
 
-_FORMS: dict[str, Callable[[View], str]] = {
+_FORMATS: dict[str, Callable[[View], str]] = {
     "text": lambda view: view.text(),
     "json": lambda view: json.dumps(view.document(), indent=view.indent),
     "markdown": lambda view: (view.markdown or view.text)(),
     "ics": lambda view: (view.ics or view.text)(),
 }
-ERROR_FORMS = frozenset({"json", "markdown"})
-"""Forms in which an error is printed on stdout, too."""
-_DOCUMENTS = frozenset({"json"})
+ERROR_FORMATS = frozenset({"json", "markdown"})
+"""Formats in which an error is printed on stdout, too."""
+_MACHINE_READABLE = frozenset({"json"})
 
 
-def is_document(form: str) -> bool:
+def is_machine_readable(output_format: str) -> bool:
     """Whether stdout contains one document for programs and nothing else."""
-    return form in _DOCUMENTS
+    return output_format in _MACHINE_READABLE
 
 
-def render(view: View, form: str) -> str:
-    """The result in one form."""
-    return _FORMS[form](view)
+def render(view: View, output_format: str) -> str:
+    """The result in one format."""
+    return _FORMATS[output_format](view)
 
 
-def show(view: View, form: str, *, done: bool = False) -> None:
+def show(view: View, output_format: str, *, done: bool = False) -> None:
     """Print the result on stdout. `done`: see console.print_result."""
-    console.print_result(render(view, form), done=done)
+    console.print_result(render(view, output_format), done=done)

@@ -89,7 +89,7 @@ def run_with_progress(invocation: Invocation, work: Callable[[ModuleType, dict[s
     err = sys.stderr or io.StringIO()
     style = {"interactive": console.is_interactive(err), "plain": console.is_ascii_only(err)}
     events, append = invocation.events, invocation.append_events
-    with progress.open_progress(err, **style, events=events, goes_on=append) as emit, _silenced():
+    with progress.open_progress(err, **style, events=events, append_events=append) as emit, _silenced():
         project = commands.Project(secret=github_actions.masker(err))
         arguments: dict[str, Any] = {"project": project, "name": invocation.environment, "emit": emit}
         arguments["only"] = invocation.arguments
@@ -101,16 +101,18 @@ def run_with_progress(invocation: Invocation, work: Callable[[ModuleType, dict[s
             raise Refused(refused.findings, invocation.verb) from refused
 
 
-def change(invocation: Invocation, form: str, work: Callable[[ModuleType, dict[str, Any]], Result]) -> None:
+def run_plan_command(
+    invocation: Invocation, output_format: str, work: Callable[[ModuleType, dict[str, Any]], Result]
+) -> None:
     """Run a command that runs a plan, print its result and exit."""
-    finish(run_with_progress(invocation, work), form, invocation)
+    finish(run_with_progress(invocation, work), output_format, invocation)
 
 
-def finish(result: Result, form: str, invocation: Invocation) -> None:
+def finish(result: Result, output_format: str, invocation: Invocation) -> None:
     """Print the result of a plan and exit with its code, also when it cannot be printed."""
     from deploy import reporter
 
-    output.show(_result_view(result), form, done=True)
+    output.show(_result_view(result), output_format, done=True)
     github_actions.report_result(result.plan, result.report, result.rows)
     for note in (*result.plan.notes, *result.idle):
         console.print_message(f"Note: {note}")
@@ -148,7 +150,7 @@ def _result_view(result: Result) -> View:
 
 
 def plan_view(plan: Plan, hint: str) -> View:
-    """The forms of a plan; `hint` is the command that applies it."""
+    """A plan in each format; `hint` is the command that applies it."""
     from deploy import reporter
 
     return View(
@@ -198,8 +200,8 @@ def report_error(error: DeployError, *, in_result: bool = False) -> int:
     from deploy import reporter
 
     view = View(lambda: str(error), lambda: reporter.error_json(error), lambda: reporter.error_markdown(error))
-    if (form := _option("-o", "--output")) in output.ERROR_FORMS and not in_result:
-        output.show(view, form, done=True)
+    if (output_format := _option("-o", "--output")) in output.ERROR_FORMATS and not in_result:
+        output.show(view, output_format, done=True)
     console.print_message(reporter.error_text(error, **console.layout(sys.stderr)).rstrip("\n"))
     github_actions.report_error(error, _option("-e", "--environment"))
     return error.exit

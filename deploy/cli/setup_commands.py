@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli import console, output, runner
-from deploy.cli.options import Endpoints, Environment, Events, Form, Jobs, Yes
+from deploy.cli.options import Endpoints, Environment, Events, FormatOption, Jobs, Yes
 from deploy.cli.output import Output, View
 from deploy.cli.runner import Invocation
 from deploy.errors import UsageError
@@ -23,15 +23,15 @@ def import_(
     template: Annotated[
         str | None, typer.Option("--template", metavar="NAME", help="Name of the new template; the key by default.")
     ] = None,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
 ) -> None:
     """Generate files from an existing endpoint. Changes nothing in Azure."""
     made = runner.run(
         lambda commands, project: commands.import_endpoint(project, environment, endpoint, key=key, template=template)
     )
     document = {"key": made.key, "files": list(made.files), "hidden": dict(made.hidden)}
-    output.show(View(lambda: "\n".join(made.files), lambda: document), form)
-    if output.is_document(form):
+    output.show(View(lambda: "\n".join(made.files), lambda: document), output_format)
+    if output.is_machine_readable(output_format):
         return
     for name, place in made.hidden.items():
         cure = f"Set values.{name}, or reference a Key Vault secret there"
@@ -45,7 +45,7 @@ def import_(
 def adopt(
     environment: Environment,
     endpoints: Endpoints = None,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
     yes: Yes = False,
     jobs: Jobs = 8,
     events: Events = None,
@@ -56,7 +56,9 @@ def adopt(
 ) -> None:
     """Manage existing endpoints with amldeploy (changes tags only)."""
     invocation = Invocation("adopt", environment, endpoints or (), yes=yes, events=events)
-    runner.change(invocation, form, lambda commands, common: commands.adopt(**common, owners=owners or (), jobs=jobs))
+    runner.run_plan_command(
+        invocation, output_format, lambda commands, common: commands.adopt(**common, owners=owners or (), jobs=jobs)
+    )
 
 
 def schema(

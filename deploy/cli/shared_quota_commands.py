@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from deploy.cli import console, github_actions, output, runner, signals
-from deploy.cli.options import Endpoints, Environment, Environments, Events, Form, Jobs, Yes, hours_of
+from deploy.cli.options import Endpoints, Environment, Environments, Events, FormatOption, Jobs, Yes, hours_of
 from deploy.cli.output import Output, View
 from deploy.cli.runner import Invocation
 from deploy.errors import DeployError, Exit, UsageError
@@ -35,7 +35,7 @@ def reap(
         bool, typer.Option("--force", help="Also delete more than 30 % of all endpoints in the workspace.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete; without it nothing is changed.")] = False,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
     events: Events = None,
 ) -> None:
     """Delete endpoints with an expired lease, and idle slots. And what Azure left of them; a dry run unless --yes."""
@@ -49,7 +49,7 @@ def reap(
         for number, name in enumerate(dict.fromkeys(environments)):
             invocation = Invocation("reap", name, (), yes=True, events=events, append_events=number > 0)
             try:
-                reaped = _reap(invocation, rules, yes, form, warn)
+                reaped = _reap(invocation, rules, yes, output_format, warn)
             except DeployError as error:  # the other environments are still reaped
                 if len(environments) == 1:
                     raise
@@ -58,15 +58,15 @@ def reap(
                 continue
             documents.append(reap_json(reaped))
             worst = max(worst, reaped.exit)
-    if output.is_document(form):
+    if output.is_machine_readable(output_format):
         document = {"ok": worst == Exit.OK, "environments": documents}
-        output.show(View(lambda: "", lambda: document), form, done=True)
+        output.show(View(lambda: "", lambda: document), output_format, done=True)
     raise SystemExit(worst)
 
 
-def _reap(invocation: Invocation, rules: Any, yes: bool, form: Output, warn: Any) -> Any:
+def _reap(invocation: Invocation, rules: Any, yes: bool, output_format: Output, warn: Any) -> Any:
     """Reap one environment and print the text of its result; JSON is printed once, for all environments."""
-    with console.line_printer(on_stderr=output.is_document(form)) as show:
+    with console.line_printer(on_stderr=output.is_machine_readable(output_format)) as show:
 
         def work(commands: Any, common: dict[str, Any]) -> Any:
             arguments = {key: common[key] for key in ("project", "name", "emit", "approve")}
@@ -76,7 +76,7 @@ def _reap(invocation: Invocation, rules: Any, yes: bool, form: Output, warn: Any
     from deploy import reporter
 
     result = reaped.result
-    if not output.is_document(form):
+    if not output.is_machine_readable(output_format):
         text = reporter.reap_text(reaped.judged, reaped.plan, result and result.report)
         console.print_result(text, done=result is not None)
     for message in reaped.notices.failed:
@@ -103,17 +103,20 @@ def renew(
     ] = False,
     yes: Yes = False,
     jobs: Jobs = 8,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
     events: Events = None,
 ) -> None:
     """Replace endpoints before their leases end. Does nothing when no lease ends soon."""
     invocation = Invocation("renew", environment, endpoints or (), yes=yes, events=events)
     own = {"within": hours_of(within), "in_place": in_place, "jobs": jobs}
-    with console.line_printer(on_stderr=output.is_document(form)) as show, console.collected_notices() as warn:
+    with (
+        console.line_printer(on_stderr=output.is_machine_readable(output_format)) as show,
+        console.collected_notices() as warn,
+    ):
         result = runner.run_with_progress(
             invocation, lambda commands, common: commands.renew(**common, **own, show=show, warn=warn)
         )
-    runner.finish(result, form, invocation)
+    runner.finish(result, output_format, invocation)
 
 
 def restore(
@@ -121,7 +124,7 @@ def restore(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of one endpoint in .amldeploy/reaped/.")],
     yes: Yes = False,
     jobs: Jobs = 8,
-    form: Form = Output.TEXT,
+    output_format: FormatOption = Output.TEXT,
     events: Events = None,
 ) -> None:
     """Recreate an endpoint that reap deleted. With its deployments, traffic, tags and role assignments."""
@@ -131,11 +134,11 @@ def restore(
         arguments = {key: common[key] for key in ("project", "name", "emit", "approve")}
         return commands.restore(**arguments, folder=folder, jobs=jobs)
 
-    runner.change(invocation, form, work)
+    runner.run_plan_command(invocation, output_format, work)
 
 
 def reap_json(reaped: Any) -> dict[str, Any]:
-    """The result of one environment, in the form of `schemas/reap.json`."""
+    """The result of one environment, as `schemas/reap.json` describes it."""
     from deploy import reporter
 
     return {

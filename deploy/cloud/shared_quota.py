@@ -44,7 +44,7 @@ def create(
         "tags": {**(document.get("tags") or {}), **leases.tags(ends)},
         "properties": {**(document.get("properties") or {}), **leases.properties(ends)},
     }
-    name, until = str(document["name"]), f"its lease ends {leases.both(ends)}"
+    name, until = str(document["name"]), f"its lease ends {leases.local_and_utc(ends)}"
     if keys_of:
         made, keys = with_keys(cloud, leased, api_version or KNOWN, keys_of, what=what, patience=patience)
         until = f"{until}; {keys}"

@@ -41,7 +41,7 @@ class LeaseState:
     @property
     def deleted_since(self) -> str | None:
         """When the missed lease ended, in ISO 8601; None when none was missed or the time is unknown."""
-        return leases.written(self.missed.ended) if self.missed and self.missed.ended else None
+        return leases.iso_time(self.missed.ended) if self.missed and self.missed.ended else None
 
 
 def read_lease_states(cloud: Cloud, specs: Sequence[EndpointSpec], bodies: lineage.Bodies) -> dict[str, LeaseState]:

@@ -45,7 +45,7 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, emit
             if refusal and serving != spec.name:
                 raise refusal
             if spec.name not in bodies:
-                spec = _with_restored_tag(spec, leases.written(cloud.now()))
+                spec = _with_restored_tag(spec, leases.iso_time(cloud.now()))
             facts, siblings = observe.observe(cloud, [spec]), observe.observe_siblings(cloud, environment, [spec])
             if alias_problem := alias.unreadable(spec, facts[spec.key]):
                 spec = _without_alias(spec, saved)

@@ -44,7 +44,7 @@ def with_live_release(
 def require_unprotected(renewal: Renewal) -> None:
     """Raises Refused when the endpoint to replace has the protect tag."""
     if renewal.protected:
-        name, ends = renewal.protected.name, leases.both(renewal.protected.ends)
+        name, ends = renewal.protected.name, leases.local_and_utc(renewal.protected.ends)
         cause = f"endpoint {name} has the tag {PROTECT_TAG}, so renew does not replace it; Azure deletes it at {ends}"
         cure = "Remove the tag from the endpoint and renew again"
         raise Refused([Finding(str(address("endpoint", renewal.successor.key)), "AML275", cause, cure)], "renew")

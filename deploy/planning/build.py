@@ -104,7 +104,7 @@ def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
     body = facts.get(address("endpoint", spec.key)) or {}
     there = leases.of(body) if body else None
     if there:
-        return {"endpoint": spec.key, "name": spec.name, "ends": leases.both(there.ends)}
+        return {"endpoint": spec.key, "name": spec.name, "ends": leases.local_and_utc(there.ends)}
     if body or spec.pipeline.quota.capacity != "shared":
         return None
     return {"endpoint": spec.key, "name": spec.name, "hours": spec.pipeline.quota.duration / 3600}

@@ -92,5 +92,5 @@ def _why(found: idle_slots.Idle, hours: float, keep: float) -> str:
 
 
 def _lapsed(endpoint: str, found: idle_slots.Idle, hours: float, why: str) -> Lapsed:
-    since, hours = leases.written(found.since), round(hours, 2)
+    since, hours = leases.iso_time(found.since), round(hours, 2)
     return Lapsed(endpoint, found.slot, found.release, found.instance_type, found.instances, since, hours, why)

@@ -93,6 +93,7 @@ def _other_quota(spec: EndpointSpec, body: Mapping[str, Json] | None) -> Iterato
     if lease and not shared:
         now = f"amldeploy renew -e {entry(spec)} --within 168h"
         yield (
-            f"{spec.key}: endpoint {spec.name} is on shared quota and the files set dedicated; it stays there until "
-            f"{leases.both(lease.ends)}, and renew creates its successor on dedicated quota. To do that now: {now}."
+            f"{spec.key}: endpoint {spec.name} is on shared quota and the files set dedicated; it stays there until"
+            f" {leases.local_and_utc(lease.ends)}, and renew creates its successor on dedicated quota."
+            f" To do that now: {now}."
         )

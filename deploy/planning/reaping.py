@@ -161,7 +161,7 @@ def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Ca
         return Candidate(name, f"its lease expired {-left:.1f} h ago", left)
     if left is not None and rules.within is not None and left <= rules.within:
         return Candidate(name, f"its lease expires in {left:.1f} h", left)
-    born = leases.moment((body.get("systemData") or {}).get("createdAt"))
+    born = leases.parse_time((body.get("systemData") or {}).get("createdAt"))
     if rules.older_than is not None and born is not None:
         age = max((now - born).total_seconds() / 3600, 0.0)  # `now` has whole seconds, `createdAt` fractions
         if age >= rules.older_than:

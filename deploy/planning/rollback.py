@@ -73,9 +73,9 @@ def _why_settled(body: Mapping[str, Json], now: Record) -> str:
     on = f"traffic is already back on {now.slot}, release {now.release}"
     if back := history.rolled_back(body):
         by = f" by {back.by}" if back.by else ""
-        return f"{on}: it was rolled back from release {back.release}{by} at {leases.both(back.at)}"
+        return f"{on}: it was rolled back from release {back.release}{by} at {leases.local_and_utc(back.at)}"
     if failed := history.failed(body):
-        return f"{on}: release {failed.release} failed at {leases.both(failed.at)}"
+        return f"{on}: release {failed.release} failed at {leases.local_and_utc(failed.at)}"
     return ""
 
 

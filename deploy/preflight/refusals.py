@@ -96,7 +96,7 @@ def held_back(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
     tags = [(there.get(name) or {}).get("tags") or {} for name in served(facts, spec.key)]
     if any(each.get(RELEASE_TAG) == last.release for each in tags):
         return None  # it has traffic again
-    at = leases.written(last.at)
+    at = leases.iso_time(last.at)
     return {"endpoint": spec.key, "name": spec.name, "release": last.release, "at": at, "by": last.by}
 
 

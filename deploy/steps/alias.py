@@ -166,7 +166,7 @@ def _unread(alias: Mapping[str, Json], cause: str) -> str:
 
 def _ends(body: Mapping[str, Json]) -> str:
     lease = leases.of(body)
-    return leases.written(lease.ends) if lease else ""
+    return leases.iso_time(lease.ends) if lease else ""
 
 
 def _alias(spec: EndpointSpec) -> Mapping[str, Json] | None:

@@ -183,7 +183,7 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     refusals.appeared(there, document["tags"].get(OWNER_TAG), what)
     if loan:
         if (lease := _lease_of(there)) is not None:
-            return Evidence(f"another run created it; its lease expires {leases.both(lease.ends)}")
+            return Evidence(f"another run created it; its lease expires {leases.local_and_utc(lease.ends)}")
         seconds, version, former = float(loan["seconds"]), loan["api_version"], step.body.get("predecessor")
         patience = step.retry.deadline
         return Evidence(

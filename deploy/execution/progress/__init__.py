@@ -29,14 +29,14 @@ def both(*progresses: Progress) -> Progress:
 
 @contextmanager
 def open_progress(
-    stream: TextIO, *, interactive: bool, plain: bool = False, events: Path | None = None, goes_on: bool = False
+    stream: TextIO, *, interactive: bool, plain: bool = False, events: Path | None = None, append_events: bool = False
 ) -> Iterator[Progress]:
     """A live table on a terminal, lines elsewhere; and every event as a JSON line in the file `events`, if named.
 
-    `plain`: the table draws with ASCII alone. `goes_on`: events are appended to the file, else it is overwritten.
+    `plain`: the table draws with ASCII alone. `append_events`: events are appended to the file, else it is overwritten.
     """
     with ExitStack() as stack:
-        file = stack.enter_context(_events_file(events, "a" if goes_on else "w", stream)) if events else None
+        file = stack.enter_context(_events_file(events, "a" if append_events else "w", stream)) if events else None
         if interactive:
             from rich.console import Console
 

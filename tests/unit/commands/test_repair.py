@@ -53,7 +53,7 @@ def test_the_end_of_a_missed_lease_is_in_its_name(minutes: int) -> None:
     name = leases.successor(entry.base, leases.Lease(entry.base, before))
 
     assert missed.find_missed(entry, {}, [name]) == missed.MissedLease(name, before + leases.LONGEST, latest=True)
-    alias = {"endpoint": name, "lease_ends": leases.written(before)}
+    alias = {"endpoint": name, "lease_ends": leases.iso_time(before)}
     assert missed.find_missed(entry, alias, [entry.base]) == missed.MissedLease(name, before)
     assert missed.find_missed(entry, {}, [entry.base]) == missed.MissedLease(entry.base)
 

@@ -44,7 +44,7 @@ def endpoint(live: str, traffic: dict[str, int], failed: str = "", owner: str = 
 
 def deployment(name: str, release: str, made: float = 100, modified: float | None = None, **more: Any) -> Any:
     body = deployment_body(name, release=release, **more)
-    times = {"createdAt": leases.written(ago(made)), "lastModifiedAt": leases.written(ago(modified or made))}
+    times = {"createdAt": leases.iso_time(ago(made)), "lastModifiedAt": leases.iso_time(ago(modified or made))}
     return {**body, "systemData": times}
 
 
@@ -114,7 +114,7 @@ def test_only_what_is_known_to_be_idle_and_over_is_deleted(
         held[name] = deployment(name, one[0], one[3], owner=one[2])
         held[name]["properties"]["provisioningState"] = one[1]
     for each in select(body, held, keep).idle:
-        name, since = each.deployment, leases.moment(each.since)
+        name, since = each.deployment, leases.parse_time(each.since)
         release, state, owner, hours = behind[name]
         live = lived[0]
 
@@ -289,7 +289,7 @@ def test_status_and_the_end_of_apply_say_how_long_it_stays() -> None:
         one = replace(spec(), pipeline=Pipeline.model_validate({"rollout": {"keep_previous": keep}}))
         return endpoint_row(one, facts(body, tuple(behind.values())), NOW)
 
-    ends = leases.both(ago(-18))
+    ends = leases.local_and_utc(ago(-18))
     size = "1 x Standard_NC24ads_A100_v4"
     assert f"\n    idle for 30 h, kept until {ends}\n" in status_text([row("48h")])
     assert "\n    idle for 30 h, past rollout.keep_previous: reap deletes it\n" in status_text([row("24h")])

@@ -122,12 +122,12 @@ ANY_TIME = st.datetimes(
 @example("Fri, 31 Dec 9999 23:00:00 GMT", "Asia/Tokyo")
 def test_whatever_stands_for_an_end_is_none_or_can_be_said(text: str, here: str) -> None:
     """In UTC and in local time, wherever that is; also at both ends of the calendar."""
-    found = leases.moment(text)
+    found = leases.parse_time(text)
     before = os.environ.get("TZ")
     os.environ["TZ"] = here
     time.tzset()
     try:
-        assert found is None or (found.tzinfo is UTC and "UTC" in leases.both(found))
+        assert found is None or (found.tzinfo is UTC and "UTC" in leases.local_and_utc(found))
     finally:
         os.environ.pop("TZ") if before is None else os.environ.update(TZ=before)
         time.tzset()
@@ -135,7 +135,7 @@ def test_whatever_stands_for_an_end_is_none_or_can_be_said(text: str, here: str)
 
 def test_a_moment_is_shown_in_local_time_and_in_utc() -> None:
     """Where the wall has UTC it is told once."""
-    told = leases.both(datetime(2026, 11, 30, 23, 30, tzinfo=UTC))
+    told = leases.local_and_utc(datetime(2026, 11, 30, 23, 30, tzinfo=UTC))
 
     assert "UTC" in told
     assert "23:30" in told

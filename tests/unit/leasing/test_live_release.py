@@ -146,7 +146,7 @@ def leased(name: str, ends: str, traffic: dict[str, int] | None = None, **tags: 
     return {**body, "name": name, "tags": {OWNER_TAG: OWNER, **tags}, "properties": properties}
 
 
-NOW = leases.moment("2026-12-01T00:00:00Z")
+NOW = leases.parse_time("2026-12-01T00:00:00Z")
 LATE, SOON = "2026-12-07T00:00:00Z", "2026-12-01T05:00:00Z"
 
 
@@ -162,7 +162,7 @@ LATE, SOON = "2026-12-07T00:00:00Z", "2026-12-01T05:00:00Z"
 )
 def test_which_predecessors_a_renewal_deletes(first: dict[str, Any], names: list[str]) -> None:
     """Not a protected one, and not one that was restored after the serving one was created."""
-    second = leases.successor("mip-ab", leases.Lease("mip-ab", leases.moment(SOON)))  # type: ignore[arg-type]
+    second = leases.successor("mip-ab", leases.Lease("mip-ab", leases.parse_time(SOON)))  # type: ignore[arg-type]
     bodies = {"mip-ab": first, second: leased(second, LATE)}
     assert NOW is not None
     found = lineage.due_renewals([spec(pipeline=SHARED)], bodies, NOW, 24)

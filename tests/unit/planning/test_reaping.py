@@ -28,7 +28,7 @@ def endpoint(name: str, left: float | None = None, owner: str = "dev/mip", age: 
         "id": f"{WORKSPACE}/onlineEndpoints/{name}",
         "tags": held,
         "identity": {"principalId": f"principal-of-{name}"},
-        "systemData": {"createdAt": leases.written(NOW - timedelta(hours=age))},
+        "systemData": {"createdAt": leases.iso_time(NOW - timedelta(hours=age))},
         "properties": {"properties": properties},
     }
 

@@ -200,8 +200,8 @@ def test_without_a_terminal_there_are_lines_and_the_file(tmp_path):
 def test_the_file_goes_on_for_the_next_of_several(tmp_path):
     """Each run begins it anew; what belongs to the same run follows what is there."""
     file, counted = tmp_path / "events.jsonl", []
-    for goes_on in (False, True, False):
-        with open_progress(io.StringIO(), interactive=False, events=file, goes_on=goes_on) as emit:
+    for append_events in (False, True, False):
+        with open_progress(io.StringIO(), interactive=False, events=file, append_events=append_events) as emit:
             emit(Event(Kind.DONE, GREEN, Verb.CREATE))
         counted.append(len(file.read_text().splitlines()))
     assert counted == [1, 2, 1]
