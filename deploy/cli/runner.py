@@ -54,7 +54,7 @@ def run(work: Callable[[ModuleType, Any], T]) -> T:
     """The result of `work(deploy.commands, project)`. What libraries print is discarded."""
     from deploy import commands
 
-    project = commands.Project(secret=github_actions.masker(sys.stderr))
+    project = commands.Project(on_secret=github_actions.masker(sys.stderr))
     with _silenced():
         return work(commands, project)
 
@@ -90,7 +90,7 @@ def run_with_progress(invocation: Invocation, work: Callable[[ModuleType, dict[s
     style = {"interactive": console.is_interactive(err), "plain": console.is_ascii_only(err)}
     events, append = invocation.events, invocation.append_events
     with progress.open_progress(err, **style, events=events, append_events=append) as emit, _silenced():
-        project = commands.Project(secret=github_actions.masker(err))
+        project = commands.Project(on_secret=github_actions.masker(err))
         arguments: dict[str, Any] = {"project": project, "name": invocation.environment, "emit": emit}
         arguments["only"] = invocation.arguments
         if invocation.command != "probe":

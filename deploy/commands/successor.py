@@ -12,7 +12,7 @@ from deploy.domain import history, leases
 from deploy.domain.arm import OWNER_TAG, Facts, address, facts_of
 from deploy.domain.plan import Step, Verb
 from deploy.domain.put_merge import PROTECT_TAG
-from deploy.domain.spec import PATIENT, EndpointSpec, Environment
+from deploy.domain.spec import DEFAULT_RETRY, EndpointSpec, Environment
 from deploy.errors import Finding, Refused
 from deploy.leasing import lineage, live_release
 from deploy.leasing.lineage import Renewal
@@ -43,8 +43,8 @@ def with_live_release(
 
 def require_unprotected(renewal: Renewal) -> None:
     """Raises Refused when the endpoint to replace has the protect tag."""
-    if renewal.protected:
-        name, ends = renewal.protected.name, leases.local_and_utc(renewal.protected.ends)
+    if renewal.protected_lease:
+        name, ends = renewal.protected_lease.name, leases.local_and_utc(renewal.protected_lease.ends)
         cause = f"endpoint {name} has the tag {PROTECT_TAG}, so renew does not replace it; Azure deletes it at {ends}"
         cure = "Remove the tag from the endpoint and renew again"
         raise Refused([Finding(str(address("endpoint", renewal.successor.key)), "AML275", cause, cure)], "renew")
@@ -87,7 +87,7 @@ def delete_stale(renewal: Renewal, facts: Facts) -> list[Step]:
         if name not in (new.traffic or {}) and (body.get("tags") or {}).get(OWNER_TAG) == new.owner
     ]
     targets = [(address("deployment", new.key, name), {"endpoint": new.name, "name": name}) for name in stale]
-    return [Step(Verb.DELETE, where, body, why, PATIENT) for where, body in targets]
+    return [Step(Verb.DELETE, where, body, why, DEFAULT_RETRY) for where, body in targets]
 
 
 def require_in_place_allowed(environment: Environment, renewal: Renewal, other: str) -> None:

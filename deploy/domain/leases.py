@@ -129,12 +129,12 @@ def successor(base: str, predecessor: Lease) -> str:
 
 def predecessor_end(base: str, name: str) -> datetime | None:
     """The end that a successor's name is made of: that of the lease before its own; None for `base` itself."""
-    if name == base or not is_of_line(base, name):
+    if name == base or not is_in_chain(base, name):
         return None
     return _EPOCH + timedelta(minutes=int(name.rpartition("-")[2], 36))
 
 
-def is_of_line(base: str, name: str) -> bool:
+def is_in_chain(base: str, name: str) -> bool:
     """Whether `name` is `base` or one of its successors."""
     rest = name.removeprefix(base)
     return name.startswith(base) and (
@@ -142,9 +142,9 @@ def is_of_line(base: str, name: str) -> bool:
     )
 
 
-def order(base: str, names: Iterable[str]) -> list[str]:
-    """The endpoints of one line, oldest first."""
-    return sorted((name for name in names if is_of_line(base, name)), key=lambda name: name.removeprefix(base))
+def chain(base: str, names: Iterable[str]) -> list[str]:
+    """The names of one chain of successors, oldest first."""
+    return sorted((name for name in names if is_in_chain(base, name)), key=lambda name: name.removeprefix(base))
 
 
 def due(lease: Lease, last: int | None, now: datetime) -> int | None:

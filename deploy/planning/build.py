@@ -15,10 +15,10 @@ from deploy.redact import redact_secrets, secrets_in
 from deploy.steps import VOLATILE_FACTS
 
 _NOT_COMPARED = frozenset(
-    {"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "heir"}
+    {"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "transfer"}
 )
 _NOT_COMPARED |= {*provenance.TAGS, *file_list.TAGS}
-"""Fields that Azure changes by itself, URIs, heirs of role assignments, and tags that each run writes."""
+"""Fields that Azure changes by itself, URIs, transfers of role assignments, and tags that each run writes."""
 
 
 def build_plan(

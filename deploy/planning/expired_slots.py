@@ -14,7 +14,7 @@ from deploy.domain import history, idle_slots, leases
 from deploy.domain.arm import Json, address
 from deploy.domain.plan import Step, Verb
 from deploy.domain.put_merge import PROTECT_TAG, is_protected
-from deploy.domain.spec import PATIENT
+from deploy.domain.spec import DEFAULT_RETRY
 from deploy.steps import export
 
 Bodies = Mapping[str, Mapping[str, Json]]
@@ -82,7 +82,7 @@ def steps(due: Sequence[Lapsed], behind: Behind, folder: str) -> list[Step]:
         body = behind.deployments[each.endpoint][each.deployment]
         where, what = address("deployment", each.endpoint, each.deployment), idle_slots.claim(each.endpoint, body)
         found += [export.step_for(each.endpoint, each.endpoint, folder)]
-        found += [Step(Verb.DELETE, where, what, each.why, PATIENT)]
+        found += [Step(Verb.DELETE, where, what, each.why, DEFAULT_RETRY)]
     return found
 
 

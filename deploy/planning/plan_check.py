@@ -41,8 +41,8 @@ def remaining_plan(saved_plan: Plan, fresh: Plan) -> Plan:
     kept = [s for s in fresh.rescue if s.endpoint not in scopes_to_change] + [
         s for s in saved_plan.rescue if s.endpoint in scopes_to_change
     ]
-    second = [s for s in fresh.fallback if s.endpoint in {step.endpoint for step in saved_plan.fallback}]
-    return replace(fresh, rescue=tuple(kept), fallback=tuple(second))
+    fallback_steps = [s for s in fresh.fallback if s.endpoint in {step.endpoint for step in saved_plan.fallback}]
+    return replace(fresh, rescue=tuple(kept), fallback=tuple(fallback_steps))
 
 
 def must_be_for(saved_plan: Plan, environment: Environment, specs: Sequence[EndpointSpec]) -> None:

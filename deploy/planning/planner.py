@@ -17,7 +17,7 @@ from deploy.domain.traffic_shares import live_slot
 from deploy.errors import Finding, Refused
 from deploy.planning import fallback, slots
 from deploy.planning.build import build_plan
-from deploy.planning.slots import choose
+from deploy.planning.slots import choose_slot
 from deploy.preflight import check_result, exposure, guards, headroom, limits, refusals
 from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, grants_access, plan, probe, traffic
 
@@ -78,7 +78,7 @@ def draft_release(
     """
     steps: list[Step] = []
     rescue: list[Step] = []
-    second: list[Step] = []
+    fallback_steps: list[Step] = []
     found = {
         spec.key: None if choices.allow_rolled_back else refusals.held_back(spec, facts[spec.key]) for spec in specs
     }
@@ -88,30 +88,30 @@ def draft_release(
     for spec in specs:
         if found[spec.key]:
             continue
-        desired = choose(spec, facts[spec.key])
-        seen = slots.cleared(desired, facts[spec.key])
+        desired = choose_slot(spec, facts[spec.key])
+        seen = slots.facts_after_drain(desired, facts[spec.key])
         own = _plan_step_types(_mark_unverified(desired, seen), seen, STEP_TYPES, findings)
         unproven = [step for step in own if step.verb is Verb.PROBE and step.why == probe.UNVERIFIED_WHY]
         own += [_mark_verified(desired, step, seen) for step in unproven]
-        own += slots.ending(desired, own, seen)
+        own += slots.delete_previous(desired, own, seen)
         findings += refusals.unmanaged_changes(spec, own, seen)
         exposed += exposure.changes(desired, own, facts[spec.key])
-        looked = sum(step.verb is Verb.CHECK for step in own)
-        own[looked:looked] = _clearing(desired, facts[spec.key], seen)
-        own[looked:looked] = checks_of(spec, own, seen)
-        steps += _after_roles(_with_bakes(desired, own))
+        check_count = sum(step.verb is Verb.CHECK for step in own)
+        own[check_count:check_count] = _drain_slot(desired, facts[spec.key], seen)
+        own[check_count:check_count] = checks_of(spec, own, seen)
+        steps += _mark_after_new_role(_with_bakes(desired, own))
         rescue += _rescue(desired, own, seen, always=choices.cleanup)
         rescue += _cleanup(desired, own, facts[spec.key]) if choices.cleanup else ()
         if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
-            second += _fallback(spec, own, seen)  # which deletes the endpoint that exists
+            fallback_steps += _fallback(spec, own, seen)  # which deletes the endpoint that exists
     findings += [*check_result.findings(steps), *headroom.together(steps), *limits.too_many(steps, facts)]
     findings += exposure.refused(environment, exposed, allowed=choices.allow_exposure)
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
     unprobed = [spec for spec in specs if not choices.restored and guards.moves_unprobed(spec, steps, facts[spec.key])]
     refused, untested = guards.without_probe(environment, unprobed)
     notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
-    notes += [note for spec in specs for note in fallback.notes(spec, second, facts[spec.key])]
-    return Draft(steps, rescue, second, [*findings, *refused], (*notes, *untested), held, exposed)
+    notes += [note for spec in specs for note in fallback.notes(spec, fallback_steps, facts[spec.key])]
+    return Draft(steps, rescue, fallback_steps, [*findings, *refused], (*notes, *untested), held, exposed)
 
 
 def plan_release(
@@ -152,11 +152,11 @@ def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts
     return replace(build_plan(environment, specs, steps, [], facts, findings), stays=tuple(stays))
 
 
-def _clearing(desired: Desired, facts: Facts, cleared: Facts) -> list[Step]:
-    """The shift of traffic from `facts` to `cleared`."""
-    if cleared is facts:
+def _drain_slot(desired: Desired, facts: Facts, facts_after_drain: Facts) -> list[Step]:
+    """The shift of traffic from `facts` to `facts_after_drain`."""
+    if facts_after_drain is facts:
         return []
-    stage = traffic_shares.served(cleared, desired.spec.key)
+    stage = traffic_shares.served(facts_after_drain, desired.spec.key)
     shifts = traffic.plan(replace(desired, stages=(stage,)), facts)
     slots_are_ours = desired.spec.traffic is None and len(desired.deployments) == 1
     then = "the other slot gets another release" if slots_are_ours else "the deployment without traffic is recreated"
@@ -213,11 +213,11 @@ def _with_bakes(desired: Desired, steps: Sequence[Step]) -> list[Step]:
     return baked
 
 
-def _after_roles(steps: Sequence[Step]) -> list[Step]:
-    """The steps, with `fresh_role` after a new role or identity: Azure may refuse access for some minutes."""
+def _mark_after_new_role(steps: Sequence[Step]) -> list[Step]:
+    """The steps, with `after_new_role` after a new role or identity: Azure may refuse access for some minutes."""
     marked, fresh = [], False
     for step in steps:
-        marked.append(replace(step, retry=replace(step.retry, fresh_role=True)) if fresh else step)
+        marked.append(replace(step, retry=replace(step.retry, after_new_role=True)) if fresh else step)
         fresh = fresh or (step.verb is Verb.CREATE and grants_access(step))
     return marked
 
@@ -230,7 +230,7 @@ def _cleanup(desired: Desired, steps: Sequence[Step], facts: Facts) -> Sequence[
         Step(Verb.DELETE, where, {"endpoint": desired.spec.name, "name": name}, _TIDY, step.retry)
         for where, step in own.items()
         if (name := where.name) in desired.deployments and not served.get(name)
-        if slots.is_void(facts.get(where))
+        if slots.is_missing_or_failed(facts.get(where))
     ]
 
 
@@ -276,7 +276,7 @@ def _fallback(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Sequen
     """The steps that create the endpoint on dedicated quota, for a shared pool that stays full."""
     if not fallback.may_be(spec, steps, facts):
         return ()
-    second, seen = fallback.dedicated(spec), fallback.without_endpoint(facts)
-    desired = choose(second, seen)
+    dedicated_spec, seen = fallback.dedicated(spec), fallback.without_endpoint(facts)
+    desired = choose_slot(dedicated_spec, seen)
     asked = fallback.with_keys(_plan_step_types(desired, seen, STEP_TYPES, []), endpoint.keys_of(spec, facts))
-    return fallback.in_order(spec, _after_roles(_with_bakes(desired, asked)))
+    return fallback.in_order(spec, _mark_after_new_role(_with_bakes(desired, asked)))

@@ -18,12 +18,12 @@ from deploy.domain.arm import Address, Json, address
 from deploy.domain.owners import key_in, owner_tag
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.put_merge import PROTECT_TAG, is_protected
-from deploy.domain.spec import BRIEF, PATIENT, Environment
+from deploy.domain.spec import DEFAULT_RETRY, SHORT_RETRY, Environment
 from deploy.errors import Finding
 from deploy.planning import expired_slots
 from deploy.planning.build import target_of
 from deploy.steps import export, identity_record
-from deploy.steps.roles import hand_on, unreadable
+from deploy.steps.roles import transfer_step, unreadable
 from deploy.text import count
 
 MOST_OF_ALL = 0.3
@@ -50,8 +50,8 @@ class Inventory:
     endpoints: Mapping[str, Mapping[str, Json]]
     assignments: Sequence[Json] | None
     autoscale: Sequence[Json]
-    heirs: Mapping[str, Json] = field(default_factory=dict)
-    """Assignment id -> the step body that hands it on to an entry that stays and needs it."""
+    transfers: Mapping[str, Json] = field(default_factory=dict)
+    """Assignment id -> the step body that transfers it to an entry that stays and needs it."""
     behind: expired_slots.Behind = field(default_factory=expired_slots.Behind)
 
     @property
@@ -133,7 +133,7 @@ def plan(environment: Environment, there: Inventory, selection: Selection, folde
     """
     steps = [step for each in selection.candidates for step in _steps(environment, there, each, folder)]
     going = selection.going
-    held = autoscale_and_tags.by_holder(there.seen)
+    held = autoscale_and_tags.by_principal(there.seen)
     for name, body in there.endpoints.items():
         if name not in going and is_ours(environment, body) and leases.of(body) is not None:
             steps += _recorded(name, body, held.get(role_assignments.system_identity(body) or "", ()))
@@ -151,7 +151,7 @@ def plan_idle(environment: Environment, there: Inventory, selection: Selection, 
 def _recorded(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list[Step]:
     if not autoscale_and_tags.unmarked_assignments(body, held):
         return []
-    return [identity_record.step_for(name, name, owner_tag(body), PATIENT)]
+    return [identity_record.step_for(name, name, owner_tag(body), DEFAULT_RETRY)]
 
 
 def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Candidate | None:
@@ -233,7 +233,7 @@ def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidat
 def _steps(environment: Environment, there: Inventory, each: Candidate, folder: str) -> list[Step]:
     steps = [] if each.gone else [export.step_for(each.name, each.name, folder)]
     steps += [
-        Step(Verb.DELETE, address("autoscale", each.name, str(row["name"])), {"id": row["id"]}, each.why, PATIENT)
+        Step(Verb.DELETE, address("autoscale", each.name, str(row["name"])), {"id": row["id"]}, each.why, DEFAULT_RETRY)
         for row in autoscale_and_tags.settings_of_endpoint(
             () if each.earlier else there.autoscale, path_in(there.workspace_id, each.name)
         )
@@ -243,14 +243,14 @@ def _steps(environment: Environment, there: Inventory, each: Candidate, folder: 
         for row in _roles(environment, there, each)
     ]
     if not each.gone:
-        steps.append(Step(Verb.DELETE, address("endpoint", each.name), {"name": each.name}, each.why, PATIENT))
+        steps.append(Step(Verb.DELETE, address("endpoint", each.name), {"name": each.name}, each.why, DEFAULT_RETRY))
     return steps
 
 
 def _ended(where: Address, row: Json, there: Inventory, why: str) -> Step:
-    if heir := there.heirs.get(str(row["id"])):
-        return hand_on(where, heir)
-    return Step(Verb.DELETE, where, {"id": row["id"]}, why, BRIEF)
+    if transfer := there.transfers.get(str(row["id"])):
+        return transfer_step(where, transfer)
+    return Step(Verb.DELETE, where, {"id": row["id"]}, why, SHORT_RETRY)
 
 
 def _roles(environment: Environment, there: Inventory, each: Candidate) -> list[Json]:

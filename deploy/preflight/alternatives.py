@@ -72,10 +72,10 @@ def _share(region: Mapping[str, Json], kind: str) -> Mapping[str, Json]:
 
 def _sources(region: Mapping[str, Json]) -> dict[str, Json]:
     names = {"vmSizes": region["sizes"], "usages": region["usages"], "quotas": region["quotas"]}
-    answered, reasons = [name for name, answer in names.items() if answer is not None], region["silent"]
+    answered, reasons = [name for name, answer in names.items() if answer is not None], region["unanswered"]
     return {
         "source": f"{', '.join(answered)} of {region['region']}" if answered else "",
-        "silent": [
+        "unanswered": [
             f"{', '.join(name for name in reasons if reasons[name] == why)} of {region['region']} {why}"
             for why in dict.fromkeys(reasons.values())
         ],

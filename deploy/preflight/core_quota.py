@@ -95,7 +95,7 @@ def _own(row: Mapping[str, Json], needed: int) -> int | None:
 def check(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") -> CheckResult:
     """Whether the region offers the size, endpoints run on it, and every limit is enough. `also`: part of the cure."""
     size, where = found["instance_type"], row.get("region")
-    asked, silent = limits(row, found), tuple(row.get("silent", ()))
+    asked, unanswered = limits(row, found), tuple(row.get("unanswered", ()))
     reasons = []
     if not row.get("known", True):
         cure = "Choose an instance_type that this region offers, or a workspace in another region"
@@ -113,8 +113,8 @@ def check(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") ->
         unknown = ["how full the shared pool is (Azure has no API for it)"]
     elif found["needed"] is None:
         unknown = [f"how many cores {size} has"]
-    if unknown and silent:
-        unknown[-1] += f": {', '.join(silent)}"
+    if unknown and unanswered:
+        unknown[-1] += f": {', '.join(unanswered)}"
     return CheckResult(arithmetic(found), str(row.get("source") or ""), tuple(reasons), tuple(unknown))
 
 

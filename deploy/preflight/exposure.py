@@ -45,8 +45,8 @@ def _of_endpoint(desired: Desired, steps: Sequence[Step], facts: Facts) -> Itera
     where = address("endpoint", desired.spec.key)
     document = _document(steps, where)
     there = facts.get(where)
-    line = [body for name, body in facts_of(facts, "endpoint", desired.spec.key).items() if name]
-    former = [there] if there else [body for body in line if (body.get("tags") or {}).get(OWNER_TAG)]
+    chain = [body for name, body in facts_of(facts, "endpoint", desired.spec.key).items() if name]
+    former = [there] if there else [body for body in chain if (body.get("tags") or {}).get(OWNER_TAG)]
     if document is None:
         return
     seen = set()

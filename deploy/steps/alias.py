@@ -17,7 +17,7 @@ from deploy.domain.arm import Facts, Json, address
 from deploy.domain.digests import digest
 from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
-from deploy.domain.spec import BRIEF, EndpointSpec
+from deploy.domain.spec import SHORT_RETRY, EndpointSpec
 from deploy.errors import CloudError, Finding, Refused, Transient
 
 NAME = "alias"
@@ -28,7 +28,7 @@ MOVED_TAG = "amldeploy-alias"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`alias/<key>`: {endpoint}: its target, or null; {lease_ends} if the alias contains it; {untold: {code, cause,
+    """`alias/<key>`: {endpoint}: its target, or null; {lease_ends} if the alias contains it; {unreadable: {code, cause,
     cure}} when it cannot be read.
     """
     alias = _alias(spec)
@@ -41,7 +41,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
         there = aliases.read(alias, _outside(cloud))
     except CloudError as error:
         unread = {"code": error.code, "cause": error.cause, "cure": error.cure}
-        return {address(NAME, spec.key): {"endpoint": None, "untold": unread}}
+        return {address(NAME, spec.key): {"endpoint": None, "unreadable": unread}}
     seen = {"endpoint": there.endpoint, "lease_ends": there.lease_ends} if there else {"endpoint": None}
     return {address(NAME, spec.key): seen}
 
@@ -52,7 +52,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
         return ()
     spec, where = desired.spec, address(NAME, desired.spec.key)
     seen, body = facts.get(where) or {}, facts.get(address("endpoint", spec.key))
-    if unread := seen.get("untold"):
+    if unread := seen.get("unreadable"):
         raise Refused([Finding(str(where), unread["code"], _unread(alias, unread["cause"]), unread["cure"])])
     before = seen.get("endpoint")
     if before == spec.name and body is not None and seen.get("lease_ends", _ends(body)) == _ends(body):
@@ -78,22 +78,22 @@ def trouble(spec: EndpointSpec, facts: Facts) -> str:
 
 
 def clearing(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
-    """The deletion of an alias that names an endpoint of this line, before the endpoint is deleted. Otherwise a
+    """The deletion of an alias that names an endpoint of this chain, before the endpoint is deleted. Otherwise a
     scheduled renew would see a missed lease. The step reads an alias again that cannot be read now.
     """
     seen, alias = facts.get(address(NAME, spec.key)) or {}, _alias(spec)
     if alias is None or "command" in alias:
         return ()
-    if not seen.get("untold") and not leases.is_of_line(spec.base, str(seen.get("endpoint") or "")):
+    if not seen.get("unreadable") and not leases.is_in_chain(spec.first_name, str(seen.get("endpoint") or "")):
         return ()
-    body = {"alias": alias, "base": spec.base}
+    body = {"alias": alias, "base": spec.first_name}
     return [
         Step(
             Verb.DELETE,
             address(NAME, spec.key),
             body,
             f"{aliases.named(alias)} names an endpoint that is deleted",
-            BRIEF,
+            SHORT_RETRY,
         )
     ]
 
@@ -108,7 +108,7 @@ def staying(spec: EndpointSpec, facts: Facts) -> str:
 
 def unreadable(spec: EndpointSpec, facts: Facts) -> str:
     """Why the alias cannot be read, in words; empty when it can, or there is none."""
-    unread, alias = (facts.get(address(NAME, spec.key)) or {}).get("untold"), _alias(spec)
+    unread, alias = (facts.get(address(NAME, spec.key)) or {}).get("unreadable"), _alias(spec)
     return _unread(alias, unread["cause"]) if unread and alias else ""
 
 
@@ -151,7 +151,7 @@ def _clear(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
     named = aliases.named(alias)
     try:
         there = aliases.read(alias, _outside(cloud))
-        if there is not None and not leases.is_of_line(base, there.endpoint):
+        if there is not None and not leases.is_in_chain(base, there.endpoint):
             return Evidence(f"{named} names {there.endpoint}, so it is not deleted")
         aliases.clear(alias, _outside(cloud))
         return Evidence(f"{named} is deleted")

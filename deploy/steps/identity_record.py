@@ -68,7 +68,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     if not rows:
         return Evidence("there is nothing to record, or it is recorded")
     try:
-        words = autoscale_and_tags.record(cloud, str(step.body["owner"]), name)
+        words = autoscale_and_tags.azure_assignment_description(cloud, str(step.body["owner"]), name)
         role_assignments.describe(cloud, rows[0], words, what=what)
     except CloudError as error:
         if error.status != 403:

@@ -120,7 +120,7 @@ def test_a_lease_is_renewed_once(world: World) -> None:
 
     assert failures(done) == []
     assert second["endpoint"] != first["endpoint"]
-    assert leases.is_of_line(first["endpoint"], second["endpoint"])
+    assert leases.is_in_chain(first["endpoint"], second["endpoint"])
     assert [e["name"] for e in everything(world)["endpoints"]] == [second["endpoint"]]
     assert renew(world).plan.steps == ()
     assert world.apply().plan.steps == ()

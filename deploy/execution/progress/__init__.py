@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, TextIO
 
-from deploy.execution.progress.event import Event, Kind, Progress
+from deploy.execution.progress.event import Event, EventKind, Progress
 from deploy.execution.progress.lines import EventLines, Lines, put
 
-__all__ = ["Event", "EventLines", "Kind", "Lines", "Progress", "both", "open_progress"]
+__all__ = ["Event", "EventKind", "EventLines", "Lines", "Progress", "both", "open_progress"]
 
 
 def both(*progresses: Progress) -> Progress:

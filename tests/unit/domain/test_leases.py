@@ -49,7 +49,7 @@ def test_no_name_is_used_twice(ends: datetime, later: timedelta) -> None:
     first, second = (leases.successor("mip-abcde", leases.Lease("x", when)) for when in (ends, ends + later))
 
     assert first != second
-    assert leases.order("mip-abcde", [second, "mip-abcde", first]) == ["mip-abcde", first, second]
+    assert leases.chain("mip-abcde", [second, "mip-abcde", first]) == ["mip-abcde", first, second]
     assert leases.successor("mip-abcde", leases.Lease("y", ends)) == first
     assert len(first) == len("mip-abcde") + 6
 
@@ -57,7 +57,7 @@ def test_no_name_is_used_twice(ends: datetime, later: timedelta) -> None:
 def test_a_line_is_its_own() -> None:
     """A name that only begins alike is of no line."""
     assert [
-        leases.is_of_line("mip", name) for name in ("mip", "mip-00abc", "mipx", "mip-abc", "mip-00abc-1", "mi")
+        leases.is_in_chain("mip", name) for name in ("mip", "mip-00abc", "mipx", "mip-abc", "mip-00abc-1", "mi")
     ] == [
         True,
         True,

@@ -46,7 +46,7 @@ def deployments(draw: st.DrawFn) -> dict[str, Any]:
 def moved(
     files: EndpointSpec, body: dict[str, Any], behind: dict[str, Any], name: str = "mip-ab-00abc"
 ) -> EndpointSpec:
-    return live_release.live_spec(files.at(name), body, behind)
+    return live_release.live_spec(files.with_name(name), body, behind)
 
 
 @settings(max_examples=25)
