@@ -63,7 +63,7 @@ def apply(
         plan = with_lease_ends(cloud, require_code_support(cloud, plan))
         approve(plan, saved is None and environment.cloud != "local")
         result = with_status(cloud, specs, run_plan(project, cloud, plan, "apply", emit, jobs))
-        return replace(result, idle=reporter.idle_notes(environment.name, result.rows))
+        return replace(result, idle=reporter.idle_notes(environment.name, result.endpoint_rows))
 
 
 def plan_file(project: Project, name: str | None, arguments: Sequence[str]) -> Path | None:

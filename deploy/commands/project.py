@@ -26,7 +26,7 @@ from deploy.steps import ARRIVING, STEP_TYPES, StepType
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with `environments/` and `templates/`, and a clock. `on_secret`: called with each secret that is read."""
+    """A folder with `environments/` and `templates/`, and a clock. `on_secret` gets each secret that is read."""
 
     root: Path = Path()
     clock: Clock = field(default_factory=SystemClock)
@@ -78,11 +78,11 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
 
 
 def valid_specs(
-    project: Project, file: validation.EnvironmentFile, but: Collection[str] = ()
+    project: Project, file: validation.EnvironmentFile, except_keys: Collection[str] = ()
 ) -> dict[str, EndpointSpec]:
-    """Key -> spec of every entry that is valid, except those in `but`. Problems of other entries are ignored."""
+    """Key -> spec of every entry that is valid, except `except_keys`. Problems of other entries are ignored."""
     found: dict[str, EndpointSpec] = {}
-    for key in file.entries.keys() - set(but):
+    for key in file.entries.keys() - set(except_keys):
         with suppress(SpecError):
             found[key] = load_spec(project, file, key)
     return found

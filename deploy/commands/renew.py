@@ -70,7 +70,7 @@ def renew(
         report = replace(result.report, outcomes=(*result.report.outcomes, *refused))
         sent = notify(cloud, file, None if plan.steps else bodies, show, warn)
         sent += report_problems(file, repair.unrepaired(environment, states, report), show, warn)
-        result = replace(result, report=report, notices=sent.sent, failed=sent.failed)
+        result = replace(result, report=report, notices=sent.sent, failure_messages=sent.failed)
         keys = {each.successor.key for each in due} | {step.endpoint for step in repairs.steps}
         return with_status(cloud, [spec for spec in specs if spec.key in keys], result) if keys else result
 

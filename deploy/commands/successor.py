@@ -50,16 +50,18 @@ def require_unprotected(renewal: Renewal) -> None:
         raise Refused([Finding(str(address("endpoint", renewal.successor.key)), "AML275", cause, cure)], "renew")
 
 
-def notes(environment: Environment, renewal: Renewal, existing: Mapping[str, Facts], other: str) -> list[str]:
+def notes(
+    environment: Environment, renewal: Renewal, existing: Mapping[str, Facts], undeployed_release: str
+) -> list[str]:
     """Notes of the plan: the release of the files, when it is another one, and settings that the successor lacks."""
     new, key = renewal.successor, renewal.successor.key
-    files = f"{key}: the files describe release {other}, which renew does not deploy. "
+    files = f"{key}: the files describe release {undeployed_release}, which renew does not deploy. "
     if history.ROLLED_BACK_TAG in (new.endpoint.get("tags") or {}):
         files += "A rollback is recorded."
     else:
         files += f"To deploy it: amldeploy apply -e {environment.name} {key}."
     return [
-        *([files] if other else []),
+        *([files] if undeployed_release else []),
         *(
             f"{key}: autoscale setting {name} is deleted with {old.name}; {new.name} has none."
             for old in renewal.predecessors
@@ -90,14 +92,15 @@ def delete_stale(renewal: Renewal, facts: Facts) -> list[Step]:
     return [Step(Verb.DELETE, where, body, why, DEFAULT_RETRY) for where, body in targets]
 
 
-def require_in_place_allowed(environment: Environment, renewal: Renewal, other: str) -> None:
+def require_in_place_allowed(environment: Environment, renewal: Renewal, undeployed_release: str) -> None:
     """Raises Refused when the endpoint must not be deleted before its successor exists, or could not be recreated."""
     where, findings = str(address("endpoint", renewal.successor.key)), []
     if environment.guards.protected and renewal.serving:
         cause = "the environment is protected, and --in-place deletes the endpoint before its successor exists"
         findings.append(Finding(where, "AML241", cause, "Renew without --in-place"))
-    if other:
-        cause = f"the files describe release {other}, and an interrupted renewal in place continues from the files"
+    if undeployed_release:
+        cause = f"the files describe release {undeployed_release}, and an interrupted renewal in place continues from"
+        cause += " the files"
         findings.append(Finding(where, "AML276", cause, "Renew without --in-place, or apply the files first"))
     if findings:
         raise Refused(findings, "renew")

@@ -42,4 +42,4 @@ def teardown(
         )
         approve(plan, environment.cloud != "local")
         result = run_plan(project, cloud, plan, "teardown", emit, jobs)
-        return replace(result, failed=undeleted_aliases(result.report))
+        return replace(result, failure_messages=undeleted_aliases(result.report))

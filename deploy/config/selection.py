@@ -58,7 +58,7 @@ def shared_aliases(
         other = first.setdefault(location, spec.key) if location else spec.key
         if other != spec.key and {other, spec.key} & {*selected}:
             cause = f"Endpoints {other} (at {file.entries[other].place}) and {spec.key} have the same alias, "
-            cause += f"{aliases.named(alias)}."
+            cause += f"{aliases.display_name(alias)}."
             cure = "Use a different alias for each."
             found.append(Problem(file.entries[spec.key].place, "AML143", sanitize(cause), cure))
     return found

@@ -45,13 +45,13 @@ class Environment:
 class Retry:
     """How often and how long a step is tried (seconds in all), and how long to wait before its first attempt.
 
-    `after_new_role`: a role or an identity is created before this step, so Azure may refuse access at first.
+    `fresh_role`: a role or an identity is created before this step, so Azure may refuse access at first.
     """
 
     attempts: int = 1
     deadline: float = 0.0
     wait: float = 0.0
-    after_new_role: bool = False
+    fresh_role: bool = False
 
 
 DEFAULT_RETRY, SHORT_RETRY = Retry(6, 1800.0), Retry(3, 120.0)

@@ -210,7 +210,7 @@ class _EndpointRun:
 
 def _is_transient(error: BaseException, step: Step) -> bool:
     """Whether a retry may succeed: Azure reports so, or a role is so new that it may not be in effect yet."""
-    fresh = step.retry.after_new_role and getattr(error, "after_role", False)
+    fresh = step.retry.fresh_role and getattr(error, "after_role", False)
     return isinstance(error, Transient) or fresh
 
 

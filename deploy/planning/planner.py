@@ -80,7 +80,8 @@ def draft_release(
     rescue: list[Step] = []
     fallback_steps: list[Step] = []
     found = {
-        spec.key: None if choices.allow_rolled_back else refusals.held_back(spec, facts[spec.key]) for spec in specs
+        spec.key: None if choices.allow_rolled_back else refusals.held_back_entry(spec, facts[spec.key])
+        for spec in specs
     }
     held = tuple(each for each in found.values() if each)
     findings: list[Finding] = []
@@ -104,12 +105,16 @@ def draft_release(
         rescue += _cleanup(desired, own, facts[spec.key]) if choices.cleanup else ()
         if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
             fallback_steps += _fallback(spec, own, seen)  # which deletes the endpoint that exists
-    findings += [*check_result.findings(steps), *headroom.together(steps), *limits.too_many(steps, facts)]
+    findings += [
+        *check_result.findings(steps),
+        *headroom.limits_exceeded_together(steps),
+        *limits.too_many(steps, facts),
+    ]
     findings += exposure.refused(environment, exposed, allowed=choices.allow_exposure)
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
     unprobed = [spec for spec in specs if not choices.restored and guards.moves_unprobed(spec, steps, facts[spec.key])]
     refused, untested = guards.without_probe(environment, unprobed)
-    notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
+    notes = [note for spec in specs if (note := refusals.forward_note(spec, steps, facts[spec.key]))]
     notes += [note for spec in specs for note in fallback.notes(spec, fallback_steps, facts[spec.key])]
     return Draft(steps, rescue, fallback_steps, [*findings, *refused], (*notes, *untested), held, exposed)
 
@@ -214,10 +219,10 @@ def _with_bakes(desired: Desired, steps: Sequence[Step]) -> list[Step]:
 
 
 def _mark_after_new_role(steps: Sequence[Step]) -> list[Step]:
-    """The steps, with `after_new_role` after a new role or identity: Azure may refuse access for some minutes."""
+    """The steps, with `fresh_role` after a new role or identity: Azure may refuse access for some minutes."""
     marked, fresh = [], False
     for step in steps:
-        marked.append(replace(step, retry=replace(step.retry, after_new_role=True)) if fresh else step)
+        marked.append(replace(step, retry=replace(step.retry, fresh_role=True)) if fresh else step)
         fresh = fresh or (step.verb is Verb.CREATE and grants_access(step))
     return marked
 

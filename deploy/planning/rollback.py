@@ -193,7 +193,7 @@ def plan(
         findings += nowhere
     else:
         notes += [f"{Address.parse(each.address).endpoint} is skipped: {each.cause}." for each in nowhere]
-    findings += [*check_result.findings(steps), *headroom.together(steps)]
+    findings += [*check_result.findings(steps), *headroom.limits_exceeded_together(steps)]
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
     return build_plan(environment, specs, steps, rescue, facts, findings, tuple(notes))
 

@@ -98,8 +98,13 @@ def fitting(region: Mapping[str, Json], sizes: Iterable[str], counts: Sequence[i
     offers = []
     for size in dict.fromkeys(sizes):
         there = row(region, size)
-        asked = core_quota.limits(there, core_quota.sums(there, size, [(0, count) for count in counts]))
-        if there["known"] and there["usable"] and asked and all(g.left is not None and not g.short for g in asked):
+        limits_of_size = core_quota.limits(there, core_quota.sums(there, size, [(0, count) for count in counts]))
+        if (
+            there["known"]
+            and there["usable"]
+            and limits_of_size
+            and all(g.left is not None and not g.missing for g in limits_of_size)
+        ):
             offers.append(Offer(size, str(there["region"]), there["price"], str(there["currency"])))
     return sorted(offers, key=_cheapest)
 

@@ -38,7 +38,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     if (body.get("tags") or {}).get(MOVED_TAG) == digest(alias, 16):
         return {address(NAME, spec.key): {"endpoint": spec.name}}
     try:
-        there = aliases.read(alias, _outside(cloud))
+        there = aliases.read(alias, _context(cloud))
     except CloudError as error:
         unread = {"code": error.code, "cause": error.cause, "cure": error.cure}
         return {address(NAME, spec.key): {"endpoint": None, "unreadable": unread}}
@@ -57,9 +57,9 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     before = seen.get("endpoint")
     if before == spec.name and body is not None and seen.get("lease_ends", _ends(body)) == _ends(body):
         return ()
-    why = f"{aliases.named(alias)}: {before or 'none'} -> {spec.name}"
+    why = f"{aliases.display_name(alias)}: {before or 'none'} -> {spec.name}"
     if before == spec.name:
-        why = f"{aliases.named(alias)} gets the new end of the lease of {spec.name}"
+        why = f"{aliases.display_name(alias)} gets the new end of the lease of {spec.name}"
     return [Step(Verb.SHIFT, where, {"alias": alias, "endpoint": spec.name, "before": before}, why, spec.retry)]
 
 
@@ -71,7 +71,7 @@ def trouble(spec: EndpointSpec, facts: Facts) -> str:
         return refused.findings[0].cause
     if not steps:
         return ""
-    before, named = steps[0].body["before"], aliases.named(steps[0].body["alias"])
+    before, named = steps[0].body["before"], aliases.display_name(steps[0].body["alias"])
     if before == spec.name:
         return f"{named} does not contain the end of the lease"
     return f"{named} names {before}" if before else f"{named} does not name an endpoint"
@@ -92,7 +92,7 @@ def clearing(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
             Verb.DELETE,
             address(NAME, spec.key),
             body,
-            f"{aliases.named(alias)} names an endpoint that is deleted",
+            f"{aliases.display_name(alias)} names an endpoint that is deleted",
             SHORT_RETRY,
         )
     ]
@@ -102,7 +102,7 @@ def staying(spec: EndpointSpec, facts: Facts) -> str:
     """Why a teardown leaves the alias as it is, in words; empty if it does not."""
     alias, seen = _alias(spec), facts.get(address(NAME, spec.key)) or {}
     if alias and "command" in alias and seen.get("endpoint"):
-        return f"{aliases.named(alias)} is not run, so its target still names {seen['endpoint']}"
+        return f"{aliases.display_name(alias)} is not run, so its target still names {seen['endpoint']}"
     return unreadable(spec, facts)
 
 
@@ -140,20 +140,20 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     uri = (body.get("properties") or {}).get("scoringUri")
     if not uri:
         raise Transient(f"move the alias to {name}", "it has no scoring URI yet", "Wait until it is provisioned")
-    aliases.write(alias, Target(name, str(uri), _ends(body)), _outside(cloud))
+    aliases.write(alias, Target(name, str(uri), _ends(body)), _context(cloud))
     if "command" in alias:
         autoscale_and_tags.merge_tags(cloud, str(body["id"]), {MOVED_TAG: digest(alias, 16)}, f"mark {name}")
-    return Evidence(f"{aliases.named(alias)} names {name}")
+    return Evidence(f"{aliases.display_name(alias)} names {name}")
 
 
 def _clear(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
     """A teardown does not fail because of an alias: what could not be deleted is reported (`left`)."""
-    named = aliases.named(alias)
+    named = aliases.display_name(alias)
     try:
-        there = aliases.read(alias, _outside(cloud))
+        there = aliases.read(alias, _context(cloud))
         if there is not None and not leases.is_in_chain(base, there.endpoint):
             return Evidence(f"{named} names {there.endpoint}, so it is not deleted")
-        aliases.clear(alias, _outside(cloud))
+        aliases.clear(alias, _context(cloud))
         return Evidence(f"{named} is deleted")
     except CloudError as error:
         left = f"{named} could not be deleted: {error.cause}. It may still name a deleted endpoint: delete it by hand"
@@ -161,7 +161,7 @@ def _clear(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
 
 
 def _unread(alias: Mapping[str, Json], cause: str) -> str:
-    return f"{aliases.named(alias)} cannot be read: {cause}"
+    return f"{aliases.display_name(alias)} cannot be read: {cause}"
 
 
 def _ends(body: Mapping[str, Json]) -> str:
@@ -174,5 +174,5 @@ def _alias(spec: EndpointSpec) -> Mapping[str, Json] | None:
     return alias.model_dump(mode="json", exclude_none=True) if alias else None
 
 
-def _outside(cloud: Cloud) -> Context:
+def _context(cloud: Cloud) -> Context:
     return Context(cloud.root, os.environ)

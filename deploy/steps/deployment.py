@@ -129,7 +129,9 @@ def run(cloud: Cloud, step: Step) -> None:
         )
         return
     if "adopted" in body:
-        refusals.changed_owner(endpoints.read_deployment(cloud, str(body["endpoint"]), str(body["name"])), step, what)
+        refusals.require_same_owner(
+            endpoints.read_deployment(cloud, str(body["endpoint"]), str(body["name"])), step, what
+        )
     if "document" not in body:
         part = {"sku": {"name": "Default", "capacity": body["count"]}} if "count" in body else {"tags": body["adopted"]}
         where = endpoints.deployment_path(cloud, str(body["endpoint"]), str(body["name"]))
@@ -138,7 +140,7 @@ def run(cloud: Cloud, step: Step) -> None:
     document, folder = body["document"], cloud.root / str(body["folder"])
     if body.get("must_not_exist"):
         there = endpoints.read_deployment(cloud, str(document["endpoint_name"]), str(document["name"]))
-        refusals.appeared(there, document["tags"].get(OWNER_TAG), what)
+        refusals.require_not_taken(there, document["tags"].get(OWNER_TAG), what)
     if body.get("must_have_no_traffic"):
         _check_without_traffic(cloud, document, what)
     try:

@@ -174,13 +174,13 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
         endpoints.delete_endpoint(cloud, str(step.body["name"]), what=what, timeout_seconds=step.retry.deadline)
         return None
     if "adopted" in step.body:
-        refusals.changed_owner(endpoints.read_endpoint(cloud, str(step.body["name"])), step, what)
+        refusals.require_same_owner(endpoints.read_endpoint(cloud, str(step.body["name"])), step, what)
         path = endpoints.endpoint_path(cloud, str(step.body["name"]))
         endpoints.patch(cloud, path, {"tags": step.body["adopted"]}, what=what, timeout_seconds=step.retry.deadline)
         return None
     document, loan = step.body["document"], step.body.get("shared")
     there = _created_meanwhile(cloud, str(document["name"]), alone=bool(loan)) if step.verb is Verb.CREATE else None
-    refusals.appeared(there, document["tags"].get(OWNER_TAG), what)
+    refusals.require_not_taken(there, document["tags"].get(OWNER_TAG), what)
     if loan:
         if (lease := _lease_of(there)) is not None:
             return Evidence(f"another run created it; its lease expires {leases.local_and_utc(lease.ends)}")

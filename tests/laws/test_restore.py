@@ -272,7 +272,7 @@ def test_a_failed_final_read_keeps_the_report(world: World) -> None:
     done = commands.restore(world.project, "law", folder, approve=lambda *_: None, emit=fall_silent)
     emulator.begin(world.state, faults=[])
 
-    assert (failures(done), done.report.exit, done.rows, done.folder is None) == ([], 0, (), False)
+    assert (failures(done), done.report.exit, done.endpoint_rows, done.folder is None) == ([], 0, (), False)
 
 
 def test_restore_follows_retry_and_fallback_of_the_entry(stage: Stage) -> None:

@@ -233,7 +233,7 @@ def _probe(source: Source, probe: Mapping[str, Json], folder: Path) -> Problems:
 def _named_by(source: Source, probe: Mapping[str, Json], folder: Path) -> Problems:
     """Missing keys of the probe, and missing files."""
     known = probes.TYPES.get(str(probe.get("type")))
-    for field in known.NEEDS if known else ():
+    for field in known.REQUIRED_KEYS if known else ():
         if not probe.get(field):
             yield problem(source, ("probe",), "AML121", f"A probe of type {probe['type']} needs {field!r}.", "Add it.")
     for field in ("image", "body", "answer"):

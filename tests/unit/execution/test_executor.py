@@ -191,7 +191,7 @@ def test_a_refusal_of_access_passes_only_after_a_fresh_role() -> None:
         error.after_role = True
         return {"a/x": [error, error]}
 
-    fresh = Step(Verb.PROBE, addr("a/x"), {}, "why", Retry(5, 600, after_new_role=True))
+    fresh = Step(Verb.PROBE, addr("a/x"), {}, "why", Retry(5, 600, fresh_role=True))
     stale = Step(Verb.PROBE, addr("a/x"), {}, "why", Retry(5, 600))
     waited, refused = StepType("a", refusals()), StepType("a", refusals())
 

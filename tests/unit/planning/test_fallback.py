@@ -58,7 +58,7 @@ def test_from_nothing() -> None:
     assert by_address[Verb.CHECK, "quota"].body["needed"] == 24
     assert by_address[Verb.CREATE, "endpoint"].body["shared"] is None
     assert by_address[Verb.DELETE, "endpoint"].body == {"name": "mip-ab"}
-    assert by_address[Verb.CREATE, "deployment"].retry.after_new_role
+    assert by_address[Verb.CREATE, "deployment"].retry.fresh_role
     first = next(step for step in made.steps if step.address == addr("endpoint/mip"))
     assert first.body["shared"] is not None
     assert made.quota[0]["capacity"] == "shared"
