@@ -34,7 +34,7 @@ class LeaseState:
         """What is wrong with the alias; empty when it is correct, or when no endpoint can be named yet."""
         body = self.facts.get(address("endpoint", self.spec.key))
         if body is not None:
-            return alias.trouble(self.spec, self.facts) if lineage.has_traffic(body) else ""
+            return alias.problem(self.spec, self.facts) if lineage.has_traffic(body) else ""
         shared = self.spec.pipeline.quota.capacity == "shared"
         return alias.unreadable(self.spec, self.facts) if shared and self.missed is None else ""
 

@@ -78,7 +78,7 @@ def reap(
         inventory = _inventory(project, cloud, file)
         judged = reaping.select(environment, inventory, rules, cloud.now())
         if judged.candidates:
-            transfers = _transfers(project, cloud, file, inventory, judged.going)
+            transfers = _transfers(project, cloud, file, inventory, judged.deleted_names)
             inventory = replace(
                 inventory, autoscale=autoscale_and_tags.autoscale_settings(cloud) or (), transfers=transfers
             )
@@ -94,7 +94,7 @@ def reap(
         result = run_plan(project, cloud, allowed, "reap", emit)
         if result.report.stopped:
             return ReapResult(name, judged, plan, result)
-        deleted = frozenset[str]() if judged.findings else judged.going
+        deleted = frozenset[str]() if judged.findings else judged.deleted_names
         remaining = {name: body for name, body in inventory.endpoints.items() if name not in deleted}
         notices = Sent(failed=undeleted_aliases(result.report)) + notify(cloud, file, remaining, show, warn)
         return ReapResult(name, judged, plan, result, notices)
@@ -107,12 +107,12 @@ def _inventory(project: Project, cloud: Cloud, file: validation.EnvironmentFile)
     """
     bodies = endpoints.list_endpoints(cloud)
     deployments = _deployments(project, cloud, file, bodies)
-    return Inventory(cloud.workspace_id, bodies, role_assignments.assignments(cloud), (), behind=deployments)
+    return Inventory(cloud.workspace_id, bodies, role_assignments.assignments(cloud), (), slot_data=deployments)
 
 
 def _deployments(
     project: Project, cloud: Cloud, file: validation.EnvironmentFile, bodies: Mapping[str, Json]
-) -> expired_slots.Behind:
+) -> expired_slots.SlotData:
     """The deployments of endpoints that may have an idle slot, and how long the files keep such a slot; unknown for
     an endpoint that is not in the files.
     """
@@ -122,7 +122,7 @@ def _deployments(
     keep = {
         n: idle_slots.keep_of(spec) for n, spec in entries.items() if spec and leases.is_in_chain(spec.first_name, n)
     }
-    return expired_slots.Behind({name: endpoints.read_deployments(cloud, name) for name in some}, keep)
+    return expired_slots.SlotData({name: endpoints.read_deployments(cloud, name) for name in some}, keep)
 
 
 def _transfers(
@@ -133,7 +133,7 @@ def _transfers(
     deleted: Collection[str],
 ) -> Mapping[str, Json]:
     """The remaining entries that need a role assignment of a deleted endpoint."""
-    rows = [row for row in inventory.seen if (mark := role_assignments.marked(row)) and not mark.own]
+    rows = [row for row in inventory.readable_assignments if (mark := role_assignments.marked(row)) and not mark.own]
     remaining = {name: body for name, body in inventory.endpoints.items() if name not in deleted}
     return roles.transfers_of(cloud, list(valid_specs(project, file).values()) if rows else [], rows, remaining)
 
@@ -160,7 +160,9 @@ def _alias_steps(
             facts = alias.observe(cloud, spec.with_name(name))
             target = facts.get(address("alias", spec.key)) or {}
             if target.get("endpoint") == name:
-                found[name] = [replace(step, address=address("alias", name)) for step in alias.clearing(spec, facts)]
+                found[name] = [
+                    replace(step, address=address("alias", name)) for step in alias.delete_steps(spec, facts)
+                ]
     return found
 
 

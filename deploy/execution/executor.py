@@ -144,11 +144,11 @@ class _EndpointRun:
         began, attempts = started, 0
         step_type = next(step_type for step_type in run.step_types if step.kind == step_type.NAME)
 
-        def once() -> Evidence:
+        def attempt() -> Evidence:
             nonlocal attempts
             attempts += 1
             left = max(0.0, step.retry.deadline - (run.clock.monotonic() - began))
-            with self._reads(step):
+            with self._cached_reads(step):
                 return step_type.run(run.cloud, replace(step, retry=replace(step.retry, deadline=left))) or Evidence()
 
         def failed(words: str, error: Mapping[str, Json], files: Mapping[str, bytes]) -> Outcome:
@@ -160,7 +160,7 @@ class _EndpointRun:
         try:
             run.wait(step, step.retry.wait)
             began = run.clock.monotonic()
-            evidence = self._retrying(step, began)(once)
+            evidence = self._retry_policy(step, began)(attempt)
         except DeployError as error:
             more = {"traffic": step.body["traffic"]} if "traffic" in step.body else {}
             return failed(str(error), as_json(error) | more, getattr(error, "attached", {}))
@@ -172,11 +172,11 @@ class _EndpointRun:
         run.event(EventKind.DONE, step, evidence.summary, attempts, seconds)
         return Outcome(step.address, step.verb, State.DONE, attempts, seconds, None, evidence)
 
-    def _reads(self, step: Step) -> AbstractContextManager[None]:
+    def _cached_reads(self, step: Step) -> AbstractContextManager[None]:
         """Checks share what was read in the last seconds; a step that changes something reads again."""
         return self.run.cloud.arm.cached_reads(_CHECK_CACHE_SECONDS) if step.verb is Verb.CHECK else nullcontext()
 
-    def _retrying(self, step: Step, began: float) -> tenacity.Retrying:
+    def _retry_policy(self, step: Step, began: float) -> tenacity.Retrying:
         run = self.run
 
         def pause(state: tenacity.RetryCallState) -> float:
@@ -193,7 +193,7 @@ class _EndpointRun:
             waits = (full and self._can_fall_back) or getattr(error, "until_deadline", False)
             return (state.attempt_number >= most and not waits) or spent + state.upcoming_sleep > step.retry.deadline
 
-        def announce(state: tenacity.RetryCallState) -> None:
+        def report_retry(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else ""
             words = f"{error} Trying again in {state.upcoming_sleep:.0f} s."
             run.event(EventKind.RETRYING, step, words, state.attempt_number)
@@ -202,7 +202,7 @@ class _EndpointRun:
             retry=tenacity.retry_if_exception(lambda error: _is_transient(error, step)),
             wait=pause,
             stop=should_stop,
-            before_sleep=announce,
+            before_sleep=report_retry,
             sleep=lambda seconds: run.wait(step, seconds),
             reraise=True,
         )

@@ -36,7 +36,7 @@ def build_plan(
     if findings:
         raise Refused(findings)
     world = {
-        where: redact_secrets(_compared(body), mark=lambda value: f" {_slow(environment, value)}")
+        where: redact_secrets(_compared(body), mark=lambda value: f" {_scrypt_digest(environment, value)}")
         for seen in facts.values()
         for where, body in seen.items()
         if where.kind not in VOLATILE_FACTS
@@ -93,10 +93,10 @@ def sealed_of(environment: Environment, specs: Sequence[EndpointSpec]) -> dict[s
         }
         found |= {f"{where} {path}": value for where, each in documents.items() for path, value in secrets_in(each)}
         found |= {str(address("probe", spec.key)): spec.probe_files} if spec.probe_files else {}
-    return {where: _slow(environment, value) for where, value in found.items()}
+    return {where: _scrypt_digest(environment, value) for where, value in found.items()}
 
 
-def _slow(environment: Environment, value: Json) -> str:
+def _scrypt_digest(environment: Environment, value: Json) -> str:
     return slow_digest(value if isinstance(value, str) else digest(value), environment.workspace_id)
 
 

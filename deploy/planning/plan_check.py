@@ -21,7 +21,7 @@ from deploy.planning import build
 from deploy.redact import redact_secrets
 from deploy.reporter import format_value
 
-_NAMED = 8
+_MAX_LISTED = 8
 
 
 def remaining_plan(saved_plan: Plan, fresh: Plan) -> Plan:
@@ -81,7 +81,7 @@ def _unexpected_in(key: str, saved_plan: Plan, fresh: Plan) -> list[str]:
     """Differences that the approved plan did not make, in words; empty if `fresh` is the rest of it."""
     desired, left = _changes(saved_plan, key), _changes(fresh, key)
     moved = list(_moved(_of(saved_plan.world, key), _of(fresh.world, key)))
-    begun = _begun(desired, left)
+    begun = _steps_begun(desired, left)
     if begun is not None and all(_has_run(begun, n, fresh) for n in range(len(desired) - len(left))):
         unexplained = [m for m in moved if not any(steps.explains(s, m, fresh.world) for s in begun)]
         return [words for m in unexplained for words in _in_words(m, begun)]
@@ -89,7 +89,7 @@ def _unexpected_in(key: str, saved_plan: Plan, fresh: Plan) -> list[str]:
     return [words for m in unexplained or moved for words in _in_words(m, desired)] or _other_steps(desired, left)
 
 
-def _begun(desired: Sequence[Step], left: Sequence[Step]) -> Sequence[Step] | None:
+def _steps_begun(desired: Sequence[Step], left: Sequence[Step]) -> Sequence[Step] | None:
     """The steps that were started, if `left` is the rest of the plan; None if it is something else."""
     done = len(desired) - len(left)
     if done < 0 or [_essence(s) for s in desired[done:]] != [_essence(s) for s in left]:
@@ -165,8 +165,8 @@ def _in_words(moved: Difference, saved_plan: Iterable[Step]) -> Iterator[str]:
 
 
 def _stale(unexpected: Sequence[str]) -> StalePlan:
-    named = "; ".join(unexpected[:_NAMED])
-    more = f"; and {len(unexpected) - _NAMED} more" if len(unexpected) > _NAMED else ""
+    named = "; ".join(unexpected[:_MAX_LISTED])
+    more = f"; and {len(unexpected) - _MAX_LISTED} more" if len(unexpected) > _MAX_LISTED else ""
     return StalePlan(
         "apply the plan file",
         f"Azure or the files changed since it was made: {named}{more}",

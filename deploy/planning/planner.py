@@ -232,14 +232,14 @@ def _cleanup(desired: Desired, steps: Sequence[Step], facts: Facts) -> Sequence[
     own = {step.address: step for step in steps if step.kind == "deployment" and step.verb is not Verb.CHECK}
     served = traffic_shares.served(facts, desired.spec.key)
     return [
-        Step(Verb.DELETE, where, {"endpoint": desired.spec.name, "name": name}, _TIDY, step.retry)
+        Step(Verb.DELETE, where, {"endpoint": desired.spec.name, "name": name}, _CLEANUP_REASON, step.retry)
         for where, step in own.items()
         if (name := where.name) in desired.deployments and not served.get(name)
         if slots.is_missing_or_failed(facts.get(where))
     ]
 
 
-_TIDY = "created for a release that failed"
+_CLEANUP_REASON = "created for a release that failed"
 
 
 def _rescue(desired: Desired, steps: Sequence[Step], facts: Facts, *, always: bool) -> Sequence[Step]:
@@ -251,11 +251,11 @@ def _rescue(desired: Desired, steps: Sequence[Step], facts: Facts, *, always: bo
     if not (desired.live or always) or not any(step.verb is Verb.SHIFT for step in steps):
         return ()
     moved = {**body, "properties": {**(body.get("properties") or {}), "traffic": desired.traffic}}
-    back = traffic.plan(replace(desired, stages=(_whole(desired, now, facts),)), {**facts, where: moved})
-    return [traffic.recorded(step, _failed(desired, now, facts)) for step in back]
+    back = traffic.plan(replace(desired, stages=(_traffic_after_rescue(desired, now, facts),)), {**facts, where: moved})
+    return [traffic.recorded(step, _failed_release(desired, now, facts)) for step in back]
 
 
-def _whole(desired: Desired, now: Mapping[str, int], facts: Facts) -> Mapping[str, int]:
+def _traffic_after_rescue(desired: Desired, now: Mapping[str, int], facts: Facts) -> Mapping[str, int]:
     """The traffic after a rescue: as it is now; in a rollout that stopped half-way, all on the last release that had
     all of it. A split that the user wrote stays.
     """
@@ -266,7 +266,7 @@ def _whole(desired: Desired, now: Mapping[str, int], facts: Facts) -> Mapping[st
     return {last.slot: 100} if same and now.get(last.slot) else now
 
 
-def _failed(desired: Desired, now: Mapping[str, int], facts: Facts) -> dict[str, str] | None:
+def _failed_release(desired: Desired, now: Mapping[str, int], facts: Facts) -> dict[str, str] | None:
     """The history record of a rescue: the deployment that was to receive most of the additional traffic. The one that
     was live before did not fail.
     """

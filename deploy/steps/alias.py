@@ -47,7 +47,7 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
-    """One move when the alias names another endpoint. A deletion needs none: see `clearing`."""
+    """One move when the alias names another endpoint. A deletion needs none: see `delete_steps`."""
     if desired is None or (alias := _alias(desired.spec)) is None:
         return ()
     spec, where = desired.spec, address(NAME, desired.spec.key)
@@ -63,7 +63,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     return [Step(Verb.SHIFT, where, {"alias": alias, "endpoint": spec.name, "before": before}, why, spec.retry)]
 
 
-def trouble(spec: EndpointSpec, facts: Facts) -> str:
+def problem(spec: EndpointSpec, facts: Facts) -> str:
     """What is wrong with the alias of an endpoint with traffic, in words; empty if it is right, or there is none."""
     try:
         steps = plan(Desired(spec, {}, ({},)), facts)
@@ -77,7 +77,7 @@ def trouble(spec: EndpointSpec, facts: Facts) -> str:
     return f"{named} names {before}" if before else f"{named} does not name an endpoint"
 
 
-def clearing(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
+def delete_steps(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
     """The deletion of an alias that names an endpoint of this chain, before the endpoint is deleted. Otherwise a
     scheduled renew would see a missed lease. The step reads an alias again that cannot be read now.
     """
@@ -98,7 +98,7 @@ def clearing(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
     ]
 
 
-def staying(spec: EndpointSpec, facts: Facts) -> str:
+def why_not_deleted(spec: EndpointSpec, facts: Facts) -> str:
     """Why a teardown leaves the alias as it is, in words; empty if it does not."""
     alias, seen = _alias(spec), facts.get(address(NAME, spec.key)) or {}
     if alias and "command" in alias and seen.get("endpoint"):
@@ -134,7 +134,7 @@ def essence(step: Step) -> Json:
 def run(cloud: Cloud, step: Step) -> Evidence:
     alias = step.body["alias"]
     if step.verb is Verb.DELETE:
-        return _clear(cloud, alias, str(step.body["base"]))
+        return _delete(cloud, alias, str(step.body["base"]))
     name = str(step.body["endpoint"])
     body = endpoints.read_endpoint(cloud, name) or {}
     uri = (body.get("properties") or {}).get("scoringUri")
@@ -146,7 +146,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     return Evidence(f"{aliases.display_name(alias)} names {name}")
 
 
-def _clear(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
+def _delete(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
     """A teardown does not fail because of an alias: what could not be deleted is reported (`left`)."""
     named = aliases.display_name(alias)
     try:

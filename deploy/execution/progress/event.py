@@ -23,7 +23,7 @@ class EventKind(StrEnum):
     NOTE = "note"
 
 
-OVER = frozenset({EventKind.DONE, EventKind.FAILED})
+FINAL_EVENTS = frozenset({EventKind.DONE, EventKind.FAILED})
 """The last events of a step."""
 
 

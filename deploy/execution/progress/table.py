@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from deploy.domain.plan import Verb
-from deploy.execution.progress.event import OVER, Event, EventKind, one_line, span
+from deploy.execution.progress.event import FINAL_EVENTS, Event, EventKind, one_line, span
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleRenderable
@@ -107,7 +107,7 @@ class LiveTable:
         """The event becomes the state of the step's row: the one that is not over yet, or a new one."""
         now = self._monotonic()
         for n, row in enumerate(self._rows if event.kind is not EventKind.PLANNED else ()):
-            if (row.address, row.verb) == (event.address, event.verb) and row.kind not in OVER:
+            if (row.address, row.verb) == (event.address, event.verb) and row.kind not in FINAL_EVENTS:
                 self._rows[n] = _after(row, event, now)
                 return
         self._rows.append(_after(Row(event.address, event.verb, EventKind.PLANNED), event, now))
@@ -117,7 +117,7 @@ class LiveTable:
         frames = _PLAIN_SPINNER if plain else _SPINNER
         spin = frames[int(now * _FRAMES_A_SECOND) % len(frames)]
         sign, plain_sign, style = _SIGNS.get(row.kind, (spin, spin, _BUSY_STYLES.get(row.kind, "cyan")))
-        passed = row.seconds if row.kind in OVER else now - row.since if row.since is not None else None
+        passed = row.seconds if row.kind in FINAL_EVENTS else now - row.since if row.since is not None else None
         table.add_row(
             _text(plain_sign if plain else sign, style),
             _text(str(row.verb or ""), style),
@@ -141,7 +141,7 @@ def fit(rows: list[Row], height: int) -> tuple[int, list[Row], int]:
 
 def _after(row: Row, event: Event, now: float) -> Row:
     since = row.since if row.since is not None or event.kind is EventKind.PLANNED else now
-    words = one_line(event.text) or ("" if event.kind in OVER else row.words)
+    words = one_line(event.text) or ("" if event.kind in FINAL_EVENTS else row.words)
     return replace(row, kind=event.kind, words=words, since=since, seconds=event.seconds)
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.domain.plan import Verb
-from deploy.execution.progress import Event, EventKind, EventLines, Lines, both, open_progress
+from deploy.execution.progress import Event, EventKind, EventLines, Lines, broadcast, open_progress
 
 GREEN = "deployment/mip/green"
 EVENTS = st.builds(
@@ -154,7 +154,7 @@ def test_no_secret_is_in_an_event():
     """A token in Azure's words reaches neither the screen nor the file."""
     said = Event(EventKind.FAILED, GREEN, Verb.CREATE, "refused Bearer eyJhbGciOiJSUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl")
     stream, lines = _lines()
-    both(lines, EventLines(stream))(said)
+    broadcast(lines, EventLines(stream))(said)
     assert stream.getvalue().count("(hidden)") == 2
     assert "eyJ" not in stream.getvalue()
 
@@ -171,7 +171,7 @@ def test_a_broken_stream_stops_no_run():
     """A closed terminal is no reason to leave a deployment half done."""
     stream = io.StringIO()
     stream.close()
-    both(Lines(stream, monotonic=Watch()), EventLines(stream))(Event(EventKind.NOTE, text="on we go"))
+    broadcast(Lines(stream, monotonic=Watch()), EventLines(stream))(Event(EventKind.NOTE, text="on we go"))
 
 
 def test_threads_do_not_mix_their_lines():
