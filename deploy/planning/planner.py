@@ -105,11 +105,8 @@ def draft_release(
         rescue += _cleanup(desired, own, facts[spec.key]) if choices.cleanup else ()
         if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
             fallback_steps += _fallback(spec, own, seen)  # which deletes the endpoint that exists
-    findings += [
-        *check_result.findings(steps),
-        *headroom.limits_exceeded_together(steps),
-        *limits.too_many(steps, facts),
-    ]
+    findings += [*check_result.findings(steps), *headroom.limits_exceeded_together(steps)]
+    findings += limits.too_many(steps, facts)
     findings += exposure.refused(environment, exposed, allowed=choices.allow_exposure)
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
     unprobed = [spec for spec in specs if not choices.restored and guards.moves_unprobed(spec, steps, facts[spec.key])]
@@ -283,5 +280,5 @@ def _fallback(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Sequen
         return ()
     dedicated_spec, seen = fallback.dedicated(spec), fallback.without_endpoint(facts)
     desired = choose_slot(dedicated_spec, seen)
-    asked = fallback.with_keys(_plan_step_types(desired, seen, STEP_TYPES, []), endpoint.keys_of(spec, facts))
-    return fallback.in_order(spec, _mark_after_new_role(_with_bakes(desired, asked)))
+    created = fallback.with_keys(_plan_step_types(desired, seen, STEP_TYPES, []), endpoint.keys_of(spec, facts))
+    return fallback.in_order(spec, _mark_after_new_role(_with_bakes(desired, created)))

@@ -146,7 +146,7 @@ def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str, facts:
 
 
 def is_missing_or_failed(body: Mapping[str, Json] | None) -> bool:
-    """Whether a deployment does not exist, or its creation failed."""
+    """Whether a deployment does not exist, or its last change failed."""
     properties = (body or {}).get("properties")
     return not body or (isinstance(properties, Mapping) and properties.get("provisioningState") == "Failed")
 

@@ -65,7 +65,7 @@ def decoded(body: bytes) -> Any:
         raise WrongAnswer(f"expected JSON, got something else{where}: {_summary(body)}") from None
 
 
-def required_key(row: Mapping[str, Any], key: str) -> Any:
+def required_value(row: Mapping[str, Any], key: str) -> Any:
     """A required value of the row."""
     if key not in row:
         raise WrongAnswer(f"expected the key '{key}' in the answer, got only {_names(row)}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.domain.report import Evidence
-from deploy.probes.answers import WrongAnswer, envelope, excerpt, kind, only_row, parse_nested_json, required_key
+from deploy.probes.answers import WrongAnswer, envelope, excerpt, kind, only_row, parse_nested_json, required_value
 from deploy.probes.boxes import Box, marked
 from deploy.probes.samples import base64_text, png_size, read, required_text
 from deploy.sanitize import sanitize
@@ -42,7 +42,7 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:
     """Read all findings. The picture needs numpy and pillow; without them `data` contains the reason for none."""
     row = only_row(probe, status, body)
-    findings = _findings(parse_nested_json(required_key(row, "output"), "output"))
+    findings = _findings(parse_nested_json(required_value(row, "output"), "output"))
     image = read(folder, required_text(probe, "image"))
     size = png_size(image, probe["image"])
     pixels = [[_on_image(box, size) for box in finding.boxes] for finding in findings]

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deploy.domain.report import Evidence
-from deploy.probes.answers import WrongAnswer, envelope, excerpt, only_row, required_key, unbase64
+from deploy.probes.answers import WrongAnswer, envelope, excerpt, only_row, required_value, unbase64
 from deploy.probes.samples import base64_text, png_size, read, required_text
 
 REQUIRED_KEYS: tuple[str, ...] = ("image",)
@@ -34,7 +34,7 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:  # noqa: ARG001 - the signature of all probe types
     """Open the archive, verify the checksum of each part, and check that there are numbers other than zero."""
     row = only_row(probe, status, body)
-    saved = unbase64(required_key(row, "image_features"), "image_features")
+    saved = unbase64(required_value(row, "image_features"), "image_features")
     if not saved.startswith(_ZIP):
         actual = "nothing" if not saved else f"a beginning of {saved[:4].hex(' ')}"
         raise WrongAnswer(f"expected a zip archive as torch.save writes in 'image_features', got {actual}")

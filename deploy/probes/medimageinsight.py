@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.domain.report import Evidence
-from deploy.probes.answers import decoded, envelope, expect_status, only_row, required_key
+from deploy.probes.answers import decoded, envelope, expect_status, only_row, required_value
 from deploy.probes.samples import base64_text, png_size, read, required_text
 from deploy.probes.vectors import cosine, norm, positive, vector
 
@@ -32,9 +32,9 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:  # noqa: ARG001 - the signature of all probe types
     """Check and measure the vectors."""
     row = _joined(probe, status, body)
-    vectors = {"image": vector(required_key(row, "image_features"), "image_features", LENGTH)}
+    vectors = {"image": vector(required_value(row, "image_features"), "image_features", LENGTH)}
     if (probe.get("text") or "").strip():
-        vectors["text"] = vector(required_key(row, "text_features"), "text_features", LENGTH)
+        vectors["text"] = vector(required_value(row, "text_features"), "text_features", LENGTH)
     factor = row.get("scaling_factor")
     data = {
         "type": "medimageinsight",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.domain.report import Evidence
-from deploy.probes.answers import WrongAnswer, envelope, kind, only_row, parse_nested_json, required_key, unbase64
+from deploy.probes.answers import WrongAnswer, envelope, kind, only_row, parse_nested_json, required_value, unbase64
 from deploy.probes.pictures import Layer, overlay
 from deploy.probes.samples import base64_text, png_size, prompts_of, read, required_text
 from deploy.sanitize import sanitize
@@ -57,7 +57,7 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
     row = only_row(probe, status, body)
     image = read(folder, required_text(probe, "image"))
     width, height = png_size(image, probe["image"])
-    planes = _planes(required_key(row, "image_features"), len(prompts), width, height)
+    planes = _planes(required_value(row, "image_features"), len(prompts), width, height)
     categories = _categories(row, len(prompts))
     masks = [_measured(*each, width) for each in zip(prompts, categories, planes, strict=True)]
     if not any(mask.is_partial for mask in masks):
@@ -72,7 +72,7 @@ def _planes(features: Any, count: int, width: int, height: int) -> list[bytes]:
     array = parse_nested_json(features, "image_features")
     if not isinstance(array, dict):
         raise WrongAnswer(f"expected an object with data, shape and dtype in 'image_features', got {kind(array)}")
-    shape, dtype = required_key(array, "shape"), required_key(array, "dtype")
+    shape, dtype = required_value(array, "shape"), required_value(array, "dtype")
     if not isinstance(shape, list) or len(shape) != 3 or not all(type(n) is int for n in shape):
         raise WrongAnswer(f"expected a shape of [prompts, height, width], got {_short(shape)}")
     if shape[0] != count:
@@ -81,7 +81,7 @@ def _planes(features: Any, count: int, width: int, height: int) -> list[bytes]:
         raise WrongAnswer(f"expected masks as large as the image, {width} x {height}, got {shape[2]} x {shape[1]}")
     if dtype != "uint8":
         raise WrongAnswer(f"expected dtype uint8, got {_short(dtype)}")
-    data, size = unbase64(required_key(array, "data"), "data"), width * height
+    data, size = unbase64(required_value(array, "data"), "data"), width * height
     if len(data) != count * size:
         raise WrongAnswer(f"expected {count * size} bytes for the shape {_short(shape)}, got {len(data)}")
     return [data[start : start + size].translate(_ONE_WHERE_FOREGROUND) for start in range(0, len(data), size)]

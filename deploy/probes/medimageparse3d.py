@@ -17,7 +17,7 @@ from typing import Any
 
 from deploy.domain.report import Evidence
 from deploy.probes import nifti
-from deploy.probes.answers import WrongAnswer, envelope, kind, only_row, parse_nested_json, required_key, unbase64
+from deploy.probes.answers import WrongAnswer, envelope, kind, only_row, parse_nested_json, required_value, unbase64
 from deploy.probes.nifti import Header, NotNifti, sized
 from deploy.probes.pictures import Layer
 from deploy.probes.samples import InvalidProbe, base64_text, prompts_of, read, required_text
@@ -51,7 +51,7 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
     prompts = prompts_of(probe)
     row = only_row(probe, status, body)
     volume, head = _sent(probe, folder)
-    answer = _content(required_key(row, "nifti_file"))
+    answer = _content(required_value(row, "nifti_file"))
     stored, labels, counts = _labels(answer, head)
     millilitre = head.spacing[0] * head.spacing[1] * head.spacing[2] / 1000
     found = [
@@ -77,7 +77,7 @@ def _content(value: Any) -> bytes:
     file = parse_nested_json(value, "nifti_file")
     if not isinstance(file, dict):
         raise WrongAnswer(f"expected an object with data in 'nifti_file', got {kind(file)}")
-    return unbase64(required_key(file, "data"), "data")
+    return unbase64(required_value(file, "data"), "data")
 
 
 def _labels(content: bytes, sent: Header) -> tuple[dict[int, float], array[float], Counter[int]]:

@@ -34,8 +34,8 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     body = facts.get(address("endpoint", desired.spec.key)) or {}
     now = shares(body)
     mirrored = desired.spec.endpoint.get("mirror_traffic")
-    settled = mirrored is None or positive(mirrored) == shares(body, "mirrorTraffic")
-    if now == positive(desired.traffic) and settled:
+    mirror_is_desired = mirrored is None or positive(mirrored) == shares(body, "mirrorTraffic")
+    if now == positive(desired.traffic) and mirror_is_desired:
         return []
     ahead = _ahead(desired.stages, now) or [now]
     stages = [positive(stage) for stage in desired.stages]
