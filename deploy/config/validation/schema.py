@@ -108,19 +108,11 @@ def problem(source: Source, field_path: FieldPath, code: str, cause: str, cure: 
 def _problem_of(model: type[BaseModel], source: Source, failure: Any) -> Problem:
     loc: tuple[str | int, ...] = failure["loc"]
     field_path = _field_path(source, loc)
-    name, about, found = (
-        ".".join(map(str, field_path)) or "The file",
-        failure["type"],
-        _shown(redact_values(failure["input"], source.secrets)),
-    )
+    name, about = ".".join(map(str, field_path)) or "The file", failure["type"]
+    found = _shown(redact_values(failure["input"], source.secrets))
     if about == "missing":
-        return problem(
-            source,
-            field_path,
-            "AML121",
-            f"{_label(_field_path(source, loc[:-1]), loc[-1])} is missing.",
-            f"Add `{loc[-1]}: ...`.",
-        )
+        cause = f"{_label(_field_path(source, loc[:-1]), loc[-1])} is missing."
+        return problem(source, field_path, "AML121", cause, f"Add `{loc[-1]}: ...`.")
     if about == "extra_forbidden":
         cause, cure = f"{loc[-1]!r} is not a key here.", did_you_mean(str(loc[-1]), _known(model, loc[:-1]))
         return Problem(source.key(field_path), "AML120", sanitize(cause), cure)
@@ -136,9 +128,8 @@ def _problem_of(model: type[BaseModel], source: Source, failure: Any) -> Problem
         return problem(source, field_path, "AML122", cause, did_you_mean(found.strip("'"), known, "Use one of these."))
     if about == "string_pattern_mismatch":
         code, cause, cure = _PATTERNS.get(context["pattern"], ("AML122", "has the wrong form", ""))
-        return problem(
-            source, field_path, code, f"{name} {cause}: {found}.", cure or f"It must match {context['pattern']}"
-        )
+        cure = cure or f"It must match {context['pattern']}"
+        return problem(source, field_path, code, f"{name} {cause}: {found}.", cure)
     code = "AML123" if loc[-1] == "name" else "AML122"
     if about in _LIMITS:
         cause = f"{name} is {found}; it must be {_LIMITS[about].format(**context)}."
@@ -171,7 +162,7 @@ def _field_path(source: Source, loc: tuple[str | int, ...]) -> FieldPath:
 
 
 def _without(value: Any, field_paths: Sequence[FieldPath]) -> Any:
-    """A copy without the values at the trails."""
+    """A copy without the values at the paths."""
     if not isinstance(value, dict):
         return value
     gone = {field_path[0] for field_path in field_paths if len(field_path) == 1}
