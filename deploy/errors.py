@@ -196,13 +196,13 @@ class CloudError(DeployError):
 class Transient(CloudError):
     """A later retry may succeed. `retry_after`: shortest wait in seconds, where Azure or its documentation names one.
 
-    `patient`: the obstacle ends by itself (an operation, a replication), so only the deadline ends the retries.
-    `tries`: the maximum number of attempts, even if the step allows more.
+    `until_deadline`: the obstacle ends by itself (an operation, a replication), so retries go on until the deadline.
+    `max_attempts`: the maximum number of attempts, even if the step allows more.
     """
 
     retry_after: float | None = None
-    patient: bool = False
-    tries: int | None = None
+    until_deadline: bool = False
+    max_attempts: int | None = None
 
 
 class Unanswered(CloudError):

@@ -42,7 +42,7 @@ def location(alias: Mapping[str, Any], context: Context) -> tuple[str, ...] | No
     return _kind(alias).location(alias, context)  # type: ignore[no-any-return]
 
 
-def named(alias: Mapping[str, Any]) -> str:
+def display_name(alias: Mapping[str, Any]) -> str:
     """The alias as text, such as `file live/mip.json`."""
     kind = next(kind for kind in KINDS if alias.get(kind))
     what = alias[kind]
@@ -53,4 +53,4 @@ def _kind(alias: Mapping[str, Any]) -> ModuleType:
     return next(module for kind, module in KINDS.items() if alias.get(kind))
 
 
-__all__ = ["KINDS", "Context", "Target", "clear", "location", "named", "read", "write"]
+__all__ = ["KINDS", "Context", "Target", "clear", "display_name", "location", "read", "write"]

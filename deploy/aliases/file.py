@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deploy.aliases.target import Context, Target, parsed
+from deploy.aliases.target import Context, Target, parse_target
 from deploy.errors import CloudError
 
 
 def read(alias: Mapping[str, Any], context: Context) -> Target | None:
     """The target in the file; None if there is no file or its content is something else."""
     try:
-        return parsed((context.root / alias["file"]).read_text(encoding="utf-8"))
+        return parse_target((context.root / alias["file"]).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:

@@ -29,7 +29,7 @@ class Context:
     variables: Mapping[str, str]
 
 
-def parsed(text: str) -> Target | None:
+def parse_target(text: str) -> Target | None:
     """A target from its JSON; None for any other text."""
     try:
         found = json.loads(text)

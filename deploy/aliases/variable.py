@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.aliases.target import Context, Target, parsed
+from deploy.aliases.target import Context, Target, parse_target
 from deploy.errors import CloudError, Transient
 from deploy.no_netrc import no_netrc_auth
 
@@ -22,7 +22,7 @@ _CURE = "Set GH_TOKEN to a token that can write repository variables, and check 
 def read(alias: Mapping[str, Any], context: Context) -> Target | None:
     """The target in the variable; None if there is no variable or its value is something else."""
     answer = _request("GET", alias, context, f"/{alias['github_variable']}")
-    return None if answer is None else parsed(str(answer.get("value") or ""))
+    return None if answer is None else parse_target(str(answer.get("value") or ""))
 
 
 def write(alias: Mapping[str, Any], target: Target, context: Context) -> None:

@@ -54,7 +54,7 @@ def run(work: Callable[[ModuleType, Any], T]) -> T:
     """The result of `work(deploy.commands, project)`. What libraries print is discarded."""
     from deploy import commands
 
-    project = commands.Project(secret=github_actions.masker(sys.stderr))
+    project = commands.Project(on_secret=github_actions.masker(sys.stderr))
     with _silenced():
         return work(commands, project)
 
@@ -90,7 +90,7 @@ def run_with_progress(invocation: Invocation, work: Callable[[ModuleType, dict[s
     style = {"interactive": console.is_interactive(err), "plain": console.is_ascii_only(err)}
     events, append = invocation.events, invocation.append_events
     with progress.open_progress(err, **style, events=events, append_events=append) as emit, _silenced():
-        project = commands.Project(secret=github_actions.masker(err))
+        project = commands.Project(on_secret=github_actions.masker(err))
         arguments: dict[str, Any] = {"project": project, "name": invocation.environment, "emit": emit}
         arguments["only"] = invocation.arguments
         if invocation.command != "probe":
@@ -113,16 +113,16 @@ def finish(result: Result, output_format: str, invocation: Invocation) -> None:
     from deploy import reporter
 
     output.show(_result_view(result), output_format, done=True)
-    github_actions.report_result(result.plan, result.report, result.rows)
+    github_actions.report_result(result.plan, result.report, result.endpoint_rows)
     for note in (*result.plan.notes, *result.idle):
         console.print_message(f"Note: {note}")
     for each in result.plan.held:
-        console.print_message(f"{reporter.HELD_BACK}: {reporter.held_back(each)}")
+        console.print_message(f"{reporter.HELD_BACK}: {reporter.held_back_text(each)}")
     if result.report.stopped:
         console.print_message(signals.message(invocation.command, result.plan.environment, invocation.arguments))
         for line in reporter.interruption_notes(invocation.command, result.plan, result.traffic):
             console.print_message(line)
-    for message in (*result.failed, *([result.not_saved] if result.not_saved else ())):
+    for message in (*result.failure_messages, *([result.not_saved] if result.not_saved else ())):
         console.print_message(message)
     raise SystemExit(result.exit)
 
@@ -132,9 +132,9 @@ def _result_view(result: Result) -> View:
 
     def document() -> dict[str, Any]:
         body = dict(reporter.report_json(result.report))
-        if result.notices or result.failed:
-            body |= {"notices": list(result.notices), "failed_notices": list(result.failed)}
-        body |= {"ok": False} if result.failed else {}
+        if result.notices or result.failure_messages:
+            body |= {"notices": list(result.notices), "failed_notices": list(result.failure_messages)}
+        body |= {"ok": False} if result.failure_messages else {}
         body |= {"traffic": result.traffic} if result.traffic else {}
         body |= {"stays": list(result.plan.stays)} if result.plan.stays else {}
         return body
@@ -142,7 +142,7 @@ def _result_view(result: Result) -> View:
     def text() -> str:
         layout = console.layout(sys.stdout)
         parts = [reporter.report_text(result.report, result.plan, **layout)]
-        parts += [reporter.status_text(result.rows, **layout)] if result.rows else []
+        parts += [reporter.status_text(result.endpoint_rows, **layout)] if result.endpoint_rows else []
         parts += ["\n".join(f"Saved: {path}" for path in result.files)] if result.files else []
         return "\n\n".join(part.rstrip("\n") for part in parts)
 

@@ -65,7 +65,7 @@ def merge_tags(cloud: Cloud, resource: str, tags: Mapping[str, str], what: str) 
     send_once(lambda: cloud.arm.patch(path, _TAGS, what, body), are_set)
 
 
-def record(cloud: Cloud, owner: str, endpoint: str) -> str:
+def azure_assignment_description(cloud: Cloud, owner: str, endpoint: str) -> str:
     """The description that marks a role assignment which Azure created for an endpoint's system identity."""
     return f"{role_assignments.mark(cloud, owner, endpoint, own=True)}{role_assignments.BY_AZURE}"
 
@@ -104,7 +104,7 @@ def former_principals(body: Json, marks: Sequence[tuple[Json, role_assignments.M
     return {role_assignments.holder(row) for row, mark in marks if mark.own} - {now}
 
 
-def by_holder(rows: Sequence[Json]) -> Mapping[str, list[Json]]:
+def by_principal(rows: Sequence[Json]) -> Mapping[str, list[Json]]:
     """Principal -> its role assignments."""
     found: dict[str, list[Json]] = {}
     for row in rows:

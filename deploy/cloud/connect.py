@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from deploy.emulator import Running
 
 WORKSPACES = "2024-10-01"
-Secret = Callable[[str], None]
+OnSecret = Callable[[str], None]
 """Called with each key and token for scoring as soon as it is read, before it is used."""
 
 
@@ -93,17 +93,17 @@ class Cloud:
         clock: Clock,
         *,
         ca: str | None = None,
-        secret: Secret = lambda _: None,
+        on_secret: OnSecret = lambda _: None,
     ) -> None:
         self.environment, self.hosts, self.clock, self.ca = environment, hosts, clock, ca
-        self.secret = secret
+        self.on_secret = on_secret
         self.root = root.resolve()
         self.credential = _credential(environment, hosts, clock)
         self.arm = Arm(hosts.manager, self.credential, f"{hosts.manager}/.default", clock, ca=ca)
         self.poll_interval = PollInterval()
         self.unconfirmed: set[str] = set()
         """Paths of changes without a confirmed success: they are read before the change is sent again."""
-        self.lacks: Callable[[], str] = str
+        self.why_no_scoring_script: Callable[[], str] = str
         """Why a scoring script cannot run here, and how to fix it; empty if it can, as in Azure."""
 
     @property
@@ -164,10 +164,10 @@ class Cloud:
 
 
 @contextmanager
-def connect(environment: Environment, root: Path, state: Path, clock: Clock, secret: Secret) -> Iterator[Cloud]:
+def connect(environment: Environment, root: Path, state: Path, clock: Clock, on_secret: OnSecret) -> Iterator[Cloud]:
     """A connection, closed at the end. `root` is the project folder, `state` the emulator's folder."""
     if environment.cloud != "local":
-        cloud = Cloud(environment, CLOUDS[environment.cloud], root, clock, secret=secret)
+        cloud = Cloud(environment, CLOUDS[environment.cloud], root, clock, on_secret=on_secret)
         try:
             yield cloud
         finally:
@@ -175,8 +175,8 @@ def connect(environment: Environment, root: Path, state: Path, clock: Clock, sec
         return
     with _emulator(state) as running, _variables(running.variables()):
         hosts = Hosts(running.url, "https://ml.azure.com/.default", running.url, storage="core.windows.net")
-        cloud = Cloud(environment, hosts, root, clock, ca=str(running.ca), secret=secret)
-        cloud.lacks = partial(_lacks, state)
+        cloud = Cloud(environment, hosts, root, clock, ca=str(running.ca), on_secret=on_secret)
+        cloud.why_no_scoring_script = partial(_why_no_scoring_script, state)
         try:
             yield cloud
         finally:
@@ -203,7 +203,7 @@ def _emulator(state: Path) -> Iterator[Running]:
         yield running
 
 
-def _lacks(state: Path) -> str:
+def _why_no_scoring_script(state: Path) -> str:
     from deploy import emulator
 
     return emulator.scoring_problem(state)

@@ -48,5 +48,5 @@ def _read(cloud: Cloud, name: str) -> dict[str, str]:
     response = cloud.arm.post(path, VERSION, what, response_schemas.Keys)
     found = {part: str(response.get(part) or "") for part in ("primaryKey", "secondaryKey")}
     for key in filter(None, found.values()):
-        cloud.secret(key)
+        cloud.on_secret(key)
     return found if all(found.values()) else {}

@@ -117,8 +117,10 @@ def check_name(cloud: Cloud, name: str) -> tuple[bool | None, str]:
     return (free, words) if isinstance(free, bool) else (None, words)
 
 
-def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patience: float, settled: Condition) -> None:
-    """Create or replace an endpoint from its CLI v2 document; `patience` in seconds, `settled`: the desired state.
+def put_endpoint(
+    cloud: Cloud, document: Mapping[str, Json], *, what: str, timeout_seconds: float, is_desired: Condition
+) -> None:
+    """Create or replace an endpoint from its CLI v2 document; `is_desired`: whether a body has the desired state.
 
     azure-ai-ml changes an entity while sending it, so each attempt loads its own.
     """
@@ -127,7 +129,9 @@ def put_endpoint(cloud: Cloud, document: Mapping[str, Json], *, what: str, patie
         cloud.ml.online_endpoints.begin_create_or_update(sdk_entities.load_endpoint(document))
 
     run_operation(
-        cloud, Operation(what, endpoint_path(cloud, str(document["name"])), succeeded(settled), patience), begin
+        cloud,
+        Operation(what, endpoint_path(cloud, str(document["name"])), succeeded(is_desired), timeout_seconds),
+        begin,
     )
 
 
@@ -137,8 +141,8 @@ def put_deployment(
     folder: Path,
     *,
     what: str,
-    patience: float,
-    settled: Condition,
+    timeout_seconds: float,
+    is_desired: Condition,
     record: sdk_entities.Record,
 ) -> None:
     """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`.
@@ -151,11 +155,13 @@ def put_deployment(
         cloud.ml.online_deployments.begin_create_or_update(sdk_entities.load_deployment(document, folder, record))
 
     above = endpoint_path(cloud, str(document["endpoint_name"]))
-    operation = Operation(what, f"{above}/deployments/{document['name']}", succeeded(settled), patience, above)
+    operation = Operation(
+        what, f"{above}/deployments/{document['name']}", succeeded(is_desired), timeout_seconds, above
+    )
     run_operation(cloud, operation, begin)
 
 
-def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patience: float) -> None:
+def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, timeout_seconds: float) -> None:
     """Change the tags or the number of instances of the resource at `path` with a PATCH."""
 
     def scaled(existing: Json) -> bool:  # Azure's sku has more fields than the capacity
@@ -164,20 +170,22 @@ def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, patie
     def tagged(existing: Json | None) -> bool:  # a failed resource can be adopted, too
         return existing is not None and existing.get("tags") == body["tags"]
 
-    settled = succeeded(scaled) if "sku" in body else tagged
-    run_operation(cloud, Operation(what, path, settled, patience), lambda: cloud.arm.patch(path, VERSION, what, body))
+    is_desired = succeeded(scaled) if "sku" in body else tagged
+    run_operation(
+        cloud, Operation(what, path, is_desired, timeout_seconds), lambda: cloud.arm.patch(path, VERSION, what, body)
+    )
 
 
-def delete_endpoint(cloud: Cloud, name: str, *, what: str, patience: float) -> None:
+def delete_endpoint(cloud: Cloud, name: str, *, what: str, timeout_seconds: float) -> None:
     """Delete an endpoint and its deployments; success if it does not exist."""
-    operation = Operation(what, endpoint_path(cloud, name), _is_gone, patience)
+    operation = Operation(what, endpoint_path(cloud, name), _is_gone, timeout_seconds)
     run_operation(cloud, operation, lambda: cloud.ml.online_endpoints.begin_delete(name=name))
 
 
-def delete_deployment(cloud: Cloud, endpoint: str, name: str, *, what: str, patience: float) -> None:
+def delete_deployment(cloud: Cloud, endpoint: str, name: str, *, what: str, timeout_seconds: float) -> None:
     """Delete a deployment, which must have no traffic; success if it does not exist."""
     above = endpoint_path(cloud, endpoint)
-    operation = Operation(what, f"{above}/deployments/{name}", _is_gone, patience, above)
+    operation = Operation(what, f"{above}/deployments/{name}", _is_gone, timeout_seconds, above)
     run_operation(cloud, operation, lambda: cloud.ml.online_deployments.begin_delete(name=name, endpoint_name=endpoint))
 
 
@@ -193,10 +201,10 @@ def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, line
     return body.get("content") or ""
 
 
-def succeeded(settled: Condition) -> Callable[[Json | None], bool]:
+def succeeded(is_desired: Condition) -> Callable[[Json | None], bool]:
     """Whether a resource exists, was provisioned successfully, and is in the desired state."""
     return lambda body: (
-        body is not None and body["properties"].get("provisioningState") == "Succeeded" and settled(body)
+        body is not None and body["properties"].get("provisioningState") == "Succeeded" and is_desired(body)
     )
 
 

@@ -18,11 +18,11 @@ from deploy.domain.traffic_shares import shares
 def observe(
     cloud: Cloud, spec: EndpointSpec, endpoint: Mapping[str, Json], bodies: Mapping[str, Mapping[str, Json]]
 ) -> dict[Address, Json]:
-    """`asset/<key>/<deployment>`: {held, untold, conda} of each deployment with traffic whose release is not in the
-    files; empty if the files define no environment inline.
+    """`asset/<key>/<deployment>`: {held, unread_reason, conda} of each deployment with traffic whose release is not in
+    the files; empty if the files define no environment inline.
 
-    `held`: properties of its environment version; `untold`: why they are unknown; `conda`: deployment name -> content
-    of its conda_file.
+    `held`: properties of its environment version; `unread_reason`: why they are unknown; `conda`: deployment name ->
+    content of its conda_file.
     """
     files = [document for document in spec.deployments if is_inline(document)]
     folder = cloud.root / spec.folder
@@ -38,9 +38,12 @@ def observe(
 
 def _read(cloud: Cloud, where: str) -> dict[str, Json]:
     if not where.startswith("/subscriptions/"):  # in a registry, or none: the reference is enough
-        return {"held": None, "untold": ""}
-    body, untold = try_read(lambda: cloud.arm.get(where, VERSION, f"read {where}", response_schemas.Schema))
-    return {"held": (body or {}).get("properties"), "untold": "" if body else untold or "it does not exist"}
+        return {"held": None, "unread_reason": ""}
+    body, unread_reason = try_read(lambda: cloud.arm.get(where, VERSION, f"read {where}", response_schemas.Schema))
+    return {
+        "held": (body or {}).get("properties"),
+        "unread_reason": "" if body else unread_reason or "it does not exist",
+    }
 
 
 def _conda(environment: Mapping[str, Json], folder: Path) -> Json:

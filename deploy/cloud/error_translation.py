@@ -19,7 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from deploy.cloud import github
-from deploy.cloud.azure_errors import Kind, find
+from deploy.cloud.azure_errors import RetryKind, find
 from deploy.cloud.transport import IMPORT_LOCK, AnswerLost, LongWait
 from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
 
@@ -143,14 +143,14 @@ def from_answer(
     if row is None:
         code, cure = _plain(status)
         return CloudError(what, message, cure, code=code, codes=codes, status=status, request_id=request_id)
-    passes = row.kind in (Kind.PASSING, Kind.PATIENT, Kind.LATER)
+    passes = row.kind in (RetryKind.RETRY_FEW, RetryKind.RETRY_UNTIL_DEADLINE, RetryKind.RETRY_SLOWLY)
     kind = Transient if passes else CloudError
     ours = kind(what, message, row.cure, code=row.code, codes=codes, status=status, request_id=request_id)
-    ours.after_role = row.kind is Kind.AFTER_ROLE
+    ours.after_role = row.kind is RetryKind.AFTER_ROLE
     if isinstance(ours, Transient):
         waits = [seconds for seconds in (retry_after_seconds(headers), row.wait) if seconds is not None]
         ours.retry_after = max(waits, default=None)
-        ours.patient, ours.tries = row.kind is Kind.PATIENT, row.tries
+        ours.until_deadline, ours.max_attempts = row.kind is RetryKind.RETRY_UNTIL_DEADLINE, row.max_attempts
     return ours
 
 

@@ -22,23 +22,23 @@ from deploy.domain.arm import Json
 from deploy.errors import CloudError, NotAuthenticated, Unanswered
 
 VERSION = "2024-10-01"
-_STARTS = 3
+MAX_SENDS = 3
 _READS = 4
-_PAUSE, _LEAST = 5.0, 1.0
+_PAUSE, MIN_TIMEOUT = 5.0, 1.0
 _FINISHED = frozenset({"succeeded", "failed", "canceled"})
 
 
 @dataclass(frozen=True)
 class Operation:
-    """A change and the desired state; `path` and `parent` are ARM ids, `settled` checks whether a body has it.
+    """A change and the desired state; `path` and `parent` are ARM ids, `is_desired` checks whether a body has it.
 
-    `patience`: seconds from the first request to the last read.
+    `timeout_seconds`: seconds from the first request to the last read.
     """
 
     what: str
     path: str
-    settled: Callable[[Json | None], bool]
-    patience: float
+    is_desired: Callable[[Json | None], bool]
+    timeout_seconds: float
     parent: str | None = None
 
 
@@ -48,8 +48,8 @@ def run_operation(cloud: Cloud, operation: Operation, begin: Callable[[], object
 
     Raises CloudError with Azure's message, Transient if a retry may succeed, and Unanswered if the end is unknown.
     """
-    deadline = cloud.clock.monotonic() + max(operation.patience, _LEAST)
-    if operation.path in cloud.unconfirmed and operation.settled(_read_at_rest(cloud, operation, deadline)):
+    deadline = cloud.clock.monotonic() + max(operation.timeout_seconds, MIN_TIMEOUT)
+    if operation.path in cloud.unconfirmed and operation.is_desired(_read_at_rest(cloud, operation, deadline)):
         return
     cloud.unconfirmed.add(operation.path)
     _start_and_follow(cloud, operation, begin, deadline)
@@ -57,13 +57,13 @@ def run_operation(cloud: Cloud, operation: Operation, begin: Callable[[], object
 
 
 def _start_and_follow(cloud: Cloud, operation: Operation, begin: Callable[[], object], deadline: float) -> None:
-    for starts_left in reversed(range(_STARTS)):
+    for starts_left in reversed(range(MAX_SENDS)):
         try:
             return _follow(cloud, operation, begin, deadline)
         except (CloudError, NotAuthenticated) as error:
             if not _is_unclear(error, operation):
                 raise
-            if operation.settled(_read_at_rest(cloud, operation, deadline)):
+            if operation.is_desired(_read_at_rest(cloud, operation, deadline)):
                 return None
             if not starts_left or not _can_send_again(error):
                 raise
@@ -119,7 +119,7 @@ def _state_of(cloud: Cloud, operation: Operation, accepted: Accepted, where: str
             )
             if _is_busy(body):
                 return "updating", None
-            if operation.settled(body):
+            if operation.is_desired(body):
                 return "succeeded", None
     answer = _progress(cloud, operation, where)
     return (_state_of_operation(operation, answer) if accepted.operation else _state_of_result(answer)), answer
@@ -212,7 +212,7 @@ def _is_busy(body: Json | None) -> bool:
 def _still_running(operation: Operation) -> Unanswered:
     return Unanswered(
         operation.what,
-        f"the operation is still running after {operation.patience:.0f} s",
+        f"the operation is still running after {operation.timeout_seconds:.0f} s",
         "Apply again to wait for it, since it continues in Azure, or raise retry.deadline in pipeline.yml",
         code="AML361",
     )

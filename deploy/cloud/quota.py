@@ -16,7 +16,7 @@ def read_region(cloud: Cloud, region: str) -> dict[str, Json]:
 
     `sizes` by lower-case name, the others by family: `usages` the subscription's dedicated cores in use and their
     limit, `own` those of this workspace, `quotas` the workspace's own limits. Low-priority rows, which have the same
-    names and differ by their type, are left out. `silent`: missing response -> reason.
+    names and differ by their type, are left out. `unanswered`: missing response -> reason.
     """
     place = (
         f"/subscriptions/{cloud.environment.subscription_id}"
@@ -41,7 +41,7 @@ def read_region(cloud: Cloud, region: str) -> dict[str, Json]:
         "quotas": None
         if quotas is None
         else {family(row["name"]["value"]): row for row in quotas if _of_workspace(cloud, row)},
-        "silent": {name: why for name, why in reasons.items() if why},
+        "unanswered": {name: why for name, why in reasons.items() if why},
     }
 
 

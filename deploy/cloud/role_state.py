@@ -32,12 +32,12 @@ RoleKey = tuple[str, str, str]
 class HeldRole:
     """One role assignment. `roles`: the roles of the pipeline file that it fulfils, one per spelling; may be empty.
 
-    `giver` (who assigned it): `us`; `line` for us, but for another endpoint of the entry; `azure` for assignments to
-    the system identity of this endpoint, or of a deleted one with the same name; otherwise `others`.
+    `assigned_by`: `amldeploy`; `same_entry` if amldeploy assigned it for another endpoint of the entry; `azure` for
+    assignments to the system identity of this endpoint, or of a deleted one with the same name; otherwise `others`.
     """
 
     row: Json
-    giver: str
+    assigned_by: str
     roles: Sequence[Role]
 
 
@@ -49,17 +49,22 @@ def existing_roles(cloud: Cloud, spec: EndpointSpec) -> Sequence[HeldRole] | Non
     body = endpoints.list_endpoints(cloud).get(spec.name)
     principal = identity(body)
     marks = {role_assignments.mark(cloud, spec.owner, spec.name, own=each) for each in (True, False)}
-    own = _own(body, rows, role_assignments.mark(cloud, spec.owner, spec.name))
+    own = _system_principals(body, rows, role_assignments.mark(cloud, spec.owner, spec.name))
     desired = desired_roles(cloud, spec, principal)
     found = []
     for row in rows:
         key = key_of(row)
         ours = row["properties"].get("description") in marks
-        giver = "us" if ours else "azure" if key[1] in own else "others"
-        if key in desired and giver == "others" and (mark := role_assignments.marked(row)) and mark.owner == spec.owner:
-            giver = "line"
-        if key in desired or giver != "others":
-            found.append(HeldRole(row, giver, desired.get(key, ())))
+        assigned_by = "amldeploy" if ours else "azure" if key[1] in own else "others"
+        if (
+            key in desired
+            and assigned_by == "others"
+            and (mark := role_assignments.marked(row))
+            and mark.owner == spec.owner
+        ):
+            assigned_by = "same_entry"
+        if key in desired or assigned_by != "others":
+            found.append(HeldRole(row, assigned_by, desired.get(key, ())))
     return found
 
 
@@ -99,7 +104,7 @@ def scopes_to_change(cloud: Cloud, spec: EndpointSpec) -> dict[str, str]:
     there = (existing_roles(cloud, spec) if readable is not None else None) or ()
     lacking = [role for role in spec.pipeline.roles if role not in [each for one in there for each in one.roles]]
     added = {role.scope: role_assignments.scope_id(cloud, role.scope, spec.name) for role in lacking}
-    removed = [str(one.row["properties"]["scope"]) for one in there if not one.roles and one.giver == "us"]
+    removed = [str(one.row["properties"]["scope"]) for one in there if not one.roles and one.assigned_by == "amldeploy"]
     return {**added, **{scope: scope for scope in removed}}
 
 
@@ -157,7 +162,7 @@ def _principal(role: Role, endpoint: str | None) -> str | None:
     return endpoint if isinstance(role.principal, str) else role.principal.object_id.lower()
 
 
-def _own(body: Json | None, rows: Sequence[Json], mark: str) -> set[str]:
+def _system_principals(body: Json | None, rows: Sequence[Json], mark: str) -> set[str]:
     """The principals of system identities of endpoints with this name: the existing one, and deleted ones in our marks.
     A recreated endpoint has a new principal.
     """

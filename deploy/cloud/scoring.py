@@ -37,7 +37,7 @@ def read_key(cloud: Cloud, endpoint: Json) -> str:
     """What follows `Bearer `: a key, a token of the endpoint or an Entra token, by the endpoint's auth mode."""
     key = _read(cloud, endpoint)
     if key:
-        cloud.secret(key)
+        cloud.on_secret(key)
     return key
 
 

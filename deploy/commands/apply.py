@@ -11,7 +11,7 @@ from deploy.commands.project import Project, read_facts_with_siblings, require_c
 from deploy.commands.result import Approve, Result, run_plan, with_status
 from deploy.config import reader, selection, validation
 from deploy.execution.executor import Emit
-from deploy.execution.progress import Event, Kind
+from deploy.execution.progress import Event, EventKind
 from deploy.planning import plan_check, planner
 from deploy.text import noun
 
@@ -59,11 +59,11 @@ def apply(
             plan = plan_check.remaining_plan(saved, plan)
             if done := plan_check.already_done(saved, plan):
                 text = f"This plan was started before: {done} of its changes {noun(done, 'is', 'are')} done."
-                emit(Event(Kind.NOTE, text=text))
+                emit(Event(EventKind.NOTE, text=text))
         plan = with_lease_ends(cloud, require_code_support(cloud, plan))
         approve(plan, saved is None and environment.cloud != "local")
         result = with_status(cloud, specs, run_plan(project, cloud, plan, "apply", emit, jobs))
-        return replace(result, idle=reporter.idle_notes(environment.name, result.rows))
+        return replace(result, idle=reporter.idle_notes(environment.name, result.endpoint_rows))
 
 
 def plan_file(project: Project, name: str | None, arguments: Sequence[str]) -> Path | None:

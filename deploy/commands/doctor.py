@@ -15,7 +15,7 @@ from deploy.preflight.check_result import Verdict
 from deploy.preflight.doctor import Diagnosis, Line, of_plan
 from deploy.steps import quota_check
 
-UNCHECKED = (
+NOT_CHECKED = (
     "whether the key vault and the container registry can be reached, and their network rules",
     "whether the region has free machines: quota is a limit, not a reservation",
     "how full the shared quota pool is",
@@ -31,7 +31,7 @@ def doctor(project: Project, name: str, only: Sequence[str] = (), regions: Seque
     with project.connect(environment) as cloud:
         caller = whoami.signed_in(cloud)
         lines = [Line("credential", Verdict.YES, _identity(caller), caller.credential)]
-        return Diagnosis(name, (*lines, *_check(cloud, environment, specs, regions)), UNCHECKED)
+        return Diagnosis(name, (*lines, *_check(cloud, environment, specs, regions)), NOT_CHECKED)
 
 
 def _check(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec], regions: Sequence[str]) -> list[Line]:
@@ -47,7 +47,7 @@ def _check(cloud: Cloud, environment: Environment, specs: Sequence[EndpointSpec]
     draft = planner.draft_release(environment, specs, everywhere, siblings=siblings)
     lines = of_plan(draft.steps, draft.findings)
     unchanged = [spec.key for spec in specs if not any(step.endpoint == spec.key for step in draft.steps)]
-    held = {str(each["endpoint"]): reporter.held_back(each).partition(": ")[2] for each in draft.held}
+    held = {str(each["endpoint"]): reporter.held_back_text(each).partition(": ")[2] for each in draft.held}
     lines += [Line(f"endpoint/{key}", Verdict.YES, held.get(key, "nothing to do")) for key in unchanged]
     return [Line(what, Verdict.YES, f"found, in {region}", "workspace"), *lines]
 

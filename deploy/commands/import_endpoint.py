@@ -67,8 +67,8 @@ def _require_no_entry(project: Project, source: Source, what: str, endpoint: str
     for key in file.entries:
         with suppress(SpecError):
             spec = load_spec(project, file, key)
-            base = spec.base.lower()
-            if endpoint == base or (owner == spec.owner and leases.is_of_line(base, endpoint)):
+            base = spec.first_name.lower()
+            if endpoint == base or (owner == spec.owner and leases.is_in_chain(base, endpoint)):
                 cause = (
                     f"entry {key} of {source.file} already describes it, with templates/{file.entries[key].template}"
                 )

@@ -34,26 +34,26 @@ class LeaseState:
         """What is wrong with the alias; empty when it is correct, or when no endpoint can be named yet."""
         body = self.facts.get(address("endpoint", self.spec.key))
         if body is not None:
-            return alias.trouble(self.spec, self.facts) if lineage.has_traffic(body) else ""
+            return alias.problem(self.spec, self.facts) if lineage.has_traffic(body) else ""
         shared = self.spec.pipeline.quota.capacity == "shared"
         return alias.unreadable(self.spec, self.facts) if shared and self.missed is None else ""
 
     @property
     def deleted_since(self) -> str | None:
         """When the missed lease ended, in ISO 8601; None when none was missed or the time is unknown."""
-        return leases.written(self.missed.ended) if self.missed and self.missed.ended else None
+        return leases.iso_time(self.missed.ended) if self.missed and self.missed.ended else None
 
 
 def read_lease_states(cloud: Cloud, specs: Sequence[EndpointSpec], bodies: lineage.Bodies) -> dict[str, LeaseState]:
     """Key -> the state of its lease and its alias."""
     current = lineage.with_current_names(specs, bodies)
     aliases = run_parallel({spec.key: partial(alias.observe, cloud, spec) for spec in current}, 8)
-    mine = lineage.owned(bodies)
-    absent = [spec for spec in current if spec.name not in bodies and not mine.get(spec.owner)]
+    owned_endpoints = lineage.endpoints_by_owner(bodies)
+    absent = [spec for spec in current if spec.name not in bodies and not owned_endpoints.get(spec.owner)]
     assigned = _deleted_with_roles(cloud, bodies) if absent else {}
     found = {}
     for spec in current:
-        body = mine.get(spec.owner, {}).get(spec.name)
+        body = owned_endpoints.get(spec.owner, {}).get(spec.name)
         facts = {**aliases[spec.key], **({address("endpoint", spec.key): body} if body else {})}
         target = aliases[spec.key].get(address("alias", spec.key)) or {}
         missed = find_missed(spec, target, assigned.get(spec.owner, ())) if spec in absent else None
@@ -64,7 +64,7 @@ def read_lease_states(cloud: Cloud, specs: Sequence[EndpointSpec], bodies: linea
 def deleted_names(cloud: Cloud, specs: Sequence[EndpointSpec], bodies: lineage.Bodies) -> list[EndpointSpec]:
     """Each spec under every name of a deleted endpoint that still has role assignments: a teardown removes them."""
     assigned = _deleted_with_roles(cloud, bodies)
-    return [spec.at(name) for spec in specs for name in assigned.get(spec.owner, ()) if name != spec.name]
+    return [spec.with_name(name) for spec in specs for name in assigned.get(spec.owner, ()) if name != spec.name]
 
 
 def _deleted_with_roles(cloud: Cloud, bodies: lineage.Bodies) -> Mapping[str, Sequence[str]]:

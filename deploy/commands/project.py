@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy import redact
 from deploy.clock import Clock, SystemClock
 from deploy.cloud import endpoints
-from deploy.cloud.connect import Cloud, Secret, connect
+from deploy.cloud.connect import Cloud, OnSecret, connect
 from deploy.commands import lock
 from deploy.config import reader, rendering, selection, validation
 from deploy.domain import leases
@@ -26,11 +26,11 @@ from deploy.steps import ARRIVING, STEP_TYPES, StepType
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with `environments/` and `templates/`, and a clock. `secret` is called with each secret that is read."""
+    """A folder with `environments/` and `templates/`, and a clock. `on_secret` gets each secret that is read."""
 
     root: Path = Path()
     clock: Clock = field(default_factory=SystemClock)
-    secret: Secret = lambda _: None
+    on_secret: OnSecret = lambda _: None
 
     @property
     def state(self) -> Path:
@@ -44,7 +44,7 @@ class Project:
 
     def connect(self, environment: Environment) -> AbstractContextManager[Cloud]:
         """Connect to Azure, or to the emulator for `cloud: local`."""
-        return connect(environment, self.root, self.state, self.clock, self.secret)
+        return connect(environment, self.root, self.state, self.clock, self.on_secret)
 
     @contextmanager
     def locked(self, environment: Environment, verb: str) -> Iterator[Cloud]:
@@ -78,11 +78,11 @@ def validate(project: Project, name: str, only: Sequence[str] = ()) -> tuple[Env
 
 
 def valid_specs(
-    project: Project, file: validation.EnvironmentFile, but: Collection[str] = ()
+    project: Project, file: validation.EnvironmentFile, except_keys: Collection[str] = ()
 ) -> dict[str, EndpointSpec]:
-    """Key -> spec of every entry that is valid, except those in `but`. Problems of other entries are ignored."""
+    """Key -> spec of every entry that is valid, except `except_keys`. Problems of other entries are ignored."""
     found: dict[str, EndpointSpec] = {}
-    for key in file.entries.keys() - set(but):
+    for key in file.entries.keys() - set(except_keys):
         with suppress(SpecError):
             found[key] = load_spec(project, file, key)
     return found
@@ -131,8 +131,8 @@ def read_facts_with_siblings(
 def require_code_support(cloud: Cloud, plan: Plan) -> Plan:
     """The plan. Raises Refused when the emulator cannot run the scoring code of a deployment in it."""
     own = [s for s in plan.steps if s.kind == "deployment" and (s.body.get("document") or {}).get("code_configuration")]
-    if own and (lacks := cloud.lacks()):
-        cause, _, cure = lacks.partition(". ")
+    if own and (reason := cloud.why_no_scoring_script()):
+        cause, _, cure = reason.partition(". ")
         raise Refused([Finding(str(step.address), "AML254", cause, cure.rstrip(".")) for step in own[:1]])
     return plan
 

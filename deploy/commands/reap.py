@@ -78,8 +78,10 @@ def reap(
         inventory = _inventory(project, cloud, file)
         judged = reaping.select(environment, inventory, rules, cloud.now())
         if judged.candidates:
-            heirs = _heirs(project, cloud, file, inventory, judged.going)
-            inventory = replace(inventory, autoscale=autoscale_and_tags.autoscale_settings(cloud) or (), heirs=heirs)
+            transfers = _transfers(project, cloud, file, inventory, judged.deleted_names)
+            inventory = replace(
+                inventory, autoscale=autoscale_and_tags.autoscale_settings(cloud) or (), transfers=transfers
+            )
         folder = str(export_folder(project, cloud))
         plan = reaping.plan(environment, inventory, judged, folder)
         plan = _with_aliases(plan, _alias_steps(project, cloud, file, inventory, _still_leased(judged, rules)))
@@ -92,7 +94,7 @@ def reap(
         result = run_plan(project, cloud, allowed, "reap", emit)
         if result.report.stopped:
             return ReapResult(name, judged, plan, result)
-        deleted = frozenset[str]() if judged.findings else judged.going
+        deleted = frozenset[str]() if judged.findings else judged.deleted_names
         remaining = {name: body for name, body in inventory.endpoints.items() if name not in deleted}
         notices = Sent(failed=undeleted_aliases(result.report)) + notify(cloud, file, remaining, show, warn)
         return ReapResult(name, judged, plan, result, notices)
@@ -105,23 +107,25 @@ def _inventory(project: Project, cloud: Cloud, file: validation.EnvironmentFile)
     """
     bodies = endpoints.list_endpoints(cloud)
     deployments = _deployments(project, cloud, file, bodies)
-    return Inventory(cloud.workspace_id, bodies, role_assignments.assignments(cloud), (), behind=deployments)
+    return Inventory(cloud.workspace_id, bodies, role_assignments.assignments(cloud), (), slot_data=deployments)
 
 
 def _deployments(
     project: Project, cloud: Cloud, file: validation.EnvironmentFile, bodies: Mapping[str, Json]
-) -> expired_slots.Behind:
+) -> expired_slots.SlotData:
     """The deployments of endpoints that may have an idle slot, and how long the files keep such a slot; unknown for
     an endpoint that is not in the files.
     """
     some = {n: b for n, b in bodies.items() if reaping.is_ours(file.environment, b) and expired_slots.may_be(b)}
     specs = {spec.owner: spec for spec in valid_specs(project, file).values()} if some else {}
     entries = {name: specs.get(str(body["tags"][OWNER_TAG])) for name, body in some.items()}
-    keep = {n: idle_slots.keep_of(spec) for n, spec in entries.items() if spec and leases.is_of_line(spec.base, n)}
-    return expired_slots.Behind({name: endpoints.read_deployments(cloud, name) for name in some}, keep)
+    keep = {
+        n: idle_slots.keep_of(spec) for n, spec in entries.items() if spec and leases.is_in_chain(spec.first_name, n)
+    }
+    return expired_slots.SlotData({name: endpoints.read_deployments(cloud, name) for name in some}, keep)
 
 
-def _heirs(
+def _transfers(
     project: Project,
     cloud: Cloud,
     file: validation.EnvironmentFile,
@@ -129,9 +133,9 @@ def _heirs(
     deleted: Collection[str],
 ) -> Mapping[str, Json]:
     """The remaining entries that need a role assignment of a deleted endpoint."""
-    rows = [row for row in inventory.seen if (mark := role_assignments.marked(row)) and not mark.own]
+    rows = [row for row in inventory.readable_assignments if (mark := role_assignments.marked(row)) and not mark.own]
     remaining = {name: body for name, body in inventory.endpoints.items() if name not in deleted}
-    return roles.heirs_of(cloud, list(valid_specs(project, file).values()) if rows else [], rows, remaining)
+    return roles.transfers_of(cloud, list(valid_specs(project, file).values()) if rows else [], rows, remaining)
 
 
 def _still_leased(judged: Selection, rules: Rules) -> set[str]:
@@ -150,13 +154,15 @@ def _alias_steps(
     """Endpoint -> the deletion of the alias that names it. Otherwise `renew` would find a missed lease."""
     found: dict[str, list[Step]] = {}
     for spec in valid_specs(project, file).values() if names else ():
-        for name in leases.order(spec.base, names):
+        for name in leases.chain(spec.first_name, names):
             if (inventory.endpoints[name].get("tags") or {}).get(OWNER_TAG) != spec.owner:
                 continue
-            facts = alias.observe(cloud, spec.at(name))
+            facts = alias.observe(cloud, spec.with_name(name))
             target = facts.get(address("alias", spec.key)) or {}
             if target.get("endpoint") == name:
-                found[name] = [replace(step, address=address("alias", name)) for step in alias.clearing(spec, facts)]
+                found[name] = [
+                    replace(step, address=address("alias", name)) for step in alias.delete_steps(spec, facts)
+                ]
     return found
 
 

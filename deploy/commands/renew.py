@@ -70,7 +70,7 @@ def renew(
         report = replace(result.report, outcomes=(*result.report.outcomes, *refused))
         sent = notify(cloud, file, None if plan.steps else bodies, show, warn)
         sent += report_problems(file, repair.unrepaired(environment, states, report), show, warn)
-        result = replace(result, report=report, notices=sent.sent, failed=sent.failed)
+        result = replace(result, report=report, notices=sent.sent, failure_messages=sent.failed)
         keys = {each.successor.key for each in due} | {step.endpoint for step in repairs.steps}
         return with_status(cloud, [spec for spec in specs if spec.key in keys], result) if keys else result
 
@@ -91,7 +91,7 @@ def _plan(
     plans: list[Plan] = []
     refused: list[Outcome] = []
     planned: list[Renewal] = []
-    specs = [spec for each in live if not each.protected for spec in (each.successor, *each.predecessors)]
+    specs = [spec for each in live if not each.protected_lease for spec in (each.successor, *each.predecessors)]
     existing, siblings = observe.observe_names(cloud, specs), observe.observe_siblings(cloud, environment, specs)
     for files, each in zip(due, live, strict=True):
         try:
@@ -184,7 +184,7 @@ def _deletions(
     folder: Path,
 ) -> list[Step]:
     """The export and the deletion of each predecessor, without the role assignments that its successor shares."""
-    shared = {body["id"] for where, body in new.items() if where.kind == "role" and body["giver"] == "line"}
+    shared = {body["id"] for where, body in new.items() if where.kind == "role" and body["assigned_by"] == "same_entry"}
     steps: list[Step] = []
     for old in predecessors:
         steps.append(export.step_for(old.key, old.name, str(folder), old.name))
@@ -203,7 +203,7 @@ def _in_place(renewal: Renewal, plan: Plan, deletions: Sequence[Step]) -> Plan:
     cores = [step for step in deletions if needs_cores(step)]
     last = [step for step in deletions if step not in exports and not needs_cores(step)]
     steps = (*plan.steps[:first], *exports, *_with_outage(cores), *_with_outage(plan.steps[first:]), *last)
-    old, new = renewal.serving or renewal.successor.base, renewal.successor
+    old, new = renewal.serving or renewal.successor.first_name, renewal.successor
     note = f"{new.key}: an outage. {old} is deleted first; requests fail until {new.name} receives traffic."
     fallback = (*_with_outage(plan.fallback), *last) if plan.fallback else ()
     return replace(plan, steps=steps, fallback=fallback, notes=(*plan.notes, note))

@@ -44,16 +44,16 @@ def missed_renewals(states: Mapping[str, LeaseState]) -> list[Renewal]:
 
 
 def plan_aliases(
-    environment: Environment, states: Mapping[str, LeaseState], but: Collection[str]
+    environment: Environment, states: Mapping[str, LeaseState], except_keys: Collection[str]
 ) -> tuple[Plan, list[Outcome]]:
     """A step for each alias that does not name the serving endpoint, and a refusal of each alias that cannot be read.
 
-    `but`: entries whose renewal moves the alias.
+    `except_keys`: entries whose renewal moves the alias.
     """
     steps: list[Step] = []
     refused: list[Outcome] = []
     for key, each in states.items():
-        if key in but or not each.alias_problem:
+        if key in except_keys or not each.alias_problem:
             continue
         try:
             steps += alias.plan(Desired(each.spec, {}, ({},)), each.facts)

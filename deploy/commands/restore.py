@@ -45,7 +45,7 @@ def restore(project: Project, name: str, folder: Path, *, approve: Approve, emit
             if refusal and serving != spec.name:
                 raise refusal
             if spec.name not in bodies:
-                spec = _with_restored_tag(spec, leases.written(cloud.now()))
+                spec = _with_restored_tag(spec, leases.iso_time(cloud.now()))
             facts, siblings = observe.observe(cloud, [spec]), observe.observe_siblings(cloud, environment, [spec])
             if alias_problem := alias.unreadable(spec, facts[spec.key]):
                 spec = _without_alias(spec, saved)
@@ -166,17 +166,17 @@ def _with_restored_tag(spec: EndpointSpec, when: str) -> EndpointSpec:
 
 
 def _with_entry_settings(saved: EndpointSpec, entry: EndpointSpec | None) -> EndpointSpec:
-    """The saved spec in its entry's line, with the entry's alias, probe, retry and fallback."""
+    """The saved spec in its entry's chain of successors, with the entry's alias, probe, retry and fallback."""
     if entry is None:
         return saved
-    first = entry.base if leases.is_of_line(entry.base, saved.name) else ""
+    first = entry.first_name if leases.is_in_chain(entry.first_name, saved.name) else ""
     settings, quota = entry.pipeline, saved.pipeline.quota
     fallback = settings.quota.fallback if quota.capacity == "shared" else None
     quota = quota.model_copy(update={"fallback": fallback})
     pipeline = saved.pipeline.model_copy(
         update={"lease": settings.lease, "probe": settings.probe, "retry": settings.retry, "quota": quota}
     )
-    return replace(saved, folder=entry.folder, first=first, pipeline=pipeline, siblings=entry.siblings)
+    return replace(saved, folder=entry.folder, renamed_from=first, pipeline=pipeline, siblings=entry.siblings)
 
 
 def _without_alias(spec: EndpointSpec, saved: EndpointSpec) -> EndpointSpec:

@@ -38,10 +38,10 @@ class Result:
     report: Report
     folder: Path | None = None
     files: Sequence[Path] = ()
-    rows: Sequence[reporter.EndpointRow] = ()
+    endpoint_rows: Sequence[reporter.EndpointRow] = ()
     notices: Sequence[Mapping[str, Json]] = ()
     """Notices that were sent."""
-    failed: Sequence[str] = ()
+    failure_messages: Sequence[str] = ()
     """Messages about notices that were not sent and aliases that were not deleted."""
     idle: Sequence[str] = ()
     """Notes about idle slots."""
@@ -52,8 +52,8 @@ class Result:
 
     @property
     def exit(self) -> Exit:
-        """The report's exit code. An entry in `failed` is a failure, too."""
-        return Exit.STEP_FAILED if self.failed and self.report.exit is Exit.OK else self.report.exit
+        """The report's exit code. One of `failure_messages` is a failure, too."""
+        return Exit.STEP_FAILED if self.failure_messages and self.report.exit is Exit.OK else self.report.exit
 
 
 def run_plan(
@@ -102,7 +102,7 @@ def with_status(cloud: Cloud, specs: Sequence[EndpointSpec], result: Result) -> 
     if result.report.stopped:
         return replace(result, traffic=_read_traffic(cloud, specs))
     with suppress(CloudError):
-        return replace(result, rows=status_rows(cloud, specs))
+        return replace(result, endpoint_rows=status_rows(cloud, specs))
     return result
 
 
@@ -111,9 +111,9 @@ def status_rows(cloud: Cloud, specs: Sequence[EndpointSpec], *, aliases: bool = 
     with cloud.arm.cached_reads():
         current, facts = read_facts(cloud, specs, SHOWN)
         states = lease_state.read_lease_states(cloud, specs, endpoints.list_endpoints(cloud)) if aliases else {}
-    rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in current]
-    rows = [_with_lease_state(row, states[row.key]) if row.key in states else row for row in rows]
-    return sorted(rows, key=lambda row: (row.hours_left is None, row.hours_left or 0.0))
+    endpoint_rows = [reporter.endpoint_row(spec, facts[spec.key], cloud.now()) for spec in current]
+    endpoint_rows = [_with_lease_state(row, states[row.key]) if row.key in states else row for row in endpoint_rows]
+    return sorted(endpoint_rows, key=lambda row: (row.hours_left is None, row.hours_left or 0.0))
 
 
 def _with_lease_state(row: reporter.EndpointRow, state: lease_state.LeaseState) -> reporter.EndpointRow:

@@ -12,7 +12,7 @@ from deploy.domain import history, leases
 from deploy.domain.arm import OWNER_TAG, Facts, address, facts_of
 from deploy.domain.plan import Step, Verb
 from deploy.domain.put_merge import PROTECT_TAG
-from deploy.domain.spec import PATIENT, EndpointSpec, Environment
+from deploy.domain.spec import DEFAULT_RETRY, EndpointSpec, Environment
 from deploy.errors import Finding, Refused
 from deploy.leasing import lineage, live_release
 from deploy.leasing.lineage import Renewal
@@ -43,23 +43,25 @@ def with_live_release(
 
 def require_unprotected(renewal: Renewal) -> None:
     """Raises Refused when the endpoint to replace has the protect tag."""
-    if renewal.protected:
-        name, ends = renewal.protected.name, leases.both(renewal.protected.ends)
+    if renewal.protected_lease:
+        name, ends = renewal.protected_lease.name, leases.local_and_utc(renewal.protected_lease.ends)
         cause = f"endpoint {name} has the tag {PROTECT_TAG}, so renew does not replace it; Azure deletes it at {ends}"
         cure = "Remove the tag from the endpoint and renew again"
         raise Refused([Finding(str(address("endpoint", renewal.successor.key)), "AML275", cause, cure)], "renew")
 
 
-def notes(environment: Environment, renewal: Renewal, existing: Mapping[str, Facts], other: str) -> list[str]:
+def notes(
+    environment: Environment, renewal: Renewal, existing: Mapping[str, Facts], undeployed_release: str
+) -> list[str]:
     """Notes of the plan: the release of the files, when it is another one, and settings that the successor lacks."""
     new, key = renewal.successor, renewal.successor.key
-    files = f"{key}: the files describe release {other}, which renew does not deploy. "
+    files = f"{key}: the files describe release {undeployed_release}, which renew does not deploy. "
     if history.ROLLED_BACK_TAG in (new.endpoint.get("tags") or {}):
         files += "A rollback is recorded."
     else:
         files += f"To deploy it: amldeploy apply -e {environment.name} {key}."
     return [
-        *([files] if other else []),
+        *([files] if undeployed_release else []),
         *(
             f"{key}: autoscale setting {name} is deleted with {old.name}; {new.name} has none."
             for old in renewal.predecessors
@@ -87,17 +89,18 @@ def delete_stale(renewal: Renewal, facts: Facts) -> list[Step]:
         if name not in (new.traffic or {}) and (body.get("tags") or {}).get(OWNER_TAG) == new.owner
     ]
     targets = [(address("deployment", new.key, name), {"endpoint": new.name, "name": name}) for name in stale]
-    return [Step(Verb.DELETE, where, body, why, PATIENT) for where, body in targets]
+    return [Step(Verb.DELETE, where, body, why, DEFAULT_RETRY) for where, body in targets]
 
 
-def require_in_place_allowed(environment: Environment, renewal: Renewal, other: str) -> None:
+def require_in_place_allowed(environment: Environment, renewal: Renewal, undeployed_release: str) -> None:
     """Raises Refused when the endpoint must not be deleted before its successor exists, or could not be recreated."""
     where, findings = str(address("endpoint", renewal.successor.key)), []
     if environment.guards.protected and renewal.serving:
         cause = "the environment is protected, and --in-place deletes the endpoint before its successor exists"
         findings.append(Finding(where, "AML241", cause, "Renew without --in-place"))
-    if other:
-        cause = f"the files describe release {other}, and an interrupted renewal in place continues from the files"
+    if undeployed_release:
+        cause = f"the files describe release {undeployed_release}, and an interrupted renewal in place continues from"
+        cause += " the files"
         findings.append(Finding(where, "AML276", cause, "Renew without --in-place, or apply the files first"))
     if findings:
         raise Refused(findings, "renew")

@@ -32,8 +32,8 @@ def teardown(
         plan = planner.plan_teardown(environment, specs, {spec.key: existing[spec.name] for spec in specs})
         plans = [planner.plan_teardown(environment, [each], {each.key: existing[each.name]}) for each in others]
         plans.append(plan)
-        aliases = [step for spec in specs for step in alias.clearing(spec, existing[spec.name])]
-        notes = [f"{spec.key}: {note}." for spec in specs if (note := alias.staying(spec, existing[spec.name]))]
+        aliases = [step for spec in specs for step in alias.delete_steps(spec, existing[spec.name])]
+        notes = [f"{spec.key}: {note}." for spec in specs if (note := alias.why_not_deleted(spec, existing[spec.name]))]
         plan = replace(
             plan,
             steps=(*aliases, *chain.from_iterable(each.steps for each in plans)),
@@ -42,4 +42,4 @@ def teardown(
         )
         approve(plan, environment.cloud != "local")
         result = run_plan(project, cloud, plan, "teardown", emit, jobs)
-        return replace(result, failed=undeleted_aliases(result.report))
+        return replace(result, failure_messages=undeleted_aliases(result.report))

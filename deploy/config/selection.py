@@ -58,23 +58,25 @@ def shared_aliases(
         other = first.setdefault(location, spec.key) if location else spec.key
         if other != spec.key and {other, spec.key} & {*selected}:
             cause = f"Endpoints {other} (at {file.entries[other].place}) and {spec.key} have the same alias, "
-            cause += f"{aliases.named(alias)}."
+            cause += f"{aliases.display_name(alias)}."
             cure = "Use a different alias for each."
             found.append(Problem(file.entries[spec.key].place, "AML143", sanitize(cause), cure))
     return found
 
 
-def environment_and_endpoints(agreed: Plan | None, name: str | None, only: Sequence[str]) -> tuple[str, Sequence[str]]:
+def environment_and_endpoints(
+    saved_plan: Plan | None, name: str | None, only: Sequence[str]
+) -> tuple[str, Sequence[str]]:
     """Environment and endpoints of the plan file or of the command line. UsageError for both."""
-    if agreed is None and name is None:
+    if saved_plan is None and name is None:
         cause = f"there is no file {only[0]}" if only else "no environment is selected"
         raise UsageError("apply", cause, "Use -e ENVIRONMENT, or a plan file", code="AML644")
-    if agreed is None:
+    if saved_plan is None:
         return str(name), only
-    if only or name not in (None, agreed.environment):
-        cause = f"the plan file is for {agreed.environment} and contains its endpoints"
+    if only or name not in (None, saved_plan.environment):
+        cause = f"the plan file is for {saved_plan.environment} and contains its endpoints"
         raise UsageError("apply the plan file", cause, "Remove the other arguments", code="AML646")
-    return agreed.environment, agreed.endpoints
+    return saved_plan.environment, saved_plan.endpoints
 
 
 def refuse_flags(plan_file: object, flags: Mapping[str, bool]) -> None:

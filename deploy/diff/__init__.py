@@ -66,7 +66,7 @@ def resets(
         Change(dotted(path), value, None, row.mutability)
         for row in rows
         for names, value in spread(existing_value, parts(row.yaml))
-        if value not in row.silent and _value_at(desired, path := fill(row.yaml, names)) is None
+        if value not in row.service_defaults and _value_at(desired, path := fill(row.yaml, names)) is None
         if not _is_expected_reset(row, names, value, desired, existing)
     )
 
@@ -97,7 +97,7 @@ def fill_from_existing(
     desired: Mapping[str, Json], existing: Mapping[str, Json], table: Sequence[Field]
 ) -> dict[str, Json]:
     """The document, with the fields that it does not set taken from `existing`, so that a PUT changes nothing else."""
-    document = _merge(to_document(existing, table), desired, {_map_of(row) for row in table if row.whole})
+    document = _merge(to_document(existing, table), desired, {_map_of(row) for row in table if row.put_replaces_map})
     rates = at(document, _RATE)
     if isinstance(rates, Mapping):
         named = at(document, _COLLECTIONS) or {}
@@ -141,9 +141,9 @@ def compare_fields(
 def records(desired: Mapping[str, Json], made: Mapping[str, Json]) -> dict[str, str]:
     """The tags that record the assets created from a deployment's files. `made`: path in the file -> ARM id."""
     return {
-        row.record: str(row.conversion.read(made[row.yaml]))[:_LONGEST_TAG]
+        row.asset_tag: str(row.conversion.read(made[row.yaml]))[:_LONGEST_TAG]
         for row in DEPLOYMENT
-        if row.record and made.get(row.yaml)
+        if row.asset_tag and made.get(row.yaml)
         for _, value in spread(desired, parts(row.yaml))
         if made_of_files(value)
     }
@@ -206,7 +206,7 @@ def _changed(row: Field, desired: Mapping[str, Json], existing: Mapping[str, Jso
 
 def _removed(row: Field, desired: Mapping[str, Json], existing: Mapping[str, Json]) -> Iterator[Change]:
     """The keys that only Azure has in a map that the user set and that a PUT replaces."""
-    user_map = at(desired, _map_of(row)) if row.whole else None
+    user_map = at(desired, _map_of(row)) if row.put_replaces_map else None
     if not isinstance(user_map, Mapping):
         return
     for names, found in spread(existing, parts(row.arm)):
@@ -219,12 +219,16 @@ def _is_expected_reset(
     row: Field, names: Names, value: Json, desired: Mapping[str, Json], existing: Mapping[str, Json]
 ) -> bool:
     """Whether a reset is not worth reporting: `changes` reports it, Azure or we set the value again, or it was off."""
-    if row.whole and isinstance(at(desired, _map_of(row)), Mapping) and names[0] not in at(desired, _map_of(row)):
+    if (
+        row.put_replaces_map
+        and isinstance(at(desired, _map_of(row)), Mapping)
+        and names[0] not in at(desired, _map_of(row))
+    ):
         return True
     if _first(row) == "data_collector":
         own = f"{desired.get('endpoint_name')}-{existing.get('name')}-{''.join(names)}"
-        silent = row.yaml.endswith(".data") and value == {"name": own, "version": "1"}
-        return silent or ("data_collector" not in desired and (row.yaml[-8:], value) != (".enabled", "True"))
+        is_default_data = row.yaml.endswith(".data") and value == {"name": own, "version": "1"}
+        return is_default_data or ("data_collector" not in desired and (row.yaml[-8:], value) != (".enabled", "True"))
     return bool(names) and (is_ours(names[0]) if row.yaml == "tags.*" else names[0] in AZURE_VARIABLES)
 
 
@@ -238,9 +242,9 @@ def _first(row: Field) -> str:
 
 
 def _desired_and_existing(row: Field, after: Json, existing: Mapping[str, Json], names: Names) -> tuple[Json, Json]:
-    """The desired and the existing value. If files define an asset, the record has the id of the asset made of them."""
+    """The desired and the existing value. If files define an asset, its tag has the id of the asset made of them."""
     before = row.conversion.read(at(existing, fill(row.arm, names)))
-    if not row.record or not made_of_files(after):
+    if not row.asset_tag or not made_of_files(after):
         return after, before
-    recorded = at(existing, ("tags", row.record))
+    recorded = at(existing, ("tags", row.asset_tag))
     return (before if recorded == str(before)[:_LONGEST_TAG] else recorded or after), before

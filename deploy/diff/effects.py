@@ -83,7 +83,7 @@ def _additions(document: Mapping[str, Json], body: Json, table: Table) -> Iterat
 
 def _with_records(document: Mapping[str, Json], body: Json) -> dict[str, Json]:
     """The document with the tags that name the assets which Azure registered for it."""
-    made = {row.yaml: at(body, row.arm) for row in diff.DEPLOYMENT if row.record}
+    made = {row.yaml: at(body, row.arm) for row in diff.DEPLOYMENT if row.asset_tag}
     return {**document, "tags": {**(document.get("tags") or {}), **diff.records(document, made)}}
 
 

@@ -52,21 +52,21 @@ class Field:
     arm: str
     conversion: Conversion = values.SAME
     mutability: Mutability = Mutability.UPDATE
-    record: str = ""
+    asset_tag: str = ""
     """The tag that records the created asset, for fields that can contain files instead of a reference."""
-    silent: tuple[object, ...] = (None,)
+    service_defaults: tuple[object, ...] = (None,)
     """The service's defaults, in the form of CLI v2 (azure-ai-ml's YAML reference)."""
-    whole: bool = False
+    put_replaces_map: bool = False
     """Whether a PUT replaces the map of the star, so that keys that it does not contain are removed."""
 
 
 def _probe(name: str, arm: str) -> tuple[Field, ...]:
     return (
-        Field(f"{name}.initial_delay", f"properties.{arm}.initialDelay", values.SECONDS, silent=(None, 10)),
-        Field(f"{name}.period", f"properties.{arm}.period", values.SECONDS, silent=(None, 10)),
-        Field(f"{name}.timeout", f"properties.{arm}.timeout", values.SECONDS, silent=(None, 2)),
-        Field(f"{name}.success_threshold", f"properties.{arm}.successThreshold", silent=(None, 1)),
-        Field(f"{name}.failure_threshold", f"properties.{arm}.failureThreshold", silent=(None, 30)),
+        Field(f"{name}.initial_delay", f"properties.{arm}.initialDelay", values.SECONDS, service_defaults=(None, 10)),
+        Field(f"{name}.period", f"properties.{arm}.period", values.SECONDS, service_defaults=(None, 10)),
+        Field(f"{name}.timeout", f"properties.{arm}.timeout", values.SECONDS, service_defaults=(None, 2)),
+        Field(f"{name}.success_threshold", f"properties.{arm}.successThreshold", service_defaults=(None, 1)),
+        Field(f"{name}.failure_threshold", f"properties.{arm}.failureThreshold", service_defaults=(None, 30)),
     )
 
 
@@ -88,45 +88,54 @@ ENDPOINT: tuple[Field, ...] = (
 DEPLOYMENT: tuple[Field, ...] = (
     Field("instance_count", "sku.capacity"),
     Field("instance_type", "properties.instanceType", Conversion(values.SAME.read, values.WORD.same), _CREATE_ONLY),
-    Field("model", "properties.model", values.ASSET, record="amldeploy-model"),
+    Field("model", "properties.model", values.ASSET, asset_tag="amldeploy-model"),
     Field("model_mount_path", "properties.modelMountPath"),
-    Field("environment", "properties.environmentId", values.ASSET, record="amldeploy-environment"),
-    Field("code_configuration.code", f"{_CODE}.codeId", values.ASSET, record="amldeploy-code"),
+    Field("environment", "properties.environmentId", values.ASSET, asset_tag="amldeploy-environment"),
+    Field("code_configuration.code", f"{_CODE}.codeId", values.ASSET, asset_tag="amldeploy-code"),
     Field("code_configuration.scoring_script", f"{_CODE}.scoringScript"),
-    Field("environment_variables.*", "properties.environmentVariables.*", values.ENTRY, whole=True),
-    Field("app_insights_enabled", "properties.appInsightsEnabled", values.FLAG, silent=(None, False)),
+    Field("environment_variables.*", "properties.environmentVariables.*", values.ENTRY, put_replaces_map=True),
+    Field("app_insights_enabled", "properties.appInsightsEnabled", values.FLAG, service_defaults=(None, False)),
     Field(
-        "egress_public_network_access", "properties.egressPublicNetworkAccess", values.WORD, silent=(None, "enabled")
+        "egress_public_network_access",
+        "properties.egressPublicNetworkAccess",
+        values.WORD,
+        service_defaults=(None, "enabled"),
     ),
     Field("private_network_connection", "properties.properties.private-network-connection", values.FLAG, _CREATE_ONLY),
-    Field("scale_settings.type", "properties.scaleSettings.scaleType", values.WORD, silent=(None, "default")),
+    Field("scale_settings.type", "properties.scaleSettings.scaleType", values.WORD, service_defaults=(None, "default")),
     Field(
-        "request_settings.request_timeout_ms", f"{_REQUESTS}.requestTimeout", values.MILLISECONDS, silent=(None, 5000)
+        "request_settings.request_timeout_ms",
+        f"{_REQUESTS}.requestTimeout",
+        values.MILLISECONDS,
+        service_defaults=(None, 5000),
     ),
     Field(
-        "request_settings.max_queue_wait_ms", f"{_REQUESTS}.maxQueueWait", values.MILLISECONDS, silent=(None, 0, 500)
+        "request_settings.max_queue_wait_ms",
+        f"{_REQUESTS}.maxQueueWait",
+        values.MILLISECONDS,
+        service_defaults=(None, 0, 500),
     ),
     Field(
         "request_settings.max_concurrent_requests_per_instance",
         f"{_REQUESTS}.maxConcurrentRequestsPerInstance",
-        silent=(None, 1),
+        service_defaults=(None, 1),
     ),
     *_probe("liveness_probe", "livenessProbe"),
     *_probe("readiness_probe", "readinessProbe"),
-    Field("data_collector.rolling_rate", f"{_COLLECTOR}.rollingRate", values.WORD, silent=(None, "hour")),
-    Field("data_collector.sampling_rate", f"{_EACH}.samplingRate", values.RATE, silent=(None, 1)),
+    Field("data_collector.rolling_rate", f"{_COLLECTOR}.rollingRate", values.WORD, service_defaults=(None, "hour")),
+    Field("data_collector.sampling_rate", f"{_EACH}.samplingRate", values.RATE, service_defaults=(None, 1)),
     Field("data_collector.request_logging.capture_headers", f"{_COLLECTOR}.requestLogging.captureHeaders", values.LIST),
-    Field("data_collector.collections.*.enabled", f"{_EACH}.dataCollectionMode", values.SWITCH, whole=True),
-    Field("data_collector.collections.*.data", f"{_EACH}.dataId", values.DATA, whole=True),
-    Field("data_collector.collections.*.client_id", f"{_EACH}.clientId", whole=True),
+    Field("data_collector.collections.*.enabled", f"{_EACH}.dataCollectionMode", values.SWITCH, put_replaces_map=True),
+    Field("data_collector.collections.*.data", f"{_EACH}.dataId", values.DATA, put_replaces_map=True),
+    Field("data_collector.collections.*.client_id", f"{_EACH}.clientId", put_replaces_map=True),
     Field("description", "properties.description", values.TEXT),
     Field("properties.*", "properties.properties.*", values.ENTRY, _ADD_ONLY),
     Field("tags.*", "tags.*", values.ENTRY),
 )
 """Managed online deployment fields. Changes in files (code, an inline model or environment) change the release; the
-record shows whether Azure still has the asset created from them.
+tag shows whether Azure still has the asset created from them.
 """
-RECORDS = frozenset(row.record for row in DEPLOYMENT if row.record) | provenance.TAGS | frozenset(file_list.TAGS)
+RECORDS = frozenset(row.asset_tag for row in DEPLOYMENT if row.asset_tag) | provenance.TAGS | frozenset(file_list.TAGS)
 """Tags of a deployment that each PUT sets: its assets, its commit and run, its files. They are not compared."""
 
 LEFT_OUT = {

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deploy.documents.locations import Trail, at
+from deploy.documents.locations import FieldPath, at
 
-_FIELDS: tuple[Trail, ...] = (
+_FIELDS: tuple[FieldPath, ...] = (
     ("code_configuration", "code"),
     ("model", "path"),
     ("environment", "conda_file"),
@@ -19,9 +19,9 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 """A prefix such as `azureml:` or `https:`; a single letter is a Windows drive."""
 
 
-def local_paths(document: Mapping[str, Any], folder: Path) -> Iterator[tuple[Trail, Path]]:
-    """Trail of each field that refers to a local file or folder, and its path; relative paths start at `folder`."""
-    for trail in _FIELDS:
-        value = at(document, trail)
+def local_paths(document: Mapping[str, Any], folder: Path) -> Iterator[tuple[FieldPath, Path]]:
+    """The path of each field that refers to a local file or folder, and its path; relative paths start at `folder`."""
+    for field_path in _FIELDS:
+        value = at(document, field_path)
         if isinstance(value, str) and value and not _ADDRESS.match(value):
-            yield trail, folder / value
+            yield field_path, folder / value

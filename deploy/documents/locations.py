@@ -15,7 +15,7 @@ from deploy.errors import Place
 
 TEMPLATES = "templates"
 """The folder of templates in a project."""
-Trail = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 """The path from a document to one of its values: mapping keys and list positions."""
 
 
@@ -24,7 +24,7 @@ class Node:
     """A value and its location.
 
     `value` has builtin types only. `children` are the nodes of a mapping's values or a list's items, `keys` the
-    locations of a mapping's keys. `written` is the text of a plain number, boolean or null. `origin` is the location in
+    locations of a mapping's keys. `source_text` is that of a plain number, boolean or null. `origin` is the location in
     the environment file if an expression produced the value; `place` is then the location of the expression.
     """
 
@@ -32,7 +32,7 @@ class Node:
     place: Place
     children: Mapping[str | int, Node] = field(default_factory=dict)
     keys: Mapping[str, Place] = field(default_factory=dict)
-    written: str | None = None
+    source_text: str | None = None
     origin: Place | None = None
 
 
@@ -49,34 +49,34 @@ class Source:
         """The whole document as builtin types."""
         return self.root.value
 
-    def place(self, trail: Trail = ()) -> Place:
+    def place(self, field_path: FieldPath = ()) -> Place:
         """The location of the value; of the surrounding value if it was computed or is absent."""
-        *_, last = self._walk(trail)
+        *_, last = self._walk(field_path)
         return last.origin or last.place
 
-    def key(self, trail: Trail) -> Place:
+    def key(self, field_path: FieldPath) -> Place:
         """The location of the value's key."""
-        around = self.find(trail[:-1])
-        return (around and around.keys.get(str(trail[-1]))) or self.place(trail)
+        around = self.find(field_path[:-1])
+        return (around and around.keys.get(str(field_path[-1]))) or self.place(field_path)
 
-    def via(self, trail: Trail) -> Place | None:
+    def template_place(self, field_path: FieldPath) -> Place | None:
         """The location of the expression in the template, if the value was written in the environment file."""
-        return next((node.place for node in self._walk(trail) if node.origin), None)
+        return next((node.place for node in self._walk(field_path) if node.origin), None)
 
-    def text(self, trail: Trail) -> str:
+    def text(self, field_path: FieldPath) -> str:
         """The text of a scalar: as it was written or, if it was computed, as YAML would write it."""
-        *_, last = self._walk(trail)
-        return as_text(last.value, last.written)
+        *_, last = self._walk(field_path)
+        return as_text(last.value, last.source_text)
 
-    def find(self, trail: Trail) -> Node | None:
-        """The node at the end of the trail, if there is one."""
-        nodes = list(self._walk(trail))
-        return nodes[-1] if len(nodes) == len(trail) + 1 else None
+    def find(self, field_path: FieldPath) -> Node | None:
+        """The node at the end of the path, if there is one."""
+        nodes = list(self._walk(field_path))
+        return nodes[-1] if len(nodes) == len(field_path) + 1 else None
 
-    def _walk(self, trail: Trail) -> Iterator[Node]:
+    def _walk(self, field_path: FieldPath) -> Iterator[Node]:
         node = self.root
         yield node
-        for part in trail:
+        for part in field_path:
             if part not in node.children:
                 return
             node = node.children[part]
@@ -110,19 +110,19 @@ class Rendered:
     pipeline: Source | None
 
 
-def at(value: Any, trail: Trail) -> Any:
-    """The value at a trail of a document, or None."""
-    for part in trail:
+def at(value: Any, field_path: FieldPath) -> Any:
+    """The value at a path of a document, or None."""
+    for part in field_path:
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
 
 
-def as_text(value: Any, written: str | None = None) -> str:
-    """A scalar as text: as it was written, or `true`, `false`, `null` and the shortest form of a number."""
+def as_text(value: Any, source_text: str | None = None) -> str:
+    """A scalar as text: its source text, or `true`, `false`, `null` and the shortest form of a number."""
     if isinstance(value, str):
         return str.__str__(value)
-    if written is not None:
-        return written
+    if source_text is not None:
+        return source_text
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -106,7 +106,7 @@ class _Composer:
         next(self._events)
         event = next(self._events)
         if isinstance(event, yaml.StreamEndEvent):
-            return Node(None, self._locate(0), written="")
+            return Node(None, self._locate(0), source_text="")
         node = self._node(next(self._events), 1)
         next(self._events)
         more = next(self._events)
@@ -199,7 +199,7 @@ class _Composer:
             value = resolve(event.value) if plain else self._tagged(event)
         except ValueError:
             raise self._fault(event, "AML104", "This number is too long.", "Use quotes if it is text.") from None
-        return Node(value, place, written=None if isinstance(value, str) else event.value)
+        return Node(value, place, source_text=None if isinstance(value, str) else event.value)
 
     def _tagged(self, event: Any) -> Any:
         if event.tag in (None, "!", _TAG + "str"):

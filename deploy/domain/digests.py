@@ -88,15 +88,15 @@ def _entries(root: Path, ignored: IgnoreFile, roots: tuple[Path, ...]) -> Iterat
     """Every entry: its path in the folder, which is empty when it does not count, and where it is."""
     folders: list[tuple[str, Path, tuple[Path, ...]]] = [("", root, (root,))]
     while folders:
-        above, folder, line = folders.pop()
+        above, folder, parents = folders.pop()
         for entry in folder.iterdir():
             if entry.name in WRITTEN_BY_PROGRAMS or entry.suffix == ".pyc":
                 continue
             name = f"{above}{entry.name}"
             inside = entry.resolve() if entry.is_symlink() else entry
-            if entry.is_dir() and _is_held(entry, roots) and inside not in line:
+            if entry.is_dir() and _is_held(entry, roots) and inside not in parents:
                 if not ignored.excludes_all_of(str(inside)):
-                    folders.append((f"{name}/", inside, (*line, inside)))
+                    folders.append((f"{name}/", inside, (*parents, inside)))
                 yield "", entry
             elif entry.is_symlink() or entry.is_file():
                 yield ("" if ignored.excludes(str(folder / entry.name)) else name), entry

@@ -42,7 +42,7 @@ class Record:
     at: datetime
 
     def __str__(self) -> str:
-        return f"{self.slot}={self.release}@{leases.written(self.at)}"
+        return f"{self.slot}={self.release}@{leases.iso_time(self.at)}"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class RolledBack:
     by: str
 
     def __str__(self) -> str:
-        return f"{self.release}@{leases.written(self.at)} {self.by}"[:_LONGEST]
+        return f"{self.release}@{leases.iso_time(self.at)} {self.by}"[:_LONGEST]
 
 
 def live(body: Mapping[str, Json]) -> tuple[Record, ...]:
@@ -70,7 +70,7 @@ def failed(body: Mapping[str, Json]) -> Record | None:
 def rolled_back(body: Mapping[str, Json]) -> RolledBack | None:
     """The last rollback, until another release is live."""
     found = _ROLLED_BACK.fullmatch(_tag(body, ROLLED_BACK_TAG))
-    at = leases.moment(found["at"]) if found else None
+    at = leases.parse_time(found["at"]) if found else None
     return RolledBack(found["release"], at, found["by"] or "") if found and at else None
 
 
@@ -111,7 +111,7 @@ def _tag(body: Mapping[str, Json], name: str) -> str:
 def _entries(text: str) -> Iterable[Record]:
     for word in text.split():
         found = _ENTRY.fullmatch(word)
-        if found and (at := leases.moment(found["at"])):
+        if found and (at := leases.parse_time(found["at"])):
             yield Record(found["slot"], found["release"], at)
 
 

@@ -84,7 +84,7 @@ def of(endpoint: Mapping[str, Json], deployments: Mapping[str, Mapping[str, Json
 def _recorded(endpoint: Mapping[str, Json], body: Mapping[str, Json], slot: str, live: history.Record) -> Idle | None:
     """The slot with the time from which it is idle, if the history lists its current deployment."""
     release, made = _tag(body, RELEASE_TAG), body.get("systemData") or {}
-    created, modified = (leases.moment(made.get(name)) for name in ("createdAt", "lastModifiedAt"))
+    created, modified = (leases.parse_time(made.get(name)) for name in ("createdAt", "lastModifiedAt"))
     failed = history.failed(endpoint)
     records = [*history.live(endpoint)[1:], *([failed] if failed else [])]
     known = [each for each in records if (each.slot, each.release) == (slot, release)]

@@ -29,7 +29,7 @@ RESTORED_TAG = "amldeploy-restored"
 """Tag on an endpoint that `restore` recreated: when, in ISO 8601. Written when it is created."""
 THRESHOLDS = (48, 24, 6, 1)
 """Hours before the end at which notices are sent."""
-LEAST = 3600.0
+MIN_BEFORE_END = 3600.0
 """Seconds, beside the drain time, that a lease must have: the last notice is one hour before the end, and a deployment
 with a large image needs a good part of it.
 """
@@ -61,11 +61,11 @@ def of(body: Mapping[str, Json]) -> Lease | None:
     }
     if str(properties.get(ENABLED.lower(), "")).lower() != "true":
         return None
-    ends = moment(properties.get(DEADLINE.lower())) or moment((body.get("tags") or {}).get(ENDS_TAG))
+    ends = parse_time(properties.get(DEADLINE.lower())) or parse_time((body.get("tags") or {}).get(ENDS_TAG))
     return Lease(str(body["name"]), ends) if ends else None
 
 
-def borrows(capacity: str, body: Mapping[str, Json] | None) -> bool:
+def is_on_shared_quota(capacity: str, body: Mapping[str, Json] | None) -> bool:
     """Whether an endpoint uses the shared pool: read from its body if it exists, else from its files."""
     return of(body) is not None if body else capacity == "shared"
 
@@ -77,15 +77,15 @@ def properties(ends: datetime) -> dict[str, str]:
 
 def tags(ends: datetime) -> dict[str, str]:
     """The tag with the end of the lease."""
-    return {ENDS_TAG: written(ends)}
+    return {ENDS_TAG: iso_time(ends)}
 
 
-def written(when: datetime) -> str:
+def iso_time(when: datetime) -> str:
     """`2026-11-30T08:00:00Z`."""
     return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def both(when: datetime) -> str:
+def local_and_utc(when: datetime) -> str:
     """Local time and UTC: `2026-11-30 09:00 CET (08:00 UTC)`."""
     here, there = when.astimezone(), when.astimezone(UTC)
     if here.utcoffset() == there.utcoffset():
@@ -99,11 +99,11 @@ def expected(entry: Mapping[str, Json], now: datetime) -> Mapping[str, Json]:
     rest = {key: value for key, value in entry.items() if key != "hours"}
     if "hours" not in entry:
         return rest
-    ends = both(now + min(timedelta(hours=entry["hours"]), LONGEST))
+    ends = local_and_utc(now + min(timedelta(hours=entry["hours"]), LONGEST))
     return {**rest, "ends": f"about {ends} if applied now, {entry['hours']:g} h after it is created"}
 
 
-def moment(text: Json) -> datetime | None:
+def parse_time(text: Json) -> datetime | None:
     """RFC 1123 or ISO 8601, in UTC; None for anything else, and for what some zone's calendar does not reach."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         with suppress(ValueError, TypeError, OverflowError):
@@ -129,12 +129,12 @@ def successor(base: str, predecessor: Lease) -> str:
 
 def predecessor_end(base: str, name: str) -> datetime | None:
     """The end that a successor's name is made of: that of the lease before its own; None for `base` itself."""
-    if name == base or not is_of_line(base, name):
+    if name == base or not is_in_chain(base, name):
         return None
     return _EPOCH + timedelta(minutes=int(name.rpartition("-")[2], 36))
 
 
-def is_of_line(base: str, name: str) -> bool:
+def is_in_chain(base: str, name: str) -> bool:
     """Whether `name` is `base` or one of its successors."""
     rest = name.removeprefix(base)
     return name.startswith(base) and (
@@ -142,9 +142,9 @@ def is_of_line(base: str, name: str) -> bool:
     )
 
 
-def order(base: str, names: Iterable[str]) -> list[str]:
-    """The endpoints of one line, oldest first."""
-    return sorted((name for name in names if is_of_line(base, name)), key=lambda name: name.removeprefix(base))
+def chain(base: str, names: Iterable[str]) -> list[str]:
+    """The names of one chain of successors, oldest first."""
+    return sorted((name for name in names if is_in_chain(base, name)), key=lambda name: name.removeprefix(base))
 
 
 def due(lease: Lease, last: int | None, now: datetime) -> int | None:

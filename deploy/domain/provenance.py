@@ -71,7 +71,7 @@ class Provenance:
             COMMIT_TAG: self.commit + _DIRTY if self.commit and self.dirty else self.commit,
             BY_TAG: self.by[:_LONGEST],
             RUN_TAG: self.run_url if len(self.run_url) <= _LONGEST else "",
-            AT_TAG: leases.written(self.at) if self.at else "",
+            AT_TAG: leases.iso_time(self.at) if self.at else "",
         }
         return {name: value for name, value in values.items() if value}
 
@@ -86,7 +86,7 @@ def recorded(body: Mapping[str, Json]) -> Provenance:
         bool(commit and commit["dirty"]),
         url if _URL.fullmatch(url) else "",
         " ".join(sanitize(tags.get(BY_TAG, "")).split())[:_LONGEST],
-        leases.moment(tags.get(AT_TAG, "")),
+        leases.parse_time(tags.get(AT_TAG, "")),
     )
 
 

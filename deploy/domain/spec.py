@@ -54,8 +54,8 @@ class Retry:
     fresh_role: bool = False
 
 
-PATIENT, BRIEF = Retry(6, 1800.0), Retry(3, 120.0)
-"""For steps without a pipeline.yml; `BRIEF` for those that are one small request."""
+DEFAULT_RETRY, SHORT_RETRY = Retry(6, 1800.0), Retry(3, 120.0)
+"""For steps without a pipeline.yml; `SHORT_RETRY` for those that are one small request."""
 
 
 @dataclass(frozen=True)
@@ -76,19 +76,19 @@ class EndpointSpec:
     pipeline: Pipeline = field(default_factory=Pipeline)
     traffic: Mapping[str, int] | None = None
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    first: str = ""
+    renamed_from: str = ""
     probe_files: str = ""  # digest of the files that its probe reads
     siblings: tuple[EndpointSpec, ...] = ()  # the other entries of its environment file that are valid
 
     @property
-    def base(self) -> str:
-        """The name in the file: the first endpoint of a line on shared quota."""
-        return self.first or self.name
+    def first_name(self) -> str:
+        """The name in the file: the first endpoint of the chain of successors on shared quota."""
+        return self.renamed_from or self.name
 
-    def at(self, name: str) -> EndpointSpec:
-        """The spec with another name of its line."""
+    def with_name(self, name: str) -> EndpointSpec:
+        """The spec under another name of its chain of successors."""
         moved = tuple({**document, "endpoint_name": name} for document in self.deployments)
-        return replace(self, endpoint={**self.endpoint, "name": name}, deployments=moved, first=self.base)
+        return replace(self, endpoint={**self.endpoint, "name": name}, deployments=moved, renamed_from=self.first_name)
 
     @property
     def name(self) -> str:
@@ -100,7 +100,7 @@ class EndpointSpec:
         """How often and how long pipeline.yml lets a step of this endpoint be retried."""
         return Retry(self.pipeline.retry.attempts, self.pipeline.retry.deadline)
 
-    def owned(self, body: Mapping[str, Json]) -> dict[str, Json]:
+    def document_for_put(self, body: Mapping[str, Json]) -> dict[str, Json]:
         """The endpoint's document with our tag and with what a PUT would otherwise remove.
 
         `body` is its ARM body, empty when there is none: it may have unmanaged tags and properties, those of a lease,

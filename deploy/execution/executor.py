@@ -25,7 +25,7 @@ from deploy.domain.arm import Json
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence, Outcome, Report, State, as_json
 from deploy.errors import BUG, POOL_FULL, DeployError, Exit, Terminated, Transient
-from deploy.execution.progress import Event, Kind
+from deploy.execution.progress import Event, EventKind
 from deploy.parallel import run_parallel
 from deploy.sanitize import sanitize
 from deploy.steps import ALL_STEP_TYPES, StepType
@@ -34,7 +34,7 @@ Emit = Callable[[Event], None]
 _FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
 _DOUBLINGS = 5
 """After so many doublings the first wait exceeds the longest."""
-_MEMORY = 30.0
+_CHECK_CACHE_SECONDS = 30.0
 """Seconds for which what was read of quota, limits, models and permissions is used for the checks of other steps."""
 
 
@@ -53,7 +53,7 @@ class _Run:
     halt: threading.Event = field(default_factory=threading.Event)
     """Set when the run is interrupted: no step starts any more, and every wait ends."""
 
-    def event(self, kind: Kind, step: Step, *rest: Any) -> None:
+    def event(self, kind: EventKind, step: Step, *rest: Any) -> None:
         self.emit(Event(kind, str(step.address), step.verb, *rest))
 
     def wait(self, step: Step, seconds: float) -> None:
@@ -66,7 +66,7 @@ class _Run:
                 raise _Cancelled
             left -= piece
             if left > 0:
-                self.event(Kind.WAITING, step, f"{left:.0f} s to go")
+                self.event(EventKind.WAITING, step, f"{left:.0f} s to go")
 
 
 @dataclass
@@ -97,7 +97,7 @@ class _EndpointRun:
             if outcome.state is not State.FAILED:
                 continue
             if (outcome.error or {}).get("code") == POOL_FULL and self._can_fall_back:
-                self._supersede(steps[number + 1 :])
+                self._switch_to_fallback(steps[number + 1 :])
                 self._execute(self.fallback)
                 return
             self.outcomes += not_reached(steps[number + 1 :])
@@ -110,16 +110,18 @@ class _EndpointRun:
     def _can_fall_back(self) -> bool:
         return bool(self.fallback) and not self.used_fallback
 
-    def _supersede(self, rest: Sequence[Step]) -> None:
+    def _switch_to_fallback(self, rest: Sequence[Step]) -> None:
         """The failed step and those after it are replaced by the fallback."""
         self.outcomes[-1] = replace(self.outcomes[-1], state=State.SUPERSEDED)
         self.outcomes += [Outcome(step.address, step.verb, State.SUPERSEDED) for step in rest]
         self.used_fallback = True
-        self.run.emit(Event(Kind.NOTE, text=f"{self.key}: the shared pool stayed full, so it goes to dedicated quota."))
+        self.run.emit(
+            Event(EventKind.NOTE, text=f"{self.key}: the shared pool stayed full, so it goes to dedicated quota.")
+        )
 
     def _rescue(self, steps: Sequence[Step]) -> None:
         for step in steps:
-            self.run.event(Kind.RESCUING, step, step.why)
+            self.run.event(EventKind.RESCUING, step, step.why)
             outcome = replace(self._step(step), rescue=True)
             done = outcome.state is State.DONE
             self.outcomes.append(replace(outcome, state=State.RESCUED) if done else outcome)
@@ -142,23 +144,23 @@ class _EndpointRun:
         began, attempts = started, 0
         step_type = next(step_type for step_type in run.step_types if step.kind == step_type.NAME)
 
-        def once() -> Evidence:
+        def attempt() -> Evidence:
             nonlocal attempts
             attempts += 1
             left = max(0.0, step.retry.deadline - (run.clock.monotonic() - began))
-            with self._reads(step):
+            with self._cached_reads(step):
                 return step_type.run(run.cloud, replace(step, retry=replace(step.retry, deadline=left))) or Evidence()
 
         def failed(words: str, error: Mapping[str, Json], files: Mapping[str, bytes]) -> Outcome:
             seconds = run.clock.monotonic() - started
-            run.event(Kind.FAILED, step, words, attempts, seconds)
+            run.event(EventKind.FAILED, step, words, attempts, seconds)
             return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, error, Evidence(files=files))
 
-        run.event(Kind.STARTED, step, step.why)
+        run.event(EventKind.STARTED, step, step.why)
         try:
             run.wait(step, step.retry.wait)
             began = run.clock.monotonic()
-            evidence = self._retrying(step, began)(once)
+            evidence = self._retry_policy(step, began)(attempt)
         except DeployError as error:
             more = {"traffic": step.body["traffic"]} if "traffic" in step.body else {}
             return failed(str(error), as_json(error) | more, getattr(error, "attached", {}))
@@ -167,14 +169,14 @@ class _EndpointRun:
             trace = sanitize(traceback.format_exc()).encode()
             return failed(f"a bug: {bug!r}", words, {"traceback.txt": trace})
         seconds = run.clock.monotonic() - started
-        run.event(Kind.DONE, step, evidence.summary, attempts, seconds)
+        run.event(EventKind.DONE, step, evidence.summary, attempts, seconds)
         return Outcome(step.address, step.verb, State.DONE, attempts, seconds, None, evidence)
 
-    def _reads(self, step: Step) -> AbstractContextManager[None]:
+    def _cached_reads(self, step: Step) -> AbstractContextManager[None]:
         """Checks share what was read in the last seconds; a step that changes something reads again."""
-        return self.run.cloud.arm.cached_reads(_MEMORY) if step.verb is Verb.CHECK else nullcontext()
+        return self.run.cloud.arm.cached_reads(_CHECK_CACHE_SECONDS) if step.verb is Verb.CHECK else nullcontext()
 
-    def _retrying(self, step: Step, began: float) -> tenacity.Retrying:
+    def _retry_policy(self, step: Step, began: float) -> tenacity.Retrying:
         run = self.run
 
         def pause(state: tenacity.RetryCallState) -> float:
@@ -182,25 +184,25 @@ class _EndpointRun:
             ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(state.attempt_number - 1, _DOUBLINGS))
             return (getattr(error, "retry_after", None) or 0.0) + random.uniform(0, ceiling)
 
-        def enough(state: tenacity.RetryCallState) -> bool:
+        def should_stop(state: tenacity.RetryCallState) -> bool:
             spent = run.clock.monotonic() - began
             error = state.outcome.exception() if state.outcome else None
-            most = min(step.retry.attempts, getattr(error, "tries", None) or step.retry.attempts)
+            most = min(step.retry.attempts, getattr(error, "max_attempts", None) or step.retry.attempts)
             full = getattr(error, "code", "") == POOL_FULL
             most = 1 if full and self.fail_fast else most
-            waits = (full and self._can_fall_back) or getattr(error, "patient", False)
+            waits = (full and self._can_fall_back) or getattr(error, "until_deadline", False)
             return (state.attempt_number >= most and not waits) or spent + state.upcoming_sleep > step.retry.deadline
 
-        def announce(state: tenacity.RetryCallState) -> None:
+        def report_retry(state: tenacity.RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else ""
             words = f"{error} Trying again in {state.upcoming_sleep:.0f} s."
-            run.event(Kind.RETRYING, step, words, state.attempt_number)
+            run.event(EventKind.RETRYING, step, words, state.attempt_number)
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: _is_transient(error, step)),
             wait=pause,
-            stop=enough,
-            before_sleep=announce,
+            stop=should_stop,
+            before_sleep=report_retry,
             sleep=lambda seconds: run.wait(step, seconds),
             reraise=True,
         )
@@ -225,7 +227,7 @@ def execute(
     secrets = redact.secret_values([step.body for step in plan.all_steps])
     run = _Run(cloud, clock, _without_secrets(emit, secrets), step_types)
     for step in plan.steps:
-        run.event(Kind.PLANNED, step, step.why)
+        run.event(EventKind.PLANNED, step, step.why)
     steps, rescue, fallback = (_by_endpoint(each) for each in (plan.steps, plan.rescue, plan.fallback))
     runs = {
         key: _EndpointRun(run, key, own, rescue.get(key, []), fallback.get(key, []), key in fail_fast)

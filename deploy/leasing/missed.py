@@ -28,7 +28,9 @@ class MissedLease:
         """`Azure deleted mip-abc at 2026-11-30 08:00 UTC`."""
         if self.ended is None:
             return f"Azure deleted {self.name} at the end of its lease"
-        return f"Azure deleted {self.name} at {leases.both(self.ended)}{' at the latest' if self.latest else ''}"
+        return (
+            f"Azure deleted {self.name} at {leases.local_and_utc(self.ended)}{' at the latest' if self.latest else ''}"
+        )
 
 
 def find_missed(spec: EndpointSpec, alias: Mapping[str, Json], assigned: Collection[str]) -> MissedLease | None:
@@ -38,12 +40,12 @@ def find_missed(spec: EndpointSpec, alias: Mapping[str, Json], assigned: Collect
     name as this entry's.
     """
     named = str(alias.get("endpoint") or "")
-    names = leases.order(spec.base, [*filter(None, [named]), *assigned])
+    names = leases.chain(spec.first_name, [*filter(None, [named]), *assigned])
     has_lease = spec.pipeline.quota.capacity == "shared" or bool(alias.get("lease_ends"))
     if not names or not has_lease:
         return None
     name = names[-1]
-    if name == named and (ended := leases.moment(alias.get("lease_ends"))):
+    if name == named and (ended := leases.parse_time(alias.get("lease_ends"))):
         return MissedLease(name, ended)
-    before = leases.predecessor_end(spec.base, name)
+    before = leases.predecessor_end(spec.first_name, name)
     return MissedLease(name, before + leases.LONGEST if before else None, latest=before is not None)

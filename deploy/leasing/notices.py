@@ -43,7 +43,7 @@ class Message:
             return self.problem
         tagged = f"It has the tag {PROTECT_TAG}, so renew does not replace it. Remove the tag first. "
         return (
-            f"Azure deletes the endpoint at {leases.both(self.ends) if self.ends else 'an unknown time'}. "
+            f"Azure deletes the endpoint at {leases.local_and_utc(self.ends) if self.ends else 'an unknown time'}. "
             f"{tagged if self.protected else ''}"
             f"Renew it with: amldeploy renew -e {self.environment} --within {self.hours}h"
         )
@@ -71,7 +71,7 @@ def payload(to: str, message: Message) -> Mapping[str, Any]:
     return {
         "environment": message.environment,
         "endpoint": message.name,
-        "lease_ends": leases.written(message.ends) if message.ends else "",
+        "lease_ends": leases.iso_time(message.ends) if message.ends else "",
         "threshold_hours": message.hours,
         "title": message.title,
         "text": message.text,

@@ -18,10 +18,10 @@ from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Address, Facts, Json, addr
 from deploy.domain.owners import adopt_command, owner_tag
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.put_merge import merged_tags
-from deploy.domain.spec import BRIEF, EndpointSpec, Environment
+from deploy.domain.spec import SHORT_RETRY, EndpointSpec, Environment
 from deploy.errors import Finding, Refused
 from deploy.planning.build import build_plan
-from deploy.planning.slots import choose
+from deploy.planning.slots import choose_slot
 
 Marks = Sequence[tuple[Json, role_assignments.Mark]]
 """Role assignments with our mark, each with its mark."""
@@ -79,8 +79,8 @@ def _findings(spec: EndpointSpec, facts: Facts, marks: Marks, owners: Collection
 
 
 def _steps(spec: EndpointSpec, facts: Facts, marks: Marks) -> Iterator[Step]:
-    where, desired = address("endpoint", spec.key), choose(spec, facts).deployments
-    place = where if spec.name == spec.base else address("endpoint", spec.key, spec.name)
+    where, desired = address("endpoint", spec.key), choose_slot(spec, facts).deployments
+    place = where if spec.name == spec.first_name else address("endpoint", spec.key, spec.name)
     yield from _tagged(spec, place, {OWNER_TAG: spec.owner}, facts[where])
     for behind, body in _deployments(spec, facts):
         document = desired.get(body["name"])
@@ -91,7 +91,7 @@ def _steps(spec: EndpointSpec, facts: Facts, marks: Marks) -> Iterator[Step]:
         if mark.owner != spec.owner:
             noted = {"id": row["id"], "endpoint": spec.name, "owner": spec.owner, "adopted": mark.owner}
             why = f"description only: {mark.owner} -> {spec.owner}"
-            yield Step(Verb.UPDATE, address("role", spec.key, str(row["name"])), noted, why, BRIEF)
+            yield Step(Verb.UPDATE, address("role", spec.key, str(row["name"])), noted, why, SHORT_RETRY)
 
 
 def _tagged(spec: EndpointSpec, where: Address, tags: Mapping[str, str], body: Mapping[str, Json]) -> Iterator[Step]:

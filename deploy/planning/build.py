@@ -15,10 +15,10 @@ from deploy.redact import redact_secrets, secrets_in
 from deploy.steps import VOLATILE_FACTS
 
 _NOT_COMPARED = frozenset(
-    {"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "heir"}
+    {"systemData", "AzureAsyncOperationUri", "provisioningState", "scoringUri", "swaggerUri", "transfer"}
 )
 _NOT_COMPARED |= {*provenance.TAGS, *file_list.TAGS}
-"""Fields that Azure changes by itself, URIs, heirs of role assignments, and tags that each run writes."""
+"""Fields that Azure changes by itself, URIs, transfers of role assignments, and tags that each run writes."""
 
 
 def build_plan(
@@ -36,7 +36,7 @@ def build_plan(
     if findings:
         raise Refused(findings)
     world = {
-        where: redact_secrets(_compared(body), mark=lambda value: f" {_slow(environment, value)}")
+        where: redact_secrets(_compared(body), mark=lambda value: f" {_scrypt_digest(environment, value)}")
         for seen in facts.values()
         for where, body in seen.items()
         if where.kind not in VOLATILE_FACTS
@@ -93,10 +93,10 @@ def sealed_of(environment: Environment, specs: Sequence[EndpointSpec]) -> dict[s
         }
         found |= {f"{where} {path}": value for where, each in documents.items() for path, value in secrets_in(each)}
         found |= {str(address("probe", spec.key)): spec.probe_files} if spec.probe_files else {}
-    return {where: _slow(environment, value) for where, value in found.items()}
+    return {where: _scrypt_digest(environment, value) for where, value in found.items()}
 
 
-def _slow(environment: Environment, value: Json) -> str:
+def _scrypt_digest(environment: Environment, value: Json) -> str:
     return slow_digest(value if isinstance(value, str) else digest(value), environment.workspace_id)
 
 
@@ -104,7 +104,7 @@ def _lease(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
     body = facts.get(address("endpoint", spec.key)) or {}
     there = leases.of(body) if body else None
     if there:
-        return {"endpoint": spec.key, "name": spec.name, "ends": leases.both(there.ends)}
+        return {"endpoint": spec.key, "name": spec.name, "ends": leases.local_and_utc(there.ends)}
     if body or spec.pipeline.quota.capacity != "shared":
         return None
     return {"endpoint": spec.key, "name": spec.name, "hours": spec.pipeline.quota.duration / 3600}

@@ -14,14 +14,14 @@ from deploy.domain import history, idle_slots, leases
 from deploy.domain.arm import Json, address
 from deploy.domain.plan import Step, Verb
 from deploy.domain.put_merge import PROTECT_TAG, is_protected
-from deploy.domain.spec import PATIENT
+from deploy.domain.spec import DEFAULT_RETRY
 from deploy.steps import export
 
 Bodies = Mapping[str, Mapping[str, Json]]
 
 
 @dataclass(frozen=True)
-class Lapsed:
+class ExpiredSlot:
     """An idle slot, its endpoint's name in Azure, `since` when it is idle (ISO 8601), and for how many hours.
 
     `release` is on its tag; `why`: why it is deleted, or why it stays although it is expired.
@@ -38,8 +38,8 @@ class Lapsed:
 
 
 @dataclass(frozen=True)
-class Behind:
-    """What is behind the endpoints of an environment. `keep`: endpoint -> seconds, where its files can be read."""
+class SlotData:
+    """The deployments of endpoints. `keep`: endpoint -> seconds, where its files can be read."""
 
     deployments: Mapping[str, Bodies] = field(default_factory=dict)
     keep: Mapping[str, float] = field(default_factory=dict)
@@ -50,39 +50,43 @@ def may_be(endpoint: Mapping[str, Json]) -> bool:
     return len(history.live(endpoint)) > 1 or bool(history.live(endpoint) and history.failed(endpoint))
 
 
-def select(endpoints: Bodies, behind: Behind, most: int, now: datetime) -> tuple[list[Lapsed], list[Lapsed]]:
+def select(
+    endpoints: Bodies, slot_data: SlotData, most: int, now: datetime
+) -> tuple[list[ExpiredSlot], list[ExpiredSlot]]:
     """The slots to delete, at most `most`, longest idle first; and those that expired and stay. `endpoints`: those of
     the environment that are not deleted.
     """
-    due: list[Lapsed] = []
-    kept: list[Lapsed] = []
+    due: list[ExpiredSlot] = []
+    kept: list[ExpiredSlot] = []
     for name, body in endpoints.items():
-        held = behind.deployments.get(name) or {}
+        held = slot_data.deployments.get(name) or {}
         found = idle_slots.of(body, held)
         if found is None:
             continue
-        keep, hours = behind.keep.get(name), (now - found.since).total_seconds() / 3600
+        keep, hours = slot_data.keep.get(name), (now - found.since).total_seconds() / 3600
         if keep is None:
             kept.append(
-                _lapsed(name, found, hours, "its files cannot be read here, so rollout.keep_previous is not known")
+                _expired_slot(
+                    name, found, hours, "its files cannot be read here, so rollout.keep_previous is not known"
+                )
             )
         elif keep != FOREVER and hours * 3600 >= keep:
             safe = is_protected(body) or is_protected(held[found.slot])
             why = f"the tag {PROTECT_TAG} is on it" if safe else _why(found, hours, keep)
-            (kept if safe else due).append(_lapsed(name, found, hours, why))
+            (kept if safe else due).append(_expired_slot(name, found, hours, why))
     due.sort(key=lambda each: (-each.hours, each.endpoint))
     late = [replace(each, why=f"{each.why}, but --max is reached") for each in due[most:]]
     return due[:most], [*kept, *late]
 
 
-def steps(due: Sequence[Lapsed], behind: Behind, folder: str) -> list[Step]:
+def steps(due: Sequence[ExpiredSlot], slot_data: SlotData, folder: str) -> list[Step]:
     """The export of each endpoint, then the deletion of the slot if it is still idle."""
     found = []
     for each in due:
-        body = behind.deployments[each.endpoint][each.deployment]
+        body = slot_data.deployments[each.endpoint][each.deployment]
         where, what = address("deployment", each.endpoint, each.deployment), idle_slots.claim(each.endpoint, body)
         found += [export.step_for(each.endpoint, each.endpoint, folder)]
-        found += [Step(Verb.DELETE, where, what, each.why, PATIENT)]
+        found += [Step(Verb.DELETE, where, what, each.why, DEFAULT_RETRY)]
     return found
 
 
@@ -91,6 +95,6 @@ def _why(found: idle_slots.Idle, hours: float, keep: float) -> str:
     return f"{state}, kept for {keep / 3600:g} h"
 
 
-def _lapsed(endpoint: str, found: idle_slots.Idle, hours: float, why: str) -> Lapsed:
-    since, hours = leases.written(found.since), round(hours, 2)
-    return Lapsed(endpoint, found.slot, found.release, found.instance_type, found.instances, since, hours, why)
+def _expired_slot(endpoint: str, found: idle_slots.Idle, hours: float, why: str) -> ExpiredSlot:
+    since, hours = leases.iso_time(found.since), round(hours, 2)
+    return ExpiredSlot(endpoint, found.slot, found.release, found.instance_type, found.instances, since, hours, why)

@@ -13,7 +13,7 @@ from deploy.domain import leases
 from deploy.domain.arm import Facts, Json, address, facts_of
 from deploy.domain.owners import entry, owner_tag
 from deploy.domain.plan import Step, Verb
-from deploy.domain.spec import BRIEF, EndpointSpec
+from deploy.domain.spec import SHORT_RETRY, EndpointSpec
 from deploy.domain.traffic_shares import shares
 from deploy.preflight import check_result
 from deploy.steps import OUTLIVE_ENDPOINT
@@ -71,7 +71,11 @@ def in_order(spec: EndpointSpec, steps: Sequence[Step]) -> list[Step]:
     made = [step for step in steps if step.verb is not Verb.CHECK]
     role, where = address("role", spec.key, spec.name), address("endpoint", spec.key)
     taken = Step(
-        Verb.DELETE, role, {"endpoint": spec.name}, "the role assignments of its identity are deleted with it", BRIEF
+        Verb.DELETE,
+        role,
+        {"endpoint": spec.name},
+        "the role assignments of its identity are deleted with it",
+        SHORT_RETRY,
     )
     return [*checks, taken, Step(Verb.DELETE, where, {"name": spec.name}, _WHY, spec.retry), *made]
 
@@ -93,6 +97,7 @@ def _other_quota(spec: EndpointSpec, body: Mapping[str, Json] | None) -> Iterato
     if lease and not shared:
         now = f"amldeploy renew -e {entry(spec)} --within 168h"
         yield (
-            f"{spec.key}: endpoint {spec.name} is on shared quota and the files set dedicated; it stays there until "
-            f"{leases.both(lease.ends)}, and renew creates its successor on dedicated quota. To do that now: {now}."
+            f"{spec.key}: endpoint {spec.name} is on shared quota and the files set dedicated; it stays there until"
+            f" {leases.local_and_utc(lease.ends)}, and renew creates its successor on dedicated quota."
+            f" To do that now: {now}."
         )

@@ -21,49 +21,49 @@ from deploy.planning import build
 from deploy.redact import redact_secrets
 from deploy.reporter import format_value
 
-_NAMED = 8
+_MAX_LISTED = 8
 
 
-def remaining_plan(agreed: Plan, fresh: Plan) -> Plan:
-    """All of `agreed`, or what an interruption left of it. Raises StalePlan with the differences."""
-    if agreed.fingerprint == fresh.fingerprint:
+def remaining_plan(saved_plan: Plan, fresh: Plan) -> Plan:
+    """All of `saved_plan`, or what an interruption left of it. Raises StalePlan with the differences."""
+    if saved_plan.fingerprint == fresh.fingerprint:
         return fresh
-    if other := _other_target(agreed, fresh.target, fresh.sealed):
+    if other := _other_target(saved_plan, fresh.target, fresh.sealed):
         raise _stale(other)
     unexpected: list[str] = []
-    for key in dict.fromkeys((*agreed.endpoints, *fresh.endpoints)):
-        unexpected += _unexpected_in(key, agreed, fresh)
+    for key in dict.fromkeys((*saved_plan.endpoints, *fresh.endpoints)):
+        unexpected += _unexpected_in(key, saved_plan, fresh)
     if unexpected:
         raise _stale(unexpected)
-    scopes_to_change = {step.endpoint for step in agreed.rescue} & {
+    scopes_to_change = {step.endpoint for step in saved_plan.rescue} & {
         s.endpoint for s in fresh.steps if s.verb is Verb.SHIFT
     }
     kept = [s for s in fresh.rescue if s.endpoint not in scopes_to_change] + [
-        s for s in agreed.rescue if s.endpoint in scopes_to_change
+        s for s in saved_plan.rescue if s.endpoint in scopes_to_change
     ]
-    second = [s for s in fresh.fallback if s.endpoint in {step.endpoint for step in agreed.fallback}]
-    return replace(fresh, rescue=tuple(kept), fallback=tuple(second))
+    fallback_steps = [s for s in fresh.fallback if s.endpoint in {step.endpoint for step in saved_plan.fallback}]
+    return replace(fresh, rescue=tuple(kept), fallback=tuple(fallback_steps))
 
 
-def must_be_for(agreed: Plan, environment: Environment, specs: Sequence[EndpointSpec]) -> None:
+def must_be_for(saved_plan: Plan, environment: Environment, specs: Sequence[EndpointSpec]) -> None:
     """Raises StalePlan if the files name another workspace, or if a hidden value changed. Only files are read, so that
     no request goes to another workspace.
     """
-    here = {**build.target_of(environment), "region": agreed.target.get("region", "")}
-    if other := _other_target(agreed, here, build.sealed_of(environment, specs)):
+    here = {**build.target_of(environment), "region": saved_plan.target.get("region", "")}
+    if other := _other_target(saved_plan, here, build.sealed_of(environment, specs)):
         raise _stale(other)
 
 
-def _other_target(agreed: Plan, target: Mapping[str, str], sealed: Mapping[str, str]) -> list[str]:
+def _other_target(saved_plan: Plan, target: Mapping[str, str], sealed: Mapping[str, str]) -> list[str]:
     """Differences of the target (an unknown region is no difference); if there are none, of the hidden values, as their
     digests depend on the workspace.
     """
     moved = [
         f"{name.removesuffix('_id').replace('_', ' ')} {before} -> {target[name]}"
-        for name, before in agreed.target.items()
+        for name, before in saved_plan.target.items()
         if before and target.get(name) and target[name] != before
     ]
-    others = [w for w in sorted({*agreed.sealed, *sealed}) if agreed.sealed.get(w) != sealed.get(w)]
+    others = [w for w in sorted({*saved_plan.sealed, *sealed}) if saved_plan.sealed.get(w) != sealed.get(w)]
     return moved or [
         f"probe files of {where.removeprefix('probe/')} changed"
         if where.startswith("probe/")
@@ -72,16 +72,16 @@ def _other_target(agreed: Plan, target: Mapping[str, str], sealed: Mapping[str, 
     ]
 
 
-def already_done(agreed: Plan, rest: Plan) -> int:
+def already_done(saved_plan: Plan, rest: Plan) -> int:
     """How many of the approved changes have been made already."""
-    return sum(s.changes for s in agreed.steps) - sum(s.changes for s in rest.steps)
+    return sum(s.changes for s in saved_plan.steps) - sum(s.changes for s in rest.steps)
 
 
-def _unexpected_in(key: str, agreed: Plan, fresh: Plan) -> list[str]:
+def _unexpected_in(key: str, saved_plan: Plan, fresh: Plan) -> list[str]:
     """Differences that the approved plan did not make, in words; empty if `fresh` is the rest of it."""
-    desired, left = _changes(agreed, key), _changes(fresh, key)
-    moved = list(_moved(_of(agreed.world, key), _of(fresh.world, key)))
-    begun = _begun(desired, left)
+    desired, left = _changes(saved_plan, key), _changes(fresh, key)
+    moved = list(_moved(_of(saved_plan.world, key), _of(fresh.world, key)))
+    begun = _steps_begun(desired, left)
     if begun is not None and all(_has_run(begun, n, fresh) for n in range(len(desired) - len(left))):
         unexplained = [m for m in moved if not any(steps.explains(s, m, fresh.world) for s in begun)]
         return [words for m in unexplained for words in _in_words(m, begun)]
@@ -89,14 +89,14 @@ def _unexpected_in(key: str, agreed: Plan, fresh: Plan) -> list[str]:
     return [words for m in unexplained or moved for words in _in_words(m, desired)] or _other_steps(desired, left)
 
 
-def _begun(desired: Sequence[Step], left: Sequence[Step]) -> Sequence[Step] | None:
+def _steps_begun(desired: Sequence[Step], left: Sequence[Step]) -> Sequence[Step] | None:
     """The steps that were started, if `left` is the rest of the plan; None if it is something else."""
     done = len(desired) - len(left)
     if done < 0 or [_essence(s) for s in desired[done:]] != [_essence(s) for s in left]:
         return None
     begun = desired[: done + 1]
-    for number, (agreed, now) in enumerate(zip(desired[done:], left, strict=True)):
-        same = [s for s in begun if s.address == now.address] if number == 0 else [agreed]
+    for number, (saved_plan, now) in enumerate(zip(desired[done:], left, strict=True)):
+        same = [s for s in begun if s.address == now.address] if number == 0 else [saved_plan]
         agreed_on = [change for step in same for change in _listed(step)]
         if not all(c in agreed_on for c in _listed(now)) or (number and len(agreed_on) != len(_listed(now))):
             return None
@@ -151,10 +151,10 @@ def _fields(before: Json, now: Json, path: str) -> Iterator[tuple[str, Json, Jso
         yield path, before, now
 
 
-def _in_words(moved: Difference, agreed: Iterable[Step]) -> Iterator[str]:
+def _in_words(moved: Difference, saved_plan: Iterable[Step]) -> Iterator[str]:
     """A difference in words; of a resource that a step created, the fields that are not as it left them."""
     where, path, before, now = moved
-    made = [s for s in agreed if s.address == where and s.verb is Verb.CREATE and now is not None]
+    made = [s for s in saved_plan if s.address == where and s.verb is Verb.CREATE and now is not None]
     if fields := [field for step in made for field in steps.unexplained(step, now)]:
         for field in fields:
             yield f"{where}: {field} is {format_value(field, effects.at(now, field))}, which this plan did not write"
@@ -165,8 +165,8 @@ def _in_words(moved: Difference, agreed: Iterable[Step]) -> Iterator[str]:
 
 
 def _stale(unexpected: Sequence[str]) -> StalePlan:
-    named = "; ".join(unexpected[:_NAMED])
-    more = f"; and {len(unexpected) - _NAMED} more" if len(unexpected) > _NAMED else ""
+    named = "; ".join(unexpected[:_MAX_LISTED])
+    more = f"; and {len(unexpected) - _MAX_LISTED} more" if len(unexpected) > _MAX_LISTED else ""
     return StalePlan(
         "apply the plan file",
         f"Azure or the files changed since it was made: {named}{more}",

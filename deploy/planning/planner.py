@@ -17,7 +17,7 @@ from deploy.domain.traffic_shares import live_slot
 from deploy.errors import Finding, Refused
 from deploy.planning import fallback, slots
 from deploy.planning.build import build_plan
-from deploy.planning.slots import choose
+from deploy.planning.slots import choose_slot
 from deploy.preflight import check_result, exposure, guards, headroom, limits, refusals
 from deploy.steps import STEP_TYPES, StepType, checks_of, deployment, endpoint, grants_access, plan, probe, traffic
 
@@ -78,9 +78,10 @@ def draft_release(
     """
     steps: list[Step] = []
     rescue: list[Step] = []
-    second: list[Step] = []
+    fallback_steps: list[Step] = []
     found = {
-        spec.key: None if choices.allow_rolled_back else refusals.held_back(spec, facts[spec.key]) for spec in specs
+        spec.key: None if choices.allow_rolled_back else refusals.held_back_entry(spec, facts[spec.key])
+        for spec in specs
     }
     held = tuple(each for each in found.values() if each)
     findings: list[Finding] = []
@@ -88,30 +89,31 @@ def draft_release(
     for spec in specs:
         if found[spec.key]:
             continue
-        desired = choose(spec, facts[spec.key])
-        seen = slots.cleared(desired, facts[spec.key])
+        desired = choose_slot(spec, facts[spec.key])
+        seen = slots.facts_after_drain(desired, facts[spec.key])
         own = _plan_step_types(_mark_unverified(desired, seen), seen, STEP_TYPES, findings)
         unproven = [step for step in own if step.verb is Verb.PROBE and step.why == probe.UNVERIFIED_WHY]
         own += [_mark_verified(desired, step, seen) for step in unproven]
-        own += slots.ending(desired, own, seen)
+        own += slots.delete_previous(desired, own, seen)
         findings += refusals.unmanaged_changes(spec, own, seen)
         exposed += exposure.changes(desired, own, facts[spec.key])
-        looked = sum(step.verb is Verb.CHECK for step in own)
-        own[looked:looked] = _clearing(desired, facts[spec.key], seen)
-        own[looked:looked] = checks_of(spec, own, seen)
-        steps += _after_roles(_with_bakes(desired, own))
+        check_count = sum(step.verb is Verb.CHECK for step in own)
+        own[check_count:check_count] = _drain_slot(desired, facts[spec.key], seen)
+        own[check_count:check_count] = checks_of(spec, own, seen)
+        steps += _mark_after_new_role(_with_bakes(desired, own))
         rescue += _rescue(desired, own, seen, always=choices.cleanup)
         rescue += _cleanup(desired, own, facts[spec.key]) if choices.cleanup else ()
         if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
-            second += _fallback(spec, own, seen)  # which deletes the endpoint that exists
-    findings += [*check_result.findings(steps), *headroom.together(steps), *limits.too_many(steps, facts)]
+            fallback_steps += _fallback(spec, own, seen)  # which deletes the endpoint that exists
+    findings += [*check_result.findings(steps), *headroom.limits_exceeded_together(steps)]
+    findings += limits.too_many(steps, facts)
     findings += exposure.refused(environment, exposed, allowed=choices.allow_exposure)
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
     unprobed = [spec for spec in specs if not choices.restored and guards.moves_unprobed(spec, steps, facts[spec.key])]
     refused, untested = guards.without_probe(environment, unprobed)
-    notes = [note for spec in specs if (note := refusals.forward(spec, steps, facts[spec.key]))]
-    notes += [note for spec in specs for note in fallback.notes(spec, second, facts[spec.key])]
-    return Draft(steps, rescue, second, [*findings, *refused], (*notes, *untested), held, exposed)
+    notes = [note for spec in specs if (note := refusals.forward_note(spec, steps, facts[spec.key]))]
+    notes += [note for spec in specs for note in fallback.notes(spec, fallback_steps, facts[spec.key])]
+    return Draft(steps, rescue, fallback_steps, [*findings, *refused], (*notes, *untested), held, exposed)
 
 
 def plan_release(
@@ -152,11 +154,11 @@ def plan_teardown(environment: Environment, specs: Sequence[EndpointSpec], facts
     return replace(build_plan(environment, specs, steps, [], facts, findings), stays=tuple(stays))
 
 
-def _clearing(desired: Desired, facts: Facts, cleared: Facts) -> list[Step]:
-    """The shift of traffic from `facts` to `cleared`."""
-    if cleared is facts:
+def _drain_slot(desired: Desired, facts: Facts, facts_after_drain: Facts) -> list[Step]:
+    """The shift of traffic from `facts` to `facts_after_drain`."""
+    if facts_after_drain is facts:
         return []
-    stage = traffic_shares.served(cleared, desired.spec.key)
+    stage = traffic_shares.served(facts_after_drain, desired.spec.key)
     shifts = traffic.plan(replace(desired, stages=(stage,)), facts)
     slots_are_ours = desired.spec.traffic is None and len(desired.deployments) == 1
     then = "the other slot gets another release" if slots_are_ours else "the deployment without traffic is recreated"
@@ -213,7 +215,7 @@ def _with_bakes(desired: Desired, steps: Sequence[Step]) -> list[Step]:
     return baked
 
 
-def _after_roles(steps: Sequence[Step]) -> list[Step]:
+def _mark_after_new_role(steps: Sequence[Step]) -> list[Step]:
     """The steps, with `fresh_role` after a new role or identity: Azure may refuse access for some minutes."""
     marked, fresh = [], False
     for step in steps:
@@ -227,14 +229,14 @@ def _cleanup(desired: Desired, steps: Sequence[Step], facts: Facts) -> Sequence[
     own = {step.address: step for step in steps if step.kind == "deployment" and step.verb is not Verb.CHECK}
     served = traffic_shares.served(facts, desired.spec.key)
     return [
-        Step(Verb.DELETE, where, {"endpoint": desired.spec.name, "name": name}, _TIDY, step.retry)
+        Step(Verb.DELETE, where, {"endpoint": desired.spec.name, "name": name}, _CLEANUP_REASON, step.retry)
         for where, step in own.items()
         if (name := where.name) in desired.deployments and not served.get(name)
-        if slots.is_void(facts.get(where))
+        if slots.is_missing_or_failed(facts.get(where))
     ]
 
 
-_TIDY = "created for a release that failed"
+_CLEANUP_REASON = "created for a release that failed"
 
 
 def _rescue(desired: Desired, steps: Sequence[Step], facts: Facts, *, always: bool) -> Sequence[Step]:
@@ -246,11 +248,11 @@ def _rescue(desired: Desired, steps: Sequence[Step], facts: Facts, *, always: bo
     if not (desired.live or always) or not any(step.verb is Verb.SHIFT for step in steps):
         return ()
     moved = {**body, "properties": {**(body.get("properties") or {}), "traffic": desired.traffic}}
-    back = traffic.plan(replace(desired, stages=(_whole(desired, now, facts),)), {**facts, where: moved})
-    return [traffic.recorded(step, _failed(desired, now, facts)) for step in back]
+    back = traffic.plan(replace(desired, stages=(_traffic_after_rescue(desired, now, facts),)), {**facts, where: moved})
+    return [traffic.recorded(step, _failed_release(desired, now, facts)) for step in back]
 
 
-def _whole(desired: Desired, now: Mapping[str, int], facts: Facts) -> Mapping[str, int]:
+def _traffic_after_rescue(desired: Desired, now: Mapping[str, int], facts: Facts) -> Mapping[str, int]:
     """The traffic after a rescue: as it is now; in a rollout that stopped half-way, all on the last release that had
     all of it. A split that the user wrote stays.
     """
@@ -261,7 +263,7 @@ def _whole(desired: Desired, now: Mapping[str, int], facts: Facts) -> Mapping[st
     return {last.slot: 100} if same and now.get(last.slot) else now
 
 
-def _failed(desired: Desired, now: Mapping[str, int], facts: Facts) -> dict[str, str] | None:
+def _failed_release(desired: Desired, now: Mapping[str, int], facts: Facts) -> dict[str, str] | None:
     """The history record of a rescue: the deployment that was to receive most of the additional traffic. The one that
     was live before did not fail.
     """
@@ -276,7 +278,7 @@ def _fallback(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> Sequen
     """The steps that create the endpoint on dedicated quota, for a shared pool that stays full."""
     if not fallback.may_be(spec, steps, facts):
         return ()
-    second, seen = fallback.dedicated(spec), fallback.without_endpoint(facts)
-    desired = choose(second, seen)
-    asked = fallback.with_keys(_plan_step_types(desired, seen, STEP_TYPES, []), endpoint.keys_of(spec, facts))
-    return fallback.in_order(spec, _after_roles(_with_bakes(desired, asked)))
+    dedicated_spec, seen = fallback.dedicated(spec), fallback.without_endpoint(facts)
+    desired = choose_slot(dedicated_spec, seen)
+    created = fallback.with_keys(_plan_step_types(desired, seen, STEP_TYPES, []), endpoint.keys_of(spec, facts))
+    return fallback.in_order(spec, _mark_after_new_role(_with_bakes(desired, created)))

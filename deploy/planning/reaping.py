@@ -18,12 +18,12 @@ from deploy.domain.arm import Address, Json, address
 from deploy.domain.owners import key_in, owner_tag
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.put_merge import PROTECT_TAG, is_protected
-from deploy.domain.spec import BRIEF, PATIENT, Environment
+from deploy.domain.spec import DEFAULT_RETRY, SHORT_RETRY, Environment
 from deploy.errors import Finding
 from deploy.planning import expired_slots
 from deploy.planning.build import target_of
 from deploy.steps import export, identity_record
-from deploy.steps.roles import hand_on, unreadable
+from deploy.steps.roles import transfer_step, unreadable
 from deploy.text import count
 
 MOST_OF_ALL = 0.3
@@ -50,12 +50,12 @@ class Inventory:
     endpoints: Mapping[str, Mapping[str, Json]]
     assignments: Sequence[Json] | None
     autoscale: Sequence[Json]
-    heirs: Mapping[str, Json] = field(default_factory=dict)
-    """Assignment id -> the step body that hands it on to an entry that stays and needs it."""
-    behind: expired_slots.Behind = field(default_factory=expired_slots.Behind)
+    transfers: Mapping[str, Json] = field(default_factory=dict)
+    """Assignment id -> the step body that transfers it to an entry that stays and needs it."""
+    slot_data: expired_slots.SlotData = field(default_factory=expired_slots.SlotData)
 
     @property
-    def seen(self) -> Sequence[Json]:
+    def readable_assignments(self) -> Sequence[Json]:
         """The role assignments; empty if they cannot be read."""
         return self.assignments or ()
 
@@ -88,21 +88,21 @@ class Selection:
     candidates: tuple[Candidate, ...]
     spared: tuple[Spared, ...]
     findings: tuple[Finding, ...] = ()
-    idle: tuple[expired_slots.Lapsed, ...] = ()
+    idle: tuple[expired_slots.ExpiredSlot, ...] = ()
     """Idle slots to delete: the findings are about endpoints and do not stop this."""
-    kept: tuple[expired_slots.Lapsed, ...] = ()
+    kept: tuple[expired_slots.ExpiredSlot, ...] = ()
 
     @property
-    def going(self) -> frozenset[str]:
+    def deleted_names(self) -> frozenset[str]:
         """The names of endpoints that do not exist afterwards."""
         return frozenset(each.name for each in self.candidates if not each.earlier)
 
 
-def select(environment: Environment, there: Inventory, rules: Rules, now: datetime) -> Selection:
+def select(environment: Environment, inventory: Inventory, rules: Rules, now: datetime) -> Selection:
     """Which endpoints are deleted and which stay. If a guard refuses, the candidates are listed all the same."""
     chosen: list[Candidate] = []
     spared: list[Spared] = []
-    for name, body in there.endpoints.items():
+    for name, body in inventory.endpoints.items():
         found = _due(name, body, rules, now)
         if found is None or not (is_ours(environment, body) or _is_named(name, rules)):
             continue
@@ -115,43 +115,43 @@ def select(environment: Environment, there: Inventory, rules: Rules, now: dateti
         else:
             chosen.append(found)
     chosen.sort(key=lambda each: (each.hours_left is None, each.hours_left or 0.0, each.name))
-    chosen += _leftovers(environment, there)
-    chosen += _earlier(environment, there, {each.name for each in chosen})
-    findings = _guard(environment, there, chosen, rules)
+    chosen += _leftovers(environment, inventory)
+    chosen += _earlier_endpoints(environment, inventory, {each.name for each in chosen})
+    findings = _guard(environment, inventory, chosen, rules)
     late = [Spared(each.name, f"{each.why}, but --max is {rules.most}") for each in chosen[rules.most :]]
     going = {each.name for each in chosen[: rules.most]} if not findings else set()
-    stays = {n: b for n, b in there.endpoints.items() if n not in going and is_ours(environment, b)}
-    idle, kept = expired_slots.select(stays, there.behind, rules.most - len(going), now)
+    stays = {n: b for n, b in inventory.endpoints.items() if n not in going and is_ours(environment, b)}
+    idle, kept = expired_slots.select(stays, inventory.slot_data, rules.most - len(going), now)
     return Selection(tuple(chosen[: rules.most]), (*spared, *late), tuple(findings), tuple(idle), tuple(kept))
 
 
-def plan(environment: Environment, there: Inventory, selection: Selection, folder: str) -> Plan:
+def plan(environment: Environment, inventory: Inventory, selection: Selection, folder: str) -> Plan:
     """The steps: the export, then autoscale settings, role assignments, and the endpoint with its deployments.
 
     Role assignments with our mark are removed last: if an earlier step fails, the mark still shows what remains. An
     endpoint that stays and has no record of its identity, as an apply was interrupted, gets one.
     """
-    steps = [step for each in selection.candidates for step in _steps(environment, there, each, folder)]
-    going = selection.going
-    held = autoscale_and_tags.by_holder(there.seen)
-    for name, body in there.endpoints.items():
+    steps = [step for each in selection.candidates for step in _steps(environment, inventory, each, folder)]
+    going = selection.deleted_names
+    held = autoscale_and_tags.by_principal(inventory.readable_assignments)
+    for name, body in inventory.endpoints.items():
         if name not in going and is_ours(environment, body) and leases.of(body) is not None:
-            steps += _recorded(name, body, held.get(role_assignments.system_identity(body) or "", ()))
-    steps += expired_slots.steps(selection.idle, there.behind, folder)
+            steps += _identity_record(name, body, held.get(role_assignments.system_identity(body) or "", ()))
+    steps += expired_slots.steps(selection.idle, inventory.slot_data, folder)
     names = tuple(each.name for each in selection.candidates)
     return Plan(environment.name, tuple(steps), endpoints=names, target=target_of(environment))
 
 
-def plan_idle(environment: Environment, there: Inventory, selection: Selection, folder: str) -> Plan:
+def plan_idle(environment: Environment, inventory: Inventory, selection: Selection, folder: str) -> Plan:
     """The deletions of idle slots, which guards about endpoints do not stop."""
-    steps = tuple(expired_slots.steps(selection.idle, there.behind, folder))
+    steps = tuple(expired_slots.steps(selection.idle, inventory.slot_data, folder))
     return Plan(environment.name, steps, target=target_of(environment))
 
 
-def _recorded(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list[Step]:
+def _identity_record(name: str, body: Mapping[str, Json], held: Sequence[Json]) -> list[Step]:
     if not autoscale_and_tags.unmarked_assignments(body, held):
         return []
-    return [identity_record.step_for(name, name, owner_tag(body), PATIENT)]
+    return [identity_record.step_for(name, name, owner_tag(body), DEFAULT_RETRY)]
 
 
 def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Candidate | None:
@@ -161,7 +161,7 @@ def _due(name: str, body: Mapping[str, Json], rules: Rules, now: datetime) -> Ca
         return Candidate(name, f"its lease expired {-left:.1f} h ago", left)
     if left is not None and rules.within is not None and left <= rules.within:
         return Candidate(name, f"its lease expires in {left:.1f} h", left)
-    born = leases.moment((body.get("systemData") or {}).get("createdAt"))
+    born = leases.parse_time((body.get("systemData") or {}).get("createdAt"))
     if rules.older_than is not None and born is not None:
         age = max((now - born).total_seconds() / 3600, 0.0)  # `now` has whole seconds, `createdAt` fractions
         if age >= rules.older_than:
@@ -179,12 +179,12 @@ def _is_named(name: str, rules: Rules) -> bool:
     return rules.adopt and any(fnmatchcase(name, pattern) for pattern in rules.include)
 
 
-def _leftovers(environment: Environment, there: Inventory) -> list[Candidate]:
+def _leftovers(environment: Environment, inventory: Inventory) -> list[Candidate]:
     """Endpoints that no longer exist and are still described by a role assignment of ours."""
-    prefix = path_in(there.workspace_id, "").lower()
-    known = {name.lower() for name in there.endpoints}
+    prefix = path_in(inventory.workspace_id, "").lower()
+    known = {name.lower() for name in inventory.endpoints}
     gone: dict[str, int] = {}
-    for row in there.seen:
+    for row in inventory.readable_assignments:
         mark = role_assignments.marked(row)
         if mark and mark.endpoint.startswith(prefix) and key_in(environment, mark.owner):
             name = mark.endpoint.removeprefix(prefix)
@@ -193,77 +193,90 @@ def _leftovers(environment: Environment, there: Inventory) -> list[Candidate]:
     return [Candidate(name, "Azure deleted it; what remains of it is deleted", gone=True) for name in sorted(gone)]
 
 
-def _earlier(environment: Environment, there: Inventory, going: Collection[str]) -> list[Candidate]:
+def _earlier_endpoints(environment: Environment, inventory: Inventory, going: Collection[str]) -> list[Candidate]:
     """Endpoints that exist, while a role assignment still describes an earlier one of the same name."""
     why = "an earlier endpoint of this name was deleted; what remains of it is deleted"
     return [
         Candidate(name, why, gone=True, earlier=True)
-        for name, body in there.endpoints.items()
-        if name not in going and is_ours(environment, body) and _former(environment, there, name)
+        for name, body in inventory.endpoints.items()
+        if name not in going and is_ours(environment, body) and _former(environment, inventory, name)
     ]
 
 
-def _former(environment: Environment, there: Inventory, name: str) -> set[str]:
-    return autoscale_and_tags.former_principals(there.endpoints[name], _marks(environment, there, name))
+def _former(environment: Environment, inventory: Inventory, name: str) -> set[str]:
+    return autoscale_and_tags.former_principals(inventory.endpoints[name], _marks(environment, inventory, name))
 
 
-def _marks(environment: Environment, there: Inventory, name: str) -> list[tuple[Json, role_assignments.Mark]]:
+def _marks(environment: Environment, inventory: Inventory, name: str) -> list[tuple[Json, role_assignments.Mark]]:
     """The role assignments that our description assigns to this endpoint."""
-    where = path_in(there.workspace_id, name).lower()
-    marks = [(row, mark) for row in there.seen if (mark := role_assignments.marked(row)) and mark.endpoint == where]
+    where = path_in(inventory.workspace_id, name).lower()
+    marks = [
+        (row, mark)
+        for row in inventory.readable_assignments
+        if (mark := role_assignments.marked(row)) and mark.endpoint == where
+    ]
     return [(row, mark) for row, mark in marks if key_in(environment, mark.owner)]
 
 
-def _guard(environment: Environment, there: Inventory, chosen: Sequence[Candidate], rules: Rules) -> Iterator[Finding]:
+def _guard(
+    environment: Environment, inventory: Inventory, chosen: Sequence[Candidate], rules: Rules
+) -> Iterator[Finding]:
     """Findings of guards. Endpoints that Azure has deleted already do not count."""
     where = f"environment/{environment.name}"
     going = sum(not each.gone for each in chosen)
     if environment.guards.protected and chosen:
         cure = "Remove guards.protected from the environment file first"
         yield Finding(where, "AML241", "the environment is protected", cure)
-    if there.assignments is None:
+    if inventory.assignments is None:
         yield from (unreadable(address("role", each.name)) for each in chosen)
-    if going > MOST_OF_ALL * len(there.endpoints) and not rules.force:
-        cause = (
-            f"{going} of {count(len(there.endpoints), 'endpoint')} would be deleted, more than {MOST_OF_ALL:.0%} of all"
-        )
+    if going > MOST_OF_ALL * len(inventory.endpoints) and not rules.force:
+        all_endpoints = count(len(inventory.endpoints), "endpoint")
+        cause = f"{going} of {all_endpoints} would be deleted, more than {MOST_OF_ALL:.0%} of all"
         yield Finding(where, "AML270", cause, "If this is intended, use --force")
 
 
-def _steps(environment: Environment, there: Inventory, each: Candidate, folder: str) -> list[Step]:
+def _steps(environment: Environment, inventory: Inventory, each: Candidate, folder: str) -> list[Step]:
     steps = [] if each.gone else [export.step_for(each.name, each.name, folder)]
     steps += [
-        Step(Verb.DELETE, address("autoscale", each.name, str(row["name"])), {"id": row["id"]}, each.why, PATIENT)
+        Step(
+            Verb.DELETE,
+            address("autoscale", each.name, str(row["name"])),
+            {"id": row["id"]},
+            each.why,
+            DEFAULT_RETRY,
+        )
         for row in autoscale_and_tags.settings_of_endpoint(
-            () if each.earlier else there.autoscale, path_in(there.workspace_id, each.name)
+            () if each.earlier else inventory.autoscale, path_in(inventory.workspace_id, each.name)
         )
     ]
     steps += [
-        _ended(address("role", each.name, str(row["name"])), row, there, each.why)
-        for row in _roles(environment, there, each)
+        _remove_or_transfer(address("role", each.name, str(row["name"])), row, inventory, each.why)
+        for row in _roles(environment, inventory, each)
     ]
     if not each.gone:
-        steps.append(Step(Verb.DELETE, address("endpoint", each.name), {"name": each.name}, each.why, PATIENT))
+        steps.append(Step(Verb.DELETE, address("endpoint", each.name), {"name": each.name}, each.why, DEFAULT_RETRY))
     return steps
 
 
-def _ended(where: Address, row: Json, there: Inventory, why: str) -> Step:
-    if heir := there.heirs.get(str(row["id"])):
-        return hand_on(where, heir)
-    return Step(Verb.DELETE, where, {"id": row["id"]}, why, BRIEF)
+def _remove_or_transfer(where: Address, row: Json, inventory: Inventory, why: str) -> Step:
+    if transfer := inventory.transfers.get(str(row["id"])):
+        return transfer_step(where, transfer)
+    return Step(Verb.DELETE, where, {"id": row["id"]}, why, SHORT_RETRY)
 
 
-def _roles(environment: Environment, there: Inventory, each: Candidate) -> list[Json]:
+def _roles(environment: Environment, inventory: Inventory, each: Candidate) -> list[Json]:
     """The role assignments that describe this endpoint, and all of its identity, which is deleted with it."""
     if each.earlier:
-        former = _former(environment, there, each.name)
+        former = _former(environment, inventory, each.name)
         return sorted(
-            (r for r in there.seen if role_assignments.holder(r) in former),
+            (r for r in inventory.readable_assignments if role_assignments.holder(r) in former),
             key=lambda r: bool(role_assignments.marked(r)),
         )
-    marks = _marks(environment, there, each.name)
+    marks = _marks(environment, inventory, each.name)
     mine, own = [row for row, _ in marks], {role_assignments.holder(row) for row, mark in marks if mark.own}
-    if principal := role_assignments.system_identity(there.endpoints.get(each.name)):
+    if principal := role_assignments.system_identity(inventory.endpoints.get(each.name)):
         own.add(principal)
     taken = {str(row["id"]) for row in mine}
-    return [r for r in there.seen if role_assignments.holder(r) in own and str(r["id"]) not in taken] + mine
+    return [
+        r for r in inventory.readable_assignments if role_assignments.holder(r) in own and str(r["id"]) not in taken
+    ] + mine

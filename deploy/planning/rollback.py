@@ -24,7 +24,7 @@ from deploy.preflight import check_result, guards, headroom, refusals
 from deploy.steps import checks_of, probe, quota_check, traffic
 from deploy.text import count
 
-_FORWARD = (
+_HELD_BACK_NOTE = (
     "Your files still describe {release}. plan and apply hold {key} back until they change; use --allow-rolled-back"
 )
 
@@ -39,13 +39,13 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Settled:
+class NothingToDo:
     """Nothing to do; `why` is the reason."""
 
     why: str
 
 
-def find(spec: EndpointSpec, facts: Facts, to: str = "") -> Target | Settled:
+def find(spec: EndpointSpec, facts: Facts, to: str = "") -> Target | NothingToDo:
     """Where a rollback moves traffic. `to`: a release or a commit, the first characters are enough.
 
     Raises Refused where no release that was live is left.
@@ -58,32 +58,32 @@ def find(spec: EndpointSpec, facts: Facts, to: str = "") -> Target | Settled:
     now = (whole, release_of(there.get(whole) or {})) if whole else None
     if to:
         return _named(spec, there, lived, share, to)
-    if lived and (lived[0].slot, lived[0].release) == now and (why := _why_settled(body, lived[0])):
-        return Settled(why)
+    if lived and (lived[0].slot, lived[0].release) == now and (why := _why_back_already(body, lived[0])):
+        return NothingToDo(why)
     former = next((each for each in lived if (each.slot, each.release) != now), None)
     if former is None:
-        raise _refused(spec, "AML650", _alone(there, share, whole))
-    if cause := _unfit(spec, there, former):
+        raise _refused(spec, "AML650", _why_no_previous(there, share, whole))
+    if cause := _why_unfit(spec, there, former):
         raise _refused(spec, "AML650", cause)
-    return Target(former.slot, former.release, _left(spec, there, share, former.slot))
+    return Target(former.slot, former.release, _release_left(spec, there, share, former.slot))
 
 
-def _why_settled(body: Mapping[str, Json], now: Record) -> str:
+def _why_back_already(body: Mapping[str, Json], now: Record) -> str:
     """Why traffic is where a rollback would move it: the last change was a rescue or a rollback."""
     on = f"traffic is already back on {now.slot}, release {now.release}"
     if back := history.rolled_back(body):
         by = f" by {back.by}" if back.by else ""
-        return f"{on}: it was rolled back from release {back.release}{by} at {leases.both(back.at)}"
+        return f"{on}: it was rolled back from release {back.release}{by} at {leases.local_and_utc(back.at)}"
     if failed := history.failed(body):
-        return f"{on}: release {failed.release} failed at {leases.both(failed.at)}"
+        return f"{on}: release {failed.release} failed at {leases.local_and_utc(failed.at)}"
     return ""
 
 
 def _named(
     spec: EndpointSpec, there: Mapping[str, Json], lived: Sequence[Record], share: Mapping[str, int], to: str
-) -> Target | Settled:
+) -> Target | NothingToDo:
     fits = {name: release_of(body) for name, body in there.items() if _is_called(body, to)}
-    fits = {name: release for name, release in fits.items() if any(_is(each, name, release) for each in lived)}
+    fits = {name: release for name, release in fits.items() if any(_is_release(each, name, release) for each in lived)}
     if not fits:
         known = [
             f"{each.release} in {each.slot}" for each in lived if release_of(there.get(each.slot) or {}) == each.release
@@ -95,21 +95,21 @@ def _named(
         raise _refused(spec, "AML652", f"{to} is the beginning of several: {found}")
     ((slot, release),) = fits.items()
     if share.get(slot) == 100:
-        return Settled(f"all traffic is on {slot}, release {release}, already")
-    if cause := _unfit(spec, there, Record(slot, release, lived[0].at)):
+        return NothingToDo(f"all traffic is on {slot}, release {release}, already")
+    if cause := _why_unfit(spec, there, Record(slot, release, lived[0].at)):
         raise _refused(spec, "AML650", cause)
-    return Target(slot, release, _left(spec, there, share, slot))
+    return Target(slot, release, _release_left(spec, there, share, slot))
 
 
 def _is_called(body: Mapping[str, Json], to: str) -> bool:
     return any(text.lower().startswith(to.lower()) for text in (release_of(body), commit_of(body)) if text)
 
 
-def _is(record: Record, slot: str, release: str) -> bool:
+def _is_release(record: Record, slot: str, release: str) -> bool:
     return (record.slot, record.release) == (slot, release)
 
 
-def _alone(there: Mapping[str, Json], share: Mapping[str, int], whole: str | None) -> str:
+def _why_no_previous(there: Mapping[str, Json], share: Mapping[str, int], whole: str | None) -> str:
     """Why there is no release to return to."""
     if whole and len(there) == 1:
         return f"{whole} is the only deployment, so there is no previous release"
@@ -120,7 +120,7 @@ def _alone(there: Mapping[str, Json], share: Mapping[str, int], whole: str | Non
     return f"traffic is on {format_traffic(share)}, and no release that was live before is left: {details}"
 
 
-def _unfit(spec: EndpointSpec, there: Mapping[str, Json], former: Record) -> str:
+def _why_unfit(spec: EndpointSpec, there: Mapping[str, Json], former: Record) -> str:
     """Why a release that was live cannot receive traffic again; empty if it can."""
     body = there.get(former.slot)
     if body is None:
@@ -136,7 +136,7 @@ def _unfit(spec: EndpointSpec, there: Mapping[str, Json], former: Record) -> str
     return "" if state == "Succeeded" else f"{former.slot} holds release {former.release}, and it is {state}"
 
 
-def _left(spec: EndpointSpec, there: Mapping[str, Json], share: Mapping[str, int], slot: str) -> str:
+def _release_left(spec: EndpointSpec, there: Mapping[str, Json], share: Mapping[str, int], slot: str) -> str:
     """The release that traffic leaves: that of the files if it has traffic, else the one with most."""
     leaving = {name: part for name, part in share.items() if name != slot}
     mine = [name for name in leaving if release_of(there.get(name) or {}) in spec.releases.values()]
@@ -174,7 +174,7 @@ def plan(
         except Refused as refused:
             nowhere += refused.findings
             continue
-        if isinstance(target, Settled):
+        if isinstance(target, NothingToDo):
             notes.append(f"{spec.key}: {target.why}. Nothing to do.")
             continue
         own = _steps(spec, seen, target)
@@ -188,12 +188,12 @@ def plan(
                 f"{spec.key}: {target.slot} is not probed before it gets traffic: its pipeline.yml has no probe."
             )
         if target.left in spec.releases.values():
-            notes.append(f"{_FORWARD.format(release=target.left, key=spec.key)} to deploy it again.")
+            notes.append(f"{_HELD_BACK_NOTE.format(release=target.left, key=spec.key)} to deploy it again.")
     if nowhere and not (every and (steps or notes)):
         findings += nowhere
     else:
         notes += [f"{Address.parse(each.address).endpoint} is skipped: {each.cause}." for each in nowhere]
-    findings += [*check_result.findings(steps), *headroom.together(steps)]
+    findings += [*check_result.findings(steps), *headroom.limits_exceeded_together(steps)]
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
     return build_plan(environment, specs, steps, rescue, facts, findings, tuple(notes))
 

@@ -14,7 +14,7 @@ from deploy.domain.spec import EndpointSpec
 from deploy.domain.traffic_shares import live_slot, positive, served, shares
 
 
-def choose(spec: EndpointSpec, facts: Facts) -> Desired:
+def choose_slot(spec: EndpointSpec, facts: Facts) -> Desired:
     """The slot that gets the release, and the stages of traffic. Deployments that the user named keep their names."""
     now = served(facts, spec.key)
     live = live_slot(now)
@@ -30,7 +30,7 @@ def choose(spec: EndpointSpec, facts: Facts) -> Desired:
     return Desired(spec, {slot: _document(spec, written, slot, facts)}, stages, live)
 
 
-def cleared(desired: Desired, facts: Facts) -> Facts:
+def facts_after_drain(desired: Desired, facts: Facts) -> Facts:
     """The facts after traffic left the slot that gets another release: after an unfinished rollout, all traffic goes to
     the live slot. For deployments that the user named: the facts with the desired traffic, if a deployment that is
     recreated needs that.
@@ -50,7 +50,7 @@ def cleared(desired: Desired, facts: Facts) -> Facts:
     return {**facts, where: {**facts[where], "properties": properties}}
 
 
-def ending(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Step]:
+def delete_previous(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Step]:
     """The deletion of the previous release with `rollout.keep_previous: 0`, also after an earlier run was interrupted
     before it. Only a release that the history lists as live is deleted, once the release of the files is live.
     """
@@ -145,8 +145,8 @@ def _document(spec: EndpointSpec, written: Mapping[str, Json], name: str, facts:
     }
 
 
-def is_void(body: Mapping[str, Json] | None) -> bool:
-    """Whether a deployment does not exist, or failed and never had traffic."""
+def is_missing_or_failed(body: Mapping[str, Json] | None) -> bool:
+    """Whether a deployment does not exist, or its last change failed."""
     properties = (body or {}).get("properties")
     return not body or (isinstance(properties, Mapping) and properties.get("provisioningState") == "Failed")
 

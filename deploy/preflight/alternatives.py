@@ -72,10 +72,10 @@ def _share(region: Mapping[str, Json], kind: str) -> Mapping[str, Json]:
 
 def _sources(region: Mapping[str, Json]) -> dict[str, Json]:
     names = {"vmSizes": region["sizes"], "usages": region["usages"], "quotas": region["quotas"]}
-    answered, reasons = [name for name, answer in names.items() if answer is not None], region["silent"]
+    answered, reasons = [name for name, answer in names.items() if answer is not None], region["unanswered"]
     return {
         "source": f"{', '.join(answered)} of {region['region']}" if answered else "",
-        "silent": [
+        "unanswered": [
             f"{', '.join(name for name in reasons if reasons[name] == why)} of {region['region']} {why}"
             for why in dict.fromkeys(reasons.values())
         ],
@@ -98,8 +98,13 @@ def fitting(region: Mapping[str, Json], sizes: Iterable[str], counts: Sequence[i
     offers = []
     for size in dict.fromkeys(sizes):
         there = row(region, size)
-        asked = core_quota.limits(there, core_quota.sums(there, size, [(0, count) for count in counts]))
-        if there["known"] and there["usable"] and asked and all(g.left is not None and not g.short for g in asked):
+        limits_of_size = core_quota.limits(there, core_quota.sums(there, size, [(0, count) for count in counts]))
+        if (
+            there["known"]
+            and there["usable"]
+            and limits_of_size
+            and all(g.left is not None and not g.missing for g in limits_of_size)
+        ):
             offers.append(Offer(size, str(there["region"]), there["price"], str(there["currency"])))
     return sorted(offers, key=_cheapest)
 

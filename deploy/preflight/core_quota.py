@@ -95,7 +95,7 @@ def _own(row: Mapping[str, Json], needed: int) -> int | None:
 def check(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") -> CheckResult:
     """Whether the region offers the size, endpoints run on it, and every limit is enough. `also`: part of the cure."""
     size, where = found["instance_type"], row.get("region")
-    asked, silent = limits(row, found), tuple(row.get("silent", ()))
+    found_limits, unanswered = limits(row, found), tuple(row.get("unanswered", ()))
     reasons = []
     if not row.get("known", True):
         cure = "Choose an instance_type that this region offers, or a workspace in another region"
@@ -105,16 +105,16 @@ def check(row: Mapping[str, Json], found: Mapping[str, Json], also: str = "") ->
         reasons.append(Reason("AML242", cause, _join(also, "Choose an instance_type of the list for online endpoints")))
     reasons += [
         Reason(each.code, f"{arithmetic(found)}; {each.what}: need {each.needs}, {each.left} free", _join(also, _FREE))
-        for each in asked
-        if each.short
+        for each in found_limits
+        if each.missing
     ]
-    unknown = [f"how many {each.what} are left" for each in asked if each.left is None]
+    unknown = [f"how many {each.what} are left" for each in found_limits if each.left is None]
     if found["capacity"] == "shared":
         unknown = ["how full the shared pool is (Azure has no API for it)"]
     elif found["needed"] is None:
         unknown = [f"how many cores {size} has"]
-    if unknown and silent:
-        unknown[-1] += f": {', '.join(silent)}"
+    if unknown and unanswered:
+        unknown[-1] += f": {', '.join(unanswered)}"
     return CheckResult(arithmetic(found), str(row.get("source") or ""), tuple(reasons), tuple(unknown))
 
 

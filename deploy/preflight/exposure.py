@@ -45,14 +45,14 @@ def _of_endpoint(desired: Desired, steps: Sequence[Step], facts: Facts) -> Itera
     where = address("endpoint", desired.spec.key)
     document = _document(steps, where)
     there = facts.get(where)
-    line = [body for name, body in facts_of(facts, "endpoint", desired.spec.key).items() if name]
-    former = [there] if there else [body for body in line if (body.get("tags") or {}).get(OWNER_TAG)]
+    chain = [body for name, body in facts_of(facts, "endpoint", desired.spec.key).items() if name]
+    former = [there] if there else [body for body in chain if (body.get("tags") or {}).get(OWNER_TAG)]
     if document is None:
         return
     seen = set()
     for path, body in ((path, body) for path in (_INGRESS, _AUTH) for body in former):
-        before, after = _held(body, path), _word(path, document.get(path))
-        if path not in seen and _opens(path, before, after):
+        before, after = _current_value(body, path), _cli_value(path, document.get(path))
+        if path not in seen and _is_more_exposed(path, before, after):
             seen.add(path)
             yield {"address": str(where), "path": path, "before": before, "after": after}
 
@@ -67,9 +67,9 @@ def _of_deployments(desired: Desired, steps: Sequence[Step], facts: Facts) -> It
         former = (live or own) if slots else (own or live)
         if former is None or (document is None and desired.traffic.get(name, 0) <= now.get(name, 0)):
             continue
-        after = _held(own or {}, _EGRESS) if document is None else _word(_EGRESS, document.get(_EGRESS))
-        before = _held(former, _EGRESS)
-        if _opens(_EGRESS, before, after):
+        after = _current_value(own or {}, _EGRESS) if document is None else _cli_value(_EGRESS, document.get(_EGRESS))
+        before = _current_value(former, _EGRESS)
+        if _is_more_exposed(_EGRESS, before, after):
             yield {"address": str(where), "path": _EGRESS, "before": before, "after": after}
 
 
@@ -79,17 +79,17 @@ def _document(steps: Sequence[Step], where: Address) -> Mapping[str, Json] | Non
     return documents[-1] if documents else None
 
 
-def _held(body: Mapping[str, Json], path: str) -> str:
-    return _word(path, (body.get("properties") or {}).get(_ARM[path]))
+def _current_value(body: Mapping[str, Json], path: str) -> str:
+    return _cli_value(path, (body.get("properties") or {}).get(_ARM[path]))
 
 
-def _word(path: str, value: Json) -> str:
+def _cli_value(path: str, value: Json) -> str:
     """A value as CLI v2 writes it; network access that is not set is enabled."""
     plain = str(value or ("key" if path == _AUTH else "enabled")).lower().replace("_", "")
     return plain.replace("token", "_token") if path == _AUTH else plain
 
 
-def _opens(path: str, before: str, after: str) -> bool:
+def _is_more_exposed(path: str, before: str, after: str) -> bool:
     if path == _AUTH:
         return _rank(before) > _rank(after)
     return (before, after) == ("disabled", "enabled")

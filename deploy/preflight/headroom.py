@@ -28,7 +28,7 @@ class Limit:
     code: str
 
     @property
-    def short(self) -> int:
+    def missing(self) -> int:
         """How many are missing; 0 if there are enough, or if it is unknown."""
         return max(self.needs - self.left, 0) if self.left is not None else 0
 
@@ -42,7 +42,7 @@ def left(limit: Json, used: Json) -> int | None:
     return None if limit in (None, -1) or used is None else int(limit) - int(used)
 
 
-def together(steps: Sequence[Step]) -> list[Finding]:
+def limits_exceeded_together(steps: Sequence[Step]) -> list[Finding]:
     """Limits that are enough for each check alone, but not for all checks together."""
     by_limit: dict[str, list[tuple[Step, Mapping[str, Json]]]] = {}
     for step in steps:
@@ -50,11 +50,11 @@ def together(steps: Sequence[Step]) -> list[Finding]:
             for limit in step.body.get("limits", ()):
                 by_limit.setdefault(str(limit["what"]), []).append((step, limit))
     findings = []
-    for what, asking in by_limit.items():
-        needs = [int(limit["needs"]) for _, limit in asking]
-        known = [int(limit["left"]) for _, limit in asking if limit["left"] is not None]
-        if len(asking) > 1 and known and sum(needs) > min(known):
-            first, cure = asking[0][0], "Use less, apply fewer endpoints, or request more"
+    for what, sharing in by_limit.items():
+        needs = [int(limit["needs"]) for _, limit in sharing]
+        known = [int(limit["left"]) for _, limit in sharing if limit["left"] is not None]
+        if len(sharing) > 1 and known and sum(needs) > min(known):
+            first, cure = sharing[0][0], "Use less, apply fewer endpoints, or request more"
             cause = f"{what}: need {_sum(needs)}, {min(known)} free{_source(first)}"
             findings.append(Finding(str(first.address), "AML203", cause, cure))
     return findings

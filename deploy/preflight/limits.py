@@ -18,7 +18,7 @@ from deploy.preflight.check_result import CheckResult, Reason
 from deploy.preflight.headroom import Limit
 from deploy.text import count
 
-ENDPOINTS, DEPLOYMENTS, SIBLINGS, ROLES = 100, 500, 20, 4000
+ENDPOINTS, DEPLOYMENTS, DEPLOYMENTS_PER_ENDPOINT, ROLES = 100, 500, 20, 4000
 _CURES = {
     "AML260": "Delete unused endpoints, or request a higher limit",
     "AML261": "Delete unused deployments, or request a higher limit",
@@ -26,7 +26,7 @@ _CURES = {
 }
 
 
-def asked(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, Json] | None:
+def planned_creations(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> dict[str, Json] | None:
     """What the steps of one endpoint create, and the number of its existing deployments (`siblings`); None for nothing.
 
     If the role assignments could not be read, all roles of the pipeline count.
@@ -57,7 +57,7 @@ def _limits(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> list[tuple
     where, name = seen.get("region"), desired["name"]
     rows = (
         (desired["endpoints"], seen.get("endpoints"), ENDPOINTS, "endpoint", f"in {where}", "AML260"),
-        (desired["deployments"], desired["siblings"], SIBLINGS, "deployment", f"of {name}", "AML261"),
+        (desired["deployments"], desired["siblings"], DEPLOYMENTS_PER_ENDPOINT, "deployment", f"of {name}", "AML261"),
         (desired["roles"], seen.get("assignments"), ROLES, "role assignment", "of the subscription", "AML264"),
     )
     return [
@@ -82,9 +82,9 @@ def check(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> CheckResult:
     reasons = [
         Reason(each.code, f"{more}, {each.left} left of the published limit", _CURES[each.code])
         for each, more, _ in found
-        if each.short
+        if each.missing
     ]
-    unknown = [_untold(each, seen) for each, _, _ in found if each.left is None]
+    unknown = [_unknown_count(each, seen) for each, _, _ in found if each.left is None]
     parts = [words for each, _, words in found if each.left is not None]
     if desired["endpoints"] and seen.get("free") is False:
         words = f"the name {name} is not available in {where}: {seen.get('unread') or 'no reason given'}"
@@ -96,7 +96,7 @@ def check(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> CheckResult:
     return CheckResult("; ".join(parts), str(seen.get("source") or ""), tuple(reasons), tuple(unknown))
 
 
-def _untold(each: Limit, seen: Mapping[str, Json]) -> str:
+def _unknown_count(each: Limit, seen: Mapping[str, Json]) -> str:
     why = seen.get("uncounted") if each.code == "AML264" else ""
     return f"how many {each.what} are left" + (f": role assignments {why}" if why else "")
 

@@ -107,7 +107,7 @@ def suffice(missing: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(name for action in missing for name in suffice([action])))
 
 
-def settled(answers: Iterable[tuple[str, Sequence[Mapping[str, Json]] | None]], scope: str) -> bool:
+def is_decided(answers: Iterable[tuple[str, Sequence[Mapping[str, Json]] | None]], scope: str) -> bool:
     """Whether an answer for this scope or one above already allows assigning and removing roles here."""
     return any(
         blocks is not None and _within(scope.lower(), at.lower()) and all(allows(blocks, action) for action in GIVING)

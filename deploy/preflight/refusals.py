@@ -31,14 +31,14 @@ def unmanaged_changes(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -
     ]
 
 
-def appeared(body: Mapping[str, Json] | None, owner: Json, what: str) -> None:
+def require_not_taken(body: Mapping[str, Json] | None, owner: Json, what: str) -> None:
     """Raises CloudError if the resource was created by others after the plan was made."""
     if body and is_unmanaged(str(owner), body):
         cause = f"{body['name']} was created after the plan was made, and it {owner_in_words(body)}"
         raise CloudError(what, cause, "It was not changed. Plan again, or choose another name", code="AML230")
 
 
-def changed_owner(body: Mapping[str, Json] | None, step: Step, what: str) -> None:
+def require_same_owner(body: Mapping[str, Json] | None, step: Step, what: str) -> None:
     """Raises CloudError if the resource to adopt got another owner after the plan was made."""
     if body and owner_tag(body) not in (step.body["before"], step.body["adopted"][OWNER_TAG]):
         cause = f"the owner of {body['name']} changed after the plan was made: it {owner_in_words(body)}"
@@ -86,7 +86,7 @@ def protected(environment: Environment, specs: Sequence[EndpointSpec]) -> list[F
     ]
 
 
-def held_back(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
+def held_back_entry(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
     """{endpoint, name, release, at, by} if the files still describe the release that was rolled back; else None."""
     body, there = facts.get(address("endpoint", spec.key)) or {}, facts_of(facts, "deployment", spec.key)
     last = history.rolled_back(body)
@@ -96,11 +96,11 @@ def held_back(spec: EndpointSpec, facts: Facts) -> dict[str, Json] | None:
     tags = [(there.get(name) or {}).get("tags") or {} for name in served(facts, spec.key)]
     if any(each.get(RELEASE_TAG) == last.release for each in tags):
         return None  # it has traffic again
-    at = leases.written(last.at)
+    at = leases.iso_time(last.at)
     return {"endpoint": spec.key, "name": spec.name, "release": last.release, "at": at, "by": last.by}
 
 
-def forward(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> str:
+def forward_note(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> str:
     """A note if traffic moves to a release that is deployed already; else empty."""
     own = [step for step in steps if step.endpoint == spec.key]
     shifts = [step.body["after"] for step in own if step.verb is Verb.SHIFT and "after" in step.body]

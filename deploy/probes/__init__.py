@@ -22,7 +22,7 @@ __all__ = ["TYPES", "InvalidProbe", "ProbeType", "WrongAnswer", "find"]
 class ProbeType(Protocol):
     """A probe type. `probe` is the `probe` part of pipeline.yml as a mapping, `folder` the template's folder."""
 
-    NEEDS: tuple[str, ...]
+    REQUIRED_KEYS: tuple[str, ...]
 
     def request(self, probe: Mapping[str, Any], folder: Path) -> bytes:
         """The JSON body to POST. InvalidProbe if a sample file is missing or unsuitable, or the probe lacks a key."""

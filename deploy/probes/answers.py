@@ -65,14 +65,14 @@ def decoded(body: bytes) -> Any:
         raise WrongAnswer(f"expected JSON, got something else{where}: {_summary(body)}") from None
 
 
-def member(row: Mapping[str, Any], key: str) -> Any:
+def required_value(row: Mapping[str, Any], key: str) -> Any:
     """A required value of the row."""
     if key not in row:
         raise WrongAnswer(f"expected the key '{key}' in the answer, got only {_names(row)}")
     return row[key]
 
 
-def packed(value: Any, key: str) -> Any:
+def parse_nested_json(value: Any, key: str) -> Any:
     """JSON inside a JSON string, which is the form of the models' responses; any other value is returned as it is."""
     if not isinstance(value, str):
         return value
@@ -99,7 +99,7 @@ def kind(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def shown(value: Any, name: str = "") -> str:
+def short_json(value: Any, name: str = "") -> str:
     """The beginning of a JSON value on one line, without secrets; `name` is its key."""
     line = " ".join(sanitize(json.dumps(redact_secrets(value, name), ensure_ascii=False)[:4000]).split())
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."

@@ -15,15 +15,15 @@ from deploy.probes.drawing import (
     PALE,
     PAPER,
     RULE,
-    across,
     colour,
     disc,
     drawn,
     enlarged,
     fitted,
     font,
+    new_page,
+    page_width,
     png,
-    sheet,
 )
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def _page(
     from PIL import Image
 
     scale, width, height = enlarged(size)
-    texts = [_wrapped(text, across(width) - 2 * MARGIN - 56) for text, _ in findings]
+    texts = [_wrapped(text, page_width(width) - 2 * MARGIN - 56) for text, _ in findings]
     larger = picture.resize((width, height), Image.Resampling.LANCZOS)
-    page, left, top, bottom = sheet(larger, sum(map(_tall, texts)), title, subtitle)
+    page, left, top, bottom = new_page(larger, sum(map(_tall, texts)), title, subtitle)
     if size[0] != size[1]:
         _frame(page, size, (left, top, scale))
     for place, (_, boxes) in enumerate(findings):

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from deploy.domain.report import Evidence
-from deploy.probes.answers import WrongAnswer, envelope, excerpt, kind, member, only_row, packed
+from deploy.probes.answers import WrongAnswer, envelope, excerpt, kind, only_row, parse_nested_json, required_value
 from deploy.probes.boxes import Box, marked
-from deploy.probes.samples import base64_text, png_size, read, wanted
+from deploy.probes.samples import base64_text, png_size, read, required_text
 from deploy.sanitize import sanitize
 from deploy.text import count
 
-NEEDS: tuple[str, ...] = ("image",)
+REQUIRED_KEYS: tuple[str, ...] = ("image",)
 """Keys of `probe` in pipeline.yml that this type needs."""
 _COLUMNS = ("frontal_image", "indication", "technique", "comparison")
 
@@ -34,7 +34,7 @@ class Finding:
 
 def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     """One row: the frontal image in base64 as it is; the probe's `text` is the indication."""
-    image = read(folder, wanted(probe, "image"))
+    image = read(folder, required_text(probe, "image"))
     png_size(image, probe["image"])
     return envelope(_COLUMNS, (base64_text(image), probe.get("text") or "", "", "None"))
 
@@ -42,8 +42,8 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:
     """Read all findings. The picture needs numpy and pillow; without them `data` contains the reason for none."""
     row = only_row(probe, status, body)
-    findings = _findings(packed(member(row, "output"), "output"))
-    image = read(folder, wanted(probe, "image"))
+    findings = _findings(parse_nested_json(required_value(row, "output"), "output"))
+    image = read(folder, required_text(probe, "image"))
     size = png_size(image, probe["image"])
     pixels = [[_on_image(box, size) for box in finding.boxes] for finding in findings]
     words = f"cxrreportgen probe, {Path(probe['image']).name}, the frame is the square that the model uses"

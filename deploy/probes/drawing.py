@@ -18,7 +18,7 @@ PAPER, INK, PALE, RULE = (17, 20, 24), (240, 243, 246), (150, 160, 170), (44, 50
 SIDE, MARGIN, ROW = 1024, 48, 56
 
 
-def missing() -> str | None:
+def why_no_drawing() -> str | None:
     """Why drawing is not possible on this machine, or None."""
     try:
         import numpy  # noqa: F401, ICN001 - only a check
@@ -30,7 +30,7 @@ def missing() -> str | None:
 
 def drawn(image: bytes, draw: Callable[[Image.Image], bytes]) -> bytes | str:
     """The result of `draw` for the image that was sent, as PNG, or the reason for none."""
-    if reason := missing():
+    if reason := why_no_drawing():
         return reason
     picture = opened(image)
     return picture if isinstance(picture, str) else draw(picture)
@@ -42,7 +42,7 @@ def enlarged(size: tuple[int, int], side: int = SIDE) -> tuple[float, int, int]:
     return scale, round(size[0] * scale), round(size[1] * scale)
 
 
-def sheet(picture: Image.Image, below: int, title: str, subtitle: str) -> tuple[Image.Image, int, int, int]:
+def new_page(picture: Image.Image, below: int, title: str, subtitle: str) -> tuple[Image.Image, int, int, int]:
     """A page with two lines of text, the picture, and `below` free pixels for its legend.
 
     Returns the page, the picture's left and top, and the top of the legend.
@@ -51,14 +51,14 @@ def sheet(picture: Image.Image, below: int, title: str, subtitle: str) -> tuple[
 
     top = MARGIN + 84
     bottom = top + picture.height + 28
-    page = Image.new("RGB", (across(picture.width), bottom + below + MARGIN - 16), PAPER)
+    page = Image.new("RGB", (page_width(picture.width), bottom + below + MARGIN - 16), PAPER)
     left = (page.width - picture.width) // 2
     page.paste(picture, (left, top))
     headed(page, title, subtitle)
     return page, left, top, bottom
 
 
-def across(width: int) -> int:
+def page_width(width: int) -> int:
     """The width of the page for a picture."""
     return max(width, SIDE) + 2 * MARGIN
 
@@ -83,23 +83,23 @@ def headed(page: Image.Image, title: str, subtitle: str) -> None:
     pen.text((MARGIN, MARGIN + 40), fitted(subtitle, 22, width), PALE, font(22))
 
 
-def disc(page: Image.Image, centre: tuple[int, int], place: int) -> None:
+def disc(page: Image.Image, centre: tuple[int, int], index: int) -> None:
     """A numbered disc, drawn four times as large and reduced, because pillow's ellipses have jagged edges."""
     from PIL import Image, ImageDraw
 
     side, finer = 38, 4
-    large = Image.new("RGBA", (side * finer, side * finer), (*colour(place), 0))
+    large = Image.new("RGBA", (side * finer, side * finer), (*colour(index), 0))
     pen = ImageDraw.Draw(large)
     edge = (side - 1) * finer
-    pen.ellipse((finer, finer, edge, edge), (*PAPER, 255), (*colour(place), 255), 3 * finer)
-    pen.text((side * finer / 2, side * finer / 2), str(place + 1), INK, font(21 * finer), anchor="mm")
+    pen.ellipse((finer, finer, edge, edge), (*PAPER, 255), (*colour(index), 255), 3 * finer)
+    pen.text((side * finer / 2, side * finer / 2), str(index + 1), INK, font(21 * finer), anchor="mm")
     small = large.resize((side, side), Image.Resampling.LANCZOS)
     page.paste(small, (centre[0] - side // 2, centre[1] - side // 2), small)
 
 
-def colour(place: int) -> tuple[int, int, int]:
+def colour(index: int) -> tuple[int, int, int]:
     """The colour of an item by its position, counted from 0."""
-    return PALETTE[place % len(PALETTE)]
+    return PALETTE[index % len(PALETTE)]
 
 
 def font(size: int) -> Any:

@@ -15,10 +15,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from deploy.domain.report import Evidence
-from deploy.probes.answers import WrongAnswer, envelope, excerpt, member, only_row, unbase64
-from deploy.probes.samples import base64_text, png_size, read, wanted
+from deploy.probes.answers import WrongAnswer, envelope, excerpt, only_row, required_value, unbase64
+from deploy.probes.samples import base64_text, png_size, read, required_text
 
-NEEDS: tuple[str, ...] = ("image",)
+REQUIRED_KEYS: tuple[str, ...] = ("image",)
 """Keys of `probe` in pipeline.yml that this type needs."""
 _ZIP = b"PK\x03\x04"
 MOST_BYTES = 256 * 1024 * 1024
@@ -26,7 +26,7 @@ MOST_BYTES = 256 * 1024 * 1024
 
 def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     """One row: the tile in base64 as it is."""
-    image = read(folder, wanted(probe, "image"))
+    image = read(folder, required_text(probe, "image"))
     png_size(image, probe["image"])
     return envelope(("image",), (base64_text(image),))
 
@@ -34,7 +34,7 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:  # noqa: ARG001 - the signature of all probe types
     """Open the archive, verify the checksum of each part, and check that there are numbers other than zero."""
     row = only_row(probe, status, body)
-    saved = unbase64(member(row, "image_features"), "image_features")
+    saved = unbase64(required_value(row, "image_features"), "image_features")
     if not saved.startswith(_ZIP):
         actual = "nothing" if not saved else f"a beginning of {saved[:4].hex(' ')}"
         raise WrongAnswer(f"expected a zip archive as torch.save writes in 'image_features', got {actual}")

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy.domain.report import Evidence
-from deploy.probes.answers import WrongAnswer, decoded, excerpt, expect_status, kind, shown
+from deploy.probes.answers import WrongAnswer, decoded, excerpt, expect_status, kind, short_json
 from deploy.probes.samples import InvalidProbe, read
 
-NEEDS: tuple[str, ...] = ()
+REQUIRED_KEYS: tuple[str, ...] = ()
 """Keys of `probe` in pipeline.yml that this type needs."""
 
 
@@ -74,8 +74,8 @@ def _fits(answer: Any, form: Any) -> None:
         raise WrongAnswer(f"the JSON Schema of 'answer' cannot be resolved: {excerpt(str(error))}") from None
     if wrong is not None:
         name = next((part for part in reversed(wrong.absolute_path) if isinstance(part, str)), "")
-        rule = f"{wrong.validator} {shown(wrong.validator_value, name)}" if wrong.validator else "nothing"
+        rule = f"{wrong.validator} {short_json(wrong.validator_value, name)}" if wrong.validator else "nothing"
         at = f"at {wrong.json_path}"
         raise WrongAnswer(
-            f"expected an answer of the form in 'answer', {at}: {rule}, got {shown(wrong.instance, name)}"
+            f"expected an answer of the form in 'answer', {at}: {rule}, got {short_json(wrong.instance, name)}"
         )

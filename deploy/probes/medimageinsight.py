@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from deploy.domain.report import Evidence
-from deploy.probes.answers import decoded, envelope, expect_status, member, only_row
-from deploy.probes.samples import base64_text, png_size, read, wanted
+from deploy.probes.answers import decoded, envelope, expect_status, only_row, required_value
+from deploy.probes.samples import base64_text, png_size, read, required_text
 from deploy.probes.vectors import cosine, norm, positive, vector
 
-NEEDS: tuple[str, ...] = ("image",)
+REQUIRED_KEYS: tuple[str, ...] = ("image",)
 """Keys of `probe` in pipeline.yml that this type needs."""
 LENGTH = 1024
 
 
 def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     """One row: the image file in base64 as it is, and the text, empty when the probe has none."""
-    image = read(folder, wanted(probe, "image"))
+    image = read(folder, required_text(probe, "image"))
     png_size(image, probe["image"])
     return envelope(("image", "text"), (base64_text(image), probe.get("text") or ""))
 
@@ -32,9 +32,9 @@ def request(probe: Mapping[str, Any], folder: Path) -> bytes:
 def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> Evidence:  # noqa: ARG001 - the signature of all probe types
     """Check and measure the vectors."""
     row = _joined(probe, status, body)
-    vectors = {"image": vector(member(row, "image_features"), "image_features", LENGTH)}
+    vectors = {"image": vector(required_value(row, "image_features"), "image_features", LENGTH)}
     if (probe.get("text") or "").strip():
-        vectors["text"] = vector(member(row, "text_features"), "text_features", LENGTH)
+        vectors["text"] = vector(required_value(row, "text_features"), "text_features", LENGTH)
     factor = row.get("scaling_factor")
     data = {
         "type": "medimageinsight",

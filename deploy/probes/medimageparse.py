@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from deploy.domain.report import Evidence
-from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed, unbase64
+from deploy.probes.answers import WrongAnswer, envelope, kind, only_row, parse_nested_json, required_value, unbase64
 from deploy.probes.pictures import Layer, overlay
-from deploy.probes.samples import base64_text, png_size, prompts_of, read, wanted
+from deploy.probes.samples import base64_text, png_size, prompts_of, read, required_text
 from deploy.sanitize import sanitize
 from deploy.text import noun
 
-NEEDS: tuple[str, ...] = ("image", "text")
+REQUIRED_KEYS: tuple[str, ...] = ("image", "text")
 """Keys of `probe` in pipeline.yml that this type needs."""
 FOREGROUND = 128
 _ONE_WHERE_FOREGROUND = bytes(value >= FOREGROUND for value in range(256))
@@ -45,7 +45,7 @@ class Mask:
 
 def request(probe: Mapping[str, Any], folder: Path) -> bytes:
     """One row: the image file in base64 as it is, and the prompts as they are."""
-    image = read(folder, wanted(probe, "image"))
+    image = read(folder, required_text(probe, "image"))
     png_size(image, probe["image"])
     prompts_of(probe)
     return envelope(("image", "text"), (base64_text(image), probe["text"]))
@@ -55,9 +55,9 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
     """Measure each mask. The picture needs numpy and pillow; without them `data` contains the reason for none."""
     prompts = prompts_of(probe)
     row = only_row(probe, status, body)
-    image = read(folder, wanted(probe, "image"))
+    image = read(folder, required_text(probe, "image"))
     width, height = png_size(image, probe["image"])
-    planes = _planes(member(row, "image_features"), len(prompts), width, height)
+    planes = _planes(required_value(row, "image_features"), len(prompts), width, height)
     categories = _categories(row, len(prompts))
     masks = [_measured(*each, width) for each in zip(prompts, categories, planes, strict=True)]
     if not any(mask.is_partial for mask in masks):
@@ -69,10 +69,10 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
 
 
 def _planes(features: Any, count: int, width: int, height: int) -> list[bytes]:
-    array = packed(features, "image_features")
+    array = parse_nested_json(features, "image_features")
     if not isinstance(array, dict):
         raise WrongAnswer(f"expected an object with data, shape and dtype in 'image_features', got {kind(array)}")
-    shape, dtype = member(array, "shape"), member(array, "dtype")
+    shape, dtype = required_value(array, "shape"), required_value(array, "dtype")
     if not isinstance(shape, list) or len(shape) != 3 or not all(type(n) is int for n in shape):
         raise WrongAnswer(f"expected a shape of [prompts, height, width], got {_short(shape)}")
     if shape[0] != count:
@@ -81,7 +81,7 @@ def _planes(features: Any, count: int, width: int, height: int) -> list[bytes]:
         raise WrongAnswer(f"expected masks as large as the image, {width} x {height}, got {shape[2]} x {shape[1]}")
     if dtype != "uint8":
         raise WrongAnswer(f"expected dtype uint8, got {_short(dtype)}")
-    data, size = unbase64(member(array, "data"), "data"), width * height
+    data, size = unbase64(required_value(array, "data"), "data"), width * height
     if len(data) != count * size:
         raise WrongAnswer(f"expected {count * size} bytes for the shape {_short(shape)}, got {len(data)}")
     return [data[start : start + size].translate(_ONE_WHERE_FOREGROUND) for start in range(0, len(data), size)]
@@ -94,8 +94,8 @@ def _categories(row: Mapping[str, Any], count: int) -> list[str | None]:
     if not isinstance(listed, list):
         raise WrongAnswer(f"expected a list of categories in 'text_features', got {kind(listed)}")
     if len(listed) != count:
-        wanted = f"{count} {noun(count, 'category', 'categories')} in 'text_features', one for each prompt"
-        raise WrongAnswer(f"expected {wanted}, got {len(listed)}")
+        required_text = f"{count} {noun(count, 'category', 'categories')} in 'text_features', one for each prompt"
+        raise WrongAnswer(f"expected {required_text}, got {len(listed)}")
     if not all(isinstance(name, str) for name in listed):
         return [None] * count
     return [" ".join(sanitize(name[:60]).split()) for name in listed]

@@ -17,14 +17,14 @@ from typing import Any
 
 from deploy.domain.report import Evidence
 from deploy.probes import nifti
-from deploy.probes.answers import WrongAnswer, envelope, kind, member, only_row, packed, unbase64
+from deploy.probes.answers import WrongAnswer, envelope, kind, only_row, parse_nested_json, required_value, unbase64
 from deploy.probes.nifti import Header, NotNifti, sized
 from deploy.probes.pictures import Layer
-from deploy.probes.samples import InvalidProbe, base64_text, prompts_of, read, wanted
+from deploy.probes.samples import InvalidProbe, base64_text, prompts_of, read, required_text
 from deploy.probes.volumes import slices
 from deploy.text import noun
 
-NEEDS: tuple[str, ...] = ("image", "text")
+REQUIRED_KEYS: tuple[str, ...] = ("image", "text")
 """Keys of `probe` in pipeline.yml that this type needs."""
 
 
@@ -51,7 +51,7 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
     prompts = prompts_of(probe)
     row = only_row(probe, status, body)
     volume, head = _sent(probe, folder)
-    answer = _content(member(row, "nifti_file"))
+    answer = _content(required_value(row, "nifti_file"))
     stored, labels, counts = _labels(answer, head)
     millilitre = head.spacing[0] * head.spacing[1] * head.spacing[2] / 1000
     found = [
@@ -63,7 +63,7 @@ def check(probe: Mapping[str, Any], folder: Path, status: int, body: bytes) -> E
 
 
 def _sent(probe: Mapping[str, Any], folder: Path) -> tuple[bytes, Header]:
-    name = wanted(probe, "image")
+    name = required_text(probe, "image")
     volume = read(folder, name)
     try:
         return volume, nifti.header(volume)
@@ -74,10 +74,10 @@ def _sent(probe: Mapping[str, Any], folder: Path) -> tuple[bytes, Header]:
 
 
 def _content(value: Any) -> bytes:
-    file = packed(value, "nifti_file")
+    file = parse_nested_json(value, "nifti_file")
     if not isinstance(file, dict):
         raise WrongAnswer(f"expected an object with data in 'nifti_file', got {kind(file)}")
-    return unbase64(member(file, "data"), "data")
+    return unbase64(required_value(file, "data"), "data")
 
 
 def _labels(content: bytes, sent: Header) -> tuple[dict[int, float], array[float], Counter[int]]:

@@ -24,8 +24,8 @@ from deploy.probes.drawing import (
     enlarged,
     fitted,
     font,
+    new_page,
     png,
-    sheet,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _page(picture: Image.Image, size: tuple[int, int], layers: Sequence[Layer], 
     scale, width, height = enlarged(size, side)
     painted = _painted(picture.resize((width, height), Image.Resampling.LANCZOS), size, layers)
     title = "  &  ".join(layer.label for layer in layers)
-    page, left, top, bottom = sheet(painted, ROW * len(layers), title, subtitle)
+    page, left, top, bottom = new_page(painted, ROW * len(layers), title, subtitle)
     for place, layer in enumerate(layers):
         _legend(page, place, layer, bottom + ROW * place)
         _badge(page, place, layer, size, (left, top, scale))

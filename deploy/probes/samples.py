@@ -25,7 +25,7 @@ class InvalidProbe(DeployError):
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def wanted(probe: Mapping[str, Any], key: str) -> str:
+def required_text(probe: Mapping[str, Any], key: str) -> str:
     """A required key of this probe type."""
     value = probe.get(key)
     if not isinstance(value, str) or not value.strip():
@@ -65,7 +65,7 @@ def base64_text(content: bytes) -> str:
 
 def prompts_of(probe: Mapping[str, Any]) -> list[str]:
     """The prompts of a probe's text, separated by `&`; an empty one is an error."""
-    prompts = [prompt.strip() for prompt in wanted(probe, "text").split("&")]
+    prompts = [prompt.strip() for prompt in required_text(probe, "text").split("&")]
     if not all(prompts):
         cure = "Use one & between two prompts"
         raise InvalidProbe("text", f"'text' has an empty prompt in '{probe['text']}'", cure)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from deploy.probes.answers import WrongAnswer, kind, packed
+from deploy.probes.answers import WrongAnswer, kind, parse_nested_json
 from deploy.sanitize import sanitize
 
 
 def vector(value: Any, key: str, length: int) -> list[float]:
     """The vector in `[[number, ...]]` or `[number, ...]`, also inside a string. WrongAnswer if it is invalid."""
-    listed = packed(value, key)
+    listed = parse_nested_json(value, key)
     if not isinstance(listed, list):
         raise WrongAnswer(f"expected a list of one vector in '{key}', got {kind(listed)}")
     if listed and all(isinstance(each, list) for each in listed):

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from deploy.probes.drawing import missing, png
+from deploy.probes.drawing import png, why_no_drawing
 from deploy.probes.nifti import Header
 from deploy.probes.pictures import Layer, overlay
 
@@ -28,7 +28,7 @@ def slices(
 
     `prompts`: the stored value of each label (None if it does not occur) and its layer; the pixels are computed here.
     """
-    if reason := missing():
+    if reason := why_no_drawing():
         return reason
     import numpy as np
     from PIL import Image
@@ -87,9 +87,9 @@ def _panel(values: Any, axis: int, cut: int, spacing: Sequence[float]) -> Any:
     from PIL import Image
 
     plane = np.take(values, cut, axis).T
-    across, down = (each for place, each in enumerate(spacing) if place != axis)
+    page_width, down = (each for place, each in enumerate(spacing) if place != axis)
     finest = min(spacing) / max(1, _SLICE // max(values.shape))
-    size = (max(1, round(plane.shape[1] * across / finest)), max(1, round(plane.shape[0] * down / finest)))
+    size = (max(1, round(plane.shape[1] * page_width / finest)), max(1, round(plane.shape[0] * down / finest)))
     return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.BICUBIC))
 
 

@@ -29,7 +29,7 @@ from deploy.reporter.reap import reap_text
 from deploy.reporter.status import idle_notes, status_json, status_text
 from deploy.reporter.status_rows import EndpointRow, SlotRow, endpoint_row
 from deploy.reporter.text import plan_text, report_text
-from deploy.reporter.wording import HELD_BACK, format_change, format_value, held_back, interruption_notes
+from deploy.reporter.wording import HELD_BACK, format_change, format_value, held_back_text, interruption_notes
 from deploy.reporter.workflow_commands import (
     annotation_commands,
     error_annotations,
@@ -58,7 +58,7 @@ __all__ = [
     "fit_summary",
     "format_change",
     "format_value",
-    "held_back",
+    "held_back_text",
     "idle_notes",
     "interruption_notes",
     "is_secret",

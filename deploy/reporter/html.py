@@ -21,9 +21,9 @@ from deploy.reporter.problems import diagnosis_lines
 from deploy.reporter.timeline import timeline_chart
 from deploy.reporter.wording import (
     EXPOSURE,
+    REMAINING_ASSETS_TITLE,
     RESCUE,
     STATE_WORDS,
-    STAYS,
     duration,
     exposure_lines,
     one_line,
@@ -63,7 +63,7 @@ def report_html(report: Report, plan: Plan | None = None) -> str:
         steps=[step for step in steps if not step["rescue"]],
         rescue_title=RESCUE,
         rescue=[step for step in steps if step["rescue"]],
-        stays_title=STAYS,
+        stays_title=REMAINING_ASSETS_TITLE,
         stays=remaining_assets(plan) if plan else [],
     )
 

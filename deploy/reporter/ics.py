@@ -15,9 +15,9 @@ def status_ics(rows: Sequence[EndpointRow], now: datetime, environment: str) -> 
     """A calendar of the leases of `rows`. `now`: the time at which it is created."""
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//amldeploy//leases//EN", "CALSCALE:GREGORIAN"]
     for row in rows:
-        if row.lease_ends and (ends := leases.moment(row.lease_ends)):
+        if row.lease_ends and (ends := leases.parse_time(row.lease_ends)):
             lines += _ending(row, ends, now, environment)
-        elif row.missed and row.gone_since and (ended := leases.moment(row.gone_since)):
+        elif row.missed and row.gone_since and (ended := leases.parse_time(row.gone_since)):
             lines += _gone(row, ended, now, environment)
     return "\r\n".join(folded for line in [*lines, "END:VCALENDAR"] for folded in _folded(line)) + "\r\n"
 

@@ -22,11 +22,11 @@ from deploy.reporter.wording import (
     EXPOSURE,
     FALLBACK,
     HELD_BACK,
+    REMAINING_ASSETS_TITLE,
     RESCUE,
-    STAYS,
     changes,
     exposure_lines,
-    held_back,
+    held_back_text,
     lease,
     outcome_text,
     plan_summary,
@@ -68,7 +68,7 @@ def plan_markdown(plan: Plan) -> str:
         _folded(FALLBACK, _table(["", "step", "reason"], [_step(step) for step in plan.fallback], 4_000)),
         _stays(plan),
         _folded("Leases", "\n".join(_within([f"- {_words(lease(one))}" for one in plan.leases], 4_000, "- {} more"))),
-        _titled(HELD_BACK, _within([f"- {_words(held_back(one))}" for one in plan.held], 4_000, "- {} more")),
+        _titled(HELD_BACK, _within([f"- {_words(held_back_text(one))}" for one in plan.held], 4_000, "- {} more")),
         "\n".join(_within([f"- {_words(note)}" for note in plan.notes], 2_000, "- {} more")),
         f"Fingerprint {_code(plan.fingerprint[:12])}",
     )
@@ -162,7 +162,7 @@ def _exposure(plan: Plan) -> str:
 
 def _stays(plan: Plan | None) -> str:
     return _folded(
-        STAYS,
+        REMAINING_ASSETS_TITLE,
         "\n".join(_within([f"- {_code(each)}" for each in remaining_assets(plan)], 4_000, "- {} more") if plan else ()),
     )
 

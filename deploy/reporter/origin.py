@@ -15,12 +15,12 @@ def origin_words(provenance: Provenance) -> list[str]:
     short = provenance.commit[:_SHORT]
     text = f"commit {short} (uncommitted changes)" if provenance.dirty else f"commit {short}"
     by = f"by {provenance.by}" if provenance.by else ""
-    when = leases.both(provenance.at) if provenance.at else ""
+    when = leases.local_and_utc(provenance.at) if provenance.at else ""
     return [part for part in (text if short else "", by, when) if part]
 
 
 def origin_json(provenance: Provenance) -> dict[str, Json]:
     """{commit, dirty, by, run_url, at}; unknown text is empty, an unknown `at` (ISO 8601) is null."""
-    at = leases.written(provenance.at) if provenance.at else None
+    at = leases.iso_time(provenance.at) if provenance.at else None
     known = {"commit": provenance.commit, "dirty": provenance.dirty, "by": provenance.by}
     return {**known, "run_url": provenance.run_url, "at": at}

@@ -95,8 +95,8 @@ def _endpoint(layout: Layout, row: EndpointRow) -> list[str]:
 def _lease(layout: Layout, row: EndpointRow) -> list[str]:
     if row.hours_left is None:
         return []
-    ends = leases.moment(row.lease_ends)
-    words = f"lease {lease_expiry(row.hours_left)}" + (f", {leases.both(ends)}" if ends else "")
+    ends = leases.parse_time(row.lease_ends)
+    words = f"lease {lease_expiry(row.hours_left)}" + (f", {leases.local_and_utc(ends)}" if ends else "")
     return layout.line(words, Style.BAD if row.hours_left < _SOON else Style.YELLOW, indent=2)
 
 
@@ -135,11 +135,11 @@ def idle(slot: SlotRow) -> str:
 
 
 def _retention(slot: SlotRow) -> str:
-    since, ends = leases.moment(slot.idle_since), leases.moment(slot.kept_until)
+    since, ends = leases.parse_time(slot.idle_since), leases.parse_time(slot.kept_until)
     if since is None or ends is None:
         return "kept until rollout.keep_previous is changed"
     over = (ends - since).total_seconds() <= (slot.idle_hours or 0.0) * 3600
-    return "past rollout.keep_previous: reap deletes it" if over else f"kept until {leases.both(ends)}"
+    return "past rollout.keep_previous: reap deletes it" if over else f"kept until {leases.local_and_utc(ends)}"
 
 
 def idle_notes(environment: str, rows: Sequence[EndpointRow]) -> list[str]:
@@ -149,8 +149,12 @@ def idle_notes(environment: str, rows: Sequence[EndpointRow]) -> list[str]:
 
 def _note(environment: str, row: EndpointRow, slot: SlotRow) -> str:
     release = "a failed release, for its logs" if slot.failed else "the previous release, for a rollback"
-    ends = leases.moment(slot.kept_until)
-    kept = f"until {leases.both(ends)}; then" if ends else "forever (rollout.keep_previous); after you change that,"
+    ends = leases.parse_time(slot.kept_until)
+    kept = (
+        f"until {leases.local_and_utc(ends)}; then"
+        if ends
+        else "forever (rollout.keep_previous); after you change that,"
+    )
     words = f"{row.key}: {slot.name} ({instances(slot)}) contains {release}. It is kept {kept}"
     return f"{words} this command deletes it: amldeploy reap -e {environment} --yes"
 

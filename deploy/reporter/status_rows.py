@@ -86,7 +86,7 @@ def endpoint_row(spec: EndpointSpec, facts: Facts, now: datetime) -> EndpointRow
         str(properties.get("scoringUri") or ""),
         _AUTH.get(mode.lower(), mode),
         tuple(_idle(spec, spare, _slot(name, slots[name], traffic), now) for name in sorted(slots)),
-        leases.written(lease.ends) if lease else None,
+        leases.iso_time(lease.ends) if lease else None,
         round(lease.hours_left(now), 2) if lease else None,
         _other_owner(spec, body),
     )
@@ -106,9 +106,9 @@ def _idle(spec: EndpointSpec, spare: idle_slots.Idle | None, row: SlotRow, now: 
     ends, hours = spare.until(idle_slots.keep_of(spec)), (now - spare.since).total_seconds() / 3600
     return replace(
         row,
-        idle_since=leases.written(spare.since),
+        idle_since=leases.iso_time(spare.since),
         idle_hours=round(hours, 2),
-        kept_until=leases.written(ends) if ends else None,
+        kept_until=leases.iso_time(ends) if ends else None,
         failed=spare.failed,
     )
 

@@ -20,7 +20,9 @@ STATE_WORDS = {state: state.value.replace("_", " ") for state in State}
 RESCUE = "Rescue"
 FALLBACK = "If the shared quota pool stays full: use dedicated quota instead"
 EXPOSURE = "Increased exposure: opens network access or weakens authentication"
-STAYS = "Not deleted: registered assets of the workspace. They cost only storage and may be in use elsewhere"
+REMAINING_ASSETS_TITLE = (
+    "Not deleted: registered assets of the workspace. They cost only storage and may be in use elsewhere"
+)
 VERDICTS: dict[str, tuple[str, str]] = {
     Verdict.YES: ("✓", "ok"),
     Verdict.NO: ("✗", "refused"),
@@ -31,7 +33,7 @@ SYMBOLS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.DELETE: "-", Verb.PROBE: "»
 HELD_BACK = "Held back"
 _MAPS = ("environment_variables.", "tags.", "properties.", "data_collector.collections.")
 """Path prefixes of maps. Their keys have no default value."""
-UNCHECKED = "Not checked: network access to the key vault and the container registry (see `amldeploy doctor`)."
+UNCHECKED_NETWORK = "Not checked: network access to the key vault and the container registry (see `amldeploy doctor`)."
 
 
 def duration(seconds: float) -> str:
@@ -69,7 +71,7 @@ def remaining_assets(plan: Plan) -> list[str]:
 
 def unchecked_note(plan: Plan) -> str:
     """What the checks of a plan do not cover; empty for a plan without checks."""
-    return UNCHECKED if any("verdict" in step.body for step in plan.steps) else ""
+    return UNCHECKED_NETWORK if any("verdict" in step.body for step in plan.steps) else ""
 
 
 def _checks(plan: Plan) -> str:
@@ -200,7 +202,7 @@ def interruption_notes(verb: str, plan: Plan, traffic: Mapping[str, Mapping[str,
         yield f"To roll back: amldeploy rollback {arguments}"
 
 
-def held_back(entry: Mapping[str, Json]) -> str:
+def held_back_text(entry: Mapping[str, Json]) -> str:
     """`mip: release 136d9660aabb was rolled back by jane@contoso.com at ...; ...` of an endpoint that is held back."""
     by = f" by {entry['by']}" if entry.get("by") else ""
     words = f"{entry['endpoint']}: release {entry['release']} was rolled back{by} at {entry['at']}"

@@ -17,7 +17,7 @@ from deploy.domain.arm import Facts, Json, address
 from deploy.domain.digests import digest
 from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
-from deploy.domain.spec import BRIEF, EndpointSpec
+from deploy.domain.spec import SHORT_RETRY, EndpointSpec
 from deploy.errors import CloudError, Finding, Refused, Transient
 
 NAME = "alias"
@@ -28,7 +28,7 @@ MOVED_TAG = "amldeploy-alias"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`alias/<key>`: {endpoint}: its target, or null; {lease_ends} if the alias contains it; {untold: {code, cause,
+    """`alias/<key>`: {endpoint}: its target, or null; {lease_ends} if the alias contains it; {unreadable: {code, cause,
     cure}} when it cannot be read.
     """
     alias = _alias(spec)
@@ -38,32 +38,32 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     if (body.get("tags") or {}).get(MOVED_TAG) == digest(alias, 16):
         return {address(NAME, spec.key): {"endpoint": spec.name}}
     try:
-        there = aliases.read(alias, _outside(cloud))
+        there = aliases.read(alias, _context(cloud))
     except CloudError as error:
         unread = {"code": error.code, "cause": error.cause, "cure": error.cure}
-        return {address(NAME, spec.key): {"endpoint": None, "untold": unread}}
+        return {address(NAME, spec.key): {"endpoint": None, "unreadable": unread}}
     seen = {"endpoint": there.endpoint, "lease_ends": there.lease_ends} if there else {"endpoint": None}
     return {address(NAME, spec.key): seen}
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
-    """One move when the alias names another endpoint. A deletion needs none: see `clearing`."""
+    """One move when the alias names another endpoint. A deletion needs none: see `delete_steps`."""
     if desired is None or (alias := _alias(desired.spec)) is None:
         return ()
     spec, where = desired.spec, address(NAME, desired.spec.key)
     seen, body = facts.get(where) or {}, facts.get(address("endpoint", spec.key))
-    if unread := seen.get("untold"):
+    if unread := seen.get("unreadable"):
         raise Refused([Finding(str(where), unread["code"], _unread(alias, unread["cause"]), unread["cure"])])
     before = seen.get("endpoint")
     if before == spec.name and body is not None and seen.get("lease_ends", _ends(body)) == _ends(body):
         return ()
-    why = f"{aliases.named(alias)}: {before or 'none'} -> {spec.name}"
+    why = f"{aliases.display_name(alias)}: {before or 'none'} -> {spec.name}"
     if before == spec.name:
-        why = f"{aliases.named(alias)} gets the new end of the lease of {spec.name}"
+        why = f"{aliases.display_name(alias)} gets the new end of the lease of {spec.name}"
     return [Step(Verb.SHIFT, where, {"alias": alias, "endpoint": spec.name, "before": before}, why, spec.retry)]
 
 
-def trouble(spec: EndpointSpec, facts: Facts) -> str:
+def problem(spec: EndpointSpec, facts: Facts) -> str:
     """What is wrong with the alias of an endpoint with traffic, in words; empty if it is right, or there is none."""
     try:
         steps = plan(Desired(spec, {}, ({},)), facts)
@@ -71,44 +71,44 @@ def trouble(spec: EndpointSpec, facts: Facts) -> str:
         return refused.findings[0].cause
     if not steps:
         return ""
-    before, named = steps[0].body["before"], aliases.named(steps[0].body["alias"])
+    before, named = steps[0].body["before"], aliases.display_name(steps[0].body["alias"])
     if before == spec.name:
         return f"{named} does not contain the end of the lease"
     return f"{named} names {before}" if before else f"{named} does not name an endpoint"
 
 
-def clearing(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
-    """The deletion of an alias that names an endpoint of this line, before the endpoint is deleted. Otherwise a
+def delete_steps(spec: EndpointSpec, facts: Facts) -> Sequence[Step]:
+    """The deletion of an alias that names an endpoint of this chain, before the endpoint is deleted. Otherwise a
     scheduled renew would see a missed lease. The step reads an alias again that cannot be read now.
     """
     seen, alias = facts.get(address(NAME, spec.key)) or {}, _alias(spec)
     if alias is None or "command" in alias:
         return ()
-    if not seen.get("untold") and not leases.is_of_line(spec.base, str(seen.get("endpoint") or "")):
+    if not seen.get("unreadable") and not leases.is_in_chain(spec.first_name, str(seen.get("endpoint") or "")):
         return ()
-    body = {"alias": alias, "base": spec.base}
+    body = {"alias": alias, "base": spec.first_name}
     return [
         Step(
             Verb.DELETE,
             address(NAME, spec.key),
             body,
-            f"{aliases.named(alias)} names an endpoint that is deleted",
-            BRIEF,
+            f"{aliases.display_name(alias)} names an endpoint that is deleted",
+            SHORT_RETRY,
         )
     ]
 
 
-def staying(spec: EndpointSpec, facts: Facts) -> str:
+def why_not_deleted(spec: EndpointSpec, facts: Facts) -> str:
     """Why a teardown leaves the alias as it is, in words; empty if it does not."""
     alias, seen = _alias(spec), facts.get(address(NAME, spec.key)) or {}
     if alias and "command" in alias and seen.get("endpoint"):
-        return f"{aliases.named(alias)} is not run, so its target still names {seen['endpoint']}"
+        return f"{aliases.display_name(alias)} is not run, so its target still names {seen['endpoint']}"
     return unreadable(spec, facts)
 
 
 def unreadable(spec: EndpointSpec, facts: Facts) -> str:
     """Why the alias cannot be read, in words; empty when it can, or there is none."""
-    unread, alias = (facts.get(address(NAME, spec.key)) or {}).get("untold"), _alias(spec)
+    unread, alias = (facts.get(address(NAME, spec.key)) or {}).get("unreadable"), _alias(spec)
     return _unread(alias, unread["cause"]) if unread and alias else ""
 
 
@@ -134,26 +134,26 @@ def essence(step: Step) -> Json:
 def run(cloud: Cloud, step: Step) -> Evidence:
     alias = step.body["alias"]
     if step.verb is Verb.DELETE:
-        return _clear(cloud, alias, str(step.body["base"]))
+        return _delete(cloud, alias, str(step.body["base"]))
     name = str(step.body["endpoint"])
     body = endpoints.read_endpoint(cloud, name) or {}
     uri = (body.get("properties") or {}).get("scoringUri")
     if not uri:
         raise Transient(f"move the alias to {name}", "it has no scoring URI yet", "Wait until it is provisioned")
-    aliases.write(alias, Target(name, str(uri), _ends(body)), _outside(cloud))
+    aliases.write(alias, Target(name, str(uri), _ends(body)), _context(cloud))
     if "command" in alias:
         autoscale_and_tags.merge_tags(cloud, str(body["id"]), {MOVED_TAG: digest(alias, 16)}, f"mark {name}")
-    return Evidence(f"{aliases.named(alias)} names {name}")
+    return Evidence(f"{aliases.display_name(alias)} names {name}")
 
 
-def _clear(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
+def _delete(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
     """A teardown does not fail because of an alias: what could not be deleted is reported (`left`)."""
-    named = aliases.named(alias)
+    named = aliases.display_name(alias)
     try:
-        there = aliases.read(alias, _outside(cloud))
-        if there is not None and not leases.is_of_line(base, there.endpoint):
+        there = aliases.read(alias, _context(cloud))
+        if there is not None and not leases.is_in_chain(base, there.endpoint):
             return Evidence(f"{named} names {there.endpoint}, so it is not deleted")
-        aliases.clear(alias, _outside(cloud))
+        aliases.clear(alias, _context(cloud))
         return Evidence(f"{named} is deleted")
     except CloudError as error:
         left = f"{named} could not be deleted: {error.cause}. It may still name a deleted endpoint: delete it by hand"
@@ -161,12 +161,12 @@ def _clear(cloud: Cloud, alias: Mapping[str, Json], base: str) -> Evidence:
 
 
 def _unread(alias: Mapping[str, Json], cause: str) -> str:
-    return f"{aliases.named(alias)} cannot be read: {cause}"
+    return f"{aliases.display_name(alias)} cannot be read: {cause}"
 
 
 def _ends(body: Mapping[str, Json]) -> str:
     lease = leases.of(body)
-    return leases.written(lease.ends) if lease else ""
+    return leases.iso_time(lease.ends) if lease else ""
 
 
 def _alias(spec: EndpointSpec) -> Mapping[str, Json] | None:
@@ -174,5 +174,5 @@ def _alias(spec: EndpointSpec) -> Mapping[str, Json] | None:
     return alias.model_dump(mode="json", exclude_none=True) if alias else None
 
 
-def _outside(cloud: Cloud) -> Context:
+def _context(cloud: Cloud) -> Context:
     return Context(cloud.root, os.environ)

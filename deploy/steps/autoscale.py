@@ -12,7 +12,7 @@ from deploy.cloud import autoscale_and_tags
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import Facts, Json, address
 from deploy.domain.plan import Desired, Step, Verb
-from deploy.domain.spec import BRIEF, EndpointSpec, Retry
+from deploy.domain.spec import SHORT_RETRY, EndpointSpec, Retry
 
 NAME = "autoscale"
 NEEDS_CORES = True
@@ -32,7 +32,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
         return ()
     why = "it scales a deployment that is deleted"
     return [
-        Step(Verb.DELETE, where, {"id": body["id"]}, why, BRIEF)
+        Step(Verb.DELETE, where, {"id": body["id"]}, why, SHORT_RETRY)
         for where, body in sorted(facts.items())
         if where.kind == NAME
     ]

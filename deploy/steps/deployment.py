@@ -14,7 +14,7 @@ from deploy.domain.arm import OWNER_TAG, RELEASE_TAG, Address, Facts, Json, addr
 from deploy.domain.owners import is_unmanaged
 from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.put_merge import merged_properties, merged_tags
-from deploy.domain.spec import PATIENT, EndpointSpec
+from deploy.domain.spec import DEFAULT_RETRY, EndpointSpec
 from deploy.domain.traffic_shares import served, shares
 from deploy.errors import CloudError, Finding, Refused, Transient
 from deploy.preflight import permissions as rights
@@ -27,9 +27,9 @@ NEEDS_CORES = True
 _UPLOADED = {"code_configuration": "codes", "environment": "environments", "model": "models"}
 _COUNT = "instance_count"
 _RELEASE = f"tags.{RELEASE_TAG}"
-_TOLD = 3
+_MAX_LISTED = 3
 """Differences that a reason lists."""
-_TAGS = 50
+_MAX_TAGS = 50
 """Tags that a resource can have in Azure."""
 
 
@@ -54,20 +54,22 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     steps = [
         step
         for name, document in desired.deployments.items()
-        for step in _beside(desired.spec, live, asset, document, _steps(desired.spec, name, document, there.get(name)))
+        for step in _explain_new_slot(
+            desired.spec, live, asset, document, _steps(desired.spec, name, document, there.get(name))
+        )
     ]
     if findings := _deleted_with_traffic(desired, steps, facts):
         raise Refused(findings)
     if address("endpoint", desired.spec.key) not in facts:
         return steps  # a new endpoint has no traffic and no other deployment
     called = served(facts, desired.spec.key)
-    return [step if step.address.name in called else _unsettled(step) for step in steps]
+    return [step if step.address.name in called else _with_precondition(step) for step in steps]
 
 
-def _unsettled(step: Step) -> Step:
+def _with_precondition(step: Step) -> Step:
     """A change of a deployment without traffic, or a creation: the step checks that again right before it writes."""
-    claim = {Verb.UPDATE: "unserved", Verb.CREATE: "absent"}.get(step.verb)
-    return replace(step, body={**step.body, claim: True}) if claim and "document" in step.body else step
+    condition = {Verb.UPDATE: "must_have_no_traffic", Verb.CREATE: "must_not_exist"}.get(step.verb)
+    return replace(step, body={**step.body, condition: True}) if condition and "document" in step.body else step
 
 
 def _deleted_with_traffic(desired: Desired, steps: Sequence[Step], facts: Facts) -> list[Finding]:
@@ -123,27 +125,29 @@ def run(cloud: Cloud, step: Step) -> None:
         if "idle" in body:
             preconditions.check_idle(cloud, body, what)
         endpoints.delete_deployment(
-            cloud, str(body["endpoint"]), str(body["name"]), what=what, patience=step.retry.deadline
+            cloud, str(body["endpoint"]), str(body["name"]), what=what, timeout_seconds=step.retry.deadline
         )
         return
     if "adopted" in body:
-        refusals.changed_owner(endpoints.read_deployment(cloud, str(body["endpoint"]), str(body["name"])), step, what)
+        refusals.require_same_owner(
+            endpoints.read_deployment(cloud, str(body["endpoint"]), str(body["name"])), step, what
+        )
     if "document" not in body:
         part = {"sku": {"name": "Default", "capacity": body["count"]}} if "count" in body else {"tags": body["adopted"]}
         where = endpoints.deployment_path(cloud, str(body["endpoint"]), str(body["name"]))
-        endpoints.patch(cloud, where, part, what=what, patience=step.retry.deadline)
+        endpoints.patch(cloud, where, part, what=what, timeout_seconds=step.retry.deadline)
         return
     document, folder = body["document"], cloud.root / str(body["folder"])
-    if body.get("absent"):
+    if body.get("must_not_exist"):
         there = endpoints.read_deployment(cloud, str(document["endpoint_name"]), str(document["name"]))
-        refusals.appeared(there, document["tags"].get(OWNER_TAG), what)
-    if body.get("unserved"):
+        refusals.require_not_taken(there, document["tags"].get(OWNER_TAG), what)
+    if body.get("must_have_no_traffic"):
         _check_without_traffic(cloud, document, what)
     try:
         endpoints.put_deployment(
-            cloud, document, folder, what=what, patience=step.retry.deadline,
+            cloud, document, folder, what=what, timeout_seconds=step.retry.deadline,
             record=lambda made: _records(cloud, body, made),
-            settled=lambda there: not diff.changes(document, there, diff.DEPLOYMENT),
+            is_desired=lambda there: not diff.changes(document, there, diff.DEPLOYMENT),
         )  # fmt: skip
     except Transient:
         raise
@@ -159,7 +163,7 @@ def _records(cloud: Cloud, body: Mapping[str, Json], made: Mapping[str, Json]) -
     tags, assets = body["document"]["tags"], diff.records(body["document"], made)
     carried = any(name in tags for name in provenance.TAGS)
     more = {} if carried else {**whoami.provenance(cloud).tags(), **body.get("files", {})}
-    return {**assets, **dict(list(more.items())[: max(0, _TAGS - len(tags) - len(assets))])}
+    return {**assets, **dict(list(more.items())[: max(0, _MAX_TAGS - len(tags) - len(assets))])}
 
 
 def _check_without_traffic(cloud: Cloud, document: Mapping[str, Json], what: str) -> None:
@@ -185,22 +189,32 @@ def _steps(
     if not found and (state == "Succeeded" or is_unmanaged(spec.owner, body)):
         return []
     if not all(change.in_place for change in found):
-        return _remade(spec, where, document, found, files)
+        return _delete_and_create(spec, where, document, found, files)
     count, rest = (tuple(c for c in found if (c.path == _COUNT) is first) for first in (True, False))
     if not count or state != "Succeeded":
         return [
-            Step(Verb.UPDATE, where, _noted(spec, document, found), files or _paths(found) or f"it is {state}", retry)
+            Step(
+                Verb.UPDATE,
+                where,
+                _body_with_changes(spec, document, found),
+                files or _paths(found) or f"it is {state}",
+                retry,
+            )
         ]
     change = count[0]
     scaled = {"endpoint": spec.name, "name": name, "count": change.after, "changes": [asdict(change)]}
     first = Step(Verb.UPDATE, where, scaled, f"{_COUNT} {change.before} -> {change.after}", retry)
     return [
         first,
-        *([Step(Verb.UPDATE, where, _noted(spec, document, rest), files or _paths(rest), retry)] if rest else []),
+        *(
+            [Step(Verb.UPDATE, where, _body_with_changes(spec, document, rest), files or _paths(rest), retry)]
+            if rest
+            else []
+        ),
     ]
 
 
-def _beside(
+def _explain_new_slot(
     spec: EndpointSpec,
     live: tuple[str, Mapping[str, Json]] | None,
     asset: Mapping[str, Json],
@@ -215,10 +229,12 @@ def _beside(
     conda = asset.get("conda") or {}
     content = conda.get(document["name"], next(iter(conda.values()), None))
     found = diff.differences(last.body["document"], body, asset.get("held"), content)
-    most, files = _TOLD if last.verb is Verb.CREATE else len(found), _files_changed(spec, document, body)
+    most, files = _MAX_LISTED if last.verb is Verb.CREATE else len(found), _files_changed(spec, document, body)
     words = f"{_differences(found, most, files)}, next to {name}"
     words = words if found else last.why
-    words += f"; differences of the environment are unknown: {asset['untold']}" if asset.get("untold") else ""
+    words += (
+        f"; differences of the environment are unknown: {asset['unread_reason']}" if asset.get("unread_reason") else ""
+    )
     if last.verb is Verb.CREATE and "changes" not in last.body:
         listed = {**last.body, "changes": [asdict(change) for change in found], "beside": name}
         return [*before, replace(last, why=words, body=listed)]
@@ -256,7 +272,7 @@ def merged_document(document: Mapping[str, Json], body: Mapping[str, Json]) -> d
     return {**document, "tags": tags, **({"properties": properties} if properties else {})}
 
 
-def _remade(
+def _delete_and_create(
     spec: EndpointSpec, where: Address, document: Mapping[str, Json], found: Sequence[diff.Change], files: str
 ) -> Sequence[Step]:
     """Deletion and creation of a deployment that Azure cannot change in place."""
@@ -264,11 +280,13 @@ def _remade(
     fixed = _paths([change for change in found if not change.in_place])
     return [
         Step(Verb.DELETE, where, gone, f"Azure cannot change {fixed} in place", spec.retry),
-        Step(Verb.CREATE, where, _noted(spec, document, found), files or _paths(found), spec.retry),
+        Step(Verb.CREATE, where, _body_with_changes(spec, document, found), files or _paths(found), spec.retry),
     ]
 
 
-def _noted(spec: EndpointSpec, document: Mapping[str, Json], found: Sequence[diff.Change]) -> dict[str, Json]:
+def _body_with_changes(
+    spec: EndpointSpec, document: Mapping[str, Json], found: Sequence[diff.Change]
+) -> dict[str, Json]:
     return {**body_of(spec, document), "changes": [asdict(change) for change in found]}
 
 
@@ -284,4 +302,4 @@ def body_of(spec: EndpointSpec, document: Mapping[str, Json]) -> dict[str, Json]
 
 def _delete(where: Address, body: Mapping[str, Json]) -> Step:
     gone = {"endpoint": str(body["id"]).split("/")[-3], "name": body["name"]}
-    return Step(Verb.DELETE, where, gone, f"deployment {body['name']} is deleted with its endpoint", PATIENT)
+    return Step(Verb.DELETE, where, gone, f"deployment {body['name']} is deleted with its endpoint", DEFAULT_RETRY)

@@ -17,7 +17,7 @@ from deploy.domain.arm import OWNER_TAG, Address, Facts, Json, address, facts_of
 from deploy.domain.owners import is_unmanaged, owner_tag
 from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
-from deploy.domain.spec import PATIENT, EndpointSpec, Retry
+from deploy.domain.spec import DEFAULT_RETRY, EndpointSpec, Retry
 from deploy.domain.traffic_shares import shares
 from deploy.errors import Finding, Refused
 from deploy.leasing import lineage
@@ -46,7 +46,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
         return [_delete(where, body) for where, body in facts.items() if where.kind == NAME and not where.rest]
     spec, where = desired.spec, address(NAME, desired.spec.key)
     others = {name: body for name, body in facts_of(facts, NAME, spec.key).items() if name}
-    if former := {name for name, body in others.items() if not lineage.is_of_line(spec, name, body)}:
+    if former := {name for name, body in others.items() if not lineage.is_in_chain(spec, name, body)}:
         names = ", ".join(sorted(former))
         cure = "Restore the old name, or tear it down under that name first (values and template determine the name)"
         cause = f"the name changed to {spec.name}, and {names} of the same owner still exists"
@@ -54,7 +54,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     body, retry = facts.get(where), spec.retry
     if body is None:
         quota, why = spec.pipeline.quota, f"there is no endpoint {spec.name} yet"
-        document: dict[str, Json] = {"document": _without_mirror(spec.owned({})), "shared": None}
+        document: dict[str, Json] = {"document": _without_mirror(spec.document_for_put({})), "shared": None}
         if quota.capacity == "shared":
             document["shared"] = {"seconds": quota.duration, "api_version": quota.api_version}
             why = f"{why}; on shared quota for {quota.duration / 3600:g} h"
@@ -71,11 +71,11 @@ def keys_of(spec: EndpointSpec, facts: Facts) -> str | None:
     if str(spec.endpoint.get("auth_mode") or "key") != "key":
         return None
     found = facts_of(facts, NAME, spec.key).items()
-    others = {name: body for name, body in found if name and lineage.is_of_line(spec, name, body)}
+    others = {name: body for name, body in found if name and lineage.is_in_chain(spec, name, body)}
     keyed = [name for name, body in others.items() if (body.get("properties") or {}).get("authMode") == "Key"]
     serving = [name for name in keyed if shares(others[name])]
-    line = leases.order(spec.base, serving) or leases.order(spec.base, keyed)
-    return line[-1] if line else None
+    chain = leases.chain(spec.first_name, serving) or leases.chain(spec.first_name, keyed)
+    return chain[-1] if chain else None
 
 
 def _may_read_keys(spec: EndpointSpec, facts: Facts) -> bool:
@@ -85,7 +85,7 @@ def _may_read_keys(spec: EndpointSpec, facts: Facts) -> bool:
 
 
 def _change(spec: EndpointSpec, where: Address, body: Mapping[str, Json], retry: Retry) -> Sequence[Step]:
-    desired = spec.owned(body)
+    desired = spec.document_for_put(body)
     found = diff.changes(desired, body, diff.ENDPOINT)
     if findings := _refusals(where, [change for change in found if not change.in_place]):
         raise Refused(findings)
@@ -147,7 +147,7 @@ def explains(step: Step, found: Difference, world: World) -> bool:
         return effects.is_written_by(step, found, world.get(step.address), diff.ENDPOINT)
     new = step.verb is Verb.CREATE and found.before is None and not found.path
     is_role = (found.address.kind, found.address.endpoint) == ("role", step.endpoint)
-    return new and is_role and found.after.get("giver") == "azure"
+    return new and is_role and found.after.get("assigned_by") == "azure"
 
 
 def essence(step: Step) -> Json:
@@ -171,23 +171,25 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
 def run(cloud: Cloud, step: Step) -> Evidence | None:
     what = f"{step.verb} {step.address}"
     if step.verb is Verb.DELETE:
-        endpoints.delete_endpoint(cloud, str(step.body["name"]), what=what, patience=step.retry.deadline)
+        endpoints.delete_endpoint(cloud, str(step.body["name"]), what=what, timeout_seconds=step.retry.deadline)
         return None
     if "adopted" in step.body:
-        refusals.changed_owner(endpoints.read_endpoint(cloud, str(step.body["name"])), step, what)
+        refusals.require_same_owner(endpoints.read_endpoint(cloud, str(step.body["name"])), step, what)
         path = endpoints.endpoint_path(cloud, str(step.body["name"]))
-        endpoints.patch(cloud, path, {"tags": step.body["adopted"]}, what=what, patience=step.retry.deadline)
+        endpoints.patch(cloud, path, {"tags": step.body["adopted"]}, what=what, timeout_seconds=step.retry.deadline)
         return None
     document, loan = step.body["document"], step.body.get("shared")
     there = _created_meanwhile(cloud, str(document["name"]), alone=bool(loan)) if step.verb is Verb.CREATE else None
-    refusals.appeared(there, document["tags"].get(OWNER_TAG), what)
+    refusals.require_not_taken(there, document["tags"].get(OWNER_TAG), what)
     if loan:
         if (lease := _lease_of(there)) is not None:
-            return Evidence(f"another run created it; its lease expires {leases.both(lease.ends)}")
+            return Evidence(f"another run created it; its lease expires {leases.local_and_utc(lease.ends)}")
         seconds, version, former = float(loan["seconds"]), loan["api_version"], step.body.get("predecessor")
-        patience = step.retry.deadline
+        timeout_seconds = step.retry.deadline
         return Evidence(
-            shared_quota.create(cloud, document, seconds, version, what=what, patience=patience, keys_of=former)
+            shared_quota.create(
+                cloud, document, seconds, version, what=what, timeout_seconds=timeout_seconds, keys_of=former
+            )
         )
     if there and _is_whole(there) and not diff.changes(document, there, diff.ENDPOINT):
         return Evidence("it exists already")  # a PUT without its traffic would remove it
@@ -196,14 +198,16 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
 
 def _put(cloud: Cloud, step: Step, document: Mapping[str, Json], what: str) -> Evidence | None:
     """An endpoint on dedicated quota, with the keys of the one that it succeeds if there is one."""
-    patience, note = step.retry.deadline, ""
+    timeout_seconds, note = step.retry.deadline, ""
     if former := step.body.get("predecessor"):
-        made, note = shared_quota.with_keys(cloud, document, VERSION, str(former), what=what, patience=patience)
+        made, note = shared_quota.with_keys(
+            cloud, document, VERSION, str(former), what=what, timeout_seconds=timeout_seconds
+        )
         if made:
             return Evidence(note)
     endpoints.put_endpoint(
-        cloud, document, what=what, patience=patience,
-        settled=lambda there: not diff.changes(document, there, diff.ENDPOINT),
+        cloud, document, what=what, timeout_seconds=timeout_seconds,
+        is_desired=lambda there: not diff.changes(document, there, diff.ENDPOINT),
     )  # fmt: skip
     return Evidence(note) if note else None
 
@@ -230,7 +234,7 @@ def _delete(where: Address, body: Mapping[str, Json]) -> Step:
         where,
         {"name": body["name"]},
         f"endpoint {body['name']} and everything behind it are deleted",
-        PATIENT,
+        DEFAULT_RETRY,
     )
 
 

@@ -26,7 +26,7 @@ NAME = "identity"
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
     """`identity/<key>`: {} if the record exists, or if there is no role assignment that could contain it."""
     body = endpoints.list_endpoints(cloud).get(spec.name)
-    if not leases.borrows(spec.pipeline.quota.capacity, body):
+    if not leases.is_on_shared_quota(spec.pipeline.quota.capacity, body):
         return {}
     rows, unread = try_read(lambda: role_assignments.assignments(cloud))
     missing = body is None or unread or autoscale_and_tags.unmarked_assignments(body, rows or ())
@@ -38,7 +38,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     if desired is None:
         return ()
     spec, where = desired.spec, address(NAME, desired.spec.key)
-    if not leases.borrows(spec.pipeline.quota.capacity, facts.get(address("endpoint", spec.key))):
+    if not leases.is_on_shared_quota(spec.pipeline.quota.capacity, facts.get(address("endpoint", spec.key))):
         return ()
     kind = (spec.endpoint.get("identity") or {}).get("type", "system_assigned")
     if where in facts or kind != "system_assigned":
@@ -68,7 +68,7 @@ def run(cloud: Cloud, step: Step) -> Evidence:
     if not rows:
         return Evidence("there is nothing to record, or it is recorded")
     try:
-        words = autoscale_and_tags.record(cloud, str(step.body["owner"]), name)
+        words = autoscale_and_tags.azure_assignment_description(cloud, str(step.body["owner"]), name)
         role_assignments.describe(cloud, rows[0], words, what=what)
     except CloudError as error:
         if error.status != 403:

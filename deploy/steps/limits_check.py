@@ -31,16 +31,16 @@ def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
 def check(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> list[Step]:
     """The check of what all steps of an endpoint create; none where they create nothing."""
     where = address(NAME, spec.key)
-    asked, seen = limits.asked(spec, steps, facts), facts.get(where)
-    if asked is None or seen is None:
+    created, seen = limits.planned_creations(spec, steps, facts), facts.get(where)
+    if created is None or seen is None:
         return []
-    body = {"asked": asked, "limits": [limit.body() for limit in limits.limits(asked, seen)]}
-    return [limits.check(asked, seen).step(where, body)]
+    body = {"created": created, "limits": [limit.body() for limit in limits.limits(created, seen)]}
+    return [limits.check(created, seen).step(where, body)]
 
 
 def run(cloud: Cloud, step: Step) -> Evidence:
     """Counts again, right before the first change."""
-    desired = step.body["asked"]
+    desired = step.body["created"]
     return limits.check(desired, _read(cloud, str(desired["name"]))).evidence(step.address, {})
 
 

@@ -59,7 +59,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
         return ()
     key, there = desired.spec.key, facts_of(facts, "deployment", desired.spec.key)
     looked = {(str(r["reference"]), str(r["instance_type"])): r for r in facts_of(facts, NAME, key).values()}
-    shared = leases.borrows(desired.spec.pipeline.quota.capacity, facts.get(address("endpoint", key)))
+    shared = leases.is_on_shared_quota(desired.spec.pipeline.quota.capacity, facts.get(address("endpoint", key)))
     steps = []
     for name, document in desired.deployments.items():
         size, count = str(document["instance_type"]), int(document["instance_count"])

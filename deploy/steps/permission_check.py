@@ -53,7 +53,7 @@ def _ask(cloud: Cloud, scopes: dict[str, str], *, inherited: Sequence[str]) -> d
     """One request per scope; none if a scope above decides it, or if the scope does not exist yet."""
     answered: dict[str, tuple[list[Json] | None, str]] = {}
     for word, scope in sorted(scopes.items(), key=lambda pair: (pair[0] != "workspace", len(pair[1]))):
-        if scope not in answered and word not in inherited and not permissions.settled(_blocks(answered), scope):
+        if scope not in answered and word not in inherited and not permissions.is_decided(_blocks(answered), scope):
             answered[scope] = role_assignments.permissions(cloud, scope)
     blocks, reason = answered[cloud.workspace_id]
     above: tuple[list[Json] | None, str] = (None, reason) if blocks is None else ([], "")

@@ -42,7 +42,7 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     if desired is None:
         return ()
     key, rows = desired.spec.key, facts_of(facts, NAME, desired.spec.key)
-    shared = leases.borrows(desired.spec.pipeline.quota.capacity, facts.get(address("endpoint", key)))
+    shared = leases.is_on_shared_quota(desired.spec.pipeline.quota.capacity, facts.get(address("endpoint", key)))
     steps = []
     for size, pairs in _grown(desired, facts_of(facts, "deployment", key)).items():
         row = rows.get(size.lower()) or _row(rows, size)

@@ -22,7 +22,7 @@ from deploy.domain.arm import Address, Facts, Json, address
 from deploy.domain.owners import owner_tag
 from deploy.domain.plan import Desired, Step, Verb, World
 from deploy.domain.report import Evidence
-from deploy.domain.spec import BRIEF, PATIENT, EndpointSpec
+from deploy.domain.spec import DEFAULT_RETRY, SHORT_RETRY, EndpointSpec
 from deploy.errors import CloudError, Finding, Refused, Transient
 from deploy.leasing import lineage
 from deploy.preflight import permissions as rights
@@ -31,42 +31,48 @@ from deploy.text import count
 NAME = "role"
 GRANTS_ACCESS = True
 _WHY_REMOVED = {
-    "us": "assigned by amldeploy and no longer in the files",
+    "amldeploy": "assigned by amldeploy and no longer in the files",
     "azure": "assigned by Azure to the endpoint's identity",
 }
-_UNSEEN, _UNTOLD = "unseen", "untold"
+_FORBIDDEN, _UNANSWERED = "forbidden", "unanswered"
 
 
 def observe(cloud: Cloud, spec: EndpointSpec) -> Facts:
-    """`role/<key>/<role>/<scope>`: {id, giver, marked} of desired assignments that exist, and of other managed ones.
+    """`role/<key>/<role>/<scope>`: {id, assigned_by, marked} of desired assignments that exist, and of other managed.
 
-    `marked`: its description names the owner. `heir`: the step body that hands it on to another entry that needs it.
-    `role/<key>`: {id: "", giver: "unseen"} when they may not be read; {id: "", giver: "untold", unread: why} when Azure
-    does not answer.
+    `marked`: its description names the owner. `transfer`: the step body that describes it as that of another entry.
+    `role/<key>`: {id: "", assigned_by: "forbidden"} when they may not be read; {id: "", assigned_by: "unanswered",
+    unread: why} when Azure does not answer.
     """
     _, unread = try_read(lambda: role_assignments.assignments(cloud))
     if unread:
-        return {address(NAME, spec.key): {"id": "", "giver": _UNTOLD, "unread": unread}}
+        return {address(NAME, spec.key): {"id": "", "assigned_by": _UNANSWERED, "unread": unread}}
     found = role_state.existing_roles(cloud, spec)
     if found is None:
-        return {address(NAME, spec.key): {"id": "", "giver": _UNSEEN}}
+        return {address(NAME, spec.key): {"id": "", "assigned_by": _FORBIDDEN}}
     facts: dict[Address, Mapping[str, Json]] = {}
     shared = [
-        one.row for one in found if one.giver == "us" and (mark := role_assignments.marked(one.row)) and not mark.own
+        one.row
+        for one in found
+        if one.assigned_by == "amldeploy" and (mark := role_assignments.marked(one.row)) and not mark.own
     ]
-    heirs = heirs_of(cloud, spec.siblings, shared, endpoints.list_endpoints(cloud) if shared else {})
+    transfers = transfers_of(cloud, spec.siblings, shared, endpoints.list_endpoints(cloud) if shared else {})
     for one in found:
-        body = {"id": one.row["id"], "giver": one.giver, "marked": role_assignments.marked(one.row) is not None}
-        body |= {"heir": heir} if (heir := heirs.get(str(one.row["id"]))) else {}
+        body = {
+            "id": one.row["id"],
+            "assigned_by": one.assigned_by,
+            "marked": role_assignments.marked(one.row) is not None,
+        }
+        body |= {"transfer": transfer} if (transfer := transfers.get(str(one.row["id"]))) else {}
         desired = [_address(spec.key, role) for role in one.roles]
         facts |= dict.fromkeys(desired or [_found(spec.key, one.row, facts)], body)
     return facts
 
 
-def heirs_of(
+def transfers_of(
     cloud: Cloud, others: Sequence[EndpointSpec], rows: Sequence[Json], bodies: lineage.Bodies
 ) -> dict[str, Json]:
-    """Assignment id -> the step body that hands it on to another entry. `bodies`: the endpoints that exist."""
+    """Assignment id -> the step body that transfers it to another entry. `bodies`: the endpoints that exist."""
     found: dict[str, Json] = {}
     for other in lineage.with_current_names(others, bodies) if rows else ():
         body = bodies.get(other.name) or {}
@@ -88,11 +94,11 @@ def _roles_of(cloud: Cloud, other: EndpointSpec, body: Json) -> Mapping[role_sta
         return {}
 
 
-def _described(row: Json, heir: EndpointSpec) -> dict[str, Json]:
-    """The step body that describes an assignment as the heir's."""
+def _described(row: Json, other: EndpointSpec) -> dict[str, Json]:
+    """The step body that describes an assignment as that of another entry."""
     (_, principal, role), kind = role_state.key_of(row), row["properties"].get("principalType")
     what = {"role": role, "scope": str(row["properties"]["scope"]), "principal": principal, "principal_type": kind}
-    return {"id": row["id"], **what, "endpoint": heir.name, "owner": heir.owner}
+    return {"id": row["id"], **what, "endpoint": other.name, "owner": other.owner}
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
@@ -100,11 +106,11 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     _refuse_unread(facts)
     if desired is None:
         seen = [(a, body) for a, body in sorted(facts.items()) if a.kind == NAME]
-        if unseen := [a for a, body in seen if body["giver"] == _UNSEEN]:
+        if unseen := [a for a, body in seen if body["assigned_by"] == _FORBIDDEN]:
             raise Refused([unreadable(unseen[0])])
         # Those with a mark last: if an earlier step fails, the mark still shows what remains.
         seen.sort(key=lambda each: bool(each[1].get("marked")))
-        return [_remove(a, body) for a, body in seen if body["giver"] in _WHY_REMOVED]
+        return [_remove(a, body) for a, body in seen if body["assigned_by"] in _WHY_REMOVED]
     spec = desired.spec
     by_address = {_address(spec.key, role): role for role in spec.pipeline.roles}
     assigned = [_assign(spec, role) for where, role in by_address.items() if where not in facts]
@@ -112,7 +118,9 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     removed = [
         _remove(where, body)
         for where, body in sorted(facts.items())
-        if (where.kind, where.endpoint) == (NAME, spec.key) and where not in by_address and body["giver"] == "us"
+        if (where.kind, where.endpoint) == (NAME, spec.key)
+        and where not in by_address
+        and body["assigned_by"] == "amldeploy"
     ]
     return [*assigned, *removed]
 
@@ -125,7 +133,7 @@ def unreadable(where: Address) -> Finding:
 
 def _refuse_unread(facts: Facts) -> None:
     for where, body in facts.items():
-        if where.kind == NAME and body["giver"] == _UNTOLD:
+        if where.kind == NAME and body["assigned_by"] == _UNANSWERED:
             cause = f"role assignments {body['unread']}, so it is unknown which exist and which must be removed"
             raise Refused(
                 [Finding(str(where), "AML253", cause, "Try again. If it continues, check Azure's status page")]
@@ -133,11 +141,11 @@ def _refuse_unread(facts: Facts) -> None:
 
 
 def is_in_effect(step: Step, world: World) -> bool:
-    """Whether the role assignment exists; for one that is removed or handed on, whether it is no longer the entry's."""
+    """Whether the role assignment exists; for one that is removed or transferred, whether the entry has lost it."""
     body = world.get(step.address)
     if step.verb is Verb.DELETE or "id" in step.body:
         return body is None
-    return bool((body or {}).get("giver") == "us")
+    return bool((body or {}).get("assigned_by") == "amldeploy")
 
 
 def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  # noqa: ARG001 as every step type
@@ -216,7 +224,7 @@ def _assign(spec: EndpointSpec, role: Role) -> Step:
 
 def _is_of_entry(body: Mapping[str, Json] | None) -> bool:
     """Whether the assignment exists for another endpoint of the same entry."""
-    return body is not None and body["giver"] == "line"
+    return body is not None and body["assigned_by"] == "same_entry"
 
 
 def _keep(spec: EndpointSpec, role: Role) -> Step:
@@ -233,14 +241,16 @@ def _found(key: str, row: Json, taken: Facts) -> Address:
 
 
 def _remove(where: Address, body: Mapping[str, Json]) -> Step:
-    if heir := body.get("heir"):
-        return hand_on(where, heir)
-    return Step(Verb.DELETE, where, {"id": body["id"]}, _WHY_REMOVED[str(body["giver"])], BRIEF)
+    if transfer := body.get("transfer"):
+        return transfer_step(where, transfer)
+    return Step(Verb.DELETE, where, {"id": body["id"]}, _WHY_REMOVED[str(body["assigned_by"])], SHORT_RETRY)
 
 
-def hand_on(where: Address, heir: Mapping[str, Json]) -> Step:
-    """The step that describes an assignment as another entry's."""
-    return Step(Verb.UPDATE, where, heir, f"{heir['owner']} needs it too and manages it from now on", PATIENT)
+def transfer_step(where: Address, transfer: Mapping[str, Json]) -> Step:
+    """The step that describes an assignment as that of another entry."""
+    return Step(
+        Verb.UPDATE, where, transfer, f"{transfer['owner']} needs it too and manages it from now on", DEFAULT_RETRY
+    )
 
 
 def _address(key: str, role: Role) -> Address:

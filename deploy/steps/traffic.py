@@ -14,7 +14,7 @@ from deploy.domain import history
 from deploy.domain.arm import Address, Facts, Json, address, release_of
 from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
-from deploy.domain.spec import PATIENT, EndpointSpec
+from deploy.domain.spec import DEFAULT_RETRY, EndpointSpec
 from deploy.domain.traffic_shares import format_traffic, positive, served, shares
 from deploy.preflight import permissions as rights
 
@@ -34,8 +34,8 @@ def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
     body = facts.get(address("endpoint", desired.spec.key)) or {}
     now = shares(body)
     mirrored = desired.spec.endpoint.get("mirror_traffic")
-    settled = mirrored is None or positive(mirrored) == shares(body, "mirrorTraffic")
-    if now == positive(desired.traffic) and settled:
+    mirror_is_desired = mirrored is None or positive(mirrored) == shares(body, "mirrorTraffic")
+    if now == positive(desired.traffic) and mirror_is_desired:
         return []
     ahead = _ahead(desired.stages, now) or [now]
     stages = [positive(stage) for stage in desired.stages]
@@ -135,8 +135,8 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
     document = _with_history(cloud, _as_it_is(step.body["document"], there), step.body.get("record"))
     desired = (positive(document["traffic"]), positive(document.get("mirror_traffic") or {}), _history(document))
     endpoints.put_endpoint(
-        cloud, document, what=f"{step.verb} {step.address}", patience=step.retry.deadline,
-        settled=lambda there: (shares(there), shares(there, "mirrorTraffic"), _history(there)) == desired,
+        cloud, document, what=f"{step.verb} {step.address}", timeout_seconds=step.retry.deadline,
+        is_desired=lambda there: (shares(there), shares(there, "mirrorTraffic"), _history(there)) == desired,
     )  # fmt: skip
     return None
 
@@ -176,7 +176,7 @@ def _ahead(stages: Sequence[Mapping[str, int]], now: Mapping[str, int]) -> list[
 def _shift(
     spec: EndpointSpec, body: Mapping[str, Json], before: Mapping[str, int], after: Mapping[str, int], *, wait: float
 ) -> Step:
-    whole = diff.fill_from_existing(spec.owned(body), body, diff.ENDPOINT)
+    whole = diff.fill_from_existing(spec.document_for_put(body), body, diff.ENDPOINT)
     document = {"mirror_traffic": shares(body, "mirrorTraffic"), **whole, "traffic": dict(after)}
     # Azure accepts a name in one of the two maps only.
     document["mirror_traffic"] = {n: share for n, share in document["mirror_traffic"].items() if not after.get(n)}
@@ -196,5 +196,5 @@ def _remove_traffic(where: Address, body: Mapping[str, Json]) -> Step:
         address(NAME, where.endpoint),
         {"document": document, "before": before, "after": {}},
         f"{format_traffic(before)} -> none",
-        PATIENT,
+        DEFAULT_RETRY,
     )

@@ -75,7 +75,7 @@ def put(azure: Azure, spec: EndpointSpec, deployments: Mapping[str, Any]) -> dic
 
     path = f"{WORKSPACE}/onlineEndpoints/{spec.name}"
     facts: dict[str, Any] = {}
-    entity = load_online_endpoint(io.StringIO(yaml.safe_dump(spec.owned({}))))
+    entity = load_online_endpoint(io.StringIO(yaml.safe_dump(spec.document_for_put({}))))
     assert azure.send("PUT", path, sent(entity._to_rest_online_endpoint("eastus"))).status == 201
     azure.finish_operations()
     for name, document in deployments.items():

@@ -22,7 +22,7 @@ from deploy.emulator.faults import inject
 from deploy.emulator.seed import default_world
 from deploy.emulator.seed.open_world import open_world
 from deploy.errors import DeployError, Exit
-from deploy.execution.progress import Event, Kind
+from deploy.execution.progress import Event, EventKind
 
 WORKSPACE = default_world.WORKSPACE_ID
 MOST_SENDS = 4
@@ -102,7 +102,7 @@ class Stage:
 
     def watch(self, event: Event) -> None:
         """Check at every event that traffic sums to 100 or 0 and names only Succeeded deployments."""
-        if event.kind in (Kind.PLANNED, Kind.WAITING):
+        if event.kind in (EventKind.PLANNED, EventKind.WAITING):
             return
         for name, (traffic, states) in self.seen()["endpoints"].items():
             if sum(traffic.values()) not in (0, 100):

@@ -14,7 +14,7 @@ from deploy import commands
 from deploy.domain import history, leases
 from deploy.domain.arm import OWNER_TAG
 from deploy.errors import Exit
-from deploy.execution.progress import Event, Kind
+from deploy.execution.progress import Event, EventKind
 from tests.laws.conftest import World
 from tests.laws.weeks import Elsewhere
 from tests.outsider import Outsider
@@ -56,7 +56,7 @@ def test_a_resource_that_appears_after_the_plan_is_not_changed(world: World, pre
 
     def look(event: Event) -> None:
         world.watch(event)
-        if event.kind is Kind.FAILED:
+        if event.kind is EventKind.FAILED:
             made["after"] = Outsider().get(next(iter(made)))
 
     done = commands.apply(world.project, "law", approve=think, emit=look)
@@ -80,7 +80,7 @@ def test_another_run_that_deploys_meanwhile_keeps_its_traffic(world: World) -> N
 
     def look(event: Event) -> None:
         world.watch(event)
-        if event.kind is Kind.DONE:
+        if event.kind is EventKind.DONE:
             (body,) = Outsider().send("GET", "/onlineEndpoints")["value"]
             served.append(sum(body["properties"]["traffic"].values()))
 
@@ -111,11 +111,11 @@ def test_tags_written_meanwhile_are_preserved(world: World, capacity: str) -> No
     def emit(event: Event) -> None:
         world.watch(event)
         done = (event.kind, event.address)
-        if done == (Kind.DONE, "endpoint/mip"):
+        if done == (EventKind.DONE, "endpoint/mip"):
             (body,) = Outsider().send("GET", "/onlineEndpoints")["value"]
             tag(body["name"], THEIRS)
             seen["before"] = Outsider().get(body["name"])
-        if done == (Kind.DONE, "traffic/mip"):
+        if done == (EventKind.DONE, "traffic/mip"):
             seen["after"] = Outsider().get(seen["before"]["name"])
 
     assert commands.apply(world.project, "law", approve=lambda *_: None, emit=emit).report.ok

@@ -19,7 +19,7 @@ from deploy import commands, emulator, reporter
 from deploy.domain import leases
 from deploy.domain.report import State
 from deploy.errors import Exit
-from deploy.execution.progress import Event, Kind
+from deploy.execution.progress import Event, EventKind
 from tests.laws.conftest import WORKSPACE, World, write_project
 from tests.laws.stage import Ahead
 
@@ -59,8 +59,8 @@ class Pool:
     def watch(self, event: Event) -> None:
         """Check the traffic law, and free the pool after a number of attempts."""
         self.world.watch(event)
-        self.notes += [event.text] if event.kind is Kind.NOTE else []
-        if event.kind is Kind.RETRYING:
+        self.notes += [event.text] if event.kind is EventKind.NOTE else []
+        if event.kind is EventKind.RETRYING:
             self.retried += 1
             if self.retried == self.free_after:
                 self.size(8)
@@ -218,7 +218,7 @@ def test_an_interrupted_fallback_is_continued(pool: Pool, cut: str) -> None:
 
     def dies(event: Event) -> None:
         pool.watch(event)
-        if pool.notes and event.kind is Kind.DONE and f"{event.verb} {event.address}" == cut:
+        if pool.notes and event.kind is EventKind.DONE and f"{event.verb} {event.address}" == cut:
             raise Killed
 
     with pytest.raises(Killed):
@@ -242,7 +242,7 @@ def test_an_interrupted_plan_file_keeps_its_fallback(pool: Pool) -> None:
     file.write_text(reporter.plan_dump(commands.plan(pool.world.project, "law")))
 
     def dies(event: Event) -> None:
-        if event.kind is Kind.DONE and f"{event.verb} {event.address}" == "create endpoint/mip":
+        if event.kind is EventKind.DONE and f"{event.verb} {event.address}" == "create endpoint/mip":
             raise Killed
 
     with pytest.raises(Killed):

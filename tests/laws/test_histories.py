@@ -21,7 +21,7 @@ from deploy.domain.arm import RELEASE_TAG
 from deploy.domain.plan import Verb
 from deploy.emulator.seed.open_world import open_world
 from deploy.errors import DeployError, Exit
-from deploy.execution.progress import Event, Kind
+from deploy.execution.progress import Event, EventKind
 from deploy.planning.reaping import Rules
 from tests.laws.conftest import WORKSPACE, write_project
 from tests.laws.stage import Ahead
@@ -103,14 +103,14 @@ class Project:
         """Record what was probed; check that everything with traffic was probed."""
         traffic, slots = self.seen()
         slot = event.address.split("/")[-1]
-        if event.kind is Kind.DONE and event.verb is Verb.PROBE and slot in slots:
+        if event.kind is EventKind.DONE and event.verb is Verb.PROBE and slot in slots:
             self.probed.add(slots[slot][0])
         self.broken += [
             f"{event.kind} {event.address}: {slot} holds {slots.get(slot)}, which was not probed"
             for slot in traffic
             if slots.get(slot, ("",))[0] not in self.probed
         ]
-        if self.kills and event.kind is Kind.DONE and event.verb is Verb.PROBE:
+        if self.kills and event.kind is EventKind.DONE and event.verb is Verb.PROBE:
             raise Killed
 
     def quiet(self) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def two(world: World, written: str = "24h") -> str:
     world.want(release="2")
     done = world.apply()
     assert failures(done) == []
-    return str(done.rows[0].name)
+    return str(done.endpoint_rows[0].name)
 
 
 def behind(world: World) -> list[str]:

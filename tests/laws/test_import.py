@@ -61,7 +61,7 @@ def test_import_then_plan_is_empty(
     for body in facts.values():
         body["tags"] = {name: value for name, value in body["tags"].items() if name not in (OWNER_TAG, RELEASE_TAG)}
     bodies = [facts[addr(f"deployment/mip/{name}")] for name in names]
-    facts[addr("role/mip/Reader/workspace")] = {"id": "/r", "giver": "others"}
+    facts[addr("role/mip/Reader/workspace")] = {"id": "/r", "assigned_by": "others"}
     roles = [{"role": "Reader", "scope": "workspace"}]
     files = files_from_endpoint.files_of(facts[addr("endpoint/mip")], bodies, roles)
     plan = planner.plan_release(ENVIRONMENT, [_spec(files, secret)], {"mip": facts})

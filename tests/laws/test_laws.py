@@ -59,7 +59,7 @@ def test_three_endpoints_in_parallel(world: World) -> None:
     done = world.apply()
 
     assert failures(done) == []
-    assert [[slot.traffic for slot in row.slots] for row in done.rows] == [[100]] * 3
+    assert [[slot.traffic for slot in row.slots] for row in done.endpoint_rows] == [[100]] * 3
     assert world.apply().plan.steps == ()
 
 
@@ -101,7 +101,7 @@ def test_a_release_that_fails_its_probe_gets_no_traffic(world: World) -> None:
     done = world.apply()
 
     assert done.report.exit is Exit.STEP_FAILED
-    assert [slot.traffic for slot in done.rows[0].slots] == [0]
+    assert [slot.traffic for slot in done.endpoint_rows[0].slots] == [0]
     world.want()
     assert failures(world.apply()) == []
 
@@ -111,7 +111,7 @@ def test_a_failed_release_leaves_traffic_on_the_live_slot(world: World) -> None:
     world.apply()
     world.want(release="2", expect=418)
     done = world.apply()
-    slots = {slot.name: slot.traffic for slot in done.rows[0].slots}
+    slots = {slot.name: slot.traffic for slot in done.endpoint_rows[0].slots}
 
     assert done.report.exit is Exit.STEP_FAILED
     assert slots == {"blue": 100, "green": 0}
@@ -127,7 +127,7 @@ def test_cleanup_deletes_a_failed_slot(world: World, first: bool) -> None:
     done = commands.apply(world.project, "law", approve=lambda *_: None, emit=world.watch, cleanup=True)
 
     assert done.report.exit is Exit.STEP_FAILED
-    assert {slot.name: slot.traffic for slot in done.rows[0].slots} == before
+    assert {slot.name: slot.traffic for slot in done.endpoint_rows[0].slots} == before
     world.want(release="2")
     assert failures(world.apply()) == []
     assert world.apply().plan.steps == ()
@@ -142,11 +142,14 @@ def test_cleanup_deletes_a_slot_that_failed_before(world: World) -> None:
     world.apply()
     world.want(release="2")
     emulator.begin(world.state, faults=[{**BROKEN, **STOCK}])
-    assert {slot.name: slot.state for slot in world.apply().rows[0].slots} == {"blue": "Succeeded", "green": "Failed"}
+    assert {slot.name: slot.state for slot in world.apply().endpoint_rows[0].slots} == {
+        "blue": "Succeeded",
+        "green": "Failed",
+    }
     done = commands.apply(world.project, "law", approve=lambda *_: None, emit=world.watch, cleanup=True)
 
     assert done.report.exit is Exit.STEP_FAILED
-    assert {slot.name: slot.traffic for slot in done.rows[0].slots} == {"blue": 100}
+    assert {slot.name: slot.traffic for slot in done.endpoint_rows[0].slots} == {"blue": 100}
 
 
 def _roles(world: World, *roles: dict[str, str]) -> None:
@@ -224,7 +227,7 @@ def test_traffic_is_always_on_whole_releases(world: World, actions: list[tuple[s
         assert world.broken == []
         if expect == 200:
             assert failures(done) == []
-            assert sum(slot.traffic for slot in done.rows[0].slots) == 100
+            assert sum(slot.traffic for slot in done.endpoint_rows[0].slots) == 100
             assert commands.plan(world.project, "law").steps == ()
 
 

@@ -120,7 +120,7 @@ def test_a_lease_is_renewed_once(world: World) -> None:
 
     assert failures(done) == []
     assert second["endpoint"] != first["endpoint"]
-    assert leases.is_of_line(first["endpoint"], second["endpoint"])
+    assert leases.is_in_chain(first["endpoint"], second["endpoint"])
     assert [e["name"] for e in everything(world)["endpoints"]] == [second["endpoint"]]
     assert renew(world).plan.steps == ()
     assert world.apply().plan.steps == ()
@@ -168,7 +168,7 @@ def test_a_failed_notice_is_sent_again(world: World, verb: str, monkeypatch: pyt
     def visit() -> tuple[int, list[str], list[str]]:
         world.said.clear()
         done: Any = reap(world) if verb == "reap" else renew(world, within=1)
-        told = (done.notices.sent, done.notices.failed) if verb == "reap" else (done.notices, done.failed)
+        told = (done.notices.sent, done.notices.failed) if verb == "reap" else (done.notices, done.failure_messages)
         return int(done.exit), [each["to"] for each in told[0]], list(told[1])
 
     lend(world)

@@ -180,10 +180,10 @@ def test_an_unreadable_alias_fails_only_its_entry(stage: Stage) -> None:
         assert done.exit == Exit.STEP_FAILED
         assert names(stage)[0] == was[0]
         assert target(stage, "two")["endpoint"] == names(stage)[1] != was[1]
-        assert leases.is_of_line(was[1], names(stage)[1])
+        assert leases.is_in_chain(was[1], names(stage)[1])
         ended = commands.teardown(stage.world.project, "law", approve=lambda *_: None, emit=stage.watch)
         assert (ended.exit, resources(stage)) == (Exit.STEP_FAILED, before)
-        assert ["one.json" in words for words in ended.failed] == [True]
+        assert ["one.json" in words for words in ended.failure_messages] == [True]
         assert not (root / "live" / "two.json").exists()
     finally:
         (root / "live" / "one.json").rmdir()

@@ -61,7 +61,7 @@ def test_any_name_is_planned(
             spec_of(Path(), texts)
         return
     spec = spec_of(Path(), texts)
-    facts = put(azure, spec, slots.choose(spec, {}).deployments)
+    facts = put(azure, spec, slots.choose_slot(spec, {}).deployments)
     facts[addr("endpoint/mip")]["properties"]["traffic"] = {"blue": 100}
     deleted(azure, "mip")
 

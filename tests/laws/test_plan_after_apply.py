@@ -44,7 +44,7 @@ def test_plan_after_apply_is_empty(
         "pipeline.yml": text_of({"rollout": {"strategy": strategy}}),
     }
     spec = spec_of(Path(), texts)
-    wanted = slots.choose(spec, {})
+    wanted = slots.choose_slot(spec, {})
     facts = put(azure, spec, wanted.deployments)
     facts[addr("endpoint/mip")]["properties"]["traffic"] = {"blue": 100}
     deleted(azure, "mip")

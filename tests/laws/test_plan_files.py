@@ -12,7 +12,7 @@ import pytest
 from deploy import commands, reporter
 from deploy.domain.plan import Plan
 from deploy.errors import StalePlan
-from deploy.execution.progress import Event, Kind
+from deploy.execution.progress import Event, EventKind
 from tests.addresses import addr
 from tests.laws.conftest import WORKSPACE, World
 from tests.outsider import Outsider
@@ -39,8 +39,8 @@ def killed_after(world: World, file: Path, steps: int) -> None:
     left = [steps]
 
     def emit(event: Event) -> None:
-        left[0] -= event.kind is Kind.DONE
-        if event.kind is Kind.DONE and not left[0]:
+        left[0] -= event.kind is EventKind.DONE
+        if event.kind is EventKind.DONE and not left[0]:
             raise Killed
 
     with pytest.raises(Killed):

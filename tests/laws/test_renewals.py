@@ -22,7 +22,7 @@ import yaml
 from deploy import commands, emulator
 from deploy.emulator.seed.open_world import open_world
 from deploy.errors import DeployError, Exit
-from deploy.execution.progress import Event, Kind
+from deploy.execution.progress import Event, EventKind
 from deploy.planning.reaping import Rules
 from tests.laws.stage import Stage, Victims, spread
 from tests.laws.test_deletion_faults import FAULTS, resources
@@ -65,7 +65,7 @@ class Renewing:
         return sum(traffic.values()) == 100 and {states[slot] for slot in traffic} == {"Succeeded"}
 
     def watch(self, event: Event) -> None:
-        if event.kind in (Kind.PLANNED, Kind.WAITING):
+        if event.kind in (EventKind.PLANNED, EventKind.WAITING):
             return
         self.stage.watch(event)
         if not self.served():
@@ -212,7 +212,7 @@ def test_a_second_runner_at_any_moment(stage: Stage, way: str, event: int) -> No
     def listen(one: Event) -> None:
         nonlocal heard
         here.watch(one)
-        if one.kind not in (Kind.PLANNED, Kind.WAITING):
+        if one.kind not in (EventKind.PLANNED, EventKind.WAITING):
             heard += 1
             if heard == event:
                 here.renew(project=second)

@@ -14,7 +14,7 @@ from deploy import commands, emulator
 from deploy.domain import leases
 from deploy.domain.plan import Verb
 from deploy.errors import Refused, UsageError
-from deploy.execution.progress import Event, Kind
+from deploy.execution.progress import Event, EventKind
 from deploy.planning.reaping import Rules
 from tests.addresses import addr
 from tests.laws.conftest import WORKSPACE, World
@@ -266,13 +266,13 @@ def test_a_failed_final_read_keeps_the_report(world: World) -> None:
     silent = {"kind": "refuse", "status": 403, "operation": "OnlineDeployments_List", "times": "always"}
 
     def fall_silent(event: Event) -> None:
-        if event.kind is Kind.DONE and event.verb is Verb.SHIFT:
+        if event.kind is EventKind.DONE and event.verb is Verb.SHIFT:
             emulator.begin(world.state, faults=[silent])
 
     done = commands.restore(world.project, "law", folder, approve=lambda *_: None, emit=fall_silent)
     emulator.begin(world.state, faults=[])
 
-    assert (failures(done), done.report.exit, done.rows, done.folder is None) == ([], 0, (), False)
+    assert (failures(done), done.report.exit, done.endpoint_rows, done.folder is None) == ([], 0, (), False)
 
 
 def test_restore_follows_retry_and_fallback_of_the_entry(stage: Stage) -> None:
@@ -302,5 +302,5 @@ def test_restore_follows_retry_and_fallback_of_the_entry(stage: Stage) -> None:
 
     assert (done.exit, stage.seen()["live"]) == (0, ["1"])
     assert stage.world.project.clock.ahead - ahead < 120
-    assert any(event.kind is Kind.NOTE and "the shared pool stayed full" in event.text for event in events)
+    assert any(event.kind is EventKind.NOTE and "the shared pool stayed full" in event.text for event in events)
     assert ["mip.json cannot be read" in note for note in done.plan.notes] == [True]

@@ -16,7 +16,7 @@ import yaml
 
 from deploy import commands, emulator
 from deploy.errors import Refused, StalePlan
-from deploy.execution.progress import Event, Kind
+from deploy.execution.progress import Event, EventKind
 from deploy.planning.reaping import Rules
 from deploy.reporter import plan_dump
 from tests.laws.conftest import World, write_project
@@ -129,8 +129,8 @@ def test_an_interrupted_adopt_from_is_completed_by_the_next(two: Two, request: p
         left = [number]
 
         def emit(event: Event, left: list[int] = left) -> None:
-            left[0] -= event.kind is Kind.DONE
-            if event.kind is Kind.DONE and not left[0]:
+            left[0] -= event.kind is EventKind.DONE
+            if event.kind is EventKind.DONE and not left[0]:
                 raise Killed
 
         try:

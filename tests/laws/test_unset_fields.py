@@ -65,7 +65,7 @@ def flat(document: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 def changed_paths(before: Mapping[str, Any], after: Mapping[str, Any], table: Any) -> set[str]:
     """Paths that differ, except those that the service fills in."""
-    silent = {row.yaml: row.silent for row in table}
+    silent = {row.yaml: row.service_defaults for row in table}
     return {
         path
         for path in before.keys() | after.keys()

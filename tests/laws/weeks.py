@@ -32,7 +32,7 @@ from deploy.domain.plan import Verb
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.emulator.seed.open_world import open_world
 from deploy.emulator.world.store import World as EmulatedWorld
-from deploy.execution.progress import Event, Kind
+from deploy.execution.progress import Event, EventKind
 from deploy.leasing import lineage
 from deploy.planning.reaping import PROTECT_TAG, Inventory, Rules, select
 from tests.laws.conftest import WORKSPACE, World, write_project
@@ -142,7 +142,7 @@ class Weeks:
     def watch(self, event: Event) -> None:
         """Clients send requests through the alias while their endpoint is renewed."""
         if (
-            event.kind is Kind.DONE
+            event.kind is EventKind.DONE
             and event.verb in (Verb.SHIFT, Verb.DELETE)
             and not event.address.startswith("role/")
         ):

@@ -63,7 +63,10 @@ def _azure(place: str, open_transport: Callable[[], Any]) -> None:
 
 def _score(place: str) -> None:
     cloud: Any = SimpleNamespace(
-        workspace_id="/w", ca=None, secret=lambda _: None, arm=SimpleNamespace(post=lambda *_: {"primaryKey": "ours"})
+        workspace_id="/w",
+        ca=None,
+        on_secret=lambda _: None,
+        arm=SimpleNamespace(post=lambda *_: {"primaryKey": "ours"}),
     )
     endpoint = {"name": "mip", "properties": {"authMode": "Key", "scoringUri": place}}
     scoring.score(cloud, endpoint, "blue", b"{}", timeout=20, what="probe mip")

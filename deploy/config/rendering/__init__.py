@@ -22,7 +22,7 @@ from deploy.config.rendering.markers import MARK, TOKEN
 from deploy.config.rendering.sandbox import Sandbox
 from deploy.config.rendering.undefined import UndefinedValue
 from deploy.config.rendering.unused import unused_values
-from deploy.config.rendering.value_locations import labelled, node_of, with_locations
+from deploy.config.rendering.value_locations import node_of, with_dotted_path, with_locations
 from deploy.documents import yaml12
 from deploy.documents.locations import TEMPLATES, Node, Rendered, Source, TemplateFiles, as_text
 from deploy.domain.spec import Environment
@@ -76,7 +76,7 @@ def _names(environment: Environment, key: str, values: Node) -> dict[str, Any]:
 
     fields = ("name", "cloud", "subscription_id", "resource_group", "workspace")
     return {
-        "environment": labelled({field: getattr(environment, field) for field in fields}, "environment"),
+        "environment": with_dotted_path({field: getattr(environment, field) for field in fields}, "environment"),
         "endpoint": key,
         "values": with_locations(values, "values"),
         "unique": unique,
@@ -151,13 +151,13 @@ class _Rendering:
         if not isinstance(value, (str, int, float)):
             where = f" (at {node.place})" if node else ""
             raise _problem(place, "AML114", f"{_NO_VALUE}{where}.", "Use the expression as the whole scalar.")
-        return as_text(value, node.written if node else None)
+        return as_text(value, node.source_text if node else None)
 
     def _node(self, value: Any, origin: Node | None, place: Place) -> Node:
         """The value of an expression as builtin types, each part with its location."""
         origin = origin or node_of(value)
         if origin:
-            return Node(origin.value, place, origin.children, origin.keys, origin.written, origin.place)
+            return Node(origin.value, place, origin.children, origin.keys, origin.source_text, origin.place)
         match value:
             case UndefinedValue():
                 cause, _, cure = value.words().partition("\n")

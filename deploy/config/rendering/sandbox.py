@@ -207,7 +207,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _finished(self, number: int) -> str:
         value, node = self.values[number]
         if value is None or isinstance(value, (str, int, float)):
-            return as_text(value, node.written if node else None)
+            return as_text(value, node.source_text if node else None)
         return json.dumps(value, default=str)
 
     def _counted(self, items: Iterable[Any]) -> Iterator[Any]:

@@ -28,8 +28,8 @@ class UndefinedValue(StrictUndefined):
             return f"{name} is not defined.\n{did_you_mean(name, GLOBALS)}"
         if not isinstance(self._undefined_obj, PlacedDict):
             return f"{type(self._undefined_obj).__name__} has no {name!r}.\n"
-        label = self._undefined_obj.label
-        path = f"{label}.{name}"
+        dotted_path = self._undefined_obj.dotted_path
+        path = f"{dotted_path}.{name}"
         near = did_you_mean(name, self._undefined_obj, "-").removeprefix("Did you mean ")
         otherwise = f"Set it in the environment, or use {{{{ {path} | default(...) }}}}."
-        return f"{path} is not defined.\n{otherwise if near == '-' else f'Did you mean {label}.{near}'}"
+        return f"{path} is not defined.\n{otherwise if near == '-' else f'Did you mean {dotted_path}.{near}'}"

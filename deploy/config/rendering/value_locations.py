@@ -15,7 +15,7 @@ class Placed:
     """A value with its node in the environment file and its dotted path."""
 
     node: Node | None = None
-    label = ""
+    dotted_path = ""
 
 
 class PlacedStr(Placed, str):
@@ -38,21 +38,21 @@ class PlacedDict(Placed, dict[str, Any]):
     """A mapping from an environment file."""
 
 
-def with_locations(node: Node, label: str) -> Any:
+def with_locations(node: Node, dotted_path: str) -> Any:
     """The value of a node for a template. Booleans and null stay plain: Python allows no subclasses of them."""
     value: Any = node.value
     match value:
         case dict():
             value = PlacedDict(
-                {str(key): with_locations(child, f"{label}.{key}") for key, child in node.children.items()}
+                {str(key): with_locations(child, f"{dotted_path}.{key}") for key, child in node.children.items()}
             )
         case list():
-            value = PlacedList(with_locations(child, f"{label}[{key}]") for key, child in node.children.items())
+            value = PlacedList(with_locations(child, f"{dotted_path}[{key}]") for key, child in node.children.items())
         case None | bool():
             return value
         case str() | int() | float():
             value = {str: PlacedStr, int: PlacedInt, float: PlacedFloat}[type(value)](value)
-    value.node, value.label = node, label
+    value.node, value.dotted_path = node, dotted_path
     return value
 
 
@@ -61,8 +61,8 @@ def node_of(value: Any) -> Node | None:
     return value.node if isinstance(value, Placed) else None
 
 
-def labelled(value: Mapping[str, str], label: str) -> PlacedDict:
-    """A mapping that is not from a file, with a label for messages about misspelt keys."""
+def with_dotted_path(value: Mapping[str, str], dotted_path: str) -> PlacedDict:
+    """A mapping that is not from a file, with a dotted path for messages about misspelt keys."""
     found = PlacedDict(value)
-    found.label = label
+    found.dotted_path = dotted_path
     return found

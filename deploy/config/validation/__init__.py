@@ -17,7 +17,7 @@ from deploy.config.validation.schema import Checked, check, problem
 from deploy.documents.endpoint_and_deployment import DeploymentDocument, EndpointDocument
 from deploy.documents.environment import EnvironmentDocument, Notice
 from deploy.documents.local_paths import local_paths
-from deploy.documents.locations import Node, Rendered, Source, Trail, as_text, at
+from deploy.documents.locations import FieldPath, Node, Rendered, Source, as_text, at
 from deploy.documents.pipeline import Pipeline
 from deploy.domain.arm import Json
 from deploy.domain.digests import Entries, TooMuch, digest, digest_entries, digest_tree, read_tree
@@ -36,7 +36,7 @@ _PLACEHOLDERS = {
 _NOT_THE_RELEASE = frozenset(
     {"$schema", "name", "endpoint_name", "description", "tags", "instance_count", "scale_settings"}
 )
-_TEXTS: tuple[Trail, ...] = (
+_TEXTS: tuple[FieldPath, ...] = (
     ("tags",),
     ("properties",),
     ("environment_variables",),
@@ -113,14 +113,14 @@ def _valid_part(checked: Checked) -> EnvironmentDocument | None:
 
 
 def _entry(source: Source, key: str) -> Entry:
-    trail: Trail = ("endpoints", key)
-    defaults, own = source.find(("values",)), source.find((*trail, "values"))
+    field_path: FieldPath = ("endpoints", key)
+    defaults, own = source.find(("values",)), source.find((*field_path, "values"))
     nodes = [node for node in (defaults, own) if node]
     children = {name: child for node in nodes for name, child in node.children.items()}
     value = {str(name): child.value for name, child in children.items()}
     values = Node(value, (own or defaults or source.root).place, children)
-    written = {str(name): source.key((*trail, "values", name)) for name in (own.children if own else ())}
-    return Entry(source.value["endpoints"][key]["template"], source.place((*trail, "template")), values, written)
+    written = {str(name): source.key((*field_path, "values", name)) for name in (own.children if own else ())}
+    return Entry(source.value["endpoints"][key]["template"], source.place((*field_path, "template")), values, written)
 
 
 def validate_endpoint(
@@ -179,10 +179,10 @@ def _probe_files(rendered: Rendered, pipeline: Pipeline) -> str:
 def _document(source: Source) -> dict[str, Json]:
     """The document to send to Azure: values of text fields as text, as they were written."""
     document: dict[str, Json] = {key: _copy(item) for key, item in source.value.items() if item is not None}
-    for trail in _TEXTS:
-        around, node = at(document, trail[:-1]), source.find(trail)
+    for field_path in _TEXTS:
+        around, node = at(document, field_path[:-1]), source.find(field_path)
         if isinstance(around, dict) and node and node.value is not None:
-            around[str(trail[-1])] = _texts(node)
+            around[str(field_path[-1])] = _texts(node)
     for collection in (at(document, ("data_collector", "collections")) or {}).values():
         collection["enabled"] = str(collection["enabled"]).capitalize()
     return document
@@ -190,8 +190,8 @@ def _document(source: Source) -> dict[str, Json]:
 
 def _texts(node: Node) -> Json:
     if isinstance(node.value, dict):
-        return {key: as_text(child.value, child.written) for key, child in node.children.items()}
-    return as_text(node.value, node.written)
+        return {key: as_text(child.value, child.source_text) for key, child in node.children.items()}
+    return as_text(node.value, node.source_text)
 
 
 def _copy(value: Json) -> Any:
@@ -203,13 +203,13 @@ def _copy(value: Json) -> Any:
 def _trees(document: Mapping[str, Json], source: Source, folder: Path, root: Path) -> dict[str, tuple[str, Entries]]:
     """Field with a local path -> the name of the file or folder, and its relevant entries."""
     trees = {}
-    for trail, path in local_paths(document, folder):
+    for field_path, path in local_paths(document, folder):
         try:
-            trees[".".join(map(str, trail))] = (path.name, read_tree(path, root))
+            trees[".".join(map(str, field_path))] = (path.name, read_tree(path, root))
         except (OSError, TooMuch, Unusable) as error:
             cause = f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}."
             cure = "Fix the ignore file." if isinstance(error, Unusable) else "Check the path and its permissions."
-            raise SpecError([problem(source, trail, "AML128", cause, cure)]) from None
+            raise SpecError([problem(source, field_path, "AML128", cause, cure)]) from None
     return trees
 
 
@@ -222,8 +222,10 @@ def _release(document: Mapping[str, Json], trees: Mapping[str, tuple[str, Entrie
 def _checked(model: type[EndpointDocument | DeploymentDocument], source: Source, sign: str, cure: str) -> Checked:
     """The document checked against its model; one for Kubernetes gets one problem, not one for each key."""
     value = source.value if isinstance(source.value, dict) else {}
-    trail: Trail | None = (sign,) if sign in value else ("type",) if value.get("type") == "kubernetes" else None
-    if trail is None:
+    field_path: FieldPath | None = (
+        (sign,) if sign in value else ("type",) if value.get("type") == "kubernetes" else None
+    )
+    if field_path is None:
         return check(model, source)
     cause = "This is for a Kubernetes endpoint; amldeploy supports only managed online endpoints."
-    return Checked(source, {}, (problem(source, trail, "AML127", cause, cure),))
+    return Checked(source, {}, (problem(source, field_path, "AML127", cause, cure),))

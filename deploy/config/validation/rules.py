@@ -13,7 +13,7 @@ from deploy import probes
 from deploy.config.validation import folders
 from deploy.config.validation.schema import Checked, problem
 from deploy.documents.local_paths import local_paths
-from deploy.documents.locations import Source, Trail, at, did_you_mean
+from deploy.documents.locations import FieldPath, Source, at, did_you_mean
 from deploy.documents.pipeline import Pipeline
 from deploy.domain import leases
 from deploy.domain.arm import Json
@@ -59,31 +59,33 @@ def _mirror(source: Source, mirror: Mapping[str, int], traffic: Mapping[str, int
         cause = "Traffic can be mirrored to only one deployment."
         yield problem(source, ("mirror_traffic",), "AML125", cause, "Remove the others.")
     for name, percent in mirror.items():
-        trail = ("mirror_traffic", name)
+        field_path = ("mirror_traffic", name)
         if percent > 50:
             cause = f"The mirrored traffic is {percent}; the maximum is 50."
-            yield problem(source, trail, "AML125", cause, "Use 50 or less.")
+            yield problem(source, field_path, "AML125", cause, "Use 50 or less.")
         if percent and traffic.get(name):
             cause = f"The deployment {name!r} has live traffic; it cannot receive mirrored traffic, too."
-            yield problem(source, trail, "AML125", cause, "Remove one of the two.")
+            yield problem(source, field_path, "AML125", cause, "Remove one of the two.")
         if percent and automatic:
             cause = f"{name!r} may receive all traffic: without a traffic map, amldeploy chooses the slot."
             cure = "Remove mirror_traffic, or add a file for each deployment and a traffic map."
-            yield problem(source, trail, "AML125", cause, cure)
+            yield problem(source, field_path, "AML125", cause, cure)
 
 
 def _identity(source: Source, identity: Mapping[str, Json]) -> Problems:
     given = identity.get("user_assigned_identities") or []
-    trail: Trail = ("identity", "user_assigned_identities")
+    field_path: FieldPath = ("identity", "user_assigned_identities")
     if identity.get("type") == "user_assigned" and not given:
         cause = "A user_assigned identity needs user_assigned_identities."
         yield problem(source, ("identity",), "AML126", cause, "Add `- resource_id: /subscriptions/...` below it.")
     if given and identity.get("type") != "user_assigned":
         cause = f"identity.type is {identity.get('type')}, so there can be no user_assigned_identities."
-        yield problem(source, trail, "AML126", cause, "Use `type: user_assigned`, or remove them.")
+        yield problem(source, field_path, "AML126", cause, "Use `type: user_assigned`, or remove them.")
     for number, each in enumerate(given):
         if not each.get("resource_id"):
-            yield problem(source, (*trail, number), "AML126", "The identity has no resource_id.", "Add its ARM id.")
+            yield problem(
+                source, (*field_path, number), "AML126", "The identity has no resource_id.", "Add its ARM id."
+            )
 
 
 def deployment(checked: Checked, endpoint: Checked, folder: Path, root: Path) -> Problems:
@@ -92,8 +94,8 @@ def deployment(checked: Checked, endpoint: Checked, folder: Path, root: Path) ->
     if name and named and name != named:
         cause = f"endpoint_name is {named!r}, but the name of the endpoint is {name!r}."
         yield problem(source, ("endpoint_name",), "AML131", cause, "Use the same name.")
-    for trail, path in local_paths(document, folder):
-        yield from _local(source, trail, path, root)
+    for field_path, path in local_paths(document, folder):
+        yield from _local(source, field_path, path, root)
     code = document.get("code_configuration") or {}
     if bool(code.get("code")) != bool(code.get("scoring_script")):
         cause = "code_configuration needs both code and scoring_script."
@@ -113,16 +115,18 @@ def _scores(code: Path, script: str) -> bool:
     return not os.path.isdir(code) or os.path.isfile(code / script)  # noqa: PTH112,PTH113 these accept any text
 
 
-def _local(source: Source, trail: Trail, path: Path, root: Path) -> Problems:
-    written = source.text(trail)
+def _local(source: Source, field_path: FieldPath, path: Path, root: Path) -> Problems:
+    written = source.text(field_path)
     if not os.path.exists(path):  # noqa: PTH110 unlike Path.exists it accepts any text
         shown = os.path.relpath(path, root.resolve())
         shown = written if shown.startswith("..") else shown
         near = did_you_mean(path.name, _names_in(path.parent), "Check the path.")
-        yield problem(source, trail, "AML128", f"There is no file or folder {shown}.", near)
+        yield problem(source, field_path, "AML128", f"There is no file or folder {shown}.", near)
         return
     for cause in folders.unfit(path, written):
-        yield problem(source, trail, "AML134", cause, "Remove it from the folder, or replace it with a readable file.")
+        yield problem(
+            source, field_path, "AML134", cause, "Remove it from the folder, or replace it with a readable file."
+        )
 
 
 def _names_in(folder: Path) -> list[str]:
@@ -212,7 +216,7 @@ def renewable(pipeline: Checked, endpoint: Checked) -> Problems:
         yield problem(endpoint.source, ("name",), "AML136", cause, "Use a shorter name.")
     written = pipeline.model
     if isinstance(written, Pipeline) and written.quota.capacity == "shared":
-        least = written.lease.drain + leases.LEAST
+        least = written.lease.drain + leases.MIN_BEFORE_END
         if written.quota.duration < least:
             cause = (
                 f"A lease of {written.quota.duration / 3600:g} h is too short for a renewal: lease.drain and one hour "
@@ -229,7 +233,7 @@ def _probe(source: Source, probe: Mapping[str, Json], folder: Path) -> Problems:
 def _named_by(source: Source, probe: Mapping[str, Json], folder: Path) -> Problems:
     """Missing keys of the probe, and missing files."""
     known = probes.TYPES.get(str(probe.get("type")))
-    for field in known.NEEDS if known else ():
+    for field in known.REQUIRED_KEYS if known else ():
         if not probe.get(field):
             yield problem(source, ("probe",), "AML121", f"A probe of type {probe['type']} needs {field!r}.", "Add it.")
     for field in ("image", "body", "answer"):

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from deploy.documents.fields import GUID, IDENTITY, NAME, RESOURCE_GROUP, SCOPE, WORKSPACE
-from deploy.documents.locations import Source, Trail, as_text, did_you_mean
+from deploy.documents.locations import FieldPath, Source, as_text, did_you_mean
 from deploy.documents.yaml12 import kind
 from deploy.errors import Problem
 from deploy.redact import redact_values
@@ -90,58 +90,54 @@ def check(model: type[BaseModel], source: Source) -> Checked:
         failures = error.errors(include_url=False)
         wrong = {failure["loc"][0] for failure in failures if failure["loc"] and failure["type"] != "extra_forbidden"}
         valid = {key: item for key, item in value.items() if key not in wrong}
-        rest = _without(value, [_trail(source, failure["loc"]) for failure in failures])
+        rest = _without(value, [_field_path(source, failure["loc"]) for failure in failures])
         return Checked(source, valid, tuple(_problem_of(model, source, failure) for failure in failures), rest=rest)
 
 
-def problem(source: Source, trail: Trail, code: str, cause: str, cure: str = "") -> Problem:
+def problem(source: Source, field_path: FieldPath, code: str, cause: str, cure: str = "") -> Problem:
     """A problem at the location of the value, in the environment file if the value is from there."""
-    via = source.via(trail)
+    template_place = source.template_place(field_path)
     return Problem(
-        source.place(trail), code, sanitize(cause) + (f" The template uses it at {via}." if via else ""), cure
+        source.place(field_path),
+        code,
+        sanitize(cause) + (f" The template uses it at {template_place}." if template_place else ""),
+        cure,
     )
 
 
 def _problem_of(model: type[BaseModel], source: Source, failure: Any) -> Problem:
     loc: tuple[str | int, ...] = failure["loc"]
-    trail = _trail(source, loc)
-    name, about, found = (
-        ".".join(map(str, trail)) or "The file",
-        failure["type"],
-        _shown(redact_values(failure["input"], source.secrets)),
-    )
+    field_path = _field_path(source, loc)
+    name, about = ".".join(map(str, field_path)) or "The file", failure["type"]
+    found = _shown(redact_values(failure["input"], source.secrets))
     if about == "missing":
-        return problem(
-            source,
-            trail,
-            "AML121",
-            f"{_label(_trail(source, loc[:-1]), loc[-1])} is missing.",
-            f"Add `{loc[-1]}: ...`.",
-        )
+        cause = f"{_label(_field_path(source, loc[:-1]), loc[-1])} is missing."
+        return problem(source, field_path, "AML121", cause, f"Add `{loc[-1]}: ...`.")
     if about == "extra_forbidden":
         cause, cure = f"{loc[-1]!r} is not a key here.", did_you_mean(str(loc[-1]), _known(model, loc[:-1]))
-        return Problem(source.key(trail), "AML120", sanitize(cause), cure)
+        return Problem(source.key(field_path), "AML120", sanitize(cause), cure)
     sort = re.sub(r"_(type|from_float|parsing)$|_(attributes_type)$", "", about)
     if sort in _EXPECTED:
         wanted, how = _EXPECTED[sort]
         cause = f"{name} must be {wanted}; it is {_type_shown(sort, failure['input'])}."
-        return problem(source, trail, "AML122", cause, _cure(sort, failure["input"]) or how)
+        return problem(source, field_path, "AML122", cause, _cure(sort, failure["input"]) or how)
     context = failure.get("ctx") or {}
     if about == "literal_error":
         known = re.findall(r"'([^']*)'", context["expected"])
         cause = f"{name} is {found}; it must be {context['expected']}."
-        return problem(source, trail, "AML122", cause, did_you_mean(found.strip("'"), known, "Use one of these."))
+        return problem(source, field_path, "AML122", cause, did_you_mean(found.strip("'"), known, "Use one of these."))
     if about == "string_pattern_mismatch":
         code, cause, cure = _PATTERNS.get(context["pattern"], ("AML122", "has the wrong form", ""))
-        return problem(source, trail, code, f"{name} {cause}: {found}.", cure or f"It must match {context['pattern']}")
+        cure = cure or f"It must match {context['pattern']}"
+        return problem(source, field_path, code, f"{name} {cause}: {found}.", cure)
     code = "AML123" if loc[-1] == "name" else "AML122"
     if about in _LIMITS:
         cause = f"{name} is {found}; it must be {_LIMITS[about].format(**context)}."
-        return problem(source, trail, code, cause, "Change it.")
+        return problem(source, field_path, code, cause, "Change it.")
     own = failure["msg"].startswith("Value error, ")
     words, _, cure = failure["msg"].removeprefix("Value error, ").partition(": ")
     cause = f"{name} {words}." if own else f"{name}: {words}."
-    return problem(source, trail, code, cause, f"{cure[:1].upper()}{cure[1:]}." if cure else "Change it.")
+    return problem(source, field_path, code, cause, f"{cure[:1].upper()}{cure[1:]}." if cure else "Change it.")
 
 
 def _type_shown(sort: str, value: Any) -> str:
@@ -155,30 +151,30 @@ def _cure(sort: str, value: Any) -> str:
     return "Replace it with text." if sort == "string" and not isinstance(value, int | float) else ""
 
 
-def _trail(source: Source, loc: tuple[str | int, ...]) -> Trail:
+def _field_path(source: Source, loc: tuple[str | int, ...]) -> FieldPath:
     """The path to the value, without pydantic's names for the branches of a union."""
-    node, trail = source.root, []
+    node, field_path = source.root, []
     for part in loc:
         if part in node.children:
             node = node.children[part]
-            trail.append(part)
-    return tuple(trail)
+            field_path.append(part)
+    return tuple(field_path)
 
 
-def _without(value: Any, trails: Sequence[Trail]) -> Any:
-    """A copy without the values at the trails."""
+def _without(value: Any, field_paths: Sequence[FieldPath]) -> Any:
+    """A copy without the values at the paths."""
     if not isinstance(value, dict):
         return value
-    gone = {trail[0] for trail in trails if len(trail) == 1}
+    gone = {field_path[0] for field_path in field_paths if len(field_path) == 1}
     return {
-        key: _without(item, [trail[1:] for trail in trails if trail[:1] == (key,)])
+        key: _without(item, [field_path[1:] for field_path in field_paths if field_path[:1] == (key,)])
         for key, item in value.items()
         if key not in gone
     }
 
 
-def _label(trail: Trail, last: str | int) -> str:
-    return ".".join(map(str, (*trail, last)))
+def _label(field_path: FieldPath, last: str | int) -> str:
+    return ".".join(map(str, (*field_path, last)))
 
 
 def _shown(value: Any) -> str:

@@ -11,13 +11,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, TextIO
 
-from deploy.execution.progress.event import Event, Kind, Progress
+from deploy.execution.progress.event import Event, EventKind, Progress
 from deploy.execution.progress.lines import EventLines, Lines, put
 
-__all__ = ["Event", "EventLines", "Kind", "Lines", "Progress", "both", "open_progress"]
+__all__ = ["Event", "EventKind", "EventLines", "Lines", "Progress", "broadcast", "open_progress"]
 
 
-def both(*progresses: Progress) -> Progress:
+def broadcast(*progresses: Progress) -> Progress:
     """A progress that passes each event to all of them, in order."""
 
     def emit(event: Event) -> None:
@@ -45,7 +45,7 @@ def open_progress(
             shown: Progress = stack.enter_context(LiveTable(Console(file=stream), plain=plain))
         else:
             shown = stack.enter_context(Lines(stream))
-        yield both(shown, EventLines(file)) if file else shown
+        yield broadcast(shown, EventLines(file)) if file else shown
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from deploy.domain.plan import Verb
 from deploy.sanitize import sanitize
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What happened."""
 
     PLANNED = "planned"
@@ -23,7 +23,7 @@ class Kind(StrEnum):
     NOTE = "note"
 
 
-OVER = frozenset({Kind.DONE, Kind.FAILED})
+FINAL_EVENTS = frozenset({EventKind.DONE, EventKind.FAILED})
 """The last events of a step."""
 
 
@@ -31,7 +31,7 @@ OVER = frozenset({Kind.DONE, Kind.FAILED})
 class Event:
     """One thing that happened. `attempt` counts from 1; `seconds` is how long the step took, once it is over."""
 
-    kind: Kind
+    kind: EventKind
     address: str = ""
     verb: Verb | None = None
     text: str = ""

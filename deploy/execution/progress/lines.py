@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Self, TextIO
 
 from deploy.domain.plan import Verb
-from deploy.execution.progress.event import OVER, Event, Kind, one_line, span
+from deploy.execution.progress.event import FINAL_EVENTS, Event, EventKind, one_line, span
 from deploy.sanitize import sanitize
 
-SILENCE = 10.0
+MAX_SILENCE_SECONDS = 10.0
 """Seconds after which a running step gets another line."""
-_BEAT = 1.0
+_BEAT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,15 @@ class Lines:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._thread.join(timeout=2 * _BEAT)
+        self._thread.join(timeout=2 * _BEAT_SECONDS)
 
     def __call__(self, event: Event) -> None:
         now, step = self._monotonic(), (event.address, event.verb)
         with self._lock:
             before = self._running.pop(step, None)
-            if event.address and event.kind not in OVER and (before or event.kind is Kind.STARTED):
+            if event.address and event.kind not in FINAL_EVENTS and (before or event.kind is EventKind.STARTED):
                 self._running[step] = _Running(event, before.since if before else now, now)
-            if event.kind is not Kind.PLANNED or not event.address:
+            if event.kind is not EventKind.PLANNED or not event.address:
                 self._write(now, event, _words(event))
 
     def beat(self) -> None:
@@ -64,14 +64,14 @@ class Lines:
         now = self._monotonic()
         with self._lock:
             for step, running in self._running.items():
-                if now - running.shown > SILENCE - _BEAT:
+                if now - running.shown > MAX_SILENCE_SECONDS - _BEAT_SECONDS:
                     self._running[step] = replace(running, shown=now)
-                    last = "" if running.event.kind is Kind.STARTED else _words(running.event)
+                    last = "" if running.event.kind is EventKind.STARTED else _words(running.event)
                     words = f"still running after {span(now - running.since)}"
                     self._write(now, running.event, f"{words}; {last}" if last else words)
 
     def _count(self) -> None:
-        while not self._wait(_BEAT):
+        while not self._wait(_BEAT_SECONDS):
             self.beat()
 
     def _write(self, now: float, event: Event, words: str) -> None:
@@ -112,9 +112,9 @@ def put(stream: TextIO, line: str) -> None:
 
 def _words(event: Event) -> str:
     words = {
-        Kind.DONE: f"done in {span(event.seconds)}",
-        Kind.FAILED: f"failed after {span(event.seconds)}",
-        Kind.RETRYING: f"attempt {event.attempt} failed",
-        Kind.NOTE: "",
+        EventKind.DONE: f"done in {span(event.seconds)}",
+        EventKind.FAILED: f"failed after {span(event.seconds)}",
+        EventKind.RETRYING: f"attempt {event.attempt} failed",
+        EventKind.NOTE: "",
     }.get(event.kind, event.kind.value)
     return ": ".join(part for part in (words, one_line(event.text)) if part)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from deploy.domain.plan import Verb
-from deploy.execution.progress.event import OVER, Event, Kind, one_line, span
+from deploy.execution.progress.event import FINAL_EVENTS, Event, EventKind, one_line, span
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleRenderable
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 _SPINNER, _PLAIN_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
 _FRAMES_A_SECOND = 8
 _SIGNS = {
-    Kind.PLANNED: ("·", ".", "dim"),
-    Kind.DONE: ("✓", "*", "green"),
-    Kind.FAILED: ("✗", "!", "bold red"),
+    EventKind.PLANNED: ("·", ".", "dim"),
+    EventKind.DONE: ("✓", "*", "green"),
+    EventKind.FAILED: ("✗", "!", "bold red"),
 }
-_BUSY_STYLES = {Kind.RETRYING: "yellow", Kind.RESCUING: "yellow"}
+_BUSY_STYLES = {EventKind.RETRYING: "yellow", EventKind.RESCUING: "yellow"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Row:
 
     address: str
     verb: Verb | None
-    kind: Kind
+    kind: EventKind
     words: str = ""
     since: float | None = None
     seconds: float = 0.0
@@ -106,24 +106,24 @@ class LiveTable:
     def _put(self, event: Event) -> None:
         """The event becomes the state of the step's row: the one that is not over yet, or a new one."""
         now = self._monotonic()
-        for n, row in enumerate(self._rows if event.kind is not Kind.PLANNED else ()):
-            if (row.address, row.verb) == (event.address, event.verb) and row.kind not in OVER:
+        for n, row in enumerate(self._rows if event.kind is not EventKind.PLANNED else ()):
+            if (row.address, row.verb) == (event.address, event.verb) and row.kind not in FINAL_EVENTS:
                 self._rows[n] = _after(row, event, now)
                 return
-        self._rows.append(_after(Row(event.address, event.verb, Kind.PLANNED), event, now))
+        self._rows.append(_after(Row(event.address, event.verb, EventKind.PLANNED), event, now))
 
     def _add(self, table: Table, row: Row) -> None:
         plain, now = self._plain, self._monotonic()
         frames = _PLAIN_SPINNER if plain else _SPINNER
         spin = frames[int(now * _FRAMES_A_SECOND) % len(frames)]
         sign, plain_sign, style = _SIGNS.get(row.kind, (spin, spin, _BUSY_STYLES.get(row.kind, "cyan")))
-        passed = row.seconds if row.kind in OVER else now - row.since if row.since is not None else None
+        passed = row.seconds if row.kind in FINAL_EVENTS else now - row.since if row.since is not None else None
         table.add_row(
             _text(plain_sign if plain else sign, style),
             _text(str(row.verb or ""), style),
             _text(row.address),
             _text("" if passed is None else span(passed), "dim"),
-            _text(row.words, "red" if row.kind is Kind.FAILED else _BUSY_STYLES.get(row.kind, "dim")),
+            _text(row.words, "red" if row.kind is EventKind.FAILED else _BUSY_STYLES.get(row.kind, "dim")),
         )
 
 
@@ -132,16 +132,16 @@ def fit(rows: list[Row], height: int) -> tuple[int, list[Row], int]:
     excess = len(rows) - height
     if excess <= 0:
         return 0, rows, 0
-    done = [n for n, row in enumerate(rows) if row.kind is Kind.DONE][: excess + 2]
+    done = [n for n, row in enumerate(rows) if row.kind is EventKind.DONE][: excess + 2]
     left = [row for n, row in enumerate(rows) if n not in done]
-    planned = [n for n, row in enumerate(left) if row.kind is Kind.PLANNED]
+    planned = [n for n, row in enumerate(left) if row.kind is EventKind.PLANNED]
     cut = planned[len(planned) - min(len(planned), max(0, len(left) + 2 - height)) :]
     return len(done), [row for n, row in enumerate(left) if n not in cut][: height - 2], len(cut)
 
 
 def _after(row: Row, event: Event, now: float) -> Row:
-    since = row.since if row.since is not None or event.kind is Kind.PLANNED else now
-    words = one_line(event.text) or ("" if event.kind in OVER else row.words)
+    since = row.since if row.since is not None or event.kind is EventKind.PLANNED else now
+    words = one_line(event.text) or ("" if event.kind in FINAL_EVENTS else row.words)
     return replace(row, kind=event.kind, words=words, since=since, seconds=event.seconds)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from deploy import aliases
 from deploy.aliases import Context, Target
-from deploy.aliases.target import parsed
+from deploy.aliases.target import parse_target
 from deploy.errors import CloudError, Transient
 
 OLD = Target("mip-a", "https://mip-a.test/score", "2026-11-30T00:00:00Z")
@@ -177,4 +177,4 @@ def test_a_proxy_response_is_not_taken_for_github(
 @given(st.text(max_size=60))
 def test_any_alias_file_is_read(text: str) -> None:
     """Something else than a target is none, and no error."""
-    assert parsed(text) is None or isinstance(parsed(text), Target)
+    assert parse_target(text) is None or isinstance(parse_target(text), Target)

@@ -382,7 +382,7 @@ HOW = {
 
 def how(ours: CloudError | NotAuthenticated) -> tuple[object, ...]:
     """All that decides what is done about an error."""
-    passes = (ours.retry_after, ours.tries, ours.patient) if isinstance(ours, Transient) else None
+    passes = (ours.retry_after, ours.max_attempts, ours.until_deadline) if isinstance(ours, Transient) else None
     return type(ours), ours.code, ours.cure, passes, getattr(ours, "after_role", None)
 
 
@@ -397,7 +397,7 @@ def test_each_text_has_its_class(status: int, body: object, kind: type, code: st
 
     assert (ours.code, type(ours)) == (code, kind)
     if isinstance(ours, Transient):
-        assert (ours.retry_after, ours.tries, ours.patient) == HOW[code]
+        assert (ours.retry_after, ours.max_attempts, ours.until_deadline) == HOW[code]
     assert str(ours).startswith("cannot create x: ")
     assert ours.cure
 

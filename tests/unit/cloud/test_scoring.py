@@ -50,7 +50,7 @@ def test_no_response_contains_the_key(mode: str, parrot: Any) -> None:
     cloud: Any = SimpleNamespace(
         workspace_id="/w",
         ca=None,
-        secret=parrot.told.append,
+        on_secret=parrot.told.append,
         hosts=SimpleNamespace(data="https://ml/.default"),
         credential=SimpleNamespace(get_token=lambda _: SimpleNamespace(token=KEY)),
         arm=SimpleNamespace(post=lambda *_: {"primaryKey": KEY, "accessToken": KEY}),

@@ -50,12 +50,12 @@ def test_the_end_of_a_missed_lease_is_in_its_name(minutes: int) -> None:
     """A successor's name contains its predecessor's end; its own end is at most 168 h later. An alias contains it."""
     entry = spec(pipeline=SHARED)
     before = leases._EPOCH + leases.timedelta(minutes=minutes)
-    name = leases.successor(entry.base, leases.Lease(entry.base, before))
+    name = leases.successor(entry.first_name, leases.Lease(entry.first_name, before))
 
     assert missed.find_missed(entry, {}, [name]) == missed.MissedLease(name, before + leases.LONGEST, latest=True)
-    alias = {"endpoint": name, "lease_ends": leases.written(before)}
-    assert missed.find_missed(entry, alias, [entry.base]) == missed.MissedLease(name, before)
-    assert missed.find_missed(entry, {}, [entry.base]) == missed.MissedLease(entry.base)
+    alias = {"endpoint": name, "lease_ends": leases.iso_time(before)}
+    assert missed.find_missed(entry, alias, [entry.first_name]) == missed.MissedLease(name, before)
+    assert missed.find_missed(entry, {}, [entry.first_name]) == missed.MissedLease(entry.first_name)
 
 
 def test_an_entry_without_traces_has_no_missed_lease() -> None:

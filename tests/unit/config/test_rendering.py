@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from deploy.config import rendering
 from deploy.config.rendering.unused import unused_values
 from deploy.documents import yaml12
-from deploy.documents.locations import Node, Source, TemplateFiles, Trail
+from deploy.documents.locations import FieldPath, Node, Source, TemplateFiles
 from deploy.domain.spec import Environment
 from deploy.errors import Place, SpecError
 
@@ -72,7 +72,7 @@ macro: {{{{ show(values.v) }}}}
 set: {{% set y = values.v %}}{{{{ y }}}}
 last: "end"
 """
-WHERE: tuple[Trail, ...] = (
+WHERE: tuple[FieldPath, ...] = (
     ("slot",), ("list", 1), ("list", 2, "flow", 1), ("list", 2, "more"), ("loop1",), ("loop2",), ("macro",), ("set",),
 )  # fmt: skip
 
@@ -110,7 +110,7 @@ def places_of_problems(text: str, values: Any) -> list[Place]:
     return []
 
 
-def at(value: Any, trail: Trail) -> Any:
+def at(value: Any, trail: FieldPath) -> Any:
     for part in trail:
         value = value[part]
     return value
@@ -438,9 +438,9 @@ def test_places_through_loops_includes_and_inheritance() -> None:
         ("name",): "templates/m/base:3:9",
     }
     assert {trail: str(source.place(trail)) for trail in places} == places
-    assert str(source.via(("tags", "cost"))) == "templates/m/part:3:15"
+    assert str(source.template_place(("tags", "cost"))) == "templates/m/part:3:15"
     assert str(source.key(("tags", "cost"))) == "templates/m/part:3:3"
-    assert source.via(("computed",)) is None
+    assert source.template_place(("computed",)) is None
 
 
 def test_a_list_of_values_keeps_the_place_of_each() -> None:

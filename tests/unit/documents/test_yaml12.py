@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.documents import yaml12
-from deploy.documents.locations import Source, Trail
+from deploy.documents.locations import FieldPath, Source
 from deploy.errors import SpecError
 
 FILE = "environments/dev.yml"
@@ -185,7 +185,7 @@ def test_places_point_at_scalars() -> None:
             assert lines[node.place.line - 1][node.place.column - 1 :].startswith(node.value)
 
 
-def trails(value: object, so_far: Trail = ()) -> list[Trail]:
+def trails(value: object, so_far: FieldPath = ()) -> list[FieldPath]:
     """Every way through a value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [so_far, *(way for key, item in inner for way in trails(item, (*so_far, key)))]

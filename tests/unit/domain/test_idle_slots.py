@@ -44,7 +44,7 @@ def endpoint(live: str, traffic: dict[str, int], failed: str = "", owner: str = 
 
 def deployment(name: str, release: str, made: float = 100, modified: float | None = None, **more: Any) -> Any:
     body = deployment_body(name, release=release, **more)
-    times = {"createdAt": leases.written(ago(made)), "lastModifiedAt": leases.written(ago(modified or made))}
+    times = {"createdAt": leases.iso_time(ago(made)), "lastModifiedAt": leases.iso_time(ago(modified or made))}
     return {**body, "systemData": times}
 
 
@@ -56,7 +56,7 @@ def usual(hours: float = 30, **more: Any) -> tuple[Any, dict[str, Any]]:
 
 def select(body: Any, behind: dict[str, Any], keep: float | None = 86_400, **rules: Any) -> reaping.Selection:
     kept = {} if keep is None else {"mip-ab": keep}
-    there = Inventory("/ws", {"mip-ab": body}, (), (), behind=expired_slots.Behind({"mip-ab": behind}, kept))
+    there = Inventory("/ws", {"mip-ab": body}, (), (), slot_data=expired_slots.SlotData({"mip-ab": behind}, kept))
     return reaping.select(environment(), there, Rules(**rules), NOW)
 
 
@@ -114,7 +114,7 @@ def test_only_what_is_known_to_be_idle_and_over_is_deleted(
         held[name] = deployment(name, one[0], one[3], owner=one[2])
         held[name]["properties"]["provisioningState"] = one[1]
     for each in select(body, held, keep).idle:
-        name, since = each.deployment, leases.moment(each.since)
+        name, since = each.deployment, leases.parse_time(each.since)
         release, state, owner, hours = behind[name]
         live = lived[0]
 
@@ -188,7 +188,7 @@ def test_max_counts_endpoints_and_slots() -> None:
     for number, hours in enumerate((30, 40, 50)):
         name, (body, held) = f"e{number}", usual(hours)
         bodies[name], behind[name] = {**body, "name": name}, held
-    there = Inventory("/ws", bodies, (), (), behind=expired_slots.Behind(behind, dict.fromkeys(bodies, 0.0)))
+    there = Inventory("/ws", bodies, (), (), slot_data=expired_slots.SlotData(behind, dict.fromkeys(bodies, 0.0)))
     found = reaping.select(environment(), there, Rules(most=2), NOW)
 
     assert slots(found.idle) == ["e2/blue", "e1/blue"]
@@ -207,7 +207,7 @@ def test_the_shipped_production_environment_keeps_endpoints_and_not_slots() -> N
         {"mip-ab": body, "cxr": lent},
         (),
         (),
-        behind=expired_slots.Behind({"mip-ab": behind}, {"mip-ab": 86_400}),
+        slot_data=expired_slots.SlotData({"mip-ab": behind}, {"mip-ab": 86_400}),
     )
     found = reaping.select(prod, there, Rules(), NOW)
 
@@ -289,7 +289,7 @@ def test_status_and_the_end_of_apply_say_how_long_it_stays() -> None:
         one = replace(spec(), pipeline=Pipeline.model_validate({"rollout": {"keep_previous": keep}}))
         return endpoint_row(one, facts(body, tuple(behind.values())), NOW)
 
-    ends = leases.both(ago(-18))
+    ends = leases.local_and_utc(ago(-18))
     size = "1 x Standard_NC24ads_A100_v4"
     assert f"\n    idle for 30 h, kept until {ends}\n" in status_text([row("48h")])
     assert "\n    idle for 30 h, past rollout.keep_previous: reap deletes it\n" in status_text([row("24h")])
@@ -325,7 +325,7 @@ def test_what_is_no_time_is_refused(written: Any) -> None:
 def test_an_environment_of_another_name_is_left_alone() -> None:
     """Only endpoints with the tag of the environment that was asked for."""
     there = Inventory(
-        "/ws", {"mip-ab": usual()[0]}, (), (), behind=expired_slots.Behind({"mip-ab": usual()[1]}, {"mip-ab": 0.0})
+        "/ws", {"mip-ab": usual()[0]}, (), (), slot_data=expired_slots.SlotData({"mip-ab": usual()[1]}, {"mip-ab": 0.0})
     )
 
     assert reaping.select(Environment("other", "local", "s", "g", "w", ()), there, Rules(), NOW).idle == ()

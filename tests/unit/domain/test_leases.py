@@ -49,7 +49,7 @@ def test_no_name_is_used_twice(ends: datetime, later: timedelta) -> None:
     first, second = (leases.successor("mip-abcde", leases.Lease("x", when)) for when in (ends, ends + later))
 
     assert first != second
-    assert leases.order("mip-abcde", [second, "mip-abcde", first]) == ["mip-abcde", first, second]
+    assert leases.chain("mip-abcde", [second, "mip-abcde", first]) == ["mip-abcde", first, second]
     assert leases.successor("mip-abcde", leases.Lease("y", ends)) == first
     assert len(first) == len("mip-abcde") + 6
 
@@ -57,7 +57,7 @@ def test_no_name_is_used_twice(ends: datetime, later: timedelta) -> None:
 def test_a_line_is_its_own() -> None:
     """A name that only begins alike is of no line."""
     assert [
-        leases.is_of_line("mip", name) for name in ("mip", "mip-00abc", "mipx", "mip-abc", "mip-00abc-1", "mi")
+        leases.is_in_chain("mip", name) for name in ("mip", "mip-00abc", "mipx", "mip-abc", "mip-00abc-1", "mi")
     ] == [
         True,
         True,
@@ -122,12 +122,12 @@ ANY_TIME = st.datetimes(
 @example("Fri, 31 Dec 9999 23:00:00 GMT", "Asia/Tokyo")
 def test_whatever_stands_for_an_end_is_none_or_can_be_said(text: str, here: str) -> None:
     """In UTC and in local time, wherever that is; also at both ends of the calendar."""
-    found = leases.moment(text)
+    found = leases.parse_time(text)
     before = os.environ.get("TZ")
     os.environ["TZ"] = here
     time.tzset()
     try:
-        assert found is None or (found.tzinfo is UTC and "UTC" in leases.both(found))
+        assert found is None or (found.tzinfo is UTC and "UTC" in leases.local_and_utc(found))
     finally:
         os.environ.pop("TZ") if before is None else os.environ.update(TZ=before)
         time.tzset()
@@ -135,7 +135,7 @@ def test_whatever_stands_for_an_end_is_none_or_can_be_said(text: str, here: str)
 
 def test_a_moment_is_shown_in_local_time_and_in_utc() -> None:
     """Where the wall has UTC it is told once."""
-    told = leases.both(datetime(2026, 11, 30, 23, 30, tzinfo=UTC))
+    told = leases.local_and_utc(datetime(2026, 11, 30, 23, 30, tzinfo=UTC))
 
     assert "UTC" in told
     assert "23:30" in told

@@ -17,7 +17,7 @@ from deploy.domain.report import Evidence, State
 from deploy.domain.spec import Retry
 from deploy.errors import POOL_FULL, CloudError, Exit, Terminated, Transient, Unanswered
 from deploy.execution import executor
-from deploy.execution.progress import Event, Kind
+from deploy.execution.progress import Event, EventKind
 from tests.addresses import addr
 
 
@@ -85,7 +85,7 @@ def test_all_goes_well() -> None:
     assert report.ok
     assert report.exit is Exit.OK
     assert [address for address, _ in step_type.ran] == ["a/x/1", "a/x/2"]
-    assert [e.kind for e in events] == [Kind.PLANNED] * 2 + [Kind.STARTED, Kind.DONE] * 2
+    assert [e.kind for e in events] == [EventKind.PLANNED] * 2 + [EventKind.STARTED, EventKind.DONE] * 2
 
 
 def test_a_final_error_stops_its_endpoint_only() -> None:
@@ -133,7 +133,7 @@ def test_retry_keeps_within_its_budget(failures: int, attempts: int, deadline: f
     """Never more attempts than allowed, never a sleep past the deadline, never sooner than Azure wished."""
     clock, step_type = Later(), StepType("a", {"a/x": [trouble(wish=wish) for _ in range(failures)]})
     report, events = run([step("a/x", attempts=attempts, deadline=deadline)], step_type, clock=clock)
-    retried = [e for e in events if e.kind is Kind.RETRYING]
+    retried = [e for e in events if e.kind is EventKind.RETRYING]
 
     assert len(step_type.ran) <= min(attempts, failures + 1)
     assert clock.passed <= deadline + 1e-6
@@ -158,7 +158,7 @@ def test_waits_emit_events() -> None:
     _, events = run([step("a/x", wait=300)], StepType("a"), clock=clock)
 
     assert clock.passed == pytest.approx(300)
-    assert len([e for e in events if e.kind is Kind.WAITING]) >= 30
+    assert len([e for e in events if e.kind is EventKind.WAITING]) >= 30
 
 
 def test_a_bug_is_reported_and_rescued() -> None:
@@ -175,7 +175,7 @@ def test_what_ends_by_itself_is_waited_for() -> None:
     """Another operation on the endpoint may take longer than any number of attempts: the deadline rules."""
     errors = [trouble() for _ in range(40)]
     for error in errors:
-        error.patient = True
+        error.until_deadline = True
     clock, step_type = Later(), StepType("a", {"a/x": errors})
     report, _ = run([step("a/x", attempts=2, deadline=10**6)], step_type, clock=clock)
 
@@ -205,7 +205,7 @@ def test_some_troubles_are_tried_less_often() -> None:
     """A failure of Azure's own is not asked about as often as the step would allow."""
     errors = [trouble() for _ in range(9)]
     for error in errors:
-        error.tries = 3
+        error.max_attempts = 3
     step_type = StepType("a", {"a/x": errors})
     run([step("a/x", attempts=9, deadline=10**6)], step_type)
 
@@ -320,7 +320,7 @@ def test_what_the_fallback_replaces_is_no_failure() -> None:
     assert report.outcomes[1].error["code"] == POOL_FULL
     assert report.ok
     assert report.exit is Exit.OK
-    assert [e.text for e in events if e.kind is Kind.NOTE] == [
+    assert [e.text for e in events if e.kind is EventKind.NOTE] == [
         "x: the shared pool stayed full, so it goes to dedicated quota."
     ]
 

@@ -46,7 +46,7 @@ def deployments(draw: st.DrawFn) -> dict[str, Any]:
 def moved(
     files: EndpointSpec, body: dict[str, Any], behind: dict[str, Any], name: str = "mip-ab-00abc"
 ) -> EndpointSpec:
-    return live_release.live_spec(files.at(name), body, behind)
+    return live_release.live_spec(files.with_name(name), body, behind)
 
 
 @settings(max_examples=25)
@@ -146,7 +146,7 @@ def leased(name: str, ends: str, traffic: dict[str, int] | None = None, **tags: 
     return {**body, "name": name, "tags": {OWNER_TAG: OWNER, **tags}, "properties": properties}
 
 
-NOW = leases.moment("2026-12-01T00:00:00Z")
+NOW = leases.parse_time("2026-12-01T00:00:00Z")
 LATE, SOON = "2026-12-07T00:00:00Z", "2026-12-01T05:00:00Z"
 
 
@@ -162,7 +162,7 @@ LATE, SOON = "2026-12-07T00:00:00Z", "2026-12-01T05:00:00Z"
 )
 def test_which_predecessors_a_renewal_deletes(first: dict[str, Any], names: list[str]) -> None:
     """Not a protected one, and not one that was restored after the serving one was created."""
-    second = leases.successor("mip-ab", leases.Lease("mip-ab", leases.moment(SOON)))  # type: ignore[arg-type]
+    second = leases.successor("mip-ab", leases.Lease("mip-ab", leases.parse_time(SOON)))  # type: ignore[arg-type]
     bodies = {"mip-ab": first, second: leased(second, LATE)}
     assert NOW is not None
     found = lineage.due_renewals([spec(pipeline=SHARED)], bodies, NOW, 24)

@@ -96,8 +96,8 @@ def test_one_off_shared_quota_counts_against_the_family() -> None:
     with pytest.raises(Refused) as refused:
         plan(there | {addr(f"quota/mip/{SIZE.lower()}"): quota_row(limit=24, in_use=24)}, instance_count=2)
     assert refused.value.code == "AML200"
-    assert not leases.borrows("shared", endpoint_body())
-    assert leases.borrows("shared", None)
+    assert not leases.is_on_shared_quota("shared", endpoint_body())
+    assert leases.is_on_shared_quota("shared", None)
 
 
 def test_dedicated_quota_that_is_short_is_a_note() -> None:

@@ -232,7 +232,7 @@ def test_unmanaged_deployments_stop_a_teardown() -> None:
 def test_teardown_goes_backwards() -> None:
     """Callers first, then deployments, roles, and the endpoint last."""
     there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
-    there[addr("role/mip/abc")] = {"id": "/x", "giver": "azure"}
+    there[addr("role/mip/abc")] = {"id": "/x", "assigned_by": "azure"}
     made = planner.plan_teardown(environment(), [spec()], {"mip": there})
 
     assert story(made) == [
@@ -394,7 +394,7 @@ def test_a_former_name_is_not_forgotten() -> None:
 def test_roles_of_others_stay() -> None:
     """A role that somebody else gave satisfies us, and is never taken back."""
     there = facts(endpoint_body({}))
-    there[addr("role/mip/Reader/workspace")] = {"id": "/theirs", "giver": "others"}
+    there[addr("role/mip/Reader/workspace")] = {"id": "/theirs", "assigned_by": "others"}
     made = planner.plan_teardown(environment(), [spec()], {"mip": there})
 
     assert not any(step.kind == "role" for step in made.steps)

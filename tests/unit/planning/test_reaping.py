@@ -28,7 +28,7 @@ def endpoint(name: str, left: float | None = None, owner: str = "dev/mip", age: 
         "id": f"{WORKSPACE}/onlineEndpoints/{name}",
         "tags": held,
         "identity": {"principalId": f"principal-of-{name}"},
-        "systemData": {"createdAt": leases.written(NOW - timedelta(hours=age))},
+        "systemData": {"createdAt": leases.iso_time(NOW - timedelta(hours=age))},
         "properties": {"properties": properties},
     }
 
@@ -163,7 +163,7 @@ def test_what_an_earlier_endpoint_of_a_name_left_goes() -> None:
     assert [(each.name, each.gone, each.earlier) for each in found.candidates] == [("mip", True, True)]
     assert [step.body["id"] for step in steps] == ["/a/2", "/a/1", "/a/3"]
     assert {step.kind for step in steps} == {"role"}
-    assert found.going == frozenset()
+    assert found.deleted_names == frozenset()
     waiting = {**endpoint("mip", 100), "identity": {"type": "SystemAssigned"}}
     assert judged(there(waiting, assignments=rows)).candidates == ()
 

@@ -16,7 +16,7 @@ from deploy.domain.history import LIVE_TAG
 from deploy.domain.plan import Plan, Verb
 from deploy.errors import Refused
 from deploy.planning import planner, rollback
-from deploy.planning.rollback import Settled
+from deploy.planning.rollback import NothingToDo
 from tests.addresses import addr
 from tests.unit.specs import OWNER, deployment_body, endpoint_body, environment, facts, quota_row, spec
 
@@ -285,7 +285,7 @@ def test_a_rollback_never_goes_to_a_release_that_was_not_live(events: list[str])
         except Refused:
             assert not endpoint.settled
             continue
-        if isinstance(found, Settled):
+        if isinstance(found, NothingToDo):
             assert endpoint.settled
             continue
         assert not endpoint.settled
@@ -297,4 +297,4 @@ def test_a_rollback_never_goes_to_a_release_that_was_not_live(events: list[str])
         endpoint.lived.remove((found.slot, found.release))
         endpoint.lived.insert(0, (found.slot, found.release))
         endpoint.moved_back = True
-        assert isinstance(rollback.find(spec(release=left), endpoint.facts), Settled)
+        assert isinstance(rollback.find(spec(release=left), endpoint.facts), NothingToDo)

@@ -31,7 +31,7 @@ def region(
         "usages": {family: {"currentValue": 0, "limit": limit} for family, limit in limits.items()},
         "own": {},
         "quotas": {},
-        "silent": {},
+        "unanswered": {},
     }
 
 

@@ -77,7 +77,7 @@ def test_what_may_not_be_read_blocks_nothing() -> None:
     """Without usages, quotas or sizes the check cannot tell, says which, and names what did answer."""
     for part, name in (("sizes", "vmSizes"), ("usages", "usages"), ("quotas", "quotas")):
         for why in ("could not be read: permission denied", "could not be read: HTTP status 503"):
-            found = judged(region() | {part: None, "silent": {name: why}})
+            found = judged(region() | {part: None, "unanswered": {name: why}})
             assert found.verdict is Verdict.UNKNOWN
             assert f": {name} of eastus {why}" in found.why
     assert judged(region() | {"usages": None}).source == "vmSizes, quotas of eastus"

@@ -100,7 +100,7 @@ def test_what_is_new_is_no_change() -> None:
 
 def test_a_successor_is_compared_with_the_endpoint_before_it() -> None:
     """On shared quota another endpoint takes over: its files may not open what the former kept closed."""
-    shared = wanted(pipeline={"quota": {"capacity": "shared"}}).at("mip-ab-00abc")
+    shared = wanted(pipeline={"quota": {"capacity": "shared"}}).with_name("mip-ab-00abc")
     there = {**facts(), addr("endpoint/mip/mip-ab"): endpoint("aad_token", "Disabled")}
 
     assert told(plan(shared, there)) == [(INGRESS, "disabled", "enabled"), ("auth_mode", "aad_token", "key")]

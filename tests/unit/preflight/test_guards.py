@@ -106,7 +106,9 @@ def test_a_deleted_endpoint_does_not_count_as_running() -> None:
     """The peak of a teardown is what there is; what is created after it counts by itself."""
     there = facts(LIVE, (deployment_body("blue", count=3),))
     gone = planner.plan_teardown(environment(), [spec()], {"mip": there}).steps
-    again = [Step(Verb.CREATE, addr("deployment/mip/blue"), {"document": spec().at("mip-ab").deployments[0]}, "")]
+    again = [
+        Step(Verb.CREATE, addr("deployment/mip/blue"), {"document": spec().with_name("mip-ab").deployments[0]}, "")
+    ]
 
     assert guards.peak_instances([spec()], {"mip": there}, [*gone, *again])["mip"] == {("mip-ab", "blue"): 3}
 

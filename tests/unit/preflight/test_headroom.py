@@ -25,7 +25,7 @@ def test_limits_of_all_checks_together(asks: list[tuple[str, int]], left: int) -
     ]
     sums = {what: sum(needs for w, needs in asks if w == what) for what, _ in asks}
 
-    assert len(headroom.together(steps)) == sum(total > left for total in sums.values())
+    assert len(headroom.limits_exceeded_together(steps)) == sum(total > left for total in sums.values())
 
 
 def test_together_leaves_out_the_refused() -> None:
@@ -34,8 +34,11 @@ def test_together_leaves_out_the_refused() -> None:
     bad = CheckResult("", "", (Reason("AML200", "", ""),)).step(addr("quota/a/x"), body)
     blind = {"limits": [headroom.Limit("x", 80, None, "AML200").body()]}
 
-    assert headroom.together([bad, CheckResult("", "").step(addr("quota/b/x"), body)]) == []
-    assert headroom.together([CheckResult("", "").step(addr(f"quota/{n}/x"), blind) for n in range(3)]) == []
+    assert headroom.limits_exceeded_together([bad, CheckResult("", "").step(addr("quota/b/x"), body)]) == []
+    assert (
+        headroom.limits_exceeded_together([CheckResult("", "").step(addr(f"quota/{n}/x"), blind) for n in range(3)])
+        == []
+    )
 
 
 @given(st.none() | st.integers(-1, 300), st.none() | st.integers(0, 300))
@@ -66,8 +69,8 @@ def test_limits_of_the_region() -> None:
         Step(Verb.CREATE, addr("deployment/mip/green"), {"document": {}}, ""),
     ]
 
-    assert limits.asked(spec(), [], there) is None
-    assert limits.asked(spec(), [*made, Step(Verb.CREATE, addr("role/mip/r/s"), {}, "")], there) == NEW | {
+    assert limits.planned_creations(spec(), [], there) is None
+    assert limits.planned_creations(spec(), [*made, Step(Verb.CREATE, addr("role/mip/r/s"), {}, "")], there) == NEW | {
         "endpoints": 0,
         "deployments": 0,
         "siblings": 1,
@@ -106,7 +109,7 @@ def test_a_hundred_endpoints_are_one_sum_in_few_words() -> None:
     def said(needs: list[int]) -> str:
         asked = ({"limits": [{"what": "cores of x", "needs": n, "left": 96}]} for n in needs)
         steps = [CheckResult("", "").step(addr(f"quota/e{n}/x"), body) for n, body in enumerate(asked)]
-        return headroom.together(steps)[0].cause
+        return headroom.limits_exceeded_together(steps)[0].cause
 
     assert said([48, 72]) == "cores of x: need 48 + 72 = 120, 96 free"
     assert said([24] * 100) == "cores of x: need 100 x 24 = 2400, 96 free"

@@ -126,10 +126,10 @@ def test_missing_permission_for_logs_refuses_nothing() -> None:
 def test_a_role_above_counts_below() -> None:
     """One answer suffices for what lies below it."""
     below = f"{WS}/onlineEndpoints/mip"
-    assert permissions.settled([(WS, [OWNER])], below)
-    assert not permissions.settled([(WS, [CONTRIBUTOR])], below)
-    assert not permissions.settled([(WS, [OWNER])], VAULT)
-    assert not permissions.settled([(WS, None)], below)
+    assert permissions.is_decided([(WS, [OWNER])], below)
+    assert not permissions.is_decided([(WS, [CONTRIBUTOR])], below)
+    assert not permissions.is_decided([(WS, [OWNER])], VAULT)
+    assert not permissions.is_decided([(WS, None)], below)
 
 
 def test_the_least_role_comes_first() -> None:

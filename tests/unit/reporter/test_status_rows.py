@@ -65,7 +65,7 @@ def test_a_lease_without_a_deadline_property_is_read_from_the_tag(written):
     assert endpoint_row(SPEC, facts, NOW).hours_left is None
     body = {**facts[addr("endpoint/mip")], "tags": leases.tags(NOW + timedelta(hours=3))}
     row = endpoint_row(SPEC, {**facts, addr("endpoint/mip"): body}, NOW)
-    assert (row.hours_left, leases.moment(row.lease_ends)) == (3.0, leases.of(body).ends)
+    assert (row.hours_left, leases.parse_time(row.lease_ends)) == (3.0, leases.of(body).ends)
 
 
 def test_dedicated_quota_is_no_lease():

@@ -23,7 +23,7 @@ from deploy.reporter import (
     status_text,
 )
 from deploy.reporter.layout import Layout, Style, cells
-from deploy.reporter.wording import UNCHECKED, duration, symbol
+from deploy.reporter.wording import UNCHECKED_NETWORK, duration, symbol
 from tests.addresses import addr
 
 from . import examples as g
@@ -116,7 +116,7 @@ def test_an_unknown_verdict_has_its_own_symbol_and_count():
     assert symbols == ["✓", "?", "✗", "?"]
     assert "\nLegend:  ✓ ok  ✗ refused  ? unknown  + create\n" in text
     assert text.splitlines()[-1].endswith(" 4 checks (2 unknown).")
-    assert f"\n{UNCHECKED}\n" in text
+    assert f"\n{UNCHECKED_NETWORK}\n" in text
     assert "Not checked" not in plan_text(Plan("dev", g.PLAN.steps[1:]))
     assert "| `?` check | `limits/m1` |" in plan_markdown(Plan("dev", tuple(steps)))
     assert "| `✓` check | `limits/m0` |" in plan_markdown(Plan("dev", tuple(steps)))

@@ -53,7 +53,7 @@ def test_a_removal_lists_what_it_removes() -> None:
     assert set(step.why.removesuffix(", next to blue").split(", ")) == said
 
 
-ROWS = [row for row in diff.DEPLOYMENT if not row.record and row.yaml != "instance_type"]
+ROWS = [row for row in diff.DEPLOYMENT if not row.asset_tag and row.yaml != "instance_type"]
 
 
 @given(st.sets(st.sampled_from(ROWS)), st.data())
@@ -67,7 +67,7 @@ def test_every_field_that_differs_is_listed(rows: set[diff.Field], data: st.Data
         if data.draw(st.booleans(), label=row.yaml) or row.yaml == "instance_count":
             put(document, row.yaml, other.yaml)
             expected.add(row.yaml)
-        elif one.yaml not in row.silent and not row.yaml.startswith("data_collector"):
+        elif one.yaml not in row.service_defaults and not row.yaml.startswith("data_collector"):
             expected.add(row.yaml)
     if "collections" not in document.get("data_collector", {"collections": {}}):
         document["data_collector"]["collections"] = {"k": {"enabled": "True"}}
@@ -126,7 +126,7 @@ def test_changes_of_an_inline_environment_are_in_the_reason(
     live = deployment_body("blue")
     live["properties"]["environmentId"] = "/subscriptions/s/x/environments/e/versions/1"
     there = facts(endpoint_body({"blue": 100}), (live,))
-    there[addr("asset/mip/blue")] = {"held": held, "untold": "", "conda": {"blue": NEW["conda_file"]}}
+    there[addr("asset/mip/blue")] = {"held": held, "unread_reason": "", "conda": {"blue": NEW["conda_file"]}}
     plan = planner.plan_release(environment(), [spec(release="r2", environment=NEW)], {"mip": there})
     (step,) = [step for step in plan.steps if step.address == addr("deployment/mip/green")]
 

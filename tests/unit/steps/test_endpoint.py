@@ -20,7 +20,7 @@ def created(*, blocks: Any = None, **endpoints: dict[str, Any]) -> Step:
     """The step that creates a successor while these exist; `blocks`: the permissions that the caller holds."""
     facts = {address("endpoint", "mip", name.replace("_", "-")): body for name, body in endpoints.items()}
     facts[address("permission", "mip", "workspace")] = {"blocks": blocks}
-    (step,) = endpoint.plan(Desired(spec(pipeline=SHARED).at("mip-ab-00zzz"), {}, ({},)), facts)
+    (step,) = endpoint.plan(Desired(spec(pipeline=SHARED).with_name("mip-ab-00zzz"), {}, ({},)), facts)
     return step
 
 

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.domain.plan import Verb
-from deploy.execution.progress import Event, EventLines, Kind, Lines, both, open_progress
+from deploy.execution.progress import Event, EventKind, EventLines, Lines, broadcast, open_progress
 
 GREEN = "deployment/mip/green"
 EVENTS = st.builds(
-    Event, st.sampled_from(Kind), st.text(max_size=9), st.none() | st.sampled_from(Verb), st.text(max_size=40)
+    Event, st.sampled_from(EventKind), st.text(max_size=9), st.none() | st.sampled_from(Verb), st.text(max_size=40)
 )
 
 
@@ -40,13 +40,16 @@ def _lines(watch=None):
 @pytest.mark.parametrize(
     ("event", "said"),
     [
-        (Event(Kind.STARTED, GREEN, Verb.CREATE, "it is new"), f"create {GREEN}  started: it is new"),
-        (Event(Kind.WAITING, GREEN, Verb.CREATE, "90 s to go"), f"create {GREEN}  waiting: 90 s to go"),
-        (Event(Kind.RETRYING, GREEN, Verb.CREATE, "busy", 2), f"create {GREEN}  attempt 2 failed: busy"),
-        (Event(Kind.DONE, GREEN, Verb.PROBE, "2 masks", 1, 8.06), f"probe  {GREEN}  done in 8.1 s: 2 masks"),
-        (Event(Kind.FAILED, GREEN, Verb.CREATE, "AML310", 6, 733), f"create {GREEN}  failed after 12 min 13 s: AML310"),
-        (Event(Kind.RESCUING, "traffic/mip", Verb.SHIFT), "shift  traffic/mip  rescuing"),
-        (Event(Kind.NOTE, text="two endpoints side by side"), "two endpoints side by side"),
+        (Event(EventKind.STARTED, GREEN, Verb.CREATE, "it is new"), f"create {GREEN}  started: it is new"),
+        (Event(EventKind.WAITING, GREEN, Verb.CREATE, "90 s to go"), f"create {GREEN}  waiting: 90 s to go"),
+        (Event(EventKind.RETRYING, GREEN, Verb.CREATE, "busy", 2), f"create {GREEN}  attempt 2 failed: busy"),
+        (Event(EventKind.DONE, GREEN, Verb.PROBE, "2 masks", 1, 8.06), f"probe  {GREEN}  done in 8.1 s: 2 masks"),
+        (
+            Event(EventKind.FAILED, GREEN, Verb.CREATE, "AML310", 6, 733),
+            f"create {GREEN}  failed after 12 min 13 s: AML310",
+        ),
+        (Event(EventKind.RESCUING, "traffic/mip", Verb.SHIFT), "shift  traffic/mip  rescuing"),
+        (Event(EventKind.NOTE, text="two endpoints side by side"), "two endpoints side by side"),
     ],
 )
 def test_an_event_is_a_line(event, said):
@@ -59,7 +62,7 @@ def test_an_event_is_a_line(event, said):
 def test_planned_steps_are_not_repeated():
     """The plan was shown already: no line for each of its steps."""
     stream, lines = _lines()
-    lines(Event(Kind.PLANNED, GREEN, Verb.CREATE))
+    lines(Event(EventKind.PLANNED, GREEN, Verb.CREATE))
     assert stream.getvalue() == ""
 
 
@@ -67,11 +70,11 @@ def test_a_silent_step_is_named_within_ten_seconds():
     """With a look a second, no ten seconds pass without a line while a step runs, and its last words are kept."""
     watch = Watch()
     stream, lines = _lines(watch)
-    lines(Event(Kind.STARTED, GREEN, Verb.CREATE, "it is new"))
+    lines(Event(EventKind.STARTED, GREEN, Verb.CREATE, "it is new"))
     for _ in range(25):
         watch.now += 1
         lines.beat()
-    lines(Event(Kind.RETRYING, GREEN, Verb.CREATE, "busy", 1))
+    lines(Event(EventKind.RETRYING, GREEN, Verb.CREATE, "busy", 1))
     for _ in range(12):
         watch.now += 1
         lines.beat()
@@ -85,8 +88,8 @@ def test_a_step_that_is_over_is_left_alone():
     """Done or failed, a step is not named again."""
     watch = Watch()
     stream, lines = _lines(watch)
-    for end in (Kind.DONE, Kind.FAILED):
-        lines(Event(Kind.STARTED, GREEN, Verb.CREATE))
+    for end in (EventKind.DONE, EventKind.FAILED):
+        lines(Event(EventKind.STARTED, GREEN, Verb.CREATE))
         lines(Event(end, GREEN, Verb.CREATE))
     before = stream.getvalue()
     watch.now = 60
@@ -106,7 +109,7 @@ def test_the_thread_beats_until_it_is_told_to_stop():
     before = threading.active_count()
     with Lines(stream, monotonic=watch, wait=wait) as lines:
         looked.get(timeout=10)
-        lines(Event(Kind.STARTED, GREEN, Verb.CREATE))
+        lines(Event(EventKind.STARTED, GREEN, Verb.CREATE))
         watch.now = 12
         ticks.put(False)
         looked.get(timeout=10)
@@ -149,9 +152,9 @@ def test_events_are_json_lines(events):
 
 def test_no_secret_is_in_an_event():
     """A token in Azure's words reaches neither the screen nor the file."""
-    said = Event(Kind.FAILED, GREEN, Verb.CREATE, "refused Bearer eyJhbGciOiJSUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl")
+    said = Event(EventKind.FAILED, GREEN, Verb.CREATE, "refused Bearer eyJhbGciOiJSUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl")
     stream, lines = _lines()
-    both(lines, EventLines(stream))(said)
+    broadcast(lines, EventLines(stream))(said)
     assert stream.getvalue().count("(hidden)") == 2
     assert "eyJ" not in stream.getvalue()
 
@@ -160,7 +163,7 @@ def test_a_terminal_without_unicode_gets_ascii():
     """Letters that a stream cannot write are escaped instead of failing."""
     raw = io.BytesIO()
     with io.TextIOWrapper(raw, encoding="ascii", write_through=True) as stream:
-        Lines(stream, monotonic=Watch())(Event(Kind.NOTE, text="5 × naïve"))
+        Lines(stream, monotonic=Watch())(Event(EventKind.NOTE, text="5 × naïve"))
         assert raw.getvalue() == b"    0.0 s  5 \\xd7 na\\xefve\n"
 
 
@@ -168,7 +171,7 @@ def test_a_broken_stream_stops_no_run():
     """A closed terminal is no reason to leave a deployment half done."""
     stream = io.StringIO()
     stream.close()
-    both(Lines(stream, monotonic=Watch()), EventLines(stream))(Event(Kind.NOTE, text="on we go"))
+    broadcast(Lines(stream, monotonic=Watch()), EventLines(stream))(Event(EventKind.NOTE, text="on we go"))
 
 
 def test_threads_do_not_mix_their_lines():
@@ -176,7 +179,7 @@ def test_threads_do_not_mix_their_lines():
     stream, lines = _lines()
     words = "word " * 50
     workers = [
-        threading.Thread(target=lambda n=n: [lines(Event(Kind.NOTE, text=f"{n} {words}")) for _ in range(50)])
+        threading.Thread(target=lambda n=n: [lines(Event(EventKind.NOTE, text=f"{n} {words}")) for _ in range(50)])
         for n in range(8)
     ]
     for worker in workers:
@@ -192,7 +195,7 @@ def test_without_a_terminal_there_are_lines_and_the_file(tmp_path):
     """`open_progress` writes to the very stream it was given, and to the file of events."""
     stream = io.StringIO()
     with open_progress(stream, interactive=False, events=tmp_path / "events.jsonl") as emit:
-        emit(Event(Kind.DONE, GREEN, Verb.CREATE, "well", 1, 2.0))
+        emit(Event(EventKind.DONE, GREEN, Verb.CREATE, "well", 1, 2.0))
     assert "done in 2.0 s: well" in stream.getvalue()
     assert json.loads((tmp_path / "events.jsonl").read_text())["address"] == GREEN
 
@@ -202,7 +205,7 @@ def test_the_file_goes_on_for_the_next_of_several(tmp_path):
     file, counted = tmp_path / "events.jsonl", []
     for append_events in (False, True, False):
         with open_progress(io.StringIO(), interactive=False, events=file, append_events=append_events) as emit:
-            emit(Event(Kind.DONE, GREEN, Verb.CREATE))
+            emit(Event(EventKind.DONE, GREEN, Verb.CREATE))
         counted.append(len(file.read_text().splitlines()))
     assert counted == [1, 2, 1]
 
@@ -211,5 +214,5 @@ def test_a_file_of_events_on_a_full_disk_is_reported_and_stops_no_run() -> None:
     """At the end, in words."""
     stream = io.StringIO()
     with open_progress(stream, interactive=False, events=Path("/dev/full")) as emit:
-        emit(Event(Kind.STARTED, GREEN, Verb.CREATE))
+        emit(Event(EventKind.STARTED, GREEN, Verb.CREATE))
     assert "/dev/full does not contain every event: [Errno 28] No space left on device." in stream.getvalue()

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from deploy.domain.plan import Verb
-from deploy.execution.progress import Event, Kind, open_progress
+from deploy.execution.progress import Event, EventKind, open_progress
 from deploy.execution.progress.table import LiveTable, Row, fit
 
 GREEN = "deployment/mip/green"
-ROWS = st.lists(st.builds(Row, st.text(max_size=3), st.just(Verb.CREATE), st.sampled_from(Kind)), max_size=40)
+ROWS = st.lists(st.builds(Row, st.text(max_size=3), st.just(Verb.CREATE), st.sampled_from(EventKind)), max_size=40)
 
 
 def _console(width=100, height=40, encoding="utf-8"):
@@ -39,13 +39,15 @@ def test_a_step_goes_through_its_states():
     """Planned, started, retried, done: one row, with the last words and the time it took."""
     console = _console()
     start, again = (
-        Event(Kind.STARTED, GREEN, Verb.CREATE, "it is new"),
-        Event(Kind.RETRYING, GREEN, Verb.CREATE, "busy", 1),
+        Event(EventKind.STARTED, GREEN, Verb.CREATE, "it is new"),
+        Event(EventKind.RETRYING, GREEN, Verb.CREATE, "busy", 1),
     )
-    end = Event(Kind.DONE, GREEN, Verb.CREATE, "", 2, 75.0)
-    assert _seen(_told(console, Event(Kind.PLANNED, GREEN, Verb.CREATE)), console)[0].startswith(f"· create {GREEN}")
+    end = Event(EventKind.DONE, GREEN, Verb.CREATE, "", 2, 75.0)
+    assert _seen(_told(console, Event(EventKind.PLANNED, GREEN, Verb.CREATE)), console)[0].startswith(
+        f"· create {GREEN}"
+    )
     assert "busy" in _seen(_told(console, start, again), console)[0]
-    lines = _seen(_told(console, Event(Kind.PLANNED, GREEN, Verb.CREATE), start, again, end), console)
+    lines = _seen(_told(console, Event(EventKind.PLANNED, GREEN, Verb.CREATE), start, again, end), console)
     assert len(lines) == 1
     assert lines[0].split() == ["✓", "create", GREEN, "1", "min", "15", "s"]
 
@@ -53,8 +55,8 @@ def test_a_step_goes_through_its_states():
 def test_the_same_step_twice_is_two_rows():
     """A second shift of one endpoint's traffic does not overwrite the first, planned or not."""
     console = _console()
-    assert len(_seen(_told(console, *[Event(Kind.PLANNED, "traffic/mip", Verb.SHIFT)] * 2), console)) == 2
-    shift = [Event(kind, "traffic/mip", Verb.SHIFT) for kind in (Kind.STARTED, Kind.DONE)]
+    assert len(_seen(_told(console, *[Event(EventKind.PLANNED, "traffic/mip", Verb.SHIFT)] * 2), console)) == 2
+    shift = [Event(kind, "traffic/mip", Verb.SHIFT) for kind in (EventKind.STARTED, EventKind.DONE)]
     assert len(_seen(_told(console, *shift, *shift), console)) == 2
 
 
@@ -62,14 +64,14 @@ def test_remote_words_are_no_markup():
     """Brackets are brackets, control characters are pictures, secrets are hidden."""
     console = _console()
     text = "[bold]x[/bold] \x1b[31m Bearer abcdefghij"
-    line = _seen(_told(console, Event(Kind.FAILED, GREEN, Verb.CREATE, text, 1, 1.0)), console)[0]
+    line = _seen(_told(console, Event(EventKind.FAILED, GREEN, Verb.CREATE, text, 1, 1.0)), console)[0]
     assert "[bold]x[/bold] Bearer (hidden)" in line
 
 
 def test_a_plain_terminal_gets_plain_signs():
     """Where the encoding is not UTF, no sign needs it."""
     console = _console(encoding="ascii")
-    events = [Event(kind, f"endpoint/{kind}", Verb.CREATE) for kind in Kind if kind is not Kind.NOTE]
+    events = [Event(kind, f"endpoint/{kind}", Verb.CREATE) for kind in EventKind if kind is not EventKind.NOTE]
     assert all(line.isascii() for line in _seen(_told(console, *events), console))
 
 
@@ -79,9 +81,9 @@ def test_what_runs_is_on_the_screen(rows, height):
     """No more rows than the screen holds; done ones go first, then planned ones; all are accounted for."""
     earlier, shown, later = fit(rows, height)
     assert len(shown) + bool(earlier) + bool(later) <= max(height, 0)
-    running = [row for row in rows if row.kind not in (Kind.DONE, Kind.PLANNED)]
+    running = [row for row in rows if row.kind not in (EventKind.DONE, EventKind.PLANNED)]
     if len(running) <= height - 2:
-        assert [row for row in shown if row.kind not in (Kind.DONE, Kind.PLANNED)] == running
+        assert [row for row in shown if row.kind not in (EventKind.DONE, EventKind.PLANNED)] == running
         assert earlier + len(shown) + later == len(rows)
 
 
@@ -90,7 +92,7 @@ def test_the_last_state_stays_on_the_screen():
     stream = io.StringIO()
     with open_progress(stream, interactive=True) as emit:
         for n in range(60):
-            emit(Event(Kind.DONE, f"endpoint/e{n}", Verb.CREATE, "", 1, 1.0))
+            emit(Event(EventKind.DONE, f"endpoint/e{n}", Verb.CREATE, "", 1, 1.0))
     assert all(f"endpoint/e{n} " in stream.getvalue() for n in range(60))
 
 
