@@ -10,7 +10,7 @@ Every failure that a user or Azure can cause is one of these classes. Its messag
     ├── Locked         another run changes this environment                          exit 8
     ├── NotAuthenticated  no credential, or one that Azure does not accept           exit 9
     ├── UsageError     the command line is invalid                                   exit 64
-    └── CloudError     Azure refused, and a retry would not help                     exit 5
+    └── CloudError     Azure refused, and a retry would not help                     exit 4; in a step 5
         ├── Transient  a later retry may succeed
         └── Unanswered no usable response after all retries
 """

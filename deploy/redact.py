@@ -32,6 +32,13 @@ _HARMLESS_KEYS = {"public", "endpoint", "partition", "sort", "foreign"}
 _SHORTEST = 6
 """Characters; a shorter secret would hide half of every text."""
 _NAMED_BY_SIBLING = ("before", "after", "value")
+_POSSIBLE_SECRET_NAME = re.compile(
+    r"(?i)(^|[_.-])(key|token|secret|password|passwd|pwd|pass|credentials?|sas|auth|dsn|connection_?string)s?$"
+    r"|(key|token|secret|password|connection_?string)$"
+)
+_RUN = r"[A-Za-z0-9+=_~-]"
+_RANDOM = re.compile(rf"(?={_RUN}*[0-9])(?={_RUN}*[A-Za-z]){_RUN}{{32,}}")
+_HARMLESS_VALUE = re.compile(r"|true|false|[0-9.]{1,6}|\$\{\{.*\}\}", re.IGNORECASE | re.DOTALL)
 
 
 def is_secret(name: str) -> bool:
@@ -126,3 +133,15 @@ def redact_text(text: str) -> str:
 
 def _is_reference(value: Json) -> bool:
     return isinstance(value, str) and value.startswith("${{") and value.endswith("}}")
+
+
+def looks_secret(name: str, value: str) -> bool:
+    """Whether a value may be a secret: by its name, by its form, or because it is long and random.
+
+    Wider than `is_secret`: `import` writes no such value into a file.
+
+    A reference such as `${{keyvault:...}}`, a boolean or a small number is no secret.
+    """
+    if _HARMLESS_VALUE.fullmatch(value):
+        return False
+    return bool(_POSSIBLE_SECRET_NAME.search(name) or sanitize(value) != value or _RANDOM.search(value))

@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from deploy.aliases import command, file, variable
+from deploy.aliases import command, file, github_variable
 from deploy.aliases.target import Context, Target
 
-KINDS: Mapping[str, ModuleType] = {"file": file, "github_variable": variable, "command": command}
+KINDS: Mapping[str, ModuleType] = {"file": file, "github_variable": github_variable, "command": command}
 
 
 def read(alias: Mapping[str, Any], context: Context) -> Target | None:

@@ -1,4 +1,5 @@
-"""The output formats of a result (-o). To add a format, add it to an enum and to the table `_FORMATS`.
+"""The output formats of a result (-o). To add a format, add it to the enums of the commands that
+offer it, to `_FORMATS`, and if programs read it to `ERROR_FORMATS` and `_MACHINE_READABLE`.
 
 Each command makes a View of its result; the table converts a view to text. No other module knows which formats exist.
 """

@@ -1,7 +1,7 @@
 """Translates errors of Azure and of its libraries to our error classes: final or transient, and how to fix them.
 
 Azure's outer code is often unspecific (`BadRequest`), and the status of an accepted operation that failed is 200, so
-all nested codes and messages are matched against `error_table`. An HTTP error that remains after HTTP retries becomes
+all nested codes and messages are matched against `azure_errors`. An HTTP error that remains after HTTP retries becomes
 `Unanswered`, so that steps do not multiply the retries.
 """
 
@@ -28,8 +28,8 @@ _AGAIN = "Apply again: the connection broke, and amldeploy checks first what was
 _UNKNOWN_CLOUD = "Unknown cloud environment"
 """azure-ai-ml's message for any failure to read the metadata of a cloud; it does not contain the reason."""
 _AZURE = ("azure.", "msrest", "isodate")
-_HICCUPS = frozenset({408, 429, 500, 502, 503, 504})
-"""Statuses that azure-core has retried before."""
+_RETRIED_BY_HTTP = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses that the HTTP layer has already retried (`transport.RETRIES`); the step does not retry them again."""
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def from_answer(
         cure = "Sign in again; the token has expired or is for another tenant"
         return NotAuthenticated(what, message, cure, code="AML901")
     row = find(" ".join((*codes, message)))
-    if status in _HICCUPS:
+    if status in _RETRIED_BY_HTTP:
         code, cure = (row.code, row.cure) if row else _hiccup(status)
         return Unanswered(what, message, cure, code=code, codes=codes, status=status, request_id=request_id)
     if row is None:

@@ -9,7 +9,8 @@ from deploy.commands.project import Project, validate
 from deploy.commands.result import Approve, Result, run_plan
 from deploy.execution.executor import Emit
 from deploy.leasing import lineage
-from deploy.planning import adoption, observe
+from deploy.planning import observe
+from deploy.planning.adopt import plan_adoption
 
 
 def adopt(
@@ -29,6 +30,6 @@ def adopt(
             bodies = endpoints.list_endpoints(cloud)
             specs = [each for spec in specs for each in lineage.adoptable(spec, bodies, owners)]
             existing, rows = observe.observe_names(cloud, specs), role_assignments.assignments(cloud)
-        plan = adoption.plan_adoption(environment, specs, existing, rows, owners)
+        plan = plan_adoption(environment, specs, existing, rows, owners)
         approve(plan, environment.cloud != "local")
         return run_plan(project, cloud, plan, "adopt", emit, jobs)

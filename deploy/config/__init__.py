@@ -1,1 +1,1 @@
-"""Converts the files of a project to specs (read, render, validate), and existing endpoints to files (export)."""
+"""Converts the files of a project to specs (read, render, validate), and existing endpoints to files."""

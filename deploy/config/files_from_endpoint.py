@@ -19,15 +19,8 @@ from deploy.domain.leases import DEADLINE, ENABLED
 from deploy.domain.put_merge import is_ours
 from deploy.domain.traffic_shares import shares
 from deploy.errors import SpecError
-from deploy.sanitize import sanitize
+from deploy.redact import looks_secret
 
-_SECRET_NAME = re.compile(
-    r"(?i)(^|[_.-])(key|token|secret|password|passwd|pwd|pass|credentials?|sas|auth|dsn|connection_?string)s?$"
-    r"|(key|token|secret|password|connection_?string)$"
-)
-_RUN = r"[A-Za-z0-9+=_~-]"
-_RANDOM = re.compile(rf"(?={_RUN}*[0-9])(?={_RUN}*[A-Za-z]){_RUN}{{32,}}")
-_HARMLESS = re.compile(r"|true|false|[0-9.]{1,6}|\$\{\{.*\}\}", re.IGNORECASE | re.DOTALL)
 _BRACES = re.compile(r"(?<!\$)\{\{|\{[%#]")
 
 
@@ -130,16 +123,6 @@ def _free(name: str, hidden: Mapping[str, str]) -> str:
     word = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
     word = word if word[:1].isalpha() else f"hidden_{word}".rstrip("_")
     return word if word not in hidden else f"{word}_{len(hidden) + 1}"
-
-
-def looks_secret(name: str, value: str) -> bool:
-    """Whether a value may be a secret: by its name, by its form, or because it is long and random.
-
-    A reference such as `${{keyvault:...}}`, a boolean or a small number is no secret.
-    """
-    if _HARMLESS.fullmatch(value):
-        return False
-    return bool(_SECRET_NAME.search(name) or sanitize(value) != value or _RANDOM.search(value))
 
 
 def entry(key: str, template: str, indent: int = 2) -> str:

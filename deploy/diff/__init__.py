@@ -1,4 +1,4 @@
-"""Compares a CLI v2 document with an ARM body, by a table with one row per field (`table`, `values`, `paths`).
+"""Compares a CLI v2 document with an ARM body, by a table with one row per field (`fields`, `values`, `paths`).
 
 Fields that the user did not set are not compared, so a default of the service is never a difference. If the user set a
 map that a PUT replaces as a whole, a key that only Azure has is a removal. Step types decide what a change leads to.

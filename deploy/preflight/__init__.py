@@ -5,7 +5,7 @@
     core_quota     cores that a plan needs: of a family, of the region, and of the workspace's own share
     alternatives   other sizes and regions with enough quota, cheapest first
     model_support  what the publisher of a model states about sizes and shared quota
-    names          names, and the limits of endpoints, deployments and role assignments
+    limits         names, and the limits of endpoints, deployments and role assignments
     permissions    the actions that steps need, and whether a list of permissions allows them
     exposure       changes that open a resource to more networks or weaken its authentication
     guards         limits of an environment file

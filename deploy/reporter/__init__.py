@@ -1,14 +1,14 @@
 """Outputs: plan, report, status, doctor, reap and errors as text, Markdown, JSON and HTML.
 
 Pure: values in, a string or a JSON value out. Nothing is printed, read from Azure or decided here. All remote text
-passes through `text.sanitize`, and secrets are hidden in each format.
+passes through `sanitize`, and secrets are hidden in each format.
 
     layout, wording, details        lines on a terminal; sentences of several outputs; fields of a step
     text, problems, doctor, reap    for a terminal: plan and report, errors, checks, reaped endpoints
-    status, status_rows, calendar   existing endpoints: for a terminal, as rows, the ends of leases as iCalendar
-    markdown, document              for pull requests; as JSON
+    status, status_rows, ics        existing endpoints: for a terminal, as rows, the ends of leases as iCalendar
+    markdown, json_documents        for pull requests; as JSON
     html, timeline                  the report as one HTML page (templates/report.html.j2); time of each step
-    actions, jobsummary             for a job of GitHub Actions
+    workflow_commands, jobsummary   for a job of GitHub Actions
     origin                          commit, user, time and run of a deployment
     files                           the files of a report and of `render`
 """

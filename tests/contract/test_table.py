@@ -31,6 +31,7 @@ from azure.mgmt.authorization.models import RoleAssignmentCreateParameters
 from deploy import emulator
 from deploy.emulator import Running
 from deploy.emulator.rbac import builtin_roles
+from deploy.emulator.runtime import standins
 from deploy.emulator.seed import default_world
 
 MODEL = "azureml://registries/azureml/models/MedImageParse/versions/17"
@@ -154,7 +155,7 @@ ROWS: dict[str, Callable[[Client], Any]] = {
     ),
     "registry models.get": lambda c: c.registry.models.get("MedImageParse", "17").version == "17",
     "registry models.get, label": lambda c: c.registry.models.get("MedImageParse", label="latest").version == "17",
-    "registry models.list": lambda c: len(list(c.registry.models.list())) == len(default_world.MODELS),
+    "registry models.list": lambda c: len(list(c.registry.models.list())) == len(standins.MODELS),
     "datastores.get_default": lambda c: c.ml.datastores.get_default().name == "workspaceblobstore",
     "batch_endpoints": lambda c: c.batch() and c.ml.batch_endpoints.get("table-batch").auth_mode == "aad_token",
     "batch_endpoints.list": lambda c: c.batch() and [e.name for e in c.ml.batch_endpoints.list()] == ["table-batch"],

@@ -11,6 +11,7 @@ from deploy.emulator.entra import access_tokens, directory
 from deploy.emulator.quota import core_limits, vm_sizes
 from deploy.emulator.rbac import role_assignments, role_definitions
 from deploy.emulator.rbac.builtin_roles import AI_ADMINISTRATOR, OWNER, ROLES
+from deploy.emulator.runtime import standins
 from deploy.emulator.workspace import registry, user_identities, workspaces
 from deploy.emulator.world.store import Resource, World, dump
 
@@ -33,23 +34,6 @@ REGISTRY_SUBSCRIPTION = "00000000-0000-0000-0000-0000000000f1"
 REGISTRY_GROUP = "registry-builtin-prod-eastus-01"
 CREATED_AT = "2026-01-01T00:00:00.0000000+00:00"
 _SYSTEM_DATA = {"createdAt": CREATED_AT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": CREATED_AT}
-
-_A100_H100 = (
-    "Standard_NC24ads_A100_v4", "Standard_NC48ads_A100_v4", "Standard_NC96ads_A100_v4", "Standard_ND96asr_v4",
-    "Standard_ND96amsr_A100_v4", "Standard_ND40rs_v2", "Standard_NC40ads_H100_v5", "Standard_NC80adis_H100_v5",
-    "Standard_ND96isr_H100_v5",
-)  # fmt: skip
-_T4 = ("Standard_NC4as_T4_v3", "Standard_NC8as_T4_v3", "Standard_NC16as_T4_v3", "Standard_NC64as_T4_v3")
-_CXR = tuple(size for size in _A100_H100 if size != "Standard_ND40rs_v2")
-_GIGAPATH = ("Standard_NC6s_v3", "Standard_NC12s_v3", "Standard_NC24s_v3", *_A100_H100[:6])
-MODELS: tuple[tuple[str, tuple[int, ...], str, tuple[str, ...], str], ...] = (
-    # name, versions, minimum size (cores|GPUs|GB memory|GB disk), allowed sizes, description
-    ("MedImageParse", (14, 15, 16, 17), "24|1|220|64", _A100_H100, "Segmentation of medical images from text prompts."),
-    ("MedImageParse3D", (4, 5, 6), "24|1|220|64", _A100_H100, "Segmentation of medical volumes from text prompts."),
-    ("MedImageInsight", (11, 12, 13), "4|1|28|64", (*_T4, *_A100_H100), "Embeddings of medical images and texts."),
-    ("CxrReportGen", (6, 11, 12), "24|1|220|64", _CXR, "Findings of chest X-rays."),
-    ("Prov-GigaPath", (2, 3), "6|1|112|64", _GIGAPATH, "Embeddings of pathology tiles."),
-)
 
 
 def fill(world: World) -> None:
@@ -132,21 +116,22 @@ def _registry(world: World) -> None:
     }
     private = {"group": REGISTRY_GROUP, "subscription": REGISTRY_SUBSCRIPTION, "storage": "stregistrybuiltin"}
     world.save(Resource(identifier, "registry", "", "azureml", LOCATION, body, private))
-    for name, versions, smallest, allowed, description in MODELS:
+    for model in standins.MODELS:
         facts = {
-            "description": description,
+            "description": model.description,
             "tags": {
                 "SharedComputeCapacityEnabled": "", "task": "medical-imaging",
-                "inference_compute_allow_list": repr(list(allowed)),
+                "inference_compute_allow_list": repr(list(model.sizes)),
             },
             "properties": {
-                "SharedComputeCapacityEnabled": "True", "inference-min-sku-spec": smallest,
-                "inference-recommended-sku": ", ".join(allowed),
+                "SharedComputeCapacityEnabled": "True", "inference-min-sku-spec": model.smallest,
+                "inference-recommended-sku": ", ".join(model.sizes),
             },
         }  # fmt: skip
-        for number in versions:
-            found = registry.model_body("azureml", REGISTRY_GROUP, REGISTRY_SUBSCRIPTION, name, number, facts)
-            world.save(Resource(found["id"], "model", identifier, f"{name}:{number}", LOCATION, found, {"model": name}))
+        for number in model.versions:
+            found = registry.model_body("azureml", REGISTRY_GROUP, REGISTRY_SUBSCRIPTION, model.name, number, facts)
+            name, private = f"{model.name}:{number}", {"model": model.name}
+            world.save(Resource(found["id"], "model", identifier, name, LOCATION, found, private))
 
 
 def _roles(world: World) -> None:

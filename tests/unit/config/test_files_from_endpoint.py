@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy import redact
 from deploy.config import files_from_endpoint
 from deploy.documents import yaml12
 
@@ -27,7 +28,7 @@ HEAD = "# mine\ncloud: local\n\nsubscription_id: a\n"
 )
 def test_what_looks_like_a_secret(name: str, value: str) -> None:
     """By its name, by its form, or because it is long and random."""
-    assert files_from_endpoint.looks_secret(name, value)
+    assert redact.looks_secret(name, value)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_what_looks_like_a_secret(name: str, value: str) -> None:
 )
 def test_other_values_are_no_secrets(name: str, value: str) -> None:
     """Numbers, truth values, paths, references."""
-    assert not files_from_endpoint.looks_secret(name, value)
+    assert not redact.looks_secret(name, value)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from deploy.domain.plan import Plan
 from deploy.domain.spec import EndpointSpec
 from deploy.errors import Refused
 from deploy.planning import planner
-from deploy.planning.adoption import plan_adoption
+from deploy.planning.adopt import plan_adoption
 from tests.addresses import addr
 from tests.unit.specs import OWNER, deployment_body, endpoint_body, environment, facts, spec
 
