@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
 from deploy.cloud import autoscale_and_tags, endpoints, role_assignments
 from deploy.cloud.connect import Cloud
+from deploy.commands import lease_state
 from deploy.commands.notify import Sent, Show, Warn, notify
 from deploy.commands.project import Project, export_folder, valid_specs
 from deploy.commands.result import Approve, Result, run_plan, undeleted_aliases
 from deploy.config import reader, validation
 from deploy.domain import idle_slots, leases
 from deploy.domain.arm import OWNER_TAG, Json, address
-from deploy.domain.plan import Plan, Step
+from deploy.domain.plan import Desired, Plan, Step
 from deploy.errors import Exit, Refused
 from deploy.execution.executor import Emit
 from deploy.planning import expired_slots, reaping
@@ -84,7 +84,9 @@ def reap(
             )
         folder = str(export_folder(project, cloud))
         plan = reaping.plan(environment, inventory, judged, folder)
-        plan = _with_aliases(plan, _alias_steps(project, cloud, file, inventory, _still_leased(judged, rules)))
+        moves = _alias_moves(project, cloud, file, inventory, judged.deleted_names)
+        deletions = _alias_steps(project, cloud, file, inventory, _still_leased(judged, rules) - moves.keys())
+        plan = _with_aliases(plan, deletions, moves)
         if not yes:
             return ReapResult(name, judged, plan, None)
         allowed = reaping.plan_idle(environment, inventory, judged, folder) if judged.findings else plan
@@ -148,6 +150,26 @@ def _still_leased(judged: Selection, rules: Rules) -> set[str]:
     }
 
 
+def _alias_moves(
+    project: Project, cloud: Cloud, file: validation.EnvironmentFile, inventory: Inventory, deleted: Collection[str]
+) -> dict[str, Sequence[Step]]:
+    """Endpoint that is deleted, or was -> the move of the alias that names it to the one of its entry with traffic.
+
+    An interrupted renewal leaves such an alias. Without the move clients would look up a deleted endpoint.
+    """
+    remaining = {name: body for name, body in inventory.endpoints.items() if name not in deleted}
+    owners = {(body.get("tags") or {}).get(OWNER_TAG) for body in remaining.values()}
+    specs = [spec for spec in valid_specs(project, file).values() if spec.owner in owners] if deleted else []
+    found: dict[str, Sequence[Step]] = {}
+    for state in lease_state.read_lease_states(cloud, specs, remaining).values():
+        former = str((state.facts.get(address("alias", state.spec.key)) or {}).get("endpoint") or "")
+
+        if former in deleted and state.alias_problem:
+            moves = alias.plan(Desired(state.spec, {}, ({},)), state.facts)
+            found[former] = [replace(step, address=address("alias", former)) for step in moves]
+    return found
+
+
 def _alias_steps(
     project: Project, cloud: Cloud, file: validation.EnvironmentFile, inventory: Inventory, names: Collection[str]
 ) -> Mapping[str, Sequence[Step]]:
@@ -166,7 +188,12 @@ def _alias_steps(
     return found
 
 
-def _with_aliases(plan: Plan, aliases: Mapping[str, Sequence[Step]]) -> Plan:
-    """The plan with the deletion of each alias after the export of its endpoint."""
-    pairs = [(step, aliases.get(step.endpoint, ()) if step.kind == "export" else ()) for step in plan.steps]
-    return replace(plan, steps=tuple(chain.from_iterable((step, *after) for step, after in pairs)))
+def _with_aliases(plan: Plan, deletions: Mapping[str, Sequence[Step]], moves: Mapping[str, Sequence[Step]]) -> Plan:
+    """The plan with the deletion of each alias after the export of its endpoint, and each move before all steps."""
+    steps: list[Step] = []
+    started: set[str] = set()
+    for step in plan.steps:
+        steps += moves.get(step.endpoint, ()) if step.endpoint not in started else ()
+        started.add(step.endpoint)
+        steps += [step, *(deletions.get(step.endpoint, ()) if step.kind == "export" else ())]
+    return replace(plan, steps=tuple(steps))

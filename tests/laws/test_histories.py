@@ -26,7 +26,7 @@ from deploy.planning.reaping import Rules
 from tests.laws.conftest import WORKSPACE, write_project
 from tests.laws.stage import Ahead
 
-SOME, FULL, LENGTH = (8951, 18899), 30, 11
+SOME, FULL, LENGTH = (8951, 18899), 60, 11
 COMMANDS = (
     *("apply", "apply", "apply bad", "apply refused", "apply killed"),
     *("rollback", "rollback", "reap", "reap old", "teardown", "apply theirs", "teardown theirs"),

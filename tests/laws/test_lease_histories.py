@@ -33,7 +33,7 @@ from tests.laws.test_missed_leases import COMMAND
 from tests.laws.test_renewals import pool
 from tests.unit.aliases.test_aliases import GitHub
 
-SOME, FULL, LENGTH = (30744, 20787), 80, 8
+SOME, FULL, LENGTH = (44, 30744, 20787), 200, 8
 KEYS = ("one", "two")
 HOURS = (6.0, 60.0, 150.0)
 COMMANDS = ("apply", "bad", "renew", "renew", "renew", "reap", "restore", "rollback", "teardown")
