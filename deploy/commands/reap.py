@@ -159,7 +159,8 @@ def _alias_moves(
     """
     remaining = {name: body for name, body in inventory.endpoints.items() if name not in deleted}
     owners = {(body.get("tags") or {}).get(OWNER_TAG) for body in remaining.values()}
-    specs = [spec for spec in valid_specs(project, file).values() if spec.owner in owners] if deleted else []
+    entries = valid_specs(project, file).values() if deleted else ()
+    specs = [spec for spec in entries if spec.owner in owners and leases.chain(spec.first_name, deleted)]
     found: dict[str, Sequence[Step]] = {}
     for state in lease_state.read_lease_states(cloud, specs, remaining).values():
         former = str((state.facts.get(address("alias", state.spec.key)) or {}).get("endpoint") or "")
