@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 from deploy.cloud import autoscale_and_tags, endpoints, role_assignments
 from deploy.cloud.connect import Cloud
@@ -15,11 +16,15 @@ from deploy.config import reader, validation
 from deploy.domain import idle_slots, leases
 from deploy.domain.arm import OWNER_TAG, Json, address
 from deploy.domain.plan import Desired, Plan, Step
+from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import Exit, Refused
 from deploy.execution.executor import Emit
 from deploy.planning import expired_slots, reaping
 from deploy.planning.reaping import Inventory, Rules, Selection
 from deploy.steps import alias, roles
+
+Entries = Callable[[], Mapping[str, EndpointSpec]]
+"""Key -> spec of every valid entry of the environment file; the templates are rendered at the first call."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +80,18 @@ def reap(
     file = validation.validate_environment(reader.read_environment(project.root, name))
     environment = file.environment
     with project.locked(environment, "reap") if yes else project.connect(environment) as cloud:
-        inventory = _inventory(project, cloud, file)
+        entries = cache(partial(valid_specs, project, file))
+        inventory = _inventory(cloud, environment, entries)
         judged = reaping.select(environment, inventory, rules, cloud.now())
         if judged.candidates:
-            transfers = _transfers(project, cloud, file, inventory, judged.deleted_names)
+            transfers = _transfers(cloud, entries, inventory, judged.deleted_names)
             inventory = replace(
                 inventory, autoscale=autoscale_and_tags.autoscale_settings(cloud) or (), transfers=transfers
             )
         folder = str(export_folder(project, cloud))
         plan = reaping.plan(environment, inventory, judged, folder)
-        moves = _alias_moves(project, cloud, file, inventory, judged.deleted_names)
-        deletions = _alias_steps(project, cloud, file, inventory, _still_leased(judged, rules) - moves.keys())
+        moves = _alias_moves(cloud, entries, inventory, judged.deleted_names)
+        deletions = _alias_steps(cloud, entries, inventory, _still_leased(judged, rules) - moves.keys())
         plan = _with_aliases(plan, deletions, moves)
         if not yes:
             return ReapResult(name, judged, plan, None)
@@ -97,47 +103,43 @@ def reap(
         if result.report.stopped:
             return ReapResult(name, judged, plan, result)
         deleted = frozenset[str]() if judged.findings else judged.deleted_names
-        remaining = {name: body for name, body in inventory.endpoints.items() if name not in deleted}
+        remaining = _remaining(inventory, deleted)
         notices = Sent(failed=undeleted_aliases(result.report)) + notify(cloud, file, remaining, show, warn)
         return ReapResult(name, judged, plan, result, notices)
 
 
-def _inventory(project: Project, cloud: Cloud, file: validation.EnvironmentFile) -> Inventory:
+def _remaining(inventory: Inventory, deleted: Collection[str]) -> dict[str, Mapping[str, Json]]:
+    return {name: body for name, body in inventory.endpoints.items() if name not in deleted}
+
+
+def _inventory(cloud: Cloud, environment: Environment, entries: Entries) -> Inventory:
     """The endpoints and role assignments (one list each), and the deployments of each endpoint with an idle slot.
 
     Autoscale settings are read later, only when an endpoint is to be deleted.
     """
     bodies = endpoints.list_endpoints(cloud)
-    deployments = _deployments(project, cloud, file, bodies)
+    deployments = _deployments(cloud, environment, entries, bodies)
     return Inventory(cloud.workspace_id, bodies, role_assignments.assignments(cloud), (), slot_data=deployments)
 
 
 def _deployments(
-    project: Project, cloud: Cloud, file: validation.EnvironmentFile, bodies: Mapping[str, Json]
+    cloud: Cloud, environment: Environment, entries: Entries, bodies: Mapping[str, Json]
 ) -> expired_slots.SlotData:
     """The deployments of endpoints that may have an idle slot, and how long the files keep such a slot; unknown for
     an endpoint that is not in the files.
     """
-    some = {n: b for n, b in bodies.items() if reaping.is_ours(file.environment, b) and expired_slots.may_be(b)}
-    specs = {spec.owner: spec for spec in valid_specs(project, file).values()} if some else {}
-    entries = {name: specs.get(str(body["tags"][OWNER_TAG])) for name, body in some.items()}
-    keep = {
-        n: idle_slots.keep_of(spec) for n, spec in entries.items() if spec and leases.is_in_chain(spec.first_name, n)
-    }
+    some = {n: b for n, b in bodies.items() if reaping.is_ours(environment, b) and expired_slots.may_be(b)}
+    by_owner = {spec.owner: spec for spec in entries().values()} if some else {}
+    specs = {name: by_owner.get(str(body["tags"][OWNER_TAG])) for name, body in some.items()}
+    keep = {n: idle_slots.keep_of(spec) for n, spec in specs.items() if spec and leases.is_in_chain(spec.first_name, n)}
     return expired_slots.SlotData({name: endpoints.read_deployments(cloud, name) for name in some}, keep)
 
 
-def _transfers(
-    project: Project,
-    cloud: Cloud,
-    file: validation.EnvironmentFile,
-    inventory: Inventory,
-    deleted: Collection[str],
-) -> Mapping[str, Json]:
+def _transfers(cloud: Cloud, entries: Entries, inventory: Inventory, deleted: Collection[str]) -> Mapping[str, Json]:
     """The remaining entries that need a role assignment of a deleted endpoint."""
     rows = [row for row in inventory.readable_assignments if (mark := role_assignments.marked(row)) and not mark.own]
-    remaining = {name: body for name, body in inventory.endpoints.items() if name not in deleted}
-    return roles.transfers_of(cloud, list(valid_specs(project, file).values()) if rows else [], rows, remaining)
+    remaining = _remaining(inventory, deleted)
+    return roles.transfers_of(cloud, list(entries().values()) if rows else [], rows, remaining)
 
 
 def _still_leased(judged: Selection, rules: Rules) -> set[str]:
@@ -151,20 +153,19 @@ def _still_leased(judged: Selection, rules: Rules) -> set[str]:
 
 
 def _alias_moves(
-    project: Project, cloud: Cloud, file: validation.EnvironmentFile, inventory: Inventory, deleted: Collection[str]
+    cloud: Cloud, entries: Entries, inventory: Inventory, deleted: Collection[str]
 ) -> dict[str, Sequence[Step]]:
     """Endpoint that is deleted, or was -> the move of the alias that names it to the one of its entry with traffic.
 
     An interrupted renewal leaves such an alias. Without the move clients would look up a deleted endpoint.
     """
-    remaining = {name: body for name, body in inventory.endpoints.items() if name not in deleted}
+    remaining = _remaining(inventory, deleted)
     owners = {(body.get("tags") or {}).get(OWNER_TAG) for body in remaining.values()}
-    entries = valid_specs(project, file).values() if deleted else ()
-    specs = [spec for spec in entries if spec.owner in owners and leases.chain(spec.first_name, deleted)]
+    every = entries().values() if deleted else ()
+    specs = [spec for spec in every if spec.owner in owners and leases.chain(spec.first_name, deleted)]
     found: dict[str, Sequence[Step]] = {}
     for state in lease_state.read_lease_states(cloud, specs, remaining).values():
         former = str((state.facts.get(address("alias", state.spec.key)) or {}).get("endpoint") or "")
-
         if former in deleted and state.alias_problem:
             moves = alias.plan(Desired(state.spec, {}, ({},)), state.facts)
             found[former] = [replace(step, address=address("alias", former)) for step in moves]
@@ -172,11 +173,11 @@ def _alias_moves(
 
 
 def _alias_steps(
-    project: Project, cloud: Cloud, file: validation.EnvironmentFile, inventory: Inventory, names: Collection[str]
+    cloud: Cloud, entries: Entries, inventory: Inventory, names: Collection[str]
 ) -> Mapping[str, Sequence[Step]]:
     """Endpoint -> the deletion of the alias that names it. Otherwise `renew` would find a missed lease."""
     found: dict[str, list[Step]] = {}
-    for spec in valid_specs(project, file).values() if names else ():
+    for spec in entries().values() if names else ():
         for name in leases.chain(spec.first_name, names):
             if (inventory.endpoints[name].get("tags") or {}).get(OWNER_TAG) != spec.owner:
                 continue
