@@ -65,6 +65,11 @@ def release_of(body: Mapping[str, Json] | None) -> str:
     return str(((body or {}).get("tags") or {}).get(RELEASE_TAG) or "").removesuffix(UNVERIFIED)
 
 
+def is_succeeded(body: Mapping[str, Json]) -> bool:
+    """Whether the last operation on a resource (its ARM body) succeeded."""
+    return bool((body.get("properties") or {}).get("provisioningState") == "Succeeded")
+
+
 def capacity_of(body: Mapping[str, Json] | None) -> int:
     """The instances of a deployment, from its ARM body; 0 if it contains no number."""
     return int(((body or {}).get("sku") or {}).get("capacity") or 0)

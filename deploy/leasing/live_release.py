@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from deploy import diff
 from deploy.domain import history
-from deploy.domain.arm import RELEASE_TAG, SLOTS, UNVERIFIED, Json
+from deploy.domain.arm import RELEASE_TAG, SLOTS, UNVERIFIED, Json, is_succeeded
 from deploy.domain.digests import digest
 from deploy.domain.leases import DEADLINE, ENABLED, SUCCEEDS_TAG
 from deploy.domain.put_merge import is_ours
@@ -64,12 +64,8 @@ def _traffic(spec: EndpointSpec, body: Mapping[str, Json], deployments: Bodies) 
         return {str(live_slot(served)): 100}
     siblings = {str(document["name"]) for document in spec.deployments} if named_by_user else set()
     siblings |= shares(body, "mirrorTraffic").keys()
-    healthy = {name for name in siblings & deployments.keys() if _is_healthy(deployments[name])}
+    healthy = {name for name in siblings & deployments.keys() if is_succeeded(deployments[name])}
     return {**dict.fromkeys(sorted(healthy), 0), **served}
-
-
-def _is_healthy(body: Mapping[str, Json]) -> bool:
-    return bool((body.get("properties") or {}).get("provisioningState") == "Succeeded")
 
 
 def _endpoint(spec: EndpointSpec, body: Mapping[str, Json], traffic: Mapping[str, int]) -> dict[str, Json]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from deploy.domain import leases
-from deploy.domain.arm import Facts, Json, address, facts_of
+from deploy.domain.arm import Facts, Json, address, facts_of, is_succeeded
 from deploy.domain.owners import entry, owner_tag
 from deploy.domain.plan import Step, Verb
 from deploy.domain.spec import SHORT_RETRY, EndpointSpec
@@ -39,8 +39,7 @@ def may_be(spec: EndpointSpec, steps: Sequence[Step], facts: Facts) -> bool:
 def _has_usable_deployment(spec: EndpointSpec, facts: Facts) -> bool:
     """Whether a deployment is healthy or unmanaged."""
     return any(
-        (body.get("properties") or {}).get("provisioningState") == "Succeeded" or owner_tag(body) != spec.owner
-        for body in facts_of(facts, "deployment", spec.key).values()
+        is_succeeded(body) or owner_tag(body) != spec.owner for body in facts_of(facts, "deployment", spec.key).values()
     )
 
 

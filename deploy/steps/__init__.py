@@ -7,6 +7,7 @@ which raises CloudError, or Transient when a retry may succeed. The rest is opti
     plan(desired | None, facts)              the steps; pure; None: delete everything; default: none
     permissions(spec, step)                  scope and actions that the step needs; default: none
     is_in_effect(step, world)                whether the world is as the step leaves it; default: its address exists
+                                             and has no `unexplained` field, or is deleted
     explains(step, difference, world)        whether the step made a difference; default: at its address and in effect
     unexplained(step, body)                  fields of a resource that are not as the step leaves them; default: none
     essence(step)                            what makes two steps the same; default: the body
@@ -130,7 +131,9 @@ def is_in_effect(step: Step, world: World) -> bool:
     """Whether the world is as a step leaves it."""
     if method := _answer(step, "is_in_effect", default=None):
         return bool(method(step, world))
-    return (step.address in world) is (step.verb is not Verb.DELETE)
+    if step.verb is Verb.DELETE:
+        return step.address not in world
+    return step.address in world and not list(unexplained(step, world[step.address]))
 
 
 def explains(step: Step, found: Difference, world: World) -> bool:

@@ -85,12 +85,6 @@ def _deleted_with_traffic(desired: Desired, steps: Sequence[Step], facts: Facts)
     ]
 
 
-def is_in_effect(step: Step, world: World) -> bool:
-    """Whether the deployment exists as the step leaves it; for a deletion, whether it does not exist."""
-    body = world.get(step.address)
-    return body is None if step.verb is Verb.DELETE else body is not None and not list(unexplained(step, body))
-
-
 def unexplained(step: Step, body: Json) -> Iterator[str]:
     """ARM paths of the deployment that are not as the step leaves them."""
     return effects.unexplained_fields(step, body, diff.DEPLOYMENT)

@@ -13,7 +13,7 @@ from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import VERSION
 from deploy.diff import effects
 from deploy.domain import history, leases
-from deploy.domain.arm import OWNER_TAG, Address, Facts, Json, address, facts_of
+from deploy.domain.arm import OWNER_TAG, Address, Facts, Json, address, facts_of, is_succeeded
 from deploy.domain.owners import is_unmanaged, owner_tag
 from deploy.domain.plan import Desired, Difference, Step, Verb, World
 from deploy.domain.report import Evidence
@@ -128,12 +128,6 @@ def _words(values: Sequence[Json]) -> str:
     return f"{first} with {', '.join(others)}" if others else first
 
 
-def is_in_effect(step: Step, world: World) -> bool:
-    """Whether the endpoint exists as the step leaves it; for a deletion, whether it does not exist."""
-    body = world.get(step.address)
-    return body is None if step.verb is Verb.DELETE else body is not None and not list(unexplained(step, body))
-
-
 def unexplained(step: Step, body: Json) -> Iterator[str]:
     """ARM paths of the endpoint that are not as the step leaves them."""
     return effects.unexplained_fields(step, body, diff.ENDPOINT)
@@ -191,7 +185,7 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
                 cloud, document, seconds, version, what=what, timeout_seconds=timeout_seconds, keys_of=former
             )
         )
-    if there and _is_whole(there) and not diff.changes(document, there, diff.ENDPOINT):
+    if there and is_succeeded(there) and not diff.changes(document, there, diff.ENDPOINT):
         return Evidence("it exists already")  # a PUT without its traffic would remove it
     return _put(cloud, step, document, what)
 
@@ -221,11 +215,7 @@ def _created_meanwhile(cloud: Cloud, name: str, *, alone: bool) -> Json | None:
 
 def _lease_of(body: Mapping[str, Json] | None) -> leases.Lease | None:
     """The lease of an endpoint that exists already: a second PUT would request another end."""
-    return leases.of(body) if body and _is_whole(body) else None
-
-
-def _is_whole(body: Mapping[str, Json]) -> bool:
-    return bool((body.get("properties") or {}).get("provisioningState") == "Succeeded")
+    return leases.of(body) if body and is_succeeded(body) else None
 
 
 def _delete(where: Address, body: Mapping[str, Json]) -> Step:
