@@ -64,7 +64,7 @@ class Lines:
 def refuse_characters(text: str, locate: Locate) -> None:
     """Refuse characters that YAML does not allow or that its versions read differently (U+0085, U+2028, U+2029)."""
     if found := _FORBIDDEN.search(text):
-        raise _problem(
+        raise problem(
             locate(found.start()),
             "AML102",
             f"The character U+{ord(found[0]):04X} is not allowed in a file.",
@@ -72,7 +72,8 @@ def refuse_characters(text: str, locate: Locate) -> None:
         )
 
 
-def _problem(place: Place, code: str, cause: str, cure: str) -> SpecError:
+def problem(place: Place, code: str, cause: str, cure: str) -> SpecError:
+    """An error of one problem; the cause may contain text of the file."""
     return SpecError([Problem(place, code, sanitize(cause), cure)])
 
 
@@ -97,10 +98,10 @@ class _Composer:
             if error.context_mark and "flow" in str(error.context):
                 begun = self._locate(error.context_mark.index)
                 place = place if begun.file == place.file else begun
-            raise _problem(place, "AML103", f"This is not YAML: {words}.", "Fix the text here or just above.") from None
+            raise problem(place, "AML103", f"This is not YAML: {words}.", "Fix the text here or just above.") from None
         except yaml.YAMLError as error:
             words = str(error).splitlines()[0]
-            raise _problem(self._locate(0), "AML103", f"This is not YAML: {words}.", "Fix the text.") from None
+            raise problem(self._locate(0), "AML103", f"This is not YAML: {words}.", "Fix the text.") from None
 
     def document(self) -> Node:
         next(self._events)
@@ -115,7 +116,7 @@ class _Composer:
         return node
 
     def _fault(self, event: Any, code: str, cause: str, cure: str) -> SpecError:
-        return _problem(self._locate(event.start_mark.index), code, cause, cure)
+        return problem(self._locate(event.start_mark.index), code, cause, cure)
 
     def _node(self, event: Any, depth: int) -> Node:
         """The node that starts with the event; counts values and levels."""

@@ -118,7 +118,7 @@ class _Rendering:
         self.text = "".join(pieces)
         self._seen: Counter[int] = Counter()
         if len(self.text) > SIZE:
-            raise _problem(Place(file), "AML104", "The template renders to more than 1 MiB.", "Make it shorter.")
+            raise yaml12.problem(Place(file), "AML104", "The template renders to more than 1 MiB.", "Make it shorter.")
 
     def locate(self, offset: int) -> Place:
         """Offset in the text -> location in the template."""
@@ -139,7 +139,7 @@ class _Rendering:
         for found in TOKEN.finditer(self.text):
             if self._seen[int(found[1])] < 1:
                 cause = "An expression is not allowed here: in a YAML comment, a tag or an anchor."
-                raise _problem(self.locate(found.start()), "AML114", cause, "To comment it out, use {# ... #}.")
+                raise yaml12.problem(self.locate(found.start()), "AML114", cause, "To comment it out, use {# ... #}.")
             self._seen[int(found[1])] -= 1
 
     def _value(self, found: re.Match[str]) -> tuple[Any, Node | None]:
@@ -150,7 +150,7 @@ class _Rendering:
         value, node = self._value(found)
         if not isinstance(value, (str, int, float)):
             where = f" (at {node.place})" if node else ""
-            raise _problem(place, "AML114", f"{_NO_VALUE}{where}.", "Use the expression as the whole scalar.")
+            raise yaml12.problem(place, "AML114", f"{_NO_VALUE}{where}.", "Use the expression as the whole scalar.")
         return as_text(value, node.source_text if node else None)
 
     def _node(self, value: Any, origin: Node | None, place: Place) -> Node:
@@ -161,7 +161,7 @@ class _Rendering:
         match value:
             case UndefinedValue():
                 cause, _, cure = value.words().partition("\n")
-                raise _problem(place, "AML112", cause, cure)
+                raise yaml12.problem(place, "AML112", cause, cure)
             case dict() if all(isinstance(key, str) for key in value):
                 children: dict[str | int, Node] = {
                     str.__str__(key): self._node(item, None, place) for key, item in value.items()
@@ -179,7 +179,7 @@ class _Rendering:
                 return Node(int.__int__(value), place)
             case float():
                 return Node(float.__float__(value), place)
-        raise _problem(
+        raise yaml12.problem(
             place, "AML114", f"A {type(value).__name__} is not a YAML value.", "Use text, a number or a list."
         )
 
@@ -191,7 +191,7 @@ def _run(sandbox: Sandbox, files: TemplateFiles, name: str) -> str:
         raise
     except TemplateSyntaxError as error:
         place = _place(files, error.name or name, error.lineno, "")
-        raise _problem(
+        raise yaml12.problem(
             place, "AML111", f"This is not valid jinja2: {_sentence(error.message)}", "Fix the template."
         ) from None
     except UndefinedError as error:
@@ -199,14 +199,14 @@ def _run(sandbox: Sandbox, files: TemplateFiles, name: str) -> str:
     except TemplateNotFound as error:
         cause = f"There is no {error.name!r} in {TEMPLATES}/{files.name}/ or {TEMPLATES}/."
         cure = f"Use the name of a file in {TEMPLATES}/{files.name}/, or its path in {TEMPLATES}/."
-        raise _problem(_where(error, files, name, str(error.name)), "AML115", cause, cure) from None
+        raise yaml12.problem(_where(error, files, name, str(error.name)), "AML115", cause, cure) from None
     except RecursionError as error:
         cure = "Add an end condition, or remove it."
-        raise _problem(_where(error, files, name, ""), "AML113", _ENDLESS, cure) from None
+        raise yaml12.problem(_where(error, files, name, ""), "AML113", _ENDLESS, cure) from None
     except Exception as error:  # noqa: BLE001 a user's expression can raise any exception
         words = _OWNERS.sub("", str(error) or type(error).__name__)
         cause = f"The expression failed: {_sentence(words)}"
-        raise _problem(_where(error, files, name, ""), "AML113", cause, "Fix the expression.") from None
+        raise yaml12.problem(_where(error, files, name, ""), "AML113", cause, "Fix the expression.") from None
 
 
 def _undefined_problem(files: TemplateFiles, words: str, name: str, line: int) -> Problem:
@@ -241,7 +241,3 @@ def _place(files: TemplateFiles, name: str, line: int, word: str) -> Place:
 
 def _sentence(words: str | None) -> str:
     return f"{(words or '').splitlines()[0].rstrip('.')}."
-
-
-def _problem(place: Place, code: str, cause: str, cure: str) -> SpecError:
-    return SpecError([Problem(place, code, sanitize(cause), cure)])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from deploy.preflight import alternatives, core_quota
 from deploy.preflight.check_result import CheckResult, Verdict
 from tests.unit.preflight.given import A100, region
+from tests.unit.reporter import examples
 
 NUMBERS = st.none() | st.integers(-1, 500)
 PAIRS = st.lists(
@@ -96,21 +97,7 @@ def test_families_are_compared_loosely() -> None:
     assert core_quota.family("Standard DSv2 Family Cluster Dedicated vCPUs") == core_quota.family("standardDSv2Family")
 
 
-QUOTA = {
-    "instance_type": A100,
-    "family": "standardNCADSA100v4Family",
-    "cores_per_instance": 24,
-    "instances": 1,
-    "held": 0,
-    "capacity": "dedicated",
-    "reserve": False,
-    "needed": 24,
-    "in_use": 0,
-    "limit": 48,
-    "left": 48,
-    "total_left": 200,
-    "workspace_left": None,
-}
+QUOTA = {**examples.QUOTA, "workspace_left": None}
 NEEDS, FAMILY = "need 24 cores (1 instance x 24)", "standardNCADSA100v4Family"
 GROWS = "need 4 cores (2 -> 3 instances, Azure keeps 20 % for upgrades: 1 x 4)"
 UNKNOWN = {"needed": None, "cores_per_instance": None, "left": None}
