@@ -11,27 +11,29 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping, ValuesView
 from functools import cache, lru_cache
 from types import CodeType, GeneratorType
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, Undefined, nodes, pass_context
+from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, Undefined, nodes, pass_context, pass_environment
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import TemplateAssertionError
+from jinja2.filters import FILTERS
 from jinja2.lexer import Lexer
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from jinja2.utils import missing
 
 from deploy.config.rendering.markers import MARK, TOKEN, MarkingLexer, token
+from deploy.config.rendering.meter import Meter, measured
 from deploy.config.rendering.undefined import UndefinedValue
 from deploy.config.rendering.value_locations import Placed, PlacedDict, PlacedList, node_of
 from deploy.documents.locations import Node, as_text
 
-BUDGET, DEPTH, BITS = 1_000_000, 64, 1024
-"""Limits: loop rounds, calls and values per file; nesting of a value; bits of a number."""
-TEXT = 8 * 2**20
+_RAW = 8 * 2**20
+"""Characters of the output with tokens and marks."""
 _METHODS = frozenset({"get", "items", "keys", "values"})
 
 
@@ -47,7 +49,31 @@ class Text(str):
 
 
 class _Generator(CodeGenerator):
-    """Finalizes the result of a call block like other expressions, which jinja2 does not."""
+    """Counts literals, slices and joined text, and finalizes the result of a call block like other expressions."""
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 jinja2's name
+        self.write("environment.join_text((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802 jinja2's name
+        self._counted(super().visit_Getitem, node, frame, isinstance(node.arg, nodes.Slice))
+
+    def visit_List(self, node: nodes.List, frame: Frame) -> None:  # noqa: N802 jinja2's name
+        self._counted(super().visit_List, node, frame)
+
+    def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:  # noqa: N802 jinja2's name
+        self._counted(super().visit_Dict, node, frame)
+
+    def visit_Tuple(self, node: nodes.Tuple, frame: Frame) -> None:  # noqa: N802 jinja2's name
+        self._counted(super().visit_Tuple, node, frame, node.ctx == "load")
+
+    def _counted(self, visit: Callable[[Any, Frame], None], node: nodes.Expr, frame: Frame, new: bool = True) -> None:
+        self.write("environment.meter.made(" if new else "")
+        visit(node, frame)
+        self.write(")" if new else "")
 
     def visit_CallBlock(self, node: nodes.CallBlock, frame: Frame) -> None:  # noqa: N802 jinja2's name
         body, macro = self.macro_body(node, frame)
@@ -88,15 +114,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
     """One rendering of one file. `values[n]` is the value of token n, and its node in the environment file, if any."""
 
     code_generator_class = _Generator
-    intercepted_binops = frozenset({"*", "**"})
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def __init__(self, read: Callable[[str], str | None], names: Mapping[str, Any]) -> None:
         self._read = read
-        super().__init__(undefined=UndefinedValue, loader=_Library(read), keep_trailing_newline=True, cache_size=50)
+        super().__init__(
+            undefined=UndefinedValue, loader=_Library(read), keep_trailing_newline=True, cache_size=50, optimized=False
+        )  # optimized: jinja2 would calculate constant expressions while it compiles, where nothing is measured
+        self.meter = Meter()
         self.finalize = self._token
-        self.filters["_counted"] = self._counted
-        for gone, table in (("random", self.filters), ("lipsum", self.globals)):
-            table.pop(gone)
+        self.filters = _FILTERS
+        self.globals.pop("lipsum")
         self.globals.update(range=self._range, **names)
         self.values: list[tuple[Any, Node | None]] = []
         self.undefined_values: list[tuple[str, str, int]] = []
@@ -119,42 +147,49 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def concat(self, parts: Iterable[str]) -> Text:
         """Joins the output of a macro or block."""
         raw = self._join(parts)
-        return Text(raw, TOKEN.sub(lambda found: self._finished(int(found[1])), MARK.sub("", raw)))
+        pieces, end = [], 0
+        plain = MARK.sub("", raw)
+        for found in TOKEN.finditer(plain):
+            pieces += [plain[end : found.start()], self.meter.made(self._finished(int(found[1])))]
+            end = found.end()
+        return Text(raw, self.meter.made("".join((*pieces, plain[end:]))))
 
     def _join(self, parts: Iterable[str]) -> str:
         pieces, size = [], 0
         for part in parts:
             pieces.append(part.raw if isinstance(part, Text) else part)
             size += len(pieces[-1])
-            if size > TEXT:
+            if size > _RAW:
                 raise OverflowError("the output of the template is too large")
         return "".join(pieces)
 
-    def spend(self, amount: int) -> None:
-        """Counts work; raises OverflowError above the budget."""
-        self._spent += amount
-        if self._spent > BUDGET:
-            raise OverflowError("the template has too many loop rounds or values")
-
-    def _weigh(self, value: Any, depth: int = 0) -> None:
-        """Counts one for each value in a value and each KiB of text."""
-        self.spend(1 + (len(value) // 1024 if isinstance(value, str) else 0))
-        if depth > DEPTH:
-            raise OverflowError(f"a value is nested deeper than {DEPTH} levels")
-        if isinstance(value, int) and value.bit_length() > BITS:
-            raise OverflowError(f"a number has more than {BITS} bits")
-        inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-        for item in inner:
-            self._weigh(item, depth + 1)
+    def join_text(self, parts: tuple[Any, ...]) -> str:
+        """The result of `~`."""
+        self.meter.check("~", parts)
+        return str(self.meter.made("".join(map(str, parts))))
 
     def call(self, context: Context, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        self.spend(10)
-        return super().call(context, function, *args, **kwargs)
+        self.meter.spend(10)
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, (str, bytes, int, float)):
+            args = tuple(map(self.meter.settled, args))
+            self.meter.check(function.__name__, (owner, *args), kwargs)
+        return self.meter.made(super().call(context, function, *args, **kwargs))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        if _size_of(operator, left, right) > TEXT:
-            raise OverflowError("the result is too large")
-        return super().call_binop(context, operator, left, right)
+        self.meter.check(operator, (left, right))
+        return self.meter.made(super().call_binop(context, operator, left, right))
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """`str.format` and `str.format_map`, with every field measured."""
+        if super().wrap_str_format(value) is None:
+            return None
+
+        def run(*args: Any, **kwargs: Any) -> str:
+            given, named = ((), args[0]) if value.__name__ == "format_map" else (args, kwargs)
+            return _Formatter(self).vformat(str(value.__self__), given, named)
+
+        return run
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         return not (isinstance(obj, Placed) and hasattr(Placed, attr)) and super().is_safe_attribute(obj, attr, value)
@@ -184,8 +219,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(value, Undefined):
             return self._note(value)
         if isinstance(value, (GeneratorType, KeysView, ValuesView, range)):
-            value = list(self._counted(value))
-        self._weigh(value)
+            value = self.meter.settled(value)
+        self.meter.made(" " * self.meter.size(value) if isinstance(value, (list, dict)) else value)
         node = self._last[1] if value is self._last[0] else node_of(value)
         self.values.append((value, node))
         self._last = (missing, None)
@@ -210,23 +245,30 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return as_text(value, node.source_text if node else None)
         return json.dumps(value, default=str)
 
-    def _counted(self, items: Iterable[Any]) -> Iterator[Any]:
-        for item in items:
-            self.spend(1)
-            yield item
-
     def _range(self, *limits: int) -> range:
         found = range(*limits)
-        self.spend(len(found))
+        self.meter.spend(len(found))
         return found
 
 
-def _size_of(operator: str, left: Any, right: Any) -> int:
-    """The approximate number of bits or items of a power or product."""
-    if isinstance(left, int) and isinstance(right, int):
-        return left.bit_length() * right if operator == "**" else left.bit_length() + right.bit_length()
-    many, times = (left, right) if isinstance(right, int) else (right, left)
-    return len(many) * times if isinstance(many, (str, list, tuple)) and isinstance(times, int) else 0
+class _Formatter(SandboxedFormatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        environment: Any = self._env
+        environment.meter.check("format", ("%" + "%".join(re.findall(r"\d+", format_spec)), value))
+        return str(environment.meter.made(super().format_field(value, format_spec)))
+
+
+@pass_environment
+def _counted(environment: Sandbox, items: Iterable[Any]) -> Iterator[Any]:
+    for item in items:
+        environment.meter.spend(1)
+        yield item
+
+
+_FILTERS: dict[str, Callable[..., Any]] = {
+    **{name: measured(name, function) for name, function in FILTERS.items() if name != "random"},
+    "_counted": _counted,
+}
 
 
 @cache

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +22,7 @@ from deploy.documents import yaml12
 from deploy.documents.locations import FieldPath, Node, Source, TemplateFiles
 from deploy.domain.spec import Environment
 from deploy.errors import Place, SpecError
+from tests.project import ROOT
 
 NAME = "m/endpoint.yml.j2"
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
@@ -340,6 +344,16 @@ def test_templates_cannot_access_python(expression: str) -> None:
 def test_the_work_of_a_template_is_bounded(text: str) -> None:
     """A template cannot loop, nest or write without end."""
     assert refused(text)[0] in ("AML104", "AML113")
+
+
+def test_no_expression_takes_more_than_5_seconds_or_256_mb() -> None:
+    """Each hostile template is refused; their process as a whole stays small."""
+    command = [sys.executable, "-m", "tests.unit.config.hostile"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT, check=True)
+    lines = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert len(lines) >= 40
+    assert [line for line in lines if not line[3].startswith("AML113")] == []
+    assert [line for line in lines if line[1] > 5 or line[2] > 256] == []
 
 
 @pytest.mark.parametrize(
