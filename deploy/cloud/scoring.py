@@ -6,7 +6,9 @@ later calls; it also retries some failures. Here one call is one request.
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.cloud import response_schemas
@@ -18,6 +20,12 @@ from deploy.domain.arm import Json
 from deploy.errors import CloudError, Transient
 from deploy.no_netrc import no_netrc_auth
 from deploy.redact import redact_values
+
+_CHUNK = 65_536
+_SHOWN = 500
+"""Bytes of an error of the model that its message contains."""
+_POLL = 0.25
+"""Seconds between two checks for an interrupt."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +63,13 @@ def _read(cloud: Cloud, endpoint: Json) -> str:
     return keys.get("primaryKey") or ""
 
 
-def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout: float, what: str) -> Answer:
-    """POST `body` to one deployment of an endpoint, whatever its share of traffic; `timeout` in seconds."""
-    import requests
+def score(
+    cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout: float, limit: int, what: str
+) -> Answer:
+    """POST `body` to one deployment of an endpoint, whatever its share of traffic.
 
+    `timeout`: seconds until the answer is complete; `limit`: its bytes.
+    """
     uri = endpoint["properties"].get("scoringUri")
     if not uri:
         raise Transient(
@@ -68,30 +79,93 @@ def score(cloud: Cloud, endpoint: Json, deployment: str, body: bytes, *, timeout
     headers = {
         "Authorization": f"Bearer {key}",
         "Content-Type": "application/json",
+        "Accept-Encoding": "identity",  # the limit counts the bytes as sent
         "azureml-model-deployment": deployment,
     }
-    started = time.perf_counter()
-    try:
-        answer = requests.post(
-            uri, data=body, headers=headers, timeout=timeout, verify=cloud.ca or True, auth=no_netrc_auth
-        )
-    except requests.Timeout:
-        raise Transient(
-            what, f"no answer within {timeout:g} s", "Raise probe.timeout or request_timeout_ms", code="AML371"
-        ) from None
-    except requests.RequestException as error:
-        raise Transient(what, str(error), "Check the network connection to the scoring URI", code="AML372") from None
     secrets = {key} if key else set()
-    model = answer.headers.get("ms-azureml-model-error-statuscode", "")
+    started = time.perf_counter()
+    exchange = _Exchange(uri, headers, body, timeout, limit, cloud.ca or True)
+    if problem := exchange.run(what):
+        if exchange.content:
+            problem.attached["answer.txt"] = redact_values(exchange.content, secrets)
+        raise problem
+    found = exchange.headers
+    model = found.get("ms-azureml-model-error-statuscode", "")
     return Answer(
-        status=answer.status_code,
-        body=redact_values(answer.content, secrets),
+        status=exchange.status,
+        body=redact_values(exchange.content, secrets),
         seconds=time.perf_counter() - started,
-        request_id=redact_values(answer.headers.get("x-request-id", ""), secrets),
+        request_id=redact_values(found.get("x-request-id", ""), secrets),
         model_status=int(model) if model.isdecimal() else None,
-        model_reason=redact_values(answer.headers.get("ms-azureml-model-error-reason", ""), secrets),
-        retry_after=retry_after_seconds(answer.headers),
+        model_reason=redact_values(found.get("ms-azureml-model-error-reason", ""), secrets),
+        retry_after=retry_after_seconds(found),
     )
+
+
+class _Exchange:
+    """One POST without redirects, bounded in time and size. What arrived before an error stays in `content`.
+
+    It runs in a daemon thread, because a timeout of `requests` is for one read, and an answer that arrives byte by byte
+    never reaches it.
+    """
+
+    def __init__(
+        self, uri: str, headers: Mapping[str, str], body: bytes, timeout: float, limit: int, verify: str | bool
+    ) -> None:
+        self.status: int = 0
+        self.headers: Mapping[str, str] = {}
+        self._uri, self._sent, self._body, self._verify = uri, headers, body, verify
+        self._timeout, self._limit = timeout, limit
+        self._chunks: list[bytes] = []
+        self._error: Exception | None = None
+
+    @property
+    def content(self) -> bytes:
+        return b"".join(tuple(self._chunks))[: self._limit]
+
+    def run(self, what: str) -> CloudError | None:
+        """The error of an exchange that failed."""
+        import requests
+
+        thread = threading.Thread(target=self._post, daemon=True)
+        end = time.monotonic() + self._timeout
+        thread.start()
+        while thread.is_alive() and time.monotonic() < end:
+            thread.join(min(_POLL, max(0.0, end - time.monotonic())))
+        error = self._error
+        if thread.is_alive() or isinstance(error, requests.Timeout):
+            cause = (
+                f"no complete answer within {self._timeout:g} s"
+                if self.status
+                else f"no answer within {self._timeout:g} s"
+            )
+            return Transient(what, cause, "Raise probe.timeout or request_timeout_ms", code="AML371")
+        if error:
+            return Transient(what, str(error), "Check the network connection to the scoring URI", code="AML372")
+        if sum(map(len, self._chunks)) > self._limit:
+            cause = f"the answer is larger than {self._limit >> 20} MB"
+            return CloudError(what, cause, "Raise probe.max_answer_mb, or send a smaller input", code="AML376")
+        return None
+
+    def _post(self) -> None:
+        import requests
+        from urllib3.exceptions import HTTPError
+
+        end, size = time.monotonic() + self._timeout, 0
+        try:
+            with requests.post(
+                self._uri, data=self._body, headers=self._sent, timeout=self._timeout, verify=self._verify,
+                auth=no_netrc_auth, stream=True, allow_redirects=False,
+            ) as answer:  # fmt: skip
+                self.headers, self.status = answer.headers, answer.status_code
+                read = getattr(answer.raw, "read1", answer.raw.read)  # read1 (urllib3 2) returns what has arrived
+                for chunk in iter(lambda: read(_CHUNK, decode_content=False), b""):
+                    self._chunks.append(chunk)
+                    size += len(chunk)
+                    if size > self._limit or time.monotonic() > end:
+                        return
+        except (requests.RequestException, HTTPError, OSError) as error:
+            self._error = error
 
 
 def refusal(answer: Answer, what: str) -> CloudError | None:
@@ -102,6 +176,9 @@ def refusal(answer: Answer, what: str) -> CloudError | None:
     """
     if answer.status == 424:
         return _of_the_model(answer, what)
+    if 300 <= answer.status < 400:
+        cause = f"HTTP {answer.status}, the scoring URI redirects; a probe does not follow"
+        return CloudError(what, cause, "Check the proxies between this machine and Azure", code="AML372")
     if answer.status not in _REFUSALS:
         return None
     code, words, cure = _REFUSALS[answer.status]
@@ -116,7 +193,7 @@ def refusal(answer: Answer, what: str) -> CloudError | None:
 
 
 def _of_the_model(answer: Answer, what: str) -> CloudError:
-    words = answer.model_reason or answer.body[:200].decode(errors="replace")
+    words = " ".join(answer.body[:_SHOWN].decode(errors="replace").split()) or answer.model_reason
     cause = f"the model answered {answer.model_status or 'an error'}: {words}"
     kind = Transient if answer.model_status in (429, 502, 503, 504) else CloudError
     return kind(what, cause, "Read `amldeploy logs`", code="AML373", status=424, request_id=answer.request_id)

@@ -72,8 +72,9 @@ class Probe(Document):
     max_seconds: Duration | None = Field(default=None, description="Longest response time that passes: 2s, 1m.")
     attempts: Whole = Field(default=5, ge=1, le=100)
     timeout: Annotated[Duration, Field(gt=0)] = Field(
-        default=90.0, description="Timeout of one attempt: 90s, 5m, or seconds."
+        default=90.0, description="Time until the answer of one attempt is complete: 90s, 5m, or seconds."
     )
+    max_answer_mb: Whole = Field(default=64, ge=1, le=1024, description="Largest answer that is read, in MB.")
 
 
 class RetryPolicy(Document):

@@ -22,7 +22,7 @@ NAME = "probe"
 NEEDS_CORES = True
 UNVERIFIED_WHY = "it has traffic and is not verified"
 _KEPT = 1_000_000
-"""Bytes of a wrong answer that the report contains."""
+"""Bytes of an error or a wrong answer that the report contains."""
 
 
 def plan(desired: Desired | None, facts: Facts) -> Sequence[Step]:
@@ -86,10 +86,13 @@ def run(cloud: Cloud, step: Step) -> Evidence:
         str(body["deployment"]),
         kind.request(body["probe"], folder),
         timeout=float(body["probe"]["timeout"]),
+        limit=int(body["probe"]["max_answer_mb"]) << 20,
         what=what,
     )
     expected = int(body["probe"]["status"])
     if answer.status != expected and (refused := scoring.refusal(answer, what)):
+        if answer.body:
+            refused.attached["answer.txt"] = answer.body[:_KEPT]
         raise refused
     try:
         seen = kind.check(body["probe"], folder, answer.status, answer.body)

@@ -1,7 +1,8 @@
-"""Scoring: the key is registered as a secret before it is sent, and no response contains it."""
+"""Scoring: the key is registered as a secret before it is sent, no response contains it; answers are bounded."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from deploy.cloud import scoring
+from deploy.errors import CloudError, Transient
 
 KEY = "k3y-of-the-endpoint-0123456789"
 MODES = {"Key": "listKeys", "AMLToken": "token", "AADToken": ""}
@@ -57,7 +59,90 @@ def test_no_response_contains_the_key(mode: str, parrot: Any) -> None:
     )
     uri = f"http://127.0.0.1:{parrot.server_port}/score"
     endpoint = {"name": "mip", "properties": {"authMode": mode, "scoringUri": uri}}
-    answer = scoring.score(cloud, endpoint, "blue", b"{}", timeout=20, what="probe mip")
+    answer = scoring.score(cloud, endpoint, "blue", b"{}", timeout=20, limit=2**20, what="probe mip")
     assert parrot.told == [KEY, "asked"]
     assert answer.model_reason == "cannot use (hidden)"
     assert KEY not in f"{answer} {scoring.refusal(answer, 'probe mip')}"
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """Answers each path in its own wrong way."""
+
+    def do_POST(self) -> None:
+        self.server.paths.append(self.path)  # type: ignore[attr-defined]
+        if self.path == "/redirect":
+            self.send_response(307)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        if self.path == "/model-error":
+            self.send_response(424)
+            self.send_header("ms-azureml-model-error-reason", "Internal Server Error")
+            self.end_headers()
+            self.wfile.write(b"KeyError: 'image'")
+            return
+        if self.path != "/slow-headers":
+            self.send_response(200)
+            self.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(1_000_000):
+                self.wfile.write(b"HTTP/1.1 200 OK"[:1] if self.path == "/slow-headers" else b"0123456789" * 7)
+                if self.path != "/large" and self.server.ended.wait(0.05):  # type: ignore[attr-defined]
+                    return
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the library's name
+        """Logs nothing."""
+
+
+@pytest.fixture
+def stranger() -> Iterator[Any]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        server.paths, server.ended = [], threading.Event()  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.ended.set()  # type: ignore[attr-defined]
+        server.shutdown()
+        thread.join()
+
+
+def ask(server: Any, path: str, timeout: float = 20, limit: int = 2**20) -> scoring.Answer:
+    cloud: Any = SimpleNamespace(
+        workspace_id="/w", ca=None, on_secret=str, arm=SimpleNamespace(post=lambda *_: {"primaryKey": KEY})
+    )
+    endpoint = {
+        "name": "mip",
+        "properties": {"authMode": "Key", "scoringUri": f"http://127.0.0.1:{server.server_port}{path}"},
+    }
+    return scoring.score(cloud, endpoint, "blue", b"{}", timeout=timeout, limit=limit, what="probe mip")
+
+
+def test_an_answer_above_the_limit_is_refused_and_its_start_is_kept(stranger: Any) -> None:
+    """No more than the limit is read."""
+    with pytest.raises(CloudError, match="larger than 1 MB") as caught:
+        ask(stranger, "/large")
+    assert caught.value.code == "AML376"
+    assert len(caught.value.attached["answer.txt"]) == 2**20
+
+
+@pytest.mark.parametrize(("path", "cause"), [("/slow-body", "no complete answer"), ("/slow-headers", "no answer")])
+def test_an_answer_that_arrives_byte_by_byte_ends_at_the_timeout(stranger: Any, path: str, cause: str) -> None:
+    """The timeout is for the whole answer, not for one read; what arrived is kept."""
+    with pytest.raises(Transient, match=f"{cause} within 0.4 s") as caught:
+        ask(stranger, path, timeout=0.4)
+    assert caught.value.code == "AML371"
+    assert bool(caught.value.attached) == (path == "/slow-body")
+
+
+def test_a_redirect_is_refused_and_not_followed(stranger: Any) -> None:
+    """The key is not sent to another address."""
+    found = scoring.refusal(ask(stranger, "/redirect"), "probe mip")
+    assert "does not follow" in str(found)
+    assert stranger.paths == ["/redirect"]
+
+
+def test_the_body_of_an_error_of_the_model_is_shown_first(stranger: Any) -> None:
+    """The header has only the reason of the status line."""
+    found = scoring.refusal(ask(stranger, "/model-error"), "probe mip")
+    assert "KeyError: 'image'" in str(found)
