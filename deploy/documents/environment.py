@@ -60,6 +60,20 @@ class GuardsDocument(Document):
     )
 
 
+class ServiceLimitsDocument(Document):
+    """Limits of the subscription that Azure raised on request. No API returns them."""
+
+    endpoints: Count | None = Field(
+        default=None, ge=1, description="Online and batch endpoints of the subscription in the region; 100 by default."
+    )
+    deployments: Count | None = Field(
+        default=None, ge=1, description="Deployments of the subscription in the region; 500 by default."
+    )
+    deployments_per_endpoint: Count | None = Field(
+        default=None, ge=1, description="Deployments of one endpoint; 20 by default."
+    )
+
+
 class EntryDocument(Document):
     """An endpoint: a template and its values."""
 
@@ -85,4 +99,5 @@ class EnvironmentDocument(Document):
         default={}, description="Key -> template and values. The key names the endpoint on the command line."
     )
     guards: GuardsDocument = GuardsDocument()
+    service_limits: ServiceLimitsDocument = ServiceLimitsDocument()
     notices: tuple[Notice, ...] = Field(default=(), description="Channels for notices before a lease ends.")

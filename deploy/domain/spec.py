@@ -20,6 +20,15 @@ class Guards:
 
 
 @dataclass(frozen=True)
+class ServiceLimits:
+    """Limits that Azure granted on request, as the environment file states them; None: only the default is known."""
+
+    endpoints: int | None = None
+    deployments: int | None = None
+    deployments_per_endpoint: int | None = None
+
+
+@dataclass(frozen=True)
 class Environment:
     """One file of `environments/`, read and valid."""
 
@@ -30,6 +39,7 @@ class Environment:
     workspace: str
     endpoints: tuple[str, ...]
     guards: Guards = Guards()
+    service_limits: ServiceLimits = ServiceLimits()
     project: str = ""
     protected: tuple[str, ...] = ()  # keys of endpoints that are never deleted
 
@@ -77,6 +87,7 @@ class EndpointSpec:
     traffic: Mapping[str, int] | None = None
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     renamed_from: str = ""
+    service_limits: ServiceLimits = ServiceLimits()
     probe_files: str = ""  # digest of the files that its probe reads
     siblings: tuple[EndpointSpec, ...] = ()  # the other entries of its environment file that are valid
 

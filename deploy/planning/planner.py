@@ -106,13 +106,15 @@ def draft_release(
         if address("endpoint", spec.key) not in seen or not refusals.protected(environment, [spec]):
             fallback_steps += _fallback(spec, own, seen)  # which deletes the endpoint that exists
     findings += [*check_result.findings(steps), *headroom.limits_exceeded_together(steps)]
-    findings += limits.too_many(steps, facts)
+    beyond, warnings = limits.too_many(steps, facts, environment)
+    findings += beyond
     findings += exposure.refused(environment, exposed, allowed=choices.allow_exposure)
     findings += guards.too_many(environment, specs, facts, steps, siblings or {})
     unprobed = [spec for spec in specs if not choices.restored and guards.moves_unprobed(spec, steps, facts[spec.key])]
     refused, untested = guards.without_probe(environment, unprobed)
     notes = [note for spec in specs if (note := refusals.forward_note(spec, steps, facts[spec.key]))]
     notes += [note for spec in specs for note in fallback.notes(spec, fallback_steps, facts[spec.key])]
+    notes += [*headroom.raisable_limits_exceeded(steps, environment.name), *warnings]
     return Draft(steps, rescue, fallback_steps, [*findings, *refused], (*notes, *untested), held, exposed)
 
 

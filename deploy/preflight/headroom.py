@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.domain.arm import Json
@@ -19,13 +19,15 @@ _TERMS = 4
 class Limit:
     """A limit. `what` names it ("cores of standardDSv2Family in eastus"). `left` is None if it is unknown.
 
-    What is unlimited has no Limit.
+    What is unlimited has no Limit. `key`: the key of `service_limits` that states a raised limit; `left` is then what
+    is left of the published one, and missing more is no reason to refuse.
     """
 
     what: str
     needs: int
     left: int | None
     code: str
+    key: str = ""
 
     @property
     def missing(self) -> int:
@@ -34,7 +36,7 @@ class Limit:
 
     def body(self) -> dict[str, Json]:
         """The limit, for the body of a check."""
-        return {"what": self.what, "needs": self.needs, "left": self.left}
+        return {"what": self.what, "needs": self.needs, "left": self.left, **({"key": self.key} if self.key else {})}
 
 
 def left(limit: Json, used: Json) -> int | None:
@@ -44,20 +46,36 @@ def left(limit: Json, used: Json) -> int | None:
 
 def limits_exceeded_together(steps: Sequence[Step]) -> list[Finding]:
     """Limits that are enough for each check alone, but not for all checks together."""
+    findings = []
+    for first, limits, cause in _exceeded(steps):
+        if len(limits) > 1 and not limits[0].get("key"):
+            cure = "Use less, apply fewer endpoints, or request more"
+            findings.append(Finding(str(first.address), "AML203", f"{cause} free{_source(first)}", cure))
+    return findings
+
+
+def raisable_limits_exceeded(steps: Sequence[Step], environment: str) -> list[str]:
+    """A note for each published limit that is too low, and that Azure raises on request."""
+    return [
+        f"{cause} left of the published limit. If Azure raised it, set service_limits.{limits[0]['key']} in"
+        f" environments/{environment}.yml; otherwise request a higher limit."
+        for _, limits, cause in _exceeded(steps)
+        if limits[0].get("key")
+    ]
+
+
+def _exceeded(steps: Sequence[Step]) -> Iterator[tuple[Step, list[Mapping[str, Json]], str]]:
+    """The limits that are too low for all checks together: the first check, its rows, `what: need N, M`."""
     by_limit: dict[str, list[tuple[Step, Mapping[str, Json]]]] = {}
     for step in steps:
         if step.body.get("verdict") != Verdict.NO:
             for limit in step.body.get("limits", ()):
                 by_limit.setdefault(str(limit["what"]), []).append((step, limit))
-    findings = []
     for what, sharing in by_limit.items():
         needs = [int(limit["needs"]) for _, limit in sharing]
         known = [int(limit["left"]) for _, limit in sharing if limit["left"] is not None]
-        if len(sharing) > 1 and known and sum(needs) > min(known):
-            first, cure = sharing[0][0], "Use less, apply fewer endpoints, or request more"
-            cause = f"{what}: need {_sum(needs)}, {min(known)} free{_source(first)}"
-            findings.append(Finding(str(first.address), "AML203", cause, cure))
-    return findings
+        if known and sum(needs) > min(known):
+            yield sharing[0][0], [limit for _, limit in sharing], f"{what}: need {_sum(needs)}, {min(known)}"
 
 
 def _source(step: Step) -> str:
@@ -70,4 +88,4 @@ def _sum(numbers: Iterable[int]) -> str:
     terms = list(map(str, parts))
     if len(parts) > _TERMS:
         terms = [f"{times} x {n}" for n, times in sorted(Counter(parts).items())]
-    return f"{' + '.join(terms)} = {sum(parts)}"
+    return terms[0] if len(terms) == 1 and len(parts) == 1 else f"{' + '.join(terms)} = {sum(parts)}"

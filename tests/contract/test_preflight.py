@@ -234,13 +234,18 @@ def test_roles_that_nobody_counts_again_stop_no_apply(tmp_path: Path) -> None:
     assert "how many role assignments of the subscription are left" in place.evidence.summary
 
 
-def test_limits_are_counted(tmp_path: Path) -> None:
-    """A hundred endpoints in the workspace: the next is refused before it is asked for."""
+def test_a_stated_limit_refuses_and_a_published_one_warns(tmp_path: Path) -> None:
+    """A hundred endpoints in the workspace: without `service_limits` the plan of the next has a note with the key."""
     held = [{"name": f"held-{n:03}"} for n in range(100)]
     made = project(tmp_path, ["fresh-four"], {"endpoints": held})
 
+    assert any("service_limits.endpoints in environments/here.yml" in note for note in commands.plan(made, "here").notes)
+    written = made.root / "environments" / "here.yml"
+    written.write_text(written.read_text() + "service_limits: {endpoints: 100}\n")
     with pytest.raises(Refused, match="AML260"):
         commands.plan(made, "here")
+    written.write_text(written.read_text().replace("100}", "101}"))
+    assert not any("service_limits" in note for note in commands.plan(made, "here").notes)
 
 
 def test_teardown_does_not_leave_what_it_cannot_see(tmp_path: Path) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from deploy.domain.plan import Step, Verb
+from deploy.domain.spec import ServiceLimits
 from deploy.preflight import core_quota, guards, limits, model_support
 from deploy.text import count, noun
 from tests.addresses import addr
 from tests.unit.specs import environment, spec
 
 ASKED = {"name": "mip-ab", "endpoints": 0, "deployments": 0, "siblings": 20, "roles": 0}
+ASKED |= {"granted": {"endpoints": 100, "deployments_per_endpoint": 20}}
 FULL = {"region": "eastus", "endpoints": 100, "assignments": 4000, "free": True, "unread": "", "source": ""}
+GRANTED = replace(environment(), service_limits=ServiceLimits(deployments=500))
 SUMS = {"instances": 1, "held": 0, "capacity": "dedicated", "reserve": False, "limit": None, "left": None}
 
 
@@ -26,7 +30,7 @@ def beyond(there: int) -> Callable[[int], str]:
     """The deployments of a region, with so many there and n more wanted."""
     steps = [Step(Verb.CREATE, addr(f"deployment/mip/n{n}"), {}, "") for n in range(500)]
     facts = {"mip": {addr(f"deployment/mip/d{n}"): {} for n in range(there)}}
-    return lambda n: limits.too_many(steps[:n], facts)[0].cause
+    return lambda n: limits.too_many(steps[:n], facts, GRANTED)[0][0].cause
 
 
 def small(n: int) -> str:

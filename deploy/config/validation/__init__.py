@@ -24,7 +24,7 @@ from deploy.domain.digests import Entries, TooMuch, digest, digest_entries, dige
 from deploy.domain.file_list import listed
 from deploy.domain.ignore_file import Unusable
 from deploy.domain.owners import Owner
-from deploy.domain.spec import EndpointSpec, Environment, Guards
+from deploy.domain.spec import EndpointSpec, Environment, Guards, ServiceLimits
 from deploy.errors import Place, Problem, SpecError
 
 _PLACEHOLDERS = {
@@ -91,6 +91,7 @@ def survey_environment(source: Source) -> EnvironmentFile:
         **fields,
         endpoints=tuple(written.endpoints),
         guards=guards,
+        service_limits=ServiceLimits(**written.service_limits.model_dump()),
         project=written.project or "",
         protected=tuple(key for key, entry in written.endpoints.items() if entry.protected),
     )
@@ -161,7 +162,7 @@ def _spec(rendered: Rendered, environment: Environment, key: str, root: Path, pi
     spec = EndpointSpec(
         key, owner, str(rendered.folder), endpoint, deployments, releases, pipeline, traffic, files=files
     )
-    return replace(spec, probe_files=_probe_files(rendered, pipeline))
+    return replace(spec, probe_files=_probe_files(rendered, pipeline), service_limits=environment.service_limits)
 
 
 def _probe_files(rendered: Rendered, pipeline: Pipeline) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deploy.domain.plan import Step, Verb
+from deploy.domain.spec import ServiceLimits
 from deploy.preflight import headroom, limits
 from deploy.preflight.check_result import CheckResult, Reason, Verdict, findings
 from tests.addresses import addr
-from tests.unit.specs import deployment_body, endpoint_body, facts, spec
+from tests.unit.specs import deployment_body, endpoint_body, environment, facts, spec
 
-NEW = {"name": "mip-ab", "endpoints": 1, "deployments": 1, "siblings": 0, "roles": 2}
+NEW = {"name": "mip-ab", "endpoints": 1, "deployments": 1, "siblings": 0, "roles": 2, "granted": {}}
 SEEN = {"region": "eastus", "endpoints": 3, "assignments": 40, "free": True, "unread": "", "source": "endpoints"}
 
 
@@ -78,12 +81,41 @@ def test_limits_of_the_region() -> None:
     }
 
 
-def test_limits_refuse() -> None:
-    """Each published limit has its code."""
+GRANTED = {"endpoints": 100, "deployments_per_endpoint": 20}
+
+
+def test_limits_that_are_known_refuse() -> None:
+    """Each stated limit has its code; that of role assignments is fixed."""
     full = SEEN | {"endpoints": 100, "assignments": 4000, "free": False, "unread": "in use"}
-    found = limits.check(NEW | {"siblings": 20}, full)
+    found = limits.check(NEW | {"siblings": 20, "granted": GRANTED}, full)
 
     assert [reason.code for reason in found.reasons] == ["AML260", "AML261", "AML264", "AML265"]
+
+
+def test_published_limits_that_azure_raises_on_request_warn() -> None:
+    """Without `service_limits` nothing is refused: the check and a note of the plan name the key."""
+    full = SEEN | {"endpoints": 100}
+    found = limits.check(NEW | {"siblings": 20}, full)
+    assert found.verdict is Verdict.UNKNOWN
+    assert "service_limits.endpoints" in found.why
+    assert "service_limits.deployments_per_endpoint" in found.why
+
+    asked = [limit.body() for limit in limits.limits(NEW | {"siblings": 20}, full)]
+    step = found.step(addr("limits/mip"), {"limits": asked})
+    notes = headroom.raisable_limits_exceeded([step], "prod")
+    assert len(notes) == 2
+    assert all("environments/prod.yml" in note for note in notes)
+    assert headroom.limits_exceeded_together([step, step]) == []
+
+
+@given(st.integers(0, 300), st.integers(1, 300), st.none() | st.integers(1, 300))
+def test_a_stated_limit_decides_and_a_published_one_never_refuses(there: int, new: int, stated: int | None) -> None:
+    """For any counts: refused exactly if a stated limit would be exceeded."""
+    granted = {} if stated is None else {"endpoints": stated}
+    desired = {**NEW, "endpoints": new, "deployments": 0, "roles": 0, "granted": granted}
+    found = limits.check(desired, SEEN | {"endpoints": there})
+    assert bool(found.reasons) == (stated is not None and there + new > stated)
+    assert (found.verdict is Verdict.UNKNOWN) == (stated is None and there + new > 100)
 
 
 def test_unknown_limits() -> None:
@@ -98,9 +130,15 @@ def test_deployments_of_the_region() -> None:
     many = {"mip": {addr(f"deployment/mip/d{n}"): {} for n in range(500)}}
     more = [Step(Verb.CREATE, addr("deployment/mip/blue"), {}, "")]
 
-    assert [f.code for f in limits.too_many(more, many)] == ["AML262"]
-    assert limits.too_many(more, {"mip": {}}) == []
-    assert limits.too_many([], many) == []
+    stated = replace(environment(), service_limits=ServiceLimits(deployments=500))
+    findings, _ = limits.too_many(more, many, stated)
+    assert [f.code for f in findings] == ["AML262"]
+    assert limits.too_many(more, {"mip": {}}, stated) == ([], [])
+    assert limits.too_many([], many, stated) == ([], [])
+
+    findings, notes = limits.too_many(more, many, environment())
+    assert findings == []
+    assert "service_limits.deployments" in notes[0]
 
 
 def test_a_hundred_endpoints_are_one_sum_in_few_words() -> None:
