@@ -239,7 +239,8 @@ def test_a_stated_limit_refuses_and_a_published_one_warns(tmp_path: Path) -> Non
     held = [{"name": f"held-{n:03}"} for n in range(100)]
     made = project(tmp_path, ["fresh-four"], {"endpoints": held})
 
-    assert any("service_limits.endpoints in environments/here.yml" in note for note in commands.plan(made, "here").notes)
+    notes = commands.plan(made, "here").notes
+    assert any("service_limits.endpoints in environments/here.yml" in note for note in notes)
     written = made.root / "environments" / "here.yml"
     written.write_text(written.read_text() + "service_limits: {endpoints: 100}\n")
     with pytest.raises(Refused, match="AML260"):
