@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from deploy.emulator.wire.responses import Json, timestamp
 from deploy.emulator.world.parse import Strict
 from deploy.emulator.world.store import World
-from deploy.emulator.world.timing import ClockState, parse_time
+from deploy.emulator.world.timing import parse_time
 
 FASTEST = 1_000_000
 LONGEST = 3_200_000_000.0
@@ -45,7 +45,7 @@ def change(world: World, requested: ClockChange) -> None:
     real, clock_state = world.clock.now(), world.controls.clock_state
     now = clock_state.at(real) if requested.set is None else parse_time(requested.set)
     scale = clock_state.scale if requested.scale is None else requested.scale
-    world.controls.set_clock(ClockState(real, now + (requested.advance or 0.0), scale))
+    world.controls.set_clock(clock_state.set_to(real, now + (requested.advance or 0.0), scale))
 
 
 def status(world: World) -> dict[str, Json]:

@@ -79,6 +79,14 @@ class World:
         """The world's time, in seconds since 1970."""
         return self.controls.clock_state.at(self.clock.now())
 
+    def unscaled_now(self) -> float:
+        """A time in seconds that passes at real speed, whatever the speed of the world's clock.
+
+        It advances with `clock --advance`, and does not step back with the world's clock. Leases of storage use it,
+        because their holders renew them in real time.
+        """
+        return self.clock.now() + self.controls.clock_state.skipped
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A transaction; due operations are applied first."""

@@ -25,15 +25,23 @@ class SystemClock:
 
 @dataclass(frozen=True)
 class ClockState:
-    """The world's clock: it was `world` at the real time `real`, and runs `scale` times as fast as real time."""
+    """The world's clock: it was `world` at the real time `real`, and runs `scale` times as fast as real time.
+
+    `skipped` is the time that `clock --advance` and settings to a later time have skipped.
+    """
 
     real: float = 0.0
     world: float = 0.0
     scale: float = 1.0
+    skipped: float = 0.0
 
     def at(self, real: float) -> float:
         """The world's time at a real time, both in seconds since 1970."""
         return self.world + (real - self.real) * self.scale
+
+    def set_to(self, real: float, world: float, scale: float) -> ClockState:
+        """The clock set to another time and speed at a real time. A step back does not change `skipped`."""
+        return ClockState(real, world, scale, self.skipped + max(0.0, world - self.at(real)))
 
 
 def parse_time(text: str) -> float:

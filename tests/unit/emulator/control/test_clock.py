@@ -98,6 +98,21 @@ def test_a_reset_sets_real_time_and_keeps_the_speed(azure: Azure) -> None:
     assert (found["ahead"], found["scale"]) == (0, 60)
 
 
+@pytest.mark.parametrize("scale", [0, 1, 60, 1_000_000])
+def test_unscaled_time_passes_at_real_speed_and_jumps_with_the_clock(azure: Azure, scale: float) -> None:
+    """Whatever the speed; a step back does not change it. Leases of storage use it."""
+    turn(azure, scale=scale)
+    begun, now = azure.world.unscaled_now(), azure.world.now()
+    azure.clock.advance(10)
+    assert azure.world.unscaled_now() - begun == 10
+    assert azure.world.now() - now == pytest.approx(10 * scale)
+    turn(azure, advance=60)
+    turn(azure, set="1999-01-01T00:00:00Z")
+    assert azure.world.unscaled_now() - begun == 70
+    turn(azure, set="1999-01-01T00:01:00Z", scale=1)
+    assert azure.world.unscaled_now() - begun == 130
+
+
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
