@@ -16,6 +16,7 @@ import pytest
 from deploy.emulator import Running
 from deploy.emulator.entra import access_tokens
 from deploy.emulator.seed import default_world
+from deploy.emulator.storage.access import ACCOUNT_SAS
 
 ENDPOINT = f"{default_world.WORKSPACE_ID}/onlineEndpoints/hostile?api-version=2022-02-01-preview"
 MIB = 1 << 20
@@ -68,8 +69,8 @@ def test_a_body_that_is_no_object_is_refused(running: Running, token: str, body:
 def test_a_body_of_64_mib_is_answered(running: Running, token: str) -> None:
     """As a blob it is stored, as an endpoint refused; in seconds."""
     begun = time.monotonic()
-    path = "/stmlwlocal.blob.core.windows.net/hostile/large"
-    assert _ask(running, _request(token, b"x" * (64 * MIB), path=path))[0] == 201
+    path = f"/stmlwlocal.blob.core.windows.net/azureml/large?{ACCOUNT_SAS}"
+    assert _ask(running, _request(token, b"x" * (64 * MIB), path=path, Authorization=""))[0] == 201
     assert _ask(running, _request(token, b"[" + b"1," * (32 * MIB - 1) + b"1]"))[0] in (400, 413)
     assert time.monotonic() - begun < 60
 
@@ -107,8 +108,8 @@ def test_half_a_request_holds_nobody_up(running: Running, token: str) -> None:
 def test_a_blobs_name_is_only_a_name(running: Running, state: Path, token: str, name: str) -> None:
     """No file of the state folder is touched or read, whatever the name."""
     before = {path: path.stat().st_mtime_ns for path in (state / "tls").iterdir()}
-    path = f"/stmlwlocal.blob.core.windows.net/hostile/{name}"
-    assert _ask(running, _request(token, b"content", path=path))[0] in (201, 400, 404)
-    status, body = _ask(running, _request(token, b"", "GET", path))
+    path = f"/stmlwlocal.blob.core.windows.net/azureml/{name}?{ACCOUNT_SAS}"
+    assert _ask(running, _request(token, b"content", path=path, Authorization=""))[0] in (201, 400, 404)
+    status, body = _ask(running, _request(token, b"", "GET", path, Authorization=""))
     assert (status, body) == (200, b"content") or status in (400, 404)
     assert {path: path.stat().st_mtime_ns for path in (state / "tls").iterdir()} == before

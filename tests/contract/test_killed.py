@@ -18,13 +18,16 @@ from deploy.emulator import Running
 from deploy.emulator.entra import access_tokens
 from deploy.emulator.rbac.builtin_roles import OWNER
 from deploy.emulator.seed import default_world
+from deploy.emulator.storage.access import ACCOUNT_SAS
 from deploy.emulator.wire.responses import Json
 
 ROUNDS = 12
 VERSION = {"api-version": "2022-02-01-preview"}
 ENDPOINTS = f"{default_world.WORKSPACE_ID}/onlineEndpoints"
 ASSIGNMENTS = f"{default_world.WORKSPACE_ID}/providers/Microsoft.Authorization/roleAssignments"
-BLOBS = "/stmlwlocal.blob.core.windows.net/held"
+BLOBS = "/stmlwlocal.blob.core.windows.net/azureml"
+NO_TOKEN = {"Authorization": None}
+"""A blob is written and read with a SAS."""
 
 
 class Writer:
@@ -58,7 +61,8 @@ class Writer:
             "principalId": str(uuid.uuid4()), "principalType": "ServicePrincipal",
         }  # fmt: skip
         self._put(session, url + role, {"api-version": "2022-04-01"}, {"properties": properties}, role, None)
-        answer = session.put(f"{url}{BLOBS}/{name}", data=name.encode() * 1000, timeout=10)
+        blob = f"{url}{BLOBS}/{name}?{ACCOUNT_SAS}"
+        answer = session.put(blob, data=name.encode() * 1000, headers=NO_TOKEN, timeout=10)
         assert answer.status_code == 201
         self.acknowledged[f"{BLOBS}/{name}"] = name
 
@@ -82,8 +86,10 @@ def _missing(running: Running, token: str, acknowledged: dict[str, Json]) -> lis
     with requests.Session() as session:
         _prepare(session, running, token)
         for path, expected in acknowledged.items():
-            query = {} if path.startswith(BLOBS) else VERSION
-            answer = session.get(running.url + path, params=query, timeout=10)
+            if path.startswith(BLOBS):
+                answer = session.get(f"{running.url}{path}?{ACCOUNT_SAS}", headers=NO_TOKEN, timeout=10)
+            else:
+                answer = session.get(running.url + path, params=VERSION, timeout=10)
             if answer.status_code != 200:
                 lost.append(path)
             elif path.startswith(BLOBS):

@@ -13,7 +13,8 @@ def change(world: World, values: dict[str, Json]) -> None:
     """Set some settings; null restores a default.
 
     Raises:
-        Refusal: 400 for a name that is not a setting, or a value of another type than the default's.
+        Refusal: 400 for a name that is not a setting, a value of another type than the default's, or another word
+            than the allowed ones.
     """
     for name, value in values.items():
         if name not in settings.DEFAULTS:
@@ -27,7 +28,22 @@ def change(world: World, values: dict[str, Json]) -> None:
             raise arm_error(
                 400, "InvalidSetting", f"The value of '{name}' must look like {dump(settings.DEFAULTS[name])}."
             )
-        world.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, dump(value)))
+        stored = _words(name, value) if name in settings.WORDS else value
+        world.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, dump(stored)))
+
+
+def _words(name: str, value: dict[str, Json]) -> dict[str, str]:
+    """The words of a setting, with the default of each key that is left out. YAML reads on and off as booleans."""
+    found = {key: ("off", "on")[word] if isinstance(word, bool) else word for key, word in value.items()}
+    for key, word in found.items():
+        allowed = settings.WORDS[name].get(key)
+        if allowed is None:
+            keys = ", ".join(settings.WORDS[name])
+            raise arm_error(400, "InvalidSetting", f"'{key}' is not a key of '{name}'. Keys: {keys}.")
+        if word not in allowed:
+            message = f"'{key}' of '{name}' must be {' or '.join(allowed)}, found {dump(word)}."
+            raise arm_error(400, "InvalidSetting", message)
+    return {**settings.DEFAULTS[name], **found}
 
 
 def apply(world: World, requested: dict[str, Json]) -> None:

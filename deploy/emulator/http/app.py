@@ -27,6 +27,7 @@ from deploy.emulator.http.exchange import UNKNOWN, Exchange, not_emulated, respo
 from deploy.emulator.rbac import rights
 from deploy.emulator.runtime.hosting import Hosting
 from deploy.emulator.seed.open_world import CURE
+from deploy.emulator.storage import access
 from deploy.emulator.wire import request_log, throttle
 from deploy.emulator.wire.call import Call, Caller
 from deploy.emulator.wire.responses import Answer, Refusal, arm_error, set_time
@@ -71,9 +72,9 @@ class Emulator:
 
     def _exchange(self, request: Request, raw: bytes) -> Exchange:
         path = request.scope["raw_path"].decode("ascii", "replace")
-        found = routes.find(request.method, path)
-        route, names = found or (replace(UNKNOWN, method=request.method), {})
         headers = {name.lower(): value for name, value in request.headers.items()}
+        found = routes.find(request.method, path, {**headers, **request.query_params})
+        route, names = found or (replace(UNKNOWN, method=request.method), {})
         base = f"{request.scope['scheme']}://{headers.get('host', '127.0.0.1')}"
         search = request.scope["query_string"].decode("ascii", "replace")
         call = Call(
@@ -157,7 +158,9 @@ class Emulator:
             exchange.caller = access_tokens.authenticate(
                 self.tokens, exchange.call.headers.get("authorization", ""), hosts
             )
-            exchange.call = replace(exchange.call, caller=exchange.caller)
+        elif exchange.route.plane == "blob":
+            exchange.caller = access.authenticate(exchange.call)
+        exchange.call = replace(exchange.call, caller=exchange.caller)
         if exchange.route.plane == "arm" and not exchange.call.query.get("api-version"):
             raise arm_error(
                 400, "MissingApiVersionParameter",
@@ -168,6 +171,8 @@ class Emulator:
         inject.on_request(exchange.fault, self.world, exchange.subscription, exchange.caller.id)
         if exchange.route.plane == "arm":
             authorize.allow(self.rights, exchange.route, exchange.call)
+        elif exchange.route.plane == "blob":
+            access.allow(exchange.route, exchange.call)
 
     def _is_throttled(self, exchange: Exchange) -> bool:
         """Whether this request takes from the token buckets."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 from deploy.emulator.control import api, settings_api
-from deploy.emulator.dataplane import blobs
 from deploy.emulator.entra import directory, github, signin
 from deploy.emulator.online import autoscale, batch_and_serverless, deployments, endpoints, keys, name_checks
 from deploy.emulator.quota import core_limits, workspace_quotas
 from deploy.emulator.rbac import role_assignments, role_definitions
+from deploy.emulator.storage import accounts, arm_containers, blobs, containers, leases
 from deploy.emulator.wire import long_running
 from deploy.emulator.wire.routing import (
     BLOB,
+    CONTAINER,
     DP,
     EP,
     GROUP,
@@ -24,6 +26,7 @@ from deploy.emulator.wire.routing import (
     TAGS,
     WORKSPACES,
     WS,
+    Handler,
     Route,
     post,
     read,
@@ -35,6 +38,7 @@ _CONNECTION = WS + "/connections/{connection}"
 _USERS = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 _BATCH = WS + "/batchEndpoints/{endpoint}"
 _SERVERLESS = WS + "/serverlessEndpoints/{endpoint}"
+_ACCOUNT = f"{GROUP}/providers/{accounts.TYPE}/{{account}}"
 
 
 def _stored(collection: str, path: str, name: str) -> tuple[Route, ...]:
@@ -72,6 +76,46 @@ _OTHER_RESOURCES = (
         "ServerlessEndpoints_RegenerateKeys",
         batch_and_serverless.regenerate_keys,
     ),
+)
+
+
+def _blob(method: str, path: str, name: str, run: Handler, **when: str) -> Route:
+    """A request to the data plane of storage."""
+    return Route("blob", method, path, name, run, method in ("PUT", "DELETE"), when)
+
+
+def _leases(path: str, of: str, run: Handler, **when: str) -> tuple[Route, ...]:
+    """The lease calls on a blob or container; the last route has those with an invalid action."""
+    calls = [(f"{action.title()}Lease", {"x-ms-lease-action": action}) for action in leases.ACTIONS]
+    return tuple(
+        _blob("PUT", path, f"{of}_{name}", run, comp="lease", **when, **action)
+        for name, action in (*calls, ("Lease", {}))
+    )
+
+
+_CONTAINERS = _ACCOUNT + "/blobServices/{service}/containers"
+_STORAGE = (
+    read(_ACCOUNT, "StorageAccounts_GetProperties", accounts.get),
+    read(_CONTAINERS, "BlobContainers_List", arm_containers.listing),
+    read(_CONTAINERS + "/{container}", "BlobContainers_Get", arm_containers.get),
+    write("PUT", _CONTAINERS + "/{container}", "BlobContainers_Create", arm_containers.put),
+    write("PATCH", _CONTAINERS + "/{container}", "BlobContainers_Update", arm_containers.patch),
+    write("DELETE", _CONTAINERS + "/{container}", "BlobContainers_Delete", arm_containers.delete),
+    write("POST", _CONTAINERS + "/{container}/lease", "BlobContainers_Lease", arm_containers.lease),
+    *_leases(BLOB, "Blob", blobs.lease),
+    _blob("PUT", BLOB, "Blob_SetMetadata", blobs.set_metadata, comp="metadata"),
+    _blob("PUT", BLOB, "Blob_SetHTTPHeaders", blobs.set_properties, comp="properties"),
+    _blob("PUT", BLOB, "Blob_Put", blobs.put),
+    _blob("DELETE", BLOB, "Blob_Delete", blobs.delete),
+    _blob("HEAD", BLOB, "Blob_GetProperties", blobs.head),
+    _blob("GET", BLOB, "Blob_Get", blobs.get),
+    _blob("GET", CONTAINER, "Blob_List", blobs.listing, comp="list"),
+    *_leases(CONTAINER, "Container", containers.lease, restype="container"),
+    _blob("PUT", CONTAINER, "Container_SetMetadata", containers.set_metadata, restype="container", comp="metadata"),
+    _blob("PUT", CONTAINER, "Container_Create", containers.put, restype="container", comp=""),
+    _blob("GET", CONTAINER, "Container_GetProperties", containers.get, restype="container", comp=""),
+    _blob("HEAD", CONTAINER, "Container_GetProperties", containers.get, restype="container", comp=""),
+    _blob("DELETE", CONTAINER, "Container_Delete", containers.delete, restype="container"),
 )
 
 
@@ -174,11 +218,7 @@ ROUTES = (
         assets.start_upload,
     ),
     post(WS + "/datastores/{datastore}/listSecrets", "Datastores_ListSecrets", assets.secrets),
-    Route("blob", "PUT", BLOB, "Blob_Put", blobs.put, mutating=True),
-    Route("blob", "DELETE", BLOB, "Blob_Delete", blobs.delete, mutating=True),
-    Route("blob", "HEAD", BLOB, "Blob_GetProperties", blobs.head),
-    Route("blob", "GET", BLOB, "Blob_Get", blobs.get),
-    Route("blob", "GET", "/{account}.blob.core.windows.net/{container}", "Blob_List", blobs.listing),
+    *_STORAGE,
     Route("metadata", "GET", "/metadata/endpoints", "Metadata_Endpoints", metadata.endpoints),
     Route("identity", "GET", "/msi/token", "ManagedIdentity_Token", signin.managed_identity),
     *_GITHUB,
@@ -200,9 +240,13 @@ ROUTES = (
 )
 
 
-def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The route of a request, and the decoded names in its path."""
+def find(method: str, path: str, values: Mapping[str, str]) -> tuple[Route, dict[str, str]] | None:
+    """The route of a request, and the decoded names in its path. `values` are its headers and query parameters."""
     for route in ROUTES:
-        if route.method == method and (match := route.pattern.fullmatch(path.rstrip("/") or "/")):
+        if (
+            route.method == method
+            and (match := route.pattern.fullmatch(path.rstrip("/") or "/"))
+            and all(values.get(name, "").lower() == value for name, value in route.when.items())
+        ):
             return route, {name: unquote(value) for name, value in match.groupdict().items()}
     return None

@@ -9,6 +9,9 @@ OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 AI_ADMINISTRATOR = "b78c5d69-af96-48a3-bf8d-a8b4d589de94"
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+BLOB_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+BLOB_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+STORAGE_CONTRIBUTOR = "17d1049b-9a84-46fb-8f53-869881c3d3ab"
 SECRETS_READER = "ea01e6af-a1c1-4350-9563-ad00f8c72ec5"
 METRICS_WRITER = "635dd51f-9968-44d3-b7fb-6d9a6bd613ae"
 _ML = "Microsoft.MachineLearningServices"
@@ -51,14 +54,13 @@ ROLES: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...], tuple[str, ...]],
      (f"{_ACR}/pull/read", f"{_ACR}/push/write"), (), ()),
     (BLOB_READER, "Storage Blob Data Reader", (f"{_STORAGE}/blobServices/containers/read",), (),
      (f"{_STORAGE}/blobServices/containers/blobs/read",)),
-    ("ba92f5b4-2d11-453d-a403-e96b0029c9fe", "Storage Blob Data Contributor",
-     (f"{_STORAGE}/blobServices/containers/read",
-      f"{_STORAGE}/blobServices/containers/write"), (),
+    (BLOB_CONTRIBUTOR, "Storage Blob Data Contributor",
+     tuple(f"{_STORAGE}/blobServices/containers/{v}" for v in ("read", "write", "delete")), (),
      tuple(f"{_STORAGE}/blobServices/containers/blobs/{v}" for v in ("read", "write", "delete"))),
-    ("b7e6dc6d-f1e8-4753-8033-0f276bb0955b", "Storage Blob Data Owner",
+    (BLOB_OWNER, "Storage Blob Data Owner",
      (f"{_STORAGE}/blobServices/containers/*",), (),
      (f"{_STORAGE}/blobServices/containers/blobs/*",)),
-    ("17d1049b-9a84-46fb-8f53-869881c3d3ab", "Storage Account Contributor", (f"{_STORAGE}/*",), (), ()),
+    (STORAGE_CONTRIBUTOR, "Storage Account Contributor", (f"{_STORAGE}/*",), (), ()),
     ("4633458b-17de-408a-b874-0445c86b69e6", "Key Vault Secrets User", (), (), (f"{_VAULT}/secrets/getSecret/action",)),
     ("21090545-7ca7-4776-b22c-e363652d74d2", "Key Vault Reader", (f"{_VAULT}/read",), (), ()),
     ("b86a8fe4-44ce-4948-aee5-eccb2c155cd7", "Key Vault Secrets Officer", (f"{_VAULT}/*/read",), (),

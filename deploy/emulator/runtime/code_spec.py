@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from deploy.emulator.runtime import interpreter
+from deploy.emulator.storage import accounts
 from deploy.emulator.wire.responses import Json
 from deploy.emulator.workspace import registry
 from deploy.emulator.world.durations import seconds
 from deploy.emulator.world.store import Resource, World
 
-ACCOUNT = "stmlwlocal"
 _STORED = re.compile(r"https?://[^?]*?/([^/]+)\.blob\.core\.windows\.net/([^?]+?)/*(?:\?.*)?")
 _DATASTORE = re.compile(r"azureml://.*?/datastores/([^/]+)/paths/(.+?)/*", re.IGNORECASE)
 
@@ -59,6 +59,7 @@ def _blob_prefix(world: World, asset: Resource | None, field: str) -> str:
     if match := _STORED.fullmatch(uri):
         return f"{match[1]}/{match[2]}"
     if asset is not None and (match := _DATASTORE.fullmatch(uri)):
-        datastore = world.get(f"{asset.parent}/datastores/{match[1]}")
-        return f"{ACCOUNT}/{datastore.properties['containerName']}/{match[2]}" if datastore else ""
+        workspace, datastore = world.get(asset.parent), world.get(f"{asset.parent}/datastores/{match[1]}")
+        if workspace is not None and datastore is not None:
+            return f"{accounts.name_of(workspace)}/{datastore.properties['containerName']}/{match[2]}"
     return ""

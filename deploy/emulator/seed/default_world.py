@@ -10,8 +10,9 @@ from typing import Any
 from deploy.emulator.entra import access_tokens, directory
 from deploy.emulator.quota import core_limits, vm_sizes
 from deploy.emulator.rbac import role_assignments, role_definitions
-from deploy.emulator.rbac.builtin_roles import AI_ADMINISTRATOR, OWNER, ROLES
+from deploy.emulator.rbac.builtin_roles import AI_ADMINISTRATOR, BLOB_CONTRIBUTOR, OWNER, ROLES
 from deploy.emulator.runtime import standins
+from deploy.emulator.storage import accounts, container_store
 from deploy.emulator.workspace import registry, user_identities, workspaces
 from deploy.emulator.world.store import Resource, World, dump
 
@@ -63,10 +64,12 @@ def _subscription_and_group(world: World) -> None:
         "properties": {"provisioningState": "Succeeded"},
     })  # fmt: skip
     for identifier in (STORAGE_ID, VAULT_ID, CONTAINER_REGISTRY_ID, INSIGHTS_ID):
-        kind = "/".join(identifier.split("/")[-3:-1])
+        resource_type = "/".join(identifier.split("/")[-3:-1])
         name = identifier.rpartition("/")[2]
-        body = {"id": identifier, "name": name, "type": kind, "location": LOCATION, "tags": {}, "properties": {}}
-        _add(world, identifier, "linked", group, name, body)
+        body = {
+            "id": identifier, "name": name, "type": resource_type, "location": LOCATION, "tags": {}, "properties": {},
+        }  # fmt: skip
+        _add(world, identifier, accounts.KIND if resource_type == accounts.TYPE else "linked", group, name, body)
 
 
 def _workspace(world: World) -> None:
@@ -89,10 +92,13 @@ def _workspace(world: World) -> None:
 
 
 def _datastores(world: World) -> None:
+    account = world.get(STORAGE_ID)
+    assert account is not None  # noqa: S101 - added above
     for name, container, default in (
-        ("workspaceblobstore", "azureml-blobstore-local", True),
+        ("workspaceblobstore", f"azureml-blobstore-{WORKSPACE_GUID}", True),
         ("workspaceartifactstore", "azureml", False),
     ):
+        container_store.create(world, account, container)
         identifier = f"{WORKSPACE_ID}/datastores/{name}"
         _add(world, identifier, "datastore", WORKSPACE_ID, name, {
             "id": identifier, "name": name, "type": f"{workspaces.WORKSPACE}/datastores",
@@ -158,9 +164,10 @@ def _roles(world: World) -> None:
             },
         }  # fmt: skip
         world.db.execute("INSERT INTO role_definitions VALUES (?, ?, ?)", (guid, name, dump(body)))
-    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
+    subscription, group = f"/subscriptions/{SUBSCRIPTION}", f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
     for scope, principal, role, name in (
-        (f"/subscriptions/{SUBSCRIPTION}", access_tokens.SIGNED_IN, OWNER, "00000000-0000-0000-0000-0000000000e1"),
+        (subscription, access_tokens.SIGNED_IN, OWNER, "00000000-0000-0000-0000-0000000000e1"),
+        (subscription, access_tokens.SIGNED_IN, BLOB_CONTRIBUTOR, "00000000-0000-0000-0000-0000000000e3"),
         (group, WORKSPACE_PRINCIPAL, AI_ADMINISTRATOR, "00000000-0000-0000-0000-0000000000e2"),
     ):
         role_assignments.assign(world, scope, principal, "ServicePrincipal", role, name, by="")

@@ -10,21 +10,24 @@ import json
 import re
 import uuid
 from dataclasses import replace
+from typing import Any
 
 from deploy.emulator.control import settings_api
 from deploy.emulator.entra import directory
 from deploy.emulator.entra.access_tokens import SIGNED_IN
 from deploy.emulator.quota import core_limits, limits, vm_sizes
 from deploy.emulator.rbac import role_assignments
-from deploy.emulator.rbac.builtin_roles import AI_ADMINISTRATOR, OWNER
+from deploy.emulator.rbac.builtin_roles import AI_ADMINISTRATOR, BLOB_CONTRIBUTOR, OWNER
 from deploy.emulator.seed import default_world, seed_endpoints
 from deploy.emulator.seed.schema import Identity, Region, Registry, Role, Workspace, WorldFile
 from deploy.emulator.workspace import connections, registry, user_identities
 from deploy.emulator.world.parse import InvalidValue, KeyPath
 from deploy.emulator.world.store import Resource, World
 
-_WORKSPACE_KINDS = '["subscription", "group", "linked", "workspace", "datastore"]'
+_WORKSPACE_KINDS = '["subscription", "group", "linked", "storage", "container", "workspace", "datastore"]'
 """The kinds of the default workspace's resources, with its group, subscription and linked resources."""
+CREDENTIALS = {"AccessKey": "AccountKey", "Identity": "None", "UserDelegationSAS": "Sas"}
+"""The credentials of a workspace's own datastores by its mode; that of UserDelegationSAS is unknown."""
 
 
 def fill(world: World) -> None:
@@ -68,12 +71,24 @@ def _workspaces(world: World, workspaces: list[Workspace]) -> None:
     world.db.execute("DELETE FROM role_assignments")
     world.db.execute("DELETE FROM principals WHERE id = ?", (default_world.WORKSPACE_PRINCIPAL,))
     for workspace in workspaces:
+        short = _short_name(workspace, workspaces)
         for row in rows:
             # Stored ids are in lower case; the id in the body keeps its case.
-            kind, parent, name, location, text, private = (_for_workspace(word, workspace) for word in row)
+            kind, parent, name, location, text, private = (_for_workspace(word, workspace, short) for word in row)
             body = json.loads(text)
+            _set_datastore_mode(kind, body, workspace.system_datastores_auth_mode)
             world.save(Resource(body["id"], kind, parent, name, location, body, json.loads(private)))
         directory.add(world, principal(workspace), "ServicePrincipal", workspace.name)
+
+
+def _set_datastore_mode(kind: str, body: dict[str, Any], mode: str | None) -> None:
+    """Set how the workspace's own datastores are accessed. Recorded workspaces do not name the default mode."""
+    if mode is None:
+        return
+    if kind == "workspace":
+        body["properties"]["systemDatastoresAuthMode"] = mode
+    if kind == "datastore":
+        body["properties"]["credentials"] = {"credentialsType": CREDENTIALS[mode]}
 
 
 def identifier(workspace: Workspace) -> str:
@@ -86,16 +101,29 @@ def principal(workspace: Workspace) -> str:
     return _for_workspace(default_world.WORKSPACE_PRINCIPAL, workspace)
 
 
-def _for_workspace(text: str, workspace: Workspace) -> str:
-    """A text of the default workspace with the names and ids of another workspace."""
-    if (workspace.name, workspace.subscription, workspace.resource_group) == (
-        default_world.WORKSPACE,
-        default_world.SUBSCRIPTION,
-        default_world.GROUP,
-    ):
+def _is_default(workspace: Workspace) -> bool:
+    default = (default_world.WORKSPACE, default_world.SUBSCRIPTION, default_world.GROUP)
+    return (workspace.name, workspace.subscription, workspace.resource_group) == default
+
+
+def _short_name(workspace: Workspace, workspaces: list[Workspace]) -> str:
+    """The part of the names of storage account and registry; it is unique in the world, as in Azure."""
+    names = [re.sub(r"[^a-z0-9]", "", each.name.lower())[:20] for each in workspaces]
+    short = names[workspaces.index(workspace)]
+    same = [each for each, name in zip(workspaces, names, strict=True) if name == short]
+    first = next(filter(_is_default, same), same[0])
+    return short if workspace is first else short[:13] + uuid.uuid5(uuid.NAMESPACE_URL, _own(workspace)).hex[:7]
+
+
+def _own(workspace: Workspace) -> str:
+    return f"{workspace.subscription}/{workspace.resource_group}/{workspace.name}".lower()
+
+
+def _for_workspace(text: str, workspace: Workspace, short: str = "") -> str:
+    """A text of the default workspace with the names and ids of another workspace; `short` is its `_short_name`."""
+    if _is_default(workspace):
         return text.replace(default_world.LOCATION, workspace.region)
-    own = f"{workspace.subscription}/{workspace.resource_group}/{workspace.name}".lower()
-    short = re.sub(r"[^a-z0-9]", "", workspace.name.lower())[:20]
+    own = _own(workspace)
     new = {
         default_world.SUBSCRIPTION: workspace.subscription, default_world.GROUP: workspace.resource_group,
         default_world.WORKSPACE: workspace.name, default_world.STORAGE_NAME.removeprefix("st"): short,
@@ -204,7 +232,8 @@ def _roles(world: World, workspaces: list[Workspace], spec: list[Role] | None) -
         _assign(world, group, principal(workspace), AI_ADMINISTRATOR, "ServicePrincipal")
     if spec is None:
         for subscription in sorted({workspace.subscription for workspace in workspaces}):
-            _assign(world, f"/subscriptions/{subscription}", SIGNED_IN, OWNER, "ServicePrincipal")
+            for guid in (OWNER, BLOB_CONTRIBUTOR):
+                _assign(world, f"/subscriptions/{subscription}", SIGNED_IN, guid, "ServicePrincipal")
     for at, role in enumerate(spec or []):
         key_path: KeyPath = ("roles", at)
         principal_id, kind = _find_principal(world, role.principal, key_path)

@@ -48,7 +48,8 @@ class Connection(Strict):
 class Workspace(Strict):
     """A workspace with its storage account, key vault, container registry and application insights.
 
-    `quotas` limits the cores by family that it can use of its subscription's.
+    `quotas` limits the cores by family that it can use of its subscription's. `system_datastores_auth_mode` is how its
+    own datastores are accessed (default: account keys).
     """
 
     name: Name
@@ -56,6 +57,7 @@ class Workspace(Strict):
     resource_group: Annotated[str, Field(pattern=r"^[-\w.()]{1,90}$")] = "rg-local"
     region: RegionName = "eastus"
     quotas: dict[str, Count] = Field(default_factory=dict)
+    system_datastores_auth_mode: Literal["AccessKey", "Identity", "UserDelegationSAS"] | None = None
     connections: list[Connection] = Field(default_factory=list)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from deploy.emulator.wire import rbac_actions
@@ -15,7 +15,10 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True)
 class Route:
-    """One operation. `name` is the published operation id; `{x}` is one path segment, `{x*}` any number of them."""
+    """One operation. `name` is the published operation id; `{x}` is one path segment, `{x*}` any number of them.
+
+    `when` are query parameters and headers that a request must have, for operations with the same method and path.
+    """
 
     plane: str
     method: str
@@ -23,6 +26,7 @@ class Route:
     name: str
     run: Handler | None
     mutating: bool = False
+    when: Mapping[str, str] = field(default_factory=dict, hash=False)
     pattern: re.Pattern[str] = field(init=False, repr=False, compare=False, default=re.compile(""))
     action: str = field(init=False, default="")
 
@@ -52,7 +56,8 @@ ROLE = "{scope*}/providers/Microsoft.Authorization"
 SCALE = "/providers/Microsoft.Insights/autoscaleSettings"
 TAGS = "{scope*}/providers/Microsoft.Resources/tags/{name}"
 REGISTRY = "/mferp/managementfrontend" + GROUP + "/providers/Microsoft.MachineLearningServices/registries/{registry}"
-BLOB = "/{account}.blob.core.windows.net/{container}/{blob*}"
+CONTAINER = "/{account}.blob.core.windows.net/{container}"
+BLOB = CONTAINER + "/{blob*}"
 
 
 def read(path: str, name: str, run: Handler) -> Route:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deploy.emulator.storage import access, accounts, container_store
 from deploy.emulator.wire import fields, paging
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, ml_error, timestamp
+from deploy.emulator.wire.responses import Answer, Json, Refusal, ml_error, timestamp, user_error
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource
 
 KINDS = ("models", "environments", "codes", "data", "components")
-SAS = "sv=2026-10-06&sr=c&sp=racwdl&sig=emulator"
-"""A query in the form of a SAS token. Its signature is not checked."""
-STORAGE = "stmlwlocal"
 
 
 def containers(call: Call) -> Answer:
@@ -100,14 +98,22 @@ def delete(call: Call) -> Answer:
 
 
 def start_upload(call: Call) -> Answer:
-    """POST startPendingUpload: the URL for the files of a version."""
-    workspaces.require(call)
+    """POST startPendingUpload: the URL for the files of a version, in a new container of the workspace's storage.
+
+    Its SAS is signed with the account key only where the workspace uses account keys; this is inferred.
+    """
+    workspace = workspaces.require(call)
     kind, name, number = _kind(call), call.route_params["asset"], call.route_params["version"]
-    blob = f"{call.base}/{STORAGE}.blob.core.windows.net/{kind}-{name}-{number}".lower()
+    container, account = f"{kind}-{name}-{number}".lower(), accounts.name_of(workspace)
+    if (found := accounts.find(call.world, account)) is not None:
+        container_store.create(call.world, found, container)
+    blob = f"{call.base}/{account}.blob.core.windows.net/{container}"
+    by_key = workspace.properties.get("systemDatastoresAuthMode", "AccessKey") == "AccessKey"
+    sas = access.ACCOUNT_SAS if by_key else access.DELEGATION_SAS
     upload = {
         "blobUri": blob,
         "storageAccountArmId": "",
-        "credential": {"credentialType": "SAS", "sasUri": f"{blob}?{SAS}"},
+        "credential": {"credentialType": "SAS", "sasUri": f"{blob}?{sas}"},
     }
     return Answer(
         200,
@@ -120,12 +126,19 @@ def start_upload(call: Call) -> Answer:
 
 
 def secrets(call: Call) -> Answer:
-    """POST listSecrets: a SAS token, or the account key when an older client requests one that does not expire."""
-    workspaces.require(call)
-    _one_datastore(call, call.route_params["datastore"])
+    """POST listSecrets: a SAS token, or the account key when an older client requests one that does not expire.
+
+    Unknown for the other modes of a workspace's datastores: without a credential, 400; with a user delegation SAS, one.
+    """
+    datastore = _one_datastore(call, call.route_params["datastore"])
+    match datastore.properties["credentials"]["credentialsType"]:
+        case "None":
+            raise user_error("No secrets for credentials of type None.")
+        case "Sas":
+            return Answer(200, {"secretsType": "Sas", "sasToken": access.DELEGATION_SAS})
     if call.object().get("expirableSecret") is False:
-        return Answer(200, {"secretsType": "AccountKey", "key": "ZW11bGF0b3I="})
-    return Answer(200, {"secretsType": "Sas", "sasToken": SAS})
+        return Answer(200, {"secretsType": "AccountKey", "key": access.ACCOUNT_KEY})
+    return Answer(200, {"secretsType": "Sas", "sasToken": access.ACCOUNT_SAS})
 
 
 def _kind(call: Call) -> str:
@@ -172,7 +185,7 @@ def _one_datastore(call: Call, name: str) -> Resource:
 
 def _datastore(call: Call, item: Resource) -> dict[str, Json]:
     # Clients build https://<accountName>.blob.<suffix>/...: the emulator's address in the name leads them here.
-    account = f"{call.base.removeprefix('https://')}/{STORAGE}"
+    account = f"{call.base.removeprefix('https://')}/{accounts.name_of(workspaces.require(call))}"
     return {**item.body, "properties": {**item.properties, "accountName": account, "endpoint": "core.windows.net"}}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.emulator.world import controls
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 SCHEMA = (
     controls.SCHEMA
     + """
@@ -39,7 +39,8 @@ CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE revision (value INTEGER NOT NULL);
 INSERT INTO revision VALUES (0);
 CREATE TABLE blobs (
-    path TEXT PRIMARY KEY, size INTEGER NOT NULL, metadata TEXT NOT NULL, modified REAL NOT NULL);
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, etag TEXT NOT NULL, modified REAL NOT NULL, metadata TEXT NOT NULL,
+    properties TEXT NOT NULL, lease TEXT);
 CREATE TABLE parts (
     path TEXT, start INTEGER, content BLOB NOT NULL, PRIMARY KEY (path, start));
 CREATE TABLE blocks (path TEXT, block TEXT, content BLOB NOT NULL, PRIMARY KEY (path, block));

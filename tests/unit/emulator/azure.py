@@ -64,14 +64,21 @@ class Azure:
         self.clock, self.tokens = SetClock(), tokens
         self.world = open_world(folder / "world.sqlite", self.clock)
         self.app = Emulator(self.world, tokens)
-        self.token = access_tokens.issue(tokens, "https://management.azure.com", time.time())
+        self._use(access_tokens.default_principal())
+
+    def _use(self, principal: Principal) -> None:
+        """Sign in: `token` is for the Resource Manager, `storage_token` for blobs."""
+        self.token, self.storage_token = (
+            access_tokens.issue(self.tokens, audience, time.time(), principal)
+            for audience in ("https://management.azure.com", "https://storage.azure.com")
+        )
 
     def sign_in(self, name: str, kind: str = "ServicePrincipal", **more: Any) -> str:
         """Sign in a new principal; returns its object id."""
         who = Principal(str(uuid.uuid4()), kind, name, str(uuid.uuid4()) if kind == "ServicePrincipal" else "")
         body = {"kind": kind, "name": name, **({"appId": who.client} if who.client else {}), **more}
         assert self.send("PUT", f"/emulator/principals/{who.id}", body).status == 200
-        self.token = access_tokens.issue(self.tokens, "https://management.azure.com", time.time(), who)
+        self._use(who)
         return who.id
 
     def assign_role(self, principal: str, role: str, scope: str) -> Reply:
@@ -90,7 +97,8 @@ class Azure:
         if address.lower().startswith(("/subscriptions", "/providers")) and "api-version" not in query:
             query = "&".join(filter(None, (query, "api-version=2023-04-01-preview")))
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        sent = {"host": HOST, "authorization": f"Bearer {self.token}", **(headers or {})}
+        token = self.storage_token if ".blob." in address else self.token
+        sent = {"host": HOST, "authorization": f"Bearer {token}", **(headers or {})}
         scope = {
             "type": "http", "method": method, "path": address, "raw_path": address.encode(),
             "query_string": query.encode(),

@@ -1,0 +1,1 @@
+"""Azure Storage: accounts, containers, blobs, their leases, and who can use them."""
