@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -254,6 +255,42 @@ def test_unauthorized(client: MLClient, door: Door) -> None:
     with pytest.raises(ClientAuthenticationError):
         client.online_endpoints.get("there")
     assert client.online_endpoints.get("there").name == "there"
+
+
+def test_the_faults_of_one_deployment(client: MLClient, door: Door, state: Path, tmp_path: Path) -> None:
+    """The SDK's `invoke` meets them only on that deployment: errors, latency, wrong answers, a lost connection."""
+    _create(client, "canary")
+    for name in ("blue", "green"):
+        wanted = ManagedOnlineDeployment(
+            name=name, endpoint_name="canary", model=MODEL, instance_type="Standard_DS3_v2", instance_count=1
+        )
+        client.online_deployments.begin_create_or_update(wanted).result()
+    request = tmp_path / "request.json"
+    request.write_text('{"input_data": {"columns": ["image", "text"], "index": [0], "data": [["", "lung"]]}}')
+
+    def invoke(deployment: str) -> Any:
+        answer = client.online_endpoints.invoke("canary", request_file=str(request), deployment_name=deployment)
+        return json.loads(answer)[0]["text_features"][0][:9]
+
+    right = invoke("blue")
+    door.order(kind="refuse", deployment="canary/green", status=424, message="CUDA out of memory", share=0.5)
+    with pytest.raises(HttpResponseError, match="CUDA out of memory") as caught:
+        _ = [invoke("green"), invoke("green")]
+    assert caught.value.status_code == 424
+    door.clear()
+    door.order(kind="refuse", deployment="green", status=503)  # healed: the SDK sends the request again
+    door.order(kind="delay", deployment="green", seconds=0.3)
+    door.order(kind="answer", deployment="green", transform="scale_numbers")
+    begun = time.perf_counter()
+    assert invoke("green") == right
+    assert time.perf_counter() - begun >= 0.3
+    assert invoke("green") == [number / 2 for number in right]
+    door.order(kind="reset", deployment="green")
+    with pytest.raises(AzureError):
+        invoke("green")
+    assert invoke("blue") == invoke("green") == right
+    rows = _asked(state, operation="Score")
+    assert {row["target"].rpartition("/")[2] for row in rows if row["note"]} == {"green"}
 
 
 def test_a_slow_answer(client: MLClient, door: Door) -> None:

@@ -13,12 +13,15 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import h11
 
+from deploy.emulator.dataplane import model_faults
 from deploy.emulator.dataplane.swagger import document
 from deploy.emulator.entra.access_tokens import SCORING_HOSTS, has_audience
+from deploy.emulator.faults.schema import FaultSpec
 from deploy.emulator.online.endpoints import KIND
 from deploy.emulator.online.keys import SCORE_ACTION
 from deploy.emulator.runtime import proxy, standins
@@ -87,19 +90,22 @@ def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
     )  # fmt: skip
 
 
-async def answer(admitted: AdmittedRequest, hosting: Hosting) -> Answer:
-    """The deployment's answer, or an error after its timeout. Outside any transaction; raises on a stand-in's bug."""
+async def answer(admitted: AdmittedRequest, hosting: Hosting, fault: FaultSpec | None = None) -> tuple[Answer, str]:
+    """The deployment's answer, or an error after its timeout, and a note for the log.
+
+    Outside any transaction; raises on a stand-in's bug. The latency of a fault counts for the timeout.
+    """
     if not admitted.server and admitted.swagger is not None:
-        return Answer(200, admitted.swagger, _headers(admitted.deployment))
+        return Answer(200, admitted.swagger, _headers(admitted.deployment)), ""
     try:
         # The timeout begins after the server has started.
         port = await hosting.port(admitted.server) if admitted.server else 0
-        work = _hosted(admitted, port) if admitted.server else asyncio.to_thread(score, admitted)
-        return await asyncio.wait_for(work, admitted.timeout)
+        work = partial(_hosted, admitted, port) if admitted.server else partial(asyncio.to_thread, score, admitted)
+        return await asyncio.wait_for(model_faults.changed(work, fault), admitted.timeout)
     except TimeoutError:
-        return timed_out(admitted)
+        return timed_out(admitted), ""
     except (RuntimeError, OSError, h11.ProtocolError) as error:
-        return model_error(admitted, 503, f"the scoring server does not answer: {error}")
+        return model_error(admitted, 503, f"the scoring server does not answer: {error}"), ""
 
 
 async def _hosted(admitted: AdmittedRequest, port: int) -> Answer:
@@ -160,6 +166,21 @@ def model_error(admitted: AdmittedRequest, status: int, reason: str) -> Answer:
         "x-ms-run-function-failed": "True",
     }
     return Answer(424, {"error": {"code": "ModelError", "message": reason}}, _headers(admitted.deployment) | headers)
+
+
+def refused_by_fault(admitted: AdmittedRequest, refusal: Answer) -> Answer:
+    """A fault's error in the form of this plane: 424 is an error of the container, others are of the front end.
+
+    The container's status is 500, if the fault has no header with another one.
+    """
+    if refusal.status == 0:  # the connection is reset
+        return refusal
+    own = {name: text for name, text in refusal.headers.items() if name != "x-ms-failure-cause"}
+    if refusal.status != 424:
+        return Answer(refusal.status, refusal.body, _headers(admitted.deployment) | own)
+    error = refusal.body.get("error") if isinstance(refusal.body, dict) else None
+    reason = error.get("message", "") if isinstance(error, dict) else ""
+    return Answer(424, refusal.body, {**model_error(admitted, 500, str(reason)).headers, **own})
 
 
 def timed_out(admitted: AdmittedRequest) -> Answer:

@@ -1,7 +1,8 @@
 """Fault injection: which fault applies to a request, and how it changes the answer or the operation.
 
 Faults are stored in the world, so all processes that serve it share them. `http.delivery` has the faults of the
-connection (`lose`, `reset`, `drip`, `truncate`).
+connection (`lose`, `reset`, `drip`, `truncate`), `dataplane.model_faults` those of a model's answer (`delay`,
+`answer`), and `http.order` the holds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from deploy.emulator.world.store import World, dump
 
 DEFAULT_CODES = {
     400: "BadRequest", 401: "AuthenticationFailed", 403: "AuthorizationFailed", 404: "ResourceNotFound",
-    408: "RequestTimeout", 409: "Conflict", 412: "PreconditionFailed", 429: "TooManyRequests",
+    408: "RequestTimeout", 409: "Conflict", 412: "PreconditionFailed", 424: "ModelError", 429: "TooManyRequests",
     500: "InternalServerError", 502: "BadGateway", 503: "ServiceUnavailable", 504: "GatewayTimeout",
 }  # fmt: skip
 """Error codes of a status, for faults without `code`."""
@@ -56,9 +57,9 @@ class Fault:
     def to_json(self) -> dict[str, Json]:
         """The fault in the control API."""
         spec = self.spec.model_dump(exclude_unset=True)
-        if self.spec.times == ALWAYS:
+        if self.spec.limit == ALWAYS:
             spec["times"] = "always"
-        left = "always" if self.spec.times == ALWAYS else max(0, self.spec.times - self.applied)
+        left = "always" if self.spec.limit == ALWAYS else max(0, self.spec.limit - self.applied)
         return {"fault": self.id, "seen": self.seen, "applied": self.applied, "left": left, **spec}
 
 
@@ -69,7 +70,7 @@ def register(world: World, specs: Sequence[FaultSpec]) -> list[Fault]:
     for spec in specs:
         rule = dump(spec.model_dump(exclude_unset=True))
         row = world.db.execute(
-            "INSERT INTO faults (rule, times, since) VALUES (?, ?, ?) RETURNING number", (rule, spec.times, since)
+            "INSERT INTO faults (rule, times, since) VALUES (?, ?, ?) RETURNING number", (rule, spec.limit, since)
         ).fetchone()
         added.append(Fault(row[0], spec, since, 0, 0))
     world.controls.invalidate()
@@ -88,17 +89,30 @@ def remove(world: World, fault_id: int | None = None) -> int:
     return found.rowcount
 
 
-def match(world: World, request: Request) -> Fault | None:
-    """Count a request for every fault that matches it; returns the fault that applies. Cheap without faults."""
+def is_registered(world: World, fault: Fault) -> bool:
+    """Whether a fault that has applied is still registered; after a reset, a new fault can have its id."""
+    row = world.db.execute("SELECT 1 FROM faults WHERE number = ? AND applied > 0", (fault.id,)).fetchone()
+    return row is not None
+
+
+def any_active(world: World) -> bool:
+    """Whether any fault can still apply. Cheap."""
     world.controls.refresh()
-    if not world.controls.has_active_faults:
+    return world.controls.has_active_faults
+
+
+def match(world: World, request: Request) -> Fault | None:
+    """Count a request for every fault that matches it; returns the fault that applies."""
+    if not any_active(world):
+        return None
+    if not any(fault.spec.matches(request) for fault in _read(world, "applied < times")):
         return None
     with world.transaction():
         matching = [
             f for f in _read(world, "applied < times") if f.spec.matches(request) and _is_due(world, f, request)
         ]
         world.db.executemany("UPDATE faults SET seen = seen + 1 WHERE number = ?", [(f.id,) for f in matching])
-        due = next((f for f in matching if f.seen + 1 >= f.spec.number), None)
+        due = next((f for f in matching if f.spec.is_due(f.seen + 1, f.applied)), None)
         if due is not None and not due.spec.kind.startswith("operation_"):
             _count_applied(world, due)
         return due

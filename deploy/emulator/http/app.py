@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from deploy.emulator.dataplane import scoring
 from deploy.emulator.entra import access_tokens
-from deploy.emulator.faults import inject, schema
+from deploy.emulator.faults import inject
 from deploy.emulator.http import authorize, delivery, routes
 from deploy.emulator.http.exchange import UNKNOWN, Exchange, not_emulated, response_to
 from deploy.emulator.rbac import rights
@@ -61,8 +61,7 @@ class Emulator:
         self.active += 1
         try:
             exchange = self._exchange(request, raw)
-            self._match_fault(exchange)
-            answer = await self._score(exchange) if exchange.route.plane == "scoring" else self._run(exchange)
+            answer = await self._answer(exchange)
             response = response_to(exchange, inject.replace_answer(exchange.fault, answer))
             spec = exchange.fault and exchange.fault.spec
             channel = (scope, receive, send)
@@ -83,6 +82,12 @@ class Emulator:
         )  # fmt: skip
         return Exchange(route, call)
 
+    async def _answer(self, exchange: Exchange) -> Answer:
+        exchange.fault = self._match_fault(exchange)
+        if exchange.route.plane == "scoring":
+            return await self._score(exchange)
+        return self._run(exchange)
+
     def _run(self, exchange: Exchange) -> Answer:
         """Run a handler, its effects and its log line in one transaction; a refusal rolls the effects back."""
         try:
@@ -99,12 +104,11 @@ class Emulator:
         except Exception as error:  # noqa: BLE001 - a bug answers 500, with its traceback in the log file
             return self._internal_error(exchange, error)
 
-    def _match_fault(self, exchange: Exchange) -> None:
+    def _match_fault(self, exchange: Exchange, deployment: str = "") -> inject.Fault | None:
         """Count the request for every fault that matches; the first one that is due applies."""
-        route = exchange.route
-        if route.plane != "control":
-            seen = schema.Request(route.plane, route.method, exchange.path, route.name, route.mutating)
-            exchange.fault = inject.match(self.world, seen)
+        if exchange.route.plane == "control" or not inject.any_active(self.world):
+            return None
+        return inject.match(self.world, exchange.seen(deployment=deployment))
 
     def _handle(self, exchange: Exchange) -> Answer:
         """The answer of the route's handler; a fault can change the world that it reads."""
@@ -127,9 +131,14 @@ class Emulator:
             return self._refuse(exchange, refusal)
         exchange.target = admitted.target
         exchange.note = f"mirrored to {admitted.mirror_deployment}" if admitted.mirror_deployment else ""
+        try:
+            self._apply_fault(exchange, admitted)
+        except Refusal as refusal:
+            return self._refuse(exchange, Refusal(scoring.refused_by_fault(admitted, refusal.answer)))
         self._pending[admitted.target] += 1
         try:
-            answer = await scoring.answer(admitted, self.hosting)
+            answer, note = await scoring.answer(admitted, self.hosting, exchange.fault.spec if exchange.fault else None)
+            exchange.add_note(note)
         except Exception as error:  # noqa: BLE001 - a bug of a stand-in is answered like a bug of a model
             traceback.print_exception(error, file=sys.stderr)
             answer = scoring.model_error(admitted, 500, "An unexpected error occurred in scoring script.")
@@ -138,6 +147,19 @@ class Emulator:
         with self.world.transaction():
             self._log(exchange, answer.status)
         return answer
+
+    def _apply_fault(self, exchange: Exchange, admitted: scoring.AdmittedRequest) -> None:
+        """Apply the fault that was due on arrival, otherwise the one that is due for the chosen deployment.
+
+        Raises:
+            Refusal: with the fault's answer.
+        """
+        if exchange.fault is None and admitted.target and exchange.route.name == "Score":
+            chosen = f"{exchange.call.route_params['endpoint']}/{admitted.deployment}"
+            exchange.fault = self._match_fault(exchange, chosen)
+        if exchange.fault is not None:
+            exchange.add_note(exchange.fault.note)
+            inject.on_request(exchange.fault, self.world, exchange.subscription, exchange.caller.id)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -207,8 +229,9 @@ class Emulator:
             exchange.limits = throttle.take(self.world, route.method, exchange.subscription, exchange.caller.id, drawn)
         if exchange.fault is not None and not exchange.note and not exchange.fault.spec.kind.startswith("operation_"):
             exchange.note = exchange.fault.note
+        note = "; ".join(filter(None, (exchange.hold, exchange.note)))
         entry = request_log.Entry(
             route.method, path, status, (time.perf_counter() - exchange.started) * 1000, route.plane,
-            exchange.caller.id, route.name, route.mutating, client, exchange.target, exchange.note,
+            exchange.caller.id, route.name, route.mutating, client, exchange.target, note,
         )  # fmt: skip
         request_log.write(self.world, entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,18 +12,22 @@ from urllib.parse import unquote
 
 from starlette.responses import Response
 
-from deploy.emulator.faults import inject
+from deploy.emulator.faults import inject, schema
 from deploy.emulator.wire import throttle
 from deploy.emulator.wire.call import Call, Caller
 from deploy.emulator.wire.responses import Answer, Refusal, arm_error, standard_headers
 from deploy.emulator.wire.routing import Route
 
+_RUNNER = re.compile(r"(?:^|\s)runner/([\w.-]+)")
 UNKNOWN = Route("unknown", "*", "", "NotEmulated", None)
 
 
 @dataclass
 class Exchange:
-    """One request in progress: route, call, caller, fault, and what the request log needs."""
+    """One request in progress: route, call, caller, fault, and what the request log needs.
+
+    `row` is its number in the request log, 0 before it is written there; `hold` the note of a hold before that.
+    """
 
     route: Route
     call: Call
@@ -31,6 +36,8 @@ class Exchange:
     caller: Caller = field(default_factory=Caller)
     started: float = field(default_factory=time.perf_counter)
     fault: inject.Fault | None = None
+    hold: str = ""
+    row: int = 0
     limits: dict[str, str] = field(default_factory=dict)
     """The rate-limit headers of a throttled caller."""
 
@@ -44,6 +51,26 @@ class Exchange:
         """The subscription that the path names; "" without one."""
         parts = self.path.split("/")
         return parts[2] if len(parts) > 2 and parts[1].lower() == "subscriptions" else ""
+
+    @property
+    def runner(self) -> str:
+        """The sender's name: `a` if its user agent contains `runner/a`, else the object id of its token, or ""."""
+        headers = self.call.headers
+        if found := _RUNNER.search(headers.get("user-agent", "")):
+            return found[1]
+        claims = self.call.tokens.claims(headers.get("authorization", "").partition(" ")[2])
+        return str((claims or {}).get("oid", ""))
+
+    def add_note(self, note: str) -> None:
+        """Add to the note for the request log."""
+        self.note = "; ".join(filter(None, (self.note, note)))
+
+    def seen(self, *, deployment: str = "", point: str = "") -> schema.Request:
+        """The request as faults match it at one moment."""
+        route = self.route
+        return schema.Request(
+            route.plane, route.method, self.path, route.name, route.mutating, self.runner, deployment, point
+        )
 
 
 def not_emulated(exchange: Exchange) -> Refusal:

@@ -93,6 +93,12 @@ class Azure:
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, scheme: str = "https"
     ) -> Reply:
         """One request. `body` is bytes as they are, or a value written as JSON."""
+        return asyncio.run(self.exchange(method, path, body, headers, scheme))
+
+    async def exchange(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, scheme: str = "https"
+    ) -> Reply:
+        """Like `send`, for requests at the same time."""
         address, _, query = path.partition("?")
         if address.lower().startswith(("/subscriptions", "/providers")) and "api-version" not in query:
             query = "&".join(filter(None, (query, "api-version=2023-04-01-preview")))
@@ -105,7 +111,7 @@ class Azure:
             "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in sent.items() if v], "scheme": scheme,
             "server": ("127.0.0.1", 1234), "client": ("127.0.0.1", 5), "http_version": "1.1", "root_path": "",
         }  # fmt: skip
-        return asyncio.run(self._exchange(scope, raw))
+        return await self._exchange(scope, raw)
 
     async def _exchange(self, scope: dict[str, Any], raw: bytes) -> Reply:
         sent_messages: list[Any] = []

@@ -181,7 +181,7 @@ def test_the_example_of_faults_replaces_other_faults(tmp_path: Path, tokens: Tok
         emulator.begin(tmp_path, faults=ROOT / "docs" / "emulator" / "faults.yml", time_scale=60)
     azure = Azure(tmp_path, tokens)
     assert [f["kind"] for f in azure.send("GET", "/emulator/faults").json["value"]] == [
-        "refuse", "lose", "throttle", "operation_failed", "drip",
+        "refuse", "lose", "throttle", "operation_failed", "drip", "refuse", "delay", "answer", "hold",
     ]  # fmt: skip
     assert azure.send("GET", "/emulator/clock").json["scale"] == 60
     azure.world.close()
