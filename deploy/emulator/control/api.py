@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+
+from pydantic import Field
 
 from deploy.emulator.control import clock_api
 from deploy.emulator.faults import inject
@@ -11,6 +14,9 @@ from deploy.emulator.wire import paging, request_log
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.responses import Answer, arm_error
 from deploy.emulator.world import parse
+
+LONGEST_WAIT = 60.0
+"""Seconds that a control request waits at most."""
 
 
 def status(call: Call) -> Answer:
@@ -61,6 +67,26 @@ def remove_faults(call: Call) -> Answer:
     if fault_id and not removed:
         raise arm_error(404, "FaultNotFound", f"There is no fault {fault_id}.")
     return Answer(200, {"removed": removed})
+
+
+class Release(parse.Strict):
+    """Runners or numbers of held requests, in the order of their release; `wait` seconds at most for all of them."""
+
+    release: list[str | int] = Field(min_length=1, max_length=1000)
+    wait: float = Field(10, ge=0, le=LONGEST_WAIT)
+
+
+def held(call: Call) -> Answer:
+    """GET the held requests with a number above `after`; waits at most `wait` seconds for one. See `http.order`."""
+    wait = call.query.get("wait", "0")
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", wait) or float(wait) > LONGEST_WAIT:
+        raise arm_error(400, "InvalidQueryParameter", f"Write wait=SECONDS, at most {LONGEST_WAIT:g}.")
+    return Answer(200, {"after": paging.number(call, "after", 0), "wait": float(wait)})
+
+
+def release(call: Call) -> Answer:
+    """POST what to release. The answer comes when the last one of them has been handled. See `http.order`."""
+    return Answer(200, _validate(call, Release).model_dump())
 
 
 def _validate(call: Call, model: type[parse.M]) -> parse.M:

@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from deploy.emulator.dataplane import scoring
 from deploy.emulator.entra import access_tokens
 from deploy.emulator.faults import inject
-from deploy.emulator.http import authorize, delivery, routes
+from deploy.emulator.http import authorize, delivery, order, routes
 from deploy.emulator.http.exchange import UNKNOWN, Exchange, not_emulated, response_to
 from deploy.emulator.rbac import rights
 from deploy.emulator.runtime.hosting import Hosting
@@ -41,6 +41,7 @@ class Emulator:
     def __init__(self, world: World, tokens: access_tokens.Tokens) -> None:
         self.world, self.tokens, self.rights = world, tokens, rights.Rights(world)
         self.hosting = Hosting(world)
+        self.order = order.Order(world)
         self.active = 0
         """Requests in progress; a server that stops waits for them."""
         self._pending: Counter[str] = Counter()
@@ -61,11 +62,16 @@ class Emulator:
         self.active += 1
         try:
             exchange = self._exchange(request, raw)
-            answer = await self._answer(exchange)
+            async with self.order.point("before", exchange, receive):
+                answer = await self._answer(exchange)
             response = response_to(exchange, inject.replace_answer(exchange.fault, answer))
             spec = exchange.fault and exchange.fault.spec
             channel = (scope, receive, send)
-            await delivery.send(spec.kind if spec else "", spec.seconds if spec else None, response, channel)
+            async with self.order.point("after", exchange, receive):
+                await delivery.send(spec.kind if spec else "", spec.seconds if spec else None, response, channel)
+        except order.ClientLeft:
+            with self.world.transaction():
+                self._log(exchange, 0)
         finally:
             self.active -= 1
 
@@ -86,7 +92,10 @@ class Emulator:
         exchange.fault = self._match_fault(exchange)
         if exchange.route.plane == "scoring":
             return await self._score(exchange)
-        return self._run(exchange)
+        answer = self._run(exchange)
+        if exchange.route.name in (order.LIST, order.RELEASE) and answer.status == 200:
+            return await self.order.respond(exchange.route.name, answer.body)
+        return answer
 
     def _run(self, exchange: Exchange) -> Answer:
         """Run a handler, its effects and its log line in one transaction; a refusal rolls the effects back."""
@@ -234,4 +243,4 @@ class Emulator:
             route.method, path, status, (time.perf_counter() - exchange.started) * 1000, route.plane,
             exchange.caller.id, route.name, route.mutating, client, exchange.target, note,
         )  # fmt: skip
-        request_log.write(self.world, entry)
+        exchange.row = request_log.write(self.world, entry)

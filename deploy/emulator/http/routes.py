@@ -231,6 +231,8 @@ ROUTES = (
     Route("control", "POST", "/emulator/faults", "Emulator_AddFaults", api.add_faults),
     Route("control", "DELETE", "/emulator/faults", "Emulator_RemoveFaults", api.remove_faults, mutating=True),
     Route("control", "DELETE", "/emulator/faults/{fault}", "Emulator_RemoveFault", api.remove_faults, mutating=True),
+    Route("control", "GET", "/emulator/order", "Emulator_Order", api.held),
+    Route("control", "POST", "/emulator/order", "Emulator_Release", api.release),
     Route("control", "GET", "/emulator/principals", "Emulator_Principals", directory.listing),
     Route("control", "PUT", "/emulator/principals/{name}", "Emulator_PutPrincipal", directory.put),
     Route("control", "DELETE", "/emulator/principals/{name}", "Emulator_DeletePrincipal", directory.delete),

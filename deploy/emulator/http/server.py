@@ -80,6 +80,7 @@ class Server:
         await self._told.wait()
         for server in servers:
             server.exit.set()
+        application.order.close()
         await _until(lambda: application.active == 0)
         await _hang_up(servers)
         await asyncio.gather(*running)

@@ -33,15 +33,22 @@ class Entry:
     note: str = ""
 
 
-def write(world: World, entry: Entry) -> None:
-    """Add a row; part of the transaction that answers the request."""
-    world.db.execute(
+def write(world: World, entry: Entry) -> int:
+    """Add a row; part of the transaction that answers the request. Returns its number."""
+    added = world.db.execute(
         f"INSERT INTO requests ({', '.join(COLUMNS[1:])}) VALUES ({', '.join('?' * (len(COLUMNS) - 1))})",  # noqa: S608 - constant names
         (
             world.now(), entry.method, entry.path, entry.status, round(entry.milliseconds, 3), entry.plane,
             entry.caller, entry.operation, int(entry.mutating), entry.client_request_id, entry.target, entry.note,
         ),
     )  # fmt: skip
+    return int(added.lastrowid or 0)
+
+
+def add_note(world: World, number: int, note: str) -> None:
+    """Add to the note of a row. Must run inside a transaction."""
+    sql = "UPDATE requests SET note = CASE note WHEN '' THEN ?1 ELSE note || '; ' || ?1 END WHERE number = ?2"
+    world.db.execute(sql, (note, number))
 
 
 def read(
