@@ -35,19 +35,19 @@ class Order:
 
     def hold(self, **rule: Any) -> int:
         """Hold the requests that a rule matches; returns the hold's id."""
-        return int(self._ask("POST", "faults", {"kind": "hold", **rule})["value"][0]["fault"])
+        return int(self.ask("POST", "faults", {"kind": "hold", **rule}).json()["value"][0]["fault"])
 
     def end(self, hold: int) -> None:
         """Remove a hold, which releases its requests."""
-        self._ask("DELETE", f"faults/{hold}")
+        self.ask("DELETE", f"faults/{hold}")
 
     def held(self, after: int = 0, wait: float = 0) -> list[dict[str, Any]]:
         """The requests that are held, oldest first; waits until one has a number above `after`."""
-        return list(self._ask("GET", f"order?after={after}&wait={wait:g}")["value"])
+        return list(self.ask("GET", f"order?after={after}&wait={wait:g}").json()["value"])
 
     def release(self, *who: str | int, wait: float = SECONDS) -> list[dict[str, Any]]:
         """Release requests one after the other, by the names of their runners or by their numbers."""
-        return list(self._ask("POST", "order", {"release": list(who), "wait": wait})["value"])
+        return list(self.ask("POST", "order", {"release": list(who), "wait": wait}).json()["value"])
 
     def first_of(self, runner: str, is_over: Callable[[], bool]) -> dict[str, Any] | None:
         """The first held request of a runner; None if the runner ends without one."""
@@ -61,10 +61,11 @@ class Order:
             if over:
                 return None
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def ask(self, method: str, path: str, body: Any = None, status: int | None = None) -> requests.Response:
+        """A control request, which must be answered with this status, or with one below 400."""
         answer = self._session.request(method, f"{self._url}/emulator/{path}", json=body, timeout=SECONDS + 30)
-        assert answer.ok, answer.text
-        return answer.json()
+        assert answer.status_code == status or (status is None and answer.ok), answer.text
+        return answer
 
 
 def share_emulator(running: Running, state: Path, principal: str = "") -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -145,7 +144,7 @@ class FaultSpec(Strict):
         counted = seen - (self.number - 1)
         if counted < 1 or self.share is None:
             return counted >= 1
-        return applied + Fraction((applied + 1) * _GOLDEN % 1) < Fraction(str(self.share)) * counted
+        return applied + (applied + 1) * _GOLDEN % 1 < self.share * counted
 
     def matches(self, request: Request) -> bool:
         """Whether this fault counts a request. Without `plane`, `path` and `operation` it counts every ARM request."""
@@ -161,13 +160,13 @@ class FaultSpec(Strict):
         )
 
     def _matches_moment(self, request: Request) -> bool:
-        """Whether a request is at the moment where this fault applies, and its deployment matches."""
+        """Whether a request is at the moment when this fault applies, and its deployment matches."""
         if self.kind == "hold" or request.point:
             return self.kind == "hold" and request.point == self.point
         if self.deployment is None and self.kind not in OF_MODELS:
             return not request.deployment
         pattern = self.deployment or "*"
-        return request.deployment != "" and _fits(pattern if "/" in pattern else f"*/{pattern}", request.deployment)
+        return _fits(pattern if "/" in pattern else f"*/{pattern}", request.deployment)
 
     def _matches_plane(self, plane: str) -> bool:
         anywhere = self.path or self.operation or self.deployment or self.kind in OF_MODELS
