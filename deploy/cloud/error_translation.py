@@ -28,6 +28,7 @@ _AGAIN = "Apply again: the connection broke, and amldeploy checks first what was
 _UNKNOWN_CLOUD = "Unknown cloud environment"
 """azure-ai-ml's message for any failure to read the metadata of a cloud; it does not contain the reason."""
 _AZURE = ("azure.", "msrest", "isodate")
+_TRIED = re.compile(r"(?m)^\s+(\w+Credential): (.+)$")
 _RETRIED_BY_HTTP = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that the HTTP layer has already retried (`transport.RETRIES`); the step does not retry them again."""
 
@@ -74,7 +75,7 @@ def translate(error: Exception, what: str) -> DeployError | None:
             )
         return NotAuthenticated(
             what,
-            _first_line(str(error)),
+            _credentials_tried(str(error)) or _first_line(str(error)),
             "Sign in (az login), or set the variables of a service principal or a federated identity",
             code="AML900",
         )
@@ -214,6 +215,16 @@ def _plain_text(message: str) -> str:
         return " ".join(str(text) for texts in embedded["errors"].values() for text in texts)
     except (ValueError, KeyError, TypeError, AttributeError):
         return message.strip()
+
+
+def _credentials_tried(text: str) -> str:
+    """Each credential that azure-identity tried, with its reason; "" for an error without the list."""
+    tried = _TRIED.findall(text.partition("Attempted credentials:")[2])
+    parts = []
+    for name, reason in tried:
+        said = reason.removeprefix(f"{name}: ").partition("unavailable. ")[2] or reason
+        parts.append(f"{name} ({said.partition('. ')[0].rstrip('.')})")
+    return f"no credential works; tried {', '.join(parts)}" if parts else ""
 
 
 def _first_line(text: str) -> str:

@@ -38,6 +38,7 @@ class Answer:
     request_id: str
     model_status: int | None = None
     model_reason: str = ""
+    auth_mode: str = "key"
     retry_after: float | None = None
 
 
@@ -98,6 +99,7 @@ def score(
         request_id=redact_values(found.get("x-request-id", ""), secrets),
         model_status=int(model) if model.isdecimal() else None,
         model_reason=redact_values(found.get("ms-azureml-model-error-reason", ""), secrets),
+        auth_mode=str(endpoint["properties"].get("authMode")).lower(),
         retry_after=retry_after_seconds(found),
     )
 
@@ -182,11 +184,13 @@ def refusal(answer: Answer, what: str) -> CloudError | None:
     if answer.status not in _REFUSALS:
         return None
     code, words, cure = _REFUSALS[answer.status]
+    if answer.status in (401, 403) and answer.auth_mode in _NO_ROLES:
+        words, cure = _NO_ROLES[answer.auth_mode]
     kind = CloudError if answer.status in (401, 403) else Transient
     ours = kind(
         what, f"HTTP {answer.status}, {words}", cure, code=code, status=answer.status, request_id=answer.request_id
     )
-    ours.after_role = answer.status in (401, 403)
+    ours.after_role = answer.status in (401, 403) and answer.auth_mode not in _NO_ROLES
     if isinstance(ours, Transient):
         ours.retry_after = answer.retry_after
     return ours
@@ -201,6 +205,14 @@ def _of_the_model(answer: Answer, what: str) -> CloudError:
 
 _ACCESS = "Assign a role that can score (AzureML Data Scientist on the endpoint) to this account, or check auth_mode"
 _SERVICE = "Wait, and read `amldeploy logs`"
+_NO_ROLES = {
+    "key": (
+        "the endpoint does not accept its primary key",
+        "Run it again, which reads the key again; if it fails again, regenerate the primary key",
+    ),
+    "amltoken": ("the endpoint does not accept its own token", "Run it again, which reads a new token"),
+}
+"""Auth modes whose credential is read from the endpoint: the roles of the caller do not matter for scoring."""
 _REFUSALS = {
     401: ("AML378", "the endpoint does not accept the credential", _ACCESS),
     403: ("AML378", "the endpoint does not accept the credential", _ACCESS),

@@ -8,6 +8,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from azure.core.exceptions import ClientAuthenticationError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -573,3 +574,19 @@ def test_remote_text_is_neutral() -> None:
     assert "\x1b" not in text
     assert "\n::" not in text
     assert "abcdefghijk" not in text
+
+
+def test_each_credential_that_was_tried_is_listed() -> None:
+    """With its reason, from the message of azure-identity."""
+    text = (
+        "DefaultAzureCredential failed to retrieve a token from the included credentials.\nAttempted credentials:\n"
+        "\tEnvironmentCredential: EnvironmentCredential authentication unavailable. Environment variables are not fully"
+        " configured.\nVisit https://aka.ms/x to troubleshoot this issue.\n"
+        "\tAzureCliCredential: Azure CLI not found on path\nTo mitigate this issue, please refer to https://aka.ms/y."
+    )
+    ours = error_translation.translate(ClientAuthenticationError(text), "list x")
+    assert isinstance(ours, NotAuthenticated)
+    assert ours.code == "AML900"
+    assert "EnvironmentCredential (Environment variables are not fully configured)" in str(ours)
+    assert "AzureCliCredential (Azure CLI not found on path)" in str(ours)
+    assert "aka.ms" not in str(ours)

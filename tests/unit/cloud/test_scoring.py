@@ -146,3 +146,12 @@ def test_the_body_of_an_error_of_the_model_is_shown_first(stranger: Any) -> None
     """The header has only the reason of the status line."""
     found = scoring.refusal(ask(stranger, "/model-error"), "probe mip")
     assert "KeyError: 'image'" in str(found)
+
+
+@pytest.mark.parametrize(("mode", "names"), [("key", "primary key"), ("amltoken", "own token"), ("aadtoken", "role")])
+def test_a_refused_credential_is_named_by_its_auth_mode(mode: str, names: str) -> None:
+    """With a key the roles of the caller do not matter, and waiting for a role cannot help."""
+    refused = scoring.refusal(scoring.Answer(401, b"", 0.1, "r", auth_mode=mode), "probe mip")
+    assert refused is not None
+    assert names in f"{refused.cause} {refused.cure}"
+    assert refused.after_role == (mode == "aadtoken")
