@@ -24,6 +24,7 @@ from deploy.emulator.entra import access_tokens
 from deploy.emulator.faults import inject
 from deploy.emulator.http import authorize, delivery, order, routes
 from deploy.emulator.http.exchange import UNKNOWN, Exchange, not_emulated, response_to
+from deploy.emulator.monitor import autoscale_runs
 from deploy.emulator.rbac import rights
 from deploy.emulator.runtime.hosting import Hosting
 from deploy.emulator.seed.open_world import CURE
@@ -172,8 +173,11 @@ class Emulator:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """A transaction that has applied the state of the scoring servers to the operations that wait for them."""
+        """A transaction after the runs of autoscale that are due, and after the state of the scoring servers has been
+        applied to the operations that wait for them.
+        """
         with self.world.transaction():
+            autoscale_runs.run_due(self.world)
             self.hosting.update()
             yield
 

@@ -7,7 +7,8 @@ from urllib.parse import unquote
 
 from deploy.emulator.control import api, settings_api
 from deploy.emulator.entra import directory, github, signin
-from deploy.emulator.online import autoscale, batch_and_serverless, deployments, endpoints, keys, name_checks
+from deploy.emulator.monitor import autoscale_settings
+from deploy.emulator.online import batch_and_serverless, deployments, endpoints, keys, name_checks
 from deploy.emulator.quota import core_limits, workspace_quotas
 from deploy.emulator.rbac import role_assignments, role_definitions
 from deploy.emulator.storage import accounts, arm_containers, blobs, containers, leases
@@ -169,11 +170,12 @@ ROUTES = (
     read(LOC + "/vmSizes", "VirtualMachineSizes_List", core_limits.sizes),
     write("POST", LOC + "/updateQuotas", "Quotas_Update", workspace_quotas.update),
     read(EP + "/checkNameAvailability", "OnlineEndpoints_CheckNameAvailability", name_checks.endpoint),
-    read(GROUP + SCALE, "AutoscaleSettings_ListByResourceGroup", autoscale.listing),
-    read(SUB + SCALE, "AutoscaleSettings_ListBySubscription", autoscale.listing),
-    read(GROUP + SCALE + "/{name}", "AutoscaleSettings_Get", autoscale.get),
-    write("PUT", GROUP + SCALE + "/{name}", "AutoscaleSettings_CreateOrUpdate", autoscale.put),
-    write("DELETE", GROUP + SCALE + "/{name}", "AutoscaleSettings_Delete", autoscale.delete),
+    read(GROUP + SCALE, "AutoscaleSettings_ListByResourceGroup", autoscale_settings.listing),
+    read(SUB + SCALE, "AutoscaleSettings_ListBySubscription", autoscale_settings.listing),
+    read(GROUP + SCALE + "/{name}", "AutoscaleSettings_Get", autoscale_settings.get),
+    write("PUT", GROUP + SCALE + "/{name}", "AutoscaleSettings_CreateOrUpdate", autoscale_settings.put),
+    write("PATCH", GROUP + SCALE + "/{name}", "AutoscaleSettings_Update", autoscale_settings.patch),
+    write("DELETE", GROUP + SCALE + "/{name}", "AutoscaleSettings_Delete", autoscale_settings.delete),
     read(TAGS, "Tags_GetAtScope", tags.get),
     write("PUT", TAGS, "Tags_CreateOrUpdateAtScope", tags.put),
     write("PATCH", TAGS, "Tags_UpdateAtScope", tags.patch),

@@ -21,15 +21,24 @@ UNDECIDED = 253_370_764_800.0
 
 
 def begin(
-    world: World, prefix: str, target: Resource, seconds: float, effect: Mapping[str, Any], error: Json = None
+    world: World,
+    prefix: str,
+    target: Resource,
+    seconds: float,
+    effect: Mapping[str, Any],
+    error: Json = None,
+    *,
+    started: float | None = None,
 ) -> str:
-    """Start an operation on `target`; returns its id. `effect` is {"properties"?, "private"?} or {"remove": True}.
+    """Start an operation on `target`, now or at an earlier time; returns its id.
+
+    `effect` is {"properties"?, "private"?} or {"remove": True}.
 
     With an `error` the operation ends as Failed, and the effect still applies. Faults can add to the effect: `outcome`
     (another final state) and `hidden` (its status answers 404).
     """
     operation = f"{prefix}:{uuid.uuid5(uuid.NAMESPACE_URL, target.parent)}:{uuid.uuid4()}"
-    now, outcome = world.now(), dump(error) if error else None
+    now, outcome = world.now() if started is None else started, dump(error) if error else None
     world.db.execute(
         "INSERT INTO operations VALUES (?, ?, ?, ?, 'Updating', ?, ?)",
         (operation, target.id.lower(), now, min(now + seconds, UNDECIDED), outcome, dump(effect)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.emulator.world import controls
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 SCHEMA = (
     controls.SCHEMA
     + """
@@ -50,7 +50,7 @@ CREATE TABLE requests (
     status INTEGER NOT NULL,
     milliseconds REAL NOT NULL, plane TEXT NOT NULL, caller TEXT NOT NULL, operation TEXT NOT NULL,
     mutating INTEGER NOT NULL, client_request_id TEXT NOT NULL, target TEXT NOT NULL, note TEXT NOT NULL);
-CREATE INDEX requests_of_target ON requests (target) WHERE target != '';
+CREATE INDEX requests_of_target ON requests (target, time) WHERE target != '';
 """
 )
 TRIGGERS = tuple(

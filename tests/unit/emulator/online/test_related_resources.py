@@ -1,12 +1,6 @@
-"""Tags, autoscale settings, quota of workspaces, name checks, Kubernetes."""
+"""Tags, quota of workspaces, name checks, Kubernetes."""
 
 from __future__ import annotations
-
-from typing import Any
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from deploy.emulator.rbac import builtin_roles
 from deploy.emulator.seed import default_world
@@ -14,7 +8,6 @@ from tests.unit.emulator.azure import LOCATION, WORKSPACE, Azure
 
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/mip"
 GROUP = f"/subscriptions/{default_world.SUBSCRIPTION}/resourceGroups/{default_world.GROUP}"
-SCALE = "/providers/Microsoft.Insights/autoscaleSettings"
 TAGS = f"{ENDPOINT}/providers/Microsoft.Resources/tags/default"
 FAMILY = "standardDSv2Family"
 
@@ -49,55 +42,6 @@ def test_tags_of_deployments_and_limits(azure: Azure) -> None:
     assert azure.send("PUT", tags, {"properties": {"tags": {"a": "x" * 257}}}).code == "InvalidTagNameOrValue"
     assert azure.send("PATCH", tags, {"operation": "Shake"}).status == 400
     assert azure.send("GET", TAGS.replace("mip", "none")).code == "ResourceNotFound"
-
-
-def _setting(least: int = 1, most: int = 3, default: int = 1) -> dict[str, Any]:
-    capacity = {"minimum": str(least), "maximum": str(most), "default": str(default)}
-    profile = {"name": "all day", "capacity": capacity, "rules": []}
-    return {
-        "location": "eastus",
-        "properties": {"targetResourceUri": f"{ENDPOINT}/deployments/blue", "profiles": [profile]},
-    }
-
-
-def test_autoscale_settings_outlive_their_deployment(azure: Azure) -> None:
-    """201, 200, listed in group and subscription, deleted."""
-    one = f"{GROUP}{SCALE}/mip-blue"
-    assert azure.send("PUT", one, _setting()).status == 201
-    assert azure.send("PUT", one, _setting(most=5)).status == 200
-    found = azure.send("GET", one).json
-    assert (found["properties"]["enabled"], found["properties"]["name"]) == (True, "mip-blue")
-    assert found["properties"]["profiles"][0]["capacity"]["maximum"] == "5"
-    azure.serving_endpoint(blue=100)
-    azure.send("DELETE", ENDPOINT)
-    azure.finish_operations()
-    for place in (GROUP, f"/subscriptions/{default_world.SUBSCRIPTION}"):
-        assert [item["name"] for item in azure.send("GET", place + SCALE).json["value"]] == ["mip-blue"]
-    assert [azure.send("DELETE", one).status, azure.send("DELETE", one).status] == [200, 204]
-    assert azure.send("GET", one).code == "ResourceNotFound"
-
-
-@given(st.integers(-2, 5), st.integers(-2, 5), st.integers(-2, 5))
-def test_an_autoscale_capacity_must_be_ordered(least: int, default: int, most: int) -> None:
-    """Only 0 <= minimum <= default <= maximum is valid."""
-    from deploy.emulator.online import autoscale
-    from deploy.emulator.wire.responses import Refusal
-
-    profile = _setting(least, most, default)["properties"]["profiles"][0]
-    try:
-        autoscale._check_capacity(profile)
-        accepted = True
-    except Refusal:
-        accepted = False
-    assert accepted == (0 <= least <= default <= most)
-
-
-@pytest.mark.parametrize("change", [{"profiles": []}, {"profiles": ["x"]}, {"targetResourceUri": None}])
-def test_an_invalid_autoscale_setting_is_refused(azure: Azure, change: dict[str, Any]) -> None:
-    """It needs a target and 1 to 20 profiles."""
-    body = _setting()
-    body["properties"] |= change
-    assert azure.send("PUT", f"{GROUP}{SCALE}/x", body).code == "BadRequest"
 
 
 def test_update_quotas_limits_a_workspace(azure: Azure) -> None:

@@ -1,0 +1,1 @@
+"""Azure Monitor (Microsoft.Insights): autoscale settings, and the engine that runs them."""
