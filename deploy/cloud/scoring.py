@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
@@ -24,6 +25,8 @@ from deploy.redact import redact_values
 _CHUNK = 65_536
 _SHOWN = 500
 """Bytes of an error of the model that its message contains."""
+_CONNECT = 30.0
+"""Seconds to establish a connection."""
 _POLL = 0.25
 """Seconds between two checks for an interrupt."""
 
@@ -87,6 +90,8 @@ def score(
     started = time.perf_counter()
     exchange = _Exchange(uri, headers, body, timeout, limit, cloud.ca or True)
     if problem := exchange.run(what):
+        if problem.code == "AML372" and not exchange.status and _is_private(endpoint):
+            raise _unreachable(uri, what)
         if exchange.content:
             problem.attached["answer.txt"] = redact_values(exchange.content, secrets)
         raise problem
@@ -135,7 +140,7 @@ class _Exchange:
         while thread.is_alive() and time.monotonic() < end:
             thread.join(min(_POLL, max(0.0, end - time.monotonic())))
         error = self._error
-        if thread.is_alive() or isinstance(error, requests.Timeout):
+        if thread.is_alive() or isinstance(error, requests.ReadTimeout):
             cause = (
                 f"no complete answer within {self._timeout:g} s"
                 if self.status
@@ -156,8 +161,8 @@ class _Exchange:
         end, size = time.monotonic() + self._timeout, 0
         try:
             with requests.post(
-                self._uri, data=self._body, headers=self._sent, timeout=self._timeout, verify=self._verify,
-                auth=no_netrc_auth, stream=True, allow_redirects=False,
+                self._uri, data=self._body, headers=self._sent, timeout=(min(_CONNECT, self._timeout), self._timeout),
+                verify=self._verify, auth=no_netrc_auth, stream=True, allow_redirects=False,
             ) as answer:  # fmt: skip
                 self.headers, self.status = answer.headers, answer.status_code
                 read = getattr(answer.raw, "read1", answer.raw.read)  # read1 (urllib3 2) returns what has arrived
@@ -168,6 +173,27 @@ class _Exchange:
                         return
         except (requests.RequestException, HTTPError, OSError) as error:
             self._error = error
+
+
+def _is_private(endpoint: Json) -> bool:
+    return str(endpoint["properties"].get("publicNetworkAccess")).lower() == "disabled"
+
+
+def _unreachable(uri: str, what: str) -> Transient:
+    """The error for a private endpoint without an answer. What Azure answers to a caller outside its network is
+    unknown, so any failed connection is explained by that.
+    """
+    cause = (
+        f"no connection to {urlsplit(uri).hostname}: the endpoint has public_network_access: disabled, so it can be "
+        "reached only from a virtual network with a private endpoint of the workspace"
+    )
+    cure = (
+        "Run amldeploy in that network (with GitHub: on a self-hosted runner there), check that its DNS resolves this "
+        "host to a private address, or set public_network_access to enabled"
+    )
+    error = Transient(what, cause, cure, code="AML382")
+    error.max_attempts = 2
+    return error
 
 
 def refusal(answer: Answer, what: str) -> CloudError | None:

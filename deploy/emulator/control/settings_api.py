@@ -29,6 +29,8 @@ def change(world: World, values: dict[str, Json]) -> None:
                 400, "InvalidSetting", f"The value of '{name}' must look like {dump(settings.DEFAULTS[name])}."
             )
         stored = _words(name, value) if name in settings.WORDS else value
+        if (choices := settings.CHOICES.get(name)) and value not in choices:
+            raise arm_error(400, "InvalidSetting", f"The value of '{name}' must be {' or '.join(choices)}.")
         world.db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, dump(stored)))
 
 

@@ -28,6 +28,7 @@ from deploy.emulator.runtime import proxy, standins
 from deploy.emulator.wire import traffic_rules
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.responses import Answer, Json, Refusal
+from deploy.emulator.world import settings
 from deploy.emulator.world.durations import seconds
 from deploy.emulator.world.store import Resource
 
@@ -62,9 +63,11 @@ def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
     """Check the credential and choose the deployment. Part of a transaction. `pending` counts requests by deployment.
 
     Raises:
-        Refusal: 401 without a valid credential; 404 when no deployment can answer; 429 with too many pending requests.
+        Refusal: 401 without a valid credential; 404 when no deployment can answer; 429 with too many pending requests;
+            status 0, which closes the connection, for a private endpoint from outside its network.
     """
     endpoint = _endpoint(call)
+    _require_network(call, endpoint)
     _authorize(call, endpoint)
     requested, path = call.headers.get(DEPLOYMENT_HEADER), call.url_path.rstrip("/").rpartition("/")[2]
     scores = path == "score"
@@ -76,15 +79,15 @@ def admit(call: Call, pending: Mapping[str, int]) -> AdmittedRequest:
         if not scores:
             return AdmittedRequest("", "", None, 5.0, b"", swagger=swagger)
         raise _no_deployment(requested)
-    settings = found.properties["requestSettings"]
+    limits = found.properties["requestSettings"]
     # Azure allows twice as many pending requests as it processes at once.
-    limit = 2 * int(settings["maxConcurrentRequestsPerInstance"]) * int(found.body["sku"]["capacity"])
+    limit = 2 * int(limits["maxConcurrentRequestsPerInstance"]) * int(found.body["sku"]["capacity"])
     if pending.get(found.id, 0) >= limit:
         raise _refusal(429, "TooManyRequests", "too many pending requests", found.body["name"])
     mirrored = endpoint.properties["mirrorTraffic"] if requested is None and scores else {}
     mirror_deployment = traffic_rules.choose_mirror(mirrored, request_number)
     return AdmittedRequest(
-        found.body["name"], found.id, found.properties["model"], seconds(str(settings["requestTimeout"])), call.raw,
+        found.body["name"], found.id, found.properties["model"], seconds(str(limits["requestTimeout"])), call.raw,
         mirror_deployment, found.private.get("server", ""), "POST" if scores else "GET",
         f"/{path}" + (f"?{call.search}" if call.search else ""), call.headers, swagger,
     )  # fmt: skip
@@ -198,6 +201,15 @@ def _endpoint(call: Call) -> Resource:
             f"There is no endpoint named {call.route_params['endpoint']} in {call.route_params['location']}.",
         )
     return endpoint
+
+
+def _require_network(call: Call, endpoint: Resource) -> None:
+    """Refuse a caller outside the network of a private endpoint. What Azure answers is unknown, only that the endpoint
+    cannot be reached from public networks; here the connection is reset.
+    """
+    private = endpoint.properties["publicNetworkAccess"] == "Disabled"
+    if private and settings.get(call.world, "caller_network") == "outside":
+        raise Refusal(Answer(0), "private endpoint, caller outside")
 
 
 def _authorize(call: Call, endpoint: Resource) -> None:

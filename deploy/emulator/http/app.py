@@ -68,8 +68,9 @@ class Emulator:
             response = response_to(exchange, inject.replace_answer(exchange.fault, answer))
             spec = exchange.fault and exchange.fault.spec
             channel = (scope, receive, send)
+            kind = "reset" if not answer.status else spec.kind if spec else ""
             async with self.order.point("after", exchange, receive):
-                await delivery.send(spec.kind if spec else "", spec.seconds if spec else None, response, channel)
+                await delivery.send(kind, spec.seconds if spec else None, response, channel)
         except order.ClientLeft:
             with self.world.transaction():
                 self._log(exchange, 0)

@@ -124,6 +124,7 @@ class Endpoint(Strict):
     workspace: str | None = None
     identity: str | None = None
     auth_mode: Literal["key", "aml_token", "aad_token"] = "key"
+    public_network_access: Literal["enabled", "disabled"] = "enabled"
     description: str | None = None
     traffic: dict[str, int] = Field(default_factory=dict)
     tags: dict[str, str] = Field(default_factory=dict)

@@ -85,7 +85,7 @@ def _call(world: World, route_params: dict[str, str]) -> Call:
 def _endpoint_body(spec: Endpoint, workspace: Workspace) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "authMode": _MODES[spec.auth_mode], "description": spec.description, "traffic": {},
-        "properties": spec.properties,
+        "properties": spec.properties, "publicNetworkAccess": spec.public_network_access,
     }  # fmt: skip
     return {
         "location": workspace.region, "identity": {"type": "SystemAssigned"}, "tags": spec.tags,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -155,3 +156,28 @@ def test_a_refused_credential_is_named_by_its_auth_mode(mode: str, names: str) -
     assert refused is not None
     assert names in f"{refused.cause} {refused.cure}"
     assert refused.after_role == (mode == "aadtoken")
+
+
+@pytest.mark.parametrize(
+    ("access", "code", "words"),
+    [
+        ("Enabled", "AML372", "Check the network connection to the scoring URI"),
+        ("Disabled", "AML382", "no connection to 127.0.0.1: the endpoint has public_network_access: disabled"),
+    ],
+)
+def test_a_connection_that_fails_is_explained(access: str, code: str, words: str) -> None:
+    """A private endpoint can be reached only from its network. A retry is possible, since the cause is not certain."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    cloud: Any = SimpleNamespace(
+        workspace_id="/w", ca=None, on_secret=str, arm=SimpleNamespace(post=lambda *_: {"primaryKey": KEY})
+    )
+    properties = {"authMode": "Key", "scoringUri": f"http://127.0.0.1:{port}/score", "publicNetworkAccess": access}
+    with pytest.raises(Transient) as caught:
+        scoring.score(
+            cloud, {"name": "mip", "properties": properties}, "blue", b"{}", timeout=20, limit=9, what="probe mip"
+        )
+    assert caught.value.code == code
+    assert words in str(caught.value)
+    assert KEY not in str(caught.value)

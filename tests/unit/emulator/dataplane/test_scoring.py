@@ -82,6 +82,23 @@ def test_an_entra_token_must_be_for_the_data_plane(azure: Azure) -> None:
         assert azure.send("POST", SCORE, {}, {"authorization": f"Bearer {token}"}).status == status
 
 
+def test_a_private_endpoint_is_closed_to_callers_outside(azure: Azure) -> None:
+    """The connection closes without an answer, whatever the key is; a public endpoint and a caller inside get one."""
+    azure.serving_endpoint(blue=100)
+    azure.endpoint(traffic={"blue": 100}, publicNetworkAccess="Disabled")
+    azure.finish_operations()
+    assert azure.score({}).status == 424
+    assert azure.send("PUT", "/emulator/settings", {"caller_network": "beside"}).code == "InvalidSetting"
+    azure.send("PUT", "/emulator/settings", {"caller_network": "outside"})
+    for headers in ({}, {"authorization": "Bearer wrong"}):
+        with pytest.raises(IndexError):  # nothing was sent
+            azure.score({}, headers=headers)
+    last = azure.send("GET", "/emulator/requests").json["value"][-1]
+    assert (last["operation"], last["status"], last["note"]) == ("Score", 0, "private endpoint, caller outside")
+    azure.endpoint(traffic={"blue": 100}, publicNetworkAccess="Enabled")
+    assert azure.score({}).status == 424
+
+
 def test_traffic_is_split_by_shares_and_the_header_overrides(azure: Azure) -> None:
     """Shares are exact over 100 requests; the header also reaches a deployment with 0 percent."""
     azure.serving_endpoint(blue=90, green=10)
