@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from deploy.cloud import github
+from deploy.cloud import github, policy_violations
 from deploy.cloud.azure_errors import RetryKind, find
 from deploy.cloud.transport import IMPORT_LOCK, AnswerLost, LongWait
 from deploy.errors import CloudError, DeployError, NotAuthenticated, Transient, Unanswered
@@ -131,13 +131,16 @@ def from_answer(
     what: str, status: int | None, body: Any, headers: Mapping[str, str], *, words: str = ""
 ) -> CloudError | NotAuthenticated:
     """Our error for an ARM response: its status, its parsed body and its headers."""
-    codes, messages = _walk(body.get("error") if isinstance(body, Mapping) else None)
-    message = " ".join(dict.fromkeys(m for m in messages if m)) or _first_line(words) or f"HTTP status {status}"
+    error = body.get("error") if isinstance(body, Mapping) else None
+    codes, messages = _walk(error)
+    policies = policy_violations.explanation(error)
+    message = policies or " ".join(dict.fromkeys(m for m in messages if m))
+    message = message or _first_line(words) or f"HTTP status {status}"
     request_id = headers.get("x-ms-request-id") or headers.get("x-ms-correlation-request-id") or ""
     if status == 401:
         cure = "Sign in again; the token has expired or is for another tenant"
         return NotAuthenticated(what, message, cure, code="AML901")
-    row = find(" ".join((*codes, message)))
+    row = find(policy_violations.CODE if policies else " ".join((*codes, message)))
     if status in _RETRIED_BY_HTTP:
         code, cure = (row.code, row.cure) if row else _hiccup(status)
         return Unanswered(what, message, cure, code=code, codes=codes, status=status, request_id=request_id)

@@ -25,6 +25,7 @@ from deploy.emulator.faults import inject
 from deploy.emulator.http import authorize, delivery, order, routes
 from deploy.emulator.http.exchange import UNKNOWN, Exchange, not_emulated, response_to
 from deploy.emulator.monitor import autoscale_runs
+from deploy.emulator.policy import assignments
 from deploy.emulator.rbac import rights
 from deploy.emulator.runtime.hosting import Hosting
 from deploy.emulator.seed.open_world import CURE
@@ -183,7 +184,7 @@ class Emulator:
             yield
 
     def _admit(self, exchange: Exchange) -> None:
-        """Check HTTPS, token, api-version, throttling, faults and permissions, in this order."""
+        """Check HTTPS, token, api-version, throttling, faults, permissions and policies, in this order."""
         if exchange.call.base.startswith("http:") and exchange.route.plane != "identity":
             raise arm_error(403, "HttpsRequired", "HTTPS is required.")
         if exchange.route.plane in ("arm", "registry", "unknown"):
@@ -207,6 +208,7 @@ class Emulator:
         inject.on_request(exchange.fault, self.world, exchange.subscription, exchange.caller.id)
         if exchange.route.plane == "arm":
             authorize.allow(self.rights, exchange.route, exchange.call)
+            assignments.enforce(exchange.route.name, exchange.call)
         elif exchange.route.plane == "blob":
             access.allow(exchange.route, exchange.call)
 

@@ -9,6 +9,7 @@ from deploy.emulator.control import api, settings_api
 from deploy.emulator.entra import directory, github, signin
 from deploy.emulator.monitor import autoscale_settings
 from deploy.emulator.online import batch_and_serverless, deployments, endpoints, keys, name_checks
+from deploy.emulator.policy import assignments, restrictions
 from deploy.emulator.quota import core_limits, workspace_quotas
 from deploy.emulator.rbac import role_assignments, role_definitions
 from deploy.emulator.storage import accounts, arm_containers, blobs, containers, leases
@@ -35,6 +36,7 @@ from deploy.emulator.wire.routing import (
 )
 from deploy.emulator.workspace import assets, connections, metadata, registry, tags, user_identities, workspaces
 
+_CHECK = "/providers/Microsoft.PolicyInsights/checkPolicyRestrictions"
 _CONNECTION = WS + "/connections/{connection}"
 _USERS = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 _BATCH = WS + "/batchEndpoints/{endpoint}"
@@ -66,6 +68,10 @@ _OTHER_RESOURCES = (
     read(GROUP + _USERS + "/{name}", "UserAssignedIdentities_Get", user_identities.get),
     write("PUT", GROUP + _USERS + "/{name}", "UserAssignedIdentities_CreateOrUpdate", user_identities.put),
     write("DELETE", GROUP + _USERS + "/{name}", "UserAssignedIdentities_Delete", user_identities.delete),
+    read(ROLE + "/policyAssignments", "PolicyAssignments_List", assignments.listing),
+    read(ROLE + "/policyDefinitions/{name}", "PolicyDefinitions_Get", assignments.definition),
+    post(SUB + _CHECK, "PolicyRestrictions_CheckAtSubscriptionScope", restrictions.check),
+    post(GROUP + _CHECK, "PolicyRestrictions_CheckAtResourceGroupScope", restrictions.check),
     *_stored(WS + "/batchEndpoints", _BATCH, "BatchEndpoints"),
     *_stored(_BATCH + "/deployments", _BATCH + "/deployments/{deployment}", "BatchDeployments"),
     post(_BATCH + "/listkeys", "BatchEndpoints_ListKeys", batch_and_serverless.list_keys),

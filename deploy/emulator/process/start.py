@@ -56,7 +56,7 @@ def _validate_and_apply(value: Any, model: type[parse.M], what: str, use: Any) -
 
 
 def _replace_world(world: World, requested: WorldFile) -> None:
-    written = requested.model_dump(mode="json", exclude_unset=True)
+    written = requested.model_dump(mode="json", exclude_unset=True, by_alias=True)
     if written != (world.controls.get("world") or {}):
         world.reset(written)
 

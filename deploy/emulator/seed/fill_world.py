@@ -15,6 +15,7 @@ from typing import Any
 from deploy.emulator.control import settings_api
 from deploy.emulator.entra import directory
 from deploy.emulator.entra.access_tokens import SIGNED_IN
+from deploy.emulator.policy import assignments
 from deploy.emulator.quota import core_limits, limits, vm_sizes
 from deploy.emulator.rbac import role_assignments
 from deploy.emulator.rbac.builtin_roles import AI_ADMINISTRATOR, BLOB_CONTRIBUTOR, OWNER
@@ -57,6 +58,9 @@ def _apply_file(world: World, spec: WorldFile) -> None:
     for each in spec.principals:
         directory.add(world, each.id.lower(), each.type, each.name)
     _roles(world, workspaces, spec.roles)
+    for at, policy in enumerate(spec.policies):
+        scope = policy.scope or f"/subscriptions/{workspaces[0].subscription}"
+        assignments.assign(world, policy, _scope(world, workspaces, scope, ("policies", at)))
     seed_endpoints.deploy(world, workspaces, spec.endpoints)
 
 

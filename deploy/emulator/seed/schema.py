@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from deploy.emulator.policy.definitions import Policy
 from deploy.emulator.world.parse import Strict
 
 Guid = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
@@ -141,6 +142,7 @@ class WorldFile(Strict):
     identities: list[Identity] | None = None
     principals: list[Principal] = Field(default_factory=list)
     roles: list[Role] | None = None
+    policies: list[Policy] = Field(default_factory=list)
     endpoints: list[Endpoint] = Field(default_factory=list)
     settings: dict[str, Any] = Field(default_factory=dict)
     """As `GET /emulator/settings` returns them."""

@@ -16,6 +16,8 @@ COLLECTED = frozenset(
     {"Subscriptions_List", "Subscriptions_Get", "Workspaces_ListBySubscription", "Workspaces_ListByResourceGroup"}
 )
 """These lists contain what the caller can read; a role on a child resource is enough to call them."""
+_READING = "checkPolicyRestrictions"
+"""The action of this POST ends with `read`."""
 
 
 def action_of(method: str, path: str) -> str:
@@ -26,7 +28,7 @@ def action_of(method: str, path: str) -> str:
     _, provided, rest = path.rpartition("/providers/")
     words = (rest if provided else f"Microsoft.Resources{path}").split("/")
     types = [word for word in words if word == "{kind}" or not word.startswith("{")]
-    return "/".join([*types, _VERBS.get(method, "action")])
+    return "/".join([*types, "read" if types[-1] == _READING else _VERBS.get(method, "action")])
 
 
 def scope_of(path: str, address: str) -> str:

@@ -228,8 +228,8 @@ def test_the_documentation_is_complete() -> None:
     wanted = {*fault_schema.KINDS, *fault_schema.FaultSpec.model_fields, *timing.PROFILES} - {"kind"}
     for model in (schema.WorldFile, schema.Region, schema.Workspace, schema.Model, schema.Endpoint):
         wanted |= set(model.model_fields)
-    for more in (schema.Deployment, schema.Role, schema.Identity, schema.Connection):
-        wanted |= set(more.model_fields)
+    for more in (schema.Deployment, schema.Role, schema.Identity, schema.Connection, schema.Policy):
+        wanted |= {field.alias or name for name, field in more.model_fields.items()}
     assert [word for word in sorted(wanted) if f"`{word}`" not in manual] == []
     addresses = {route.path.partition("/{")[0] for route in routes.ROUTES if route.plane == "control"}
     assert [path for path in sorted(addresses) if path not in manual] == []
