@@ -196,6 +196,12 @@ ERROR_RULES = (
         "Wait, then apply again: an endpoint with this name is still being deleted", wait=60, max_attempts=3,
     ),
     _row(
+        r"Asset paths cannot be updated|is already registered and cannot be changed"
+        r"|existing asset's data uri cannot be changed",
+        "AML334", RetryKind.FINAL,
+        "Set another version of this model, environment or code in the deployment file, or leave the version out",
+    ),
+    _row(
         r"\bWorkspaceManagedNetworkNotReady\b", "AML343", RetryKind.FINAL,
         "Provision the workspace's managed network first",
     ),

@@ -19,7 +19,7 @@ _TERMS = 4
 class Limit:
     """A limit. `what` names it ("cores of standardDSv2Family in eastus"). `left` is None if it is unknown.
 
-    What is unlimited has no Limit. `key`: the key of `service_limits` that states a raised limit; `left` is then what
+    What is unlimited has no Limit. `stated_by`: the key of `service_limits` that states a raised limit; `left` is then what
     is left of the published one, and missing more is no reason to refuse.
     """
 
@@ -27,7 +27,7 @@ class Limit:
     needs: int
     left: int | None
     code: str
-    key: str = ""
+    stated_by: str = ""
 
     @property
     def missing(self) -> int:
@@ -36,7 +36,12 @@ class Limit:
 
     def body(self) -> dict[str, Json]:
         """The limit, for the body of a check."""
-        return {"what": self.what, "needs": self.needs, "left": self.left, **({"key": self.key} if self.key else {})}
+        return {
+            "what": self.what,
+            "needs": self.needs,
+            "left": self.left,
+            **({"stated_by": self.stated_by} if self.stated_by else {}),
+        }
 
 
 def left(limit: Json, used: Json) -> int | None:
@@ -48,7 +53,7 @@ def limits_exceeded_together(steps: Sequence[Step]) -> list[Finding]:
     """Limits that are enough for each check alone, but not for all checks together."""
     findings = []
     for first, limits, cause in _exceeded(steps):
-        if len(limits) > 1 and not limits[0].get("key"):
+        if len(limits) > 1 and not limits[0].get("stated_by"):
             cure = "Use less, apply fewer endpoints, or request more"
             findings.append(Finding(str(first.address), "AML203", f"{cause} free{_source(first)}", cure))
     return findings
@@ -57,10 +62,10 @@ def limits_exceeded_together(steps: Sequence[Step]) -> list[Finding]:
 def raisable_limits_exceeded(steps: Sequence[Step], environment: str) -> list[str]:
     """A note for each published limit that is too low, and that Azure raises on request."""
     return [
-        f"{cause} left of the published limit. If Azure raised it, set service_limits.{limits[0]['key']} in"
+        f"{cause} left of the published limit. If Azure raised it, set service_limits.{limits[0]['stated_by']} in"
         f" environments/{environment}.yml; otherwise request a higher limit."
         for _, limits, cause in _exceeded(steps)
-        if limits[0].get("key")
+        if limits[0].get("stated_by")
     ]
 
 

@@ -87,15 +87,15 @@ def check(desired: Mapping[str, Json], seen: Mapping[str, Json]) -> CheckResult:
     reasons = [
         Reason(each.code, f"{more}, {each.left} left of the limit", _CURES[each.code])
         for each, more, _ in found
-        if each.missing and not each.key
+        if each.missing and not each.stated_by
     ]
     unknown = [_unknown_count(each, seen) for each, _, _ in found if each.left is None]
     unknown += [
-        f"{more}, {each.left} left of the published limit: set service_limits.{each.key} if Azure raised it"
+        f"{more}, {each.left} left of the published limit: set service_limits.{each.stated_by} if Azure raised it"
         for each, more, _ in found
-        if each.missing and each.key
+        if each.missing and each.stated_by
     ]
-    parts = [words for each, _, words in found if each.left is not None and not (each.missing and each.key)]
+    parts = [words for each, _, words in found if each.left is not None and not (each.missing and each.stated_by)]
     if desired["endpoints"] and seen.get("free") is False:
         words = f"the name {name} is not available in {where}: {seen.get('unread') or 'no reason given'}"
         reasons.append(Reason("AML265", words, "Choose another endpoint name; unique(n) in the template makes one"))

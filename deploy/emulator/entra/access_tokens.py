@@ -83,7 +83,8 @@ def authenticate(tokens: Signer, authorization: str, hosts: tuple[str, ...] = MA
 def caller_from(claims: Mapping[str, Any]) -> Caller:
     """The caller that the claims of a valid token name."""
     name, upn = str(claims.get("xms_az_rid", "")), str(claims.get("upn", ""))
-    return Caller(str(claims.get("oid", "")), name or upn, upn or str(claims.get("appid", "")))
+    kind = "User" if upn else "Application"
+    return Caller(str(claims.get("oid", "")), name or upn, upn or str(claims.get("appid", "")), kind)
 
 
 def has_audience(claims: Mapping[str, Any], hosts: tuple[str, ...]) -> bool:

@@ -34,10 +34,23 @@ from deploy.emulator.wire.routing import (
     read,
     write,
 )
-from deploy.emulator.workspace import assets, connections, metadata, registry, tags, user_identities, workspaces
+from deploy.emulator.workspace import (
+    asset_containers,
+    assets,
+    connections,
+    datastores,
+    metadata,
+    registry,
+    tags,
+    user_identities,
+    workspaces,
+)
 
 _CHECK = "/providers/Microsoft.PolicyInsights/checkPolicyRestrictions"
 _CONNECTION = WS + "/connections/{connection}"
+_DATASTORE = WS + "/datastores/{datastore}"
+_ASSET = WS + "/{kind}/{asset}"
+_VERSION = _ASSET + "/versions/{version}"
 _USERS = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 _BATCH = WS + "/batchEndpoints/{endpoint}"
 _SERVERLESS = WS + "/serverlessEndpoints/{endpoint}"
@@ -162,6 +175,7 @@ ROUTES = (
     post(DP + "/getLogs", "OnlineDeployments_GetLogs", deployments.logs),
     read(DP + "/skus", "OnlineDeployments_ListSkus", deployments.skus),
     read(WS, "Workspaces_Get", workspaces.get),
+    post(WS + "/listKeys", "Workspaces_ListKeys", workspaces.list_keys),
     read(SUB, "Subscriptions_Get", workspaces.subscription),
     read(GROUP, "ResourceGroups_Get", workspaces.group),
     read(WORKSPACES, "Workspaces_ListByResourceGroup", workspaces.listing),
@@ -214,18 +228,20 @@ ROUTES = (
         registry.version,
     ),
     *_OTHER_RESOURCES,
-    read(WS + "/{kind}", "Assets_List", assets.containers),
-    read(WS + "/{kind}/{asset}", "Assets_Get", assets.container),
-    read(WS + "/{kind}/{asset}/versions", "AssetVersions_List", assets.versions),
-    read(WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_Get", assets.version),
-    write("PUT", WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_CreateOrUpdate", assets.put),
-    write("DELETE", WS + "/{kind}/{asset}/versions/{version}", "AssetVersions_Delete", assets.delete),
-    post(
-        WS + "/{kind}/{asset}/versions/{version}/startPendingUpload",
-        "AssetVersions_StartPendingUpload",
-        assets.start_upload,
-    ),
-    post(WS + "/datastores/{datastore}/listSecrets", "Datastores_ListSecrets", assets.secrets),
+    read(WS + "/datastores", "Datastores_List", datastores.listing),
+    read(_DATASTORE, "Datastores_Get", datastores.get),
+    write("PUT", _DATASTORE, "Datastores_CreateOrUpdate", datastores.put),
+    write("DELETE", _DATASTORE, "Datastores_Delete", datastores.delete),
+    post(_DATASTORE + "/listSecrets", "Datastores_ListSecrets", datastores.list_secrets),
+    read(WS + "/{kind}", "AssetContainers_List", asset_containers.listing),
+    read(_ASSET, "AssetContainers_Get", asset_containers.get),
+    write("PUT", _ASSET, "AssetContainers_CreateOrUpdate", asset_containers.put),
+    write("DELETE", _ASSET, "AssetContainers_Delete", asset_containers.delete),
+    read(_ASSET + "/versions", "AssetVersions_List", assets.listing),
+    read(_VERSION, "AssetVersions_Get", assets.get),
+    write("PUT", _VERSION, "AssetVersions_CreateOrUpdate", assets.put),
+    write("DELETE", _VERSION, "AssetVersions_Delete", assets.delete),
+    post(_VERSION + "/startPendingUpload", "AssetVersions_StartPendingUpload", assets.start_upload),
     *_STORAGE,
     Route("metadata", "GET", "/metadata/endpoints", "Metadata_Endpoints", metadata.endpoints),
     Route("identity", "GET", "/msi/token", "ManagedIdentity_Token", signin.managed_identity),

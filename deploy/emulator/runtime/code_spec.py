@@ -60,6 +60,6 @@ def _blob_prefix(world: World, asset: Resource | None, field: str) -> str:
         return f"{match[1]}/{match[2]}"
     if asset is not None and (match := _DATASTORE.fullmatch(uri)):
         workspace, datastore = world.get(asset.parent), world.get(f"{asset.parent}/datastores/{match[1]}")
-        if workspace is not None and datastore is not None:
+        if workspace is not None and datastore is not None and datastore.private["emulated"]:
             return f"{accounts.name_of(workspace)}/{datastore.properties['containerName']}/{match[2]}"
     return ""

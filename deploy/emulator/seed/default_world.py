@@ -12,8 +12,8 @@ from deploy.emulator.quota import core_limits, vm_sizes
 from deploy.emulator.rbac import role_assignments, role_definitions
 from deploy.emulator.rbac.builtin_roles import AI_ADMINISTRATOR, BLOB_CONTRIBUTOR, OWNER, ROLES
 from deploy.emulator.runtime import standins
-from deploy.emulator.storage import accounts, container_store
-from deploy.emulator.workspace import registry, user_identities, workspaces
+from deploy.emulator.storage import accounts
+from deploy.emulator.workspace import datastores, registry, user_identities, workspaces
 from deploy.emulator.world.store import Resource, World, dump
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
@@ -34,14 +34,16 @@ IDENTITY_ID = f"{PROVIDERS}/{user_identities.TYPE}/{IDENTITY}"
 REGISTRY_SUBSCRIPTION = "00000000-0000-0000-0000-0000000000f1"
 REGISTRY_GROUP = "registry-builtin-prod-eastus-01"
 CREATED_AT = "2026-01-01T00:00:00.0000000+00:00"
-_SYSTEM_DATA = {"createdAt": CREATED_AT, "createdBy": access_tokens.SIGNED_IN_NAME, "lastModifiedAt": CREATED_AT}
+_SYSTEM_DATA = {
+    "createdAt": CREATED_AT, "createdBy": access_tokens.SIGNED_IN_NAME, "createdByType": "Application",
+    "lastModifiedAt": CREATED_AT, "lastModifiedBy": access_tokens.SIGNED_IN_NAME, "lastModifiedByType": "Application",
+}  # fmt: skip
 
 
 def fill(world: World) -> None:
     """Fill an empty world. Must run inside a transaction."""
     _subscription_and_group(world)
-    _workspace(world)
-    _datastores(world)
+    datastores.add_default(world, _workspace(world), WORKSPACE_GUID, CREATED_AT)
     user_identities.save(world, f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}", IDENTITY, LOCATION, {})
     _registry(world)
     _roles(world)
@@ -72,43 +74,24 @@ def _subscription_and_group(world: World) -> None:
         _add(world, identifier, accounts.KIND if resource_type == accounts.TYPE else "linked", group, name, body)
 
 
-def _workspace(world: World) -> None:
+def _workspace(world: World) -> Resource:
     group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
     directory.add(world, WORKSPACE_PRINCIPAL, "ServicePrincipal", WORKSPACE)
-    _add(world, WORKSPACE_ID, "workspace", group, WORKSPACE, {
+    return _add(world, WORKSPACE_ID, "workspace", group, WORKSPACE, {
         "id": WORKSPACE_ID, "name": WORKSPACE, "type": workspaces.WORKSPACE, "location": LOCATION, "tags": {},
+        "etag": None,
+        "properties": workspaces.properties(
+            WORKSPACE_ID, LOCATION, WORKSPACE_GUID, access_tokens.TENANT, CREATED_AT.replace("+00:00", "Z"),
+            {
+                "storageAccount": STORAGE_ID, "keyVault": VAULT_ID,
+                "applicationInsights": INSIGHTS_ID, "containerRegistry": CONTAINER_REGISTRY_ID,
+            },
+        ),
+        "identity": {"type": "SystemAssigned", "principalId": WORKSPACE_PRINCIPAL, "tenantId": access_tokens.TENANT},
         "kind": "Default",
         "sku": {"name": "Basic", "tier": "Basic"},
-        "identity": {"type": "SystemAssigned", "principalId": WORKSPACE_PRINCIPAL, "tenantId": access_tokens.TENANT},
-        "properties": {
-            "friendlyName": WORKSPACE, "description": "", "workspaceId": WORKSPACE_GUID,
-            "storageAccount": STORAGE_ID, "keyVault": VAULT_ID, "containerRegistry": CONTAINER_REGISTRY_ID,
-            "applicationInsights": INSIGHTS_ID, "provisioningState": "Succeeded", "publicNetworkAccess": "Enabled",
-            "hbiWorkspace": False, "v1LegacyMode": False, "tenantId": access_tokens.TENANT, "storageHnsEnabled": False,
-            "discoveryUrl": f"https://{LOCATION}.api.azureml.ms/discovery",
-        },
-        "systemData": _SYSTEM_DATA,
+        "systemData": {key: value.replace("+00:00", "Z") for key, value in _SYSTEM_DATA.items()},
     })  # fmt: skip
-
-
-def _datastores(world: World) -> None:
-    account = world.get(STORAGE_ID)
-    assert account is not None  # noqa: S101 - added above
-    for name, container, default in (
-        ("workspaceblobstore", f"azureml-blobstore-{WORKSPACE_GUID}", True),
-        ("workspaceartifactstore", "azureml", False),
-    ):
-        container_store.create(world, account, container)
-        identifier = f"{WORKSPACE_ID}/datastores/{name}"
-        _add(world, identifier, "datastore", WORKSPACE_ID, name, {
-            "id": identifier, "name": name, "type": f"{workspaces.WORKSPACE}/datastores",
-            "properties": {
-                "datastoreType": "AzureBlob", "containerName": container, "isDefault": default, "protocol": "https",
-                "serviceDataAccessAuthIdentity": "None", "credentials": {"credentialsType": "AccountKey"},
-                "description": None, "tags": {}, "properties": {},
-            },
-            "systemData": _SYSTEM_DATA,
-        })  # fmt: skip
 
 
 def _registry(world: World) -> None:
@@ -173,5 +156,7 @@ def _roles(world: World) -> None:
         role_assignments.assign(world, scope, principal, "ServicePrincipal", role, name, by="")
 
 
-def _add(world: World, identifier: str, kind: str, parent: str, name: str, body: dict[str, Any]) -> None:
-    world.save(Resource(identifier, kind, parent, name, LOCATION, body, {}))
+def _add(world: World, identifier: str, kind: str, parent: str, name: str, body: dict[str, Any]) -> Resource:
+    added = Resource(identifier, kind, parent, name, LOCATION, body, {})
+    world.save(added)
+    return added

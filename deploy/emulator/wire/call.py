@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from deploy.emulator.wire.responses import Json, arm_error
-from deploy.emulator.world.store import World, dump
+from deploy.emulator.wire.responses import Answer, Json, arm_error, timestamp
+from deploy.emulator.world.store import Resource, World, dump
 
 
 class Signer(Protocol):
@@ -41,11 +41,15 @@ class Rights(Protocol):
 
 @dataclass(frozen=True)
 class Caller:
-    """The caller of a request: object id ("" without a token), display name, application id or user name."""
+    """The caller of a request: object id ("" without a token), display name, application id or user name.
+
+    `kind` is the word of `createdByType`: User or Application.
+    """
 
     id: str = ""
     name: str = ""
     client: str = ""
+    kind: str = "Application"
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,18 @@ class Call:
         if not isinstance(value, dict):
             raise arm_error(400, "InvalidRequestContent", "The request content must be a JSON object.")
         return value
+
+    def written(self, status: int, body: dict[str, Json]) -> Answer:
+        """The answer of a PUT: a 201 has the address of the resource, with the query of the request (recorded)."""
+        headers = {"Location": f"{self.base}{body['id']}?{self.search}"} if status == 201 else {}
+        return Answer(status, body, headers)
+
+    def system_data(self, existing: Resource | None = None) -> dict[str, Json]:
+        """The `systemData` of a resource that the caller creates, or of an existing one that it changes."""
+        now = timestamp(self.world.now())
+        created = {"createdAt": now, "createdBy": self.caller.name, "createdByType": self.caller.kind}
+        changed = {"lastModifiedAt": now, "lastModifiedBy": self.caller.name, "lastModifiedByType": self.caller.kind}
+        return {**(existing.body["systemData"] if existing else created), **changed}
 
 
 def _no_constant(word: str) -> None:

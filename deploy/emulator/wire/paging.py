@@ -1,8 +1,8 @@
-"""Lists in pages: `count` and `$skip`, with the filters that endpoint and deployment lists share."""
+"""Lists in pages: `count` and `$skip`, with the filters that several lists share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlencode
 
 from deploy.emulator.wire.call import Call
@@ -17,7 +17,12 @@ def page(call: Call, found: Sequence[Resource], render: Callable[[Call, Resource
     if name := call.query.get("name", "").lower():
         found = [item for item in found if item.name == name]
     if tags := call.query.get("tags", ""):
-        found = [item for item in found if _tagged(item, tags)]
+        found = [item for item in found if has_all(item.body.get("tags", {}), tags)]
+    return part(call, found, render)
+
+
+def part(call: Call, found: Sequence[Resource], render: Callable[[Call, Resource], Json]) -> Answer:
+    """One page of a list that is already filtered."""
     size, start = number(call, "count", PAGE) or PAGE, number(call, "$skip", 0)
     body: dict[str, Json] = {"value": [render(call, item) for item in found[start : start + size]]}
     if start + size < len(found):
@@ -26,10 +31,10 @@ def page(call: Call, found: Sequence[Resource], render: Callable[[Call, Resource
     return Answer(200, body)
 
 
-def _tagged(item: Resource, tags: str) -> bool:
-    item_tags = item.body.get("tags", {})
-    filters = [part.partition("=") for part in tags.split(",")]
-    return all(key in item_tags and (not sign or item_tags[key] == value) for key, sign, value in filters)
+def has_all(texts: Mapping[str, Json], wanted: str) -> bool:
+    """Whether `texts` has every key, or key and value, of a filter `key,key=value`."""
+    filters = [part.partition("=") for part in wanted.split(",")]
+    return all(key in texts and (not sign or texts[key] == value) for key, sign, value in filters)
 
 
 def number(call: Call, key: str, default: int) -> int:

@@ -41,8 +41,12 @@ def arm_error(
     return Refusal(Answer(status, body, {"x-ms-failure-cause": "gateway", **(headers or {})}), note)
 
 
-def ml_error(status: int, code: str, message: str, *inner: tuple[str, str], location: str = "eastus") -> Refusal:
-    """An error of the Azure ML front end; `inner` are the nested (code, message) pairs."""
+def ml_error(
+    status: int, code: str, message: str, *inner: tuple[str, str], location: str = "eastus", inner_error: str = ""
+) -> Refusal:
+    """An error of the Azure ML front end; `inner` are the nested (code, message) pairs, `inner_error` is the code of an
+    error of another service behind it.
+    """
     error = error_body(code, message, *inner)
     error["additionalInfo"] = [
         {"type": "ComponentName", "info": {"value": "managementfrontend"}},
@@ -51,13 +55,17 @@ def ml_error(status: int, code: str, message: str, *inner: tuple[str, str], loca
         {"type": "Location", "info": {"value": location}},
         {"type": "Time", "info": {"value": timestamp(datetime.now(UTC).timestamp())}},
     ]
+    if inner_error:
+        error["additionalInfo"] += [
+            {"type": "InnerError", "info": {"value": {"code": inner_error, "innerError": None}}}
+        ]
     return Refusal(Answer(status, {"error": error}, {"x-ms-response-type": "error"}))
 
 
 def set_time(answer: Answer, now: float) -> Answer:
     """Set the world's time in an error of the front end; it was created with real time."""
     if answer.headers.get("x-ms-response-type") == "error":
-        for item in answer.body["error"]["additionalInfo"]:
+        for item in answer.body["error"]["additionalInfo"] or ():
             if item["type"] == "Time":
                 item["info"]["value"] = timestamp(now)
     return answer

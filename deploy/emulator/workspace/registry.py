@@ -11,6 +11,7 @@ from deploy.emulator.wire import paging
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.responses import Answer, Json, ml_error
 from deploy.emulator.workspace import workspaces
+from deploy.emulator.workspace.asset_body import KINDS
 from deploy.emulator.world.store import Resource, World
 
 _REGISTRY_MODEL = re.compile(r"azureml://registries/([^/]+)/models/([^/]+)/(versions|labels)/([^/]+)", re.IGNORECASE)
@@ -89,10 +90,13 @@ def versions(call: Call) -> Answer:
 
 
 def resolve(world: World, identifier: str) -> Resource | None:
-    """The model that a deployment names: `azureml://registries/R/models/M/versions/V` (or a label), or an ARM id."""
+    """The asset that a deployment names: `azureml://registries/R/models/M/versions/V` (or a label), or the ARM id of a
+    version in a workspace.
+    """
     match = _REGISTRY_MODEL.fullmatch(identifier)
     if match is None:
-        return world.get(identifier)
+        found_here = world.get(identifier)
+        return found_here if found_here is not None and found_here.kind in KINDS else None
     registry, name, kind, which = match.groups()
     found = [
         item

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import uuid
+from collections.abc import Mapping
+
 from deploy.emulator.rbac.rights import SUBSCRIPTION_READ
+from deploy.emulator.storage import access
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Refusal, arm_error
+from deploy.emulator.wire.responses import Answer, Json, Refusal, arm_error
 from deploy.emulator.world.store import Resource
 
 PROVIDER = "Microsoft.MachineLearningServices"
@@ -68,6 +73,47 @@ def listing(call: Call) -> Answer:
     found = [item for group in groups for item in call.world.children(group, "workspace")]
     may = call.rights.allows
     return Answer(200, {"value": [item.body for item in found if may(call.caller.id, f"{WORKSPACE}/read", item.id)]})
+
+
+def properties(
+    identifier: str, location: str, guid: str, tenant: str, created_at: str, requested: Mapping[str, Json]
+) -> dict[str, Json]:
+    """The properties of a workspace: the `requested` ones, and those that Azure writes (recorded).
+
+    `guid` is its `workspaceId`. azureml-mlflow, installed beside the SDK, fails without `mlFlowTrackingUri`.
+    """
+    name, api = identifier.rpartition("/")[2], f"{location}.api.azureml.ms"
+    host = f"ml-{name[: 22 - len(location)]}-{location}-{guid}"  # at most 63 characters, as a name in DNS
+    registry = {"containerRegistry": requested["containerRegistry"]} if requested.get("containerRegistry") else {}
+    return {
+        "friendlyName": "", "description": "", "storageAccount": None, "keyVault": None, "applicationInsights": None,
+        "hbiWorkspace": False, "tenantId": tenant, "imageBuildCompute": None, "provisioningState": "Succeeded",
+        "allowRoleAssignmentOnRG": True, "v1LegacyMode": False, "softDeleteEnabled": False, **registry,
+        "creationTime": created_at, "notebookInfo": {
+            "resourceId": uuid.UUID(guid).hex, "fqdn": f"{host}.{location}.notebooks.azure.net",
+            "isPrivateLinkEnabled": False, "notebookPreparationError": None,
+        },
+        "storageHnsEnabled": False, "workspaceId": guid, "linkedModelInventoryArmId": None, "privateLinkCount": 0,
+        "publicNetworkAccess": "Enabled", "ipAllowlist": [],
+        "networkAcls": {"defaultAction": "Allow", "bypass": "", "ipRules": [], "resourceAccessRules": []},
+        "discoveryUrl": f"https://{api}/discovery", "mlFlowTrackingUri": f"azureml://{api}/mlflow/v1.0{identifier}",
+        "serverlessComputeSettings": None, "EnableSoftwareBillOfMaterials": False,
+        "sdkTelemetryAppInsightsKey": guid, "enableDataIsolation": False, **requested,
+    }  # fmt: skip
+
+
+def list_keys(call: Call) -> Answer:
+    """POST listKeys: the keys of the workspace's resources. They open nothing here."""
+    found = require(call).body["properties"]
+    keys = {
+        which: base64.b64encode(uuid.uuid5(uuid.NAMESPACE_URL, f"{which} of {found['workspaceId']}").bytes).decode()
+        for which in ("primary", "secondary")
+    }
+    return Answer(200, {
+        "userStorageKey": access.ACCOUNT_KEY, "userStorageArmId": found["storageAccount"],
+        "appInsightsInstrumentationKey": found["sdkTelemetryAppInsightsKey"], "containerRegistryCredentials": None,
+        "notebookAccessKeys": {"primaryAccessKey": keys["primary"], "secondaryAccessKey": keys["secondary"]},
+    })  # fmt: skip
 
 
 def subscriptions(call: Call) -> Answer:

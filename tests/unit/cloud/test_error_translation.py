@@ -83,6 +83,11 @@ NO_WORKSPACE = (
 NAME_TAKEN = (
     "An endpoint with this name already exists. If you are trying to create a new endpoint, use a different name."
 )
+DATA_EXISTS = (
+    "A data version with this name and version already exists. If you are trying to create a new data version, use a"
+    " different name or version. If you are trying to update an existing data version, the existing asset's data uri"
+    " cannot be changed. Only tags, description, and isArchived can be updated."
+)
 NO_CPU = (
     "Not enough subscription CPU quota. The amount of CPU quota requested is 32 and your maximum amount of quota is"
     f" [N/A]. {GUIDE}outofquota"
@@ -158,6 +163,14 @@ TABLE: list[tuple[int, dict[str, Any] | None, type, str]] = [
     (400, simple("UserError", NAME_TAKEN), FINAL, "AML331"),
     (409, nested("EndpointAlreadyExists", "The endpoint name is already in use"), FINAL, "AML331"),
     (404, nested("InferencingClientCallFailed", "The requested resource was not found"), PASSES, "AML333"),
+    (400, simple("UserError", "Asset paths cannot be updated."), FINAL, "AML334"),
+    (
+        409,
+        simple("UserError", "Environment e with version 1 is already registered and cannot be changed."),
+        FINAL,
+        "AML334",
+    ),
+    (400, simple("UserError", DATA_EXISTS), FINAL, "AML334"),
     (
         200,
         simple("ResourceNotReady", f"User container has crashed or terminated. {GUIDE}resourcenotready"),

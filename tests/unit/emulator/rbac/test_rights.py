@@ -79,7 +79,7 @@ def test_not_actions_are_not_allowed(action: str, data: bool) -> None:
         ("RoleAssignments_Create", "Microsoft.Authorization/roleAssignments/write"),
         ("ResourceGroups_Get", "Microsoft.Resources/subscriptions/resourceGroups/read"),
         ("Subscriptions_Get", "Microsoft.Resources/subscriptions/read"),
-        ("Assets_List", "Microsoft.MachineLearningServices/workspaces/{kind}/read"),
+        ("AssetContainers_List", "Microsoft.MachineLearningServices/workspaces/{kind}/read"),
     ],
 )  # fmt: skip
 def test_actions_follow_from_the_route(name: str, action: str) -> None:

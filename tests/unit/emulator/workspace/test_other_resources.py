@@ -24,6 +24,32 @@ def test_only_listsecrets_returns_the_secret(azure: Azure) -> None:
     assert azure.send("POST", f"{CONNECTION}/listsecrets").code == "AuthorizationFailed"
 
 
+def test_a_connection_has_what_azure_writes(azure: Azure) -> None:
+    """The recorded keys. Without credentials there is no such key; a second PUT is a new connection."""
+    plain = {"authType": "None", "category": "ContainerRegistry", "target": "www.example.com"}
+    made = azure.send("PUT", CONNECTION, {"properties": plain}).json
+    assert made["properties"] == {
+        "authType": "None", "group": "Azure", "category": "ContainerRegistry", "expiryTime": None,
+        "target": "www.example.com", "createdByWorkspaceArmId": WORKSPACE, "useWorkspaceManagedIdentity": False,
+        "isSharedToAll": False, "sharedUserList": [], "peRequirement": "NotRequired", "peStatus": "NotApplicable",
+        "error": None, "isDefault": True, "metadata": {},
+    }  # fmt: skip
+    assert list(made) == ["tags", "location", "id", "name", "type", "properties", "systemData"]
+    azure.clock.advance(60)
+    again = azure.send("PUT", CONNECTION, {"properties": {**SAID, "isSharedToAll": True}}).json
+    assert (again["properties"]["credentials"], again["properties"]["isSharedToAll"]) == (None, True)
+    assert again["systemData"]["createdAt"] > made["systemData"]["createdAt"]
+
+
+def test_a_missing_connection_has_another_form_of_error(azure: Azure) -> None:
+    """It is the answer of another service."""
+    missing = azure.send("GET", CONNECTION)
+    assert (missing.status, missing.code) == (404, "UserError")
+    assert missing.json["error"]["message"] == "Connection llm can't be found in this workspace"
+    assert missing.json["error"]["innerError"] == {"code": "NotFoundError", "innerError": None}
+    assert (missing.json["componentName"], missing.json["statusCode"]) == ("account-rp", 404)
+
+
 def test_connections_are_filtered_and_deleted(azure: Azure) -> None:
     """By category; 204 for a missing one; a connection without category is refused."""
     azure.send("PUT", CONNECTION, {"properties": SAID})
