@@ -19,8 +19,8 @@ _TERMS = 4
 class Limit:
     """A limit. `what` names it ("cores of standardDSv2Family in eastus"). `left` is None if it is unknown.
 
-    What is unlimited has no Limit. `stated_by`: the key of `service_limits` that states a raised limit; `left` is then what
-    is left of the published one, and missing more is no reason to refuse.
+    What is unlimited has no Limit. `stated_by`: the key of `service_limits` that states a raised limit; `left` is then
+    what is left of the published one, and missing more is no reason to refuse.
     """
 
     what: str
