@@ -16,7 +16,7 @@ from deploy.documents import yaml12
 from deploy.documents.locations import Source
 from deploy.domain.arm import Json
 from deploy.domain.leases import DEADLINE, ENABLED
-from deploy.domain.put_merge import is_ours
+from deploy.domain.put_merge import AZURE_VARIABLES, is_ours
 from deploy.domain.traffic_shares import shares
 from deploy.errors import SpecError
 from deploy.redact import looks_secret
@@ -37,7 +37,8 @@ def files_of(
 ) -> Imported:
     """The template of an existing endpoint. `endpoint` and `deployments` are ARM bodies, `roles` as in pipeline.yml."""
     hidden: dict[str, str] = {}
-    files = dict(_file(stem, document, hidden) for stem, document in _documents(endpoint, deployments).items())
+    documents = {stem: _without_azures(document) for stem, document in _documents(endpoint, deployments).items()}
+    files = dict(_file(stem, document, hidden) for stem, document in documents.items())
     if pipeline := _pipeline(endpoint, roles):
         files["pipeline.yml"] = _yaml(pipeline)
     return Imported(files, hidden)
@@ -82,6 +83,16 @@ def _endpoint(body: Mapping[str, Json]) -> dict[str, Json]:
 def _without_ours(document: dict[str, Json]) -> dict[str, Json]:
     tags = {name: value for name, value in (document.pop("tags", None) or {}).items() if not is_ours(name)}
     return {**document, **({"tags": tags} if tags else {})}
+
+
+def _without_azures(document: dict[str, Json]) -> dict[str, Json]:
+    """Without the environment variables that the service adds to a deployment with code."""
+    variables = document.get("environment_variables")
+    if not document.get("code_configuration") or not variables:
+        return document
+    kept = {name: value for name, value in variables.items() if name not in AZURE_VARIABLES}
+    rest = {name: value for name, value in document.items() if name != "environment_variables"}
+    return {**rest, **({"environment_variables": kept} if kept else {})}
 
 
 def _pipeline(endpoint: Mapping[str, Json], roles: Sequence[Mapping[str, Json]]) -> dict[str, Json]:

@@ -14,6 +14,8 @@ from deploy.diagnosis.causes import CAUSES, HARMLESS, Cause
 LINES = 5
 """Number of last log lines in a report; the whole log is saved in the report folder."""
 _LONGEST = 300
+_OWN, _HEADINGS = "Container logs:", ("Instance status:", "Container events:")
+"""The headings of a log of Azure (recorded)."""
 _INITIALIZER = "StorageInitializer"
 _UNSPECIFIC = frozenset({"AML300", "AML340", "AML345"})
 """Codes that leave the cause open: an unknown message, a container that did not start, a failure without reason."""
@@ -61,7 +63,7 @@ def diagnose(
     `code` is an AML code; if it names a cause that no row has, the sentence is empty. `document` is the
     deployment's; a field that it lacks is not returned, unless it can be added.
     """
-    last = {name: tuple(_short(line) for line in _nonempty(text)[-LINES:]) for name, text in logs.items()}
+    last = {name: tuple(_short(line) for line in _own_lines(text)[-LINES:]) for name, text in logs.items()}
     parts = (state, tuple(azure_codes), last)
     relevant = {name: _relevant(text) for name, text in logs.items()}
     for row in CAUSES:
@@ -105,6 +107,15 @@ def _has(document: Mapping[str, object], name: str) -> bool:
 def _relevant(text: str) -> list[str]:
     """The lines of a log without those that each deployment has."""
     return [line for line in _nonempty(text) if not HARMLESS.search(line)]
+
+
+def _own_lines(text: str) -> list[str]:
+    """The lines that the container wrote; if it wrote none, the stages and events that Azure lists before them."""
+    lines = _nonempty(text)
+    if _OWN not in lines:
+        return lines
+    at = lines.index(_OWN)
+    return lines[at + 1 :] or [line for line in lines[:at] if line not in _HEADINGS]
 
 
 def _nonempty(text: str) -> list[str]:

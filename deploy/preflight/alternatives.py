@@ -41,7 +41,7 @@ def row(region: Mapping[str, Json], size: str) -> dict[str, Json]:
     known = (sizes or {}).get(size.lower()) or {}
     kind = core_quota.family(str(known.get("family") or ""))
     mine, total = (usages or {}).get(kind) or {}, (usages or {}).get(_TOTAL) or {}
-    share, types = _share(region, kind), known.get("supportedComputeTypes")
+    share, types = _share(region, kind, mine.get("limit")), known.get("supportedComputeTypes")
     amount, currency = price(known)
     return {
         "region": region["region"],
@@ -64,10 +64,13 @@ def row(region: Mapping[str, Json], size: str) -> dict[str, Json]:
     }
 
 
-def _share(region: Mapping[str, Json], kind: str) -> Mapping[str, Json]:
-    """The workspace's own share of a family, from usages, which include its use, or else from quotas."""
-    own = (region.get("own") or {}).get(kind) or (region["quotas"] or {}).get(kind)
-    return own or {}
+def _share(region: Mapping[str, Json], kind: str, limit: Json) -> Mapping[str, Json]:
+    """The workspace's own share of a family, from usages, which include its use, or else from quotas.
+
+    Quotas have a row for each workspace; without a share of its own, with the subscription's `limit` (recorded).
+    """
+    own, row = (region.get("own") or {}).get(kind), (region["quotas"] or {}).get(kind) or {}
+    return own or (row if row.get("limit") != limit else {})
 
 
 def _sources(region: Mapping[str, Json]) -> dict[str, Json]:

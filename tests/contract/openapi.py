@@ -12,7 +12,7 @@ FOLDER = Path(os.environ.get("AMLDEPLOY_SPECS", Path(__file__).parents[3] / "sha
 MAY_BE_NULL = {
     "description", "compute", "scoringUri", "swaggerUri", "codeConfiguration", "environmentId", "modelMountPath",
     "livenessProbe", "readinessProbe", "createdBy", "updatedBy", "condition", "conditionVersion", "model",
-    "delegatedManagedIdentityResourceId", "primaryKey", "secondaryKey",
+    "delegatedManagedIdentityResourceId", "primaryKey", "secondaryKey", "dataCollector",
 }  # fmt: skip
 """Fields that the service answers as null although the documents do not say so."""
 

@@ -148,7 +148,7 @@ def test_files_of_ones_own_are_uploaded_and_deployed(client: MLClient, state: Pa
 def test_usages_sizes_and_registry(client: MLClient) -> None:
     """What a quota check and a model check read."""
     names = [usage.name["value"] for usage in client.compute.list_usage(location="eastus")]
-    assert names[:3] == ["TotalClusters", "TotalDedicatedCores", "TotalLowPriorityCores"]
+    assert names[:2] == ["TotalClusters", "TotalDedicatedCores"]
     assert "Standard_NC24ads_A100_v4" in [size.name for size in client.compute.list_sizes(location="eastus")]
     registry = MLClient(DefaultAzureCredential(), registry_name="azureml")
     assert registry.models.get("MedImageParse", label="latest").version == "17"

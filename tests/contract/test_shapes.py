@@ -24,6 +24,8 @@ DEPLOYMENTS = ML / "preview" / "2023-04-01-preview" / "mfe.json"
 LOCATIONS = ML / "preview" / "2023-08-01-preview" / "machineLearningServices.json"
 AUTHORIZATION = FOLDER / "authorization" / "resource-manager" / "Microsoft.Authorization" / "stable" / "2022-04-01"
 EP = f"{WORKSPACE}/onlineEndpoints"
+UNPUBLISHED = {"vmSizes": {"generation", "supportsIB"}, "quotas": {"location"}}
+"""Keys of answers that are recorded, and not in the documents."""
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +67,11 @@ def test_endpoint_answers(azure: Azure, method: str, path: str, body: object, op
 
 
 def test_a_new_endpoint(azure: Azure) -> None:
-    """While it is being created."""
-    _check(azure.endpoint("fresh"), ENDPOINTS, "OnlineEndpoints_CreateOrUpdate")
+    """While it is being created: the answer has no location (recorded), which the document requires."""
+    reply = azure.endpoint("fresh")
+    jsonschema.validate(
+        {"location": "eastus", **reply.json}, schema(ENDPOINTS, "OnlineEndpoints_CreateOrUpdate", str(reply.status))
+    )
 
 
 def test_deployment_answers(azure: Azure) -> None:
@@ -83,7 +88,13 @@ def test_deployment_answers(azure: Azure) -> None:
 )
 def test_location_answers(azure: Azure, path: str, operation: str) -> None:
     """Usages, sizes and quotas."""
-    _check(azure.send("GET", f"{LOCATION}/{path}"), LOCATIONS, operation)
+    reply = azure.send("GET", f"{LOCATION}/{path}")
+    rows = [
+        {key: value for key, value in row.items() if key not in UNPUBLISHED.get(path, ())}
+        for row in reply.json["value"]
+    ]
+    assert UNPUBLISHED.get(path, set()) <= reply.json["value"][0].keys()
+    jsonschema.validate({"value": rows}, schema(LOCATIONS, operation, str(reply.status)))
 
 
 def test_role_answers(azure: Azure) -> None:

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy import diff
+from deploy.domain.put_merge import AZURE_VARIABLES
 from deploy.planning import planner, slots
 from tests.addresses import addr
 from tests.laws.made import ENVIRONMENT, deleted, open_azure, put, spec_of, text_of
@@ -48,6 +49,9 @@ def test_plan_after_apply_is_empty(
     facts = put(azure, spec, wanted.deployments)
     facts[addr("endpoint/mip")]["properties"]["traffic"] = {"blue": 100}
     deleted(azure, "mip")
+    held = facts[addr("deployment/mip/blue")]["properties"]
+    # As the service does for a deployment with code.
+    held["environmentVariables"] = dict.fromkeys(AZURE_VARIABLES, "/var/azureml-app") | held["environmentVariables"]
 
     assert planner.plan_release(ENVIRONMENT, [spec], {"mip": facts}).steps == ()
     for where, table in ((addr("endpoint/mip"), diff.ENDPOINT), (addr("deployment/mip/blue"), diff.DEPLOYMENT)):

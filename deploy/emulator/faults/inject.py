@@ -32,7 +32,7 @@ DEFAULT_CODES = {
 PAGE = b"<html><head><title>%d %s</title></head><body><center><h1>%d %s</h1></center></body></html>\r\n"
 NEVER = 9e15
 """The due time of an operation that never ends: 285 million years from 1970."""
-_OPERATION = re.compile(r"/mfeOperation(?:sStatus|Results)/([^?]+)")
+_OPERATION = re.compile(r"/(?:mfeOperation(?:sStatus|Results)|workspaceOperationsStatus)/([^?]+)")
 
 
 @dataclass(frozen=True)

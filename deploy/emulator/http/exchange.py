@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -12,6 +13,7 @@ from urllib.parse import unquote
 
 from starlette.responses import Response
 
+from deploy.emulator.entra.access_tokens import TENANT
 from deploy.emulator.faults import inject, schema
 from deploy.emulator.wire import throttle
 from deploy.emulator.wire.call import Call, Caller
@@ -19,6 +21,16 @@ from deploy.emulator.wire.responses import Answer, Refusal, arm_error, standard_
 from deploy.emulator.wire.routing import Route
 
 _RUNNER = re.compile(r"(?:^|\s)runner/([\w.-]+)")
+LOCATION = "eastus"
+"""The region of the Resource Manager that answers."""
+_NOT_IDENTIFIED = frozenset(
+    f"{kind}_{verb}"
+    for kind in ("Workspaces", "OnlineEndpoints", "OnlineDeployments", "BatchEndpoints", "BatchDeployments")
+    for verb in ("Get", "List", "ListByResourceGroup", "ListBySubscription")
+)
+"""The operations whose answers have no `x-ms-operation-identifier`: reads of resources with a region. Recorded for
+workspaces and batch endpoints, inferred for the others.
+"""
 UNKNOWN = Route("unknown", "*", "", "NotEmulated", None)
 
 
@@ -87,6 +99,11 @@ def response_to(exchange: Exchange, answer: Answer) -> Response:
     plane, now = exchange.route.plane, exchange.call.world.now()
     extra: Mapping[str, str] = {} if plane in ("scoring", "blob") else standard_headers(plane, now)
     limits = exchange.limits or (throttle.full_headers(exchange.route.method) if plane == "arm" else {})
+    if throttle.REQUESTS in answer.headers:
+        limits = {}
+    if plane == "arm" and answer.status < 400 and exchange.route.name not in _NOT_IDENTIFIED:
+        own = f"tenantId={TENANT},objectId={exchange.caller.id}/{LOCATION}/{uuid.uuid4()}"
+        limits = {**limits, "x-ms-operation-identifier": own}
     headers = {"Date": formatdate(now, usegmt=True), **extra, **limits, **answer.headers}
     if client := exchange.call.headers.get("x-ms-client-request-id"):
         headers["x-ms-client-request-id"] = client

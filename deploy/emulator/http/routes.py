@@ -43,6 +43,7 @@ from deploy.emulator.workspace import (
     registry,
     tags,
     user_identities,
+    workspace_changes,
     workspaces,
 )
 
@@ -176,6 +177,10 @@ ROUTES = (
     read(DP + "/skus", "OnlineDeployments_ListSkus", deployments.skus),
     read(WS, "Workspaces_Get", workspaces.get),
     post(WS + "/listKeys", "Workspaces_ListKeys", workspaces.list_keys),
+    write("PUT", WS, "Workspaces_CreateOrUpdate", workspace_changes.put),
+    write("PATCH", WS, "Workspaces_Update", workspace_changes.patch),
+    write("DELETE", WS, "Workspaces_Delete", workspace_changes.delete),
+    read(LOC + "/workspaceOperationsStatus/{operation}", "WorkspaceOperationsStatus_Get", workspace_changes.status),
     read(SUB, "Subscriptions_Get", workspaces.subscription),
     read(GROUP, "ResourceGroups_Get", workspaces.group),
     read(WORKSPACES, "Workspaces_ListByResourceGroup", workspaces.listing),

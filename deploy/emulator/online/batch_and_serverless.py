@@ -1,6 +1,7 @@
 """Batch endpoints, their deployments, and serverless endpoints: stored as written, with keys.
 
-Bodies are not validated, no job starts, and their URLs do not answer.
+Bodies are not validated, no job starts, and their URLs do not answer. Batch endpoints and deployments change with
+operations: the DELETE of an endpoint is recorded, the others are inferred from it. Serverless endpoints change at once.
 """
 
 from __future__ import annotations
@@ -8,18 +9,30 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from deploy.emulator.online import endpoints
 from deploy.emulator.quota import limits
-from deploy.emulator.wire import fields
+from deploy.emulator.wire import fields, long_running
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.responses import Answer, Json, Refusal, timestamp
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource
 
+_BATCH = ("batchEndpoints", "deployments")
+_DEPLOYMENT_DEFAULTS: dict[str, Json] = {
+    "description": None, "codeConfiguration": None, "environmentId": None, "environmentVariables": {},
+    "deploymentConfiguration": None, "errorThreshold": -1, "retrySettings": {"maxRetries": 3, "timeout": "PT30S"},
+    "miniBatchSize": 10, "loggingLevel": "Info", "model": None, "maxConcurrencyPerInstance": 1,
+    "outputAction": "AppendRow", "outputFileName": "predictions.csv",
+    "resources": {"instanceCount": 1, "instanceType": None, "properties": None},
+}  # fmt: skip
+"""The values that the service sets in a batch deployment (recorded)."""
+
 
 def listing(call: Call) -> Answer:
-    """GET the resources of a collection, oldest first."""
+    """GET the resources of a collection, oldest first. Lists of batch endpoints have an empty header (recorded)."""
     parent, kind, _ = _locate(call)
-    return Answer(200, {"value": [item.body for item in call.world.children(parent, kind)]})
+    found = [item.body for item in call.world.children(parent, kind)]
+    return Answer(200, {"value": found}, {"x-ms-original-request-ids": ""} if kind == "batchEndpoints" else {})
 
 
 def get(call: Call) -> Answer:
@@ -28,7 +41,7 @@ def get(call: Call) -> Answer:
 
 
 def put(call: Call) -> Answer:
-    """PUT: 201 when new, 200 when it replaces one; Succeeded at once."""
+    """PUT: 201 when new, 200 when it replaces one; with an operation for batch resources."""
     workspace, body = workspaces.require(call), call.object()
     parent, kind, name = _locate(call)
     found = call.world.get(f"{parent}/{kind}/{name}")
@@ -37,38 +50,69 @@ def put(call: Call) -> Answer:
     parent_resource = call.world.get(parent) or workspace
     if found is None and kind == "deployments":
         limits.check_deployment_limit(call.world, call.route_params["subscription"], parent_resource)
-    now = timestamp(call.world.now())
-    within = "batchEndpoints/" if kind == "deployments" else ""
+    if found is not None:
+        endpoints.refuse_busy(found, f"update {name}")
     resource_id = f"{parent_resource.body['id']}/{kind}/{name}"
-    properties = {
-        **_service_properties(call, kind, name),
-        **fields.mapping(body, "properties"),
-        "provisioningState": "Succeeded",
-    }
-    created: dict[str, Any] = {
+    created = _body(call, resource_id, kind, body, workspace.location)
+    if found is not None:
+        created["systemData"]["createdAt"] = found.body["systemData"]["createdAt"]
+    private = found.private if found else {key: secrets.token_hex(16) for key in ("primaryKey", "secondaryKey")}
+    resource = Resource(f"{parent}/{kind}/{name}", kind, parent, name, workspace.location, created, private)
+    headers = {}
+    if kind in _BATCH:
+        resource.properties["provisioningState"] = "Updating" if found else "Creating"
+        headers = _begin(call, resource, call.world.timing.endpoint_create, {"provisioningState": "Succeeded"})
+        headers["Location"] = f"{call.base}{resource_id}?api-version={call.version}"
+    call.world.save(resource)
+    return Answer(200 if found else 201, created, headers)
+
+
+def _body(call: Call, resource_id: str, kind: str, body: dict[str, Json], location: str) -> dict[str, Any]:
+    now, name = timestamp(call.world.now()), resource_id.rpartition("/")[2]
+    within = "batchEndpoints/" if kind == "deployments" else ""
+    sent = {key: value for key, value in fields.mapping(body, "properties").items() if value is not None}
+    added = _service_properties(call, kind, name, resource_id)
+    for key in ("properties", "retrySettings", "resources"):
+        if isinstance(added.get(key), dict) and isinstance(sent.get(key), dict):
+            sent[key] = {**added[key], **sent[key]}
+    return {
         "id": resource_id, "name": name, "type": f"{workspaces.WORKSPACE}/{within}{kind}",
-        "location": fields.text(body, "location", workspace.location),
-        "tags": fields.texts(body, "tags"), "properties": properties,
+        "location": fields.text(body, "location", location), "tags": fields.texts(body, "tags"),
+        "properties": {**added, **sent, "provisioningState": "Succeeded"},
         **{key: body[key] for key in ("sku", "kind", "identity") if body.get(key)},
         "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
     }  # fmt: skip
-    private = found.private if found else {key: secrets.token_hex(16) for key in ("primaryKey", "secondaryKey")}
-    call.world.save(Resource(f"{parent}/{kind}/{name}", kind, parent, name, workspace.location, created, private))
-    return Answer(200 if found else 201, created)
 
 
 def delete(call: Call) -> Answer:
-    """DELETE: 200 with everything below it, or 204 when absent."""
+    """DELETE with everything below: 202 and an operation for batch resources, 200 for others, 204 when absent."""
     parent, kind, name = _locate(call)
-    if call.world.get(f"{parent}/{kind}/{name}") is None:
+    found = call.world.get(f"{parent}/{kind}/{name}")
+    if found is None:
         return Answer(204)
-    call.world.remove(f"{parent}/{kind}/{name}")
-    return Answer(200)
+    if kind not in _BATCH:
+        call.world.remove(found.id)
+        return Answer(200)
+    if found.state == "Deleting":
+        return Answer(202, headers=long_running.headers(call, found.private["operation"], found.location, result=True))
+    long_running.cancel(call.world, found.id)
+    found.properties["provisioningState"] = "Deleting"
+    headers = _begin(call, found, call.world.timing.endpoint_delete, None)
+    call.world.save(found)
+    return Answer(202, headers=headers)
+
+
+def _begin(call: Call, found: Resource, seconds: float, after: dict[str, Json] | None) -> dict[str, str]:
+    """Start an operation and return its headers; `after`: the properties at its end, None for a deletion."""
+    effect = {"remove": True} if after is None else {"properties": after}
+    found.private["operation"] = long_running.begin(call.world, long_running.BATCH, found, seconds, effect)
+    return long_running.headers(call, found.private["operation"], found.location, result=after is None)
 
 
 def list_keys(call: Call) -> Answer:
     """POST listKeys: both keys."""
-    return Answer(200, _require(call).private)
+    found = _require(call).private
+    return Answer(200, {key: found[key] for key in ("primaryKey", "secondaryKey")})
 
 
 def regenerate_keys(call: Call) -> Answer:
@@ -100,14 +144,18 @@ def _locate(call: Call) -> tuple[str, str, str]:
     return parent, "deployments", call.route_params.get("deployment", "").lower()
 
 
-def _service_properties(call: Call, kind: str, name: str) -> dict[str, Json]:
+def _service_properties(call: Call, kind: str, name: str, resource_id: str) -> dict[str, Json]:
     """The properties that the service adds to a body. Its URLs do not answer."""
     if kind == "batchEndpoints":
-        where = f"{call.base}/batch/{name}"
-        return {"scoringUri": f"{where}/jobs", "swaggerUri": f"{where}/swagger.json", "properties": {}}
+        added = {"BatchEndpointCreationApiVersion": call.version, "azureml.onlineendpointid": resource_id}
+        scoring = f"{call.base}/batch/{name}/jobs"
+        return {
+            "description": None, "properties": added, "scoringUri": scoring, "swaggerUri": None, "authMode": "AADToken",
+            "defaults": {"deploymentName": None},
+        }  # fmt: skip
     if kind == "serverlessEndpoints":
         return {"inferenceEndpoint": {"uri": f"{call.base}/serverless/{name}"}, "endpointState": "Online"}
-    return {"properties": {}}
+    return {**_DEPLOYMENT_DEFAULTS, "properties": {}}
 
 
 def _require(call: Call) -> Resource:

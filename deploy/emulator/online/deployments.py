@@ -11,8 +11,8 @@ from typing import Any
 from deploy.emulator.online import deployment_body, endpoints, required_access, shared_quota
 from deploy.emulator.quota import core_limits, limits
 from deploy.emulator.runtime import container_logs, hosting
-from deploy.emulator.runtime.code_spec import find_code
-from deploy.emulator.wire import fields, long_running, traffic_rules
+from deploy.emulator.runtime.code_spec import find_code, service_variables
+from deploy.emulator.wire import fields, long_running, throttle, traffic_rules
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.paging import page
 from deploy.emulator.wire.responses import Answer, Json, arm_error, error_body, timestamp, user_error
@@ -21,6 +21,8 @@ from deploy.emulator.world.store import Resource
 
 KIND = endpoints.DEPLOYMENT_KIND
 TYPE = f"{endpoints.TYPE}/deployments"
+_COLLECTS = "2023-04-01-preview"
+"""The first api-version with `dataCollector`; the published interface of older ones does not have it."""
 
 
 def put(call: Call) -> Answer:
@@ -34,10 +36,11 @@ def put(call: Call) -> Answer:
             f"Cannot {verb} endpoint {endpoint.body['name']} because it is in {endpoint.state} provisioning state."
         )
     deployment = _create(call, endpoint, body) if found is None else _update(found, body)
-    _start(call, endpoint, deployment, created=found is None)
+    timing = call.world.timing
+    _start(call, endpoint, deployment, timing.deployment_create if found is None else timing.deployment_update)
     headers = long_running.headers(call, deployment.private["operation"], deployment.location)
     where = f"{call.base}{deployment.body['id']}?api-version={call.version}"
-    extra = {"Location": where, "x-ms-ratelimit-remaining-subscription-resource-requests": "24"}
+    extra = {"Location": where, throttle.REQUESTS: "24"}
     return Answer(201, render(call, deployment), headers | extra)
 
 
@@ -60,7 +63,7 @@ def _create(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
         {
             "id": identifier, "name": name, "type": TYPE,
             "properties": {
-                **requested, "instanceType": size.name, "provisioningState": "Creating",
+                "dataCollector": None, **requested, "instanceType": size.name, "provisioningState": "Creating",
                 "properties": fields.texts(properties, "properties"),
             },
             "systemData": {"createdAt": now, "createdBy": call.caller.name, "lastModifiedAt": now},
@@ -86,15 +89,25 @@ def _update(deployment: Resource, body: dict[str, Json]) -> Resource:
 
 
 def patch(call: Call) -> Answer:
-    """PATCH: tags and `sku.capacity`, nothing else. 202 and an operation."""
+    """PATCH: tags and `sku.capacity`, nothing else. 202 and an operation; the answer is inferred from the endpoint's.
+
+    `tags` replaces the whole map, as for an endpoint. Without a change of the capacity it takes the time of tags.
+    """
     endpoint, deployment, body = endpoints.require(call), require(call), call.object()
     endpoints.refuse_busy(deployment, f"update deployment {deployment.body['name']}")
-    deployment.body["tags"] = {**deployment.body["tags"], **fields.texts(body, "tags")}
-    deployment.body["sku"] = deployment_body.sku(body, deployment.body["sku"]["capacity"])
+    if body.get("tags") is not None:
+        deployment.body["tags"] = fields.texts(body, "tags")
+    sku = deployment_body.sku(body, deployment.body["sku"]["capacity"])
+    scaled, deployment.body["sku"] = sku != deployment.body["sku"], sku
+    succeeded = deployment.state == "Succeeded"
     deployment.properties["provisioningState"] = "Updating"
-    _start(call, endpoint, deployment, created=False)
-    headers = long_running.headers(call, deployment.private["operation"], deployment.location, result=True)
-    return Answer(202, render(call, deployment), headers)
+    if scaled or not succeeded:
+        _start(call, endpoint, deployment, call.world.timing.deployment_update)
+    else:
+        _begin(call, deployment, call.world.timing.tags, {"properties": {"provisioningState": "Succeeded"}})
+    operation = deployment.private["operation"]
+    headers = long_running.headers(call, operation, deployment.location, asynchronous=False, result=True)
+    return Answer(202, headers=headers)
 
 
 def get(call: Call) -> Answer:
@@ -171,6 +184,8 @@ def render(call: Call, deployment: Resource) -> dict[str, Json]:
     """A deployment as returned to clients."""
     uri = long_running.url(call, deployment.private["operation"], deployment.location)
     properties = deployment.properties
+    if call.version < _COLLECTS and properties["dataCollector"] is None:
+        properties = {key: value for key, value in properties.items() if key != "dataCollector"}
     return {
         **deployment.body,
         "properties": {**properties, "properties": {**properties["properties"], "AzureAsyncOperationUri": uri}},
@@ -197,9 +212,8 @@ def _endpoint_id(call: Call) -> str:
     )
 
 
-def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: bool) -> None:
+def _start(call: Call, endpoint: Resource, deployment: Resource, seconds: float) -> None:
     """Reserve the cores and start the operation. Its result is decided now and visible at its end."""
-    timing = call.world.timing
     if not shared_quota.reserve(call.world, endpoint, deployment):  # shared quota does not count against a family
         size = deployment_body.supported_size(deployment.properties["instanceType"])
         subscription = call.route_params["subscription"]
@@ -210,10 +224,14 @@ def _start(call: Call, endpoint: Resource, deployment: Resource, *, created: boo
         call, workspaces.require(call), endpoint, deployment
     )
     effect: dict[str, Any] = {"properties": {"provisioningState": "Failed" if error else "Succeeded"}}
-    deployment.body["systemData"]["lastModifiedAt"] = timestamp(call.world.now())
-    seconds = timing.deployment_create if created else timing.deployment_update
+    if error is None:
+        variables = service_variables(call.world, deployment) | deployment.properties["environmentVariables"]
+        effect["properties"]["environmentVariables"] = variables
+    now = call.world.now()
+    deployment.body["systemData"]["lastModifiedAt"] = timestamp(now)
+    deployment.private["pod"] = [now, now + seconds]
     if error is None and find_code(call.world, deployment) is not None:
-        effect |= hosting.effect(deployment, call.world.now() + seconds)
+        effect |= hosting.effect(deployment, now + seconds)
         seconds = math.inf
     _begin(call, deployment, seconds, effect, error)
 

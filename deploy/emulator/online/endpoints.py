@@ -22,14 +22,23 @@ AUTH_MODES = ("AMLToken", "Key", "AADToken")
 
 
 def put(call: Call) -> Answer:
-    """PUT: create or update. 201 and an operation."""
+    """PUT: create or update. 201 and an operation.
+
+    The 201 of a creation has neither identity nor region nor systemData (recorded with api-version 2024-04-01; one of
+    azure-ai-ml with 2022-02-01-preview has them): clients read them with a GET.
+    """
     workspace = workspaces.require(call)
     body = call.object()
     found = call.world.get(f"{workspace.id}/onlineEndpoints/{call.route_params['endpoint']}")
     endpoint = _create(call, workspace, body) if found is None else _update(call, found, body)
     operation = endpoint.private["operation"]
     where = {"Location": call.base + endpoint.body["id"] + f"?api-version={call.version}"}
-    return Answer(201, render(call, endpoint), long_running.headers(call, operation, endpoint.location) | where)
+    shown = render(call, endpoint)
+    if found is None:
+        shown = {key: value for key, value in shown.items() if key not in ("identity", "location")}
+        shown["systemData"] = {}
+        shown["properties"]["properties"].pop("azureml.onlineendpointid")
+    return Answer(201, shown, long_running.headers(call, operation, endpoint.location) | where)
 
 
 def _create(call: Call, workspace: Resource, body: dict[str, Json]) -> Resource:
@@ -103,17 +112,24 @@ def _update(call: Call, endpoint: Resource, body: dict[str, Json]) -> Resource:
 
 
 def patch(call: Call) -> Answer:
-    """PATCH: tags only, as the published shape allows (the identity cannot change). 202 and an operation."""
+    """PATCH: tags only, as the published shape allows (the identity cannot change). 202 with Location only (recorded).
+
+    `tags` replaces the whole map: that is the Resource Manager's contract, and not proved for this resource provider.
+    The operation takes its recorded time, `Updating` meanwhile, and does not change `lastModifiedAt`.
+    """
     endpoint = require(call)
     body = call.object()
     refuse_busy(endpoint, f"update endpoint {endpoint.body['name']}")
     if body.get("identity") is not None:
         endpoint_identity.same_identity(endpoint.body["identity"], fields.mapping(body, "identity"))
-    endpoint.body["tags"] = {**endpoint.body["tags"], **fields.texts(body, "tags")}
+    if body.get("tags") is not None:
+        endpoint.body["tags"] = fields.texts(body, "tags")
     endpoint.properties["provisioningState"] = "Updating"
-    _begin(call, endpoint, call.world.timing.endpoint_update, {"properties": {"provisioningState": "Succeeded"}})
+    _begin(call, endpoint, call.world.timing.tags, {"properties": {"provisioningState": "Succeeded"}})
     operation = endpoint.private["operation"]
-    return Answer(202, render(call, endpoint), long_running.headers(call, operation, endpoint.location, result=True))
+    return Answer(
+        202, headers=long_running.headers(call, operation, endpoint.location, asynchronous=False, result=True)
+    )
 
 
 def get(call: Call) -> Answer:

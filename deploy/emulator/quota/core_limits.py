@@ -57,25 +57,20 @@ def set_limit(world: World, subscription: str, location: str, family: str, cores
 
 
 def usages(call: Call) -> Answer:
-    """GET usages: totals first, then each family's dedicated and low-priority cores."""
+    """GET usages: the dedicated cores in total and by family, then the low-priority ones."""
     subscription, location = require_region(call)
     used, limit = _used(call.world, subscription, location), limits(call.world, subscription, location)
     root = f"/subscriptions/{subscription}"
     rows = [
         _usage(root, CLUSTERS, "Total Clusters", "totalClusters", used[CLUSTERS], limit[CLUSTERS]),
         _usage(root, TOTAL, "Total Cluster Dedicated Regional vCPUs", "totalDedicatedCores", used[TOTAL], limit[TOTAL]),
-        _usage(
-            root,
-            LOW_PRIORITY,
-            "Total Cluster LowPriority Regional vCPUs",
-            "totalLowPriorityCores",
-            0,
-            limit[LOW_PRIORITY],
-        ),
     ]
+    low = "Total Cluster Low Priority Regional vCPUs"
     for kind, word in (("dedicatedCores", "Dedicated"), ("lowPriorityCores", "LowPriority")):
+        dedicated = kind == "dedicatedCores"
+        if not dedicated:
+            rows.append(_usage(root, LOW_PRIORITY, low, "totalLowPriorityCores", 0, limit[LOW_PRIORITY]))
         for family in vm_sizes.FAMILIES:
-            dedicated = kind == "dedicatedCores"
             current, maximum = (used.get(family.name, 0), limit[family.name]) if dedicated else (0, -1)
             row = f"{root}/usages/{family.name.replace(' ', '_')}"
             rows.append(
@@ -90,30 +85,21 @@ def usages(call: Call) -> Answer:
 
 
 def quotas(call: Call) -> Answer:
-    """GET quotas: the limit of each family, then the limits of single workspaces."""
+    """GET quotas: the limit of each family, each followed by those of the region's workspaces.
+
+    A workspace without a limit of its own has that of its subscription. The rows have `location` (recorded), where the
+    published interface has `amlWorkspaceLocation`.
+    """
     subscription, location = require_region(call)
-    limit = limits(call.world, subscription, location)
-    rows = [
-        {
-            "id": f"/subscriptions/{subscription}/quotas/{family.name.replace(' ', '_')}",
-            "type": f"{workspaces.PROVIDER}/vmFamily/dedicatedCores/quotas",
-            "name": {"value": family.name, "localizedValue": f"{family.title} Cluster Dedicated vCPUs"},
-            "limit": limit[family.name],
-            "unit": "Count",
-        }
-        for family in vm_sizes.FAMILIES
-    ]
-    rows += [
-        {
-            "id": _row(workspace, "quotas", family),
-            "amlWorkspaceLocation": location,
-            "type": f"{workspaces.PROVIDER}/workspaces/dedicatedCores/quotas",
-            "name": {"value": family.name, "localizedValue": f"{family.title} Cluster Dedicated vCPUs"},
-            "limit": maximum,
-            "unit": "Count",
-        }
-        for workspace, family, maximum in _shares(call.world, subscription, location)
-    ]
+    limit, own = limits(call.world, subscription, location), _workspace_limits(call.world, subscription, location)
+    rows = []
+    for family in vm_sizes.FAMILIES:
+        maximum = limit[family.name]
+        row = f"/subscriptions/{subscription}/quotas/{family.name.replace(' ', '_')}"
+        rows.append(_quota(row, family, "vmFamily", maximum, None))
+        for workspace, shares in own:
+            row = _row(workspace, "quotas", family)
+            rows.append(_quota(row, family, "workspaces", shares.get(family.name, maximum), location))
     return Answer(200, {"value": rows})
 
 
@@ -177,13 +163,26 @@ def _region_file(world: World, location: str) -> dict[str, Any]:
 
 def _shares(world: World, subscription: str, location: str) -> list[tuple[Resource, vm_sizes.Family, int]]:
     """The workspaces of a region with a limit of their own, with family and limit."""
-    rows = world.db.execute(
-        "SELECT r.id, q.family, q.cores FROM quotas q JOIN resources r ON r.id = q.subscription"
-        " WHERE q.location = ? AND r.id LIKE ? AND q.cores >= 0 ORDER BY r.number, q.family",
-        (location, f"/subscriptions/{subscription.lower()}/%"),
-    ).fetchall()
-    families = {family.name: family for family in vm_sizes.FAMILIES}
-    return [(item, families[name], maximum) for row, name, maximum in rows if (item := world.get(row)) is not None]
+    return [
+        (workspace, family, shares[family.name])
+        for workspace, shares in _workspace_limits(world, subscription, location)
+        for family in vm_sizes.FAMILIES
+        if family.name in shares
+    ]
+
+
+def _workspace_limits(world: World, subscription: str, location: str) -> list[tuple[Resource, dict[str, int]]]:
+    """The workspaces of a region, oldest first, with their own limits by family."""
+    found = [
+        item
+        for group in world.children(f"/subscriptions/{subscription}", "group")
+        for item in world.children(group.id, "workspace")
+        if item.location == location
+    ]
+    return [
+        (item, {name: cores for name, cores in limits(world, item.id, location).items() if cores >= 0})
+        for item in found
+    ]
 
 
 def _row(workspace: Resource, what: str, family: vm_sizes.Family) -> str:
@@ -227,22 +226,33 @@ def _usage(identifier: str, name: str, title: str, kind: str, current: int, limi
     }
 
 
+def _quota(identifier: str, family: vm_sizes.Family, kind: str, limit: int, location: str | None) -> dict[str, Json]:
+    return {
+        "id": identifier,
+        "type": f"{workspaces.PROVIDER}/{kind}/dedicatedCores/quotas",
+        "name": {"value": family.name, "localizedValue": f"{family.title} Cluster Dedicated vCPUs"},
+        "limit": limit,
+        "unit": "Count",
+        "location": location,
+    }
+
+
 def _size(size: vm_sizes.Size, price: float) -> dict[str, Json]:
-    prices = [("Linux", "Standard", 1.0), ("Linux", "LowPriority", 0.2), ("Windows", "Standard", 1.5)]
+    shares = [("Linux", "Standard", 1.0), ("Linux", "LowPriority", 0.2)]
+    shares += [("Windows", "Standard", 1.5), ("Windows", "LowPriority", 0.6)]
+    prices = [{"retailPrice": round(price * share, 4), "osType": os, "vmTier": tier} for os, tier, share in shares]
     return {
         "name": size.name,
-        "family": size.family,
+        "family": vm_sizes.SPELLED_OF_SIZES.get(size.family, size.family),
         "vCPUs": size.cores,
         "gpus": size.gpus,
         "osVhdSizeMB": 1_047_552,
         "maxResourceVolumeMB": int(size.memory * 2048),
-        "memoryGB": size.memory,
+        "memoryGB": float(size.memory),
         "lowPriorityCapable": True,
-        "premiumIO": True,
-        "estimatedVMPrices": {
-            "billingCurrency": "USD",
-            "unitOfMeasure": "OneHour",
-            "values": [{"retailPrice": round(price * f, 4), "osType": o, "vmTier": t} for o, t, f in prices],
-        },
+        "premiumIO": size.family != "standardDAv4Family",
+        "estimatedVMPrices": {"billingCurrency": "USD", "unitOfMeasure": "OneHour", "values": prices},
         "supportedComputeTypes": ["AmlCompute", "ComputeInstance", *(["MIR"] if size.supports_endpoints else [])],
+        "generation": "gen2" if "100" in size.family else "gen1",
+        "supportsIB": False,
     }

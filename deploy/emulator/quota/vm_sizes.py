@@ -51,12 +51,17 @@ FAMILIES = (
     Family("Standard NCASv3_T4 Family", "Standard  NCASv3_T4  Family", 64),
     Family("standardNCSv2Family", "Standard NCSv2 Family", 0),
     Family("standardNCSv3Family", "Standard NCSv3 Family", 24),
-    Family("Standard NDAMSv4_A100Family", "Standard NDAMSv4_A100Family", 0),
+    Family("standard NDAMSv4_A100Family", "Standard  NDAMSv4_A100 Family", 0),
     Family("Standard NDASv4_A100 Family", "Standard  NDASv4_A100  Family", 0),
     Family("standardNDSv2Family", "Standard NDSv2 Family", 0),
     Family("standardNDv5H100Family", "Standard NDv5H100 Family", 0),
-    Family("standardNVADSA10v5Family", "Standard NVADSA10v5 Family", 0),
+    Family("StandardNVADSA10v5Family", "Standard NVADSA10v5 Family", 0),
 )
+SPELLED_OF_SIZES = {
+    "standardNCADSA100v4Family": "StandardNCADSA100v4Family",
+    "standardNCADSH100v5Family": "StandardNCadsH100v5Family",
+}
+"""Family in `usages` and `quotas` -> the other spelling of it that `vmSizes` has (recorded)."""
 TOTAL_LIMIT = 300
 """TotalDedicatedCores of the default world, over all families."""
 
@@ -98,17 +103,17 @@ SIZES = (
     Size("Standard_NC6s_v3", "standardNCSv3Family", 6, 1, 112, 3.06),
     Size("Standard_NC12s_v3", "standardNCSv3Family", 12, 2, 224, 6.12),
     Size("Standard_NC24s_v3", "standardNCSv3Family", 24, 4, 448, 12.24),
-    Size("Standard_ND96amsr_A100_v4", "Standard NDAMSv4_A100Family", 96, 8, 1900, 32.77, exempt=True),
+    Size("Standard_ND96amsr_A100_v4", "standard NDAMSv4_A100Family", 96, 8, 1900, 32.77, exempt=True),
     Size("Standard_ND96asr_v4", "Standard NDASv4_A100 Family", 96, 8, 900, 27.197, exempt=True),
     Size("Standard_ND40rs_v2", "standardNDSv2Family", 40, 8, 672, 22.032, exempt=True),
     Size("Standard_ND96is_H100_v5", "standardNDv5H100Family", 96, 8, 1900, 98.32, exempt=True),
     Size("Standard_ND96isr_H100_v5", "standardNDv5H100Family", 96, 8, 1900, 98.32, exempt=True),
-    Size("Standard_NV6ads_A10_v5", "standardNVADSA10v5Family", 6, 1, 55, 0.454),
-    Size("Standard_NV12ads_A10_v5", "standardNVADSA10v5Family", 12, 1, 110, 0.908),
-    Size("Standard_NV18ads_A10_v5", "standardNVADSA10v5Family", 18, 1, 220, 1.6),
-    Size("Standard_NV36ads_A10_v5", "standardNVADSA10v5Family", 36, 1, 440, 3.2),
-    Size("Standard_NV36adms_A10_v5", "standardNVADSA10v5Family", 36, 1, 880, 4.52),
-    Size("Standard_NV72ads_A10_v5", "standardNVADSA10v5Family", 72, 2, 880, 6.52),
+    Size("Standard_NV6ads_A10_v5", "StandardNVADSA10v5Family", 6, 1, 55, 0.454),
+    Size("Standard_NV12ads_A10_v5", "StandardNVADSA10v5Family", 12, 1, 110, 0.908),
+    Size("Standard_NV18ads_A10_v5", "StandardNVADSA10v5Family", 18, 1, 220, 1.6),
+    Size("Standard_NV36ads_A10_v5", "StandardNVADSA10v5Family", 36, 1, 440, 3.2),
+    Size("Standard_NV36adms_A10_v5", "StandardNVADSA10v5Family", 36, 1, 880, 4.52),
+    Size("Standard_NV72ads_A10_v5", "StandardNVADSA10v5Family", 72, 2, 880, 6.52),
 )
 _BY_NAME = {size.name.lower(): size for size in SIZES}
 

@@ -14,6 +14,8 @@ from deploy.emulator.world.durations import seconds
 from deploy.emulator.world.store import Resource, World
 
 _STORED = re.compile(r"https?://[^?]*?/([^/]+)\.blob\.core\.windows\.net/([^?]+?)/*(?:\?.*)?")
+_APP = "/var/azureml-app"
+SERVICE_VARIABLES = frozenset({"AZUREML_MODEL_DIR", "AZUREML_ENTRY_SCRIPT", "AML_APP_ROOT"})
 _DATASTORE = re.compile(r"azureml://.*?/datastores/([^/]+)/paths/(.+?)/*", re.IGNORECASE)
 
 
@@ -21,6 +23,27 @@ def find_code(world: World, deployment: Resource) -> Resource | None:
     """The code asset of a deployment with its own scoring script; None without one, or when it is not in this world."""
     code = deployment.properties["codeConfiguration"] or {}
     return world.get(code["codeId"]) if code.get("codeId") and code.get("scoringScript") else None
+
+
+def service_variables(world: World, deployment: Resource) -> dict[str, str]:
+    """The environment variables that the service adds to a deployment with code when it succeeds (recorded).
+
+    A value in the request wins, and without a model there is no AZUREML_MODEL_DIR: both are inferred.
+    """
+    code, properties = find_code(world, deployment), deployment.properties
+    if code is None:
+        return {}
+    root = str(code.properties.get("codeUri") or "").partition("?")[0].rstrip("/").rpartition("/")[2]
+    found = {"AZUREML_ENTRY_SCRIPT": properties["codeConfiguration"]["scoringScript"], "AML_APP_ROOT": f"{_APP}/{root}"}
+    model = registry.resolve(world, properties["model"]) if properties["model"] else None
+    if model is not None:
+        mount = properties["modelMountPath"] or f"{_APP}/azureml-models"
+        found["AZUREML_MODEL_DIR"] = f"{mount}/{_model_name(properties['model'])}/{model.body['name']}"
+    return found
+
+
+def _model_name(identifier: str) -> str:
+    return identifier.rstrip("/").rsplit("/", 3)[-3]
 
 
 def specification(world: World, deployment: Resource, folder: Path) -> dict[str, Any]:
@@ -32,7 +55,7 @@ def specification(world: World, deployment: Resource, folder: Path) -> dict[str,
     variables = dict(properties["environmentVariables"])
     if model is not None:
         mount = (properties["modelMountPath"] or "azureml-models").strip("/").replace("..", "_")
-        name = properties["model"].rstrip("/").rsplit("/", 3)[-3]
+        name = _model_name(properties["model"])
         where = folder / "mount" / mount / name / model.body["name"]
         if root := _blob_prefix(world, model, "modelUri"):
             files.append([f"model {name}", root, root.rpartition("/")[0], str(where)])

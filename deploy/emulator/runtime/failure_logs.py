@@ -1,7 +1,7 @@
 """The logs of the containers of a failed deployment, by the code and message of its error.
 
-Nothing ran: the lines are typical of such a container. The four statuses, the form and the names of events, and the
-empty log without a container are recorded or published. The error lines are those of Kubernetes, storage and Python.
+Nothing ran: the lines are typical of such a container. The error lines are those of Kubernetes, storage and Python;
+`pod_events` has the lines before them.
 """
 
 from __future__ import annotations
@@ -9,18 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from deploy.emulator.runtime.pod_events import DOWNLOADED, PULLED, PULLING, RESTARTED, STARTED, Event, Pod, head
 from deploy.emulator.wire.responses import Json
 
-STATUS = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
-PULLING = (("Pulling", "Start pulling container image"), ("Pulling", "Start downloading models"))
-PULLED = ("Pulled", "Container image is pulled successfully")
-DOWNLOADED = ("Downloaded", "Models are downloaded successfully or no model need to download")
-STARTED = (
-    *PULLING, PULLED, DOWNLOADED,
-    ("Created", "Created container inference-server"),
-    ("Started", "Started container inference-server"),
-)  # fmt: skip
-_RESTARTED = ("BackOff", "Back-off restarting failed container")
 _UNPULLED = (*PULLING, DOWNLOADED, ("BackOff", "Back-off pulling image {image}"))
 _PROBE = "probe failed: HTTP probe failed with statuscode: 502"
 _KILLED = ("Killing", "Container inference-server failed liveness probe, will be restarted")
@@ -45,7 +36,7 @@ class FailureLog:
 
     pattern: str
     failed_status: str
-    events: tuple[tuple[str, str], ...] = ()
+    events: tuple[Event, ...] = ()
     server: tuple[str, ...] = ()
     storage_lines: tuple[str, ...] = ("Storage initializer finished.",)
 
@@ -69,7 +60,7 @@ _FAILURE_LOGS = (
         "ModelDownload", (*PULLING, PULLED), (_NEVER,), ("Downloading {model}", "ERROR: {model} was not found."),
     ),
     FailureLog(
-        r"OOMKilled|OutOfMemory|out of memory", "UserContainerStart", (*STARTED, _RESTARTED),
+        r"OOMKilled|OutOfMemory|out of memory", "UserContainerStart", (*STARTED, RESTARTED),
         ("Loading the model.", "Killed: OOMKilled, exit code 137"),
     ),
     FailureLog(
@@ -81,32 +72,24 @@ _FAILURE_LOGS = (
         (*STARTED, ("ReadinessProbeFailed", f"Readiness {_PROBE}")), ("Loading the model.",),
     ),
     FailureLog(
-        r"ResourceNotReady|UserScript|CrashLoop|\bcrashed\b", "UserContainerStart", (*STARTED, _RESTARTED), _TRACEBACK,
+        r"ResourceNotReady|UserScript|CrashLoop|\bcrashed\b", "UserContainerStart", (*STARTED, RESTARTED), _TRACEBACK,
     ),
     FailureLog("", "SystemSetup", storage_lines=()),
 )  # fmt: skip
 """The first match counts. The last one matches every error: no container was started."""
 
 
-def server(error: Json, names: dict[str, str], moment: str) -> list[str]:
+def server(error: Json, names: dict[str, str], pod: Pod) -> list[str]:
     """The log of the inference server."""
     found = _find(error)
-    statuses = [f"{name}: Succeeded" for name in STATUS[: STATUS.index(found.failed_status)]] + [
-        f"{found.failed_status}: Failed"
-    ]
-    events = [event(name, message.format(**names), moment) for name, message in found.events]
+    events = tuple((name, message.format(**names)) for name, message in found.events)
     log_lines = [_NOTHING_RAN, *(line.format(**names) for line in found.server)] if found.server else []
-    return ["Instance status:", *statuses, "", "Container events:", *events, "", "Container logs:", *log_lines]
+    return [*head(pod, events, found.failed_status), *log_lines]
 
 
 def storage(error: Json, names: dict[str, str]) -> list[str]:
     """The log of the storage initializer."""
     return [line.format(**names) for line in _find(error).storage_lines]
-
-
-def event(name: str, message: str, moment: str) -> str:
-    """One event line."""
-    return f"Kind: Pod, Name: {name}, Type: Normal, Time: {moment}, Message: {message}"
 
 
 def _find(error: Json) -> FailureLog:

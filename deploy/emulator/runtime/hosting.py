@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.emulator.runtime.code_spec import specification
+from deploy.emulator.runtime.code_spec import SERVICE_VARIABLES, specification
 from deploy.emulator.wire import long_running
 from deploy.emulator.wire.responses import Json, error_body
 from deploy.emulator.world.store import Resource, World, dump
@@ -41,8 +41,10 @@ class Status:
 
 
 def server_key(deployment: Resource) -> str:
-    """The key of the server that a deployment needs."""
+    """The key of the server that a deployment needs. The variables that the service adds do not change it."""
     key_properties = {name: deployment.properties[name] for name in (*_KEY_PROPERTIES, *_KEY_PROBES)}
+    variables = deployment.properties["environmentVariables"]
+    key_properties["environmentVariables"] = {k: v for k, v in variables.items() if k not in SERVICE_VARIABLES}
     created_at = deployment.body["systemData"]["createdAt"]
     return hashlib.sha256(dump([deployment.id.lower(), created_at, key_properties]).encode()).hexdigest()[:24]
 

@@ -7,7 +7,7 @@ method as its last word. `rbac.rights` decides whether the caller is allowed to 
 from __future__ import annotations
 
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
-OPEN = frozenset({"OperationsStatus_Get", "OperationResults_Get", "Permissions_List"})
+OPEN = frozenset({"OperationsStatus_Get", "OperationResults_Get", "WorkspaceOperationsStatus_Get", "Permissions_List"})
 """These need a token but no role. Only the caller that started an operation has its address (on Azure it is signed);
 every caller can list its own permissions."""
 TENANT_WIDE = frozenset({"RoleDefinitions_Get", "RoleDefinitions_List"})

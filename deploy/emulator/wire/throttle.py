@@ -15,6 +15,9 @@ from deploy.emulator.world.store import World
 GLOBAL = 15
 """The size of a subscription's global bucket relative to that of one principal."""
 
+REQUESTS = "x-ms-ratelimit-remaining-subscription-resource-requests"
+"""The header of a PUT of a deployment in place of those of the buckets (recorded in 2022 and 2024)."""
+
 
 @dataclass(frozen=True)
 class Bucket:

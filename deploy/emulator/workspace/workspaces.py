@@ -72,7 +72,8 @@ def listing(call: Call) -> Answer:
     )
     found = [item for group in groups for item in call.world.children(group, "workspace")]
     may = call.rights.allows
-    return Answer(200, {"value": [item.body for item in found if may(call.caller.id, f"{WORKSPACE}/read", item.id)]})
+    shown = [item.body for item in found if may(call.caller.id, f"{WORKSPACE}/read", item.id)]
+    return Answer(200, {"value": shown}, {"x-ms-original-request-ids": "" if named else ", "})
 
 
 def properties(

@@ -70,18 +70,20 @@ class Timing:
     deployment_update: float
     deployment_delete: float
     keys: float
+    tags: float
+    workspace: float
     retry_after_ms: int | None
     throttle: bool = False
     """Whether the Resource Manager counts requests and refuses too many."""
     probe_pace: float = 1.0
 
 
-INSTANT = Timing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, retry_after_ms=50, probe_pace=0.005)
+INSTANT = Timing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, retry_after_ms=50, probe_pace=0.005)
 """Done at the next request; only the first answer shows the intermediate state."""
-QUICK = Timing(0.1, 0.1, 0.1, 0.2, 0.2, 0.1, 0.05, retry_after_ms=50, probe_pace=0.005)
+QUICK = Timing(0.1, 0.1, 0.1, 0.2, 0.2, 0.1, 0.05, 0.1, 0.1, retry_after_ms=50, probe_pace=0.005)
 """Long enough to see every state, short enough for a fast run."""
-REALISTIC = Timing(90.0, 20.0, 60.0, 554.0, 480.0, 120.0, 10.0, retry_after_ms=None, throttle=True)
-"""As measured on Azure: an endpoint 90 s, traffic 20 s, a deployment 9 min 14 s."""
+REALISTIC = Timing(90.0, 20.0, 60.0, 554.0, 480.0, 120.0, 10.0, 15.0, 30.0, retry_after_ms=None, throttle=True)
+"""As measured on Azure: endpoint 90 s, traffic 20 s, deployment 9 min 14 s, tags 15 s, workspace 30 s at most."""
 PROFILES = {"instant": INSTANT, "quick": QUICK, "realistic": REALISTIC}
 
 

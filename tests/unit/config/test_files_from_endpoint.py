@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from deploy import redact
 from deploy.config import files_from_endpoint
 from deploy.documents import yaml12
+from deploy.domain.put_merge import AZURE_VARIABLES
 
 HEAD = "# mine\ncloud: local\n\nsubscription_id: a\n"
 
@@ -70,6 +71,19 @@ def test_other_values_are_no_secrets(name: str, value: str) -> None:
 def test_adding_an_entry_changes_nothing_else(text: str, wanted: str | None) -> None:
     """It is put at the end of the block; what cannot be extended safely is not."""
     assert files_from_endpoint.with_entry(text, yaml12.parse(text, "e.yml"), "new", "t") == wanted
+
+
+@pytest.mark.parametrize("code", [True, False])
+@given(st.dictionaries(st.sampled_from([*sorted(AZURE_VARIABLES), "WORKER_COUNT"]), st.just("/var/x")))
+def test_variables_of_the_service_are_not_imported(code: bool, variables: dict[str, str]) -> None:
+    """The service adds them to a deployment with code; without code they are the user's own."""
+    held = {"codeId": "/c", "scoringScript": "score.py"} if code else None
+    properties = {"environmentVariables": variables, "codeConfiguration": held, "model": "azureml:m:1"}
+    body = {"name": "blue", "properties": properties, "tags": {}, "sku": {"capacity": 1}}
+    endpoint = {"name": "mip", "properties": {"authMode": "Key"}, "tags": {}}
+    made = files_from_endpoint.files_of(endpoint, [body], [])
+    written = yaml12.parse(made.files["deployment.yml"], "d.yml").value.get("environment_variables", {})
+    assert written == {name: value for name, value in variables.items() if not code or name not in AZURE_VARIABLES}
 
 
 @given(

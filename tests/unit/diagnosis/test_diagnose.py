@@ -171,6 +171,24 @@ def test_the_last_lines_of_a_log_are_saved() -> None:
     assert len(diagnose("AML340", "x", {"InferenceServer": log}).logs["InferenceServer"]) == LINES
 
 
+HEAD = "Instance status:\nSystemSetup: Succeeded\nModelDownload: Failed\n\nContainer events:\n"
+EVENT = "Kind: Pod, Name: Pulled, Type: Normal, Time: T, Message: Container image is pulled successfully"
+
+
+@pytest.mark.parametrize(
+    ("log", "last"),
+    [
+        (f"{HEAD}{EVENT}\n\nContainer logs:\nfirst\nsecond\n", ("first", "second")),
+        (f"{HEAD}{EVENT}\n\nContainer logs:\n", ("SystemSetup: Succeeded", "ModelDownload: Failed", EVENT)),
+        ("Container logs:\n", ()),
+        ("first\n", ("first",)),
+    ],
+)
+def test_the_last_lines_are_those_of_the_container(log: str, last: tuple[str, ...]) -> None:
+    """Without stages and events, unless the container wrote nothing; never with Azure's headings."""
+    assert diagnose("AML340", STOCK, {SERVER: log}).logs[SERVER] == last
+
+
 @given(st.text(), st.text(), st.dictionaries(st.sampled_from(["StorageInitializer", "InferenceServer"]), st.text()))
 def test_any_text_gives_a_diagnosis_of_the_schema(code: str, words: str, logs: dict[str, str]) -> None:
     """The report's JSON matches the schema for any text."""

@@ -130,6 +130,11 @@ class Azure:
         """PUT an endpoint; `changes` go into its properties."""
         return self.send("PUT", f"{WORKSPACE}/onlineEndpoints/{name}", endpoint_body(**changes))
 
+    def created_endpoint(self, name: str = "mip", **changes: Any) -> Any:
+        """PUT an endpoint, and read it: the answer to its creation has no identity."""
+        assert self.endpoint(name, **changes).status == 201
+        return self.get(name)
+
     def deployment(self, name: str = "blue", endpoint: str = "mip", **changes: Any) -> Reply:
         """PUT a deployment; `instances` is its capacity, other changes go into its properties."""
         path = f"{WORKSPACE}/onlineEndpoints/{endpoint}/deployments/{name}"

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from deploy.emulator.world.timing import PROFILES
 from tests.unit.emulator.azure import MODEL, WORKSPACE, Azure, deployment_body
 
 DP = f"{WORKSPACE}/onlineEndpoints/mip/deployments"
@@ -124,11 +125,30 @@ def test_patch_changes_the_instance_count(ready: Azure) -> None:
     ready.deployment()
     ready.finish_operations()
     reply = ready.send("PATCH", f"{DP}/blue", {"sku": {"name": "Default", "capacity": 3}})
-    assert (reply.status, reply.json["properties"]["provisioningState"]) == (202, "Updating")
+    assert (reply.status, reply.content) == (202, b"")
+    assert "azure-asyncoperation" not in reply.headers
+    assert ready.get("mip/deployments/blue")["properties"]["provisioningState"] == "Updating"
     assert ready.deployment().status == 409
     ready.finish_operations()
     assert ready.get("mip/deployments/blue")["sku"]["capacity"] == 3
     assert ready.world.db.execute("SELECT cores FROM allocations").fetchall() == [(16,)]
+
+
+def test_patch_replaces_all_tags_of_a_deployment(ready: Azure) -> None:
+    """In the time of tags, without a change of its cores."""
+    ready.world.timing = PROFILES["realistic"]
+    body = {**deployment_body(), "tags": {"old": "1"}}
+    ready.send("PUT", f"{DP}/blue", body)
+    ready.finish_operations()
+    assert ready.send("PATCH", f"{DP}/blue", {"tags": {"a": "b"}}).status == 202
+    ready.clock.advance(14)
+    assert ready.get("mip/deployments/blue")["properties"]["provisioningState"] == "Updating"
+    ready.clock.advance(1.1)
+    found = ready.get("mip/deployments/blue")
+    assert (found["properties"]["provisioningState"], found["tags"]) == ("Succeeded", {"a": "b"})
+    ready.send("PATCH", f"{DP}/blue", {"sku": {"capacity": 2}})
+    ready.clock.advance(60)
+    assert ready.get("mip/deployments/blue")["properties"]["provisioningState"] == "Updating"
 
 
 def test_a_deployment_with_traffic_cannot_be_deleted(azure: Azure) -> None:

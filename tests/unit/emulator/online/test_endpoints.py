@@ -136,7 +136,7 @@ def test_properties_are_added_and_never_changed(azure: Azure) -> None:
 
 def test_the_identity_cannot_change(azure: Azure) -> None:
     """It exists at once and survives updates."""
-    born = azure.endpoint().json["identity"]
+    born = azure.created_endpoint()["identity"]
     azure.finish_operations()
     body = {**endpoint_body(), "identity": {"type": "UserAssigned", "userAssignedIdentities": {"/x/y": {}}}}
     assert azure.send("PUT", f"{EP}/mip", body).status == 400
@@ -153,7 +153,8 @@ def test_deletion_removes_endpoint_and_deployments_at_its_end(azure: Azure) -> N
     assert azure.get("mip")["properties"]["provisioningState"] == "Deleting"
     azure.clock.advance(0.05)
     assert azure.get("mip/deployments/green")["properties"]["provisioningState"] == "Deleting"
-    assert azure.send("DELETE", f"{EP}/mip").headers["azure-asyncoperation"] == reply.headers["azure-asyncoperation"]
+    again = azure.send("DELETE", f"{EP}/mip").headers["azure-asyncoperation"]
+    assert again.partition("&t=")[0] == reply.headers["azure-asyncoperation"].partition("&t=")[0]
     azure.finish_operations()
     assert azure.send("GET", f"{EP}/mip").code == "ResourceNotFound"
     assert azure.send("DELETE", f"{EP}/mip").status == 204
@@ -219,14 +220,36 @@ def test_each_auth_mode_has_its_own_credential(azure: Azure) -> None:
     assert (claims["iss"], claims["endpointName"]) == ("azureml", "tokened")
 
 
-def test_patch_changes_only_tags(azure: Azure) -> None:
-    """PATCH answers 202 with an operation."""
-    azure.endpoint()
+def test_patch_replaces_all_tags_in_15_seconds(azure: Azure) -> None:
+    """202 with Location only; `Updating` meanwhile, which refuses other changes; the result has the recorded form."""
+    azure.world.timing = PROFILES["realistic"]
+    azure.send("PUT", f"{EP}/mip", {**endpoint_body(), "tags": {"old": "1", "kept": "2"}})
     azure.finish_operations()
+    before = azure.get("mip")["systemData"]
     reply = azure.send("PATCH", f"{EP}/mip", {"tags": {"a": "b"}})
-    assert (reply.status, reply.json["tags"]) == (202, {"a": "b"})
+    assert (reply.status, reply.content) == (202, b"")
+    assert {"location", "azure-asyncoperation"} & reply.headers.keys() == {"location"}
+    azure.clock.advance(14)
+    assert azure.get("mip")["properties"]["provisioningState"] == "Updating"
+    assert azure.deployment().code == "Conflict"
+    azure.clock.advance(1.1)
+    found = azure.get("mip")
+    assert (found["properties"]["provisioningState"], found["tags"]) == ("Succeeded", {"a": "b"})
+    assert found["systemData"] == before
+    result = azure.send("GET", reply.headers["location"].removeprefix("https://127.0.0.1:1234"))
+    assert result.json["id"].startswith("/subscriptions/")
+    assert (result.status, result.json["status"], result.json["percentComplete"]) == (200, "Succeeded", 0.0)
+    azure.send("PATCH", f"{EP}/mip", {})
+    assert azure.get("mip")["tags"] == {"a": "b"}
+
+
+def test_the_answer_to_a_creation_has_no_identity(azure: Azure) -> None:
+    """A GET has it; the answer to an update does."""
+    first = azure.endpoint().json
+    assert (first["systemData"], {"identity", "location"} & first.keys()) == ({}, set())
+    assert azure.get("mip")["identity"]["principalId"]
     azure.finish_operations()
-    assert azure.get("mip")["properties"]["provisioningState"] == "Succeeded"
+    assert azure.endpoint().json["identity"]["principalId"]
 
 
 def test_names_in_a_path_are_case_insensitive(azure: Azure) -> None:

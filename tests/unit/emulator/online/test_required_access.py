@@ -85,7 +85,7 @@ def test_data_collection_needs_a_write_role(azure: Azure) -> None:
 def test_secret_store_access_assigns_a_fourth_role(azure: Azure) -> None:
     """To a system-assigned identity, with the flag."""
     for name, flags, expected in (("plain", {}, 3), ("flagged", FLAG, 4)):
-        principal = azure.endpoint(name, properties=flags).json["identity"]["principalId"]
+        principal = azure.created_endpoint(name, properties=flags)["identity"]["principalId"]
         path = f"{WORKSPACE}/providers/Microsoft.Authorization/roleAssignments?$filter=principalId eq '{principal}'"
         above = azure.send("GET", path.replace(WORKSPACE, f"/subscriptions/{default_world.SUBSCRIPTION}")).json["value"]
         assert len(above) == expected

@@ -31,7 +31,7 @@ def test_shared_quota_uses_no_family_quota_and_ends_after_168_hours(azure: Azure
     """The endpoint is deleted with its deployments by the world's clock; role assignments stay as orphans."""
     made = _shared(azure)
     assert made.status == 201
-    principal = made.json["identity"]["principalId"]
+    principal = azure.get("mip")["identity"]["principalId"]
     azure.finish_operations()
     assert vm_sizes.find(A100) is not None
     assert azure.deployment(instances=5, instanceType=A100).status == 201  # 480 cores; the family has 96

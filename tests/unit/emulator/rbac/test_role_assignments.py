@@ -33,7 +33,7 @@ def _list(azure: Azure, scope: str, words: str = "") -> list[dict[str, str]]:
 
 def test_a_system_identity_gets_three_roles_that_become_orphans(azure: Azure) -> None:
     """AcrPull, Storage Blob Data Reader and Metrics Writer, assigned at creation."""
-    principal = azure.endpoint().json["identity"]["principalId"]
+    principal = azure.created_endpoint()["identity"]["principalId"]
     given = {
         (a["scope"], a["roleDefinitionId"][-36:]) for a in _list(azure, SUBSCRIPTION, f"principalId eq '{principal}'")
     }
@@ -58,8 +58,11 @@ def test_a_user_identity_gets_no_role(azure: Azure) -> None:
     """Its principal is the same for every endpoint that uses it."""
     one = f"{SUBSCRIPTION}/resourceGroups/rg-local/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-local"
     who = {"type": "UserAssigned", "userAssignedIdentities": {one: {}}}
-    replies = [azure.send("PUT", f"{ENDPOINT}{n}", {**endpoint_body(), "identity": who}) for n in (1, 2)]
-    principals = {reply.json["identity"]["userAssignedIdentities"][one]["principalId"] for reply in replies}
+    principals = set()
+    for path in (f"{ENDPOINT}1", f"{ENDPOINT}2"):
+        assert azure.send("PUT", path, {**endpoint_body(), "identity": who}).status == 201
+        created = azure.send("GET", path).json
+        principals.add(created["identity"]["userAssignedIdentities"][one]["principalId"])
     assert len(principals) == 1
     assert _list(azure, SUBSCRIPTION, f"principalId eq '{principals.pop()}'") == []
 

@@ -88,10 +88,13 @@ def test_a_workspace_has_its_own_limit(world: Azure) -> None:
     assert world.deployment(instances=1).status == 201  # 8 cores with the reserve
     reply = world.deployment("green", instances=1)
     assert (reply.status, "8/8" in reply.message) == (400, True)
-    for what, key in (("usages", "currentValue"), ("quotas", "limit")):
-        rows = [r for r in world.send("GET", f"{LOCATION}/{what}").json["value"] if "/workspaces/" in r["id"]]
-        assert [(r[key], r["limit"], r["amlWorkspaceLocation"]) for r in rows] == [(8, 8, "eastus")]
-        assert rows[0]["type"] == f"Microsoft.MachineLearningServices/workspaces/dedicatedCores/{what}"
+    kind = "Microsoft.MachineLearningServices/workspaces/dedicatedCores"
+    for what, place in (("usages", "amlWorkspaceLocation"), ("quotas", "location")):
+        rows = [r for r in world.send("GET", f"{LOCATION}/{what}").json["value"] if r["type"] == f"{kind}/{what}"]
+        found = [
+            (r.get("currentValue", 8), r["limit"], r[place]) for r in rows if r["name"]["value"] == "standardDSv2Family"
+        ]
+        assert found == [(8, 8, "eastus")]
     world.world.close()
 
 

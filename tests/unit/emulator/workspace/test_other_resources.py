@@ -88,6 +88,8 @@ def test_batch_endpoints_count_as_endpoints(azure: Azure) -> None:
     assert azure.endpoint("two").status == 201
     assert azure.endpoint("three").status == 400
     assert azure.send("PUT", f"{path}/four", {"location": "eastus", "properties": {}}).status == 400
+    assert azure.send("PUT", f"{path}/one", {"location": "eastus", "properties": {}}).status == 409
+    azure.finish_operations()
     assert azure.send("PUT", f"{path}/one", {"location": "eastus", "properties": {}}).status == 200
 
 
@@ -102,6 +104,7 @@ def test_batch_deployments_count_as_deployments(azure: Azure) -> None:
     assert azure.send("PUT", f"{path}/deployments/one", body).status == 201
     assert "DeploymentsLimitReached" in azure.send("PUT", f"{path}/deployments/two", body).content.decode()
     assert "DeploymentsLimitReached" in azure.deployment("green").content.decode()
+    azure.finish_operations()
     assert azure.send("PUT", f"{path}/deployments/one", body).status == 200
     for limit, most in (("Deployments", 500), ("DeploymentsPerEndpoint", 1)):
         azure.world.db.execute(
@@ -121,7 +124,10 @@ def test_batch_deployments_are_deleted_with_their_endpoint(azure: Azure) -> None
     assert (made.status, made.json["id"]) == (201, f"{path}/deployments/blue")
     assert [item["name"] for item in azure.send("GET", f"{path}/deployments").json["value"]] == ["blue"]
     assert set(azure.send("POST", f"{path}/listkeys").json) == {"primaryKey", "secondaryKey"}
-    assert [azure.send("DELETE", path).status for _ in range(2)] == [200, 204]
+    assert [azure.send("DELETE", path).status for _ in range(2)] == [202, 202]
+    assert azure.send("GET", path).json["properties"]["provisioningState"] == "Deleting"
+    azure.finish_operations()
+    assert azure.send("DELETE", path).status == 204
     assert azure.send("GET", f"{path}/deployments/blue").status == 404
 
 
