@@ -137,6 +137,10 @@ _STORAGE = (
     _blob("GET", CONTAINER, "Container_GetProperties", containers.get, restype="container", comp=""),
     _blob("HEAD", CONTAINER, "Container_GetProperties", containers.get, restype="container", comp=""),
     _blob("DELETE", CONTAINER, "Container_Delete", containers.delete, restype="container"),
+    *(
+        _blob(method, "/{account}.blob.core.windows.net{rest*}", "Blob_NotEmulated", blobs.not_emulated)
+        for method in ("GET", "HEAD", "PUT", "DELETE")
+    ),
 )
 
 

@@ -59,7 +59,7 @@ def allow(route: Route, call: Call) -> None:
     if scheme == "bearer":
         of_blob = not route.name.startswith("Container_")
         action = f"{container_store.TYPE}/{'blobs/' if of_blob else ''}{verb}"
-        scope = container_store.identifier(containers.account(call), call.route_params["container"])
+        scope = container_store.identifier(containers.account(call), call.route_params.get("container", ""))
         allowed = call.rights.allows(call.caller.id, action, scope, data=of_blob)
     else:
         letter = "l" if route.name == "Blob_List" else verb[0]

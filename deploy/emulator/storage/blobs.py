@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, replace
+from typing import NoReturn
 from xml.etree import ElementTree as ET
 
 from deploy.emulator.storage import conditions, containers, errors, lease_headers, leases
@@ -40,7 +41,7 @@ def put(call: Call) -> Answer:
     containers.require(call)
     path, what, found, now = _path(call), call.query.get("comp", ""), _find(call), call.world.unscaled_now()
     if what not in ("", "block", "blocklist"):
-        raise errors.refusal("UnsupportedQueryParameter", note="not emulated")
+        not_emulated(call)
     lease = found.lease if found else None
     lease_headers.check(lease, call.headers, now, write=True)
     if what == "block":
@@ -96,8 +97,15 @@ def head(call: Call) -> Answer:
     return Answer(200, b"", headers | {"Content-Length": str(blob.size)})
 
 
+def not_emulated(call: Call) -> NoReturn:  # noqa: ARG001 - a handler
+    """Any other operation: 400, with the note `not emulated` in the request log."""
+    raise errors.refusal("UnsupportedQueryParameter", note="not emulated")
+
+
 def delete(call: Call) -> Answer:
     """DELETE a blob."""
+    if "comp" in call.query:
+        not_emulated(call)
     found = _require(call)
     lease_headers.check(found.lease, call.headers, call.world.unscaled_now(), write=True)
     conditions.check(call.headers, found.version, read=False)
@@ -149,6 +157,8 @@ def _change(call: Call, changed: Blob) -> Answer:
 
 def _describe(call: Call) -> tuple[Blob, dict[str, str]]:
     """The blob of a read, and the headers that describe it."""
+    if "comp" in call.query:
+        not_emulated(call)
     blob, now = _require(call), call.world.unscaled_now()
     lease_headers.check(blob.lease, call.headers, now, write=False)
     conditions.check(call.headers, blob.version, read=True)

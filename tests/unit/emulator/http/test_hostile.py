@@ -17,6 +17,7 @@ from tests.unit.emulator.azure import WORKSPACE, Azure, deployment_body, endpoin
 KNOWN = {
     "subscription": "00000000-0000-0000-0000-000000000001", "group": "rg-local", "workspace": "mlw-local",
     "location": "eastus", "registry": "azureml", "scope*": WORKSPACE.strip("/"), "account": "stmlwlocal",
+    "container": "azureml",
 }  # fmt: skip
 SEGMENT = some.text("abcZ09-_.~%$&'()*+,;=:@!", min_size=1, max_size=40)
 VALUES = some.recursive(
@@ -26,7 +27,8 @@ VALUES = some.recursive(
 )
 HEADER_NAMES = some.sampled_from([
     "x-ms-client-request-id", "content-type", "azureml-model-deployment", "if-none-match", "range", "host",
-    "authorization", "x-request-id", "x-ms-meta-a", "x-ms-range", "accept", "expect",
+    "authorization", "x-request-id", "x-ms-meta-a", "x-ms-range", "accept", "expect", "x-ms-lease-action",
+    "x-ms-lease-id", "x-ms-lease-duration", "if-match", "if-modified-since",
 ])  # fmt: skip
 HEADERS = some.dictionaries(
     HEADER_NAMES, some.text(some.characters(min_codepoint=32, max_codepoint=255), min_size=1, max_size=60), max_size=3
@@ -67,6 +69,7 @@ def addresses(draw: Any) -> tuple[str, str]:
         path = head + draw(SEGMENT) + rest.partition("}")[2]
     query = draw(
         some.sampled_from(["", "?api-version=", "?api-version=1066-10-14", "?$top=x&comp=block", "?a=%ff&=&&"])
+        | some.just("?" + "&".join(f"{name}={value}" for name, value in route.when.items()))
     )
     return route.method, path + query
 

@@ -164,9 +164,18 @@ def test_nothing_is_read_or_written_without_a_container(azure: Azure, method: st
     assert (other.status, other.headers["x-ms-error-code"]) == (404, "ResourceNotFound")
 
 
-def test_an_operation_that_is_not_emulated_changes_nothing(azure: Azure) -> None:
-    """400, with a note in the request log."""
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", f"{BLOB}?comp=snapshot"), ("GET", f"{BLOB}?comp=blocklist"), ("DELETE", f"{BLOB}?comp=tags"),
+        ("GET", f"{BOX}?restype=container&comp=acl"), ("PUT", BOX), ("GET", f"{ACCOUNT}?comp=list"),
+    ],
+)  # fmt: skip
+def test_an_operation_that_is_not_emulated_changes_nothing(azure: Azure, method: str, path: str) -> None:
+    """400, with a note in the request log; 401 without a credential."""
     azure.send("PUT", BLOB, b"content")
-    assert azure.send("PUT", f"{BLOB}?comp=snapshot", b"").headers["x-ms-error-code"] == "UnsupportedQueryParameter"
+    refused = azure.send(method, path, b"")
+    assert (refused.status, refused.headers["x-ms-error-code"]) == (400, "UnsupportedQueryParameter")
     assert azure.send("GET", "/emulator/requests").json["value"][-1]["note"] == "not emulated"
+    assert azure.send(method, path, b"", {"authorization": ""}).status == 401
     assert azure.send("GET", BLOB).content == b"content"
