@@ -29,6 +29,7 @@ class Order:
         self._url = running.url
         self._session = requests.Session()
         self._session.verify, self._session.trust_env = running.ca, False
+        self._session.headers.update(running.control_headers)
 
     def close(self) -> None:
         self._session.close()

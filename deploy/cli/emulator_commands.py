@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from deploy.errors import UsageError
 
 app = command_help.group("emulator", "Run a local emulator of Azure ML.")
 _STATE = Path(".amldeploy")
+_POWERSHELL_QUOTE = re.compile("['\u2018-\u201b]")
 
 
 class Profile(StrEnum):
@@ -26,6 +28,13 @@ class Profile(StrEnum):
     INSTANT = "instant"
     QUICK = "quick"
     REALISTIC = "realistic"
+
+
+class Shell(StrEnum):
+    """The language of `env`."""
+
+    SH = "sh"
+    POWERSHELL = "powershell"
 
 
 def start(
@@ -79,14 +88,18 @@ def status(state: State = _STATE, output_format: Format = Output.TEXT) -> None:
     _show(text, _status(running), output_format)
 
 
-def env(state: State = _STATE, output_format: Format = Output.TEXT) -> None:
+def env(
+    state: State = _STATE,
+    shell: Annotated[Shell, typer.Option("--shell", help="Language of the output.")] = Shell.SH,
+    output_format: Format = Output.TEXT,
+) -> None:
     """Print the environment variables with which other programs connect."""
     running = runner.run_emulator(lambda emulator: emulator.find(state))
     if running is None:
         cure = "Start it: amldeploy emulator start"
         raise UsageError("print the emulator's variables", "no emulator is running", cure, code="AML633")
     values = running.variables()
-    _show("\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items()), values, output_format)
+    _show("\n".join(assignment(shell, name, value) for name, value in values.items()), values, output_format)
 
 
 def reset(state: State = _STATE, output_format: Format = Output.TEXT) -> None:
@@ -146,6 +159,15 @@ for command, example in (
     (requests, "requests --mutating"),
 ):
     command_help.add(app, command, f"amldeploy emulator {example}", "docs/emulator.md")
+
+
+def assignment(shell: Shell, name: str, value: str) -> str:
+    """The line that sets an environment variable."""
+    if shell is Shell.SH:
+        return f"export {name}={shlex.quote(value)}"
+    # PowerShell: in single quotes only a quote is special, and is doubled. The typographic ones count as quotes, too.
+    quoted = _POWERSHELL_QUOTE.sub(r"\g<0>\g<0>", value)
+    return f"$env:{name} = '{quoted}'"
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:

@@ -105,6 +105,8 @@ class Cloud:
         """Paths of changes without a confirmed success: they are read before the change is sent again."""
         self.why_no_scoring_script: Callable[[], str] = str
         """Why a scoring script cannot run here, and how to fix it; empty if it can, as in Azure."""
+        self.why_unanswered: Callable[[str], str] = lambda _: ""
+        """Why a deployment of a model without scoring code cannot answer here; empty if it can, as in Azure."""
 
     @property
     def workspace_id(self) -> str:
@@ -177,6 +179,7 @@ def connect(environment: Environment, root: Path, state: Path, clock: Clock, on_
         hosts = Hosts(running.url, "https://ml.azure.com/.default", running.url, storage="core.windows.net")
         cloud = Cloud(environment, hosts, root, clock, ca=str(running.ca), on_secret=on_secret)
         cloud.why_no_scoring_script = partial(_why_no_scoring_script, state)
+        cloud.why_unanswered = _why_unanswered
         try:
             yield cloud
         finally:
@@ -207,6 +210,12 @@ def _why_no_scoring_script(state: Path) -> str:
     from deploy import emulator
 
     return emulator.scoring_problem(state)
+
+
+def _why_unanswered(model: str) -> str:
+    from deploy import emulator
+
+    return emulator.why_unanswered(model)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,7 +36,7 @@ class Project:
     def state(self) -> Path:
         """The folder of the emulator's world, locks, reports and exports. Git ignores it."""
         folder = self.root / ".amldeploy"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         ignore = folder / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")
@@ -128,13 +128,20 @@ def read_facts_with_siblings(
         return current, facts, observe.observe_siblings(cloud, environment, current)
 
 
-def require_code_support(cloud: Cloud, plan: Plan) -> Plan:
-    """The plan. Raises Refused when the emulator cannot run the scoring code of a deployment in it."""
-    own = [s for s in plan.steps if s.kind == "deployment" and (s.body.get("document") or {}).get("code_configuration")]
+def check_emulator(cloud: Cloud, plan: Plan) -> Plan:
+    """The plan, with a note for each deployment that the emulator does not answer for; the same plan in Azure.
+
+    Raises Refused when the emulator cannot run the scoring code of a deployment in it.
+    """
+    steps = [step for step in plan.steps if step.kind == "deployment" and step.body.get("document")]
+    own = [step for step in steps if step.body["document"].get("code_configuration")]
     if own and (reason := cloud.why_no_scoring_script()):
         cause, _, cure = reason.partition(". ")
         raise Refused([Finding(str(step.address), "AML254", cause, cure.rstrip(".")) for step in own[:1]])
-    return plan
+    rest = {str(step.address): step.body["document"].get("model") or "" for step in steps if step not in own}
+    models = {where: model["path"] if isinstance(model, Mapping) else model for where, model in rest.items()}
+    reasons = {where: cloud.why_unanswered(model) for where, model in models.items()}
+    return replace(plan, notes=(*plan.notes, *(f"AML255 {where}: {why}" for where, why in reasons.items() if why)))
 
 
 def with_lease_ends(cloud: Cloud, plan: Plan) -> Plan:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from deploy.emulator.process.manage import MissingExtra, begin, clock, embed, launch, requests, reset, stop
 from deploy.emulator.process.pidfile import Running, find, has_unreadable_record
 from deploy.emulator.runtime.interpreter import save_scoring_python, scoring_problem
+from deploy.emulator.runtime.standins import why_unanswered
 from deploy.emulator.world.problems import FileProblem, InvalidFile, WorldUnavailable
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "save_scoring_python",
     "scoring_problem",
     "stop",
+    "why_unanswered",
 ]

@@ -47,7 +47,7 @@ def serve(state: Path, port: int, timing: Timing) -> int:
     except OSError as error:
         sys.stderr.write(f"cannot listen on 127.0.0.1:{port}: {error.strerror}. Choose another --port.\n")
         return 1
-    served = pidfile.running_here(server.port, server.identity_port, str(server.certificates.ca))
+    served = pidfile.running_here(server.port, server.identity_port, str(server.certificates.ca), server.control_token)
     try:
         if not pidfile.write(state, served):
             sys.stderr.write(f"cannot serve {state}: another emulator already does. Use that one.\n")

@@ -39,7 +39,7 @@ ALL_STEP_TYPES = 300.0
 def main(state: Path, hours: float, *, kept: bool) -> None:
     with emulator.embed(state) as running:
         os.environ.update(running.variables())
-        _furnish(running.url)
+        _furnish(running)
         os.environ.update(
             ACTIONS_ID_TOKEN_REQUEST_URL=f"{running.url}/github/token?api-version=2.0",
             ACTIONS_ID_TOKEN_REQUEST_TOKEN="amldeploy-emulator",
@@ -65,12 +65,13 @@ def _cloud(url: str) -> Cloud:
     return Cloud(environment, Hosts(url, "https://ml.azure.com/.default", url, url), Path(), SystemClock())
 
 
-def _furnish(url: str) -> None:
+def _furnish(running: emulator.Running) -> None:
+    url = running.url
     federated = [{"name": "prod", "issuer": GITHUB, "subject": SUBJECT}]
     body = {"kind": "ServicePrincipal", "name": "job", "appId": APP, "federatedCredentials": federated}
     settings = {"access_token_seconds": 3600, "github_subject": SUBJECT, "github_token_seconds": ALL_STEP_TYPES}
-    _send("PUT", f"{url}/emulator/settings", settings)
-    _send("PUT", f"{url}/emulator/principals/{PRINCIPAL}", body)
+    _send("PUT", f"{url}/emulator/settings", settings, **running.control_headers)
+    _send("PUT", f"{url}/emulator/principals/{PRINCIPAL}", body, **running.control_headers)
     scope = f"{url}{default_world.WORKSPACE_ID}/providers/Microsoft.Authorization"
     role = {"roleDefinitionId": f"{scope}/roleDefinitions/{builtin_roles.READER}", "principalId": PRINCIPAL}
     owner = requests.get(

@@ -36,14 +36,16 @@ class Door:
     """Orders faults over the wire, as any program can."""
 
     def __init__(self, running: Running) -> None:
-        self._url, self._ca = f"{running.url}/emulator/faults", running.ca
+        self._url, self._session = f"{running.url}/emulator/faults", requests.Session()
+        self._session.headers.update(running.control_headers)
 
     def order(self, **rule: Any) -> None:
-        reply = requests.post(self._url, json=rule, verify=self._ca, timeout=10)
+        reply = self._session.post(self._url, json=rule, timeout=10)
         assert reply.status_code == 201, reply.text
 
     def clear(self) -> None:
-        requests.delete(self._url, verify=self._ca, timeout=10)
+        self._session.delete(self._url, timeout=10)
+        self._session.close()
 
 
 @pytest.fixture

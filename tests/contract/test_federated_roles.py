@@ -55,7 +55,7 @@ def somebody(running: Running, tmp_path: Path):
         who, app = str(uuid.uuid4()), str(uuid.uuid4())
         url = f"{running.url}/emulator/principals/{who}"
         body = {"kind": "ServicePrincipal", "name": trust.job, "appId": app}
-        requests.put(url, json=body, timeout=20).raise_for_status()
+        requests.put(url, json=body, headers=running.control_headers, timeout=20).raise_for_status()
         for grant in trust.grants:
             _give(running, who, GUIDS[grant.role], grant.scope)
         project = As(root)

@@ -34,7 +34,8 @@ def url(running: Running) -> str:
     """An emulator that knows an application with one federated credential."""
     federated = [{"name": "prod", "issuer": GITHUB, "subject": SUBJECT}]
     body = {"kind": "ServicePrincipal", "name": "job", "appId": APP, "federatedCredentials": federated}
-    reply = requests.put(f"{running.url}/emulator/principals/{uuid.uuid4()}", json=body, timeout=20)
+    url = f"{running.url}/emulator/principals/{uuid.uuid4()}"
+    reply = requests.put(url, json=body, headers=running.control_headers, timeout=20)
     reply.raise_for_status()
     return running.url
 
@@ -98,7 +99,7 @@ def test_a_token_is_asked_for_once_while_it_is_good(job: dict[str, str], url: st
 
 
 def _id_tokens(running: Running) -> int:
-    rows = requests.get(f"{running.url}/emulator/requests", timeout=20).json()["value"]
+    rows = requests.get(f"{running.url}/emulator/requests", headers=running.control_headers, timeout=20).json()["value"]
     return sum(row["operation"] == "GitHub_Token" for row in rows)
 
 
@@ -117,7 +118,7 @@ def test_no_request_token(job: dict[str, str], url: str) -> None:
 
 def test_no_answer(job: dict[str, str], url: str) -> None:
     """An answer that is no ID token, from somebody else."""
-    assert _refusal({**job, github.URL: f"{url}/emulator/status?api-version=2.0"}, url).code == "AML328"
+    assert _refusal({**job, github.URL: f"{url}/github/.well-known/jwks?api-version=2.0"}, url).code == "AML328"
 
 
 def test_no_federated_credential_fits(job: dict[str, str], url: str) -> None:

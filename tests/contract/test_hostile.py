@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from deploy.emulator import Running
 from deploy.emulator.entra import access_tokens
@@ -71,8 +72,23 @@ def test_a_body_of_64_mib_is_answered(running: Running, token: str) -> None:
     begun = time.monotonic()
     path = f"/stmlwlocal.blob.core.windows.net/azureml/large?{ACCOUNT_SAS}"
     assert _ask(running, _request(token, b"x" * (64 * MIB), path=path, Authorization=""))[0] == 201
-    assert _ask(running, _request(token, b"[" + b"1," * (32 * MIB - 1) + b"1]"))[0] in (400, 413)
+    status, told = _ask(running, _request(token, b"[" + b"1," * (32 * MIB - 1) + b"1]"))
+    assert (status, json.loads(told)["error"]["code"]) == (413, "RequestContentTooLarge")
     assert time.monotonic() - begun < 60
+
+
+def test_headers_have_a_limit(running: Running, token: str) -> None:
+    """One that is endless gets no answer but a refusal, and the next caller is served."""
+    assert _ask(running, _request(token, b"", "GET", "/metadata/endpoints", Long="x" * MIB))[0] in (0, 400, 431)
+    assert _ask(running, _request(token, b"", "GET", "/metadata/endpoints"))[0] == 200
+
+
+def test_a_refused_body_can_be_sent_to_its_end(running: Running) -> None:
+    """A client that reads the answer after its whole body gets it, without a token too, with and without a length."""
+    body = b"x" * (8 * MIB)
+    for data in (body, iter([body])):
+        answer = requests.put(f"{running.url}{ENDPOINT}", data=data, timeout=60)
+        assert (answer.status_code, answer.headers["Connection"]) == (413, "close")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "\xe9"])
@@ -90,7 +106,7 @@ def test_what_is_no_http_is_cut_off(running: Running, token: str, raw: bytes) ->
         with contextlib.suppress(OSError):  # it may be cut off before everything is said
             connection.sendall(raw)
             connection.recv(1 << 16)
-    assert _ask(running, _request(token, b"", "GET", "/emulator/status"))[0] == 200
+    assert _ask(running, _request(token, b"", "GET", "/metadata/endpoints"))[0] == 200
 
 
 def test_half_a_request_holds_nobody_up(running: Running, token: str) -> None:
@@ -98,7 +114,7 @@ def test_half_a_request_holds_nobody_up(running: Running, token: str) -> None:
     with _connected(running) as connection:
         connection.sendall(_request(token, b"{}", **{"Content-Length": "1000"}))
         begun = time.monotonic()
-        assert _ask(running, _request(token, b"", "GET", "/emulator/status"))[0] == 200
+        assert _ask(running, _request(token, b"", "GET", "/metadata/endpoints"))[0] == 200
         assert time.monotonic() - begun < 5
 
 

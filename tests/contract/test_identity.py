@@ -45,9 +45,13 @@ def application(running: Running) -> str:
         "kind": "ServicePrincipal", "name": "pipeline", "appId": APP, "secrets": [{"secretText": SECRET}],
         "federatedCredentials": [{"name": "production", "issuer": GITHUB, "subject": SUBJECT}],
     }  # fmt: skip
-    _send("PUT", f"{running.url}/emulator/principals/{PRINCIPAL}", body)
+    _control(running, f"principals/{PRINCIPAL}", body)
     _assign(running, PRINCIPAL, builtin_roles.READER, default_world.WORKSPACE_ID)
     return APP
+
+
+def _control(running: Running, what: str, body: Any) -> None:
+    _send("PUT", f"{running.url}/emulator/{what}", body, **running.control_headers)
 
 
 def _send(method: str, url: str, body: Any, **headers: str) -> Any:
@@ -142,7 +146,7 @@ def test_scoring_with_a_token_of_the_directory(running: Running, tmp_path: Path)
     owner, who, app = _client(DefaultAzureCredential()), str(uuid.uuid4()), str(uuid.uuid4())
     owner.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="aad", auth_mode="aad_token")).result()
     owner.online_deployments.begin_create_or_update(_deployment("aad")).result()
-    _send("PUT", f"{running.url}/emulator/principals/{who}", {"kind": "ServicePrincipal", "name": "app", "appId": app})
+    _control(running, f"principals/{who}", {"kind": "ServicePrincipal", "name": "app", "appId": app})
     _assign(running, who, builtin_roles.READER, default_world.WORKSPACE_ID)
     caller = _client(ManagedIdentityCredential(client_id=app))
     file = tmp_path / "request.json"
@@ -190,8 +194,8 @@ def test_shared_quota_through_the_sdk() -> None:
 def test_a_role_counts_only_after_its_delay(running: Running, state: Path) -> None:
     """The same principal, the same token: refused, and let in once the world's clock has moved on."""
     who = str(uuid.uuid4())
-    _send("PUT", f"{running.url}/emulator/settings", {"role_assignment_delay_seconds": 600})
-    _send("PUT", f"{running.url}/emulator/principals/{who}", {"kind": "User", "name": "ada@example.com"})
+    _control(running, "settings", {"role_assignment_delay_seconds": 600})
+    _control(running, f"principals/{who}", {"kind": "User", "name": "ada@example.com"})
     _assign(running, who, builtin_roles.READER, default_world.WORKSPACE_ID)
     credential = ManagedIdentityCredential(identity_config={"object_id": who})
     with pytest.raises(HttpResponseError, match=r"The client 'ada@example\.com'"):
@@ -204,4 +208,4 @@ def test_a_role_counts_only_after_its_delay(running: Running, state: Path) -> No
         )
     world.close()
     assert _client(credential).workspaces.get(default_world.WORKSPACE).name == default_world.WORKSPACE
-    _send("PUT", f"{running.url}/emulator/settings", {"role_assignment_delay_seconds": None})
+    _control(running, "settings", {"role_assignment_delay_seconds": None})

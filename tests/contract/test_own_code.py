@@ -24,7 +24,7 @@ from azure.identity import DefaultAzureCredential
 from deploy import emulator
 from deploy.emulator import Running
 from deploy.emulator.seed import default_world
-from tests.contract.own_code import deploy, endpoint, interpreter, needs_server, project
+from tests.contract.own_code import SCORE, deploy, endpoint, interpreter, needs_server, project
 
 SLOW = "import time\ndef init(): pass\ndef run(data):\n    time.sleep(float(data))\n    return 'slept'\n"
 
@@ -186,8 +186,14 @@ def test_it_ends_with_its_emulator_and_another_starts_it_again(tmp_path: Path) -
         os.environ.update(before)
     with _signed_in(running, **setting) as client:
         endpoint(client, "own")
-        assert deploy(client, project(tmp_path / "project"), "own") == "Succeeded"
+        score = SCORE.replace('"pid":', '"umask": os.popen("umask").read(), "pid":')
+        assert deploy(client, project(tmp_path / "project", score), "own") == "Succeeded"
         first = _score(client, "own", '{"x": [1, 2]}').json()
+        files = [path for path in (state / "servers").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        assert {"spec.json", "status.json", "server.log", "score.py"} <= {path.name for path in files}
+        assert [path for path in files if path.stat().st_mode & 0o077] == []  # the variables can have secrets
+        os.umask(ours := os.umask(0))
+        assert int(first["umask"], 8) == ours
         os.kill(first["pid"], signal.SIGKILL)  # the worker: its server starts another
         again = _score(client, "own", '{"x": [1, 2]}')
         while again.status_code != 200:

@@ -97,7 +97,9 @@ class Pool:
 
     def _put(self, what: str, body: Any, method: str = "PUT") -> None:
         url = f"{self.server.url}/emulator/{what}"
-        assert requests.request(method, url, json=body, verify=self.server.ca, timeout=10).ok
+        assert requests.request(
+            method, url, json=body, headers=self.server.control_headers, verify=self.server.ca, timeout=10
+        ).ok
 
     def _get(self, path: str, version: str = "2024-10-01") -> list[Any]:
         values = self.server.variables()

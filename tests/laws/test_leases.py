@@ -46,7 +46,8 @@ def running(world: World) -> AbstractContextManager[Any]:
 
 
 def advance(server: Any, hours: float) -> None:
-    requests.post(f"{server.url}/emulator/clock", json={"advance": hours * HOUR}, verify=server.ca, timeout=10)
+    url, change = f"{server.url}/emulator/clock", {"advance": hours * HOUR}
+    requests.post(url, json=change, headers=server.control_headers, verify=server.ca, timeout=10).raise_for_status()
 
 
 def reap(world: World, **rules: Any) -> commands.ReapResult:

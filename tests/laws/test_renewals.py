@@ -263,4 +263,5 @@ def _settings(stage: Stage, size: int) -> None:
     running = emulator.find(stage.state)
     assert running
     url = f"{running.url}/emulator/settings"
-    assert requests.put(url, json={"shared_quota_instances": size}, verify=running.ca, timeout=10).ok
+    body, headers = {"shared_quota_instances": size}, running.control_headers
+    assert requests.put(url, json=body, headers=headers, verify=running.ca, timeout=10).ok

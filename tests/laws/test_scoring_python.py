@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from deploy import commands, emulator
+from deploy.clock import SystemClock
+from deploy.cloud import connect
+from deploy.domain.spec import Environment
 from deploy.emulator.runtime import interpreter
 from deploy.errors import Refused
 from tests.laws.conftest import World
@@ -45,6 +48,43 @@ def test_plan_refuses_what_the_emulator_cannot_run(
     assert world.mutating() == 0
     monkeypatch.setenv(interpreter.VARIABLE, whole)
     assert commands.plan(world.project, "law").steps
+
+
+MODELS = {
+    "model: {path: model, type: mlflow_model}\n": "no stand-in for model.",
+    "environment: {image: mcr.example/x:1}\n": "no stand-in for a deployment without a model.",
+    "model: azureml://registries/azureml/models/MedImageParse/versions/17\n": "",
+}
+"""Lines of a deployment without scoring code -> the part of the note that names its model."""
+
+
+@pytest.mark.parametrize("lines", MODELS)
+def test_plan_warns_of_a_model_that_the_emulator_does_not_run(world: World, lines: str) -> None:
+    """An MLflow model or a container, which Azure runs without code. Plan and apply continue."""
+    folder = world.project.root / "templates" / "plain"
+    (folder / "model").mkdir()
+    (folder / "model" / "MLmodel").write_text("flavors: {}\n")
+    kept = [
+        line for line in BRINGS.splitlines() if not line.startswith(("model", "code_configuration", "environment:"))
+    ]
+    (folder / "deployment.yml.j2").write_text("\n".join([*kept, lines]))
+    (folder / "pipeline.yml.j2").write_text("{}")
+    notes = [note for note in commands.plan(world.project, "law").notes if note.startswith("AML255")]
+    assert len(notes) == bool(MODELS[lines])
+    for note in notes:
+        assert note.startswith("AML255 deployment/mip/blue: the emulator has ")
+        assert MODELS[lines] in note
+        assert "does not run models without scoring code, such as MLflow models" in note
+    assert world.apply().report.ok
+    assert [note for note in commands.plan(world.project, "law").notes if note.startswith("AML255")] == []
+
+
+def test_plan_does_not_warn_in_azure() -> None:
+    """A connection to Azure knows no such model."""
+    environment = Environment("prod", "AzureCloud", "s", "g", "w", ())
+    cloud = connect.Cloud(environment, connect.CLOUDS["AzureCloud"], Path(), SystemClock())
+    assert cloud.why_unanswered("azureml:mine:1") == ""
+    cloud.close()
 
 
 def test_a_running_emulator_uses_the_variable_of_the_next_command(

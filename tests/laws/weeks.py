@@ -103,7 +103,8 @@ class Weeks:
         """Set the time to `when`, except on the runner's clock; Azure has deleted every lease that expired before."""
         self.clock.world = when
         turn = {"set": when.isoformat(), "scale": 0}
-        self.wire.post(f"{self.running.url}/emulator/clock", json=turn, verify=self.running.ca, timeout=30)
+        url, headers = f"{self.running.url}/emulator/clock", self.running.control_headers
+        self.wire.post(url, json=turn, headers=headers, verify=self.running.ca, timeout=30).raise_for_status()
 
     @property
     def runner(self) -> commands.Project:

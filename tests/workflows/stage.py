@@ -140,11 +140,12 @@ class Stage:
             headers={"X-IDENTITY-HEADER": "amldeploy-emulator"},
             timeout=20,
         ).json()["access_token"]
-        mark = "" if path.startswith("/emulator") else f"?api-version={version}"
+        mark, headers = f"?api-version={version}", {"Authorization": f"Bearer {token}"}
+        if path.startswith("/emulator/"):
+            mark, headers = "", self.azure.control_headers
         answer = requests.request(
-            method, f"{self.azure.url}{path}{mark}", json=body, verify=self.azure.ca, timeout=20,
-            headers={"Authorization": f"Bearer {token}"},
-        )  # fmt: skip
+            method, f"{self.azure.url}{path}{mark}", json=body, headers=headers, verify=self.azure.ca, timeout=20
+        )
         answer.raise_for_status()
         return answer.json() if answer.content else None
 

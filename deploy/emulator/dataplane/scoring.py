@@ -145,9 +145,7 @@ def score(admitted: AdmittedRequest) -> Answer:
         return model_error(admitted, 400, "the request is not a JSON object")
     scorer = standins.find(admitted.model)
     if scorer is None:
-        return model_error(
-            admitted, 501, f"the emulator has no stand-in for {admitted.model or 'a deployment without a model'}"
-        )
+        return model_error(admitted, 501, standins.why_unanswered(admitted.model))
     try:
         body = json.dumps(scorer(request)).encode()
     except standins.ScoringError as error:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deploy.emulator.world.certificates import private_file
+from deploy.emulator.world.private_files import read_or_create
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -59,7 +59,7 @@ class Signer:
                     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
                 )
 
-            key = serialization.load_pem_private_key(private_file(self._file, create), None)
+            key = serialization.load_pem_private_key(read_or_create(self._file, create), None)
             if not isinstance(key, RSAPrivateKey):
                 raise RuntimeError(f"cannot use {self._file}: it contains no RSA key. Delete it.")
             self._key = key

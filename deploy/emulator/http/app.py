@@ -1,4 +1,4 @@
-"""The ASGI application: find the route, authenticate, run the handler in a transaction, log, answer.
+"""The ASGI application: find the route, admit, authenticate, run the handler in a transaction, log, answer.
 
 Every request passes through `Emulator.__call__`. Handlers take a `Call` and return an `Answer`; they do not depend on
 HTTP.
@@ -19,10 +19,11 @@ from urllib.parse import unquote
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
+from deploy.emulator.control import token
 from deploy.emulator.dataplane import scoring
 from deploy.emulator.entra import access_tokens
 from deploy.emulator.faults import inject
-from deploy.emulator.http import authorize, delivery, order, routes
+from deploy.emulator.http import admission, authorize, delivery, order, routes
 from deploy.emulator.http.exchange import UNKNOWN, Exchange, not_emulated, response_to
 from deploy.emulator.monitor import autoscale_runs
 from deploy.emulator.policy import assignments
@@ -44,6 +45,8 @@ class Emulator:
         self.world, self.tokens, self.rights = world, tokens, rights.Rights(world)
         self.hosting = Hosting(world)
         self.order = order.Order(world)
+        self.control_token = token.create()
+        """Requests to the control API need it."""
         self.active = 0
         """Requests in progress; a server that stops waits for them."""
         self._pending: Counter[str] = Counter()
@@ -56,19 +59,22 @@ class Emulator:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        request = Request(scope, receive)
+        request, channel = Request(scope, receive), (scope, receive, send)
+        exchange = self._exchange(request)
         try:
-            raw = await request.body()
+            raw = await admission.body_of(request, exchange.route.plane, self.control_token)
         except ClientDisconnect:
             return
+        except Refusal as refusal:
+            await delivery.refuse(response_to(exchange, refusal.answer), channel)
+            return
+        exchange.call, exchange.started = replace(exchange.call, raw=raw), time.perf_counter()
         self.active += 1
         try:
-            exchange = self._exchange(request, raw)
             async with self.order.point("before", exchange, receive):
                 answer = await self._answer(exchange)
             response = response_to(exchange, inject.replace_answer(exchange.fault, answer))
             spec = exchange.fault and exchange.fault.spec
-            channel = (scope, receive, send)
             kind = "reset" if not answer.status else spec.kind if spec else ""
             async with self.order.point("after", exchange, receive):
                 await delivery.send(kind, spec.seconds if spec else None, response, channel)
@@ -78,7 +84,8 @@ class Emulator:
         finally:
             self.active -= 1
 
-    def _exchange(self, request: Request, raw: bytes) -> Exchange:
+    def _exchange(self, request: Request) -> Exchange:
+        """The request without its body."""
         path = request.scope["raw_path"].decode("ascii", "replace")
         headers = {name.lower(): value for name, value in request.headers.items()}
         found = routes.find(request.method, path, {**headers, **request.query_params})
@@ -86,7 +93,7 @@ class Emulator:
         base = f"{request.scope['scheme']}://{headers.get('host', '127.0.0.1')}"
         search = request.scope["query_string"].decode("ascii", "replace")
         call = Call(
-            self.world, self.tokens, names, dict(request.query_params), headers, raw, base, path, search,
+            self.world, self.tokens, names, dict(request.query_params), headers, b"", base, path, search,
             Caller(), self.rights,
         )  # fmt: skip
         return Exchange(route, call)
@@ -184,9 +191,7 @@ class Emulator:
             yield
 
     def _admit(self, exchange: Exchange) -> None:
-        """Check HTTPS, token, api-version, throttling, faults, permissions and policies, in this order."""
-        if exchange.call.base.startswith("http:") and exchange.route.plane != "identity":
-            raise arm_error(403, "HttpsRequired", "HTTPS is required.")
+        """Check token, api-version, throttling, faults, permissions and policies, in this order."""
         if exchange.route.plane in ("arm", "registry", "unknown"):
             # Registries are on the data plane; clients send a token for either audience.
             hosts = access_tokens.MANAGEMENT_HOSTS + (

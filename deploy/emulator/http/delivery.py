@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 CHUNKS = 20
 DEFAULT_SECONDS = 1.0
+UNREAD_SECONDS = 5.0
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with timeout 0: closing sends RST instead of FIN."""
 
@@ -30,6 +32,23 @@ async def send(kind: str, seconds: float | None, response: Response, channel: tu
             await _truncated(response)(scope, receive, out)
         case _:
             await response(scope, receive, out)
+
+
+async def refuse(response: Response, channel: tuple[Scope, Receive, Send]) -> None:
+    """Send an answer before the body of its request was read, and close the connection.
+
+    What still arrives is read for a moment and ignored: a client that first sends its whole body would otherwise get a
+    reset connection in place of the answer.
+    """
+    _, receive, out = channel
+    response.headers["Connection"] = "close"
+    await out({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    await out({"type": "http.response.body", "body": bytes(response.body), "more_body": True})
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(UNREAD_SECONDS):
+            while (await receive()).get("more_body"):
+                pass
+    await out({"type": "http.response.body", "body": b""})
 
 
 def _truncated(response: Response) -> Response:

@@ -23,7 +23,10 @@ HOST = "127.0.0.1"
 
 
 class Server:
-    """A running emulator. `port` and `identity_port` are bound when the constructor returns, and it answers."""
+    """A running emulator. `port` and `identity_port` are bound when the constructor returns, and it answers.
+
+    `control_token` is new for each server.
+    """
 
     def __init__(self, state: Path, port: int = 0, timing: Timing = QUICK) -> None:
         self._state, self._timing = state, timing
@@ -32,6 +35,7 @@ class Server:
         self.port, self.identity_port = (each.getsockname()[1] for each in self._sockets)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
+        self.control_token = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="amldeploy-emulator", daemon=True)
@@ -53,6 +57,7 @@ class Server:
         try:
             world = open_world(self._state / "world.sqlite", timing=self._timing)
             application = Emulator(world, Tokens(self._state / "tls"))
+            self.control_token = application.control_token
             try:
                 asyncio.run(self._serve(application))
             finally:
@@ -124,6 +129,7 @@ def _config(application: Emulator, certificate: str | None) -> uvicorn.Config:
     return uvicorn.Config(
         application, http="h11", loop="asyncio", ws="none", lifespan="off", log_config=None,
         log_level="critical", access_log=False,
+        proxy_headers=False,  # X-Forwarded-Proto would let plain HTTP pass as HTTPS
         server_header=False, date_header=False, ssl_certfile=certificate, timeout_graceful_shutdown=1, backlog=512,
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ from typing import Any, TypedDict, Unpack
 
 from deploy.emulator.process.pidfile import Running, find, is_recorded, running_here
 from deploy.emulator.runtime import interpreter
+from deploy.emulator.world import private_files
 
 WORLD = "world.sqlite"
 LOG = "emulator.log"
@@ -81,7 +82,7 @@ def embed(
 
     server = Server(state.resolve(), timing=timing_for(profile, throttle))
     try:
-        yield running_here(server.port, server.identity_port, str(server.certificates.ca))
+        yield running_here(server.port, server.identity_port, str(server.certificates.ca), server.control_token)
     finally:
         server.stop()
 
@@ -169,23 +170,15 @@ def clock(state: Path, **change: Any) -> dict[str, Any]:
 
 
 def _spawn(state: Path, port: int, profile: str, throttle: bool | None) -> subprocess.Popen[bytes]:
-    state.mkdir(parents=True, exist_ok=True)
+    private_files.folder(state)
     root = str(Path(__file__).parents[3])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
-    command = [
-        sys.executable,
-        "-m",
-        "deploy.emulator",
-        "--state",
-        str(state),
-        "--port",
-        str(port),
-        "--profile",
-        profile,
-    ]
+    # -P: a package named `deploy` in the user's folder is neither found nor run.
+    command = [sys.executable, "-P", "-m", "deploy.emulator"]
+    command += ["--state", str(state), "--port", str(port), "--profile", profile]
     if throttle is not None:
         command.append("--throttle" if throttle else "--no-throttle")
-    with (state / LOG).open("ab") as output:
+    with private_files.secure(state / LOG).open("ab") as output:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=environment
         )

@@ -7,9 +7,12 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from deploy.emulator.control import token
+from deploy.emulator.process import trust
 
 NAME = "emulator.json"
 CLOUD = "AmlEmulator"
@@ -17,25 +20,43 @@ CLOUD = "AmlEmulator"
 
 @dataclass(frozen=True)
 class Running:
-    """A running emulator: its URL, its identity endpoint, the file of its certificate authority, its process id."""
+    """A running emulator: its URL, its identity endpoint, the file of its certificate authority, its process id.
+
+    `token` is a secret: requests to the control API need it.
+    """
 
     url: str
     identity_url: str
     ca: str
     pid: int
+    token: str = field(repr=False)
+
+    @property
+    def control_headers(self) -> dict[str, str]:
+        """The headers of a request to the control API."""
+        return token.headers(self.token)
 
     def variables(self) -> dict[str, str]:
-        """The environment variables that point any program that uses the Azure SDKs at this emulator."""
+        """The environment variables that point any program that uses the Azure SDKs at this emulator.
+
+        They keep the other programs of a shell working: the certificates and the exceptions from proxies that it has
+        are among them.
+        """
+        bundle = str(trust.bundle(Path(self.ca)))
+        direct = ",".join(dict.fromkeys([*_hosts(os.environ), "127.0.0.1", "localhost"]))
         return {
             "ARM_CLOUD_METADATA_URL": f"{self.url}/metadata/endpoints",
             "AZUREML_CURRENT_CLOUD": CLOUD,
             "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{self.url}/",
-            "REQUESTS_CA_BUNDLE": self.ca,
+            "REQUESTS_CA_BUNDLE": bundle,
+            "SSL_CERT_FILE": bundle,
             "IDENTITY_ENDPOINT": self.identity_url,
             "IDENTITY_HEADER": "amldeploy-emulator",
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
             "AZURE_CLIENT_ID": "",  # a value set for Azure would request an identity that this world does not have
-            "NO_PROXY": "127.0.0.1,localhost",
+            "NO_PROXY": direct,
+            "no_proxy": direct,
+            token.VARIABLE: self.token,
         }
 
 
@@ -83,8 +104,8 @@ def _remove(state: Path, fits: Callable[[bytes], bool]) -> None:
 def _parse(text: bytes) -> Running | None:
     try:
         content = json.loads(text)
-        running = Running(content["url"], content["identity_url"], content["ca"], content["pid"])
-        texts = (running.url, running.identity_url, running.ca)
+        running = Running(content["url"], content["identity_url"], content["ca"], content["pid"], content["token"])
+        texts = (running.url, running.identity_url, running.ca, running.token)
         if all(isinstance(word, str) for word in texts) and isinstance(running.pid, int):
             return running
     except (ValueError, KeyError, TypeError):
@@ -92,16 +113,17 @@ def _parse(text: bytes) -> Running | None:
     return None
 
 
-def running_here(port: int, identity_port: int, ca: str) -> Running:
+def running_here(port: int, identity_port: int, ca: str, control_token: str) -> Running:
     """The record of a server in this process."""
-    return Running(f"https://127.0.0.1:{port}", f"http://127.0.0.1:{identity_port}/msi/token", ca, os.getpid())
+    identity_url = f"http://127.0.0.1:{identity_port}/msi/token"
+    return Running(f"https://127.0.0.1:{port}", identity_url, ca, os.getpid(), control_token)
 
 
 def write(state: Path, running: Running) -> bool:
     """Write the record of a server; False when another running server was first."""
     content = {
         "pid": running.pid, "port": int(running.url.rpartition(":")[2]), "url": running.url,
-        "identity_url": running.identity_url, "ca": running.ca, "started": time.time(),
+        "identity_url": running.identity_url, "ca": running.ca, "token": running.token, "started": time.time(),
     }  # fmt: skip
     handle, draft = tempfile.mkstemp(dir=state)
     with os.fdopen(handle, "w") as stream:
@@ -116,6 +138,12 @@ def write(state: Path, running: Running) -> bool:
         return False
     finally:
         Path(draft).unlink()
+
+
+def _hosts(environment: Mapping[str, str]) -> Iterator[str]:
+    """The hosts that the shell reaches without its proxy. Programs read one of the two variables, or both."""
+    for name in ("no_proxy", "NO_PROXY"):
+        yield from filter(None, map(str.strip, environment.get(name, "").split(",")))
 
 
 def _is_alive(running: Running) -> bool:
@@ -134,7 +162,7 @@ def _is_alive(running: Running) -> bool:
             secure.connect((host, port))
             connection = http.client.HTTPSConnection(host, port)
             connection.sock = secure
-            connection.request("GET", "/emulator/status")
+            connection.request("GET", "/emulator/status", headers=running.control_headers)
             return bool(json.loads(connection.getresponse().read()).get("pid") == running.pid)
     except (OSError, ValueError, http.client.HTTPException):
         return False

@@ -64,8 +64,8 @@ def _stand_in(world: World, deployment: Resource, pod: Pod) -> list[str]:
     if not pod.is_past("Started"):
         return []
     model = deployment.properties["model"]
-    if standins.find(model) is None:
-        text = [f"amldeploy emulator: there is no stand-in for {model}; every scoring request is answered 424."]
+    if reason := standins.why_unanswered(model):
+        text = [f"amldeploy emulator: {reason}"]
     else:
         text = [f"amldeploy emulator: a STAND-IN answers in place of {model}. The model itself never runs."]
     for row in request_log.read(world, target=deployment.id):

@@ -23,6 +23,7 @@ from typing import Any
 from deploy.emulator.runtime.code_spec import SERVICE_VARIABLES, specification
 from deploy.emulator.wire import long_running
 from deploy.emulator.wire.responses import Json, error_body
+from deploy.emulator.world import private_files
 from deploy.emulator.world.store import Resource, World, dump
 
 _KEY_PROPERTIES = ("model", "environmentId", "codeConfiguration", "environmentVariables", "modelMountPath")
@@ -154,7 +155,8 @@ class Hosting:
             or (found is not None and found.run == run and found.state == "failed")
         ):
             return
-        path.mkdir(parents=True, exist_ok=True)
+        private_files.folder(path.parent)
+        private_files.folder(path)
         self._spawn(path, specification(self.world, deployment, path) | {"run": run}, deployment.id)
 
     def _restart(self, path: Path, run: str) -> None:
@@ -172,9 +174,9 @@ class Hosting:
     def _spawn(self, path: Path, spec: dict[str, Any], deployment: str) -> None:
         if path.name in self._supervisors:
             self._stop(path.name, delete_files=False)
-        (path / "spec.json").write_text(json.dumps(spec))
+        private_files.secure(path / "spec.json").write_text(json.dumps(spec))
         (path / "status.json").unlink(missing_ok=True)
-        with (path / "server.log").open("ab") as output:
+        with private_files.secure(path / "server.log").open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")), str(path)],
                 stdin=subprocess.PIPE, stdout=output, stderr=output,

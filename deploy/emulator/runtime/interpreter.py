@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from deploy.emulator.world import private_files
+
 VARIABLE = "AMLDEPLOY_SCORING_PYTHON"
 _FILE = "scoring-python"
 
@@ -18,8 +20,7 @@ _FILE = "scoring-python"
 def save_scoring_python(state: Path) -> None:
     """Save the variable of this process, if it is set, for every emulator of a state folder."""
     if python := os.environ.get(VARIABLE):
-        state.mkdir(parents=True, exist_ok=True)
-        (state / _FILE).write_text(python, encoding="utf-8")
+        (private_files.folder(state) / _FILE).write_text(python, encoding="utf-8")
 
 
 def scoring_python(state: Path) -> str:

@@ -24,10 +24,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 VERSION_CHECK = (
+    "import sys; sys.path[:] = filter(None, sys.path);"
     "import importlib.metadata as m; m.version('azureml-inference-server-http');"
     "print(m.version('gunicorn').split('.')[0])"
 )
-"""Run by the scoring interpreter: fails without the inference server, prints the major version of gunicorn."""
+"""Run by the scoring interpreter: fails without the inference server, prints the major version of gunicorn.
+
+`-c` searches the current folder first, and -P is unknown to Python 3.10: modules in the user's folder are left out.
+"""
 CONTROL_SOCKET = 25
 """Since this gunicorn version all servers of a user share one control socket by default."""
 RESTARTS = 5
@@ -57,6 +61,8 @@ class Supervisor:
         self.port = int(self.socket.getsockname()[1])
         self.server: subprocess.Popen[bytes] | None = None
         self.delete_files = False
+        self.umask = os.umask(0o077)
+        """That of the user, for the server. The files of the supervisor are for their owner alone."""
 
     def write_status(self, state: str, reason: str = "") -> None:
         """Write the status file atomically."""
@@ -112,7 +118,7 @@ class Supervisor:
         with (self.folder / "server.log").open("ab") as output:
             self.server = subprocess.Popen(
                 command, cwd=self.spec["code"], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                pass_fds=[self.socket.fileno()], start_new_session=True,
+                pass_fds=[self.socket.fileno()], start_new_session=True, umask=self.umask,
             )  # fmt: skip
 
     def _wait_until_ready(self) -> None:

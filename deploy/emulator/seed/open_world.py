@@ -10,12 +10,10 @@ from pathlib import Path
 
 from deploy.emulator.seed import fill_world
 from deploy.emulator.world.problems import WorldUnavailable
-from deploy.emulator.world.store import IncompatibleVersion, World
+from deploy.emulator.world.store import SQLITE_SUFFIXES, IncompatibleVersion, World
 from deploy.emulator.world.timing import QUICK, Clock, Timing
 
 CURE = "Reset it with `amldeploy emulator reset`, which moves it aside to world.broken"
-_SQLITE_SUFFIXES = ("-wal", "-shm")
-"""Files of SQLite that belong to a world file."""
 
 
 class UnreadableWorld(WorldUnavailable):
@@ -58,6 +56,6 @@ def move_aside(path: Path) -> Path:
     """Move an unreadable world aside, to `world.broken`; replaces an earlier one."""
     aside = path.with_suffix(".broken")
     path.replace(aside)
-    for word in _SQLITE_SUFFIXES:
+    for word in SQLITE_SUFFIXES:
         path.with_name(path.name + word).unlink(missing_ok=True)
     return aside

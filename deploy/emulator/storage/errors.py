@@ -50,6 +50,7 @@ MESSAGES: dict[str, tuple[int, str]] = {
     "MissingRequiredHeader": (400, "An HTTP header that's mandatory for this request is not specified."),
     "MissingRequiredQueryParameter": (400, "A query parameter that's mandatory for this request is not specified."),
     "NoAuthenticationInformation": (401, _CHALLENGED),
+    "RequestBodyTooLarge": (413, "The request body is too large and exceeds the maximum permissible limit."),
     "ResourceNotFound": (404, "The specified resource does not exist."),
     "UnsupportedQueryParameter": (400, "One of the query parameters specified in the request URI is not supported."),
 }

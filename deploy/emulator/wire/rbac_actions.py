@@ -7,14 +7,17 @@ method as its last word. `rbac.rights` decides whether the caller is allowed to 
 from __future__ import annotations
 
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
-OPEN = frozenset({"OperationsStatus_Get", "OperationResults_Get", "WorkspaceOperationsStatus_Get", "Permissions_List"})
+OPEN = frozenset(
+    {
+        "OperationsStatus_Get", "OperationResults_Get", "WorkspaceOperationsStatus_Get", "Permissions_List",
+        "Subscriptions_List",
+    }
+)  # fmt: skip
 """These need a token but no role. Only the caller that started an operation has its address (on Azure it is signed);
-every caller can list its own permissions."""
+every caller can list its own permissions, and the subscriptions that it can see, which may be none."""
 TENANT_WIDE = frozenset({"RoleDefinitions_Get", "RoleDefinitions_List"})
 """Without a scope, these need no role either: Azure's built-in roles are public."""
-COLLECTED = frozenset(
-    {"Subscriptions_List", "Subscriptions_Get", "Workspaces_ListBySubscription", "Workspaces_ListByResourceGroup"}
-)
+COLLECTED = frozenset({"Subscriptions_Get", "Workspaces_ListBySubscription", "Workspaces_ListByResourceGroup"})
 """These lists contain what the caller can read; a role on a child resource is enough to call them."""
 _READING = "checkPolicyRestrictions"
 """The action of this POST ends with `read`."""

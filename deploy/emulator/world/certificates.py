@@ -5,12 +5,12 @@ The private key of the certificate authority is discarded after it has signed th
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from deploy.emulator.world import private_files
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,7 @@ def prepare(state: Path) -> Certificates:
     folder = state / "tls"
     found = Certificates(folder / "ca.pem", folder / "server.pem")
     if not found.server.exists():
-        state.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix="tls-", dir=state))
+        draft = Path(tempfile.mkdtemp(prefix="tls-", dir=private_files.folder(state)))
         _create(draft)
         try:
             draft.rename(folder)
@@ -44,20 +43,4 @@ def _create(folder: Path) -> None:
     authority = trustme.CA(organization_name="amldeploy emulator")
     leaf = authority.issue_cert("127.0.0.1", "localhost")
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    private_file(folder / "server.pem", leaf.private_key_and_cert_chain_pem.bytes)
-
-
-def private_file(path: Path, create: Callable[[], bytes]) -> bytes:
-    """The content of a file with mode 0600; `create` returns the content of a missing one. Atomic."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent)  # mkstemp creates it with mode 0600
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(create())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another process was first; use its content
-        finally:
-            Path(draft).unlink()
-    return path.read_bytes()
+    private_files.read_or_create(folder / "server.pem", leaf.private_key_and_cert_chain_pem.bytes)

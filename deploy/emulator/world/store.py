@@ -6,6 +6,7 @@ request. There is no background work: each transaction first applies the operati
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.emulator.world import controls
+from deploy.emulator.world import controls, private_files
 from deploy.emulator.world.tables import SCHEMA, SCHEMA_VERSION, TABLES, TRIGGERS
 from deploy.emulator.world.timing import QUICK, Clock, SystemClock, Timing
 
@@ -43,6 +44,10 @@ class Resource:
         return str(self.properties.get("provisioningState", ""))
 
 
+SQLITE_SUFFIXES = ("-wal", "-shm")
+"""Of the files of SQLite that belong to a world file."""
+
+
 class IncompatibleVersion(Exception):
     """The world file has the tables of another version."""
 
@@ -59,7 +64,7 @@ class World:
         self.path, self.folder, self._fill = path, path.parent, fill
         self.clock: Clock = clock or SystemClock()
         self.timing = timing
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_private(path)
         self.db = sqlite3.connect(path, timeout=30, isolation_level=None)
         try:
             self.db.execute("PRAGMA journal_mode=WAL")
@@ -205,6 +210,15 @@ class World:
 
     def _version(self) -> int:
         return int(self.db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _make_private(path: Path) -> None:
+    """Create the file for its owner alone; SQLite gives its other files the same mode. An older world is tightened."""
+    private_files.folder(path.parent)
+    with contextlib.suppress(OSError):  # SQLite reports what is wrong when it opens the file
+        private_files.secure(path)
+    for suffix in SQLITE_SUFFIXES:
+        private_files.tighten(path.with_name(path.name + suffix))
 
 
 _SELECT = "SELECT id, kind, parent, name, location, body, private FROM resources WHERE "

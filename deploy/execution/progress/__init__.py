@@ -6,6 +6,7 @@ is made safe before it is written.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -50,8 +51,8 @@ def open_progress(
 
 @contextmanager
 def _events_file(events: Path, mode: Literal["a", "w"], stream: TextIO) -> Iterator[TextIO]:
-    """The file of events. If it cannot be written completely, a line at the end reports that."""
-    file = events.open(mode, encoding="utf-8")
+    """The file of events, new ones with mode 0600. If it cannot be written completely, a line at the end reports it."""
+    file = open(events, mode, encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115
     try:
         yield file
     finally:

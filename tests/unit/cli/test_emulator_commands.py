@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 from typer.testing import CliRunner
 
 from deploy import emulator
 from deploy.cli import emulator_commands, runner
+from deploy.cli.emulator_commands import Shell
 from deploy.errors import Exit
 from tests.project import ROOT
 
@@ -39,6 +43,38 @@ def test_start_uses_its_options(state: Path) -> None:
     assert "ARM_CLOUD_METADATA_URL=" in said("env", "--state", str(state))
     assert said("reset", "--state", str(state)) == "The emulator's data is reset.\n"
     assert said("stop", "--state", str(state)) == "The emulator is stopped.\n"
+
+
+@given(some.text(some.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_any_value_is_quoted_for_sh(value: str) -> None:
+    """As the words of a shell are split."""
+    assert shlex.split(emulator_commands.assignment(Shell.SH, "NAME", value)) == ["export", f"NAME={value}"]
+
+
+@given(some.text() | some.text("'\u2018\u2019\u201a\u201b$`\"\n a"))
+def test_any_value_is_quoted_for_powershell(value: str) -> None:
+    """By its rule: a text in single quotes is verbatim, except for two quotes in a row, which mean the second."""
+    quotes = "'\u2018\u2019\u201a\u201b"
+    line = emulator_commands.assignment(Shell.POWERSHELL, "NAME", value)
+    assert line.startswith("$env:NAME = '")
+    read, rest = "", line.removeprefix("$env:NAME = '")
+    while rest[0] not in quotes or (len(rest) > 1 and rest[1] in quotes):
+        skipped = 1 if rest[0] in quotes else 0
+        read, rest = read + rest[skipped], rest[skipped + 1 :]
+    assert (read, rest) == (value, "'")
+
+
+def test_env_prints_the_same_variables_for_each_shell(state: Path) -> None:
+    """With the token of the control API, and the bundle in both variables."""
+    said("start", "--state", str(state))
+    values = json.loads(said("env", "--state", str(state), "-o", "json"))
+    assert values["SSL_CERT_FILE"] == values["REQUESTS_CA_BUNDLE"] == str(state / "tls" / "bundle.pem")
+    assert len(values["AMLDEPLOY_EMULATOR_TOKEN"]) > 30
+    sh = said("env", "--state", str(state)).splitlines()
+    assert sh == said("env", "--state", str(state), "--shell", "sh").splitlines()
+    assert [line.partition("=")[0].split()[1] for line in sh] == list(values)
+    powershell = said("env", "--state", str(state), "--shell", "powershell").splitlines()
+    assert powershell == [f"$env:{name} = '{value}'" for name, value in values.items()]
 
 
 def test_requests_are_a_table_or_json(state: Path) -> None:

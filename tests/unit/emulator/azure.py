@@ -61,7 +61,7 @@ class Azure:
     """A new world, its application, and a signed-in caller."""
 
     def __init__(self, folder: Path, tokens: Tokens) -> None:
-        self.clock, self.tokens = SetClock(), tokens
+        self.clock, self.tokens, self.port = SetClock(), tokens, 1234
         self.world = open_world(folder / "world.sqlite", self.clock)
         self.app = Emulator(self.world, tokens)
         self._use(access_tokens.default_principal())
@@ -104,12 +104,13 @@ class Azure:
             query = "&".join(filter(None, (query, "api-version=2023-04-01-preview")))
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         token = self.storage_token if ".blob." in address else self.token
+        token = self.app.control_token if address.startswith("/emulator/") else token
         sent = {"host": HOST, "authorization": f"Bearer {token}", **(headers or {})}
         scope = {
             "type": "http", "method": method, "path": address, "raw_path": address.encode(),
             "query_string": query.encode(),
             "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in sent.items() if v], "scheme": scheme,
-            "server": ("127.0.0.1", 1234), "client": ("127.0.0.1", 5), "http_version": "1.1", "root_path": "",
+            "server": ("127.0.0.1", self.port), "client": ("127.0.0.1", 5), "http_version": "1.1", "root_path": "",
         }  # fmt: skip
         return await self._exchange(scope, raw)
 

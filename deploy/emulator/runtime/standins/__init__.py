@@ -65,9 +65,24 @@ class ScoringError(Exception):
 
 def find(model_id: str | None) -> Scorer | None:
     """The stand-in for a registry model's id, or None for a model that has none."""
-    match = _REGISTRY_MODEL.fullmatch(model_id or "")
-    module = _MODULES.get(match["name"].lower()) if match else None
+    module = _module(model_id)
     if module is None:
         return None
     scorer: Scorer = import_module(f"{__name__}.{module}").score
     return scorer
+
+
+def why_unanswered(model_id: str | None) -> str:
+    """Why a deployment of this model without scoring code cannot answer; "" when a stand-in answers."""
+    if _module(model_id):
+        return ""
+    return (
+        f"the emulator has no stand-in for {model_id or 'a deployment without a model'}. It does not run models "
+        "without scoring code, such as MLflow models: every scoring request is answered 424. Add code_configuration, "
+        "or test the deployment in Azure."
+    )
+
+
+def _module(model_id: str | None) -> str | None:
+    match = _REGISTRY_MODEL.fullmatch(model_id or "")
+    return _MODULES.get(match["name"].lower()) if match else None

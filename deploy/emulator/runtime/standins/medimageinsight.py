@@ -19,7 +19,8 @@ SCALING_FACTOR = 4.5
 
 
 def score(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """One object for each row: `image_features` and `text_features`, each [[1024 numbers]], if the row has them.
+    """One object for each row: `image_features` and `text_features`, each [[1024 numbers]], if the row has them, and
+    `scaling_factor`.
 
     ScoringError 400 when the table is wrong or a row is empty, 500 when an image cannot be read.
     """
@@ -29,8 +30,8 @@ def score(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _wants_factor(params: Any) -> bool:
-    """Both true and "true" are published."""
-    return isinstance(params, dict) and str(params.get("get_scaling_factor")).lower() == "true"
+    """Unless the request has `get_scaling_factor: false`. Both booleans and their texts are published."""
+    return not isinstance(params, dict) or str(params.get("get_scaling_factor")).lower() != "false"
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:

@@ -38,15 +38,20 @@ def test_what_is_not_a_json_object_is_424(azure: Azure, body: bytes) -> None:
 
 
 def test_a_model_without_stand_in_is_424(azure: Azure) -> None:
-    """The answer names the model."""
-    azure.send("PUT", f"{WORKSPACE}/models/mine/versions/1", {"properties": {}})
+    """Such as an MLflow model without code, which Azure runs. Answer and log say why, and what to do."""
+    azure.send("PUT", f"{WORKSPACE}/models/mine/versions/1", {"properties": {"modelType": "mlflow_model"}})
     azure.endpoint()
     azure.finish_operations()
     azure.deployment(model=f"{WORKSPACE}/models/mine/versions/1")
     azure.finish_operations()
     reply = azure.score({}, headers={"azureml-model-deployment": "blue"})
     assert reply.status == 424
-    assert "no stand-in" in reply.json["error"]["message"]
+    reason = reply.json["error"]["message"]
+    assert f"no stand-in for {WORKSPACE}/models/mine/versions/1" in reason
+    assert "such as MLflow models" in reason
+    assert "Add code_configuration" in reply.headers["ms-azureml-model-error-reason"]
+    log = azure.send("POST", f"{WORKSPACE}/onlineEndpoints/mip/deployments/blue/getLogs", {}).json["content"]
+    assert f"amldeploy emulator: {reason}" in log.splitlines()
 
 
 def test_scoring_needs_one_of_the_keys(azure: Azure) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ import pytest
 
 from deploy import emulator
 from deploy.emulator import Running
+from tests.project import ROOT
 
 
 def _get(running: Running, path: str) -> tuple[int, bytes]:
@@ -28,7 +29,7 @@ def _get(running: Running, path: str) -> tuple[int, bytes]:
     context = ssl.create_default_context(cafile=running.ca)
     connection = http.client.HTTPSConnection(str(address.hostname), address.port, context=context, timeout=10)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=running.control_headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
@@ -58,7 +59,7 @@ def test_idle_connections_are_aborted_at_the_end(state: Path) -> None:
         address = urlsplit(running.url)
         context = ssl.create_default_context(cafile=running.ca)
         connection = http.client.HTTPSConnection(str(address.hostname), address.port, context=context, timeout=10)
-        connection.request("GET", "/emulator/status")
+        connection.request("GET", "/emulator/status", headers=running.control_headers)
         connection.getresponse().read()
     gc.collect()  # what was left open would warn here
     assert connection.sock.recv(1) == b""
@@ -92,6 +93,52 @@ def test_a_launched_emulator_runs_on_and_is_found_and_stopped(state: Path) -> No
     again = emulator.launch(state)
     assert Path(again.ca).read_bytes() == ca
     assert len(emulator.requests(state)) == 1
+
+
+FOREIGN = "import pathlib; pathlib.Path(__file__).with_name('executed').touch(); raise SystemExit('the user')"
+
+
+def test_a_package_named_deploy_in_the_users_folder_is_not_run(
+    state: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Nor any other module of that folder: by the server, nor by the check of the scoring interpreter."""
+    folder = tmp_path_factory.mktemp("user")
+    for name in ("deploy/__init__.py", "deploy/emulator.py", "uvicorn.py", "starlette.py", "email.py", "zipfile.py"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(FOREIGN)
+    code = "import pathlib, sys; from deploy import emulator; state = pathlib.Path(sys.argv[1])"
+    code += "; emulator.launch(state); emulator.scoring_problem(state)"
+    command, environment = [sys.executable, "-P", "-c", code, state], {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not list(folder.rglob("executed"))
+    assert emulator.find(state) is not None
+
+
+def test_the_files_of_a_world_are_for_their_owner_alone(tmp_path: Path) -> None:
+    """All of them, while a server runs that was started with the usual umask; the folder, too."""
+    state = tmp_path / "new" / "state"
+    before = os.umask(0o022)
+    running = emulator.launch(state)
+    os.umask(before)
+    _get(running, "/metadata/endpoints")
+    modes = {str(path.relative_to(state)): path.stat().st_mode & 0o777 for path in state.rglob("*") if path.is_file()}
+    emulator.stop(state)
+    del modes["tls/ca.pem"]  # not a secret, and in a folder of mode 0700
+    assert {"world.sqlite", "world.sqlite-wal", "world.sqlite-shm", "emulator.json", "emulator.log"} <= modes.keys()
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
+    assert [path.stat().st_mode & 0o777 for path in (state, state / "tls")] == [0o700, 0o700]
+    assert state.parent.stat().st_mode & 0o077
+
+
+def test_each_start_has_another_token(state: Path) -> None:
+    """The record has it; another emulator of the same world does not accept it."""
+    with emulator.embed(state) as one, emulator.embed(state) as two:
+        assert one.token != two.token
+        assert _get(one, "/emulator/status")[0] == _get(two, "/emulator/status")[0] == 200
+        assert _get(replace(one, token=two.token), "/emulator/status")[0] == 403
+    running = emulator.launch(state)
+    assert json.loads((state / "emulator.json").read_text())["token"] == running.token
 
 
 def test_a_stale_record_is_removed(state: Path) -> None:
@@ -174,19 +221,40 @@ def test_missing_packages_are_reported_with_the_extra() -> None:
     assert 'Install "amldeploy[local]"' in done.stdout
 
 
-def test_the_variables_have_every_address() -> None:
-    """Everything that another program needs."""
-    running = Running("https://127.0.0.1:1", "http://127.0.0.1:2/msi/token", "/ca.pem", 3)
+def test_the_variables_have_every_address(state: Path) -> None:
+    """Everything that another program needs, with the token of the control API, which is not in the object's text."""
+    running = Running("https://127.0.0.1:1", "http://127.0.0.1:2/msi/token", str(state / "ca.pem"), 3, "secret")
+    assert "secret" not in str(running)
     found = running.variables()
+    assert found["AMLDEPLOY_EMULATOR_TOKEN"] == "secret"
     assert found["ARM_CLOUD_METADATA_URL"] == "https://127.0.0.1:1/metadata/endpoints"
     assert found["REGISTRY_DISCOVERY_ENDPOINT_URL"] == "https://127.0.0.1:1/"
-    assert found["REQUESTS_CA_BUNDLE"] == "/ca.pem"
+    assert found["REQUESTS_CA_BUNDLE"] == found["SSL_CERT_FILE"] == str(state / "bundle.pem")
     assert found["IDENTITY_ENDPOINT"] == "http://127.0.0.1:2/msi/token"
     assert found["AZURE_TOKEN_CREDENTIALS"] == "ManagedIdentityCredential"
 
 
+@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
+def test_hosts_without_a_proxy_stay_without_one(state: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs read either of the two variables; both have the shell's hosts and ours."""
+    for each in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, "intranet.example, 127.0.0.1")
+    found = Running("https://127.0.0.1:1", "", str(state / "ca.pem"), 3, "").variables()
+    assert found["NO_PROXY"] == found["no_proxy"] == "intranet.example,127.0.0.1,localhost"
+
+
 @pytest.mark.parametrize(
-    "written", ["{", "[1]", "null", "", '{"url": 5}', '{"url":"a","identity_url":"b","ca":"c","pid":"x"}']
+    "written",
+    [
+        "{",
+        "[1]",
+        "null",
+        "",
+        '{"url": 5}',
+        '{"url":"a","identity_url":"b","ca":"c","pid":"x","token":"y"}',
+        '{"url":"a","identity_url":"b","ca":"c","pid":1}',
+    ],
 )
 def test_an_unreadable_record_counts_as_none(written: str, state: Path) -> None:
     """It does not prevent a start, and `find` removes it."""

@@ -212,11 +212,14 @@ def test_custom_roles_are_created_replaced_and_deleted(azure: Azure) -> None:
 
 
 def test_lists_contain_what_the_caller_can_read(azure: Azure) -> None:
-    """Workspaces and subscriptions; a caller without any role is refused."""
+    """Workspaces and subscriptions. A caller without any role sees no subscription, and is refused inside of one."""
     every = f"{SUBSCRIPTION}/providers/Microsoft.MachineLearningServices/workspaces"
     assert [item["name"] for item in azure.send("GET", every).json["value"]] == [default_world.WORKSPACE]
     who = azure.sign_in("nobody")
     assert azure.send("GET", every).status == 403
+    assert azure.send("GET", SUBSCRIPTION).status == 403
+    none = azure.send("GET", "/subscriptions")
+    assert (none.status, none.json) == (200, {"value": []})
     azure.assign_role(who, builtin_roles.READER, WORKSPACE)
     for address in (every, WORKSPACE.rpartition("/")[0], "/subscriptions"):
         assert len(azure.send("GET", address).json["value"]) == 1

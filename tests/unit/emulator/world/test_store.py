@@ -73,6 +73,7 @@ def test_another_server_sees_the_same_world_under_its_own_address(azure: Azure, 
     other = Azure(path.parent, tokens)
     other.finish_operations()
     assert other.send("GET", url).json["status"] == "Succeeded"
+    other.port = 99
     found = other.send("GET", f"{WORKSPACE}/onlineEndpoints/mip", headers={"host": "localhost:99"}).json["properties"]
     assert found["scoringUri"].startswith("https://localhost:99/")
     other.world.close()

@@ -192,12 +192,13 @@ def test_threads_do_not_mix_their_lines():
 
 
 def test_without_a_terminal_there_are_lines_and_the_file(tmp_path):
-    """`open_progress` writes to the very stream it was given, and to the file of events."""
+    """`open_progress` writes to the very stream it was given, and to the file of events, which only its owner reads."""
     stream = io.StringIO()
     with open_progress(stream, interactive=False, events=tmp_path / "events.jsonl") as emit:
         emit(Event(EventKind.DONE, GREEN, Verb.CREATE, "well", 1, 2.0))
     assert "done in 2.0 s: well" in stream.getvalue()
     assert json.loads((tmp_path / "events.jsonl").read_text())["address"] == GREEN
+    assert (tmp_path / "events.jsonl").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_file_goes_on_for_the_next_of_several(tmp_path):

@@ -74,24 +74,24 @@ def test_texts_that_share_spelling_are_near():
 def test_an_empty_column_has_no_vector(image, text, keys):
     """Either column can be empty or null."""
     [answer] = score(request(COLUMNS, (image, text)))
-    assert set(answer) == keys
+    assert set(answer) == keys | {"scaling_factor"}
 
 
 @pytest.mark.parametrize(
-    "params", [{"get_scaling_factor": asked} for asked in (True, "true", False, "no")] + [{}, None, 7]
+    "params", [{"get_scaling_factor": asked} for asked in (True, "true", False, "False", None)] + [{}, None, 7]
 )
-def test_the_scaling_factor_is_returned_on_request(params):
-    """For both published ways to request it."""
+def test_the_scaling_factor_is_returned_unless_it_is_refused(params):
+    """For both published ways to write a boolean."""
     [answer] = score(request(COLUMNS, ("", "x-ray"), params=params))
-    asked = params in ({"get_scaling_factor": True}, {"get_scaling_factor": "true"})
-    assert ("scaling_factor" in answer) == asked
+    refused = params in ({"get_scaling_factor": False}, {"get_scaling_factor": "False"})
+    assert answer.get("scaling_factor") == (None if refused else 4.5)
 
 
 def test_several_rows_give_as_many_answers():
     """One answer per row, in order."""
     first, second = score(request(COLUMNS, (CHEST, "a"), ("", "b")))
     assert first["image_features"] == score(request(COLUMNS, (CHEST, "a")))[0]["image_features"]
-    assert list(second) == ["text_features"]
+    assert list(second) == ["text_features", "scaling_factor"]
 
 
 REFUSED = {
