@@ -95,6 +95,9 @@ def test_it_answers_is_updated_and_ends(client: MLClient, tmp_path: Path) -> Non
     assert reply.headers["x-request-id"]
     assert "/score" in json.dumps(_score(client, "own", "", route="swagger.json?version=3").json()["paths"])
     assert "weights of shape (2, 2)" in client.online_deployments.get_logs("blue", "own", 100)
+    held = client.online_deployments.get("blue", "own").environment_variables
+    assert (held["GREETING"], held["AZUREML_ENTRY_SCRIPT"]) == ("hello", "score.py")
+    assert held["AML_APP_ROOT"].startswith("/var/azureml-app/")
     files = project(tmp_path / "project", "def init(): pass\ndef run(data): return 'new'\n")
     assert deploy(client, files, "own") == "Succeeded"
     assert _score(client, "own", "{}").json() == "new"

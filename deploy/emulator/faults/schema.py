@@ -40,7 +40,7 @@ OF_MODELS = ("delay", "answer")
 """The kinds that change a model's answer: they match scoring requests after the deployment was chosen."""
 LONGEST_HOLD = 600.0
 _NOT_OF_DEPLOYMENTS = ("stale", "ghost", "hold")
-_OPERATIONS = ("OnlineEndpoints_", "OnlineDeployments_")
+_OPERATIONS = ("OnlineEndpoints_", "OnlineDeployments_", "BatchEndpoints_", "BatchDeployments_", "Workspaces_")
 _GOLDEN = 0.6180339887498949
 """The golden ratio's fraction: its multiples, without their whole part, are spread evenly over 0 to 1."""
 

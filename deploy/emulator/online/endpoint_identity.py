@@ -35,11 +35,9 @@ def new_identity(
     principal, name = str(uuid.uuid4()), owner.rpartition("/")[2]
     directory.add(world, principal, "ServicePrincipal", f"{workspace.body['name']}/onlineEndpoints/{name}", owner)
     properties = workspace.properties
-    assignments = [
-        (properties["containerRegistry"], ACR_PULL),
-        (properties["storageAccount"], BLOB_READER),
-        (workspace.body["id"], METRICS_WRITER),
-    ]
+    assignments = [(properties["storageAccount"], BLOB_READER), (workspace.body["id"], METRICS_WRITER)]
+    if registry := properties.get("containerRegistry"):  # a new workspace has none
+        assignments.append((registry, ACR_PULL))
     if required_access.enforces_secret_access(user_properties):
         assignments.append((workspace.body["id"], SECRETS_READER))
     for scope, role in assignments:

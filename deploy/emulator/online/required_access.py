@@ -74,8 +74,9 @@ def access_error(call: Call, workspace: Resource, endpoint: Resource, deployment
 
 def _missing(rights: Rights, principal: str, workspace: Resource, deployment: Resource) -> str:
     properties = workspace.properties
-    if not rights.allows(principal, _PULL, properties["containerRegistry"]):
-        return f"the endpoint's identity {principal} needs AcrPull on {properties['containerRegistry']}."
+    registry = properties.get("containerRegistry")
+    if registry and not rights.allows(principal, _PULL, registry):
+        return f"the endpoint's identity {principal} needs AcrPull on {registry}."
     # Data collection writes its logs to the storage account of the models.
     verb, role = ("write", "Contributor") if deployment.properties.get("dataCollector") else ("read", "Reader")
     if not rights.allows(principal, f"{_BLOBS}/{verb}", properties["storageAccount"], data=True):

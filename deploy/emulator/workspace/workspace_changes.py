@@ -1,11 +1,13 @@
 """Workspaces: create, change and delete them, each with a long-running operation.
 
 Recorded are the PUT of a new workspace, of an existing one and of a hub, and the status of a finished operation. PATCH,
-DELETE, and the answers of an operation in progress are inferred. Linked resources (storage, key vault) are not checked.
+DELETE, and the answers of an operation in progress are inferred. Linked resources are not checked: the datastores of a
+workspace lead to its storage account, and to nothing if this world has no such account.
 """
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -26,6 +28,8 @@ _OF_THE_SERVICE = frozenset({
     "privateLinkCount", "associatedWorkspaces", "sdkTelemetryAppInsightsKey", "storageHnsEnabled",
 })  # fmt: skip
 """The properties that a client cannot set."""
+_LINKED = ("storageAccount", "keyVault", "applicationInsights", "containerRegistry")
+_ID = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/[^/]+/[^/]+/[^/]+", re.IGNORECASE)
 _OF_THE_HUB = ("storageAccount", "keyVault", "applicationInsights", "notebookInfo")
 """The properties that a project has from its hub (recorded)."""
 
@@ -67,8 +71,9 @@ def delete(call: Call) -> Answer:
     if found is None:
         return Answer(204)
     found.properties["provisioningState"] = "Deleting"
-    if hub := call.world.get(str(found.properties.get("hubResourceId"))):
-        hub.properties["associatedWorkspaces"].remove(found.body["id"])
+    hub = call.world.get(str(found.properties.get("hubResourceId")))
+    if hub is not None and found.body["id"] in (listed := hub.properties.get("associatedWorkspaces") or []):
+        listed.remove(found.body["id"])
         call.world.save(hub)
     return _begin(call, found, {"remove": True})
 
@@ -100,6 +105,8 @@ def _create(call: Call, group: Resource, location: str, body: dict[str, Json]) -
     identifier = f"{group.body['id']}/providers/{workspaces.WORKSPACE}/{name}"
     now, guid = timestamp(call.world.now()).replace("+00:00", "Z"), str(uuid.uuid4())
     requested = {**_requested(body), **_of_kind(call, group, identifier, kind, body)}
+    if not requested.get("storageAccount"):
+        raise user_error("A new workspace needs a 'storageAccount'.")
     system_data = {key: str(value).replace("+00:00", "Z") for key, value in call.system_data().items()}
     principal = str(uuid.uuid4())
     directory.add(call.world, principal, "ServicePrincipal", name, owner=identifier)
@@ -122,6 +129,10 @@ def _create(call: Call, group: Resource, location: str, body: dict[str, Json]) -
 
 def _requested(body: dict[str, Json]) -> dict[str, Json]:
     properties = fields.mapping(body, "properties")
+    for key in _LINKED:
+        linked = fields.text(properties, key)
+        if linked is not None and not _ID.fullmatch(linked):
+            raise user_error(f"The value '{linked}' of '{key}' is not the id of a resource.")
     return {key: value for key, value in properties.items() if value is not None and key not in _OF_THE_SERVICE}
 
 

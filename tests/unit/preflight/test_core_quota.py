@@ -74,6 +74,16 @@ def test_a_share_without_its_use() -> None:
     assert judged(there).verdict is Verdict.UNKNOWN
 
 
+def test_a_workspace_without_a_share_has_the_limit_of_its_subscription() -> None:
+    """Azure lists such a workspace with the subscription's limit (recorded): that is no limit of its own."""
+    there = region()
+    limit = there["usages"]["standardncadsa100v4family"]["limit"]
+    there["quotas"] = {"standardncadsa100v4family": {"limit": limit}}
+
+    assert alternatives.row(there, A100)["workspace_limit"] == -1
+    assert judged(there).verdict is Verdict.YES
+
+
 def test_what_may_not_be_read_blocks_nothing() -> None:
     """Without usages, quotas or sizes the check cannot tell, says which, and names what did answer."""
     for part, name in (("sizes", "vmSizes"), ("usages", "usages"), ("quotas", "quotas")):

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from deploy.emulator.runtime import hosting
+from deploy.emulator.wire import long_running
 from deploy.emulator.world.timing import PROFILES
 from tests.unit.emulator.azure import MODEL, WORKSPACE, Azure, deployment_body
 
@@ -187,6 +189,67 @@ def test_the_log_names_the_stand_in(azure: Azure) -> None:
     assert '"POST /score HTTP/1.1" 424' in logs
     assert azure.send("POST", f"{DP}/blue/getLogs", {"tail": 1}).json["content"] == logs.splitlines()[-1] + "\n"
     assert azure.send("POST", f"{DP}/blue/getLogs", {"containerType": "Sidecar"}).status == 400
+
+
+def test_the_log_of_a_deployment_in_creation_lists_what_is_done(ready: Azure) -> None:
+    """Stages and events appear in the course of the operation; a failed stage ends the list."""
+    ready.world.timing = PROFILES["realistic"]
+    ready.deployment()
+    seen = []
+    for seconds in (0, 300, 200, 60):
+        ready.clock.advance(seconds)
+        log = ready.send("POST", f"{DP}/blue/getLogs", {}).json["content"].splitlines()
+        own = log[log.index("Container logs:") + 1 :]
+        seen.append((sum("Succeeded" in line for line in log), sum("Kind: Pod" in line for line in log), bool(own)))
+    assert seen == [(0, 0, False), (1, 2, False), (3, 6, True), (4, 7, True)]
+    ready.deployment(model=MODEL.replace("/17", "/99"))
+    ready.finish_operations()
+    log = ready.send("POST", f"{DP}/blue/getLogs", {}).json["content"]
+    assert "ModelDownload: Failed\n\nContainer events:" in log
+
+
+def _deployment_with_code(azure: Azure, error: str = "", **changes: object) -> dict[str, object]:
+    """PUT a deployment with code, and end its operation as its scoring server would; returns its variables."""
+    codes, model = f"{WORKSPACE}/codes/c/versions/1", f"{WORKSPACE}/models/m/versions/4"
+    azure.send("PUT", codes, {"properties": {"codeUri": "https://a.blob.core.windows.net/b/src/?x"}})
+    azure.send("PUT", model, {"properties": {"modelUri": "https://a.blob.core.windows.net/b/m"}})
+    code = {"codeId": codes, "scoringScript": "score.py"}
+    assert azure.deployment(**{"codeConfiguration": code, "model": model, **changes}).status == 201
+    with azure.world.transaction():
+        ((operation, _, _),) = long_running.undecided(azure.world)
+        long_running.finish(azure.world, operation, {"code": "ResourceNotReady", "message": error} if error else None)
+    found = azure.get("mip/deployments/blue")
+    assert found["properties"]["provisioningState"] == ("Failed" if error else "Succeeded")
+    return dict(found["properties"]["environmentVariables"])
+
+
+def test_the_service_adds_variables_to_a_deployment_with_code(ready: Azure) -> None:
+    """Model, script and root, as recorded, when it succeeds. A value of the request stays."""
+    added = {
+        "AZUREML_MODEL_DIR": "/var/azureml-app/azureml-models/m/4", "AZUREML_ENTRY_SCRIPT": "score.py",
+        "AML_APP_ROOT": "/var/azureml-app/src",
+    }  # fmt: skip
+    assert _deployment_with_code(ready, environmentVariables={"A": "b"}) == {"A": "b", **added}
+    own = {"AML_APP_ROOT": "/mine"}
+    assert _deployment_with_code(ready, environmentVariables=own) == {**added, **own}
+    mounted = _deployment_with_code(ready, modelMountPath="/mnt/models")
+    assert mounted == {**added, "AZUREML_MODEL_DIR": "/mnt/models/m/4"}
+
+
+def test_a_failed_deployment_has_only_the_variables_sent(ready: Azure) -> None:
+    """And its log ends with the stage that failed."""
+    assert _deployment_with_code(ready, "It crashed.", environmentVariables={"A": "b"}) == {"A": "b"}
+    log = ready.send("POST", f"{DP}/blue/getLogs", {}).json["content"]
+    assert "UserContainerStart: Failed\n\nContainer events:" in log
+    assert "Message: Back-off restarting failed container\n\nContainer logs:\namldeploy emulator: this is" in log
+
+
+def test_the_variables_of_the_service_change_no_server(ready: Azure) -> None:
+    """A client that writes back what it has read keeps its scoring server."""
+    _deployment_with_code(ready)
+    before = ready.world.get(f"{DP}/blue")
+    assert before is not None
+    assert hosting.server_key(before) == before.private["server"]
 
 
 def test_the_body_has_the_tags_and_variables_sent(ready: Azure) -> None:

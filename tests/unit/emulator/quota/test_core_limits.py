@@ -127,9 +127,11 @@ def test_low_priority_rows_share_the_name_and_differ_in_type(azure: Azure) -> No
 
 
 def test_quotas_list_the_limits(azure: Azure) -> None:
-    """One row per family."""
-    rows = {r["name"]["value"]: r["limit"] for r in azure.send("GET", f"{LOCATION}/quotas").json["value"]}
-    assert rows["standardNCADSA100v4Family"] == 96
+    """For each family the subscription's, and then that of each workspace: the same, if it has none of its own."""
+    rows = azure.send("GET", f"{LOCATION}/quotas").json["value"]
+    found = [(r["id"], r["limit"], r["location"]) for r in rows if r["name"]["value"] == "standardNCADSA100v4Family"]
+    name, subscription = "quotas/standardNCADSA100v4Family", WORKSPACE.partition("/resourceGroups")[0]
+    assert found == [(f"{subscription}/{name}", 96, None), (f"{WORKSPACE}/{name}", 96, "eastus")]
 
 
 def test_an_unknown_region_is_refused(azure: Azure) -> None:
