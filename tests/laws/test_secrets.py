@@ -122,7 +122,8 @@ def _keys(running: emulator.Running) -> list[str]:
 
 def _files(world: World) -> dict[str, str]:
     """Every file of the project that amldeploy wrote and a person could open or share. Excluded: the user's own files,
-    where the secrets were planted, the emulator's world, and exports of reap, which only their owner can read.
+    where the secrets were planted, the emulator's world, public certificates (whose base64 can contain a mark), and
+    exports of reap, which only their owner can read.
     """
     root = world.project.root
     theirs = [root / "templates" / "plain", root / "templates" / "lent", root / "environments" / "law.yml"]
@@ -133,7 +134,7 @@ def _files(world: World) -> dict[str, str]:
         if path.is_file()
         and path.suffix not in (".png", ".npy")
         and not any(path.is_relative_to(one) for one in theirs)
-        and path.name != "emulator.json"
+        and path.name not in ("emulator.json", "bundle.pem")
     }
 
 

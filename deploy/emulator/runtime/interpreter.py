@@ -20,7 +20,7 @@ _FILE = "scoring-python"
 def save_scoring_python(state: Path) -> None:
     """Save the variable of this process, if it is set, for every emulator of a state folder."""
     if python := os.environ.get(VARIABLE):
-        (private_files.folder(state) / _FILE).write_text(python, encoding="utf-8")
+        private_files.secure(private_files.folder(state) / _FILE).write_text(python, encoding="utf-8")
 
 
 def scoring_python(state: Path) -> str:
