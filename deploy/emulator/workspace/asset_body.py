@@ -17,8 +17,6 @@ from deploy.emulator.wire.responses import Json, ml_error, user_error
 from deploy.emulator.world.store import Resource
 
 KINDS = ("models", "environments", "codes", "data", "components")
-LABELS = "azureml.labels"
-"""The property in which Azure writes the label of an environment version."""
 _CONTENT = {
     "models": ("modelUri",), "codes": ("codeUri",), "data": ("dataUri",),
     "environments": ("image", "condaFile", "build"), "components": (),
@@ -35,7 +33,7 @@ def properties(
     stage, archived = _stage(requested)
     shared = {
         "description": fields.text(requested, "description"), "tags": fields.texts(requested, "tags"),
-        "properties": {key: text for key, text in fields.texts(requested, "properties").items() if True},
+        "properties": fields.texts(requested, "properties"),
         "isArchived": archived, "isAnonymous": fields.flag(requested, "isAnonymous", False),
     }  # fmt: skip
     match kind:

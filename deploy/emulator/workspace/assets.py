@@ -136,5 +136,5 @@ def _show(kind: str, item: Resource, versions: Sequence[Resource]) -> dict[str, 
     if kind != "environments":
         return item.body
     label = "latest" if asset_containers.latest(versions) == item.body["name"] else ""
-    labelled = {**item.properties["properties"], asset_body.LABELS: label}
+    labelled = {**item.properties["properties"], "azureml.labels": label}
     return {**item.body, "properties": {**item.properties, "properties": labelled}}

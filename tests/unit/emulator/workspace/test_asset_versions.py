@@ -107,6 +107,8 @@ def test_what_was_read_can_be_written_back(azure: Azure) -> None:
     back = azure.send("PUT", made["id"], {"properties": {**made["properties"], "tags": {"a": "b"}}})
     assert (back.status, back.json["properties"]["properties"]) == (201, {"azureml.labels": ""})
     assert back.json["properties"]["condaFile"] == made["properties"]["condaFile"]
+    ordered = "name: mine\n" + CONDA.replace("name: mine\n", "")
+    assert put(azure, "environments", condaFile=ordered).status == 201
 
 
 def test_a_model_has_what_azure_writes(azure: Azure) -> None:
