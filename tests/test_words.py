@@ -177,8 +177,8 @@ def _remarks(source: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
         yield first, " ".join(block)
 
 
-MODULES = sorted((ROOT / "deploy").rglob("*.py"))
-PACKAGES = sorted({path.relative_to(ROOT / "deploy").parts[0] for path in MODULES})
+MODULES = sorted([*(ROOT / "deploy").rglob("*.py"), *(ROOT / "scripts" / "acceptance_run").rglob("*.py")])
+PACKAGES = sorted({path.relative_to(ROOT).parts[1] for path in MODULES})
 PAGES = sorted(
     [
         *(ROOT / "deploy").rglob("*.yml"),
@@ -195,8 +195,8 @@ def _name(path: Path) -> str:
 
 
 def _modules(package: str) -> list[Path]:
-    """Modules of a package of deploy/, or one loose module."""
-    return [path for path in MODULES if path.relative_to(ROOT / "deploy").parts[0] == package]
+    """Modules of a package of deploy/ or scripts/, or one loose module."""
+    return [path for path in MODULES if path.relative_to(ROOT).parts[1] == package]
 
 
 def test_help_uses_plain_words() -> None:
