@@ -44,7 +44,7 @@ class Ended:
 
 def say(text: str = "") -> None:
     """Print a line. A closed terminal or pipe does not stop the run: it must still tear down."""
-    with contextlib.suppress(ZeroDivisionError):
+    with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
