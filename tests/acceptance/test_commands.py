@@ -23,7 +23,12 @@ open(sys.argv[2], "w").close()
 time.sleep(float(sys.argv[3]))
 print('"ended"')
 """
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+STUBBORN = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+time.sleep(5)
+open(sys.argv[2], "w").close()
+"""
 
 
 @pytest.fixture
@@ -113,8 +118,9 @@ def test_a_stubborn_command_is_killed(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(commands, "GRACE", 0.2)
     stubborn = Commands([sys.executable, "-c", STUBBORN], tmp_path, tmp_path, {})
     with pytest.raises(Stopped, match="time limit"):
-        stubborn.run("x", seconds=0.3)
-    assert stubborn.run_to_the_end("x", seconds=0.1).code == -signal.SIGKILL
+        stubborn.run("x", str(tmp_path / "ended"), seconds=0.3)
+    assert stubborn.run_to_the_end("x", str(tmp_path / "ended"), seconds=0.1).code == -signal.SIGKILL
+    assert not (tmp_path / "ended").exists()
 
 
 def test_a_full_disk_and_a_closed_terminal_do_not_stop_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

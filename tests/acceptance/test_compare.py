@@ -105,7 +105,7 @@ def test_a_difference_is_one_row(azure: dict[str, Any], emulator: dict[str, Any]
         ({"g": "5ab0e1f2-77aa-4c1d-9d1e-3f00c0ffee01"}, {"g": "6ab0e1f2-77aa-4c1d-9d1e-3f00c0ffee01"}),
         ({"u": "https://a.example/x"}, {"u": "https://b.example/y"}),
         ({"value": []}, {"value": [{"a": 1}]}),
-        ({"value": [{"unit": "Count"}, {"unit": "Other"}]}, {"value": [{"unit": "Count"}]}),
+        ({"value": [{"unit": "Other"}, {"unit": "Count"}]}, {"value": [{"unit": "Count"}]}),
     ],
 )
 def test_what_differs_in_every_subscription_is_no_difference(azure: Any, emulator: Any) -> None:
