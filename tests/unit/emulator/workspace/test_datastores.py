@@ -72,12 +72,14 @@ def test_a_datastore_without_credentials_has_no_secrets(azure: Azure) -> None:
 
 
 def test_the_default_datastore_can_be_written_back(azure: Azure) -> None:
-    """With the account that the client read, it still leads to the emulator on another port."""
+    """With the account that the client read. Its address is not stored: the emulator can have another port later."""
     path = f"{WORKSPACE}/datastores/workspaceblobstore"
     before = azure.send("GET", path).json
     assert azure.send("PUT", path, {"properties": {**before["properties"], "tags": {"a": "b"}}}).status == 200
-    after = azure.send("GET", path, headers={"host": "127.0.0.1:99"}).json["properties"]
-    assert after == {**before["properties"], "tags": {"a": "b"}, "accountName": "127.0.0.1:99/stmlwlocal"}
+    assert azure.send("GET", path).json["properties"] == {**before["properties"], "tags": {"a": "b"}}
+    stored = azure.world.get(path)
+    assert stored is not None
+    assert stored.properties["accountName"] == "stmlwlocal"
     assert azure.send("POST", f"{path}/listSecrets").json["secretsType"] == "AccountKey"
 
 
