@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tests import fork_server
+from tests.contract import clients
 from tests.fork_server import ForkServer
 from tests.project import CANARY, canary_in
 
@@ -19,7 +20,8 @@ settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--laws full`: many more cases of each law, which takes long."""
+    """`--laws full`: many more cases of each law, which takes long. `--clients`: for the page of conformance."""
+    parser.addoption("--clients", metavar="FILE", help="Write which clients called which operations, as JSON.")
     parser.addoption("--laws", choices=("some", "full"), default="some", help="How many of the laws' cases to play.")
 
 
@@ -38,6 +40,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     if report.passed and found:
         report.outcome, report.longrepr = "failed", f"A secret was said: {', '.join(found)}"
     return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Read the request logs of all worlds below the folder of temporary files, once for all workers."""
+    file = session.config.getoption("--clients")
+    if file and not hasattr(session.config, "workerinput"):
+        clients.write(Path(file), session.config._tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")

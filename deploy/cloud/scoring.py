@@ -85,6 +85,7 @@ def score(
         "Content-Type": "application/json",
         "Accept-Encoding": "identity",  # the limit counts the bytes as sent
         "azureml-model-deployment": deployment,
+        "User-Agent": "amldeploy",
     }
     secrets = {key} if key else set()
     started = time.perf_counter()

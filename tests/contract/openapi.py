@@ -22,6 +22,18 @@ def _document(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def published() -> dict[str, tuple[str, str]]:
+    """Operation id -> method and path, as the newest document has them. Examples are not read."""
+    found = {}
+    for file in sorted(FOLDER.rglob("*.json"), key=lambda path: path.parent.name):
+        if "examples" not in file.parts:
+            for path, methods in _document(file).get("paths", {}).items():
+                for method, operation in methods.items():
+                    if isinstance(operation, dict) and "operationId" in operation:
+                        found[operation["operationId"]] = method.upper(), path
+    return found
+
+
 def schema(document: Path, operation: str, status: str) -> dict[str, Any]:
     """What one operation answers with one status."""
     for methods in _document(document)["paths"].values():
@@ -32,15 +44,14 @@ def schema(document: Path, operation: str, status: str) -> dict[str, Any]:
 
 
 def closed(node: dict[str, Any], document: Path, seen: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A schema with its references and its ancestors written out."""
+    """A schema with its references and its ancestors written out; of a schema with kinds, one of the kinds."""
     if "$ref" in node:
-        file, _, pointer = node["$ref"].partition("#/")
-        where = (document.parent / file).resolve() if file else document
-        if (key := f"{where}#{pointer}") in seen:
+        found, where, key = _target(node["$ref"], document)
+        if key in seen:
             return {}
-        found = _document(where)
-        for step in pointer.split("/"):
-            found = found[step]
+        kinds = _kinds(where, key) if "discriminator" in found else {}
+        if kinds:
+            return {"anyOf": [_kind(kind, name, found, where, (*seen, key)) for name, kind in kinds.items()]}
         return closed(found, where, (*seen, key))
     if node.get("type") == "array":
         return {"type": "array", "items": closed(node["items"], document, seen)}
@@ -55,13 +66,40 @@ def closed(node: dict[str, Any], document: Path, seen: tuple[str, ...] = ()) -> 
     return kept
 
 
+def _target(reference: str, document: Path) -> tuple[dict[str, Any], Path, str]:
+    """What a reference means, its document, and a key for both."""
+    file, _, pointer = reference.partition("#/")
+    where = (document.parent / file).resolve() if file else document
+    found = _document(where)
+    for step in pointer.split("/"):
+        found = found[step]
+    return found, where, f"{where}#{pointer}"
+
+
+def _kinds(document: Path, key: str) -> dict[str, dict[str, Any]]:
+    """The value of the discriminator -> the definition of that kind, for the definition with this key."""
+    definitions = _document(document)["definitions"].items()
+    return {
+        each.get("x-ms-discriminator-value", name): each
+        for name, each in definitions
+        if any("$ref" in above and _target(above["$ref"], document)[2] == key for above in each.get("allOf", []))
+    }
+
+
+def _kind(kind: dict[str, Any], name: str, base: dict[str, Any], where: Path, seen: tuple[str, ...]) -> dict[str, Any]:
+    found = closed(kind, where, seen[:-1])
+    found["properties"][base["discriminator"]] = {"const": name}
+    return found
+
+
 def _fields(node: dict[str, Any], document: Path, seen: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
     properties: dict[str, Any] = {}
     required: list[str] = []
     for ancestor in node.get("allOf", []):
-        above = closed(ancestor, document, seen)
-        properties |= above.get("properties", {})
-        required += above.get("required", [])
+        above, where, key = _target(ancestor["$ref"], document) if "$ref" in ancestor else (ancestor, document, "")
+        inherited, needed = _fields(above, where, (*seen, key))
+        properties |= inherited
+        required += needed
     for name, field in node.get("properties", {}).items():
         found = closed(field, document, seen)
         nullable = field.get("x-nullable") or name in MAY_BE_NULL

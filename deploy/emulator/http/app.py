@@ -244,7 +244,7 @@ class Emulator:
         if route.plane == "control":
             return
         path = unquote(call.url_path) + (f"?{call.search}" if call.search else "")
-        client = call.headers.get("x-ms-client-request-id", "")
+        client, agent = call.headers.get("x-ms-client-request-id", ""), call.headers.get("user-agent", "")
         if self._is_throttled(exchange):
             drawn = 0 if exchange.note == "throttled" else 1
             exchange.limits = throttle.take(self.world, route.method, exchange.subscription, exchange.caller.id, drawn)
@@ -253,6 +253,6 @@ class Emulator:
         note = "; ".join(filter(None, (exchange.hold, exchange.note)))
         entry = request_log.Entry(
             route.method, path, status, (time.perf_counter() - exchange.started) * 1000, route.plane,
-            exchange.caller.id, route.name, route.mutating, client, exchange.target, note,
+            exchange.caller.id, route.name, route.mutating, client, agent[:200], exchange.target, note,
         )  # fmt: skip
         exchange.row = request_log.write(self.world, entry)

@@ -9,13 +9,13 @@ from deploy.emulator.world.store import World
 
 COLUMNS = (
     "number", "time", "method", "path", "status", "milliseconds", "plane", "caller", "operation", "mutating",
-    "client_request_id", "target", "note",
+    "client_request_id", "user_agent", "target", "note",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row. `path` includes the query; `target` is the deployment that scored.
+    """One row. `path` includes the query; `user_agent` is its beginning; `target` is the deployment that scored.
 
     `status` is the handler's, 0 when the handler did not run; `milliseconds` is the real time it took.
     """
@@ -29,6 +29,7 @@ class Entry:
     operation: str
     mutating: bool
     client_request_id: str = ""
+    user_agent: str = ""
     target: str = ""
     note: str = ""
 
@@ -39,7 +40,8 @@ def write(world: World, entry: Entry) -> int:
         f"INSERT INTO requests ({', '.join(COLUMNS[1:])}) VALUES ({', '.join('?' * (len(COLUMNS) - 1))})",  # noqa: S608 - constant names
         (
             world.now(), entry.method, entry.path, entry.status, round(entry.milliseconds, 3), entry.plane,
-            entry.caller, entry.operation, int(entry.mutating), entry.client_request_id, entry.target, entry.note,
+            entry.caller, entry.operation, int(entry.mutating), entry.client_request_id,
+            entry.user_agent, entry.target, entry.note,
         ),
     )  # fmt: skip
     return int(added.lastrowid or 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.emulator.world import controls
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 SCHEMA = (
     controls.SCHEMA
     + """
@@ -49,7 +49,8 @@ CREATE TABLE requests (
     number INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
     status INTEGER NOT NULL,
     milliseconds REAL NOT NULL, plane TEXT NOT NULL, caller TEXT NOT NULL, operation TEXT NOT NULL,
-    mutating INTEGER NOT NULL, client_request_id TEXT NOT NULL, target TEXT NOT NULL, note TEXT NOT NULL);
+    mutating INTEGER NOT NULL, client_request_id TEXT NOT NULL, user_agent TEXT NOT NULL,
+    target TEXT NOT NULL, note TEXT NOT NULL);
 CREATE INDEX requests_of_target ON requests (target, time) WHERE target != '';
 """
 )

@@ -24,7 +24,7 @@ class Parrot(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         said = self.headers["Authorization"]
-        self.server.told.append("asked")  # type: ignore[attr-defined]
+        self.server.told.append(self.headers["User-Agent"])  # type: ignore[attr-defined]
         self.send_response(424)
         self.send_header("ms-azureml-model-error-statuscode", "500")
         self.send_header("ms-azureml-model-error-reason", f"cannot use {said.removeprefix('Bearer ')}")
@@ -61,7 +61,7 @@ def test_no_response_contains_the_key(mode: str, parrot: Any) -> None:
     uri = f"http://127.0.0.1:{parrot.server_port}/score"
     endpoint = {"name": "mip", "properties": {"authMode": mode, "scoringUri": uri}}
     answer = scoring.score(cloud, endpoint, "blue", b"{}", timeout=20, limit=2**20, what="probe mip")
-    assert parrot.told == [KEY, "asked"]
+    assert parrot.told == [KEY, "amldeploy"]
     assert answer.model_reason == "cannot use (hidden)"
     assert KEY not in f"{answer} {scoring.refusal(answer, 'probe mip')}"
 

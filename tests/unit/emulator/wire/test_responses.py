@@ -125,6 +125,13 @@ def test_the_log_has_every_request(azure: Azure) -> None:
     assert azure.send("GET", "/emulator/requests?after=x").status == 400
 
 
+def test_the_log_has_the_user_agent(azure: Azure) -> None:
+    """At most its first 200 characters."""
+    for agent in ("curl/8", "x" * 5000, ""):
+        azure.send("GET", WORKSPACE, headers={"user-agent": agent})
+    assert [row["user_agent"] for row in request_log.read(azure.world)] == ["curl/8", "x" * 200, ""]
+
+
 def test_only_changes_are_mutating() -> None:
     """PUT, PATCH and DELETE, and the POSTs for new keys and quota."""
     azures = [route for route in routes.ROUTES if route.plane != "control"]
