@@ -75,9 +75,7 @@ def _run(
 ) -> tuple[int, Path]:
     """The steps and the teardown; returns the exit code and the recording."""
     recording = folder / "recording.jsonl"
-    at = project.target
-    settings = {"file": str(recording), "salt": secrets.token_hex(16), "endpoint": project.name,
-                "names": [at.resource_group, at.workspace]}  # fmt: skip
+    settings = {"file": str(recording), "salt": secrets.token_hex(16), "endpoint": project.name}
     (folder / "output").mkdir()
     variables = {record.VARIABLE: json.dumps(settings), "PYTHONPATH": str(ROOT)}
     commands = Commands(program, project.folder, folder / "output", variables)

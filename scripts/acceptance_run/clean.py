@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from deploy.emulator.rbac.builtin_roles import ROLES
@@ -58,14 +58,12 @@ _LOCAL = re.compile(
 
 
 class Cleaner:
-    """Cleans the exchanges of one run. `salt`: the same one gives the same replacements.
+    """Cleans the exchanges of one run. The same `salt` gives the same replacements; `endpoint` is that of the run."""
 
-    `endpoint` is the endpoint of the run, `names` are names of the user's that are known from the start.
-    """
-
-    def __init__(self, salt: bytes, endpoint: str, names: Collection[str] = ()) -> None:
+    def __init__(self, salt: bytes, endpoint: str) -> None:
         self._salt, self._endpoint = salt, endpoint
-        self._names = {name: self._name(name) for name in names}
+        self._names: dict[str, str] = {}
+        """The names in the ids of all exchanges so far, and what replaces them in other texts."""
         self._secrets: set[str] = set()
 
     def learn_secret(self, secret: str) -> None:

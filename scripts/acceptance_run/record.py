@@ -2,8 +2,8 @@
 
     python -m scripts.acceptance_run.record WORDS ...
 
-The variable ACCEPTANCE_RECORDING has the settings as JSON: `file`, `salt`, `endpoint`, `names`. Recorded are requests
-to the Resource Manager, to scoring URIs and to blob storage, those of the SDKs included: all send through
+The variable ACCEPTANCE_RECORDING has the settings as JSON: `file`, `salt`, `endpoint`. Recorded are requests to the
+Resource Manager, to scoring URIs and to blob storage, those of the SDKs included: all send through
 `requests.Session.send`. Sign-ins are not recorded, nor are the headers that contain credentials.
 
 A line of the recording is {"started", "request": {method, path, headers, body}, "response": {status, headers, body}}.
@@ -98,7 +98,7 @@ class Recorder:
 
     def __init__(self, settings: Mapping[str, Json]) -> None:
         self._file = Path(settings["file"])
-        self._cleaner = Cleaner(bytes.fromhex(settings["salt"]), settings["endpoint"], settings["names"])
+        self._cleaner = Cleaner(bytes.fromhex(settings["salt"]), settings["endpoint"])
 
     def install(self) -> None:
         """Record everything that this process sends from now on."""

@@ -25,7 +25,7 @@ ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 
 
 def cleaner(salt: bytes = b"salt") -> Cleaner:
-    return Cleaner(salt, ENDPOINT, [GROUP, WORKSPACE])
+    return Cleaner(salt, ENDPOINT)
 
 
 def exchange(

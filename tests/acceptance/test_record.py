@@ -16,7 +16,7 @@ from urllib3 import HTTPResponse
 from scripts.acceptance_run.record import LARGEST_BODY, Recorder, body_of, kept_headers, path_of, read_ahead
 
 ARM = "/subscriptions/s/resourceGroups/g?api-version=1"
-SETTINGS = {"salt": "00", "endpoint": "e", "names": []}
+SETTINGS = {"salt": "00", "endpoint": "e"}
 
 
 @pytest.mark.parametrize(
