@@ -105,7 +105,7 @@ def test_the_other_auth_modes_score(client: MLClient, tmp_path: Path) -> None:
         client.online_endpoints.begin_delete(name).result()
 
 
-def test_refusals_reach_the_caller_as_the_sdk_words_them(client: MLClient) -> None:
+def test_refusals_reach_the_caller_as_the_sdk_words_them(client: MLClient, state: Path) -> None:
     """Quota at once, a missing model after the operation, a busy endpoint as a conflict, a taken name."""
     _endpoint(client, "refused")
     with pytest.raises(HttpResponseError) as caught:
@@ -116,9 +116,11 @@ def test_refusals_reach_the_caller_as_the_sdk_words_them(client: MLClient) -> No
         _deployment(client, "refused", model=MODEL.replace("/17", "/99"))
     assert (caught.value.status_code, caught.value.error.code) == (200, "ResourceNotFound")
     assert client.online_deployments.get("blue", "refused").provisioning_state == "Failed"
+    emulator.begin(state, time_scale=0)  # the update stays in progress
     begun = client.online_endpoints.begin_create_or_update(client.online_endpoints.get("refused"))
     with pytest.raises(ResourceExistsError, match="Updating provisioning state"):
         client.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="refused", auth_mode="key"))
+    emulator.begin(state, time_scale=1)
     begun.result()
     client.online_endpoints.begin_delete("refused").result()
 
