@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from deploy.emulator.rbac.builtin_roles import ROLES
@@ -22,6 +23,7 @@ LONGEST_TEXT = 20_000
 """Characters; the rest of a longer text is cut."""
 LONGEST_LIST = 200
 """Items; of a longer list the first and the last half of these stay."""
+_SHORT = 4
 _ML = "microsoft.machinelearningservices"
 _PUBLIC = frozenset({"microsoft.authorization", "microsoft.resources"})
 """Providers without names of resources."""
@@ -97,7 +99,7 @@ class Cleaner:
         text = _ADDRESS.sub("192.0.2.1", _EMAIL.sub("person@example.com", text))
         text = _HOST.sub(lambda found: self._name(found[1], dash=False), text)
         for name in sorted(self._names, key=len, reverse=True):
-            text = re.sub(rf"(?i)(?<![\w-])(?<!\w\.){re.escape(name)}(?![\w-])(?!\.\w)", self._names[name], text)
+            text = _whole(name).sub(self._names[name], text)
         text = _around(_GUID, text, self._guid, lambda rest: _BASE64.sub(HIDDEN, rest))
         text = _around(_KNOWN, text, str, lambda rest: _RANDOM.sub(lambda found: self._random(found[0]), rest))
         return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} ... (cut)"
@@ -167,6 +169,14 @@ class Cleaner:
 
 
 _ROLE_IDS = frozenset(str(row[0]).lower() for row in ROLES)
+
+
+@lru_cache(maxsize=4096)
+def _whole(name: str) -> re.Pattern[str]:
+    """A name in a text, also as a part of a host name; a short one, such as `ml`, only as a word of its own."""
+    more = "-" if len(name) < _SHORT else ""
+    dots = (r"(?<!\w\.)", r"(?!\.\w)") if len(name) < _SHORT else ("", "")
+    return re.compile(rf"(?i)(?<![\w{more}]){dots[0]}{re.escape(name)}(?![\w{more}]){dots[1]}")
 
 
 def _pairs(path: str) -> Iterator[tuple[tuple[str, str], str]]:

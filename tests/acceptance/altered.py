@@ -66,7 +66,7 @@ ROWS = {
     "OnlineEndpoints_List | body.value[].properties.mirror | object | (absent)",
     "OnlineEndpoints_List | header x-ms-cluster | present | (absent)",
     "RoleAssignments_ListForScope | body.value[].properties.conditionVersion | text | null",
-    "Workspaces_Get | body.systemData.createdAt | timeZ | time.fraction+00:00",
+    "Workspaces_Get | body.systemData.createdAt | timeZ | time.fraction",
     "Permissions_List | status | 203 | 200",
     "Permissions_List | header content-type | text/json | application/json;charset=utf-8",
 }

@@ -127,7 +127,7 @@ def test_names_and_people_are_replaced() -> None:
         "properties": {
             "friendlyName": "Northwind's workspace", "description": "of Jo Northwind", "keyVault": vault,
             "storageAccount": storage, "blob": "https://stnorthwind.blob.core.windows.net/c",
-            "mail": "jo@northwind.example",
+            "mail": "jo@northwind.example", "fqdn": f"ml-{WORKSPACE}-westus3-{SUBSCRIPTION}.notebooks.azure.net",
             "image": "crnorthwind.azurecr.io/x", "text": f"No {WORKSPACE} in '{GROUP}', kv-northwind, 20.31.4.5.",
         },
     }  # fmt: skip
@@ -139,6 +139,15 @@ def test_names_and_people_are_replaced() -> None:
     assert SUBSCRIPTION not in found
     account = cleaner().text(storage).rpartition("/")[2]
     assert f"https://{account}.blob.core.windows.net/c" in found
+
+
+def test_a_short_name_is_replaced_as_a_word() -> None:
+    """Not in the names of hosts and types."""
+    body = {"id": ID.replace(GROUP, "ml"), "text": "group ml, 'ml'", "uri": "https://a.ml.azure.com/ml-x"}
+    found = cleaner().exchange(exchange(answer=body))["response"]["body"]
+    assert "/resourceGroups/recorded-" in found["id"]
+    assert "ml" not in found["text"]
+    assert found["uri"] == body["uri"]
 
 
 def test_other_endpoints_are_left_out() -> None:
