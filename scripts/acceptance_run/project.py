@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +45,8 @@ class Project:
             f" --resource-group {at.resource_group} --subscription {at.subscription_id}"
         )
         parts = [self.endpoint_id, *(f"{self.endpoint_id}/deployments/{slot}" for slot in ("blue", "green"))]
-        again = f"cd {self.folder} && amldeploy teardown -e {KEY} --yes"
+        amldeploy = Path(sys.executable).with_name("amldeploy")
+        again = f"cd {shlex.quote(str(self.folder))} && {shlex.quote(str(amldeploy))} teardown -e {KEY} --yes"
         return "\n".join([*(f"  {part}" for part in parts), "Delete them with one of these commands:",
                           f"  {again}", f"  {command}"])  # fmt: skip
 
