@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import signal
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -92,50 +94,29 @@ def test_it_can_be_compared_again(whole: Ended, stage: Stage) -> None:
     assert written.count("| ") > 4
 
 
-def test_an_interrupted_run_is_torn_down(stage: Stage, request: pytest.FixtureRequest) -> None:
-    """In the middle of an operation; a second signal does not end the teardown."""
-    full = request.config.getoption("--laws") == "full"
-    for number in (signal.SIGINT, signal.SIGTERM) if full else (signal.SIGINT,):
-        stage.begin(STUCK)
-        with stage.open("--yes") as process:
-            stage.wait_for("OnlineEndpoints_CreateOrUpdate")
-            process.send_signal(number)
-            messages = read_until(process, "Teardown")
-            process.send_signal(number)
-            emulator.clock(stage.state, advance=3600)
-            ended = stage.end(process, messages)
-        assert ended.code == 128 + number, ended.messages
-        assert stage.endpoints() == [OTHER]
-
-
-def test_the_time_limit_ends_a_run(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    """In the middle of an operation; the teardown has time of its own."""
-
-    def hurry(run: Run) -> None:
-        run.end = time.monotonic() + 0.5
-
-    stage.begin({**STUCK, "seconds": 2})
-    steps = (STEPS[0], ("the time is almost up", hurry), STEPS[1])
-    code = main(["-e", "sandbox", "--yes"], root=stage.root, program=[str(stage.program)], profile="quick", steps=steps)
-    messages = capsys.readouterr().err
-    assert code == 5
-    assert "The time limit is reached." in messages
-    assert "deleted, and checked" in messages
+def interrupted(stage: Stage, number: signal.Signals = signal.SIGINT) -> None:
+    """In the middle of an operation it is torn down; a second signal does not end the teardown."""
+    stage.begin(STUCK)
+    with stage.open("--yes") as process:
+        stage.wait_for("OnlineEndpoints_CreateOrUpdate")
+        process.send_signal(number)
+        messages = read_until(process, "Teardown")
+        process.send_signal(number)
+        emulator.clock(stage.state, advance=3600)
+        ended = stage.end(process, messages)
+    assert ended.code == 128 + number, ended.messages
     assert stage.endpoints() == [OTHER]
 
 
-def test_an_endpoint_that_teardown_does_not_delete_is_deleted_directly(stage: Stage) -> None:
-    """A Contributor cannot delete the role assignments that Azure made for the endpoint."""
-    stage.begin(REFUSED, {**DENIED, "operation": "RoleAssignments_Delete"})
-    ended = stage.run("--yes")
-    assert ended.code == 5
-    assert "`amldeploy teardown` ended with exit code 5: cannot delete" in ended.messages
-    assert "Deleting the endpoint directly ...\n   deleted, and checked." in ended.messages
-    assert stage.endpoints() == [OTHER]
+def terminated(stage: Stage) -> None:
+    """The same with SIGTERM."""
+    interrupted(stage, signal.SIGTERM)
 
 
-def test_a_failed_teardown_names_what_is_left(stage: Stage) -> None:
-    """With the commands that delete it. The message about the step has Azure's reason, and the table is printed."""
+def teardown_fails(stage: Stage) -> None:
+    """It prints what is left, with the commands that delete it. The message about the step has Azure's reason, and the
+    table is printed.
+    """
     stage.begin(REFUSED, {**DENIED, "operation": "OnlineEndpoints_Delete"})
     ended = stage.run("--yes")
     assert ended.code == 6
@@ -146,6 +127,50 @@ def test_a_failed_teardown_names_what_is_left(stage: Stage) -> None:
     assert f"az ml online-endpoint delete --yes --name {name} --workspace-name {WORKSPACE}" in after
     assert "amldeploy teardown -e acceptance --yes" in after
     assert "| OnlineEndpoints_CreateOrUpdate | status | 400 | 201 |" in ended.table
+
+
+def teardown_of_a_contributor(stage: Stage) -> None:
+    """It cannot delete the role assignments that Azure made for the endpoint: the endpoint is deleted directly."""
+    stage.begin(REFUSED, {**DENIED, "operation": "RoleAssignments_Delete"})
+    ended = stage.run("--yes")
+    assert ended.code == 5
+    assert "`amldeploy teardown` ended with exit code 5: cannot delete" in ended.messages
+    assert "Deleting the endpoint directly ...\n   deleted, and checked." in ended.messages
+    assert stage.endpoints() == [OTHER]
+
+
+def too_slow(stage: Stage) -> None:
+    """The time limit ends it in the middle of an operation; the teardown has time of its own."""
+
+    def hurry(run: Run) -> None:
+        run.end = time.monotonic() + 0.5
+
+    stage.begin({**STUCK, "seconds": 2})
+    steps, told = (STEPS[0], ("the time is almost up", hurry), STEPS[1]), io.StringIO()
+    with contextlib.redirect_stderr(told):
+        code = main(
+            ["-e", "sandbox", "--yes"], root=stage.root, program=[str(stage.program)], profile="quick", steps=steps
+        )
+    assert code == 5
+    assert "The time limit is reached." in told.getvalue()
+    assert "deleted, and checked" in told.getvalue()
+    assert stage.endpoints() == [OTHER]
+
+
+SOME = (interrupted, teardown_fails)
+ENDS = (*SOME, terminated, teardown_of_a_contributor, too_slow)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`--laws full`: every end of a run."""
+    if "end" in metafunc.fixturenames:
+        full = metafunc.config.getoption("--laws", default="some") == "full"
+        metafunc.parametrize("end", ENDS if full else SOME, ids=lambda each: each.__name__)
+
+
+def test_however_a_run_ends_it_is_torn_down(stage: Stage, end: Callable[[Stage], None]) -> None:
+    """Or it prints what is left."""
+    end(stage)
 
 
 def test_a_plan_that_is_refused_creates_nothing(stage: Stage) -> None:
