@@ -74,7 +74,7 @@ def test_failed_scaling_is_reported_as_failed(stage: Stage) -> None:
     stage.world.want(release="1", count=2)
     stage.order(
         {"kind": "operation_failed", "operation": "OnlineDeployments_Update"},
-        {"kind": "refuse", "status": 404, "operation": "OperationsStatus_Get"},
+        {"kind": "refuse", "status": 404, "operation": "OperationResults_Get"},
     )
     end = stage.apply()
     assert (end.exit, end.strikes) == (0, 2)

@@ -119,7 +119,8 @@ def put_tags(world: World, path: str, **tags: str) -> None:
         from azure.core.rest import HttpRequest
 
         where = f"{cloud.arm.base_url}{WORKSPACE}/onlineEndpoints/{specs[0].name}{path}"
-        body = {"tags": tags}
+        now = cloud.arm.get(where.removeprefix(cloud.arm.base_url), "2024-10-01", "read it")
+        body = {"tags": {**now["tags"], **tags}}  # a PATCH replaces all tags
         answer = cloud.arm._client.send_request(
             HttpRequest("PATCH", where, params={"api-version": "2024-10-01"}, json=body)
         )

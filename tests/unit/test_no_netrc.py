@@ -69,7 +69,7 @@ def _score(place: str) -> None:
         arm=SimpleNamespace(post=lambda *_: {"primaryKey": "ours"}),
     )
     endpoint = {"name": "mip", "properties": {"authMode": "Key", "scoringUri": place}}
-    scoring.score(cloud, endpoint, "blue", b"{}", timeout=20, what="probe mip")
+    scoring.score(cloud, endpoint, "blue", b"{}", timeout=20, limit=2**20, what="probe mip")
 
 
 def _variable(place: str) -> None:

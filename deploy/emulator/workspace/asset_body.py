@@ -22,6 +22,7 @@ _CONTENT = {
     "environments": ("image", "condaFile", "build"), "components": (),
 }  # fmt: skip
 """The properties that cannot change. It is unknown what of a component can change: here all of it."""
+_OWN_ADDRESS = re.compile(r"^https://127\.0\.0\.1:\d+")
 _LARGEST_CONDA_FILE = 1 << 20
 """Characters of a conda file as JSON; YAML's aliases can make it many times larger than the request."""
 
@@ -130,7 +131,12 @@ def _parsed(text: str) -> Any:
 
 
 def _comparable(key: str, value: Json) -> Json:
-    return json.loads(value) if key == "condaFile" and value else value or None
+    """A value to compare. An address of the emulator counts without its port, which is another after a restart."""
+    if key == "condaFile" and value:
+        return json.loads(value)
+    if isinstance(value, dict):
+        return {part: _comparable(part, text) for part, text in value.items()}
+    return _OWN_ADDRESS.sub("", value) if isinstance(value, str) else value or None
 
 
 def _model_uri(uri: str | None) -> str | None:
