@@ -98,7 +98,7 @@ def env(
     if running is None:
         cure = "Start it: amldeploy emulator start"
         raise UsageError("print the emulator's variables", "no emulator is running", cure, code="AML633")
-    values = running.variables()
+    values = running.shell_variables()
     _show("\n".join(assignment(shell, name, value) for name, value in values.items()), values, output_format)
 
 

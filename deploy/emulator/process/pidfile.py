@@ -39,17 +39,14 @@ class Running:
     def variables(self) -> dict[str, str]:
         """The environment variables that point any program that uses the Azure SDKs at this emulator.
 
-        They keep the other programs of a shell working: the certificates and the exceptions from proxies that it has
-        are among them.
+        The program trusts no other host then, and its connections do not load hundreds of certificates.
         """
-        bundle = str(trust.bundle(Path(self.ca)))
         direct = ",".join(dict.fromkeys([*_hosts(os.environ), "127.0.0.1", "localhost"]))
         return {
             "ARM_CLOUD_METADATA_URL": f"{self.url}/metadata/endpoints",
             "AZUREML_CURRENT_CLOUD": CLOUD,
             "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{self.url}/",
-            "REQUESTS_CA_BUNDLE": bundle,
-            "SSL_CERT_FILE": bundle,
+            "REQUESTS_CA_BUNDLE": self.ca,
             "IDENTITY_ENDPOINT": self.identity_url,
             "IDENTITY_HEADER": "amldeploy-emulator",
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
@@ -58,6 +55,11 @@ class Running:
             "no_proxy": direct,
             token.VARIABLE: self.token,
         }
+
+    def shell_variables(self) -> dict[str, str]:
+        """The variables for a shell, whose other programs keep working: they also trust what the shell trusts."""
+        bundle = str(trust.bundle(Path(self.ca)))
+        return {**self.variables(), "REQUESTS_CA_BUNDLE": bundle, "SSL_CERT_FILE": bundle}
 
 
 def find(state: Path) -> Running | None:

@@ -225,7 +225,8 @@ def test_the_variables_have_every_address(state: Path) -> None:
     """Everything that another program needs, with the token of the control API, which is not in the object's text."""
     running = Running("https://127.0.0.1:1", "http://127.0.0.1:2/msi/token", str(state / "ca.pem"), 3, "secret")
     assert "secret" not in str(running)
-    found = running.variables()
+    assert running.variables()["REQUESTS_CA_BUNDLE"] == str(state / "ca.pem")
+    found = running.shell_variables()
     assert found["AMLDEPLOY_EMULATOR_TOKEN"] == "secret"
     assert found["ARM_CLOUD_METADATA_URL"] == "https://127.0.0.1:1/metadata/endpoints"
     assert found["REGISTRY_DISCOVERY_ENDPOINT_URL"] == "https://127.0.0.1:1/"
