@@ -142,11 +142,7 @@ class _Exchange:
             thread.join(min(_POLL, max(0.0, end - time.monotonic())))
         error = self._error
         if thread.is_alive() or isinstance(error, requests.ReadTimeout):
-            cause = (
-                f"no complete answer within {self._timeout:g} s"
-                if self.status
-                else f"no answer within {self._timeout:g} s"
-            )
+            cause = f"no {'complete ' if self.status else ''}answer within {self._timeout:g} s"
             return Transient(what, cause, "Raise probe.timeout or request_timeout_ms", code="AML371")
         if error:
             return Transient(what, str(error), "Check the network connection to the scoring URI", code="AML372")

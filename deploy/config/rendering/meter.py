@@ -56,15 +56,16 @@ class Meter:
     def made(self, value: Any) -> Any:
         """Count a new value, and return it. Nested values were counted when they were made."""
         if isinstance(value, str | bytes):
-            self._add(len(value))
+            self.add_text(len(value))
         elif isinstance(value, int):
             _limit_bits(value.bit_length())
         elif isinstance(value, list | tuple | dict) and not isinstance(value, Placed):
             self.spend(1 + len(value))
-            self._add(sum(len(item) for item in value if isinstance(item, str)))
+            self.add_text(sum(len(item) for item in value if isinstance(item, str)))
         return value
 
-    def _add(self, characters: int) -> None:
+    def add_text(self, characters: int) -> None:
+        """Count the characters of a value."""
         _limit_text(characters)
         self._text += characters
         if self._text > ALL_TEXT:
@@ -106,6 +107,12 @@ class Meter:
             raise OverflowError(f"the text is too long for the filter {name}")
         if limit := _RESULTS.get(name):
             _limit_text(limit(operands))
+
+    def check_field(self, value: Any, format_spec: str) -> None:
+        """Check one field of `str.format` before it is written: its value, its width and its precision."""
+        self.spend(1)
+        _limit_text(self.size(value))
+        _limit_text(sum(map(_width_of, re.findall(r"\d+", format_spec))))
 
 
 def _limit_text(characters: int) -> None:
@@ -163,10 +170,10 @@ def _percent(operands: tuple[Any, ...]) -> int:
     inner = operands[1] if len(operands) > 1 and isinstance(operands[1], tuple | list) else operands[1:]
     asked = [part for found in _PERCENT.finditer(operands[0]) for part in found.groups() if part]
     stars = sum(abs(n) for n in inner if isinstance(n, int)) if "*" in asked else 0
-    return stars + sum(width_of(part) for part in asked if part != "*")
+    return stars + sum(_width_of(part) for part in asked if part != "*")
 
 
-def width_of(digits: str) -> int:
+def _width_of(digits: str) -> int:
     """A width in a format; one with more digits than any allowed width is above every limit."""
     return int(digits) if len(digits) < 8 else TEXT + 1
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, MutableMapping, ValuesView
 from functools import cache, lru_cache
 from types import CodeType, GeneratorType
@@ -220,7 +219,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return self._note(value)
         if isinstance(value, (GeneratorType, KeysView, ValuesView, range)):
             value = self.meter.settled(value)
-        self.meter.made(" " * self.meter.size(value) if isinstance(value, (list, dict)) else value)
+        if isinstance(value, (list, dict)):
+            self.meter.add_text(self.meter.size(value))
+        else:
+            self.meter.made(value)
         node = self._last[1] if value is self._last[0] else node_of(value)
         self.values.append((value, node))
         self._last = (missing, None)
@@ -254,7 +256,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 class _Formatter(SandboxedFormatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         environment: Any = self._env
-        environment.meter.check("format", ("%" + "%".join(re.findall(r"\d+", format_spec)), value))
+        environment.meter.check_field(value, format_spec)
         return str(environment.meter.made(super().format_field(value, format_spec)))
 
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import cached_property
 from urllib.parse import unquote
 
 from starlette.responses import Response
@@ -64,7 +65,7 @@ class Exchange:
         parts = self.path.split("/")
         return parts[2] if len(parts) > 2 and parts[1].lower() == "subscriptions" else ""
 
-    @property
+    @cached_property
     def runner(self) -> str:
         """The sender's name: `a` if its user agent contains `runner/a`, else the object id of its token, or ""."""
         headers = self.call.headers
