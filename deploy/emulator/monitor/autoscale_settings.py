@@ -13,7 +13,7 @@ from deploy.emulator.monitor import autoscale_runs
 from deploy.emulator.monitor.autoscale_body import Setting
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, arm_error
+from deploy.emulator.wire.responses import Answer, Json, Refusal, location_required, resource_not_found
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world import parse
 from deploy.emulator.world.store import Resource
@@ -29,7 +29,7 @@ def put(call: Call) -> Answer:
     group, body = workspaces.require_group(call), call.object()
     location = fields.text(body, "location")
     if location is None:
-        raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
+        raise location_required()
     name, found = call.route_params["name"], call.world.get(workspaces.id_in_group(call, TYPE))
     properties = {"notifications": [], **fields.mapping(body, "properties")}
     written: dict[str, Any] = {
@@ -80,7 +80,7 @@ def _require(call: Call) -> Resource:
     found = call.world.get(workspaces.id_in_group(call, TYPE))
     if found is None:
         workspaces.require_group(call)
-        raise workspaces.not_found(f"{TYPE}/{call.route_params['name']}", call.route_params["group"])
+        raise resource_not_found(f"{TYPE}/{call.route_params['name']}", call.route_params["group"])
     return found
 
 

@@ -13,7 +13,7 @@ from deploy.emulator.online import endpoints
 from deploy.emulator.quota import limits
 from deploy.emulator.wire import fields, long_running
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, timestamp
+from deploy.emulator.wire.responses import Answer, Json, Refusal, resource_not_found, timestamp
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource
 
@@ -167,6 +167,6 @@ def _require(call: Call) -> Resource:
 
 
 def _missing(call: Call, name: str) -> Refusal:
-    return workspaces.not_found(
+    return resource_not_found(
         f"{workspaces.WORKSPACE}/{call.route_params['workspace']}/{name}", call.route_params["group"]
     )

@@ -15,7 +15,15 @@ from deploy.emulator.runtime.code_spec import find_code, service_variables
 from deploy.emulator.wire import fields, long_running, throttle, traffic_rules
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.paging import page
-from deploy.emulator.wire.responses import Answer, Json, arm_error, error_body, timestamp, user_error
+from deploy.emulator.wire.responses import (
+    Answer,
+    Json,
+    arm_error,
+    error_body,
+    resource_not_found,
+    timestamp,
+    user_error,
+)
 from deploy.emulator.workspace import registry, workspaces
 from deploy.emulator.world.store import Resource
 
@@ -176,7 +184,7 @@ def require(call: Call) -> Resource:
     if found is None:
         names = call.route_params
         endpoint_name = f"{workspaces.WORKSPACE}/{names['workspace']}/onlineEndpoints/{names['endpoint']}"
-        raise workspaces.not_found(f"{endpoint_name}/deployments/{names['deployment']}", names["group"])
+        raise resource_not_found(f"{endpoint_name}/deployments/{names['deployment']}", names["group"])
     return found
 
 

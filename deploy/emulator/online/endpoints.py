@@ -10,7 +10,16 @@ from deploy.emulator.quota import limits
 from deploy.emulator.wire import fields, long_running, traffic_rules
 from deploy.emulator.wire.call import Call
 from deploy.emulator.wire.paging import page
-from deploy.emulator.wire.responses import Answer, Json, arm_error, ml_error, timestamp, user_error
+from deploy.emulator.wire.responses import (
+    Answer,
+    Json,
+    location_required,
+    ml_error,
+    other_location,
+    resource_not_found,
+    timestamp,
+    user_error,
+)
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource
 
@@ -172,7 +181,7 @@ def require(call: Call) -> Resource:
         name = (
             f"{workspaces.WORKSPACE}/{call.route_params['workspace']}/onlineEndpoints/{call.route_params['endpoint']}"
         )
-        raise workspaces.not_found(name, call.route_params["group"])
+        raise resource_not_found(name, call.route_params["group"])
     return found
 
 
@@ -194,16 +203,12 @@ def region(body: dict[str, Json], location: str, existing: Resource | None = Non
     """The location in a body; it must be that of the parent, or of the resource itself."""
     requested = fields.text(body, "location")
     if requested is None:
-        raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
+        raise location_required()
     if requested.replace(" ", "").lower() == location:
         return location
     if existing is None:
         raise user_error(f"The location '{requested}' is not that of the workspace, '{location}'.")
-    raise arm_error(
-        409, "InvalidResourceLocation",
-        f"The resource '{existing.body['name']}' already exists in location '{location}'. A resource with the same "
-        f"name cannot be created in location '{requested}'. Please select a new resource name.",
-    )  # fmt: skip
+    raise other_location(existing.body["name"], location, requested)
 
 
 def refuse_busy(resource: Resource, what: str) -> None:

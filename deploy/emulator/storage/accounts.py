@@ -6,7 +6,7 @@ The setting `storage` applies to all of them: `network` closes the data plane, `
 from __future__ import annotations
 
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, arm_error
+from deploy.emulator.wire.responses import Answer, Json, resource_not_found
 from deploy.emulator.world import settings
 from deploy.emulator.world.store import Resource, World
 
@@ -41,7 +41,7 @@ def require(call: Call) -> Resource:
     group = f"/subscriptions/{names['subscription']}/resourceGroups/{names['group']}"
     found = call.world.get(f"{group}/providers/{TYPE}/{names['account']}")
     if found is None:
-        raise _missing(f"{TYPE}/{names['account']}", names["group"])
+        raise resource_not_found(f"{TYPE}/{names['account']}", names["group"])
     return found
 
 
@@ -61,11 +61,3 @@ def get(call: Call) -> Answer:
     }  # fmt: skip
     kind = {"sku": {"name": "Standard_LRS", "tier": "Standard"}, "kind": "StorageV2"}
     return Answer(200, {**found.body, **kind, "properties": properties})
-
-
-def _missing(name: str, group: str) -> Refusal:
-    return arm_error(
-        404, "ResourceNotFound",
-        f"The Resource '{name}' under resource group '{group}' was not found. "
-        "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
-    )  # fmt: skip

@@ -41,6 +41,29 @@ def arm_error(
     return Refusal(Answer(status, body, {"x-ms-failure-cause": "gateway", **(headers or {})}), note)
 
 
+def resource_not_found(name: str, group: str) -> Refusal:
+    """404 for a missing resource; `name` is its type and names, provider first."""
+    return arm_error(
+        404, "ResourceNotFound",
+        f"The Resource '{name}' under resource group '{group}' was not found. "
+        "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+    )  # fmt: skip
+
+
+def location_required() -> Refusal:
+    """400 for a body without a location."""
+    return arm_error(400, "LocationRequired", "The location property is required for this definition.")
+
+
+def other_location(name: str, location: str, requested: str) -> Refusal:
+    """409 for a resource that exists in a location, and cannot be moved to the requested one."""
+    return arm_error(
+        409, "InvalidResourceLocation",
+        f"The resource '{name}' already exists in location '{location}'. A resource with the same name cannot be "
+        f"created in location '{requested}'. Please select a new resource name.",
+    )  # fmt: skip
+
+
 def ml_error(
     status: int, code: str, message: str, *inner: tuple[str, str], location: str = "eastus", inner_error: str = ""
 ) -> Refusal:

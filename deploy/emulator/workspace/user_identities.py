@@ -9,7 +9,7 @@ from deploy.emulator.entra import directory
 from deploy.emulator.entra.access_tokens import TENANT
 from deploy.emulator.wire import fields
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, arm_error
+from deploy.emulator.wire.responses import Answer, location_required, resource_not_found
 from deploy.emulator.workspace import workspaces
 from deploy.emulator.world.store import Resource, World
 
@@ -43,7 +43,7 @@ def get(call: Call) -> Answer:
     workspaces.require_group(call)
     found = call.world.get(workspaces.id_in_group(call, TYPE))
     if found is None:
-        raise workspaces.not_found(f"{TYPE}/{call.route_params['name']}", call.route_params["group"])
+        raise resource_not_found(f"{TYPE}/{call.route_params['name']}", call.route_params["group"])
     return Answer(200, found.body)
 
 
@@ -57,7 +57,7 @@ def put(call: Call) -> Answer:
     group, body = workspaces.require_group(call), call.object()
     location = fields.text(body, "location")
     if not location:
-        raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
+        raise location_required()
     existed = call.world.get(workspaces.id_in_group(call, TYPE)) is not None
     region = location.replace(" ", "").lower()
     created = save(call.world, group.body["id"], call.route_params["name"], region, fields.texts(body, "tags"))

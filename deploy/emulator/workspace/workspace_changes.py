@@ -17,7 +17,14 @@ from deploy.emulator.rbac import role_assignments
 from deploy.emulator.rbac.builtin_roles import AI_ADMINISTRATOR
 from deploy.emulator.wire import fields, long_running
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, arm_error, timestamp, user_error
+from deploy.emulator.wire.responses import (
+    Answer,
+    Json,
+    location_required,
+    other_location,
+    timestamp,
+    user_error,
+)
 from deploy.emulator.workspace import datastores, workspaces
 from deploy.emulator.world.store import Resource
 
@@ -40,15 +47,11 @@ def put(call: Call) -> Answer:
     found = _find(call)
     location = (fields.text(body, "location") or "").replace(" ", "").lower()
     if not location:
-        raise arm_error(400, "LocationRequired", "The location property is required for this definition.")
+        raise location_required()
     if found is None:
         found = _create(call, group, location, body)
     elif location != found.location:
-        raise arm_error(
-            409, "InvalidResourceLocation",
-            f"The resource '{found.body['name']}' already exists in location '{found.location}'. A resource with the "
-            f"same name cannot be created in location '{location}'. Please select a new resource name.",
-        )  # fmt: skip
+        raise other_location(found.body["name"], found.location, location)
     else:
         found.body["tags"] = fields.texts(body, "tags")
         _change(call, found, body)

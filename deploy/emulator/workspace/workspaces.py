@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from deploy.emulator.rbac.rights import SUBSCRIPTION_READ
 from deploy.emulator.storage import access
 from deploy.emulator.wire.call import Call
-from deploy.emulator.wire.responses import Answer, Json, Refusal, arm_error
+from deploy.emulator.wire.responses import Answer, Json, Refusal, arm_error, resource_not_found
 from deploy.emulator.world.store import Resource
 
 PROVIDER = "Microsoft.MachineLearningServices"
@@ -32,7 +32,7 @@ def require(call: Call) -> Resource:
         raise no_subscription(names["subscription"])
     if call.world.get(group) is None:
         raise arm_error(404, "ResourceGroupNotFound", f"Resource group '{names['group']}' could not be found.")
-    raise not_found(f"{WORKSPACE}/{names['workspace']}", names["group"])
+    raise resource_not_found(f"{WORKSPACE}/{names['workspace']}", names["group"])
 
 
 def require_subscription(call: Call, scope: str) -> None:
@@ -45,15 +45,6 @@ def require_subscription(call: Call, scope: str) -> None:
 def no_subscription(name: str) -> Refusal:
     """404 for a missing subscription."""
     return arm_error(404, "SubscriptionNotFound", f"The subscription '{name}' could not be found.")
-
-
-def not_found(name: str, group: str) -> Refusal:
-    """404 for a missing resource; `name` is its type and names, provider first."""
-    return arm_error(
-        404, "ResourceNotFound",
-        f"The Resource '{name}' under resource group '{group}' was not found. "
-        "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
-    )  # fmt: skip
 
 
 def get(call: Call) -> Answer:
@@ -173,7 +164,7 @@ def computes(call: Call) -> Answer:
 def compute(call: Call) -> Answer:
     """GET one compute: always 404."""
     require(call)
-    raise not_found(
+    raise resource_not_found(
         f"{WORKSPACE}/{call.route_params['workspace']}/computes/{call.route_params['compute']}",
         call.route_params["group"],
     )
