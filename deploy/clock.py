@@ -1,10 +1,18 @@
-"""The time source. Commands, steps and the executor receive a `Clock`; tests pass one in which hours pass at once."""
+"""Time: the clock that commands, steps and the executor receive, and waits that hold no thread.
+
+Tests pass a clock in which hours pass at once.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -34,3 +42,64 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+class ScaledClock:
+    """A clock that passes as the clock of an emulator's world does: `read` returns its time in seconds and its speed.
+
+    Waits are shorter by the world's time scale, and end early when its clock is advanced. In a world whose clock is
+    stopped, they pass at real speed.
+    """
+
+    _FRESH = 0.5
+    """Real seconds for which what was read is used; a sleep is cut into pieces of this length."""
+
+    def __init__(self, real: Clock, read: Callable[[], tuple[float, float]]) -> None:
+        self._real, self._read = real, read
+        self._lock = threading.Lock()
+        self._at = real.monotonic()
+        self._world, self._scale = read()
+        self._passed = 0.0
+
+    def now(self) -> datetime:
+        return self._real.now()
+
+    def monotonic(self) -> float:
+        with self._lock:
+            now = self._real.monotonic()
+            passed = (now - self._at) * (self._scale or 1.0)
+            if now - self._at < self._FRESH:
+                return self._passed + passed
+            world, self._scale = self._read()
+            self._passed += max(passed, world - self._world)
+            self._at, self._world = now, world
+            return self._passed
+
+    def sleep(self, seconds: float) -> None:
+        end = self.monotonic() + seconds
+        while (left := end - self.monotonic()) > 0:
+            self._real.sleep(min(self._FRESH, left / (self._scale or 1.0)))
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What a task yields: it goes on after `seconds`, and holds no thread meanwhile.
+
+    `may_block`: what comes next may take long (an upload, a scoring request), so it must not delay other tasks.
+    """
+
+    seconds: float
+    may_block: bool = False
+
+
+Task = Generator[Wait, None, T]
+"""Work with waits in it: `yield Wait(5)` instead of a sleep, `yield from` to do a part of it."""
+
+
+def finish(task: Task[T], clock: Clock) -> T:
+    """Run a task to its end in this thread, sleeping where it waits."""
+    while True:
+        try:
+            clock.sleep(next(task).seconds)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]

@@ -115,7 +115,7 @@ def apply(
     environment: OptionalEnvironment = None,
     output_format: Format = Output.TEXT,
     yes: Yes = False,
-    jobs: Jobs = 8,
+    jobs: Jobs = None,
     events: Events = None,
     cleanup: Annotated[
         bool, typer.Option("--cleanup", help="Delete the deployment of a release that fails; its logs are saved.")
@@ -138,12 +138,11 @@ def teardown(
     endpoints: Endpoints = None,
     output_format: Format = Output.TEXT,
     yes: Yes = False,
-    jobs: Jobs = 8,
     events: Events = None,
 ) -> None:
     """Delete everything that this environment created. Registered models, code and environments stay."""
     invocation = Invocation("teardown", environment, endpoints or (), yes=yes, events=events)
-    runner.run_plan_command(invocation, output_format, lambda commands, common: commands.teardown(**common, jobs=jobs))
+    runner.run_plan_command(invocation, output_format, lambda commands, common: commands.teardown(**common))
 
 
 def rollback(
@@ -155,13 +154,12 @@ def rollback(
     ] = "",
     output_format: Format = Output.TEXT,
     yes: Yes = False,
-    jobs: Jobs = 8,
     events: Events = None,
 ) -> None:
     """Move traffic back to the previous release. Probes that release first."""
     invocation = Invocation("rollback", environment, endpoints or (), yes=yes, events=events)
     runner.run_plan_command(
-        invocation, output_format, lambda commands, common: commands.rollback(**common, every=every, to=to, jobs=jobs)
+        invocation, output_format, lambda commands, common: commands.rollback(**common, every=every, to=to)
     )
 
 

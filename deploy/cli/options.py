@@ -27,7 +27,10 @@ Format = Annotated[Output, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
 PlainFormat = Annotated[TextOrJson, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
 StatusFormat = Annotated[StatusOutput, typer.Option(*_OUTPUT, help=_OUTPUT_HELP)]
 Yes = Annotated[bool, typer.Option("--yes", help="Skip the confirmation.")]
-Jobs = Annotated[int, typer.Option("--jobs", metavar="NUMBER", min=1, max=64, help="Endpoints to process in parallel.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", metavar="NUMBER", min=1, help="Provision at most so many deployments at once."),
+]
 Events = Annotated[
     Path | None, typer.Option("--events", metavar="FILE", help="Write progress events to this file as JSON lines.")
 ]

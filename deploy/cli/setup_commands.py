@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli import console, output, runner
-from deploy.cli.options import Endpoints, Environment, Events, Format, Jobs, Yes
+from deploy.cli.options import Endpoints, Environment, Events, Format, Yes
 from deploy.cli.output import Output, View
 from deploy.cli.runner import Invocation
 from deploy.errors import UsageError
@@ -47,7 +47,6 @@ def adopt(
     endpoints: Endpoints = None,
     output_format: Format = Output.TEXT,
     yes: Yes = False,
-    jobs: Jobs = 8,
     events: Events = None,
     owners: Annotated[
         list[str] | None,
@@ -61,7 +60,7 @@ def adopt(
     """Manage existing endpoints (changes only tags and descriptions)."""
     invocation = Invocation("adopt", environment, endpoints or (), yes=yes, events=events)
     runner.run_plan_command(
-        invocation, output_format, lambda commands, common: commands.adopt(**common, owners=owners or (), jobs=jobs)
+        invocation, output_format, lambda commands, common: commands.adopt(**common, owners=owners or ())
     )
 
 

@@ -111,7 +111,7 @@ def renew(
         bool, typer.Option("--in-place", help="Delete the old endpoint first (downtime); needs no extra quota.")
     ] = False,
     yes: Yes = False,
-    jobs: Jobs = 8,
+    jobs: Jobs = None,
     output_format: Format = Output.TEXT,
     events: Events = None,
 ) -> None:
@@ -132,7 +132,7 @@ def restore(
     environment: Environment,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of one endpoint in .amldeploy/reaped/.")],
     yes: Yes = False,
-    jobs: Jobs = 8,
+    jobs: Jobs = None,
     output_format: Format = Output.TEXT,
     events: Events = None,
 ) -> None:

@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deploy.clock import Clock
+from deploy.clock import Clock, ScaledClock, SystemClock
 from deploy.cloud import github, response_schemas
 from deploy.cloud.arm import Arm
 from deploy.cloud.error_translation import translated_errors
@@ -83,7 +83,7 @@ CLOUDS = {
 
 
 class Cloud:
-    """A connection to one workspace. Paths in steps are relative to `root`."""
+    """A connection to one workspace. Paths in steps are relative to `root`. `clock`: all waits for Azure follow it."""
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ def connect(environment: Environment, root: Path, state: Path, clock: Clock, on_
         return
     with _emulator(state) as running, _variables(running.variables()):
         hosts = Hosts(running.url, "https://ml.azure.com/.default", running.url, storage="core.windows.net")
-        cloud = Cloud(environment, hosts, root, clock, ca=str(running.ca), on_secret=on_secret)
+        cloud = Cloud(environment, hosts, root, _paced(clock, state), ca=str(running.ca), on_secret=on_secret)
         cloud.why_no_scoring_script = partial(_why_no_scoring_script, state)
         cloud.why_unanswered = _why_unanswered
         try:
@@ -204,6 +204,17 @@ def _emulator(state: Path) -> Iterator[Running]:
         except emulator.WorldUnavailable as error:
             raise UsageError("open the local environment", error.reason, error.cure, code="AML645") from error
         yield running
+
+
+def _paced(clock: Clock, state: Path) -> Clock:
+    """Real time at the pace of the emulator's world; a clock that a test passes stays as it is."""
+    from deploy import emulator
+
+    def read() -> tuple[float, float]:
+        found = emulator.clock(state)
+        return float(found["seconds"]), float(found["scale"])
+
+    return ScaledClock(clock, read) if isinstance(clock, SystemClock) else clock
 
 
 def _why_no_scoring_script(state: Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from deploy.clock import Task
 from deploy.cloud import response_schemas
 from deploy.cloud.connect import Cloud
 from deploy.cloud.endpoints import endpoint_path
@@ -20,7 +21,7 @@ Keys = Mapping[str, str]
 """primaryKey and secondaryKey, the form of listKeys and of `properties.keys`."""
 
 
-def create(cloud: Cloud, name: str, former: str, put: Callable[[Keys], None]) -> tuple[bool, str]:
+def create(cloud: Cloud, name: str, former: str, put: Callable[[Keys], Task[None]]) -> Task[tuple[bool, str]]:
     """Whether `put` created endpoint `name` with the keys of `former`, and a note about its keys.
 
     If not, the endpoint does not exist yet. The note contains no key; each key is masked.
@@ -34,7 +35,7 @@ def create(cloud: Cloud, name: str, former: str, put: Callable[[Keys], None]) ->
     if not keys:
         return False, f"{_NEW}: {former} has none"
     try:
-        put(keys)
+        yield from put(keys)
     except (Transient, Unanswered):
         raise
     except CloudError:

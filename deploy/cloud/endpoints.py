@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from deploy.clock import Task
 from deploy.cloud import response_schemas, sdk_entities
 from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import VERSION, Operation, run_operation
@@ -119,7 +120,7 @@ def check_name(cloud: Cloud, name: str) -> tuple[bool | None, str]:
 
 def put_endpoint(
     cloud: Cloud, document: Mapping[str, Json], *, what: str, timeout_seconds: float, is_desired: Condition
-) -> None:
+) -> Task[None]:
     """Create or replace an endpoint from its CLI v2 document; `is_desired`: whether a body has the desired state.
 
     azure-ai-ml changes an entity while sending it, so each attempt loads its own.
@@ -128,7 +129,7 @@ def put_endpoint(
     def begin() -> None:
         cloud.ml.online_endpoints.begin_create_or_update(sdk_entities.load_endpoint(document))
 
-    run_operation(
+    return run_operation(
         cloud,
         Operation(what, endpoint_path(cloud, str(document["name"])), succeeded(is_desired), timeout_seconds),
         begin,
@@ -144,7 +145,7 @@ def put_deployment(
     timeout_seconds: float,
     is_desired: Condition,
     record: sdk_entities.Record,
-) -> None:
+) -> Task[None]:
     """Create or replace a deployment from its CLI v2 document; relative paths start at `folder`.
 
     azure-ai-ml changes an entity while sending it (a data collector loses its sampling rate and cannot be sent again),
@@ -158,10 +159,10 @@ def put_deployment(
     operation = Operation(
         what, f"{above}/deployments/{document['name']}", succeeded(is_desired), timeout_seconds, above
     )
-    run_operation(cloud, operation, begin)
+    return run_operation(cloud, operation, begin)
 
 
-def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, timeout_seconds: float) -> None:
+def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, timeout_seconds: float) -> Task[None]:
     """Change the tags or the number of instances of the resource at `path` with a PATCH."""
 
     def scaled(existing: Json) -> bool:  # Azure's sku has more fields than the capacity
@@ -171,22 +172,24 @@ def patch(cloud: Cloud, path: str, body: Mapping[str, Json], *, what: str, timeo
         return existing is not None and existing.get("tags") == body["tags"]
 
     is_desired = succeeded(scaled) if "sku" in body else tagged
-    run_operation(
+    return run_operation(
         cloud, Operation(what, path, is_desired, timeout_seconds), lambda: cloud.arm.patch(path, VERSION, what, body)
     )
 
 
-def delete_endpoint(cloud: Cloud, name: str, *, what: str, timeout_seconds: float) -> None:
+def delete_endpoint(cloud: Cloud, name: str, *, what: str, timeout_seconds: float) -> Task[None]:
     """Delete an endpoint and its deployments; success if it does not exist."""
     operation = Operation(what, endpoint_path(cloud, name), _is_gone, timeout_seconds)
-    run_operation(cloud, operation, lambda: cloud.ml.online_endpoints.begin_delete(name=name))
+    return run_operation(cloud, operation, lambda: cloud.ml.online_endpoints.begin_delete(name=name))
 
 
-def delete_deployment(cloud: Cloud, endpoint: str, name: str, *, what: str, timeout_seconds: float) -> None:
+def delete_deployment(cloud: Cloud, endpoint: str, name: str, *, what: str, timeout_seconds: float) -> Task[None]:
     """Delete a deployment, which must have no traffic; success if it does not exist."""
     above = endpoint_path(cloud, endpoint)
     operation = Operation(what, f"{above}/deployments/{name}", _is_gone, timeout_seconds, above)
-    run_operation(cloud, operation, lambda: cloud.ml.online_deployments.begin_delete(name=name, endpoint_name=endpoint))
+    return run_operation(
+        cloud, operation, lambda: cloud.ml.online_deployments.begin_delete(name=name, endpoint_name=endpoint)
+    )
 
 
 def read_logs(cloud: Cloud, endpoint: str, deployment: str, container: str, lines: int) -> str:

@@ -3,8 +3,9 @@
 If a response is lost, or the status of an operation cannot be found, or it was cancelled, or another operation is
 running, the resource itself shows the result: it is polled while it is being changed, and only if it is not in the
 desired state, the change is sent again, at most twice. No change is sent again without such a read.
-Our own instead of azure-core's LROPoller, which notices an end 5 to 30 s late and sends extra reads; azure-ai-ml sends
-the change.
+Every wait is yielded, so an operation that takes an hour in Azure holds no thread here.
+Our own instead of azure-core's LROPoller, which notices an end 5 to 30 s late, sends extra reads and needs a thread for
+each operation; azure-ai-ml sends the change.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from deploy.clock import Task, Wait
 from deploy.cloud import response_schemas
 from deploy.cloud.arm import Answer
 from deploy.cloud.connect import Cloud
@@ -42,32 +44,44 @@ class Operation:
     parent: str | None = None
 
 
-def run_operation(cloud: Cloud, operation: Operation, begin: Callable[[], object]) -> None:
+def run_operation(cloud: Cloud, operation: Operation, begin: Callable[[], object]) -> Task[None]:
     """Start with `begin`, which sends the change as its last request; return in the desired state. If the last attempt
     was not confirmed, the resource is read first.
 
     Raises CloudError with Azure's message, Transient if a retry may succeed, and Unanswered if the end is unknown.
     """
     deadline = cloud.clock.monotonic() + max(operation.timeout_seconds, MIN_TIMEOUT)
-    if operation.path in cloud.unconfirmed and operation.is_desired(_read_at_rest(cloud, operation, deadline)):
-        return
+    if operation.path in cloud.unconfirmed:
+        there = yield from _read_at_rest(cloud, operation, deadline)
+        if operation.is_desired(there):
+            return
     cloud.unconfirmed.add(operation.path)
-    _start_and_follow(cloud, operation, begin, deadline)
+    yield from _start_and_follow(cloud, operation, begin, deadline)
     cloud.unconfirmed.discard(operation.path)
 
 
-def _start_and_follow(cloud: Cloud, operation: Operation, begin: Callable[[], object], deadline: float) -> None:
+def _start_and_follow(cloud: Cloud, operation: Operation, begin: Callable[[], object], deadline: float) -> Task[None]:
     for starts_left in reversed(range(MAX_SENDS)):
         try:
-            return _follow(cloud, operation, begin, deadline)
+            accepted = yield from _begin(cloud, operation, begin)
+            return (yield from _follow(cloud, operation, accepted, deadline))
         except (CloudError, NotAuthenticated) as error:
             if not _is_unclear(error, operation):
                 raise
-            if operation.is_desired(_read_at_rest(cloud, operation, deadline)):
+            if operation.is_desired((yield from _read_at_rest(cloud, operation, deadline))):
                 return None
             if not starts_left or not _can_send_again(error):
                 raise
     return None
+
+
+def _begin(cloud: Cloud, operation: Operation, begin: Callable[[], object]) -> Task[Accepted]:
+    """Send the change and return Azure's response to it; `begin` may block for as long as an upload takes."""
+    yield Wait(0, may_block=True)
+    with translated_errors(operation.what):
+        begin()
+    accepted: Accepted = cloud.arm.transport.responses.accepted
+    return accepted
 
 
 def send_once(send: Callable[[], None], is_done: Callable[[], bool]) -> None:
@@ -82,29 +96,27 @@ def send_once(send: Callable[[], None], is_done: Callable[[], bool]) -> None:
         send()
 
 
-def _follow(cloud: Cloud, operation: Operation, begin: Callable[[], object], deadline: float) -> None:
-    with translated_errors(operation.what):
-        begin()
-    accepted = cloud.arm.transport.responses.accepted
+def _follow(cloud: Cloud, operation: Operation, accepted: Accepted, deadline: float) -> Task[None]:
     where, started = accepted.operation or accepted.result, cloud.clock.monotonic()
     if where is None:
-        return _end_without_operation(cloud, operation, accepted, deadline)
+        return (yield from _end_without_operation(cloud, operation, accepted, deadline))
     kind, retry_after = f"{accepted.method} {operation.path.split('/')[-2]}", retry_after_seconds(accepted.headers)
-    while (spent := cloud.clock.monotonic() - started) < deadline - started:
-        cloud.clock.sleep(min(cloud.poll_interval.pause(kind, spent, retry_after), deadline - started - spent))
-        state, answer = _state_of(cloud, operation, accepted, where)
-        if state in _FINISHED:
-            cloud.poll_interval.ended(kind, cloud.clock.monotonic() - started)
-            return _ended(operation, state, answer)
-        retry_after = retry_after_seconds(answer.headers) if answer else retry_after
+    with cloud.poll_interval.following():
+        while (spent := cloud.clock.monotonic() - started) < deadline - started:
+            yield Wait(min(cloud.poll_interval.pause(kind, spent, retry_after), deadline - started - spent))
+            state, answer = _state_of(cloud, operation, accepted, where)
+            if state in _FINISHED:
+                cloud.poll_interval.ended(kind, cloud.clock.monotonic() - started)
+                return _ended(operation, state, answer)
+            retry_after = retry_after_seconds(answer.headers) if answer else retry_after
     raise _still_running(operation)
 
 
-def _end_without_operation(cloud: Cloud, operation: Operation, accepted: Accepted, deadline: float) -> None:
+def _end_without_operation(cloud: Cloud, operation: Operation, accepted: Accepted, deadline: float) -> Task[None]:
     """The end of a change without an operation, from the state of the resource."""
     if accepted.method == "DELETE":
         return
-    body = _read_at_rest(cloud, operation, deadline)
+    body = yield from _read_at_rest(cloud, operation, deadline)
     _ended(operation, str(((body or {}).get("properties") or {}).get("provisioningState") or "Succeeded").lower(), None)
 
 
@@ -182,25 +194,25 @@ def _can_send_again(error: CloudError | NotAuthenticated) -> bool:
     return not isinstance(error, Unanswered) or error.sent
 
 
-def _read_at_rest(cloud: Cloud, operation: Operation, deadline: float) -> Json | None:
+def _read_at_rest(cloud: Cloud, operation: Operation, deadline: float) -> Task[Json | None]:
     """The resource, after all operations on it and its parent have ended; None if it does not exist."""
     while True:
-        body = _read(cloud, operation, operation.path)
-        above = _read(cloud, operation, operation.parent) if operation.parent else None
+        body = yield from _read(cloud, operation, operation.path)
+        above = (yield from _read(cloud, operation, operation.parent)) if operation.parent else None
         if not (_is_busy(body) or _is_busy(above)):
             return body
         if cloud.clock.monotonic() + _PAUSE > deadline:
             raise _still_running(operation)
-        cloud.clock.sleep(_PAUSE)
+        yield Wait(_PAUSE)
 
 
-def _read(cloud: Cloud, operation: Operation, path: str) -> Json | None:
+def _read(cloud: Cloud, operation: Operation, path: str) -> Task[Json | None]:
     """The resource; read again after pauses if there is no response."""
     for pause in (_PAUSE * 3**n for n in range(_READS - 1)):
         try:
             return cloud.arm.look(path, VERSION, operation.what, response_schemas.Resource)
         except Unanswered:
-            cloud.clock.sleep(pause)
+            yield Wait(pause)
     return cloud.arm.look(path, VERSION, operation.what, response_schemas.Resource)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from deploy.clock import Task
 from deploy.cloud import endpoint_keys, endpoints
 from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import Operation, run_operation
@@ -32,7 +33,7 @@ def create(
     what: str,
     timeout_seconds: float,
     keys_of: str | None = None,
-) -> str:
+) -> Task[str]:
     """Create an endpoint with a lease that ends in `seconds`, at most 168 h. Returns a note about it.
     `keys_of`: the endpoint with the keys to use.
 
@@ -46,23 +47,27 @@ def create(
     }
     name, until = str(document["name"]), f"its lease ends {leases.local_and_utc(ends)}"
     if keys_of:
-        made, keys = with_keys(cloud, leased, api_version or KNOWN, keys_of, what=what, timeout_seconds=timeout_seconds)
+        made, keys = yield from with_keys(
+            cloud, leased, api_version or KNOWN, keys_of, what=what, timeout_seconds=timeout_seconds
+        )
         until = f"{until}; {keys}"
         if made and _has_lease(cloud, name):
             return f"{until}; created with api-version {api_version or KNOWN}"
         if made:
-            endpoints.delete_endpoint(cloud, name, what=what, timeout_seconds=timeout_seconds)
+            yield from endpoints.delete_endpoint(cloud, name, what=what, timeout_seconds=timeout_seconds)
     if api_version is None:
-        endpoints.put_endpoint(cloud, leased, what=what, timeout_seconds=timeout_seconds, is_desired=lambda _: True)
+        yield from endpoints.put_endpoint(
+            cloud, leased, what=what, timeout_seconds=timeout_seconds, is_desired=lambda _: True
+        )
         if _has_lease(cloud, name):
             return until
-        endpoints.delete_endpoint(cloud, name, what=what, timeout_seconds=timeout_seconds)
+        yield from endpoints.delete_endpoint(cloud, name, what=what, timeout_seconds=timeout_seconds)
     version = api_version or KNOWN
-    _put(cloud, leased, version, what=what, timeout_seconds=timeout_seconds)
+    yield from _put(cloud, leased, version, what=what, timeout_seconds=timeout_seconds)
     if _has_lease(cloud, name):
         why = "" if api_version else ", because azure-ai-ml's own did not save the lease"
         return f"{until}; created with api-version {version}{why}"
-    endpoints.delete_endpoint(cloud, name, what=what, timeout_seconds=timeout_seconds)
+    yield from endpoints.delete_endpoint(cloud, name, what=what, timeout_seconds=timeout_seconds)
     cure = "Set quota.capacity to dedicated, or quota.api_version to one that saves the two properties"
     cause = f"the service created the endpoint without the lease, also with api-version {version}"
     raise CloudError(what, cause, cure, code="AML318")
@@ -70,11 +75,11 @@ def create(
 
 def with_keys(
     cloud: Cloud, document: Mapping[str, Json], version: str, former: str, *, what: str, timeout_seconds: float
-) -> tuple[bool, str]:
+) -> Task[tuple[bool, str]]:
     """Whether the endpoint was created with the keys of `former`, and a note about its keys."""
 
-    def put(keys: endpoint_keys.Keys) -> None:
-        _put(cloud, document, version, what=what, timeout_seconds=timeout_seconds, keys=keys)
+    def put(keys: endpoint_keys.Keys) -> Task[None]:
+        return _put(cloud, document, version, what=what, timeout_seconds=timeout_seconds, keys=keys)
 
     return endpoint_keys.create(cloud, str(document["name"]), former, put)
 
@@ -92,11 +97,11 @@ def _put(
     what: str,
     timeout_seconds: float,
     keys: endpoint_keys.Keys | None = None,
-) -> None:
+) -> Task[None]:
     """One PUT to ARM without azure-ai-ml, polled to its end."""
     path = endpoints.endpoint_path(cloud, str(document["name"]))
     operation = Operation(what, path, endpoints.succeeded(lambda _: True), timeout_seconds)
-    run_operation(cloud, operation, lambda: cloud.arm.put(path, version, what, _body(cloud, document, keys)))
+    return run_operation(cloud, operation, lambda: cloud.arm.put(path, version, what, _body(cloud, document, keys)))
 
 
 def _body(cloud: Cloud, document: Mapping[str, Json], keys: endpoint_keys.Keys | None = None) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 Our own layer below azure-core's retry policies (ours and those of the SDKs), because they would send a change again
 after a lost response. They retry connection errors, 429 and 5xx, and for reads also responses that are incomplete or
 invalid. A change with a lost response raises `AnswerLost`, and the caller reads the resource.
-Operations are polled by `operations`, so requests of the SDK's own pollers are not sent: they are recognized by the
-name of their threads, `LROPoller`, which may change in azure-core. What the SDK reads before each write, the workspace
+Operations are polled by `operations`, so requests of the SDK's own pollers are not sent: their threads start without
+the context of ours. What the SDK reads before each write, the workspace
 and the endpoint, is answered from the responses of the last moment.
 """
 
@@ -15,6 +15,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -81,6 +82,8 @@ def open_session(clock: Clock, ca: str | None) -> Any:
     """A transport for azure-core's pipelines. `ca` is a file with the trusted certificate authority."""
     from azure.core.exceptions import DecodeError, ServiceResponseError
     from azure.core.pipeline.transport import RequestsTransport
+
+    _IS_OURS.set(True)
 
     class Session(RequestsTransport):  # type: ignore[misc] # azure-core is untyped here
         def __init__(self) -> None:
@@ -194,9 +197,13 @@ class _Meter:
         return response
 
 
+_IS_OURS: ContextVar[bool] = ContextVar("is_ours", default=False)
+"""Set where a session is opened, and inherited by the threads that we start with a copy of the context."""
+
+
 def _may_send() -> None:
     """Raises in the threads with which the SDK polls its operations; their results are not used."""
-    if threading.current_thread().name.startswith("LROPoller"):
+    if not _IS_OURS.get():
         raise PollerStopped
 
 

@@ -21,7 +21,6 @@ def adopt(
     owners: Collection[str] = (),
     approve: Approve,
     emit: Emit,
-    jobs: int = 8,
 ) -> Result:
     """Write our tags on endpoints without an owner tag, or with one of `owners`. Nothing else is changed."""
     environment, specs = validate(project, name, only)
@@ -32,4 +31,4 @@ def adopt(
             existing, rows = observe.observe_names(cloud, specs), role_assignments.assignments(cloud)
         plan = plan_adoption(environment, specs, existing, rows, owners)
         approve(plan, environment.cloud != "local")
-        return run_plan(project, cloud, plan, "adopt", emit, jobs)
+        return run_plan(project, cloud, plan, "adopt", emit)

@@ -23,7 +23,7 @@ def apply(
     *,
     approve: Approve,
     emit: Emit,
-    jobs: int = 8,
+    jobs: int | None = None,
     plan_file: Path | None = None,
     cleanup: bool = False,
     allow_rolled_back: bool = False,

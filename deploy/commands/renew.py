@@ -44,7 +44,7 @@ def renew(
     emit: Emit,
     show: Show,
     warn: Warn | None = None,
-    jobs: int = 8,
+    jobs: int | None = None,
 ) -> Result:
     """Replace each endpoint with a lease that ends within `within` hours by its successor. Safe to run at any time."""
     file = validation.validate_environment(reader.read_environment(project.root, name))

@@ -27,7 +27,9 @@ from deploy.planning import observe, planner
 from deploy.steps import alias, autoscale
 
 
-def restore(project: Project, name: str, folder: Path, *, approve: Approve, emit: Emit, jobs: int = 8) -> Result:
+def restore(
+    project: Project, name: str, folder: Path, *, approve: Approve, emit: Emit, jobs: int | None = None
+) -> Result:
     """Recreate an endpoint as it was saved: deployments, traffic, tags, role assignments, autoscale settings.
 
     Its keys and its identity are new. On shared quota it gets a new lease, and the alias of its entry names its end. It

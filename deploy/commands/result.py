@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def run_plan(
     plan: Plan,
     verb: str,
     emit: Emit,
-    jobs: int = 8,
+    jobs: int | None = None,
     *,
     save: Path | None = None,
     fail_fast: Collection[str] = (),
@@ -71,7 +72,7 @@ def run_plan(
     do not wait when the shared pool is full."""
     if not plan.steps:
         return Result(plan, Report(plan.environment, plan.fingerprint, ()))
-    report = executor.execute(plan, cloud, project.clock, emit, jobs=jobs, fail_fast=fail_fast)
+    report = executor.execute(plan, cloud, cloud.clock, emit, jobs=jobs, fail_fast=fail_fast)
     report = replace(report, provenance=_provenance(cloud, plan, report))
     try:
         folder = save or project.state / "reports" / f"{project.clock.now():%Y%m%dT%H%M%S.%fZ}-{verb}"
@@ -135,7 +136,7 @@ def _read_traffic(cloud: Cloud, specs: Sequence[EndpointSpec]) -> dict[str, dict
             bodies = endpoints.list_endpoints(cloud)
             found.update({spec.key: shares(bodies.get(spec.name) or {}) for spec in specs})
 
-    thread = threading.Thread(target=read, daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=[read], daemon=True)
     thread.start()
     thread.join(_READ_TIMEOUT)
     return dict(found)

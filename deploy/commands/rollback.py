@@ -21,7 +21,6 @@ def rollback(
     to: str = "",
     approve: Approve,
     emit: Emit,
-    jobs: int = 8,
 ) -> Result:
     """Move all traffic to the previous release, or to release or commit `to`.
 
@@ -34,4 +33,4 @@ def rollback(
         siblings = observe.observe_siblings(cloud, environment, specs)
         plan = planning.plan(environment, specs, facts, to=to, every=every, siblings=siblings)
         approve(plan, environment.cloud != "local")
-        return with_status(cloud, specs, run_plan(project, cloud, plan, "rollback", emit, jobs))
+        return with_status(cloud, specs, run_plan(project, cloud, plan, "rollback", emit))

@@ -16,9 +16,7 @@ from deploy.planning import observe, planner
 from deploy.steps import alias
 
 
-def teardown(
-    project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, emit: Emit, jobs: int = 8
-) -> Result:
+def teardown(project: Project, name: str, only: Sequence[str] = (), *, approve: Approve, emit: Emit) -> Result:
     """Delete the endpoints, and first every other endpoint and role assignment with the owner tag of their entries."""
     environment, specs = validate(project, name, only)
     deleted = {spec.key for spec in specs}
@@ -41,5 +39,5 @@ def teardown(
             notes=(*plan.notes, *notes),
         )
         approve(plan, environment.cloud != "local")
-        result = run_plan(project, cloud, plan, "teardown", emit, jobs)
+        result = run_plan(project, cloud, plan, "teardown", emit)
         return replace(result, failure_messages=undeleted_aliases(result.report))

@@ -1,7 +1,8 @@
 """The executor: a plan in, a report out. The only loop over steps, and the only place that retries a step.
 
-Endpoints run in parallel, the steps of one in their order. A step that raises `Transient` is retried within its budget:
-full jitter, Azure's Retry-After respected, no sleep past the deadline. When a step fails, the remaining steps of that
+All endpoints run side by side (`scheduler`), the steps of one in their order; a step that waits holds no thread. A step
+that raises `Transient` is retried within its budget: full jitter, Azure's Retry-After respected, no wait past the
+deadline. When a step fails, the remaining steps of that
 endpoint are not started, and its rescue runs if a step that the rescue reverts was started. If the shared pool stays
 full, the endpoint continues with the plan's fallback, if it has one.
 """
@@ -9,29 +10,32 @@ full, the endpoint continues with the plan's fallback, if it has one.
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import tenacity
 
 from deploy import redact
-from deploy.clock import Clock
+from deploy.clock import Clock, Task, Wait
 from deploy.cloud.connect import Cloud
 from deploy.domain.arm import Json
 from deploy.domain.plan import Plan, Step, Verb
 from deploy.domain.report import Evidence, Outcome, Report, State, as_json
 from deploy.errors import BUG, POOL_FULL, DeployError, Exit, Terminated, Transient
 from deploy.execution.progress import Event, EventKind
-from deploy.parallel import run_parallel
+from deploy.execution.scheduler import run_tasks
 from deploy.sanitize import sanitize
 from deploy.steps import ALL_STEP_TYPES, StepType
 
 Emit = Callable[[Event], None]
 _FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
+_PLACE_POLL = 1.0
 _DOUBLINGS = 5
 """After so many doublings the first wait exceeds the longest."""
 _CHECK_CACHE_SECONDS = 30.0
@@ -39,7 +43,7 @@ _CHECK_CACHE_SECONDS = 30.0
 
 
 class _Cancelled(BaseException):
-    """The run was interrupted: this thread ends."""
+    """The run was interrupted: this endpoint's task ends."""
 
 
 @dataclass(frozen=True)
@@ -50,23 +54,62 @@ class _Run:
     clock: Clock
     emit: Emit
     step_types: Sequence[StepType]
+    jobs: threading.Semaphore | None
+    """One place for each deployment that may be provisioned at once; None: as many as there are."""
     halt: threading.Event = field(default_factory=threading.Event)
-    """Set when the run is interrupted: no step starts any more, and every wait ends."""
+    """Set when the run is interrupted: no step starts any more."""
 
     def event(self, kind: EventKind, step: Step, *rest: Any) -> None:
         self.emit(Event(kind, str(step.address), step.verb, *rest))
 
-    def wait(self, step: Step, seconds: float) -> None:
-        """Sleep in short pieces, with an event after each."""
+    def wait(self, step: Step, seconds: float) -> Task[None]:
+        """Wait in short pieces, with an event after each."""
         left = seconds
         while left > 0:
             piece = min(left, _TICK)
-            self.clock.sleep(piece)
-            if self.halt.is_set():
-                raise _Cancelled
+            yield Wait(piece)
             left -= piece
             if left > 0:
                 self.event(EventKind.WAITING, step, f"{left:.0f} s to go")
+
+    def place(self, step: Step, step_type: StepType) -> Task[AbstractContextManager[object]]:
+        """A place among the deployments that may be provisioned at once, for a step that needs one; left at its end."""
+        if self.jobs is None or not getattr(step_type, "PROVISIONS", False) or step.verb is Verb.DELETE:
+            return nullcontext()
+        is_told = False
+        while not self.jobs.acquire(blocking=False):
+            if not is_told:
+                self.event(EventKind.WAITING, step, "for another deployment to end (--jobs)")
+            is_told = True
+            yield Wait(_PLACE_POLL)
+        freed = ExitStack()
+        freed.callback(self.jobs.release)
+        return freed
+
+
+class _Retrying(tenacity.Retrying):
+    """tenacity for tasks: attempts and waits are parts of the task, which continues in any thread."""
+
+    @cached_property
+    def statistics(self) -> dict[str, Any]:
+        """tenacity's own are different in each thread."""
+        return {}
+
+    def __call__(self, attempt: Callable[[], Task[Evidence]]) -> Task[Evidence]:  # type: ignore[override]
+        self.begin()
+        state = tenacity.RetryCallState(self, fn=None, args=(), kwargs={})
+        while True:
+            do = self.iter(retry_state=state)
+            if isinstance(do, tenacity.DoAttempt):
+                try:
+                    state.set_result((yield from attempt()))
+                except Exception:  # noqa: BLE001 tenacity raises it again if there is no other attempt
+                    state.set_exception(sys.exc_info())  # type: ignore[arg-type]
+            elif isinstance(do, tenacity.DoSleep):
+                state.prepare_for_next_attempt()
+                yield from self.sleep(do)  # type: ignore[misc]
+            else:
+                return do  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -87,23 +130,23 @@ class _EndpointRun:
     current: tuple[Step, float, int] | None = None
     """The step that runs, when it started, and the number of outcomes before it."""
 
-    def execute(self) -> None:
-        self._execute(self.steps)
+    def execute(self) -> Task[None]:
+        yield from self._execute(self.steps)
 
-    def _execute(self, steps: Sequence[Step]) -> None:
+    def _execute(self, steps: Sequence[Step]) -> Task[None]:
         for number, step in enumerate(steps):
-            outcome = self._step(step)
+            outcome = yield from self._step(step)
             self.outcomes.append(outcome)
             if outcome.state is not State.FAILED:
                 continue
             if (outcome.error or {}).get("code") == POOL_FULL and self._can_fall_back:
                 self._switch_to_fallback(steps[number + 1 :])
-                self._execute(self.fallback)
+                yield from self._execute(self.fallback)
                 return
             self.outcomes += not_reached(steps[number + 1 :])
             started = {s.address for s in steps[: number + 1]}
             if "idle" not in step.body:  # the rollout is done then: traffic stays on the new release
-                self._rescue([s for s in self.rescue if s.address in started])
+                yield from self._rescue([s for s in self.rescue if s.address in started])
             return
 
     @property
@@ -119,10 +162,10 @@ class _EndpointRun:
             Event(EventKind.NOTE, text=f"{self.key}: the shared pool stayed full, so it goes to dedicated quota.")
         )
 
-    def _rescue(self, steps: Sequence[Step]) -> None:
+    def _rescue(self, steps: Sequence[Step]) -> Task[None]:
         for step in steps:
             self.run.event(EventKind.RESCUING, step, step.why)
-            outcome = replace(self._step(step), rescue=True)
+            outcome = replace((yield from self._step(step)), rescue=True)
             done = outcome.state is State.DONE
             self.outcomes.append(replace(outcome, state=State.RESCUED) if done else outcome)
 
@@ -136,7 +179,7 @@ class _EndpointRun:
         ahead = (*self.steps, *self.fallback) if self.used_fallback else self.steps
         return found + not_reached(ahead[len(found) :])
 
-    def _step(self, step: Step) -> Outcome:
+    def _step(self, step: Step) -> Task[Outcome]:
         run, started = self.run, self.run.clock.monotonic()
         if run.halt.is_set():
             raise _Cancelled
@@ -144,12 +187,14 @@ class _EndpointRun:
         began, attempts = started, 0
         step_type = next(step_type for step_type in run.step_types if step.kind == step_type.NAME)
 
-        def attempt() -> Evidence:
+        def attempt() -> Task[Evidence]:
             nonlocal attempts
             attempts += 1
             left = max(0.0, step.retry.deadline - (run.clock.monotonic() - began))
+            yield Wait(0, may_block=True)
             with self._cached_reads(step):
-                return step_type.run(run.cloud, replace(step, retry=replace(step.retry, deadline=left))) or Evidence()
+                result = step_type.run(run.cloud, replace(step, retry=replace(step.retry, deadline=left)))
+            return ((yield from result) if isinstance(result, Generator) else result) or Evidence()
 
         def failed(words: str, error: Mapping[str, Json], files: Mapping[str, bytes]) -> Outcome:
             seconds = run.clock.monotonic() - started
@@ -158,9 +203,10 @@ class _EndpointRun:
 
         run.event(EventKind.STARTED, step, step.why)
         try:
-            run.wait(step, step.retry.wait)
-            began = run.clock.monotonic()
-            evidence = self._retry_policy(step, began)(attempt)
+            yield from run.wait(step, step.retry.wait)
+            with (yield from run.place(step, step_type)):
+                began = run.clock.monotonic()
+                evidence = yield from self._retry_policy(step, began)(attempt)
         except DeployError as error:
             more = {"traffic": step.body["traffic"]} if "traffic" in step.body else {}
             return failed(str(error), as_json(error) | more, getattr(error, "attached", {}))
@@ -176,7 +222,7 @@ class _EndpointRun:
         """Checks share what was read in the last seconds; a step that changes something reads again."""
         return self.run.cloud.arm.cached_reads(_CHECK_CACHE_SECONDS) if step.verb is Verb.CHECK else nullcontext()
 
-    def _retry_policy(self, step: Step, began: float) -> tenacity.Retrying:
+    def _retry_policy(self, step: Step, began: float) -> _Retrying:
         run = self.run
 
         def pause(state: tenacity.RetryCallState) -> float:
@@ -198,12 +244,12 @@ class _EndpointRun:
             words = f"{error} Trying again in {state.upcoming_sleep:.0f} s."
             run.event(EventKind.RETRYING, step, words, state.attempt_number)
 
-        return tenacity.Retrying(
+        return _Retrying(
             retry=tenacity.retry_if_exception(lambda error: _is_transient(error, step)),
             wait=pause,
             stop=should_stop,
             before_sleep=report_retry,
-            sleep=lambda seconds: run.wait(step, seconds),
+            sleep=lambda seconds: run.wait(step, seconds),  # type: ignore[arg-type]
             reraise=True,
         )
 
@@ -216,16 +262,18 @@ def _is_transient(error: BaseException, step: Step) -> bool:
 
 def execute(
     plan: Plan, cloud: Cloud, clock: Clock, emit: Emit, *,
-    jobs: int = 8, step_types: Sequence[StepType] = ALL_STEP_TYPES, fail_fast: Collection[str] = (),
+    jobs: int | None = None, step_types: Sequence[StepType] = ALL_STEP_TYPES, fail_fast: Collection[str] = (),
 ) -> Report:  # fmt: skip
-    """Run every step of `plan`, `jobs` endpoints at a time. The report has an outcome for each step; no step raises.
+    """Run every step of `plan`, all endpoints side by side. The report has an outcome for each step; no step raises.
 
+    At most `jobs` deployments are provisioned at once, if it is not None.
     An interrupt ends all waits at once, and the report shows which step ran. `emit` gets every event, without secrets.
     `fail_fast`: keys of endpoints for which a full shared pool is not tried again.
     """
     started, sent = clock.monotonic(), cloud.arm.requests
     secrets = redact.secret_values([step.body for step in plan.all_steps])
-    run = _Run(cloud, clock, _without_secrets(emit, secrets), step_types)
+    places = None if jobs is None else threading.BoundedSemaphore(jobs)
+    run = _Run(cloud, clock, _without_secrets(emit, secrets), step_types, places)
     for step in plan.steps:
         run.event(EventKind.PLANNED, step, step.why)
     steps, rescue, fallback = (_by_endpoint(each) for each in (plan.steps, plan.rescue, plan.fallback))
@@ -235,7 +283,7 @@ def execute(
     }
     stopped = None
     try:
-        run_parallel({key: each.execute for key, each in runs.items()}, jobs)
+        run_tasks([each.execute() for each in runs.values()], clock)
         done = [each.outcomes for each in runs.values()]
     except KeyboardInterrupt as stop:
         run.halt.set()

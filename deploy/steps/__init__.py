@@ -1,7 +1,8 @@
 """Step types: a module for each kind of step, which answers every question about its kind. They run in this order.
 
 Every step type has a NAME, which is the kind of its addresses, and `run(cloud, step) -> evidence`: one remote call,
-which raises CloudError, or Transient when a retry may succeed. The rest is optional:
+which raises CloudError, or Transient when a retry may succeed. A `run` that starts a long-running operation is a
+generator: it yields its waits (`deploy.clock.Wait`) and returns the evidence. The rest is optional:
 
     observe(cloud, spec)                     the facts: what exists; reads only; default: none
     plan(desired | None, facts)              the steps; pure; None: delete everything; default: none
@@ -12,6 +13,7 @@ which raises CloudError, or Transient when a retry may succeed. The rest is opti
     unexplained(step, body)                  fields of a resource that are not as the step leaves them; default: none
     essence(step)                            what makes two steps the same; default: the body
     NEEDS_CORES                              its steps wait until the cores of a deployment are free
+    PROVISIONS                               `--jobs` limits how many of its steps run at once, except deletions
     GRANTS_ACCESS                            after it creates something, Azure may refuse access for minutes
     OUTLIVES_ENDPOINT                        its facts do not depend on the endpoint
     VOLATILE_FACTS                           kinds of facts that are read again right before the first change
@@ -25,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from deploy.clock import Task
 from deploy.cloud.connect import Cloud
 from deploy.diff import effects
 from deploy.domain.arm import Facts, Json
@@ -54,7 +57,7 @@ class StepType(Protocol):
 
     NAME: str
 
-    def run(self, cloud: Cloud, step: Step, /) -> Evidence | None: ...
+    def run(self, cloud: Cloud, step: Step, /) -> Evidence | Task[Evidence | None] | Task[None] | None: ...
 
 
 STEP_TYPES: tuple[StepType, ...] = (

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from deploy import diff
+from deploy.clock import Task
 from deploy.cloud import endpoints, environment_versions, logs, preconditions, whoami
 from deploy.cloud.connect import Cloud
 from deploy.diff import effects
@@ -24,6 +25,7 @@ from deploy.reporter import format_change
 NAME = "deployment"
 VOLATILE_FACTS = ("asset",)
 NEEDS_CORES = True
+PROVISIONS = True
 _UPLOADED = {"code_configuration": "codes", "environment": "environments", "model": "models"}
 _COUNT = "instance_count"
 _RELEASE = f"tags.{RELEASE_TAG}"
@@ -113,12 +115,12 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
     return "workspace", (*rights.DEPLOYMENT_WRITE, *uploads)
 
 
-def run(cloud: Cloud, step: Step) -> None:
+def run(cloud: Cloud, step: Step) -> Task[None]:
     what, body = f"{step.verb} {step.address}", step.body
     if step.verb is Verb.DELETE:
         if "idle" in body:
             preconditions.check_idle(cloud, body, what)
-        endpoints.delete_deployment(
+        yield from endpoints.delete_deployment(
             cloud, str(body["endpoint"]), str(body["name"]), what=what, timeout_seconds=step.retry.deadline
         )
         return
@@ -129,7 +131,7 @@ def run(cloud: Cloud, step: Step) -> None:
     if "document" not in body:
         part = {"sku": {"name": "Default", "capacity": body["count"]}} if "count" in body else {"tags": body["adopted"]}
         where = endpoints.deployment_path(cloud, str(body["endpoint"]), str(body["name"]))
-        endpoints.patch(cloud, where, part, what=what, timeout_seconds=step.retry.deadline)
+        yield from endpoints.patch(cloud, where, part, what=what, timeout_seconds=step.retry.deadline)
         return
     document, folder = body["document"], cloud.root / str(body["folder"])
     if body.get("must_not_exist"):
@@ -138,7 +140,7 @@ def run(cloud: Cloud, step: Step) -> None:
     if body.get("must_have_no_traffic"):
         _check_without_traffic(cloud, document, what)
     try:
-        endpoints.put_deployment(
+        yield from endpoints.put_deployment(
             cloud, document, folder, what=what, timeout_seconds=step.retry.deadline,
             record=lambda made: _records(cloud, body, made),
             is_desired=lambda there: not diff.changes(document, there, diff.DEPLOYMENT),

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from deploy import diff
+from deploy.clock import Task
 from deploy.cloud import endpoints, shared_quota
 from deploy.cloud.connect import Cloud
 from deploy.cloud.operations import VERSION
@@ -162,15 +163,19 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
     return "workspace", (*rights.ENDPOINT_WRITE, *secrets)
 
 
-def run(cloud: Cloud, step: Step) -> Evidence | None:
+def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:
     what = f"{step.verb} {step.address}"
     if step.verb is Verb.DELETE:
-        endpoints.delete_endpoint(cloud, str(step.body["name"]), what=what, timeout_seconds=step.retry.deadline)
+        yield from endpoints.delete_endpoint(
+            cloud, str(step.body["name"]), what=what, timeout_seconds=step.retry.deadline
+        )
         return None
     if "adopted" in step.body:
         refusals.require_same_owner(endpoints.read_endpoint(cloud, str(step.body["name"])), step, what)
         path = endpoints.endpoint_path(cloud, str(step.body["name"]))
-        endpoints.patch(cloud, path, {"tags": step.body["adopted"]}, what=what, timeout_seconds=step.retry.deadline)
+        yield from endpoints.patch(
+            cloud, path, {"tags": step.body["adopted"]}, what=what, timeout_seconds=step.retry.deadline
+        )
         return None
     document, loan = step.body["document"], step.body.get("shared")
     there = _created_meanwhile(cloud, str(document["name"]), alone=bool(loan)) if step.verb is Verb.CREATE else None
@@ -180,26 +185,25 @@ def run(cloud: Cloud, step: Step) -> Evidence | None:
             return Evidence(f"another run created it; its lease expires {leases.local_and_utc(lease.ends)}")
         seconds, version, former = float(loan["seconds"]), loan["api_version"], step.body.get("predecessor")
         timeout_seconds = step.retry.deadline
-        return Evidence(
-            shared_quota.create(
-                cloud, document, seconds, version, what=what, timeout_seconds=timeout_seconds, keys_of=former
-            )
+        note = yield from shared_quota.create(
+            cloud, document, seconds, version, what=what, timeout_seconds=timeout_seconds, keys_of=former
         )
+        return Evidence(note)
     if there and is_succeeded(there) and not diff.changes(document, there, diff.ENDPOINT):
         return Evidence("it exists already")  # a PUT without its traffic would remove it
-    return _put(cloud, step, document, what)
+    return (yield from _put(cloud, step, document, what))
 
 
-def _put(cloud: Cloud, step: Step, document: Mapping[str, Json], what: str) -> Evidence | None:
+def _put(cloud: Cloud, step: Step, document: Mapping[str, Json], what: str) -> Task[Evidence | None]:
     """An endpoint on dedicated quota, with the keys of the one that it succeeds if there is one."""
     timeout_seconds, note = step.retry.deadline, ""
     if former := step.body.get("predecessor"):
-        made, note = shared_quota.with_keys(
+        made, note = yield from shared_quota.with_keys(
             cloud, document, VERSION, str(former), what=what, timeout_seconds=timeout_seconds
         )
         if made:
             return Evidence(note)
-    endpoints.put_endpoint(
+    yield from endpoints.put_endpoint(
         cloud, document, what=what, timeout_seconds=timeout_seconds,
         is_desired=lambda there: not diff.changes(document, there, diff.ENDPOINT),
     )  # fmt: skip

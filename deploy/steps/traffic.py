@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from deploy import diff
+from deploy.clock import Task
 from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.cloud.whoami import principal_name
@@ -128,13 +129,13 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
     return "workspace", rights.ENDPOINT_WRITE
 
 
-def run(cloud: Cloud, step: Step) -> Evidence | None:
+def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:
     there = endpoints.read_endpoint(cloud, str(step.body["document"]["name"]))
     if not step.body["after"] and there is None:
         return Evidence("it is already deleted")  # a PUT would create it again
     document = _with_history(cloud, _as_it_is(step.body["document"], there), step.body.get("record"))
     desired = (positive(document["traffic"]), positive(document.get("mirror_traffic") or {}), _history(document))
-    endpoints.put_endpoint(
+    yield from endpoints.put_endpoint(
         cloud, document, what=f"{step.verb} {step.address}", timeout_seconds=step.retry.deadline,
         is_desired=lambda there: (shares(there), shares(there, "mirrorTraffic"), _history(there)) == desired,
     )  # fmt: skip
