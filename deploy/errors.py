@@ -29,6 +29,8 @@ BUG = "AML001"
 """The code of a bug in amldeploy."""
 POOL_FULL = "AML311"
 """The code of a shared quota pool without free machines."""
+CONFLICTS = frozenset({"AML230", "AML319", "AML338"})
+"""The codes of steps that wrote nothing, because another run or a person changed something after the plan was made."""
 
 
 class Exit(IntEnum):
@@ -215,7 +217,7 @@ class Unanswered(CloudError):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: like Ctrl-C, with another exit code."""
+    """SIGTERM or SIGHUP: like Ctrl-C, with another exit code."""
 
 
 def _sentence(text: str) -> str:

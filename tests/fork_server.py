@@ -45,7 +45,7 @@ sent = "\\0".join(words).encode(errors="surrogateescape")
 socket.send_fds(line, [len(sent).to_bytes(4, "big")], [0, 1, 2])
 line.sendall(sent)
 at_work = int.from_bytes(line.recv(4), "big")
-for number in (signal.SIGINT, signal.SIGTERM):
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, lambda number, _: os.kill(at_work, number))
 code = line.recv(1)
 sys.exit(code[0] if code else 137)

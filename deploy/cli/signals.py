@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one interrupts whatever waits, and the report is still written.
+"""Ctrl-C, SIGTERM and SIGHUP: the first one interrupts whatever waits, and the report is still written.
 
 When a job of GitHub Actions is cancelled, the runner sends SIGINT, 7.5 s later SIGTERM, and 2.5 s later kills.
 """
@@ -41,10 +41,11 @@ class SignalHandler:
         self._first: float | None = None
 
     def install(self) -> None:
-        """Handle the signals. A process that was started with SIGINT ignored keeps ignoring it."""
-        signal.signal(signal.SIGTERM, self)
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, self)
+        """Handle the signals. A process that was started with one of them ignored (nohup) keeps ignoring it."""
+        for name in ("SIGTERM", "SIGINT", "SIGHUP"):  # Windows has no SIGHUP
+            number = getattr(signal, name, None)
+            if number is not None and (name == "SIGTERM" or signal.getsignal(number) is not signal.SIG_IGN):
+                signal.signal(number, self)
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         now = time.monotonic()

@@ -9,7 +9,7 @@ from enum import StrEnum
 from deploy.domain.arm import Address, Json
 from deploy.domain.plan import Verb
 from deploy.domain.provenance import Provenance
-from deploy.errors import BUG, CloudError, DeployError, Exit, Refused
+from deploy.errors import BUG, CONFLICTS, CloudError, DeployError, Exit, Refused
 
 
 class State(StrEnum):
@@ -68,19 +68,34 @@ class Report:
 
     @property
     def exit(self) -> Exit:
-        """The exit code. A step that was refused before any change is not a failed step."""
+        """The exit code. RESCUE_FAILED only if traffic may be on a release that failed, or was not probed; STALE for a
+        conflict with another run before any change. A step that was refused before any change is not a failed step.
+        """
         if self.stopped:
             return self.stopped
         failed = [outcome for outcome in self.outcomes if outcome.state is State.FAILED]
         if any(outcome.error and outcome.error["code"] == BUG for outcome in self.outcomes):
             return Exit.BUG
         exposed = any(outcome.error and "traffic" in outcome.error for outcome in self.outcomes)
-        if exposed or any(outcome.rescue for outcome in failed):
+        if exposed or any(outcome.rescue and outcome.address.kind == "traffic" for outcome in failed):
             return Exit.RESCUE_FAILED
+        if failed and not self._has_changed and all(map(_is_conflict, failed)):
+            return Exit.STALE
         refused = all("findings" in (outcome.error or {}) for outcome in failed)
         if failed and refused and all(outcome.verb in (Verb.CHECK, Verb.PROBE) for outcome in self.outcomes):
             return Exit.REFUSED
         return Exit.STEP_FAILED if failed else Exit.OK
+
+    @property
+    def _has_changed(self) -> bool:
+        """Whether a step changed something, or may have."""
+        started = (each for each in self.outcomes if each.state is not State.NOT_REACHED)
+        return any(each.verb not in (Verb.CHECK, Verb.PROBE) and not _is_conflict(each) for each in started)
+
+
+def _is_conflict(outcome: Outcome) -> bool:
+    """Whether a step wrote nothing, because something had changed since the plan was made."""
+    return outcome.state is State.FAILED and (outcome.error or {}).get("code") in CONFLICTS
 
 
 def as_json(error: DeployError) -> dict[str, Json]:

@@ -36,6 +36,8 @@ from deploy.steps import ALL_STEP_TYPES, StepType
 Emit = Callable[[Event], None]
 _FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
 _PLACE_POLL = 1.0
+_WAITS = {Verb.PROBE: "the bake ends", Verb.SHIFT: "the bake ends"}
+"""What a step of the verb waits for before its first attempt."""
 _DOUBLINGS = 5
 """After so many doublings the first wait exceeds the longest."""
 _CHECK_CACHE_SECONDS = 30.0
@@ -59,18 +61,21 @@ class _Run:
     halt: threading.Event = field(default_factory=threading.Event)
     """Set when the run is interrupted: no step starts any more."""
 
+    def step_type(self, step: Step) -> StepType:
+        return next(step_type for step_type in self.step_types if step.kind == step_type.NAME)
+
     def event(self, kind: EventKind, step: Step, *rest: Any) -> None:
         self.emit(Event(kind, str(step.address), step.verb, *rest))
 
-    def wait(self, step: Step, seconds: float) -> Task[None]:
-        """Wait in short pieces, with an event after each."""
+    def wait(self, step: Step, seconds: float, what: str) -> Task[None]:
+        """Wait in short pieces, with an event after each. `what` ends then, or begins."""
         left = seconds
         while left > 0:
             piece = min(left, _TICK)
             yield Wait(piece)
             left -= piece
             if left > 0:
-                self.event(EventKind.WAITING, step, f"{left:.0f} s to go")
+                self.event(EventKind.WAITING, step, f"{what} in {left:.0f} s")
 
     def place(self, step: Step, step_type: StepType) -> Task[AbstractContextManager[object]]:
         """A place among the deployments that may be provisioned at once, for a step that needs one; left at its end."""
@@ -166,8 +171,18 @@ class _EndpointRun:
         for step in steps:
             self.run.event(EventKind.RESCUING, step, step.why)
             outcome = replace((yield from self._step(step)), rescue=True)
+            if outcome.state is State.FAILED and self._is_done(step):
+                outcome = replace(outcome, state=State.DONE, error=None, evidence=Evidence("it had not changed"))
             done = outcome.state is State.DONE
             self.outcomes.append(replace(outcome, state=State.RESCUED) if done else outcome)
+
+    def _is_done(self, step: Step) -> bool:
+        """Whether Azure is as a failed step of the rescue leaves it; False if that cannot be read."""
+        is_done = getattr(self.run.step_type(step), "is_done", None)
+        try:
+            return bool(is_done and is_done(self.run.cloud, step))
+        except DeployError:
+            return False
 
     def interrupted(self) -> list[Outcome]:
         """The outcomes of an interrupted run. The step that ran may continue in Azure."""
@@ -185,7 +200,7 @@ class _EndpointRun:
             raise _Cancelled
         self.current = (step, started, len(self.outcomes))
         began, attempts = started, 0
-        step_type = next(step_type for step_type in run.step_types if step.kind == step_type.NAME)
+        step_type = run.step_type(step)
 
         def attempt() -> Task[Evidence]:
             nonlocal attempts
@@ -203,7 +218,7 @@ class _EndpointRun:
 
         run.event(EventKind.STARTED, step, step.why)
         try:
-            yield from run.wait(step, step.retry.wait)
+            yield from run.wait(step, step.retry.wait, _WAITS.get(step.verb, "the drain time ends"))
             with (yield from run.place(step, step_type)):
                 began = run.clock.monotonic()
                 evidence = yield from self._retry_policy(step, began)(attempt)
@@ -249,7 +264,7 @@ class _EndpointRun:
             wait=pause,
             stop=should_stop,
             before_sleep=report_retry,
-            sleep=lambda seconds: run.wait(step, seconds),  # type: ignore[arg-type]
+            sleep=lambda seconds: run.wait(step, seconds, "the next attempt begins"),  # type: ignore[arg-type]
             reraise=True,
         )
 

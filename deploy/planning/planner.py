@@ -70,7 +70,8 @@ def draft_release(
     2. a shift of traffic away from a deployment that is recreated or gets another release
     3. the endpoint, the record of its identity, role assignments
     4. deployments, then a probe of each that is new, changed or gets more traffic
-    5. the shifts of traffic, one for each stage, each further one after its bake and another probe; then the alias
+    5. the shifts of traffic, one for each stage, each further one after its bake, if any, and another probe; then the
+       alias
     6. the release tag without its mark, for a live deployment that was changed in place and has been probed
     7. the deletion of the previous release, with `rollout.keep_previous: 0`
 
@@ -203,17 +204,23 @@ def _plan_step_types(
 
 
 def _with_bakes(desired: Desired, steps: Sequence[Step]) -> list[Step]:
-    """The steps, with a probe of the new slot before each further stage."""
+    """The steps, with a probe of the new slot before each further stage, whatever the bake. Before the first stage
+    there is one already.
+    """
+    if desired.spec.pipeline.probe is None:
+        return list(steps)
     baked: list[Step] = []
+    is_probed = True
     for step in steps:
-        if step.verb is Verb.SHIFT and step.retry.wait and desired.spec.pipeline.probe:
+        if step.kind == traffic.NAME and desired.traffic and (step.retry.wait or not is_probed):
             slot = max(desired.traffic, key=lambda name: desired.traffic[name])
-            baked.append(
-                probe.step_for(desired.spec, slot, "checked before the next traffic step", wait=step.retry.wait)
-            )
+            why = "checked before the next traffic step"
+            baked.append(probe.step_for(desired.spec, slot, why, wait=step.retry.wait))
             baked.append(replace(step, retry=replace(step.retry, wait=0.0)))
         else:
             baked.append(step)
+        if step.kind in (traffic.NAME, probe.NAME):
+            is_probed = step.kind == probe.NAME
     return baked
 
 

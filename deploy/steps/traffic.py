@@ -129,6 +129,12 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
     return "workspace", rights.ENDPOINT_WRITE
 
 
+def is_done(cloud: Cloud, step: Step) -> bool:
+    """Whether the endpoint has the traffic of a shift now; True for an endpoint that is deleted."""
+    there = endpoints.read_endpoint(cloud, str(step.body["document"]["name"]))
+    return there is None or shares(there) == step.body["after"]
+
+
 def run(cloud: Cloud, step: Step) -> Task[Evidence | None]:
     there = endpoints.read_endpoint(cloud, str(step.body["document"]["name"]))
     if not step.body["after"] and there is None:

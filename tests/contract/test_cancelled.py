@@ -88,8 +88,13 @@ def _stop(process: subprocess.Popen[str], *signals: int) -> tuple[dict[str, Any]
 
 @pytest.mark.parametrize(
     ("signals", "code"),
-    [((signal.SIGINT,), 130), ((signal.SIGTERM,), 143), ((signal.SIGINT, signal.SIGINT, signal.SIGTERM), 130)],
-    ids=["SIGINT", "SIGTERM", "all of them"],
+    [
+        ((signal.SIGINT,), 130),
+        ((signal.SIGTERM,), 143),
+        ((signal.SIGHUP,), 143),
+        ((signal.SIGINT, signal.SIGINT, signal.SIGTERM), 130),
+    ],
+    ids=["SIGINT", "SIGTERM", "SIGHUP", "all of them"],  # fmt: skip
 )
 def test_a_cancelled_apply_leaves_a_report(project: Path, signals: tuple[int, ...], code: int) -> None:
     """It was waiting for a deployment: that step is interrupted, the later ones are not reached, nothing failed."""

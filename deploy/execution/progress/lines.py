@@ -6,27 +6,28 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self, TextIO
 
 from deploy.domain.plan import Verb
 from deploy.execution.progress.event import FINAL_EVENTS, Event, EventKind, one_line, span
 from deploy.sanitize import sanitize
 
-MAX_SILENCE_SECONDS = 10.0
-"""Seconds after which a running step gets another line."""
+SUMMARY_SECONDS = 60.0
+"""Seconds between two lines about the steps that are still running."""
 _BEAT_SECONDS = 1.0
+_MAX_NAMED = 3
+"""Steps that such a line names."""
 
 
 @dataclass(frozen=True)
 class _Running:
     event: Event
     since: float
-    shown: float
 
 
 class Lines:
-    """One line per event, and one every ten seconds for each running step. A context manager with a thread."""
+    """One line per event, and one a minute about all steps that still run. A context manager with a thread."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Lines:
         self._stopped, self._lock = threading.Event(), threading.Lock()
         self._wait = wait or self._stopped.wait
         self._running: dict[tuple[str, Verb | None], _Running] = {}
+        self._summarized = self._started
         self._thread = threading.Thread(target=self._count, name="progress", daemon=True)
 
     def __enter__(self) -> Self:
@@ -54,21 +56,24 @@ class Lines:
         now, step = self._monotonic(), (event.address, event.verb)
         with self._lock:
             before = self._running.pop(step, None)
+            if not self._running and before is None:
+                self._summarized = now
             if event.address and event.kind not in FINAL_EVENTS and (before or event.kind is EventKind.STARTED):
-                self._running[step] = _Running(event, before.since if before else now, now)
-            if event.kind is not EventKind.PLANNED or not event.address:
+                self._running[step] = _Running(event, before.since if before else now)
+            if event.kind is not EventKind.WAITING and (event.kind is not EventKind.PLANNED or not event.address):
                 self._write(now, event, _words(event))
 
     def beat(self) -> None:
-        """Write a line for each running step that had none for almost ten seconds."""
+        """Once a minute, write a line about the steps that run, the longest first, with what they wait for."""
         now = self._monotonic()
         with self._lock:
-            for step, running in self._running.items():
-                if now - running.shown > MAX_SILENCE_SECONDS - _BEAT_SECONDS:
-                    self._running[step] = replace(running, shown=now)
-                    last = "" if running.event.kind is EventKind.STARTED else _words(running.event)
-                    words = f"still running after {span(now - running.since)}"
-                    self._write(now, running.event, f"{words}; {last}" if last else words)
+            if not self._running or now - self._summarized < SUMMARY_SECONDS:
+                return
+            self._summarized = now
+            steps = sorted(self._running.values(), key=lambda running: running.since)
+            words = [_still_running(running, now) for running in steps[:_MAX_NAMED]]
+            more = [f"and {len(steps) - _MAX_NAMED} more"] if len(steps) > _MAX_NAMED else []
+            self._write(now, Event(EventKind.NOTE), f"still running: {'; '.join([*words, *more])}")
 
     def _count(self) -> None:
         while not self._wait(_BEAT_SECONDS):
@@ -77,6 +82,14 @@ class Lines:
     def _write(self, now: float, event: Event, words: str) -> None:
         step = f"{event.verb or '':<6} {one_line(event.address)}".strip()
         put(self._stream, "  ".join(part for part in (f"{now - self._started:7.1f} s", step, words) if part))
+
+
+def _still_running(running: _Running, now: float) -> str:
+    """`create deployment/mip/green, 4 min 03 s (attempt 1 failed: busy)`."""
+    event = running.event
+    last = one_line(event.text) if event.kind is EventKind.WAITING else _words(event)
+    words = f"{event.verb or ''} {one_line(event.address)}, {span(now - running.since)}".strip()
+    return words if event.kind is EventKind.STARTED or not last else f"{words} ({last})"
 
 
 class EventLines:

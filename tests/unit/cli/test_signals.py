@@ -11,7 +11,9 @@ from deploy.cli.signals import SignalHandler, exit_code, message
 from deploy.errors import Exit, Terminated
 
 
-@pytest.mark.parametrize(("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+@pytest.mark.parametrize(
+    ("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated), (signal.SIGHUP, Terminated)]
+)
 def test_only_the_first_signal_interrupts(number: int, kind: type[BaseException]) -> None:
     """A second signal at once is ignored: the report is being written."""
     handler = SignalHandler()

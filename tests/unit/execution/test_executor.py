@@ -114,13 +114,37 @@ def test_a_rescue_runs_only_if_a_step_it_reverts_was_started() -> None:
     assert report.exit is Exit.STEP_FAILED
 
 
-def test_a_failed_rescue_needs_a_person() -> None:
-    """The rescue fails too: another exit code."""
-    step_type = StepType("a", {"a/x/traffic": [trouble(later=False), trouble(later=False)]})
-    report, _ = run([step("a/x/traffic")], step_type, [step("a/x/traffic")])
+@pytest.mark.parametrize(
+    ("is_done", "end"),
+    [(None, Exit.RESCUE_FAILED), (lambda *_: False, Exit.RESCUE_FAILED), (lambda *_: True, Exit.STEP_FAILED)],
+    ids=["cannot tell", "traffic moved", "traffic did not move"],
+)
+def test_a_failed_rescue_is_exit_6_only_if_traffic_may_have_moved(is_done: Any, end: Exit) -> None:
+    """Traffic that is where it was needs no person."""
+    step_type = StepType("traffic", {"traffic/x": [trouble(later=False), trouble(later=False)]})
+    if is_done:
+        step_type.is_done = is_done
+    report, _ = run([step("traffic/x")], step_type, [step("traffic/x")])
 
-    assert report.exit is Exit.RESCUE_FAILED
-    assert [outcome.rescue for outcome in report.outcomes] == [False, True]
+    assert report.exit is end
+    assert report.outcomes[-1].state is (State.RESCUED if end is Exit.STEP_FAILED else State.FAILED)
+
+
+def test_a_deployment_that_the_rescue_cannot_delete_is_exit_5() -> None:
+    """Traffic is where it was; the deployment has none."""
+    step_type = StepType("deployment", {"deployment/x/green": [trouble(later=False), trouble(later=False)]})
+    report, _ = run([step("deployment/x/green")], step_type, [step("deployment/x/green")])
+
+    assert report.exit is Exit.STEP_FAILED
+
+
+@pytest.mark.parametrize(("before", "end"), [([], Exit.STALE), ([step("a/x/0")], Exit.STEP_FAILED)])
+def test_a_conflict_before_any_change_is_exit_7(before: list[Step], end: Exit) -> None:
+    """After a change it is a failed step; its rescue ran."""
+    conflict = CloudError("update a/x/1", "it has traffic now", "Plan again", code="AML319")
+    report, _ = run([*before, step("a/x/1"), step("a/x/2")], StepType("a", {"a/x/1": [conflict]}))
+
+    assert report.exit is end
 
 
 @given(

@@ -62,15 +62,16 @@ def test_new_release_goes_to_the_other_slot() -> None:
     assert [s.body["document"]["traffic"] for s in made.rescue] == [{"blue": 100}]
 
 
-def test_stages_are_baked_and_probed() -> None:
-    """Each further stage waits, and is preceded by a probe of the new slot."""
+@pytest.mark.parametrize(("bake", "seconds"), [("5m", 300), ("0s", 0)])
+def test_stages_are_baked_and_probed(bake: str, seconds: float) -> None:
+    """Each further stage waits, and is preceded by a probe of the new slot, also without a bake."""
     there = facts(endpoint_body({"blue": 100}), (deployment_body("blue"),))
-    rollout = {"rollout": {"stages": [10, 50, 100], "bake": "5m"}, **PROBE}
+    rollout = {"rollout": {"stages": [10, 50, 100], "bake": bake}, **PROBE}
     made = plan(spec(release="r2", pipeline=rollout), there)
     moves = [s for s in made.steps if s.verb in (Verb.SHIFT, Verb.PROBE)]
 
     assert [s.verb.value for s in moves] == ["probe", "shift", "probe", "shift", "probe", "shift"]
-    assert [s.retry.wait for s in moves] == [0, 0, 300, 0, 300, 0]
+    assert [s.retry.wait for s in moves] == [0, 0, seconds, 0, seconds, 0]
     shares = [s.body["document"]["traffic"] for s in moves if s.verb is Verb.SHIFT]
     assert shares == [{"green": 10, "blue": 90}, {"green": 50, "blue": 50}, {"green": 100}]
 
