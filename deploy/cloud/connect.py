@@ -7,7 +7,7 @@ everything else is the same as in Azure.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -103,6 +103,8 @@ class Cloud:
         self.poll_interval = PollInterval()
         self.unconfirmed: set[str] = set()
         """Paths of changes without a confirmed success: they are read before the change is sent again."""
+        self.durations: Mapping[str, float] = {}
+        """Seconds that operations take here, by name, if they are known: the emulator's. See `planning.duration`."""
         self.why_no_scoring_script: Callable[[], str] = str
         """Why a scoring script cannot run here, and how to fix it; empty if it can, as in Azure."""
         self.why_unanswered: Callable[[str], str] = lambda _: ""
@@ -178,6 +180,7 @@ def connect(environment: Environment, root: Path, state: Path, clock: Clock, on_
     with _emulator(state) as running, _variables(running.variables()):
         hosts = Hosts(running.url, "https://ml.azure.com/.default", running.url, storage="core.windows.net")
         cloud = Cloud(environment, hosts, root, _paced(clock, state), ca=str(running.ca), on_secret=on_secret)
+        cloud.durations = _durations(state)
         cloud.why_no_scoring_script = partial(_why_no_scoring_script, state)
         cloud.why_unanswered = _why_unanswered
         try:
@@ -215,6 +218,12 @@ def _paced(clock: Clock, state: Path) -> Clock:
         return float(found["seconds"]), float(found["scale"])
 
     return ScaledClock(clock, read) if isinstance(clock, SystemClock) else clock
+
+
+def _durations(state: Path) -> Mapping[str, float]:
+    from deploy import emulator
+
+    return emulator.durations(state)
 
 
 def _why_no_scoring_script(state: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy import reporter
-from deploy.commands.project import Project, check_emulator, read_facts_with_siblings, validate, with_lease_ends
+from deploy.commands.project import Project, check_emulator, read_facts_with_siblings, validate, with_times
 from deploy.commands.result import Approve, Result, run_plan, with_status
 from deploy.config import reader, selection, validation
 from deploy.execution.executor import Emit
@@ -60,7 +60,7 @@ def apply(
             if done := plan_check.already_done(saved, plan):
                 text = f"This plan was started before: {done} of its changes {noun(done, 'is', 'are')} done."
                 emit(Event(EventKind.NOTE, text=text))
-        plan = with_lease_ends(cloud, check_emulator(cloud, plan))
+        plan = with_times(cloud, check_emulator(cloud, plan))
         approve(plan, saved is None and environment.cloud != "local")
         result = with_status(cloud, specs, run_plan(project, cloud, plan, "apply", emit, jobs))
         return replace(result, idle=reporter.idle_notes(environment.name, result.endpoint_rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.commands.project import Project, check_emulator, read_facts_with_siblings, validate, with_lease_ends
+from deploy.commands.project import Project, check_emulator, read_facts_with_siblings, validate, with_times
 from deploy.domain.plan import Plan
 from deploy.planning import planner
 from deploy.steps import quota_check
@@ -39,4 +39,4 @@ def plan(
             ),
             siblings=siblings,
         )
-        return with_lease_ends(cloud, check_emulator(cloud, made))
+        return with_times(cloud, check_emulator(cloud, made))

@@ -20,7 +20,7 @@ from deploy.domain.plan import Plan
 from deploy.domain.spec import EndpointSpec, Environment
 from deploy.errors import Finding, Place, Problem, Refused, SpecError
 from deploy.leasing import lineage
-from deploy.planning import observe
+from deploy.planning import duration, observe
 from deploy.steps import ARRIVING, STEP_TYPES, StepType
 
 
@@ -144,10 +144,11 @@ def check_emulator(cloud: Cloud, plan: Plan) -> Plan:
     return replace(plan, notes=(*plan.notes, *(f"AML255 {where}: {why}" for where, why in reasons.items() if why)))
 
 
-def with_lease_ends(cloud: Cloud, plan: Plan) -> Plan:
-    """The plan with the expected end of each lease that it begins, by Azure's clock."""
+def with_times(cloud: Cloud, plan: Plan) -> Plan:
+    """The plan with its usual duration, and the expected end of each lease that it begins, by Azure's clock."""
     now = cloud.now()
-    return replace(plan, leases=tuple(leases.expected(entry, now) for entry in plan.leases))
+    usual = duration.of_endpoints(plan.steps, {**duration.AZURE, **cloud.durations})
+    return replace(plan, leases=tuple(leases.expected(entry, now) for entry in plan.leases), duration=usual)
 
 
 def export_folder(project: Project, cloud: Cloud) -> Path:

@@ -14,7 +14,7 @@ from deploy.cloud import endpoints
 from deploy.cloud.connect import Cloud
 from deploy.commands import lease_state, repair, successor
 from deploy.commands.notify import Show, Warn, notify, report_problems
-from deploy.commands.project import Project, export_folder, validate, with_lease_ends
+from deploy.commands.project import Project, export_folder, validate, with_times
 from deploy.commands.result import Approve, Result, run_plan, with_status
 from deploy.config import reader, validation
 from deploy.domain.arm import Facts
@@ -58,7 +58,7 @@ def renew(
             live = successor.with_live_releases(cloud, due, bodies)
             plan, refused = _plan(cloud, environment, due, live, export_folder(project, cloud), in_place=in_place)
             repairs, unreadable = repair.plan_aliases(environment, states, {each.successor.key for each in due})
-            plan = with_lease_ends(cloud, _merge(environment, [plan, repairs]))
+            plan = with_times(cloud, _merge(environment, [plan, repairs]))
             refused = [*short, *refused, *unreadable]
         if plan.steps:
             approve(plan, environment.cloud != "local")

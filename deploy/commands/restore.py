@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deploy import diff
 from deploy.cloud import endpoints
-from deploy.commands.project import Project, validate, with_lease_ends
+from deploy.commands.project import Project, validate, with_times
 from deploy.commands.result import Approve, Result, run_plan, with_status
 from deploy.config import files_from_endpoint, reader, validation
 from deploy.documents import yaml12
@@ -51,7 +51,7 @@ def restore(
             facts, siblings = observe.observe(cloud, [spec]), observe.observe_siblings(cloud, environment, [spec])
             if alias_problem := alias.unreadable(spec, facts[spec.key]):
                 spec = _without_alias(spec, saved)
-        plan = with_lease_ends(cloud, _plan(environment, spec, facts, refusal, siblings))
+        plan = with_times(cloud, _plan(environment, spec, facts, refusal, siblings))
         settings = autoscale.recreated(spec.key, _read(folder / "autoscale.json", folder), facts[spec.key], spec.retry)
         steps = [step for step in plan.steps if step.kind != "probe" or _gets_traffic(spec, step)]
         notes = [] if spec.pipeline.probe else [f"{spec.key}: it gets traffic without a probe; its entry has none."]

@@ -100,6 +100,8 @@ class Plan:
     """
     allow_rolled_back: bool = False
     """Whether a release that was rolled back may be deployed again."""
+    duration: Mapping[str, float] = field(default_factory=dict, compare=False)
+    """Endpoint key -> seconds that its steps usually take; not in a plan file."""
     target: Mapping[str, str] = field(default_factory=dict)  # cloud, subscription_id, ... see `build.target_of`
     sealed: Mapping[str, str] = field(default_factory=dict)  # hidden value -> digest, see `build.sealed_of`
 

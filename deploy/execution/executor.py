@@ -30,12 +30,14 @@ from deploy.domain.report import Evidence, Outcome, Report, State, as_json
 from deploy.errors import BUG, POOL_FULL, DeployError, Exit, Terminated, Transient
 from deploy.execution.progress import Event, EventKind
 from deploy.execution.scheduler import run_tasks
+from deploy.planning import duration
 from deploy.sanitize import sanitize
 from deploy.steps import ALL_STEP_TYPES, StepType
 
 Emit = Callable[[Event], None]
 _FIRST_WAIT, _LONGEST_WAIT, _TICK = 5.0, 120.0, 5.0
 _PLACE_POLL = 1.0
+_STAGE_SECONDS, _TOLD = 30.0, 2.0
 _WAITS = {Verb.PROBE: "the bake ends", Verb.SHIFT: "the bake ends"}
 """What a step of the verb waits for before its first attempt."""
 _DOUBLINGS = 5
@@ -56,6 +58,8 @@ class _Run:
     clock: Clock
     emit: Emit
     step_types: Sequence[StepType]
+    figures: duration.Figures
+    """How long operations usually take."""
     jobs: threading.Semaphore | None
     """One place for each deployment that may be provisioned at once; None: as many as there are."""
     halt: threading.Event = field(default_factory=threading.Event)
@@ -66,6 +70,24 @@ class _Run:
 
     def event(self, kind: EventKind, step: Step, *rest: Any) -> None:
         self.emit(Event(kind, str(step.address), step.verb, *rest))
+
+    def watched(self, step: Step, step_type: StepType, task: Task[Evidence | None]) -> Task[Evidence | None]:
+        """The task of an operation, with an event for each longer wait: its stage in Azure, if that can be read, and
+        when Azure is asked again. Reading the stage counts as a write, so it is rare.
+        """
+        stage, words, looked = getattr(step_type, "stage", None), "", self.clock.monotonic()
+        while True:
+            try:
+                wait = next(task)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            if stage and self.clock.monotonic() - looked > _STAGE_SECONDS:
+                looked, words = self.clock.monotonic(), stage(self.cloud, step)
+            if wait.seconds >= _TOLD:
+                self.event(
+                    EventKind.WAITING, step, "; ".join(filter(None, (words, f"asked again in {wait.seconds:.0f} s")))
+                )
+            yield wait
 
     def wait(self, step: Step, seconds: float, what: str) -> Task[None]:
         """Wait in short pieces, with an event after each. `what` ends then, or begins."""
@@ -209,14 +231,16 @@ class _EndpointRun:
             yield Wait(0, may_block=True)
             with self._cached_reads(step):
                 result = step_type.run(run.cloud, replace(step, retry=replace(step.retry, deadline=left)))
-            return ((yield from result) if isinstance(result, Generator) else result) or Evidence()
+            if isinstance(result, Generator):
+                result = yield from run.watched(step, step_type, result)
+            return result or Evidence()
 
         def failed(words: str, error: Mapping[str, Json], files: Mapping[str, bytes]) -> Outcome:
             seconds = run.clock.monotonic() - started
             run.event(EventKind.FAILED, step, words, attempts, seconds)
             return Outcome(step.address, step.verb, State.FAILED, attempts, seconds, error, Evidence(files=files))
 
-        run.event(EventKind.STARTED, step, step.why)
+        run.event(EventKind.STARTED, step, step.why, 0, 0.0, duration.of_step(step, run.figures))
         try:
             yield from run.wait(step, step.retry.wait, _WAITS.get(step.verb, "the drain time ends"))
             with (yield from run.place(step, step_type)):
@@ -288,7 +312,8 @@ def execute(
     started, sent = clock.monotonic(), cloud.arm.requests
     secrets = redact.secret_values([step.body for step in plan.all_steps])
     places = None if jobs is None else threading.BoundedSemaphore(jobs)
-    run = _Run(cloud, clock, _without_secrets(emit, secrets), step_types, places)
+    figures = {**duration.AZURE, **cloud.durations}
+    run = _Run(cloud, clock, _without_secrets(emit, secrets), step_types, figures, places)
     for step in plan.steps:
         run.event(EventKind.PLANNED, step, step.why)
     steps, rescue, fallback = (_by_endpoint(each) for each in (plan.steps, plan.rescue, plan.fallback))

@@ -95,6 +95,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "exposure": [dict(each) for each in plan.exposure],
         "allow_exposure": plan.allow_exposure,
         "stays": list(plan.stays),
+        "duration": {key: round(seconds, 1) for key, seconds in plan.duration.items()},
     }
 
 

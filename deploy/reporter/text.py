@@ -20,6 +20,7 @@ from deploy.reporter.wording import (
     held_back_text,
     lease,
     outcome_text,
+    plan_duration,
     plan_summary,
     reason,
     reasons,
@@ -81,6 +82,7 @@ def plan_text(
         layout.lines([f"Note: {note}" for note in plan.notes], Style.YELLOW, hang=6),
         _section(layout, HELD_BACK, layout.lines(map(held_back_text, plan.held), indent=2, hang=4)),
         layout.flow([("Legend:", Style.DIM), *legend], indent=0) if legend else [],
+        layout.line(plan_duration(plan), Style.DIM),
         layout.line(f"Next: {hint}", Style.DIM) if hint else [],
         layout.line(plan_summary(plan), Style.BOLD if any(step.changes for step in plan.steps) else Style.GOOD),
     ]

@@ -35,6 +35,9 @@ _MAPS = ("environment_variables.", "tags.", "properties.", "data_collector.colle
 """Path prefixes of maps. Their keys have no default value."""
 UNCHECKED_NETWORK = "Not checked: network access to the key vault and the container registry (see `amldeploy doctor`)."
 
+_WORTH_SAYING = 30.0
+"""Seconds: the duration of a shorter plan is not printed."""
+
 
 def duration(seconds: float) -> str:
     """`37 ms`, `0.4 s`, `41 s`, `12 min 3 s`, `71 h 5 min`."""
@@ -98,6 +101,19 @@ def plan_summary(plan: Plan) -> str:
     extras += [count(same, "endpoint") + " unchanged"] if same else []
     extras += [held] if held else []
     return f"Plan: {', '.join(changes + extras)}."
+
+
+def plan_duration(plan: Plan) -> str:
+    """How long the plan usually takes, in words; empty for less than half a minute, or without changes."""
+    longest = max(plan.duration, key=lambda key: plan.duration[key], default="")
+    if not longest or plan.duration[longest] < _WORTH_SAYING or not any(step.changes for step in plan.steps):
+        return ""
+    beside = len(plan.duration) - 1
+    waits = sum(s.retry.wait for s in plan.steps if s.endpoint == longest)
+    words = [f"about {duration(plan.duration[longest])}"]
+    words += [f"{duration(waits)} of it waits between steps"] if waits else []
+    words += [f"{longest} takes longest, {count(beside, 'other endpoint')} beside it"] if beside else []
+    return f"Usual duration: {', '.join(words)}."
 
 
 def report_summary(report: Report) -> str:

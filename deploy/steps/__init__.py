@@ -12,6 +12,7 @@ generator: it yields its waits (`deploy.clock.Wait`) and returns the evidence. T
     explains(step, difference, world)        whether the step made a difference; default: at its address and in effect
     unexplained(step, body)                  fields of a resource that are not as the step leaves them; default: none
     is_done(cloud, step)                     whether Azure is as the step leaves it, read now; for the steps of a rescue
+    stage(cloud, step)                       how far a step that runs is, in Azure's words; default: unknown
     essence(step)                            what makes two steps the same; default: the body
     NEEDS_CORES                              its steps wait until the cores of a deployment are free
     PROVISIONS                               `--jobs` limits how many of its steps run at once, except deletions

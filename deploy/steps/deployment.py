@@ -115,6 +115,12 @@ def permissions(spec: EndpointSpec, step: Step) -> tuple[str, Sequence[str]]:  #
     return "workspace", (*rights.DEPLOYMENT_WRITE, *uploads)
 
 
+def stage(cloud: Cloud, step: Step) -> str:
+    """How far the start of the deployment is, in Azure's words; empty if that cannot be read."""
+    document = step.body.get("document")
+    return logs.stage(cloud, str(document["endpoint_name"]), str(document["name"])) if document else ""
+
+
 def run(cloud: Cloud, step: Step) -> Task[None]:
     what, body = f"{step.verb} {step.address}", step.body
     if step.verb is Verb.DELETE:

@@ -94,7 +94,7 @@ def _stop(process: subprocess.Popen[str], *signals: int) -> tuple[dict[str, Any]
         ((signal.SIGHUP,), 143),
         ((signal.SIGINT, signal.SIGINT, signal.SIGTERM), 130),
     ],
-    ids=["SIGINT", "SIGTERM", "SIGHUP", "all of them"],  # fmt: skip
+    ids=["SIGINT", "SIGTERM", "SIGHUP", "all of them"],
 )
 def test_a_cancelled_apply_leaves_a_report(project: Path, signals: tuple[int, ...], code: int) -> None:
     """It was waiting for a deployment: that step is interrupted, the later ones are not reached, nothing failed."""

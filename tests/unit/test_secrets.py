@@ -91,7 +91,7 @@ def everything_said(words: str, body: dict) -> str:
     )
     plan = Plan("test", steps)
     events: list[Event] = []
-    cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0))
+    cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0), durations={})
     report = executor.execute(plan, cloud, Later(), events.append, step_types=[StepType(words)])
     assert not report.ok
     kept = b"\n".join(report_files(plan, report).values()).decode()

@@ -56,6 +56,7 @@ class Server:
     def _run(self) -> None:
         try:
             world = open_world(self._state / "world.sqlite", timing=self._timing)
+            world.record_timing()
             application = Emulator(world, Tokens(self._state / "tls"))
             self.control_token = application.control_token
             try:

@@ -169,6 +169,18 @@ def clock(state: Path, **change: Any) -> dict[str, Any]:
         world.close()
 
 
+def durations(state: Path) -> dict[str, float]:
+    """Seconds that operations take in this world, by the names of `Timing`; empty before its first start."""
+    from deploy.emulator.seed.open_world import open_world
+
+    world = open_world(state / WORLD)
+    try:
+        recorded = world.controls.get("timing") or {}
+    finally:
+        world.close()
+    return {name: float(value) for name, value in recorded.items() if type(value) in (int, float)}
+
+
 def _spawn(state: Path, port: int, profile: str, throttle: bool | None) -> subprocess.Popen[bytes]:
     private_files.folder(state)
     root = str(Path(__file__).parents[3])

@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,11 @@ class World:
     def close(self) -> None:
         """Close the file."""
         self.db.close()
+
+    def record_timing(self) -> None:
+        """Record the durations of this server, so that clients can tell how long an operation will take."""
+        with self.transaction():
+            self.controls.set("timing", asdict(self.timing))
 
     def now(self) -> float:
         """The world's time, in seconds since 1970."""

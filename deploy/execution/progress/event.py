@@ -23,13 +23,16 @@ class EventKind(StrEnum):
     NOTE = "note"
 
 
+_WORTH_SAYING = 30.0
 FINAL_EVENTS = frozenset({EventKind.DONE, EventKind.FAILED})
 """The last events of a step."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened. `attempt` counts from 1; `seconds` is how long the step took, once it is over."""
+    """One thing that happened. `attempt` counts from 1; `seconds` is how long the step took, once it is over, and
+    `expected` how long it usually takes, when it starts (0: unknown).
+    """
 
     kind: EventKind
     address: str = ""
@@ -37,6 +40,7 @@ class Event:
     text: str = ""
     attempt: int = 0
     seconds: float = 0.0
+    expected: float = 0.0
 
 
 class Progress(Protocol):
@@ -50,6 +54,11 @@ class Progress(Protocol):
 def one_line(text: str) -> str:
     """Remote text as one safe line."""
     return " ".join(sanitize(text).split())
+
+
+def elapsed(seconds: float, expected: float) -> str:
+    """`4 min 03 s of about 9 min 14 s`; without the second part for what usually takes less than half a minute."""
+    return span(seconds) if expected < _WORTH_SAYING else f"{span(seconds)} of about {span(expected)}"
 
 
 def span(seconds: float) -> str:

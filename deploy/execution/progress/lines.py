@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self, TextIO
 
 from deploy.domain.plan import Verb
-from deploy.execution.progress.event import FINAL_EVENTS, Event, EventKind, one_line, span
+from deploy.execution.progress.event import FINAL_EVENTS, Event, EventKind, elapsed, one_line, span
 from deploy.sanitize import sanitize
 
 SUMMARY_SECONDS = 60.0
@@ -24,6 +24,7 @@ _MAX_NAMED = 3
 class _Running:
     event: Event
     since: float
+    expected: float
 
 
 class Lines:
@@ -59,7 +60,9 @@ class Lines:
             if not self._running and before is None:
                 self._summarized = now
             if event.address and event.kind not in FINAL_EVENTS and (before or event.kind is EventKind.STARTED):
-                self._running[step] = _Running(event, before.since if before else now)
+                self._running[step] = _Running(
+                    event, before.since if before else now, before.expected if before else event.expected
+                )
             if event.kind is not EventKind.WAITING and (event.kind is not EventKind.PLANNED or not event.address):
                 self._write(now, event, _words(event))
 
@@ -88,12 +91,12 @@ def _still_running(running: _Running, now: float) -> str:
     """`create deployment/mip/green, 4 min 03 s (attempt 1 failed: busy)`."""
     event = running.event
     last = one_line(event.text) if event.kind is EventKind.WAITING else _words(event)
-    words = f"{event.verb or ''} {one_line(event.address)}, {span(now - running.since)}".strip()
+    words = f"{event.verb or ''} {one_line(event.address)}, {elapsed(now - running.since, running.expected)}".strip()
     return words if event.kind is EventKind.STARTED or not last else f"{words} ({last})"
 
 
 class EventLines:
-    """JSON lines {at, kind, address, verb, text, attempt, seconds}, flushed one by one; `at` counts seconds."""
+    """JSON lines {at, kind, address, verb, text, attempt, seconds, expected}, flushed one by one; all in seconds."""
 
     def __init__(self, stream: TextIO, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._stream, self._monotonic, self._started = stream, monotonic, monotonic()
@@ -109,6 +112,7 @@ class EventLines:
                 "text": sanitize(event.text),
                 "attempt": event.attempt,
                 "seconds": round(event.seconds, 3),
+                "expected": round(event.expected, 1),
             }
             put(self._stream, json.dumps(body))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from deploy.domain.plan import Verb
-from deploy.execution.progress.event import FINAL_EVENTS, Event, EventKind, one_line, span
+from deploy.execution.progress.event import FINAL_EVENTS, Event, EventKind, elapsed, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleRenderable
@@ -36,6 +36,7 @@ class Row:
     words: str = ""
     since: float | None = None
     seconds: float = 0.0
+    expected: float = 0.0
 
 
 class LiveTable:
@@ -122,7 +123,7 @@ class LiveTable:
             _text(plain_sign if plain else sign, style),
             _text(str(row.verb or ""), style),
             _text(row.address),
-            _text("" if passed is None else span(passed), "dim"),
+            _text("" if passed is None else elapsed(passed, row.expected), "dim"),
             _text(row.words, "red" if row.kind is EventKind.FAILED else _BUSY_STYLES.get(row.kind, "dim")),
         )
 
@@ -142,7 +143,8 @@ def fit(rows: list[Row], height: int) -> tuple[int, list[Row], int]:
 def _after(row: Row, event: Event, now: float) -> Row:
     since = row.since if row.since is not None or event.kind is EventKind.PLANNED else now
     words = one_line(event.text) or ("" if event.kind in FINAL_EVENTS else row.words)
-    return replace(row, kind=event.kind, words=words, since=since, seconds=event.seconds)
+    expected = 0.0 if event.kind in FINAL_EVENTS else event.expected or row.expected
+    return replace(row, kind=event.kind, words=words, since=since, seconds=event.seconds, expected=expected)
 
 
 def _grid() -> Table:

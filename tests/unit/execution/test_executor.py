@@ -64,7 +64,7 @@ def step(address: str, *, attempts: int = 1, deadline: float = 0, wait: float = 
 
 def run(steps: list[Step], step_type: StepType, rescue: list[Step] | None = None, clock: Later | None = None):
     events: list[Event] = []
-    cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0))
+    cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0), durations={})
     plan = Plan("test", tuple(steps), tuple(rescue or ()))
     report = executor.execute(plan, cloud, clock or Later(), events.append, step_types=[step_type])
     return report, events
@@ -311,7 +311,7 @@ def full(wish: float = 60.0) -> Transient:
 
 def fall(steps: list[Step], step_type: StepType, fallback: list[Step], rescue: list[Step] | None = None):
     clock, events = Later(), []
-    cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0))
+    cloud: Any = SimpleNamespace(arm=SimpleNamespace(requests=0), durations={})
     plan = Plan("test", tuple(steps), tuple(rescue or ()), fallback=tuple(fallback))
     return executor.execute(plan, cloud, clock, events.append, step_types=[step_type]), clock, events
 

@@ -153,7 +153,7 @@ def test_events_are_json_lines(events):
         write(event)
     told = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [row["kind"] for row in told] == [event.kind for event in events]
-    assert all(set(row) == {"at", "kind", "address", "verb", "text", "attempt", "seconds"} for row in told)
+    assert all(set(row) == {"at", "kind", "address", "verb", "text", "attempt", "seconds", "expected"} for row in told)
 
 
 def test_no_secret_is_in_an_event():
